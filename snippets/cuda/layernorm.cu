@@ -1,0 +1,42 @@
+// LayerNorm over the last dimension: one block a row, a tree reduction in shared memory.
+#include <cuda_runtime.h>
+
+constexpr int kThreads = 256;
+
+__device__ __forceinline__ float block_sum(float v, float *buffer) {
+  const int tid = threadIdx.x;
+  buffer[tid] = v;
+  __syncthreads();
+  for (int stride = kThreads / 2; stride > 0; stride /= 2) {
+    if (tid < stride) buffer[tid] += buffer[tid + stride];
+    __syncthreads();
+  }
+  const float total = buffer[0];
+  __syncthreads();  // the buffer is used again
+  return total;
+}
+
+__global__ __launch_bounds__(kThreads) void layernorm_kernel(const float *x, const float *gamma, const float *beta,
+                                                             float *y, int width, float eps) {
+  __shared__ float buffer[kThreads];
+  const float *row = x + blockIdx.x * width;
+
+  float sum = 0.0f;
+  for (int i = threadIdx.x; i < width; i += kThreads) sum += row[i];
+  const float mean = block_sum(sum, buffer) / width;
+
+  float square = 0.0f;
+  for (int i = threadIdx.x; i < width; i += kThreads) {
+    const float d = row[i] - mean;
+    square += d * d;
+  }
+  const float inverse = rsqrtf(block_sum(square, buffer) / width + eps);
+
+  for (int i = threadIdx.x; i < width; i += kThreads) {
+    y[blockIdx.x * width + i] = (row[i] - mean) * inverse * gamma[i] + beta[i];
+  }
+}
+
+extern "C" void layernorm(const float *x, const float *gamma, const float *beta, float *y, int rows, int width) {
+  layernorm_kernel<<<rows, kThreads>>>(x, gamma, beta, y, width, 1e-5f);
+}
