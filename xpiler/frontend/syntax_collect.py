@@ -1,0 +1,540 @@
+"""Walks the syntax tree once and collects definitions, variables, types and launches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tree_sitter import Node
+
+from xpiler.frontend.sourcemap import SourceMap
+from xpiler.frontend.syntax_model import (
+    AliasDef,
+    EnumDef,
+    Enumerator,
+    Field,
+    FunctionDef,
+    GlobalVar,
+    Instantiation,
+    Launch,
+    ParamDecl,
+    StructDef,
+    SyntaxProblem,
+    TemplateParam,
+)
+from xpiler.ir.source import SourceRange
+
+_INT_TYPES = {
+    "int", "unsigned", "short", "long", "char", "size_t", "uint", "int8_t", "int16_t", "int32_t", "int64_t",
+    "uint8_t", "uint16_t", "uint32_t", "uint64_t", "std::size_t", "ptrdiff_t",
+}  # fmt: skip
+_TYPE_PARAMS = {
+    "type_parameter_declaration",
+    "variadic_type_parameter_declaration",
+    "optional_type_parameter_declaration",
+}
+_CONTAINERS = {"translation_unit", "declaration_list", "ERROR"}
+_LAUNCH_APIS = {
+    "cudaLaunchKernel",
+    "cudaLaunchCooperativeKernel",
+    "hipLaunchKernel",
+    "hipLaunchCooperativeKernel",
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What surrounds a definition."""
+
+    namespace: tuple[str, ...] = ()
+    extern_c: bool = False
+    owner: str = ""
+    outer_template: tuple[TemplateParam, ...] | None = None
+    template: tuple[TemplateParam, ...] | None = None
+    template_node: Node | None = None  # the outermost template<> header of the definition that follows
+
+
+@dataclass
+class Collected:
+    functions: list[FunctionDef] = field(default_factory=list)
+    prototypes: list[FunctionDef] = field(default_factory=list)
+    launches: list[Launch] = field(default_factory=list)
+    globals: list[GlobalVar] = field(default_factory=list)
+    enums: list[EnumDef] = field(default_factory=list)
+    aliases: list[AliasDef] = field(default_factory=list)
+    structs: list[StructDef] = field(default_factory=list)
+    instantiations: list[Instantiation] = field(default_factory=list)
+
+
+def walk_nodes(node: Node) -> Iterator[Node]:
+    """`node` and everything below it, in order of the text."""
+    cursor = node.walk()
+    while True:
+        current = cursor.node
+        assert current is not None
+        yield current
+        if cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return
+
+
+class Collector:
+    def __init__(self, expanded: str, source_map: SourceMap, problems: tuple[SyntaxProblem, ...]) -> None:
+        self.expanded = expanded
+        self.map = source_map
+        self.problems = problems
+        self.found = Collected()
+
+    def text(self, node: Node | None) -> str:
+        return "" if node is None else self.expanded[node.start_byte : node.end_byte]
+
+    def range(self, node: Node) -> SourceRange:
+        return self.map.range(node.start_byte, node.end_byte)
+
+    # ------------------------------------------------------------------------------------------ scopes
+
+    def container(self, node: Node, scope: Scope) -> None:
+        for child in node.named_children:
+            self.item(child, scope)
+
+    def item(self, node: Node, scope: Scope) -> None:
+        match node.type:
+            case "function_definition":
+                self.function_definition(node, scope)
+            case "template_declaration":
+                self.template(node, scope)
+            case "declaration" | "field_declaration":
+                self.declaration(node, scope)
+            case "namespace_definition":
+                name = self.text(node.child_by_field_name("name"))
+                inner = tuple(part.strip() for part in name.split("::") if part.strip())
+                body = node.child_by_field_name("body")
+                if body is not None:
+                    self.container(body, Scope(scope.namespace + inner, scope.extern_c))
+            case "linkage_specification":
+                body = node.child_by_field_name("body")
+                is_c = '"C"' in self.text(node.child_by_field_name("value"))
+                if body is not None and body.type == "declaration_list":
+                    self.container(body, Scope(scope.namespace, is_c))
+                elif body is not None:
+                    self.item(body, Scope(scope.namespace, is_c, template_node=node))
+            case "struct_specifier" | "class_specifier" | "union_specifier":
+                self.struct(node, scope, self.text(node.child_by_field_name("name")))
+            case "enum_specifier":
+                self.enum(node, scope, self.text(node.child_by_field_name("name")))
+            case "type_definition":
+                self.typedef(node, scope)
+            case "alias_declaration":
+                self.alias(node, scope)
+            case "template_instantiation":
+                self.instantiation(node)
+            case kind if kind in _CONTAINERS:
+                self.container(node, scope)
+            case _:
+                pass
+
+    def template(self, node: Node, scope: Scope) -> None:
+        parameters = node.child_by_field_name("parameters")
+        params = self.template_params(parameters)
+        # template<class T> template<class U> void S<T>::f(): the first header is the class's
+        outer = scope.template if scope.template is not None else scope.outer_template
+        inner = Scope(
+            scope.namespace, scope.extern_c, scope.owner, outer, params, scope.template_node or node
+        )
+        for child in node.named_children:
+            if child != parameters:
+                self.item(child, inner)
+
+    # ------------------------------------------------------------------------------------------ templates
+
+    def template_params(self, node: Node | None) -> tuple[TemplateParam, ...]:
+        return tuple(self.template_param(n) for n in node.named_children) if node is not None else ()
+
+    def template_param(self, node: Node) -> TemplateParam:
+        is_pack = "variadic" in node.type
+        if node.type in _TYPE_PARAMS:
+            default = node.child_by_field_name("default_type")
+            names = [n for n in node.named_children if n.type == "type_identifier" and n != default]
+            name = self.text(names[0]) if names else ""
+            return TemplateParam(name, "type", "", default, self.text(default), is_pack, node)
+        if node.type == "template_template_parameter_declaration":
+            names = [
+                n for c in node.named_children[-1:] for n in walk_nodes(c) if n.type == "type_identifier"
+            ]
+            return TemplateParam(self.text(names[0]) if names else "", "template", "", None, "", False, node)
+        type_node = node.child_by_field_name("type")
+        type_text = self.text(type_node)
+        default = node.child_by_field_name("default_value")
+        name = self.declared_name(node.child_by_field_name("declarator"))
+        words = set(type_text.split())
+        kind = "bool" if type_text == "bool" else "int" if words and words <= _INT_TYPES else "other"
+        return TemplateParam(name, kind, type_text, default, self.text(default), is_pack, node)
+
+    # ------------------------------------------------------------------------------------------ declarators
+
+    def declared_name(self, declarator: Node | None) -> str:
+        node = declarator
+        while node is not None:
+            if node.type in (
+                "identifier",
+                "field_identifier",
+                "type_identifier",
+                "operator_name",
+                "destructor_name",
+            ):
+                return self.text(node)
+            if node.type in ("template_function", "qualified_identifier", "template_type", "template_method"):
+                node = node.child_by_field_name("name")
+                continue
+            node = _inner(node)
+        return ""
+
+    def params(self, declarator: Node) -> tuple[ParamDecl, ...]:
+        parameters = declarator.child_by_field_name("parameters")
+        if parameters is None:
+            return ()
+        result = []
+        for node in parameters.named_children:
+            if "parameter_declaration" not in node.type:
+                continue
+            type_node = node.child_by_field_name("type")
+            inner = node.child_by_field_name("declarator")
+            if inner is None and self.text(type_node) == "void":
+                continue
+            words = tuple(
+                self.text(c) for c in node.children if c.type in ("type_qualifier", "storage_class_specifier")
+            )
+            default = node.child_by_field_name("default_value")
+            name = self.declared_name(inner)
+            result.append(ParamDecl(name, node, type_node, inner, words, default, self.text(node)))
+        return tuple(result)
+
+    # ------------------------------------------------------------------------------------------ functions
+
+    def function_definition(self, node: Node, scope: Scope) -> None:
+        declarator = node.child_by_field_name("declarator")
+        function = self.function(node, declarator, node.child_by_field_name("body"), scope)
+        if function is None:
+            return
+        self.found.functions.append(function)
+        if function.body is not None:
+            self.launches_in(function.body, function)
+
+    def function(
+        self, node: Node, declarator: Node | None, body: Node | None, scope: Scope
+    ) -> FunctionDef | None:
+        inner = _function_declarator(declarator)
+        if inner is None:
+            return None
+        name_node = inner.child_by_field_name("declarator")
+        name = self.declared_name(name_node)
+        if not name:
+            return None
+        owner, namespace = self.owner(name_node, scope)
+        qualifiers: set[str] = set()
+        bounds: tuple[str, ...] = ()
+        for child in node.children:
+            if child == declarator:
+                break
+            if child.type == "launch_bounds":
+                bounds = tuple(self.text(n) for n in child.named_children)
+            elif child.type in ("type_qualifier", "storage_class_specifier") or not child.is_named:
+                qualifiers.add(self.text(child))
+        type_node = node.child_by_field_name("type")
+        outermost = scope.template_node or node
+        start, end = outermost.start_byte, node.end_byte
+        file, begin, finish = self.map.span(start, end)
+        return FunctionDef(
+            name=name,
+            qualified="::".join((*namespace, *((owner,) if owner else ()), name)),
+            namespace=namespace,
+            owner=owner,
+            node=node,
+            declarator=inner,
+            body=body,
+            params=self.params(inner),
+            template=scope.template,
+            outer_template=scope.outer_template,
+            specialises=_template_arguments(name_node),
+            qualifiers=frozenset(qualifiers),
+            return_type=type_node,
+            return_text=self.return_text(node, declarator, inner),
+            launch_bounds=bounds,
+            is_extern_c=scope.extern_c,
+            span=(begin, finish),
+            range=self.map.range(start, end),
+            is_local=file == 0,
+            errors=tuple(p for p in self.problems if start <= p.start < end),
+        )
+
+    def owner(self, name_node: Node | None, scope: Scope) -> tuple[str, tuple[str, ...]]:
+        """The struct and namespace of `S<T>::f` or `ns::f`; a plain scope name counts as a struct if one has it."""
+        owner, namespace = scope.owner, scope.namespace
+        node = name_node
+        while node is not None and node.type == "qualified_identifier":
+            part = node.child_by_field_name("scope")
+            if part is not None:
+                name = self.text(part.child_by_field_name("name") or part)
+                if part.type == "template_type" or any(s.name == name for s in self.found.structs):
+                    owner = name
+                else:
+                    namespace = (*namespace, name)
+            node = node.child_by_field_name("name")
+        return owner, namespace
+
+    def return_text(self, node: Node, declarator: Node | None, inner: Node) -> str:
+        type_node = node.child_by_field_name("type")
+        if type_node is None or declarator is None:
+            return ""
+        constness = "const " if any(self.text(c) == "const" for c in node.children) else ""
+        around = self.expanded[declarator.start_byte : inner.start_byte].strip()
+        return constness + self.text(type_node) + (" " + around if around else "")
+
+    # ------------------------------------------------------------------------------------------ variables
+
+    def declaration(self, node: Node, scope: Scope) -> None:
+        type_node = node.child_by_field_name("type")
+        if type_node is not None and type_node.child_by_field_name("body") is not None:
+            self.item(type_node, scope)
+        words = frozenset(
+            self.text(c)
+            for c in node.children
+            if c.type in ("type_qualifier", "storage_class_specifier")
+            or (not c.is_named and c.type not in ",;=")
+        )
+        for declarator in node.children_by_field_name("declarator"):
+            init: Node | None = node.child_by_field_name("default_value")
+            inner = declarator
+            if declarator.type == "init_declarator":
+                init = declarator.child_by_field_name("value")
+                inner = declarator.child_by_field_name("declarator") or declarator
+            if _function_declarator(inner) is not None and init is None:
+                prototype = self.function(node, inner, None, scope)
+                if prototype is not None:
+                    self.found.prototypes.append(prototype)
+                continue
+            name = self.declared_name(inner)
+            if name:
+                self.found.globals.append(
+                    GlobalVar(
+                        name, scope.namespace, words, type_node, inner, init, node, scope.template, self.range(node)
+                    )
+                )  # fmt: skip
+            if init is not None:
+                self.launches_in(init, None)
+
+    # ------------------------------------------------------------------------------------------ types
+
+    def struct(self, node: Node, scope: Scope, name: str) -> None:
+        body = node.child_by_field_name("body")
+        if body is None:
+            return
+        name_node = node.child_by_field_name("name")
+        specialises: tuple[Node, ...] = ()
+        if name_node is not None and name_node.type == "template_type":
+            specialises = _template_arguments(name_node)
+            name = self.text(name_node.child_by_field_name("name"))
+        bases = tuple(
+            self.text(c)
+            for clause in node.named_children
+            if clause.type == "base_class_clause"
+            for c in clause.named_children
+            if c.type != "access_specifier"
+        )
+        inner = Scope(scope.namespace, False, name, scope.template, None, None)
+        outside, self.found = self.found, Collected()
+        fields = []
+        for member in body.named_children:
+            if member.type == "field_declaration" and "static" not in self.text(member).split():
+                fields.extend(self.fields(member, inner))
+            else:
+                self.item(member, inner)
+        members, self.found = self.found, outside
+        methods = tuple(members.functions) + tuple(members.prototypes)
+        self.found.structs.append(
+            StructDef(
+                name=name,
+                namespace=scope.namespace,
+                kind=node.type.split("_")[0],
+                template=scope.template,
+                specialises=specialises,
+                bases=bases,
+                fields=tuple(fields),
+                statics=tuple(members.globals),
+                methods=methods,
+                aliases=tuple(members.aliases),
+                enums=tuple(members.enums),
+                alignment="",
+                node=node,
+                range=self.range(node),
+            )
+        )
+        self.found.structs.extend(members.structs)
+        self.found.launches.extend(members.launches)
+
+    def fields(self, node: Node, scope: Scope) -> list[Field]:
+        type_node = node.child_by_field_name("type")
+        declarators = node.children_by_field_name("declarator")
+        if declarators and all(_function_declarator(d) is not None for d in declarators):
+            self.declaration(node, scope)
+            return []
+        if type_node is not None and type_node.child_by_field_name("body") is not None:
+            self.item(type_node, scope)
+        words = frozenset(
+            self.text(c) for c in node.children if c.type.endswith(("_qualifier", "_specifier"))
+        )
+        default = node.child_by_field_name("default_value")
+        return [Field(self.declared_name(d), type_node, d, default, words, node) for d in declarators]
+
+    def enum(self, node: Node, scope: Scope, name: str) -> None:
+        body = node.child_by_field_name("body")
+        if body is None:
+            return
+        members = tuple(
+            Enumerator(self.text(e.child_by_field_name("name")), e.child_by_field_name("value"))
+            for e in body.named_children
+            if e.type == "enumerator"
+        )
+        scoped = any(c.type in ("class", "struct") for c in node.children)
+        base = node.child_by_field_name("base")
+        self.found.enums.append(EnumDef(name, scope.namespace, scoped, base, members, node, self.range(node)))
+
+    def typedef(self, node: Node, scope: Scope) -> None:
+        type_node = node.child_by_field_name("type")
+        if type_node is None:
+            return
+        declarators = node.children_by_field_name("declarator")
+        if type_node.child_by_field_name("body") is not None:
+            name = self.text(type_node.child_by_field_name("name"))
+            if not name and declarators:
+                name = self.declared_name(declarators[0])
+            if type_node.type == "enum_specifier":
+                self.enum(type_node, scope, name)
+            else:
+                self.struct(type_node, scope, name)
+        for declarator in declarators:
+            name = self.declared_name(declarator)
+            alias = AliasDef(name, scope.namespace, type_node, declarator, None, node, self.range(node))
+            self.found.aliases.append(alias)
+
+    def alias(self, node: Node, scope: Scope) -> None:
+        name, type_node = node.child_by_field_name("name"), node.child_by_field_name("type")
+        if name is None or type_node is None:
+            return
+        self.found.aliases.append(
+            AliasDef(
+                self.text(name), scope.namespace, type_node, None, scope.template, node, self.range(node)
+            )
+        )
+
+    def instantiation(self, node: Node) -> None:
+        inner = _function_declarator(node.child_by_field_name("declarator"))
+        name_node = inner.child_by_field_name("declarator") if inner is not None else None
+        name = self.declared_name(name_node)
+        if name:
+            arguments = _template_arguments(name_node)
+            self.found.instantiations.append(Instantiation(name, arguments, node, self.range(node)))
+
+    # ------------------------------------------------------------------------------------------ launches
+
+    def launches_in(self, body: Node, function: FunctionDef | None) -> None:
+        text = self.text(body)
+        if "<<<" not in text and "LaunchKernel" not in text and "LaunchCooperativeKernel" not in text:
+            return
+        for node in walk_nodes(body):
+            if node.type == "call_expression":
+                self.launch(node, function)
+
+    def launch(self, node: Node, function: FunctionDef | None) -> None:
+        callee = node.child_by_field_name("function")
+        config_node = next((c for c in node.children if c.type == "kernel_call_syntax"), None)
+        argument_list = node.child_by_field_name("arguments")
+        if callee is None or argument_list is None:
+            return
+        arguments = tuple(c for c in argument_list.named_children if c.type != "comment")
+        api = ""
+        if config_node is not None:
+            config = tuple(config_node.named_children)
+        else:
+            api = self.text(callee)
+            if api not in _LAUNCH_APIS or len(arguments) < 4:
+                return
+            config = (arguments[1], arguments[2], *arguments[4:6])
+            callee = _without_casts(arguments[0])
+            arguments = ()
+        file, begin, finish = self.map.span(node.start_byte, node.end_byte)
+        self.found.launches.append(
+            Launch(
+                name=self.declared_name(callee) or self.text(callee),
+                spelling=self.text(callee),
+                template_arguments=_template_arguments(callee),
+                node=node,
+                config=config,
+                arguments=arguments,
+                host_function=function,
+                api=api,
+                span=(begin, finish),
+                range=self.range(node),
+                is_local=file == 0,
+                from_macro=self.map.is_from_macro(node.start_byte),
+            )
+        )
+
+
+def _inner(node: Node) -> Node | None:
+    """The declarator inside a pointer, array, reference, function, parenthesized or init declarator."""
+    inner = node.child_by_field_name("declarator")
+    if inner is not None:
+        return inner
+    if node.type.endswith("declarator"):
+        for child in node.named_children:
+            if child.type.endswith(("declarator", "identifier")):
+                return child
+    return None
+
+
+def _function_declarator(declarator: Node | None) -> Node | None:
+    """The function declarator of `*f(int)`, if the declarator declares a function and not a pointer to one."""
+    node = declarator
+    while node is not None and node.type in ("pointer_declarator", "reference_declarator"):
+        node = _inner(node)
+    if node is None or node.type != "function_declarator":
+        return None
+    name = node.child_by_field_name("declarator")
+    return None if name is None or name.type == "parenthesized_declarator" else node
+
+
+def _template_arguments(name: Node | None) -> tuple[Node, ...]:
+    node = name
+    while node is not None and node.type == "qualified_identifier":
+        node = node.child_by_field_name("name")
+    arguments = node.child_by_field_name("arguments") if node is not None else None
+    if arguments is None or arguments.type != "template_argument_list":
+        return ()
+    return tuple(arguments.named_children)
+
+
+def _without_casts(node: Node) -> Node:
+    """`(void*)k`, `(const void *)&k<int>`, `reinterpret_cast<void*>(k)` all name `k`."""
+    while True:
+        if node.type == "cast_expression":
+            value = node.child_by_field_name("value")
+        elif node.type == "pointer_expression":
+            value = node.child_by_field_name("argument")
+        elif node.type == "parenthesized_expression":
+            value = node.named_children[0] if node.named_children else None
+        elif (
+            node.type == "call_expression"
+            and "cast" in (node.text or b"").decode(errors="replace").split("<")[0]
+        ):
+            arguments = node.child_by_field_name("arguments")
+            value = (
+                arguments.named_children[0] if arguments is not None and arguments.named_children else None
+            )
+        else:
+            return node
+        if value is None:
+            return node
+        node = value

@@ -1,0 +1,212 @@
+"""What the frontend knows of a text before it knows what it means: its definitions, as syntax.
+
+Nodes are tree-sitter nodes of the *expanded* text (macros expanded, comments and decorations blanked); their byte
+offsets are character offsets in `SyntaxUnit.expanded`. Use `SyntaxUnit.text_of` and `range_of`, not `node.text`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from xpiler.ir.source import SourceRange
+
+
+@dataclass(frozen=True, eq=False)
+class TemplateParam:
+    """`kind` is `type`, `int` (any integer or enum type), `bool`, `template` or `other`; `type_text` spells a value's type."""
+
+    name: str
+    kind: str
+    type_text: str
+    default: Node | None
+    default_text: str
+    is_pack: bool
+    node: Node
+
+
+@dataclass(frozen=True, eq=False)
+class ParamDecl:
+    """A function parameter. `type_node` is the type without qualifiers, `declarator` the pointers and arrays around
+    the name (None for an unnamed one). `specifiers` are the qualifiers beside the type: const, __restrict__..."""
+
+    name: str
+    node: Node
+    type_node: Node | None
+    declarator: Node | None
+    specifiers: tuple[str, ...]
+    default: Node | None
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionDef:
+    """A function, kernel, device function or method, with or without a body.
+
+    `template` is None for no template, () for an explicit specialisation, whose arguments are in `specialises`.
+    `outer_template` are the parameters of an enclosing class template. `qualifiers` are words before the name
+    (`__device__`, `static`, `constexpr`, ...). `owner` is the struct of a method, "" otherwise.
+    `span` [start, end) lies in the text of `range.file` (the original one), from `template<` to `}`.
+    """
+
+    name: str
+    qualified: str
+    namespace: tuple[str, ...]
+    owner: str
+    node: Node
+    declarator: Node
+    body: Node | None
+    params: tuple[ParamDecl, ...]
+    template: tuple[TemplateParam, ...] | None
+    outer_template: tuple[TemplateParam, ...] | None
+    specialises: tuple[Node, ...]
+    qualifiers: frozenset[str]
+    return_type: Node | None
+    return_text: str
+    launch_bounds: tuple[str, ...]
+    is_extern_c: bool
+    span: tuple[int, int]
+    range: SourceRange
+    is_local: bool  # stands in the main file, not in an included one
+    errors: tuple[SyntaxProblem, ...]  # error nodes inside
+
+    @property
+    def is_kernel(self) -> bool:
+        return "__global__" in self.qualifiers
+
+    @property
+    def is_device(self) -> bool:
+        """Callable in device code, as far as its words say: constexpr functions are."""
+        return bool({"__device__", "constexpr"} & self.qualifiers)
+
+    @property
+    def is_template(self) -> bool:
+        return self.template is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Launch:
+    """`callee<args><<<config>>>(arguments)`; `config` has 2 to 4 nodes: grid, block, shared bytes, stream.
+
+    For `cudaLaunchKernel((void*)k, grid, block, args, shared, stream)` `api` is its name and `arguments` is empty.
+    """
+
+    name: str  # without namespace and template arguments
+    spelling: str  # as written: "ns::gemm<float, 16>"
+    template_arguments: tuple[Node, ...]
+    node: Node
+    config: tuple[Node, ...]
+    arguments: tuple[Node, ...]
+    host_function: FunctionDef | None
+    api: str
+    span: tuple[int, int]
+    range: SourceRange
+    is_local: bool
+    from_macro: bool
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalVar:
+    """A variable of namespace scope, or a static member. `init` is its initialiser, `type_node` its type."""
+
+    name: str
+    namespace: tuple[str, ...]
+    qualifiers: frozenset[str]  # __constant__, __device__, __managed__, const, constexpr, static, extern...
+    type_node: Node | None
+    declarator: Node
+    init: Node | None
+    node: Node
+    template: tuple[TemplateParam, ...] | None
+    range: SourceRange
+
+
+@dataclass(frozen=True, eq=False)
+class Enumerator:
+    name: str
+    value: Node | None
+
+
+@dataclass(frozen=True, eq=False)
+class EnumDef:
+    name: str
+    namespace: tuple[str, ...]
+    is_scoped: bool
+    base: Node | None
+    enumerators: tuple[Enumerator, ...]
+    node: Node
+    range: SourceRange
+
+
+@dataclass(frozen=True, eq=False)
+class AliasDef:
+    """`typedef T name` (declarator around the name) or `using name = T` (`type_node` is a type_descriptor)."""
+
+    name: str
+    namespace: tuple[str, ...]
+    type_node: Node
+    declarator: Node | None
+    template: tuple[TemplateParam, ...] | None
+    node: Node
+    range: SourceRange
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """A data member; `declarator` holds pointers and array dimensions around the name."""
+
+    name: str
+    type_node: Node | None
+    declarator: Node
+    default: Node | None
+    specifiers: frozenset[str]
+    node: Node
+
+
+@dataclass(frozen=True, eq=False)
+class StructDef:
+    """A struct, class or union. `specialises` are the arguments of an explicit or partial specialisation."""
+
+    name: str
+    namespace: tuple[str, ...]
+    kind: str  # struct | class | union
+    template: tuple[TemplateParam, ...] | None
+    specialises: tuple[Node, ...]
+    bases: tuple[str, ...]
+    fields: tuple[Field, ...]
+    statics: tuple[GlobalVar, ...]  # static (constexpr) members
+    methods: tuple[FunctionDef, ...]
+    aliases: tuple[AliasDef, ...]
+    enums: tuple[EnumDef, ...]
+    alignment: str  # the expression of __align__(n) / alignas(n), "" if none
+    node: Node
+    range: SourceRange
+
+
+@dataclass(frozen=True, eq=False)
+class Instantiation:
+    """`template __global__ void k<float, 3>(...);`"""
+
+    name: str
+    arguments: tuple[Node, ...]
+    node: Node
+    range: SourceRange
+
+
+@dataclass(frozen=True, eq=False)
+class SyntaxProblem:
+    """Text that the grammar could not take."""
+
+    range: SourceRange
+    text: str
+    start: int  # in the expanded text
+    end: int
+
+
+@dataclass(frozen=True)
+class Pragma:
+    """`#pragma text` that stood before expanded offset `offset`."""
+
+    text: str
+    offset: int
+    range: SourceRange

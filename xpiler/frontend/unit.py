@@ -1,0 +1,67 @@
+"""What the frontend hands to everybody else: one parsed and lowered text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xpiler.errors import Diagnostic
+from xpiler.ir.nodes import Param, Program
+from xpiler.ir.source import SourceRange
+
+
+@dataclass(frozen=True)
+class LaunchSite:
+    """`kernel<<<grid, block, shared, stream>>>(args)` in host code.
+
+    `kernel` is the `Function.name` of the IR that it calls, "" if that kernel was refused. Expressions are source
+    texts with macros expanded. `block_size` holds the dimensions that are constants. `span` covers the whole call
+    without its semicolon, as offsets [start, end) in the original text.
+    """
+
+    kernel: str
+    spelling: str
+    host_function: str
+    grid: str
+    block: str
+    shared: str
+    arguments: tuple[str, ...]
+    block_size: tuple[int | None, int | None, int | None]
+    range: SourceRange
+    span: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class HostFunction:
+    """A function that runs on the host. `span` is that of its definition in the original text."""
+
+    name: str
+    is_extern_c: bool
+    params: tuple[Param, ...]
+    returns: str
+    range: SourceRange
+    span: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class KernelText:
+    """Where a kernel or device function stands in the original text: `template<...>` and attributes to `}`."""
+
+    name: str
+    span: tuple[int, int]
+    is_template: bool
+    range: SourceRange
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A whole file: the kernels that lowered, and why the others did not (by kernel name or spelling)."""
+
+    file: str
+    text: str
+    platform: str
+    program: Program
+    refusals: dict[str, Diagnostic]
+    launches: tuple[LaunchSite, ...]
+    host_functions: tuple[HostFunction, ...]
+    kernels: tuple[KernelText, ...]
+    device_functions: tuple[KernelText, ...]
