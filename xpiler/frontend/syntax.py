@@ -15,7 +15,8 @@ import tree_sitter_cuda
 from tree_sitter import Language, Node, Parser, Tree
 
 from xpiler.frontend.prepare import prepare
-from xpiler.frontend.preprocess import Comment, preprocess
+from xpiler.frontend.comments import Comment
+from xpiler.frontend.preprocess import Include, preprocess
 from xpiler.frontend.sourcemap import SourceMap
 from xpiler.frontend.syntax_collect import Collector, Scope
 from xpiler.frontend.syntax_model import (
@@ -29,6 +30,7 @@ from xpiler.frontend.syntax_model import (
     StructDef,
     SyntaxProblem,
 )
+from xpiler.errors import Diagnostic
 from xpiler.ir.source import SourceRange
 
 _LANGUAGE = Language(tree_sitter_cuda.language())
@@ -63,6 +65,8 @@ class SyntaxUnit:
     pragmas: tuple[Pragma, ...]
     comments: tuple[Comment, ...]
     macros: dict[str, str]  # object-like macros that the text leaves defined: name -> replacement
+    includes: tuple[Include, ...]
+    warnings: tuple[Diagnostic, ...]  # such as an #error that was reached
 
     @property
     def root(self) -> Node:
@@ -109,7 +113,7 @@ def analyse(
     text: str, file: str, *, platform: str = "cuda", defines: dict[str, str] | None = None
 ) -> SyntaxUnit:
     """The syntax of a text. Raises `Refusal` for text that is no program at all or that cannot be preprocessed."""
-    expanded = preprocess(text, file, defines)
+    expanded = preprocess(text, file, defines, platform=platform)
     prepared = prepare(expanded.text)
     tree = Parser(_LANGUAGE).parse(prepared.encode("ascii"))
     problems = _problems(tree.root_node, expanded.text, expanded.map)
@@ -138,7 +142,9 @@ def analyse(
         errors=problems,
         pragmas=expanded.pragmas,
         comments=expanded.comments,
-        macros=expanded.macros,
+        macros={name: m.text for name, m in expanded.macros.items() if m.params is None},
+        includes=expanded.includes,
+        warnings=expanded.warnings,
     )
 
 
