@@ -1,0 +1,169 @@
+"""What is needed to run an entry: its arguments with types and roles, and the cases to run it on.
+
+The lead of a translation infers a `Contract` from the text (`gate/infer.py`); what a person states on the command line
+or in `KERNEL.xpiler.toml` (`gate/overrides.py`) wins over what was inferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from math import prod
+from typing import Literal
+
+from xpiler.ir.types import DType
+
+Scalar = int | float | bool
+EntryKind = Literal["host", "kernel", "main"]
+FillKind = Literal["integers", "normal", "positive", "boundary", "special"]
+
+
+class Role(Enum):
+    """What the entry does with an argument."""
+
+    IN = "in"  # a pointer that is only read
+    OUT = "out"  # a pointer whose old contents do not matter: poisoned before the call
+    INOUT = "inout"
+    SCALAR = "scalar"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One parameter of the entry, in the order of its signature.
+
+    A `float4*` has dtype f32 and `lanes` 4. A handle that is always null (a `cudaStream_t`) is a u64 scalar of value 0.
+    """
+
+    name: str
+    dtype: DType
+    is_pointer: bool
+    role: Role
+    lanes: int = 1
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The shape of a kernel launch: blocks, threads a block, bytes of dynamic shared memory."""
+
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    shared_bytes: int = 0
+
+    @property
+    def threads(self) -> int:
+        return prod(self.grid) * prod(self.block)
+
+
+@dataclass(frozen=True)
+class Values:
+    """How to fill a pointer argument whose contents have a meaning.
+
+    `index`: integers in [low, high). `offsets`: non-decreasing from `low` to `high` (row starts of a CSR matrix).
+    `permutation`: each of low, low+1, ... once. `uniform`: floats in [low, high). `constant`: all `low`.
+    """
+
+    kind: Literal["index", "offsets", "permutation", "uniform", "constant"]
+    low: float
+    high: float = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One set of inputs to run the entry on.
+
+    `extents` counts scalars of the argument's dtype (a `float4*` of 8 vectors has 32). `shapes` is only for reports:
+    coordinates of the first wrong element. `fill` says how arrays without special `values` are drawn from `seed`.
+    """
+
+    scalars: tuple[tuple[str, Scalar], ...] = ()
+    extents: tuple[tuple[str, int], ...] = ()
+    launch: Launch | None = None
+    values: tuple[tuple[str, Values], ...] = ()
+    seed: int = 0
+    fill: FillKind = "normal"
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    def scalar(self, name: str) -> Scalar:
+        return dict(self.scalars)[name]
+
+    def extent(self, name: str) -> int:
+        return dict(self.extents)[name]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape for reports: what is known, else one dimension."""
+        return dict(self.shapes).get(name) or (self.extent(name),)
+
+    def describe(self) -> str:
+        """`m=100, n=37; normal values, seed 2`."""
+        scalars = ", ".join(f"{name}={value}" for name, value in self.scalars)
+        words = {
+            "integers": "small integers",
+            "normal": "normal values",
+            "positive": "positive values",
+            "boundary": "boundary values",
+            "special": "infinities and NaN",
+        }
+        return f"{scalars + '; ' if scalars else ''}{words[self.fill]}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """How to call one entry and how to judge what it computes.
+
+    `kernel_spelling` is what a launch calls (`gemm<float, 16>`), used for kind `kernel`. `reduction_length` is the
+    longest sum that an output element goes through (0: not known). `accumulator` is the narrowest float type that
+    sums are kept in (None: f32 or wider). `notes` says in words what was inferred, for the evidence.
+    """
+
+    entry: str
+    kind: EntryKind
+    arguments: tuple[Argument, ...] = ()
+    cases: tuple[Case, ...] = ()
+    kernel_spelling: str = ""
+    fast_math: bool = False
+    reduction_length: int = 0
+    accumulator: DType | None = None
+    notes: tuple[str, ...] = ()
+
+    def argument(self, name: str) -> Argument:
+        for argument in self.arguments:
+            if argument.name == name:
+                return argument
+        raise KeyError(name)
+
+    @property
+    def pointers(self) -> tuple[Argument, ...]:
+        return tuple(argument for argument in self.arguments if argument.is_pointer)
+
+    @property
+    def outputs(self) -> tuple[Argument, ...]:
+        return tuple(a for a in self.arguments if a.role in (Role.OUT, Role.INOUT))
+
+
+def make_case(
+    scalars: Mapping[str, Scalar],
+    extents: Mapping[str, int],
+    launch: Launch | None = None,
+    *,
+    shapes: Mapping[str, Iterable[int]] | None = None,
+    values: Mapping[str, Values] | None = None,
+    seed: int = 0,
+    fill: FillKind = "normal",
+) -> Case:
+    """A `Case` from plain mappings."""
+    return Case(
+        tuple(scalars.items()),
+        tuple(extents.items()),
+        launch,
+        tuple((values or {}).items()),
+        seed,
+        fill,
+        tuple((name, tuple(shape)) for name, shape in (shapes or {}).items()),
+    )
+
+
+def with_fills(case: Case, seeds: Iterable[int], fills: Iterable[FillKind]) -> tuple[Case, ...]:
+    """The same sizes with every seed and every kind of data."""
+    seeds = tuple(seeds)
+    return tuple(replace(case, seed=seed, fill=fill) for fill in fills for seed in seeds)

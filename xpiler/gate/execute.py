@@ -1,0 +1,320 @@
+"""Builds the delivered text with a call of its entry and runs it on cases, in the sandbox, between guard zones.
+
+`build` compiles; `Build.run` calls the entry once a case and layout. Both return what happened, also when the program
+does not compile, crashes or hangs; only a machine without a C++ compiler is an exception (`Refusal`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from xpiler.gate import cache, sandbox
+from xpiler.gate.arrays import Array, poison, scalar_bytes, storage
+from xpiler.gate.compilers import VNNI_FLAGS, Compiler, cpu_runs_vnni, host_compiler
+from xpiler.gate.contract import Case, Contract, Role
+from xpiler.gate.events import Event, parse_events
+from xpiler.gate.inputs import inputs_of
+from xpiler.gate.sandbox import Completed, Limits
+from xpiler.gate.shim import inline_includes, translation_unit, with_prologue
+
+SIMT = ("cuda", "hip", "bang")
+_RUNNER = Path(__file__).with_name("runner.cpp")
+_COMPILE_LIMITS = Limits(cpu=120, wall=180, memory=8192, processes=128, file=512)
+_REPORTED = 86  # exit code: the reason is in the events file
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a case is run: which end of each buffer touches a guard page, and in which order threads run."""
+
+    layout: str = "end"
+    schedule: str = "forward"
+
+
+BOTH_ENDS = (Variant("end", "forward"), Variant("start", "reverse"))
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One call: the pointer arguments afterwards (those the entry may write), what was reported, how it ended."""
+
+    case: Case
+    variant: Variant
+    buffers: dict[str, Array] = field(compare=False)
+    events: tuple[Event, ...] = ()
+    crash: str | None = None
+    seconds: float = 0.0
+    stdout: str = ""
+    exit_code: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """It ended well and nothing was reported."""
+        return self.crash is None and not self.faults
+
+    @property
+    def faults(self) -> tuple[Event, ...]:
+        return tuple(event for event in self.events if not event.is_trace)
+
+    def describe(self) -> str:
+        """What went wrong, in words; empty if nothing did."""
+        if self.faults:
+            return self.faults[0].message
+        return self.crash or ""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A program ready to run, or the compiler's `error`. `error_line` is the first error's line in the user's text."""
+
+    contract: Contract
+    platform: str
+    program: Path | None
+    tool: str
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return self.program is not None
+
+    def run(
+        self,
+        cases: Iterable[Case],
+        *,
+        variants: Sequence[Variant] = (Variant(),),
+        inputs: Sequence[Mapping[str, Array]] | None = None,
+        limits: Limits | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> list[RunResult]:
+        """Every case in every variant, case by case. `inputs` replaces the drawn test data, one mapping a case."""
+        if self.program is None:
+            raise ValueError(f"the program was not built: {self.error}")
+        cases = tuple(cases)
+        drawn = list(inputs) if inputs is not None else [inputs_of(self.contract, case) for case in cases]
+        with tempfile.TemporaryDirectory(prefix="xpiler-run-") as name:
+            scratch = Path(name)
+            program = scratch / "program"
+            try:
+                os.link(self.program, program)
+            except OSError:
+                shutil.copy2(self.program, program)
+            jobs = [(case, data, v) for case, data in zip(cases, drawn, strict=True) for v in variants]
+            manifest = _manifest(self.contract, self.platform, jobs, scratch)
+            (scratch / "manifest").write_text(manifest)
+            done = sandbox.run(
+                [str(program), "manifest"],
+                cwd=scratch,
+                limits=limits or Limits(),
+                env={"OMP_NUM_THREADS": str(min(4, os.cpu_count() or 1)), **(env or {})},
+            )
+            return [
+                _result(self.contract, job, number, scratch, done) for number, job in enumerate(jobs)
+            ]
+
+    def run_program(
+        self,
+        arguments: Sequence[str] = (),
+        *,
+        stdin: bytes = b"",
+        schedule: str = "forward",
+        limits: Limits | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> RunResult:
+        """The whole program, for a contract of kind `main`."""
+        if self.program is None:
+            raise ValueError(f"the program was not built: {self.error}")
+        variant = Variant(schedule=schedule)
+        with tempfile.TemporaryDirectory(prefix="xpiler-run-") as name:
+            scratch = Path(name)
+            program = scratch / "program"
+            shutil.copy2(self.program, program)
+            environment = {"XPILER_EVENTS": str(scratch / "events"), "XPILER_SCHEDULE": schedule, **(env or {})}
+            done = sandbox.run(
+                [str(program), *arguments], cwd=scratch, limits=limits, stdin=stdin, env=environment
+            )
+            events = parse_events(_read(scratch / "events"), self.contract)
+            crash = None
+            if done.timed_out or done.signal is not None or done.reason:
+                crash = done.describe()
+            elif done.returncode == _REPORTED and events:
+                crash = events[-1].message
+            return RunResult(
+                Case(), variant, {}, events, crash, done.seconds, done.stdout, done.returncode or 0
+            )
+
+
+# ------------------------------------------------------------------------------------------------ building
+
+
+def build(
+    text: str, file: str, platform: str, contract: Contract, *, compiler: str | None = None
+) -> Build:
+    """Compiles `text` as it is delivered, together with a call of `contract.entry`."""
+    start = time.monotonic()
+    chosen = host_compiler(compiler)
+    unit = translation_unit(inline_includes(text, file), contract)
+    if platform in SIMT:
+        from xpiler.emulators import host
+
+        unit = host.prepare(unit, file, platform)
+        flags = [
+            *host.flags(platform, chosen.name),
+            *host.precompiled_header(platform, chosen.name, cache.folder() / "headers"),
+        ]
+        tool = f"emulator ({chosen.name})"
+    else:
+        flags = list(vnni_flags())
+        tool = chosen.name
+    source = with_prologue(unit, file, contract)
+    compile_flags = [flag for flag in flags if not _is_link_input(flag)]
+    link_inputs = [flag for flag in flags if _is_link_input(flag)]
+    name = cache.key(source, *flags, *chosen.command, chosen.version, _RUNNER.read_bytes(), contract.kind)
+    failure: list[Completed] = []
+
+    def make(path: Path) -> bool:
+        with tempfile.TemporaryDirectory(prefix="xpiler-build-") as folder:
+            scratch = Path(folder)
+            (scratch / "unit.cpp").write_text(source, encoding="utf-8", errors="surrogateescape")
+            parts = ["unit.cpp", *link_inputs]
+            if contract.kind != "main":
+                parts.append(str(runner_object(chosen)))
+            done = sandbox.run(
+                [*chosen.command, *compile_flags, *parts, "-o", "program"],
+                cwd=scratch,
+                limits=_COMPILE_LIMITS,
+            )
+            if not done.ok:
+                failure.append(done)
+                return False
+            shutil.copy2(scratch / "program", path)
+            return True
+
+    program = cache.fetch("programs", name, make)
+    error = "" if program else _first_errors(failure[0])
+    return Build(contract, platform, program, tool, error, time.monotonic() - start)
+
+
+def vnni_flags() -> tuple[str, ...]:
+    """Flags for C++ with AVX-512; on a CPU without it the emulator's header is included first."""
+    if cpu_runs_vnni():
+        return ("-std=c++17", "-O2", "-fopenmp", *VNNI_FLAGS)
+    fallback = Path(__file__).parent.parent / "emulators" / "avx512" / "immintrin.h"
+    return ("-std=c++17", "-O2", "-fopenmp", "-I", str(fallback.parent))
+
+
+def runner_object(compiler: Compiler) -> Path:
+    """The compiled runner: the same for all programs, so built once."""
+    name = cache.key(_RUNNER.read_bytes(), *compiler.command, compiler.version) + ".o"
+
+    def make(path: Path) -> bool:
+        with tempfile.TemporaryDirectory(prefix="xpiler-build-") as folder:
+            scratch = Path(folder)
+            argv = [*compiler.command, "-std=c++17", "-O2", "-c", str(_RUNNER), "-o", "runner.o"]
+            done = sandbox.run(argv, cwd=scratch, limits=_COMPILE_LIMITS)
+            if not done.ok:
+                raise RuntimeError(f"the runner does not compile: {done.stderr[:2000]}")
+            shutil.copy2(scratch / "runner.o", path)
+            return True
+
+    made = cache.fetch("runners", name, make)
+    assert made is not None
+    return made
+
+
+def _is_link_input(flag: str) -> bool:
+    return flag.endswith((".o", ".a", ".so")) or flag.startswith("-l")
+
+
+def _first_errors(done: Completed) -> str:
+    """The compiler's first error with its place, and how many more there are."""
+    errors = [line for line in done.stderr.splitlines() if "error" in line or "undefined reference" in line]
+    if not errors:
+        return (done.stderr.strip().splitlines() or [done.describe()])[-1]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return errors[0].strip() + more
+
+
+# ------------------------------------------------------------------------------------------------ running
+
+Job = tuple[Case, Mapping[str, Array], Variant]
+
+
+def _manifest(contract: Contract, platform: str, jobs: Sequence[Job], scratch: Path) -> str:
+    lines = []
+    files: dict[int, dict[str, str]] = {}
+    for number, (case, data, variant) in enumerate(jobs):
+        lines += [f"case {number} {len(contract.arguments)}"]
+        lines += [f"schedule {variant.schedule}", f"layout {variant.layout}"]
+        if case.launch:
+            numbers = (*case.launch.grid, *case.launch.block, case.launch.shared_bytes)
+            lines.append("launch " + " ".join(map(str, numbers)))
+        written = files.setdefault(id(data), {})
+        for slot, argument in enumerate(contract.arguments):
+            if not argument.is_pointer:
+                value = dict(case.scalars).get(argument.name, 0)
+                lines.append(f"scalar {slot} {scalar_bytes(value, argument.dtype).hex()}")
+                continue
+            size = case.extent(argument.name) * argument.dtype.bytes
+            file = "-"
+            if argument.role is not Role.OUT:
+                file = written.get(argument.name) or f"in-{number}-{slot}"
+                if argument.name not in written:
+                    contents = np.ascontiguousarray(data[argument.name], dtype=storage(argument.dtype)).tobytes()
+                    if len(contents) != size:
+                        raise ValueError(f"{argument.name}: {len(contents)} bytes of data for {size} bytes")
+                    (scratch / file).write_bytes(contents)
+                    written[argument.name] = file
+            # Device memory is aligned; a host pointer is only as aligned as its element.
+            natural = argument.dtype.bytes * argument.lanes
+            alignment = max(16, natural) if platform in SIMT else natural
+            lines.append(
+                f"buffer {slot} {argument.name} {size} {alignment} {argument.role.value} {file} "
+                f"{poison(argument.dtype).hex()}"
+            )
+        lines.append("run")
+    return "\n".join(lines) + "\n"
+
+
+def _result(contract: Contract, job: Job, number: int, scratch: Path, done: Completed) -> RunResult:
+    case, _, variant = job
+    events = parse_events(_read(scratch / f"events-{number}.jsonl"), contract)
+    finished = _read(scratch / f"done-{number}")
+    if not finished:
+        return RunResult(case, variant, {}, events, _how_it_ended(events, number, scratch, done))
+    buffers = {}
+    for slot, argument in enumerate(contract.arguments):
+        if argument.is_pointer and argument.role is not Role.IN:
+            raw = (scratch / f"out-{number}-{slot}").read_bytes()
+            buffers[argument.name] = np.frombuffer(raw, dtype=storage(argument.dtype))
+    return RunResult(case, variant, buffers, events, None, float(finished), done.stdout)
+
+
+def _how_it_ended(events: tuple[Event, ...], number: int, scratch: Path, done: Completed) -> str:
+    status = _read(scratch / f"status-{number}").split()
+    if not status:  # the runner itself was stopped, in this case or in one before
+        return done.describe() if done.reason or done.signal else f"not run: {done.stderr.strip()[:500]}"
+    kind, code = status[0], int(status[1])
+    if kind == "signal":
+        return f"killed by {sandbox.signal_name(code)}"
+    if code == _REPORTED and events:
+        return events[-1].message
+    said = done.stderr.strip().splitlines()
+    return f"the program ended itself with exit code {code}" + (f": {said[-1]}" if said else "")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+

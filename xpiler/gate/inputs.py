@@ -1,0 +1,116 @@
+"""Test data: reproducible from the case's seed, never all ones or zeros.
+
+`integers`: small integers, whose sums and products are exact in any order. `normal`: floats of N(0, 1), integers over
+their usual range. `positive`: away from zero and negative numbers. `boundary`: zeros of both signs, large, tiny and
+subnormal numbers, the ends of the narrow integer types. `special`: normal values with infinities and NaN among them.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from xpiler.gate.arrays import Array, decode, encode, unit_roundoff
+from xpiler.gate.contract import Argument, Case, Contract, Role, Values
+from xpiler.ir.types import DType, Kind
+
+_LARGE = {"f16": 100.0, "bf16": 1e4, "f32": 1e4, "f64": 1e6}
+_SUBNORMAL = {"f16": 2.0**-20, "bf16": 2.0**-130, "f32": 2.0**-130, "f64": 2.0**-1040}
+
+
+def inputs_of(contract: Contract, case: Case) -> dict[str, Array]:
+    """What every pointer argument that the entry reads holds before the call, in storage form."""
+    return {a.name: draw(a, case) for a in contract.pointers if a.role in (Role.IN, Role.INOUT)}
+
+
+def draw(argument: Argument, case: Case) -> Array:
+    """The contents of one argument. Each argument has its own stream of random numbers."""
+    rng = np.random.default_rng([case.seed, zlib.crc32(argument.name.encode())])
+    count = case.extent(argument.name)
+    special = dict(case.values).get(argument.name)
+    if special:
+        return encode(_draw_values(special, count, rng), argument.dtype)
+    if argument.dtype.is_float:
+        return encode(_draw_floats(argument.dtype, case.fill, count, rng), argument.dtype)
+    return _draw_integers(argument.dtype, case.fill, count, rng)
+
+
+def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
+    low, high = values.low, values.high
+    match values.kind:
+        case "index":
+            drawn = rng.integers(int(low), max(int(high), int(low) + 1), count)
+            drawn[: min(count, 2)] = [int(low), max(int(high) - 1, int(low))][:count]  # both ends occur
+            return rng.permutation(drawn)
+        case "offsets":
+            inner = np.sort(rng.integers(int(low), int(high) + 1, max(count - 2, 0)))
+            return np.concatenate([[int(low)], inner, [int(high)]])[:count]
+        case "permutation":
+            return rng.permutation(count) + int(low)
+        case "uniform":
+            return rng.uniform(low, high, count)
+        case "constant":
+            return np.full(count, low)
+
+
+def _draw_floats(dtype: DType, fill: str, count: int, rng: np.random.Generator) -> Array:
+    match fill:
+        case "integers":
+            return rng.integers(-4, 5, count).astype(np.float64)
+        case "positive":
+            return np.abs(rng.standard_normal(count)) + 0.125
+        case "boundary":
+            large, tiny = _LARGE[dtype.name], _SUBNORMAL[dtype.name]
+            pool = np.array([0.0, -0.0, 1.0, -1.0, large, -large, 1 / large, -1 / large, tiny, -tiny, 0.5, -2.0])
+            picked = rng.choice(pool, count)
+            return np.where(rng.random(count) < 0.5, picked, rng.standard_normal(count))
+        case "special":
+            drawn = rng.standard_normal(count)
+            odd = rng.random(count) < 0.01
+            odd[: min(count, 1)] = True
+            drawn[odd] = rng.choice([np.inf, -np.inf, np.nan], int(odd.sum()))
+            return rng.permutation(drawn)
+        case _:
+            return rng.standard_normal(count)
+
+
+def _draw_integers(dtype: DType, fill: str, count: int, rng: np.random.Generator) -> Array:
+    signed = dtype.kind is Kind.INT
+    if dtype.kind is Kind.BOOL:
+        return rng.integers(0, 2, count).astype(np.uint8)
+    # Wide integers stay small enough that sums of products do not overflow: that is undefined in the source.
+    widest = 1 << min(dtype.bits, 16)
+    match fill:
+        case "integers" | "special":
+            low, high = (-4, 4) if signed else (0, 8)
+        case "positive":
+            low, high = 1, 100
+        case "boundary":
+            low, high = (-widest // 2, widest // 2 - 1) if signed else (0, widest - 1)
+            ends = rng.choice(np.array([low, high, 0, 1, -1 if signed else 2]), count)
+            drawn = np.where(rng.random(count) < 0.5, ends, rng.integers(low, high + 1, count))
+            return drawn.astype(np.int64).astype(f"{'i' if signed else 'u'}{dtype.bytes}")
+        case _:
+            narrow = dtype.bits == 8
+            low, high = (-128, 127) if signed and narrow else (-100, 100) if signed else (0, 255)
+    return rng.integers(low, high + 1, count).astype(f"{'i' if signed else 'u'}{dtype.bytes}")
+
+
+def perturbed(contract: Contract, case: Case, inputs: dict[str, Array], round: int) -> tuple[dict[str, Array], float]:
+    """The inputs with every ordinary float moved by one rounding unit, up or down at random; and the relative size.
+
+    The unit is that of f32 at the least, or of the narrowest input type: only what it can store is a perturbation.
+    Arrays whose contents have a declared meaning are left alone.
+    """
+    rng = np.random.default_rng([case.seed, round, 0x9E37])
+    meant = {name for name, _ in case.values}
+    floats = [a for a in contract.pointers if a.dtype.is_float and a.name in inputs and a.name not in meant]
+    unit = max((unit_roundoff(a.dtype) for a in floats), default=0.0)
+    moved = dict(inputs)
+    for argument in floats:
+        values = decode(inputs[argument.name], argument.dtype)
+        signs = rng.choice([-1.0, 1.0], values.shape)
+        with np.errstate(invalid="ignore", over="ignore"):
+            moved[argument.name] = encode(values * (1 + 2 * unit * signs), argument.dtype)
+    return moved, 2 * unit

@@ -1,0 +1,310 @@
+// Calls an entry under test, once a case, each in a forked child, with every buffer between guard zones.
+//
+// usage: program MANIFEST. The manifest is text, one directive a line (see execute.py, which writes it):
+//   case ID ARGUMENTS / schedule NAME / layout start|end / launch GX GY GZ BX BY BZ SHARED
+//   buffer SLOT NAME BYTES ALIGNMENT in|out|inout FILE|- POISON   (POISON: hex bytes of one element)
+//   scalar SLOT HEX
+//   run
+// A case that ends well leaves `done-ID` (seconds, and canaries found broken) and `out-ID-SLOT` for each buffer that is
+// not `in`. What goes wrong is a JSON line in `events-ID.jsonl`, the file that XPILER_EVENTS names for the emulators too.
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+struct XpilerLaunch {
+    unsigned grid[3], block[3];
+    std::size_t shared;
+};
+
+// From the generated call shim.
+extern "C" void xpiler_call(void* const* slots, const XpilerLaunch* launch);
+extern "C" const int xpiler_argument_count;
+extern "C" const std::size_t xpiler_argument_sizes[];
+// From the emulators, which name kernel, block and thread in their events; absent on platforms without one.
+extern "C" __attribute__((weak)) void xpiler_register(const char* name, void* base, std::size_t bytes, void* low, void* high);
+extern "C" __attribute__((weak)) void xpiler_check();
+extern "C" __attribute__((weak)) int xpiler_last_error();
+
+namespace {
+
+constexpr std::size_t guard_bytes = std::size_t{16} << 20;
+constexpr unsigned char canary = 0xFF;  // NaN as any float, -1 as an integer: a stray read shows in the result
+constexpr int reported = 86;            // exit code: the event is in the file
+
+struct Buffer {
+    std::string name, file, role;
+    std::size_t slot = 0, bytes = 0, alignment = 1;
+    std::vector<unsigned char> poison;
+    unsigned char *pages = nullptr, *data = nullptr;
+    std::size_t page_bytes = 0;
+};
+
+struct Scalar {
+    std::size_t slot = 0;
+    std::vector<unsigned char> bytes;
+};
+
+struct Case {
+    std::string id, schedule = "forward", layout = "end";
+    std::size_t arguments = 0;
+    XpilerLaunch launch{{1, 1, 1}, {1, 1, 1}, 0};
+    std::vector<Buffer> buffers;
+    std::vector<Scalar> scalars;
+};
+
+Case* current = nullptr;
+char events_path[256];
+
+[[noreturn]] void fail(const char* what) {
+    std::fprintf(stderr, "xpiler runner: %s: %s\n", what, std::strerror(errno));
+    _exit(87);
+}
+
+std::vector<unsigned char> from_hex(const char* text) {
+    std::vector<unsigned char> bytes;
+    for (; text[0] && text[1]; text += 2) {
+        char pair[3] = {text[0], text[1], 0};
+        bytes.push_back(static_cast<unsigned char>(std::strtoul(pair, nullptr, 16)));
+    }
+    return bytes;
+}
+
+void place(Buffer& buffer, bool at_end) {
+    const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    buffer.page_bytes = (buffer.bytes + page - 1) / page * page;
+    if (buffer.page_bytes == 0) buffer.page_bytes = page;
+    void* zone = mmap(nullptr, buffer.page_bytes + 2 * guard_bytes, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (zone == MAP_FAILED) fail("mmap");
+    buffer.pages = static_cast<unsigned char*>(zone) + guard_bytes;
+    if (mprotect(buffer.pages, buffer.page_bytes, PROT_READ | PROT_WRITE) != 0) fail("mprotect");
+    std::memset(buffer.pages, canary, buffer.page_bytes);
+    std::size_t offset = at_end ? buffer.page_bytes - buffer.bytes : 0;
+    buffer.data = buffer.pages + offset / buffer.alignment * buffer.alignment;
+}
+
+void fill(Buffer& buffer) {
+    if (buffer.file == "-") {
+        for (std::size_t i = 0; i < buffer.bytes; ++i) buffer.data[i] = buffer.poison[i % buffer.poison.size()];
+        return;
+    }
+    std::FILE* file = std::fopen(buffer.file.c_str(), "rb");
+    if (!file || std::fread(buffer.data, 1, buffer.bytes, file) != buffer.bytes) fail(buffer.file.c_str());
+    std::fclose(file);
+}
+
+// Only async-signal-safe calls below: the program under test may be in any state.
+void report(const char* line) {
+    int file = open(events_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (file >= 0) {
+        ssize_t written = write(file, line, std::strlen(line));
+        (void)written;
+        close(file);
+    }
+}
+
+void out_of_bounds(char* line, std::size_t room, const Buffer& buffer, const unsigned char* at, const char* access) {
+    std::snprintf(line, room,
+                  "{\"event\": \"oob\", \"access\": \"%s\", \"array\": \"%s\", \"kind\": \"argument\", \"size\": %zu, "
+                  "\"offset\": %lld, \"message\": \"\"}\n",
+                  access, buffer.name.c_str(), buffer.bytes, static_cast<long long>(at - buffer.data));
+}
+
+void on_fault(int number, siginfo_t* info, void* context) {
+    const unsigned char* address = static_cast<const unsigned char*>(info->si_addr);
+    const char* access = "access";
+    unsigned long stack = 0;
+#if defined(__x86_64__)
+    const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+    if (number == SIGSEGV) access = (registers[REG_ERR] & 2) ? "write" : "read";
+    stack = static_cast<unsigned long>(registers[REG_RSP]);
+#else
+    (void)context;
+#endif
+    char line[1024];
+    if (number == SIGSEGV) {
+        for (const Buffer& buffer : current->buffers) {
+            if (address < buffer.pages - guard_bytes || address >= buffer.pages + buffer.page_bytes + guard_bytes)
+                continue;
+            out_of_bounds(line, sizeof line, buffer, address, access);
+            report(line);
+            _exit(reported);
+        }
+    }
+    unsigned long at = reinterpret_cast<unsigned long>(address);
+    bool overflow = number == SIGSEGV && at + (1 << 16) > stack && at < stack + (1 << 16);
+    bool null = number == SIGSEGV && at < 4096;
+    const char* name = number == SIGSEGV ? "SIGSEGV" : number == SIGBUS ? "SIGBUS" : number == SIGFPE ? "SIGFPE"
+                     : number == SIGILL ? "SIGILL" : "SIGABRT";
+    std::snprintf(line, sizeof line, "{\"event\": \"crash\", \"signal\": \"%s\", \"access\": \"%s\", \"message\": \"%s\"}\n",
+                  name, access, overflow ? "stack overflow" : null ? "null pointer" : "");
+    report(line);
+    _exit(reported);
+}
+
+void catch_faults() {
+    static unsigned char alternate[1 << 16];
+    stack_t stack{};
+    stack.ss_sp = alternate;
+    stack.ss_size = sizeof alternate;
+    sigaltstack(&stack, nullptr);
+    struct sigaction action {};
+    action.sa_sigaction = on_fault;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND;
+    for (int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigaction(number, &action, nullptr);
+}
+
+// The first byte around a buffer that somebody has written, or null.
+const unsigned char* broken_canary(const Buffer& buffer) {
+    for (const unsigned char* byte = buffer.pages; byte < buffer.pages + buffer.page_bytes; ++byte) {
+        if (byte == buffer.data) byte += buffer.bytes;
+        if (byte == buffer.pages + buffer.page_bytes) break;
+        if (*byte != canary) return byte;
+    }
+    return nullptr;
+}
+
+void run_case(Case& test) {
+    current = &test;
+    std::snprintf(events_path, sizeof events_path, "events-%s.jsonl", test.id.c_str());
+    setenv("XPILER_EVENTS", events_path, 1);
+    setenv("XPILER_SCHEDULE", test.schedule.c_str(), 1);
+
+    std::vector<void*> slots(test.arguments, nullptr);
+    std::vector<void*> pointers(test.arguments, nullptr);
+    for (Buffer& buffer : test.buffers) {
+        place(buffer, test.layout == "end");
+        fill(buffer);
+        if (xpiler_register)
+            xpiler_register(buffer.name.c_str(), buffer.data, buffer.bytes, buffer.pages - guard_bytes,
+                            buffer.pages + buffer.page_bytes + guard_bytes);
+        if (buffer.role == "in") mprotect(buffer.pages, buffer.page_bytes, PROT_READ);
+        pointers[buffer.slot] = buffer.data;
+        slots[buffer.slot] = &pointers[buffer.slot];
+    }
+    for (Scalar& scalar : test.scalars) slots[scalar.slot] = scalar.bytes.data();
+    for (std::size_t slot = 0; slot < test.arguments; ++slot) {
+        std::size_t given = sizeof(void*);
+        for (const Scalar& scalar : test.scalars)
+            if (scalar.slot == slot) given = scalar.bytes.size();
+        if (static_cast<int>(test.arguments) != xpiler_argument_count || given != xpiler_argument_sizes[slot]) {
+            char line[256];
+            std::snprintf(line, sizeof line,
+                          "{\"event\": \"contract\", \"message\": \"argument %zu of %zu has %zu bytes in the program (of "
+                          "%d arguments), %zu in the contract\"}\n",
+                          slot + 1, test.arguments, xpiler_argument_sizes[slot], xpiler_argument_count, given);
+            report(line);
+            _exit(reported);
+        }
+    }
+
+    if (!xpiler_register) catch_faults();
+    auto start = std::chrono::steady_clock::now();
+    xpiler_call(slots.data(), &test.launch);
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+    if (xpiler_check) xpiler_check();
+    if (xpiler_last_error && xpiler_last_error() != 0) {
+        char line[128];
+        std::snprintf(line, sizeof line, "{\"event\": \"api-error\", \"message\": \"error code %d left by a launch or API call\"}\n",
+                      xpiler_last_error());
+        report(line);
+    }
+    for (const Buffer& buffer : test.buffers) {
+        if (buffer.role == "in") continue;
+        if (const unsigned char* broken = broken_canary(buffer)) {
+            char line[1024];
+            out_of_bounds(line, sizeof line, buffer, broken, "write");
+            report(line);
+        }
+        char path[64];
+        std::snprintf(path, sizeof path, "out-%s-%zu", test.id.c_str(), buffer.slot);
+        std::FILE* file = std::fopen(path, "wb");
+        if (!file || std::fwrite(buffer.data, 1, buffer.bytes, file) != buffer.bytes) fail(path);
+        std::fclose(file);
+    }
+    char path[64];
+    std::snprintf(path, sizeof path, "done-%s", test.id.c_str());
+    std::FILE* file = std::fopen(path, "w");
+    if (!file) fail(path);
+    std::fprintf(file, "%.9f\n", seconds);
+    std::fclose(file);
+    std::fflush(nullptr);
+    _exit(0);
+}
+
+void run_in_child(Case& test) {
+    std::fflush(nullptr);
+    pid_t child = fork();
+    if (child < 0) fail("fork");
+    if (child == 0) run_case(test);
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    char path[64];
+    std::snprintf(path, sizeof path, "status-%s", test.id.c_str());
+    std::FILE* file = std::fopen(path, "w");
+    if (!file) fail(path);
+    if (WIFSIGNALED(status)) std::fprintf(file, "signal %d\n", WTERMSIG(status));
+    else std::fprintf(file, "exit %d\n", WEXITSTATUS(status));
+    std::fclose(file);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::FILE* manifest = argc == 2 ? std::fopen(argv[1], "r") : nullptr;
+    if (!manifest) fail("manifest");
+    char word[16], text[4096], name[256], role[16], file[256], hex[64];
+    Case test;
+    while (std::fscanf(manifest, "%15s", word) == 1) {
+        std::string directive = word;
+        int read = 0;
+        if (directive == "case") {
+            test = Case{};
+            read = std::fscanf(manifest, "%255s %zu", name, &test.arguments) == 2;
+            test.id = name;
+        } else if (directive == "schedule") {
+            read = std::fscanf(manifest, "%255s", name) == 1;
+            test.schedule = name;
+        } else if (directive == "layout") {
+            read = std::fscanf(manifest, "%255s", name) == 1;
+            test.layout = name;
+        } else if (directive == "launch") {
+            XpilerLaunch& launch = test.launch;
+            read = std::fscanf(manifest, "%u %u %u %u %u %u %zu", &launch.grid[0], &launch.grid[1], &launch.grid[2],
+                               &launch.block[0], &launch.block[1], &launch.block[2], &launch.shared) == 7;
+        } else if (directive == "buffer") {
+            Buffer buffer;
+            read = std::fscanf(manifest, "%zu %255s %zu %zu %15s %255s %63s", &buffer.slot, name, &buffer.bytes,
+                               &buffer.alignment, role, file, hex) == 7;
+            buffer.name = name;
+            buffer.role = role;
+            buffer.file = file;
+            buffer.poison = from_hex(hex);
+            test.buffers.push_back(buffer);
+        } else if (directive == "scalar") {
+            Scalar scalar;
+            read = std::fscanf(manifest, "%zu %4095s", &scalar.slot, text) == 2;
+            scalar.bytes = from_hex(text);
+            test.scalars.push_back(scalar);
+        } else if (directive == "run") {
+            read = 1;
+            run_in_child(test);
+        }
+        if (!read) fail("bad manifest");
+    }
+    return 0;
+}

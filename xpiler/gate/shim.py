@@ -1,0 +1,103 @@
+"""The C++ text that is compiled for a run: the program as delivered, and after it a call of the entry.
+
+The call is written in the program's own dialect (`kernel<<<...>>>(...)`), so it takes the same road through the
+emulators. Types of arguments are read off the entry by the C++ compiler: typedefs and vector types need no spelling.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from xpiler.gate.contract import Contract
+
+RENAMED_MAIN = "xpiler_program_main"
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"[^\n]*$', re.MULTILINE)
+
+_SUPPORT = """
+#include <cstddef>
+#include <type_traits>
+namespace xpiler_shim {
+struct Launch { unsigned grid[3], block[3]; std::size_t shared; };
+template <class F> struct Signature;
+template <class R, class... A> struct Signature<R (*)(A...)> {
+    static constexpr int count = sizeof...(A);
+    template <std::size_t I, class Head, class... Tail> struct Pick { using type = typename Pick<I - 1, Tail...>::type; };
+    template <class Head, class... Tail> struct Pick<0, Head, Tail...> { using type = Head; };
+    template <std::size_t I> using Argument = std::remove_cv_t<std::remove_reference_t<typename Pick<I, A...>::type>>;
+    template <std::size_t I> static Argument<I>& get(void* const* slots) { return *static_cast<Argument<I>*>(slots[I]); }
+};
+#if __cplusplus >= 201703L
+template <class R, class... A> struct Signature<R (*)(A...) noexcept> : Signature<R (*)(A...)> {};
+#endif
+}
+"""
+
+
+def translation_unit(text: str, contract: Contract) -> str:
+    """The program with the call shim appended, still in its own dialect."""
+    if contract.kind == "main":
+        return text
+    callee = contract.kernel_spelling or contract.entry
+    count = len(contract.arguments)
+    sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
+    arguments = ", ".join(f"XpilerSignature::get<{i}>(slots)" for i in range(count))
+    launch = ""
+    if contract.kind == "kernel":
+        launch = (
+            "<<<dim3(launch->grid[0], launch->grid[1], launch->grid[2]), "
+            "dim3(launch->block[0], launch->block[1], launch->block[2]), launch->shared>>>"
+        )
+    return (
+        f"{text}\n#line 1 \"call-of-{contract.entry}\"\n{_SUPPORT}"
+        f"using XpilerSignature = xpiler_shim::Signature<decltype(&{callee})>;\n"
+        'extern "C" const int xpiler_argument_count;\n'
+        "const int xpiler_argument_count = XpilerSignature::count;\n"
+        'extern "C" const std::size_t xpiler_argument_sizes[];\n'
+        f"const std::size_t xpiler_argument_sizes[] = {{{sizes or '0'}}};\n"
+        f"static_assert(XpilerSignature::count == {count}, "
+        '"the entry has another number of arguments than the contract");\n'
+        'extern "C" void xpiler_call(void* const* slots, const xpiler_shim::Launch* launch) {\n'
+        f"    (void)slots; (void)launch;\n    {callee}{launch}({arguments});\n}}\n"
+    )
+
+
+def with_prologue(prepared: str, file: str, contract: Contract) -> str:
+    """The line directive that makes messages name the user's file; a program's own `main` gets another name."""
+    rename = "" if contract.kind == "main" else f"#define main {RENAMED_MAIN}\n"
+    return f'{rename}#line 1 "{_quoted(file)}"\n{prepared}'
+
+
+def inline_includes(text: str, file: str, _open: tuple[Path, ...] = ()) -> str:
+    """The text with its own headers (`#include "x"` beside the file) put in place, so that they are prepared with it.
+
+    Line directives keep places right. A header with `#pragma once` is put in once; others guard themselves.
+    """
+    once: set[Path] = set()
+    return _inline(text, Path(file), file, once, _open)
+
+
+def _inline(text: str, path: Path, shown: str, once: set[Path], opened: tuple[Path, ...]) -> str:
+    def replacement(match: re.Match[str]) -> str:
+        header = (path.parent / match[1]).resolve()
+        if len(opened) > 30 or header in opened or not header.is_file():
+            return match[0]
+        line = text.count("\n", 0, match.start()) + 2
+        back = f'#line {line} "{_quoted(shown)}"'
+        if header in once:
+            return f"// {match[0].strip()}"
+        try:
+            body = header.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return match[0]
+        if re.search(r"^[ \t]*#[ \t]*pragma[ \t]+once\b", body, re.MULTILINE):
+            once.add(header)
+            body = re.sub(r"^[ \t]*#[ \t]*pragma[ \t]+once\b", "// once", body, flags=re.MULTILINE)
+        inner = _inline(body, header, str(header), once, (*opened, header))
+        return f'#line 1 "{_quoted(str(header))}"\n{inner}\n{back}'
+
+    return _INCLUDE.sub(replacement, text)
+
+
+def _quoted(path: str) -> str:
+    return path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
