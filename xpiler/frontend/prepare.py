@@ -1,10 +1,60 @@
-"""Length-preserving masking: blank what the grammar cannot take and the meaning does not need."""
+"""Length-preserving masking: blank what the grammar cannot take and the syntax does not need.
+
+What is blanked here is still in `SyntaxUnit.expanded`, at the same offsets, for whoever wants to know it: the
+alignment of a struct, the launch bounds of a kernel.
+"""
 
 from __future__ import annotations
 
 import re
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_NOT_NEWLINE = re.compile(r"[^\n]")
+
+# Decorations with a parenthesized argument, which the grammar takes in some places only, or not at all.
+_WITH_ARGUMENT = re.compile(
+    r"\b(?:__align__|alignas|_Alignas|__attribute__|__attribute|__declspec|__launch_bounds__|__cluster_dims__"
+    r"|__maxnreg__|__block_size__|__nv_pure__)\s*(?=\()"
+)
+_PLAIN = re.compile(
+    r"\b(?:__grid_constant__|__extension__|__nv_pure__|__cdecl|__stdcall|CUDARTAPI|CUDAAPI|CUDA_CB|WINAPI|__tile__)\b"
+    r"|\[\[[^\[\]]*\]\]"  # [[nodiscard]]
+    r"|(?<=\])(?P<lambda>(?:\s*__(?:device|host|forceinline)__\b)+)"  # [=] __device__ (int i) { }
+)
+_ODD_WORDS = re.compile(r"__(?:launch_bounds|align|attribute|cluster|maxnreg|declspec|grid_c|ext|nv_p|cdecl|std)|alignas|_Alignas|\[\[|\]\s*__|CUDA|WINAPI|__block|__tile")
+
 
 def prepare(text: str) -> str:
     """Text of the same length, in ASCII, that the grammar can parse; offsets do not move."""
-    return re.sub(r"[^\x00-\x7f]", "_", text)
+    if not text.isascii():
+        text = _NOT_ASCII.sub("_", text)
+    if _ODD_WORDS.search(text) is None:
+        return text
+    pieces: list[str] = []
+    done = 0
+    for match in _WITH_ARGUMENT.finditer(text):
+        if match.start() < done:
+            continue
+        end = closing(text, match.end())
+        if end is None:
+            continue
+        pieces += (text[done : match.start()], _NOT_NEWLINE.sub(" ", text[match.start() : end]))
+        done = end
+    pieces.append(text[done:])
+    return _PLAIN.sub(lambda m: _NOT_NEWLINE.sub(" ", m[0]), "".join(pieces))
+
+
+_PARENTHESES = re.compile(r'[()]|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'')
+
+
+def closing(text: str, start: int) -> int | None:
+    """The offset after the parenthesis that closes the one at `start`, None if there is none."""
+    depth = 0
+    for match in _PARENTHESES.finditer(text, start):
+        if match[0] == "(":
+            depth += 1
+        elif match[0] == ")":
+            depth -= 1
+            if depth == 0:
+                return match.end()
+    return None

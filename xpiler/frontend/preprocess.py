@@ -279,8 +279,9 @@ class _Preprocessor:
                 match = _INCLUDE.match(_join(self.expander.expand(tokens_of(rest))))
             except MacroError:
                 match = None
-        if match is None:
-            raise self.refuse("preprocess-include", "#include needs a file name", at, length)
+        if match is None:  # a macro that the build would define
+            self.includes.append(Include(rest.strip(), False, False))
+            return
         if match[2] is not None:
             self.includes.append(Include(match[2], True, False))
             return
@@ -324,18 +325,18 @@ class _Preprocessor:
                 if name not in macros and name not in _SPECIAL:
                     continue
                 use, after = match.span()
-                body = flat.get(name)
-                if body is None:
-                    body, after = self.use(name, use, after, end)
-                    if body is None:
+                found: str | list[Token] | None = flat.get(name)
+                if found is None:
+                    found, after = self.use(name, use, after, end)
+                    if found is None:
                         continue
                 self.copy(done, use)
-                if isinstance(body, str):
+                if isinstance(found, str):
                     self.map.add(self.length, Origin(self.index, use, after, is_macro=True))
-                    self.pieces.append(body)
-                    self.length += len(body)
+                    self.pieces.append(found)
+                    self.length += len(found)
                 else:
-                    self.emit(body, use, after)
+                    self.emit(found, use, after)
                 done = after
                 if after > match.end():
                     position, again = after, True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
+from xpiler.frontend.prepare import closing
 from xpiler.frontend.sourcemap import SourceMap
 from xpiler.frontend.syntax_model import (
     AliasDef,
@@ -40,6 +42,9 @@ _LAUNCH_APIS = {
     "hipLaunchKernel",
     "hipLaunchCooperativeKernel",
 }
+_ALIGNMENT = re.compile(
+    r"\s*(?:\b__align__|\balignas|\b__attribute__\s*\(\s*\(\s*(?:__)?aligned(?:__)?)\s*\(([^()]*(?:\([^()]*\))?[^()]*)\)"
+)
 
 
 @dataclass(frozen=True)
@@ -234,13 +239,10 @@ class Collector:
             return None
         owner, namespace = self.owner(name_node, scope)
         qualifiers: set[str] = set()
-        bounds: tuple[str, ...] = ()
         for child in node.children:
             if child == declarator:
                 break
-            if child.type == "launch_bounds":
-                bounds = tuple(self.text(n) for n in child.named_children)
-            elif child.type in ("type_qualifier", "storage_class_specifier") or not child.is_named:
+            if child.type in ("type_qualifier", "storage_class_specifier") or not child.is_named:
                 qualifiers.add(self.text(child))
         type_node = node.child_by_field_name("type")
         outermost = scope.template_node or node
@@ -261,13 +263,22 @@ class Collector:
             qualifiers=frozenset(qualifiers),
             return_type=type_node,
             return_text=self.return_text(node, declarator, inner),
-            launch_bounds=bounds,
+            launch_bounds=self.launch_bounds(start, inner.start_byte),
             is_extern_c=scope.extern_c,
             span=(begin, finish),
             range=self.map.range(start, end),
             is_local=file == 0,
             errors=tuple(p for p in self.problems if start <= p.start < end),
         )
+
+    def launch_bounds(self, start: int, end: int) -> tuple[str, ...]:
+        """The arguments of `__launch_bounds__(...)` in a function's head; `prepare` hides them from the grammar."""
+        at = self.expanded.find("__launch_bounds__", start, end)
+        opening = self.expanded.find("(", at, end) if at >= 0 else -1
+        close = closing(self.expanded, opening) if opening >= 0 else None
+        if close is None:
+            return ()
+        return tuple(part.strip() for part in split_arguments(self.expanded[opening + 1 : close - 1]))
 
     def owner(self, name_node: Node | None, scope: Scope) -> tuple[str, tuple[str, ...]]:
         """The struct and namespace of `S<T>::f` or `ns::f`; a plain scope name counts as a struct if one has it."""
@@ -366,13 +377,20 @@ class Collector:
                 methods=methods,
                 aliases=tuple(members.aliases),
                 enums=tuple(members.enums),
-                alignment="",
+                alignment=self.alignment(node, body),
                 node=node,
                 range=self.range(node),
             )
         )
         self.found.structs.extend(members.structs)
         self.found.launches.extend(members.launches)
+
+    def alignment(self, node: Node, body: Node) -> str:
+        """n of `struct __align__(n) S`, also where the attribute stands behind the closing brace."""
+        tail = self.expanded.find(";", body.end_byte)
+        head = self.expanded[node.start_byte : body.start_byte]
+        match = _ALIGNMENT.search(head) or _ALIGNMENT.match(self.expanded, body.end_byte, max(tail, 0))
+        return match[1].strip() if match is not None else ""
 
     def fields(self, node: Node, scope: Scope) -> list[Field]:
         type_node = node.child_by_field_name("type")
@@ -538,3 +556,18 @@ def _without_casts(node: Node) -> Node:
         if value is None:
             return node
         node = value
+
+
+def split_arguments(text: str) -> list[str]:
+    """`a, f(b, c)` split at its outer commas."""
+    parts: list[str] = []
+    depth = begin = 0
+    for at, character in enumerate(text):
+        if character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == "," and depth == 0:
+            parts.append(text[begin:at])
+            begin = at + 1
+    return [*parts, text[begin:]]
