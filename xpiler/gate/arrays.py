@@ -61,7 +61,9 @@ def bits(array: Array) -> Array:
 
 def poison(dtype: DType) -> bytes:
     """The pattern of one element that nobody has written."""
-    return _POISON.get(dtype.name, 0xA5A5A5A5A5A5A5A5 & ((1 << dtype.bits) - 1)).to_bytes(dtype.bytes, "little")
+    return _POISON.get(dtype.name, 0xA5A5A5A5A5A5A5A5 & ((1 << dtype.bits) - 1)).to_bytes(
+        dtype.bytes, "little"
+    )
 
 
 def is_poison(array: Array, dtype: DType) -> npt.NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Files that depend on nothing but their inputs: compiled runners, executables, answers of compilers.
 
-The folder is `XPILER_CACHE` or the user's cache folder. Entries appear by an atomic rename, so that processes may share
-it; one that cannot be written costs time, never correctness.
+The folder is `XPILER_CACHE` or the user's cache folder. Entries appear by an atomic rename, so that processes
+may share it; one that cannot be written costs time, never correctness.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is needed to run an entry: its arguments with types and roles, and the cases to run it on.
 
-The lead of a translation infers a `Contract` from the text (`gate/infer.py`); what a person states on the command line
-or in `KERNEL.xpiler.toml` (`gate/overrides.py`) wins over what was inferred.
+The lead of a translation infers a `Contract` from the text (`gate/infer.py`); what a person states on the
+command line or in `KERNEL.xpiler.toml` (`gate/overrides.py`) wins over what was inferred.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ Scalar = int | float | bool
 EntryKind = Literal["host", "kernel", "main"]
 FillKind = Literal["integers", "normal", "positive", "boundary", "special"]
 
+ValueKind = Literal["index", "offsets", "permutation", "uniform", "constant"]
+
 
 class Role(Enum):
     """What the entry does with an argument."""
@@ -32,7 +34,8 @@ class Role(Enum):
 class Argument:
     """One parameter of the entry, in the order of its signature.
 
-    A `float4*` has dtype f32 and `lanes` 4. A handle that is always null (a `cudaStream_t`) is a u64 scalar of value 0.
+    A `float4*` has dtype f32 and `lanes` 4. A handle that is always null (a `cudaStream_t`) is a u64 scalar
+    of value 0.
     """
 
     name: str
@@ -59,11 +62,12 @@ class Launch:
 class Values:
     """How to fill a pointer argument whose contents have a meaning.
 
-    `index`: integers in [low, high). `offsets`: non-decreasing from `low` to `high` (row starts of a CSR matrix).
-    `permutation`: each of low, low+1, ... once. `uniform`: floats in [low, high). `constant`: all `low`.
+    `index`: integers in [low, high). `offsets`: non-decreasing from `low` to `high` (row starts of a CSR
+    matrix). `permutation`: each of low, low+1, ... once. `uniform`: floats in [low, high). `constant`: all
+    `low`.
     """
 
-    kind: Literal["index", "offsets", "permutation", "uniform", "constant"]
+    kind: ValueKind
     low: float
     high: float = 0
 
@@ -72,8 +76,9 @@ class Values:
 class Case:
     """One set of inputs to run the entry on.
 
-    `extents` counts scalars of the argument's dtype (a `float4*` of 8 vectors has 32). `shapes` is only for reports:
-    coordinates of the first wrong element. `fill` says how arrays without special `values` are drawn from `seed`.
+    `extents` counts scalars of the argument's dtype (a `float4*` of 8 vectors has 32). `shapes` is only for
+    reports: coordinates of the first wrong element. `fill` says how arrays without special `values` are drawn
+    from `seed`.
     """
 
     scalars: tuple[tuple[str, Scalar], ...] = ()
@@ -111,9 +116,10 @@ class Case:
 class Contract:
     """How to call one entry and how to judge what it computes.
 
-    `kernel_spelling` is what a launch calls (`gemm<float, 16>`), used for kind `kernel`. `reduction_length` is the
-    longest sum that an output element goes through (0: not known). `accumulator` is the narrowest float type that
-    sums are kept in (None: f32 or wider). `notes` says in words what was inferred, for the evidence.
+    `kernel_spelling` is what a launch calls (`gemm<float, 16>`), used for kind `kernel`. `reduction_length`
+    is the longest sum that an output element goes through (0: not known). `accumulator` is the narrowest
+    float type that sums are kept in (None: f32 or wider). `notes` says in words what was inferred, for the
+    evidence.
     """
 
     entry: str

@@ -24,7 +24,9 @@ _VIOLATIONS = {
 
 @dataclass(frozen=True)
 class Event:
-    """`name` as reported (`oob`, `crash`, `divergence`...), `message` in words for people, `fields` as they came."""
+    """`name` as reported (`oob`, `crash`, `divergence`...), `message` in words for people, `fields` as
+    they came.
+    """
 
     name: str
     message: str
@@ -57,7 +59,9 @@ def _words(fields: dict[str, Any], contract: Contract) -> str:
         what = f"{fields.get('signal', 'crash')}{f': {reason}' if reason else ''}"
     else:
         message = fields.get("message") or ", ".join(
-            f"{name}={value}" for name, value in fields.items() if name not in ("event", "kernel", "launch_line")
+            f"{name}={value}"
+            for name, value in fields.items()
+            if name not in ("event", "kernel", "launch_line")
         )
         what = f"{fields.get('event')}: {message}"
     return what + _place(fields)
@@ -75,7 +79,9 @@ def _out_of_bounds(fields: dict[str, Any], contract: Contract) -> str:
         if fields.get("message") == "use after free":
             return f"{access} of {shown} after it was freed"
         return f"{access} to {shown}[{offset // bytes_each}], an input that must not be written"
-    return f"out-of-bounds {access} of {shown}[{offset // bytes_each}] ({shown} has {size // bytes_each} {unit})"
+    return (
+        f"out-of-bounds {access} of {shown}[{offset // bytes_each}] ({shown} has {size // bytes_each} {unit})"
+    )
 
 
 def _place(fields: dict[str, Any]) -> str:

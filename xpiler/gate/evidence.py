@@ -11,7 +11,9 @@ REQUIRED = frozenset({"parsed", "compiled", "executed"})  # without these nothin
 
 @dataclass(frozen=True)
 class Rung:
-    """One check. `rung` is a step of `LADDER`, `detail` the outcome in words, `seconds` the wall time it took."""
+    """One check. `rung` is a step of `LADDER`, `detail` the outcome in words, `seconds` the wall time it
+    took.
+    """
 
     rung: str
     ok: bool
@@ -38,7 +40,7 @@ class Evidence:
     @property
     def verified(self) -> bool:
         """Every check passed, and it was at least parsed, compiled and executed."""
-        return all(rung.ok for rung in self.rungs) and REQUIRED <= {rung.rung for rung in self.rungs}
+        return all(rung.ok for rung in self.rungs) and {rung.rung for rung in self.rungs} >= REQUIRED
 
     @property
     def status(self) -> str:

@@ -1,7 +1,8 @@
-"""Builds the delivered text with a call of its entry and runs it on cases, in the sandbox, between guard zones.
+"""Builds the delivered text with a call of its entry and runs it on cases, in the sandbox, between guard
+zones.
 
-`build` compiles; `Build.run` calls the entry once a case and layout. Both return what happened, also when the program
-does not compile, crashes or hangs; only a machine without a C++ compiler is an exception (`Refusal`).
+`build` compiles; `Build.run` calls the entry once a case and layout. Both return what happened, also when the
+program does not compile, crashes or hangs; only a machine without a C++ compiler is an exception (`Refusal`).
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ BOTH_ENDS = (Variant("end", "forward"), Variant("start", "reverse"))
 
 @dataclass(frozen=True)
 class RunResult:
-    """One call: the pointer arguments afterwards (those the entry may write), what was reported, how it ended."""
+    """One call: the pointer arguments afterwards (those the entry may write), what was reported, how it
+    ended.
+    """
 
     case: Case
     variant: Variant
@@ -73,7 +76,9 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Build:
-    """A program ready to run, or the compiler's `error`. `error_line` is the first error's line in the user's text."""
+    """A program ready to run, or the compiler's `error`. `error_line` is the first error's line in the
+    user's text.
+    """
 
     contract: Contract
     platform: str
@@ -95,7 +100,9 @@ class Build:
         limits: Limits | None = None,
         env: Mapping[str, str] | None = None,
     ) -> list[RunResult]:
-        """Every case in every variant, case by case. `inputs` replaces the drawn test data, one mapping a case."""
+        """Every case in every variant, case by case. `inputs` replaces the drawn test data, one mapping a
+        case.
+        """
         if self.program is None:
             raise ValueError(f"the program was not built: {self.error}")
         cases = tuple(cases)
@@ -116,9 +123,7 @@ class Build:
                 limits=limits or Limits(),
                 env={"OMP_NUM_THREADS": str(min(4, os.cpu_count() or 1)), **(env or {})},
             )
-            return [
-                _result(self.contract, job, number, scratch, done) for number, job in enumerate(jobs)
-            ]
+            return [_result(self.contract, job, number, scratch, done) for number, job in enumerate(jobs)]
 
     def run_program(
         self,
@@ -137,7 +142,11 @@ class Build:
             scratch = Path(name)
             program = scratch / "program"
             shutil.copy2(self.program, program)
-            environment = {"XPILER_EVENTS": str(scratch / "events"), "XPILER_SCHEDULE": schedule, **(env or {})}
+            environment = {
+                "XPILER_EVENTS": str(scratch / "events"),
+                "XPILER_SCHEDULE": schedule,
+                **(env or {}),
+            }
             done = sandbox.run(
                 [str(program), *arguments], cwd=scratch, limits=limits, stdin=stdin, env=environment
             )
@@ -155,9 +164,7 @@ class Build:
 # ------------------------------------------------------------------------------------------------ building
 
 
-def build(
-    text: str, file: str, platform: str, contract: Contract, *, compiler: str | None = None
-) -> Build:
+def build(text: str, file: str, platform: str, contract: Contract, *, compiler: str | None = None) -> Build:
     """Compiles `text` as it is delivered, together with a call of `contract.entry`."""
     start = time.monotonic()
     chosen = host_compiler(compiler)
@@ -268,7 +275,9 @@ def _manifest(contract: Contract, platform: str, jobs: Sequence[Job], scratch: P
             if argument.role is not Role.OUT:
                 file = written.get(argument.name) or f"in-{number}-{slot}"
                 if argument.name not in written:
-                    contents = np.ascontiguousarray(data[argument.name], dtype=storage(argument.dtype)).tobytes()
+                    contents = np.ascontiguousarray(
+                        data[argument.name], dtype=storage(argument.dtype)
+                    ).tobytes()
                     if len(contents) != size:
                         raise ValueError(f"{argument.name}: {len(contents)} bytes of data for {size} bytes")
                     (scratch / file).write_bytes(contents)
@@ -316,5 +325,3 @@ def _read(path: Path) -> str:
         return path.read_text(errors="replace")
     except OSError:
         return ""
-
-

@@ -1,8 +1,9 @@
 """Test data: reproducible from the case's seed, never all ones or zeros.
 
-`integers`: small integers, whose sums and products are exact in any order. `normal`: floats of N(0, 1), integers over
-their usual range. `positive`: away from zero and negative numbers. `boundary`: zeros of both signs, large, tiny and
-subnormal numbers, the ends of the narrow integer types. `special`: normal values with infinities and NaN among them.
+`integers`: small integers, whose sums and products are exact in any order. `normal`: floats of N(0, 1),
+integers over their usual range. `positive`: away from zero and negative numbers. `boundary`: zeros of both
+signs, large, tiny and subnormal numbers, the ends of the narrow integer types. `special`: normal values with
+infinities and NaN among them.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def _draw_floats(dtype: DType, fill: str, count: int, rng: np.random.Generator) 
             return np.abs(rng.standard_normal(count)) + 0.125
         case "boundary":
             large, tiny = _LARGE[dtype.name], _SUBNORMAL[dtype.name]
-            pool = np.array([0.0, -0.0, 1.0, -1.0, large, -large, 1 / large, -1 / large, tiny, -tiny, 0.5, -2.0])
+            pool = np.array(
+                [0.0, -0.0, 1.0, -1.0, large, -large, 1 / large, -1 / large, tiny, -tiny, 0.5, -2.0]
+            )
             picked = rng.choice(pool, count)
             return np.where(rng.random(count) < 0.5, picked, rng.standard_normal(count))
         case "special":
@@ -97,11 +100,14 @@ def _draw_integers(dtype: DType, fill: str, count: int, rng: np.random.Generator
     return rng.integers(low, high + 1, count).astype(f"{'i' if signed else 'u'}{dtype.bytes}")
 
 
-def perturbed(contract: Contract, case: Case, inputs: dict[str, Array], round: int) -> tuple[dict[str, Array], float]:
-    """The inputs with every ordinary float moved by one rounding unit, up or down at random; and the relative size.
+def perturbed(
+    contract: Contract, case: Case, inputs: dict[str, Array], round: int
+) -> tuple[dict[str, Array], float]:
+    """The inputs with every ordinary float moved by one rounding unit, up or down at random; and the relative
+    size.
 
-    The unit is that of f32 at the least, or of the narrowest input type: only what it can store is a perturbation.
-    Arrays whose contents have a declared meaning are left alone.
+    The unit is that of f32 at the least, or of the narrowest input type: only what it can store is a
+    perturbation. Arrays whose contents have a declared meaning are left alone.
     """
     rng = np.random.default_rng([case.seed, round, 0x9E37])
     meant = {name for name, _ in case.values}

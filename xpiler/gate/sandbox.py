@@ -1,8 +1,10 @@
-"""Runs code that nobody trusts: no network, no writes outside its scratch folder, bounded, wholly ended afterwards.
+"""Runs code that nobody trusts: no network, no writes outside its scratch folder, bounded, wholly ended
+afterwards.
 
 Best to worst, by what the machine allows (probed once): bubblewrap (read-only root, own process and network
-namespaces), `unshare` (own process and network namespaces), a process group alone. Limits on time, memory, files and
-processes hold in all three. A crash, a hang, a fork bomb or endless output is a `Completed`, never an exception.
+namespaces), `unshare` (own process and network namespaces), a process group alone. Limits on time, memory,
+files and processes hold in all three. A crash, a hang, a fork bomb or endless output is a `Completed`, never
+an exception.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ _GRACE = 0.2  # seconds to drain pipes once everything was killed
 
 @dataclass(frozen=True)
 class Limits:
-    """`cpu` and `wall` in seconds; `memory` and `file` (largest file) in MB; `output` in bytes kept a stream."""
+    """`cpu` and `wall` in seconds; `memory` and `file` (largest file) in MB; `output` in bytes kept a
+    stream.
+    """
 
     cpu: float = 20
     wall: float = 30
@@ -40,7 +44,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Completed:
-    """How a run ended. `returncode` is None when a signal ended it; `reason` says which limit was hit, if one was."""
+    """How a run ended. `returncode` is None when a signal ended it; `reason` says which limit was hit, if
+    one was.
+    """
 
     returncode: int | None
     signal: int | None
@@ -141,7 +147,18 @@ def _isolation(cwd: Path) -> list[str]:
 def _bubblewrap(cwd: Path) -> list[str]:
     folder = str(cwd)
     return [
-        *("bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+        *(
+            "bwrap",
+            "--unshare-all",
+            "--die-with-parent",
+            "--ro-bind",
+            "/",
+            "/",
+            "--dev",
+            "/dev",
+            "--proc",
+            "/proc",
+        ),
         *("--bind", folder, folder, "--chdir", folder, "--cap-drop", "ALL"),
     ]
 
@@ -152,9 +169,12 @@ def _unshare() -> list[str]:
 
 
 def _with_limits(argv: Sequence[str], limits: Limits) -> list[str]:
-    """Limits are set by a shell that then becomes the program: `preexec_fn` is unsafe in a process with threads."""
+    """Limits are set by a shell that then becomes the program: `preexec_fn` is unsafe in a process with
+    threads.
+    """
     cpu = max(1, round(limits.cpu))
-    # `-u` counts all processes of the user outside a user namespace: those that are there already are allowed for.
+    # `-u` counts all processes of the user outside a user namespace: those that are there already are allowed
+    # for.
     processes = limits.processes + (0 if isolation() == "bubblewrap" else _processes_of_user())
     script = (
         f"ulimit -c 0; ulimit -t {cpu}; ulimit -v {limits.memory * 1024}; ulimit -f {limits.file * 2048}; "
@@ -229,7 +249,9 @@ class _Watch:
         return True
 
     def _bomb(self) -> bool:
-        """A limit on processes does not bind root, so they are counted; exactly only when the machine's total jumps."""
+        """A limit on processes does not bind root, so they are counted; exactly only when the machine's
+        total jumps.
+        """
         if _processes_of_user() - self.threads_before <= self.limits.processes:
             return False
         return len(_members(self.process.pid, self.cookie)) > self.limits.processes
@@ -249,7 +271,9 @@ class _Watch:
         out, err = (bytes(kept).decode("utf-8", "replace") for kept in self.kept.values())
         code = self.process.returncode
         ended_by = -code if code < 0 else code - 128 if 128 < code < 160 else None
-        cpu_used_up = ended_by in (signal.SIGXCPU, signal.SIGKILL) and seconds >= self.limits.cpu and not self.reason
+        cpu_used_up = (
+            ended_by in (signal.SIGXCPU, signal.SIGKILL) and seconds >= self.limits.cpu and not self.reason
+        )
         if cpu_used_up:
             self.timed_out = True
             self.reason = f"stopped after {self.limits.cpu:g} s of processor time (endless loop?)"

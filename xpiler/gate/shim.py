@@ -1,7 +1,8 @@
 """The C++ text that is compiled for a run: the program as delivered, and after it a call of the entry.
 
-The call is written in the program's own dialect (`kernel<<<...>>>(...)`), so it takes the same road through the
-emulators. Types of arguments are read off the entry by the C++ compiler: typedefs and vector types need no spelling.
+The call is written in the program's own dialect (`kernel<<<...>>>(...)`), so it takes the same road through
+the emulators. Types of arguments are read off the entry by the C++ compiler: typedefs and vector types need
+no spelling.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ _SUPPORT = """
 #include <type_traits>
 namespace xpiler_shim {
 struct Launch { unsigned grid[3], block[3]; std::size_t shared; };
+template <std::size_t I, class Head, class... Tail> struct Pick : Pick<I - 1, Tail...> {};
+template <class Head, class... Tail> struct Pick<0, Head, Tail...> { using type = Head; };
 template <class F> struct Signature;
 template <class R, class... A> struct Signature<R (*)(A...)> {
     static constexpr int count = sizeof...(A);
-    template <std::size_t I, class Head, class... Tail> struct Pick { using type = typename Pick<I - 1, Tail...>::type; };
-    template <class Head, class... Tail> struct Pick<0, Head, Tail...> { using type = Head; };
-    template <std::size_t I> using Argument = std::remove_cv_t<std::remove_reference_t<typename Pick<I, A...>::type>>;
-    template <std::size_t I> static Argument<I>& get(void* const* slots) { return *static_cast<Argument<I>*>(slots[I]); }
+    template <std::size_t I>
+    using Argument = std::remove_cv_t<std::remove_reference_t<typename Pick<I, A...>::type>>;
+    template <std::size_t I>
+    static Argument<I>& get(void* const* slots) { return *static_cast<Argument<I>*>(slots[I]); }
 };
 #if __cplusplus >= 201703L
 template <class R, class... A> struct Signature<R (*)(A...) noexcept> : Signature<R (*)(A...)> {};
@@ -49,7 +52,7 @@ def translation_unit(text: str, contract: Contract) -> str:
             "dim3(launch->block[0], launch->block[1], launch->block[2]), launch->shared>>>"
         )
     return (
-        f"{text}\n#line 1 \"call-of-{contract.entry}\"\n{_SUPPORT}"
+        f'{text}\n#line 1 "call-of-{contract.entry}"\n{_SUPPORT}'
         f"using XpilerSignature = xpiler_shim::Signature<decltype(&{callee})>;\n"
         'extern "C" const int xpiler_argument_count;\n'
         "const int xpiler_argument_count = XpilerSignature::count;\n"
@@ -63,18 +66,20 @@ def translation_unit(text: str, contract: Contract) -> str:
 
 
 def with_prologue(prepared: str, file: str, contract: Contract) -> str:
-    """The line directive that makes messages name the user's file; a program's own `main` gets another name."""
+    """The line directive that makes messages name the user's file; a program's own `main` gets another
+    name.
+    """
     rename = "" if contract.kind == "main" else f"#define main {RENAMED_MAIN}\n"
     return f'{rename}#line 1 "{_quoted(file)}"\n{prepared}'
 
 
-def inline_includes(text: str, file: str, _open: tuple[Path, ...] = ()) -> str:
-    """The text with its own headers (`#include "x"` beside the file) put in place, so that they are prepared with it.
+def inline_includes(text: str, file: str) -> str:
+    """The text with its own headers (`#include "x"` beside the file) put in place, so that they are prepared
+    with it.
 
     Line directives keep places right. A header with `#pragma once` is put in once; others guard themselves.
     """
-    once: set[Path] = set()
-    return _inline(text, Path(file), file, once, _open)
+    return _inline(text, Path(file), file, set(), ())
 
 
 def _inline(text: str, path: Path, shown: str, once: set[Path], opened: tuple[Path, ...]) -> str:

@@ -1,0 +1,305 @@
+"""Do two runs agree? Exactly for integers; for floats within a bound that follows from the source program
+itself.
+
+The bound of an output element is
+
+    8 * sqrt(n) * spread  +  2 * sqrt(n) * u * |expected|  +  r * ulp_out * |expected|  +  n * tiny
+
+with n the reduction length (16 at the least), u the unit roundoff of the accumulation and `spread` how far
+the source's own result moves when every float input moves by one rounding unit at random. The spread measures
+the conditioning of this very element together with the source's own rounding noise (every rounding is drawn
+anew), whatever the operator is: no knowledge of matrices or softmax is needed. The factor sqrt(n) allows for
+another order of summation. A float that is replaced by a wrong one moves by its own size, thousands of times
+the spread: a dropped term of a sum fails.
+
+Integer outputs are compared bit by bit. Where the data are small integers and the source's results are whole,
+the comparison tightens to half a unit. NaN equals only NaN, an infinity only itself, an element that the
+source never wrote only one that the target never wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from xpiler.gate.arrays import Array, Float64Array, bits, decode, is_poison, smallest_normal, unit_roundoff
+from xpiler.gate.contract import Argument, Case, Contract, Role
+from xpiler.gate.execute import Build, RunResult, Variant
+from xpiler.gate.inputs import inputs_of, perturbed
+from xpiler.ir.types import F32
+
+_ROUNDS = 2  # perturbed runs of the source a case
+_FAST_MATH = 64.0  # `__expf` and its kind are good to about 2^-18 near 1
+
+Spread = Mapping[str, Float64Array]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first wrong element of an argument: where, what the source gave, what the target gave, the error
+    allowed.
+    """
+
+    argument: str
+    coordinates: tuple[int, ...]
+    expected: float
+    actual: float
+    bound: float
+
+    def __str__(self) -> str:
+        place = "".join(f"[{index}]" for index in self.coordinates)
+        allowed = f", allowed error {self.bound:.2g}" if self.bound else ""
+        return (
+            f"{self.argument}{place}: expected {_number(self.expected)}, got {_number(self.actual)}{allowed}"
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The verdict on one case. `ratio` is the largest error over its bound (passes up to 1), `max_error`
+    absolute.
+
+    `exact` says that all bits agree; `informative` is the share of outputs that were written, finite numbers:
+    near 0 the agreement means little. `summary` says it in words.
+    """
+
+    ok: bool
+    exact: bool
+    ratio: float
+    max_error: float
+    informative: float
+    mismatch: Mismatch | None
+    summary: str
+
+
+def compare(
+    contract: Contract, expected: RunResult, actual: RunResult, spread: Spread | None = None
+) -> Comparison:
+    """Compares all pointer arguments that the source may write. Both runs must have ended well."""
+    parts = [_compare_argument(contract, a, expected, actual, spread) for a in contract.outputs]
+    if not parts:
+        return Comparison(True, True, 0.0, 0.0, 0.0, None, "the entry has no outputs to compare")
+    worst = max(parts, key=lambda part: (not part.ok, part.ratio))
+    sizes = [expected.buffers[a.name].size for a in contract.outputs]
+    informative = sum(p.informative * s for p, s in zip(parts, sizes, strict=True)) / max(sum(sizes), 1)
+    failing = [part.summary for part in parts if not part.ok]
+    return Comparison(
+        not failing,
+        all(part.exact for part in parts),
+        worst.ratio,
+        max(part.max_error for part in parts),
+        informative,
+        next((part.mismatch for part in parts if part.mismatch), None),
+        "; ".join(failing) if failing else _praise(parts, worst),
+    )
+
+
+def agree(contract: Contract, source: Build, expected: RunResult, actual: RunResult) -> Comparison:
+    """`compare`, measuring the source's spread only when it is needed: when some float differs in its
+    bits.
+    """
+    first = compare(contract, expected, actual)
+    if first.exact or all(not a.dtype.is_float for a in contract.outputs):
+        return first
+    return compare(contract, expected, actual, measure_spread(contract, source, expected))
+
+
+def measure_spread(contract: Contract, source: Build, expected: RunResult) -> dict[str, Float64Array]:
+    """How far each float output of the source moves under perturbations of the size of the accumulation's
+    rounding.
+    """
+    case = expected.case
+    base = inputs_of(contract, case)
+    moved = [perturbed(contract, case, base, round) for round in range(_ROUNDS)]
+    runs = source.run([case] * _ROUNDS, inputs=[data for data, _ in moved], variants=(Variant(),))
+    unit = accumulation_unit(contract)
+    spread: dict[str, Float64Array] = {}
+    for argument in contract.outputs:
+        if not argument.dtype.is_float:
+            continue
+        reference = decode(expected.buffers[argument.name], argument.dtype)
+        widest = np.zeros_like(reference)
+        for run, (_, size) in zip(runs, moved, strict=True):
+            if argument.name not in run.buffers:
+                continue
+            with np.errstate(invalid="ignore"):
+                difference = np.abs(decode(run.buffers[argument.name], argument.dtype) - reference)
+            # Inputs of 16 bits move by more than the accumulation rounds: scale the effect down.
+            scale = min(1.0, 2 * unit / size) if size else 1.0
+            widest = np.maximum(widest, np.where(np.isfinite(difference), difference, 0) * scale)
+        written = np.isfinite(reference)
+        # Two draws may cancel in one element: no element counts as better conditioned than the typical one.
+        typical = float(np.median(widest[written])) if written.any() else 0.0
+        spread[argument.name] = np.maximum(widest, typical)
+    return spread
+
+
+def accumulation_unit(contract: Contract) -> float:
+    """The unit roundoff of sums: of the declared accumulator, else f64 if every float is f64, else f32."""
+    if contract.accumulator is not None:
+        return unit_roundoff(contract.accumulator)
+    floats = {a.dtype.name for a in contract.arguments if a.dtype.is_float}
+    return unit_roundoff(F32) if floats != {"f64"} else 2.0**-53
+
+
+def schedule_race(contract: Contract, forward: RunResult, reverse: RunResult) -> str | None:
+    """Whether the order of threads changes the result: what differs in words, or None. Both runs must have
+    ended well.
+    """
+    tolerant = {a.name: np.zeros(forward.buffers[a.name].size) for a in contract.outputs if a.dtype.is_float}
+    outcome = compare(contract, forward, reverse, tolerant)
+    if outcome.ok:
+        return None
+    return f"race: results depend on the thread order ({outcome.mismatch or outcome.summary})"
+
+
+# ----------------------------------------------------------------------------------------------- one argument
+
+
+def _compare_argument(
+    contract: Contract, argument: Argument, expected: RunResult, actual: RunResult, spread: Spread | None
+) -> Comparison:
+    case = expected.case
+    want, got = expected.buffers[argument.name], actual.buffers[argument.name]
+    same = bits(want) == bits(got)
+    unwritten = is_poison(want, argument.dtype) if argument.role is Role.OUT else np.zeros(want.shape, bool)
+    wanted, gotten = decode(want, argument.dtype), decode(got, argument.dtype)
+    informative = float(np.mean(np.isfinite(wanted) & ~unwritten)) if want.size else 1.0
+    if same.all():
+        return Comparison(True, True, 0.0, 0.0, informative, None, f"{argument.name}: equal in every bit")
+    if not argument.dtype.is_float:
+        errors = np.abs(wanted - gotten)
+        bound: Float64Array = np.zeros_like(wanted)
+        wrong = ~same
+    else:
+        bound = _bound(
+            contract, argument, case, wanted, None if spread is None else spread.get(argument.name)
+        )
+        errors, wrong = _float_errors(wanted, gotten, bound)
+        wrong |= unwritten & ~same
+    finite = np.isfinite(errors) & ~unwritten
+    max_error = float(errors[finite].max()) if finite.any() else 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(errors > 0, errors / bound, 0.0)
+    ratio = float(ratios[finite].max()) if finite.any() else 0.0
+    if not wrong.any():
+        return Comparison(True, False, ratio, max_error, informative, None, f"{argument.name}: within bounds")
+    first = int(np.argmax(wrong))
+    shape = _shape(case, argument, want.size)
+    coordinates = tuple(int(i) for i in np.unravel_index(first, shape))
+    mismatch = Mismatch(
+        argument.name, coordinates, float(wanted[first]), float(gotten[first]), float(bound[first])
+    )
+    words = _describe(argument, wrong, want, got, shape, mismatch)
+    return Comparison(False, False, max(ratio, 1.0), max_error, informative, mismatch, words)
+
+
+def _bound(
+    contract: Contract, argument: Argument, case: Case, wanted: Float64Array, spread: Float64Array | None
+) -> Float64Array:
+    """The error allowed for each element; see the module's text."""
+    length = max(16, contract.reduction_length or max((n for _, n in case.extents), default=16))
+    unit = accumulation_unit(contract) * (_FAST_MATH if contract.fast_math else 1.0)
+    ulps = 4.0 if argument.dtype.bits >= 32 else 1.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        magnitude = np.where(np.isfinite(wanted), np.abs(wanted), 0.0)
+        relative = 2 * np.sqrt(length) * unit + ulps * 2 * unit_roundoff(argument.dtype)
+        bound = relative * magnitude + length * smallest_normal(argument.dtype)
+        if spread is not None:
+            widening = _FAST_MATH if contract.fast_math else 1.0
+            bound = bound + 8 * np.sqrt(length) * spread * widening
+    if case.fill == "integers" and _all_whole(wanted):
+        bound = np.minimum(bound, 0.49)
+    return np.asarray(bound, dtype=np.float64)
+
+
+def _all_whole(values: Float64Array) -> bool:
+    finite = values[np.isfinite(values)]
+    return bool(finite.size and (finite == np.rint(finite)).all())
+
+
+def _float_errors(
+    wanted: Float64Array, gotten: Float64Array, bound: Float64Array
+) -> tuple[Float64Array, Mask]:
+    with np.errstate(invalid="ignore"):
+        errors = np.abs(wanted - gotten)
+        both_nan = np.isnan(wanted) & np.isnan(gotten)
+        equal = both_nan | (wanted == gotten)
+        errors = np.where(equal, 0.0, errors)
+        close = np.isfinite(wanted) & np.isfinite(gotten) & (errors <= bound)
+    return errors, ~(equal | close)
+
+
+# ------------------------------------------------------------------------------------------------ in words
+
+
+def _shape(case: Case, argument: Argument, size: int) -> tuple[int, ...]:
+    shape = dict(case.shapes).get(argument.name, ())
+    return shape if shape and prod(shape) == size else (size,)
+
+
+def _describe(
+    argument: Argument, wrong: Mask, want: Array, got: Array, shape: tuple[int, ...], mismatch: Mismatch
+) -> str:
+    count = int(wrong.sum())
+    untouched = wrong & is_poison(got, argument.dtype)
+    if argument.role is Role.OUT and untouched.any():
+        rest = f", {count - int(untouched.sum())} others are wrong" if count > untouched.sum() else ""
+        return f"{argument.name}: {_region(untouched.reshape(shape))} never written{rest}"
+    stray = wrong & is_poison(want, argument.dtype)
+    if argument.role is Role.OUT and stray.any():
+        return f"{argument.name}: {_region(stray.reshape(shape))} written, but the source leaves them alone"
+    share = f"{count} of {wrong.size} elements wrong" if count < wrong.size else "all elements wrong"
+    return f"{mismatch}; {share}{_where(wrong.reshape(shape))}"
+
+
+def _region(mask: Mask) -> str:
+    """`rows 120-127`, `columns 96-99`, `elements 1000-1023`, `37 elements`."""
+    if mask.all():
+        return "all elements"
+    if mask.ndim == 1:
+        span = _span(mask)
+        return f"elements {span}" if span else f"{int(mask.sum())} elements"
+    for axis, name in _axis_names(mask.ndim):
+        others = tuple(i for i in range(mask.ndim) if i != axis)
+        full, touched = mask.all(axis=others), mask.any(axis=others)
+        span = _span(full)
+        if span and (full == touched).all():
+            return f"{name} {span}"
+    return f"{int(mask.sum())} elements"
+
+
+def _where(wrong: Mask) -> str:
+    """A hint when the wrong elements form whole rows, columns or the like."""
+    region = _region(wrong)
+    return f" ({region})" if wrong.ndim > 1 and not region[0].isdigit() and not wrong.all() else ""
+
+
+def _axis_names(dimensions: int) -> list[tuple[int, str]]:
+    if dimensions == 2:
+        return [(0, "rows"), (1, "columns")]
+    return [(axis, f"indices of dimension {axis}") for axis in range(dimensions)]
+
+
+def _span(line: Mask) -> str:
+    """`3-7` when the set positions are one run, else nothing."""
+    positions = np.flatnonzero(line)
+    if not positions.size or positions[-1] - positions[0] + 1 != positions.size:
+        return ""
+    first, last = int(positions[0]), int(positions[-1])
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _praise(parts: list[Comparison], worst: Comparison) -> str:
+    if all(part.exact for part in parts):
+        return "equal in every bit"
+    return f"largest error {worst.max_error:.2g}, {worst.ratio:.2g} of what rounding allows"
+
+
+def _number(value: float) -> str:
+    return f"{value:.9g}"
