@@ -267,7 +267,7 @@ def _region(mask: Mask) -> str:
         return f"elements {span}" if span else f"{int(mask.sum())} elements"
     for axis, name in _axis_names(mask.ndim):
         others = tuple(i for i in range(mask.ndim) if i != axis)
-        full, touched = mask.all(axis=others), mask.any(axis=others)
+        full, touched = np.asarray(mask.all(axis=others)), np.asarray(mask.any(axis=others))
         span = _span(full)
         if span and (full == touched).all():
             return f"{name} {span}"

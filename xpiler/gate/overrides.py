@@ -35,21 +35,16 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from xpiler.errors import Refusal
-from xpiler.gate.contract import Role, Scalar, Values
+from xpiler.gate.contract import Role, Scalar, ValueKind, Values
 from xpiler.ir.source import SourceRange
 
+T = TypeVar("T")
 Extent = int | str  # a number or an expression over scalar arguments
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
-_VALUE_KINDS = get_args(Values.__dataclass_fields__["kind"].type) or (
-    "index",
-    "offsets",
-    "permutation",
-    "uniform",
-    "constant",
-)
+_VALUE_KINDS = get_args(ValueKind)
 _SECTIONS = ("entry", "reduction", "fast_math", "args", "launch", "shapes", "roles", "values")
 
 
@@ -88,9 +83,7 @@ class Overrides:
         return dict(self.args).get(name, ())
 
 
-def _union[T](
-    weak: tuple[tuple[str, T], ...], strong: tuple[tuple[str, T], ...]
-) -> tuple[tuple[str, T], ...]:
+def _union(weak: tuple[tuple[str, T], ...], strong: tuple[tuple[str, T], ...]) -> tuple[tuple[str, T], ...]:
     return tuple({**dict(weak), **dict(strong)}.items())
 
 
@@ -133,7 +126,7 @@ def _scalar(text: str, whole: str) -> Scalar:
         return text.lower() == "true"
     for convert in (lambda t: int(t, 0), float):
         try:
-            return cast(Scalar, convert(text))
+            return convert(text)
         except ValueError:
             continue
     raise Refusal("contract-arg", f"--arg {whole!r}: {text!r} is no number, true or false")
@@ -262,11 +255,8 @@ def from_toml(text: str, path: str) -> Overrides:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line, column = (
-            map(int, re.findall(r"line (\d+), column (\d+)", str(error))[-1:][0] or (1, 1))
-            if ("line" in str(error))
-            else (len(text.splitlines()) or 1, 1)
-        )
+        at = re.search(r"line (\d+), column (\d+)", str(error))  # absent at the end of the document
+        line, column = (int(at[1]), int(at[2])) if at else (text.count("\n") + 1, 1)
         place = SourceRange(path, line, column, line, column)
         raise Refusal("contract-file", f"not valid TOML: {error}", place) from None
     return _Table(text, path).overrides(table)
@@ -315,7 +305,7 @@ class _Table:
             raise self.wrong(key, f"{key!r} must be a table", f"write [{key}] on a line of its own")
         return cast(dict[str, Any], value)
 
-    def typed[T](self, table: dict[str, Any], key: str, kind: type[T]) -> T | None:
+    def typed(self, table: dict[str, Any], key: str, kind: type[T]) -> T | None:
         if key not in table:
             return None
         if type(table[key]) is not kind:
