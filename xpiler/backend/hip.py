@@ -1,0 +1,65 @@
+"""CUDA text to HIP text, by edits in place.
+
+CUDA and HIP share the programming model, so the text is kept: macros, templates, comments and formatting survive
+byte for byte, and only what differs in substance is edited. Each rule is one function over the tokens of the file;
+what HIP 5.2 has no twin for is defined in the file itself (`hip_helpers`), or refused with its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xpiler.backend.hip_edits import Edit, EditList, apply
+from xpiler.backend.hip_half import translate_small_floats
+from xpiler.backend.hip_helpers import definitions
+from xpiler.backend.hip_host import rename_api, rename_headers, rename_versions
+from xpiler.backend.hip_kernel import convert_launch_bounds, refuse_unsupported, translate_intrinsics
+from xpiler.backend.hip_source import SourceText
+from xpiler.backend.hip_warp import drop_inline_assembly, translate_warps
+from xpiler.frontend.unit import Unit
+
+__all__ = ["Edit", "HipTranslation", "to_hip"]
+
+
+@dataclass(frozen=True)
+class HipTranslation:
+    """The HIP text, the edits that made it (places in the CUDA text) and what the user should know."""
+
+    text: str
+    edits: tuple[Edit, ...]
+    notes: tuple[str, ...]
+
+
+def to_hip(text: str, file: str, unit: Unit | None = None) -> HipTranslation:
+    """The HIP text of a CUDA file. Raises `Refusal` at the first thing that has no HIP twin.
+
+    `unit`, where given, is the parsed file; it adds what the tokens do not show (sizes of shared memory).
+    """
+    source = SourceText(text, file)
+    edits = EditList()
+    drop_inline_assembly(source)
+    refuse_unsupported(source, unit)
+    rename_headers(source, edits)
+    rename_api(source, edits)
+    rename_versions(source, edits)
+    translate_warps(source, edits)
+    translate_intrinsics(source, edits)
+    translate_small_floats(source, edits)
+    convert_launch_bounds(source, edits)
+    if edits.helpers:
+        _insert_helpers(source, edits)
+    settled = edits.settled()
+    return HipTranslation(apply(text, settled), settled, tuple(edits.notes))
+
+
+def _insert_helpers(source: SourceText, edits: EditList) -> None:
+    """Puts the definitions after the includes, before the first code that can use them."""
+    at = 0
+    for directive in source.directives:
+        if directive.word in ("include", "include_next") and directive.depth == 0:
+            at = directive.end
+    if at == 0:
+        at = next((e.span[0] for e in edits.edits if e.replacement.startswith("#include")), 0)
+    newline = source.newline
+    body = definitions(edits.helpers).replace("\n", newline)
+    edits.insert(at, f"{newline}{body}{newline}", "what this file uses of CUDA that ROCm 5.2 has not")

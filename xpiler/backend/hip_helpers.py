@@ -1,0 +1,135 @@
+"""Definitions that a translated file carries itself, because ROCm 5.2 has no twin; only those that are used.
+
+The texts are for the reader of the translated file. They compile with ROCm 5.2 and with current ROCm, and define
+no name that any ROCm version declares (overloads for types of their own excepted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xpiler.backend.hip_half_helpers import HALF_HELPERS
+from xpiler.backend.hip_helper import Helper
+
+
+def _reduce(name: str, types: tuple[str, ...], start: str, step: str) -> Helper:
+    lines = [f"// CUDA's __reduce_{name}_sync: over the lanes of the mask."]
+    for dtype in types:
+        lines.append(
+            f"static __device__ inline {dtype} warp32_reduce_{name}(unsigned mask, {dtype} value) {{\n"
+            f"    {dtype} result = {start};\n"
+            f"    for (int lane = 0; lane < 32; ++lane) {{\n"
+            f"        const {dtype} other = __shfl(value, lane, 32);\n"
+            f"        if (mask >> lane & 1u) {step};\n"
+            f"    }}\n"
+            f"    return result;\n"
+            f"}}"
+        )
+    return Helper("\n".join(lines))
+
+
+def _typed_shuffle(name: str, parameter: str, what: str) -> Helper:
+    return Helper(
+        f"""// {what} a value of any size, word by word, within groups of `width` lanes.
+template <typename T>
+static __device__ inline T warp32_{name}(T value, {parameter}, int width) {{
+    int words[(sizeof(T) + 3) / 4] = {{}};
+    __builtin_memcpy(words, &value, sizeof(T));
+    for (int& word : words) word = __{name}(word, {parameter.split()[-1]}, width);
+    __builtin_memcpy(&value, words, sizeof(T));
+    return value;
+}}"""
+    )
+
+
+HELPERS: dict[str, Helper] = HALF_HELPERS | {
+    "warp32_size": Helper(
+        "// The width of a CUDA warp. A wave of 64 lanes is two such warps side by side.\n"
+        "static constexpr int warp32_size = 32;"
+    ),
+    "warp32_ballot": Helper(
+        """// CUDA's __ballot_sync: the votes of the caller's 32 lanes, that is of one half of a 64-lane wave.
+static __device__ inline unsigned warp32_ballot(unsigned mask, int predicate) {
+    return (unsigned)(__ballot(predicate) >> (__lane_id() & 32u)) & mask;
+}"""
+    ),
+    "warp32_any": Helper(
+        "static __device__ inline int warp32_any(unsigned mask, int predicate) {\n"
+        "    return warp32_ballot(mask, predicate) != 0;\n}",
+        ("warp32_ballot",),
+    ),
+    "warp32_all": Helper(
+        "static __device__ inline int warp32_all(unsigned mask, int predicate) {\n"
+        "    return warp32_ballot(mask, !predicate) == 0;\n}",
+        ("warp32_ballot",),
+    ),
+    "warp32_uni": Helper(
+        "static __device__ inline int warp32_uni(unsigned mask, int predicate) {\n"
+        "    return warp32_all(mask, predicate) || !warp32_any(mask, predicate);\n}",
+        ("warp32_all", "warp32_any"),
+    ),
+    "warp32_activemask": Helper(
+        "// The active lanes among the caller's 32.\n"
+        "static __device__ inline unsigned warp32_activemask() { return warp32_ballot(0xffffffffu, 1); }",
+        ("warp32_ballot",),
+    ),
+    "warp32_sync": Helper(
+        """// CUDA's __syncwarp: a wave runs in lockstep, only its memory accesses must stay in order.
+static __device__ inline void warp32_sync(unsigned = 0xffffffffu) {
+    __builtin_amdgcn_fence(__ATOMIC_ACQ_REL, "wavefront");
+    __builtin_amdgcn_wave_barrier();
+    __builtin_amdgcn_fence(__ATOMIC_ACQ_REL, "wavefront");
+}"""
+    ),
+    "warp32_match_any": Helper(
+        """// CUDA's __match_any_sync: the lanes of the mask that hold the same bits.
+template <typename T>
+static __device__ inline unsigned warp32_match_any(unsigned mask, T value) {
+    int words[sizeof(T) / 4];
+    __builtin_memcpy(words, &value, sizeof(T));
+    unsigned same = 0;
+    for (int lane = 0; lane < 32; ++lane) {
+        bool equal = true;
+        for (int word : words) equal = equal && __shfl(word, lane, 32) == word;
+        if (equal) same |= 1u << lane;
+    }
+    return same & mask;
+}"""
+    ),
+    "warp32_match_all": Helper(
+        """// CUDA's __match_all_sync: the mask if its lanes all hold the same bits, else 0.
+template <typename T>
+static __device__ inline unsigned warp32_match_all(unsigned mask, T value, int* all_equal) {
+    *all_equal = warp32_match_any(mask, value) == mask;
+    *all_equal = warp32_all(mask, *all_equal);
+    return *all_equal ? mask : 0u;
+}""",
+        ("warp32_match_any", "warp32_all"),
+    ),
+    "warp32_reduce_add": _reduce("add", ("unsigned", "int"), "0", "result += other"),
+    "warp32_reduce_min": _reduce(
+        "min", ("unsigned", "int"), "value", "result = other < result ? other : result"
+    ),
+    "warp32_reduce_max": _reduce(
+        "max", ("unsigned", "int"), "value", "result = other > result ? other : result"
+    ),
+    "warp32_reduce_and": _reduce("and", ("unsigned",), "~0u", "result &= other"),
+    "warp32_reduce_or": _reduce("or", ("unsigned",), "0", "result |= other"),
+    "warp32_reduce_xor": _reduce("xor", ("unsigned",), "0", "result ^= other"),
+    "warp32_shfl": _typed_shuffle("shfl", "int source", "Reads"),
+    "warp32_shfl_up": _typed_shuffle("shfl_up", "unsigned delta", "Shifts up"),
+    "warp32_shfl_down": _typed_shuffle("shfl_down", "unsigned delta", "Shifts down"),
+    "warp32_shfl_xor": _typed_shuffle("shfl_xor", "int lane_mask", "Exchanges"),
+}
+
+
+def definitions(needed: Iterable[str]) -> str:
+    """The texts of the needed helpers and of what they require, each once, in the order of the table."""
+    wanted: set[str] = set()
+    todo = list(needed)
+    while todo:
+        name = todo.pop()
+        if name not in wanted:
+            wanted.add(name)
+            todo += HELPERS[name].requires
+    return "\n\n".join(helper.text for name, helper in HELPERS.items() if name in wanted)

@@ -1,0 +1,198 @@
+"""Host names: headers, the runtime API, the CUDA libraries, symbols and device properties."""
+
+from __future__ import annotations
+
+import re
+
+from xpiler.backend.hip_edits import EditList
+from xpiler.backend.hip_source import Call, SourceText, Token
+from xpiler.platforms import cuda, cuda_names, hip
+
+_REASON = "HIP's name"
+
+
+def rename_headers(source: SourceText, edits: EditList) -> None:
+    """`#include <cuda_runtime.h>` --> `#include <hip/hip_runtime.h>`; headers that helpers replace go."""
+    has_runtime = False
+    for directive in source.directives:
+        if directive.word not in ("include", "include_next") or not directive.tokens:
+            continue
+        token = directive.tokens[0]
+        name = token.text.strip('<>"')
+        if name in hip.HEADERS:
+            has_runtime = has_runtime or (hip.HEADERS[name] == hip.RUNTIME_HEADER and directive.depth == 0)
+            edits.replace(token.start, token.end, f"<{hip.HEADERS[name]}>", "HIP's header")
+        elif name.startswith("cub/"):
+            edits.replace(token.start, token.end, f"<hip{name[:-4]}.hpp>", "HIP's header")
+        elif name in hip.HEADERS_REPLACED_BY_HELPERS:
+            edits.replace(
+                directive.start, directive.end, "", "HIP has no such header; what is used is defined below"
+            )
+        elif name in hip.HEADERS_WITHOUT_TWIN or name.split("/")[0] in ("cutlass", "cute", "cudnn"):
+            why = hip.HEADERS_WITHOUT_TWIN.get(name, name.split("/")[0])
+            raise source.refuse(
+                "hip-no-twin",
+                f"{name} has no HIP twin: {why}",
+                token,
+                "replace its use by plain CUDA C first",
+            )
+        elif name.startswith("hip/hip_runtime"):
+            has_runtime = True
+    if not has_runtime:
+        at = _first_code(source)
+        edits.insert(
+            at, f"#include <{hip.RUNTIME_HEADER}>{source.newline}", "every HIP file needs the runtime header"
+        )
+
+
+def _first_code(source: SourceText) -> int:
+    """Where the first own include belongs: before the first `#include`, else after the comments at the top."""
+    for directive in source.directives:
+        if directive.word == "include" and directive.depth == 0:
+            return directive.start
+    for directive in source.directives:
+        if directive.word == "pragma" and directive.tokens and directive.tokens[0].text == "once":
+            return directive.end
+    for token in source.all_tokens:
+        if token.kind not in ("comment", "newline"):
+            return token.start
+    return len(source.text)
+
+
+def rename_api(source: SourceText, edits: EditList) -> None:
+    """`cudaMalloc` --> `hipMalloc`, `cublasSgemm` --> `hipblasSgemm`, ...; names of the file itself stay."""
+    for i, token in source.names():
+        name = token.text
+        if name in source.defined:
+            continue
+        if source.is_member(i):
+            _property(source, edits, token)
+            continue
+        if name in hip.DEVICE_FUNCTIONS_WITHOUT_TWIN:
+            raise source.refuse(
+                "hip-no-twin", f"{name} has no HIP twin", token, hip.DEVICE_FUNCTIONS_WITHOUT_TWIN[name]
+            )
+        twin = twin_of(name)
+        if twin is not None:
+            edits.replace(token.start, token.end, twin, _REASON)
+        elif name in cuda_names.WITHOUT_TWIN:
+            raise source.refuse(
+                "hip-no-twin", f"{name} has no HIP twin in ROCm 5.2", token, "remove or replace it"
+            )
+        elif name in hip.NAMESPACES and i + 1 < len(source.tokens) and source.tokens[i + 1].text == "::":
+            edits.replace(token.start, token.end, hip.NAMESPACES[name], _REASON)
+        elif re.fullmatch(r"cu[A-Z]\w*|CU_[A-Z]\w*|CU[a-z]\w+", name) and _driver_name(name):
+            raise source.refuse(
+                "hip-driver-api",
+                f"{name}: the driver API is not translated",
+                token,
+                "use the runtime API instead",
+            )
+        elif name.startswith(("cudnn", "CUDNN_")):
+            raise source.refuse("hip-no-twin", f"{name}: cuDNN has no twin with the same parameters", token)
+    _wrap_arguments(source, edits)
+
+
+def twin_of(name: str) -> str | None:
+    """HIP's name for a CUDA name, None where the name is not CUDA's or has no twin."""
+    if name in hip.NAMES:
+        return hip.NAMES[name]
+    if name in cuda_names.WITH_REGULAR_TWIN:
+        return "hip" + name.removeprefix("cuda")
+    if name.startswith("cu") and name[2:] in hip.COMPLEX_FUNCTIONS:
+        return "hip" + name[2:]
+    for prefix, replacement in cuda.LIBRARY_PREFIXES.items():
+        rest = name.removeprefix(prefix)
+        if (rest != name and rest[:1].isupper()) or (rest != name and prefix.endswith("_")):
+            return replacement + rest
+    return None
+
+
+def _driver_name(name: str) -> bool:
+    return bool(
+        re.match(
+            r"cu(Init|Device|Ctx|Module|Mem|Launch|Stream|Event|Func|Graph|Link|Tex|Array|Driver|GetError)[A-Z_]?\w*$",
+            name,
+        )
+        or re.match(r"CU(result|device|context|module|function|deviceptr|stream|event)\b|CUDA_SUCCESS$", name)
+    )
+
+
+def _property(source: SourceText, edits: EditList, token: Token) -> None:
+    if "cudaDeviceProp" not in source.text:
+        return
+    if token.text == "warpSize":
+        edits.note(
+            "the device property `warpSize` is 64 on gfx9; the translated kernels keep groups of 32 lanes"
+        )
+    elif token.text in hip.PROPERTIES and hip.PROPERTIES[token.text] != token.text:
+        edits.replace(
+            token.start, token.end, hip.PROPERTIES[token.text], "HIP's member of the device properties"
+        )
+    elif token.text in hip.PROPERTIES_WITHOUT_TWIN:
+        raise source.refuse(
+            "hip-no-twin",
+            f"the device property {token.text} is not in HIP's device properties",
+            token,
+            "ask for it with cudaDeviceGetAttribute",
+        )
+
+
+def _wrap_arguments(source: SourceText, edits: EditList) -> None:
+    """Device variables go into `HIP_SYMBOL()`, kernels become `const void*`."""
+    for i, token in source.names():
+        if token.text in source.defined:
+            continue
+        call = source.call(i)
+        if call is None:
+            continue
+        if token.text in hip.SYMBOL_CALLS:
+            _wrap(
+                call,
+                hip.SYMBOL_CALLS[token.text],
+                "HIP_SYMBOL(",
+                "a device variable is named by HIP_SYMBOL",
+                edits,
+            )
+        elif token.text in hip.KERNEL_CALLS:
+            index = hip.KERNEL_CALLS[token.text]
+            if index < len(call.arguments) and not call.arguments[index].text.startswith(
+                ("(", "reinterpret_cast")
+            ):
+                prefix = "reinterpret_cast<const void*>("
+                _wrap(call, index, prefix, "HIP declares the kernel as const void*", edits)
+        elif token.text in ("cudaMallocHost", "cudaHostAlloc", "cudaMallocManaged", "cudaMalloc"):
+            continue
+
+
+def _wrap(call: Call, index: int, prefix: str, reason: str, edits: EditList) -> None:
+    if index < len(call.arguments) and not call.arguments[index].text.startswith(prefix):
+        edits.insert(call.arguments[index].start, prefix, reason)
+        edits.insert(call.arguments[index].end, ")", reason)
+
+
+def rename_versions(source: SourceText, edits: EditList) -> None:
+    """`__CUDA_ARCH__`, `CUDART_VERSION` --> what they are for the code that is translated.
+
+    `defined(__CUDA_ARCH__)` asks "device pass?" and becomes HIP's question; a comparison asks for a capability and is
+    answered as for compute capability 8.0.
+    """
+    tokens = source.tokens
+    for i, token in source.names():
+        if token.text == "__CUDA_ARCH__":
+            asked = tokens[i - 1].text in ("defined", "ifdef", "ifndef") or (
+                i >= 2 and tokens[i - 1].text == "(" and tokens[i - 2].text == "defined"
+            )
+            if asked:
+                edits.replace(token.start, token.end, "__HIP_DEVICE_COMPILE__", "asks for the device pass")
+            else:
+                edits.replace(
+                    token.start, token.end, str(cuda.ARCH), "the compute capability that is translated"
+                )
+                edits.note("branches on __CUDA_ARCH__ are taken as for compute capability 8.0")
+        elif token.text in ("CUDART_VERSION", "CUDA_VERSION") and token.text not in source.defined:
+            if tokens[i - 1].text in ("defined", "ifdef", "ifndef") or tokens[i - 2].text == "defined":
+                continue
+            edits.replace(token.start, token.end, str(cuda.TOOLKIT), "the toolkit that is translated")
+        elif token.text == "__CUDACC_VER_MAJOR__":
+            edits.replace(token.start, token.end, str(cuda.TOOLKIT // 1000), "the toolkit that is translated")

@@ -1,0 +1,80 @@
+"""Device code beside the warps: launch bounds, cache hints, intrinsics that HIP spells otherwise, hard limits."""
+
+from __future__ import annotations
+
+import re
+
+from xpiler.backend.hip_edits import EditList
+from xpiler.backend.hip_source import Call, SourceText
+from xpiler.frontend.unit import Unit
+from xpiler.platforms import cuda, hip
+
+_LOADS = frozenset(["__ldcs", "__ldcg", "__ldca", "__ldlu", "__ldcv"])
+_STORES = frozenset(["__stcs", "__stcg", "__stwt", "__stwb"])
+_SPELLED_OTHERWISE = {
+    "__trap": "__builtin_trap",
+    "__assume": "__builtin_assume",
+    "__forceinline": "__forceinline__",
+}
+_ATOMIC_BLOCK = re.compile(r"atomic(Add|Sub|Exch|Min|Max|Inc|Dec|CAS|And|Or|Xor)_block")
+
+
+def convert_launch_bounds(source: SourceText, edits: EditList) -> None:
+    """`__launch_bounds__(T, B)`: blocks a multiprocessor --> waves a SIMD unit, `ceil(B * ceil(T / 64) / 4)`."""
+    for i, token in source.names():
+        if token.text != "__launch_bounds__" or token.text in source.defined:
+            continue
+        call = source.call(i)
+        if call is None or len(call.arguments) < 2:
+            continue
+        threads, blocks = call.arguments[0].text, call.arguments[1].text
+        if threads.isdigit() and blocks.isdigit():
+            waves = -(-int(threads) // hip.WAVE_SIZE)
+            value = str(-(-int(blocks) * waves // hip.SIMDS_PER_UNIT))
+        else:
+            value = f"(({blocks}) * ((({threads}) + 63) / 64) + 3) / 4"
+        reason = "CUDA counts blocks per multiprocessor, HIP waves per SIMD unit"
+        edits.replace(call.arguments[1].start, call.close, value, reason)
+
+
+def translate_intrinsics(source: SourceText, edits: EditList) -> None:
+    """Cache hints become plain accesses; scoped atomics widen their scope."""
+    for i, token in source.names():
+        name = token.text
+        if name in source.defined or source.is_member(i):
+            continue
+        call = source.call(i)
+        if name in _LOADS and call and len(call.arguments) == 1:
+            edits.replace(token.start, token.end, "(*", "a load; CDNA has no such cache hint in HIP 5.2")
+            edits.insert(call.close + 1, ")", "a load; CDNA has no such cache hint in HIP 5.2")
+        elif name in _STORES and call and len(call.arguments) == 2:
+            _plain_store(call, edits)
+        elif name in _SPELLED_OTHERWISE:
+            edits.replace(token.start, token.end, _SPELLED_OTHERWISE[name], "HIP's name")
+        elif _ATOMIC_BLOCK.fullmatch(name):
+            edits.replace(
+                token.start, token.end, name.removesuffix("_block"), "device scope includes the block"
+            )
+
+
+def _plain_store(call: Call, edits: EditList) -> None:
+    """`__stcs(p, v)` --> `(*(p) = (v))`."""
+    reason = "a store; CDNA has no such cache hint in HIP 5.2"
+    pointer, value = call.arguments
+    edits.replace(call.name.start, call.name.end, "(*", reason)
+    edits.replace(pointer.end, value.start, ") = (", reason)
+    edits.insert(call.close + 1, ")", reason)
+
+
+def refuse_unsupported(source: SourceText, unit: Unit | None) -> None:
+    """Raises for what the hardware or HIP cannot do: too much shared memory, texture references."""
+    del unit
+    for i, token in source.names():
+        if token.text == "texture" and i + 1 < len(source.tokens) and source.tokens[i + 1].text == "<":
+            raise source.refuse(
+                "hip-texture-reference",
+                "texture references have no HIP twin",
+                token,
+                "use a texture object instead",
+            )
+    assert cuda.WARP_SIZE == 32

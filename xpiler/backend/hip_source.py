@@ -1,0 +1,323 @@
+"""The CUDA text as the HIP backend sees it: tokens with their places, calls with their arguments.
+
+No preprocessing and no parsing: macro bodies, both sides of an `#if` and templates that nobody instantiates are
+translated like everything else. Comments and literals are tokens of their own, so that no rule can touch them.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from xpiler.errors import Refusal
+from xpiler.ir.source import SourceRange
+
+_TOKEN = re.compile(
+    r"""
+      (?P<space>[ \t\f\v]+ | \\\r?\n)
+    | (?P<newline>\r\n|\n|\r)
+    | (?P<comment>//(?:\\\r?\n|[^\n])* | /\*.*?(?:\*/|\Z))
+    | (?P<string>(?:u8|[uUL])?R"(?P<delimiter>[^()\\\s]{0,16})\(.*?\)(?P=delimiter)"
+               | (?:u8|[uUL])?"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\Z)
+               | (?:u8|[uUL])?'(?:\\.|[^'\\\n])*(?:'|(?=\n)|\Z))
+    | (?P<number>\.?[0-9](?:[eEpP][+-]|'(?=[0-9a-zA-Z])|[\w.])*)
+    | (?P<name>[A-Za-z_$][\w$]*)
+    | (?P<punct><<<|>>>|::|->|\#\#|[-+*/%&|^=!<>]=|&&|\|\||\+\+|--|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_OPEN = {"(": ")", "[": "]", "{": "}"}
+_CLOSE = frozenset(_OPEN.values())
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of the text: `kind` is name, number, string, comment, punct, header or newline."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a call, without the blanks around it."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """`name<template arguments>(arguments)`: places of the name and of the parentheses, and each argument."""
+
+    name: Token
+    open: int
+    close: int  # offset of the closing parenthesis
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class Directive:
+    """A preprocessor line: its word, the tokens after it, and how many `#if` enclose it."""
+
+    word: str
+    tokens: tuple[Token, ...]
+    start: int  # of the '#'
+    end: int  # after the newline
+    depth: int
+
+
+class SourceText:
+    """A CUDA text and the questions that the rules ask of it."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.text = text
+        self.file = file
+        self.newline = "\r\n" if "\r\n" in text else "\n"
+        self.all_tokens = tuple(_scan(text))
+        self.tokens = tuple(t for t in self.all_tokens if t.kind not in ("comment", "newline"))
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0] + [m.end() for m in re.finditer(r"\r\n|\n|\r", self.text)]
+
+    def range(self, start: int, end: int) -> SourceRange:
+        """The place of text[start:end], for messages."""
+        first, last = (bisect_right(self._line_starts, o) - 1 for o in (start, end))
+        column, end_column = start - self._line_starts[first] + 1, end - self._line_starts[last] + 1
+        return SourceRange(self.file, first + 1, column, last + 1, end_column)
+
+    def refuse(self, code: str, message: str, token: Token | Argument, remedy: str = "") -> Refusal:
+        """The refusal to raise for something at `token`."""
+        return Refusal(code, message, self.range(token.start, token.end), remedy)
+
+    @cached_property
+    def directives(self) -> tuple[Directive, ...]:
+        """Every preprocessor line, in order."""
+        return tuple(self._directives())
+
+    def _directives(self) -> Iterator[Directive]:
+        depth, at_line_start, i = 0, True, 0
+        tokens = self.all_tokens
+        while i < len(tokens):
+            token = tokens[i]
+            if token.text != "#" or not at_line_start:
+                at_line_start = token.kind == "newline" or (at_line_start and token.kind == "comment")
+                i += 1
+                continue
+            j = i + 1
+            while j < len(tokens) and tokens[j].kind != "newline":
+                j += 1
+            body = tuple(t for t in tokens[i + 1 : j] if t.kind != "comment")
+            word = body[0].text if body else ""
+            if word in ("endif", "else", "elif"):
+                depth = max(depth - 1, 0)
+            end = tokens[j].end if j < len(tokens) else len(self.text)
+            yield Directive(word, body[1:], token.start, end, depth)
+            if word in ("if", "ifdef", "ifndef", "else", "elif"):
+                depth += 1
+            i = j
+
+    @cached_property
+    def _directive_spans(self) -> list[tuple[int, int]]:
+        return [(d.start, d.end) for d in self.directives]
+
+    def directive_at(self, offset: int) -> Directive | None:
+        """The preprocessor line that holds the offset, if any."""
+        i = bisect_right(self._directive_spans, (offset, len(self.text) + 1)) - 1
+        if i >= 0 and self.directives[i].start <= offset < self.directives[i].end:
+            return self.directives[i]
+        return None
+
+    @cached_property
+    def defined(self) -> frozenset[str]:
+        """Names that this file itself defines: macros, functions, types, variables, enumerators."""
+        names = {d.tokens[0].text for d in self.directives if d.word == "define" and d.tokens}
+        tokens = self.tokens
+        for i, token in enumerate(tokens):
+            if token.kind != "name" or i == 0 or i + 1 >= len(tokens):
+                continue
+            before, after = tokens[i - 1], tokens[i + 1]
+            if before.text in ("struct", "class", "union", "enum", "namespace", "using", "typename"):
+                if after.text in ("{", ":", "=", ";", ","):
+                    names.add(token.text)
+            elif self._declares(i):
+                names.add(token.text)
+        return frozenset(names)
+
+    def _declares(self, i: int) -> bool:
+        """Does token i stand where a declaration introduces its name (`type name =`, `type name(...) {`)?"""
+        tokens = self.tokens
+        before, after = tokens[i - 1], tokens[i + 1]
+        if before.kind == "name" and before.text in _NOT_TYPES:
+            return False
+        if before.kind != "name" and before.text not in ("*", "&", ">", "&&"):
+            return False
+        if before.text in ("*", "&", ">", "&&") and not self._type_before(i - 1):
+            return False
+        if after.text in ("=", ";", "[", ",", ")", "{") or (after.text == ":" and before.kind == "name"):
+            return True
+        if after.text != "(":
+            return False
+        close = self.match(i + 1)
+        if close is None or close + 1 >= len(tokens):
+            return False
+        return tokens[close + 1].text in ("{", "const", "noexcept", "->") or (
+            tokens[close + 1].text == ";" and before.kind == "name"
+        )
+
+    def _type_before(self, i: int) -> bool:
+        """Is the operator at i part of a declarator: a type, and before it the start of a declaration?"""
+        tokens = self.tokens
+        while i >= 0 and tokens[i].text in ("*", "&", "&&", "const", "__restrict__"):
+            i -= 1
+        if i < 0:
+            return False
+        if tokens[i].text == ">":
+            return True
+        if tokens[i].kind != "name" or tokens[i].text in _NOT_TYPES:
+            return False
+        return (
+            i == 0
+            or tokens[i - 1].kind == "name"
+            or tokens[i - 1].text in ("{", "}", ";", "(", ",", "::", ">")
+        )
+
+    def match(self, i: int) -> int | None:
+        """Index of the token that closes the bracket at token index i."""
+        depth = 0
+        for j in range(i, len(self.tokens)):
+            text = self.tokens[j].text
+            if text in _OPEN and self.tokens[j].kind == "punct":
+                depth += 1
+            elif text in _CLOSE and self.tokens[j].kind == "punct":
+                depth -= 1
+                if depth == 0:
+                    return j
+        return None
+
+    def call(self, i: int) -> Call | None:
+        """The call whose name is token i; None if no complete parenthesised list follows."""
+        if i + 1 >= len(self.tokens) or self.tokens[i + 1].text != "(":
+            return None
+        close = self.match(i + 1)
+        if close is None:
+            return None
+        cuts, depth, angle = [i + 1], 0, 0
+        for j in range(i + 2, close):
+            text = self.tokens[j].text
+            if self.tokens[j].kind != "punct":
+                continue
+            if text in _OPEN:
+                depth += 1
+            elif text in _CLOSE:
+                depth -= 1
+            elif text == "<" and depth == 0 and self._opens_template(j, close):
+                angle += 1
+            elif text == ">" and angle:
+                angle -= 1
+            elif text == "," and depth == 0 and angle == 0:
+                cuts.append(j)
+        cuts.append(close)
+        arguments = []
+        for a, b in zip(cuts, cuts[1:], strict=False):
+            if b > a + 1:
+                start, end = self.tokens[a + 1].start, self.tokens[b - 1].end
+                arguments.append(Argument(self.text[start:end], start, end))
+        return Call(self.tokens[i], self.tokens[i + 1].start, self.tokens[close].start, tuple(arguments))
+
+    def _opens_template(self, j: int, close: int) -> bool:
+        """Does the `<` at j open a template argument list: only names, numbers, `,`, `::`, `*` up to `>` and `(`, `::`?"""
+        if self.tokens[j - 1].kind != "name":
+            return False
+        depth = 0
+        for k in range(j, close):
+            token = self.tokens[k]
+            if token.text == "<":
+                depth += 1
+            elif token.text == ">":
+                depth -= 1
+                if depth == 0:
+                    return self.tokens[k + 1].text in ("(", "::", "{", ")", ",")
+            elif token.kind == "punct" and token.text not in (",", "::", "*", "&"):
+                return False
+        return False
+
+    def names(self) -> Iterator[tuple[int, Token]]:
+        """Index and token of every identifier."""
+        return ((i, t) for i, t in enumerate(self.tokens) if t.kind == "name")
+
+    def is_member(self, i: int) -> bool:
+        """Is token i the member in `x.member` or `x->member`?"""
+        return i > 0 and self.tokens[i - 1].text in (".", "->")
+
+
+_NOT_TYPES = frozenset(
+    [
+        "return",
+        "else",
+        "case",
+        "goto",
+        "new",
+        "delete",
+        "throw",
+        "sizeof",
+        "typename",
+        "operator",
+        "using",
+        "namespace",
+        "define",
+        "undef",
+        "ifdef",
+        "ifndef",
+        "if",
+        "include",
+        "co_return",
+        "co_yield",
+        "and",
+        "or",
+        "not",
+        "do",
+        "defined",
+        "elif",
+        "error",
+        "pragma",
+    ]
+)
+
+
+def _scan(text: str) -> Iterator[Token]:
+    line_tokens = 0
+    header_next = ""
+    position = 0
+    while position < len(text):
+        if header_next == "include" and (m := re.compile(r"<[^>\n]*>").match(text, position)):
+            yield Token("header", m.group(), position, m.end())
+            header_next, position = "", m.end()
+            continue
+        m = _TOKEN.match(text, position)
+        assert m is not None  # the last alternative takes any character
+        kind = m.lastgroup if m.lastgroup != "delimiter" else "string"
+        position = m.end()
+        if kind == "space":
+            continue
+        assert kind is not None
+        if kind == "newline":
+            line_tokens, header_next = 0, ""
+        elif kind != "comment":
+            if m.group() == "#" and line_tokens == 0:
+                header_next = "#"
+            elif header_next == "#" and m.group() in ("include", "include_next"):
+                header_next = "include"
+            else:
+                if header_next == "include" and kind == "string":
+                    kind = "header"
+                header_next = ""
+            line_tokens += 1
+        yield Token(kind, m.group(), m.start(), m.end())
