@@ -1,0 +1,48 @@
+"""The serial function leaves the same memory as the threads do."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from tests.passes import kernels, machine
+from xpiler.ir.nodes import Barrier, Collective, Function
+from xpiler.ir.rewrite import walk
+from xpiler.passes.loop_recovery import recover_loops
+
+Size = tuple[int, int, int]
+
+
+def floats(count: int, seed: int = 1) -> list[float]:
+    """Small integers: sums are exact in any order."""
+    source = random.Random(seed)
+    return [float(source.randint(-8, 8)) for _ in range(count)]
+
+
+def same(
+    kernel: Function, arguments: dict[str, Any], grid: Size, block: Size, *, known: bool = True
+) -> Function:
+    serial = recover_loops(kernel, block if known else (None, None, None))
+    assert not any(isinstance(n, (Barrier, Collective)) for n in walk(serial))
+    dims = {f"gridDim.{a}": n for a, n in zip("xyz", grid, strict=True)}
+    dims |= {f"blockDim.{a}": n for a, n in zip("xyz", block, strict=True)}
+    expected = machine.run(kernel, arguments, grid, block)
+    assert machine.run(serial, arguments | dims) == expected
+    return serial
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_tiled_gemm(known: bool) -> None:
+    m, n, k = 6, 9, 7
+    arguments = {"A": floats(m * k), "B": floats(k * n, 2), "C": [None] * (m * n), "M": m, "N": n, "K": k}
+    same(kernels.gemm(), arguments, (3, 2, 1), (4, 4, 1), known=known)
+
+
+@pytest.mark.parametrize("threads", [32, 64, 48])
+@pytest.mark.parametrize("known", [True, False])
+def test_softmax_with_shuffles(threads: int, known: bool) -> None:
+    rows, n = 2, 70
+    arguments = {"x": floats(rows * n), "y": [None] * (rows * n), "rows": rows, "n": n}
+    same(kernels.softmax(), arguments, (3, 1, 1), (threads, 1, 1), known=known)

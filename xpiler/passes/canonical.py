@@ -1,0 +1,53 @@
+"""The canonical serial form of a kernel: what every target starts from.
+
+    SIMT kernel  --loop recovery-->  serial loops  --nice-making passes-->  the loops one would have written
+
+Recovery always applies; every later pass applies only where it shows that the meaning stays, and says so in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xpiler.ir.nodes import Function
+from xpiler.passes.loop_recovery import recover_loops
+
+
+@dataclass(frozen=True)
+class Step:
+    """One pass: what it did, or why it did not apply."""
+
+    name: str
+    applied: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Canonical:
+    function: Function
+    log: tuple[Step, ...]
+
+
+Check = Callable[[Function, Function, str], None]  # before, after, pass name: raises if the meaning changed
+
+
+def canonicalise(
+    kernel: Function,
+    block_size: tuple[int | None, ...] | None = None,
+    grid_size: tuple[int | None, ...] = (None, None, None),
+    check: Check | None = None,
+) -> Canonical:
+    """The kernel as a serial function; `check` is called after every pass (tests run both and compare)."""
+    function = recover_loops(kernel, block_size, grid_size)
+    log = [Step("loop recovery", True)]
+    for name, run in PASSES:
+        changed = run(function)
+        log.append(Step(name, changed is not function))
+        if check is not None and changed is not function:
+            check(function, changed, name)
+        function = changed
+    return Canonical(function, tuple(log))
+
+
+PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = ()

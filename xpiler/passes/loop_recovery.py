@@ -1,0 +1,285 @@
+"""Loop recovery: a kernel for many threads becomes a function with explicit loops over blocks and threads.
+
+    s[threadIdx.x] = a[i];              for block_x in 0..gridDim.x:
+    __syncthreads();             -->      for thread_x in 0..256: s[thread_x] = a[i]
+    b[i] = s[255 - threadIdx.x];          for thread_x in 0..256: b[i] = s[255 - thread_x]
+
+Applies to every well-defined kernel. Threads between two meeting points are independent, so they may run one after the
+other; control flow around meeting points stays around the thread loops where all threads agree on it and becomes masks
+where they do not; warps become a loop around lanes where only warps meet; values that live across a meeting point become
+arrays over the threads. Blocks run one after the other (`passes/independence.py` decides what may run in parallel).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.ir.build import cast, const, div, is_const, var
+from xpiler.ir.nodes import (
+    Atomic,
+    Block,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    LoopKind,
+    Param,
+    Space,
+    Stmt,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import free_vars, map_stmt, substitute, uses, walk_stmts
+from xpiler.ir.types import I32, U32
+from xpiler.passes.casts import push_casts
+from xpiler.passes.collectives import Collectives
+from xpiler.passes.expansion import Expansion, Member
+from xpiler.passes.masking import Masking
+from xpiler.passes.names import Names
+from xpiler.passes.regions import Cutter, Item, Nest, Once, Region
+from xpiler.passes.structured import without_returns, without_team_exits
+from xpiler.passes.sync import Team, team, team_of
+from xpiler.passes.targets import with_plain_targets
+from xpiler.passes.teams import AXES, BLOCK_NAMES, THREAD_NAMES, WARP, Launch, block, launch, thread
+from xpiler.passes.uniformity import analyse
+
+
+def recover_loops(
+    kernel: Function,
+    block_size: tuple[int | None, ...] | None = None,
+    grid_size: tuple[int | None, ...] = (None, None, None),
+) -> Function:
+    """The serial meaning of a kernel.
+
+    Dimensions that are None become int parameters `blockDim.x`, `gridDim.y`... of the result, after the kernel's own.
+    """
+    sizes = kernel.block_size if block_size is None else block_size
+    names = Names(kernel)
+    shape = launch(sizes, grid_size)
+    body = _with_dimensions(_shared_scalars_as_arrays(kernel.body, names), shape)
+    body = without_returns(body, names)
+    recovery = _Recovery(shape, names, _written(kernel, body))
+    top = Team.GRID if team(body) is Team.GRID else Team.BLOCK
+    if top is Team.GRID:
+        stmts = recovery.recover(Team.GRID, body.body)
+    else:
+        stmts = (recovery.block_loops(body.body),)
+    result = push_casts(_localised(Block(stmts)), frozenset(recovery.indices))
+    assert isinstance(result, Block)
+    return _with_parameters(replace(kernel, body=result))
+
+
+def _with_dimensions(body: Block, shape: Launch) -> Block:
+    values: dict[str, Expr] = {}
+    for axis in AXES:
+        values[f"blockDim.{axis}"] = cast(shape.block[axis], U32)
+        values[f"gridDim.{axis}"] = cast(shape.grid[axis], U32)
+    return substitute(body, values)
+
+
+def _with_parameters(function: Function) -> Function:
+    """Launch dimensions that are still variables become parameters."""
+    free = free_vars(function.body)
+    wanted = [f"{dims}.{axis}" for dims in ("gridDim", "blockDim") for axis in "xyz"]
+    extra = tuple(Param(name, I32, False, spelling="int") for name in wanted if name in free)
+    return replace(function, params=(*function.params, *extra))
+
+
+def _shared_scalars_as_arrays(body: Block, names: Names) -> Block:
+    scalars = {
+        s.name: s for s in walk_stmts(body) if isinstance(s, Decl) and s.space is Space.SHARED and not s.shape
+    }
+    if not scalars:
+        return body
+    places: dict[str, Expr] = {n: Load(d.dtype, n, (const(0),)) for n, d in scalars.items()}
+
+    def change(stmt: Stmt) -> Stmt:
+        if isinstance(stmt, Decl) and stmt.name in scalars:
+            return replace(stmt, shape=(const(1),))
+        return stmt
+
+    result = map_stmt(substitute(with_plain_targets(body, scalars, names), places), change)
+    assert isinstance(result, Block)
+    return result
+
+
+def _written(kernel: Function, body: Block) -> frozenset[str]:
+    """Arrays whose values may change under the threads' feet: written global memory, and what atomics touch."""
+    outside = {p.name for p in kernel.params if p.is_pointer} | {d.name for d in kernel.globals}
+    atomics = {s.place.array for s in walk_stmts(body) if isinstance(s, Atomic)}
+    return frozenset(uses(body).arrays_written & outside | atomics)
+
+
+def _localised(body: Block) -> Block:
+    """Shared arrays are plain arrays once threads are loops."""
+
+    def change(stmt: Stmt) -> Stmt:
+        if isinstance(stmt, Decl) and stmt.space is Space.SHARED:
+            return replace(stmt, space=Space.LOCAL)
+        return stmt
+
+    result = map_stmt(body, change)
+    assert isinstance(result, Block)
+    return result
+
+
+@dataclass
+class _Recovery:
+    launch: Launch
+    names: Names
+    written: frozenset[str]
+
+    def __post_init__(self) -> None:
+        self.accumulators: set[str] = set()
+        self.threads = {a: self.names.fresh(f"thread_{a}") for a in AXES}
+        self.warp = var(self.names.fresh("warp"), I32)
+        self.lane = var(self.names.fresh("lane"), I32)
+        self.indices = {self.warp.name, self.lane.name, *self.threads.values()}
+
+    def recover(
+        self, level: Team, stmts: Sequence[Stmt], lane: Expr | None = None, warp: Expr | None = None
+    ) -> tuple[Stmt, ...]:
+        """The body of one team: no two threads of it meet in what is returned."""
+        body = Block(tuple(stmts))
+        if level is Team.BLOCK:
+            body = _hoisted_shared(body)
+        body = Block(tuple(_flat(without_team_exits(body, self.names, level))))
+        varying = frozenset({lane.name}) if isinstance(lane, Var) else THREAD_NAMES
+        if level is Team.GRID:
+            shared = {s.name for s in walk_stmts(body) if isinstance(s, Decl) and s.space is Space.SHARED}
+            varying = THREAD_NAMES | BLOCK_NAMES | shared
+        uniformity = analyse(body, level, varying, self.written)
+        masking = Masking(level, uniformity, self.names, self.accumulators)
+        masked = masking.body(body.body, None)
+        index = self.launch.flat_thread() if lane is None else lane
+        lanes = const(WARP) if warp is None else self.launch.lanes(warp)
+        collectives = Collectives(level, uniformity, self.names, index, lanes, self.accumulators)
+        masked = collectives.body(masked)
+        cutter = Cutter(level, uniformity.names, self.accumulators, collectives.team_arrays)
+        items = cutter.cut(masked)
+        of_team = self.accumulators | collectives.team_arrays | cutter.team_scalars
+        expansion = Expansion(self._member(level, index), self._warp_member(level), cutter.team_scalars, self.names)
+        items = expansion.apply(items, of_team)
+        return self._emit(level, items, lane, warp)
+
+    def _member(self, level: Team, index: Expr) -> Member:
+        """How a thread is addressed in arrays over the team."""
+        if level is Team.WARP:
+            return Member((const(WARP),), (index,))
+        shape = [(self.launch.block[a], thread(a)) for a in AXES]
+        if level is Team.GRID:
+            shape = [(self.launch.grid[a], block(a)) for a in AXES] + shape
+        used = [(e, i) for e, i in shape if not is_const(e, 1)] or [(const(1), const(0))]
+        return Member(tuple(e for e, _ in used), tuple(i for _, i in used))
+
+    def _warp_member(self, level: Team) -> Member:
+        index = div(self.launch.flat_thread(), WARP)
+        if level is Team.GRID:
+            grid = [(self.launch.grid[a], block(a)) for a in AXES if not is_const(self.launch.grid[a], 1)]
+            return Member((*(e for e, _ in grid), self.launch.warps), (*(i for _, i in grid), index))
+        return Member((self.launch.warps,), (index,))
+
+    # ------------------------------------------------------------------ loops
+
+    def _emit(
+        self, level: Team, items: Sequence[Item], lane: Expr | None, warp: Expr | None
+    ) -> tuple[Stmt, ...]:
+        out: list[Stmt] = []
+        for item in items:
+            match item:
+                case Once(stmt=stmt):
+                    out.append(stmt)
+                case Nest(stmt=If() as stmt, body=body, otherwise=otherwise):
+                    yes, no = self._emit(level, body, lane, warp), self._emit(level, otherwise, lane, warp)
+                    out.append(replace(stmt, then=Block(yes), otherwise=Block(no)))
+                case Nest(stmt=For() | While() as stmt, body=body):
+                    out.append(replace(stmt, body=Block(self._emit(level, body, lane, warp))))
+                case Region(stmts=stmts):
+                    out.append(self._region(level, tuple(stmts), lane, warp))
+        return tuple(out)
+
+    def _region(self, level: Team, stmts: tuple[Stmt, ...], lane: Expr | None, warp: Expr | None) -> Stmt:
+        match level:
+            case Team.GRID:
+                return self.block_loops(stmts)
+            case Team.WARP:
+                assert isinstance(lane, Var) and warp is not None
+                return _loop(lane.name, self.launch.lanes(warp), stmts, self._kind(stmts))
+        if team_of(stmts) is Team.WARP:
+            return self._warp_loop(stmts)
+        return self._thread_loops(stmts)
+
+    def _kind(self, stmts: tuple[Stmt, ...]) -> LoopKind:
+        assigned = uses(Block(stmts)).vars_assigned
+        return LoopKind.SERIAL if assigned & self.accumulators else LoopKind.THREADS
+
+    def block_loops(self, stmts: tuple[Stmt, ...]) -> Stmt:
+        inner = self.recover(Team.BLOCK, stmts)
+        values: dict[str, Expr] = {}
+        loops: list[tuple[str, Expr]] = []
+        for axis in AXES:
+            extent = self.launch.grid[axis]
+            if is_const(extent, 1):
+                values[f"blockIdx.{axis}"] = const(0, U32)
+                continue
+            counter = self.names.fresh(f"block_{axis}")
+            self.indices.add(counter)
+            values[f"blockIdx.{axis}"] = cast(var(counter, I32), U32)
+            loops.append((counter, extent))
+        result: Stmt = substitute(Block(inner), values)
+        for counter, extent in reversed(loops):
+            result = _loop(counter, extent, _flat(result), LoopKind.SERIAL)
+        return result
+
+    def _thread_loops(self, stmts: tuple[Stmt, ...]) -> Stmt:
+        kind = self._kind(stmts)
+        values: dict[str, Expr] = {}
+        loops: list[tuple[str, Expr]] = []
+        for axis in AXES:
+            extent = self.launch.block[axis]
+            if is_const(extent, 1):
+                values[f"threadIdx.{axis}"] = const(0, U32)
+                continue
+            counter = self.threads[axis]
+            values[f"threadIdx.{axis}"] = cast(var(counter, I32), U32)
+            loops.append((counter, extent))
+        result: Stmt = substitute(Block(stmts), values)
+        for counter, extent in reversed(loops):
+            result = _loop(counter, extent, _flat(result), kind)
+        return result
+
+    def _warp_loop(self, stmts: tuple[Stmt, ...]) -> Stmt:
+        """Only the lanes of each warp meet in this region: warps one after the other."""
+        warp, lane = self.warp, self.lane
+        inside = substitute(Block(stmts), self.launch.thread_of(warp, lane))
+        inside = push_casts(inside, frozenset(self.indices))
+        assert isinstance(inside, Block)
+        body = self.recover(Team.WARP, inside.body, lane, warp)
+        if is_const(self.launch.warps, 1):
+            return substitute(Block(body), {warp.name: const(0)})
+        return _loop(warp.name, self.launch.warps, body, self._kind(body))
+
+
+def _loop(counter: str, extent: Expr, body: tuple[Stmt, ...], kind: LoopKind) -> For:
+    return For(counter, I32, const(0), extent, const(1), Block(body), kind)
+
+
+def _flat(stmt: Stmt) -> tuple[Stmt, ...]:
+    return stmt.body if isinstance(stmt, Block) else (stmt,)
+
+
+def _hoisted_shared(body: Block) -> Block:
+    """Shared arrays exist as long as the block: their declarations go first."""
+    shared = [s for s in walk_stmts(body) if isinstance(s, Decl) and s.space is Space.SHARED]
+    if not shared:
+        return body
+
+    def drop(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
+        return () if isinstance(stmt, Decl) and stmt.space is Space.SHARED else stmt
+
+    rest = map_stmt(body, drop)
+    assert isinstance(rest, Block)
+    return Block((*shared, *rest.body))
