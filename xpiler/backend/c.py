@@ -1,0 +1,840 @@
+"""The shared C++ printer: canonical IR (loops, scalars, plain arrays) as readable C++17.
+
+16-bit floats are computed as `float` variables that hold exactly representable values and are rounded after every
+operation; in memory they are `half` and `bfloat16`. Implicit conversions of C are used where they mean the same.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from xpiler.errors import Refusal
+from xpiler.ir.functions import FLOAT_PREDICATES
+from xpiler.ir.nodes import (
+    Assign,
+    Atomic,
+    Barrier,
+    Binary,
+    Bitcast,
+    Block,
+    Break,
+    Call,
+    Cast,
+    Const,
+    Continue,
+    Decl,
+    Expr,
+    For,
+    If,
+    Load,
+    Param,
+    Return,
+    Select,
+    Stmt,
+    Trap,
+    Unary,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import assigned_vars, free_vars, walk
+from xpiler.ir.types import BF16, BOOL, F16, F32, F64, DType, Kind, common_type
+
+VALUE_TYPES = {
+    "bool": "bool",
+    "i8": "int8_t",
+    "i16": "int16_t",
+    "i32": "int",
+    "i64": "int64_t",
+    "u8": "uint8_t",
+    "u16": "uint16_t",
+    "u32": "uint32_t",
+    "u64": "uint64_t",
+    "f16": "float",
+    "bf16": "float",
+    "f32": "float",
+    "f64": "double",
+}
+STORAGE_TYPES = {**VALUE_TYPES, "f16": "half", "bf16": "bfloat16"}
+
+PRECEDENCE = {
+    "*": 13,
+    "/": 13,
+    "%": 13,
+    "+": 12,
+    "-": 12,
+    "<<": 11,
+    ">>": 11,
+    "<": 10,
+    "<=": 10,
+    ">": 10,
+    ">=": 10,
+    "==": 9,
+    "!=": 9,
+    "&": 8,
+    "^": 7,
+    "|": 6,
+    "&&": 5,
+    "||": 4,
+}
+PRIMARY, UNARY, CONDITIONAL = 20, 15, 3
+COMPARISONS = frozenset(("<", "<=", ">", ">=", "==", "!="))
+
+# Stack arrays larger than this go to the heap: OpenMP threads have small stacks.
+STACK_BYTES = 64 * 1024
+
+_KEYWORDS = frozenset(
+    """
+        alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept
+        const consteval constexpr const_cast continue decltype default delete do double dynamic_cast else
+        enum explicit export extern false float for friend goto if inline int long mutable namespace new
+        noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast
+        requires return short signed sizeof static static_assert static_cast struct switch template this
+        thread_local throw true try typedef typeid typename union unsigned using virtual void volatile
+        wchar_t while xor xor_eq main half bfloat16 minimum maximum saturate check Buffer std gridDim
+        blockDim shared_bytes NAN INFINITY HUGE_VAL errno stdin stdout stderr linux unix assert abort
+        offsetof M_PI
+    """.split()
+)
+
+_AXIS_NAMES = {
+    f"{prefix}.{axis}": f"{short}_{axis}"
+    for prefix, short in (("threadIdx", "thread"), ("blockIdx", "block"))
+    for axis in "xyz"
+}
+
+# Names with a float form `f`-suffixed and a double form, as in <math.h>.
+_MATH = {
+    name: name
+    for name in """
+        sqrt cbrt exp exp2 exp10 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh
+        asinh acosh atanh erf erfc tgamma lgamma floor ceil trunc round rint j0 j1 pow fmod remainder
+        atan2 hypot fdim copysign nextafter fma
+    """.split()
+} | {"abs": "fabs"}
+MATH_FUNCTIONS = frozenset(_MATH.values()) | {f"{n}f" for n in _MATH.values()}
+
+
+def value_type(dtype: DType) -> str:
+    return VALUE_TYPES[dtype.name]
+
+
+def storage_type(dtype: DType) -> str:
+    return STORAGE_TYPES[dtype.name]
+
+
+def is_half_width(dtype: DType) -> bool:
+    """Whether values are kept as float but rounded to 16 bits."""
+    return dtype in (F16, BF16)
+
+
+def parameter(param: Param, name: str) -> str:
+    """Declaration of a kernel parameter in generated code."""
+    if not param.is_pointer:
+        return f"{storage_type(param.dtype)} {name}"
+    const = "const " if param.is_const else ""
+    restrict = " __restrict__ " if param.is_restrict else ""
+    return f"{const}{storage_type(param.dtype)} *{restrict}{name}"
+
+
+@dataclass
+class Comments:
+    """The user's comments, each given once to the first statement at or after its line."""
+
+    by_line: Mapping[int, str]
+    _left: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._left = sorted(self.by_line)
+
+    def take(self, first: int, line: int) -> list[str]:
+        """Comments of lines in (first, line], which then are used up."""
+        found = [at for at in self._left if first < at <= line]
+        self._left = [at for at in self._left if not first < at <= line]
+        return [self.by_line[at] for at in found]
+
+
+@dataclass(frozen=True)
+class ArrayInfo:
+    """An array in scope: element type, extents (() for pointers), and whether C indexes it with all its dimensions."""
+
+    dtype: DType
+    shape: tuple[Expr, ...] = ()
+    nested: bool = False
+
+
+class CPrinter:
+    """Prints statements into `lines`. Names: `names` maps IR names to C identifiers; `arrays` what is known of arrays."""
+
+    def __init__(self, params: Iterable[Param] = (), comments: Mapping[int, str] | None = None) -> None:
+        self.lines: list[str] = []
+        self.depth = 0
+        self.names: dict[str, str] = {}
+        self.arrays: dict[str, ArrayInfo] = {}
+        self.comments = Comments(comments or {})
+        self._taken: set[str] = set(_KEYWORDS) | MATH_FUNCTIONS
+        self._statement_lines: tuple[int, ...] = ()
+        self._labels = 0
+        self._continue_label: list[str | None] = []
+        for param in params:
+            self.name(param.name)
+            if param.is_pointer:
+                self.arrays[param.name] = ArrayInfo(param.dtype)
+
+    # -------------------------------------------------------------------------------------- names and lines
+
+    def name(self, ir_name: str) -> str:
+        """The C identifier of an IR name; the same one every time."""
+        found = self.names.get(ir_name)
+        if found is not None:
+            return found
+        if ir_name.startswith(("gridDim.", "blockDim.")):
+            found = ir_name
+        else:
+            found = self.fresh(_AXIS_NAMES.get(ir_name, ir_name))
+        self.names[ir_name] = found
+        return found
+
+    def fresh(self, wish: str) -> str:
+        """An identifier like `wish` that nothing else uses."""
+        base = re.sub(r"\W+", "_", wish) or "v"
+        if base[0].isdigit():
+            base = f"v{base}"
+        candidate, count = base, 1
+        while candidate in self._taken or candidate.startswith(("_mm", "__")):
+            candidate, count = f"{base.lstrip('_')}_{count}", count + 1
+        self._taken.add(candidate)
+        return candidate
+
+    def line(self, text: str) -> None:
+        self.lines.append("    " * self.depth + text if text else "")
+
+    def pragma(self, text: str) -> None:
+        self.lines.append("    " * self.depth + text)
+
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def start(self, body: Stmt) -> None:
+        """Tells the printer which source lines have statements, so that comments find theirs."""
+        at = {
+            n.range.line for n in walk(body) if isinstance(n, Stmt) and not isinstance(n, Block) and n.range
+        }
+        self._statement_lines = tuple(sorted(at))
+
+    def print_comments(self, stmt: Stmt) -> None:
+        if stmt.range is None or not self.comments.by_line:
+            return
+        line = stmt.range.line
+        before = [at for at in self._statement_lines if at < line]
+        for text in self.comments.take(before[-1] if before else 0, line):
+            for piece in text.splitlines():
+                self.line(piece.strip())
+
+    # -------------------------------------------------------------------------------------- expressions
+
+    def expr(self, expr: Expr, at_least: int = 0) -> str:
+        """The value as C text, in parentheses if it binds weaker than `at_least`."""
+        text, strength = self.expr_strength(expr)
+        return f"({text})" if strength < at_least else text
+
+    def expr_strength(self, expr: Expr) -> tuple[str, int]:
+        match expr:
+            case Const():
+                text = literal(expr)
+                return text, PRIMARY if text[0] != "-" else UNARY
+            case Var(name=name):
+                return self.name(name), PRIMARY
+            case Load():
+                return self.load(expr)
+            case Unary(op=op, operand=operand):
+                return self._unary(expr, op, operand)
+            case Binary():
+                return self._binary(expr)
+            case Select(condition=condition, then=then, otherwise=otherwise):
+                parts = (
+                    self.expr(condition, CONDITIONAL + 1),
+                    self.expr(then, CONDITIONAL + 1),
+                    self.expr(otherwise, CONDITIONAL),
+                )
+                return f"{parts[0]} ? {parts[1]} : {parts[2]}", CONDITIONAL
+            case Cast(operand=operand):
+                return self.convert(operand, expr.dtype)
+            case Bitcast(operand=operand):
+                return self._bitcast(operand, expr.dtype), PRIMARY
+            case Call():
+                return self._call(expr)
+        raise Refusal("unsupported-expression", f"{type(expr).__name__} cannot be written as C++", expr.range)
+
+    def _unary(self, expr: Expr, op: str, operand: Expr) -> tuple[str, int]:
+        inner = self.expr(operand, UNARY)
+        if op == "-" and inner.startswith("-"):
+            inner = f"({inner})"
+        text = f"{op}{inner}"
+        if expr.dtype.is_integer and expr.dtype.bits < 32 and expr.dtype != BOOL:
+            return f"({value_type(expr.dtype)})({text})", UNARY
+        return text, UNARY
+
+    def _binary(self, expr: Binary) -> tuple[str, int]:
+        op, dtype = expr.op, expr.left.dtype
+        strength = PRECEDENCE[op]
+        if op in ("<<", ">>") and not _count_in_range(expr.right, dtype.bits):
+            function = "shift_left" if op == "<<" else "shift_right"
+            return f"{function}({self._typed(expr.left)}, {self.expr(expr.right)})", PRIMARY
+        left, right = self._operands(expr)
+        # gcc and clang warn about the mixes that people misread
+        inner = strength + (1 if op in ("<<", ">>", "&", "|", "^") else 0)
+        left_text = self._operand(left, inner, op)
+        right_text = self._operand(right, strength + 1, op)
+        text = f"{left_text} {op} {right_text}"
+        if is_half_width(expr.dtype):
+            return f"{self._round(expr.dtype)}({text})", PRIMARY
+        if expr.dtype.is_integer and expr.dtype.bits < 32 and expr.dtype != BOOL:
+            return f"({value_type(expr.dtype)})({text})", UNARY
+        return text, strength
+
+    def _operand(self, operand: Expr, strength: int, op: str) -> str:
+        text, own = self.expr_strength(operand)
+        mixes = op == "||" and isinstance(operand, Binary) and operand.op == "&&"
+        bits = op in ("&", "|", "^", "<<", ">>") and own < UNARY
+        return f"({text})" if own < strength or mixes or bits else text
+
+    def _operands(self, expr: Binary) -> tuple[Expr, Expr]:
+        """The operands without a conversion that C does by itself."""
+        left, right, dtype = expr.left, expr.right, expr.left.dtype
+        if expr.op in ("<<", ">>", "&&", "||") or is_half_width(dtype) or dtype.bits < 32:
+            return left, right
+        for this, other in ((left, right), (right, left)):
+            if not isinstance(this, Cast) or this.operand.dtype == BOOL or isinstance(other, Const):
+                continue
+            if is_half_width(this.operand.dtype) and dtype != F32:
+                continue
+            source = F32 if is_half_width(this.operand.dtype) else this.operand.dtype
+            if common_type(source, dtype) == dtype and not (source.is_float and not dtype.is_float):
+                return (this.operand, right) if this is left else (left, this.operand)
+        return left, right
+
+    def _typed(self, expr: Expr) -> str:
+        """The value with exactly its C type, for template arguments."""
+        if expr.dtype.bits < 32 and not is_half_width(expr.dtype) and not isinstance(expr, (Var, Load)):
+            return f"({value_type(expr.dtype)})({self.expr(expr)})"
+        text = self.expr(expr)
+        if isinstance(expr, Const) and expr.dtype.bits == 64 and not expr.dtype.is_float:
+            return f"({value_type(expr.dtype)}){text}"
+        return text
+
+    def convert(self, operand: Expr, dtype: DType) -> tuple[str, int]:
+        """A C conversion with the GPU's rules."""
+        source = operand.dtype
+        if source == dtype:
+            return self.expr_strength(operand)
+        if dtype == BOOL:
+            return f"{self.expr(operand, 10)} != 0", 9
+        if is_half_width(dtype):
+            if source == F64 or (source.is_integer and source.bits >= 32):
+                return f"{self._round(dtype)}(round_to_odd({self.expr(operand)}))", PRIMARY
+            if source.is_integer and source.bits <= 8:
+                return self._plain_cast(operand, "float")
+            if source == dtype:
+                return self.expr_strength(operand)
+            return f"{self._round(dtype)}({self.expr(operand)})", PRIMARY
+        if source.is_float and dtype.is_integer:
+            return f"clamp_to<{value_type(dtype)}>({self.expr(operand)})", PRIMARY
+        if is_half_width(source) and dtype == F32:
+            return self.expr_strength(operand)
+        return self._plain_cast(operand, value_type(dtype))
+
+    def _plain_cast(self, operand: Expr, target: str) -> tuple[str, int]:
+        return f"({target}){self.expr(operand, UNARY)}", UNARY
+
+    def converted(self, value: Expr, dtype: DType) -> str:
+        """A value to be assigned to a scalar of `dtype`: outer conversions that C does by itself are left out."""
+        if (
+            isinstance(value, Cast)
+            and value.dtype == dtype
+            and dtype != BOOL
+            and not is_half_width(dtype)
+            and not (value.operand.dtype.is_float and dtype.is_integer)
+            and not (value.operand.dtype == F64 and dtype == F32)
+        ):
+            return self.expr(value.operand)
+        return self.expr(value)
+
+    def _round(self, dtype: DType) -> str:
+        return "round_to_half" if dtype == F16 else "round_to_bfloat16"
+
+    def _bitcast(self, operand: Expr, dtype: DType) -> str:
+        source = operand.dtype
+        if is_half_width(source):
+            inner = self.to_storage(operand)
+            if is_half_width(dtype):
+                return self.from_storage(f"bits_as<{storage_type(dtype)}>({inner})", dtype)
+            return f"bits_as<{value_type(dtype)}>({inner})"
+        inner = self._typed(operand)
+        return self.from_storage(f"bits_as<{storage_type(dtype)}>({inner})", dtype)
+
+    def _call(self, expr: Call) -> tuple[str, int]:
+        name, args, dtype = expr.function, expr.args, expr.dtype
+        source = args[0].dtype if args else dtype
+        if name in ("min", "max"):
+            function = "minimum" if name == "min" else "maximum"
+            kind = "" if dtype.bits >= 32 or is_half_width(dtype) else f"<{value_type(dtype)}>"
+            return f"{function}{kind}({self._typed(args[0])}, {self._typed(args[1])})", PRIMARY
+        if name in FLOAT_PREDICATES:
+            return f"(bool)__builtin_{name}({self.expr(args[0])})", UNARY
+        if source.is_float:
+            return self._float_call(expr)
+        return self._int_call(expr), PRIMARY
+
+    def _float_call(self, expr: Call) -> tuple[str, int]:
+        name, dtype = expr.function, expr.dtype
+        texts = [self.expr(a) for a in expr.args]
+        if is_half_width(dtype):
+            if name == "fma":
+                inner = "round_to_odd(fma(" + ", ".join(f"(double)({t})" for t in texts) + "))"
+                return f"{self._round(dtype)}({inner})", PRIMARY
+            if name in ("abs", "floor", "ceil", "trunc", "rint", "round", "copysign"):
+                return self._math(name, F32, expr)
+            return f"{self._round(dtype)}({self._math(name, F32, expr)[0]})", PRIMARY
+        return self._math(name, dtype, expr)
+
+    def _math(self, name: str, dtype: DType, expr: Call) -> tuple[str, int]:
+        texts = [self.expr(a) for a in expr.args]
+        suffix, one = ("f", "1.0f") if dtype == F32 else ("", "1.0")
+        kind = value_type(dtype)
+        match name:
+            case "rsqrt":
+                return f"{one} / sqrt{suffix}({texts[0]})", 13
+            case "rcp":
+                return f"{one} / {self.expr(expr.args[0], 14)}", 13
+            case "saturate":
+                return f"saturate({texts[0]})", PRIMARY
+            case "sinpi" | "cospi":
+                return f"({kind}){name[:3]}_pi({texts[0]})", UNARY
+            case "erfinv":
+                return f"({kind})inverse_erf({texts[0]})", UNARY
+            case "normcdf":
+                return f"({kind})(0.5 * erfc({self.expr(expr.args[0], UNARY)} * -0.7071067811865476))", UNARY
+            case "ldexp":
+                return f"ldexp{suffix}({texts[0]}, (int)({texts[1]}))", PRIMARY
+        if name in _MATH:
+            return f"{_MATH[name]}{suffix}({', '.join(texts)})", PRIMARY
+        raise Refusal("unsupported-function", f"there is no C++ form of the function '{name}'", expr.range)
+
+    def _int_call(self, expr: Call) -> str:
+        name = expr.function
+        texts = [self._typed(a) for a in expr.args]
+        joined = ", ".join(texts)
+        wide = "ll" if expr.args[0].dtype.bits == 64 else ""
+        unsigned = expr.args[0].dtype.kind is Kind.UINT
+        match name:
+            case "abs":
+                return f"__builtin_{'ll' if wide else ''}abs({joined})"
+            case "mulhi":
+                return f"multiply_high({joined})"
+            case "mul24":
+                return f"multiply_24({joined})"
+            case "popc":
+                kind = "uint64_t" if wide else "uint32_t"
+                return f"__builtin_popcount{wide}(({kind})({joined}))"
+            case "clz":
+                return f"count_leading_zeros({joined})"
+            case "ffs":
+                return f"__builtin_ffs{wide}({joined})"
+            case "brev":
+                return f"reverse_bits({joined})"
+            case "byte_perm":
+                return f"byte_permute({joined})"
+            case "funnelshift_l":
+                return f"funnel_shift_left({joined})"
+            case "funnelshift_r":
+                return f"funnel_shift_right({joined})"
+            case "dp4a":
+                byte, word = ("uint8_t", "uint32_t") if unsigned else ("int8_t", "int")
+                return f"dot_4_bytes<{byte}, {word}>({joined})"
+            case "sad":
+                return f"sum_abs_difference({joined})"
+        raise Refusal("unsupported-function", f"there is no C++ form of the function '{name}'", expr.range)
+
+    # -------------------------------------------------------------------------------------- memory
+
+    def declare_global(self, decl: Decl) -> None:
+        """A `__constant__` or `__device__` variable: a plain static array under its own name."""
+        self.names[decl.name] = decl.name
+        self._taken.add(decl.name)
+        fixed = all(isinstance(e, Const) for e in decl.shape)
+        self.arrays[decl.name] = ArrayInfo(decl.dtype, decl.shape, nested=fixed)
+
+    def flat_index(self, load: Load) -> str:
+        """The row-major position, in elements of the access's own type."""
+        info = self.arrays.get(load.array, ArrayInfo(load.dtype))
+        if len(load.index) <= 1 or not info.shape:
+            return self.expr(load.index[0]) if load.index else "0"
+        text = self.expr(load.index[0], 13)
+        for position, extent in zip(load.index[1:], info.shape[1:], strict=True):
+            text = f"{text} * {self.expr(extent, 14)} + {self.expr(position, 12)}"
+            if position is not load.index[-1]:
+                text = f"({text})"
+        return text
+
+    def base(self, array: str) -> str:
+        """A pointer to the first element."""
+        info = self.arrays.get(array)
+        name = self.name(array)
+        if info is not None and info.nested and len(info.shape) > 1:
+            return f"(&{name}{'[0]' * len(info.shape)})"
+        return name
+
+    def place(self, load: Load) -> str:
+        """The element as an lvalue (same element type)."""
+        info = self.arrays.get(load.array, ArrayInfo(load.dtype))
+        if info.nested and len(load.index) == len(info.shape):
+            return self.name(load.array) + "".join(f"[{self.expr(i)}]" for i in load.index)
+        return f"{self.base(load.array)}[{self.flat_index(load)}]"
+
+    def reinterprets(self, load: Load) -> bool:
+        info = self.arrays.get(load.array)
+        return info is not None and info.dtype != load.dtype
+
+    def load(self, load: Load) -> tuple[str, int]:
+        if self.reinterprets(load):
+            raw = f"load_as<{storage_type(load.dtype)}>({self.base(load.array)}, {self.flat_index(load)})"
+        else:
+            raw = self.place(load)
+        return self.from_storage(raw, load.dtype), PRIMARY
+
+    def from_storage(self, text: str, dtype: DType) -> str:
+        if dtype == F16:
+            return f"half_to_float({text})"
+        if dtype == BF16:
+            return f"bfloat16_to_float({text})"
+        return text
+
+    def to_storage(self, value: Expr) -> str:
+        """The value as it lies in memory: 16-bit floats narrowed, without rounding twice."""
+        if not is_half_width(value.dtype):
+            return self.converted(value, value.dtype)
+        function = "float_to_half" if value.dtype == F16 else "float_to_bfloat16"
+        if isinstance(value, Load) and not self.reinterprets(value):
+            return self.place(value)
+        text = self.expr(value)
+        rounding = f"{self._round(value.dtype)}("
+        if text.startswith(rounding) and _closes_at_end(text, len(rounding)):
+            text = text[len(rounding) : -1]
+        return f"{function}({text})"
+
+    # -------------------------------------------------------------------------------------- statements
+
+    def block(self, body: Block) -> None:
+        for stmt in body.body:
+            self.stmt(stmt)
+
+    def braces(self, head: str, body: Callable[[], None], tail: str = "}") -> None:
+        self.line(f"{head} {{" if head else "{")
+        self.depth += 1
+        body()
+        self.depth -= 1
+        self.line(tail)
+
+    def stmt(self, stmt: Stmt) -> None:
+        self.print_comments(stmt)
+        match stmt:
+            case Block():
+                self.braces("", lambda: self.block(stmt))
+            case Decl():
+                self.decl(stmt)
+            case Assign():
+                self.line(f"{self.assignment(stmt)};")
+            case For():
+                self.loop(stmt)
+            case While():
+                self.while_loop(stmt)
+            case If():
+                self.conditional(stmt)
+            case Atomic():
+                self.line(f"{self.atomic(stmt)};")
+            case Trap(condition=condition, message=message):
+                self.line(f"check({self.expr(condition)}, {c_string(message)});")
+            case Return():
+                self.line("return;")
+            case Break():
+                self.line("break;")
+            case Continue():
+                label = self._continue_label[-1] if self._continue_label else None
+                self.line(f"goto {label};" if label else "continue;")
+            case Barrier():
+                pass  # threads are loops here: everything before it has happened
+            case _:
+                raise Refusal(
+                    "unsupported-statement",
+                    f"{type(stmt).__name__} is not part of a serial program",
+                    stmt.range,
+                )
+
+    def decl(self, decl: Decl) -> None:
+        name = self.name(decl.name)
+        if not decl.shape:
+            init = (
+                ""
+                if decl.init is None or isinstance(decl.init, tuple)
+                else f" = {self.converted(decl.init, decl.dtype)}"
+            )
+            self.line(f"{value_type(decl.dtype)} {name}{init};")
+            return
+        self.declare_array(decl, name)
+
+    def declare_array(self, decl: Decl, name: str) -> None:
+        kind = storage_type(decl.dtype)
+        constant = [e.value for e in decl.shape if isinstance(e, Const)]
+        fixed = len(constant) == len(decl.shape)
+        size = math.prod(int(v) for v in constant) if fixed else 0
+        if fixed and 0 < size * decl.dtype.bytes <= STACK_BYTES:
+            self.arrays[decl.name] = ArrayInfo(decl.dtype, decl.shape, nested=True)
+            extents = "".join(f"[{int(v)}]" for v in constant)
+            if isinstance(decl.init, tuple):
+                # flat initialisers: braces of a nested array may be left out
+                values = ", ".join(self._initial(e) for e in decl.init)
+                self.line(f"alignas(64) {kind} {name}{extents} = {{{values}}};")
+            else:
+                self.line(f"alignas(64) {kind} {name}{extents};")
+            return
+        self.arrays[decl.name] = ArrayInfo(decl.dtype, decl.shape)
+        count = " * ".join(f"(size_t){self.expr(e, UNARY)}" for e in decl.shape)
+        self.line(f"Buffer<{kind}> {name}({count});")
+        if isinstance(decl.init, tuple):
+            self.line(f"memset({name}, 0, {count} * sizeof({kind}));")
+            for i, value in enumerate(decl.init):
+                self.line(f"{name}[{i}] = {self.to_storage(value)};")
+
+    def _initial(self, value: Expr) -> str:
+        if is_half_width(value.dtype):
+            return self.to_storage(value)
+        return self.converted(value, value.dtype)
+
+    def assignment(self, assign: Assign) -> str:
+        target, value, op = assign.target, assign.value, assign.reduce
+        dtype = target.dtype
+        if isinstance(target, Load) and (self.reinterprets(target) or is_half_width(dtype)):
+            full = value if op is None else reduced(target, value, op)
+            if not self.reinterprets(target):
+                return f"{self.place(target)} = {self.to_storage(full)}"
+            kind = storage_type(dtype)
+            position = f"{self.base(target.array)}, {self.flat_index(target)}"
+            return f"store_as<{kind}>({position}, {self.to_storage(full)})"
+        place = self.place(target) if isinstance(target, Load) else self.name(target.name)
+        if op is None:
+            return f"{place} = {self.converted(value, dtype)}"
+        if op in ("min", "max") or is_half_width(dtype) or dtype == BOOL:
+            return f"{place} = {self.expr(reduced(target, value, op))}"
+        return f"{place} {op}= {self.converted(value, dtype)}"
+
+    def loop(self, loop: For) -> None:
+        self.braces(self.loop_head(loop), lambda: self._loop_body(loop.body))
+
+    def _loop_body(self, body: Block) -> None:
+        self._continue_label.append(None)
+        self.block(body)
+        self._continue_label.pop()
+
+    def loop_head(self, loop: For) -> str:
+        var = self.name(loop.var)
+        stop, step = self.invariant(loop.stop, loop, "end"), self.invariant(loop.step, loop, "step")
+        advance = f"++{var}" if loop.step == Const(loop.step.dtype, 1) else f"{var} += {step}"
+        start = self.converted(loop.start, loop.dtype)
+        return f"for ({value_type(loop.dtype)} {var} = {start}; {var} < {stop}; {advance})"
+
+    def invariant(self, bound: Expr, loop: For, what: str) -> str:
+        """A bound as text; kept in a variable first if the body changes what it depends on."""
+        changed = free_vars(bound) & assigned_vars(loop.body)
+        reads = {n.array for n in walk(bound) if isinstance(n, Load)}
+        if changed or reads:
+            name = self.fresh(f"{loop.var}_{what}")
+            self.line(f"const {value_type(bound.dtype)} {name} = {self.expr(bound)};")
+            return name
+        return self.expr(bound, 11)
+
+    def while_loop(self, loop: While) -> None:
+        advance = self._advance(loop.advance)
+        if loop.do_while and not loop.advance.body:
+            condition = self.expr(loop.condition)
+            self.braces("do", lambda: self._loop_body(loop.body), f"}} while ({condition});")
+        elif advance is not None and not loop.do_while:
+            head = (
+                f"for (; {self.expr(loop.condition)}; {advance})"
+                if advance
+                else f"while ({self.expr(loop.condition)})"
+            )
+            self.braces(head, lambda: self._loop_body(loop.body))
+        else:
+            self._general_while(loop)
+
+    def _advance(self, advance: Block) -> str | None:
+        if not all(isinstance(s, Assign) for s in advance.body):
+            return None
+        return ", ".join(self.assignment(s) for s in advance.body if isinstance(s, Assign))
+
+    def _general_while(self, loop: While) -> None:
+        self._labels += 1
+        label = self.fresh(f"next_{self._labels}")
+
+        def body() -> None:
+            if not loop.do_while:
+                self.line(f"if (!({self.expr(loop.condition)})) break;")
+            self._continue_label.append(label)
+            self.braces("", lambda: self.block(loop.body))
+            self._continue_label.pop()
+            self.line(f"{label}:;")
+            self.braces("", lambda: self.block(loop.advance))
+            if loop.do_while:
+                self.line(f"if (!({self.expr(loop.condition)})) break;")
+
+        self.braces("for (;;)", body)
+
+    def conditional(self, stmt: If) -> None:
+        head = f"if ({self.expr(stmt.condition)})"
+        if not stmt.otherwise.body:
+            self.braces(head, lambda: self.block(stmt.then))
+            return
+        self.line(f"{head} {{")
+        self.depth += 1
+        self.block(stmt.then)
+        self.depth -= 1
+        rest = stmt.otherwise.body
+        while len(rest) == 1 and isinstance(rest[0], If):
+            inner = rest[0]
+            self.line(f"}} else if ({self.expr(inner.condition)}) {{")
+            self.depth += 1
+            self.block(inner.then)
+            self.depth -= 1
+            rest = inner.otherwise.body
+        if rest:
+            self.line("} else {")
+            self.depth += 1
+            self.block(Block(rest))
+            self.depth -= 1
+        self.line("}")
+
+    # -------------------------------------------------------------------------------------- atomics
+
+    def atomic(self, stmt: Atomic) -> str:
+        pointer = self.pointer(stmt.place)
+        call = self.atomic_call(stmt.op, pointer, stmt.place.dtype, [self.expr(a) for a in stmt.args])
+        if stmt.target is None:
+            return call
+        return f"{self.name(stmt.target.name)} = {call}"
+
+    def pointer(self, place: Load) -> str:
+        if self.reinterprets(place):
+            return f"({storage_type(place.dtype)} *){self.base(place.array)} + {self.flat_index(place)}"
+        return f"&{self.place(place)}"
+
+    def atomic_call(self, op: str, pointer: str, dtype: DType, args: list[str]) -> str:
+        """The call that does it; its value is the old one."""
+        kind, value = storage_type(dtype), f"({args[-1]})"
+        if dtype.is_integer and op in ("add", "sub", "and", "or", "xor"):
+            return f"__atomic_fetch_{op}({pointer}, {args[-1]}, __ATOMIC_RELAXED)"
+        if dtype.is_integer and op == "exch":
+            return f"__atomic_exchange_n({pointer}, {args[-1]}, __ATOMIC_RELAXED)"
+        old = self.from_storage("old", dtype)
+        changes = {
+            "add": f"{old} + {value}",
+            "sub": f"{old} - {value}",
+            "min": f"minimum<{value_type(dtype)}>({old}, {args[-1]})",
+            "max": f"maximum<{value_type(dtype)}>({old}, {args[-1]})",
+            "exch": args[-1],
+            "inc": f"old >= {value} ? 0 : old + 1",
+            "dec": f"old == 0 || old > {value} ? {args[-1]} : old - 1",
+            "cas": f"{old} == ({args[0]}) ? {value} : {old}",
+        }
+        if op not in changes:
+            raise Refusal("unsupported-atomic", f"atomic '{op}' on {dtype} has no C++ form")
+        new = changes[op]
+        if is_half_width(dtype):
+            new = f"{'float_to_half' if dtype == F16 else 'float_to_bfloat16'}({new})"
+        bits = f"uint{dtype.bits}_t"
+        call = f"atomic_update<{bits}>({pointer}, [&]({kind} old) {{ return ({kind})({new}); }})"
+        return self.from_storage(call, dtype)
+
+
+# ---------------------------------------------------------------------------------------------- small parts
+
+
+def reduced(target: Var | Load, value: Expr, op: str) -> Expr:
+    """`target op value` of a reducing assignment, as an expression."""
+    if op in ("min", "max"):
+        return Call(target.dtype, op, (target, value))
+    return Binary(target.dtype, op, target, value)
+
+
+def literal(const: Const) -> str:
+    """A typed C literal."""
+    value, dtype = const.value, const.dtype
+    if dtype == BOOL:
+        return "true" if value else "false"
+    if dtype.is_float:
+        return float_literal(float(value), single=dtype != F64)
+    number = int(value)
+    if dtype.kind is Kind.UINT:
+        return f"{number}{'ull' if dtype.bits == 64 else 'u' if dtype.bits == 32 else ''}"
+    if number == -(1 << (dtype.bits - 1)) and dtype.bits >= 32:
+        return f"({number + 1}{'ll' if dtype.bits == 64 else ''} - 1)"
+    return f"{number}{'ll' if dtype.bits == 64 else ''}"
+
+
+def float_literal(value: float, *, single: bool) -> str:
+    """The shortest decimal that reads back as the same number."""
+    suffix = "f" if single else ""
+    if math.isnan(value):
+        return "NAN" if single else "(double)NAN"
+    if math.isinf(value):
+        return f"{'-' if value < 0 else ''}{'INFINITY' if single else 'HUGE_VAL'}"
+    text = repr(value)
+    if single:
+        for digits in range(1, 10):
+            candidate = f"{value:.{digits}g}"
+            if _as_single(float(candidate)) == value:
+                text = candidate
+                break
+    if "." not in text and "e" not in text:
+        text += ".0"
+    return text.replace("e+0", "e").replace("e-0", "e-").replace("e+", "e") + suffix
+
+
+def _as_single(value: float) -> float:
+    import struct
+
+    try:
+        result: float = struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:
+        return math.inf
+    return result
+
+
+def c_string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _count_in_range(count: Expr, bits: int) -> bool:
+    match count:
+        case Const(value=value):
+            return 0 <= value < bits
+        case Binary(op="&", right=Const(value=value)) | Binary(op="&", left=Const(value=value)):
+            return 0 <= value < bits
+        case Binary(op="%", right=Const(value=value)) if count.dtype.kind is Kind.UINT:
+            return 0 < value <= bits
+        case Cast(operand=operand) if operand.dtype.is_integer:
+            return _count_in_range(operand, bits)
+    return False
+
+
+def _closes_at_end(text: str, opened: int) -> bool:
+    """Whether the parenthesis opened just before `opened` closes at the very end of the text."""
+    depth = 1
+    for at in range(opened, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[at], 0)
+        if depth == 0:
+            return at == len(text) - 1
+    return False

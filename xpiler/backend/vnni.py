@@ -1,0 +1,177 @@
+"""Canonical serial IR -> C++ with AVX-512: one function at a time, and the text of a file without host code.
+
+`generate` chooses the vector axis and register tiles (passes), prints the function, and says which helpers it needs;
+`assemble` puts functions and helpers together. Host programs are put together by `host_cpp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from xpiler.backend.c import CPrinter, parameter, storage_type
+from xpiler.backend.c_helpers import HELPERS as SCALAR_HELPERS
+from xpiler.backend.c_helpers import emit, used_in
+from xpiler.backend.vnni_helpers import HELPERS as VECTOR_HELPERS
+from xpiler.backend.vnni_vector import VectorPrinter
+from xpiler.ir.build import const
+from xpiler.ir.nodes import Block, Const, Decl, Expr, Function, Space, Var
+from xpiler.ir.rewrite import substitute, walk
+from xpiler.ir.types import U32
+from xpiler.passes.register_tile import register_tile
+from xpiler.passes.vectorize import vectorize
+
+DIMENSIONS = tuple(f"{which}.{axis}" for which in ("gridDim", "blockDim") for axis in "xyz")
+
+ALL_HELPERS: dict[str, str] = {**SCALAR_HELPERS, **VECTOR_HELPERS}
+
+HEADERS = """\
+#include <immintrin.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+"""
+
+DIM3 = """\
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};"""
+
+
+@dataclass(frozen=True)
+class CppFunction:
+    """A generated function. `takes_launch`: its first parameters are `dim3 gridDim, dim3 blockDim`.
+
+    `takes_shared`: then follows `size_t shared_bytes`. `globals`: __constant__/__device__ arrays that it names.
+    """
+
+    name: str
+    text: str
+    helpers: tuple[str, ...]
+    notes: tuple[str, ...]
+    takes_launch: bool
+    takes_shared: bool
+    globals: tuple[Decl, ...] = ()
+
+
+def generate(
+    canonical: Function,
+    *,
+    name: str | None = None,
+    extern_c: bool = False,
+    launch: Mapping[str, Expr | int] | None = None,
+    comments: Mapping[int, str] | None = None,
+    vectors: bool = True,
+) -> CppFunction:
+    """One canonical function as C++.
+
+    `launch` gives `gridDim.x` ... `blockDim.z` (and `shared_bytes`) as numbers or expressions over the scalar parameters; with it
+    the function takes the kernel's parameters alone. Without it the launch dimensions come first in its signature.
+    `comments`: the user's comments by source line. Raises `Refusal` for what has no serial C++ form.
+    """
+    notes: list[str] = []
+    function = _with_known_dimensions(canonical, launch)
+    if vectors:
+        function, made = vectorize(function)
+        notes += made
+        function, made = register_tile(function)
+        notes += made
+    printer = (
+        VectorPrinter(function.params, comments, notes) if vectors else CPrinter(function.params, comments)
+    )
+    used = {node.name for node in walk(function.body) if isinstance(node, Var)}
+    takes_shared = "shared_bytes" in used and launch is None
+    for decl in function.globals:
+        printer.declare_global(decl)
+    parameters = [] if launch is not None else ["dim3 gridDim", "dim3 blockDim"]
+    if takes_shared:
+        parameters.append("size_t shared_bytes")
+    parameters += [parameter(p, printer.name(p.name)) for p in function.params]
+    linkage = 'extern "C"' if extern_c else "static"
+    printer.start(function.body)
+    printer.depth = 1
+    if launch is not None:
+        _print_launch(printer, launch, used)
+    printer.block(function.body)
+    shown = name or canonical.name
+    head = f"{linkage} void {shown}({', '.join(parameters)}) {{"
+    text = "\n".join([*_wrapped(head), *printer.lines, "}"])
+    helpers = used_in(text, ALL_HELPERS)
+    return CppFunction(
+        shown, text, helpers, tuple(dict.fromkeys(notes)), launch is None, takes_shared, function.globals
+    )
+
+
+def assemble(functions: Iterable[CppFunction], *, banner: str = "") -> str:
+    """A whole file of generated functions: headers, helpers in use, global arrays, functions."""
+    functions = tuple(functions)
+    helpers = dict.fromkeys(h for f in functions for h in f.helpers)
+    parts = [banner] if banner else []
+    parts.append(HEADERS)
+    if any("dim3" in f.text for f in functions):
+        parts.append(DIM3 + "\n")
+    parts += [text + "\n" for text in emit(helpers, ALL_HELPERS)]
+    seen: dict[str, Decl] = {d.name: d for f in functions for d in f.globals}
+    parts += [global_text(d) + "\n" for d in seen.values()]
+    parts += [f.text + "\n" for f in functions]
+    return "\n".join(parts)
+
+
+def global_text(decl: Decl) -> str:
+    """A `__constant__` or `__device__` variable as a plain static one."""
+    printer = CPrinter()
+    qualifier = "static const " if decl.space is Space.CONSTANT and decl.init is not None else "static "
+    shape = "".join(f"[{printer.expr(e)}]" for e in decl.shape)
+    init = ""
+    if isinstance(decl.init, tuple):
+        init = " = {" + ", ".join(printer.to_storage(v) for v in decl.init) + "}"
+    elif decl.init is not None:
+        init = f" = {printer.to_storage(decl.init)}"
+    return f"{qualifier}{storage_type(decl.dtype)} {decl.name}{shape}{init};"
+
+
+def _with_known_dimensions(function: Function, launch: Mapping[str, Expr | int] | None) -> Function:
+    """Launch dimensions that are numbers written into the function."""
+    known: dict[str, Expr] = {}
+    for axis, size in zip("xyz", function.block_size, strict=True):
+        if size is not None:
+            known[f"blockDim.{axis}"] = const(size, U32)
+    for key, value in (launch or {}).items():
+        number = value.value if isinstance(value, Const) else value
+        if isinstance(number, int):
+            known[key] = const(number, U32)
+    body = substitute(function.body, known)
+    assert isinstance(body, Block)
+    return replace(function, body=body)
+
+
+def _print_launch(printer: CPrinter, launch: Mapping[str, Expr | int], used: set[str]) -> None:
+    for which in ("gridDim", "blockDim"):
+        if not any(name.startswith(f"{which}.") for name in used):
+            continue
+        values = [launch.get(f"{which}.{axis}", 1) for axis in "xyz"]
+        texts = [printer.expr(v) if isinstance(v, Expr) else str(v) for v in values]
+        printer.line(f"const dim3 {which}({', '.join(texts)});")
+    shared = launch.get("shared_bytes", 0)
+    if "shared_bytes" in used:
+        text = printer.expr(shared) if isinstance(shared, Expr) else str(shared)
+        printer.line(f"const size_t shared_bytes = {text};")
+
+
+def _wrapped(head: str) -> list[str]:
+    """A long signature on several lines."""
+    if len(head) <= 110:
+        return [head]
+    opened = head.index("(") + 1
+    lines = [head[:opened]]
+    for piece in head[opened:].split(", "):
+        if len(lines) > 1 and len(lines[-1]) + len(piece) < 100:
+            lines[-1] += f", {piece}"
+        else:
+            if len(lines) > 1:
+                lines[-1] += ","
+            lines.append(f"    {piece}")
+    return lines

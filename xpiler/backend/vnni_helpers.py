@@ -1,0 +1,348 @@
+"""Vector functions that generated AVX-512 code may call, each emitted only where used.
+
+All work on 16 lanes of 32 bits; 8-lane code widens its operands. Polynomials are minimax fits on the reduced range
+(Cephes for exp, log and erf), 1-2 ulp against a correctly rounded result.
+"""
+
+from __future__ import annotations
+
+from xpiler.backend.c_helpers import registry
+
+_TEXTS: tuple[str, ...] = (
+    # ------------------------------------------------------------------------------------------ conversions
+    """\
+// float to int as on GPUs: toward zero, clamped, NaN gives 0.
+static inline __m512i truncate_epi32(__m512 x) {
+    __m512i r = _mm512_cvttps_epi32(x);
+    r = _mm512_mask_set1_epi32(r, _mm512_cmp_ps_mask(x, _mm512_set1_ps(2147483648.0f), _CMP_GE_OQ), 0x7fffffff);
+    return _mm512_mask_set1_epi32(r, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), 0);
+}""",
+    """\
+// float to unsigned as on GPUs: toward zero, clamped, NaN gives 0.
+static inline __m512i truncate_epu32(__m512 x) {
+    __mmask16 positive = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ);
+    return _mm512_maskz_cvttps_epu32(positive, x);
+}""",
+    """\
+static inline __m256i truncate_pd_epi32(__m512d x) {
+    __m256i r = _mm512_cvttpd_epi32(x);
+    r = _mm256_mask_set1_epi32(r, _mm512_cmp_pd_mask(x, _mm512_set1_pd(2147483647.0), _CMP_GE_OQ), 0x7fffffff);
+    return _mm256_mask_set1_epi32(r, _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q), 0);
+}""",
+    """\
+static inline __m256i truncate_pd_epu32(__m512d x) {
+    return _mm512_maskz_cvttpd_epu32(_mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_GT_OQ), x);
+}""",
+    """\
+static inline __m512i truncate_pd_epi64(__m512d x) {
+    __m512i r = _mm512_cvttpd_epi64(x);
+    __mmask8 high = _mm512_cmp_pd_mask(x, _mm512_set1_pd(9223372036854775808.0), _CMP_GE_OQ);
+    r = _mm512_mask_set1_epi64(r, high, 0x7fffffffffffffffll);
+    return _mm512_mask_set1_epi64(r, _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q), 0);
+}""",
+    """\
+static inline __m512i truncate_pd_epu64(__m512d x) {
+    return _mm512_maskz_cvttpd_epu64(_mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_GT_OQ), x);
+}""",
+    """\
+static inline __m256i float_to_half_ps(__m512 x) {
+    return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT);
+}""",
+    """\
+static inline __m512 round_to_half_ps(__m512 x) {
+    return _mm512_cvtph_ps(float_to_half_ps(x));
+}""",
+    """\
+static inline __m512 round_to_bfloat16_ps(__m512 x) {
+    __m512i bits = _mm512_castps_si512(x);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    bits = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    bits = _mm512_and_si512(bits, _mm512_set1_epi32((int)0xffff0000u));
+    return _mm512_mask_mov_ps(_mm512_castsi512_ps(bits), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
+}""",
+    """\
+static inline __m256i float_to_bfloat16_ps(__m512 x) {
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(round_to_bfloat16_ps(x)), 16));
+}""",
+    """\
+static inline __m512 bfloat16_to_float_ps(__m256i x) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
+}""",
+    """\
+// float with an odd last bit unless exact, so that rounding again to 16 bits rounds only once.
+static inline __m256 round_to_odd_pd(__m512d x) {
+    __m256 toward_zero = _mm512_cvt_roundpd_ps(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+    __mmask8 inexact = _mm512_cmp_pd_mask(_mm512_cvtps_pd(toward_zero), x, _CMP_NEQ_OQ);
+    __m256i bits = _mm256_castps_si256(toward_zero);
+    return _mm256_castsi256_ps(_mm256_mask_or_epi32(bits, inexact, bits, _mm256_set1_epi32(1)));
+}""",
+    # ------------------------------------------------------------------------------------------ min, max, division
+    """\
+// The smaller; of a number and a NaN the number.
+static inline __m512 min_number_ps(__m512 a, __m512 b) {
+    return _mm512_mask_mov_ps(_mm512_min_ps(b, a), _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), b);
+}""",
+    """\
+// The larger; of a number and a NaN the number.
+static inline __m512 max_number_ps(__m512 a, __m512 b) {
+    return _mm512_mask_mov_ps(_mm512_max_ps(b, a), _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), b);
+}""",
+    """\
+static inline __m512d min_number_pd(__m512d a, __m512d b) {
+    return _mm512_mask_mov_pd(_mm512_min_pd(b, a), _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q), b);
+}""",
+    """\
+static inline __m512d max_number_pd(__m512d a, __m512d b) {
+    return _mm512_mask_mov_pd(_mm512_max_pd(b, a), _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q), b);
+}""",
+    """\
+// 32-bit integer division by way of double, which is exact.
+static inline __m512i divide_epi32(__m512i a, __m512i b) {
+    __m512d low = _mm512_div_pd(_mm512_cvtepi32_pd(_mm512_castsi512_si256(a)), _mm512_cvtepi32_pd(_mm512_castsi512_si256(b)));
+    __m512d high = _mm512_div_pd(_mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(a, 1)),
+                                 _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(b, 1)));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvttpd_epi32(low)), _mm512_cvttpd_epi32(high), 1);
+}""",
+    """\
+static inline __m512i divide_epu32(__m512i a, __m512i b) {
+    __m512d low = _mm512_div_pd(_mm512_cvtepu32_pd(_mm512_castsi512_si256(a)), _mm512_cvtepu32_pd(_mm512_castsi512_si256(b)));
+    __m512d high = _mm512_div_pd(_mm512_cvtepu32_pd(_mm512_extracti64x4_epi64(a, 1)),
+                                 _mm512_cvtepu32_pd(_mm512_extracti64x4_epi64(b, 1)));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvttpd_epu32(low)), _mm512_cvttpd_epu32(high), 1);
+}""",
+    # ------------------------------------------------------------------------------------------ lanes one by one
+    """\
+template <class F>
+static inline __m512 map_lanes(F f, __m512 a) {
+    alignas(64) float x[16];
+    _mm512_store_ps(x, a);
+    for (int i = 0; i < 16; ++i) x[i] = f(x[i]);
+    return _mm512_load_ps(x);
+}""",
+    """\
+template <class F>
+static inline __m512 map_lanes_2(F f, __m512 a, __m512 b) {
+    alignas(64) float x[16], y[16];
+    _mm512_store_ps(x, a);
+    _mm512_store_ps(y, b);
+    for (int i = 0; i < 16; ++i) x[i] = f(x[i], y[i]);
+    return _mm512_load_ps(x);
+}""",
+    """\
+template <class F>
+static inline __m512d map_lanes_pd(F f, __m512d a) {
+    alignas(64) double x[8];
+    _mm512_store_pd(x, a);
+    for (int i = 0; i < 8; ++i) x[i] = f(x[i]);
+    return _mm512_load_pd(x);
+}""",
+    """\
+template <class F>
+static inline __m512d map_lanes_pd_2(F f, __m512d a, __m512d b) {
+    alignas(64) double x[8], y[8];
+    _mm512_store_pd(x, a);
+    _mm512_store_pd(y, b);
+    for (int i = 0; i < 8; ++i) x[i] = f(x[i], y[i]);
+    return _mm512_load_pd(x);
+}""",
+    """\
+template <class T, class F>
+static inline __m512i map_lanes_int(F f, __m512i a) {
+    alignas(64) T x[64 / sizeof(T)];
+    _mm512_store_si512(x, a);
+    for (T &v : x) v = (T)f(v);
+    return _mm512_load_si512(x);
+}""",
+    """\
+template <class T, class F>
+static inline __m512i map_lanes_int_2(F f, __m512i a, __m512i b) {
+    alignas(64) T x[64 / sizeof(T)], y[64 / sizeof(T)];
+    _mm512_store_si512(x, a);
+    _mm512_store_si512(y, b);
+    for (unsigned i = 0; i < 64 / sizeof(T); ++i) x[i] = (T)f(x[i], y[i]);
+    return _mm512_load_si512(x);
+}""",
+    """\
+template <class T, class F>
+static inline __m512i map_lanes_int_3(F f, __m512i a, __m512i b, __m512i c) {
+    alignas(64) T x[64 / sizeof(T)], y[64 / sizeof(T)], z[64 / sizeof(T)];
+    _mm512_store_si512(x, a);
+    _mm512_store_si512(y, b);
+    _mm512_store_si512(z, c);
+    for (unsigned i = 0; i < 64 / sizeof(T); ++i) x[i] = (T)f(x[i], y[i], z[i]);
+    return _mm512_load_si512(x);
+}""",
+    """\
+// Elements of 8 or 16 bits at array[index], widened to 32 bits.
+template <class T>
+static inline __m512i gather_narrow(unsigned lanes, __m512i index, const T *array) {
+    alignas(64) int at[16], x[16] = {};
+    _mm512_store_si512(at, index);
+    for (; lanes; lanes &= lanes - 1) {
+        int i = __builtin_ctz(lanes);
+        x[i] = array[at[i]];
+    }
+    return _mm512_load_si512(x);
+}""",
+    """\
+// array[index] = value for elements of 8 or 16 bits, the last lane last.
+template <class T>
+static inline void scatter_narrow(T *array, unsigned lanes, __m512i index, __m512i value) {
+    alignas(64) int at[16], x[16];
+    _mm512_store_si512(at, index);
+    _mm512_store_si512(x, value);
+    for (; lanes; lanes &= lanes - 1) {
+        int i = __builtin_ctz(lanes);
+        array[at[i]] = (T)x[i];
+    }
+}""",
+    # ------------------------------------------------------------------------------------------ functions
+    """\
+static inline __m512 exp_ps(__m512 x) {
+    const __m512 clamped = _mm512_min_ps(_mm512_set1_ps(90.0f), _mm512_max_ps(_mm512_set1_ps(-106.0f), x));
+    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(clamped, _mm512_set1_ps(1.44269504f)), 8);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), clamped);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+    __m512 p = _mm512_set1_ps(1.9875691500e-4f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
+    p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), r);
+    const __m512 y = _mm512_scalef_ps(_mm512_add_ps(p, _mm512_set1_ps(1.0f)), n);
+    return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
+}""",
+    """\
+static inline __m512 exp2_ps(__m512 x) {
+    const __m512 n = _mm512_roundscale_ps(x, 8);
+    const __m512 inside = _mm512_min_ps(_mm512_set1_ps(200.0f), _mm512_max_ps(_mm512_set1_ps(-200.0f), n));
+    const __m512 r = _mm512_mask_mov_ps(_mm512_sub_ps(x, n), _mm512_cmp_ps_mask(n, inside, _CMP_NEQ_UQ), _mm512_setzero_ps());
+    __m512 p = _mm512_set1_ps(1.535336188319500e-4f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.339887440266574e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.618437357674640e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.550332471162809e-2f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.402264791363012e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.931472028550421e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    return _mm512_mask_mov_ps(_mm512_scalef_ps(p, inside), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
+}""",
+    """\
+static inline __m512 log_ps(__m512 x) {
+    const __m512 sqrt_half = _mm512_set1_ps(0.707106781186547524f), one = _mm512_set1_ps(1.0f);
+    __m512 m = _mm512_getmant_ps(x, _MM_MANT_NORM_p5_1, _MM_MANT_SIGN_src);
+    __m512 e = _mm512_add_ps(_mm512_getexp_ps(x), one);
+    const __mmask16 low = _mm512_cmp_ps_mask(m, sqrt_half, _CMP_LT_OQ);
+    e = _mm512_mask_sub_ps(e, low, e, one);
+    m = _mm512_sub_ps(_mm512_mask_add_ps(m, low, m, m), one);
+    const __m512 z = _mm512_mul_ps(m, m);
+    __m512 p = _mm512_set1_ps(7.0376836292e-2f);
+    p = _mm512_fmadd_ps(p, m, _mm512_set1_ps(-1.1514610310e-1f));
+    p = _mm512_fmadd_ps(p, m, _mm512_set1_ps(1.1676998740e-1f));
+    p = _mm512_fmadd_ps(p, m, _mm512_set1_ps(-1.2420140846e-1f));
+    p = _mm512_fmadd_ps(p, m, _mm512_set1_ps(1.4249322787e-1f));
+    p = _mm512_fmadd_ps(p, m, _mm512_set1_ps(-1.6668057665e-1f));
+    p = _mm512_fmadd_ps(p, m, _mm512_set1_ps(2.0000714765e-1f));
+    p = _mm512_fmadd_ps(p, m, _mm512_set1_ps(-2.4999993993e-1f));
+    p = _mm512_fmadd_ps(p, m, _mm512_set1_ps(3.3333331174e-1f));
+    __m512 y = _mm512_mul_ps(_mm512_mul_ps(p, m), z);
+    y = _mm512_fmadd_ps(e, _mm512_set1_ps(-2.12194440e-4f), y);
+    y = _mm512_fnmadd_ps(_mm512_set1_ps(0.5f), z, y);
+    y = _mm512_fmadd_ps(e, _mm512_set1_ps(0.693359375f), _mm512_add_ps(m, y));
+    y = _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, _mm512_set1_ps(INFINITY), _CMP_EQ_OQ), x);
+    y = _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_EQ_OQ), _mm512_set1_ps(-INFINITY));
+    return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NGE_UQ), _mm512_set1_ps(NAN));
+}""",
+    """\
+static inline __m512 tanh_ps(__m512 x) {
+    const __m512 a = _mm512_abs_ps(x), one = _mm512_set1_ps(1.0f), z = _mm512_mul_ps(x, x);
+    __m512 p = _mm512_set1_ps(-5.70498872745e-3f);
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(2.06390887954e-2f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(-5.37397155531e-2f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(1.33314422036e-1f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(-3.33332819422e-1f));
+    const __m512 small = _mm512_fmadd_ps(_mm512_mul_ps(p, z), x, x);
+    const __m512 e = exp_ps(_mm512_add_ps(a, a));
+    __m512 large = _mm512_sub_ps(one, _mm512_div_ps(_mm512_set1_ps(2.0f), _mm512_add_ps(e, one)));
+    large = _mm512_or_ps(large, _mm512_and_ps(x, _mm512_set1_ps(-0.0f)));
+    return _mm512_mask_mov_ps(large, _mm512_cmp_ps_mask(a, _mm512_set1_ps(0.625f), _CMP_NGE_UQ), small);
+}""",
+    """\
+static inline __m512 rsqrt_ps(__m512 x) {
+    return _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_sqrt_ps(x));
+}""",
+    """\
+// erf by its Taylor-like odd polynomial below 1, else 1 - exp(-x^2) * polynomial(1 / (1 + p x)).
+static inline __m512 erf_ps(__m512 x) {
+    const __m512 a = _mm512_abs_ps(x), one = _mm512_set1_ps(1.0f);
+    const __m512 z = _mm512_mul_ps(x, x);
+    __m512 p = _mm512_set1_ps(7.853861353153693e-5f);
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(-8.010193625184903e-4f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(5.188327685732524e-3f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(-2.685381193529856e-2f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(1.128358514861418e-1f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(-3.761262582423300e-1f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(1.128379165726710f));
+    const __m512 small = _mm512_mul_ps(x, p);
+    // erfc(a) = exp(-a^2) / a * polynomial(1 / a^2), in two ranges
+    const __m512 q = _mm512_div_ps(one, _mm512_max_ps(a, one)), y = _mm512_mul_ps(q, q);
+    __m512 near = _mm512_set1_ps(2.326819970068386e-2f);
+    near = _mm512_fmadd_ps(near, y, _mm512_set1_ps(-1.387039388740657e-1f));
+    near = _mm512_fmadd_ps(near, y, _mm512_set1_ps(3.687424674597105e-1f));
+    near = _mm512_fmadd_ps(near, y, _mm512_set1_ps(-5.824733027278666e-1f));
+    near = _mm512_fmadd_ps(near, y, _mm512_set1_ps(6.210004621745983e-1f));
+    near = _mm512_fmadd_ps(near, y, _mm512_set1_ps(-4.944515323274145e-1f));
+    near = _mm512_fmadd_ps(near, y, _mm512_set1_ps(3.404879937665872e-1f));
+    near = _mm512_fmadd_ps(near, y, _mm512_set1_ps(-2.741127028184656e-1f));
+    near = _mm512_fmadd_ps(near, y, _mm512_set1_ps(5.638259427386472e-1f));
+    __m512 far = _mm512_set1_ps(-1.047766399936249e+1f);
+    far = _mm512_fmadd_ps(far, y, _mm512_set1_ps(1.297719955372516e+1f));
+    far = _mm512_fmadd_ps(far, y, _mm512_set1_ps(-7.495518717768503f));
+    far = _mm512_fmadd_ps(far, y, _mm512_set1_ps(2.921019019210786f));
+    far = _mm512_fmadd_ps(far, y, _mm512_set1_ps(-1.015265279202700f));
+    far = _mm512_fmadd_ps(far, y, _mm512_set1_ps(4.218463358204948e-1f));
+    far = _mm512_fmadd_ps(far, y, _mm512_set1_ps(-2.820767439740514e-1f));
+    far = _mm512_fmadd_ps(far, y, _mm512_set1_ps(5.641895067754075e-1f));
+    const __m512 tail = _mm512_mask_mov_ps(near, _mm512_cmp_ps_mask(a, _mm512_set1_ps(2.0f), _CMP_GE_OQ), far);
+    const __m512 complement = _mm512_mul_ps(_mm512_mul_ps(exp_ps(_mm512_sub_ps(_mm512_setzero_ps(), z)), q), tail);
+    __m512 large = _mm512_sub_ps(one, complement);
+    large = _mm512_or_ps(large, _mm512_and_ps(x, _mm512_set1_ps(-0.0f)));
+    return _mm512_mask_mov_ps(large, _mm512_cmp_ps_mask(a, one, _CMP_NGE_UQ), small);
+}""",
+    """\
+static inline __m512 saturate_ps(__m512 x) {
+    return _mm512_min_ps(_mm512_max_ps(x, _mm512_setzero_ps()), _mm512_set1_ps(1.0f));
+}""",
+    # sine and cosine: Cody-Waite reduction by pi/2 below 2^13, per lane beyond
+    """\
+static inline __m512 sin_quadrants(__m512 x, int quadrant) {
+    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(0.636619772f)), 8);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(1.5703125f), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(4.837512969970703125e-4f), r);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(7.549789948768648e-8f), r);
+    const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(quadrant));
+    const __m512 z = _mm512_mul_ps(r, r);
+    __m512 s = _mm512_set1_ps(-1.9515295891e-4f);
+    s = _mm512_fmadd_ps(s, z, _mm512_set1_ps(8.3321608736e-3f));
+    s = _mm512_fmadd_ps(s, z, _mm512_set1_ps(-1.6666654611e-1f));
+    s = _mm512_fmadd_ps(_mm512_mul_ps(s, z), r, r);
+    __m512 c = _mm512_set1_ps(2.443315711809948e-5f);
+    c = _mm512_fmadd_ps(c, z, _mm512_set1_ps(-1.388731625493765e-3f));
+    c = _mm512_fmadd_ps(c, z, _mm512_set1_ps(4.166664568298827e-2f));
+    c = _mm512_fmadd_ps(_mm512_mul_ps(c, z), z, _mm512_fnmadd_ps(_mm512_set1_ps(0.5f), z, _mm512_set1_ps(1.0f)));
+    __m512 y = _mm512_mask_mov_ps(s, _mm512_test_epi32_mask(q, _mm512_set1_epi32(1)), c);
+    return _mm512_mask_sub_ps(y, _mm512_test_epi32_mask(q, _mm512_set1_epi32(2)), _mm512_set1_ps(-0.0f), y);
+}""",
+    """\
+static inline __m512 sin_ps(__m512 x) {
+    if (_mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(8192.0f), _CMP_NLT_UQ)) return map_lanes(sinf, x);
+    return sin_quadrants(x, 0);
+}""",
+    """\
+static inline __m512 cos_ps(__m512 x) {
+    if (_mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(8192.0f), _CMP_NLT_UQ)) return map_lanes(cosf, x);
+    return sin_quadrants(x, 1);
+}""",
+)
+
+HELPERS: dict[str, str] = registry(_TEXTS)
