@@ -1,0 +1,174 @@
+"""Runs CUDA and HIP text on the host: the textual preparation and the compiler flags.
+
+`prepare` turns the few constructs that are no C++ (launches, `__shared__`, vendor vector attributes) into calls of
+the emulator's headers, on the same lines; everything else compiles as it stands against `simt/cuda.hpp` or
+`simt/hip.hpp`. `precompiled_header` builds those headers once and returns the flags to use them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform as machine
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from xpiler.emulators.rewrite import prepare
+
+__all__ = ["EmulatorError", "flags", "precompiled_header", "prepare"]
+
+_SOURCES = Path(__file__).parent / "simt"
+_RUNTIME = ("runtime.cpp", "memory.cpp", "events.cpp")
+
+_STUBS = {
+    "cuda": (
+        "cuda.h",
+        "cuda_runtime.h",
+        "cuda_runtime_api.h",
+        "cuda_fp16.h",
+        "cuda_fp16.hpp",
+        "cuda_bf16.h",
+        "cuda_bf16.hpp",
+        "cuda_fp8.h",
+        "cuda_profiler_api.h",
+        "cuda_device_runtime_api.h",
+        "cuda_pipeline.h",
+        "cuda_pipeline_primitives.h",
+        "device_launch_parameters.h",
+        "device_functions.h",
+        "device_atomic_functions.h",
+        "driver_types.h",
+        "vector_types.h",
+        "vector_functions.h",
+        "host_defines.h",
+        "builtin_types.h",
+        "sm_60_atomic_functions.h",
+        "math_constants.h",
+        "math_functions.h",
+        "mma.h",
+        "cooperative_groups.h",
+        "cooperative_groups/reduce.h",
+        "cooperative_groups/scan.h",
+        "cooperative_groups/memcpy_async.h",
+        "helper_cuda.h",
+        "helper_functions.h",
+        "helper_string.h",
+        "helper_timer.h",
+        "nvtx3/nvToolsExt.h",
+        "nvToolsExt.h",
+    ),
+    "hip": (
+        "hip/hip_runtime.h",
+        "hip/hip_runtime_api.h",
+        "hip/hip_fp16.h",
+        "hip/hip_bfloat16.h",
+        "hip/hip_bf16.h",
+        "hip/hip_cooperative_groups.h",
+        "hip/hip_math_constants.h",
+        "hip/hip_vector_types.h",
+        "hip/hip_ext.h",
+        "hip/math_functions.h",
+        "hip/device_functions.h",
+    ),
+}
+
+
+class EmulatorError(RuntimeError):
+    """The emulator's own headers could not be compiled: the compiler is unusable, not the program."""
+
+
+@cache
+def _machine_flags() -> tuple[str, ...]:
+    """Instruction sets of this machine that make half precision and fused multiply-add fast."""
+    if machine.machine() not in ("x86_64", "AMD64"):
+        return ()
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return ()
+    have = set(text.split("flags", 1)[-1].split("\n", 1)[0].split())
+    wanted = {"avx2": "-mavx2", "fma": "-mfma", "f16c": "-mf16c", "popcnt": "-mpopcnt", "bmi2": "-mbmi2"}
+    return tuple(flag for name, flag in wanted.items() if name in have)
+
+
+def flags(platform: str, compiler: str) -> list[str]:
+    """Compiler flags for a prepared program, without the precompiled header.
+
+    Contraction is off: what a kernel fuses is decided where it is compared, not by the host compiler.
+    """
+    if platform not in _STUBS:
+        raise ValueError(f"no SIMT emulator for platform {platform!r}")
+    common = ["-std=c++17", "-O1", "-fPIC", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv", "-pthread"]
+    common += _machine_flags()
+    if "clang" in Path(compiler).name:
+        common += ["-fbracket-depth=1024"]
+    return common
+
+
+def _fingerprint(platform: str, compiler: str) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(_SOURCES.iterdir()):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    found = shutil.which(compiler)
+    if found:
+        status = Path(found).resolve().stat()
+        digest.update(f"{found} {status.st_size} {status.st_mtime_ns}".encode())
+    digest.update(" ".join(flags(platform, compiler)).encode())
+    digest.update(repr(_STUBS[platform]).encode())
+    return digest.hexdigest()[:16]
+
+
+def precompiled_header(platform: str, compiler: str, cache_dir: str | os.PathLike[str]) -> list[str]:
+    """Builds (once) the precompiled header and the runtime object in `cache_dir`; returns all flags to use them.
+
+    The flags hold the runtime's object file, so that one command `compiler *flags program.cpp -o program` compiles
+    and links. With `-c` pass only those that do not end in `.o`. Raises `EmulatorError` with the compiler's words.
+    """
+    home = Path(cache_dir) / f"simt-{platform}-{Path(compiler).name}-{_fingerprint(platform, compiler)}"
+    if not (home / "ready").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        with (home / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits and finds the first one's result
+            if not (home / "ready").exists():
+                _build(platform, compiler, home)
+    return _use(platform, compiler, home)
+
+
+def _use(platform: str, compiler: str, home: Path) -> list[str]:
+    header = f"{platform}.hpp"
+    if "clang" in Path(compiler).name:
+        include = ["-include-pch", str(home / f"{header}.pch")]
+    else:
+        include = ["-include", str(home / header)]
+    return [*flags(platform, compiler), *include, f"-I{home / 'include'}", str(home / "runtime.o")]
+
+
+def _build(platform: str, compiler: str, home: Path) -> None:
+    width = "64" if platform == "hip" else "32"
+    for path in _SOURCES.iterdir():
+        shutil.copy(path, home / path.name)
+    (home / "runtime_all.cpp").write_text("".join(f'#include "{name}"\n' for name in _RUNTIME))
+    for name in _STUBS[platform]:
+        stub = home / "include" / name
+        stub.parent.mkdir(parents=True, exist_ok=True)
+        stub.write_text("#pragma once\n")
+    header = f"{platform}.hpp"
+    suffix = "pch" if "clang" in Path(compiler).name else "gch"
+    runtime = [compiler, "-std=c++17", "-O2", "-fPIC", "-w", f"-DXPEMU_WARP={width}", "-c", "runtime_all.cpp"]
+    options = [*flags(platform, compiler), "-x", "c++-header", str(home / header)]
+    for command in (
+        [*runtime, "-o", "runtime.o"],
+        [compiler, *options, "-o", str(home / f"{header}.{suffix}")],
+    ):
+        try:
+            done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=300)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise EmulatorError(f"{compiler} did not compile the emulator's headers: {error}") from error
+        if done.returncode:
+            message = done.stderr.strip()[:4000]
+            raise EmulatorError(f"{compiler} did not compile the emulator's headers:\n{message}")
+    (home / "ready").touch()

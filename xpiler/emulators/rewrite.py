@@ -1,0 +1,395 @@
+"""The rewriting of CUDA and HIP text into C++ for the host emulator. Line numbers never change.
+
+    kernel<T><<<grid, block>>>(a, n)   -->  a launcher object called with (a, n)
+    __shared__ float tile[16][17];     -->  auto& tile = storage of this declaration, guarded and poisoned
+    extern __shared__ float buffer[];  -->  float *buffer = the launch's dynamic shared memory
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xpiler.emulators.scan import Stretch, Token, closing, opening, stretches
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    start: int
+    end: int
+    text: str
+
+
+def prepare(text: str, file: str, platform: str) -> str:
+    """`text` as C++ for the emulator; `file` is for `#line`-free messages only. Text that is no program passes through."""
+    del file, platform  # the rewriting is the same for all; kept for callers that have them
+    text = text.replace("\r\n", "\n")
+    edits: list[_Edit] = []
+    parts = stretches(text)
+    shared = {"__shared__"} | {
+        part.macro for part in parts if part.is_macro_body and "__shared__" in {t.text for t in part.tokens[:4]}
+        and not any(t.text in (";", "[") for t in part.tokens)
+    }
+    for part in parts:
+        edits += _launches(text, part)
+        if not (part.is_macro_body and part.macro in shared):
+            edits += _shared_declarations(text, part, shared)
+        edits += _words(text, part)
+        edits += _vector_attributes(text, part)
+        edits += _launch_by_pointer(part)
+    return _apply(text, edits)
+
+
+def _apply(text: str, edits: list[_Edit]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
+        if edit.start < at:
+            continue  # inside text that an earlier edit replaced as a whole
+        pieces += [text[at : edit.start], edit.text]
+        at = edit.end
+    return "".join([*pieces, text[at:]])
+
+
+def _quoted(text: str) -> str:
+    return '"' + " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\\\n", " ").replace("\n", " ")
+
+
+# ------------------------------------------------------------------------------------------------ launches
+
+
+def _launches(text: str, part: Stretch) -> list[_Edit]:
+    tokens = part.tokens
+    edits: list[_Edit] = []
+    for index, token in enumerate(tokens):
+        if token.text != "<<<" or index == 0:
+            continue
+        begin = _kernel_start(tokens, index - 1)
+        end = _launch_end(tokens, index)
+        if begin is None or end is None:
+            continue
+        kernel = text[tokens[begin].start : tokens[index - 1].end]
+        name = f"XPEMU_TEXT({_one_line(kernel)})" if part.is_macro_body else _quoted(kernel)
+        head = f"::xpemu::launcher({name}, __LINE__, [&](auto&... xpemu_a) {{ "
+        edits.append(_Edit(tokens[begin].start, tokens[begin].start, head))
+        edits.append(_Edit(token.start, token.end, "(xpemu_a...); }, ::xpemu::Config("))
+        edits.append(_Edit(tokens[end].start, tokens[end].end, "))"))
+        edits += _null_arguments(tokens, end + 1)
+    return edits
+
+
+def _kernel_start(tokens: tuple[Token, ...], last: int) -> int | None:
+    """First token of the kernel expression that ends at `last`: names, `::`, `.`, `->`, template arguments."""
+    index = last
+    while True:
+        if tokens[index].text in (">", ">>>", ")", "]"):
+            begin = opening(tokens, index)
+            if begin is None:
+                return None
+            if tokens[index].text == ")" and (begin == 0 or tokens[begin - 1].kind != "word"):
+                return begin
+            index = begin - 1
+            if index < 0:
+                return None
+        if tokens[index].kind != "word":
+            return None
+        if index >= 1 and tokens[index - 1].text in ("::", "->", ".", "template", "##"):
+            index -= 1
+            while index >= 1 and tokens[index].text == "template":
+                index -= 1
+            if index == 0 or (tokens[index - 1].kind != "word" and tokens[index - 1].text not in (">", ">>>", ")", "]")):
+                return index  # ::kernel
+            if tokens[index - 1].text in ("return", "else", "do"):
+                return index
+            index -= 1
+            continue
+        return index
+
+
+def _launch_end(tokens: tuple[Token, ...], start: int) -> int | None:
+    depth = 0
+    for index in range(start + 1, len(tokens)):
+        match tokens[index].text:
+            case "(" | "[" | "{":
+                depth += 1
+            case ")" | "]" | "}":
+                depth -= 1
+                if depth < 0:
+                    return None
+            case ">>>" if depth == 0:
+                return index
+            case ";" if depth == 0:
+                return None
+    return None
+
+
+def _null_arguments(tokens: tuple[Token, ...], at: int) -> list[_Edit]:
+    """NULL passed to a pointer parameter: the forwarding call keeps only its integer type, so name it."""
+    if at >= len(tokens) or tokens[at].text != "(":
+        return []
+    end = closing(tokens, at)
+    if end is None:
+        return []
+    return [
+        _Edit(token.start, token.end, "nullptr")
+        for index, token in enumerate(tokens[at + 1 : end], at + 1)
+        if token.text == "NULL" and tokens[index - 1].text in "(," and tokens[index + 1].text in "),"
+    ]
+
+
+def _launch_by_pointer(part: Stretch) -> list[_Edit]:
+    """`cudaLaunchKernel((void*)kernel, ...)`: without the cast the emulator sees the parameter types."""
+    edits: list[_Edit] = []
+    tokens = part.tokens
+    for index, token in enumerate(tokens):
+        if token.kind != "word" or not token.text.endswith(("LaunchKernel", "LaunchCooperativeKernel")):
+            continue
+        rest = tokens[index + 1 : index + 8]
+        words = [t.text for t in rest]
+        if words[:2] == ["(", "("] and "*" in words and ")" in words and set(words[2 : words.index(")")]) <= {"const", "void", "*"}:
+            close = words.index(")")
+            edits.append(_Edit(rest[1].start, rest[close].end, ""))
+        elif len(words) > 3 and words[0] == "(" and words[1] == "reinterpret_cast" and words[2] == "<" and ">" in words:
+            edits.append(_Edit(rest[1].start, rest[words.index(">")].end, ""))
+    return edits
+
+
+# --------------------------------------------------------------------------------------------------- shared
+
+
+def _shared_declarations(text: str, part: Stretch, words: set[str]) -> list[_Edit]:
+    tokens = part.tokens
+    edits: list[_Edit] = []
+    scopes: list[bool] = []  # for every open brace: is it a namespace?
+    parentheses = 0
+    for index, token in enumerate(tokens):
+        if token.kind == "punct":
+            if token.text == "{":
+                scopes.append(_opens_namespace(tokens, index))
+            elif token.text == "}" and scopes:
+                scopes.pop()
+            elif token.text == "(":
+                parentheses += 1
+            elif token.text == ")":
+                parentheses -= 1
+        if token.kind == "word" and token.text in words and parentheses <= 0:
+            at_namespace = not part.is_macro_body and all(scopes)
+            edit = _declaration(text, tokens, index, words, at_namespace)
+            if edit is not None:
+                edits.append(edit)
+    return edits
+
+
+def _opens_namespace(tokens: tuple[Token, ...], brace: int) -> bool:
+    for index in range(brace - 1, max(-1, brace - 6), -1):
+        token = tokens[index]
+        if token.text == "namespace":
+            return True
+        if token.kind == "string":
+            return index > 0 and tokens[index - 1].text == "extern"
+        if token.kind != "word" and token.text not in ("::",):
+            return False
+    return False
+
+
+@dataclass(frozen=True)
+class _Declarator:
+    prefix: str  # pointer stars
+    name: str
+    suffix: str  # array extents
+    unsized: bool
+
+
+def _declaration(text: str, tokens: tuple[Token, ...], at: int, words: set[str], at_namespace: bool) -> _Edit | None:
+    start = at
+    while start > 0 and tokens[start - 1].text not in (";", "{", "}", ":", ")") :
+        start -= 1
+    while start < at and tokens[start].text in ("(", "else", "do", "public", "private"):
+        start += 1
+    if start > 1 and tokens[start - 1].text == ")":  # alignas(16) __shared__ ...
+        begin = opening(tokens, start - 1)
+        if begin is not None and begin > 0 and tokens[begin - 1].text in ("alignas", "__align__", "__attribute__"):
+            start = begin - 1
+            while start > 0 and tokens[start - 1].kind == "word":
+                start -= 1
+    end = at
+    while end < len(tokens) and tokens[end].text != ";":
+        if tokens[end].text in ("(", "[", "{"):
+            close = closing(tokens, end)
+            if close is None:
+                return None
+            end = close
+        end += 1
+    body = [t for t in tokens[start:end] if t.text not in words]
+    if len(body) < 2:
+        return None
+    external = any(t.text == "extern" for t in body)
+    body = [t for t in body if t.text not in ("extern", "static")]
+    first, pieces = _split_declarators(body)
+    if first is None:
+        return None
+    specifiers = body[:first]
+    last = tokens[end - 1].end
+    whole = text[tokens[start].start : last]
+    if external:
+        result = _external(text, specifiers, pieces, at_namespace)
+    elif at_namespace:
+        return None
+    else:
+        result = _sites(text, specifiers, pieces)
+    if result is None:
+        return None
+    continued = "\\\n" if "\\\n" in whole else "\n"
+    return _Edit(tokens[start].start, last, result + continued * whole.count("\n"))
+
+
+def _split_declarators(body: list[Token]) -> tuple[int | None, list[list[Token]]]:
+    """Index of the first declarator's first token and the tokens of every declarator."""
+    angle = depth = 0
+    stop = len(body)
+    for index, token in enumerate(body):
+        if token.text in ("(", "{"):
+            depth += 1
+        elif token.text in (")", "}"):
+            depth -= 1
+        elif depth == 0 and token.text == "<":
+            angle += 1
+        elif depth == 0 and token.text in (">", ">>>"):
+            angle -= len(token.text)
+        elif depth == 0 and angle <= 0 and token.text in ("[", ",", "=") :
+            stop = index
+            break
+    name = next((i for i in range(stop - 1, -1, -1) if body[i].kind == "word" or body[i].text == ")"), None)
+    if name is None or body[name].text == ")" or name == 0:
+        return None, []
+    first = name
+    while first >= 2 and body[first - 1].text == "##":  # name##suffix in a macro
+        first -= 2
+    while first > 0 and body[first - 1].text in ("*", "&"):
+        first -= 1
+    if first == 0:
+        return None, []
+    pieces: list[list[Token]] = [[]]
+    depth = 0
+    for token in body[first:]:
+        if token.text in ("(", "[", "{"):
+            depth += 1
+        elif token.text in (")", "]", "}"):
+            depth -= 1
+        if token.text == "," and depth == 0:
+            pieces.append([])
+        else:
+            pieces[-1].append(token)
+    return first, pieces
+
+
+def _declarator(text: str, piece: list[Token]) -> _Declarator | None:
+    words = [i for i, t in enumerate(piece) if t.kind == "word"]
+    if not words:
+        return None
+    at = words[0]
+    last = at
+    while last + 2 < len(piece) and piece[last + 1].text == "##":
+        last += 2
+    suffix = _one_line(text[piece[last].end : piece[-1].end])
+    unsized = len(piece) > last + 2 and piece[last + 1].text == "[" and piece[last + 2].text == "]"
+    name = _one_line(text[piece[at].start : piece[last].end])
+    return _Declarator("".join(t.text for t in piece[:at]), name, suffix, unsized)
+
+
+def _sites(text: str, specifiers: list[Token], pieces: list[list[Token]]) -> str | None:
+    """One storage site for each declarator, so that each has its own redzones."""
+    kind = " ".join(t.text for t in specifiers)
+    out: list[str] = []
+    for piece in pieces:
+        declarator = _declarator(text, piece)
+        if declarator is None or declarator.unsized:
+            return None
+        member = f"{kind} {declarator.prefix}{declarator.name}{declarator.suffix}"
+        out.append(
+            f"auto& {declarator.name} = []() -> auto& {{ struct XpemuShared {{ {member}; }}; "
+            f"static ::xpemu::SharedSite xpemu_site{{{_quoted(declarator.name)}, __LINE__, sizeof(XpemuShared), "
+            f"alignof(XpemuShared), nullptr, 0}}; "
+            f"return ::xpemu::shared<XpemuShared>(xpemu_site).{declarator.name}; }}()"
+        )
+    return "; ".join(out)
+
+
+_ALIGNMENT = {"alignas", "__align__", "__attribute__", "__builtin_align__"}
+
+
+def _external(text: str, specifiers: list[Token], pieces: list[list[Token]], at_namespace: bool) -> str | None:
+    kind: list[str] = []
+    index = 0
+    while index < len(specifiers):
+        token = specifiers[index]
+        if token.text in _ALIGNMENT and index + 1 < len(specifiers) and specifiers[index + 1].text == "(":
+            index = (closing(tuple(specifiers), index + 1) or index + 1) + 1
+            continue
+        kind.append(token.text)
+        index += 1
+    out: list[str] = []
+    for piece in pieces:
+        declarator = _declarator(text, piece)
+        if declarator is None or not declarator.unsized:
+            return None
+        rest = declarator.suffix[declarator.suffix.index("]") + 1 :].strip()
+        type_name = " ".join(kind) + " " + declarator.prefix
+        if at_namespace:
+            if rest:
+                return None
+            out.append(f"static ::xpemu::DynamicSharedArray<{type_name}> {declarator.name}")
+        elif rest:
+            out.append(f"{type_name}(*{declarator.name}){rest} = ::xpemu::DynamicShared()")
+        else:
+            out.append(f"{type_name}*{declarator.name} = ::xpemu::DynamicShared()")
+    return "; ".join(out)
+
+
+# ---------------------------------------------------------------------------------------------- small words
+
+
+def _words(text: str, part: Stretch) -> list[_Edit]:
+    """`__noinline__` cannot be a macro: the system's headers use that word inside attributes."""
+    return [
+        _Edit(token.start, token.end, "__attribute__((noinline))")
+        for index, token in enumerate(part.tokens)
+        if token.text == "__noinline__" and (index == 0 or part.tokens[index - 1].text != "(")
+    ]
+
+
+def _vector_attributes(text: str, part: Stretch) -> list[_Edit]:
+    """`typedef float f4 __attribute__((ext_vector_type(4)))` names the emulator's vector class instead."""
+    tokens = part.tokens
+    edits: list[_Edit] = []
+    for index, token in enumerate(tokens):
+        if token.text not in ("ext_vector_type", "__ext_vector_type__") or index < 3 or tokens[index - 1].text != "(":
+            continue
+        attribute = index - 3
+        if tokens[attribute].text not in ("__attribute__", "__attribute"):
+            continue
+        count_end = closing(tokens, index + 1)
+        end = closing(tokens, attribute + 1)
+        if count_end is None or end is None:
+            continue
+        count = text[tokens[index + 1].start : tokens[count_end].end]
+        start = attribute
+        while start > 0 and tokens[start - 1].text not in (";", "{", "}", "="):
+            start -= 1
+        before, after = tokens[start:attribute], []
+        stop = end + 1
+        while stop < len(tokens) and tokens[stop].text != ";":
+            after.append(tokens[stop])
+            stop += 1
+        if before and before[0].text == "typedef":
+            words = [*before[1:], *after]
+            name, element = words[-1].text, " ".join(t.text for t in words[:-1])
+            new = f"typedef ::xpemu::vector<{element}, {count}> {name}"
+        else:
+            new = f"::xpemu::vector<{' '.join(t.text for t in [*before, *after])}, {count}>"
+        whole = text[tokens[start].start : tokens[stop - 1].end]
+        edits.append(_Edit(tokens[start].start, tokens[stop - 1].end, new + "\n" * whole.count("\n")))
+    return edits

@@ -1,0 +1,137 @@
+// Events as JSON lines: appended to the file named by XPILER_EVENTS, or printed to stderr.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "internal.hpp"
+
+namespace xpemu {
+
+static bool flag(const char* name) {
+    const char* value = std::getenv(name);
+    return value && *value && std::strcmp(value, "0") != 0;
+}
+
+bool tracing() {
+    static const bool on = flag("XPILER_TRACE");
+    return on;
+}
+
+bool trace_only() {
+    static const bool on = flag("XPILER_TRACE_ONLY");
+    return on;
+}
+
+bool reversed() {
+    static const bool on = std::getenv("XPILER_SCHEDULE") && !std::strcmp(std::getenv("XPILER_SCHEDULE"), "reverse");
+    return on;
+}
+
+void Event::put(const char* text) {
+    while (*text && used_ < sizeof buffer_ - 3) buffer_[used_++] = *text++;
+}
+
+void Event::quote(const char* text) {
+    put("\"");
+    for (; text && *text; ++text) {
+        char piece[8] = {*text, 0};
+        if (*text == '"' || *text == '\\') std::snprintf(piece, sizeof piece, "\\%c", *text);
+        else if (static_cast<unsigned char>(*text) < 0x20) std::snprintf(piece, sizeof piece, "\\u%04x", *text);
+        put(piece);
+    }
+    put("\"");
+}
+
+void Event::key(const char* name) {
+    if (used_ > 1) put(", ");
+    quote(name);
+    put(": ");
+}
+
+Event::Event(const char* name) {
+    put("{");
+    text("event", name);
+    Place place = current_place();
+    if (!place.kernel) return;
+    text("kernel", place.kernel);
+    number("launch_line", place.line);
+    if (!place.in_thread) return;
+    char at[64];
+    std::snprintf(at, sizeof at, "[%u, %u, %u]", blockIdx.x, blockIdx.y, blockIdx.z);
+    raw("block", at);
+    std::snprintf(at, sizeof at, "[%u, %u, %u]", threadIdx.x, threadIdx.y, threadIdx.z);
+    raw("thread", at);
+}
+
+Event& Event::text(const char* name, const char* value) {
+    key(name);
+    quote(value);
+    return *this;
+}
+
+Event& Event::number(const char* name, long long value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%lld", value);
+    return raw(name, text);
+}
+
+Event& Event::real(const char* name, double value) {
+    char text[40];
+    if (std::isfinite(value)) std::snprintf(text, sizeof text, "%.17g", value);
+    else std::snprintf(text, sizeof text, "\"%s\"", std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+    return raw(name, text);
+}
+
+Event& Event::raw(const char* name, const char* json) {
+    key(name);
+    put(json);
+    return *this;
+}
+
+void Event::write() {
+    buffer_[used_++] = '}';
+    buffer_[used_++] = '\n';
+    static const int file = [] {
+        const char* path = std::getenv("XPILER_EVENTS");
+        return path && *path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : 2;
+    }();
+    std::size_t done = 0;
+    while (done < used_) {
+        ssize_t n = ::write(file, buffer_ + done, used_ - done);
+        if (n <= 0) break;
+        done += static_cast<std::size_t>(n);
+    }
+}
+
+void Event::die() {
+    write();
+    std::fflush(stdout);
+    _exit(exit_code);
+}
+
+void fatal(const char* event, const char* format, ...) {
+    char message[4096];
+    va_list list;
+    va_start(list, format);
+    std::vsnprintf(message, sizeof message, format, list);
+    va_end(list);
+    Event(event).text("message", message).die();
+}
+
+void warn(const char* event, const char* format, ...) {
+    static int written = 0;
+    if (++written > 32) return;  // the first ones tell the story
+    char message[4096];
+    va_list list;
+    va_start(list, format);
+    std::vsnprintf(message, sizeof message, format, list);
+    va_end(list);
+    Event(event).text("message", message).write();
+}
+
+}  // namespace xpemu

@@ -1,0 +1,60 @@
+// Shared between the runtime's own translation units only.
+#pragma once
+
+#include "runtime.hpp"
+
+namespace xpemu {
+
+constexpr std::uint32_t poison_word = 0x7fffdead;  // NaN as float and double, a large int, no plausible index
+constexpr int exit_code = 86;
+
+void poison(unsigned char* at, std::size_t bytes);                 // phase follows the address
+bool is_poison(const unsigned char* at, std::size_t bytes);
+
+struct Region {
+    unsigned char* base;  // first byte of the buffer
+    std::size_t size;
+    unsigned char *low, *high;  // the whole mapping, guards included
+    const char* name;           // registered name, shared array name, or "" for cudaMalloc
+    const char* kind;           // device | host | managed | shared | argument
+    long id;
+    bool freed, redzoned;
+};
+// Guarded memory whose last byte touches an inaccessible page (up to 15 bytes of slack for alignment).
+Region* map_region(std::size_t bytes, std::size_t align, const char* name, const char* kind);
+Region* find_region(const void* address, bool with_guards);
+void check_region(Region&);
+void install_handlers();
+
+struct Place {
+    const char* kernel;  // nullptr outside kernels
+    int line;
+    bool in_thread;
+};
+Place current_place();
+
+// Builds one JSON object a line; every event names kernel, block and thread when there is one.
+class Event {
+  public:
+    explicit Event(const char* name);
+    Event& text(const char* key, const char* value);
+    Event& number(const char* key, long long value);
+    Event& real(const char* key, double value);
+    Event& raw(const char* key, const char* json);
+    void write();  // appends to $XPILER_EVENTS, or prints to stderr
+    [[noreturn]] void die();
+
+  private:
+    char buffer_[16384];
+    std::size_t used_ = 0;
+    void put(const char* text);
+    void quote(const char* text);
+    void key(const char* name);
+    friend class List;
+};
+
+bool tracing();
+bool trace_only();
+bool reversed();
+
+}  // namespace xpemu

@@ -1,0 +1,233 @@
+// Guarded memory, its registry, and the signal handler that turns a fault into an event.
+#include <signal.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+
+#include "internal.hpp"
+
+namespace xpemu {
+
+int last_error = 0;
+
+namespace {
+
+constexpr std::size_t page = 4096;
+constexpr std::size_t guard = 256 * page;        // 1 MiB on both sides: catches wrong rows, not only off-by-one
+constexpr std::size_t poison_limit = 1u << 28;   // larger allocations stay zero pages: touching them costs seconds
+
+std::map<unsigned char*, Region*>& regions() {
+    static auto* all = new std::map<unsigned char*, Region*>;  // outlives static destructors of the program
+    return *all;
+}
+
+unsigned char* lower_redzone(const Region& r) { return std::max(r.low + guard, r.base - 256); }
+
+}  // namespace
+
+void poison(unsigned char* at, std::size_t bytes) {
+    unsigned char pattern[4];
+    std::memcpy(pattern, &poison_word, 4);
+    std::size_t i = 0;
+    for (; i < bytes && (reinterpret_cast<std::uintptr_t>(at + i) & 3); ++i)
+        at[i] = pattern[reinterpret_cast<std::uintptr_t>(at + i) & 3];
+    for (; i + 4 <= bytes; i += 4) std::memcpy(at + i, pattern, 4);
+    for (; i < bytes; ++i) at[i] = pattern[reinterpret_cast<std::uintptr_t>(at + i) & 3];
+}
+
+bool is_poison(const unsigned char* at, std::size_t bytes) {
+    unsigned char pattern[4];
+    std::memcpy(pattern, &poison_word, 4);
+    for (std::size_t i = 0; i < bytes; ++i)
+        if (at[i] != pattern[reinterpret_cast<std::uintptr_t>(at + i) & 3]) return false;
+    return true;
+}
+
+Region* map_region(std::size_t bytes, std::size_t align, const char* name, const char* kind) {
+    static long ids = 0;
+    std::size_t room = (std::max<std::size_t>(bytes, 1) + align - 1) / align * align;
+    std::size_t inner = (room + page - 1) / page * page;
+    if (bytes % page == 0 && bytes) inner += page;  // room for the redzone before the buffer
+    void* map = mmap(nullptr, inner + 2 * guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) return nullptr;
+    auto* low = static_cast<unsigned char*>(map);
+    if (mprotect(low + guard, inner, PROT_READ | PROT_WRITE)) {
+        munmap(map, inner + 2 * guard);
+        return nullptr;
+    }
+    auto* base = low + guard + inner - room;
+    auto* region = new Region{base, bytes, low, low + inner + 2 * guard, strdup(name), kind, ids++, false, true};
+    if (bytes <= poison_limit) poison(base, room);
+    else poison(base + bytes, room - bytes);
+    poison(lower_redzone(*region), static_cast<std::size_t>(base - lower_redzone(*region)));
+    regions()[low] = region;
+    install_handlers();
+    return region;
+}
+
+Region* find_region(const void* address, bool with_guards) {
+    auto* at = static_cast<const unsigned char*>(address);
+    auto next = regions().upper_bound(const_cast<unsigned char*>(at));
+    if (next == regions().begin()) return nullptr;
+    Region* region = std::prev(next)->second;
+    if (with_guards) return at < region->high ? region : nullptr;
+    // One past the end counts as inside: programs form such pointers.
+    return at >= region->base && at <= region->base + region->size ? region : nullptr;
+}
+
+void check_region(Region& r) {
+    if (r.freed || !r.redzoned) return;
+    unsigned char* before = lower_redzone(r);
+    unsigned char* after = r.base + r.size;
+    std::size_t behind = static_cast<std::size_t>(r.high - guard - after);
+    const unsigned char* hit = nullptr;
+    if (!is_poison(before, static_cast<std::size_t>(r.base - before))) hit = before;
+    if (!is_poison(after, behind)) hit = after;
+    if (!hit) return;
+    while (is_poison(hit, 1)) ++hit;
+    Event("redzone")
+        .text("array", r.name)
+        .text("kind", r.kind)
+        .number("allocation", r.id)
+        .number("size", static_cast<long long>(r.size))
+        .number("offset", hit - r.base)
+        .text("access", "write")
+        .text("message", "write outside the array, found after the fact")
+        .die();
+}
+
+void check_redzones() {
+    for (auto& [low, region] : regions())
+        if (std::strcmp(region->kind, "shared")) check_region(*region);
+}
+
+void* device_allocate(std::size_t bytes, const char* kind) {
+    Region* region = map_region(bytes, 16, "", kind);
+    if (!region) return nullptr;
+    if (tracing())
+        Event("malloc").text("kind", kind).number("allocation", region->id).number("bytes", static_cast<long long>(bytes)).write();
+    return region->base;
+}
+
+bool device_release(void* pointer) {
+    Region* region = find_region(pointer, false);
+    if (!region || region->freed || region->base != pointer) return false;
+    check_region(*region);
+    region->freed = true;  // stays mapped without access: a later use is named as use after free
+    madvise(region->low, static_cast<std::size_t>(region->high - region->low), MADV_DONTNEED);
+    mprotect(region->low, static_cast<std::size_t>(region->high - region->low), PROT_NONE);
+    return true;
+}
+
+bool is_device_pointer(const void* pointer) {
+    Region* region = find_region(pointer, false);
+    return region && !region->freed;
+}
+
+void trace_copy(const char* direction, const void* to, const void* from, std::size_t bytes) {
+    if (!tracing()) return;
+    Event event("memcpy");
+    event.text("direction", direction).number("bytes", static_cast<long long>(bytes));
+    const char* sides[2] = {"to", "from"};
+    const void* pointers[2] = {to, from};
+    for (int i = 0; i < 2; ++i) {
+        if (!pointers[i]) continue;
+        Region* region = find_region(pointers[i], false);
+        char json[256];
+        if (region)
+            std::snprintf(json, sizeof json, "{\"allocation\": %ld, \"name\": \"%s\", \"offset\": %ld, \"size\": %zu}", region->id,
+                          region->name, static_cast<long>(static_cast<const unsigned char*>(pointers[i]) - region->base), region->size);
+        else
+            std::snprintf(json, sizeof json, "{\"address\": %llu}", static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(pointers[i])));
+        event.raw(sides[i], json);
+    }
+    event.write();
+}
+
+// ---------------------------------------------------------------------------------------------- faults
+
+static void on_fault(int signal, siginfo_t* info, void* context) {
+    const char* access = "access";
+#if defined(__x86_64__)
+    access = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_ERR] & 2 ? "write" : "read";
+#else
+    (void)context;
+#endif
+    if (signal == SIGFPE) Event("trap").text("message", "integer division by zero or overflow").die();
+    if (signal == SIGABRT) Event("trap").text("message", "abort or failed assertion").die();
+    if (signal == SIGILL || signal == SIGTRAP) Event("trap").text("message", "trap").die();
+    auto* at = static_cast<unsigned char*>(info->si_addr);
+    Event event("oob");
+    event.text("access", access);
+    Region* region = find_region(at, true);
+    if (region) {
+        const char* message = region->freed ? "use after free" : at < region->base ? "before the start of the array" : "past the end of the array";
+        event.text("array", region->name)
+            .text("kind", region->kind)
+            .number("allocation", region->id)
+            .number("size", static_cast<long long>(region->size))
+            .number("offset", at - region->base)
+            .text("message", message)
+            .die();
+    }
+    if (info->si_code == SI_KERNEL || (signal == SIGBUS && info->si_code == BUS_ADRALN))
+        event.text("array", "").text("kind", "misaligned").text("message", "misaligned vector access, or a wild address").die();
+    bool null = reinterpret_cast<std::uintptr_t>(at) < 65536;
+    event.text("array", "")
+        .text("kind", null ? "null" : "unknown")
+        .number("address", static_cast<long long>(reinterpret_cast<std::uintptr_t>(at)))
+        .text("message", null ? "null pointer" : "address outside every known allocation (or stack overflow)")
+        .die();
+}
+
+void install_handlers() {
+    static bool done = false;
+    if (done) return;
+    done = true;
+    static unsigned char stack[65536];
+    stack_t alternative{};
+    alternative.ss_sp = stack;
+    alternative.ss_size = sizeof stack;
+    sigaltstack(&alternative, nullptr);
+    struct sigaction action {};
+    action.sa_sigaction = on_fault;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) sigaction(signal, &action, nullptr);
+}
+
+__attribute__((constructor)) static void start() { install_handlers(); }
+
+}  // namespace xpemu
+
+// ------------------------------------------------------------------------------- for the runner of the gate
+
+#define XPEMU_HOOK extern "C" __attribute__((visibility("default"), used))
+
+// A guarded, poisoned buffer of `bytes` bytes under the name of an argument.
+XPEMU_HOOK void* xpiler_buffer(const char* name, std::size_t bytes) {
+    xpemu::Region* region = xpemu::map_region(bytes, 16, name, "argument");
+    return region ? region->base : nullptr;
+}
+
+// Names memory that the runner guards itself: [low, high) is the whole mapping with its inaccessible pages.
+XPEMU_HOOK void xpiler_register(const char* name, void* base, std::size_t bytes, void* low, void* high) {
+    static long ids = 1000000;
+    auto* region = new xpemu::Region{static_cast<unsigned char*>(base), bytes, static_cast<unsigned char*>(low),
+                                     static_cast<unsigned char*>(high), strdup(name), "argument", ids++, false, false};
+    if (!region->low) region->low = region->base;
+    if (!region->high) region->high = region->base + bytes;
+    xpemu::regions()[region->low] = region;
+}
+
+// Checks the redzones of every live allocation; ends the process with an event at the first violation.
+XPEMU_HOOK void xpiler_check() { xpemu::check_redzones(); }
+
+// The error that the last API call or launch left (cudaError_t / hipError_t), 0 for none.
+XPEMU_HOOK int xpiler_last_error() { return xpemu::last_error; }

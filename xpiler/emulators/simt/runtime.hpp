@@ -1,0 +1,92 @@
+// What the SIMT headers need from the runtime (runtime.cpp, memory.cpp, events.cpp), which is compiled once.
+//
+// One host thread runs everything. The threads of a block are fibers that switch only at barriers and warp
+// operations. `threadIdx` and its siblings are plain globals that the scheduler sets at every switch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "vector_types.hpp"
+
+#define XPEMU_LOCAL __attribute__((visibility("hidden")))
+
+extern XPEMU_LOCAL uint3 threadIdx, blockIdx;
+extern XPEMU_LOCAL dim3 blockDim, gridDim;
+
+namespace xpemu {
+
+using Lanes = std::uint64_t;  // one bit a lane
+
+// A kernel argument as the trace shows it.
+struct Argument {
+    const char* kind;  // pointer | int | uint | float | half | bfloat16 | struct
+    unsigned size;     // bytes
+    const void* value;
+};
+
+struct LaunchInfo {
+    const char* kernel;  // as spelled
+    int line;
+    dim3 grid, block;
+    std::size_t shared;  // dynamic bytes
+    const void* stream;
+    bool cooperative;
+};
+
+using Body = void (*)(void* closure);
+using Finish = void (*)(void* const* slots, Lanes members, void* context);
+
+// Runs body(closure) once for each thread of the grid; an invalid configuration sets the last error instead.
+XPEMU_LOCAL void run_grid(const LaunchInfo&, Body, void* closure, const Argument* args, int count);
+XPEMU_LOCAL bool in_kernel();
+
+enum class Vote { none, count, all, any };
+// Block barrier; returns the vote over the predicates of all non-exited threads.
+XPEMU_LOCAL int block_barrier(const char* what, int line, Vote, bool predicate);
+XPEMU_LOCAL void grid_barrier(int line);
+// Meets the other lanes of the warp. With a mask: waits for all non-exited lanes of it that call with the same
+// `key` and mask. Mask 0: meets the lanes that reach this line together. The last one calls
+// finish(slots, members, context) for all; slots[l] is what lane l passed.
+XPEMU_LOCAL void meet(const char* what, int line, Lanes mask, void* slot, Finish finish, void* context = nullptr);
+// Lets other threads run: called where programs spin (failed compare-and-swap, __nanosleep).
+XPEMU_LOCAL void spin();
+XPEMU_LOCAL int lane_of_current();
+XPEMU_LOCAL int warp_of_current();
+XPEMU_LOCAL int warp_width();   // 32 or 64, fixed by the platform header
+XPEMU_LOCAL int thread_rank();  // linear index in the block
+XPEMU_LOCAL Lanes existing_lanes();
+
+// Shared memory. A site is one declaration (in one template instantiation); its storage is guarded, poisoned
+// when a block first passes the declaration and checked when the block ends.
+struct SharedSite {
+    const char* name;
+    int line;
+    std::size_t size, align;
+    unsigned char* data;
+    unsigned long serial;  // block that poisoned it last
+};
+XPEMU_LOCAL void enter_shared(SharedSite&);
+extern XPEMU_LOCAL unsigned long block_serial;
+XPEMU_LOCAL void* dynamic_shared_memory();
+
+// Events (events.cpp). `fatal` writes the event with kernel, block and thread, then ends the process with 86.
+[[noreturn]] XPEMU_LOCAL void fatal(const char* event, const char* format, ...) __attribute__((format(printf, 2, 3)));
+// A lane read the register of a lane that does not take part; the value it gets is poison_value's.
+XPEMU_LOCAL void inactive_lane(const char* what, int line, int lane, int source);
+XPEMU_LOCAL void poison_value(void* at, std::size_t bytes);
+XPEMU_LOCAL void warn(const char* event, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+// Device memory (memory.cpp).
+XPEMU_LOCAL void* device_allocate(std::size_t bytes, const char* kind);
+XPEMU_LOCAL bool device_release(void*);  // false: no such allocation
+XPEMU_LOCAL void trace_copy(const char* direction, const void* to, const void* from, std::size_t bytes);
+XPEMU_LOCAL bool is_device_pointer(const void*);
+XPEMU_LOCAL void check_redzones();
+extern XPEMU_LOCAL int last_error;           // cudaError_t of the last failed call
+extern XPEMU_LOCAL std::size_t shared_optin;  // raised by cudaFuncSetAttribute
+
+// D = A*B + acc over row-major doubles; the inner loops of all matrix units.
+XPEMU_LOCAL void multiply_tiles(int m, int n, int k, const double* a, const double* b, double* acc);
+
+}  // namespace xpemu
