@@ -21,7 +21,9 @@ _PLAIN = re.compile(
     r"|\[\[[^\[\]]*\]\]"  # [[nodiscard]]
     r"|(?<=\])(?P<lambda>(?:\s*__(?:device|host|forceinline)__\b)+)"  # [=] __device__ (int i) { }
 )
-_ODD_WORDS = re.compile(r"__(?:launch_bounds|align|attribute|cluster|maxnreg|declspec|grid_c|ext|nv_p|cdecl|std)|alignas|_Alignas|\[\[|\]\s*__|CUDA|WINAPI|__block|__tile")
+_ODD_WORDS = re.compile(
+    r"__(?:launch_bounds|align|attribute|cluster|maxnreg|declspec|grid_c|ext|nv_p|cdecl|std)|alignas|_Alignas|\[\[|\]\s*__|CUDA|WINAPI|__block|__tile"
+)
 
 
 def prepare(text: str) -> str:

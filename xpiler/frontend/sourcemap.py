@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xpiler.ir.source import SourceRange
 
@@ -84,3 +84,28 @@ class SourceMap:
     def range(self, start: int, end: int) -> SourceRange:
         file, begin, finish = self.span(start, end)
         return self.files[file].range(begin, finish)
+
+    def with_insertions(self, insertions: list[tuple[int, int]]) -> SourceMap:
+        """The map of the text into which runs of (offset, length) were inserted; offsets ascend."""
+        result = SourceMap(self.files)
+        begins = [*self.begins, 1 << 62]
+        shift = run = 0
+        result.add(begins[0], self.origins[0])
+        for offset, length in insertions:
+            while begins[run + 1] <= offset:
+                run += 1
+                result.add(begins[run] + shift, self.origins[run])
+            origin, into = self.origins[run], offset - begins[run]
+            here = (
+                origin if origin.is_macro else Origin(origin.file, origin.start + into, origin.start + into)
+            )
+            if result.begins[-1] == offset + shift:  # nothing of the run stands before the insertion
+                result.begins.pop()
+                result.origins.pop()
+            result.add(offset + shift, replace(here, is_macro=True))
+            shift += length
+            after = origin if origin.is_macro else replace(origin, start=origin.start + into)
+            result.add(offset + shift, after)
+        for index in range(run + 1, len(self.origins)):
+            result.add(begins[index] + shift, self.origins[index])
+        return result

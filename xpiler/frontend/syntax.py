@@ -11,10 +11,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-import tree_sitter_cuda
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Node, Tree
 
-from xpiler.frontend.prepare import prepare
+from xpiler.errors import Diagnostic
 from xpiler.frontend.comments import Comment
 from xpiler.frontend.preprocess import Include, preprocess
 from xpiler.frontend.sourcemap import SourceMap
@@ -30,10 +29,8 @@ from xpiler.frontend.syntax_model import (
     StructDef,
     SyntaxProblem,
 )
-from xpiler.errors import Diagnostic
+from xpiler.frontend.syntax_repair import Parsed, parse, problem_nodes
 from xpiler.ir.source import SourceRange
-
-_LANGUAGE = Language(tree_sitter_cuda.language())
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,10 +110,9 @@ def analyse(
     text: str, file: str, *, platform: str = "cuda", defines: dict[str, str] | None = None
 ) -> SyntaxUnit:
     """The syntax of a text. Raises `Refusal` for text that is no program at all or that cannot be preprocessed."""
-    expanded = preprocess(text, file, defines, platform=platform)
-    prepared = prepare(expanded.text)
-    tree = Parser(_LANGUAGE).parse(prepared.encode("ascii"))
-    problems = _problems(tree.root_node, expanded.text, expanded.map)
+    parsed = parse(preprocess(text, file, defines, platform=platform))
+    expanded, tree = parsed.expanded, parsed.tree
+    problems = _problems(parsed)
     collector = Collector(expanded.text, expanded.map, problems)
     collector.container(tree.root_node, Scope())
     found = collector.found
@@ -148,15 +144,11 @@ def analyse(
     )
 
 
-def _problems(root: Node, expanded: str, source_map: SourceMap) -> tuple[SyntaxProblem, ...]:
-    if not root.has_error:
-        return ()
-    found = []
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        if node.is_error or node.is_missing:
-            start, end = node.start_byte, node.end_byte
-            found.append(SyntaxProblem(source_map.range(start, end), expanded[start:end], start, end))
-        pending.extend(c for c in node.children if c.has_error)
-    return tuple(sorted(found, key=lambda p: p.start))
+def _problems(parsed: Parsed) -> tuple[SyntaxProblem, ...]:
+    spans = [(node.start_byte, node.end_byte) for node in problem_nodes(parsed.tree.root_node)]
+    spans += parsed.guesses
+    text, source_map = parsed.expanded.text, parsed.expanded.map
+    return tuple(
+        SyntaxProblem(source_map.range(start, end), text[start:end], start, end)
+        for start, end in sorted(spans)
+    )

@@ -1,0 +1,315 @@
+"""From expanded text to a tree that means what C++ means.
+
+The grammar knows no names, so it takes `if (i < n && j > (m))` for the call of a template `i`, `(T)-x` for a
+subtraction and `float (*p)[4] = q;` for an assignment. Where the names decide, `parse` inserts what makes the text
+unambiguous (`(i) < n`, `(const T)-x`, `register float (*p)[4]`) and parses again. Where the grammar leaves errors, it
+tries a few maskings that keep the meaning, and keeps those that help.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import tree_sitter_cuda
+from tree_sitter import Language, Node, Parser, Tree
+
+from xpiler.frontend.prepare import closing, prepare
+from xpiler.frontend.preprocess import Expanded
+
+_LANGUAGE = Language(tree_sitter_cuda.language())
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """`guesses` are [start, end) of words that were ignored without knowing what they stand for."""
+
+    expanded: Expanded
+    tree: Tree
+    guesses: tuple[tuple[int, int], ...]
+
+
+def parse(expanded: Expanded) -> Parsed:
+    """The tree of an expanded text, and the text with what was inserted."""
+    prepared = prepare(expanded.text)
+    tree = _tree(prepared)
+    insertions = _ambiguities(tree.root_node, prepared)
+    if insertions:
+        expanded = _insert(expanded, insertions)
+        prepared = prepare(expanded.text)
+        tree = _tree(prepared)
+    guesses: list[tuple[int, int]] = []
+    if tree.root_node.has_error:
+        tree, guesses = _repaired(tree, prepared)
+    return Parsed(expanded, tree, tuple(guesses))
+
+
+def _tree(prepared: str) -> Tree:
+    return Parser(_LANGUAGE).parse(prepared.encode("ascii"))
+
+
+def problem_nodes(root: Node) -> list[Node]:
+    """Error and missing nodes, in order of the text."""
+    found: list[Node] = []
+    pending = [root] if root.has_error else []
+    while pending:
+        node = pending.pop()
+        if node.is_error or node.is_missing:
+            found.append(node)
+        pending.extend(c for c in reversed(node.children) if c.has_error)
+    return found
+
+
+# ------------------------------------------------------------------------------------------ ambiguities
+
+_COMPARISON = re.compile(r"[\w$]\s*<(?![<=])[^;{}]{0,400}?[^->\s]\s*>\s*\(")
+_CAST = re.compile(r"\(\s*([A-Za-z_]\w*)\s*\)\s*[-+*&(]")
+_ARRAY_POINTER = re.compile(r"[;{}]\s*([A-Za-z_]\w*)\s*\(\s*[*&]\s*\w+\s*\)\s*\[")
+_TEMPLATE_NAME = re.compile(
+    r"\btemplate\s*<[^;{}]*?(?:>|\))\s*(?:[^;{}()=]*?[\s*&>:](\w+)\s*(?=\()|(?:struct|class|union)\s+(\w+)|using\s+(\w+))"
+)
+_TYPE_NAME = re.compile(
+    r"(?:\btypename|\bclass|\bstruct|\bunion|\benum(?:\s+class)?)\s+(?:\.\.\.\s*)?(?:__align__\s*\([^()]*\)\s*)?([A-Za-z_]\w*)"
+    r"|\busing\s+([A-Za-z_]\w*)\s*="
+    r"|\btypedef\b[^;{}]*?\b([A-Za-z_]\w*)\s*(?:\[[^;\]]*\]\s*)*;"
+    r"|\}\s*([A-Za-z_]\w*)\s*;"
+)
+_VENDOR_TYPES = re.compile(
+    r"(?:__)?(?:half2?|nv_bfloat16(?:2)?|nv_fp8_\w+|hip_bfloat16)|(?:u?(?:char|short|int|long|longlong)|float|double)[1-4]"
+    r"|uint|uchar|ushort|ulong|(?:u?int(?:8|16|32|64)|size|ptrdiff|u?intptr)_t|bfloat16|floatX|scalar_t|dim3"
+)
+
+
+def _ambiguities(root: Node, text: str) -> list[tuple[int, str]]:
+    """(offset, text) to insert, ascending."""
+    found: dict[int, str] = {}
+    types: set[str] | None = None
+    templates: set[str] | None = None
+    for match in _COMPARISON.finditer(text):
+        templates = templates if templates is not None else _names(_TEMPLATE_NAME, text)
+        for start, end in _comparison(root, text, match.start(), match.end(), templates):
+            found[start] = "("
+            found[end] = ")"
+    for match in _CAST.finditer(text):
+        types = types if types is not None else _names(_TYPE_NAME, text)
+        at = match.start(1)
+        if (
+            _is_type(match[1], types)
+            and _is_misread_cast(root, at, match.end(1))
+            and not _is_variable(root, at, match[1])
+        ):
+            found[at] = "const "
+    for match in _ARRAY_POINTER.finditer(text):
+        types = types if types is not None else _names(_TYPE_NAME, text)
+        at = match.start(1)
+        node = root.descendant_for_byte_range(at, match.end(1))
+        is_call = node is not None and node.parent is not None and node.parent.type == "call_expression"
+        if is_call and node is not None and (node.type == "primitive_type" or _is_type(match[1], types)):
+            found[at] = "register "
+    return sorted(found.items())
+
+
+def _names(pattern: re.Pattern[str], text: str) -> set[str]:
+    return {name for match in pattern.finditer(text) for name in match.groups() if name}
+
+
+def _is_type(name: str, types: set[str]) -> bool:
+    return name in types or _VENDOR_TYPES.fullmatch(name) is not None
+
+
+def _comparison(root: Node, text: str, start: int, end: int, templates: set[str]) -> list[tuple[int, int]]:
+    """The left operands of comparisons between [start, end) that were read as template names."""
+    found = []
+    node = root.descendant_for_byte_range(end - 1, end)
+    while node is not None and node.type != "call_expression":
+        node = node.parent
+        if node is not None and node.type in ("compound_statement", "translation_unit"):
+            return []
+    callee = node.child_by_field_name("function") if node is not None else None
+    if node is None or callee is None:
+        return []
+    generic = callee.child_by_field_name("field") if callee.type == "field_expression" else callee
+    if generic is None or generic.type not in ("template_function", "template_method"):
+        return []
+    name = generic.child_by_field_name("name")
+    arguments = generic.child_by_field_name("arguments")
+    if name is None or arguments is None or text[name.start_byte : name.end_byte] in templates:
+        return []
+    if any(_is_logical(a) for a in arguments.named_children) or _is_variable(
+        root, name.start_byte, text[callee.start_byte : name.end_byte]
+    ):
+        found.append((callee.start_byte, name.end_byte))
+    return found
+
+
+def _is_logical(node: Node) -> bool:
+    """An argument that is an `&&`, `||` or `?:` without parentheses: no template argument looks like that."""
+    if node.type == "conditional_expression":
+        return True
+    operator = node.child_by_field_name("operator")
+    return (
+        node.type == "binary_expression"
+        and operator is not None
+        and operator.type in ("&&", "||", "and", "or")
+    )
+
+
+def _is_misread_cast(root: Node, start: int, end: int) -> bool:
+    node = root.descendant_for_byte_range(start, end)
+    outer = node.parent if node is not None else None
+    use = outer.parent if outer is not None else None
+    if outer is None or use is None or outer.type != "parenthesized_expression":
+        return False
+    if use.type == "call_expression":
+        return use.child_by_field_name("function") == outer
+    if use.type == "binary_expression":
+        # `a - (T)-x`: the parenthesis is the right operand of the inner, the left of the outer expression
+        return True
+    return False
+
+
+def _is_variable(root: Node, at: int, name: str) -> bool:
+    """Whether a plain name is declared as a variable or parameter in the function around `at`, before it."""
+    node = root.descendant_for_byte_range(at, at)
+    function = node
+    while function is not None and function.type not in ("function_definition", "lambda_expression"):
+        function = function.parent
+    if function is None or function.text is None or not name.isidentifier():
+        return False
+    before = function.text[: at - function.start_byte].decode("ascii")
+    declared = re.compile(rf"(?:[\w>]\s+|[\w>]\s*[*&]+\s*|[\w\])]\s*,\s*[*&]*)\b{name}\b\s*(?:[=;,)\[({{]|$)")
+    keyword = re.compile(rf"\b(?:return|case|goto|typename|class|struct|sizeof)\s+{name}\b")
+    return declared.search(keyword.sub("", before)) is not None
+
+
+def _insert(expanded: Expanded, insertions: list[tuple[int, str]]) -> Expanded:
+    pieces: list[str] = []
+    done = 0
+    for offset, text in insertions:
+        pieces += (expanded.text[done:offset], text)
+        done = offset
+    pieces.append(expanded.text[done:])
+    lengths = [(offset, len(text)) for offset, text in insertions]
+    pragmas = tuple(
+        replace(p, offset=p.offset + sum(n for at, n in lengths if at < p.offset)) for p in expanded.pragmas
+    )
+    return replace(expanded, text="".join(pieces), map=expanded.map.with_insertions(lengths), pragmas=pragmas)
+
+
+# ------------------------------------------------------------------------------------------ errors
+
+_TYPENAME = re.compile(r"\btypename\b(?=\s+(?:::\s*)?\w+\s*(?:<[^;{}]*?>)?\s*::)")
+_DEPENDENT_TEMPLATE = re.compile(r"(?<=\.|>|:)\s*\btemplate\b(?=\s+\w)")
+_EMPTY_DEFAULT = re.compile(r"(?<==)(\s*)\{(\s*)\}(?=\s*[,)])")
+_FUNCTIONAL_CAST = re.compile(r"\b(?:unsigned|signed|long|short)(?=\s*\(\s*[^*&)\s])")
+_UNKNOWN_WORD = re.compile(
+    r"\b[A-Z][A-Z0-9_]{3,}\b(?=\s+[A-Za-z_~])|(?<=[\w>])(?<=\s|\w)\s\b[A-Z][A-Z0-9_]{3,}\b(?=\s*[),{])"
+)
+_USE_WITHOUT_SEMICOLON = re.compile(r"(?<=[;{}])(\s*)([A-Za-z_]\w*)\s*(?=\()")
+_STATEMENT_WORDS = frozenset(
+    "if while for switch catch return sizeof decltype alignof static_assert else do operator defined".split()
+)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0]) if "\n" not in match[0] else re.sub(r"[^\n]", " ", match[0])
+
+
+def _repaired(tree: Tree, prepared: str) -> tuple[Tree, list[tuple[int, int]]]:
+    """Tries the maskings around the errors one after the other."""
+    guesses: list[tuple[int, int]] = []
+    rules: list[tuple[Callable[[str, list[Node]], str], bool]] = [
+        (_mask_dependent_names, False),
+        (_end_macro_uses, False),
+        (_mask_unknown_words, True),
+    ]
+    weight = _weight(tree.root_node)
+    for rule, is_guess in rules:
+        problems = problem_nodes(tree.root_node)
+        if not problems:
+            break
+        changed = rule(prepared, problems)
+        if changed == prepared:
+            continue
+        candidate = _tree(changed)
+        found = _weight(candidate.root_node)
+        if found < weight:
+            if is_guess:
+                guesses += _differences(prepared, changed)
+            tree, prepared, weight = candidate, changed, found
+    return tree, guesses
+
+
+def _weight(root: Node) -> tuple[int, int]:
+    problems = problem_nodes(root)
+    return len(problems), sum(n.end_byte - n.start_byte for n in problems)
+
+
+def _differences(before: str, after: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for match in re.finditer(r"\w+", before):
+        if after[match.start()] == " ":
+            found.append(match.span())
+    return found
+
+
+def _near(text: str, problems: list[Node], edit: Callable[[str], str]) -> str:
+    """Applies a length-preserving edit to the lines around each problem."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in _windows(text, problems):
+        pieces += (text[done:start], edit(text[start:end]))
+        done = end
+    pieces.append(text[done:])
+    return "".join(pieces)
+
+
+def _windows(text: str, problems: list[Node]) -> list[tuple[int, int]]:
+    """Stretches of whole lines around the problems, merged, in order."""
+    merged: list[tuple[int, int]] = []
+    for node in problems:
+        start = text.rfind("\n", 0, max(0, node.start_byte - 200)) + 1
+        stop = min(node.end_byte, node.start_byte + 2000)
+        end = text.find("\n", min(len(text), stop + 200))
+        end = len(text) if end < 0 else end + 1
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _mask_dependent_names(text: str, problems: list[Node]) -> str:
+    def edit(part: str) -> str:
+        part = _TYPENAME.sub(_blank, part)
+        part = _DEPENDENT_TEMPLATE.sub(_blank, part)
+        part = _EMPTY_DEFAULT.sub(lambda m: f"{m[1]}_{m[2]}_" if not m[2] else f"{m[1]}_{m[2]} ", part)
+        return _FUNCTIONAL_CAST.sub(lambda m: m[0][:-1] + "_", part)
+
+    return _near(text, problems, edit)
+
+
+def _mask_unknown_words(text: str, problems: list[Node]) -> str:
+    return _near(text, problems, lambda part: _UNKNOWN_WORD.sub(_blank, part))
+
+
+def _end_macro_uses(text: str, problems: list[Node]) -> str:
+    """`CHECK(x)` on a line of its own becomes a statement: the blank behind it becomes a semicolon."""
+    characters: list[str] | None = None
+    for start, end in _windows(text, problems):
+        for match in _USE_WITHOUT_SEMICOLON.finditer(text, start, end):
+            if match[2] in _STATEMENT_WORDS or match[2].startswith("__"):
+                continue
+            close = closing(text, match.end())
+            if close is None or close >= len(text) or text[close] != "\n":
+                continue
+            follows = (
+                text[close:].lstrip()[:1]
+                if close + 400 > len(text)
+                else text[close : close + 400].lstrip()[:1]
+            )
+            if follows.isalnum() or follows in ("}", "_"):
+                characters = characters if characters is not None else list(text)
+                characters[close] = ";"
+    return text if characters is None else "".join(characters)
