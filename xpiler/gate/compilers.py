@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from xpiler.errors import Refusal
+from xpiler.gate import cache
 
 VNNI_FLAGS = (
     *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512cd", "-mavx512vnni", "-mavx512bf16"),
@@ -42,11 +46,23 @@ def host_compilers() -> tuple[Compiler, ...]:
         if path and version:
             found.append(Compiler(name, (path,), version))
     if importlib.util.find_spec("ziglang"):
-        command = (sys.executable, "-m", "ziglang", "c++")
-        version = first_line([*command, "--version"])
+        wrapper = _zig_wrapper()
+        version = first_line([str(wrapper), "--version"])
         if version:
-            found.append(Compiler("zig c++", command, version))
+            found.append(Compiler("zig c++", (str(wrapper),), version))
     return tuple(found)
+
+
+def _zig_wrapper() -> Path:
+    """The ziglang wheel's compiler as one program, with a name that says that it takes clang's flags."""
+    path = cache.folder() / "zig-clang++"
+    script = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m ziglang c++ "$@"\n'
+    if not path.exists() or path.read_text() != script:
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.write_text(script)
+        fresh.chmod(0o755)
+        fresh.replace(path)
+    return path
 
 
 def host_compiler(name: str | None = None) -> Compiler:
@@ -61,16 +77,26 @@ def host_compiler(name: str | None = None) -> Compiler:
     )
 
 
-def first_line(argv: list[str]) -> str:
+def first_line(argv: list[str], env: Mapping[str, str] | None = None) -> str:
     """What a tool prints first, or nothing if it does not run."""
+    return (output_of(argv, env).strip().splitlines() or [""])[0]
+
+
+def output_of(argv: list[str], env: Mapping[str, str] | None = None) -> str:
+    """What a tool of this machine says, or nothing if it fails. Not for untrusted programs."""
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+            env={**os.environ, **(env or {})},
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    lines = (done.stdout or done.stderr).strip().splitlines() if done.returncode == 0 else []
-    return lines[0] if lines else ""
+    return (done.stdout or done.stderr) if done.returncode == 0 else ""
 
 
 @functools.cache

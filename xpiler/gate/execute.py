@@ -173,10 +173,7 @@ def build(text: str, file: str, platform: str, contract: Contract, *, compiler: 
         from xpiler.emulators import host
 
         unit = host.prepare(unit, file, platform)
-        flags = [
-            *host.flags(platform, chosen.name),
-            *host.precompiled_header(platform, chosen.name, cache.folder() / "headers"),
-        ]
+        flags = host.precompiled_header(platform, chosen.path, cache.folder() / "headers")
         tool = f"emulator ({chosen.name})"
     else:
         flags = list(vnni_flags())

@@ -179,7 +179,7 @@ _OPERATORS: dict[type[ast.operator], Any] = {
 
 
 def evaluate(extent: Extent, scalars: Mapping[str, Scalar], where: str = "") -> int:
-    """The number that `extent` stands for under the values of the scalar arguments. Raises `Refusal`."""
+    """The number that `extent` stands for under these values of scalar arguments. Raises `Refusal`."""
     if isinstance(extent, int):
         return extent
     try:
@@ -187,7 +187,7 @@ def evaluate(extent: Extent, scalars: Mapping[str, Scalar], where: str = "") -> 
     except KeyError as missing:
         raise Refusal(
             "contract-extent",
-            f"{where or 'extent'}: {extent!r} uses {missing.args[0]!r}, which is no scalar argument with a value",
+            f"{where or 'extent'}: {extent!r} uses {missing.args[0]!r}, no scalar argument with a value",
             remedy=f"state --arg {missing.args[0]}=VALUE",
         ) from None
     except (ZeroDivisionError, ValueError, OverflowError) as error:

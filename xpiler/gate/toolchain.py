@@ -1,0 +1,273 @@
+"""The platforms' own compilers: which are here, and what they say of a text.
+
+A text is compiled by everything that knows its platform, at the same time: CUDA by nvcc, or without one by
+NVRTC (device code alone), or by the emulator; HIP by hipcc for gfx90a; C++ with AVX-512 by g++ and clang++.
+What a compiler did not look at stands in the rung's detail. Answers are kept by the text's content.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from xpiler.gate import cache, nvrtc, sandbox
+from xpiler.gate.compilers import VNNI_FLAGS, cpu_runs_vnni, first_line, host_compilers, output_of
+from xpiler.gate.contract import Contract
+from xpiler.gate.evidence import Rung
+from xpiler.gate.execute import build
+from xpiler.gate.sandbox import Completed, Limits
+from xpiler.gate.shim import inline_includes
+
+_LIMITS = Limits(cpu=240, wall=300, memory=16384, processes=256, file=512)
+_HIP_ENVIRONMENT = {"HIP_PLATFORM": "amd"}
+_SUFFIXES = {"cuda": ".cu", "hip": ".hip", "vnni": ".cpp"}
+_ERROR = re.compile(
+    r"^(?P<file>[^\s:(][^:(\n]*)[:(](?P<line>\d+)(?:[:,](?P<column>\d+))?\)?: "
+    r"(?:fatal |catastrophic )?error:? ?(?P<text>.*)$"
+)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One line of `xpiler doctor`. `path` is empty when the tool is not here; `use` says what it is for."""
+
+    name: str
+    path: str
+    version: str
+    use: str
+
+    @property
+    def found(self) -> bool:
+        return bool(self.path)
+
+
+def doctor() -> list[Tool]:
+    """What there is to compile, run and check with."""
+    tools = []
+    uses = {
+        "g++": "runs programs (emulators, AVX-512), checks C++ with AVX-512",
+        "clang++": "a second opinion on C++ with AVX-512; runs programs where there is no g++",
+        "zig c++": "runs programs where there is neither g++ nor clang++ (xpiler[compiler])",
+    }
+    here = {compiler.name: compiler for compiler in host_compilers()}
+    for name, use in uses.items():
+        compiler = here.get(name)
+        tools.append(Tool(name, compiler.path if compiler else "", compiler.version if compiler else "", use))
+    nvcc, hipcc = nvcc_path(), shutil.which("hipcc")
+    tools.append(Tool("nvcc", nvcc or "", _nvcc_version(), "checks CUDA"))
+    tools.append(
+        Tool("NVRTC", *_nvrtc_line(), "checks CUDA device code where there is no nvcc (xpiler[cuda])")
+    )
+    tools.append(Tool("hipcc", hipcc or "", _hipcc_version(), "checks HIP for gfx90a"))
+    cncc = shutil.which("cncc")
+    tools.append(Tool("cncc", cncc or "", first_line([cncc, "--version"]) if cncc else "", "checks BANG C"))
+    isolation = sandbox.isolation()
+    tool = {"bubblewrap": "bwrap", "unshare": "unshare"}.get(isolation)
+    where = shutil.which(tool) or "" if tool else ""
+    tools.append(Tool("sandbox", where, isolation, "keeps programs under test from network and files"))
+    vnni = "runs as it is" if cpu_runs_vnni() else "emulated"
+    tools.append(
+        Tool("AVX-512 VNNI, BF16", "/proc/cpuinfo" if cpu_runs_vnni() else "", vnni, "runs C++ with AVX-512")
+    )
+    return tools
+
+
+def render_doctor(tools: list[Tool]) -> str:
+    """The table for a terminal."""
+    rows = [(t.name, t.version[:48] if t.found or t.version else "not found", t.use, t.path) for t in tools]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip()
+        for row in rows
+    )
+
+
+# ------------------------------------------------------------------------------------------------ compiling
+
+
+def compile_check(text: str, file: str, platform: str) -> list[Rung]:
+    """What the compilers of `platform` say of `text`; one rung each, run concurrently."""
+    checks: list[Callable[[], Rung]] = []
+    if platform == "cuda":
+        checks = [lambda: _check_cuda(text, file)]
+    elif platform == "hip" and shutil.which("hipcc"):
+        checks = [lambda: _check_hip(text, file)]
+    elif platform == "vnni":
+        checks = [
+            functools.partial(_check_vnni, text, file, compiler.name, compiler.command, compiler.version)
+            for compiler in host_compilers()
+        ]
+    if not checks:
+        checks = [lambda: _check_emulated(text, file, platform, "")]
+    with ThreadPoolExecutor(len(checks)) as pool:
+        return list(pool.map(lambda check: check(), checks))
+
+
+def _check_cuda(text: str, file: str) -> Rung:
+    why_not = ""
+    nvcc = nvcc_path()
+    if nvcc:
+        argv = [nvcc, "-std=c++17", "-arch=sm_80", "-c"]
+        rung = _compile("nvcc", argv, _nvcc_version(), text, file, "cuda")
+        if rung.ok or not re.search(r"cuda_runtime\.h|nvcc fatal|No such file or directory: ", rung.detail):
+            return rung
+        why_not = f"nvcc is here but does not work: {rung.detail}; "
+    runtime_compiler = nvrtc.find()
+    if runtime_compiler:
+        start = time.monotonic()
+        seen = _remembered(
+            cache.key("nvrtc", inline_includes(text, file), file, repr(runtime_compiler)),
+            lambda: _device_check(text, file, runtime_compiler),
+        )
+        if seen["ok"] is not None:
+            detail = str(seen["detail"]) if not seen["ok"] else "device code compiles for sm_80"
+            unseen = f" ({seen['unseen']})" if seen["unseen"] else ""
+            tool = f"NVRTC {runtime_compiler.version}"
+            return Rung(
+                "compiled", bool(seen["ok"]), tool, why_not + detail + unseen, time.monotonic() - start
+            )
+        why_not += f"NVRTC could not tell: {seen['detail']}; "
+    return _check_emulated(text, file, "cuda", why_not)
+
+
+def _device_check(text: str, file: str, compiler: nvrtc.Nvrtc) -> dict[str, object]:
+    checked = nvrtc.check(text, file, compiler)
+    return {"ok": checked.ok, "detail": checked.detail, "unseen": checked.unseen}
+
+
+def _check_hip(text: str, file: str) -> Rung:
+    hipcc = shutil.which("hipcc")
+    assert hipcc
+    argv = [hipcc, "--offload-arch=gfx90a", "-std=c++17", "-O1", "-c"]
+    return _compile("hipcc", argv, _hipcc_version(), text, file, "hip")
+
+
+def _check_vnni(text: str, file: str, name: str, command: tuple[str, ...], version: str) -> Rung:
+    argv = [*command, "-std=c++17", "-O2", "-fopenmp", *VNNI_FLAGS, "-c"]
+    rung = _compile(name, argv, version, text, file, "vnni")
+    if not rung.ok and "omp.h" in rung.detail:  # clang++ may come without its OpenMP runtime
+        argv.remove("-fopenmp")
+        return _compile(name, [*argv, "-fopenmp-simd"], version, text, file, "vnni")
+    return rung
+
+
+def _check_emulated(text: str, file: str, platform: str, why_not: str) -> Rung:
+    """The weakest check: the emulator's headers accept the text."""
+    built = build(text, file, platform, Contract("", "main"))
+    missing_main = not built.ok and "main" in built.error and "undefined reference" in built.error
+    ok = built.ok or missing_main
+    reason = why_not or f"no compiler for {platform} here; "
+    detail = f"{reason}accepted by the emulator's headers only" if ok else f"{reason}{built.error}"
+    return Rung("compiled", ok, built.tool, detail, built.seconds)
+
+
+def _compile(tool: str, argv: list[str], version: str, text: str, file: str, platform: str) -> Rung:
+    start = time.monotonic()
+    name = cache.key("compile", inline_includes(text, file), file, version, *argv)
+
+    def ask() -> dict[str, object]:
+        with tempfile.TemporaryDirectory(prefix="xpiler-compile-") as folder:
+            scratch = Path(folder)
+            source = scratch / (re.sub(r"[^\w.-]", "_", Path(file).stem) + _SUFFIXES[platform])
+            source.write_text(text, encoding="utf-8", errors="surrogateescape")
+            includes = f"-I{Path(file).resolve().parent}"
+            environment = dict(_HIP_ENVIRONMENT)
+            for variable in ("CUDA_HOME", "CUDA_PATH", "ROCM_PATH", "HIP_PATH", "HIP_DEVICE_LIB_PATH"):
+                if variable in os.environ:
+                    environment[variable] = os.environ[variable]
+            done = sandbox.run(
+                [*argv, includes, source.name, "-o", "object.o"], cwd=scratch, limits=_LIMITS, env=environment
+            )
+            detail = _diagnosis(done, source.name, file)
+            return {"ok": done.ok, "detail": detail, "cut_short": bool(done.reason)}
+
+    known = _remembered(name, ask)
+    return Rung(
+        "compiled", bool(known["ok"]), tool, str(known["detail"]) or version, time.monotonic() - start
+    )
+
+
+def _remembered(name: str, ask: Callable[[], dict[str, object]]) -> dict[str, object]:
+    """The answer to a question that was asked before, or a fresh one; one that was cut short is not kept."""
+    fresh: list[dict[str, object]] = []
+
+    def make(path: Path) -> bool:
+        fresh.append(ask())
+        path.write_text(json.dumps(fresh[0]))
+        return not fresh[0].get("cut_short")
+
+    kept = cache.fetch("answers", f"{name}.json", make)
+    if fresh or kept is None:
+        return fresh[0]
+    try:
+        answer: dict[str, object] = json.loads(kept.read_text())
+        return answer
+    except ValueError:
+        return ask()
+
+
+def _diagnosis(done: Completed, name: str, file: str) -> str:
+    """The first error as `file:line:column: message` and the number of others; empty when it compiled."""
+    if done.ok:
+        return ""
+    if done.reason:
+        return f"the compiler was {done.reason}"
+    found = []
+    for line in (done.stderr + done.stdout).splitlines():
+        match = _ERROR.match(line.strip())
+        if match:
+            where = file if Path(match["file"]).name == name else match["file"]
+            column = f":{match['column']}" if match["column"] else ""
+            found.append(f"{where}:{match['line']}{column}: {match['text'].strip()}")
+    if not found:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        return said[0][:300] if said else done.describe()
+    return found[0] + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
+
+
+# ----------------------------------------------------------------------------------------------- what is here
+
+
+@functools.cache
+def nvcc_path() -> str | None:
+    """nvcc on the path or where toolkits are installed."""
+    candidates = [
+        shutil.which("nvcc"),
+        *(f"{home}/bin/nvcc" for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda")),
+    ]
+    return next((path for path in candidates if path and os.access(path, os.X_OK)), None)
+
+
+@functools.cache
+def _nvcc_version() -> str:
+    nvcc = nvcc_path()
+    said = output_of([nvcc, "--version"]) if nvcc else ""
+    match = re.search(r"release ([\d.]+)", said)
+    return f"CUDA {match[1]}" if match else ""
+
+
+@functools.cache
+def _hipcc_version() -> str:
+    hipcc = shutil.which("hipcc")
+    if not hipcc:
+        return ""
+    said = output_of([hipcc, "--version"], _HIP_ENVIRONMENT)
+    match = re.search(r"HIP version: ?([\d.]+)", said)
+    return f"HIP {match[1]}" if match else (said.strip().splitlines() or [""])[0]
+
+
+def _nvrtc_line() -> tuple[str, str]:
+    found = nvrtc.find()
+    if not found:
+        return "", ""
+    headers = "" if found.has_headers else ", without the headers for half precision"
+    return str(found.library), f"NVRTC {found.version}{headers}"
