@@ -44,12 +44,12 @@ def translation_unit(text: str, contract: Contract) -> str:
     callee = contract.kernel_spelling or contract.entry
     count = len(contract.arguments)
     sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
-    arguments = ", ".join(f"XpilerSignature::get<{i}>(slots)" for i in range(count))
+    arguments = ", ".join(f"XpilerSignature::get<{i}>(xpiler_slots)" for i in range(count))
     launch = ""
     if contract.kind == "kernel":
         launch = (
-            "<<<dim3(launch->grid[0], launch->grid[1], launch->grid[2]), "
-            "dim3(launch->block[0], launch->block[1], launch->block[2]), launch->shared>>>"
+            "<<<dim3(xpiler_launch->grid[0], xpiler_launch->grid[1], xpiler_launch->grid[2]), "
+            "dim3(xpiler_launch->block[0], xpiler_launch->block[1], xpiler_launch->block[2]), xpiler_launch->shared>>>"
         )
     return (
         f'{text}\n#line 1 "call-of-{contract.entry}"\n{_SUPPORT}'
@@ -60,8 +60,8 @@ def translation_unit(text: str, contract: Contract) -> str:
         f"const std::size_t xpiler_argument_sizes[] = {{{sizes or '0'}}};\n"
         f"static_assert(XpilerSignature::count == {count}, "
         '"the entry has another number of arguments than the contract");\n'
-        'extern "C" void xpiler_call(void* const* slots, const xpiler_shim::Launch* launch) {\n'
-        f"    (void)slots; (void)launch;\n    {callee}{launch}({arguments});\n}}\n"
+        'extern "C" void xpiler_call(void* const* xpiler_slots, const xpiler_shim::Launch* xpiler_launch) {\n'
+        f"    (void)xpiler_slots; (void)xpiler_launch;\n    {callee}{launch}({arguments});\n}}\n"
     )
 
 
