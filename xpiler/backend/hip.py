@@ -14,6 +14,7 @@ from xpiler.backend.hip_half import translate_small_floats
 from xpiler.backend.hip_helpers import definitions
 from xpiler.backend.hip_host import rename_api, rename_headers, rename_versions
 from xpiler.backend.hip_kernel import convert_launch_bounds, refuse_unsupported, translate_intrinsics
+from xpiler.backend.hip_mfma import translate_wmma
 from xpiler.backend.hip_source import SourceText
 from xpiler.backend.hip_warp import drop_inline_assembly, translate_warps
 from xpiler.frontend.unit import Unit
@@ -45,6 +46,7 @@ def to_hip(text: str, file: str, unit: Unit | None = None) -> HipTranslation:
     translate_warps(source, edits)
     translate_intrinsics(source, edits)
     translate_small_floats(source, edits)
+    translate_wmma(source, edits)
     convert_launch_bounds(source, edits)
     if edits.helpers:
         _insert_helpers(source, edits)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from xpiler.backend.hip_half_helpers import HALF_HELPERS
 from xpiler.backend.hip_helper import Helper
+from xpiler.backend.hip_mfma_helpers import MFMA_HELPERS
 
 
 def _reduce(name: str, types: tuple[str, ...], start: str, step: str) -> Helper:
@@ -42,7 +43,7 @@ static __device__ inline T warp32_{name}(T value, {parameter}, int width) {{
     )
 
 
-HELPERS: dict[str, Helper] = HALF_HELPERS | {
+HELPERS: dict[str, Helper] = HALF_HELPERS | MFMA_HELPERS | {
     "warp32_size": Helper(
         "// The width of a CUDA warp. A wave of 64 lanes is two such warps side by side.\n"
         "static constexpr int warp32_size = 32;"

@@ -49,6 +49,7 @@ HEADERS = MappingProxyType(
         "library_types.h": "hip/library_types.h",
         "cuda_fp16.h": "hip/hip_fp16.h",
         "cuda_fp16.hpp": "hip/hip_fp16.h",
+        "mma.h": "hip/hip_fp16.h",
         "cooperative_groups.h": "hip/hip_cooperative_groups.h",
         "cuComplex.h": "hip/hip_complex.h",
         "cublas_v2.h": "hipblas/hipblas.h",
@@ -72,7 +73,7 @@ HEADERS = MappingProxyType(
 """CUDA header -> the HIP header that declares the same."""
 
 HEADERS_REPLACED_BY_HELPERS = frozenset(
-    {"mma.h", "cuda_bf16.h", "cuda_bf16.hpp", "math_constants.h", "cooperative_groups/reduce.h"}
+    {"cuda_bf16.h", "cuda_bf16.hpp", "math_constants.h", "cooperative_groups/reduce.h"}
 )
 """CUDA headers without a twin in ROCm 5.2 whose used parts are defined in the translated file itself."""
 
