@@ -20,13 +20,17 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _NO_HIDE: frozenset[str] = frozenset()
-_MAX_TOKENS = 2_000_000
+_MAX_TOKENS = 300_000  # of one macro use; dispatch macros nested four deep stay below
 _MAX_DEPTH = 100
 _NEVER_GLUED = frozenset("()[]{};,\"'")
 
 
 class MacroError(Exception):
     """A macro use that cannot be expanded; the message is for the user."""
+
+
+class MacroLimit(MacroError):
+    """An expansion that would grow beyond all bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +118,17 @@ class Expander:
         self.budget = _MAX_TOKENS
         self.depth = 0
 
+    def expand_use(self, tokens: list[Token]) -> list[Token]:
+        """`expand` for a use in the text, within bounds of its own. Raises MacroLimit when it exceeds them."""
+        self.budget = _MAX_TOKENS
+        return self.expand(tokens)
+
     def expand(self, tokens: list[Token]) -> list[Token]:
         """Fully macro-expanded tokens. Raises MacroError when expansion does not end within sane bounds."""
         self.depth += 1
         try:
             if self.depth > _MAX_DEPTH:
-                raise MacroError(f"macro uses are nested more than {_MAX_DEPTH} deep")
+                raise MacroLimit(f"macro uses are nested more than {_MAX_DEPTH} deep")
             return self.rescan(tokens)
         finally:
             self.depth -= 1
@@ -154,7 +163,7 @@ class Expander:
                 body[0] = Token(first.text, token.space, first.origin, first.hide)
             self.budget -= len(body)
             if self.budget < 0:
-                raise MacroError("macro expansion makes millions of tokens")
+                raise MacroLimit("its expansion grows beyond all bounds")
             stack.extend(reversed(body))
         return done
 

@@ -142,6 +142,40 @@ _CONSTANTS = {
 }
 
 
+# Decorations and pragmas that the headers of widely used libraries define; without them a text that uses such a
+# header would not parse. They stand for what the library makes of them in device code.
+_LIBRARIES = {
+    "CUTLASS_DEVICE": "__forceinline__ __device__",
+    "CUTLASS_HOST_DEVICE": "__forceinline__ __device__ __host__",
+    "CUTLASS_HOST": "__host__",
+    "CUTLASS_GLOBAL": "__global__ static",
+    "CUTLASS_PRAGMA_UNROLL": '_Pragma("unroll")',
+    "CUTLASS_PRAGMA_NO_UNROLL": '_Pragma("unroll 1")',
+    "CUTLASS_GRID_CONSTANT": "__grid_constant__",
+    "CUTE_DEVICE": "__forceinline__ __device__",
+    "CUTE_HOST_DEVICE": "__forceinline__ __host__ __device__",
+    "CUTE_HOST": "__forceinline__ __host__",
+    "CUTE_UNROLL": '_Pragma("unroll")',
+    "CUTE_NO_UNROLL": '_Pragma("unroll 1")',
+    "CUTE_GRID_CONSTANT": "__grid_constant__",
+    "CUB_RUNTIME_FUNCTION": "__host__",
+    "C10_DEVICE": "__device__",
+    "C10_HOST": "__host__",
+    "C10_HOST_DEVICE": "__host__ __device__",
+    "C10_LAUNCH_BOUNDS_0": "__launch_bounds__(256, 4)",
+    "C10_LAUNCH_BOUNDS_1(n)": "__launch_bounds__(n)",
+    "C10_LAUNCH_BOUNDS_2(n, m)": "__launch_bounds__(n, m)",
+    "C10_RESTRICT": "__restrict__",
+    "GPU_LAMBDA": "__host__ __device__",
+    "AT_DEVICE": "__device__",
+    "AT_HOST_DEVICE": "__host__ __device__",
+    "TORCH_API": "",
+    "EIGEN_DEVICE_FUNC": "__host__ __device__",
+    "EIGEN_STRONG_INLINE": "__forceinline__",
+    "__HOST_DEVICE__": "__host__ __device__",
+}
+
+
 def predefined(platform: str) -> dict[str, str]:
     """Name -> replacement of all macros defined before the first line of a text for a platform."""
-    return {**_COMMON, **(_HIP if platform == "hip" else _CUDA), **_CONSTANTS}
+    return {**_COMMON, **(_HIP if platform == "hip" else _CUDA), **_CONSTANTS, **_LIBRARIES}

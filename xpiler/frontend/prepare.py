@@ -19,10 +19,9 @@ _WITH_ARGUMENT = re.compile(
 _PLAIN = re.compile(
     r"\b(?:__grid_constant__|__extension__|__nv_pure__|__cdecl|__stdcall|CUDARTAPI|CUDAAPI|CUDA_CB|WINAPI|__tile__)\b"
     r"|\[\[[^\[\]]*\]\]"  # [[nodiscard]]
-    r"|(?<=\])(?P<lambda>(?:\s*__(?:device|host|forceinline)__\b)+)"  # [=] __device__ (int i) { }
-)
-_ODD_WORDS = re.compile(
-    r"__(?:launch_bounds|align|attribute|cluster|maxnreg|declspec|grid_c|ext|nv_p|cdecl|std)|alignas|_Alignas|\[\[|\]\s*__|CUDA|WINAPI|__block|__tile"
+    r"|^[ \t]*(?:extern\s+)?template\s+(?:class|struct)\s[^;{}()]*;"  # explicit instantiation of a class
+    r"|(?<=\])(?P<lambda>(?:\s*__(?:device|host|forceinline)__\b)+)",  # [=] __device__ (int i) { }
+    re.MULTILINE,
 )
 
 
@@ -30,8 +29,6 @@ def prepare(text: str) -> str:
     """Text of the same length, in ASCII, that the grammar can parse; offsets do not move."""
     if not text.isascii():
         text = _NOT_ASCII.sub("_", text)
-    if _ODD_WORDS.search(text) is None:
-        return text
     pieces: list[str] = []
     done = 0
     for match in _WITH_ARGUMENT.finditer(text):

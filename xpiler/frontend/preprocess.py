@@ -13,7 +13,16 @@ from pathlib import Path
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.comments import Comment, blank_comments
 from xpiler.frontend.conditions import ConditionError, evaluate
-from xpiler.frontend.macros import Expander, Macro, MacroError, Token, needs_space, parse_define, tokens_of
+from xpiler.frontend.macros import (
+    Expander,
+    Macro,
+    MacroError,
+    MacroLimit,
+    Token,
+    needs_space,
+    parse_define,
+    tokens_of,
+)
 from xpiler.frontend.predefined import predefined
 from xpiler.frontend.sourcemap import Origin, SourceFile, SourceMap
 from xpiler.frontend.syntax_model import Pragma
@@ -95,10 +104,10 @@ class _Preprocessor:
 
     def __post_init__(self) -> None:
         self.map = SourceMap()
-        self.predefined = {
-            name: Macro(name, None, "", tuple(tokens_of(body)), body)
-            for name, body in predefined(self.platform).items()
-        }
+        predefined_macros = (
+            parse_define(f"{name} {body}") for name, body in predefined(self.platform).items()
+        )
+        self.predefined = {macro.name: macro for macro in predefined_macros}
         self.macros: dict[str, Macro] = dict(self.predefined)
         self.flat: dict[str, str] = {}  # object-like macros whose expansion is their body as it stands
         self.source = SourceFile.of(self.main_file, self.main_text)
@@ -363,7 +372,12 @@ class _Preprocessor:
         tokens = tokens_of(self.clean, use, after, keep_origin=True)
         while True:
             try:
-                expanded = self.expander.expand(tokens)
+                expanded = self.expander.expand_use(tokens)
+            except MacroLimit as limit:
+                place = self.source.range(use, use + len(name))
+                message = f"macro {name} is left as it is: {limit}"
+                self.warnings.append(Diagnostic("preprocess-macro", message, place, "warning"))
+                return None, use + len(name)
             except MacroError as error:
                 raise self.refuse("preprocess-macro", str(error), use, len(name)) from error
             # an expansion may end in the name of a function-like macro whose arguments come next

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import tree_sitter_cuda
 from tree_sitter import Language, Node, Parser, Tree
@@ -75,6 +76,10 @@ _TYPE_NAME = re.compile(
     r"|\btypedef\b[^;{}]*?\b([A-Za-z_]\w*)\s*(?:\[[^;\]]*\]\s*)*;"
     r"|\}\s*([A-Za-z_]\w*)\s*;"
 )
+_DECLARED = re.compile(r"(?:(\w+)[\s*&]*[\s*&>]|>|,)[\s*&]*\b([A-Za-z_]\w*)\s*(?=[=;,)\[({])")
+_NO_TYPES = frozenset(
+    ("return", "case", "goto", "typename", "class", "struct", "sizeof", "else", "new", "throw")
+)
 _VENDOR_TYPES = re.compile(
     r"(?:__)?(?:half2?|nv_bfloat16(?:2)?|nv_fp8_\w+|hip_bfloat16)|(?:u?(?:char|short|int|long|longlong)|float|double)[1-4]"
     r"|uint|uchar|ushort|ulong|(?:u?int(?:8|16|32|64)|size|ptrdiff|u?intptr)_t|bfloat16|floatX|scalar_t|dim3"
@@ -84,63 +89,92 @@ _VENDOR_TYPES = re.compile(
 def _ambiguities(root: Node, text: str) -> list[tuple[int, str]]:
     """(offset, text) to insert, ascending."""
     found: dict[int, str] = {}
-    types: set[str] | None = None
-    templates: set[str] | None = None
+    names = _Names(root, text)
     for match in _COMPARISON.finditer(text):
-        templates = templates if templates is not None else _names(_TEMPLATE_NAME, text)
-        for start, end in _comparison(root, text, match.start(), match.end(), templates):
-            found[start] = "("
-            found[end] = ")"
+        operand = _compared(root, match.end(), names)
+        if operand is not None:
+            found[operand[0]] = "("
+            found[operand[1]] = ")"
     for match in _CAST.finditer(text):
-        types = types if types is not None else _names(_TYPE_NAME, text)
         at = match.start(1)
-        if (
-            _is_type(match[1], types)
-            and _is_misread_cast(root, at, match.end(1))
-            and not _is_variable(root, at, match[1])
-        ):
+        if names.is_type(match[1], at) and _is_misread_cast(root, at, match.end(1)):
             found[at] = "const "
     for match in _ARRAY_POINTER.finditer(text):
-        types = types if types is not None else _names(_TYPE_NAME, text)
         at = match.start(1)
         node = root.descendant_for_byte_range(at, match.end(1))
-        is_call = node is not None and node.parent is not None and node.parent.type == "call_expression"
-        if is_call and node is not None and (node.type == "primitive_type" or _is_type(match[1], types)):
+        if node is None or node.parent is None or node.parent.type != "call_expression":
+            continue
+        if node.type == "primitive_type" or names.is_type(match[1], at):
             found[at] = "register "
     return sorted(found.items())
 
 
-def _names(pattern: re.Pattern[str], text: str) -> set[str]:
-    return {name for match in pattern.finditer(text) for name in match.groups() if name}
+class _Names:
+    """What a name is at a place in the text, as far as its declarations say."""
+
+    def __init__(self, root: Node, text: str) -> None:
+        self.root = root
+        self.text = text
+        self.variables: dict[int, dict[str, int]] = {}  # by function: name -> where it is declared first
+
+    @cached_property
+    def templates(self) -> frozenset[str]:
+        return _all_names(_TEMPLATE_NAME, self.text)
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        return _all_names(_TYPE_NAME, self.text)
+
+    def is_type(self, name: str, at: int) -> bool:
+        return (name in self.types or _VENDOR_TYPES.fullmatch(name) is not None) and not self.is_variable(
+            name, at
+        )
+
+    def is_variable(self, name: str, at: int) -> bool:
+        """Whether a name is declared as a variable or parameter before `at` in the function around it."""
+        function = self.root.descendant_for_byte_range(at, at)
+        while function is not None and function.type != "function_definition":
+            function = function.parent
+        if function is None:
+            return False
+        declared = self.variables.get(function.start_byte)
+        if declared is None:
+            declared = self.variables[function.start_byte] = {}
+            for match in _DECLARED.finditer(self.text, function.start_byte, function.end_byte):
+                if match[1] not in _NO_TYPES:
+                    declared.setdefault(match[2], match.start(2))
+        return declared.get(name, at) < at
 
 
-def _is_type(name: str, types: set[str]) -> bool:
-    return name in types or _VENDOR_TYPES.fullmatch(name) is not None
+def _all_names(pattern: re.Pattern[str], text: str) -> frozenset[str]:
+    return frozenset(name for match in pattern.finditer(text) for name in match.groups() if name)
 
 
-def _comparison(root: Node, text: str, start: int, end: int, templates: set[str]) -> list[tuple[int, int]]:
-    """The left operands of comparisons between [start, end) that were read as template names."""
-    found = []
+def _compared(root: Node, end: int, names: _Names) -> tuple[int, int] | None:
+    """The left operand of a comparison that was read as a template's name, in the call whose `(` ends at `end`."""
     node = root.descendant_for_byte_range(end - 1, end)
-    while node is not None and node.type != "call_expression":
-        node = node.parent
-        if node is not None and node.type in ("compound_statement", "translation_unit"):
-            return []
-    callee = node.child_by_field_name("function") if node is not None else None
-    if node is None or callee is None:
-        return []
+    call = node.parent if node is not None and node.type != "call_expression" else node
+    if call is not None and call.type != "call_expression":
+        call = call.parent
+    callee = call.child_by_field_name("function") if call is not None else None
+    if callee is None:
+        return None
     generic = callee.child_by_field_name("field") if callee.type == "field_expression" else callee
     if generic is None or generic.type not in ("template_function", "template_method"):
-        return []
+        return None
     name = generic.child_by_field_name("name")
     arguments = generic.child_by_field_name("arguments")
-    if name is None or arguments is None or text[name.start_byte : name.end_byte] in templates:
-        return []
-    if any(_is_logical(a) for a in arguments.named_children) or _is_variable(
-        root, name.start_byte, text[callee.start_byte : name.end_byte]
+    if name is None or arguments is None:
+        return None
+    spelling = names.text[name.start_byte : name.end_byte]
+    if spelling in names.templates:
+        return None
+    is_member = callee is not generic
+    if any(_is_logical(a) for a in arguments.named_children) or (
+        not is_member and names.is_variable(spelling, name.start_byte)
     ):
-        found.append((callee.start_byte, name.end_byte))
-    return found
+        return callee.start_byte, name.end_byte
+    return None
 
 
 def _is_logical(node: Node) -> bool:
@@ -167,20 +201,6 @@ def _is_misread_cast(root: Node, start: int, end: int) -> bool:
         # `a - (T)-x`: the parenthesis is the right operand of the inner, the left of the outer expression
         return True
     return False
-
-
-def _is_variable(root: Node, at: int, name: str) -> bool:
-    """Whether a plain name is declared as a variable or parameter in the function around `at`, before it."""
-    node = root.descendant_for_byte_range(at, at)
-    function = node
-    while function is not None and function.type not in ("function_definition", "lambda_expression"):
-        function = function.parent
-    if function is None or function.text is None or not name.isidentifier():
-        return False
-    before = function.text[: at - function.start_byte].decode("ascii")
-    declared = re.compile(rf"(?:[\w>]\s+|[\w>]\s*[*&]+\s*|[\w\])]\s*,\s*[*&]*)\b{name}\b\s*(?:[=;,)\[({{]|$)")
-    keyword = re.compile(rf"\b(?:return|case|goto|typename|class|struct|sizeof)\s+{name}\b")
-    return declared.search(keyword.sub("", before)) is not None
 
 
 def _insert(expanded: Expanded, insertions: list[tuple[int, str]]) -> Expanded:
