@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xpiler.backend.hip_edits import Edit, EditList, apply
+from xpiler.backend.hip_groups import translate_groups
 from xpiler.backend.hip_half import translate_small_floats
+from xpiler.backend.hip_half_parts import translate_half_parts
 from xpiler.backend.hip_helpers import definitions
 from xpiler.backend.hip_host import rename_api, rename_headers, rename_versions
 from xpiler.backend.hip_kernel import convert_launch_bounds, refuse_unsupported, translate_intrinsics
@@ -46,6 +48,8 @@ def to_hip(text: str, file: str, unit: Unit | None = None) -> HipTranslation:
     translate_warps(source, edits)
     translate_intrinsics(source, edits)
     translate_small_floats(source, edits)
+    translate_half_parts(source, edits)
+    translate_groups(source, edits)
     translate_wmma(source, edits)
     convert_launch_bounds(source, edits)
     if edits.helpers:

@@ -70,6 +70,17 @@ HALF_HELPERS: dict[str, Helper] = {
 }}""",
         ("half2_max",),
     ),
+    "half2_parts": Helper(
+        """// x and y of a half2 as halves (ROCm 5.2 declares them as integers); of anything else as they are.
+template <typename T> static __host__ __device__ inline auto half2_x(T&& v) -> decltype((v.x)) { return v.x; }
+template <typename T> static __host__ __device__ inline auto half2_y(T&& v) -> decltype((v.y)) { return v.y; }
+static __host__ __device__ inline __half& half2_x(__half2& v) { return reinterpret_cast<__half&>(v.x); }
+static __host__ __device__ inline __half& half2_y(__half2& v) { return reinterpret_cast<__half&>(v.y); }
+static __host__ __device__ inline __half half2_x(const __half2& v) { return reinterpret_cast<const __half&>(v.x); }
+static __host__ __device__ inline __half half2_y(const __half2& v) { return reinterpret_cast<const __half&>(v.y); }
+static __host__ __device__ inline __half half2_x(__half2&& v) { return reinterpret_cast<const __half&>(v.x); }
+static __host__ __device__ inline __half half2_y(__half2&& v) { return reinterpret_cast<const __half&>(v.y); }"""
+    ),
     "half_from_double": Helper(f"{_HD} __half half_from_double(double x) {{ return __half((_Float16)x); }}"),
     "half_tanh": Helper(
         f"{_D} __half half_tanh(__half x) {{ return __float2half(tanhf(__half2float(x))); }}"

@@ -121,7 +121,87 @@ static __device__ inline unsigned warp32_match_all(unsigned mask, T value, int* 
     "warp32_shfl_up": _typed_shuffle("shfl_up", "unsigned delta", "Shifts up"),
     "warp32_shfl_down": _typed_shuffle("shfl_down", "unsigned delta", "Shifts down"),
     "warp32_shfl_xor": _typed_shuffle("shfl_xor", "int lane_mask", "Exchanges"),
+    "tile_operators": Helper(
+        """// The operators of cooperative groups' reductions.
+template <typename T> struct tile_plus { __device__ T operator()(T a, T b) const { return a + b; } };
+template <typename T> struct tile_less { __device__ T operator()(T a, T b) const { return b < a ? b : a; } };
+template <typename T> struct tile_greater { __device__ T operator()(T a, T b) const { return a < b ? b : a; } };
+template <typename T> struct tile_bit_and { __device__ T operator()(T a, T b) const { return a & b; } };
+template <typename T> struct tile_bit_or { __device__ T operator()(T a, T b) const { return a | b; } };
+template <typename T> struct tile_bit_xor { __device__ T operator()(T a, T b) const { return a ^ b; } };"""
+    ),
+    "tile_reduce": Helper(
+        """// Cooperative groups' reduce over a tile of threads: every thread receives the result.
+template <typename Tile, typename T, typename Operator>
+static __device__ inline T tile_reduce(const Tile& tile, T value, Operator combine) {
+    for (unsigned offset = tile.size() / 2; offset > 0; offset /= 2) {
+        value = combine(value, tile.shfl_xor(value, offset));
+    }
+    return value;
+}"""
+    ),
+    "tile_ballot": Helper(
+        """// The votes of a tile: bit i is thread i of the tile.
+template <typename Tile> static __device__ inline unsigned tile_ballot(const Tile& tile, int predicate) {
+    const unsigned size = tile.size(), first = __lane_id() & ~(size - 1);
+    return (unsigned)(__ballot(predicate) >> first) & (size < 32 ? (1u << size) - 1u : ~0u);
+}"""
+    ),
+    "tile_any": Helper(
+        """template <typename Tile> static __device__ inline int tile_any(const Tile& tile, int predicate) {
+    return tile_ballot(tile, predicate) != 0;
+}""",
+        ("tile_ballot",),
+    ),
+    "tile_all": Helper(
+        """template <typename Tile> static __device__ inline int tile_all(const Tile& tile, int predicate) {
+    return tile_ballot(tile, !predicate) == 0;
+}""",
+        ("tile_ballot",),
+    ),
+    "tile_match_any": Helper(
+        """// The threads of the tile that hold the same value.
+template <typename Tile, typename T> static __device__ inline unsigned tile_match_any(const Tile& tile, T value) {
+    unsigned same = 0;
+    for (unsigned i = 0; i < tile.size(); ++i) same |= (unsigned)(tile.shfl(value, i) == value) << i;
+    return same;
+}"""
+    ),
+    "tile_meta_group_rank": Helper(
+        """// Which tile of its block this is.
+template <typename Tile> static __device__ inline unsigned tile_meta_group_rank(const Tile& tile) {
+    return ((threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x) / tile.size();
+}"""
+    ),
+    "tile_meta_group_size": Helper(
+        """// How many tiles the block has.
+template <typename Tile> static __device__ inline unsigned tile_meta_group_size(const Tile& tile) {
+    return (blockDim.x * blockDim.y * blockDim.z + tile.size() - 1) / tile.size();
+}"""
+    ),
+    "dot_4_bytes": Helper(
+        """// CUDA's __dp4a: c plus the four products of bytes.
+static __device__ inline int dot_4_bytes(int a, int b, int c) {
+    for (int i = 0; i < 4; ++i) c += (int)(signed char)(a >> 8 * i) * (int)(signed char)(b >> 8 * i);
+    return c;
 }
+static __device__ inline unsigned dot_4_bytes(unsigned a, unsigned b, unsigned c) {
+    for (int i = 0; i < 4; ++i) c += (a >> 8 * i & 255u) * (b >> 8 * i & 255u);
+    return c;
+}
+static __device__ inline int dot_4_bytes(char4 a, char4 b, int c) {
+    return c + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}
+static __device__ inline unsigned dot_4_bytes(uchar4 a, uchar4 b, unsigned c) {
+    return c + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}"""
+    ),
+    "device_sleep": Helper(
+        """// CUDA's __nanosleep: a hint, about 64 clocks here.
+static __device__ inline void device_sleep(unsigned) { __builtin_amdgcn_s_sleep(1); }"""
+    ),
+}
+"""Helper -> definition, in the order in which a file carries them."""
 
 
 def definitions(needed: Iterable[str]) -> str:

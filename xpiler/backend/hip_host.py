@@ -13,14 +13,15 @@ _REASON = "HIP's name"
 
 def rename_headers(source: SourceText, edits: EditList) -> None:
     """`#include <cuda_runtime.h>` --> `#include <hip/hip_runtime.h>`; headers that helpers replace go."""
-    has_runtime = False
+    first_header = ""
     for directive in source.directives:
         if directive.word not in ("include", "include_next") or not directive.tokens:
             continue
         token = directive.tokens[0]
         name = token.text.strip('<>"')
         if name in hip.HEADERS:
-            has_runtime = has_runtime or (hip.HEADERS[name] == hip.RUNTIME_HEADER and directive.depth == 0)
+            if directive.depth == 0:
+                first_header = first_header or hip.HEADERS[name]
             edits.replace(token.start, token.end, f"<{hip.HEADERS[name]}>", "HIP's header")
         elif name.startswith("cub/"):
             edits.replace(token.start, token.end, f"<hip{name[:-4]}.hpp>", "HIP's header")
@@ -37,8 +38,8 @@ def rename_headers(source: SourceText, edits: EditList) -> None:
                 "replace its use by plain CUDA C first",
             )
         elif name.startswith("hip/hip_runtime"):
-            has_runtime = True
-    if not has_runtime:
+            first_header = first_header or hip.RUNTIME_HEADER
+    if first_header != hip.RUNTIME_HEADER:  # HIP 5.2's other headers rely on it
         at = _first_code(source)
         edits.insert(
             at, f"#include <{hip.RUNTIME_HEADER}>{source.newline}", "every HIP file needs the runtime header"

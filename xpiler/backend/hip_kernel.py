@@ -13,9 +13,42 @@ _LOADS = frozenset(["__ldcs", "__ldcg", "__ldca", "__ldlu", "__ldcv"])
 _STORES = frozenset(["__stcs", "__stcg", "__stwt", "__stwb"])
 _SPELLED_OTHERWISE = {
     "__trap": "__builtin_trap",
+    "__brkpt": "__builtin_trap",
     "__assume": "__builtin_assume",
-    "__forceinline": "__forceinline__",
+    "umin": "min",
+    "umax": "max",
+    "llmin": "min",
+    "llmax": "max",
+    "ullmin": "min",
+    "ullmax": "max",
 }
+_DEFINED_HERE = {"__dp4a": "dot_4_bytes", "__nanosleep": "device_sleep"}
+_CONSTANTS = {
+    "CUDART_INF_F": "__builtin_inff()",
+    "CUDART_NAN_F": '__builtin_nanf("")',
+    "CUDART_INF": "__builtin_inf()",
+    "CUDART_NAN": '__builtin_nan("")',
+    "CUDART_MIN_DENORM_F": "1.401298464e-45f",
+    "CUDART_MAX_NORMAL_F": "3.402823466e+38f",
+    "CUDART_NORM_HUGE_F": "3.402823466e+38f",
+    "CUDART_NEG_ZERO_F": "-0.0f",
+    "CUDART_ZERO_F": "0.0f",
+    "CUDART_ONE_F": "1.0f",
+    "CUDART_SQRT_HALF_F": "0.707106781f",
+    "CUDART_SQRT_TWO_F": "1.414213562f",
+    "CUDART_PIO4_F": "0.785398163f",
+    "CUDART_PIO2_F": "1.570796327f",
+    "CUDART_PI_F": "3.141592654f",
+    "CUDART_2_OVER_PI_F": "0.636619772f",
+    "CUDART_SQRT_2_OVER_PI_F": "0.797884561f",
+    "CUDART_L2E_F": "1.442695041f",
+    "CUDART_LN2_F": "0.693147181f",
+    "CUDART_PI": "3.1415926535897931",
+    "CUDART_PIO2": "1.5707963267948966",
+    "CUDART_LN2": "0.69314718055994529",
+    "CUDART_L2E": "1.4426950408889634",
+}
+_ROUNDED = re.compile(r"__[fd](add|sub|mul|div|rcp|sqrt|ma)f?_r[zud]|__fmaf?_r[zud]")
 _ATOMIC_BLOCK = re.compile(r"atomic(Add|Sub|Exch|Min|Max|Inc|Dec|CAS|And|Or|Xor)_block")
 
 
@@ -51,6 +84,17 @@ def translate_intrinsics(source: SourceText, edits: EditList) -> None:
             _plain_store(call, edits)
         elif name in _SPELLED_OTHERWISE:
             edits.replace(token.start, token.end, _SPELLED_OTHERWISE[name], "HIP's name")
+        elif name in _DEFINED_HERE:
+            edits.replace(token.start, token.end, _DEFINED_HERE[name], "HIP has no such function")
+            edits.need(_DEFINED_HERE[name])
+        elif name in _CONSTANTS:
+            edits.replace(token.start, token.end, _CONSTANTS[name], "ROCm 5.2 has no math_constants.h")
+        elif _ROUNDED.fullmatch(name):
+            raise source.refuse(
+                "hip-no-twin", f"{name}: HIP rounds to nearest only", token, "use the _rn form if its rounding will do"
+            )
+        elif name == "__fsqrt_rn":
+            edits.replace(token.start, token.end, "sqrtf", "HIP 5.2's __fsqrt_rn is not correctly rounded, sqrtf is")
         elif _ATOMIC_BLOCK.fullmatch(name):
             edits.replace(
                 token.start, token.end, name.removesuffix("_block"), "device scope includes the block"
