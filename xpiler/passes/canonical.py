@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from xpiler.ir.nodes import Function
 from xpiler.passes.loop_recovery import recover_loops
+from xpiler.passes.thread_fusion import fuse_threads
+from xpiler.passes.tidy import tidy
 
 
 @dataclass(frozen=True)
@@ -50,4 +52,8 @@ def canonicalise(
     return Canonical(function, tuple(log))
 
 
-PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = ()
+PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
+    ("tidy", tidy),
+    ("thread fusion", fuse_threads),
+    ("tidy", tidy),
+)

@@ -161,7 +161,9 @@ class _Recovery:
         cutter = Cutter(level, uniformity.names, self.accumulators, collectives.team_arrays)
         items = cutter.cut(masked)
         of_team = self.accumulators | collectives.team_arrays | cutter.team_scalars
-        expansion = Expansion(self._member(level, index), self._warp_member(level), cutter.team_scalars, self.names)
+        expansion = Expansion(
+            self._member(level, index), self._warp_member(level), cutter.team_scalars, self.names
+        )
         items = expansion.apply(items, of_team)
         return self._emit(level, items, lane, warp)
 

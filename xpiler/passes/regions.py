@@ -149,7 +149,7 @@ class Cutter:
         found = uses(stmt)
         if found.arrays_written or found.arrays_declared or found.arrays_read & self.private_arrays:
             return False
-        own = found.vars_declared
+        own = frozenset() if isinstance(stmt, Decl) else found.vars_declared
         if not found.vars_assigned <= self.team_scalars | self.accumulators | own:
             return False
         if found.vars_assigned & found.vars_read & self.accumulators:  # each thread's contribution counts

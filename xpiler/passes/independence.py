@@ -1,0 +1,265 @@
+"""May the iterations of a loop run in any order, or at the same time?
+
+    for i in 0..n: if (i < m) c[i*4 + k] = a[i]      k in 0..4:  yes, different i write different elements
+    for i in 0..n: c[i / 2] = a[i]                               no: iterations 0 and 1 write the same element
+
+Two accesses to one array, at least one a write, are harmless if equal addresses imply equal iterations: addresses are
+mixed-radix numbers (`ir/affine.digits`) whose digits, the loop variables among them, can be read back. Guards help:
+under `row*4 + ty < M` the sum is one digit below M, which in turn gives back `row` and `ty`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xpiler.ir.affine import Affine, bounds, digits, lift, linear, of_var, prove_le, prove_lt, to_expr
+from xpiler.ir.affine_bounds import interval
+from xpiler.ir.affine_form import Atom, atom_variables, divide_out, split_by_var
+from xpiler.ir.nodes import Const, Expr, For, Stmt, Var
+from xpiler.ir.types import I32
+from xpiler.passes.accesses import Access, Guard, accesses, assigned_scalars, declared, lower_bound
+from xpiler.passes.facts import End, Facts, Ranges
+
+_COMMUTATIVE = frozenset({"add", "sub", "min", "max", "and", "or", "xor"})
+
+
+@dataclass(frozen=True)
+class Independence:
+    """`reason` says why not (with the name of the array or variable), "" if independent. `atomics`: arrays that several
+    iterations update atomically; running at the same time then needs atomic updates."""
+
+    reason: str = ""
+    atomics: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return not self.reason
+
+
+def independent(loop: For, facts: Facts) -> Independence:
+    """Of the iterations of one loop; `facts` hold around it."""
+    return independent_iterations((loop,), loop.body.body, facts.inside(loop))
+
+
+def independent_iterations(loops: Sequence[For], body: Sequence[Stmt], facts: Facts) -> Independence:
+    """Of a nest: every two different iterations of all `loops` together, around `body`."""
+    return _Question(loops, body, facts).answer()
+
+
+@dataclass
+class _Question:
+    loops: Sequence[For]
+    body: Sequence[Stmt]
+    facts: Facts
+
+    def __post_init__(self) -> None:
+        self.counters = {loop.var for loop in self.loops}
+        self.own = declared(self.body)
+        self.assigned = assigned_scalars(self.body)
+
+    def answer(self) -> Independence:
+        for name in self.assigned:
+            if name not in self.own:
+                return Independence(f"`{name}` carries a value from one iteration to the next")
+        by_array: dict[str, list[Access]] = {}
+        for access in accesses(self.body, self.facts):
+            if access.array not in self.own:
+                by_array.setdefault(access.array, []).append(access)
+        atomics = []
+        for array, found in by_array.items():
+            writes = [a for a in found if a.write]
+            if not writes:
+                continue
+            operations = {a.atomic for a in found}
+            if operations <= _COMMUTATIVE and len(operations) == 1:
+                if any(self._conflict(w, a) for w in writes for a in found):
+                    atomics.append(array)
+                continue
+            for write in writes:
+                for access in found:
+                    if self._conflict(write, access):
+                        return Independence(f"different iterations may touch the same element of `{array}`")
+        return Independence(atomics=tuple(atomics))
+
+    # ------------------------------------------------------------------ two accesses
+
+    def _conflict(self, write: Access, other: Access) -> bool:
+        """Whether different iterations might meet in one element."""
+        if write.dtype != other.dtype or len(write.index) != len(other.index) or not write.index:
+            return True
+        known: set[str] = set()
+        for mine, theirs in zip(write.index, other.index, strict=True):
+            known |= self._determined(write, mine, other, theirs)
+        return not self.counters <= known
+
+    def _determined(self, one: Access, mine: Expr, other: Access, theirs: Expr) -> set[str]:
+        """Counters that equal addresses force to be equal."""
+        first, second = linear(mine, one.facts.ranges), linear(theirs, other.facts.ranges)
+        if first is None or second is None:
+            return set()
+        if first == second and self._same_inner(one, other, first):
+            return self._readable(first, one)
+        return self._with_residue(first, one, second, other)
+
+    def _same_inner(self, one: Access, other: Access, form: Affine) -> bool:
+        """Whether the variables in the form that are not counters range over the same loops in both accesses."""
+        inner = form.variables() & self.own
+        mine = {loop.var: loop for loop in one.loops if loop.var in inner}
+        theirs = {loop.var: loop for loop in other.loops if loop.var in inner}
+        return all(
+            name in mine and name in theirs and _head(mine[name]) == _head(theirs[name]) for name in inner
+        )
+
+    def _readable(self, form: Affine, access: Access) -> set[str]:
+        """Counters that can be read back from an address."""
+        ranges = self._ranges(access)
+        definitions: dict[str, Affine] = {}
+        known = self._digits(form, ranges)
+        if not self.counters <= known:
+            changed, more = self._with_guards(form, access.guards, ranges, definitions)
+            if definitions:
+                known |= self._digits(changed, {**ranges, **more})
+        for loop in access.loops:  # i = start + step*q is known: so is what start says modulo step
+            step = loop.step
+            start = linear(loop.start, access.facts.ranges)
+            if loop.var in known and start is not None and start.variables() & self.counters:
+                low, high = interval(start, _numbers(ranges))
+                if (
+                    isinstance(step, Const)
+                    and low is not None
+                    and high is not None
+                    and high - low < int(step.value)
+                ):
+                    known |= self._digits(start, ranges)
+                elif self._below_step(start, step, ranges):
+                    known |= self._digits(start, ranges)
+        for name, definition in definitions.items():
+            if name in known:
+                known |= self._digits(definition, ranges)
+        return known
+
+    def _below_step(self, start: Affine, step: Expr, ranges: Ranges) -> bool:
+        """Whether 0 <= start < step, for a step that is an expression."""
+        width = linear(step, ranges)
+        return width is not None and prove_le(lift(0), start, ranges) and prove_lt(start, width, ranges)
+
+    def _digits(self, form: Affine, ranges: Ranges) -> set[str]:
+        unknown = (form.variables() & self.own) - set(ranges)
+        if unknown or any(ranges.get(n, (None, None))[1] is None for n in form.variables() & self.own):
+            return set()
+        if any(not isinstance(a, Var) and _variables(a) & (self.own | self.counters) for a in form.atoms()):
+            return set()
+        found = digits(form, ranges)
+        return set() if found is None else {d.variable for d in found}
+
+    def _ranges(self, access: Access) -> dict[str, tuple[End, End]]:
+        """Ends of counters and inner loop variables, as numbers where they depend on counters."""
+        ranges = dict(access.facts.ranges)
+        for loop in (*self.loops, *access.loops):
+            low, high = ranges.get(loop.var, (None, None))
+            if not isinstance(low, int):
+                low = lower_bound(loop.start, access.facts)
+            if isinstance(high, Expr) and linear(high) is not None:
+                form = linear(high)
+                assert form is not None
+                if form.variables() & (self.counters | self.own):
+                    high = bounds(high, access.facts.ranges)[1]
+            ranges[loop.var] = (low, high)
+        # What is neither a counter nor an inner loop variable is a constant of the question.
+        moving = self.counters | {loop.var for loop in access.loops}
+        return {n: ends if n in moving else (ends[0], None) for n, ends in ranges.items()}
+
+    def _with_guards(
+        self, form: Affine, guards: Sequence[Guard], ranges: Ranges, definitions: dict[str, Affine]
+    ) -> tuple[Affine, dict[str, tuple[End, End]]]:
+        """Sums that a guard bounds, as one new variable each."""
+        more: dict[str, tuple[End, End]] = {}
+        numbers = _numbers(ranges)
+        for n, guard in enumerate(guards):
+            moving = [
+                a for a in guard.form.atoms() if isinstance(a, Var) and a.name in self.counters | self.own
+            ]
+            if not moving or not guard.form.variables() & form.variables():
+                continue
+            lowest = interval(guard.form, numbers)[0]
+            if lowest is None or lowest < 0:
+                continue
+            factor = _common_factor(form, guard.form, moving[0])
+            if factor is None or not factor.terms:
+                continue
+            name = f"?{n}"
+            definitions[name] = guard.form
+            form = form - factor * guard.form + factor * of_var(name)
+            more[name] = (0, to_expr(guard.high, I32))
+        return form, more
+
+    def _with_residue(self, first: Affine, one: Access, second: Affine, other: Access) -> set[str]:
+        """Same dependence on the counters, the rest of each within one interval: that is one more digit."""
+        moving_one, rest_one = _split(first, self.counters)
+        moving_two, rest_two = _split(second, self.counters)
+        if moving_one is None or moving_two is None or rest_one is None or rest_two is None:
+            return set()
+        if moving_one != moving_two:
+            return set()
+        common = _without_vars(rest_one, self.own)
+        if common != _without_vars(rest_two, self.own):
+            return set()
+        ranges = self._ranges(one)
+        ends = [
+            interval(rest_one - common, _numbers(ranges)),
+            interval(rest_two - common, _numbers(self._ranges(other))),
+        ]
+        lows, highs = [e[0] for e in ends if e[0] is not None], [e[1] for e in ends if e[1] is not None]
+        if len(lows) < 2 or len(highs) < 2:
+            return set()
+        return self._digits(moving_one + of_var("?rest"), {**ranges, "?rest": (min(lows), max(highs))})
+
+
+def _head(loop: For) -> tuple[Expr, Expr, Expr]:
+    return loop.start, loop.stop, loop.step
+
+
+def _variables(atom: Atom) -> frozenset[str]:
+    return atom_variables(atom)
+
+
+def _numbers(ranges: Ranges) -> dict[str, tuple[int | None, int | None]]:
+    return {
+        n: (low if isinstance(low, int) else None, high if isinstance(high, int) else None)
+        for n, (low, high) in ranges.items()
+    }
+
+
+def _common_factor(form: Affine, part: Affine, atom: Var) -> Affine | None:
+    """The factor by which `part` occurs in `form`, read off one variable."""
+    inside, whole = split_by_var(part, atom), split_by_var(form, atom)
+    if inside is None or whole is None:
+        return None
+    unit = inside[0]
+    if unit.as_int is None:
+        return None
+    factor, left = divide_out(whole[0], unit)
+    return None if left.terms else factor
+
+
+def _split(form: Affine, names: set[str]) -> tuple[Affine | None, Affine | None]:
+    """The terms with these variables, and the others; None if such a variable hides in an atom."""
+    moving, rest = lift(0), lift(0)
+    for monomial, coefficient in form.terms:
+        touched = any(_variables(a) & names for a in monomial)
+        if touched and not all(isinstance(a, Var) for a in monomial if _variables(a) & names):
+            return None, None
+        term = Affine(((monomial, coefficient),))
+        if touched:
+            moving = moving + term
+        else:
+            rest = rest + term
+    return moving, rest
+
+
+def _without_vars(form: Affine, names: frozenset[str]) -> Affine:
+    kept = lift(0)
+    for monomial, coefficient in form.terms:
+        if not any(_variables(a) & names for a in monomial):
+            kept = kept + Affine(((monomial, coefficient),))
+    return kept

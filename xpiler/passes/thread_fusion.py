@@ -1,0 +1,246 @@
+"""Thread loops that no longer need to be apart are put together, and values go back from arrays to scalars.
+
+    for t: acc[t] = 0                        for t:
+    for k: { for t: acc[t] += a[k] }   -->     float acc = 0;  for k: acc += a[k];  c[t] = acc
+    for t: c[t] = acc[t]
+
+Legal where different threads touch different memory in all of the fused statements together (`independence.py`): then
+their order does not matter, and thread after thread is as good as statement after statement. Uniform control flow moves
+inside the thread loop if what it tests is not written there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.ir.nodes import (
+    Assign,
+    Block,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    LoopKind,
+    Ref,
+    Stmt,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import map_expr, rebuild, rename, uses, walk
+from xpiler.passes.facts import Facts
+from xpiler.passes.independence import independent_iterations
+from xpiler.passes.structured import spliced
+
+
+def fuse_threads(function: Function) -> Function:
+    """Fuse neighbouring thread loops wherever that is legal, then undo expansions that fusion made needless."""
+    facts = Facts.of(function)
+    body = _Fuser().block(function.body, facts)
+    body = contracted(body)
+    return function if body == function.body else replace(function, body=body)
+
+
+@dataclass(frozen=True)
+class _Nest:
+    """Perfectly nested thread loops and what is inside."""
+
+    loops: tuple[For, ...]
+    body: tuple[Stmt, ...]
+
+    @property
+    def head(self) -> tuple[tuple[Expr, Expr], ...]:
+        return tuple((loop.start, loop.stop) for loop in self.loops)
+
+    def stmt(self) -> For:
+        inner: tuple[Stmt, ...] = self.body
+        for loop in reversed(self.loops):
+            inner = (replace(loop, body=Block(inner)),)
+        result = inner[0]
+        assert isinstance(result, For)
+        return result
+
+
+def thread_nest(stmt: Stmt) -> _Nest | None:
+    loops: list[For] = []
+    body: tuple[Stmt, ...] = (stmt,)
+    while len(body) == 1 and isinstance(body[0], For) and body[0].kind is LoopKind.THREADS:
+        loops.append(body[0])
+        body = spliced(body[0].body.body)
+    return _Nest(tuple(loops), body) if loops else None
+
+
+class _Fuser:
+    def block(self, block: Block, facts: Facts) -> Block:
+        return Block(self.body(block.body, facts), range=block.range)
+
+    def body(self, stmts: Sequence[Stmt], facts: Facts) -> tuple[Stmt, ...]:
+        inner = [self._below(s, facts) for s in spliced(stmts)]
+        # Declarations of arrays do not stand in the way: they go first.
+        arrays = [s for s in inner if isinstance(s, Decl) and s.shape and s.init is None]
+        out: list[Stmt] = []
+        for stmt in (s for s in inner if s not in arrays):
+            fused = self._joined(out, stmt, facts)
+            if fused is None:
+                out.append(stmt)
+        return (*arrays, *out)
+
+    def _below(self, stmt: Stmt, facts: Facts) -> Stmt:
+        match stmt:
+            case For():
+                return replace(stmt, body=self.block(stmt.body, facts.inside(stmt)))
+            case If(condition=condition):
+                return replace(
+                    stmt,
+                    then=self.block(stmt.then, facts.where(condition)),
+                    otherwise=self.block(stmt.otherwise, facts.where(condition, False)),
+                )
+            case While():
+                return replace(stmt, body=self.block(stmt.body, facts))
+        return stmt
+
+    def _joined(self, out: list[Stmt], stmt: Stmt, facts: Facts) -> bool | None:
+        """Fuse `stmt` into the last thread nest of `out`, with scalar declarations between them."""
+        turned = self._as_nest(stmt, facts)
+        if turned is None:
+            return None
+        between: list[Stmt] = []
+        n = len(out)
+        while n and isinstance(out[n - 1], Decl):
+            n -= 1
+        between = out[n:]
+        previous = thread_nest(out[n - 1]) if n else None
+        if previous is not None and previous.head == turned.head:
+            fused = self._fused(previous, between, turned, facts)
+            if fused is not None:
+                out[n - 1 :] = [fused.stmt()]
+                return True
+        if turned.stmt() is not stmt and not isinstance(stmt, For | If):
+            return None
+        out.append(turned.stmt())
+        return True
+
+    def _fused(self, first: _Nest, between: Sequence[Stmt], second: _Nest, facts: Facts) -> _Nest | None:
+        names = {b.var: a.var for a, b in zip(first.loops, second.loops, strict=True) if a.var != b.var}
+        moved = tuple(rename(s, names) for s in second.body)
+        declared = {s.name for s in first.body if isinstance(s, Decl)}
+        moved = tuple(
+            s for s in moved if not (isinstance(s, Decl) and s.name in declared and s in first.body)
+        )
+        if any(isinstance(s, Decl) and s.name in declared for s in moved):
+            return None
+        body = (*first.body, *between, *moved)
+        for decl in between:
+            if uses(decl).arrays_read & uses(Block(body)).arrays_written:
+                return None
+        if not _independent(first.loops, body, facts):
+            return None
+        return _Nest(first.loops, body)
+
+    def _as_nest(self, stmt: Stmt, facts: Facts) -> _Nest | None:
+        """The statement as thread loops around everything: it is one, or uniform control flow around one."""
+        nest = thread_nest(stmt)
+        if nest is not None:
+            return nest
+        match stmt:
+            case For(kind=LoopKind.SERIAL | LoopKind.UNROLLED, body=Block(body=(only,))):
+                inner = self._as_nest(only, facts.inside(stmt))
+                if inner is None or not _head_is_safe((stmt.start, stmt.stop, stmt.step), inner):
+                    return None
+                turned = _Nest(inner.loops, (replace(stmt, body=Block(inner.body)),))
+                return turned if _independent(turned.loops, turned.body, facts) else None
+            case If(condition=condition, then=Block(body=(only,)), otherwise=Block(body=())):
+                inner = self._as_nest(only, facts.where(condition))
+                if inner is None or not _head_is_safe((condition,), inner):
+                    return None
+                return _Nest(inner.loops, (replace(stmt, then=Block(inner.body)),))
+        return None
+
+
+def _head_is_safe(parts: Sequence[Expr], inner: _Nest) -> bool:
+    """Whether evaluating the head once a thread instead of once a team gives the same."""
+    found = uses(Block(inner.body))
+    counters = {loop.var for loop in inner.loops}
+    for part in parts:
+        names = uses(Assign(Var(part.dtype, "?"), part))
+        if names.vars_read & (found.vars_assigned | counters) or names.arrays_read & found.arrays_written:
+            return False
+    return True
+
+
+def _independent(loops: Sequence[For], body: Sequence[Stmt], facts: Facts) -> bool:
+    for loop in loops:
+        facts = facts.inside(loop)
+    answer = independent_iterations(loops, body, facts)
+    return bool(answer)
+
+
+# ------------------------------------------------------------------------------------------ contraction
+
+
+def contracted(block: Block) -> Block:
+    """Arrays over threads that every thread uses only at its own place, within one nest, become scalars in the nest."""
+    body = list(spliced(block.body))
+    for n, decl in enumerate(body):
+        if not (isinstance(decl, Decl) and decl.shape and decl.init is None):
+            continue
+        users = [m for m, s in enumerate(body) if m != n and _touches(s, decl.name)]
+        if len(users) != 1:
+            continue
+        nest = thread_nest(body[users[0]])
+        if nest is None:
+            continue
+        own = _own_index(decl, nest)
+        if own is None:
+            continue
+        inner = tuple(_without_prefix(s, decl.name, own) for s in nest.body)
+        local = replace(decl, shape=decl.shape[own:])
+        body[users[0]] = _Nest(nest.loops, (local, *inner)).stmt()
+        body[n] = Block(())
+    return Block(tuple(_contracted_below(s) for s in spliced(body)), range=block.range)
+
+
+def _contracted_below(stmt: Stmt) -> Stmt:
+    def change(child: object, field: str) -> object:
+        return contracted(child) if isinstance(child, Block) else child
+
+    result: Stmt = rebuild(stmt, change)
+    return result
+
+
+def _touches(stmt: Stmt, array: str) -> bool:
+    return any(isinstance(n, (Load, Ref)) and n.array == array for n in walk(stmt))
+
+
+def _own_index(decl: Decl, nest: _Nest) -> int | None:
+    """Number of leading dimensions that are indexed by exactly the thread's counters in every access."""
+    counters = [Var(loop.dtype, loop.var) for loop in nest.loops]
+    count = len(counters)
+    for node in walk(Block(nest.body)):
+        if isinstance(node, Ref) and node.array == decl.name:
+            return None
+        if isinstance(node, Load) and node.array == decl.name:
+            if (
+                node.dtype != decl.dtype
+                or len(node.index) != len(decl.shape)
+                or list(node.index[:count]) != counters
+            ):
+                return None
+    return count
+
+
+def _without_prefix(stmt: Stmt, array: str, count: int) -> Stmt:
+    def change(expr: Expr) -> Expr:
+        if isinstance(expr, Load) and expr.array == array:
+            rest = expr.index[count:]
+            return replace(expr, index=rest) if rest else Var(expr.dtype, array, range=expr.range)
+        return expr
+
+    def place(target: Var | Load) -> Var | Load:
+        new = change(target)
+        assert isinstance(new, (Var, Load))
+        return new
+
+    return map_expr(stmt, change, place)

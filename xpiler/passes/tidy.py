@@ -1,0 +1,300 @@
+"""Tidy code: index arithmetic simplified, copies propagated, what is dead removed.
+
+    int row = blk * 4 + t;  if (row / 4 == blk)  c[row] = a[row];    -->    c[blk * 4 + t] = a[blk * 4 + t];
+
+Each step keeps the meaning for every input; nothing that may fail (a load, a division) is computed where it was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.ir.affine import simplify
+from xpiler.ir.nodes import (
+    EMPTY,
+    Assign,
+    Atomic,
+    Binary,
+    Block,
+    Break,
+    Call,
+    Cast,
+    Collective,
+    Const,
+    Continue,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    Ref,
+    Select,
+    Stmt,
+    Unary,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import children, map_stmt, rebuild, substitute, uses, walk_exprs
+from xpiler.passes.facts import Facts
+from xpiler.passes.structured import spliced
+from xpiler.passes.sync import leaves_loop
+
+_INLINE_NODES = 30
+_ROUNDS = 4
+
+
+def tidy(function: Function) -> Function:
+    """All of it, until nothing changes."""
+    for _ in range(_ROUNDS):
+        body = function.body
+        body = _Inliner(Facts.of(function)).block(body)
+        body = simplified(body, Facts.of(function))
+        body = _initialised(body)
+        body = without_dead(
+            body, frozenset(p.name for p in function.params) | {d.name for d in function.globals}
+        )
+        if body == function.body:
+            break
+        function = replace(function, body=body)
+    return function
+
+
+# ------------------------------------------------------------------------------------------ simplification
+
+
+def simplified(block: Block, facts: Facts) -> Block:
+    """Expressions simplified by what is known at their place; decided branches and loops of at most one trip opened."""
+    return Block(_simplified_body(block.body, facts), range=block.range)
+
+
+def _simplified_body(body: Sequence[Stmt], facts: Facts) -> tuple[Stmt, ...]:
+    return tuple(r for s in spliced(body) for r in _simplified(s, facts))
+
+
+def _simplified(stmt: Stmt, facts: Facts) -> tuple[Stmt, ...]:
+    match stmt:
+        case If(condition=condition):
+            condition = _expr(condition, facts)
+            if isinstance(condition, Const):
+                return _simplified_body((stmt.then if condition.value else stmt.otherwise).body, facts)
+            then = simplified(stmt.then, facts.where(condition))
+            otherwise = simplified(stmt.otherwise, facts.where(condition, False))
+            if not then.body and not otherwise.body:
+                return ()
+            return (replace(stmt, condition=condition, then=then, otherwise=otherwise),)
+        case For():
+            start, stop, step = (_expr(e, facts) for e in (stmt.start, stmt.stop, stmt.step))
+            loop = replace(stmt, start=start, stop=stop, step=step)
+            if all(isinstance(e, Const) for e in (start, stop, step)):
+                trips = range(*(int(e.value) for e in (start, stop, step) if isinstance(e, Const)))
+                if not trips:
+                    return ()
+                single = len(trips) == 1 and not any(
+                    leaves_loop(s, (Break, Continue)) for s in loop.body.body
+                )
+                if single:
+                    return _simplified_body(substitute(loop.body, {loop.var: start}).body, facts)
+            inner = simplified(loop.body, facts.inside(loop))
+            return (replace(loop, body=inner),) if inner.body else ()
+        case While():
+            condition = _expr(stmt.condition, facts)
+            if isinstance(condition, Const) and not condition.value and not stmt.do_while:
+                return ()
+            inside = facts if stmt.do_while else facts.where(condition)
+            return (
+                replace(
+                    stmt,
+                    condition=condition,
+                    body=simplified(stmt.body, inside),
+                    advance=simplified(stmt.advance, facts),
+                ),
+            )
+    return (_operands(stmt, facts),)
+
+
+def _operands(stmt: Stmt, facts: Facts) -> Stmt:
+    """A plain statement with its expressions simplified; places keep being places."""
+
+    def change(child: Expr, field: str) -> Expr:
+        if field in ("target", "place"):
+            result: Expr = rebuild(child, change)
+            return result
+        return _expr(child, facts)
+
+    result: Stmt = rebuild(stmt, change)
+    return result
+
+
+def _expr(expr: Expr, facts: Facts) -> Expr:
+    """Conditions are known to hold in the part of an expression that they guard."""
+    match expr:
+        case Select(condition=condition, then=then, otherwise=otherwise):
+            test = _expr(condition, facts)
+            if isinstance(test, Const):
+                return _expr(then if test.value else otherwise, facts)
+            yes, no = _expr(then, facts.where(test)), _expr(otherwise, facts.where(test, False))
+            return yes if yes == no else replace(expr, condition=test, then=yes, otherwise=no)
+        case Binary(op="&&" | "||" as op, left=left, right=right):
+            first = _expr(left, facts)
+            if isinstance(first, Const):
+                return _expr(right, facts) if bool(first.value) == (op == "&&") else first
+            second = _expr(right, facts.where(first, op == "&&"))
+            if isinstance(second, Const) and bool(second.value) == (op == "&&"):
+                return first
+            return replace(expr, left=first, right=second)
+    if expr.dtype.is_integer and not any(isinstance(e, (Load, Select)) for e in walk_exprs(expr)):
+        return simplify(expr, facts.ranges)
+    result: Expr = rebuild(expr, lambda child, _: _expr(child, facts))
+    if isinstance(result, Binary) and result.dtype.is_integer:
+        return simplify(result, facts.ranges)
+    return result
+
+
+# ------------------------------------------------------------------------------------------ copies
+
+
+@dataclass
+class _Inliner:
+    """Scalars declared with cheap pure arithmetic and never assigned are replaced by it."""
+
+    facts: Facts
+
+    def block(self, block: Block) -> Block:
+        body = list(spliced(block.body))
+        out: list[Stmt] = []
+        n = 0
+        while n < len(body):
+            stmt = body[n]
+            n += 1
+            if isinstance(stmt, Decl) and self._inlinable(stmt):
+                assert isinstance(stmt.init, Expr)
+                rest = substitute(Block(tuple(body[n:])), {stmt.name: stmt.init})
+                body[n:] = rest.body
+                continue
+            out.append(self._below(stmt))
+        return Block(tuple(out), range=block.range)
+
+    def _below(self, stmt: Stmt) -> Stmt:
+        def change(child: object, field: str) -> object:
+            return self.block(child) if isinstance(child, Block) else child
+
+        result: Stmt = rebuild(stmt, change)
+        return result
+
+    def _inlinable(self, decl: Decl) -> bool:
+        init = decl.init
+        if decl.shape or not isinstance(init, Expr) or decl.name in self.facts.mutable:
+            return False
+        if any(isinstance(e, Var) and e.name in self.facts.mutable for e in walk_exprs(init)):
+            return False
+        if isinstance(init, (Var, Const)):
+            return init.dtype == decl.dtype
+        parts = list(walk_exprs(init))
+        return (
+            init.dtype == decl.dtype
+            and decl.dtype.is_integer
+            and len(parts) <= _INLINE_NODES
+            and all(
+                (isinstance(e, (Const, Var, Unary, Binary, Cast)) and (e.dtype.is_integer))
+                or (isinstance(e, Call) and e.function in ("min", "max"))
+                for e in parts
+            )
+        )
+
+
+def _initialised(block: Block) -> Block:
+    """`float x; x = e;` --> `float x = e;`, where nothing stands between that mentions x."""
+
+    def change(stmt: Stmt) -> Stmt:
+        if not isinstance(stmt, Block):
+            return stmt
+        body = list(stmt.body)
+        for n, decl in enumerate(body):
+            if not isinstance(decl, Decl) or decl.shape or decl.init is not None:
+                continue
+            for m in range(n + 1, len(body)):
+                match body[m]:
+                    case Assign(target=Var(name=name), value=value, reduce=None) if (
+                        name == decl.name and name not in uses(Assign(Var(value.dtype, ""), value)).vars_read
+                    ):
+                        body[m] = replace(decl, init=value)
+                        body[n] = EMPTY
+                        break
+                if _mentions(body[m], decl.name):
+                    break
+        return replace(stmt, body=tuple(s for s in body if s is not EMPTY))
+
+    result = map_stmt(block, change)
+    assert isinstance(result, Block)
+    return result
+
+
+def _mentions(stmt: Stmt, name: str) -> bool:
+    found = uses(stmt)
+    return name in found.vars_read or name in found.vars_assigned
+
+
+# ------------------------------------------------------------------------------------------ dead code
+
+
+def without_dead(block: Block, outside: frozenset[str]) -> Block:
+    """Without variables and arrays that are never read, the assignments to them, and control flow around nothing."""
+    while True:
+        read = _read_names(block)
+        changed = False
+
+        def change(stmt: Stmt, read: frozenset[str] = read) -> Stmt | tuple[Stmt, ...]:
+            nonlocal changed
+            if _is_dead(stmt, read | outside):
+                changed = True
+                return ()
+            return stmt
+
+        result = map_stmt(block, change)
+        assert isinstance(result, Block)
+        block = result
+        if not changed:
+            return block
+
+
+def _read_names(block: Block) -> frozenset[str]:
+    """Names whose values matter: an accumulation into x does not by itself read x."""
+    read: set[str] = set()
+    stack: list[object] = [block]
+    while stack:
+        node = stack.pop()
+        match node:
+            case Assign(target=target, value=value):
+                stack.append(value)
+                if isinstance(target, Load):
+                    stack.extend(target.index)
+                continue
+            case Var(name=name):
+                read.add(name)
+            case Load(array=array) | Ref(array=array):
+                read.add(array)
+            case Atomic(place=place):
+                read.add(place.array)
+                stack.extend((*place.index, *node.args))
+                continue
+            case Collective(args=args, mask=mask):
+                stack.extend(args if mask is None else (*args, mask))
+                continue
+        if isinstance(node, (Stmt, Expr)):
+            stack.extend(children(node))
+    return frozenset(read)
+
+
+def _is_dead(stmt: Stmt, read: frozenset[str]) -> bool:
+    match stmt:
+        case Assign(target=Var(name=name) | Load(array=name)):
+            return name not in read
+        case Decl(name=name):
+            return name not in read
+        case If(then=then, otherwise=otherwise):
+            return not then.body and not otherwise.body
+        case For(body=body):
+            return not body.body
+    return False
