@@ -101,9 +101,14 @@ _KEYWORDS = frozenset(
 
 _AXIS_NAMES = {
     f"{prefix}.{axis}": f"{short}_{axis}"
-    for prefix, short in (("threadIdx", "thread"), ("blockIdx", "block"))
+    for prefix, short in (
+        ("threadIdx", "thread"),
+        ("blockIdx", "block"),
+        ("gridDim", "blocks"),
+        ("blockDim", "threads"),
+    )
     for axis in "xyz"
-}
+} | {"dynamicShared.bytes": "shared_bytes"}
 
 # Names with a float form `f`-suffixed and a double form, as in <math.h>.
 _MATH = {
@@ -190,10 +195,7 @@ class CPrinter:
         found = self.names.get(ir_name)
         if found is not None:
             return found
-        if ir_name.startswith(("gridDim.", "blockDim.")):
-            found = ir_name
-        else:
-            found = self.fresh(_AXIS_NAMES.get(ir_name, ir_name))
+        found = self.fresh(_AXIS_NAMES.get(ir_name, ir_name))
         self.names[ir_name] = found
         return found
 
@@ -462,10 +464,15 @@ class CPrinter:
 
     def declare_global(self, decl: Decl) -> None:
         """A `__constant__` or `__device__` variable: a plain static array under its own name."""
-        self.names[decl.name] = decl.name
+        name = self.name(decl.name)
         self._taken.add(decl.name)
-        fixed = all(isinstance(e, Const) for e in decl.shape)
-        self.arrays[decl.name] = ArrayInfo(decl.dtype, decl.shape, nested=fixed)
+        if not decl.shape:
+            return
+        kind = storage_type(decl.dtype)
+        pointer = self.fresh(f"{decl.name}_values")
+        self.names[decl.name] = pointer
+        self.line(f"{kind} *const {pointer} = ({kind} *)&{name};")
+        self.arrays[decl.name] = ArrayInfo(decl.dtype, decl.shape)
 
     def flat_index(self, load: Load) -> str:
         """The row-major position, in elements of the access's own type."""

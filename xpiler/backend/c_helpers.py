@@ -95,7 +95,8 @@ struct Buffer {
 // float to integer as on GPUs: toward zero, clamped to the range, NaN gives 0.
 template <class To, class From>
 static inline To clamp_to(From x) {
-    const To low = std::numeric_limits<To>::min(), high = std::numeric_limits<To>::max();
+    const bool has_sign = (To)-1 < (To)0;
+    const To high = (To)(~(uint64_t)0 >> (64 - 8 * sizeof(To) + has_sign)), low = has_sign ? (To)(-high - 1) : (To)0;
     if (x != x) return 0;
     if (x <= (From)low) return low;
     return x >= (From)high ? high : (To)x;

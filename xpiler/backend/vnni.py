@@ -14,7 +14,7 @@ from xpiler.backend.c_helpers import HELPERS as SCALAR_HELPERS
 from xpiler.backend.c_helpers import emit, used_in
 from xpiler.backend.vnni_helpers import HELPERS as VECTOR_HELPERS
 from xpiler.backend.vnni_vector import VectorPrinter
-from xpiler.ir.build import const
+from xpiler.ir.build import cast, const
 from xpiler.ir.nodes import Block, Const, Decl, Expr, Function, Space, Var
 from xpiler.ir.rewrite import substitute, walk
 from xpiler.ir.types import U32
@@ -22,6 +22,8 @@ from xpiler.passes.register_tile import register_tile
 from xpiler.passes.vectorize import vectorize
 
 DIMENSIONS = tuple(f"{which}.{axis}" for which in ("gridDim", "blockDim") for axis in "xyz")
+
+SHARED = "dynamicShared.bytes"
 
 ALL_HELPERS: dict[str, str] = {**SCALAR_HELPERS, **VECTOR_HELPERS}
 
@@ -83,18 +85,18 @@ def generate(
         VectorPrinter(function.params, comments, notes) if vectors else CPrinter(function.params, comments)
     )
     used = {node.name for node in walk(function.body) if isinstance(node, Var)}
-    takes_shared = "shared_bytes" in used and launch is None
-    for decl in function.globals:
-        printer.declare_global(decl)
+    takes_shared = SHARED in used and launch is None
     parameters = [] if launch is not None else ["dim3 gridDim", "dim3 blockDim"]
     if takes_shared:
-        parameters.append("size_t shared_bytes")
-    parameters += [parameter(p, printer.name(p.name)) for p in function.params]
-    linkage = 'extern "C"' if extern_c else "static"
+        parameters.append(f"size_t {printer.name(SHARED)}")
     printer.start(function.body)
     printer.depth = 1
-    if launch is not None:
-        _print_launch(printer, launch, used)
+    own = tuple(p for p in function.params if p.name not in DIMENSIONS)
+    parameters += [parameter(p, printer.name(p.name)) for p in own]
+    linkage = 'extern "C"' if extern_c else "static"
+    _print_dimensions(printer, launch, used)
+    for decl in function.globals:
+        printer.declare_global(decl)
     printer.block(function.body)
     shown = name or canonical.name
     head = f"{linkage} void {shown}({', '.join(parameters)}) {{"
@@ -111,7 +113,7 @@ def assemble(functions: Iterable[CppFunction], *, banner: str = "") -> str:
     helpers = dict.fromkeys(h for f in functions for h in f.helpers)
     parts = [banner] if banner else []
     parts.append(HEADERS)
-    if any("dim3" in f.text for f in functions):
+    if any(f.takes_launch for f in functions):
         parts.append(DIM3 + "\n")
     parts += [text + "\n" for text in emit(helpers, ALL_HELPERS)]
     seen: dict[str, Decl] = {d.name: d for f in functions for d in f.globals}
@@ -142,23 +144,30 @@ def _with_known_dimensions(function: Function, launch: Mapping[str, Expr | int] 
     for key, value in (launch or {}).items():
         number = value.value if isinstance(value, Const) else value
         if isinstance(number, int):
-            known[key] = const(number, U32)
-    body = substitute(function.body, known)
+            known[SHARED if key == "shared_bytes" else key] = const(number, U32)
+    types = {n.name: n.dtype for n in walk(function.body) if isinstance(n, Var) and n.name in known}
+    body = substitute(function.body, {name: cast(known[name], dtype) for name, dtype in types.items()})
+    params = tuple(p for p in function.params if p.name not in known)
     assert isinstance(body, Block)
-    return replace(function, body=body)
+    return replace(function, body=body, params=params)
 
 
-def _print_launch(printer: CPrinter, launch: Mapping[str, Expr | int], used: set[str]) -> None:
-    for which in ("gridDim", "blockDim"):
-        if not any(name.startswith(f"{which}.") for name in used):
+def _print_dimensions(printer: CPrinter, launch: Mapping[str, Expr | int] | None, used: set[str]) -> None:
+    """Launch dimensions as plain numbers: of the parameters, or as the launch gives them."""
+    for dimension in DIMENSIONS:
+        if dimension not in used:
             continue
-        values = [launch.get(f"{which}.{axis}", 1) for axis in "xyz"]
-        texts = [printer.expr(v) if isinstance(v, Expr) else str(v) for v in values]
-        printer.line(f"const dim3 {which}({', '.join(texts)});")
-    shared = launch.get("shared_bytes", 0)
-    if "shared_bytes" in used:
+        name = printer.name(dimension)
+        if launch is None:
+            text = dimension
+        else:
+            value = launch.get(dimension, 1)
+            text = printer.expr(value) if isinstance(value, Expr) else str(value)
+        printer.line(f"const int {name} = {text};")
+    if SHARED in used and launch is not None:
+        shared = launch.get("shared_bytes", 0)
         text = printer.expr(shared) if isinstance(shared, Expr) else str(shared)
-        printer.line(f"const size_t shared_bytes = {text};")
+        printer.line(f"const size_t {printer.name(SHARED)} = {text};")
 
 
 def _wrapped(head: str) -> list[str]:

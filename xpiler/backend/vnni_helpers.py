@@ -76,6 +76,16 @@ static inline __m256 round_to_odd_pd(__m512d x) {
     __m256i bits = _mm256_castps_si256(toward_zero);
     return _mm256_castsi256_ps(_mm256_mask_or_epi32(bits, inexact, bits, _mm256_set1_epi32(1)));
 }""",
+    """\
+// a * b + c of 16-bit floats, to be rounded to 16 bits once.
+static inline __m512 fma_narrow_ps(__m512 a, __m512 b, __m512 c) {
+    __m512d low = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_castps512_ps256(b)),
+                                  _mm512_cvtps_pd(_mm512_castps512_ps256(c)));
+    __m512d high =
+        _mm512_fmadd_pd(_mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(b, 1)),
+                        _mm512_cvtps_pd(_mm512_extractf32x8_ps(c, 1)));
+    return _mm512_insertf32x8(_mm512_castps256_ps512(round_to_odd_pd(low)), round_to_odd_pd(high), 1);
+}""",
     # ------------------------------------------------------------------------------------------ min, max, division
     """\
 // The smaller; of a number and a NaN the number.

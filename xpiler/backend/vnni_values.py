@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import gcd
 
 from xpiler.backend.c import COMPARISONS, CPrinter, is_half_width, value_type
-from xpiler.backend.vnni_lanes import Lanes, NotVectorizable, is_real
+from xpiler.backend.vnni_lanes import Lanes, NeedsEightLanes, NotVectorizable, is_real
 from xpiler.backend.vnni_shapes import Shapes
 from xpiler.ir.nodes import Binary, Bitcast, Call, Cast, Const, Expr, Load, Select, Unary, Var
 from xpiler.ir.rewrite import walk
@@ -469,7 +469,7 @@ class LaneValues:
             if lanes.count == 16:
                 if dtype == F16:  # beyond 2^24 everything is infinite
                     return self.rounded(dtype, f"_mm512_cvt{kind}32_ps({text})")
-                raise NotVectorizable("integer to bfloat16")
+                raise NeedsEightLanes
             return self.rounded(dtype, f"round_to_odd_pd(_mm512_cvt{kind}{source.bits}_pd({text}))")
         if source.bits == 64:
             return self.result(dtype, f"_mm512_cvt{kind}64_ps({text})")
@@ -535,6 +535,9 @@ class LaneValues:
             return self.result(dtype, lanes.narrow(dtype, f"{name}_number_{suffix}({', '.join(wide)})"))
         if name == "fma" and not is_half_width(dtype):
             return self.result(dtype, lanes.op("fmadd", dtype, *texts))
+        if name == "fma":
+            wide = ", ".join(lanes.widen(dtype, t) for t in texts)
+            return self.rounded(dtype, lanes.narrow(dtype, f"fma_narrow_ps({wide})"))
         if name == "sqrt":
             return self.rounded(dtype, lanes.op("sqrt", dtype, texts[0]))
         if name == "abs":

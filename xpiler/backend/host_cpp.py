@@ -1,0 +1,364 @@
+"""The host text of a CUDA file as a C++ program: edited in place, so that names, comments and the interface survive.
+
+    __global__ void k(...) {...}        -->   static void k(dim3 gridDim, dim3 blockDim, ...) {...}    (generated)
+    k<<<grid, block, bytes>>>(a, n);    -->   k(grid, block, a, n);
+    cudaMemcpy(...)                     -->   unchanged, on a small function that copies host memory
+
+Kernels and device functions are replaced or removed; `__constant__` and `__device__` variables become static ones; CUDA
+headers give way to the few functions of `host_shims` that are used. What has no host meaning is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from xpiler.backend.hip_source import SourceText, Token
+from xpiler.backend.host_shims import SHIMS
+from xpiler.backend.vnni import ALL_HELPERS, HEADERS, CppFunction
+from xpiler.errors import Refusal
+from xpiler.frontend.unit import LaunchSite, Unit
+from xpiler.ir.nodes import Function, Param
+
+_CUDA_HEADERS = re.compile(
+    r"[<\"](cuda[\w/]*|device_launch_parameters|device_functions|cooperative_groups[\w/]*|mma|vector_types|vector_functions|"
+    r"math_constants|sm_\w+|texture_\w+|helper_cuda|curand_kernel|nvToolsExt|nvfunctional)(\.h|\.hpp|\.cuh)?[>\"]"
+)
+_QUALIFIERS = frozenset(
+    ("__host__", "__device__", "__constant__", "__managed__", "__forceinline__", "__noinline__")
+)
+_PLAIN_TYPES = frozenset(
+    "float double int unsigned bool half bfloat16 char short int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t "
+    "uint64_t".split()
+)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """text[start:end] becomes `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def to_cpp(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
+    """The C++ program. `functions`: generated code by `Function.name`, made without `launch`.
+
+    Raises `Refusal` where host code uses what has no host form, or launches a kernel that was refused.
+    """
+    source = SourceText(unit.text, unit.file)
+    edits = [
+        *_launch_edits(unit, source, functions),
+        *_kernel_edits(unit, functions),
+        *_device_function_edits(unit, source),
+        *_text_edits(source),
+    ]
+    body = _apply(unit.text, edits)
+    _check(unit, source, edits)
+    return _with_preamble(body)
+
+
+# ---------------------------------------------------------------------------------------------- launches
+
+
+def _launch_edits(unit: Unit, source: SourceText, functions: Mapping[str, CppFunction]) -> Iterable[Edit]:
+    sites: dict[tuple[int, int], list[LaunchSite]] = defaultdict(list)
+    for site in unit.launches:
+        sites[site.span].append(site)
+    for span, group in sites.items():
+        yield Edit(*span, _call(unit, source, span, group, functions))
+
+
+def _call(
+    unit: Unit,
+    source: SourceText,
+    span: tuple[int, int],
+    group: list[LaunchSite],
+    functions: Mapping[str, CppFunction],
+) -> str:
+    for site in group:
+        if site.kernel not in functions:
+            why = unit.refusals.get(site.kernel) or unit.refusals.get(site.spelling)
+            if why is not None:
+                raise Refusal(why.code, why.message, why.range, why.remedy)
+            raise Refusal("kernel-missing", f"the kernel '{site.spelling}' was not translated", site.range)
+    names = {functions[site.kernel].name for site in group}
+    if len(names) > 1:
+        raise Refusal(
+            "template-launch",
+            f"one launch starts several instances: {', '.join(sorted(s.spelling for s in group))}",
+            group[0].range,
+            "launch each instance by itself",
+        )
+    site = group[0]
+    function, kernel = functions[site.kernel], _kernel(unit, site.kernel)
+    configuration, arguments = _parts(source, span)
+    if not configuration:  # the launch comes from a macro
+        configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)
+    grid, block = configuration[0], configuration[1]
+    shared = configuration[2] if len(configuration) > 2 else "0"
+    values = [grid, block]
+    if function.takes_shared:
+        values.append(shared)
+    if len(arguments) == len(kernel.params):
+        arguments = [_cast(p, a) for p, a in zip(kernel.params, arguments, strict=True)]
+    return f"{function.name}({', '.join([*values, *arguments])})"
+
+
+def _kernel(unit: Unit, name: str) -> Function:
+    return next(k for k in unit.program.kernels if k.name == name)
+
+
+def _parts(source: SourceText, span: tuple[int, int]) -> tuple[list[str], list[str]]:
+    """Configuration and arguments of a launch as they stand in the text; empty if it is not spelled there."""
+    tokens = [(i, t) for i, t in enumerate(source.tokens) if span[0] <= t.start and t.end <= span[1]]
+    opened = next((n for n, (_, t) in enumerate(tokens) if t.text == "<<<"), None)
+    if opened is None:
+        return [], []
+    closed = _triple_close(tokens, opened)
+    if closed is None:
+        return [], []
+    configuration = _split(source, [t for _, t in tokens[opened + 1 : closed[0]]])
+    call = tokens[closed[1] + 1 :]
+    if not call or call[0][1].text != "(":
+        return [], []
+    return configuration, _split(source, [t for _, t in call[1:-1]])
+
+
+def _triple_close(tokens: list[tuple[int, Token]], opened: int) -> tuple[int, int] | None:
+    """First and last token of the `>>>` (the scanner sees three `>`)."""
+    depth = 0
+    for n in range(opened + 1, len(tokens) - 2):
+        text = tokens[n][1].text
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(text, 0)
+        if depth == 0 and text == ">>>":
+            return n, n
+        three = [t.text for _, t in tokens[n : n + 3]]
+        adjacent = (
+            tokens[n][1].end == tokens[n + 1][1].start and tokens[n + 1][1].end == tokens[n + 2][1].start
+        )
+        if depth == 0 and three == [">", ">", ">"] and adjacent and tokens[n + 3][1].text == "(":
+            return n, n + 2
+    return None
+
+
+def _split(source: SourceText, tokens: list[Token]) -> list[str]:
+    """The texts between top-level commas."""
+    pieces: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(token.text, 0)
+        if token.text == "," and depth == 0:
+            pieces.append([])
+        else:
+            pieces[-1].append(token)
+    return [source.text[p[0].start : p[-1].end] for p in pieces if p]
+
+
+def _cast(param: Param, argument: str) -> str:
+    """A pointer argument in the generated function's type where that may be another than in the text."""
+    if not param.is_pointer or not _needs_cast(param):
+        return argument
+    from xpiler.backend.c import storage_type
+
+    const = "const " if param.is_const else ""
+    return f"({const}{storage_type(param.dtype)} *)({argument})"
+
+
+def _needs_cast(param: Param) -> bool:
+    words = re.findall(r"\w+", param.spelling.replace("__restrict__", " ").replace("__restrict", " "))
+    base = [w for w in words if w not in ("const", "volatile", "signed", "restrict")]
+    from xpiler.backend.c import storage_type
+
+    return param.lanes > 1 or base not in ([storage_type(param.dtype)], ["unsigned", "int"][: len(base)])
+
+
+# ---------------------------------------------------------------------------------------------- definitions
+
+
+def _kernel_edits(unit: Unit, functions: Mapping[str, CppFunction]) -> Iterable[Edit]:
+    for text in unit.kernels:
+        own = [
+            functions[k.name]
+            for k in unit.program.kernels
+            if k.name in functions and text.name in (k.template, k.name, k.spelling.split("<")[0])
+        ]
+        replacement = "\n\n".join(dict.fromkeys(f.text for f in own))
+        if not own:
+            replacement = f"// {text.name}: not launched here, left out"
+        yield Edit(*text.span, replacement)
+
+
+def _device_function_edits(unit: Unit, source: SourceText) -> Iterable[Edit]:
+    """Device functions are inlined into the generated code; those for the host as well stay."""
+    for text in unit.device_functions:
+        body = source.text[text.span[0] : text.span[1]]
+        if "__host__" not in body.split("{")[0]:
+            yield Edit(*text.span, "")
+
+
+def _text_edits(source: SourceText) -> Iterable[Edit]:
+    for directive in source.directives:
+        line = source.text[directive.start : directive.end]
+        if directive.word == "include" and _CUDA_HEADERS.search(line):
+            yield Edit(directive.start, directive.end, "")
+    tokens = source.tokens
+    for i, token in source.names():
+        if source.directive_at(token.start):
+            continue
+        if token.text == "__global__":
+            end = _prototype_end(source, i)
+            if end is not None:
+                yield Edit(_declaration_start(source, i), end, "")
+        elif token.text in ("__constant__", "__managed__") or (
+            token.text == "__device__" and _is_variable(source, i)
+        ):
+            before = {t.text for t in tokens[max(0, i - 3) : i]} | {t.text for t in tokens[i + 1 : i + 4]}
+            yield Edit(token.start, token.end, "" if "static" in before or _extern(before) else "static")
+        elif token.text in ("__forceinline__",):
+            yield Edit(token.start, token.end, "inline")
+        elif token.text in _QUALIFIERS:
+            yield Edit(token.start, token.end + (source.text[token.end : token.end + 1] == " "), "")
+        elif token.text == "namespace" and _alias_of_device_namespace(source, i):
+            semicolon = next((t for t in tokens[i:] if t.text == ";"), None)
+            start = tokens[i - 1].start if i and tokens[i - 1].text == "using" else token.start
+            if semicolon is not None:
+                yield Edit(start, semicolon.end, "")
+
+
+def _extern(words: set[str]) -> bool:
+    return "extern" in words or ("__constant__" in words and "__device__" in words)
+
+
+def _declaration_start(source: SourceText, i: int) -> int:
+    """Where the declaration that holds token i starts: after the last `;`, `}` or `{` (template<...> included)."""
+    while (
+        i > 0
+        and source.tokens[i - 1].text not in (";", "}", "{")
+        and not source.directive_at(source.tokens[i - 1].start)
+    ):
+        i -= 1
+    return source.tokens[i].start
+
+
+def _prototype_end(source: SourceText, i: int) -> int | None:
+    """End of a kernel's declaration without a body; None for a definition."""
+    depth = 0
+    for token in source.tokens[i:]:
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0 and token.text == "{":
+            return None
+        if depth == 0 and token.text == ";":
+            return token.end
+    return None
+
+
+def _is_variable(source: SourceText, i: int) -> bool:
+    """Whether the declaration from token i on is one of a variable: `=`, `[` or `;` comes before any `(`."""
+    for token in source.tokens[i + 1 :]:
+        if token.text in ("=", "[", ";"):
+            return True
+        if token.text in ("(", "{"):
+            return False
+    return False
+
+
+def _alias_of_device_namespace(source: SourceText, i: int) -> bool:
+    following = [t.text for t in source.tokens[i + 1 : i + 6]]
+    return bool(
+        {"cooperative_groups", "nvcuda"}
+        & set(following[: following.index(";")] if ";" in following else following)
+    )
+
+
+# ---------------------------------------------------------------------------------------------- the whole
+
+
+def _apply(text: str, edits: Iterable[Edit]) -> str:
+    """All edits; one inside a larger one is dropped."""
+    out, position = [], 0
+    for edit in sorted(edits, key=lambda e: (e.start, -e.end)):
+        if edit.start < position:
+            continue
+        out.append(text[position : edit.start])
+        out.append(edit.text)
+        position = edit.end
+    out.append(text[position:])
+    return re.sub(r"\n{4,}", "\n\n\n", "".join(out))
+
+
+def _check(unit: Unit, source: SourceText, edits: list[Edit]) -> None:
+    """Refuse what is left of CUDA in the host text."""
+    gone = sorted((e.start, e.end) for e in edits if e.end > e.start)
+
+    def left(token: Token) -> bool:
+        return not any(start <= token.start < end for start, end in gone)
+
+    for i, token in source.names():
+        if not left(token) or token.text in SHIMS or source.is_member(i):
+            continue
+        directive = source.directive_at(token.start)
+        if directive is not None and directive.word in (
+            "include",
+            "if",
+            "ifdef",
+            "ifndef",
+            "elif",
+            "error",
+            "pragma",
+        ):
+            continue
+        if (
+            re.match(r"(cuda|cu|cublas|curand|cusparse|cudnn|nccl|nvrtc)[A-Z]\w*$", token.text)
+            and token.text not in source.defined
+        ):
+            raise source.refuse(
+                "host-api",
+                f"'{token.text}' has no form on the host",
+                token,
+                "move it out of this file, or translate the kernel without its host code",
+            )
+        if token.text in ("thrust", "cub") and source.tokens[i + 1].text == "::":
+            raise source.refuse("host-api", f"the library '{token.text}' has no form on the host", token)
+    for token in source.tokens:
+        if token.text == "<<<" and left(token):
+            raise source.refuse("launch", "a launch that was not understood", token)
+
+
+def _with_preamble(body: str) -> str:
+    """Headers, helpers and host functions that the text uses, before its first declaration."""
+    names = set(re.findall(r"[A-Za-z_]\w*", _without_comments(body)))
+    texts = {**ALL_HELPERS, **SHIMS}
+    order = {name: n for n, name in enumerate(texts)}
+    chosen: dict[str, None] = {}
+    own = set(re.findall(r"\b(?:struct|class|union)\s+(\w+)\s*\{", body))
+
+    def add(name: str) -> None:
+        text = texts[name]
+        if text in chosen or name in own:
+            return
+        for word in re.findall(r"[A-Za-z_]\w*", text):
+            if word in texts and texts[word] != text:
+                add(word)
+        chosen[text] = None
+
+    for name in sorted(names & set(texts), key=order.__getitem__):
+        add(name)
+    headers = HEADERS
+    headers += "#include <time.h>\n" if any("timespec" in t for t in chosen) else ""
+    preamble = "\n".join([headers, *(f"{t}\n" for t in chosen)])
+    at = _after_leading_comment(body)
+    return f"{body[:at]}{preamble}\n{body[at:].lstrip(chr(10))}"
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"//[^\n]*|/\*.*?\*/", " ", text, flags=re.S)
+
+
+def _after_leading_comment(text: str) -> int:
+    """Offset after the comment that opens the file (its title, a licence)."""
+    match = re.match(r"\s*(?:(?://[^\n]*\n|/\*.*?\*/[ \t]*\n?))*", text, re.S)
+    return match.end() if match else 0
