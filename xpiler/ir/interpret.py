@@ -1,0 +1,199 @@
+"""Runs a kernel on the host, one NumPy operation an IR operation over all threads of many blocks, and checks
+it.
+
+    result = run(kernel, {"a": a, "b": b, "n": 1000}, grid=(4, 1, 1), block=(256, 1, 1))
+    b                  # as the kernel left it
+    result.findings    # out-of-bounds, uninitialised-read, race, barrier-divergence, shuffle-inactive...
+
+Threads run in lockstep, blocks in chunks. A program without races computes the same in any order, so that
+the result is the one of the GPU but for the order of floating-point atomics. Functions without threads
+(canonical programs) run too: loops whose iterations are independent run as lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from xpiler.errors import Refusal
+from xpiler.ir.interpret_checks import Site
+from xpiler.ir.interpret_declare import Arrays, orders_blocks
+from xpiler.ir.interpret_expressions import Context
+from xpiler.ir.interpret_memory import Memory, Usage
+from xpiler.ir.interpret_native import Native, bf16_bits, bf16_values, round_bf16
+from xpiler.ir.interpret_state import Clock, Finding, Launch, Recorder, State, StepLimit, lane_code
+from xpiler.ir.interpret_statements import Statements
+from xpiler.ir.nodes import Atomic, Barrier, For, Function, Space
+from xpiler.ir.rewrite import walk
+from xpiler.ir.types import DType
+
+__all__ = ["Finding", "Result", "Site", "Usage", "run"]
+
+Shape = tuple[int, int, int]
+Mode = Literal["native", "field"]
+_LANES = 1 << 15  # lanes of a chunk: a few lane arrays stay in the second-level cache
+_STEPS = 50_000_000
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run showed. `usage`: by global array; `steps`: loop iterations run, of all lanes together."""
+
+    findings: tuple[Finding, ...]
+    usage: dict[str, Usage]
+    steps: int
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.severity == "error")
+
+
+def run(
+    function: Function,
+    arguments: Mapping[str, Any],
+    grid: Shape = (1, 1, 1),
+    block: Shape = (1, 1, 1),
+    shared_bytes: int = 0,
+    *,
+    mode: Mode = "native",
+    checks: bool = True,
+    warp_size: int = 32,
+    step_limit: int = _STEPS,
+    lanes: int = _LANES,
+) -> Result:
+    """Run one launch; arrays in `arguments` are changed in place.
+
+    Arrays are flat or of any shape, C-contiguous, of the parameter's type; bf16 as uint16 bits or as
+    float32. Without `checks` only accesses out of bounds are found. `lanes`: about how many threads run at a
+    time. Raises `Refusal` where an argument is missing or of another type, or the program has what the
+    interpreter cannot run.
+    """
+    numeric = _numeric(mode)
+    arrays = Arrays.of(function, numeric)
+    loop_variables = frozenset(n.var for n in walk(function.body) if isinstance(n, For))
+    context = Context(numeric, loop_variables, orders_blocks(function))
+    body = Statements(context, arrays).compile(function.body)
+    scalars, memories, copied_back = _bind(function, arguments, numeric, arrays, checks)
+    recorder, clock = Recorder(), Clock(step_limit)
+    threads = block[0] * block[1] * block[2]
+    total = grid[0] * grid[1] * grid[2]
+    chunk = _blocks_at_a_time(function, threads, total, lanes)
+    with np.errstate(all="ignore"):
+        try:
+            for first in range(0, total, chunk):
+                launch = Launch(grid, block, warp_size, shared_bytes, min(chunk, total - first))
+                variables = {**scalars, **_indices(launch, first)}
+                state = State(
+                    threads * launch.blocks,
+                    variables,
+                    dict(memories),
+                    numeric,
+                    recorder,
+                    clock,
+                    launch,
+                    checks,
+                )
+                for decl in function.globals:
+                    if decl.name not in state.memories:
+                        arrays_run = arrays.declare(decl, Statements(context, arrays).expressions)
+                        arrays_run(state, None)
+                        memories[decl.name] = state.memories[decl.name]
+                        scalars[f"@base {decl.name}"] = np.int64(0)
+                body(state, None)
+        except StepLimit:
+            message = f"the program did not end within {step_limit} loop iterations"
+            recorder.add(function, Finding("step-limit", message, function.range, {}))
+    for values, bits in copied_back:
+        values[...] = bf16_values(bits).reshape(values.shape)
+    usage = {name: memory.usage() for name, memory in memories.items() if memory.space is Space.GLOBAL}
+    return Result(tuple(recorder.found.values()), usage, clock.steps)
+
+
+def _numeric(mode: Mode) -> Native:
+    return Native()
+
+
+def _blocks_at_a_time(function: Function, threads: int, total: int, lanes: int) -> int:
+    nodes = list(walk(function.body))
+    if any(isinstance(n, Barrier) and n.scope == "grid" for n in nodes):
+        return total
+    if any(isinstance(n, Atomic) and n.op in ("cas", "exch") for n in nodes):
+        return 1  # loops that try again until they win: each round of all blocks lets only one through
+    return max(1, min(total, lanes // max(threads, 1)))
+
+
+def _indices(launch: Launch, first: int) -> dict[str, Any]:
+    """Indices and identities of the lanes of a chunk of blocks beginning with block number `first`."""
+    threads = launch.threads
+    thread = np.tile(np.arange(threads), launch.blocks)
+    block = np.repeat(np.arange(launch.blocks), threads)
+    found: dict[str, Any] = {
+        "@thread": thread,
+        "@block": block,
+        "@slot": block * launch.slots + thread,
+        "@code": lane_code(block + first, 0, thread),
+        "@warp_epoch": np.zeros(thread.size, np.int32),
+        "warpSize": np.int32(launch.warp_size),
+        "sharedBytes": np.uint32(launch.shared_bytes),
+    }
+    for kind, number, extents in (
+        ("threadIdx", thread, launch.block),
+        ("blockIdx", block + first, launch.grid),
+    ):
+        rest = number
+        for axis, extent in zip("xyz", extents, strict=True):
+            index = (rest % extent).astype(np.uint32)
+            found[f"{kind}.{axis}"] = index if np.any(index != index[0]) else index[0]
+            rest = rest // extent
+    for kind, extents in (("blockDim", launch.block), ("gridDim", launch.grid)):
+        for axis, extent in zip("xyz", extents, strict=True):
+            found[f"{kind}.{axis}"] = np.uint32(extent)
+    return found
+
+
+def _bind(
+    function: Function, arguments: Mapping[str, Any], numeric: Native, arrays: Arrays, checks: bool
+) -> tuple[dict[str, Any], dict[str, Memory], list[tuple[Any, Any]]]:
+    """Scalars, global memories, and the arrays to copy back in the end."""
+    scalars: dict[str, Any] = {}
+    memories: dict[str, Memory] = {}
+    copied_back: list[tuple[Any, Any]] = []
+    globals_given = [(d.name, d.dtype) for d in function.globals if d.name in arguments]
+    pointers = [(p.name, p.dtype) for p in function.params if p.is_pointer] + globals_given
+    for name, dtype in pointers:
+        given = _argument(function, arguments, name)
+        data, values = _array(given, name, dtype, numeric)
+        if values is not None:
+            copied_back.append((values, data))
+        memories[name] = arrays.parameter(name, dtype, data, data.size, checks)
+        scalars[f"@base {name}"] = np.int64(0)
+    for param in function.params:
+        if not param.is_pointer:
+            value = _argument(function, arguments, param.name)
+            scalars[param.name] = numeric.const(
+                value.item() if isinstance(value, np.generic) else value, param.dtype
+            )
+    return scalars, memories, copied_back
+
+
+def _argument(function: Function, arguments: Mapping[str, Any], name: str) -> Any:
+    if name not in arguments:
+        raise Refusal("missing-argument", f"{function.name} needs an argument {name}", function.range)
+    return arguments[name]
+
+
+def _array(given: Any, name: str, dtype: DType, numeric: Native) -> tuple[Any, npt.NDArray[Any] | None]:
+    """The memory of an array argument (a view), and, where it had to be converted, the array to copy back
+    to."""
+    if not isinstance(given, np.ndarray) or not given.flags.c_contiguous:
+        raise Refusal("argument-type", f"argument {name} has to be a C-contiguous array")
+    wanted = np.dtype(numeric.storage_type(dtype))
+    if given.dtype == wanted:
+        return given.reshape(-1), None
+    if dtype.name == "bf16" and given.dtype == np.float32:
+        return bf16_bits(round_bf16(given.reshape(-1))), given
+    raise Refusal("argument-type", f"argument {name} has to be of {wanted} ({dtype}), not {given.dtype}")

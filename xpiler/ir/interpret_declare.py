@@ -1,0 +1,144 @@
+"""Arrays that a program declares: how many copies, how large, and which of their elements are watched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xpiler.errors import Refusal
+from xpiler.ir.interpret_expressions import Expressions
+from xpiler.ir.interpret_memory import Memory, Shadow
+from xpiler.ir.interpret_native import Native
+from xpiler.ir.interpret_state import Lanes, Run, State
+from xpiler.ir.nodes import Atomic, Decl, For, Function, Load, LoopKind, Ref, Space
+from xpiler.ir.rewrite import arrays_written, walk
+from xpiler.ir.types import DType
+
+_ALIGNMENT = 16  # bytes; a copy begins at a multiple, so that it can be read as wider elements
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What the text of a function says of its arrays."""
+
+    numeric: Native
+    granules: dict[str, int]  # bytes of the narrowest access
+    written: frozenset[str]
+    has_parallel_loops: bool
+
+    @staticmethod
+    def of(function: Function, numeric: Native) -> Arrays:
+        widths: dict[str, int] = {}
+
+        def note(name: str, dtype: DType) -> None:
+            width = np.dtype(numeric.storage_type(dtype)).itemsize
+            widths[name] = min(widths.get(name, width), width)
+
+        parallel = False
+        for node in walk(function):
+            match node:
+                case Load(array=array) | Ref(array=array):
+                    note(array, node.dtype)
+                case Decl(shape=shape) if shape:
+                    note(node.name, node.dtype)
+                case For(kind=LoopKind.PARALLEL | LoopKind.VECTOR | LoopKind.THREADS):
+                    parallel = True
+        for param in function.params:
+            if param.is_pointer:
+                note(param.name, param.dtype)
+        return Arrays(numeric, widths, arrays_written(function), parallel)
+
+    def declare(self, decl: Decl, expressions: Expressions) -> Run:
+        extents = [expressions.compile(e) for e in decl.shape]
+        init = [expressions.compile(e) for e in decl.init] if isinstance(decl.init, tuple) else None
+        shared = decl.space is Space.SHARED
+
+        def run(state: State, lanes: Lanes) -> Lanes:
+            if shared and decl.name in state.memories:
+                return lanes  # static storage: the declaration is passed again
+            shape = tuple(_uniform(e(state, lanes), decl) for e in extents)
+            memory = self._allocate(decl, shape, state, init is not None)
+            state.memories[decl.name] = memory
+            for number, value in enumerate(init or ()):
+                data: Any = memory.data
+                stored = self.numeric.stored(decl.dtype)
+                element = value(state, lanes)
+                base = np.asarray(state.vars[memory.base])
+                where = (base if lanes is None or not base.ndim else base[lanes]) + number
+                data[where] = stored(element) if stored is not None else element
+            return lanes
+
+        return run
+
+    def _allocate(self, decl: Decl, shape: tuple[int, ...], state: State, has_init: bool) -> Memory:
+        extent = int(np.prod(shape, dtype=np.int64))
+        size = np.dtype(self.numeric.storage_type(decl.dtype)).itemsize
+        pitch = -(-extent * size // _ALIGNMENT) * _ALIGNMENT // size
+        copies, number = self._copies(decl, state)
+        state.vars[f"@base {decl.name}"] = number * pitch if copies > 1 else np.int64(0)
+        data = self.blank(decl.dtype, copies * pitch, has_init)
+        memory = Memory(
+            decl.name,
+            decl.dtype,
+            decl.space,
+            data,
+            extent,
+            pitch,
+            shape,
+            self.granules[decl.name],
+            state.level,
+        )
+        if state.checks:
+            if not has_init:
+                memory.initialised = np.zeros(memory.granules(), np.bool_)
+            shared = decl.space is Space.SHARED
+            if shared or (decl.space is Space.LOCAL and self.has_parallel_loops and state.level < 2):
+                memory.shadow = Shadow.of(memory.granules())
+        return memory
+
+    def blank(self, dtype: DType, count: int, zero: bool) -> Any:
+        """Zeros, or bits that no program would mean: NaN, -1."""
+        kind = np.dtype(self.numeric.storage_type(dtype))
+        if zero or kind == np.bool_:
+            return np.zeros(count, kind)
+        return np.full(count * kind.itemsize, 0xFF, np.uint8).view(kind)
+
+    def _copies(self, decl: Decl, state: State) -> tuple[int, Any]:
+        """How many copies, and the number of each lane's."""
+        match decl.space:
+            case Space.SHARED:
+                return state.launch.blocks, state.vars["@block"]
+            case Space.FRAGMENT:
+                slots, size = state.launch.slots * state.launch.blocks, state.launch.warp_size
+                return slots // size, state.vars["@slot"] // size
+            case Space.LOCAL:
+                return state.count, np.arange(state.count)
+        return 1, np.int64(0)
+
+    def parameter(self, name: str, dtype: DType, data: Any, extent: int, checks: bool) -> Memory:
+        """A global array; only what the kernel writes can race."""
+        granule = self.granules.get(name, data.itemsize)
+        memory = Memory(name, dtype, Space.GLOBAL, data, extent, extent, (extent,), granule)
+        if checks:
+            count = memory.granules()
+            memory.read, memory.written, memory.read_first = (np.zeros(count, np.bool_) for _ in range(3))
+            if name in self.written:
+                memory.shadow = Shadow.of(count)
+        return memory
+
+
+def _uniform(value: Any, decl: Decl) -> int:
+    values = np.unique(np.asarray(value))
+    if values.size != 1:
+        raise Refusal("array-extent", f"the extent of {decl.name} differs between threads", decl.range)
+    if int(values[0]) < 0:
+        raise Refusal("array-extent", f"the extent of {decl.name} is negative", decl.range)
+    return int(values[0])
+
+
+def orders_blocks(function: Function) -> bool:
+    """Whether the kernel has atomics on memory that all blocks see: they may order what blocks do."""
+    declared = {n.name for n in walk(function.body) if isinstance(n, Decl)}
+    return any(isinstance(n, Atomic) and n.place.array not in declared for n in walk(function.body))

@@ -1,0 +1,348 @@
+"""Expressions of the IR as closures over a state: each runs one NumPy operation for all lanes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xpiler.ir.interpret_checks import Site, locate, note_read, note_write
+from xpiler.ir.interpret_memory import Memory
+from xpiler.ir.interpret_native import Native, Value
+from xpiler.ir.interpret_state import EMPTY, Evaluate, Finding, Lanes, State
+from xpiler.ir.nodes import (
+    Binary,
+    Bitcast,
+    Call,
+    Cast,
+    Const,
+    Expr,
+    Load,
+    Ref,
+    Select,
+    Stmt,
+    Unary,
+    Var,
+)
+from xpiler.ir.rewrite import walk
+from xpiler.ir.source import SourceRange
+from xpiler.ir.types import DType
+
+
+@dataclass(frozen=True)
+class Reached:
+    """An access resolved for some lanes: elements of the memory, and which lanes are in bounds (None:
+    all)."""
+
+    memory: Memory
+    address: Any  # int, or one a lane; 0 where out of bounds
+    valid: Any
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known before the run: types of arrays, loop variables, whether blocks are ordered by
+    atomics."""
+
+    numeric: Native
+    loop_variables: frozenset[str]
+    fenced: bool
+
+
+class Expressions:
+    """Compiler of expressions; `range` is the statement's, for expressions that have none of their own."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.numeric = context.numeric
+        self.range: SourceRange | None = None
+
+    def compile(self, expr: Expr) -> Evaluate:
+        match expr:
+            case Const(value=value, dtype=dtype):
+                constant = self.numeric.const(value, dtype)
+                return lambda state, lanes: constant
+            case Var():
+                return self._variable(expr)
+            case Load():
+                return self._load(expr)
+            case Unary(op=op, operand=operand):
+                inner, change = self.compile(operand), self.numeric.unary(op, operand.dtype)
+                return lambda state, lanes: change(inner(state, lanes))
+            case Binary(op="&&" | "||"):
+                return self._short_circuit(expr)
+            case Binary(op=op, left=left, right=right):
+                return self._binary(expr, op, left, right)
+            case Select():
+                return self._select(expr)
+            case Cast(operand=operand, dtype=dtype):
+                inner, change = self.compile(operand), self.numeric.cast(operand.dtype, dtype)
+                return lambda state, lanes: change(inner(state, lanes))
+            case Bitcast(operand=operand, dtype=dtype):
+                inner, change = self.compile(operand), self.numeric.bitcast(operand.dtype, dtype)
+                return lambda state, lanes: change(inner(state, lanes))
+            case Call(function=function, args=args, dtype=dtype):
+                operation = self.numeric.call(function, args[0].dtype, dtype)
+                inners = [self.compile(a) for a in args]
+                return lambda state, lanes: operation(*(f(state, lanes) for f in inners))
+        raise TypeError(f"not a value: {expr!r}")
+
+    def _variable(self, expr: Var) -> Evaluate:
+        name, place = expr.name, expr.range or self.range
+        loop_variables = self.context.loop_variables
+        nothing = self.numeric.const(0, expr.dtype)
+
+        def read(state: State, lanes: Lanes) -> Value:
+            if name in state.undefined:
+                missing = state.undefined[name]
+                bad = missing if lanes is None else missing[lanes]
+                if bad.any():
+                    _report_undefined(
+                        state, expr, name, place, int(state.numbers(lanes)[bad][0]), loop_variables
+                    )
+            value = state.vars.get(name, nothing)
+            return value[lanes] if lanes is not None and isinstance(value, np.ndarray) else value
+
+        return read
+
+    def _binary(self, expr: Expr, op: str, left: Expr, right: Expr) -> Evaluate:
+        first, second = self.compile(left), self.compile(right)
+        operation = self.numeric.binary(op, left.dtype)
+        if op not in ("/", "%") or left.dtype.is_float or (isinstance(right, Const) and right.value != 0):
+            return lambda state, lanes: operation(first(state, lanes), second(state, lanes))
+        place, loop_variables = expr.range or self.range, self.context.loop_variables
+
+        def divide(state: State, lanes: Lanes) -> Value:
+            x, y = first(state, lanes), second(state, lanes)
+            zero = y == 0
+            if np.any(zero) and state.size(lanes):
+                row = int(np.argmax(np.broadcast_to(zero, (state.size(lanes),))))
+                if state.recorder.is_new("division-by-zero", expr):
+                    values = state.at(int(state.numbers(lanes)[row]), loop_variables)
+                    found = Finding("division-by-zero", "integer division by zero", place, values)
+                    state.recorder.add(expr, found)
+                y = np.where(zero, np.ones_like(y), y)[()]
+            return operation(x, y)
+
+        return divide
+
+    def _short_circuit(self, expr: Binary) -> Evaluate:
+        first, second = self.compile(expr.left), self.compile(expr.right)
+        conjunction = expr.op == "&&"
+        combine = np.logical_and if conjunction else np.logical_or
+        harmless = _has_no_effects(expr.right)
+
+        def decide(state: State, lanes: Lanes) -> Value:
+            left = first(state, lanes)
+            if not isinstance(left, np.ndarray):
+                return left if bool(left) is not conjunction else second(state, lanes)
+            if harmless:
+                return combine(left, second(state, lanes))
+            chosen = left if conjunction else ~left
+            if not chosen.any():
+                return left
+            result = left.copy()
+            result[chosen] = second(state, narrow(lanes, chosen))
+            return result
+
+        return decide
+
+    def _select(self, expr: Select) -> Evaluate:
+        test, then, otherwise = (self.compile(e) for e in (expr.condition, expr.then, expr.otherwise))
+        harmless = _has_no_effects(expr.then) and _has_no_effects(expr.otherwise)
+
+        def choose(state: State, lanes: Lanes) -> Value:
+            condition = test(state, lanes)
+            if not isinstance(condition, np.ndarray):
+                return then(state, lanes) if condition else otherwise(state, lanes)
+            if harmless:
+                return np.where(condition, then(state, lanes), otherwise(state, lanes))
+            if condition.all():
+                return then(state, lanes)
+            if not condition.any():
+                return otherwise(state, lanes)
+            yes = then(state, narrow(lanes, condition))
+            result = np.zeros(condition.size, yes.dtype)
+            result[condition] = yes
+            result[~condition] = otherwise(state, narrow(lanes, ~condition))
+            return result
+
+        return choose
+
+    # -------------------------------------------------------------------------------------- memory
+
+    def site(self, node: Expr, array: str) -> Site:
+        return Site(node, array, node.range or self.range, self.context.loop_variables, self.context.fenced)
+
+    def site_of(self, stmt: Stmt) -> Site:
+        """A statement that accesses no array of its own."""
+        return Site(stmt, "", stmt.range or self.range, self.context.loop_variables, self.context.fenced)
+
+    def place(self, node: Load | Ref) -> ReachOf:
+        """The elements that a place means, checked to be in bounds."""
+        if isinstance(node, Ref):
+            indices = [self.compile(node.offset)]
+        else:
+            indices = [self.compile(i) for i in node.index]
+        return ReachOf(self.site(node, node.array), node.dtype, tuple(indices), self.numeric)
+
+    def _load(self, expr: Load) -> Evaluate:
+        reach = self.place(expr)
+        return lambda state, lanes: reach.load(state, lanes, reach.reach(state, lanes))
+
+
+@dataclass(frozen=True)
+class ReachOf:
+    """A compiled place: finds, loads and stores its elements."""
+
+    site: Site
+    dtype: DType
+    indices: tuple[Evaluate, ...]
+    numeric: Native
+
+    def flat(self, state: State, lanes: Lanes, memory: Memory) -> Any:
+        if len(self.indices) == 1:
+            return self.indices[0](state, lanes)
+        total: Any = np.int64(0)
+        for index, extent in zip(self.indices, memory.shape, strict=True):
+            total = total * np.int64(extent) + index(state, lanes).astype(np.int64)
+        return total
+
+    def reach(self, state: State, lanes: Lanes, offset: Any = 0) -> Reached:
+        """`offset` (one a lane) is added to the index, as an instruction does that walks through memory."""
+        memory = state.memories[self.site.array]
+        width = np.dtype(self.numeric.storage_type(self.dtype)).itemsize
+        own = memory.data.itemsize
+        extent = memory.extent if width == own else memory.extent * own // width
+        index = self.flat(state, lanes, memory)
+        if isinstance(index, np.ndarray) or isinstance(offset, np.ndarray):
+            address = np.asarray(index).astype(np.int64) + offset
+            valid = None
+            if address.size and int(address.view(np.uint64).max()) >= extent:
+                valid = (address >= 0) & (address < extent)
+                self._report_outside(state, lanes, memory, address, valid, extent)
+                address = np.where(valid, address, 0)
+        else:
+            address, valid = int(index) + offset, None
+            if not 0 <= address < extent:
+                everywhere = np.full(state.size(lanes), address)
+                valid = np.zeros(state.size(lanes), np.bool_)
+                self._report_outside(state, lanes, memory, everywhere, valid, extent)
+                address = 0
+        base = state.vars[memory.base]
+        if isinstance(base, np.ndarray):
+            start = base if lanes is None else base[lanes]
+            address = address + (start if width == own else start * own // width)
+        elif base:
+            address = address + int(base) * own // width
+        return Reached(memory, address, valid)
+
+    def _report_outside(
+        self, state: State, lanes: Lanes, memory: Memory, index: Any, valid: Any, extent: int
+    ) -> None:
+        if not index.size:
+            return
+        wrong = index[~valid]
+        for end in (int(wrong.min()), int(wrong.max())):
+            memory.note_outside(end)
+        if not state.recorder.is_new("out-of-bounds", self.site.node):
+            return
+        row = int(np.argmax(~valid))
+        values = state.at(int(state.numbers(lanes)[row]), self.site.loop_variables)
+        values.update(index=int(index[row]), extent=extent)
+        message = (
+            f"{self.site.array}[{values['index']}] is out of bounds: {memory.name} has {extent} elements"
+        )
+        finding = Finding("out-of-bounds", message, self.site.range, values, self.site.array)
+        state.recorder.add(self.site.node, finding)
+
+    def width(self) -> int:
+        return int(np.dtype(self.numeric.storage_type(self.dtype)).itemsize)
+
+    def load(self, state: State, lanes: Lanes, reached: Reached) -> Value:
+        memory = reached.memory
+        data = memory.view(self.numeric.storage_type(self.dtype))
+        if not data.size:
+            return self.numeric.const(0, self.dtype)
+        if state.checks and watched(memory, state):
+            self._note_read(state, lanes, reached)
+        value: Any = data[reached.address]
+        convert = self.numeric.loaded(self.dtype)
+        if convert is not None:
+            value = convert(value)
+        if reached.valid is not None:
+            value = np.where(reached.valid, value, np.zeros_like(value))
+        return value
+
+    def _note_read(self, state: State, lanes: Lanes, reached: Reached) -> None:
+        kept, address = in_bounds(state, lanes, reached)
+        note_read(locate(state, reached.memory, kept, address, self.width(), self.site))
+
+    def store(self, state: State, lanes: Lanes, reached: Reached, value: Value) -> None:
+        memory = reached.memory
+        data: Any = memory.view(self.numeric.storage_type(self.dtype))
+        convert = self.numeric.stored(self.dtype)
+        if convert is not None:
+            value = convert(value)
+        if reached.valid is not None:
+            if isinstance(value, np.ndarray):
+                value = value[reached.valid]
+            lanes, address = in_bounds(state, lanes, reached)
+            if lanes is not None and not lanes.size:
+                return
+        else:
+            address = reached.address
+        if not isinstance(address, np.ndarray) and isinstance(value, np.ndarray):
+            address = np.full(value.size, address)
+        if state.checks and watched(memory, state):
+            access = locate(state, memory, lanes, address, self.width(), self.site)
+            note_write(access, data[address], value)
+        data[address] = value
+
+
+def watched(memory: Memory, state: State) -> bool:
+    """Whether anything is remembered about the elements."""
+    return memory.initialised is not None or memory.read is not None or memory.shadow is not None
+
+
+def in_bounds(state: State, lanes: Lanes, reached: Reached) -> tuple[Lanes, Any]:
+    """The lanes whose access is in bounds, and their elements."""
+    if reached.valid is None:
+        return lanes, reached.address
+    address = reached.address
+    kept = state.numbers(lanes)[reached.valid]
+    return kept, address[reached.valid] if isinstance(address, np.ndarray) else address
+
+
+def narrow(lanes: Lanes, chosen: Any) -> Lanes:
+    """The lanes for which `chosen` holds; the very same object if these are all."""
+    found = np.flatnonzero(chosen)
+    if found.size == chosen.size:
+        return lanes
+    if not found.size:
+        return EMPTY
+    return found if lanes is None else lanes[found]
+
+
+def _has_no_effects(expr: Expr) -> bool:
+    """Cheap, and no access or division that could fail: it may be computed where its value is not used."""
+    return not any(
+        isinstance(n, (Load, Call)) or (isinstance(n, Binary) and n.op in ("/", "%") and n.dtype.is_integer)
+        for n in walk(expr)
+    )
+
+
+def _report_undefined(
+    state: State,
+    node: Expr,
+    name: str,
+    place: SourceRange | None,
+    lane: int,
+    loop_variables: frozenset[str],
+) -> None:
+    if not state.recorder.is_new("uninitialised-read", node):
+        return
+    values = state.at(lane, loop_variables)
+    finding = Finding("uninitialised-read", f"{name} is read before it has a value", place, values)
+    state.recorder.add(node, finding)

@@ -1,0 +1,110 @@
+"""Loops with independent iterations, run as lanes: every iteration of every lane becomes a lane of its own.
+
+That makes canonical programs as fast as kernels, and the checks for races test the claim of independence:
+iterations are threads that nothing orders, the end of the loop is a barrier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from xpiler.errors import Refusal
+from xpiler.ir.interpret_native import Native
+from xpiler.ir.interpret_state import (
+    BLOCK_BITS,
+    EPOCH_BITS,
+    EPOCH_MASK,
+    THREAD_BITS,
+    Evaluate,
+    Lanes,
+    Run,
+    State,
+    lane_code,
+)
+from xpiler.ir.nodes import Barrier, Collective, For, LoopKind, Return
+from xpiler.ir.rewrite import uses, walk
+
+MOST_LANES = 1 << 18  # lanes that run at a time
+
+
+def is_independent(loop: For) -> bool:
+    """Whether the body leaves nothing in scalars for later, so that each iteration may have its own."""
+    found = uses(loop.body)
+    if found.vars_assigned - found.vars_declared:
+        return False
+    return not any(isinstance(n, (Barrier, Collective, Return)) for n in walk(loop.body))
+
+
+def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) -> Run:
+    kind: Any = np.dtype(numeric.value_type(loop.dtype)).type
+    names = uses(loop.body).vars_read
+
+    def run(state: State, lanes: Lanes) -> Lanes:
+        start, stop, step = (np.asarray(b(state, lanes)).astype(np.int64) for b in bounds)
+        if (step <= 0).any():
+            raise Refusal("loop-step", f"the step of loop {loop.var} is not positive", loop.range)
+        parents = state.numbers(lanes)
+        trips = np.broadcast_to(np.maximum(-((start - stop) // step), 0), (parents.size,))
+        ends = np.cumsum(trips)
+        total = int(ends[-1])
+        level = _child_level(state, loop)
+        _synchronise(state, state.level == 0)
+        epoch = state.clock.epoch
+        for first in range(0, total, MOST_LANES):
+            numbers = np.arange(first, min(first + MOST_LANES, total))
+            row = np.searchsorted(ends, numbers, side="right")
+            iteration = numbers - (ends - trips)[row]
+            values = _at(start, row) + iteration * _at(step, row)
+            child = _child(state, names, parents[row], level)
+            child.vars[loop.var] = values.astype(kind)
+            child.vars["@code"] = _codes(state, child, numbers, level, epoch)
+            state.clock.tick()
+            body(child, None)
+        _synchronise(state, state.level == 0)
+        return lanes
+
+    return run
+
+
+def _at(value: Any, row: Any) -> Any:
+    return value[row] if value.ndim else value
+
+
+def _child_level(state: State, loop: For) -> int:
+    return 1 if state.level == 0 and loop.kind is LoopKind.PARALLEL else 2
+
+
+def _child(state: State, names: frozenset[str], parents: Any, level: int) -> State:
+    kept = {n: v for n, v in state.vars.items() if n in names or n.startswith("@")}
+    variables = {n: v[parents] if isinstance(v, np.ndarray) else v for n, v in kept.items()}
+    undefined = {n: v[parents] for n, v in state.undefined.items() if n in names}
+    return replace(
+        state,
+        count=parents.size,
+        vars=variables,
+        undefined=undefined,
+        breaks=[],
+        continues=[],
+        ended=None,
+        level=level,
+    )
+
+
+def _codes(state: State, child: State, numbers: Any, level: int, epoch: int) -> Any:
+    """Iterations of an outer parallel loop are the blocks, those of one within it the threads."""
+    if level == 1:
+        return lane_code(numbers, epoch, 0)
+    block = child.of_lanes("@code", None) >> (EPOCH_BITS + THREAD_BITS) & ((1 << BLOCK_BITS) - 1)
+    return lane_code(block, epoch, numbers + 1)
+
+
+def _synchronise(state: State, everybody: bool) -> None:
+    """All that was done before is ordered before what follows, for the lanes of each block or for all."""
+    epoch = state.clock.next_epoch()
+    if everybody:
+        state.clock.grid_epoch = epoch
+    code = state.vars["@code"]
+    state.vars["@code"] = (code & ~(EPOCH_MASK << THREAD_BITS)) | (epoch << THREAD_BITS)

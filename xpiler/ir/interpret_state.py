@@ -1,0 +1,198 @@
+"""What the interpreter knows while it runs: lanes and their variables, memories, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xpiler.ir.interpret_memory import Memory
+from xpiler.ir.interpret_native import Native, Value
+from xpiler.ir.source import SourceRange
+
+Lanes = npt.NDArray[np.intp] | None  # sorted lane numbers; None: all of them
+
+# Fields of a lane's identity in one int64: block, epoch (number of the last barrier passed), thread.
+THREAD_BITS = 21
+EPOCH_BITS = 24
+BLOCK_BITS = 18
+THREAD_MASK = (1 << THREAD_BITS) - 1
+EPOCH_MASK = (1 << EPOCH_BITS) - 1
+AXES = ("x", "y", "z")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong in the program that ran, with the first thread that showed it.
+
+    `values`: `blockIdx.x`, `threadIdx.x`..., loop variables, `index`, `extent`; of the second thread of a
+    race with `other.` before the name. `array`: the array concerned, if any.
+    """
+
+    code: str
+    message: str
+    range: SourceRange | None
+    values: dict[str, int]
+    array: str = ""
+    severity: str = "error"
+
+
+@dataclass
+class Recorder:
+    """Findings, the first one a statement and code."""
+
+    found: dict[tuple[str, int], Finding] = field(default_factory=dict)
+
+    def is_new(self, code: str, node: object) -> bool:
+        return (code, id(node)) not in self.found
+
+    def add(self, node: object, finding: Finding) -> None:
+        self.found.setdefault((finding.code, id(node)), finding)
+
+
+class StepLimit(Exception):
+    """The program did not end within the steps allowed."""
+
+
+@dataclass
+class State:
+    """Lanes running in lockstep. A variable is a NumPy scalar while it is the same in all lanes, else an
+    array.
+
+    Names that begin with `@` are the interpreter's own lane variables: `@block`, `@thread` (within the
+    block), `@slot` (position in its warp, warps padded to full size), `@code` (identity, see above),
+    `@warp_epoch`, and the place of each array's copy, `@base array`.
+    """
+
+    count: int
+    vars: dict[str, Value]
+    memories: dict[str, Memory]
+    numeric: Native
+    recorder: Recorder
+    clock: Clock
+    launch: Launch
+    checks: bool
+    undefined: dict[str, npt.NDArray[np.bool_]] = field(
+        default_factory=dict
+    )  # lanes where a scalar has no value
+    breaks: list[list[Lanes]] = field(default_factory=list)
+    continues: list[list[Lanes]] = field(default_factory=list)
+    ended: npt.NDArray[np.bool_] | None = None  # lanes that returned; None: none
+    level: int = 0  # 0: the launch's own threads; 1: iterations of a parallel loop; 2: of a loop over threads
+
+    def size(self, lanes: Lanes) -> int:
+        return self.count if lanes is None else lanes.size
+
+    def of_lanes(self, name: str, lanes: Lanes) -> Any:
+        """A lane variable of the interpreter's own as an array."""
+        value = self.vars[name]
+        if not isinstance(value, np.ndarray):
+            return np.full(self.size(lanes), value)
+        return value if lanes is None else value[lanes]
+
+    def numbers(self, lanes: Lanes) -> npt.NDArray[np.intp]:
+        return np.arange(self.count) if lanes is None else lanes
+
+    def at(self, lane: int, loop_variables: frozenset[str]) -> dict[str, int]:
+        """Where a lane is: block, thread, loop variables."""
+        place: dict[str, int] = {}
+        for axis in AXES:
+            for name in (f"blockIdx.{axis}", f"threadIdx.{axis}"):
+                if name in self.vars and self.launch.uses(name):
+                    place[name] = int(self._one(name, lane))
+        for name in sorted(loop_variables):
+            if name in self.vars:
+                place[name] = int(self._one(name, lane))
+        return place
+
+    def _one(self, name: str, lane: int) -> Any:
+        value = self.vars[name]
+        return value[lane] if isinstance(value, np.ndarray) else value
+
+    def assign(self, name: str, value: Value, lanes: Lanes) -> None:
+        """Give a variable a value in some lanes; the others keep theirs."""
+        if lanes is None:
+            self.vars[name] = value
+            self.undefined.pop(name, None)
+            return
+        old = self.vars.get(name)
+        if isinstance(old, np.ndarray):
+            new = old.copy()
+        else:
+            new = np.zeros(self.count, dtype=value.dtype) if old is None else np.full(self.count, old)
+        new[lanes] = value
+        self.vars[name] = new
+        missing = self.undefined.get(name)
+        if missing is not None:
+            missing[lanes] = False
+
+
+@dataclass
+class Clock:
+    """Steps taken and barriers passed, over the whole run."""
+
+    limit: int
+    steps: int = 0
+    epoch: int = 0
+    grid_epoch: int = 0  # epoch of the last synchronisation of all blocks
+
+    def tick(self) -> None:
+        self.steps += 1
+        if self.steps > self.limit:
+            raise StepLimit
+
+    def next_epoch(self) -> int:
+        self.epoch = (self.epoch + 1) & EPOCH_MASK
+        return self.epoch
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Shape of the launch, and of the chunk of its blocks that is running."""
+
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    warp_size: int
+    shared_bytes: int
+    blocks: int  # in the chunk
+
+    @property
+    def threads(self) -> int:
+        """Threads of a block."""
+        return self.block[0] * self.block[1] * self.block[2]
+
+    @property
+    def slots(self) -> int:
+        """Threads of a block with its last warp filled up."""
+        return -(-self.threads // self.warp_size) * self.warp_size
+
+    def uses(self, name: str) -> bool:
+        """Whether an axis of the launch has more than one value (x is always told)."""
+        extents = self.grid if name.startswith("blockIdx") else self.block
+        axis = AXES.index(name[-1])
+        return axis == 0 or extents[axis] > 1
+
+
+def lane_code(block: Any, epoch: int, thread: Any) -> Any:
+    """The identity of lanes for race checks."""
+    place = (block & ((1 << BLOCK_BITS) - 1)) << (EPOCH_BITS + THREAD_BITS)
+    return place | (epoch << THREAD_BITS) | (thread & THREAD_MASK)
+
+
+def union(parts: list[Lanes], count: int) -> Lanes:
+    """Lanes of disjoint parts, sorted; None if these are all."""
+    if any(p is None for p in parts):
+        return None
+    arrays = [p for p in parts if p is not None and p.size]
+    if not arrays:
+        return EMPTY
+    merged = arrays[0] if len(arrays) == 1 else np.sort(np.concatenate(arrays))
+    return None if merged.size == count else merged
+
+
+EMPTY: npt.NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+Run = Callable[[State, Lanes], Lanes]
+Evaluate = Callable[[State, Lanes], Value]

@@ -1,0 +1,348 @@
+"""Statements of the IR as closures: each runs for a set of lanes and tells which of them go on to the next
+statement.
+
+Divergence needs no masks that way: `if` splits the lanes and joins what comes back, `break` puts its lanes
+aside until the loop is over, `return` drops them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xpiler.errors import Refusal
+from xpiler.ir.interpret_declare import Arrays
+from xpiler.ir.interpret_expressions import Context, Expressions, narrow
+from xpiler.ir.interpret_native import Value
+from xpiler.ir.interpret_parallel import is_independent, run_parallel
+from xpiler.ir.interpret_state import EMPTY, Finding, Lanes, Run, State, union
+from xpiler.ir.interpret_warp import Warps, block_barrier
+from xpiler.ir.nodes import (
+    Assign,
+    Atomic,
+    Barrier,
+    Block,
+    Break,
+    Collective,
+    Continue,
+    Decl,
+    Expr,
+    For,
+    If,
+    Instr,
+    Load,
+    LoopKind,
+    Return,
+    Stmt,
+    Trap,
+    Var,
+    While,
+)
+
+PARALLEL_KINDS = frozenset({LoopKind.PARALLEL, LoopKind.VECTOR, LoopKind.THREADS})
+
+
+class Statements:
+    """Compiler of statements."""
+
+    def __init__(self, context: Context, arrays: Arrays) -> None:
+        self.expressions = Expressions(context)
+        self.numeric = context.numeric
+        self.arrays = arrays
+        self.warps = Warps(self.expressions)
+
+    def compile(self, stmt: Stmt) -> Run:
+        if stmt.range is not None:
+            self.expressions.range = stmt.range
+        match stmt:
+            case Block(body=body):
+                return self._block(body)
+            case Decl(shape=()):
+                return self._scalar(stmt)
+            case Decl():
+                return self.arrays.declare(stmt, self.expressions)
+            case Assign(target=Var(name=name)):
+                return self._assign_variable(name, stmt)
+            case Assign(target=Load() as place):
+                return self._assign_element(place, stmt)
+            case If():
+                return self._if(stmt)
+            case For():
+                return self._for(stmt)
+            case While():
+                return self._while(stmt)
+            case Barrier():
+                return self._barrier(stmt)
+            case Collective():
+                return self.warps.collective(stmt)
+            case Atomic():
+                return self.warps.atomic(stmt)
+            case Instr():
+                return self.warps.instruction(stmt)
+            case Return():
+                return _return
+            case Break():
+                return _break
+            case Continue():
+                return _continue
+            case Trap():
+                return self._trap(stmt)
+        raise TypeError(f"not a statement: {stmt!r}")
+
+    def _block(self, body: tuple[Stmt, ...]) -> Run:
+        runs = [self.compile(s) for s in body]
+
+        def run(state: State, lanes: Lanes) -> Lanes:
+            for step in runs:
+                lanes = step(state, lanes)
+                if lanes is not None and not lanes.size:
+                    return lanes
+            return lanes
+
+        return run
+
+    # ------------------------------------------------------------------------------ values
+
+    def _value(self, value: Expr, wanted: Expr | Decl) -> Any:
+        evaluate = self.expressions.compile(value)
+        if value.dtype == wanted.dtype:
+            return evaluate
+        change = self.numeric.cast(value.dtype, wanted.dtype)
+        return lambda state, lanes: change(evaluate(state, lanes))
+
+    def _scalar(self, decl: Decl) -> Run:
+        name = decl.name
+        if isinstance(decl.init, Expr):
+            evaluate = self._value(decl.init, decl)
+
+            def define(state: State, lanes: Lanes) -> Lanes:
+                value = evaluate(state, lanes)
+                state.undefined.pop(name, None)
+                if lanes is not None and isinstance(value, np.ndarray):
+                    full = np.zeros(state.count, value.dtype)
+                    full[lanes] = value
+                    value = full
+                state.vars[name] = value
+                return lanes
+
+            return define
+
+        nothing = self.numeric.const(0, decl.dtype)
+
+        def declare(state: State, lanes: Lanes) -> Lanes:
+            state.vars[name] = nothing
+            if state.checks:
+                state.undefined[name] = np.ones(state.count, np.bool_)
+            return lanes
+
+        return declare
+
+    def _assign_variable(self, name: str, stmt: Assign) -> Run:
+        evaluate = self._value(stmt.value, stmt.target)
+        if stmt.reduce is not None:
+            read = self.expressions.compile(stmt.target)
+            combine = self.numeric.reduction(stmt.reduce, stmt.target.dtype)
+            operand = evaluate
+            evaluate = lambda state, lanes: combine(read(state, lanes), operand(state, lanes))  # noqa: E731
+
+        def assign(state: State, lanes: Lanes) -> Lanes:
+            state.assign(name, evaluate(state, lanes), lanes)
+            return lanes
+
+        return assign
+
+    def _assign_element(self, target: Load, stmt: Assign) -> Run:
+        evaluate = self._value(stmt.value, target)
+        place = self.expressions.place(target)
+        if stmt.reduce is None:
+
+            def store(state: State, lanes: Lanes) -> Lanes:
+                value = evaluate(state, lanes)
+                place.store(state, lanes, place.reach(state, lanes), value)
+                return lanes
+
+            return store
+        combine = self.numeric.reduction(stmt.reduce, target.dtype)
+
+        def update(state: State, lanes: Lanes) -> Lanes:
+            value = evaluate(state, lanes)
+            reached = place.reach(state, lanes)
+            place.store(state, lanes, reached, combine(place.load(state, lanes, reached), value))
+            return lanes
+
+        return update
+
+    # ------------------------------------------------------------------------------ control flow
+
+    def _if(self, stmt: If) -> Run:
+        test = self.expressions.compile(stmt.condition)
+        then, otherwise = self.compile(stmt.then), self.compile(stmt.otherwise)
+
+        def run(state: State, lanes: Lanes) -> Lanes:
+            condition = test(state, lanes)
+            if not isinstance(condition, np.ndarray):
+                return then(state, lanes) if condition else otherwise(state, lanes)
+            if condition.all():
+                return then(state, lanes)
+            if not condition.any():
+                return otherwise(state, lanes)
+            yes, no = narrow(lanes, condition), narrow(lanes, ~condition)
+            after_yes, after_no = then(state, yes), otherwise(state, no)
+            if after_yes is yes and after_no is no:
+                return lanes
+            return union([after_yes, after_no], state.count)
+
+        return run
+
+    def _for(self, loop: For) -> Run:
+        bounds = [self.expressions.compile(e) for e in (loop.start, loop.stop, loop.step)]
+        body = self.compile(loop.body)
+        serial = self._serial_for(loop, body, bounds)
+        if loop.kind not in PARALLEL_KINDS or not is_independent(loop):
+            return serial
+        parallel = run_parallel(loop, body, bounds, self.numeric)
+        return lambda state, lanes: serial(state, lanes) if state.level >= 2 else parallel(state, lanes)
+
+    def _serial_for(self, loop: For, body: Run, bounds: list[Any]) -> Run:
+        name, wide = loop.var, np.int64
+        kind: Any = np.dtype(self.numeric.value_type(loop.dtype)).type
+
+        def run(state: State, lanes: Lanes) -> Lanes:
+            start, stop, step = (b(state, lanes) for b in bounds)
+            if any(isinstance(v, np.ndarray) for v in (start, stop, step)):
+                return diverging(state, lanes, start, stop, step)
+            increment = int(step)
+            if increment <= 0:
+                raise Refusal("loop-step", f"step {increment} of loop {name} is not positive", loop.range)
+            current = lanes
+            breaks: list[Lanes] = []
+            state.breaks.append(breaks)
+            for value in range(int(start), int(stop), increment):
+                state.clock.tick()
+                state.vars[name] = kind(value)
+                current = _iterate(state, current, body)
+                if current is not None and not current.size:
+                    break
+            state.breaks.pop()
+            return union([current, *breaks], state.count) if breaks else current
+
+        def diverging(state: State, lanes: Lanes, start: Value, stop: Value, step: Value) -> Lanes:
+            shape = (state.count,)
+            counter, last, by = np.zeros(shape, wide), np.zeros(shape, wide), np.zeros(shape, wide)
+            chosen: Any = slice(None) if lanes is None else lanes
+            counter[chosen], last[chosen], by[chosen] = start, stop, step
+            current, done = lanes, []
+            breaks: list[Lanes] = []
+            state.breaks.append(breaks)
+            while True:
+                here = counter if current is None else counter[current]
+                more = here < (last if current is None else last[current])
+                if not more.all():
+                    done.append(narrow(current, ~more))
+                    current = narrow(current, more)
+                    if current is not None and not current.size:
+                        break
+                state.clock.tick()
+                state.vars[name] = counter.astype(kind)
+                current = _iterate(state, current, body)
+                if current is not None and not current.size:
+                    break
+                counter = counter + by
+            state.breaks.pop()
+            return union([*done, *breaks], state.count)
+
+        return run
+
+    def _while(self, loop: While) -> Run:
+        test = self.expressions.compile(loop.condition)
+        body, advance = self.compile(loop.body), self.compile(loop.advance)
+        tests_first = not loop.do_while
+
+        def run(state: State, lanes: Lanes) -> Lanes:
+            current, done = lanes, []
+            breaks: list[Lanes] = []
+            state.breaks.append(breaks)
+            tested = tests_first
+            while True:
+                if tested:
+                    condition = test(state, current)
+                    if not isinstance(condition, np.ndarray):
+                        if not condition:
+                            done.append(current)
+                            break
+                    elif not condition.all():
+                        done.append(narrow(current, ~condition))
+                        current = narrow(current, condition)
+                        if current is not None and not current.size:
+                            break
+                tested = True
+                state.clock.tick()
+                current = _iterate(state, current, body)
+                if current is not None and not current.size:
+                    break
+                current = advance(state, current)
+            state.breaks.pop()
+            if len(done) == 1 and done[0] is lanes and not breaks:
+                return lanes
+            return union([*done, *breaks], state.count)
+
+        return run
+
+    def _barrier(self, stmt: Barrier) -> Run:
+        site = self.expressions.site_of(stmt)
+
+        def run(state: State, lanes: Lanes) -> Lanes:
+            if stmt.scope == "warp":
+                self.warps.synchronise(state, lanes)
+            else:
+                block_barrier(state, lanes, site)
+                if stmt.scope == "grid":
+                    state.clock.grid_epoch = state.clock.epoch
+            return lanes
+
+        return run
+
+    def _trap(self, stmt: Trap) -> Run:
+        test = self.expressions.compile(stmt.condition)
+        loop_variables = self.expressions.context.loop_variables
+
+        def run(state: State, lanes: Lanes) -> Lanes:
+            holds = np.broadcast_to(test(state, lanes), (state.size(lanes),))
+            if holds.all():
+                return lanes
+            failed = narrow(lanes, ~holds)
+            if state.recorder.is_new("assertion", stmt):
+                values = state.at(int(state.numbers(failed)[0]), loop_variables)
+                text = f"{stmt.kind} failed{': ' + stmt.message if stmt.message else ''}"
+                state.recorder.add(stmt, Finding("assertion", text, stmt.range, values))
+            _return(state, failed)
+            return narrow(lanes, holds)
+
+        return run
+
+
+def _iterate(state: State, lanes: Lanes, body: Run) -> Lanes:
+    """One iteration; lanes that `continue` come back with the others."""
+    continues: list[Lanes] = []
+    state.continues.append(continues)
+    after = body(state, lanes)
+    state.continues.pop()
+    return union([after, *continues], state.count) if continues else after
+
+
+def _return(state: State, lanes: Lanes) -> Lanes:
+    if state.ended is None:
+        state.ended = np.zeros(state.count, np.bool_)
+    state.ended[slice(None) if lanes is None else lanes] = True
+    return EMPTY
+
+
+def _break(state: State, lanes: Lanes) -> Lanes:
+    state.breaks[-1].append(lanes)
+    return EMPTY
+
+
+def _continue(state: State, lanes: Lanes) -> Lanes:
+    state.continues[-1].append(lanes)
+    return EMPTY
