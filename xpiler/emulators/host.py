@@ -101,7 +101,16 @@ def flags(platform: str, compiler: str) -> list[str]:
     """
     if platform not in _STUBS:
         raise ValueError(f"no SIMT emulator for platform {platform!r}")
-    common = ["-std=c++17", "-O1", "-fPIC", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv", "-pthread"]
+    common = [
+        "-std=c++17",
+        "-O1",
+        "-fPIC",
+        "-w",
+        "-ffp-contract=off",
+        "-fno-strict-aliasing",
+        "-fwrapv",
+        "-pthread",
+    ]
     common += _machine_flags()
     if "clang" in Path(compiler).name:
         common += ["-fbracket-depth=1024"]

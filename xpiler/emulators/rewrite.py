@@ -1,8 +1,8 @@
 """The rewriting of CUDA and HIP text into C++ for the host emulator. Line numbers never change.
 
-    kernel<T><<<grid, block>>>(a, n)   -->  a launcher object called with (a, n)
-    __shared__ float tile[16][17];     -->  auto& tile = storage of this declaration, guarded and poisoned
-    extern __shared__ float buffer[];  -->  float *buffer = the launch's dynamic shared memory
+kernel<T><<<grid, block>>>(a, n)   -->  a launcher object called with (a, n)
+__shared__ float tile[16][17];     -->  auto& tile = storage of this declaration, guarded and poisoned
+extern __shared__ float buffer[];  -->  float *buffer = the launch's dynamic shared memory
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ def prepare(text: str, file: str, platform: str) -> str:
     edits: list[_Edit] = []
     parts = stretches(text)
     shared = {"__shared__"} | {
-        part.macro for part in parts if part.is_macro_body and "__shared__" in {t.text for t in part.tokens[:4]}
+        part.macro
+        for part in parts
+        if part.is_macro_body
+        and "__shared__" in {t.text for t in part.tokens[:4]}
         and not any(t.text in (";", "[") for t in part.tokens)
     }
     for part in parts:
@@ -100,7 +103,9 @@ def _kernel_start(tokens: tuple[Token, ...], last: int) -> int | None:
             index -= 1
             while index >= 1 and tokens[index].text == "template":
                 index -= 1
-            if index == 0 or (tokens[index - 1].kind != "word" and tokens[index - 1].text not in (">", ">>>", ")", "]")):
+            if index == 0 or (
+                tokens[index - 1].kind != "word" and tokens[index - 1].text not in (">", ">>>", ")", "]")
+            ):
                 return index  # ::kernel
             if tokens[index - 1].text in ("return", "else", "do"):
                 return index
@@ -149,10 +154,21 @@ def _launch_by_pointer(part: Stretch) -> list[_Edit]:
             continue
         rest = tokens[index + 1 : index + 8]
         words = [t.text for t in rest]
-        if words[:2] == ["(", "("] and "*" in words and ")" in words and set(words[2 : words.index(")")]) <= {"const", "void", "*"}:
+        if (
+            words[:2] == ["(", "("]
+            and "*" in words
+            and ")" in words
+            and set(words[2 : words.index(")")]) <= {"const", "void", "*"}
+        ):
             close = words.index(")")
             edits.append(_Edit(rest[1].start, rest[close].end, ""))
-        elif len(words) > 3 and words[0] == "(" and words[1] == "reinterpret_cast" and words[2] == "<" and ">" in words:
+        elif (
+            len(words) > 3
+            and words[0] == "("
+            and words[1] == "reinterpret_cast"
+            and words[2] == "<"
+            and ">" in words
+        ):
             edits.append(_Edit(rest[1].start, rest[words.index(">")].end, ""))
     return edits
 
@@ -203,15 +219,21 @@ class _Declarator:
     unsized: bool
 
 
-def _declaration(text: str, tokens: tuple[Token, ...], at: int, words: set[str], at_namespace: bool) -> _Edit | None:
+def _declaration(
+    text: str, tokens: tuple[Token, ...], at: int, words: set[str], at_namespace: bool
+) -> _Edit | None:
     start = at
-    while start > 0 and tokens[start - 1].text not in (";", "{", "}", ":", ")") :
+    while start > 0 and tokens[start - 1].text not in (";", "{", "}", ":", ")"):
         start -= 1
     while start < at and tokens[start].text in ("(", "else", "do", "public", "private"):
         start += 1
     if start > 1 and tokens[start - 1].text == ")":  # alignas(16) __shared__ ...
         begin = opening(tokens, start - 1)
-        if begin is not None and begin > 0 and tokens[begin - 1].text in ("alignas", "__align__", "__attribute__"):
+        if (
+            begin is not None
+            and begin > 0
+            and tokens[begin - 1].text in ("alignas", "__align__", "__attribute__")
+        ):
             start = begin - 1
             while start > 0 and tokens[start - 1].kind == "word":
                 start -= 1
@@ -259,7 +281,7 @@ def _split_declarators(body: list[Token]) -> tuple[int | None, list[list[Token]]
             angle += 1
         elif depth == 0 and token.text in (">", ">>>"):
             angle -= len(token.text)
-        elif depth == 0 and angle <= 0 and token.text in ("[", ",", "=") :
+        elif depth == 0 and angle <= 0 and token.text in ("[", ",", "="):
             stop = index
             break
     name = next((i for i in range(stop - 1, -1, -1) if body[i].kind == "word" or body[i].text == ")"), None)
@@ -321,7 +343,9 @@ def _sites(text: str, specifiers: list[Token], pieces: list[list[Token]]) -> str
 _ALIGNMENT = {"alignas", "__align__", "__attribute__", "__builtin_align__"}
 
 
-def _external(text: str, specifiers: list[Token], pieces: list[list[Token]], at_namespace: bool) -> str | None:
+def _external(
+    text: str, specifiers: list[Token], pieces: list[list[Token]], at_namespace: bool
+) -> str | None:
     kind: list[str] = []
     index = 0
     while index < len(specifiers):
@@ -366,7 +390,11 @@ def _vector_attributes(text: str, part: Stretch) -> list[_Edit]:
     tokens = part.tokens
     edits: list[_Edit] = []
     for index, token in enumerate(tokens):
-        if token.text not in ("ext_vector_type", "__ext_vector_type__") or index < 3 or tokens[index - 1].text != "(":
+        if (
+            token.text not in ("ext_vector_type", "__ext_vector_type__")
+            or index < 3
+            or tokens[index - 1].text != "("
+        ):
             continue
         attribute = index - 3
         if tokens[attribute].text not in ("__attribute__", "__attribute"):

@@ -1,0 +1,125 @@
+// Facilities that only HIP has: vector operators, wave builtins, thread-index functions and macros.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "warp.hpp"
+
+namespace xpemu {
+template <class V>
+constexpr int hip_size = 0;
+}  // namespace xpemu
+
+// HIP's vectors have element-wise operators; CUDA's have none.
+#define XPEMU_HIP_EACH(NAME)                                   \
+    template <>                                                \
+    inline constexpr int xpemu::hip_size<NAME##1> = 1;         \
+    template <>                                                \
+    inline constexpr int xpemu::hip_size<NAME##2> = 2;         \
+    template <>                                                \
+    inline constexpr int xpemu::hip_size<NAME##3> = 3;         \
+    template <>                                                \
+    inline constexpr int xpemu::hip_size<NAME##4> = 4;
+XPEMU_HIP_EACH(char)
+XPEMU_HIP_EACH(uchar)
+XPEMU_HIP_EACH(short)
+XPEMU_HIP_EACH(ushort)
+XPEMU_HIP_EACH(int)
+XPEMU_HIP_EACH(uint)
+XPEMU_HIP_EACH(long)
+XPEMU_HIP_EACH(ulong)
+XPEMU_HIP_EACH(longlong)
+XPEMU_HIP_EACH(ulonglong)
+XPEMU_HIP_EACH(float)
+XPEMU_HIP_EACH(double)
+#undef XPEMU_HIP_EACH
+
+namespace xpemu {
+template <class V, class F>
+inline V each(const V& a, const V& b, F f) {
+    V r;
+    r.x = f(a.x, b.x);
+    if constexpr (hip_size<V> > 1) r.y = f(a.y, b.y);
+    if constexpr (hip_size<V> > 2) r.z = f(a.z, b.z);
+    if constexpr (hip_size<V> > 3) r.w = f(a.w, b.w);
+    return r;
+}
+template <class V>
+inline V splat(decltype(V::x) v) {
+    V r;
+    r.x = v;
+    if constexpr (hip_size<V> > 1) r.y = v;
+    if constexpr (hip_size<V> > 2) r.z = v;
+    if constexpr (hip_size<V> > 3) r.w = v;
+    return r;
+}
+}  // namespace xpemu
+
+#define XPEMU_HIP_OPERATOR(OP)                                                                                        \
+    template <class V, class = std::enable_if_t<(xpemu::hip_size<V> > 0)>, class = void, class = void>                \
+    inline V operator OP(const V& a, const V& b) {                                                                    \
+        return xpemu::each(a, b, [](auto x, auto y) { return static_cast<decltype(x)>(x OP y); });                    \
+    }                                                                                                                 \
+    template <class V, class T, class = std::enable_if_t<(xpemu::hip_size<V> > 0) && std::is_arithmetic_v<T>>, class = void> \
+    inline V operator OP(const V& a, T b) {                                                                           \
+        return a OP xpemu::splat<V>(static_cast<decltype(V::x)>(b));                                                  \
+    }                                                                                                                 \
+    template <class V, class T, class = std::enable_if_t<(xpemu::hip_size<V> > 0) && std::is_arithmetic_v<T>>, class = void> \
+    inline V operator OP(T a, const V& b) {                                                                           \
+        return xpemu::splat<V>(static_cast<decltype(V::x)>(a)) OP b;                                                  \
+    }                                                                                                                 \
+    template <class V, class T, class = std::enable_if_t<(xpemu::hip_size<V> > 0)>, class = void, class = void>       \
+    inline V& operator OP##=(V & a, const T & b) {                                                                    \
+        return a = a OP b;                                                                                            \
+    }
+XPEMU_HIP_OPERATOR(+)
+XPEMU_HIP_OPERATOR(-)
+XPEMU_HIP_OPERATOR(*)
+XPEMU_HIP_OPERATOR(/)
+#undef XPEMU_HIP_OPERATOR
+
+// ------------------------------------------------------------------------------------- waves and barriers
+inline void xpemu_wave_barrier(XPEMU_LINE) { xpemu::meet("wave_barrier", xpemu_line, 0, nullptr, nullptr); }
+inline unsigned __lane_id() { return static_cast<unsigned>(xpemu::lane_of_current()); }
+inline int xpemu_permute(int address, int value, int line) {
+    return xpemu::shuffle<int>("ds_bpermute", xpemu::Shuffle::index, 0, value, address >> 2 & 63, 64, line);
+}
+#define __builtin_amdgcn_wave_barrier() xpemu_wave_barrier(__LINE__)
+#define __builtin_amdgcn_s_barrier() __syncthreads(__LINE__)
+#define __builtin_amdgcn_fence(...) static_cast<void>(0)
+#define __builtin_amdgcn_s_waitcnt(...) static_cast<void>(0)
+#define __builtin_amdgcn_sched_barrier(...) static_cast<void>(0)
+#define __builtin_amdgcn_s_sleep(...) xpemu::spin()
+#define __builtin_amdgcn_ds_bpermute(address, value) xpemu_permute(address, value, __LINE__)
+#define __builtin_amdgcn_readfirstlane(value) __shfl(value, __ffsll(__ballot(1, __LINE__)) - 1, 64, __LINE__)
+#define __builtin_amdgcn_readlane(value, lane) __shfl(value, lane, 64, __LINE__)
+#define __builtin_amdgcn_mbcnt_lo(mask, base) ((base) + __popc(static_cast<unsigned>(mask) & static_cast<unsigned>((1ull << xpemu::lane_of_current()) - 1)))
+#define __builtin_amdgcn_mbcnt_hi(mask, base) ((base) + __popc(static_cast<unsigned>(mask) & static_cast<unsigned>(((1ull << xpemu::lane_of_current()) - 1) >> 32)))
+#define __builtin_amdgcn_workitem_id_x() threadIdx.x
+#define __builtin_amdgcn_workitem_id_y() threadIdx.y
+#define __builtin_amdgcn_workitem_id_z() threadIdx.z
+#define __builtin_amdgcn_workgroup_id_x() blockIdx.x
+#define __builtin_amdgcn_workgroup_id_y() blockIdx.y
+#define __builtin_amdgcn_workgroup_id_z() blockIdx.z
+#define __builtin_amdgcn_rcpf(x) (1.0f / (x))
+#define __builtin_amdgcn_rsqf(x) rsqrtf(x)
+#define __builtin_amdgcn_exp2f(x) exp2f(x)
+#define __builtin_amdgcn_logf(x) log2f(x)
+#define __builtin_amdgcn_sqrtf(x) sqrtf(x)
+#define __builtin_amdgcn_fmed3f(a, b, c) fmaxf(fminf(a, b), fminf(fmaxf(a, b), c))
+#define __builtin_amdgcn_sdot4(a, b, c, clamp) __dp4a(static_cast<int>(a), static_cast<int>(b), static_cast<int>(c))
+#define __builtin_amdgcn_udot4(a, b, c, clamp) __dp4a(static_cast<unsigned>(a), static_cast<unsigned>(b), static_cast<unsigned>(c))
+
+#define hipThreadIdx_x threadIdx.x
+#define hipThreadIdx_y threadIdx.y
+#define hipThreadIdx_z threadIdx.z
+#define hipBlockIdx_x blockIdx.x
+#define hipBlockIdx_y blockIdx.y
+#define hipBlockIdx_z blockIdx.z
+#define hipBlockDim_x blockDim.x
+#define hipBlockDim_y blockDim.y
+#define hipBlockDim_z blockDim.z
+#define hipGridDim_x gridDim.x
+#define hipGridDim_y gridDim.y
+#define hipGridDim_z gridDim.z
