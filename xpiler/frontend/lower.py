@@ -1,0 +1,104 @@
+"""A text to a `Unit`: every kernel, each instantiation of a template that is launched, lowered or refused on its own."""
+
+from __future__ import annotations
+
+from tree_sitter import Node
+
+from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend import lower_all  # noqa: F401  (registers the handlers)
+from xpiler.frontend.lower_calls import param_type
+from xpiler.frontend.lower_context import Context, Frame, Scope
+from xpiler.frontend.lower_entities import Entities
+from xpiler.frontend.lower_finish import finish
+from xpiler.frontend.lower_launches import Wanted, host_functions, launch_sites, wanted_kernels
+from xpiler.frontend.lower_params import declare_params
+from xpiler.frontend.lower_scan import mutations
+from xpiler.frontend.lower_typenames import add_binding, try_constant
+from xpiler.frontend.syntax import analyse
+from xpiler.frontend.syntax_model import FunctionDef
+from xpiler.frontend.unit import KernelText, Unit
+from xpiler.ir.nodes import Block, Const, Function, Program
+
+
+def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, str] | None = None) -> Unit:
+    """Parses and lowers a text. What cannot be lowered is in `refusals`; a text that is no program raises `Refusal`."""
+    syntax = analyse(text, file, platform=platform, defines=defines)
+    entities = Entities.of(syntax)
+    refusals: dict[str, Diagnostic] = {}
+    wanted = wanted_kernels(entities, refusals)
+    kernels: list[Function] = []
+    for kernel in wanted:
+        try:
+            kernels.append(lower_kernel(entities, kernel))
+        except Refusal as refusal:
+            refusals[kernel.spelling] = refusal.diagnostic
+        except RecursionError:
+            refusals[kernel.spelling] = Diagnostic(
+                "too-deep", f"kernel `{kernel.spelling}` is nested too deeply", kernel.function.range
+            )
+    lowered = {k.spelling: k.name for k in kernels}
+    return Unit(
+        file=file,
+        text=text,
+        platform=platform,
+        program=Program(file, platform, tuple(kernels)),
+        refusals=refusals,
+        launches=launch_sites(entities, wanted, lowered),
+        host_functions=host_functions(entities),
+        kernels=tuple(kernel_text(f) for f in syntax.kernels if f.is_local),
+        device_functions=tuple(kernel_text(f) for f in syntax.device_functions if f.is_local),
+    )
+
+
+def kernel_text(function: FunctionDef) -> KernelText:
+    return KernelText(function.name, function.span, function.is_template, function.range)
+
+
+def lower_kernel(entities: Entities, kernel: Wanted) -> Function:
+    """The IR of one kernel or instantiation. Raises `Refusal`."""
+    function = kernel.function
+    if function.errors:
+        problem = function.errors[0]
+        raise Refusal("syntax", f"syntax error near `{problem.text.strip()[:60]}`", problem.range)
+    assert function.body is not None
+    ctx = Context(entities)
+    scope = Scope()
+    for binding in kernel.bindings:
+        add_binding(scope, binding)
+    found = mutations(function.body, ctx.text)
+    frame = Frame(function, function.name, None, None, None, found.changed | found.passed, found.addressed)
+    ctx.frames.append(frame)
+    with ctx.nested(scope), ctx.at(function.body):
+        types = [param_type(ctx, p) for p in function.params]
+        params = declare_params(ctx, function, types, frame)
+        bounds = _launch_bounds(ctx, function)
+        ctx.statement(function.body)
+    body = Block((*ctx.prologue, *ctx.out), range=ctx.range(function.body))
+    result = Function(
+        name=kernel.name,
+        params=params,
+        body=body,
+        spelling=kernel.spelling,
+        template=function.name if function.template is not None else "",
+        launch_bounds=bounds,
+        block_size=kernel.block_size,
+        globals=tuple(ctx.globals.values()),
+        range=function.range,
+    )
+    return finish(result)
+
+
+def _launch_bounds(ctx: Context, function: FunctionDef) -> tuple[int, int] | None:
+    node = next((c for c in function.node.children if c.type == "launch_bounds"), None)
+    if node is None and not function.launch_bounds:
+        return None
+    values: list[int] = []
+    children: list[Node] = list(node.named_children) if node is not None else []
+    for child in children:
+        value = try_constant(ctx, child)
+        values.append(int(value.value) if isinstance(value, Const) else 0)
+    if not values:
+        values = [int(t) if t.isdigit() else 0 for t in function.launch_bounds]
+    if not values or values[0] == 0:
+        return None
+    return values[0], values[1] if len(values) > 1 else 0

@@ -1,0 +1,155 @@
+"""Conversions to a type, and construction of objects from values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xpiler.frontend.lower_context import Context, constant, number
+from xpiler.frontend.lower_memory import address_of, deref, load, member, pointer_of, snapshot
+from xpiler.frontend.lower_pointers import retype
+from xpiler.frontend.lower_types import VOID, Array, Auto, CType, Pointer, Reference, Scalar, Struct, Void
+from xpiler.frontend.lower_values import (
+    ZERO,
+    Address,
+    AddressOf,
+    Aggregate,
+    Element,
+    ListValue,
+    Nothing,
+    PointerVariable,
+    Value,
+)
+from xpiler.ir import build
+
+
+def convert(ctx: Context, value: Value, ctype: CType, explicit: bool = False) -> Value:
+    """The value as C converts it to `ctype`. `explicit` for casts: objects may then be seen as another type."""
+    match ctype:
+        case Scalar(dtype=dtype, name=name):
+            if isinstance(value, ListValue):
+                return construct(ctx, ctype, value)
+            if isinstance(value.type, Struct):
+                from xpiler.frontend.lower_operators import conversion_operator
+
+                converted = conversion_operator(ctx, value, ctype)
+                if converted is not None:
+                    return converted
+            if isinstance(value, (Address, AddressOf, PointerVariable)) and dtype.name == "bool":
+                from xpiler.frontend.lower_expressions import truth
+
+                return number(truth(ctx, value))
+            return number(build.cast(load(ctx, value), dtype), name)
+        case Pointer():
+            if isinstance(value, ListValue) and not value.nodes:
+                return Address(ctype, None, ZERO, 1)
+            return retype(pointer_of(ctx, value), ctype)
+        case Reference(target=target):
+            if value.type == target or isinstance(target, Auto):
+                return value
+            if explicit:
+                return deref(ctx, retype(address_of(ctx, value), Pointer(target)))
+            return convert(ctx, value, target)
+        case Void():
+            return Nothing(VOID)
+        case Auto():
+            return snapshot(ctx, value)
+        case Struct():
+            if value.type == ctype:
+                return snapshot(ctx, value)
+            return construct(ctx, ctype, value)
+    return value
+
+
+def construct(ctx: Context, ctype: CType, args: Value | Sequence[Value]) -> Value:
+    """`T{...}`, `T(...)` or an implicit conversion to a struct."""
+    nested = isinstance(args, ListValue)
+    if isinstance(args, ListValue):
+        values = _elements(ctx, args, ctype)
+    elif isinstance(args, Value):
+        values = [args]
+    else:
+        values = list(args)
+    match ctype:
+        case Scalar(dtype=dtype):
+            return convert(ctx, values[0], ctype) if values else constant(0, dtype)
+        case Pointer():
+            return convert(ctx, values[0], ctype) if values else Address(ctype, None, ZERO, 1)
+        case Struct():
+            if len(values) == 1 and values[0].type == ctype:
+                return snapshot(ctx, values[0])
+            if not ctype.is_vector:
+                from xpiler.frontend.lower_structs import construct_object
+
+                return construct_object(ctx, ctype, values, nested)
+            return _vector(ctx, ctype, values)
+        case Auto():
+            return snapshot(ctx, values[0])
+        case Reference(target=target):
+            return construct(ctx, target, values)
+    ctx.refuse("construct", f"an object of type `{ctype}` cannot be made from this")
+
+
+def _elements(ctx: Context, values: ListValue, ctype: CType) -> list[Value]:
+    """The values of a braced list; inner lists get the type of the member they initialise."""
+    result: list[Value] = []
+    fields = [t for _, t in ctype.fields] if isinstance(ctype, Struct) else []
+    for position, node in enumerate(values.nodes):
+        if node.type == "initializer_pair":
+            value_node = node.child_by_field_name("value")
+            assert value_node is not None
+            node = value_node
+        mark = len(ctx.out)
+        value = ctx.value(node)
+        result = [_stable(ctx, v, mark) for v in result]
+        if (
+            isinstance(value, ListValue)
+            and position < len(fields)
+            and not isinstance(fields[position], Array)
+        ):
+            value = construct(ctx, fields[position], value)
+        result.append(value if isinstance(value, ListValue) else snapshot(ctx, value))
+    return result
+
+
+def _stable(ctx: Context, value: Value, mark: int) -> Value:
+    from xpiler.frontend.lower_values import Number
+
+    if isinstance(value, Number):
+        kept = ctx.stable(value.expr, mark)
+        return value if kept is value.expr else number(kept, value.type.name)
+    return value
+
+
+def _vector(ctx: Context, ctype: Struct, values: list[Value]) -> Value:
+    names = [n for n, _ in ctype.fields]
+    if len(values) == 1 and isinstance(values[0].type, Struct):
+        source = values[0]
+        assert isinstance(source.type, Struct)
+        if [n for n, _ in source.type.fields] == names and source.type.is_vector:
+            parts = {n: convert(ctx, _part(ctx, source, n), t) for n, t in ctype.fields}
+            return Aggregate(ctype, parts)
+    if len(values) > len(names):
+        ctx.refuse("construct", f"too many values for `{ctype}`")
+    if len(values) == 1 and len(names) == 2 and ctype.name in ("half2", "__nv_bfloat162"):
+        values = values * 2
+    default = 1 if ctype.name == "dim3" else 0
+    fields: dict[str, Value] = {}
+    for position, (name, inner) in enumerate(ctype.fields):
+        assert isinstance(inner, Scalar)
+        fields[name] = (
+            convert(ctx, values[position], inner)
+            if position < len(values)
+            else constant(default, inner.dtype)
+        )
+    return Aggregate(ctype, fields)
+
+
+def _part(ctx: Context, value: Value, name: str) -> Value:
+    part = member(ctx, value, name)
+    if part is None:
+        ctx.refuse("no-member", f"type `{value.type}` has no member `{name}`")
+    return part
+
+
+def is_object(value: Value) -> bool:
+    return isinstance(value, (Element, Aggregate))

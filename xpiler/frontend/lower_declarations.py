@@ -1,0 +1,461 @@
+"""Declarations inside functions: scalars, arrays, structs in pieces, shared memory, pointers, references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tree_sitter import Node
+
+from xpiler.frontend.lower_context import Context, named_children, number, shorten, statement
+from xpiler.frontend.lower_convert import construct, convert
+from xpiler.frontend.lower_expressions import assign_value
+from xpiler.frontend.lower_loops import non_negative
+from xpiler.frontend.lower_memory import copy, load, pointer_of, subscript
+from xpiler.frontend.lower_pointers import declare_pointer
+from xpiler.frontend.lower_typenames import constant_int, declared, type_of
+from xpiler.frontend.lower_types import (
+    Array,
+    Auto,
+    CType,
+    Fragment,
+    Group,
+    Pointer,
+    Reference,
+    Scalar,
+    Struct,
+    lanes_of,
+    leaf_type,
+    size_of,
+)
+from xpiler.frontend.lower_values import (
+    ZERO,
+    Address,
+    AddressOf,
+    Aggregate,
+    Element,
+    GroupValue,
+    Lambda,
+    ListValue,
+    Memory,
+    Nothing,
+    Value,
+    Variable,
+)
+from xpiler.ir import build
+from xpiler.ir.nodes import Const, Decl, Expr, Space, Var
+from xpiler.ir.types import U8, U32, DType
+
+DYNAMIC_SHARED_BYTES = Var(U32, "dynamicShared.bytes")
+
+
+@statement("declaration")
+def _declaration(ctx: Context, node: Node) -> None:
+    type_node = node.child_by_field_name("type")
+    assert type_node is not None
+    words = {
+        ctx.text(c)
+        for c in node.children
+        if c.type.endswith(("qualifier", "specifier")) and c.id != type_node.id
+    }
+    declarators = node.children_by_field_name("declarator")
+    if type_node.type in ("struct_specifier", "enum_specifier", "union_specifier", "class_specifier"):
+        local_type(ctx, type_node)
+    base = type_of(ctx, type_node)
+    alignment = _alignment(ctx, node)
+    for declarator in declarators:
+        with ctx.at(declarator):
+            _declare(ctx, base, declarator, words, alignment)
+
+
+def _alignment(ctx: Context, node: Node) -> int:
+    for child in node.children:
+        if child.type in ("alignas_qualifier", "alignas_specifier"):
+            arguments = named_children(child)
+            if arguments:
+                return constant_int(ctx, arguments[0], "the alignment")
+    return 0
+
+
+def local_type(ctx: Context, node: Node) -> None:
+    """`using T = ...;` and `typedef ... T;` in a function; local structs are known from the unit."""
+    if node.type == "alias_declaration":
+        name, type_node = node.child_by_field_name("name"), node.child_by_field_name("type")
+        assert type_node is not None
+        ctx.scope.types[ctx.text(name)] = type_of(ctx, type_node)
+    elif node.type == "type_definition":
+        type_node = node.child_by_field_name("type")
+        assert type_node is not None
+        base = type_of(ctx, type_node)
+        for declarator in node.children_by_field_name("declarator"):
+            name_text, ctype, _ = declared(ctx, base, declarator)
+            ctx.scope.types[name_text] = ctype
+    elif node.type == "static_assert_declaration":
+        _static_assert(ctx, node)
+
+
+def _static_assert(ctx: Context, node: Node) -> None:
+    """Holds or the source does not compile; checked by the platform's compiler."""
+
+
+def _declare(ctx: Context, base: CType, declarator: Node, words: set[str], alignment: int) -> None:
+    is_const = bool(words & {"const", "constexpr"})
+    name, ctype, _ = declared(ctx, base, declarator, is_const)
+    value_node = declarator.child_by_field_name("value") if declarator.type == "init_declarator" else None
+    inner = (
+        declarator.child_by_field_name("declarator") if declarator.type == "init_declarator" else declarator
+    )
+    if inner is not None and inner.type == "structured_binding_declarator":
+        _structured_binding(ctx, inner, value_node)
+        return
+    if inner is not None and inner.type == "function_declarator":
+        if words & {"__shared__"}:
+            ctx.refuse("syntax", f"`{shorten(ctx.text(declarator))}` is not understood", declarator)
+        _constructed_or_prototype(ctx, base, inner)
+        return
+    if "__shared__" in words:
+        ctx.scope.names[name] = shared(ctx, name, ctype, declarator, "extern" in words, alignment)
+        return
+    if "static" in words and not is_const:
+        ctx.refuse("static-local", f"static variable `{name}` in device code is not supported", declarator)
+    value = local(ctx, name, ctype, value_node, is_const, alignment)
+    ctx.scope.names[name] = value
+
+
+def _constructed_or_prototype(ctx: Context, base: CType, declarator: Node) -> None:
+    """`T name(args)` that the grammar took for a function: `float4 v(a, b)`, `dim3 b(x)`."""
+    name_node = declarator.child_by_field_name("declarator")
+    parameters = declarator.child_by_field_name("parameters")
+    if name_node is None or parameters is None:
+        return
+    arguments: list[Value] = []
+    for parameter in named_children(parameters):
+        kind = parameter.child_by_field_name("type")
+        if kind is None or parameter.child_by_field_name("declarator") is not None:
+            return
+        arguments.append(ctx.value(kind))
+    if not arguments:
+        return
+    name = ctx.text(name_node)
+    ctx.scope.names[name] = object_from(ctx, name, base, arguments)
+
+
+def local(
+    ctx: Context, name: str, ctype: CType, init: Node | None, is_const: bool, alignment: int = 0
+) -> Value:
+    """Declares a local variable and what it begins with; the value that its name stands for."""
+    arguments = init is not None and init.type == "argument_list"
+    if init is not None and init.type == "lambda_expression":
+        return ctx.value(init)
+    match ctype:
+        case Reference(target=target):
+            assert init is not None
+            return _reference(ctx, ctx.value(init), target)
+        case Array():
+            return _array(ctx, name, ctype, init, alignment, is_const)
+        case Fragment():
+            return declare_object(ctx, name, ctype, alignment=alignment)
+        case Group():
+            return ctx.value(init) if init is not None else GroupValue(ctype)
+    if arguments:
+        assert init is not None
+        values = [ctx.value(n) for n in named_children(init)]
+        if isinstance(ctype, (Struct, Auto)):
+            return object_from(ctx, name, ctype, values)
+        value: Value | None = convert(ctx, values[0], ctype) if values else None
+    else:
+        value = ctx.value(init) if init is not None else None
+    return local_value(ctx, name, ctype, value, is_const)
+
+
+def local_value(ctx: Context, name: str, ctype: CType, value: Value | None, is_const: bool) -> Value:
+    """A local variable with a value that is already lowered."""
+    changed = name in ctx.frames[-1].mutated if ctx.frames else True
+    if isinstance(ctype, Auto):
+        if value is None:
+            ctx.refuse("auto", f"`auto {name}` has no initialiser")
+        if isinstance(value, (Lambda, GroupValue, Nothing)) or not isinstance(
+            value.type, (Scalar, Struct, Pointer, Array)
+        ):
+            return value
+        ctype = Pointer(value.type.element) if isinstance(value.type, Array) else value.type
+    match ctype:
+        case Pointer():
+            init = convert(ctx, value, ctype) if isinstance(value, ListValue) else value
+            if (
+                init is None
+                or isinstance(init, (Address, AddressOf))
+                or isinstance(init.type, (Pointer, Array))
+            ):
+                return declare_pointer(ctx, name, ctype, init, changed)
+            return declare_pointer(ctx, name, ctype, pointer_of(ctx, init), changed)
+        case Scalar(dtype=dtype):
+            expr = None if value is None else load(ctx, convert(ctx, value, ctype))
+            return _scalar(ctx, name, ctype, dtype, expr, is_const, changed)
+        case Struct():
+            if value is None:
+                return object_from(ctx, name, ctype, None)
+            return object_from(ctx, name, ctype, value if isinstance(value, ListValue) else [value])
+        case Group():
+            return value or GroupValue(ctype)
+    if value is not None:
+        return value
+    ctx.refuse("declaration", f"a variable `{name}` of type `{ctype}` is not supported")
+
+
+def _scalar(
+    ctx: Context, name: str, ctype: Scalar, dtype: DType, init: Expr | None, is_const: bool, changed: bool
+) -> Value:
+    if is_const and isinstance(init, Const):
+        return number(Const(dtype, init.value), ctype.name)
+    var = Var(dtype, ctx.fresh(name))
+    if not changed:
+        ctx.settled.add(var.name)
+        if init is not None and dtype.is_integer and non_negative(ctx, init):
+            ctx.non_negative.add(var.name)
+    ctx.emit(Decl(var.name, dtype, init=init))
+    return Variable(ctype, var, is_const=is_const)
+
+
+def _reference(ctx: Context, value: Value, target: CType) -> Value:
+    if isinstance(target, Auto) or value.type == target:
+        return value
+    return convert(ctx, value, Reference(target))
+
+
+def _structured_binding(ctx: Context, declarator: Node, init: Node | None) -> None:
+    assert init is not None
+    value = ctx.value(init)
+    names = [ctx.text(n) for n in named_children(declarator)]
+    if isinstance(value, Aggregate) and isinstance(value.type, Struct):
+        for name, (field, ctype) in zip(names, value.type.fields, strict=False):
+            ctx.scope.names[name] = local_value(ctx, name, ctype, value.fields[field], False)
+        return
+    ctx.refuse("structured-binding", f"`{shorten(ctx.text(declarator))}` is not supported", declarator)
+
+
+# ------------------------------------------------------------------------------------------ objects
+
+
+def array_shape(ctx: Context, ctype: CType) -> tuple[int, ...]:
+    """Extents of an object of one scalar type, the lanes of a struct last."""
+    shape: list[int] = []
+    while isinstance(ctype, Array):
+        if ctype.extent is None:
+            ctx.refuse("array-extent", "an array without extent")
+        shape.append(ctype.extent)
+        ctype = ctype.element
+    if isinstance(ctype, Fragment):
+        return (*shape, *ctype.shape)
+    lanes = lanes_of(ctype)
+    if lanes > 1 or (isinstance(ctype, Struct) and not shape):
+        shape.append(lanes)
+    return tuple(shape)
+
+
+def element_type(ctype: CType) -> CType:
+    while isinstance(ctype, Array):
+        ctype = ctype.element
+    return ctype
+
+
+def declare_object(
+    ctx: Context,
+    name: str,
+    ctype: CType,
+    space: Space = Space.LOCAL,
+    alignment: int = 0,
+    init: tuple[Expr, ...] | None = None,
+    pieces: bool = True,
+) -> Value:
+    """Declares an uninitialised object. A single struct is taken to pieces if `pieces` and nothing looks at its bytes."""
+    match ctype:
+        case Scalar(dtype=dtype) if space is Space.LOCAL and pieces:
+            var = Var(dtype, ctx.fresh(name))
+            ctx.emit(Decl(var.name, dtype))
+            return Variable(ctype, var)
+        case Pointer():
+            return declare_pointer(ctx, name, ctype, None, True)
+        case Struct() if space is Space.LOCAL and pieces and not ctype.is_union:
+            fields = {n: declare_object(ctx, f"{name}_{n}", t, space) for n, t in ctype.fields}
+            return Aggregate(ctype, fields)
+    inner = element_type(ctype)
+    leaf = inner.dtype if isinstance(inner, Fragment) else leaf_type(inner)
+    if leaf is None:
+        if isinstance(inner, Struct) and not inner.is_union:
+            return _field_arrays(ctx, name, ctype, inner, space)
+        ctx.refuse("declaration", f"a variable `{name}` of type `{ctype}` is not supported")
+    if isinstance(inner, Fragment):
+        space = Space.FRAGMENT
+    shape = array_shape(ctx, ctype) or (1,)
+    memory = Memory(ctx.fresh(name), leaf, shape, space)
+    extents = tuple(build.const(e) for e in shape)
+    decl = Decl(memory.name, leaf, extents, space, init, alignment or _natural_alignment(inner, leaf))
+    _place(ctx, decl)
+    return Element(ctype, memory, (ZERO,) if isinstance(ctype, Scalar) else ())
+
+
+def _natural_alignment(inner: CType, leaf: DType) -> int:
+    """Alignment that the element type asks for beyond that of its scalars: arrays of float4 are 16-byte aligned."""
+    from xpiler.frontend.lower_types import align_of
+
+    alignment = align_of(inner) if isinstance(inner, Struct) else 0
+    return alignment if alignment > leaf.bytes else 0
+
+
+def _place(ctx: Context, decl: Decl) -> None:
+    if decl.space is Space.SHARED:
+        ctx.prologue.append(
+            Decl(decl.name, decl.dtype, decl.shape, decl.space, None, decl.alignment, range=ctx.range())
+        )
+    else:
+        ctx.emit(Decl(decl.name, decl.dtype, decl.shape, decl.space, decl.init, decl.alignment))
+
+
+def _field_arrays(ctx: Context, name: str, ctype: CType, inner: Struct, space: Space) -> Value:
+    """One array a member for an array of structs whose members have different types."""
+
+    def with_element(outer: CType, element: CType) -> CType:
+        if isinstance(outer, Array):
+            return Array(with_element(outer.element, element), outer.extent)
+        return element
+
+    fields = {
+        n: declare_object(ctx, f"{name}_{n}", with_element(ctype, t), space, pieces=False)
+        for n, t in inner.fields
+    }
+    assert isinstance(ctype, (Array, Struct))
+    return Aggregate(ctype, fields)
+
+
+def object_from(ctx: Context, name: str, ctype: CType, init: ListValue | Sequence[Value] | None) -> Value:
+    """A struct variable from constructor arguments, a braced list or another object."""
+    if isinstance(ctype, Auto):
+        assert init is not None and not isinstance(init, ListValue)
+        return local_value(ctx, name, ctype, init[0], False)
+    assert isinstance(ctype, Struct)
+    from xpiler.frontend.lower_structs import has_pointers, initialise_object
+
+    if has_pointers(ctype) and init is not None:
+        value = construct(ctx, ctype, init)
+        return initialise_object(ctx, name, ctype, value)
+    addressed = bool(ctx.frames) and name in ctx.frames[-1].punned and leaf_type(ctype) is not None
+    value_now: Value | None = None
+    if init is not None:
+        value_now = construct(ctx, ctype, init)
+    elif not ctype.is_vector:
+        from xpiler.frontend.lower_structs import default_object
+
+        return default_object(ctx, name, ctype, pieces=not addressed)
+    if value_now is None or addressed or ctype.is_union or _has_arrays(ctype):
+        target = declare_object(ctx, name, ctype, pieces=not addressed)
+        if value_now is not None:
+            copy(ctx, target, value_now)
+        return target
+    return initialise_object(ctx, name, ctype, value_now)
+
+
+def _has_arrays(ctype: Struct) -> bool:
+    return any(isinstance(t, Array) or (isinstance(t, Struct) and _has_arrays(t)) for _, t in ctype.fields)
+
+
+# ------------------------------------------------------------------------------------------ arrays
+
+
+def _array(ctx: Context, name: str, ctype: Array, init: Node | None, alignment: int, is_const: bool) -> Value:
+    if init is None:
+        return declare_object(ctx, name, ctype, alignment=alignment)
+    if init.type == "string_literal":
+        ctx.refuse("string", "strings are not supported in device code", init)
+    if ctype.extent is None:
+        ctype = Array(ctype.element, len(named_children(init)))
+    leaf = leaf_type(element_type(ctype))
+    if leaf is None:
+        target = declare_object(ctx, name, ctype, alignment=alignment)
+        _assign_list(ctx, target, ctype, init)
+        return target
+    with ctx.capture() as before:
+        values = flat_initializer(ctx, init, ctype, leaf)
+    ctx.out.extend(before)
+    return declare_object(ctx, name, ctype, alignment=alignment, init=values)
+
+
+def flat_initializer(ctx: Context, init: Node, ctype: CType, leaf: DType) -> tuple[Expr, ...]:
+    """The leading scalars of an object from its braced list, row-major; the rest is zero."""
+    values = _flat(ctx, init, ctype, leaf)
+    while values and isinstance(values[-1], Const) and values[-1].value == 0:
+        values.pop()
+    return tuple(values)
+
+
+def _flat(ctx: Context, node: Node, ctype: CType, leaf: DType) -> list[Expr]:
+    if node.type != "initializer_list":
+        value = ctx.value(node)
+        if isinstance(value.type, Struct) and isinstance(ctype, Struct):
+            value = construct(ctx, ctype, [value])
+            assert isinstance(value, Aggregate)
+            return [build.cast(load(ctx, v), leaf) for v in value.fields.values()]
+        return [build.cast(load(ctx, convert(ctx, value, Scalar(leaf))), leaf)]
+    children = named_children(node)
+    if isinstance(ctype, Scalar):
+        return _flat(ctx, children[0], ctype, leaf) if children else [build.const(0, leaf)]
+    if isinstance(ctype, Struct):
+        members = [t for _, t in ctype.fields]
+    elif isinstance(ctype, Array):
+        members = [ctype.element] * (ctype.extent or len(children))
+    else:
+        ctx.refuse("initializer", "this initialiser is not supported", node)
+    total = sum(lanes_of(t) if isinstance(t, (Struct, Array)) else 1 for t in members)
+    if len(children) > len(members) or (
+        children
+        and isinstance(ctype, Array)
+        and isinstance(ctype.element, Array)
+        and all(c.type != "initializer_list" for c in children)
+    ):
+        # Braces left out: the scalars in order.
+        values = [v for c in children for v in _flat(ctx, c, Scalar(leaf), leaf)]
+    else:
+        values = []
+        for child, member in zip(children, members, strict=False):
+            part = _flat(ctx, child, member, leaf)
+            width = lanes_of(member) if isinstance(member, (Struct, Array)) else 1
+            values += part + [build.const(0, leaf)] * (width - len(part))
+    return values + [build.const(0, leaf)] * (total - len(values))
+
+
+def _assign_list(ctx: Context, target: Value, ctype: Array, init: Node) -> None:
+    for position, child in enumerate(named_children(init)):
+        place = subscript(ctx, target, build.const(position))
+        if isinstance(ctype.element, Array):
+            _assign_list(ctx, place, ctype.element, child)
+        else:
+            assign_value(ctx, place, ctx.value(child), child)
+
+
+# ------------------------------------------------------------------------------------------ shared memory
+
+
+def shared(ctx: Context, name: str, ctype: CType, node: Node, external: bool, alignment: int) -> Value:
+    """A `__shared__` variable. It exists once a block, however often its function is inlined."""
+    if external or (isinstance(ctype, Array) and ctype.extent is None):
+        return dynamic_shared(ctx, name, ctype, alignment)
+    key = (node.start_byte, str(ctype))
+    if key not in ctx.statics:
+        ctx.statics[key] = declare_object(ctx, name, ctype, Space.SHARED, alignment, pieces=False)
+    return ctx.statics[key]
+
+
+def dynamic_shared(ctx: Context, name: str, ctype: CType, alignment: int) -> Value:
+    """`extern __shared__ T name[]`: all of these in a kernel are one piece of memory."""
+    element = ctype.element if isinstance(ctype, Array) else ctype
+    leaf = leaf_type(element) or U8
+    if ctx.dynamic_shared is None:
+        memory = Memory(ctx.fresh(name), leaf, (), Space.SHARED)
+        extent = build.div(DYNAMIC_SHARED_BYTES, build.const(leaf.bytes, U32))
+        ctx.prologue.append(
+            Decl(memory.name, leaf, (extent,), Space.SHARED, None, alignment, range=ctx.range())
+        )
+        ctx.dynamic_shared = memory
+    memory = ctx.dynamic_shared
+    if size_of(element) is None:
+        ctx.refuse("incomplete-type", f"the size of `{element}` is not known here")
+    return Element(Array(element, None), memory, None, ZERO, memory.dtype.bytes)

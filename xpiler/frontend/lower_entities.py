@@ -1,0 +1,72 @@
+"""What the text defines at namespace scope, by name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from xpiler.frontend.lower_scan import Mutations
+from xpiler.frontend.lower_types import Struct
+from xpiler.frontend.syntax import SyntaxUnit
+from xpiler.frontend.syntax_collect import Collector
+from xpiler.frontend.syntax_model import AliasDef, EnumDef, FunctionDef, GlobalVar, StructDef
+
+
+@dataclass(eq=False)
+class Entities:
+    """Tables of one unit. Namespaces are not told apart: a name is looked up by its last part."""
+
+    unit: SyntaxUnit
+    functions: dict[str, list[FunctionDef]] = field(default_factory=lambda: defaultdict(list))
+    host_functions: dict[str, list[FunctionDef]] = field(default_factory=lambda: defaultdict(list))
+    kernels: dict[str, list[FunctionDef]] = field(default_factory=lambda: defaultdict(list))
+    methods: dict[tuple[str, str], list[FunctionDef]] = field(default_factory=lambda: defaultdict(list))
+    structs: dict[str, list[StructDef]] = field(default_factory=lambda: defaultdict(list))
+    aliases: dict[str, AliasDef] = field(default_factory=dict)
+    enums: dict[str, EnumDef] = field(default_factory=dict)
+    enumerators: dict[str, tuple[EnumDef, int]] = field(default_factory=dict)
+    globals: dict[str, GlobalVar] = field(default_factory=dict)
+    collector: Collector = field(init=False)
+    mutations: dict[int, Mutations] = field(default_factory=dict)  # of function bodies, by node
+    instances: dict[str, Struct] = field(default_factory=dict)  # structs already instantiated, by name
+
+    def __post_init__(self) -> None:
+        self.collector = Collector(self.unit.expanded, self.unit.map, ())
+
+    @classmethod
+    def of(cls, unit: SyntaxUnit) -> Entities:
+        tables = cls(unit)
+        for function in unit.device_functions:
+            tables._add_function(function, tables.functions)
+        for function in unit.host_functions:
+            tables._add_function(function, tables.host_functions)
+        for function in unit.kernels:
+            tables.kernels[function.name].append(function)
+        for struct in unit.structs:
+            tables.structs[struct.name].append(struct)
+            for method in struct.methods:
+                if method.body is not None:
+                    tables.methods[struct.name, method.name].append(method)
+            for alias in struct.aliases:
+                tables.aliases.setdefault(alias.name, alias)
+            for enum in struct.enums:
+                tables._add_enum(enum)
+        for alias in unit.aliases:
+            tables.aliases[alias.name] = alias
+        for enum in unit.enums:
+            tables._add_enum(enum)
+        for variable in unit.globals:
+            tables.globals[variable.name] = variable
+        return tables
+
+    def _add_function(self, function: FunctionDef, table: dict[str, list[FunctionDef]]) -> None:
+        if function.owner:
+            self.methods[function.owner, function.name].append(function)
+        else:
+            table[function.name].append(function)
+
+    def _add_enum(self, enum: EnumDef) -> None:
+        if enum.name:
+            self.enums[enum.name] = enum
+        for position, enumerator in enumerate(enum.enumerators):
+            self.enumerators[enumerator.name] = (enum, position)

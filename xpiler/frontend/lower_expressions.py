@@ -1,0 +1,624 @@
+"""Operators, names, members, subscripts, assignments."""
+
+from __future__ import annotations
+
+from tree_sitter import Node
+
+from xpiler.frontend.lower_context import (
+    Context,
+    constant,
+    expression,
+    field_children,
+    named_children,
+    number,
+    shorten,
+)
+from xpiler.frontend.lower_convert import construct, convert
+from xpiler.frontend.lower_literals import named_constant
+from xpiler.frontend.lower_memory import (
+    address_of,
+    advanced,
+    copy,
+    deref,
+    exact_div,
+    in_units,
+    load,
+    member,
+    place_of,
+    pointer_of,
+    snapshot,
+    store,
+    subscript,
+    without_prefix,
+)
+from xpiler.frontend.lower_names import find_name, method_value
+from xpiler.frontend.lower_operators import user_operator
+from xpiler.frontend.lower_pointers import assign_pointer, step_pointer
+from xpiler.frontend.lower_typenames import find_type, type_of
+from xpiler.frontend.lower_types import Array, Fragment, Pointer, Scalar, Struct, lanes_of, size_of
+from xpiler.frontend.lower_values import (
+    Address,
+    AddressOf,
+    Aggregate,
+    Element,
+    GroupValue,
+    ListValue,
+    Nothing,
+    Number,
+    PointerVariable,
+    TypeName,
+    Value,
+    Variable,
+)
+from xpiler.ir import build
+from xpiler.ir.nodes import Assign, Call, Decl, Expr, If, Load, Ref, Stmt, Unary, Var
+from xpiler.ir.types import BOOL, I32, I64, U64, common_type, promote
+
+_COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
+_REDUCING = {"+=": "+", "*=": "*", "&=": "&", "|=": "|", "^=": "^"}
+
+
+# ------------------------------------------------------------------------------------------ names and members
+
+
+@expression(
+    "identifier", "field_identifier", "this", "primitive_type", "type_identifier", "namespace_identifier"
+)
+def _identifier(ctx: Context, node: Node) -> Value:
+    name = ctx.text(node)
+    found = find_name(ctx, name) or named_constant(name)
+    if found is not None:
+        return found
+    ctype = find_type(ctx, name)
+    if ctype is not None:
+        return TypeName(ctype)
+    ctx.refuse(
+        "unknown-name",
+        f"`{name}` is not declared",
+        node,
+        "define it in the file, include the header that does, or pass --define",
+    )
+
+
+@expression("qualified_identifier")
+def _qualified(ctx: Context, node: Node) -> Value:
+    name = node.child_by_field_name("name")
+    scope = node.child_by_field_name("scope")
+    assert name is not None
+    if scope is not None:
+        found = static_member(ctx, scope, name)
+        if found is not None:
+            return found
+    return ctx.value(name)
+
+
+def static_member(ctx: Context, scope: Node, name: Node) -> Value | None:
+    """`Struct<T>::member`: a static constant, an enumerator, a static method."""
+    from xpiler.frontend.lower_names import struct_member
+
+    owner = None
+    if scope.type in ("template_type", "dependent_type"):
+        owner = type_of(ctx, scope)
+    elif ctx.text(scope) in ctx.entities.structs or ctx.scope.find_type(ctx.text(scope)) is not None:
+        owner = find_type(ctx, ctx.text(scope))
+    if ctx.text(scope) == "numeric_limits" or ctx.text(scope).startswith(
+        ("numeric_limits<", "std::numeric_limits<")
+    ):
+        return None
+    if isinstance(owner, Struct):
+        return struct_member(ctx, owner, ctx.text(name).split("<")[0], None)
+    return None
+
+
+@expression("field_expression")
+def _field(ctx: Context, node: Node) -> Value:
+    argument = node.child_by_field_name("argument")
+    field = node.child_by_field_name("field")
+    assert argument is not None and field is not None
+    receiver = ctx.value(argument)
+    arrow = any(c.type == "->" for c in node.children)
+    if arrow and not isinstance(receiver, Aggregate):
+        receiver = deref(ctx, pointer_of(ctx, receiver))
+    return member_of(ctx, receiver, field, node)
+
+
+def member_of(ctx: Context, receiver: Value, field: Node, node: Node) -> Value:
+    name = ctx.text(field)
+    explicit: tuple[Node, ...] = ()
+    if field.type in ("template_method", "template_function", "dependent_field_identifier", "dependent_name"):
+        if field.type.startswith("dependent"):
+            return member_of(ctx, receiver, named_children(field)[-1], node)
+        name_node, arguments = field.child_by_field_name("name"), field.child_by_field_name("arguments")
+        name = ctx.text(name_node)
+        explicit = tuple(named_children(arguments)) if arguments is not None else ()
+    found = member(ctx, receiver, name)
+    if found is not None:
+        return found
+    found = method_value(ctx, receiver, name, explicit)
+    if found is not None:
+        return found
+    ctx.refuse(
+        "no-member", f"`{shorten(ctx.text(node))}`: type `{receiver.type}` has no member `{name}`", node
+    )
+
+
+@expression("parenthesized_expression", "condition_clause", "template_argument_list", "type_descriptor")
+def _parenthesized(ctx: Context, node: Node) -> Value:
+    inner = node.child_by_field_name("value")
+    children = named_children(node)
+    if inner is None and len(children) != 1:
+        ctx.refuse("unsupported-expression", f"`{shorten(ctx.text(node))}` is not supported", node)
+    return ctx.value(inner or children[0])
+
+
+@expression("subscript_expression")
+def _subscript(ctx: Context, node: Node) -> Value:
+    argument = node.child_by_field_name("argument")
+    indices = node.child_by_field_name("indices") or node.child_by_field_name("index")
+    assert argument is not None and indices is not None
+    parts = named_children(indices) if indices.type == "subscript_argument_list" else [indices]
+    if len(parts) != 1:
+        ctx.refuse("unsupported-expression", f"`{shorten(ctx.text(node))}` is not supported", node)
+    base = ctx.value(argument)
+    mark = len(ctx.out)
+    index_value = ctx.value(parts[0])
+    if isinstance(base.type, Struct) and not isinstance(base, (PointerVariable, Address)):
+        result = user_operator(ctx, "[]", [base, index_value])
+        if result is not None:
+            return result
+        ctx.refuse("not-an-array", f"`{shorten(ctx.text(argument))}` of type `{base.type}` is indexed", node)
+    if isinstance(index_value.type, (Pointer, Array)) and not isinstance(base.type, (Pointer, Array)):
+        base, index_value = index_value, base  # `3[a]`
+    if isinstance(base, PointerVariable):
+        base = _held(ctx, base, mark)
+    return subscript(ctx, base, load(ctx, index_value))
+
+
+def _held(ctx: Context, pointer: PointerVariable, mark: int) -> Value:
+    address = pointer_of(ctx, pointer)
+    if isinstance(address, Address):
+        return Address(address.type, address.memory, ctx.stable(address.offset, mark), address.unit)
+    return address
+
+
+@expression("pointer_expression")
+def _pointer(ctx: Context, node: Node) -> Value:
+    argument = node.child_by_field_name("argument")
+    operator = node.child_by_field_name("operator")
+    assert argument is not None and operator is not None
+    value = ctx.value(argument)
+    if operator.type == "&":
+        return address_of(ctx, value)
+    if isinstance(value.type, Struct) and not isinstance(value, (PointerVariable, Address, AddressOf)):
+        return value if argument.type == "this" else _refuse_operand(ctx, "*", value, node)
+    if isinstance(value, Aggregate):
+        return value
+    return deref(ctx, pointer_of(ctx, value))
+
+
+def _refuse_operand(ctx: Context, operator: str, value: Value, node: Node) -> Value:
+    ctx.refuse("operand-type", f"`{operator}` cannot be applied to a value of type `{value.type}`", node)
+
+
+# ------------------------------------------------------------------------------------------ operators
+
+
+@expression("unary_expression")
+def _unary(ctx: Context, node: Node) -> Value:
+    argument = node.child_by_field_name("argument")
+    operator = node.child_by_field_name("operator")
+    assert argument is not None and operator is not None
+    value = ctx.value(argument)
+    op = {"not": "!", "compl": "~"}.get(operator.type, operator.type)
+    if isinstance(value.type, Struct) and not isinstance(value, Address):
+        result = user_operator(ctx, op, [value])
+        if result is not None:
+            return result
+        return _refuse_operand(ctx, op, value, node)
+    if op == "!":
+        return number(build.not_(truth(ctx, value)))
+    operand = load(ctx, value)
+    match op:
+        case "-":
+            return number(build.neg(operand))
+        case "+":
+            return number(build.cast(operand, promote(operand.dtype)))
+        case "~":
+            dtype = promote(operand.dtype)
+            operand = build.cast(operand, dtype)
+            if build.is_const(operand):
+                return number(build.binary("^", operand, build.const(-1, dtype)))
+            return number(Unary(dtype, "~", operand))
+    ctx.refuse("unsupported-expression", f"operator `{op}` is not supported", node)
+
+
+def truth(ctx: Context, value: Value) -> Expr:
+    """The value as a condition."""
+    if isinstance(value, (Address, PointerVariable, AddressOf)) or isinstance(value.type, Pointer):
+        return build.not_(_is_null(ctx, value))
+    return build.boolean(load(ctx, value))
+
+
+def _is_null(ctx: Context, value: Value) -> Expr:
+    pointer = pointer_of(ctx, value)
+    if isinstance(pointer, AddressOf):
+        return build.const(False, BOOL)
+    if pointer.memory is None:
+        return build.const(True, BOOL)
+    if pointer.memory.space.value != "global":
+        return build.const(False, BOOL)
+    return Call(BOOL, "is_null", (Ref(pointer.memory.dtype, pointer.memory.name, build.const(0)),))
+
+
+@expression("binary_expression")
+def _binary(ctx: Context, node: Node) -> Value:
+    left_node = node.child_by_field_name("left")
+    right_node = node.child_by_field_name("right")
+    operator = node.child_by_field_name("operator")
+    assert left_node is not None and right_node is not None and operator is not None
+    op = {"and": "&&", "or": "||", "bitand": "&", "bitor": "|", "xor": "^", "not_eq": "!="}.get(
+        operator.type, operator.type
+    )
+    left = ctx.value(left_node)
+    if op in ("&&", "||"):
+        return _short_circuit(ctx, op, truth(ctx, left), right_node)
+    mark = len(ctx.out)
+    right = ctx.value(right_node)
+    return arithmetic(ctx, op, left, right, mark, node)
+
+
+def arithmetic(ctx: Context, op: str, left: Value, right: Value, mark: int, node: Node) -> Value:
+    """A binary operator on two values, the left one read when `mark` statements were out."""
+    if _is_struct(left) or _is_struct(right):
+        result = user_operator(ctx, op, [left, right])
+        if result is not None:
+            return result
+        ctx.refuse(
+            "operand-type",
+            f"operator `{op}` is not defined for `{left.type}` and `{right.type}`",
+            node,
+            f"define `operator{op}` for them in the file",
+        )
+    if _is_pointer(left) or _is_pointer(right):
+        return _pointer_arithmetic(ctx, op, left, right, node)
+    first = ctx.stable(load(ctx, left), mark)
+    second = load(ctx, right)
+    if op in ("%", "&", "|", "^", "<<", ">>") and (first.dtype.is_float or second.dtype.is_float):
+        ctx.refuse(
+            "operand-type", f"operator `{op}` cannot be applied to `{left.type}` and `{right.type}`", node
+        )
+    return number(build.binary(op, first, second))
+
+
+def _is_struct(value: Value) -> bool:
+    return isinstance(value.type, Struct) and not isinstance(value, (Address, AddressOf, PointerVariable))
+
+
+def _is_pointer(value: Value) -> bool:
+    return isinstance(value, (Address, AddressOf, PointerVariable)) or isinstance(
+        value.type, (Pointer, Array)
+    )
+
+
+def _short_circuit(ctx: Context, op: str, first: Expr, right_node: Node) -> Value:
+    with ctx.branch() as out:
+        second = truth(ctx, ctx.value(right_node))
+    if not out:
+        return number(build.and_(first, second) if op == "&&" else build.or_(first, second))
+    result = ctx.temporary(first)
+    out.append(Assign(result, second))
+    test = result if op == "&&" else build.not_(result)
+    ctx.emit(If(test, ctx.sealed(out)))
+    return number(Var(BOOL, result.name))
+
+
+def _pointer_arithmetic(ctx: Context, op: str, left: Value, right: Value, node: Node) -> Value:
+    if op in ("+", "-") and not _is_pointer(right):
+        step = load(ctx, right)
+        return _moved(ctx, pointer_of(ctx, left), step if op == "+" else build.neg(_signed(step)), node)
+    if op == "+" and not _is_pointer(left):
+        return _moved(ctx, pointer_of(ctx, right), load(ctx, left), node)
+    first, second = pointer_of(ctx, left), pointer_of(ctx, right)
+    if op in ("==", "!="):
+        for one, other in ((first, second), (second, first)):
+            if isinstance(one, Address) and one.memory is None:
+                null = _is_null(ctx, other)
+                return number(null if op == "==" else build.not_(null))
+    if isinstance(first, Address) and isinstance(second, Address) and first.memory == second.memory:
+        first, second = without_prefix(first), without_prefix(second)
+        unit = min(first.unit, second.unit)
+        a, b = (in_units(p.memory, p.offset, p.unit, unit) for p in (first, second))
+        a, b = build.cast(a, I64), build.cast(b, I64)
+        if op == "-":
+            size = size_of(first.type.pointee) or 1
+            return number(exact_div(build.sub(a, b), max(1, size // unit)))
+        if op in _COMPARISONS:
+            return number(build.binary(op, a, b))
+    ctx.refuse(
+        "pointer-arithmetic", f"`{shorten(ctx.text(node))}` combines pointers into different arrays", node
+    )
+
+
+def _signed(step: Expr) -> Expr:
+    return build.cast(step, I64) if step.dtype in (U64,) or not step.dtype.is_signed else step
+
+
+def _moved(ctx: Context, pointer: Address | AddressOf, step: Expr, node: Node) -> Value:
+    if isinstance(pointer, AddressOf):
+        if build.is_const(step, 0):
+            return pointer
+        ctx.refuse("pointer-to-variable", "arithmetic on a pointer to a single variable", node)
+    return advanced(ctx, pointer, step)
+
+
+@expression("comma_expression")
+def _comma(ctx: Context, node: Node) -> Value:
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    assert left is not None and right is not None
+    effect(ctx, left)
+    return ctx.value(right)
+
+
+@expression("conditional_expression")
+def _conditional(ctx: Context, node: Node) -> Value:
+    condition = node.child_by_field_name("condition")
+    yes, no = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
+    assert condition is not None and yes is not None and no is not None
+    test = truth(ctx, ctx.value(condition))
+    if build.is_const(test):
+        chosen, other = (yes, no) if test == build.const(True, BOOL) else (no, yes)
+        result = snapshot(ctx, ctx.value(chosen))
+        if isinstance(result, Number):
+            with ctx.capture():
+                side = ctx.value(other)
+                dtype = side.type.dtype if isinstance(side.type, Scalar) else result.expr.dtype
+            if dtype != result.expr.dtype:
+                return number(build.cast(result.expr, common_type(result.expr.dtype, dtype)))
+        return result
+    with ctx.branch() as yes_out:
+        first = snapshot(ctx, ctx.value(yes))
+    with ctx.branch() as no_out:
+        second = snapshot(ctx, ctx.value(no))
+    if not yes_out and not no_out:
+        return chosen_of(ctx, test, first, second, node)
+    return _branching(ctx, test, (first, yes_out), (second, no_out), node)
+
+
+def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node) -> Value:
+    """`test ? first : second` for values without effects."""
+    if isinstance(first, Nothing) or isinstance(second, Nothing):
+        return first
+    if _is_pointer(first) or _is_pointer(second):
+        a, b = pointer_of(ctx, first), pointer_of(ctx, second)
+        if isinstance(a, Address) and isinstance(b, Address) and a.memory == b.memory:
+            a, b = without_prefix(a), without_prefix(b)
+            unit = min(a.unit, b.unit)
+            offsets = [build.cast(in_units(p.memory, p.offset, p.unit, unit), I64) for p in (a, b)]
+            return Address(a.type, a.memory, build.select(test, *offsets), unit)
+        ctx.refuse(
+            "pointer-base",
+            "the two sides of `?:` point into different arrays",
+            node,
+            "select the loaded values instead of the addresses",
+        )
+    if isinstance(first.type, Struct) and isinstance(first, Aggregate):
+        if not isinstance(second, Aggregate):
+            second = construct(ctx, first.type, [second])
+        assert isinstance(second, Aggregate)
+        fields = {n: chosen_of(ctx, test, v, second.fields[n], node) for n, v in first.fields.items()}
+        return Aggregate(first.type, fields)
+    return number(build.select(test, load(ctx, first), load(ctx, second)))
+
+
+def _branching(
+    ctx: Context, test: Expr, first: tuple[Value, list[Stmt]], second: tuple[Value, list[Stmt]], node: Node
+) -> Value:
+    if isinstance(first[0].type, Scalar) and isinstance(second[0].type, Scalar):
+        a, b = load(ctx, first[0]), load(ctx, second[0])
+        dtype = a.dtype if a.dtype == b.dtype else common_type(a.dtype, b.dtype)
+        result = Var(dtype, ctx.fresh("t"))
+        ctx.emit(Decl(result.name, dtype))
+        first[1].append(Assign(result, build.cast(a, dtype)))
+        second[1].append(Assign(result, build.cast(b, dtype)))
+        ctx.emit(If(test, ctx.sealed(first[1]), ctx.sealed(second[1])))
+        return number(Var(dtype, result.name))
+    if isinstance(first[0], Nothing) or isinstance(second[0], Nothing):
+        ctx.emit(If(test, ctx.sealed(first[1]), ctx.sealed(second[1])))
+        return first[0]
+    ctx.refuse(
+        "conditional-effects",
+        f"`{shorten(ctx.text(node))}`: sides with effects and of type `{first[0].type}` are not supported",
+        node,
+        "write it as an if statement",
+    )
+
+
+# ------------------------------------------------------------------------------------------ assignment
+
+
+@expression("assignment_expression")
+def _assignment(ctx: Context, node: Node) -> Value:
+    left_node = node.child_by_field_name("left")
+    right_node = node.child_by_field_name("right")
+    operator = node.child_by_field_name("operator")
+    assert left_node is not None and right_node is not None and operator is not None
+    source = ctx.value(right_node)
+    if isinstance(source, (Number, Variable, Element)) and not isinstance(
+        source.type, (Struct, Array, Fragment)
+    ):
+        mark = len(ctx.out)
+        kept = load(ctx, source)
+        target = ctx.value(left_node)
+        stable = ctx.stable(kept, mark)
+        if stable is not kept or not isinstance(source, Number):
+            source = number(stable, source.type.name if isinstance(source.type, Scalar) else "")
+    else:
+        target = ctx.value(left_node)
+    op = operator.type
+    if op == "=":
+        assign_value(ctx, target, source, node)
+    else:
+        compound(ctx, target, op, source, node)
+    return target
+
+
+def assign_value(ctx: Context, target: Value, source: Value, node: Node) -> None:
+    """`target = source` for values of any type."""
+    match target:
+        case PointerVariable():
+            assign_pointer(ctx, target, source)
+            return
+        case Variable(is_const=True):
+            ctx.refuse("read-only", f"constant `{target.var.name}` is assigned", node)
+    match target.type:
+        case Scalar():
+            if isinstance(source, ListValue):
+                source = construct(ctx, target.type, source)
+            store(ctx, target, load(ctx, convert(ctx, source, target.type)))
+        case Struct():
+            result = user_operator(ctx, "=", [target, source]) if not isinstance(source, ListValue) else None
+            if result is None:
+                if isinstance(source, ListValue) or source.type != target.type:
+                    source = construct(ctx, target.type, source)
+                copy(ctx, target, source)
+        case Fragment():
+            from xpiler.frontend.lower_wmma import copy_fragment
+
+            copy_fragment(ctx, target, source)
+        case _:
+            ctx.refuse(
+                "assignment-type", f"`{shorten(ctx.text(node))}`: cannot assign to `{target.type}`", node
+            )
+
+
+def compound(ctx: Context, target: Value, op: str, source: Value, node: Node) -> None:
+    """`target op= source`."""
+    if isinstance(target, PointerVariable):
+        step = load(ctx, source)
+        step_pointer(ctx, target, step if op == "+=" else build.neg(_signed(step)))
+        return
+    if isinstance(target.type, Struct):
+        result = user_operator(ctx, op, [target, source])
+        if result is None:
+            value = arithmetic(ctx, op[:-1], target, source, len(ctx.out), node)
+            copy(ctx, target, value)
+        return
+    if isinstance(target, Variable) and target.is_const:
+        ctx.refuse("read-only", f"constant `{target.var.name}` is assigned", node)
+    add_to(ctx, target, op, load(ctx, source), node)
+
+
+def add_to(ctx: Context, target: Value, op: str, value: Expr, node: Node) -> None:
+    """Compound assignment of scalars, as a reduction where the meaning is one."""
+    place = place_of(ctx, target)
+    dtype = place.dtype
+    result_type = dtype if op in ("<<=", ">>=") else common_type(dtype, value.dtype)
+    if dtype.bits < 32 and dtype.is_integer:
+        result_type = common_type(I32, value.dtype)
+    if result_type == dtype and op in _REDUCING:
+        store(ctx, target, value, _REDUCING[op])
+        return
+    if result_type == dtype and op == "-=" and dtype.is_float:
+        store(ctx, target, build.neg(build.cast(value, dtype)), "+")
+        return
+    current = Load(dtype, place.array, place.index) if isinstance(place, Load) else Var(dtype, place.name)
+    if op[:-1] in ("%", "&", "|", "^", "<<", ">>") and (dtype.is_float or value.dtype.is_float):
+        ctx.refuse("operand-type", f"operator `{op}` cannot be applied to `{target.type}`", node)
+    store(ctx, target, build.binary(op[:-1], current, value))
+
+
+@expression("update_expression")
+def _update(ctx: Context, node: Node) -> Value:
+    return _updated(ctx, node, wanted=True)
+
+
+def _updated(ctx: Context, node: Node, wanted: bool) -> Value:
+    argument = node.child_by_field_name("argument")
+    operator = node.child_by_field_name("operator")
+    assert argument is not None and operator is not None
+    target = ctx.value(argument)
+    postfix = operator.start_byte > argument.start_byte
+    down = operator.type == "--"
+    result: Value = target
+    if isinstance(target, PointerVariable):
+        if postfix and wanted:
+            address = without_prefix_address(ctx, target)
+            result = Address(address.type, address.memory, ctx.temporary(address.offset), address.unit)
+        step_pointer(ctx, target, build.const(-1 if down else 1))
+        return result
+    if isinstance(target.type, Struct):
+        found = user_operator(ctx, operator.type, [target])
+        return found if found is not None else _refuse_operand(ctx, operator.type, target, node)
+    if postfix and wanted:
+        result = number(ctx.temporary(load(ctx, target)))
+    add_to(ctx, target, "-=" if down else "+=", build.const(1), node)
+    return result
+
+
+def without_prefix_address(ctx: Context, value: Value) -> Address:
+    address = pointer_of(ctx, value)
+    if isinstance(address, AddressOf):
+        ctx.refuse("pointer-to-variable", "a pointer to a single variable is moved")
+    return without_prefix(address)
+
+
+def effect(ctx: Context, node: Node) -> None:
+    """An expression for its effects alone."""
+    while node.type == "parenthesized_expression":
+        node = named_children(node)[0]
+    with ctx.at(node):
+        if node.type == "update_expression":
+            _updated(ctx, node, wanted=False)
+        elif node.type == "comma_expression":
+            for child in field_children(node, "left") + field_children(node, "right"):
+                effect(ctx, child)
+        else:
+            ctx.value(node)
+
+
+# ------------------------------------------------------------------------------------------ types as operands
+
+
+@expression("cast_expression")
+def _cast(ctx: Context, node: Node) -> Value:
+    type_node, value_node = node.child_by_field_name("type"), node.child_by_field_name("value")
+    assert type_node is not None and value_node is not None
+    return convert(ctx, ctx.value(value_node), type_of(ctx, type_node), explicit=True)
+
+
+@expression("sizeof_expression", "alignof_expression")
+def _sizeof(ctx: Context, node: Node) -> Value:
+    type_node = node.child_by_field_name("type")
+    value_node = node.child_by_field_name("value")
+    if type_node is not None:
+        ctype = type_of(ctx, type_node)
+    else:
+        assert value_node is not None
+        with ctx.capture():
+            ctype = ctx.value(value_node).type
+    size = size_of(ctype)
+    if size is None:
+        ctx.refuse("sizeof", f"the size of `{ctype}` is not known here", node)
+    return constant(size, U64)
+
+
+@expression("initializer_list")
+def _list(ctx: Context, node: Node) -> Value:
+    from xpiler.frontend.lower_types import Auto
+
+    return ListValue(Auto(), tuple(named_children(node)))
+
+
+@expression("compound_literal_expression")
+def _compound_literal(ctx: Context, node: Node) -> Value:
+    type_node, value = node.child_by_field_name("type"), node.child_by_field_name("value")
+    assert type_node is not None and value is not None
+    return construct(ctx, type_of(ctx, type_node), ctx.value(value))
+
+
+def group_of(value: Value) -> GroupValue | None:
+    return value if isinstance(value, GroupValue) else None
+
+
+def lanes(value: Value) -> int:
+    return lanes_of(value.type)

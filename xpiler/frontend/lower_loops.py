@@ -1,0 +1,416 @@
+"""Loops: a C `for` that counts becomes `For`, every other loop `While`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from xpiler.frontend.lower_context import Context, named_children, number, statement
+from xpiler.frontend.lower_expressions import effect
+from xpiler.frontend.lower_memory import load
+from xpiler.frontend.lower_scan import identifiers, mutations
+from xpiler.frontend.lower_statements import condition_of
+from xpiler.frontend.lower_typenames import declared, try_constant, type_of
+from xpiler.frontend.lower_types import Auto, Scalar
+from xpiler.frontend.lower_values import Variable
+from xpiler.ir import build
+from xpiler.ir.nodes import (
+    EMPTY,
+    TRUE,
+    Assign,
+    Binary,
+    Block,
+    Break,
+    Call,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    If,
+    LoopKind,
+    Stmt,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import uses
+from xpiler.ir.types import DType
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """`for (name = start; name < bound; name += step)`; with `down` the comparison and the step are mirrored."""
+
+    name: str
+    dtype: DType
+    start: Node
+    bound: Node
+    inclusive: bool
+    exact: bool  # `!=`
+    step: Node | int
+    down: bool
+
+
+@statement("for_statement")
+def _for(ctx: Context, node: Node) -> None:
+    kind, unroll = _unrolling(ctx, node)
+    with ctx.nested():
+        counted = _counted(ctx, node)
+        if counted is not None and _lower_counted(ctx, node, counted, kind, unroll):
+            return
+        _lower_general(ctx, node)
+
+
+def _unrolling(ctx: Context, node: Node) -> tuple[LoopKind, int]:
+    words = ctx.entities.unit.pragma_before(node).replace("(", " ").replace(")", " ").split()
+    if not words or words[0] not in ("unroll", "nounroll"):
+        return LoopKind.SERIAL, 0
+    if len(words) == 1:
+        return (LoopKind.UNROLLED if words[0] == "unroll" else LoopKind.SERIAL), 0
+    factor = ctx.scope.find(words[1])
+    try:
+        count = int(words[1], 0)
+    except ValueError:
+        expr = load(ctx, factor) if factor is not None else None
+        count = int(expr.value) if isinstance(expr, Const) else 0
+    return (LoopKind.SERIAL if count == 1 else LoopKind.UNROLLED), max(0, count)
+
+
+# ------------------------------------------------------------------------------------------ counted loops
+
+
+def _counted(ctx: Context, node: Node) -> _Counted | None:
+    """The loop's parts if its header has the form of a counted loop over a variable that the body leaves alone."""
+    initializer = node.child_by_field_name("initializer")
+    condition, update = node.child_by_field_name("condition"), node.child_by_field_name("update")
+    body = node.child_by_field_name("body")
+    if initializer is None or condition is None or update is None or body is None:
+        return None
+    head = _header(ctx, node, initializer)
+    if head is None:
+        return None
+    name, dtype, start = head
+    if dtype.is_float or dtype.bits < 32 or name in mutations(body, ctx.text).changed:
+        return None
+    bound = _bound(ctx, name, condition)
+    step = _step(ctx, name, update)
+    if bound is None or step is None:
+        return None
+    comparison, bound_node = bound
+    amount, down = step
+    if comparison == "!=":
+        return _Counted(name, dtype, start, bound_node, False, True, amount, down) if amount == 1 else None
+    if down != (comparison in (">", ">=")):
+        return None
+    if down and not dtype.is_signed:
+        return None
+    return _Counted(name, dtype, start, bound_node, "=" in comparison, False, amount, down)
+
+
+def _header(ctx: Context, loop: Node, initializer: Node) -> tuple[str, DType, Node] | None:
+    """(name, type, start) of the loop variable: declared here, or declared before and used in this loop alone."""
+    if initializer.type == "declaration":
+        declarators = initializer.children_by_field_name("declarator")
+        type_node = initializer.child_by_field_name("type")
+        if len(declarators) != 1 or declarators[0].type != "init_declarator" or type_node is None:
+            return None
+        start = declarators[0].child_by_field_name("value")
+        ctype = type_of(ctx, type_node)
+        name, ctype, _ = declared(ctx, ctype, declarators[0])
+        if start is None or start.type in ("initializer_list", "argument_list"):
+            return None
+        if isinstance(ctype, Auto):
+            with ctx.capture():
+                ctype = ctx.value(start).type
+        return (name, ctype.dtype, start) if isinstance(ctype, Scalar) else None
+    if initializer.type == "expression_statement":
+        initializer = named_children(initializer)[0]
+    if (
+        initializer.type != "assignment_expression"
+        or ctx.text(initializer.child_by_field_name("operator")) != "="
+    ):
+        return None
+    left, start = initializer.child_by_field_name("left"), initializer.child_by_field_name("right")
+    if left is None or start is None or left.type != "identifier":
+        return None
+    name = ctx.text(left)
+    found = ctx.scope.find(name)
+    if not isinstance(found, Variable) or _used_elsewhere(ctx, loop, name):
+        return None
+    return name, found.type.dtype, start
+
+
+def _used_elsewhere(ctx: Context, loop: Node, name: str) -> bool:
+    """Whether a variable of the function lives outside loops that start by setting it."""
+    top = loop
+    while top.parent is not None and top.type not in ("function_definition", "lambda_expression"):
+        top = top.parent
+    for node in identifiers(top, name, ctx.text):
+        around: Node | None = node
+        header = False
+        while around is not None and around.id != top.id:
+            if around.type == "init_declarator" or (
+                around.type == "declaration"
+                and any(d.id == node.id for d in around.children_by_field_name("declarator"))
+            ):
+                header = True
+                break
+            if around.type == "for_statement":
+                start = around.child_by_field_name("initializer")
+                if (
+                    start is not None
+                    and start.type != "declaration"
+                    and ctx.text(start).replace(" ", "").startswith(f"{name}=")
+                ):
+                    header = True
+                    break
+            around = around.parent
+        if not header:
+            return True
+    return False
+
+
+_SWAPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!="}
+
+
+def _bound(ctx: Context, name: str, condition: Node) -> tuple[str, Node] | None:
+    while condition.type in ("parenthesized_expression", "condition_clause"):
+        condition = named_children(condition)[0]
+    if condition.type != "binary_expression":
+        return None
+    left, right = condition.child_by_field_name("left"), condition.child_by_field_name("right")
+    operator = ctx.text(condition.child_by_field_name("operator"))
+    if left is None or right is None or operator not in _SWAPPED:
+        return None
+    if left.type == "identifier" and ctx.text(left) == name:
+        other = right
+    elif right.type == "identifier" and ctx.text(right) == name:
+        other, operator = left, _SWAPPED[operator]
+    else:
+        return None
+    return None if any(True for _ in identifiers(other, name, ctx.text)) else (operator, other)
+
+
+def _step(ctx: Context, name: str, update: Node) -> tuple[Node | int, bool] | None:
+    """(amount, downwards) of `i++`, `i += e`, `i = i + e`, `i -= e`..."""
+    while update.type == "parenthesized_expression":
+        update = named_children(update)[0]
+    if update.type == "update_expression":
+        target = update.child_by_field_name("argument")
+        down = ctx.text(update.child_by_field_name("operator")) == "--"
+        return (1, down) if target is not None and ctx.text(target) == name else None
+    if update.type != "assignment_expression":
+        return None
+    left, right = update.child_by_field_name("left"), update.child_by_field_name("right")
+    operator = ctx.text(update.child_by_field_name("operator"))
+    if left is None or right is None or ctx.text(left) != name:
+        return None
+    if operator == "=" and right.type == "binary_expression":
+        first, second = right.child_by_field_name("left"), right.child_by_field_name("right")
+        sign = ctx.text(right.child_by_field_name("operator"))
+        if first is None or second is None or sign not in ("+", "-"):
+            return None
+        if ctx.text(first) != name and sign == "+" and ctx.text(second) == name:
+            first, second = second, first
+        if ctx.text(first) != name:
+            return None
+        operator, right = f"{sign}=", second
+    if operator not in ("+=", "-=") or any(True for _ in identifiers(right, name, ctx.text)):
+        return None
+    value = try_constant(ctx, right)
+    if value is not None and not value.dtype.is_float:
+        amount = int(value.value)
+        if amount == 0:
+            return None
+        return abs(amount), (operator == "-=") != (amount < 0)
+    return right, operator == "-="
+
+
+def _lower_counted(ctx: Context, node: Node, loop: _Counted, kind: LoopKind, unroll: int) -> bool:
+    """Emits the loop as `For`; False, with nothing emitted, if bound or step turn out to vary in the body."""
+    outer_names = set(ctx.names)
+    with ctx.capture() as out:
+        done = _try_counted(ctx, node, loop, kind, unroll)
+    if not done:
+        ctx.names = outer_names
+        return False
+    ctx.out.extend(out)
+    return True
+
+
+def _try_counted(ctx: Context, node: Node, loop: _Counted, kind: LoopKind, unroll: int) -> bool:
+    dtype = loop.dtype
+    start = build.cast(load(ctx, ctx.value(loop.start)), dtype)
+    first_non_negative = non_negative(ctx, start)
+    mark = len(ctx.out)
+    bound = load(ctx, ctx.value(loop.bound))
+    if bound.dtype.is_float:
+        return False
+    if dtype.is_signed and bound.dtype.kind.value == "uint" and bound.dtype.bits >= dtype.bits:
+        # C compares as unsigned here: the same thing only for a variable that is never negative.
+        if not first_non_negative or loop.down:
+            return False
+    if not dtype.is_signed and bound.dtype.is_signed and not non_negative(ctx, bound):
+        # A negative bound is a huge unsigned one in C.
+        return False
+    bound = build.cast(bound, dtype)
+    step = (
+        build.const(loop.step, dtype)
+        if isinstance(loop.step, int)
+        else build.cast(load(ctx, ctx.value(loop.step)), dtype)
+    )
+    if len(ctx.out) > mark and any(not isinstance(s, Decl) for s in ctx.out[mark:]):
+        return False
+    for expr in (bound, step):
+        if _varies_by_type(expr):
+            return False
+    body_node = node.child_by_field_name("body")
+    assert body_node is not None
+    if loop.down:
+        var, body = _downward_body(ctx, loop, start, bound, step, body_node)
+        extent = build.sub(start, bound)
+        if loop.inclusive:
+            extent = build.add(extent, build.const(1, dtype))
+        start, stop = build.const(0, dtype), extent
+    else:
+        var = ctx.fresh(loop.name)
+        ctx.settled.add(var)
+        if first_non_negative:
+            ctx.non_negative.add(var)
+        ctx.scope.names[loop.name] = Variable(Scalar(dtype), Var(dtype, var), is_const=True)
+        body = _body(ctx, body_node)
+        stop = build.add(bound, build.const(1, dtype)) if loop.inclusive else bound
+    if any(_changed_by(body, expr) for expr in (bound, step)):
+        return False
+    ctx.emit(For(var, dtype, start, stop, step, body, kind, unroll))
+    return True
+
+
+def _changed_by(body: Block, expr: Expr) -> bool:
+    wanted, done = uses(expr), uses(body)
+    return bool(done.vars_assigned & wanted.vars_read or (done.arrays_written & wanted.arrays_read))
+
+
+def _varies_by_type(expr: Expr) -> bool:
+    return isinstance(expr, Call) and expr.function == "is_null"
+
+
+def _downward_body(
+    ctx: Context, loop: _Counted, start: Expr, bound: Expr, step: Expr, body: Node
+) -> tuple[str, Block]:
+    """`for (i = start; i >= bound; i -= step)` counts up; the body begins with `i = start - count`."""
+    if not isinstance(start, (Const, Var)) or (isinstance(start, Var) and start.name not in ctx.settled):
+        start = ctx.temporary(start, f"{loop.name}_start")
+    counter = ctx.fresh(f"{loop.name}_down")
+    ctx.settled.add(counter)
+    name = ctx.fresh(loop.name)
+    ctx.settled.add(name)
+    value = build.sub(start, Var(loop.dtype, counter))
+    ctx.scope.names[loop.name] = Variable(Scalar(loop.dtype), Var(loop.dtype, name), is_const=True)
+    block = _body(ctx, body)
+    return counter, Block((Decl(name, loop.dtype, init=value), *block.body))
+
+
+def _body(ctx: Context, node: Node) -> Block:
+    ctx.breaks.append(None)
+    block = ctx.block(node)
+    ctx.breaks.pop()
+    return block
+
+
+def non_negative(ctx: Context, expr: Expr) -> bool:
+    """Whether a value is known not to be negative (as a signed number of its width, overflow aside)."""
+    match expr:
+        case Const(value=value):
+            return value >= 0
+        case Var(dtype=dtype, name=name):
+            return not dtype.is_signed or name in ctx.non_negative
+        case Cast(operand=operand):
+            return operand.dtype.is_integer and non_negative(ctx, operand)
+        case Binary(op="+" | "*" | "/" | ">>" | "<<" | "|", left=left, right=right):
+            return non_negative(ctx, left) and non_negative(ctx, right)
+        case Binary(op="%", left=left):
+            return non_negative(ctx, left)
+        case Binary(op="&", left=left, right=right):
+            return non_negative(ctx, left) or non_negative(ctx, right)
+    return not expr.dtype.is_signed
+
+
+# ------------------------------------------------------------------------------------------ other loops
+
+
+def _lower_general(ctx: Context, node: Node) -> None:
+    initializer = node.child_by_field_name("initializer")
+    condition, update = node.child_by_field_name("condition"), node.child_by_field_name("update")
+    body_node = node.child_by_field_name("body")
+    assert body_node is not None
+    if initializer is not None:
+        if initializer.type in ("declaration", "expression_statement"):
+            ctx.statement(initializer)
+        else:
+            effect(ctx, initializer)
+    test, before = _test(ctx, condition)
+    body = _body(ctx, body_node)
+    with ctx.branch() as advance:
+        if update is not None:
+            effect(ctx, update)
+    _emit_while(ctx, test, before, body, ctx.sealed(advance) if advance else EMPTY)
+
+
+def _test(ctx: Context, condition: Node | None) -> tuple[Expr, list[Stmt]]:
+    if condition is None:
+        return TRUE, []
+    with ctx.branch() as before:
+        test = condition_of(ctx, condition)
+    return test, before
+
+
+def _emit_while(ctx: Context, test: Expr, before: list[Stmt], body: Block, advance: Block) -> None:
+    if before:
+        stop = If(build.not_(test), Block((Break(),)))
+        body, test = Block((*before, stop, *body.body), range=body.range), TRUE
+    ctx.emit(While(test, body, advance=advance))
+
+
+@statement("while_statement")
+def _while(ctx: Context, node: Node) -> None:
+    condition, body_node = node.child_by_field_name("condition"), node.child_by_field_name("body")
+    assert condition is not None and body_node is not None
+    with ctx.nested():
+        test, before = _test(ctx, condition)
+        _emit_while(ctx, test, before, _body(ctx, body_node), EMPTY)
+
+
+@statement("do_statement")
+def _do(ctx: Context, node: Node) -> None:
+    condition, body_node = node.child_by_field_name("condition"), node.child_by_field_name("body")
+    assert condition is not None and body_node is not None
+    body = _body(ctx, body_node)
+    test, before = _test(ctx, condition)
+    if isinstance(test, Const) and not test.value and not before and not _jumps(body_node):
+        ctx.out.extend(body.body)  # do { ... } while (0)
+        return
+    if not before:
+        ctx.emit(While(test, body, do_while=True))
+        return
+    go = ctx.temporary(TRUE, "again")
+    ctx.emit(While(go, body, advance=ctx.sealed([*before, Assign(go, test)])))
+
+
+def _jumps(node: Node) -> bool:
+    """Whether a `break` or `continue` may belong to the loop whose body this is."""
+    if node.type in ("break_statement", "continue_statement"):
+        return True
+    if node.type in ("for_statement", "while_statement", "do_statement", "lambda_expression"):
+        return False
+    return any(_jumps(child) for child in node.named_children)
+
+
+@statement("for_range_loop")
+def _for_range(ctx: Context, node: Node) -> None:
+    ctx.refuse("unsupported-statement", "range-based for loops are not supported", node, "use an index")
+
+
+def counter(dtype: DType, name: str) -> Expr:
+    return number(Var(dtype, name)).expr

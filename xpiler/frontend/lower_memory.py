@@ -1,0 +1,434 @@
+"""Reading and writing objects, and pointer arithmetic: everything that ends in `array[index]`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xpiler.frontend.lower_context import Context, changes, number
+from xpiler.frontend.lower_types import (
+    Array,
+    CType,
+    Pointer,
+    Scalar,
+    Struct,
+    field_offsets,
+    lanes_of,
+    leaf_type,
+    size_of,
+)
+from xpiler.frontend.lower_values import (
+    ZERO,
+    Address,
+    AddressOf,
+    Aggregate,
+    Element,
+    Memory,
+    Number,
+    PointerVariable,
+    Value,
+    Variable,
+)
+from xpiler.ir import build
+from xpiler.ir.nodes import Assign, Binary, Bitcast, Cast, Const, Expr, Load, Space, Var
+from xpiler.ir.types import I32, I64, DType, promote
+
+# ------------------------------------------------------------------------------------------ offsets
+
+
+def index_type(memory: Memory | None, *parts: Expr) -> DType:
+    """The type for index arithmetic that C does in pointers: exact, so 64 bits, unless the array is known to be small."""
+    small = memory is not None and memory.space is not Space.GLOBAL
+    return I32 if small and all(p.dtype.bits <= 32 for p in parts) else I64
+
+
+def plus(memory: Memory | None, left: Expr, right: Expr) -> Expr:
+    """Sum of two offsets; one alone keeps the type it was written in."""
+    if build.is_const(right, 0):
+        return left
+    if build.is_const(left, 0):
+        return right
+    dtype = index_type(memory, left, right)
+    return build.add(build.cast(left, dtype), build.cast(right, dtype))
+
+
+def scaled(memory: Memory | None, index: Expr, factor: int) -> Expr:
+    if factor == 1 or build.is_const(index, 0):
+        return build.cast(index, promote(index.dtype))
+    return build.mul(
+        build.cast(index, index_type(memory, index)), build.const(factor, index_type(memory, index))
+    )
+
+
+def in_units(memory: Memory | None, offset: Expr, old: int, new: int) -> Expr:
+    """An offset in `old` bytes counted in `new` bytes. Memory is aligned to what is read from it: division is exact."""
+    if old == new or build.is_const(offset, 0):
+        return offset
+    if old % new == 0:
+        return scaled(memory, offset, old // new)
+    return exact_div(offset, new // old)
+
+
+def exact_div(expr: Expr, divisor: int) -> Expr:
+    """`expr / divisor`, known to leave no rest, without a division where the factors show it."""
+    shorter = _divided(expr, divisor)
+    return shorter if shorter is not None else build.div(expr, build.const(divisor, promote(expr.dtype)))
+
+
+def _divided(expr: Expr, divisor: int) -> Expr | None:
+    match expr:
+        case Const(dtype=dtype, value=value) if int(value) % divisor == 0:
+            return build.const(int(value) // divisor, dtype)
+        case Cast(dtype=dtype, operand=operand) if (
+            operand.dtype.is_integer and operand.dtype.bits <= dtype.bits
+        ):
+            inner = _divided(operand, divisor)
+            return None if inner is None else build.cast(inner, dtype)
+        case Binary(op="+" | "-" as op, left=left, right=right):
+            first, second = _divided(left, divisor), _divided(right, divisor)
+            return None if first is None or second is None else build.binary(op, first, second)
+        case Binary(op="*", left=left, right=right):
+            second = _divided(right, divisor)
+            if second is not None:
+                return build.mul(left, second)
+            first = _divided(left, divisor)
+            return None if first is None else build.mul(first, right)
+        case Binary(op="<<", left=left, right=Const(value=shift)) if (1 << int(shift)) % divisor == 0:
+            return build.mul(left, build.const((1 << int(shift)) // divisor, left.dtype))
+    return None
+
+
+def flattened(memory: Memory, index: tuple[Expr, ...]) -> Expr:
+    """The flat offset, in elements, of the first element under `index`."""
+    offset: Expr = ZERO
+    for position, part in enumerate(index):
+        stride = 1
+        for extent in memory.shape[position + 1 :]:
+            stride *= extent
+        offset = plus(memory, offset, scaled(memory, part, stride))
+    return offset
+
+
+def flat_offset(element: Element) -> tuple[Expr, int]:
+    """(offset, unit in bytes) of an object in an array."""
+    memory = element.memory
+    if element.index is not None:
+        return flattened(memory, element.index), memory.dtype.bytes
+    if not element.prefix:
+        return element.offset, element.unit
+    rows = in_units(memory, flattened(memory, element.prefix), memory.dtype.bytes, element.unit)
+    return plus(memory, rows, element.offset), element.unit
+
+
+def unit_of(ctype: CType) -> int | None:
+    """Bytes of the scalars that objects of the type are counted in; None for void and for mixed structs."""
+    leaf = leaf_type(ctype)
+    return leaf.bytes if leaf else None
+
+
+# ------------------------------------------------------------------------------------------ objects
+
+
+def member(ctx: Context, value: Value, name: str) -> Value | None:
+    """A data member of a struct object; None if it has none of that name."""
+    if isinstance(value, Aggregate):
+        return value.fields.get(name)
+    if isinstance(value, Element) and isinstance(value.type, Struct):
+        for field, offset, ctype in field_offsets(value.type):
+            if field == name:
+                return _inside(value, offset, ctype)
+    return None
+
+
+def _inside(element: Element, offset: int, ctype: CType) -> Element:
+    memory = element.memory
+    width = memory.dtype.bytes
+    index = element.index
+    if (
+        index is not None
+        and len(index) == len(memory.shape) - 1
+        and isinstance(ctype, Scalar)
+        and ctype.dtype.bytes == width
+    ):
+        return Element(ctype, memory, (*index, build.const(offset // width)))
+    unit = unit_of(ctype) or width
+    if index is None and element.prefix and element.unit == unit and isinstance(ctype, Scalar):
+        return replace(element, type=ctype, offset=plus(memory, element.offset, build.const(offset // unit)))
+    start, old = flat_offset(element)
+    at = plus(memory, in_units(memory, start, old, unit), build.const(offset // unit))
+    return Element(ctype, memory, None, at, unit)
+
+
+def subscript(ctx: Context, value: Value, index: Expr) -> Value:
+    """`value[index]` for arrays and pointers."""
+    if isinstance(value, Aggregate) and isinstance(value.type, Array):
+        inner = value.type.element
+        fields = {name: subscript(ctx, part, index) for name, part in value.fields.items()}
+        assert isinstance(inner, (Struct, Array))
+        return Aggregate(inner, fields)
+    if isinstance(value, Element) and isinstance(value.type, Array):
+        element = value.type.element
+        if value.index is not None:
+            return Element(element, value.memory, (*value.index, build.cast(index, promote(index.dtype))))
+        offset, unit = flat_offset(value)
+        return _shifted(ctx, value.memory, offset, unit, element, index)
+    pointer = pointer_of(ctx, value)
+    if isinstance(pointer, AddressOf):
+        if build.is_const(index, 0):
+            return pointer.target
+        ctx.refuse(
+            "pointer-to-variable", "a pointer to a single variable is indexed", remedy="make it an array"
+        )
+    assert isinstance(pointer, Address)
+    return deref(ctx, advanced(ctx, pointer, index))
+
+
+def _shifted(ctx: Context, memory: Memory, offset: Expr, unit: int, element: CType, index: Expr) -> Element:
+    new = _unit(ctx, element)
+    at = plus(memory, in_units(memory, offset, unit, new), scaled(memory, index, _stride(ctx, element, new)))
+    return Element(element, memory, None, at, new)
+
+
+def _unit(ctx: Context, ctype: CType) -> int:
+    unit = unit_of(ctype)
+    if unit is None:
+        ctx.refuse(
+            "mixed-struct",
+            f"memory of type `{ctype}`, whose members have different types, is accessed through a pointer",
+            remedy="use one array a member",
+        )
+    return unit
+
+
+def _stride(ctx: Context, ctype: CType, unit: int) -> int:
+    size = size_of(ctype)
+    if size is None or size % unit:
+        ctx.refuse("incomplete-type", f"the size of `{ctype}` is not known here")
+    return size // unit
+
+
+def pointer_of(ctx: Context, value: Value) -> Address | AddressOf:
+    """The pointer that a value is or decays to."""
+    match value:
+        case Address() | AddressOf():
+            return value
+        case PointerVariable(type=ctype, cell=cell):
+            if cell.target is not None:
+                return AddressOf(ctype, cell.target)
+            if cell.memory is None:
+                ctx.refuse("pointer-unset", f"pointer `{cell.name}` is used before it points anywhere")
+            assert cell.offset is not None
+            return Address(ctype, cell.memory, cell.offset, cell.unit)
+        case Element(type=Array(element=element)):
+            if value.index is not None and len(value.index) == len(value.memory.shape) - 1:
+                # A row: keep its index, so that `As[i] + j` is `As[i][j]`.
+                unit = value.memory.dtype.bytes
+                return Address(Pointer(element), value.memory, ZERO, unit, value.index)
+            offset, unit = flat_offset(value)
+            return Address(Pointer(element), value.memory, offset, unit)
+        case Aggregate(type=Array(element=element)):
+            return AddressOf(Pointer(element), subscript(ctx, value, ZERO))
+        case Number(expr=Const(value=0)):
+            return Address(Pointer(Scalar(I32)), None, ZERO, 1)
+    ctx.refuse("not-a-pointer", "a pointer or array is needed here")
+
+
+def address_of(ctx: Context, value: Value) -> Address | AddressOf:
+    """`&value`."""
+    if isinstance(value, Element):
+        pointer = Pointer(value.type)
+        index = value.index
+        if index is not None and len(index) == len(value.memory.shape) and len(index) > 1:
+            return Address(pointer, value.memory, index[-1], value.memory.dtype.bytes, index[:-1])
+        if value.prefix:
+            return Address(pointer, value.memory, value.offset, value.unit, value.prefix)
+        offset, unit = flat_offset(value)
+        return Address(pointer, value.memory, offset, unit)
+    return AddressOf(Pointer(value.type), value)
+
+
+def advanced(ctx: Context, pointer: Address, index: Expr) -> Address:
+    """`pointer + index`."""
+    if build.is_const(index, 0):
+        return pointer
+    if pointer.memory is None:
+        ctx.refuse("null-pointer", "arithmetic on a null pointer")
+    element = pointer.type.pointee
+    unit = _unit(ctx, element)
+    memory = pointer.memory
+    if (
+        pointer.prefix
+        and build.is_const(pointer.offset, 0)
+        and unit == memory.dtype.bytes
+        and lanes_of(element) == 1
+    ):
+        return replace(pointer, offset=build.cast(index, promote(index.dtype)), unit=unit)
+    pointer = without_prefix(pointer)
+    step = scaled(memory, index, _stride(ctx, element, unit))
+    return replace(
+        pointer, offset=plus(memory, in_units(memory, pointer.offset, pointer.unit, unit), step), unit=unit
+    )
+
+
+def without_prefix(pointer: Address) -> Address:
+    """The same address as one flat offset."""
+    if not pointer.prefix or pointer.memory is None:
+        return pointer
+    whole = Element(pointer.type.pointee, pointer.memory, None, pointer.offset, pointer.unit, pointer.prefix)
+    offset, unit = flat_offset(whole)
+    return replace(pointer, offset=offset, unit=unit, prefix=())
+
+
+def deref(ctx: Context, pointer: Address | AddressOf) -> Value:
+    """`*pointer`."""
+    if isinstance(pointer, AddressOf):
+        return _retyped(ctx, pointer)
+    ctype = pointer.type.pointee
+    if pointer.memory is None:
+        ctx.refuse("null-pointer", "a null pointer is dereferenced")
+    unit = _unit(ctx, ctype)
+    memory = pointer.memory
+    if pointer.prefix:
+        fits = unit == pointer.unit == memory.dtype.bytes and memory.shape[-1] % lanes_of(ctype) == 0
+        if not fits:
+            pointer = without_prefix(pointer)
+        elif isinstance(ctype, Scalar) and ctype.dtype == memory.dtype:
+            return Element(ctype, memory, (*pointer.prefix, pointer.offset))
+    offset = in_units(memory, pointer.offset, pointer.unit, unit)
+    return Element(ctype, memory, None, offset, unit, pointer.prefix)
+
+
+def _retyped(ctx: Context, pointer: AddressOf) -> Value:
+    """`*(T*)&variable`: the variable itself, or its bits as another type of the same width."""
+    wanted, target = pointer.type.pointee, pointer.target
+    if wanted == target.type or not isinstance(wanted, Scalar):
+        if wanted != target.type:
+            ctx.refuse(
+                "reinterpreted-variable", f"a variable of type `{target.type}` is accessed as `{wanted}`"
+            )
+        return target
+    if isinstance(target.type, Scalar):
+        if wanted.dtype == target.type.dtype:
+            return target
+        if wanted.dtype.bits == target.type.dtype.bits:
+            return number(build.bitcast(load(ctx, target), wanted.dtype))
+    ctx.refuse("reinterpreted-variable", f"a variable of type `{target.type}` is accessed as `{wanted}`")
+
+
+# ------------------------------------------------------------------------------------------ reading and writing
+
+
+def place_of(ctx: Context, value: Value) -> Var | Load:
+    """The place of a scalar object."""
+    match value:
+        case Variable(var=var):
+            return Var(var.dtype, var.name)
+        case Element(type=Scalar(dtype=dtype), memory=memory, index=index):
+            if index is not None and memory.dtype == dtype:
+                return Load(dtype, memory.name, index)
+            if value.prefix and memory.dtype == dtype:
+                return Load(dtype, memory.name, (*value.prefix, value.offset))
+            offset, unit = flat_offset(value)
+            at = in_units(memory, offset, unit, dtype.bytes)
+            return Load(dtype, memory.name, (build.cast(at, promote(at.dtype)),))
+    ctx.refuse("not-assignable", "this expression is no place that can be assigned to")
+
+
+def load(ctx: Context, value: Value) -> Expr:
+    """The number that a value is or holds."""
+    match value:
+        case Number(expr=expr):
+            return expr
+        case Variable() | Element(type=Scalar()):
+            return place_of(ctx, value)
+        case Aggregate(type=Struct(name="__half" | "half")):
+            return load(ctx, value.fields["x"])
+    ctx.refuse("not-a-number", f"a number is needed here, not a value of type `{value.type}`")
+
+
+def store(ctx: Context, target: Value, value: Expr, reduce: str | None = None) -> None:
+    """`target = value` for scalars."""
+    place = place_of(ctx, target)
+    if isinstance(place, Load) and isinstance(target, Element) and target.memory.space is Space.CONSTANT:
+        ctx.refuse("read-only", f"`{target.memory.name}` is constant memory and is written")
+    ctx.emit(Assign(place, build.cast(value, place.dtype), reduce))
+
+
+def snapshot(ctx: Context, value: Value) -> Value:
+    """The value without its place: struct objects become aggregates of numbers."""
+    match value:
+        case Variable() | Element(type=Scalar()):
+            return number(load(ctx, value), value.type.name if isinstance(value.type, Scalar) else "")
+        case Element(type=Struct(fields=fields)) | Aggregate(type=Struct(fields=fields)):
+            if isinstance(value.type, Struct) and any(isinstance(t, Array) for _, t in fields):
+                return value
+            assert isinstance(value.type, Struct)
+            parts: dict[str, Value] = {}
+            for name, _ in fields:
+                part = member(ctx, value, name)
+                if part is not None:
+                    parts[name] = snapshot(ctx, part)
+            return Aggregate(value.type, parts)
+        case PointerVariable() | Element(type=Array()):
+            return pointer_of(ctx, value)
+    return value
+
+
+def copy(ctx: Context, target: Value, source: Value) -> None:
+    """`target = source` for objects of equal struct or array type, or scalars."""
+    if isinstance(target.type, Scalar):
+        store(ctx, target, load(ctx, source))
+        return
+    pairs = list(_pairs(ctx, target, source))
+    values = [load(ctx, part) for _, part in pairs]
+    same_shape = isinstance(source, Element) or _is_object(source)
+    for position, (place, _) in enumerate(pairs):
+        with ctx.capture() as out:
+            store(ctx, place, values[position])
+        if not same_shape:
+            # `v = make_float2(v.y, v.x)`: what is still to be read must not be overwritten.
+            for later in range(position + 1, len(values)):
+                if changes(out, values[later]):
+                    values[later] = ctx.temporary(values[later])
+        ctx.out.extend(out)
+
+
+def _is_object(value: Value) -> bool:
+    return isinstance(value, Aggregate) and all(
+        isinstance(v, (Variable, Element)) or _is_object(v) for v in value.fields.values()
+    )
+
+
+def _pairs(ctx: Context, target: Value, source: Value) -> list[tuple[Value, Value]]:
+    ctype = target.type
+    if isinstance(ctype, Scalar):
+        return [(target, source)]
+    if isinstance(ctype, Array) and ctype.extent is not None:
+        indices = [build.const(i) for i in range(ctype.extent)]
+        return [
+            pair
+            for i in indices
+            for pair in _pairs(ctx, subscript(ctx, target, i), subscript(ctx, source, i))
+        ]
+    if isinstance(ctype, Struct):
+        if ctype.is_union and isinstance(target, Element):
+            return _pairs(ctx, *(_as_scalars(v) for v in (target, source)))
+        result: list[tuple[Value, Value]] = []
+        for name, _ in ctype.fields:
+            to, from_ = member(ctx, target, name), member(ctx, source, name)
+            if to is None or from_ is None:
+                ctx.refuse("assignment-type", f"a value of type `{source.type}` is assigned to `{ctype}`")
+            result.extend(_pairs(ctx, to, from_))
+        return result
+    ctx.refuse("assignment-type", f"values of type `{ctype}` cannot be assigned")
+
+
+def _as_scalars(value: Value) -> Value:
+    """A union seen as an array of its narrowest scalars."""
+    leaf = leaf_type(value.type)
+    assert leaf is not None and isinstance(value, Element)
+    offset, unit = flat_offset(value)
+    return Element(Array(Scalar(leaf), lanes_of(value.type)), value.memory, None, offset, unit)
+
+
+def bits_as(value: Expr, dtype: DType) -> Expr:
+    return Bitcast(dtype, value)

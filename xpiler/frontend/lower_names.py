@@ -1,0 +1,161 @@
+"""What a name means: variables, members, functions, globals, enumerators, the built-in index variables."""
+
+from __future__ import annotations
+
+from tree_sitter import Node
+
+from xpiler.frontend.lower_builtins import BUILTINS, METHODS
+from xpiler.frontend.lower_context import Context, constant, number
+from xpiler.frontend.lower_memory import member
+from xpiler.frontend.lower_typenames import declared, struct_scope, try_constant, type_of
+from xpiler.frontend.lower_types import VECTORS, Array, Closure, CType, Scalar, Struct, lanes_of, leaf_type
+from xpiler.frontend.lower_values import (
+    Aggregate,
+    Builtin,
+    Element,
+    Functions,
+    GroupValue,
+    Memory,
+    Value,
+)
+from xpiler.frontend.syntax_model import GlobalVar
+from xpiler.ir import build
+from xpiler.ir.nodes import Const, Decl, Space, Var
+from xpiler.ir.types import I32, U32
+
+_INDEX_VARIABLES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
+
+
+def find_name(ctx: Context, name: str) -> Value | None:
+    """The meaning of a name in the current scope, or None."""
+    for scope in ctx.scope.chain():
+        if name in scope.names:
+            return scope.names[name]
+        if scope.struct is not None:
+            found = struct_member(ctx, scope.struct, name, scope.receiver)
+            if found is not None:
+                return found
+    if name in _INDEX_VARIABLES:
+        fields: dict[str, Value] = {a: number(Var(U32, f"{name}.{a}")) for a in "xyz"}
+        return Aggregate(VECTORS["dim3"], fields)
+    functions = ctx.entities.functions.get(name) or ctx.entities.kernels.get(name)
+    if functions:
+        return Functions(Closure(name), name, tuple(functions))
+    if name in ctx.entities.globals:
+        return _global(ctx, ctx.entities.globals[name])
+    if name in ctx.entities.enumerators:
+        return _enumerator(ctx, name)
+    if name in BUILTINS:
+        return Builtin(Closure(name), name)
+    return None
+
+
+def struct_member(ctx: Context, struct: Struct, name: str, receiver: Value | None) -> Value | None:
+    """A member by its unqualified name inside a method, or by `Struct::name`."""
+    if name == "this" and receiver is not None:
+        return receiver
+    if receiver is not None:
+        found = member(ctx, receiver, name)
+        if found is not None:
+            return found
+    definition = struct.definition
+    if definition is None:
+        return None
+    for static in definition.statics:
+        if static.name == name:
+            with ctx.nested(struct_scope(ctx, struct)):
+                value = _constant_value(ctx, static)
+            if value is None:
+                ctx.refuse("not-constant", f"static member `{struct}::{name}` is no constant", static.node)
+            return value
+    for enum in definition.enums:
+        if any(e.name == name for e in enum.enumerators):
+            with ctx.nested(struct_scope(ctx, struct)):
+                return _enumerator(ctx, name)
+    methods = ctx.entities.methods.get((definition.name, name))
+    if methods:
+        return Functions(Closure(name), name, tuple(methods), receiver=receiver, struct=struct)
+    return None
+
+
+def method_value(ctx: Context, receiver: Value, name: str, explicit: tuple[Node, ...]) -> Value | None:
+    """`receiver.name` as a method: one of the user's structs or of a type of CUDA."""
+    ctype: CType = receiver.type
+    if isinstance(ctype, Struct) and ctype.definition is not None:
+        methods = ctx.entities.methods.get((ctype.definition.name, name))
+        if methods:
+            return Functions(Closure(name), name, tuple(methods), explicit, receiver, ctype)
+        return struct_member(ctx, ctype, name, receiver)
+    kind = "group" if isinstance(receiver, GroupValue) else type(ctype).__name__.lower()
+    if (kind, name) in METHODS:
+        return Builtin(Closure(name), f"{kind}.{name}", explicit, receiver)
+    return None
+
+
+def _enumerator(ctx: Context, name: str) -> Value:
+    enum, position = ctx.entities.enumerators[name]
+    value, steps = 0, 0
+    for index in range(position, -1, -1):
+        node = enum.enumerators[index].value
+        if node is not None:
+            found = try_constant(ctx, node)
+            if found is None:
+                ctx.refuse("not-constant", f"the value of enumerator `{name}` is no constant", node)
+            value = int(found.value)
+            break
+        steps += 1
+    else:
+        steps -= 1
+    result = constant(value + steps, I32)
+    return type(result)(Scalar(I32, enum.name), result.expr)
+
+
+def _constant_value(ctx: Context, variable: GlobalVar) -> Value | None:
+    """The value of a constant of namespace or class scope, converted to its type."""
+    if variable.init is None or variable.type_node is None:
+        return None
+    from xpiler.frontend.lower_convert import convert
+    from xpiler.frontend.lower_memory import load
+
+    _, ctype, _ = declared(ctx, type_of(ctx, variable.type_node), variable.declarator)
+    if isinstance(ctype, Array):
+        return None
+    with ctx.capture():
+        value = convert(ctx, ctx.value(variable.init), ctype)
+        if isinstance(value.type, Scalar):
+            expr = load(ctx, value)
+            return number(expr, value.type.name) if isinstance(expr, Const) else None
+    return None
+
+
+def _global(ctx: Context, variable: GlobalVar) -> Value:
+    """A variable of namespace scope: a constant, or an array in constant or device memory."""
+    device = variable.qualifiers & {"__constant__", "__device__", "__managed__"}
+    if variable.qualifiers & {"const", "constexpr"} and "__constant__" not in variable.qualifiers:
+        value = _constant_value(ctx, variable)
+        if value is not None:
+            return value
+    if not device and not variable.qualifiers & {"const", "constexpr"}:
+        ctx.refuse("host-variable", f"host variable `{variable.name}` is used in device code", None)
+    assert variable.type_node is not None
+    _, ctype, _ = declared(ctx, type_of(ctx, variable.type_node), variable.declarator)
+    space = Space.CONSTANT if "__constant__" in variable.qualifiers or not device else Space.GLOBAL
+    leaf = leaf_type(ctype)
+    if leaf is None:
+        ctx.refuse(
+            "global-type", f"global `{variable.name}` of type `{ctype}` is not supported", variable.node
+        )
+    from xpiler.frontend.lower_declarations import array_shape, flat_initializer
+
+    if isinstance(ctype, Array) and ctype.extent is None and variable.init is not None:
+        ctype = Array(ctype.element, len([c for c in variable.init.named_children if c.type != "comment"]))
+    shape = array_shape(ctx, ctype) or (lanes_of(ctype),)
+    memory = Memory(variable.name, leaf, shape, space)
+    if variable.name not in ctx.globals:
+        ctx.names.add(variable.name)
+        init = flat_initializer(ctx, variable.init, ctype, leaf) if variable.init is not None else None
+        ctx.globals[variable.name] = Decl(
+            variable.name, leaf, tuple(build.const(e) for e in shape), space, init, range=variable.range
+        )
+    index = (build.const(0),) if isinstance(ctype, Scalar) else ()
+    return Element(ctype, memory, index)

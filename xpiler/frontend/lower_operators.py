@@ -1,0 +1,101 @@
+"""Operators that the text defines for its types, and those of CUDA's half2 and its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xpiler.frontend.lower_context import Context, constant, number
+from xpiler.frontend.lower_memory import load, member, store
+from xpiler.frontend.lower_overloads import choose
+from xpiler.frontend.lower_types import Closure, CType, Scalar, Struct
+from xpiler.frontend.lower_values import Aggregate, Functions, Value
+from xpiler.ir import build
+from xpiler.ir.types import BOOL
+
+_LANE_TYPES = ("half2", "__nv_bfloat162")
+
+
+def user_operator(ctx: Context, op: str, operands: Sequence[Value]) -> Value | None:
+    """`operator op` on these operands: a method of the first, a free function, or CUDA's own; None if there is none."""
+    from xpiler.frontend.lower_calls import inline
+
+    node = ctx.here
+    assert node is not None
+    first = operands[0]
+    name = f"operator{op}"
+    if isinstance(first.type, Struct) and first.type.definition is not None:
+        methods = ctx.entities.methods.get((first.type.definition.name, name))
+        if methods:
+            candidates = tuple(m for m in methods if m.body is not None)
+            functions = Functions(Closure(name), name, candidates, receiver=first, struct=first.type)
+            args = tuple(operands[1:])
+            if op in ("++", "--"):
+                args = ()
+            instance = choose(ctx, functions, args, node)
+            if instance is not None:
+                return inline(ctx, instance, args, functions, node)
+    free = ctx.entities.functions.get(name)
+    if free:
+        functions = Functions(Closure(name), name, tuple(free))
+        instance = choose(ctx, functions, tuple(operands), node)
+        if instance is not None:
+            return inline(ctx, instance, tuple(operands), functions, node)
+    return _lanewise(ctx, op, operands)
+
+
+def _lanewise(ctx: Context, op: str, operands: Sequence[Value]) -> Value | None:
+    """`half2 + half2` and so on, as cuda_fp16.h and cuda_bf16.h define them."""
+    ctype = operands[0].type
+    if not isinstance(ctype, Struct) or ctype.name not in _LANE_TYPES:
+        return None
+    if op in ("==", "!=", "<", "<=", ">", ">=") and len(operands) == 2:
+        tests = [build.binary(op, *(_lane(ctx, o, lane) for o in operands)) for lane in ("x", "y")]
+        return number(build.and_(*tests))
+    if op in ("+", "-", "*", "/") and len(operands) == 2:
+        fields: dict[str, Value] = {
+            lane: number(build.binary(op, *(_lane(ctx, o, lane) for o in operands))) for lane in ("x", "y")
+        }
+        return Aggregate(ctype, fields)
+    if op == "-" and len(operands) == 1:
+        return Aggregate(
+            ctype, {lane: number(build.neg(_lane(ctx, operands[0], lane))) for lane in ("x", "y")}
+        )
+    if op in ("++", "--"):
+        for lane in ("x", "y"):
+            place = member(ctx, operands[0], lane)
+            assert place is not None
+            store(ctx, place, build.binary(op[0], load(ctx, place), build.const(1.0, load(ctx, place).dtype)))
+        return operands[0]
+    return None
+
+
+def _lane(ctx: Context, value: Value, lane: str) -> build.Operand:
+    part = member(ctx, value, lane)
+    return load(ctx, part if part is not None else value)
+
+
+def conversion_operator(ctx: Context, value: Value, ctype: CType) -> Value | None:
+    """`operator T()` of a struct."""
+    from xpiler.frontend.lower_calls import inline
+
+    assert isinstance(value.type, Struct)
+    definition = value.type.definition
+    if definition is None:
+        return None
+    node = ctx.here
+    assert node is not None
+    for (owner, name), methods in ctx.entities.methods.items():
+        if owner == definition.name and name.startswith("operator ") and methods:
+            functions = Functions(Closure(name), name, tuple(methods), receiver=value, struct=value.type)
+            from xpiler.frontend.lower_values import Instance
+
+            result = inline(ctx, Instance(methods[0]), (), functions, node)
+            if result.type == ctype or isinstance(ctype, Scalar):
+                from xpiler.frontend.lower_convert import convert
+
+                return convert(ctx, result, ctype)
+    return None
+
+
+def false() -> Value:
+    return constant(False, BOOL)

@@ -1,0 +1,110 @@
+"""Parameters of kernels: scalars, arrays in global memory, structs by value in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xpiler.frontend.lower_context import Context, Frame
+from xpiler.frontend.lower_pointers import declare_pointer
+from xpiler.frontend.lower_structs import construct_object
+from xpiler.frontend.lower_types import (
+    Array,
+    CType,
+    Pointer,
+    Reference,
+    Scalar,
+    Struct,
+    Void,
+    lanes_of,
+    leaf_type,
+)
+from xpiler.frontend.lower_values import ZERO, Address, Aggregate, Memory, Value, Variable
+from xpiler.frontend.syntax_model import FunctionDef, ParamDecl
+from xpiler.ir.nodes import Param, Space, Var
+from xpiler.ir.types import U8
+
+
+def declare_params(
+    ctx: Context, function: FunctionDef, types: Sequence[CType], frame: Frame
+) -> tuple[Param, ...]:
+    """Binds the parameters in the current scope; the IR's parameters."""
+    params: list[Param] = []
+    for decl, ctype in zip(function.params, types, strict=True):
+        name = decl.name or f"unnamed_{len(params)}"
+        ctx.scope.names[name] = _param(ctx, params, decl, name, ctype, name in frame.mutated)
+    return tuple(params)
+
+
+def _param(
+    ctx: Context, params: list[Param], decl: ParamDecl, name: str, ctype: CType, changed: bool
+) -> Value:
+    if isinstance(ctype, Array):
+        ctype = Pointer(ctype.element, "const" in decl.specifiers)
+    match ctype:
+        case Scalar(dtype=dtype):
+            unique = ctx.fresh(name)
+            params.append(
+                Param(unique, dtype, False, is_const=True, spelling=str(ctype), range=ctx.range(decl.node))
+            )
+            if not changed:
+                ctx.settled.add(unique)
+            return Variable(ctype, Var(dtype, unique))
+        case Pointer():
+            return _pointer(ctx, params, decl, name, ctype, changed)
+        case Struct():
+            return _struct(ctx, params, decl, name, ctype, changed)
+        case Reference():
+            ctx.refuse(
+                "kernel-parameter", f"kernel parameter `{name}` is a reference", decl.node, "pass it by value"
+            )
+    ctx.refuse("kernel-parameter", f"kernel parameter `{name}` of type `{ctype}` is not supported", decl.node)
+
+
+def _pointer(
+    ctx: Context, params: list[Param], decl: ParamDecl, name: str, ctype: Pointer, changed: bool
+) -> Value:
+    pointee = ctype.pointee
+    leaf = U8 if isinstance(pointee, Void) else leaf_type(pointee)
+    if isinstance(pointee, Pointer):
+        ctx.refuse(
+            "pointer-to-pointer",
+            f"kernel parameter `{name}` is an array of pointers, which is not supported",
+            decl.node,
+            "pass one array and offsets into it",
+        )
+    if leaf is None:
+        ctx.refuse(
+            "mixed-struct",
+            f"kernel parameter `{name}` points to `{pointee}`, whose members have different types",
+            decl.node,
+            "use one array a member",
+        )
+    unique = ctx.fresh(name)
+    spelling = f"{ctype}{' __restrict__' if 'restrict' in decl.text else ''}"
+    params.append(
+        Param(
+            unique,
+            leaf,
+            True,
+            is_const=ctype.is_const,
+            is_restrict="restrict" in decl.text,
+            lanes=lanes_of(pointee) if not isinstance(pointee, Void) else 1,
+            spelling=spelling,
+            range=ctx.range(decl.node),
+        )
+    )
+    memory = Memory(unique, leaf, (), Space.GLOBAL, ctype.is_const)
+    address = Address(ctype, memory, ZERO, leaf.bytes)
+    return declare_pointer(ctx, name, ctype, address, changed)
+
+
+def _struct(
+    ctx: Context, params: list[Param], decl: ParamDecl, name: str, ctype: Struct, changed: bool
+) -> Value:
+    """A struct by value: a parameter for each scalar or pointer member. One without members is just constructed."""
+    if not ctype.fields and ctype.definition is not None:
+        return construct_object(ctx, ctype, [], True)
+    fields: dict[str, Value] = {}
+    for field, inner in ctype.fields:
+        fields[field] = _param(ctx, params, decl, f"{name}_{field}", inner, changed)
+    return Aggregate(ctype, fields)

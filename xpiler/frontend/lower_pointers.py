@@ -1,0 +1,145 @@
+"""Pointer variables: an array fixed by the first value, and a variable for the offset."""
+
+from __future__ import annotations
+
+from xpiler.frontend.lower_context import Context
+from xpiler.frontend.lower_memory import advanced, in_units, index_type, pointer_of, unit_of, without_prefix
+from xpiler.frontend.lower_types import Pointer
+from xpiler.frontend.lower_values import Address, AddressOf, PointerCell, PointerVariable, Value
+from xpiler.ir import build
+from xpiler.ir.nodes import Assign, Binary, Const, Decl, Expr, Space, Var
+from xpiler.ir.types import I32, I64, DType
+
+
+def retype(pointer: Address | AddressOf, ctype: Pointer) -> Address | AddressOf:
+    """The same address as a pointer of another type."""
+    if isinstance(pointer, AddressOf):
+        return AddressOf(ctype, pointer.target)
+    return Address(ctype, pointer.memory, pointer.offset, pointer.unit, pointer.prefix)
+
+
+def declare_pointer(ctx: Context, name: str, ctype: Pointer, init: Value | None, mutated: bool) -> Value:
+    """A local pointer. One that is never changed is just a name for its address."""
+    cell = PointerCell(name, control=ctx.control)
+    variable = PointerVariable(ctype, cell)
+    if init is None:
+        _declare_offset(ctx, cell, I64, None)
+        return variable
+    address = pointer_of(ctx, init)
+    if isinstance(address, AddressOf):
+        if not mutated:
+            return AddressOf(ctype, address.target)
+        cell.target = address.target
+        return variable
+    if not mutated:
+        kept = address if address.memory is None else _kept(ctx, name, address)
+        return retype(kept, ctype)
+    if address.memory is None:
+        _declare_offset(ctx, cell, I64, None)
+        return variable
+    _bind(ctx, variable, address)
+    return variable
+
+
+def _kept(ctx: Context, name: str, address: Address) -> Address:
+    """The address with an offset that stays what it is now."""
+    offset = address.offset
+    if _is_settled(ctx, offset) and all(_is_settled(ctx, p) for p in address.prefix):
+        return address
+    if address.prefix:
+        prefix = tuple(p if _is_settled(ctx, p) else ctx.temporary(p, f"{name}_row") for p in address.prefix)
+        kept = offset if _is_settled(ctx, offset) else ctx.temporary(offset, f"{name}_offset")
+        return Address(address.type, address.memory, kept, address.unit, prefix)
+    return Address(address.type, address.memory, ctx.temporary(offset, f"{name}_offset"), address.unit)
+
+
+def _is_settled(ctx: Context, expr: Expr) -> bool:
+    """Whether an offset may be repeated at each use: a constant or a variable that never changes."""
+    match expr:
+        case Const():
+            return True
+        case Var(name=name):
+            return "." in name or name in ctx.settled
+        case Binary(op="+", left=left, right=right):
+            return _is_settled(ctx, left) and isinstance(right, Const)
+    return False
+
+
+def _declare_offset(ctx: Context, cell: PointerCell, dtype: DType, init: Expr | None) -> None:
+    cell.offset = Var(dtype, ctx.fresh(f"{cell.name}_offset"))
+    ctx.emit(Decl(cell.offset.name, dtype, init=init))
+
+
+def _bind(ctx: Context, variable: PointerVariable, address: Address) -> None:
+    """The first value of a pointer variable."""
+    address = without_prefix(address)
+    assert address.memory is not None
+    cell = variable.cell
+    cell.memory = address.memory
+    cell.unit = unit_of(variable.type.pointee) or address.unit
+    offset = in_units(address.memory, address.offset, address.unit, cell.unit)
+    if cell.offset is not None:
+        ctx.emit(Assign(cell.offset, build.cast(offset, cell.offset.dtype)))
+        return
+    dtype = index_type(address.memory, offset)
+    if address.memory.space is Space.GLOBAL and isinstance(offset, Const):
+        dtype = I64
+    if address.memory.space is not Space.GLOBAL and dtype.bits < 64:
+        dtype = I32
+    _declare_offset(ctx, cell, dtype, build.cast(offset, dtype))
+
+
+def assign_pointer(ctx: Context, variable: PointerVariable, value: Value) -> None:
+    """`p = value`."""
+    cell = variable.cell
+    address = pointer_of(ctx, value)
+    if isinstance(address, AddressOf):
+        if cell.memory is None and cell.target is None:
+            cell.target = address.target
+            return
+        ctx.refuse(
+            "pointer-base",
+            f"pointer `{cell.name}` would point to different variables at different times",
+            remedy="use one array, or select the value instead of the address",
+        )
+    if address.memory is None:
+        ctx.refuse("null-pointer", f"a null pointer is assigned to `{cell.name}`")
+    if cell.memory is None:
+        _bind(ctx, variable, address)
+        return
+    if cell.memory.name != address.memory.name:
+        if ctx.control == cell.control:
+            # Everything from here on sees the new array, and nothing before it comes again.
+            cell.memory, cell.offset = None, None
+            _bind(ctx, variable, address)
+            return
+        ctx.refuse(
+            "pointer-base",
+            f"pointer `{cell.name}` would point into `{cell.memory.name}` and into `{address.memory.name}`",
+            remedy="use one array with an offset, or a pointer for each",
+        )
+    address = without_prefix(address)
+    assert cell.offset is not None
+    offset = in_units(address.memory, address.offset, address.unit, cell.unit)
+    ctx.emit(Assign(cell.offset, build.cast(offset, cell.offset.dtype)))
+
+
+def step_pointer(ctx: Context, variable: PointerVariable, step: Expr) -> None:
+    """`p += step`."""
+    cell = variable.cell
+    current = pointer_of(ctx, variable)
+    if isinstance(current, AddressOf) or cell.offset is None:
+        ctx.refuse("pointer-to-variable", f"pointer `{cell.name}` to a single variable is moved")
+    moved = advanced(ctx, current, step)
+    increment = _increment(moved.offset, cell.offset)
+    if increment is not None:
+        ctx.emit(Assign(cell.offset, build.cast(increment, cell.offset.dtype), "+"))
+    else:
+        ctx.emit(Assign(cell.offset, build.cast(moved.offset, cell.offset.dtype)))
+
+
+def _increment(moved: Expr, offset: Var) -> Expr | None:
+    match moved:
+        case Binary(op="+", left=left, right=right) if left == offset:
+            return right
+    return None

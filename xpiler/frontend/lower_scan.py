@@ -1,0 +1,88 @@
+"""What a piece of syntax does to the names in it, before it is lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+Text = Callable[[Node | None], str]
+
+# Functions of the language that take arguments by reference and change them.
+_BY_REFERENCE = {"swap", "exchange", "load_matrix_sync", "mma_sync", "fill_fragment", "sincosf", "sincos"}
+
+
+@dataclass(frozen=True)
+class Mutations:
+    """`changed`: names assigned, counted or handed out by address; `addressed`: whose bytes may be seen as another type."""
+
+    changed: frozenset[str]
+    addressed: frozenset[str]
+    passed: frozenset[str]  # handed to a call by name: changed if the parameter is a reference
+
+
+def walk(node: Node) -> Iterator[Node]:
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        stack.extend(reversed(current.named_children))
+
+
+def identifiers(node: Node, name: str, text: Text) -> Iterator[Node]:
+    """Uses of a name below a node."""
+    for current in walk(node):
+        if current.type == "identifier" and text(current) == name:
+            yield current
+
+
+def mutations(node: Node, text: Text) -> Mutations:
+    changed: set[str] = set()
+    addressed: set[str] = set()
+    passed: set[str] = set()
+    for current in walk(node):
+        match current.type:
+            case "assignment_expression":
+                changed.update(_base(current.child_by_field_name("left"), text))
+            case "update_expression":
+                changed.update(_base(current.child_by_field_name("argument"), text))
+            case "pointer_expression":
+                if text(current.child_by_field_name("operator")) == "&":
+                    names = _base(current.child_by_field_name("argument"), text)
+                    changed.update(names)
+                    argument = current.child_by_field_name("argument")
+                    if argument is not None and argument.type in ("identifier", "field_expression"):
+                        addressed.update(names)
+            case "call_expression":
+                function = text(current.child_by_field_name("function"))
+                arguments = current.child_by_field_name("arguments")
+                for argument in arguments.named_children if arguments is not None else ():
+                    names = _base(argument, text)
+                    passed.update(names)
+                    if function.split("::")[-1] in _BY_REFERENCE:
+                        changed.update(names)
+                    if "reinterpret_cast" in function and "&" in function:
+                        addressed.update(names)
+    return Mutations(frozenset(changed), frozenset(addressed), frozenset(passed))
+
+
+def _base(node: Node | None, text: Text) -> list[str]:
+    """The variable that a place belongs to; none if it is behind a subscript or pointer."""
+    while node is not None:
+        match node.type:
+            case "identifier":
+                return [text(node)]
+            case "parenthesized_expression" if node.named_child_count == 1:
+                node = node.named_children[0]
+            case "field_expression":
+                if any(c.type == "->" for c in node.children):
+                    return []
+                node = node.child_by_field_name("argument")
+            case "conditional_expression":
+                return _base(node.child_by_field_name("consequence"), text) + _base(
+                    node.child_by_field_name("alternative"), text
+                )
+            case _:
+                return []
+    return []

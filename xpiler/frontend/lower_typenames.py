@@ -1,0 +1,392 @@
+"""From the syntax of types and declarators to `CType`."""
+
+from __future__ import annotations
+
+from tree_sitter import Node
+
+from xpiler.frontend.lower_context import Context, Scope, constant, named_children, shorten
+from xpiler.frontend.lower_types import (
+    VOID,
+    Array,
+    Auto,
+    Binding,
+    Closure,
+    CType,
+    Fragment,
+    Group,
+    Pointer,
+    Reference,
+    Scalar,
+    Struct,
+    named_type,
+    sized_type,
+)
+from xpiler.frontend.lower_values import Value
+from xpiler.frontend.syntax_model import StructDef, TemplateParam
+from xpiler.ir.nodes import Const
+from xpiler.ir.types import I32, U8, U32
+
+_FRAGMENT_ELEMENTS = {"tf32": "float"}
+
+
+def constant_int(ctx: Context, node: Node, what: str = "this") -> int:
+    """The value of a constant integer expression. Refuses others."""
+    value = try_constant(ctx, node)
+    if isinstance(value, Const) and not value.dtype.is_float:
+        return int(value.value)
+    ctx.refuse(
+        "not-constant",
+        f"{what} `{shorten(ctx.text(node))}` is not a compile-time constant here",
+        node,
+        "use a literal, a macro, a constexpr or a template parameter that the launch fixes",
+    )
+
+
+def try_constant(ctx: Context, node: Node) -> Const | None:
+    """The constant that an expression is, or None."""
+    from xpiler.frontend.lower_memory import load
+
+    with ctx.capture():
+        expr = load(ctx, ctx.value(node))
+    return expr if isinstance(expr, Const) else None
+
+
+def type_of(ctx: Context, node: Node) -> CType:
+    """The type that a type node names (`type_descriptor` with its pointers and arrays included)."""
+    match node.type:
+        case "type_descriptor":
+            base_node = node.child_by_field_name("type")
+            assert base_node is not None
+            base = type_of(ctx, base_node)
+            declarator = node.child_by_field_name("declarator")
+            is_const = any(c.type == "type_qualifier" and ctx.text(c) == "const" for c in node.children)
+            return base if declarator is None else declared(ctx, base, declarator, is_const)[1]
+        case "primitive_type" | "placeholder_type_specifier" | "auto":
+            found = named_type(ctx.text(node))
+            if found is not None:
+                return found
+        case "sized_type_specifier":
+            return _sized(ctx, node)
+        case "type_identifier" | "identifier" | "namespace_identifier":
+            return _named(ctx, ctx.text(node), node)
+        case "qualified_identifier":
+            return _qualified(ctx, node)
+        case "template_type" | "template_function":
+            return _template(ctx, node)
+        case "dependent_type" | "dependent_name":
+            return type_of(ctx, named_children(node)[-1])
+        case "decltype":
+            value = ctx.value(named_children(node)[0])
+            return value.type
+        case "struct_specifier" | "class_specifier" | "enum_specifier" | "union_specifier":
+            name = node.child_by_field_name("name")
+            if name is not None:
+                return _named(ctx, ctx.text(name), node)
+    ctx.refuse("unknown-type", f"type `{shorten(ctx.text(node))}` is not known", node)
+
+
+def _sized(ctx: Context, node: Node) -> CType:
+    words = ctx.text(node).split()
+    return sized_type(words)
+
+
+def _qualified(ctx: Context, node: Node) -> CType:
+    scope, name = node.child_by_field_name("scope"), node.child_by_field_name("name")
+    assert name is not None
+    if scope is not None:
+        owner = ctx.scope.find_type(ctx.text(scope))
+        if owner is None and scope.type == "template_type":
+            owner = type_of(ctx, scope)
+        if owner is None and ctx.text(scope) in ctx.entities.structs:
+            structs = ctx.entities.structs[ctx.text(scope)]
+            owner = instantiate(ctx, structs[0], ()) if structs[0].template is None else None
+        if isinstance(owner, Struct) and owner.definition is not None:
+            with ctx.nested(struct_scope(ctx, owner)):
+                return type_of(ctx, name)
+    return type_of(ctx, name)
+
+
+def find_type(ctx: Context, name: str) -> CType | None:
+    """The type of a name, or None if it names no type."""
+    found = ctx.scope.find_type(name) or named_type(name)
+    if found is not None:
+        return found
+    structs = ctx.entities.structs.get(name)
+    if structs and structs[0].template is None:
+        return instantiate(ctx, structs[0], ())
+    alias = ctx.entities.aliases.get(name)
+    if alias is not None and alias.template is None:
+        base = type_of(ctx, alias.type_node)
+        return base if alias.declarator is None else declared(ctx, base, alias.declarator)[1]
+    enum = ctx.entities.enums.get(name)
+    if enum is not None:
+        base_type = type_of(ctx, enum.base) if enum.base is not None else Scalar(I32)
+        return Scalar(base_type.dtype, name) if isinstance(base_type, Scalar) else None
+    return _library_type(name)
+
+
+def _library_type(name: str) -> CType | None:
+    match name:
+        case "thread_block":
+            return Group("block")
+        case "grid_group":
+            return Group("grid")
+        case "coalesced_group":
+            return Group("coalesced")
+        case "memory_order" | "cudaError_t":
+            return Scalar(I32)
+        case "matrix_a" | "matrix_b" | "accumulator" | "row_major" | "col_major" | "layout_t":
+            return Closure(name)
+        case "uchar":
+            return Scalar(U8)
+    return None
+
+
+def _named(ctx: Context, name: str, node: Node) -> CType:
+    found = find_type(ctx, name)
+    if found is not None:
+        return found
+    if ctx.entities.structs.get(name):
+        struct = ctx.entities.structs[name][0]
+        current = next((s.struct for s in ctx.scope.chain() if s.struct is not None), None)
+        if current is not None and current.definition is struct:
+            return current
+        if struct.template is not None and all(p.default is not None for p in struct.template):
+            return instantiate(ctx, struct, ())
+        ctx.refuse("template-arguments", f"template `{name}` is used without arguments", node)
+    ctx.refuse(
+        "unknown-type",
+        f"type `{name}` is not known",
+        node,
+        "define it in the file or include the header that does by a path that can be found",
+    )
+
+
+def _template(ctx: Context, node: Node) -> CType:
+    name_node = node.child_by_field_name("name")
+    arguments = node.child_by_field_name("arguments")
+    assert name_node is not None and arguments is not None
+    name = ctx.text(name_node)
+    nodes = tuple(named_children(arguments))
+    if name == "fragment":
+        return _fragment(ctx, nodes, node)
+    if name in ("thread_block_tile", "tiled_partition"):
+        return Group("tile", constant_int(ctx, nodes[0], "the tile size"))
+    alias = ctx.entities.aliases.get(name)
+    if alias is not None and alias.template is not None:
+        scope = Scope(ctx.scope)
+        bind(ctx, scope, alias.template, nodes)
+        with ctx.nested(scope):
+            base = type_of(ctx, alias.type_node)
+            return base if alias.declarator is None else declared(ctx, base, alias.declarator)[1]
+    if ctx.entities.structs.get(name):
+        return instantiate(ctx, ctx.entities.structs[name][0], nodes)
+    found = _standard_template(ctx, name, nodes)
+    if found is not None:
+        return found
+    ctx.refuse("unknown-type", f"type `{shorten(ctx.text(node))}` is not known", node)
+
+
+def _standard_template(ctx: Context, name: str, nodes: tuple[Node, ...]) -> CType | None:
+    match name:
+        case "conditional_t" | "conditional":
+            return type_of(ctx, nodes[1] if constant_int(ctx, nodes[0]) else nodes[2])
+        case "remove_cv_t" | "remove_reference_t" | "remove_const_t" | "decay_t" | "remove_cvref_t":
+            inner = type_of(ctx, nodes[0])
+            return inner.target if isinstance(inner, Reference) else inner
+        case "make_unsigned_t":
+            inner = type_of(ctx, nodes[0])
+            return sized_type(["unsigned", str(inner)]) if isinstance(inner, Scalar) else None
+        case "array":
+            return Array(type_of(ctx, nodes[0]), constant_int(ctx, nodes[1]))
+        case "plus" | "less" | "greater" | "bit_and" | "bit_or" | "bit_xor":
+            return Closure(name)
+    return None
+
+
+def _fragment(ctx: Context, nodes: tuple[Node, ...], node: Node) -> Fragment:
+    if len(nodes) < 5:
+        ctx.refuse("wmma-fragment", "a fragment needs use, three extents and a type", node)
+    use = ctx.text(nodes[0]).split("::")[-1]
+    m, n, k = (constant_int(ctx, extent, "the fragment extent") for extent in nodes[1:4])
+    if "tf32" in ctx.text(nodes[4]) or "precision" in ctx.text(nodes[4]):
+        ctx.refuse("wmma-type", f"fragments of `{ctx.text(nodes[4])}` are not supported", nodes[4])
+    element = type_of(ctx, nodes[4])
+    if not isinstance(element, Scalar):
+        ctx.refuse("wmma-type", f"fragments of `{ctx.text(nodes[4])}` are not supported", nodes[4])
+    layout = ""
+    if len(nodes) > 5:
+        chosen = type_of(ctx, nodes[5])
+        layout = chosen.name if isinstance(chosen, Closure) else ""
+    if use not in ("matrix_a", "matrix_b", "accumulator"):
+        chosen = type_of(ctx, nodes[0])
+        use = chosen.name if isinstance(chosen, Closure) else use
+    return Fragment(use, m, n, k, element.dtype, layout)
+
+
+# ------------------------------------------------------------------------------------------ declarators
+
+
+def declared(
+    ctx: Context, base: CType, declarator: Node, is_const: bool = False
+) -> tuple[str, CType, Node | None]:
+    """(name, type, node of the name) of a declarator around a base type; `is_const` is the base type's."""
+    match declarator.type:
+        case "init_declarator":
+            inner = declarator.child_by_field_name("declarator")
+            assert inner is not None
+            return declared(ctx, base, inner, is_const)
+        case "pointer_declarator" | "abstract_pointer_declarator" | "pointer_type_declarator":
+            words = {ctx.text(c) for c in declarator.children if c.type == "type_qualifier"}
+            return _inner(ctx, Pointer(base, is_const), declarator, "const" in words)
+        case "reference_declarator" | "abstract_reference_declarator":
+            return _inner(ctx, Reference(base, is_const), declarator, is_const)
+        case "array_declarator" | "abstract_array_declarator":
+            size = declarator.child_by_field_name("size")
+            extent = None if size is None else constant_int(ctx, size, "the array extent")
+            return _inner(ctx, Array(base, extent), declarator, is_const)
+        case "parenthesized_declarator" | "abstract_parenthesized_declarator":
+            return _inner(ctx, base, declarator, is_const)
+        case "function_declarator" | "abstract_function_declarator":
+            return _inner(ctx, Closure("function"), declarator, is_const)
+        case "attributed_declarator" | "ERROR":
+            return _inner(ctx, base, declarator, is_const)
+        case "structured_binding_declarator":
+            return "", base, declarator
+    return ctx.text(declarator), base, declarator
+
+
+def _inner(ctx: Context, ctype: CType, declarator: Node, is_const: bool) -> tuple[str, CType, Node | None]:
+    inner = declarator.child_by_field_name("declarator")
+    if inner is None:
+        inner = next(
+            (
+                c
+                for c in declarator.named_children
+                if c.type.endswith("declarator")
+                or (c.type in ("identifier", "field_identifier") and declarator.type != "array_declarator")
+            ),
+            None,
+        )
+    if inner is None:
+        return "", ctype, None
+    return declared(ctx, ctype, inner, is_const)
+
+
+# ------------------------------------------------------------------------------------------ templates
+
+
+def bind(
+    ctx: Context, scope: Scope, params: tuple[TemplateParam, ...], nodes: tuple[Node, ...]
+) -> tuple[Binding, ...]:
+    """Template arguments as written, and defaults for the rest, into `scope`."""
+    bindings: list[Binding] = []
+    for position, param in enumerate(params):
+        if param.is_pack:
+            ctx.refuse("variadic", f"variadic template parameter `{param.name}` is not supported")
+        if position < len(nodes):
+            binding = argument(ctx, param, nodes[position])
+        elif param.default is not None:
+            with ctx.nested(scope):
+                binding = argument(ctx, param, param.default)
+        else:
+            ctx.refuse("template-arguments", f"template argument `{param.name}` is missing")
+        add_binding(scope, binding)
+        bindings.append(binding)
+    return tuple(bindings)
+
+
+def argument(ctx: Context, param: TemplateParam, node: Node) -> Binding:
+    """The value of one template argument as written."""
+    if param.kind == "type":
+        return Binding(param.name, type_of(ctx, node))
+    if param.kind == "template":
+        return Binding(param.name, ctx.text(node))
+    if node.type == "type_descriptor":
+        # `f<N>` parses `N` as a type; a value is meant.
+        inner = named_children(node)
+        if len(inner) == 1:
+            node = inner[0]
+    return Binding(param.name, constant_int(ctx, node, f"template argument `{param.name}` ="))
+
+
+def add_binding(scope: Scope, binding: Binding) -> None:
+    match binding.value:
+        case CType():
+            scope.types[binding.name] = binding.value
+        case bool():
+            scope.names[binding.name] = constant(binding.value, I32)
+        case int():
+            scope.names[binding.name] = constant(binding.value, I32 if abs(binding.value) < 2**31 else U32)
+
+
+def instantiate(ctx: Context, struct: StructDef, nodes: tuple[Node, ...]) -> Struct:
+    """The struct type for template arguments (none for a plain struct)."""
+    scope = Scope()
+    bindings: tuple[Binding, ...] = ()
+    candidates = ctx.entities.structs[struct.name]
+    primary = next((s for s in candidates if not s.specialises), struct)
+    if primary.template:
+        outer = ctx.scope
+        scope = Scope(outer)
+        bindings = bind(ctx, scope, primary.template, nodes)
+    name = struct.name
+    if bindings:
+        name = f"{struct.name}<{', '.join(str(b.value) for b in bindings)}>"
+    found = ctx.entities.instances.get(name)
+    if found is not None:
+        return found
+    chosen = primary
+    for candidate in candidates:
+        if candidate.specialises and not candidate.template and _matches(ctx, candidate, bindings):
+            chosen, bindings = candidate, ()
+    if chosen.bases:
+        ctx.refuse("base-class", f"`{struct.name}` has base classes, which are not supported", struct.node)
+    result = Struct(name, (), 0, chosen.kind == "union", chosen, bindings)
+    ctx.entities.instances[name] = result
+    inner = Scope(None, types={name: result, struct.name: result}, struct=result)
+    for binding in bindings:
+        add_binding(inner, binding)
+    fields: list[tuple[str, CType]] = []
+    with ctx.nested(inner):
+        for field in chosen.fields:
+            if field.type_node is None:
+                continue
+            base = type_of(ctx, field.type_node)
+            field_name, ctype, _ = declared(ctx, base, field.declarator, "const" in field.specifiers)
+            fields.append((field_name, ctype))
+        alignment = _alignment(ctx, chosen)
+    result = Struct(name, tuple(fields), alignment, chosen.kind == "union", chosen, bindings)
+    ctx.entities.instances[name] = result
+    return result
+
+
+def _alignment(ctx: Context, struct: StructDef) -> int:
+    try:
+        return int(struct.alignment, 0) if struct.alignment else 0
+    except ValueError:
+        return 0
+
+
+def _matches(ctx: Context, struct: StructDef, bindings: tuple[Binding, ...]) -> bool:
+    if len(struct.specialises) != len(bindings):
+        return False
+    for node, binding in zip(struct.specialises, bindings, strict=True):
+        value = type_of(ctx, node) if isinstance(binding.value, CType) else constant_int(ctx, node)
+        if value != binding.value:
+            return False
+    return True
+
+
+def struct_scope(ctx: Context, struct: Struct, receiver: Value | None = None) -> Scope:
+    """The scope inside a struct: its template arguments and, through `receiver`, its members."""
+    assert struct.definition is not None
+    scope = Scope(None, struct=struct, receiver=receiver)
+    scope.types[struct.definition.name] = struct
+    for binding in struct.arguments:
+        add_binding(scope, binding)
+    return scope
+
+
+def is_void(ctype: CType) -> bool:
+    return ctype == VOID or isinstance(ctype, Auto)
