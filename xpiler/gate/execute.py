@@ -203,7 +203,7 @@ def build(text: str, file: str, platform: str, contract: Contract, *, compiler: 
             return True
 
     program = cache.fetch("programs", name, make)
-    error = "" if program else _first_errors(failure[0])
+    error = "" if program else _first_errors(failure[0], file)
     return Build(contract, platform, program, tool, error, time.monotonic() - start)
 
 
@@ -238,13 +238,16 @@ def _is_link_input(flag: str) -> bool:
     return flag.endswith((".o", ".a", ".so")) or flag.startswith("-l")
 
 
-def _first_errors(done: Completed) -> str:
-    """The compiler's first error with its place, and how many more there are."""
+def _first_errors(done: Completed, file: str) -> str:
+    """The compiler's first error, in the user's text if there is one there, and how many more there are."""
+    if done.reason:
+        return f"the compiler was {done.reason}"
     errors = [line for line in done.stderr.splitlines() if "error" in line or "undefined reference" in line]
     if not errors:
         return (done.stderr.strip().splitlines() or [done.describe()])[-1]
+    own = [line for line in errors if line.startswith(f"{file}:")]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return errors[0].strip() + more
+    return (own or errors)[0].strip() + more
 
 
 # ------------------------------------------------------------------------------------------------ running

@@ -16,7 +16,7 @@ from xpiler.gate.arrays import Array, decode, encode, unit_roundoff
 from xpiler.gate.contract import Argument, Case, Contract, Role, Values
 from xpiler.ir.types import DType, Kind
 
-_LARGE = {"f16": 100.0, "bf16": 1e4, "f32": 1e4, "f64": 1e6}
+_LARGE = {"f16": 100.0, "bf16": 1e3, "f32": 1e3, "f64": 1e6}
 _SUBNORMAL = {"f16": 2.0**-20, "bf16": 2.0**-130, "f32": 2.0**-130, "f64": 2.0**-1040}
 
 
@@ -116,7 +116,7 @@ def perturbed(
     moved = dict(inputs)
     for argument in floats:
         values = decode(inputs[argument.name], argument.dtype)
-        signs = rng.choice([-1.0, 1.0], values.shape)
+        steps = rng.choice([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], values.shape)
         with np.errstate(invalid="ignore", over="ignore"):
-            moved[argument.name] = encode(values * (1 + 2 * unit * signs), argument.dtype)
+            moved[argument.name] = encode(values * (1 + 2 * unit * steps), argument.dtype)
     return moved, 2 * unit

@@ -112,7 +112,7 @@ def run(
     try:
         watch.until_done()
     finally:
-        _end(process, cookie)
+        _end(process, cookie, stopped=bool(watch.reason))
     watch.drain()
     return watch.completed(time.monotonic() - start)
 
@@ -286,20 +286,21 @@ class _Watch:
 # ------------------------------------------------------------------------------------------------ ending
 
 
-def _end(process: subprocess.Popen[bytes], cookie: str) -> None:
-    """Kills everything that the run started, also what left its session."""
+def _end(process: subprocess.Popen[bytes], cookie: str, *, stopped: bool) -> None:
+    """Kills everything that the run started, also what left its session, and waits until it is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    if isolation() != "process group":
-        return  # the namespace's first process is dead, so the kernel ends all others
-    for _ in range(100):
+    if isolation() != "process group" and not stopped:
+        return  # the namespace's first process ended, and with it, before we heard of it, all others
+    for _ in range(200):
         members = _members(process.pid, cookie)
         if not members:
             return
         for member in members:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(member, signal.SIGKILL)
+        time.sleep(0.005)
 
 
 def _members(session: int, cookie: str) -> list[int]:

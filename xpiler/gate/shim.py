@@ -47,35 +47,34 @@ def translation_unit(text: str, contract: Contract) -> str:
     arguments = ", ".join(f"XpilerSignature::get<{i}>(xpiler_slots)" for i in range(count))
     launch = ""
     if contract.kind == "kernel":
-        launch = (
-            "<<<dim3(xpiler_launch->grid[0], xpiler_launch->grid[1], xpiler_launch->grid[2]), "
-            "dim3(xpiler_launch->block[0], xpiler_launch->block[1], xpiler_launch->block[2]), xpiler_launch->shared>>>"
+        grid, block = (
+            "dim3(" + ", ".join(f"xpiler_launch->{part}[{axis}]" for axis in range(3)) + ")"
+            for part in ("grid", "block")
         )
+        launch = f"<<<{grid}, {block}, xpiler_launch->shared>>>"
     return (
-        f'{text}\n#line 1 "call-of-{contract.entry}"\n{_SUPPORT}'
+        f'{text}\n#line 1 "call-of-{contract.entry}"\n'
         f"using XpilerSignature = xpiler_shim::Signature<decltype(&{callee})>;\n"
+        f"static_assert(XpilerSignature::count == {count}, "
+        '"the entry has another number of arguments than the contract");\n'
         'extern "C" const int xpiler_argument_count;\n'
         "const int xpiler_argument_count = XpilerSignature::count;\n"
         'extern "C" const std::size_t xpiler_argument_sizes[];\n'
         f"const std::size_t xpiler_argument_sizes[] = {{{sizes or '0'}}};\n"
-        f"static_assert(XpilerSignature::count == {count}, "
-        '"the entry has another number of arguments than the contract");\n'
         'extern "C" void xpiler_call(void* const* xpiler_slots, const xpiler_shim::Launch* xpiler_launch) {\n'
-        f"    (void)xpiler_slots; (void)xpiler_launch;\n    {callee}{launch}({arguments});\n}}\n"
+        "    (void)xpiler_slots; (void)xpiler_launch;\n"
+        f"    {callee}{launch}({arguments});\n}}\n"
     )
 
 
 def with_prologue(prepared: str, file: str, contract: Contract) -> str:
-    """The line directive that makes messages name the user's file; a program's own `main` gets another
-    name.
-    """
-    rename = "" if contract.kind == "main" else f"#define main {RENAMED_MAIN}\n"
-    return f'{rename}#line 1 "{_quoted(file)}"\n{prepared}'
+    """The prepared text with what the call needs before it; the program's own `main` gets another name."""
+    support = "" if contract.kind == "main" else f"{_SUPPORT}#define main {RENAMED_MAIN}\n"
+    return f'{support}#line 1 "{_quoted(file)}"\n{prepared}'
 
 
 def inline_includes(text: str, file: str) -> str:
-    """The text with its own headers (`#include "x"` beside the file) put in place, so that they are prepared
-    with it.
+    """The text with its own headers (`#include "x"` beside the file) in place: they are prepared with it.
 
     Line directives keep places right. A header with `#pragma once` is put in once; others guard themselves.
     """

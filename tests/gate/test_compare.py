@@ -1,0 +1,221 @@
+"""A right translation passes whatever the order of its sums; a wrong one fails, and the report says where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.gate.programs import build_loop, gemm_contract, vector_contract
+from xpiler.gate.arrays import Array, encode, poison, storage
+from xpiler.gate.compare import Comparison, agree, compare
+from xpiler.gate.contract import Argument, Case, Contract, FillKind, Role, make_case
+from xpiler.gate.execute import RunResult, Variant, build
+from xpiler.ir.types import BF16, F16, F32, I32, DType
+
+
+def result(case: Case, **buffers: Array) -> RunResult:
+    return RunResult(case, Variant(), buffers)
+
+
+def compare_arrays(
+    expected: Array, actual: Array, dtype: DType = F32, shape: tuple[int, ...] = (), length: int = 1
+) -> Comparison:
+    contract = Contract("f", "host", (Argument("y", dtype, True, Role.OUT),), reduction_length=length)
+    case = make_case({}, {"y": expected.size}, shapes={"y": shape or (expected.size,)})
+    return compare(contract, result(case, y=expected), result(case, y=actual))
+
+
+# ------------------------------------------------------------------------------------------------ verdicts
+
+
+def test_equal_bits_are_exact() -> None:
+    values = np.array([1, np.nan, np.inf, -0.0], np.float32)
+    assert compare_arrays(values, values.copy()).exact
+
+
+def test_integers_must_be_equal() -> None:
+    outcome = compare_arrays(np.array([3, 4, 5], np.int32), np.array([3, 4, 6], np.int32), I32)
+    assert not outcome.ok and str(outcome.mismatch) == "y[2]: expected 5, got 6"
+
+
+def test_nan_matches_only_nan_and_infinity_only_itself() -> None:
+    nan, inf = np.nan, np.inf
+    good = np.array([nan, inf, -inf, 0.0], np.float32)
+    assert compare_arrays(good, np.array([-nan, inf, -inf, -0.0], np.float32)).ok
+    for wrong in ([1, inf, -inf, 0], [nan, 3e38, -inf, 0], [nan, inf, inf, 0], [nan, inf, -inf, nan]):
+        assert not compare_arrays(good, np.array(wrong, np.float32)).ok
+
+
+def test_a_half_may_differ_by_one_unit_in_the_last_place() -> None:
+    for dtype, ulp in ((F16, 2.0**-10), (BF16, 2.0**-7)):
+        one, next_one, far = (encode([v], dtype) for v in (1.0, 1 + ulp, 1 + 3 * ulp))
+        assert compare_arrays(one, next_one, dtype).ok
+        assert not compare_arrays(one, far, dtype).ok
+
+
+def test_without_a_measured_spread_only_a_relative_error_passes() -> None:
+    one = np.full(8, 1.0, np.float32)
+    assert compare_arrays(one, one * np.float32(1 + 1e-7)).ok
+    assert not compare_arrays(one, one * np.float32(1 + 1e-4)).ok
+
+
+# ------------------------------------------------------------------------------------------------ words
+
+
+def unwritten(rows: slice, columns: slice) -> tuple[Array, Array]:
+    expected = np.arange(1, 41, dtype=np.float32).reshape(8, 5)
+    actual = expected.copy()
+    actual[rows, columns] = np.frombuffer(poison(F32), storage(F32))[0]
+    return expected.ravel(), actual.ravel()
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "words"),
+    [
+        (slice(6, 8), slice(None), "y: rows 6-7 never written"),
+        (slice(7, 8), slice(None), "y: row 7 never written"),
+        (slice(None), slice(2, 4), "y: columns 2-3 never written"),
+        (slice(None), slice(None), "y: all elements never written"),
+        (slice(1, 3), slice(1, 3), "y: 4 elements never written"),
+    ],
+)
+def test_what_was_never_written_is_said_in_rows_and_columns(rows: slice, columns: slice, words: str) -> None:
+    assert compare_arrays(*unwritten(rows, columns), shape=(8, 5)).summary == words
+
+
+def test_writing_what_the_source_leaves_alone_is_an_error() -> None:
+    expected, actual = unwritten(slice(2, 3), slice(None))
+    outcome = compare_arrays(actual, expected, shape=(8, 5))
+    assert outcome.summary == "y: row 2 written, but the source leaves it alone"
+
+
+def test_a_wrong_element_is_named_by_its_coordinates() -> None:
+    expected = np.arange(40, dtype=np.float32)
+    actual = expected.copy()
+    actual[13] += 1
+    summary = compare_arrays(expected, actual, shape=(8, 5)).summary
+    assert summary.startswith("y[2][3]: expected 13, got 14") and "1 of 40 elements wrong" in summary
+
+
+def test_agreement_on_nothing_is_not_informative() -> None:
+    nothing = np.full(8, np.nan, np.float32)
+    assert compare_arrays(nothing, nothing).informative == 0
+
+
+# ------------------------------------------------------------------------------------------------ mutations
+# Programs in plain C++: C = A B, a softmax over rows and a row normalisation, each with right and wrong variants.
+
+GEMM = """extern "C" void launch(const float* A, const float* B, float* C, int m, int n, int k) {
+  for (int i = 0; i < m; ++i) for (int j = 0; j < n; ++j) {
+    float s = 0;
+    for (int p = 0; p < k; ++p) s += A[i * k + p] * B[p * n + j];
+    C[i * n + j] = s;
+  }
+}"""
+INNER = "for (int p = 0; p < k; ++p) s += A[i * k + p] * B[p * n + j];"
+
+
+def judge_gemm(body: str, fill: FillKind, k: int) -> Comparison:
+    contract = gemm_contract(fill, m=9, n=11, k=k)
+    source = build(GEMM, "gemm.cpp", "vnni", contract)
+    target = build(GEMM.replace(INNER, body), "gemm.cpp", "vnni", contract)
+    (expected,), (actual,) = source.run(contract.cases), target.run(contract.cases)
+    assert expected.ok and actual.ok
+    return agree(contract, source, expected, actual)
+
+
+REASSOCIATED = [
+    "for (int p = k - 1; p >= 0; --p) s += A[i * k + p] * B[p * n + j];",
+    "float t[7] = {}; for (int p = 0; p < k; ++p) t[p % 7] += A[i * k + p] * B[p * n + j]; for (float v : t) s += v;",
+    "double d = 0; for (int p = 0; p < k; ++p) d += (double)A[i * k + p] * B[p * n + j]; s = d;",
+    "for (int p = 0; p < k; ++p) s = __builtin_fmaf(A[i * k + p], B[p * n + j], s);",
+]
+WRONG = [
+    "for (int p = 0; p < k - 1; ++p) s += A[i * k + p] * B[p * n + j];",
+    "for (int p = 0; p < k; ++p) if (p != k / 2) s += A[i * k + p] * B[p * n + j];",
+    "for (int p = 0; p < k; ++p) s += A[i * k + p] * B[p * n + j]; s += A[i * k] * B[j];",
+    "for (int p = 0; p < k; ++p) s += A[i * k + (p ? p : 1)] * B[p * n + j];",
+    "for (int p = 0; p < k; ++p) s += A[i * k + p] * B[p * n + (j + 1) % n];",
+    "for (int p = 0; p < k; ++p) s += A[i * k + p] * B[p * n + j]; if (i == 3 && j == 4) s += 1;",
+]
+FILLS: list[FillKind] = ["integers", "normal", "positive", "boundary"]
+
+
+@pytest.mark.parametrize("k", [37, 4096])
+def test_another_order_of_summation_passes(k: int) -> None:
+    for body in REASSOCIATED:
+        for fill in FILLS:
+            outcome = judge_gemm(body, fill, k)
+            assert outcome.ok, (body, fill, outcome.summary)
+            assert outcome.exact or fill != "integers", (body, outcome.summary)
+
+
+@pytest.mark.parametrize("k", [37, 4096])
+def test_a_dropped_added_or_displaced_term_fails(k: int) -> None:
+    for body in WRONG:
+        for fill in FILLS[:2]:
+            assert not judge_gemm(body, fill, k).ok, (body, fill)
+
+
+ROWS = 20
+
+
+def row_contract(fill: FillKind, length: int = 50) -> Contract:
+    contract = vector_contract(ROWS * length, fill=fill)
+    case = replace(contract.cases[0], scalars=(("n", length),))
+    return replace(contract, cases=(case,), reduction_length=length)
+
+
+def judge_rows(source_body: str, target_body: str, fill: FillKind, fast_math: bool = False) -> Comparison:
+    contract = replace(row_contract(fill), fast_math=fast_math)
+    prelude = "#include <cmath>"
+    frame = f"for (int row = 0; row < {ROWS}; ++row, x += n, y += n) {{ %s }}"
+    source = build_loop(frame % source_body, contract, prelude)
+    target = build_loop(frame % target_body, contract, prelude)
+    (expected,), (actual,) = source.run(contract.cases), target.run(contract.cases)
+    assert expected.ok and actual.ok, (expected.describe(), actual.describe())
+    return agree(contract, source, expected, actual)
+
+
+SOFTMAX = """float m = x[0], s = 0; for (int i = 1; i < n; ++i) m = fmaxf(m, x[i]);
+  for (int i = 0; i < n; ++i) s += expf(x[i] - m); for (int i = 0; i < n; ++i) y[i] = expf(x[i] - m) / s;"""
+ONLINE_SOFTMAX = """float m = x[0], s = 1; for (int i = 1; i < n; ++i) { float o = m; m = fmaxf(m, x[i]);
+  s = s * expf(o - m) + expf(x[i] - m); } float q = 1 / s; for (int i = 0; i < n; ++i) y[i] = expf(x[i] - m) * q;"""
+EXP2_SOFTMAX = """float m = x[0], s = 0, l = 1.44269504f; for (int i = 1; i < n; ++i) m = fmaxf(m, x[i]);
+  for (int i = n; i-- > 0;) s += exp2f((x[i] - m) * l); for (int i = 0; i < n; ++i) y[i] = exp2f((x[i] - m) * l) / s;"""
+
+
+@pytest.mark.parametrize("fill", ["integers", "normal", "boundary"])
+def test_softmax_in_other_forms_passes_and_wrong_ones_fail(fill: FillKind) -> None:
+    assert judge_rows(SOFTMAX, ONLINE_SOFTMAX, fill).ok
+    assert judge_rows(SOFTMAX, EXP2_SOFTMAX, fill).ok
+    no_rescale = ONLINE_SOFTMAX.replace("s * expf(o - m)", "s")
+    assert not judge_rows(SOFTMAX, no_rescale, fill).ok
+    short = SOFTMAX.replace("for (int i = 0; i < n; ++i) s +=", "for (int i = 0; i < n - 1; ++i) s +=")
+    assert not judge_rows(SOFTMAX, short, "normal").ok
+
+
+NORM = """float s = 0, v = 0; for (int i = 0; i < n; ++i) s += x[i]; float m = s / n;
+  for (int i = 0; i < n; ++i) v += (x[i] - m) * (x[i] - m); float r = 1 / sqrtf(v / n + 1e-5f);
+  for (int i = 0; i < n; ++i) y[i] = (x[i] - m) * r;"""
+ONE_PASS_NORM = """float s = 0, v = 0; for (int i = 0; i < n; ++i) s += x[i], v += x[i] * x[i]; float m = s / n;
+  float r = 1 / sqrtf(v / n - m * m + 1e-5f); for (int i = 0; i < n; ++i) y[i] = (x[i] - m) * r;"""
+
+
+@pytest.mark.parametrize("fill", ["normal", "positive"])
+def test_normalisation_in_one_pass_or_two_passes_and_a_wrong_divisor_fails(fill: FillKind) -> None:
+    assert judge_rows(NORM, ONE_PASS_NORM, fill).ok
+    assert judge_rows(ONE_PASS_NORM, NORM, fill).ok
+    assert not judge_rows(NORM, NORM.replace("v / n +", "v / (n - 1) +"), fill).ok
+    assert not judge_rows(NORM, NORM.replace("1e-5f", "1e-3f"), fill).ok
+
+
+def test_fast_math_widens_the_bound_but_not_beyond_reason() -> None:
+    source = "for (int i = 0; i < n; ++i) y[i] = expf(x[i]);"
+    rough = "for (int i = 0; i < n; ++i) y[i] = expf(x[i]) * (1 + 2e-6f);"
+    wrong = "for (int i = 0; i < n; ++i) y[i] = expf(x[i]) * (1 + 2e-3f);"
+    assert judge_rows(source, rough, "normal", fast_math=True).ok
+    assert not judge_rows(source, rough.replace("2e-6", "2e-5"), "normal").ok
+    assert not judge_rows(source, wrong, "normal", fast_math=True).ok
