@@ -20,14 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from xpiler.errors import Refusal
-from xpiler.ir.interpret_checks import Site
 from xpiler.ir.interpret_declare import Arrays, orders_blocks
 from xpiler.ir.interpret_expressions import Context
 from xpiler.ir.interpret_memory import Memory, Usage
 from xpiler.ir.interpret_native import Native, bf16_bits, bf16_values, round_bf16
-from xpiler.ir.interpret_state import Clock, Finding, Launch, Recorder, State, StepLimit, lane_code
+from xpiler.ir.interpret_state import Clock, Finding, Launch, Recorder, Site, State, StepLimit, lane_code
 from xpiler.ir.interpret_statements import Statements
-from xpiler.ir.nodes import Atomic, Barrier, For, Function, Space
+from xpiler.ir.nodes import Atomic, Barrier, Function, Space
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
 
@@ -74,8 +73,7 @@ def run(
     """
     numeric = _numeric(mode)
     arrays = Arrays.of(function, numeric)
-    loop_variables = frozenset(n.var for n in walk(function.body) if isinstance(n, For))
-    context = Context(numeric, loop_variables, orders_blocks(function))
+    context = Context(numeric, orders_blocks(function))
     body = Statements(context, arrays).compile(function.body)
     scalars, memories, copied_back = _bind(function, arguments, numeric, arrays, checks)
     recorder, clock = Recorder(), Clock(step_limit)

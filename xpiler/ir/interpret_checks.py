@@ -21,25 +21,13 @@ from xpiler.ir.interpret_state import (
     EPOCH_MASK,
     THREAD_BITS,
     THREAD_MASK,
-    Finding,
     Lanes,
+    Site,
     State,
 )
 from xpiler.ir.nodes import Space
-from xpiler.ir.source import SourceRange
 
 Array = Any  # of NumPy; one element a lane
-
-
-@dataclass(frozen=True)
-class Site:
-    """A place in the program that accesses an array."""
-
-    node: object
-    array: str
-    range: SourceRange | None
-    loop_variables: frozenset[str]
-    fenced: bool  # the kernel orders blocks by atomics or fences: races across blocks may be none
 
 
 @dataclass(frozen=True)
@@ -226,15 +214,9 @@ def _report_writes(access: Access, conflict: Array, other: Array, same: Array) -
 
 def _report_uninitialised(access: Access, row: int) -> None:
     state, site, memory = access.state, access.site, access.memory
-    if not state.recorder.is_new("uninitialised-read", site.node):
-        return
-    values = state.at(int(access.lanes[row]), site.loop_variables)
-    values["index"] = _index(access, row)
-    message = (
-        f"{memory.space.value} {site.array}[{values['index']}] is read before anything was written to it"
-    )
-    finding = Finding("uninitialised-read", message, site.range, values, site.array)
-    state.recorder.add(site.node, finding)
+    index = _index(access, row)
+    message = f"{memory.space.value} {site.array}[{index}] is read before anything was written to it"
+    state.report(site, "uninitialised-read", int(access.lanes[row]), message, {"index": index})
 
 
 def _index(access: Access, row: int) -> int:
@@ -260,15 +242,10 @@ def _report_race(
     across = (rival ^ my_code) >> (EPOCH_BITS + THREAD_BITS) != 0
     if across and site.fenced and severity == "error":
         code, severity = "unordered-blocks", "warning"
-    if not state.recorder.is_new(code, site.node):
-        return
-    values = state.at(lane, site.loop_variables)
-    values["index"] = _index(access, row)
-    values.update(_threads(state, rival))
+    index = _index(access, row)
     where = "threads of different blocks" if across else "two threads"
-    element = f"{site.array}[{values['index']}]"
-    message = f"{where} race on {element}: {mine_text} and {other_text} with no barrier between"
-    state.recorder.add(site.node, Finding(code, message, site.range, values, site.array, severity))
+    message = f"{where} race on {site.array}[{index}]: {mine_text} and {other_text} with no barrier between"
+    state.report(site, code, lane, message, {"index": index, **_threads(state, rival)}, severity)
 
 
 def _threads(state: State, code: int) -> dict[str, int]:

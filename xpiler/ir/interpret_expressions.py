@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from xpiler.ir.interpret_checks import Site, locate, note_read, note_write
+from xpiler.ir.interpret_checks import locate, note_read, note_write
 from xpiler.ir.interpret_memory import Memory
 from xpiler.ir.interpret_native import Native, Value
-from xpiler.ir.interpret_state import EMPTY, Evaluate, Finding, Lanes, State
+from xpiler.ir.interpret_state import EMPTY, Evaluate, Lanes, Site, State
 from xpiler.ir.nodes import (
     Binary,
     Bitcast,
@@ -46,17 +46,18 @@ class Context:
     atomics."""
 
     numeric: Native
-    loop_variables: frozenset[str]
     fenced: bool
 
 
 class Expressions:
-    """Compiler of expressions; `range` is the statement's, for expressions that have none of their own."""
+    """Compiler of expressions; `range` is the statement's, for expressions without one, `loops` are those
+    around."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.numeric = context.numeric
         self.range: SourceRange | None = None
+        self.loops: frozenset[str] = frozenset()
 
     def compile(self, expr: Expr) -> Evaluate:
         match expr:
@@ -89,8 +90,7 @@ class Expressions:
         raise TypeError(f"not a value: {expr!r}")
 
     def _variable(self, expr: Var) -> Evaluate:
-        name, place = expr.name, expr.range or self.range
-        loop_variables = self.context.loop_variables
+        name, site = expr.name, self.site(expr, "")
         nothing = self.numeric.const(0, expr.dtype)
 
         def read(state: State, lanes: Lanes) -> Value:
@@ -98,9 +98,9 @@ class Expressions:
                 missing = state.undefined[name]
                 bad = missing if lanes is None else missing[lanes]
                 if bad.any():
-                    _report_undefined(
-                        state, expr, name, place, int(state.numbers(lanes)[bad][0]), loop_variables
-                    )
+                    lane = int(state.numbers(lanes)[bad][0])
+                    message = f"{name} is read before it has a value"
+                    state.report(site, "uninitialised-read", lane, message, {})
             value = state.vars.get(name, nothing)
             return value[lanes] if lanes is not None and isinstance(value, np.ndarray) else value
 
@@ -111,17 +111,15 @@ class Expressions:
         operation = self.numeric.binary(op, left.dtype)
         if op not in ("/", "%") or left.dtype.is_float or (isinstance(right, Const) and right.value != 0):
             return lambda state, lanes: operation(first(state, lanes), second(state, lanes))
-        place, loop_variables = expr.range or self.range, self.context.loop_variables
+        site = self.site(expr, "")
 
         def divide(state: State, lanes: Lanes) -> Value:
             x, y = first(state, lanes), second(state, lanes)
             zero = y == 0
             if np.any(zero) and state.size(lanes):
                 row = int(np.argmax(np.broadcast_to(zero, (state.size(lanes),))))
-                if state.recorder.is_new("division-by-zero", expr):
-                    values = state.at(int(state.numbers(lanes)[row]), loop_variables)
-                    found = Finding("division-by-zero", "integer division by zero", place, values)
-                    state.recorder.add(expr, found)
+                lane = int(state.numbers(lanes)[row])
+                state.report(site, "division-by-zero", lane, "integer division by zero", {})
                 y = np.where(zero, np.ones_like(y), y)[()]
             return operation(x, y)
 
@@ -173,11 +171,11 @@ class Expressions:
     # -------------------------------------------------------------------------------------- memory
 
     def site(self, node: Expr, array: str) -> Site:
-        return Site(node, array, node.range or self.range, self.context.loop_variables, self.context.fenced)
+        return Site(node, array, node.range or self.range, self.loops, self.context.fenced)
 
     def site_of(self, stmt: Stmt) -> Site:
         """A statement that accesses no array of its own."""
-        return Site(stmt, "", stmt.range or self.range, self.context.loop_variables, self.context.fenced)
+        return Site(stmt, "", stmt.range or self.range, self.loops, self.context.fenced)
 
     def place(self, node: Load | Ref) -> ReachOf:
         """The elements that a place means, checked to be in bounds."""
@@ -246,16 +244,10 @@ class ReachOf:
         wrong = index[~valid]
         for end in (int(wrong.min()), int(wrong.max())):
             memory.note_outside(end)
-        if not state.recorder.is_new("out-of-bounds", self.site.node):
-            return
         row = int(np.argmax(~valid))
-        values = state.at(int(state.numbers(lanes)[row]), self.site.loop_variables)
-        values.update(index=int(index[row]), extent=extent)
-        message = (
-            f"{self.site.array}[{values['index']}] is out of bounds: {memory.name} has {extent} elements"
-        )
-        finding = Finding("out-of-bounds", message, self.site.range, values, self.site.array)
-        state.recorder.add(self.site.node, finding)
+        values = {"index": int(index[row]), "extent": extent}
+        message = f"{self.site.array}[{values['index']}] is out of bounds: it has {extent} elements"
+        state.report(self.site, "out-of-bounds", int(state.numbers(lanes)[row]), message, values)
 
     def width(self) -> int:
         return int(np.dtype(self.numeric.storage_type(self.dtype)).itemsize)
@@ -331,18 +323,3 @@ def _has_no_effects(expr: Expr) -> bool:
         isinstance(n, (Load, Call)) or (isinstance(n, Binary) and n.op in ("/", "%") and n.dtype.is_integer)
         for n in walk(expr)
     )
-
-
-def _report_undefined(
-    state: State,
-    node: Expr,
-    name: str,
-    place: SourceRange | None,
-    lane: int,
-    loop_variables: frozenset[str],
-) -> None:
-    if not state.recorder.is_new("uninitialised-read", node):
-        return
-    values = state.at(lane, loop_variables)
-    finding = Finding("uninitialised-read", f"{name} is read before it has a value", place, values)
-    state.recorder.add(node, finding)

@@ -13,7 +13,7 @@ import numpy as np
 from xpiler.errors import Refusal
 from xpiler.ir.interpret_expressions import Expressions, ReachOf
 from xpiler.ir.interpret_native import Native
-from xpiler.ir.interpret_state import Finding, Lanes, Run, State
+from xpiler.ir.interpret_state import Lanes, Run, State
 from xpiler.ir.nodes import Expr, Instr, Ref
 from xpiler.ir.types import DType, Kind
 
@@ -52,10 +52,9 @@ def instruction(stmt: Instr, expressions: Expressions) -> Run:
         whole = np.bincount(state.of_lanes("@slot", None) // state.launch.warp_size)
         partial = present < whole[warp[first]]
         numbers = state.numbers(lanes)
-        if partial.any() and state.recorder.is_new("warp-divergence", stmt):
-            values = state.at(int(numbers[first[int(np.argmax(partial))]]), site.loop_variables)
-            message = f"not all threads of the warp reach {stmt.name}"
-            state.recorder.add(stmt, Finding("warp-divergence", message, stmt.range, values))
+        if partial.any():
+            lane = int(numbers[first[int(np.argmax(partial))]])
+            state.report(site, "warp-divergence", lane, f"not all threads of the warp reach {stmt.name}", {})
         step(state, numbers[first])
         return lanes
 

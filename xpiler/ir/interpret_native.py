@@ -371,7 +371,8 @@ def _fma_to_odd(x: Value, y: Value, z: Value) -> Value:
     total, error = _two_sum(product, z.astype(np.float64))
     even = (np.asarray(total).view(np.int64) & 1) == 0
     sticky = np.isfinite(total) & (error != 0) & even & np.isfinite(error)
-    return np.where(sticky, np.nextafter(total, np.copysign(np.inf, error)), total)[()]
+    fused: Value = np.where(sticky, np.nextafter(total, np.copysign(np.inf, error)), total)
+    return fused[()]
 
 
 def _fma64(x: Value, y: Value, z: Value) -> Value:

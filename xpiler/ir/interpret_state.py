@@ -40,6 +40,18 @@ class Finding:
     severity: str = "error"
 
 
+@dataclass(frozen=True)
+class Site:
+    """A place in the program that may go wrong: a statement or expression, and the array it accesses, if
+    any."""
+
+    node: object
+    array: str
+    range: SourceRange | None
+    loops: frozenset[str]  # variables of the loops around it
+    fenced: bool = False  # the kernel orders blocks by atomics: races across blocks may be none
+
+
 @dataclass
 class Recorder:
     """Findings, the first one a statement and code."""
@@ -96,14 +108,24 @@ class State:
     def numbers(self, lanes: Lanes) -> npt.NDArray[np.intp]:
         return np.arange(self.count) if lanes is None else lanes
 
-    def at(self, lane: int, loop_variables: frozenset[str]) -> dict[str, int]:
+    def report(
+        self, site: Site, code: str, lane: int, message: str, more: dict[str, int], severity: str = "error"
+    ) -> None:
+        """A finding shown by a lane, with `more` values than its place."""
+        if not self.recorder.is_new(code, site.node):
+            return
+        values = self.at(lane, site.loops) | more
+        finding = Finding(code, message, site.range, values, site.array, severity)
+        self.recorder.add(site.node, finding)
+
+    def at(self, lane: int, loops: frozenset[str]) -> dict[str, int]:
         """Where a lane is: block, thread, loop variables."""
         place: dict[str, int] = {}
         for axis in AXES:
             for name in (f"blockIdx.{axis}", f"threadIdx.{axis}"):
                 if name in self.vars and self.launch.uses(name):
                     place[name] = int(self._one(name, lane))
-        for name in sorted(loop_variables):
+        for name in sorted(loops):
             if name in self.vars:
                 place[name] = int(self._one(name, lane))
         return place

@@ -16,7 +16,7 @@ from xpiler.ir.interpret_declare import Arrays
 from xpiler.ir.interpret_expressions import Context, Expressions, narrow
 from xpiler.ir.interpret_native import Value
 from xpiler.ir.interpret_parallel import is_independent, run_parallel
-from xpiler.ir.interpret_state import EMPTY, Finding, Lanes, Run, State, union
+from xpiler.ir.interpret_state import EMPTY, Lanes, Run, State, union
 from xpiler.ir.interpret_warp import Warps, block_barrier
 from xpiler.ir.nodes import (
     Assign,
@@ -197,7 +197,10 @@ class Statements:
 
     def _for(self, loop: For) -> Run:
         bounds = [self.expressions.compile(e) for e in (loop.start, loop.stop, loop.step)]
+        around = self.expressions.loops
+        self.expressions.loops = around | {loop.var}
         body = self.compile(loop.body)
+        self.expressions.loops = around
         serial = self._serial_for(loop, body, bounds)
         if loop.kind not in PARALLEL_KINDS or not is_independent(loop):
             return serial
@@ -305,17 +308,15 @@ class Statements:
 
     def _trap(self, stmt: Trap) -> Run:
         test = self.expressions.compile(stmt.condition)
-        loop_variables = self.expressions.context.loop_variables
+        site = self.expressions.site_of(stmt)
+        text = f"{stmt.kind} failed{': ' + stmt.message if stmt.message else ''}"
 
         def run(state: State, lanes: Lanes) -> Lanes:
             holds = np.broadcast_to(test(state, lanes), (state.size(lanes),))
             if holds.all():
                 return lanes
             failed = narrow(lanes, ~holds)
-            if state.recorder.is_new("assertion", stmt):
-                values = state.at(int(state.numbers(failed)[0]), loop_variables)
-                text = f"{stmt.kind} failed{': ' + stmt.message if stmt.message else ''}"
-                state.recorder.add(stmt, Finding("assertion", text, stmt.range, values))
+            state.report(site, "assertion", int(state.numbers(failed)[0]), text, {})
             _return(state, failed)
             return narrow(lanes, holds)
 

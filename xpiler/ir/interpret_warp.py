@@ -9,10 +9,9 @@ import numpy as np
 
 from xpiler.errors import Refusal
 from xpiler.ir.interpret_atomic import atomic
-from xpiler.ir.interpret_checks import Site
 from xpiler.ir.interpret_expressions import Expressions
 from xpiler.ir.interpret_fragment import instruction
-from xpiler.ir.interpret_state import EPOCH_MASK, THREAD_BITS, Finding, Lanes, Run, State
+from xpiler.ir.interpret_state import EPOCH_MASK, THREAD_BITS, Lanes, Run, Site, State
 from xpiler.ir.nodes import Atomic, Collective, Instr
 from xpiler.ir.types import DType
 
@@ -36,18 +35,17 @@ def block_barrier(state: State, lanes: Lanes, site: Site) -> None:
         living = block if state.ended is None else block[~state.ended]
         alive = np.bincount(living, minlength=launch.blocks)
         wrong = (here > 0) & (here < alive)
-        if wrong.any() and state.recorder.is_new("barrier-divergence", site.node):
+        if wrong.any():
             number = int(np.argmax(wrong))
             present = np.zeros(state.count, np.bool_)
             present[lanes] = True
             absent = (block == number) & ~present & (True if state.ended is None else ~state.ended)
-            values = state.at(int(np.argmax(absent)), site.loop_variables)
-            values.update(arrived=int(here[number]), expected=int(alive[number]))
+            values = {"arrived": int(here[number]), "expected": int(alive[number])}
             message = (
                 f"only {values['arrived']} of {values['expected']} threads of the block reach this barrier; "
                 "the thread named here does not"
             )
-            state.recorder.add(site.node, Finding("barrier-divergence", message, site.range, values))
+            state.report(site, "barrier-divergence", int(np.argmax(absent)), message, values)
     epoch = state.clock.next_epoch()
     code = state.of_lanes("@code", None)
     passed = (code & ~(EPOCH_MASK << THREAD_BITS)) | (epoch << THREAD_BITS)
@@ -146,15 +144,13 @@ class Group:
             (missing != 0, "the mask names lane {} of the warp, which does not take part"),
             (outside, "the mask does not name the calling lane {}"),
         ):
-            if wrong.any() and state.recorder.is_new("collective-mask", self.site.node):
+            if wrong.any():
                 row = int(np.argmax(wrong))
                 lane = int(self.lane[row])
                 if text.startswith("the mask names"):
                     lane = (int(missing[row]) & -int(missing[row])).bit_length() - 1
-                values = state.at(int(state.numbers(self.lanes)[row]), self.site.loop_variables)
-                values["lane"] = lane
-                finding = Finding("collective-mask", text.format(lane), self.site.range, values)
-                state.recorder.add(self.site.node, finding)
+                number = int(state.numbers(self.lanes)[row])
+                state.report(self.site, "collective-mask", number, text.format(lane), {"lane": lane})
 
     def spread(self, value: Any, fill: Any = 0) -> Any:
         """One value a slot."""
@@ -209,12 +205,11 @@ def _shuffle(kind: str, group: Group, values: list[Any]) -> Any:
     slots = group.slots - lane + source
     absent = ~group.valid[slots]
     if absent.any():
-        if state.recorder.is_new("shuffle-inactive", group.site.node):
-            row = int(np.argmax(absent))
-            at = state.at(int(state.numbers(group.lanes)[row]), group.site.loop_variables)
-            at.update(lane=int(lane[row]), source=int(source[row]))
-            message = f"lane {at['lane']} reads from lane {at['source']}, which does not take part"
-            state.recorder.add(group.site.node, Finding("shuffle-inactive", message, group.site.range, at))
+        row = int(np.argmax(absent))
+        values_of = {"lane": int(lane[row]), "source": int(source[row])}
+        message = f"lane {lane[row]} reads from lane {source[row]}, which does not take part"
+        number = int(state.numbers(group.lanes)[row])
+        state.report(group.site, "shuffle-inactive", number, message, values_of)
         slots = np.where(absent, group.slots, slots)
     return table[slots]
 

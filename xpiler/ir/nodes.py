@@ -25,7 +25,9 @@ class Space(Enum):
     CONSTANT = "constant"  # read-only during a launch, with an initial value
     SHARED = "shared"  # one copy a block
     LOCAL = "local"  # one copy a thread (or plain host memory once threads are loops)
-    FRAGMENT = "fragment"  # a matrix fragment: one copy a warp, shape (rows, columns), see `platforms/cuda.py`
+    FRAGMENT = (
+        "fragment"  # a matrix fragment: one copy a warp, shape (rows, columns), see `platforms/cuda.py`
+    )
 
 
 class LoopKind(Enum):
@@ -309,7 +311,9 @@ class Param:
     is_const: bool = False
     is_restrict: bool = False
     lanes: int = 1
-    spelling: str = ""  # the C spelling of the type, template arguments substituted: "const float *__restrict__"
+    spelling: str = (
+        ""  # the C spelling of the type, template arguments substituted: "const float *__restrict__"
+    )
     range: SourceRange | None = field(default=None, compare=False, repr=False)
 
 
