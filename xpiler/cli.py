@@ -1,0 +1,306 @@
+"""The command line: `xpiler translate | verify | show | doctor`.
+
+Exit codes: 0 verified, 1 translated but not verified, 2 refused. This module parses words and prints results; the work
+is in `translate.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+
+from xpiler import __version__
+from xpiler.errors import Diagnostic, Refusal
+from xpiler.files import read_source, write_atomically
+from xpiler.gate.evidence import Evidence
+from xpiler.gate.overrides import Overrides, from_flags
+from xpiler.translate import EXTENSIONS, PLATFORMS, Result, translate_text, verify_text
+
+EXIT_VERIFIED, EXIT_UNVERIFIED, EXIT_REFUSED = 0, 1, 2
+EXIT_BY_STATUS = {"verified": EXIT_VERIFIED, "unverified": EXIT_UNVERIFIED, "refused": EXIT_REFUSED}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    console = Console(stderr=True, highlight=False)
+    try:
+        return int(arguments.run(arguments, console))
+    except Refusal as refusal:
+        if getattr(arguments, "json", False):
+            print(json.dumps(_refused(refusal.diagnostic)))
+        else:
+            _print_diagnostic(refusal.diagnostic, console)
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        console.print("cancelled; nothing was written", style="yellow")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="xpiler",
+        description="Translate tensor kernels between platforms, with evidence that the result is right.",
+    )
+    parser.add_argument("--version", action="version", version=f"xpiler {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    translate = commands.add_parser(
+        "translate",
+        help="translate files and verify the results",
+        description="Translate files, then compile, run and compare each result with its source. "
+        "Exit 0: verified; 1: translated but not verified (OUT.unverified is written); 2: refused.",
+    )
+    translate.add_argument("files", nargs="+", metavar="FILE", type=Path, help="source files, or folders of them")
+    translate.add_argument("--to", required=True, choices=PLATFORMS, help="the platform to translate to")
+    translate.add_argument("-o", "--output", type=Path, metavar="OUT", help="output file; a folder for several files")
+    translate.add_argument("--json", action="store_true", help="print the result as JSON")
+    _add_contract_options(translate)
+    translate.set_defaults(run=_translate)
+
+    verify = commands.add_parser(
+        "verify",
+        help="check that DST computes what SRC computes",
+        description="Compile and run both programs on the same inputs and compare. Exit 0: verified; 1: not; 2: refused.",
+    )
+    verify.add_argument("source", type=Path, metavar="SRC")
+    verify.add_argument("target", type=Path, metavar="DST")
+    verify.add_argument("--json", action="store_true", help="print the result as JSON")
+    _add_contract_options(verify)
+    verify.set_defaults(run=_verify)
+
+    show = commands.add_parser("show", help="print what the engine sees", description="Print the IR of a file's kernels.")
+    form = show.add_mutually_exclusive_group(required=True)
+    form.add_argument("--ir", action="store_true", help="the IR as written")
+    form.add_argument("--canonical", action="store_true", help="the canonical serial form")
+    show.add_argument("file", type=Path, metavar="FILE")
+    show.set_defaults(run=_show)
+
+    doctor = commands.add_parser("doctor", help="say which compilers and tools were found")
+    doctor.add_argument("--json", action="store_true", help="print the result as JSON")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_contract_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the contract", "what is inferred from the text can be overridden")
+    group.add_argument("--entry", metavar="F", help="the function that is called from outside")
+    group.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="a scalar argument's value")
+    group.add_argument("--shape", action="append", default=[], metavar="NAME=A,B", help="an array argument's extents")
+    group.add_argument("--grid", metavar="X,Y,Z", help="launch dimensions in blocks")
+    group.add_argument("--block", metavar="X,Y,Z", help="threads of a block")
+    group.add_argument("--shared", metavar="BYTES", help="bytes of dynamic shared memory")
+
+
+def _overrides(arguments: argparse.Namespace) -> Overrides:
+    return from_flags(
+        entry=arguments.entry,
+        arg=arguments.arg,
+        grid=arguments.grid,
+        block=arguments.block,
+        shared=arguments.shared,
+        shape=arguments.shape,
+    )
+
+
+# ------------------------------------------------------------------------------------------------ translate
+
+
+def _translate(arguments: argparse.Namespace, console: Console) -> int:
+    files = _expand(arguments.files)
+    overrides = _overrides(arguments)
+    several = len(files) > 1 or any(path.is_dir() for path in arguments.files)
+    if several and arguments.output and arguments.output.is_file():
+        raise Refusal("output", f"{arguments.output} is a file; several inputs need a folder", remedy="pass -o DIR")
+    results = []
+    for path in files:
+        result = _translate_file(path, arguments, overrides, console, several)
+        results.append((path, result))
+        if not arguments.json:
+            _print_result(result, path, console)
+    if arguments.json:
+        documents = [_document(result) for _, result in results]
+        print(json.dumps(documents if several else documents[0]))
+    if several and not arguments.json:
+        _print_summary(results)
+    return max(EXIT_BY_STATUS[result.status] for _, result in results)
+
+
+def _expand(paths: Sequence[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.suffix in EXTENSIONS and p.is_file())
+            if not found:
+                raise Refusal("no-input", f"{path}: no kernel files ({', '.join(sorted(EXTENSIONS))}) in this folder")
+            files.extend(found)
+        else:
+            files.append(path)
+    return files
+
+
+def _translate_file(
+    path: Path, arguments: argparse.Namespace, overrides: Overrides, console: Console, several: bool
+) -> Result:
+    output = _output_path(path, arguments, several)
+    try:
+        text = read_source(path)
+        with _progress(console, arguments.json, f"{path.name} to {arguments.to}") as step:
+            result = translate_text(text, str(path), arguments.to, overrides, progress=step)
+    except Refusal as refusal:
+        if not several:
+            raise
+        return Result(status="refused", diagnostics=(refusal.diagnostic,))
+    if result.text is not None:
+        written = output if result.status == "verified" else output.with_name(output.name + ".unverified")
+        write_atomically(written, result.text)
+        result = result.at(str(written))
+    return result
+
+
+def _output_path(path: Path, arguments: argparse.Namespace, several: bool) -> Path:
+    suffix = {platform: extension for extension, platform in EXTENSIONS.items()}[arguments.to]
+    output: Path | None = arguments.output
+    if output is None:
+        return path.with_suffix(suffix)
+    if several or output.is_dir():
+        roots = [root for root in arguments.files if root.is_dir() and path.is_relative_to(root)]
+        relative = path.relative_to(roots[0]) if roots else Path(path.name)
+        return output / relative.with_suffix(suffix)
+    return output
+
+
+# ------------------------------------------------------------------------------------------------ the others
+
+
+def _verify(arguments: argparse.Namespace, console: Console) -> int:
+    source, target = read_source(arguments.source), read_source(arguments.target)
+    with _progress(console, arguments.json, f"{arguments.target.name} against {arguments.source.name}") as step:
+        result = verify_text(
+            source, str(arguments.source), target, str(arguments.target), _overrides(arguments), progress=step
+        )
+    if arguments.json:
+        print(json.dumps(_document(result.at(str(arguments.target)))))
+    else:
+        _print_result(result.at(str(arguments.target)), arguments.source, console)
+    return EXIT_BY_STATUS[result.status]
+
+
+def _show(arguments: argparse.Namespace, console: Console) -> int:
+    from xpiler.translate import show_canonical, show_ir
+
+    text = read_source(arguments.file)
+    show = show_ir if arguments.ir else show_canonical
+    printed, diagnostics = show(text, str(arguments.file))
+    if printed:
+        print(printed)
+    for diagnostic in diagnostics:
+        _print_diagnostic(diagnostic, console)
+    return EXIT_REFUSED if diagnostics and not printed else EXIT_VERIFIED
+
+
+def _doctor(arguments: argparse.Namespace, console: Console) -> int:
+    from xpiler.gate.toolchain import doctor, render_doctor
+
+    tools = doctor()
+    if arguments.json:
+        print(json.dumps([asdict(tool) for tool in tools]))
+    else:
+        print(render_doctor(tools))
+    return EXIT_VERIFIED if any(tool.found for tool in tools[:3]) else EXIT_REFUSED
+
+
+# ------------------------------------------------------------------------------------------------ printing
+
+
+def _progress(console: Console, quiet: bool, title: str) -> _Progress:
+    return _Progress(console if console.is_terminal and not quiet else None, title)
+
+
+class _Progress:
+    """A status line on a terminal, silence in a pipe. Entering yields the function that announces a step."""
+
+    def __init__(self, console: Console | None, title: str) -> None:
+        self._title = title
+        self._status: Status | None = console.status(title) if console else None
+
+    def __enter__(self) -> _Progress:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def __call__(self, step: str) -> None:
+        if self._status:
+            self._status.update(f"{self._title}: {step}")
+
+
+def _print_diagnostic(diagnostic: Diagnostic, console: Console) -> None:
+    styles = {"error": "red", "warning": "yellow"}
+    console.print(str(diagnostic), style=styles.get(diagnostic.severity), markup=False, soft_wrap=True)
+
+
+def _print_result(result: Result, path: Path, console: Console) -> None:
+    out = Console(highlight=False)
+    for diagnostic in result.diagnostics:
+        _print_diagnostic(diagnostic, console)
+    styles = {"verified": "bold green", "unverified": "bold yellow", "refused": "bold red"}
+    where = f" -> {result.output}" if result.output else ""
+    out.print(
+        f"{path}{where}: {result.status.upper()} ({result.seconds:.1f} s)",
+        style=styles[result.status],
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print(Evidence(result.evidence).render(), markup=False, soft_wrap=True)
+
+
+def _print_summary(results: Sequence[tuple[Path, Result]]) -> None:
+    counts = {status: sum(1 for _, r in results if r.status == status) for status in EXIT_BY_STATUS}
+    kernels = {status: sum(sum(1 for e in r.entries if e.status == status) for _, r in results) for status in counts}
+    print(
+        f"{len(results)} files: {counts['verified']} verified, {counts['unverified']} unverified, "
+        f"{counts['refused']} refused; entries: {kernels['verified']} verified, {kernels['unverified']} unverified, "
+        f"{kernels['refused']} refused"
+    )
+
+
+def _document(result: Result) -> dict[str, object]:
+    return {
+        "status": result.status,
+        "output": result.output,
+        "entries": [entry.to_json() for entry in result.entries],
+        "evidence": [rung.to_json() for rung in result.evidence],
+        "diagnostics": [_diagnostic_document(diagnostic) for diagnostic in result.diagnostics],
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _diagnostic_document(diagnostic: Diagnostic) -> dict[str, object]:
+    place = diagnostic.range
+    return {
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "message": diagnostic.message + (f"; {diagnostic.remedy}" if diagnostic.remedy else ""),
+    }
+
+
+def _refused(diagnostic: Diagnostic) -> dict[str, object]:
+    return _document(Result(status="refused", diagnostics=(diagnostic,)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

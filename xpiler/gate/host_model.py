@@ -1,0 +1,214 @@
+"""What a host wrapper allocates and launches, as closed formulas over its parameters.
+
+    int blocks = (n + 255) / 256;                     launch: grid ("(n + 255) // 256", "1", "1")
+    cudaMalloc(&d_a, n * sizeof(float));       -->    bytes:  d_a -> "n * 4"
+    add<<<blocks, 256>>>(d_a, ...)                    arguments: ("d_a", ...)
+
+Needed where the kernel's extents are fixed numbers and the wrapper's parameters must be solved for: formulas can be
+evaluated for many values at once. What cannot be put into a formula is left out (None); running the wrapper in the
+emulator is the authority, this is the shortcut to good questions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from xpiler.frontend.syntax import SyntaxUnit
+from xpiler.frontend.syntax_model import FunctionDef
+
+Formula = str  # a Python expression over parameter names; `//` and `%` on non-negative values
+
+_SIZES = {
+    "char": 1, "bool": 1, "int8_t": 1, "uint8_t": 1, "short": 2, "int16_t": 2, "uint16_t": 2, "half": 2, "__half": 2,
+    "__nv_bfloat16": 2, "nv_bfloat16": 2, "int": 4, "unsigned": 4, "float": 4, "int32_t": 4, "uint32_t": 4, "long": 8,
+    "double": 8, "size_t": 8, "int64_t": 8, "uint64_t": 8, "half2": 4, "float2": 8, "float4": 16, "int4": 16,
+}  # fmt: skip
+_OPERATORS = {"+": "+", "-": "-", "*": "*", "/": "//", "%": "%", "<<": "<<", ">>": ">>", "&": "&", "|": "|"}
+
+
+@dataclass(frozen=True)
+class LaunchModel:
+    kernel: str
+    grid: tuple[Formula | None, Formula | None, Formula | None]
+    block: tuple[Formula | None, Formula | None, Formula | None]
+    arguments: tuple[str, ...]  # texts
+
+
+@dataclass(frozen=True)
+class HostModel:
+    """`bytes` maps a pointer variable (a device buffer or a parameter copied to one) to its size."""
+
+    bytes: dict[str, Formula]
+    launches: tuple[LaunchModel, ...]
+
+
+def model_host(unit: SyntaxUnit, function: FunctionDef) -> HostModel:
+    """Reads `function` from top to bottom; a variable stands for the formula last given to it."""
+    if function.body is None:
+        return HostModel({}, ())
+    reader = _Reader(unit, {p.name: p.name for p in function.params})
+    for node in _statements(function.body):
+        reader.read(node)
+    return HostModel(reader.bytes, tuple(reader.launches))
+
+
+def _statements(node: Node) -> Iterator[Node]:
+    for child in node.named_children:
+        yield child
+        yield from _statements(child)
+
+
+class _Reader:
+    def __init__(self, unit: SyntaxUnit, values: dict[str, Formula]) -> None:
+        self.unit = unit
+        self.values = values
+        self.dims: dict[str, list[Formula | None]] = {}
+        self.bytes: dict[str, Formula] = {}
+        self.launches: list[LaunchModel] = []
+        self.by_node = {launch.node.id: launch for launch in unit.launches}
+
+    def text(self, node: Node) -> str:
+        return self.unit.text_of(node)
+
+    def read(self, node: Node) -> None:
+        match node.type:
+            case "init_declarator":
+                name, value = node.child_by_field_name("declarator"), node.child_by_field_name("value")
+                if name is not None and value is not None:
+                    self._define(self.text(name).lstrip("*& "), value)
+            case "assignment_expression":
+                left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+                if left is not None and right is not None and left.type == "identifier":
+                    self._define(self.text(left), right)
+            case "call_expression":
+                self._call(node)
+        if node.id in self.by_node:
+            self._launch(node)
+
+    def _define(self, name: str, value: Node) -> None:
+        if value.type in ("argument_list", "initializer_list"):
+            self.dims[name] = [self.formula(child) for child in value.named_children]
+            if len(value.named_children) == 1 and (only := self.dims[name][0]) is not None:
+                self.values[name] = only
+            return
+        dims = self._dims(value)
+        if dims is not None:
+            self.dims[name] = dims
+        formula = self.formula(value)
+        if formula is not None:
+            self.values[name] = formula
+        else:
+            self.values.pop(name, None)
+
+    def _dims(self, node: Node) -> list[Formula | None] | None:
+        """The components of `dim3(x, y)`, `{x, y}` or a variable that holds them."""
+        if node.type == "identifier" and self.text(node) in self.dims:
+            return self.dims[self.text(node)]
+        arguments = node.child_by_field_name("arguments")
+        if node.type == "call_expression" and arguments is not None and self.text(node).startswith("dim3"):
+            return [self.formula(child) for child in arguments.named_children]
+        if node.type == "compound_literal_expression" or node.type == "initializer_list":
+            holder = node.child_by_field_name("value") or node
+            return [self.formula(child) for child in holder.named_children]
+        return None
+
+    def _triple(self, node: Node) -> tuple[Formula | None, Formula | None, Formula | None]:
+        dims = self._dims(node)
+        if dims is None:
+            return self.formula(node), "1", "1"
+        padded = [*dims, *["1"] * (3 - len(dims))]
+        return padded[0], padded[1], padded[2]
+
+    def _call(self, node: Node) -> None:
+        function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+        if function is None or arguments is None:
+            return
+        name, given = self.text(function), arguments.named_children
+        if re.fullmatch(r"(cuda|hip)Malloc(Managed|Async)?", name) and len(given) >= 2:
+            formula = self.formula(given[1])
+            if formula is not None:
+                self.bytes[self._pointer(given[0])] = formula
+        elif re.fullmatch(r"(cuda|hip)Memcpy(Async)?", name) and len(given) >= 3:
+            formula = self.formula(given[2])
+            if formula is not None:
+                for side in given[:2]:
+                    self.bytes.setdefault(self._pointer(side), formula)
+
+    def _pointer(self, node: Node) -> str:
+        return re.sub(r"\([^()]*\)|[&\s()]", "", self.text(node))
+
+    def _launch(self, node: Node) -> None:
+        launch = self.by_node[node.id]
+        if len(launch.config) < 2:
+            return
+        grid, block = self._triple(launch.config[0]), self._triple(launch.config[1])
+        self.launches.append(LaunchModel(launch.name, grid, block, tuple(self.text(a) for a in launch.arguments)))
+
+    def formula(self, node: Node) -> Formula | None:
+        """`node` over the parameters, or None."""
+        match node.type:
+            case "number_literal":
+                digits = self.text(node).rstrip("uUlLfF")
+                return digits if re.fullmatch(r"\d+", digits) else None
+            case "identifier":
+                name = self.text(node)
+                if name in self.values:
+                    return f"({self.values[name]})" if not name == self.values[name] else name
+                for variable in self.unit.globals:
+                    if variable.name == name and variable.init is not None:
+                        return self.formula(variable.init)
+                return None
+            case "parenthesized_expression":
+                return self.formula(node.named_children[0]) if node.named_children else None
+            case "cast_expression":
+                value = node.child_by_field_name("value")
+                return self.formula(value) if value is not None else None
+            case "sizeof_expression":
+                words = re.findall(r"\w+", self.text(node))
+                sizes = [_SIZES[word] for word in words if word in _SIZES]
+                return str(sizes[-1]) if sizes and "*" not in self.text(node) else None
+            case "binary_expression":
+                return self._binary(node)
+            case "call_expression":
+                return self._converted(node)
+            case "initializer_list" if len(node.named_children) == 1:
+                return self.formula(node.named_children[0])
+        return None
+
+    def _binary(self, node: Node) -> Formula | None:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        operator = node.child_by_field_name("operator")
+        if left is None or right is None or operator is None or self.text(operator) not in _OPERATORS:
+            return None
+        first, second = self.formula(left), self.formula(right)
+        if first is None or second is None:
+            return None
+        return f"({first} {_OPERATORS[self.text(operator)]} {second})"
+
+    def _converted(self, node: Node) -> Formula | None:
+        """`static_cast<size_t>(e)`, `size_t(e)`, or a one-line helper such as `ceil_div(a, b)`."""
+        function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+        if function is None or arguments is None:
+            return None
+        given = [self.formula(child) for child in arguments.named_children]
+        name = self.text(function)
+        if len(given) == 1 and (name.startswith("static_cast<") or name in _SIZES):
+            return given[0]
+        for helper in (f for f in (*self.unit.host_functions, *self.unit.device_functions) if f.name == name):
+            returned = _returned(helper)
+            if returned is not None and len(helper.params) == len(given) and None not in given:
+                inner = {p.name: f"({g})" for p, g in zip(helper.params, given, strict=True)}
+                return _Reader(self.unit, inner).formula(returned)
+        return None
+
+
+def _returned(function: FunctionDef) -> Node | None:
+    """The expression of a body that is a single return statement."""
+    if function.body is None or len(function.body.named_children) != 1:
+        return None
+    statement = function.body.named_children[0]
+    return statement.named_children[0] if statement.type == "return_statement" and statement.named_children else None

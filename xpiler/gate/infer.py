@@ -1,0 +1,552 @@
+"""The contract of an entry, found by asking the program.
+
+For a host wrapper: call it in the emulator with candidate sizes (kernels not run), read from the trace which memory its
+launches get, run those launches in the IR interpreter, and take the first sizes that it digests: nothing out of bounds,
+nothing raced or undefined, outputs written whole. For a bare kernel the launch comes from its guards. If no sizes are
+digested the first finding is reported as what it is: a bug of the source, with its place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend.unit import Unit
+from xpiler.gate import overrides as stated
+from xpiler.gate.arrays import Array
+from xpiler.gate.contract import Argument, Case, Contract, Launch, Role, Scalar, Values, make_case
+from xpiler.gate.dataflow import index_arrays
+from xpiler.gate.entries import Entry
+from xpiler.gate.execute import Build
+from xpiler.gate.infer_fixed import fixed_candidates
+from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid
+from xpiler.gate.infer_sizes import candidates
+from xpiler.gate.inputs import draw
+from xpiler.gate.observe import Buffer, Observation, Pointer, Step, observe
+from xpiler.gate.overrides import Overrides
+from xpiler.gate.trace import Memory, Trace, trace_host
+from xpiler.ir.interpret_state import Finding
+from xpiler.ir.nodes import Call, Function, Param, Var
+from xpiler.ir.rewrite import walk
+from xpiler.ir.types import F16, BF16, U64, DType
+
+_BATCH = 8
+_GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
+_SECONDS = 6.0  # for the whole search
+_PROBE_ELEMENTS = 1 << 16
+_MAX_THREADS = 1 << 19  # larger launches are not interpreted while searching
+_BLOCK_SIZES = (256, 128, 64, 512)
+
+Builder = Callable[[Contract], Build]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """`contract.cases` is empty if no sizes were digested; `findings` are then the reasons.
+
+    `formula` is the launch of a bare kernel; `checked` says whether the kernels' IR was run.
+    """
+
+    contract: Contract
+    formula: LaunchFormula | None
+    findings: tuple[Finding, ...]
+    checked: bool
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate that was tried: what it leads to and how good it is (0: flawless)."""
+
+    sizes: Mapping[str, int]
+    case: Case
+    roles: Mapping[str, Role]
+    findings: tuple[Finding, ...]
+    flaws: int
+    fault: str = ""
+
+
+def infer_contract(unit: Unit, entry: Entry, overrides: Overrides, builder: Builder) -> Inference:
+    """The contract of `entry`. `builder` compiles the source for a provisional contract.
+
+    Raises Refusal for what only the user can tell (a grid that no guard bounds), naming the flag to add.
+    """
+    search = _HostSearch(unit, entry, overrides, builder) if entry.kind == "host" else _KernelSearch(unit, entry, overrides)
+    found = search.run()
+    usable = [trial for trial in found if not trial.findings and not trial.fault]
+    kernels = [k for k in unit.program.kernels if k.name in entry.kernels]
+    arguments = tuple(_argument(p, _role(p, usable, overrides)) for p in entry.params)
+    contract = Contract(
+        entry=entry.name,
+        kind=entry.kind,
+        arguments=arguments,
+        cases=tuple(_cases(usable)),
+        kernel_spelling=entry.spelling if entry.kind == "kernel" else "",
+        fast_math=_flag(overrides.fast_math, any(_uses_fast_math(k) for k in kernels)),
+        reduction_length=overrides.reduction_length or 0,
+        accumulator=_accumulator(kernels),
+        notes=tuple(search.notes),
+    )
+    if not usable:
+        first = found[0] if found else None
+        if first is None or (first.fault and not first.findings):
+            why = f": {first.fault}" if first and first.fault else ""
+            raise Refusal(
+                "contract-sizes",
+                f"no sizes were found with which {entry.name} runs{why}",
+                entry.range,
+                "state them, for example --arg n=1024",
+            )
+        return Inference(contract, search.formula, first.findings, True)
+    return Inference(contract, search.formula, (), search.checked)
+
+
+def _flag(stated_value: bool | None, inferred: bool) -> bool:
+    return inferred if stated_value is None else stated_value
+
+
+def _argument(param: Param, role: Role) -> Argument:
+    if is_handle(param):
+        return Argument(param.name, U64, False, Role.SCALAR)
+    return Argument(param.name, param.dtype, param.is_pointer, role, param.lanes)
+
+
+def is_handle(param: Param) -> bool:
+    """A stream or other opaque object of the runtime: null stands for the default one."""
+    return not param.is_pointer and any(word in param.spelling for word in ("Stream_t", "Event_t", "Handle_t", "stream_t"))
+
+
+def _role(param: Param, usable: Sequence[Trial], overrides: Overrides) -> Role:
+    if not param.is_pointer:
+        return Role.SCALAR
+    given = dict(overrides.roles).get(param.name)
+    if given is not None:
+        return given
+    roles = {trial.roles[param.name] for trial in usable if param.name in trial.roles}
+    if not roles:
+        return Role.IN if param.is_const else Role.INOUT
+    return roles.pop() if len(roles) == 1 else Role.INOUT
+
+
+def _cases(trials: Sequence[Trial]) -> Iterator[Case]:
+    """Exact data and ordinary data at the first sizes; other seeds, other data at the others."""
+    for number, trial in enumerate(trials):
+        fills: tuple[str, ...] = ("normal", "integers") if number == 0 else ("normal", "boundary")
+        for seed, fill in enumerate(fills):
+            yield replace(trial.case, seed=10 * number + seed + 1, fill=fill)  # type: ignore[arg-type]
+
+
+def _uses_fast_math(kernel: Function) -> bool:
+    return any(isinstance(node, Call) and node.fast for node in walk(kernel.body))
+
+
+def _accumulator(kernels: Sequence[Function]) -> DType | None:
+    """The narrowest float type that a kernel computes in (not merely loads)."""
+    narrow = {F16, BF16}
+    for kernel in kernels:
+        for node in walk(kernel.body):
+            dtype = getattr(node, "dtype", None)
+            if dtype in narrow and type(node).__name__ in ("Binary", "Call"):
+                return dtype if isinstance(dtype, DType) else None
+    return None
+
+
+class _Search:
+    """What both kinds of search share."""
+
+    def __init__(self, unit: Unit, entry: Entry, overrides: Overrides) -> None:
+        self.unit, self.entry, self.overrides = unit, entry, overrides
+        self.kernels = {k.name: k for k in unit.program.kernels if k.name in entry.kernels}
+        self.notes: list[str] = []
+        self.formula: LaunchFormula | None = None
+        self.checked = True
+        self.deadline = time.monotonic() + _SECONDS
+        scalars = [p for p in entry.params if not p.is_pointer and not is_handle(p)]
+        self.sizes = [p.name for p in scalars if p.dtype.is_integer and p.dtype.name != "bool"]
+        self.fixed: dict[str, int] = {}
+        self.numbers: dict[str, Scalar] = {}
+        for param in scalars:
+            chosen = overrides.scalar_choices(param.name)
+            if chosen and param.name in self.sizes:
+                self.fixed[param.name] = int(chosen[0])
+            elif param.name not in self.sizes:
+                self.numbers[param.name] = chosen[0] if chosen else _plain_number(param, len(self.numbers))
+
+    def values(self, mode: int) -> dict[str, Values]:
+        """Contents of index arrays by entry parameter; mode 0 leaves them to chance."""
+        given = dict(self.overrides.values)
+        if mode == 0:
+            return given
+        uses = self.index_uses()
+        high = 8 if mode == 1 else 2
+        made = {
+            name: Values("offsets", 0, 24) if use == "offsets" else Values("index", 0, high) for name, use in uses.items()
+        }
+        return {**made, **given}
+
+    def index_uses(self) -> dict[str, str]:
+        raise NotImplementedError
+
+    def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
+        raise NotImplementedError
+
+    def collect(self, stream: Iterator[Mapping[str, int]], limit: int) -> list[Trial]:
+        """Tries candidates until one is flawless; the best one first."""
+        tried: list[Trial] = []
+        for sizes in stream:
+            for trial in self.attempt(sizes):
+                tried.append(trial)
+                if not trial.findings and not trial.fault:
+                    break
+            best = min(tried, key=_badness) if tried else None
+            if best is not None and _badness(best) == (False, False, 0):
+                break
+            clean = [t for t in tried if not t.findings and not t.fault]
+            if len(tried) >= limit or (clean and len(tried) >= _GOOD_ENOUGH) or time.monotonic() > self.deadline:
+                break
+        # Of candidates equally bad the first is the most ordinary one: its findings are the ones to show.
+        return sorted(tried, key=_badness)
+
+    def two_sizes(self, preferred: Sequence[Mapping[str, int]] = ()) -> list[Trial]:
+        """The first sizes that work, and others that do so too where the entry takes more than one."""
+
+        def stream(seed: int) -> Iterator[Mapping[str, int]]:
+            yield from ({**p, **self.fixed} for p in preferred if seed == 0)
+            yield from candidates(self.sizes, self.fixed, seed)
+
+        first = self.collect(stream(0), 220)
+        if not first or first[0].findings or first[0].fault:
+            return first
+        chosen = [first[0]]
+        if preferred and dict(first[0].sizes) in [dict(p) for p in preferred]:
+            return chosen  # the kernel's extents are fixed: there are no other sizes
+        if len(self.fixed) < len(self.sizes):
+            others = self.collect((s for s in stream(1) if s != first[0].sizes), 24)
+            chosen += [t for t in others[:1] if not t.findings and not t.fault and t.flaws <= first[0].flaws]
+        more = self.overrides_cases()
+        return [*chosen, *more]
+
+    def overrides_cases(self) -> list[Trial]:
+        """Further values that the user stated for arguments, one case each."""
+        extra: list[Trial] = []
+        longest = max((len(self.overrides.scalar_choices(n)) for n in self.sizes), default=0)
+        for i in range(1, longest):
+            for name in self.sizes:
+                choices = self.overrides.scalar_choices(name)
+                if choices:
+                    self.fixed[name] = int(choices[min(i, len(choices) - 1)])
+            extra += [t for t in self.collect(candidates(self.sizes, self.fixed), 24)[:1] if not t.findings and not t.fault]
+        return extra
+
+    def run(self) -> list[Trial]:
+        return self.two_sizes()
+
+    def extents(self, reach: Observation, sizes: Mapping[str, int]) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
+        """Elements of each pointer parameter: stated, else how far it was accessed."""
+        scalars = {**sizes, **self.numbers}
+        extents: dict[str, int] = {}
+        shapes: dict[str, tuple[int, ...]] = {}
+        given = dict(self.overrides.shapes)
+        for param in self.entry.params:
+            if not param.is_pointer:
+                continue
+            if param.name in given:
+                where = f"--shape {param.name}"
+                shape = tuple(stated.evaluate(e, scalars, where) for e in given[param.name])
+                shapes[param.name] = shape
+                extents[param.name] = int(np.prod(shape, dtype=np.int64))
+                continue
+            used = reach.reach.get(param.name)
+            unit = param.dtype.bytes * param.lanes
+            extents[param.name] = -(-used.high // unit) * param.lanes if used and used.high else param.lanes
+        return extents, shapes
+
+
+def _badness(trial: Trial) -> tuple[bool, bool, int]:
+    return (bool(trial.fault), bool(trial.findings), trial.flaws)
+
+
+def _plain_number(param: Param, position: int) -> Scalar:
+    """A value for a float or bool parameter: nothing that hides a term, unlike its neighbours."""
+    if param.dtype.name == "bool":
+        return True
+    return (0.75, 0.625, 0.875, 0.5, 0.9375, 0.8125)[position % 6]
+
+
+# ------------------------------------------------------------------------------------------------ host wrappers
+
+
+class _HostSearch(_Search):
+    def __init__(self, unit: Unit, entry: Entry, overrides: Overrides, builder: Builder) -> None:
+        super().__init__(unit, entry, overrides)
+        self.sites: dict[str, list[Function]] = {}
+        for site in unit.launches:
+            if site.kernel in self.kernels:
+                for key in {_squeezed(site.spelling), _squeezed(site.spelling).split("<")[0]}:
+                    self.sites.setdefault(key, []).append(self.kernels[site.kernel])
+        arguments = tuple(_argument(p, Role.OUT if p.is_pointer else Role.SCALAR) for p in entry.params)
+        self.provisional = Contract(entry.name, "host", arguments)
+        self.build = builder(self.provisional)
+        if not self.build.ok:
+            raise Refusal("source-compile", f"the source does not compile: {self.build.error}", entry.range)
+        self.uses: dict[str, str] = {}
+        self.traces: dict[tuple[tuple[str, int], ...], Trace] = {}
+
+    def run(self) -> list[Trial]:
+        preferred = fixed_candidates(self.unit, self.entry, self.kernels)
+        self._notice_block_sizes()
+        return self.two_sizes(preferred)
+
+    def index_uses(self) -> dict[str, str]:
+        return self.uses
+
+    def _notice_block_sizes(self) -> None:
+        """A parameter that is the block's size gets ordinary block sizes."""
+        samples = list(islice(candidates(self.sizes, self.fixed), 6))
+        suspects: dict[str, int] = {}
+        for sizes, trace in zip(samples, self._traced(samples), strict=True):
+            blocks = {extent for launch in trace.launches for extent in launch.launch.block}
+            for name in self.sizes:
+                if name not in self.fixed and sizes[name] in blocks and sizes[name] > 1:
+                    suspects[name] = suspects.get(name, 0) + 1
+        for name, times in suspects.items():
+            if times >= 2:
+                self.fixed[name] = _BLOCK_SIZES[0]
+                self.notes.append(f"{name} is a block size: {_BLOCK_SIZES[0]}")
+
+    def _traced(self, sizes: Sequence[Mapping[str, int]]) -> list[Trace]:
+        missing = [s for s in sizes if tuple(sorted(s.items())) not in self.traces]
+        if missing:
+            pointers = [p for p in self.entry.params if p.is_pointer]
+            cases = [
+                make_case({**self.numbers, **s}, {p.name: _PROBE_ELEMENTS * p.lanes for p in pointers}) for s in missing
+            ]
+            for one, trace in zip(missing, trace_host(self.build, cases), strict=True):
+                self.traces[tuple(sorted(one.items()))] = trace
+        return [self.traces[tuple(sorted(s.items()))] for s in sizes]
+
+    def collect(self, stream: Iterator[Mapping[str, int]], limit: int) -> list[Trial]:
+        return super().collect(self._ahead(stream), limit)
+
+    def _ahead(self, stream: Iterator[Mapping[str, int]]) -> Iterator[Mapping[str, int]]:
+        """The same candidates, traced a batch at a time."""
+        while batch := list(islice(stream, _BATCH)):
+            self._traced(batch)
+            yield from batch
+
+    def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
+        (trace,) = self._traced([sizes])
+        blank = make_case({**self.numbers, **sizes}, {})
+        if trace.fault or not trace.launches:
+            yield Trial(sizes, blank, {}, (), 0, trace.fault or "the call launches no kernel")
+            return
+        for mode in range(3):
+            yield self._observed(sizes, trace, mode)
+            if mode == 0 and not self.uses:
+                return
+
+    def _observed(self, sizes: Mapping[str, int], trace: Trace, mode: int) -> Trial:
+        scalars = {**self.numbers, **sizes}
+        copied: dict[str, int] = {}
+        filled_from: dict[str, str] = {}
+        roles: dict[str, set[Role]] = {}
+        for copy in trace.copies:
+            for side, role in ((copy.source, Role.IN), (copy.to, Role.OUT)):
+                if side is not None and side.name:
+                    copied[side.name] = max(copied.get(side.name, 0), side.offset + copy.bytes)
+                    roles.setdefault(side.name, set()).add(role)
+            if copy.source and copy.source.name and copy.to and not copy.to.name:
+                filled_from[copy.to.key] = copy.source.name
+        by_entry = {p.name: p for p in self.entry.params}
+        values = self.values(mode)
+        buffers: dict[str, Buffer] = {}
+        steps: list[Step] = []
+        for launch in trace.launches:
+            kernel = self._kernel(launch.kernel, len(launch.arguments))
+            if kernel is None or launch.launch.threads > _MAX_THREADS or len(trace.launches) > 64:
+                self.checked = False
+                continue
+            arguments: list[Pointer | int | float | None] = []
+            for argument in launch.arguments:
+                if isinstance(argument, Memory):
+                    origin = argument.name or filled_from.get(argument.key, "")
+                    size = None if argument.name else argument.size
+                    contents = None
+                    if origin in values and origin in by_entry:
+                        contents = self._contents(by_entry[origin], values[origin], size)
+                    buffers.setdefault(argument.key, Buffer(argument.key, size, contents))
+                    arguments.append(Pointer(argument.key, argument.offset))
+                else:
+                    arguments.append(argument)
+            steps.append(Step(kernel, launch.launch, tuple(arguments)))
+            for position, use in self._uses_of(kernel).items():
+                place = launch.arguments[position]
+                if isinstance(place, Memory):
+                    origin = place.name or filled_from.get(place.key, "")
+                    if origin:
+                        self.uses.setdefault(origin, use)
+        reach = observe(steps, buffers)
+        extents, shapes = self.extents(reach, sizes)
+        for name, size in copied.items():
+            if name in by_entry and name not in shapes:
+                unit = by_entry[name].dtype.bytes * by_entry[name].lanes
+                extents[name] = -(-size // unit) * by_entry[name].lanes
+        given: dict[str, Role] = {name: Role.INOUT if len(r) > 1 else next(iter(r)) for name, r in roles.items()}
+        for param in self.entry.params:
+            used = reach.reach.get(param.name)
+            if param.is_pointer and param.name not in given and used is not None:
+                given[param.name] = used.role
+        case = make_case(scalars, extents, shapes=shapes, values={k: v for k, v in values.items() if k in extents})
+        return Trial(sizes, case, given, reach.findings, self._flaws(trace, reach))
+
+    def _uses_of(self, kernel: Function) -> dict[int, str]:
+        uses = index_arrays(kernel)
+        return {i: uses[p.name] for i, p in enumerate(kernel.params) if p.name in uses}
+
+    def _contents(self, param: Param, values: Values, size: int | None) -> Array:
+        count = (size or _PROBE_ELEMENTS * param.dtype.bytes) // param.dtype.bytes
+        case = make_case({}, {param.name: count}, values={param.name: values})
+        return draw(_argument(param, Role.IN), case)
+
+    def _kernel(self, spelling: str, count: int) -> Function | None:
+        name = _squeezed(spelling)
+        for key in (name, name.split("<")[0], name.split("::")[-1], name.split("<")[0].split("::")[-1]):
+            fitting = [k for k in self.sites.get(key, []) if len(k.params) == count]
+            if fitting:
+                return fitting[0]
+        return None
+
+    def _flaws(self, trace: Trace, reach: Observation) -> int:
+        """Copied-out memory that was not written whole, device memory far from being used up."""
+        flaws = 0
+        for copy in trace.copies:
+            if copy.to and copy.to.name and copy.source:
+                used = reach.reach.get(copy.source.key)
+                flaws += used is not None and used.written and used.written_bytes < copy.bytes
+        for key, used in reach.reach.items():
+            size = next((a.size for la in trace.launches for a in la.arguments if isinstance(a, Memory) and a.key == key), 0)
+            if key.startswith("#") and used.high < size:
+                flaws += 1
+            if used.high == 0:
+                flaws += 1
+        return flaws
+
+
+def _squeezed(spelling: str) -> str:
+    return "".join(spelling.split())
+
+
+# ------------------------------------------------------------------------------------------------ bare kernels
+
+
+class _KernelSearch(_Search):
+    def __init__(self, unit: Unit, entry: Entry, overrides: Overrides) -> None:
+        super().__init__(unit, entry, overrides)
+        self.kernel = self.kernels[entry.kernels[0]]
+        self.block = (1, 1, 1)
+
+    def index_uses(self) -> dict[str, str]:
+        return dict(index_arrays(self.kernel))
+
+    def run(self) -> list[Trial]:
+        best: list[Trial] = []
+        for block in self._blocks():
+            self.block = block
+            self.formula = infer_grid(self.kernel, block)
+            self._require_grid()
+            found = self.two_sizes()
+            if found and not found[0].findings and not found[0].fault:
+                self.notes.append(f"block {','.join(map(str, block))}" + self._grid_note())
+                return found
+            best = best or found
+            if time.monotonic() > self.deadline:
+                break
+        return best
+
+    def _blocks(self) -> list[tuple[int, int, int]]:
+        if self.overrides.block is not None:
+            scalars = {**self.fixed, **self.numbers}
+            extents = [stated.evaluate(e, scalars, "--block") for e in self.overrides.block]
+            x, y, z = (*extents, 1, 1)[:3]
+            return [(x, y, z)]
+        return block_candidates(self.kernel)
+
+    def _require_grid(self) -> None:
+        assert self.formula is not None
+        if self.overrides.grid is not None:
+            return
+        missing = [axis for axis, extent in zip("xyz", self.formula.grid, strict=True) if extent is None]
+        if missing:
+            axes = ", ".join(f"blockIdx.{axis}" for axis in missing)
+            raise Refusal(
+                "contract-grid",
+                f"how many blocks {self.kernel.name} is launched with cannot be inferred: no guard bounds {axes}",
+                self.kernel.range,
+                "state the launch, for example --grid 64 --block 256 (expressions over scalar parameters are allowed)",
+            )
+
+    def _grid_note(self) -> str:
+        return "" if self.overrides.grid is not None else ", grid from the guards"
+
+    def launch(self, sizes: Mapping[str, int]) -> Launch | None:
+        scalars = {**sizes, **self.numbers}
+        if self.overrides.grid is not None:
+            extents = [stated.evaluate(e, scalars, "--grid") for e in self.overrides.grid]
+        else:
+            assert self.formula is not None
+            extents = list(evaluate_grid(self.formula, scalars))
+        if any(extent < 1 for extent in extents):
+            return None
+        x, y, z = (*extents, 1, 1)[:3]
+        shared = 0
+        if self.overrides.shared_bytes is not None:
+            shared = stated.evaluate(self.overrides.shared_bytes, scalars, "--shared")
+        elif _has_dynamic_shared(self.kernel):
+            shared = 48 * 1024
+        return Launch((x, y, z), self.block, shared)
+
+    def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
+        launch = self.launch(sizes)
+        if launch is None or launch.threads > _MAX_THREADS:
+            yield Trial(sizes, make_case({}, {}), {}, (), 0, "the launch would be empty or huge")
+            return
+        uses = self.index_uses()
+        for mode in range(3):
+            yield self._observed(sizes, launch, mode)
+            if mode == 0 and not uses:
+                return
+
+    def _observed(self, sizes: Mapping[str, int], launch: Launch, mode: int) -> Trial:
+        scalars = {**self.numbers, **sizes}
+        values = self.values(mode)
+        given = dict(self.overrides.shapes)
+        buffers: dict[str, Buffer] = {}
+        arguments: list[Pointer | int | float | None] = []
+        for param in self.kernel.params:
+            if not param.is_pointer:
+                arguments.append(scalars.get(param.name, 0))
+                continue
+            size = None
+            if param.name in given:
+                shape = [stated.evaluate(e, scalars, f"--shape {param.name}") for e in given[param.name]]
+                size = int(np.prod(shape, dtype=np.int64)) * param.dtype.bytes
+            contents = None
+            if param.name in values:
+                count = size // param.dtype.bytes if size else _PROBE_ELEMENTS
+                case = make_case({}, {param.name: count}, values={param.name: values[param.name]})
+                contents = draw(_argument(param, Role.IN), case)
+            buffers[param.name] = Buffer(param.name, size, contents)
+            arguments.append(Pointer(param.name))
+        reach = observe([Step(self.kernel, launch, tuple(arguments))], buffers)
+        extents, shapes = self.extents(reach, sizes)
+        roles = {name: used.role for name, used in reach.reach.items()}
+        case = make_case(scalars, extents, launch, shapes=shapes, values=values)
+        return Trial(sizes, case, roles, reach.findings, 0)
+
+
+def _has_dynamic_shared(kernel: Function) -> bool:
+    return any(isinstance(node, Var) and node.name == "dynamicShared.bytes" for node in walk(kernel.body))

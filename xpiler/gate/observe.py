@@ -1,0 +1,159 @@
+"""What a sequence of launches does to memory, by running the kernels' IR: extents, roles, and what is wrong.
+
+Device memory is a set of byte buffers. One whose size is known is checked against it; one whose size is not known (a
+pointer argument of the entry) grows until nothing reaches beyond it, and the reach is its extent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xpiler.gate.contract import Launch, Role
+from xpiler.ir.interpret import run
+from xpiler.ir.interpret_state import Finding
+from xpiler.ir.nodes import Function
+
+_START_BYTES = 1 << 16
+_LIMIT_BYTES = 1 << 27
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """`size` in bytes, None if not known. `contents` fills its beginning (None: random)."""
+
+    key: str
+    size: int | None
+    contents: npt.NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Pointer:
+    key: str
+    offset: int = 0  # bytes
+
+
+@dataclass(frozen=True)
+class Step:
+    """A launch of `kernel` with its arguments in order."""
+
+    kernel: Function
+    launch: Launch
+    arguments: tuple[Pointer | int | float | None, ...]
+
+
+@dataclass
+class Reach:
+    """How a buffer was used, in bytes. `read_first`: something was read before it was written."""
+
+    low: int = 0
+    high: int = 0  # exclusive
+    read: bool = False
+    written: bool = False
+    read_first: bool = False
+    written_bytes: int = 0
+
+    @property
+    def role(self) -> Role:
+        if not self.written:
+            return Role.IN
+        return Role.INOUT if self.read_first else Role.OUT
+
+
+@dataclass(frozen=True)
+class Observation:
+    """`findings` are the errors; `reach` by buffer."""
+
+    findings: tuple[Finding, ...]
+    reach: dict[str, Reach] = field(default_factory=dict)
+    too_large: bool = False
+
+    @property
+    def clean(self) -> bool:
+        return not self.findings and not self.too_large
+
+
+def observe(steps: Sequence[Step], buffers: Mapping[str, Buffer], seed: int = 0) -> Observation:
+    """Runs the steps one after the other, again with larger buffers while unknown ones are overrun."""
+    sizes = {key: buffer.size if buffer.size is not None else _START_BYTES for key, buffer in buffers.items()}
+    while True:
+        observation = _observe(steps, buffers, sizes, seed)
+        grown = False
+        for key, buffer in buffers.items():
+            reach = observation.reach.get(key)
+            if buffer.size is None and reach and reach.high > sizes[key]:
+                if reach.high > _LIMIT_BYTES:
+                    return Observation(observation.findings, observation.reach, too_large=True)
+                sizes[key] = max(reach.high + 64, 2 * sizes[key])
+                grown = True
+        if not grown:
+            return observation
+
+
+def _observe(
+    steps: Sequence[Step], buffers: Mapping[str, Buffer], sizes: Mapping[str, int], seed: int
+) -> Observation:
+    memory = {key: _fill(buffer, sizes[key], seed) for key, buffer in buffers.items()}
+    reach = {key: Reach() for key in buffers}
+    fresh = {key: np.ones(sizes[key], np.bool_) for key in buffers}
+    findings: dict[tuple[str, object], Finding] = {}
+    for step in steps:
+        arguments: dict[str, Any] = {}
+        places: dict[str, Pointer] = {}
+        for param, value in zip(step.kernel.params, step.arguments, strict=False):
+            if isinstance(value, Pointer):
+                places[param.name] = value
+                arguments[param.name] = _view(memory[value.key], value.offset, param.dtype.bytes, param.dtype.name)
+            elif param.is_pointer:
+                arguments[param.name] = np.zeros(0, _numpy(param.dtype.name))
+            else:
+                arguments[param.name] = 0 if value is None else value
+        launch = step.launch
+        result = run(step.kernel, arguments, launch.grid, launch.block, launch.shared_bytes)
+        for finding in result.findings:
+            if finding.severity == "error":
+                findings.setdefault((finding.code, finding.range), finding)
+        for name, place in places.items():
+            usage = result.usage.get(name)
+            if usage is None or usage.low is None or usage.high is None:
+                continue
+            width = next(p.dtype.bytes for p in step.kernel.params if p.name == name)
+            used = reach[place.key]
+            used.low = min(used.low, place.offset + usage.low * width)
+            used.high = max(used.high, place.offset + (usage.high + 1) * width)
+            used.read |= bool(usage.read.any())
+            used.written |= bool(usage.written.any())
+            first = np.repeat(usage.read_first, width)
+            window = fresh[place.key][place.offset : place.offset + first.size]
+            used.read_first |= bool((first[: window.size] & window).any())
+            written = np.repeat(usage.written, width)
+            window[written[: window.size]] = False
+    for key, used in reach.items():
+        used.written_bytes = int((~fresh[key]).sum())
+    return Observation(tuple(findings.values()), reach)
+
+
+def _fill(buffer: Buffer, size: int, seed: int) -> npt.NDArray[np.uint8]:
+    """Small positive numbers whatever the type: bytes 0..63 are finite as any float."""
+    rng = np.random.default_rng([seed, len(buffer.key), size & 0xFFFF])
+    data = rng.integers(0, 64, size, np.uint8)
+    if buffer.contents is not None:
+        given = np.ascontiguousarray(buffer.contents).view(np.uint8).reshape(-1)[:size]
+        data[: given.size] = given
+    return data
+
+
+def _view(memory: npt.NDArray[np.uint8], offset: int, width: int, dtype: str) -> npt.NDArray[Any]:
+    part = memory[offset:]
+    return part[: part.size // width * width].view(_numpy(dtype))
+
+
+def _numpy(dtype: str) -> np.dtype[Any]:
+    if dtype == "bf16":
+        return np.dtype(np.uint16)
+    names = {"i": "int", "u": "uint", "f": "float"}
+    return np.dtype(np.bool_) if dtype == "bool" else np.dtype(names[dtype[0]] + dtype[1:])

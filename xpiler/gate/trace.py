@@ -1,0 +1,89 @@
+"""What a host wrapper does when it is called: its launches and copies, as the emulator logs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xpiler.gate.contract import Case, Launch
+from xpiler.gate.execute import Build, RunResult
+
+TRACE = {"XPILER_TRACE": "1"}
+TRACE_ONLY = {**TRACE, "XPILER_TRACE_ONLY": "1"}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A pointer as traced: an allocation of the wrapper, or (with `name`) an argument of the entry. In bytes."""
+
+    key: str
+    name: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class TracedLaunch:
+    """One launch; `arguments` are numbers or memory (None: something else, such as a struct)."""
+
+    kernel: str
+    launch: Launch
+    arguments: tuple[Memory | int | float | None, ...]
+
+
+@dataclass(frozen=True)
+class TracedCopy:
+    direction: str
+    to: Memory | None
+    source: Memory | None
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Trace:
+    """`fault` says in words what went wrong, "" if nothing did."""
+
+    launches: tuple[TracedLaunch, ...]
+    copies: tuple[TracedCopy, ...]
+    fault: str
+
+
+def trace_host(build: Build, cases: Sequence[Case]) -> list[Trace]:
+    """Calls the entry once a case without running its kernels."""
+    return [read_trace(result) for result in build.run(cases, env=TRACE_ONLY)]
+
+
+def read_trace(result: RunResult) -> Trace:
+    launches, copies = [], []
+    for event in result.events:
+        if event.name == "launch":
+            launches.append(_launch(event.fields))
+        elif event.name == "memcpy":
+            sides = (_memory(event.fields.get("to")), _memory(event.fields.get("from")))
+            copies.append(TracedCopy(str(event.fields.get("direction")), *sides, int(event.fields.get("bytes", 0))))
+    return Trace(tuple(launches), tuple(copies), result.describe())
+
+
+def _launch(fields: Mapping[str, Any]) -> TracedLaunch:
+    grid, block = fields["grid"], fields["block_size"]
+    launch = Launch((grid[0], grid[1], grid[2]), (block[0], block[1], block[2]), int(fields.get("shared", 0)))
+    return TracedLaunch(str(fields.get("kernel", "")), launch, tuple(_argument(a) for a in fields["arguments"]))
+
+
+def _argument(fields: Mapping[str, Any]) -> Memory | int | float | None:
+    match fields.get("kind"):
+        case "pointer":
+            return _memory(fields)
+        case "float":
+            return float(fields["value"])
+        case "int" | "uint" | "bool":
+            return int(fields["value"])
+    return None
+
+
+def _memory(fields: Mapping[str, Any] | None) -> Memory | None:
+    if not fields or "allocation" not in fields:
+        return None
+    name = str(fields.get("name", ""))
+    return Memory(name or f"#{fields['allocation']}", name, int(fields["offset"]), int(fields["size"]))

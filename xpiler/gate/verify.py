@@ -1,0 +1,94 @@
+"""Runs source and target on the same inputs and says, as rungs of the ladder, whether they agree."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xpiler.gate.compare import Comparison, agree, schedule_race
+from xpiler.gate.compare_output import compare_output
+from xpiler.gate.contract import Contract
+from xpiler.gate.evidence import Rung
+from xpiler.gate.execute import BOTH_ENDS, Build, RunResult
+
+_MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement means little
+
+
+@dataclass(frozen=True)
+class SourceRuns:
+    """The source's results, forward and in reverse thread order, and what is wrong with them ("" if nothing)."""
+
+    forward: tuple[RunResult, ...]
+    reverse: tuple[RunResult, ...]
+    fault: str
+    seconds: float
+
+
+def run_source(contract: Contract, build: Build) -> SourceRuns:
+    """Every case in both thread orders, with each end of every buffer against a guard page once."""
+    start = time.monotonic()
+    results = build.run(contract.cases, variants=BOTH_ENDS)
+    forward, reverse = tuple(results[0::2]), tuple(results[1::2])
+    fault = ""
+    for one, other in zip(forward, reverse, strict=True):
+        fault = fault or _fault(one) or _fault(other) or (schedule_race(contract, one, other) or "")
+    return SourceRuns(forward, reverse, fault, time.monotonic() - start)
+
+
+def _fault(result: RunResult) -> str:
+    return "" if result.ok else f"{result.describe()} ({result.case.describe()})"
+
+
+def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: Build) -> list[Rung]:
+    """The rungs `executed` and `sanitized` for one entry."""
+    start = time.monotonic()
+    results = target.run(contract.cases, variants=BOTH_ENDS)
+    tool = f"{target.tool} against {source.tool}"
+    faulty = next((r for r in results if not r.ok), None)
+    seconds = time.monotonic() - start
+    if faulty is not None:
+        return [Rung("executed", False, tool, f"{contract.entry}: {faulty.describe()} ({faulty.case.describe()})", seconds)]
+    worst: Comparison | None = None
+    for number, expected in enumerate(runs.forward):
+        for actual in results[2 * number : 2 * number + 2]:
+            outcome = agree(contract, source, expected, actual)
+            if not outcome.ok:
+                detail = f"{contract.entry} ({expected.case.describe()}): {outcome.summary}"
+                return [Rung("executed", False, tool, detail, time.monotonic() - start)]
+            if worst is None or outcome.ratio > worst.ratio or outcome.informative < _MIN_INFORMATIVE:
+                worst = outcome
+    seconds = time.monotonic() - start
+    assert worst is not None
+    if not contract.outputs:
+        return [Rung("executed", False, tool, f"{contract.entry}: no output was found that could be compared", seconds)]
+    if worst.informative < _MIN_INFORMATIVE:
+        detail = f"{contract.entry}: hardly any output is a finite number, so equality says little"
+        return [Rung("executed", False, tool, detail, seconds)]
+    guarded = f"{contract.entry}: no access outside any buffer, both ends guarded, both thread orders"
+    return [
+        Rung("executed", True, tool, f"{contract.entry}: {_cases(contract)}; {worst.summary}", seconds),
+        Rung("sanitized", True, "guard pages", guarded, 0.0),
+    ]
+
+
+def _cases(contract: Contract) -> str:
+    sizes = list(dict.fromkeys(_sizes(case.scalars) for case in contract.cases))
+    return f"{len(contract.cases)} runs at {' and '.join(sizes)}"
+
+
+def _sizes(scalars: Sequence[tuple[str, object]]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in scalars if isinstance(value, int)) or "its fixed sizes"
+
+
+def compare_programs(source: Build, target: Build) -> list[Rung]:
+    """Whole programs with a `main`: the same output and exit code, numbers within rounding."""
+    start = time.monotonic()
+    expected, again, actual = source.run_program(), source.run_program(), target.run_program()
+    tool = f"{target.tool} against {source.tool}"
+    if expected.crash:
+        return [Rung("executed", False, source.tool, f"main of the source: {expected.crash}", time.monotonic() - start)]
+    if actual.crash:
+        return [Rung("executed", False, tool, f"main: {actual.crash}", time.monotonic() - start)]
+    ok, detail = compare_output(expected, again, actual)
+    return [Rung("executed", ok, tool, f"main: {detail}", time.monotonic() - start)]

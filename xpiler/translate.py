@@ -1,0 +1,340 @@
+"""One translation, from text to text with evidence. `translate_text` reads top to bottom:
+
+    parse the source -> infer the contracts of its entries -> produce the target text -> compile it with the platform's
+    own compilers while source and target run on the same inputs -> collect the evidence.
+
+Nothing here touches the disk except through the gate's sandbox; the command line writes the result.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from xpiler.backend.hip import to_hip
+from xpiler.backend.host_cpp import to_cpp
+from xpiler.backend.vnni import CppFunction, assemble, generate
+from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend import parse
+from xpiler.frontend.unit import Unit
+from xpiler.gate.contract import Contract
+from xpiler.gate.entries import Entry, entries_of
+from xpiler.gate.evidence import Evidence, Rung
+from xpiler.gate.execute import Build, build
+from xpiler.gate.infer import Inference, infer_contract
+from xpiler.gate.infer_launch import LaunchFormula
+from xpiler.gate.overrides import Overrides, load_beside
+from xpiler.gate.toolchain import compile_check
+from xpiler.gate.verify import SourceRuns, compare_programs, compare_target, run_source
+from xpiler.ir.interpret_state import Finding
+from xpiler.ir.nodes import Expr, Function
+from xpiler.ir.printer import show
+from xpiler.passes.canonical import canonicalise
+
+PLATFORMS = ("cuda", "hip", "bang", "vnni")
+EXTENSIONS = {".cu": "cuda", ".hip": "hip", ".mlu": "bang", ".cpp": "vnni"}
+DIRECTIONS = frozenset({("cuda", "hip"), ("cuda", "vnni")})
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class EntryResult:
+    """What is known of one function that can be called from outside. `status`: verified, unverified or refused."""
+
+    name: str
+    kind: str
+    status: str
+    detail: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "kind": self.kind, "status": self.status, "detail": self.detail}
+
+
+@dataclass(frozen=True)
+class Result:
+    """A translation with its evidence. `text` is None if nothing was produced; `output` is where it was written."""
+
+    status: str
+    text: str | None = None
+    output: str | None = None
+    entries: tuple[EntryResult, ...] = ()
+    evidence: tuple[Rung, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    seconds: float = 0.0
+
+    def at(self, output: str) -> Result:
+        return replace(self, output=output)
+
+
+@dataclass
+class _Entry:
+    """One entry on its way: what was inferred, how its source ran, what stands against it."""
+
+    entry: Entry
+    inference: Inference | None = None
+    build: Build | None = None
+    runs: SourceRuns | None = None
+    rungs: list[Rung] = field(default_factory=list)
+    refused: Diagnostic | None = None
+
+
+def translate_text(
+    text: str, file: str, to: str, overrides: Overrides | None = None, progress: Progress = lambda step: None
+) -> Result:
+    """Translates `text` (of the file named `file`) to the platform `to`, and verifies the result.
+
+    Raises Refusal where nothing can be produced; a result that is not verified says why in its evidence.
+    """
+    start = time.monotonic()
+    platform = platform_of(file)
+    if (platform, to) not in DIRECTIONS:
+        raise Refusal("direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}")
+    stated = load_beside(file).merged(overrides or Overrides())
+    progress("parsing")
+    unit, parsed = _parse(text, file, platform)
+    entries = [_Entry(entry) for entry in entries_of(unit, stated.entry)]
+    with ThreadPoolExecutor(2) as pool:
+        progress("running the source")
+        _prepare(entries, unit, text, file, platform, stated, pool)
+        progress(f"writing {to}")
+        produced = _produce(unit, text, file, to, entries)
+        progress("compiling and comparing")
+        compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
+        _verify(entries, produced.text, _target_file(file, to), to, pool)
+        rungs = [parsed, *compiled.result(), *(rung for entry in entries for rung in entry.rungs)]
+    return _result(unit, entries, produced.text, rungs, produced.notes, start)
+
+
+def verify_text(
+    source: str,
+    source_file: str,
+    target: str,
+    target_file: str,
+    overrides: Overrides | None = None,
+    progress: Progress = lambda step: None,
+) -> Result:
+    """Whether the program `target` computes what `source` computes; the contract is that of the source."""
+    start = time.monotonic()
+    platform, to = platform_of(source_file), platform_of(target_file)
+    stated = load_beside(source_file).merged(overrides or Overrides())
+    unit, parsed = _parse(source, source_file, platform)
+    entries = [_Entry(entry) for entry in entries_of(unit, stated.entry)]
+    with ThreadPoolExecutor(2) as pool:
+        progress("running the source")
+        _prepare(entries, unit, source, source_file, platform, stated, pool)
+        progress("compiling and comparing")
+        compiled = pool.submit(compile_check, target, target_file, to)
+        _verify(entries, target, target_file, to, pool)
+        rungs = [parsed, *compiled.result(), *(rung for entry in entries for rung in entry.rungs)]
+    return _result(unit, entries, target, rungs, (), start)
+
+
+def show_ir(text: str, file: str) -> tuple[str, tuple[Diagnostic, ...]]:
+    """The IR of every kernel as written, and why others have none."""
+    unit = parse(text, file, platform=platform_of(file))
+    return "\n\n".join(show(kernel) for kernel in unit.program.kernels), tuple(unit.refusals.values())
+
+
+def show_canonical(text: str, file: str) -> tuple[str, tuple[Diagnostic, ...]]:
+    """The canonical serial form of every kernel, and why others have none."""
+    unit = parse(text, file, platform=platform_of(file))
+    shown, refused = [], list(unit.refusals.values())
+    for kernel in unit.program.kernels:
+        try:
+            shown.append(show(canonicalise(kernel, kernel.block_size).function))
+        except Refusal as refusal:
+            refused.append(refusal.diagnostic)
+    return "\n\n".join(shown), tuple(refused)
+
+
+def platform_of(file: str) -> str:
+    """The platform of a file by its extension. Raises Refusal for others."""
+    for extension, platform in EXTENSIONS.items():
+        if file.endswith(extension):
+            return platform
+    raise Refusal("extension", f"{file}: not a kernel file", remedy=f"known extensions: {', '.join(EXTENSIONS)}")
+
+
+def _directions() -> str:
+    return ", ".join(f"{source} to {target}" for source, target in sorted(DIRECTIONS))
+
+
+# ------------------------------------------------------------------------------------------------ the steps
+
+
+def _parse(text: str, file: str, platform: str) -> tuple[Unit, Rung]:
+    start = time.monotonic()
+    unit = parse(text, file, platform=platform)
+    names = ", ".join(kernel.spelling or kernel.name for kernel in unit.program.kernels)
+    detail = f"kernels: {names or 'none'}"
+    return unit, Rung("parsed", True, "tree-sitter", detail, time.monotonic() - start)
+
+
+def _prepare(
+    entries: Iterable[_Entry],
+    unit: Unit,
+    text: str,
+    file: str,
+    platform: str,
+    overrides: Overrides,
+    pool: ThreadPoolExecutor,
+) -> None:
+    """Contracts of all entries, and the source's results for them."""
+
+    def builder(contract: Contract) -> Build:
+        return build(text, file, platform, contract)
+
+    def prepare(item: _Entry) -> None:
+        entry = item.entry
+        if entry.missing:
+            name = entry.missing[0]
+            item.refused = unit.refusals.get(name) or Diagnostic(
+                "kernel-refused", f"kernel {name} cannot be translated", entry.range
+            )
+            return
+        try:
+            if entry.kind == "main":
+                item.inference = Inference(Contract("main", "main"), None, (), False)
+            else:
+                item.inference = infer_contract(unit, entry, overrides, builder)
+        except Refusal as refusal:
+            item.refused = refusal.diagnostic
+            return
+        contract = item.inference.contract
+        item.build = builder(contract)
+        if not item.build.ok:
+            item.refused = Diagnostic("source-compile", f"the source does not compile: {item.build.error}", entry.range)
+        elif entry.kind != "main" and contract.cases:
+            item.runs = run_source(contract, item.build)
+
+    list(pool.map(prepare, entries))
+
+
+@dataclass(frozen=True)
+class _Produced:
+    text: str
+    notes: tuple[str, ...]
+
+
+def _produce(unit: Unit, text: str, file: str, to: str, entries: list[_Entry]) -> _Produced:
+    if to == "hip":
+        translated = to_hip(text, file, unit)
+        return _Produced(translated.text, translated.notes)
+    return _to_vnni(unit, entries)
+
+
+def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
+    """C++ for every kernel that can be had; kernels that cannot refuse the entries that run them."""
+    bare = {item.entry.kernels[0]: item for item in entries if item.entry.kind == "kernel" and item.entry.kernels}
+    has_host = any(item.entry.kind != "kernel" for item in entries)
+    functions: dict[str, CppFunction] = {}
+    failed: dict[str, Diagnostic] = {}
+    for kernel in unit.program.kernels:
+        item = bare.get(kernel.name)
+        try:
+            if item is None or has_host:
+                functions[kernel.name] = _cpp_kernel(unit, kernel, None)
+            elif item.refused is None and item.inference is not None:
+                functions[kernel.name] = _cpp_kernel(unit, kernel, item.inference.formula)
+        except Refusal as refusal:
+            failed[kernel.name] = refusal.diagnostic
+    for item in entries:
+        for name in item.entry.kernels:
+            if name in failed and item.refused is None:
+                item.refused = failed[name]
+    if not functions:
+        reasons = [item.refused for item in entries if item.refused] or list(unit.refusals.values())
+        first = reasons[0]
+        raise Refusal(first.code, first.message, first.range, first.remedy)
+    notes = tuple(note for function in functions.values() for note in function.notes)
+    return _Produced(to_cpp(unit, functions) if has_host else assemble(functions.values()), notes)
+
+
+def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> CppFunction:
+    if formula is None:
+        return generate(canonicalise(kernel, kernel.block_size).function, comments=_comments(unit, kernel))
+    launch: dict[str, Expr | int] = {f"blockDim.{axis}": size for axis, size in zip("xyz", formula.block, strict=True)}
+    launch |= {f"gridDim.{a}": e for a, e in zip("xyz", formula.grid, strict=True) if e is not None}
+    canonical = canonicalise(kernel, formula.block)
+    name = kernel.template or kernel.name
+    return generate(canonical.function, name=name, extern_c=True, launch=launch, comments=_comments(unit, kernel))
+
+
+def _comments(unit: Unit, kernel: Function) -> dict[int, str]:
+    return {}
+
+
+def _verify(entries: list[_Entry], text: str, file: str, platform: str, pool: ThreadPoolExecutor) -> None:
+    def verify(item: _Entry) -> None:
+        if item.refused or item.inference is None or item.build is None:
+            return
+        contract = item.inference.contract
+        if item.inference.findings:
+            item.rungs = [_source_bug(item.entry, finding) for finding in item.inference.findings[:1]]
+            return
+        target = build(text, file, platform, contract)
+        if not target.ok:
+            item.rungs = [Rung("executed", False, target.tool, f"{item.entry.name}: {target.error}", target.seconds)]
+        elif item.entry.kind == "main":
+            item.rungs = compare_programs(item.build, target)
+        elif item.runs is None:
+            item.rungs = [Rung("executed", False, target.tool, f"{item.entry.name}: no sizes to run with", 0.0)]
+        elif item.runs.fault:
+            detail = f"{item.entry.name}: the source itself is wrong: {item.runs.fault}"
+            item.rungs = [Rung("sanitized", False, item.build.tool, detail, item.runs.seconds)]
+        else:
+            item.rungs = compare_target(contract, item.build, item.runs, target)
+
+    list(pool.map(verify, entries))
+
+
+def _source_bug(entry: Entry, finding: Finding) -> Rung:
+    place = f"{finding.range}: " if finding.range else ""
+    detail = f"{entry.name}: the source itself is wrong: {place}{finding.message} [{finding.code}]"
+    return Rung("sanitized", False, "IR interpreter", detail, 0.0)
+
+
+def _target_file(file: str, to: str) -> str:
+    extension = {platform: extension for extension, platform in EXTENSIONS.items()}[to]
+    return file.removesuffix(".cu") + extension
+
+
+def _result(
+    unit: Unit, entries: list[_Entry], text: str, rungs: list[Rung], notes: tuple[str, ...], start: float
+) -> Result:
+    evidence = Evidence(tuple(rungs))
+    shared = [rung for rung in rungs if rung.rung in ("parsed", "compiled")]
+    results = []
+    diagnostics: list[Diagnostic] = []
+    for item in entries:
+        if item.refused is not None:
+            diagnostics.append(item.refused)
+            results.append(EntryResult(item.entry.name, item.entry.kind, "refused", str(item.refused)))
+            continue
+        own = Evidence((*shared, *item.rungs))
+        results.append(EntryResult(item.entry.name, item.entry.kind, own.status, own.why_unverified()))
+        if item.inference is not None:
+            diagnostics += [_diagnostic(finding) for finding in item.inference.findings]
+    diagnostics += [d for d in unit.refusals.values() if d not in diagnostics]
+    diagnostics += [Diagnostic("note", note, None, "note") for note in dict.fromkeys(notes)]
+    if all(result.status == "refused" for result in results):
+        first = next(d for d in diagnostics if d.severity == "error")
+        raise Refusal(first.code, first.message, first.range, first.remedy)
+    verified = evidence.verified and all(result.status == "verified" for result in results)
+    return Result(
+        "verified" if verified else "unverified",
+        text,
+        None,
+        tuple(results),
+        tuple(rungs),
+        tuple(diagnostics),
+        time.monotonic() - start,
+    )
+
+
+def _diagnostic(finding: Finding) -> Diagnostic:
+    values = ", ".join(f"{name}={value}" for name, value in finding.values.items())
+    return Diagnostic(finding.code, finding.message + (f" ({values})" if values else ""), finding.range, finding.severity)
