@@ -75,8 +75,7 @@ inline Fiber* new_fiber(void (*entry)()) {
     makecontext(&fiber->context, entry, 0);
 #else
     auto* top = reinterpret_cast<void**>(low + size);
-    *--top = nullptr;                         // keeps the stack aligned as after a call
-    *--top = nullptr;                         // return address of entry
+    *--top = nullptr;                         // return address of entry, at 8 modulo 16 as after a call
     *--top = reinterpret_cast<void*>(entry);  // popped by ret
     fiber->stack_pointer = top - 6;           // six registers
 #endif
