@@ -48,6 +48,11 @@ class Thread:
     shapes: dict[str, tuple[int, ...]]
     local: Arrays = field(default_factory=dict)
     order: dict[int, int] = field(default_factory=dict)  # place of every statement in the text
+    trail: list[int] = field(default_factory=list)  # loops that the thread is in, and their iterations
+
+    def place(self, stmt: Stmt) -> tuple[int, ...]:
+        """Where a thread is in the program as it runs: threads that are behind compare less."""
+        return (*self.trail, self.order.get(id(stmt), 0))
 
     # ------------------------------------------------------------------ expressions
 
@@ -177,8 +182,12 @@ class Thread:
             case For(var=name, start=start, stop=stop, step=step):
                 last, by = self.value(stop), self.value(step)
                 current = self.value(start)
+                depth = len(self.trail)
+                self.trail += [self.order.get(id(stmt), 0), 0]
                 while current < last:
                     self.scalars[name] = current
+                    del self.trail[depth + 2 :]
+                    self.trail[depth + 1] += 1
                     try:
                         yield from self.run(stmt.body.body)
                     except _Stop as stop_:
@@ -187,10 +196,15 @@ class Thread:
                         if stop_.kind is Return:
                             raise
                     current += by
+                del self.trail[depth:]
             case While(condition=condition, do_while=do_while):
                 first = do_while
+                depth = len(self.trail)
+                self.trail += [self.order.get(id(stmt), 0), 0]
                 while first or self.value(condition):
                     first = False
+                    del self.trail[depth + 2 :]
+                    self.trail[depth + 1] += 1
                     try:
                         yield from self.run(stmt.body.body)
                     except _Stop as stop_:
@@ -199,6 +213,7 @@ class Thread:
                         if stop_.kind is Return:
                             raise
                     yield from self.run(stmt.advance.body)
+                del self.trail[depth:]
             case If(condition=condition, then=then, otherwise=otherwise):
                 yield from self.run((then if self.value(condition) else otherwise).body)
             case Return() | Break() | Continue():
@@ -339,12 +354,14 @@ def _schedule_block(block: list[tuple[Thread, Generator[Stmt, Any, None]]], stop
 
 
 def _schedule_warp(block: list[tuple[Thread, Any]], stops: list[Stmt | None], lanes: range) -> bool:
-    """The operation that stands first in the text runs among the lanes that wait at it: lanes that are ahead wait."""
+    """Lockstep: the lanes that are furthest behind run their operation together, those ahead of them wait."""
     at_warp = [i for i in lanes if stops[i] is not None and getattr(stops[i], "scope", "") == "warp"]
     if not at_warp:
         return False
-    stop = min((stops[i] for i in at_warp), key=lambda s: block[0][0].order[id(s)])
-    group = [i for i in at_warp if stops[i] is stop]
+    places = {i: block[i][0].place(stops[i]) for i in at_warp}
+    behind = min(places.values())
+    group = [i for i in at_warp if places[i] == behind]
+    stop = stops[group[0]]
     results = {i: None for i in group}
     if isinstance(stop, Collective):
         results = _collective(stop, {i: block[i][0] for i in group}, lanes.start)

@@ -10,6 +10,8 @@ import pytest
 from tests.passes import kernels, machine
 from xpiler.ir.nodes import Barrier, Collective, Function
 from xpiler.ir.rewrite import walk
+from xpiler.ir.printer import show
+from xpiler.passes.canonical import canonicalise
 from xpiler.passes.loop_recovery import recover_loops
 
 Size = tuple[int, int, int]
@@ -30,6 +32,9 @@ def same(
     dims |= {f"blockDim.{a}": n for a, n in zip("xyz", block, strict=True)}
     expected = machine.run(kernel, arguments, grid, block)
     assert machine.run(serial, arguments | dims) == expected
+    if canonical:
+        nice = canonicalise(kernel, block if known else (None, None, None))
+        assert machine.run(nice.function, arguments | dims) == expected, show(nice.function)
     return serial
 
 

@@ -33,10 +33,14 @@ def expressions(draw: st.DrawFn, depth: int = 2) -> Expr:
 def conditions(draw: st.DrawFn, uniform: bool) -> Expr:
     if uniform:
         return draw(
-            st.sampled_from([lt(var("n"), 5), eq(cast(Var(U32, "blockIdx.x"), I32), 0), lt(const(0), var("n"))])
+            st.sampled_from(
+                [lt(var("n"), 5), eq(cast(Var(U32, "blockIdx.x"), I32), 0), lt(const(0), var("n"))]
+            )
         )
     left = draw(expressions(1))
-    return draw(st.sampled_from([lt(left, 9), eq(mod(left, 2), 0), ne(mod(tid, 3), 1), lt(tid, 20), lt(left, tid)]))
+    return draw(
+        st.sampled_from([lt(left, 9), eq(mod(left, 2), 0), ne(mod(tid, 3), 1), lt(tid, 20), lt(left, tid)])
+    )
 
 
 class Builder:
@@ -69,7 +73,10 @@ class Builder:
                 return (Assign(target, value, self.draw(st.sampled_from([None, "+", "max"]))),)
             case "array":
                 k = self.draw(st.integers(0, 3))
-                return (Assign(load("p", I32, const(k)), value), Assign(target, load("p", I32, const((k + 1) % 4))))
+                return (
+                    Assign(load("p", I32, const(k)), value),
+                    Assign(target, load("p", I32, const((k + 1) % 4))),
+                )
             case "temporary":
                 name = self.name("t")
                 inner = self.body(depth - 1, uniform, in_loop)
@@ -89,10 +96,14 @@ class Builder:
                 lane = self.draw(st.sampled_from([const(1), const(5), var("n"), tid]))
                 return (Collective(kind, target, (value, lane, const(width))),)
             case "vote":
-                kind = self.draw(st.sampled_from(["any", "all", "ballot", "reduce_add", "reduce_max", "match_any"]))
+                kind = self.draw(
+                    st.sampled_from(["any", "all", "ballot", "reduce_add", "reduce_max", "match_any"])
+                )
                 dtype = U32 if kind in ("ballot", "match_any") else I32
                 result = var(self.name("w"), dtype)
-                predicate = cast(self.draw(conditions(False)), I32) if kind in ("any", "all", "ballot") else value
+                predicate = (
+                    cast(self.draw(conditions(False)), I32) if kind in ("any", "all", "ballot") else value
+                )
                 mask = self.draw(st.sampled_from([None, const(0xFFFFFFFF, U32), const(0x00F0FFFF, U32)]))
                 if kind.startswith("reduce") or kind == "match_any":
                     mask = None
@@ -175,6 +186,3 @@ def test_any_kernel_keeps_its_meaning(data: st.DataObject) -> None:
     }
     note(show(function))
     same(function, arguments, (2, 1, 1), block, known=data.draw(st.booleans()))
-
-
-

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from xpiler.ir.nodes import Function
+from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
@@ -54,6 +55,7 @@ def canonicalise(
 
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
+    ("cache removal", remove_caches),
     ("thread fusion", fuse_threads),
     ("tidy", tidy),
 )

@@ -129,9 +129,7 @@ class _Question:
                     and low is not None
                     and high is not None
                     and high - low < int(step.value)
-                ):
-                    known |= self._digits(start, ranges)
-                elif self._below_step(start, step, ranges):
+                ) or self._below_step(start, step, ranges):
                     known |= self._digits(start, ranges)
         for name, definition in definitions.items():
             if name in known:

@@ -7,7 +7,7 @@ Each step keeps the meaning for every input; nothing that may fail (a load, a di
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import simplify
@@ -43,6 +43,7 @@ from xpiler.passes.sync import leaves_loop
 
 _INLINE_NODES = 30
 _ROUNDS = 4
+Rewrite = Callable[[Load, Facts], Expr]
 
 
 def tidy(function: Function) -> Function:
@@ -64,92 +65,101 @@ def tidy(function: Function) -> Function:
 # ------------------------------------------------------------------------------------------ simplification
 
 
-def simplified(block: Block, facts: Facts) -> Block:
-    """Expressions simplified by what is known at their place; decided branches and loops of at most one trip opened."""
-    return Block(_simplified_body(block.body, facts), range=block.range)
+def simplified(block: Block, facts: Facts, replace_load: Rewrite | None = None) -> Block:
+    """Expressions simplified by what is known at their place; decided branches and loops of at most one trip opened.
+
+    `replace_load` may give another expression for a value that is read, from what is known at that place.
+    """
+    return _Simplifier(replace_load).block(block, facts)
 
 
-def _simplified_body(body: Sequence[Stmt], facts: Facts) -> tuple[Stmt, ...]:
-    return tuple(r for s in spliced(body) for r in _simplified(s, facts))
+@dataclass(frozen=True)
+class _Simplifier:
+    replace_load: Rewrite | None
 
+    def block(self, block: Block, facts: Facts) -> Block:
+        return Block(self.body(block.body, facts), range=block.range)
 
-def _simplified(stmt: Stmt, facts: Facts) -> tuple[Stmt, ...]:
-    match stmt:
-        case If(condition=condition):
-            condition = _expr(condition, facts)
-            if isinstance(condition, Const):
-                return _simplified_body((stmt.then if condition.value else stmt.otherwise).body, facts)
-            then = simplified(stmt.then, facts.where(condition))
-            otherwise = simplified(stmt.otherwise, facts.where(condition, False))
-            if not then.body and not otherwise.body:
-                return ()
-            return (replace(stmt, condition=condition, then=then, otherwise=otherwise),)
-        case For():
-            start, stop, step = (_expr(e, facts) for e in (stmt.start, stmt.stop, stmt.step))
-            loop = replace(stmt, start=start, stop=stop, step=step)
-            if all(isinstance(e, Const) for e in (start, stop, step)):
-                trips = range(*(int(e.value) for e in (start, stop, step) if isinstance(e, Const)))
-                if not trips:
+    def body(self, body: Sequence[Stmt], facts: Facts) -> tuple[Stmt, ...]:
+        return tuple(r for s in spliced(body) for r in self.stmt(s, facts))
+
+    def stmt(self, stmt: Stmt, facts: Facts) -> tuple[Stmt, ...]:
+        match stmt:
+            case If(condition=condition):
+                condition = self.expr(condition, facts)
+                if isinstance(condition, Const):
+                    return self.body((stmt.then if condition.value else stmt.otherwise).body, facts)
+                then = self.block(stmt.then, facts.where(condition))
+                otherwise = self.block(stmt.otherwise, facts.where(condition, False))
+                if not then.body and not otherwise.body:
                     return ()
-                single = len(trips) == 1 and not any(
-                    leaves_loop(s, (Break, Continue)) for s in loop.body.body
+                return (replace(stmt, condition=condition, then=then, otherwise=otherwise),)
+            case For():
+                start, stop, step = (self.expr(e, facts) for e in (stmt.start, stmt.stop, stmt.step))
+                loop = replace(stmt, start=start, stop=stop, step=step)
+                if all(isinstance(e, Const) for e in (start, stop, step)):
+                    trips = range(*(int(e.value) for e in (start, stop, step) if isinstance(e, Const)))
+                    if not trips:
+                        return ()
+                    single = len(trips) == 1 and not any(
+                        leaves_loop(s, (Break, Continue)) for s in loop.body.body
+                    )
+                    if single:
+                        return self.body(substitute(loop.body, {loop.var: start}).body, facts)
+                inner = self.block(loop.body, facts.inside(loop))
+                return (replace(loop, body=inner),) if inner.body else ()
+            case While():
+                condition = self.expr(stmt.condition, facts)
+                if isinstance(condition, Const) and not condition.value and not stmt.do_while:
+                    return ()
+                inside = facts if stmt.do_while else facts.where(condition)
+                return (
+                    replace(
+                        stmt,
+                        condition=condition,
+                        body=self.block(stmt.body, inside),
+                        advance=self.block(stmt.advance, facts),
+                    ),
                 )
-                if single:
-                    return _simplified_body(substitute(loop.body, {loop.var: start}).body, facts)
-            inner = simplified(loop.body, facts.inside(loop))
-            return (replace(loop, body=inner),) if inner.body else ()
-        case While():
-            condition = _expr(stmt.condition, facts)
-            if isinstance(condition, Const) and not condition.value and not stmt.do_while:
-                return ()
-            inside = facts if stmt.do_while else facts.where(condition)
-            return (
-                replace(
-                    stmt,
-                    condition=condition,
-                    body=simplified(stmt.body, inside),
-                    advance=simplified(stmt.advance, facts),
-                ),
-            )
-    return (_operands(stmt, facts),)
+        return (self.operands(stmt, facts),)
 
+    def operands(self, stmt: Stmt, facts: Facts) -> Stmt:
+        """A plain statement with its expressions simplified; places keep being places."""
 
-def _operands(stmt: Stmt, facts: Facts) -> Stmt:
-    """A plain statement with its expressions simplified; places keep being places."""
+        def change(child: Expr, field: str) -> Expr:
+            if field in ("target", "place"):
+                result: Expr = rebuild(child, change)
+                return result
+            return self.expr(child, facts)
 
-    def change(child: Expr, field: str) -> Expr:
-        if field in ("target", "place"):
-            result: Expr = rebuild(child, change)
-            return result
-        return _expr(child, facts)
+        result: Stmt = rebuild(stmt, change)
+        return result
 
-    result: Stmt = rebuild(stmt, change)
-    return result
-
-
-def _expr(expr: Expr, facts: Facts) -> Expr:
-    """Conditions are known to hold in the part of an expression that they guard."""
-    match expr:
-        case Select(condition=condition, then=then, otherwise=otherwise):
-            test = _expr(condition, facts)
-            if isinstance(test, Const):
-                return _expr(then if test.value else otherwise, facts)
-            yes, no = _expr(then, facts.where(test)), _expr(otherwise, facts.where(test, False))
-            return yes if yes == no else replace(expr, condition=test, then=yes, otherwise=no)
-        case Binary(op="&&" | "||" as op, left=left, right=right):
-            first = _expr(left, facts)
-            if isinstance(first, Const):
-                return _expr(right, facts) if bool(first.value) == (op == "&&") else first
-            second = _expr(right, facts.where(first, op == "&&"))
-            if isinstance(second, Const) and bool(second.value) == (op == "&&"):
-                return first
-            return replace(expr, left=first, right=second)
-    if expr.dtype.is_integer and not any(isinstance(e, (Load, Select)) for e in walk_exprs(expr)):
-        return simplify(expr, facts.ranges)
-    result: Expr = rebuild(expr, lambda child, _: _expr(child, facts))
-    if isinstance(result, Binary) and result.dtype.is_integer:
-        return simplify(result, facts.ranges)
-    return result
+    def expr(self, expr: Expr, facts: Facts) -> Expr:
+        """Conditions are known to hold in the part of an expression that they guard."""
+        match expr:
+            case Select(condition=condition, then=then, otherwise=otherwise):
+                test = self.expr(condition, facts)
+                if isinstance(test, Const):
+                    return self.expr(then if test.value else otherwise, facts)
+                yes, no = self.expr(then, facts.where(test)), self.expr(otherwise, facts.where(test, False))
+                return yes if yes == no else replace(expr, condition=test, then=yes, otherwise=no)
+            case Binary(op="&&" | "||" as op, left=left, right=right):
+                first = self.expr(left, facts)
+                if isinstance(first, Const):
+                    return self.expr(right, facts) if bool(first.value) == (op == "&&") else first
+                second = self.expr(right, facts.where(first, op == "&&"))
+                if isinstance(second, Const) and bool(second.value) == (op == "&&"):
+                    return first
+                return replace(expr, left=first, right=second)
+        if expr.dtype.is_integer and not any(isinstance(e, (Load, Select)) for e in walk_exprs(expr)):
+            return simplify(expr, facts.ranges)
+        result: Expr = rebuild(expr, lambda child, _: self.expr(child, facts))
+        if isinstance(result, Load) and self.replace_load is not None:
+            return self.replace_load(result, facts)
+        if isinstance(result, Binary) and result.dtype.is_integer:
+            return simplify(result, facts.ranges)
+        return result
 
 
 # ------------------------------------------------------------------------------------------ copies

@@ -1,0 +1,347 @@
+"""Tiles in shared memory that only copy global memory are removed: their readers read the source.
+
+    for t: s[t] = i0 + t < n ? a[i0 + t] : 0        for t: sum = 0
+    for t: for p in 0..16: sum += s[p] * b[p]  -->         for p in 0..16: sum += (i0 + p < n ? a[i0 + p] : 0) * b[p]
+
+Applies to an array of the block that is filled by one nest of loops, each element by one assignment of its own, and only
+read in later statements, where every index read is one that was filled. The source must not change in the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.ir.affine import Affine, lift, linear, prove_le, prove_lt, simplify, stride, to_expr
+from xpiler.ir.affine_form import divide_out
+from xpiler.ir.nodes import (
+    Assign,
+    Atomic,
+    Binary,
+    Block,
+    Call,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Instr,
+    Load,
+    Ref,
+    Select,
+    Stmt,
+    Unary,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import children, substitute, uses, walk, walk_exprs, walk_stmts
+from xpiler.passes.facts import Facts
+from xpiler.passes.structured import spliced
+from xpiler.passes.tidy import simplified, without_dead
+
+_VALUE_NODES = 60
+
+
+def remove_caches(function: Function) -> Function:
+    """Every tile for which it is shown to be right, one after the other."""
+    outside = frozenset(p.name for p in function.params) | {d.name for d in function.globals}
+    tried: set[str] = set()
+    while True:
+        for decl in _candidates(function.body, tried):
+            tried.add(decl.name)
+            body = _without_tile(function, decl)
+            if body is not None:
+                function = replace(function, body=without_dead(body, outside))
+                break
+        else:
+            return function
+
+
+def _candidates(body: Block, tried: set[str]) -> list[Decl]:
+    return [
+        s
+        for s in walk_stmts(body)
+        if isinstance(s, Decl) and s.shape and s.init is None and s.name not in tried
+    ]
+
+
+@dataclass(frozen=True)
+class _Fill:
+    """One assignment that fills the tile, with the loops around it and the conditions it is under."""
+
+    assign: Assign
+    loops: tuple[For, ...]
+    conditions: tuple[Expr, ...]
+    facts: Facts
+
+
+def _without_tile(function: Function, decl: Decl) -> Block | None:
+    facts = Facts.of(function)
+    if any(isinstance(n, Ref) and n.array == decl.name for n in walk(function.body)):
+        return None
+    if any(isinstance(s, (Atomic, Instr)) and decl.name in _arrays(s) for s in walk_stmts(function.body)):
+        return None
+    writes = [
+        s
+        for s in walk_stmts(function.body)
+        if isinstance(s, Assign) and isinstance(s.target, Load) and s.target.array == decl.name
+    ]
+    if len(writes) != 1 or writes[0].reduce is not None:
+        return None
+    place = _find(function.body.body, writes[0], facts, ())
+    if place is None:
+        return None
+    siblings, position, fill, looped = place
+    filler = siblings[position]
+    later = siblings[position + 1 :]
+    if _reads(filler, decl.name) or _count_reads(function.body, decl.name) != sum(
+        _count_reads(s, decl.name) for s in later
+    ):
+        return None
+    value = _source(fill, filler)
+    if value is None or not _copies(value, function.body, fill):
+        return None
+    fill = replace(fill, assign=replace(fill.assign, value=value))
+    if fill.conditions and looped:  # an element may be left over from an earlier iteration
+        return None
+    inverse = _Inverse(decl, fill)
+    replaced = _Replacement(inverse)
+    new_body = simplified(function.body, facts, replaced.load)
+    if replaced.failed or _reads(new_body, decl.name):
+        return None
+    return new_body
+
+
+def _find(
+    body: Sequence[Stmt], target: Assign, facts: Facts, around: tuple[For | While, ...]
+) -> tuple[tuple[Stmt, ...], int, _Fill, bool] | None:
+    """The list of statements in which the fill is one statement among its readers: the innermost such list whose later
+    statements read the tile."""
+    stmts = spliced(body)
+    for n, stmt in enumerate(stmts):
+        if not any(s is target for s in walk_stmts(stmt)):
+            continue
+        array = target.target.array if isinstance(target.target, Load) else ""
+        if any(_reads(s, array) for s in stmts[n + 1 :]):
+            fill = _descend(stmt, target, (), (), facts)
+            looped = any(not _declares(loop, array) for loop in around)
+            return None if fill is None else (stmts, n, fill, looped)
+        match stmt:
+            case For(body=inner):
+                return _find(inner.body, target, facts.inside(stmt), (*around, stmt))
+            case While(body=inner):
+                return _find(inner.body, target, facts, (*around, stmt))
+            case If(condition=condition, then=then, otherwise=otherwise):
+                return _find(then.body, target, facts.where(condition), around) or _find(
+                    otherwise.body, target, facts.where(condition, False), around
+                )
+    return None
+
+
+def _descend(
+    stmt: Stmt, target: Assign, loops: tuple[For, ...], conditions: tuple[Expr, ...], facts: Facts
+) -> _Fill | None:
+    if stmt is target:
+        return _Fill(target, loops, conditions, facts)
+    match stmt:
+        case Block(body=body):
+            for inner in body:
+                found = _descend(inner, target, loops, conditions, facts)
+                if found is not None:
+                    return found
+        case For(body=inner_block):
+            return _descend(inner_block, target, (*loops, stmt), conditions, facts.inside(stmt))
+        case If(condition=condition, then=then):
+            return _descend(then, target, loops, (*conditions, condition), facts.where(condition))
+    return None
+
+
+def _source(fill: _Fill, filler: Stmt) -> Expr | None:
+    """The value in terms of what its readers can see: variables of the filling statement replaced by what they are."""
+    inside = {s.name: s for s in walk_stmts(filler) if isinstance(s, Decl)}
+    counters = {loop.var for loop in fill.loops}
+    value = fill.assign.value
+    for _ in range(len(inside) + 1):
+        names = {e.name for e in walk_exprs(value) if isinstance(e, Var)} & inside.keys()
+        if not names:
+            break
+        inits: dict[str, Expr] = {}
+        for name in names:
+            init = inside[name].init
+            if not isinstance(init, Expr) or name in fill.facts.mutable:
+                return None
+            inits[name] = init
+        value = substitute(value, inits)
+    loops = {s.var for s in walk_stmts(filler) if isinstance(s, For)} - counters
+    return None if {e.name for e in walk_exprs(value) if isinstance(e, Var)} & loops else value
+
+
+def _declares(loop: For | While, array: str) -> bool:
+    return any(isinstance(s, Decl) and s.name == array for s in walk_stmts(loop.body))
+
+
+def _copies(value: Expr, body: Block, fill: _Fill) -> bool:
+    """Whether the value may be computed again by each reader: cheap, and of things that never change."""
+    parts = list(walk_exprs(value))
+    if len(parts) > _VALUE_NODES:
+        return False
+    for part in (*parts, *(e for c in fill.conditions for e in walk_exprs(c))):
+        if isinstance(part, (Binary, Unary)) and part.dtype.is_float:
+            return False
+        if isinstance(part, Call) and not part.dtype.is_integer:
+            return False
+        if not isinstance(part, (Const, Var, Load, Select, Cast, Binary, Unary, Call)):
+            return False
+    written = uses(body).arrays_written
+    scalars = {e.name for e in parts if isinstance(e, Var)}
+    return (
+        not any(isinstance(e, Load) and e.array in written for e in parts)
+        and not scalars & fill.facts.mutable
+    )
+
+
+@dataclass(frozen=True)
+class _Inverse:
+    """From an index of the tile to the values of the counters that filled it."""
+
+    decl: Decl
+    fill: _Fill
+
+    def counters(self, index: Sequence[Expr], facts: Facts) -> dict[str, Expr] | None:
+        """None if some index is not shown to be filled."""
+        target = self.fill.assign.target
+        assert isinstance(target, Load)
+        if len(index) != len(target.index):
+            return None
+        loops = {loop.var: loop for loop in self.fill.loops}
+        found: dict[str, Expr] = {}
+        for filled, wanted in zip(target.index, index, strict=True):
+            form = linear(filled, self.fill.facts.ranges)
+            if form is None:
+                return None
+            digits = self._digits(form, loops, wanted, facts)
+            if digits is None or found.keys() & digits.keys():
+                return None
+            found |= digits
+        unused = loops.keys() - found.keys()
+        used = {e.name for e in walk_exprs(self.fill.assign.value) if isinstance(e, Var)}
+        return None if unused & used else found
+
+    def _digits(
+        self, form: Affine, loops: dict[str, For], wanted: Expr, facts: Facts
+    ) -> dict[str, Expr] | None:
+        """Solve form(counters) = wanted, for a form that counts 0, 1, 2... without gaps."""
+        wanted_form = linear(wanted, facts.ranges)
+        if wanted_form is None:
+            return None
+        terms: list[tuple[int, For]] = []
+        rest = form
+        for loop in loops.values():
+            if loop.var not in form.variables():
+                continue
+            counter = linear(Var(loop.dtype, loop.var))
+            assert counter is not None
+            factor = stride(form, loop.var)
+            if factor is None or factor <= 0:
+                return None
+            rest = rest - counter * factor
+            terms.append((factor, loop))
+        if rest.variables() & loops.keys():
+            return None
+        remaining = wanted_form - rest
+        result: dict[str, Expr] = {}
+        terms.sort(key=lambda t: -t[0])
+        if not all(_counts_from_zero(loop) for _, loop in terms):
+            return None
+        expected = 1
+        for unit, loop in reversed(terms):  # contiguous mixed radix, or a digit would have no preimage
+            extent = _extent(loop)
+            if unit != expected:
+                return None
+            if extent is None:
+                if loop is not terms[0][1]:
+                    return None
+                break
+            expected *= extent
+        for unit, loop in terms:
+            dividend = to_expr(remaining, loop.dtype)
+            quotient, left = divide_out(remaining, lift(unit))
+            if unit == 1:
+                digit, remaining = remaining, remaining - remaining
+            elif prove_le(0, left, facts.ranges) and prove_lt(left, unit, facts.ranges):
+                digit, remaining = quotient, left
+            else:
+                by = Const(loop.dtype, unit)
+                first = linear(simplify(Binary(loop.dtype, "/", dividend, by), facts.ranges), facts.ranges)
+                second = linear(simplify(Binary(loop.dtype, "%", dividend, by), facts.ranges), facts.ranges)
+                if first is None or second is None:
+                    return None
+                digit, remaining = first, second
+            start, stop = (
+                linear(loop.start, self.fill.facts.ranges),
+                linear(loop.stop, self.fill.facts.ranges),
+            )
+            if start is None or stop is None:
+                return None
+            if not (prove_le(start, digit, facts.ranges) and prove_lt(digit, stop, facts.ranges)):
+                return None
+            result[loop.var] = to_expr(digit, loop.dtype)
+        if terms:
+            return result
+        return {} if not remaining.terms else None
+
+
+def _counts_from_zero(loop: For) -> bool:
+    return (
+        isinstance(loop.step, Const)
+        and loop.step.value == 1
+        and isinstance(loop.start, Const)
+        and not loop.start.value
+    )
+
+
+def _extent(loop: For) -> int | None:
+    return int(loop.stop.value) if isinstance(loop.stop, Const) else None
+
+
+class _Replacement:
+    def __init__(self, inverse: _Inverse) -> None:
+        self.inverse = inverse
+        self.failed = False
+
+    def load(self, load: Load, facts: Facts) -> Expr:
+        decl, fill = self.inverse.decl, self.inverse.fill
+        if load.array != decl.name:
+            return load
+        values = self.inverse.counters(load.index, facts) if load.dtype == decl.dtype else None
+        if values is None:
+            self.failed = True
+            return load
+        return substitute(fill.assign.value, values)
+
+
+def _arrays(stmt: Stmt) -> set[str]:
+    found = uses(stmt)
+    return set(found.arrays_read | found.arrays_written)
+
+
+def _reads(stmt: Stmt, array: str) -> bool:
+    return _count_reads(stmt, array) > 0
+
+
+def _count_reads(node: Stmt | Expr, array: str) -> int:
+    """Loads of the array, places that are written apart."""
+    total = 0
+    stack: list[Stmt | Expr] = [node]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Assign) and isinstance(current.target, Load):
+            stack.append(current.value)
+            stack.extend(current.target.index)
+            continue
+        if isinstance(current, Load) and current.array == array:
+            total += 1
+        stack.extend(c for c in children(current) if isinstance(c, (Stmt, Expr)))
+    return total
