@@ -236,8 +236,10 @@ class Expander:
                     out.append(Token(first.text, token.space, first.origin, first.hide))
                     out.extend(chosen[1:])
             index += 1
+        macros = self.macros  # only what might be expanded later needs to know what it must not expand to
         return [
-            Token(t.text, t.space, t.origin, t.hide | hide) if t.is_name or t.text == ")" else t for t in out
+            Token(t.text, t.space, t.origin, t.hide | hide) if t.text in macros or t.text == ")" else t
+            for t in out
         ]
 
     def without_va_opt(self, macro: Macro, bound: dict[str, list[Token]]) -> list[Token]:

@@ -76,6 +76,11 @@ class SourceMap:
         finish = last.end if last.is_macro else last.start + behind + (1 if end > start else 0)
         if first.file != last.file:
             return first.file, begin, first.end
+        # half from a macro's body, half from its arguments: the whole use
+        if last.is_macro and last.start <= begin < last.end:
+            begin = last.start
+        if first.is_macro and first.start < finish <= first.end:
+            finish = first.end
         return first.file, begin, max(begin, finish)
 
     def is_from_macro(self, offset: int) -> bool:

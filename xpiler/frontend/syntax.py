@@ -115,6 +115,7 @@ def analyse(
     problems = _problems(parsed)
     collector = Collector(expanded.text, expanded.map, problems)
     collector.container(tree.root_node, Scope())
+    collector.launches(tree.root_node)
     found = collector.found
     kernels = tuple(f for f in found.functions if f.is_kernel)
     device = tuple(f for f in found.functions if f.is_device and not f.is_kernel)

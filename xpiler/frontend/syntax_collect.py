@@ -42,6 +42,7 @@ _LAUNCH_APIS = {
     "hipLaunchKernel",
     "hipLaunchCooperativeKernel",
 }
+_LAUNCH = re.compile(r"<<<|\b(?:" + "|".join(sorted(_LAUNCH_APIS)) + r")\b")
 _ALIGNMENT = re.compile(
     r"\s*(?:\b__align__|\balignas|\b__attribute__\s*\(\s*\(\s*(?:__)?aligned(?:__)?)\s*\(([^()]*(?:\([^()]*\))?[^()]*)\)"
 )
@@ -91,6 +92,7 @@ class Collector:
         self.map = source_map
         self.problems = problems
         self.found = Collected()
+        self.functions: list[FunctionDef] = []  # all with a body, methods too
 
     def text(self, node: Node | None) -> str:
         return "" if node is None else self.expanded[node.start_byte : node.end_byte]
@@ -224,17 +226,21 @@ class Collector:
         if function is None:
             return
         self.found.functions.append(function)
-        if function.body is not None:
-            self.launches_in(function.body, function)
+        self.functions.append(function)
 
     def function(
         self, node: Node, declarator: Node | None, body: Node | None, scope: Scope
     ) -> FunctionDef | None:
-        inner = _function_declarator(declarator)
-        if inner is None:
-            return None
-        name_node = inner.child_by_field_name("declarator")
-        name = self.declared_name(name_node)
+        name_node: Node | None
+        if declarator is not None and declarator.type == "operator_cast":
+            inner, name_node = declarator, None
+            name = " ".join(self.text(declarator).split("(")[0].replace("*", " *").split())
+        else:
+            found = _function_declarator(declarator)
+            if found is None:
+                return None
+            inner, name_node = found, found.child_by_field_name("declarator")
+            name = self.declared_name(name_node)
         if not name:
             return None
         owner, namespace = self.owner(name_node, scope)
@@ -333,8 +339,6 @@ class Collector:
                         name, scope.namespace, words, type_node, inner, init, node, scope.template, self.range(node)
                     )
                 )  # fmt: skip
-            if init is not None:
-                self.launches_in(init, None)
 
     # ------------------------------------------------------------------------------------------ types
 
@@ -383,7 +387,6 @@ class Collector:
             )
         )
         self.found.structs.extend(members.structs)
-        self.found.launches.extend(members.launches)
 
     def alignment(self, node: Node, body: Node) -> str:
         """n of `struct __align__(n) S`, also where the attribute stands behind the closing brace."""
@@ -457,13 +460,20 @@ class Collector:
 
     # ------------------------------------------------------------------------------------------ launches
 
-    def launches_in(self, body: Node, function: FunctionDef | None) -> None:
-        text = self.text(body)
-        if "<<<" not in text and "LaunchKernel" not in text and "LaunchCooperativeKernel" not in text:
-            return
-        for node in walk_nodes(body):
-            if node.type == "call_expression":
-                self.launch(node, function)
+    def launches(self, root: Node) -> None:
+        """All launches of the text, also in functions that the grammar could not take. Call it last."""
+        for match in _LAUNCH.finditer(self.expanded):
+            node = root.descendant_for_byte_range(match.start(), match.end())
+            is_triple = match[0] == "<<<"
+            while node is not None and node.type != "call_expression":
+                if node.type in ("compound_statement", "string_literal"):
+                    node = None
+                    break
+                node = node.parent
+            if node is None or is_triple != any(c.type == "kernel_call_syntax" for c in node.children):
+                continue
+            around = [f for f in self.functions if f.node.start_byte <= match.start() < f.node.end_byte]
+            self.launch(node, around[-1] if around else None)
 
     def launch(self, node: Node, function: FunctionDef | None) -> None:
         callee = node.child_by_field_name("function")
@@ -496,7 +506,7 @@ class Collector:
                 span=(begin, finish),
                 range=self.range(node),
                 is_local=file == 0,
-                from_macro=self.map.is_from_macro(node.start_byte),
+                from_macro=self.map.is_from_macro((config_node or node).start_byte),
             )
         )
 

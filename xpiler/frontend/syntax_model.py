@@ -2,6 +2,11 @@
 
 Nodes are tree-sitter nodes of the *expanded* text (macros expanded, comments and decorations blanked); their byte
 offsets are character offsets in `SyntaxUnit.expanded`. Use `SyntaxUnit.text_of` and `range_of`, not `node.text`.
+
+The grammar knows no names. What it cannot know stays as it is in the tree: a local `dim3 grid(n, m);` is a function
+declarator, `sizeof(T)` and `T(x)` look like an expression and a call. Other misreadings are mended before (see
+`syntax_repair`), at the price of harmless words in the expanded text: parentheses around the left side of a
+comparison, `const` in a cast, `register` before a pointer to an array.
 """
 
 from __future__ import annotations
@@ -43,6 +48,8 @@ class ParamDecl:
 @dataclass(frozen=True, eq=False)
 class FunctionDef:
     """A function, kernel, device function or method, with or without a body.
+
+    A conversion is named `operator T *`; its `declarator` is an operator_cast and it has no `return_type`.
 
     `template` is None for no template, () for an explicit specialisation, whose arguments are in `specialises`.
     `outer_template` are the parameters of an enclosing class template. `qualifiers` are words before the name
@@ -103,7 +110,7 @@ class Launch:
     span: tuple[int, int]
     range: SourceRange
     is_local: bool
-    from_macro: bool
+    from_macro: bool  # the launch is the text of a macro: `span` is then the macro's use
 
 
 @dataclass(frozen=True, eq=False)
