@@ -20,7 +20,7 @@ _PLAIN = re.compile(
     r"\b(?:__grid_constant__|__extension__|__nv_pure__|__cdecl|__stdcall|CUDARTAPI|CUDAAPI|CUDA_CB|WINAPI|__tile__)\b"
     r"|\[\[[^\[\]]*\]\]"  # [[nodiscard]]
     r"|^[ \t]*(?:extern\s+)?template\s+(?:class|struct)\s[^;{}()]*;"  # explicit instantiation of a class
-    r"|(?<=\])(?P<lambda>(?:\s*__(?:device|host|forceinline)__\b)+)",  # [=] __device__ (int i) { }
+    r"|(?<=[^\]]\])(?:\s*__(?:device|host|forceinline)__\b)+",  # [=] __device__ (int i) { }
     re.MULTILINE,
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from xpiler.errors import Diagnostic, Refusal
@@ -73,6 +74,12 @@ def preprocess(
     preprocessor = _Preprocessor(text, file, platform, defines or {})
     preprocessor.run()
     return preprocessor.result()
+
+
+@cache
+def _predefined_macros(platform: str) -> dict[str, Macro]:
+    macros = (parse_define(f"{name} {body}") for name, body in predefined(platform).items())
+    return {macro.name: macro for macro in macros}
 
 
 @dataclass

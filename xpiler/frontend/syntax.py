@@ -113,7 +113,7 @@ def analyse(
     parsed = parse(preprocess(text, file, defines, platform=platform))
     expanded, tree = parsed.expanded, parsed.tree
     problems = _problems(parsed)
-    collector = Collector(expanded.text, expanded.map, problems)
+    collector = Collector(expanded.text, parsed.prepared, expanded.map, problems)
     collector.container(tree.root_node, Scope())
     collector.launches(tree.root_node)
     found = collector.found

@@ -87,8 +87,11 @@ def walk_nodes(node: Node) -> Iterator[Node]:
 
 
 class Collector:
-    def __init__(self, expanded: str, source_map: SourceMap, problems: tuple[SyntaxProblem, ...]) -> None:
+    def __init__(
+        self, expanded: str, prepared: str, source_map: SourceMap, problems: tuple[SyntaxProblem, ...]
+    ) -> None:
         self.expanded = expanded
+        self.prepared = prepared
         self.map = source_map
         self.problems = problems
         self.found = Collected()
@@ -252,7 +255,7 @@ class Collector:
                 qualifiers.add(self.text(child))
         type_node = node.child_by_field_name("type")
         outermost = scope.template_node or node
-        start, end = outermost.start_byte, node.end_byte
+        start, end = self.head(outermost.start_byte), node.end_byte
         file, begin, finish = self.map.span(start, end)
         return FunctionDef(
             name=name,
@@ -276,6 +279,13 @@ class Collector:
             is_local=file == 0,
             errors=tuple(p for p in self.problems if start <= p.start < end),
         )
+
+    def head(self, start: int) -> int:
+        """Where a definition begins if the decorations before it, hidden from the grammar, are counted in."""
+        window = max(0, start - 2000)
+        shown = window + len(self.prepared[window:start].rstrip())
+        hidden = self.expanded[shown:start]
+        return shown + len(hidden) - len(hidden.lstrip()) if hidden.strip() else start
 
     def launch_bounds(self, start: int, end: int) -> tuple[str, ...]:
         """The arguments of `__launch_bounds__(...)` in a function's head; `prepare` hides them from the grammar."""

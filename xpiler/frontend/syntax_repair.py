@@ -24,9 +24,11 @@ _LANGUAGE = Language(tree_sitter_cuda.language())
 
 @dataclass(frozen=True)
 class Parsed:
-    """`guesses` are [start, end) of words that were ignored without knowing what they stand for."""
+    """`prepared` is what was parsed, of the length of `expanded.text`. `guesses` are [start, end) of words that were
+    ignored without knowing what they stand for."""
 
     expanded: Expanded
+    prepared: str
     tree: Tree
     guesses: tuple[tuple[int, int], ...]
 
@@ -43,7 +45,7 @@ def parse(expanded: Expanded) -> Parsed:
     guesses: list[tuple[int, int]] = []
     if tree.root_node.has_error:
         tree, guesses = _repaired(tree, prepared)
-    return Parsed(expanded, tree, tuple(guesses))
+    return Parsed(expanded, prepared, tree, tuple(guesses))
 
 
 def _tree(prepared: str) -> Tree:
