@@ -385,16 +385,20 @@ def _words(text: str, part: Stretch) -> list[_Edit]:
     ]
 
 
+_VECTOR_ATTRIBUTES = {
+    "ext_vector_type": "vector",
+    "__ext_vector_type__": "vector",
+    "vector_size": "vector_of_bytes",
+    "__vector_size__": "vector_of_bytes",
+}
+
+
 def _vector_attributes(text: str, part: Stretch) -> list[_Edit]:
     """`typedef float f4 __attribute__((ext_vector_type(4)))` names the emulator's vector class instead."""
     tokens = part.tokens
     edits: list[_Edit] = []
     for index, token in enumerate(tokens):
-        if (
-            token.text not in ("ext_vector_type", "__ext_vector_type__")
-            or index < 3
-            or tokens[index - 1].text != "("
-        ):
+        if token.text not in _VECTOR_ATTRIBUTES or index < 3 or tokens[index - 1].text != "(":
             continue
         attribute = index - 3
         if tokens[attribute].text not in ("__attribute__", "__attribute"):
@@ -403,21 +407,25 @@ def _vector_attributes(text: str, part: Stretch) -> list[_Edit]:
         end = closing(tokens, attribute + 1)
         if count_end is None or end is None:
             continue
-        count = text[tokens[index + 1].start : tokens[count_end].end]
+        count = _one_line(text[tokens[index + 1].start : tokens[count_end].end])
         start = attribute
-        while start > 0 and tokens[start - 1].text not in (";", "{", "}", "="):
+        while start > 0 and tokens[start - 1].text not in (";", "{", "}", "=", "(", ","):
             start -= 1
-        before, after = tokens[start:attribute], []
         stop = end + 1
-        while stop < len(tokens) and tokens[stop].text != ";":
-            after.append(tokens[stop])
-            stop += 1
+        before = tokens[start:attribute]
+        template = _VECTOR_ATTRIBUTES[token.text]
         if before and before[0].text == "typedef":
-            words = [*before[1:], *after]
-            name, element = words[-1].text, " ".join(t.text for t in words[:-1])
-            new = f"typedef ::xpemu::vector<{element}, {count}> {name}"
-        else:
-            new = f"::xpemu::vector<{' '.join(t.text for t in [*before, *after])}, {count}>"
+            while stop < len(tokens) and tokens[stop].text != ";":
+                stop += 1
+            words = [t.text for t in (*before[1:], *tokens[end + 1 : stop])]
+            new = f"typedef ::xpemu::{template}<{' '.join(words[:-1])}, {count}> {words[-1]}"
+        elif start > 0 and tokens[start - 1].text == "=":  # using name = float __attribute__(...)
+            while stop < len(tokens) and tokens[stop].text != ";":
+                stop += 1
+            words = [t.text for t in (*before, *tokens[end + 1 : stop])]
+            new = f"::xpemu::{template}<{' '.join(words)}, {count}>"
+        else:  # float __attribute__(...) name
+            new = f"::xpemu::{template}<{' '.join(t.text for t in before)}, {count}>"
         whole = text[tokens[start].start : tokens[stop - 1].end]
         edits.append(_Edit(tokens[start].start, tokens[stop - 1].end, new + "\n" * whole.count("\n")))
     return edits

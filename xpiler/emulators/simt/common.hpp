@@ -46,7 +46,7 @@ constexpr int warpSize = XPEMU_WARP;
 #define __managed__
 #define __grid_constant__
 #define __shared__ static
-#define __forceinline__ __attribute__((always_inline))
+#define __forceinline__ __attribute__((unused))
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
 

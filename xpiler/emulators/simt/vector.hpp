@@ -57,6 +57,10 @@ struct alignas(vector_alignment(sizeof(T) * N)) vector : VectorData<T, N> {
     const T& operator[](std::size_t i) const { return this->at[i]; }
 };
 
+// vector_size(bytes) counts bytes, ext_vector_type(n) elements.
+template <class T, std::size_t Bytes>
+using vector_of_bytes = vector<T, static_cast<int>(Bytes / sizeof(T))>;
+
 #define XPEMU_VECTOR_OPERATOR(OP)                                                                       \
     template <class T, int N>                                                                           \
     inline vector<T, N> operator OP(const vector<T, N>& a, const vector<T, N>& b) {                     \
