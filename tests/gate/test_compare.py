@@ -105,7 +105,7 @@ def test_agreement_on_nothing_is_not_informative() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ mutations
-# Programs in plain C++: C = A B, a softmax over rows and a row normalisation, each with right and wrong variants.
+# Programs in plain C++: C = A B, a softmax over rows, a row normalisation; right and wrong variants of each.
 
 GEMM = """extern "C" void launch(const float* A, const float* B, float* C, int m, int n, int k) {
   for (int i = 0; i < m; ++i) for (int j = 0; j < n; ++j) {
@@ -128,17 +128,18 @@ def judge_gemm(body: str, fill: FillKind, k: int) -> Comparison:
 
 REASSOCIATED = [
     "for (int p = k - 1; p >= 0; --p) s += A[i * k + p] * B[p * n + j];",
-    "float t[7] = {}; for (int p = 0; p < k; ++p) t[p % 7] += A[i * k + p] * B[p * n + j]; for (float v : t) s += v;",
+    "float t[7] = {}; for (int p = 0; p < k; ++p) t[p % 7] += A[i * k + p] * B[p * n + j];"
+    "for (float v : t) s += v;",
     "double d = 0; for (int p = 0; p < k; ++p) d += (double)A[i * k + p] * B[p * n + j]; s = d;",
     "for (int p = 0; p < k; ++p) s = __builtin_fmaf(A[i * k + p], B[p * n + j], s);",
 ]
 WRONG = [
     "for (int p = 0; p < k - 1; ++p) s += A[i * k + p] * B[p * n + j];",
     "for (int p = 0; p < k; ++p) if (p != k / 2) s += A[i * k + p] * B[p * n + j];",
-    "for (int p = 0; p < k; ++p) s += A[i * k + p] * B[p * n + j]; s += A[i * k] * B[j];",
+    INNER + "s += A[i * k] * B[j];",
     "for (int p = 0; p < k; ++p) s += A[i * k + (p ? p : 1)] * B[p * n + j];",
     "for (int p = 0; p < k; ++p) s += A[i * k + p] * B[p * n + (j + 1) % n];",
-    "for (int p = 0; p < k; ++p) s += A[i * k + p] * B[p * n + j]; if (i == 3 && j == 4) s += 1;",
+    INNER + "if (i == 3 && j == 4) s += 1;",
 ]
 FILLS: list[FillKind] = ["integers", "normal", "positive", "boundary"]
 
@@ -182,9 +183,11 @@ def judge_rows(source_body: str, target_body: str, fill: FillKind, fast_math: bo
 SOFTMAX = """float m = x[0], s = 0; for (int i = 1; i < n; ++i) m = fmaxf(m, x[i]);
   for (int i = 0; i < n; ++i) s += expf(x[i] - m); for (int i = 0; i < n; ++i) y[i] = expf(x[i] - m) / s;"""
 ONLINE_SOFTMAX = """float m = x[0], s = 1; for (int i = 1; i < n; ++i) { float o = m; m = fmaxf(m, x[i]);
-  s = s * expf(o - m) + expf(x[i] - m); } float q = 1 / s; for (int i = 0; i < n; ++i) y[i] = expf(x[i] - m) * q;"""
+  s = s * expf(o - m) + expf(x[i] - m); } float q = 1 / s;
+  for (int i = 0; i < n; ++i) y[i] = expf(x[i] - m) * q;"""
 EXP2_SOFTMAX = """float m = x[0], s = 0, l = 1.44269504f; for (int i = 1; i < n; ++i) m = fmaxf(m, x[i]);
-  for (int i = n; i-- > 0;) s += exp2f((x[i] - m) * l); for (int i = 0; i < n; ++i) y[i] = exp2f((x[i] - m) * l) / s;"""
+  for (int i = n; i-- > 0;) s += exp2f((x[i] - m) * l);
+  for (int i = 0; i < n; ++i) y[i] = exp2f((x[i] - m) * l) / s;"""
 
 
 @pytest.mark.parametrize("fill", ["integers", "normal", "boundary"])
@@ -200,8 +203,9 @@ def test_softmax_in_other_forms_passes_and_wrong_ones_fail(fill: FillKind) -> No
 NORM = """float s = 0, v = 0; for (int i = 0; i < n; ++i) s += x[i]; float m = s / n;
   for (int i = 0; i < n; ++i) v += (x[i] - m) * (x[i] - m); float r = 1 / sqrtf(v / n + 1e-5f);
   for (int i = 0; i < n; ++i) y[i] = (x[i] - m) * r;"""
-ONE_PASS_NORM = """float s = 0, v = 0; for (int i = 0; i < n; ++i) s += x[i], v += x[i] * x[i]; float m = s / n;
-  float r = 1 / sqrtf(v / n - m * m + 1e-5f); for (int i = 0; i < n; ++i) y[i] = (x[i] - m) * r;"""
+ONE_PASS_NORM = """float s = 0, v = 0; for (int i = 0; i < n; ++i) s += x[i], v += x[i] * x[i];
+  float m = s / n; float r = 1 / sqrtf(v / n - m * m + 1e-5f);
+  for (int i = 0; i < n; ++i) y[i] = (x[i] - m) * r;"""
 
 
 @pytest.mark.parametrize("fill", ["normal", "positive"])

@@ -51,9 +51,6 @@ class Evidence:
         """The first check that failed."""
         return next((rung for rung in self.rungs if not rung.ok), None)
 
-    def __add__(self, rungs: tuple[Rung, ...] | list[Rung]) -> Evidence:
-        return Evidence(self.rungs + tuple(rungs))
-
     def why_unverified(self) -> str:
         """The failed check, or the checks that were never made, in words; empty if verified."""
         if self.failed:
