@@ -8,6 +8,7 @@ what HIP 5.2 has no twin for is defined in the file itself (`hip_helpers`), or r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from xpiler.backend.hip_edits import Edit, EditList, apply
 from xpiler.backend.hip_groups import translate_groups
@@ -19,7 +20,11 @@ from xpiler.backend.hip_kernel import convert_launch_bounds, refuse_unsupported,
 from xpiler.backend.hip_mfma import translate_wmma
 from xpiler.backend.hip_source import SourceText
 from xpiler.backend.hip_warp import drop_inline_assembly, translate_warps
-from xpiler.frontend.unit import Unit
+from xpiler.errors import Refusal
+from xpiler.platforms import cuda
+
+if TYPE_CHECKING:
+    from xpiler.frontend.unit import Unit
 
 __all__ = ["Edit", "HipTranslation", "to_hip"]
 
@@ -38,7 +43,19 @@ def to_hip(text: str, file: str, unit: Unit | None = None) -> HipTranslation:
 
     `unit`, where given, is the parsed file; it adds what the tokens do not show (sizes of shared memory).
     """
-    source = SourceText(text, file)
+    first: Refusal | None = None
+    for arch in cuda.ARCHS:  # an older branch of the text may do without what HIP does not have
+        try:
+            return _translate(SourceText(text, file, arch), unit)
+        except Refusal as refusal:
+            first = first or refusal
+        if "__CUDA_ARCH__" not in text:
+            break
+    assert first is not None
+    raise first
+
+
+def _translate(source: SourceText, unit: Unit | None) -> HipTranslation:
     edits = EditList()
     drop_inline_assembly(source)
     refuse_unsupported(source, unit)
@@ -55,7 +72,7 @@ def to_hip(text: str, file: str, unit: Unit | None = None) -> HipTranslation:
     if edits.helpers:
         _insert_helpers(source, edits)
     settled = edits.settled()
-    return HipTranslation(apply(text, settled), settled, tuple(edits.notes))
+    return HipTranslation(apply(source.text, settled), settled, tuple(edits.notes))
 
 
 def _insert_helpers(source: SourceText, edits: EditList) -> None:

@@ -18,6 +18,8 @@ def rename_headers(source: SourceText, edits: EditList) -> None:
         if directive.word not in ("include", "include_next") or not directive.tokens:
             continue
         token = directive.tokens[0]
+        if source.is_dead(token.start):
+            continue
         name = token.text.strip('<>"')
         if name in hip.HEADERS:
             if directive.depth == 0:
@@ -176,7 +178,7 @@ def rename_versions(source: SourceText, edits: EditList) -> None:
     """`__CUDA_ARCH__`, `CUDART_VERSION` --> what they are for the code that is translated.
 
     `defined(__CUDA_ARCH__)` asks "device pass?" and becomes HIP's question; a comparison asks for a capability and is
-    answered as for compute capability 8.0.
+    answered for the one that is translated.
     """
     tokens = source.tokens
     for i, token in source.names():
@@ -187,10 +189,10 @@ def rename_versions(source: SourceText, edits: EditList) -> None:
             if asked:
                 edits.replace(token.start, token.end, "__HIP_DEVICE_COMPILE__", "asks for the device pass")
             else:
-                edits.replace(
-                    token.start, token.end, str(cuda.ARCH), "the compute capability that is translated"
-                )
-                edits.note("branches on __CUDA_ARCH__ are taken as for compute capability 8.0")
+                reason = "the compute capability that is translated"
+                edits.replace(token.start, token.end, str(source.arch), reason)
+                capability = f"{source.arch // 100}.{source.arch % 100 // 10}"
+                edits.note(f"branches on __CUDA_ARCH__ are taken as for compute capability {capability}")
         elif token.text in ("CUDART_VERSION", "CUDA_VERSION") and token.text not in source.defined:
             if tokens[i - 1].text in ("defined", "ifdef", "ifndef") or tokens[i - 2].text == "defined":
                 continue

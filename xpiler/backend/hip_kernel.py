@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from xpiler.backend.hip_edits import EditList
 from xpiler.backend.hip_source import Call, SourceText
-from xpiler.frontend.unit import Unit
 from xpiler.platforms import cuda, hip
+
+if TYPE_CHECKING:
+    from xpiler.frontend.unit import Unit
 
 _LOADS = frozenset(["__ldcs", "__ldcg", "__ldca", "__ldlu", "__ldcv"])
 _STORES = frozenset(["__stcs", "__stcg", "__stwt", "__stwb"])

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from xpiler.backend.hip_branches import dead_spans
 from xpiler.errors import Refusal
 from xpiler.ir.source import SourceRange
+from xpiler.platforms import cuda
 
 _TOKEN = re.compile(
     r"""
@@ -74,9 +76,13 @@ class Directive:
 
 
 class SourceText:
-    """A CUDA text and the questions that the rules ask of it."""
+    """A CUDA text and the questions that the rules ask of it.
 
-    def __init__(self, text: str, file: str) -> None:
+    `arch` is the compute capability (times 100) whose branches count; code that `#if` leaves out for it is not seen.
+    """
+
+    def __init__(self, text: str, file: str, arch: int = cuda.ARCHS[0]) -> None:
+        self.arch = arch
         self.text = text
         self.file = file
         self.newline = "\r\n" if "\r\n" in text else "\n"
@@ -101,6 +107,18 @@ class SourceText:
     def directives(self) -> tuple[Directive, ...]:
         """Every preprocessor line, in order."""
         return tuple(self._directives())
+
+    @cached_property
+    def _dead(self) -> tuple[tuple[int, int], ...]:
+        known = {"__CUDA_ARCH__": self.arch, "__CUDACC__": 1}
+        known |= {"CUDART_VERSION": cuda.TOOLKIT, "CUDA_VERSION": cuda.TOOLKIT}
+        known |= {"__CUDACC_VER_MAJOR__": cuda.TOOLKIT // 1000}
+        return dead_spans(self.directives, known)
+
+    def is_dead(self, offset: int) -> bool:
+        """Does an `#if` of the text leave this place out?"""
+        i = bisect_right(self._dead, (offset, len(self.text) + 1)) - 1
+        return any(start <= offset < end for start, end in self._dead[: i + 1])
 
     def _directives(self) -> Iterator[Directive]:
         depth, at_line_start, i = 0, True, 0
@@ -250,8 +268,14 @@ class SourceText:
         return False
 
     def names(self) -> Iterator[tuple[int, Token]]:
-        """Index and token of every identifier."""
-        return ((i, t) for i, t in enumerate(self.tokens) if t.kind == "name")
+        """Index and token of every identifier that no `#if` leaves out."""
+        if not self._dead:
+            return iter(self._names)
+        return ((i, t) for i, t in self._names if not self.is_dead(t.start))
+
+    @cached_property
+    def _names(self) -> tuple[tuple[int, Token], ...]:
+        return tuple((i, t) for i, t in enumerate(self.tokens) if t.kind == "name")
 
     def is_member(self, i: int) -> bool:
         """Is token i the member in `x.member` or `x->member`?"""

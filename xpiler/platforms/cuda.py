@@ -7,8 +7,8 @@ from types import MappingProxyType
 WARP_SIZE = 32
 """Lanes of a warp, on every CUDA device."""
 
-ARCH = 800
-"""The `__CUDA_ARCH__` whose branches a translation takes: the newest that the portable kernels address."""
+ARCHS = (800, 700, 600)
+"""The `__CUDA_ARCH__` values whose branches a translation may take, in order of preference."""
 
 TOOLKIT = 12000
 """The `CUDART_VERSION` whose branches a translation takes."""

@@ -49,7 +49,7 @@ extern "C" void gemm_s8(const signed char* A, const signed char* B, int* C, int 
     tile_gemm<signed char, int, 16, 16, 16><<<dim3(n / 16, m / 16), 32>>>(A, B, C, n, k);
 }
 extern "C" void gemm_u8(const uint8_t* A, const uint8_t* B, int* C, int m, int n, int k) {
-    tile_gemm<uint8_t, int, 32, 8, 16><<<dim3(n / 8, m / 32), 32>>>(A, B, C, n, k);
+    tile_gemm<uint8_t, int, 16, 16, 16><<<dim3(n / 16, m / 16), 32>>>(A, B, C, n, k);
 }
 extern "C" void gemm_tf32(const float* A, const float* B, float* C, int m, int n, int k) {
     tf32_gemm<<<dim3(n / 16, m / 16), 32>>>(A, B, C, n, k);

@@ -111,11 +111,18 @@ void finish(void* const* slots, Lanes members, void*) {
     constexpr bool is_double = TA::bytes == 8;
     constexpr int inputs = M * K * Blocks / 64, outputs = M * N * Blocks / 64;
     const Slot& any = *static_cast<Slot*>(slots[__builtin_ctzll(members)]);
-    if (members != ~Lanes{0}) fatal("inactive_lane", "MFMA in line %d: only lanes 0x%llx of the wave take part", any.line, static_cast<unsigned long long>(members));
+    // Matrix instructions ignore the execution mask. Lanes that the block never had may be off: their registers hold
+    // anything (poison here). Lanes that merely wait elsewhere would have live registers overwritten: an error.
+    if (members != existing_lanes())
+        fatal("inactive_lane", "MFMA in line %d: only lanes 0x%llx of the wave take part", any.line, static_cast<unsigned long long>(members));
+    static unsigned char poison[256], nowhere[256];
+    std::memset(poison, 0xff, sizeof poison);
+    const Slot absent{poison, poison, poison, nowhere, any.cbsz, any.abid, any.blgp, any.line};
+    const auto slot_of = [&](int lane) -> const Slot& { return members >> lane & 1 ? *static_cast<Slot*>(slots[lane]) : absent; };
     static double a[Blocks * M * K], b[Blocks * K * N], d[Blocks * M * N];
     for (int lane = 0; lane < 64; ++lane) {
-        const Slot& s = *static_cast<Slot*>(slots[lane]);
-        const Slot& from = is_double ? s : *static_cast<Slot*>(slots[pattern_lane(any.blgp, lane)]);
+        const Slot& s = slot_of(lane);
+        const Slot& from = is_double ? s : slot_of(pattern_lane(any.blgp, lane));
         for (int e = 0; e < inputs; ++e) {
             const Place at = place_input(shape, is_double, lane, e);
             a[(at.block * M + at.row) * K + at.column] = TA::read(s.a + e * TA::bytes) * (is_double && any.blgp & 1 ? -1 : 1);
@@ -133,7 +140,7 @@ void finish(void* const* slots, Lanes members, void*) {
         multiply_tiles(M, N, K, a + (any.cbsz ? source : block) * M * K, b + block * K * N, d + block * M * N);
     }
     for (int lane = 0; lane < 64; ++lane) {
-        const Slot& s = *static_cast<Slot*>(slots[lane]);
+        const Slot& s = slot_of(lane);
         for (int r = 0; r < outputs; ++r) {
             const Place at = place_output(shape, is_double, lane, r);
             const double v = d[(at.block * M + at.row) * N + at.column];
