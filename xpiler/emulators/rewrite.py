@@ -37,6 +37,7 @@ def prepare(text: str, file: str, platform: str) -> str:
         if not (part.is_macro_body and part.macro in shared):
             edits += _shared_declarations(text, part, shared)
         edits += _words(text, part)
+        edits += _fixed_width_typedefs(text, part)
         edits += _vector_attributes(text, part)
         edits += _launch_by_pointer(part)
     return _apply(text, edits)
@@ -374,6 +375,25 @@ def _external(
 
 
 # ---------------------------------------------------------------------------------------------- small words
+
+_FIXED_WIDTH = {f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)} | {"size_t", "uintptr_t"}
+
+
+def _fixed_width_typedefs(text: str, part: Stretch) -> list[_Edit]:
+    """`typedef unsigned long long uint64_t;` of texts for the runtime compiler: the host has these names."""
+    edits: list[_Edit] = []
+    tokens = part.tokens
+    for index, token in enumerate(tokens):
+        if token.text != "typedef":
+            continue
+        end = next((i for i in range(index, min(index + 8, len(tokens))) if tokens[i].text == ";"), None)
+        if end is not None and tokens[end - 1].text in _FIXED_WIDTH:
+            edits.append(_blank(text, token.start, tokens[end].end))
+    return edits
+
+
+def _blank(text: str, start: int, end: int) -> _Edit:
+    return _Edit(start, end, "\n" * text[start:end].count("\n"))
 
 
 def _words(text: str, part: Stretch) -> list[_Edit]:
