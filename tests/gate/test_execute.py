@@ -167,6 +167,36 @@ def test_a_missing_barrier_shows_as_a_race() -> None:
     assert race and "depend on the thread order" in race
 
 
+def test_a_sum_by_float_atomics_is_no_race() -> None:
+    text = """__global__ void k(const float* x, float* y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) atomicAdd(y, x[i]);
+}"""
+    contract = replace(vector_contract(4096), entry="k", kind="kernel", reduction_length=4096)
+    contract = replace(
+        contract,
+        arguments=(
+            contract.arguments[0],
+            replace(contract.arguments[1], role=Role.INOUT),
+            contract.arguments[2],
+        ),
+    )
+    cases = [
+        replace(
+            contract.cases[0],
+            extents=(("x", 4096), ("y", 1)),
+            launch=Launch((16, 1, 1), (256, 1, 1)),
+            seed=seed,
+        )
+        for seed in range(5)
+    ]
+    atomic = build(text, "k.cu", "cuda", contract)
+    for case in cases:
+        forward, reverse = atomic.run([case], variants=BOTH_ENDS)
+        assert not np.array_equal(forward.buffers["y"], reverse.buffers["y"])
+        assert schedule_race(contract, forward, reverse, atomic) is None
+
+
 def test_an_overrun_in_a_kernel_names_block_and_thread() -> None:
     contract = gemm_contract()
     wrong = TILED_GEMM.replace("if (r < m &&", "if (r <= m &&")

@@ -32,7 +32,7 @@ def run_source(contract: Contract, build: Build) -> SourceRuns:
     forward, reverse = tuple(results[0::2]), tuple(results[1::2])
     fault = ""
     for one, other in zip(forward, reverse, strict=True):
-        fault = fault or _fault(one) or _fault(other) or (schedule_race(contract, one, other) or "")
+        fault = fault or _fault(one) or _fault(other) or (schedule_race(contract, one, other, build) or "")
     return SourceRuns(forward, reverse, fault, time.monotonic() - start)
 
 
