@@ -46,7 +46,9 @@ def tiled_gemm(tile: int = 16, *, first_barrier: bool = True, second_barrier: bo
     load_a = b.select(
         b.and_(b.lt(row, m), b.lt(a_col, depth)), b.load("A", F32, b.add(b.mul(row, depth), a_col)), zero
     )
-    load_b = b.select(b.and_(b.lt(b_row, depth), b.lt(col, n)), b.load("B", F32, b.add(b.mul(b_row, n), col)), zero)
+    load_b = b.select(
+        b.and_(b.lt(b_row, depth), b.lt(col, n)), b.load("B", F32, b.add(b.mul(b_row, n), col)), zero
+    )
     inner = Assign(b.var("sum", F32), b.mul(b.load("As", F32, ty, k), b.load("Bs", F32, k, tx)), "+")
     barrier = (Barrier(),)
     steps = Block(

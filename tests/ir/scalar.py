@@ -3,10 +3,12 @@ interpreter."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 
 from xpiler.ir import nodes as ir
+from xpiler.ir.rewrite import map_expr
 from xpiler.ir.types import DType, Kind
 
 
@@ -86,3 +88,89 @@ def operate(op, a, b, operands: DType, dtype: DType):  # type: ignore[no-untyped
     if op in "+-*":
         return to_type({"+": a + b, "-": a - b, "*": a * b}[op], dtype)
     return to_type({"&": int(a) & int(b), "|": int(a) | int(b), "^": int(a) ^ int(b)}[op], dtype)
+
+
+class _Leave(Exception):
+    pass
+
+
+class _Break(_Leave):
+    pass
+
+
+class _Continue(_Leave):
+    pass
+
+
+class _Return(_Leave):
+    pass
+
+
+def run_thread(stmt: ir.Stmt, env: dict[str, int | float | bool], memory: dict[str, list]) -> None:  # type: ignore[type-arg]
+    """One thread to its end; arrays are lists, local arrays live in `memory` too."""
+    with contextlib.suppress(_Return):
+        _execute(stmt, env, memory)
+
+
+def _read(expr: ir.Expr, env, memory):  # type: ignore[no-untyped-def]
+    """`evaluate` with loads replaced by what they read."""
+
+    def value(current: ir.Expr) -> ir.Expr:
+        if isinstance(current, ir.Load):
+            return ir.Const(current.dtype, memory[current.array][evaluate(current.index[0], env)])
+        return current
+
+    return evaluate(map_expr(expr, value), env)
+
+
+def _execute(stmt: ir.Stmt, env, memory) -> None:  # type: ignore[no-untyped-def]
+    match stmt:
+        case ir.Block(body=body):
+            for inner in body:
+                _execute(inner, env, memory)
+        case ir.Decl(name=name, shape=(), init=init, dtype=dtype):
+            env[name] = to_type(_read(init, env, memory), dtype)
+        case ir.Decl(name=name, shape=(extent,)):
+            memory[name] = [0] * evaluate(extent, env)
+        case ir.Assign(target=target, value=value, reduce=reduce):
+            new = _read(value, env, memory)
+            place = None if isinstance(target, ir.Var) else _read(target.index[0], env, memory)
+            if reduce in ("min", "max"):
+                new = (min if reduce == "min" else max)(_read(target, env, memory), new)
+            elif reduce:
+                new = operate(reduce, _read(target, env, memory), new, target.dtype, target.dtype)
+            if place is None:
+                env[target.name] = new
+            else:
+                memory[target.array][place] = new
+        case ir.If(condition=condition, then=then, otherwise=otherwise):
+            _execute(then if _read(condition, env, memory) else otherwise, env, memory)
+        case ir.For(var=var, start=start, stop=stop, step=step, body=body):
+            bounds = [_read(e, env, memory) for e in (start, stop, step)]
+            for value in range(*bounds):
+                env[var] = value
+                try:
+                    _execute(body, env, memory)
+                except _Continue:
+                    pass
+                except _Break:
+                    break
+        case ir.While(condition=condition, body=body, do_while=do_while, advance=advance):
+            first = do_while
+            while first or _read(condition, env, memory):
+                first = False
+                try:
+                    _execute(body, env, memory)
+                except _Continue:
+                    pass
+                except _Break:
+                    break
+                _execute(advance, env, memory)
+        case ir.Return():
+            raise _Return
+        case ir.Break():
+            raise _Break
+        case ir.Continue():
+            raise _Continue
+        case _:
+            raise TypeError(stmt)

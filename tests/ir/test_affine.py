@@ -104,6 +104,26 @@ def test_digits_of_a_mixed_radix_number_are_recovered(expr: Expr, expected: str)
     assert show(simplify(expr, ranges)) == expected
 
 
+@pytest.mark.parametrize(
+    "expr",
+    [
+        div(sub(mul(A, 8), mul(B, 3)), 4),
+        mod(sub(mul(A, 8), mul(B, 3)), 4),
+        div(sub(add(mul(A, 6), 40), mul(B, 5)), 3),
+        build.binary(">>", sub(mul(A, 8), mul(B, 3)), 2),
+        build.binary("&", sub(mul(A, 8), mul(B, 3)), 3),
+        div(div(add(mul(A, 24), B), 4), 6),
+        mod(div(add(mul(A, 24), mul(B, 4)), 4), 6),
+    ],
+    ids=show,
+)
+def test_digits_that_may_be_negative_keep_their_value(expr: Expr) -> None:
+    ranges = {"a": (3, 9), "b": (0, 7)}
+    simple = simplify(expr, ranges)
+    for a, b in itertools.product(range(3, 10), range(8)):
+        assert evaluate(simple, {"a": a, "b": b}) == evaluate(expr, {"a": a, "b": b}), show(simple)
+
+
 def test_division_of_a_possibly_negative_number_stays() -> None:
     expr = div(add(mul(A, 16), B), 16)
     assert simplify(expr, {"a": (-2, 2), "b": (0, 15)}) is expr

@@ -136,7 +136,7 @@ def _indices(launch: Launch, first: int) -> dict[str, Any]:
         "@code": lane_code(block + first, 0, thread),
         "@warp_epoch": np.zeros(thread.size, np.int32),
         "warpSize": np.int32(launch.warp_size),
-        "sharedBytes": np.uint32(launch.shared_bytes),
+        "dynamicShared.bytes": np.uint32(launch.shared_bytes),
     }
     for kind, number, extents in (
         ("threadIdx", thread, launch.block),
