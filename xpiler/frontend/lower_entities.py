@@ -31,7 +31,7 @@ class Entities:
     instances: dict[str, Struct] = field(default_factory=dict)  # structs already instantiated, by name
 
     def __post_init__(self) -> None:
-        self.collector = Collector(self.unit.expanded, self.unit.map, ())
+        self.collector = Collector(self.unit.expanded, self.unit.expanded, self.unit.map, ())
 
     @classmethod
     def of(cls, unit: SyntaxUnit) -> Entities:
