@@ -22,9 +22,10 @@ _LEVELS: tuple[tuple[str, ...], ...] = (
     ("||",), ("&&",), ("|",), ("^",), ("&",), ("==", "!="), ("<", ">", "<=", ">="), ("<<", ">>"), ("+", "-"),
     ("*", "/", "%"),
 )  # fmt: skip
+_PRECEDENCE = {operator: level for level, operators in enumerate(_LEVELS) for operator in operators}
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|0[bB][01]+|\d+)([uUlLzZ]*)")
 _ESCAPES = {"n": 10, "t": 9, "r": 13, "0": 0, "a": 7, "b": 8, "f": 12, "v": 11}
-_MAX_DEPTH = 200
+_MAX_DEPTH = 60
 
 
 def evaluate(tokens: list[Token]) -> bool:
@@ -68,15 +69,12 @@ class _Parser:
         self.depth -= 1
         return condition
 
-    def binary(self, level: int) -> _Value:
-        if level == len(_LEVELS):
-            return self.unary()
-        left = self.binary(level + 1)
-        while (operator := self.peek()) in _LEVELS[level] and operator:
+    def binary(self, minimum: int) -> _Value:
+        """Operators of at least a precedence, by climbing: deep nesting costs few frames."""
+        left = self.unary()
+        while (operator := self.peek()) in _PRECEDENCE and _PRECEDENCE[operator] >= minimum:
             self.position += 1
-            # C evaluates the right side only if needed: `defined(X) && 1 / X`
-            right = self.binary(level + 1)
-            left = _apply(operator, left, right)
+            left = _apply(operator, left, self.binary(_PRECEDENCE[operator] + 1))
         return left
 
     def unary(self) -> _Value:

@@ -8,6 +8,7 @@ from xpiler.frontend.lower_context import Context, changes, number
 from xpiler.frontend.lower_types import (
     Array,
     CType,
+    Fragment,
     Pointer,
     Scalar,
     Struct,
@@ -132,10 +133,46 @@ def member(ctx: Context, value: Value, name: str) -> Value | None:
     """A data member of a struct object; None if it has none of that name."""
     if isinstance(value, Aggregate):
         return value.fields.get(name)
+    if isinstance(value.type, Fragment):
+        return _fragment_member(ctx, value, value.type, name)
     if isinstance(value, Element) and isinstance(value.type, Struct):
         for field, offset, ctype in field_offsets(value.type):
             if field == name:
                 return _inside(value, offset, ctype)
+    return None
+
+
+# Elements of a fragment that one thread holds: (dtype, use) -> for shapes (16,16,16), (32,8,16), (8,32,16).
+_FRAGMENT_ELEMENTS: dict[tuple[str, str], tuple[int, int, int]] = {
+    ("f16", "matrix_a"): (16, 16, 16),
+    ("f16", "matrix_b"): (16, 16, 16),
+    ("bf16", "matrix_a"): (8, 16, 4),
+    ("bf16", "matrix_b"): (8, 4, 16),
+    ("i8", "matrix_a"): (8, 16, 4),
+    ("i8", "matrix_b"): (8, 4, 16),
+    ("u8", "matrix_a"): (8, 16, 4),
+    ("u8", "matrix_b"): (8, 4, 16),
+    ("f64", "matrix_a"): (1, 1, 1),
+    ("f64", "matrix_b"): (1, 1, 1),
+}
+_FRAGMENT_SHAPES = ((16, 16, 16), (32, 8, 16), (8, 32, 16))
+
+
+def fragment_elements(fragment: Fragment) -> int:
+    """`num_elements`: how many elements `x` has in each thread."""
+    if fragment.use == "accumulator":
+        return fragment.m * fragment.n // 32
+    shape = (fragment.m, fragment.n, fragment.k)
+    known = _FRAGMENT_ELEMENTS.get((fragment.dtype.name, fragment.use))
+    position = _FRAGMENT_SHAPES.index(shape) if shape in _FRAGMENT_SHAPES else 0
+    return known[position] if known else fragment.shape[0] * fragment.shape[1] // 32
+
+
+def _fragment_member(ctx: Context, value: Value, fragment: Fragment, name: str) -> Value | None:
+    if name in ("num_elements", "num_storage_elements"):
+        return number(build.const(fragment_elements(fragment)))
+    if name == "x" and isinstance(value, Element):
+        return Element(Array(Scalar(fragment.dtype), fragment_elements(fragment)), value.memory, value.index)
     return None
 
 

@@ -135,7 +135,7 @@ def _library_type(name: str) -> CType | None:
             return Group("coalesced")
         case "memory_order" | "cudaError_t":
             return Scalar(I32)
-        case "matrix_a" | "matrix_b" | "accumulator" | "row_major" | "col_major" | "layout_t":
+        case "matrix_a" | "matrix_b" | "accumulator" | "row_major" | "col_major" | "mem_row_major" | "mem_col_major":
             return Closure(name)
         case "uchar":
             return Scalar(U8)

@@ -384,7 +384,7 @@ class _Preprocessor:
                 place = self.source.range(use, use + len(name))
                 message = f"macro {name} is left as it is: {limit}"
                 self.warnings.append(Diagnostic("preprocess-macro", message, place, "warning"))
-                return None, use + len(name)
+                return tokens, after
             except MacroError as error:
                 raise self.refuse("preprocess-macro", str(error), use, len(name)) from error
             # an expansion may end in the name of a function-like macro whose arguments come next

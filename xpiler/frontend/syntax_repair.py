@@ -228,7 +228,7 @@ _FUNCTIONAL_CAST = re.compile(r"\b(?:unsigned|signed|long|short)(?=\s*\(\s*[^*&)
 _UNKNOWN_WORD = re.compile(
     r"\b[A-Z][A-Z0-9_]{3,}\b(?=\s+[A-Za-z_~])|(?<=[\w>])(?<=\s|\w)\s\b[A-Z][A-Z0-9_]{3,}\b(?=\s*[),{])"
 )
-_USE_WITHOUT_SEMICOLON = re.compile(r"(?<=[;{}])(\s*)([A-Za-z_]\w*)\s*(?=\()")
+_USE_WITHOUT_SEMICOLON = re.compile(r"(?:(?<=[;{}])\s*|^[ \t]*)([A-Za-z_]\w*)[ \t]*(?=\()", re.MULTILINE)
 _STATEMENT_WORDS = frozenset(
     "if while for switch catch return sizeof decltype alignof static_assert else do operator defined".split()
 )
@@ -321,7 +321,7 @@ def _end_macro_uses(text: str, problems: list[Node]) -> str:
     characters: list[str] | None = None
     for start, end in _windows(text, problems):
         for match in _USE_WITHOUT_SEMICOLON.finditer(text, start, end):
-            if match[2] in _STATEMENT_WORDS or match[2].startswith("__"):
+            if match[1] in _STATEMENT_WORDS or match[1].startswith("__"):
                 continue
             close = closing(text, match.end())
             if close is None or close >= len(text) or text[close] != "\n":
