@@ -42,6 +42,6 @@ this isn't code, it's "prose
 void host_only() {}
 #endif
 #undef LOAD
-#if defined LOAD || __has_include(<nothing>) || UNKNOWN(1, 2) + 0
+#if defined LOAD || __has_include(<nothing>)
 #error LOAD is gone
 #endif
