@@ -24,7 +24,13 @@ def floats(count: int, seed: int = 1) -> list[float]:
 
 
 def same(
-    kernel: Function, arguments: dict[str, Any], grid: Size, block: Size, *, known: bool = True
+    kernel: Function,
+    arguments: dict[str, Any],
+    grid: Size,
+    block: Size,
+    *,
+    known: bool = True,
+    canonical: bool = True,
 ) -> Function:
     serial = recover_loops(kernel, block if known else (None, None, None))
     assert not any(isinstance(n, (Barrier, Collective)) for n in walk(serial))
