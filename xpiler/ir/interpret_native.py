@@ -253,7 +253,8 @@ def _erfinv(y: float) -> float:
     half = 2 / (math.pi * 0.147) + logarithm / 2
     x = math.copysign(math.sqrt(math.sqrt(half * half - logarithm / 0.147) - half), y)
     for _ in range(4):
-        error = math.erf(x) - y if abs(y) < 0.5 else math.copysign(math.erfc(abs(x)) - (1 - abs(y)), -y)
+        tail = math.erfc(abs(x)) - (1 - abs(y))  # keeps its digits where erf is near 1
+        error = math.erf(x) - y if abs(y) < 0.5 else math.copysign(1.0, -y) * tail
         x -= error / (2 / math.sqrt(math.pi) * math.exp(-x * x))
     return x
 
