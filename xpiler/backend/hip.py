@@ -16,7 +16,8 @@ from xpiler.backend.hip_half import translate_small_floats
 from xpiler.backend.hip_half_parts import translate_half_parts
 from xpiler.backend.hip_helpers import definitions
 from xpiler.backend.hip_host import rename_api, rename_headers, rename_versions
-from xpiler.backend.hip_kernel import convert_launch_bounds, refuse_unsupported, translate_intrinsics
+from xpiler.backend.hip_kernel import convert_launch_bounds, translate_intrinsics
+from xpiler.backend.hip_limits import refuse_beyond_hardware
 from xpiler.backend.hip_mfma import translate_wmma
 from xpiler.backend.hip_source import SourceText
 from xpiler.backend.hip_warp import drop_inline_assembly, translate_warps
@@ -41,12 +42,13 @@ class HipTranslation:
 def to_hip(text: str, file: str, unit: Unit | None = None) -> HipTranslation:
     """The HIP text of a CUDA file. Raises `Refusal` at the first thing that has no HIP twin.
 
-    `unit`, where given, is the parsed file; it adds what the tokens do not show (sizes of shared memory).
+    `unit` is accepted for the common interface of the backends; the tokens of the file suffice here.
     """
+    del unit
     first: Refusal | None = None
     for arch in cuda.ARCHS:  # an older branch of the text may do without what HIP does not have
         try:
-            return _translate(SourceText(text, file, arch), unit)
+            return _translate(SourceText(text, file, arch))
         except Refusal as refusal:
             first = first or refusal
         if "__CUDA_ARCH__" not in text:
@@ -55,10 +57,10 @@ def to_hip(text: str, file: str, unit: Unit | None = None) -> HipTranslation:
     raise first
 
 
-def _translate(source: SourceText, unit: Unit | None) -> HipTranslation:
+def _translate(source: SourceText) -> HipTranslation:
     edits = EditList()
     drop_inline_assembly(source)
-    refuse_unsupported(source, unit)
+    refuse_beyond_hardware(source)
     rename_headers(source, edits)
     rename_api(source, edits)
     rename_versions(source, edits)

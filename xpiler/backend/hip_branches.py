@@ -16,7 +16,9 @@ def dead_spans(directives: tuple[Directive, ...], known: Mapping[str, int]) -> t
     A condition with any other name is undecided: its branches all count as live.
     """
     spans: list[tuple[int, int]] = []
-    stack: list[tuple[int, int, bool | None, bool]] = []  # start, depth, this branch live, an earlier branch taken
+    stack: list[
+        tuple[int, int, bool | None, bool]
+    ] = []  # start, depth, this branch live, an earlier branch taken
     for directive in directives:
         word = directive.word
         if word in ("if", "ifdef", "ifndef"):

@@ -15,7 +15,9 @@ _VOTES = {
     "meta_group_size": "tile_meta_group_size",
 }
 _OPERATORS = frozenset("plus less greater bit_and bit_or bit_xor".split())
-_ABSENT = frozenset("memcpy_async wait wait_prior labeled_partition binary_partition invoke_one this_cluster".split())
+_ABSENT = frozenset(
+    "memcpy_async wait wait_prior labeled_partition binary_partition invoke_one this_cluster".split()
+)
 
 
 def translate_groups(source: SourceText, edits: EditList) -> None:
@@ -29,18 +31,25 @@ def translate_groups(source: SourceText, edits: EditList) -> None:
             _member(source, edits, i)
             continue
         qualified = i >= 2 and tokens[i - 1].text == "::" and tokens[i - 2].text in spaces
-        if not qualified and not ("" in spaces and token.text not in source.defined and tokens[i - 1].text != "::"):
+        if not qualified and not (
+            "" in spaces and token.text not in source.defined and tokens[i - 1].text != "::"
+        ):
             continue
         start = tokens[i - 2].start if qualified else token.start
         if token.text == "reduce" and source.call(i):
             edits.replace(start, token.end, "tile_reduce", "HIP's cooperative groups have no reduce")
             edits.need("tile_reduce")
         elif token.text in _OPERATORS and tokens[i + 1].text in ("<", "{", "("):
-            edits.replace(start, token.end, f"tile_{token.text}", "HIP's cooperative groups have no operators")
+            edits.replace(
+                start, token.end, f"tile_{token.text}", "HIP's cooperative groups have no operators"
+            )
             edits.need("tile_operators")
         elif token.text in _ABSENT and qualified:
             raise source.refuse(
-                "hip-no-twin", f"{token.text} of cooperative groups has no HIP twin", token, "write it with plain loops"
+                "hip-no-twin",
+                f"{token.text} of cooperative groups has no HIP twin",
+                token,
+                "write it with plain loops",
             )
 
 
@@ -67,7 +76,12 @@ def _member(source: SourceText, edits: EditList, i: int) -> None:
     elif token.text in ("dim_threads", "group_dim") and not call.arguments:
         start = postfix_start(source, i - 2)
         if start is not None:
-            edits.replace(tokens[start].start, call.close + 1, "dim3(blockDim.x, blockDim.y, blockDim.z)", "HIP has none")
+            edits.replace(
+                tokens[start].start,
+                call.close + 1,
+                "dim3(blockDim.x, blockDim.y, blockDim.z)",
+                "HIP has none",
+            )
     elif token.text in _VOTES and tokens[i - 1].text == ".":
         start = postfix_start(source, i - 2)
         if start is None:
@@ -81,7 +95,9 @@ def _member(source: SourceText, edits: EditList, i: int) -> None:
             )
         helper = _VOTES[token.text]
         edits.insert(tokens[start].start, f"{helper}(", "HIP 5.2 has no such member")
-        edits.replace(tokens[i - 1].start, call.open + 1, ", " if call.arguments else "", "HIP 5.2 has no such member")
+        edits.replace(
+            tokens[i - 1].start, call.open + 1, ", " if call.arguments else "", "HIP 5.2 has no such member"
+        )
         edits.need(helper)
 
 

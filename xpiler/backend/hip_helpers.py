@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from xpiler.backend.hip_half_helpers import HALF_HELPERS
 from xpiler.backend.hip_helper import Helper
 from xpiler.backend.hip_mfma_helpers import MFMA_HELPERS
+from xpiler.backend.hip_sample_helpers import SAMPLE_HELPERS
 
 
 def _reduce(name: str, types: tuple[str, ...], start: str, step: str) -> Helper:
@@ -43,47 +44,51 @@ static __device__ inline T warp32_{name}(T value, {parameter}, int width) {{
     )
 
 
-HELPERS: dict[str, Helper] = HALF_HELPERS | MFMA_HELPERS | {
-    "warp32_size": Helper(
-        "// The width of a CUDA warp. A wave of 64 lanes is two such warps side by side.\n"
-        "static constexpr int warp32_size = 32;"
-    ),
-    "warp32_ballot": Helper(
-        """// CUDA's __ballot_sync: the votes of the caller's 32 lanes, that is of one half of a 64-lane wave.
+HELPERS: dict[str, Helper] = (
+    SAMPLE_HELPERS
+    | HALF_HELPERS
+    | MFMA_HELPERS
+    | {
+        "warp32_size": Helper(
+            "// The width of a CUDA warp. A wave of 64 lanes is two such warps side by side.\n"
+            "static constexpr int warp32_size = 32;"
+        ),
+        "warp32_ballot": Helper(
+            """// CUDA's __ballot_sync: the votes of the caller's 32 lanes, that is of one half of a 64-lane wave.
 static __device__ inline unsigned warp32_ballot(unsigned mask, int predicate) {
     return (unsigned)(__ballot(predicate) >> (__lane_id() & 32u)) & mask;
 }"""
-    ),
-    "warp32_any": Helper(
-        "static __device__ inline int warp32_any(unsigned mask, int predicate) {\n"
-        "    return warp32_ballot(mask, predicate) != 0;\n}",
-        ("warp32_ballot",),
-    ),
-    "warp32_all": Helper(
-        "static __device__ inline int warp32_all(unsigned mask, int predicate) {\n"
-        "    return warp32_ballot(mask, !predicate) == 0;\n}",
-        ("warp32_ballot",),
-    ),
-    "warp32_uni": Helper(
-        "static __device__ inline int warp32_uni(unsigned mask, int predicate) {\n"
-        "    return warp32_all(mask, predicate) || !warp32_any(mask, predicate);\n}",
-        ("warp32_all", "warp32_any"),
-    ),
-    "warp32_activemask": Helper(
-        "// The active lanes among the caller's 32.\n"
-        "static __device__ inline unsigned warp32_activemask() { return warp32_ballot(0xffffffffu, 1); }",
-        ("warp32_ballot",),
-    ),
-    "warp32_sync": Helper(
-        """// CUDA's __syncwarp: a wave runs in lockstep, only its memory accesses must stay in order.
+        ),
+        "warp32_any": Helper(
+            "static __device__ inline int warp32_any(unsigned mask, int predicate) {\n"
+            "    return warp32_ballot(mask, predicate) != 0;\n}",
+            ("warp32_ballot",),
+        ),
+        "warp32_all": Helper(
+            "static __device__ inline int warp32_all(unsigned mask, int predicate) {\n"
+            "    return warp32_ballot(mask, !predicate) == 0;\n}",
+            ("warp32_ballot",),
+        ),
+        "warp32_uni": Helper(
+            "static __device__ inline int warp32_uni(unsigned mask, int predicate) {\n"
+            "    return warp32_all(mask, predicate) || !warp32_any(mask, predicate);\n}",
+            ("warp32_all", "warp32_any"),
+        ),
+        "warp32_activemask": Helper(
+            "// The active lanes among the caller's 32.\n"
+            "static __device__ inline unsigned warp32_activemask() { return warp32_ballot(0xffffffffu, 1); }",
+            ("warp32_ballot",),
+        ),
+        "warp32_sync": Helper(
+            """// CUDA's __syncwarp: a wave runs in lockstep, only its memory accesses must stay in order.
 static __device__ inline void warp32_sync(unsigned = 0xffffffffu) {
     __builtin_amdgcn_fence(__ATOMIC_ACQ_REL, "wavefront");
     __builtin_amdgcn_wave_barrier();
     __builtin_amdgcn_fence(__ATOMIC_ACQ_REL, "wavefront");
 }"""
-    ),
-    "warp32_match_any": Helper(
-        """// CUDA's __match_any_sync: the lanes of the mask that hold the same bits.
+        ),
+        "warp32_match_any": Helper(
+            """// CUDA's __match_any_sync: the lanes of the mask that hold the same bits.
 template <typename T>
 static __device__ inline unsigned warp32_match_any(unsigned mask, T value) {
     int words[sizeof(T) / 4];
@@ -96,42 +101,42 @@ static __device__ inline unsigned warp32_match_any(unsigned mask, T value) {
     }
     return same & mask;
 }"""
-    ),
-    "warp32_match_all": Helper(
-        """// CUDA's __match_all_sync: the mask if its lanes all hold the same bits, else 0.
+        ),
+        "warp32_match_all": Helper(
+            """// CUDA's __match_all_sync: the mask if its lanes all hold the same bits, else 0.
 template <typename T>
 static __device__ inline unsigned warp32_match_all(unsigned mask, T value, int* all_equal) {
     *all_equal = warp32_match_any(mask, value) == mask;
     *all_equal = warp32_all(mask, *all_equal);
     return *all_equal ? mask : 0u;
 }""",
-        ("warp32_match_any", "warp32_all"),
-    ),
-    "warp32_reduce_add": _reduce("add", ("unsigned", "int"), "0", "result += other"),
-    "warp32_reduce_min": _reduce(
-        "min", ("unsigned", "int"), "value", "result = other < result ? other : result"
-    ),
-    "warp32_reduce_max": _reduce(
-        "max", ("unsigned", "int"), "value", "result = other > result ? other : result"
-    ),
-    "warp32_reduce_and": _reduce("and", ("unsigned",), "~0u", "result &= other"),
-    "warp32_reduce_or": _reduce("or", ("unsigned",), "0", "result |= other"),
-    "warp32_reduce_xor": _reduce("xor", ("unsigned",), "0", "result ^= other"),
-    "warp32_shfl": _typed_shuffle("shfl", "int source", "Reads"),
-    "warp32_shfl_up": _typed_shuffle("shfl_up", "unsigned delta", "Shifts up"),
-    "warp32_shfl_down": _typed_shuffle("shfl_down", "unsigned delta", "Shifts down"),
-    "warp32_shfl_xor": _typed_shuffle("shfl_xor", "int lane_mask", "Exchanges"),
-    "tile_operators": Helper(
-        """// The operators of cooperative groups' reductions.
+            ("warp32_match_any", "warp32_all"),
+        ),
+        "warp32_reduce_add": _reduce("add", ("unsigned", "int"), "0", "result += other"),
+        "warp32_reduce_min": _reduce(
+            "min", ("unsigned", "int"), "value", "result = other < result ? other : result"
+        ),
+        "warp32_reduce_max": _reduce(
+            "max", ("unsigned", "int"), "value", "result = other > result ? other : result"
+        ),
+        "warp32_reduce_and": _reduce("and", ("unsigned",), "~0u", "result &= other"),
+        "warp32_reduce_or": _reduce("or", ("unsigned",), "0", "result |= other"),
+        "warp32_reduce_xor": _reduce("xor", ("unsigned",), "0", "result ^= other"),
+        "warp32_shfl": _typed_shuffle("shfl", "int source", "Reads"),
+        "warp32_shfl_up": _typed_shuffle("shfl_up", "unsigned delta", "Shifts up"),
+        "warp32_shfl_down": _typed_shuffle("shfl_down", "unsigned delta", "Shifts down"),
+        "warp32_shfl_xor": _typed_shuffle("shfl_xor", "int lane_mask", "Exchanges"),
+        "tile_operators": Helper(
+            """// The operators of cooperative groups' reductions.
 template <typename T> struct tile_plus { __device__ T operator()(T a, T b) const { return a + b; } };
 template <typename T> struct tile_less { __device__ T operator()(T a, T b) const { return b < a ? b : a; } };
 template <typename T> struct tile_greater { __device__ T operator()(T a, T b) const { return a < b ? b : a; } };
 template <typename T> struct tile_bit_and { __device__ T operator()(T a, T b) const { return a & b; } };
 template <typename T> struct tile_bit_or { __device__ T operator()(T a, T b) const { return a | b; } };
 template <typename T> struct tile_bit_xor { __device__ T operator()(T a, T b) const { return a ^ b; } };"""
-    ),
-    "tile_reduce": Helper(
-        """// Cooperative groups' reduce over a tile of threads: every thread receives the result.
+        ),
+        "tile_reduce": Helper(
+            """// Cooperative groups' reduce over a tile of threads: every thread receives the result.
 template <typename Tile, typename T, typename Operator>
 static __device__ inline T tile_reduce(const Tile& tile, T value, Operator combine) {
     for (unsigned offset = tile.size() / 2; offset > 0; offset /= 2) {
@@ -139,48 +144,48 @@ static __device__ inline T tile_reduce(const Tile& tile, T value, Operator combi
     }
     return value;
 }"""
-    ),
-    "tile_ballot": Helper(
-        """// The votes of a tile: bit i is thread i of the tile.
+        ),
+        "tile_ballot": Helper(
+            """// The votes of a tile: bit i is thread i of the tile.
 template <typename Tile> static __device__ inline unsigned tile_ballot(const Tile& tile, int predicate) {
     const unsigned size = tile.size(), first = __lane_id() & ~(size - 1);
     return (unsigned)(__ballot(predicate) >> first) & (size < 32 ? (1u << size) - 1u : ~0u);
 }"""
-    ),
-    "tile_any": Helper(
-        """template <typename Tile> static __device__ inline int tile_any(const Tile& tile, int predicate) {
+        ),
+        "tile_any": Helper(
+            """template <typename Tile> static __device__ inline int tile_any(const Tile& tile, int predicate) {
     return tile_ballot(tile, predicate) != 0;
 }""",
-        ("tile_ballot",),
-    ),
-    "tile_all": Helper(
-        """template <typename Tile> static __device__ inline int tile_all(const Tile& tile, int predicate) {
+            ("tile_ballot",),
+        ),
+        "tile_all": Helper(
+            """template <typename Tile> static __device__ inline int tile_all(const Tile& tile, int predicate) {
     return tile_ballot(tile, !predicate) == 0;
 }""",
-        ("tile_ballot",),
-    ),
-    "tile_match_any": Helper(
-        """// The threads of the tile that hold the same value.
+            ("tile_ballot",),
+        ),
+        "tile_match_any": Helper(
+            """// The threads of the tile that hold the same value.
 template <typename Tile, typename T> static __device__ inline unsigned tile_match_any(const Tile& tile, T value) {
     unsigned same = 0;
     for (unsigned i = 0; i < tile.size(); ++i) same |= (unsigned)(tile.shfl(value, i) == value) << i;
     return same;
 }"""
-    ),
-    "tile_meta_group_rank": Helper(
-        """// Which tile of its block this is.
+        ),
+        "tile_meta_group_rank": Helper(
+            """// Which tile of its block this is.
 template <typename Tile> static __device__ inline unsigned tile_meta_group_rank(const Tile& tile) {
     return ((threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x) / tile.size();
 }"""
-    ),
-    "tile_meta_group_size": Helper(
-        """// How many tiles the block has.
+        ),
+        "tile_meta_group_size": Helper(
+            """// How many tiles the block has.
 template <typename Tile> static __device__ inline unsigned tile_meta_group_size(const Tile& tile) {
     return (blockDim.x * blockDim.y * blockDim.z + tile.size() - 1) / tile.size();
 }"""
-    ),
-    "dot_4_bytes": Helper(
-        """// CUDA's __dp4a: c plus the four products of bytes.
+        ),
+        "dot_4_bytes": Helper(
+            """// CUDA's __dp4a: c plus the four products of bytes.
 static __device__ inline int dot_4_bytes(int a, int b, int c) {
     for (int i = 0; i < 4; ++i) c += (int)(signed char)(a >> 8 * i) * (int)(signed char)(b >> 8 * i);
     return c;
@@ -195,12 +200,13 @@ static __device__ inline int dot_4_bytes(char4 a, char4 b, int c) {
 static __device__ inline unsigned dot_4_bytes(uchar4 a, uchar4 b, unsigned c) {
     return c + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
 }"""
-    ),
-    "device_sleep": Helper(
-        """// CUDA's __nanosleep: a hint, about 64 clocks here.
+        ),
+        "device_sleep": Helper(
+            """// CUDA's __nanosleep: a hint, about 64 clocks here.
 static __device__ inline void device_sleep(unsigned) { __builtin_amdgcn_s_sleep(1); }"""
-    ),
-}
+        ),
+    }
+)
 """Helper -> definition, in the order in which a file carries them."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from xpiler.backend.hip_edits import EditList
+from xpiler.backend.hip_sample_helpers import SAMPLE_HEADERS, SAMPLE_NAMES
 from xpiler.backend.hip_source import Call, SourceText, Token
 from xpiler.platforms import cuda, cuda_names, hip
 
@@ -25,12 +26,23 @@ def rename_headers(source: SourceText, edits: EditList) -> None:
             if directive.depth == 0:
                 first_header = first_header or hip.HEADERS[name]
             edits.replace(token.start, token.end, f"<{hip.HEADERS[name]}>", "HIP's header")
+        elif name.startswith("thrust/system/cuda/"):
+            edits.replace(
+                token.start, token.end, f"<{name.replace('/cuda/', '/hip/')}>", "rocThrust's header"
+            )
         elif name.startswith("cub/"):
             edits.replace(token.start, token.end, f"<hip{name[:-4]}.hpp>", "HIP's header")
         elif name in hip.HEADERS_REPLACED_BY_HELPERS:
             edits.replace(
                 directive.start, directive.end, "", "HIP has no such header; what is used is defined below"
             )
+        elif name in SAMPLE_HEADERS:
+            edits.replace(
+                directive.start, directive.end, "", "the samples' helpers are CUDA; what is used is below"
+            )
+            for _, used in source.names():
+                if used.text in SAMPLE_NAMES and used.text not in source.defined:
+                    edits.need(SAMPLE_NAMES[used.text])
         elif name in hip.HEADERS_WITHOUT_TWIN or name.split("/")[0] in ("cutlass", "cute", "cudnn"):
             why = hip.HEADERS_WITHOUT_TWIN.get(name, name.split("/")[0])
             raise source.refuse(
@@ -84,6 +96,8 @@ def rename_api(source: SourceText, edits: EditList) -> None:
             )
         elif name in hip.NAMESPACES and i + 1 < len(source.tokens) and source.tokens[i + 1].text == "::":
             edits.replace(token.start, token.end, hip.NAMESPACES[name], _REASON)
+        elif name == "cuda" and source.tokens[i - 2].text == "thrust":
+            edits.replace(token.start, token.end, "hip", "rocThrust's backend")
         elif re.fullmatch(r"cu[A-Z]\w*|CU_[A-Z]\w*|CU[a-z]\w+", name) and _driver_name(name):
             raise source.refuse(
                 "hip-driver-api",
@@ -164,8 +178,6 @@ def _wrap_arguments(source: SourceText, edits: EditList) -> None:
             ):
                 prefix = "reinterpret_cast<const void*>("
                 _wrap(call, index, prefix, "HIP declares the kernel as const void*", edits)
-        elif token.text in ("cudaMallocHost", "cudaHostAlloc", "cudaMallocManaged", "cudaMalloc"):
-            continue
 
 
 def _wrap(call: Call, index: int, prefix: str, reason: str, edits: EditList) -> None:

@@ -1,16 +1,12 @@
-"""Device code beside the warps: launch bounds, cache hints, intrinsics that HIP spells otherwise, hard limits."""
+"""Device code beside the warps: launch bounds, cache hints, intrinsics that HIP spells otherwise."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from xpiler.backend.hip_edits import EditList
 from xpiler.backend.hip_source import Call, SourceText
-from xpiler.platforms import cuda, hip
-
-if TYPE_CHECKING:
-    from xpiler.frontend.unit import Unit
+from xpiler.platforms import hip
 
 _LOADS = frozenset(["__ldcs", "__ldcg", "__ldca", "__ldlu", "__ldcv"])
 _STORES = frozenset(["__stcs", "__stcg", "__stwt", "__stwb"])
@@ -94,10 +90,19 @@ def translate_intrinsics(source: SourceText, edits: EditList) -> None:
             edits.replace(token.start, token.end, _CONSTANTS[name], "ROCm 5.2 has no math_constants.h")
         elif _ROUNDED.fullmatch(name):
             raise source.refuse(
-                "hip-no-twin", f"{name}: HIP rounds to nearest only", token, "use the _rn form if its rounding will do"
+                "hip-no-twin",
+                f"{name}: HIP rounds to nearest only",
+                token,
+                "use the _rn form if its rounding will do",
             )
+        elif name in ("rsqrtf", "rsqrt") and call and not source.in_device_function(token.start):
+            one, root = ("1.0f", "sqrtf") if name == "rsqrtf" else ("1.0", "sqrt")
+            edits.replace(token.start, token.end, f"({one} / {root}", "HIP has it on the device only")
+            edits.insert(call.close + 1, ")", "HIP has it on the device only")
         elif name == "__fsqrt_rn":
-            edits.replace(token.start, token.end, "sqrtf", "HIP 5.2's __fsqrt_rn is not correctly rounded, sqrtf is")
+            edits.replace(
+                token.start, token.end, "sqrtf", "HIP 5.2's __fsqrt_rn is not correctly rounded, sqrtf is"
+            )
         elif _ATOMIC_BLOCK.fullmatch(name):
             edits.replace(
                 token.start, token.end, name.removesuffix("_block"), "device scope includes the block"
@@ -111,17 +116,3 @@ def _plain_store(call: Call, edits: EditList) -> None:
     edits.replace(call.name.start, call.name.end, "(*", reason)
     edits.replace(pointer.end, value.start, ") = (", reason)
     edits.insert(call.close + 1, ")", reason)
-
-
-def refuse_unsupported(source: SourceText, unit: Unit | None) -> None:
-    """Raises for what the hardware or HIP cannot do: too much shared memory, texture references."""
-    del unit
-    for i, token in source.names():
-        if token.text == "texture" and i + 1 < len(source.tokens) and source.tokens[i + 1].text == "<":
-            raise source.refuse(
-                "hip-texture-reference",
-                "texture references have no HIP twin",
-                token,
-                "use a texture object instead",
-            )
-    assert cuda.WARP_SIZE == 32

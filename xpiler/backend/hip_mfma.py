@@ -27,10 +27,15 @@ def translate_wmma(source: SourceText, edits: EditList) -> None:
             edits.replace(token.start, token.end, "amd", _REASON)
         elif token.text in ("experimental", "bmma_sync") and "::" in neighbours:
             raise source.refuse(
-                "hip-wmma", "sub-byte and one-bit WMMA have no counterpart on CDNA", token, "use int8 fragments"
+                "hip-wmma",
+                "sub-byte and one-bit WMMA have no counterpart on CDNA",
+                token,
+                "use int8 fragments",
             )
         elif token.text == "fragment" and (name := _double_operand(source, i)):
-            raise source.refuse("hip-wmma", f"WMMA fragments of {name} are not translated", token, "use a plain loop")
+            raise source.refuse(
+                "hip-wmma", f"WMMA fragments of {name} are not translated", token, "use a plain loop"
+            )
     edits.need("mfma")
     if names & BFLOAT_NAMES:
         edits.need("mfma_bf16")
@@ -39,7 +44,9 @@ def translate_wmma(source: SourceText, edits: EditList) -> None:
         edits.need("mfma_saturating")
     if "tf32" in names:
         edits.need("mfma_tf32")
-    edits.note("WMMA runs on the 4x4 MFMA instructions; blocks keep their size, a wave works for two CUDA warps")
+    edits.note(
+        "WMMA runs on the 4x4 MFMA instructions; blocks keep their size, a wave works for two CUDA warps"
+    )
 
 
 def _double_operand(source: SourceText, i: int) -> str:

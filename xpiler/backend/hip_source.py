@@ -207,6 +207,24 @@ class SourceText:
             or tokens[i - 1].text in ("{", "}", ";", "(", ",", "::", ">")
         )
 
+    @cached_property
+    def _device_bodies(self) -> tuple[tuple[int, int], ...]:
+        spans: list[tuple[int, int]] = []
+        for i, token in self._names:
+            if token.text not in ("__global__", "__device__") or (spans and token.start < spans[-1][1]):
+                continue
+            j = i
+            while j < len(self.tokens) and self.tokens[j].text not in ("{", ";", "="):
+                j = (self.match(j) or j) + 1 if self.tokens[j].text == "(" else j + 1
+            if j < len(self.tokens) and self.tokens[j].text == "{" and (end := self.match(j)):
+                spans.append((token.start, self.tokens[end].end))
+        return tuple(spans)
+
+    def in_device_function(self, offset: int) -> bool:
+        """Is this place in the definition of a kernel or of a device function?"""
+        i = bisect_right(self._device_bodies, (offset, len(self.text) + 1)) - 1
+        return i >= 0 and offset < self._device_bodies[i][1]
+
     def match(self, i: int) -> int | None:
         """Index of the token that closes the bracket at token index i."""
         depth = 0

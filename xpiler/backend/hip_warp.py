@@ -52,6 +52,20 @@ def translate_warps(source: SourceText, edits: EditList) -> None:
             edits.need(_LEGACY_VOTES[name])
         elif name in cuda.SHUFFLES and call:
             _shuffle(source, edits, call)
+        elif name in ("WarpReduce", "WarpScan") and source.tokens[i - 2].text == "cub":
+            _logical_warp(source, edits, i)
+
+
+def _logical_warp(source: SourceText, edits: EditList, i: int) -> None:
+    """`cub::WarpReduce<T>` --> `hipcub::WarpReduce<T, 32>`: its default width is the wave's."""
+    depth, commas = 0, 0
+    for token in source.tokens[i + 1 :]:
+        depth += (token.text == "<") - (token.text == ">")
+        commas += token.text == "," and depth == 1
+        if depth == 0:
+            if token.text == ">" and commas == 0:
+                edits.insert(token.start, ", 32", "groups of 32 lanes, also in a wave of 64")
+            return
 
 
 def _shuffle(source: SourceText, edits: EditList, call: Call) -> None:
