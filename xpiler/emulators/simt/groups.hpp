@@ -17,10 +17,10 @@ namespace cooperative_groups {
 // One concrete class behind all groups, so that programs may pass any of them as a thread_group by value.
 class thread_group {
   public:
-    void sync(int line = __builtin_LINE()) const {
-        if (kind_ == Kind::block) xpemu::block_barrier("thread_block.sync", line, xpemu::Vote::none, false);
-        else if (kind_ == Kind::grid) xpemu::grid_barrier(line);
-        else xpemu::meet("group.sync", line, members_, nullptr, nullptr);
+    void sync(XPEMU_SITE(site)) const {
+        if (kind_ == Kind::block) xpemu::block_barrier("thread_block.sync", site, xpemu::Vote::none, false);
+        else if (kind_ == Kind::grid) xpemu::grid_barrier(site);
+        else xpemu::meet("group.sync", site, members_, nullptr, nullptr);
     }
     unsigned long long size() const {
         if (kind_ == Kind::lanes) return static_cast<unsigned long long>(__builtin_popcountll(members_));
@@ -78,38 +78,38 @@ class lane_group : public thread_group {
     xpemu::Lanes members() const { return members_; }
 
     template <class T>
-    T shfl(T value, int rank, int line = __builtin_LINE()) const {
-        return from(value, rank, line);
+    T shfl(T value, int rank, XPEMU_SITE(site)) const {
+        return from(value, rank, site);
     }
     template <class T>
-    T shfl_up(T value, unsigned delta, int line = __builtin_LINE()) const {
+    T shfl_up(T value, unsigned delta, XPEMU_SITE(site)) const {
         const auto rank = static_cast<int>(thread_rank()), source = rank - static_cast<int>(delta);
-        return from(value, source < 0 ? rank : source, line);
+        return from(value, source < 0 ? rank : source, site);
     }
     template <class T>
-    T shfl_down(T value, unsigned delta, int line = __builtin_LINE()) const {
+    T shfl_down(T value, unsigned delta, XPEMU_SITE(site)) const {
         const auto rank = static_cast<int>(thread_rank()), source = rank + static_cast<int>(delta);
-        return from(value, source >= static_cast<int>(size()) ? rank : source, line);
+        return from(value, source >= static_cast<int>(size()) ? rank : source, site);
     }
     template <class T>
-    T shfl_xor(T value, int mask, int line = __builtin_LINE()) const {
+    T shfl_xor(T value, int mask, XPEMU_SITE(site)) const {
         const auto rank = static_cast<int>(thread_rank()), source = rank ^ mask;
-        return from(value, source >= static_cast<int>(size()) ? rank : source, line);
+        return from(value, source >= static_cast<int>(size()) ? rank : source, site);
     }
-    int any(int p, int line = __builtin_LINE()) const { return xpemu::ballot("group.any", members_, p, line).ballot != 0; }
-    int all(int p, int line = __builtin_LINE()) const {
-        auto vote = xpemu::ballot("group.all", members_, p, line);
+    int any(int p, XPEMU_SITE(site)) const { return xpemu::ballot("group.any", members_, p, site).ballot != 0; }
+    int all(int p, XPEMU_SITE(site)) const {
+        auto vote = xpemu::ballot("group.all", members_, p, site);
         return vote.ballot == vote.members;
     }
     // Bit r is the vote of the thread of rank r.
-    xpemu::WarpMask ballot(int p, int line = __builtin_LINE()) const { return compress(xpemu::ballot("group.ballot", members_, p, line).ballot); }
+    xpemu::WarpMask ballot(int p, XPEMU_SITE(site)) const { return compress(xpemu::ballot("group.ballot", members_, p, site).ballot); }
     template <class T>
-    xpemu::WarpMask match_any(T value, int line = __builtin_LINE()) const {
-        return compress(xpemu::combine<xpemu::Lanes>("group.match_any", members_, value, xpemu::MatchAny{}, line));
+    xpemu::WarpMask match_any(T value, XPEMU_SITE(site)) const {
+        return compress(xpemu::combine<xpemu::Lanes>("group.match_any", members_, value, xpemu::MatchAny{}, site));
     }
     template <class T>
-    xpemu::WarpMask match_all(T value, int& predicate, int line = __builtin_LINE()) const {
-        auto same = xpemu::combine<xpemu::Lanes>("group.match_all", members_, value, xpemu::MatchAny{}, line);
+    xpemu::WarpMask match_all(T value, int& predicate, XPEMU_SITE(site)) const {
+        auto same = xpemu::combine<xpemu::Lanes>("group.match_all", members_, value, xpemu::MatchAny{}, site);
         predicate = same == members_;
         return predicate ? compress(same) : 0;
     }
@@ -118,10 +118,10 @@ class lane_group : public thread_group {
     unsigned meta_rank_, meta_size_;
 
     template <class T>
-    T from(T value, int rank, int line) const {
+    T from(T value, int rank, int site) const {
         const int source = xpemu::nth_lane(members_, static_cast<unsigned>(rank) % static_cast<unsigned>(size()));
-        xpemu::ShuffleSlot<T> slot{value, value, source, "group.shfl", line};
-        xpemu::meet("group.shfl", line, members_, &slot, xpemu::finish_shuffle<T>);
+        xpemu::ShuffleSlot<T> slot{value, value, source, "group.shfl", site};
+        xpemu::meet("group.shfl", site, members_, &slot, xpemu::finish_shuffle<T>);
         return slot.result;
     }
     xpemu::WarpMask compress(xpemu::Lanes lanes) const {
@@ -163,8 +163,8 @@ class coalesced_group : public lane_group {
   public:
     explicit coalesced_group(xpemu::Lanes members, unsigned rank = 0, unsigned size = 1) : lane_group(members, rank, size) {}
 };
-inline coalesced_group coalesced_threads(int line = __builtin_LINE()) {
-    return coalesced_group(xpemu::ballot("coalesced_threads", 0, true, line).members);
+inline coalesced_group coalesced_threads(XPEMU_SITE(site)) {
+    return coalesced_group(xpemu::ballot("coalesced_threads", 0, true, site).members);
 }
 
 template <unsigned N>
@@ -180,18 +180,18 @@ inline coalesced_group tiled_partition(const thread_block&, unsigned n) {
     return coalesced_group((~xpemu::Lanes{0} >> (64 - n)) << base & xpemu::existing_lanes(), static_cast<unsigned>(xpemu::thread_rank()) / n,
                            static_cast<unsigned>(blockDim.x * blockDim.y * blockDim.z / n));
 }
-inline coalesced_group binary_partition(const lane_group& group, bool predicate, int line = __builtin_LINE()) {
-    const auto vote = xpemu::ballot("binary_partition", group.members(), predicate, line);
+inline coalesced_group binary_partition(const lane_group& group, bool predicate, XPEMU_SITE(site)) {
+    const auto vote = xpemu::ballot("binary_partition", group.members(), predicate, site);
     return coalesced_group(predicate ? vote.ballot : vote.members & ~vote.ballot, predicate, 2);
 }
 template <class T>
-inline coalesced_group labeled_partition(const lane_group& group, T label, int line = __builtin_LINE()) {
-    return coalesced_group(xpemu::combine<xpemu::Lanes>("labeled_partition", group.members(), label, xpemu::MatchAny{}, line));
+inline coalesced_group labeled_partition(const lane_group& group, T label, XPEMU_SITE(site)) {
+    return coalesced_group(xpemu::combine<xpemu::Lanes>("labeled_partition", group.members(), label, xpemu::MatchAny{}, site));
 }
 
 template <class G>
-inline void sync(const G& group, int line = __builtin_LINE()) {
-    group.sync(line);
+inline void sync(const G& group, XPEMU_SITE(site)) {
+    group.sync(site);
 }
 
 template <class T = void>
@@ -257,47 +257,47 @@ struct Collect {
     }
 };
 template <class T>
-typename Collect<T>::Values collect(const lane_group& group, T value, int line) {
-    return xpemu::combine<typename Collect<T>::Values>("group.reduce", group.members(), value, Collect<T>{}, line);
+typename Collect<T>::Values collect(const lane_group& group, T value, int site) {
+    return xpemu::combine<typename Collect<T>::Values>("group.reduce", group.members(), value, Collect<T>{}, site);
 }
 }  // namespace details
 
 template <class T, class F>
-inline T reduce(const lane_group& group, T value, F f, int line = __builtin_LINE()) {
-    auto all = details::collect(group, value, line);
+inline T reduce(const lane_group& group, T value, F f, XPEMU_SITE(site)) {
+    auto all = details::collect(group, value, site);
     T result = all.at[0];
     for (int i = 1; i < all.count; ++i) result = f(result, all.at[i]);
     return result;
 }
 template <class T, class F>
-inline T inclusive_scan(const lane_group& group, T value, F f, int line = __builtin_LINE()) {
-    auto all = details::collect(group, value, line);
+inline T inclusive_scan(const lane_group& group, T value, F f, XPEMU_SITE(site)) {
+    auto all = details::collect(group, value, site);
     T result = all.at[0];
     for (int i = 1; i <= all.rank; ++i) result = f(result, all.at[i]);
     return result;
 }
 template <class T, class F>
-inline T exclusive_scan(const lane_group& group, T value, F f, int line = __builtin_LINE()) {
-    auto all = details::collect(group, value, line);
+inline T exclusive_scan(const lane_group& group, T value, F f, XPEMU_SITE(site)) {
+    auto all = details::collect(group, value, site);
     if (!all.rank) return T{};
     T result = all.at[0];
     for (int i = 1; i < all.rank; ++i) result = f(result, all.at[i]);
     return result;
 }
 template <class T>
-inline T inclusive_scan(const lane_group& group, T value, int line = __builtin_LINE()) {
-    return inclusive_scan(group, value, plus<T>{}, line);
+inline T inclusive_scan(const lane_group& group, T value, XPEMU_SITE(site)) {
+    return inclusive_scan(group, value, plus<T>{}, site);
 }
 template <class T>
-inline T exclusive_scan(const lane_group& group, T value, int line = __builtin_LINE()) {
-    return exclusive_scan(group, value, plus<T>{}, line);
+inline T exclusive_scan(const lane_group& group, T value, XPEMU_SITE(site)) {
+    return exclusive_scan(group, value, plus<T>{}, site);
 }
 template <class G, class T>
 inline void memcpy_async(const G& group, T* to, const T* from, std::size_t bytes) {
     for (std::size_t i = group.thread_rank() * sizeof(T); i < bytes; i += group.size() * sizeof(T)) to[i / sizeof(T)] = from[i / sizeof(T)];
 }
 template <class G>
-inline void wait(const G& group, int line = __builtin_LINE()) {
-    group.sync(line);
+inline void wait(const G& group, XPEMU_SITE(site)) {
+    group.sync(site);
 }
 }  // namespace cooperative_groups

@@ -80,20 +80,20 @@ XPEMU_HIP_OPERATOR(/)
 #undef XPEMU_HIP_OPERATOR
 
 // ------------------------------------------------------------------------------------- waves and barriers
-inline void xpemu_wave_barrier(XPEMU_LINE) { xpemu::meet("wave_barrier", xpemu_line, 0, nullptr, nullptr); }
+inline void xpemu_wave_barrier(XPEMU_LINE) { xpemu::meet("wave_barrier", xpemu_site, 0, nullptr, nullptr); }
 inline unsigned __lane_id() { return static_cast<unsigned>(xpemu::lane_of_current()); }
-inline int xpemu_permute(int address, int value, int line) {
-    return xpemu::shuffle<int>("ds_bpermute", xpemu::Shuffle::index, 0, value, address >> 2 & 63, 64, line);
+inline int xpemu_permute(int address, int value, int site) {
+    return xpemu::shuffle<int>("ds_bpermute", xpemu::Shuffle::index, 0, value, address >> 2 & 63, 64, site);
 }
-#define __builtin_amdgcn_wave_barrier() xpemu_wave_barrier(__LINE__)
-#define __builtin_amdgcn_s_barrier() __syncthreads(__LINE__)
+#define __builtin_amdgcn_wave_barrier() xpemu_wave_barrier(__LINE__ << 11)
+#define __builtin_amdgcn_s_barrier() __syncthreads(__LINE__ << 11)
 #define __builtin_amdgcn_fence(...) static_cast<void>(0)
 #define __builtin_amdgcn_s_waitcnt(...) static_cast<void>(0)
 #define __builtin_amdgcn_sched_barrier(...) static_cast<void>(0)
 #define __builtin_amdgcn_s_sleep(...) xpemu::spin()
-#define __builtin_amdgcn_ds_bpermute(address, value) xpemu_permute(address, value, __LINE__)
-#define __builtin_amdgcn_readfirstlane(value) __shfl(value, __ffsll(__ballot(1, __LINE__)) - 1, 64, __LINE__)
-#define __builtin_amdgcn_readlane(value, lane) __shfl(value, lane, 64, __LINE__)
+#define __builtin_amdgcn_ds_bpermute(address, value) xpemu_permute(address, value, __LINE__ << 11)
+#define __builtin_amdgcn_readfirstlane(value) __shfl(value, __ffsll(__ballot(1, __LINE__ << 11)) - 1, 64, __LINE__ << 11)
+#define __builtin_amdgcn_readlane(value, lane) __shfl(value, lane, 64, __LINE__ << 11)
 #define __builtin_amdgcn_mbcnt_lo(mask, base) ((base) + __popc(static_cast<unsigned>(mask) & static_cast<unsigned>((1ull << xpemu::lane_of_current()) - 1)))
 #define __builtin_amdgcn_mbcnt_hi(mask, base) ((base) + __popc(static_cast<unsigned>(mask) & static_cast<unsigned>(((1ull << xpemu::lane_of_current()) - 1) >> 32)))
 #define __builtin_amdgcn_workitem_id_x() threadIdx.x

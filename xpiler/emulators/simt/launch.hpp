@@ -19,10 +19,6 @@ Argument describe(const T& value) {
     return Argument{kind, static_cast<unsigned>(sizeof(T)), &value};
 }
 
-inline LaunchInfo configure(const char* kernel, int line, dim3 grid, dim3 block, std::size_t shared = 0, const void* stream = nullptr) {
-    return LaunchInfo{kernel, line, grid, block, shared, stream, false};
-}
-
 template <class Call, class... T>
 void start(const LaunchInfo& info, const Call& call, T... args) {
     auto body = [&] { call(args...); };

@@ -102,7 +102,7 @@ using BF8 = FNUZ<2, 16>;
 struct Slot {
     const unsigned char *a, *b, *c;
     unsigned char* d;
-    int cbsz, abid, blgp, line;
+    int cbsz, abid, blgp, site;
 };
 
 template <int M, int N, int K, int Blocks, class TA, class TB, class TD>
@@ -114,10 +114,10 @@ void finish(void* const* slots, Lanes members, void*) {
     // Matrix instructions ignore the execution mask. Lanes that the block never had may be off: their registers hold
     // anything (poison here). Lanes that merely wait elsewhere would have live registers overwritten: an error.
     if (members != existing_lanes())
-        fatal("inactive_lane", "MFMA in line %d: only lanes 0x%llx of the wave take part", any.line, static_cast<unsigned long long>(members));
+        fatal("inactive_lane", "MFMA in line %d: only lanes 0x%llx of the wave take part", xpemu::line_of(any.site), static_cast<unsigned long long>(members));
     static unsigned char poison[256], nowhere[256];
     std::memset(poison, 0xff, sizeof poison);
-    const Slot absent{poison, poison, poison, nowhere, any.cbsz, any.abid, any.blgp, any.line};
+    const Slot absent{poison, poison, poison, nowhere, any.cbsz, any.abid, any.blgp, any.site};
     const auto slot_of = [&](int lane) -> const Slot& { return members >> lane & 1 ? *static_cast<Slot*>(slots[lane]) : absent; };
     static double a[Blocks * M * K], b[Blocks * K * N], d[Blocks * M * N];
     for (int lane = 0; lane < 64; ++lane) {
@@ -153,14 +153,14 @@ void finish(void* const* slots, Lanes members, void*) {
 }
 
 template <int M, int N, int K, int Blocks, class TA, class TB, class TD, class A, class B, class C>
-inline C run(const char* name, const A& a, const B& b, const C& c, int cbsz, int abid, int blgp, int line) {
+inline C run(const char* name, const A& a, const B& b, const C& c, int cbsz, int abid, int blgp, int site) {
     static_assert(sizeof(A) == M * K * Blocks / 64 * TA::bytes && sizeof(B) == N * K * Blocks / 64 * TB::bytes,
                   "MFMA: the A or B operand has the wrong number of elements for a lane");
     static_assert(sizeof(C) == M * N * Blocks / 64 * sizeof(TD), "MFMA: the accumulator has the wrong number of elements for a lane");
     C d = c;
     Slot slot{reinterpret_cast<const unsigned char*>(&a), reinterpret_cast<const unsigned char*>(&b), reinterpret_cast<const unsigned char*>(&c),
-              reinterpret_cast<unsigned char*>(&d), cbsz, abid, blgp, line};
-    meet(name, line, ~Lanes{0}, &slot, finish<M, N, K, Blocks, TA, TB, TD>);
+              reinterpret_cast<unsigned char*>(&d), cbsz, abid, blgp, site};
+    meet(name, site, ~Lanes{0}, &slot, finish<M, N, K, Blocks, TA, TB, TD>);
     return d;
 }
 
@@ -169,7 +169,7 @@ inline C run(const char* name, const A& a, const B& b, const C& c, int cbsz, int
 
 // Macros, not functions: the compilers reserve the names, and the vector class converts scalars only when asked.
 #define XPEMU_MFMA(M, N, K, B, TA, TB, TD, NAME, a, b, c, ...) \
-    ::xpemu::mfma::run<M, N, K, B, ::xpemu::mfma::TA, ::xpemu::mfma::TB, TD>(NAME, a, b, c, __VA_ARGS__, __LINE__)
+    ::xpemu::mfma::run<M, N, K, B, ::xpemu::mfma::TA, ::xpemu::mfma::TB, TD>(NAME, a, b, c, __VA_ARGS__, __LINE__ << 11)
 #define __builtin_amdgcn_mfma_f32_32x32x1f32(a, b, c, x, y, z) XPEMU_MFMA(32, 32, 1, 2, F32, F32, float, "mfma_f32_32x32x1f32", a, b, c, x, y, z)
 #define __builtin_amdgcn_mfma_f32_16x16x1f32(a, b, c, x, y, z) XPEMU_MFMA(16, 16, 1, 4, F32, F32, float, "mfma_f32_16x16x1f32", a, b, c, x, y, z)
 #define __builtin_amdgcn_mfma_f32_4x4x1f32(a, b, c, x, y, z) XPEMU_MFMA(4, 4, 1, 16, F32, F32, float, "mfma_f32_4x4x1f32", a, b, c, x, y, z)

@@ -32,7 +32,7 @@ struct Thread {
     uint3 index;
     State state;
     bool predicate;
-    int line, vote;
+    int site, vote;
     const char* what;
     Lanes mask;
 };
@@ -40,7 +40,7 @@ struct Thread {
 // Lanes that wait for one another at a warp operation.
 struct Group {
     const char* what;
-    int line;      // of the first that arrived; the identity of groups without a mask
+    int site;      // of the first that arrived; the identity of groups without a mask
     Lanes mask;    // 0: whoever reaches the line together
     Lanes members;
     Finish finish;
@@ -61,7 +61,7 @@ struct Block {
     std::vector<int> ready;  // ring of thread ranks
     std::size_t head = 0, queued = 0;
     int unstarted = 0, live = 0, at_barrier = 0, at_grid = 0;
-    int barrier_line = 0;
+    int barrier_site = 0;
     bool barrier_mixed = false;
     unsigned long serial = 0;
     std::vector<std::pair<SharedSite*, std::vector<unsigned char>>> saved;  // shared memory while another block runs
@@ -105,11 +105,11 @@ Fiber* take_fiber() {
     return fiber;
 }
 
-std::string list_threads(State state, int line, const char* what, int& count) {
+std::string list_threads(State state, int site, const char* what, int& count) {
     std::string text = "[";
     count = 0;
     for (const Thread& t : block->threads) {
-        if (t.state != state || (what && (t.line != line || std::strcmp(t.what, what)))) continue;
+        if (t.state != state || (what && (t.site != site || std::strcmp(t.what, what)))) continue;
         char piece[64];
         if (++count <= 8) {
             std::snprintf(piece, sizeof piece, "%s[%u, %u, %u]", count > 1 ? ", " : "", t.index.x, t.index.y, t.index.z);
@@ -125,17 +125,17 @@ std::string list_threads(State state, int line, const char* what, int& count) {
     std::vector<std::pair<int, const char*>> seen;
     for (const Thread& t : block->threads) {
         if (t.state != State::barrier && t.state != State::warp && t.state != State::grid) continue;
-        bool known = std::any_of(seen.begin(), seen.end(), [&](auto& s) { return s.first == t.line && !std::strcmp(s.second, t.what); });
+        bool known = std::any_of(seen.begin(), seen.end(), [&](auto& s) { return s.first == t.site && !std::strcmp(s.second, t.what); });
         if (known) continue;
-        seen.emplace_back(t.line, t.what);
+        seen.emplace_back(t.site, t.what);
         int count;
-        std::string threads = list_threads(t.state, t.line, t.what, count);
+        std::string threads = list_threads(t.state, t.site, t.what, count);
         char piece[512];
         std::snprintf(piece, sizeof piece, "%s{\"line\": %d, \"what\": \"%s\", \"count\": %d, \"threads\": %s}",
-                      waiting.size() > 1 ? ", " : "", t.line, t.what, count, threads.c_str());
+                      waiting.size() > 1 ? ", " : "", line_of(t.site), t.what, count, threads.c_str());
         if (waiting.size() < 6000) waiting += piece;
         std::snprintf(piece, sizeof piece, "; %d thread%s wait at %s in line %d, first %s", count, count == 1 ? "" : "s", t.what,
-                      t.line, threads.substr(1, threads.find(']')).c_str());
+                      line_of(t.site), threads.substr(1, threads.find(']')).c_str());
         if (words.size() < 2000) words += piece;
     }
     int exited;
@@ -180,15 +180,13 @@ void settle(Warp& warp, int base) {
         if (g.mask && (g.members & need) == need) return finish_group(warp, i, base);
     }
     if (warp.running) return;
-    // No lane can run: the lanes that reached the earliest line together are the active ones (min-PC order, by
+    // No lane can run: the lanes that reached the earliest site together are the active ones (min-PC order, by
     // which structured control flow reconverges).
     std::size_t best = warp.groups.size();
     for (std::size_t i = 0; i < warp.groups.size(); ++i)
-        if (!warp.groups[i].mask && (best == warp.groups.size() || warp.groups[i].line < warp.groups[best].line)) best = i;
+        if (!warp.groups[i].mask && (best == warp.groups.size() || warp.groups[i].site < warp.groups[best].site)) best = i;
     if (best < warp.groups.size()) finish_group(warp, best, base);
 }
-
-int vote_result = 0;
 
 void complete_barrier() {
     Block& b = *block;
@@ -513,19 +511,19 @@ void run_grid(const LaunchInfo& info, Body run, void* data, const Argument* args
     active = false;
 }
 
-int block_barrier(const char* what, int line, Vote vote, bool predicate) {
+int block_barrier(const char* what, int site, Vote vote, bool predicate) {
     if (!thread_active) fatal("trap", "%s in host code", what);
     Block& b = *block;
     Thread& t = b.threads[current];
     t.state = State::barrier;
     t.what = what;
-    t.line = line;
+    t.site = site;
     t.predicate = predicate;
     t.vote = static_cast<int>(vote);
     if (b.at_barrier++ == 0) {
-        b.barrier_line = line;
+        b.barrier_site = site;
         b.barrier_mixed = false;
-    } else if (b.barrier_line != line) {
+    } else if (b.barrier_site != site) {
         b.barrier_mixed = true;
     }
     Warp& warp = b.warps[warp_of(current)];
@@ -539,13 +537,13 @@ int block_barrier(const char* what, int line, Vote vote, bool predicate) {
     return block->threads[current].vote;
 }
 
-void grid_barrier(int line) {
-    if (!launch_info.cooperative) fatal("divergence", "grid synchronisation in line %d of a kernel that was not launched cooperatively", line);
+void grid_barrier(int site) {
+    if (!launch_info.cooperative) fatal("divergence", "grid synchronisation in line %d of a kernel that was not launched cooperatively", line_of(site));
     Block& b = *block;
     Thread& t = b.threads[current];
     t.state = State::grid;
     t.what = "grid.sync";
-    t.line = line;
+    t.site = site;
     ++b.at_grid;
     Warp& warp = b.warps[warp_of(current)];
     --warp.running;
@@ -553,27 +551,27 @@ void grid_barrier(int line) {
     wait_here();
 }
 
-void meet(const char* what, int line, Lanes mask, void* slot, Finish finish, void* context) {
+void meet(const char* what, int site, Lanes mask, void* slot, Finish finish, void* context) {
     if (!thread_active) fatal("trap", "%s in host code", what);
     const int lane = lane_of(current), base = current - lane;
     Thread& t = block->threads[current];
     Warp& warp = block->warps[warp_of(current)];
     mask &= ~Lanes{0} >> (64 - XPEMU_WARP);
     if (mask && !(mask & bit(lane)))
-        fatal("inactive_lane", "%s in line %d: lane %d calls with mask 0x%llx, which does not name it", what, line, lane,
+        fatal("inactive_lane", "%s in line %d: lane %d calls with mask 0x%llx, which does not name it", what, line_of(site), lane,
               static_cast<unsigned long long>(mask));
     t.state = State::warp;
     t.what = what;
-    t.line = line;
+    t.site = site;
     t.mask = mask;
     warp.slots[lane] = slot;
     --warp.running;
     Group* group = nullptr;
     for (Group& g : warp.groups)
-        if (g.mask == mask && g.finish == finish && g.context == context && !std::strcmp(g.what, what) && (mask || g.line == line))
+        if (g.mask == mask && g.finish == finish && g.context == context && !std::strcmp(g.what, what) && (mask || g.site == site))
             group = &g;
     if (!group) {
-        warp.groups.push_back(Group{what, line, mask, 0, finish, context});
+        warp.groups.push_back(Group{what, site, mask, 0, finish, context});
         group = &warp.groups.back();
     }
     group->members |= bit(lane);
@@ -581,8 +579,8 @@ void meet(const char* what, int line, Lanes mask, void* slot, Finish finish, voi
     if (t.state == State::warp) wait_here();
 }
 
-void inactive_lane(const char* what, int line, int lane, int source) {
-    warn("inactive_lane", "%s in line %d: lane %d reads lane %d, which does not take part", what, line, lane, source);
+void inactive_lane(const char* what, int site, int lane, int source) {
+    warn("inactive_lane", "%s in line %d: lane %d reads lane %d, which does not take part", what, line_of(site), lane, source);
 }
 
 // HIP reads 0 from a lane that is switched off; CUDA leaves it undefined.

@@ -11,12 +11,35 @@
 
 #define XPEMU_LOCAL __attribute__((visibility("hidden")))
 
+// The place of a call as a default argument: it tells two barriers in one line apart. line << 11 | column.
+#if defined(__clang__)
+#define XPEMU_SITE(name) int name = __builtin_LINE() << 11 | (__builtin_COLUMN() < 2047 ? __builtin_COLUMN() : 2047)
+#else
+namespace std {
+struct source_location {  // what the compiler's builtin fills in; the library has it only from C++20
+    struct __impl {
+        const char* _M_file_name;
+        const char* _M_function_name;
+        unsigned _M_line, _M_column;
+    };
+};
+}  // namespace std
+namespace xpemu {
+constexpr int site_of(const std::source_location::__impl* at) {
+    return static_cast<int>(at->_M_line << 11 | (at->_M_column < 2047 ? at->_M_column : 2047));
+}
+}  // namespace xpemu
+#define XPEMU_SITE(name) \
+    int name = ::xpemu::site_of(static_cast<const std::source_location::__impl*>(__builtin_source_location()))
+#endif
+
 extern XPEMU_LOCAL uint3 threadIdx, blockIdx;
 extern XPEMU_LOCAL dim3 blockDim, gridDim;
 
 namespace xpemu {
 
 using Lanes = std::uint64_t;  // one bit a lane
+constexpr int line_of(int site) { return site >> 11; }
 
 // A kernel argument as the trace shows it.
 struct Argument {
@@ -43,12 +66,12 @@ XPEMU_LOCAL bool in_kernel();
 
 enum class Vote { none, count, all, any };
 // Block barrier; returns the vote over the predicates of all non-exited threads.
-XPEMU_LOCAL int block_barrier(const char* what, int line, Vote, bool predicate);
-XPEMU_LOCAL void grid_barrier(int line);
+XPEMU_LOCAL int block_barrier(const char* what, int site, Vote, bool predicate);
+XPEMU_LOCAL void grid_barrier(int site);
 // Meets the other lanes of the warp. With a mask: waits for all non-exited lanes of it that call with the same
-// `key` and mask. Mask 0: meets the lanes that reach this line together. The last one calls
+// `what` and mask. Mask 0: meets the lanes that reach this site together. The last one calls
 // finish(slots, members, context) for all; slots[l] is what lane l passed.
-XPEMU_LOCAL void meet(const char* what, int line, Lanes mask, void* slot, Finish finish, void* context = nullptr);
+XPEMU_LOCAL void meet(const char* what, int site, Lanes mask, void* slot, Finish finish, void* context = nullptr);
 // Lets other threads run: called where programs spin (failed compare-and-swap, __nanosleep).
 XPEMU_LOCAL void spin();
 XPEMU_LOCAL int lane_of_current();
@@ -73,7 +96,7 @@ XPEMU_LOCAL void* dynamic_shared_memory();
 // Events (events.cpp). `fatal` writes the event with kernel, block and thread, then ends the process with 86.
 [[noreturn]] XPEMU_LOCAL void fatal(const char* event, const char* format, ...) __attribute__((format(printf, 2, 3)));
 // A lane read the register of a lane that does not take part; the value it gets is poison_value's.
-XPEMU_LOCAL void inactive_lane(const char* what, int line, int lane, int source);
+XPEMU_LOCAL void inactive_lane(const char* what, int site, int lane, int source);
 XPEMU_LOCAL void poison_value(void* at, std::size_t bytes);
 XPEMU_LOCAL void warn(const char* event, const char* format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,4 +1,4 @@
-// Barriers, shuffles, votes, match and reduce. `line` defaults to the caller's line: it identifies the site.
+// Barriers, shuffles, votes, match and reduce. The site of the caller identifies where lanes meet.
 #pragma once
 
 #include <cstring>
@@ -6,17 +6,17 @@
 
 #include "runtime.hpp"
 
-#define XPEMU_LINE int xpemu_line = __builtin_LINE()
+#define XPEMU_LINE XPEMU_SITE(xpemu_site)
 
-inline void __syncthreads(XPEMU_LINE) { xpemu::block_barrier("__syncthreads", xpemu_line, xpemu::Vote::none, false); }
+inline void __syncthreads(XPEMU_LINE) { xpemu::block_barrier("__syncthreads", xpemu_site, xpemu::Vote::none, false); }
 inline int __syncthreads_count(int p, XPEMU_LINE) {
-    return xpemu::block_barrier("__syncthreads_count", xpemu_line, xpemu::Vote::count, p != 0);
+    return xpemu::block_barrier("__syncthreads_count", xpemu_site, xpemu::Vote::count, p != 0);
 }
 inline int __syncthreads_and(int p, XPEMU_LINE) {
-    return xpemu::block_barrier("__syncthreads_and", xpemu_line, xpemu::Vote::all, p != 0);
+    return xpemu::block_barrier("__syncthreads_and", xpemu_site, xpemu::Vote::all, p != 0);
 }
 inline int __syncthreads_or(int p, XPEMU_LINE) {
-    return xpemu::block_barrier("__syncthreads_or", xpemu_line, xpemu::Vote::any, p != 0);
+    return xpemu::block_barrier("__syncthreads_or", xpemu_site, xpemu::Vote::any, p != 0);
 }
 
 namespace xpemu {
@@ -56,7 +56,7 @@ struct ShuffleSlot {
     T value, result;
     int source;
     const char* what;
-    int line;
+    int site;
 };
 
 template <class T>
@@ -69,19 +69,19 @@ void finish_shuffle(void* const* slots, Lanes members, void*) {
         } else if (members >> slot.source & 1) {
             slot.result = static_cast<ShuffleSlot<T>*>(slots[slot.source])->value;
         } else {
-            inactive_lane(slot.what, slot.line, lane, slot.source);
+            inactive_lane(slot.what, slot.site, lane, slot.source);
             poison_value(&slot.result, sizeof(T));
         }
     }
 }
 
 template <class T>
-T shuffle(const char* what, Shuffle form, Lanes mask, T value, int operand, int width, int line) {
+T shuffle(const char* what, Shuffle form, Lanes mask, T value, int operand, int width, int site) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 16);
     if (width < 1 || width > XPEMU_WARP || (width & (width - 1)))
-        fatal("inactive_lane", "%s in line %d: width %d is not a power of two up to %d", what, line, width, XPEMU_WARP);
-    ShuffleSlot<T> slot{value, value, source_lane(form, lane_of_current(), operand, width), what, line};
-    meet(what, line, mask, &slot, finish_shuffle<T>);
+        fatal("inactive_lane", "%s in line %d: width %d is not a power of two up to %d", what, line_of(site), width, XPEMU_WARP);
+    ShuffleSlot<T> slot{value, value, source_lane(form, lane_of_current(), operand, width), what, site};
+    meet(what, site, mask, &slot, finish_shuffle<T>);
     return slot.result;
 }
 
@@ -102,9 +102,9 @@ inline void finish_ballot(void* const* slots, Lanes members, void*) {
         slot.members = members;
     }
 }
-inline BallotSlot ballot(const char* what, Lanes mask, bool predicate, int line) {
+inline BallotSlot ballot(const char* what, Lanes mask, bool predicate, int site) {
     BallotSlot slot{predicate, 0, 0};
-    meet(what, line, mask, &slot, finish_ballot);
+    meet(what, site, mask, &slot, finish_ballot);
     return slot;
 }
 
@@ -127,9 +127,9 @@ void finish_combine(void* const* slots, Lanes members, void*) {
     }
 }
 template <class R, class T, class F>
-R combine(const char* what, Lanes mask, T value, F, int line) {
+R combine(const char* what, Lanes mask, T value, F, int site) {
     CombineSlot<T, R> slot{value, R{}};
-    meet(what, line, mask, &slot, finish_combine<T, R, F>);
+    meet(what, site, mask, &slot, finish_combine<T, R, F>);
     return slot.result;
 }
 
@@ -198,11 +198,11 @@ struct Xor {
     template <class T>                                                                                                  \
     inline T NAME##_sync(xpemu::Lanes mask, T value, OPERAND operand, int width = XPEMU_WARP, XPEMU_LINE) {              \
         return xpemu::shuffle<T>(#NAME "_sync", xpemu::Shuffle::FORM, mask, value, static_cast<int>(operand), width,     \
-                                 xpemu_line);                                                                           \
+                                 xpemu_site);                                                                           \
     }                                                                                                                   \
     template <class T>                                                                                                  \
     inline T NAME(T value, OPERAND operand, int width = XPEMU_WARP, XPEMU_LINE) {                                        \
-        return xpemu::shuffle<T>(#NAME, xpemu::Shuffle::FORM, 0, value, static_cast<int>(operand), width, xpemu_line);   \
+        return xpemu::shuffle<T>(#NAME, xpemu::Shuffle::FORM, 0, value, static_cast<int>(operand), width, xpemu_site);   \
     }
 XPEMU_SHUFFLE(__shfl, index, int)
 XPEMU_SHUFFLE(__shfl_up, up, unsigned int)
@@ -211,32 +211,32 @@ XPEMU_SHUFFLE(__shfl_xor, exclusive_or, int)
 #undef XPEMU_SHUFFLE
 
 inline void __syncwarp(xpemu::Lanes mask = ~xpemu::Lanes{0} >> (64 - XPEMU_WARP), XPEMU_LINE) {
-    xpemu::meet("__syncwarp", xpemu_line, mask, nullptr, nullptr);
+    xpemu::meet("__syncwarp", xpemu_site, mask, nullptr, nullptr);
 }
 inline xpemu::WarpMask __ballot_sync(xpemu::Lanes mask, int p, XPEMU_LINE) {
-    return static_cast<xpemu::WarpMask>(xpemu::ballot("__ballot_sync", mask, p, xpemu_line).ballot);
+    return static_cast<xpemu::WarpMask>(xpemu::ballot("__ballot_sync", mask, p, xpemu_site).ballot);
 }
-inline int __any_sync(xpemu::Lanes mask, int p, XPEMU_LINE) { return xpemu::ballot("__any_sync", mask, p, xpemu_line).ballot != 0; }
+inline int __any_sync(xpemu::Lanes mask, int p, XPEMU_LINE) { return xpemu::ballot("__any_sync", mask, p, xpemu_site).ballot != 0; }
 inline int __all_sync(xpemu::Lanes mask, int p, XPEMU_LINE) {
-    auto vote = xpemu::ballot("__all_sync", mask, p, xpemu_line);
+    auto vote = xpemu::ballot("__all_sync", mask, p, xpemu_site);
     return vote.ballot == vote.members;
 }
 inline int __uni_sync(xpemu::Lanes mask, int p, XPEMU_LINE) {
-    auto vote = xpemu::ballot("__uni_sync", mask, p, xpemu_line);
+    auto vote = xpemu::ballot("__uni_sync", mask, p, xpemu_site);
     return vote.ballot == vote.members || !vote.ballot;
 }
-inline xpemu::WarpMask __ballot(int p, XPEMU_LINE) { return static_cast<xpemu::WarpMask>(xpemu::ballot("__ballot", 0, p, xpemu_line).ballot); }
-inline int __any(int p, XPEMU_LINE) { return xpemu::ballot("__any", 0, p, xpemu_line).ballot != 0; }
+inline xpemu::WarpMask __ballot(int p, XPEMU_LINE) { return static_cast<xpemu::WarpMask>(xpemu::ballot("__ballot", 0, p, xpemu_site).ballot); }
+inline int __any(int p, XPEMU_LINE) { return xpemu::ballot("__any", 0, p, xpemu_site).ballot != 0; }
 inline int __all(int p, XPEMU_LINE) {
-    auto vote = xpemu::ballot("__all", 0, p, xpemu_line);
+    auto vote = xpemu::ballot("__all", 0, p, xpemu_site);
     return vote.ballot == vote.members;
 }
 inline xpemu::WarpMask __activemask(XPEMU_LINE) {
-    return static_cast<xpemu::WarpMask>(xpemu::ballot("__activemask", 0, true, xpemu_line).members);
+    return static_cast<xpemu::WarpMask>(xpemu::ballot("__activemask", 0, true, xpemu_site).members);
 }
 template <class T>
 inline xpemu::WarpMask __match_any_sync(xpemu::Lanes mask, T value, XPEMU_LINE) {
-    return static_cast<xpemu::WarpMask>(xpemu::combine<xpemu::Lanes>("__match_any_sync", mask, value, xpemu::MatchAny{}, xpemu_line));
+    return static_cast<xpemu::WarpMask>(xpemu::combine<xpemu::Lanes>("__match_any_sync", mask, value, xpemu::MatchAny{}, xpemu_site));
 }
 template <class T>
 inline xpemu::WarpMask __match_all_sync(xpemu::Lanes mask, T value, int* predicate, XPEMU_LINE) {
@@ -245,7 +245,7 @@ inline xpemu::WarpMask __match_all_sync(xpemu::Lanes mask, T value, int* predica
             return xpemu::MatchAny{}(values, members, lane) == members ? members : 0;
         }
     };
-    auto same = xpemu::combine<xpemu::Lanes>("__match_all_sync", mask, value, All{}, xpemu_line);
+    auto same = xpemu::combine<xpemu::Lanes>("__match_all_sync", mask, value, All{}, xpemu_site);
     *predicate = same != 0;
     return static_cast<xpemu::WarpMask>(same);
 }
@@ -253,7 +253,7 @@ inline xpemu::WarpMask __match_all_sync(xpemu::Lanes mask, T value, int* predica
 #define XPEMU_REDUCE(NAME, OP)                                                                        \
     template <class T>                                                                                \
     inline T __reduce_##NAME##_sync(xpemu::Lanes mask, T value, XPEMU_LINE) {                          \
-        return xpemu::combine<T>("__reduce_" #NAME "_sync", mask, value, xpemu::Fold<xpemu::OP>{}, xpemu_line); \
+        return xpemu::combine<T>("__reduce_" #NAME "_sync", mask, value, xpemu::Fold<xpemu::OP>{}, xpemu_site); \
     }
 XPEMU_REDUCE(add, Add)
 XPEMU_REDUCE(min, Least)

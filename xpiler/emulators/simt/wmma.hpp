@@ -100,10 +100,10 @@ constexpr Cell fragment_cell(int lane, int x) {
 }
 
 template <class F>
-void check_tile_pointer(const F*, const void* pointer, std::size_t bytes_of_ldm, const char* what, int line) {
+void check_tile_pointer(const F*, const void* pointer, std::size_t bytes_of_ldm, const char* what, int site) {
     if (reinterpret_cast<std::uintptr_t>(pointer) % 16)
-        fatal("oob", "%s in line %d: the pointer is not aligned to 16 bytes (CUDA asks for 32)", what, line);
-    if (bytes_of_ldm % 16) fatal("oob", "%s in line %d: the leading dimension is %zu bytes, not a multiple of 16", what, line, bytes_of_ldm);
+        fatal("oob", "%s in line %d: the pointer is not aligned to 16 bytes (CUDA asks for 32)", what, line_of(site));
+    if (bytes_of_ldm % 16) fatal("oob", "%s in line %d: the leading dimension is %zu bytes, not a multiple of 16", what, line_of(site), bytes_of_ldm);
 }
 
 }  // namespace xpemu
@@ -130,10 +130,10 @@ inline void fill_fragment(fragment<Use, M, N, K, T, Layout>& f, const V& value) 
 }
 
 template <class Use, int M, int N, int K, class T, class Layout, class P>
-inline void load_matrix_sync(fragment<Use, M, N, K, T, Layout>& f, const P* p, unsigned ldm, int line = __builtin_LINE()) {
+inline void load_matrix_sync(fragment<Use, M, N, K, T, Layout>& f, const P* p, unsigned ldm, XPEMU_SITE(site)) {
     static_assert(!std::is_void_v<Layout>, "an accumulator is loaded with a layout argument");
-    xpemu::check_tile_pointer(&f, p, ldm * sizeof(P), "load_matrix_sync", line);
-    xpemu::meet("load_matrix_sync", line, 0xffffffffu, nullptr, nullptr);  // what the lanes stored before is there
+    xpemu::check_tile_pointer(&f, p, ldm * sizeof(P), "load_matrix_sync", site);
+    xpemu::meet("load_matrix_sync", site, 0xffffffffu, nullptr, nullptr);  // what the lanes stored before is there
     const int lane = xpemu::lane_of_current();
     for (int e = 0; e < f.num_elements; ++e) {
         const auto c = xpemu::fragment_cell<Use, M, N, K, T>(lane, e);
@@ -141,9 +141,9 @@ inline void load_matrix_sync(fragment<Use, M, N, K, T, Layout>& f, const P* p, u
     }
 }
 template <int M, int N, int K, class T>
-inline void load_matrix_sync(fragment<accumulator, M, N, K, T>& f, const T* p, unsigned ldm, layout_t layout, int line = __builtin_LINE()) {
-    xpemu::check_tile_pointer(&f, p, ldm * sizeof(T), "load_matrix_sync", line);
-    xpemu::meet("load_matrix_sync", line, 0xffffffffu, nullptr, nullptr);  // what the lanes stored before is there
+inline void load_matrix_sync(fragment<accumulator, M, N, K, T>& f, const T* p, unsigned ldm, layout_t layout, XPEMU_SITE(site)) {
+    xpemu::check_tile_pointer(&f, p, ldm * sizeof(T), "load_matrix_sync", site);
+    xpemu::meet("load_matrix_sync", site, 0xffffffffu, nullptr, nullptr);  // what the lanes stored before is there
     const int lane = xpemu::lane_of_current();
     for (int e = 0; e < f.num_elements; ++e) {
         const auto c = xpemu::fragment_cell<accumulator, M, N, K, T>(lane, e);
@@ -152,14 +152,14 @@ inline void load_matrix_sync(fragment<accumulator, M, N, K, T>& f, const T* p, u
 }
 // A store is visible to the other lanes of the warp when it returns: it meets the warp.
 template <int M, int N, int K, class T>
-inline void store_matrix_sync(T* p, const fragment<accumulator, M, N, K, T>& f, unsigned ldm, layout_t layout, int line = __builtin_LINE()) {
-    xpemu::check_tile_pointer(&f, p, ldm * sizeof(T), "store_matrix_sync", line);
+inline void store_matrix_sync(T* p, const fragment<accumulator, M, N, K, T>& f, unsigned ldm, layout_t layout, XPEMU_SITE(site)) {
+    xpemu::check_tile_pointer(&f, p, ldm * sizeof(T), "store_matrix_sync", site);
     const int lane = xpemu::lane_of_current();
     for (int e = 0; e < f.num_elements; ++e) {
         const auto c = xpemu::fragment_cell<accumulator, M, N, K, T>(lane, e);
         (layout == mem_row_major ? p[c.row * ldm + c.column] : p[c.column * ldm + c.row]) = f.x[e];
     }
-    xpemu::meet("store_matrix_sync", line, 0xffffffffu, nullptr, nullptr);
+    xpemu::meet("store_matrix_sync", site, 0xffffffffu, nullptr, nullptr);
 }
 
 }  // namespace wmma
@@ -174,13 +174,13 @@ struct MmaSlot {
     const B* b;
     const C* c;
     bool saturate;
-    int line;
+    int site;
 };
 
 template <int M, int N, int K, class TA, class TD, class TC, class Slot>
 void finish_mma(void* const* slots, Lanes members, void*) {
     const Slot& any = *static_cast<Slot*>(slots[__builtin_ctzll(members)]);
-    if (members != 0xffffffffu) fatal("inactive_lane", "mma_sync in line %d: only lanes 0x%llx of the warp take part", any.line, static_cast<unsigned long long>(members));
+    if (members != 0xffffffffu) fatal("inactive_lane", "mma_sync in line %d: only lanes 0x%llx of the warp take part", xpemu::line_of(any.site), static_cast<unsigned long long>(members));
     double a[M * K], b[K * N], d[M * N];
     for (int lane = 0; lane < 32; ++lane) {
         const Slot& s = *static_cast<Slot*>(slots[lane]);
@@ -222,11 +222,11 @@ namespace wmma {
 template <int M, int N, int K, class T, class LA, class LB, class TD, class TC>
 inline void mma_sync(fragment<accumulator, M, N, K, TD>& d, const fragment<matrix_a, M, N, K, T, LA>& a,
                      const fragment<matrix_b, M, N, K, T, LB>& b, const fragment<accumulator, M, N, K, TC>& c, bool satf = false,
-                     int line = __builtin_LINE()) {
+                     XPEMU_SITE(site)) {
     using Slot = xpemu::MmaSlot<fragment<accumulator, M, N, K, TD>, fragment<matrix_a, M, N, K, T, LA>, fragment<matrix_b, M, N, K, T, LB>,
                                 fragment<accumulator, M, N, K, TC>>;
-    Slot slot{&d, &a, &b, &c, satf, line};
-    xpemu::meet("mma_sync", line, 0xffffffffu, &slot, xpemu::finish_mma<M, N, K, T, TD, TC, Slot>);
+    Slot slot{&d, &a, &b, &c, satf, site};
+    xpemu::meet("mma_sync", site, 0xffffffffu, &slot, xpemu::finish_mma<M, N, K, T, TD, TC, Slot>);
 }
 
 inline float __float_to_tf32(float v) { return ::__float_to_tf32(v); }
