@@ -2,6 +2,7 @@
 
 from xpiler.frontend import (
     lower_calls,
+    lower_copies,
     lower_declarations,
     lower_expressions,
     lower_groups,
@@ -16,6 +17,7 @@ from xpiler.frontend import (
 
 __all__ = [
     "lower_calls",
+    "lower_copies",
     "lower_declarations",
     "lower_expressions",
     "lower_groups",

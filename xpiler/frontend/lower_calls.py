@@ -257,12 +257,9 @@ def inline(
     for binding in instance.bindings:
         add_binding(scope, binding)
     frame = _frame(ctx, function.name, function, function.body)
-    return_type: CType | None = VOID
     with ctx.nested(scope):
-        if function.return_type is not None:
-            return_type = _return_type(ctx, function)
+        frame.result_type = return_type(ctx, function)
         bound = _bind_params(ctx, function.params, args, frame, node)
-    frame.result_type = return_type
     with ctx.nested(Scope(scope, names=bound)):
         return _body(ctx, frame, function.body)
 
@@ -281,23 +278,45 @@ def _frame(ctx: Context, name: str, function: FunctionDef | None, body: Node) ->
     )
 
 
-def _return_type(ctx: Context, function: FunctionDef) -> CType:
-    assert function.return_type is not None
+def return_type(ctx: Context, function: FunctionDef) -> CType:
+    """The declared type of the result; void for constructors."""
+    if function.return_type is None:
+        return _conversion_type(ctx, function)
     base = type_of(ctx, function.return_type)
-    declarator: Node | None = function.declarator
-    # Pointers and references around the function's declarator belong to the return type.
-    while declarator is not None and declarator.type not in ("function_declarator", "operator_cast"):
-        if declarator.type == "pointer_declarator":
-            base = Pointer(base)
-        elif declarator.type == "reference_declarator":
-            base = Reference(base)
-        declarator = declarator.child_by_field_name("declarator") or next(
+    declarator = function.declarator
+    while declarator.type != "function_declarator":
+        inner = declarator.child_by_field_name("declarator") or next(
             (c for c in declarator.named_children if c.type.endswith("declarator")), None
         )
-    if declarator is not None:
-        trailing = next((c for c in declarator.children if c.type == "trailing_return_type"), None)
-        if trailing is not None and isinstance(base, Auto):
-            return type_of(ctx, named_children(trailing)[0])
+        if inner is None:
+            break
+        declarator = inner
+    # Pointers and references around the function's declarator belong to the type, the outermost first.
+    layers: list[str] = []
+    around = declarator.parent
+    while around is not None and around.type in ("pointer_declarator", "reference_declarator"):
+        layers.append(around.type)
+        around = around.parent
+    for layer in reversed(layers):
+        base = Pointer(base) if layer == "pointer_declarator" else Reference(base)
+    trailing = next((c for c in declarator.children if c.type == "trailing_return_type"), None)
+    if trailing is not None and isinstance(base, Auto):
+        return type_of(ctx, named_children(trailing)[0])
+    return base
+
+
+def _conversion_type(ctx: Context, function: FunctionDef) -> CType:
+    """The type of a conversion operator, which stands in its declarator."""
+    declarator: Node | None = function.declarator
+    if declarator is None or declarator.type != "operator_cast":
+        declarator = next((c for c in function.node.named_children if c.type == "operator_cast"), None)
+    type_node = declarator.child_by_field_name("type") if declarator is not None else None
+    if declarator is None or type_node is None:
+        return VOID
+    base = type_of(ctx, type_node)
+    inner = declarator.child_by_field_name("declarator")
+    if inner is not None and inner.type == "abstract_pointer_declarator":
+        return Pointer(base)
     return base
 
 

@@ -30,6 +30,7 @@ class Scope:
     parent: Scope | None = None
     names: dict[str, Value] = field(default_factory=dict)
     types: dict[str, CType] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)  # template parameters that name functions or templates
     struct: Struct | None = None  # inside a method: whose members are in scope
     receiver: Value | None = None
 
@@ -48,6 +49,13 @@ class Scope:
                 return scope.types[name]
             scope = scope.parent
         return None
+
+    def real_name(self, name: str) -> str:
+        """The function or template that a template parameter stands for."""
+        for scope in self.chain():
+            if name in scope.aliases:
+                return scope.aliases[name]
+        return name
 
     def chain(self) -> Iterator[Scope]:
         scope: Scope | None = self

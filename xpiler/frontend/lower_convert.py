@@ -42,6 +42,12 @@ def convert(ctx: Context, value: Value, ctype: CType, explicit: bool = False) ->
         case Pointer():
             if isinstance(value, ListValue) and not value.nodes:
                 return Address(ctype, None, ZERO, 1)
+            if isinstance(value, Aggregate) and isinstance(value.type, Struct):
+                from xpiler.frontend.lower_operators import conversion_operator
+
+                converted = conversion_operator(ctx, value, ctype)
+                if converted is not None:
+                    return converted
             return retype(pointer_of(ctx, value), ctype)
         case Reference(target=target):
             if value.type == target or isinstance(target, Auto):

@@ -10,7 +10,7 @@ from xpiler.frontend.lower_context import Context, named_children, number, short
 from xpiler.frontend.lower_convert import construct, convert
 from xpiler.frontend.lower_expressions import assign_value
 from xpiler.frontend.lower_loops import non_negative
-from xpiler.frontend.lower_memory import copy, load, pointer_of, subscript
+from xpiler.frontend.lower_memory import copy, load, subscript
 from xpiler.frontend.lower_pointers import declare_pointer
 from xpiler.frontend.lower_typenames import constant_int, declared, type_of
 from xpiler.frontend.lower_types import (
@@ -121,6 +121,11 @@ def _declare(ctx: Context, base: CType, declarator: Node, words: set[str], align
     ctx.scope.names[name] = value
 
 
+def declare_name(ctx: Context, name: str, ctype: CType, init: Node | None) -> None:
+    """`ctype name = init;` in the current scope."""
+    ctx.scope.names[name] = local(ctx, name, ctype, init, False)
+
+
 def _constructed_or_prototype(ctx: Context, base: CType, declarator: Node) -> None:
     """`T name(args)` that the grammar took for a function: `float4 v(a, b)`, `dim3 b(x)`."""
     name_node = declarator.child_by_field_name("declarator")
@@ -187,7 +192,7 @@ def local_value(ctx: Context, name: str, ctype: CType, value: Value | None, is_c
                 or isinstance(init.type, (Pointer, Array))
             ):
                 return declare_pointer(ctx, name, ctype, init, changed)
-            return declare_pointer(ctx, name, ctype, pointer_of(ctx, init), changed)
+            return declare_pointer(ctx, name, ctype, convert(ctx, init, ctype), changed)
         case Scalar(dtype=dtype):
             expr = None if value is None else load(ctx, convert(ctx, value, ctype))
             return _scalar(ctx, name, ctype, dtype, expr, is_const, changed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tree_sitter import Node
 
 from xpiler.frontend.lower_context import (
@@ -43,6 +45,7 @@ from xpiler.frontend.lower_values import (
     Element,
     GroupValue,
     ListValue,
+    Memory,
     Nothing,
     Number,
     PointerVariable,
@@ -51,7 +54,7 @@ from xpiler.frontend.lower_values import (
     Variable,
 )
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Call, Decl, Expr, If, Load, Ref, Stmt, Unary, Var
+from xpiler.ir.nodes import Assign, Call, Decl, Expr, If, Load, Ref, Space, Stmt, Unary, Var
 from xpiler.ir.types import BOOL, I32, I64, U64, common_type, promote
 
 _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
@@ -99,8 +102,11 @@ def static_member(ctx: Context, scope: Node, name: Node) -> Value | None:
     owner = None
     if scope.type in ("template_type", "dependent_type"):
         owner = type_of(ctx, scope)
-    elif ctx.text(scope) in ctx.entities.structs or ctx.scope.find_type(ctx.text(scope)) is not None:
-        owner = find_type(ctx, ctx.text(scope))
+    else:
+        name_text = ctx.text(scope)
+        known = (ctx.entities.structs, ctx.entities.aliases)
+        if any(name_text in table for table in known) or ctx.scope.find_type(name_text) is not None:
+            owner = find_type(ctx, name_text)
     if ctx.text(scope) == "numeric_limits" or ctx.text(scope).startswith(
         ("numeric_limits<", "std::numeric_limits<")
     ):
@@ -245,9 +251,16 @@ def _is_null(ctx: Context, value: Value) -> Expr:
         return build.const(False, BOOL)
     if pointer.memory is None:
         return build.const(True, BOOL)
-    if pointer.memory.space.value != "global":
+    if pointer.null_if is not None:
+        return pointer.null_if
+    return null_test(pointer.memory)
+
+
+def null_test(memory: Memory) -> Expr:
+    """Whether the array of a kernel parameter is there at all."""
+    if memory.space is not Space.GLOBAL:
         return build.const(False, BOOL)
-    return Call(BOOL, "is_null", (Ref(pointer.memory.dtype, pointer.memory.name, build.const(0)),))
+    return Call(BOOL, "is_null", (Ref(memory.dtype, memory.name, build.const(0)),))
 
 
 @expression("binary_expression")
@@ -390,6 +403,9 @@ def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node)
         return first
     if _is_pointer(first) or _is_pointer(second):
         a, b = pointer_of(ctx, first), pointer_of(ctx, second)
+        for one, other, null_if in ((a, b, test), (b, a, build.not_(test))):
+            if isinstance(one, Address) and isinstance(other, Address) and one.memory is None and other.memory:
+                return _null_or(other, other.memory, null_if)
         if isinstance(a, Address) and isinstance(b, Address) and a.memory == b.memory:
             a, b = without_prefix(a), without_prefix(b)
             unit = min(a.unit, b.unit)
@@ -408,6 +424,15 @@ def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node)
         fields = {n: chosen_of(ctx, test, v, second.fields[n], node) for n, v in first.fields.items()}
         return Aggregate(first.type, fields)
     return number(build.select(test, load(ctx, first), load(ctx, second)))
+
+
+def _null_or(pointer: Address, memory: Memory, null_if: Expr) -> Address:
+    """`condition ? pointer : nullptr`."""
+    own = pointer.null_if if pointer.null_if is not None else null_test(memory)
+    condition = null_if if build.is_const(own, 0) or own == null_if else build.or_(null_if, own)
+    if condition == null_test(memory):
+        return pointer
+    return replace(pointer, null_if=condition)
 
 
 def _branching(

@@ -31,6 +31,8 @@ def find_name(ctx: Context, name: str) -> Value | None:
     for scope in ctx.scope.chain():
         if name in scope.names:
             return scope.names[name]
+        if name in scope.aliases:
+            return find_name(ctx, scope.aliases[name])
         if scope.struct is not None:
             found = struct_member(ctx, scope.struct, name, scope.receiver)
             if found is not None:

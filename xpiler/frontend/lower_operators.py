@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xpiler.frontend.lower_context import Context, constant, number
+from xpiler.frontend.lower_context import Context, number
 from xpiler.frontend.lower_memory import load, member, store
 from xpiler.frontend.lower_overloads import choose
-from xpiler.frontend.lower_types import Closure, CType, Scalar, Struct
-from xpiler.frontend.lower_values import Aggregate, Functions, Value
+from xpiler.frontend.lower_typenames import struct_scope
+from xpiler.frontend.lower_types import Closure, CType, Struct
+from xpiler.frontend.lower_values import Aggregate, Functions, Instance, Value
+from xpiler.frontend.syntax_model import FunctionDef
 from xpiler.ir import build
-from xpiler.ir.types import BOOL
 
 _LANE_TYPES = ("half2", "__nv_bfloat162")
 
@@ -76,7 +77,8 @@ def _lane(ctx: Context, value: Value, lane: str) -> build.Operand:
 
 def conversion_operator(ctx: Context, value: Value, ctype: CType) -> Value | None:
     """`operator T()` of a struct."""
-    from xpiler.frontend.lower_calls import inline
+    from xpiler.frontend.lower_calls import inline, return_type
+    from xpiler.frontend.lower_convert import convert
 
     assert isinstance(value.type, Struct)
     definition = value.type.definition
@@ -84,18 +86,22 @@ def conversion_operator(ctx: Context, value: Value, ctype: CType) -> Value | Non
         return None
     node = ctx.here
     assert node is not None
-    for (owner, name), methods in ctx.entities.methods.items():
-        if owner == definition.name and name.startswith("operator ") and methods:
-            functions = Functions(Closure(name), name, tuple(methods), receiver=value, struct=value.type)
-            from xpiler.frontend.lower_values import Instance
-
-            result = inline(ctx, Instance(methods[0]), (), functions, node)
-            if result.type == ctype or isinstance(ctype, Scalar):
-                from xpiler.frontend.lower_convert import convert
-
-                return convert(ctx, result, ctype)
-    return None
-
-
-def false() -> Value:
-    return constant(False, BOOL)
+    found = [
+        method
+        for (owner, name), methods in ctx.entities.methods.items()
+        if owner == definition.name and name.startswith("operator ")
+        for method in methods
+    ]
+    ranked: list[tuple[int, FunctionDef]] = []
+    for method in found:
+        with ctx.nested(struct_scope(ctx, value.type)):
+            returned = return_type(ctx, method)
+        if returned == ctype:
+            ranked.append((0, method))
+        elif type(returned) is type(ctype) and not isinstance(ctype, Struct):
+            ranked.append((1, method))
+    if not ranked:
+        return None
+    chosen = min(ranked, key=lambda r: r[0])[1]
+    functions = Functions(Closure(chosen.name), chosen.name, (chosen,), receiver=value, struct=value.type)
+    return convert(ctx, inline(ctx, Instance(chosen), (), functions, node), ctype)

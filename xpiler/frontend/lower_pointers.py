@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xpiler.frontend.lower_context import Context
 from xpiler.frontend.lower_memory import advanced, in_units, index_type, pointer_of, unit_of, without_prefix
 from xpiler.frontend.lower_types import Pointer
@@ -15,7 +17,7 @@ def retype(pointer: Address | AddressOf, ctype: Pointer) -> Address | AddressOf:
     """The same address as a pointer of another type."""
     if isinstance(pointer, AddressOf):
         return AddressOf(ctype, pointer.target)
-    return Address(ctype, pointer.memory, pointer.offset, pointer.unit, pointer.prefix)
+    return replace(pointer, type=ctype)
 
 
 def declare_pointer(ctx: Context, name: str, ctype: Pointer, init: Value | None, mutated: bool) -> Value:
@@ -49,8 +51,8 @@ def _kept(ctx: Context, name: str, address: Address) -> Address:
     if address.prefix:
         prefix = tuple(p if _is_settled(ctx, p) else ctx.temporary(p, f"{name}_row") for p in address.prefix)
         kept = offset if _is_settled(ctx, offset) else ctx.temporary(offset, f"{name}_offset")
-        return Address(address.type, address.memory, kept, address.unit, prefix)
-    return Address(address.type, address.memory, ctx.temporary(offset, f"{name}_offset"), address.unit)
+        return replace(address, offset=kept, prefix=prefix)
+    return replace(address, offset=ctx.temporary(offset, f"{name}_offset"))
 
 
 def _is_settled(ctx: Context, expr: Expr) -> bool:

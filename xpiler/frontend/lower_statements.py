@@ -9,7 +9,7 @@ from xpiler.frontend.lower_convert import convert
 from xpiler.frontend.lower_expressions import effect, truth
 from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import load
-from xpiler.frontend.lower_typenames import constant_int
+from xpiler.frontend.lower_typenames import constant_int, is_template, template_type
 from xpiler.frontend.lower_types import VOID, Auto, Scalar
 from xpiler.frontend.lower_values import Nothing
 from xpiler.ir import build
@@ -27,7 +27,57 @@ def _compound(ctx: Context, node: Node) -> None:
 @statement("expression_statement")
 def _expression(ctx: Context, node: Node) -> None:
     for child in named_children(node):
-        effect(ctx, child)
+        if not _declared_as_comparison(ctx, child):
+            effect(ctx, child)
+
+
+def _declared_as_comparison(ctx: Context, node: Node) -> bool:
+    """`Tile<32> t = ...;` reads as `Tile < 32 > (t = ...)` to the grammar; it is a declaration if `Tile` is a template."""
+    from xpiler.frontend.lower_declarations import declare_name
+
+    arguments: list[Node] = []
+    current = node
+    if node.type == "comma_expression":
+        parts = _comma_parts(node)
+        first, last = parts[0], parts[-1]
+        if first.type != "binary_expression" or last.type != "binary_expression":
+            return False
+        head, declarator = first.child_by_field_name("left"), last.child_by_field_name("right")
+        signs = (ctx.text(n.child_by_field_name("operator")) for n in (first, last))
+        ends = (first.child_by_field_name("right"), last.child_by_field_name("left"))
+        if tuple(signs) != ("<", ">") or ends[0] is None or ends[1] is None:
+            return False
+        arguments = [ends[0], *parts[1:-1], ends[1]]
+    else:
+        if current.type != "binary_expression" or ctx.text(current.child_by_field_name("operator")) != ">":
+            return False
+        left, declarator = current.child_by_field_name("left"), current.child_by_field_name("right")
+        if left is None or left.type != "binary_expression":
+            return False
+        head, argument = left.child_by_field_name("left"), left.child_by_field_name("right")
+        if ctx.text(left.child_by_field_name("operator")) != "<" or argument is None:
+            return False
+        arguments = [argument]
+    if head is None or declarator is None or head.type not in ("identifier", "qualified_identifier"):
+        return False
+    name = ctx.text(head).split("::")[-1]
+    if ctx.scope.find(name) is not None or not is_template(ctx, name):
+        return False
+    value = None
+    if declarator.type == "assignment_expression":
+        value = declarator.child_by_field_name("right")
+        declarator = declarator.child_by_field_name("left")
+    if declarator is None or declarator.type != "identifier":
+        return False
+    declare_name(ctx, ctx.text(declarator), template_type(ctx, name, tuple(arguments), head), value)
+    return True
+
+
+def _comma_parts(node: Node) -> list[Node]:
+    if node.type != "comma_expression":
+        return [node]
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    return [*(_comma_parts(left) if left else []), *(_comma_parts(right) if right else [])]
 
 
 @statement(

@@ -166,8 +166,19 @@ def _template(ctx: Context, node: Node) -> CType:
     name_node = node.child_by_field_name("name")
     arguments = node.child_by_field_name("arguments")
     assert name_node is not None and arguments is not None
-    name = ctx.text(name_node)
-    nodes = tuple(named_children(arguments))
+    return template_type(ctx, ctx.scope.real_name(ctx.text(name_node)), tuple(named_children(arguments)), node)
+
+
+def is_template(ctx: Context, name: str) -> bool:
+    """Whether a name is that of a class template."""
+    alias, structs = ctx.entities.aliases.get(name), ctx.entities.structs.get(name)
+    if alias is not None and alias.template is not None:
+        return True
+    return bool(structs and structs[0].template) or name in ("fragment", "thread_block_tile", "array")
+
+
+def template_type(ctx: Context, name: str, nodes: tuple[Node, ...], node: Node) -> CType:
+    """`name<nodes...>`."""
     if name == "fragment":
         return _fragment(ctx, nodes, node)
     if name in ("thread_block_tile", "tiled_partition"):
@@ -301,12 +312,15 @@ def argument(ctx: Context, param: TemplateParam, node: Node) -> Binding:
     if param.kind == "type":
         return Binding(param.name, type_of(ctx, node))
     if param.kind == "template":
-        return Binding(param.name, ctx.text(node))
+        return Binding(param.name, ctx.scope.real_name(ctx.text(node).split("::")[-1]))
     if node.type == "type_descriptor":
         # `f<N>` parses `N` as a type; a value is meant.
         inner = named_children(node)
         if len(inner) == 1:
             node = inner[0]
+    name = ctx.scope.real_name(ctx.text(node).lstrip("&").split("::")[-1].strip())
+    if name in ctx.entities.functions and ctx.scope.find(name) is None:
+        return Binding(param.name, name)
     return Binding(param.name, constant_int(ctx, node, f"template argument `{param.name}` ="))
 
 
@@ -314,6 +328,8 @@ def add_binding(scope: Scope, binding: Binding) -> None:
     match binding.value:
         case CType():
             scope.types[binding.name] = binding.value
+        case str():
+            scope.aliases[binding.name] = binding.value
         case bool():
             scope.names[binding.name] = constant(binding.value, I32)
         case int():

@@ -66,7 +66,7 @@ class Binding:
     """The value of a template parameter: a type, an integer, or a template by its name."""
 
     name: str
-    value: CType | int | str
+    value: CType | int | str  # a string names a function or a template
 
 
 @dataclass(frozen=True)

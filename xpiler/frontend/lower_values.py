@@ -83,7 +83,8 @@ class Element(Value):
 class Address(Value):
     """A pointer into an array: `offset` counts `unit` bytes from its begin or from that of the row `prefix`.
 
-    `memory` is None for a null pointer.
+    `memory` is None for a null pointer. `null_if` is the condition under which a pointer into an array is null, None
+    where only that of the array itself counts.
     """
 
     type: Pointer
@@ -91,6 +92,7 @@ class Address(Value):
     offset: Expr
     unit: int
     prefix: tuple[Expr, ...] = ()
+    null_if: Expr | None = None
 
 
 @dataclass(frozen=True, eq=False)
