@@ -253,9 +253,9 @@ def constant(expr: Const) -> str:
         return f"{int(expr.value)}{_SUFFIX.get(dtype.name, '')}"
     value = float(expr.value)
     if math.isnan(value):
-        return f"nan{_SUFFIX.get(dtype.name, '')}"
+        return "nan"
     if math.isinf(value):
-        return f"{'-' if value < 0 else ''}inf{_SUFFIX.get(dtype.name, '')}"
+        return "-inf" if value < 0 else "inf"
     return f"{shortest(value, dtype)}{_SUFFIX.get(dtype.name, '')}"
 
 
