@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from xpiler.ir.nodes import Function
 from xpiler.passes.cache_removal import remove_caches
+from xpiler.passes.guards import fold_guards
+from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
@@ -43,9 +45,10 @@ def canonicalise(
 ) -> Canonical:
     """The kernel as a serial function; `check` is called after every pass (tests run both and compare)."""
     function = recover_loops(kernel, block_size, grid_size)
+    hints = name_hints(function)
     log = [Step("loop recovery", True)]
     for name, run in PASSES:
-        changed = run(function)
+        changed = run(function, hints) if run is fuse_indices else run(function)
         log.append(Step(name, changed is not function))
         if check is not None and changed is not function:
             check(function, changed, name)
@@ -57,5 +60,10 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("cache removal", remove_caches),
     ("thread fusion", fuse_threads),
+    ("tidy", tidy),
+    ("index fusion", fuse_indices),
+    ("guards", fold_guards),
+    ("index fusion", fuse_indices),
+    ("guards", fold_guards),
     ("tidy", tidy),
 )

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xpiler.ir.build import sub
-from xpiler.ir.nodes import Assign, Atomic, Binary, Collective, Const, Expr, For, Function, Load, Stmt, Var
+from xpiler.ir.nodes import (
+    Assign,
+    Atomic,
+    Binary,
+    Call,
+    Collective,
+    Const,
+    Expr,
+    For,
+    Function,
+    Load,
+    Stmt,
+    Var,
+)
 from xpiler.ir.rewrite import walk, walk_exprs
 
 End = int | Expr | None
@@ -33,21 +46,41 @@ class Facts:
 
     mutable: frozenset[str]
     ranges: dict[str, tuple[End, End]] = field(default_factory=dict)
+    # What `ranges` cannot say: variable < expression, and variable >= expression.
+    below: frozenset[tuple[str, Expr]] = frozenset()
+    above: frozenset[tuple[str, Expr]] = frozenset()
 
     @staticmethod
     def of(function: Function) -> Facts:
-        """Launch dimensions are at least 1."""
+        """Launch dimensions are at least 1; a launch is taken to have less than 2^31 threads along an axis."""
         facts = Facts(mutable_vars(function))
         for param in function.params:
-            if param.name.startswith(("gridDim.", "blockDim.")):
-                facts.ranges[param.name] = (1, None)
+            if param.name.startswith("blockDim."):
+                facts.ranges[param.name] = (1, _THREADS)
+            if param.name.startswith("gridDim."):
+                facts.ranges[param.name] = (1, (2**31 - 1) // _THREADS)
         return facts
 
     def inside(self, loop: For) -> Facts:
         """In the body of a loop."""
-        high = self._end(sub(loop.stop, 1)) if self._stable(loop.stop) else None
+        stops = [e for e in _smaller_than_all(loop.stop) if self._stable(e)]
         low = self._end(loop.start) if self._stable(loop.start) else None
-        return self._with(loop.var, (low, high))
+        high = self._end(sub(stops[0], 1)) if stops else None
+        more = frozenset((loop.var, stop) for stop in stops)
+        return Facts(self.mutable, {**self.ranges, loop.var: (low, high)}, self.below | more, self.above)
+
+    def decides(self, condition: Expr) -> bool | None:
+        """Whether a comparison is known to hold or not because it was written that way; None if it is not."""
+        match condition:
+            case (
+                Binary(op="<", left=Var(name=name), right=right)
+                | Binary(op=">", left=right, right=Var(name=name))
+            ):
+                if (name, right) in self.below:
+                    return True
+                if (name, right) in self.above:
+                    return False
+        return None
 
     def where(self, condition: Expr, holds: bool = True) -> Facts:
         """In a branch: upper and lower ends of plain variables from comparisons joined by `&&` (of `||` negated)."""
@@ -74,10 +107,13 @@ class Facts:
             high = min(high, end) if isinstance(high, int) and isinstance(end, int) else end
         if op in (">", ">=", "==") and low is None:
             low = self._end(right) if op != ">" else self._end(sub(right, -1))
-        return self._with(left.name, (low, high))
+        facts = self._with(left.name, (low, high))
+        if op == "<":
+            return replace(facts, below=facts.below | {(left.name, right)})
+        return replace(facts, above=facts.above | {(left.name, right)}) if op == ">=" else facts
 
     def _with(self, name: str, ends: tuple[End, End]) -> Facts:
-        return Facts(self.mutable, {**self.ranges, name: ends})
+        return Facts(self.mutable, {**self.ranges, name: ends}, self.below, self.above)
 
     def _stable(self, expr: Expr) -> bool:
         return not any(
@@ -89,6 +125,14 @@ class Facts:
         return int(expr.value) if isinstance(expr, Const) else expr
 
 
+def _smaller_than_all(stop: Expr) -> list[Expr]:
+    """`i < min(a, b)` says `i < a` and `i < b`."""
+    if isinstance(stop, Call) and stop.function == "min" and stop.dtype.is_integer:
+        return [e for a in stop.args for e in _smaller_than_all(a)]
+    return [stop]
+
+
+_THREADS = 1024  # of a block
 _MEANING = frozenset({"<", "<=", ">", ">=", "=="})
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!="}
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from xpiler.ir.affine import simplify
 from xpiler.ir.nodes import (
     EMPTY,
+    FALSE,
+    TRUE,
     Assign,
     Atomic,
     Binary,
@@ -149,9 +151,12 @@ class _Simplifier:
                 if isinstance(first, Const):
                     return self.expr(right, facts) if bool(first.value) == (op == "&&") else first
                 second = self.expr(right, facts.where(first, op == "&&"))
-                if isinstance(second, Const) and bool(second.value) == (op == "&&"):
-                    return first
+                if isinstance(second, Const):  # the left side has no effects: it need not be evaluated
+                    return first if bool(second.value) == (op == "&&") else second
                 return replace(expr, left=first, right=second)
+        decided = facts.decides(expr)
+        if decided is not None:
+            return TRUE if decided else FALSE
         if expr.dtype.is_integer and not any(isinstance(e, (Load, Select)) for e in walk_exprs(expr)):
             return simplify(expr, facts.ranges)
         result: Expr = rebuild(expr, lambda child, _: self.expr(child, facts))

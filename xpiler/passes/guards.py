@@ -1,0 +1,231 @@
+"""Guards on a loop variable become the bounds of its loop.
+
+    for i in 0..g*256: if (i < n) c[i] = a[i]                  -->   for i in 0..min(n, g*256): c[i] = a[i]
+    for k in 0..(K+3)/4*4: s += (k < K ? a[k] : 0) * (...)     -->   for k in 0..K: s += a[k] * b[k]
+
+A guard counts if nothing that the rest of the body does is seen outside when it does not hold: the rest only computes
+scalars of the body. In a sum it also counts if all that is added beyond the guard is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xpiler.ir.affine import linear, prove_le, simplify
+from xpiler.ir.build import and_, minimum
+from xpiler.ir.nodes import (
+    Assign,
+    Atomic,
+    Binary,
+    Block,
+    Break,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Instr,
+    Load,
+    Select,
+    Stmt,
+    Trap,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import assigned_vars, free_vars, walk_exprs, walk_stmts
+from xpiler.passes.facts import Facts
+from xpiler.passes.structured import spliced
+from xpiler.passes.sync import leaves_loop
+from xpiler.passes.tidy import simplified
+
+
+def fold_guards(function: Function) -> Function:
+    """Everywhere, inner loops first."""
+    body = _fold(function.body, Facts.of(function))
+    return function if body == function.body else replace(function, body=body)
+
+
+def _fold(block: Block, facts: Facts) -> Block:
+    return Block(tuple(r for s in spliced(block.body) for r in _fold_stmt(s, facts)), range=block.range)
+
+
+def _fold_stmt(stmt: Stmt, facts: Facts) -> tuple[Stmt, ...]:
+    match stmt:
+        case For():
+            inside = facts.inside(stmt)
+            loop = replace(stmt, body=_fold(stmt.body, inside))
+            return (_bounded_sum(_bounded(loop, facts), facts),)
+        case If(condition=condition):
+            return (
+                replace(
+                    stmt,
+                    then=_fold(stmt.then, facts.where(condition)),
+                    otherwise=_fold(stmt.otherwise, facts.where(condition, False)),
+                ),
+            )
+        case While():
+            return (replace(stmt, body=_fold(stmt.body, facts)),)
+    return (stmt,)
+
+
+# ------------------------------------------------------------------------------------------ around the body
+
+
+def _bounded(loop: For, facts: Facts) -> For:
+    """The conjuncts of a guard around all effects of the body that bound the loop variable from above."""
+    body = spliced(loop.body.body)
+    guard, inner = _guard(body)
+    if guard is None or any(leaves_loop(s, (Break,)) for s in body):
+        return loop
+    stop = loop.stop
+    kept: list[Expr] = []
+    for conjunct in _conjuncts(guard):
+        bound = _upper(conjunct, loop)
+        if bound is None or free_vars(_as_stmt(bound)) & (_assigned(body) | {loop.var}) or _loads(bound):
+            kept.append(conjunct)
+        else:
+            stop = minimum(bound, stop)
+    if stop is loop.stop:
+        return loop
+    condition = and_(*kept)
+    new = inner if isinstance(condition, Const) and condition.value else (If(condition, Block(inner)),)
+    result = replace(loop, stop=simplify(stop, facts.ranges))
+    return replace(result, body=simplified(Block(new), facts.inside(result)))
+
+
+def _guard(body: Sequence[Stmt]) -> tuple[Expr | None, tuple[Stmt, ...]]:
+    """The condition under which the body has any effect, and the body without that condition; a loop around a guarded
+    body hands its guard out."""
+    effects = [n for n, s in enumerate(body) if _has_effects(s, body)]
+    if len(effects) != 1:
+        return None, ()
+    n = effects[0]
+    match body[n]:
+        case If(condition=condition, then=then, otherwise=Block(body=())) if not (
+            _assigned(body[:n]) & free_vars(_as_stmt(condition)) or _loads(condition)
+        ):
+            if free_vars(_as_stmt(condition)) & {s.name for s in body if isinstance(s, Decl)}:
+                return None, ()
+            return condition, (*body[:n], *then.body, *body[n + 1 :])
+        case For() as loop if len(body) == 1:
+            condition_, inner = _guard(spliced(loop.body.body))
+            if condition_ is None:
+                return None, ()
+            own = {loop.var}
+            outer = [c for c in _conjuncts(condition_) if not free_vars(_as_stmt(c)) & own]
+            rest = [c for c in _conjuncts(condition_) if free_vars(_as_stmt(c)) & own]
+            if not outer:
+                return None, ()
+            new = inner if not rest else (If(and_(*rest), Block(inner)),)
+            return and_(*outer), (replace(loop, body=Block(new)),)
+    return None, ()
+
+
+def _has_effects(stmt: Stmt, body: Sequence[Stmt]) -> bool:
+    """Whether the statement does more than set scalars and arrays that the body declares itself."""
+    own = {s.name for s in body if isinstance(s, Decl)} | {
+        s.name for s in walk_stmts(stmt) if isinstance(s, Decl)
+    }
+    for inner in walk_stmts(stmt):
+        match inner:
+            case Assign(target=Var(name=name) | Load(array=name)):
+                if name not in own:
+                    return True
+            case Atomic() | Instr() | Trap() | Break() | While():
+                return True
+    return False
+
+
+def _conjuncts(condition: Expr) -> list[Expr]:
+    if isinstance(condition, Binary) and condition.op == "&&":
+        return [*_conjuncts(condition.left), *_conjuncts(condition.right)]
+    return [condition]
+
+
+def _upper(condition: Expr, loop: For) -> Expr | None:
+    """`stop` such that the condition says `loop.var < stop`."""
+    match condition:
+        case Binary(op="<", left=left, right=right) if _is_counter(left, loop) and right.dtype == loop.dtype:
+            return right
+        case Binary(op=">", left=left, right=right) if _is_counter(right, loop) and left.dtype == loop.dtype:
+            return left
+        case Binary(op="<=", left=left, right=Const(value=value)) if _is_counter(left, loop):
+            return Const(loop.dtype, int(value) + 1)
+    return None
+
+
+def _is_counter(expr: Expr, loop: For) -> bool:
+    return isinstance(expr, Var) and expr.name == loop.var
+
+
+def _loads(expr: Expr) -> bool:
+    return any(isinstance(e, Load) for e in walk_exprs(expr))
+
+
+def _assigned(body: Sequence[Stmt]) -> frozenset[str]:
+    return assigned_vars(Block(tuple(body)))
+
+
+def _as_stmt(expr: Expr) -> Stmt:
+    return Assign(Var(expr.dtype, "?"), expr)
+
+
+# ------------------------------------------------------------------------------------------ in a sum
+
+
+def _bounded_sum(loop: For, facts: Facts) -> For:
+    """`s += e` where e is zero beyond a guard inside it: the loop stops at the guard."""
+    body = spliced(loop.body.body)
+    if len(body) != 1:
+        return loop
+    match body[0]:
+        case Assign(target=target, value=value, reduce="+") if not (
+            isinstance(target, Load) and loop.var in free_vars(_as_stmt(target))
+        ):
+            pass
+        case _:
+            return loop
+    for conjunct in _inner_guards(value):
+        bound = _upper(conjunct, loop)
+        if bound is None or loop.var in free_vars(_as_stmt(bound)) or _loads(bound):
+            continue
+        beyond = facts.inside(loop).where(conjunct, False)
+        outside = simplified(Block((body[0],)), beyond).body
+        if len(outside) == 1 and isinstance(outside[0], Assign) and _is_zero(outside[0].value):
+            stop = bound if _reaches(loop.stop, bound, facts) else minimum(bound, loop.stop)
+            result = replace(loop, stop=simplify(stop, facts.ranges))
+            return replace(result, body=simplified(result.body, facts.inside(result)))
+    return loop
+
+
+def _inner_guards(value: Expr) -> list[Expr]:
+    return [c for e in walk_exprs(value) if isinstance(e, Select) for c in _conjuncts(e.condition)]
+
+
+def _is_zero(expr: Expr) -> bool:
+    match expr:
+        case Const(value=value):
+            return value == 0
+        case Cast(operand=operand):
+            return _is_zero(operand)
+        case Binary(op="*", left=left, right=right):
+            return _is_zero(left) and _is_zero(right)
+        case Select(then=then, otherwise=otherwise):
+            return _is_zero(then) and _is_zero(otherwise)
+    return False
+
+
+def _reaches(stop: Expr, bound: Expr, facts: Facts) -> bool:
+    """Whether stop >= bound: shown by ranges, or stop is bound rounded up to a multiple: (bound + m - 1) / m * m."""
+    if prove_le(bound, stop, facts.ranges):
+        return True
+    match stop:
+        case Binary(op="*", left=Binary(op="/", left=top, right=Const(value=m)), right=Const(value=n)) if (
+            m == n
+        ):
+            form, wanted = linear(top, facts.ranges), linear(bound, facts.ranges)
+            return form is not None and wanted is not None and not (form - wanted - (int(m) - 1)).terms
+    return False

@@ -1,0 +1,232 @@
+"""Loops whose counters are only the digits of one index become one loop over it.
+
+    for b in 0..g: for t in 0..256: f(b*256 + t)           -->   for i in 0..g*256: f(i)
+    for t in 0..256: for i in t..n step 256: f(i)          -->   for i in 0..n: f(i)
+
+Neighbouring loops of a perfect nest keep their order, so the first form always applies; digits that are further apart
+(rows and columns of a 2-D launch) and the second form need iterations that are independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.ir.affine import Affine, linear, prove_eq, simplify
+from xpiler.ir.build import add, is_const, mul, sub, var
+from xpiler.ir.nodes import (
+    Assign,
+    Block,
+    Break,
+    Continue,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    LoopKind,
+    Stmt,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import free_vars, substitute, walk_stmts
+from xpiler.passes.facts import Facts
+from xpiler.passes.independence import independent_iterations
+from xpiler.passes.names import Names
+from xpiler.passes.structured import spliced
+from xpiler.passes.sync import leaves_loop
+from xpiler.passes.tidy import simplified
+
+Hints = Mapping[Affine, str]  # what the user called a sum of indices
+
+
+def name_hints(function: Function) -> Hints:
+    """Names that the text gives to index arithmetic, for the loops that will count them."""
+    facts = Facts.of(function)
+    found: dict[Affine, str] = {}
+    for stmt in walk_stmts(function.body):
+        if (
+            isinstance(stmt, Decl)
+            and not stmt.shape
+            and isinstance(stmt.init, Expr)
+            and stmt.dtype.is_integer
+        ):
+            form = linear(stmt.init, facts.ranges)
+            if form is not None and len(form.variables()) > 1:
+                found.setdefault(form, stmt.name)
+    return found
+
+
+def fuse_indices(function: Function, hints: Hints | None = None) -> Function:
+    """Everywhere in the function, innermost nests last."""
+    names = Names(function)
+    body = _Fusion(names, hints or {}).block(function.body, Facts.of(function))
+    return function if body == function.body else replace(function, body=body)
+
+
+@dataclass
+class _Fusion:
+    names: Names
+    hints: Hints
+
+    def block(self, block: Block, facts: Facts) -> Block:
+        return Block(tuple(self.stmt(s, facts) for s in spliced(block.body)), range=block.range)
+
+    def stmt(self, stmt: Stmt, facts: Facts) -> Stmt:
+        match stmt:
+            case For():
+                loops, body = _perfect(stmt)
+                fused = self._nest(loops, body, facts)
+                for loop in fused.loops:
+                    facts = facts.inside(loop)
+                inner = tuple(self.stmt(s, facts) for s in fused.body)
+                return _rebuilt(fused.loops, inner)
+            case If(condition=condition):
+                return replace(
+                    stmt,
+                    then=self.block(stmt.then, facts.where(condition)),
+                    otherwise=self.block(stmt.otherwise, facts.where(condition, False)),
+                )
+            case While():
+                return replace(stmt, body=self.block(stmt.body, facts))
+            case Block():
+                return self.block(stmt, facts)
+        return stmt
+
+    def _nest(self, loops: Sequence[For], body: tuple[Stmt, ...], facts: Facts) -> _Nest:
+        nest = _Nest(list(loops), body)
+        changed = True
+        while changed:
+            changed = False
+            for high in range(len(nest.loops)):
+                for low in range(len(nest.loops)):
+                    if high != low and (
+                        self._digits(nest, high, low, facts) or self._strided(nest, high, low, facts)
+                    ):
+                        changed = True
+                        break
+                if changed:
+                    break
+        return nest
+
+    # ------------------------------------------------------------------ digits
+
+    def _digits(self, nest: _Nest, high: int, low: int, facts: Facts) -> bool:
+        """`high*extent + low` everywhere --> one counter, in the place of the outer of the two loops."""
+        outer, inner = nest.loops[high], nest.loops[low]
+        if not (_plain(outer) and _plain(inner)) or outer.dtype != inner.dtype:
+            return False
+        if any(
+            outer.var in free_vars(_head(loop)) or inner.var in free_vars(_head(loop)) for loop in nest.loops
+        ):
+            return False
+        if high + 1 != low and not self._independent(nest, min(high, low), max(high, low), facts):
+            return False
+        counter = var("?index", outer.dtype)
+        digit = sub(counter, mul(var(outer.var, outer.dtype), inner.stop))
+        stop = mul(outer.stop, inner.stop)
+        inside = facts
+        for loop in nest.loops:
+            if loop is not inner:
+                inside = inside.inside(loop)
+        fused = For(counter.name, outer.dtype, outer.start, stop, outer.step, Block(()), _kind(outer, inner))
+        body = simplified(substitute(Block(nest.body), {inner.var: digit}), inside.inside(fused))
+        if outer.var in free_vars(body):
+            return False
+        form = linear(add(mul(var(outer.var, outer.dtype), inner.stop), var(inner.var, inner.dtype)))
+        name = self._name(form, outer, inner)
+        fused = replace(fused, var=name, stop=simplify(stop, facts.ranges))
+        nest.body = substitute(body, {counter.name: var(name, outer.dtype)}).body
+        nest.loops[min(high, low)] = fused
+        del nest.loops[max(high, low)]
+        return True
+
+    def _name(self, form: Affine | None, outer: For, inner: For) -> str:
+        """The user's name for the sum, else that of the inner loop: it now counts all of its tiles."""
+        if form is not None and form in self.hints:
+            return self.names.fresh(self.hints[form])
+        return inner.var if inner.kind is not LoopKind.THREADS else self.names.fresh("index")
+
+    # ------------------------------------------------------------------ strides
+
+    def _strided(self, nest: _Nest, outer_at: int, inner_at: int, facts: Facts) -> bool:
+        """`for t in 0..T: for i in base + t..n step T` --> `for i in base..n`."""
+        if outer_at > inner_at:
+            return False
+        outer, inner = nest.loops[outer_at], nest.loops[inner_at]
+        if not _plain(outer) or not prove_eq(inner.step, outer.stop, facts.ranges):
+            return False
+        base = simplify(sub(inner.start, var(outer.var, outer.dtype)), facts.ranges)
+        if outer.var in free_vars(_expression(base)) or outer.var in free_vars(Block(nest.body)):
+            return False
+        others = [loop for loop in nest.loops if loop is not inner]
+        if any(outer.var in free_vars(_head(loop)) for loop in others) or outer.var in free_vars(
+            _expression(inner.stop)
+        ):
+            return False
+        if any(leaves_loop(s, (Break, Continue)) for s in nest.body):
+            return False
+        if not self._independent(nest, outer_at, inner_at, facts, carried=inner):
+            return False
+        nest.loops[inner_at] = replace(inner, start=base, step=outer.step, kind=_kind(outer, inner))
+        del nest.loops[outer_at]
+        return True
+
+    def _independent(
+        self, nest: _Nest, first: int, last: int, facts: Facts, carried: For | None = None
+    ) -> bool:
+        """Whether the loops from `first` to `last` may change their order; `carried` keeps its own."""
+        for loop in nest.loops[:first]:
+            facts = facts.inside(loop)
+        moved = nest.loops[first : last + 1]
+        if carried is not None:
+            moved = moved[:-1]
+        inner = (
+            _rebuilt(nest.loops[first + len(moved) :], nest.body)
+            if nest.loops[first + len(moved) :]
+            else None
+        )
+        body = nest.body if inner is None else (inner,)
+        for loop in moved:
+            facts = facts.inside(loop)
+        answer = independent_iterations(moved, body, facts)
+        return bool(answer)
+
+
+@dataclass
+class _Nest:
+    loops: list[For]
+    body: tuple[Stmt, ...]
+
+
+def _perfect(loop: For) -> tuple[list[For], tuple[Stmt, ...]]:
+    loops = [loop]
+    body = spliced(loop.body.body)
+    while len(body) == 1 and isinstance(body[0], For):
+        loops.append(body[0])
+        body = spliced(body[0].body.body)
+    return loops, body
+
+
+def _rebuilt(loops: Sequence[For], body: tuple[Stmt, ...]) -> Stmt:
+    for loop in reversed(loops):
+        body = (replace(loop, body=Block(body)),)
+    return body[0] if len(body) == 1 else Block(body)
+
+
+def _plain(loop: For) -> bool:
+    return is_const(loop.start, 0) and is_const(loop.step, 1)
+
+
+def _kind(outer: For, inner: For) -> LoopKind:
+    if outer.kind == inner.kind:
+        return outer.kind
+    return LoopKind.SERIAL
+
+
+def _head(loop: For) -> Stmt:
+    return replace(loop, body=Block(()), var="?")
+
+
+def _expression(expr: Expr) -> Stmt:
+    return Assign(Var(expr.dtype, "?"), expr)
