@@ -22,6 +22,7 @@ import numpy.typing as npt
 from xpiler.errors import Refusal
 from xpiler.ir.interpret_declare import Arrays, orders_blocks
 from xpiler.ir.interpret_expressions import Context
+from xpiler.ir.interpret_field import Field
 from xpiler.ir.interpret_memory import Memory, Usage
 from xpiler.ir.interpret_native import Native, bf16_bits, bf16_values, round_bf16
 from xpiler.ir.interpret_state import Clock, Finding, Launch, Recorder, Site, State, StepLimit, lane_code
@@ -67,9 +68,10 @@ def run(
     """Run one launch; arrays in `arguments` are changed in place.
 
     Arrays are flat or of any shape, C-contiguous, of the parameter's type; bf16 as uint16 bits or as
-    float32. Without `checks` only accesses out of bounds are found. `lanes`: about how many threads run at a
-    time. Raises `Refusal` where an argument is missing or of another type, or the program has what the
-    interpreter cannot run.
+    float32. In mode `field` floats are residues (see `interpret_field`) and their arrays of int64. Without
+    `checks` only accesses out of bounds are found. `lanes`: about how many threads run at a time. Raises
+    `Refusal` where an argument is missing or of another type, or the program has what the interpreter cannot
+    run.
     """
     numeric = _numeric(mode)
     arrays = Arrays.of(function, numeric)
@@ -112,7 +114,7 @@ def run(
 
 
 def _numeric(mode: Mode) -> Native:
-    return Native()
+    return Field() if mode == "field" else Native()
 
 
 def _blocks_at_a_time(function: Function, threads: int, total: int, lanes: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from xpiler.errors import Refusal
 from xpiler.ir.interpret_checks import locate, note_read, note_write
 from xpiler.ir.interpret_memory import Memory
 from xpiler.ir.interpret_native import Native, Value
@@ -210,6 +211,9 @@ class ReachOf:
     def reach(self, state: State, lanes: Lanes, offset: Any = 0) -> Reached:
         """`offset` (one a lane) is added to the index, as an instruction does that walks through memory."""
         memory = state.memories[self.site.array]
+        if self.dtype != memory.dtype and not self.numeric.reinterprets:
+            what = f"{self.site.array} holds residues of {memory.dtype}: they cannot be read as {self.dtype}"
+            raise Refusal("field-conversion", what, self.site.range)
         width = np.dtype(self.numeric.storage_type(self.dtype)).itemsize
         own = memory.data.itemsize
         extent = memory.extent if width == own else memory.extent * own // width

@@ -42,6 +42,8 @@ _VALUE = {
 class Native:
     """Arithmetic as the hardware does it."""
 
+    reinterprets = True  # memory may be read as another type
+
     def value_type(self, dtype: DType) -> npt.DTypeLike:
         """Type of the lanes' values."""
         return _VALUE[dtype.name]
