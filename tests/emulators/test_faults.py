@@ -87,7 +87,10 @@ def test_a_barrier_that_a_waiting_warp_cannot_reach_is_a_deadlock(tmp_path: Path
         else __syncthreads();
     }"""
     event = stopped(tmp_path, kernel, "k<<<1, 40>>>(x)", "deadlock")
-    assert {wait["what"]: wait["count"] for wait in event["waiting"]} == {"__shfl_sync": 16, "__syncthreads": 24}
+    assert {wait["what"]: wait["count"] for wait in event["waiting"]} == {
+        "__shfl_sync": 16,
+        "__syncthreads": 24,
+    }
 
 
 def test_exited_threads_do_not_hold_up_a_barrier(tmp_path: Path) -> None:
@@ -164,7 +167,12 @@ def test_a_trace_tells_launches_arguments_and_copies(tmp_path: Path) -> None:
     outcome = run_program(program(kernel, launch), tmp_path, XPILER_TRACE="1", XPILER_TRACE_ONLY="1")
     assert outcome.output == "cudaSuccess\n0\n"  # the kernel did not run
     event = outcome.event("launch")
-    assert (event["kernel"], event["grid"], event["block_size"], event["shared"]) == ("k<3>", [2, 3, 1], [32, 1, 1], 16)
+    assert (event["kernel"], event["grid"], event["block_size"], event["shared"]) == (
+        "k<3>",
+        [2, 3, 1],
+        [32, 1, 1],
+        16,
+    )
     pointer, *scalars = event["arguments"]
     assert (pointer["offset"], pointer["size"]) == (20, 400)
     assert pointer["allocation"] == outcome.event("malloc")["allocation"]

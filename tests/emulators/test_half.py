@@ -42,7 +42,7 @@ def nearest(value: Fraction, digits: int, smallest: int, largest_exponent: int) 
     """`value` with `digits` significant bits, exponents from `smallest`; infinite beyond the largest."""
     if value == 0:
         return 0.0
-    exponent = max(int(np.floor(np.log2(float(abs(value))))) , smallest)
+    exponent = max(int(np.floor(np.log2(float(abs(value))))), smallest)
     while abs(value) >= Fraction(2) ** (exponent + 1):
         exponent += 1
     while exponent > smallest and abs(value) < Fraction(2) ** exponent:
@@ -61,7 +61,16 @@ def half(value: Fraction) -> float:
 def test_conversions_and_arithmetic_round_once(tmp_path: Path) -> None:
     random.seed(5)
     doubles = [random.uniform(-1, 1) * 2.0 ** random.randint(-30, 17) for _ in range(1500)]
-    doubles += [65504.0, 65519.99, 65520.0, 2.0**-25, 2.0**-24 * 1.5, 1 + 2.0**-11, 1 + 2.0**-11 + 2.0**-40, -0.0]
+    doubles += [
+        65504.0,
+        65519.99,
+        65520.0,
+        2.0**-25,
+        2.0**-24 * 1.5,
+        1 + 2.0**-11,
+        1 + 2.0**-11 + 2.0**-40,
+        -0.0,
+    ]
     finite = [bits for bits in range(65536) if bits & 0x7C00 != 0x7C00]
     operands = [[random.choice(finite) for _ in range(3)] for _ in doubles]
     data = struct.pack("<I", len(doubles)) + struct.pack(f"<{len(doubles)}d", *doubles)

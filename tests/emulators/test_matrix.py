@@ -210,6 +210,7 @@ def test_every_mfma_builtin_multiplies_in_its_register_layout(tmp_path: Path, co
     random.seed(2)
     data, expected = b"", []
     for _, m, k, blocks, code, result in BUILTINS:
+
         def matrix(blocks: int = blocks, m: int = m, n: int = k) -> list[list[list[int]]]:
             return [[[random.randint(-4, 4) for _ in range(n)] for _ in range(m)] for _ in range(blocks)]
 

@@ -81,8 +81,14 @@ def test_a_macro_that_stands_for_shared_is_followed() -> None:
 
 
 def test_vector_attributes_name_the_vector_class() -> None:
-    assert prepared("typedef float f4 __attribute__((ext_vector_type(4)));") == "typedef ::xpemu::vector<float, (4)> f4;"
-    assert prepared("using h4 = __attribute__((ext_vector_type(4))) _Float16;") == "using h4 = ::xpemu::vector<_Float16, (4)>;"
+    assert (
+        prepared("typedef float f4 __attribute__((ext_vector_type(4)));")
+        == "typedef ::xpemu::vector<float, (4)> f4;"
+    )
+    assert (
+        prepared("using h4 = __attribute__((ext_vector_type(4))) _Float16;")
+        == "using h4 = ::xpemu::vector<_Float16, (4)>;"
+    )
     assert "vector_of_bytes<float, (16)> x;" in prepared("float __attribute__((vector_size(16))) x;")
 
 

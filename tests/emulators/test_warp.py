@@ -42,7 +42,11 @@ def shuffles(platform: str) -> str:
         name = "__" + form.lower()
         text = text.replace(form + "(", f"{name}_sync(0xffffffffu, " if platform == "cuda" else f"{name}(")
     header = "cuda_runtime.h" if platform == "cuda" else "hip/hip_runtime.h"
-    return text.replace("RUNTIME", header).replace("PREFIX", platform).replace("WARP", "32" if platform == "cuda" else "64")
+    return (
+        text.replace("RUNTIME", header)
+        .replace("PREFIX", platform)
+        .replace("WARP", "32" if platform == "cuda" else "64")
+    )
 
 
 def cuda_source(form: str, lane: int, operand: int, width: int) -> int:

@@ -23,55 +23,63 @@ __all__ = ["EmulatorError", "flags", "precompiled_header", "prepare"]
 _SOURCES = Path(__file__).parent / "simt"
 _RUNTIME = ("runtime.cpp", "memory.cpp", "events.cpp")
 
-_STUBS = {
-    "cuda": (
-        "cuda.h",
-        "cuda_runtime.h",
-        "cuda_runtime_api.h",
-        "cuda_fp16.h",
-        "cuda_fp16.hpp",
-        "cuda_bf16.h",
-        "cuda_bf16.hpp",
-        "cuda_fp8.h",
-        "cuda_profiler_api.h",
-        "cuda_device_runtime_api.h",
-        "cuda_pipeline.h",
-        "cuda_pipeline_primitives.h",
-        "device_launch_parameters.h",
-        "device_functions.h",
-        "device_atomic_functions.h",
-        "driver_types.h",
-        "vector_types.h",
-        "vector_functions.h",
-        "host_defines.h",
-        "builtin_types.h",
-        "sm_60_atomic_functions.h",
-        "math_constants.h",
-        "math_functions.h",
-        "mma.h",
-        "cooperative_groups.h",
-        "cooperative_groups/reduce.h",
-        "cooperative_groups/scan.h",
-        "cooperative_groups/memcpy_async.h",
-        "helper_cuda.h",
-        "helper_functions.h",
-        "helper_string.h",
-        "helper_timer.h",
-        "nvtx3/nvToolsExt.h",
-        "nvToolsExt.h",
-    ),
-    "hip": (
-        "hip/hip_runtime.h",
-        "hip/hip_runtime_api.h",
-        "hip/hip_fp16.h",
-        "hip/hip_bfloat16.h",
-        "hip/hip_bf16.h",
-        "hip/hip_cooperative_groups.h",
-        "hip/hip_math_constants.h",
-        "hip/hip_vector_types.h",
-        "hip/hip_ext.h",
-        "hip/math_functions.h",
-        "hip/device_functions.h",
+# Headers that programs include. Most are empty: the precompiled header already has their content; the others name
+# the emulator's header that they bring in.
+_SAMPLES = ("helper_cuda.h", "helper_functions.h", "helper_string.h", "helper_timer.h", "helper_image.h")
+_HEADERS: dict[str, dict[str, str]] = {
+    "cuda": {
+        **dict.fromkeys(
+            (
+                "cuda.h",
+                "cuda_runtime.h",
+                "cuda_runtime_api.h",
+                "cuda_fp16.h",
+                "cuda_fp16.hpp",
+                "cuda_bf16.h",
+                "cuda_bf16.hpp",
+                "cuda_profiler_api.h",
+                "cuda_device_runtime_api.h",
+                "device_launch_parameters.h",
+                "device_functions.h",
+                "device_atomic_functions.h",
+                "driver_types.h",
+                "vector_types.h",
+                "vector_functions.h",
+                "host_defines.h",
+                "builtin_types.h",
+                "sm_20_atomic_functions.h",
+                "sm_60_atomic_functions.h",
+                "math_constants.h",
+                "math_functions.h",
+                "mma.h",
+                "crt/mma.h",
+                "cooperative_groups.h",
+                "cooperative_groups/reduce.h",
+                "cooperative_groups/scan.h",
+                "cooperative_groups/memcpy_async.h",
+                "nvtx3/nvToolsExt.h",
+                "nvToolsExt.h",
+            ),
+            "",
+        ),
+        **dict.fromkeys(_SAMPLES, "samples.hpp"),
+        **dict.fromkeys(("cuda_pipeline.h", "cuda_pipeline_primitives.h"), "pipeline.hpp"),
+    },
+    "hip": dict.fromkeys(
+        (
+            "hip/hip_runtime.h",
+            "hip/hip_runtime_api.h",
+            "hip/hip_fp16.h",
+            "hip/hip_bfloat16.h",
+            "hip/hip_bf16.h",
+            "hip/hip_cooperative_groups.h",
+            "hip/hip_math_constants.h",
+            "hip/hip_vector_types.h",
+            "hip/hip_ext.h",
+            "hip/math_functions.h",
+            "hip/device_functions.h",
+        ),
+        "",
     ),
 }
 
@@ -99,7 +107,7 @@ def flags(platform: str, compiler: str) -> list[str]:
 
     Contraction is off: what a kernel fuses is decided where it is compared, not by the host compiler.
     """
-    if platform not in _STUBS:
+    if platform not in _HEADERS:
         raise ValueError(f"no SIMT emulator for platform {platform!r}")
     common = [
         "-std=c++17",
@@ -127,7 +135,7 @@ def _fingerprint(platform: str, compiler: str) -> str:
         status = Path(found).resolve().stat()
         digest.update(f"{found} {status.st_size} {status.st_mtime_ns}".encode())
     digest.update(" ".join(flags(platform, compiler)).encode())
-    digest.update(repr(_STUBS[platform]).encode())
+    digest.update(repr(_HEADERS[platform]).encode())
     return digest.hexdigest()[:16]
 
 
@@ -161,10 +169,10 @@ def _build(platform: str, compiler: str, home: Path) -> None:
     for path in _SOURCES.iterdir():
         shutil.copy(path, home / path.name)
     (home / "runtime_all.cpp").write_text("".join(f'#include "{name}"\n' for name in _RUNTIME))
-    for name in _STUBS[platform]:
+    for name, content in _HEADERS[platform].items():
         stub = home / "include" / name
         stub.parent.mkdir(parents=True, exist_ok=True)
-        stub.write_text("#pragma once\n")
+        stub.write_text(f'#pragma once\n#include "{home / content}"\n' if content else "#pragma once\n")
     header = f"{platform}.hpp"
     suffix = "pch" if "clang" in Path(compiler).name else "gch"
     runtime = [compiler, "-std=c++17", "-O2", "-fPIC", "-w", f"-DXPEMU_WARP={width}", "-c", "runtime_all.cpp"]

@@ -376,7 +376,10 @@ def _external(
 
 # ---------------------------------------------------------------------------------------------- small words
 
-_FIXED_WIDTH = {f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)} | {"size_t", "uintptr_t"}
+_FIXED_WIDTH = {f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)} | {
+    "size_t",
+    "uintptr_t",
+}
 
 
 def _fixed_width_typedefs(text: str, part: Stretch) -> list[_Edit]:
