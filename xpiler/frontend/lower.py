@@ -12,7 +12,6 @@ from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_finish import finish
 from xpiler.frontend.lower_launches import Wanted, host_functions, launch_sites, wanted_kernels
 from xpiler.frontend.lower_params import declare_params
-from xpiler.frontend.lower_scan import mutations
 from xpiler.frontend.lower_typenames import add_binding, try_constant
 from xpiler.frontend.syntax import analyse
 from xpiler.frontend.syntax_model import FunctionDef
@@ -65,8 +64,8 @@ def lower_kernel(entities: Entities, kernel: Wanted) -> Function:
     scope = Scope()
     for binding in kernel.bindings:
         add_binding(scope, binding)
-    found = mutations(function.body, ctx.text)
-    frame = Frame(function, function.name, None, None, None, found.changed | found.passed, found.addressed)
+    found = entities.mutations_of(function.body)
+    frame = Frame(function, function.name, None, None, None, found.changed, found.addressed)
     ctx.frames.append(frame)
     with ctx.nested(scope), ctx.at(function.body):
         types = [param_type(ctx, p) for p in function.params]

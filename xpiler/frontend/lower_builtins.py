@@ -1,8 +1,7 @@
-"""Where functions that CUDA and the language define are registered: by name, or by kind of object and method."""
+"""A call of a function that CUDA or the language defines, as its handler sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -40,28 +39,3 @@ class Invocation:
     def need(self, count: int) -> None:
         if len(self.args) < count:
             self.ctx.refuse("arguments", f"`{self.name}` needs {count} arguments", self.node)
-
-
-BuiltinHandler = Callable[[Invocation], Value]
-BUILTINS: dict[str, BuiltinHandler] = {}
-METHODS: dict[tuple[str, str], BuiltinHandler] = {}
-
-
-def builtin(*names: str) -> Callable[[BuiltinHandler], BuiltinHandler]:
-    """Registers the handler of functions."""
-
-    def register(handler: BuiltinHandler) -> BuiltinHandler:
-        BUILTINS.update(dict.fromkeys(names, handler))
-        return handler
-
-    return register
-
-
-def method(kind: str, *names: str) -> Callable[[BuiltinHandler], BuiltinHandler]:
-    """Registers the handler of methods of built-in types (`group`, `fragment`)."""
-
-    def register(handler: BuiltinHandler) -> BuiltinHandler:
-        METHODS.update({(kind, name): handler for name in names})
-        return handler
-
-    return register

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tree_sitter import Node
 
-from xpiler.frontend.lower_builtins import BUILTINS, METHODS, Invocation
+from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, Frame, Scope, expression, named_children, number, shorten
 from xpiler.frontend.lower_convert import construct, convert
 from xpiler.frontend.lower_declarations import declare_object, local_value
@@ -14,7 +14,7 @@ from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import copy, load, pointer_of, snapshot, store
 from xpiler.frontend.lower_overloads import choose
 from xpiler.frontend.lower_pointers import assign_pointer
-from xpiler.frontend.lower_scan import mutations
+from xpiler.frontend.lower_registry import BUILTINS, METHODS
 from xpiler.frontend.lower_typenames import add_binding, declared, find_type, struct_scope, type_of
 from xpiler.frontend.lower_types import VOID, Array, Auto, Closure, CType, Pointer, Reference, Scalar, Struct
 from xpiler.frontend.lower_values import (
@@ -270,12 +270,8 @@ def _depth_limit(ctx: Context, instance: Instance) -> int:
 
 
 def _frame(ctx: Context, name: str, function: FunctionDef | None, body: Node) -> Frame:
-    found = ctx.entities.mutations.get(body.id)
-    if found is None:
-        found = ctx.entities.mutations[body.id] = mutations(body, ctx.text)
-    return Frame(
-        function, name, ctx.fresh(f"{name}.return"), None, None, found.changed | found.passed, found.addressed
-    )
+    found = ctx.entities.mutations_of(body)
+    return Frame(function, name, ctx.fresh(f"{name}.return"), None, None, found.changed, found.addressed)
 
 
 def return_type(ctx: Context, function: FunctionDef) -> CType:

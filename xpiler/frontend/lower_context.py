@@ -30,7 +30,9 @@ class Scope:
     parent: Scope | None = None
     names: dict[str, Value] = field(default_factory=dict)
     types: dict[str, CType] = field(default_factory=dict)
-    aliases: dict[str, str] = field(default_factory=dict)  # template parameters that name functions or templates
+    aliases: dict[str, str] = field(
+        default_factory=dict
+    )  # template parameters that name functions or templates
     struct: Struct | None = None  # inside a method: whose members are in scope
     receiver: Value | None = None
 

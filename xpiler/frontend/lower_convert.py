@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from xpiler.frontend.lower_context import Context, constant, number
 from xpiler.frontend.lower_memory import address_of, deref, load, member, pointer_of, snapshot
 from xpiler.frontend.lower_pointers import retype
-from xpiler.frontend.lower_types import VOID, Array, Auto, CType, Pointer, Reference, Scalar, Struct, Void
+from xpiler.frontend.lower_types import (
+    VOID,
+    Array,
+    Auto,
+    Closure,
+    CType,
+    Pointer,
+    Reference,
+    Scalar,
+    Struct,
+    Void,
+)
 from xpiler.frontend.lower_values import (
     ZERO,
     Address,
@@ -17,6 +28,7 @@ from xpiler.frontend.lower_values import (
     ListValue,
     Nothing,
     PointerVariable,
+    TypeName,
     Value,
 )
 from xpiler.ir import build
@@ -92,6 +104,8 @@ def construct(ctx: Context, ctype: CType, args: Value | Sequence[Value]) -> Valu
             return snapshot(ctx, values[0])
         case Reference(target=target):
             return construct(ctx, target, values)
+        case Closure():
+            return TypeName(ctype)
     ctx.refuse("construct", f"an object of type `{ctype}` cannot be made from this")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xpiler.frontend.lower_builtins import Invocation, builtin
+from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context
 from xpiler.frontend.lower_groups import block_rank, block_threads
 from xpiler.frontend.lower_memory import (
@@ -15,6 +15,7 @@ from xpiler.frontend.lower_memory import (
     store,
     without_prefix,
 )
+from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_types import Group, Pointer, Scalar, lanes_of, leaf_type, size_of
 from xpiler.frontend.lower_values import (
     VOID_VALUE,
@@ -82,9 +83,7 @@ def copy_bytes(call: Invocation, target: Value, source: Value, count: Expr, firs
     total = in_units(None, count, 1, dtype.bytes)
     i = ctx.fresh("i")
     position = Var(U32, i)
-    assign = Assign(
-        _at(to, to.memory, dtype, position), _at(from_, from_.memory, dtype, position)
-    )
+    assign = Assign(_at(to, to.memory, dtype, position), _at(from_, from_.memory, dtype, position))
     ctx.emit(For(i, U32, first, build.cast(total, U32), step, Block((assign,))))
 
 
@@ -98,28 +97,34 @@ def _copy_variable(
 ) -> None:
     """A copy from or to a single variable: its value, or its bits."""
     ctx = call.ctx
-    variable = to.target if isinstance(to, AddressOf) else from_.target if isinstance(from_, AddressOf) else None
+    variable = (
+        to.target if isinstance(to, AddressOf) else from_.target if isinstance(from_, AddressOf) else None
+    )
     assert variable is not None
     size = size_of(variable.type)
     if not isinstance(variable.type, Scalar) or not isinstance(count, Const) or int(count.value) != size:
         _copy_struct(call, to, from_, count)
         return
-    source = deref(ctx, from_ if isinstance(from_, AddressOf) else Address(
-        Pointer(variable.type), from_.memory, from_.offset, from_.unit, from_.prefix
-    ))
+    source = deref(
+        ctx,
+        from_
+        if isinstance(from_, AddressOf)
+        else Address(Pointer(variable.type), from_.memory, from_.offset, from_.unit, from_.prefix),
+    )
     value = load(ctx, source)
-    target = deref(ctx, to if isinstance(to, AddressOf) else Address(
-        Pointer(variable.type), to.memory, to.offset, to.unit, to.prefix
-    ))
+    target = deref(
+        ctx,
+        to
+        if isinstance(to, AddressOf)
+        else Address(Pointer(variable.type), to.memory, to.offset, to.unit, to.prefix),
+    )
     place = place_of(ctx, target)
     if value.dtype.bits != place.dtype.bits:
         ctx.refuse("copy-size", f"`{call.name}` copies between variables of different sizes", call.node)
     store(ctx, target, build.bitcast(value, place.dtype) if value.dtype != place.dtype else value)
 
 
-def _copy_struct(
-    call: Invocation, to: Address | AddressOf, from_: Address | AddressOf, count: Expr
-) -> None:
+def _copy_struct(call: Invocation, to: Address | AddressOf, from_: Address | AddressOf, count: Expr) -> None:
     """A struct in pieces and memory: member by member, where all have one type."""
     from xpiler.frontend.lower_memory import copy
 

@@ -10,7 +10,7 @@ from xpiler.frontend.lower_context import Context, named_children, number, short
 from xpiler.frontend.lower_convert import construct, convert
 from xpiler.frontend.lower_expressions import assign_value
 from xpiler.frontend.lower_loops import non_negative
-from xpiler.frontend.lower_memory import copy, load, subscript
+from xpiler.frontend.lower_memory import carried_type, copy, load, subscript
 from xpiler.frontend.lower_pointers import declare_pointer
 from xpiler.frontend.lower_typenames import constant_int, declared, type_of
 from xpiler.frontend.lower_types import (
@@ -23,6 +23,7 @@ from xpiler.frontend.lower_types import (
     Reference,
     Scalar,
     Struct,
+    align_of,
     lanes_of,
     leaf_type,
     size_of,
@@ -301,8 +302,6 @@ def declare_object(
 
 def _natural_alignment(inner: CType, leaf: DType) -> int:
     """Alignment that the element type asks for beyond that of its scalars: arrays of float4 are 16-byte aligned."""
-    from xpiler.frontend.lower_types import align_of
-
     alignment = align_of(inner) if isinstance(inner, Struct) else 0
     return alignment if alignment > leaf.bytes else 0
 
@@ -343,6 +342,10 @@ def object_from(ctx: Context, name: str, ctype: CType, init: ListValue | Sequenc
     if has_pointers(ctype) and init is not None:
         value = construct(ctx, ctype, init)
         return initialise_object(ctx, name, ctype, value)
+    if init is not None and not isinstance(init, ListValue) and len(init) == 1 and init[0].type == ctype:
+        narrow = carried_type(init[0])
+        if narrow is not None:
+            return _carrier(ctx, name, ctype, init[0], narrow)
     addressed = bool(ctx.frames) and name in ctx.frames[-1].punned and leaf_type(ctype) is not None
     value_now: Value | None = None
     if init is not None:
@@ -357,6 +360,16 @@ def object_from(ctx: Context, name: str, ctype: CType, init: ListValue | Sequenc
             copy(ctx, target, value_now)
         return target
     return initialise_object(ctx, name, ctype, value_now)
+
+
+def _carrier(ctx: Context, name: str, ctype: Struct, value: Value, dtype: DType) -> Value:
+    """`float4 v = *(float4*)halves`: eight halves, seen as four floats where something asks for them."""
+    count = (size_of(ctype) or 0) // dtype.bytes
+    memory = Memory(ctx.fresh(name), dtype, (count,), Space.LOCAL)
+    ctx.emit(Decl(memory.name, dtype, (build.const(count),), Space.LOCAL, None, align_of(ctype)))
+    target = Element(ctype, memory, None, ZERO, dtype.bytes)
+    copy(ctx, target, value)
+    return target
 
 
 def _has_arrays(ctype: Struct) -> bool:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from xpiler.frontend.lower_scan import Mutations
-from xpiler.frontend.lower_types import Struct
+from tree_sitter import Node
+
+from xpiler.frontend.lower_registry import BUILTINS
+from xpiler.frontend.lower_scan import Mutations, mutations
+from xpiler.frontend.lower_types import VECTORS, Struct
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.frontend.syntax_collect import Collector
 from xpiler.frontend.syntax_model import AliasDef, EnumDef, FunctionDef, GlobalVar, StructDef
+
+# Functions of the language and of CUDA that change what they get by reference.
+_BY_REFERENCE = {"swap", "exchange", "load_matrix_sync", "mma_sync", "fill_fragment"}
 
 
 @dataclass(eq=False)
@@ -28,6 +34,7 @@ class Entities:
     globals: dict[str, GlobalVar] = field(default_factory=dict)
     collector: Collector = field(init=False)
     mutations: dict[int, Mutations] = field(default_factory=dict)  # of function bodies, by node
+    references: dict[str, frozenset[int]] = field(default_factory=dict)  # of functions, by name
     instances: dict[str, Struct] = field(default_factory=dict)  # structs already instantiated, by name
 
     def __post_init__(self) -> None:
@@ -58,6 +65,34 @@ class Entities:
         for variable in unit.globals:
             tables.globals[variable.name] = variable
         return tables
+
+    def changes_argument(self, name: str, position: int) -> bool:
+        """Whether a call of `name` may change its argument: a reference that is not const. Unknown functions may."""
+        if name in _BY_REFERENCE:
+            return True
+        known = self.references.get(name)
+        if known is None:
+            candidates = [*self.functions.get(name, ()), *self.kernels.get(name, ())]
+            candidates += [m for (_, n), methods in self.methods.items() if n == name for m in methods]
+            if name in self.structs:
+                candidates += self.methods.get((name, name), [])
+            if not candidates:
+                return name not in BUILTINS and name not in VECTORS and name not in self.structs
+            known = frozenset(
+                i
+                for f in candidates
+                for i, p in enumerate(f.params)
+                if "&" in p.text and "const" not in p.specifiers
+            )
+            self.references[name] = known
+        return position in known
+
+    def mutations_of(self, body: Node) -> Mutations:
+        """What a function's body does to names, looked at once."""
+        found = self.mutations.get(body.id)
+        if found is None:
+            found = self.mutations[body.id] = mutations(body, self.unit.text_of, self.changes_argument)
+        return found
 
     def _add_function(self, function: FunctionDef, table: dict[str, list[FunctionDef]]) -> None:
         if function.owner:

@@ -404,7 +404,12 @@ def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node)
     if _is_pointer(first) or _is_pointer(second):
         a, b = pointer_of(ctx, first), pointer_of(ctx, second)
         for one, other, null_if in ((a, b, test), (b, a, build.not_(test))):
-            if isinstance(one, Address) and isinstance(other, Address) and one.memory is None and other.memory:
+            if (
+                isinstance(one, Address)
+                and isinstance(other, Address)
+                and one.memory is None
+                and other.memory
+            ):
                 return _null_or(other, other.memory, null_if)
         if isinstance(a, Address) and isinstance(b, Address) and a.memory == b.memory:
             a, b = without_prefix(a), without_prefix(b)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xpiler.ir import build
-from xpiler.ir.nodes import Block, Decl, Expr, Function, Load, Ref, Space
+from xpiler.ir.nodes import Block, Decl, Expr, Function, Load, Ref, Space, Stmt
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import U32, DType
 
 
 def finish(function: Function) -> Function:
     """`extern __shared__ char raw[]` of which all accesses are floats becomes an array of floats."""
-    body: list[object] = []
+    body: list[Stmt] = []
     changed = False
     for stmt in function.body.body:
         if isinstance(stmt, Decl) and stmt.space is Space.SHARED and _is_dynamic(stmt):

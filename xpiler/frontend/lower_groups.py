@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xpiler.frontend.lower_builtins import Invocation, builtin, method
+from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, constant, number
 from xpiler.frontend.lower_memory import load
+from xpiler.frontend.lower_registry import builtin, method
 from xpiler.frontend.lower_simt import collective, shuffled
 from xpiler.frontend.lower_typenames import constant_int
 from xpiler.frontend.lower_types import VECTORS, Closure, Group
@@ -22,16 +23,12 @@ def _index(name: str, axis: str) -> Expr:
 
 def block_rank() -> Expr:
     """The number of a thread in its block: x fastest."""
-    plane = build.add(
-        build.mul(_index("threadIdx", "z"), _index("blockDim", "y")), _index("threadIdx", "y")
-    )
+    plane = build.add(build.mul(_index("threadIdx", "z"), _index("blockDim", "y")), _index("threadIdx", "y"))
     return build.add(build.mul(plane, _index("blockDim", "x")), _index("threadIdx", "x"))
 
 
 def block_threads() -> Expr:
-    return build.mul(
-        build.mul(_index("blockDim", "x"), _index("blockDim", "y")), _index("blockDim", "z")
-    )
+    return build.mul(build.mul(_index("blockDim", "x"), _index("blockDim", "y")), _index("blockDim", "z"))
 
 
 def grid_block() -> Expr:
@@ -124,7 +121,16 @@ def _num_blocks(call: Invocation) -> Value:
     return number(grid_blocks())
 
 
-@method("group", "group_index", "thread_index", "group_dim", "dim_threads", "block_index", "dim_blocks", "grid_dim")
+@method(
+    "group",
+    "group_index",
+    "thread_index",
+    "group_dim",
+    "dim_threads",
+    "block_index",
+    "dim_blocks",
+    "grid_dim",
+)
 def _indices(call: Invocation) -> Value:
     name = {
         "group_index": "blockIdx",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xpiler.frontend.lower_builtins import BUILTINS, Invocation, builtin
+from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import number
 from xpiler.frontend.lower_convert import construct
 from xpiler.frontend.lower_memory import load, member, snapshot
+from xpiler.frontend.lower_registry import BUILTINS, builtin
 from xpiler.frontend.lower_types import VECTORS, Scalar, Struct
 from xpiler.frontend.lower_values import Aggregate, Value
 from xpiler.ir import build
@@ -152,7 +153,9 @@ def _to_one(call: Invocation) -> Value:
     return number(build.cast(call.number(0), _TO_ONE[call.name]))
 
 
-@builtin("__float2half_rz", "__float2half_rd", "__float2half_ru", "__float2bfloat16_rz", "__float2bfloat16_rd")
+@builtin(
+    "__float2half_rz", "__float2half_rd", "__float2half_ru", "__float2bfloat16_rz", "__float2bfloat16_rd"
+)
 def _directed(call: Invocation) -> Value:
     call.ctx.refuse(
         "rounding-mode", f"`{call.name}`: this rounding mode is not supported", call.node, "use the _rn form"

@@ -11,7 +11,7 @@ from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.lower_context import Context, Scope, named_children
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_overloads import deduce
-from xpiler.frontend.lower_scan import mutations, walk
+from xpiler.frontend.lower_scan import walk
 from xpiler.frontend.lower_typenames import add_binding, declared, try_constant, type_of
 from xpiler.frontend.lower_types import (
     Auto,
@@ -270,7 +270,7 @@ def _host_scope(ctx: Context, function: FunctionDef, outer: Scope) -> Scope:
     scope = Scope(outer)
     if function.body is None:
         return scope
-    changed = mutations(function.body, ctx.text).changed
+    changed = ctx.entities.mutations_of(function.body).changed
     with ctx.nested(scope):
         for param in function.params:
             if param.type_node is not None and param.name:
@@ -408,9 +408,9 @@ def _dims(ctx: Context, node: Node) -> Dims:
         node = parts[0]
         if node.type == "parameter_declaration":
             node = node.child_by_field_name("type") or node
-    value = _typed(ctx, node)
-    if isinstance(value, Aggregate):
-        x, y, z = (_constant(value.fields.get(axis)) for axis in "xyz")
+    found_value = _typed(ctx, node)
+    if isinstance(found_value, Aggregate):
+        x, y, z = (_constant(found_value.fields.get(axis)) for axis in "xyz")
         return x, y, z
     return _extent(ctx, node), 1, 1
 
@@ -441,8 +441,8 @@ def launch_sites(entities: Entities, wanted: list[Wanted], lowered: dict[str, st
             continue
         config = [unit.text_of(n) for n in launch.config]
         config += [""] * (3 - len(config))
-        targets = [w for w in wanted if launch in w.launches] or [None]
-        for target in targets:
+        targets: list[Wanted | None] = [w for w in wanted if launch in w.launches]
+        for target in targets or [None]:
             sites.append(
                 LaunchSite(
                     kernel=lowered.get(target.spelling, "") if target is not None else "",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from xpiler.frontend.lower_context import Leave
 from xpiler.ir import build
-from xpiler.ir.nodes import FALSE, TRUE, Assign, Block, Break, Decl, For, If, Stmt, Var, While
+from xpiler.ir.nodes import EMPTY, FALSE, TRUE, Assign, Block, Break, Decl, For, If, Stmt, Var, While
 from xpiler.ir.rewrite import map_stmt, walk
 from xpiler.ir.types import BOOL
 
@@ -48,13 +48,27 @@ def resolve(body: Sequence[Stmt], label: str, fresh: Callable[[str], str]) -> li
     )
     if not tested:
         cleaned = map_stmt(whole, lambda s: () if isinstance(s, Assign) and s.target == marker else s)
-        assert isinstance(cleaned, Block)
-        return list(cleaned.body)
+        return _tidy(cleaned)
     from xpiler.ir.rewrite import rename
 
     name = fresh("done")
     flagged = rename(whole, {marker.name: name})
-    return [Decl(name, BOOL, init=FALSE), *flagged.body]
+    return [Decl(name, BOOL, init=FALSE), *_tidy(flagged)]
+
+
+def _tidy(body: Stmt) -> list[Stmt]:
+    """Branches that lost their statements turned round or dropped."""
+
+    def turned(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
+        if isinstance(stmt, If) and not stmt.then.body:
+            if not stmt.otherwise.body:
+                return ()
+            return replace(stmt, condition=build.not_(stmt.condition), then=stmt.otherwise, otherwise=EMPTY)
+        return stmt
+
+    result = map_stmt(body, turned)
+    assert isinstance(result, Block)
+    return list(result.body)
 
 
 def _leaves(stmt: Stmt, label: str) -> bool:

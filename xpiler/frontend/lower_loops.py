@@ -9,7 +9,7 @@ from tree_sitter import Node
 from xpiler.frontend.lower_context import Context, named_children, number, statement
 from xpiler.frontend.lower_expressions import effect
 from xpiler.frontend.lower_memory import load
-from xpiler.frontend.lower_scan import identifiers, mutations
+from xpiler.frontend.lower_scan import identifiers
 from xpiler.frontend.lower_statements import condition_of
 from xpiler.frontend.lower_typenames import declared, try_constant, type_of
 from xpiler.frontend.lower_types import Auto, Scalar
@@ -91,7 +91,7 @@ def _counted(ctx: Context, node: Node) -> _Counted | None:
     if head is None:
         return None
     name, dtype, start = head
-    if dtype.is_float or dtype.bits < 32 or name in mutations(body, ctx.text).changed:
+    if dtype.is_float or dtype.bits < 32 or name in ctx.entities.mutations_of(body).changed:
         return None
     bound = _bound(ctx, name, condition)
     step = _step(ctx, name, update)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from xpiler.frontend.lower_builtins import BUILTINS, Invocation, builtin
+from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, constant, number
 from xpiler.frontend.lower_memory import load, store
+from xpiler.frontend.lower_registry import BUILTINS, builtin
 from xpiler.frontend.lower_types import Scalar
 from xpiler.frontend.lower_values import VOID_VALUE, Value
 from xpiler.ir import build

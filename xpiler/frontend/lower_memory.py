@@ -206,6 +206,8 @@ def subscript(ctx: Context, value: Value, index: Expr) -> Value:
         element = value.type.element
         if value.index is not None:
             return Element(element, value.memory, (*value.index, build.cast(index, promote(index.dtype))))
+        if value.prefix and unit_of(element) == value.unit and isinstance(element, Scalar):
+            return replace(value, type=element, offset=plus(value.memory, value.offset, index))
         offset, unit = flat_offset(value)
         return _shifted(ctx, value.memory, offset, unit, element, index)
     pointer = pointer_of(ctx, value)
@@ -220,7 +222,7 @@ def subscript(ctx: Context, value: Value, index: Expr) -> Value:
 
 
 def _shifted(ctx: Context, memory: Memory, offset: Expr, unit: int, element: CType, index: Expr) -> Element:
-    new = _unit(ctx, element)
+    new = min(_unit(ctx, element), unit)
     at = plus(memory, in_units(memory, offset, unit, new), scaled(memory, index, _stride(ctx, element, new)))
     return Element(element, memory, None, at, new)
 
@@ -300,6 +302,7 @@ def advanced(ctx: Context, pointer: Address, index: Expr) -> Address:
     ):
         return replace(pointer, offset=build.cast(index, promote(index.dtype)), unit=unit)
     pointer = without_prefix(pointer)
+    unit = min(unit, pointer.unit)
     step = scaled(memory, index, _stride(ctx, element, unit))
     return replace(
         pointer, offset=plus(memory, in_units(memory, pointer.offset, pointer.unit, unit), step), unit=unit
@@ -327,9 +330,15 @@ def deref(ctx: Context, pointer: Address | AddressOf) -> Value:
     if pointer.prefix:
         fits = unit == pointer.unit == memory.dtype.bytes and memory.shape[-1] % lanes_of(ctype) == 0
         if not fits:
+            narrow = pointer.unit == memory.dtype.bytes and unit > pointer.unit
+            if narrow and memory.shape[-1] * pointer.unit % (size_of(ctype) or 1) == 0:
+                # Kept in units of the memory: copies then move its own elements, row by row.
+                return Element(ctype, memory, None, pointer.offset, pointer.unit, pointer.prefix)
             pointer = without_prefix(pointer)
         elif isinstance(ctype, Scalar) and ctype.dtype == memory.dtype:
             return Element(ctype, memory, (*pointer.prefix, pointer.offset))
+    # Units stay as narrow as they are: a division waits until something wider is really read.
+    unit = min(unit, pointer.unit)
     offset = in_units(memory, pointer.offset, pointer.unit, unit)
     return Element(ctype, memory, None, offset, unit, pointer.prefix)
 
@@ -415,7 +424,7 @@ def copy(ctx: Context, target: Value, source: Value) -> None:
     if isinstance(target.type, Scalar):
         store(ctx, target, load(ctx, source))
         return
-    pairs = list(_pairs(ctx, target, source))
+    pairs = _pairs(ctx, *_as_stored(target, source))
     values = [load(ctx, part) for _, part in pairs]
     same_shape = isinstance(source, Element) or _is_object(source)
     for position, (place, _) in enumerate(pairs):
@@ -427,6 +436,34 @@ def copy(ctx: Context, target: Value, source: Value) -> None:
                 if changes(out, values[later]):
                     values[later] = ctx.temporary(values[later])
         ctx.out.extend(out)
+
+
+def carried_type(value: Value) -> DType | None:
+    """The narrower scalar type of the memory that a vector is read from: `*(float4*)halves` moves halves."""
+    if isinstance(value, Element) and isinstance(value.type, Struct) and value.type.is_vector:
+        leaf = leaf_type(value.type)
+        if leaf is not None and value.memory.dtype.bytes < leaf.bytes:
+            return value.memory.dtype
+    return None
+
+
+def _as_stored(target: Value, source: Value) -> tuple[Value, Value]:
+    """Both sides as arrays of the scalars that memory holds, where a wider vector only moves them."""
+    dtype = carried_type(target)
+    if dtype is None or dtype != carried_type(source) or target.type != source.type:
+        return target, source
+    return _in_scalars(target, dtype), _in_scalars(source, dtype)
+
+
+def _in_scalars(value: Value, dtype: DType) -> Value:
+    assert isinstance(value, Element)
+    count = (size_of(value.type) or 0) // dtype.bytes
+    if value.index is None and value.prefix and value.memory.shape[-1] % count == 0:
+        offset = in_units(value.memory, value.offset, value.unit, dtype.bytes)
+        return Element(Array(Scalar(dtype), count), value.memory, None, offset, dtype.bytes, value.prefix)
+    offset, unit = flat_offset(value)
+    at = in_units(value.memory, offset, unit, dtype.bytes)
+    return Element(Array(Scalar(dtype), count), value.memory, None, at, dtype.bytes)
 
 
 def _is_object(value: Value) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from tree_sitter import Node
 
-from xpiler.frontend.lower_builtins import BUILTINS, METHODS
-from xpiler.frontend.lower_context import Context, constant, number
+from xpiler.frontend.lower_context import Context, constant, named_children, number
 from xpiler.frontend.lower_memory import member
+from xpiler.frontend.lower_registry import BUILTINS, METHODS
 from xpiler.frontend.lower_typenames import declared, struct_scope, try_constant, type_of
 from xpiler.frontend.lower_types import VECTORS, Array, Closure, CType, Scalar, Struct, lanes_of, leaf_type
 from xpiler.frontend.lower_values import (
@@ -161,3 +163,34 @@ def _global(ctx: Context, variable: GlobalVar) -> Value:
         )
     index = (build.const(0),) if isinstance(ctype, Scalar) else ()
     return Element(ctype, memory, index)
+
+
+def numeric_limit(ctx: Context, scope: Node, name: str, node: Node) -> Value:
+    """`std::numeric_limits<T>::name`."""
+    inner: Node | None = scope
+    while inner is not None and inner.type == "qualified_identifier":
+        inner = inner.child_by_field_name("name")
+    arguments = inner.child_by_field_name("arguments") if inner is not None else None
+    ctype = type_of(ctx, named_children(arguments)[0]) if arguments is not None else None
+    if not isinstance(ctype, Scalar):
+        ctx.refuse("numeric-limits", f"`{ctx.text(node)}` is not supported", node)
+    dtype = ctype.dtype
+    value: float | int | None
+    if dtype.is_float:
+        value = _FLOAT_LIMITS[dtype.name].get("lowest" if name == "lowest" else name)
+        value = -_FLOAT_LIMITS[dtype.name]["max"] if name == "lowest" else value
+        value = math.inf if name == "infinity" else math.nan if name == "quiet_NaN" else value
+    else:
+        low, high = build.int_limits(dtype)
+        value = {"max": high, "min": low, "lowest": low}.get(name)
+    if value is None:
+        ctx.refuse("numeric-limits", f"`{ctx.text(node)}` is not supported", node)
+    return constant(value, dtype)
+
+
+_FLOAT_LIMITS = {
+    "f16": {"max": 65504.0, "min": 2.0**-14, "epsilon": 2.0**-10},
+    "bf16": {"max": 3.3895313892515355e38, "min": 2.0**-126, "epsilon": 2.0**-7},
+    "f32": {"max": 3.4028234663852886e38, "min": 2.0**-126, "epsilon": 2.0**-23},
+    "f64": {"max": 1.7976931348623157e308, "min": 2.0**-1022, "epsilon": 2.0**-52},
+}

@@ -78,7 +78,7 @@ def _bind(ctx: Context, variable: PointerVariable, address: Address) -> None:
     assert address.memory is not None
     cell = variable.cell
     cell.memory = address.memory
-    cell.unit = unit_of(variable.type.pointee) or address.unit
+    cell.unit = min(unit_of(variable.type.pointee) or address.unit, address.unit)
     offset = in_units(address.memory, address.offset, address.unit, cell.unit)
     if cell.offset is not None:
         ctx.emit(Assign(cell.offset, build.cast(offset, cell.offset.dtype)))
@@ -145,3 +145,26 @@ def _increment(moved: Expr, offset: Var) -> Expr | None:
         case Binary(op="+", left=left, right=right) if left == offset:
             return right
     return None
+
+
+def swap_pointers(ctx: Context, first: Value, second: Value) -> None:
+    """`std::swap(p, q)`: of offsets in one array; of the arrays too where that can be followed."""
+    if not isinstance(first, PointerVariable) or not isinstance(second, PointerVariable):
+        ctx.refuse("pointer-swap", "only pointer variables can be swapped")
+    a, b = first.cell, second.cell
+    if a.memory is not None and b.memory is not None and a.memory.name == b.memory.name:
+        assert a.offset is not None and b.offset is not None
+        kept = ctx.temporary(a.offset)
+        ctx.emit(Assign(a.offset, build.cast(b.offset, a.offset.dtype)))
+        ctx.emit(Assign(b.offset, build.cast(kept, b.offset.dtype)))
+        return
+    if not ctx.control == a.control == b.control:
+        ctx.refuse(
+            "pointer-base",
+            f"pointers `{a.name}` and `{b.name}` into different arrays are swapped in a branch or loop",
+            remedy="use one array with two halves and swap the offsets",
+        )
+    a.memory, b.memory = b.memory, a.memory
+    a.offset, b.offset = b.offset, a.offset
+    a.unit, b.unit = b.unit, a.unit
+    a.target, b.target = b.target, a.target

@@ -9,8 +9,8 @@ from tree_sitter import Node
 
 Text = Callable[[Node | None], str]
 
-# Functions of the language that take arguments by reference and change them.
-_BY_REFERENCE = {"swap", "exchange", "load_matrix_sync", "mma_sync", "fill_fragment", "sincosf", "sincos"}
+# Whether the function of a name may change its argument at a position.
+Changes = Callable[[str, int], bool]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,6 @@ class Mutations:
 
     changed: frozenset[str]
     addressed: frozenset[str]
-    passed: frozenset[str]  # handed to a call by name: changed if the parameter is a reference
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -37,10 +36,9 @@ def identifiers(node: Node, name: str, text: Text) -> Iterator[Node]:
             yield current
 
 
-def mutations(node: Node, text: Text) -> Mutations:
+def mutations(node: Node, text: Text, changes: Changes) -> Mutations:
     changed: set[str] = set()
     addressed: set[str] = set()
-    passed: set[str] = set()
     for current in walk(node):
         match current.type:
             case "assignment_expression":
@@ -56,15 +54,21 @@ def mutations(node: Node, text: Text) -> Mutations:
                         addressed.update(names)
             case "call_expression":
                 function = text(current.child_by_field_name("function"))
+                name = function.split("<")[0].split("::")[-1].split(".")[-1].split("->")[-1].strip()
                 arguments = current.child_by_field_name("arguments")
-                for argument in arguments.named_children if arguments is not None else ():
+                for position, argument in enumerate(
+                    arguments.named_children if arguments is not None else ()
+                ):
                     names = _base(argument, text)
-                    passed.update(names)
-                    if function.split("::")[-1] in _BY_REFERENCE:
+                    if names and changes(name, position):
                         changed.update(names)
                     if "reinterpret_cast" in function and "&" in function:
                         addressed.update(names)
-    return Mutations(frozenset(changed), frozenset(addressed), frozenset(passed))
+                        changed.update(names)
+                target = current.child_by_field_name("function")
+                if target is not None and target.type == "field_expression":
+                    changed.update(_base(target.child_by_field_name("argument"), text))
+    return Mutations(frozenset(changed), frozenset(addressed))
 
 
 def _base(node: Node | None, text: Text) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from xpiler.frontend.lower_builtins import Invocation, builtin
+from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, constant, number
 from xpiler.frontend.lower_memory import copy, deref, load, place_of, pointer_of, snapshot, store
+from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_types import Scalar, Struct
 from xpiler.frontend.lower_values import VOID_VALUE, Aggregate, Value
 from xpiler.ir import build
@@ -193,7 +194,8 @@ def _atomic_lanes(ctx: Context, op: str, target: Value, call: Invocation) -> Val
 
 @builtin("__ldg", "__ldcs", "__ldca", "__ldcg", "__ldcv", "__ldlu")
 def _load(call: Invocation) -> Value:
-    return snapshot(call.ctx, deref(call.ctx, pointer_of(call.ctx, call.args[0])))
+    target = deref(call.ctx, pointer_of(call.ctx, call.args[0]))
+    return target if isinstance(target.type, Struct) else snapshot(call.ctx, target)
 
 
 @builtin("__stcs", "__stcg", "__stwb", "__stwt")

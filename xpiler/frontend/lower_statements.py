@@ -14,7 +14,7 @@ from xpiler.frontend.lower_types import VOID, Auto, Scalar
 from xpiler.frontend.lower_values import Nothing
 from xpiler.ir import build
 from xpiler.ir.nodes import EMPTY, Break, Const, Continue, Expr, If, Return, Stmt, Var
-from xpiler.ir.types import BOOL
+from xpiler.ir.types import BOOL, promote
 
 
 @statement("compound_statement")
@@ -201,7 +201,7 @@ def _switch(ctx: Context, node: Node) -> None:
     assert condition is not None and body is not None
     inner = condition.child_by_field_name("value") or condition
     subject = load(ctx, ctx.value(inner))
-    subject = build.cast(subject, build.promote(subject.dtype))
+    subject = build.cast(subject, promote(subject.dtype))
     if not isinstance(subject, (Const, Var)):
         subject = ctx.temporary(subject, "selector")
     label = ctx.fresh("switch")

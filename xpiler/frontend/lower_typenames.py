@@ -135,7 +135,15 @@ def _library_type(name: str) -> CType | None:
             return Group("coalesced")
         case "memory_order" | "cudaError_t":
             return Scalar(I32)
-        case "matrix_a" | "matrix_b" | "accumulator" | "row_major" | "col_major" | "mem_row_major" | "mem_col_major":
+        case (
+            "matrix_a"
+            | "matrix_b"
+            | "accumulator"
+            | "row_major"
+            | "col_major"
+            | "mem_row_major"
+            | "mem_col_major"
+        ):
             return Closure(name)
         case "uchar":
             return Scalar(U8)
@@ -166,7 +174,9 @@ def _template(ctx: Context, node: Node) -> CType:
     name_node = node.child_by_field_name("name")
     arguments = node.child_by_field_name("arguments")
     assert name_node is not None and arguments is not None
-    return template_type(ctx, ctx.scope.real_name(ctx.text(name_node)), tuple(named_children(arguments)), node)
+    return template_type(
+        ctx, ctx.scope.real_name(ctx.text(name_node)), tuple(named_children(arguments)), node
+    )
 
 
 def is_template(ctx: Context, name: str) -> bool:
