@@ -16,7 +16,15 @@ PYTHON = sys.executable
 
 
 def alive(marker: str) -> list[str]:
-    """Command lines of live processes that mention `marker`."""
+    """Command lines of processes that mention `marker` and do not end within a moment."""
+    for _ in range(50):
+        if not (found := mentioning(marker)):
+            break
+        time.sleep(0.02)
+    return found
+
+
+def mentioning(marker: str) -> list[str]:
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():

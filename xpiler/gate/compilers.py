@@ -9,18 +9,21 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from xpiler.errors import Refusal
-from xpiler.gate import cache
+from xpiler.gate import cache, sandbox
+from xpiler.gate.sandbox import Completed, Limits
 
 VNNI_FLAGS = (
     *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512cd", "-mavx512vnni", "-mavx512bf16"),
     *("-mavx2", "-mfma", "-mf16c"),
 )
 _NEEDED_ON_CPU = ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd", "avx512_vnni", "avx512_bf16")
+_LIMITS = Limits(cpu=180, wall=240, memory=8192, processes=128, file=512)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,16 @@ class Compiler:
     @property
     def path(self) -> str:
         return self.command[0]
+
+    def compile(self, arguments: Sequence[str], cwd: Path) -> Completed:
+        """Runs it in the sandbox, in the folder `cwd`: the texts it is given are not trusted."""
+        if self.name != "zig c++":
+            return sandbox.run([*self.command, *arguments], cwd=cwd, limits=_LIMITS)
+        # It builds its own C++ library once, and keeps it.
+        home = cache.folder() / "zig"
+        home.mkdir(exist_ok=True)
+        env = {"ZIG_GLOBAL_CACHE_DIR": str(home), "ZIG_LOCAL_CACHE_DIR": str(home)}
+        return sandbox.run([*self.command, *arguments], cwd=cwd, limits=_LIMITS, env=env, writable=[home])
 
 
 @functools.cache
@@ -97,6 +110,22 @@ def output_of(argv: list[str], env: Mapping[str, str] | None = None) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return (done.stdout or done.stderr) if done.returncode == 0 else ""
+
+
+@functools.cache
+def openmp_flag(compiler: Compiler) -> str:
+    """`-fopenmp` where the compiler has OpenMP's header and runtime, else the flag for SIMD pragmas alone."""
+
+    def probe(path: Path) -> bool:
+        with tempfile.TemporaryDirectory(prefix="xpiler-probe-") as folder:
+            program = "#include <omp.h>\nint main() { return omp_in_parallel(); }\n"
+            (Path(folder) / "probe.cpp").write_text(program)
+            done = compiler.compile(["-fopenmp", "probe.cpp", "-o", "probe"], Path(folder))
+        path.write_text("-fopenmp" if done.ok else "-fopenmp-simd")
+        return not done.reason
+
+    known = cache.fetch("answers", cache.key("openmp", *compiler.command, compiler.version), probe)
+    return known.read_text() if known else "-fopenmp-simd"
 
 
 @functools.cache

@@ -19,7 +19,7 @@ import numpy as np
 
 from xpiler.gate import cache, sandbox
 from xpiler.gate.arrays import Array, poison, scalar_bytes, storage
-from xpiler.gate.compilers import VNNI_FLAGS, Compiler, cpu_runs_vnni, host_compiler
+from xpiler.gate.compilers import VNNI_FLAGS, Compiler, cpu_runs_vnni, host_compiler, openmp_flag
 from xpiler.gate.contract import Case, Contract, Role
 from xpiler.gate.events import Event, parse_events
 from xpiler.gate.inputs import inputs_of
@@ -28,7 +28,6 @@ from xpiler.gate.shim import inline_includes, translation_unit, with_prologue
 
 SIMT = ("cuda", "hip", "bang")
 _RUNNER = Path(__file__).with_name("runner.cpp")
-_COMPILE_LIMITS = Limits(cpu=120, wall=180, memory=8192, processes=128, file=512)
 _REPORTED = 86  # exit code: the reason is in the events file
 
 
@@ -168,15 +167,18 @@ def build(text: str, file: str, platform: str, contract: Contract, *, compiler: 
     """Compiles `text` as it is delivered, together with a call of `contract.entry`."""
     start = time.monotonic()
     chosen = host_compiler(compiler)
-    unit = translation_unit(inline_includes(text, file), contract)
+    unit = translation_unit(inline_includes(text, file), contract, is_simt=platform in SIMT)
     if platform in SIMT:
         from xpiler.emulators import host
 
         unit = host.prepare(unit, file, platform)
-        flags = host.precompiled_header(platform, chosen.path, cache.folder() / "headers")
+        try:
+            flags = host.precompiled_header(platform, chosen.path, cache.folder() / "headers")
+        except host.EmulatorError as unusable:
+            return Build(contract, platform, None, f"emulator ({chosen.name})", str(unusable))
         tool = f"emulator ({chosen.name})"
     else:
-        flags = list(vnni_flags())
+        flags = list(vnni_flags(chosen))
         tool = chosen.name
     source = with_prologue(unit, file, contract)
     compile_flags = [flag for flag in flags if not _is_link_input(flag)]
@@ -191,11 +193,7 @@ def build(text: str, file: str, platform: str, contract: Contract, *, compiler: 
             parts = ["unit.cpp", *link_inputs]
             if contract.kind != "main":
                 parts.append(str(runner_object(chosen)))
-            done = sandbox.run(
-                [*chosen.command, *compile_flags, *parts, "-o", "program"],
-                cwd=scratch,
-                limits=_COMPILE_LIMITS,
-            )
+            done = chosen.compile([*compile_flags, *parts, "-o", "program"], scratch)
             if not done.ok:
                 failure.append(done)
                 return False
@@ -207,12 +205,12 @@ def build(text: str, file: str, platform: str, contract: Contract, *, compiler: 
     return Build(contract, platform, program, tool, error, time.monotonic() - start)
 
 
-def vnni_flags() -> tuple[str, ...]:
-    """Flags for C++ with AVX-512; on a CPU without it the emulator's header is included first."""
+def vnni_flags(compiler: Compiler) -> tuple[str, ...]:
+    """Flags for C++ with AVX-512; on a CPU without it the emulator's header stands in for the intrinsics'."""
+    common = ("-std=c++17", "-O2", openmp_flag(compiler))
     if cpu_runs_vnni():
-        return ("-std=c++17", "-O2", "-fopenmp", *VNNI_FLAGS)
-    fallback = Path(__file__).parent.parent / "emulators" / "avx512" / "immintrin.h"
-    return ("-std=c++17", "-O2", "-fopenmp", "-I", str(fallback.parent))
+        return (*common, *VNNI_FLAGS)
+    return (*common, "-I", str(Path(__file__).parent.parent / "emulators" / "avx512"))
 
 
 def runner_object(compiler: Compiler) -> Path:
@@ -222,8 +220,7 @@ def runner_object(compiler: Compiler) -> Path:
     def make(path: Path) -> bool:
         with tempfile.TemporaryDirectory(prefix="xpiler-build-") as folder:
             scratch = Path(folder)
-            argv = [*compiler.command, "-std=c++17", "-O2", "-c", str(_RUNNER), "-o", "runner.o"]
-            done = sandbox.run(argv, cwd=scratch, limits=_COMPILE_LIMITS)
+            done = compiler.compile(["-std=c++17", "-O2", "-c", str(_RUNNER), "-o", "runner.o"], scratch)
             if not done.ok:
                 raise RuntimeError(f"the runner does not compile: {done.stderr[:2000]}")
             shutil.copy2(scratch / "runner.o", path)

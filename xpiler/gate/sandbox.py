@@ -84,14 +84,17 @@ def run(
     limits: Limits | None = None,
     stdin: bytes | None = None,
     env: Mapping[str, str] | None = None,
+    writable: Sequence[Path] = (),
 ) -> Completed:
-    """Runs `argv` with `cwd` as its only writable folder. `env` is added to a scrubbed environment."""
+    """Runs `argv` with `cwd` as its only writable folder, but for `writable`; `env` is added to a scrubbed
+    environment.
+    """
     limits = limits or Limits()
     cwd = cwd.resolve()
     cookie = secrets.token_hex(16)
     environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     environment |= {"HOME": str(cwd), "TMPDIR": str(cwd), "XPILER_SANDBOX": cookie} | dict(env or {})
-    command = [*_isolation(cwd), *_with_limits(argv, limits)]
+    command = [*_isolation(cwd, writable), *_with_limits(argv, limits)]
     start = time.monotonic()
     with tempfile.TemporaryFile() as given:
         given.write(stdin or b"")
@@ -134,33 +137,22 @@ def isolation() -> str:
     return "process group"
 
 
-def _isolation(cwd: Path) -> list[str]:
+def _isolation(cwd: Path, writable: Sequence[Path]) -> list[str]:
     match isolation():
         case "bubblewrap":
-            return _bubblewrap(cwd)
+            return _bubblewrap(cwd, writable)
         case "unshare":
             return _unshare()
         case _:
             return []
 
 
-def _bubblewrap(cwd: Path) -> list[str]:
+def _bubblewrap(cwd: Path, writable: Sequence[Path] = ()) -> list[str]:
     folder = str(cwd)
-    return [
-        *(
-            "bwrap",
-            "--unshare-all",
-            "--die-with-parent",
-            "--ro-bind",
-            "/",
-            "/",
-            "--dev",
-            "/dev",
-            "--proc",
-            "/proc",
-        ),
-        *("--bind", folder, folder, "--chdir", folder, "--cap-drop", "ALL"),
-    ]
+    root = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    places = [word for path in writable for word in ("--bind", str(path), str(path))]
+    own = ["--bind", folder, folder, "--chdir", folder]
+    return ["bwrap", "--unshare-all", "--die-with-parent", *root, *places, *own, "--cap-drop", "ALL"]
 
 
 def _unshare() -> list[str]:
@@ -292,7 +284,7 @@ def _end(process: subprocess.Popen[bytes], cookie: str, *, stopped: bool) -> Non
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if isolation() != "process group" and not stopped:
-        return  # the namespace's first process ended, and with it, before we heard of it, all others
+        return  # the kernel ends all others with the namespace's first process, which is dead or dying
     for _ in range(200):
         members = _members(process.pid, cookie)
         if not members:

@@ -18,10 +18,12 @@ _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"[^\n]*$', re.MULTI
 _SUPPORT = """
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 namespace xpiler_shim {
 struct Launch { unsigned grid[3], block[3]; std::size_t shared; };
 template <std::size_t I, class Head, class... Tail> struct Pick : Pick<I - 1, Tail...> {};
 template <class Head, class... Tail> struct Pick<0, Head, Tail...> { using type = Head; };
+template <class T> struct Tag { using type = T; };
 template <class F> struct Signature;
 template <class R, class... A> struct Signature<R (*)(A...)> {
     static constexpr int count = sizeof...(A);
@@ -32,15 +34,36 @@ template <class R, class... A> struct Signature<R (*)(A...)> {
 };
 #if __cplusplus >= 201703L
 template <class R, class... A> struct Signature<R (*)(A...) noexcept> : Signature<R (*)(A...)> {};
+// A kernel that became a function may take its launch first: grid and block, then the bytes of shared memory.
+template <class F, std::size_t... I>
+void call_kernel(F* kernel, void* const* slots, const Launch* launch, std::index_sequence<I...>) {
+    using S = Signature<F*>;
+    constexpr std::size_t extra = S::count - sizeof...(I);
+    const auto slot = [slots](auto type, std::size_t i) -> auto& { return *static_cast<typename decltype(type)::type*>(slots[i]); };
+    const auto dims = [](auto type, const unsigned (&n)[3]) { return typename decltype(type)::type{n[0], n[1], n[2]}; };
+    if constexpr (extra == 0) {
+        kernel(slot(Tag<typename S::template Argument<I>>{}, I)...);
+    } else {
+        const auto grid = dims(Tag<typename S::template Argument<0>>{}, launch->grid);
+        const auto block = dims(Tag<typename S::template Argument<1>>{}, launch->block);
+        if constexpr (extra == 2) kernel(grid, block, slot(Tag<typename S::template Argument<I + 2>>{}, I)...);
+        else kernel(grid, block, launch->shared, slot(Tag<typename S::template Argument<I + 3>>{}, I)...);
+    }
+}
 #endif
 }
 """
 
 
-def translation_unit(text: str, contract: Contract) -> str:
-    """The program with the call shim appended, still in its own dialect."""
+def translation_unit(text: str, contract: Contract, *, is_simt: bool = True) -> str:
+    """The program with the call shim appended, still in its own dialect.
+
+    Where kernels are plain functions (`is_simt` false) the launch is passed to those that take one.
+    """
     if contract.kind == "main":
         return text
+    if contract.kind == "kernel" and not is_simt:
+        return _plain_kernel(text, contract)
     callee = contract.kernel_spelling or contract.entry
     count = len(contract.arguments)
     sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
@@ -64,6 +87,23 @@ def translation_unit(text: str, contract: Contract) -> str:
         'extern "C" void xpiler_call(void* const* xpiler_slots, const xpiler_shim::Launch* xpiler_launch) {\n'
         "    (void)xpiler_slots; (void)xpiler_launch;\n"
         f"    {callee}{launch}({arguments});\n}}\n"
+    )
+
+
+def _plain_kernel(text: str, contract: Contract) -> str:
+    callee = contract.kernel_spelling or contract.entry
+    count = len(contract.arguments)
+    return (
+        f'{text}\n#line 1 "call-of-{contract.entry}"\n'
+        'extern "C" const int xpiler_argument_count;\n'
+        f"const int xpiler_argument_count = {count};\n"
+        'extern "C" const std::size_t xpiler_argument_sizes[];\n'
+        "const std::size_t xpiler_argument_sizes[] = {"
+        + (", ".join(str(8 if a.is_pointer else a.dtype.bytes) for a in contract.arguments) or "0")
+        + "};\n"
+        'extern "C" void xpiler_call(void* const* xpiler_slots, const xpiler_shim::Launch* xpiler_launch) {\n'
+        f"    xpiler_shim::call_kernel(&{callee}, xpiler_slots, xpiler_launch, "
+        f"std::make_index_sequence<{count}>());\n}}\n"
     )
 
 
