@@ -275,7 +275,7 @@ def test_empty_text_is_fine() -> None:
     assert preprocess("", "t.cu").text == ""
 
 
-# ------------------------------------------------------------------------------------------ against the compiler
+# ----------------------------------------------------------------------------------- against the compiler
 
 
 @pytest.mark.parametrize("path", sorted(FILES.glob("*.cu")), ids=lambda p: p.stem)

@@ -212,7 +212,8 @@ def test_launches_inside_macros_lambdas_and_calls() -> None:
     assert hidden.from_macro and unit.text[slice(*hidden.span)] == "LAUNCH(saxpy, n, n, 2.f, in, out)"
     checked = analyse(
         "#define CHECK(x) do { auto e = (x); if (e) abort(); } while (0)\n"
-        "void h() { CHECK((k<<<N, 32>>>(a))); auto f = [&] { ns::k<int, (3 > 2)> <<<1, 2>>> (b); }; s.run<<<1, 2>>>(); }",
+        "void h() { CHECK((k<<<N, 32>>>(a))); auto f = [&] { ns::k<int, (3 > 2)> <<<1, 2>>> (b); };"
+        " s.run<<<1, 2>>>(); }",
         "t.cu",
     )
     assert [(la.name, checked.text[slice(*la.span)], la.from_macro) for la in checked.launches] == [
@@ -229,6 +230,12 @@ def test_launches_by_the_runtime_function() -> None:
         "void h() { cudaLaunchCooperativeKernel((void *)&k<float, 3>, g, b, args, 16, s); }", "t.cu"
     )
     assert launch_texts(unit) == [("k<float, 3>", ["g", "b", "16", "s"], [])]
+    hip = analyse(
+        "void h() { hipLaunchKernelGGL((k<float, 3>), dim3(g), dim3(b), 0, s, x, 2 * n); }",
+        "t.hip",
+        platform="hip",
+    )
+    assert launch_texts(hip) == [("k<float, 3>", ["dim3(g)", "dim3(b)", "0", "s"], ["x", "2 * n"])]
 
 
 def test_a_launch_in_a_broken_function_is_still_found() -> None:
@@ -314,7 +321,7 @@ def test_inserted_words_do_not_move_places() -> None:
         "struct G { int x; }; __device__ int f(int a, G g = {}) { return a; } __global__ void k() { f(1); }",
         "__global__ void k(int *a, unsigned d) { a[0] = (unsigned(d) >> (d ? 1 : 2)); }",
         "template <class B> struct D : B { using typename B::T; T x; };\n__global__ void k() {}",
-        "REGISTER(x)\n__global__ void k() {}\nREGISTER(y)\n\nvoid h() { SETUP(3)\n int x = 1; TEARDOWN(4)\n }",
+        "REGISTER(x)\n__global__ void k() {}\nREGISTER(y)\n\nvoid h() { SETUP(3)\n int x; TEARDOWN(4)\n }",
         "void h(int n EXTRA_PARAMS) { }\n__global__ void k() {}",
     ],
 )
@@ -393,3 +400,29 @@ def _seconds(text: str) -> float:
     elapsed = time.process_time() - start
     assert len(unit.kernels) > 50
     return elapsed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "namespace a {" * 3000,
+        "template <" + "a>" * 5000,
+        "__attribute__((" * 500,
+        "__global__ void k(int n) { int a = 1; /*" + "x" * 20000 + "*/ if (a < n && b > (3)) { } }",
+        "void f() {" + "a < " * 5000 + "}",
+        "x = ;\n" * 1000,
+        "typedef int " * 2000,
+        "int a[" + "1+" * 20000 + "1];",
+        "void f() {" + "if (a) b; else " * 3000 + "c; }",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_hostile_text_takes_no_more_than_a_second(text: str) -> None:
+    start = time.process_time()
+    analyse(text, "t.cu")
+    assert time.process_time() - start < 1.0
+
+
+def test_scopes_nested_beyond_reason_are_refused() -> None:
+    with pytest.raises(Refusal, match="nested more than 100 deep"):
+        analyse("namespace a {" * 150 + "}" * 150, "t.cu")

@@ -36,8 +36,9 @@ _TEXT_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 def blank_comments(source: SourceFile) -> tuple[str, list[Comment]]:
     """A text of the same length without comments, line continuations and odd blanks, and the comments.
 
-    A continued line ends in a blank instead of a backslash (in directives it stays, they need it). The inside of raw
-    strings is blanked too: it may look like code. Raises Refusal for binary text and unterminated comments.
+    A continued line ends in a blank instead of a backslash (in directives it stays, they need it). The
+    inside of raw strings is blanked too: it may look like code. Raises Refusal for binary text and
+    unterminated comments.
     """
     text = source.text
     control = _TEXT_CONTROL.search(text)

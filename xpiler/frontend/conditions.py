@@ -123,7 +123,7 @@ class _Parser:
         raise ConditionError(f"unexpected '{token}'")
 
     def skip_scoped_call(self) -> None:
-        """`UNKNOWN(1, 2)`: a function-like macro of a header that is not here counts as 0, arguments and all."""
+        """`UNKNOWN(1, 2)`: a function-like macro of a header that is not here is 0, with its arguments."""
         if self.peek() != "(":
             return
         depth = 0

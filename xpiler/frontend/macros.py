@@ -1,6 +1,7 @@
-"""Macro definitions and their expansion, after D. Prosser's algorithm (the one the C standard was written from).
+"""Macro definitions and their expansion, after D. Prosser's algorithm (the C standard's).
 
-Every token carries the names it must not expand to again (its hide set), so recursion ends as the standard says.
+Every token carries the names it must not expand to again (its hide set), so recursion ends as the standard
+says.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 TOKEN = re.compile(
     r"""
@@ -33,9 +35,8 @@ class MacroLimit(MacroError):
     """An expansion that would grow beyond all bounds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """`origin` is the offset in the source text, or -1 for text of a macro's body. `space`: blank stood before it."""
+class Token(NamedTuple):
+    """`origin` is the offset in the source text, or -1 for a macro's body. `space`: a blank stood before it."""
 
     text: str
     space: bool
@@ -110,7 +111,7 @@ def stringify(tokens: list[Token]) -> str:
 
 
 class Expander:
-    """Expands tokens by a table of macros. `special(name)` gives the text of names such as `__LINE__`, or None."""
+    """Expands tokens by a table of macros. `special(name)` is the text of `__LINE__` and so on, or None."""
 
     def __init__(self, macros: dict[str, Macro], special: Callable[[str], str | None]) -> None:
         self.macros = macros
@@ -119,7 +120,7 @@ class Expander:
         self.depth = 0
 
     def expand_use(self, tokens: list[Token]) -> list[Token]:
-        """`expand` for a use in the text, within bounds of its own. Raises MacroLimit when it exceeds them."""
+        """`expand` for a use in the text. Raises MacroLimit when it grows beyond bounds."""
         self.budget = _MAX_TOKENS
         return self.expand(tokens)
 
@@ -289,7 +290,7 @@ def _arguments(stack: list[Token]) -> tuple[list[list[Token]] | None, Token]:
 
 
 def needs_space(left: Token, right: Token) -> bool:
-    """Whether two tokens of an expansion must not touch: they did not before, or would become another token."""
+    """Whether two tokens of an expansion must not touch: they did not, or would merge."""
     if right.space:
         return True
     if left.text[-1] in _NEVER_GLUED or right.text[0] in _NEVER_GLUED:

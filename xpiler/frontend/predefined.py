@@ -1,9 +1,9 @@
-"""Macros that a text finds defined: those of the compiler, on its device side, and constants of system headers."""
+"""Macros that a text finds defined: the compiler's own, and constants of system headers."""
 
 from __future__ import annotations
 
-# What a compiler for an NVIDIA GPU of compute capability 8.0 defines while it compiles device code. The device side is
-# taken because kernels are what is translated; host functions seldom ask.
+# What a compiler for an NVIDIA GPU of compute capability 8.0 defines while it compiles device code. The
+# device side is taken because kernels are what is translated; host functions seldom ask.
 _CUDA = {
     "__CUDACC__": "1",
     "__NVCC__": "1",
@@ -36,8 +36,8 @@ _COMMON = {
     "__CHAR_BIT__": "8",
 }
 
-# Values of <climits>, <cfloat>, <cmath>, <cstdint> and <math_constants.h>, on every platform here. Decimal floating
-# literals are written so that they read back to the exact value.
+# Values of <climits>, <cfloat>, <cmath>, <cstdint> and <math_constants.h>, on every platform here. Decimal
+# floating literals are written so that they read back to the exact value.
 _CONSTANTS = {
     "CHAR_BIT": "8",
     "SCHAR_MAX": "127",
@@ -142,8 +142,8 @@ _CONSTANTS = {
 }
 
 
-# Decorations and pragmas that the headers of widely used libraries define; without them a text that uses such a
-# header would not parse. They stand for what the library makes of them in device code.
+# Decorations and pragmas that the headers of widely used libraries define; without them a text that uses
+# such a header would not parse. They stand for what the library makes of them in device code.
 _LIBRARIES = {
     "CUTLASS_DEVICE": "__forceinline__ __device__",
     "CUTLASS_HOST_DEVICE": "__forceinline__ __device__ __host__",

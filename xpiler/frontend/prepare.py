@@ -43,13 +43,14 @@ def prepare(text: str) -> str:
     return _PLAIN.sub(lambda m: _NOT_NEWLINE.sub(" ", m[0]), "".join(pieces))
 
 
+_FAR = 20_000  # characters; no argument list is longer
 _PARENTHESES = re.compile(r'[()]|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'')
 
 
 def closing(text: str, start: int) -> int | None:
-    """The offset after the parenthesis that closes the one at `start`, None if there is none."""
+    """The offset after the parenthesis that closes the one at `start`, None if there is none nearby."""
     depth = 0
-    for match in _PARENTHESES.finditer(text, start):
+    for match in _PARENTHESES.finditer(text, start, start + _FAR):
         if match[0] == "(":
             depth += 1
         elif match[0] == ")":

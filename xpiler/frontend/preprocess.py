@@ -1,7 +1,8 @@
 """Directives and macros: from the text as written to the text that is parsed, with a map back.
 
 Stands in for the compiler's preprocessor: conditionals are decided (on the device side), files named in
-`#include "..."` are read if they lie there, system headers are skipped and their well-known constants predefined.
+`#include "..."` are read if they lie there, system headers are skipped and their well-known constants
+predefined.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def preprocess(
 ) -> Expanded:
     """The expanded text. `defines` are extra macros: name (or `name(params)`) -> body.
 
-    Raises Refusal for text that has no meaning: binary, unterminated comments and conditionals, malformed macros.
+    Raises Refusal for text that has no meaning: binary, unterminated comments and conditionals, malformed
+    macros.
     """
     preprocessor = _Preprocessor(text, file, platform, defines or {})
     preprocessor.run()
@@ -190,7 +192,8 @@ class _Preprocessor:
     def refuse(self, code: str, message: str, at: int, length: int = 1, remedy: str = "") -> Refusal:
         return Refusal(code, message, self.source.range(at, at + length), remedy)
 
-    # -------------------------------------------------------------------------------------------- conditionals
+    # --------------------------------------------------------------------------------------------
+    # conditionals
 
     def opens(self, keyword: str, rest: str, at: int) -> bool:
         if keyword == "if":
@@ -398,7 +401,7 @@ class _Preprocessor:
             after = close
 
     def closing(self, start: int, end: int) -> int | None:
-        """The offset after the `)` of the argument list that begins at `start`, None if none begins or ends."""
+        """The offset after the `)` of the argument list at `start`, None if there is none."""
         depth = 0
         for match in _BRACKETS.finditer(self.clean, start, end):
             if depth == 0 and self.clean[start : match.start()].strip():

@@ -41,8 +41,8 @@ class SourceFile:
 class Origin:
     """Where one run of expanded text comes from.
 
-    A copied run maps character by character from `start` on. The text of a macro's body (`is_macro`) maps as a whole
-    to the use of the macro, [start, end).
+    A copied run maps character by character from `start` on. The text of a macro's body (`is_macro`) maps as
+    a whole to the use of the macro, [start, end).
     """
 
     file: int
@@ -53,7 +53,7 @@ class Origin:
 
 @dataclass
 class SourceMap:
-    """Runs of the expanded text in order; `begins[i]` is where run `i` starts. Built by appending, then only read."""
+    """Runs of the expanded text in order; `begins[i]` is where run `i` starts."""
 
     files: list[SourceFile] = field(default_factory=list)
     begins: list[int] = field(default_factory=list)

@@ -37,10 +37,10 @@ from xpiler.ir.source import SourceRange
 class SyntaxUnit:
     """One text, its tree and what it defines, each list in order of appearance.
 
-    `kernels` are `__global__` definitions, templates and specialisations included. `device_functions` may be called in
-    device code: `__device__` and constexpr ones. `host_functions` are all others (plain and `__host__`; one that
-    is also `__device__` is in `device_functions` only). Methods are in `structs`; those defined out of class are here
-    with `owner` set. `prototypes` are declarations without a body.
+    `kernels` are `__global__` definitions, templates and specialisations included. `device_functions` may be
+    called in device code: `__device__` and constexpr ones. `host_functions` are all others (plain and
+    `__host__`; one that is also `__device__` is in `device_functions` only). Methods are in `structs`; those
+    defined out of class are here with `owner` set. `prototypes` are declarations without a body.
     """
 
     file: str
@@ -109,7 +109,7 @@ class SyntaxUnit:
 def analyse(
     text: str, file: str, *, platform: str = "cuda", defines: dict[str, str] | None = None
 ) -> SyntaxUnit:
-    """The syntax of a text. Raises `Refusal` for text that is no program at all or that cannot be preprocessed."""
+    """The syntax of a text. Raises `Refusal` for text that cannot be preprocessed."""
     parsed = parse(preprocess(text, file, defines, platform=platform))
     expanded, tree = parsed.expanded, parsed.tree
     problems = _problems(parsed)

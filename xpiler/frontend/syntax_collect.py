@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
+from xpiler.errors import Refusal
 from xpiler.frontend.prepare import closing
 from xpiler.frontend.sourcemap import SourceMap
 from xpiler.frontend.syntax_model import (
@@ -41,7 +42,9 @@ _LAUNCH_APIS = {
     "cudaLaunchCooperativeKernel",
     "hipLaunchKernel",
     "hipLaunchCooperativeKernel",
+    "hipLaunchKernelGGL",
 }
+_MAX_NESTING = 100
 _LAUNCH = re.compile(r"<<<|\b(?:" + "|".join(sorted(_LAUNCH_APIS)) + r")\b")
 _ALIGNMENT = re.compile(
     r"\s*(?:\b__align__|\balignas|\b__attribute__\s*\(\s*\(\s*(?:__)?aligned(?:__)?)\s*\(([^()]*(?:\([^()]*\))?[^()]*)\)"
@@ -94,6 +97,7 @@ class Collector:
         self.prepared = prepared
         self.map = source_map
         self.problems = problems
+        self.depth = 0
         self.found = Collected()
         self.functions: list[FunctionDef] = []  # all with a body, methods too
 
@@ -106,8 +110,12 @@ class Collector:
     # ------------------------------------------------------------------------------------------ scopes
 
     def container(self, node: Node, scope: Scope) -> None:
+        self.depth += 1
+        if self.depth > _MAX_NESTING:
+            raise Refusal("too-deep", f"scopes are nested more than {_MAX_NESTING} deep", self.range(node))
         for child in node.named_children:
             self.item(child, scope)
+        self.depth -= 1
 
     def item(self, node: Node, scope: Scope) -> None:
         match node.type:
@@ -288,7 +296,7 @@ class Collector:
         return shown + len(hidden) - len(hidden.lstrip()) if hidden.strip() else start
 
     def launch_bounds(self, start: int, end: int) -> tuple[str, ...]:
-        """The arguments of `__launch_bounds__(...)` in a function's head; `prepare` hides them from the grammar."""
+        """The arguments of `__launch_bounds__(...)` in a function's head, hidden from the grammar."""
         at = self.expanded.find("__launch_bounds__", start, end)
         opening = self.expanded.find("(", at, end) if at >= 0 else -1
         close = closing(self.expanded, opening) if opening >= 0 else None
@@ -297,7 +305,7 @@ class Collector:
         return tuple(part.strip() for part in split_arguments(self.expanded[opening + 1 : close - 1]))
 
     def owner(self, name_node: Node | None, scope: Scope) -> tuple[str, tuple[str, ...]]:
-        """The struct and namespace of `S<T>::f` or `ns::f`; a plain scope name counts as a struct if one has it."""
+        """The struct and namespace of `S<T>::f` or `ns::f`; a plain scope is a struct if one is so named."""
         owner, namespace = scope.owner, scope.namespace
         node = name_node
         while node is not None and node.type == "qualified_identifier":
@@ -346,7 +354,8 @@ class Collector:
             if name:
                 self.found.globals.append(
                     GlobalVar(
-                        name, scope.namespace, words, type_node, inner, init, node, scope.template, self.range(node)
+                        name, scope.namespace, words, type_node, inner, init, node, scope.template,
+                        self.range(node)
                     )
                 )  # fmt: skip
 
@@ -369,6 +378,9 @@ class Collector:
             if c.type != "access_specifier"
         )
         inner = Scope(scope.namespace, False, name, scope.template, None, None)
+        self.depth += 1
+        if self.depth > _MAX_NESTING:
+            raise Refusal("too-deep", f"scopes are nested more than {_MAX_NESTING} deep", self.range(node))
         outside, self.found = self.found, Collected()
         fields = []
         for member in body.named_children:
@@ -376,6 +388,7 @@ class Collector:
                 fields.extend(self.fields(member, inner))
             else:
                 self.item(member, inner)
+        self.depth -= 1
         members, self.found = self.found, outside
         methods = tuple(members.functions) + tuple(members.prototypes)
         self.found.structs.append(
@@ -499,9 +512,11 @@ class Collector:
             api = self.text(callee)
             if api not in _LAUNCH_APIS or len(arguments) < 4:
                 return
-            config = (arguments[1], arguments[2], *arguments[4:6])
             callee = _without_casts(arguments[0])
-            arguments = ()
+            if api == "hipLaunchKernelGGL":
+                config, arguments = arguments[1:5], arguments[5:]
+            else:
+                config, arguments = (arguments[1], arguments[2], *arguments[4:6]), ()
         file, begin, finish = self.map.span(node.start_byte, node.end_byte)
         self.found.launches.append(
             Launch(
@@ -534,7 +549,7 @@ def _inner(node: Node) -> Node | None:
 
 
 def _function_declarator(declarator: Node | None) -> Node | None:
-    """The function declarator of `*f(int)`, if the declarator declares a function and not a pointer to one."""
+    """The function declarator of `*f(int)`, None for a pointer to a function."""
     node = declarator
     while node is not None and node.type in ("pointer_declarator", "reference_declarator"):
         node = _inner(node)

@@ -1,12 +1,13 @@
 """What the frontend knows of a text before it knows what it means: its definitions, as syntax.
 
-Nodes are tree-sitter nodes of the *expanded* text (macros expanded, comments and decorations blanked); their byte
-offsets are character offsets in `SyntaxUnit.expanded`. Use `SyntaxUnit.text_of` and `range_of`, not `node.text`.
+Nodes are tree-sitter nodes of the *expanded* text (macros expanded, comments and decorations blanked); their
+byte offsets are character offsets in `SyntaxUnit.expanded`. Use `SyntaxUnit.text_of` and `range_of`, not
+`node.text`.
 
-The grammar knows no names. What it cannot know stays as it is in the tree: a local `dim3 grid(n, m);` is a function
-declarator, `sizeof(T)` and `T(x)` look like an expression and a call. Other misreadings are mended before (see
-`syntax_repair`), at the price of harmless words in the expanded text: parentheses around the left side of a
-comparison, `const` in a cast, `register` before a pointer to an array.
+The grammar knows no names. What it cannot know stays as it is in the tree: a local `dim3 grid(n, m);` is a
+function declarator, `sizeof(T)` and `T(x)` look like an expression and a call. Other misreadings are mended
+before (see `syntax_repair`), at the price of harmless words in the expanded text: parentheses around the
+left side of a comparison, `const` in a cast, `register` before a pointer to an array.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from xpiler.ir.source import SourceRange
 
 @dataclass(frozen=True, eq=False)
 class TemplateParam:
-    """`kind` is `type`, `int` (any integer or enum type), `bool`, `template` or `other`; `type_text` spells a value's type."""
+    """`kind` is `type`, `int` (any integer type), `bool`, `template`, `other`; `type_text` is a value's type."""
 
     name: str
     kind: str
@@ -33,8 +34,8 @@ class TemplateParam:
 
 @dataclass(frozen=True, eq=False)
 class ParamDecl:
-    """A function parameter. `type_node` is the type without qualifiers, `declarator` the pointers and arrays around
-    the name (None for an unnamed one). `specifiers` are the qualifiers beside the type: const, __restrict__..."""
+    """A function parameter. `type_node` is the type without qualifiers, `declarator` the pointers and arrays
+    around the name (None for an unnamed one). `specifiers` are the qualifiers beside the type (const...)."""
 
     name: str
     node: Node
@@ -51,10 +52,11 @@ class FunctionDef:
 
     A conversion is named `operator T *`; its `declarator` is an operator_cast and it has no `return_type`.
 
-    `template` is None for no template, () for an explicit specialisation, whose arguments are in `specialises`.
-    `outer_template` are the parameters of an enclosing class template. `qualifiers` are words before the name
-    (`__device__`, `static`, `constexpr`, ...). `owner` is the struct of a method, "" otherwise.
-    `span` [start, end) lies in the text of `range.file` (the original one), from `template<` to `}`.
+    `template` is None for no template, () for an explicit specialisation, whose arguments are in
+    `specialises`. `outer_template` are the parameters of an enclosing class template. `qualifiers` are words
+    before the name (`__device__`, `static`, `constexpr`, ...). `owner` is the struct of a method, ""
+    otherwise. `span` [start, end) lies in the text of `range.file` (the original one), from `template<` to
+    `}`.
     """
 
     name: str
@@ -96,7 +98,8 @@ class FunctionDef:
 class Launch:
     """`callee<args><<<config>>>(arguments)`; `config` has 2 to 4 nodes: grid, block, shared bytes, stream.
 
-    For `cudaLaunchKernel((void*)k, grid, block, args, shared, stream)` `api` is its name and `arguments` is empty.
+    For `cudaLaunchKernel((void*)k, grid, block, args, shared, stream)` `api` is its name and `arguments` is
+    empty; `hipLaunchKernelGGL(k, grid, block, shared, stream, arguments...)` has them.
     """
 
     name: str  # without namespace and template arguments
@@ -147,7 +150,7 @@ class EnumDef:
 
 @dataclass(frozen=True, eq=False)
 class AliasDef:
-    """`typedef T name` (declarator around the name) or `using name = T` (`type_node` is a type_descriptor)."""
+    """`typedef T name` (declarator around the name) or `using name = T` (`type_node`: type_descriptor)."""
 
     name: str
     namespace: tuple[str, ...]

@@ -1,9 +1,9 @@
 """From expanded text to a tree that means what C++ means.
 
 The grammar knows no names, so it takes `if (i < n && j > (m))` for the call of a template `i`, `(T)-x` for a
-subtraction and `float (*p)[4] = q;` for an assignment. Where the names decide, `parse` inserts what makes the text
-unambiguous (`(i) < n`, `(const T)-x`, `register float (*p)[4]`) and parses again. Where the grammar leaves errors, it
-tries a few maskings that keep the meaning, and keeps those that help.
+subtraction and `float (*p)[4] = q;` for an assignment. Where the names decide, `parse` inserts what makes
+the text unambiguous (`(i) < n`, `(const T)-x`, `register float (*p)[4]`) and parses again. Where the grammar
+leaves errors, it tries a few maskings that keep the meaning, and keeps those that help.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _LANGUAGE = Language(tree_sitter_cuda.language())
 
 @dataclass(frozen=True)
 class Parsed:
-    """`prepared` is what was parsed, of the length of `expanded.text`. `guesses` are [start, end) of words that were
-    ignored without knowing what they stand for."""
+    """`prepared` is what was parsed, of the length of `expanded.text`. `guesses` are [start, end) of words
+    that were ignored without knowing what they stand for."""
 
     expanded: Expanded
     prepared: str
@@ -70,15 +70,16 @@ _COMPARISON = re.compile(r"[\w$]\s*<(?![<=])[^;{}]{0,400}?[^->\s]\s*>\s*\(")
 _CAST = re.compile(r"\(\s*([A-Za-z_]\w*)\s*\)\s*[-+*&(]")
 _ARRAY_POINTER = re.compile(r"[;{}]\s*([A-Za-z_]\w*)\s*\(\s*[*&]\s*\w+\s*\)\s*\[")
 _TEMPLATE_NAME = re.compile(
-    r"\btemplate\s*<[^;{}]*?(?:>|\))\s*(?:[^;{}()=]*?[\s*&>:](\w+)\s*(?=\()|(?:struct|class|union)\s+(\w+)|using\s+(\w+))"
+    r"\btemplate\s*<[^;{}]{0,600}?(?:>|\))\s*(?:[^;{}()=]{0,200}?[\s*&>:](\w+)\s*(?=\()"
+    r"|(?:struct|class|union)\s+(\w+)|using\s+(\w+))"
 )
 _TYPE_NAME = re.compile(
     r"(?:\btypename|\bclass|\bstruct|\bunion|\benum(?:\s+class)?)\s+(?:\.\.\.\s*)?(?:__align__\s*\([^()]*\)\s*)?([A-Za-z_]\w*)"
     r"|\busing\s+([A-Za-z_]\w*)\s*="
-    r"|\btypedef\b[^;{}]*?\b([A-Za-z_]\w*)\s*(?:\[[^;\]]*\]\s*)*;"
+    r"|\btypedef\b[^;{}]{0,300}?\b([A-Za-z_]\w*)\s*(?:\[[^;\]]*\]\s*)*;"
     r"|\}\s*([A-Za-z_]\w*)\s*;"
 )
-_DECLARED = re.compile(r"(?:(\w+)[\s*&]*[\s*&>]|>|,)[\s*&]*\b([A-Za-z_]\w*)\s*(?=[=;,)\[({])")
+_DECLARED = re.compile(r"(?:\b(\w+)(?=[\s*&])|>|,)[\s*&]*\b([A-Za-z_]\w*)\s*(?=[=;,)\[({])")
 _NO_TYPES = frozenset(
     ("return", "case", "goto", "typename", "class", "struct", "sizeof", "else", "new", "throw")
 )
@@ -153,7 +154,7 @@ def _all_names(pattern: re.Pattern[str], text: str) -> frozenset[str]:
 
 
 def _compared(root: Node, end: int, names: _Names) -> tuple[int, int] | None:
-    """The left operand of a comparison that was read as a template's name, in the call whose `(` ends at `end`."""
+    """The left operand of a comparison that was read as a template's name, in the call whose `(` is there."""
     node = root.descendant_for_byte_range(end - 1, end)
     call = node.parent if node is not None and node.type != "call_expression" else node
     if call is not None and call.type != "call_expression":
@@ -199,10 +200,8 @@ def _is_misread_cast(root: Node, start: int, end: int) -> bool:
         return False
     if use.type == "call_expression":
         return use.child_by_field_name("function") == outer
-    if use.type == "binary_expression":
-        # `a - (T)-x`: the parenthesis is the right operand of the inner, the left of the outer expression
-        return True
-    return False
+    # `a - (T)-x`: the parenthesis is an operand of the inner expression
+    return use.type == "binary_expression"
 
 
 def _insert(expanded: Expanded, insertions: list[tuple[int, str]]) -> Expanded:

@@ -13,9 +13,9 @@ from xpiler.ir.source import SourceRange
 class LaunchSite:
     """`kernel<<<grid, block, shared, stream>>>(args)` in host code.
 
-    `kernel` is the `Function.name` of the IR that it calls, "" if that kernel was refused. Expressions are source
-    texts with macros expanded. `block_size` holds the dimensions that are constants. `span` covers the whole call
-    without its semicolon, as offsets [start, end) in the original text.
+    `kernel` is the `Function.name` of the IR that it calls, "" if that kernel was refused. Expressions are
+    source texts with macros expanded. `block_size` holds the dimensions that are constants. `span` covers
+    the whole call without its semicolon, as offsets [start, end) in the original text.
     """
 
     kernel: str
@@ -44,7 +44,7 @@ class HostFunction:
 
 @dataclass(frozen=True)
 class KernelText:
-    """Where a kernel or device function stands in the original text: `template<...>` and attributes to `}`."""
+    """Where a kernel or device function stands in the original text: `template<...>` to `}`."""
 
     name: str
     span: tuple[int, int]
