@@ -244,3 +244,44 @@ def test_an_argument_of_another_type_is_refused() -> None:
         run(function, {"x": np.zeros(4)})
     with pytest.raises(Refusal, match="needs an argument x"):
         run(function, {})
+
+
+def test_the_last_block_is_found_by_a_counter() -> None:
+    """`__device__` variables are zero at first and outlive chunks of blocks; atomics order the blocks."""
+    counter, weights = (
+        Decl("counter", U32, (b.const(1),), Space.GLOBAL),
+        Decl("w", F32, (b.const(4),), Space.CONSTANT, init=(b.const(1.0, F32), b.const(2.0, F32))),
+    )
+    old = b.var("old", U32)
+    last = Atomic("inc", b.load("counter", U32, 0), (b.grid_dim(),), old)
+    partial = b.load("partial", F32, b.block_index())
+    body = Block((Assign(b.load("total", F32, 0), b.add(get("partial", I), get("w", b.mod(I, 4))), "+"),))
+    function = Function(
+        "last_block",
+        (array("partial"), array("total")),
+        Block(
+            (
+                Assign(partial, b.cast(b.block_index(), F32)),
+                Decl("old", U32),
+                last,
+                If(
+                    b.eq(old, b.sub(b.grid_dim(), 1)),
+                    Block((For("i", I32, b.const(0), b.const(5), b.const(1), body),)),
+                ),
+            )
+        ),
+        globals=(counter, weights),
+    )
+    partials, total = np.zeros(5, np.float32), np.zeros(1, np.float32)
+    result = run(function, {"partial": partials, "total": total}, (5, 1, 1), lanes=2)
+    assert total[0] == 0 + 1 + 2 + 3 + 4 + (1 + 2 + 0 + 0 + 1)
+    assert {f.severity for f in result.findings} == {"warning"}
+    given = {
+        "partial": partials,
+        "total": total,
+        "w": np.full(4, 10, np.float32),
+        "counter": np.zeros(1, np.uint32),
+    }
+    total[:] = 0
+    run(function, given, (5, 1, 1))
+    assert total[0] == 60 and given["counter"][0] == 5 % 6

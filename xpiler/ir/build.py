@@ -321,8 +321,8 @@ def _logical(op: str, left: Expr, right: Expr) -> Expr:
     neutral = op == "&&"
     if isinstance(left, Const):
         return right if bool(left.value) is neutral else left
-    if isinstance(right, Const) and bool(right.value) is neutral:
-        return left
+    if isinstance(right, Const):
+        return left if bool(right.value) is neutral else right
     return Binary(BOOL, op, left, right)
 
 

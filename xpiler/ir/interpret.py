@@ -13,7 +13,7 @@ the result is the one of the GPU but for the order of floating-point atomics. Fu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -76,12 +76,24 @@ def run(
     numeric = _numeric(mode)
     arrays = Arrays.of(function, numeric)
     context = Context(numeric, orders_blocks(function))
-    body = Statements(context, arrays).compile(function.body)
+    statements = Statements(context, arrays)
+    body = statements.compile(function.body)
     scalars, memories, copied_back = _bind(function, arguments, numeric, arrays, checks)
     recorder, clock = Recorder(), Clock(step_limit)
     threads = block[0] * block[1] * block[2]
     total = grid[0] * grid[1] * grid[2]
     chunk = _blocks_at_a_time(function, threads, total, lanes)
+    setup = State(
+        1,
+        scalars,
+        memories,
+        numeric,
+        recorder,
+        clock,
+        Launch(grid, block, warp_size, shared_bytes, 1),
+        checks,
+    )
+    _declare_globals(function, arrays, statements, setup)
     with np.errstate(all="ignore"):
         try:
             for first in range(0, total, chunk):
@@ -97,12 +109,6 @@ def run(
                     launch,
                     checks,
                 )
-                for decl in function.globals:
-                    if decl.name not in state.memories:
-                        arrays_run = arrays.declare(decl, Statements(context, arrays).expressions)
-                        arrays_run(state, None)
-                        memories[decl.name] = state.memories[decl.name]
-                        scalars[f"@base {decl.name}"] = np.int64(0)
                 body(state, None)
         except StepLimit:
             message = f"the program did not end within {step_limit} loop iterations"
@@ -178,6 +184,17 @@ def _bind(
                 value.item() if isinstance(value, np.generic) else value, param.dtype
             )
     return scalars, memories, copied_back
+
+
+def _declare_globals(function: Function, arrays: Arrays, statements: Statements, setup: State) -> None:
+    """`__device__` and `__constant__` variables that were not handed in: zero but for their initialisers."""
+    for decl in function.globals:
+        if decl.name in setup.memories:
+            continue
+        zeroed = decl if decl.init is not None else replace(decl, init=())
+        arrays.declare(zeroed, statements.expressions)(setup, None)
+        if setup.checks and decl.space is Space.GLOBAL:
+            arrays.watch(setup.memories[decl.name])
 
 
 def _argument(function: Function, arguments: Mapping[str, Any], name: str) -> Any:

@@ -118,15 +118,19 @@ class Arrays:
         return 1, np.int64(0)
 
     def parameter(self, name: str, dtype: DType, data: Any, extent: int, checks: bool) -> Memory:
-        """A global array; only what the kernel writes can race."""
+        """A global array that was handed in."""
         granule = self.granules.get(name, data.itemsize)
         memory = Memory(name, dtype, Space.GLOBAL, data, extent, extent, (extent,), granule)
         if checks:
-            count = memory.granules()
-            memory.read, memory.written, memory.read_first = (np.zeros(count, np.bool_) for _ in range(3))
-            if name in self.written:
-                memory.shadow = Shadow.of(count)
+            self.watch(memory)
         return memory
+
+    def watch(self, memory: Memory) -> None:
+        """Remember what is done to a global array; only what the kernel writes can race."""
+        count = memory.granules()
+        memory.read, memory.written, memory.read_first = (np.zeros(count, np.bool_) for _ in range(3))
+        if memory.name in self.written:
+            memory.shadow = Shadow.of(count)
 
 
 def _uniform(value: Any, decl: Decl) -> int:

@@ -266,4 +266,4 @@ def shortest(value: float, dtype: DType) -> str:
         text = f"{value:.{precision}g}"
         if round_float(float(text), dtype) == value:
             break
-    return text if any(c in text for c in ".en") else text + ".0"
+    return repr(float(text))
