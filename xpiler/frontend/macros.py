@@ -36,7 +36,7 @@ class MacroLimit(MacroError):
 
 
 class Token(NamedTuple):
-    """`origin` is the offset in the source text, or -1 for a macro's body. `space`: a blank stood before it."""
+    """`origin` is its offset in the source text, -1 in a macro's body. `space`: a blank stood before it."""
 
     text: str
     space: bool

@@ -21,7 +21,7 @@ from xpiler.ir.source import SourceRange
 
 @dataclass(frozen=True, eq=False)
 class TemplateParam:
-    """`kind` is `type`, `int` (any integer type), `bool`, `template`, `other`; `type_text` is a value's type."""
+    """`kind`: `type`, `int` (any integer type), `bool`, `template`, `other`; `type_text`: its type."""
 
     name: str
     kind: str

@@ -173,23 +173,23 @@ def _compared(root: Node, end: int, names: _Names) -> tuple[int, int] | None:
     if spelling in names.templates:
         return None
     is_member = callee is not generic
-    if any(_is_logical(a) for a in arguments.named_children) or (
-        not is_member and names.is_variable(spelling, name.start_byte)
-    ):
+    is_comparison = any(_is_logical(a, is_member) for a in arguments.named_children)
+    if is_comparison or (not is_member and names.is_variable(spelling, name.start_byte)):
         return callee.start_byte, name.end_byte
     return None
 
 
-def _is_logical(node: Node) -> bool:
-    """An argument that is an `&&`, `||` or `?:` without parentheses: no template argument looks like that."""
+def _is_logical(node: Node, is_member: bool) -> bool:
+    """An argument that is an `&&`, `||` or `?:` without parentheses: no template argument looks like that.
+
+    Of a member (`threadIdx.x < n & threadIdx.y > (m)`) `&` and `|` say the same.
+    """
     if node.type == "conditional_expression":
         return True
     operator = node.child_by_field_name("operator")
-    return (
-        node.type == "binary_expression"
-        and operator is not None
-        and operator.type in ("&&", "||", "and", "or")
-    )
+    if node.type != "binary_expression" or operator is None:
+        return False
+    return operator.type in ("&&", "||", "and", "or") or (is_member and operator.type in ("&", "|"))
 
 
 def _is_misread_cast(root: Node, start: int, end: int) -> bool:

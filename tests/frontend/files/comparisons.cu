@@ -7,6 +7,7 @@ __global__ void guards(T *a, int n, int m, int i, int j, int3 d) {
   if (i < n && j > (m)) a[0] = (T)-1;
   if (threadIdx.x < n && blockIdx.x > (m)) a[1] = (T)(3) * 2 - (T)-i;
   if (d.x < n || d.y > (m + 1)) a[2] = pick<3>(m);
+  if (d.x < n & d.y > (m)) a[3] = max(i < n, j > (m));
   int r = i < n ? j : m > (n);
   bool inside = i < n && j > (0) && i > (1);
   T (*tile)[33] = reinterpret_cast<T (*)[33]>(a);
