@@ -39,10 +39,11 @@ def test_a_function_is_called_with_the_drawn_inputs() -> None:
         ("__builtin_trap();", "SIGILL"),
         ("abort();", "SIGABRT"),
         ("exit(3);", "the program ended itself with exit code 3"),
+        ('fputs("out of memory\\n", stderr); exit(1);', "ended itself with exit code 1: out of memory"),
     ],
 )
 def test_a_fault_is_named_with_argument_and_element(body: str, message: str) -> None:
-    result = run_loop(body, prelude="#include <cstdlib>")
+    result = run_loop(body, prelude="#include <cstdio>\n#include <cstdlib>")
     assert not result.ok and message in result.describe()
 
 
@@ -69,7 +70,8 @@ def test_a_hang_is_stopped_and_reported() -> None:
 
 def test_one_bad_case_does_not_spoil_the_others() -> None:
     contract = vector_contract()
-    text = 'extern "C" void f(const float* x, float* y, int n) { if (n == 7) y[-9999] = 0; y[0] = n; }'
+    text = """#include <cstdlib>
+extern "C" void f(const float* x, float* y, int n) { if (n == 7) exit(1); y[0] = n; }"""
     sizes = [make_case({"n": n}, {"x": n, "y": n}) for n in (5, 7, 9)]
     good, bad, other = build(text, "f.cpp", "vnni", contract).run(sizes)
     assert good.ok and other.ok and not bad.ok and other.buffers["y"][0] == 9

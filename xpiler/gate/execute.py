@@ -68,9 +68,7 @@ class RunResult:
 
     def describe(self) -> str:
         """What went wrong, in words; empty if nothing did."""
-        if self.faults:
-            return self.faults[0].message
-        return self.crash or ""
+        return self.crash or (self.faults[0].message if self.faults else "")
 
 
 @dataclass(frozen=True)
@@ -309,12 +307,19 @@ def _how_it_ended(events: tuple[Event, ...], number: int, scratch: Path, done: C
     if not status:  # the runner itself was stopped, in this case or in one before
         return done.describe() if done.reason or done.signal else f"not run: {done.stderr.strip()[:500]}"
     kind, code = status[0], int(status[1])
+    said = _said(number, done.stderr)
+    words = f": {said}" if said else ""
     if kind == "signal":
-        return f"killed by {sandbox.signal_name(code)}"
+        return f"killed by {sandbox.signal_name(code)}{words}"
     if code == _REPORTED and events:
-        return events[-1].message
-    said = done.stderr.strip().splitlines()
-    return f"the program ended itself with exit code {code}" + (f": {said[-1]}" if said else "")
+        return events[-1].message + (words if events[-1].name in ("trap", "crash") else "")
+    return f"the program ended itself with exit code {code}{words}"
+
+
+def _said(number: int, stderr: str) -> str:
+    """The last line that a case wrote to standard error; the runner writes a mark before each case."""
+    of_case = stderr.partition(f"\x1e{number}\n")[2].partition("\x1e")[0]
+    return (of_case.strip().splitlines() or [""])[-1].strip()
 
 
 def _read(path: Path) -> str:
