@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from xpiler.ir.source import SourceRange
 
@@ -37,8 +38,7 @@ class SourceFile:
         return SourceRange(self.name, line, column, end_line, end_column)
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where one run of expanded text comes from.
 
     A copied run maps character by character from `start` on. The text of a macro's body (`is_macro`) maps as
@@ -107,9 +107,9 @@ class SourceMap:
             if result.begins[-1] == offset + shift:  # nothing of the run stands before the insertion
                 result.begins.pop()
                 result.origins.pop()
-            result.add(offset + shift, replace(here, is_macro=True))
+            result.add(offset + shift, here._replace(is_macro=True))
             shift += length
-            after = origin if origin.is_macro else replace(origin, start=origin.start + into)
+            after = origin if origin.is_macro else origin._replace(start=origin.start + into)
             result.add(offset + shift, after)
         for index in range(run + 1, len(self.origins)):
             result.add(begins[index] + shift, self.origins[index])

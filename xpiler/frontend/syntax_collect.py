@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -485,6 +486,7 @@ class Collector:
 
     def launches(self, root: Node) -> None:
         """All launches of the text, also in functions that the grammar could not take. Call it last."""
+        starts = [f.node.start_byte for f in self.functions]  # in order of the text
         for match in _LAUNCH.finditer(self.expanded):
             node = root.descendant_for_byte_range(match.start(), match.end())
             is_triple = match[0] == "<<<"
@@ -495,8 +497,10 @@ class Collector:
                 node = node.parent
             if node is None or is_triple != any(c.type == "kernel_call_syntax" for c in node.children):
                 continue
-            around = [f for f in self.functions if f.node.start_byte <= match.start() < f.node.end_byte]
-            self.launch(node, around[-1] if around else None)
+            index = bisect_right(starts, match.start()) - 1
+            around = self.functions[index] if index >= 0 else None
+            inside = around is not None and match.start() < around.node.end_byte
+            self.launch(node, around if inside else None)
 
     def launch(self, node: Node, function: FunctionDef | None) -> None:
         callee = node.child_by_field_name("function")
