@@ -27,6 +27,7 @@ from xpiler.ir.interpret_memory import Memory, Usage
 from xpiler.ir.interpret_native import Native, bf16_bits, bf16_values, round_bf16
 from xpiler.ir.interpret_state import Clock, Finding, Launch, Recorder, Site, State, StepLimit, lane_code
 from xpiler.ir.interpret_statements import Statements
+from xpiler.ir.interpret_trace import Trace
 from xpiler.ir.nodes import Atomic, Barrier, Function, Space
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
@@ -34,7 +35,7 @@ from xpiler.ir.types import DType
 __all__ = ["Finding", "Result", "Site", "Usage", "run"]
 
 Shape = tuple[int, int, int]
-Mode = Literal["native", "field"]
+Mode = Literal["native", "field", "trace"]
 _LANES = 1 << 15  # lanes of a chunk: a few lane arrays stay in the second-level cache
 _STEPS = 50_000_000
 
@@ -120,7 +121,13 @@ def run(
 
 
 def _numeric(mode: Mode) -> Native:
-    return Field() if mode == "field" else Native()
+    match mode:
+        case "native":
+            return Native()
+        case "field":
+            return Field()
+        case "trace":
+            return Trace()
 
 
 def _blocks_at_a_time(function: Function, threads: int, total: int, lanes: int) -> int:

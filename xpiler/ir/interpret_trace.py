@@ -1,0 +1,130 @@
+"""Floating point as the record of its own computation: two programs agree if they compute the same way.
+
+A value is a 63-bit hash of the tree of operations that made it from the inputs. Equal outputs mean, but for
+hash collisions, that each element is computed by the same operations in the same order from the same inputs,
+so that the results are equal bit by bit on any data: what a pass must show that only moves, tiles or maps
+work. (PolyCheck, POPL 2016, compares the last writers of all operands to the same end.) `+` and `*` commute,
+and `a*b + c` is the same fused or not; sums do not reassociate: for that see `interpret_field`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xpiler.errors import Refusal
+from xpiler.ir.build import COMPARISONS
+from xpiler.ir.interpret_native import Binary, Native, Unary, Value
+from xpiler.ir.types import BOOL, DType
+
+_COMMUTATIVE = frozenset({"+", "*", "hypot"})
+_MASK = np.uint64(2**63 - 1)
+
+
+def inputs(shape: int | tuple[int, ...], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Values that stand for themselves, all different."""
+    return np.asarray(rng.integers(1, 2**63 - 1, shape))
+
+
+def combine(name: str, *args: Value) -> Value:
+    """The hash of an operation on hashes."""
+    with np.errstate(over="ignore"):
+        state: Any = np.uint64(zlib.crc32(name.encode()) * 0x9E3779B1)
+        for x in args:
+            state = (state ^ np.asarray(x).astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+            state = (state ^ (state >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+            state = state ^ (state >> np.uint64(32))
+    result: Value = (state & _MASK).astype(np.int64)
+    return result
+
+
+def _operation(name: str) -> Callable[..., Value]:
+    if name in _COMMUTATIVE:
+        return lambda x, y: combine(name, np.minimum(x, y), np.maximum(x, y))
+    return lambda *args: combine(name, *args)
+
+
+_CALLS: dict[str, Callable[..., Value]] = {
+    "fma": lambda x, y, z: _operation("+")(_operation("*")(x, y), z),
+    "min": np.minimum,  # any total order will do: the least of several does not depend on their sequence
+    "max": np.maximum,
+    "isnan": lambda x: np.zeros_like(x, np.bool_),
+    "isinf": lambda x: np.zeros_like(x, np.bool_),
+    "isfinite": lambda x: np.ones_like(x, np.bool_),
+    "signbit": lambda x: (x & x.dtype.type(1)) != 0,
+}
+
+
+class Trace(Native):
+    """Floats are hashes of how they were computed; integers are as ever."""
+
+    reinterprets = False
+
+    def value_type(self, dtype: DType) -> npt.DTypeLike:
+        return np.int64 if dtype.is_float else super().value_type(dtype)
+
+    def storage_type(self, dtype: DType) -> npt.DTypeLike:
+        return np.int64 if dtype.is_float else super().storage_type(dtype)
+
+    def loaded(self, dtype: DType) -> Unary | None:
+        return None
+
+    def stored(self, dtype: DType) -> Unary | None:
+        return None
+
+    def const(self, value: int | float | bool, dtype: DType) -> Value:
+        if not dtype.is_float:
+            return super().const(value, dtype)
+        if isinstance(value, int) and value > 2**53:
+            return np.int64(value)  # an input of this mode, given as a scalar argument
+        return np.int64(combine("constant", np.float64(value).view(np.int64)))
+
+    def unary(self, op: str, dtype: DType) -> Unary:
+        if dtype.is_float:
+            return (lambda x: combine("negate", x)) if op == "-" else (lambda x: x == 0)
+        return super().unary(op, dtype)
+
+    def binary(self, op: str, dtype: DType) -> Binary:
+        if dtype.is_float and op not in COMPARISONS:
+            return _operation(op)
+        return super().binary(op, dtype)
+
+    def cast(self, source: DType, target: DType) -> Unary:
+        if source.is_float and target.is_float:
+            if target.bits > source.bits:
+                return lambda x: x  # exact
+            return lambda x: combine(f"round to {target}", x) if source != target else x
+        if target.is_float:
+            exact = Native().cast(source, DType("f64", target.kind, 64))
+            return lambda x: combine("constant", np.asarray(exact(x)).view(np.int64)[()])
+        if source.is_float and target == BOOL:
+            return lambda x: x != 0
+        if source.is_float:
+            raise Refusal(
+                "trace-conversion", f"a trace has no integer part: conversion of {source} to {target}"
+            )
+        return super().cast(source, target)
+
+    def bitcast(self, source: DType, target: DType) -> Unary:
+        if source.is_float or target.is_float:
+            raise Refusal("trace-conversion", f"a trace has no bits: {source} read as {target}")
+        return super().bitcast(source, target)
+
+    def call(self, function: str, operand: DType, result: DType) -> Callable[..., Value]:
+        if not operand.is_float:
+            return super().call(function, operand, result)
+        return _CALLS.get(function, _operation(function))
+
+    def matrix_product(
+        self, a: Value, b: Value, c: Value, operand: DType, addend: DType, result: DType
+    ) -> Value:
+        """The order of sums within a matrix unit is its own: a sum that does not depend on it."""
+        if not operand.is_float:
+            return super().matrix_product(a, b, c, operand, addend, result)
+        with np.errstate(over="ignore"):
+            products = _operation("*")(a[:, :, :, None], b[:, None, :, :]).sum(axis=2)
+        return _operation("+")(combine("matrix product", products), c)
