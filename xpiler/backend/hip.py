@@ -18,6 +18,7 @@ from xpiler.backend.hip_helpers import definitions
 from xpiler.backend.hip_host import rename_api, rename_headers, rename_versions
 from xpiler.backend.hip_kernel import convert_launch_bounds, translate_intrinsics
 from xpiler.backend.hip_limits import refuse_beyond_hardware
+from xpiler.backend.hip_math import translate_arithmetic
 from xpiler.backend.hip_mfma import translate_wmma
 from xpiler.backend.hip_source import SourceText
 from xpiler.backend.hip_warp import drop_inline_assembly, translate_warps
@@ -66,6 +67,7 @@ def _translate(source: SourceText) -> HipTranslation:
     rename_versions(source, edits)
     translate_warps(source, edits)
     translate_intrinsics(source, edits)
+    translate_arithmetic(source, edits)
     translate_small_floats(source, edits)
     translate_half_parts(source, edits)
     translate_groups(source, edits)

@@ -118,9 +118,11 @@ def twin_of(name: str) -> str | None:
         return "hip" + name.removeprefix("cuda")
     if name.startswith("cu") and name[2:] in hip.COMPLEX_FUNCTIONS:
         return "hip" + name[2:]
+    if name == "curand" or name.startswith("curand_"):
+        return "hip" + name.removeprefix("cu")
     for prefix, replacement in cuda.LIBRARY_PREFIXES.items():
         rest = name.removeprefix(prefix)
-        if (rest != name and rest[:1].isupper()) or (rest != name and prefix.endswith("_")):
+        if rest != name and (rest[:1].isupper() or prefix.endswith("_")):
             return replacement + rest
     return None
 
