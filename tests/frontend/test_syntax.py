@@ -68,7 +68,7 @@ def test_an_error_spoils_only_the_function_it_is_in() -> None:
         "spoiled": True,
         "fine_again": False,
     }
-    assert [e.range.line for e in unit.errors] == [5, 10]
+    assert [(e.range.line, e.text) for e in unit.errors] == [(5, "="), (10, ";")]
     assert [launch.name for launch in unit.launches] == ["fine"]
 
 

@@ -150,6 +150,12 @@ def _problems(parsed: Parsed) -> tuple[SyntaxProblem, ...]:
     spans += parsed.guesses
     text, source_map = parsed.expanded.text, parsed.expanded.map
     return tuple(
-        SyntaxProblem(source_map.range(start, end), text[start:end], start, end)
+        SyntaxProblem(source_map.range(start, end), text[start:end] or _next_word(text, start), start, end)
         for start, end in sorted(spans)
     )
+
+
+def _next_word(text: str, start: int) -> str:
+    """What stands where something is missing."""
+    words = text[start : start + 80].split(None, 1)
+    return words[0] if words else "end of file"

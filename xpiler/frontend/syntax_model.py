@@ -205,7 +205,7 @@ class Instantiation:
 
 @dataclass(frozen=True, eq=False)
 class SyntaxProblem:
-    """Text that the grammar could not take."""
+    """Text that the grammar could not take; where something is missing, the word that follows."""
 
     range: SourceRange
     text: str
