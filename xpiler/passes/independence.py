@@ -182,8 +182,9 @@ class _Question:
             lowest = interval(guard.form, numbers)[0]
             if lowest is None or lowest < 0:
                 continue
-            factor = _common_factor(form, guard.form, moving[0])
-            if factor is None or not factor.terms:
+            factors = (_common_factor(form, guard.form, atom) for atom in moving)
+            factor = next((f for f in factors if f is not None and f.terms), None)
+            if factor is None:
                 continue
             name = f"?{n}"
             definitions[name] = guard.form

@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import Affine, linear, prove_eq, simplify
-from xpiler.ir.build import add, is_const, mul, sub, var
+from xpiler.ir.affine import substitute as substitute_form
+from xpiler.ir.build import add, ceil_div, div, is_const, mod, mul, sub, var
 from xpiler.ir.nodes import (
     Assign,
+    Binary,
     Block,
     Break,
+    Const,
     Continue,
     Decl,
     Expr,
@@ -29,7 +32,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import free_vars, substitute, walk_stmts
+from xpiler.ir.rewrite import free_vars, substitute, walk, walk_stmts
 from xpiler.passes.facts import Facts
 from xpiler.passes.independence import independent_iterations
 from xpiler.passes.names import Names
@@ -44,6 +47,7 @@ def name_hints(function: Function) -> Hints:
     """Names that the text gives to index arithmetic, for the loops that will count them."""
     facts = Facts.of(function)
     found: dict[Affine, str] = {}
+    known: dict[str, Affine | Expr | int] = {}
     for stmt in walk_stmts(function.body):
         if (
             isinstance(stmt, Decl)
@@ -52,7 +56,11 @@ def name_hints(function: Function) -> Hints:
             and stmt.dtype.is_integer
         ):
             form = linear(stmt.init, facts.ranges)
-            if form is not None and len(form.variables()) > 1:
+            if form is None or stmt.name in facts.mutable:
+                continue
+            form = substitute_form(form, known)
+            known[stmt.name] = form
+            if len(form.variables()) > 1:
                 found.setdefault(form, stmt.name)
     return found
 
@@ -114,31 +122,40 @@ class _Fusion:
     def _digits(self, nest: _Nest, high: int, low: int, facts: Facts) -> bool:
         """`high*extent + low` everywhere --> one counter, in the place of the outer of the two loops."""
         outer, inner = nest.loops[high], nest.loops[low]
-        if not (_plain(outer) and _plain(inner)) or outer.dtype != inner.dtype:
+        joined = _joined(outer, inner)
+        if joined is None:
             return False
-        if any(
-            outer.var in free_vars(_head(loop)) or inner.var in free_vars(_head(loop)) for loop in nest.loops
-        ):
+        first, last = min(high, low), max(high, low)
+        heads = [loop for loop in nest.loops[:last] if loop is not outer and loop is not inner]
+        if any({outer.var, inner.var} & free_vars(_head(loop)) for loop in (*heads, outer, inner)):
             return False
-        if high + 1 != low and not self._independent(nest, min(high, low), max(high, low), facts):
-            return False
-        counter = var("?index", outer.dtype)
-        digit = sub(counter, mul(var(outer.var, outer.dtype), inner.stop))
-        stop = mul(outer.stop, inner.stop)
+        fused, values = joined
         inside = facts
-        for loop in nest.loops:
-            if loop is not inner:
-                inside = inside.inside(loop)
-        fused = For(counter.name, outer.dtype, outer.start, stop, outer.step, Block(()), _kind(outer, inner))
-        body = simplified(substitute(Block(nest.body), {inner.var: digit}), inside.inside(fused))
-        if outer.var in free_vars(body):
+        for loop in nest.loops[:last]:
+            inside = inside.inside(fused if loop is outer or loop is inner else loop)
+        below = nest.loops[last + 1 :]
+        old = Block((_rebuilt(below, nest.body),) if below else nest.body)
+        new = simplified(substitute(old, values), inside.inside(fused))
+        if _divisions(new) > _divisions(old):
             return False
-        form = linear(add(mul(var(outer.var, outer.dtype), inner.stop), var(inner.var, inner.dtype)))
+        if first + 1 != last and not self._independent(nest, first, last, facts):
+            return False
+        if high > low and not self._independent(nest, first, last, facts):
+            return False
+        form = linear(add(var(outer.var, outer.dtype), var(inner.var, inner.dtype)))
+        if is_const(outer.step, 1):
+            form = linear(add(mul(var(outer.var, outer.dtype), inner.stop), var(inner.var, inner.dtype)))
         name = self._name(form, outer, inner)
-        fused = replace(fused, var=name, stop=simplify(stop, facts.ranges))
-        nest.body = substitute(body, {counter.name: var(name, outer.dtype)}).body
-        nest.loops[min(high, low)] = fused
-        del nest.loops[max(high, low)]
+        fused = replace(fused, var=name, stop=simplify(fused.stop, facts.ranges))
+        new = substitute(new, {_INDEX: var(name, outer.dtype)})
+        if below:
+            only = new.body[0] if len(new.body) == 1 else None
+            loops, body = _perfect(only) if isinstance(only, For) else ([], new.body)
+            nest.loops[last + 1 :], nest.body = loops, body
+        else:
+            nest.body = new.body
+        nest.loops[first] = fused
+        del nest.loops[last]
         return True
 
     def _name(self, form: Affine | None, outer: For, inner: For) -> str:
@@ -191,6 +208,28 @@ class _Fusion:
             facts = facts.inside(loop)
         answer = independent_iterations(moved, body, facts)
         return bool(answer)
+
+
+_INDEX = "?index"
+
+
+def _joined(outer: For, inner: For) -> tuple[For, dict[str, Expr]] | None:
+    """The loop over both and the counters as its digits: of `for b: for t in 0..T`, or of `for b step T`."""
+    if not _plain(inner) or not is_const(outer.start, 0) or outer.dtype != inner.dtype:
+        return None
+    index, extent = var(_INDEX, outer.dtype), inner.stop
+    if is_const(outer.step, 1):
+        high, stop = div(index, extent), mul(outer.stop, extent)
+    elif isinstance(extent, Const) and outer.step == extent:
+        high, stop = mul(div(index, extent), extent), mul(ceil_div(outer.stop, extent), extent)
+    else:
+        return None
+    fused = For(_INDEX, outer.dtype, outer.start, stop, inner.step, Block(()), _kind(outer, inner))
+    return fused, {outer.var: high, inner.var: mod(index, extent)}
+
+
+def _divisions(block: Block) -> int:
+    return sum(isinstance(n, Binary) and n.op in "/%" and n.dtype.is_integer for n in walk(block))
 
 
 @dataclass

@@ -37,6 +37,7 @@ from xpiler.ir.types import I32, U32
 from xpiler.passes.casts import push_casts
 from xpiler.passes.collectives import Collectives
 from xpiler.passes.expansion import Expansion, Member
+from xpiler.passes.facts import End, Facts, mutable_vars
 from xpiler.passes.masking import Masking
 from xpiler.passes.names import Names
 from xpiler.passes.regions import Cutter, Item, Nest, Once, Region
@@ -44,6 +45,7 @@ from xpiler.passes.structured import without_returns, without_team_exits
 from xpiler.passes.sync import Team, team, team_of
 from xpiler.passes.targets import with_plain_targets
 from xpiler.passes.teams import AXES, BLOCK_NAMES, THREAD_NAMES, WARP, Launch, block, launch, thread
+from xpiler.passes.tidy import inlined, simplified
 from xpiler.passes.uniformity import analyse
 
 
@@ -258,6 +260,10 @@ class _Recovery:
         warp, lane = self.warp, self.lane
         inside = substitute(Block(stmts), self.launch.thread_of(warp, lane))
         inside = push_casts(inside, frozenset(self.indices))
+        # Digits of the thread index that do not depend on the lane have to be seen to be uniform.
+        mutable = mutable_vars(inside)
+        ranges: dict[str, tuple[End, End]] = {lane.name: (0, WARP - 1), warp.name: (0, WARP - 1)}
+        inside = simplified(inlined(inside, mutable), Facts(mutable, ranges))
         assert isinstance(inside, Block)
         body = self.recover(Team.WARP, inside.body, lane, warp)
         if is_const(self.launch.warps, 1):

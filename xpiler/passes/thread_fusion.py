@@ -111,16 +111,13 @@ class _Fuser:
         while n and isinstance(out[n - 1], Decl):
             n -= 1
         between = out[n:]
-        previous = thread_nest(out[n - 1]) if n else None
+        previous = self._as_nest(out[n - 1], facts) if n else None
         if previous is not None and previous.head == turned.head:
             fused = self._fused(previous, between, turned, facts)
             if fused is not None:
                 out[n - 1 :] = [fused.stmt()]
                 return True
-        if turned.stmt() is not stmt and not isinstance(stmt, For | If):
-            return None
-        out.append(turned.stmt())
-        return True
+        return None
 
     def _fused(self, first: _Nest, between: Sequence[Stmt], second: _Nest, facts: Facts) -> _Nest | None:
         names = {b.var: a.var for a, b in zip(first.loops, second.loops, strict=True) if a.var != b.var}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import simplify
+from xpiler.ir.build import and_, not_, or_
 from xpiler.ir.nodes import (
     EMPTY,
     FALSE,
@@ -154,6 +155,9 @@ class _Simplifier:
                 if isinstance(second, Const):  # the left side has no effects: it need not be evaluated
                     return first if bool(second.value) == (op == "&&") else second
                 return replace(expr, left=first, right=second)
+            case Unary(op="!", operand=Binary(op="&&" | "||" as op, left=left, right=right)):
+                join = or_ if op == "&&" else and_
+                return self.expr(join(not_(left), not_(right)), facts)
         decided = facts.decides(expr)
         if decided is not None:
             return TRUE if decided else FALSE
@@ -168,6 +172,11 @@ class _Simplifier:
 
 
 # ------------------------------------------------------------------------------------------ copies
+
+
+def inlined(block: Block, mutable: frozenset[str]) -> Block:
+    """Scalars that only name cheap index arithmetic replaced by it. `mutable`: scalars that are assigned."""
+    return _Inliner(Facts(mutable)).block(block)
 
 
 @dataclass
