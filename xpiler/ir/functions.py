@@ -19,3 +19,5 @@ FLOAT_PREDICATES = frozenset("isnan isinf isfinite signbit".split())
 INT_FUNCTIONS = frozenset(
     "abs min max mulhi mul24 popc clz ffs brev byte_perm funnelshift_l funnelshift_r dp4a dp2a sad".split()
 )  # popc, clz, ffs yield i32
+# Predicates on an array parameter, given as a `Ref`; result bool. `is_null`: no array was passed (a null pointer).
+POINTER_PREDICATES = frozenset(["is_null"])
