@@ -19,7 +19,7 @@ source never wrote only one that the target never wrote.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from xpiler.gate.arrays import Array, Float64Array, bits, decode, is_poison, smallest_normal, unit_roundoff
 from xpiler.gate.contract import Argument, Case, Contract, Role
-from xpiler.gate.execute import Build, RunResult, Variant
+from xpiler.gate.execute import Build, RunResult
 from xpiler.gate.inputs import inputs_of, perturbed
 from xpiler.ir.types import F32
 
@@ -100,37 +100,64 @@ def compare(
 
 
 def agree(contract: Contract, source: Build, expected: RunResult, actual: RunResult) -> Comparison:
-    """`compare`, measuring the source's spread only when it is needed: when some float differs in its
-    bits.
+    """`compare`, measuring the source's spread when the result does not pass without it."""
+    return agree_all(contract, source, [(expected, actual)])[0]
+
+
+def agree_all(
+    contract: Contract, source: Build, pairs: Sequence[tuple[RunResult, RunResult]]
+) -> list[Comparison]:
+    """`agree` for many pairs of an expected and an actual result; the source is run again once for all of
+    them.
     """
-    first = compare(contract, expected, actual)
-    if first.exact or all(not a.dtype.is_float for a in contract.outputs):
-        return first
-    return compare(contract, expected, actual, measure_spread(contract, source, expected))
+    verdicts = [compare(contract, expected, actual) for expected, actual in pairs]
+    open_ones = (
+        [] if not _has_floats(contract) else [i for i, verdict in enumerate(verdicts) if not verdict.ok]
+    )
+    cases = {id(pairs[i][0]): pairs[i][0] for i in open_ones}
+    spreads = dict(zip(cases, measure_spreads(contract, source, list(cases.values())), strict=True))
+    for i in open_ones:
+        expected, actual = pairs[i]
+        verdicts[i] = compare(contract, expected, actual, spreads[id(expected)])
+    return verdicts
 
 
-def measure_spread(contract: Contract, source: Build, expected: RunResult) -> dict[str, Float64Array]:
+def _has_floats(contract: Contract) -> bool:
+    return any(argument.dtype.is_float for argument in contract.outputs)
+
+
+def measure_spreads(contract: Contract, source: Build, expected: Sequence[RunResult]) -> list[Spread]:
     """How far each float output of the source moves under perturbations of the size of the accumulation's
-    rounding.
+    rounding, for each of its results.
     """
-    case = expected.case
-    base = inputs_of(contract, case)
-    moved = [perturbed(contract, case, base, round) for round in range(_ROUNDS)]
-    runs = source.run([case] * _ROUNDS, inputs=[data for data, _ in moved], variants=(Variant(),))
-    unit = accumulation_unit(contract)
+    jobs = []
+    for result in expected:
+        base = inputs_of(contract, result.case)
+        jobs += [(result.case, *perturbed(contract, result.case, base, round)) for round in range(_ROUNDS)]
+    if not jobs:
+        return []
+    runs = source.run([case for case, _, _ in jobs], inputs=[data for _, data, _ in jobs])
+    sizes = [size for _, _, size in jobs]
+    return [
+        _spread(contract, result, runs[i * _ROUNDS : (i + 1) * _ROUNDS], sizes[i * _ROUNDS])
+        for i, result in enumerate(expected)
+    ]
+
+
+def _spread(contract: Contract, expected: RunResult, runs: Sequence[RunResult], size: float) -> Spread:
+    # Inputs of 16 bits move by more than the accumulation rounds: scale the effect down.
+    scale = min(1.0, 2 * accumulation_unit(contract) / size) if size else 1.0
     spread: dict[str, Float64Array] = {}
     for argument in contract.outputs:
         if not argument.dtype.is_float:
             continue
         reference = decode(expected.buffers[argument.name], argument.dtype)
         widest = np.zeros_like(reference)
-        for run, (_, size) in zip(runs, moved, strict=True):
+        for run in runs:
             if argument.name not in run.buffers:
                 continue
             with np.errstate(invalid="ignore"):
                 difference = np.abs(decode(run.buffers[argument.name], argument.dtype) - reference)
-            # Inputs of 16 bits move by more than the accumulation rounds: scale the effect down.
-            scale = min(1.0, 2 * unit / size) if size else 1.0
             widest = np.maximum(widest, np.where(np.isfinite(difference), difference, 0) * scale)
         written = np.isfinite(reference)
         # Moves may cancel in every draw: no element counts as better conditioned than the typical one.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xpiler.gate.compare import Comparison, agree, schedule_race
+from xpiler.gate.compare import Comparison, agree_all, schedule_race
 from xpiler.gate.compare_output import compare_output
 from xpiler.gate.contract import Contract
 from xpiler.gate.evidence import Rung
@@ -50,14 +50,13 @@ def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: 
     if faulty is not None:
         return [Rung("executed", False, tool, f"{contract.entry}: {faulty.describe()} ({faulty.case.describe()})", seconds)]
     worst: Comparison | None = None
-    for number, expected in enumerate(runs.forward):
-        for actual in results[2 * number : 2 * number + 2]:
-            outcome = agree(contract, source, expected, actual)
-            if not outcome.ok:
-                detail = f"{contract.entry} ({expected.case.describe()}): {outcome.summary}"
-                return [Rung("executed", False, tool, detail, time.monotonic() - start)]
-            if worst is None or outcome.ratio > worst.ratio or outcome.informative < _MIN_INFORMATIVE:
-                worst = outcome
+    pairs = [(expected, results[2 * i + j]) for i, expected in enumerate(runs.forward) for j in (0, 1)]
+    for (expected, _), outcome in zip(pairs, agree_all(contract, source, pairs), strict=True):
+        if not outcome.ok:
+            detail = f"{contract.entry} ({expected.case.describe()}): {outcome.summary}"
+            return [Rung("executed", False, tool, detail, time.monotonic() - start)]
+        if worst is None or outcome.ratio > worst.ratio or outcome.informative < _MIN_INFORMATIVE:
+            worst = outcome
     seconds = time.monotonic() - start
     assert worst is not None
     if not contract.outputs:
