@@ -43,7 +43,7 @@ def prepare(text: str) -> str:
     return _PLAIN.sub(lambda m: _NOT_NEWLINE.sub(" ", m[0]), "".join(pieces))
 
 
-_FAR = 20_000  # characters; no argument list is longer
+_FAR = 4_000  # characters; no argument list of a decoration is longer
 _PARENTHESES = re.compile(r'[()]|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'')
 
 

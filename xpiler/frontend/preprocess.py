@@ -40,6 +40,7 @@ _INCLUDE = re.compile(r'\s*(?:"([^"\n]+)"|<([^>\n]+)>)')
 _SPECIAL = frozenset({"__LINE__", "__FILE__", "__COUNTER__", "_Pragma"})
 _MAX_INCLUDE_DEPTH = 50
 _MAX_INCLUDE_BYTES = 4_000_000
+_MAX_UNCLOSED = 100  # after so many the text is no program, and looking on would take long
 _MAX_EXPANDED = 20_000_000
 
 
@@ -110,6 +111,7 @@ class _Preprocessor:
     once: set[Path] = field(default_factory=set)
     depth: int = 0
     counter: int = 0
+    unclosed: int = 0  # uses of macros whose arguments never end
 
     def __post_init__(self) -> None:
         self.map = SourceMap()
@@ -402,6 +404,8 @@ class _Preprocessor:
 
     def closing(self, start: int, end: int) -> int | None:
         """The offset after the `)` of the argument list at `start`, None if there is none."""
+        if self.unclosed > _MAX_UNCLOSED:
+            return None
         depth = 0
         for match in _BRACKETS.finditer(self.clean, start, end):
             if depth == 0 and self.clean[start : match.start()].strip():
@@ -414,6 +418,7 @@ class _Preprocessor:
                     return match.end() if depth == 0 else None
             elif depth == 0:
                 return None
+        self.unclosed += depth > 0
         return None
 
     def emit(self, tokens: list[Token], use: int, after: int) -> None:
