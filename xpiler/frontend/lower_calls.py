@@ -11,7 +11,7 @@ from xpiler.frontend.lower_context import Context, Frame, Scope, expression, nam
 from xpiler.frontend.lower_convert import construct, convert
 from xpiler.frontend.lower_declarations import declare_object, local_value
 from xpiler.frontend.lower_leave import resolve
-from xpiler.frontend.lower_memory import copy, load, pointer_of, snapshot, store
+from xpiler.frontend.lower_memory import copy, load, member, pointer_of, snapshot, store
 from xpiler.frontend.lower_overloads import choose
 from xpiler.frontend.lower_pointers import assign_pointer
 from xpiler.frontend.lower_registry import BUILTINS, METHODS
@@ -261,7 +261,25 @@ def inline(
         frame.result_type = return_type(ctx, function)
         bound = _bind_params(ctx, function.params, args, frame, node)
     with ctx.nested(Scope(scope, names=bound)):
+        _initialise_members(ctx, function, functions)
         return _body(ctx, frame, function.body)
+
+
+def _initialise_members(ctx: Context, function: FunctionDef, functions: Functions) -> None:
+    """`: x(a), y{b}` of a constructor."""
+    from xpiler.frontend.lower_expressions import assign_value
+
+    initialisers = next((c for c in function.node.children if c.type == "field_initializer_list"), None)
+    if initialisers is None or functions.receiver is None:
+        return
+    for initialiser in named_children(initialisers):
+        name, values = initialiser.named_children[0], initialiser.named_children[-1]
+        place = member(ctx, functions.receiver, ctx.text(name))
+        if place is None:
+            ctx.refuse("construct", f"`{ctx.text(initialiser)}` initialises no member", initialiser)
+        with ctx.at(initialiser):
+            value = construct(ctx, place.type, arguments_of(ctx, named_children(values)))
+            assign_value(ctx, place, value, initialiser)
 
 
 def _depth_limit(ctx: Context, instance: Instance) -> int:

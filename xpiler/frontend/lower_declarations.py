@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from tree_sitter import Node
 
-from xpiler.frontend.lower_context import Context, named_children, number, shorten, statement
+from xpiler.frontend.lower_context import Context, constant, named_children, number, shorten, statement
 from xpiler.frontend.lower_convert import construct, convert
 from xpiler.frontend.lower_expressions import assign_value
 from xpiler.frontend.lower_loops import non_negative
 from xpiler.frontend.lower_memory import carried_type, copy, load, subscript
 from xpiler.frontend.lower_pointers import declare_pointer
-from xpiler.frontend.lower_typenames import constant_int, declared, type_of
+from xpiler.frontend.lower_typenames import constant_int, declared, instantiate, type_of
 from xpiler.frontend.lower_types import (
     Array,
     Auto,
@@ -44,7 +44,7 @@ from xpiler.frontend.lower_values import (
 )
 from xpiler.ir import build
 from xpiler.ir.nodes import Const, Decl, Expr, Space, Var
-from xpiler.ir.types import U8, U32, DType
+from xpiler.ir.types import I32, U8, U32, DType
 
 DYNAMIC_SHARED_BYTES = Var(U32, "dynamicShared.bytes")
 
@@ -61,6 +61,10 @@ def _declaration(ctx: Context, node: Node) -> None:
     declarators = node.children_by_field_name("declarator")
     if type_node.type in ("struct_specifier", "enum_specifier", "union_specifier", "class_specifier"):
         local_type(ctx, type_node)
+    if type_node.type in ("struct_specifier", "union_specifier", "class_specifier") and not type_node.child_by_field_name(
+        "name"
+    ):
+        ctx.refuse("unnamed-struct", "a variable of an unnamed struct is not supported", type_node, "name the struct")
     base = type_of(ctx, type_node)
     alignment = _alignment(ctx, node)
     for declarator in declarators:
@@ -90,12 +94,36 @@ def local_type(ctx: Context, node: Node) -> None:
         for declarator in node.children_by_field_name("declarator"):
             name_text, ctype, _ = declared(ctx, base, declarator)
             ctx.scope.types[name_text] = ctype
-    elif node.type == "static_assert_declaration":
-        _static_assert(ctx, node)
+    elif node.type in ("struct_specifier", "class_specifier", "union_specifier"):
+        _local_struct(ctx, node)
+    elif node.type == "enum_specifier":
+        _local_enum(ctx, node)
 
 
-def _static_assert(ctx: Context, node: Node) -> None:
-    """Holds or the source does not compile; checked by the platform's compiler."""
+def _local_struct(ctx: Context, node: Node) -> None:
+    name_node = node.child_by_field_name("name")
+    if name_node is None or node.child_by_field_name("body") is None:
+        return
+    name = ctx.text(name_node)
+    definition = ctx.entities.add_local_struct(node, name)
+    struct = instantiate(ctx, definition, ())
+    ctx.scope.types[name] = struct
+    # Its members may depend on template arguments of the function: not the same type the next time.
+    ctx.entities.instances.pop(struct.name, None)
+
+
+def _local_enum(ctx: Context, node: Node) -> None:
+    body = node.child_by_field_name("body")
+    value = 0
+    for enumerator in named_children(body) if body is not None else ():
+        value_node = enumerator.child_by_field_name("value")
+        if value_node is not None:
+            value = constant_int(ctx, value_node, "the enumerator")
+        ctx.scope.names[ctx.text(enumerator.child_by_field_name("name"))] = constant(value, I32)
+        value += 1
+    name = node.child_by_field_name("name")
+    if name is not None:
+        ctx.scope.types[ctx.text(name)] = Scalar(I32, ctx.text(name))
 
 
 def _declare(ctx: Context, base: CType, declarator: Node, words: set[str], alignment: int) -> None:

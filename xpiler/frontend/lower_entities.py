@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tree_sitter import Node
 
@@ -12,6 +12,7 @@ from xpiler.frontend.lower_scan import Mutations, mutations
 from xpiler.frontend.lower_types import VECTORS, Struct
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.frontend.syntax_collect import Collector
+from xpiler.frontend.syntax_collect import Scope as CollectorScope
 from xpiler.frontend.syntax_model import AliasDef, EnumDef, FunctionDef, GlobalVar, StructDef
 
 # Functions of the language and of CUDA that change what they get by reference.
@@ -65,6 +66,19 @@ class Entities:
         for variable in unit.globals:
             tables.globals[variable.name] = variable
         return tables
+
+    def add_local_struct(self, node: Node, name: str) -> StructDef:
+        """The definition of a struct inside a function, under a name of its own."""
+        unique = f"{name}@{node.start_byte}"
+        if unique not in self.structs:
+            before = self.collector.found
+            self.collector.struct(node, CollectorScope(), name)
+            definition = replace(before.structs.pop(), name=unique)
+            self.structs[unique].append(definition)
+            for method in definition.methods:
+                if method.body is not None:
+                    self.methods[unique, unique if method.name == name else method.name].append(method)
+        return self.structs[unique][0]
 
     def changes_argument(self, name: str, position: int) -> bool:
         """Whether a call of `name` may change its argument: a reference that is not const. Unknown functions may."""

@@ -223,8 +223,8 @@ def _reduce(call: Invocation) -> Value:
     operator = call.args[2]
     name = _OPERATORS.get(operator.type.name, "") if isinstance(operator.type, Closure) else ""
     value = call.args[1]
-    if name and group.size == 32:
-        operand = load(ctx, value)
+    operand = load(ctx, value) if name else None
+    if operand is not None and group.size == 32 and operand.dtype in (I32, U32):
         return number(collective(ctx, f"reduce_{name}", operand.dtype, (operand,)))
     result = load(ctx, value)
     step = group.size // 2

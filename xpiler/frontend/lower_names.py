@@ -58,6 +58,8 @@ def struct_member(ctx: Context, struct: Struct, name: str, receiver: Value | Non
     """A member by its unqualified name inside a method, or by `Struct::name`."""
     if name == "this" and receiver is not None:
         return receiver
+    if struct.definition is not None and name == struct.definition.name:
+        return None  # the type, or its constructor
     if receiver is not None:
         found = member(ctx, receiver, name)
         if found is not None:

@@ -84,6 +84,7 @@ def _comma_parts(node: Node) -> list[Node]:
     "preproc_call", "preproc_def", "preproc_include", "static_assert_declaration", "alias_declaration",
     "type_definition", "using_declaration", "empty_statement", ";", "struct_specifier", "enum_specifier",
     "namespace_alias_definition", "preproc_function_def", "preproc_ifdef", "class_specifier",
+    "union_specifier",
 )  # fmt: skip
 def _nothing(ctx: Context, node: Node) -> None:
     from xpiler.frontend.lower_declarations import local_type

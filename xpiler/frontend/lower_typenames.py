@@ -370,7 +370,8 @@ def instantiate(ctx: Context, struct: StructDef, nodes: tuple[Node, ...]) -> Str
         ctx.refuse("base-class", f"`{struct.name}` has base classes, which are not supported", struct.node)
     result = Struct(name, (), 0, chosen.kind == "union", chosen, bindings)
     ctx.entities.instances[name] = result
-    inner = Scope(None, types={name: result, struct.name: result}, struct=result)
+    outer_scope = ctx.scope if "@" in struct.name else None
+    inner = Scope(outer_scope, types={name: result, struct.name.split("@")[0]: result}, struct=result)
     for binding in bindings:
         add_binding(inner, binding)
     fields: list[tuple[str, CType]] = []

@@ -9,7 +9,7 @@ from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_types import Closure, Fragment
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Element, Value
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Block, Expr, For, Instr, Load, Ref, Var
+from xpiler.ir.nodes import Assign, Block, Const, Expr, For, Instr, Load, Ref, Var
 from xpiler.ir.types import I32, DType, promote
 
 
@@ -86,7 +86,12 @@ def _mma(call: Invocation) -> Value:
     _, a, b, _ = (fragment for fragment, _ in operands)
     if (a.use, b.use) != ("matrix_a", "matrix_b") or (a.m, a.n, a.k) != (b.m, b.n, b.k):
         call.ctx.refuse("wmma-operand", f"`{call.name}`: the fragments do not fit together", call.node)
-    attributes = (("a_layout", a.layout), ("b_layout", b.layout))
+    attributes: tuple[tuple[str, str], ...] = (("a_layout", a.layout), ("b_layout", b.layout))
+    if len(call.args) > 4:
+        saturates = call.number(4)
+        if not isinstance(saturates, Const):
+            call.ctx.refuse("not-constant", f"`satf` of `{call.name}` is no constant", call.node)
+        attributes = (*attributes, ("satf", "true")) if saturates.value else attributes
     call.ctx.emit(Instr("wmma.mma_sync", tuple(ref for _, ref in operands), attributes))
     return VOID_VALUE
 
