@@ -15,6 +15,7 @@ from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.loop_recovery import recover_loops
+from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
 
@@ -53,7 +54,9 @@ def canonicalise(
         if check is not None and changed is not function:
             check(function, changed, name)
         function = changed
-    return Canonical(function, tuple(log))
+    marked = mark_parallel(function)
+    log.append(Step("parallel loops", marked.function is not function, "; ".join(marked.reasons)))
+    return Canonical(marked.function, tuple(log))
 
 
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (

@@ -67,7 +67,13 @@ class Facts:
         low = self._end(loop.start) if self._stable(loop.start) else None
         high = self._end(sub(stops[0], 1)) if stops else None
         more = frozenset((loop.var, stop) for stop in stops)
-        return Facts(self.mutable, {**self.ranges, loop.var: (low, high)}, self.below | more, self.above)
+        ranges = {**self.ranges, loop.var: (low, high)}
+        for stop in stops:  # in the body the loop is not empty
+            if isinstance(stop, Var) and isinstance(low, int):
+                known = ranges.get(stop.name, (None, None))
+                if not isinstance(known[0], int) or known[0] <= low:
+                    ranges[stop.name] = (low + 1, known[1])
+        return Facts(self.mutable, ranges, self.below | more, self.above)
 
     def decides(self, condition: Expr) -> bool | None:
         """Whether a comparison is known to hold or not because it was written that way; None if it is not."""
