@@ -94,7 +94,7 @@ def _member(source: SourceText, edits: EditList, i: int) -> None:
                 "use a tile of 32 threads",
             )
         helper = _VOTES[token.text]
-        edits.insert(tokens[start].start, f"{helper}(", "HIP 5.2 has no such member")
+        edits.open(tokens[start].start, f"{helper}(", call.close + 1, "HIP 5.2 has no such member")
         edits.replace(
             tokens[i - 1].start, call.open + 1, ", " if call.arguments else "", "HIP 5.2 has no such member"
         )

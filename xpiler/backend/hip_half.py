@@ -72,7 +72,7 @@ def translate_small_floats(source: SourceText, edits: EditList) -> None:
             edits.need(name + "_bf16")
         elif name == "__ldg" and bfloat and (call := source.call(i)):
             edits.replace(token.start, token.end, "(*", "a plain load: HIP's __ldg takes built-in types only")
-            edits.insert(call.close + 1, ")", "a plain load: HIP's __ldg takes built-in types only")
+            edits.close(call.close + 1, ")", call.open, "a plain load: HIP's __ldg takes built-in types only")
         elif name == "atomicAdd" and small and (call := source.call(i)) and call.arguments:
             if not is_plain(source, call.arguments[0]):
                 edits.replace(token.start, token.end, "hip_atomic_add", "HIP 5.2 has no 16-bit atomicAdd")

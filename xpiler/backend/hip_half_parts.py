@@ -32,7 +32,7 @@ def translate_half_parts(source: SourceText, edits: EditList) -> None:
         if start is None or not _may_be_half2(source, start, i - 1):
             continue
         arrow = "*" if tokens[i - 1].text == "->" else ""
-        edits.insert(tokens[start].start, f"half2_{token.text}({arrow}", _REASON)
+        edits.open(tokens[start].start, f"half2_{token.text}({arrow}", token.end, _REASON)
         edits.replace(tokens[i - 1].start, token.end, ")", _REASON)
         edits.need("half2_parts")
 

@@ -185,45 +185,45 @@ template <typename Tile> static __device__ inline unsigned tile_meta_group_size(
 }"""
         ),
         "min_of": Helper(
-        """// CUDA's min for operands of different types: in their common type.
+            """// CUDA's min for operands of different types: in their common type.
 template <typename A, typename B> static __device__ inline auto min_of(A a, B b) -> decltype(a + b) {
     typedef decltype(a + b) common;
     return min((common)a, (common)b);
 }"""
-    ),
-    "max_of": Helper(
-        """// CUDA's max for operands of different types: in their common type.
+        ),
+        "max_of": Helper(
+            """// CUDA's max for operands of different types: in their common type.
 template <typename A, typename B> static __device__ inline auto max_of(A a, B b) -> decltype(a + b) {
     typedef decltype(a + b) common;
     return max((common)a, (common)b);
 }"""
-    ),
-    "unfused_mul": Helper(
-        """// Rounded by itself: never part of a fused multiply-add.
+        ),
+        "unfused_mul": Helper(
+            """// Rounded by itself: never part of a fused multiply-add.
 template <typename T> static __device__ inline T unfused_mul(T a, T b) {
 #pragma clang fp contract(off)
     return a * b;
 }"""
-    ),
-    "unfused_add": Helper(
-        """// Rounded by itself: never part of a fused multiply-add.
+        ),
+        "unfused_add": Helper(
+            """// Rounded by itself: never part of a fused multiply-add.
 template <typename T> static __device__ inline T unfused_add(T a, T b) {
 #pragma clang fp contract(off)
     return a + b;
 }"""
-    ),
-    "unfused_sub": Helper(
-        """// Rounded by itself: never part of a fused multiply-add.
+        ),
+        "unfused_sub": Helper(
+            """// Rounded by itself: never part of a fused multiply-add.
 template <typename T> static __device__ inline T unfused_sub(T a, T b) {
 #pragma clang fp contract(off)
     return a - b;
 }"""
-    ),
-    "saturate_number": Helper(
-        """// CUDA's __saturatef: to [0, 1], and 0 for NaN.
+        ),
+        "saturate_number": Helper(
+            """// CUDA's __saturatef: to [0, 1], and 0 for NaN.
 static __device__ inline float saturate_number(float x) { return fminf(fmaxf(x, 0.0f), 1.0f); }"""
-    ),
-    "dot_4_bytes": Helper(
+        ),
+        "dot_4_bytes": Helper(
             """// CUDA's __dp4a: c plus the four products of bytes.
 static __device__ inline int dot_4_bytes(int a, int b, int c) {
     for (int i = 0; i < 4; ++i) c += (int)(signed char)(a >> 8 * i) * (int)(signed char)(b >> 8 * i);

@@ -6,7 +6,8 @@ import re
 
 from xpiler.backend.hip_edits import EditList
 from xpiler.backend.hip_sample_helpers import SAMPLE_HEADERS, SAMPLE_NAMES
-from xpiler.backend.hip_source import Call, SourceText, Token
+from xpiler.backend.hip_source import Call, Directive, SourceText, Token
+from xpiler.backend.hip_types import HALF_NAMES
 from xpiler.platforms import cuda, cuda_names, hip
 
 _REASON = "HIP's name"
@@ -14,7 +15,8 @@ _REASON = "HIP's name"
 
 def rename_headers(source: SourceText, edits: EditList) -> None:
     """`#include <cuda_runtime.h>` --> `#include <hip/hip_runtime.h>`; headers that helpers replace go."""
-    first_header = ""
+    kept: list[str] = []
+    runtime: Directive | None = None
     for directive in source.directives:
         if directive.word not in ("include", "include_next") or not directive.tokens:
             continue
@@ -22,42 +24,66 @@ def rename_headers(source: SourceText, edits: EditList) -> None:
         if source.is_dead(token.start):
             continue
         name = token.text.strip('<>"')
-        if name in hip.HEADERS:
+        twin = _header_twin(name)
+        if twin:
+            if twin == hip.RUNTIME_HEADER and directive.depth == 0 and kept and runtime is None:
+                runtime = directive  # moves to the front
+            edits.replace(token.start, token.end, f"<{twin}>", "HIP's header")
             if directive.depth == 0:
-                first_header = first_header or hip.HEADERS[name]
-            edits.replace(token.start, token.end, f"<{hip.HEADERS[name]}>", "HIP's header")
-        elif name.startswith("thrust/system/cuda/"):
-            edits.replace(
-                token.start, token.end, f"<{name.replace('/cuda/', '/hip/')}>", "rocThrust's header"
-            )
-        elif name.startswith("cub/"):
-            edits.replace(token.start, token.end, f"<hip{name[:-4]}.hpp>", "HIP's header")
-        elif name in hip.HEADERS_REPLACED_BY_HELPERS:
-            edits.replace(
-                directive.start, directive.end, "", "HIP has no such header; what is used is defined below"
-            )
-        elif name in SAMPLE_HEADERS:
-            edits.replace(
-                directive.start, directive.end, "", "the samples' helpers are CUDA; what is used is below"
-            )
-            for _, used in source.names():
-                if used.text in SAMPLE_NAMES and used.text not in source.defined:
-                    edits.need(SAMPLE_NAMES[used.text])
+                kept.append(twin)
+        elif name in hip.HEADERS_REPLACED_BY_HELPERS or name in SAMPLE_HEADERS:
+            reason = "HIP has no such header; what is used of it is defined in this file"
+            edits.replace(directive.start, directive.end, "", reason)
+            if name in SAMPLE_HEADERS:
+                _need_sample_helpers(source, edits)
         elif name in hip.HEADERS_WITHOUT_TWIN or name.split("/")[0] in ("cutlass", "cute", "cudnn"):
             why = hip.HEADERS_WITHOUT_TWIN.get(name, name.split("/")[0])
-            raise source.refuse(
-                "hip-no-twin",
-                f"{name} has no HIP twin: {why}",
-                token,
-                "replace its use by plain CUDA C first",
-            )
-        elif name.startswith("hip/hip_runtime"):
-            first_header = first_header or hip.RUNTIME_HEADER
-    if first_header != hip.RUNTIME_HEADER:  # HIP 5.2's other headers rely on it
-        at = _first_code(source)
-        edits.insert(
-            at, f"#include <{hip.RUNTIME_HEADER}>{source.newline}", "every HIP file needs the runtime header"
-        )
+            remedy = "replace its use by plain CUDA C first"
+            raise source.refuse("hip-no-twin", f"{name} has no HIP twin: {why}", token, remedy)
+        elif token.text.startswith('"'):
+            edits.note(f"{token.text} is included as it is: if it holds CUDA, translate it too")
+    _add_headers(source, edits, kept, runtime)
+
+
+def _header_twin(name: str) -> str:
+    if name in hip.HEADERS:
+        return hip.HEADERS[name]
+    if name.startswith("thrust/system/cuda/"):
+        return name.replace("/cuda/", "/hip/")
+    if name.startswith("cub/"):
+        return f"hip{name[:-4]}.hpp"
+    return name if name.startswith("hip/") else ""
+
+
+def _need_sample_helpers(source: SourceText, edits: EditList) -> None:
+    for _, used in source.names():
+        if used.text in SAMPLE_NAMES and used.text not in source.defined:
+            edits.need(SAMPLE_NAMES[used.text])
+
+
+def _add_headers(source: SourceText, edits: EditList, kept: list[str], runtime: Directive | None) -> None:
+    """The runtime header comes first, because HIP 5.2's others rely on it; halves need their header."""
+    missing = []
+    if not kept or kept[0] != hip.RUNTIME_HEADER:
+        missing.append(hip.RUNTIME_HEADER)
+        line = source.text[runtime.start : runtime.end] if runtime else ""
+        if runtime and "//" not in line and "/*" not in line:
+            edits.replace(runtime.start, runtime.end, "", "the runtime header comes first")
+    if "hip/hip_fp16.h" not in kept and any(t.text in HALF_NAMES for _, t in source.names()):
+        missing.append("hip/hip_fp16.h")
+    if missing:
+        text = "".join(f"#include <{name}>{source.newline}" for name in missing)
+        first = _first_code(source)
+        runtime_first = kept[:1] == [hip.RUNTIME_HEADER]
+        edits.insert(_after_runtime(source) if runtime_first else first, text, "HIP's header")
+
+
+def _after_runtime(source: SourceText) -> int:
+    for directive in source.directives:
+        if directive.word == "include" and directive.tokens:
+            if _header_twin(directive.tokens[0].text.strip('<>"')) == hip.RUNTIME_HEADER:
+                return directive.end
+    return _first_code(source)
 
 
 def _first_code(source: SourceText) -> int:
@@ -184,8 +210,7 @@ def _wrap_arguments(source: SourceText, edits: EditList) -> None:
 
 def _wrap(call: Call, index: int, prefix: str, reason: str, edits: EditList) -> None:
     if index < len(call.arguments) and not call.arguments[index].text.startswith(prefix):
-        edits.insert(call.arguments[index].start, prefix, reason)
-        edits.insert(call.arguments[index].end, ")", reason)
+        edits.wrap(call.arguments[index].start, call.arguments[index].end, prefix, ")", reason)
 
 
 def rename_versions(source: SourceText, edits: EditList) -> None:

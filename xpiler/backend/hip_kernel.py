@@ -78,7 +78,7 @@ def translate_intrinsics(source: SourceText, edits: EditList) -> None:
         call = source.call(i)
         if name in _LOADS and call and len(call.arguments) == 1:
             edits.replace(token.start, token.end, "(*", "a load; CDNA has no such cache hint in HIP 5.2")
-            edits.insert(call.close + 1, ")", "a load; CDNA has no such cache hint in HIP 5.2")
+            edits.close(call.close + 1, ")", call.open, "a load; CDNA has no such cache hint in HIP 5.2")
         elif name in _STORES and call and len(call.arguments) == 2:
             _plain_store(call, edits)
         elif name in _SPELLED_OTHERWISE:
@@ -98,7 +98,7 @@ def translate_intrinsics(source: SourceText, edits: EditList) -> None:
         elif name in ("rsqrtf", "rsqrt") and call and not source.in_device_function(token.start):
             one, root = ("1.0f", "sqrtf") if name == "rsqrtf" else ("1.0", "sqrt")
             edits.replace(token.start, token.end, f"({one} / {root}", "HIP has it on the device only")
-            edits.insert(call.close + 1, ")", "HIP has it on the device only")
+            edits.close(call.close + 1, ")", call.open, "HIP has it on the device only")
         elif name == "__fsqrt_rn":
             edits.replace(
                 token.start, token.end, "sqrtf", "HIP 5.2's __fsqrt_rn is not correctly rounded, sqrtf is"
@@ -115,4 +115,4 @@ def _plain_store(call: Call, edits: EditList) -> None:
     pointer, value = call.arguments
     edits.replace(call.name.start, call.name.end, "(*", reason)
     edits.replace(pointer.end, value.start, ") = (", reason)
-    edits.insert(call.close + 1, ")", reason)
+    edits.close(call.close + 1, ")", call.open, reason)

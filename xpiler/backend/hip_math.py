@@ -57,12 +57,16 @@ def translate_arithmetic(source: SourceText, edits: EditList) -> None:
             if len(call.arguments) == 2 and source.in_device_function(token.start):
                 types = [expression_type(source, a) for a in call.arguments]
                 if "" in types or types[0] != types[1]:
-                    edits.replace(token.start, token.end, f"{name}_of", "HIP has no overloads for mixed types")
+                    edits.replace(
+                        token.start, token.end, f"{name}_of", "HIP has no overloads for mixed types"
+                    )
                     edits.need(f"{name}_of")
         elif name in ("__ffsll", "__popcll", "__clzll", "__brevll") and (call := source.call(i)):
             if name == "__ffsll" and len(call.arguments) == 1 and "long long" not in call.arguments[0].text:
-                edits.insert(call.arguments[0].start, "(unsigned long long)(", "HIP has no overload for long")
-                edits.insert(call.arguments[0].end, ")", "HIP has no overload for long")
+                value = call.arguments[0]
+                edits.wrap(
+                    value.start, value.end, "(unsigned long long)(", ")", "HIP has no overload for long"
+                )
 
 
 def _index(source: SourceText, edits: EditList, i: int) -> None:
@@ -75,14 +79,16 @@ def _index(source: SourceText, edits: EditList, i: int) -> None:
     if tokens[i + 1].text != ".":
         make = "make_uint3" if token.text.endswith("Idx") else "dim3"
         parts = ", ".join(f"{token.text}.{axis}" for axis in "xyz")
-        edits.replace(token.start, token.end, f"{make}({parts})", "HIP's built-in index has a type of its own")
+        edits.replace(
+            token.start, token.end, f"{make}({parts})", "HIP's built-in index has a type of its own"
+        )
         return
     before, after = tokens[i - 1].text, tokens[i + 3].text if i + 3 < len(tokens) else ""
     deduced = before in ("?", ":") and after in (":", ";", ")", ",")
     deduced = deduced or (before == "=" and tokens[i - 3].text == "auto")
     deduced = deduced or (before in ("(", ",") and after in (",", ")") and _is_argument(source, i))
     if deduced:
-        edits.insert(token.start, "(unsigned)", "HIP's built-in index has a type of its own")
+        edits.open(token.start, "(unsigned)", tokens[i + 2].end, "HIP's built-in index has a type of its own")
 
 
 def _is_argument(source: SourceText, i: int) -> bool:
@@ -95,7 +101,12 @@ def _is_argument(source: SourceText, i: int) -> bool:
         elif text in ("(", "[", "{"):
             if depth == 0:
                 name = source.tokens[j - 1]
-                return text == "(" and name.kind == "name" and name.text not in _NO_CALLS and name.text not in _TYPES
+                return (
+                    text == "("
+                    and name.kind == "name"
+                    and name.text not in _NO_CALLS
+                    and name.text not in _TYPES
+                )
             depth -= 1
         elif text == ";":
             return False
@@ -108,11 +119,7 @@ def expression_type(source: SourceText, argument: Argument) -> str:
         return _TYPES.get(cast.group(1), "")
     found = []
     skipped = 0
-    for i, token in enumerate(source.tokens):
-        if token.start < argument.start:
-            continue
-        if token.start >= argument.end:
-            break
+    for i, token in source.tokens_of(argument):
         if token.text == "[":
             skipped += 1
         elif token.text == "]":
@@ -154,7 +161,11 @@ def _variable_type(source: SourceText, i: int) -> str:
     if i + 1 < len(tokens) and tokens[i + 1].text in ("(", "<"):
         return ""
     for j in range(i - 1, 0, -1):
-        if tokens[j].text != name or source.is_member(j) or tokens[j + 1].text not in ("=", ";", ",", ")", "[", "{"):
+        if (
+            tokens[j].text != name
+            or source.is_member(j)
+            or tokens[j + 1].text not in ("=", ";", ",", ")", "[", "{")
+        ):
             continue
         k, words = j - 1, []
         while k >= 0 and (tokens[k].kind == "name" or tokens[k].text in ("*", "&")):
@@ -171,6 +182,12 @@ def _variable_type(source: SourceText, i: int) -> str:
         if types.count("long") == 2:
             return "unsigned long long" if "unsigned" in types else "long long"
         if "unsigned" in types:
-            return "unsigned long" if "long" in types else "int" if {"char", "short"} & set(types) else "unsigned"
+            return (
+                "unsigned long"
+                if "long" in types
+                else "int"
+                if {"char", "short"} & set(types)
+                else "unsigned"
+            )
         return "long" if "long" in types else _TYPES[types[0]]
     return ""

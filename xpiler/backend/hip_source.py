@@ -7,7 +7,7 @@ translated like everything else. Comments and literals are tokens of their own, 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -284,6 +284,16 @@ class SourceText:
             elif token.kind == "punct" and token.text not in (",", "::", "*", "&"):
                 return False
         return False
+
+    @cached_property
+    def _token_starts(self) -> list[int]:
+        return [t.start for t in self.tokens]
+
+    def tokens_of(self, argument: Argument) -> Iterator[tuple[int, Token]]:
+        """Index and token of everything in an argument."""
+        first = bisect_left(self._token_starts, argument.start)
+        last = bisect_left(self._token_starts, argument.end)
+        return ((i, self.tokens[i]) for i in range(first, last))
 
     def names(self) -> Iterator[tuple[int, Token]]:
         """Index and token of every identifier that no `#if` leaves out."""

@@ -71,11 +71,7 @@ def is_plain(source: SourceText, argument: Argument) -> bool:
     brackets. Calls and unknown names are not provable.
     """
     depth = 0
-    for i, token in enumerate(source.tokens):
-        if token.start < argument.start:
-            continue
-        if token.start >= argument.end:
-            break
+    for i, token in source.tokens_of(argument):
         if token.text == "[":
             depth += 1
         elif token.text == "]":

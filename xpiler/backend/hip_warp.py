@@ -48,7 +48,7 @@ def translate_warps(source: SourceText, edits: EditList) -> None:
             edits.need(_VOTES[name])
         elif name in _LEGACY_VOTES and call:
             edits.replace(token.start, token.end, _LEGACY_VOTES[name], "votes of the caller's 32 lanes")
-            edits.insert(call.open + 1, "0xffffffffu, ", "every lane of the warp votes")
+            edits.open(call.open + 1, "0xffffffffu, ", call.close, "every lane of the warp votes")
             edits.need(_LEGACY_VOTES[name])
         elif name in cuda.SHUFFLES and call:
             _shuffle(source, edits, call)
@@ -92,10 +92,10 @@ def _shuffle(source: SourceText, edits: EditList, call: Call) -> None:
         edits.replace(call.arguments[0].start, arguments[0].start, "", "HIP 5.2 shuffles take no mask")
     if cuda.SHUFFLES[name] == "idx" and not _in_range(lane, width):
         last = "31" if width is None else _last_lane(width)
-        edits.insert(lane.start, "(", "HIP does not reduce the source lane modulo the width")
-        edits.insert(lane.end, f") & {last}", "HIP does not reduce the source lane modulo the width")
+        reason = "HIP does not reduce the source lane modulo the width"
+        edits.wrap(lane.start, lane.end, "(", f") & {last}", reason)
     if width is None:
-        edits.insert(call.close, ", 32", "groups of 32 lanes, also in a wave of 64")
+        edits.close(call.close, ", 32", call.name.start, "groups of 32 lanes, also in a wave of 64")
 
 
 def _last_lane(width: Argument) -> str:

@@ -1,7 +1,6 @@
 // Members of half2 read and written, next to those of float2, half arithmetic with operators and conversions.
 #include <hip/hip_runtime.h>
 #include <hip/hip_fp16.h>
-#include <hip/hip_runtime.h>
 
 // x and y of a half2 as halves (ROCm 5.2 declares them as integers); of anything else as they are.
 template <typename T> static __host__ __device__ inline auto half2_x(T&& v) -> decltype((v.x)) { return v.x; }

@@ -3,7 +3,6 @@
 #include <hipcub/hipcub.hpp>
 #include <hip/hip_complex.h>
 #include <hipblas/hipblas.h>
-#include <hip/hip_runtime.h>
 #include <hiprand/hiprand_kernel.h>
 #include <thrust/device_vector.h>
 #include <thrust/reduce.h>
