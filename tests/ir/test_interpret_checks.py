@@ -179,7 +179,16 @@ def test_a_division_by_zero_is_found() -> None:
 
 def test_a_program_that_does_not_end_is_stopped() -> None:
     function = kernel([], While(TRUE, Block(())))
-    assert only(run(function, {}, step_limit=1000), "step-limit")
+    assert "1000 loop iterations" in only(run(function, {}, step_limit=1000), "step-limit").message
+    assert "the time allowed" in only(run(function, {}, seconds=0.05), "step-limit").message
+
+
+def test_a_parameter_may_have_the_name_of_a_launch_dimension() -> None:
+    """Canonical programs take the launch as parameters."""
+    function = kernel([array("x"), integer("blockDim.x")], put("x", 0, b.cast(b.var("blockDim.x"), F32)))
+    x = np.zeros(1, np.float32)
+    run(function, {"x": x, "blockDim.x": 128})
+    assert x[0] == 128
 
 
 def test_usage_tells_what_was_read_and_written() -> None:

@@ -16,6 +16,7 @@ from xpiler.ir.interpret_native import Native
 from xpiler.ir.types import BF16, F16, F32, F64, I8, I32, I64, U8, U32, U64, DType
 
 NATIVE = Native()
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # integers wrap; a run silences this itself
 FLOATS = st.floats(width=32)
 SOME = st.floats(-1e4, 1e4, width=16)
 

@@ -280,7 +280,7 @@ def test_two_warps_multiply_matrices(
     params = [Param("A", a_type, True), Param("B", a_type, True), Param("C", c_type, True)]
     function = kernel(params, wmma_gemm(a_type, c_type, a_layout, b_layout, c_layout))
     result = run(function, {"A": a_memory, "B": b_memory, "C": c}, (1, 1, 1), (64, 1, 1))
-    assert not result.findings
+    assert not result.errors
     assert np.array_equal(c if c_layout == "mem_row_major" else c.T, a @ bb + 1)
 
 
@@ -290,6 +290,22 @@ def test_fragment_instructions_of_a_part_of_a_warp_are_found() -> None:
         [], Decl("f", F32, (b.const(16), b.const(16)), Space.FRAGMENT), If(b.lt(TX, 31), Block((fill,)))
     )
     assert [f.code for f in run(function, {}, (1, 1, 1), (32, 1, 1)).findings] == ["warp-divergence"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "ldm", "severity"), [(4, 16, "error"), (0, 20, "error"), (8, 16, "warning")]
+)
+def test_tiles_have_to_be_aligned(offset: int, ldm: int, severity: str) -> None:
+    load = Instr(
+        "wmma.load_matrix_sync",
+        (reference("f", F16), reference("m", F16, offset), b.const(ldm)),
+        (("layout", "row_major"), ("use", "matrix_a")),
+    )
+    function = kernel(
+        [Param("m", F16, True)], Decl("f", F16, (b.const(16), b.const(16)), Space.FRAGMENT), load
+    )
+    result = run(function, {"m": np.zeros(512, np.float16)}, (1, 1, 1), (32, 1, 1))
+    assert [(f.code, f.severity) for f in result.findings] == [("misaligned-fragment", severity)]
 
 
 def test_memory_is_read_as_another_type() -> None:

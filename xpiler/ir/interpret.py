@@ -12,6 +12,7 @@ the result is the one of the GPU but for the order of floating-point atomics. Fu
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -64,13 +65,15 @@ def run(
     checks: bool = True,
     warp_size: int = 32,
     step_limit: int = _STEPS,
+    seconds: float = 60.0,
     lanes: int = _LANES,
 ) -> Result:
     """Run one launch; arrays in `arguments` are changed in place.
 
     Arrays are flat or of any shape, C-contiguous, of the parameter's type; bf16 as uint16 bits or as
     float32. In mode `field` floats are residues (see `interpret_field`) and their arrays of int64. Without
-    `checks` only accesses out of bounds are found. `lanes`: about how many threads run at a time. Raises
+    `checks` only accesses out of bounds are found. `step_limit`, `seconds`: when to give up.
+    `lanes`: about how many threads run at a time. Raises
     `Refusal` where an argument is missing or of another type, or the program has what the interpreter cannot
     run.
     """
@@ -80,7 +83,7 @@ def run(
     statements = Statements(context, arrays)
     body = statements.compile(function.body)
     scalars, memories, copied_back = _bind(function, arguments, numeric, arrays, checks)
-    recorder, clock = Recorder(), Clock(step_limit)
+    recorder, clock = Recorder(), Clock(step_limit, time.monotonic() + seconds)
     threads = block[0] * block[1] * block[2]
     total = grid[0] * grid[1] * grid[2]
     chunk = _blocks_at_a_time(function, threads, total, lanes)
@@ -99,7 +102,7 @@ def run(
         try:
             for first in range(0, total, chunk):
                 launch = Launch(grid, block, warp_size, shared_bytes, min(chunk, total - first))
-                variables = {**scalars, **_indices(launch, first)}
+                variables = {**_indices(launch, first), **scalars}
                 state = State(
                     threads * launch.blocks,
                     variables,
@@ -111,8 +114,8 @@ def run(
                     checks,
                 )
                 body(state, None)
-        except StepLimit:
-            message = f"the program did not end within {step_limit} loop iterations"
+        except StepLimit as limit:
+            message = f"the program did not end within {limit}"
             recorder.add(function, Finding("step-limit", message, function.range, {}))
     for values, bits in copied_back:
         values[...] = bf16_values(bits).reshape(values.shape)

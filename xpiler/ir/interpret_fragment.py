@@ -85,16 +85,35 @@ def _copy(
     distance = expressions.compile(ldm)
     change = expressions.numeric.cast(source.dtype, target.dtype)
 
+    matrix = (source, target)[fragment]
+
     def step(state: State, warps: Any) -> None:
         rows, columns = _tile((target, source)[fragment], state)
         row, column = np.divmod(np.arange(rows * columns), columns)
         pitch = np.broadcast_to(distance(state, warps), (warps.size,)).astype(np.int64)[:, None]
         memory = (column * pitch + row) if column_major else (row * pitch + column)
+        _check_alignment(matrix, state, warps, pitch[:, 0])
         inside = np.arange(rows * columns)
         offsets = (inside, memory) if fragment == 0 else (memory, inside)
         _write(target, state, warps, offsets[0], change(_read(source, state, warps, offsets[1])))
 
     return step
+
+
+def _check_alignment(matrix: ReachOf, state: State, warps: Any, pitch: Any) -> None:
+    """The pointer has to be a multiple of 32 bytes (16 do in practice), the distance of rows or columns of
+    16."""
+    index = np.broadcast_to(matrix.flat(state, warps, state.memories[matrix.site.array]), (warps.size,))
+    start, distance = index.astype(np.int64) * matrix.dtype.bytes, pitch * matrix.dtype.bytes
+    for wrong, message, severity in (
+        (start % 16 != 0, "the tile does not begin at a multiple of 16 bytes", "error"),
+        (distance % 16 != 0, "the leading dimension is no multiple of 16 bytes", "error"),
+        (start % 32 != 0, "the tile does not begin at a multiple of 32 bytes", "warning"),
+    ):
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            values = {"index": int(index[row]), "ldm": int(pitch[row])}
+            state.report(matrix.site, "misaligned-fragment", int(warps[row]), message, values, severity)
 
 
 def _read(place: ReachOf, state: State, warps: Any, offset: Any) -> Any:

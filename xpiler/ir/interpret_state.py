@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,7 +67,7 @@ class Recorder:
 
 
 class StepLimit(Exception):
-    """The program did not end within the steps allowed."""
+    """The program did not end within the steps or seconds allowed: which, in words."""
 
 
 @dataclass
@@ -157,6 +158,7 @@ class Clock:
     """Steps taken and barriers passed, over the whole run."""
 
     limit: int
+    deadline: float  # of time.monotonic
     steps: int = 0
     epoch: int = 0
     grid_epoch: int = 0  # epoch of the last synchronisation of all blocks
@@ -164,7 +166,9 @@ class Clock:
     def tick(self) -> None:
         self.steps += 1
         if self.steps > self.limit:
-            raise StepLimit
+            raise StepLimit(f"{self.limit} loop iterations")
+        if not self.steps & 0x3F and time.monotonic() > self.deadline:
+            raise StepLimit("the time allowed")
 
     def next_epoch(self) -> int:
         self.epoch = (self.epoch + 1) & EPOCH_MASK
