@@ -6,6 +6,9 @@ may share it; one that cannot be written costs time, never correctness.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import hashlib
 import os
 import shutil
@@ -22,7 +25,11 @@ _SWEEP_EVERY = 24 * 3600
 
 def folder() -> Path:
     """The cache folder, created; a temporary one if the usual place cannot be written."""
-    wanted = os.environ.get("XPILER_CACHE")
+    return _folder(os.environ.get("XPILER_CACHE"))
+
+
+@functools.cache
+def _folder(wanted: str | None) -> Path:
     path = Path(wanted) if wanted else platformdirs.user_cache_path("xpiler")
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -30,7 +37,9 @@ def folder() -> Path:
             return path
     except OSError:
         pass
-    return Path(tempfile.mkdtemp(prefix="xpiler-cache-"))
+    scratch = Path(tempfile.mkdtemp(prefix="xpiler-cache-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    return scratch
 
 
 def key(*parts: str | bytes) -> str:
@@ -52,13 +61,18 @@ def fetch(kind: str, name: str, make: Callable[[Path], bool]) -> Path | None:
     shelf.mkdir(parents=True, exist_ok=True)
     entry = shelf / name
     if entry.exists():
-        os.utime(entry)
+        with contextlib.suppress(OSError):  # somebody else's entry is as good
+            os.utime(entry)
         return entry
     with tempfile.TemporaryDirectory(dir=shelf, prefix=".making-") as scratch:
         made = Path(scratch) / name
         if not make(made):
             return None
-        made.replace(entry)
+        try:
+            made.replace(entry)
+        except OSError:
+            if not entry.exists():  # else another process was faster, with the same
+                raise
     _sweep(shelf)
     return entry
 

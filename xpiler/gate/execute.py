@@ -206,9 +206,31 @@ def build(text: str, file: str, platform: str, contract: Contract, *, compiler: 
 def vnni_flags(compiler: Compiler) -> tuple[str, ...]:
     """Flags for C++ with AVX-512; on a CPU without it the emulator's header stands in for the intrinsics'."""
     common = ("-std=c++17", "-O2", openmp_flag(compiler))
-    if cpu_runs_vnni():
-        return (*common, *VNNI_FLAGS)
-    return (*common, "-I", str(Path(__file__).parent.parent / "emulators" / "avx512"))
+    if not cpu_runs_vnni():
+        return (*common, "-I", str(Path(__file__).parent.parent / "emulators" / "avx512"))
+    flags = (*common, *VNNI_FLAGS)
+    return (*flags, *_precompiled_intrinsics(compiler, flags)) if compiler.name == "g++" else flags
+
+
+def _precompiled_intrinsics(compiler: Compiler, flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Reading `immintrin.h` is most of a compilation, so it is read once. (That a program includes what it
+    needs is shown by `toolchain.compile_check`, which compiles it alone.)"""
+    name = cache.key("immintrin", *flags, *compiler.command, compiler.version)
+
+    def make(path: Path) -> bool:
+        path.mkdir()
+        (path / "intrinsics.hpp").write_text(
+            "#include <immintrin.h>\n#include <type_traits>\n#include <utility>\n"
+        )
+        with tempfile.TemporaryDirectory(prefix="xpiler-build-") as folder:
+            header = str(path / "intrinsics.hpp")
+            done = compiler.compile([*flags, "-x", "c++-header", header, "-o", "header.gch"], Path(folder))
+            if done.ok:
+                shutil.copy2(Path(folder) / "header.gch", path / "intrinsics.hpp.gch")
+        return done.ok
+
+    made = cache.fetch("headers", name, make)
+    return ("-include", str(made / "intrinsics.hpp")) if made else ()
 
 
 def runner_object(compiler: Compiler) -> Path:

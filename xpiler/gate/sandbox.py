@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SHELL = "/bin/sh"
-_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
+_KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
 _GRACE = 0.2  # seconds to drain pipes once everything was killed
 
 

@@ -154,10 +154,20 @@ def _device_check(text: str, file: str, compiler: nvrtc.Nvrtc) -> dict[str, obje
 
 
 def _check_hip(text: str, file: str) -> Rung:
+    """Code for gfx90a and, at the same time, the host side up to its types: together what `hipcc -c` checks."""
     hipcc = shutil.which("hipcc")
     assert hipcc
-    argv = [hipcc, "--offload-arch=gfx90a", "-std=c++17", "-O1", "-c"]
-    return _compile("hipcc", argv, _hipcc_version(), text, file, "hip")
+    sides = [
+        [hipcc, "--offload-arch=gfx90a", "-std=c++17", "-O1", "--cuda-device-only", "-c"],
+        [hipcc, "--offload-arch=gfx90a", "-std=c++17", "--cuda-host-only", "-fsyntax-only"],
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        device, host = pool.map(
+            lambda argv: _compile("hipcc", argv, _hipcc_version(), text, file, "hip"), sides
+        )
+    worst = host if device.ok and not host.ok else device
+    detail = f"{worst.detail} for gfx90a" if worst.ok else worst.detail
+    return Rung("compiled", worst.ok, "hipcc", detail, max(device.seconds, host.seconds))
 
 
 def _check_vnni(text: str, file: str, compiler: Compiler) -> Rung:
