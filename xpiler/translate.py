@@ -8,8 +8,9 @@ Nothing here touches the disk except through the gate's sandbox; the command lin
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,6 +29,7 @@ from xpiler.gate.infer import Inference, infer_contract
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.toolchain import compile_check
+from xpiler.gate.trace import TRACE, Trace, read_trace
 from xpiler.gate.verify import SourceRuns, compare_programs, compare_target, run_source
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Expr, Function
@@ -103,7 +105,7 @@ def translate_text(
         produced = _produce(unit, text, file, to, entries)
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
-        _verify(entries, produced.text, _target_file(file, to), to, pool)
+        _verify(entries, produced.text, _target_file(file, to), to, pool, produced.calls)
         rungs = [parsed, *compiled.result(), *(rung for entry in entries for rung in entry.rungs)]
     return _result(unit, entries, produced.text, rungs, produced.notes, start)
 
@@ -187,6 +189,16 @@ def _prepare(
     def builder(contract: Contract) -> Build:
         return build(text, file, platform, contract)
 
+    @functools.cache
+    def program() -> Trace | None:
+        if not any(function.name == "main" for function in unit.host_functions):
+            return None
+        built = builder(Contract("main", "main"))
+        if not built.ok:
+            return None
+        trace = read_trace(built.run_program(env=TRACE))
+        return None if trace.fault else trace
+
     def prepare(item: _Entry) -> None:
         entry = item.entry
         if entry.missing:
@@ -199,7 +211,7 @@ def _prepare(
             if entry.kind == "main":
                 item.inference = Inference(Contract("main", "main"), None, (), False)
             else:
-                item.inference = infer_contract(unit, entry, overrides, builder)
+                item.inference = infer_contract(unit, entry, overrides, builder, program)
         except Refusal as refusal:
             item.refused = refusal.diagnostic
             return
@@ -215,8 +227,11 @@ def _prepare(
 
 @dataclass(frozen=True)
 class _Produced:
+    """`calls`: what a kernel is called in the target text, where that is not its own name."""
+
     text: str
     notes: tuple[str, ...]
+    calls: Mapping[str, str] = field(default_factory=dict)
 
 
 def _produce(unit: Unit, text: str, file: str, to: str, entries: list[_Entry]) -> _Produced:
@@ -250,7 +265,8 @@ def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
         first = reasons[0]
         raise Refusal(first.code, first.message, first.range, first.remedy)
     notes = tuple(note for function in functions.values() for note in function.notes)
-    return _Produced(to_cpp(unit, functions) if has_host else assemble(functions.values()), notes)
+    text = to_cpp(unit, functions) if has_host else assemble(functions.values())
+    return _Produced(text, notes, {name: function.name for name, function in functions.items()})
 
 
 def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> CppFunction:
@@ -267,7 +283,14 @@ def _comments(unit: Unit, kernel: Function) -> dict[int, str]:
     return {}
 
 
-def _verify(entries: list[_Entry], text: str, file: str, platform: str, pool: ThreadPoolExecutor) -> None:
+def _verify(
+    entries: list[_Entry],
+    text: str,
+    file: str,
+    platform: str,
+    pool: ThreadPoolExecutor,
+    calls: Mapping[str, str] | None = None,
+) -> None:
     def verify(item: _Entry) -> None:
         if item.refused or item.inference is None or item.build is None:
             return
@@ -275,7 +298,8 @@ def _verify(entries: list[_Entry], text: str, file: str, platform: str, pool: Th
         if item.inference.findings:
             item.rungs = [_source_bug(item.entry, finding) for finding in item.inference.findings[:1]]
             return
-        target = build(text, file, platform, contract)
+        spelling = (calls or {}).get(contract.entry, contract.kernel_spelling)
+        target = build(text, file, platform, replace(contract, kernel_spelling=spelling if contract.kind == "kernel" else ""))
         if not target.ok:
             item.rungs = [Rung("executed", False, target.tool, f"{item.entry.name}: {target.error}", target.seconds)]
         elif item.entry.kind == "main":

@@ -32,7 +32,7 @@ class Entry:
 def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     """All entries of a file, or the one named `only`. Raises `Refusal` if there is none."""
     reached = {function.name: _reached(unit, function) for function in unit.host_functions}
-    launching = [f for f in unit.host_functions if reached[f.name] and f.name != "main"]
+    launching = [f for f in unit.host_functions if reached[f.name] and f.name != "main" and not _is_template(unit, f)]
     wrappers = [f for f in launching if f.is_extern_c] or [f for f in launching if _callable(f)]
     inner = {name for f in wrappers for name in _called(unit, f)}
     hosts = [f for f in wrappers if f.is_extern_c or f.name not in inner]
@@ -79,6 +79,10 @@ def _refused_name(unit: Unit, site: LaunchSite) -> str:
     base = re.split(r"[<:]", site.spelling)[0] if "::" not in site.spelling else site.spelling.split("::")[-1]
     base = base.split("<")[0]
     return next((name for name in unit.refusals if name in (site.spelling, base)), site.spelling)
+
+
+def _is_template(unit: Unit, function: HostFunction) -> bool:
+    return unit.text[slice(*function.span)].lstrip().startswith("template")
 
 
 def _callable(function: HostFunction) -> bool:

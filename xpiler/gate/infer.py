@@ -25,11 +25,11 @@ from xpiler.gate.entries import Entry
 from xpiler.gate.execute import Build
 from xpiler.gate.infer_fixed import fixed_candidates
 from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid
-from xpiler.gate.infer_sizes import candidates
+from xpiler.gate.infer_sizes import FINER, candidates, granule_of, structured
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Observation, Pointer, Step, observe
 from xpiler.gate.overrides import Overrides
-from xpiler.gate.trace import Memory, Trace, trace_host
+from xpiler.gate.trace import Memory, Trace, TracedLaunch, trace_host
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Call, Function, Param, Var
 from xpiler.ir.rewrite import walk
@@ -37,9 +37,11 @@ from xpiler.ir.types import F16, BF16, U64, DType
 
 _BATCH = 8
 _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
+_ALIKE = 6  # trials with the same finding that make it a bug
 _SECONDS = 6.0  # for the whole search
 _PROBE_ELEMENTS = 1 << 16
-_MAX_THREADS = 1 << 19  # larger launches are not interpreted while searching
+_MAX_THREADS = 1 << 17  # larger launches are not interpreted
+_MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
 _BLOCK_SIZES = (256, 128, 64, 512)
 
 Builder = Callable[[Contract], Build]
@@ -70,13 +72,31 @@ class Trial:
     fault: str = ""
 
 
-def infer_contract(unit: Unit, entry: Entry, overrides: Overrides, builder: Builder) -> Inference:
-    """The contract of `entry`. `builder` compiles the source for a provisional contract.
+def infer_contract(
+    unit: Unit, entry: Entry, overrides: Overrides, builder: Builder, program: Callable[[], Trace | None]
+) -> Inference:
+    """The contract of `entry`. `builder` compiles the source for a provisional contract; `program` runs the file's
+    `main` and tells what it launched (None if there is none, or it fails).
 
     Raises Refusal for what only the user can tell (a grid that no guard bounds), naming the flag to add.
     """
-    search = _HostSearch(unit, entry, overrides, builder) if entry.kind == "host" else _KernelSearch(unit, entry, overrides)
-    found = search.run()
+    search: _Search
+    if entry.kind == "host":
+        search = _HostSearch(unit, entry, overrides, builder)
+        found = search.run()
+    else:
+        search = _ProgramSearch(unit, entry, overrides, program)
+        found = search.run()
+        if not found or _badness(found[0])[:2] != (False, False):
+            try:
+                alone = _KernelSearch(unit, entry, overrides)
+                others = alone.run()
+            except Refusal:
+                if not found:
+                    raise
+            else:
+                if not found or (others and _badness(others[0]) < _badness(found[0])):
+                    search, found = alone, others
     usable = [trial for trial in found if not trial.findings and not trial.fault]
     kernels = [k for k in unit.program.kernels if k.name in entry.kernels]
     arguments = tuple(_argument(p, _role(p, usable, overrides)) for p in entry.params)
@@ -206,6 +226,8 @@ class _Search:
             if best is not None and _badness(best) == (False, False, 0):
                 break
             clean = [t for t in tried if not t.findings and not t.fault]
+            if not clean and _is_a_bug(tried):
+                break
             if len(tried) >= limit or (clean and len(tried) >= _GOOD_ENOUGH) or time.monotonic() > self.deadline:
                 break
         # Of candidates equally bad the first is the most ordinary one: its findings are the ones to show.
@@ -221,11 +243,18 @@ class _Search:
         first = self.collect(stream(0), 220)
         if not first or first[0].findings or first[0].fault:
             return first
+        free = [name for name in self.sizes if name not in self.fixed]
+        granule = granule_of(first[0].sizes, free) if free else None
+        if granule == 64:
+            finer = self.collect(iter([{**self.fixed, **structured(free, g, 0)} for g in FINER]), len(FINER))
+            first = [t for t in finer[:1] if _badness(t) <= _badness(first[0])] or first
         chosen = [first[0]]
         if preferred and dict(first[0].sizes) in [dict(p) for p in preferred]:
             return chosen  # the kernel's extents are fixed: there are no other sizes
         if len(self.fixed) < len(self.sizes):
-            others = self.collect((s for s in stream(1) if s != first[0].sizes), 24)
+            granule = granule_of(first[0].sizes, free)
+            similar = [] if granule is None else [{**self.fixed, **structured(free, granule, 1)}]
+            others = self.collect((s for s in (*similar, *islice(stream(1), 24)) if s != first[0].sizes), 24)
             chosen += [t for t in others[:1] if not t.findings and not t.fault and t.flaws <= first[0].flaws]
         more = self.overrides_cases()
         return [*chosen, *more]
@@ -266,6 +295,15 @@ class _Search:
         return extents, shapes
 
 
+def _is_a_bug(tried: Sequence[Trial]) -> bool:
+    """Whether the same thing went wrong at many sizes, and not for want of memory: then no sizes will help."""
+    ran = [t for t in tried if t.findings]
+    if len(ran) < _ALIKE:
+        return False
+    common = set.intersection(*({(f.code, f.range) for f in t.findings if f.code != "out-of-bounds"} for t in ran))
+    return bool(common)
+
+
 def _badness(trial: Trial) -> tuple[bool, bool, int]:
     return (bool(trial.fault), bool(trial.findings), trial.flaws)
 
@@ -293,7 +331,7 @@ class _HostSearch(_Search):
         self.build = builder(self.provisional)
         if not self.build.ok:
             raise Refusal("source-compile", f"the source does not compile: {self.build.error}", entry.range)
-        self.uses: dict[str, str] = {}
+        self.uses: dict[str, str] = {}  # how the entry's arrays are used, learnt from the traces
         self.traces: dict[tuple[tuple[str, int], ...], Trace] = {}
 
     def run(self) -> list[Trial]:
@@ -344,7 +382,8 @@ class _HostSearch(_Search):
         if trace.fault or not trace.launches:
             yield Trial(sizes, blank, {}, (), 0, trace.fault or "the call launches no kernel")
             return
-        for mode in range(3):
+        self._learn_uses(trace)
+        for mode in range("offsets" in self.uses.values(), 3):
             yield self._observed(sizes, trace, mode)
             if mode == 0 and not self.uses:
                 return
@@ -352,15 +391,13 @@ class _HostSearch(_Search):
     def _observed(self, sizes: Mapping[str, int], trace: Trace, mode: int) -> Trial:
         scalars = {**self.numbers, **sizes}
         copied: dict[str, int] = {}
-        filled_from: dict[str, str] = {}
         roles: dict[str, set[Role]] = {}
         for copy in trace.copies:
             for side, role in ((copy.source, Role.IN), (copy.to, Role.OUT)):
                 if side is not None and side.name:
                     copied[side.name] = max(copied.get(side.name, 0), side.offset + copy.bytes)
                     roles.setdefault(side.name, set()).add(role)
-            if copy.source and copy.source.name and copy.to and not copy.to.name:
-                filled_from[copy.to.key] = copy.source.name
+        filled_from = _filled_from(trace)
         by_entry = {p.name: p for p in self.entry.params}
         values = self.values(mode)
         buffers: dict[str, Buffer] = {}
@@ -383,12 +420,6 @@ class _HostSearch(_Search):
                 else:
                     arguments.append(argument)
             steps.append(Step(kernel, launch.launch, tuple(arguments)))
-            for position, use in self._uses_of(kernel).items():
-                place = launch.arguments[position]
-                if isinstance(place, Memory):
-                    origin = place.name or filled_from.get(place.key, "")
-                    if origin:
-                        self.uses.setdefault(origin, use)
         reach = observe(steps, buffers)
         extents, shapes = self.extents(reach, sizes)
         for name, size in copied.items():
@@ -401,11 +432,19 @@ class _HostSearch(_Search):
             if param.is_pointer and param.name not in given and used is not None:
                 given[param.name] = used.role
         case = make_case(scalars, extents, shapes=shapes, values={k: v for k, v in values.items() if k in extents})
-        return Trial(sizes, case, given, reach.findings, self._flaws(trace, reach))
+        return Trial(sizes, case, given, reach.findings, self._flaws(trace, reach), reach.unfinished)
 
-    def _uses_of(self, kernel: Function) -> dict[int, str]:
-        uses = index_arrays(kernel)
-        return {i: uses[p.name] for i, p in enumerate(kernel.params) if p.name in uses}
+    def _learn_uses(self, trace: Trace) -> None:
+        """Which arrays of the entry hold indices, by where its launches pass them."""
+        filled_from = _filled_from(trace)
+        for launch in trace.launches:
+            kernel = self._kernel(launch.kernel, len(launch.arguments))
+            uses = index_arrays(kernel) if kernel else {}
+            for param, argument in zip(kernel.params if kernel else (), launch.arguments, strict=False):
+                if param.name in uses and isinstance(argument, Memory):
+                    origin = argument.name or filled_from.get(argument.key, "")
+                    if origin:
+                        self.uses.setdefault(origin, uses[param.name])
 
     def _contents(self, param: Param, values: Values, size: int | None) -> Array:
         count = (size or _PROBE_ELEMENTS * param.dtype.bytes) // param.dtype.bytes
@@ -436,8 +475,100 @@ class _HostSearch(_Search):
         return flaws
 
 
+def _filled_from(trace: Trace) -> dict[str, str]:
+    """The entry's array that each allocation is a copy of."""
+    copies = [c for c in trace.copies if c.source and c.source.name and c.to and not c.to.name]
+    return {c.to.key: c.source.name for c in copies if c.to and c.source}
+
+
 def _squeezed(spelling: str) -> str:
     return "".join(spelling.split())
+
+
+# ------------------------------------------------------------------------------------------------ launched by a main
+
+
+class _ProgramSearch(_Search):
+    """A kernel that the file's own `main` launches: the launches that it really makes."""
+
+    def __init__(
+        self, unit: Unit, entry: Entry, overrides: Overrides, program: Callable[[], Trace | None]
+    ) -> None:
+        super().__init__(unit, entry, overrides)
+        self.kernel = self.kernels[entry.kernels[0]]
+        self.program = program
+
+    def index_uses(self) -> dict[str, str]:
+        return dict(index_arrays(self.kernel))
+
+    def run(self) -> list[Trial]:
+        launched = any(site.kernel == self.kernel.name for site in self.unit.launches)
+        if not launched or self.overrides.grid or self.overrides.block or self.fixed:
+            return []
+        trace = self.program()
+        if trace is None:
+            return []
+        launches = [la for la in trace.launches if self._is_ours(la)]
+        distinct = list({(la.launch, _scalars_of(la)): la for la in launches}.values())
+        chosen = distinct[:1] + distinct[1:][-1:]
+        trials = [trial for launch in chosen if (trial := self._trial(launch)) is not None]
+        if trials:
+            self.notes.append("launches as the program makes them")
+        return sorted(trials, key=_badness)
+
+    def _is_ours(self, launch: TracedLaunch) -> bool:
+        name = _squeezed(launch.kernel)
+        mine = {self.kernel.name, self.kernel.template, _squeezed(self.kernel.spelling)}
+        same = name in mine or name.split("<")[0].split("::")[-1] in mine
+        return same and len(launch.arguments) == len(self.kernel.params)
+
+    def _trial(self, launch: TracedLaunch) -> Trial | None:
+        scalars: dict[str, Scalar] = {}
+        extents: dict[str, int] = {}
+        buffers: dict[str, Buffer] = {}
+        arguments: list[Pointer | int | float | None] = []
+        for param, argument in zip(self.kernel.params, launch.arguments, strict=True):
+            if isinstance(argument, Memory):
+                unit = param.dtype.bytes * param.lanes
+                extents[param.name] = (argument.size - argument.offset) // unit * param.lanes
+                buffers[param.name] = Buffer(param.name, extents[param.name] * param.dtype.bytes)
+                arguments.append(Pointer(param.name))
+            elif param.is_pointer or argument is None:
+                return None
+            else:
+                scalars[param.name] = argument
+                arguments.append(argument)
+        if sum(extents.values()) > _MAX_PROGRAM_ELEMENTS:
+            return None
+        sizes = {name: int(value) for name, value in scalars.items() if isinstance(value, int)}
+        if launch.launch.threads > _MAX_THREADS:
+            self.checked = False
+            return Trial(sizes, make_case(scalars, extents, launch.launch), {}, (), 1)
+        best: Trial | None = None
+        for mode in range(3 if self.index_uses() else 1):
+            values = self.values(mode)
+            filled = {
+                name: replace(buffer, contents=self._contents(name, extents[name], values[name]))
+                if name in values
+                else buffer
+                for name, buffer in buffers.items()
+            }
+            reach = observe([Step(self.kernel, launch.launch, tuple(arguments))], filled)
+            roles = {name: used.role for name, used in reach.reach.items()}
+            case = make_case(scalars, extents, launch.launch, values=values)
+            trial = Trial(sizes, case, roles, reach.findings, 0, reach.unfinished)
+            best = trial if best is None or _badness(trial) < _badness(best) else best
+            if not trial.findings:
+                break
+        return best
+
+    def _contents(self, name: str, count: int, values: Values) -> Array:
+        param = next(p for p in self.kernel.params if p.name == name)
+        return draw(_argument(param, Role.IN), make_case({}, {name: count}, values={name: values}))
+
+
+def _scalars_of(launch: TracedLaunch) -> tuple[int | float, ...]:
+    return tuple(a for a in launch.arguments if isinstance(a, int | float))
 
 
 # ------------------------------------------------------------------------------------------------ bare kernels
@@ -515,7 +646,7 @@ class _KernelSearch(_Search):
             yield Trial(sizes, make_case({}, {}), {}, (), 0, "the launch would be empty or huge")
             return
         uses = self.index_uses()
-        for mode in range(3):
+        for mode in range("offsets" in uses.values(), 3):
             yield self._observed(sizes, launch, mode)
             if mode == 0 and not uses:
                 return
@@ -545,7 +676,7 @@ class _KernelSearch(_Search):
         extents, shapes = self.extents(reach, sizes)
         roles = {name: used.role for name, used in reach.reach.items()}
         case = make_case(scalars, extents, launch, shapes=shapes, values=values)
-        return Trial(sizes, case, roles, reach.findings, 0)
+        return Trial(sizes, case, roles, reach.findings, 0, reach.unfinished)
 
 
 def _has_dynamic_shared(kernel: Function) -> bool:

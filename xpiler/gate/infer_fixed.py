@@ -11,7 +11,8 @@ from xpiler.gate.contract import Launch
 from xpiler.gate.entries import Entry
 from xpiler.gate.host_model import HostModel, LaunchModel, model_host
 from xpiler.gate.infer_launch import evaluate_grid, infer_grid
-from xpiler.gate.observe import Buffer, Observation, Pointer, Step, observe
+from xpiler.gate.index_reach import reach_of_indices
+from xpiler.gate.observe import Buffer, Pointer, Step, observe
 from xpiler.gate.solve_sizes import Constraint, domain, solve
 from xpiler.ir.nodes import Function
 
@@ -74,20 +75,17 @@ def _grid(launch: LaunchModel, grid: tuple[int, int, int]) -> list[Constraint]:
 def _sizes(
     model: HostModel, launch: LaunchModel, kernel: Function, grid: tuple[int, int, int], block: tuple[int, int, int]
 ) -> list[Constraint]:
-    reach = _reach(kernel, grid, block)
-    if not reach.clean:
-        return []
+    needed = reach_of_indices(kernel, grid, block)
+    if needed is None:
+        buffers = {p.name: Buffer(p.name, None) for p in kernel.params if p.is_pointer}
+        arguments = tuple(Pointer(p.name) if p.is_pointer else 0.5 for p in kernel.params)
+        observed = observe([Step(kernel, Launch(grid, block), arguments)], buffers)
+        needed = {name: used.high for name, used in observed.reach.items()} if observed.clean else {}
     return [
-        Constraint(model.bytes[argument], reach.reach[param.name].high)
+        Constraint(model.bytes[argument], needed[param.name])
         for param, argument in zip(kernel.params, launch.arguments, strict=False)
-        if param.is_pointer and argument in model.bytes and reach.reach[param.name].high > 0
+        if param.is_pointer and argument in model.bytes and needed.get(param.name, 0) > 0
     ]
-
-
-def _reach(kernel: Function, grid: tuple[int, int, int], block: tuple[int, int, int]) -> Observation:
-    buffers = {p.name: Buffer(p.name, None) for p in kernel.params if p.is_pointer}
-    arguments = tuple(Pointer(p.name) if p.is_pointer else 0.5 for p in kernel.params)
-    return observe([Step(kernel, Launch(grid, block), arguments)], buffers)
 
 
 def _search_grids(

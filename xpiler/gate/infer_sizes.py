@@ -10,47 +10,65 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
-GRANULES = (1, 4, 8, 16, 32, 64, 128, 256)
-_FEW = (37, 53, 29, 43)  # odd, different, not close to a power of two
+FINER = (4, 8, 16, 32)  # granules worth trying once 64 has been taken
+_GRANULES = (64, 4, 32, 128, 16, 8, 256)
+_ALONE = (32, 64, 128, 16, 256, 4, 512, 1024)
+_FEW = (37, 53, 29)  # odd, different, not close to a power of two
 _MANY = (7, 11, 5, 9, 6, 13, 10, 15)
-_MULTIPLES = (3, 5, 2, 4, 6, 1, 7, 8)
+_SMALL = (3, 5, 2, 7, 4, 6, 1, 8)
+_MULTIPLES = (2, 3, 1, 4, 5, 6, 7, 8)
 _LONG = {1: 1003, 4: 1004, 8: 1000, 16: 1008, 32: 992, 64: 960, 128: 896, 256: 768}
-_RANDOM_TRIES = 160
+_POWERS = (1024, 512, 128, 32, 8)
+_RANDOM_TRIES = 96
 
 
 def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) -> Iterator[dict[str, int]]:
     """Assignments of sizes to the parameters `names`, best first; `fixed` ones keep their value.
 
-    Structured assignments come first (all of one granule), then random ones that mix small and large sizes, powers of
-    two and odd numbers, for programs with relations between their parameters (a kernel smaller than the image).
+    First all parameters of one granule; then one parameter of a granule, the others small and odd; then random ones
+    that mix small and large, powers of two and odd numbers, for programs with relations between their parameters (a
+    window smaller than the image).
     """
     free = [name for name in names if name not in fixed]
     if not free:
         yield dict(fixed)
         return
-    rng = random.Random(seed)
-    for granule in GRANULES:
-        for rotation in range(2 if len(free) > 1 else 1):
-            yield {**fixed, **_structured(free, granule, rotation, seed)}
-    pools = (
-        (1, 2, 3),
-        (2, 3, 4, 5, 6, 7),
-        (8, 9, 12, 13, 16, 17),
-        (16, 24, 32, 33, 48, 64),
-        (64, 96, 100, 128),
+    yield {**fixed, **structured(free, 1, seed)}
+    if len(free) == 1:
+        yield from ({**fixed, **structured(free, granule, seed)} for granule in _GRANULES)
+        yield from ({**fixed, free[0]: size >> seed} for size in _POWERS)
+        return
+    yield {**fixed, **structured(free, 1, seed + 1)}
+    together = ({**fixed, **structured(free, granule, seed)} for granule in _GRANULES)
+    alone = (
+        {**fixed, **{name: _SMALL[(i + seed) % len(_SMALL)] for i, name in enumerate(free)}, one: granule * (1 + seed % 2)}
+        for granule in _ALONE
+        for one in free
     )
-    for _ in range(_RANDOM_TRIES if len(free) > 1 else 0):
+    # Many parameters of a large granule make huge arrays: there one at a time comes first.
+    yield from (*together, *alone) if len(free) <= 3 else (*alone, *together)
+    rng = random.Random(seed)
+    pools = ((1, 2, 3), (2, 3, 4, 5, 6, 7), (8, 9, 12, 13, 16, 17), (16, 24, 32, 33, 48, 64), (64, 96, 128))
+    for _ in range(_RANDOM_TRIES):
         yield {**fixed, **{name: rng.choice(rng.choice(pools)) for name in free}}
 
 
-def _structured(free: Sequence[str], granule: int, rotation: int, seed: int) -> dict[str, int]:
-    count = len(free)
-    if count == 1:
-        return {free[0]: _LONG[granule] + granule * 2 * seed}
+def structured(free: Sequence[str], granule: int, seed: int) -> dict[str, int]:
+    """Different multiples of `granule`, one a parameter; another seed gives others."""
+    if len(free) == 1:
+        return {free[0]: max(granule, _LONG[granule] - granule * 3 * seed)}
     values: tuple[int, ...]
     if granule == 1:
-        values = _FEW if count <= 3 else _MANY
+        values = _FEW if len(free) <= 3 else _MANY
     else:
         values = tuple(granule * multiple for multiple in _MULTIPLES)
-    shift = rotation + seed
-    return {name: values[(i + shift) % len(values)] for i, name in enumerate(free)}
+    values = values[: max(3, len(free))]
+    return {name: values[(i + seed) % len(values)] for i, name in enumerate(free)}
+
+
+def granule_of(sizes: Mapping[str, int], free: Sequence[str]) -> int | None:
+    """The granule of which `sizes` are the structured assignment, None if they are another one."""
+    for granule in (1, *_GRANULES):
+        if all(sizes[name] == value for name, value in structured(free, granule, 0).items()):
+            return granule
+    return None

@@ -7,7 +7,7 @@ pointer argument of the entry) grows until nothing reaches beyond it, and the re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,9 @@ from xpiler.ir.interpret import run
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Function
 
-_START_BYTES = 1 << 16
-_LIMIT_BYTES = 1 << 27
+_START_BYTES = 1 << 18
+_LIMIT_BYTES = 1 << 26
+_STEPS = 1_000_000  # loop iterations of all threads together: a second or so
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,15 @@ class Reach:
 
 @dataclass(frozen=True)
 class Observation:
-    """`findings` are the errors; `reach` by buffer."""
+    """`findings` are the errors; `reach` by buffer; `unfinished` says why the run was given up, "" if it was not."""
 
     findings: tuple[Finding, ...]
     reach: dict[str, Reach] = field(default_factory=dict)
-    too_large: bool = False
+    unfinished: str = ""
 
     @property
     def clean(self) -> bool:
-        return not self.findings and not self.too_large
+        return not self.findings and not self.unfinished
 
 
 def observe(steps: Sequence[Step], buffers: Mapping[str, Buffer], seed: int = 0) -> Observation:
@@ -87,10 +88,10 @@ def observe(steps: Sequence[Step], buffers: Mapping[str, Buffer], seed: int = 0)
             reach = observation.reach.get(key)
             if buffer.size is None and reach and reach.high > sizes[key]:
                 if reach.high > _LIMIT_BYTES:
-                    return Observation(observation.findings, observation.reach, too_large=True)
+                    return replace(observation, unfinished=f"{key} would need more than {_LIMIT_BYTES >> 20} MiB")
                 sizes[key] = max(reach.high + 64, 2 * sizes[key])
                 grown = True
-        if not grown:
+        if not grown or observation.unfinished:
             return observation
 
 
@@ -101,6 +102,7 @@ def _observe(
     reach = {key: Reach() for key in buffers}
     fresh = {key: np.ones(sizes[key], np.bool_) for key in buffers}
     findings: dict[tuple[str, object], Finding] = {}
+    unfinished = ""
     for step in steps:
         arguments: dict[str, Any] = {}
         places: dict[str, Pointer] = {}
@@ -113,9 +115,13 @@ def _observe(
             else:
                 arguments[param.name] = 0 if value is None else value
         launch = step.launch
-        result = run(step.kernel, arguments, launch.grid, launch.block, launch.shared_bytes)
+        result = run(
+            step.kernel, arguments, launch.grid, launch.block, launch.shared_bytes, step_limit=_STEPS
+        )
         for finding in result.findings:
-            if finding.severity == "error":
+            if finding.code == "step-limit":
+                unfinished = finding.message
+            elif finding.severity == "error":
                 findings.setdefault((finding.code, finding.range), finding)
         for name, place in places.items():
             usage = result.usage.get(name)
@@ -134,7 +140,7 @@ def _observe(
             window[written[: window.size]] = False
     for key, used in reach.items():
         used.written_bytes = int((~fresh[key]).sum())
-    return Observation(tuple(findings.values()), reach)
+    return Observation(tuple(findings.values()), reach, unfinished)
 
 
 def _fill(buffer: Buffer, size: int, seed: int) -> npt.NDArray[np.uint8]:

@@ -61,6 +61,7 @@ class Var(Expr):
     """A scalar variable, loop variable or scalar parameter.
 
     SIMT indices are variables with reserved names: `threadIdx.x`, `blockIdx.y`, `blockDim.z`, `gridDim.x`; dtype u32.
+    `dynamicShared.bytes` is the size of the dynamic shared memory of the launch.
     """
 
     name: str
