@@ -154,7 +154,7 @@ def _device_check(text: str, file: str, compiler: nvrtc.Nvrtc) -> dict[str, obje
 
 
 def _check_hip(text: str, file: str) -> Rung:
-    """Code for gfx90a and, at the same time, the host side up to its types: together what `hipcc -c` checks."""
+    """Code for gfx90a and, at the same time, the host side up to its types: what `hipcc -c` would check."""
     hipcc = shutil.which("hipcc")
     assert hipcc
     sides = [
