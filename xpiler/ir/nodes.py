@@ -1,12 +1,14 @@
 """The language of tensor programs, on one page.
 
-Every node is a frozen dataclass with structural equality; `range` (the place in the user's text) takes no part in it.
-Expressions are pure and carry their C type in `dtype`; conversions are explicit (`Cast`), so `Binary` operands always
-have equal types (shifts excepted: the right operand has its own). What C does implicitly the frontend writes out.
+Every node is a frozen dataclass with structural equality; `range` (the place in the user's text) takes no
+part in it. Expressions are pure and carry their C type in `dtype`; conversions are explicit (`Cast`), so
+`Binary` operands always have equal types (shifts excepted: the right operand has its own). What C does
+implicitly the frontend writes out.
 
-Names are unique within a function: the frontend renames shadowed variables (`i`, `i_1`). A kernel is self-contained:
-`__device__` helpers are inlined, templates instantiated, vector types (`float4`, `half2`) and structs split into their
-scalars (`v_x`, `v_y`), pointers resolved to an array plus an element offset. So memory is only ever named arrays.
+Names are unique within a function: the frontend renames shadowed variables (`i`, `i_1`). A kernel is
+self-contained: `__device__` helpers are inlined, templates instantiated, vector types (`float4`, `half2`)
+and structs split into their scalars (`v_x`, `v_y`), pointers resolved to an array plus an element offset. So
+memory is only ever named arrays.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ class Expr:
 
 @dataclass(frozen=True)
 class Const(Expr):
-    """A literal. Integers lie within their dtype; floats are Python floats already rounded to it (inf, nan allowed)."""
+    """A literal. Integers lie within their dtype; floats are Python floats already rounded to it (inf, nan
+    allowed)."""
 
     value: int | float | bool
 
@@ -60,8 +63,8 @@ class Const(Expr):
 class Var(Expr):
     """A scalar variable, loop variable or scalar parameter.
 
-    SIMT indices are variables with reserved names: `threadIdx.x`, `blockIdx.y`, `blockDim.z`, `gridDim.x`; dtype u32.
-    `dynamicShared.bytes` is the size of the dynamic shared memory of the launch.
+    SIMT indices are variables with reserved names: `threadIdx.x`, `blockIdx.y`, `blockDim.z`, `gridDim.x`;
+    dtype u32. `dynamicShared.bytes` is the size of the dynamic shared memory of the launch.
     """
 
     name: str
@@ -71,8 +74,8 @@ class Var(Expr):
 class Load(Expr):
     """`array[index]`. One index a dimension, or a single one into a multi-dimensional array: row-major, flat.
 
-    If `dtype` is not the array's element type the access reinterprets memory: the (flat) index then counts units of
-    `dtype`, as in `((int*)array)[i]`.
+    If `dtype` is not the array's element type the access reinterprets memory: the (flat) index then counts
+    units of `dtype`, as in `((int*)array)[i]`.
     """
 
     array: str
@@ -89,8 +92,9 @@ class Unary(Expr):
 
 @dataclass(frozen=True)
 class Binary(Expr):
-    """C arithmetic on operands of one type: `+ - * / % & | ^ << >>`; comparisons `< <= > >= == !=` and short-circuit
-    `&& ||` yield bool. Integer `/ %` truncate; unsigned wraps; signed overflow is undefined (the interpreter wraps)."""
+    """C arithmetic on operands of one type: `+ - * / % & | ^ << >>`; comparisons `< <= > >= == !=` and
+    short-circuit `&& ||` yield bool. Integer `/ %` truncate; unsigned wraps; signed overflow is undefined
+    (the interpreter wraps)."""
 
     op: str
     left: Expr
@@ -99,7 +103,8 @@ class Binary(Expr):
 
 @dataclass(frozen=True)
 class Select(Expr):
-    """`condition ? then : otherwise`; only the chosen side is evaluated (its loads may be out of bounds otherwise)."""
+    """`condition ? then : otherwise`; only the chosen side is evaluated (its loads may be out of bounds
+    otherwise)."""
 
     condition: Expr
     then: Expr
@@ -108,7 +113,7 @@ class Select(Expr):
 
 @dataclass(frozen=True)
 class Cast(Expr):
-    """C conversion of the value. float -> int truncates and, as on GPUs, clamps to the range with NaN -> 0."""
+    """C conversion of the value. float -> int truncates and, as on GPUs, clamps to the range; NaN gives 0."""
 
     operand: Expr
 
@@ -122,9 +127,11 @@ class Bitcast(Expr):
 
 @dataclass(frozen=True)
 class Call(Expr):
-    """A pure scalar function by its platform-neutral name (`exp`, `fma`, `max`, `rsqrt`, `popc`...; see `ir/functions.py`).
+    """A pure scalar function by its platform-neutral name (`exp`, `fma`, `max`, `rsqrt`, `popc`...; see
+    `ir/functions.py`).
 
-    `fast` marks reduced-accuracy forms (`__expf`): the gate widens its tolerance, a target may pick its own fast form.
+    `fast` marks reduced-accuracy forms (`__expf`): the gate widens its tolerance, a target may pick its own
+    fast form.
     """
 
     function: str
@@ -151,8 +158,8 @@ class Block(Stmt):
 class Decl(Stmt):
     """A scalar (`shape == ()`) or array. Extents are expressions over parameters and launch dimensions.
 
-    A scalar without `init` is uninitialised. `init` of an array is a flat tuple of its leading elements, the rest zero;
-    `None` leaves it uninitialised. Scope: to the end of the enclosing Block.
+    A scalar without `init` is uninitialised. `init` of an array is a flat tuple of its leading elements, the
+    rest zero; `None` leaves it uninitialised. Scope: to the end of the enclosing Block.
     """
 
     name: str
@@ -167,8 +174,8 @@ class Decl(Stmt):
 class Assign(Stmt):
     """`target = value`, or, with `reduce`, `target = target reduce value`: `+ * min max & | ^`.
 
-    The frontend writes `x += e` with `reduce="+"`; `x -= e` as reduce "+" of a negation for floats. Others are spelled
-    out. `target` is a `Var` or a `Load` (read as a place).
+    The frontend writes `x += e` with `reduce="+"`; `x -= e` as reduce "+" of a negation for floats. Others
+    are spelled out. `target` is a `Var` or a `Load` (read as a place).
     """
 
     target: Var | Load
@@ -180,8 +187,8 @@ class Assign(Stmt):
 class For(Stmt):
     """`for (var = start; var < stop; var += step)`, with `step` a positive loop-invariant expression.
 
-    The loop variable is not assigned in the body and is not live after the loop; bounds are evaluated once. Every
-    other C loop is a `While`. `unroll`: the factor asked for by the text, 0 if none.
+    The loop variable is not assigned in the body and is not live after the loop; bounds are evaluated once.
+    Every other C loop is a `While`. `unroll`: the factor asked for by the text, 0 if none.
     """
 
     var: str
@@ -196,8 +203,8 @@ class For(Stmt):
 
 @dataclass(frozen=True)
 class While(Stmt):
-    """`while (condition) body`; `do_while` tests after the body. `continue` in a C `for` that became a While runs
-    `advance` first (empty for real while loops)."""
+    """`while (condition) body`; `do_while` tests after the body. `continue` in a C `for` that became a While
+    runs `advance` first (empty for real while loops)."""
 
     condition: Expr
     body: Block
@@ -214,7 +221,8 @@ class If(Stmt):
 
 @dataclass(frozen=True)
 class Barrier(Stmt):
-    """`scope`: `block` (`__syncthreads`), `warp` (`__syncwarp`), `grid` (cooperative). Memory is ordered among members."""
+    """`scope`: `block` (`__syncthreads`), `warp` (`__syncwarp`), `grid` (cooperative). Memory is ordered
+    among members."""
 
     scope: str = "block"
 
@@ -241,7 +249,8 @@ class Collective(Stmt):
 
 @dataclass(frozen=True)
 class Atomic(Stmt):
-    """Read-modify-write of one element: `add sub min max and or xor inc dec exch cas`; `target` receives the old value.
+    """Read-modify-write of one element: `add sub min max and or xor inc dec exch cas`; `target` receives the
+    old value.
 
     `args`: (value,), for `cas` (compare, value).
     """
@@ -256,7 +265,7 @@ class Atomic(Stmt):
 class Instr(Stmt):
     """An instruction of a platform (`wmma.mma_sync`) with its operands; its meaning is in `platforms/`.
 
-    Array operands are passed as `Ref`; results are written through them.
+    Array operands are passed as `Ref`; the first is written, the others are read.
     """
 
     name: str
@@ -289,7 +298,8 @@ class Continue(Stmt):
 
 @dataclass(frozen=True)
 class Trap(Stmt):
-    """`assert` failed, `__trap()`, or printf-like effects: `kind` = `assert` (message) with `condition` that must hold."""
+    """`assert` failed, `__trap()`, or printf-like effects: `kind` = `assert` (message) with `condition` that
+    must hold."""
 
     kind: str
     condition: Expr
@@ -322,8 +332,9 @@ class Param:
 class Function:
     """A kernel after inlining and instantiation.
 
-    `name` is unique (`gemm_float_16`); `spelling` is what a launch calls (`gemm<float, 16>`); `block_size` holds launch
-    dimensions where all launches in the file agree on constants (None for a dimension that is not known).
+    `name` is unique (`gemm_float_16`); `spelling` is what a launch calls (`gemm<float, 16>`); `block_size`
+    holds launch dimensions where all launches in the file agree on constants (None for a dimension that is
+    not known).
     """
 
     name: str
