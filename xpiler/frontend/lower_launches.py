@@ -106,6 +106,11 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
                 add(function, default_bindings, None, None)
         else:
             names = ", ".join(p.name for p in function.template)
+            if any(p.is_pack for p in function.template):
+                refusals[function.name] = Diagnostic(
+                    "variadic", f"variadic template kernel `{function.name}` is not supported", function.range
+                )
+                continue
             refusals[function.name] = Diagnostic(
                 "template-not-launched",
                 f"template kernel `{function.name}<{names}>` is never launched in this file, so its arguments are unknown",

@@ -16,6 +16,7 @@ from xpiler.frontend.lower_types import (
     lanes_of,
     leaf_type,
     size_of,
+    stored_type,
 )
 from xpiler.frontend.lower_values import (
     ZERO,
@@ -121,8 +122,8 @@ def flat_offset(element: Element) -> tuple[Expr, int]:
 
 
 def unit_of(ctype: CType) -> int | None:
-    """Bytes of the scalars that objects of the type are counted in; None for void and for mixed structs."""
-    leaf = leaf_type(ctype)
+    """Bytes of the scalars that objects of the type are counted in; None for void and structs with pointers."""
+    leaf = stored_type(ctype)
     return leaf.bytes if leaf else None
 
 
@@ -231,9 +232,9 @@ def _unit(ctx: Context, ctype: CType) -> int:
     unit = unit_of(ctype)
     if unit is None:
         ctx.refuse(
-            "mixed-struct",
-            f"memory of type `{ctype}`, whose members have different types, is accessed through a pointer",
-            remedy="use one array a member",
+            "pointer-type",
+            f"memory of type `{ctype}` is accessed through a pointer",
+            remedy="use arrays of numbers",
         )
     return unit
 

@@ -16,7 +16,7 @@ from xpiler.frontend.lower_types import (
     Struct,
     Void,
     lanes_of,
-    leaf_type,
+    stored_type,
 )
 from xpiler.frontend.lower_values import ZERO, Address, Aggregate, Memory, Value, Variable
 from xpiler.frontend.syntax_model import FunctionDef, ParamDecl
@@ -64,7 +64,7 @@ def _pointer(
     ctx: Context, params: list[Param], decl: ParamDecl, name: str, ctype: Pointer, changed: bool
 ) -> Value:
     pointee = ctype.pointee
-    leaf = U8 if isinstance(pointee, Void) else leaf_type(pointee)
+    leaf = U8 if isinstance(pointee, Void) else stored_type(pointee)
     if isinstance(pointee, Pointer):
         ctx.refuse(
             "pointer-to-pointer",
@@ -74,10 +74,10 @@ def _pointer(
         )
     if leaf is None:
         ctx.refuse(
-            "mixed-struct",
-            f"kernel parameter `{name}` points to `{pointee}`, whose members have different types",
+            "kernel-parameter",
+            f"kernel parameter `{name}` points to `{pointee}`, which is not supported",
             decl.node,
-            "use one array a member",
+            "pass arrays of numbers",
         )
     unique = ctx.fresh(name)
     spelling = f"{ctype}{' __restrict__' if 'restrict' in decl.text else ''}"

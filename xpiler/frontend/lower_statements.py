@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from tree_sitter import Node
 
-from xpiler.frontend.lower_context import Context, Leave, Scope, named_children, shorten, statement
+from xpiler.frontend.lower_context import (
+    Context,
+    Leave,
+    Scope,
+    expression,
+    named_children,
+    shorten,
+    statement,
+)
 from xpiler.frontend.lower_convert import convert
 from xpiler.frontend.lower_expressions import effect, truth
 from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import load
 from xpiler.frontend.lower_typenames import constant_int, is_template, template_type
 from xpiler.frontend.lower_types import VOID, Auto, Scalar
-from xpiler.frontend.lower_values import Nothing
+from xpiler.frontend.lower_values import Nothing, Value
 from xpiler.ir import build
 from xpiler.ir.nodes import EMPTY, Break, Const, Continue, Expr, If, Return, Stmt, Var
 from xpiler.ir.types import BOOL, promote
@@ -190,6 +200,25 @@ def _goto(ctx: Context, node: Node) -> None:
         )
     ctx.refuse(
         "unsupported-goto", f"`{shorten(ctx.text(node))}` is not supported", node, "use loops and break"
+    )
+
+
+@statement("gnu_asm_expression", "asm_statement")
+def _asm(ctx: Context, node: Node) -> None:
+    _refuse_asm(ctx, node)
+
+
+@expression("gnu_asm_expression")
+def _asm_expression(ctx: Context, node: Node) -> Value:
+    _refuse_asm(ctx, node)
+
+
+def _refuse_asm(ctx: Context, node: Node) -> NoReturn:
+    ctx.refuse(
+        "unsupported-ptx",
+        f"inline assembly `{shorten(ctx.text(node))}` has no meaning on other platforms",
+        node,
+        "use the CUDA intrinsic that does the same",
     )
 
 

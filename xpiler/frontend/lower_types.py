@@ -314,9 +314,21 @@ def leaf_type(ctype: CType) -> DType | None:
     return None
 
 
-def lanes_of(ctype: CType) -> int:
-    """How many scalars of `leaf_type` one value holds."""
+def stored_type(ctype: CType) -> DType | None:
+    """The scalar type that memory of objects of the type is seen as: its own, or the narrowest of a mixed struct.
+
+    Every member then lies at a whole number of those, as C aligns it.
+    """
     leaf = leaf_type(ctype)
+    if leaf is not None:
+        return leaf
+    parts = leaves(ctype)
+    return min(parts, key=lambda d: d.bits) if parts else None
+
+
+def lanes_of(ctype: CType) -> int:
+    """How many scalars of `stored_type` one value takes."""
+    leaf = stored_type(ctype)
     size = size_of(ctype)
     return 1 if leaf is None or size is None else size // leaf.bytes
 
