@@ -42,6 +42,12 @@ def test_host_functions_are_blanked_in_place() -> None:
     assert instantiations(CUDA) == ["scale<float, 32>"]
 
 
+def test_constants_of_host_code_are_put_into_instantiations() -> None:
+    text = "void f() { constexpr int kWarps = 4; k<float, kWarps><<<1, 2>>>(); }"
+    assert instantiations(text) == ["k<float, 4>"]
+    assert instantiations(text + "void g() { const int kWarps = 8; }") == ["k<float, kWarps>"]
+
+
 def test_any_text_has_chunks() -> None:
     for text in ("", "}}}", "{{{", "((", '"', "/*", "int", "#", "template<"):
         assert isinstance(chunks(text), list)

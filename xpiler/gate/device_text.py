@@ -17,6 +17,7 @@ _MASKED = re.compile(
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\\\n]|\\.|\\\n)*", re.MULTILINE | re.DOTALL)
 _DEVICE_WORDS = ("__global__", "__device__", "__constant__", "__shared__")
 _MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(.*(?:\\\n.*)*)", re.MULTILINE)
+_CONSTANT = re.compile(r"\bconst(?:expr)?\s+[\w:]+\s+(\w+)\s*=\s*(\w+)\s*;")
 _LAUNCH = re.compile(r"([A-Za-z_][\w:]*\s*<[^;{}()]*>)\s*<<<")
 
 
@@ -84,8 +85,17 @@ def without(text: str, parts: list[Chunk]) -> str:
 
 
 def instantiations(text: str) -> list[str]:
-    """What launches instantiate: `gemm<float, 16>`. Templates that nobody instantiates are hardly checked."""
-    return sorted({" ".join(match[1].split()) for match in _LAUNCH.finditer(_masked(text))})
+    """What launches instantiate: `gemm<float, 16>`. Templates that nobody instantiates are hardly checked.
+
+    Constants of host functions are put in; the name of one that has several values stays.
+    """
+    code = _masked(text)
+    values: dict[str, set[str]] = {}
+    for name, value in _CONSTANT.findall(code):
+        values.setdefault(name, set()).add(value)
+    single = {name: found.pop() for name, found in values.items() if len(found) == 1}
+    spellings = {" ".join(match[1].split()) for match in _LAUNCH.finditer(code)}
+    return sorted(re.sub(r"\b[A-Za-z_]\w*\b", lambda m: single.get(m[0], m[0]), each) for each in spellings)
 
 
 def _masked(text: str) -> str:
