@@ -21,13 +21,14 @@ from xpiler.ir.nodes import (
     Function,
     If,
     LoopKind,
+    Ref,
     Return,
     Space,
     Stmt,
     Trap,
     While,
 )
-from xpiler.ir.types import F32, I32, U32
+from xpiler.ir.types import BOOL, F32, I32, U32
 
 TX = b.cast(b.thread_index(), I32)
 I, N = b.var("i"), b.var("n")  # noqa: E741
@@ -294,3 +295,17 @@ def test_the_last_block_is_found_by_a_counter() -> None:
     total[:] = 0
     run(function, given, (5, 1, 1))
     assert total[0] == 60 and given["counter"][0] == 5 % 6
+
+
+def test_a_null_pointer_may_be_asked_for_but_not_read() -> None:
+    """`if (bias != NULL) x[i] += bias[i];`"""
+    missing = b.call("is_null", BOOL, Ref(F32, "bias", b.const(0)))
+    body = (If(b.not_(missing), Block((put("x", TX, get("bias", TX)),))),)
+    x = np.zeros(4, np.float32)
+    guarded, bare = (kernel([array("x"), array("bias")], *s) for s in (body, body[0].then.body))
+    assert not run(guarded, {"x": x, "bias": None}, (1, 1, 1), (4, 1, 1)).findings
+    assert not run(guarded, {"x": x, "bias": np.ones(4, np.float32)}, (1, 1, 1), (4, 1, 1)).findings
+    assert x.tolist() == [1, 1, 1, 1]
+    assert (
+        only(run(bare, {"x": x, "bias": None}, (1, 1, 1), (4, 1, 1)), "out-of-bounds").values["extent"] == 0
+    )

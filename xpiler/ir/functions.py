@@ -1,7 +1,7 @@
 """Pure scalar functions by platform-neutral name: arity and result type.
 
-Meanings are those of C's <math.h> on `dtype`. Where GPU and host disagree the GPU's rule is the meaning: `min`
-and `max` of floats return the operand that is a number.
+Meanings are those of C's <math.h> on `dtype`. Where GPU and host disagree the GPU's rule is the meaning:
+`min` and `max` of floats return the operand that is a number.
 """
 
 from __future__ import annotations
@@ -27,5 +27,6 @@ INT_FUNCTIONS = frozenset([
     "abs", "min", "max", "mulhi", "mul24", "popc", "clz", "ffs", "brev", "byte_perm", "funnelshift_l",
     "funnelshift_r", "dp4a", "dp2a", "sad",
 ])  # fmt: skip
-# Predicates on an array parameter, given as a `Ref`; result bool. `is_null`: no array was passed (a null pointer).
+# Predicates on an array parameter, given as a `Ref`; result bool. `is_null`: no array was passed (a null
+# pointer).
 POINTER_PREDICATES = frozenset(["is_null"])

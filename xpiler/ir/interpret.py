@@ -71,11 +71,11 @@ def run(
     """Run one launch; arrays in `arguments` are changed in place.
 
     Arrays are flat or of any shape, C-contiguous, of the parameter's type; bf16 as uint16 bits or as
-    float32. In mode `field` floats are residues (see `interpret_field`) and their arrays of int64. Without
-    `checks` only accesses out of bounds are found. `step_limit`, `seconds`: when to give up.
-    `lanes`: about how many threads run at a time. Raises
-    `Refusal` where an argument is missing or of another type, or the program has what the interpreter cannot
-    run.
+    float32; None is a null pointer. In the modes `field` and `trace` floats are residues (`interpret_field`)
+    or hashes of their own computation (`interpret_trace`), arrays of them int64. Without `checks` only
+    accesses out of bounds are found. `step_limit`, `seconds`: when to give up. `lanes`: about how many
+    threads run at a time. Raises `Refusal` where an argument is missing or of another type, or the program
+    has what the interpreter cannot run.
     """
     numeric = _numeric(mode)
     arrays = Arrays.of(function, numeric)
@@ -182,10 +182,12 @@ def _bind(
     pointers = [(p.name, p.dtype) for p in function.params if p.is_pointer] + globals_given
     for name, dtype in pointers:
         given = _argument(function, arguments, name)
-        data, values = _array(given, name, dtype, numeric)
+        nothing = np.zeros(0, numeric.storage_type(dtype))
+        data, values = _array(nothing if given is None else given, name, dtype, numeric)
         if values is not None:
             copied_back.append((values, data))
         memories[name] = arrays.parameter(name, dtype, data, data.size, checks)
+        memories[name].null = given is None
         scalars[f"@base {name}"] = np.int64(0)
     for param in function.params:
         if not param.is_pointer:

@@ -87,6 +87,8 @@ class Expressions:
             case Call(function="is_null", dtype=dtype):
                 given = self.numeric.const(False, dtype)  # every array that the kernel names was passed
                 return lambda state, lanes: given
+            case Call(function="is_null", args=(Ref(array=array),)):
+                return lambda state, lanes: np.bool_(state.memories[array].null)
             case Call(function=function, args=args, dtype=dtype):
                 operation = self.numeric.call(function, args[0].dtype, dtype)
                 inners = [self.compile(a) for a in args]

@@ -72,6 +72,7 @@ class Memory:
     shape: tuple[int, ...]
     granule: int  # bytes
     level: int = 0
+    null: bool = False  # no array was handed in
     initialised: npt.NDArray[np.bool_] | None = None  # per granule; None: everything is
     shadow: Shadow | None = None
     read: npt.NDArray[np.bool_] | None = None
