@@ -40,9 +40,11 @@ _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
 _ALIKE = 6  # trials with the same finding that make it a bug
 _SECONDS = 6.0  # for the whole search
 _PROBE_ELEMENTS = 1 << 16
+_SEEDS = (1, 2, 11, 12)  # of the cases, see `_cases`
 _MAX_THREADS = 1 << 17  # larger launches are not interpreted
 _MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
-_BLOCK_SIZES = (256, 128, 64, 512)
+_MAX_LAUNCHES = 64
+_BLOCK_SIZE = 256
 
 Builder = Callable[[Contract], Build]
 
@@ -259,6 +261,40 @@ class _Search:
         more = self.overrides_cases()
         return [*chosen, *more]
 
+    def _settled(
+        self,
+        steps: Sequence[Step],
+        buffers: Mapping[str, Buffer],
+        values: Mapping[str, Values],
+        sizes: Mapping[str, int],
+        filled_from: Mapping[str, str],
+    ) -> Observation:
+        """How far the steps reach, under the contents that index arrays will have in the cases.
+
+        Contents depend on an array's extent, and other extents on the contents: the first run gives the extents of the
+        index arrays, further ones, with the seeds of the cases, the reach of what they index.
+        """
+        first = observe(steps, buffers)
+        if not values or not first.clean:
+            return first
+        extents, _ = self.extents(first, sizes)
+        by_entry = {p.name: p for p in self.entry.params}
+        merged = first
+        for seed in _SEEDS:
+            drawn = dict(buffers)
+            for key, buffer in buffers.items():
+                name = filled_from.get(key, key)
+                if name in values and name in by_entry and name in extents:
+                    # Row starts end where the array ends; other indices may be needed beyond what was seen yet.
+                    count = extents[name] if values[name].kind == "offsets" else max(extents[name], 1 << 12)
+                    case = make_case({}, {name: count}, values={name: values[name]}, seed=seed)
+                    drawn[key] = replace(buffer, contents=draw(_argument(by_entry[name], Role.IN), case))
+            again = observe(steps, drawn, seed)
+            if not again.clean:
+                return again
+            merged = merged.joined(again)
+        return merged
+
     def overrides_cases(self) -> list[Trial]:
         """Further values that the user stated for arguments, one case each."""
         extra: list[Trial] = []
@@ -291,7 +327,10 @@ class _Search:
                 continue
             used = reach.reach.get(param.name)
             unit = param.dtype.bytes * param.lanes
-            extents[param.name] = -(-used.high // unit) * param.lanes if used and used.high else param.lanes
+            if used and used.high:
+                extents[param.name] = -(-used.high // unit) * param.lanes
+            else:
+                extents[param.name] = param.lanes if self.checked else _PROBE_ELEMENTS * param.lanes
         return extents, shapes
 
 
@@ -345,16 +384,16 @@ class _HostSearch(_Search):
     def _notice_block_sizes(self) -> None:
         """A parameter that is the block's size gets ordinary block sizes."""
         samples = list(islice(candidates(self.sizes, self.fixed), 6))
-        suspects: dict[str, int] = {}
+        suspects = {name for name in self.sizes if name not in self.fixed}
+        ran = 0
         for sizes, trace in zip(samples, self._traced(samples), strict=True):
             blocks = {extent for launch in trace.launches for extent in launch.launch.block}
-            for name in self.sizes:
-                if name not in self.fixed and sizes[name] in blocks and sizes[name] > 1:
-                    suspects[name] = suspects.get(name, 0) + 1
-        for name, times in suspects.items():
-            if times >= 2:
-                self.fixed[name] = _BLOCK_SIZES[0]
-                self.notes.append(f"{name} is a block size: {_BLOCK_SIZES[0]}")
+            if trace.launches:
+                ran += 1
+                suspects = {name for name in suspects if sizes[name] in blocks}
+        for name in sorted(suspects) if ran >= 3 else ():
+            self.fixed[name] = _BLOCK_SIZE
+            self.notes.append(f"{name} is a block size: {_BLOCK_SIZE}")
 
     def _traced(self, sizes: Sequence[Mapping[str, int]]) -> list[Trace]:
         missing = [s for s in sizes if tuple(sorted(s.items())) not in self.traces]
@@ -404,7 +443,9 @@ class _HostSearch(_Search):
         steps: list[Step] = []
         for launch in trace.launches:
             kernel = self._kernel(launch.kernel, len(launch.arguments))
-            if kernel is None or launch.launch.threads > _MAX_THREADS or len(trace.launches) > 64:
+            if launch.launch.threads > _MAX_THREADS or len(trace.launches) > _MAX_LAUNCHES:
+                return Trial(sizes, make_case(scalars, {}), {}, (), 0, "the launches are too large to be checked")
+            if kernel is None:
                 self.checked = False
                 continue
             arguments: list[Pointer | int | float | None] = []
@@ -420,7 +461,7 @@ class _HostSearch(_Search):
                 else:
                     arguments.append(argument)
             steps.append(Step(kernel, launch.launch, tuple(arguments)))
-        reach = observe(steps, buffers)
+        reach = self._settled(steps, buffers, values, sizes, {k: v for k, v in filled_from.items()})
         extents, shapes = self.extents(reach, sizes)
         for name, size in copied.items():
             if name in by_entry and name not in shapes:
@@ -672,7 +713,7 @@ class _KernelSearch(_Search):
                 contents = draw(_argument(param, Role.IN), case)
             buffers[param.name] = Buffer(param.name, size, contents)
             arguments.append(Pointer(param.name))
-        reach = observe([Step(self.kernel, launch, tuple(arguments))], buffers)
+        reach = self._settled([Step(self.kernel, launch, tuple(arguments))], buffers, values, sizes, {})
         extents, shapes = self.extents(reach, sizes)
         roles = {name: used.role for name, used in reach.reach.items()}
         case = make_case(scalars, extents, launch, shapes=shapes, values=values)

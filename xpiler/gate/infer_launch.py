@@ -31,8 +31,11 @@ class LaunchFormula:
     block: tuple[int, int, int]
 
 
-def single_definitions(kernel: Function) -> dict[str, Expr]:
-    """Scalars that are set once, where they are declared, fully substituted down to parameters, indices and loads."""
+def single_definitions(kernel: Function, *, first_values: bool = False) -> dict[str, Expr]:
+    """Scalars that are set once, where they are declared, fully substituted down to parameters, indices and loads.
+
+    With `first_values` also those that are changed later, as they begin.
+    """
     assigned: set[str] = set()
     declared: dict[str, Expr] = {}
     for node in walk(kernel.body):
@@ -43,7 +46,7 @@ def single_definitions(kernel: Function) -> dict[str, Expr]:
                 declared[name] = init
     definitions: dict[str, Expr] = {}
     for name, init in declared.items():  # a definition comes after those it uses
-        if name not in assigned:
+        if first_values or name not in assigned:
             definitions[name] = substitute(init, definitions)
     return definitions
 
@@ -63,7 +66,7 @@ def axes_used(kernel: Function) -> tuple[set[str], set[str]]:
 
 def infer_grid(kernel: Function, block: tuple[int, int, int]) -> LaunchFormula:
     """The smallest grid that reaches every guard of `kernel` when launched with `block` threads."""
-    definitions = single_definitions(kernel)
+    definitions = single_definitions(kernel, first_values=True)  # a strided loop starts at its index
     sizes: Mapping[str, Expr] = {
         f"blockDim.{axis}": const(extent, I64) for axis, extent in zip(AXES, block, strict=True)
     }

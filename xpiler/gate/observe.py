@@ -58,6 +58,16 @@ class Reach:
     read_first: bool = False
     written_bytes: int = 0
 
+    def joined(self, other: Reach) -> Reach:
+        return Reach(
+            min(self.low, other.low),
+            max(self.high, other.high),
+            self.read or other.read,
+            self.written or other.written,
+            self.read_first or other.read_first,
+            max(self.written_bytes, other.written_bytes),
+        )
+
     @property
     def role(self) -> Role:
         if not self.written:
@@ -76,6 +86,11 @@ class Observation:
     @property
     def clean(self) -> bool:
         return not self.findings and not self.unfinished
+
+    def joined(self, other: Observation) -> Observation:
+        """What either of two runs of the same steps showed."""
+        reach = {key: used.joined(other.reach[key]) for key, used in self.reach.items()}
+        return Observation((*self.findings, *other.findings), reach, self.unfinished or other.unfinished)
 
 
 def observe(steps: Sequence[Step], buffers: Mapping[str, Buffer], seed: int = 0) -> Observation:
