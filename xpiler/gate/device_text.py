@@ -18,7 +18,7 @@ _DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\\\n]|\\.|\\\n)*", re.MULTILINE | re.DOTA
 _DEVICE_WORDS = ("__global__", "__device__", "__constant__", "__shared__")
 _MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(.*(?:\\\n.*)*)", re.MULTILINE)
 _CONSTANT = re.compile(r"\bconst(?:expr)?\s+[\w:]+\s+(\w+)\s*=\s*(\w+)\s*;")
-_LAUNCH = re.compile(r"([A-Za-z_][\w:]*\s*<[^;{}()]*>)\s*<<<")
+_LAUNCH = re.compile(r"\b([A-Za-z_][\w:]*\s*<[^;{}()]{0,200}>)\s*<<<")
 
 
 @dataclass(frozen=True)

@@ -165,9 +165,8 @@ def _with_limits(argv: Sequence[str], limits: Limits) -> list[str]:
     threads.
     """
     cpu = max(1, round(limits.cpu))
-    # `-u` counts all processes of the user outside a user namespace: those that are there already are allowed
-    # for.
-    processes = limits.processes + (0 if isolation() == "bubblewrap" else _processes_of_user())
+    # `-u` counts all processes of the user on older kernels: those that are there already are allowed for.
+    processes = limits.processes + _processes_of_user()
     script = (
         f"ulimit -c 0; ulimit -t {cpu}; ulimit -v {limits.memory * 1024}; ulimit -f {limits.file * 2048}; "
         f"ulimit -n 256; ulimit -u {processes} 2>/dev/null || ulimit -p {processes} 2>/dev/null; "
