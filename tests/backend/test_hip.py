@@ -64,7 +64,9 @@ def test_names_that_the_file_defines_itself_stay() -> None:
 def test_device_variables_and_kernels_are_wrapped() -> None:
     text = "void f() {\n    cudaMemcpyToSymbol(table, h, 4);\n    cudaFuncSetAttribute(k<2, 3>, a, 1);\n}\n"
     assert line_with(text, "Symbol") == "hipMemcpyToSymbol(HIP_SYMBOL(table), h, 4);"
-    assert line_with(text, "Attribute") == "hipFuncSetAttribute(reinterpret_cast<const void*>(k<2, 3>), a, 1);"
+    assert (
+        line_with(text, "Attribute") == "hipFuncSetAttribute(reinterpret_cast<const void*>(k<2, 3>), a, 1);"
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,9 @@ def test_device_operations(cuda: str, hip: str) -> None:
 
 
 def test_the_second_launch_bound_counts_waves_per_simd_unit() -> None:
-    text = "__global__ void __launch_bounds__(256, 4) k() {}\n__global__ void __launch_bounds__(T, B) l() {}\n"
+    text = (
+        "__global__ void __launch_bounds__(256, 4) k() {}\n__global__ void __launch_bounds__(T, B) l() {}\n"
+    )
     assert "__launch_bounds__(256, 4) k" in translated(text)
     assert "__launch_bounds__(T, ((B) * (((T) + 63) / 64) + 3) / 4) l" in translated(text)
     assert "__launch_bounds__(96, 3)" in translated("__global__ void __launch_bounds__(96, 5) k() {}\n")
@@ -105,7 +109,7 @@ def test_members_of_half2_are_read_as_halves_and_others_are_left_alone() -> None
 
 
 def test_plain_values_are_shuffled_directly_and_halves_word_by_word() -> None:
-    text = "__device__ void f(half h, float v) {\n    a = __shfl_xor_sync(~0u, v, 1);\n    b = __shfl_xor_sync(~0u, h, 1);\n}"
+    text = "__device__ void f(half h, float v) {\n a = __shfl_xor_sync(m, v, 1);\n b = __shfl_xor_sync(m, h, 1);\n}"
     assert line_with(text, "a = ") == "a = __shfl_xor(v, 1, 32);"
     assert line_with(text, "b = ") == "b = warp32_shfl_xor(h, 1, 32);"
 
@@ -133,7 +137,11 @@ def test_tensor_core_tiles_change_namespace_only() -> None:
         ("void f() { cuMemAlloc(&p, 4); }", "hip-driver-api", "k.cu:1:12"),
         ("texture<float, 2> t;", "hip-texture-reference", "k.cu:1:1"),
         ("__global__ void k() {\n  child<<<1, 1>>>();\n}", "hip-device-launch", "k.cu:2:8"),
-        ("#define N 200\n__global__ void k() {\n  __shared__ float a[N][N];\n}", "hip-shared-memory", "k.cu:3:3"),
+        (
+            "#define N 200\n__global__ void k() {\n  __shared__ float a[N][N];\n}",
+            "hip-shared-memory",
+            "k.cu:3:3",
+        ),
         ("void f() { k<<<1, 32, 96 * 1024>>>(); }", "hip-shared-memory", "k.cu:1:22"),
         ("__device__ float f(float a) { return __fmul_rz(a, a); }", "hip-no-twin", "k.cu:1:38"),
         ("void f(nvcuda::wmma::fragment<A, 8, 8, 4, double, R> x);", "hip-wmma", "k.cu:1:22"),
@@ -147,7 +155,9 @@ def test_what_hip_has_nothing_for_is_refused_with_its_place(text: str, code: str
     assert str(refusal.value.diagnostic.range) == place
 
 
-@pytest.mark.parametrize("text", ["", "\n", "int x;", "}}} ((( <<<", '"unterminated', "/* open", "#include", "#define"])
+@pytest.mark.parametrize(
+    "text", ["", "\n", "int x;", "}}} ((( <<<", '"unterminated', "/* open", "#include", "#define"]
+)
 def test_broken_text_is_translated_or_refused_never_a_crash(text: str) -> None:
     assert translated(text).replace("#include <hip/hip_runtime.h>\n", "") == text
 

@@ -1,4 +1,4 @@
-"""Whole files: HIP's own compiler accepts them, and on the emulators they compute what the CUDA text computes."""
+"""Whole files: HIP's own compiler accepts them; on the emulators they compute what the CUDA text computes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,15 @@ def test_hipcc_accepts_the_translation(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["vector_add", "softmax_warp", "warp_votes", "half2_members", "macros_crlf", "symbols_streams", "library_calls"],
+    [
+        "vector_add",
+        "softmax_warp",
+        "warp_votes",
+        "half2_members",
+        "macros_crlf",
+        "symbols_streams",
+        "library_calls",
+    ],
 )
 def test_the_translation_is_the_reviewed_text(name: str) -> None:
     golden = GOLDEN / f"{name}.hip"
@@ -49,7 +57,9 @@ def test_the_translation_is_the_reviewed_text(name: str) -> None:
     assert translated(name).encode() == golden.read_bytes()
 
 
-_HALF_MATRIX = "auto {0} = input<half>({1}, [](int) {{ return __float2half((driver_random() % 17 - 8) * 0.25f); }});"
+_HALF_MATRIX = (
+    "auto {0} = input<half>({1}, [](int) {{ return __float2half((driver_random() % 17 - 8) * 0.25f); }});"
+)
 _A_B = _HALF_MATRIX.format("a", "80 * 64") + _HALF_MATRIX.format("b", "80 * 64")
 
 PROGRAMS = {
@@ -74,7 +84,7 @@ PROGRAMS = {
     ),
     "half and its atomics": (
         "half_gelu",
-        """auto x = input<half2>(100, [](int i) { return __floats2half2_rn(i % 32 * 0.125f, -i % 8 * 0.5f); });
+        """auto x = input<half2>(100, [](int i) { return __floats2half2_rn(i % 32 * .125f, -i % 8 * .5f); });
         auto y = output<half2>(100), pair = output<half2>(1);
         auto rows = input<half>(400, [](int i) { return __float2half(i % 50 * 0.25f - 3.0f); });
         auto out = output<half>(4), total = output<half>(1);

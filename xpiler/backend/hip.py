@@ -1,8 +1,9 @@
 """CUDA text to HIP text, by edits in place.
 
-CUDA and HIP share the programming model, so the text is kept: macros, templates, comments and formatting survive
-byte for byte, and only what differs in substance is edited. Each rule is one function over the tokens of the file;
-what HIP 5.2 has no twin for is defined in the file itself (`hip_helpers`), or refused with its place.
+CUDA and HIP share the programming model, so the text is kept: macros, templates, comments and formatting
+survive byte for byte, and only what differs in substance is edited. Each rule is one function over the
+tokens of the file; what HIP 5.2 has no twin for is defined in the file itself (`hip_helpers`), or refused
+with its place.
 """
 
 from __future__ import annotations

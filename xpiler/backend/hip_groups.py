@@ -1,4 +1,5 @@
-"""Cooperative groups: HIP 5.2 has blocks, grids, tiles and their shuffles; votes and reductions of tiles are defined."""
+"""Cooperative groups: HIP 5.2 has blocks, grids, tiles and shuffles; votes and reductions of tiles are
+defined."""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ _ABSENT = frozenset(
 
 
 def translate_groups(source: SourceText, edits: EditList) -> None:
-    """`cg::reduce(tile, v, cg::plus<T>())` --> `tile_reduce(tile, v, tile_plus<T>())`, `tile.any(p)` --> `tile_any(tile, p)`."""
+    """`cg::reduce(tile, v, cg::plus<T>())` --> `tile_reduce(tile, v, tile_plus<T>())`, members likewise.
+
+    `tile.any(p)` --> `tile_any(tile, p)`, `block.num_threads()` --> `block.size()`.
+    """
     if not any(t.text == "cooperative_groups" for _, t in source.names()):
         return
     tokens = source.tokens

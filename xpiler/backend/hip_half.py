@@ -1,10 +1,10 @@
-"""16-bit floats: the half functions that ROCm 5.2 lacks, and bfloat16, for which it has no usable type at all."""
+"""16-bit floats: the half functions that ROCm 5.2 lacks, and bfloat16, for which it has no usable type."""
 
 from __future__ import annotations
 
 from xpiler.backend.hip_edits import EditList
 from xpiler.backend.hip_half_helpers import HALF_HELPERS
-from xpiler.backend.hip_source import SourceText
+from xpiler.backend.hip_source import Call, SourceText
 from xpiler.backend.hip_types import BFLOAT_NAMES, HALF_NAMES, is_plain, uses_small_floats
 
 _BFLOAT = {
@@ -73,11 +73,14 @@ def translate_small_floats(source: SourceText, edits: EditList) -> None:
         elif name == "__ldg" and bfloat and (call := source.call(i)):
             edits.replace(token.start, token.end, "(*", "a plain load: HIP's __ldg takes built-in types only")
             edits.close(call.close + 1, ")", call.open, "a plain load: HIP's __ldg takes built-in types only")
-        elif name == "atomicAdd" and small and (call := source.call(i)) and call.arguments:
-            if not is_plain(source, call.arguments[0]):
-                edits.replace(token.start, token.end, "hip_atomic_add", "HIP 5.2 has no 16-bit atomicAdd")
-                edits.need("hip_atomic_add")
-                if half:
-                    edits.need("hip_atomic_add_half")
-                if bfloat:
-                    edits.need("hip_atomic_add_bf16")
+        elif name == "atomicAdd" and small and (call := source.call(i)) and _may_be_small(source, call):
+            edits.replace(token.start, token.end, "hip_atomic_add", "HIP 5.2 has no 16-bit atomicAdd")
+            edits.need("hip_atomic_add")
+            if half:
+                edits.need("hip_atomic_add_half")
+            if bfloat:
+                edits.need("hip_atomic_add_bf16")
+
+
+def _may_be_small(source: SourceText, call: Call) -> bool:
+    return bool(call.arguments) and not is_plain(source, call.arguments[0])

@@ -32,11 +32,15 @@ def _conversion(signature: str, expression: str, needs: str = "hip_bf16") -> Hel
 HALF_HELPERS: dict[str, Helper] = {
     "half_max": Helper(
         f"""// The larger of two halves; the number if one is NaN.
-{_D} __half half_max(__half a, __half b) {{ return __half2float(a) >= __half2float(b) || __hisnan(b) ? a : b; }}"""
+{_D} __half half_max(__half a, __half b) {{
+    return __half2float(a) >= __half2float(b) || __hisnan(b) ? a : b;
+}}"""
     ),
     "half_min": Helper(
         f"""// The smaller of two halves; the number if one is NaN.
-{_D} __half half_min(__half a, __half b) {{ return __half2float(a) <= __half2float(b) || __hisnan(b) ? a : b; }}"""
+{_D} __half half_min(__half a, __half b) {{
+    return __half2float(a) <= __half2float(b) || __hisnan(b) ? a : b;
+}}"""
     ),
     "half_max_nan": Helper(
         f"{_D} __half half_max_nan(__half a, __half b) {{\n"
@@ -72,14 +76,23 @@ HALF_HELPERS: dict[str, Helper] = {
     ),
     "half2_parts": Helper(
         """// x and y of a half2 as halves (ROCm 5.2 declares them as integers); of anything else as they are.
-template <typename T> static __host__ __device__ inline auto half2_x(T&& v) -> decltype((v.x)) { return v.x; }
-template <typename T> static __host__ __device__ inline auto half2_y(T&& v) -> decltype((v.y)) { return v.y; }
-static __host__ __device__ inline __half& half2_x(__half2& v) { return reinterpret_cast<__half&>(v.x); }
-static __host__ __device__ inline __half& half2_y(__half2& v) { return reinterpret_cast<__half&>(v.y); }
-static __host__ __device__ inline __half half2_x(const __half2& v) { return reinterpret_cast<const __half&>(v.x); }
-static __host__ __device__ inline __half half2_y(const __half2& v) { return reinterpret_cast<const __half&>(v.y); }
-static __host__ __device__ inline __half half2_x(__half2&& v) { return reinterpret_cast<const __half&>(v.x); }
-static __host__ __device__ inline __half half2_y(__half2&& v) { return reinterpret_cast<const __half&>(v.y); }"""
+#define HALF2_PART(part)                                                                            \\
+    template <typename T>                                                                           \\
+    static __host__ __device__ inline auto half2_##part(T&& v) -> decltype((v.part)) {              \\
+        return v.part;                                                                              \\
+    }                                                                                               \\
+    static __host__ __device__ inline __half& half2_##part(__half2& v) {                            \\
+        return reinterpret_cast<__half&>(v.part);                                                   \\
+    }                                                                                               \\
+    static __host__ __device__ inline __half half2_##part(const __half2& v) {                       \\
+        return reinterpret_cast<const __half&>(v.part);                                             \\
+    }                                                                                               \\
+    static __host__ __device__ inline __half half2_##part(__half2&& v) {                            \\
+        return reinterpret_cast<const __half&>(v.part);                                             \\
+    }
+HALF2_PART(x)
+HALF2_PART(y)
+#undef HALF2_PART"""
     ),
     "half_from_double": Helper(f"{_HD} __half half_from_double(double x) {{ return __half((_Float16)x); }}"),
     "half_tanh": Helper(
@@ -107,7 +120,8 @@ template <typename Bits, typename T>
         __builtin_memcpy(&old, &seen, sizeof(T));
         sum = old + value;
         __builtin_memcpy(&next, &sum, sizeof(T));
-    }} while (!__atomic_compare_exchange_n((Bits*)address, &seen, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    }} while (!__atomic_compare_exchange_n((Bits*)address, &seen, next, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
     return old;
 }}"""
     ),
@@ -121,7 +135,7 @@ template <typename Bits, typename T>
         ("hip_atomic_add",),
     ),
     "hip_bf16": Helper(
-        """// bfloat16: the upper half of a float. Every operation is computed in float and rounded to nearest even.
+        """// bfloat16: the upper half of a float. Operations are done in float and rounded to nearest even.
 struct hip_bf16 {
     unsigned short bits;
     hip_bf16() = default;

@@ -1,7 +1,8 @@
 """The members x and y of a half2: integers in ROCm 5.2, halves in CUDA and in later ROCm.
 
-Left alone, `v.x` would compile and compute with the bit pattern. So every `.x` and `.y` whose object is a half2, or may
-be one, goes through an accessor that returns the half by reference (and any other member as it is).
+Left alone, `v.x` would compile and compute with the bit pattern. So every `.x` and `.y` whose object is a
+half2, or may be one, goes through an accessor that returns the half by reference (and any other member as
+it is).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def translate_half_parts(source: SourceText, edits: EditList) -> None:
 
 
 def postfix_start(source: SourceText, end: int) -> int | None:
-    """First token of the postfix expression (`a`, `a[i]`, `f(x)`, `s.a->b[i]`, `(expr)`) that ends at token `end`."""
+    """First token of the postfix expression (`a[i]`, `f(x)`, `s.a->b`, `(expr)`) that ends at token `end`."""
     tokens, i = source.tokens, end
     while i >= 0:
         if tokens[i].text in (")", "]"):

@@ -1,7 +1,7 @@
 """Definitions that a translated file carries itself, because ROCm 5.2 has no twin; only those that are used.
 
-The texts are for the reader of the translated file. They compile with ROCm 5.2 and with current ROCm, and define
-no name that any ROCm version declares (overloads for types of their own excepted).
+The texts are for the reader of the translated file. They compile with ROCm 5.2 and with current ROCm, and
+define no name that any ROCm version declares (overloads for types of their own excepted).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ HELPERS: dict[str, Helper] = (
             "static constexpr int warp32_size = 32;"
         ),
         "warp32_ballot": Helper(
-            """// CUDA's __ballot_sync: the votes of the caller's 32 lanes, that is of one half of a 64-lane wave.
+            """// CUDA's __ballot_sync: the votes of the caller's 32 lanes, one half of a 64-lane wave.
 static __device__ inline unsigned warp32_ballot(unsigned mask, int predicate) {
     return (unsigned)(__ballot(predicate) >> (__lane_id() & 32u)) & mask;
 }"""
@@ -130,7 +130,9 @@ static __device__ inline unsigned warp32_match_all(unsigned mask, T value, int* 
             """// The operators of cooperative groups' reductions.
 template <typename T> struct tile_plus { __device__ T operator()(T a, T b) const { return a + b; } };
 template <typename T> struct tile_less { __device__ T operator()(T a, T b) const { return b < a ? b : a; } };
-template <typename T> struct tile_greater { __device__ T operator()(T a, T b) const { return a < b ? b : a; } };
+template <typename T> struct tile_greater {
+    __device__ T operator()(T a, T b) const { return a < b ? b : a; }
+};
 template <typename T> struct tile_bit_and { __device__ T operator()(T a, T b) const { return a & b; } };
 template <typename T> struct tile_bit_or { __device__ T operator()(T a, T b) const { return a | b; } };
 template <typename T> struct tile_bit_xor { __device__ T operator()(T a, T b) const { return a ^ b; } };"""
@@ -153,20 +155,23 @@ template <typename Tile> static __device__ inline unsigned tile_ballot(const Til
 }"""
         ),
         "tile_any": Helper(
-            """template <typename Tile> static __device__ inline int tile_any(const Tile& tile, int predicate) {
+            """template <typename Tile>
+static __device__ inline int tile_any(const Tile& tile, int predicate) {
     return tile_ballot(tile, predicate) != 0;
 }""",
             ("tile_ballot",),
         ),
         "tile_all": Helper(
-            """template <typename Tile> static __device__ inline int tile_all(const Tile& tile, int predicate) {
+            """template <typename Tile>
+static __device__ inline int tile_all(const Tile& tile, int predicate) {
     return tile_ballot(tile, !predicate) == 0;
 }""",
             ("tile_ballot",),
         ),
         "tile_match_any": Helper(
             """// The threads of the tile that hold the same value.
-template <typename Tile, typename T> static __device__ inline unsigned tile_match_any(const Tile& tile, T value) {
+template <typename Tile, typename T>
+static __device__ inline unsigned tile_match_any(const Tile& tile, T value) {
     unsigned same = 0;
     for (unsigned i = 0; i < tile.size(); ++i) same |= (unsigned)(tile.shfl(value, i) == value) << i;
     return same;

@@ -80,14 +80,14 @@ def _add_headers(source: SourceText, edits: EditList, kept: list[str], runtime: 
 
 def _after_runtime(source: SourceText) -> int:
     for directive in source.directives:
-        if directive.word == "include" and directive.tokens:
-            if _header_twin(directive.tokens[0].text.strip('<>"')) == hip.RUNTIME_HEADER:
-                return directive.end
+        name = directive.tokens[0].text.strip('<>"') if directive.tokens else ""
+        if directive.word == "include" and _header_twin(name) == hip.RUNTIME_HEADER:
+            return directive.end
     return _first_code(source)
 
 
 def _first_code(source: SourceText) -> int:
-    """Where the first own include belongs: before the first `#include`, else after the comments at the top."""
+    """Where an include of ours belongs: before the first `#include`, else after the comments at the top."""
     for directive in source.directives:
         if directive.word == "include" and directive.depth == 0:
             return directive.start
@@ -140,6 +140,11 @@ def twin_of(name: str) -> str | None:
     """HIP's name for a CUDA name, None where the name is not CUDA's or has no twin."""
     if name in hip.NAMES:
         return hip.NAMES[name]
+    if name in cuda_names.WITHOUT_TWIN:
+        return None
+    for prefix, replacement in hip.REGULAR_PREFIXES.items():
+        if name.startswith(prefix):
+            return replacement + name.removeprefix(prefix)
     if name in cuda_names.WITH_REGULAR_TWIN:
         return "hip" + name.removeprefix("cuda")
     if name.startswith("cu") and name[2:] in hip.COMPLEX_FUNCTIONS:
@@ -216,7 +221,7 @@ def _wrap(call: Call, index: int, prefix: str, reason: str, edits: EditList) -> 
 def rename_versions(source: SourceText, edits: EditList) -> None:
     """`__CUDA_ARCH__`, `CUDART_VERSION` --> what they are for the code that is translated.
 
-    `defined(__CUDA_ARCH__)` asks "device pass?" and becomes HIP's question; a comparison asks for a capability and is
+    `defined(__CUDA_ARCH__)` asks "device pass?" and becomes HIP's question; a comparison asks for a version,
     answered for the one that is translated.
     """
     tokens = source.tokens

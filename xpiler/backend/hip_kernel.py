@@ -52,7 +52,7 @@ _ATOMIC_BLOCK = re.compile(r"atomic(Add|Sub|Exch|Min|Max|Inc|Dec|CAS|And|Or|Xor)
 
 
 def convert_launch_bounds(source: SourceText, edits: EditList) -> None:
-    """`__launch_bounds__(T, B)`: blocks a multiprocessor --> waves a SIMD unit, `ceil(B * ceil(T / 64) / 4)`."""
+    """`__launch_bounds__(T, B)`: B blocks a multiprocessor --> ceil(B * ceil(T / 64) / 4) waves a SIMD."""
     for i, token in source.names():
         if token.text != "__launch_bounds__" or token.text in source.defined:
             continue

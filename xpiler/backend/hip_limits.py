@@ -65,7 +65,7 @@ def _refuse_device_launches(source: SourceText) -> None:
 
 
 def _refuse_large_shared_arrays(source: SourceText, constants: dict[str, int]) -> None:
-    """Sums the arrays of one kernel; arrays whose size the text alone does not give are left to the compiler."""
+    """Sums the arrays of one kernel; arrays whose size the text does not give are left to the compiler."""
     total, kernel = 0, -1
     tokens = source.tokens
     for i, token in source.names():

@@ -1,4 +1,4 @@
-"""Arithmetic that HIP compiles otherwise: mixed minima, unfused roundings, saturation, whole built-in indices."""
+"""Arithmetic that HIP compiles otherwise: mixed minima, unfused roundings, saturation, built-in indices."""
 
 from __future__ import annotations
 
@@ -61,12 +61,9 @@ def translate_arithmetic(source: SourceText, edits: EditList) -> None:
                         token.start, token.end, f"{name}_of", "HIP has no overloads for mixed types"
                     )
                     edits.need(f"{name}_of")
-        elif name in ("__ffsll", "__popcll", "__clzll", "__brevll") and (call := source.call(i)):
-            if name == "__ffsll" and len(call.arguments) == 1 and "long long" not in call.arguments[0].text:
-                value = call.arguments[0]
-                edits.wrap(
-                    value.start, value.end, "(unsigned long long)(", ")", "HIP has no overload for long"
-                )
+        elif name == "__ffsll" and (call := source.call(i)) and len(call.arguments) == 1:
+            value, reason = call.arguments[0], "HIP has no overload for long"
+            edits.wrap(value.start, value.end, "(unsigned long long)(", ")", reason)
 
 
 def _index(source: SourceText, edits: EditList, i: int) -> None:
@@ -92,7 +89,7 @@ def _index(source: SourceText, edits: EditList, i: int) -> None:
 
 
 def _is_argument(source: SourceText, i: int) -> bool:
-    """Does the parenthesis around token i belong to the call of a function (not a cast, a condition, a constructor)?"""
+    """Does the parenthesis around token i belong to the call of a function (not a cast or a condition)?"""
     depth = 0
     for j in range(i - 1, 0, -1):
         text = source.tokens[j].text
@@ -114,7 +111,7 @@ def _is_argument(source: SourceText, i: int) -> bool:
 
 
 def expression_type(source: SourceText, argument: Argument) -> str:
-    """The arithmetic type of an expression of variables, literals and operators; empty where the text leaves it open."""
+    """The arithmetic type of an expression of variables, literals and operators; empty where it is open."""
     if cast := re.fullmatch(r"\((\w+)\)[\w.]+", argument.text):
         return _TYPES.get(cast.group(1), "")
     found = []
@@ -156,7 +153,7 @@ def _literal_type(text: str) -> str:
 
 
 def _variable_type(source: SourceText, i: int) -> str:
-    """The type in the nearest declaration before token i of a variable that is not a pointer or is indexed."""
+    """The type in the nearest declaration before token i of a variable, or of its elements if indexed."""
     tokens, name = source.tokens, source.tokens[i].text
     if i + 1 < len(tokens) and tokens[i + 1].text in ("(", "<"):
         return ""

@@ -1,4 +1,4 @@
-"""WMMA --> MFMA: the namespace changes, the operations are defined in the file, no index and no launch changes.
+"""WMMA --> MFMA: the namespace changes, the operations are defined in the file; no index, no launch changes.
 
 The decision and its reasons: `hip_mfma_helpers`.
 """

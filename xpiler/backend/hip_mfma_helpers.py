@@ -1,30 +1,33 @@
 """WMMA's interface on AMD matrix cores, as text that a translated file carries itself (see `hip_helpers`).
 
-Why the 4x4 instructions. A CUDA warp is half of a 64-lane wave. The 16x16x16 MFMA spreads one tile over all 64 lanes: a
-kernel written for 32 lanes would need other indices and another launch, and a wave whose halves disagree about a branch
-could not use it, because MFMA reads and writes every lane, active or not. `v_mfma_*_4x4x4` multiplies sixteen separate
-4x4 blocks, block b in lanes 4b..4b+3: a warp's tile stays in its own 32 lanes, one instruction serves both warps, and
-the rate is that of the large shapes (2048 multiply-adds in 8 cycles against 8192 in 32). So no index and no launch
-changes, and blocks of 32 threads work: what the absent lanes hold stays in the absent lanes.
+Why the 4x4 instructions. A CUDA warp is half of a 64-lane wave. The 16x16x16 MFMA spreads one tile over all
+64 lanes: a kernel written for 32 lanes would need other indices and another launch, and a wave whose halves
+disagree about a branch could not use it, because MFMA reads and writes every lane, active or not.
+`v_mfma_*_4x4x4` multiplies sixteen separate 4x4 blocks, block b in lanes 4b..4b+3: a warp's tile stays in
+its own 32 lanes, one instruction serves both warps, and the rate is that of the large shapes (2048
+multiply-adds in 8 cycles against 8192 in 32). So no index and no launch changes, and blocks of 32 threads
+work: what the absent lanes hold stays in the absent lanes.
 
-Under divergence between the halves (one warp of the pair skips a tile, or leaves a loop earlier) the result of an MFMA
-would be written over live registers of the waiting half. `wave_is_whole` finds that out from the execution mask; such
-a wave multiplies with shuffles instead, which is slower and right.
+Under divergence between the halves (one warp of the pair skips a tile, or leaves a loop earlier) the result
+of an MFMA would be written over live registers of the waiting half. `wave_is_whole` finds that out from the
+execution mask; such a wave multiplies with shuffles instead, which is slower and right.
 """
 
 from __future__ import annotations
 
 from xpiler.backend.hip_helper import Helper
 
-_CORE = """// CUDA's WMMA tiles on AMD matrix cores. A wave of 64 lanes is two CUDA warps side by side, and each warp keeps its
-// tile in its own 32 lanes: the 4x4 MFMA instructions multiply sixteen separate 4x4 blocks, block b in lanes 4b..4b+3.
+_CORE = """\
+// CUDA's WMMA tiles on AMD matrix cores. A wave of 64 lanes is two CUDA warps side by side, and each warp
+// keeps its tile in its own 32 lanes: the 4x4 MFMA instructions multiply sixteen separate 4x4 blocks, block b
+// in lanes 4b..4b+3.
 //
 // The eight groups of four lanes of a warp form sets of NB = N / 4 groups, one group a column block:
 //   accumulator  group g holds the column block g % NB of the row blocks 2 (g / NB) and 2 (g / NB) + 1;
 //                x[4 s + r] is row r of the block s, the lane in the group is the column
 //   matrix_b     group g holds the column block g % NB, all of K; the lane in the group is the column
-//   matrix_a     a set holds its two row blocks once, spread over its groups; an MFMA broadcasts from one group to
-//                its set (cbsz = log2(NB), abid = the group); the lane in the group is the row
+//   matrix_a     a set holds its two row blocks once, spread over its groups; an MFMA broadcasts from one
+//                group to its set (cbsz = log2(NB), abid = the group); the lane in the group is the row
 namespace amd {
 namespace mfma {
 
@@ -90,7 +93,8 @@ static __device__ inline void fill_fragment(fragment<Use, M, N, K, T, Layout>& f
 }
 
 template <int M, int N, int K, typename T, typename Layout, typename E>
-static __device__ inline void load_matrix_sync(fragment<matrix_a, M, N, K, T, Layout>& f, const E* p, unsigned ldm) {
+static __device__ inline void load_matrix_sync(fragment<matrix_a, M, N, K, T, Layout>& f, const E* p,
+                                               unsigned ldm) {
     constexpr int depth = operand<T>::depth, nb = N / 4, kb = K / depth;
     const int lane = __lane_id() & 31, set = lane / 4 / nb, group = lane / 4 % nb;
 #pragma unroll
@@ -101,7 +105,8 @@ static __device__ inline void load_matrix_sync(fragment<matrix_a, M, N, K, T, La
     }
 }
 template <int M, int N, int K, typename T, typename Layout, typename E>
-static __device__ inline void load_matrix_sync(fragment<matrix_b, M, N, K, T, Layout>& f, const E* p, unsigned ldm) {
+static __device__ inline void load_matrix_sync(fragment<matrix_b, M, N, K, T, Layout>& f, const E* p,
+                                               unsigned ldm) {
     const int lane = __lane_id() & 31, column = 4 * (lane / 4 % (N / 4)) + lane % 4;
 #pragma unroll
     for (int k = 0; k < K; ++k) f.x[k] = is_row<Layout>::value ? p[k * ldm + column] : p[column * ldm + k];
@@ -120,8 +125,8 @@ static __device__ inline void load_matrix_sync(fragment<accumulator, M, N, K, T>
     for (int i = 0; i < f.num_elements; ++i) f.x[i] = p[accumulator_offset(f, i, ldm, layout)];
 }
 template <int M, int N, int K, typename T>
-static __device__ inline void store_matrix_sync(T* p, const fragment<accumulator, M, N, K, T>& f, unsigned ldm,
-                                                layout_t layout) {
+static __device__ inline void store_matrix_sync(T* p, const fragment<accumulator, M, N, K, T>& f,
+                                                unsigned ldm, layout_t layout) {
 #pragma unroll
     for (int i = 0; i < f.num_elements; ++i) p[accumulator_offset(f, i, ldm, layout)] = f.x[i];
 }
@@ -134,8 +139,8 @@ static __device__ inline bool wave_is_whole() {
     return __builtin_amdgcn_readfirstlane(__popcll(__ballot(1)) == (int)(left < 64 ? left : 64));
 }
 
-// A block of four rows of matrix_a times its block of matrix_b. The two row blocks of the set take turns, so that an
-// MFMA need not wait for the sums of the one before it.
+// A block of four rows of matrix_a times its block of matrix_b. The two row blocks of the set take turns, so
+// that an MFMA need not wait for the sums of the one before it.
 template <int Left, int N, int K, typename T> struct block_product {
     using unit = operand<T>;
     static constexpr int depth = unit::depth, nb = N / 4, kb = K / depth, step = 2 * kb - Left;
@@ -167,12 +172,15 @@ template <int Left, int N, int K, typename T> struct block_product {
     }
 };
 template <int N, int K, typename T> struct block_product<0, N, K, T> {
-    template <typename A, typename B, typename Sums> static __device__ inline void matrix_cores(const A&, const B&, Sums*) {}
-    template <typename A, typename B, typename Sums> static __device__ inline void shuffles(const A&, const B&, Sums*) {}
+    template <typename A, typename B, typename Sums>
+    static __device__ inline void matrix_cores(const A&, const B&, Sums*) {}
+    template <typename A, typename B, typename Sums>
+    static __device__ inline void shuffles(const A&, const B&, Sums*) {}
 };
 
 template <int M, int N, int K, typename T, typename LA, typename LB, typename C, typename D>
-static __device__ inline void mma_sync(fragment<accumulator, M, N, K, D>& d, const fragment<matrix_a, M, N, K, T, LA>& a,
+static __device__ inline void mma_sync(fragment<accumulator, M, N, K, D>& d,
+                                       const fragment<matrix_a, M, N, K, T, LA>& a,
                                        const fragment<matrix_b, M, N, K, T, LB>& b,
                                        const fragment<accumulator, M, N, K, C>& c) {
     constexpr int steps = 2 * K / operand<T>::depth;
@@ -201,7 +209,9 @@ template <> struct operand<hip_bf16> {
         return __builtin_amdgcn_mfma_f32_4x4x4bf16_1k(a, b, c, Set, Group, 0);
     }
     static __device__ inline float dot(block a, block b, float c) {
-        for (int e = 0; e < depth; ++e) c += __uint_as_float((unsigned)a[e] << 16) * __uint_as_float((unsigned)b[e] << 16);
+        for (int e = 0; e < depth; ++e) {
+            c += __uint_as_float((unsigned)a[e] << 16) * __uint_as_float((unsigned)b[e] << 16);
+        }
         return c;
     }
 };
@@ -223,14 +233,15 @@ template <> struct operand<signed char> {
         return c;
     }
 };
-// The matrix cores take signed bytes only. An unsigned byte is 2 h + l with h < 128 and l < 2, so four exact products.
+// The matrix cores take signed bytes only. An unsigned byte is 2 h + l, h < 128, l < 2: four exact products.
 template <> struct operand<unsigned char> {
     using element = unsigned char;
     using block = int;  // four bytes
     using sums = int4_vector;
     static constexpr int depth = 4;
     template <int Set, int Group> static __device__ inline sums multiply(block a, block b, sums c) {
-        const int ah = a >> 1 & 0x7f7f7f7f, al = a & 0x01010101, bh = b >> 1 & 0x7f7f7f7f, bl = b & 0x01010101;
+        const int ah = a >> 1 & 0x7f7f7f7f, al = a & 0x01010101;
+        const int bh = b >> 1 & 0x7f7f7f7f, bl = b & 0x01010101;
         const sums zero = {0, 0, 0, 0};
         const sums hh = __builtin_amdgcn_mfma_i32_4x4x4i8(ah, bh, zero, Set, Group, 0);
         const sums hl = __builtin_amdgcn_mfma_i32_4x4x4i8(ah, bl, zero, Set, Group, 0);
@@ -261,8 +272,8 @@ template <> struct operand<precision::tf32> {
 };
 // To the nearest tf32, ties away from zero.
 static __device__ inline float __float_to_tf32(float x) {
-    return __uint_as_float((__float_as_uint(x) & 0x7f800000u) == 0x7f800000u ? __float_as_uint(x)
-                                                                           : (__float_as_uint(x) + 0x1000u) & ~0x1fffu);
+    const unsigned bits = __float_as_uint(x);
+    return (bits & 0x7f800000u) == 0x7f800000u ? x : __uint_as_float((bits + 0x1000u) & ~0x1fffu);
 }
 }  // namespace mfma
 }  // namespace amd"""
@@ -279,8 +290,8 @@ static __device__ inline void mma_sync(fragment<accumulator, M, N, K, int>& d,
     fill_fragment(zero, 0);
     mma_sync(products, a, b, zero);
     for (int i = 0; i < d.num_elements; ++i) {
-        const long long sum = (long long)c.x[i] + products.x[i];
-        d.x[i] = !saturate ? (int)sum : sum > 2147483647LL ? 2147483647 : sum < -2147483647LL - 1 ? -2147483647 - 1 : (int)sum;
+        const long long sum = (long long)c.x[i] + products.x[i], top = 2147483647, bottom = -top - 1;
+        d.x[i] = (int)(!saturate ? sum : sum > top ? top : sum < bottom ? bottom : sum);
     }
 }
 }  // namespace mfma

@@ -60,7 +60,8 @@ static inline float getCmdLineArgumentFloat(int argc, const char** argv, const c
         ("checkCmdLineFlag",),
     ),
     "getCmdLineArgumentString": Helper(
-        """static inline bool getCmdLineArgumentString(int argc, const char** argv, const char* name, char** value) {
+        """static inline bool getCmdLineArgumentString(int argc, const char** argv, const char* name,
+                                            char** value) {
     const char* text = command_line_value(argc, argv, name);
     *value = const_cast<char*>(text);
     return text != nullptr;
@@ -70,11 +71,11 @@ static inline float getCmdLineArgumentFloat(int argc, const char** argv, const c
     "findCudaDevice": Helper(
         """// Uses the device that `-device=N` names, or device 0.
 static inline int findCudaDevice(int argc, const char** argv) {
-    const int device = checkCmdLineFlag(argc, argv, "device") ? getCmdLineArgumentInt(argc, argv, "device") : 0;
+    const int device = getCmdLineArgumentInt(argc, argv, "device");
     checkCudaErrors(hipSetDevice(device));
     return device;
 }""",
-        ("checkCudaErrors", "checkCmdLineFlag", "getCmdLineArgumentInt"),
+        ("checkCudaErrors", "getCmdLineArgumentInt"),
     ),
     "gpuGetMaxGflopsDeviceId": Helper("static inline int gpuGetMaxGflopsDeviceId() { return 0; }"),
     "gpuDeviceInit": Helper(
@@ -97,7 +98,10 @@ static inline float stop_watch_running(const StopWatchInterface* watch) {
     const auto passed = std::chrono::steady_clock::now() - watch->started;
     return watch->running ? std::chrono::duration<float, std::milli>(passed).count() : 0.0f;
 }
-static inline bool sdkCreateTimer(StopWatchInterface** watch) { return (*watch = new StopWatchInterface) != nullptr; }
+static inline bool sdkCreateTimer(StopWatchInterface** watch) {
+    *watch = new StopWatchInterface;
+    return true;
+}
 static inline bool sdkDeleteTimer(StopWatchInterface** watch) {
     delete *watch;
     *watch = nullptr;
@@ -140,11 +144,9 @@ static inline bool sdkCompareL2fe(const float* reference, const float* data, uns
     "MAX": Helper("#ifndef MAX\n#define MAX(a, b) ((a) > (b) ? (a) : (b))\n#endif"),
     "MIN": Helper("#ifndef MIN\n#define MIN(a, b) ((a) < (b) ? (a) : (b))\n#endif"),
 }
-SAMPLE_NAMES = {name: name for name in SAMPLE_HELPERS} | {
-    name: "sdkCreateTimer"
-    for name in (
-        "StopWatchInterface sdkDeleteTimer sdkStartTimer sdkStopTimer sdkResetTimer sdkGetTimerValue "
-        "sdkGetAverageTimerValue"
-    ).split()
-}
+_TIMER = (
+    "StopWatchInterface sdkDeleteTimer sdkStartTimer sdkStopTimer sdkResetTimer sdkGetTimerValue "
+    "sdkGetAverageTimerValue"
+)
+SAMPLE_NAMES = {name: name for name in SAMPLE_HELPERS} | dict.fromkeys(_TIMER.split(), "sdkCreateTimer")
 """Name in a program -> the helper that defines it."""

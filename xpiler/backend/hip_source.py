@@ -1,7 +1,8 @@
 """The CUDA text as the HIP backend sees it: tokens with their places, calls with their arguments.
 
-No preprocessing and no parsing: macro bodies, both sides of an `#if` and templates that nobody instantiates are
-translated like everything else. Comments and literals are tokens of their own, so that no rule can touch them.
+No preprocessing and no parsing: macro bodies, both sides of an `#if` and templates that nobody instantiates
+are translated like everything else. Comments and literals are tokens of their own, so that no rule can
+touch them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from xpiler.backend.hip_branches import dead_spans
 from xpiler.errors import Refusal
@@ -78,7 +80,7 @@ class Directive:
 class SourceText:
     """A CUDA text and the questions that the rules ask of it.
 
-    `arch` is the compute capability (times 100) whose branches count; code that `#if` leaves out for it is not seen.
+    `arch` is the compute capability (times 100) whose branches count; what `#if` leaves out is not seen.
     """
 
     def __init__(self, text: str, file: str, arch: int = cuda.ARCHS[0]) -> None:
@@ -262,14 +264,14 @@ class SourceText:
                 cuts.append(j)
         cuts.append(close)
         arguments = []
-        for a, b in zip(cuts, cuts[1:], strict=False):
+        for a, b in pairwise(cuts):
             if b > a + 1:
                 start, end = self.tokens[a + 1].start, self.tokens[b - 1].end
                 arguments.append(Argument(self.text[start:end], start, end))
         return Call(self.tokens[i], self.tokens[i + 1].start, self.tokens[close].start, tuple(arguments))
 
     def _opens_template(self, j: int, close: int) -> bool:
-        """Does the `<` at j open a template argument list: only names, numbers, `,`, `::`, `*` up to `>` and `(`, `::`?"""
+        """Does the `<` at j open template arguments: names, numbers, `,`, `::`, `*` up to `>` and `(`?"""
         if self.tokens[j - 1].kind != "name":
             return False
         depth = 0

@@ -1,4 +1,4 @@
-"""What the text says about the type of an expression: enough to tell plain 32 and 64-bit types from 16-bit floats."""
+"""What the text says about an expression's type: enough to tell 32 and 64-bit types from 16-bit floats."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _SKIPPED = frozenset(
 
 
 def uses_small_floats(source: SourceText) -> bool:
-    """May a value in this file be a half or a bfloat16, by its own words or through an included file of the user's?"""
+    """May a value in this file be a half or a bfloat16, by its own words or by an include of the user's?"""
     small = HALF_NAMES | BFLOAT_NAMES
     if any(t.text in small for _, t in source.names()):
         return True
@@ -67,8 +67,8 @@ def uses_small_floats(source: SourceText) -> bool:
 def is_plain(source: SourceText, argument: Argument) -> bool:
     """Is every variable and cast in the expression provably of a built-in type of C?
 
-    Each name must be a built-in type, a variable whose last declaration before this place has one, or an index inside
-    brackets. Calls and unknown names are not provable.
+    Each name must be a built-in type, a variable whose last declaration before this place has one, or an
+    index in brackets. Calls and unknown names are not provable.
     """
     depth = 0
     for i, token in source.tokens_of(argument):
@@ -84,7 +84,7 @@ def is_plain(source: SourceText, argument: Argument) -> bool:
 
 
 def declared_type(source: SourceText, i: int) -> str:
-    """Last word of the type in the nearest declaration of the name at token i before it; empty if none is found."""
+    """Last word of the type in the nearest declaration of the name before token i; empty if none is found."""
     name = source.tokens[i].text
     for j in range(i - 1, 0, -1):
         if source.tokens[j].text != name or source.is_member(j):

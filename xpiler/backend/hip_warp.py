@@ -1,8 +1,8 @@
 """Warp operations: 32 lanes stay 32 lanes, as the two halves of a 64-lane wave.
 
-A wave of gfx9 is two CUDA warps side by side: threads are linearised alike, so lanes 0..31 are an even warp and lanes
-32..63 the odd one after it. Shuffles get the width 32 (or the smaller one given), votes are cut to the caller's half,
-`warpSize` keeps meaning 32. No index of the kernel and no launch needs to change.
+A wave of gfx9 is two CUDA warps side by side: threads are linearised alike, so lanes 0..31 are an even warp
+and lanes 32..63 the odd one after it. Shuffles get the width 32 (or the smaller one given), votes are cut
+to the caller's half, `warpSize` keeps meaning 32. No index of the kernel and no launch needs to change.
 """
 
 from __future__ import annotations

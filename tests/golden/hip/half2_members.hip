@@ -3,14 +3,23 @@
 #include <hip/hip_fp16.h>
 
 // x and y of a half2 as halves (ROCm 5.2 declares them as integers); of anything else as they are.
-template <typename T> static __host__ __device__ inline auto half2_x(T&& v) -> decltype((v.x)) { return v.x; }
-template <typename T> static __host__ __device__ inline auto half2_y(T&& v) -> decltype((v.y)) { return v.y; }
-static __host__ __device__ inline __half& half2_x(__half2& v) { return reinterpret_cast<__half&>(v.x); }
-static __host__ __device__ inline __half& half2_y(__half2& v) { return reinterpret_cast<__half&>(v.y); }
-static __host__ __device__ inline __half half2_x(const __half2& v) { return reinterpret_cast<const __half&>(v.x); }
-static __host__ __device__ inline __half half2_y(const __half2& v) { return reinterpret_cast<const __half&>(v.y); }
-static __host__ __device__ inline __half half2_x(__half2&& v) { return reinterpret_cast<const __half&>(v.x); }
-static __host__ __device__ inline __half half2_y(__half2&& v) { return reinterpret_cast<const __half&>(v.y); }
+#define HALF2_PART(part)                                                                            \
+    template <typename T>                                                                           \
+    static __host__ __device__ inline auto half2_##part(T&& v) -> decltype((v.part)) {              \
+        return v.part;                                                                              \
+    }                                                                                               \
+    static __host__ __device__ inline __half& half2_##part(__half2& v) {                            \
+        return reinterpret_cast<__half&>(v.part);                                                   \
+    }                                                                                               \
+    static __host__ __device__ inline __half half2_##part(const __half2& v) {                       \
+        return reinterpret_cast<const __half&>(v.part);                                             \
+    }                                                                                               \
+    static __host__ __device__ inline __half half2_##part(__half2&& v) {                            \
+        return reinterpret_cast<const __half&>(v.part);                                             \
+    }
+HALF2_PART(x)
+HALF2_PART(y)
+#undef HALF2_PART
 
 struct Pair {
     half2 value;

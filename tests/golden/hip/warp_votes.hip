@@ -1,7 +1,7 @@
 // Votes, match, reduce and masks held in unsigned: stream compaction and a histogram per warp.
 #include <hip/hip_runtime.h>
 
-// CUDA's __ballot_sync: the votes of the caller's 32 lanes, that is of one half of a 64-lane wave.
+// CUDA's __ballot_sync: the votes of the caller's 32 lanes, one half of a 64-lane wave.
 static __device__ inline unsigned warp32_ballot(unsigned mask, int predicate) {
     return (unsigned)(__ballot(predicate) >> (__lane_id() & 32u)) & mask;
 }
