@@ -16,6 +16,8 @@ from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.parallel import mark_parallel
+from xpiler.passes.reduction_merging import merge_reductions
+from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
 
@@ -62,6 +64,10 @@ def canonicalise(
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("cache removal", remove_caches),
+    ("reductions", recover_reductions),
+    ("tidy", tidy),
+    ("merging of reductions", merge_reductions),
+    ("tidy", tidy),
     ("thread fusion", fuse_threads),
     ("tidy", tidy),
     ("index fusion", fuse_indices),

@@ -11,12 +11,13 @@ under `row*4 + ty < M` the sum is one digit below M, which in turn gives back `r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import Affine, bounds, digits, lift, linear, of_var, prove_le, prove_lt, to_expr
 from xpiler.ir.affine_bounds import interval
 from xpiler.ir.affine_form import Atom, atom_variables, divide_out, split_by_var
-from xpiler.ir.nodes import Const, Expr, For, Stmt, Var
+from xpiler.ir.nodes import EMPTY, Assign, Atomic, Block, Collective, Const, Expr, For, If, Stmt, Var, While
+from xpiler.ir.rewrite import uses, walk_stmts
 from xpiler.ir.types import I32
 from xpiler.passes.accesses import Access, Guard, accesses, assigned_scalars, declared, lower_bound
 from xpiler.passes.facts import End, Facts, Ranges
@@ -41,9 +42,39 @@ def independent(loop: For, facts: Facts) -> Independence:
     return independent_iterations((loop,), loop.body.body, facts.inside(loop))
 
 
-def independent_iterations(loops: Sequence[For], body: Sequence[Stmt], facts: Facts) -> Independence:
-    """Of a nest: every two different iterations of all `loops` together, around `body`."""
-    return _Question(loops, body, facts).answer()
+def independent_iterations(
+    loops: Sequence[For], body: Sequence[Stmt], facts: Facts, reductions: frozenset[str] = frozenset()
+) -> Independence:
+    """Of a nest: every two different iterations of all `loops` together, around `body`. `reductions`: scalars that the
+    body only accumulates into, in any order."""
+    return _Question(loops, body, facts, reductions).answer()
+
+
+def accumulators(body: Sequence[Stmt]) -> frozenset[str]:
+    """Scalars that are only updated by one and the same commutative operator, and not read otherwise."""
+    operators: dict[str, set[str]] = {}
+    for stmt in walk_stmts(Block(tuple(body))):
+        if isinstance(stmt, (Assign, Atomic, Collective)) and isinstance(stmt.target, Var):
+            operator = (stmt.reduce or "=") if isinstance(stmt, Assign) else "="
+            operators.setdefault(stmt.target.name, set()).add(operator)
+    read = uses(Block(tuple(_unreduced(s) for s in walk_stmts(Block(tuple(body)))))).vars_read
+    return frozenset(n for n, ops in operators.items() if len(ops) == 1 and "=" not in ops and n not in read)
+
+
+def _unreduced(stmt: Stmt) -> Stmt:
+    """A statement by itself, an accumulation as a plain assignment: then only real reads are left."""
+    match stmt:
+        case Assign(target=Var()):
+            return replace(stmt, reduce=None)
+        case For():
+            return replace(stmt, body=EMPTY)
+        case If():
+            return replace(stmt, then=EMPTY, otherwise=EMPTY)
+        case While():
+            return replace(stmt, body=EMPTY, advance=EMPTY)
+        case Block():
+            return EMPTY
+    return stmt
 
 
 @dataclass
@@ -51,6 +82,7 @@ class _Question:
     loops: Sequence[For]
     body: Sequence[Stmt]
     facts: Facts
+    reductions: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.counters = {loop.var for loop in self.loops}
@@ -59,7 +91,7 @@ class _Question:
 
     def answer(self) -> Independence:
         for name in self.assigned:
-            if name not in self.own:
+            if name not in self.own and name not in self.reductions:
                 return Independence(f"`{name}` carries a value from one iteration to the next")
         by_array: dict[str, list[Access]] = {}
         for access in accesses(self.body, self.facts):

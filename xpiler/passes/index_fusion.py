@@ -34,7 +34,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import free_vars, substitute, walk, walk_stmts
 from xpiler.passes.facts import Facts
-from xpiler.passes.independence import independent_iterations
+from xpiler.passes.independence import accumulators, independent_iterations
 from xpiler.passes.names import Names
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
@@ -206,7 +206,7 @@ class _Fusion:
         body = nest.body if inner is None else (inner,)
         for loop in moved:
             facts = facts.inside(loop)
-        answer = independent_iterations(moved, body, facts)
+        answer = independent_iterations(moved, body, facts, accumulators(body))
         return bool(answer)
 
 

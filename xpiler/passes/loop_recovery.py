@@ -47,6 +47,7 @@ from xpiler.passes.targets import with_plain_targets
 from xpiler.passes.teams import AXES, BLOCK_NAMES, THREAD_NAMES, WARP, Launch, block, launch, thread
 from xpiler.passes.tidy import inlined, simplified
 from xpiler.passes.uniformity import analyse
+from xpiler.passes.unique import with_unique_names
 
 
 def recover_loops(
@@ -71,7 +72,7 @@ def recover_loops(
         stmts = (recovery.block_loops(body.body),)
     result = push_casts(_localised(Block(stmts)), frozenset(recovery.indices))
     assert isinstance(result, Block)
-    return _with_parameters(replace(kernel, body=result))
+    return _with_parameters(replace(kernel, body=with_unique_names(result, names)))
 
 
 def _with_dimensions(body: Block, shape: Launch) -> Block:

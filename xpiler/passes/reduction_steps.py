@@ -71,6 +71,7 @@ class Machine:
     arrays: dict[Place, Value] = field(default_factory=dict)
     scalars: dict[str, Value] = field(default_factory=dict)
     read: set[Place] = field(default_factory=set)  # start values that were needed
+    written: set[Place] = field(default_factory=set)
     steps: int = 0
 
     def run(self, stmts: Sequence[Stmt]) -> None:
@@ -105,7 +106,9 @@ class Machine:
                         raise Unknown(target.name)
                     self.scalars[target.name] = new
                 else:
-                    self.arrays[self.place(target)] = new
+                    place = self.place(target)
+                    self.arrays[place] = new
+                    self.written.add(place)
             case For(var=var, start=start, stop=stop, step=step, body=body_block):
                 first, last, by = (self.number(e) for e in (start, stop, step))
                 for i in range(first, last, by):

@@ -192,7 +192,7 @@ class _Inliner:
         while n < len(body):
             stmt = body[n]
             n += 1
-            if isinstance(stmt, Decl) and self._inlinable(stmt):
+            if isinstance(stmt, Decl) and (self._inlinable(stmt) or self._copy(stmt, body[n:])):
                 assert isinstance(stmt.init, Expr)
                 rest = substitute(Block(tuple(body[n:])), {stmt.name: stmt.init})
                 body[n:] = rest.body
@@ -206,6 +206,13 @@ class _Inliner:
 
         result: Stmt = rebuild(stmt, change)
         return result
+
+    def _copy(self, decl: Decl, scope: Sequence[Stmt]) -> bool:
+        """`T x = y;` where neither changes while x lives."""
+        if decl.shape or not isinstance(decl.init, Var) or decl.init.dtype != decl.dtype:
+            return False
+        changed = uses(Block(tuple(scope))).vars_assigned
+        return decl.name not in self.facts.mutable and decl.init.name not in changed
 
     def _inlinable(self, decl: Decl) -> bool:
         init = decl.init

@@ -35,7 +35,7 @@ from xpiler.ir.rewrite import walk
 
 FAR = 1 << 20  # the stride of an access that is neither consecutive nor equal
 
-UNIT, EQUAL, OTHER = 4, 2, -6  # worth of an access by its stride
+UNIT, EQUAL, OTHER = 4, 2, -3  # worth of an access by its stride
 
 
 def vectorize(function: Function) -> tuple[Function, list[str]]:

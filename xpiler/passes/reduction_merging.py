@@ -1,0 +1,151 @@
+"""A loop that only adds up what the threads have accumulated goes into the loop in which they accumulate it.
+
+    for t: { s[t] = 0; for i in t..n step 256: s[t] += f(i) }         float sum = 0;
+    float sum = 0;  for t: sum += s[t];                        -->    for t: for i in t..n step 256: sum += f(i)
+
+Applies if nothing else reads the array, and its threads only set it to the neutral value and accumulate by the same
+operator. The order of the additions changes; for `max` and `min` any start value will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Call,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    Load,
+    LoopKind,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import map_stmt, uses, walk
+from xpiler.passes.structured import spliced
+
+
+def merge_reductions(function: Function) -> Function:
+    """In every list of statements."""
+
+    def change(stmt: Stmt) -> Stmt:
+        return replace(stmt, body=_merged(spliced(stmt.body))) if isinstance(stmt, Block) else stmt
+
+    body = map_stmt(function.body, change)
+    assert isinstance(body, Block)
+    return function if body == function.body else replace(function, body=body)
+
+
+def _merged(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    """A loop that only adds up what the threads have accumulated goes into the loop in which they do."""
+    out = list(body)
+    n = 0
+    while n < len(out):
+        reduction = _reduction(out, n)
+        if reduction is not None:
+            total, start, array, op, loop_at = reduction
+            before = [m for m in range(n) if array in uses(out[m]).arrays_written]
+            readers = [
+                m
+                for m, s in enumerate(out)
+                if array in uses(s).arrays_read and m != loop_at and m not in before
+            ]
+            if len(before) == 1 and not readers:
+                merged = _accumulating(out[before[0]], array, op, total, start)
+                if merged is not None:
+                    first, stmt = merged
+                    out[before[0]] = stmt
+                    for m in sorted((n, loop_at), reverse=True):
+                        del out[m]
+                    out.insert(before[0], Decl(total.name, total.dtype, init=first))
+                    continue
+        n += 1
+    return tuple(out)
+
+
+def _reduction(body: Sequence[Stmt], n: int) -> tuple[Var, Expr, str, str, int] | None:
+    """`T total = c; for ..: total op= array[..]` at position n."""
+    decl = body[n]
+    if not isinstance(decl, Decl) or decl.shape or not isinstance(decl.init, Const) or n + 1 >= len(body):
+        return None
+    inner: Stmt = body[n + 1]
+    counters: list[Expr] = []
+    while isinstance(inner, For) and len(inner.body.body) == 1:
+        counters.append(Var(inner.dtype, inner.var))
+        inner = inner.body.body[0]
+    match inner:
+        case Assign(
+            target=Var(name=name) as total, value=Load(array=array, index=index), reduce=str() as op
+        ) if name == decl.name and list(index) == counters and counters:
+            return total, decl.init, array, op, n + 1
+    return None
+
+
+def _accumulating(stmt: Stmt, array: str, op: str, total: Var, start: Expr) -> tuple[Expr, Stmt] | None:
+    """The loop with `array[own] op= e` turned into `total op= e`, and the start value; None if it does anything else
+    with the array."""
+    counters: list[Expr] = []
+    inner: Stmt = stmt
+    while isinstance(inner, For) and inner.kind is LoopKind.THREADS:
+        counters.append(Var(inner.dtype, inner.var))
+        body = spliced(inner.body.body)
+        if len(body) != 1 or not isinstance(body[0], For):
+            break
+        inner = body[0]
+    starts: list[Expr] = []
+    failed = False
+
+    def change(s: Stmt) -> Stmt | tuple[Stmt, ...]:
+        nonlocal failed
+        if isinstance(s, For) and s.kind is LoopKind.THREADS:
+            return replace(s, kind=LoopKind.SERIAL)
+        if not isinstance(s, Assign):
+            return s
+        mine = isinstance(s.target, Load) and s.target.array == array
+        if not mine:
+            return s
+        assert isinstance(s.target, Load)
+        if list(s.target.index) != counters[: len(s.target.index)]:
+            failed = True
+            return s
+        added = _added(s, op)
+        if added is not None:
+            return Assign(total, added, op, range=s.range)
+        if s.reduce is None and isinstance(s.value, Const):
+            starts.append(s.value)
+            return ()
+        failed = True
+        return s
+
+    result = map_stmt(stmt, change)
+    if failed or len(starts) != 1 or any(isinstance(n, Load) and n.array == array for n in walk(result)):
+        return None
+    first = starts[0]
+    assert isinstance(first, Const) and isinstance(start, Const)
+    if op in ("max", "min"):
+        return first, result
+    return (start, result) if first.value == start.value else None
+
+
+def _added(stmt: Assign, op: str) -> Expr | None:
+    """`e` of `place op= e`, also spelled `place = place op e` or `place = max(place, e)`."""
+    if stmt.reduce == op:
+        return stmt.value
+    if stmt.reduce is not None:
+        return None
+    match stmt.value:
+        case Call(function=function, args=(left, right)) if function == op:
+            if left == stmt.target:
+                return right
+            return left if right == stmt.target else None
+        case Binary(op=operator, left=left, right=right) if operator == op:
+            if left == stmt.target:
+                return right
+            return left if right == stmt.target else None
+    return None

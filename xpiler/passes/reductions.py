@@ -1,0 +1,433 @@
+"""Reductions over threads get back their serial meaning.
+
+    for t in 0..256: { s[t] = 0; for i in t..n step 256: s[t] += f(i) }         float sum = 0;
+    <shuffles, or a tree in shared memory, until s[0] holds the total>    -->   for t.. for i in t..n step 256: sum += f(i)
+    y = s[0]                                                                    y = sum
+
+The steps are run symbolically (`reduction_steps.py`): if every element that is still wanted afterwards turns out to be one
+operator over a whole range of start values, the steps are replaced by one loop. Sums are reassociated: the threads' order
+of adding is one of many, and so is the loop's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.ir.build import const, int_limits, var
+from xpiler.ir.nodes import (
+    EMPTY,
+    Assign,
+    Atomic,
+    Block,
+    Call,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Instr,
+    Load,
+    LoopKind,
+    Ref,
+    Stmt,
+    Trap,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import children, map_expr, rebuild, uses, walk, walk_stmts
+from xpiler.ir.types import I32, DType
+from xpiler.passes.fission import split_loop
+from xpiler.passes.names import Names
+from xpiler.passes.reduction_steps import Machine, Opaque, Place, Reduced, Unknown, Value
+from xpiler.passes.structured import spliced
+
+_LARGEST = 1 << 16  # elements of an array that is looked at
+
+
+def recover_reductions(function: Function) -> Function:
+    """In every list of statements where it is shown to be right."""
+    small = {
+        s.name: s
+        for s in walk_stmts(function.body)
+        if isinstance(s, Decl) and s.shape and _size(s) is not None and (s.init is None or s.init == ())
+    }
+    if not small:
+        return function
+    outside = frozenset(p.name for p in function.params) | {d.name for d in function.globals}
+    body = _Reductions(function, small, Names(function)).block(function.body, outside)
+    return function if body == function.body else replace(function, body=body)
+
+
+def _size(decl: Decl) -> int | None:
+    total = 1
+    for extent in decl.shape:
+        if not isinstance(extent, Const):
+            return None
+        total *= int(extent.value)
+    return total if total <= _LARGEST else None
+
+
+@dataclass
+class _Reductions:
+    function: Function
+    small: dict[str, Decl]
+    names: Names
+    outside: tuple[Stmt, ...] = ()  # what may run before or after the list at hand
+
+    def block(self, block: Block, unknown: frozenset[str]) -> Block:
+        """`unknown`: scalars whose values are not known numbers here."""
+        body = tuple(spliced(block.body))
+        around, self.outside = self.outside, _outside(self.function.body, block)
+        new = self._list(body, unknown)
+        self.outside = around
+        if new is None:
+            new = tuple(self._below(s, unknown) for s in body)
+        return Block(new, range=block.range)
+
+    def _below(self, stmt: Stmt, unknown: frozenset[str]) -> Stmt:
+        more = unknown | {stmt.var} if isinstance(stmt, For) else unknown
+
+        def change(child: object, field: str) -> object:
+            return self.block(child, more) if isinstance(child, Block) else child
+
+        result: Stmt = rebuild(stmt, change)
+        return result
+
+    def _list(self, body: tuple[Stmt, ...], unknown: frozenset[str]) -> tuple[Stmt, ...] | None:
+        """The list with its runs of reduction steps replaced; None if there is none."""
+        parts = [p for s in body for p in self._separated(s, unknown)]
+        out: list[Stmt] = []
+        found = False
+        n = 0
+        while n < len(parts):
+            end = self._run_end(parts, n, unknown)
+            machine, end = self._executed(parts, n, end)
+            replaced = self._replaced(parts, n, end, out, machine) if end > n else None
+            if replaced is None:
+                end = max(end, n + 1)
+                out.extend(self._below(s, unknown) for s in parts[n:end])
+            else:
+                found = True
+                new, later = replaced
+                out.extend(new)
+                parts = [*parts[:end], *later]
+            n = end
+        if not found:
+            return None
+        return tuple(out)
+
+    def _executed(self, parts: Sequence[Stmt], start: int, end: int) -> tuple[Machine, int]:
+        """The symbolic state after parts[start:end], or up to the first that cannot be executed."""
+        while True:
+            machine = self._machine()
+            n = start
+            try:
+                while n < end:
+                    machine.step(parts[n])
+                    n += 1
+                return machine, end
+            except Unknown:
+                end = n  # once more without the statement that stopped half-way
+
+    # ------------------------------------------------------------------ taking apart
+
+    def _separated(self, stmt: Stmt, unknown: frozenset[str]) -> tuple[Stmt, ...]:
+        """Thread loops split after the last statement that is no reduction step."""
+        if not isinstance(stmt, For) or stmt.kind is not LoopKind.THREADS or self._is_step(stmt, unknown):
+            return (stmt,)
+        inner = [p for s in spliced(stmt.body.body) for p in self._separated(s, unknown)]
+        last = max((n for n, s in enumerate(inner) if not self._is_step(s, unknown)), default=-1)
+        if last == len(inner) - 1 or not any(not isinstance(s, Decl) for s in inner[last + 1 :]):
+            return (stmt,)
+        parts = split_loop(stmt, inner[: last + 1], inner[last + 1 :])
+        if parts is None:
+            return (stmt,)
+        for part in parts:
+            if isinstance(part, Decl):
+                self.small[part.name] = part
+        return parts
+
+    def _is_step(self, stmt: Stmt, unknown: frozenset[str]) -> bool:
+        """Whether a statement looks like a reduction step: only small arrays and known numbers."""
+        for node in walk(stmt):
+            match node:
+                case Load(array=array):
+                    if array not in self.small:
+                        return False
+                case Var(name=name):
+                    if name in unknown:
+                        return False
+                case Call(function=function):
+                    if function not in ("max", "min"):
+                        return False
+                case Atomic() | Instr() | Ref() | Trap():
+                    return False
+        return True
+
+    def _run_end(self, parts: Sequence[Stmt], start: int, unknown: frozenset[str]) -> int:
+        end = start
+        while end < len(parts) and self._is_step(parts[end], unknown):
+            end += 1
+        return end
+
+    # ------------------------------------------------------------------ replacing
+
+    def _replaced(
+        self, parts: Sequence[Stmt], start: int, end: int, before: Sequence[Stmt], machine: Machine
+    ) -> tuple[list[Stmt], list[Stmt]] | None:
+        """Statements in place of parts[start:end] and those after it; None if they are no reduction."""
+        run = parts[start:end]
+        if not any(isinstance(s, (For, While)) for s in run):
+            return None
+        after = list(parts[end:])
+        live = self._live(run, before, after)
+        if live is None:
+            return None
+        wanted: dict[Place, Value] = {}
+        for place in live:
+            value = machine.arrays.get(place)
+            if value is None or value == Reduced("", place[0], 1 << place[1]):
+                continue
+            if isinstance(value, Opaque):
+                return None
+            wanted[place] = value
+        scalars = [s for s in run if isinstance(s, Decl) and not s.shape]
+        later_reads = set().union(*(uses(s).vars_read for s in after)) if after else set()
+        for decl in scalars:
+            if decl.name in later_reads:
+                value = machine.scalars[decl.name]
+                if isinstance(value, Opaque):
+                    return None
+                wanted[decl.name, -1] = value
+        if not any(isinstance(v, Reduced) and v.members.bit_count() > 1 for v in wanted.values()):
+            return None
+        return self._emitted(run, wanted, after)
+
+    def _live(self, run: Sequence[Stmt], before: Sequence[Stmt], after: Sequence[Stmt]) -> list[Place] | None:
+        """Elements that the run writes and that may be read later."""
+        written = set().union(*(uses(s).arrays_written for s in run))
+        own = {s.name for s in (*before, *run, *after) if isinstance(s, Decl)}
+        assigned = set().union(*(uses(s).vars_assigned for s in run))
+        declared = {
+            s.name if isinstance(s, Decl) else s.var
+            for r in run
+            for s in walk_stmts(r)
+            if isinstance(s, (Decl, For))
+        }
+        if not assigned <= declared:
+            return None
+        soon = self._needed(after)
+        again = self._needed((*after, *before))  # once more around a loop
+        places: list[Place] = []
+        for array in written:
+            if array in own:
+                places.extend(p for p in soon if p[0] == array)
+            else:
+                elsewhere = {(array, n) for n in _elements_read(self.outside, self.small[array])}
+                places.extend({p for p in soon | again if p[0] == array} | elsewhere)
+        return places
+
+    def _needed(self, stmts: Sequence[Stmt]) -> set[Place]:
+        """Elements whose values at the start may be read by the statements in this order."""
+        needed: set[Place] = set()
+        killed: set[Place] = set()
+        machine = self._machine()
+        for stmt in stmts:
+            if isinstance(stmt, Decl) and stmt.shape:
+                continue
+            try:
+                machine.step(stmt)
+                needed |= machine.read - killed
+                killed |= machine.written - needed
+            except Unknown:
+                machine = self._machine()
+                for array in uses(stmt).arrays_read & self.small.keys():
+                    decl = self.small[array]
+                    needed |= {(array, n) for n in _elements_read((stmt,), decl)} - killed
+        return needed
+
+    def _machine(self) -> Machine:
+        return Machine({n: tuple(_extents(d)) for n, d in self.small.items()})
+
+    def _emitted(
+        self, run: Sequence[Stmt], wanted: dict[Place, Value], after: list[Stmt]
+    ) -> tuple[list[Stmt], list[Stmt]] | None:
+        kept: list[Stmt] = [s for s in run if isinstance(s, Decl) and s.shape]
+        results: dict[Reduced, Var] = {}
+        stores: list[Stmt] = []
+        for value in wanted.values():
+            if isinstance(value, Reduced) and value.members.bit_count() > 1 and value not in results:
+                made = self._loop(value)
+                if made is None:
+                    return None
+                results[value], stmts = made
+                kept.extend(stmts)
+        arrays: dict[str, dict[int, Value]] = {}
+        for (name, index), value in wanted.items():
+            if index >= 0:
+                arrays.setdefault(name, {})[index] = value
+                continue
+            decl = next(s for s in run if isinstance(s, Decl) and s.name == name)
+            expr = self._expr(value, results, decl.dtype)
+            stores.append(replace(decl, init=expr))
+        for name, values in arrays.items():
+            decl = self.small[name]
+            distinct = set(values.values())
+            if len(distinct) == 1:
+                expr = self._expr(next(iter(distinct)), results, decl.dtype)
+                if isinstance(expr, (Var, Const)):
+                    after, stored = self._forwarded(name, values.keys(), expr, after)
+                    if not stored:
+                        continue
+            if len(values) > 64:
+                return None
+            for index, value in values.items():
+                expr = self._expr(value, results, decl.dtype)
+                stores.append(Assign(Load(decl.dtype, name, (const(index),)), expr))
+        return [*kept, *stores], after
+
+    def _forwarded(
+        self, name: str, indices: Iterable[int], by: Expr, after: list[Stmt]
+    ) -> tuple[list[Stmt], bool]:
+        """Reads of elements that all have one value, up to the next write of the array, replaced by it; and whether
+        the elements have to be stored all the same."""
+        decl = self.small[name]
+        end = next((n for n, s in enumerate(after) if name in uses(s).arrays_written), len(after))
+        if not _only_these(after[:end], decl, indices):
+            return after, True
+        rest = after[end:]
+        elsewhere = any(name in uses(s).arrays_read for s in self.outside)
+        stored = elsewhere or any(place[0] == name for place in self._needed(rest))
+        return [*(_replaced_loads(s, name, by) for s in after[:end]), *rest], stored
+
+    def _expr(self, value: Value, results: dict[Reduced, Var], dtype: DType) -> Expr:
+        if isinstance(value, Reduced):
+            if value in results:
+                return results[value]
+            index = value.members.bit_length() - 1
+            return Load(self.small[value.array].dtype, value.array, (const(index),))
+        assert not isinstance(value, Opaque)
+        return const(value, dtype)
+
+    def _loop(self, value: Reduced) -> tuple[Var, list[Stmt]] | None:
+        """A scalar and the loop that reduces a range of elements into it."""
+        decl = self.small[value.array]
+        start = _neutral(value.op, decl.dtype)
+        if start is None:
+            return None
+        total = var(self.names.fresh(f"{value.array}_{_NAMES[value.op]}"), decl.dtype)
+        low = (value.members & -value.members).bit_length() - 1
+        high = value.members.bit_length()
+        if value.members != (1 << high) - (1 << low):
+            return None
+        counters: list[Var]
+        if low == 0 and high == _size(decl):
+            counters = [var(self.names.fresh("part"), I32) for _ in decl.shape]
+            ends = [(const(0), e) for e in decl.shape]
+        else:
+            counters, ends = [var(self.names.fresh("part"), I32)], [(const(low), const(high))]
+        element = Load(decl.dtype, decl.name, tuple(counters))
+        body: Stmt = Assign(total, element, value.op)
+        for counter, (first, last) in zip(reversed(counters), reversed(ends), strict=True):
+            body = For(counter.name, I32, first, last, const(1), Block((body,)))
+        stmts = [Decl(total.name, total.dtype, init=start), body]
+        stmts.extend(Assign(total, const(c, decl.dtype), value.op) for c in value.constants)
+        return total, stmts
+
+
+def _outside(body: Block, block: Block) -> tuple[Stmt, ...]:
+    """Plain statements, and heads of others, that are not in `block`."""
+    found: list[Stmt] = []
+    stack: list[Stmt] = [body]
+    while stack:
+        stmt = stack.pop()
+        if stmt is block:
+            continue
+        inner = [c for c in children(stmt) if isinstance(c, Stmt)]
+        if not inner:
+            found.append(stmt)
+        else:
+            found.append(_head(stmt))
+            stack.extend(inner)
+    return tuple(found)
+
+
+def _head(stmt: Stmt) -> Stmt:
+    match stmt:
+        case If():
+            return replace(stmt, then=EMPTY, otherwise=EMPTY)
+        case For():
+            return replace(stmt, body=EMPTY)
+        case While():
+            return replace(stmt, body=EMPTY, advance=EMPTY)
+    return EMPTY
+
+
+_NAMES = {"+": "sum", "*": "product", "max": "max", "min": "min", "&": "and", "|": "or", "^": "xor"}
+
+
+def _extents(decl: Decl) -> list[int]:
+    return [int(e.value) for e in decl.shape if isinstance(e, Const)]
+
+
+def _neutral(op: str, dtype: DType) -> Expr | None:
+    match op:
+        case "+" | "|" | "^":
+            return const(0, dtype)
+        case "*":
+            return const(1, dtype)
+        case "&":
+            return const(-1, dtype)
+        case "max":
+            return const(float("-inf") if dtype.is_float else int_limits(dtype)[0], dtype)
+        case "min":
+            return const(float("inf") if dtype.is_float else int_limits(dtype)[1], dtype)
+    return None
+
+
+def _elements_read(stmts: Sequence[Stmt], decl: Decl) -> set[int]:
+    """Flat indices of the elements that the statements may read."""
+    found: set[int] = set()
+    extents = _extents(decl)
+    everything = set(range(_size(decl) or 0))
+    for stmt in stmts:
+        for node in _read_loads(stmt, decl.name):
+            if not all(isinstance(i, Const) for i in node.index):
+                return everything
+            index = [int(i.value) for i in node.index if isinstance(i, Const)]
+            flat = index[0]
+            if len(index) > 1:
+                flat = 0
+                for i, extent in zip(index, extents, strict=True):
+                    flat = flat * extent + i
+            found.add(flat)
+    return found
+
+
+def _read_loads(stmt: Stmt, array: str) -> list[Load]:
+    """Loads whose value is taken: places that are only written do not count."""
+    found: list[Load] = []
+
+    def value(expr: Expr) -> Expr:
+        if isinstance(expr, Load) and expr.array == array:
+            found.append(expr)
+        return expr
+
+    map_expr(stmt, value)
+    for inner in walk_stmts(stmt):
+        match inner:
+            case Assign(target=Load(array=name) as target, reduce=str()) if name == array:
+                found.append(target)
+            case Atomic(place=Load(array=name) as target) if name == array:
+                found.append(target)
+    return found
+
+
+def _only_these(stmts: Sequence[Stmt], decl: Decl, indices: Iterable[int]) -> bool:
+    return _elements_read(stmts, decl) <= set(indices)
+
+
+def _replaced_loads(stmt: Stmt, array: str, by: Expr) -> Stmt:
+    return map_expr(stmt, lambda e: by if isinstance(e, Load) and e.array == array else e)
