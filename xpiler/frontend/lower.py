@@ -1,4 +1,5 @@
-"""A text to a `Unit`: every kernel, each instantiation of a template that is launched, lowered or refused on its own."""
+"""A text to a `Unit`: every kernel, each instantiation of a template that is launched, lowered or refused
+on its own."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from tree_sitter import Node
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import lower_all  # noqa: F401  (registers the handlers)
 from xpiler.frontend.lower_calls import param_type
-from xpiler.frontend.lower_context import Context, Frame, Scope
+from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_finish import finish
 from xpiler.frontend.lower_launches import Wanted, host_functions, launch_sites, wanted_kernels
@@ -20,7 +21,8 @@ from xpiler.ir.nodes import Block, Const, Function, Program
 
 
 def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, str] | None = None) -> Unit:
-    """Parses and lowers a text. What cannot be lowered is in `refusals`; a text that is no program raises `Refusal`."""
+    """Parses and lowers a text. What cannot be lowered is in `refusals`; a text that is no program raises
+    `Refusal`."""
     syntax = analyse(text, file, platform=platform, defines=defines)
     entities = Entities.of(syntax)
     refusals: dict[str, Diagnostic] = {}
@@ -84,7 +86,9 @@ def lower_kernel(entities: Entities, kernel: Wanted) -> Function:
         globals=tuple(ctx.globals.values()),
         range=function.range,
     )
-    return finish(result)
+    result = finish(result)
+    complete_ranges(result.body, result.range)
+    return result
 
 
 def _launch_bounds(ctx: Context, function: FunctionDef) -> tuple[int, int] | None:

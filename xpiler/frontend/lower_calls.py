@@ -283,7 +283,8 @@ def _initialise_members(ctx: Context, function: FunctionDef, functions: Function
 
 
 def _depth_limit(ctx: Context, instance: Instance) -> int:
-    """Templates may call themselves with other arguments (`f<N>` calls `f<N / 2>`); plain functions may not."""
+    """Templates may call themselves with other arguments (`f<N>` calls `f<N / 2>`); plain functions may
+    not."""
     return 40 if instance.bindings else 0
 
 
@@ -347,7 +348,8 @@ def param_type(ctx: Context, param: ParamDecl) -> CType:
 def _bind_params(
     ctx: Context, params: tuple[ParamDecl, ...], args: tuple[Value, ...], frame: Frame, node: Node
 ) -> dict[str, Value]:
-    """Parameters as names: of the argument itself where the body cannot tell the difference, else of a copy."""
+    """Parameters as names: of the argument itself where the body cannot tell the difference, else of a
+    copy."""
     bound: dict[str, Value] = {}
     if len(args) > len(params):
         ctx.refuse("arguments", f"`{frame.name}` takes {len(params)} arguments, not {len(args)}", node)
@@ -448,7 +450,7 @@ def _body(ctx: Context, frame: Frame, body: Node) -> Value:
             for child in named_children(body):
                 ctx.statement(child)
         ctx.out.extend(ctx.hoisted.pop(frame.label, []))
-        ctx.out.extend(resolve(out, frame.label, ctx.fresh))
+        ctx.emit_resolved(resolve(out, frame.label, ctx.fresh))
         return Nothing(VOID) if frame.result is None else snapshot(ctx, frame.result)
     finally:
         ctx.frames.pop()

@@ -1,4 +1,5 @@
-"""The state of lowering one kernel: scopes, unique names, the statements so far; and who lowers which kind of syntax."""
+"""The state of lowering one kernel: scopes, unique names, the statements so far; and who lowers which kind
+of syntax."""
 
 from __future__ import annotations
 
@@ -93,7 +94,8 @@ _SHARED_NODES = frozenset({id(TRUE), id(FALSE), id(EMPTY)})
 
 
 class Context:
-    """Lowers one kernel. Handlers of the other modules register in `EXPRESSIONS`, `STATEMENTS` and get this."""
+    """Lowers one kernel. Handlers of the other modules register in `EXPRESSIONS`, `STATEMENTS` and get
+    this."""
 
     def __init__(self, entities: Entities) -> None:
         self.entities = entities
@@ -116,7 +118,7 @@ class Context:
         self._branches = 0
         self._ranges: dict[tuple[int, int], SourceRange] = {}
 
-    # ---------------------------------------------------------------------------------------- places and refusals
+    # ----------------------------------------------------------------------------------- places and refusals
 
     def text(self, node: Node | None) -> str:
         return self.entities.unit.text_of(node)
@@ -134,7 +136,7 @@ class Context:
     def refuse(self, code: str, message: str, node: Node | None = None, remedy: str = "") -> NoReturn:
         raise Refusal(code, message, self.range(node), remedy)
 
-    # ---------------------------------------------------------------------------------------- names and statements
+    # ---------------------------------------------------------------------------------- names and statements
 
     def fresh(self, name: str) -> str:
         """A name not yet used in the kernel: `i`, then `i_1`."""
@@ -156,6 +158,16 @@ class Context:
         var = Var(value.dtype, self.fresh(name))
         self.emit(Decl(var.name, value.dtype, init=value))
         return var
+
+    def emit_resolved(self, stmts: Sequence[Stmt]) -> None:
+        """Emits statements that were put together from lowered ones: what is new in them gets the range of
+        here."""
+        place = self.range()
+        for stmt in stmts:
+            for node in walk(stmt) if place is not None else ():
+                if isinstance(node, (Expr, Stmt)) and node.range is None:
+                    _set_range(node, place)
+        self.out.extend(stmts)
 
     @contextmanager
     def capture(self) -> Iterator[list[Stmt]]:
@@ -196,7 +208,8 @@ class Context:
             self.here = outer
 
     def stable(self, expr: Expr, mark: int) -> Expr:
-        """`expr`, evaluated when `mark` statements were out: kept in a temporary there if what came since changes it."""
+        """`expr`, evaluated when `mark` statements were out: kept in a temporary there if what came since
+        changes it."""
         later = self.out[mark:]
         if not later or isinstance(expr, Const):
             return expr
@@ -256,7 +269,11 @@ class Context:
         return self.sealed(out, node)
 
     def sealed(self, stmts: Sequence[Stmt], node: Node | None = None) -> Block:
-        return Block(tuple(stmts), range=self.range(node))
+        place = self.range(node)
+        for stmt in stmts:
+            if place is not None:
+                _fill_ranges(stmt, place)
+        return Block(tuple(stmts), range=place)
 
 
 ExpressionHandler = Callable[[Context, Node], Value]
@@ -302,15 +319,32 @@ def changes(stmts: Sequence[Stmt], expr: Expr) -> bool:
 def _fill_ranges(node: Expr | Stmt, place: SourceRange) -> None:
     """Gives `node` and what is below it the range, down to nodes that have one.
 
-    Nodes are frozen for everybody else; this is still their construction, and copying each to set a field that takes
+    Nodes are frozen for everybody else; this is still their construction, and copying each to set a field
+    that takes
     no part in equality would double the time of lowering.
     """
     if node.range is not None or id(node) in _SHARED_NODES:
         return
-    object.__setattr__(node, "range", place)
+    _set_range(node, place)
     for child in children(node):
         if isinstance(child, (Expr, Stmt)):
             _fill_ranges(child, place)
+
+
+def complete_ranges(node: Expr | Stmt, place: SourceRange | None) -> None:
+    """Gives every node below that has no range yet that of the node around it."""
+    if node.range is None:
+        _set_range(node, place)
+    else:
+        place = node.range
+    for child in children(node):
+        if isinstance(child, (Expr, Stmt)):
+            complete_ranges(child, place)
+
+
+def _set_range(node: Expr | Stmt, place: SourceRange | None) -> None:
+    if id(node) not in _SHARED_NODES:
+        object.__setattr__(node, "range", place)
 
 
 def shorten(text: str, limit: int = 60) -> str:

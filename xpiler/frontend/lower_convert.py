@@ -35,7 +35,8 @@ from xpiler.ir import build
 
 
 def convert(ctx: Context, value: Value, ctype: CType, explicit: bool = False) -> Value:
-    """The value as C converts it to `ctype`. `explicit` for casts: objects may then be seen as another type."""
+    """The value as C converts it to `ctype`. `explicit` for casts: objects may then be seen as another
+    type."""
     match ctype:
         case Scalar(dtype=dtype, name=name):
             if isinstance(value, ListValue):

@@ -1,4 +1,5 @@
-"""memcpy and memset in device code, and asynchronous copies, which are done at once: that is one of the allowed times."""
+"""memcpy and memset in device code, and asynchronous copies, which are done at once: that is one of the
+allowed times."""
 
 from __future__ import annotations
 
@@ -68,7 +69,8 @@ def _share(group: Group) -> tuple[Expr, Expr]:
 
 
 def copy_bytes(call: Invocation, target: Value, source: Value, count: Expr, first: Expr, step: Expr) -> None:
-    """Elements `first`, `first + step`... of `count` bytes, counted in the widest scalar that both sides are made of."""
+    """Elements `first`, `first + step`... of `count` bytes, counted in the widest scalar that both sides
+    are made of."""
     ctx = call.ctx
     to, from_ = pointer_of(ctx, target), pointer_of(ctx, source)
     if isinstance(to, AddressOf) or isinstance(from_, AddressOf):

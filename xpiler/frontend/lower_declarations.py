@@ -61,10 +61,14 @@ def _declaration(ctx: Context, node: Node) -> None:
     declarators = node.children_by_field_name("declarator")
     if type_node.type in ("struct_specifier", "enum_specifier", "union_specifier", "class_specifier"):
         local_type(ctx, type_node)
-    if type_node.type in ("struct_specifier", "union_specifier", "class_specifier") and not type_node.child_by_field_name(
-        "name"
-    ):
-        ctx.refuse("unnamed-struct", "a variable of an unnamed struct is not supported", type_node, "name the struct")
+    if type_node.type in (
+        "struct_specifier",
+        "union_specifier",
+        "class_specifier",
+    ) and not type_node.child_by_field_name("name"):
+        ctx.refuse(
+            "unnamed-struct", "a variable of an unnamed struct is not supported", type_node, "name the struct"
+        )
     base = type_of(ctx, type_node)
     alignment = _alignment(ctx, node)
     for declarator in declarators:
@@ -301,7 +305,8 @@ def declare_object(
     init: tuple[Expr, ...] | None = None,
     pieces: bool = True,
 ) -> Value:
-    """Declares an uninitialised object. A single struct is taken to pieces if `pieces` and nothing looks at its bytes."""
+    """Declares an uninitialised object. A single struct is taken to pieces if `pieces` and nothing looks
+    at its bytes."""
     match ctype:
         case Scalar(dtype=dtype) if space is Space.LOCAL and pieces:
             var = Var(dtype, ctx.fresh(name))
@@ -329,7 +334,8 @@ def declare_object(
 
 
 def _natural_alignment(inner: CType, leaf: DType) -> int:
-    """Alignment that the element type asks for beyond that of its scalars: arrays of float4 are 16-byte aligned."""
+    """Alignment that the element type asks for beyond that of its scalars: arrays of float4 are 16-byte
+    aligned."""
     alignment = align_of(inner) if isinstance(inner, Struct) else 0
     return alignment if alignment > leaf.bytes else 0
 

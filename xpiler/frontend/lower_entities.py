@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from xpiler.frontend.lower_registry import BUILTINS
 from xpiler.frontend.lower_scan import Mutations, mutations
-from xpiler.frontend.lower_types import VECTORS, Struct
+from xpiler.frontend.lower_types import VECTORS, Struct, named_type
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.frontend.syntax_collect import Collector
 from xpiler.frontend.syntax_collect import Scope as CollectorScope
@@ -81,9 +81,12 @@ class Entities:
         return self.structs[unique][0]
 
     def changes_argument(self, name: str, position: int) -> bool:
-        """Whether a call of `name` may change its argument: a reference that is not const. Unknown functions may."""
+        """Whether a call of `name` may change its argument: a reference that is not const. Unknown
+        functions may."""
         if name in _BY_REFERENCE:
             return True
+        if name.endswith("_cast") or named_type(name) is not None:
+            return False
         known = self.references.get(name)
         if known is None:
             candidates = [*self.functions.get(name, ()), *self.kernels.get(name, ())]

@@ -1,4 +1,5 @@
-"""half and bfloat16: arithmetic, comparison, math and conversion intrinsics, for one value and for pairs lane by lane."""
+"""half and bfloat16: arithmetic, comparison, math and conversion intrinsics, for one value and for pairs
+lane by lane."""
 
 from __future__ import annotations
 
@@ -141,9 +142,11 @@ def _predicate(call: Invocation) -> Value:
 # ------------------------------------------------------------------------------------------ conversions
 
 _TO_ONE: dict[str, DType] = {
-    "__float2half": F16, "__float2half_rn": F16, "__double2half": F16, "__int2half_rn": F16, "__uint2half_rn": F16,
+    "__float2half": F16, "__float2half_rn": F16, "__double2half": F16, "__int2half_rn": F16,
+    "__uint2half_rn": F16,
     "__short2half_rn": F16, "__ushort2half_rn": F16, "__ll2half_rn": F16, "__ull2half_rn": F16,
-    "__float2bfloat16": BF16, "__float2bfloat16_rn": BF16, "__double2bfloat16": BF16, "__int2bfloat16_rn": BF16,
+    "__float2bfloat16": BF16, "__float2bfloat16_rn": BF16, "__double2bfloat16": BF16,
+    "__int2bfloat16_rn": BF16,
     "__uint2bfloat16_rn": BF16, "__half2float": F32, "__bfloat162float": F32,
 }  # fmt: skip
 
@@ -187,7 +190,8 @@ _register_conversions()
 
 _BITS = {
     "__half_as_ushort": U16, "__half_as_short": I16, "__ushort_as_half": F16, "__short_as_half": F16,
-    "__bfloat16_as_ushort": U16, "__bfloat16_as_short": I16, "__ushort_as_bfloat16": BF16, "__short_as_bfloat16": BF16,
+    "__bfloat16_as_ushort": U16, "__bfloat16_as_short": I16, "__ushort_as_bfloat16": BF16,
+    "__short_as_bfloat16": BF16,
 }  # fmt: skip
 
 
@@ -253,7 +257,7 @@ def _gathered(call: Invocation) -> Value:
     return pair(first.dtype, first, second)
 
 
-# ------------------------------------------------------------------------------------------ make_float4 and the rest
+# ---------------------------------------------------------------------------------- make_float4 and the rest
 
 
 def _make(ctype: Struct) -> Callable[[Invocation], Value]:

@@ -113,9 +113,10 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
                 continue
             refusals[function.name] = Diagnostic(
                 "template-not-launched",
-                f"template kernel `{function.name}<{names}>` is never launched in this file, so its arguments are unknown",
+                f"template kernel `{function.name}<{names}>` is never launched in this file: "
+                "its arguments are unknown",
                 function.range,
-                remedy=f"add a launch, or `template __global__ void {function.name}<...>(...);` with the arguments",
+                remedy=f"add a launch, or `template __global__ void {function.name}<...>(...);`",
             )
     kernels_order = {k.node.start_byte: i for i, k in enumerate(kernels)}
     order.sort(key=lambda key: kernels_order.get(key[0], 0))
@@ -164,9 +165,9 @@ def _launched(
     """The kernel and template arguments that a launch means, or None where that cannot be told."""
     candidates = [k for k in kernels if k.name == launch.name]
     for function in candidates:
-        if not function.template and not function.specialises and not launch.template_arguments:
-            if launch.api or len(function.params) >= len(launch.arguments):
-                return function, ()
+        plain = not function.template and not function.specialises and not launch.template_arguments
+        if plain and (launch.api or len(function.params) >= len(launch.arguments)):
+            return function, ()
     args = tuple(_typed(ctx, node) for node in launch.arguments)
     for function in candidates:
         if function.template:
@@ -194,7 +195,8 @@ def _typed(ctx: Context, node: Node) -> Value:
 def host_contexts(
     entities: Entities, function: FunctionDef | None, depth: int = 0
 ) -> list[tuple[Context, Scope]]:
-    """The scopes that the body of a host function is seen in: one, or one for each instantiation of a template."""
+    """The scopes that the body of a host function is seen in: one, or one for each instantiation of a
+    template."""
     ctx = Context(entities)
     if function is None:
         return [(ctx, Scope())]
@@ -434,7 +436,7 @@ def _extent(ctx: Context, node: Node) -> int | None:
     return int(value.value) if value is not None else None
 
 
-# ------------------------------------------------------------------------------------------ what the unit reports
+# ------------------------------------------------------------------------------------- what the unit reports
 
 
 def launch_sites(entities: Entities, wanted: list[Wanted], lowered: dict[str, str]) -> tuple[LaunchSite, ...]:

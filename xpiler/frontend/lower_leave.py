@@ -53,7 +53,8 @@ def resolve(body: Sequence[Stmt], label: str, fresh: Callable[[str], str]) -> li
 
     name = fresh("done")
     flagged = rename(whole, {marker.name: name})
-    return [Decl(name, BOOL, init=FALSE), *_tidy(flagged)]
+    rest = _drop_last(tuple(_tidy(flagged)), name)
+    return [Decl(name, BOOL, init=FALSE), *_tidy(Block(rest))]
 
 
 def _tidy(body: Stmt) -> list[Stmt]:
@@ -69,6 +70,19 @@ def _tidy(body: Stmt) -> list[Stmt]:
     result = map_stmt(body, turned)
     assert isinstance(result, Block)
     return list(result.body)
+
+
+def _drop_last(body: tuple[Stmt, ...], flag: str) -> tuple[Stmt, ...]:
+    """Without flags that are set where the region ends anyway."""
+    if not body:
+        return body
+    match body[-1]:
+        case Assign(target=Var(name=name)) if name == flag:
+            return body[:-1]
+        case If() as last:
+            then, otherwise = _drop_last(last.then.body, flag), _drop_last(last.otherwise.body, flag)
+            return (*body[:-1], _if(last, then, otherwise))
+    return body
 
 
 def _leaves(stmt: Stmt, label: str) -> bool:
@@ -125,7 +139,8 @@ def _if(stmt: If, then: tuple[Stmt, ...], otherwise: tuple[Stmt, ...]) -> If:
 
 
 def _loop(stmt: For | While, region: _Region) -> Stmt:
-    """The loop with each jump as a flag and `break`; a jump out of an inner loop breaks the outer ones in turn."""
+    """The loop with each jump as a flag and `break`; a jump out of an inner loop breaks the outer ones in
+    turn."""
 
     def inside(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
         result: list[Stmt] = []

@@ -35,12 +35,13 @@ from xpiler.ir.nodes import (
     While,
 )
 from xpiler.ir.rewrite import uses
-from xpiler.ir.types import DType
+from xpiler.ir.types import DType, Kind
 
 
 @dataclass(frozen=True)
 class _Counted:
-    """`for (name = start; name < bound; name += step)`; with `down` the comparison and the step are mirrored."""
+    """`for (name = start; name < bound; name += step)`; with `down` the comparison and the step are
+    mirrored."""
 
     name: str
     dtype: DType
@@ -81,7 +82,8 @@ def _unrolling(ctx: Context, node: Node) -> tuple[LoopKind, int]:
 
 
 def _counted(ctx: Context, node: Node) -> _Counted | None:
-    """The loop's parts if its header has the form of a counted loop over a variable that the body leaves alone."""
+    """The loop's parts if its header has the form of a counted loop over a variable that the body leaves
+    alone."""
     initializer = node.child_by_field_name("initializer")
     condition, update = node.child_by_field_name("condition"), node.child_by_field_name("update")
     body = node.child_by_field_name("body")
@@ -109,7 +111,8 @@ def _counted(ctx: Context, node: Node) -> _Counted | None:
 
 
 def _header(ctx: Context, loop: Node, initializer: Node) -> tuple[str, DType, Node] | None:
-    """(name, type, start) of the loop variable: declared here, or declared before and used in this loop alone."""
+    """(name, type, start) of the loop variable: declared here, or declared before and used in this loop
+    alone."""
     if initializer.type == "declaration":
         declarators = initializer.children_by_field_name("declarator")
         type_node = initializer.child_by_field_name("type")
@@ -247,13 +250,11 @@ def _try_counted(ctx: Context, node: Node, loop: _Counted, kind: LoopKind, unrol
     bound = load(ctx, ctx.value(loop.bound))
     if bound.dtype.is_float:
         return False
-    if dtype.is_signed and bound.dtype.kind.value == "uint" and bound.dtype.bits >= dtype.bits:
+    as_unsigned = dtype.is_signed and bound.dtype.kind is Kind.UINT and bound.dtype.bits >= dtype.bits
+    if as_unsigned and (loop.down or not first_non_negative):
         # C compares as unsigned here: the same thing only for a variable that is never negative.
-        if not first_non_negative or loop.down:
-            return False
-    if not dtype.is_signed and bound.dtype.is_signed and not non_negative(ctx, bound):
-        # A negative bound is a huge unsigned one in C.
         return False
+    # An unsigned variable: a negative bound is a huge unsigned one, in C as after the conversion.
     bound = build.cast(bound, dtype)
     step = (
         build.const(loop.step, dtype)
@@ -269,9 +270,7 @@ def _try_counted(ctx: Context, node: Node, loop: _Counted, kind: LoopKind, unrol
     assert body_node is not None
     if loop.down:
         var, body = _downward_body(ctx, loop, start, bound, step, body_node)
-        extent = build.sub(start, bound)
-        if loop.inclusive:
-            extent = build.add(extent, build.const(1, dtype))
+        extent = _extent(start, bound, loop.inclusive)
         start, stop = build.const(0, dtype), extent
     else:
         var = ctx.fresh(loop.name)
@@ -310,6 +309,28 @@ def _downward_body(
     ctx.scope.names[loop.name] = Variable(Scalar(loop.dtype), Var(loop.dtype, name), is_const=True)
     block = _body(ctx, body)
     return counter, Block((Decl(name, loop.dtype, init=value), *block.body))
+
+
+def _extent(start: Expr, bound: Expr, inclusive: bool) -> Expr:
+    """`start - bound`, and one more if inclusive; `(n - 1) - 0 + 1` is `n`."""
+    more = 1 if inclusive else 0
+    match start, bound:
+        case Binary(op="-", left=left, right=Const(value=less)), Const(value=low):
+            rest = int(less) + int(low) - more
+            return (
+                build.sub(left, build.const(rest, left.dtype))
+                if rest >= 0
+                else build.add(left, build.const(-rest, left.dtype))
+            )
+        case _, Const(value=low):
+            rest = int(low) - more
+            return (
+                build.sub(start, build.const(rest, start.dtype))
+                if rest >= 0
+                else build.add(start, build.const(-rest, start.dtype))
+            )
+    extent = build.sub(start, bound)
+    return build.add(extent, build.const(1, extent.dtype)) if inclusive else extent
 
 
 def _body(ctx: Context, node: Node) -> Block:

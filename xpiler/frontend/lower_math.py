@@ -1,4 +1,5 @@
-"""Math functions and scalar intrinsics, by table: C's <math.h> in float and double form, CUDA's integer intrinsics."""
+"""Math functions and scalar intrinsics, by table: C's <math.h> in float and double form, CUDA's integer
+intrinsics."""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ _register()
 
 # Reduced accuracy: name -> neutral function.
 _FAST = {
-    "__expf": "exp", "__exp2f": "exp2", "__exp10f": "exp10", "__logf": "log", "__log2f": "log2", "__log10f": "log10",
+    "__expf": "exp", "__exp2f": "exp2", "__exp10f": "exp10", "__logf": "log", "__log2f": "log2",
+    "__log10f": "log10",
     "__sinf": "sin", "__cosf": "cos", "__tanf": "tan", "__powf": "pow", "__tanhf": "tanh",
 }  # fmt: skip
 
@@ -241,7 +243,8 @@ def _bits(call: Invocation) -> Value:
 
 
 _TWO = {
-    "__mulhi": ("mulhi", I32), "__umulhi": ("mulhi", U32), "__mul64hi": ("mulhi", I64), "__umul64hi": ("mulhi", U64),
+    "__mulhi": ("mulhi", I32), "__umulhi": ("mulhi", U32), "__mul64hi": ("mulhi", I64),
+    "__umul64hi": ("mulhi", U64),
     "__mul24": ("mul24", I32), "__umul24": ("mul24", U32),
 }  # fmt: skip
 
@@ -291,7 +294,8 @@ def _bit_cast(call: Invocation) -> Value:
 
 
 _TYPES = {
-    "int": I32, "uint": U32, "ll": I64, "ull": U64, "float": F32, "double": F64, "short": None, "ushort": U16, "uchar": U8,
+    "int": I32, "uint": U32, "ll": I64, "ull": U64, "float": F32, "double": F64, "short": None,
+    "ushort": U16, "uchar": U8,
 }  # fmt: skip
 _ROUNDING = {"rn": "rint", "rz": "trunc", "rd": "floor", "ru": "ceil"}
 

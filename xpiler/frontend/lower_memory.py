@@ -38,7 +38,8 @@ from xpiler.ir.types import I32, I64, DType, promote
 
 
 def index_type(memory: Memory | None, *parts: Expr) -> DType:
-    """The type for index arithmetic that C does in pointers: exact, so 64 bits, unless the array is known to be small."""
+    """The type for index arithmetic that C does in pointers: exact, so 64 bits, unless the array is known
+    to be small."""
     small = memory is not None and memory.space is not Space.GLOBAL
     return I32 if small and all(p.dtype.bits <= 32 for p in parts) else I64
 
@@ -62,7 +63,8 @@ def scaled(memory: Memory | None, index: Expr, factor: int) -> Expr:
 
 
 def in_units(memory: Memory | None, offset: Expr, old: int, new: int) -> Expr:
-    """An offset in `old` bytes counted in `new` bytes. Memory is aligned to what is read from it: division is exact."""
+    """An offset in `old` bytes counted in `new` bytes. Memory is aligned to what is read from it: division
+    is exact."""
     if old == new or build.is_const(offset, 0):
         return offset
     if old % new == 0:
@@ -122,7 +124,8 @@ def flat_offset(element: Element) -> tuple[Expr, int]:
 
 
 def unit_of(ctype: CType) -> int | None:
-    """Bytes of the scalars that objects of the type are counted in; None for void and structs with pointers."""
+    """Bytes of the scalars that objects of the type are counted in; None for void and structs with
+    pointers."""
     leaf = stored_type(ctype)
     return leaf.bytes if leaf else None
 
@@ -223,9 +226,19 @@ def subscript(ctx: Context, value: Value, index: Expr) -> Value:
 
 
 def _shifted(ctx: Context, memory: Memory, offset: Expr, unit: int, element: CType, index: Expr) -> Element:
-    new = min(_unit(ctx, element), unit)
+    new = unit_towards(element, unit, _unit(ctx, element))
     at = plus(memory, in_units(memory, offset, unit, new), scaled(memory, index, _stride(ctx, element, new)))
     return Element(element, memory, None, at, new)
+
+
+def unit_towards(ctype: CType, current: int, wanted: int) -> int:
+    """The unit to count objects of `ctype` in, coming from memory counted in `current` bytes.
+
+    Vectors over narrower scalars mostly just move them (`*(float4*)halves`): those stay in the units of
+    the memory. A
+    scalar type is what the memory now holds.
+    """
+    return wanted if isinstance(ctype, Scalar) else min(current, wanted)
 
 
 def _unit(ctx: Context, ctype: CType) -> int:
@@ -303,7 +316,7 @@ def advanced(ctx: Context, pointer: Address, index: Expr) -> Address:
     ):
         return replace(pointer, offset=build.cast(index, promote(index.dtype)), unit=unit)
     pointer = without_prefix(pointer)
-    unit = min(unit, pointer.unit)
+    unit = unit_towards(element, pointer.unit, unit)
     step = scaled(memory, index, _stride(ctx, element, unit))
     return replace(
         pointer, offset=plus(memory, in_units(memory, pointer.offset, pointer.unit, unit), step), unit=unit
@@ -339,7 +352,7 @@ def deref(ctx: Context, pointer: Address | AddressOf) -> Value:
         elif isinstance(ctype, Scalar) and ctype.dtype == memory.dtype:
             return Element(ctype, memory, (*pointer.prefix, pointer.offset))
     # Units stay as narrow as they are: a division waits until something wider is really read.
-    unit = min(unit, pointer.unit)
+    unit = unit_towards(ctype, pointer.unit, unit)
     offset = in_units(memory, pointer.offset, pointer.unit, unit)
     return Element(ctype, memory, None, offset, unit, pointer.prefix)
 
@@ -361,7 +374,7 @@ def _retyped(ctx: Context, pointer: AddressOf) -> Value:
     ctx.refuse("reinterpreted-variable", f"a variable of type `{target.type}` is accessed as `{wanted}`")
 
 
-# ------------------------------------------------------------------------------------------ reading and writing
+# --------------------------------------------------------------------------------------- reading and writing
 
 
 def place_of(ctx: Context, value: Value) -> Var | Load:

@@ -17,7 +17,8 @@ _LANE_TYPES = ("half2", "__nv_bfloat162")
 
 
 def user_operator(ctx: Context, op: str, operands: Sequence[Value]) -> Value | None:
-    """`operator op` on these operands: a method of the first, a free function, or CUDA's own; None if there is none."""
+    """`operator op` on these operands: a method of the first, a free function, or CUDA's own; None if
+    there is none."""
     from xpiler.frontend.lower_calls import inline
 
     node = ctx.here

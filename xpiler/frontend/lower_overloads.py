@@ -150,7 +150,8 @@ def _null(value: Value) -> bool:
 def deduce(
     ctx: Context, function: FunctionDef, explicit: tuple[Node, ...], args: tuple[Value, ...], scope: Scope
 ) -> tuple[Binding, ...] | None:
-    """Template arguments from those written, the arguments of the call, and defaults; None if that does not work."""
+    """Template arguments from those written, the arguments of the call, and defaults; None if that does
+    not work."""
     params = function.template or ()
     known: dict[str, Binding] = {}
     for param, node in zip(params, explicit, strict=False):
@@ -225,9 +226,8 @@ def _match_declarator(
                 given = given.element
             elif isinstance(given, Pointer):
                 given = given.pointee
-    if not layers or all("reference" in layer.type for layer in layers):
-        if isinstance(given, Array) and not layers:
-            given = Pointer(given.element)
+    if isinstance(given, Array) and not layers:
+        given = Pointer(given.element)
     _match_type(ctx, base, given, names, known)
 
 

@@ -101,7 +101,8 @@ def _pointer(
 def _struct(
     ctx: Context, params: list[Param], decl: ParamDecl, name: str, ctype: Struct, changed: bool
 ) -> Value:
-    """A struct by value: a parameter for each scalar or pointer member. One without members is just constructed."""
+    """A struct by value: a parameter for each scalar or pointer member. One without members is just
+    constructed."""
     if not ctype.fields and ctype.definition is not None:
         return construct_object(ctx, ctype, [], True)
     fields: dict[str, Value] = {}

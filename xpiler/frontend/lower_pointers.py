@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xpiler.frontend.lower_context import Context
-from xpiler.frontend.lower_memory import advanced, in_units, index_type, pointer_of, unit_of, without_prefix
+from xpiler.frontend.lower_memory import (
+    advanced,
+    in_units,
+    index_type,
+    pointer_of,
+    unit_of,
+    unit_towards,
+    without_prefix,
+)
 from xpiler.frontend.lower_types import Pointer
 from xpiler.frontend.lower_values import Address, AddressOf, PointerCell, PointerVariable, Value
 from xpiler.ir import build
@@ -34,6 +42,12 @@ def declare_pointer(ctx: Context, name: str, ctype: Pointer, init: Value | None,
         cell.target = address.target
         return variable
     if not mutated:
+        unit = _unit_for(ctype, address)
+        if unit != address.unit and address.memory is not None:
+            address = without_prefix(address)
+            address = replace(
+                address, offset=in_units(address.memory, address.offset, address.unit, unit), unit=unit
+            )
         kept = address if address.memory is None else _kept(ctx, name, address)
         return retype(kept, ctype)
     if address.memory is None:
@@ -41,6 +55,11 @@ def declare_pointer(ctx: Context, name: str, ctype: Pointer, init: Value | None,
         return variable
     _bind(ctx, variable, address)
     return variable
+
+
+def _unit_for(ctype: Pointer, address: Address) -> int:
+    wanted = unit_of(ctype.pointee)
+    return address.unit if wanted is None else unit_towards(ctype.pointee, address.unit, wanted)
 
 
 def _kept(ctx: Context, name: str, address: Address) -> Address:
@@ -78,7 +97,7 @@ def _bind(ctx: Context, variable: PointerVariable, address: Address) -> None:
     assert address.memory is not None
     cell = variable.cell
     cell.memory = address.memory
-    cell.unit = min(unit_of(variable.type.pointee) or address.unit, address.unit)
+    cell.unit = _unit_for(variable.type, address)
     offset = in_units(address.memory, address.offset, address.unit, cell.unit)
     if cell.offset is not None:
         ctx.emit(Assign(cell.offset, build.cast(offset, cell.offset.dtype)))

@@ -1,4 +1,5 @@
-"""Where functions that CUDA and the language define are registered: by name, or by kind of object and method."""
+"""Where functions that CUDA and the language define are registered: by name, or by kind of object and
+method."""
 
 from __future__ import annotations
 

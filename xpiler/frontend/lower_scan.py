@@ -15,7 +15,8 @@ Changes = Callable[[str, int], bool]
 
 @dataclass(frozen=True)
 class Mutations:
-    """`changed`: names assigned, counted or handed out by address; `addressed`: whose bytes may be seen as another type."""
+    """`changed`: names assigned, counted or handed out by address; `addressed`: whose bytes may be seen as
+    another type."""
 
     changed: frozenset[str]
     addressed: frozenset[str]

@@ -1,4 +1,5 @@
-"""What threads do together: barriers, shuffles, votes, atomics, fences; and plain accesses under special names."""
+"""What threads do together: barriers, shuffles, votes, atomics, fences; and plain accesses under special
+names."""
 
 from __future__ import annotations
 
@@ -65,7 +66,7 @@ def _fence(call: Invocation) -> Value:
     return VOID_VALUE
 
 
-# ------------------------------------------------------------------------------------------ shuffles and votes
+# ---------------------------------------------------------------------------------------- shuffles and votes
 
 _SHUFFLES = {"__shfl": "shfl", "__shfl_up": "shfl_up", "__shfl_down": "shfl_down", "__shfl_xor": "shfl_xor"}
 

@@ -42,7 +42,8 @@ def _expression(ctx: Context, node: Node) -> None:
 
 
 def _declared_as_comparison(ctx: Context, node: Node) -> bool:
-    """`Tile<32> t = ...;` reads as `Tile < 32 > (t = ...)` to the grammar; it is a declaration if `Tile` is a template."""
+    """`Tile<32> t = ...;` reads as `Tile < 32 > (t = ...)` to the grammar; it is a declaration if `Tile`
+    is a template."""
     from xpiler.frontend.lower_declarations import declare_name
 
     arguments: list[Node] = []
@@ -240,8 +241,7 @@ def _switch(ctx: Context, node: Node) -> None:
     with ctx.capture() as out, ctx.nested():
         _lower_groups(ctx, groups, subject)
     ctx.breaks.pop()
-    for stmt in resolve(out, label, ctx.fresh):
-        ctx.emit(stmt)
+    ctx.emit_resolved(resolve(out, label, ctx.fresh))
 
 
 def _groups(ctx: Context, body: Node) -> list[tuple[list[Node | None], list[Node]]]:

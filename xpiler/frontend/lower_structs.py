@@ -103,7 +103,8 @@ def _default_member(ctx: Context, ctype: Struct, name: str, inner: CType) -> Val
 
 
 def default_object(ctx: Context, name: str, ctype: Struct, pieces: bool = True) -> Value:
-    """A variable without initialiser: default constructor or member initialisers run, the rest is left alone."""
+    """A variable without initialiser: default constructor or member initialisers run, the rest is left
+    alone."""
     target = declare_object(ctx, name, ctype, pieces=pieces)
     user = [f for f in constructors(ctx, ctype) if all(p.default is not None for p in f.params)]
     if user:

@@ -71,7 +71,8 @@ class Binding:
 
 @dataclass(frozen=True)
 class Struct(CType):
-    """A struct, union or built-in vector, instantiated. `name` spells it with its arguments and is its identity."""
+    """A struct, union or built-in vector, instantiated. `name` spells it with its arguments and is its
+    identity."""
 
     name: str
     fields: tuple[tuple[str, CType], ...] = field(compare=False)
@@ -119,7 +120,8 @@ class Fragment(CType):
 
 @dataclass(frozen=True)
 class Group(CType):
-    """A cooperative group. `size` is that of a tile, 0 for a block or the grid; `kind`: block, tile, coalesced, grid."""
+    """A cooperative group. `size` is that of a tile, 0 for a block or the grid; `kind`: block, tile,
+    coalesced, grid."""
 
     kind: str
     size: int = 0
@@ -152,10 +154,13 @@ C_SPELLING: dict[DType, str] = {
 
 # Names of one word. `char` is signed on every platform here, `long` has 64 bits.
 _WORDS: dict[str, DType] = {
-    "bool": BOOL, "char": I8, "short": I16, "int": I32, "long": I64, "float": F32, "double": F64, "unsigned": U32,
+    "bool": BOOL, "char": I8, "short": I16, "int": I32, "long": I64, "float": F32, "double": F64,
+    "unsigned": U32,
     "signed": I32, "size_t": U64, "ssize_t": I64, "ptrdiff_t": I64, "intptr_t": I64, "uintptr_t": U64,
-    "int8_t": I8, "int16_t": I16, "int32_t": I32, "int64_t": I64, "uint8_t": U8, "uint16_t": U16, "uint32_t": U32,
-    "uint64_t": U64, "uchar": U8, "ushort": U16, "uint": U32, "ulong": U64, "byte": U8, "char8_t": U8, "wchar_t": I32,
+    "int8_t": I8, "int16_t": I16, "int32_t": I32, "int64_t": I64, "uint8_t": U8, "uint16_t": U16,
+    "uint32_t": U32,
+    "uint64_t": U64, "uchar": U8, "ushort": U16, "uint": U32, "ulong": U64, "byte": U8, "char8_t": U8,
+    "wchar_t": I32,
     "half": F16, "__half": F16, "half_t": F16, "_Float16": F16, "float16": F16, "__fp16": F16,
     "__nv_bfloat16": BF16, "nv_bfloat16": BF16, "__bf16": BF16, "hip_bfloat16": BF16, "__hip_bfloat16": BF16,
     "bfloat16": BF16, "cudaStream_t": U64, "clock_t": I64, "int_fast32_t": I64, "uint_fast32_t": U64,
@@ -165,7 +170,8 @@ _WORDS: dict[str, DType] = {
 _VECTOR_BASES: dict[str, tuple[str, DType]] = {
     "char": ("char", I8), "uchar": ("uchar", U8), "short": ("short", I16), "ushort": ("ushort", U16),
     "int": ("int", I32), "uint": ("uint", U32), "long": ("long", I64), "ulong": ("ulong", U64),
-    "longlong": ("longlong", I64), "ulonglong": ("ulonglong", U64), "float": ("float", F32), "double": ("double", F64),
+    "longlong": ("longlong", I64), "ulonglong": ("ulonglong", U64), "float": ("float", F32),
+    "double": ("double", F64),
 }  # fmt: skip
 LANES = ("x", "y", "z", "w")
 
@@ -274,7 +280,8 @@ def field_offsets(struct: Struct) -> list[tuple[str, int, CType]]:
 
 
 def leaves(ctype: CType) -> list[DType] | None:
-    """The scalars that a value of the type consists of, in memory order; None if it holds pointers or others."""
+    """The scalars that a value of the type consists of, in memory order; None if it holds pointers or
+    others."""
     match ctype:
         case Scalar(dtype=dtype):
             return [dtype]
@@ -315,7 +322,8 @@ def leaf_type(ctype: CType) -> DType | None:
 
 
 def stored_type(ctype: CType) -> DType | None:
-    """The scalar type that memory of objects of the type is seen as: its own, or the narrowest of a mixed struct.
+    """The scalar type that memory of objects of the type is seen as: its own, or the narrowest of a mixed
+    struct.
 
     Every member then lies at a whole number of those, as C aligns it.
     """

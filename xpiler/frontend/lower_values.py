@@ -1,4 +1,5 @@
-"""What an expression of C stands for while it is lowered: numbers, places in memory, pointers, aggregates, functions."""
+"""What an expression of C stands for while it is lowered: numbers, places in memory, pointers, aggregates,
+functions."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ ZERO = Const(I32, 0)
 
 @dataclass(frozen=True)
 class Memory:
-    """An array of the IR. `shape` is () where the extent is not known (kernel parameters, dynamic shared memory)."""
+    """An array of the IR. `shape` is () where the extent is not known (kernel parameters, dynamic shared
+    memory)."""
 
     name: str
     dtype: DType
@@ -67,8 +69,10 @@ class Variable(Value):
 class Element(Value):
     """An object in an array of the IR: of scalar, array, struct or fragment type.
 
-    `index` holds the first indices of a multi-dimensional array, those of `type` being still open. Once pointer
-    arithmetic was done `index` is None and the object begins `offset` units of `unit` bytes after the array's begin,
+    `index` holds the first indices of a multi-dimensional array, those of `type` being still open. Once
+    pointer
+    arithmetic was done `index` is None and the object begins `offset` units of `unit` bytes after the
+    array's begin,
     or after that of the row `prefix` of a multi-dimensional array.
     """
 
@@ -83,7 +87,8 @@ class Element(Value):
 class Address(Value):
     """A pointer into an array: `offset` counts `unit` bytes from its begin or from that of the row `prefix`.
 
-    `memory` is None for a null pointer. `null_if` is the condition under which a pointer into an array is null, None
+    `memory` is None for a null pointer. `null_if` is the condition under which a pointer into an array is
+    null, None
     where only that of the array itself counts.
     """
 
@@ -148,7 +153,8 @@ class Lambda(Value):
 
 @dataclass(frozen=True, eq=False)
 class Functions(Value):
-    """A name that means functions, before overloads are resolved; `receiver` is the object of a method call."""
+    """A name that means functions, before overloads are resolved; `receiver` is the object of a method
+    call."""
 
     type: Closure
     name: str
