@@ -84,9 +84,6 @@ class Expressions:
             case Bitcast(operand=operand, dtype=dtype):
                 inner, change = self.compile(operand), self.numeric.bitcast(operand.dtype, dtype)
                 return lambda state, lanes: change(inner(state, lanes))
-            case Call(function="is_null", dtype=dtype):
-                given = self.numeric.const(False, dtype)  # every array that the kernel names was passed
-                return lambda state, lanes: given
             case Call(function="is_null", args=(Ref(array=array),)):
                 return lambda state, lanes: np.bool_(state.memories[array].null)
             case Call(function=function, args=args, dtype=dtype):
