@@ -125,10 +125,17 @@ XP_FIRST(_mm, ss_ps, __m128, __m128, float)
 XP_FIRST(_mm, d_epi32, __m128i, __m128i, int32_t)
 
 // ----------------------------------------------------------------------------------------------- conversions
+namespace xpavx {
+// A result with fewer lanes than its register holds zeroes in the others, whatever the mask says.
+template <class From, class V>
+static inline uint64_t beyond(uint64_t k) {
+    return count<From, V> < 64 ? k | ~uint64_t(0) << (count<From, V> % 64) : k;
+}
+}  // namespace xpavx
 // NAME(V) -> VTO, with the mask_ and maskz_ forms; the formula is over x of type FROM, the mask counts TO lanes.
 #define XP_CONVERT(P, NAME, VTO, TO, V, FROM, K, ...)                                                                                     \
     static inline VTO P##_##NAME(V a) { return xpavx::convert<FROM, TO, VTO>(a, [](FROM x) { return __VA_ARGS__; }); }                    \
-    static inline VTO P##_mask_##NAME(VTO s, K k, V a) { return xpavx::merge<TO>(k, P##_##NAME(a), s); }                                  \
+    static inline VTO P##_mask_##NAME(VTO s, K k, V a) { return xpavx::merge<TO>(xpavx::beyond<FROM, V>(k), P##_##NAME(a), s); }          \
     static inline VTO P##_maskz_##NAME(K k, V a) { return xpavx::merge<TO>(k, P##_##NAME(a), VTO{}); }
 // Narrower or wider integers; the narrow side of a small vector uses the low part of a 128-bit register.
 #define XP_WIDEN(NAME, TO, FROM, Z, Y, X, KZ, KY, KX)                       \
