@@ -5,12 +5,12 @@ The bound of an output element is
 
     4 * sqrt(n) * spread  +  2 * sqrt(n) * u * |expected|  +  r * ulp_out * |expected|  +  n * tiny
 
-with n the reduction length (16 at the least), u the unit roundoff of the accumulation and `spread` how far
-the source's own result moves when every float input moves by up to three rounding units at random. The spread
-measures the conditioning of this very element together with the source's own rounding noise (every rounding
-is drawn anew), whatever the operator is: no knowledge of matrices or softmax is needed. The factor sqrt(n)
-allows for another order of summation. A float that is replaced by a wrong one moves by its own size,
-thousands of times the spread: a dropped term of a sum fails.
+with n the reduction length (16 at the least; the largest extent up to 4096 where it is not known), u the unit
+roundoff of the accumulation and `spread` how far the source's own result moves when every float input moves
+by up to three rounding units at random. The spread measures the conditioning of this very element together
+with the source's own rounding noise (every rounding is drawn anew), whatever the operator is: no knowledge of
+matrices or softmax is needed. The factor sqrt(n) allows for another order of summation. A float that is
+replaced by a wrong one moves by its own size, thousands of times the spread: a dropped term of a sum fails.
 
 Integer outputs are compared bit by bit. Where the data are small integers and the source's results are whole,
 the comparison tightens to half a unit. NaN equals only NaN, an infinity only itself, an element that the
@@ -233,7 +233,8 @@ def _bound(
     contract: Contract, argument: Argument, case: Case, wanted: Float64Array, spread: Float64Array | None
 ) -> Float64Array:
     """The error allowed for each element; see the module's text."""
-    length = max(16, contract.reduction_length or max((n for _, n in case.extents), default=16))
+    length = contract.reduction_length or min(4096, max((n for _, n in case.extents), default=16))
+    length = max(16, length)
     unit = accumulation_unit(contract) * (_FAST_MATH if contract.fast_math else 1.0)
     ulps = 4.0 if argument.dtype.bits >= 32 else 1.0
     with np.errstate(invalid="ignore", over="ignore"):
