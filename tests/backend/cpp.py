@@ -65,6 +65,11 @@ def threads(var: str, stop: object, *body: Stmt) -> For:
     return For(var, I32, as_expr(0), as_expr(stop), as_expr(1), Block(body), LoopKind.THREADS)  # type: ignore[arg-type]
 
 
+def lanes(var: str, stop: object, *body: Stmt) -> For:
+    """A loop that is to run in the lanes of a register, whatever a pass would choose."""
+    return For(var, I32, as_expr(0), as_expr(stop), as_expr(1), Block(body), LoopKind.VECTOR)  # type: ignore[arg-type]
+
+
 def serial(var: str, start: object, stop: object, *body: Stmt) -> For:
     return For(var, I32, as_expr(start), as_expr(stop), as_expr(1), Block(body))  # type: ignore[arg-type]
 
