@@ -33,6 +33,14 @@ def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, st
             kernels.append(lower_kernel(entities, kernel))
         except Refusal as refusal:
             refusals[kernel.spelling] = refusal.diagnostic
+        except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # A hole in the frontend, not in the text: still a refusal of this kernel alone.
+            refusals[kernel.spelling] = Diagnostic(
+                "internal",
+                f"kernel `{kernel.spelling}` met an error in the frontend: {type(error).__name__}: {error}",
+                kernel.function.range,
+                remedy="please report it with the file",
+            )
         except RecursionError:
             refusals[kernel.spelling] = Diagnostic(
                 "too-deep", f"kernel `{kernel.spelling}` is nested too deeply", kernel.function.range

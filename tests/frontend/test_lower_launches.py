@@ -1,0 +1,89 @@
+"""Launches: which instantiations a file wants, and what is known of their blocks."""
+
+from __future__ import annotations
+
+from xpiler.frontend import parse
+
+TEMPLATE = "template <typename T, int N = 4> __global__ void k(T *o, int n) { o[threadIdx.x % N] = n; }\n"
+
+
+def kernels(text: str) -> list[tuple[str, str, tuple[int | None, ...]]]:
+    unit = parse(text, "launch.cu")
+    assert not unit.refusals, [str(d) for d in unit.refusals.values()]
+    return [(k.name, k.spelling, k.block_size) for k in unit.program.kernels]
+
+
+def test_a_template_is_instantiated_once_for_each_set_of_arguments() -> None:
+    host = """
+        void run(float *f, int *i) {
+            k<float, 8><<<1, 32>>>(f, 1); k<<<1, 64>>>(i, 2); k<float, 8><<<2, 32>>>(f, 3);
+        }
+    """
+    assert kernels(TEMPLATE + host) == [
+        ("k_float_8", "k<float, 8>", (32, 1, 1)),
+        ("k_int_4", "k<int, 4>", (64, 1, 1)),
+    ]
+
+
+def test_launches_in_a_template_host_function_follow_its_calls() -> None:
+    host = """
+        template <typename T> void run(T *o, int n) {
+            const int threads = 2 * 64;
+            k<T><<<n, threads>>>(o, n);
+        }
+        int main() { double *d; run(d, 3); run<float>(nullptr, 4); }
+    """
+    assert {name for name, _, _ in kernels(TEMPLATE + host)} == {"k_double_4", "k_float_4"}
+    assert kernels(TEMPLATE + host)[0][2] == (128, 1, 1)
+
+
+def test_block_sizes_come_from_dim3_macros_and_constants() -> None:
+    text = """
+        #define TILE 16
+        #define LAUNCH(kernel, ...) kernel<<<grid, block>>>(__VA_ARGS__)
+        __global__ void k(float *o) { o[0] = 1; }
+        void run(float *o, int n) { dim3 grid(n, n), block(TILE, TILE / 2); LAUNCH(k, o); }
+    """
+    assert kernels(text)[0][2] == (16, 8, 1)
+
+
+def test_launches_that_disagree_leave_the_dimension_open() -> None:
+    text = """
+        __global__ void k(float *o) { o[0] = 1; }
+        void run(float *o) { k<<<1, 32>>>(o); k<<<1, dim3(64, 1)>>>(o); }
+    """
+    assert kernels(text)[0][2] == (None, 1, 1)
+
+
+def test_a_block_size_that_the_host_changes_is_not_constant() -> None:
+    text = """
+        __global__ void k(float *o) { o[0] = 1; }
+        void run(float *o, int n) { int threads = 256; if (n < 256) threads = n; k<<<1, threads>>>(o); }
+    """
+    assert kernels(text)[0][2] == (None, 1, 1)
+
+
+def test_launch_sites_name_the_kernel_and_its_arguments() -> None:
+    text = TEMPLATE + "void run(float *o) { k<float><<<1, 32, 64>>>(o, 2 + 3); }"
+    (site,) = parse(text, "launch.cu").launches
+    assert (site.kernel, site.host_function, site.shared, site.arguments) == (
+        "k_float_4",
+        "run",
+        "64",
+        ("o", "2 + 3"),
+    )
+    assert text[slice(*site.span)] == "k<float><<<1, 32, 64>>>(o, 2 + 3)"
+
+
+def test_functors_and_templates_as_arguments() -> None:
+    text = """
+        template <typename T> struct Add { __device__ T operator()(T a, T b) const { return a + b; } };
+        struct Scale { float by; __device__ float operator()(float x) const { return x * by; } };
+        template <typename T, template <typename> class Op> __global__ void two(T *o) {
+            Op<T> op;
+            o[0] = op(o[1], o[2]);
+        }
+        template <typename F> __global__ void one(float *o, F f) { o[0] = f(o[1]); }
+        void run(float *o) { two<float, Add><<<1, 1>>>(o); one<<<1, 1>>>(o, Scale{2.0f}); }
+    """
+    assert {name for name, _, _ in kernels(text)} == {"two_float_Add", "one_Scale"}
