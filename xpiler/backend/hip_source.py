@@ -89,7 +89,8 @@ class SourceText:
         self.file = file
         self.newline = "\r\n" if "\r\n" in text else "\n"
         self.all_tokens = tuple(_scan(text))
-        self.tokens = tuple(t for t in self.all_tokens if t.kind not in ("comment", "newline"))
+        end = Token("end", "", len(text), len(text))  # a few, so that rules may look ahead
+        self.tokens = (*(t for t in self.all_tokens if t.kind not in ("comment", "newline")), *[end] * 8)
 
     @cached_property
     def _line_starts(self) -> list[int]:
