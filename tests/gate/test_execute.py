@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.gate.programs import TILED_GEMM, gemm_contract, run_loop, vector_contract
+from xpiler.gate import execute
 from xpiler.gate.arrays import decode, encode, is_poison
 from xpiler.gate.compare import schedule_race
 from xpiler.gate.contract import Argument, Contract, Launch, Role, make_case
@@ -140,6 +141,26 @@ def test_a_header_beside_the_file_is_found_and_named(tmp_path: Path) -> None:
     assert result.buffers["y"][0] == 2000
     wrong = build(text.replace("twice(n)", "thrice(n)"), str(tmp_path / "f.cpp"), "vnni", vector_contract())
     assert f"{tmp_path}/f.cpp:4:" in wrong.error
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_avx512_runs_also_on_a_cpu_without_it(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "cpu_runs_vnni", lambda: native)
+    text = """#include <immintrin.h>
+extern "C" void f(const float* x, float* y, int n) {
+  for (int i = 0; i < n; i += 16) {
+    __mmask16 k = n - i >= 16 ? 0xffff : (1u << (n - i)) - 1;
+    __m512 v = _mm512_maskz_loadu_ps(k, x + i);
+    _mm512_mask_storeu_ps(y + i, k, _mm512_fmadd_ps(v, v, _mm512_set1_ps(1)));
+  }
+}"""
+    contract = vector_contract(fill="integers")
+    built = build(text, "f.cpp", "vnni", contract)
+    assert built.ok, built.error
+    assert built.tool == ("g++" if native else "emulator (g++)")
+    (result,) = built.run(contract.cases)
+    x = inputs_of(contract, contract.cases[0])["x"]
+    assert result.ok and np.array_equal(result.buffers["y"], x * x + 1)
 
 
 # ------------------------------------------------------------------------------------------------ CUDA text

@@ -28,6 +28,7 @@ from xpiler.gate.shim import inline_includes, translation_unit, with_prologue
 
 SIMT = ("cuda", "hip", "bang")
 _RUNNER = Path(__file__).with_name("runner.cpp")
+_AVX512 = Path(__file__).parent.parent / "emulators" / "avx512"
 _REPORTED = 86  # exit code: the reason is in the events file
 
 
@@ -177,7 +178,7 @@ def build(text: str, file: str, platform: str, contract: Contract, *, compiler: 
         tool = f"emulator ({chosen.name})"
     else:
         flags = list(vnni_flags(chosen))
-        tool = chosen.name
+        tool = chosen.name if cpu_runs_vnni() else f"emulator ({chosen.name})"
     source = with_prologue(unit, file, contract)
     compile_flags = [flag for flag in flags if not _is_link_input(flag)]
     link_inputs = [flag for flag in flags if _is_link_input(flag)]
@@ -206,16 +207,15 @@ def build(text: str, file: str, platform: str, contract: Contract, *, compiler: 
 def vnni_flags(compiler: Compiler) -> tuple[str, ...]:
     """Flags for C++ with AVX-512; on a CPU without it the emulator's header stands in for the intrinsics'."""
     common = ("-std=c++17", "-O2", openmp_flag(compiler))
-    if not cpu_runs_vnni():
-        return (*common, "-I", str(Path(__file__).parent.parent / "emulators" / "avx512"))
-    flags = (*common, *VNNI_FLAGS)
+    flags = (*common, *VNNI_FLAGS) if cpu_runs_vnni() else (*common, "-I", str(_AVX512))
     return (*flags, *_precompiled_intrinsics(compiler, flags)) if compiler.name == "g++" else flags
 
 
 def _precompiled_intrinsics(compiler: Compiler, flags: tuple[str, ...]) -> tuple[str, ...]:
     """Reading `immintrin.h` is most of a compilation, so it is read once. (That a program includes what it
     needs is shown by `toolchain.compile_check`, which compiles it alone.)"""
-    name = cache.key("immintrin", *flags, *compiler.command, compiler.version)
+    emulator = [header.read_bytes() for header in sorted(_AVX512.glob("*.h"))]
+    name = cache.key("immintrin", *flags, *compiler.command, compiler.version, *emulator)
 
     def make(path: Path) -> bool:
         path.mkdir()
