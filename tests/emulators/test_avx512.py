@@ -68,7 +68,20 @@ def expressions() -> list[tuple[str, str]]:
         for s, v in (("ps", "f"), ("pd", "d")):
             a, b, c = (f"{v}{x}{width}" for x in "abc")
             k = mask_of(width, 32 if s == "ps" else 64)
-            for name in ("add", "sub", "mul", "div", "min", "max", "and", "or", "xor", "andnot", "unpacklo", "unpackhi"):
+            for name in (
+                "add",
+                "sub",
+                "mul",
+                "div",
+                "min",
+                "max",
+                "and",
+                "or",
+                "xor",
+                "andnot",
+                "unpacklo",
+                "unpackhi",
+            ):
                 masked(p, f"{name}_{s}", c, k, a, b)
             masked(p, f"scalef_{s}", c, k, a, f"_{p[1:]}_min_{s}({b}, {p}_set1_{s}(50))")
             for name in ("sqrt", "getexp"):
@@ -117,7 +130,10 @@ def expressions() -> list[tuple[str, str]]:
         if width > 128:
             add(f"(__m{half}i){p}_cvtneps_pbh", f)
         add(f"(__m{width}i){p}_cvtne2ps_pbh", f, f"fb{width}")
-        bf = f"(__m{width}bh){p}_cvtne2ps_pbh({f}, fb{width})", f"(__m{width}bh){p}_cvtne2ps_pbh(fb{width}, fc{width})"
+        bf = (
+            f"(__m{width}bh){p}_cvtne2ps_pbh({f}, fb{width})",
+            f"(__m{width}bh){p}_cvtne2ps_pbh(fb{width}, fc{width})",
+        )
         add(f"{p}_dpbf16_ps", f"fc{width}", *bf)
 
         a, b, c = (f"i{x}{width}" for x in "abc")
@@ -196,7 +212,11 @@ def expressions() -> list[tuple[str, str]]:
 
     for s, v in (("ps", "fa512"), ("pd", "da512"), ("epi32", "ia512"), ("epi64", "ia512")):
         k = mask_of(512, 32 if s in ("ps", "epi32") else 64)
-        finite = v if v[0] == "i" else f"_mm512_maskz_{s == 'ps' and 'mov_ps' or 'mov_pd'}(_mm512_cmp_{s}_mask(_mm512_abs_{s}({v}), _mm512_set1_{s}(1e30), _CMP_LT_OQ), {v})"
+        finite = (
+            v
+            if v[0] == "i"
+            else f"_mm512_maskz_{s == 'ps' and 'mov_ps' or 'mov_pd'}(_mm512_cmp_{s}_mask(_mm512_abs_{s}({v}), _mm512_set1_{s}(1e30), _CMP_LT_OQ), {v})"
+        )
         for name in ("add", "mul", "min", "max"):
             add(f"_mm512_reduce_{name}_{s}", finite)
             add(f"_mm512_mask_reduce_{name}_{s}", k, finite)
@@ -253,7 +273,7 @@ def program(cases: list[tuple[str, str]]) -> str:
         )
         functions.append(f"static void {name}(unsigned long long* results) {{\n{setup}{masks}{body}}}\n")
         calls.append(f"    for (int r = 0; r < 12; ++r) {name}(results);\n")
-    report = f"    for (int i = 0; i < {len(cases)}; ++i) printf(\"%llx\\n\", results[i]);\n"
+    report = f'    for (int i = 0; i < {len(cases)}; ++i) printf("%llx\\n", results[i]);\n'
     start = f"    static unsigned long long results[{len(cases)}];\n"
     return PROGRAM.replace("FUNCTIONS", "".join(functions)).replace("CALLS", start + "".join(calls) + report)
 
@@ -266,7 +286,9 @@ def run(text: str, folder: Path, name: str, flags: list[str]) -> list[str]:
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[:3000]
-    return subprocess.run([folder / name], capture_output=True, text=True, check=True, timeout=60).stdout.split()
+    return subprocess.run(
+        [folder / name], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
 
 
 def cpu_has_all() -> bool:
@@ -284,5 +306,7 @@ def test_portable_intrinsics_equal_the_instructions(tmp_path: Path) -> None:
     if not cpu_has_all():
         return
     native = run(text, tmp_path, "native", NATIVE)
-    wrong = sorted({name for (name, _), mine, real in zip(cases, portable, native, strict=True) if mine != real})
+    wrong = sorted(
+        {name for (name, _), mine, real in zip(cases, portable, native, strict=True) if mine != real}
+    )
     assert not wrong, " ".join(wrong)
