@@ -120,7 +120,8 @@ def _elements(ctx: Context, values: ListValue, ctype: CType) -> list[Value]:
             assert value_node is not None
             node = value_node
         mark = len(ctx.out)
-        value = ctx.value(node)
+        with ctx.nested(values.scope):
+            value = ctx.value(node)
         result = [_stable(ctx, v, mark) for v in result]
         if (
             isinstance(value, ListValue)

@@ -636,7 +636,7 @@ def _sizeof(ctx: Context, node: Node) -> Value:
 def _list(ctx: Context, node: Node) -> Value:
     from xpiler.frontend.lower_types import Auto
 
-    return ListValue(Auto(), tuple(named_children(node)))
+    return ListValue(Auto(), tuple(named_children(node)), ctx.scope)
 
 
 @expression("compound_literal_expression")

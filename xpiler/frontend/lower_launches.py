@@ -28,7 +28,7 @@ from xpiler.frontend.lower_values import ZERO, Address, Aggregate, Element, Memo
 from xpiler.frontend.syntax_model import FunctionDef, Launch, TemplateParam
 from xpiler.frontend.unit import HostFunction, LaunchSite
 from xpiler.ir.nodes import Const, Param, Space, Var
-from xpiler.ir.types import U8, U32
+from xpiler.ir.types import BF16, F16, F32, F64, U8, U32, DType
 
 Dims = tuple[int | None, int | None, int | None]
 
@@ -79,11 +79,12 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
             found[key] = replace(known, block_size=agreed, launches=(*known.launches, launch))
 
     for launch in entities.unit.launches:
-        for ctx, scope in host_contexts(entities, launch.host_function):
-            with ctx.nested(scope):
-                chosen = _launched(ctx, launch, kernels)
-                if chosen is not None:
-                    add(chosen[0], chosen[1], launch, block_dims(ctx, launch))
+        for ctx, outer in host_contexts(entities, launch.host_function):
+            for scope in _dispatch_scopes(ctx, launch, outer):
+                with ctx.nested(scope):
+                    chosen = _launched(ctx, launch, kernels)
+                    if chosen is not None:
+                        add(chosen[0], chosen[1], launch, block_dims(ctx, launch))
     for instantiation in entities.unit.instantiations:
         ctx = Context(entities)
         for function in entities.kernels.get(instantiation.name, []):
@@ -163,21 +164,86 @@ def _launched(
     ctx: Context, launch: Launch, kernels: list[FunctionDef]
 ) -> tuple[FunctionDef, tuple[Binding, ...]] | None:
     """The kernel and template arguments that a launch means, or None where that cannot be told."""
-    candidates = [k for k in kernels if k.name == launch.name]
+    name, explicit = launch.name, launch.template_arguments
+    if not any(k.name == name for k in kernels):
+        name, explicit = _through_variable(ctx, launch) or (name, explicit)
+    candidates = [k for k in kernels if k.name == name]
     for function in candidates:
-        plain = not function.template and not function.specialises and not launch.template_arguments
+        plain = not function.template and not function.specialises and not explicit
         if plain and (launch.api or len(function.params) >= len(launch.arguments)):
             return function, ()
     args = tuple(_typed(ctx, node) for node in launch.arguments)
     for function in candidates:
         if function.template:
             try:
-                bindings = deduce(ctx, function, launch.template_arguments, args, ctx.scope)
+                bindings = deduce(ctx, function, explicit, args, ctx.scope)
             except Refusal:
                 continue
             if bindings is not None:
                 return function, bindings
     return None
+
+
+def _through_variable(ctx: Context, launch: Launch) -> tuple[str, tuple[Node, ...]] | None:
+    """`auto kernel = gemm<float, 8>; kernel<<<...>>>(...)`: the kernel's name and template arguments."""
+    if launch.host_function is None or launch.host_function.body is None:
+        return None
+    for node in walk(launch.host_function.body):
+        if node.type != "init_declarator" or node.start_byte > launch.node.start_byte:
+            continue
+        value = node.child_by_field_name("value")
+        name = ctx.text(node.child_by_field_name("declarator")).strip("*( )")
+        if value is None or name != launch.name:
+            continue
+        while value is not None and value.type in ("pointer_expression", "parenthesized_expression"):
+            value = value.named_children[-1]
+        if value is not None and value.type == "identifier":
+            return ctx.text(value), ()
+        if value is not None and value.type == "template_function":
+            arguments = value.child_by_field_name("arguments")
+            explicit = tuple(named_children(arguments)) if arguments is not None else ()
+            return ctx.text(value.child_by_field_name("name")), explicit
+    return None
+
+
+_DISPATCHED = (("HALF", F16), ("BFLOAT16", BF16), ("REDUCED_FLOATING", F16), ("REDUCED_FLOATING", BF16))
+
+
+def _dispatch_scopes(ctx: Context, launch: Launch, scope: Scope) -> list[Scope]:
+    """A launch inside PyTorch's `AT_DISPATCH_FLOATING_TYPES(..., [&] { ... })`: one scope for each `scalar_t`."""
+    around: Node | None = launch.node
+    while around is not None and around.type != "function_definition":
+        if around.type == "call_expression":
+            name = ctx.text(around.child_by_field_name("function"))
+            if name.startswith("AT_DISPATCH_"):
+                listed = ctx.text(around)
+                types = [] if "REDUCED" in name else [F32, F64]
+                types += [
+                    dtype for word, dtype in _DISPATCHED if word in name or f"::{word.title()}" in listed
+                ]
+                return [_dispatch_scope(ctx, scope, dtype, around) for dtype in dict.fromkeys(types)]
+        around = around.parent
+    return [scope]
+
+
+def _dispatch_scope(ctx: Context, scope: Scope, dtype: DType, call: Node) -> Scope:
+    inner = Scope(scope)
+    inner.types["scalar_t"] = Scalar(dtype)
+    with ctx.nested(inner):
+        for node in walk(call):
+            if node.type == "alias_declaration":
+                name, type_node = node.child_by_field_name("name"), node.child_by_field_name("type")
+                if type_node is None:
+                    continue
+                if "acc_type" in ctx.text(type_node) or "opmath_type" in ctx.text(type_node):
+                    # Accumulation happens in float, of double in double.
+                    inner.types[ctx.text(name)] = Scalar(F64 if dtype is F64 else F32)
+                    continue
+                try:
+                    inner.types[ctx.text(name)] = type_of(ctx, type_node)
+                except Refusal:
+                    continue
+    return inner
 
 
 def _typed(ctx: Context, node: Node) -> Value:

@@ -92,6 +92,9 @@ def method_value(ctx: Context, receiver: Value, name: str, explicit: tuple[Node,
         if methods:
             return Functions(Closure(name), name, tuple(methods), explicit, receiver, ctype)
         return struct_member(ctx, ctype, name, receiver)
+    if isinstance(ctype, Struct) and name == "value" and ctype.arguments and ctype.definition is None:
+        value = ctype.arguments[0].value
+        return constant(value, I32) if isinstance(value, int) else None
     kind = "group" if isinstance(receiver, GroupValue) else type(ctype).__name__.lower()
     if (kind, name) in METHODS:
         return Builtin(Closure(name), f"{kind}.{name}", explicit, receiver)

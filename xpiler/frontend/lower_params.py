@@ -103,8 +103,8 @@ def _struct(
 ) -> Value:
     """A struct by value: a parameter for each scalar or pointer member. One without members is just
     constructed."""
-    if not ctype.fields and ctype.definition is not None:
-        return construct_object(ctx, ctype, [], True)
+    if not ctype.fields:
+        return Aggregate(ctype, {}) if ctype.definition is None else construct_object(ctx, ctype, [], True)
     fields: dict[str, Value] = {}
     for field, inner in ctype.fields:
         fields[field] = _param(ctx, params, decl, f"{name}_{field}", inner, changed)

@@ -10,7 +10,7 @@ from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_types import Scalar, Struct
 from xpiler.frontend.lower_values import VOID_VALUE, Aggregate, Value
 from xpiler.ir import build
-from xpiler.ir.nodes import Atomic, Barrier, Collective, Const, Decl, Expr, Load, Trap, Var
+from xpiler.ir.nodes import Atomic, Barrier, Call, Collective, Const, Decl, Expr, Load, Trap, Var
 from xpiler.ir.types import BOOL, I32, U32, DType
 
 
@@ -118,6 +118,21 @@ def _activemask(call: Invocation) -> Value:
 @builtin("__match_any_sync")
 def _match(call: Invocation) -> Value:
     return number(collective(call.ctx, "match_any", U32, (call.number(1),), call.number(0)))
+
+
+@builtin("__match_all_sync")
+def _match_all(call: Invocation) -> Value:
+    """All lanes of the mask hold the same value: compared with that of the first."""
+    ctx = call.ctx
+    call.need(3)
+    value = call.number(1)
+    mask = call.number_as(0, U32)
+    first = build.sub(Call(I32, "ffs", (build.cast(mask, I32),)), 1)
+    other = collective(ctx, "shfl", value.dtype, (value, first, build.const(32)), mask)
+    same = collective(ctx, "all", I32, (build.eq(value, other),), mask)
+    target = deref(ctx, pointer_of(ctx, call.args[2]))
+    store(ctx, target, same)
+    return number(build.select(build.boolean(same), mask, build.const(0, U32)))
 
 
 _REDUCES = {

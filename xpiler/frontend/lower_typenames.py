@@ -24,9 +24,7 @@ from xpiler.frontend.lower_types import (
 from xpiler.frontend.lower_values import Value
 from xpiler.frontend.syntax_model import StructDef, TemplateParam
 from xpiler.ir.nodes import Const
-from xpiler.ir.types import I32, U8, U32
-
-_FRAGMENT_ELEMENTS = {"tf32": "float"}
+from xpiler.ir.types import F32, I32, U8, U32
 
 
 def constant_int(ctx: Context, node: Node, what: str = "this") -> int:
@@ -129,6 +127,8 @@ def _library_type(name: str) -> CType | None:
     match name:
         case "thread_block":
             return Group("block")
+        case "true_type" | "false_type":
+            return constant_type(int(name == "true_type"))
         case "grid_group":
             return Group("grid")
         case "coalesced_group":
@@ -218,6 +218,10 @@ def _standard_template(ctx: Context, name: str, nodes: tuple[Node, ...]) -> CTyp
         case "make_unsigned_t":
             inner = type_of(ctx, nodes[0])
             return sized_type(["unsigned", str(inner)]) if isinstance(inner, Scalar) else None
+        case "bool_constant":
+            return constant_type(constant_int(ctx, nodes[0]))
+        case "integral_constant":
+            return constant_type(constant_int(ctx, nodes[1]))
         case "array":
             return Array(type_of(ctx, nodes[0]), constant_int(ctx, nodes[1]))
         case "plus" | "less" | "greater" | "bit_and" | "bit_or" | "bit_xor":
@@ -225,14 +229,21 @@ def _standard_template(ctx: Context, name: str, nodes: tuple[Node, ...]) -> CTyp
     return None
 
 
+def constant_type(value: int) -> Struct:
+    """`std::integral_constant<T, value>`: a type whose objects say a number at compile time."""
+    return Struct(f"integral_constant<{value}>", (), arguments=(Binding("value", value),))
+
+
 def _fragment(ctx: Context, nodes: tuple[Node, ...], node: Node) -> Fragment:
     if len(nodes) < 5:
         ctx.refuse("wmma-fragment", "a fragment needs use, three extents and a type", node)
     use = ctx.text(nodes[0]).split("::")[-1]
     m, n, k = (constant_int(ctx, extent, "the fragment extent") for extent in nodes[1:4])
-    if "tf32" in ctx.text(nodes[4]) or "precision" in ctx.text(nodes[4]):
+    tf32 = "tf32" in ctx.text(nodes[4])
+    if "precision" in ctx.text(nodes[4]) and not tf32:
         ctx.refuse("wmma-type", f"fragments of `{ctx.text(nodes[4])}` are not supported", nodes[4])
-    element = type_of(ctx, nodes[4])
+    # tf32 values are floats that __float_to_tf32 has rounded; products and sums are those of floats.
+    element = Scalar(F32) if tf32 else type_of(ctx, nodes[4])
     if not isinstance(element, Scalar):
         ctx.refuse("wmma-type", f"fragments of `{ctx.text(nodes[4])}` are not supported", nodes[4])
     layout = ""

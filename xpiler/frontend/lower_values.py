@@ -136,9 +136,10 @@ class Aggregate(Value):
 
 @dataclass(frozen=True, eq=False)
 class ListValue(Value):
-    """`{a, b}` before its type is known."""
+    """`{a, b}` before its type is known; `scope` is the one it was written in."""
 
     nodes: tuple[Node, ...]
+    scope: Scope
 
 
 @dataclass(frozen=True, eq=False)

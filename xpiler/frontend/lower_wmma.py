@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from xpiler.frontend.lower_builtins import Invocation
-from xpiler.frontend.lower_context import Context
+from xpiler.frontend.lower_context import Context, number
 from xpiler.frontend.lower_memory import flattened, in_units, pointer_of, without_prefix
 from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_types import Closure, Fragment
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Element, Value
 from xpiler.ir import build
 from xpiler.ir.nodes import Assign, Block, Const, Expr, For, Instr, Load, Ref, Var
-from xpiler.ir.types import I32, DType, promote
+from xpiler.ir.types import F32, I32, U32, DType, promote
 
 
 def fragment_of(call: Invocation, position: int) -> tuple[Fragment, Ref]:
@@ -98,7 +98,10 @@ def _mma(call: Invocation) -> Value:
 
 @builtin("__float_to_tf32")
 def _tf32(call: Invocation) -> Value:
-    call.ctx.refuse("wmma-type", "tf32 fragments are not supported", call.node)
+    # Round to 10 bits of mantissa, ties away from zero: on the bits of the magnitude.
+    bits = build.bitcast(call.number_as(0, F32), U32)
+    rounded = build.add(bits, build.const(0x1000, U32))
+    return number(build.bitcast(build.binary("&", rounded, build.const(0xFFFFE000, U32)), F32))
 
 
 def copy_fragment(ctx: Context, target: Value, source: Value) -> None:
