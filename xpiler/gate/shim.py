@@ -39,15 +39,20 @@ template <class F, std::size_t... I>
 void call_kernel(F* kernel, void* const* slots, const Launch* launch, std::index_sequence<I...>) {
     using S = Signature<F*>;
     constexpr std::size_t extra = S::count - sizeof...(I);
-    const auto slot = [slots](auto type, std::size_t i) -> auto& { return *static_cast<typename decltype(type)::type*>(slots[i]); };
-    const auto dims = [](auto type, const unsigned (&n)[3]) { return typename decltype(type)::type{n[0], n[1], n[2]}; };
+    const auto slot = [slots](auto type, std::size_t i) -> auto& {
+        return *static_cast<typename decltype(type)::type*>(slots[i]);
+    };
+    const auto dims = [](auto type, const unsigned (&n)[3]) {
+        return typename decltype(type)::type{n[0], n[1], n[2]};
+    };
     if constexpr (extra == 0) {
         kernel(slot(Tag<typename S::template Argument<I>>{}, I)...);
     } else {
         const auto grid = dims(Tag<typename S::template Argument<0>>{}, launch->grid);
         const auto block = dims(Tag<typename S::template Argument<1>>{}, launch->block);
         if constexpr (extra == 2) kernel(grid, block, slot(Tag<typename S::template Argument<I + 2>>{}, I)...);
-        else kernel(grid, block, launch->shared, slot(Tag<typename S::template Argument<I + 3>>{}, I)...);
+        else
+            kernel(grid, block, launch->shared, slot(Tag<typename S::template Argument<I + 3>>{}, I)...);
     }
 }
 #endif
