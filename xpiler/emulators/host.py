@@ -1,8 +1,9 @@
 """Runs CUDA and HIP text on the host: the textual preparation and the compiler flags.
 
-`prepare` turns the few constructs that are no C++ (launches, `__shared__`, vendor vector attributes) into calls of
-the emulator's headers, on the same lines; everything else compiles as it stands against `simt/cuda.hpp` or
-`simt/hip.hpp`. `precompiled_header` builds those headers once and returns the flags to use them.
+`prepare` turns the few constructs that are no C++ (launches, `__shared__`, vendor vector attributes) into
+calls of the emulator's headers, on the same lines; everything else compiles as it stands against
+`simt/cuda.hpp` or `simt/hip.hpp`. `precompiled_header` builds those headers once and returns the flags to
+use them.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from xpiler.emulators.rewrite import prepare
 
 __all__ = ["EmulatorError", "flags", "precompiled_header", "prepare"]
 
-_SOURCES = Path(__file__).parent / "simt"
+_EMULATORS = Path(__file__).parent
 _RUNTIME = ("runtime.cpp", "memory.cpp", "events.cpp")
 
-# Headers that programs include. Most are empty: the precompiled header already has their content; the others name
-# the emulator's header that they bring in.
+# Headers that programs include. Most are empty: the precompiled header already has their content; the others
+# name the emulator's header that they bring in.
 _SAMPLES = ("helper_cuda.h", "helper_functions.h", "helper_string.h", "helper_timer.h", "helper_image.h")
 _HEADERS: dict[str, dict[str, str]] = {
     "cuda": {
@@ -125,9 +126,15 @@ def flags(platform: str, compiler: str) -> list[str]:
     return common
 
 
+def _sources(platform: str) -> list[Path]:
+    """The emulator's files: the platform's own and those that all platforms share."""
+    del platform
+    return sorted([*(_EMULATORS / "simt").iterdir(), *(_EMULATORS / "common").iterdir()])
+
+
 def _fingerprint(platform: str, compiler: str) -> str:
     digest = hashlib.sha256()
-    for path in sorted(_SOURCES.iterdir()):
+    for path in _sources(platform):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     found = shutil.which(compiler)
@@ -140,10 +147,11 @@ def _fingerprint(platform: str, compiler: str) -> str:
 
 
 def precompiled_header(platform: str, compiler: str, cache_dir: str | os.PathLike[str]) -> list[str]:
-    """Builds (once) the precompiled header and the runtime object in `cache_dir`; returns all flags to use them.
+    """Builds (once) the precompiled header and the runtime object in `cache_dir`; returns the flags.
 
-    The flags hold the runtime's object file, so that one command `compiler *flags program.cpp -o program` compiles
-    and links. With `-c` pass only those that do not end in `.o`. Raises `EmulatorError` with the compiler's words.
+    The flags hold the runtime's object file, so that one command `compiler *flags program.cpp -o program`
+    compiles and links. With `-c` pass only those that do not end in `.o`. Raises `EmulatorError` with the
+    compiler's words.
     """
     home = Path(cache_dir) / f"simt-{platform}-{Path(compiler).name}-{_fingerprint(platform, compiler)}"
     if not (home / "ready").exists():
@@ -166,7 +174,7 @@ def _use(platform: str, compiler: str, home: Path) -> list[str]:
 
 def _build(platform: str, compiler: str, home: Path) -> None:
     width = "64" if platform == "hip" else "32"
-    for path in _SOURCES.iterdir():
+    for path in _sources(platform):
         shutil.copy(path, home / path.name)
     (home / "runtime_all.cpp").write_text("".join(f'#include "{name}"\n' for name in _RUNTIME))
     for name, content in _HEADERS[platform].items():

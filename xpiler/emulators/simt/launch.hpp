@@ -1,41 +1,10 @@
 // What the prepared program text refers to: launches, shared declarations, and their argument descriptions.
 #pragma once
 
-#include <tuple>
-#include <type_traits>
-#include <utility>
-
 #include "runtime.hpp"
+#include "launcher.hpp"
 
 namespace xpemu {
-
-template <class T>
-Argument describe(const T& value) {
-    const char* kind = "struct";
-    if constexpr (std::is_pointer_v<T> || std::is_null_pointer_v<T>) kind = "pointer";
-    else if constexpr (std::is_floating_point_v<T>) kind = "float";
-    else if constexpr (std::is_enum_v<T> || (std::is_integral_v<T> && std::is_signed_v<T>)) kind = "int";
-    else if constexpr (std::is_integral_v<T>) kind = "uint";
-    return Argument{kind, static_cast<unsigned>(sizeof(T)), &value};
-}
-
-template <class Call, class... T>
-void start(const LaunchInfo& info, const Call& call, T... args) {
-    auto body = [&] { call(args...); };
-    Argument described[] = {describe(args)..., Argument{}};
-    run_grid(info, [](void* closure) { (*static_cast<decltype(body)*>(closure))(); }, &body, described, sizeof...(T));
-}
-
-// kernel<<<grid, block, shared, stream>>>(args) becomes launcher([&](auto&... a) { kernel(a...); }, info)(args).
-template <class Call>
-struct Launcher {
-    LaunchInfo info;
-    Call call;
-    template <class... T>
-    void operator()(T&&... args) const {
-        start<Call, std::decay_t<T>...>(info, call, std::forward<T>(args)...);
-    }
-};
 
 struct Config {  // collects <<<...>>> as written
     dim3 grid, block;

@@ -411,44 +411,7 @@ void trace_launch(const Argument* args, int count) {
     std::snprintf(json, sizeof json, "[%u, %u, %u]", launch_info.block.x, launch_info.block.y, launch_info.block.z);
     event.raw("block_size", json).number("shared", static_cast<long long>(launch_info.shared));
     event.number("cooperative", launch_info.cooperative);
-    std::string all = "[";
-    for (int i = 0; i < count; ++i) {
-        const Argument& a = args[i];
-        long long integer = 0;
-        std::memcpy(&integer, a.value, std::min<std::size_t>(a.size, 8));
-        if (!std::strcmp(a.kind, "int") && a.size < 8) integer = integer << (64 - 8 * a.size) >> (64 - 8 * a.size);
-        if (!std::strcmp(a.kind, "pointer")) {
-            void* pointer;
-            std::memcpy(&pointer, a.value, sizeof pointer);
-            Region* region = pointer ? find_region(pointer, false) : nullptr;
-            if (region)
-                std::snprintf(json, sizeof json, "{\"kind\": \"pointer\", \"allocation\": %ld, \"name\": \"%s\", \"offset\": %ld, \"size\": %zu}",
-                              region->id, region->name, static_cast<long>(static_cast<unsigned char*>(pointer) - region->base), region->size);
-            else
-                std::snprintf(json, sizeof json, "{\"kind\": \"pointer\", \"address\": %llu}", static_cast<unsigned long long>(integer));
-        } else if (!std::strcmp(a.kind, "float")) {
-            double value = 0;
-            if (a.size == 4) {
-                float single;
-                std::memcpy(&single, a.value, 4);
-                value = single;
-            } else {
-                std::memcpy(&value, a.value, 8);
-            }
-            char number[40];
-            std::snprintf(number, sizeof number, value - value == 0 ? "%.17g" : "\"%g\"", value);
-            std::snprintf(json, sizeof json, "{\"kind\": \"float\", \"size\": %u, \"value\": %s}", a.size, number);
-        } else if (!std::strcmp(a.kind, "struct")) {
-            std::snprintf(json, sizeof json, "{\"kind\": \"struct\", \"size\": %u}", a.size);
-        } else if (!std::strcmp(a.kind, "uint") && a.size == 8) {
-            std::snprintf(json, sizeof json, "{\"kind\": \"uint\", \"size\": 8, \"value\": %llu}", static_cast<unsigned long long>(integer));
-        } else {
-            std::snprintf(json, sizeof json, "{\"kind\": \"%s\", \"size\": %u, \"value\": %lld}", a.kind, a.size, integer);
-        }
-        if (i) all += ", ";
-        all += json;
-    }
-    event.raw("arguments", (all + "]").c_str()).write();
+    event.raw("arguments", arguments_json(args, count).c_str()).write();
 }
 
 bool refuse_launch(int error, const char* message) {
@@ -480,7 +443,17 @@ int warp_width() { return XPEMU_WARP; }
 int thread_rank() { return current; }
 Lanes existing_lanes() { return block->warps[static_cast<std::size_t>(warp_of(current))].exists; }
 
-Place current_place() { return Place{active ? launch_info.kernel : nullptr, launch_info.line, thread_active}; }
+void describe_place(Event& event) {
+    if (!active) return;
+    event.text("kernel", launch_info.kernel);
+    event.number("launch_line", launch_info.line);
+    if (!thread_active) return;
+    char at[64];
+    std::snprintf(at, sizeof at, "[%u, %u, %u]", blockIdx.x, blockIdx.y, blockIdx.z);
+    event.raw("block", at);
+    std::snprintf(at, sizeof at, "[%u, %u, %u]", threadIdx.x, threadIdx.y, threadIdx.z);
+    event.raw("thread", at);
+}
 
 void run_grid(const LaunchInfo& info, Body run, void* data, const Argument* args, int count) {
     if (active) fatal("bad_launch", "%s is launched from inside a kernel; dynamic parallelism is not emulated", info.kernel);

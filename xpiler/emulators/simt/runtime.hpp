@@ -7,9 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "process.hpp"
 #include "vector_types.hpp"
-
-#define XPEMU_LOCAL __attribute__((visibility("hidden")))
 
 // The place of a call as a default argument: it tells two barriers in one line apart. line << 11 | column.
 #if defined(__clang__)
@@ -41,13 +40,6 @@ namespace xpemu {
 using Lanes = std::uint64_t;  // one bit a lane
 constexpr int line_of(int site) { return site >> 11; }
 
-// A kernel argument as the trace shows it.
-struct Argument {
-    const char* kind;  // pointer | int | uint | float | half | bfloat16 | struct
-    unsigned size;     // bytes
-    const void* value;
-};
-
 struct LaunchInfo {
     const char* kernel;  // as spelled
     int line;
@@ -57,7 +49,6 @@ struct LaunchInfo {
     bool cooperative;
 };
 
-using Body = void (*)(void* closure);
 using Finish = void (*)(void* const* slots, Lanes members, void* context);
 
 // Runs body(closure) once for each thread of the grid; an invalid configuration sets the last error instead.
@@ -93,20 +84,10 @@ XPEMU_LOCAL void enter_shared(SharedSite&);
 extern XPEMU_LOCAL unsigned long block_serial;
 XPEMU_LOCAL void* dynamic_shared_memory();
 
-// Events (events.cpp). `fatal` writes the event with kernel, block and thread, then ends the process with 86.
-[[noreturn]] XPEMU_LOCAL void fatal(const char* event, const char* format, ...) __attribute__((format(printf, 2, 3)));
 // A lane read the register of a lane that does not take part; the value it gets is poison_value's.
 XPEMU_LOCAL void inactive_lane(const char* what, int site, int lane, int source);
 XPEMU_LOCAL void poison_value(void* at, std::size_t bytes);
-XPEMU_LOCAL void warn(const char* event, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
-// Device memory (memory.cpp).
-XPEMU_LOCAL void* device_allocate(std::size_t bytes, const char* kind);
-XPEMU_LOCAL bool device_release(void*);  // false: no such allocation
-XPEMU_LOCAL void trace_copy(const char* direction, const void* to, const void* from, std::size_t bytes);
-XPEMU_LOCAL bool is_device_pointer(const void*);
-XPEMU_LOCAL void check_redzones();
-extern XPEMU_LOCAL int last_error;           // cudaError_t of the last failed call
 extern XPEMU_LOCAL std::size_t shared_optin;  // raised by cudaFuncSetAttribute
 
 // D = A*B + acc over row-major doubles; the inner loops of all matrix units.

@@ -56,16 +56,7 @@ void Event::key(const char* name) {
 Event::Event(const char* name) {
     put("{");
     text("event", name);
-    Place place = current_place();
-    if (!place.kernel) return;
-    text("kernel", place.kernel);
-    number("launch_line", place.line);
-    if (!place.in_thread) return;
-    char at[64];
-    std::snprintf(at, sizeof at, "[%u, %u, %u]", blockIdx.x, blockIdx.y, blockIdx.z);
-    raw("block", at);
-    std::snprintf(at, sizeof at, "[%u, %u, %u]", threadIdx.x, threadIdx.y, threadIdx.z);
-    raw("thread", at);
+    describe_place(*this);
 }
 
 Event& Event::text(const char* name, const char* value) {

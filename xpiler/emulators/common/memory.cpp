@@ -151,6 +151,48 @@ void trace_copy(const char* direction, const void* to, const void* from, std::si
     event.write();
 }
 
+std::string arguments_json(const Argument* args, int count) {
+    char json[1024];
+    std::string all = "[";
+    for (int i = 0; i < count; ++i) {
+        const Argument& a = args[i];
+        long long integer = 0;
+        std::memcpy(&integer, a.value, std::min<std::size_t>(a.size, 8));
+        if (!std::strcmp(a.kind, "int") && a.size < 8) integer = integer << (64 - 8 * a.size) >> (64 - 8 * a.size);
+        if (!std::strcmp(a.kind, "pointer")) {
+            void* pointer;
+            std::memcpy(&pointer, a.value, sizeof pointer);
+            Region* region = pointer ? find_region(pointer, false) : nullptr;
+            if (region)
+                std::snprintf(json, sizeof json, "{\"kind\": \"pointer\", \"allocation\": %ld, \"name\": \"%s\", \"offset\": %ld, \"size\": %zu}",
+                              region->id, region->name, static_cast<long>(static_cast<unsigned char*>(pointer) - region->base), region->size);
+            else
+                std::snprintf(json, sizeof json, "{\"kind\": \"pointer\", \"address\": %llu}", static_cast<unsigned long long>(integer));
+        } else if (!std::strcmp(a.kind, "float")) {
+            double value = 0;
+            if (a.size == 4) {
+                float single;
+                std::memcpy(&single, a.value, 4);
+                value = single;
+            } else {
+                std::memcpy(&value, a.value, 8);
+            }
+            char number[40];
+            std::snprintf(number, sizeof number, value - value == 0 ? "%.17g" : "\"%g\"", value);
+            std::snprintf(json, sizeof json, "{\"kind\": \"float\", \"size\": %u, \"value\": %s}", a.size, number);
+        } else if (!std::strcmp(a.kind, "struct")) {
+            std::snprintf(json, sizeof json, "{\"kind\": \"struct\", \"size\": %u}", a.size);
+        } else if (!std::strcmp(a.kind, "uint") && a.size == 8) {
+            std::snprintf(json, sizeof json, "{\"kind\": \"uint\", \"size\": 8, \"value\": %llu}", static_cast<unsigned long long>(integer));
+        } else {
+            std::snprintf(json, sizeof json, "{\"kind\": \"%s\", \"size\": %u, \"value\": %lld}", a.kind, a.size, integer);
+        }
+        if (i) all += ", ";
+        all += json;
+    }
+    return all + "]";
+}
+
 // ---------------------------------------------------------------------------------------------- faults
 
 static void on_fault(int signal, siginfo_t* info, void* context) {

@@ -1,7 +1,9 @@
 // Shared between the runtime's own translation units only.
 #pragma once
 
-#include "runtime.hpp"
+#include <string>
+
+#include "process.hpp"
 
 namespace xpemu {
 
@@ -26,14 +28,7 @@ Region* find_region(const void* address, bool with_guards);
 void check_region(Region&);
 void install_handlers();
 
-struct Place {
-    const char* kernel;  // nullptr outside kernels
-    int line;
-    bool in_thread;
-};
-Place current_place();
-
-// Builds one JSON object a line; every event names kernel, block and thread when there is one.
+// Builds one JSON object a line; every event names the kernel and the place in it when there is one.
 class Event {
   public:
     explicit Event(const char* name);
@@ -52,6 +47,11 @@ class Event {
     void key(const char* name);
     friend class List;
 };
+
+void describe_place(Event&);  // the scheduler's: kernel, launch line, and which thread or task runs
+
+// The arguments of a launch as JSON, pointers by the allocation that they lie in.
+std::string arguments_json(const Argument*, int count);
 
 bool tracing();
 bool trace_only();

@@ -1,0 +1,33 @@
+// What every emulator offers to the program's text: reports, device memory, the trace of its host calls.
+// Implemented in events.cpp and memory.cpp, which are compiled once with the platform's scheduler.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#define XPEMU_LOCAL __attribute__((visibility("hidden")))
+
+namespace xpemu {
+
+// A kernel argument as the trace shows it.
+struct Argument {
+    const char* kind;  // pointer | int | uint | float | half | bfloat16 | struct
+    unsigned size;     // bytes
+    const void* value;
+};
+
+using Body = void (*)(void* closure);
+
+// Events (events.cpp). `fatal` writes the event with kernel and place, then ends the process with 86.
+[[noreturn]] XPEMU_LOCAL void fatal(const char* event, const char* format, ...) __attribute__((format(printf, 2, 3)));
+XPEMU_LOCAL void warn(const char* event, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+// Device memory (memory.cpp).
+XPEMU_LOCAL void* device_allocate(std::size_t bytes, const char* kind);
+XPEMU_LOCAL bool device_release(void*);  // false: no such allocation
+XPEMU_LOCAL void trace_copy(const char* direction, const void* to, const void* from, std::size_t bytes);
+XPEMU_LOCAL bool is_device_pointer(const void*);
+XPEMU_LOCAL void check_redzones();
+extern XPEMU_LOCAL int last_error;  // the platform's code of the last failed call
+
+}  // namespace xpemu
