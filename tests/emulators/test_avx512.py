@@ -1,12 +1,10 @@
 """The portable AVX-512 intrinsics against the instructions themselves: same bits on random operands.
 
-On a CPU without AVX-512 the portable header is still compiled, and checked against formulas for the dot products.
+On a CPU without AVX-512 the portable header is only compiled and run.
 """
 
 import subprocess
 from pathlib import Path
-
-import pytest
 
 from xpiler import emulators
 
@@ -23,15 +21,20 @@ PROGRAM = """
 static uint64_t state = 88172645463325252ull;
 static uint64_t draw() { state ^= state << 13; state ^= state >> 7; state ^= state << 17; return state; }
 template <class V> V integers() { unsigned char b[sizeof(V)];
-    for (auto& x : b) { x = (unsigned char)(draw() >> 20); if (draw() % 5 == 0) x = (unsigned char)(draw() & 1 ? 0x80 : 0xff); }
+    for (auto& x : b) { x = (unsigned char)(draw() >> 20);
+        if (draw() % 5 == 0) x = (unsigned char)(draw() & 1 ? 0x80 : 0xff); }
     V v; memcpy(&v, b, sizeof v); return v; }
 template <class V, class T> V floats() { T b[sizeof(V) / sizeof(T)];
-    static const T edge[] = {0, -T(0), T(0.5), T(-1.5), T(2.5), INFINITY, -INFINITY, NAN, T(3e9), T(-3e9), T(1e-3), 1, -1};
-    for (auto& x : b) x = draw() % 4 ? (T)((double)(int64_t)draw() / 9.3e18 * std::pow(2.0, (int)(draw() % 40) - 8))
-                                     : edge[draw() % 13];
+    static const T edge[] = {0, -T(0), T(0.5), T(-1.5), T(2.5), INFINITY, -INFINITY, NAN,
+                             T(3e9), T(-3e9), T(1e-3), 1, -1};
+    for (auto& x : b) {
+        double d = (double)(int64_t)draw() / 9.3e18 * std::pow(2.0, (int)(draw() % 40) - 8);
+        x = draw() % 4 ? (T)d : edge[draw() % 13];
+    }
     V v; memcpy(&v, b, sizeof v); return v; }
 static unsigned long long sum;
-static void add(const unsigned char* p, size_t n) { for (size_t i = 0; i < n; ++i) sum = (sum ^ p[i]) * 1099511628211ull; }
+static void add(const unsigned char* p, size_t n) {
+    for (size_t i = 0; i < n; ++i) sum = (sum ^ p[i]) * 1099511628211ull; }
 template <class T> void note(T v) { add((unsigned char*)&v, sizeof v); }
 template <class V, class T> void note_floats(V v) { T b[sizeof(V) / sizeof(T)]; memcpy(b, &v, sizeof v);
     for (T x : b) { if (x != x) x = 12345; note(x); } }
@@ -157,7 +160,8 @@ def expressions() -> list[tuple[str, str]]:
             add(f"{p}_mask_blend_epi{bits}", k, a, b)
             add(f"{p}_maskz_loadu_epi{bits}", k, "memory + 3")
             if bits > 8:
-                small = f"{p}_and_si{width}({b}, {p}_set1_epi{bits}{'x' if bits == 64 and width < 512 else ''}({bits + 7}))"
+                set1 = f"{p}_set1_epi{bits}{'x' if bits == 64 and width < 512 else ''}"
+                small = f"{p}_and_si{width}({b}, {set1}({bits + 7}))"
                 for name in ("sllv", "srlv", "srav"):
                     masked(p, f"{name}_epi{bits}", c, k, a, small)
                 for imm in (0, 5, bits - 1, bits, 200):
@@ -215,7 +219,8 @@ def expressions() -> list[tuple[str, str]]:
         finite = (
             v
             if v[0] == "i"
-            else f"_mm512_maskz_{s == 'ps' and 'mov_ps' or 'mov_pd'}(_mm512_cmp_{s}_mask(_mm512_abs_{s}({v}), _mm512_set1_{s}(1e30), _CMP_LT_OQ), {v})"
+            else f"_mm512_maskz_mov_{s}("
+            f"_mm512_cmp_{s}_mask(_mm512_abs_{s}({v}), _mm512_set1_{s}(1e30), 17), {v})"
         )
         for name in ("add", "mul", "min", "max"):
             add(f"_mm512_reduce_{name}_{s}", finite)
@@ -223,8 +228,12 @@ def expressions() -> list[tuple[str, str]]:
     for name, v in (("f32x4", "f"), ("f64x2", "d"), ("i32x4", "i"), ("i64x2", "i")):
         add(f"_mm512_shuffle_{name}", f"{v}a512", f"{v}b512", "0x2d")
     for name, v, part in (
-        ("f32x4_ps", "f", 128), ("f32x8_ps", "f", 256), ("f64x4_pd", "d", 256), ("i32x4_epi32", "i", 128), ("i64x4_epi64", "i", 256),
-    ):  # fmt: skip
+        ("f32x4_ps", "f", 128),
+        ("f32x8_ps", "f", 256),
+        ("f64x4_pd", "d", 256),
+        ("i32x4_epi32", "i", 128),
+        ("i64x4_epi64", "i", 256),
+    ):
         add(f"_mm512_extract{name}", f"{v}a512", "1")
         add(f"_mm512_insert{name.split('_')[0]}", f"{v}a512", f"{v}b{part}", "1")
         add(f"_mm512_broadcast_{name.split('_')[0]}", f"{v}b{part}")
@@ -237,14 +246,32 @@ def expressions() -> list[tuple[str, str]]:
     add("_mm512_i32gather_epi64", "_mm512_castsi512_si256(" + indices + ")", "(long long*)memory", "8")
     add("_mm512_i64gather_epi32", "_mm512_and_si512(ia512, _mm512_set1_epi64(127))", "memory", "4")
     for name, operands in {
-        "hadd_ps": "fa256, fb256", "hadd_pd": "da256, db256", "permute2f128_ps": "fa256, fb256, 0x21",
-        "permute2x128_si256": "ia256, ib256, 0x83", "permutevar8x32_ps": "fa256, ia256", "blendv_ps": "fa256, fb256, fc256",
-        "blendv_epi8": "ia256, ib256, ic256", "movemask_epi8": "ia256", "movemask_ps": "fa256", "permute4x64_epi64": "ia256, 0x1e",
-        "slli_si256": "ia256, 3", "srli_si256": "ia256, 5", "cmpeq_epi16": "ia256, ib256", "cmpgt_epi32": "ia256, ib256",
-        "cmp_ps": "fa256, fb256, 17", "moveldup_ps": "fa256", "movehdup_ps": "fa256", "extracti128_si256": "ia256, 1",
-        "insertf128_ps": "fa256, fb128, 1", "blend_ps": "fa256, fb256, 0x5a", "floor_ps": "fa256", "round_ps": "fa256, 8",
-        "set_m128": "fa128, fb128", "broadcastss_ps": "fa128", "maskload_ps": "(float*)memory, ia256",
-    }.items():  # fmt: skip
+        "hadd_ps": "fa256, fb256",
+        "hadd_pd": "da256, db256",
+        "permute2f128_ps": "fa256, fb256, 0x21",
+        "permute2x128_si256": "ia256, ib256, 0x83",
+        "permutevar8x32_ps": "fa256, ia256",
+        "blendv_ps": "fa256, fb256, fc256",
+        "blendv_epi8": "ia256, ib256, ic256",
+        "movemask_epi8": "ia256",
+        "movemask_ps": "fa256",
+        "permute4x64_epi64": "ia256, 0x1e",
+        "slli_si256": "ia256, 3",
+        "srli_si256": "ia256, 5",
+        "cmpeq_epi16": "ia256, ib256",
+        "cmpgt_epi32": "ia256, ib256",
+        "cmp_ps": "fa256, fb256, 17",
+        "moveldup_ps": "fa256",
+        "movehdup_ps": "fa256",
+        "extracti128_si256": "ia256, 1",
+        "insertf128_ps": "fa256, fb128, 1",
+        "blend_ps": "fa256, fb256, 0x5a",
+        "floor_ps": "fa256",
+        "round_ps": "fa256, 8",
+        "set_m128": "fa128, fb128",
+        "broadcastss_ps": "fa128",
+        "maskload_ps": "(float*)memory, ia256",
+    }.items():
         found.append((f"_mm256_{name}", f"_mm256_{name}({operands})"))
     return found
 
@@ -283,8 +310,9 @@ def run(text: str, folder: Path, name: str, flags: list[str]) -> list[str]:
     source.write_text(text)
     done = subprocess.run(
         ["g++", "-std=c++17", "-O0", "-w", "-ffp-contract=off", *flags, source, "-o", folder / name],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr[:3000]
     return subprocess.run(
         [folder / name], capture_output=True, text=True, check=True, timeout=60

@@ -55,7 +55,9 @@ def test_use_after_free_is_named(tmp_path: Path) -> None:
 
 
 def test_a_shared_array_overrun_is_reported(tmp_path: Path) -> None:
-    kernel = "__global__ void k(float* x) { __shared__ float s[30]; s[threadIdx.x] = 1; __syncthreads(); x[0] = s[0]; }"
+    kernel = """__global__ void k(float* x) {
+        __shared__ float s[30]; s[threadIdx.x] = 1; __syncthreads(); x[0] = s[0];
+    }"""
     event = stopped(tmp_path, kernel, "k<<<1, 32>>>(x)", "redzone")
     assert (event["array"], event["offset"], event["size"]) == ("s", 120, 120)
 
@@ -119,7 +121,8 @@ def test_reading_a_lane_that_does_not_take_part_is_an_event_with_poison_as_value
         ("k<<<1, dim3(1, 1, 65)>>>(x)", "cudaErrorInvalidConfiguration"),
         ("k<<<1, 32, 50000>>>(x)", "cudaErrorInvalidValue"),
         (
-            "cudaFuncSetAttribute(k, cudaFuncAttributeMaxDynamicSharedMemorySize, 60000); k<<<1, 32, 60000>>>(x)",
+            "cudaFuncSetAttribute(k, cudaFuncAttributeMaxDynamicSharedMemorySize, 60000);"
+            " k<<<1, 32, 60000>>>(x)",
             "cudaSuccess",
         ),
     ],
@@ -135,7 +138,7 @@ def test_too_much_static_shared_memory_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_misaligned_vector_access_is_reported(tmp_path: Path) -> None:
-    kernel = "__global__ void k(float* x) { *reinterpret_cast<float4*>(x + 4) = *reinterpret_cast<float4*>(x + 1); }"
+    kernel = "__global__ void k(float* x) { *(float4*)(x + 4) = *(float4*)(x + 1); }"
     assert stopped(tmp_path, kernel, "k<<<1, 1>>>(x)", "oob")["kind"] == "misaligned"
 
 

@@ -28,8 +28,10 @@ int main() {
     std::vector<double> d(n); std::vector<unsigned short> abc(3 * n);
     fread(d.data(), 8, n, stdin); fread(abc.data(), 2, 3 * n, stdin);
     for (unsigned i = 0; i < n; ++i) {
-        __half a = __ushort_as_half(abc[3 * i]), b = __ushort_as_half(abc[3 * i + 1]), c = __ushort_as_half(abc[3 * i + 2]);
-        __half r[] = {__half(d[i]), __float2half_rz((float)d[i]), __float2half_ru((float)d[i]), __float2half_rd((float)d[i]),
+        __half a = __ushort_as_half(abc[3 * i]), b = __ushort_as_half(abc[3 * i + 1]);
+        __half c = __ushort_as_half(abc[3 * i + 2]);
+        float f = (float)d[i];
+        __half r[] = {__half(d[i]), __float2half_rz(f), __float2half_ru(f), __float2half_rd(f),
                       a + b, __hsub(a, b), __hmul(a, b), a / b, __hfma(a, b, c)};
         for (__half h : r) printf("%u ", __half_as_ushort(h));
         printf("%u\\n", __bfloat16_as_ushort(__nv_bfloat16(d[i])));

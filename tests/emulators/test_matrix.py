@@ -43,7 +43,8 @@ template <int M, int N, int K, class F, class T, class LA, class LB, class D> vo
     int bad = 0;
     for (int i = 0; i < M; ++i) for (int j = 0; j < N; ++j) {
         double sum = (double)c[j * 32 + i] + 1;
-        for (int x = 0; x < K; ++x) sum += (double)a[ra ? i * 32 + x : x * 32 + i] * (double)b[rb ? x * 32 + j : j * 32 + x];
+        for (int x = 0; x < K; ++x)
+            sum += (double)a[ra ? i * 32 + x : x * 32 + i] * (double)b[rb ? x * 32 + j : j * 32 + x];
         bad += (double)d[i * 32 + j] != sum;
     }
     printf("%s %dx%dx%d %d\\n", name, M, N, K, bad);
@@ -51,7 +52,8 @@ template <int M, int N, int K, class F, class T, class LA, class LB, class D> vo
 }
 using R = wmma::row_major; using C = wmma::col_major;
 template <int M, int N, int K, class F, class T, class D> void layouts(const char* name) {
-    test<M, N, K, F, T, R, R, D>(name); test<M, N, K, F, T, C, C, D>(name); test<M, N, K, F, T, R, C, D>(name);
+    test<M, N, K, F, T, R, R, D>(name); test<M, N, K, F, T, C, C, D>(name);
+    test<M, N, K, F, T, R, C, D>(name);
 }
 template <class F, class T, class D> void shapes(const char* name) {
     layouts<16, 16, 16, F, T, D>(name); layouts<32, 8, 16, F, T, D>(name); layouts<8, 32, 16, F, T, D>(name);
@@ -91,7 +93,8 @@ int main() {
     for (int i = 0; i < 256; ++i) tile[i] = i, h[i] = i;
     float* t; half* d; int* o;
     cudaMalloc(&t, sizeof tile); cudaMalloc(&d, sizeof h); cudaMalloc(&o, sizeof out);
-    cudaMemcpy(t, tile, sizeof tile, cudaMemcpyHostToDevice); cudaMemcpy(d, h, sizeof h, cudaMemcpyHostToDevice);
+    cudaMemcpy(t, tile, sizeof tile, cudaMemcpyHostToDevice);
+    cudaMemcpy(d, h, sizeof h, cudaMemcpyHostToDevice);
     k<<<1, 32>>>(t, d, o);
     cudaMemcpy(out, o, sizeof out, cudaMemcpyDeviceToHost);
     for (int x : out) printf("%d ", x);
@@ -166,13 +169,16 @@ def mfma_program(cases: list[tuple]) -> str:
         operand = m * k * blocks // 64 * SIZES[code]
         accumulator = m * m * blocks // 64 * SIZES[result]
         kernels.append(
-            f"__global__ void k_{name}(const Bytes<{operand}>* a, const Bytes<{operand}>* b, Bytes<{accumulator}>* c) {{\n"
+            f"__global__ void k_{name}(const Bytes<{operand}>* a, const Bytes<{operand}>* b,\n"
+            f"                         Bytes<{accumulator}>* c) {{\n"
             f"    int l = threadIdx.x; c[l] = __builtin_amdgcn_mfma_{name}(a[l], b[l], c[l], 0, 0, 0);\n}}"
         )
         size = 64 * (2 * operand + accumulator)
         calls.append(
-            f"fread(host, 1, {size}, stdin); hipMemcpy(memory, host, {size}, hipMemcpyHostToDevice);\n"
-            f"    k_{name}<<<1, 64>>>((Bytes<{operand}>*)memory, (Bytes<{operand}>*)(memory + {64 * operand}), "
+            f"fread(host, 1, {size}, stdin);\n"
+            f"    hipMemcpy(memory, host, {size}, hipMemcpyHostToDevice);\n"
+            f"    k_{name}<<<1, 64>>>((Bytes<{operand}>*)memory, "
+            f"(Bytes<{operand}>*)(memory + {64 * operand}), "
             f"(Bytes<{accumulator}>*)(memory + {128 * operand}));\n"
             f"    hipMemcpy(host, memory, {size}, hipMemcpyDeviceToHost); "
             f"fwrite(host + {128 * operand}, 1, {64 * accumulator}, stdout);"

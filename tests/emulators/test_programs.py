@@ -1,5 +1,6 @@
-"""Whole programs with their own main, in the idioms of samples and training code: they run and check themselves."""
+"""Whole programs with their own main, in the idioms of samples and training code: they check themselves."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,10 @@ __global__ void block_sums(const float* in, float* out, int n) {
     for (int offset = 16; offset > 0; offset /= 2) v += __shfl_xor_sync(0xFFFFFFFF, v, offset);
     if ((tid & 31) == 0) warp_sums[tid >> 5] = v;
     __syncthreads();
-    if (tid == 0) { float t = 0; for (int w = 0; w < blockDim.x / 32; ++w) t += file_scope_buffer[w]; *out = t; }
+    if (tid) return;
+    float t = 0;
+    for (int w = 0; w < blockDim.x / 32; ++w) t += file_scope_buffer[w];
+    *out = t;
 }
 __global__ void transpose(float *out, const float *in, int w, int h) {
     SHARED_TILE(float, padded, TILE * (TILE + 1));
@@ -98,7 +102,9 @@ class Runner {
   public:
     explicit Runner(int n) : n_(n) { CHECK(cudaMalloc(&data_, n * sizeof(float))); }
     ~Runner() { cudaFree(data_); }
-    template <typename F> void run(F f) { transform<float, F><<<(n_ + 127) / 128, 128, 0, stream_>>>(data_, n_, f); }
+    template <typename F> void run(F f) {
+        transform<float, F><<<(n_ + 127) / 128, 128, 0, stream_>>>(data_, n_, f);
+    }
     float* data_;
   private:
     int n_;
@@ -251,8 +257,6 @@ int main() {
 
 
 def test_a_large_gemm_with_barriers_is_fast(tmp_path: Path) -> None:
-    import resource
-
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     assert run_program(GEMM, tmp_path).output == "right\n"
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 7  # compiling included

@@ -20,8 +20,8 @@ class _Edit:
 
 
 def prepare(text: str, file: str, platform: str) -> str:
-    """`text` as C++ for the emulator; `file` is for `#line`-free messages only. Text that is no program passes through."""
-    del file, platform  # the rewriting is the same for all; kept for callers that have them
+    """`text` as C++ for the emulator, on the same lines. Text that is no program passes through."""
+    del file, platform  # nothing depends on them yet
     text = text.replace("\r\n", "\n")
     edits: list[_Edit] = []
     parts = stretches(text)
@@ -86,7 +86,7 @@ def _launches(text: str, part: Stretch) -> list[_Edit]:
 
 
 def _kernel_start(tokens: tuple[Token, ...], last: int) -> int | None:
-    """First token of the kernel expression that ends at `last`: names, `::`, `.`, `->`, template arguments."""
+    """First token of the kernel expression ending at `last`: names, `::`, `.`, `->`, template arguments."""
     index = last
     while True:
         if tokens[index].text in (">", ">>>", ")", "]"):
@@ -334,8 +334,8 @@ def _sites(text: str, specifiers: list[Token], pieces: list[list[Token]]) -> str
         member = f"{kind} {declarator.prefix}{declarator.name}{declarator.suffix}"
         out.append(
             f"auto& {declarator.name} = []() -> auto& {{ struct XpemuShared {{ {member}; }}; "
-            f"static ::xpemu::SharedSite xpemu_site{{{_quoted(declarator.name)}, __LINE__, sizeof(XpemuShared), "
-            f"alignof(XpemuShared), nullptr, 0}}; "
+            f"static ::xpemu::SharedSite xpemu_site{{{_quoted(declarator.name)}, __LINE__, "
+            f"sizeof(XpemuShared), alignof(XpemuShared), nullptr, 0}}; "
             f"return ::xpemu::shared<XpemuShared>(xpemu_site).{declarator.name}; }}()"
         )
     return "; ".join(out)

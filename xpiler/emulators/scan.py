@@ -1,7 +1,7 @@
 """A small C++ token scanner: enough to find launches and declarations, never to understand the program.
 
-It knows comments, string, character and raw-string literals, line continuations and preprocessor directives, so
-that a rewrite never touches text inside them. Offsets are positions in the text as given.
+It knows comments, string, character and raw-string literals, line continuations and preprocessor directives,
+so that a rewrite never touches text inside them. Offsets are positions in the text as given.
 """
 
 from __future__ import annotations
