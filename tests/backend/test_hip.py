@@ -109,7 +109,7 @@ def test_members_of_half2_are_read_as_halves_and_others_are_left_alone() -> None
 
 
 def test_plain_values_are_shuffled_directly_and_halves_word_by_word() -> None:
-    text = "__device__ void f(half h, float v) {\n a = __shfl_xor_sync(m, v, 1);\n b = __shfl_xor_sync(m, h, 1);\n}"
+    text = "void f(half h, int v) {\n a = __shfl_xor_sync(m, v, 1);\n b = __shfl_xor_sync(m, h, 1);\n}"
     assert line_with(text, "a = ") == "a = __shfl_xor(v, 1, 32);"
     assert line_with(text, "b = ") == "b = warp32_shfl_xor(h, 1, 32);"
 
@@ -173,3 +173,17 @@ def test_the_edits_make_the_text_and_touch_nothing_else(file: Path) -> None:
             assert text[start : start + 12] in result.text
     if "\r\n" in text:
         assert "\n" not in result.text.replace("\r\n", "")
+
+
+def test_a_thread_that_waits_in_a_loop_around_an_atomic_is_pointed_out() -> None:
+    spinning = "__device__ void lock(int* m) { while (atomicCAS(m, 0, 1) != 0); }"
+    retrying = "__device__ void add(int* m) { do { old = atomicCAS(m, a, a + 1); } while (a != old); }"
+    assert any("lockstep" in note for note in to_hip(spinning, "k.cu").notes)
+    assert to_hip(retrying, "k.cu").notes == ()
+
+
+def test_properties_of_the_device_are_told_from_members_of_the_same_name() -> None:
+    text = "void f() {\n cudaDeviceProp prop;\n Mine m;\n x = prop.sharedMemPerMultiprocessor + m.uuid;\n}\n"
+    assert line_with(text, "x = ") == "x = prop.maxSharedMemoryPerMultiProcessor + m.uuid;"
+    with pytest.raises(Refusal, match="asyncEngineCount"):
+        translated("void f() { cudaDeviceProp p; g(p.asyncEngineCount); }")

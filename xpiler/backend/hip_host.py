@@ -6,8 +6,8 @@ import re
 
 from xpiler.backend.hip_edits import EditList
 from xpiler.backend.hip_sample_helpers import SAMPLE_HEADERS, SAMPLE_NAMES
-from xpiler.backend.hip_source import Call, Directive, SourceText, Token
-from xpiler.backend.hip_types import HALF_NAMES
+from xpiler.backend.hip_source import Call, Directive, SourceText
+from xpiler.backend.hip_types import HALF_NAMES, declared_type
 from xpiler.platforms import cuda, cuda_names, hip
 
 _REASON = "HIP's name"
@@ -36,8 +36,8 @@ def rename_headers(source: SourceText, edits: EditList) -> None:
             edits.replace(directive.start, directive.end, "", reason)
             if name in SAMPLE_HEADERS:
                 _need_sample_helpers(source, edits)
-        elif name in hip.HEADERS_WITHOUT_TWIN or name.split("/")[0] in ("cutlass", "cute", "cudnn"):
-            why = hip.HEADERS_WITHOUT_TWIN.get(name, name.split("/")[0])
+        elif name in hip.HEADERS_WITHOUT_TWIN or name.split("/")[0] in ("cuda", "cutlass", "cute", "cudnn"):
+            why = hip.HEADERS_WITHOUT_TWIN.get(name, f"part of {name.split('/')[0]}")
             remedy = "replace its use by plain CUDA C first"
             raise source.refuse("hip-no-twin", f"{name} has no HIP twin: {why}", token, remedy)
         elif token.text.startswith('"'):
@@ -107,7 +107,7 @@ def rename_api(source: SourceText, edits: EditList) -> None:
         if name in source.defined:
             continue
         if source.is_member(i):
-            _property(source, edits, token)
+            _property(source, edits, i)
             continue
         if name in hip.DEVICE_FUNCTIONS_WITHOUT_TWIN:
             raise source.refuse(
@@ -168,14 +168,16 @@ def _driver_name(name: str) -> bool:
     )
 
 
-def _property(source: SourceText, edits: EditList, token: Token) -> None:
-    if "cudaDeviceProp" not in source.text:
+def _property(source: SourceText, edits: EditList, i: int) -> None:
+    """A member of an object that is declared as `cudaDeviceProp`."""
+    token = source.tokens[i]
+    if "cudaDeviceProp" not in source.text or declared_type(source, i - 2) != "cudaDeviceProp":
         return
     if token.text == "warpSize":
         edits.note(
             "the device property `warpSize` is 64 on gfx9; the translated kernels keep groups of 32 lanes"
         )
-    elif token.text in hip.PROPERTIES and hip.PROPERTIES[token.text] != token.text:
+    elif token.text in hip.PROPERTIES:
         edits.replace(
             token.start, token.end, hip.PROPERTIES[token.text], "HIP's member of the device properties"
         )

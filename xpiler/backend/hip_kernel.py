@@ -62,7 +62,7 @@ def convert_launch_bounds(source: SourceText, edits: EditList) -> None:
         threads, blocks = call.arguments[0].text, call.arguments[1].text
         if threads.isdigit() and blocks.isdigit():
             waves = -(-int(threads) // hip.WAVE_SIZE)
-            value = str(-(-int(blocks) * waves // hip.SIMDS_PER_UNIT))
+            value = str(min(-(-int(blocks) * waves // hip.SIMDS_PER_UNIT), hip.MAX_WAVES_PER_SIMD))
         else:
             value = f"(({blocks}) * ((({threads}) + 63) / 64) + 3) / 4"
         reason = "CUDA counts blocks per multiprocessor, HIP waves per SIMD unit"

@@ -50,10 +50,26 @@ def translate_warps(source: SourceText, edits: EditList) -> None:
             edits.replace(token.start, token.end, _LEGACY_VOTES[name], "votes of the caller's 32 lanes")
             edits.open(call.open + 1, "0xffffffffu, ", call.close, "every lane of the warp votes")
             edits.need(_LEGACY_VOTES[name])
+        elif name in ("atomicCAS", "atomicExch") and call and _spins(source, i):
+            edits.note(
+                "a thread waits for another in a loop around an atomic: if both can be in one wave of 64, "
+                "AMD hardware, which runs a wave in lockstep, waits forever"
+            )
         elif name in cuda.SHUFFLES and call:
             _shuffle(source, edits, call)
         elif name in ("WarpReduce", "WarpScan") and source.tokens[i - 2].text == "cub":
             _logical_warp(source, edits, i)
+
+
+def _spins(source: SourceText, i: int) -> bool:
+    """Is the atomic in the condition of a `while` without a body of its own?"""
+    tokens = source.tokens
+    opening = next((j for j in range(i - 1, max(0, i - 5), -1) if tokens[j].text == "while"), -1) + 1
+    end = source.match(opening) if opening > 0 else None
+    return end is not None and [t.text for t in tokens[end + 1 : end + 3]] in (
+        [";", tokens[end + 2].text],
+        ["{", "}"],
+    )
 
 
 def _logical_warp(source: SourceText, edits: EditList, i: int) -> None:

@@ -10,6 +10,9 @@ WAVE_SIZE = 64
 MAX_SHARED_BYTES = 64 * 1024
 """LDS bytes a block may have, static and dynamic together; there is no opt-in for more."""
 
+MAX_WAVES_PER_SIMD = 8
+"""Waves that a SIMD unit of CDNA2 holds."""
+
 SIMDS_PER_UNIT = 4
 """SIMD units of a compute unit: blocks per unit become waves per SIMD by this."""
 
@@ -140,7 +143,12 @@ NAMES = MappingProxyType(
         "cudaThreadGetCacheConfig": "hipDeviceGetCacheConfig",
         "cudaThreadSetCacheConfig": "hipDeviceSetCacheConfig",
         "cudaThreadSynchronize": "hipDeviceSynchronize",
+        "cudaSharedmemCarveoutDefault": "(-1)",
+        "cudaSharedmemCarveoutMaxShared": "100",
+        "cudaSharedmemCarveoutMaxL1": "0",
         "__CUDACC__": "__HIPCC__",
+        "__NVCC__": "__HIPCC__",
+        "CUDART_CB": "",
         "cuComplex": "hipComplex",
         "cuFloatComplex": "hipFloatComplex",
         "cuDoubleComplex": "hipDoubleComplex",
@@ -223,8 +231,6 @@ KERNEL_CALLS = MappingProxyType(
 PROPERTIES = MappingProxyType(
     {
         "sharedMemPerMultiprocessor": "maxSharedMemoryPerMultiProcessor",
-        "totalConstMem": "totalConstMem",
-        "regsPerMultiprocessor": "regsPerBlock",
     }
 )
 """Member of `cudaDeviceProp` -> member of `hipDeviceProp_t` of ROCm 5.2, where the names differ."""
