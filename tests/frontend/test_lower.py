@@ -193,3 +193,17 @@ def test_every_node_has_a_range() -> None:
                 if n.range is None and n.__class__.__name__ not in ("Block", "Const")
             ]
             assert not missing, (path.name, missing[:3])
+
+
+# ------------------------------------------------------------------------------------------ one of two arrays
+
+
+def test_a_pointer_to_one_of_two_arrays_selects_what_is_loaded_and_branches_where_it_stores() -> None:
+    ir = body("float *p = n > 2 ? o : q; p[n] = p[0];", params="float *o, float *q, int n")
+    assert ir == dedent("""\
+        bool which = n > 2;
+        if (which) {
+          o[n] = which ? o[0] : q[0];
+        } else {
+          q[n] = which ? o[0] : q[0];
+        }""")

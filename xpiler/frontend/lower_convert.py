@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xpiler.frontend.lower_context import Context, constant, number
-from xpiler.frontend.lower_memory import address_of, deref, load, member, pointer_of, snapshot
+from xpiler.frontend.lower_memory import address_of, both, deref, load, member, pointer_of, snapshot
 from xpiler.frontend.lower_pointers import retype
 from xpiler.frontend.lower_types import (
     VOID,
@@ -24,6 +24,7 @@ from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
     Aggregate,
+    Choice,
     Element,
     ListValue,
     Nothing,
@@ -61,6 +62,8 @@ def convert(ctx: Context, value: Value, ctype: CType, explicit: bool = False) ->
                 converted = conversion_operator(ctx, value, ctype)
                 if converted is not None:
                     return converted
+            if isinstance(value, Choice):
+                return both(value, lambda side: convert(ctx, side, ctype))
             return retype(pointer_of(ctx, value), ctype)
         case Reference(target=target):
             if value.type == target or isinstance(target, Auto):

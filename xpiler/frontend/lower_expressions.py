@@ -20,17 +20,19 @@ from xpiler.frontend.lower_literals import named_constant
 from xpiler.frontend.lower_memory import (
     address_of,
     advanced,
+    both,
     copy,
-    deref,
     exact_div,
     in_units,
     load,
     member,
+    on_both_sides,
     place_of,
     pointer_of,
     snapshot,
     store,
     subscript,
+    target_of,
     without_prefix,
 )
 from xpiler.frontend.lower_names import find_name, method_value
@@ -42,6 +44,7 @@ from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
     Aggregate,
+    Choice,
     Element,
     GroupValue,
     ListValue,
@@ -124,7 +127,7 @@ def _field(ctx: Context, node: Node) -> Value:
     receiver = ctx.value(argument)
     arrow = any(c.type == "->" for c in node.children)
     if arrow and not isinstance(receiver, Aggregate):
-        receiver = deref(ctx, pointer_of(ctx, receiver))
+        receiver = target_of(ctx, receiver)
     return member_of(ctx, receiver, field, node)
 
 
@@ -199,7 +202,7 @@ def _pointer(ctx: Context, node: Node) -> Value:
         return value if argument.type == "this" else _refuse_operand(ctx, "*", value, node)
     if isinstance(value, Aggregate):
         return value
-    return deref(ctx, pointer_of(ctx, value))
+    return target_of(ctx, value)
 
 
 def _refuse_operand(ctx: Context, operator: str, value: Value, node: Node) -> Value:
@@ -246,6 +249,8 @@ def truth(ctx: Context, value: Value) -> Expr:
 
 
 def _is_null(ctx: Context, value: Value) -> Expr:
+    if isinstance(value, Choice):
+        return build.select(value.condition, _is_null(ctx, value.first), _is_null(ctx, value.second))
     pointer = pointer_of(ctx, value)
     if isinstance(pointer, AddressOf):
         return build.const(False, BOOL)
@@ -326,6 +331,8 @@ def _short_circuit(ctx: Context, op: str, first: Expr, right_node: Node) -> Valu
 
 
 def _pointer_arithmetic(ctx: Context, op: str, left: Value, right: Value, node: Node) -> Value:
+    if isinstance(left, Choice):
+        return both(left, lambda side: _pointer_arithmetic(ctx, op, side, right, node))
     if op in ("+", "-") and not _is_pointer(right):
         step = load(ctx, right)
         return _moved(ctx, pointer_of(ctx, left), step if op == "+" else build.neg(_signed(step)), node)
@@ -402,6 +409,9 @@ def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node)
     if isinstance(first, Nothing) or isinstance(second, Nothing):
         return first
     if _is_pointer(first) or _is_pointer(second):
+        if isinstance(first, Choice) or isinstance(second, Choice):
+            first, second = snapshot(ctx, first), snapshot(ctx, second)
+            return Choice(first.type, test, first, second)
         a, b = pointer_of(ctx, first), pointer_of(ctx, second)
         for one, other, null_if in ((a, b, test), (b, a, build.not_(test))):
             if (
@@ -416,12 +426,7 @@ def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node)
             unit = min(a.unit, b.unit)
             offsets = [build.cast(in_units(p.memory, p.offset, p.unit, unit), I64) for p in (a, b)]
             return Address(a.type, a.memory, build.select(test, *offsets), unit)
-        ctx.refuse(
-            "pointer-base",
-            "the two sides of `?:` point into different arrays",
-            node,
-            "select the loaded values instead of the addresses",
-        )
+        return Choice(a.type, test, a, b)
     if isinstance(first.type, Struct) and isinstance(first, Aggregate):
         if not isinstance(second, Aggregate):
             second = construct(ctx, first.type, [second])
@@ -494,6 +499,16 @@ def _assignment(ctx: Context, node: Node) -> Value:
 
 def assign_value(ctx: Context, target: Value, source: Value, node: Node) -> None:
     """`target = source` for values of any type."""
+    if isinstance(target, Choice):
+        if isinstance(target.type, Pointer):
+            ctx.refuse(
+                "pointer-base",
+                f"`{shorten(ctx.text(node))}`: a pointer into one of two arrays is assigned",
+                node,
+                "use a pointer for each array",
+            )
+        on_both_sides(ctx, target, lambda side: assign_value(ctx, side, source, node))
+        return
     match target:
         case PointerVariable():
             assign_pointer(ctx, target, source)
@@ -523,6 +538,13 @@ def assign_value(ctx: Context, target: Value, source: Value, node: Node) -> None
 
 def compound(ctx: Context, target: Value, op: str, source: Value, node: Node) -> None:
     """`target op= source`."""
+    if isinstance(target, Choice):
+        if isinstance(target.type, Pointer):
+            for side in (target.first, target.second):
+                compound(ctx, side, op, source, node)
+        else:
+            on_both_sides(ctx, target, lambda side: compound(ctx, side, op, source, node))
+        return
     if isinstance(target, PointerVariable):
         step = load(ctx, source)
         step_pointer(ctx, target, step if op == "+=" else build.neg(_signed(step)))
@@ -570,6 +592,11 @@ def _updated(ctx: Context, node: Node, wanted: bool) -> Value:
     postfix = operator.start_byte > argument.start_byte
     down = operator.type == "--"
     result: Value = target
+    if isinstance(target, Choice):
+        if postfix and wanted:
+            result = _kept_choice(ctx, target)
+        compound(ctx, target, "-=" if down else "+=", number(build.const(1)), node)
+        return result
     if isinstance(target, PointerVariable):
         if postfix and wanted:
             address = without_prefix_address(ctx, target)
@@ -583,6 +610,16 @@ def _updated(ctx: Context, node: Node, wanted: bool) -> Value:
         result = number(ctx.temporary(load(ctx, target)))
     add_to(ctx, target, "-=" if down else "+=", build.const(1), node)
     return result
+
+
+def _kept_choice(ctx: Context, value: Value) -> Value:
+    """The value before it is counted."""
+    if not isinstance(value.type, Pointer):
+        return number(ctx.temporary(load(ctx, value)))
+    if isinstance(value, Choice):
+        return both(value, lambda side: _kept_choice(ctx, side))
+    address = without_prefix_address(ctx, value)
+    return replace(address, offset=ctx.temporary(address.offset))
 
 
 def without_prefix_address(ctx: Context, value: Value) -> Address:

@@ -210,7 +210,7 @@ _DISPATCHED = (("HALF", F16), ("BFLOAT16", BF16), ("REDUCED_FLOATING", F16), ("R
 
 
 def _dispatch_scopes(ctx: Context, launch: Launch, scope: Scope) -> list[Scope]:
-    """A launch inside PyTorch's `AT_DISPATCH_FLOATING_TYPES(..., [&] { ... })`: one scope for each `scalar_t`."""
+    """A launch in PyTorch's `AT_DISPATCH_FLOATING_TYPES(..., [&] { ... })`: a scope for each `scalar_t`."""
     around: Node | None = launch.node
     while around is not None and around.type != "function_definition":
         if around.type == "call_expression":

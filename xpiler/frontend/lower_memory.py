@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from xpiler.frontend.lower_context import Context, changes, number
@@ -23,6 +24,7 @@ from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
     Aggregate,
+    Choice,
     Element,
     Memory,
     Number,
@@ -31,7 +33,7 @@ from xpiler.frontend.lower_values import (
     Variable,
 )
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Binary, Bitcast, Cast, Const, Expr, Load, Space, Var
+from xpiler.ir.nodes import Assign, Binary, Bitcast, Cast, Const, Expr, If, Load, Space, Var
 from xpiler.ir.types import I32, I64, DType, promote
 
 # ------------------------------------------------------------------------------------------ offsets
@@ -133,8 +135,24 @@ def unit_of(ctype: CType) -> int | None:
 # ------------------------------------------------------------------------------------------ objects
 
 
+def both(value: Choice, change: Callable[[Value], Value]) -> Choice:
+    """The same done to both sides."""
+    first = change(value.first)
+    return Choice(first.type, value.condition, first, change(value.second))
+
+
+def target_of(ctx: Context, value: Value) -> Value:
+    """What a pointer points to."""
+    if isinstance(value, Choice):
+        return both(value, lambda side: target_of(ctx, side))
+    return deref(ctx, pointer_of(ctx, value))
+
+
 def member(ctx: Context, value: Value, name: str) -> Value | None:
     """A data member of a struct object; None if it has none of that name."""
+    if isinstance(value, Choice):
+        first, second = member(ctx, value.first, name), member(ctx, value.second, name)
+        return None if first is None or second is None else Choice(first.type, value.condition, first, second)
     if isinstance(value, Aggregate):
         return value.fields.get(name)
     if isinstance(value.type, Fragment):
@@ -201,6 +219,8 @@ def _inside(element: Element, offset: int, ctype: CType) -> Element:
 
 def subscript(ctx: Context, value: Value, index: Expr) -> Value:
     """`value[index]` for arrays and pointers."""
+    if isinstance(value, Choice):
+        return both(value, lambda side: subscript(ctx, side, index))
     if isinstance(value, Aggregate) and isinstance(value.type, Array):
         inner = value.type.element
         fields = {name: subscript(ctx, part, index) for name, part in value.fields.items()}
@@ -280,6 +300,12 @@ def pointer_of(ctx: Context, value: Value) -> Address | AddressOf:
             return Address(Pointer(element), value.memory, offset, unit)
         case Aggregate(type=Array(element=element)):
             return AddressOf(Pointer(element), subscript(ctx, value, ZERO))
+        case Choice():
+            ctx.refuse(
+                "pointer-base",
+                "a pointer into one of two arrays cannot be used like this",
+                remedy="use an if with one array in each branch",
+            )
         case Number(expr=Const(value=0)):
             return Address(Pointer(Scalar(I32)), None, ZERO, 1)
     ctx.refuse("not-a-pointer", "a pointer or array is needed here")
@@ -398,6 +424,8 @@ def load(ctx: Context, value: Value) -> Expr:
     match value:
         case Number(expr=expr):
             return expr
+        case Choice(condition=condition, first=first, second=second):
+            return build.select(condition, load(ctx, first), load(ctx, second))
         case Variable() | Element(type=Scalar()):
             return place_of(ctx, value)
         case Aggregate(type=Struct(name="__half" | "half")):
@@ -407,10 +435,22 @@ def load(ctx: Context, value: Value) -> Expr:
 
 def store(ctx: Context, target: Value, value: Expr, reduce: str | None = None) -> None:
     """`target = value` for scalars."""
+    if isinstance(target, Choice):
+        on_both_sides(ctx, target, lambda side: store(ctx, side, value, reduce))
+        return
     place = place_of(ctx, target)
     if isinstance(place, Load) and isinstance(target, Element) and target.memory.space is Space.CONSTANT:
         ctx.refuse("read-only", f"`{target.memory.name}` is constant memory and is written")
     ctx.emit(Assign(place, build.cast(value, place.dtype), reduce))
+
+
+def on_both_sides(ctx: Context, target: Choice, action: Callable[[Value], None]) -> None:
+    """The action on the side that the condition selects."""
+    with ctx.branch() as yes:
+        action(target.first)
+    with ctx.branch() as no:
+        action(target.second)
+    ctx.emit(If(target.condition, ctx.sealed(yes), ctx.sealed(no)))
 
 
 def snapshot(ctx: Context, value: Value) -> Value:
@@ -430,6 +470,14 @@ def snapshot(ctx: Context, value: Value) -> Value:
             return Aggregate(value.type, parts)
         case PointerVariable() | Element(type=Array()):
             return pointer_of(ctx, value)
+        case Choice(type=Scalar(name=name)):
+            return number(load(ctx, value), name)
+        case Choice(type=Pointer()):
+            return both(value, lambda side: snapshot(ctx, side))
+        case Choice(type=Struct(fields=fields)):
+            assert isinstance(value.type, Struct)
+            members = {n: member(ctx, value, n) for n, _ in fields}
+            return Aggregate(value.type, {n: snapshot(ctx, v) for n, v in members.items() if v is not None})
     return value
 
 

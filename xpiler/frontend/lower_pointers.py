@@ -15,9 +15,10 @@ from xpiler.frontend.lower_memory import (
     without_prefix,
 )
 from xpiler.frontend.lower_types import Pointer
-from xpiler.frontend.lower_values import Address, AddressOf, PointerCell, PointerVariable, Value
+from xpiler.frontend.lower_values import Address, AddressOf, Choice, PointerCell, PointerVariable, Value
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Binary, Const, Decl, Expr, Space, Var
+from xpiler.ir.nodes import Assign, Binary, Const, Decl, Expr, Load, Space, Var
+from xpiler.ir.rewrite import walk
 from xpiler.ir.types import I32, I64, DType
 
 
@@ -35,6 +36,15 @@ def declare_pointer(ctx: Context, name: str, ctype: Pointer, init: Value | None,
     if init is None:
         _declare_offset(ctx, cell, I64, None)
         return variable
+    if isinstance(init, Choice):
+        condition = settled(ctx, init.condition, "which")
+        first, second = _only_if(condition, init.first), _only_if(build.not_(condition), init.second)
+        return Choice(
+            ctype,
+            condition,
+            declare_pointer(ctx, name, ctype, first, mutated),
+            declare_pointer(ctx, name, ctype, second, mutated),
+        )
     address = pointer_of(ctx, init)
     if isinstance(address, AddressOf):
         if not mutated:
@@ -55,6 +65,13 @@ def declare_pointer(ctx: Context, name: str, ctype: Pointer, init: Value | None,
         return variable
     _bind(ctx, variable, address)
     return variable
+
+
+def _only_if(condition: Expr, side: Value) -> Value:
+    """One side of a choice; if it is one itself, its condition reads memory only where that side is chosen."""
+    if isinstance(side, Choice) and any(isinstance(n, Load) for n in walk(side.condition)):
+        return Choice(side.type, build.and_(condition, side.condition), side.first, side.second)
+    return side
 
 
 def _unit_for(ctype: Pointer, address: Address) -> int:
@@ -84,6 +101,15 @@ def _is_settled(ctx: Context, expr: Expr) -> bool:
         case Binary(op="+", left=left, right=right):
             return _is_settled(ctx, left) and isinstance(right, Const)
     return False
+
+
+def settled(ctx: Context, expr: Expr, name: str) -> Expr:
+    """`expr` as something that keeps its value: itself, or a variable for it."""
+    if _is_settled(ctx, expr):
+        return expr
+    kept = ctx.temporary(expr, name)
+    ctx.settled.add(kept.name)
+    return kept
 
 
 def _declare_offset(ctx: Context, cell: PointerCell, dtype: DType, init: Expr | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, constant, number
-from xpiler.frontend.lower_memory import copy, deref, load, place_of, pointer_of, snapshot, store
+from xpiler.frontend.lower_memory import copy, deref, load, place_of, pointer_of, snapshot, store, target_of
 from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_types import Scalar, Struct
 from xpiler.frontend.lower_values import VOID_VALUE, Aggregate, Value
@@ -127,7 +127,10 @@ def _match_all(call: Invocation) -> Value:
     call.need(3)
     value = call.number(1)
     mask = call.number_as(0, U32)
-    first = build.sub(Call(I32, "ffs", (build.cast(mask, I32),)), 1)
+    if full_mask(mask) is None:
+        first: Expr = build.const(0)
+    else:
+        first = build.sub(Call(I32, "ffs", (build.cast(mask, I32),)), 1)
     other = collective(ctx, "shfl", value.dtype, (value, first, build.const(32)), mask)
     same = collective(ctx, "all", I32, (build.eq(value, other),), mask)
     target = deref(ctx, pointer_of(ctx, call.args[2]))
@@ -210,7 +213,7 @@ def _atomic_lanes(ctx: Context, op: str, target: Value, call: Invocation) -> Val
 
 @builtin("__ldg", "__ldcs", "__ldca", "__ldcg", "__ldcv", "__ldlu")
 def _load(call: Invocation) -> Value:
-    target = deref(call.ctx, pointer_of(call.ctx, call.args[0]))
+    target = target_of(call.ctx, call.args[0])
     return target if isinstance(target.type, Struct) else snapshot(call.ctx, target)
 
 
@@ -218,7 +221,7 @@ def _load(call: Invocation) -> Value:
 def _store(call: Invocation) -> Value:
     call.need(2)
     ctx = call.ctx
-    target = deref(ctx, pointer_of(ctx, call.args[0]))
+    target = target_of(ctx, call.args[0])
     if isinstance(target.type, Scalar):
         store(ctx, target, call.number(1))
     else:

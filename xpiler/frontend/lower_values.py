@@ -127,6 +127,15 @@ class PointerVariable(Value):
 
 
 @dataclass(frozen=True, eq=False)
+class Choice(Value):
+    """One of two pointers, or of the objects behind them: `condition ? q : k` with different arrays."""
+
+    condition: Expr
+    first: Value
+    second: Value
+
+
+@dataclass(frozen=True, eq=False)
 class Aggregate(Value):
     """A struct whose members are separate objects, or an array of such structs (one array a member)."""
 
