@@ -50,7 +50,8 @@ void call_kernel(F* kernel, void* const* slots, const Launch* launch, std::index
     } else {
         const auto grid = dims(Tag<typename S::template Argument<0>>{}, launch->grid);
         const auto block = dims(Tag<typename S::template Argument<1>>{}, launch->block);
-        if constexpr (extra == 2) kernel(grid, block, slot(Tag<typename S::template Argument<I + 2>>{}, I)...);
+        if constexpr (extra == 2)
+            kernel(grid, block, slot(Tag<typename S::template Argument<I + 2>>{}, I)...);
         else
             kernel(grid, block, launch->shared, slot(Tag<typename S::template Argument<I + 3>>{}, I)...);
     }
