@@ -45,13 +45,18 @@ def canonicalise(
     block_size: tuple[int | None, ...] | None = None,
     grid_size: tuple[int | None, ...] = (None, None, None),
     check: Check | None = None,
+    shared_bytes: int | None = None,
 ) -> Canonical:
     """The kernel as a serial function; `check` is called after every pass (tests run both and compare)."""
-    function = recover_loops(kernel, block_size, grid_size)
+    function = recover_loops(kernel, block_size, grid_size, shared_bytes)
     hints = name_hints(function)
     log = [Step("loop recovery", True)]
     for name, run in PASSES:
-        changed = run(function, hints) if run is fuse_indices else run(function)
+        try:
+            changed = run(function, hints) if run is fuse_indices else run(function)
+        except (RecursionError, ValueError, KeyError, IndexError, AssertionError) as error:
+            log.append(Step(name, False, f"internal error: {type(error).__name__}: {error}"))
+            continue
         log.append(Step(name, changed is not function))
         if check is not None and changed is not function:
             check(function, changed, name)
@@ -69,6 +74,9 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
     ("thread fusion", fuse_threads),
+    ("tidy", tidy),
+    ("index fusion", fuse_indices),
+    ("merging of reductions", merge_reductions),
     ("tidy", tidy),
     ("index fusion", fuse_indices),
     ("guards", fold_guards),

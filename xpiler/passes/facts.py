@@ -23,6 +23,8 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import walk, walk_exprs
 
 End = int | Expr | None
+_THREADS = 1024  # of a block
+MOST_BLOCKS = (2**31 - 1) // _THREADS  # along an axis: a launch is taken to have less than 2^31 threads there
 Ranges = Mapping[str, tuple[End, End]]
 
 
@@ -58,7 +60,7 @@ class Facts:
             if param.name.startswith("blockDim."):
                 facts.ranges[param.name] = (1, _THREADS)
             if param.name.startswith("gridDim."):
-                facts.ranges[param.name] = (1, (2**31 - 1) // _THREADS)
+                facts.ranges[param.name] = (1, MOST_BLOCKS)
         return facts
 
     def inside(self, loop: For) -> Facts:
@@ -138,7 +140,6 @@ def _smaller_than_all(stop: Expr) -> list[Expr]:
     return [stop]
 
 
-_THREADS = 1024  # of a block
 _MEANING = frozenset({"<", "<=", ">", ">=", "=="})
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!="}
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}

@@ -20,6 +20,9 @@ def split_loop(loop: For, first: Sequence[Stmt], second: Sequence[Stmt]) -> tupl
     """Declarations and the two loops; None if the loop does not count from 0 by 1 to a constant."""
     if not (is_const(loop.start, 0) and is_const(loop.step, 1) and isinstance(loop.stop, Const)):
         return None
+    idle = [s for s in first if isinstance(s, Decl) and not _used(s, first)]
+    first = [s for s in first if s not in idle]
+    second = [*idle, *second]
     used = _mentioned(second)
     crossing = {s.name: s for s in first if isinstance(s, Decl) and s.name in used}
     if any(isinstance(d.init, tuple) and d.init for d in crossing.values()):
@@ -33,6 +36,10 @@ def split_loop(loop: For, first: Sequence[Stmt], second: Sequence[Stmt]) -> tupl
     one = tuple(r for s in first for r in _expanded(s, crossing, counter))
     two = tuple(r for s in second for r in _expanded(s, crossing, counter))
     return (*head, replace(loop, body=Block(one)), replace(loop, body=Block(two)))
+
+
+def _used(decl: Decl, stmts: Sequence[Stmt]) -> bool:
+    return decl.name in _mentioned([s for s in stmts if s is not decl])
 
 
 def _mentioned(stmts: Sequence[Stmt]) -> set[str]:

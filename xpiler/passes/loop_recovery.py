@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from xpiler.ir.build import cast, const, div, is_const, var
 from xpiler.ir.nodes import (
+    EMPTY,
     Atomic,
     Block,
     Decl,
@@ -36,8 +37,9 @@ from xpiler.ir.rewrite import free_vars, map_stmt, substitute, uses, walk_stmts
 from xpiler.ir.types import I32, U32
 from xpiler.passes.casts import push_casts
 from xpiler.passes.collectives import Collectives
+from xpiler.passes.detensorize import detensorize, with_shapes
 from xpiler.passes.expansion import Expansion, Member
-from xpiler.passes.facts import End, Facts, mutable_vars
+from xpiler.passes.facts import MOST_BLOCKS, End, Facts, mutable_vars
 from xpiler.passes.masking import Masking
 from xpiler.passes.names import Names
 from xpiler.passes.regions import Cutter, Item, Nest, Once, Region
@@ -49,28 +51,34 @@ from xpiler.passes.tidy import inlined, simplified
 from xpiler.passes.uniformity import analyse
 from xpiler.passes.unique import with_unique_names
 
+SHARED_BYTES = "dynamicShared.bytes"  # the third launch argument, as the frontend calls it
+
 
 def recover_loops(
     kernel: Function,
     block_size: tuple[int | None, ...] | None = None,
     grid_size: tuple[int | None, ...] = (None, None, None),
+    shared_bytes: int | None = None,
 ) -> Function:
     """The serial meaning of a kernel.
 
-    Dimensions that are None become int parameters `blockDim.x`, `gridDim.y`... of the result, after the kernel's own.
+    Dimensions that are None, and the size of dynamic shared memory if `shared_bytes` is None, become parameters
+    `blockDim.x`, `gridDim.y`, `dynamicShared.bytes`... of the result, after the kernel's own.
     """
     sizes = kernel.block_size if block_size is None else block_size
     names = Names(kernel)
     shape = launch(sizes, grid_size)
     body = _with_dimensions(_shared_scalars_as_arrays(kernel.body, names), shape)
-    body = without_returns(body, names)
+    if shared_bytes is not None:
+        body = substitute(body, {SHARED_BYTES: const(shared_bytes, U32)})
+    body = without_returns(with_shapes(body, shape), names)
     recovery = _Recovery(shape, names, _written(kernel, body))
     top = Team.GRID if team(body) is Team.GRID else Team.BLOCK
     if top is Team.GRID:
         stmts = recovery.recover(Team.GRID, body.body)
     else:
         stmts = (recovery.block_loops(body.body),)
-    result = push_casts(_localised(Block(stmts)), frozenset(recovery.indices))
+    result = push_casts(detensorize(_localised(Block(stmts)), names), frozenset(recovery.indices))
     assert isinstance(result, Block)
     return _with_parameters(replace(kernel, body=with_unique_names(result, names)))
 
@@ -88,6 +96,8 @@ def _with_parameters(function: Function) -> Function:
     free = free_vars(function.body)
     wanted = [f"{dims}.{axis}" for dims in ("gridDim", "blockDim") for axis in "xyz"]
     extra = tuple(Param(name, I32, False, spelling="int") for name in wanted if name in free)
+    if SHARED_BYTES in free:
+        extra = (*extra, Param(SHARED_BYTES, U32, False, spelling="unsigned"))
     return replace(function, params=(*function.params, *extra))
 
 
@@ -196,12 +206,16 @@ class _Recovery:
         for item in items:
             match item:
                 case Once(stmt=stmt):
-                    out.append(stmt)
+                    out.append(_for_first(stmt, lane))
                 case Nest(stmt=If() as stmt, body=body, otherwise=otherwise):
                     yes, no = self._emit(level, body, lane, warp), self._emit(level, otherwise, lane, warp)
-                    out.append(replace(stmt, then=Block(yes), otherwise=Block(no)))
+                    head = _for_first(replace(stmt, then=EMPTY, otherwise=EMPTY), lane)
+                    assert isinstance(head, If)
+                    out.append(replace(head, then=Block(yes), otherwise=Block(no)))
                 case Nest(stmt=For() | While() as stmt, body=body):
-                    out.append(replace(stmt, body=Block(self._emit(level, body, lane, warp))))
+                    head = _for_first(replace(stmt, body=EMPTY), lane)
+                    assert isinstance(head, (For, While))
+                    out.append(replace(head, body=Block(self._emit(level, body, lane, warp))))
                 case Region(stmts=stmts):
                     out.append(self._region(level, tuple(stmts), lane, warp))
         return tuple(out)
@@ -264,6 +278,7 @@ class _Recovery:
         # Digits of the thread index that do not depend on the lane have to be seen to be uniform.
         mutable = mutable_vars(inside)
         ranges: dict[str, tuple[End, End]] = {lane.name: (0, WARP - 1), warp.name: (0, WARP - 1)}
+        ranges |= dict.fromkeys(BLOCK_NAMES, (0, MOST_BLOCKS - 1))
         inside = simplified(inlined(inside, mutable), Facts(mutable, ranges))
         assert isinstance(inside, Block)
         body = self.recover(Team.WARP, inside.body, lane, warp)
@@ -274,6 +289,11 @@ class _Recovery:
 
 def _loop(counter: str, extent: Expr, body: tuple[Stmt, ...], kind: LoopKind) -> For:
     return For(counter, I32, const(0), extent, const(1), Block(body), kind)
+
+
+def _for_first(stmt: Stmt, lane: Expr | None) -> Stmt:
+    """What a team evaluates once, its first lane evaluates: operands of warp instructions are equal in all lanes."""
+    return substitute(stmt, {lane.name: const(0)}) if isinstance(lane, Var) else stmt
 
 
 def _flat(stmt: Stmt) -> tuple[Stmt, ...]:

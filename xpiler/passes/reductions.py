@@ -11,14 +11,16 @@ of adding is one of many, and so is the loop's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import const, int_limits, var
+from xpiler.ir.affine import bounds
+from xpiler.ir.build import add, const, int_limits, mul, var
 from xpiler.ir.nodes import (
     EMPTY,
     Assign,
     Atomic,
+    Binary,
     Block,
     Call,
     Const,
@@ -43,6 +45,9 @@ from xpiler.passes.names import Names
 from xpiler.passes.reduction_steps import Machine, Opaque, Place, Reduced, Unknown, Value
 from xpiler.passes.structured import spliced
 
+_BUDGET = 200_000  # symbolic steps that may go into attempts that fail
+_MOST_STORES = 64
+_UNKNOWN = 1 << 30  # stands for an extent that is not known
 _LARGEST = 1 << 16  # elements of an array that is looked at
 
 
@@ -51,7 +56,7 @@ def recover_reductions(function: Function) -> Function:
     small = {
         s.name: s
         for s in walk_stmts(function.body)
-        if isinstance(s, Decl) and s.shape and _size(s) is not None and (s.init is None or s.init == ())
+        if isinstance(s, Decl) and s.shape and _is_small(s) and (s.init is None or s.init == ())
     }
     if not small:
         return function
@@ -60,13 +65,23 @@ def recover_reductions(function: Function) -> Function:
     return function if body == function.body else replace(function, body=body)
 
 
+def _is_small(decl: Decl) -> bool:
+    """Of few elements, or one-dimensional (dynamic shared memory): then only elements that are named count."""
+    size = _size(decl)
+    return len(decl.shape) == 1 if size is None else size <= _LARGEST
+
+
 def _size(decl: Decl) -> int | None:
     total = 1
     for extent in decl.shape:
         if not isinstance(extent, Const):
             return None
         total *= int(extent.value)
-    return total if total <= _LARGEST else None
+    return total
+
+
+class _Unbounded(Exception):
+    """Any element of an array of unknown size may be read."""
 
 
 @dataclass
@@ -74,6 +89,7 @@ class _Reductions:
     function: Function
     small: dict[str, Decl]
     names: Names
+    budget: int = _BUDGET
     outside: tuple[Stmt, ...] = ()  # what may run before or after the list at hand
 
     def block(self, block: Block, unknown: frozenset[str]) -> Block:
@@ -103,7 +119,7 @@ class _Reductions:
         n = 0
         while n < len(parts):
             end = self._run_end(parts, n, unknown)
-            machine, end = self._executed(parts, n, end)
+            machine, end = self._executed(parts, n, end, _constants(parts[:n]))
             replaced = self._replaced(parts, n, end, out, machine) if end > n else None
             if replaced is None:
                 end = max(end, n + 1)
@@ -118,10 +134,15 @@ class _Reductions:
             return None
         return tuple(out)
 
-    def _executed(self, parts: Sequence[Stmt], start: int, end: int) -> tuple[Machine, int]:
+    def _executed(
+        self, parts: Sequence[Stmt], start: int, end: int, known: Mapping[str, Value]
+    ) -> tuple[Machine, int]:
         """The symbolic state after parts[start:end], or up to the first that cannot be executed."""
+        if self.budget < 0:
+            return self._machine(), start
         while True:
             machine = self._machine()
+            machine.scalars |= known
             n = start
             try:
                 while n < end:
@@ -129,25 +150,43 @@ class _Reductions:
                     n += 1
                 return machine, end
             except Unknown:
+                self.budget -= machine.steps
                 end = n  # once more without the statement that stopped half-way
 
     # ------------------------------------------------------------------ taking apart
 
     def _separated(self, stmt: Stmt, unknown: frozenset[str]) -> tuple[Stmt, ...]:
-        """Thread loops split after the last statement that is no reduction step."""
+        """Thread loops split into reduction steps at the front, the rest, and reduction steps at the end."""
         if not isinstance(stmt, For) or stmt.kind is not LoopKind.THREADS or self._is_step(stmt, unknown):
             return (stmt,)
         inner = [p for s in spliced(stmt.body.body) for p in self._separated(s, unknown)]
-        last = max((n for n, s in enumerate(inner) if not self._is_step(s, unknown)), default=-1)
-        if last == len(inner) - 1 or not any(not isinstance(s, Decl) for s in inner[last + 1 :]):
+        others = [n for n, s in enumerate(inner) if not self._is_step(s, unknown)]
+        if not others:
             return (stmt,)
-        parts = split_loop(stmt, inner[: last + 1], inner[last + 1 :])
-        if parts is None:
+        cuts = [0, len(inner)]
+        if any(isinstance(s, (Decl, Assign)) and self._reads_small(s) for s in inner[: others[0]]):
+            cuts.insert(1, others[0])
+        if any(not isinstance(s, Decl) for s in inner[others[-1] + 1 :]):
+            cuts.insert(-1, others[-1] + 1)
+        out: tuple[Stmt, ...] = ()
+        rest: Stmt = replace(stmt, body=Block(tuple(inner)))
+        if len(cuts) == 2:
             return (stmt,)
-        for part in parts:
-            if isinstance(part, Decl):
-                self.small[part.name] = part
-        return parts
+        for cut in cuts[1:-1]:
+            assert isinstance(rest, For)
+            body = spliced(rest.body.body)
+            at = len(body) - (len(inner) - cut)  # idle declarations may have moved, but not past a cut
+            parts = split_loop(rest, body[:at], body[at:])
+            if parts is None:
+                return (*out, rest)
+            for part in parts:
+                if isinstance(part, Decl):
+                    self.small[part.name] = part
+            out, rest = (*out, *parts[:-1]), parts[-1]
+        return (*out, rest)
+
+    def _reads_small(self, stmt: Stmt) -> bool:
+        return any(isinstance(n, Load) and n.array in self.small for n in walk(stmt))
 
     def _is_step(self, stmt: Stmt, unknown: frozenset[str]) -> bool:
         """Whether a statement looks like a reduction step: only small arrays and known numbers."""
@@ -158,6 +197,12 @@ class _Reductions:
                         return False
                 case Var(name=name):
                     if name in unknown:
+                        return False
+                case Binary(op="/" | "-" | "*" as op, left=left, right=right, dtype=dtype):
+                    product_of_one = op == "*" and (
+                        left == right or isinstance(left, Var) or isinstance(right, Var)
+                    )
+                    if dtype.is_float and not product_of_one:
                         return False
                 case Call(function=function):
                     if function not in ("max", "min"):
@@ -170,6 +215,10 @@ class _Reductions:
         end = start
         while end < len(parts) and self._is_step(parts[end], unknown):
             end += 1
+        while end > start and not self._reads_small(
+            parts[end - 1]
+        ):  # what only sets start values belongs to the next
+            end -= 1
         return end
 
     # ------------------------------------------------------------------ replacing
@@ -182,7 +231,10 @@ class _Reductions:
         if not any(isinstance(s, (For, While)) for s in run):
             return None
         after = list(parts[end:])
-        live = self._live(run, before, after)
+        try:
+            live = self._live(run, before, after)
+        except _Unbounded:
+            return None
         if live is None:
             return None
         wanted: dict[Place, Value] = {}
@@ -216,8 +268,11 @@ class _Reductions:
             for s in walk_stmts(r)
             if isinstance(s, (Decl, For))
         }
-        if not assigned <= declared:
-            return None
+        if assigned - declared:
+            here = {s.name for s in before if isinstance(s, Decl)}
+            later = set().union(*(uses(s).vars_read for s in after)) if after else set()
+            if not assigned - declared <= here - later:
+                return None
         soon = self._needed(after)
         again = self._needed((*after, *before))  # once more around a loop
         places: list[Place] = []
@@ -281,9 +336,9 @@ class _Reductions:
                     after, stored = self._forwarded(name, values.keys(), expr, after)
                     if not stored:
                         continue
-            if len(values) > 64:
+            if len(values) > _MOST_STORES:
                 return None
-            for index, value in values.items():
+            for index, value in sorted(values.items()):
                 expr = self._expr(value, results, decl.dtype)
                 stores.append(Assign(Load(decl.dtype, name, (const(index),)), expr))
         return [*kept, *stores], after
@@ -365,11 +420,22 @@ def _head(stmt: Stmt) -> Stmt:
     return EMPTY
 
 
+def _constants(before: Sequence[Stmt]) -> dict[str, Value]:
+    """Scalars that hold a known number after these statements."""
+    known: dict[str, Value] = {}
+    for stmt in before:
+        for name in uses(stmt).vars_assigned & known.keys():
+            del known[name]
+        if isinstance(stmt, Decl) and not stmt.shape and isinstance(stmt.init, Const):
+            known[stmt.name] = stmt.init.value
+    return known
+
+
 _NAMES = {"+": "sum", "*": "product", "max": "max", "min": "min", "&": "and", "|": "or", "^": "xor"}
 
 
 def _extents(decl: Decl) -> list[int]:
-    return [int(e.value) for e in decl.shape if isinstance(e, Const)]
+    return [int(e.value) if isinstance(e, Const) else _UNKNOWN for e in decl.shape]
 
 
 def _neutral(op: str, dtype: DType) -> Expr | None:
@@ -391,19 +457,32 @@ def _elements_read(stmts: Sequence[Stmt], decl: Decl) -> set[int]:
     """Flat indices of the elements that the statements may read."""
     found: set[int] = set()
     extents = _extents(decl)
-    everything = set(range(_size(decl) or 0))
     for stmt in stmts:
+        ranges = _counters(stmt)
         for node in _read_loads(stmt, decl.name):
-            if not all(isinstance(i, Const) for i in node.index):
-                return everything
-            index = [int(i.value) for i in node.index if isinstance(i, Const)]
-            flat = index[0]
-            if len(index) > 1:
-                flat = 0
-                for i, extent in zip(index, extents, strict=True):
-                    flat = flat * extent + i
-            found.add(flat)
+            flat: Expr = node.index[0]
+            for i, extent in zip(node.index[1:], extents[1:], strict=False):
+                flat = add(mul(flat, extent), i)
+            low, high = bounds(flat, ranges)
+            size = _size(decl)
+            if size is None and (low is None or high is None or high >= _LARGEST):
+                raise _Unbounded(decl.name)
+            last = size if size is not None else _LARGEST
+            found |= set(range(max(low or 0, 0), last if high is None else min(high + 1, last)))
     return found
+
+
+def _counters(stmt: Stmt) -> dict[str, tuple[int, int]]:
+    """Ranges of loop variables with constant bounds; of a name that two loops count, both."""
+    ranges: dict[str, tuple[int, int]] = {}
+    for loop in walk_stmts(stmt):
+        if isinstance(loop, For) and isinstance(loop.start, Const) and isinstance(loop.stop, Const):
+            low, high = int(loop.start.value), int(loop.stop.value) - 1
+            if loop.var in ranges:
+                low, high = min(low, ranges[loop.var][0]), max(high, ranges[loop.var][1])
+            ranges[loop.var] = (low, high)
+    varying = {s.var for s in walk_stmts(stmt) if isinstance(s, For) and not isinstance(s.stop, Const)}
+    return {name: ends for name, ends in ranges.items() if name not in varying}
 
 
 def _read_loads(stmt: Stmt, array: str) -> list[Load]:

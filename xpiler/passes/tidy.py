@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import simplify
-from xpiler.ir.build import and_, not_, or_
+from xpiler.ir.build import and_, binary, cast, const, not_, or_
 from xpiler.ir.nodes import (
     EMPTY,
     FALSE,
@@ -110,7 +110,10 @@ class _Simplifier:
                     if single:
                         return self.body(substitute(loop.body, {loop.var: start}).body, facts)
                 inner = self.block(loop.body, facts.inside(loop))
-                return (replace(loop, body=inner),) if inner.body else ()
+                if not inner.body:
+                    return ()
+                point = _single_point(loop, inner)
+                return (replace(loop, body=inner),) if point is None else self.body(point.body, facts)
             case While():
                 condition = self.expr(stmt.condition, facts)
                 if isinstance(condition, Const) and not condition.value and not stmt.do_while:
@@ -169,6 +172,31 @@ class _Simplifier:
         if isinstance(result, Binary) and result.dtype.is_integer:
             return simplify(result, facts.ranges)
         return result
+
+
+def _single_point(loop: For, body: Block) -> Block | None:
+    """`for t in 0..32: if (t == 3) f(t)` --> `f(3)`."""
+    if (
+        not isinstance(loop.start, Const)
+        or not isinstance(loop.stop, Const)
+        or loop.step != const(1, loop.dtype)
+    ):
+        return None
+    match body.body:
+        case (If(condition=condition, then=then, otherwise=Block(body=())),):
+            conjuncts = [condition]
+            while isinstance(conjuncts[0], Binary) and conjuncts[0].op == "&&":
+                conjuncts[:1] = [conjuncts[0].left, conjuncts[0].right]
+            for n, conjunct in enumerate(conjuncts):
+                match conjunct:
+                    case Binary(op="==", left=Var(name=name), right=Const(value=value) as point) if (
+                        name == loop.var and int(loop.start.value) <= value < int(loop.stop.value)
+                    ):
+                        if any(leaves_loop(s, (Break, Continue)) for s in then.body):
+                            return None
+                        rest = and_(*conjuncts[:n], *conjuncts[n + 1 :])
+                        return Block((substitute(If(rest, then), {loop.var: point}),))
+    return None
 
 
 # ------------------------------------------------------------------------------------------ copies
@@ -236,14 +264,14 @@ class _Inliner:
 
 
 def _initialised(block: Block) -> Block:
-    """`float x; x = e;` --> `float x = e;`, where nothing stands between that mentions x."""
+    """`float x; x = e;` --> `float x = e;`, where nothing stands between that mentions x; `int x = 0; x += e;` too."""
 
     def change(stmt: Stmt) -> Stmt:
         if not isinstance(stmt, Block):
             return stmt
         body = list(stmt.body)
         for n, decl in enumerate(body):
-            if not isinstance(decl, Decl) or decl.shape or decl.init is not None:
+            if not isinstance(decl, Decl) or decl.shape or not isinstance(decl.init, Const | None):
                 continue
             for m in range(n + 1, len(body)):
                 match body[m]:
@@ -251,6 +279,12 @@ def _initialised(block: Block) -> Block:
                         name == decl.name and name not in uses(Assign(Var(value.dtype, ""), value)).vars_read
                     ):
                         body[m] = replace(decl, init=value)
+                        body[n] = EMPTY
+                        break
+                    case Assign(target=Var(name=name), value=value, reduce="+") if (
+                        name == decl.name and isinstance(decl.init, Const) and decl.dtype.is_integer
+                    ):
+                        body[m] = replace(decl, init=binary("+", decl.init, cast(value, decl.dtype)))
                         body[n] = EMPTY
                         break
                 if _mentions(body[m], decl.name):

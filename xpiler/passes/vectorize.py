@@ -9,16 +9,18 @@ into a scalar with an associative operator (a float sum is then added up in anot
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
     Binary,
     Block,
+    Break,
     Call,
     Cast,
     Const,
+    Continue,
     Decl,
     Expr,
     For,
@@ -27,92 +29,165 @@ from xpiler.ir.nodes import (
     Load,
     LoopKind,
     Stmt,
+    Trap,
     Unary,
     Var,
     While,
 )
 from xpiler.ir.rewrite import walk
+from xpiler.ir.types import DType
+from xpiler.passes.facts import Facts
+from xpiler.passes.independence import accumulators, independent_iterations
 
 FAR = 1 << 20  # the stride of an access that is neither consecutive nor equal
 
 UNIT, EQUAL, OTHER = 4, 2, -3  # worth of an access by its stride
+INDEPENDENT = (LoopKind.THREADS, LoopKind.PARALLEL)
 
 
-def vectorize(function: Function) -> tuple[Function, list[str]]:
-    """The function with VECTOR loops, and notes on what was done (for the user)."""
-    notes: list[str] = []
-    body = _block(function.body, notes)
-    return replace(function, body=body), notes
+@dataclass(frozen=True)
+class Vectorized:
+    """The function with VECTOR loops. `parallel`: those whose registers may also run on several processors. `notes`: what
+    the user should know."""
+
+    function: Function
+    parallel: frozenset[str]
+    notes: tuple[str, ...]
 
 
-def _block(block: Block, notes: list[str]) -> Block:
-    return Block(tuple(_stmt(s, notes) for s in block.body), range=block.range)
+def vectorize(function: Function) -> Vectorized:
+    """Chooses the vector loops of a function."""
+    choice = _Choice()
+    body = choice.block(function.body, Facts.of(function))
+    return Vectorized(
+        replace(function, body=body), frozenset(choice.parallel), tuple(dict.fromkeys(choice.notes))
+    )
 
 
-def _stmt(stmt: Stmt, notes: list[str]) -> Stmt:
-    match stmt:
-        case For(kind=LoopKind.THREADS):
-            return _nest(stmt, notes)
-        case For(kind=LoopKind.PARALLEL) if not _has(stmt, LoopKind.THREADS):
-            return _nest(stmt, notes)
-        case For(body=body) | While(body=body):
-            return replace(stmt, body=_block(body, notes))
-        case If(then=then, otherwise=otherwise):
-            return replace(stmt, then=_block(then, notes), otherwise=_block(otherwise, notes))
-        case Block():
-            return _block(stmt, notes)
-    return stmt
+@dataclass
+class _Choice:
+    """One run of the pass."""
 
+    parallel: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
-def _has(loop: For, kind: LoopKind) -> bool:
-    return any(isinstance(n, For) and n.kind is kind for n in walk(loop.body))
+    def block(self, block: Block, facts: Facts) -> Block:
+        return Block(tuple(self.stmt(s, facts) for s in block.body), range=block.range)
+
+    def stmt(self, stmt: Stmt, facts: Facts) -> Stmt:
+        match stmt:
+            case For():
+                return self.loop(stmt, facts)
+            case While(body=body):
+                return replace(stmt, body=self.block(body, facts))
+            case If(condition=condition, then=then, otherwise=otherwise):
+                return replace(
+                    stmt,
+                    then=self.block(then, facts.where(condition)),
+                    otherwise=self.block(otherwise, facts.where(condition, False)),
+                )
+            case Block():
+                return self.block(stmt, facts)
+        return stmt
+
+    def loop(self, loop: For, facts: Facts) -> Stmt:
+        """Its own iterations as lanes, those of a loop directly inside, or whatever is best further inside."""
+        if loop.kind is LoopKind.VECTOR:
+            return loop
+        nest = perfect_nest(loop)
+        worth = [candidate_worth(c, nest[-1].body, facts) for c in nest]
+        best = max(range(len(nest)), key=lambda i: (worth[i], i))
+        inner_facts = facts
+        for each in nest:
+            inner_facts = inner_facts.inside(each)
+        if worth[best] <= 0 or worth[best] < inner_worth(nest[-1].body, inner_facts, 0):
+            return rebuilt(nest, self.block(nest[-1].body, inner_facts), None)
+        chosen = nest[best]
+        if chosen.kind is LoopKind.PARALLEL:
+            self.parallel.add(chosen.var)
+        elif chosen.kind is LoopKind.SERIAL:
+            floats = any(d.is_float for d in _sums(chosen))
+            if floats:
+                self.notes.append(f"the sum over {chosen.var} is added up in another order")
+        return rebuilt(nest, nest[-1].body, best)
 
 
 def perfect_nest(loop: For) -> list[For]:
-    """The loop and those directly inside it, of the same kind, with nothing in between."""
+    """The loop and those directly inside it, all with independent iterations, with nothing in between."""
     nest = [loop]
-    while len(nest[-1].body.body) == 1:
+    while nest[-1].kind in INDEPENDENT and len(nest[-1].body.body) == 1:
         inner = nest[-1].body.body[0]
-        if not isinstance(inner, For) or inner.kind is not loop.kind:
+        if not isinstance(inner, For) or inner.kind not in INDEPENDENT:
             break
         nest.append(inner)
     return nest
 
 
-def _nest(loop: For, notes: list[str]) -> Stmt:
-    """One loop of a perfect nest of independent loops becomes VECTOR."""
-    nest = perfect_nest(loop)
-    scores = [_score(candidate, nest) for candidate in nest]
-    best = max(range(len(nest)), key=lambda i: (scores[i], i))
-    if scores[best] <= 0:
-        return _rebuild(nest, None)
-    return _rebuild(nest, best)
-
-
-def _rebuild(nest: list[For], chosen: int | None) -> For:
+def rebuilt(nest: list[For], body: Block, chosen: int | None) -> For:
     inner: For | None = None
     for i in range(len(nest) - 1, -1, -1):
-        body = nest[i].body if inner is None else Block((inner,), range=nest[i].body.range)
+        content = body if inner is None else Block((inner,), range=nest[i].body.range)
         kind = nest[i].kind
         if i == chosen:
             kind = LoopKind.VECTOR
         elif kind is LoopKind.THREADS:
             kind = LoopKind.SERIAL
-        inner = replace(nest[i], body=body, kind=kind)
+        inner = replace(nest[i], body=content, kind=kind)
     assert inner is not None
     return inner
 
 
-def _score(loop: For, nest: list[For]) -> int:
-    """How well the accesses of the nest's body suit `loop` as lanes; 0 or less: not worth it."""
+def candidate_worth(loop: For, body: Block, facts: Facts) -> int:
+    """How well the accesses in `body` suit `loop` as lanes; 0 or less: not worth it, or not allowed."""
     if loop.step != Const(loop.step.dtype, 1):
         return 0
     extent = _extent(loop)
     if extent is not None and extent < 4:
         return 0
+    if loop.kind not in INDEPENDENT and not _reduces(loop, facts):
+        return 0
     strides = Strides(loop.var)
-    strides.block(nest[-1].body, 0)
+    strides.block(body, 0)
     return strides.score if extent is None or extent >= 16 else strides.score // 2
+
+
+def _reduces(loop: For, facts: Facts) -> bool:
+    """A serial loop that only folds into scalars, its iterations independent otherwise."""
+    if any(isinstance(s, (For, While, Break, Continue, Atomic, Trap)) for s in walk(loop.body)):
+        return False
+    folds = accumulators(loop.body.body)
+    return bool(folds) and bool(independent_iterations((loop,), loop.body.body, facts.inside(loop), folds))
+
+
+def _sums(loop: For) -> list[DType]:
+    return [
+        s.target.dtype
+        for s in walk(loop.body)
+        if isinstance(s, Assign) and isinstance(s.target, Var) and s.reduce in ("+", "*")
+    ]
+
+
+def inner_worth(body: Block, facts: Facts, depth: int) -> int:
+    """What vector loops further inside would be worth."""
+    total = 0
+    for stmt in body.body:
+        match stmt:
+            case For():
+                nest = perfect_nest(stmt)
+                own = max(candidate_worth(c, nest[-1].body, facts) for c in nest)
+                inside = facts
+                for each in nest:
+                    inside = inside.inside(each)
+                deeper = inner_worth(nest[-1].body, inside, depth + 1)
+                total += 8 ** min(depth + 1, 3) * max(own, deeper, 0)
+            case If(condition=condition, then=then, otherwise=otherwise):
+                total += inner_worth(then, facts.where(condition), depth)
+                total += inner_worth(otherwise, facts.where(condition, False), depth)
+            case While(body=inner):
+                total += inner_worth(inner, facts, depth + 1)
+            case Block():
+                total += inner_worth(stmt, facts, depth)
+    return total
 
 
 def _extent(loop: For) -> int | None:
