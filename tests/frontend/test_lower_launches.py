@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xpiler.frontend import parse
+from xpiler.ir.printer import show
 
 TEMPLATE = "template <typename T, int N = 4> __global__ void k(T *o, int n) { o[threadIdx.x % N] = n; }\n"
 
@@ -87,3 +88,20 @@ def test_functors_and_templates_as_arguments() -> None:
         void run(float *o) { two<float, Add><<<1, 1>>>(o); one<<<1, 1>>>(o, Scale{2.0f}); }
     """
     assert {name for name, _, _ in kernels(text)} == {"two_float_Add", "one_Scale"}
+
+
+def test_traits_by_specialisation_give_types_and_constants() -> None:
+    text = """
+        template <typename T> struct Traits;
+        template <> struct Traits<float> { using acc = double; static constexpr int width = 4; };
+        template <> struct Traits<__half> { using acc = float; static constexpr int width = 8; };
+        template <typename T> struct Traits<T *> { using acc = T; static constexpr int width = 1; };
+        template <typename T> __global__ void k(T *o) {
+            typename Traits<T>::acc sum = Traits<T>::width + Traits<T *>::width;
+            o[0] = sum;
+        }
+        void run(float *f, __half *h) { k<<<1, 1>>>(f); k<<<1, 1>>>(h); }
+    """
+    first, second = (show(k) for k in parse(text, "traits.cu").program.kernels)
+    assert "f64 sum = 5.0" in first
+    assert "f32 sum = 9.0f" in second

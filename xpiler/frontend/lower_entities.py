@@ -55,8 +55,6 @@ class Entities:
             for method in struct.methods:
                 if method.body is not None:
                     tables.methods[struct.name, method.name].append(method)
-            for alias in struct.aliases:
-                tables.aliases.setdefault(alias.name, alias)
             for enum in struct.enums:
                 tables._add_enum(enum)
         for alias in unit.aliases:

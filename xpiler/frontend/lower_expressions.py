@@ -198,8 +198,11 @@ def _pointer(ctx: Context, node: Node) -> Value:
     value = ctx.value(argument)
     if operator.type == "&":
         return address_of(ctx, value)
+    if argument.type == "this":
+        return value
     if isinstance(value.type, Struct) and not isinstance(value, (PointerVariable, Address, AddressOf)):
-        return value if argument.type == "this" else _refuse_operand(ctx, "*", value, node)
+        result = user_operator(ctx, "*", [value])
+        return result if result is not None else _refuse_operand(ctx, "*", value, node)
     if isinstance(value, Aggregate):
         return value
     return target_of(ctx, value)

@@ -228,12 +228,13 @@ def _match_declarator(
                 given = given.pointee
     if isinstance(given, Array) and not layers:
         given = Pointer(given.element)
-    _match_type(ctx, base, given, names, known)
+    match_type(ctx, base, given, names, known)
 
 
-def _match_type(
+def match_type(
     ctx: Context, node: Node, given: CType, names: dict[str, TemplateParam], known: dict[str, Binding]
 ) -> None:
+    """Binds template parameters in the syntax of a type so that it becomes `given`, as far as that goes."""
     if node.type == "type_descriptor":
         inner = node.child_by_field_name("type")
         if inner is not None:
@@ -250,7 +251,7 @@ def _match_type(
     if node.type == "qualified_identifier":
         name = node.child_by_field_name("name")
         if name is not None:
-            _match_type(ctx, name, given, names, known)
+            match_type(ctx, name, given, names, known)
         return
     if node.type == "template_type":
         arguments = node.child_by_field_name("arguments")
@@ -260,7 +261,7 @@ def _match_type(
         if isinstance(given, Struct):
             for child, binding in zip(children, given.arguments, strict=False):
                 if isinstance(binding.value, CType):
-                    _match_type(ctx, child, binding.value, names, known)
+                    match_type(ctx, child, binding.value, names, known)
                 elif ctx.text(child) in names:
                     known.setdefault(ctx.text(child), Binding(ctx.text(child), binding.value))
         elif isinstance(given, Group) and children and ctx.text(children[0]) in names:

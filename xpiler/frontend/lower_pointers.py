@@ -68,7 +68,7 @@ def declare_pointer(ctx: Context, name: str, ctype: Pointer, init: Value | None,
 
 
 def _only_if(condition: Expr, side: Value) -> Value:
-    """One side of a choice; if it is one itself, its condition reads memory only where that side is chosen."""
+    """One side of a choice; if it is one itself, its condition is read only where that side is chosen."""
     if isinstance(side, Choice) and any(isinstance(n, Load) for n in walk(side.condition)):
         return Choice(side.type, build.and_(condition, side.condition), side.first, side.second)
     return side

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tree_sitter import Node
 
+from xpiler.errors import Refusal
 from xpiler.frontend.lower_context import Context, Scope, constant, named_children, shorten
 from xpiler.frontend.lower_types import (
     VOID,
@@ -106,7 +107,15 @@ def _qualified(ctx: Context, node: Node) -> CType:
 
 def find_type(ctx: Context, name: str) -> CType | None:
     """The type of a name, or None if it names no type."""
-    found = ctx.scope.find_type(name) or named_type(name)
+    for scope in ctx.scope.chain():
+        if name in scope.types:
+            return scope.types[name]
+        if scope.struct is not None and scope.struct.definition is not None:
+            for own in scope.struct.definition.aliases:
+                if own.name == name and own.template is None:
+                    base = type_of(ctx, own.type_node)
+                    return base if own.declarator is None else declared(ctx, base, own.declarator)[1]
+    found = named_type(name)
     if found is not None:
         return found
     structs = ctx.entities.structs.get(name)
@@ -359,14 +368,14 @@ def add_binding(scope: Scope, binding: Binding) -> None:
 
 def instantiate(ctx: Context, struct: StructDef, nodes: tuple[Node, ...]) -> Struct:
     """The struct type for template arguments (none for a plain struct)."""
-    scope = Scope()
     bindings: tuple[Binding, ...] = ()
     candidates = ctx.entities.structs[struct.name]
-    primary = next((s for s in candidates if not s.specialises), struct)
-    if primary.template:
-        outer = ctx.scope
-        scope = Scope(outer)
-        bindings = bind(ctx, scope, primary.template, nodes)
+    primary = next((s for s in candidates if not s.specialises), None)
+    if primary is None:
+        # Only specialisations have a body: what they are chosen by are the arguments as written.
+        bindings = tuple(_written(ctx, node, position) for position, node in enumerate(nodes))
+    elif primary.template:
+        bindings = bind(ctx, Scope(ctx.scope), primary.template, nodes)
     name = struct.name
     if bindings:
         name = f"{struct.name}<{', '.join(str(b.value) for b in bindings)}>"
@@ -375,8 +384,13 @@ def instantiate(ctx: Context, struct: StructDef, nodes: tuple[Node, ...]) -> Str
         return found
     chosen = primary
     for candidate in candidates:
-        if candidate.specialises and not candidate.template and _matches(ctx, candidate, bindings):
-            chosen, bindings = candidate, ()
+        own = _specialised(ctx, candidate, bindings) if candidate.specialises else None
+        if own is not None and (chosen is primary or not candidate.template):
+            chosen, inner_bindings = candidate, own
+    if chosen is None:
+        ctx.refuse("incomplete-type", f"`{name}` is declared but not defined for these arguments")
+    if chosen is not primary:
+        bindings = inner_bindings
     if chosen.bases:
         ctx.refuse("base-class", f"`{struct.name}` has base classes, which are not supported", struct.node)
     result = Struct(name, (), 0, chosen.kind == "union", chosen, bindings)
@@ -406,14 +420,38 @@ def _alignment(ctx: Context, struct: StructDef) -> int:
         return 0
 
 
-def _matches(ctx: Context, struct: StructDef, bindings: tuple[Binding, ...]) -> bool:
-    if len(struct.specialises) != len(bindings):
-        return False
-    for node, binding in zip(struct.specialises, bindings, strict=True):
-        value = type_of(ctx, node) if isinstance(binding.value, CType) else constant_int(ctx, node)
-        if value != binding.value:
-            return False
-    return True
+def _written(ctx: Context, node: Node, position: int) -> Binding:
+    """A template argument whose parameter is not known: a type, or else a number."""
+    try:
+        return Binding(str(position), type_of(ctx, node))
+    except Refusal:
+        return Binding(str(position), constant_int(ctx, node, "the template argument"))
+
+
+def _specialised(ctx: Context, struct: StructDef, given: tuple[Binding, ...]) -> tuple[Binding, ...] | None:
+    """The template arguments of a specialisation for `given`, () for a full one; None if it does not fit."""
+    from xpiler.frontend.lower_overloads import match_type
+
+    if len(struct.specialises) != len(given):
+        return None
+    names = {p.name: p for p in struct.template or ()}
+    known: dict[str, Binding] = {}
+    for node, binding in zip(struct.specialises, given, strict=True):
+        if isinstance(binding.value, CType):
+            match_type(ctx, node, binding.value, names, known)
+        elif ctx.text(node) in names:
+            known[ctx.text(node)] = Binding(ctx.text(node), binding.value)
+    if len(known) != len(names):
+        return None
+    scope = Scope(ctx.scope)
+    for binding in known.values():
+        add_binding(scope, binding)
+    with ctx.nested(scope):
+        for node, binding in zip(struct.specialises, given, strict=True):
+            same = type_of(ctx, node) if isinstance(binding.value, CType) else constant_int(ctx, node)
+            if same != binding.value:
+                return None
+    return tuple(known[n] for n in names)
 
 
 def struct_scope(ctx: Context, struct: Struct, receiver: Value | None = None) -> Scope:
