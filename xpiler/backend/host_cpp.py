@@ -218,7 +218,9 @@ def _text_edits(source: SourceText) -> Iterable[Edit]:
         ):
             before = {t.text for t in tokens[max(0, i - 3) : i]} | {t.text for t in tokens[i + 1 : i + 4]}
             yield Edit(token.start, token.end, "" if "static" in before or _extern(before) else "static")
-        elif token.text in ("__forceinline__",):
+        elif token.text == "__align__":
+            yield Edit(token.start, token.end, "alignas")
+        elif token.text == "__forceinline__":
             yield Edit(token.start, token.end, "inline")
         elif token.text in _QUALIFIERS:
             yield Edit(token.start, token.end + (source.text[token.end : token.end + 1] == " "), "")

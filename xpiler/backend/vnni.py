@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from xpiler.backend.c import CPrinter, parameter, storage_type
+from xpiler.backend.c import CPrinter, is_half_width, parameter, storage_type
 from xpiler.backend.c_helpers import HELPERS as SCALAR_HELPERS
 from xpiler.backend.c_helpers import emit, used_in
 from xpiler.backend.vnni_helpers import HELPERS as VECTOR_HELPERS
@@ -75,14 +75,18 @@ def generate(
     `comments`: the user's comments by source line. Raises `Refusal` for what has no serial C++ form.
     """
     notes: list[str] = []
+    parallel: frozenset[str] = frozenset()
     function = _with_known_dimensions(canonical, launch)
     if vectors:
-        function, made = vectorize(function)
-        notes += made
+        chosen = vectorize(function)
+        function, parallel = chosen.function, chosen.parallel
+        notes += chosen.notes
         function, made = register_tile(function)
         notes += made
     printer = (
-        VectorPrinter(function.params, comments, notes) if vectors else CPrinter(function.params, comments)
+        VectorPrinter(function.params, comments, notes, parallel)
+        if vectors
+        else CPrinter(function.params, comments)
     )
     used = {node.name for node in walk(function.body) if isinstance(node, Var)}
     takes_shared = SHARED in used and launch is None
@@ -91,10 +95,17 @@ def generate(
         parameters.append(f"size_t {printer.name(SHARED)}")
     printer.start(function.body)
     printer.depth = 1
-    own = tuple(p for p in function.params if p.name not in DIMENSIONS)
-    parameters += [parameter(p, printer.name(p.name)) for p in own]
+    own = tuple(p for p in function.params if p.name not in DIMENSIONS and p.name != SHARED)
+    narrow = {
+        p.name: printer.fresh(f"{p.name}_bits") for p in own if is_half_width(p.dtype) and not p.is_pointer
+    }
+    parameters += [parameter(p, narrow.get(p.name) or printer.name(p.name)) for p in own]
     linkage = 'extern "C"' if extern_c else "static"
     _print_dimensions(printer, launch, used)
+    for param in own:
+        if param.name in narrow:
+            value = printer.from_storage(narrow[param.name], param.dtype)
+            printer.line(f"const float {printer.name(param.name)} = {value};")
     for decl in function.globals:
         printer.declare_global(decl)
     printer.block(function.body)

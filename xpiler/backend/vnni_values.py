@@ -375,14 +375,16 @@ class LaneValues:
             printer.line("}")
             return Value("vector", name, dtype)
         chosen = self.named(condition)
-        if touches:
-            active = self.mask_text()
-            yes_mask = self.temporary(Value("vector", f"({lanes.mask})({active} & {chosen.text})", BOOL), "m")
-            no_mask = self.temporary(Value("vector", f"({lanes.mask})({active} & ~{chosen.text})", BOOL), "m")
-            yes, no = self.under(yes_mask.text, expr.then), self.under(no_mask.text, expr.otherwise)
-        else:
-            yes, no = self.eval(expr.then), self.eval(expr.otherwise)
+        active = self.mask_text()
+        yes = self._side(expr.then, f"({lanes.mask})({active} & {chosen.text})")
+        no = self._side(expr.otherwise, f"({lanes.mask})({active} & ~{chosen.text})")
         return self.result(dtype, lanes.blend(dtype, chosen.text, self.vector(no), self.vector(yes)))
+
+    def _side(self, expr: Expr, active: str) -> Value:
+        """One side of a selection; memory is touched only by the lanes that choose it."""
+        if not any(isinstance(n, Load) for n in walk(expr)):
+            return self.eval(expr)
+        return self.under(self.temporary(Value("vector", active, BOOL), "m").text, expr)
 
     # -------------------------------------------------------------------------------------- conversions
 
@@ -536,8 +538,8 @@ class LaneValues:
         if name == "fma" and not is_half_width(dtype):
             return self.result(dtype, lanes.op("fmadd", dtype, *texts))
         if name == "fma":
-            wide = ", ".join(lanes.widen(dtype, t) for t in texts)
-            return self.rounded(dtype, lanes.narrow(dtype, f"fma_narrow_ps({wide})"))
+            factors = ", ".join(lanes.widen(dtype, t) for t in texts)
+            return self.rounded(dtype, lanes.narrow(dtype, f"fma_narrow_ps({factors})"))
         if name == "sqrt":
             return self.rounded(dtype, lanes.op("sqrt", dtype, texts[0]))
         if name == "abs":

@@ -37,6 +37,8 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import BOOL, F32, I32, I64, DType
 
+ENOUGH_WORK = 32768  # iterations below which starting threads costs more than it gains
+
 IDENTITY = {"+": 0, "*": 1, "|": 0, "^": 0, "&": -1, "||": 0, "&&": 1}
 
 
@@ -113,34 +115,46 @@ class VectorPrinter(CPrinter):
         params: Iterable[Param] = (),
         comments: Mapping[int, str] | None = None,
         notes: list[str] | None = None,
+        parallel: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(params, comments)
         self.notes = notes if notes is not None else []
+        self.parallel = parallel
+        self.enclosing = 0  # loops around that run on one processor
+        self.in_parallel = False
 
     def loop(self, loop: For) -> None:
-        if loop.kind is LoopKind.VECTOR:
-            for lanes in (Lanes(16), Lanes(8)):
-                saved = len(self.lines), self.depth, dict(self.names), dict(self.arrays), set(self._taken)
-                try:
-                    Region(self, loop, lanes).run()
-                    return
-                except NeedsEightLanes:
-                    pass
-                except NotVectorizable as reason:
-                    self.notes.append(f"the loop over {loop.var} stays scalar: {reason}")
-                    lanes = Lanes(8)
-                    self._restore(saved)
-                    break
-                self._restore(saved)
-        if loop.kind is LoopKind.PARALLEL and not self._in_parallel:
-            self._in_parallel = True
-            self.pragma(self.parallel_pragma(loop))
-            super().loop(loop)
-            self._in_parallel = False
+        parallel = loop.kind is LoopKind.PARALLEL or (
+            loop.kind is LoopKind.VECTOR and loop.var in self.parallel
+        )
+        if not parallel or self.in_parallel:
+            self._loop(loop, "")
             return
+        self.in_parallel = True
+        self._loop(loop, self.parallel_pragma(loop))
+        self.in_parallel = False
+
+    def _loop(self, loop: For, pragma: str) -> None:
+        if loop.kind is LoopKind.VECTOR and self._vector_loop(loop, pragma):
+            return
+        if pragma:
+            self.pragma(pragma)
         super().loop(loop)
 
-    _in_parallel = False
+    def _vector_loop(self, loop: For, pragma: str) -> bool:
+        """Print with 16 lanes, else 8; False (and nothing printed) if there is no vector form."""
+        for lanes in (Lanes(16), Lanes(8)):
+            saved = len(self.lines), self.depth, dict(self.names), dict(self.arrays), set(self._taken)
+            try:
+                Region(self, loop, lanes).run(pragma)
+                return True
+            except NeedsEightLanes:
+                self._restore(saved)
+            except NotVectorizable as reason:
+                self._restore(saved)
+                self.notes.append(f"the loop over {loop.var} stays scalar: {reason}")
+                return False
+        return False
 
     def _restore(self, saved: tuple[int, int, dict[str, str], dict[str, ArrayInfo], set[str]]) -> None:
         count, self.depth, names, arrays, taken = saved
@@ -148,9 +162,10 @@ class VectorPrinter(CPrinter):
         self.names, self.arrays, self._taken = names, arrays, taken
 
     def parallel_pragma(self, loop: For) -> str:
+        """OpenMP over the loop and those directly inside it, where there is work for it."""
         depth, current = 1, loop
         variables = {loop.var}
-        while len(current.body.body) == 1:
+        while loop.kind is LoopKind.PARALLEL and len(current.body.body) == 1:
             inner = current.body.body[0]
             if not isinstance(inner, For) or inner.kind is not LoopKind.PARALLEL:
                 break
@@ -161,7 +176,33 @@ class VectorPrinter(CPrinter):
                 break
             variables.add(inner.var)
             depth, current = depth + 1, inner
-        return "#pragma omp parallel for" + (f" collapse({depth})" if depth > 1 else "")
+        collapse = f" collapse({depth})" if depth > 1 else ""
+        return f"#pragma omp parallel for{collapse}{self._enough_work(loop)}"
+
+    def _enough_work(self, loop: For) -> str:
+        """An `if` clause: iterations of the nest, as far as they are known before it starts."""
+        inside = {s.name for s in walk(loop) if isinstance(s, Decl)} | {
+            s.var for s in walk(loop) if isinstance(s, For)
+        }
+        inside |= {
+            s.target.name for s in walk(loop) if isinstance(s, (Assign, Atomic)) and isinstance(s.target, Var)
+        }
+        factors, count, current = [], 1, loop
+        while True:
+            if isinstance(current.stop, Const):
+                count *= max(1, int(current.stop.value))
+            elif not any(
+                (isinstance(n, Var) and n.name in inside) or isinstance(n, Load) for n in walk(current.stop)
+            ):
+                factors.append(f"(int64_t){self.expr(current.stop, 15)}")
+            loops = [s for s in walk(current.body) if isinstance(s, For)]
+            if not loops:
+                break
+            current = loops[0]
+        if not factors:
+            return "" if count >= ENOUGH_WORK else " if (0)"
+        least = max(1, ENOUGH_WORK // count)
+        return f" if ({' * '.join(factors)} >= {least})"
 
 
 class Region:
@@ -188,7 +229,7 @@ class Region:
         if outer:
             raise NotVectorizable(f"'{sorted(outer)[0]}' is carried out of the loop")
 
-    def run(self) -> None:
+    def run(self, pragma: str = "") -> None:
         printer, loop, lanes = self.printer, self.loop, self.lanes
         width = lanes.count
         full = loop.step != Const(loop.step.dtype, 1)  # the pass made whole steps: no tail
@@ -201,6 +242,10 @@ class Region:
         top = len(printer.lines)
         kind, var = value_type(loop.dtype), printer.name(loop.var)
         stop = printer.invariant(loop.stop, loop, "end")
+        if not isinstance(loop.stop, (Const, Var)) and not full:
+            name = printer.fresh(f"{loop.var}_end")
+            printer.line(f"const {value_type(loop.dtype)} {name} = {stop};")
+            stop = name
         start = printer.converted(loop.start, loop.dtype)
         step = int(loop.step.value) if full else width  # type: ignore[attr-defined]
         aligned = isinstance(loop.start, Const) and int(loop.start.value) % width == 0
@@ -210,6 +255,8 @@ class Region:
             and isinstance(loop.start, Const)
             and (loop.stop.value - loop.start.value) % width == 0
         )
+        if pragma and not self.accumulators:
+            printer.pragma(pragma)
         printer.line(f"for ({kind} {var} = {start}; {var} < {stop}; {var} += {step}) {{")
         printer.depth += 1
         if not whole:
