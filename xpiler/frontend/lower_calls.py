@@ -417,8 +417,6 @@ def _is_settled(ctx: Context, value: Number) -> bool:
 
 def call_lambda(ctx: Context, function: Lambda, args: tuple[Value, ...], node: Node) -> Value:
     frame = _frame(ctx, "lambda", None, function.body)
-    if any(f.label is not None and f.name == f"lambda {function.node.id}" for f in ctx.frames):
-        ctx.refuse("recursion", "a lambda calls itself", node)
     with ctx.nested(Scope(function.scope)):
         bound = _bind_params(ctx, function.params, args, frame, node)
         if function.return_type is not None:
@@ -538,4 +536,7 @@ def _lambda(ctx: Context, node: Node) -> Value:
     if declarator is not None:
         found = next((c for c in declarator.children if c.type == "trailing_return_type"), None)
         trailing = named_children(found)[0] if found is not None else None
-    return Lambda(Closure("lambda"), node, params, body, ctx.scope, trailing)
+    ctype = Closure(f"lambda_{node.start_byte}")
+    result = Lambda(ctype, node, params, body, ctx.scope, trailing)
+    ctx.entities.lambdas.setdefault(ctype.name, result)
+    return result

@@ -10,6 +10,7 @@ from tree_sitter import Node
 from xpiler.frontend.lower_registry import BUILTINS
 from xpiler.frontend.lower_scan import Mutations, mutations
 from xpiler.frontend.lower_types import VECTORS, Struct, named_type
+from xpiler.frontend.lower_values import Lambda
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.frontend.syntax_collect import Collector
 from xpiler.frontend.syntax_collect import Scope as CollectorScope
@@ -35,6 +36,7 @@ class Entities:
     globals: dict[str, GlobalVar] = field(default_factory=dict)
     collector: Collector = field(init=False)
     mutations: dict[int, Mutations] = field(default_factory=dict)  # of function bodies, by node
+    lambdas: dict[str, Lambda] = field(default_factory=dict)  # by the name of their type
     references: dict[str, frozenset[int]] = field(default_factory=dict)  # of functions, by name
     instances: dict[str, Struct] = field(default_factory=dict)  # structs already instantiated, by name
 

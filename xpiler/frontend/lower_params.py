@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from xpiler.frontend.lower_context import Context, Frame
+from xpiler.frontend.lower_context import Context, Frame, Scope
 from xpiler.frontend.lower_pointers import declare_pointer
 from xpiler.frontend.lower_structs import construct_object
 from xpiler.frontend.lower_types import (
     Array,
+    Closure,
     CType,
     Pointer,
     Reference,
@@ -18,7 +20,7 @@ from xpiler.frontend.lower_types import (
     lanes_of,
     stored_type,
 )
-from xpiler.frontend.lower_values import ZERO, Address, Aggregate, Memory, Value, Variable
+from xpiler.frontend.lower_values import ZERO, Address, Aggregate, Lambda, Memory, Value, Variable
 from xpiler.frontend.syntax_model import FunctionDef, ParamDecl
 from xpiler.ir.nodes import Param, Space, Var
 from xpiler.ir.types import U8
@@ -53,11 +55,26 @@ def _param(
             return _pointer(ctx, params, decl, name, ctype, changed)
         case Struct():
             return _struct(ctx, params, decl, name, ctype, changed)
+        case Closure(name=kind) if kind in ctx.entities.lambdas:
+            return _lambda(ctx, decl, ctx.entities.lambdas[kind])
         case Reference():
             ctx.refuse(
                 "kernel-parameter", f"kernel parameter `{name}` is a reference", decl.node, "pass it by value"
             )
     ctx.refuse("kernel-parameter", f"kernel parameter `{name}` of type `{ctype}` is not supported", decl.node)
+
+
+def _lambda(ctx: Context, decl: ParamDecl, function: Lambda) -> Value:
+    """A lambda that the host passes: its code is known, what it captures would have to be passed."""
+    captures = next((c for c in function.node.children if c.type == "lambda_capture_specifier"), None)
+    if captures is not None and ctx.text(captures).replace(" ", "") not in ("[]", "[=]"):
+        ctx.refuse(
+            "lambda-capture",
+            f"kernel parameter `{decl.name}` is a lambda with captures",
+            decl.node,
+            "pass a struct with `operator()` and the values as members",
+        )
+    return replace(function, scope=Scope())
 
 
 def _pointer(

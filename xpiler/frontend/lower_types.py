@@ -138,6 +138,9 @@ class Closure(CType):
 
     name: str
 
+    def __str__(self) -> str:
+        return self.name
+
 
 @dataclass(frozen=True)
 class Auto(CType):
