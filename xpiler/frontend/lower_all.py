@@ -1,6 +1,7 @@
 """Imports every module that registers handlers of syntax or of built-in functions."""
 
 from xpiler.frontend import (
+    lower_assignment,
     lower_calls,
     lower_copies,
     lower_declarations,
@@ -16,6 +17,7 @@ from xpiler.frontend import (
 )
 
 __all__ = [
+    "lower_assignment",
     "lower_calls",
     "lower_copies",
     "lower_declarations",

@@ -267,7 +267,7 @@ def inline(
 
 def _initialise_members(ctx: Context, function: FunctionDef, functions: Functions) -> None:
     """`: x(a), y{b}` of a constructor."""
-    from xpiler.frontend.lower_expressions import assign_value
+    from xpiler.frontend.lower_assignment import assign_value
 
     initialisers = next((c for c in function.node.children if c.type == "field_initializer_list"), None)
     if initialisers is None or functions.receiver is None:

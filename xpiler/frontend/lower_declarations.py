@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from tree_sitter import Node
 
+from xpiler.frontend.lower_assignment import assign_value
 from xpiler.frontend.lower_context import Context, constant, named_children, number, shorten, statement
 from xpiler.frontend.lower_convert import construct, convert
-from xpiler.frontend.lower_expressions import assign_value
 from xpiler.frontend.lower_loops import non_negative
 from xpiler.frontend.lower_memory import carried_type, copy, load, subscript
 from xpiler.frontend.lower_pointers import declare_pointer

@@ -10,7 +10,6 @@ from xpiler.frontend.lower_context import (
     Context,
     constant,
     expression,
-    field_children,
     named_children,
     number,
     shorten,
@@ -21,32 +20,25 @@ from xpiler.frontend.lower_memory import (
     address_of,
     advanced,
     both,
-    copy,
     exact_div,
     in_units,
     load,
     member,
-    on_both_sides,
-    place_of,
     pointer_of,
     snapshot,
-    store,
     subscript,
     target_of,
     without_prefix,
 )
 from xpiler.frontend.lower_names import find_name, method_value
 from xpiler.frontend.lower_operators import user_operator
-from xpiler.frontend.lower_pointers import assign_pointer, step_pointer
 from xpiler.frontend.lower_typenames import find_type, type_of
-from xpiler.frontend.lower_types import Array, Fragment, Pointer, Scalar, Struct, lanes_of, size_of
+from xpiler.frontend.lower_types import Array, Pointer, Scalar, Struct, size_of
 from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
     Aggregate,
     Choice,
-    Element,
-    GroupValue,
     ListValue,
     Memory,
     Nothing,
@@ -54,14 +46,12 @@ from xpiler.frontend.lower_values import (
     PointerVariable,
     TypeName,
     Value,
-    Variable,
 )
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Call, Decl, Expr, If, Load, Ref, Space, Stmt, Unary, Var
-from xpiler.ir.types import BOOL, I32, I64, U64, common_type, promote
+from xpiler.ir.nodes import Assign, Call, Decl, Expr, If, Ref, Space, Stmt, Unary, Var
+from xpiler.ir.types import BOOL, I64, U64, common_type, promote
 
 _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
-_REDUCING = {"+=": "+", "*=": "*", "&=": "&", "|=": "|", "^=": "^"}
 
 
 # ------------------------------------------------------------------------------------------ names and members
@@ -202,13 +192,13 @@ def _pointer(ctx: Context, node: Node) -> Value:
         return value
     if isinstance(value.type, Struct) and not isinstance(value, (PointerVariable, Address, AddressOf)):
         result = user_operator(ctx, "*", [value])
-        return result if result is not None else _refuse_operand(ctx, "*", value, node)
+        return result if result is not None else refuse_operand(ctx, "*", value, node)
     if isinstance(value, Aggregate):
         return value
     return target_of(ctx, value)
 
 
-def _refuse_operand(ctx: Context, operator: str, value: Value, node: Node) -> Value:
+def refuse_operand(ctx: Context, operator: str, value: Value, node: Node) -> Value:
     ctx.refuse("operand-type", f"`{operator}` cannot be applied to a value of type `{value.type}`", node)
 
 
@@ -226,7 +216,7 @@ def _unary(ctx: Context, node: Node) -> Value:
         result = user_operator(ctx, op, [value])
         if result is not None:
             return result
-        return _refuse_operand(ctx, op, value, node)
+        return refuse_operand(ctx, op, value, node)
     if op == "!":
         return number(build.not_(truth(ctx, value)))
     operand = load(ctx, value)
@@ -338,7 +328,7 @@ def _pointer_arithmetic(ctx: Context, op: str, left: Value, right: Value, node: 
         return both(left, lambda side: _pointer_arithmetic(ctx, op, side, right, node))
     if op in ("+", "-") and not _is_pointer(right):
         step = load(ctx, right)
-        return _moved(ctx, pointer_of(ctx, left), step if op == "+" else build.neg(_signed(step)), node)
+        return _moved(ctx, pointer_of(ctx, left), step if op == "+" else build.neg(signed(step)), node)
     if op == "+" and not _is_pointer(left):
         return _moved(ctx, pointer_of(ctx, right), load(ctx, left), node)
     first, second = pointer_of(ctx, left), pointer_of(ctx, right)
@@ -362,7 +352,7 @@ def _pointer_arithmetic(ctx: Context, op: str, left: Value, right: Value, node: 
     )
 
 
-def _signed(step: Expr) -> Expr:
+def signed(step: Expr) -> Expr:
     return build.cast(step, I64) if step.dtype in (U64,) or not step.dtype.is_signed else step
 
 
@@ -372,14 +362,6 @@ def _moved(ctx: Context, pointer: Address | AddressOf, step: Expr, node: Node) -
             return pointer
         ctx.refuse("pointer-to-variable", "arithmetic on a pointer to a single variable", node)
     return advanced(ctx, pointer, step)
-
-
-@expression("comma_expression")
-def _comma(ctx: Context, node: Node) -> Value:
-    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-    assert left is not None and right is not None
-    effect(ctx, left)
-    return ctx.value(right)
 
 
 @expression("conditional_expression")
@@ -471,181 +453,6 @@ def _branching(
     )
 
 
-# ------------------------------------------------------------------------------------------ assignment
-
-
-@expression("assignment_expression")
-def _assignment(ctx: Context, node: Node) -> Value:
-    left_node = node.child_by_field_name("left")
-    right_node = node.child_by_field_name("right")
-    operator = node.child_by_field_name("operator")
-    assert left_node is not None and right_node is not None and operator is not None
-    source = ctx.value(right_node)
-    if isinstance(source, (Number, Variable, Element)) and not isinstance(
-        source.type, (Struct, Array, Fragment)
-    ):
-        mark = len(ctx.out)
-        kept = load(ctx, source)
-        target = ctx.value(left_node)
-        stable = ctx.stable(kept, mark)
-        if stable is not kept or not isinstance(source, Number):
-            source = number(stable, source.type.name if isinstance(source.type, Scalar) else "")
-    else:
-        target = ctx.value(left_node)
-    op = operator.type
-    if op == "=":
-        assign_value(ctx, target, source, node)
-    else:
-        compound(ctx, target, op, source, node)
-    return target
-
-
-def assign_value(ctx: Context, target: Value, source: Value, node: Node) -> None:
-    """`target = source` for values of any type."""
-    if isinstance(target, Choice):
-        if isinstance(target.type, Pointer):
-            ctx.refuse(
-                "pointer-base",
-                f"`{shorten(ctx.text(node))}`: a pointer into one of two arrays is assigned",
-                node,
-                "use a pointer for each array",
-            )
-        on_both_sides(ctx, target, lambda side: assign_value(ctx, side, source, node))
-        return
-    match target:
-        case PointerVariable():
-            assign_pointer(ctx, target, source)
-            return
-        case Variable(is_const=True):
-            ctx.refuse("read-only", f"constant `{target.var.name}` is assigned", node)
-    match target.type:
-        case Scalar():
-            if isinstance(source, ListValue):
-                source = construct(ctx, target.type, source)
-            store(ctx, target, load(ctx, convert(ctx, source, target.type)))
-        case Struct():
-            result = user_operator(ctx, "=", [target, source]) if not isinstance(source, ListValue) else None
-            if result is None:
-                if isinstance(source, ListValue) or source.type != target.type:
-                    source = construct(ctx, target.type, source)
-                copy(ctx, target, source)
-        case Fragment():
-            from xpiler.frontend.lower_wmma import copy_fragment
-
-            copy_fragment(ctx, target, source)
-        case _:
-            ctx.refuse(
-                "assignment-type", f"`{shorten(ctx.text(node))}`: cannot assign to `{target.type}`", node
-            )
-
-
-def compound(ctx: Context, target: Value, op: str, source: Value, node: Node) -> None:
-    """`target op= source`."""
-    if isinstance(target, Choice):
-        if isinstance(target.type, Pointer):
-            for side in (target.first, target.second):
-                compound(ctx, side, op, source, node)
-        else:
-            on_both_sides(ctx, target, lambda side: compound(ctx, side, op, source, node))
-        return
-    if isinstance(target, PointerVariable):
-        step = load(ctx, source)
-        step_pointer(ctx, target, step if op == "+=" else build.neg(_signed(step)))
-        return
-    if isinstance(target.type, Struct):
-        result = user_operator(ctx, op, [target, source])
-        if result is None:
-            value = arithmetic(ctx, op[:-1], target, source, len(ctx.out), node)
-            copy(ctx, target, value)
-        return
-    if isinstance(target, Variable) and target.is_const:
-        ctx.refuse("read-only", f"constant `{target.var.name}` is assigned", node)
-    add_to(ctx, target, op, load(ctx, source), node)
-
-
-def add_to(ctx: Context, target: Value, op: str, value: Expr, node: Node) -> None:
-    """Compound assignment of scalars, as a reduction where the meaning is one."""
-    place = place_of(ctx, target)
-    dtype = place.dtype
-    result_type = dtype if op in ("<<=", ">>=") else common_type(dtype, value.dtype)
-    if dtype.bits < 32 and dtype.is_integer:
-        result_type = common_type(I32, value.dtype)
-    if result_type == dtype and op in _REDUCING:
-        store(ctx, target, value, _REDUCING[op])
-        return
-    if result_type == dtype and op == "-=" and dtype.is_float:
-        store(ctx, target, build.neg(build.cast(value, dtype)), "+")
-        return
-    current = Load(dtype, place.array, place.index) if isinstance(place, Load) else Var(dtype, place.name)
-    if op[:-1] in ("%", "&", "|", "^", "<<", ">>") and (dtype.is_float or value.dtype.is_float):
-        ctx.refuse("operand-type", f"operator `{op}` cannot be applied to `{target.type}`", node)
-    store(ctx, target, build.binary(op[:-1], current, value))
-
-
-@expression("update_expression")
-def _update(ctx: Context, node: Node) -> Value:
-    return _updated(ctx, node, wanted=True)
-
-
-def _updated(ctx: Context, node: Node, wanted: bool) -> Value:
-    argument = node.child_by_field_name("argument")
-    operator = node.child_by_field_name("operator")
-    assert argument is not None and operator is not None
-    target = ctx.value(argument)
-    postfix = operator.start_byte > argument.start_byte
-    down = operator.type == "--"
-    result: Value = target
-    if isinstance(target, Choice):
-        if postfix and wanted:
-            result = _kept_choice(ctx, target)
-        compound(ctx, target, "-=" if down else "+=", number(build.const(1)), node)
-        return result
-    if isinstance(target, PointerVariable):
-        if postfix and wanted:
-            address = without_prefix_address(ctx, target)
-            result = Address(address.type, address.memory, ctx.temporary(address.offset), address.unit)
-        step_pointer(ctx, target, build.const(-1 if down else 1))
-        return result
-    if isinstance(target.type, Struct):
-        found = user_operator(ctx, operator.type, [target])
-        return found if found is not None else _refuse_operand(ctx, operator.type, target, node)
-    if postfix and wanted:
-        result = number(ctx.temporary(load(ctx, target)))
-    add_to(ctx, target, "-=" if down else "+=", build.const(1), node)
-    return result
-
-
-def _kept_choice(ctx: Context, value: Value) -> Value:
-    """The value before it is counted."""
-    if not isinstance(value.type, Pointer):
-        return number(ctx.temporary(load(ctx, value)))
-    if isinstance(value, Choice):
-        return both(value, lambda side: _kept_choice(ctx, side))
-    address = without_prefix_address(ctx, value)
-    return replace(address, offset=ctx.temporary(address.offset))
-
-
-def without_prefix_address(ctx: Context, value: Value) -> Address:
-    address = pointer_of(ctx, value)
-    if isinstance(address, AddressOf):
-        ctx.refuse("pointer-to-variable", "a pointer to a single variable is moved")
-    return without_prefix(address)
-
-
-def effect(ctx: Context, node: Node) -> None:
-    """An expression for its effects alone."""
-    while node.type == "parenthesized_expression":
-        node = named_children(node)[0]
-    with ctx.at(node):
-        if node.type == "update_expression":
-            _updated(ctx, node, wanted=False)
-        elif node.type == "comma_expression":
-            for child in field_children(node, "left") + field_children(node, "right"):
-                effect(ctx, child)
-        else:
-            ctx.value(node)
-
-
 # ------------------------------------------------------------------------------------------ types as operands
 
 
@@ -684,11 +491,3 @@ def _compound_literal(ctx: Context, node: Node) -> Value:
     type_node, value = node.child_by_field_name("type"), node.child_by_field_name("value")
     assert type_node is not None and value is not None
     return construct(ctx, type_of(ctx, type_node), ctx.value(value))
-
-
-def group_of(value: Value) -> GroupValue | None:
-    return value if isinstance(value, GroupValue) else None
-
-
-def lanes(value: Value) -> int:
-    return lanes_of(value.type)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from xpiler.frontend.lower_assignment import effect
 from xpiler.frontend.lower_context import Context, named_children, number, statement
-from xpiler.frontend.lower_expressions import effect
 from xpiler.frontend.lower_memory import load
 from xpiler.frontend.lower_scan import identifiers
 from xpiler.frontend.lower_statements import condition_of

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from tree_sitter import Node
 
+from xpiler.frontend.lower_assignment import effect
 from xpiler.frontend.lower_context import (
     Context,
     Leave,
@@ -16,7 +17,7 @@ from xpiler.frontend.lower_context import (
     statement,
 )
 from xpiler.frontend.lower_convert import convert
-from xpiler.frontend.lower_expressions import effect, truth
+from xpiler.frontend.lower_expressions import truth
 from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import load
 from xpiler.frontend.lower_typenames import constant_int, is_template, template_type

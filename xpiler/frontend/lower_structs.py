@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xpiler.frontend.lower_assignment import assign_value
 from xpiler.frontend.lower_context import Context, constant
 from xpiler.frontend.lower_convert import convert
 from xpiler.frontend.lower_declarations import declare_object, local_value
-from xpiler.frontend.lower_expressions import assign_value
 from xpiler.frontend.lower_memory import copy, member, snapshot
 from xpiler.frontend.lower_overloads import choose
 from xpiler.frontend.lower_typenames import struct_scope
