@@ -8,6 +8,7 @@ with its place.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,11 +81,16 @@ def _translate(source: SourceText) -> HipTranslation:
     return HipTranslation(apply(source.text, settled), settled, tuple(edits.notes))
 
 
+_OF_HELPERS = re.compile(r"\b(warp32|tile|hip|half2?|unfused|amd|mfma|min_of|max_of|dot_4|saturate)(_|\b)")
+
+
 def _insert_helpers(source: SourceText, edits: EditList) -> None:
     """Puts the definitions after the includes, before the first code that can use them."""
+    uses = (e.span[0] for e in edits.edits if _OF_HELPERS.match(e.replacement))
+    limit = min([source.first_body, *(at for at in uses if source.directive_at(at) is None)])
     at = 0
     for directive in source.directives:
-        if directive.word in ("include", "include_next") and directive.depth == 0:
+        if directive.word in ("include", "include_next") and directive.depth == 0 and directive.start < limit:
             at = directive.end
     if at == 0:
         at = next((e.span[0] for e in edits.edits if e.replacement.startswith("#include")), 0)

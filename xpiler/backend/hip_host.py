@@ -34,6 +34,7 @@ def rename_headers(source: SourceText, edits: EditList) -> None:
         elif name in hip.HEADERS_REPLACED_BY_HELPERS or name in SAMPLE_HEADERS:
             reason = "HIP has no such header; what is used of it is defined in this file"
             edits.replace(directive.start, directive.end, "", reason)
+            kept.append("")  # its definitions come here, so the runtime header must come before
             if name in SAMPLE_HEADERS:
                 _need_sample_helpers(source, edits)
         elif name in hip.HEADERS_WITHOUT_TWIN or name.split("/")[0] in ("cuda", "cutlass", "cute", "cudnn"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -108,8 +108,13 @@ class SourceText:
 
     @cached_property
     def directives(self) -> tuple[Directive, ...]:
-        """Every preprocessor line, in order."""
-        return tuple(self._directives())
+        """Every preprocessor line, in order. An include guard around the file does not count as depth."""
+        found = tuple(self._directives())
+        words = [d.word for d in found[:2]] + [d.word for d in found[-1:]]
+        names = {t.text for d in found[:2] for t in d.tokens[:1]}
+        if words == ["ifndef", "define", "endif"] and len(names) == 1:
+            return (found[0], *(replace(d, depth=max(d.depth - 1, 0)) for d in found[1:]))
+        return found
 
     @cached_property
     def _dead(self) -> tuple[tuple[int, int], ...]:
@@ -227,6 +232,15 @@ class SourceText:
         """Is this place in the definition of a kernel or of a device function?"""
         i = bisect_right(self._device_bodies, (offset, len(self.text) + 1)) - 1
         return i >= 0 and offset < self._device_bodies[i][1]
+
+    @cached_property
+    def first_body(self) -> int:
+        """Where the first function body of the file begins; the end of the text if there is none."""
+        for before, token in pairwise(self.tokens):
+            body = token.text == "{" and before.text in (")", "const", "noexcept")
+            if body and self.directive_at(token.start) is None:
+                return token.start
+        return len(self.text)
 
     def match(self, i: int) -> int | None:
         """Index of the token that closes the bracket at token index i."""
