@@ -1,6 +1,7 @@
 """The command line: `xpiler translate | verify | show | doctor`.
 
-Exit codes: 0 verified, 1 translated but not verified, 2 refused. This module parses words and prints results; the work
+Exit codes: 0 verified, 1 translated but not verified, 2 refused. This module parses words and prints
+results; the work
 is in `translate.py`.
 """
 
@@ -58,9 +59,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Translate files, then compile, run and compare each result with its source. "
         "Exit 0: verified; 1: translated but not verified (OUT.unverified is written); 2: refused.",
     )
-    translate.add_argument("files", nargs="+", metavar="FILE", type=Path, help="source files, or folders of them")
+    translate.add_argument(
+        "files", nargs="+", metavar="FILE", type=Path, help="source files, or folders of them"
+    )
     translate.add_argument("--to", required=True, choices=PLATFORMS, help="the platform to translate to")
-    translate.add_argument("-o", "--output", type=Path, metavar="OUT", help="output file; a folder for several files")
+    translate.add_argument(
+        "-o", "--output", type=Path, metavar="OUT", help="output file; a folder for several files"
+    )
     translate.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_contract_options(translate)
     translate.set_defaults(run=_translate)
@@ -68,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser(
         "verify",
         help="check that DST computes what SRC computes",
-        description="Compile and run both programs on the same inputs and compare. Exit 0: verified; 1: not; 2: refused.",
+        description="Compile and run both programs on the same inputs and compare. "
+        "Exit 0: verified; 1: not; 2: refused.",
     )
     verify.add_argument("source", type=Path, metavar="SRC")
     verify.add_argument("target", type=Path, metavar="DST")
@@ -76,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_contract_options(verify)
     verify.set_defaults(run=_verify)
 
-    show = commands.add_parser("show", help="print what the engine sees", description="Print the IR of a file's kernels.")
+    show = commands.add_parser(
+        "show", help="print what the engine sees", description="Print the IR of a file's kernels."
+    )
     form = show.add_mutually_exclusive_group(required=True)
     form.add_argument("--ir", action="store_true", help="the IR as written")
     form.add_argument("--canonical", action="store_true", help="the canonical serial form")
@@ -92,8 +100,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add_contract_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the contract", "what is inferred from the text can be overridden")
     group.add_argument("--entry", metavar="F", help="the function that is called from outside")
-    group.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="a scalar argument's value")
-    group.add_argument("--shape", action="append", default=[], metavar="NAME=A,B", help="an array argument's extents")
+    group.add_argument(
+        "--arg", action="append", default=[], metavar="NAME=VALUE", help="a scalar argument's value"
+    )
+    group.add_argument(
+        "--shape", action="append", default=[], metavar="NAME=A,B", help="an array argument's extents"
+    )
     group.add_argument("--grid", metavar="X,Y,Z", help="launch dimensions in blocks")
     group.add_argument("--block", metavar="X,Y,Z", help="threads of a block")
     group.add_argument("--shared", metavar="BYTES", help="bytes of dynamic shared memory")
@@ -118,7 +130,9 @@ def _translate(arguments: argparse.Namespace, console: Console) -> int:
     overrides = _overrides(arguments)
     several = len(files) > 1 or any(path.is_dir() for path in arguments.files)
     if several and arguments.output and arguments.output.is_file():
-        raise Refusal("output", f"{arguments.output} is a file; several inputs need a folder", remedy="pass -o DIR")
+        raise Refusal(
+            "output", f"{arguments.output} is a file; several inputs need a folder", remedy="pass -o DIR"
+        )
     results = []
     for path in files:
         result = _translate_file(path, arguments, overrides, console, several)
@@ -139,7 +153,9 @@ def _expand(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             found = sorted(p for p in path.rglob("*") if p.suffix in EXTENSIONS and p.is_file())
             if not found:
-                raise Refusal("no-input", f"{path}: no kernel files ({', '.join(sorted(EXTENSIONS))}) in this folder")
+                raise Refusal(
+                    "no-input", f"{path}: no kernel files ({', '.join(sorted(EXTENSIONS))}) in this folder"
+                )
             files.extend(found)
         else:
             files.append(path)
@@ -182,7 +198,9 @@ def _output_path(path: Path, arguments: argparse.Namespace, several: bool) -> Pa
 
 def _verify(arguments: argparse.Namespace, console: Console) -> int:
     source, target = read_source(arguments.source), read_source(arguments.target)
-    with _progress(console, arguments.json, f"{arguments.target.name} against {arguments.source.name}") as step:
+    with _progress(
+        console, arguments.json, f"{arguments.target.name} against {arguments.source.name}"
+    ) as step:
         result = verify_text(
             source, str(arguments.source), target, str(arguments.target), _overrides(arguments), progress=step
         )
@@ -267,11 +285,13 @@ def _print_result(result: Result, path: Path, console: Console) -> None:
 
 def _print_summary(results: Sequence[tuple[Path, Result]]) -> None:
     counts = {status: sum(1 for _, r in results if r.status == status) for status in EXIT_BY_STATUS}
-    kernels = {status: sum(sum(1 for e in r.entries if e.status == status) for _, r in results) for status in counts}
+    kernels = {
+        status: sum(sum(1 for e in r.entries if e.status == status) for _, r in results) for status in counts
+    }
     print(
         f"{len(results)} files: {counts['verified']} verified, {counts['unverified']} unverified, "
-        f"{counts['refused']} refused; entries: {kernels['verified']} verified, {kernels['unverified']} unverified, "
-        f"{kernels['refused']} refused"
+        f"{counts['refused']} refused; entries: {kernels['verified']} verified, "
+        f"{kernels['unverified']} unverified, {kernels['refused']} refused"
     )
 
 

@@ -15,7 +15,8 @@ from xpiler.ir.source import SourceRange
 class Diagnostic:
     """One message about the user's text.
 
-    `code` is stable and short (`unsupported-ptx`, `contract-grid`...). `remedy` says what to do next, or is empty.
+    `code` is stable and short (`unsupported-ptx`, `contract-grid`...). `remedy` says what to do next, or
+    is empty.
     """
 
     code: str

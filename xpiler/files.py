@@ -22,7 +22,9 @@ def read_source(path: Path) -> str:
     except OSError as error:
         raise Refusal("unreadable", f"cannot read {path}: {error.strerror}") from error
     if b"\0" in data:
-        raise Refusal("not-text", "this is a binary file, not a program text", SourceRange(str(path), 1, 1, 1, 1))
+        raise Refusal(
+            "not-text", "this is a binary file, not a program text", SourceRange(str(path), 1, 1, 1, 1)
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -30,7 +32,8 @@ def read_source(path: Path) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write `text` to `path` through a temporary file beside it: a reader sees the old text or the new, never half."""
+    """Write `text` to `path` through a temporary file beside it: a reader sees the old text or the new,
+    never half."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -1,6 +1,7 @@
 """One translation, from text to text with evidence. `translate_text` reads top to bottom:
 
-    parse the source -> infer the contracts of its entries -> produce the target text -> compile it with the platform's
+    parse the source -> infer the contracts of its entries -> produce the target text -> compile it with
+    the platform's
     own compilers while source and target run on the same inputs -> collect the evidence.
 
 Nothing here touches the disk except through the gate's sandbox; the command line writes the result.
@@ -11,7 +12,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,7 +45,8 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class EntryResult:
-    """What is known of one function that can be called from outside. `status`: verified, unverified or refused."""
+    """What is known of one function that can be called from outside. `status`: verified, unverified or
+    refused."""
 
     name: str
     kind: str
@@ -57,7 +59,8 @@ class EntryResult:
 
 @dataclass(frozen=True)
 class Result:
-    """A translation with its evidence. `text` is None if nothing was produced; `output` is where it was written."""
+    """A translation with its evidence. `text` is None if nothing was produced; `output` is where it was
+    written."""
 
     status: str
     text: str | None = None
@@ -93,7 +96,9 @@ def translate_text(
     start = time.monotonic()
     platform = platform_of(file)
     if (platform, to) not in DIRECTIONS:
-        raise Refusal("direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}")
+        raise Refusal(
+            "direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}"
+        )
     stated = load_beside(file).merged(overrides or Overrides())
     progress("parsing")
     unit, parsed = _parse(text, file, platform)
@@ -157,7 +162,9 @@ def platform_of(file: str) -> str:
     for extension, platform in EXTENSIONS.items():
         if file.endswith(extension):
             return platform
-    raise Refusal("extension", f"{file}: not a kernel file", remedy=f"known extensions: {', '.join(EXTENSIONS)}")
+    raise Refusal(
+        "extension", f"{file}: not a kernel file", remedy=f"known extensions: {', '.join(EXTENSIONS)}"
+    )
 
 
 def _directions() -> str:
@@ -218,7 +225,9 @@ def _prepare(
         contract = item.inference.contract
         item.build = builder(contract)
         if not item.build.ok:
-            item.refused = Diagnostic("source-compile", f"the source does not compile: {item.build.error}", entry.range)
+            item.refused = Diagnostic(
+                "source-compile", f"the source does not compile: {item.build.error}", entry.range
+            )
         elif entry.kind != "main" and contract.cases:
             item.runs = run_source(contract, item.build)
 
@@ -243,7 +252,9 @@ def _produce(unit: Unit, text: str, file: str, to: str, entries: list[_Entry]) -
 
 def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
     """C++ for every kernel that can be had; kernels that cannot refuse the entries that run them."""
-    bare = {item.entry.kernels[0]: item for item in entries if item.entry.kind == "kernel" and item.entry.kernels}
+    bare = {
+        item.entry.kernels[0]: item for item in entries if item.entry.kind == "kernel" and item.entry.kernels
+    }
     has_host = any(item.entry.kind != "kernel" for item in entries)
     functions: dict[str, CppFunction] = {}
     failed: dict[str, Diagnostic] = {}
@@ -272,11 +283,15 @@ def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
 def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> CppFunction:
     if formula is None:
         return generate(canonicalise(kernel, kernel.block_size).function, comments=_comments(unit, kernel))
-    launch: dict[str, Expr | int] = {f"blockDim.{axis}": size for axis, size in zip("xyz", formula.block, strict=True)}
+    launch: dict[str, Expr | int] = {
+        f"blockDim.{axis}": size for axis, size in zip("xyz", formula.block, strict=True)
+    }
     launch |= {f"gridDim.{a}": e for a, e in zip("xyz", formula.grid, strict=True) if e is not None}
     canonical = canonicalise(kernel, formula.block)
     name = kernel.template or kernel.name
-    return generate(canonical.function, name=name, extern_c=True, launch=launch, comments=_comments(unit, kernel))
+    return generate(
+        canonical.function, name=name, extern_c=True, launch=launch, comments=_comments(unit, kernel)
+    )
 
 
 def _comments(unit: Unit, kernel: Function) -> dict[int, str]:
@@ -299,13 +314,22 @@ def _verify(
             item.rungs = [_source_bug(item.entry, finding) for finding in item.inference.findings[:1]]
             return
         spelling = (calls or {}).get(contract.entry, contract.kernel_spelling)
-        target = build(text, file, platform, replace(contract, kernel_spelling=spelling if contract.kind == "kernel" else ""))
+        target = build(
+            text,
+            file,
+            platform,
+            replace(contract, kernel_spelling=spelling if contract.kind == "kernel" else ""),
+        )
         if not target.ok:
-            item.rungs = [Rung("executed", False, target.tool, f"{item.entry.name}: {target.error}", target.seconds)]
+            item.rungs = [
+                Rung("executed", False, target.tool, f"{item.entry.name}: {target.error}", target.seconds)
+            ]
         elif item.entry.kind == "main":
             item.rungs = compare_programs(item.build, target)
         elif item.runs is None:
-            item.rungs = [Rung("executed", False, target.tool, f"{item.entry.name}: no sizes to run with", 0.0)]
+            item.rungs = [
+                Rung("executed", False, target.tool, f"{item.entry.name}: no sizes to run with", 0.0)
+            ]
         elif item.runs.fault:
             detail = f"{item.entry.name}: the source itself is wrong: {item.runs.fault}"
             item.rungs = [Rung("sanitized", False, item.build.tool, detail, item.runs.seconds)]
@@ -361,4 +385,6 @@ def _result(
 
 def _diagnostic(finding: Finding) -> Diagnostic:
     values = ", ".join(f"{name}={value}" for name, value in finding.values.items())
-    return Diagnostic(finding.code, finding.message + (f" ({values})" if values else ""), finding.range, finding.severity)
+    return Diagnostic(
+        finding.code, finding.message + (f" ({values})" if values else ""), finding.range, finding.severity
+    )

@@ -1,6 +1,7 @@
 """Do two runs of a whole program print the same? Words exactly, numbers within rounding.
 
-Programs print times and speeds, which differ from run to run. Those are told by the source itself: a number that differs
+Programs print times and speeds, which differ from run to run. Those are told by the source itself: a
+number that differs
 between two runs of the source is not compared, and the report says how many there were.
 """
 
@@ -16,7 +17,8 @@ _RELATIVE = 1e-4
 
 
 def compare_output(expected: RunResult, again: RunResult, actual: RunResult) -> tuple[bool, str]:
-    """Whether `actual` prints and exits as the source did in `expected` and `again`; and the verdict in words."""
+    """Whether `actual` prints and exits as the source did in `expected` and `again`; and the verdict in
+    words."""
     if expected.exit_code != actual.exit_code:
         return False, f"exit code {actual.exit_code}, the source's is {expected.exit_code}"
     lines = [run.stdout.splitlines() for run in (expected, again, actual)]

@@ -1,6 +1,7 @@
 """Which functions of a file can be called from outside, and which kernels each of them runs.
 
-The `extern "C"` host wrappers if there are any, else the other host functions that launch; a kernel that no such
+The `extern "C"` host wrappers if there are any, else the other host functions that launch; a kernel that
+no such
 function launches is an entry of its own; a `main` is run as a whole program besides.
 """
 
@@ -18,7 +19,8 @@ from xpiler.ir.source import SourceRange
 
 @dataclass(frozen=True)
 class Entry:
-    """`kernels` are the names of the IR functions that a call runs; `missing` those that were refused, with why."""
+    """`kernels` are the names of the IR functions that a call runs; `missing` those that were refused,
+    with why."""
 
     name: str
     kind: EntryKind
@@ -32,7 +34,9 @@ class Entry:
 def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     """All entries of a file, or the one named `only`. Raises `Refusal` if there is none."""
     reached = {function.name: _reached(unit, function) for function in unit.host_functions}
-    launching = [f for f in unit.host_functions if reached[f.name] and f.name != "main" and not _is_template(unit, f)]
+    launching = [
+        f for f in unit.host_functions if reached[f.name] and f.name != "main" and not _is_template(unit, f)
+    ]
     wrappers = [f for f in launching if f.is_extern_c] or [f for f in launching if _callable(f)]
     inner = {name for f in wrappers for name in _called(unit, f)}
     hosts = [f for f in wrappers if f.is_extern_c or f.name not in inner]
@@ -50,10 +54,14 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     if only is not None:
         named = [entry for entry in found if only in (entry.name, entry.spelling)]
         named = named or [_host_entry(unit, f, reached[f.name]) for f in launching if f.name == only]
-        named = named or [_kernel_entry(k) for k in unit.program.kernels if only in (k.name, k.spelling, k.template)]
+        named = named or [
+            _kernel_entry(k) for k in unit.program.kernels if only in (k.name, k.spelling, k.template)
+        ]
         if not named:
             names = ", ".join(entry.name for entry in found) or "none"
-            raise Refusal("contract-entry", f"{unit.file} has no entry named {only!r}", remedy=f"entries: {names}")
+            raise Refusal(
+                "contract-entry", f"{unit.file} has no entry named {only!r}", remedy=f"entries: {names}"
+            )
         return tuple(named)
     if not found:
         raise Refusal(

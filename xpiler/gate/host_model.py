@@ -4,8 +4,10 @@
     cudaMalloc(&d_a, n * sizeof(float));       -->    bytes:  d_a -> "n * 4"
     add<<<blocks, 256>>>(d_a, ...)                    arguments: ("d_a", ...)
 
-Needed where the kernel's extents are fixed numbers and the wrapper's parameters must be solved for: formulas can be
-evaluated for many values at once. What cannot be put into a formula is left out (None); running the wrapper in the
+Needed where the kernel's extents are fixed numbers and the wrapper's parameters must be solved for:
+formulas can be
+evaluated for many values at once. What cannot be put into a formula is left out (None); running the
+wrapper in the
 emulator is the authority, this is the shortcut to good questions.
 """
 
@@ -23,8 +25,9 @@ from xpiler.frontend.syntax_model import FunctionDef
 Formula = str  # a Python expression over parameter names; `//` and `%` on non-negative values
 
 _SIZES = {
-    "char": 1, "bool": 1, "int8_t": 1, "uint8_t": 1, "short": 2, "int16_t": 2, "uint16_t": 2, "half": 2, "__half": 2,
-    "__nv_bfloat16": 2, "nv_bfloat16": 2, "int": 4, "unsigned": 4, "float": 4, "int32_t": 4, "uint32_t": 4, "long": 8,
+    "char": 1, "bool": 1, "int8_t": 1, "uint8_t": 1, "short": 2, "int16_t": 2, "uint16_t": 2, "half": 2,
+    "__half": 2,    "__nv_bfloat16": 2, "nv_bfloat16": 2, "int": 4, "unsigned": 4, "float": 4, "int32_t": 4, "uint32_t": 4,
+    "long": 8,
     "double": 8, "size_t": 8, "int64_t": 8, "uint64_t": 8, "half2": 4, "float2": 8, "float4": 16, "int4": 16,
 }  # fmt: skip
 _OPERATORS = {"+": "+", "-": "-", "*": "*", "/": "//", "%": "%", "<<": "<<", ">>": ">>", "&": "&", "|": "|"}
@@ -146,7 +149,9 @@ class _Reader:
         if len(launch.config) < 2:
             return
         grid, block = self._triple(launch.config[0]), self._triple(launch.config[1])
-        self.launches.append(LaunchModel(launch.name, grid, block, tuple(self.text(a) for a in launch.arguments)))
+        self.launches.append(
+            LaunchModel(launch.name, grid, block, tuple(self.text(a) for a in launch.arguments))
+        )
 
     def formula(self, node: Node) -> Formula | None:
         """`node` over the parameters, or None."""
@@ -157,7 +162,7 @@ class _Reader:
             case "identifier":
                 name = self.text(node)
                 if name in self.values:
-                    return f"({self.values[name]})" if not name == self.values[name] else name
+                    return f"({self.values[name]})" if name != self.values[name] else name
                 for variable in self.unit.globals:
                     if variable.name == name and variable.init is not None:
                         return self.formula(variable.init)
@@ -211,4 +216,8 @@ def _returned(function: FunctionDef) -> Node | None:
     if function.body is None or len(function.body.named_children) != 1:
         return None
     statement = function.body.named_children[0]
-    return statement.named_children[0] if statement.type == "return_statement" and statement.named_children else None
+    return (
+        statement.named_children[0]
+        if statement.type == "return_statement" and statement.named_children
+        else None
+    )

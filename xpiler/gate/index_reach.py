@@ -9,7 +9,22 @@ from collections.abc import Mapping
 
 from xpiler.gate.infer_launch import AXES, single_definitions
 from xpiler.ir.affine import bounds
-from xpiler.ir.nodes import Assign, Binary, Block, Const, Expr, For, Function, If, Load, Ref, Select, Stmt, Var, While
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Const,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    Ref,
+    Select,
+    Stmt,
+    Var,
+    While,
+)
 from xpiler.ir.rewrite import substitute, walk
 
 Ranges = dict[str, tuple[int, int]]
@@ -21,7 +36,9 @@ def reach_of_indices(
     """Bytes needed by pointer parameter; None where a guard or a variable index makes bounds inexact."""
     definitions = single_definitions(kernel)
     changing = {
-        node.target.name for node in walk(kernel.body) if isinstance(node, Assign) and isinstance(node.target, Var)
+        node.target.name
+        for node in walk(kernel.body)
+        if isinstance(node, Assign) and isinstance(node.target, Var)
     }
     ranges: Ranges = {}
     for axis, blocks, threads in zip(AXES, grid, block, strict=True):
@@ -86,7 +103,10 @@ def _accesses(
 def _bounds(expr: Expr, ranges: Ranges, changing: set[str]) -> tuple[int, int]:
     if isinstance(expr, Const):
         return int(expr.value), int(expr.value)
-    if any(isinstance(n, Load) or (isinstance(n, Var) and (n.name in changing or n.name not in ranges)) for n in walk(expr)):
+    if any(
+        isinstance(n, Load) or (isinstance(n, Var) and (n.name in changing or n.name not in ranges))
+        for n in walk(expr)
+    ):
         raise _Inexact
     low, high = bounds(expr, ranges)
     if low is None or high is None:

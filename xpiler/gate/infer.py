@@ -1,8 +1,11 @@
 """The contract of an entry, found by asking the program.
 
-For a host wrapper: call it in the emulator with candidate sizes (kernels not run), read from the trace which memory its
-launches get, run those launches in the IR interpreter, and take the first sizes that it digests: nothing out of bounds,
-nothing raced or undefined, outputs written whole. For a bare kernel the launch comes from its guards. If no sizes are
+For a host wrapper: call it in the emulator with candidate sizes (kernels not run), read from the trace
+which memory its
+launches get, run those launches in the IR interpreter, and take the first sizes that it digests: nothing
+out of bounds,
+nothing raced or undefined, outputs written whole. For a bare kernel the launch comes from its guards. If
+no sizes are
 digested the first finding is reported as what it is: a bug of the source, with its place.
 """
 
@@ -15,7 +18,7 @@ from itertools import islice
 
 import numpy as np
 
-from xpiler.errors import Diagnostic, Refusal
+from xpiler.errors import Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.gate import overrides as stated
 from xpiler.gate.arrays import Array
@@ -33,7 +36,7 @@ from xpiler.gate.trace import Memory, Trace, TracedLaunch, trace_host
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Call, Function, Param, Var
 from xpiler.ir.rewrite import walk
-from xpiler.ir.types import F16, BF16, U64, DType
+from xpiler.ir.types import BF16, F16, U64, DType
 
 _BATCH = 8
 _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
@@ -77,7 +80,8 @@ class Trial:
 def infer_contract(
     unit: Unit, entry: Entry, overrides: Overrides, builder: Builder, program: Callable[[], Trace | None]
 ) -> Inference:
-    """The contract of `entry`. `builder` compiles the source for a provisional contract; `program` runs the file's
+    """The contract of `entry`. `builder` compiles the source for a provisional contract; `program` runs
+    the file's
     `main` and tells what it launched (None if there is none, or it fails).
 
     Raises Refusal for what only the user can tell (a grid that no guard bounds), naming the flag to add.
@@ -139,7 +143,9 @@ def _argument(param: Param, role: Role) -> Argument:
 
 def is_handle(param: Param) -> bool:
     """A stream or other opaque object of the runtime: null stands for the default one."""
-    return not param.is_pointer and any(word in param.spelling for word in ("Stream_t", "Event_t", "Handle_t", "stream_t"))
+    return not param.is_pointer and any(
+        word in param.spelling for word in ("Stream_t", "Event_t", "Handle_t", "stream_t")
+    )
 
 
 def _role(param: Param, usable: Sequence[Trial], overrides: Overrides) -> Role:
@@ -206,7 +212,8 @@ class _Search:
         uses = self.index_uses()
         high = 8 if mode == 1 else 2
         made = {
-            name: Values("offsets", 0, 24) if use == "offsets" else Values("index", 0, high) for name, use in uses.items()
+            name: Values("offsets", 0, 24) if use == "offsets" else Values("index", 0, high)
+            for name, use in uses.items()
         }
         return {**made, **given}
 
@@ -230,7 +237,11 @@ class _Search:
             clean = [t for t in tried if not t.findings and not t.fault]
             if not clean and _is_a_bug(tried):
                 break
-            if len(tried) >= limit or (clean and len(tried) >= _GOOD_ENOUGH) or time.monotonic() > self.deadline:
+            if (
+                len(tried) >= limit
+                or (clean and len(tried) >= _GOOD_ENOUGH)
+                or time.monotonic() > self.deadline
+            ):
                 break
         # Of candidates equally bad the first is the most ordinary one: its findings are the ones to show.
         return sorted(tried, key=_badness)
@@ -271,7 +282,8 @@ class _Search:
     ) -> Observation:
         """How far the steps reach, under the contents that index arrays will have in the cases.
 
-        Contents depend on an array's extent, and other extents on the contents: the first run gives the extents of the
+        Contents depend on an array's extent, and other extents on the contents: the first run gives the
+        extents of the
         index arrays, further ones, with the seeds of the cases, the reach of what they index.
         """
         first = observe(steps, buffers)
@@ -285,7 +297,8 @@ class _Search:
             for key, buffer in buffers.items():
                 name = filled_from.get(key, key)
                 if name in values and name in by_entry and name in extents:
-                    # Row starts end where the array ends; other indices may be needed beyond what was seen yet.
+                    # Row starts end where the array ends; other indices may be needed beyond what was seen
+                    # yet.
                     count = extents[name] if values[name].kind == "offsets" else max(extents[name], 1 << 12)
                     case = make_case({}, {name: count}, values={name: values[name]}, seed=seed)
                     drawn[key] = replace(buffer, contents=draw(_argument(by_entry[name], Role.IN), case))
@@ -304,13 +317,19 @@ class _Search:
                 choices = self.overrides.scalar_choices(name)
                 if choices:
                     self.fixed[name] = int(choices[min(i, len(choices) - 1)])
-            extra += [t for t in self.collect(candidates(self.sizes, self.fixed), 24)[:1] if not t.findings and not t.fault]
+            extra += [
+                t
+                for t in self.collect(candidates(self.sizes, self.fixed), 24)[:1]
+                if not t.findings and not t.fault
+            ]
         return extra
 
     def run(self) -> list[Trial]:
         return self.two_sizes()
 
-    def extents(self, reach: Observation, sizes: Mapping[str, int]) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
+    def extents(
+        self, reach: Observation, sizes: Mapping[str, int]
+    ) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
         """Elements of each pointer parameter: stated, else how far it was accessed."""
         scalars = {**sizes, **self.numbers}
         extents: dict[str, int] = {}
@@ -335,11 +354,14 @@ class _Search:
 
 
 def _is_a_bug(tried: Sequence[Trial]) -> bool:
-    """Whether the same thing went wrong at many sizes, and not for want of memory: then no sizes will help."""
+    """Whether the same thing went wrong at many sizes, and not for want of memory: then no sizes will
+    help."""
     ran = [t for t in tried if t.findings]
     if len(ran) < _ALIKE:
         return False
-    common = set.intersection(*({(f.code, f.range) for f in t.findings if f.code != "out-of-bounds"} for t in ran))
+    common = set.intersection(
+        *({(f.code, f.range) for f in t.findings if f.code != "out-of-bounds"} for t in ran)
+    )
     return bool(common)
 
 
@@ -354,7 +376,8 @@ def _plain_number(param: Param, position: int) -> Scalar:
     return (0.75, 0.625, 0.875, 0.5, 0.9375, 0.8125)[position % 6]
 
 
-# ------------------------------------------------------------------------------------------------ host wrappers
+# ------------------------------------------------------------------------------------------------ host
+# wrappers
 
 
 class _HostSearch(_Search):
@@ -400,7 +423,8 @@ class _HostSearch(_Search):
         if missing:
             pointers = [p for p in self.entry.params if p.is_pointer]
             cases = [
-                make_case({**self.numbers, **s}, {p.name: _PROBE_ELEMENTS * p.lanes for p in pointers}) for s in missing
+                make_case({**self.numbers, **s}, {p.name: _PROBE_ELEMENTS * p.lanes for p in pointers})
+                for s in missing
             ]
             for one, trace in zip(missing, trace_host(self.build, cases), strict=True):
                 self.traces[tuple(sorted(one.items()))] = trace
@@ -444,7 +468,9 @@ class _HostSearch(_Search):
         for launch in trace.launches:
             kernel = self._kernel(launch.kernel, len(launch.arguments))
             if launch.launch.threads > _MAX_THREADS or len(trace.launches) > _MAX_LAUNCHES:
-                return Trial(sizes, make_case(scalars, {}), {}, (), 0, "the launches are too large to be checked")
+                return Trial(
+                    sizes, make_case(scalars, {}), {}, (), 0, "the launches are too large to be checked"
+                )
             if kernel is None:
                 self.checked = False
                 continue
@@ -461,18 +487,22 @@ class _HostSearch(_Search):
                 else:
                     arguments.append(argument)
             steps.append(Step(kernel, launch.launch, tuple(arguments)))
-        reach = self._settled(steps, buffers, values, sizes, {k: v for k, v in filled_from.items()})
+        reach = self._settled(steps, buffers, values, sizes, filled_from)
         extents, shapes = self.extents(reach, sizes)
         for name, size in copied.items():
             if name in by_entry and name not in shapes:
                 unit = by_entry[name].dtype.bytes * by_entry[name].lanes
                 extents[name] = -(-size // unit) * by_entry[name].lanes
-        given: dict[str, Role] = {name: Role.INOUT if len(r) > 1 else next(iter(r)) for name, r in roles.items()}
+        given: dict[str, Role] = {
+            name: Role.INOUT if len(r) > 1 else next(iter(r)) for name, r in roles.items()
+        }
         for param in self.entry.params:
             used = reach.reach.get(param.name)
             if param.is_pointer and param.name not in given and used is not None:
                 given[param.name] = used.role
-        case = make_case(scalars, extents, shapes=shapes, values={k: v for k, v in values.items() if k in extents})
+        case = make_case(
+            scalars, extents, shapes=shapes, values={k: v for k, v in values.items() if k in extents}
+        )
         return Trial(sizes, case, given, reach.findings, self._flaws(trace, reach), reach.unfinished)
 
     def _learn_uses(self, trace: Trace) -> None:
@@ -508,7 +538,15 @@ class _HostSearch(_Search):
                 used = reach.reach.get(copy.source.key)
                 flaws += used is not None and used.written and used.written_bytes < copy.bytes
         for key, used in reach.reach.items():
-            size = next((a.size for la in trace.launches for a in la.arguments if isinstance(a, Memory) and a.key == key), 0)
+            size = next(
+                (
+                    a.size
+                    for la in trace.launches
+                    for a in la.arguments
+                    if isinstance(a, Memory) and a.key == key
+                ),
+                0,
+            )
             if key.startswith("#") and used.high < size:
                 flaws += 1
             if used.high == 0:
@@ -526,7 +564,8 @@ def _squeezed(spelling: str) -> str:
     return "".join(spelling.split())
 
 
-# ------------------------------------------------------------------------------------------------ launched by a main
+# ------------------------------------------------------------------------------------------------ launched
+# by a main
 
 
 class _ProgramSearch(_Search):
@@ -612,7 +651,8 @@ def _scalars_of(launch: TracedLaunch) -> tuple[int | float, ...]:
     return tuple(a for a in launch.arguments if isinstance(a, int | float))
 
 
-# ------------------------------------------------------------------------------------------------ bare kernels
+# ------------------------------------------------------------------------------------------------ bare
+# kernels
 
 
 class _KernelSearch(_Search):
@@ -656,9 +696,11 @@ class _KernelSearch(_Search):
             axes = ", ".join(f"blockIdx.{axis}" for axis in missing)
             raise Refusal(
                 "contract-grid",
-                f"how many blocks {self.kernel.name} is launched with cannot be inferred: no guard bounds {axes}",
+                f"how many blocks {self.kernel.name} is launched with cannot be inferred: "
+                f"no guard bounds {axes}",
                 self.kernel.range,
-                "state the launch, for example --grid 64 --block 256 (expressions over scalar parameters are allowed)",
+                "state the launch, for example --grid 64 --block 256; expressions over scalar parameters "
+                "are allowed",
             )
 
     def _grid_note(self) -> str:

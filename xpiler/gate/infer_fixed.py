@@ -1,4 +1,5 @@
-"""Candidate sizes for wrappers around kernels whose extents are fixed numbers: read, solved for, then tried like any."""
+"""Candidate sizes for wrappers around kernels whose extents are fixed numbers: read, solved for, then
+tried like any."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Launch
 from xpiler.gate.entries import Entry
 from xpiler.gate.host_model import HostModel, LaunchModel, model_host
-from xpiler.gate.infer_launch import evaluate_grid, infer_grid
 from xpiler.gate.index_reach import reach_of_indices
+from xpiler.gate.infer_launch import evaluate_grid, infer_grid
 from xpiler.gate.observe import Buffer, Pointer, Step, observe
 from xpiler.gate.solve_sizes import Constraint, domain, solve
 from xpiler.ir.nodes import Function
@@ -26,7 +27,11 @@ def fixed_candidates(unit: Unit, entry: Entry, kernels: Mapping[str, Function]) 
     Empty if a kernel has integer parameters (its extents are not fixed), or if the wrapper cannot be read.
     """
     scalars = [p.name for p in entry.params if not p.is_pointer and p.dtype.is_integer]
-    if not scalars or not kernels or any(not p.is_pointer and p.dtype.is_integer for k in kernels.values() for p in k.params):
+    if (
+        not scalars
+        or not kernels
+        or any(not p.is_pointer and p.dtype.is_integer for k in kernels.values() for p in k.params)
+    ):
         return []
     syntax = analyse(unit.text, unit.file, platform=unit.platform)
     function = next((f for f in syntax.host_functions if f.name == entry.name and f.body is not None), None)
@@ -46,7 +51,9 @@ def fixed_candidates(unit: Unit, entry: Entry, kernels: Mapping[str, Function]) 
 
 
 def _kernel(kernels: Mapping[str, Function], launch: LaunchModel) -> Function | None:
-    return next((k for k in kernels.values() if launch.kernel in (k.name, k.template, k.spelling.split("<")[0])), None)
+    return next(
+        (k for k in kernels.values() if launch.kernel in (k.name, k.template, k.spelling.split("<")[0])), None
+    )
 
 
 def _numbers(formulas: tuple[str | None, str | None, str | None]) -> tuple[int, int, int] | None:
@@ -69,11 +76,19 @@ def _constraints(
 
 
 def _grid(launch: LaunchModel, grid: tuple[int, int, int]) -> list[Constraint]:
-    return [Constraint(f, extent) for f, extent in zip(launch.grid, grid, strict=True) if f is not None and extent > 0]
+    return [
+        Constraint(f, extent)
+        for f, extent in zip(launch.grid, grid, strict=True)
+        if f is not None and extent > 0
+    ]
 
 
 def _sizes(
-    model: HostModel, launch: LaunchModel, kernel: Function, grid: tuple[int, int, int], block: tuple[int, int, int]
+    model: HostModel,
+    launch: LaunchModel,
+    kernel: Function,
+    grid: tuple[int, int, int],
+    block: tuple[int, int, int],
 ) -> list[Constraint]:
     needed = reach_of_indices(kernel, grid, block)
     if needed is None:

@@ -3,8 +3,10 @@
     int row = blockIdx.y * blockDim.y + threadIdx.y;         grid.y = ceil(M / blockDim.y)
     if (row < M) ...                                  -->
 
-A guard compares an index that grows with `blockIdx.a` against a bound that is the same for the whole grid; the grid must
-be large enough for the index to reach the bound, and needs to be no larger. Loops that start at such an index bound it
+A guard compares an index that grows with `blockIdx.a` against a bound that is the same for the whole grid;
+the grid must
+be large enough for the index to reach the bound, and needs to be no larger. Loops that start at such an
+index bound it
 likewise. An axis without a guard cannot be inferred: the user is asked for it by name.
 """
 
@@ -25,14 +27,16 @@ AXES = ("x", "y", "z")
 
 @dataclass(frozen=True)
 class LaunchFormula:
-    """Grid extents as expressions over the kernel's scalar parameters; `None` for an axis that no guard bounds."""
+    """Grid extents as expressions over the kernel's scalar parameters; `None` for an axis that no guard
+    bounds."""
 
     grid: tuple[Expr | None, Expr | None, Expr | None]
     block: tuple[int, int, int]
 
 
 def single_definitions(kernel: Function, *, first_values: bool = False) -> dict[str, Expr]:
-    """Scalars that are set once, where they are declared, fully substituted down to parameters, indices and loads.
+    """Scalars that are set once, where they are declared, fully substituted down to parameters, indices
+    and loads.
 
     With `first_values` also those that are changed later, as they begin.
     """

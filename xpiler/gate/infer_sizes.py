@@ -1,7 +1,10 @@
-"""Sizes to try a parametric entry with: unlike each other, and no multiple of a tile where the program allows it.
+"""Sizes to try a parametric entry with: unlike each other, and no multiple of a tile where the program
+allows it.
 
-Programs make silent demands on their sizes (multiples of 16 for tensor cores, of 4 for vector loads, a power of two for
-a tree). The candidates go from the most telling sizes to the most lenient ones; the first that the program takes
+Programs make silent demands on their sizes (multiples of 16 for tensor cores, of 4 for vector loads, a
+power of two for
+a tree). The candidates go from the most telling sizes to the most lenient ones; the first that the program
+takes
 without leaving its arrays tells what it demands.
 """
 
@@ -25,8 +28,10 @@ _RANDOM_TRIES = 96
 def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) -> Iterator[dict[str, int]]:
     """Assignments of sizes to the parameters `names`, best first; `fixed` ones keep their value.
 
-    First all parameters of one granule; then one parameter of a granule, the others small and odd; then random ones
-    that mix small and large, powers of two and odd numbers, for programs with relations between their parameters (a
+    First all parameters of one granule; then one parameter of a granule, the others small and odd; then
+    random ones
+    that mix small and large, powers of two and odd numbers, for programs with relations between their
+    parameters (a
     window smaller than the image).
     """
     free = [name for name in names if name not in fixed]
@@ -41,7 +46,11 @@ def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) ->
     yield {**fixed, **structured(free, 1, seed + 1)}
     together = ({**fixed, **structured(free, granule, seed)} for granule in _GRANULES)
     alone = (
-        {**fixed, **{name: _SMALL[(i + seed) % len(_SMALL)] for i, name in enumerate(free)}, one: granule * (1 + seed % 2)}
+        {
+            **fixed,
+            **{name: _SMALL[(i + seed) % len(_SMALL)] for i, name in enumerate(free)},
+            one: granule * (1 + seed % 2),
+        }
         for granule in _ALONE
         for one in free
     )

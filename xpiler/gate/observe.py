@@ -1,6 +1,7 @@
 """What a sequence of launches does to memory, by running the kernels' IR: extents, roles, and what is wrong.
 
-Device memory is a set of byte buffers. One whose size is known is checked against it; one whose size is not known (a
+Device memory is a set of byte buffers. One whose size is known is checked against it; one whose size is
+not known (a
 pointer argument of the entry) grows until nothing reaches beyond it, and the reach is its extent.
 """
 
@@ -77,7 +78,8 @@ class Reach:
 
 @dataclass(frozen=True)
 class Observation:
-    """`findings` are the errors; `reach` by buffer; `unfinished` says why the run was given up, "" if it was not."""
+    """`findings` are the errors; `reach` by buffer; `unfinished` says why the run was given up, "" if it
+    was not."""
 
     findings: tuple[Finding, ...]
     reach: dict[str, Reach] = field(default_factory=dict)
@@ -103,7 +105,9 @@ def observe(steps: Sequence[Step], buffers: Mapping[str, Buffer], seed: int = 0)
             reach = observation.reach.get(key)
             if buffer.size is None and reach and reach.high > sizes[key]:
                 if reach.high > _LIMIT_BYTES:
-                    return replace(observation, unfinished=f"{key} would need more than {_LIMIT_BYTES >> 20} MiB")
+                    return replace(
+                        observation, unfinished=f"{key} would need more than {_LIMIT_BYTES >> 20} MiB"
+                    )
                 sizes[key] = max(reach.high + 64, 2 * sizes[key])
                 grown = True
         if not grown or observation.unfinished:
@@ -124,7 +128,9 @@ def _observe(
         for param, value in zip(step.kernel.params, step.arguments, strict=False):
             if isinstance(value, Pointer):
                 places[param.name] = value
-                arguments[param.name] = _view(memory[value.key], value.offset, param.dtype.bytes, param.dtype.name)
+                arguments[param.name] = _view(
+                    memory[value.key], value.offset, param.dtype.bytes, param.dtype.name
+                )
             elif param.is_pointer:
                 arguments[param.name] = np.zeros(0, _numpy(param.dtype.name))
             else:

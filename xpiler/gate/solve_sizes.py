@@ -1,9 +1,12 @@
 """Sizes for a wrapper around a kernel whose extents are fixed numbers.
 
-    kernel: if (i < 18930) C[i] = A[i] + B[i]        wrapper: cudaMalloc(&d_A, size * 4), grid (size + 1023) / 1024
+    kernel: if (i < 18930) C[i] = A[i] + B[i]        wrapper: cudaMalloc(&d_A, size * 4), grid (size +
+    1023) / 1024
 
-The kernel needs arrays of 75720 bytes and 19 blocks; the wrapper's formulas must give just that: size = 18930. The
-formulas are evaluated for many values at once and joined one constraint after the other, those with the fewest unknown
+The kernel needs arrays of 75720 bytes and 19 blocks; the wrapper's formulas must give just that: size =
+18930. The
+formulas are evaluated for many values at once and joined one constraint after the other, those with the
+fewest unknown
 parameters first.
 """
 
@@ -38,7 +41,8 @@ class Constraint:
 
 
 def domain(kernels: Sequence[Function], needed: Iterable[int]) -> list[int]:
-    """Values that a parameter may have: numbers of the kernel, their quotients, divisors of what is needed."""
+    """Values that a parameter may have: numbers of the kernel, their quotients, divisors of what is
+    needed."""
     numbers = {
         int(node.value)
         for kernel in kernels
@@ -48,12 +52,19 @@ def domain(kernels: Sequence[Function], needed: Iterable[int]) -> list[int]:
     quotients = {a // b for a in numbers for b in numbers if a > b > 1 and a % b == 0}
     wanted = sorted(set(needed))
     divisors = {d for value in wanted for d in _divisors(value)}
-    ranked = [*sorted({1, 2} | numbers), *sorted(quotients - numbers), *sorted(divisors - numbers - quotients)]
+    ranked = [
+        *sorted({1, 2} | numbers),
+        *sorted(quotients - numbers),
+        *sorted(divisors - numbers - quotients),
+    ]
     return list(dict.fromkeys(ranked))
 
 
-def solve(constraints: Sequence[Constraint], parameters: Sequence[str], values: Sequence[int]) -> list[dict[str, int]]:
-    """Assignments that satisfy all constraints, at most 32, in a fixed order; parameters in none of them are free."""
+def solve(
+    constraints: Sequence[Constraint], parameters: Sequence[str], values: Sequence[int]
+) -> list[dict[str, int]]:
+    """Assignments that satisfy all constraints, at most 32, in a fixed order; parameters in none of them
+    are free."""
     table: Table = {}
     rows = 1
     pending = list(dict.fromkeys(constraints))
@@ -82,4 +93,9 @@ def solve(constraints: Sequence[Constraint], parameters: Sequence[str], values: 
 def _divisors(value: int) -> set[int]:
     if not 0 < value < 1 << 34:
         return set()
-    return {d for small in range(1, min(int(value**0.5) + 1, 4096)) if value % small == 0 for d in (small, value // small)}
+    return {
+        d
+        for small in range(1, min(int(value**0.5) + 1, 4096))
+        if value % small == 0
+        for d in (small, value // small)
+    }

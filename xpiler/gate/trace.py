@@ -15,7 +15,8 @@ TRACE_ONLY = {**TRACE, "XPILER_TRACE_ONLY": "1"}
 
 @dataclass(frozen=True)
 class Memory:
-    """A pointer as traced: an allocation of the wrapper, or (with `name`) an argument of the entry. In bytes."""
+    """A pointer as traced: an allocation of the wrapper, or (with `name`) an argument of the entry. In
+    bytes."""
 
     key: str
     name: str
@@ -61,14 +62,18 @@ def read_trace(result: RunResult) -> Trace:
             launches.append(_launch(event.fields))
         elif event.name == "memcpy":
             sides = (_memory(event.fields.get("to")), _memory(event.fields.get("from")))
-            copies.append(TracedCopy(str(event.fields.get("direction")), *sides, int(event.fields.get("bytes", 0))))
+            copies.append(
+                TracedCopy(str(event.fields.get("direction")), *sides, int(event.fields.get("bytes", 0)))
+            )
     return Trace(tuple(launches), tuple(copies), result.describe())
 
 
 def _launch(fields: Mapping[str, Any]) -> TracedLaunch:
     grid, block = fields["grid"], fields["block_size"]
     launch = Launch((grid[0], grid[1], grid[2]), (block[0], block[1], block[2]), int(fields.get("shared", 0)))
-    return TracedLaunch(str(fields.get("kernel", "")), launch, tuple(_argument(a) for a in fields["arguments"]))
+    return TracedLaunch(
+        str(fields.get("kernel", "")), launch, tuple(_argument(a) for a in fields["arguments"])
+    )
 
 
 def _argument(fields: Mapping[str, Any]) -> Memory | int | float | None:

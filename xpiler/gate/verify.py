@@ -17,7 +17,8 @@ _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement
 
 @dataclass(frozen=True)
 class SourceRuns:
-    """The source's results, forward and in reverse thread order, and what is wrong with them ("" if nothing)."""
+    """The source's results, forward and in reverse thread order, and what is wrong with them ("" if
+    nothing)."""
 
     forward: tuple[RunResult, ...]
     reverse: tuple[RunResult, ...]
@@ -48,7 +49,15 @@ def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: 
     faulty = next((r for r in results if not r.ok), None)
     seconds = time.monotonic() - start
     if faulty is not None:
-        return [Rung("executed", False, tool, f"{contract.entry}: {faulty.describe()} ({faulty.case.describe()})", seconds)]
+        return [
+            Rung(
+                "executed",
+                False,
+                tool,
+                f"{contract.entry}: {faulty.describe()} ({faulty.case.describe()})",
+                seconds,
+            )
+        ]
     worst: Comparison | None = None
     pairs = [(expected, results[2 * i + j]) for i, expected in enumerate(runs.forward) for j in (0, 1)]
     for (expected, _), outcome in zip(pairs, agree_all(contract, source, pairs), strict=True):
@@ -60,7 +69,15 @@ def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: 
     seconds = time.monotonic() - start
     assert worst is not None
     if not contract.outputs:
-        return [Rung("executed", False, tool, f"{contract.entry}: no output was found that could be compared", seconds)]
+        return [
+            Rung(
+                "executed",
+                False,
+                tool,
+                f"{contract.entry}: no output was found that could be compared",
+                seconds,
+            )
+        ]
     if worst.informative < _MIN_INFORMATIVE:
         detail = f"{contract.entry}: hardly any output is a finite number, so equality says little"
         return [Rung("executed", False, tool, detail, seconds)]
@@ -77,7 +94,9 @@ def _cases(contract: Contract) -> str:
 
 
 def _sizes(scalars: Sequence[tuple[str, object]]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in scalars if isinstance(value, int)) or "its fixed sizes"
+    return (
+        ", ".join(f"{name}={value}" for name, value in scalars if isinstance(value, int)) or "its fixed sizes"
+    )
 
 
 def compare_programs(source: Build, target: Build) -> list[Rung]:
@@ -86,7 +105,15 @@ def compare_programs(source: Build, target: Build) -> list[Rung]:
     expected, again, actual = source.run_program(), source.run_program(), target.run_program()
     tool = f"{target.tool} against {source.tool}"
     if expected.crash:
-        return [Rung("executed", False, source.tool, f"main of the source: {expected.crash}", time.monotonic() - start)]
+        return [
+            Rung(
+                "executed",
+                False,
+                source.tool,
+                f"main of the source: {expected.crash}",
+                time.monotonic() - start,
+            )
+        ]
     if actual.crash:
         return [Rung("executed", False, tool, f"main: {actual.crash}", time.monotonic() - start)]
     ok, detail = compare_output(expected, again, actual)

@@ -1,0 +1,177 @@
+"""The command line as a user meets it: exit codes, messages, files; hostile and broken input above all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from xpiler.cli import main
+
+ADD = """\
+__global__ void add(const float *a, const float *b, float *c, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) c[i] = a[i] + b[i];
+}
+"""
+LAUNCH = 'extern "C" void run(const float *a, float *c, int n) { k<<<(n + 63) / 64, 64>>>(a, c, n); }\n'
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
+    code = main([str(word) for word in words])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def translate(
+    capsys: pytest.CaptureFixture[str], folder: Path, text: str, to: str = "hip"
+) -> tuple[int, dict[str, object]]:
+    source = folder / "k.cu"
+    source.write_text(text)
+    code, out, _ = run(capsys, "translate", source, "--to", to, "-o", folder / f"k.{to}", "--json")
+    document = json.loads(out)
+    assert isinstance(document, dict)
+    return code, document
+
+
+def messages(document: dict[str, object]) -> str:
+    return json.dumps([document["diagnostics"], document["evidence"]])
+
+
+# ------------------------------------------------------------------------------------------------ what goes well
+
+
+@pytest.mark.parametrize("to", ["hip", "vnni"])
+def test_a_verified_translation_is_written_and_reported_as_json(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, to: str
+) -> None:
+    code, document = translate(capsys, tmp_path, ADD, to)
+    assert (code, document["status"]) == (0, "verified")
+    assert document["output"] == str(tmp_path / f"k.{to}")
+    assert (tmp_path / f"k.{to}").read_text()
+    assert set(document) == {"status", "output", "entries", "evidence", "diagnostics", "seconds"}
+    rungs = document["evidence"]
+    assert isinstance(rungs, list)
+    assert all(set(rung) == {"rung", "ok", "tool", "detail", "seconds"} for rung in rungs)
+
+
+def test_a_folder_is_translated_with_a_summary(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "add.cu").write_text(ADD)
+    (tmp_path / "in" / "deep" / "bad.cu").write_text(
+        "__global__ void k(float *x) { goto out; out: x[0] = 1; }\n"
+    )
+    code, out, err = run(capsys, "translate", tmp_path / "in", "--to", "hip", "-o", tmp_path / "out")
+    assert code == 2
+    assert "2 files: 1 verified, 0 unverified, 1 refused" in out
+    assert "bad.cu:1:" in err
+    assert [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()] == ["add.hip"]
+
+
+def test_doctor_names_the_tools(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "doctor")
+    assert code == 0
+    assert "g++" in out
+
+
+def test_show_prints_the_ir(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "k.cu").write_text(ADD)
+    for form in ("--ir", "--canonical"):
+        code, out, _ = run(capsys, "show", form, tmp_path / "k.cu")
+        assert code == 0
+        assert "add" in out
+
+
+# ------------------------------------------------------------------------------------------------ what is refused
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "no __global__ kernel"),
+        ("// nothing here\n", "no __global__ kernel"),
+        (ADD.replace("if (i < n)", "if (i < n"), "k.cu"),
+        ('__global__ void k(float *x) { asm volatile("mov.u32 %0, %laneid;" : : ); x[0] = 1; }\n', "asm"),
+        (
+            "__device__ int f(int n) { return n ? f(n - 1) : 0; }\n__global__ void k(int *x) { x[0] = f(3); }\n",
+            "recurs",
+        ),
+        ("__global__ void k(float *x) { x[blockIdx.x * 64 + threadIdx.x] = 1.0f; }\n", "--grid"),
+    ],
+    ids=["empty", "comment", "unbalanced", "ptx", "recursion", "no-launch"],
+)
+def test_what_cannot_be_handled_is_refused_with_a_reason_and_nothing_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, expected: str
+) -> None:
+    code, document = translate(capsys, tmp_path, text)
+    assert (code, document["status"], document["output"]) == (2, "refused", None)
+    assert expected in messages(document)
+    assert [p.name for p in tmp_path.iterdir()] == ["k.cu"]
+
+
+def test_a_binary_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "k.cu").write_bytes(bytes(range(256)))
+    code, _, err = run(capsys, "translate", tmp_path / "k.cu", "--to", "hip")
+    assert code == 2
+    assert "binary file" in err
+
+
+def test_a_missing_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = run(capsys, "translate", tmp_path / "absent.cu", "--to", "hip")
+    assert code == 2
+    assert "absent.cu" in err
+
+
+def test_a_stated_grid_makes_a_kernel_without_launch_translatable(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "k.cu").write_text(
+        "__global__ void k(float *x) { x[blockIdx.x * 64 + threadIdx.x] += 1.0f; }\n"
+    )
+    words = ["translate", tmp_path / "k.cu", "--to", "vnni", "--grid", "5", "--block", "64"]
+    code, out, err = run(capsys, *words)
+    assert code == 0, out + err
+
+
+# ------------------------------------------------------------------------------------------------ programs that misbehave
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("while (n >= 0) c[i] = a[i];", "did not end"),
+        ("int *wild = (int *)0; if (i < n) { c[i] = a[i]; *wild = 1; }", "null"),
+        ("if (i <= n) c[i + 1000000000] = a[i];", "c["),
+        (
+            "__shared__ float s[64]; s[threadIdx.x] = a[i < n ? i : 0]; if (i < n) c[i] = s[63 - threadIdx.x];",
+            "race",
+        ),
+        ("if (i < n) c[i / 2] = i;", "race"),
+        ("__shared__ float s[64]; if (i < n) c[i] = s[threadIdx.x];", "before anything was written"),
+        ("if (i < n) { __syncthreads(); c[i] = a[i]; }", "barrier"),
+    ],
+    ids=["hang", "null", "out-of-bounds", "shared-race", "global-race", "uninitialised", "divergence"],
+)
+def test_a_wrong_source_is_never_called_verified(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, body: str, expected: str
+) -> None:
+    kernel = (
+        "__global__ void k(const float *a, float *c, int n) {\n"
+        f"  int i = blockIdx.x * blockDim.x + threadIdx.x;\n  {body}\n}}\n"
+    )
+    code, document = translate(capsys, tmp_path, kernel + LAUNCH)
+    assert code in (1, 2)
+    assert document["status"] != "verified"
+    assert expected in messages(document)
+    assert not (tmp_path / "k.hip").exists()
+
+
+def test_an_unverified_result_is_kept_beside_its_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    kernel = "__global__ void k(const float *a, float *c, int n) {\n  c[threadIdx.x / 2] = threadIdx.x;\n}\n"
+    code, document = translate(capsys, tmp_path, kernel + LAUNCH)
+    assert code == 1
+    assert document["output"] == str(tmp_path / "k.hip.unverified")
+    assert (tmp_path / "k.hip.unverified").exists()
