@@ -152,7 +152,7 @@ class Builder:
         raise AssertionError
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_any_kernel_keeps_its_meaning(data: st.DataObject) -> None:
     block = data.draw(st.sampled_from(BLOCKS))

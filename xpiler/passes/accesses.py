@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xpiler.ir.affine import Affine, bounds, linear
 from xpiler.ir.build import sub
@@ -24,7 +24,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import children, walk_stmts
+from xpiler.ir.rewrite import children, substitute, walk_exprs, walk_stmts
 from xpiler.ir.types import DType
 from xpiler.passes.facts import Facts
 
@@ -59,6 +59,7 @@ def accesses(stmts: Sequence[Stmt], facts: Facts) -> list[Access]:
 @dataclass
 class _Collector:
     out: list[Access]
+    definitions: dict[str, Expr] = field(default_factory=dict)  # index arithmetic that has a name
 
     def body(
         self, stmts: Sequence[Stmt], loops: tuple[For, ...], guards: tuple[Guard, ...], facts: Facts
@@ -70,6 +71,10 @@ class _Collector:
         match stmt:
             case Block(body=body):
                 self.body(body, loops, guards, facts)
+            case Decl(name=name, shape=(), init=Expr() as init) if (
+                stmt.dtype.is_integer and name not in facts.mutable and not _loads(init)
+            ):
+                self.definitions[name] = substitute(init, self.definitions)
             case Assign(target=target, value=value, reduce=reduce):
                 self.expr(value, loops, guards, facts)
                 if isinstance(target, Load):
@@ -129,7 +134,12 @@ class _Collector:
         guards: tuple[Guard, ...],
         facts: Facts,
     ) -> None:
-        self.out.append(Access(place.array, place.dtype, place.index, write, atomic, loops, guards, facts))
+        index = tuple(substitute(i, self.definitions) for i in place.index)
+        self.out.append(Access(place.array, place.dtype, index, write, atomic, loops, guards, facts))
+
+
+def _loads(expr: Expr) -> bool:
+    return any(isinstance(e, Load) for e in walk_exprs(expr))
 
 
 def guards_of(condition: Expr, holds: bool, facts: Facts) -> tuple[Guard, ...]:

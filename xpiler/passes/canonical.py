@@ -14,6 +14,7 @@ from xpiler.ir.nodes import Function
 from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
+from xpiler.passes.invariants import hoist_invariants
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.reduction_merging import merge_reductions
@@ -67,6 +68,7 @@ def canonicalise(
 
 
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
+    ("invariants", hoist_invariants),
     ("tidy", tidy),
     ("cache removal", remove_caches),
     ("reductions", recover_reductions),
@@ -75,6 +77,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("thread fusion", fuse_threads),
     ("tidy", tidy),
+    ("invariants", hoist_invariants),
     ("index fusion", fuse_indices),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),

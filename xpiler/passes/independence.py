@@ -13,7 +13,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.ir.affine import Affine, bounds, digits, lift, linear, of_var, prove_le, prove_lt, to_expr
+from xpiler.ir.affine import (
+    Affine,
+    bounds,
+    digits,
+    lift,
+    linear,
+    of_var,
+    prove_le,
+    prove_lt,
+    substitute,
+    to_expr,
+)
 from xpiler.ir.affine_bounds import interval
 from xpiler.ir.affine_form import Atom, atom_variables, divide_out, split_by_var
 from xpiler.ir.nodes import EMPTY, Assign, Atomic, Block, Collective, Const, Expr, For, If, Stmt, Var, While
@@ -131,7 +142,26 @@ class _Question:
             return set()
         if first == second and self._same_inner(one, other, first):
             return self._readable(first, one)
+        renamed = self._renamed(second, other, one)
+        if renamed is not None and renamed == first:
+            return self._readable(first, one)
         return self._with_residue(first, one, second, other)
+
+    def _renamed(self, form: Affine, access: Access, like: Access) -> Affine | None:
+        """The form with inner loop variables named as in another access, loop by loop over the same range."""
+        names: dict[str, Affine | Expr | int] = {}
+        mine = {loop.var: loop for loop in access.loops}
+        for name in form.variables() & self.own:
+            loop = mine.get(name)
+            twins = [
+                t
+                for t in like.loops
+                if loop is not None and _head(t) == _head(loop) and t.dtype == loop.dtype
+            ]
+            if len(twins) != 1 or loop is None:
+                return None
+            names[name] = Var(loop.dtype, twins[0].var)
+        return substitute(form, names) if names else None
 
     def _same_inner(self, one: Access, other: Access, form: Affine) -> bool:
         """Whether the variables in the form that are not counters range over the same loops in both accesses."""

@@ -1,9 +1,221 @@
-"""Register tiles."""
+"""Register tiles: several rows and several registers of columns are computed together, so that loads are shared.
+
+    for (r) for (c) VECTOR {            for (r; r += 8) for (c; c += 32) VECTOR {
+      acc = 0;                            acc_0_0 = 0; ... acc_7_1 = 0;
+      for (k)                     -->     for (k) {
+        acc += A[r, k] * B[k, c];           B_0 = B[k, c]; B_1 = B[k, c + 16];
+      C[r, c] = acc;                        A_0 = A[r, k]; acc_0_0 += A_0 * B_0; acc_0_1 += A_0 * B_1; ...
+    }                                     }
+                                          C[r, c] = acc_0_0; ...  }     and loops for the rows and columns left over
+
+Unroll-and-jam of two loops with independent iterations around a serial one; applies to any such nest (products of matrices,
+convolutions, distances), where copies of the body then have loads in common.
+"""
 
 from __future__ import annotations
 
-from xpiler.ir.nodes import Function
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from xpiler.ir.build import add, cast, const, div, mul, sub
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Call,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    If,
+    Load,
+    LoopKind,
+    Stmt,
+    Unary,
+    Var,
+)
+from xpiler.ir.rewrite import arrays_written, map_expr, rename, substitute, walk
+
+ROWS, REGISTERS, LANES = 8, 2, 16
 
 
-def register_tile(function: Function) -> tuple[Function, list[str]]:
-    return function, []
+def tile_candidate(loop: For) -> For | None:
+    """The vector loop directly inside a loop of rows if the two can be tiled, else None."""
+    if loop.kind not in (LoopKind.PARALLEL, LoopKind.THREADS) or loop.step != Const(loop.step.dtype, 1):
+        return None
+    if len(loop.body.body) != 1:
+        return None
+    columns = loop.body.body[0]
+    if not isinstance(columns, For) or columns.kind is not LoopKind.VECTOR or not _one(columns.step):
+        return None
+    if _mentions(columns.start, loop.var) or _mentions(columns.stop, loop.var):
+        return None
+    body = columns.body
+    if any(isinstance(s, Decl) and s.shape for s in walk(body)):
+        return None
+    names = {loop.var, columns.var}
+    sums = [s for s in body.body if isinstance(s, For) and _jams(s, names) and _accumulates(s)]
+    if not sums or any(_depth(s) > 3 for s in sums):
+        return None
+    extent = _extent(loop)
+    return columns if extent is None or extent >= 4 else None
+
+
+def tiled(rows: For) -> tuple[Stmt, ...] | None:
+    """The loops that replace `rows` and the vector loop in it; None if tiling shares no loads."""
+    columns = tile_candidate(rows)
+    if columns is None:
+        return None
+    extent = _extent(rows)
+    height = ROWS if extent is None or extent >= ROWS else extent
+    wide = _columns(rows, columns, height, REGISTERS)
+    if wide is None:
+        return None
+    narrow = _columns(rows, columns, height, 1)
+    assert narrow is not None
+    whole = LANES * REGISTERS
+    middle = _rounded(columns, whole)
+    across = (
+        replace(columns, stop=middle, step=const(whole, columns.dtype), body=Block(wide)),
+        replace(columns, start=middle, body=Block(narrow)),
+    )
+    bottom = _rounded(rows, height)
+    tiles = replace(rows, stop=bottom, step=const(height, rows.dtype), body=Block(across))
+    if extent is not None and extent % height == 0:
+        return (tiles,)
+    return (tiles, replace(rows, start=bottom))
+
+
+def _rounded(loop: For, unit: int) -> Expr:
+    """The end of the whole units of a loop's range."""
+    length = sub(loop.stop, loop.start)
+    whole = mul(div(length, const(unit, loop.dtype)), const(unit, loop.dtype))
+    return cast(add(loop.start, whole), loop.dtype)
+
+
+def _columns(rows: For, columns: For, height: int, registers: int) -> tuple[Stmt, ...] | None:
+    """The body for `height` rows and `registers` registers; None if the copies have no load in common."""
+    copies: list[Callable[[Stmt], Stmt]] = []
+    body = columns.body
+    scalars = {s.name for s in walk(body) if isinstance(s, Decl)}
+    for i in range(height):
+        for j in range(registers):
+            copies.append(_copy(rows, columns, i, j, scalars))
+    jam = _Jam(copies, {rows.var, columns.var}, arrays_written(body), scalars)
+    result = jam.block(body)
+    return result if jam.shared or registers == 1 else None
+
+
+def _copy(rows: For, columns: For, i: int, j: int, scalars: set[str]) -> Callable[[Stmt], Stmt]:
+    names = {name: f"{name}_{i}_{j}" for name in scalars}
+    places = {
+        rows.var: add(Var(rows.dtype, rows.var), const(i, rows.dtype)),
+        columns.var: add(Var(columns.dtype, columns.var), const(j * LANES, columns.dtype)),
+    }
+
+    def make(stmt: Stmt) -> Stmt:
+        renamed: Stmt = rename(stmt, names)
+        moved: Stmt = substitute(renamed, places)
+        return moved
+
+    return make
+
+
+class _Jam:
+    """Copies of statements side by side, serial loops merged."""
+
+    def __init__(
+        self,
+        copies: list[Callable[[Stmt], Stmt]],
+        names: set[str],
+        written: frozenset[str],
+        scalars: set[str],
+    ) -> None:
+        self.copies = copies
+        self.names = names | scalars
+        self.written = written
+        self.shared = 0
+        self._count: Counter[str] = Counter()
+
+    def block(self, block: Block) -> tuple[Stmt, ...]:
+        out: list[Stmt] = []
+        for stmt in block.body:
+            match stmt:
+                case For(body=body) if _jams(stmt, self.names):
+                    out.append(replace(stmt, body=Block(self.block(body))))
+                case If(condition=condition) if not _mentions(condition, *self.names):
+                    then, otherwise = self.block(stmt.then), self.block(stmt.otherwise)
+                    out.append(replace(stmt, then=Block(then), otherwise=Block(otherwise)))
+                case Assign() | Decl():
+                    out.extend(self._share([copy(stmt) for copy in self.copies]))
+                case _:
+                    out.extend(copy(stmt) for copy in self.copies)
+        return tuple(out)
+
+    def _share(self, stmts: list[Stmt]) -> Iterable[Stmt]:
+        """Loads that several copies do are done once, before them."""
+        counts = Counter(load for s in stmts for load in set(_certain_loads(s)))
+        common = {load: n for load, n in counts.items() if n > 1 and load.array not in self.written}
+        names: dict[Expr, Var] = {}
+        for load in common:
+            number = self._count[load.array]
+            self._count[load.array] += 1
+            names[load] = Var(load.dtype, f"{load.array}_{number}")
+            self.shared += 1
+            yield Decl(names[load].name, load.dtype, init=load)
+        for stmt in stmts:
+            yield map_expr(stmt, lambda e: names.get(e, e)) if names else stmt
+
+
+def _certain_loads(stmt: Stmt) -> Iterable[Load]:
+    """Loads of a statement that are done whatever the values are."""
+    values: list[Expr] = []
+    if isinstance(stmt, Assign):
+        values.append(stmt.value)
+    elif isinstance(stmt, Decl) and isinstance(stmt.init, Expr):
+        values.append(stmt.init)
+    while values:
+        value = values.pop()
+        match value:
+            case Load(index=index):
+                if not any(isinstance(n, Load) for i in index for n in walk(i)):
+                    yield value
+            case Binary(op=op, left=left, right=right) if op not in ("&&", "||"):
+                values += [left, right]
+            case Unary(operand=operand) | Cast(operand=operand):
+                values.append(operand)
+            case Call(args=args):
+                values += args
+
+
+def _jams(loop: For, names: set[str]) -> bool:
+    """A serial loop with the same bounds in all copies."""
+    if loop.kind in (LoopKind.VECTOR, LoopKind.THREADS):
+        return False
+    bounds = (loop.start, loop.stop, loop.step)
+    return not any(_mentions(e, *names) or any(isinstance(n, Load) for n in walk(e)) for e in bounds)
+
+
+def _accumulates(loop: For) -> bool:
+    return any(isinstance(s, Assign) and isinstance(s.target, Var) for s in walk(loop.body))
+
+
+def _depth(loop: For) -> int:
+    inner = [s for s in loop.body.body if isinstance(s, For)]
+    return 1 + max((_depth(s) for s in inner), default=0)
+
+
+def _mentions(expr: Expr, *names: str) -> bool:
+    return any(isinstance(n, Var) and n.name in names for n in walk(expr))
+
+
+def _one(expr: Expr) -> bool:
+    return expr == Const(expr.dtype, 1)
+
+
+def _extent(loop: For) -> int | None:
+    if isinstance(loop.start, Const) and isinstance(loop.stop, Const):
+        return int(loop.stop.value) - int(loop.start.value)
+    return None

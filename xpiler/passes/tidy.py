@@ -255,6 +255,9 @@ class _Inliner:
             init.dtype == decl.dtype
             and decl.dtype.is_integer
             and len(parts) <= _INLINE_NODES
+            and not any(
+                isinstance(e, Binary) and e.op in "/%" and not isinstance(e.right, Const) for e in parts
+            )  # a named quotient stays named: to take it apart again is dear
             and all(
                 (isinstance(e, (Const, Var, Unary, Binary, Cast)) and (e.dtype.is_integer))
                 or (isinstance(e, Call) and e.function in ("min", "max"))

@@ -130,8 +130,6 @@ def rebuilt(nest: list[For], body: Block, chosen: int | None) -> For:
         kind = nest[i].kind
         if i == chosen:
             kind = LoopKind.VECTOR
-        elif kind is LoopKind.THREADS:
-            kind = LoopKind.SERIAL
         inner = replace(nest[i], body=content, kind=kind)
     assert inner is not None
     return inner
