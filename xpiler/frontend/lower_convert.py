@@ -25,7 +25,6 @@ from xpiler.frontend.lower_values import (
     AddressOf,
     Aggregate,
     Choice,
-    Element,
     ListValue,
     Nothing,
     PointerVariable,
@@ -174,7 +173,3 @@ def _part(ctx: Context, value: Value, name: str) -> Value:
     if part is None:
         ctx.refuse("no-member", f"type `{value.type}` has no member `{name}`")
     return part
-
-
-def is_object(value: Value) -> bool:
-    return isinstance(value, (Element, Aggregate))

@@ -33,7 +33,7 @@ from xpiler.frontend.lower_values import (
     Variable,
 )
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Binary, Bitcast, Cast, Const, Expr, If, Load, Space, Var
+from xpiler.ir.nodes import Assign, Binary, Cast, Const, Expr, If, Load, Space, Var
 from xpiler.ir.types import I32, I64, DType, promote
 
 # ------------------------------------------------------------------------------------------ offsets
@@ -564,7 +564,3 @@ def _as_scalars(value: Value) -> Value:
     assert leaf is not None and isinstance(value, Element)
     offset, unit = flat_offset(value)
     return Element(Array(Scalar(leaf), lanes_of(value.type)), value.memory, None, offset, unit)
-
-
-def bits_as(value: Expr, dtype: DType) -> Expr:
-    return Bitcast(dtype, value)

@@ -16,16 +16,15 @@ from xpiler.frontend.lower_context import (
     shorten,
     statement,
 )
-from xpiler.frontend.lower_convert import convert
 from xpiler.frontend.lower_expressions import truth
 from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import load
 from xpiler.frontend.lower_typenames import constant_int, is_template, template_type
-from xpiler.frontend.lower_types import VOID, Auto, Scalar
+from xpiler.frontend.lower_types import VOID, Auto
 from xpiler.frontend.lower_values import Nothing, Value
 from xpiler.ir import build
 from xpiler.ir.nodes import EMPTY, Break, Const, Continue, Expr, If, Return, Stmt, Var
-from xpiler.ir.types import BOOL, promote
+from xpiler.ir.types import promote
 
 
 @statement("compound_statement")
@@ -305,7 +304,3 @@ def _ends_in_jump(body: list[Stmt]) -> bool:
         case If(then=then, otherwise=otherwise):
             return _ends_in_jump(list(then.body)) and _ends_in_jump(list(otherwise.body))
     return False
-
-
-def converted_truth(ctx: Context, node: Node) -> Expr:
-    return load(ctx, convert(ctx, ctx.value(node), Scalar(BOOL)))

@@ -7,9 +7,7 @@ from tree_sitter import Node
 from xpiler.errors import Refusal
 from xpiler.frontend.lower_context import Context, Scope, constant, named_children, shorten
 from xpiler.frontend.lower_types import (
-    VOID,
     Array,
-    Auto,
     Binding,
     Closure,
     CType,
@@ -462,7 +460,3 @@ def struct_scope(ctx: Context, struct: Struct, receiver: Value | None = None) ->
     for binding in struct.arguments:
         add_binding(scope, binding)
     return scope
-
-
-def is_void(ctype: CType) -> bool:
-    return ctype == VOID or isinstance(ctype, Auto)
