@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
@@ -11,6 +12,10 @@
 #include "internal.hpp"
 
 namespace xpemu {
+
+double host_milliseconds() {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 static bool flag(const char* name) {
     const char* value = std::getenv(name);
@@ -101,7 +106,7 @@ void Event::write() {
 
 void Event::die() {
     write();
-    std::fflush(stdout);
+    fflush_unlocked(stdout);  // the fault may have happened inside printf
     _exit(exit_code);
 }
 

@@ -22,6 +22,8 @@ using Body = void (*)(void* closure);
 [[noreturn]] XPEMU_LOCAL void fatal(const char* event, const char* format, ...) __attribute__((format(printf, 2, 3)));
 XPEMU_LOCAL void warn(const char* event, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
+XPEMU_LOCAL double host_milliseconds();  // steady clock
+
 // Device memory (memory.cpp).
 XPEMU_LOCAL void* device_allocate(std::size_t bytes, const char* kind);
 XPEMU_LOCAL bool device_release(void*);  // false: no such allocation

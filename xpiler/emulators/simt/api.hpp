@@ -1,7 +1,6 @@
 // The host API of both platforms: one text, compiled as cuda* or hip*. Everything is synchronous; streams and events are tokens.
 #pragma once
 
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
@@ -69,7 +68,7 @@ enum XPEMU_P(MemcpyKind) {
 namespace xpemu {
 struct Stream {};
 struct TimeMark {
-    std::chrono::steady_clock::time_point at;
+    double at;  // milliseconds
 };
 using Status = XPEMU_P(Error_t);
 inline Status fail(int error) {
@@ -250,6 +249,22 @@ XPEMU_STATUS XPEMU_P(MemGetInfo)(std::size_t* free, std::size_t* total) {
 }
 XPEMU_STATUS XPEMU_P(MemPrefetchAsync)(const void*, std::size_t, int, XPEMU_P(Stream_t) = nullptr) { return xpemu::success; }
 
+enum XPEMU_P(MemoryType) { XPEMU_P(MemoryTypeUnregistered), XPEMU_P(MemoryTypeHost), XPEMU_P(MemoryTypeDevice), XPEMU_P(MemoryTypeManaged) };
+struct XPEMU_P(PointerAttributes) {
+    XPEMU_P(MemoryType) type;
+    int device;
+    void *devicePointer, *hostPointer;
+};
+XPEMU_STATUS XPEMU_P(PointerGetAttributes)(XPEMU_P(PointerAttributes) * attributes, const void* pointer) {
+    const bool known = xpemu::is_device_pointer(pointer);
+    auto* plain = const_cast<void*>(pointer);
+    *attributes = {known ? XPEMU_P(MemoryTypeDevice) : XPEMU_P(MemoryTypeUnregistered), 0, known ? plain : nullptr, plain};
+    return xpemu::success;
+}
+enum XPEMU_P(MemoryAdvise) { XPEMU_P(MemAdviseSetReadMostly) = 1, XPEMU_P(MemAdviseSetPreferredLocation) = 3, XPEMU_P(MemAdviseSetAccessedBy) = 5 };
+XPEMU_STATUS XPEMU_P(MemAdvise)(const void*, std::size_t, XPEMU_P(MemoryAdvise), int) { return xpemu::success; }
+enum { XPEMU_P(CpuDeviceId) = -1, XPEMU_P(InvalidDeviceId) = -2 };
+
 // ------------------------------------------------------------------------------------ streams and events
 enum : unsigned {
     XPEMU_P(StreamDefault) = 0,
@@ -285,9 +300,18 @@ XPEMU_STATUS XPEMU_P(StreamDestroy)(XPEMU_P(Stream_t) stream) {
 }
 XPEMU_IGNORED(StreamSynchronize, XPEMU_P(Stream_t))
 XPEMU_IGNORED(StreamQuery, XPEMU_P(Stream_t))
+XPEMU_STATUS XPEMU_P(LaunchHostFunc)(XPEMU_P(Stream_t), void (*function)(void*), void* data) {
+    function(data);
+    return xpemu::success;
+}
+XPEMU_STATUS XPEMU_P(DeviceGetStreamPriorityRange)(int* least, int* greatest) {
+    *least = 0;
+    *greatest = -5;
+    return xpemu::success;
+}
 XPEMU_IGNORED(StreamWaitEvent, XPEMU_P(Stream_t), XPEMU_P(Event_t), unsigned = 0)
 XPEMU_STATUS XPEMU_P(EventCreate)(XPEMU_P(Event_t) * event) {
-    *event = new xpemu::TimeMark{std::chrono::steady_clock::now()};
+    *event = new xpemu::TimeMark{xpemu::host_milliseconds()};
     return xpemu::success;
 }
 XPEMU_STATUS XPEMU_P(EventCreateWithFlags)(XPEMU_P(Event_t) * event, unsigned) { return XPEMU_P(EventCreate)(event); }
@@ -296,14 +320,15 @@ XPEMU_STATUS XPEMU_P(EventDestroy)(XPEMU_P(Event_t) event) {
     return xpemu::success;
 }
 XPEMU_STATUS XPEMU_P(EventRecord)(XPEMU_P(Event_t) event, XPEMU_P(Stream_t) = nullptr) {
-    event->at = std::chrono::steady_clock::now();
+    event->at = xpemu::host_milliseconds();
     return xpemu::success;
 }
 XPEMU_IGNORED(EventSynchronize, XPEMU_P(Event_t))
 XPEMU_IGNORED(EventQuery, XPEMU_P(Event_t))
 XPEMU_STATUS XPEMU_P(EventElapsedTime)(float* milliseconds, XPEMU_P(Event_t) from, XPEMU_P(Event_t) to) {
     // Never zero: programs divide by it.
-    *milliseconds = std::max(1e-6f, std::chrono::duration<float, std::milli>(to->at - from->at).count());
+    const double elapsed = to->at - from->at;
+    *milliseconds = elapsed > 1e-6 ? static_cast<float>(elapsed) : 1e-6f;
     return xpemu::success;
 }
 
@@ -441,12 +466,12 @@ XPEMU_STATUS XPEMU_P(FuncGetAttributes)(XPEMU_P(FuncAttributes) * attributes, F*
 }
 template <class F>
 XPEMU_STATUS XPEMU_P(OccupancyMaxActiveBlocksPerMultiprocessor)(int* blocks, F*, int block_size, std::size_t) {
-    *blocks = block_size > 0 && block_size <= 1024 ? std::min(32, 2048 / block_size) : 0;
+    *blocks = block_size > 0 && block_size <= 1024 ? (block_size < 64 ? 32 : 2048 / block_size) : 0;
     return xpemu::success;
 }
 template <class F>
 XPEMU_STATUS XPEMU_P(OccupancyMaxPotentialBlockSize)(int* grid, int* block, F*, std::size_t = 0, int limit = 0) {
-    *block = limit > 0 ? std::min(limit, 1024) : 1024;
+    *block = limit > 0 && limit < 1024 ? limit : 1024;
     *grid = 2 * 108;
     return xpemu::success;
 }

@@ -1,27 +1,17 @@
 // What both platforms share: the standard library that kernels' hosts use, and every emulated facility.
 #pragma once
 
-#include <algorithm>
-#include <array>
+// Only headers that nearly every program includes itself: more names would clash with `using namespace std`.
 #include <cassert>
 #include <cfloat>
-#include <chrono>
 #include <climits>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <functional>
-#include <iomanip>
 #include <iostream>
 #include <limits>
-#include <memory>
-#include <numeric>
-#include <random>
-#include <sstream>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +38,11 @@ constexpr int warpSize = XPEMU_WARP;
 #define __shared__ static
 #define __forceinline__ __attribute__((unused))
 #define __launch_bounds__(...)
+#if !defined(__clang__)
+#define __builtin_assume(condition) static_cast<void>(0)
+#define __builtin_nontemporal_load(at) (*(at))
+#define __builtin_nontemporal_store(value, at) static_cast<void>(*(at) = (value))
+#endif
 #define __align__(n) alignas(n)
 
 #define CUDART_INF_F __builtin_inff()

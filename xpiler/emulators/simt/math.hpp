@@ -363,7 +363,6 @@ XPEMU_LOAD(__ldca)
 XPEMU_LOAD(__ldcs)
 XPEMU_LOAD(__ldlu)
 XPEMU_LOAD(__ldcv)
-XPEMU_LOAD(__builtin_nontemporal_load_)
 #undef XPEMU_LOAD
 #define XPEMU_STORE(NAME)                                                 \
     template <class T>                                                    \
@@ -383,7 +382,7 @@ inline void __nanosleep(unsigned) { xpemu::spin(); }
 inline void __prof_trigger(int) {}
 [[noreturn]] inline void __trap() { xpemu::fatal("trap", "__trap"); }
 inline void __brkpt() {}
-inline long long clock64() { return static_cast<long long>(__builtin_ia32_rdtsc()); }
+inline long long clock64() { return static_cast<long long>(xpemu::host_milliseconds() * 1e6); }
 inline long long wall_clock64() { return clock64(); }
 inline unsigned __isGlobal(const void*) { return 1; }
 inline unsigned __isShared(const void*) { return 0; }

@@ -1,7 +1,6 @@
 // What helper_cuda.h, helper_functions.h and helper_timer.h of the CUDA samples offer: error checks, timers, arguments.
 #pragma once
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -44,11 +43,11 @@ inline const char* _ConvertSMVer2ArchName(int, int) { return "Ampere"; }
 inline int ftoi(float v) { return v >= 0 ? static_cast<int>(v + 0.5f) : static_cast<int>(v - 0.5f); }
 
 struct StopWatchInterface {
-    std::chrono::steady_clock::time_point from{};
+    double from = 0;   // milliseconds
     double total = 0;  // milliseconds
     int sessions = 0;
     bool running = false;
-    double since() const { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - from).count(); }
+    double since() const { return xpemu::host_milliseconds() - from; }
 };
 inline bool sdkCreateTimer(StopWatchInterface** timer) { return *timer = new StopWatchInterface; }
 inline bool sdkDeleteTimer(StopWatchInterface** timer) {
@@ -57,7 +56,7 @@ inline bool sdkDeleteTimer(StopWatchInterface** timer) {
     return true;
 }
 inline bool sdkStartTimer(StopWatchInterface** timer) {
-    (*timer)->from = std::chrono::steady_clock::now();
+    (*timer)->from = xpemu::host_milliseconds();
     return (*timer)->running = true;
 }
 inline bool sdkStopTimer(StopWatchInterface** timer) {
@@ -69,7 +68,7 @@ inline bool sdkStopTimer(StopWatchInterface** timer) {
 inline bool sdkResetTimer(StopWatchInterface** timer) {
     (*timer)->total = 0;
     (*timer)->sessions = 0;
-    (*timer)->from = std::chrono::steady_clock::now();
+    (*timer)->from = xpemu::host_milliseconds();
     return true;
 }
 inline float sdkGetTimerValue(StopWatchInterface** timer) {
