@@ -18,7 +18,6 @@ from xpiler.ir.build import cast, const
 from xpiler.ir.nodes import Block, Const, Decl, Expr, Function, Space, Var
 from xpiler.ir.rewrite import substitute, walk
 from xpiler.ir.types import U32
-from xpiler.passes.register_tile import register_tile
 from xpiler.passes.vectorize import vectorize
 
 DIMENSIONS = tuple(f"{which}.{axis}" for which in ("gridDim", "blockDim") for axis in "xyz")
@@ -81,8 +80,6 @@ def generate(
         chosen = vectorize(function)
         function, parallel = chosen.function, chosen.parallel
         notes += chosen.notes
-        function, made = register_tile(function)
-        notes += made
     printer = (
         VectorPrinter(function.params, comments, notes, parallel)
         if vectors

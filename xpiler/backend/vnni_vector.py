@@ -36,6 +36,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import BOOL, F32, I32, I64, DType
+from xpiler.passes.register_tile import tile_candidate, tiled
 
 ENOUGH_WORK = 32768  # iterations below which starting threads costs more than it gains
 
@@ -107,6 +108,10 @@ def accumulators(body: Block) -> dict[str, Accumulator]:
     return found
 
 
+class _NoTile(Exception):
+    """A tile needs what 16 lanes cannot do: the loop is printed without tiles."""
+
+
 class VectorPrinter(CPrinter):
     """The C printer with vector loops, and OpenMP over parallel ones."""
 
@@ -120,10 +125,12 @@ class VectorPrinter(CPrinter):
         super().__init__(params, comments)
         self.notes = notes if notes is not None else []
         self.parallel = parallel
-        self.enclosing = 0  # loops around that run on one processor
+        self.tiling: set[str] = set()  # loops that are being printed as tiles
         self.in_parallel = False
 
     def loop(self, loop: For) -> None:
+        if loop.var not in self.tiling and tile_candidate(loop) is not None and self._tiled_loop(loop):
+            return
         parallel = loop.kind is LoopKind.PARALLEL or (
             loop.kind is LoopKind.VECTOR and loop.var in self.parallel
         )
@@ -133,6 +140,26 @@ class VectorPrinter(CPrinter):
         self.in_parallel = True
         self._loop(loop, self.parallel_pragma(loop))
         self.in_parallel = False
+
+    def _tiled_loop(self, loop: For) -> bool:
+        """Print as register tiles; False (and nothing printed) if that cannot be."""
+        loops = tiled(loop)
+        if loops is None:
+            return False
+        saved = len(self.lines), self.depth, dict(self.names), dict(self.arrays), set(self._taken)
+        before, notes = self.in_parallel, len(self.notes)
+        self.tiling.add(loop.var)
+        try:
+            for stmt in loops:
+                self.stmt(stmt)
+            return True
+        except _NoTile:
+            self._restore(saved)
+            self.in_parallel = before
+            del self.notes[notes:]
+            return False
+        finally:
+            self.tiling.discard(loop.var)
 
     def _loop(self, loop: For, pragma: str) -> None:
         if loop.kind is LoopKind.VECTOR and self._vector_loop(loop, pragma):
@@ -145,13 +172,18 @@ class VectorPrinter(CPrinter):
         """Print with 16 lanes, else 8; False (and nothing printed) if there is no vector form."""
         for lanes in (Lanes(16), Lanes(8)):
             saved = len(self.lines), self.depth, dict(self.names), dict(self.arrays), set(self._taken)
+            whole = loop.step != Const(loop.step.dtype, 1)
             try:
                 Region(self, loop, lanes).run(pragma)
                 return True
             except NeedsEightLanes:
                 self._restore(saved)
+                if whole:
+                    raise _NoTile from None
             except NotVectorizable as reason:
                 self._restore(saved)
+                if whole:
+                    raise _NoTile from None
                 self.notes.append(f"the loop over {loop.var} stays scalar: {reason}")
                 return False
         return False
@@ -167,7 +199,7 @@ class VectorPrinter(CPrinter):
         variables = {loop.var}
         while loop.kind is LoopKind.PARALLEL and len(current.body.body) == 1:
             inner = current.body.body[0]
-            if not isinstance(inner, For) or inner.kind is not LoopKind.PARALLEL:
+            if not isinstance(inner, For) or inner.kind is not LoopKind.PARALLEL or tile_candidate(inner):
                 break
             bounds = [
                 n.name for e in (inner.start, inner.stop, inner.step) for n in walk(e) if isinstance(n, Var)
