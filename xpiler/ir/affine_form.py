@@ -8,9 +8,9 @@ integers: whether an expression of the IR has the value of its form (no wrap-aro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from xpiler.ir import build
 from xpiler.ir.nodes import Expr, Var
@@ -51,9 +51,21 @@ class Affine:
 
     terms: tuple[tuple[Monomial, int], ...] = ()
 
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Affine) and hash(self) == hash(other) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.terms)
+
     @property
     def constant(self) -> int:
-        return next((c for m, c in self.terms if not m), 0)
+        return self.terms[-1][1] if self.terms and not self.terms[-1][0] else 0
 
     @property
     def as_int(self) -> int | None:
@@ -63,30 +75,50 @@ class Affine:
         return self.terms[0][1] if len(self.terms) == 1 and not self.terms[0][0] else None
 
     def __add__(self, other: Affine | int) -> Affine:
-        return collect([*self.terms, *lift(other).terms])
+        right = lift(other).terms
+        if not right:
+            return self
+        if not self.terms:
+            return Affine(right)
+        if len(right) == 1 and not right[0][0]:
+            return self._plus(right[0][1])
+        return collect([*self.terms, *right])
+
+    def _plus(self, number: int) -> Affine:
+        """The constant is the last term."""
+        if not self.terms or self.terms[-1][0]:
+            return Affine((*self.terms, ((), number)))
+        total = self.terms[-1][1] + number
+        return Affine((*self.terms[:-1], ((), total)) if total else self.terms[:-1])
 
     def __neg__(self) -> Affine:
-        return Affine(tuple((m, -c) for m, c in self.terms))
+        return Affine(tuple([(m, -c) for m, c in self.terms]))
 
     def __sub__(self, other: Affine | int) -> Affine:
-        return self + -lift(other)
+        return self + -other
 
     def __mul__(self, other: Affine | int) -> Affine:
-        right = lift(other).terms
-        return collect([(_product(m, n), c * d) for m, c in self.terms for n, d in right])
+        right = lift(other)
+        for form, factor in ((self, right.as_int), (right, self.as_int)):
+            if factor is not None:
+                return Affine(tuple([(m, c * factor) for m, c in form.terms])) if factor else Affine()
+        return collect([(_product(m, n), c * d) for m, c in self.terms for n, d in right.terms])
 
-    def atoms(self) -> Iterator[Atom]:
+    def atoms(self) -> tuple[Atom, ...]:
         """Each atom once, outermost ones only."""
-        seen: set[Atom] = set()
-        for monomial, _ in self.terms:
-            for atom in monomial:
-                if atom not in seen:
-                    seen.add(atom)
-                    yield atom
+        return self._atoms
+
+    @cached_property
+    def _atoms(self) -> tuple[Atom, ...]:
+        return tuple(dict.fromkeys([atom for monomial, _ in self.terms for atom in monomial]))
 
     def variables(self) -> frozenset[str]:
         """Names of all variables, also within other atoms."""
-        return frozenset(name for atom in self.atoms() for name in atom_variables(atom))
+        return self._variables
+
+    @cached_property
+    def _variables(self) -> frozenset[str]:
+        return frozenset(name for atom in self._atoms for name in atom_variables(atom))
 
     def __str__(self) -> str:
         return " + ".join(_term_text(m, c) for m, c in self.terms) or "0"
@@ -116,7 +148,7 @@ def collect(terms: Iterable[tuple[Monomial, int]]) -> Affine:
     sums: dict[Monomial, int] = {}
     for monomial, coefficient in terms:
         sums[monomial] = sums.get(monomial, 0) + coefficient
-    return Affine(tuple(sorted(((m, c) for m, c in sums.items() if c), key=lambda t: _sort_key(t[0]))))
+    return Affine(tuple(sorted([term for term in sums.items() if term[1]], key=_term_key)))
 
 
 def _product(left: Monomial, right: Monomial) -> Monomial:
@@ -125,8 +157,13 @@ def _product(left: Monomial, right: Monomial) -> Monomial:
     return tuple(sorted((*left, *right), key=_atom_key))
 
 
+def _term_key(term: tuple[Monomial, int]) -> tuple[int, tuple[str, ...]]:
+    return _sort_key(term[0])
+
+
+@lru_cache(maxsize=65536)
 def _sort_key(monomial: Monomial) -> tuple[int, tuple[str, ...]]:
-    return -len(monomial), tuple(_atom_key(atom) for atom in monomial)
+    return -len(monomial), tuple([_atom_key(atom) for atom in monomial])
 
 
 @lru_cache(maxsize=65536)
@@ -159,13 +196,20 @@ def split_by_var(affine: Affine, atom: Atom) -> tuple[Affine, Affine] | None:
     """
     inside: list[tuple[Monomial, int]] = []
     rest: list[tuple[Monomial, int]] = []
-    for monomial, coefficient in affine.terms:
+    for term in affine.terms:
+        monomial = others = term[0]
         count = monomial.count(atom)
-        others = tuple(a for a in monomial if a != atom)
-        if count > 1 or (isinstance(atom, Var) and any(atom.name in atom_variables(a) for a in others)):
+        if count > 1:
             return None
-        (inside if count else rest).append((others, coefficient))
-    return collect(inside), collect(rest)
+        if count:
+            others = tuple([a for a in monomial if a != atom])
+            inside.append((others, term[1]))
+        else:
+            rest.append(term)
+        if isinstance(atom, Var) and any(atom.name in atom_variables(a) for a in others):
+            return None
+    # The order of monomials does not change when each loses the same factor.
+    return Affine(tuple(inside)), Affine(tuple(rest))
 
 
 def divide_out(affine: Affine, divisor: Affine) -> tuple[Affine, Affine]:
@@ -182,15 +226,16 @@ def divide_out(affine: Affine, divisor: Affine) -> tuple[Affine, Affine]:
     remainder: list[tuple[Monomial, int]] = []
     for monomial, coefficient in affine.terms:
         if not monomial and not factor:
-            quotient.append(((), coefficient // scale))
-            remainder.append(((), coefficient % scale))
+            quotient += [((), coefficient // scale)] if coefficient // scale else []
+            remainder += [((), coefficient % scale)] if coefficient % scale else []
             continue
         left = _without(monomial, factor)
         if left is not None and coefficient % scale == 0:
             quotient.append((left, coefficient // scale))
         else:
             remainder.append((monomial, coefficient))
-    return collect(quotient), collect(remainder)
+    # The order of monomials does not change when each loses the same factors.
+    return Affine(tuple(quotient)), Affine(tuple(remainder))
 
 
 def _without(monomial: Monomial, factor: Monomial) -> Monomial | None:

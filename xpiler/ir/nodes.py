@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from xpiler.ir.source import SourceRange
 from xpiler.ir.types import BOOL, DType
@@ -54,9 +55,18 @@ class Expr:
 @dataclass(frozen=True)
 class Const(Expr):
     """A literal. Integers lie within their dtype; floats are Python floats already rounded to it (inf, nan
-    allowed)."""
+    allowed). Equal are the same bits: `0.0` is not `-0.0`, and nan is nan."""
 
     value: int | float | bool
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Const) and self.dtype == other.dtype and self._bits() == other._bits()
+
+    def __hash__(self) -> int:
+        return hash((self.dtype, self._bits()))
+
+    def _bits(self) -> int | str:
+        return float(self.value).hex() if self.dtype.is_float else int(self.value)
 
 
 @dataclass(frozen=True)
@@ -356,6 +366,47 @@ class Program:
     platform: str  # cuda | hip | bang | vnni
     kernels: tuple[Function, ...]
 
+
+# ---------------------------------------------------------------------------------------------- comparison
+
+
+def _remember_hashes(base: type) -> None:
+    """Nodes are keys of many tables: each computes its hash once, and different hashes decide `==` early.
+
+    Equality and hash stay those of the dataclass. Copies and pickles leave the hash behind (strings hash
+    differently in every process).
+    """
+    for cls in (base, *base.__subclasses__()):
+        _remember_hash(cls)
+
+
+def _remember_hash(cls: Any) -> None:
+    compute, compare, store = cls.__hash__, cls.__eq__, object.__setattr__
+
+    def hash_(self: Any) -> int:
+        try:
+            return self._hash  # type: ignore[no-any-return]
+        except AttributeError:
+            store(self, "_hash", compute(self))
+            return self._hash  # type: ignore[no-any-return]
+
+    def eq(self: Any, other: object) -> Any:
+        if self is other:
+            return True
+        if self.__class__ is not other.__class__:
+            return NotImplemented
+        return hash(self) == hash(other) and compare(self, other)
+
+    def getstate(self: Any) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
+
+    cls.__hash__, cls.__eq__, cls.__getstate__ = hash_, eq, getstate
+
+
+_remember_hashes(Expr)
+_remember_hashes(Stmt)
+for _cls in (Param, Function, Program):
+    _remember_hash(_cls)
 
 TRUE = Const(BOOL, True)
 FALSE = Const(BOOL, False)

@@ -13,13 +13,22 @@ class Kind(Enum):
     FLOAT = "float"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DType:
-    """A scalar type. `name` is the IR's spelling (`f32`), `bits` its storage width."""
+    """A scalar type. `name` is the IR's spelling (`f32`), `bits` its storage width.
+
+    There is one object of each type, so equality is identity: types are compared and hashed with every node.
+    """
 
     name: str
     kind: Kind
     bits: int
+
+    def __new__(cls, name: str, kind: Kind, bits: int) -> DType:
+        return _TYPES.setdefault((name, kind, bits), super().__new__(cls))
+
+    def __reduce__(self) -> tuple[type[DType], tuple[str, Kind, int]]:
+        return DType, (self.name, self.kind, self.bits)
 
     @property
     def bytes(self) -> int:
@@ -41,6 +50,8 @@ class DType:
     def __str__(self) -> str:
         return self.name
 
+
+_TYPES: dict[tuple[str, Kind, int], DType] = {}
 
 BOOL = DType("bool", Kind.BOOL, 8)
 I8 = DType("i8", Kind.INT, 8)
