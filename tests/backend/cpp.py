@@ -47,7 +47,9 @@ def build(functions: Iterable[CppFunction] | str, folder: Path, name: str, compi
     source, library = folder / f"{name}.cpp", folder / f"{name}.so"
     source.write_text(text)
     openmp = ["-fopenmp"] if compiler == "g++" else []  # clang's OpenMP library is not always there
-    done = subprocess.run([compiler, *FLAGS, *openmp, str(source), "-o", str(library)], capture_output=True, text=True)
+    done = subprocess.run(
+        [compiler, *FLAGS, *openmp, str(source), "-o", str(library)], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[:3000]
     return Library(library)
 

@@ -36,7 +36,13 @@ def decl(name: str, dtype: object, init: object) -> Decl:
 
 case(  # lanes stop at different iterations
     "triangle",
-    lanes("t", N, decl("acc", F32, const(0, F32)), serial("k", 0, T, Assign(ACC, at("a", K), "+")), Assign(at("out", T), ACC)),
+    lanes(
+        "t",
+        N,
+        decl("acc", F32, const(0, F32)),
+        serial("k", 0, T, Assign(ACC, at("a", K), "+")),
+        Assign(at("out", T), ACC),
+    ),
 )
 case(  # if / else with a nested if
     "branches",
@@ -142,8 +148,18 @@ case(  # sums, extrema and a flag over the threads
     ),
     Assign(at("out", 0), var("s", F32)), Assign(at("out", 1), var("m", F32)), Assign(at("out", 2), cast(var("any", BOOL), F32)),
 )  # fmt: skip
-case("wide_index", lanes("t", N, decl("i", I64, mul(cast(T, I64), cast(N, I64))), Assign(at("out", T), at("a", mod(var("i", I64), 5)))))
-case("double_math", lanes("t", N, Assign(at("out", T), cast(Call(F64, "exp", (cast(at("a", T), F64),)), F32))))
+case(
+    "wide_index",
+    lanes(
+        "t",
+        N,
+        decl("i", I64, mul(cast(T, I64), cast(N, I64))),
+        Assign(at("out", T), at("a", mod(var("i", I64), 5))),
+    ),
+)
+case(
+    "double_math", lanes("t", N, Assign(at("out", T), cast(Call(F64, "exp", (cast(at("a", T), F64),)), F32)))
+)
 
 HISTOGRAM = function(
     "histogram",

@@ -36,7 +36,16 @@ def cases() -> dict[str, tuple[Function, DType, DType]]:
 
     for t in ARITHMETIC:
         a, b = load("a", t, T), load("b", t, T)
-        names = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "&": "and", "|": "or", "^": "xor"}
+        names = {
+            "+": "add",
+            "-": "sub",
+            "*": "mul",
+            "/": "div",
+            "%": "mod",
+            "&": "and",
+            "|": "or",
+            "^": "xor",
+        }
         for op, word in names.items():
             if t.is_float and op in "%&|^":
                 continue
@@ -64,7 +73,26 @@ def cases() -> dict[str, tuple[Function, DType, DType]]:
 
 
 CASES = cases()
-FLOATS = [0.0, -0.0, 1.0, -1.5, 2.5, 3.5, -2.5, 1e-3, 65504.0, -70000.0, 3e9, -3e9, 1e-40, np.inf, -np.inf, np.nan, 255.5, -128.9]
+FLOATS = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.5,
+    2.5,
+    3.5,
+    -2.5,
+    1e-3,
+    65504.0,
+    -70000.0,
+    3e9,
+    -3e9,
+    1e-40,
+    np.inf,
+    -np.inf,
+    np.nan,
+    255.5,
+    -128.9,
+]
 
 
 def data(dtype: DType, seed: int, *, nonzero: bool = False) -> np.ndarray:

@@ -105,7 +105,13 @@ def _call(
         values.append(shared)
     if len(arguments) == len(kernel.params):
         arguments = [_cast(p, a) for p, a in zip(kernel.params, arguments, strict=True)]
-    return f"{function.name}({', '.join([*values, *arguments])})"
+    return f"{_namespace(source, span)}{function.name}({', '.join([*values, *arguments])})"
+
+
+def _namespace(source: SourceText, span: tuple[int, int]) -> str:
+    """The `space::` before the kernel's name in a launch."""
+    match = re.match(r"(?:::\s*)?(?:\w+\s*::\s*)*", source.text[span[0] : span[1]])
+    return match.group() if match else ""
 
 
 def _kernel(unit: Unit, name: str) -> Function:

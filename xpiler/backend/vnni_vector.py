@@ -134,11 +134,12 @@ class VectorPrinter(CPrinter):
         parallel = loop.kind is LoopKind.PARALLEL or (
             loop.kind is LoopKind.VECTOR and loop.var in self.parallel
         )
-        if not parallel or self.in_parallel:
+        pragma = self.parallel_pragma(loop) if parallel and not self.in_parallel else ""
+        if not pragma:
             self._loop(loop, "")
             return
         self.in_parallel = True
-        self._loop(loop, self.parallel_pragma(loop))
+        self._loop(loop, pragma)
         self.in_parallel = False
 
     def _tiled_loop(self, loop: For) -> bool:
@@ -194,7 +195,7 @@ class VectorPrinter(CPrinter):
         self.names, self.arrays, self._taken = names, arrays, taken
 
     def parallel_pragma(self, loop: For) -> str:
-        """OpenMP over the loop and those directly inside it, where there is work for it."""
+        """OpenMP over the loop and those directly inside it; "" if there is not enough work for it."""
         depth, current = 1, loop
         variables = {loop.var}
         while loop.kind is LoopKind.PARALLEL and len(current.body.body) == 1:
@@ -209,10 +210,11 @@ class VectorPrinter(CPrinter):
             variables.add(inner.var)
             depth, current = depth + 1, inner
         collapse = f" collapse({depth})" if depth > 1 else ""
-        return f"#pragma omp parallel for{collapse}{self._enough_work(loop)}"
+        worth = self._enough_work(loop)
+        return "" if worth is None else f"#pragma omp parallel for{collapse}{worth}"
 
-    def _enough_work(self, loop: For) -> str:
-        """An `if` clause: iterations of the nest, as far as they are known before it starts."""
+    def _enough_work(self, loop: For) -> str | None:
+        """An `if` clause on the iterations of the nest that are known before it starts; None if they are too few."""
         inside = {s.name for s in walk(loop) if isinstance(s, Decl)} | {
             s.var for s in walk(loop) if isinstance(s, For)
         }
@@ -232,7 +234,7 @@ class VectorPrinter(CPrinter):
                 break
             current = loops[0]
         if not factors:
-            return "" if count >= ENOUGH_WORK else " if (0)"
+            return "" if count >= ENOUGH_WORK else None
         least = max(1, ENOUGH_WORK // count)
         return f" if ({' * '.join(factors)} >= {least})"
 

@@ -1,0 +1,124 @@
+"""CUDA programs with their host code as C++: the interface and the comments stay, launches become calls."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.backend.cpp import FLAGS, build
+from xpiler.backend.host_cpp import to_cpp
+from xpiler.backend.vnni import generate
+from xpiler.errors import Refusal
+from xpiler.frontend import parse
+from xpiler.passes.canonical import canonicalise
+
+
+def translated(text: str) -> str:
+    unit = parse(text, "test.cu")
+    return to_cpp(
+        unit, {k.name: generate(canonicalise(k, k.block_size).function) for k in unit.program.kernels}
+    )
+
+
+WRAPPER = """\
+// Scales a vector.
+#include <cuda_runtime.h>
+#include <cstdio>
+#define BLOCK 128  // threads
+__constant__ float factor[1];
+
+template <typename T>
+__global__ void scale(T *x, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) x[i] = x[i] * (T)factor[0];
+}
+
+/* the entry */
+extern "C" void run(const float *in, float *out, int n) {
+    float *d;
+    cudaMalloc(&d, n * sizeof(float));
+    cudaMemcpy(d, in, n * sizeof(float), cudaMemcpyHostToDevice);
+    float two = 2.0f;
+    cudaMemcpyToSymbol(factor, &two, sizeof two);
+    dim3 grid((n + BLOCK - 1) / BLOCK);
+    scale<float><<<grid, BLOCK>>>(d, n);  // launch
+    if (cudaGetLastError() != cudaSuccess) printf("failed\\n");
+    cudaDeviceSynchronize();
+    cudaMemcpy(out, d, n * sizeof(float), cudaMemcpyDeviceToHost);
+    cudaFree(d);
+}
+"""
+
+
+def test_a_host_wrapper_keeps_its_interface_and_comments(tmp_path: Path) -> None:
+    text = translated(WRAPPER)
+    for kept in (
+        "// Scales a vector.",
+        "#define BLOCK 128  // threads",
+        "/* the entry */",
+        "// launch",
+        'extern "C" void run(',
+    ):
+        assert kept in text
+    for gone in ("<<<", "__global__", "cuda_runtime", "__constant__", "cudaStream"):
+        assert gone not in text
+    library = build(text, tmp_path, "wrapper")
+    x, y = np.arange(300, dtype=np.float32), np.zeros(300, np.float32)
+    library.call("run", x, y, np.int32(299))
+    np.testing.assert_array_equal(y[:299], 2 * x[:299])
+
+
+PROGRAM = """\
+#include <stdio.h>
+#include <cuda_runtime.h>
+#define CHECK(call) do { cudaError_t e = (call); if (e != cudaSuccess) { printf("%s\\n", cudaGetErrorString(e)); return 1; } } while (0)
+__global__ void count(const int *x, int *total, int n);
+__device__ int is_even(int v) { return v % 2 == 0; }
+__global__ void count(const int *x, int *total, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n && is_even(x[i])) atomicAdd(total, 1);
+}
+int main() {
+    int n = 1000, host = 0, *x, *total;
+    CHECK(cudaMallocManaged(&x, n * sizeof(int)));
+    CHECK(cudaMalloc((void **)&total, sizeof(int)));
+    for (int i = 0; i < n; i++) x[i] = i;
+    cudaEvent_t start, stop;
+    cudaEventCreate(&start); cudaEventCreate(&stop);
+    cudaEventRecord(start);
+    CHECK(cudaMemset(total, 0, sizeof(int)));
+    count<<<(n + 63) / 64, 64, 0, 0>>>(x, total, n);
+    CHECK(cudaGetLastError());
+    cudaEventRecord(stop); cudaEventSynchronize(stop);
+    float ms; cudaEventElapsedTime(&ms, start, stop);
+    CHECK(cudaMemcpy(&host, total, sizeof(int), cudaMemcpyDeviceToHost));
+    printf("%d %s\\n", host, host == 500 ? "PASSED" : "FAILED");
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_a_program_with_main_builds_and_runs(compiler: str, tmp_path: Path) -> None:
+    source = tmp_path / "program.cpp"
+    source.write_text(translated(PROGRAM))
+    flags = [f for f in FLAGS if f not in ("-shared", "-fPIC")]
+    subprocess.run([compiler, *flags, str(source), "-o", str(tmp_path / "program")], check=True)
+    done = subprocess.run([str(tmp_path / "program")], capture_output=True, text=True, check=True)
+    assert done.stdout == "500 PASSED\n"
+
+
+def test_a_launch_in_a_namespace_keeps_its_qualifier() -> None:
+    text = translated(
+        "namespace ops { __global__ void one(float *x) { x[threadIdx.x] = 1; } }\nvoid f(float *x) { ops::one<<<1, 32>>>(x); }\n"
+    )
+    assert "ops::one(1, 32, x)" in text
+
+
+def test_a_library_without_host_form_is_refused() -> None:
+    text = "#include <cublas_v2.h>\n__global__ void k(float *x) { x[0] = 1; }\nvoid f(float *x) { cublasDestroy(0); k<<<1, 1>>>(x); }\n"
+    with pytest.raises(Refusal, match=r"test.cu:3:20: error: 'cublasDestroy' has no form on the host"):
+        translated(text)
