@@ -90,17 +90,20 @@ class _Reductions:
     small: dict[str, Decl]
     names: Names
     budget: int = _BUDGET
-    outside: tuple[Stmt, ...] = ()  # what may run before or after the list at hand
+    here: Block | None = None  # the block whose list is at hand
 
     def block(self, block: Block, unknown: frozenset[str]) -> Block:
         """`unknown`: scalars whose values are not known numbers here."""
         body = tuple(spliced(block.body))
-        around, self.outside = self.outside, _outside(self.function.body, block)
+        around, self.here = self.here, block
         new = self._list(body, unknown)
-        self.outside = around
-        if new is None:
-            new = tuple(self._below(s, unknown) for s in body)
-        return Block(new, range=block.range)
+        self.here = around
+        return Block(tuple(self._below(s, unknown) for s in (new or body)), range=block.range)
+
+    @property
+    def outside(self) -> tuple[Stmt, ...]:
+        """What may run before or after the list at hand."""
+        return () if self.here is None else _outside(self.function.body, self.here)
 
     def _below(self, stmt: Stmt, unknown: frozenset[str]) -> Stmt:
         more = unknown | {stmt.var} if isinstance(stmt, For) else unknown
@@ -123,7 +126,7 @@ class _Reductions:
             replaced = self._replaced(parts, n, end, out, machine) if end > n else None
             if replaced is None:
                 end = max(end, n + 1)
-                out.extend(self._below(s, unknown) for s in parts[n:end])
+                out.extend(parts[n:end])
             else:
                 found = True
                 new, later = replaced
