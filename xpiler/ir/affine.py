@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from math import gcd
 
 from xpiler.ir import build
 from xpiler.ir.affine_bounds import (
     Bound,
     Interval,
+    Known,
     Ranges,
     atom_interval,
     expr_interval,
@@ -57,6 +58,7 @@ __all__ = [
     "delinearise",
     "digits",
     "divide",
+    "forget",
     "lift",
     "linear",
     "of_var",
@@ -92,28 +94,47 @@ def linear(
     return _Linear(_forms(ranges), overflow).of(expr)
 
 
-def _forms(ranges: ExprRanges) -> Ranges:
+def _forms(ranges: ExprRanges) -> Known:
     """Ends that are expressions as forms."""
-    if not any(isinstance(end, Expr) for ends in ranges.values() for end in ends):
-        return ranges  # type: ignore[return-value]
-    numbers: Ranges = {
+    if isinstance(ranges, Known):
+        return ranges
+    return _known(tuple(ranges.items()))
+
+
+@lru_cache(maxsize=512)
+def _known(ranges: tuple[tuple[str, tuple[Bound | Expr, Bound | Expr]], ...]) -> Known:
+    numbers = {
         name: (None if isinstance(low, Expr) else low, None if isinstance(high, Expr) else high)
-        for name, (low, high) in ranges.items()
+        for name, (low, high) in ranges
     }
-    plain = _Linear(numbers, Overflow.IGNORED)
+    plain = _Linear(Known(numbers), Overflow.IGNORED)
 
     def form(end: Bound | Expr) -> Bound:
         return plain.of(end) if isinstance(end, Expr) else end
 
-    return {name: (form(low), form(high)) for name, (low, high) in ranges.items()}
+    return Known({name: (form(low), form(high)) for name, (low, high) in ranges})
+
+
+def forget() -> None:
+    """Drops what was remembered of earlier questions: the results name places of the text they came from."""
+    _known.cache_clear()
 
 
 @dataclass(frozen=True)
 class _Linear:
-    ranges: Ranges
+    ranges: Known
     overflow: Overflow
 
     def of(self, expr: Expr) -> Affine:
+        if isinstance(expr, Var):
+            return of_atom(expr)
+        forms = self.ranges.forms[self.overflow is Overflow.IGNORED]
+        found = forms.get(expr)
+        if found is None:
+            found = forms[expr] = self._of(expr)
+        return found
+
+    def _of(self, expr: Expr) -> Affine:
         match expr:
             case Const(value=value):
                 return lift(int(value))
@@ -197,7 +218,7 @@ def _is_low_mask(mask: int) -> bool:
 
 
 def divide(
-    operand: Affine, divisor: Affine, ranges: Ranges, dtype: DType, shift: bool = False
+    operand: Affine, divisor: Affine, ranges: Known, dtype: DType, shift: bool = False
 ) -> tuple[Affine, Affine]:
     """Floored quotient and remainder, with divisor > 0, by recovery of mixed-radix digits:
 
@@ -287,11 +308,19 @@ def simplify(expr: Expr, ranges: ExprRanges = NO_RANGES, overflow: Overflow = Ov
     return _simplify(expr, _forms(ranges), overflow)
 
 
-def _simplify(expr: Expr, ranges: Ranges, overflow: Overflow) -> Expr:
+def _simplify(expr: Expr, ranges: Known, overflow: Overflow) -> Expr:
+    if isinstance(expr, (Const, Var)):
+        return expr
+    simple = ranges.simple[overflow is Overflow.IGNORED]
+    found = simple.get(expr)
+    if found is None:
+        found = simple[expr] = _simplified(expr, ranges, overflow)
+    return expr if found == expr else found
+
+
+def _simplified(expr: Expr, ranges: Known, overflow: Overflow) -> Expr:
     again = partial(_simplify, ranges=ranges, overflow=overflow)
     match expr:
-        case Const() | Var():
-            return expr
         case Binary(op="<" | "<=" | ">" | ">=" | "==" | "!=") if expr.left.dtype.is_integer:
             decided = _decide(expr, ranges, overflow)
             if decided is not None:
@@ -336,7 +365,7 @@ def cost(expr: Expr) -> int:
     return total
 
 
-def _decide(expr: Binary, ranges: Ranges, overflow: Overflow) -> bool | None:
+def _decide(expr: Binary, ranges: Known, overflow: Overflow) -> bool | None:
     make = _Linear(ranges, overflow)
     left, right = make.of(expr.left), make.of(expr.right)
     match expr.op:
@@ -353,14 +382,14 @@ def _decide(expr: Binary, ranges: Ranges, overflow: Overflow) -> bool | None:
     return (expr.op == "==") == equal if equal or unequal else None
 
 
-def _is_below(left: Affine, right: Affine, ranges: Ranges) -> bool | None:
+def _is_below(left: Affine, right: Affine, ranges: Known) -> bool | None:
     """Whether left <= right, if that is decided."""
     if nonnegative(right - left, ranges):
         return True
     return False if nonnegative(left - right - 1, ranges) else None
 
 
-def _smaller(first: Expr, second: Expr, ranges: Ranges, overflow: Overflow) -> bool | None:
+def _smaller(first: Expr, second: Expr, ranges: Known, overflow: Overflow) -> bool | None:
     make = _Linear(ranges, overflow)
     return _is_below(make.of(first), make.of(second), ranges)
 
@@ -368,7 +397,7 @@ def _smaller(first: Expr, second: Expr, ranges: Ranges, overflow: Overflow) -> b
 # ------------------------------------------------------------------------------------------ questions
 
 
-def as_form(value: Form, ranges: Ranges, overflow: Overflow = Overflow.IGNORED) -> Affine:
+def as_form(value: Form, ranges: Known, overflow: Overflow = Overflow.IGNORED) -> Affine:
     return _Linear(ranges, overflow).of(value) if isinstance(value, Expr) else lift(value)
 
 
@@ -407,7 +436,7 @@ def prove_eq(left: Form, right: Form, ranges: ExprRanges = NO_RANGES) -> bool:
 
 def substitute(form: Affine, values: Mapping[str, Form]) -> Affine:
     """Variables replaced by forms, expressions or numbers, which must lie in the ranges of the variables."""
-    forms = {name: as_form(value, {}) for name, value in values.items()}
+    forms = {name: as_form(value, Known()) for name, value in values.items()}
 
     def opaque(expr: Expr) -> Affine:
         exprs = {
@@ -473,7 +502,7 @@ def digits(value: Form, ranges: ExprRanges) -> tuple[Digit, ...] | None:
     return _ordered(found, known)
 
 
-def _ordered(found: list[Digit], ranges: Ranges) -> tuple[Digit, ...] | None:
+def _ordered(found: list[Digit], ranges: Known) -> tuple[Digit, ...] | None:
     """Digits from the most significant down: the next one up has to exceed the reach of all chosen before
     it."""
     ordered: list[Digit] = []

@@ -8,6 +8,7 @@ hardware.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from xpiler.ir.affine_form import Affine, Atom, FloorDiv, Mod, lift, split_by_var
 from xpiler.ir.build import int_limits, truncating_div
@@ -34,10 +35,30 @@ HARDWARE: dict[str, tuple[int, int]] = {
     "warpSize": (32, 64),
 }
 _DEPTH = 12  # of eliminations in one proof; real indices have fewer variables
+_STEPS = 4000  # of one proof with all its branches; real ones take some tens
 
 
-def interval(affine: Affine, ranges: Ranges, depth: int = _DEPTH) -> Interval:
+class Known(dict[str, tuple[Bound, Bound]]):
+    """Ranges with what was found out under them, so that no question is answered twice. Not to be changed."""
+
+    def __init__(self, ranges: Ranges = {}) -> None:  # noqa: B006 (is only read)
+        super().__init__(ranges)
+        self.intervals: dict[tuple[Atom, int], Interval] = {}
+        self.forms: tuple[dict[Expr, Affine], dict[Expr, Affine]] = ({}, {})  # overflow proved, ignored
+        self.simple: tuple[dict[Expr, Expr], dict[Expr, Expr]] = ({}, {})
+        self.proved: set[Affine] = set()
+        self.refuted: dict[Affine, int] = {}  # not shown with so many eliminations
+        self.bounded = frozenset(  # variables that bound others
+            name for ends in ranges.values() for e in ends if isinstance(e, Affine) for name in e.variables()
+        )
+
+
+def interval(affine: Affine, ranges: Ranges) -> Interval:
     """Lowest and highest value over the box of the ranges; None where unbounded."""
+    return _interval(affine, ranges if isinstance(ranges, Known) else Known(ranges), _DEPTH)
+
+
+def _interval(affine: Affine, ranges: Known, depth: int) -> Interval:
     low: int | None = 0
     high: int | None = 0
     for monomial, coefficient in affine.terms:
@@ -90,15 +111,22 @@ def _corner_high(first: Interval, second: Interval) -> int | None:
     return None if first[1] is None else first[1] * second[1]
 
 
-def atom_interval(atom: Atom, ranges: Ranges, depth: int = _DEPTH) -> Interval:
+def atom_interval(atom: Atom, ranges: Known, depth: int = _DEPTH) -> Interval:
+    found = ranges.intervals.get((atom, depth))
+    if found is None:
+        found = ranges.intervals[atom, depth] = _atom_interval(atom, ranges, depth)
+    return found
+
+
+def _atom_interval(atom: Atom, ranges: Known, depth: int) -> Interval:
     match atom:
         case Var():
             return var_interval(atom, ranges, depth)
         case FloorDiv():
-            return _floordiv(interval(atom.operand, ranges, depth), interval(atom.divisor, ranges, depth))
+            return _floordiv(_interval(atom.operand, ranges, depth), _interval(atom.divisor, ranges, depth))
         case Mod():
-            low, high = interval(atom.operand, ranges, depth)
-            limit = interval(atom.divisor, ranges, depth)[1]
+            low, high = _interval(atom.operand, ranges, depth)
+            limit = _interval(atom.divisor, ranges, depth)[1]
             top = None if limit is None else limit - 1
             if low is not None and low >= 0 and high is not None:
                 top = high if top is None else min(top, high)
@@ -120,7 +148,7 @@ def _floordiv(operand: Interval, divisor: Interval) -> Interval:
     return new_low, new_high
 
 
-def var_interval(var: Var, ranges: Ranges, depth: int = _DEPTH) -> Interval:
+def var_interval(var: Var, ranges: Known, depth: int = _DEPTH) -> Interval:
     given = ranges.get(var.name)
     default = HARDWARE.get(var.name) or int_limits(var.dtype)
     if given is None:
@@ -129,13 +157,13 @@ def var_interval(var: Var, ranges: Ranges, depth: int = _DEPTH) -> Interval:
     return (default[0] if low is None else low), (default[1] if high is None else high)
 
 
-def _number(end: Bound, ranges: Ranges, depth: int, side: int) -> int | None:
+def _number(end: Bound, ranges: Known, depth: int, side: int) -> int | None:
     if isinstance(end, Affine):
-        return interval(end, ranges, depth - 1)[side] if depth > 0 else None
+        return _interval(end, ranges, depth - 1)[side] if depth > 0 else None
     return end
 
 
-def expr_interval(expr: Expr, ranges: Ranges, depth: int = _DEPTH) -> Interval:
+def expr_interval(expr: Expr, ranges: Known, depth: int = _DEPTH) -> Interval:
     """Interval arithmetic on an expression as C computes it: what may wrap has its type's interval."""
     limits = _type_limits(expr)
     low, high = _structural(expr, ranges, depth)
@@ -148,7 +176,7 @@ def _type_limits(expr: Expr) -> Interval:
     return (None, None) if expr.dtype.is_float else int_limits(expr.dtype)
 
 
-def _structural(expr: Expr, ranges: Ranges, depth: int) -> Interval:
+def _structural(expr: Expr, ranges: Known, depth: int) -> Interval:
     def of(operand: Expr) -> Interval:
         return expr_interval(operand, ranges, depth)
 
@@ -221,52 +249,85 @@ def _division(op: str, left: Interval, right: Interval) -> Interval:
 # ------------------------------------------------------------------------------------------ proofs
 
 
-def nonnegative(affine: Affine, ranges: Ranges, depth: int = _DEPTH) -> bool:
+def nonnegative(affine: Affine, ranges: Known) -> bool:
     """True if the form is >= 0 for all values in the ranges; False if that could not be shown.
 
     By elimination: for fixed other variables a form linear in `v` is lowest at an end of v's range, so `v` is
     replaced by that end, until numbers remain; variables that bound others go last.
     """
-    low = interval(affine, ranges, depth)[0]
-    if low is not None and low >= 0:
+    if _Proof(ranges).shows(affine, _DEPTH):
         return True
-    if depth <= 0:
-        return False
-    for atom in sorted(affine.atoms(), key=lambda a: not isinstance(a, (FloorDiv, Mod))):
-        lower = _at_lowest(affine, atom, ranges, depth)
-        if lower is None or lower == affine:
-            continue
-        if nonnegative(lower, ranges, depth - 1):
-            return True
-        if isinstance(atom, Var):
-            return False  # nothing was lost in this step, so no other order can succeed
+    if affine.as_int is None:
+        ranges.refuted[affine] = _DEPTH
     return False
 
 
-def _at_lowest(affine: Affine, atom: Atom, ranges: Ranges, depth: int) -> Affine | None:
-    """The form with the atom at the end of its range where the form is lowest, or None if that is not
-    possible."""
-    parts = split_by_var(affine, atom)
-    if parts is None:
-        return None
-    coefficient, rest = parts
-    if isinstance(atom, Var) and _is_a_bound(atom, affine, ranges):
-        return None
-    if isinstance(atom, FloorDiv):
-        # divisor * floor(x / divisor) lies in [x - divisor + 1, x]: exact in the relation to x, unlike the
-        # interval
-        scale, divisor = coefficient.as_int, atom.divisor.as_int
-        if scale is not None and divisor is not None and scale % divisor == 0:
-            factor = scale // divisor
-            return rest + atom.operand * factor - (lift(factor * (divisor - 1)) if factor > 0 else lift(0))
-    rising = nonnegative(coefficient, ranges, depth - 1)
-    if not rising and not nonnegative(-coefficient, ranges, depth - 1):
-        return None
-    end = _symbolic_end(atom, ranges, 0 if rising else 1)
-    return None if end is None else rest + coefficient * end
+@dataclass
+class _Proof:
+    ranges: Known
+    steps: int = _STEPS
+
+    def shows(self, affine: Affine, depth: int) -> bool:
+        number = affine.as_int
+        if number is not None:
+            return number >= 0
+        if affine in self.ranges.proved:
+            return True
+        if self.ranges.refuted.get(affine, -1) >= depth:
+            return False
+        if self._search(affine, depth):
+            self.ranges.proved.add(affine)
+            return True
+        if self.steps >= 0:
+            self.ranges.refuted[affine] = depth
+        return False
+
+    def _search(self, affine: Affine, depth: int) -> bool:
+        low = interval(affine, self.ranges)[0]
+        if low is not None and low >= 0:
+            return True
+        self.steps -= 1
+        if depth <= 0 or self.steps < 0:
+            return False
+        for atom in sorted(affine.atoms(), key=lambda a: not isinstance(a, (FloorDiv, Mod))):
+            lower = self._at_lowest(affine, atom, depth)
+            if lower is None or lower == affine:
+                continue
+            if self.shows(lower, depth - 1):
+                return True
+            if isinstance(atom, Var):
+                return False  # nothing was lost in this step, so no other order can succeed
+        return False
+
+    def _at_lowest(self, affine: Affine, atom: Atom, depth: int) -> Affine | None:
+        """The form with the atom at the end of its range where the form is lowest, or None if that is not
+        possible."""
+        parts = split_by_var(affine, atom)
+        if parts is None:
+            return None
+        coefficient, rest = parts
+        if (
+            isinstance(atom, Var)
+            and atom.name in self.ranges.bounded
+            and _is_a_bound(atom, affine, self.ranges)
+        ):
+            return None
+        if isinstance(atom, FloorDiv):
+            # divisor * floor(x / divisor) lies in [x - divisor + 1, x]: exact in the relation to x, unlike
+            # the interval
+            scale, divisor = coefficient.as_int, atom.divisor.as_int
+            if scale is not None and divisor is not None and scale % divisor == 0:
+                factor = scale // divisor
+                lost = factor * (divisor - 1) if factor > 0 else 0
+                return rest + atom.operand * factor - lost
+        rising = self.shows(coefficient, depth - 1)
+        if not rising and not self.shows(-coefficient, depth - 1):
+            return None
+        end = _symbolic_end(atom, self.ranges, 0 if rising else 1)
+        return None if end is None else rest + coefficient * end
 
 
-def _symbolic_end(atom: Atom, ranges: Ranges, side: int) -> Affine | None:
+def _symbolic_end(atom: Atom, ranges: Known, side: int) -> Affine | None:
     if isinstance(atom, Var) and atom.name in ranges:
         end = ranges[atom.name][side]
         if end is not None:
@@ -277,7 +338,7 @@ def _symbolic_end(atom: Atom, ranges: Ranges, side: int) -> Affine | None:
     return None if number is None else lift(number)
 
 
-def _is_a_bound(var: Var, affine: Affine, ranges: Ranges) -> bool:
+def _is_a_bound(var: Var, affine: Affine, ranges: Known) -> bool:
     """Whether the range of another variable of the form mentions `var`: then that one has to go first."""
     for name in affine.variables() - {var.name}:
         if any(isinstance(end, Affine) and var.name in end.variables() for end in ranges.get(name, ())):
