@@ -1,6 +1,8 @@
-"""A deliberately slow and simple machine for IR functions: every thread is a coroutine that stops at synchronisation.
+"""A deliberately slow and simple machine for IR functions: every thread is a coroutine that stops at
+synchronisation.
 
-It runs SIMT kernels (grid and block given) and the serial functions that the passes make from them (`grid=None`), so a
+It runs SIMT kernels (grid and block given) and the serial functions that the passes make from them
+(`grid=None`), so a
 pass is right if both leave the same memory. Uninitialised values are poison: reading one raises `Poison`.
 """
 
@@ -15,15 +17,40 @@ import numpy as np
 
 from xpiler.ir.build import convert, evaluate, wrap
 from xpiler.ir.nodes import (
-    Assign, Atomic, Barrier, Binary, Bitcast, Block, Break, Call, Cast, Collective, Const, Continue, Decl, Expr, For,
-    Function, If, Load, Return, Select, Space, Stmt, Trap, Unary, Var, While,
+    Assign,
+    Atomic,
+    Barrier,
+    Binary,
+    Bitcast,
+    Block,
+    Break,
+    Call,
+    Cast,
+    Collective,
+    Const,
+    Continue,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    Return,
+    Select,
+    Space,
+    Stmt,
+    Trap,
+    Unary,
+    Var,
+    While,
 )  # fmt: skip
 from xpiler.ir.rewrite import walk_stmts
 from xpiler.ir.types import DType
 
 NUMPY = {
     "bool": np.bool_, "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64, "u8": np.uint8,
-    "u16": np.uint16, "u32": np.uint32, "u64": np.uint64, "f16": np.float16, "f32": np.float32, "f64": np.float64,
+    "u16": np.uint16, "u32": np.uint32, "u64": np.uint64, "f16": np.float16, "f32": np.float32, "f64":
+    np.float64,
 }  # fmt: skip
 FUNCTIONS = {"exp": math.exp, "sqrt": math.sqrt, "log": math.log, "tanh": math.tanh}
 
@@ -362,7 +389,7 @@ def _schedule_warp(block: list[tuple[Thread, Any]], stops: list[Stmt | None], la
     behind = min(places.values())
     group = [i for i in at_warp if places[i] == behind]
     stop = stops[group[0]]
-    results = {i: None for i in group}
+    results = dict.fromkeys(group)
     if isinstance(stop, Collective):
         results = _collective(stop, {i: block[i][0] for i in group}, lanes.start)
     for i in group:

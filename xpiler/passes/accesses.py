@@ -43,7 +43,8 @@ class Access:
     dtype: DType
     index: tuple[Expr, ...]
     write: bool
-    atomic: str  # operation of an atomic without an old value, "" for plain accesses, "old" if the old value is used
+    # Operation of an atomic without an old value, "" for plain accesses, "old" if the old value is used.
+    atomic: str
     loops: tuple[For, ...]  # inside the piece, outermost first
     guards: tuple[Guard, ...]
     facts: Facts

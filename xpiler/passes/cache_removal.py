@@ -1,10 +1,13 @@
 """Tiles in shared memory that only copy global memory are removed: their readers read the source.
 
     for t: s[t] = i0 + t < n ? a[i0 + t] : 0        for t: sum = 0
-    for t: for p in 0..16: sum += s[p] * b[p]  -->         for p in 0..16: sum += (i0 + p < n ? a[i0 + p] : 0) * b[p]
+    for t: for p in 0..16: sum += s[p] * b[p]  -->         for p in 0..16: sum += (i0 + p < n ? a[i0 + p]
+    : 0) * b[p]
 
-Applies to an array of the block that is filled by one nest of loops, each element by one assignment of its own, and only
-read in later statements, where every index read is one that was filled. The source must not change in the kernel.
+Applies to an array of the block that is filled by one nest of loops, each element by one assignment of
+its own, and only
+read in later statements, where every index read is one that was filled. The source must not change in
+the kernel.
 """
 
 from __future__ import annotations
@@ -117,8 +120,8 @@ def _without_tile(function: Function, decl: Decl) -> Block | None:
 def _find(
     body: Sequence[Stmt], target: Assign, facts: Facts, around: tuple[For | While, ...]
 ) -> tuple[tuple[Stmt, ...], int, _Fill, bool] | None:
-    """The list of statements in which the fill is one statement among its readers: the innermost such list whose later
-    statements read the tile."""
+    """The list of statements in which the fill is one statement among its readers: the innermost such
+    list whose later statements read the tile."""
     stmts = spliced(body)
     for n, stmt in enumerate(stmts):
         if not any(s is target for s in walk_stmts(stmt)):
@@ -159,7 +162,8 @@ def _descend(
 
 
 def _source(fill: _Fill, filler: Stmt) -> Expr | None:
-    """The value in terms of what its readers can see: variables of the filling statement replaced by what they are."""
+    """The value in terms of what its readers can see: variables of the filling statement replaced by
+    what they are."""
     inside = {s.name: s for s in walk_stmts(filler) if isinstance(s, Decl)}
     counters = {loop.var for loop in fill.loops}
     value = fill.assign.value

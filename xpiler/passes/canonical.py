@@ -2,7 +2,8 @@
 
     SIMT kernel  --loop recovery-->  serial loops  --nice-making passes-->  the loops one would have written
 
-Recovery always applies; every later pass applies only where it shows that the meaning stays, and says so in the log.
+Recovery always applies; every later pass applies only where it shows that the meaning stays, and says so
+in the log.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
     (i32)(blockIdx.x * 256u + threadIdx.x)   -->   block_x * 256 + thread_x
 
-Exact: narrowing or changing the sign commutes with `+ - * & | ^ ~ <<` modulo 2^bits. It does not commute with `/ % >>`
-and comparisons; those are only converted where both operands are known not to be negative (loop counters, launch
-dimensions and their sums, products and quotients, which a launch keeps below 2^31).
+Exact: narrowing or changing the sign commutes with `+ - * & | ^ ~ <<` modulo 2^bits. It does not commute
+with `/ % >>`
+and comparisons; those are only converted where both operands are known not to be negative (loop
+counters, launch dimensions and their sums, products and quotients, which a launch keeps below 2^31).
 """
 
 from __future__ import annotations

@@ -5,8 +5,10 @@
 
     n = __syncthreads_count(p);        -->  int count = 0;  count += p != 0;  <block barrier>  n = count;
 
-`count` is a team accumulator: the threads of the team add to it one after the other. Exact semantics of CUDA, widths
-and partial warps included; lanes that do not take part contribute nothing, and what is read from them is unspecified.
+`count` is a team accumulator: the threads of the team add to it one after the other. Exact semantics of
+CUDA, widths
+and partial warps included; lanes that do not take part contribute nothing, and what is read from them is
+unspecified.
 """
 
 from __future__ import annotations

@@ -1,11 +1,15 @@
 """Tensor-core instructions become the loops that they mean.
 
-    wmma.mma_sync(&d, &a, &b, &c)   -->   for i: for j: { float t = c[i][j]; for k: t += (float)a[i][k] * (float)b[k][j];
+    wmma.mma_sync(&d, &a, &b, &c)   -->   for i: for j: { float t = c[i][j]; for k: t += (float)a[i][k] *
+    (float)b[k][j];
                                                           d[i][j] = t; }
 
-Products of half inputs are exact in float; the sum is rounded at each step, where the hardware keeps more or fewer bits.
-In two parts: before loop recovery every instruction notes the shape of its fragments, and what single threads do with
-their elements `x[i]` is placed in the fragment; after it, when instructions stand once a warp, loops take their place.
+Products of half inputs are exact in float; the sum is rounded at each step, where the hardware keeps
+more or fewer bits.
+In two parts: before loop recovery every instruction notes the shape of its fragments, and what single
+threads do with
+their elements `x[i]` is placed in the fragment; after it, when instructions stand once a warp, loops
+take their place.
 """
 
 from __future__ import annotations
@@ -40,7 +44,8 @@ Wrap = Callable[..., tuple[Stmt, ...]]
 
 
 def with_shapes(body: Block, launch: Launch) -> Block:
-    """Shapes noted on the instructions, and element accesses of threads turned into accesses to the fragment."""
+    """Shapes noted on the instructions, and element accesses of threads turned into accesses to the
+    fragment."""
     fragments = {s.name: s for s in walk_stmts(body) if isinstance(s, Decl) and s.space is Space.FRAGMENT}
     if not fragments:
         return body

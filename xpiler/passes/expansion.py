@@ -4,8 +4,8 @@
     [region 1: acc += a]   -->  [region 1: acc[ty][tx] += a]
     [region 2: c = acc]         [region 2: c = acc[ty][tx]]
 
-Not everything has to: index arithmetic of thread and block indices is computed again in every region that uses it, and a
-variable that every region sets before it reads it is declared anew in each.
+Not everything has to: index arithmetic of thread and block indices is computed again in every region
+that uses it, and a variable that every region sets before it reads it is declared anew in each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What is known about integer variables at a place: ranges of loop variables and what conditions around it say."""
+"""What is known about integer variables at a place: ranges of loop variables and what conditions around
+it say."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ class Facts:
 
     @staticmethod
     def of(function: Function) -> Facts:
-        """Launch dimensions are at least 1; a launch is taken to have less than 2^31 threads along an axis."""
+        """Launch dimensions are at least 1; a launch is taken to have less than 2^31 threads along an
+        axis."""
         facts = Facts(mutable_vars(function))
         for param in function.params:
             if param.name.startswith("blockDim."):
@@ -91,7 +93,8 @@ class Facts:
         return None
 
     def where(self, condition: Expr, holds: bool = True) -> Facts:
-        """In a branch: upper and lower ends of plain variables from comparisons joined by `&&` (of `||` negated)."""
+        """In a branch: upper and lower ends of plain variables from comparisons joined by `&&` (of `||`
+        negated)."""
         facts = self
         match condition:
             case Binary(op="&&", left=left, right=right) if holds:

@@ -2,8 +2,8 @@
 
     for t in 0..256: { float v = 0; A; B(v) }   -->   float v[256];  for t: { v[t] = 0; A }   for t: B(v[t])
 
-Legal for loops whose iterations are independent. What the first part declares and the second uses becomes an array over
-the iterations.
+Legal for loops whose iterations are independent. What the first part declares and the second uses
+becomes an array over the iterations.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     for i in 0..g*256: if (i < n) c[i] = a[i]                  -->   for i in 0..min(n, g*256): c[i] = a[i]
     for k in 0..(K+3)/4*4: s += (k < K ? a[k] : 0) * (...)     -->   for k in 0..K: s += a[k] * b[k]
 
-A guard counts if nothing that the rest of the body does is seen outside when it does not hold: the rest only computes
-scalars of the body. In a sum it also counts if all that is added beyond the guard is zero.
+A guard counts if nothing that the rest of the body does is seen outside when it does not hold: the rest
+only computes scalars of the body. In a sum it also counts if all that is added beyond the guard is zero.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def _bounded(loop: For, facts: Facts) -> For:
 
 
 def _guard(body: Sequence[Stmt]) -> tuple[Expr | None, tuple[Stmt, ...]]:
-    """The condition under which the body has any effect, and the body without that condition; a loop around a guarded
-    body hands its guard out."""
+    """The condition under which the body has any effect, and the body without that condition; a loop
+    around a guarded body hands its guard out."""
     effects = [n for n, s in enumerate(body) if _has_effects(s, body)]
     if len(effects) != 1:
         return None, ()
@@ -219,7 +219,8 @@ def _is_zero(expr: Expr) -> bool:
 
 
 def _reaches(stop: Expr, bound: Expr, facts: Facts) -> bool:
-    """Whether stop >= bound: shown by ranges, or stop is bound rounded up to a multiple: (bound + m - 1) / m * m."""
+    """Whether stop >= bound: shown by ranges, or stop is bound rounded up to a multiple: (bound + m - 1)
+    / m * m."""
     if prove_le(bound, stop, facts.ranges):
         return True
     match stop:

@@ -3,9 +3,10 @@
     for i in 0..n: if (i < m) c[i*4 + k] = a[i]      k in 0..4:  yes, different i write different elements
     for i in 0..n: c[i / 2] = a[i]                               no: iterations 0 and 1 write the same element
 
-Two accesses to one array, at least one a write, are harmless if equal addresses imply equal iterations: addresses are
-mixed-radix numbers (`ir/affine.digits`) whose digits, the loop variables among them, can be read back. Guards help:
-under `row*4 + ty < M` the sum is one digit below M, which in turn gives back `row` and `ty`.
+Two accesses to one array, at least one a write, are harmless if equal addresses imply equal iterations:
+addresses are
+mixed-radix numbers (`ir/affine.digits`) whose digits, the loop variables among them, can be read back.
+Guards help: under `row*4 + ty < M` the sum is one digit below M, which in turn gives back `row` and `ty`.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ _COMMUTATIVE = frozenset({"add", "sub", "min", "max", "and", "or", "xor"})
 
 @dataclass(frozen=True)
 class Independence:
-    """`reason` says why not (with the name of the array or variable), "" if independent. `atomics`: arrays that several
-    iterations update atomically; running at the same time then needs atomic updates."""
+    """`reason` says why not (with the name of the array or variable), "" if independent. `atomics`:
+    arrays that several iterations update atomically; running at the same time then needs atomic updates."""
 
     reason: str = ""
     atomics: tuple[str, ...] = ()
@@ -56,8 +57,8 @@ def independent(loop: For, facts: Facts) -> Independence:
 def independent_iterations(
     loops: Sequence[For], body: Sequence[Stmt], facts: Facts, reductions: frozenset[str] = frozenset()
 ) -> Independence:
-    """Of a nest: every two different iterations of all `loops` together, around `body`. `reductions`: scalars that the
-    body only accumulates into, in any order."""
+    """Of a nest: every two different iterations of all `loops` together, around `body`. `reductions`:
+    scalars that the body only accumulates into, in any order."""
     return _Question(loops, body, facts, reductions).answer()
 
 
@@ -164,7 +165,8 @@ class _Question:
         return substitute(form, names) if names else None
 
     def _same_inner(self, one: Access, other: Access, form: Affine) -> bool:
-        """Whether the variables in the form that are not counters range over the same loops in both accesses."""
+        """Whether the variables in the form that are not counters range over the same loops in both
+        accesses."""
         inner = form.variables() & self.own
         mine = {loop.var: loop for loop in one.loops if loop.var in inner}
         theirs = {loop.var: loop for loop in other.loops if loop.var in inner}

@@ -3,8 +3,8 @@
     for b in 0..g: for t in 0..256: f(b*256 + t)           -->   for i in 0..g*256: f(i)
     for t in 0..256: for i in t..n step 256: f(i)          -->   for i in 0..n: f(i)
 
-Neighbouring loops of a perfect nest keep their order, so the first form always applies; digits that are further apart
-(rows and columns of a 2-D launch) and the second form need iterations that are independent.
+Neighbouring loops of a perfect nest keep their order, so the first form always applies; digits that are
+further apart (rows and columns of a 2-D launch) and the second form need iterations that are independent.
 """
 
 from __future__ import annotations

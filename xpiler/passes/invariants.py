@@ -1,10 +1,11 @@
 """Values that are the same in every iteration are computed once, before the loop.
 
     for t in 0..128: { float scale = 1 / sum; for c ...: y[c] *= scale; }   -->   float scale = 1 / sum;
-                                                                                  for t in 0..128: for c ...: ...
+                                                                                  for t in 0..128: for c
+                                                                                  ...: ...
 
-Only out of loops that run at least once (constant trip counts, blocks and threads), so that nothing is computed that was
-not computed before: a division by zero stays where it was.
+Only out of loops that run at least once (constant trip counts, blocks and threads), so that nothing is
+computed that was not computed before: a division by zero stays where it was.
 """
 
 from __future__ import annotations

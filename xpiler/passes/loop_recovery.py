@@ -4,10 +4,14 @@
     __syncthreads();             -->      for thread_x in 0..256: s[thread_x] = a[i]
     b[i] = s[255 - threadIdx.x];          for thread_x in 0..256: b[i] = s[255 - thread_x]
 
-Applies to every well-defined kernel. Threads between two meeting points are independent, so they may run one after the
-other; control flow around meeting points stays around the thread loops where all threads agree on it and becomes masks
-where they do not; warps become a loop around lanes where only warps meet; values that live across a meeting point become
-arrays over the threads. Blocks run one after the other (`passes/independence.py` decides what may run in parallel).
+Applies to every well-defined kernel. Threads between two meeting points are independent, so they may run
+one after the
+other; control flow around meeting points stays around the thread loops where all threads agree on it and
+becomes masks
+where they do not; warps become a loop around lanes where only warps meet; values that live across a
+meeting point become
+arrays over the threads. Blocks run one after the other (`passes/independence.py` decides what may run in
+parallel).
 """
 
 from __future__ import annotations
@@ -62,8 +66,8 @@ def recover_loops(
 ) -> Function:
     """The serial meaning of a kernel.
 
-    Dimensions that are None, and the size of dynamic shared memory if `shared_bytes` is None, become parameters
-    `blockDim.x`, `gridDim.y`, `dynamicShared.bytes`... of the result, after the kernel's own.
+    Dimensions that are None, and the size of dynamic shared memory if `shared_bytes` is None, become
+    parameters `blockDim.x`, `gridDim.y`, `dynamicShared.bytes`... of the result, after the kernel's own.
     """
     sizes = kernel.block_size if block_size is None else block_size
     names = Names(kernel)
@@ -73,11 +77,8 @@ def recover_loops(
         body = substitute(body, {SHARED_BYTES: const(shared_bytes, U32)})
     body = without_returns(with_shapes(body, shape), names)
     recovery = _Recovery(shape, names, _written(kernel, body))
-    top = Team.GRID if team(body) is Team.GRID else Team.BLOCK
-    if top is Team.GRID:
-        stmts = recovery.recover(Team.GRID, body.body)
-    else:
-        stmts = (recovery.block_loops(body.body),)
+    whole = team(body) is Team.GRID
+    stmts = recovery.recover(Team.GRID, body.body) if whole else (recovery.block_loops(body.body),)
     result = push_casts(detensorize(_localised(Block(stmts)), names), frozenset(recovery.indices))
     assert isinstance(result, Block)
     return _with_parameters(replace(kernel, body=with_unique_names(result, names)))
@@ -120,7 +121,8 @@ def _shared_scalars_as_arrays(body: Block, names: Names) -> Block:
 
 
 def _written(kernel: Function, body: Block) -> frozenset[str]:
-    """Arrays whose values may change under the threads' feet: written global memory, and what atomics touch."""
+    """Arrays whose values may change under the threads' feet: written global memory, and what atomics
+    touch."""
     outside = {p.name for p in kernel.params if p.is_pointer} | {d.name for d in kernel.globals}
     atomics = {s.place.array for s in walk_stmts(body) if isinstance(s, Atomic)}
     return frozenset(uses(body).arrays_written & outside | atomics)
@@ -292,7 +294,8 @@ def _loop(counter: str, extent: Expr, body: tuple[Stmt, ...], kind: LoopKind) ->
 
 
 def _for_first(stmt: Stmt, lane: Expr | None) -> Stmt:
-    """What a team evaluates once, its first lane evaluates: operands of warp instructions are equal in all lanes."""
+    """What a team evaluates once, its first lane evaluates: operands of warp instructions are equal in
+    all lanes."""
     return substitute(stmt, {lane.name: const(0)}) if isinstance(lane, Var) else stmt
 
 

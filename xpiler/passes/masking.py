@@ -1,4 +1,5 @@
-"""Divergent control flow around synchronisation becomes masks, so that only uniform control flow is left around it.
+"""Divergent control flow around synchronisation becomes masks, so that only uniform control flow is left
+around it.
 
     if (c) {                       bool in = c;
       A; __syncthreads(); B;  -->  if (in) A;  __syncthreads();  if (in) B;
@@ -8,8 +9,10 @@
       { A; __syncwarp(); B; } -->  while (any) { if (active) A; __syncwarp(); if (active) { B; i += s; }
                                      active = active && i < n; any = false; any = any || active; }
 
-Always applies: threads that are masked off do nothing, as threads that left the branch or the loop, or exited, would.
-`any` is a *team accumulator*: one variable for the team into which its threads fold a value one after the other.
+Always applies: threads that are masked off do nothing, as threads that left the branch or the loop, or
+exited, would.
+`any` is a *team accumulator*: one variable for the team into which its threads fold a value one after
+the other.
 """
 
 from __future__ import annotations
@@ -70,7 +73,8 @@ class Masking:
         return tuple(out)
 
     def _guarded(self, out: list[Stmt], mask: Expr, stmt: Stmt) -> None:
-        """Append `if (mask) stmt`, to the `if` before where that has the same mask (masks never change in between)."""
+        """Append `if (mask) stmt`, to the `if` before where that has the same mask (masks never change
+        in between)."""
         match out[-1] if out else None:
             case If(condition=condition, then=then, otherwise=Block(body=())) if condition == mask and not (
                 team(out[-1]) >= self.level or _assigns(then, mask)
@@ -193,15 +197,16 @@ def _with_body(loop: For, body: tuple[Stmt, ...]) -> For:
 
 
 def _harmless(init: Expr | tuple[Expr, ...]) -> bool:
-    """Whether evaluating an expression for a masked-off thread can do no harm: no memory access, no division by 0."""
+    """Whether evaluating an expression for a masked-off thread can do no harm: no memory access, no
+    division by 0."""
     parts = init if isinstance(init, tuple) else (init,)
     for part in parts:
         for e in walk_exprs(part):
             if isinstance(e, Load):
                 return False
-            if isinstance(e, Binary) and e.op in "/%" and e.dtype.is_integer:
-                if not (isinstance(e.right, Const) and e.right.value):
-                    return False
+            divides = isinstance(e, Binary) and e.op in "/%" and e.dtype.is_integer
+            if divides and isinstance(e, Binary) and not (isinstance(e.right, Const) and e.right.value):
+                return False
     return True
 
 

@@ -1,10 +1,11 @@
 """A loop that only adds up what the threads have accumulated goes into the loop in which they accumulate it.
 
     for t: { s[t] = 0; for i in t..n step 256: s[t] += f(i) }         float sum = 0;
-    float sum = 0;  for t: sum += s[t];                        -->    for t: for i in t..n step 256: sum += f(i)
+    float sum = 0;  for t: sum += s[t];                        -->    for t: for i in t..n step 256: sum
+    += f(i)
 
-Applies if nothing else reads the array, and its threads only set it to the neutral value and accumulate by the same
-operator. The order of the additions changes; for `max` and `min` any start value will do.
+Applies if nothing else reads the array, and its threads only set it to the neutral value and accumulate
+by the same operator. The order of the additions changes; for `max` and `min` any start value will do.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ def _reduction(body: Sequence[Stmt], n: int) -> tuple[Var, Expr, str, str, int] 
 
 
 def _accumulating(stmt: Stmt, array: str, op: str, total: Var, start: Expr) -> tuple[Expr, Stmt] | None:
-    """The loop with `array[own] op= e` turned into `total op= e`, and the start value; None if it does anything else
-    with the array."""
+    """The loop with `array[own] op= e` turned into `total op= e`, and the start value; None if it does
+    anything else with the array."""
     counters: list[Expr] = []
     inner: Stmt = stmt
     while isinstance(inner, For) and inner.kind is LoopKind.THREADS:

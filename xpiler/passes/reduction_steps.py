@@ -1,10 +1,12 @@
 """Running reduction steps on symbols: what each element of a small array holds after shuffles and trees.
 
-    for t in 0..4: s[t] = s[t] + s[t ^ 2]; ...      after all steps   s[0] = + over {s[0], s[1], s[2], s[3]} at the start
+    for t in 0..4: s[t] = s[t] + s[t ^ 2]; ...      after all steps   s[0] = + over {s[0], s[1], s[2],
+    s[3]} at the start
 
-Every thread and every step is executed, with concrete indices and symbolic values: a value is a reduction of one operator
-over a set of start elements of one array. No pattern of the text matters: shuffle trees, butterflies, shared-memory trees
-and mixtures all end in the same set.
+Every thread and every step is executed, with concrete indices and symbolic values: a value is a
+reduction of one operator
+over a set of start elements of one array. No pattern of the text matters: shuffle trees, butterflies,
+shared-memory trees and mixtures all end in the same set.
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ class Unknown(Exception):
 
 @dataclass(frozen=True)
 class Reduced:
-    """`op` over the start values of the elements of `array` in the bit set `members`, and constants; a single element
-    has op ""."""
+    """`op` over the start values of the elements of `array` in the bit set `members`, and constants; a
+    single element has op ""."""
 
     op: str
     array: str

@@ -1,12 +1,14 @@
 """Reductions over threads get back their serial meaning.
 
     for t in 0..256: { s[t] = 0; for i in t..n step 256: s[t] += f(i) }         float sum = 0;
-    <shuffles, or a tree in shared memory, until s[0] holds the total>    -->   for t.. for i in t..n step 256: sum += f(i)
+    <shuffles, or a tree in shared memory, until s[0] holds the total>    -->   for t.. for i in t..n
+    step 256: sum += f(i)
     y = s[0]                                                                    y = sum
 
-The steps are run symbolically (`reduction_steps.py`): if every element that is still wanted afterwards turns out to be one
-operator over a whole range of start values, the steps are replaced by one loop. Sums are reassociated: the threads' order
-of adding is one of many, and so is the loop's.
+The steps are run symbolically (`reduction_steps.py`): if every element that is still wanted afterwards
+turns out to be one
+operator over a whole range of start values, the steps are replaced by one loop. Sums are reassociated:
+the threads' order of adding is one of many, and so is the loop's.
 """
 
 from __future__ import annotations
@@ -66,7 +68,8 @@ def recover_reductions(function: Function) -> Function:
 
 
 def _is_small(decl: Decl) -> bool:
-    """Of few elements, or one-dimensional (dynamic shared memory): then only elements that are named count."""
+    """Of few elements, or one-dimensional (dynamic shared memory): then only elements that are named
+    count."""
     size = _size(decl)
     return len(decl.shape) == 1 if size is None else size <= _LARGEST
 
@@ -349,8 +352,8 @@ class _Reductions:
     def _forwarded(
         self, name: str, indices: Iterable[int], by: Expr, after: list[Stmt]
     ) -> tuple[list[Stmt], bool]:
-        """Reads of elements that all have one value, up to the next write of the array, replaced by it; and whether
-        the elements have to be stored all the same."""
+        """Reads of elements that all have one value, up to the next write of the array, replaced by it;
+        and whether the elements have to be stored all the same."""
         decl = self.small[name]
         end = next((n for n, s in enumerate(after) if name in uses(s).arrays_written), len(after))
         if not _only_these(after[:end], decl, indices):

@@ -2,8 +2,10 @@
 
     A;  if (u) { B; __syncthreads(); C; }  D;   -->   [A]  if (u) { [B] [C] }  [D]
 
-Each region becomes one loop over the threads of the team. What is the same for all threads (`Once`) is done once for
-the team, before the region it stands in where that changes nothing, so that it does not cut the region in two.
+Each region becomes one loop over the threads of the team. What is the same for all threads (`Once`) is
+done once for
+the team, before the region it stands in where that changes nothing, so that it does not cut the region
+in two.
 """
 
 from __future__ import annotations
@@ -115,7 +117,8 @@ class Cutter:
     # ------------------------------------------------------------------ scalars of the team
 
     def _find_team_scalars(self, body: Block) -> None:
-        """Uniform scalars all of whose assignments can be executed once for the team: the largest such set."""
+        """Uniform scalars all of whose assignments can be executed once for the team: the largest such
+        set."""
         loose = list(self._positions(body.body))
         found = uses(body)
         counters = {s.var for s in walk_stmts(body) if isinstance(s, For) and team(s) >= self.level}

@@ -4,8 +4,10 @@
     A; __syncthreads(); B;       -->       A; __syncthreads(); B;
                                          }
 
-`return` goes everywhere; `continue` and `break` only out of loops in which threads synchronise. Where an exit is not the
-last thing in its branch a flag remembers it. The meaning is unchanged for each thread by itself, so it always applies.
+`return` goes everywhere; `continue` and `break` only out of loops in which threads synchronise. Where an
+exit is not the
+last thing in its branch a flag remembers it. The meaning is unchanged for each thread by itself, so it
+always applies.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ def without_returns(body: Block, names: Names) -> Block:
 
 
 def without_exits(loop: For | While, names: Names) -> tuple[Stmt, ...]:
-    """A loop without `continue` and `break` of its own; with `break` a `for` becomes a `while` with a flag."""
+    """A loop without `continue` and `break` of its own; with `break` a `for` becomes a `while` with a
+    flag."""
     body = _strip(spliced(loop.body.body), Continue, None, names)
     if isinstance(loop, While):
         body = (*body, *loop.advance.body)
@@ -83,7 +86,8 @@ def spliced(body: Sequence[Stmt]) -> tuple[Stmt, ...]:
 
 
 def _strip(body: Sequence[Stmt], kind: type[Stmt], flag: Var | None, names: Names) -> tuple[Stmt, ...]:
-    """`body` without exits of `kind`: what follows an exit is made conditional. `flag`, if given, is set by exits."""
+    """`body` without exits of `kind`: what follows an exit is made conditional. `flag`, if given, is set
+    by exits."""
     out: list[Stmt] = []
     mark: tuple[Stmt, ...] = () if flag is None else (Assign(flag, TRUE),)
     body = spliced(body)

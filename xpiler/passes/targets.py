@@ -2,7 +2,8 @@
 
     old = atomicAdd(p, 1);   -->   int old_1;  old_1 = atomicAdd(p, 1);  old = old_1;
 
-Wanted where `old` is about to become an element of an array: the IR lets these statements write variables only.
+Wanted where `old` is about to become an element of an array: the IR lets these statements write
+variables only.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from xpiler.passes.names import Names
 
 
 def with_plain_targets(stmt: Stmt, scalars: Collection[str], names: Names) -> Stmt:
-    """The statement with a fresh variable between each atomic or collective and its target, for these targets."""
+    """The statement with a fresh variable between each atomic or collective and its target, for these
+    targets."""
 
     def change(inner: Stmt) -> Stmt | tuple[Stmt, ...]:
         match inner:

@@ -15,7 +15,8 @@ AXES = ("z", "y", "x")  # slowest first, as arrays are laid out
 
 @dataclass(frozen=True)
 class Launch:
-    """Dimensions of a launch: constants where known, variables (`blockDim.x`, `gridDim.x`, dtype i32) where not."""
+    """Dimensions of a launch: constants where known, variables (`blockDim.x`, `gridDim.x`, dtype i32)
+    where not."""
 
     block: Mapping[str, Expr]
     grid: Mapping[str, Expr]
@@ -52,7 +53,8 @@ class Launch:
         return {f"threadIdx.{a}": cast(e, U32) for a, e in self._digits(warp, lane).items()}
 
     def _digits(self, warp: Expr, lane: Expr) -> dict[str, Expr]:
-        """The digits of `warp * 32 + lane` in the mixed radix of the block: exact where 32 and blockDim.x divide."""
+        """The digits of `warp * 32 + lane` in the mixed radix of the block: exact where 32 and
+        blockDim.x divide."""
         bx, by, bz = (self.block[a] for a in "xyz")
         if is_const(by, 1) and is_const(bz, 1):
             return {"x": add(mul(warp, WARP), lane), "y": const(0), "z": const(0)}

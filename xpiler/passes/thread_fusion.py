@@ -4,9 +4,10 @@
     for k: { for t: acc[t] += a[k] }   -->     float acc = 0;  for k: acc += a[k];  c[t] = acc
     for t: c[t] = acc[t]
 
-Legal where different threads touch different memory in all of the fused statements together (`independence.py`): then
-their order does not matter, and thread after thread is as good as statement after statement. Uniform control flow moves
-inside the thread loop if what it tests is not written there.
+Legal where different threads touch different memory in all of the fused statements together
+(`independence.py`): then
+their order does not matter, and thread after thread is as good as statement after statement. Uniform
+control flow moves inside the thread loop if what it tests is not written there.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from xpiler.passes.structured import spliced
 
 
 def fuse_threads(function: Function) -> Function:
-    """Fuse neighbouring thread loops wherever that is legal, then undo expansions that fusion made needless."""
+    """Fuse neighbouring thread loops wherever that is legal, then undo expansions that fusion made
+    needless."""
     facts = Facts.of(function)
     body = _Fuser().block(function.body, facts)
     body = contracted(body)
@@ -178,7 +180,8 @@ def _independent(loops: Sequence[For], body: Sequence[Stmt], facts: Facts) -> bo
 
 
 def contracted(block: Block) -> Block:
-    """Arrays over threads that every thread uses only at its own place, within one nest, become scalars in the nest."""
+    """Arrays over threads that every thread uses only at its own place, within one nest, become scalars
+    in the nest."""
     body = list(spliced(block.body))
     for n, decl in enumerate(body):
         if not (isinstance(decl, Decl) and decl.shape and decl.init is None):
@@ -218,13 +221,12 @@ def _own_index(decl: Decl, nest: _Nest) -> int | None:
     for node in walk(Block(nest.body)):
         if isinstance(node, Ref) and node.array == decl.name:
             return None
-        if isinstance(node, Load) and node.array == decl.name:
-            if (
-                node.dtype != decl.dtype
-                or len(node.index) != len(decl.shape)
-                or list(node.index[:count]) != counters
-            ):
-                return None
+        if not isinstance(node, Load) or node.array != decl.name:
+            continue
+        if node.dtype != decl.dtype or len(node.index) != len(decl.shape):
+            return None
+        if list(node.index[:count]) != counters:
+            return None
     return count
 
 

@@ -2,7 +2,8 @@
 
     int row = blk * 4 + t;  if (row / 4 == blk)  c[row] = a[row];    -->    c[blk * 4 + t] = a[blk * 4 + t];
 
-Each step keeps the meaning for every input; nothing that may fail (a load, a division) is computed where it was not.
+Each step keeps the meaning for every input; nothing that may fail (a load, a division) is computed where
+it was not.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def tidy(function: Function) -> Function:
 
 
 def simplified(block: Block, facts: Facts, replace_load: Rewrite | None = None) -> Block:
-    """Expressions simplified by what is known at their place; decided branches and loops of at most one trip opened.
+    """Expressions simplified by what is known at their place; decided branches and loops of at most one
+    trip opened.
 
     `replace_load` may give another expression for a value that is read, from what is known at that place.
     """
@@ -267,7 +269,8 @@ class _Inliner:
 
 
 def _initialised(block: Block) -> Block:
-    """`float x; x = e;` --> `float x = e;`, where nothing stands between that mentions x; `int x = 0; x += e;` too."""
+    """`float x; x = e;` --> `float x = e;`, where nothing stands between that mentions x; `int x = 0; x
+    += e;` too."""
 
     def change(stmt: Stmt) -> Stmt:
         if not isinstance(stmt, Block):
@@ -308,7 +311,8 @@ def _mentions(stmt: Stmt, name: str) -> bool:
 
 
 def without_dead(block: Block, outside: frozenset[str]) -> Block:
-    """Without variables and arrays that are never read, the assignments to them, and control flow around nothing."""
+    """Without variables and arrays that are never read, the assignments to them, and control flow around
+    nothing."""
     while True:
         read = _read_names(block)
         changed = False

@@ -1,7 +1,10 @@
-"""Which variables have the same value in all threads of a team (block or warp) at every point where threads meet.
+"""Which variables have the same value in all threads of a team (block or warp) at every point where
+threads meet.
 
-A variable *varies* if it is computed from something that varies (the thread index, an atomic's old value, memory that
-the kernel writes), or is assigned where only some threads of the team come by. Everything else is *uniform*. This is
+A variable *varies* if it is computed from something that varies (the thread index, an atomic's old
+value, memory that
+the kernel writes), or is assigned where only some threads of the team come by. Everything else is
+*uniform*. This is
 the usual divergence analysis: a fixed point over names, insensitive to the order of statements.
 """
 
@@ -152,8 +155,10 @@ class Uniformity:
 def analyse(body: Block, level: Team, varying: frozenset[str], written: frozenset[str]) -> Uniformity:
     """Uniformity of `body` for a team.
 
-    `varying`: names that differ from thread to thread from the start (`threadIdx.x`, expanded arrays). `written`: arrays
-    of GLOBAL space that the kernel writes, and arrays that atomics touch: what is read there may depend on timing.
+    `varying`: names that differ from thread to thread from the start (`threadIdx.x`, expanded arrays).
+    `written`: arrays
+    of GLOBAL space that the kernel writes, and arrays that atomics touch: what is read there may depend
+    on timing.
     """
     own = (Space.LOCAL,) if level is Team.WARP else (Space.LOCAL, Space.FRAGMENT)
     private = set()
