@@ -92,7 +92,7 @@ def test_show_prints_the_ir(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         ("", "no __global__ kernel"),
         ("// nothing here\n", "no __global__ kernel"),
         (ADD.replace("if (i < n)", "if (i < n"), "k.cu"),
-        ('__global__ void k(float *x) { asm volatile("mov.u32 %0, %laneid;" : : ); x[0] = 1; }\n', "asm"),
+        ('__global__ void k(float *x) { asm volatile("mov.u32 %0, %laneid;" : : ); x[0] = 1; }\n', "PTX"),
         (
             "__device__ int f(int n) { return n ? f(n - 1) : 0; }\n__global__ void k(int *x) { x[0] = f(3); }\n",
             "recurs",
@@ -149,7 +149,7 @@ def test_a_stated_grid_makes_a_kernel_without_launch_translatable(
         ),
         ("if (i < n) c[i / 2] = i;", "race"),
         ("__shared__ float s[64]; if (i < n) c[i] = s[threadIdx.x];", "before anything was written"),
-        ("if (i < n) { __syncthreads(); c[i] = a[i]; }", "barrier"),
+        ("if (threadIdx.x < 16) __syncthreads(); if (i < n) c[i] = a[i]; __syncthreads();", "barrier"),
     ],
     ids=["hang", "null", "out-of-bounds", "shared-race", "global-race", "uninitialised", "divergence"],
 )

@@ -287,6 +287,7 @@ def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> 
         f"blockDim.{axis}": size for axis, size in zip("xyz", formula.block, strict=True)
     }
     launch |= {f"gridDim.{a}": e for a, e in zip("xyz", formula.grid, strict=True) if e is not None}
+    launch["shared_bytes"] = formula.shared
     canonical = canonicalise(kernel, formula.block)
     name = kernel.template or kernel.name
     return generate(

@@ -479,6 +479,8 @@ def _dims(ctx: Context, node: Node) -> Dims:
         return found[0], found[1], found[2]
     if parts is not None:
         node = parts[0]
+        if node.type == "parameter_declaration" and node.child_by_field_name("declarator") is not None:
+            return _extent(ctx, node), 1, 1
         if node.type == "parameter_declaration":
             node = node.child_by_field_name("type") or node
     found_value = _typed(ctx, node)
@@ -494,7 +496,13 @@ def _constant(value: Value | None) -> int | None:
 
 def _extent(ctx: Context, node: Node) -> int | None:
     if node.type == "parameter_declaration":
+        declarator = node.child_by_field_name("declarator")
         node = node.child_by_field_name("type") or node
+        if declarator is not None:  # `dim3 block(WARPS * WARP, ROWS)` reads as a function's parameter `WARPS *WARP`
+            factors = [_extent(ctx, node), *(_extent(ctx, child) for child in named_children(declarator))]
+            known = [factor for factor in factors if factor is not None]
+            is_product = declarator.type == "pointer_declarator" and len(known) == len(factors) == 2
+            return known[0] * known[1] if is_product else None
     try:
         value = try_constant(ctx, node)
     except Refusal:

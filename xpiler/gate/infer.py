@@ -27,14 +27,14 @@ from xpiler.gate.dataflow import index_arrays
 from xpiler.gate.entries import Entry
 from xpiler.gate.execute import Build
 from xpiler.gate.infer_fixed import fixed_candidates
-from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid
+from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid, stated_extent
 from xpiler.gate.infer_sizes import FINER, candidates, granule_of, structured
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Observation, Pointer, Step, observe
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Memory, Trace, TracedLaunch, trace_host
 from xpiler.ir.interpret_state import Finding
-from xpiler.ir.nodes import Call, Function, Param, Var
+from xpiler.ir.nodes import Call, Expr, Function, Param, Var
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import BF16, F16, U64, DType
 
@@ -48,6 +48,7 @@ _MAX_THREADS = 1 << 17  # larger launches are not interpreted
 _MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
 _MAX_LAUNCHES = 64
 _BLOCK_SIZE = 256
+_DEFAULT_SHARED = 48 * 1024  # dynamic shared memory of a kernel without a launch: what every device has
 
 Builder = Callable[[Contract], Build]
 
@@ -668,7 +669,7 @@ class _KernelSearch(_Search):
         best: list[Trial] = []
         for block in self._blocks():
             self.block = block
-            self.formula = infer_grid(self.kernel, block)
+            self.formula = self._formula(block)
             self._require_grid()
             found = self.two_sizes()
             if found and not found[0].findings and not found[0].fault:
@@ -678,6 +679,15 @@ class _KernelSearch(_Search):
             if time.monotonic() > self.deadline:
                 break
         return best
+
+    def _formula(self, block: tuple[int, int, int]) -> LaunchFormula:
+        shared: Expr | int = _DEFAULT_SHARED if _has_dynamic_shared(self.kernel) else 0
+        if self.overrides.shared_bytes is not None:
+            shared = stated_extent(self.overrides.shared_bytes, self.kernel)
+        if self.overrides.grid is None:
+            return replace(infer_grid(self.kernel, block), shared=shared)
+        x, y, z = (stated_extent(e, self.kernel) for e in (*self.overrides.grid, 1, 1)[:3])
+        return LaunchFormula((x, y, z), block, shared)
 
     def _blocks(self) -> list[tuple[int, int, int]]:
         if self.overrides.block is not None:
@@ -708,20 +718,14 @@ class _KernelSearch(_Search):
 
     def launch(self, sizes: Mapping[str, int]) -> Launch | None:
         scalars = {**sizes, **self.numbers}
-        if self.overrides.grid is not None:
-            extents = [stated.evaluate(e, scalars, "--grid") for e in self.overrides.grid]
-        else:
-            assert self.formula is not None
-            extents = list(evaluate_grid(self.formula, scalars))
-        if any(extent < 1 for extent in extents):
+        assert self.formula is not None
+        grid = evaluate_grid(self.formula, scalars)
+        if any(extent < 1 for extent in grid):
             return None
-        x, y, z = (*extents, 1, 1)[:3]
-        shared = 0
+        shared = _DEFAULT_SHARED if _has_dynamic_shared(self.kernel) else 0
         if self.overrides.shared_bytes is not None:
             shared = stated.evaluate(self.overrides.shared_bytes, scalars, "--shared")
-        elif _has_dynamic_shared(self.kernel):
-            shared = 48 * 1024
-        return Launch((x, y, z), self.block, shared)
+        return Launch(grid, self.block, shared)
 
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         launch = self.launch(sizes)

@@ -12,12 +12,14 @@ likewise. An axis without a guard cannot be inferred: the user is asked for it b
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 
+from xpiler.errors import Refusal
 from xpiler.ir.affine import simplify, stride
-from xpiler.ir.build import add, cast, const, div, maximum
+from xpiler.ir.build import add, binary, cast, const, div, maximum
 from xpiler.ir.nodes import Assign, Binary, Const, Decl, Expr, For, Function, Load, Space, Var
 from xpiler.ir.rewrite import free_vars, substitute, walk
 from xpiler.ir.types import I64
@@ -28,10 +30,12 @@ AXES = ("x", "y", "z")
 @dataclass(frozen=True)
 class LaunchFormula:
     """Grid extents as expressions over the kernel's scalar parameters; `None` for an axis that no guard
-    bounds."""
+    bounds. `shared` are the bytes of dynamic shared memory.
+    """
 
     grid: tuple[Expr | None, Expr | None, Expr | None]
     block: tuple[int, int, int]
+    shared: Expr | int = 0
 
 
 def single_definitions(kernel: Function, *, first_values: bool = False) -> dict[str, Expr]:
@@ -150,3 +154,37 @@ def block_candidates(kernel: Function) -> list[tuple[int, int, int]]:
     else:
         found = [(1, 1, 1)]
     return [block for block in dict.fromkeys(found) if block[0] * block[1] * block[2] <= limit]
+
+
+def stated_extent(extent: int | str, kernel: Function) -> Expr:
+    """An extent that the user stated, a number or an expression over scalar parameters, as an expression."""
+    if isinstance(extent, int):
+        return const(extent, I64)
+    dtypes = {p.name: p.dtype for p in kernel.params if not p.is_pointer}
+
+    def converted(node: ast.expr) -> Expr:
+        match node:
+            case ast.Constant(value=int(value)):
+                return const(value, I64)
+            case ast.Name(id=name) if name in dtypes:
+                return cast(Var(dtypes[name], name), I64)
+            case ast.BinOp(left=left, op=op, right=right):
+                return binary(_OPERATORS[type(op)], converted(left), converted(right))
+        known = ", ".join(dtypes) or "none"
+        raise Refusal(
+            "contract-extent", f"{extent!r} uses what is no scalar parameter", kernel.range, f"known: {known}"
+        )
+
+    return converted(ast.parse(extent, mode="eval").body)
+
+
+_OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.FloorDiv: "/",
+    ast.Div: "/",
+    ast.Mod: "%",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+}
