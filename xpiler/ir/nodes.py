@@ -373,8 +373,8 @@ class Program:
 def _remember_hashes(base: type) -> None:
     """Nodes are keys of many tables: each computes its hash once, and different hashes decide `==` early.
 
-    Equality and hash stay those of the dataclass. Copies and pickles leave the hash behind (strings hash
-    differently in every process).
+    Equality and hash stay those of the dataclass. Copies and pickles leave behind what is remembered with a
+    node (`_hash`...): strings hash differently in every process.
     """
     for cls in (base, *base.__subclasses__()):
         _remember_hash(cls)
@@ -398,7 +398,7 @@ def _remember_hash(cls: Any) -> None:
         return hash(self) == hash(other) and compare(self, other)
 
     def getstate(self: Any) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
+        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
 
     cls.__hash__, cls.__eq__, cls.__getstate__ = hash_, eq, getstate
 

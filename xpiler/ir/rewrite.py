@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from operator import is_
 from typing import Any, TypeVar
 
 from xpiler.ir.nodes import (
@@ -54,14 +55,16 @@ def _mentions_node(hint: Any) -> bool:
     return any(_mentions_node(argument) for argument in typing.get_args(hint))
 
 
-def children(node: Node) -> Iterator[Expr | Stmt | Function]:
+def children(node: Node) -> list[Expr | Stmt | Function]:
     """The nodes directly below, in the order of the fields."""
+    below: list[Any] = []
     for name in _child_fields(type(node)):
         value = getattr(node, name)
         if type(value) is tuple:
-            yield from value
+            below += value
         elif value is not None:
-            yield value
+            below.append(value)
+    return below
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -70,9 +73,8 @@ def walk(node: Node) -> Iterator[Node]:
     while stack:
         current = stack.pop()
         yield current
-        below = list(children(current))
-        below.reverse()
-        stack.extend(below)
+        if _child_fields(type(current)):
+            stack += reversed(children(current))
 
 
 def walk_exprs(node: Node) -> Iterator[Expr]:
@@ -85,8 +87,11 @@ def walk_stmts(node: Node) -> Iterator[Stmt]:
 
 def rebuild(node: Any, change: Callable[[Any, str], Any]) -> Any:
     """`node` with `change(child, field)` for each child; a tuple that it returns is spliced into a tuple."""
+    names = _child_fields(type(node))
+    if not names:
+        return node
     changes: dict[str, Any] = {}
-    for name in _child_fields(type(node)):
+    for name in names:
         old = getattr(node, name)
         if type(old) is tuple:
             new = _rebuild_tuple(old, name, change)
@@ -100,19 +105,16 @@ def rebuild(node: Any, change: Callable[[Any, str], Any]) -> Any:
 
 
 def _rebuild_tuple(old: tuple[Any, ...], name: str, change: Callable[[Any, str], Any]) -> tuple[Any, ...]:
+    results = [change(child, name) for child in old]
+    if all(map(is_, results, old)):
+        return old
     new: list[Any] = []
-    same = True
-    for child in old:
-        result = change(child, name)
-        if result is child:
-            new.append(child)
-            continue
-        same = False
+    for result in results:
         if type(result) is tuple:
-            new.extend(result)
+            new += result
         else:
             new.append(result)
-    return old if same else tuple(new)
+    return tuple(new)
 
 
 def map_expr(
@@ -235,7 +237,18 @@ class Uses:
 
 
 def uses(node: Node) -> Uses:
-    """All of it in one walk. Of the arrays handed to an `Instr` the first is written, the others are read."""
+    """All of it in one walk, remembered with the node.
+
+    Of the arrays handed to an `Instr` the first is written, the others are read.
+    """
+    known: Uses | None = node.__dict__.get("_uses")
+    if known is None:
+        known = _uses(node)
+        object.__setattr__(node, "_uses", known)  # nodes never change
+    return known
+
+
+def _uses(node: Node) -> Uses:
     read: set[str] = set()
     assigned: set[str] = set()
     declared: set[str] = set()
@@ -245,7 +258,7 @@ def uses(node: Node) -> Uses:
     stack: list[Node] = [node]
     while stack:
         current = stack.pop()
-        below: list[Node] = list(children(current))
+        below: list[Any] = children(current)
         match current:
             case Var(name=name):
                 read.add(name)
