@@ -33,7 +33,7 @@ from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
 from xpiler.gate.verify import SourceRuns, compare_programs, compare_target, run_source
 from xpiler.ir.interpret_state import Finding
-from xpiler.ir.nodes import Expr, Function
+from xpiler.ir.nodes import Const, Expr, Function
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 
@@ -151,7 +151,7 @@ def show_canonical(text: str, file: str) -> tuple[str, tuple[Diagnostic, ...]]:
     shown, refused = [], list(unit.refusals.values())
     for kernel in unit.program.kernels:
         try:
-            shown.append(show(canonicalise(kernel, kernel.block_size).function))
+            shown.append(show(canonicalise(kernel, kernel.block_size, kernel.grid_size).function))
         except Refusal as refusal:
             refused.append(refusal.diagnostic)
     return "\n\n".join(shown), tuple(refused)
@@ -282,13 +282,15 @@ def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
 
 def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> CppFunction:
     if formula is None:
-        return generate(canonicalise(kernel, kernel.block_size).function, comments=_comments(unit, kernel))
+        canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size)
+        return generate(canonical.function, comments=_comments(unit, kernel))
     launch: dict[str, Expr | int] = {
         f"blockDim.{axis}": size for axis, size in zip("xyz", formula.block, strict=True)
     }
     launch |= {f"gridDim.{a}": e for a, e in zip("xyz", formula.grid, strict=True) if e is not None}
     launch["shared_bytes"] = formula.shared
-    canonical = canonicalise(kernel, formula.block)
+    flat = tuple(int(e.value) if isinstance(e, Const) else None for e in formula.grid)
+    canonical = canonicalise(kernel, formula.block, flat)
     name = kernel.template or kernel.name
     return generate(
         canonical.function, name=name, extern_c=True, launch=launch, comments=_comments(unit, kernel)
@@ -296,7 +298,10 @@ def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> 
 
 
 def _comments(unit: Unit, kernel: Function) -> dict[int, str]:
-    return {}
+    """The user's comments inside the kernel, by line."""
+    if kernel.range is None:
+        return {}
+    return {line: text for line, text in unit.comments if kernel.range.line < line <= kernel.range.end_line}
 
 
 def _verify(

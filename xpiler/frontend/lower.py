@@ -56,6 +56,7 @@ def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, st
         host_functions=host_functions(entities),
         kernels=tuple(kernel_text(f) for f in syntax.kernels if f.is_local),
         device_functions=tuple(kernel_text(f) for f in syntax.device_functions if f.is_local),
+        comments=tuple((text.count("\n", 0, c.start) + 1, c.text) for c in syntax.comments),
     )
 
 
@@ -91,6 +92,7 @@ def lower_kernel(entities: Entities, kernel: Wanted) -> Function:
         template=function.name if function.template is not None else "",
         launch_bounds=bounds,
         block_size=kernel.block_size,
+        grid_size=kernel.grid_size,
         globals=tuple(ctx.globals.values()),
         range=function.range,
     )

@@ -43,6 +43,7 @@ class Wanted:
     spelling: str
     block_size: Dims
     launches: tuple[Launch, ...]
+    grid_size: Dims = (None, None, None)
 
 
 def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[Wanted]:
@@ -52,7 +53,11 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
     kernels = [k for k in entities.unit.kernels if k.body is not None]
 
     def add(
-        function: FunctionDef, bindings: tuple[Binding, ...], launch: Launch | None, dims: Dims | None
+        function: FunctionDef,
+        bindings: tuple[Binding, ...],
+        launch: Launch | None,
+        dims: Dims | None,
+        grid: Dims = (None, None, None),
     ) -> None:
         spelling = spelled(function, bindings)
         key = (function.node.start_byte, spelling)
@@ -65,6 +70,7 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
                 spelling,
                 dims or (None, None, None),
                 (launch,) if launch else (),
+                grid,
             )
             return
         known = found[key]
@@ -76,7 +82,10 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
             )
             if not known.launches:
                 agreed = dims or (None, None, None)
-            found[key] = replace(known, block_size=agreed, launches=(*known.launches, launch))
+            blocks = _agreed(known.grid_size, grid) if known.launches else grid
+            found[key] = replace(
+                known, block_size=agreed, grid_size=blocks, launches=(*known.launches, launch)
+            )
 
     for launch in entities.unit.launches:
         for ctx, outer in host_contexts(entities, launch.host_function):
@@ -84,7 +93,7 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
                 with ctx.nested(scope):
                     chosen = _launched(ctx, launch, kernels)
                     if chosen is not None:
-                        add(chosen[0], chosen[1], launch, block_dims(ctx, launch))
+                        add(chosen[0], chosen[1], launch, block_dims(ctx, launch), grid_dims(ctx, launch))
     for instantiation in entities.unit.instantiations:
         ctx = Context(entities)
         for function in entities.kernels.get(instantiation.name, []):
@@ -459,6 +468,11 @@ def _dim3(ctx: Context, value: Node | None) -> Value:
 def block_dims(ctx: Context, launch: Launch) -> Dims:
     """The constant dimensions of a launch's blocks."""
     return _dims(ctx, launch.config[1]) if len(launch.config) > 1 else (None, None, None)
+
+
+def grid_dims(ctx: Context, launch: Launch) -> Dims:
+    """The constant dimensions of a launch's grid: of `<<<blocks, 256>>>` the last two are 1."""
+    return _dims(ctx, launch.config[0]) if launch.config else (None, None, None)
 
 
 def _dims(ctx: Context, node: Node) -> Dims:

@@ -65,3 +65,4 @@ class Unit:
     host_functions: tuple[HostFunction, ...]
     kernels: tuple[KernelText, ...]
     device_functions: tuple[KernelText, ...]
+    comments: tuple[tuple[int, str], ...] = ()  # of the main file: line (from 1) and text with delimiters

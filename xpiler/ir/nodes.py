@@ -343,8 +343,8 @@ class Function:
     """A kernel after inlining and instantiation.
 
     `name` is unique (`gemm_float_16`); `spelling` is what a launch calls (`gemm<float, 16>`); `block_size`
-    holds launch dimensions where all launches in the file agree on constants (None for a dimension that is
-    not known).
+    and `grid_size` hold launch dimensions where all launches in the file agree on constants (None for a
+    dimension that is not known).
     """
 
     name: str
@@ -354,6 +354,7 @@ class Function:
     template: str = ""  # the template's own name, "" for a plain kernel
     launch_bounds: tuple[int, int] | None = None
     block_size: tuple[int | None, int | None, int | None] = (None, None, None)
+    grid_size: tuple[int | None, int | None, int | None] = (None, None, None)
     globals: tuple[Decl, ...] = ()  # __constant__ and __device__ arrays that the kernel uses
     range: SourceRange | None = field(default=None, compare=False, repr=False)
 
