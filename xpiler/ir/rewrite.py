@@ -73,8 +73,12 @@ def walk(node: Node) -> Iterator[Node]:
     while stack:
         current = stack.pop()
         yield current
-        if _child_fields(type(current)):
-            stack += reversed(children(current))
+        for name in reversed(_CHILD_FIELDS.get(type(current)) or _child_fields(type(current))):
+            value = getattr(current, name)
+            if type(value) is tuple:
+                stack += value[::-1]
+            elif value is not None:
+                stack.append(value)
 
 
 def walk_exprs(node: Node) -> Iterator[Expr]:

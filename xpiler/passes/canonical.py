@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from xpiler.ir.affine import forget
 from xpiler.ir.nodes import Function
 from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.guards import fold_guards
@@ -50,6 +51,7 @@ def canonicalise(
     shared_bytes: int | None = None,
 ) -> Canonical:
     """The kernel as a serial function; `check` is called after every pass (tests run both and compare)."""
+    forget()
     function = recover_loops(kernel, block_size, grid_size, shared_bytes)
     hints = name_hints(function)
     log = [Step("loop recovery", True)]

@@ -288,7 +288,7 @@ class _Reductions:
             else:
                 elsewhere = {(array, n) for n in _elements_read(self.outside, self.small[array])}
                 places.extend({p for p in soon | again if p[0] == array} | elsewhere)
-        return places
+        return sorted(places)
 
     def _needed(self, stmts: Sequence[Stmt]) -> set[Place]:
         """Elements whose values at the start may be read by the statements in this order."""
