@@ -10,6 +10,7 @@ Nothing here touches the disk except through the gate's sandbox; the command lin
 from __future__ import annotations
 
 import functools
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -134,7 +135,7 @@ def verify_text(
         _prepare(entries, unit, source, source_file, platform, stated, pool)
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, target, target_file, to)
-        _verify(entries, target, target_file, to, pool)
+        _verify(entries, target, target_file, to, pool, _names_in(target, unit) if to == "vnni" else {})
         rungs = [parsed, *compiled.result(), *(rung for entry in entries for rung in entry.rungs)]
     return _result(unit, entries, target, rungs, (), start)
 
@@ -169,6 +170,15 @@ def platform_of(file: str) -> str:
 
 def _directions() -> str:
     return ", ".join(f"{source} to {target}" for source, target in sorted(DIRECTIONS))
+
+
+def _names_in(target: str, unit: Unit) -> dict[str, str]:
+    """What each kernel is called in a C++ text: by the template's name if there is a function of that name."""
+    names = {k.name: k.template for k in unit.program.kernels if k.template}
+    return {
+        name: template if re.search(rf"\b{template}\s*\(", target) else name
+        for name, template in names.items()
+    }
 
 
 # ------------------------------------------------------------------------------------------------ the steps
@@ -298,10 +308,19 @@ def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> 
 
 
 def _comments(unit: Unit, kernel: Function) -> dict[int, str]:
-    """The user's comments inside the kernel, by line."""
+    """The user's comments inside the kernel, by the line of code that they speak of: their own, or the next."""
     if kernel.range is None:
         return {}
-    return {line: text for line, text in unit.comments if kernel.range.line < line <= kernel.range.end_line}
+    lines = unit.text.splitlines()
+    found: dict[int, list[str]] = {}
+    for line, text in unit.comments:
+        if kernel.range.line < line <= kernel.range.end_line:
+            is_alone = lines[line - 1].strip().startswith(("//", "/*"))
+            at = line + text.count("\n") + 1 if is_alone else line
+            while is_alone and at <= len(lines) and lines[at - 1].strip()[:2] in ("", "//", "/*"):
+                at += 1
+            found.setdefault(at, []).append(text)
+    return {at: "\n".join(texts) for at, texts in found.items()}
 
 
 def _verify(
