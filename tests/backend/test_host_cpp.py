@@ -1,4 +1,5 @@
 """CUDA programs with their host code as C++: the interface and the comments stay, launches become calls."""
+# ruff: noqa: E501 - one kernel statement a line reads best
 
 from __future__ import annotations
 
@@ -113,7 +114,8 @@ def test_a_program_with_main_builds_and_runs(compiler: str, tmp_path: Path) -> N
 
 def test_a_launch_in_a_namespace_keeps_its_qualifier() -> None:
     text = translated(
-        "namespace ops { __global__ void one(float *x) { x[threadIdx.x] = 1; } }\nvoid f(float *x) { ops::one<<<1, 32>>>(x); }\n"
+        "namespace ops { __global__ void one(float *x) { x[threadIdx.x] = 1; } }\nvoid f(float *x) { "
+        "ops::one<<<1, 32>>>(x); }\n"
     )
     assert "ops::one(1, 32, x)" in text
 

@@ -1,4 +1,6 @@
-"""Divergent control flow, private arrays, gathers, atomics and accumulators over lanes, against scalar C++."""
+"""Divergent control flow, private arrays, gathers, atomics and accumulators over lanes, against scalar
+C++."""
+# ruff: noqa: E501 - one kernel statement a line reads best
 
 from __future__ import annotations
 
@@ -9,7 +11,17 @@ from tests.backend.cpp import Library, build, function, lanes, pointer, scalar, 
 from xpiler.backend.vnni import generate
 from xpiler.ir.build import add, and_, cast, const, eq, gt, load, lt, mod, mul, or_, sub, var
 from xpiler.ir.nodes import (
-    Assign, Atomic, Block, Break, Call, Continue, Decl, Function, If, Select, While,
+    Assign,
+    Atomic,
+    Block,
+    Break,
+    Call,
+    Continue,
+    Decl,
+    Function,
+    If,
+    Select,
+    While,
 )  # fmt: skip
 from xpiler.ir.types import BOOL, F16, F32, F64, I32, I64, U8, U32
 
@@ -204,7 +216,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_lanes_agree_with_scalars_for_every_length(name: str, library: Library) -> None:
     rng = np.random.default_rng(3)
-    for n in range(0, 41):
+    for n in range(41):
         a = rng.standard_normal(160).astype(np.float32) * 2
         idx = rng.integers(-5, 100, 160).astype(np.int32)
         outputs = []

@@ -1,4 +1,5 @@
-"""Every operator, conversion and function over lanes computes what the scalar C++ does, for all lengths of the tail."""
+"""Every operator, conversion and function over lanes computes what the scalar C++ does, for all lengths of
+the tail."""
 
 from __future__ import annotations
 
@@ -14,7 +15,22 @@ from xpiler.backend.vnni import generate
 from xpiler.ir.build import binary, cast, load, select, var
 from xpiler.ir.nodes import Assign, Binary, Call, Expr, Function, Unary
 from xpiler.ir.types import (
-    ALL_DTYPES, BF16, BOOL, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, DType, promote,
+    ALL_DTYPES,
+    BF16,
+    BOOL,
+    F16,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    DType,
+    promote,
 )  # fmt: skip
 
 ARITHMETIC = (I32, U32, I64, U64, F32, F64, F16, BF16)

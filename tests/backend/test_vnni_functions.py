@@ -13,8 +13,33 @@ from xpiler.ir.types import F32
 
 T, N = var("t"), var("n")
 ULP = {"exp": 2, "exp2": 2, "log": 2, "tanh": 3, "erf": 3, "sin": 2, "cos": 2, "rsqrt": 2}
-RANGES = {"exp": (-104, 89), "exp2": (-150, 128), "log": (1e-38, 1e38), "tanh": (-10, 10), "erf": (-5, 5), "rsqrt": (1e-30, 1e30)}
-EDGES = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-42, 1e-20, -1e-20, 200.0, -200.0, 3e38, 0.5, 0.625, 8191.0, 1e6]
+RANGES = {
+    "exp": (-104, 89),
+    "exp2": (-150, 128),
+    "log": (1e-38, 1e38),
+    "tanh": (-10, 10),
+    "erf": (-5, 5),
+    "rsqrt": (1e-30, 1e30),
+}
+EDGES = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    np.inf,
+    -np.inf,
+    np.nan,
+    1e-42,
+    1e-20,
+    -1e-20,
+    200.0,
+    -200.0,
+    3e38,
+    0.5,
+    0.625,
+    8191.0,
+    1e6,
+]
 
 
 @pytest.fixture(scope="module", params=["g++", "clang++"])
@@ -41,7 +66,9 @@ def reference(name: str, x: np.ndarray) -> np.ndarray:
 def test_functions_are_within_a_few_ulp(name: str, library: Library) -> None:
     low, high = RANGES.get(name, (-8000.0, 8000.0))
     rng = np.random.default_rng(0)
-    spread = np.exp(rng.uniform(np.log(low), np.log(high), 20000)) if low > 0 else rng.uniform(low, high, 20000)
+    spread = (
+        np.exp(rng.uniform(np.log(low), np.log(high), 20000)) if low > 0 else rng.uniform(low, high, 20000)
+    )
     x = np.concatenate([spread, rng.uniform(0.01, 2, 5000), EDGES]).astype(np.float32)
     out = np.zeros_like(x)
     library.call(f"vector_{name}", x, out, np.int32(len(x)))

@@ -11,7 +11,7 @@ from xpiler.ir.build import add, const, load, mul, var
 from xpiler.ir.nodes import Assign, Block, Decl, For, Function, LoopKind, Stmt
 from xpiler.ir.types import F32, F64, DType
 
-M, N, K, R, C, I = (var(v) for v in ("M", "N", "K", "r", "c", "k"))
+M, N, K, R, C, INNER = (var(v) for v in ("M", "N", "K", "r", "c", "k"))
 
 
 def parallel(name: str, stop: object, *body: Stmt) -> For:
@@ -30,7 +30,7 @@ def gemm(name: str, dtype: DType) -> Function:
         scalar("N"),
         scalar("K"),
     )
-    product = mul(load("A", dtype, add(mul(R, K), I)), load("B", dtype, add(mul(I, N), C)))
+    product = mul(load("A", dtype, add(mul(R, K), INNER)), load("B", dtype, add(mul(INNER, N), C)))
     body = (
         Decl("acc", dtype, init=load("C", dtype, here)),
         serial("k", 0, K, Assign(acc, product, "+")),

@@ -1,7 +1,9 @@
 """The shared C++ printer: canonical IR (loops, scalars, plain arrays) as readable C++17.
 
-16-bit floats are computed as `float` variables that hold exactly representable values and are rounded after every
-operation; in memory they are `half` and `bfloat16`. Implicit conversions of C are used where they mean the same.
+16-bit floats are computed as `float` variables that hold exactly representable values and are rounded after
+every
+operation; in memory they are `half` and `bfloat16`. Implicit conversions of C are used where they mean the
+same.
 """
 
 from __future__ import annotations
@@ -163,7 +165,8 @@ class Comments:
 
 @dataclass(frozen=True)
 class ArrayInfo:
-    """An array in scope: element type, extents (() for pointers), and whether C indexes it with all its dimensions."""
+    """An array in scope: element type, extents (() for pointers), and whether C indexes it with all its
+    dimensions."""
 
     dtype: DType
     shape: tuple[Expr, ...] = ()
@@ -171,7 +174,8 @@ class ArrayInfo:
 
 
 class CPrinter:
-    """Prints statements into `lines`. Names: `names` maps IR names to C identifiers; `arrays` what is known of arrays."""
+    """Prints statements into `lines`. Names: `names` maps IR names to C identifiers; `arrays` what is known
+    of arrays."""
 
     def __init__(self, params: Iterable[Param] = (), comments: Mapping[int, str] | None = None) -> None:
         self.lines: list[str] = []
@@ -352,7 +356,8 @@ class CPrinter:
         return f"({target}){self.expr(operand, UNARY)}", UNARY
 
     def converted(self, value: Expr, dtype: DType) -> str:
-        """A value to be assigned to a scalar of `dtype`: outer conversions that C does by itself are left out."""
+        """A value to be assigned to a scalar of `dtype`: outer conversions that C does by itself are left
+        out."""
         if (
             isinstance(value, Cast)
             and value.dtype == dtype

@@ -1,7 +1,9 @@
 """Small C++ functions that generated code may call; each is emitted only where used.
 
-A helper is a name, its text and the helpers that it needs. `emit` orders them by dependency. They give C++ the GPU's
-rules: half and bfloat16 with one rounding an operation, clamping float -> int conversions, min/max that prefer numbers.
+A helper is a name,
+    its text and the helpers that it needs. `emit` orders them by dependency. They give C++ the GPU's
+rules: half and bfloat16 with one rounding an operation, clamping float -> int conversions,
+    min/max that prefer numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ static inline float half_to_float(half h) {
 }""",
     """\
 static inline half float_to_half(float x) {
-    return half{(uint16_t)_mm_cvtsi128_si32(_mm_maskz_cvtps_ph(0xf, _mm_set_ss(x), _MM_FROUND_TO_NEAREST_INT))};
+    return half{(uint16_t)_mm_cvtsi128_si32(_mm_maskz_cvtps_ph(0xf, _mm_set_ss(x),
+        _MM_FROUND_TO_NEAREST_INT))};
 }""",
     """\
 static inline float round_to_half(float x) {
@@ -56,7 +59,7 @@ static inline bfloat16 float_to_bfloat16(float x) {
 static inline float round_to_bfloat16(float x) {
     return bfloat16_to_float(float_to_bfloat16(x));
 }""",
-    # ------------------------------------------------------------------------------------------ bits and memory
+    # ---------------------------------------------------------------------- bits and memory
     """\
 template <class To, class From>
 static inline To bits_as(From value) {
@@ -96,7 +99,8 @@ struct Buffer {
 template <class To, class From>
 static inline To clamp_to(From x) {
     const bool has_sign = (To)-1 < (To)0;
-    const To high = (To)(~(uint64_t)0 >> (64 - 8 * sizeof(To) + has_sign)), low = has_sign ? (To)(-high - 1) : (To)0;
+    const To high = (To)(~(uint64_t)0 >> (64 - 8 * sizeof(To) + has_sign)), low = has_sign
+        ? (To)(-high - 1) : (To)0;
     if (x != x) return 0;
     if (x <= (From)low) return low;
     return x >= (From)high ? high : (To)x;
@@ -135,8 +139,8 @@ static inline T multiply_high(T a, T b) {
     """\
 template <class T>
 static inline T multiply_24(T a, T b) {
-    const int unused = 8;
-    return (T)((uint32_t)((T)((uint32_t)a << unused) >> unused) * (uint32_t)((T)((uint32_t)b << unused) >> unused));
+    const T x = (T)((uint32_t)a << 8) >> 8, y = (T)((uint32_t)b << 8) >> 8;
+    return (T)((uint32_t)x * (uint32_t)y);
 }""",
     """\
 template <class T>
@@ -148,7 +152,8 @@ static inline int count_leading_zeros(T x) {
 template <class T>
 static inline T reverse_bits(T x) {
     uint64_t result = 0;
-    for (unsigned i = 0; i < sizeof(T) * 8; ++i) result |= (uint64_t)(((uint64_t)x >> i) & 1u) << (sizeof(T) * 8 - 1 - i);
+    for (unsigned i = 0; i < sizeof(T) * 8;
+        ++i) result |= (uint64_t)(((uint64_t)x >> i) & 1u) << (sizeof(T) * 8 - 1 - i);
     return (T)result;
 }""",
     """\
@@ -175,7 +180,8 @@ static inline uint32_t funnel_shift_right(uint32_t low, uint32_t high, uint32_t 
 template <class Byte, class T>
 static inline T dot_4_bytes(T a, T b, T sum) {
     uint32_t total = (uint32_t)sum;
-    for (int i = 0; i < 4; ++i) total += (uint32_t)((int)(Byte)((uint32_t)a >> (8 * i)) * (int)(Byte)((uint32_t)b >> (8 * i)));
+    for (int i = 0; i < 4;
+        ++i) total += (uint32_t)((int)(Byte)((uint32_t)a >> (8 * i)) * (int)(Byte)((uint32_t)b >> (8 * i)));
     return (T)total;
 }""",
     """\
@@ -225,7 +231,8 @@ static inline T atomic_update(T *place, F change) {
     for (;;) {
         T old = bits_as<T>(expected);
         Bits desired = bits_as<Bits>((T)change(old));
-        if (__atomic_compare_exchange_n((Bits *)place, &expected, desired, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n((Bits *)place, &expected, desired, false, __ATOMIC_RELAXED,
+            __ATOMIC_RELAXED))
             return old;
     }
 }""",

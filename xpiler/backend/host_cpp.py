@@ -1,11 +1,13 @@
-"""The host text of a CUDA file as a C++ program: edited in place, so that names, comments and the interface survive.
+"""The host text of a CUDA file as a C++ program: edited in place, so that names, comments and the interface
+survive.
 
-    __global__ void k(...) {...}        -->   static void k(dim3 gridDim, dim3 blockDim, ...) {...}    (generated)
-    k<<<grid, block, bytes>>>(a, n);    -->   k(grid, block, a, n);
-    cudaMemcpy(...)                     -->   unchanged, on a small function that copies host memory
+    __global__ void k(...) {...}       -->  static void k(dim3 gridDim, dim3 blockDim, ...) {...}  (generated)
+    k<<<grid, block, bytes>>>(a, n);   -->  k(grid, block, a, n);
+    cudaMemcpy(...)                    -->  unchanged, on a small function that copies host memory
 
-Kernels and device functions are replaced or removed; `__constant__` and `__device__` variables become static ones; CUDA
-headers give way to the few functions of `host_shims` that are used. What has no host meaning is refused.
+Kernels and device functions are replaced or removed; `__constant__` and `__device__` variables become
+static ones; CUDA headers give way to the few functions of `host_shims` that are used. What has no host meaning
+is refused.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ _QUALIFIERS = frozenset(
     ("__host__", "__device__", "__constant__", "__managed__", "__forceinline__", "__noinline__")
 )
 _PLAIN_TYPES = frozenset(
-    "float double int unsigned bool half bfloat16 char short int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t "
+    "float double int unsigned bool half bfloat16 char short int8_t uint8_t int16_t uint16_t int32_t "
+    "uint32_t int64_t "
     "uint64_t".split()
 )
 
@@ -242,7 +245,8 @@ def _extern(words: set[str]) -> bool:
 
 
 def _declaration_start(source: SourceText, i: int) -> int:
-    """Where the declaration that holds token i starts: after the last `;`, `}` or `{` (template<...> included)."""
+    """Where the declaration that holds token i starts: after the last `;`, `}` or `{` (template<...>
+    included)."""
     while (
         i > 0
         and source.tokens[i - 1].text not in (";", "}", "{")

@@ -1,4 +1,5 @@
-"""What host code of a CUDA file calls, as small C++ functions on host memory; each is emitted only where used.
+"""What host code of a CUDA file calls, as small C++ functions on host memory; each is emitted only where
+used.
 
 Device memory is host memory, launches are calls, so streams and synchronisation have nothing left to do.
 """
@@ -15,7 +16,8 @@ struct dim3 {
 };""",
     ),
     (
-        "cudaError_t cudaError cudaSuccess cudaErrorInvalidValue cudaErrorMemoryAllocation cudaErrorNotReady cudaErrorUnknown "
+        "cudaError_t cudaError cudaSuccess cudaErrorInvalidValue cudaErrorMemoryAllocation cudaErrorNotReady "
+        "cudaErrorUnknown "
         "cudaErrorNoDevice cudaErrorInvalidDevice cudaErrorLaunchFailure",
         """\
 enum cudaError {
@@ -34,14 +36,16 @@ typedef enum cudaError cudaError_t;""",
         "cudaGetErrorString cudaGetErrorName",
         """\
 static inline const char *cudaGetErrorString(cudaError_t error) {
-    return error == cudaSuccess ? "no error" : error == cudaErrorMemoryAllocation ? "out of memory" : "invalid argument";
+    return error == cudaSuccess ? "no error" : error == cudaErrorMemoryAllocation ? "out of memory" :
+        "invalid argument";
 }
 static inline const char *cudaGetErrorName(cudaError_t error) {
     return error == cudaSuccess ? "cudaSuccess" : "cudaError";
 }""",
     ),
     (
-        "cudaGetLastError cudaPeekAtLastError cudaDeviceSynchronize cudaThreadSynchronize cudaDeviceReset cudaProfilerStart "
+        "cudaGetLastError cudaPeekAtLastError cudaDeviceSynchronize cudaThreadSynchronize cudaDeviceReset "
+        "cudaProfilerStart "
         "cudaProfilerStop",
         """\
 static inline cudaError_t cudaGetLastError() { return cudaSuccess; }
@@ -53,10 +57,12 @@ static inline cudaError_t cudaProfilerStart() { return cudaSuccess; }
 static inline cudaError_t cudaProfilerStop() { return cudaSuccess; }""",
     ),
     (
-        "cudaMalloc cudaMallocManaged cudaMallocHost cudaHostAlloc cudaMallocAsync cudaHostAllocDefault cudaHostAllocMapped "
+        "cudaMalloc cudaMallocManaged cudaMallocHost cudaHostAlloc cudaMallocAsync cudaHostAllocDefault "
+        "cudaHostAllocMapped "
         "cudaHostAllocPortable cudaHostAllocWriteCombined cudaMemAttachGlobal",
         """\
-enum { cudaHostAllocDefault = 0, cudaHostAllocPortable = 1, cudaHostAllocMapped = 2, cudaHostAllocWriteCombined = 4 };
+enum { cudaHostAllocDefault = 0, cudaHostAllocPortable = 1, cudaHostAllocMapped = 2,
+    cudaHostAllocWriteCombined = 4 };
 enum { cudaMemAttachGlobal = 1 };
 template <class T>
 static inline cudaError_t cudaMalloc(T **pointer, size_t bytes) {
@@ -94,7 +100,8 @@ static inline cudaError_t cudaFreeAsync(void *pointer, Stream) {
 }""",
     ),
     (
-        "cudaMemcpyKind cudaMemcpyHostToHost cudaMemcpyHostToDevice cudaMemcpyDeviceToHost cudaMemcpyDeviceToDevice "
+        "cudaMemcpyKind cudaMemcpyHostToHost cudaMemcpyHostToDevice cudaMemcpyDeviceToHost "
+        "cudaMemcpyDeviceToDevice "
         "cudaMemcpyDefault",
         """\
 enum cudaMemcpyKind {
@@ -113,12 +120,15 @@ static inline cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, c
     return cudaSuccess;
 }
 template <class Stream = int>
-static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, Stream = 0) {
+static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
+    Stream = 0) {
     return cudaMemcpy(to, from, bytes, kind);
 }
-static inline cudaError_t cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width,
+static inline cudaError_t cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t from_pitch,
+    size_t width,
                                        size_t height, cudaMemcpyKind) {
-    for (size_t i = 0; i < height; ++i) memmove((char *)to + i * to_pitch, (const char *)from + i * from_pitch, width);
+    for (size_t i = 0; i < height; ++i) memmove((char *)to + i * to_pitch,
+        (const char *)from + i * from_pitch, width);
     return cudaSuccess;
 }""",
     ),
@@ -144,7 +154,8 @@ static inline cudaError_t cudaMemcpyToSymbol(T &symbol, const void *from, size_t
     return cudaSuccess;
 }
 template <class T, class Stream = int>
-static inline cudaError_t cudaMemcpyToSymbolAsync(T &symbol, const void *from, size_t bytes, size_t offset = 0,
+static inline cudaError_t cudaMemcpyToSymbolAsync(T &symbol, const void *from, size_t bytes,
+    size_t offset = 0,
                                                   cudaMemcpyKind kind = cudaMemcpyHostToDevice, Stream = 0) {
     return cudaMemcpyToSymbol(symbol, from, bytes, offset, kind);
 }
@@ -161,7 +172,8 @@ static inline cudaError_t cudaGetSymbolAddress(P **pointer, T &symbol) {
 }""",
     ),
     (
-        "cudaStream_t cudaStreamCreate cudaStreamCreateWithFlags cudaStreamDestroy cudaStreamSynchronize cudaStreamNonBlocking "
+        "cudaStream_t cudaStreamCreate cudaStreamCreateWithFlags cudaStreamDestroy cudaStreamSynchronize "
+        "cudaStreamNonBlocking "
         "cudaStreamDefault cudaStreamQuery",
         """\
 typedef void *cudaStream_t;
@@ -170,14 +182,18 @@ static inline cudaError_t cudaStreamCreate(cudaStream_t *stream) {
     *stream = 0;
     return cudaSuccess;
 }
-static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) { return cudaStreamCreate(stream); }
+static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
+    return cudaStreamCreate(stream);
+}
 static inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 static inline cudaError_t cudaStreamQuery(cudaStream_t) { return cudaSuccess; }""",
     ),
     (
-        "cudaEvent_t cudaEventCreate cudaEventCreateWithFlags cudaEventRecord cudaEventSynchronize cudaEventElapsedTime "
-        "cudaEventDestroy cudaEventQuery cudaStreamWaitEvent cudaEventDefault cudaEventDisableTiming cudaEventBlockingSync",
+        "cudaEvent_t cudaEventCreate cudaEventCreateWithFlags cudaEventRecord cudaEventSynchronize "
+        "cudaEventElapsedTime "
+        "cudaEventDestroy cudaEventQuery cudaStreamWaitEvent cudaEventDefault cudaEventDisableTiming "
+        "cudaEventBlockingSync",
         """\
 typedef struct timespec *cudaEvent_t;
 enum { cudaEventDefault = 0, cudaEventBlockingSync = 1, cudaEventDisableTiming = 2 };
@@ -185,7 +201,9 @@ static inline cudaError_t cudaEventCreate(cudaEvent_t *event) {
     *event = (cudaEvent_t)calloc(1, sizeof(struct timespec));
     return *event ? cudaSuccess : cudaErrorMemoryAllocation;
 }
-static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) { return cudaEventCreate(event); }
+static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+    return cudaEventCreate(event);
+}
 static inline cudaError_t cudaEventRecord(cudaEvent_t event, void * = 0) {
     clock_gettime(CLOCK_MONOTONIC, event);
     return cudaSuccess;
@@ -207,7 +225,8 @@ static inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
         """\
 struct cudaDeviceProp {
     char name[256];
-    size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor, totalConstMem;
+    size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor,
+        totalConstMem;
     int regsPerBlock, warpSize, maxThreadsPerBlock, maxThreadsDim[3], maxGridSize[3], clockRate, major, minor;
     int multiProcessorCount, maxThreadsPerMultiProcessor, memoryClockRate, memoryBusWidth, l2CacheSize;
     int concurrentKernels, cooperativeLaunch, managedMemory, unifiedAddressing, integrated, canMapHostMemory;
@@ -255,8 +274,10 @@ static inline cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {
 }""",
     ),
     (
-        "cudaFuncSetAttribute cudaFuncSetCacheConfig cudaDeviceSetCacheConfig cudaFuncAttributeMaxDynamicSharedMemorySize "
-        "cudaFuncAttributePreferredSharedMemoryCarveout cudaFuncCachePreferShared cudaFuncCachePreferL1 cudaFuncCachePreferNone",
+        "cudaFuncSetAttribute cudaFuncSetCacheConfig cudaDeviceSetCacheConfig "
+        "cudaFuncAttributeMaxDynamicSharedMemorySize "
+        "cudaFuncAttributePreferredSharedMemoryCarveout cudaFuncCachePreferShared cudaFuncCachePreferL1 "
+        "cudaFuncCachePreferNone",
         """\
 enum { cudaFuncAttributeMaxDynamicSharedMemorySize = 8, cudaFuncAttributePreferredSharedMemoryCarveout = 9 };
 enum cudaFuncCache { cudaFuncCachePreferNone, cudaFuncCachePreferShared, cudaFuncCachePreferL1 };

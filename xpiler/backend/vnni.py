@@ -1,6 +1,7 @@
 """Canonical serial IR -> C++ with AVX-512: one function at a time, and the text of a file without host code.
 
-`generate` chooses the vector axis and register tiles (passes), prints the function, and says which helpers it needs;
+`generate` chooses the vector axis and register tiles (passes), prints the function, and says which helpers
+it needs;
 `assemble` puts functions and helpers together. Host programs are put together by `host_cpp`.
 """
 
@@ -46,7 +47,8 @@ struct dim3 {
 class CppFunction:
     """A generated function. `takes_launch`: its first parameters are `dim3 gridDim, dim3 blockDim`.
 
-    `takes_shared`: then follows `size_t shared_bytes`. `globals`: __constant__/__device__ arrays that it names.
+    `takes_shared`: then follows `size_t shared_bytes`. `globals`: __constant__/__device__ arrays that it
+    names.
     """
 
     name: str
@@ -69,8 +71,10 @@ def generate(
 ) -> CppFunction:
     """One canonical function as C++.
 
-    `launch` gives `gridDim.x` ... `blockDim.z` (and `shared_bytes`) as numbers or expressions over the scalar parameters; with it
-    the function takes the kernel's parameters alone. Without it the launch dimensions come first in its signature.
+    `launch` gives `gridDim.x` ... `blockDim.z` (and `shared_bytes`) as numbers or expressions over the
+    scalar parameters; with it
+    the function takes the kernel's parameters alone. Without it the launch dimensions come first in its
+    signature.
     `comments`: the user's comments by source line. Raises `Refusal` for what has no serial C++ form.
     """
     notes: list[str] = []

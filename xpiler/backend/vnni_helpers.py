@@ -1,6 +1,7 @@
 """Vector functions that generated AVX-512 code may call, each emitted only where used.
 
-All work on 16 lanes of 32 bits; 8-lane code widens its operands. Polynomials are minimax fits on the reduced range
+All work on 16 lanes of 32 bits;
+    8-lane code widens its operands. Polynomials are minimax fits on the reduced range
 (Cephes for exp, log and erf), 1-2 ulp against a correctly rounded result.
 """
 
@@ -9,12 +10,13 @@ from __future__ import annotations
 from xpiler.backend.c_helpers import registry
 
 _TEXTS: tuple[str, ...] = (
-    # ------------------------------------------------------------------------------------------ conversions
+    # ---------------------------------------------------------------------- conversions
     """\
 // float to int as on GPUs: toward zero, clamped, NaN gives 0.
 static inline __m512i truncate_epi32(__m512 x) {
     __m512i r = _mm512_cvttps_epi32(x);
-    r = _mm512_mask_set1_epi32(r, _mm512_cmp_ps_mask(x, _mm512_set1_ps(2147483648.0f), _CMP_GE_OQ), 0x7fffffff);
+    r = _mm512_mask_set1_epi32(r, _mm512_cmp_ps_mask(x, _mm512_set1_ps(2147483648.0f), _CMP_GE_OQ),
+        0x7fffffff);
     return _mm512_mask_set1_epi32(r, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), 0);
 }""",
     """\
@@ -26,7 +28,8 @@ static inline __m512i truncate_epu32(__m512 x) {
     """\
 static inline __m256i truncate_pd_epi32(__m512d x) {
     __m256i r = _mm512_cvttpd_epi32(x);
-    r = _mm256_mask_set1_epi32(r, _mm512_cmp_pd_mask(x, _mm512_set1_pd(2147483647.0), _CMP_GE_OQ), 0x7fffffff);
+    r = _mm256_mask_set1_epi32(r, _mm512_cmp_pd_mask(x, _mm512_set1_pd(2147483647.0), _CMP_GE_OQ),
+        0x7fffffff);
     return _mm256_mask_set1_epi32(r, _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q), 0);
 }""",
     """\
@@ -79,14 +82,16 @@ static inline __m256 round_to_odd_pd(__m512d x) {
     """\
 // a * b + c of 16-bit floats, to be rounded to 16 bits once.
 static inline __m512 fma_narrow_ps(__m512 a, __m512 b, __m512 c) {
-    __m512d low = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_castps512_ps256(b)),
+    __m512d low = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(a)),
+        _mm512_cvtps_pd(_mm512_castps512_ps256(b)),
                                   _mm512_cvtps_pd(_mm512_castps512_ps256(c)));
     __m512d high =
-        _mm512_fmadd_pd(_mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(b, 1)),
+        _mm512_fmadd_pd(_mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)),
+            _mm512_cvtps_pd(_mm512_extractf32x8_ps(b, 1)),
                         _mm512_cvtps_pd(_mm512_extractf32x8_ps(c, 1)));
     return _mm512_insertf32x8(_mm512_castps256_ps512(round_to_odd_pd(low)), round_to_odd_pd(high), 1);
 }""",
-    # ------------------------------------------------------------------------------------------ min, max, division
+    # ---------------------------------------------------------------------- min, max, division
     """\
 // The smaller; of a number and a NaN the number.
 static inline __m512 min_number_ps(__m512 a, __m512 b) {
@@ -108,19 +113,21 @@ static inline __m512d max_number_pd(__m512d a, __m512d b) {
     """\
 // 32-bit integer division by way of double, which is exact.
 static inline __m512i divide_epi32(__m512i a, __m512i b) {
-    __m512d low = _mm512_div_pd(_mm512_cvtepi32_pd(_mm512_castsi512_si256(a)), _mm512_cvtepi32_pd(_mm512_castsi512_si256(b)));
+    __m512d low = _mm512_div_pd(_mm512_cvtepi32_pd(_mm512_castsi512_si256(a)),
+        _mm512_cvtepi32_pd(_mm512_castsi512_si256(b)));
     __m512d high = _mm512_div_pd(_mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(a, 1)),
                                  _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(b, 1)));
     return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvttpd_epi32(low)), _mm512_cvttpd_epi32(high), 1);
 }""",
     """\
 static inline __m512i divide_epu32(__m512i a, __m512i b) {
-    __m512d low = _mm512_div_pd(_mm512_cvtepu32_pd(_mm512_castsi512_si256(a)), _mm512_cvtepu32_pd(_mm512_castsi512_si256(b)));
+    __m512d low = _mm512_div_pd(_mm512_cvtepu32_pd(_mm512_castsi512_si256(a)),
+        _mm512_cvtepu32_pd(_mm512_castsi512_si256(b)));
     __m512d high = _mm512_div_pd(_mm512_cvtepu32_pd(_mm512_extracti64x4_epi64(a, 1)),
                                  _mm512_cvtepu32_pd(_mm512_extracti64x4_epi64(b, 1)));
     return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvttpd_epu32(low)), _mm512_cvttpd_epu32(high), 1);
 }""",
-    # ------------------------------------------------------------------------------------------ lanes one by one
+    # ---------------------------------------------------------------------- lanes one by one
     """\
 template <class F>
 static inline __m512 map_lanes(F f, __m512 a) {
@@ -206,7 +213,7 @@ static inline void scatter_narrow(T *array, unsigned lanes, __m512i index, __m51
         array[at[i]] = (T)x[i];
     }
 }""",
-    # ------------------------------------------------------------------------------------------ functions
+    # ---------------------------------------------------------------------- functions
     """\
 static inline __m512 exp_ps(__m512 x) {
     const __m512 clamped = _mm512_min_ps(_mm512_set1_ps(90.0f), _mm512_max_ps(_mm512_set1_ps(-106.0f), x));
@@ -227,7 +234,8 @@ static inline __m512 exp_ps(__m512 x) {
 static inline __m512 exp2_ps(__m512 x) {
     const __m512 n = _mm512_roundscale_ps(x, 8);
     const __m512 inside = _mm512_min_ps(_mm512_set1_ps(200.0f), _mm512_max_ps(_mm512_set1_ps(-200.0f), n));
-    const __m512 r = _mm512_mask_mov_ps(_mm512_sub_ps(x, n), _mm512_cmp_ps_mask(n, inside, _CMP_NEQ_UQ), _mm512_setzero_ps());
+    const __m512 r = _mm512_mask_mov_ps(_mm512_sub_ps(x, n), _mm512_cmp_ps_mask(n, inside, _CMP_NEQ_UQ),
+        _mm512_setzero_ps());
     __m512 p = _mm512_set1_ps(1.535336188319500e-4f);
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.339887440266574e-3f));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.618437357674640e-3f));
@@ -260,8 +268,10 @@ static inline __m512 log_ps(__m512 x) {
     y = _mm512_fnmadd_ps(_mm512_set1_ps(0.5f), z, y);
     y = _mm512_fmadd_ps(e, _mm512_set1_ps(0.693359375f), _mm512_add_ps(m, y));
     y = _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, _mm512_set1_ps(INFINITY), _CMP_EQ_OQ), x);
-    y = _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_EQ_OQ), _mm512_set1_ps(-INFINITY));
-    return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NGE_UQ), _mm512_set1_ps(NAN));
+    y = _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_EQ_OQ),
+        _mm512_set1_ps(-INFINITY));
+    return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NGE_UQ),
+        _mm512_set1_ps(NAN));
 }""",
     """\
 static inline __m512 tanh_ps(__m512 x) {
@@ -313,8 +323,10 @@ static inline __m512 erf_ps(__m512 x) {
     far = _mm512_fmadd_ps(far, y, _mm512_set1_ps(4.218463358204948e-1f));
     far = _mm512_fmadd_ps(far, y, _mm512_set1_ps(-2.820767439740514e-1f));
     far = _mm512_fmadd_ps(far, y, _mm512_set1_ps(5.641895067754075e-1f));
-    const __m512 tail = _mm512_mask_mov_ps(near, _mm512_cmp_ps_mask(a, _mm512_set1_ps(2.0f), _CMP_GE_OQ), far);
-    const __m512 complement = _mm512_mul_ps(_mm512_mul_ps(exp_ps(_mm512_sub_ps(_mm512_setzero_ps(), z)), q), tail);
+    const __m512 tail = _mm512_mask_mov_ps(near, _mm512_cmp_ps_mask(a, _mm512_set1_ps(2.0f), _CMP_GE_OQ),
+        far);
+    const __m512 complement = _mm512_mul_ps(_mm512_mul_ps(exp_ps(_mm512_sub_ps(_mm512_setzero_ps(), z)),
+        q), tail);
     __m512 large = _mm512_sub_ps(one, complement);
     large = _mm512_or_ps(large, _mm512_and_ps(x, _mm512_set1_ps(-0.0f)));
     return _mm512_mask_mov_ps(large, _mm512_cmp_ps_mask(a, one, _CMP_NGE_UQ), small);
@@ -339,7 +351,8 @@ static inline __m512 sin_quadrants(__m512 x, int quadrant) {
     __m512 c = _mm512_set1_ps(2.443315711809948e-5f);
     c = _mm512_fmadd_ps(c, z, _mm512_set1_ps(-1.388731625493765e-3f));
     c = _mm512_fmadd_ps(c, z, _mm512_set1_ps(4.166664568298827e-2f));
-    c = _mm512_fmadd_ps(_mm512_mul_ps(c, z), z, _mm512_fnmadd_ps(_mm512_set1_ps(0.5f), z, _mm512_set1_ps(1.0f)));
+    c = _mm512_fmadd_ps(_mm512_mul_ps(c, z), z, _mm512_fnmadd_ps(_mm512_set1_ps(0.5f), z,
+        _mm512_set1_ps(1.0f)));
     __m512 y = _mm512_mask_mov_ps(s, _mm512_test_epi32_mask(q, _mm512_set1_epi32(1)), c);
     return _mm512_mask_sub_ps(y, _mm512_test_epi32_mask(q, _mm512_set1_epi32(2)), _mm512_set1_ps(-0.0f), y);
 }""",

@@ -1,6 +1,7 @@
 """Names of AVX-512 types and intrinsics for 16 lanes (32-bit values) or 8 lanes (with 64-bit values).
 
-Values live in registers as 32- or 64-bit numbers: narrower integers are widened and kept within their range, 16-bit floats
+Values live in registers as 32- or 64-bit numbers: narrower integers are widened and kept within their
+range, 16-bit floats
 are floats, booleans are masks.
 """
 
@@ -95,7 +96,8 @@ class Lanes:
         return f"{'_mm512' if self.count == 16 else '_mm256'}_set_epi32({numbers})"
 
     def widen(self, dtype: DType, text: str) -> str:
-        """An 8-lane register of 32-bit values as the low half of a 512-bit one, for helpers that take those."""
+        """An 8-lane register of 32-bit values as the low half of a 512-bit one, for helpers that take
+        those."""
         if self.count == 16 or dtype.bits == 64:
             return text
         return f"_mm512_castps256_ps512({text})" if is_real(dtype) else f"_mm512_castsi256_si512({text})"
@@ -162,14 +164,16 @@ class Lanes:
                 return f"{self.prefix(dtype)}_mask_storeu_{suffix}({pointer}, {mask}, {value})"
             if dtype.is_float:
                 return f"{self.prefix(dtype)}_storeu_{suffix}({pointer}, {value})"
-            return f"{self.prefix(dtype)}_storeu_si{self.bits(dtype)}(({self.register(dtype)} *)({pointer}), {value})"
+            place = f"({self.register(dtype)} *)({pointer})"
+            return f"{self.prefix(dtype)}_storeu_si{self.bits(dtype)}({place}, {value})"
         prefix = "_mm512" if n == 16 else "_mm256"
         if dtype == BOOL:
             value = f"{prefix}_maskz_set1_epi32({value}, 1)"
         return f"{prefix}_mask_cvtepi32_storeu_epi{dtype.bits}({pointer}, {mask or self.all}, {value})"
 
     def gather(self, dtype: DType, pointer: str, index: str, index_type: DType, mask: str | None) -> str:
-        """Elements at pointer[index]; masked-off lanes are 0 and not touched. `index`: a register of `index_type`."""
+        """Elements at pointer[index]; masked-off lanes are 0 and not touched. `index`: a register of
+        `index_type`."""
         if dtype.bits < 32:
             if index_type.bits == 64:
                 raise NotVectorizable("narrow elements at 64-bit positions")
@@ -216,4 +220,5 @@ class Lanes:
             return f"scatter_narrow(({kind} *)({pointer}), {use}, {index}, {value})"
         wide = "64" if index_type.bits == 64 else "32"
         prefix = "_mm512" if self.bits(dtype) == 512 or wide == "64" else "_mm256"
-        return f"{prefix}_mask_i{wide}scatter_{self.suffix(dtype)}({pointer}, {use}, {index}, {value}, {dtype.bytes})"
+        call = f"{prefix}_mask_i{wide}scatter_{self.suffix(dtype)}"
+        return f"{call}({pointer}, {use}, {index}, {value}, {dtype.bytes})"

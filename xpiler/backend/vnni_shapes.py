@@ -1,6 +1,7 @@
 """Which scalars of a loop body differ between the lanes, once the loop runs 16 iterations at a time.
 
-A variable varies if a varying value is assigned to it, or anything under control flow that its declaration is not
+A variable varies if a varying value is assigned to it, or anything under control flow that its declaration
+is not
 under and that lanes may disagree about. Everything else stays a scalar shared by the lanes.
 """
 

@@ -17,7 +17,8 @@ from xpiler.ir.types import BOOL, F16, F32, F64, I32, I64, U32, DType, Kind
 class Value:
     """`text`: of a uniform value the scalar, of a linear one the scalar of lane 0, of a vector the register.
 
-    `stride` (linear): per lane, a number or C text. `multiple` (linear): lane 0's value is a multiple of it. `minus`: a
+    `stride` (linear): per lane, a number or C text. `multiple` (linear): lane 0's value is a multiple of
+    it. `minus`: a
     subtraction took part, so an unsigned value may have wrapped.
     """
 
@@ -543,10 +544,8 @@ class LaneValues:
         if name == "sqrt":
             return self.rounded(dtype, lanes.op("sqrt", dtype, texts[0]))
         if name == "abs":
-            return self.result(
-                dtype,
-                f"{lanes.prefix(dtype)}_andnot_{lanes.suffix(dtype)}({lanes.set1(dtype, '-0.0f')}, {texts[0]})",
-            )
+            sign = lanes.set1(dtype, "-0.0f")
+            return self.result(dtype, lanes.op("andnot", dtype, sign, texts[0]))
         if name == "rcp":
             one = lanes.set1(dtype, "1.0f")
             return self.rounded(dtype, lanes.op("div", dtype, one, texts[0]))

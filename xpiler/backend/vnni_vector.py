@@ -1,7 +1,8 @@
 """Loops whose iterations are the lanes of a register: SPMD code on AVX-512, in the manner of ispc.
 
-A loop `for (v) body` runs 16 (or 8) iterations at a time. Control flow that lanes disagree about becomes masks: `if` runs
-both sides under a mask each, a loop runs while any lane is active. The last iterations run under a mask too.
+A loop `for (v) body` runs 16 (or 8) iterations at a time. Control flow that lanes disagree about becomes
+masks: `if` runs both sides under a mask each, a loop runs while any lane is active. The last iterations run
+under a mask.
 """
 
 from __future__ import annotations
@@ -214,7 +215,8 @@ class VectorPrinter(CPrinter):
         return "" if worth is None else f"#pragma omp parallel for{collapse}{worth}"
 
     def _enough_work(self, loop: For) -> str | None:
-        """An `if` clause on the iterations of the nest that are known before it starts; None if they are too few."""
+        """An `if` clause on the iterations of the nest that are known before it starts; None if they are
+        too few."""
         inside = {s.name for s in walk(loop) if isinstance(s, Decl)} | {
             s.var for s in walk(loop) if isinstance(s, For)
         }
@@ -355,7 +357,8 @@ class Region:
     # -------------------------------------------------------------------------------------- statements
 
     def block(self, body: Block) -> None:
-        """Statements in a row. After one that may have sent lanes away the rest runs for those that stayed."""
+        """Statements in a row. After one that may have sent lanes away the rest runs for those that
+        stayed."""
         printer, values = self.printer, self.values
         opened = 0
         for i, stmt in enumerate(body.body):
@@ -471,10 +474,7 @@ class Region:
         fold = folded(assign) if isinstance(target, Var) else None
         if fold is None and assign.reduce is not None:
             fold = assign.reduce, assign.value
-        if fold is not None:
-            text = self._fold(target, *fold)
-        else:
-            text = None
+        text = self._fold(target, *fold) if fold is not None else None
         if isinstance(target, Load):
             values.store(target, Value("vector", text, target.dtype) if text else values.eval(assign.value))
             return
@@ -625,7 +625,7 @@ class Region:
         self.printer.line(f"{act} &= ~{self.values.mask_text()};")
 
     def while_loop(self, loop: While) -> None:
-        printer, values = self.printer, self.values
+        printer, _values = self.printer, self.values
         if not self.shapes.lanes_leave(loop):
             if loop.advance.body or loop.do_while:
                 raise NotVectorizable("a general while loop")

@@ -1,15 +1,15 @@
-"""Register tiles: several rows and several registers of columns are computed together, so that loads are shared.
+"""Register tiles: several rows and several registers of columns are computed together, and share their loads.
 
-    for (r) for (c) VECTOR {            for (r; r += 8) for (c; c += 32) VECTOR {
-      acc = 0;                            acc_0_0 = 0; ... acc_7_1 = 0;
-      for (k)                     -->     for (k) {
-        acc += A[r, k] * B[k, c];           B_0 = B[k, c]; B_1 = B[k, c + 16];
-      C[r, c] = acc;                        A_0 = A[r, k]; acc_0_0 += A_0 * B_0; acc_0_1 += A_0 * B_1; ...
-    }                                     }
-                                          C[r, c] = acc_0_0; ...  }     and loops for the rows and columns left over
+    for (r) for (c) VECTOR {          for (r; r += 8) for (c; c += 32) VECTOR {
+      acc = 0;                          acc_0_0 = 0; ... acc_7_1 = 0;
+      for (k)                  -->      for (k) {
+        acc += A[r,k] * B[k,c];           B_0 = B[k,c]; B_1 = B[k,c + 16];
+      C[r,c] = acc;                       A_0 = A[r,k]; acc_0_0 += A_0 * B_0; acc_0_1 += A_0 * B_1; ... }
+    }                                   C[r,c] = acc_0_0; ... }      and loops for the rows and columns
+    left over
 
-Unroll-and-jam of two loops with independent iterations around a serial one; applies to any such nest (products of matrices,
-convolutions, distances), where copies of the body then have loads in common.
+Unroll-and-jam of two loops with independent iterations around a serial one. Applies to any such nest
+(products of matrices, convolutions, distances) whose copies of the body then have loads in common.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
 """Chooses the loops whose iterations become the lanes of a vector register.
 
-    for (ty) THREADS for (tx) THREADS  a[ty * n + tx] = ...    -->    for (ty) for (tx) VECTOR  a[ty * n + tx] = ...
+    for (ty) THREADS for (tx) THREADS  a[ty * n + tx] = ...    -->    for (ty) for (tx) VECTOR  a[ty * n
+    + tx] = ...
 
-Threads of a block are independent between barriers, so any of their loops may be taken: the one with the most accesses
-of consecutive (stride 1) or equal (stride 0) elements. Serial loops are taken only if they are shown independent or fold
+Threads of a block are independent between barriers, so any of their loops may be taken: the one with the
+most accesses
+of consecutive (stride 1) or equal (stride 0) elements. Serial loops are taken only if they are shown
+independent or fold
 into a scalar with an associative operator (a float sum is then added up in another order).
 """
 
@@ -47,8 +50,8 @@ INDEPENDENT = (LoopKind.THREADS, LoopKind.PARALLEL)
 
 @dataclass(frozen=True)
 class Vectorized:
-    """The function with VECTOR loops. `parallel`: those whose registers may also run on several processors. `notes`: what
-    the user should know."""
+    """The function with VECTOR loops. `parallel`: those whose registers may also run on several
+    processors. `notes`: what the user should know."""
 
     function: Function
     parallel: frozenset[str]
@@ -91,7 +94,8 @@ class _Choice:
         return stmt
 
     def loop(self, loop: For, facts: Facts) -> Stmt:
-        """Its own iterations as lanes, those of a loop directly inside, or whatever is best further inside."""
+        """Its own iterations as lanes, those of a loop directly inside, or whatever is best further
+        inside."""
         if loop.kind is LoopKind.VECTOR:
             return loop
         nest = perfect_nest(loop)
@@ -195,7 +199,8 @@ def _extent(loop: For) -> int | None:
 
 
 class Strides:
-    """Adds up the worth of all accesses if the loop over `var` became lanes; inner loops count eight times."""
+    """Adds up the worth of all accesses if the loop over `var` became lanes; inner loops count eight
+    times."""
 
     def __init__(self, var: str) -> None:
         self.known: dict[str, int] = {var: 1}
