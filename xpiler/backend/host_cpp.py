@@ -6,8 +6,8 @@ survive.
     cudaMemcpy(...)                    -->  unchanged, on a small function that copies host memory
 
 Kernels and device functions are replaced or removed; `__constant__` and `__device__` variables become
-static ones; CUDA headers give way to the few functions of `host_shims` that are used. What has no host meaning
-is refused.
+static ones; CUDA headers give way to the few functions of `host_shims` that are used. What has no host
+meaning is refused.
 """
 
 from __future__ import annotations
