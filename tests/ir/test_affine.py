@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -193,3 +194,20 @@ def test_substitution_reaches_into_divisions() -> None:
     form = linear(div(add(A, B), 8), {"a": (0, 9), "b": (0, 9)})
     assert form is not None
     assert show(to_expr(substitute(form, {"a": mul(C, 8), "b": lift(3)}), I32)) == "(c * 8 + 3) / 8"
+
+
+def test_a_proof_that_does_not_succeed_ends_soon() -> None:
+    """Each remainder may be replaced by an end of its interval, in any order: not all orders are tried."""
+    names = [f"x{n}" for n in range(24)]
+    ranges = dict.fromkeys(names, (0, None)) | {"n": (1, 100)}
+    total: Expr = var("n")
+    for position, name in enumerate(names):
+        total = sub(total, mul(mod(var(name), add(var("n"), position)), position + 1))
+    start = time.process_time()
+    assert not prove_le(0, total, ranges)
+    assert time.process_time() - start < 5
+
+
+def test_equal_questions_about_other_ranges_have_their_own_answers() -> None:
+    for top in (7, 8, 7):
+        assert show(simplify(div(A, 8), {"a": (0, top)})) == ("0" if top == 7 else "a / 8")

@@ -55,12 +55,18 @@ def canonicalise(
     function = recover_loops(kernel, block_size, grid_size, shared_bytes)
     hints = name_hints(function)
     log = [Step("loop recovery", True)]
+    settled: dict[object, Function] = {}  # by pass: where it found nothing to do
     for name, run in PASSES:
+        if settled.get(run) == function:
+            log.append(Step(name, False))
+            continue
         try:
             changed = run(function, hints) if run is fuse_indices else run(function)
         except (RecursionError, ValueError, KeyError, IndexError, AssertionError) as error:
             log.append(Step(name, False, f"internal error: {type(error).__name__}: {error}"))
             continue
+        if changed is function:
+            settled[run] = function
         log.append(Step(name, changed is not function))
         if check is not None and changed is not function:
             check(function, changed, name)
