@@ -31,6 +31,8 @@ class Space(Enum):
     FRAGMENT = (
         "fragment"  # a matrix fragment: one copy a warp, shape (rows, columns), see `platforms/cuda.py`
     )
+    NRAM = "nram"  # a core's scratchpad for vectors, see `platforms/bang.py`
+    WRAM = "wram"  # a core's scratchpad for weights
 
 
 class LoopKind(Enum):

@@ -1,0 +1,320 @@
+"""Canonical serial IR -> BANG C: one kernel at a time.
+
+    independent loops   -->  shares of the tasks        (passes/task_split)
+    vector loops        -->  tiles in NRAM              (passes/tile_scratchpad)
+
+What no vector instruction fits is scalar code on device memory, and a note says where. Host programs are put
+together by `bang_host`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from xpiler.backend.c import CONDITIONAL, PRIMARY, UNARY, ArrayInfo, CPrinter, is_half_width, parameter
+from xpiler.backend.c_helpers import HELPERS, used_in
+from xpiler.errors import Refusal
+from xpiler.ir.build import cast, const
+from xpiler.ir.nodes import (
+    Atomic,
+    Block,
+    Call,
+    Const,
+    Decl,
+    Expr,
+    Function,
+    Instr,
+    Ref,
+    Space,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import substitute, walk
+from xpiler.ir.types import F16, F32, F64, U32, DType
+from xpiler.passes.bang_schedule import schedule
+from xpiler.platforms.bang import DEFAULT, TASK, TASKS, Architecture
+
+DIMENSIONS = tuple(f"{which}.{axis}" for which in ("gridDim", "blockDim") for axis in "xyz")
+SHARED = "dynamicShared.bytes"
+STACK_BYTES = 16 * 1024  # of a core's stack for arrays
+
+NAMES = {"bf16": "bfloat16_t"}
+
+
+@dataclass(frozen=True)
+class BangFunction:
+    """A generated kernel. `launch`: the launch dimensions that are its last parameters, by IR name."""
+
+    name: str
+    text: str
+    helpers: tuple[str, ...]
+    notes: tuple[str, ...]
+    launch: tuple[str, ...]
+    uses_nram: bool = False
+    uses_wram: bool = False
+    globals: tuple[Decl, ...] = ()
+
+
+def generate(
+    canonical: Function,
+    *,
+    name: str | None = None,
+    launch: Mapping[str, Expr | int] | None = None,
+    architecture: Architecture = DEFAULT,
+) -> BangFunction:
+    """One canonical function as a kernel. `launch` gives launch dimensions that are known, as numbers or
+    expressions over the scalar parameters; the others become parameters.
+
+    Raises `Refusal` for what has no BANG C form.
+    """
+    function = with_known_dimensions(canonical, launch or {})
+    _check_types(function)
+    scheduled = schedule(function, architecture)
+    function = scheduled.function
+    used = {n.name for n in walk(function.body) if isinstance(n, Var)}
+    dimensions = tuple(d for d in (*DIMENSIONS, SHARED) if d in used)
+    printer = BangPrinter(function, architecture)
+    own = [p for p in function.params if p.name not in (*DIMENSIONS, SHARED)]
+    printer.depth = 1
+    parameters = [parameter_text(p, printer.name(p.name)) for p in own]
+    parameters += [f"int {printer.name(d)}" for d in dimensions]
+    printer.line("if (__is_mpu()) return;")
+    if scheduled.single_task:
+        printer.line("if (taskId != 0) return;")
+    for decl in function.globals:
+        printer.declare_global(decl)
+    printer.block(function.body)
+    shown = name or canonical.name
+    from xpiler.backend.vnni import _wrapped
+
+    head = f"__mlu_entry__ void {shown}({', '.join(parameters)}) {{"
+    text = "\n".join([*_wrapped(head), *printer.lines, "}"])
+    return BangFunction(
+        shown,
+        text,
+        used_in(text, HELPERS),
+        scheduled.notes,
+        dimensions,
+        "nram_buffer" in text,
+        "wram_buffer" in text,
+        function.globals,
+    )
+
+
+def parameter_text(param: object, name: str) -> str:
+    from xpiler.ir.nodes import Param
+
+    assert isinstance(param, Param)
+    text = parameter(param, name)
+    return text.replace("bfloat16 ", "bfloat16_t ")
+
+
+def with_known_dimensions(function: Function, launch: Mapping[str, Expr | int]) -> Function:
+    """Launch dimensions that are known written into the function."""
+    known: dict[str, Expr] = {}
+    for axis, size in zip("xyz", function.block_size, strict=True):
+        if size is not None:
+            known[f"blockDim.{axis}"] = const(size, U32)
+    for key, value in launch.items():
+        name = SHARED if key == "shared_bytes" else key
+        known[name] = value if isinstance(value, Expr) else const(value, U32)
+    types = {n.name: n.dtype for n in walk(function.body) if isinstance(n, Var) and n.name in known}
+    body = substitute(function.body, {name: cast(known[name], dtype) for name, dtype in types.items()})
+    params = tuple(p for p in function.params if p.name not in known)
+    assert isinstance(body, Block)
+    return replace(function, body=body, params=params)
+
+
+def _check_types(function: Function) -> None:
+    for param in function.params:
+        if param.is_pointer and param.dtype == F64:
+            raise Refusal(
+                "double",
+                f"`{param.name}` holds doubles, which MLU cores compute in single precision",
+                param.range or function.range,
+                "use float",
+            )
+
+
+class BangPrinter(CPrinter):
+    """C with BANG's own words: native half, scratchpad buffers carved from one array, instructions."""
+
+    def __init__(self, function: Function, architecture: Architecture) -> None:
+        super().__init__(function.params)
+        self.architecture = architecture
+        self._taken |= {"taskId", "taskDim", "nram_buffer", "wram_buffer", "NRAM_BYTES", "min", "max"}
+        self.names |= {TASK.name: "(int)taskId", TASKS.name: "(int)taskDim"}
+        self._carved: dict[Space, str] = {}
+        self._widths = _tile_widths(function)
+
+    # -------------------------------------------------------------------------------------- numbers
+
+    def from_storage(self, text: str, dtype: DType) -> str:
+        return f"(float){text}" if is_half_width(dtype) else text
+
+    def to_storage(self, value: Expr) -> str:
+        if not is_half_width(value.dtype):
+            return self.converted(value, value.dtype)
+        return f"{'__float2half_rn' if value.dtype == F16 else '__float2bfloat16_rn'}({self.expr(value)})"
+
+    def _round(self, dtype: DType) -> str:
+        return f"(float){'__float2half_rn' if dtype == F16 else '__float2bfloat16_rn'}"
+
+    def _call(self, expr: Call) -> tuple[str, int]:
+        if expr.function in ("min", "max"):
+            args = [self.expr(a, CONDITIONAL) for a in expr.args]
+            if expr.dtype == F32:
+                return f"f{expr.function}f({args[0]}, {args[1]})", PRIMARY
+            if expr.dtype.is_integer:
+                from xpiler.backend.c import value_type
+
+                return f"std::{expr.function}<{value_type(expr.dtype)}>({args[0]}, {args[1]})", PRIMARY
+        return super()._call(expr)
+
+    # -------------------------------------------------------------------------------------- memory
+
+    def decl(self, decl: Decl) -> None:
+        if decl.space in (Space.NRAM, Space.WRAM):
+            self.carve(decl)
+        elif decl.name in self._widths:
+            self.line(self.tile_length(decl))
+        else:
+            super().decl(decl)
+
+    def carve(self, decl: Decl) -> None:
+        """A pointer into the scratchpad, behind the array before."""
+        kind = _type(decl.dtype)
+        name = self.name(decl.name)
+        self.arrays[decl.name] = ArrayInfo(decl.dtype)
+        buffer = "nram_buffer" if decl.space is Space.NRAM else "wram_buffer"
+        start = self._carved.get(decl.space)
+        at = f"({kind} *){buffer}" if start is None else f"({kind} *)({start})"
+        if start is not None and start.split(" ")[0] in self.names.values() and self._same(start, decl):
+            at = start
+        self.line(f"{kind} *{name} = {at};")
+        self._last = decl.dtype
+        size = " * ".join(self.expr(e, 13) for e in decl.shape)
+        self._carved[decl.space] = f"{name} + {size}"
+
+    def _same(self, start: str, decl: Decl) -> bool:
+        return self._last == decl.dtype
+
+    def tile_length(self, decl: Decl) -> str:
+        name, (widths, small, group) = self.name(decl.name), self._widths[decl.name]
+        assert isinstance(decl.init, Const)
+        fixed = f"(NRAM_BYTES - {small})" if small else "NRAM_BYTES"
+        total = sum(widths)
+        count = len(widths)
+        each = f"{count} * sizeof({_type(_BY_WIDTH[widths[0]])})" if len(set(widths)) == 1 else str(total)
+        length = (self.architecture.usable_nram - small) // total // group * group
+        if length != decl.init.value:
+            return f"constexpr int {name} = {decl.init.value};"
+        divisor = f"({each})" if "*" in each else each
+        return f"constexpr int {name} = {fixed} / {divisor} / {group} * {group};"
+
+    def declare_array(self, decl: Decl, name: str) -> None:
+        sizes = [e.value for e in decl.shape if isinstance(e, Const)]
+        total = decl.dtype.bytes
+        for size in sizes:
+            total *= int(size)
+        if len(sizes) < len(decl.shape) or total > STACK_BYTES:
+            raise Refusal(
+                "large-array",
+                f"the array `{decl.name}` is too large for the stack of a core",
+                decl.range,
+                "give it a smaller constant size",
+            )
+        super().declare_array(decl, name)
+
+    # -------------------------------------------------------------------------------------- instructions
+
+    def stmt(self, stmt: Stmt) -> None:
+        if isinstance(stmt, Instr):
+            self.line(f"{self.instruction(stmt)};")
+        else:
+            super().stmt(stmt)
+
+    def instruction(self, instr: Instr) -> str:
+        attributes = dict(instr.attributes)
+        texts = [self.operand(o) for o in instr.operands]
+        if instr.name.startswith("__memcpy"):
+            return self.copy(instr, texts, attributes["direction"])
+        if "suffix" in attributes:
+            texts = self.suffixed(instr, texts, attributes["suffix"])
+        return f"{instr.name}({', '.join(texts)})"
+
+    def suffixed(self, instr: Instr, texts: list[str], suffix: str) -> list[str]:
+        if suffix != "bytes":
+            return [*texts, suffix]
+        *refs, count = texts
+        return [*(f"(char *){_wrapped_text(t)}" for t in refs), f"{_factor(count)} * 4"]
+
+    def copy(self, instr: Instr, texts: list[str], direction: str) -> str:
+        size = instr.operands[0].dtype.bytes
+        unit = f"sizeof({_type(instr.operands[0].dtype)})"
+        dst, src, count, *strided = texts
+        parts = [dst, src, f"{_factor(count)} * {unit}" if count != "1" else unit, direction]
+        if strided:
+            dst_stride, src_stride, segments = strided
+            parts += [self.bytes(dst_stride, unit), self.bytes(src_stride, unit), segments]
+        assert size
+        return f"{instr.name}({', '.join(parts)})"
+
+    @staticmethod
+    def bytes(count: str, unit: str) -> str:
+        return unit if count == "1" else f"{_factor(count)} * {unit}"
+
+    def operand(self, operand: Expr) -> str:
+        if isinstance(operand, Ref):
+            base = self.base(operand.array)
+            if operand.offset == Const(operand.offset.dtype, 0):
+                return base
+            return f"{base} + {self.expr(operand.offset, 12)}"
+        if is_half_width(operand.dtype):
+            return self.to_storage(operand)
+        return self.expr(operand, CONDITIONAL)
+
+    # -------------------------------------------------------------------------------------- atomics
+
+    def atomic(self, stmt: Atomic) -> str:
+        if stmt.target is not None or stmt.op not in ("add", "min", "max", "and", "or", "xor", "sub"):
+            raise Refusal(
+                "unsupported-atomic",
+                f"an atomic '{stmt.op}' whose old value is used has no BANG C form here",
+                stmt.range,
+            )
+        value = self.expr(stmt.args[0], UNARY)
+        op, value = ("add", f"-{value}") if stmt.op == "sub" else (stmt.op, value)
+        return f"__bang_atomic_reduce_{op}({self.pointer(stmt.place)}, {value})"
+
+
+_BY_WIDTH = {4: F32, 2: F16}
+
+
+def _tile_widths(function: Function) -> dict[str, tuple[list[int], int, int]]:
+    """Of every tile length: the bytes of each buffer's element, of all small buffers, and its granularity."""
+    widths: dict[str, list[int]] = {}
+    small = 0
+    for node in walk(function.body):
+        if isinstance(node, Decl) and node.space is Space.NRAM:
+            match node.shape:
+                case (Var(name=name),):
+                    widths.setdefault(name, []).append(node.dtype.bytes)
+                case (Const(value=value),):
+                    small += int(value) * node.dtype.bytes
+    return {name: (each, small, 128 // min(each)) for name, each in widths.items()}
+
+
+def _type(dtype: DType) -> str:
+    from xpiler.backend.c import storage_type
+
+    return NAMES.get(dtype.name) or storage_type(dtype)
+
+
+def _factor(text: str) -> str:
+    return text if text.replace("_", "").isalnum() else f"({text})"
+
+
+def _wrapped_text(text: str) -> str:
+    return text if " " not in text else f"({text})"

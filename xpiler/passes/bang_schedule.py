@@ -1,0 +1,46 @@
+"""How a serial function is laid out on an MLU: explicit reductions, vector loops, tasks, scratchpad tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from xpiler.ir.nodes import Assign, Binary, Call, Function, Stmt, Var
+from xpiler.ir.rewrite import free_vars, map_body
+from xpiler.passes.task_split import split_over_tasks
+from xpiler.passes.tile_scratchpad import tile_vectors
+from xpiler.passes.vectorize import vectorize
+from xpiler.platforms.bang import TASK, TASKS, Architecture
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    function: Function
+    notes: tuple[str, ...]
+    single_task: bool
+
+
+def schedule(function: Function, architecture: Architecture) -> Scheduled:
+    function = map_body(function, explicit_reduction)
+    chosen = vectorize(function)
+    split = split_over_tasks(chosen.function, TASK, TASKS)
+    tiled = tile_vectors(split.function, architecture)
+    notes = [*chosen.notes, *tiled.notes]
+    if split.loop is None:
+        notes.append("one task does all the work: no outer loop is known to be independent")
+    return Scheduled(tiled.function, tuple(notes), split.loop is None)
+
+
+def explicit_reduction(stmt: Stmt) -> Stmt:
+    """`s = max(s, e)` as a reducing assignment, and `s = s + e`."""
+    match stmt:
+        case Assign(target=Var() as s, value=Call(function="min" | "max" as op, args=(x, y)), reduce=None):
+            for this, other in ((x, y), (y, x)):
+                if this == s and s.name not in free_vars(other):
+                    return replace(stmt, value=other, reduce=op)
+        case Assign(target=Var() as s, value=Binary(op="+", left=x, right=y), reduce=None):
+            for this, other in ((x, y), (y, x)):
+                if this == s and s.name not in free_vars(other):
+                    return replace(stmt, value=other, reduce="+")
+    return stmt
+
+

@@ -1,0 +1,503 @@
+"""Vector loops become tiles in a scratchpad: copies in, vector instructions, copies out.
+
+    for i in 0..n VECTOR                   for (i0 = 0; i0 < n; i0 += tile) {
+      out[i] = a[i] + s          -->         count = min(tile, n - i0);
+                                             __memcpy(a_nram, a + i0, count, GDRAM2NRAM);
+                                             __bang_add_scalar(out_nram, a_nram, s, count);
+                                             __memcpy(out + i0, out_nram, count, NRAM2GDRAM); }
+
+Every value that varies along the lanes lives in a buffer of `tile` elements. Serial loops inside stay around
+the instructions; a scalar that collects over the lanes becomes a reduction. The tile's length follows from the
+capacity of the scratchpad and the number of buffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from xpiler.ir.affine import coefficient, stride, to_expr
+from xpiler.ir.build import add, cast, const, minimum, mul, sub
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Call,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Instr,
+    Load,
+    LoopKind,
+    Ref,
+    Select,
+    Space,
+    Stmt,
+    Unary,
+    Var,
+)
+from xpiler.ir.rewrite import arrays_written, free_vars, substitute, walk
+from xpiler.ir.types import BOOL, F16, F32, I16, I32, DType
+from xpiler.passes.names import Names
+from xpiler.platforms.bang import POOL_WINDOW, VECTOR_BYTES, Architecture, compose, matches
+
+VECTOR_TYPES = (F32, F16, I32, I16)
+
+
+class NotTileable(Exception):
+    """Why a loop stays scalar."""
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """`notes`: what stays scalar, and why. `buffers`: the scratchpad's arrays, in order."""
+
+    function: Function
+    notes: tuple[str, ...]
+    tile: int
+    buffers: tuple[Decl, ...]
+
+
+TILE = "tile"
+
+
+def tile_vectors(function: Function, architecture: Architecture, reserved: int = 0) -> Tiled:
+    """All VECTOR loops of the function in tiles; `reserved` bytes of the scratchpad are in use otherwise."""
+    tiler = _Tiler(architecture, Names(function))
+    body = tiler.block(function.body)
+    capacity = architecture.usable_nram - reserved
+    reductions = [b for b in tiler.buffers.values() if b.name in tiler.small]
+    tiles = [b for b in tiler.buffers.values() if b.name not in tiler.small]
+    capacity -= VECTOR_BYTES * len(reductions)
+    widths = sum(b.dtype.bytes for b in tiles)
+    tile = 0
+    if tiles:
+        group = VECTOR_BYTES // min(b.dtype.bytes for b in tiles)
+        tile = capacity // widths // group * group
+        tile = min(tile, POOL_WINDOW) if reductions else tile
+    head: list[Stmt] = [Decl(tiler.tile.name, I32, init=const(tile))] if tiles else []
+    decls = [Decl(b.name, b.dtype, (tiler.tile,), Space.NRAM) for b in tiles]
+    decls += [Decl(b.name, b.dtype, (const(VECTOR_BYTES // b.dtype.bytes),), Space.NRAM) for b in reductions]
+    result = replace(function, body=Block((*head, *decls, *body.body), range=body.range))
+    return Tiled(result, tuple(dict.fromkeys(tiler.notes)), tile, tuple(decls))
+
+
+@dataclass
+class _Buffer:
+    name: str
+    dtype: DType
+
+
+@dataclass
+class _Tiler:
+    """One run of the pass: the buffers of all loops share the scratchpad, equal names one buffer."""
+
+    architecture: Architecture
+    names: Names
+    buffers: dict[str, _Buffer] = field(default_factory=dict)
+    small: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tile = Var(I32, self.names.fresh(TILE))
+        self.by_wish: dict[tuple[str, DType], list[str]] = {}
+
+    def block(self, block: Block) -> Block:
+        out: list[Stmt] = []
+        for stmt in block.body:
+            out += self.stmt(stmt)
+        return Block(tuple(out), range=block.range)
+
+    def stmt(self, stmt: Stmt) -> Sequence[Stmt]:
+        match stmt:
+            case For(kind=LoopKind.VECTOR):
+                return self.vector(stmt)
+            case For():
+                return (replace(stmt, body=self.block(stmt.body), kind=LoopKind.SERIAL),)
+            case If(then=then, otherwise=otherwise):
+                return (replace(stmt, then=self.block(then), otherwise=self.block(otherwise)),)
+            case Block():
+                return (self.block(stmt),)
+        return (stmt,)
+
+    def vector(self, loop: For) -> Sequence[Stmt]:
+        kept = dict(self.buffers), set(self.small), {k: list(v) for k, v in self.by_wish.items()}
+        try:
+            return _Loop(self, loop).tiles()
+        except NotTileable as reason:
+            self.buffers, self.small, self.by_wish = kept
+            place = f"line {loop.range.line}: " if loop.range else ""
+            self.notes.append(f"{place}scalar code for the loop over `{loop.var}`: {reason}")
+            return (replace(loop, kind=LoopKind.SERIAL),)
+
+    def buffer(self, wish: str, dtype: DType, busy: set[str], *, small: bool = False) -> str:
+        """A buffer that is not busy, named like `wish`: one of an earlier loop, or a new one."""
+        known = self.by_wish.setdefault((wish, dtype), [])
+        for name in known:
+            if name not in busy:
+                return name
+        name = self.names.fresh(f"{wish}_nram")
+        known.append(name)
+        self.buffers[name] = _Buffer(name, dtype)
+        if small:
+            self.small.add(name)
+        return name
+
+
+class _Loop:
+    """One vector loop on its way into tiles."""
+
+    def __init__(self, tiler: _Tiler, loop: For) -> None:
+        self.tiler, self.loop = tiler, loop
+        self.first = Var(loop.dtype, tiler.names.fresh(f"{loop.var}0"))  # the tile's first lane
+        self.count = Var(I32, tiler.names.fresh("count"))
+        self.lanes: dict[str, str] = {}  # scalar that varies along the lanes -> its buffer
+        self.uniform: set[str] = set()  # scalars declared inside that do not vary
+        self.inside: set[str] = {n.name for n in walk(loop.body) if isinstance(n, Decl)}
+        self.loaded: dict[tuple[str, Expr], str] = {}
+        self.held: dict[str, int] = {}  # buffers in use
+        self.fixed: set[str] = set()  # buffers of variables that loops change
+        self.out: list[Stmt] = []
+
+    # ---------------------------------------------------------------------------------- the loop
+
+    def tiles(self) -> Sequence[Stmt]:
+        loop = self.loop
+        if any(isinstance(n, Decl) and n.shape for n in walk(loop.body)):
+            raise NotTileable("an array of each lane")
+        self.body(loop.body)
+        length = cast(minimum(cast(self.tiler.tile, loop.dtype), sub(loop.stop, self.first)), I32)
+        count = Decl(self.count.name, I32, init=length)
+        step = cast(self.tiler.tile, loop.dtype)
+        body = Block((count, *self.out))
+        return (
+            replace(loop, var=self.first.name, step=step, body=body, kind=LoopKind.SERIAL, unroll=0),
+        )
+
+    def body(self, block: Block) -> None:
+        for stmt in block.body:
+            self.stmt(stmt)
+
+    def stmt(self, stmt: Stmt) -> None:
+        match stmt:
+            case Decl(init=None):
+                self.out.append(stmt)  # whether it varies shows when it is assigned
+                self.uniform.add(stmt.name)
+            case Decl(name=name, init=Expr() as init):
+                self.declare(stmt, name, init)
+            case Assign(target=Var() as target):
+                self.assign(stmt, target)
+            case Assign(target=Load() as target):
+                self.store(stmt, target)
+            case For():
+                self.serial(stmt)
+            case Block():
+                self.body(stmt)
+            case _:
+                raise NotTileable(f"{_in_words(stmt)} in it")
+
+    def declare(self, decl: Decl, name: str, init: Expr) -> None:
+        if not self.varies(init) and name not in self._becomes_varying():
+            self.out.append(decl)
+            self.uniform.add(name)
+            return
+        if decl.dtype not in VECTOR_TYPES:
+            raise NotTileable(f"`{name}` of type {decl.dtype} varies along it")
+        if name in self._assigned_in_loops():
+            self.lanes[name] = self.acquire(name, decl.dtype)
+            self.fixed.add(self.lanes[name])
+            self.into(self.lanes[name], decl.dtype, init)
+        else:
+            self.lanes[name] = self.named(self.value(init, name), name)
+
+    def _becomes_varying(self) -> set[str]:
+        """Scalars declared in the loop that some assignment makes vary along the lanes."""
+        if not hasattr(self, "_varying"):
+            varying = {self.loop.var}
+            while True:
+                more = {
+                    s.target.name
+                    for s in walk(self.loop.body)
+                    if isinstance(s, Assign)
+                    and isinstance(s.target, Var)
+                    and s.target.name in self.inside
+                    and free_vars(s.value) & varying
+                } | {
+                    d.name
+                    for d in walk(self.loop.body)
+                    if isinstance(d, Decl) and isinstance(d.init, Expr) and free_vars(d.init) & varying
+                }
+                if more <= varying:
+                    break
+                varying |= more
+            self._varying = varying
+        return self._varying
+
+    def _assigned_in_loops(self) -> set[str]:
+        """Scalars that a serial loop inside changes: they keep one buffer."""
+        loops = [n for n in walk(self.loop.body) if isinstance(n, For)]
+        return {
+            s.target.name
+            for each in loops
+            for s in walk(each.body)
+            if isinstance(s, Assign) and isinstance(s.target, Var)
+        }
+
+    def assign(self, stmt: Assign, target: Var) -> None:
+        name = target.name
+        if name in self.lanes:
+            value = stmt.value if stmt.reduce is None else _combined(target, stmt.value, stmt.reduce)
+            if self.lanes[name] in self.fixed:
+                self.into(self.lanes[name], target.dtype, value)
+            else:
+                old = self.lanes[name]
+                self.lanes[name] = self.named(self.value(value, name), name)
+                self.release(old)
+        elif name in self.inside:
+            if self.varies(stmt.value):
+                raise NotTileable(f"`{name}` comes to vary along it")
+            self.out.append(stmt)
+        else:
+            self.reduction(stmt, target)
+
+    def reduction(self, stmt: Assign, target: Var) -> None:
+        """`sum += value` into a scalar outside of the loop."""
+        op = stmt.reduce
+        if op not in ("+", "max", "min") or not self.varies(stmt.value) or target.dtype != F32:
+            raise NotTileable(f"`{target.name}` collects by `{op}`")
+        buffer = self.value(stmt.value, target.name)
+        result = self.tiler.buffer("result", target.dtype, set(), small=True)
+        dst, src = Ref(target.dtype, result, const(0)), Ref(target.dtype, buffer, const(0))
+        one = const(1)
+        if op == "+":
+            operands: tuple[Expr, ...] = (dst, src, one, one, self.count, one, self.count, one, one)
+            self.out.append(Instr("__bang_sumpool", operands))
+        else:
+            self.out.append(Instr(f"__bang_arg{op}", (dst, src, self.count)))
+        self.release(buffer)
+        self.out.append(replace(stmt, value=Load(target.dtype, result, (const(0),))))
+
+    def serial(self, loop: For) -> None:
+        if any(self.varies(e) for e in (loop.start, loop.stop, loop.step)):
+            raise NotTileable(f"the bounds of the loop over `{loop.var}` vary along it")
+        outer, self.out = self.out, []
+        self.forget()
+        self.body(loop.body)
+        self.forget()
+        self.out, body = outer, self.out
+        self.out.append(replace(loop, body=Block(tuple(body)), kind=LoopKind.SERIAL))
+
+    # ---------------------------------------------------------------------------------- memory
+
+    def store(self, stmt: Assign, target: Load) -> None:
+        index = self.flat(target)
+        step = stride(index, self.loop.var)
+        if step is None or step == 0 or target.dtype not in VECTOR_TYPES:
+            raise NotTileable(f"the elements of `{target.array}` it writes lie {_apart(step)}")
+        value = stmt.value if stmt.reduce is None else _combined(target, stmt.value, stmt.reduce)
+        buffer = self.value(value, target.array)
+        base = self.at_first(index)
+        self.copy(target, buffer, base, step, store=True)
+        for key in [k for k in self.loaded if k[0] == target.array]:
+            self.release(self.loaded.pop(key))
+        if step == 1 and buffer not in self.fixed:
+            self.loaded[target.array, base] = buffer  # what was stored is what a load would bring
+        else:
+            self.release(buffer)
+
+    def load(self, load: Load) -> str:
+        index = self.flat(load)
+        step = stride(index, self.loop.var)
+        if step is None or load.dtype not in VECTOR_TYPES:
+            raise NotTileable(f"the elements of `{load.array}` it reads lie {_apart(step)}")
+        base = self.at_first(index)
+        found = self.loaded.get((load.array, base))
+        if found is not None:
+            self.hold(found)
+            return found
+        buffer = self.acquire(load.array, load.dtype)
+        self.copy(load, buffer, base, step, store=False)
+        self.loaded[load.array, base] = buffer
+        self.hold(buffer)
+        return buffer
+
+    def copy(self, place: Load, buffer: str, base: Expr, step: int, *, store: bool) -> None:
+        memory, pad = Ref(place.dtype, place.array, base), Ref(place.dtype, buffer, const(0))
+        if step < 0:
+            raise NotTileable(f"it runs backwards through `{place.array}`")
+        extent: tuple[Expr, ...] = (self.count,)
+        if step != 1:
+            strides = (const(step), const(1)) if store else (const(1), const(step))
+            extent = (const(1), *strides, sub(self.count, 1))
+        ends = (memory, pad) if store else (pad, memory)
+        direction = "NRAM2GDRAM" if store else "GDRAM2NRAM"
+        self.out.append(Instr("__memcpy", (*ends, *extent), (("direction", direction),)))
+
+    def flat(self, place: Load) -> Expr:
+        if len(place.index) != 1:
+            raise NotTileable(f"`{place.array}` has several dimensions")
+        for node in walk(place.index[0]):
+            if isinstance(node, Load) and self.varies(node):
+                raise NotTileable(f"it reads `{place.array}` where `{node.array}` says")
+        if free_vars(place.index[0]) & set(self.lanes):
+            raise NotTileable(f"the place in `{place.array}` is computed lane by lane")
+        return place.index[0]
+
+    def at_first(self, index: Expr) -> Expr:
+        return substitute(index, {self.loop.var: self.first})
+
+    def forget(self) -> None:
+        for buffer in self.loaded.values():
+            self.release(buffer)
+        self.loaded.clear()
+
+    # ---------------------------------------------------------------------------------- values
+
+    def varies(self, expr: Expr) -> bool:
+        names = {self.loop.var, *self.lanes}
+        if free_vars(expr) & names:
+            return True
+        written = arrays_written(self.loop.body)
+        return any(isinstance(n, Load) and n.array in written for n in walk(expr))
+
+    def value(self, expr: Expr, wish: str) -> str:
+        """The buffer that holds the expression for every lane of the tile; the caller releases it."""
+        match expr:
+            case Var(name=name) if name in self.lanes:
+                self.hold(self.lanes[name])
+                return self.lanes[name]
+            case Load() if self.varies(expr):
+                return self.load(expr)
+        return self.compute(expr, wish, None)
+
+    def into(self, buffer: str, dtype: DType, expr: Expr) -> None:
+        """Computes into the buffer."""
+        match expr:
+            case Var(name=name) if name in self.lanes:
+                self.move(buffer, self.lanes[name], dtype)
+            case Load() if self.varies(expr):
+                source = self.load(expr)
+                self.move(buffer, source, dtype)
+                self.release(source)
+            case _:
+                self.compute(expr, "", buffer)
+
+    def move(self, dst: str, src: str, dtype: DType) -> None:
+        ends = Ref(dtype, dst, const(0)), Ref(dtype, src, const(0))
+        self.out.append(Instr("__memcpy", (*ends, self.count), (("direction", "NRAM2NRAM"),)))
+
+    def compute(self, expr: Expr, wish: str, into: str | None) -> str:
+        if not self.varies(expr):
+            buffer = into or self.acquire(wish, expr.dtype)
+            operands = (Ref(expr.dtype, buffer, const(0)), self.count, expr)
+            self.out.append(Instr("__bang_write_value", operands))
+            return buffer
+        normal = _normal(expr)
+        found = matches(normal, self.varies)
+        if found is not None:
+            allowed = self.tiler.architecture.integers or expr.dtype.is_float
+            if not allowed:
+                raise NotTileable("vectors of integers")
+            sources = {name: self.value(e, "tmp") for name, e in found.vectors.items()}
+            buffer = into or self.result(wish, expr.dtype, sources.values(), found.intrinsic.overlap)
+            refs = [Ref(found.vectors[n].dtype, b, const(0)) for n, b in sources.items()]
+            scalar = () if found.scalar is None else (found.scalar,)
+            operands = (Ref(expr.dtype, buffer, const(0)), *refs, *scalar, self.count)
+            suffix = found.intrinsic.suffix
+            attributes = (("suffix", suffix),) if suffix else ()
+            self.out.append(Instr(found.intrinsic.name, operands, attributes))
+            for source in sources.values():
+                self.release(source)
+            return buffer
+        simpler = compose(normal, self.varies, self.tiler.architecture)
+        if simpler is None or simpler == expr:
+            raise NotTileable(f"no instruction for {_in_words(expr)}")
+        return self.compute_or_value(simpler, wish, into)
+
+    def compute_or_value(self, expr: Expr, wish: str, into: str | None) -> str:
+        if into is None:
+            return self.value(expr, wish)
+        self.into(into, expr.dtype, expr)
+        return into
+
+    # ---------------------------------------------------------------------------------- buffers
+
+    def acquire(self, wish: str, dtype: DType) -> str:
+        if dtype not in VECTOR_TYPES:
+            raise NotTileable(f"vectors of {dtype}")
+        busy = {b for b, uses in self.held.items() if uses > 0}
+        name = self.tiler.buffer(wish or "tmp", dtype, busy)
+        self.hold(name)
+        return name
+
+    def result(self, wish: str, dtype: DType, sources: object, overlap: bool) -> str:
+        """Where a result goes: over an operand that nothing else needs, else into another buffer."""
+        if overlap:
+            for source in dict.fromkeys(sources):  # type: ignore[call-overload]
+                if (
+                    self.held.get(source) == 1
+                    and source not in self.fixed
+                    and self.tiler.buffers[source].dtype == dtype
+                ):
+                    self.hold(source)
+                    return str(source)
+        return self.acquire(wish, dtype)
+
+    def named(self, buffer: str, name: str) -> str:
+        return buffer
+
+    def hold(self, buffer: str) -> None:
+        self.held[buffer] = self.held.get(buffer, 0) + 1
+
+    def release(self, buffer: str) -> None:
+        self.held[buffer] = self.held.get(buffer, 0) - 1
+
+
+# ---------------------------------------------------------------------------------------------- small parts
+
+
+def _combined(target: Var | Load, value: Expr, op: str) -> Expr:
+    if op in ("min", "max"):
+        return Call(target.dtype, op, (target, value))
+    return Binary(target.dtype, op, target, value)
+
+
+def _normal(expr: Expr) -> Expr:
+    """`x > 0 ? x : 0` and its kin as max and min; `-x` of a sum as a difference."""
+    match expr:
+        case Select(condition=Binary(op=">" | ">=", left=a, right=b), then=x, otherwise=y) if (x, y) == (a, b):
+            return Call(expr.dtype, "max", (x, y))
+        case Select(condition=Binary(op="<" | "<=", left=a, right=b), then=x, otherwise=y) if (x, y) == (a, b):
+            return Call(expr.dtype, "min", (x, y))
+        case Select(condition=Binary(op="<" | "<=", left=a, right=b), then=x, otherwise=y) if (x, y) == (b, a):
+            return Call(expr.dtype, "max", (x, y))
+        case Select(condition=Binary(op=">" | ">=", left=a, right=b), then=x, otherwise=y) if (x, y) == (b, a):
+            return Call(expr.dtype, "min", (x, y))
+        case Binary(op="+", left=x, right=Unary(op="-", operand=y)):
+            return Binary(expr.dtype, "-", x, y)
+    return expr
+
+
+def _apart(step: int | None) -> str:
+    return "at no constant distance" if step is None else f"{step} apart"
+
+
+def _in_words(node: Expr | Stmt) -> str:
+    match node:
+        case If():
+            return "a branch"
+        case Call(function=function):
+            return f"`{function}`"
+        case Binary(op=op, dtype=dtype):
+            return f"`{op}` of {node.left.dtype} values"
+        case Cast(operand=operand, dtype=dtype):
+            return f"a conversion from {operand.dtype} to {dtype}"
+        case Select():
+            return "a choice lane by lane"
+        case Var(name=name):
+            return f"the index `{name}` itself"
+    return f"`{type(node).__name__}`"

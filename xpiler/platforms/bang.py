@@ -1,0 +1,376 @@
+"""BANG C: architectures, and the intrinsics that translations use, each defined once by its meaning.
+
+    __bang_add(dst, a, b, n)        for i in 0..n: dst[i] = a[i] + b[i]
+
+An elementwise intrinsic is a template: an expression over one element of each vector operand (`Load` of a, b)
+and a scalar (`Var`). Instruction selection unifies templates with the program's expressions; `meaning` makes
+the loop nest of an instruction with its operands, which the interpreter runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xpiler.ir.build import add, const, div, mul, sub
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Call,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Instr,
+    Load,
+    Ref,
+    Stmt,
+    Unary,
+    Var,
+)
+from xpiler.ir.rewrite import map_expr
+from xpiler.ir.types import BOOL, F16, F32, I16, I32, DType
+
+# ---------------------------------------------------------------------------------------------- the machine
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes in bytes, per core (NRAM, WRAM) and per cluster (SRAM).
+
+    `divides`: has a vector division. `integers`: vectors of integers. `reserved`: what the compiler keeps of
+    the NRAM for its stack and tables.
+    """
+
+    name: str
+    number: int
+    nram: int
+    wram: int
+    sram: int
+    clusters: int
+    cores: int
+    divides: bool = False
+    integers: bool = True
+    reserved: int = 128 * 1024
+
+    @property
+    def usable_nram(self) -> int:
+        return self.nram - self.reserved
+
+
+KB = 1024
+ARCHITECTURES = {
+    a.name: a
+    for a in (
+        Architecture("mtp_270", 270, 512 * KB, 1024 * KB, 2048 * KB, 4, 4, integers=False),
+        Architecture("mtp_290", 290, 512 * KB, 512 * KB, 2048 * KB, 16, 4, integers=False),
+        Architecture("mtp_372", 372, 768 * KB, 1024 * KB, 4096 * KB, 4, 4),
+        Architecture("mtp_592", 592, 512 * KB, 512 * KB, 2048 * KB, 4, 4, divides=True),
+    )
+}
+DEFAULT = ARCHITECTURES["mtp_372"]
+
+VECTOR_BYTES = 128  # lengths of vectors are rounded to this many bytes
+WEIGHT_LANES = 64  # WRAM is striped over this many lanes: columns of a matrix are rounded to it
+WEIGHT_BYTES = 64  # and rows of a weight to this many bytes
+POOL_WINDOW = 65536  # elements of one window at most
+
+TASK, TASKS = Var(I32, "taskId"), Var(I32, "taskDim")
+
+# ---------------------------------------------------------------------------------------------- elementwise
+
+FLOATS = (F32, F16)
+NUMBERS = (F32, F16, I32, I16)
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """`name(dst, vectors..., scalar, n)`; `template` gives dst's element for an element type.
+
+    `result`: the element type of dst where it is another than that of the operands.
+    """
+
+    name: str
+    template: Callable[[DType], Expr]
+    dtypes: tuple[DType, ...] = FLOATS
+    overlap: bool = True  # dst may be an operand
+    result: DType | None = None
+    suffix: str = ""  # what follows n in the call
+
+
+def _a(dtype: DType) -> Expr:
+    return Load(dtype, "a", (Var(I32, "i"),))
+
+
+def _b(dtype: DType) -> Expr:
+    return Load(dtype, "b", (Var(I32, "i"),))
+
+
+def _s(dtype: DType) -> Expr:
+    return Var(dtype, "s")
+
+
+def _two(op: str, right: Callable[[DType], Expr] = _b) -> Callable[[DType], Expr]:
+    return lambda t: Binary(t, op, _a(t), right(t))
+
+
+def _call(function: str, right: Callable[[DType], Expr] | None = None) -> Callable[[DType], Expr]:
+    return lambda t: Call(t, function, (_a(t), right(t)) if right else (_a(t),))
+
+
+def _test(op: str, right: Callable[[DType], Expr] = _b) -> Callable[[DType], Expr]:
+    """A comparison as 1 or 0 in the operands' type."""
+    return lambda t: Cast(t, Binary(BOOL, op, _a(t), right(t)))
+
+
+_TESTS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+ELEMENTWISE: tuple[Elementwise, ...] = (
+    Elementwise("__bang_relu", lambda t: Call(t, "max", (_a(t), const(0, t))), NUMBERS),
+    Elementwise("__bang_add_scalar", _two("+", _s), NUMBERS),
+    Elementwise("__bang_sub_scalar", _two("-", _s), NUMBERS),
+    Elementwise("__bang_mul_scalar", _two("*", _s), NUMBERS),
+    Elementwise("__bang_maxeq_scalar", _call("max", _s), NUMBERS),
+    Elementwise("__bang_mineq_scalar", _call("min", _s), NUMBERS),
+    Elementwise("__bang_square", lambda t: Binary(t, "*", _a(t), _a(t)), FLOATS),
+    Elementwise("__bang_add", _two("+"), NUMBERS),
+    Elementwise("__bang_sub", _two("-"), NUMBERS),
+    Elementwise("__bang_mul", _two("*"), NUMBERS),
+    Elementwise("__bang_maxequal", _call("max"), NUMBERS),
+    Elementwise("__bang_minequal", _call("min"), NUMBERS),
+    Elementwise("__bang_recip", _call("rcp"), (F32,)),
+    Elementwise("__bang_sqrt", _call("sqrt"), (F32,)),
+    Elementwise("__bang_rsqrt", _call("rsqrt"), (F32,)),
+    Elementwise("__bang_pow2", _call("exp2"), (F32,)),
+    Elementwise("__bang_log", _call("log2"), (F32,)),  # base 2, whatever its name says
+    Elementwise("__bang_sin", _call("sin"), (F32,)),
+    Elementwise("__bang_cos", _call("cos"), (F32,)),
+    Elementwise("__bang_abs", _call("abs"), NUMBERS),
+    Elementwise("__bang_floor", _call("floor"), (F32,), overlap=False),
+    Elementwise("__bang_round", _call("round"), (F32,), overlap=False),
+    Elementwise("__bang_nearbyint", _call("rint"), (F32,), overlap=False),
+    *(Elementwise(f"__bang_{n}_scalar", _test(op, _s), NUMBERS) for n, op in _TESTS.items()),
+    *(Elementwise(f"__bang_{n}", _test(op), NUMBERS) for n, op in _TESTS.items()),
+    Elementwise("__bang_band", _two("&"), (I32,), suffix="bytes"),
+    Elementwise("__bang_bor", _two("|"), (I32,), suffix="bytes"),
+    Elementwise("__bang_bxor", _two("^"), (I32,), suffix="bytes"),
+    Elementwise("__bang_bnot", lambda t: Unary(t, "~", _a(t)), (I32,), suffix="bytes"),
+    Elementwise("__bang_half2float", lambda t: Cast(F32, _a(F16)), (F32,), overlap=False),
+    Elementwise("__bang_float2half_rn", lambda t: Cast(F16, _a(F32)), (F16,), overlap=False),
+    Elementwise("__bang_int322float", lambda t: Cast(F32, _a(I32)), (F32,), overlap=False, suffix="0"),
+    Elementwise("__bang_float2int32_tz", lambda t: Cast(I32, _a(F32)), (I32,), overlap=False, suffix="0"),
+)
+BY_NAME = {e.name: e for e in ELEMENTWISE}
+
+# ---------------------------------------------------------------------------------------------- unification
+
+
+@dataclass
+class Match:
+    """An intrinsic that computes an expression: the expressions of its vector operands, and of the scalar."""
+
+    intrinsic: Elementwise
+    vectors: dict[str, Expr]
+    scalar: Expr | None
+
+
+def matches(expr: Expr, varies: Callable[[Expr], bool]) -> Match | None:
+    """The intrinsic whose meaning unifies with `expr`: vector operands vary along the lanes, scalars do not."""
+    for intrinsic in ELEMENTWISE:
+        if expr.dtype not in intrinsic.dtypes:
+            continue
+        for candidate in _orders(expr):
+            found = Match(intrinsic, {}, None)
+            if _unify(intrinsic.template(expr.dtype), candidate, found, varies):
+                return found
+    return None
+
+
+def _orders(expr: Expr) -> tuple[Expr, ...]:
+    """The expression, and with the operands of a commutative operator exchanged."""
+    match expr:
+        case Binary(op="+" | "*" | "&" | "|" | "^", left=left, right=right):
+            return expr, Binary(expr.dtype, expr.op, right, left)
+        case Call(function="min" | "max", args=(left, right)):
+            return expr, Call(expr.dtype, expr.function, (right, left))
+        case Cast(operand=Binary(op=op, left=left, right=right) as test) if op in _MIRROR:
+            return expr, Cast(expr.dtype, Binary(test.dtype, _MIRROR[op], right, left))
+    return (expr,)
+
+
+_MIRROR = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
+
+
+def _unify(template: Expr, expr: Expr, found: Match, varies: Callable[[Expr], bool]) -> bool:
+    if template.dtype != expr.dtype:
+        return False
+    match template:
+        case Load(array=name):
+            if not varies(expr) or found.vectors.setdefault(name, expr) != expr:
+                return False
+            return True
+        case Var():
+            if varies(expr) or (found.scalar is not None and found.scalar != expr):
+                return False
+            found.scalar = expr
+            return True
+        case Const():
+            return template == expr
+        case Binary(op=op, left=left, right=right):
+            return (
+                isinstance(expr, Binary)
+                and expr.op == op
+                and _unify(left, expr.left, found, varies)
+                and _unify(right, expr.right, found, varies)
+            )
+        case Unary(op=op, operand=operand):
+            return isinstance(expr, Unary) and expr.op == op and _unify(operand, expr.operand, found, varies)
+        case Cast(operand=operand):
+            return isinstance(expr, Cast) and _unify(operand, expr.operand, found, varies)
+        case Call(function=function, args=args):
+            return (
+                isinstance(expr, Call)
+                and expr.function == function
+                and all(_unify(t, e, found, varies) for t, e in zip(args, expr.args, strict=True))
+            )
+    return False
+
+
+# ---------------------------------------------------------------------------------------------- compositions
+
+_LOG2_E, _LN_2 = 1.4426950408889634, 0.6931471805599453
+
+
+def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architecture) -> Expr | None:
+    """What has no intrinsic, by those there are: one step; None if nothing is known."""
+    dtype = expr.dtype
+    one = const(1.0, F32)
+    if dtype == F16 and isinstance(expr, (Binary, Call)):
+        return _through_single(expr)
+    match expr:
+        case Call(function="exp", args=(x,)):
+            return Call(dtype, "exp2", (mul(x, const(_LOG2_E, dtype)),))
+        case Call(function="log", args=(x,)):
+            return mul(Call(dtype, "log2", (x,)), const(_LN_2, dtype))
+        case Call(function="log10", args=(x,)):
+            return mul(Call(dtype, "log2", (x,)), const(0.30102999566398120, dtype))
+        case Call(function="tanh", args=(x,)) if dtype == F32:
+            grown = Call(dtype, "exp", (mul(x, const(2.0, dtype)),))
+            return sub(one, div(const(2.0, dtype), add(grown, one)))
+        case Call(function="fma", args=(x, y, z)):
+            return add(mul(x, y), z)
+        case Call(function="saturate", args=(x,)):
+            return Call(dtype, "min", (Call(dtype, "max", (x, const(0, dtype))), const(1, dtype)))
+        case Call(function="ceil", args=(x,)):
+            return _negated(Call(dtype, "floor", (_negated(x),)))
+        case Unary(op="-", operand=x):
+            return _negated(x)
+        case Binary(op="/", left=x, right=y) if dtype == F32:
+            if not varies(y):
+                return mul(x, div(one, y))
+            return Call(dtype, "rcp", (y,)) if x == one else mul(x, Call(dtype, "rcp", (y,)))
+        case Binary(op="-", left=x, right=y) if not varies(x) and varies(y):
+            return add(_negated(y), x)
+    return None
+
+
+def _negated(x: Expr) -> Expr:
+    return mul(x, const(-1, x.dtype))
+
+
+def _through_single(expr: Binary | Call) -> Expr:
+    """A half operation computed in single precision and rounded."""
+    if isinstance(expr, Binary):
+        wide: Expr = Binary(F32, expr.op, Cast(F32, expr.left), Cast(F32, expr.right))
+    else:
+        wide = Call(F32, expr.function, tuple(Cast(F32, a) for a in expr.args), expr.fast)
+    return Cast(F16, wide)
+
+
+# ---------------------------------------------------------------------------------------------- meanings
+
+
+def meaning(instr: Instr) -> Stmt:
+    """The loop nest that the instruction does, over its operands. Counts are elements, strides too."""
+    name, operands = instr.name, instr.operands
+    i = Var(I32, f"i_{abs(hash(instr)) % 10**8}")
+    if name in BY_NAME:
+        intrinsic = BY_NAME[name]
+        dst, *rest, n = operands
+        assert isinstance(dst, Ref)
+        body = intrinsic.template(dst.dtype)
+        refs = [r for r in rest if isinstance(r, Ref)]
+        values: dict[str, Expr] = {"s": r for r in rest if not isinstance(r, Ref)}
+        body = _with_operands(body, dict(zip("ab", refs, strict=False)), values, i)
+        return _loop(i, n, Assign(at(dst, i), body))
+    match name:
+        case "__memcpy" | "__memcpy_async":
+            return _copy(operands, i)
+        case "__bang_write_value":
+            dst, n, value = operands
+            assert isinstance(dst, Ref)
+            return _loop(i, n, Assign(at(dst, i), value))
+        case "__bang_sumpool":
+            dst, src, n = operands[0], operands[1], operands[4]
+            assert isinstance(dst, Ref) and isinstance(src, Ref)
+            zero = Assign(at(dst, const(0)), const(0, dst.dtype))
+            return Block((zero, _loop(i, n, Assign(at(dst, const(0)), at(src, i), "+"))))
+        case "__bang_argmax" | "__bang_argmin":
+            dst, src, n = operands
+            assert isinstance(dst, Ref) and isinstance(src, Ref)
+            which = "max" if name.endswith("max") else "min"
+            value = Var(dst.dtype, f"best_{i.name}")
+            return Block(
+                (
+                    Decl(value.name, value.dtype, init=at(src, const(0))),
+                    _loop(i, n, Assign(value, at(src, i), which)),
+                    Assign(at(dst, const(0)), value),
+                )
+            )
+    raise ValueError(f"no meaning of {name} is known")
+
+
+def at(ref: Ref, i: Expr) -> Load:
+    return Load(ref.dtype, ref.array, (add(ref.offset, i),))
+
+
+def _with_operands(body: Expr, refs: dict[str, Ref], values: dict[str, Expr], i: Var) -> Expr:
+    def place(e: Expr) -> Expr:
+        if isinstance(e, Load) and e.array in refs:
+            return at(refs[e.array], i)
+        return values.get(e.name, e) if isinstance(e, Var) else e
+
+    return map_expr(body, place)
+
+
+def _loop(i: Var, n: Expr, *body: Stmt) -> For:
+    return For(i.name, i.dtype, const(0), n, const(1), Block(body))
+
+
+def _copy(operands: tuple[Expr, ...], i: Var) -> Stmt:
+    dst, src, size = operands[:3]
+    assert isinstance(dst, Ref) and isinstance(src, Ref)
+    if len(operands) == 3:
+        return _loop(i, size, Assign(at(dst, i), at(src, i)))
+    dst_stride, src_stride, segments = operands[3:6]
+    j = Var(I32, f"j{i.name}")
+    inner = _loop(i, size, Assign(at(dst, add(mul(j, dst_stride), i)), at(src, add(mul(j, src_stride), i))))
+    return _loop(j, add(segments, 1), inner)
+
+
+__all__ = [
+    "ARCHITECTURES",
+    "BY_NAME",
+    "DEFAULT",
+    "ELEMENTWISE",
+    "TASK",
+    "TASKS",
+    "Architecture",
+    "Elementwise",
+    "Match",
+    "compose",
+    "matches",
+    "meaning",
+]
