@@ -110,12 +110,12 @@ def _once(stmt: Stmt, position: Expr, count: int) -> Stmt:
 
 def detensorize(body: Block, names: Names) -> Block:
     """Every wmma instruction as loops; fragments are plain arrays then."""
-    ranks = {s.name: len(s.shape) for s in walk_stmts(body) if isinstance(s, Decl)}
+    shapes = {s.name: s.shape for s in walk_stmts(body) if isinstance(s, Decl)}
 
     def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         match stmt:
             case Instr():
-                return _Tensor(names, ranks, stmt).loops()
+                return _Tensor(names, shapes, stmt).loops()
             case Decl(space=Space.FRAGMENT):
                 return replace(stmt, space=Space.LOCAL)
         return stmt
@@ -126,8 +126,8 @@ def detensorize(body: Block, names: Names) -> Block:
 
 
 class _Tensor:
-    def __init__(self, names: Names, ranks: dict[str, int], instr: Instr) -> None:
-        self.names, self.ranks, self.instr = names, ranks, instr
+    def __init__(self, names: Names, shapes: dict[str, tuple[Expr, ...]], instr: Instr) -> None:
+        self.names, self.shapes, self.instr = names, shapes, instr
         self.attributes = dict(instr.attributes)
 
     def loops(self) -> tuple[Stmt, ...]:
@@ -168,8 +168,8 @@ class _Tensor:
 
     def _element(self, ref: Expr, operand: int, i: Expr, j: Expr) -> Load:
         assert isinstance(ref, Ref)
-        columns = self._shape(operand)[1]
-        if self.ranks.get(ref.array) == 2 and is_const(ref.offset, 0):
+        rows, columns = self._shape(operand)
+        if self.shapes.get(ref.array) == (const(rows), const(columns)) and is_const(ref.offset, 0):
             return Load(ref.dtype, ref.array, (i, j))
         return Load(ref.dtype, ref.array, (add(ref.offset, add(mul(i, columns), j)),))
 

@@ -172,7 +172,7 @@ class Cutter:
         for stmt in spliced(stmts):
             if own_team(stmt) >= self.level and not isinstance(stmt, Instr):
                 current = None  # a barrier
-            elif isinstance(stmt, Instr):
+            elif isinstance(stmt, Instr) and self.level is Team.WARP:
                 items.append(Once(stmt))
                 current = None
             elif team(stmt) >= self.level:

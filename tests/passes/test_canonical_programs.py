@@ -1,0 +1,116 @@
+"""Real kernels: as written, with loops for threads, and in canonical form they leave the same memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.ir.interpret import run
+from xpiler.ir.nodes import Function
+from xpiler.ir.printer import show
+from xpiler.ir.types import DType
+from xpiler.passes.canonical import canonicalise
+from xpiler.passes.loop_recovery import recover_loops
+
+Size = tuple[int, int, int]
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("snippets/cuda", "tests/backend/cuda", "tests/frontend/files")
+ELEMENTS = 1 << 14  # of every array
+
+
+def _kernels() -> dict[str, Function]:
+    found: dict[str, Function] = {}
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).glob("*.cu")):
+            for kernel in parse(path.read_text(), str(path)).program.kernels:
+                found[f"{path.stem}-{kernel.name}"] = kernel
+    return found
+
+
+LEFT_OUT = {
+    "wmma_divergent-causal_products": "elements of fragments",  # the interpreter gives each lane all of them
+    "wmma_gemm_sample-wmma_example": "elements of fragments",
+    "wmma_half2-half2_axpy": "races",
+    "macro_kernels-unrolled": "races",
+    "half2_members-rope": "races",
+    "reduce_templates-reduce7_float_64_0": "shuffles from lanes that left",
+    "bf16_adamw-scale_pairs": "shuffles from lanes that left",
+}
+KERNELS = {name: kernel for name, kernel in _kernels().items() if name not in LEFT_OUT}
+# Scalars that cannot be just any small number.
+SIZES: dict[str, dict[str, int]] = {
+    "maxpool-maxpool": {
+        "batch": 2, "height": 7, "width": 9, "channels": 5, "kernel": 3, "stride": 2,
+    },
+    "flash_attention_minimal-forward_kernel": {
+        "N": 64, "d": 4, "Tc": 2, "Tr": 2, "Bc": 32, "Br": 32,
+    },
+}  # fmt: skip
+SHARED = 16384  # bytes of dynamic shared memory
+
+
+def values(dtype: DType, count: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    """Small whole numbers: sums are exact in any order; integers can be indices."""
+    numbers = rng.integers(0, 5, count) if dtype.is_integer else rng.integers(-4, 5, count)
+    if dtype.name == "bf16":
+        return (numbers.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    names = {"i": "int", "u": "uint", "f": "float", "b": "bool"}
+    kind = names[dtype.name[0]]
+    return numbers.astype("bool" if kind == "bool" else f"{kind}{dtype.bits}")
+
+
+def arguments(kernel: Function, name: str, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    given: dict[str, Any] = {}
+    for param in kernel.params:
+        if param.is_pointer:
+            given[param.name] = values(param.dtype, ELEMENTS, rng)
+        else:
+            given[param.name] = 0.5 if param.dtype.is_float else 16
+    for decl in kernel.globals:
+        if decl.init is None and decl.shape:
+            count = int(np.prod([int(e.value) for e in decl.shape]))
+            given[decl.name] = values(decl.dtype, count, rng)
+    return given | SIZES.get(name, {})
+
+
+def launch(kernel: Function) -> tuple[Size, Size]:
+    known = any(kernel.block_size)
+    x, y, z = kernel.block_size if known else (32, 1, 1)
+    grid = kernel.grid_size if any(kernel.grid_size) else (None, 1, 1)
+    return (min(grid[0] or 2, 4), min(grid[1] or 2, 4), grid[2] or 1), (x or 64, y or 1, z or 1)
+
+
+def result(function: Function, given: dict[str, Any], grid: Size, block: Size) -> dict[str, Any]:
+    mine = {n: v.copy() if isinstance(v, np.ndarray) else v for n, v in given.items()}
+    if "gridDim.x" in given:
+        found = run(function, mine, checks=False)
+    else:
+        found = run(function, mine, grid, block, SHARED, checks=False)
+    assert not found.errors, f"{found.errors[0]}\n{show(function)}"
+    return mine
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_memory_afterwards_is_the_same(name: str) -> None:
+    kernel = KERNELS[name]
+    grid, block = launch(kernel)
+    given = arguments(kernel, name, 1)
+    expected = result(kernel, given, grid, block)
+    dims = {f"{what}.{axis}": n for what, size in (("gridDim", grid), ("blockDim", block))
+            for axis, n in zip("xyz", size, strict=True)} | {"dynamicShared.bytes": SHARED}  # fmt: skip
+    forms = {
+        "loops": recover_loops(kernel, block),
+        "canonical": canonicalise(kernel, block, (None, grid[1], grid[2])).function,
+        "any block size": canonicalise(kernel).function,
+    }
+    for form, function in forms.items():
+        found = result(function, given | dims, grid, block)
+        for array in expected:
+            if isinstance(expected[array], np.ndarray):
+                message = f"{array}, {form}:\n{show(function)}"
+                np.testing.assert_allclose(found[array], expected[array], 1e-4, 1e-5, err_msg=message)
