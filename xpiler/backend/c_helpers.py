@@ -95,13 +95,16 @@ struct Buffer {
 };""",
     # ------------------------------------------------------------------------------------------ numbers
     """\
-// float to integer as on GPUs: toward zero, clamped to the range, NaN gives 0.
+// float to integer as on GPUs: toward zero, clamped to the range; NaN gives 0, or the top bit where either type has
+// 64 bits.
 template <class To, class From>
 static inline To clamp_to(From x) {
     const bool has_sign = (To)-1 < (To)0;
     const To high = (To)(~(uint64_t)0 >> (64 - 8 * sizeof(To) + has_sign)), low = has_sign
         ? (To)(-high - 1) : (To)0;
-    if (x != x) return 0;
+    if (x != x)
+        return (sizeof(To) < 8 && sizeof(From) < 8) || (sizeof(To) < 4 && !has_sign) ? (To)0
+             : (To)((uint64_t)1 << (8 * sizeof(To) - 1));
     if (x <= (From)low) return low;
     return x >= (From)high ? high : (To)x;
 }""",
@@ -216,11 +219,13 @@ static inline double inverse_erf(double x) {
 }""",
     """\
 static inline double sin_pi(double x) {
-    return sin(3.141592653589793 * (x - 2 * round(x / 2)));
+    double turn = x - 2 * round(x / 2);
+    return turn == trunc(turn) && !isnan(turn) ? copysign(0.0, x) : sin(3.141592653589793 * turn);
 }""",
     """\
 static inline double cos_pi(double x) {
-    return cos(3.141592653589793 * (x - 2 * round(x / 2)));
+    double turn = fabs(x - 2 * round(x / 2));
+    return turn == 0.5 ? 0.0 : cos(3.141592653589793 * turn);
 }""",
     # ------------------------------------------------------------------------------------------ atomics
     """\

@@ -28,24 +28,24 @@ static inline __m512i truncate_epu32(__m512 x) {
     """\
 static inline __m256i truncate_pd_epi32(__m512d x) {
     __m256i r = _mm512_cvttpd_epi32(x);
-    r = _mm256_mask_set1_epi32(r, _mm512_cmp_pd_mask(x, _mm512_set1_pd(2147483647.0), _CMP_GE_OQ),
+    return _mm256_mask_set1_epi32(r, _mm512_cmp_pd_mask(x, _mm512_set1_pd(2147483647.0), _CMP_GE_OQ),
         0x7fffffff);
-    return _mm256_mask_set1_epi32(r, _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q), 0);
 }""",
     """\
 static inline __m256i truncate_pd_epu32(__m512d x) {
-    return _mm512_maskz_cvttpd_epu32(_mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_GT_OQ), x);
+    __m256i r = _mm512_maskz_cvttpd_epu32(_mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_GT_OQ), x);
+    return _mm256_mask_set1_epi32(r, _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q), (int)0x80000000u);
 }""",
     """\
 static inline __m512i truncate_pd_epi64(__m512d x) {
     __m512i r = _mm512_cvttpd_epi64(x);
     __mmask8 high = _mm512_cmp_pd_mask(x, _mm512_set1_pd(9223372036854775808.0), _CMP_GE_OQ);
-    r = _mm512_mask_set1_epi64(r, high, 0x7fffffffffffffffll);
-    return _mm512_mask_set1_epi64(r, _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q), 0);
+    return _mm512_mask_set1_epi64(r, high, 0x7fffffffffffffffll);
 }""",
     """\
 static inline __m512i truncate_pd_epu64(__m512d x) {
-    return _mm512_maskz_cvttpd_epu64(_mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_GT_OQ), x);
+    __m512i r = _mm512_maskz_cvttpd_epu64(_mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_GT_OQ), x);
+    return _mm512_mask_set1_epi64(r, _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q), (long long)(1ull << 63));
 }""",
     """\
 static inline __m256i float_to_half_ps(__m512 x) {

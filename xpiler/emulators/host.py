@@ -65,6 +65,7 @@ _HEADERS: dict[str, dict[str, str]] = {
         ),
         **dict.fromkeys(_SAMPLES, "samples.hpp"),
         **dict.fromkeys(("cuda_pipeline.h", "cuda_pipeline_primitives.h"), "pipeline.hpp"),
+        "cuComplex.h": "complex.hpp",
     },
     "hip": dict.fromkeys(
         (

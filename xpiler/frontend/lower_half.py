@@ -62,7 +62,8 @@ def _saturate(value: Expr) -> Expr:
 
 def _relu(args: list[Expr]) -> Expr:
     value = Call(args[0].dtype, "fma", tuple(args))
-    return build.maximum(value, build.const(0.0, value.dtype))
+    zero = build.const(0.0, value.dtype)
+    return build.select(build.lt(value, zero), zero, value)  # NaN stays NaN
 
 
 _MEANINGS: dict[str, Meaning] = {
@@ -113,13 +114,14 @@ def _register() -> None:
         scalar, double = f"__h{name}", f"__h{name}2"
         if name == "fma_relu":
             double = "__hfma2_relu"
+        if name == "div":
+            double = "__h2div"
         BUILTINS[scalar], BUILTINS[double] = _scalar(meaning), _lanewise(meaning)
-        if name in ("add", "sub", "mul", "div"):
+        if name in ("add", "sub", "mul"):
             BUILTINS[f"{scalar}_rn"], BUILTINS[f"{double}_rn"] = _scalar(meaning), _lanewise(meaning)
         if name in ("add", "sub", "mul", "fma"):
             saturated = _saturated(meaning)
             BUILTINS[f"{scalar}_sat"], BUILTINS[f"{double}_sat"] = _scalar(saturated), _lanewise(saturated)
-    BUILTINS["__h2div"] = _lanewise(_MEANINGS["div"])
     for name in _MATH:
         meaning = _function(name)
         BUILTINS[f"h{name}"], BUILTINS[f"h2{name}"] = _scalar(meaning), _lanewise(meaning)

@@ -73,7 +73,7 @@ _register()
 
 # Reduced accuracy: name -> neutral function.
 _FAST = {
-    "__expf": "exp", "__exp2f": "exp2", "__exp10f": "exp10", "__logf": "log", "__log2f": "log2",
+    "__expf": "exp", "__exp10f": "exp10", "__logf": "log", "__log2f": "log2",
     "__log10f": "log10",
     "__sinf": "sin", "__cosf": "cos", "__tanf": "tan", "__powf": "pow", "__tanhf": "tanh",
 }  # fmt: skip
@@ -117,8 +117,8 @@ def _rounded(call: Invocation) -> Value:
 
 @builtin("__fdividef", "fdividef", "fdivide")
 def _fdivide(call: Invocation) -> Value:
-    a, b = call.number_as(0, F32), call.number_as(1, F32)
-    return number(Binary(F32, "/", a, b))
+    dtype = F64 if call.name == "fdivide" else F32
+    return number(Binary(dtype, "/", call.number_as(0, dtype), call.number_as(1, dtype)))
 
 
 @builtin(
@@ -128,8 +128,6 @@ def _fdivide(call: Invocation) -> Value:
     "__dsqrt_rn",
     "__frsqrt_rn",
     "__saturatef",
-    "__fsqrt_rz",
-    "__frcp_rz",
 )
 def _rounded_unary(call: Invocation) -> Value:
     function = {
@@ -142,6 +140,13 @@ def _rounded_unary(call: Invocation) -> Value:
     }
     dtype = F64 if call.name.startswith("__d") else F32
     return number(Call(dtype, function[call.name[2:6]], (call.number_as(0, dtype),)))
+
+
+@builtin("__fsqrt_rz", "__frcp_rz")
+def _directed(call: Invocation) -> Value:
+    call.ctx.refuse(
+        "rounding-mode", f"`{call.name}`: this rounding mode is not supported", call.node, "use the _rn form"
+    )
 
 
 @builtin("abs", "labs", "llabs")
@@ -208,23 +213,27 @@ def _sincos(call: Invocation) -> Value:
     return VOID_VALUE
 
 
-@builtin("normcdff", "normcdf", "rhypot", "rhypotf", "rcbrtf", "rcbrt", "norm3df", "norm4df", "rnorm3df")
+@builtin("rhypot", "rhypotf", "rcbrtf", "rcbrt", "norm3df", "norm4df", "rnorm3df")
 def _composed(call: Invocation) -> Value:
+    """Made of other functions, in double precision: what is squared or inverted on the way stays in range."""
     dtype = F32 if call.name.endswith("f") else _float_of(call.number(0).dtype)
-    args = [build.cast(a, dtype) for a in call.numbers()]
-    base = call.name.removesuffix("f") if call.name not in ("normcdf",) else "normcdf"
-    one = build.const(1.0, dtype)
+    args = [build.cast(a, F64) for a in call.numbers()]
+    base = call.name.removesuffix("f")
+    one = build.const(1.0, F64)
     match base:
-        case "normcdf" | "normcd":
-            return number(Call(dtype, "normcdf", (args[0],)))
         case "rhypot":
-            return number(build.div(one, Call(dtype, "hypot", (args[0], args[1]))))
+            call.need(2)
+            result = build.div(one, Call(F64, "hypot", (args[0], args[1])))
         case "rcbrt":
-            return number(build.div(one, Call(dtype, "cbrt", (args[0],))))
-    squares = build.mul(args[0], args[0])
-    for arg in args[1:]:
-        squares = build.add(squares, build.mul(arg, arg))
-    return number(Call(dtype, "rsqrt" if base.startswith("r") else "sqrt", (squares,)))
+            call.need(1)
+            result = build.div(one, Call(F64, "cbrt", (args[0],)))
+        case _:
+            call.need(3)
+            squares = build.mul(args[0], args[0])
+            for arg in args[1:]:
+                squares = build.add(squares, build.mul(arg, arg))
+            result = Call(F64, "rsqrt" if base.startswith("r") else "sqrt", (squares,))
+    return number(build.cast(result, dtype))
 
 
 # ------------------------------------------------------------------------------------------ integers
@@ -283,7 +292,6 @@ def _sad(call: Invocation) -> Value:
 _BIT_CASTS = {
     "__float_as_int": (F32, I32), "__float_as_uint": (F32, U32), "__int_as_float": (I32, F32),
     "__uint_as_float": (U32, F32), "__double_as_longlong": (F64, I64), "__longlong_as_double": (I64, F64),
-    "__double_as_ulonglong": (F64, U64), "__ulonglong_as_double": (U64, F64),
 }  # fmt: skip
 
 
@@ -301,10 +309,12 @@ _ROUNDING = {"rn": "rint", "rz": "trunc", "rd": "floor", "ru": "ceil"}
 
 
 def _register_conversions() -> None:
-    for source in ("float", "double", "int", "uint", "ll", "ull"):
-        for target in ("int", "uint", "ll", "ull", "float", "double"):
-            for mode in _ROUNDING:
-                BUILTINS[f"__{source}2{target}_{mode}"] = _conversion
+    integers = ("int", "uint", "ll", "ull")
+    pairs = [(f, i) for f in ("float", "double") for i in integers]
+    pairs += [(i, f) for f, i in pairs if (i, f) not in (("int", "double"), ("uint", "double"))]
+    for source, target in (*pairs, ("double", "float")):
+        for mode in _ROUNDING:
+            BUILTINS[f"__{source}2{target}_{mode}"] = _conversion
     BUILTINS["__int2double_rn"] = BUILTINS["__uint2double_rn"] = _conversion
 
 

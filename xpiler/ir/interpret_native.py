@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ class Native:
         if target.name == "bf16":
             return lambda x: round_bf16(_astype(x, np.float32))
         if source.is_float and target.is_integer and target != BOOL:
-            return _float_to_int(target)
+            return _float_to_int(source, target)
         wanted = self.value_type(target)
         return lambda x: _astype(x, wanted)
 
@@ -200,9 +201,13 @@ def _shift(operation: Binary, dtype: DType) -> Binary:
     return shift
 
 
-def _float_to_int(target: DType) -> Unary:
+def _float_to_int(source: DType, target: DType) -> Unary:
+    """Truncates and clamps. NaN becomes 0, or, where either type has 64 bits, the number of which only
+    the top bit is set."""
     low, high = int_limits(target)
     wanted: Any = _VALUE[target.name]
+    top_bit = low or ((high >> 1) + 1 if target.bits >= 32 else 0)
+    not_a_number = wanted(0 if max(source.bits, target.bits) < 64 else top_bit)
 
     def clamp(x: Value) -> Value:
         wide = np.trunc(np.asarray(x).astype(np.float64))
@@ -210,6 +215,7 @@ def _float_to_int(target: DType) -> Unary:
         result = np.where(
             wide >= float(high + 1), wanted(high), np.where(wide < float(low), wanted(low), inside)
         )
+        result = np.where(np.isnan(wide), not_a_number, result)
         return result if isinstance(x, np.ndarray) else result[()]
 
     return clamp
@@ -261,15 +267,57 @@ def _erfinv(y: float) -> float:
     return x
 
 
+def _tgamma(x: float) -> float:
+    if x == 0:
+        return math.copysign(math.inf, x)  # Python calls the pole a domain error
+    try:
+        return math.gamma(x)
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
+def _half_turns(function: Callable[..., Value], offset: float) -> Callable[..., Value]:
+    """sin(pi x) or cos(pi x), exactly 0 where it is."""
+
+    def value(x: Value) -> Value:
+        turn = np.fmod(x, 2.0)
+        is_zero = np.fmod(turn + offset, 1.0) == 0
+        return np.where(is_zero, np.copysign(0.0, x), function(np.pi * turn))[()]
+
+    return value
+
+
 def _bessel(order: int) -> Callable[[float], float]:
-    """J0 and J1 by the trapezoidal rule on Bessel's integral, which converges geometrically."""
+    """J0 and J1 by the trapezoidal rule on Bessel's integral, which converges geometrically; by Hankel's
+    asymptotic series where x is large."""
 
     def value(x: float) -> float:
+        if abs(x) > 1000.0:
+            return _hankel(order, x)
         count = 64 + 2 * int(abs(x))
         angles = np.arange(count) * (math.pi / count) + math.pi / (2 * count)
         return float(np.mean(np.cos(order * angles - x * np.sin(angles))))
 
     return value
+
+
+def _hankel(order: int, x: float) -> float:
+    if math.isinf(x):
+        return 0.0
+    z, mu = abs(x), 4 * order * order
+    term, p, q = 1.0, 1.0, 0.0
+    for k in range(1, 6):
+        term *= (mu - (2 * k - 1) ** 2) / (k * 8 * z)
+        sign = -1.0 if k in (2, 3) else 1.0
+        if k % 2:
+            q += sign * term
+        else:
+            p += sign * term
+    # cos and sin of z - pi/4 (order 0) or z - 3 pi/4 (order 1), without rounding the difference.
+    c, s = math.cos(z), math.sin(z)
+    cosine, sine = ((c + s, s - c), (s - c, -c - s))[order]
+    value = (p * cosine - q * sine) / math.sqrt(math.pi * z)
+    return -value if order == 1 and x < 0 else value
 
 
 # On float64; the result is rounded to the type, so it is the correctly rounded one but for rare ties.
@@ -299,12 +347,12 @@ _FLOAT: dict[str, Callable[..., Value]] = {
     "asinh": np.arcsinh,
     "acosh": np.arccosh,
     "atanh": np.arctanh,
-    "sinpi": lambda x: np.sin(np.pi * np.fmod(x, 2.0)),
-    "cospi": lambda x: np.cos(np.pi * np.fmod(x, 2.0)),
+    "sinpi": _half_turns(np.sin, 0.0),
+    "cospi": _half_turns(np.cos, 0.5),
     "erf": _elementwise(math.erf, 1),
     "erfc": _elementwise(math.erfc, 1),
     "erfinv": _elementwise(_erfinv, 1),
-    "tgamma": _elementwise(math.gamma, 1),
+    "tgamma": _elementwise(_tgamma, 1),
     "lgamma": _elementwise(_lgamma, 1),
     "floor": np.floor,
     "ceil": np.ceil,
@@ -379,7 +427,7 @@ def _fma_to_odd(x: Value, y: Value, z: Value) -> Value:
 
 
 def _fma64(x: Value, y: Value, z: Value) -> Value:
-    """Error-free product (Dekker) and sum; where that overflows, the unfused result."""
+    """Error-free product (Dekker) and sum; exact fractions where its parts leave the normal range."""
     product = x * y
     split = 134217729.0
     x_high, y_high = x * split, y * split
@@ -388,7 +436,25 @@ def _fma64(x: Value, y: Value, z: Value) -> Value:
     product_error = ((x_high * y_high - product) + x_high * y_low + x_low * y_high) + x_low * y_low
     total, sum_error = _two_sum(product, z)
     fused = total + (sum_error + product_error)
-    return np.where(np.isfinite(fused), fused, product + z)[()]
+    unfused = np.where(np.isinf(z) & np.isfinite(x) & np.isfinite(y), z, product + z)
+    result = np.where(np.isfinite(fused), fused, unfused)
+    largest = np.maximum(np.maximum(np.abs(x), np.abs(y)), np.maximum(np.abs(z), np.abs(product)))
+    smallest = np.minimum(np.minimum(np.abs(x), np.abs(y)), np.abs(product))
+    hard = np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & (x != 0) & (y != 0)
+    hard = hard & ((largest > 2.0**900) | (smallest < 2.0**-900))
+    if np.any(hard):
+        places = np.broadcast_to(hard, result.shape)
+        operands = (np.broadcast_to(a, result.shape)[places] for a in (x, y, z))
+        result[places] = [_exact_fma(*map(float, each)) for each in zip(*operands, strict=True)]
+    return result[()]
+
+
+def _exact_fma(x: float, y: float, z: float) -> float:
+    exact = Fraction(x) * Fraction(y) + Fraction(z)
+    try:
+        return float(exact) if exact else x * y + z
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
 
 
 # ------------------------------------------------------------------------------------------ integer functions
