@@ -119,7 +119,8 @@ class Contract:
     `kernel_spelling` is what a launch calls (`gemm<float, 16>`), used for kind `kernel`. `reduction_length`
     is the longest sum that an output element goes through (0: not known). `accumulator` is the narrowest
     float type that sums are kept in (None: f32 or wider). `notes` says in words what was inferred, for the
-    evidence.
+    evidence. `globals` are `__constant__` and `__device__` variables without initialiser that the kernels
+    use: further inputs, filled and compared like pointer arguments of the variable's size.
     """
 
     entry: str
@@ -131,20 +132,22 @@ class Contract:
     reduction_length: int = 0
     accumulator: DType | None = None
     notes: tuple[str, ...] = ()
+    globals: tuple[Argument, ...] = ()
 
     def argument(self, name: str) -> Argument:
-        for argument in self.arguments:
+        for argument in (*self.arguments, *self.globals):
             if argument.name == name:
                 return argument
         raise KeyError(name)
 
     @property
     def pointers(self) -> tuple[Argument, ...]:
-        return tuple(argument for argument in self.arguments if argument.is_pointer)
+        """Everything with an array of data: pointer arguments, then globals."""
+        return (*(argument for argument in self.arguments if argument.is_pointer), *self.globals)
 
     @property
     def outputs(self) -> tuple[Argument, ...]:
-        return tuple(a for a in self.arguments if a.role in (Role.OUT, Role.INOUT))
+        return tuple(a for a in self.pointers if a.role in (Role.OUT, Role.INOUT))
 
 
 def make_case(

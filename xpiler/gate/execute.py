@@ -282,7 +282,7 @@ def _manifest(contract: Contract, platform: str, jobs: Sequence[Job], scratch: P
             numbers = (*case.launch.grid, *case.launch.block, case.launch.shared_bytes)
             lines.append("launch " + " ".join(map(str, numbers)))
         written = files.setdefault(id(data), {})
-        for slot, argument in enumerate(contract.arguments):
+        for slot, argument in enumerate((*contract.arguments, *contract.globals)):
             if not argument.is_pointer:
                 value = dict(case.scalars).get(argument.name, 0)
                 lines.append(f"scalar {slot} {scalar_bytes(value, argument.dtype).hex()}")
@@ -317,7 +317,7 @@ def _result(contract: Contract, job: Job, number: int, scratch: Path, done: Comp
     if not finished:
         return RunResult(case, variant, {}, events, _how_it_ended(events, number, scratch, done))
     buffers = {}
-    for slot, argument in enumerate(contract.arguments):
+    for slot, argument in enumerate((*contract.arguments, *contract.globals)):
         if argument.is_pointer and argument.role is not Role.IN:
             raw = (scratch / f"out-{number}-{slot}").read_bytes()
             buffers[argument.name] = np.frombuffer(raw, dtype=storage(argument.dtype))

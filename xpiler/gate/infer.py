@@ -30,11 +30,19 @@ from xpiler.gate.infer_fixed import fixed_candidates
 from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid, stated_extent
 from xpiler.gate.infer_sizes import FINER, candidates, granule_of, structured
 from xpiler.gate.inputs import draw
-from xpiler.gate.observe import Buffer, Observation, Pointer, Step, observe
+from xpiler.gate.observe import (
+    Buffer,
+    Observation,
+    Pointer,
+    Step,
+    extent_of,
+    observe,
+    uninitialised_globals,
+)
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Memory, Trace, TracedLaunch, trace_host
 from xpiler.ir.interpret_state import Finding
-from xpiler.ir.nodes import Call, Expr, Function, Param, Var
+from xpiler.ir.nodes import Call, Const, Decl, Expr, Function, Param, Space, Var
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import BF16, F16, U64, DType
 
@@ -107,16 +115,18 @@ def infer_contract(
     usable = [trial for trial in found if not trial.findings and not trial.fault]
     kernels = [k for k in unit.program.kernels if k.name in entry.kernels]
     arguments = tuple(_argument(p, _role(p, usable, overrides)) for p in entry.params)
+    variables = _variables(kernels, arguments)
     contract = Contract(
         entry=entry.name,
         kind=entry.kind,
         arguments=arguments,
-        cases=tuple(_cases(usable)),
+        cases=tuple(_with_variables(case, variables) for case in _cases(usable)),
         kernel_spelling=entry.spelling if entry.kind == "kernel" else "",
         fast_math=_flag(overrides.fast_math, any(_uses_fast_math(k) for k in kernels)),
         reduction_length=overrides.reduction_length or 0,
         accumulator=_accumulator(kernels),
         notes=tuple(search.notes),
+        globals=tuple(_variable(decl) for decl in variables),
     )
     if not usable:
         first = found[0] if found else None
@@ -130,6 +140,29 @@ def infer_contract(
             )
         return Inference(contract, search.formula, first.findings, True)
     return Inference(contract, search.formula, (), search.checked)
+
+
+def _variables(kernels: Sequence[Function], arguments: Sequence[Argument]) -> tuple[Decl, ...]:
+    """Variables without initialiser that the kernels use; not those whose name an argument has too."""
+    found = {decl.name: decl for kernel in kernels for decl in uninitialised_globals(kernel)}
+    taken = {argument.name for argument in arguments}
+    return tuple(decl for name, decl in found.items() if name not in taken and name.isidentifier())
+
+
+def _variable(decl: Decl) -> Argument:
+    return Argument(decl.name, decl.dtype, True, Role.IN if decl.space is Space.CONSTANT else Role.INOUT)
+
+
+def _with_variables(case: Case, variables: Sequence[Decl]) -> Case:
+    extents = tuple((decl.name, extent_of(decl)) for decl in variables)
+    shapes = tuple(
+        (decl.name, tuple(int(e.value) for e in decl.shape if isinstance(e, Const))) for decl in variables
+    )
+    # An integer may be an index or a counter: 0, what it is before anybody sets it.
+    zeros = tuple((decl.name, Values("constant", 0)) for decl in variables if not decl.dtype.is_float)
+    return replace(
+        case, extents=case.extents + extents, shapes=case.shapes + shapes, values=case.values + zeros
+    )
 
 
 def _flag(stated_value: bool | None, inferred: bool) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from xpiler.gate.contract import Launch, Role
 from xpiler.ir.interpret import run
 from xpiler.ir.interpret_state import Finding
-from xpiler.ir.nodes import Function
+from xpiler.ir.nodes import Const, Decl, Function
 
 _START_BYTES = 1 << 18
 _LIMIT_BYTES = 1 << 26
@@ -122,8 +123,11 @@ def _observe(
     fresh = {key: np.ones(sizes[key], np.bool_) for key in buffers}
     findings: dict[tuple[str, object], Finding] = {}
     unfinished = ""
+    variables: dict[str, npt.NDArray[Any]] = {}
     for step in steps:
         arguments: dict[str, Any] = {}
+        for decl in uninitialised_globals(step.kernel):
+            arguments[decl.name] = variables.setdefault(decl.name, _contents_of(decl, seed))
         places: dict[str, Pointer] = {}
         for param, value in zip(step.kernel.params, step.arguments, strict=False):
             if isinstance(value, Pointer):
@@ -162,6 +166,29 @@ def _observe(
     for key, used in reach.items():
         used.written_bytes = int((~fresh[key]).sum())
     return Observation(tuple(findings.values()), reach, unfinished)
+
+
+def uninitialised_globals(kernel: Function) -> tuple[Decl, ...]:
+    """The `__constant__` and `__device__` variables that only other code fills."""
+    taken = {param.name for param in kernel.params}
+    return tuple(
+        d
+        for d in kernel.globals
+        if d.init is None and d.name not in taken and all(isinstance(e, Const) for e in d.shape)
+    )
+
+
+def extent_of(decl: Decl) -> int:
+    """Elements of a variable whose shape is constant."""
+    return prod(int(e.value) for e in decl.shape if isinstance(e, Const))
+
+
+def _contents_of(decl: Decl, seed: int) -> npt.NDArray[Any]:
+    """As in the cases: floats are random, integers, which may be indices or counters, 0."""
+    size = extent_of(decl) * decl.dtype.bytes
+    if not decl.dtype.is_float:
+        return np.zeros(extent_of(decl), _numpy(decl.dtype.name))
+    return _fill(Buffer(decl.name, size), size, seed).view(_numpy(decl.dtype.name))
 
 
 def _fill(buffer: Buffer, size: int, seed: int) -> npt.NDArray[np.uint8]:

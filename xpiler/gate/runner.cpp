@@ -5,6 +5,7 @@
 //   buffer SLOT NAME BYTES ALIGNMENT in|out|inout FILE|- POISON   (POISON: hex bytes of one element)
 //   scalar SLOT HEX
 //   run
+// A buffer whose slot lies behind the arguments is a variable of the program: filled before the call, read after it.
 // A case that ends well leaves `done-ID` (seconds, and canaries found broken) and `out-ID-SLOT` for each buffer that is
 // not `in`. What goes wrong is a JSON line in `events-ID.jsonl`, the file that XPILER_EVENTS names for the emulators too.
 
@@ -32,6 +33,12 @@ struct XpilerLaunch {
 extern "C" void xpiler_call(void* const* slots, const XpilerLaunch* launch);
 extern "C" const int xpiler_argument_count;
 extern "C" const std::size_t xpiler_argument_sizes[];
+struct XpilerGlobal {
+    const char* name;  // null in the last one
+    void* address;
+    std::size_t bytes;
+};
+extern "C" __attribute__((weak)) const XpilerGlobal xpiler_globals[];
 // From the emulators, which name kernel, block and thread in their events; absent on platforms without one.
 extern "C" __attribute__((weak)) void xpiler_register(const char* name, void* base, std::size_t bytes, void* low, void* high);
 extern "C" __attribute__((weak)) void xpiler_check();
@@ -176,6 +183,25 @@ const unsigned char* broken_canary(const Buffer& buffer) {
     return nullptr;
 }
 
+// Fills the program's variables from their buffers, or reads them back.
+void exchange_globals(Case& test, bool fill) {
+    for (Buffer& buffer : test.buffers) {
+        if (buffer.slot < test.arguments) continue;
+        const XpilerGlobal* found = xpiler_globals;
+        while (found && found->name && buffer.name != found->name) ++found;
+        if (!found || !found->name || found->bytes != buffer.bytes) {
+            char line[512];
+            std::snprintf(line, sizeof line,
+                          "{\"event\": \"contract\", \"message\": \"variable %s has %zu bytes in the program, %zu in the contract\"}\n",
+                          buffer.name.c_str(), found && found->name ? found->bytes : 0, buffer.bytes);
+            report(line);
+            _exit(reported);
+        }
+        if (fill) std::memcpy(found->address, buffer.data, buffer.bytes);
+        else if (buffer.role != "in") std::memcpy(buffer.data, found->address, buffer.bytes);
+    }
+}
+
 void run_case(Case& test) {
     current = &test;
     std::snprintf(events_path, sizeof events_path, "events-%s.jsonl", test.id.c_str());
@@ -187,6 +213,7 @@ void run_case(Case& test) {
     for (Buffer& buffer : test.buffers) {
         place(buffer, test.layout == "end");
         fill(buffer);
+        if (buffer.slot >= test.arguments) continue;
         if (xpiler_register)
             xpiler_register(buffer.name.c_str(), buffer.data, buffer.bytes, buffer.pages - guard_bytes,
                             buffer.pages + buffer.page_bytes + guard_bytes);
@@ -210,11 +237,13 @@ void run_case(Case& test) {
         }
     }
 
+    exchange_globals(test, true);
     if (!xpiler_register) catch_faults();
     auto start = std::chrono::steady_clock::now();
     xpiler_call(slots.data(), &test.launch);
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
+    exchange_globals(test, false);
     if (xpiler_check) xpiler_check();
     if (xpiler_last_error && xpiler_last_error() != 0) {
         char line[128];

@@ -21,6 +21,7 @@ _SUPPORT = """
 #include <utility>
 namespace xpiler_shim {
 struct Launch { unsigned grid[3], block[3]; std::size_t shared; };
+struct Global { const char* name; void* address; std::size_t bytes; };
 template <std::size_t I, class Head, class... Tail> struct Pick : Pick<I - 1, Tail...> {};
 template <class Head, class... Tail> struct Pick<0, Head, Tail...> { using type = Head; };
 template <class T> struct Tag { using type = T; };
@@ -69,7 +70,7 @@ def translation_unit(text: str, contract: Contract, *, is_simt: bool = True) -> 
     if contract.kind == "main":
         return text
     if contract.kind == "kernel" and not is_simt:
-        return _plain_kernel(text, contract)
+        return _plain_kernel(text, contract) + _table_of_globals(contract)
     callee = contract.kernel_spelling or contract.entry
     count = len(contract.arguments)
     sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
@@ -93,6 +94,17 @@ def translation_unit(text: str, contract: Contract, *, is_simt: bool = True) -> 
         'extern "C" void xpiler_call(void* const* xpiler_slots, const xpiler_shim::Launch* xpiler_launch) {\n'
         "    (void)xpiler_slots; (void)xpiler_launch;\n"
         f"    {callee}{launch}({arguments});\n}}\n"
+    ) + _table_of_globals(contract)
+
+
+def _table_of_globals(contract: Contract) -> str:
+    """Where the variables lie that the runner fills before the call."""
+    if not contract.globals:
+        return ""
+    rows = ", ".join(f'{{"{g.name}", (void*)&::{g.name}, sizeof(::{g.name})}}' for g in contract.globals)
+    return (
+        'extern "C" const xpiler_shim::Global xpiler_globals[];\n'
+        f"const xpiler_shim::Global xpiler_globals[] = {{{rows}, {{nullptr, nullptr, 0}}}};\n"
     )
 
 
