@@ -39,7 +39,7 @@ def messages(document: dict[str, object]) -> str:
     return json.dumps([document["diagnostics"], document["evidence"]])
 
 
-# ------------------------------------------------------------------------------------------------ what goes well
+# ------------------------------------------------------------------------------------------- what goes well
 
 
 @pytest.mark.parametrize("to", ["hip", "vnni"])
@@ -83,7 +83,7 @@ def test_show_prints_the_ir(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         assert "add" in out
 
 
-# ------------------------------------------------------------------------------------------------ what is refused
+# ------------------------------------------------------------------------------------------ what is refused
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,8 @@ def test_show_prints_the_ir(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         (ADD.replace("if (i < n)", "if (i < n"), "k.cu"),
         ('__global__ void k(float *x) { asm volatile("mov.u32 %0, %laneid;" : : ); x[0] = 1; }\n', "PTX"),
         (
-            "__device__ int f(int n) { return n ? f(n - 1) : 0; }\n__global__ void k(int *x) { x[0] = f(3); }\n",
+            "__device__ int f(int n) { return n ? f(n - 1) : 0; }\n"
+            "__global__ void k(int *x) { x[0] = f(3); }\n",
             "recurs",
         ),
         ("__global__ void k(float *x) { x[blockIdx.x * 64 + threadIdx.x] = 1.0f; }\n", "--grid"),
@@ -134,7 +135,26 @@ def test_a_stated_grid_makes_a_kernel_without_launch_translatable(
     assert code == 0, out + err
 
 
-# ------------------------------------------------------------------------------------------------ programs that misbehave
+@pytest.mark.parametrize("to", ["hip", "vnni"])
+def test_one_bad_kernel_does_not_spoil_the_others(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, to: str
+) -> None:
+    text = (
+        ADD
+        + '__global__ void bad(float *c) { asm volatile("bar.sync 0;"); c[0] = 1; }\n'
+        + 'extern "C" void good(const float *a, const float *b, float *c, int n) '
+        + "{ add<<<(n + 63) / 64, 64>>>(a, b, c, n); }\n"
+        + 'extern "C" void spoilt(float *c) { bad<<<1, 1>>>(c); }\n'
+    )
+    code, document = translate(capsys, tmp_path, text, to)
+    assert code == 1
+    entries = document["entries"]
+    assert isinstance(entries, list)
+    assert {entry["name"]: entry["status"] for entry in entries} == {"good": "verified", "spoilt": "refused"}
+    assert "bar.sync" not in (tmp_path / f"k.{to}.unverified").read_text()
+
+
+# ---------------------------------------------------------------------------------- programs that misbehave
 
 
 @pytest.mark.parametrize(
@@ -144,7 +164,8 @@ def test_a_stated_grid_makes_a_kernel_without_launch_translatable(
         ("int *wild = (int *)0; if (i < n) { c[i] = a[i]; *wild = 1; }", "null"),
         ("if (i <= n) c[i + 1000000000] = a[i];", "c["),
         (
-            "__shared__ float s[64]; s[threadIdx.x] = a[i < n ? i : 0]; if (i < n) c[i] = s[63 - threadIdx.x];",
+            "__shared__ float s[64]; s[threadIdx.x] = a[i < n ? i : 0]; "
+            "if (i < n) c[i] = s[63 - threadIdx.x];",
             "race",
         ),
         ("if (i < n) c[i / 2] = i;", "race"),

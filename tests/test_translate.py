@@ -56,8 +56,8 @@ def test_a_dropped_barrier_in_the_target_is_noticed() -> None:
     text, file = of("layernorm")
     result = translate_text(text, file, "hip")
     assert result.text is not None
-    wrong = result.text.replace("    if (tid < stride) buffer[tid] += buffer[tid + stride];\n    __syncthreads();\n",
-                                "    if (tid < stride) buffer[tid] += buffer[tid + stride];\n")  # fmt: skip
+    step = "    if (tid < stride) buffer[tid] += buffer[tid + stride];\n"
+    wrong = result.text.replace(step + "    __syncthreads();\n", step)
     assert wrong != result.text
     assert verify_text(text, file, wrong, file.replace(".cu", ".hip")).status == "unverified"
 

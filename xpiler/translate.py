@@ -17,8 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from xpiler.backend import bang, bang_host
 from xpiler.backend.hip import to_hip
 from xpiler.backend.host_cpp import to_cpp
+from xpiler.backend.omit import base_name, kernel_at, without_kernel
 from xpiler.backend.vnni import CppFunction, assemble, generate
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import parse
@@ -40,7 +42,7 @@ from xpiler.passes.canonical import canonicalise
 
 PLATFORMS = ("cuda", "hip", "bang", "vnni")
 EXTENSIONS = {".cu": "cuda", ".hip": "hip", ".mlu": "bang", ".cpp": "vnni"}
-DIRECTIONS = frozenset({("cuda", "hip"), ("cuda", "vnni")})
+DIRECTIONS = frozenset({("cuda", "hip"), ("cuda", "vnni"), ("cuda", "bang")})
 Progress = Callable[[str], None]
 
 
@@ -106,14 +108,15 @@ def translate_text(
     entries = [_Entry(entry) for entry in entries_of(unit, stated.entry)]
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
-        _prepare(entries, unit, text, file, platform, stated, pool)
+        whole, unit = unit, _without_untranslatable(unit, to, entries)
+        _prepare(entries, unit, unit.text, file, platform, stated, pool, needs_ir=to != "hip")
         progress(f"writing {to}")
-        produced = _produce(unit, text, file, to, entries)
+        produced = _produce(unit, to, entries)
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
         _verify(entries, produced.text, _target_file(file, to), to, pool, produced.calls)
         rungs = [parsed, *compiled.result(), *(rung for entry in entries for rung in entry.rungs)]
-    return _result(unit, entries, produced.text, rungs, produced.notes, start)
+    return _result(whole, entries, produced.text, rungs, produced.notes, start)
 
 
 def verify_text(
@@ -132,7 +135,7 @@ def verify_text(
     entries = [_Entry(entry) for entry in entries_of(unit, stated.entry)]
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
-        _prepare(entries, unit, source, source_file, platform, stated, pool)
+        _prepare(entries, unit, source, source_file, platform, stated, pool, needs_ir=False)
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, target, target_file, to)
         _verify(entries, target, target_file, to, pool, _names_in(target, unit) if to == "vnni" else {})
@@ -173,7 +176,7 @@ def _directions() -> str:
 
 
 def _names_in(target: str, unit: Unit) -> dict[str, str]:
-    """What each kernel is called in a C++ text: by the template's name if there is a function of that name."""
+    """What each kernel is called in a C++ text: by the template's name if there is such a function."""
     names = {k.name: k.template for k in unit.program.kernels if k.template}
     return {
         name: template if re.search(rf"\b{template}\s*\(", target) else name
@@ -200,8 +203,11 @@ def _prepare(
     platform: str,
     overrides: Overrides,
     pool: ThreadPoolExecutor,
+    *,
+    needs_ir: bool,
 ) -> None:
-    """Contracts of all entries, and the source's results for them."""
+    """Contracts of all entries, and the source's results for them. Without `needs_ir` a host function may run
+    kernels whose meaning is not known: they are run all the same, only not interpreted."""
 
     def builder(contract: Contract) -> Build:
         return build(text, file, platform, contract)
@@ -218,7 +224,9 @@ def _prepare(
 
     def prepare(item: _Entry) -> None:
         entry = item.entry
-        if entry.missing:
+        if item.refused is not None:
+            return
+        if entry.missing and (needs_ir or entry.kind == "kernel"):
             name = entry.missing[0]
             item.refused = unit.refusals.get(name) or Diagnostic(
                 "kernel-refused", f"kernel {name} cannot be translated", entry.range
@@ -234,6 +242,10 @@ def _prepare(
             return
         contract = item.inference.contract
         item.build = builder(contract)
+        if not item.build.ok and contract.globals:  # not visible behind the text: in a namespace or a class
+            contract = replace(contract, globals=())
+            item.inference = replace(item.inference, contract=contract)
+            item.build = builder(contract)
         if not item.build.ok:
             item.refused = Diagnostic(
                 "source-compile", f"the source does not compile: {item.build.error}", entry.range
@@ -253,11 +265,87 @@ class _Produced:
     calls: Mapping[str, str] = field(default_factory=dict)
 
 
-def _produce(unit: Unit, text: str, file: str, to: str, entries: list[_Entry]) -> _Produced:
+def _without_untranslatable(unit: Unit, to: str, entries: list[_Entry]) -> Unit:
+    """The unit without the kernels that have no form on `to`, whose entries are refused; the others go on.
+
+    Raises the refusal if it is about no kernel, or if no kernel would be left.
+    """
+    for spelling, diagnostic in unit.refusals.items() if to != "hip" else ():
+        unit = _omit(unit, base_name(spelling), diagnostic, entries)
+    while to == "hip":
+        try:
+            to_hip(unit.text, unit.file, unit)
+            break
+        except Refusal as refusal:
+            place = refusal.diagnostic.range
+            name = kernel_at(unit, place.file, place.line) if place else None
+            if name is None:
+                raise
+            unit = _omit(unit, name, refusal.diagnostic, entries)
+    return unit
+
+
+def _omit(unit: Unit, name: str, diagnostic: Diagnostic, entries: list[_Entry]) -> Unit:
+    if all(kernel.name == name for kernel in unit.kernels):
+        raise Refusal(diagnostic.code, diagnostic.message, diagnostic.range, diagnostic.remedy)
+    lowered = {k.name for k in unit.program.kernels if name in (k.name, k.template)}
+    for item in entries:
+        reached = {base_name(missing) for missing in item.entry.missing} | (
+            {name} if lowered & {*item.entry.kernels} else set()
+        )
+        if item.refused is None and name in reached:
+            item.refused = diagnostic
+    return parse(without_kernel(unit, name), unit.file, platform=unit.platform)
+
+
+def _produce(unit: Unit, to: str, entries: list[_Entry]) -> _Produced:
     if to == "hip":
-        translated = to_hip(text, file, unit)
+        translated = to_hip(unit.text, unit.file, unit)
         return _Produced(translated.text, translated.notes)
-    return _to_vnni(unit, entries)
+    return _to_bang(unit, entries) if to == "bang" else _to_vnni(unit, entries)
+
+
+def _to_bang(unit: Unit, entries: list[_Entry]) -> _Produced:
+    """BANG C for every kernel that can be had; kernels that cannot refuse the entries that run them."""
+    bare = {i.entry.kernels[0]: i for i in entries if i.entry.kind == "kernel" and i.entry.kernels}
+    has_host = any(item.entry.kind != "kernel" for item in entries)
+    functions: dict[str, bang.BangFunction] = {}
+    wrapped: dict[str, tuple[bang.BangFunction, Function]] = {}
+    failed: dict[str, Diagnostic] = {}
+    for kernel in unit.program.kernels:
+        item = bare.get(kernel.name)
+        try:
+            if item is None or has_host:
+                canonical = canonicalise(kernel, kernel.block_size).function
+                launch = bang_host.known_dimensions(unit, kernel.name)
+                functions[kernel.name] = bang.generate(canonical, launch=launch)
+            elif item.refused is None and item.inference is not None and item.inference.formula:
+                launch, block = _launch_of(item.inference.formula)
+                canonical = canonicalise(kernel, block).function
+                name = kernel.template or kernel.name
+                function = bang.generate(canonical, name=f"{name}_kernel", launch=launch)
+                functions[kernel.name] = function
+                wrapped[name] = function, kernel
+        except Refusal as refusal:
+            failed[kernel.name] = refusal.diagnostic
+    _refuse_failed(unit, entries, functions, failed)
+    notes = tuple(note for function in functions.values() for note in function.notes)
+    text = bang_host.to_bang(unit, functions) if has_host else bang_host.with_wrapper(unit, wrapped)
+    return _Produced(text, notes, {kernel.name: name for name, (_, kernel) in wrapped.items()})
+
+
+def _refuse_failed(
+    unit: Unit, entries: list[_Entry], functions: Mapping[str, object], failed: Mapping[str, Diagnostic]
+) -> None:
+    """Entries that run a kernel which could not be had are refused; so is the file if there is no other."""
+    for item in entries:
+        for name in item.entry.kernels:
+            if name in failed and item.refused is None:
+                item.refused = failed[name]
+    if not functions:
+        reasons = [item.refused for item in entries if item.refused] or list(unit.refusals.values())
+        first = reasons[0]
+        raise Refusal(first.code, first.message, first.range, first.remedy)
 
 
 def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
@@ -277,14 +365,7 @@ def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
                 functions[kernel.name] = _cpp_kernel(unit, kernel, item.inference.formula)
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
-    for item in entries:
-        for name in item.entry.kernels:
-            if name in failed and item.refused is None:
-                item.refused = failed[name]
-    if not functions:
-        reasons = [item.refused for item in entries if item.refused] or list(unit.refusals.values())
-        first = reasons[0]
-        raise Refusal(first.code, first.message, first.range, first.remedy)
+    _refuse_failed(unit, entries, functions, failed)
     notes = tuple(note for function in functions.values() for note in function.notes)
     text = to_cpp(unit, functions) if has_host else assemble(functions.values())
     return _Produced(text, notes, {name: function.name for name, function in functions.items()})
@@ -307,8 +388,18 @@ def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> 
     )
 
 
+def _launch_of(formula: LaunchFormula) -> tuple[dict[str, Expr | int], tuple[int, int, int]]:
+    """The dimensions of an inferred launch by name, and the size of its block."""
+    launch: dict[str, Expr | int] = {
+        f"blockDim.{axis}": size for axis, size in zip("xyz", formula.block, strict=True)
+    }
+    launch |= {f"gridDim.{a}": e for a, e in zip("xyz", formula.grid, strict=True) if e is not None}
+    launch["shared_bytes"] = formula.shared
+    return launch, formula.block
+
+
 def _comments(unit: Unit, kernel: Function) -> dict[int, str]:
-    """The user's comments inside the kernel, by the line of code that they speak of: their own, or the next."""
+    """The user's comments inside the kernel, by the line of code that they speak of."""
     if kernel.range is None:
         return {}
     lines = unit.text.splitlines()
@@ -391,7 +482,10 @@ def _result(
         results.append(EntryResult(item.entry.name, item.entry.kind, own.status, own.why_unverified()))
         if item.inference is not None:
             diagnostics += [_diagnostic(finding) for finding in item.inference.findings]
-    diagnostics += [d for d in unit.refusals.values() if d not in diagnostics]
+    told = {d.range for d in diagnostics}
+    # Where an entry was verified all the same, what the IR does not know of a kernel is a remark.
+    severity = "error" if any(r.status == "refused" for r in results) else "warning"
+    diagnostics += [replace(d, severity=severity) for d in unit.refusals.values() if d.range not in told]
     diagnostics += [Diagnostic("note", note, None, "note") for note in dict.fromkeys(notes)]
     if all(result.status == "refused" for result in results):
         first = next(d for d in diagnostics if d.severity == "error")
