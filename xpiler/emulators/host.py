@@ -1,8 +1,8 @@
-"""Runs CUDA and HIP text on the host: the textual preparation and the compiler flags.
+"""Runs CUDA, HIP and BANG C text on the host: the textual preparation and the compiler flags.
 
-`prepare` turns the few constructs that are no C++ (launches, `__shared__`, vendor vector attributes) into
-calls of the emulator's headers, on the same lines; everything else compiles as it stands against
-`simt/cuda.hpp` or `simt/hip.hpp`. `precompiled_header` builds those headers once and returns the flags to
+`prepare` turns the few constructs that are no C++ (launches, `__shared__`, `__nram__`, vendor vector
+attributes) into calls of the emulator's headers, on the same lines; everything else compiles as it stands
+against `simt/cuda.hpp`, `simt/hip.hpp` or `bang/bang.hpp`. `precompiled_header` builds those headers once and returns the flags to
 use them.
 """
 
@@ -17,12 +17,19 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from xpiler.emulators.rewrite import prepare
+from xpiler.emulators import rewrite
+from xpiler.emulators.rewrite_bang import prepare_bang
 
 __all__ = ["EmulatorError", "flags", "precompiled_header", "prepare"]
 
 _EMULATORS = Path(__file__).parent
-_RUNTIME = ("runtime.cpp", "memory.cpp", "events.cpp")
+_SHARED_RUNTIME = ("memory.cpp", "events.cpp")
+_RUNTIME = {
+    "bang": ("runtime.cpp", "checks.cpp", "copies.cpp", "vector.cpp", "shapes.cpp", "matrix.cpp"),
+    "cuda": ("runtime.cpp",),
+    "hip": ("runtime.cpp",),
+}
+_BANG_ARCHITECTURES = ("270", "290", "372", "592")
 
 # Headers that programs include. Most are empty: the precompiled header already has their content; the others
 # name the emulator's header that they bring in.
@@ -86,6 +93,21 @@ _HEADERS: dict[str, dict[str, str]] = {
 }
 
 
+_HEADERS["bang"] = dict.fromkeys(
+    (
+        "bang.h",
+        "mlu.h",
+        "bang_device_functions.h",
+        "bang_device_types.h",
+        "bang_fusor.h",
+        "cnrt.h",
+        "cndrv.h",
+        "cn_api.h",
+    ),
+    "",
+)
+
+
 class EmulatorError(RuntimeError):
     """The emulator's own headers could not be compiled: the compiler is unusable, not the program."""
 
@@ -104,13 +126,29 @@ def _machine_flags() -> tuple[str, ...]:
     return tuple(flag for name, flag in wanted.items() if name in have)
 
 
+def prepare(text: str, file: str, platform: str) -> str:
+    """`text` as C++ for the emulator, on the same lines. Text that is no program passes through."""
+    return prepare_bang(text) if platform == "bang" else rewrite.prepare(text, file, platform)
+
+
+def _platform_flags(platform: str) -> list[str]:
+    """BANG C is compiled for one architecture: `XPILER_BANG_ARCH`, as `mtp_372` (the default) or `372`."""
+    if platform != "bang":
+        return []
+    wanted = os.environ.get("XPILER_BANG_ARCH", "").removeprefix("mtp_") or "372"
+    if wanted not in _BANG_ARCHITECTURES:
+        known = ", ".join(f"mtp_{a}" for a in _BANG_ARCHITECTURES)
+        raise EmulatorError(f"XPILER_BANG_ARCH={wanted}: the emulator knows {known}")
+    return [f"-DXPEMU_ARCH={wanted}"]
+
+
 def flags(platform: str, compiler: str) -> list[str]:
     """Compiler flags for a prepared program, without the precompiled header.
 
     Contraction is off: what a kernel fuses is decided where it is compared, not by the host compiler.
     """
     if platform not in _HEADERS:
-        raise ValueError(f"no SIMT emulator for platform {platform!r}")
+        raise ValueError(f"no emulator for platform {platform!r}")
     common = [
         "-std=c++17",
         "-O1",
@@ -122,6 +160,7 @@ def flags(platform: str, compiler: str) -> list[str]:
         "-pthread",
     ]
     common += _machine_flags()
+    common += _platform_flags(platform)
     if "clang" in Path(compiler).name:
         common += ["-fbracket-depth=1024"]
     return common
@@ -129,8 +168,8 @@ def flags(platform: str, compiler: str) -> list[str]:
 
 def _sources(platform: str) -> list[Path]:
     """The emulator's files: the platform's own and those that all platforms share."""
-    del platform
-    return sorted([*(_EMULATORS / "simt").iterdir(), *(_EMULATORS / "common").iterdir()])
+    own = "bang" if platform == "bang" else "simt"
+    return sorted([*(_EMULATORS / own).iterdir(), *(_EMULATORS / "common").iterdir()])
 
 
 def _fingerprint(platform: str, compiler: str) -> str:
@@ -154,7 +193,7 @@ def precompiled_header(platform: str, compiler: str, cache_dir: str | os.PathLik
     compiles and links. With `-c` pass only those that do not end in `.o`. Raises `EmulatorError` with the
     compiler's words.
     """
-    home = Path(cache_dir) / f"simt-{platform}-{Path(compiler).name}-{_fingerprint(platform, compiler)}"
+    home = Path(cache_dir) / f"{platform}-{Path(compiler).name}-{_fingerprint(platform, compiler)}"
     if not (home / "ready").exists():
         home.mkdir(parents=True, exist_ok=True)
         with (home / "lock").open("w") as lock:
@@ -174,17 +213,21 @@ def _use(platform: str, compiler: str, home: Path) -> list[str]:
 
 
 def _build(platform: str, compiler: str, home: Path) -> None:
-    width = "64" if platform == "hip" else "32"
+    runtime_files = (*_RUNTIME[platform], *_SHARED_RUNTIME)
     for path in _sources(platform):
         shutil.copy(path, home / path.name)
-    (home / "runtime_all.cpp").write_text("".join(f'#include "{name}"\n' for name in _RUNTIME))
+    (home / "runtime_all.cpp").write_text("".join(f'#include "{name}"\n' for name in runtime_files))
     for name, content in _HEADERS[platform].items():
         stub = home / "include" / name
         stub.parent.mkdir(parents=True, exist_ok=True)
         stub.write_text(f'#pragma once\n#include "{home / content}"\n' if content else "#pragma once\n")
     header = f"{platform}.hpp"
     suffix = "pch" if "clang" in Path(compiler).name else "gch"
-    runtime = [compiler, "-std=c++17", "-O2", "-fPIC", "-w", f"-DXPEMU_WARP={width}", "-c", "runtime_all.cpp"]
+    runtime = [compiler, "-std=c++17", "-fPIC", "-w", "-c", "runtime_all.cpp"]
+    if platform == "bang":  # its runtime does the arithmetic, too
+        runtime += ["-O3", "-ffp-contract=off", *_machine_flags(), *_platform_flags(platform)]
+    else:
+        runtime += ["-O2", f"-DXPEMU_WARP={64 if platform == 'hip' else 32}"]
     options = [*flags(platform, compiler), "-x", "c++-header", str(home / header)]
     for command in (
         [*runtime, "-o", "runtime.o"],

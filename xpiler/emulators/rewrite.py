@@ -13,7 +13,7 @@ from xpiler.emulators.scan import Stretch, Token, closing, opening, stretches
 
 
 @dataclass(frozen=True, slots=True)
-class _Edit:
+class Edit:
     start: int
     end: int
     text: str
@@ -23,7 +23,7 @@ def prepare(text: str, file: str, platform: str) -> str:
     """`text` as C++ for the emulator, on the same lines. Text that is no program passes through."""
     del file, platform  # nothing depends on them yet
     text = text.replace("\r\n", "\n")
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     parts = stretches(text)
     shared = {"__shared__"} | {
         part.macro
@@ -33,17 +33,17 @@ def prepare(text: str, file: str, platform: str) -> str:
         and not any(t.text in (";", "[") for t in part.tokens)
     }
     for part in parts:
-        edits += _launches(text, part)
+        edits += launches(text, part)
         if not (part.is_macro_body and part.macro in shared):
             edits += _shared_declarations(text, part, shared)
         edits += _words(text, part)
-        edits += _fixed_width_typedefs(text, part)
+        edits += fixed_width_typedefs(text, part)
         edits += _vector_attributes(text, part)
         edits += _launch_by_pointer(part)
-    return _apply(text, edits)
+    return apply(text, edits)
 
 
-def _apply(text: str, edits: list[_Edit]) -> str:
+def apply(text: str, edits: list[Edit]) -> str:
     pieces: list[str] = []
     at = 0
     for edit in sorted(edits, key=lambda e: (e.start, e.end)):
@@ -54,20 +54,20 @@ def _apply(text: str, edits: list[_Edit]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     return '"' + " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     return text.replace("\\\n", " ").replace("\n", " ")
 
 
 # ------------------------------------------------------------------------------------------------ launches
 
 
-def _launches(text: str, part: Stretch) -> list[_Edit]:
+def launches(text: str, part: Stretch) -> list[Edit]:
     tokens = part.tokens
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     for index, token in enumerate(tokens):
         if token.text != "<<<" or index == 0:
             continue
@@ -76,11 +76,11 @@ def _launches(text: str, part: Stretch) -> list[_Edit]:
         if begin is None or end is None:
             continue
         kernel = text[tokens[begin].start : tokens[index - 1].end]
-        name = f"XPEMU_TEXT({_one_line(kernel)})" if part.is_macro_body else _quoted(kernel)
+        name = f"XPEMU_TEXT({one_line(kernel)})" if part.is_macro_body else quoted(kernel)
         head = f"::xpemu::launcher({name}, __LINE__, [&](auto&... xpemu_a) {{ "
-        edits.append(_Edit(tokens[begin].start, tokens[begin].start, head))
-        edits.append(_Edit(token.start, token.end, "(xpemu_a...); }, ::xpemu::Config("))
-        edits.append(_Edit(tokens[end].start, tokens[end].end, "))"))
+        edits.append(Edit(tokens[begin].start, tokens[begin].start, head))
+        edits.append(Edit(token.start, token.end, "(xpemu_a...); }, ::xpemu::Config("))
+        edits.append(Edit(tokens[end].start, tokens[end].end, "))"))
         edits += _null_arguments(tokens, end + 1)
     return edits
 
@@ -132,7 +132,7 @@ def _launch_end(tokens: tuple[Token, ...], start: int) -> int | None:
     return None
 
 
-def _null_arguments(tokens: tuple[Token, ...], at: int) -> list[_Edit]:
+def _null_arguments(tokens: tuple[Token, ...], at: int) -> list[Edit]:
     """NULL passed to a pointer parameter: the forwarding call keeps only its integer type, so name it."""
     if at >= len(tokens) or tokens[at].text != "(":
         return []
@@ -140,15 +140,15 @@ def _null_arguments(tokens: tuple[Token, ...], at: int) -> list[_Edit]:
     if end is None:
         return []
     return [
-        _Edit(token.start, token.end, "nullptr")
+        Edit(token.start, token.end, "nullptr")
         for index, token in enumerate(tokens[at + 1 : end], at + 1)
         if token.text == "NULL" and tokens[index - 1].text in "(," and tokens[index + 1].text in "),"
     ]
 
 
-def _launch_by_pointer(part: Stretch) -> list[_Edit]:
+def _launch_by_pointer(part: Stretch) -> list[Edit]:
     """`cudaLaunchKernel((void*)kernel, ...)`: without the cast the emulator sees the parameter types."""
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     tokens = part.tokens
     for index, token in enumerate(tokens):
         if token.kind != "word" or not token.text.endswith(("LaunchKernel", "LaunchCooperativeKernel")):
@@ -162,7 +162,7 @@ def _launch_by_pointer(part: Stretch) -> list[_Edit]:
             and set(words[2 : words.index(")")]) <= {"const", "void", "*"}
         ):
             close = words.index(")")
-            edits.append(_Edit(rest[1].start, rest[close].end, ""))
+            edits.append(Edit(rest[1].start, rest[close].end, ""))
         elif (
             len(words) > 3
             and words[0] == "("
@@ -170,22 +170,22 @@ def _launch_by_pointer(part: Stretch) -> list[_Edit]:
             and words[2] == "<"
             and ">" in words
         ):
-            edits.append(_Edit(rest[1].start, rest[words.index(">")].end, ""))
+            edits.append(Edit(rest[1].start, rest[words.index(">")].end, ""))
     return edits
 
 
 # --------------------------------------------------------------------------------------------------- shared
 
 
-def _shared_declarations(text: str, part: Stretch, words: set[str]) -> list[_Edit]:
+def _shared_declarations(text: str, part: Stretch, words: set[str]) -> list[Edit]:
     tokens = part.tokens
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     scopes: list[bool] = []  # for every open brace: is it a namespace?
     parentheses = 0
     for index, token in enumerate(tokens):
         if token.kind == "punct":
             if token.text == "{":
-                scopes.append(_opens_namespace(tokens, index))
+                scopes.append(opens_namespace(tokens, index))
             elif token.text == "}" and scopes:
                 scopes.pop()
             elif token.text == "(":
@@ -200,7 +200,7 @@ def _shared_declarations(text: str, part: Stretch, words: set[str]) -> list[_Edi
     return edits
 
 
-def _opens_namespace(tokens: tuple[Token, ...], brace: int) -> bool:
+def opens_namespace(tokens: tuple[Token, ...], brace: int) -> bool:
     for index in range(brace - 1, max(-1, brace - 6), -1):
         token = tokens[index]
         if token.text == "namespace":
@@ -220,9 +220,8 @@ class _Declarator:
     unsized: bool
 
 
-def _declaration(
-    text: str, tokens: tuple[Token, ...], at: int, words: set[str], at_namespace: bool
-) -> _Edit | None:
+def declaration_span(tokens: tuple[Token, ...], at: int) -> tuple[int, int] | None:
+    """First token of the declaration that the word at `at` belongs to, and the index of its semicolon."""
     start = at
     while start > 0 and tokens[start - 1].text not in (";", "{", "}", ":", ")"):
         start -= 1
@@ -246,12 +245,22 @@ def _declaration(
                 return None
             end = close
         end += 1
+    return start, end
+
+
+def _declaration(
+    text: str, tokens: tuple[Token, ...], at: int, words: set[str], at_namespace: bool
+) -> Edit | None:
+    span = declaration_span(tokens, at)
+    if span is None:
+        return None
+    start, end = span
     body = [t for t in tokens[start:end] if t.text not in words]
     if len(body) < 2:
         return None
     external = any(t.text == "extern" for t in body)
     body = [t for t in body if t.text not in ("extern", "static")]
-    first, pieces = _split_declarators(body)
+    first, pieces = split_declarators(body)
     if first is None:
         return None
     specifiers = body[:first]
@@ -266,10 +275,10 @@ def _declaration(
     if result is None:
         return None
     continued = "\\\n" if "\\\n" in whole else "\n"
-    return _Edit(tokens[start].start, last, result + continued * whole.count("\n"))
+    return Edit(tokens[start].start, last, result + continued * whole.count("\n"))
 
 
-def _split_declarators(body: list[Token]) -> tuple[int | None, list[list[Token]]]:
+def split_declarators(body: list[Token]) -> tuple[int | None, list[list[Token]]]:
     """Index of the first declarator's first token and the tokens of every declarator."""
     angle = depth = 0
     stop = len(body)
@@ -309,7 +318,7 @@ def _split_declarators(body: list[Token]) -> tuple[int | None, list[list[Token]]
     return first, pieces
 
 
-def _declarator(text: str, piece: list[Token]) -> _Declarator | None:
+def declarator(text: str, piece: list[Token]) -> _Declarator | None:
     words = [i for i, t in enumerate(piece) if t.kind == "word"]
     if not words:
         return None
@@ -317,9 +326,9 @@ def _declarator(text: str, piece: list[Token]) -> _Declarator | None:
     last = at
     while last + 2 < len(piece) and piece[last + 1].text == "##":
         last += 2
-    suffix = _one_line(text[piece[last].end : piece[-1].end])
+    suffix = one_line(text[piece[last].end : piece[-1].end])
     unsized = len(piece) > last + 2 and piece[last + 1].text == "[" and piece[last + 2].text == "]"
-    name = _one_line(text[piece[at].start : piece[last].end])
+    name = one_line(text[piece[at].start : piece[last].end])
     return _Declarator("".join(t.text for t in piece[:at]), name, suffix, unsized)
 
 
@@ -328,20 +337,20 @@ def _sites(text: str, specifiers: list[Token], pieces: list[list[Token]]) -> str
     kind = " ".join(t.text for t in specifiers)
     out: list[str] = []
     for piece in pieces:
-        declarator = _declarator(text, piece)
+        declarator = declarator(text, piece)
         if declarator is None or declarator.unsized:
             return None
         member = f"{kind} {declarator.prefix}{declarator.name}{declarator.suffix}"
         out.append(
             f"auto& {declarator.name} = []() -> auto& {{ struct XpemuShared {{ {member}; }}; "
-            f"static ::xpemu::SharedSite xpemu_site{{{_quoted(declarator.name)}, __LINE__, "
+            f"static ::xpemu::SharedSite xpemu_site{{{quoted(declarator.name)}, __LINE__, "
             f"sizeof(XpemuShared), alignof(XpemuShared), nullptr, 0}}; "
             f"return ::xpemu::shared<XpemuShared>(xpemu_site).{declarator.name}; }}()"
         )
     return "; ".join(out)
 
 
-_ALIGNMENT = {"alignas", "__align__", "__attribute__", "__builtin_align__"}
+ALIGNMENT = {"alignas", "__align__", "__attribute__", "__builtin_align__"}
 
 
 def _external(
@@ -351,14 +360,14 @@ def _external(
     index = 0
     while index < len(specifiers):
         token = specifiers[index]
-        if token.text in _ALIGNMENT and index + 1 < len(specifiers) and specifiers[index + 1].text == "(":
+        if token.text in ALIGNMENT and index + 1 < len(specifiers) and specifiers[index + 1].text == "(":
             index = (closing(tuple(specifiers), index + 1) or index + 1) + 1
             continue
         kind.append(token.text)
         index += 1
     out: list[str] = []
     for piece in pieces:
-        declarator = _declarator(text, piece)
+        declarator = declarator(text, piece)
         if declarator is None or not declarator.unsized:
             return None
         rest = declarator.suffix[declarator.suffix.index("]") + 1 :].strip()
@@ -382,9 +391,9 @@ _FIXED_WIDTH = {f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 3
 }
 
 
-def _fixed_width_typedefs(text: str, part: Stretch) -> list[_Edit]:
+def fixed_width_typedefs(text: str, part: Stretch) -> list[Edit]:
     """`typedef unsigned long long uint64_t;` of texts for the runtime compiler: the host has these names."""
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     tokens = part.tokens
     for index, token in enumerate(tokens):
         if token.text != "typedef":
@@ -395,14 +404,14 @@ def _fixed_width_typedefs(text: str, part: Stretch) -> list[_Edit]:
     return edits
 
 
-def _blank(text: str, start: int, end: int) -> _Edit:
-    return _Edit(start, end, "\n" * text[start:end].count("\n"))
+def _blank(text: str, start: int, end: int) -> Edit:
+    return Edit(start, end, "\n" * text[start:end].count("\n"))
 
 
-def _words(text: str, part: Stretch) -> list[_Edit]:
+def _words(text: str, part: Stretch) -> list[Edit]:
     """`__noinline__` cannot be a macro: the system's headers use that word inside attributes."""
     return [
-        _Edit(token.start, token.end, "__attribute__((noinline))")
+        Edit(token.start, token.end, "__attribute__((noinline))")
         for index, token in enumerate(part.tokens)
         if token.text == "__noinline__" and (index == 0 or part.tokens[index - 1].text != "(")
     ]
@@ -416,10 +425,10 @@ _VECTOR_ATTRIBUTES = {
 }
 
 
-def _vector_attributes(text: str, part: Stretch) -> list[_Edit]:
+def _vector_attributes(text: str, part: Stretch) -> list[Edit]:
     """`typedef float f4 __attribute__((ext_vector_type(4)))` names the emulator's vector class instead."""
     tokens = part.tokens
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     for index, token in enumerate(tokens):
         if token.text not in _VECTOR_ATTRIBUTES or index < 3 or tokens[index - 1].text != "(":
             continue
@@ -430,7 +439,7 @@ def _vector_attributes(text: str, part: Stretch) -> list[_Edit]:
         end = closing(tokens, attribute + 1)
         if count_end is None or end is None:
             continue
-        count = _one_line(text[tokens[index + 1].start : tokens[count_end].end])
+        count = one_line(text[tokens[index + 1].start : tokens[count_end].end])
         start = attribute
         while start > 0 and tokens[start - 1].text not in (";", "{", "}", "=", "(", ","):
             start -= 1
@@ -450,5 +459,5 @@ def _vector_attributes(text: str, part: Stretch) -> list[_Edit]:
         else:  # float __attribute__(...) name
             new = f"::xpemu::{template}<{' '.join(t.text for t in before)}, {count}>"
         whole = text[tokens[start].start : tokens[stop - 1].end]
-        edits.append(_Edit(tokens[start].start, tokens[stop - 1].end, new + "\n" * whole.count("\n")))
+        edits.append(Edit(tokens[start].start, tokens[stop - 1].end, new + "\n" * whole.count("\n")))
     return edits
