@@ -33,6 +33,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import substitute, walk
 from xpiler.ir.types import F16, F32, F64, U32, DType
 from xpiler.passes.bang_schedule import schedule
+from xpiler.passes.tidy import tidy
 from xpiler.platforms.bang import DEFAULT, TASK, TASKS, Architecture
 
 DIMENSIONS = tuple(f"{which}.{axis}" for which in ("gridDim", "blockDim") for axis in "xyz")
@@ -123,7 +124,7 @@ def with_known_dimensions(function: Function, launch: Mapping[str, Expr | int]) 
     body = substitute(function.body, {name: cast(known[name], dtype) for name, dtype in types.items()})
     params = tuple(p for p in function.params if p.name not in known)
     assert isinstance(body, Block)
-    return replace(function, body=body, params=params)
+    return tidy(replace(function, body=body, params=params))
 
 
 def _check_types(function: Function) -> None:

@@ -1,0 +1,384 @@
+"""The host text of a CUDA file for an MLU: edited in place, so that names, comments and the interface survive.
+
+    __global__ void k(...) {...}        -->   __mlu_entry__ void k(...) {...}                    (generated)
+    k<<<grid, block>>>(a, n);           -->   k<<<all_cores(), cnrtFuncTypeUnion1, default_queue()>>>(a, n, ...);
+    cudaMemcpy(d, h, bytes, kind)       -->   cnrtMemcpy(d, (void *)h, bytes, direction)
+
+A launch starts one task on every core: the kernel shares the work out by itself; what it needs of the source's
+grid it gets as arguments. A source without host code gets a wrapper of the kernel's name that launches it on
+device memory. What has no CNRT form is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from xpiler.backend.bang import SHARED, BangFunction
+from xpiler.backend.c_helpers import HELPERS, emit
+from xpiler.backend.hip_source import SourceText, Token
+from xpiler.backend.host_cpp import (
+    Edit,
+    _after_leading_comment,
+    _apply,
+    _cast,
+    _device_function_edits,
+    _kernel,
+    _namespace,
+    _parts,
+    _split,
+    _text_edits,
+)
+from xpiler.errors import Refusal
+from xpiler.frontend.unit import LaunchSite, Unit
+from xpiler.ir.nodes import Expr, Function, Param
+
+RENAMED = {
+    "cudaError_t": "cnrtRet_t",
+    "cudaSuccess": "cnrtSuccess",
+    "cudaStream_t": "cnrtQueue_t",
+    "cudaEvent_t": "cnrtNotifier_t",
+    "cudaGetErrorString": "cnrtGetErrorStr",
+    "cudaGetLastError": "cnrtGetLastError",
+    "cudaPeekAtLastError": "cnrtPeekAtLastError",
+    "cudaFree": "cnrtFree",
+    "cudaFreeHost": "cnrtFreeHost",
+    "cudaMemset": "cnrtMemset",
+    "cudaSetDevice": "cnrtSetDevice",
+    "cudaGetDevice": "cnrtGetDevice",
+    "cudaStreamCreate": "cnrtQueueCreate",
+    "cudaStreamSynchronize": "cnrtQueueSync",
+    "cudaStreamDestroy": "cnrtQueueDestroy",
+    "cudaDeviceSynchronize": "cnrtSyncDevice",
+    "cudaThreadSynchronize": "cnrtSyncDevice",
+    "cudaEventCreate": "cnrtNotifierCreate",
+    "cudaEventDestroy": "cnrtNotifierDestroy",
+    "cudaEventSynchronize": "cnrtWaitNotifier",
+    "cudaMemcpyHostToDevice": "cnrtMemcpyHostToDev",
+    "cudaMemcpyDeviceToHost": "cnrtMemcpyDevToHost",
+    "cudaMemcpyDeviceToDevice": "cnrtMemcpyDevToDev",
+}
+_CALLS = frozenset(
+    "cudaMalloc cudaMallocHost cudaMemcpy cudaMemcpyAsync cudaEventRecord cudaEventElapsedTime".split()
+)
+_NO_STREAM = frozenset(("0", "nullptr", "NULL", "(cudaStream_t)0", "cudaStreamDefault"))
+
+ALL_CORES = """\
+// One task on every core of the device: a Union1 job on each cluster.
+static cnrtDim3_t all_cores() {
+    int device = 0, cores = 4, clusters = 1;
+    cnrtGetDevice(&device);
+    cnrtDeviceGetAttribute(&cores, cnrtAttrMcorePerCluster, device);
+    cnrtDeviceGetAttribute(&clusters, cnrtAttrClusterCount, device);
+    return {(unsigned)cores, (unsigned)clusters, 1};
+}"""
+DEFAULT_QUEUE = """\
+static cnrtQueue_t default_queue() {
+    static cnrtQueue_t queue = nullptr;
+    if (queue == nullptr) cnrtQueueCreate(&queue);
+    return queue;
+}"""
+DIM3 = """\
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};"""
+NRAM = """\
+// What the compiler leaves of a core's NRAM.
+#define NRAM_BYTES ((__MLU_NRAM_SIZE__ - 128) * 1024)
+__nram__ char nram_buffer[NRAM_BYTES];"""
+WRAM = """\
+__wram__ char wram_buffer[__MLU_WRAM_SIZE__ * 1024];"""
+
+
+# ---------------------------------------------------------------------------------------------- whole files
+
+
+def to_bang(unit: Unit, functions: Mapping[str, BangFunction]) -> str:
+    """The BANG C program of a file with host code. `functions`: generated kernels by `Function.name`.
+
+    Raises `Refusal` where host code uses what has no CNRT form, or launches a kernel that was refused.
+    """
+    source = SourceText(unit.text, unit.file)
+    edits = [
+        *_launch_edits(unit, source, functions),
+        *_kernel_edits(unit, functions),
+        *_device_function_edits(unit, source),
+        *_api_edits(source),
+        *_text_edits(source),
+    ]
+    body = _apply(unit.text, edits)
+    _check(source, edits)
+    return _with_preamble(body, functions.values())
+
+
+def with_wrapper(unit: Unit, kernels: Mapping[str, tuple[BangFunction, Function]]) -> str:
+    """The file of kernels without host code: each with a wrapper of the name it is called by."""
+    parts = []
+    for name, (function, kernel) in kernels.items():
+        own = [p for p in kernel.params if "." not in p.name]
+        parameters = ", ".join(f"{_spelling(p)}{p.name}" for p in own)
+        arguments = ", ".join(p.name for p in own)
+        parts += [
+            function.text,
+            f"// The pointers are device pointers.\n"
+            f'extern "C" void {name}({parameters}) {{\n'
+            f"    {function.name}<<<all_cores(), cnrtFuncTypeUnion1, default_queue()>>>({arguments});\n"
+            f"    cnrtQueueSync(default_queue());\n}}",
+        ]
+    leading = unit.text[: _after_leading_comment(unit.text)].rstrip()
+    body = "\n\n".join([*([leading] if leading else []), *parts]) + "\n"
+    return _with_preamble(body, [f for f, _ in kernels.values()])
+
+
+def _spelling(param: Param) -> str:
+    from xpiler.backend.bang import parameter_text
+
+    return parameter_text(param, "").replace("__restrict__ ", "")
+
+
+# ---------------------------------------------------------------------------------------------- launches
+
+
+def known_dimensions(unit: Unit, kernel: str) -> dict[str, Expr | int]:
+    """Grid extents that are 1 at every launch of a kernel, by the way the launches are written."""
+    ranks = [_rank(unit, site) for site in unit.launches if site.kernel == kernel]
+    if not ranks or None in ranks:
+        return {}
+    rank = max(r for r in ranks if r is not None)
+    return {f"gridDim.{axis}": 1 for axis in "xyz"[rank:]}
+
+
+def _rank(unit: Unit, site: LaunchSite) -> int | None:
+    """How many extents of a launch's grid are given; None if that does not show."""
+    return _rank_of(unit.text, site.grid.strip())
+
+
+def _rank_of(text: str, grid: str) -> int | None:
+    direct = re.fullmatch(r"dim3\s*[({](.*)[)}]", grid, re.S)
+    if direct:
+        return _arguments(direct[1])
+    if re.fullmatch(r"\w+", grid):
+        if re.search(rf"\b{grid}\s*\.\s*[xyz]\s*=[^=]|\b{grid}\s*=[^=;]*dim3\b(?!\s*\()", text):
+            return None
+        declared = re.search(rf"\bdim3\b[^;]*?\b{grid}\s*[({{]([^;]*)[)}}]\s*;", text)
+        if declared:
+            return _arguments(declared[1])
+        assigned = re.search(rf"\bdim3\s+{grid}\s*=\s*([^;]*);", text)
+        if assigned:
+            return _rank_of(text, assigned[1].strip()) if assigned[1].strip() != grid else None
+        if re.search(rf"\bdim3\b[^;()]*\b{grid}\b", text):
+            return None
+        return 1
+    names = re.findall(r"[A-Za-z_]\w*", grid)
+    dim3s = set(re.findall(r"\bdim3\s*&?\s*(\w+)", text))
+    return None if dim3s & set(names) or "dim3" in names else 1
+
+
+def _arguments(text: str) -> int:
+    depth, count = 0, 1
+    for c in text:
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(c, 0)
+        if depth < 0:
+            break
+        count += c == "," and depth == 0
+    return count
+
+
+def _launch_edits(unit: Unit, source: SourceText, functions: Mapping[str, BangFunction]) -> Iterable[Edit]:
+    sites: dict[tuple[int, int], list[LaunchSite]] = defaultdict(list)
+    for site in unit.launches:
+        sites[site.span].append(site)
+    for span, group in sites.items():
+        yield Edit(*span, _launch(unit, source, span, group, functions))
+
+
+def _launch(
+    unit: Unit,
+    source: SourceText,
+    span: tuple[int, int],
+    group: list[LaunchSite],
+    functions: Mapping[str, BangFunction],
+) -> str:
+    site = group[0]
+    if site.kernel not in functions:
+        why = unit.refusals.get(site.kernel) or unit.refusals.get(site.spelling)
+        if why is not None:
+            raise Refusal(why.code, why.message, why.range, why.remedy)
+        raise Refusal("kernel-missing", f"the kernel '{site.spelling}' was not translated", site.range)
+    if len({functions[s.kernel].name for s in group if s.kernel in functions}) != 1:
+        raise Refusal(
+            "template-launch",
+            f"one launch starts several instances: {', '.join(sorted(s.spelling for s in group))}",
+            site.range,
+            "launch each instance by itself",
+        )
+    function, kernel = functions[site.kernel], _kernel(unit, site.kernel)
+    configuration, arguments = _parts(source, span)
+    if not configuration:  # the launch comes from a macro
+        configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)
+    if len(arguments) == len(kernel.params):
+        arguments = [_cast(p, a) for p, a in zip(kernel.params, arguments, strict=True)]
+    arguments += [_dimension(unit, d, configuration) for d in function.launch]
+    stream = configuration[3].strip() if len(configuration) > 3 else "0"
+    given = stream not in _NO_STREAM
+    queue = stream if given else "default_queue()"
+    call = (
+        f"{_namespace(source, span)}{function.name}<<<all_cores(), cnrtFuncTypeUnion1, {queue}>>>"
+        f"({', '.join(arguments)})"
+    )
+    if given:
+        return call
+    wait = "cnrtQueueSync(default_queue())"
+    before = [t for t in source.tokens if t.end <= span[0]]
+    if before and before[-1].text in (";", "{", "}"):
+        line = unit.text[unit.text.rfind("\n", 0, span[0]) + 1 : span[0]]
+        indent = line if not line.strip() else " "
+        return f"{call};\n{indent}{wait}" if not line.strip() else f"{call}; {wait}"
+    return f"{{ {call}; {wait}; }}"
+
+
+def _dimension(unit: Unit, dimension: str, configuration: list[str]) -> str:
+    """A launch dimension as an argument."""
+    if dimension == SHARED:
+        return configuration[2] if len(configuration) > 2 else "0"
+    which, axis = dimension.split(".")
+    text = configuration[0] if which == "gridDim" else configuration[1]
+    if _rank_of(unit.text, text.strip()) == 1 and "dim3" not in text and not _is_dim3(unit.text, text):
+        return text if axis == "x" else "1"
+    return f"{text}.{axis}" if re.fullmatch(r"\w+", text.strip()) else f"dim3({text}).{axis}"
+
+
+def _is_dim3(text: str, name: str) -> bool:
+    return bool(re.search(rf"\bdim3\b[^;]*\b{re.escape(name.strip())}\b", text))
+
+
+# ---------------------------------------------------------------------------------------------- definitions
+
+
+def _kernel_edits(unit: Unit, functions: Mapping[str, BangFunction]) -> Iterable[Edit]:
+    for text in unit.kernels:
+        own = [
+            functions[k.name]
+            for k in unit.program.kernels
+            if k.name in functions and text.name in (k.template, k.name, k.spelling.split("<")[0])
+        ]
+        replacement = "\n\n".join(dict.fromkeys(f.text for f in own))
+        yield Edit(*text.span, replacement or f"// {text.name}: not launched here, left out")
+
+
+# ---------------------------------------------------------------------------------------------- calls
+
+
+def _api_edits(source: SourceText) -> Iterable[Edit]:
+    for i, token in source.names():
+        if source.is_member(i):
+            continue
+        if token.text in RENAMED:
+            yield Edit(token.start, token.end, RENAMED[token.text])
+        elif token.text in _CALLS and source.tokens[i + 1].text == "(":
+            call = _call(source, i)
+            if call is not None:
+                yield call
+
+
+def _call(source: SourceText, i: int) -> Edit | None:
+    close = _closing(source, i + 1)
+    if close is None:
+        return None
+    arguments = [_renamed(a) for a in _split(source, source.tokens[i + 2 : close])]
+    start, end = source.tokens[i].start, source.tokens[close].end
+    match source.tokens[i].text, arguments:
+        case ("cudaMalloc", (pointer, size)):
+            return Edit(start, end, f"cnrtMalloc({_void(pointer, '**')}, {size})")
+        case ("cudaMallocHost", (pointer, size, *_)):
+            return Edit(start, end, f"cnrtHostMalloc({_void(pointer, '**')}, {size})")
+        case ("cudaMemcpy", (dst, src, size, kind)):
+            return Edit(start, end, f"cnrtMemcpy({dst}, {_void(src, '*')}, {size}, {kind})")
+        case ("cudaMemcpyAsync", (dst, src, size, kind, *stream)):
+            queue = stream[0] if stream and stream[0] not in _NO_STREAM else "default_queue()"
+            return Edit(start, end, f"cnrtMemcpyAsync({dst}, {_void(src, '*')}, {size}, {queue}, {kind})")
+        case ("cudaEventRecord", (event, *stream)):
+            queue = stream[0] if stream and stream[0] not in _NO_STREAM else "default_queue()"
+            return Edit(start, end, f"cnrtPlaceNotifier({event}, {queue})")
+        case ("cudaEventElapsedTime", (out, first, last)):
+            return Edit(start, end, f"cnrtNotifierElapsedTime({first}, {last}, {out})")
+    return None
+
+
+def _closing(source: SourceText, i: int) -> int | None:
+    depth = 0
+    for j in range(i, len(source.tokens)):
+        depth += {"(": 1, ")": -1}.get(source.tokens[j].text, 0)
+        if depth == 0:
+            return j
+    return None
+
+
+def _renamed(text: str) -> str:
+    return re.sub(r"\bcuda\w+", lambda m: RENAMED.get(m[0], m[0]), text)
+
+
+def _void(argument: str, stars: str) -> str:
+    if re.match(r"\(\s*(const\s+)?void\s*\*", argument):
+        return argument.replace("const ", "", 1) if stars == "*" else argument
+    simple = re.fullmatch(r"&?\w+", argument)
+    return f"(void {stars}){argument if simple else f'({argument})'}"
+
+
+def _check(source: SourceText, edits: list[Edit]) -> None:
+    """Refuse what is left of CUDA in the host text."""
+    gone = [(e.start, e.end) for e in edits if e.end > e.start]
+
+    def left(token: Token) -> bool:
+        return not any(start <= token.start < end for start, end in gone)
+
+    for i, token in source.names():
+        if not left(token) or source.is_member(i) or token.text in source.defined:
+            continue
+        directive = source.directive_at(token.start)
+        if directive is not None and directive.word != "define":
+            continue
+        if re.match(r"(cuda|cu|cublas|curand|cusparse|cudnn|nccl|nvrtc)[A-Z]\w*$", token.text):
+            raise source.refuse(
+                "host-api",
+                f"'{token.text}' has no CNRT form",
+                token,
+                "move it out of this file, or translate the kernel without its host code",
+            )
+        if token.text in ("thrust", "cub") and source.tokens[i + 1].text == "::":
+            raise source.refuse("host-api", f"the library '{token.text}' has no form on an MLU", token)
+    for token in source.tokens:
+        if token.text == "<<<" and left(token):
+            raise source.refuse("launch", "a launch that was not understood", token)
+
+
+# ---------------------------------------------------------------------------------------------- preamble
+
+
+def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
+    functions = tuple(functions)
+    headers = ["#include <bang.h>", "#include <cnrt.h>", ""]
+    standard = {"algorithm": "std::m", "math.h": "INFINITY", "stdint.h": "int64_t", "float.h": "FLT_"}
+    code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", body, flags=re.S)
+    standard_used = [
+        f"#include <{h}>"
+        for h, word in standard.items()
+        if word in code and not re.search(rf"#\s*include\s*<{re.escape(h)}>", code)
+    ]
+    parts = ["\n".join([*headers[:2], *standard_used]) + "\n"]
+    if re.search(r"\bdim3\b", code):
+        parts.append(DIM3 + "\n")
+    if any(f.uses_nram for f in functions):
+        parts.append(NRAM + ("\n" + WRAM if any(f.uses_wram for f in functions) else "") + "\n")
+    helpers = dict.fromkeys(h for f in functions for h in f.helpers)
+    parts += [
+        re.sub(r"\bstatic inline\b", "static __mlu_func__", text) + "\n" for text in emit(helpers, HELPERS)
+    ]
+    if "all_cores()" in code:
+        parts.append(ALL_CORES + "\n")
+    if "default_queue()" in code:
+        parts.append(DEFAULT_QUEUE + "\n")
+    at = _after_leading_comment(body)
+    return body[:at] + "\n".join(parts) + "\n" + body[at:].lstrip("\n")
