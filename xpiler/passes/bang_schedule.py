@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from xpiler.ir.nodes import Assign, Binary, Call, Function, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_body
+from xpiler.passes.reroll import reroll
 from xpiler.passes.task_split import split_over_tasks
 from xpiler.passes.tile_scratchpad import tile_vectors
 from xpiler.passes.vectorize import vectorize
@@ -20,7 +21,7 @@ class Scheduled:
 
 
 def schedule(function: Function, architecture: Architecture) -> Scheduled:
-    function = map_body(function, explicit_reduction)
+    function = reroll(map_body(function, explicit_reduction))
     chosen = vectorize(function)
     split = split_over_tasks(chosen.function, TASK, TASKS)
     tiled = tile_vectors(split.function, architecture)

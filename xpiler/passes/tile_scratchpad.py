@@ -7,8 +7,8 @@
                                              __memcpy(out + i0, out_nram, count, NRAM2GDRAM); }
 
 Every value that varies along the lanes lives in a buffer of `tile` elements. Serial loops inside stay around
-the instructions; a scalar that collects over the lanes becomes a reduction. The tile's length follows from the
-capacity of the scratchpad and the number of buffers.
+the instructions; a scalar that collects over the lanes becomes a reduction. The tile's length follows
+from the capacity of the scratchpad and the number of buffers.
 """
 
 from __future__ import annotations
@@ -467,16 +467,12 @@ def _combined(target: Var | Load, value: Expr, op: str) -> Expr:
 
 
 def _normal(expr: Expr) -> Expr:
-    """`x > 0 ? x : 0` and its kin as max and min; `-x` of a sum as a difference."""
+    """`x > 0 ? x : 0` and its kin as max and min; the sum with a negation as a difference."""
     match expr:
-        case Select(condition=Binary(op=">" | ">=", left=a, right=b), then=x, otherwise=y) if (x, y) == (a, b):
-            return Call(expr.dtype, "max", (x, y))
-        case Select(condition=Binary(op="<" | "<=", left=a, right=b), then=x, otherwise=y) if (x, y) == (a, b):
-            return Call(expr.dtype, "min", (x, y))
-        case Select(condition=Binary(op="<" | "<=", left=a, right=b), then=x, otherwise=y) if (x, y) == (b, a):
-            return Call(expr.dtype, "max", (x, y))
-        case Select(condition=Binary(op=">" | ">=", left=a, right=b), then=x, otherwise=y) if (x, y) == (b, a):
-            return Call(expr.dtype, "min", (x, y))
+        case Select(condition=Binary(op="<" | "<=" | ">" | ">=" as op, left=a, right=b), then=x, otherwise=y):
+            if (x, y) in ((a, b), (b, a)):
+                larger = (op[0] == ">") == ((x, y) == (a, b))
+                return Call(expr.dtype, "max" if larger else "min", (x, y))
         case Binary(op="+", left=x, right=Unary(op="-", operand=y)):
             return Binary(expr.dtype, "-", x, y)
     return expr
