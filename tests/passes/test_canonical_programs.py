@@ -49,7 +49,8 @@ SIZES: dict[str, dict[str, int]] = {
     "flash_attention_minimal-forward_kernel": {
         "N": 64, "d": 4, "Tc": 2, "Tr": 2, "Bc": 32, "Br": 32,
     },
-}  # fmt: skip
+    "sample_matrix_mul-MatrixMulCUDA_16": {"wA": 16, "wB": 32},
+} | {name: {"n": 64, "k": 16} for name in KERNELS if name.startswith("wmma_one_warp")}  # fmt: skip
 SHARED = 16384  # bytes of dynamic shared memory
 
 

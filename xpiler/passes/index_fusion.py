@@ -198,6 +198,8 @@ class _Fusion:
         moved = nest.loops[first : last + 1]
         if carried is not None:
             moved = moved[:-1]
+        if all(loop.kind in (LoopKind.PARALLEL, LoopKind.THREADS) for loop in moved):
+            return True
         inner = (
             _rebuilt(nest.loops[first + len(moved) :], nest.body)
             if nest.loops[first + len(moved) :]
@@ -260,7 +262,8 @@ def _plain(loop: For) -> bool:
 def _kind(outer: For, inner: For) -> LoopKind:
     if outer.kind == inner.kind:
         return outer.kind
-    return LoopKind.SERIAL
+    independent = (LoopKind.PARALLEL, LoopKind.THREADS)
+    return LoopKind.PARALLEL if outer.kind in independent and inner.kind in independent else LoopKind.SERIAL
 
 
 def _head(loop: For) -> Stmt:

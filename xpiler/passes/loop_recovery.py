@@ -10,8 +10,8 @@ other; control flow around meeting points stays around the thread loops where al
 becomes masks
 where they do not; warps become a loop around lanes where only warps meet; values that live across a
 meeting point become
-arrays over the threads. Blocks run one after the other (`passes/independence.py` decides what may run in
-parallel).
+arrays over the threads. Blocks may run in any order, and at the same time, as a launch has it; they stay in
+order where one may wait for what another has done.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import free_vars, map_stmt, substitute, uses, walk_stmts
+from xpiler.ir.rewrite import free_vars, map_stmt, substitute, uses, walk_exprs, walk_stmts
 from xpiler.ir.types import I32, U32
 from xpiler.passes.casts import push_casts
 from xpiler.passes.collectives import Collectives
@@ -76,7 +76,10 @@ def recover_loops(
     if shared_bytes is not None:
         body = substitute(body, {SHARED_BYTES: const(shared_bytes, U32)})
     body = without_returns(with_shapes(body, shape), names)
-    recovery = _Recovery(shape, names, _written(kernel, body))
+    written = _written(kernel, body)
+    recovery = _Recovery(
+        shape, names, written, LoopKind.SERIAL if ordered(body, written) else LoopKind.PARALLEL
+    )
     whole = team(body) is Team.GRID
     stmts = recovery.recover(Team.GRID, body.body) if whole else (recovery.block_loops(body.body),)
     result = push_casts(detensorize(_localised(Block(stmts)), names), frozenset(recovery.indices))
@@ -128,6 +131,19 @@ def _written(kernel: Function, body: Block) -> frozenset[str]:
     return frozenset(uses(body).arrays_written & outside | atomics)
 
 
+def ordered(body: Block, written: frozenset[str]) -> bool:
+    """Whether blocks may talk to each other, which they only can by atomic operations whose old value they
+    look at and by waiting for memory to change. Anything else that passes between blocks is a race."""
+    for stmt in walk_stmts(body):
+        match stmt:
+            case Atomic(op="cas" | "exch") | Atomic(target=Var()):
+                return True
+            case While(condition=condition):
+                if any(isinstance(e, Load) and e.array in written for e in walk_exprs(condition)):
+                    return True
+    return False
+
+
 def _localised(body: Block) -> Block:
     """Shared arrays are plain arrays once threads are loops."""
 
@@ -146,6 +162,7 @@ class _Recovery:
     launch: Launch
     names: Names
     written: frozenset[str]
+    blocks: LoopKind  # of the loops over blocks
 
     def __post_init__(self) -> None:
         self.accumulators: set[str] = set()
@@ -252,7 +269,7 @@ class _Recovery:
             loops.append((counter, extent))
         result: Stmt = substitute(Block(inner), values)
         for counter, extent in reversed(loops):
-            result = _loop(counter, extent, _flat(result), LoopKind.SERIAL)
+            result = _loop(counter, extent, _flat(result), self.blocks)
         return result
 
     def _thread_loops(self, stmts: tuple[Stmt, ...]) -> Stmt:

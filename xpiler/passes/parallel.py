@@ -2,7 +2,7 @@
 
     for row in 0..m: for col in 0..n: c[row*n + col] = ...   -->   parallel for row: parallel for col: ...
 
-Loops that came from threads keep their mark. For the others the reason why not is reported.
+Loops that came from threads and blocks keep their mark. For the others the reason why not is reported.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _stmt(stmt: Stmt, facts: Facts, marked: Marked, outermost: bool) -> Stmt:
 
 
 def _kind(loop: For, facts: Facts, marked: Marked, outermost: bool) -> LoopKind:
-    if loop.kind is LoopKind.THREADS:
+    if loop.kind in (LoopKind.THREADS, LoopKind.PARALLEL):
         return loop.kind
     if any(leaves_loop(s, (Break,)) for s in loop.body.body):
         return loop.kind

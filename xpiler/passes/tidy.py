@@ -281,9 +281,11 @@ def _initialised(block: Block) -> Block:
                 continue
             for m in range(n + 1, len(body)):
                 match body[m]:
-                    case Assign(target=Var(name=name), value=value, reduce=None) if (
-                        name == decl.name and name not in uses(Assign(Var(value.dtype, ""), value)).vars_read
+                    case Assign(target=Var(name=name), value=value) if name == decl.name and _reads(
+                        value, name
                     ):
+                        break
+                    case Assign(target=Var(name=name), value=value, reduce=None) if name == decl.name:
                         body[m] = replace(decl, init=value)
                         body[n] = EMPTY
                         break
@@ -300,6 +302,10 @@ def _initialised(block: Block) -> Block:
     result = map_stmt(block, change)
     assert isinstance(result, Block)
     return result
+
+
+def _reads(expr: Expr, name: str) -> bool:
+    return any(isinstance(e, Var) and e.name == name for e in walk_exprs(expr))
 
 
 def _mentions(stmt: Stmt, name: str) -> bool:
