@@ -242,10 +242,6 @@ def _prepare(
             return
         contract = item.inference.contract
         item.build = builder(contract)
-        if not item.build.ok and contract.globals:  # not visible behind the text: in a namespace or a class
-            contract = replace(contract, globals=())
-            item.inference = replace(item.inference, contract=contract)
-            item.build = builder(contract)
         if not item.build.ok:
             item.refused = Diagnostic(
                 "source-compile", f"the source does not compile: {item.build.error}", entry.range

@@ -166,7 +166,7 @@ def build(text: str, file: str, platform: str, contract: Contract, *, compiler: 
     """Compiles `text` as it is delivered, together with a call of `contract.entry`."""
     start = time.monotonic()
     chosen = host_compiler(compiler)
-    unit = translation_unit(inline_includes(text, file), contract, is_simt=platform in SIMT)
+    unit = translation_unit(inline_includes(text, file), contract, is_simt=platform in ("cuda", "hip"))
     if platform in SIMT:
         from xpiler.emulators import host
 
