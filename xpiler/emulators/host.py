@@ -2,8 +2,8 @@
 
 `prepare` turns the few constructs that are no C++ (launches, `__shared__`, `__nram__`, vendor vector
 attributes) into calls of the emulator's headers, on the same lines; everything else compiles as it stands
-against `simt/cuda.hpp`, `simt/hip.hpp` or `bang/bang.hpp`. `precompiled_header` builds those headers once and returns the flags to
-use them.
+against `simt/cuda.hpp`, `simt/hip.hpp` or `bang/bang.hpp`. `precompiled_header` builds those headers once
+and returns the flags to use them.
 """
 
 from __future__ import annotations

@@ -318,7 +318,7 @@ def split_declarators(body: list[Token]) -> tuple[int | None, list[list[Token]]]
     return first, pieces
 
 
-def declarator(text: str, piece: list[Token]) -> _Declarator | None:
+def parse_declarator(text: str, piece: list[Token]) -> _Declarator | None:
     words = [i for i, t in enumerate(piece) if t.kind == "word"]
     if not words:
         return None
@@ -337,7 +337,7 @@ def _sites(text: str, specifiers: list[Token], pieces: list[list[Token]]) -> str
     kind = " ".join(t.text for t in specifiers)
     out: list[str] = []
     for piece in pieces:
-        declarator = declarator(text, piece)
+        declarator = parse_declarator(text, piece)
         if declarator is None or declarator.unsized:
             return None
         member = f"{kind} {declarator.prefix}{declarator.name}{declarator.suffix}"
@@ -367,7 +367,7 @@ def _external(
         index += 1
     out: list[str] = []
     for piece in pieces:
-        declarator = declarator(text, piece)
+        declarator = parse_declarator(text, piece)
         if declarator is None or not declarator.unsized:
             return None
         rest = declarator.suffix[declarator.suffix.index("]") + 1 :].strip()

@@ -14,11 +14,11 @@ from xpiler.emulators.rewrite import (
     Edit,
     apply,
     declaration_span,
-    declarator,
     fixed_width_typedefs,
     launches,
     one_line,
     opens_namespace,
+    parse_declarator,
     quoted,
     split_declarators,
 )
@@ -128,7 +128,7 @@ def _without_alignment(body: list[Token]) -> list[Token]:
 def _variable(text: str, kind: str, piece: list[Token], space: str, at_namespace: bool) -> str | None:
     """One variable as a reference to its storage; None for what stays as it is (pointers to a scratchpad)."""
     equals = next((i for i, t in enumerate(piece) if t.text == "="), None)
-    d = declarator(text, piece[:equals])
+    d = parse_declarator(text, piece[:equals])
     if d is None or d.unsized or (d.prefix and not d.suffix):
         return None
     value = one_line(text[piece[equals].end : piece[-1].end]) if equals is not None else ""
@@ -139,7 +139,8 @@ def _variable(text: str, kind: str, piece: list[Token], space: str, at_namespace
     if at_namespace:
         source = f"::xpemu::file_scope({where}, {size}{f', &xpemu_initial_{name}' if value else ''})"
     else:
-        site = f"[]() -> ::xpemu::Variable& {{ static ::xpemu::Variable xpemu_variable{{{where}}}; return xpemu_variable; }}()"
+        variable = f"static ::xpemu::Variable xpemu_variable{{{where}}}; return xpemu_variable;"
+        site = f"[]() -> ::xpemu::Variable& {{ {variable} }}()"
         source = f"::xpemu::storage({site}, {size})"
     result = f"{element}(&{name}){extent} = *({element}(*){extent}){source}"
     if value and at_namespace:
