@@ -110,7 +110,8 @@ def program(checks: Sequence[Check]) -> Program:
     lines = [f"    {SPELLING[name[2:]]} {name} = {name.upper()}[i];" for name in inputs]
     for check, slot in zip(checks, _slots(checks), strict=True):
         place = f"out_{check.dtype}[{slot * ELEMENTS} + i]"
-        lines.append("    " + check.statement.replace("OUT", place).replace("VALUE", check.expression))
+        statement = check.statement.replace("OUT", place).replace("VALUE", check.expression)
+        lines.append("    " + statement.replace("SLOT", str(slot * ELEMENTS)))
     body = "\n".join(lines)
     text = (
         f"{HEADERS}__global__ void apply({', '.join(parameters)}) {{\n"
@@ -138,7 +139,7 @@ def differences(checks: Sequence[Check], one: Runner, other: Runner, slack: floa
     inputs: dict[str, Array] = {name.upper(): operands[name] for name in sorted(operands)}
     for dtype in {check.dtype for check in checks}:
         count = sum(check.dtype == dtype for check in checks)
-        inputs[f"out_{dtype}"] = np.zeros(count * ELEMENTS, storage(TYPES[dtype]))
+        inputs[f"out_{dtype}"] = encode(np.arange(count * ELEMENTS) % 5 + 1, TYPES[dtype])
     first, second = one(test, inputs), other(test, inputs)
     found = []
     for check, slot in zip(checks, _slots(checks), strict=True):

@@ -51,7 +51,8 @@ class Check:
     """`expression` yields a value of type `dtype`, which may differ by `ulp` units in the last place, or by
     `absolute`.
 
-    `statement` stores it: `OUT` is the place, `VALUE` the expression.
+    `statement` stores it: `OUT` is the place, `VALUE` the expression, `SLOT` the number of the
+    check's first element in its output.
     """
 
     function: str

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from xpiler.errors import Refusal
-from xpiler.ir.functions import FLOAT_PREDICATES
+from xpiler.ir.functions import FLOAT_PREDICATES, POINTER_PREDICATES
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -33,6 +33,7 @@ from xpiler.ir.nodes import (
     If,
     Load,
     Param,
+    Ref,
     Return,
     Select,
     Stmt,
@@ -387,10 +388,14 @@ class CPrinter:
         source = args[0].dtype if args else dtype
         if name in ("min", "max"):
             function = "minimum" if name == "min" else "maximum"
-            kind = "" if dtype.bits >= 32 or is_half_width(dtype) else f"<{value_type(dtype)}>"
+            # Named where C++ would deduce two types: after promotion, or of `long` and `long long`.
+            is_plain = dtype.is_float or dtype.bits == 32
+            kind = "" if is_plain else f"<{value_type(dtype)}>"
             return f"{function}{kind}({self._typed(args[0])}, {self._typed(args[1])})", PRIMARY
         if name in FLOAT_PREDICATES:
             return f"(bool)__builtin_{name}({self.expr(args[0])})", UNARY
+        if name in POINTER_PREDICATES and isinstance(args[0], Ref):
+            return f"({self.name(args[0].array)} == nullptr)", PRIMARY
         if source.is_float:
             return self._float_call(expr)
         return self._int_call(expr), PRIMARY

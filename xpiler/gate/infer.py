@@ -128,6 +128,8 @@ def infer_contract(
         notes=tuple(search.notes),
         globals=tuple(_variable(decl) for decl in variables),
     )
+    if contract.globals and not builder(contract).ok:  # not visible at the end: in a namespace or a class
+        contract = replace(contract, globals=())
     if not usable:
         first = found[0] if found else None
         if first is None or (first.fault and not first.findings):
