@@ -124,3 +124,11 @@ def test_a_library_without_host_form_is_refused() -> None:
     text = "#include <cublas_v2.h>\n__global__ void k(float *x) { x[0] = 1; }\nvoid f(float *x) { cublasDestroy(0); k<<<1, 1>>>(x); }\n"
     with pytest.raises(Refusal, match=r"test.cu:3:20: error: 'cublasDestroy' has no form on the host"):
         translated(text)
+
+
+def test_an_optional_array_is_compared_with_nullptr() -> None:
+    text = translated(
+        "__global__ void k(float *a, float *mean) { a[threadIdx.x] = 1; if (mean != nullptr) mean[threadIdx.x] = 2; }\n"
+        "void run(float *a, float *m) { k<<<1, 32>>>(a, m); }\n"
+    )
+    assert "(mean == nullptr)" in text

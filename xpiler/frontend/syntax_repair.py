@@ -67,6 +67,7 @@ def problem_nodes(root: Node) -> list[Node]:
 # ------------------------------------------------------------------------------------------ ambiguities
 
 _COMPARISON = re.compile(r"[\w$]\s*<(?![<=])[^;{}]{0,400}?[^->\s]\s*>\s*\(")
+_OPERATOR_AFTER = re.compile(r"(?<![->])>\s*[-=*&+]")  # `i < n && j >= 0`, `i < n && j > -m`
 _CAST = re.compile(r"\(\s*([A-Za-z_]\w*)\s*\)\s*[-+*&(]")
 _ARRAY_POINTER = re.compile(r"[;{}]\s*([A-Za-z_]\w*)\s*\(\s*[*&]\s*\w+\s*\)\s*\[")
 _TEMPLATE_NAME = re.compile(
@@ -95,6 +96,11 @@ def _ambiguities(root: Node, text: str) -> list[tuple[int, str]]:
     names = _Names(root, text)
     for match in _COMPARISON.finditer(text):
         operand = _compared(root, match.end(), names)
+        if operand is not None:
+            found[operand[0]] = "("
+            found[operand[1]] = ")"
+    for match in _OPERATOR_AFTER.finditer(text):
+        operand = _compared_alone(root, match.start(), names)
         if operand is not None:
             found[operand[0]] = "("
             found[operand[1]] = ")"
@@ -162,6 +168,22 @@ def _compared(root: Node, end: int, names: _Names) -> tuple[int, int] | None:
     callee = call.child_by_field_name("function") if call is not None else None
     if callee is None:
         return None
+    return _misread_name(callee, names)
+
+
+def _compared_alone(root: Node, closing_angle: int, names: _Names) -> tuple[int, int] | None:
+    """The same where no call follows the `>`."""
+    node = root.descendant_for_byte_range(closing_angle, closing_angle + 1)
+    arguments = node.parent if node is not None else None
+    generic = arguments.parent if arguments is not None else None
+    if generic is None or arguments is None or arguments.type != "template_argument_list":
+        return None
+    outer = generic.parent
+    return _misread_name(outer if outer is not None and outer.type == "field_expression" else generic, names)
+
+
+def _misread_name(callee: Node, names: _Names) -> tuple[int, int] | None:
+    """Start of the operand and end of its name if `callee` is a comparison read as a template."""
     generic = callee.child_by_field_name("field") if callee.type == "field_expression" else callee
     if generic is None or generic.type not in ("template_function", "template_method"):
         return None
