@@ -202,17 +202,17 @@ class BangPrinter(CPrinter):
         return self._last == decl.dtype
 
     def tile_length(self, decl: Decl) -> str:
-        name, (widths, small, group) = self.name(decl.name), self._widths[decl.name]
+        """The length of tiles, by the arithmetic that gave it."""
+        name, tiles = self.name(decl.name), self._widths[decl.name]
         assert isinstance(decl.init, Const)
-        fixed = f"(NRAM_BYTES - {small})" if small else "NRAM_BYTES"
-        total = sum(widths)
-        count = len(widths)
-        each = f"{count} * sizeof({_type(_BY_WIDTH[widths[0]])})" if len(set(widths)) == 1 else str(total)
-        length = (self.architecture.usable_nram - small) // total // group * group
-        if length != decl.init.value:
+        total = sum(tiles.widths)
+        length = (self.architecture.usable_nram - tiles.taken) // total // tiles.group * tiles.group
+        if tiles.is_square or length != decl.init.value:
             return f"constexpr int {name} = {decl.init.value};"
-        divisor = f"({each})" if "*" in each else each
-        return f"constexpr int {name} = {fixed} / {divisor} / {group} * {group};"
+        space = f"(NRAM_BYTES - {tiles.taken})" if tiles.taken else "NRAM_BYTES"
+        kinds = {w: _type(_BY_WIDTH[w]) for w in tiles.widths}
+        each = " + ".join(f"{tiles.widths.count(w)} * sizeof({kind})" for w, kind in kinds.items())
+        return f"constexpr int {name} = {space} / ({each}) / {tiles.group} * {tiles.group};"
 
     def declare_array(self, decl: Decl, name: str) -> None:
         sizes = [e.value for e in decl.shape if isinstance(e, Const)]
@@ -293,18 +293,39 @@ class BangPrinter(CPrinter):
 _BY_WIDTH = {4: F32, 2: F16}
 
 
-def _tile_widths(function: Function) -> dict[str, tuple[list[int], int, int]]:
-    """Of every tile length: the bytes of each buffer's element, of all small buffers, and its granularity."""
-    widths: dict[str, list[int]] = {}
-    small = 0
+@dataclass
+class _Tiles:
+    """Buffers of one length: the bytes of each one's element; `taken`: bytes of all buffers of other lengths."""
+
+    widths: list[int]
+    is_square: bool
+    taken: int = 0
+
+    @property
+    def group(self) -> int:
+        return 128 // min(self.widths)
+
+
+def _tile_widths(function: Function) -> dict[str, _Tiles]:
+    """By the variable that is their length."""
+    found: dict[str, _Tiles] = {}
+    values = {d.name: d.init for d in function.body.body if isinstance(d, Decl)}
+    taken = 0
     for node in walk(function.body):
-        if isinstance(node, Decl) and node.space is Space.NRAM:
-            match node.shape:
-                case (Var(name=name),):
-                    widths.setdefault(name, []).append(node.dtype.bytes)
-                case (Const(value=value),):
-                    small += int(value) * node.dtype.bytes
-    return {name: (each, small, 128 // min(each)) for name, each in widths.items()}
+        if not isinstance(node, Decl) or node.space is not Space.NRAM:
+            continue
+        match node.shape:
+            case (Var(name=name), *more):
+                tiles = found.setdefault(name, _Tiles([], bool(more)))
+                tiles.widths.append(node.dtype.bytes)
+                side = values.get(name)
+                if more and isinstance(side, Const):
+                    taken += int(side.value) ** 2 * node.dtype.bytes
+            case (Const(value=value),):
+                taken += int(value) * node.dtype.bytes
+    for tiles in found.values():
+        tiles.taken = taken
+    return found
 
 
 def _type(dtype: DType) -> str:

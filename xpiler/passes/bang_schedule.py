@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from xpiler.ir.nodes import Assign, Binary, Call, Function, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_body
+from xpiler.passes.contraction import contract
 from xpiler.passes.reroll import reroll
 from xpiler.passes.task_split import split_over_tasks
 from xpiler.passes.tile_scratchpad import tile_vectors
@@ -22,9 +23,10 @@ class Scheduled:
 
 def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = reroll(map_body(function, explicit_reduction))
-    chosen = vectorize(function)
-    split = split_over_tasks(chosen.function, TASK, TASKS)
-    tiled = tile_vectors(split.function, architecture)
+    split = split_over_tasks(function, TASK, TASKS)
+    contracted = contract(split.function, architecture)
+    chosen = vectorize(contracted.function)
+    tiled = tile_vectors(chosen.function, architecture, contracted.reserved)
     notes = [*chosen.notes, *tiled.notes]
     if split.loop is None:
         notes.append("one task does all the work: no outer loop is known to be independent")

@@ -75,8 +75,7 @@ def _shared(loop: For, names: Names, task: Var, tasks: Var) -> list[Stmt]:
     rest = value("rest", mod(total, all_))
     begin = value("begin", add(loop.start, add(mul(me, share), minimum(me, rest))))
     end = value("end", add(begin, add(share, cast(lt(me, rest), dtype))))
-    kind = loop.kind if loop.kind is LoopKind.VECTOR else LoopKind.SERIAL
-    out.append(replace(loop, start=begin, stop=end, kind=kind))
+    out.append(replace(loop, start=begin, stop=end))
     return out
 
 

@@ -13,18 +13,17 @@ from the capacity of the scratchpad and the number of buffers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from xpiler.ir.affine import coefficient, stride, to_expr
-from xpiler.ir.build import add, cast, const, minimum, mul, sub
+from xpiler.ir.affine import stride
+from xpiler.ir.build import cast, const, minimum, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
     Block,
     Call,
     Cast,
-    Const,
     Decl,
     Expr,
     For,
@@ -41,7 +40,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import arrays_written, free_vars, substitute, walk
-from xpiler.ir.types import BOOL, F16, F32, I16, I32, DType
+from xpiler.ir.types import F16, F32, I16, I32, DType
 from xpiler.passes.names import Names
 from xpiler.platforms.bang import POOL_WINDOW, VECTOR_BYTES, Architecture, compose, matches
 
@@ -68,6 +67,7 @@ TILE = "tile"
 def tile_vectors(function: Function, architecture: Architecture, reserved: int = 0) -> Tiled:
     """All VECTOR loops of the function in tiles; `reserved` bytes of the scratchpad are in use otherwise."""
     tiler = _Tiler(architecture, Names(function))
+    tiler.scratch = {d.name for d in function.body.body if isinstance(d, Decl) and d.space is Space.NRAM}
     body = tiler.block(function.body)
     capacity = architecture.usable_nram - reserved
     reductions = [b for b in tiler.buffers.values() if b.name in tiler.small]
@@ -82,7 +82,11 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     head: list[Stmt] = [Decl(tiler.tile.name, I32, init=const(tile))] if tiles else []
     decls = [Decl(b.name, b.dtype, (tiler.tile,), Space.NRAM) for b in tiles]
     decls += [Decl(b.name, b.dtype, (const(VECTOR_BYTES // b.dtype.bytes),), Space.NRAM) for b in reductions]
-    result = replace(function, body=Block((*head, *decls, *body.body), range=body.range))
+    own = [s for s in body.body if isinstance(s, Decl) and s.space in (Space.NRAM, Space.WRAM)]
+    lengths = {v.name for d in own for e in d.shape for v in walk(e) if isinstance(v, Var)}
+    first = [s for s in body.body if s in own or (isinstance(s, Decl) and s.name in lengths)]
+    rest = [s for s in body.body if s not in first]
+    result = replace(function, body=Block((*first, *head, *decls, *rest), range=body.range))
     return Tiled(result, tuple(dict.fromkeys(tiler.notes)), tile, tuple(decls))
 
 
@@ -103,6 +107,7 @@ class _Tiler:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.scratch: set[str] = set()  # arrays that other passes have put into the scratchpad
         self.tile = Var(I32, self.names.fresh(TILE))
         self.by_wish: dict[tuple[str, DType], list[str]] = {}
 
@@ -162,6 +167,7 @@ class _Loop:
         self.held: dict[str, int] = {}  # buffers in use
         self.fixed: set[str] = set()  # buffers of variables that loops change
         self.out: list[Stmt] = []
+        self.within: dict[str, tuple[str, Expr]] = {}  # part of an array in the scratchpad
 
     # ---------------------------------------------------------------------------------- the loop
 
@@ -271,7 +277,7 @@ class _Loop:
             raise NotTileable(f"`{target.name}` collects by `{op}`")
         buffer = self.value(stmt.value, target.name)
         result = self.tiler.buffer("result", target.dtype, set(), small=True)
-        dst, src = Ref(target.dtype, result, const(0)), Ref(target.dtype, buffer, const(0))
+        dst, src = Ref(target.dtype, result, const(0)), self.ref(target.dtype, buffer)
         one = const(1)
         if op == "+":
             operands: tuple[Expr, ...] = (dst, src, one, one, self.count, one, self.count, one, one)
@@ -319,14 +325,19 @@ class _Loop:
         if found is not None:
             self.hold(found)
             return found
-        buffer = self.acquire(load.array, load.dtype)
-        self.copy(load, buffer, base, step, store=False)
+        if load.array in self.tiler.scratch and step == 1:
+            buffer = f"{load.array}@{len(self.within)}"
+            self.within[buffer] = load.array, base
+            self.hold(buffer)
+        else:
+            buffer = self.acquire(load.array, load.dtype)
+            self.copy(load, buffer, base, step, store=False)
         self.loaded[load.array, base] = buffer
         self.hold(buffer)
         return buffer
 
     def copy(self, place: Load, buffer: str, base: Expr, step: int, *, store: bool) -> None:
-        memory, pad = Ref(place.dtype, place.array, base), Ref(place.dtype, buffer, const(0))
+        memory, pad = Ref(place.dtype, place.array, base), self.ref(place.dtype, buffer)
         if step < 0:
             raise NotTileable(f"it runs backwards through `{place.array}`")
         extent: tuple[Expr, ...] = (self.count,)
@@ -387,7 +398,7 @@ class _Loop:
                 self.compute(expr, "", buffer)
 
     def move(self, dst: str, src: str, dtype: DType) -> None:
-        ends = Ref(dtype, dst, const(0)), Ref(dtype, src, const(0))
+        ends = self.ref(dtype, dst), self.ref(dtype, src)
         self.out.append(Instr("__memcpy", (*ends, self.count), (("direction", "NRAM2NRAM"),)))
 
     def compute(self, expr: Expr, wish: str, into: str | None) -> str:
@@ -404,7 +415,7 @@ class _Loop:
                 raise NotTileable("vectors of integers")
             sources = {name: self.value(e, "tmp") for name, e in found.vectors.items()}
             buffer = into or self.result(wish, expr.dtype, sources.values(), found.intrinsic.overlap)
-            refs = [Ref(found.vectors[n].dtype, b, const(0)) for n, b in sources.items()]
+            refs = [self.ref(found.vectors[n].dtype, b) for n, b in sources.items()]
             scalar = () if found.scalar is None else (found.scalar,)
             operands = (Ref(expr.dtype, buffer, const(0)), *refs, *scalar, self.count)
             suffix = found.intrinsic.suffix
@@ -440,12 +451,17 @@ class _Loop:
             for source in dict.fromkeys(sources):  # type: ignore[call-overload]
                 if (
                     self.held.get(source) == 1
+                    and source in self.tiler.buffers
                     and source not in self.fixed
                     and self.tiler.buffers[source].dtype == dtype
                 ):
                     self.hold(source)
                     return str(source)
         return self.acquire(wish, dtype)
+
+    def ref(self, dtype: DType, buffer: str) -> Ref:
+        array, offset = self.within.get(buffer, (buffer, const(0)))
+        return Ref(dtype, array, offset)
 
     def named(self, buffer: str, name: str) -> str:
         return buffer

@@ -1,0 +1,364 @@
+"""Sums of products over two independent loops become matrix products of tiles, with the weights in WRAM.
+
+    for m, n:  acc = 0                            for m0, n0 by tiles:  sums = 0
+      for k: acc += L[m, k] * R[k, n]      -->      for k0 by tiles: left, right into NRAM, right into WRAM
+      C[m, n] = f(acc)                                part = left x right;  sums += part
+                                                    C[m0.., n0..] = f(sums)
+
+What is matched is the meaning of `__bang_matmul`, dst[m, n] = sum over k of src0[m, k] * src1[n, k], and nothing
+of names: any two factors of which one does not move with n and the other not with m. Outer loops of a reduction
+stay around the product. The right factor is brought into the order of WRAM: columns first, padded to 64 lanes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from xpiler.ir.affine import coefficient, to_expr
+from xpiler.ir.build import add, cast, const, div, is_const, lt, minimum, mul, sub
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Instr,
+    Load,
+    LoopKind,
+    Ref,
+    Space,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import free_vars, map_body, substitute
+from xpiler.ir.types import F16, F32, I32, DType
+from xpiler.passes.names import Names
+from xpiler.platforms.bang import WEIGHT_BYTES, WEIGHT_LANES, Architecture
+
+INDEPENDENT = (LoopKind.PARALLEL, LoopKind.THREADS, LoopKind.VECTOR)
+
+
+@dataclass(frozen=True)
+class Nest:
+    """`rows` and `columns` around `acc = start; loops...: acc += left * right; rest`."""
+
+    rows: For
+    columns: For
+    before: tuple[Decl, ...]  # between the two
+    accumulator: Decl
+    loops: tuple[For, ...]
+    left: Load
+    right: Load
+    rest: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True)
+class Contracted:
+    """`reserved`: bytes of NRAM that the tiles take."""
+
+    function: Function
+    reserved: int
+
+
+def contract(function: Function, architecture: Architecture) -> Contracted:
+    """The first such nest of the function as products of tiles; unchanged if there is none."""
+    names = Names(function)
+    found: list[_Product] = []
+
+    def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
+        if found or not isinstance(stmt, For):
+            return stmt
+        nest = match(stmt)
+        if nest is None:
+            return stmt
+        product = _Product(nest, names, architecture)
+        result = product.loops()
+        if result is None:
+            return stmt
+        found.append(product)
+        return result
+
+    changed = map_body(function, change)
+    if not found:
+        return Contracted(function, 0)
+    body = Block((*found[0].declarations(), *changed.body.body), range=changed.body.range)
+    return Contracted(replace(changed, body=body), found[0].bytes)
+
+
+# ---------------------------------------------------------------------------------------------- recognition
+
+
+def match(rows: For) -> Nest | None:
+    """The nest whose outer loop this is."""
+    *before, columns = rows.body.body or (rows,)
+    if not isinstance(columns, For) or not _independent(rows) or not _independent(columns):
+        return None
+    if not all(isinstance(d, Decl) and d.shape == () and isinstance(d.init, Expr) for d in before):
+        return None
+    names = {d.name for d in before if isinstance(d, Decl)} | {rows.var}
+    if (free_vars(columns.start) | free_vars(columns.stop)) & names:
+        return None
+    values = {d.name: d.init for d in before if isinstance(d, Decl) and isinstance(d.init, Expr)}
+    if any(d.dtype.is_float for d in before if isinstance(d, Decl)):
+        return None
+    for name in list(values):
+        values[name] = substitute(values[name], values)
+    body = substitute(columns.body, values).body
+    if len(body) < 2 or not isinstance(body[0], Decl) or not isinstance(body[1], For):
+        return None
+    start, reduction, *rest = body
+    if not (start.dtype == F32 and isinstance(start.init, Const) and start.init.value == 0):
+        return None
+    loops = [reduction]
+    while len(loops[-1].body.body) == 1 and isinstance(loops[-1].body.body[0], For):
+        loops.append(loops[-1].body.body[0])
+    factors = _factors(loops[-1].body, start.name)
+    if factors is None or any(not is_const(each.step, 1) for each in loops):
+        return None
+    bounds = frozenset().union(*(free_vars(each.start) | free_vars(each.stop) for each in loops))
+    if bounds & {rows.var, columns.var, *(each.var for each in loops)}:
+        return None
+    for left, right in (factors, factors[::-1]):
+        moves_left, moves_right = free_vars(left), free_vars(right)
+        if (
+            rows.var in moves_left
+            and columns.var not in moves_left
+            and columns.var in moves_right
+            and rows.var not in moves_right
+        ):
+            return Nest(rows, columns, (), start, tuple(loops), left, right, tuple(rest))
+    return None
+
+
+def _independent(loop: For) -> bool:
+    return loop.kind in INDEPENDENT and is_const(loop.step, 1)
+
+
+def _factors(body: Block, accumulator: str) -> tuple[Load, Load] | None:
+    """The two loads of `acc += a * b`, halves among them."""
+    match body.body:
+        case (Assign(target=Var(name=name), value=Binary(op="*", left=x, right=y), reduce="+"),) if (
+            name == accumulator
+        ):
+            a, b = _element(x), _element(y)
+            if a is not None and b is not None and a.dtype == b.dtype:
+                return a, b
+    return None
+
+
+def _element(expr: Expr) -> Load | None:
+    inner = expr.operand if isinstance(expr, Cast) and expr.operand.dtype == F16 else expr
+    if isinstance(inner, Load) and len(inner.index) == 1 and inner.dtype in (F32, F16):
+        return inner
+    return None
+
+
+# ---------------------------------------------------------------------------------------------- tiles
+
+
+class _Product:
+    """One nest on its way into tiles of at most `side` rows, columns and depth."""
+
+    def __init__(self, nest: Nest, names: Names, architecture: Architecture) -> None:
+        self.nest, self.names = nest, names
+        self.dtype = nest.left.dtype
+        self.depth_unit = WEIGHT_BYTES // self.dtype.bytes
+        element = self.dtype.bytes
+        # left, right as it comes, right by columns, right by lanes; part and sums
+        per_element = 4 * element + 2 * F32.bytes
+        plain = self.plain_store()
+        capacity = architecture.usable_nram if plain else architecture.usable_nram * 3 // 4
+        side = math.isqrt(capacity // per_element) // WEIGHT_LANES * WEIGHT_LANES
+        self.side = min(side, math.isqrt(architecture.wram // element) // WEIGHT_LANES * WEIGHT_LANES)
+        self.bytes = per_element * self.side**2
+        self.side_var = Var(I32, names.fresh("side"))
+        left, right = nest.left.array, nest.right.array
+        self.left = names.fresh(f"{left}_nram")
+        self.right = names.fresh(f"{right}_nram")
+        self.by_column = names.fresh(f"{right}_columns")
+        self.by_lane = names.fresh(f"{right}_lanes")
+        self.weights = names.fresh(f"{right}_wram")
+        self.part = names.fresh("part_nram")
+        self.sums = names.fresh(f"{nest.accumulator.name}_nram")
+
+    def declarations(self) -> list[Stmt]:
+        area = (self.side_var, self.side_var)
+        out: list[Stmt] = [Decl(self.side_var.name, I32, init=const(self.side))]
+        for name in (self.left, self.right, self.by_column, self.by_lane):
+            out.append(Decl(name, self.dtype, area, Space.NRAM))
+        out += [Decl(name, F32, area, Space.NRAM) for name in (self.part, self.sums)]
+        out.append(Decl(self.weights, self.dtype, area, Space.WRAM))
+        return out
+
+    def plain_store(self) -> Assign | None:
+        """`C[..] = acc` if that is all that is left to do."""
+        match self.nest.rest:
+            case (Assign(target=Load(index=(index,)) as target, value=Var(name=name), reduce=None) as store,):
+                near = coefficient(index, self.nest.columns.var)
+                if (
+                    name == self.nest.accumulator.name
+                    and target.dtype == F32
+                    and near is not None
+                    and near.as_int == 1
+                    and coefficient(index, self.nest.rows.var) is not None
+                ):
+                    return store
+        return None
+
+    # ---------------------------------------------------------------------------------- the loops
+
+    def loops(self) -> tuple[Stmt, ...] | None:
+        nest, fresh = self.nest, self.names.fresh
+        m, n, k = nest.rows, nest.columns, nest.loops[-1]
+        row, column, inner = (Var(each.dtype, fresh(f"{each.var}_tile")) for each in (m, n, k))
+        rows, columns, depth = (Var(I32, fresh(name)) for name in ("rows", "columns", "depth"))
+        wide, deep = Var(I32, fresh("columns_padded")), Var(I32, fresh("depth_padded"))
+        left = self.bring(nest.left, m.var, row, rows, k.var, inner, depth, deep, self.left, None)
+        right = self.bring(nest.right, n.var, column, columns, k.var, inner, depth, deep, self.by_column, wide)
+        if left is None or right is None:
+            return None
+        area = mul(rows, wide)
+        padding = (
+            _fill(self.left, self.dtype, mul(rows, deep)),
+            _fill(self.right, self.dtype, mul(wide, deep)),
+            _fill(self.by_column, self.dtype, mul(wide, deep)),
+        )
+        product: list[Stmt] = [
+            _length(depth, inner, k.stop, self.side_var),
+            Decl(deep.name, I32, init=_rounded(depth, self.depth_unit)),
+            If(lt(depth, deep), Block(padding)),
+            *left,
+            *right,
+            Instr(
+                "__bang_reshape_filter",
+                (self.ref(self.by_lane), self.ref(self.by_column), wide, const(1), const(1), deep),
+            ),
+            Instr(
+                "__memcpy",
+                (self.ref(self.weights), self.ref(self.by_lane), mul(wide, deep)),
+                (("direction", "NRAM2WRAM"),),
+            ),
+            Instr(
+                "__bang_matmul",
+                (_ref(self.part, F32), self.ref(self.left), self.ref(self.weights), rows, deep, wide),
+            ),
+            Instr("__bang_add", (_ref(self.sums, F32), _ref(self.sums, F32), _ref(self.part, F32), area)),
+        ]
+        step = self.side_var
+        body: Stmt = For(inner.name, k.dtype, k.start, k.stop, cast(step, k.dtype), Block(tuple(product)))
+        for outer in reversed(nest.loops[:-1]):
+            body = replace(outer, body=Block((body,)), kind=LoopKind.SERIAL)
+        end = self.epilogue(row, rows, column, columns, wide)
+        within = Block(
+            (
+                _length(columns, column, n.stop, step),
+                Decl(wide.name, I32, init=_rounded(columns, WEIGHT_LANES)),
+                _fill(self.sums, F32, area),
+                body,
+                *end,
+            )
+        )
+        across = For(column.name, n.dtype, n.start, n.stop, cast(step, n.dtype), within)
+        tiles = Block((_length(rows, row, m.stop, step), across))
+        return (For(row.name, m.dtype, m.start, m.stop, cast(step, m.dtype), tiles),)
+
+    def ref(self, name: str) -> Ref:
+        return _ref(name, self.dtype)
+
+    def bring(
+        self,
+        load: Load,
+        var: str,
+        first: Var,
+        count: Var,
+        k: str,
+        inner: Var,
+        depth: Var,
+        deep: Var,
+        to: str,
+        padded: Var | None,
+    ) -> tuple[Stmt, ...] | None:
+        """A factor's tile as [count][deep]: by one copy, a copy and a transposition, or row by row."""
+        index = load.index[0]
+        along, across = coefficient(index, k), coefficient(index, var)
+        base = substitute(index, {var: first, k: inner})
+        if along is not None and along.as_int == 1 and across is not None and k not in across.variables():
+            return (_copy(self.ref(to), Ref(load.dtype, load.array, base), depth, deep, to_expr(across, I32), count),)
+        if across is not None and across.as_int == 1 and along is not None and padded is not None:
+            if var in along.variables() or k in along.variables():
+                return None
+            source = Ref(load.dtype, load.array, base)
+            copied = _copy(self.ref(self.right), source, count, padded, to_expr(along, I32), depth)
+            turned = Instr("__bang_transpose", (self.ref(to), self.ref(self.right), deep, padded))
+            return copied, turned
+        if along is not None and along.as_int == 1:
+            i = Var(I32, self.names.fresh("i"))
+            place = substitute(index, {var: add(first, cast(i, first.dtype)), k: inner})
+            dst = Ref(load.dtype, to, mul(i, deep))
+            one = Instr(
+                "__memcpy", (dst, Ref(load.dtype, load.array, place), depth), (("direction", "GDRAM2NRAM"),)
+            )
+            return (For(i.name, I32, const(0), count, const(1), Block((one,))),)
+        return None
+
+    def epilogue(self, row: Var, rows: Var, column: Var, columns: Var, wide: Var) -> tuple[Stmt, ...]:
+        nest = self.nest
+        store = self.plain_store()
+        if store is not None:
+            assert isinstance(store.target, Load)
+            index = store.target.index[0]
+            stride = coefficient(index, nest.rows.var)
+            assert stride is not None
+            base = substitute(index, {nest.rows.var: row, nest.columns.var: column})
+            operands = (
+                Ref(F32, store.target.array, base),
+                _ref(self.sums, F32),
+                columns,
+                to_expr(stride, I32),
+                wide,
+                sub(rows, 1),
+            )
+            return (Instr("__memcpy", operands, (("direction", "NRAM2GDRAM"),)),)
+        m, n = Var(nest.rows.dtype, nest.rows.var), Var(nest.columns.dtype, nest.columns.var)
+        at = add(mul(cast(sub(m, row), I32), wide), cast(sub(n, column), I32))
+        total = Decl(nest.accumulator.name, F32, init=Load(F32, self.sums, (at,)))
+        inner = replace(
+            nest.columns,
+            start=column,
+            stop=add(column, cast(columns, column.dtype)),
+            body=Block((total, *nest.rest)),
+        )
+        outer = replace(
+            nest.rows, start=row, stop=add(row, cast(rows, row.dtype)), body=Block((*nest.before, inner))
+        )
+        return (outer,)
+
+
+# ---------------------------------------------------------------------------------------------- small parts
+
+
+def _ref(name: str, dtype: DType) -> Ref:
+    return Ref(dtype, name, const(0))
+
+
+def _length(name: Var, first: Var, stop: Expr, side: Var) -> Decl:
+    return Decl(name.name, I32, init=cast(minimum(cast(side, first.dtype), sub(stop, first)), I32))
+
+
+def _rounded(count: Var, unit: int) -> Expr:
+    return mul(div(add(count, unit - 1), unit), unit)
+
+
+def _fill(name: str, dtype: DType, count: Expr) -> Instr:
+    return Instr("__bang_write_value", (_ref(name, dtype), count, const(0.0, dtype)))
+
+
+def _copy(dst: Ref, src: Ref, size: Expr, dst_stride: Expr, src_stride: Expr, segments: Expr) -> Instr:
+    operands = (dst, src, size, dst_stride, src_stride, sub(segments, 1))
+    return Instr("__memcpy", operands, (("direction", "GDRAM2NRAM"),))
