@@ -1,4 +1,4 @@
-"""What threads do together, as checks like those of functions of one thread: every variant, type, width, mask."""
+"""What threads do together, as checks like those of functions of one thread."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def votes() -> Iterator[Check]:
 def matches() -> Iterator[Check]:
     for value in ("x_i32 & 3", "x_u64 & 1ull", "(float)(x_i32 & 1)"):
         yield Check("__match_any_sync", f"__match_any_sync({_ALL}, {value})", "u32")
+    code = f"{{ int same; unsigned m = __match_all_sync({_ALL}, VALUE, &same); OUT = m + (same ? 1u : 0u); }}"
     for value in ("x_i32 & 1", "x_i32 & 0", "(unsigned long long)(threadIdx.x >> 5)"):
-        code = f"{{ int same; unsigned m = __match_all_sync({_ALL}, VALUE, &same); OUT = m + (same ? 1u : 0u); }}"
         yield Check("__match_all_sync", value, "u32", statement=code)
 
 

@@ -1,4 +1,4 @@
-"""Variables without initialiser are inputs: filled before the call, and compared after it if kernels write them."""
+"""Variables without initialiser are inputs: filled before the call, compared after it if written."""
 
 from __future__ import annotations
 

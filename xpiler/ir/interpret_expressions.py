@@ -22,6 +22,7 @@ from xpiler.ir.nodes import (
     Load,
     Ref,
     Select,
+    Space,
     Stmt,
     Unary,
     Var,
@@ -186,7 +187,8 @@ class Expressions:
             indices = [self.compile(node.offset)]
         else:
             indices = [self.compile(i) for i in node.index]
-        return ReachOf(self.site(node, node.array), node.dtype, tuple(indices), self.numeric)
+        is_flat = isinstance(node, Ref)
+        return ReachOf(self.site(node, node.array), node.dtype, tuple(indices), self.numeric, is_flat)
 
     def _load(self, expr: Load) -> Evaluate:
         reach = self.place(expr)
@@ -201,14 +203,27 @@ class ReachOf:
     dtype: DType
     indices: tuple[Evaluate, ...]
     numeric: Native
+    is_flat: bool = False
 
     def flat(self, state: State, lanes: Lanes, memory: Memory) -> Any:
+        if memory.space is Space.FRAGMENT and not self.is_flat and len(self.indices) < len(memory.shape):
+            return self._element_of_fragment(state, lanes, memory)
         if len(self.indices) == 1:
             return self.indices[0](state, lanes)
         total: Any = np.int64(0)
         for index, extent in zip(self.indices, memory.shape, strict=True):
             total = total * np.int64(extent) + index(state, lanes).astype(np.int64)
         return total
+
+    def _element_of_fragment(self, state: State, lanes: Lanes, memory: Memory) -> Any:
+        """`x[t]`, element `t` of each thread: unspecified which of the tile, but each is one thread's."""
+        rows, columns = memory.shape[-2:]
+        tile: Any = np.int64(0)
+        for index, extent in zip(self.indices[:-1], memory.shape[:-2], strict=True):
+            tile = tile * np.int64(extent) + index(state, lanes).astype(np.int64)
+        lane = state.of_lanes("@thread", lanes) % state.launch.warp_size
+        element = self.indices[-1](state, lanes).astype(np.int64) * state.launch.warp_size + lane
+        return tile * np.int64(rows * columns) + element
 
     def reach(self, state: State, lanes: Lanes, offset: Any = 0) -> Reached:
         """`offset` (one a lane) is added to the index, as an instruction does that walks through memory."""

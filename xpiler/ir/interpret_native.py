@@ -282,7 +282,8 @@ def _half_turns(function: Callable[..., Value], offset: float) -> Callable[..., 
     def value(x: Value) -> Value:
         turn = np.fmod(x, 2.0)
         is_zero = np.fmod(turn + offset, 1.0) == 0
-        return np.where(is_zero, np.copysign(0.0, x), function(np.pi * turn))[()]
+        result: Any = np.where(is_zero, np.copysign(0.0, x), function(np.pi * turn))
+        return result[()]
 
     return value
 
