@@ -10,6 +10,47 @@ from __future__ import annotations
 from xpiler.backend.c_helpers import registry
 
 _TEXTS: tuple[str, ...] = (
+    # ---------------------------------------------------------------------- operands of dot products
+    """\
+// 4 bytes at any address.
+static inline int load_word(const void *p) {
+    int word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}""",
+    """\
+// The low bytes of x0 ... x3 side by side in each lane.
+static inline __m512i pack_bytes(__m512i x0, __m512i x1, __m512i x2, __m512i x3) {
+    x0 = _mm512_mask_mov_epi8(x0, 0x2222222222222222ull, _mm512_slli_epi32(x1, 8));
+    x0 = _mm512_mask_mov_epi8(x0, 0x4444444444444444ull, _mm512_slli_epi32(x2, 16));
+    return _mm512_mask_mov_epi8(x0, 0x8888888888888888ull, _mm512_slli_epi32(x3, 24));
+}""",
+    """\
+static inline __m512i pack_words(__m512i x0, __m512i x1) {
+    return _mm512_mask_mov_epi16(x0, 0xaaaaaaaa, _mm512_slli_epi32(x1, 16));
+}""",
+    """\
+// Floats that are bfloat16 values, as pairs of those in each lane.
+static inline __m512i pack_bfloat16(__m512 x0, __m512 x1) {
+    const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(x0), 16);
+    return _mm512_mask_mov_epi16(low, 0xaaaaaaaa, _mm512_castps_si512(x1));
+}""",
+    """\
+// c plus 4 products of signed bytes in each lane. The instruction wants the first ones unsigned: with the top
+// bit flipped they are 128 more.
+static inline __m512i dot_4_bytes_epi32(__m512i a, __m512i b, __m512i c) {
+    const __m512i top = _mm512_set1_epi32((int)0x80808080u);
+    const __m512i excess = _mm512_dpbusd_epi32(_mm512_setzero_si512(), top, b);
+    return _mm512_sub_epi32(_mm512_dpbusd_epi32(c, _mm512_xor_si512(a, top), b), excess);
+}""",
+    """\
+// c plus 4 products of unsigned bytes. The instruction wants the second ones signed: with the top bit flipped
+// they are 128 less.
+static inline __m512i dot_4_bytes_epu32(__m512i a, __m512i b, __m512i c) {
+    const __m512i top = _mm512_set1_epi32((int)0x80808080u);
+    const __m512i missing = _mm512_dpbusd_epi32(_mm512_setzero_si512(), a, top);
+    return _mm512_sub_epi32(_mm512_dpbusd_epi32(c, a, _mm512_xor_si512(b, top)), missing);
+}""",
     # ---------------------------------------------------------------------- conversions
     """\
 // float to int as on GPUs: toward zero, clamped, NaN gives 0.

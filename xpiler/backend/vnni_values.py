@@ -580,6 +580,10 @@ class LaneValues:
             return self.result(dtype, lanes.op("abs", dtype, texts[0]))
         if dtype.bits < 32 or expr.dtype.bits != dtype.bits:
             raise NotVectorizable(f"function {name}")
+        if name == "dp4a":
+            function = "dot_4_bytes_epu32" if dtype.kind is Kind.UINT else "dot_4_bytes_epi32"
+            wide = ", ".join(lanes.widen(dtype, t) for t in texts)
+            return self.result(dtype, lanes.narrow(dtype, f"{function}({wide})"))
         kind = value_type(dtype)
         letters = ("x", "y", "z")[: len(texts)]
         for parameter in letters:
@@ -611,10 +615,9 @@ class LaneValues:
     def load(self, load: Load) -> Value:
         if load.array in self.shapes.arrays:
             return self._private(load)
-        if self.printer.reinterprets(load):
-            raise NotVectorizable("reinterpreted memory")
+        base = self._base(load)
         at = self.position(load)
-        lanes, dtype, base = self.lanes, load.dtype, self.printer.base(load.array)
+        lanes, dtype = self.lanes, load.dtype
         wraps = at.minus and at.dtype == U32
         if at.kind == "linear" and not wraps:
             if at.stride == 1:
@@ -623,6 +626,15 @@ class LaneValues:
             index = self.offsets(I32, self._int_stride(at))
             return self.result(dtype, lanes.gather(dtype, pointer, index, I32, self.mask))
         return self.result(dtype, lanes.gather(dtype, base, self.vector(at), at.dtype, self.mask))
+
+    def _base(self, place: Load) -> str:
+        """A pointer to elements of the access's own type: the intrinsics may read any memory."""
+        base = self.printer.base(place.array)
+        if not self.printer.reinterprets(place):
+            return base
+        if place.dtype.bits < 32:
+            raise NotVectorizable("reinterpreted memory")
+        return f"(({value_type(place.dtype)} *){base})"
 
     def _int_stride(self, at: Value) -> int | str:
         if isinstance(at.stride, str) and at.dtype.bits == 64:
@@ -634,10 +646,11 @@ class LaneValues:
         if target.array in self.shapes.arrays:
             self._store_private(target, value)
             return
-        if self.printer.reinterprets(target):
-            raise NotVectorizable("reinterpreted memory")
+        base = self._base(target)
         at = self.position(target)
-        lanes, dtype, base, printer = self.lanes, target.dtype, self.printer.base(target.array), self.printer
+        lanes, dtype, printer = self.lanes, target.dtype, self.printer
+        if at.kind == "uniform" and printer.reinterprets(target):
+            raise NotVectorizable("lanes that write the same element of reinterpreted memory")
         if at.kind == "uniform":
             self._store_uniform(base, at, value)
         elif at.kind == "linear" and not (at.minus and at.dtype == U32):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.backend.c import ArrayInfo, CPrinter, storage_type, value_type
+from xpiler.backend.vnni_dots import dots_along, print_dots_across, print_dots_along
 from xpiler.backend.vnni_lanes import Lanes, NeedsEightLanes, NotVectorizable
 from xpiler.backend.vnni_shapes import Shapes
 from xpiler.backend.vnni_values import LaneValues, Value
@@ -37,6 +38,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import BOOL, F32, I32, I64, DType
+from xpiler.passes.folds import folded
 from xpiler.passes.register_tile import tile_candidate, tiled
 
 ENOUGH_WORK = 32768  # iterations below which starting threads costs more than it gains
@@ -51,33 +53,6 @@ class Accumulator:
     name: str
     dtype: DType
     op: str
-
-
-def folded(assign: Assign) -> tuple[str, Expr] | None:
-    """(op, value) if the assignment is `x = x op value` in any spelling, the value not reading x."""
-    if not isinstance(assign.target, Var):
-        return None
-    name, value = assign.target.name, assign.value
-    if assign.reduce is not None:
-        return None if _reads(value, name) else (assign.reduce, value)
-    match value:
-        case Binary(op="+" | "*" | "&" | "|" | "^" | "&&" | "||" as op, left=left, right=right):
-            pairs = [(left, right), (right, left)]
-        case Call(function="min" | "max" as op, args=(left, right)):
-            pairs = [(left, right), (right, left)]
-        case Call(function="fma", args=(a, b, Var(name=other))) if other == name:
-            product = Binary(value.dtype, "*", a, b)
-            return None if _reads(product, name) else ("+", product)
-        case _:
-            return None
-    for own, rest in pairs:
-        if isinstance(own, Var) and own.name == name and not _reads(rest, name):
-            return op, rest
-    return None
-
-
-def _reads(expr: Expr, name: str) -> bool:
-    return any(isinstance(n, Var) and n.name == name for n in walk(expr))
 
 
 def accumulators(body: Block) -> dict[str, Accumulator]:
@@ -269,6 +244,10 @@ class Region:
         printer, loop, lanes = self.printer, self.loop, self.lanes
         width = lanes.count
         full = loop.step != Const(loop.step.dtype, 1)  # the pass made whole steps: no tail
+        dots = dots_along(self)
+        if dots is not None:
+            print_dots_along(self, dots)
+            return
         if full and not isinstance(loop.step, Const):
             raise NotVectorizable("a step that is not a number")
         if full and int(loop.step.value) % width:  # type: ignore[attr-defined]
@@ -493,6 +472,8 @@ class Region:
                 old = values.vector(values.eval(target))
                 factors = values.vector(values.eval(left)), values.vector(values.eval(right))
                 return lanes.op("fmadd", dtype, *factors, old)
+            case Call(function="dp4a", args=(left, right, Const(value=0))) if op == "+":
+                return values.vector(values.eval(replace(value, args=(left, right, target))))
         whole = Call(dtype, op, (target, value)) if op in ("min", "max") else Binary(dtype, op, target, value)
         return values.vector(values.eval(whole))
 
@@ -530,6 +511,8 @@ class Region:
     def for_loop(self, loop: For) -> None:
         printer, values = self.printer, self.values
         if not self.shapes.lanes_leave(loop):
+            if print_dots_across(self, loop):
+                return
             printer.line(f"{printer.loop_head(loop)} {{")
             self._inner(loop.body)
             printer.line("}")

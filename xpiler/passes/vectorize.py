@@ -40,6 +40,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
 from xpiler.passes.facts import Facts
+from xpiler.passes.folds import with_reductions
 from xpiler.passes.independence import accumulators, independent_iterations
 
 FAR = 1 << 20  # the stride of an access that is neither consecutive nor equal
@@ -110,6 +111,7 @@ class _Choice:
         if chosen.kind is LoopKind.PARALLEL:
             self.parallel.add(chosen.var)
         elif chosen.kind is LoopKind.SERIAL:
+            nest[best] = chosen = replace(chosen, body=with_reductions(chosen.body))
             floats = any(d.is_float for d in _sums(chosen))
             if floats:
                 self.notes.append(f"the sum over {chosen.var} is added up in another order")
@@ -157,8 +159,9 @@ def _reduces(loop: For, facts: Facts) -> bool:
     """A serial loop that only folds into scalars, its iterations independent otherwise."""
     if any(isinstance(s, (For, While, Break, Continue, Atomic, Trap)) for s in walk(loop.body)):
         return False
-    folds = accumulators(loop.body.body)
-    return bool(folds) and bool(independent_iterations((loop,), loop.body.body, facts.inside(loop), folds))
+    body = with_reductions(loop.body).body
+    folds = accumulators(body)
+    return bool(folds) and bool(independent_iterations((loop,), body, facts.inside(loop), folds))
 
 
 def _sums(loop: For) -> list[DType]:

@@ -1,0 +1,55 @@
+"""Accumulations in any spelling: `x += e`, `x = e + x`, `x = max(x, e)`, `x = fma(a, b, x)`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xpiler.ir.nodes import Assign, Binary, Block, Call, Const, Expr, Stmt, Var
+from xpiler.ir.rewrite import map_stmt, walk
+
+REDUCTIONS = ("+", "*", "min", "max", "&", "|", "^")  # those that `Assign.reduce` can say
+
+
+def folded(assign: Assign) -> tuple[str, Expr] | None:
+    """(op, value) if the assignment is `x = x op value` in any spelling, the value not reading x."""
+    if not isinstance(assign.target, Var):
+        return None
+    name, value = assign.target.name, assign.value
+    if assign.reduce is not None:
+        return None if _reads(value, name) else (assign.reduce, value)
+    match value:
+        case Binary(op="+" | "*" | "&" | "|" | "^" | "&&" | "||" as op, left=left, right=right):
+            pairs = [(left, right), (right, left)]
+        case Call(function="min" | "max" as op, args=(left, right)):
+            pairs = [(left, right), (right, left)]
+        case Call(function="fma", args=(a, b, Var(name=other))) if other == name:
+            product = Binary(value.dtype, "*", a, b)
+            return None if _reads(product, name) else ("+", product)
+        case Call(function="dp4a", args=(a, b, Var(name=other))) if other == name:
+            product4 = replace(value, args=(a, b, Const(value.dtype, 0)))
+            return None if _reads(product4, name) else ("+", product4)
+        case _:
+            return None
+    for own, rest in pairs:
+        if isinstance(own, Var) and own.name == name and not _reads(rest, name):
+            return op, rest
+    return None
+
+
+def with_reductions(body: Block) -> Block:
+    """The body with every accumulation spelled `x op= value`."""
+
+    def spelled(stmt: Stmt) -> Stmt:
+        fold = folded(stmt) if isinstance(stmt, Assign) and stmt.reduce is None else None
+        if fold is None or fold[0] not in REDUCTIONS:
+            return stmt
+        assert isinstance(stmt, Assign)
+        return replace(stmt, value=fold[1], reduce=fold[0])
+
+    mapped = map_stmt(body, spelled)
+    assert isinstance(mapped, Block)
+    return mapped
+
+
+def _reads(expr: Expr, name: str) -> bool:
+    return any(isinstance(n, Var) and n.name == name for n in walk(expr))
