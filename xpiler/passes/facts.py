@@ -22,6 +22,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import walk, walk_exprs
+from xpiler.passes.aliasing import Aliases, may_be_same
 
 End = int | Expr | None
 _THREADS = 1024  # of a block
@@ -52,12 +53,13 @@ class Facts:
     # What `ranges` cannot say: variable < expression, and variable >= expression.
     below: frozenset[tuple[str, Expr]] = frozenset()
     above: frozenset[tuple[str, Expr]] = frozenset()
+    aliases: Aliases = field(default_factory=dict, compare=False)
 
     @staticmethod
     def of(function: Function) -> Facts:
         """Launch dimensions are at least 1; a launch is taken to have less than 2^31 threads along an
         axis."""
-        facts = Facts(mutable_vars(function))
+        facts = Facts(mutable_vars(function), aliases=may_be_same(function.params))
         for param in function.params:
             if param.name.startswith("blockDim."):
                 facts.ranges[param.name] = (1, _THREADS)
@@ -77,7 +79,7 @@ class Facts:
                 known = ranges.get(stop.name, (None, None))
                 if not isinstance(known[0], int) or known[0] <= low:
                     ranges[stop.name] = (low + 1, known[1])
-        return Facts(self.mutable, ranges, self.below | more, self.above)
+        return replace(self, ranges=ranges, below=self.below | more)
 
     def decides(self, condition: Expr) -> bool | None:
         """Whether a comparison is known to hold or not because it was written that way; None if it is not."""
@@ -124,7 +126,7 @@ class Facts:
         return replace(facts, above=facts.above | {(left.name, right)}) if op == ">=" else facts
 
     def _with(self, name: str, ends: tuple[End, End]) -> Facts:
-        return Facts(self.mutable, {**self.ranges, name: ends}, self.below, self.above)
+        return replace(self, ranges={**self.ranges, name: ends})
 
     def _stable(self, expr: Expr) -> bool:
         return not any(

@@ -123,9 +123,26 @@ class _Question:
                 for access in found:
                     if self._conflict(write, access):
                         return Independence(f"different iterations may touch the same element of `{array}`")
+            for other in self.facts.aliases.get(array, frozenset()):
+                reads = [a for a in by_array.get(other, ()) if not a.write]
+                if any(self._meet_in_place(w, a) and self._conflict(w, a) for w in writes for a in reads):
+                    return Independence(f"`{array}` and `{other}` may be the same array")
         return Independence(atomics=tuple(atomics))
 
     # ------------------------------------------------------------------ two accesses
+
+    def _meet_in_place(self, write: Access, read: Access) -> bool:
+        """Whether a call in place could make them meet: what is constant here is the same in both."""
+        if len(write.index) != 1 or len(read.index) != 1:
+            return True
+        moving = self.counters | self.own
+        parts = []
+        for access in (write, read):
+            form = linear(access.index[0], access.facts.ranges)
+            if form is None or any(not isinstance(a, Var) and _variables(a) & moving for a in form.atoms()):
+                return True
+            parts.append(_without_vars(form, frozenset(moving)))
+        return (parts[0] - parts[1]).as_int is not None
 
     def _conflict(self, write: Access, other: Access) -> bool:
         """Whether different iterations might meet in one element."""

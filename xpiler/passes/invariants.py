@@ -15,13 +15,14 @@ from dataclasses import replace
 from xpiler.ir.build import is_const
 from xpiler.ir.nodes import Block, Const, Decl, Expr, For, Function, Stmt, Var
 from xpiler.ir.rewrite import Uses, map_stmt, uses
+from xpiler.passes.aliasing import Aliases, may_be_same, with_aliases
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.structured import spliced
 
 
 def hoist_invariants(function: Function) -> Function:
     """Everywhere, from the innermost loops outwards."""
-    mutable = mutable_vars(function)
+    mutable, aliases = mutable_vars(function), may_be_same(function.params)
 
     def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         if not isinstance(stmt, For) or not _runs(stmt):
@@ -33,7 +34,7 @@ def hoist_invariants(function: Function) -> Function:
             if (
                 isinstance(inner, Decl)
                 and inner.name not in mutable
-                and _same_always(inner, stmt, moved, changed)
+                and _same_always(inner, stmt, moved, changed, aliases)
             ):
                 moved.append(inner)
         if not moved:
@@ -55,7 +56,7 @@ def _runs(loop: For) -> bool:
     return isinstance(stop, Var) and stop.name.startswith(("gridDim.", "blockDim."))
 
 
-def _same_always(decl: Decl, loop: For, moved: list[Stmt], changed: Uses) -> bool:
+def _same_always(decl: Decl, loop: For, moved: list[Stmt], changed: Uses, aliases: Aliases) -> bool:
     if decl.shape or not isinstance(decl.init, Expr):
         return False
     found = uses(Block((decl,)))
@@ -64,5 +65,5 @@ def _same_always(decl: Decl, loop: For, moved: list[Stmt], changed: Uses) -> boo
     return (
         loop.var not in free
         and not free & changed.vars_assigned
-        and not found.arrays_read & (changed.arrays_written | changed.arrays_declared)
+        and not found.arrays_read & (with_aliases(changed.arrays_written, aliases) | changed.arrays_declared)
     )
