@@ -132,3 +132,34 @@ def test_an_optional_array_is_compared_with_nullptr() -> None:
         "void run(float *a, float *m) { k<<<1, 32>>>(a, m); }\n"
     )
     assert "(mean == nullptr)" in text
+
+
+FUNCTORS = """\
+struct Relu { __device__ float operator()(float x) const { return x > 0.f ? x : 0.f; } };
+struct Scale { float by; __device__ float operator()(float x) const { return x * by; } };
+template <typename Op> __global__ void map(const float *in, float *out, int n, Op op) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) out[i] = op(in[i]);
+}
+template <typename Op> void run(const float *in, float *out, int n, Op op) {
+    map<<<(n + 63) / 64, 64>>>(in, out, n, op);
+}
+void relu(const float *in, float *out, int n) { run(in, out, n, Relu()); }
+void scale(const float *in, float *out, int n, float s) { run(in, out, n, Scale{s}); }
+"""
+
+
+def test_a_launch_of_several_instances_picks_by_the_template_arguments() -> None:
+    text = translated(FUNCTORS)
+    assert "if constexpr (std::is_same_v<Op, Relu>) map_Relu(gridDim, blockDim, in, out, n);" in text
+    assert "std::is_same_v<Op, Scale>) map_Scale(gridDim, blockDim, in, out, n, op.by);" in text
+    assert "map((n + 63) / 64, 64, in, out, n, op);" in text
+
+
+def test_a_struct_is_passed_in_its_members() -> None:
+    text = translated(
+        "struct Range { int low, high; }; struct Args { float rate; Range r; };\n"
+        "__global__ void k(float *a, Args args) { if (threadIdx.x < args.r.high) a[threadIdx.x] = args.rate; }\n"
+        "void run(float *a, int n) { Args s{0.5f, {0, n}}; k<<<1, 32>>>(a, s); }\n"
+    )
+    assert "a, s.rate, s.r.low, s.r.high);" in text

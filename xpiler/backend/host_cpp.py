@@ -18,11 +18,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from xpiler.backend.hip_source import SourceText, Token
+from xpiler.backend.host_dispatch import dispatcher, passed
 from xpiler.backend.host_shims import SHIMS
 from xpiler.backend.vnni import ALL_HELPERS, HEADERS, CppFunction
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import LaunchSite, Unit
-from xpiler.ir.nodes import Function, Param
+from xpiler.ir.nodes import Function
 
 _CUDA_HEADERS = re.compile(
     r"[<\"](cuda[\w/]*|device_launch_parameters|device_functions|cooperative_groups[\w/]*|mma|vector_types|vector_functions|"
@@ -88,17 +89,16 @@ def _call(
             if why is not None:
                 raise Refusal(why.code, why.message, why.range, why.remedy)
             raise Refusal("kernel-missing", f"the kernel '{site.spelling}' was not translated", site.range)
-    names = {functions[site.kernel].name for site in group}
-    if len(names) > 1:
-        raise Refusal(
-            "template-launch",
-            f"one launch starts several instances: {', '.join(sorted(s.spelling for s in group))}",
-            group[0].range,
-            "launch each instance by itself",
-        )
     site = group[0]
     function, kernel = functions[site.kernel], _kernel(unit, site.kernel)
     configuration, arguments = _parts(source, span)
+    if len(_instances(group)) > 1:
+        if not configuration:
+            raise _several_instances(group)
+        callee = source.text[span[0] : source.text.index("<<<", span[0])].strip()
+        takes_shared = any(functions[name].takes_shared for name in _instances(group))
+        dynamic = [configuration[2] if len(configuration) > 2 else "0"] if takes_shared else []
+        return f"{callee}({', '.join([*configuration[:2], *dynamic, *arguments])})"
     if not configuration:  # the launch comes from a macro
         configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)
     grid, block = configuration[0], configuration[1]
@@ -106,9 +106,22 @@ def _call(
     values = [grid, block]
     if function.takes_shared:
         values.append(shared)
-    if len(arguments) == len(kernel.params):
-        arguments = [_cast(p, a) for p, a in zip(kernel.params, arguments, strict=True)]
+    if all(p.argument < len(arguments) for p in kernel.params):
+        arguments = passed(kernel, arguments)
     return f"{_namespace(source, span)}{function.name}({', '.join([*values, *arguments])})"
+
+
+def _instances(group: list[LaunchSite]) -> list[str]:
+    return list(dict.fromkeys(site.kernel for site in group))
+
+
+def _several_instances(group: list[LaunchSite]) -> Refusal:
+    return Refusal(
+        "template-launch",
+        f"one launch starts several instances: {', '.join(sorted(s.spelling for s in group))}",
+        group[0].range,
+        "launch each instance by itself",
+    )
 
 
 def _namespace(source: SourceText, span: tuple[int, int]) -> str:
@@ -167,28 +180,14 @@ def _split(source: SourceText, tokens: list[Token]) -> list[str]:
     return [source.text[p[0].start : p[-1].end] for p in pieces if p]
 
 
-def _cast(param: Param, argument: str) -> str:
-    """A pointer argument in the generated function's type where that may be another than in the text."""
-    if not param.is_pointer or not _needs_cast(param):
-        return argument
-    from xpiler.backend.c import storage_type
-
-    const = "const " if param.is_const else ""
-    return f"({const}{storage_type(param.dtype)} *)({argument})"
-
-
-def _needs_cast(param: Param) -> bool:
-    words = re.findall(r"\w+", param.spelling.replace("__restrict__", " ").replace("__restrict", " "))
-    base = [w for w in words if w not in ("const", "volatile", "signed", "restrict")]
-    from xpiler.backend.c import storage_type
-
-    return param.lanes > 1 or base not in ([storage_type(param.dtype)], ["unsigned", "int"][: len(base)])
-
-
 # ---------------------------------------------------------------------------------------------- definitions
 
 
 def _kernel_edits(unit: Unit, functions: Mapping[str, CppFunction]) -> Iterable[Edit]:
+    sites: dict[tuple[int, int], list[LaunchSite]] = defaultdict(list)
+    for site in unit.launches:
+        sites[site.span].append(site)
+    several = [group for group in sites.values() if len(_instances(group)) > 1]
     for text in unit.kernels:
         own = [
             functions[k.name]
@@ -196,6 +195,16 @@ def _kernel_edits(unit: Unit, functions: Mapping[str, CppFunction]) -> Iterable[
             if k.name in functions and text.name in (k.template, k.name, k.spelling.split("<")[0])
         ]
         replacement = "\n\n".join(dict.fromkeys(f.text for f in own))
+        for group in several:
+            kernels = [_kernel(unit, name) for name in _instances(group)]
+            if kernels[0].template != text.name or f"static inline void {text.name}(" in replacement:
+                continue
+            every = [k for k in unit.program.kernels if k.template == text.name and k.name in functions]
+            instances = [(k, functions[k.name]) for k in every]
+            picked = dispatcher(_without_comments(unit.text[slice(*text.span)]), text.name, instances)
+            if picked is None:
+                raise _several_instances(group)
+            replacement += f"\n\n{picked}"
         if not own:
             replacement = f"// {text.name}: not launched here, left out"
         yield Edit(*text.span, replacement)
@@ -361,6 +370,7 @@ def _with_preamble(body: str) -> str:
         add(name)
     headers = HEADERS
     headers += "#include <time.h>\n" if any("timespec" in t for t in chosen) else ""
+    headers += "#include <type_traits>\n" if "std::is_same_v" in body else ""
     preamble = "\n".join([headers, *(f"{t}\n" for t in chosen)])
     at = _after_leading_comment(body)
     return f"{body[:at]}{preamble}\n{body[at:].lstrip(chr(10))}"

@@ -31,10 +31,21 @@ def declare_params(
 ) -> tuple[Param, ...]:
     """Binds the parameters in the current scope; the IR's parameters."""
     params: list[Param] = []
-    for decl, ctype in zip(function.params, types, strict=True):
+    for argument, (decl, ctype) in enumerate(zip(function.params, types, strict=True)):
         name = decl.name or f"unnamed_{len(params)}"
+        first = len(params)
         ctx.scope.names[name] = _param(ctx, params, decl, name, ctype, name in frame.mutated)
+        members = _members(ctype)
+        for i, member in zip(range(first, len(params)), members, strict=False):
+            params[i] = replace(params[i], argument=argument, member=member)
     return tuple(params)
+
+
+def _members(ctype: CType) -> tuple[str, ...]:
+    """The paths to the scalars and pointers of a value, in the order of their parameters."""
+    if not isinstance(ctype, Struct):
+        return ("",)
+    return tuple(f"{field}.{inner}" if inner else field for field, t in ctype.fields for inner in _members(t))
 
 
 def _param(

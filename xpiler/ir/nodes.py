@@ -326,6 +326,8 @@ class Param:
     """A kernel parameter. Pointers are arrays of unknown extent in GLOBAL space.
 
     `dtype` is the scalar element type; a `float4*` has dtype f32 and `lanes` 4 (indices count scalars).
+    A struct by value is a parameter for each member: `argument` is the place in the launch that it comes
+    from (-1: that of the parameter), `member` what of it (`lr`, `range.low`; "": the argument itself).
     """
 
     name: str
@@ -337,6 +339,8 @@ class Param:
     spelling: str = (
         ""  # the C spelling of the type, template arguments substituted: "const float *__restrict__"
     )
+    argument: int = field(default=-1, compare=False, repr=False)
+    member: str = field(default="", compare=False, repr=False)
     range: SourceRange | None = field(default=None, compare=False, repr=False)
 
 

@@ -1,0 +1,119 @@
+"""One host call that starts several instances of a kernel template, as a template that picks the instance.
+
+    template <typename Op> __global__ void map(float *x, int n, Op op)      (instances map<Relu>, map<Scale>)
+    template <typename Op> void run(Op op) { map<<<g, b>>>(x, n, op); }
+    -->
+    template <typename Op> static inline void map(dim3 gridDim, dim3 blockDim, float *x, int n, Op op) {
+        if constexpr (std::is_same_v<Op, Relu>) map_Relu(gridDim, blockDim, x, n);
+        if constexpr (std::is_same_v<Op, Scale>) map_Scale(gridDim, blockDim, x, n, op.factor);
+    }
+    template <typename Op> void run(Op op) { map(g, b, x, n, op); }
+
+The header and the parameters are those of the source, so that arguments are deduced as they are there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from xpiler.backend.c import storage_type
+from xpiler.backend.vnni import CppFunction
+from xpiler.ir.nodes import Function, Param
+
+SHARED = "sharedBytes"
+
+
+def dispatcher(text: str, name: str, instances: Sequence[tuple[Function, CppFunction]]) -> str | None:
+    """The template for the kernel `name`, whose definition is `text`; None where its parameters are of a
+    form that cannot be compared (packs, template templates)."""
+    header = re.match(r"\s*template\s*<", text)
+    if header is None:
+        return None
+    close = _closing(text, header.end() - 1, "<", ">")
+    named = re.search(rf"\b{re.escape(name)}\s*\(", text)
+    if close is None or named is None:
+        return None
+    end = _closing(text, named.end() - 1, "(", ")")
+    if end is None:
+        return None
+    kinds = [_template_param(p) for p in split(text[header.end() : close])]
+    params = split(text[named.end() : end])
+    names = [_declared(p) for p in params]
+    if None in kinds or None in names or not kinds:
+        return None
+    lines = []
+    for kernel, function in instances:
+        arguments = (
+            split(kernel.spelling[kernel.spelling.find("<") + 1 : -1]) if "<" in kernel.spelling else []
+        )
+        if len(arguments) != len(kinds):
+            return None
+        conditions = [
+            f"std::is_same_v<{k[1]}, {a}>" if k[0] else f"{k[1]} == {a}"
+            for k, a in zip(kinds, arguments, strict=True)
+            if k is not None
+        ]
+        values = ["gridDim", "blockDim", *([SHARED] if function.takes_shared else [])]
+        values += passed(kernel, [n or "" for n in names])
+        lines.append(f"    if constexpr ({' && '.join(conditions)}) {function.name}({', '.join(values)});")
+    shared = [f"size_t {SHARED}"] if any(f.takes_shared for _, f in instances) else []
+    signature = ", ".join(["dim3 gridDim", "dim3 blockDim", *shared, *params])
+    head = re.sub(r"\s*=[^,>]+(?=[,>])", "", text[header.start() : close + 1].strip())
+    return "\n".join([head, f"static inline void {name}({signature}) {{", *lines, "}"])
+
+
+def passed(kernel: Function, arguments: Sequence[str]) -> list[str]:
+    """What a call passes for each parameter of `kernel`: arguments of the launch, or members of structs."""
+    values = []
+    for place, param in enumerate(kernel.params):
+        argument = arguments[param.argument if param.argument >= 0 else place]
+        whole = argument if re.fullmatch(r"[\w.]+", argument) else f"({argument})"
+        values.append(cast(param, f"{whole}.{param.member}" if param.member else argument))
+    return values
+
+
+def cast(param: Param, argument: str) -> str:
+    """A pointer argument in the generated function's type where that may be another than in the text."""
+    if not param.is_pointer or not _needscast(param):
+        return argument
+    const = "const " if param.is_const else ""
+    return f"({const}{storage_type(param.dtype)} *)({argument})"
+
+
+def _needscast(param: Param) -> bool:
+    words = re.findall(r"\w+", param.spelling.replace("__restrict__", " ").replace("__restrict", " "))
+    base = [w for w in words if w not in ("const", "volatile", "signed", "restrict")]
+    return param.lanes > 1 or base not in ([storage_type(param.dtype)], ["unsigned", "int"][: len(base)])
+
+
+def split(text: str) -> list[str]:
+    """The pieces between commas outside of all brackets."""
+    pieces, depth, start = [], 0, 0
+    for i, c in enumerate(text):
+        depth += (c in "([{<") - (c in ")]}>")
+        if c == "," and depth == 0:
+            pieces.append(text[start:i].strip())
+            start = i + 1
+    return [p for p in (*pieces, text[start:].strip()) if p]
+
+
+def _closing(text: str, opening: int, left: str, right: str) -> int | None:
+    depth = 0
+    for i in range(opening, len(text)):
+        depth += (text[i] == left) - (text[i] == right)
+        if depth == 0:
+            return i
+    return None
+
+
+def _template_param(text: str) -> tuple[bool, str] | None:
+    """Whether it is a type, and its name."""
+    declared = text.split("=")[0].strip()
+    match = re.fullmatch(r"(?:(typename|class)|[\w:\s]+?)\s+(\w+)", declared)
+    return (match[1] is not None, match[2]) if match else None
+
+
+def _declared(text: str) -> str | None:
+    match = re.search(r"(\w+)\s*(?:\[[^\]]*\]\s*)*$", text.split("=")[0].strip())
+    return match[1] if match else None
