@@ -9,11 +9,13 @@ together by `bang_host`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.backend.c import CONDITIONAL, PRIMARY, UNARY, ArrayInfo, CPrinter, is_half_width, parameter
-from xpiler.backend.c_helpers import HELPERS, used_in
+from xpiler.backend.c_helpers import HELPERS as C_HELPERS
+from xpiler.backend.c_helpers import used_in
 from xpiler.errors import Refusal
 from xpiler.ir.build import cast, const
 from xpiler.ir.nodes import (
@@ -41,6 +43,10 @@ SHARED = "dynamicShared.bytes"
 STACK_BYTES = 16 * 1024  # of a core's stack for arrays
 
 NAMES = {"bf16": "bfloat16_t"}
+# BANG has its own 16-bit floats.
+HELPERS = {
+    name: text for name, text in C_HELPERS.items() if not re.search(r"half|bfloat16|_mm", f"{name} {text}")
+}
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from xpiler.backend.bang import SHARED, BangFunction
-from xpiler.backend.c_helpers import HELPERS, emit
+from xpiler.backend.bang import HELPERS, SHARED, BangFunction
+from xpiler.backend.c_helpers import emit
 from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.host_cpp import (
     Edit,
     _after_leading_comment,
     _apply,
-    _cast,
     _device_function_edits,
     _kernel,
     _namespace,
@@ -30,6 +29,7 @@ from xpiler.backend.host_cpp import (
     _split,
     _text_edits,
 )
+from xpiler.backend.host_dispatch import passed
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import LaunchSite, Unit
 from xpiler.ir.nodes import Expr, Function, Param
@@ -218,8 +218,8 @@ def _launch(
     configuration, arguments = _parts(source, span)
     if not configuration:  # the launch comes from a macro
         configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)
-    if len(arguments) == len(kernel.params):
-        arguments = [_cast(p, a) for p, a in zip(kernel.params, arguments, strict=True)]
+    if all(p.argument < len(arguments) for p in kernel.params):
+        arguments = passed(kernel, arguments)
     arguments += [_dimension(unit, d, configuration) for d in function.launch]
     stream = configuration[3].strip() if len(configuration) > 3 else "0"
     given = stream not in _NO_STREAM
@@ -287,7 +287,7 @@ def _call(source: SourceText, i: int) -> Edit | None:
     close = _closing(source, i + 1)
     if close is None:
         return None
-    arguments = [_renamed(a) for a in _split(source, source.tokens[i + 2 : close])]
+    arguments = [_renamed(a) for a in _split(source, list(source.tokens[i + 2 : close]))]
     start, end = source.tokens[i].start, source.tokens[close].end
     match source.tokens[i].text, arguments:
         case ("cudaMalloc", (pointer, size)):

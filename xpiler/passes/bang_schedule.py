@@ -8,7 +8,9 @@ from xpiler.ir.nodes import Assign, Binary, Call, Function, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_body
 from xpiler.passes.contraction import contract
 from xpiler.passes.reroll import reroll
+from xpiler.passes.split_digits import split_digits
 from xpiler.passes.task_split import split_over_tasks
+from xpiler.passes.tidy import tidy
 from xpiler.passes.tile_scratchpad import tile_vectors
 from xpiler.passes.vectorize import vectorize
 from xpiler.platforms.bang import TASK, TASKS, Architecture
@@ -23,6 +25,7 @@ class Scheduled:
 
 def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = reroll(map_body(function, explicit_reduction))
+    function = tidy(split_digits(function))
     split = split_over_tasks(function, TASK, TASKS)
     contracted = contract(split.function, architecture)
     chosen = vectorize(contracted.function)

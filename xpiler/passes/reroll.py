@@ -17,7 +17,21 @@ from dataclasses import dataclass, replace
 from xpiler.ir.affine import linear, to_expr
 from xpiler.ir.affine_form import Affine, lift, of_var
 from xpiler.ir.build import cast, const, div, minimum, mul
-from xpiler.ir.nodes import Assign, Binary, Block, Const, Decl, Expr, For, Function, If, Load, LoopKind, Stmt, Var
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    LoopKind,
+    Stmt,
+    Var,
+)
 from xpiler.ir.rewrite import children, free_vars, map_body, map_expr, substitute, walk
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.names import Names
@@ -44,6 +58,7 @@ def reroll(function: Function) -> Function:
 
 
 def _rerolled(loop: For, names: Names) -> For | None:
+    condition: Expr | None
     match loop.body.body:
         case (If(condition=condition, then=then, otherwise=otherwise),):
             copies, tail = then, otherwise.body
@@ -190,11 +205,11 @@ def _is_tail(
     if cast(rest.stop, loop.dtype) != bound:
         return False
     mine = [
-        Assign(_normal(a.target), _normal(a.value), a.reduce)
+        (_normal(a.target), _normal(a.value), a.reduce)
         for a in (substitute(s, {rest.var: j}) for s in rest.body.body)
         if isinstance(a, Assign) and isinstance(a.target, Load)
     ]
-    theirs = [Assign(_normal(a.target), _normal(a.value), a.reduce) for a in body]
+    theirs = [(_normal(a.target), _normal(a.value), a.reduce) for a in body]
     return len(mine) == len(rest.body.body) and mine == theirs
 
 

@@ -1,0 +1,150 @@
+"""A loop over a number that is taken apart becomes the loops over its digits.
+
+    for id in 0..n: f(id / channels, id % channels)        for pixel in 0..ceil(n / channels):
+                                                    -->      for c in 0..min(channels, n - pixel*channels):
+                                                               f(pixel, c)
+
+The lowest digit is split off, so that it can become the lanes of a vector. Done for independent loops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xpiler.ir.build import add, cast, ceil_div, const, div, minimum, mod, mul, sub
+from xpiler.ir.nodes import Binary, Block, Const, Decl, Expr, For, Function, LoopKind, Stmt, Var
+from xpiler.ir.rewrite import assigned_vars, free_vars, map_body, map_expr, substitute, walk
+from xpiler.passes.names import Names
+
+INDEPENDENT = (LoopKind.PARALLEL, LoopKind.THREADS)
+
+
+def split_digits(function: Function) -> Function:
+    """All independent loops whose variable is taken apart by a loop-invariant divisor."""
+    names = Names(function)
+
+    def change(stmt: Stmt) -> Stmt:
+        if isinstance(stmt, For) and stmt.kind in INDEPENDENT and stmt.step == Const(stmt.step.dtype, 1):
+            return _split(stmt, names) or stmt
+        return stmt
+
+    return map_body(function, change)
+
+
+def _split(loop: For, names: Names) -> For | None:
+    radix = _radix(loop)
+    if radix is None or loop.start != Const(loop.dtype, 0):
+        return None
+    digit_name, rest_name = _names(loop, radix)
+    high = Var(loop.dtype, names.fresh(rest_name or f"{loop.var}_high"))
+    low = Var(loop.dtype, names.fresh(f"{digit_name or loop.var}_low" if not digit_name else f"{digit_name}_lane"))
+    radix = cast(radix, loop.dtype)
+    whole = add(mul(high, radix), low)
+
+    def change(e: Expr) -> Expr:
+        match e:
+            case Binary(op="%", left=Var(name=loop.var), right=right) if right == radix:
+                return low
+            case Binary(op="/", left=Var(name=loop.var), right=right) if right == radix:
+                return high
+            case Binary(op="%" | "/" as op, left=Var(name=loop.var), right=Const(value=n)):
+                assert isinstance(radix, Const)
+                quotient = const(int(n) // int(radix.value), e.dtype)
+                if op == "/":
+                    return div(high, quotient)
+                return add(mul(mod(high, quotient), radix), low)
+        return e
+
+    body = map_expr(loop.body, change)
+    assert isinstance(body, Block)
+    body = substitute(body, {loop.var: whole})
+    assert isinstance(body, Block)
+    body = _inlined(body, low.name)
+    head: list[Stmt] = []
+    rest = list(body.body)
+    while rest and _stays(rest[0], low.name):
+        head.append(rest.pop(0))
+    inner = replace(
+        loop,
+        var=low.name,
+        stop=minimum(radix, sub(loop.stop, mul(high, radix))),
+        body=Block(tuple(rest)),
+        kind=LoopKind.PARALLEL,
+    )
+    if loop.stop == mul(const(_count(loop, radix), loop.dtype), radix):
+        inner = replace(inner, stop=radix)
+    outer_body = Block((*head, inner))
+    return replace(loop, var=high.name, stop=ceil_div(loop.stop, radix), body=outer_body, kind=LoopKind.PARALLEL)
+
+
+def _count(loop: For, radix: Expr) -> int:
+    if isinstance(loop.stop, Const) and isinstance(radix, Const) and int(radix.value):
+        return int(loop.stop.value) // int(radix.value)
+    return -1
+
+
+def _radix(loop: For) -> Expr | None:
+    """The divisor of the lowest digit: all others are its multiples, by their form or as numbers."""
+    found: list[Expr] = []
+    by_remainder: list[Expr] = []
+    written = assigned_vars(loop.body) | {d.name for d in walk(loop.body) if isinstance(d, Decl)}
+    for node in walk(loop.body):
+        if isinstance(node, Binary) and node.op in ("%", "/") and node.left == Var(loop.dtype, loop.var):
+            if free_vars(node.right) & (written | {loop.var}):
+                return None
+            found.append(node.right)
+            if node.op == "%":
+                by_remainder.append(node.right)
+    if not by_remainder:
+        return None
+    different = list(dict.fromkeys(found))
+    if len(different) == 1:
+        return different[0]
+    numbers = [int(e.value) for e in different if isinstance(e, Const)]
+    if len(numbers) < len(different):
+        return None
+    smallest = min(numbers)
+    if smallest < 2 or any(n % smallest for n in numbers) or const(smallest, loop.dtype) not in by_remainder:
+        return None
+    return const(smallest, loop.dtype)
+
+
+def _names(loop: For, radix: Expr) -> tuple[str, str]:
+    """What the program calls the two parts."""
+    low = high = ""
+    index = Var(loop.dtype, loop.var)
+    for node in walk(loop.body):
+        if isinstance(node, Decl) and isinstance(node.init, Binary) and node.init.left == index:
+            if node.init.op == "%" and node.init.right == radix:
+                low = node.name
+            elif node.init.op == "/" and node.init.right == radix:
+                high = f"{node.name}_all"
+    return low, high
+
+
+def _inlined(body: Block, low: str) -> Block:
+    """Integers that depend on the lowest digit, put in where they are used."""
+    values: dict[str, Expr] = {}
+    changed = assigned_vars(body)
+    out: list[Stmt] = []
+    for stmt in body.body:
+        stmt = substitute(stmt, {n: v for n, v in values.items()})
+        match stmt:
+            case Decl(name=name, shape=(), init=Expr() as init, dtype=dtype) if (
+                dtype.is_integer and low in free_vars(init) and name not in changed
+            ):
+                values[name] = init
+            case _:
+                out.append(stmt)
+    return Block(tuple(out), range=body.range)
+
+
+def _stays(stmt: Stmt, low: str) -> bool:
+    return (
+        isinstance(stmt, Decl)
+        and isinstance(stmt.init, Expr)
+        and stmt.dtype.is_integer
+        and low not in free_vars(stmt.init)
+    )
+
+
