@@ -1,4 +1,4 @@
-"""Compiles a CUDA or HIP program with the emulator and runs it: the shared part of these tests."""
+"""Compiles a CUDA, HIP or BANG C program with the emulator and runs it: the shared part of these tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def run_program(
     stdin: bytes = b"",
     **environment: str,
 ) -> Outcome:
-    program = compile_program(text, folder, platform, compiler)
+    return run_built(compile_program(text, folder, platform, compiler), folder, stdin, **environment)
+
+
+def run_built(program: Path, folder: Path, stdin: bytes = b"", **environment: str) -> Outcome:
     log = folder / "events.jsonl"
     log.unlink(missing_ok=True)
     done = subprocess.run(

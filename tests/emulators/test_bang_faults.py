@@ -1,0 +1,230 @@
+"""Faults in BANG C programs: each is named, with the line of the call that shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.emulators.running import Outcome, compile_program, run_built, run_program
+
+HOST = """
+int main() {{
+  float *x, *y;
+  cnrtMalloc((void**)&x, 4096); cnrtMalloc((void**)&y, 4096);
+  std::vector<float> host(1024, 1.0f);
+  cnrtMemcpy(x, host.data(), 4096, cnrtMemcpyHostToDev);
+  cnrtDim3_t dim = {{{tasks}, 1, 1}};
+  k<<<dim, {kind}, nullptr>>>(y, x);
+  cnrtMemcpy(host.data(), y, 4096, cnrtMemcpyDevToHost);
+  printf("%g %g\\n", host[0], host[1023]);
+}}
+"""
+
+
+def run(
+    body: str,
+    folder: Path,
+    *,
+    variables: str = "",
+    tasks: int = 1,
+    kind: str = "cnrtFuncTypeBlock",
+    **environment: str,
+) -> tuple[Outcome, list[int]]:
+    """The outcome, and the lines of the text that hold the mark `// !`."""
+    text = f"#include <bang.h>\n{variables}\n__mlu_entry__ void k(float* y, float* x) {{\n{body}\n}}\n"
+    text += HOST.format(tasks=tasks, kind=kind)
+    marked = [number for number, line in enumerate(text.splitlines(), 1) if "// !" in line]
+    return run_program(text, folder, "bang", **environment), marked
+
+
+ARRAYS = "__nram__ float a[1024];\n__nram__ float b[1024];\n__wram__ float w[1024];"
+LOAD = "__memcpy(a, x, 4096, GDRAM2NRAM);\n__memcpy(b, x, 4096, GDRAM2NRAM);\n"
+
+FAULTS = {
+    "missing sync": (
+        "__memcpy_async(a, x, 4096, GDRAM2NRAM);\n__bang_add(b, a, a, 1024); // !",
+        "bang-sync",
+        "a __sync_io() is missing",
+    ),
+    "sync of another stream": (
+        "__memcpy_async(a, x, 4096, GDRAM2NRAM);\n__sync_move();\n__bang_active_relu(a, a, 1024); // !",
+        "bang-sync",
+        "a __sync_io() is missing",
+    ),
+    "a source that is overwritten under way": (
+        LOAD + "__memcpy_async(y, a, 4096, NRAM2GDRAM);\n__bang_add(a, b, b, 1024); // !",
+        "bang-sync",
+        "out of it",
+    ),
+    "array overrun by an instruction": (
+        LOAD + "__bang_add(a, b, b, 1056); // !",
+        "bang-capacity",
+        "128 bytes past the end of the NRAM variable a of 4096 bytes",
+    ),
+    "wrong direction": (
+        "__memcpy(a, x, 4096, NRAM2GDRAM); // !",
+        "bang-direction",
+        "the direction is NRAM2GDRAM",
+    ),
+    "wrong memory for weights": (
+        LOAD + "__bang_matmul(a, b, b, 1, 16, 16); // !",
+        "bang-space",
+        "the weights (b, NRAM) must lie in WRAM",
+    ),
+    "operand in GDRAM": (LOAD + "__bang_mul(a, a, x, 128); // !", "bang-space", "must lie in NRAM"),
+    "host pointer": (
+        "static std::vector<float> v(8);\n__memcpy(a, v.data(), 32, GDRAM2NRAM); // !",
+        "bang-space",
+        "host memory",
+    ),
+    "overlapping operands": (LOAD + "__bang_add(a + 1, a, b, 512); // !", "bang-overlap", "overlaps"),
+    "overlapping copy": (LOAD + "__memcpy(a + 8, a, 256, NRAM2NRAM); // !", "bang-overlap", "__bang_move"),
+    "transpose in place": (LOAD + "__bang_transpose(a, a, 32, 32); // !", "bang-overlap", "apart"),
+    "segment count off by one": (
+        "__memcpy(a, x, 128, GDRAM2NRAM, 128, 128, 32); // !",
+        "bang-capacity",
+        "has 33 segments (segnum + 1); the last one ends 128 bytes past the end",
+    ),
+    "segment count off by one in device memory": (
+        "__memcpy(a, x, 4096, GDRAM2NRAM);\n__memcpy(y + 32, a, 64, NRAM2GDRAM, 128, 128, 31); // !",
+        "oob",
+        "past the end",
+    ),
+    "segments that overlap": (
+        "__memcpy(a, x, 128, GDRAM2NRAM, 64, 128, 3); // !",
+        "bang-overlap",
+        "dst_stride 64",
+    ),
+    "unaligned size into WRAM": ("__memcpy(w, x, 100, GDRAM2WRAM); // !", "bang-size", "no multiple of 16"),
+    "unaligned WRAM address": (
+        "__memcpy(w + 1, x, 64, GDRAM2WRAM); // !",
+        "bang-alignment",
+        "no multiple of 8",
+    ),
+    "group sum of part of a group": (
+        LOAD + "__bang_reduce_sum(a, a, 33); // !",
+        "bang-size",
+        "no multiple of 128",
+    ),
+    "kernel larger than the image": (
+        LOAD + "__bang_maxpool(a, b, 4, 2, 8, 3, 3, 1, 1); // !",
+        "bang-size",
+        "does not fit",
+    ),
+    "SRAM in a Block task": (
+        "__mlu_shared__ float s[1024]; // !\n__memcpy(s, x, 4096, GDRAM2SRAM);",
+        "bang-space",
+        "launch a Union",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def all_faults(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[int]]]:
+    """One program with a kernel a fault, and the marked lines of each."""
+    bodies = [body for body, _, _ in FAULTS.values()]
+    kernels = [f"__mlu_entry__ void k{i}(float* y, float* x) {{\n{body}\n}}" for i, body in enumerate(bodies)]
+    calls = [f"case {i}: k{i}<<<dim, kind, nullptr>>>(y, x); break;" for i in range(len(bodies))]
+    text = "\n".join(
+        [ARRAYS, *kernels, "void k(cnrtDim3_t dim, cnrtFunctionType_t kind, float* y, float* x) {"]
+    )
+    marked: list[list[int]] = [[] for _ in bodies]
+    number = -1
+    for at, line in enumerate(text.splitlines(), 1):
+        number += line.startswith("__mlu_entry__")
+        if "// !" in line:
+            marked[number].append(at)
+    text += '\nswitch (atoi(getenv("FAULT"))) {\n' + "\n".join(calls) + "\n}}\n"
+    host = HOST.format(tasks=1, kind="").replace(
+        "k<<<dim, , nullptr>>>(y, x)", "k(dim, cnrtFuncTypeBlock, y, x)"
+    )
+    return compile_program(text + host, tmp_path_factory.mktemp("faults"), "bang"), marked
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_named_with_its_line(
+    fault: str, all_faults: tuple[Path, list[list[int]]], tmp_path: Path
+) -> None:
+    _, name, words = FAULTS[fault]
+    program, marked = all_faults
+    number = list(FAULTS).index(fault)
+    outcome = run_built(program, tmp_path, FAULT=str(number))
+    marked = marked[number]
+    assert outcome.status == 86, outcome
+    event = outcome.event(name)
+    assert event["line"] in marked
+    assert words in event["message"]
+    assert event["task"] == [0, 0, 0]
+
+
+def test_too_many_variables_for_the_nram(tmp_path: Path) -> None:
+    outcome, _ = run(
+        "", tmp_path, variables="__nram__ char big[700 * 1024];\n__nram__ char more[100 * 1024];"
+    )
+    message = outcome.event("bang-capacity")["message"]
+    assert "the NRAM of mtp_372 holds 786432 bytes" in message
+    assert "big (line 2) 716800, more (line 3) 102400" in message
+
+
+STRICT = {
+    "length": (
+        LOAD + "__bang_add(a, b, b, 100); // !",
+        "bang-size",
+        "400 bytes, no multiple of 128, as mtp_270",
+    ),
+    "address": (LOAD + "__bang_add(a + 1, b, b, 64); // !", "bang-alignment", "not aligned to 64 bytes"),
+}
+
+
+@pytest.mark.parametrize("fault", STRICT)
+def test_alignment_holds_on_the_second_generation_only(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, name, words = STRICT[fault]
+    assert run(body, tmp_path, variables=ARRAYS)[0].status == 0
+    monkeypatch.setenv("XPILER_BANG_ARCH", "mtp_270")
+    outcome, marked = run(body, tmp_path, variables=ARRAYS)
+    assert outcome.event(name)["line"] in marked
+    assert words in outcome.event(name)["message"]
+
+
+def test_what_is_not_waited_for_is_garbage(tmp_path: Path) -> None:
+    body = "__memcpy_async(a, x, 4096, GDRAM2NRAM);\nfloat first = a[0];\n__sync();\na[0] = first;"
+    outcome, _ = run(body + "\n__memcpy(y, a, 4096, NRAM2GDRAM);", tmp_path, variables=ARRAYS)
+    assert outcome.output == "nan 1\n"
+
+
+def test_fresh_scratchpads_are_garbage(tmp_path: Path) -> None:
+    outcome, _ = run("__memcpy(y, a, 4096, NRAM2GDRAM);", tmp_path, variables=ARRAYS)
+    assert outcome.output == "nan nan\n"
+
+
+SHARED = ARRAYS + "\n__mlu_shared__ float s[1024];"
+
+
+def test_sram_read_without_a_barrier(tmp_path: Path) -> None:
+    body = "__memcpy(s, x, 4096, GDRAM2SRAM); // !\n__memcpy(a, s, 4096, SRAM2NRAM); // !"
+    outcome, marked = run(body, tmp_path, variables=SHARED, tasks=4, kind="cnrtFuncTypeUnion1")
+    event = outcome.event("bang-sync")
+    assert event["line"] in marked
+    assert "with no barrier between them" in event["message"]
+
+
+def test_cores_that_wait_for_one_that_has_left(tmp_path: Path) -> None:
+    body = "if (taskId == 2) return;\n__sync_cluster(); // !"
+    outcome, marked = run(body, tmp_path, variables=SHARED, tasks=4, kind="cnrtFuncTypeUnion1")
+    event = outcome.event("deadlock")
+    assert "task 2 has returned" in event["message"]
+    assert {w["line"] for w in event["waiting"]} == set(marked)
+
+
+def test_a_union_needs_whole_clusters(tmp_path: Path) -> None:
+    outcome, _ = run("", tmp_path, tasks=6, kind="cnrtFuncTypeUnion1")
+    assert "taskDimX = 6 is no multiple" in outcome.event("bad_launch")["message"]
+
+
+def test_loose_mode_goes_on(tmp_path: Path) -> None:
+    body = "__memcpy(a, x, 4096, GDRAM2NRAM);\n__bang_add(a, a, x, 1024);\n__memcpy(y, a, 4096, NRAM2GDRAM);"
+    outcome, _ = run(body, tmp_path, variables=ARRAYS, XPILER_BANG_MODE="loose")
+    assert (outcome.status, outcome.output) == (0, "2 2\n")
