@@ -213,8 +213,12 @@ class BangPrinter(CPrinter):
         assert isinstance(decl.init, Const)
         total = sum(tiles.widths)
         length = (self.architecture.usable_nram - tiles.taken) // total // tiles.group * tiles.group
-        if tiles.is_square or length != decl.init.value:
-            return f"constexpr int {name} = {decl.init.value};"
+        value = f"constexpr int {name} = {decl.init.value};"
+        if tiles.is_square:
+            kind = _type(_BY_WIDTH[max(tiles.widths)])
+            return f"{value}  // {len(tiles.widths)} tiles of {name} x {name} {kind} fit into NRAM"
+        if length != decl.init.value:
+            return f"{value}  // the longest row that a pooling window takes"
         space = f"(NRAM_BYTES - {tiles.taken})" if tiles.taken else "NRAM_BYTES"
         kinds = {w: _type(_BY_WIDTH[w]) for w in tiles.widths}
         each = " + ".join(f"{tiles.widths.count(w)} * sizeof({kind})" for w, kind in kinds.items())

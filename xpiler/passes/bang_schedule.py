@@ -48,5 +48,3 @@ def explicit_reduction(stmt: Stmt) -> Stmt:
                 if this == s and s.name not in free_vars(other):
                     return replace(stmt, value=other, reduce="+")
     return stmt
-
-

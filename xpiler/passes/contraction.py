@@ -5,9 +5,10 @@
       C[m, n] = f(acc)                                part = left x right;  sums += part
                                                     C[m0.., n0..] = f(sums)
 
-What is matched is the meaning of `__bang_matmul`, dst[m, n] = sum over k of src0[m, k] * src1[n, k], and nothing
-of names: any two factors of which one does not move with n and the other not with m. Outer loops of a reduction
-stay around the product. The right factor is brought into the order of WRAM: columns first, padded to 64 lanes.
+What is matched is the meaning of `__bang_matmul`, dst[m, n] = sum over k of src0[m, k] * src1[n, k], and
+nothing of names: any two factors of which one does not move with n and the other not with m. Outer loops of
+a reduction stay around the product. The right factor is brought into the order of WRAM: columns first,
+padded to 64 lanes.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from xpiler.ir.affine import coefficient, to_expr
+from xpiler.ir.affine import coefficient, prove_le, simplify, to_expr
 from xpiler.ir.build import add, cast, const, div, is_const, lt, minimum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
     Block,
+    Call,
     Cast,
     Const,
     Decl,
@@ -102,7 +104,7 @@ def match(rows: For) -> Nest | None:
     if not all(isinstance(d, Decl) and d.shape == () and isinstance(d.init, Expr) for d in before):
         return None
     names = {d.name for d in before if isinstance(d, Decl)} | {rows.var}
-    if (free_vars(columns.start) | free_vars(columns.stop)) & names:
+    if (free_vars(columns.start) | free_vars(_widest(columns, rows))) & names:
         return None
     values = {d.name: d.init for d in before if isinstance(d, Decl) and isinstance(d.init, Expr)}
     if any(d.dtype.is_float for d in before if isinstance(d, Decl)):
@@ -134,6 +136,19 @@ def match(rows: For) -> Nest | None:
         ):
             return Nest(rows, columns, (), start, tuple(loops), left, right, tuple(rest))
     return None
+
+
+def _widest(columns: For, rows: For) -> Expr:
+    """The end of the columns in the first row, if later rows have no more of them."""
+    match columns.stop:
+        case Call(function="min", args=ends) if all(_shrinks(e, rows.var) for e in ends):
+            return simplify(substitute(columns.stop, {rows.var: const(0, rows.dtype)}))
+    return columns.stop
+
+
+def _shrinks(end: Expr, row: str) -> bool:
+    step = coefficient(end, row)
+    return step is not None and prove_le(step, 0)
 
 
 def _independent(loop: For) -> bool:
@@ -168,6 +183,7 @@ class _Product:
     def __init__(self, nest: Nest, names: Names, architecture: Architecture) -> None:
         self.nest, self.names = nest, names
         self.dtype = nest.left.dtype
+        self.stop = _widest(nest.columns, nest.rows)
         self.depth_unit = WEIGHT_BYTES // self.dtype.bytes
         element = self.dtype.bytes
         # left, right as it comes, right by columns, right by lanes; part and sums
@@ -198,6 +214,8 @@ class _Product:
 
     def plain_store(self) -> Assign | None:
         """`C[..] = acc` if that is all that is left to do."""
+        if self.stop != self.nest.columns.stop:
+            return None
         match self.nest.rest:
             case (Assign(target=Load(index=(index,)) as target, value=Var(name=name), reduce=None) as store,):
                 near = coefficient(index, self.nest.columns.var)
@@ -220,7 +238,9 @@ class _Product:
         rows, columns, depth = (Var(I32, fresh(name)) for name in ("rows", "columns", "depth"))
         wide, deep = Var(I32, fresh("columns_padded")), Var(I32, fresh("depth_padded"))
         left = self.bring(nest.left, m.var, row, rows, k.var, inner, depth, deep, self.left, None)
-        right = self.bring(nest.right, n.var, column, columns, k.var, inner, depth, deep, self.by_column, wide)
+        right = self.bring(
+            nest.right, n.var, column, columns, k.var, inner, depth, deep, self.by_column, wide
+        )
         if left is None or right is None:
             return None
         area = mul(rows, wide)
@@ -254,19 +274,24 @@ class _Product:
         body: Stmt = For(inner.name, k.dtype, k.start, k.stop, cast(step, k.dtype), Block(tuple(product)))
         for outer in reversed(nest.loops[:-1]):
             body = replace(outer, body=Block((body,)), kind=LoopKind.SERIAL)
+        last = self.stop
+        ends: tuple[Stmt, ...] = ()
+        if not isinstance(last, (Var, Const)):
+            last = Var(n.dtype, fresh(f"{n.var}_end"))
+            ends = (Decl(last.name, n.dtype, init=cast(self.stop, n.dtype)),)
         end = self.epilogue(row, rows, column, columns, wide)
         within = Block(
             (
-                _length(columns, column, n.stop, step),
+                _length(columns, column, last, step),
                 Decl(wide.name, I32, init=_rounded(columns, WEIGHT_LANES)),
                 _fill(self.sums, F32, area),
                 body,
                 *end,
             )
         )
-        across = For(column.name, n.dtype, n.start, n.stop, cast(step, n.dtype), within)
+        across = For(column.name, n.dtype, n.start, last, cast(step, n.dtype), within)
         tiles = Block((_length(rows, row, m.stop, step), across))
-        return (For(row.name, m.dtype, m.start, m.stop, cast(step, m.dtype), tiles),)
+        return (*ends, For(row.name, m.dtype, m.start, m.stop, cast(step, m.dtype), tiles))
 
     def ref(self, name: str) -> Ref:
         return _ref(name, self.dtype)
@@ -289,7 +314,11 @@ class _Product:
         along, across = coefficient(index, k), coefficient(index, var)
         base = substitute(index, {var: first, k: inner})
         if along is not None and along.as_int == 1 and across is not None and k not in across.variables():
-            return (_copy(self.ref(to), Ref(load.dtype, load.array, base), depth, deep, to_expr(across, I32), count),)
+            return (
+                _copy(
+                    self.ref(to), Ref(load.dtype, load.array, base), depth, deep, to_expr(across, I32), count
+                ),
+            )
         if across is not None and across.as_int == 1 and along is not None and padded is not None:
             if var in along.variables() or k in along.variables():
                 return None
@@ -328,10 +357,11 @@ class _Product:
         m, n = Var(nest.rows.dtype, nest.rows.var), Var(nest.columns.dtype, nest.columns.var)
         at = add(mul(cast(sub(m, row), I32), wide), cast(sub(n, column), I32))
         total = Decl(nest.accumulator.name, F32, init=Load(F32, self.sums, (at,)))
+        stop = add(column, cast(columns, column.dtype))
         inner = replace(
             nest.columns,
             start=column,
-            stop=add(column, cast(columns, column.dtype)),
+            stop=stop if self.stop == nest.columns.stop else minimum(stop, nest.columns.stop),
             body=Block((total, *nest.rest)),
         )
         outer = replace(

@@ -6,7 +6,7 @@
       else for j in 4*i..n: out[j] = a[j] + s
 
 That is how `float4` kernels come out of the frontend. The copies must be equal but for the element they work on,
-the scalar tail, if there is one, must do the same.
+the scalar tail, if there is one, must do the same. Only loops whose iterations are known to be independent.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from xpiler.ir.rewrite import children, free_vars, map_body, map_expr, substitut
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.names import Names
 
+INDEPENDENT = (LoopKind.PARALLEL, LoopKind.THREADS)
+
 
 @dataclass(frozen=True)
 class _Store:
@@ -50,7 +52,7 @@ def reroll(function: Function) -> Function:
     names = Names(function)
 
     def change(stmt: Stmt) -> Stmt:
-        if isinstance(stmt, For) and stmt.step == Const(stmt.step.dtype, 1):
+        if isinstance(stmt, For) and stmt.kind in INDEPENDENT and stmt.step == Const(stmt.step.dtype, 1):
             return _rerolled(stmt, names) or stmt
         return stmt
 

@@ -37,7 +37,9 @@ def _split(loop: For, names: Names) -> For | None:
         return None
     digit_name, rest_name = _names(loop, radix)
     high = Var(loop.dtype, names.fresh(rest_name or f"{loop.var}_high"))
-    low = Var(loop.dtype, names.fresh(f"{digit_name or loop.var}_low" if not digit_name else f"{digit_name}_lane"))
+    low = Var(
+        loop.dtype, names.fresh(f"{digit_name or loop.var}_low" if not digit_name else f"{digit_name}_lane")
+    )
     radix = cast(radix, loop.dtype)
     whole = add(mul(high, radix), low)
 
@@ -74,7 +76,9 @@ def _split(loop: For, names: Names) -> For | None:
     if loop.stop == mul(const(_count(loop, radix), loop.dtype), radix):
         inner = replace(inner, stop=radix)
     outer_body = Block((*head, inner))
-    return replace(loop, var=high.name, stop=ceil_div(loop.stop, radix), body=outer_body, kind=LoopKind.PARALLEL)
+    return replace(
+        loop, var=high.name, stop=ceil_div(loop.stop, radix), body=outer_body, kind=LoopKind.PARALLEL
+    )
 
 
 def _count(loop: For, radix: Expr) -> int:
@@ -146,5 +150,3 @@ def _stays(stmt: Stmt, low: str) -> bool:
         and stmt.dtype.is_integer
         and low not in free_vars(stmt.init)
     )
-
-

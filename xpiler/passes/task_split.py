@@ -1,9 +1,9 @@
 """Splits the outermost independent loop of a function over the tasks of a launch, remainders included.
 
-    parallel for row in 0..rows      -->      int row_share = rows / taskDim, row_rest = rows % taskDim;
-                                              int row_begin = taskId * row_share + min(taskId, row_rest);
-                                              int row_end = row_begin + row_share + (taskId < row_rest);
-                                              for row in row_begin..row_end
+parallel for row in 0..rows      -->      int row_share = rows / taskDim, row_rest = rows % taskDim;
+                                          int row_begin = taskId * row_share + min(taskId, row_rest);
+                                          int row_end = row_begin + row_share + (taskId < row_rest);
+                                          for row in row_begin..row_end
 """
 
 from __future__ import annotations
@@ -77,5 +77,3 @@ def _shared(loop: For, names: Names, task: Var, tasks: Var) -> list[Stmt]:
     end = value("end", add(begin, add(share, cast(lt(me, rest), dtype))))
     out.append(replace(loop, start=begin, stop=end))
     return out
-
-

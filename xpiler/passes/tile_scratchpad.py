@@ -17,13 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.affine import stride
-from xpiler.ir.build import cast, const, minimum, sub
+from xpiler.ir.build import cast, const, lt, minimum, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
     Block,
     Call,
     Cast,
+    Const,
     Decl,
     Expr,
     For,
@@ -167,6 +168,7 @@ class _Loop:
         self.held: dict[str, int] = {}  # buffers in use
         self.fixed: set[str] = set()  # buffers of variables that loops change
         self.out: list[Stmt] = []
+        self.acquired = False  # a buffer of its own
         self.within: dict[str, tuple[str, Expr]] = {}  # part of an array in the scratchpad
 
     # ---------------------------------------------------------------------------------- the loop
@@ -176,13 +178,24 @@ class _Loop:
         if any(isinstance(n, Decl) and n.shape for n in walk(loop.body)):
             raise NotTileable("an array of each lane")
         self.body(loop.body)
-        length = cast(minimum(cast(self.tiler.tile, loop.dtype), sub(loop.stop, self.first)), I32)
+        ends: list[Stmt] = []
+        stop = loop.stop
+        if not isinstance(stop, (Var, Const)):
+            name = Var(loop.dtype, self.tiler.names.fresh(f"{loop.var}_end"))
+            ends.append(Decl(name.name, loop.dtype, init=cast(stop, loop.dtype)))
+            stop = name
+        if not self.acquired:  # everything lies in the scratchpad already, in one piece
+            count = Decl(self.count.name, I32, init=cast(sub(stop, loop.start), I32))
+            whole = Block(tuple(substitute(s, {self.first.name: loop.start}) for s in self.out))
+            return (*ends, count, If(lt(const(0), self.count), whole))
+        length = cast(minimum(cast(self.tiler.tile, loop.dtype), sub(stop, self.first)), I32)
         count = Decl(self.count.name, I32, init=length)
         step = cast(self.tiler.tile, loop.dtype)
         body = Block((count, *self.out))
-        return (
-            replace(loop, var=self.first.name, step=step, body=body, kind=LoopKind.SERIAL, unroll=0),
+        tiles = replace(
+            loop, var=self.first.name, stop=stop, step=step, body=body, kind=LoopKind.SERIAL, unroll=0
         )
+        return (*ends, tiles)
 
     def body(self, block: Block) -> None:
         for stmt in block.body:
@@ -441,6 +454,7 @@ class _Loop:
         if dtype not in VECTOR_TYPES:
             raise NotTileable(f"vectors of {dtype}")
         busy = {b for b, uses in self.held.items() if uses > 0}
+        self.acquired = True
         name = self.tiler.buffer(wish or "tmp", dtype, busy)
         self.hold(name)
         return name
