@@ -1,0 +1,41 @@
+"""Sources with odd properties go all the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.errors import Refusal
+from xpiler.translate import translate_text
+
+KERNEL = (
+    "__global__ void k(float* o, const float* a, int n) {\n"
+    "\tint i = blockIdx.x * blockDim.x + threadIdx.x;\n\tif (i < n) o[i] = a[i] * 2.0f;\n}\n"
+)
+LAUNCH = "k<<<(n + 255) / 256, 256>>>(o, a, n);"
+HOST = f"void run(float* o, const float* a, int n) {{ {LAUNCH} }}\n"
+
+SOURCES = {
+    "lines that end in CR LF": (KERNEL + HOST).replace("\n", "\r\n"),
+    "a comment that is not UTF-8": "// caf\udce9\n" + KERNEL + HOST,
+    "an extern C kernel": 'extern "C" ' + KERNEL,
+    "a kernel in namespaces": "namespace a { namespace b {\n"
+    + KERNEL
+    + "} }\n"
+    + HOST.replace("k<<<", "a::b::k<<<"),
+    "a default argument": KERNEL + HOST.replace("int n)", "int n, float unused = 1.0f)"),
+    "a static host function": KERNEL + "static " + HOST,
+    "a kernel that nobody launches": KERNEL
+    + KERNEL.replace("void k", "void other").replace("2.0f", "3.0f")
+    + HOST,
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_odd_sources_are_verified(name: str) -> None:
+    result = translate_text(SOURCES[name], "odd.cu", "vnni")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+
+
+def test_a_file_without_kernels_is_refused() -> None:
+    with pytest.raises(Refusal, match="no __global__ kernel"):
+        translate_text("__device__ float f(float x) { return x; }\n", "odd.cu", "vnni")
