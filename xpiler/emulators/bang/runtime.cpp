@@ -40,6 +40,7 @@ struct Pending {
     Walk dst, src;                     // src.count 0: a fill with `value`
     unsigned char value[8];
     std::size_t width;
+    std::vector<unsigned char> read{};  // the source, where it had to be read before the copy was waited for
 };
 
 struct Core {
@@ -382,6 +383,10 @@ void perform(const Pending& p) {
                 for (std::size_t k = 0; k + p.width <= p.dst.size; k += p.width) std::memcpy(to + k, p.value, p.width);
                 continue;
             }
+            if (!p.read.empty()) {
+                std::memcpy(to, &p.read[(j * p.dst.count[0] + i) * p.dst.size], p.dst.size);
+                continue;
+            }
             const char* from = static_cast<char*>(p.src.base) + static_cast<long>(si) * p.src.stride[0] + static_cast<long>(sj) * p.src.stride[1];
             std::memmove(to, from, p.dst.size);
             if (++si == p.src.count[0]) {
@@ -389,6 +394,15 @@ void perform(const Pending& p) {
                 ++sj;
             }
         }
+}
+
+void read_source(Pending& p) {
+    for (unsigned long j = 0; j < p.src.count[1]; ++j)
+        for (unsigned long i = 0; i < p.src.count[0]; ++i) {
+            const auto* from = static_cast<unsigned char*>(p.src.base) + static_cast<long>(i) * p.src.stride[0] + static_cast<long>(j) * p.src.stride[1];
+            p.read.insert(p.read.end(), from, from + p.src.size);
+        }
+    p.src.size = 0;  // touches nothing any more
 }
 
 void spoil_walk(const Walk& w) {
@@ -647,25 +661,25 @@ void issue(const Call& call, unsigned stream, const Walk& dst, const Walk& src, 
             }
         return perform(next);
     }
-    std::size_t finished = 0;
     for (std::size_t i = 0; i < core->pending.size(); ++i) {
-        const Pending& p = core->pending[i];
+        Pending& p = core->pending[i];
         const bool spoils = !p.width && overlap(p.src, dst);
-        if (p.stream == stream) {
-            if (spoils) finished = i + 1;  // a stream works in order: that one has read its source before
+        if (p.stream != stream) {
+            if (spoils || overlap(p.dst, dst) || (!width && overlap(p.dst, src)))
+                violation("bang-sync", call, "%s is used while the asynchronous %s of line %d is not waited for: a %s() is missing between them",
+                          describe(!width && overlap(p.dst, src) ? src.base : dst.base).c_str(), p.call.name, p.call.line, stream_sync(p.stream));
             continue;
         }
-        if (spoils || overlap(p.dst, dst) || (!width && overlap(p.dst, src)))
-            violation("bang-sync", call, "%s is used while the asynchronous %s of line %d is not waited for: a %s() is missing between them",
-                      describe(!width && overlap(p.dst, src) ? src.base : dst.base).c_str(), p.call.name, p.call.line, stream_sync(p.stream));
-    }
-    if (finished) {
-        std::vector<Pending> rest;
-        for (std::size_t i = 0; i < core->pending.size(); ++i) {
-            if (i < finished && core->pending[i].stream == stream) perform(core->pending[i]);
-            else rest.push_back(core->pending[i]);
+        if (!spoils) continue;
+        // A stream works in order: the earlier copy has read its source before this one writes there. What it reads
+        // may in turn be what a still earlier one writes; then those are finished, too.
+        const bool fed = std::any_of(core->pending.begin(), core->pending.begin() + static_cast<long>(i),
+                                     [&](const Pending& q) { return q.stream == stream && overlap(q.dst, p.src); });
+        if (fed) {
+            drain(stream);
+            break;
         }
-        core->pending = std::move(rest);
+        read_source(p);
     }
     // The destination shows garbage until the copy is waited for. What earlier copies of this stream will read or
     // write there comes first, in order.
