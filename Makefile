@@ -10,6 +10,7 @@ demo: $(INSTALLED)
 	@mkdir -p out/demo
 	@$(BIN)/xpiler translate $(DEMO) --to hip -o out/demo/gemm_tiled.hip
 	@$(BIN)/xpiler translate $(DEMO) --to vnni -o out/demo/gemm_tiled.cpp
+	@$(BIN)/xpiler translate $(DEMO) --to bang -o out/demo/gemm_tiled.mlu
 
 test: lint types unit
 

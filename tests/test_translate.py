@@ -18,7 +18,7 @@ def of(name: str) -> tuple[str, str]:
     return read_source(path), str(path)
 
 
-@pytest.mark.parametrize("target", ["hip", "vnni"])
+@pytest.mark.parametrize("target", ["hip", "vnni", "bang"])
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_snippet_is_translated_and_verified(name: str, target: str) -> None:
     result = translate_text(*of(name), target)
@@ -62,7 +62,7 @@ def test_a_dropped_barrier_in_the_target_is_noticed() -> None:
     assert verify_text(text, file, wrong, file.replace(".cu", ".hip")).status == "unverified"
 
 
-@pytest.mark.parametrize("target", ["hip", "vnni"])
+@pytest.mark.parametrize("target", ["hip", "vnni", "bang"])
 def test_the_host_interface_and_the_comments_survive(target: str) -> None:
     text, file = of("gemm_tiled")
     result = translate_text(text, file, target)

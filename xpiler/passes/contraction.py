@@ -112,14 +112,19 @@ def match(rows: For) -> Nest | None:
     for name in list(values):
         values[name] = substitute(values[name], values)
     body = substitute(columns.body, values).body
-    if len(body) < 2 or not isinstance(body[0], Decl) or not isinstance(body[1], For):
+    if len(body) < 2:
         return None
-    start, reduction, *rest = body
+    start, reduction, rest = body[0], body[1], body[2:]
+    if not isinstance(start, Decl) or not isinstance(reduction, For):
+        return None
     if not (start.dtype == F32 and isinstance(start.init, Const) and start.init.value == 0):
         return None
     loops = [reduction]
-    while len(loops[-1].body.body) == 1 and isinstance(loops[-1].body.body[0], For):
-        loops.append(loops[-1].body.body[0])
+    while len(loops[-1].body.body) == 1:
+        inner = loops[-1].body.body[0]
+        if not isinstance(inner, For):
+            break
+        loops.append(inner)
     factors = _factors(loops[-1].body, start.name)
     if factors is None or any(not is_const(each.step, 1) for each in loops):
         return None
