@@ -32,7 +32,6 @@ def test_its_own_check_passes_in_both_orders_of_the_cores(name: str, tmp_path: P
     [
         ("pipeline3", '__asm__ volatile("sync;\\n\\t");', 2),
         ("pipeline5", "__sync_cluster();", 0),
-        ("pipeline5", "__sync_move();", 1),
         ("gemm_union1", "__sync_cluster();", 0),
         ("gemm_union1", "__sync_cluster();", 1),
         ("layernorm", "__sync_io();", 0),
