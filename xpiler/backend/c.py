@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from xpiler.errors import Refusal
 from xpiler.ir.functions import FLOAT_PREDICATES, POINTER_PREDICATES
@@ -149,19 +149,12 @@ def parameter(param: Param, name: str) -> str:
 
 @dataclass
 class Comments:
-    """The user's comments, each given once to the first statement at or after its line."""
+    """The user's comments by the source line that they speak of, each given once, to a statement there."""
 
-    by_line: Mapping[int, str]
-    _left: list[int] = field(init=False)
+    left: dict[int, str]
 
-    def __post_init__(self) -> None:
-        self._left = sorted(self.by_line)
-
-    def take(self, first: int, line: int) -> list[str]:
-        """Comments of lines in (first, line], which then are used up."""
-        found = [at for at in self._left if first < at <= line]
-        self._left = [at for at in self._left if not first < at <= line]
-        return [self.by_line[at] for at in found]
+    def take(self, line: int) -> list[str]:
+        return self.left.pop(line, "").splitlines()
 
 
 @dataclass(frozen=True)
@@ -183,9 +176,8 @@ class CPrinter:
         self.depth = 0
         self.names: dict[str, str] = {}
         self.arrays: dict[str, ArrayInfo] = {}
-        self.comments = Comments(comments or {})
+        self.comments = Comments(dict(comments or {}))
         self._taken: set[str] = set(_KEYWORDS) | MATH_FUNCTIONS
-        self._statement_lines: tuple[int, ...] = ()
         self._labels = 0
         self._continue_label: list[str | None] = []
         for param in params:
@@ -224,20 +216,10 @@ class CPrinter:
     def text(self) -> str:
         return "\n".join(self.lines)
 
-    def start(self, body: Stmt) -> None:
-        """Tells the printer which source lines have statements, so that comments find theirs."""
-        at = {
-            n.range.line for n in walk(body) if isinstance(n, Stmt) and not isinstance(n, Block) and n.range
-        }
-        self._statement_lines = tuple(sorted(at))
-
     def print_comments(self, stmt: Stmt) -> None:
-        if stmt.range is None or not self.comments.by_line:
-            return
-        line = stmt.range.line
-        before = [at for at in self._statement_lines if at < line]
-        for text in self.comments.take(before[-1] if before else 0, line):
-            for piece in text.splitlines():
+        """The comments on a statement's own line; those of statements that are gone are gone with them."""
+        if stmt.range is not None:
+            for piece in self.comments.take(stmt.range.line):
                 self.line(piece.strip())
 
     # -------------------------------------------------------------------------------------- expressions

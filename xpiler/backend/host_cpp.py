@@ -27,7 +27,7 @@ from xpiler.ir.nodes import Function
 
 _CUDA_HEADERS = re.compile(
     r"[<\"](cuda[\w/]*|device_launch_parameters|device_functions|cooperative_groups[\w/]*|mma|vector_types|vector_functions|"
-    r"math_constants|sm_\w+|texture_\w+|helper_cuda|curand_kernel|nvToolsExt|nvfunctional)(\.h|\.hpp|\.cuh)?[>\"]"
+    r"math_constants|sm_\w+|texture_\w+|helper_\w+|exception|curand_kernel|nvToolsExt|nvfunctional)(\.h|\.hpp|\.cuh)?[>\"]"
 )
 _QUALIFIERS = frozenset(
     ("__host__", "__device__", "__constant__", "__managed__", "__forceinline__", "__noinline__")
@@ -378,6 +378,19 @@ def _with_preamble(body: str) -> str:
 
 def _without_comments(text: str) -> str:
     return re.sub(r"//[^\n]*|/\*.*?\*/", " ", text, flags=re.S)
+
+
+def leading_comment(text: str) -> str:
+    """The comment that opens the file (its title, a licence)."""
+    return text[: _after_leading_comment(text)].strip()
+
+
+def comment_before(text: str, at: int) -> str:
+    """The comment directly above what starts at offset `at`; that which opens the file is none."""
+    before = text[_after_leading_comment(text) : at]
+    comment = r"[ \t]*(?://[^\n]*|/\*(?:(?!\*/).)*\*/)[ \t]*\n"
+    match = re.search(rf"(?:^|(?<=\n))(?:{comment})+[ \t]*$", before, re.S)
+    return match.group().strip() if match else ""
 
 
 def _after_leading_comment(text: str) -> int:

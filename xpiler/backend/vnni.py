@@ -94,7 +94,6 @@ def generate(
     parameters = [] if launch is not None else ["dim3 gridDim", "dim3 blockDim"]
     if takes_shared:
         parameters.append(f"size_t {printer.name(SHARED)}")
-    printer.start(function.body)
     printer.depth = 1
     own = tuple(p for p in function.params if p.name not in DIMENSIONS and p.name != SHARED)
     narrow = {
@@ -123,7 +122,7 @@ def assemble(functions: Iterable[CppFunction], *, banner: str = "") -> str:
     """A whole file of generated functions: headers, helpers in use, global arrays, functions."""
     functions = tuple(functions)
     helpers = dict.fromkeys(h for f in functions for h in f.helpers)
-    parts = [banner] if banner else []
+    parts = [f"{banner}\n"] if banner else []
     parts.append(HEADERS)
     if any(f.takes_launch for f in functions):
         parts.append(DIM3 + "\n")

@@ -92,6 +92,8 @@ def print_dots_along(region: Region, dots: tuple[Dot, ...]) -> None:
         every = "~0ull" if count == 64 else "0xffffffff"
         low = f"({one} << ({rest})) - {one}"
         printer.line(f"const __mmask{count} {mask} = {rest} < {count} ? {low} : {every};")
+    for stmt in loop.body.body:
+        printer.print_comments(stmt)
     names: dict[tuple[Expr, bool], str] = {}
 
     def operand(side: Expr, flip: bool) -> str:
@@ -170,6 +172,8 @@ def print_dots_across(region: Region, loop: For) -> bool:
 
 def _print_step(region: Region, loop: For, dots: tuple[Dot, ...], excess: dict[Expr, str]) -> None:
     printer = region.printer
+    for stmt in loop.body.body:
+        printer.print_comments(stmt)
     names: dict[tuple[Expr, bool], str] = {}
 
     def operand(side: Expr, flip: bool, parts: int) -> str:

@@ -88,6 +88,18 @@ class _NoTile(Exception):
     """A tile needs what 16 lanes cannot do: the loop is printed without tiles."""
 
 
+@dataclass(frozen=True)
+class _State:
+    """What a printer had before an attempt that may fail."""
+
+    lines: int
+    depth: int
+    names: dict[str, str]
+    arrays: dict[str, ArrayInfo]
+    taken: set[str]
+    comments: dict[int, str]
+
+
 class VectorPrinter(CPrinter):
     """The C printer with vector loops, and OpenMP over parallel ones."""
 
@@ -123,7 +135,7 @@ class VectorPrinter(CPrinter):
         loops = tiled(loop)
         if loops is None:
             return False
-        saved = len(self.lines), self.depth, dict(self.names), dict(self.arrays), set(self._taken)
+        saved = self._saved()
         before, notes = self.in_parallel, len(self.notes)
         self.tiling.add(loop.var)
         try:
@@ -148,7 +160,7 @@ class VectorPrinter(CPrinter):
     def _vector_loop(self, loop: For, pragma: str) -> bool:
         """Print with 16 lanes, else 8; False (and nothing printed) if there is no vector form."""
         for lanes in (Lanes(16), Lanes(8)):
-            saved = len(self.lines), self.depth, dict(self.names), dict(self.arrays), set(self._taken)
+            saved = self._saved()
             whole = loop.step != Const(loop.step.dtype, 1)
             try:
                 Region(self, loop, lanes).run(pragma)
@@ -165,10 +177,20 @@ class VectorPrinter(CPrinter):
                 return False
         return False
 
-    def _restore(self, saved: tuple[int, int, dict[str, str], dict[str, ArrayInfo], set[str]]) -> None:
-        count, self.depth, names, arrays, taken = saved
-        del self.lines[count:]
-        self.names, self.arrays, self._taken = names, arrays, taken
+    def _saved(self) -> _State:
+        return _State(
+            len(self.lines),
+            self.depth,
+            dict(self.names),
+            dict(self.arrays),
+            set(self._taken),
+            dict(self.comments.left),
+        )
+
+    def _restore(self, saved: _State) -> None:
+        del self.lines[saved.lines :]
+        self.depth, self.names, self.arrays = saved.depth, saved.names, saved.arrays
+        self._taken, self.comments.left = saved.taken, saved.comments
 
     def parallel_pragma(self, loop: For) -> str:
         """OpenMP over the loop and those directly inside it; "" if there is not enough work for it."""
