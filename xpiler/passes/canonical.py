@@ -21,6 +21,7 @@ from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
+from xpiler.passes.reroll import reroll
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
 
@@ -73,7 +74,9 @@ def canonicalise(
         function = changed
     marked = mark_parallel(function)
     log.append(Step("parallel loops", marked.function is not function, "; ".join(marked.reasons)))
-    return Canonical(marked.function, tuple(log))
+    function = reroll(marked.function)
+    log.append(Step("rerolling", function is not marked.function))
+    return Canonical(function, tuple(log))
 
 
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
