@@ -19,7 +19,7 @@ from typing import Any
 
 from xpiler.backend import bang, bang_host
 from xpiler.backend.hip import to_hip
-from xpiler.backend.host_cpp import to_cpp
+from xpiler.backend.host_cpp import comment_before, leading_comment, to_cpp
 from xpiler.backend.omit import base_name, kernel_at, without_kernel
 from xpiler.backend.vnni import CppFunction, assemble, generate
 from xpiler.errors import Diagnostic, Refusal
@@ -29,7 +29,7 @@ from xpiler.gate.contract import Contract
 from xpiler.gate.entries import Entry, entries_of
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, build
-from xpiler.gate.infer import Inference, infer_contract
+from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.toolchain import compile_check
@@ -209,8 +209,14 @@ def _prepare(
     """Contracts of all entries, and the source's results for them. Without `needs_ir` a host function may run
     kernels whose meaning is not known: they are run all the same, only not interpreted."""
 
+    # One program for all entries: compiled once. Where that fails each entry is compiled alone.
+    active = [item.entry for item in entries if item.refused is None and item.entry.kind != "main"]
+    beside = tuple(provisional_contract(unit, entry) for entry in active)
+    if len(beside) > 1 and not build(text, file, platform, beside[0], beside=beside).together:
+        beside = ()
+
     def builder(contract: Contract) -> Build:
-        return build(text, file, platform, contract)
+        return build(text, file, platform, contract, beside=beside)
 
     @functools.cache
     def program() -> Trace | None:
@@ -315,6 +321,8 @@ def _to_bang(unit: Unit, entries: list[_Entry]) -> _Produced:
                 canonical = canonicalise(kernel, kernel.block_size).function
                 launch = bang_host.known_dimensions(unit, kernel.name)
                 functions[kernel.name] = bang.generate(canonical, launch=launch)
+            elif item.inference is not None and item.inference.assumed is not None:
+                failed[kernel.name] = item.inference.assumed
             elif item.refused is None and item.inference is not None and item.inference.formula:
                 launch, block = _launch_of(item.inference.formula)
                 canonical = canonicalise(kernel, block).function
@@ -349,7 +357,7 @@ def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
     bare = {
         item.entry.kernels[0]: item for item in entries if item.entry.kind == "kernel" and item.entry.kernels
     }
-    has_host = any(item.entry.kind != "kernel" for item in entries)
+    has_host = any(item.entry.kind != "kernel" for item in entries) or bool(unit.launches)
     functions: dict[str, CppFunction] = {}
     failed: dict[str, Diagnostic] = {}
     for kernel in unit.program.kernels:
@@ -357,14 +365,28 @@ def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
         try:
             if item is None or has_host:
                 functions[kernel.name] = _cpp_kernel(unit, kernel, None)
+            elif item.inference is not None and item.inference.assumed is not None:
+                failed[kernel.name] = item.inference.assumed
             elif item.refused is None and item.inference is not None:
                 functions[kernel.name] = _cpp_kernel(unit, kernel, item.inference.formula)
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
     _refuse_failed(unit, entries, functions, failed)
     notes = tuple(note for function in functions.values() for note in function.notes)
-    text = to_cpp(unit, functions) if has_host else assemble(functions.values())
+    text = to_cpp(unit, functions) if has_host else _cpp_of_kernels(unit, functions)
     return _Produced(text, notes, {name: function.name for name, function in functions.items()})
+
+
+def _cpp_of_kernels(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
+    """The file of kernels without host code: under its own title, each kernel under its own comment."""
+    above = {kernel.name: comment_before(unit.text, kernel.span[0]) for kernel in unit.kernels}
+    shown: dict[str, CppFunction] = {}
+    for kernel in unit.program.kernels:
+        if kernel.name in functions:
+            comment = above.pop(kernel.template or kernel.name, "")
+            own = functions[kernel.name]
+            shown[kernel.name] = replace(own, text=f"{comment}\n{own.text}".lstrip())
+    return assemble(shown.values(), banner=leading_comment(unit.text))
 
 
 def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> CppFunction:
@@ -418,6 +440,15 @@ def _verify(
     pool: ThreadPoolExecutor,
     calls: Mapping[str, str] | None = None,
 ) -> None:
+    def called(contract: Contract) -> Contract:
+        spelling = (calls or {}).get(contract.entry, contract.kernel_spelling)
+        return replace(contract, kernel_spelling=spelling if contract.kind == "kernel" else "")
+
+    running = [i.inference.contract for i in entries if i.runs is not None and i.inference and not i.refused]
+    beside = tuple(called(contract) for contract in running)
+    if len(beside) > 1 and not build(text, file, platform, beside[0], beside=beside).together:
+        beside = ()
+
     def verify(item: _Entry) -> None:
         if item.refused or item.inference is None or item.build is None:
             return
@@ -425,13 +456,7 @@ def _verify(
         if item.inference.findings:
             item.rungs = [_source_bug(item.entry, finding) for finding in item.inference.findings[:1]]
             return
-        spelling = (calls or {}).get(contract.entry, contract.kernel_spelling)
-        target = build(
-            text,
-            file,
-            platform,
-            replace(contract, kernel_spelling=spelling if contract.kind == "kernel" else ""),
-        )
+        target = build(text, file, platform, called(contract), beside=beside)
         if not target.ok:
             item.rungs = [
                 Rung("executed", False, target.tool, f"{item.entry.name}: {target.error}", target.seconds)

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from xpiler.gate.contract import Case, Contract, Role
 from xpiler.gate.events import Event, parse_events
 from xpiler.gate.inputs import inputs_of
 from xpiler.gate.sandbox import Completed, Limits
-from xpiler.gate.shim import inline_includes, translation_unit, with_prologue
+from xpiler.gate.shim import call_name, inline_includes, translation_unit, with_prologue
 
 SIMT = ("cuda", "hip", "bang")
 _RUNNER = Path(__file__).with_name("runner.cpp")
@@ -74,9 +74,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Build:
-    """A program ready to run, or the compiler's `error`. `error_line` is the first error's line in the
-    user's text.
-    """
+    """A program ready to run, or the compiler's `error`. `together`: it holds other entries besides."""
 
     contract: Contract
     platform: str
@@ -84,6 +82,7 @@ class Build:
     tool: str
     error: str = ""
     seconds: float = 0.0
+    together: bool = False
 
     @property
     def ok(self) -> bool:
@@ -162,11 +161,53 @@ class Build:
 # ------------------------------------------------------------------------------------------------ building
 
 
-def build(text: str, file: str, platform: str, contract: Contract, *, compiler: str | None = None) -> Build:
-    """Compiles `text` as it is delivered, together with a call of `contract.entry`."""
+def build(
+    text: str,
+    file: str,
+    platform: str,
+    contract: Contract,
+    *,
+    compiler: str | None = None,
+    beside: Sequence[Contract] = (),
+) -> Build:
+    """Compiles `text` as it is delivered, together with a call of `contract.entry`.
+
+    `beside`: other entries of the text, compiled in the same go, so that a program of many entries is compiled
+    once. If one of them does not compile, the entry is compiled alone.
+    """
+    together = _together(contract, beside)
+    built = _build(text, file, platform, contract, together, compiler)
+    if len(together) == 1:
+        return built
+    return (
+        replace(built, together=True)
+        if built.ok
+        else build(text, file, platform, contract, compiler=compiler)
+    )
+
+
+def _together(contract: Contract, beside: Sequence[Contract]) -> tuple[Contract, ...]:
+    """The contracts to compile in one go: all of `beside` if this one is among them, else it alone."""
+
+    def key(one: Contract) -> tuple[object, ...]:
+        globals_ = tuple(g.name for g in one.globals)
+        return call_name(one), globals_, tuple((a.is_pointer, a.dtype) for a in one.arguments)
+
+    keys = [key(other) for other in beside]
+    return tuple(beside) if contract.kind != "main" and key(contract) in keys else (contract,)
+
+
+def _build(
+    text: str,
+    file: str,
+    platform: str,
+    contract: Contract,
+    together: Sequence[Contract],
+    compiler: str | None,
+) -> Build:
     start = time.monotonic()
     chosen = host_compiler(compiler)
-    unit = translation_unit(inline_includes(text, file), contract, is_simt=platform in ("cuda", "hip"))
+    unit = translation_unit(inline_includes(text, file), together, is_simt=platform in ("cuda", "hip"))
     if platform in SIMT:
         from xpiler.emulators import host
 
@@ -277,6 +318,7 @@ def _manifest(contract: Contract, platform: str, jobs: Sequence[Job], scratch: P
     files: dict[int, dict[str, str]] = {}
     for number, (case, data, variant) in enumerate(jobs):
         lines += [f"case {number} {len(contract.arguments)}"]
+        lines += [f"entry {call_name(contract)}"]
         lines += [f"schedule {variant.schedule}", f"layout {variant.layout}"]
         if case.launch:
             numbers = (*case.launch.grid, *case.launch.block, case.launch.shared_bytes)

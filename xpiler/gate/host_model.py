@@ -26,7 +26,8 @@ Formula = str  # a Python expression over parameter names; `//` and `%` on non-n
 
 _SIZES = {
     "char": 1, "bool": 1, "int8_t": 1, "uint8_t": 1, "short": 2, "int16_t": 2, "uint16_t": 2, "half": 2,
-    "__half": 2,    "__nv_bfloat16": 2, "nv_bfloat16": 2, "int": 4, "unsigned": 4, "float": 4, "int32_t": 4, "uint32_t": 4,
+    "__half": 2,
+    "__nv_bfloat16": 2, "nv_bfloat16": 2, "int": 4, "unsigned": 4, "float": 4, "int32_t": 4, "uint32_t": 4,
     "long": 8,
     "double": 8, "size_t": 8, "int64_t": 8, "uint64_t": 8, "half2": 4, "float2": 8, "float4": 16, "int4": 16,
 }  # fmt: skip

@@ -18,7 +18,7 @@ from itertools import islice
 
 import numpy as np
 
-from xpiler.errors import Refusal
+from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.gate import overrides as stated
 from xpiler.gate.arrays import Array
@@ -44,7 +44,7 @@ from xpiler.gate.trace import Memory, Trace, TracedLaunch, trace_host
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Call, Const, Decl, Expr, Function, Param, Space, Var
 from xpiler.ir.rewrite import walk
-from xpiler.ir.types import BF16, F16, U64, DType
+from xpiler.ir.types import BF16, F16, U64, DType, Kind
 
 _BATCH = 8
 _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
@@ -52,10 +52,13 @@ _ALIKE = 6  # trials with the same finding that make it a bug
 _SECONDS = 6.0  # for the whole search
 _PROBE_ELEMENTS = 1 << 16
 _SEEDS = (1, 2, 11, 12)  # of the cases, see `_cases`
+_UNIQUE = 3  # the mode of `values` in which indices are all different
 _MAX_THREADS = 1 << 17  # larger launches are not interpreted
 _MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
 _MAX_LAUNCHES = 64
 _BLOCK_SIZE = 256
+_FEW_BLOCKS = (5, 3, 2)
+_UNCONSTRAINED = 5  # a size that the extents of the kernels say nothing about (a number of steps)
 _DEFAULT_SHARED = 48 * 1024  # dynamic shared memory of a kernel without a launch: what every device has
 
 Builder = Callable[[Contract], Build]
@@ -65,13 +68,16 @@ Builder = Callable[[Contract], Build]
 class Inference:
     """`contract.cases` is empty if no sizes were digested; `findings` are then the reasons.
 
-    `formula` is the launch of a bare kernel; `checked` says whether the kernels' IR was run.
+    `formula` is the launch of a bare kernel; `checked` says whether the kernels' IR was run; `assumed` is
+    what the user has to be asked for where the launch becomes part of the translation (the grid of a kernel
+    that works with any), None if nothing.
     """
 
     contract: Contract
     formula: LaunchFormula | None
     findings: tuple[Finding, ...]
     checked: bool
+    assumed: Diagnostic | None = None
 
 
 @dataclass(frozen=True)
@@ -140,8 +146,21 @@ def infer_contract(
                 entry.range,
                 "state them, for example --arg n=1024",
             )
-        return Inference(contract, search.formula, first.findings, True)
-    return Inference(contract, search.formula, (), search.checked)
+        return Inference(contract, search.formula, first.findings, True, search.assumed)
+    return Inference(contract, search.formula, (), search.checked, search.assumed)
+
+
+def provisional_contract(unit: Unit, entry: Entry) -> Contract:
+    """What is known of an entry before anything was run: how to call it."""
+    kernels = [k for k in unit.program.kernels if k.name in entry.kernels]
+    arguments = tuple(_argument(p, Role.OUT if p.is_pointer else Role.SCALAR) for p in entry.params)
+    return Contract(
+        entry.name,
+        entry.kind,
+        arguments,
+        kernel_spelling=entry.spelling if entry.kind == "kernel" else "",
+        globals=tuple(_variable(decl) for decl in _variables(kernels, arguments)),
+    )
 
 
 def _variables(kernels: Sequence[Function], arguments: Sequence[Argument]) -> tuple[Decl, ...]:
@@ -227,6 +246,7 @@ class _Search:
         self.kernels = {k.name: k for k in unit.program.kernels if k.name in entry.kernels}
         self.notes: list[str] = []
         self.formula: LaunchFormula | None = None
+        self.assumed: Diagnostic | None = None
         self.checked = True
         self.deadline = time.monotonic() + _SECONDS
         scalars = [p for p in entry.params if not p.is_pointer and not is_handle(p)]
@@ -241,16 +261,15 @@ class _Search:
                 self.numbers[param.name] = chosen[0] if chosen else _plain_number(param, len(self.numbers))
 
     def values(self, mode: int) -> dict[str, Values]:
-        """Contents of index arrays by entry parameter; mode 0 leaves them to chance."""
+        """Contents of index arrays by entry parameter; mode 0 leaves them to chance, `_UNIQUE` makes each
+        index occur once (threads that scatter by an index array must not meet)."""
         given = dict(self.overrides.values)
         if mode == 0:
             return given
         uses = self.index_uses()
         high = 8 if mode == 1 else 2
-        made = {
-            name: Values("offsets", 0, 24) if use == "offsets" else Values("index", 0, high)
-            for name, use in uses.items()
-        }
+        index = Values("permutation", 0) if mode == _UNIQUE else Values("index", 0, high)
+        made = {name: Values("offsets", 0, 24) if use == "offsets" else index for name, use in uses.items()}
         return {**made, **given}
 
     def index_uses(self) -> dict[str, str]:
@@ -286,7 +305,8 @@ class _Search:
         """The first sizes that work, and others that do so too where the entry takes more than one."""
 
         def stream(seed: int) -> Iterator[Mapping[str, int]]:
-            yield from ({**p, **self.fixed} for p in preferred if seed == 0)
+            rest = dict.fromkeys(self.sizes, _UNCONSTRAINED)
+            yield from ({**rest, **p, **self.fixed} for p in preferred if seed == 0)
             yield from candidates(self.sizes, self.fixed, seed)
 
         first = self.collect(stream(0), 220)
@@ -335,7 +355,8 @@ class _Search:
                 if name in values and name in by_entry and name in extents:
                     # Row starts end where the array ends; other indices may be needed beyond what was seen
                     # yet.
-                    count = extents[name] if values[name].kind == "offsets" else max(extents[name], 1 << 12)
+                    exact = values[name].kind in ("offsets", "permutation")
+                    count = extents[name] if exact else max(extents[name], 1 << 12)
                     case = make_case({}, {name: count}, values={name: values[name]}, seed=seed)
                     drawn[key] = replace(buffer, contents=draw(_argument(by_entry[name], Role.IN), case))
             again = observe(steps, drawn, seed)
@@ -387,6 +408,18 @@ class _Search:
             else:
                 extents[param.name] = param.lanes if self.checked else _PROBE_ELEMENTS * param.lanes
         return extents, shapes
+
+
+def _in_modes(uses: Mapping[str, str], observed: Callable[[int], Trial]) -> Iterator[Trial]:
+    """The trials of one candidate under ever tamer contents of its index arrays."""
+    trial: Trial | None = None
+    for mode in range("offsets" in uses.values(), _UNIQUE):
+        trial = observed(mode)
+        yield trial
+        if not uses:
+            return
+    if trial is not None and "index" in uses.values() and any(f.code == "race" for f in trial.findings):
+        yield observed(_UNIQUE)
 
 
 def _is_a_bug(tried: Sequence[Trial]) -> bool:
@@ -482,10 +515,7 @@ class _HostSearch(_Search):
             yield Trial(sizes, blank, {}, (), 0, trace.fault or "the call launches no kernel")
             return
         self._learn_uses(trace)
-        for mode in range("offsets" in self.uses.values(), 3):
-            yield self._observed(sizes, trace, mode)
-            if mode == 0 and not self.uses:
-                return
+        yield from _in_modes(self.uses, lambda mode: self._observed(sizes, trace, mode))
 
     def _observed(self, sizes: Mapping[str, int], trace: Trace, mode: int) -> Trial:
         scalars = {**self.numbers, **sizes}
@@ -554,6 +584,8 @@ class _HostSearch(_Search):
                         self.uses.setdefault(origin, uses[param.name])
 
     def _contents(self, param: Param, values: Values, size: int | None) -> Array:
+        if values.kind == "permutation":  # sorted: as many as are used are then no larger than their number
+            return np.arange(_PROBE_ELEMENTS).astype(_numpy_of(param.dtype))
         count = (size or _PROBE_ELEMENTS * param.dtype.bytes) // param.dtype.bytes
         case = make_case({}, {param.name: count}, values={param.name: values})
         return draw(_argument(param, Role.IN), case)
@@ -596,6 +628,10 @@ def _filled_from(trace: Trace) -> dict[str, str]:
     return {c.to.key: c.source.name for c in copies if c.to and c.source}
 
 
+def _numpy_of(dtype: DType) -> str:
+    return f"{'i' if dtype.kind is Kind.INT else 'u'}{dtype.bytes}"
+
+
 def _squeezed(spelling: str) -> str:
     return "".join(spelling.split())
 
@@ -634,6 +670,9 @@ class _ProgramSearch(_Search):
 
     def _is_ours(self, launch: TracedLaunch) -> bool:
         name = _squeezed(launch.kernel)
+        others = {_squeezed(k.spelling) for k in self.unit.program.kernels if k is not self.kernel}
+        if name in others:
+            return False
         mine = {self.kernel.name, self.kernel.template, _squeezed(self.kernel.spelling)}
         same = name in mine or name.split("<")[0].split("::")[-1] in mine
         return same and len(launch.arguments) == len(self.kernel.params)
@@ -661,7 +700,7 @@ class _ProgramSearch(_Search):
             self.checked = False
             return Trial(sizes, make_case(scalars, extents, launch.launch), {}, (), 1)
         best: Trial | None = None
-        for mode in range(3 if self.index_uses() else 1):
+        for mode in range(_UNIQUE + 1 if self.index_uses() else 1):
             values = self.values(mode)
             filled = {
                 name: replace(buffer, contents=self._contents(name, extents[name], values[name]))
@@ -705,7 +744,7 @@ class _KernelSearch(_Search):
         for block in self._blocks():
             self.block = block
             self.formula = self._formula(block)
-            self._require_grid()
+            self._assume_grid()
             found = self.two_sizes()
             if found and not found[0].findings and not found[0].fault:
                 self.notes.append(f"block {','.join(map(str, block))}" + self._grid_note())
@@ -732,23 +771,31 @@ class _KernelSearch(_Search):
             return [(x, y, z)]
         return block_candidates(self.kernel)
 
-    def _require_grid(self) -> None:
+    def _assume_grid(self) -> None:
+        """A few blocks along the axes that nothing bounds: the kernel works with any number of them."""
         assert self.formula is not None
-        if self.overrides.grid is not None:
-            return
+        self.assumed = None
         missing = [axis for axis, extent in zip("xyz", self.formula.grid, strict=True) if extent is None]
-        if missing:
-            axes = ", ".join(f"blockIdx.{axis}" for axis in missing)
-            raise Refusal(
-                "contract-grid",
-                f"how many blocks {self.kernel.name} is launched with cannot be inferred: "
-                f"no guard bounds {axes}",
-                self.kernel.range,
-                "state the launch, for example --grid 64 --block 256; expressions over scalar parameters "
-                "are allowed",
-            )
+        if self.overrides.grid is not None or not missing:
+            return
+        x, y, z = (
+            const(few) if extent is None else extent
+            for extent, few in zip(self.formula.grid, _FEW_BLOCKS, strict=True)
+        )
+        self.formula = replace(self.formula, grid=(x, y, z))
+        axes = ", ".join(f"blockIdx.{axis}" for axis in missing)
+        self.assumed = Diagnostic(
+            "contract-grid",
+            f"how many blocks {self.kernel.name} is launched with cannot be inferred: no guard bounds {axes}",
+            self.kernel.range,
+            "state the launch, for example --grid 64 --block 256; expressions over scalar parameters "
+            "are allowed",
+        )
 
     def _grid_note(self) -> str:
+        if self.assumed is not None and self.formula is not None:
+            extents = ",".join(str(e.value) if isinstance(e, Const) else "?" for e in self.formula.grid)
+            return f", grid {extents} (? from the guards; the rest assumed, any works)"
         return "" if self.overrides.grid is not None else ", grid from the guards"
 
     def launch(self, sizes: Mapping[str, int]) -> Launch | None:
@@ -768,10 +815,7 @@ class _KernelSearch(_Search):
             yield Trial(sizes, make_case({}, {}), {}, (), 0, "the launch would be empty or huge")
             return
         uses = self.index_uses()
-        for mode in range("offsets" in uses.values(), 3):
-            yield self._observed(sizes, launch, mode)
-            if mode == 0 and not uses:
-                return
+        yield from _in_modes(uses, lambda mode: self._observed(sizes, launch, mode))
 
     def _observed(self, sizes: Mapping[str, int], launch: Launch, mode: int) -> Trial:
         scalars = {**self.numbers, **sizes}
@@ -788,7 +832,9 @@ class _KernelSearch(_Search):
                 shape = [stated.evaluate(e, scalars, f"--shape {param.name}") for e in given[param.name]]
                 size = int(np.prod(shape, dtype=np.int64)) * param.dtype.bytes
             contents = None
-            if param.name in values:
+            if param.name in values and values[param.name].kind == "permutation":
+                contents = np.arange(_PROBE_ELEMENTS).astype(_numpy_of(param.dtype))
+            elif param.name in values:
                 count = size // param.dtype.bytes if size else _PROBE_ELEMENTS
                 case = make_case({}, {param.name: count}, values={param.name: values[param.name]})
                 contents = draw(_argument(param, Role.IN), case)

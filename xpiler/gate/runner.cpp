@@ -1,7 +1,7 @@
 // Calls an entry under test, once a case, each in a forked child, with every buffer between guard zones.
 //
 // usage: program MANIFEST. The manifest is text, one directive a line (see execute.py, which writes it):
-//   case ID ARGUMENTS / schedule NAME / layout start|end / launch GX GY GZ BX BY BZ SHARED
+//   case ID ARGUMENTS / entry NAME / schedule NAME / layout start|end / launch GX GY GZ BX BY BZ SHARED
 //   buffer SLOT NAME BYTES ALIGNMENT in|out|inout FILE|- POISON   (POISON: hex bytes of one element)
 //   scalar SLOT HEX
 //   run
@@ -29,16 +29,20 @@ struct XpilerLaunch {
     std::size_t shared;
 };
 
-// From the generated call shim.
-extern "C" void xpiler_call(void* const* slots, const XpilerLaunch* launch);
-extern "C" const int xpiler_argument_count;
-extern "C" const std::size_t xpiler_argument_sizes[];
 struct XpilerGlobal {
     const char* name;  // null in the last one
     void* address;
     std::size_t bytes;
 };
-extern "C" __attribute__((weak)) const XpilerGlobal xpiler_globals[];
+struct XpilerEntry {
+    const char* name;  // null in the last one
+    int arguments;
+    const std::size_t* sizes;
+    void (*call)(void* const* slots, const XpilerLaunch* launch);
+    const XpilerGlobal* globals;  // null if there are none
+};
+// From the generated call shim.
+extern "C" const XpilerEntry xpiler_entries[];
 // From the emulators, which name kernel, block and thread in their events; absent on platforms without one.
 extern "C" __attribute__((weak)) void xpiler_register(const char* name, void* base, std::size_t bytes, void* low, void* high);
 extern "C" __attribute__((weak)) void xpiler_check();
@@ -65,6 +69,7 @@ struct Scalar {
 
 struct Case {
     std::string id, schedule = "forward", layout = "end";
+    const XpilerEntry* entry = xpiler_entries;
     std::size_t arguments = 0;
     XpilerLaunch launch{{1, 1, 1}, {1, 1, 1}, 0};
     std::vector<Buffer> buffers;
@@ -187,7 +192,7 @@ const unsigned char* broken_canary(const Buffer& buffer) {
 void exchange_globals(Case& test, bool fill) {
     for (Buffer& buffer : test.buffers) {
         if (buffer.slot < test.arguments) continue;
-        const XpilerGlobal* found = xpiler_globals;
+        const XpilerGlobal* found = test.entry->globals;
         while (found && found->name && buffer.name != found->name) ++found;
         if (!found || !found->name || found->bytes != buffer.bytes) {
             char line[512];
@@ -226,12 +231,12 @@ void run_case(Case& test) {
         std::size_t given = sizeof(void*);
         for (const Scalar& scalar : test.scalars)
             if (scalar.slot == slot) given = scalar.bytes.size();
-        if (static_cast<int>(test.arguments) != xpiler_argument_count || given != xpiler_argument_sizes[slot]) {
+        if (static_cast<int>(test.arguments) != test.entry->arguments || given != test.entry->sizes[slot]) {
             char line[256];
             std::snprintf(line, sizeof line,
                           "{\"event\": \"contract\", \"message\": \"argument %zu of %zu has %zu bytes in the program (of "
                           "%d arguments), %zu in the contract\"}\n",
-                          slot + 1, test.arguments, xpiler_argument_sizes[slot], xpiler_argument_count, given);
+                          slot + 1, test.arguments, test.entry->sizes[slot], test.entry->arguments, given);
             report(line);
             _exit(reported);
         }
@@ -240,7 +245,7 @@ void run_case(Case& test) {
     exchange_globals(test, true);
     if (!xpiler_register) catch_faults();
     auto start = std::chrono::steady_clock::now();
-    xpiler_call(slots.data(), &test.launch);
+    test.entry->call(slots.data(), &test.launch);
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
     exchange_globals(test, false);
@@ -306,6 +311,10 @@ int main(int argc, char** argv) {
             test = Case{};
             read = std::fscanf(manifest, "%255s %zu", name, &test.arguments) == 2;
             test.id = name;
+        } else if (directive == "entry") {
+            read = std::fscanf(manifest, "%255s", name) == 1;
+            while (test.entry->name && std::strcmp(test.entry->name, name)) ++test.entry;
+            if (!test.entry->name) fail("no such entry");
         } else if (directive == "schedule") {
             read = std::fscanf(manifest, "%255s", name) == 1;
             test.schedule = name;

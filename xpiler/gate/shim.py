@@ -8,6 +8,7 @@ no spelling.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from xpiler.gate.contract import Contract
@@ -22,6 +23,13 @@ _SUPPORT = """
 namespace xpiler_shim {
 struct Launch { unsigned grid[3], block[3]; std::size_t shared; };
 struct Global { const char* name; void* address; std::size_t bytes; };
+struct Entry {
+    const char* name;
+    int arguments;
+    const std::size_t* sizes;
+    void (*call)(void* const*, const Launch*);
+    const Global* globals;
+};
 template <std::size_t I, class Head, class... Tail> struct Pick : Pick<I - 1, Tail...> {};
 template <class Head, class... Tail> struct Pick<0, Head, Tail...> { using type = Head; };
 template <class T> struct Tag { using type = T; };
@@ -62,17 +70,52 @@ void call_kernel(F* kernel, void* const* slots, const Launch* launch, std::index
 """
 
 
-def translation_unit(text: str, contract: Contract, *, is_simt: bool = True) -> str:
-    """The program with the call shim appended, still in its own dialect.
+def translation_unit(text: str, contracts: Sequence[Contract], *, is_simt: bool = True) -> str:
+    """The program with calls of its entries appended, still in its own dialect, and the table of them.
 
-    Where kernels are plain functions (`is_simt` false) the launch is passed to those that take one.
+    Where kernels are plain functions (`is_simt` false) the launch is passed to those that take one. A
+    contract of kind `main` stands alone and adds nothing.
     """
-    if contract.kind == "main":
+    if contracts[0].kind == "main":
         return text
-    if contract.kind == "kernel" and not is_simt:
-        return _plain_kernel(text, contract) + _table_of_globals(contract)
+    calls = "".join(_call(number, contract, is_simt) for number, contract in enumerate(contracts))
+    rows = "".join(_row(number, contract) for number, contract in enumerate(contracts))
+    return (
+        f"{text}{calls}\n"
+        'extern "C" const xpiler_shim::Entry xpiler_entries[];\n'
+        f"const xpiler_shim::Entry xpiler_entries[] = {{\n{rows}{{nullptr, 0, nullptr, nullptr, nullptr}}}};\n"
+    )
+
+
+def _row(number: int, contract: Contract) -> str:
+    space = f"xpiler_entry_{number}"
+    variables = f"{space}::globals" if contract.globals else "nullptr"
+    count = len(contract.arguments)
+    return f'{{"{call_name(contract)}", {count}, {space}::sizes, &{space}::call, {variables}}},\n'
+
+
+def call_name(contract: Contract) -> str:
+    """The word by which the runner finds an entry."""
+    return re.sub(r"\W+", "_", f"{contract.kind}-{contract.kernel_spelling or contract.entry}")
+
+
+def _call(number: int, contract: Contract, is_simt: bool) -> str:
+    """A namespace with the call of one entry, the sizes of its arguments, and the variables that it reads."""
     callee = contract.kernel_spelling or contract.entry
     count = len(contract.arguments)
+    head = f'\n#line 1 "call-of-{contract.entry}"\nnamespace xpiler_entry_{number} {{\n'
+    if contract.globals:
+        rows = ", ".join(f'{{"{g.name}", (void*)&::{g.name}, sizeof(::{g.name})}}' for g in contract.globals)
+        head += f"const xpiler_shim::Global globals[] = {{{rows}, {{nullptr, nullptr, 0}}}};\n"
+    opening = "void call(void* const* xpiler_slots, const xpiler_shim::Launch* xpiler_launch) {\n"
+    opening += "    (void)xpiler_slots; (void)xpiler_launch;\n"
+    if contract.kind == "kernel" and not is_simt:
+        sizes = ", ".join(str(8 if a.is_pointer else a.dtype.bytes) for a in contract.arguments)
+        return (
+            f"{head}const std::size_t sizes[] = {{{sizes or '0'}}};\n{opening}"
+            f"    xpiler_shim::call_kernel(&{callee}, xpiler_slots, xpiler_launch, "
+            f"std::make_index_sequence<{count}>());\n}}\n}}\n"
+        )
     sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
     arguments = ", ".join(f"XpilerSignature::get<{i}>(xpiler_slots)" for i in range(count))
     launch = ""
@@ -83,45 +126,11 @@ def translation_unit(text: str, contract: Contract, *, is_simt: bool = True) -> 
         )
         launch = f"<<<{grid}, {block}, xpiler_launch->shared>>>"
     return (
-        f'{text}\n#line 1 "call-of-{contract.entry}"\n'
-        f"using XpilerSignature = xpiler_shim::Signature<decltype(&{callee})>;\n"
+        f"{head}using XpilerSignature = xpiler_shim::Signature<decltype(&{callee})>;\n"
         f"static_assert(XpilerSignature::count == {count}, "
         '"the entry has another number of arguments than the contract");\n'
-        'extern "C" const int xpiler_argument_count;\n'
-        "const int xpiler_argument_count = XpilerSignature::count;\n"
-        'extern "C" const std::size_t xpiler_argument_sizes[];\n'
-        f"const std::size_t xpiler_argument_sizes[] = {{{sizes or '0'}}};\n"
-        'extern "C" void xpiler_call(void* const* xpiler_slots, const xpiler_shim::Launch* xpiler_launch) {\n'
-        "    (void)xpiler_slots; (void)xpiler_launch;\n"
-        f"    {callee}{launch}({arguments});\n}}\n"
-    ) + _table_of_globals(contract)
-
-
-def _table_of_globals(contract: Contract) -> str:
-    """Where the variables lie that the runner fills before the call."""
-    if not contract.globals:
-        return ""
-    rows = ", ".join(f'{{"{g.name}", (void*)&::{g.name}, sizeof(::{g.name})}}' for g in contract.globals)
-    return (
-        'extern "C" const xpiler_shim::Global xpiler_globals[];\n'
-        f"const xpiler_shim::Global xpiler_globals[] = {{{rows}, {{nullptr, nullptr, 0}}}};\n"
-    )
-
-
-def _plain_kernel(text: str, contract: Contract) -> str:
-    callee = contract.kernel_spelling or contract.entry
-    count = len(contract.arguments)
-    return (
-        f'{text}\n#line 1 "call-of-{contract.entry}"\n'
-        'extern "C" const int xpiler_argument_count;\n'
-        f"const int xpiler_argument_count = {count};\n"
-        'extern "C" const std::size_t xpiler_argument_sizes[];\n'
-        "const std::size_t xpiler_argument_sizes[] = {"
-        + (", ".join(str(8 if a.is_pointer else a.dtype.bytes) for a in contract.arguments) or "0")
-        + "};\n"
-        'extern "C" void xpiler_call(void* const* xpiler_slots, const xpiler_shim::Launch* xpiler_launch) {\n'
-        f"    xpiler_shim::call_kernel(&{callee}, xpiler_slots, xpiler_launch, "
-        f"std::make_index_sequence<{count}>());\n}}\n"
+        f"const std::size_t sizes[] = {{{sizes or '0'}}};\n{opening}"
+        f"    {callee}{launch}({arguments});\n}}\n}}\n"
     )
 
 
