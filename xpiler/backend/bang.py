@@ -13,7 +13,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from xpiler.backend.c import CONDITIONAL, PRIMARY, UNARY, ArrayInfo, CPrinter, is_half_width, parameter
+from xpiler.backend.c import (
+    CONDITIONAL,
+    PRIMARY,
+    UNARY,
+    ArrayInfo,
+    CPrinter,
+    c_string,
+    is_half_width,
+    parameter,
+)
 from xpiler.backend.c_helpers import HELPERS as C_HELPERS
 from xpiler.backend.c_helpers import used_in
 from xpiler.errors import Refusal
@@ -30,11 +39,13 @@ from xpiler.ir.nodes import (
     Ref,
     Space,
     Stmt,
+    Trap,
     Var,
 )
 from xpiler.ir.rewrite import substitute, walk
 from xpiler.ir.types import F16, F32, F64, U32, DType
 from xpiler.passes.bang_schedule import schedule
+from xpiler.passes.promote_arrays import Promoted
 from xpiler.passes.tidy import tidy
 from xpiler.platforms.bang import DEFAULT, TASK, TASKS, Architecture
 
@@ -81,7 +92,7 @@ def generate(
     function = scheduled.function
     used = {n.name for n in walk(function.body) if isinstance(n, Var)}
     dimensions = tuple(d for d in (*DIMENSIONS, SHARED) if d in used)
-    printer = BangPrinter(function, architecture)
+    printer = BangPrinter(function, architecture, scheduled.promoted)
     own = [p for p in function.params if p.name not in (*DIMENSIONS, SHARED)]
     printer.depth = 1
     parameters = [parameter_text(p, printer.name(p.name)) for p in own]
@@ -89,6 +100,9 @@ def generate(
     printer.line("if (__is_mpu()) return;")
     if scheduled.single_task:
         printer.line("if (taskId != 0) return;")
+    if scheduled.promoted.limit is not None:
+        bytes_ = printer.expr(scheduled.promoted.limit, 10)
+        printer.line(f'assert({bytes_} <= {scheduled.promoted.bytes} && "room for arrays in NRAM");')
     for decl in function.globals:
         printer.declare_global(decl)
     printer.block(function.body)
@@ -147,13 +161,14 @@ def _check_types(function: Function) -> None:
 class BangPrinter(CPrinter):
     """C with BANG's own words: native half, scratchpad buffers carved from one array, instructions."""
 
-    def __init__(self, function: Function, architecture: Architecture) -> None:
+    def __init__(self, function: Function, architecture: Architecture, promoted: Promoted) -> None:
         super().__init__(function.params)
         self.architecture = architecture
         self._taken |= {"taskId", "taskDim", "nram_buffer", "wram_buffer", "NRAM_BYTES", "min", "max"}
         self.names |= {TASK.name: "(int)taskId", TASKS.name: "(int)taskDim"}
         self._carved: dict[Space, str] = {}
-        self._widths = _tile_widths(function)
+        self._widths = _tile_widths(function, promoted)
+        self.promoted = promoted
 
     # -------------------------------------------------------------------------------------- numbers
 
@@ -182,7 +197,13 @@ class BangPrinter(CPrinter):
     # -------------------------------------------------------------------------------------- memory
 
     def decl(self, decl: Decl) -> None:
-        if decl.space in (Space.NRAM, Space.WRAM):
+        if decl.name in self.promoted.offsets:
+            kind = _type(decl.dtype)
+            self.arrays[decl.name] = ArrayInfo(decl.dtype)
+            at = self.promoted.offsets[decl.name]
+            place = "nram_buffer" if at == const(0) else f"(nram_buffer + {self.expr(at, 12)})"
+            self.line(f"{kind} *{self.name(decl.name)} = ({kind} *){place};")
+        elif decl.space in (Space.NRAM, Space.WRAM):
             self.carve(decl)
         elif decl.name in self._widths:
             self.line(self.tile_length(decl))
@@ -196,7 +217,10 @@ class BangPrinter(CPrinter):
         self.arrays[decl.name] = ArrayInfo(decl.dtype)
         buffer = "nram_buffer" if decl.space is Space.NRAM else "wram_buffer"
         start = self._carved.get(decl.space)
-        at = f"({kind} *){buffer}" if start is None else f"({kind} *)({start})"
+        first = buffer
+        if decl.space is Space.NRAM and self.promoted.bytes:
+            first = f"({buffer} + {self.promoted.bytes})"
+        at = f"({kind} *){first}" if start is None else f"({kind} *)({start})"
         if start is not None and start.split(" ")[0] in self.names.values() and self._same(start, decl):
             at = start
         self.line(f"{kind} *{name} = {at};")
@@ -241,7 +265,9 @@ class BangPrinter(CPrinter):
     # -------------------------------------------------------------------------------------- instructions
 
     def stmt(self, stmt: Stmt) -> None:
-        if isinstance(stmt, Instr):
+        if isinstance(stmt, Trap):
+            self.line(f"assert(({self.expr(stmt.condition)}) && {c_string(stmt.message)});")
+        elif isinstance(stmt, Instr):
             self.line(f"{self.instruction(stmt)};")
         else:
             super().stmt(stmt)
@@ -316,13 +342,13 @@ class _Tiles:
         return 128 // min(self.widths)
 
 
-def _tile_widths(function: Function) -> dict[str, _Tiles]:
+def _tile_widths(function: Function, promoted: Promoted) -> dict[str, _Tiles]:
     """By the variable that is their length."""
     found: dict[str, _Tiles] = {}
     values = {d.name: d.init for d in function.body.body if isinstance(d, Decl)}
-    taken = 0
+    taken = promoted.bytes
     for node in walk(function.body):
-        if not isinstance(node, Decl) or node.space is not Space.NRAM:
+        if not isinstance(node, Decl) or node.space is not Space.NRAM or node.name in promoted.offsets:
             continue
         match node.shape:
             case (Var(name=name), *more):

@@ -360,7 +360,7 @@ def _check(source: SourceText, edits: list[Edit]) -> None:
 def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
     functions = tuple(functions)
     headers = ["#include <bang.h>", "#include <cnrt.h>", ""]
-    standard = {"algorithm": "std::m", "math.h": "INFINITY", "stdint.h": "int64_t", "float.h": "FLT_"}
+    standard = {"assert.h": "assert(", "algorithm": "std::m", "math.h": "INFINITY", "stdint.h": "int64_t", "float.h": "FLT_"}
     code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", body, flags=re.S)
     standard_used = [
         f"#include <{h}>"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from xpiler.ir.nodes import Assign, Binary, Call, Function, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_body
 from xpiler.passes.contraction import contract
+from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
 from xpiler.passes.split_digits import split_digits
 from xpiler.passes.task_split import split_over_tasks
@@ -18,22 +19,26 @@ from xpiler.platforms.bang import TASK, TASKS, Architecture
 
 @dataclass(frozen=True)
 class Scheduled:
+    """`single_task`: nothing was found to share out. `promoted`: local arrays in the scratchpad."""
+
     function: Function
     notes: tuple[str, ...]
     single_task: bool
+    promoted: Promoted
 
 
 def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = reroll(map_body(function, explicit_reduction))
     function = tidy(split_digits(function))
-    split = split_over_tasks(function, TASK, TASKS)
-    contracted = contract(split.function, architecture)
+    promoted = promote_arrays(function, architecture)
+    split = split_over_tasks(promoted.function, TASK, TASKS)
+    contracted = contract(split.function, architecture, promoted.bytes)
     chosen = vectorize(contracted.function)
-    tiled = tile_vectors(chosen.function, architecture, contracted.reserved)
+    tiled = tile_vectors(chosen.function, architecture, contracted.reserved + promoted.bytes)
     notes = [*chosen.notes, *tiled.notes]
     if split.loop is None:
         notes.append("one task does all the work: no outer loop is known to be independent")
-    return Scheduled(tiled.function, tuple(notes), split.loop is None)
+    return Scheduled(tiled.function, tuple(notes), split.loop is None, promoted)
 
 
 def explicit_reduction(stmt: Stmt) -> Stmt:

@@ -14,6 +14,7 @@ padded to 64 lanes.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import coefficient, prove_le, simplify, to_expr
@@ -68,18 +69,20 @@ class Contracted:
     reserved: int
 
 
-def contract(function: Function, architecture: Architecture) -> Contracted:
-    """The first such nest of the function as products of tiles; unchanged if there is none."""
+def contract(function: Function, architecture: Architecture, taken: int = 0) -> Contracted:
+    """The first such nest of the function as products of tiles; unchanged if there is none. Bytes of NRAM that
+    are in use otherwise: `taken`."""
     names = Names(function)
+    memory = {p.name: p.dtype for p in function.params if p.is_pointer}
     found: list[_Product] = []
 
     def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         if found or not isinstance(stmt, For):
             return stmt
         nest = match(stmt)
-        if nest is None:
+        if nest is None or any(memory.get(f.array) != f.dtype for f in (nest.left, nest.right)):
             return stmt
-        product = _Product(nest, names, architecture)
+        product = _Product(nest, names, architecture, memory, taken)
         result = product.loops()
         if result is None:
             return stmt
@@ -185,8 +188,10 @@ def _element(expr: Expr) -> Load | None:
 class _Product:
     """One nest on its way into tiles of at most `side` rows, columns and depth."""
 
-    def __init__(self, nest: Nest, names: Names, architecture: Architecture) -> None:
-        self.nest, self.names = nest, names
+    def __init__(
+        self, nest: Nest, names: Names, architecture: Architecture, memory: Mapping[str, DType], taken: int
+    ) -> None:
+        self.nest, self.names, self.memory = nest, names, memory
         self.dtype = nest.left.dtype
         self.stop = _widest(nest.columns, nest.rows)
         self.depth_unit = WEIGHT_BYTES // self.dtype.bytes
@@ -194,7 +199,8 @@ class _Product:
         # left, right as it comes, right by columns, right by lanes; part and sums
         per_element = 4 * element + 2 * F32.bytes
         plain = self.plain_store()
-        capacity = architecture.usable_nram if plain else architecture.usable_nram * 3 // 4
+        room = architecture.usable_nram - taken
+        capacity = room if plain else room * 3 // 4
         side = math.isqrt(capacity // per_element) // WEIGHT_LANES * WEIGHT_LANES
         self.side = min(side, math.isqrt(architecture.wram // element) // WEIGHT_LANES * WEIGHT_LANES)
         self.bytes = per_element * self.side**2
@@ -227,6 +233,7 @@ class _Product:
                 if (
                     name == self.nest.accumulator.name
                     and target.dtype == F32
+                    and self.memory.get(target.array) == F32
                     and near is not None
                     and near.as_int == 1
                     and coefficient(index, self.nest.rows.var) is not None

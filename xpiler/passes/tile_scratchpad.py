@@ -68,7 +68,10 @@ TILE = "tile"
 def tile_vectors(function: Function, architecture: Architecture, reserved: int = 0) -> Tiled:
     """All VECTOR loops of the function in tiles; `reserved` bytes of the scratchpad are in use otherwise."""
     tiler = _Tiler(architecture, Names(function))
-    tiler.scratch = {d.name for d in function.body.body if isinstance(d, Decl) and d.space is Space.NRAM}
+    tiler.memory = {p.name: p.dtype for p in function.params if p.is_pointer}
+    tiler.scratch = {
+        d.name: d.dtype for d in walk(function.body) if isinstance(d, Decl) and d.space is Space.NRAM
+    }
     body = tiler.block(function.body)
     capacity = architecture.usable_nram - reserved
     reductions = [b for b in tiler.buffers.values() if b.name in tiler.small]
@@ -85,6 +88,7 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     decls += [Decl(b.name, b.dtype, (const(VECTOR_BYTES // b.dtype.bytes),), Space.NRAM) for b in reductions]
     own = [s for s in body.body if isinstance(s, Decl) and s.space in (Space.NRAM, Space.WRAM)]
     lengths = {v.name for d in own for e in d.shape for v in walk(e) if isinstance(v, Var)}
+    own = [d for d in own if all(not isinstance(e, Const) for e in d.shape)]
     first = [s for s in body.body if s in own or (isinstance(s, Decl) and s.name in lengths)]
     rest = [s for s in body.body if s not in first]
     result = replace(function, body=Block((*first, *head, *decls, *rest), range=body.range))
@@ -108,7 +112,8 @@ class _Tiler:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.scratch: set[str] = set()  # arrays that other passes have put into the scratchpad
+        self.scratch: dict[str, DType] = {}  # arrays that other passes have put into the scratchpad
+        self.memory: dict[str, DType] = {}  # and those in device memory
         self.tile = Var(I32, self.names.fresh(TILE))
         self.by_wish: dict[tuple[str, DType], list[str]] = {}
 
@@ -318,15 +323,25 @@ class _Loop:
         if step is None or step == 0 or target.dtype not in VECTOR_TYPES:
             raise NotTileable(f"the elements of `{target.array}` it writes lie {_apart(step)}")
         value = stmt.value if stmt.reduce is None else _combined(target, stmt.value, stmt.reduce)
-        buffer = self.value(value, target.array)
         base = self.at_first(index)
+        if self.in_place(target.array, step):
+            self.within[place := f"{target.array}@{len(self.within)}"] = target.array, base
+            self.drop(target.array)
+            self.into(place, target.dtype, value)
+            self.drop(target.array)
+            return
+        buffer = self.value(value, target.array)
         self.copy(target, buffer, base, step, store=True)
-        for key in [k for k in self.loaded if k[0] == target.array]:
-            self.release(self.loaded.pop(key))
+        self.drop(target.array)
         if step == 1 and buffer not in self.fixed:
             self.loaded[target.array, base] = buffer  # what was stored is what a load would bring
         else:
             self.release(buffer)
+
+    def drop(self, array: str) -> None:
+        """What was loaded of an array is out of date."""
+        for key in [k for k in self.loaded if k[0] == array]:
+            self.release(self.loaded.pop(key))
 
     def load(self, load: Load) -> str:
         index = self.flat(load)
@@ -338,7 +353,7 @@ class _Loop:
         if found is not None:
             self.hold(found)
             return found
-        if load.array in self.tiler.scratch and step == 1:
+        if self.in_place(load.array, step) and load.array not in arrays_written(self.loop.body):
             buffer = f"{load.array}@{len(self.within)}"
             self.within[buffer] = load.array, base
             self.hold(buffer)
@@ -348,6 +363,10 @@ class _Loop:
         self.loaded[load.array, base] = buffer
         self.hold(buffer)
         return buffer
+
+    def in_place(self, array: str, step: int) -> bool:
+        """Whether instructions can work on the elements where they lie."""
+        return array in self.tiler.scratch and step == 1
 
     def copy(self, place: Load, buffer: str, base: Expr, step: int, *, store: bool) -> None:
         memory, pad = Ref(place.dtype, place.array, base), self.ref(place.dtype, buffer)
@@ -359,11 +378,18 @@ class _Loop:
             extent = (const(1), *strides, sub(self.count, 1))
         ends = (memory, pad) if store else (pad, memory)
         direction = "NRAM2GDRAM" if store else "GDRAM2NRAM"
+        if place.array in self.tiler.scratch:
+            direction = "NRAM2NRAM"
         self.out.append(Instr("__memcpy", (*ends, *extent), (("direction", direction),)))
 
     def flat(self, place: Load) -> Expr:
         if len(place.index) != 1:
             raise NotTileable(f"`{place.array}` has several dimensions")
+        kind = {**self.tiler.memory, **self.tiler.scratch}.get(place.array)
+        if kind is None:
+            raise NotTileable(f"`{place.array}` lies on the stack")
+        if kind != place.dtype:
+            raise NotTileable(f"it looks at `{place.array}` as {place.dtype}")
         for node in walk(place.index[0]):
             if isinstance(node, Load) and self.varies(node):
                 raise NotTileable(f"it reads `{place.array}` where `{node.array}` says")
@@ -417,7 +443,7 @@ class _Loop:
     def compute(self, expr: Expr, wish: str, into: str | None) -> str:
         if not self.varies(expr):
             buffer = into or self.acquire(wish, expr.dtype)
-            operands = (Ref(expr.dtype, buffer, const(0)), self.count, expr)
+            operands = (self.ref(expr.dtype, buffer), self.count, expr)
             self.out.append(Instr("__bang_write_value", operands))
             return buffer
         normal = _normal(expr)
@@ -430,7 +456,7 @@ class _Loop:
             buffer = into or self.result(wish, expr.dtype, sources.values(), found.intrinsic.overlap)
             refs = [self.ref(found.vectors[n].dtype, b) for n, b in sources.items()]
             scalar = () if found.scalar is None else (found.scalar,)
-            operands = (Ref(expr.dtype, buffer, const(0)), *refs, *scalar, self.count)
+            operands = (self.ref(expr.dtype, buffer), *refs, *scalar, self.count)
             suffix = found.intrinsic.suffix
             attributes = (("suffix", suffix),) if suffix else ()
             self.out.append(Instr(found.intrinsic.name, operands, attributes))
