@@ -13,18 +13,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from xpiler.backend.c import (
-    CONDITIONAL,
-    PRIMARY,
-    UNARY,
-    ArrayInfo,
-    CPrinter,
-    c_string,
-    is_half_width,
-    parameter,
-)
+from xpiler.backend.c import CPrinter
+from xpiler.backend.c_expressions import CONDITIONAL, PRIMARY, UNARY, ArrayInfo
 from xpiler.backend.c_helpers import HELPERS as C_HELPERS
 from xpiler.backend.c_helpers import used_in
+from xpiler.backend.c_types import c_string, is_half_width, parameter
 from xpiler.errors import Refusal
 from xpiler.ir.build import cast, const
 from xpiler.ir.nodes import (
@@ -189,7 +182,7 @@ class BangPrinter(CPrinter):
             if expr.dtype == F32:
                 return f"f{expr.function}f({args[0]}, {args[1]})", PRIMARY
             if expr.dtype.is_integer:
-                from xpiler.backend.c import value_type
+                from xpiler.backend.c_types import value_type
 
                 return f"std::{expr.function}<{value_type(expr.dtype)}>({args[0]}, {args[1]})", PRIMARY
         return super()._call(expr)
@@ -365,7 +358,7 @@ def _tile_widths(function: Function, promoted: Promoted) -> dict[str, _Tiles]:
 
 
 def _type(dtype: DType) -> str:
-    from xpiler.backend.c import storage_type
+    from xpiler.backend.c_types import storage_type
 
     return NAMES.get(dtype.name) or storage_type(dtype)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from xpiler.backend.c import storage_type
+from xpiler.backend.c_types import storage_type
 from xpiler.backend.vnni import CppFunction
 from xpiler.ir.nodes import Function, Param
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from xpiler.backend.c import CPrinter, is_half_width, parameter, storage_type
+from xpiler.backend.c import CPrinter
 from xpiler.backend.c_helpers import HELPERS as SCALAR_HELPERS
 from xpiler.backend.c_helpers import emit, used_in
+from xpiler.backend.c_types import is_half_width, parameter, storage_type
 from xpiler.backend.vnni_helpers import HELPERS as VECTOR_HELPERS
 from xpiler.backend.vnni_vector import VectorPrinter
 from xpiler.ir.build import cast, const

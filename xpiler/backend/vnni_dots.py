@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xpiler.backend.c import value_type
+from xpiler.backend.c_types import value_type
 from xpiler.ir.build import add, cast, const, div, mul, sub
 from xpiler.ir.nodes import Const, Expr, For, Load, Var
 from xpiler.ir.rewrite import substitute

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xpiler.backend.c import is_half_width
+from xpiler.backend.c_types import is_half_width
 from xpiler.ir.types import BF16, BOOL, F16, F32, F64, DType, Kind
 
 LANE_NUMBERS = "15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0"

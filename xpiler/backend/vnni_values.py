@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import gcd
 
-from xpiler.backend.c import COMPARISONS, CPrinter, is_half_width, value_type
+from xpiler.backend.c import CPrinter
+from xpiler.backend.c_expressions import COMPARISONS
+from xpiler.backend.c_types import is_half_width, value_type
 from xpiler.backend.vnni_lanes import Lanes, NeedsEightLanes, NotVectorizable, is_real
 from xpiler.backend.vnni_shapes import Shapes
 from xpiler.ir.nodes import Binary, Bitcast, Call, Cast, Const, Expr, Load, Select, Unary, Var

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from xpiler.backend.c import ArrayInfo, CPrinter, storage_type, value_type
+from xpiler.backend.c import CPrinter
+from xpiler.backend.c_expressions import ArrayInfo
+from xpiler.backend.c_types import storage_type, value_type
 from xpiler.backend.vnni_dots import dots_along, print_dots_across, print_dots_along
 from xpiler.backend.vnni_lanes import Lanes, NeedsEightLanes, NotVectorizable
 from xpiler.backend.vnni_shapes import Shapes
