@@ -374,7 +374,9 @@ def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
     _refuse_failed(unit, entries, functions, failed)
     notes = tuple(note for function in functions.values() for note in function.notes)
     text = to_cpp(unit, functions) if has_host else _cpp_of_kernels(unit, functions)
-    return _Produced(text, notes, {name: function.name for name, function in functions.items()})
+    spaces = {k.name: k.namespace if has_host else "" for k in unit.program.kernels}
+    calls = {name: spaces[name] + function.name for name, function in functions.items()}
+    return _Produced(text, notes, calls)
 
 
 def _cpp_of_kernels(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
@@ -442,7 +444,7 @@ def _verify(
 ) -> None:
     def called(contract: Contract) -> Contract:
         spelling = (calls or {}).get(contract.entry, contract.kernel_spelling)
-        return replace(contract, kernel_spelling=spelling if contract.kind == "kernel" else "")
+        return replace(contract, kernel_spelling=spelling)
 
     running = [i.inference.contract for i in entries if i.runs is not None and i.inference and not i.refused]
     beside = tuple(called(contract) for contract in running)

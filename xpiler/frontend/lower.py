@@ -11,7 +11,13 @@ from xpiler.frontend.lower_calls import param_type
 from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_finish import finish
-from xpiler.frontend.lower_launches import Wanted, host_functions, launch_sites, wanted_kernels
+from xpiler.frontend.lower_launches import (
+    Wanted,
+    host_functions,
+    launch_sites,
+    namespace_of,
+    wanted_kernels,
+)
 from xpiler.frontend.lower_params import declare_params
 from xpiler.frontend.lower_typenames import add_binding, try_constant
 from xpiler.frontend.syntax import analyse
@@ -90,6 +96,7 @@ def lower_kernel(entities: Entities, kernel: Wanted) -> Function:
         body=body,
         spelling=kernel.spelling,
         template=function.name if function.template is not None else "",
+        namespace=namespace_of(function),
         launch_bounds=bounds,
         block_size=kernel.block_size,
         grid_size=kernel.grid_size,

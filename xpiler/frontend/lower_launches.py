@@ -512,7 +512,9 @@ def _extent(ctx: Context, node: Node) -> int | None:
     if node.type == "parameter_declaration":
         declarator = node.child_by_field_name("declarator")
         node = node.child_by_field_name("type") or node
-        if declarator is not None:  # `dim3 block(WARPS * WARP, ROWS)` reads as a function's parameter `WARPS *WARP`
+        if (
+            declarator is not None
+        ):  # `dim3 block(WARPS * WARP, ROWS)` reads as a function's parameter `WARPS *WARP`
             factors = [_extent(ctx, node), *(_extent(ctx, child) for child in named_children(declarator))]
             known = [factor for factor in factors if factor is not None]
             is_product = declarator.type == "pointer_declarator" and len(known) == len(factors) == 2
@@ -577,9 +579,15 @@ def host_functions(entities: Entities) -> tuple[HostFunction, ...]:
                     returns=function.return_text or "void",
                     range=function.range,
                     span=function.span,
+                    namespace=namespace_of(function),
                 )
             )
     return tuple(result)
+
+
+def namespace_of(function: FunctionDef) -> str:
+    """`ops::detail::`, "" outside of namespaces."""
+    return "".join(f"{name}::" for name in function.namespace if name)
 
 
 def _host_params(entities: Entities, function: FunctionDef) -> list[Param]:

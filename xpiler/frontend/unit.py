@@ -40,6 +40,7 @@ class HostFunction:
     returns: str
     range: SourceRange
     span: tuple[int, int]
+    namespace: str = ""  # "ops::" for a function in namespace ops
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,8 @@ class Case:
 class Contract:
     """How to call one entry and how to judge what it computes.
 
-    `kernel_spelling` is what a launch calls (`gemm<float, 16>`), used for kind `kernel`. `reduction_length`
+    `kernel_spelling` is what a launch calls (`gemm<float, 16>`); for a host function in a namespace its full
+    name. `reduction_length`
     is the longest sum that an output element goes through (0: not known). `accumulator` is the narrowest
     float type that sums are kept in (None: f32 or wider). `notes` says in words what was inferred, for the
     evidence. `globals` are `__constant__` and `__device__` variables without initialiser that the kernels

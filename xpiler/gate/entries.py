@@ -8,13 +8,14 @@ function launches is an entry of its own; a `main` is run as a whole program bes
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
 from xpiler.gate.contract import EntryKind
 from xpiler.ir.nodes import Function, Param
 from xpiler.ir.source import SourceRange
+from xpiler.ir.types import DType
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,37 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
 def _host_entry(unit: Unit, function: HostFunction, launches: tuple[LaunchSite, ...]) -> Entry:
     kernels = tuple(dict.fromkeys(site.kernel for site in launches if site.kernel))
     missing = tuple(dict.fromkeys(_refused_name(unit, site) for site in launches if not site.kernel))
-    return Entry(function.name, "host", function.params, kernels, missing, function.range)
+    params = tuple(_typed(unit, function, param) for param in function.params)
+    spelling = function.namespace + function.name if function.namespace else ""
+    return Entry(function.name, "host", params, kernels, missing, function.range, spelling)
+
+
+def _typed(unit: Unit, function: HostFunction, param: Param) -> Param:
+    """A `void *` holds what the kernels that it is passed to take it for."""
+    if not param.is_pointer or not re.search(r"\bvoid\b", param.spelling):
+        return param
+    kernels = {kernel.name: kernel for kernel in unit.program.kernels}
+    taken: set[tuple[DType, int]] = set()
+    for site in unit.launches:
+        kernel = kernels.get(site.kernel)
+        if kernel is None or site.host_function != function.name:
+            continue
+        if len(kernel.params) != len(site.arguments):
+            continue
+        for inner, argument in zip(kernel.params, site.arguments, strict=True):
+            if inner.is_pointer and re.fullmatch(
+                rf"(?:\(.*\)|\w+<.*>\()?\s*{param.name}\s*\)?", argument, re.S
+            ):
+                taken.add((inner.dtype, inner.lanes))
+    if len(taken) != 1:
+        return param
+    dtype, lanes = taken.pop()
+    return replace(param, dtype=dtype, lanes=lanes)
 
 
 def _kernel_entry(kernel: Function) -> Entry:
-    return Entry(kernel.name, "kernel", kernel.params, (kernel.name,), (), kernel.range, kernel.spelling)
+    spelling = kernel.namespace + kernel.spelling
+    return Entry(kernel.name, "kernel", kernel.params, (kernel.name,), (), kernel.range, spelling)
 
 
 def _refused_name(unit: Unit, site: LaunchSite) -> str:
@@ -95,7 +122,9 @@ def _is_template(unit: Unit, function: HostFunction) -> bool:
 
 def _callable(function: HostFunction) -> bool:
     """Whether test data can be made for its parameters: pointers to numbers, and numbers."""
-    return bool(function.params)
+    return bool(function.params) and all(
+        "**" not in p.spelling.replace(" ", "") and (p.is_pointer or p.lanes == 1) for p in function.params
+    )
 
 
 def _called(unit: Unit, function: HostFunction) -> set[str]:

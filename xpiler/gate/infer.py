@@ -41,6 +41,7 @@ from xpiler.gate.observe import (
 )
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Memory, Trace, TracedLaunch, trace_host
+from xpiler.ir.build import const
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Call, Const, Decl, Expr, Function, Param, Space, Var
 from xpiler.ir.rewrite import walk
@@ -127,7 +128,7 @@ def infer_contract(
         kind=entry.kind,
         arguments=arguments,
         cases=tuple(_with_variables(case, variables) for case in _cases(usable)),
-        kernel_spelling=entry.spelling if entry.kind == "kernel" else "",
+        kernel_spelling=entry.spelling,
         fast_math=_flag(overrides.fast_math, any(_uses_fast_math(k) for k in kernels)),
         reduction_length=overrides.reduction_length or 0,
         accumulator=_accumulator(kernels),
@@ -158,7 +159,7 @@ def provisional_contract(unit: Unit, entry: Entry) -> Contract:
         entry.name,
         entry.kind,
         arguments,
-        kernel_spelling=entry.spelling if entry.kind == "kernel" else "",
+        kernel_spelling=entry.spelling,
         globals=tuple(_variable(decl) for decl in _variables(kernels, arguments)),
     )
 
@@ -457,9 +458,8 @@ class _HostSearch(_Search):
             if site.kernel in self.kernels:
                 for key in {_squeezed(site.spelling), _squeezed(site.spelling).split("<")[0]}:
                     self.sites.setdefault(key, []).append(self.kernels[site.kernel])
-        arguments = tuple(_argument(p, Role.OUT if p.is_pointer else Role.SCALAR) for p in entry.params)
-        self.provisional = Contract(entry.name, "host", arguments)
-        self.build = builder(self.provisional)
+        built = builder(provisional_contract(unit, entry))
+        self.build = replace(built, contract=replace(built.contract, globals=()))  # launches are only traced
         if not self.build.ok:
             raise Refusal("source-compile", f"the source does not compile: {self.build.error}", entry.range)
         self.uses: dict[str, str] = {}  # how the entry's arrays are used, learnt from the traces

@@ -358,6 +358,7 @@ class Function:
     body: Block
     spelling: str = ""
     template: str = ""  # the template's own name, "" for a plain kernel
+    namespace: str = ""  # "ops::" for a kernel in namespace ops
     launch_bounds: tuple[int, int] | None = None
     block_size: tuple[int | None, int | None, int | None] = (None, None, None)
     grid_size: tuple[int | None, int | None, int | None] = (None, None, None)
