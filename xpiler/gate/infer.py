@@ -458,8 +458,10 @@ class _HostSearch(_Search):
             if site.kernel in self.kernels:
                 for key in {_squeezed(site.spelling), _squeezed(site.spelling).split("<")[0]}:
                     self.sites.setdefault(key, []).append(self.kernels[site.kernel])
-        built = builder(provisional_contract(unit, entry))
-        self.build = replace(built, contract=replace(built.contract, globals=()))  # launches are only traced
+        provisional = provisional_contract(unit, entry)
+        traced = replace(provisional, globals=())  # kernels are not run, so variables need no contents
+        built = builder(provisional)
+        self.build = replace(built, contract=traced) if built.ok else builder(traced)
         if not self.build.ok:
             raise Refusal("source-compile", f"the source does not compile: {self.build.error}", entry.range)
         self.uses: dict[str, str] = {}  # how the entry's arrays are used, learnt from the traces
@@ -788,7 +790,7 @@ class _KernelSearch(_Search):
             "contract-grid",
             f"how many blocks {self.kernel.name} is launched with cannot be inferred: no guard bounds {axes}",
             self.kernel.range,
-            "state the launch, for example --grid 64 --block 256; expressions over scalar parameters "
+            remedy="state the launch, for example --grid 64 --block 256; expressions over scalar parameters "
             "are allowed",
         )
 
