@@ -47,8 +47,9 @@ def test_a_barrier_left_out_of_a_program_is_reported(
     assert outcome.event("bang-sync")["line"] > 0
 
 
-def test_clang_runs_the_same_text(tmp_path: Path) -> None:
-    assert "PASSED" in run_program(text_of("gemm_union1"), tmp_path, "bang", "clang++").output
+@pytest.mark.parametrize("name", ["gemm_union1", "language"])
+def test_clang_runs_the_same_text(name: str, tmp_path: Path) -> None:
+    assert "PASSED" in run_program(text_of(name), tmp_path, "bang", "clang++").output
 
 
 def test_a_launch_and_its_copies_are_traced(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The rewriting of BANG C text into C++ for the host emulator. Line numbers never change.
 
 kernel<<<dim, type, queue>>>(a, n)   -->  a launcher object called with (a, n)
-__nram__ float tile[256];            -->  float (&tile)[256] = storage of this variable, guarded and poisoned
+__nram__ float tile[256];            -->  a reference to the storage of this variable, guarded and poisoned
 __asm__ volatile("sync;");           -->  __sync();
 """
 
@@ -132,25 +132,26 @@ def _variable(text: str, kind: str, piece: list[Token], space: str, at_namespace
     if d is None or d.unsized or (d.prefix and not d.suffix):
         return None
     value = one_line(text[piece[equals].end : piece[-1].end]) if equals is not None else ""
-    element = f"{kind} {d.prefix}"
     name, extent = d.name, d.suffix
+    # A name of its own for the type: an extent that is known at run time only makes a new type each time.
+    own = f"xpemu_type_of_{name}"
+    type_name = f"typedef {kind} {d.prefix}{own}{extent}"
     where = f"{quoted(name)}, __LINE__, ::xpemu::Space::{space}"
-    size = f"sizeof({element}{extent})"
     if at_namespace:
-        source = f"::xpemu::file_scope({where}, {size}{f', &xpemu_initial_{name}' if value else ''})"
+        initial = f", &xpemu_initial_{name}" if value else ""
+        source = f"::xpemu::file_scope({where}, sizeof({own}){initial})"
     else:
         variable = f"static ::xpemu::Variable xpemu_variable{{{where}}}; return xpemu_variable;"
-        site = f"[]() -> ::xpemu::Variable& {{ {variable} }}()"
-        source = f"::xpemu::storage({site}, {size})"
-    result = f"{element}(&{name}){extent} = *({element}(*){extent}){source}"
+        source = f"::xpemu::storage([]() -> ::xpemu::Variable& {{ {variable} }}(), sizeof({own}))"
+    result = f"{own} &{name} = *({own} *){source}"
     if value and at_namespace:
-        return f"static {element}xpemu_initial_{name}{extent} = {value}; static {result}"
+        return f"{type_name}; static {own} xpemu_initial_{name} = {value}; static {result}"
     if value and extent:
-        initial = f"{element}xpemu_initial_{name}{extent} = {value}"
-        return f"{initial}; {result}; std::memcpy(&{name}, &xpemu_initial_{name}, {size})"
+        copied = f"std::memcpy(&{name}, &xpemu_initial_{name}, sizeof({own}))"
+        return f"{type_name}; {own} xpemu_initial_{name} = {value}; {result}; {copied}"
     if value:
-        return f"{result}; {name} = {value}"
-    return f"static {result}" if at_namespace else result
+        return f"{type_name}; {result}; {name} = {value}"
+    return f"{type_name}; {'static ' if at_namespace else ''}{result}"
 
 
 def _kernels_by_pointer(part: Stretch) -> list[Edit]:

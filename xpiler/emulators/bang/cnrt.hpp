@@ -118,6 +118,14 @@ XPEMU_API cnrtInvokeKernel(void (*kernel)(P...), cnrtDim3_t dim, cnrtFunctionTyp
     return xpemu::invoke(kernel, xpemu::LaunchInfo{"(by pointer)", line, dim, type, queue}, args, std::index_sequence_for<P...>{});
 }
 
+typedef void* cnrtKernelInitParam_t;
+XPEMU_API cnrtCreateKernelInitParam(cnrtKernelInitParam_t* p) { return *p = nullptr, cnrtSuccess; }
+template <class F>
+XPEMU_API cnrtInitKernelMemory(F, cnrtKernelInitParam_t) {
+    return cnrtSuccess;
+}
+XPEMU_API cnrtDestroyKernelInitParamAndMemory(cnrtKernelInitParam_t) { return cnrtSuccess; }
+
 // --------------------------------------------------------------------------------------------------- devices
 typedef int cnrtDev_t;
 typedef int CNdev;
@@ -250,3 +258,9 @@ XPEMU_API cnrtNotifierElapsedTime(cnrtNotifier_t from, cnrtNotifier_t to, float*
     *ms = std::chrono::duration<float, std::milli>(to->at - from->at).count() + 1e-6f;
     return cnrtSuccess;
 }
+
+// ------------------------------------------------------------------------------------------ types of the host
+XPEMU_API cnrtConvertFloatToHalf(half* to, float from) { return *to = half(from), cnrtSuccess; }
+XPEMU_API cnrtConvertFloatToHalf(std::uint16_t* to, float from) { return *to = half(from).x, cnrtSuccess; }
+XPEMU_API cnrtConvertHalfToFloat(float* to, half from) { return *to = from, cnrtSuccess; }
+XPEMU_API cnrtConvertHalfToFloat(float* to, std::uint16_t from) { return *to = half::from_bits(from), cnrtSuccess; }

@@ -467,6 +467,7 @@ void run_grid(const LaunchInfo& info, Body run, void* data, const Argument* args
     launch_info = info;
     active = true;
     last_error = 0;
+    setenv("XPILER_STACK_KB", "2048", 0);  // local arrays of a core are larger than those of a thread
     if (valid_launch()) {
         if (tracing()) trace_launch(args, count);
         if (!trace_only()) {
