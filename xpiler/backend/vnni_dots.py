@@ -24,7 +24,7 @@ from xpiler.passes.dot_products import Dot, dot_products
 from xpiler.passes.vectorize import Strides
 
 if TYPE_CHECKING:
-    from xpiler.backend.vnni_vector import Region
+    from xpiler.backend.vnni_region import Region
 
 PACKED = {8: "pack_bytes", 16: "pack_words"}
 TOP_BITS = "(int)0x80808080u"
@@ -75,7 +75,7 @@ def print_dots_along(region: Region, dots: tuple[Dot, ...]) -> None:
     instruction = dots[0].instruction
     count = instruction.elements
     for acc in region.accumulators.values():
-        region._declare_accumulator(acc)
+        region.declare_accumulator(acc)
     excess: dict[Expr, str] = {}
     for dot in dots:
         if _excess_key(dot) is not None and _excess_key(dot) not in excess:
@@ -123,7 +123,7 @@ def print_dots_along(region: Region, dots: tuple[Dot, ...]) -> None:
             total = printer.name(dot.accumulator.name)
             printer.line(f"{total} = _mm512_sub_epi32({total}, {excess[key]});")
     for acc in region.accumulators.values():
-        region._fold_accumulator(acc)
+        region.fold_accumulator(acc)
     _note(region, dots)
 
 
@@ -162,7 +162,7 @@ def print_dots_across(region: Region, loop: For) -> bool:
             _update(region, dot, f"_mm512_sub_epi32({total}, {excess[key]})")
     if not (isinstance(length, Const) and int(length.value) % parts == 0):
         printer.line(f"{printer.loop_head(replace(loop, start=middle))} {{")
-        region._inner(loop.body)
+        region.inner(loop.body)
         printer.line("}")
     _note(region, dots)
     if not dots[0].instruction.exact:

@@ -156,7 +156,7 @@ class _Jam:
 
     def _share(self, stmts: list[Stmt]) -> Iterable[Stmt]:
         """Loads that several copies do are done once, before them."""
-        counts = Counter(load for s in stmts for load in set(_certain_loads(s)))
+        counts = Counter(load for s in stmts for load in dict.fromkeys(_certain_loads(s)))
         common = {load: n for load, n in counts.items() if n > 1 and load.array not in self.written}
         names: dict[Expr, Var] = {}
         for load in common:
