@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import Affine, lift, linear, prove_le, prove_lt, simplify, stride, to_expr
-from xpiler.ir.affine_form import divide_out
+from xpiler.ir.affine_form import atom_variables, divide_out
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -32,6 +32,7 @@ from xpiler.ir.nodes import (
     If,
     Instr,
     Load,
+    LoopKind,
     Ref,
     Select,
     Stmt,
@@ -113,6 +114,8 @@ def _without_tile(function: Function, decl: Decl) -> Block | None:
     replaced = _Replacement(inverse)
     new_body = simplified(function.body, facts, replaced.load)
     if replaced.failed or _reads(new_body, decl.name):
+        return None
+    if not _right_in_place(later, new_body, decl.name, value, facts):
         return None
     return new_body
 
@@ -203,6 +206,61 @@ def _copies(value: Expr, body: Block, fill: _Fill) -> bool:
     return (
         not any(isinstance(e, Load) and e.array in written for e in parts)
         and not scalars & fill.facts.mutable
+    )
+
+
+def _right_in_place(later: Sequence[Stmt], new_body: Block, tile: str, value: Expr, facts: Facts) -> bool:
+    """Whether the source may be read later than before although a call may be in place (`aliasing.py`).
+
+    A write to what may be the source has to follow all readers, replace the very element that is read, or
+    lie in another block's part of the array: then a call in place would be a race.
+    """
+    blocks = {s.var for s in walk_stmts(new_body) if isinstance(s, For) and s.kind is LoopKind.PARALLEL}
+    for source in (e for e in walk_exprs(value) if isinstance(e, Load)):
+        others = facts.aliases.get(source.array, frozenset())
+        if not others & uses(new_body).arrays_written:
+            continue
+        stores = [
+            s
+            for s in walk_stmts(new_body)
+            if isinstance(s, Assign) and isinstance(s.target, Load) and s.target.array in others
+        ]
+        part = _part(source, blocks, facts)
+        if all(_part(s.target, blocks, facts) != part for s in stores if isinstance(s.target, Load)):
+            continue
+        written = False
+        for stmt in later:
+            reads, writes = _reads(stmt, tile), bool(uses(stmt).arrays_written & others)
+            if reads and written:
+                return False
+            if reads and writes and not _element_by_element(stmt, tile, stores, source.array):
+                return False
+            written |= writes
+    return True
+
+
+def _part(load: Load, blocks: set[str], facts: Facts) -> Affine | None:
+    """How an index depends on the block."""
+    form = linear(load.index[0], facts.ranges) if len(load.index) == 1 else None
+    found = lift(0)
+    for monomial, coefficient in form.terms if form is not None else ():
+        if any(atom_variables(a) & blocks for a in monomial):
+            found = found + Affine(((monomial, coefficient),))
+    return found
+
+
+def _element_by_element(reader: Stmt, tile: str, stores: Sequence[Assign], source: str) -> bool:
+    """Whether each store replaces just what its value reads, and nothing else reads the tile."""
+    inside = sum(
+        _count_reads(s, tile)
+        for s in walk_stmts(reader)
+        if isinstance(s, Assign) and isinstance(s.target, Load) and s.target.array != tile
+    )
+    return inside == _count_reads(reader, tile) and all(
+        linear(e.index[0]) == linear(s.target.index[0])
+        for s in stores
+        for e in walk_exprs(s.value)
+        if isinstance(e, Load) and e.array == source and isinstance(s.target, Load)
     )
 
 

@@ -85,6 +85,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("cache removal", remove_caches),
     ("reductions", recover_reductions),
     ("tidy", tidy),
+    ("cache removal", remove_caches),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
     ("thread fusion", fuse_threads),

@@ -6,7 +6,8 @@
       else for j in 4*i..n: out[j] = a[j] + s
 
 That is how `float4` kernels come out of the frontend. The copies must be equal but for the element they work
-on, the scalar tail, if there is one, must do the same. Only loops whose iterations are known to be independent.
+on, the scalar tail, if there is one, must do the same. Only loops whose iterations are known to be
+independent.
 """
 
 from __future__ import annotations
