@@ -81,13 +81,19 @@ def _declarations(text: str, part: Stretch, spaces: dict[str, str]) -> list[Edit
             case ")":
                 parentheses -= 1
             case word if word in spaces and parentheses <= 0:
-                edit = _declaration(text, tokens, index, spaces, not part.is_macro_body and all(scopes))
+                at_namespace = not part.is_macro_body and all(scopes)
+                edit = _declaration(text, tokens, index, spaces, at_namespace, part.is_macro_body)
                 edits += [edit] if edit else []
     return edits
 
 
 def _declaration(
-    text: str, tokens: tuple[Token, ...], at: int, spaces: dict[str, str], at_namespace: bool
+    text: str,
+    tokens: tuple[Token, ...],
+    at: int,
+    spaces: dict[str, str],
+    at_namespace: bool,
+    in_macro: bool,
 ) -> Edit | None:
     span = declaration_span(tokens, at)
     if span is None:
@@ -104,7 +110,7 @@ def _declaration(
         return None
     kind = " ".join(t.text for t in body[:first])
     space = spaces[tokens[at].text]
-    out = [_variable(text, kind, piece, space, at_namespace) for piece in pieces]
+    out = [_variable(text, kind, piece, space, at_namespace, in_macro) for piece in pieces]
     if any(o is None for o in out):
         return None
     last = tokens[end - 1].end
@@ -125,7 +131,9 @@ def _without_alignment(body: list[Token]) -> list[Token]:
     return kept
 
 
-def _variable(text: str, kind: str, piece: list[Token], space: str, at_namespace: bool) -> str | None:
+def _variable(
+    text: str, kind: str, piece: list[Token], space: str, at_namespace: bool, in_macro: bool
+) -> str | None:
     """One variable as a reference to its storage; None for what stays as it is (pointers to a scratchpad)."""
     equals = next((i for i, t in enumerate(piece) if t.text == "="), None)
     d = parse_declarator(text, piece[:equals])
@@ -134,21 +142,23 @@ def _variable(text: str, kind: str, piece: list[Token], space: str, at_namespace
     value = one_line(text[piece[equals].end : piece[-1].end]) if equals is not None else ""
     name, extent = d.name, d.suffix
     # A name of its own for the type: an extent that is known at run time only makes a new type each time.
-    own = f"xpemu_type_of_{name}"
+    glue = "##" if in_macro else ""  # the name may be a parameter
+    own = f"xpemu_type_of_{glue}{name}"
     type_name = f"typedef {kind} {d.prefix}{own}{extent}"
-    where = f"{quoted(name)}, __LINE__, ::xpemu::Space::{space}"
+    shown = f"XPEMU_TEXT({name})" if in_macro else quoted(name)
+    where = f"{shown}, __LINE__, ::xpemu::Space::{space}"
     if at_namespace:
-        initial = f", &xpemu_initial_{name}" if value else ""
+        initial = f", &xpemu_initial_{glue}{name}" if value else ""
         source = f"::xpemu::file_scope({where}, sizeof({own}){initial})"
     else:
         variable = f"static ::xpemu::Variable xpemu_variable{{{where}}}; return xpemu_variable;"
         source = f"::xpemu::storage([]() -> ::xpemu::Variable& {{ {variable} }}(), sizeof({own}))"
     result = f"{own} &{name} = *({own} *){source}"
     if value and at_namespace:
-        return f"{type_name}; static {own} xpemu_initial_{name} = {value}; static {result}"
+        return f"{type_name}; static {own} xpemu_initial_{glue}{name} = {value}; static {result}"
     if value and extent:
-        copied = f"std::memcpy(&{name}, &xpemu_initial_{name}, sizeof({own}))"
-        return f"{type_name}; {own} xpemu_initial_{name} = {value}; {result}; {copied}"
+        copied = f"std::memcpy(&{name}, &xpemu_initial_{glue}{name}, sizeof({own}))"
+        return f"{type_name}; {own} xpemu_initial_{glue}{name} = {value}; {result}; {copied}"
     if value:
         return f"{type_name}; {result}; {name} = {value}"
     return f"{type_name}; {'static ' if at_namespace else ''}{result}"
