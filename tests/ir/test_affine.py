@@ -211,3 +211,10 @@ def test_a_proof_that_does_not_succeed_ends_soon() -> None:
 def test_equal_questions_about_other_ranges_have_their_own_answers() -> None:
     for top in (7, 8, 7):
         assert show(simplify(div(A, 8), {"a": (0, top)})) == ("0" if top == 7 else "a / 8")
+
+
+def test_digits_taken_apart_and_put_together_are_the_index() -> None:
+    i = var("i", I32)
+    rows, columns = mod(div(i, 240), 8), mod(div(i, 24), 10)
+    index = add(mul(add(mul(add(mul(div(i, 1920), 8), rows), 10), columns), 24), mod(i, 24))
+    assert show(simplify(index, {"i": (0, None)})) == "i"

@@ -283,7 +283,7 @@ def _single(form: Affine) -> object:
 
 
 def recombine(form: Affine) -> Affine:
-    """`D*(x/D) + x%D` --> `x`, for any multiple of it."""
+    """`D*(x/D) + x%D` --> `x`, for any multiple of it; the quotient of a quotient is one atom: `x/(C*D)`."""
     for monomial, factor in form.terms:
         for atom in monomial:
             if not isinstance(atom, Mod):
@@ -291,7 +291,8 @@ def recombine(form: Affine) -> Affine:
             others = lift(factor)
             for other in (a for i, a in enumerate(monomial) if i != monomial.index(atom)):
                 others = others * of_atom(other)
-            pair = of_atom(FloorDiv(atom.operand, atom.divisor, atom.dtype, atom.shift)) * atom.divisor
+            quotient, _ = _merged(lift(0), atom.operand, atom.divisor, atom.dtype, atom.shift)
+            pair = quotient * atom.divisor
             joined = form - others * pair - others * of_atom(atom) + others * atom.operand
             if len(joined.terms) < len(form.terms):
                 return recombine(joined)
