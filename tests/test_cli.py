@@ -98,9 +98,8 @@ def test_show_prints_the_ir(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
             "__global__ void k(int *x) { x[0] = f(3); }\n",
             "recurs",
         ),
-        ("__global__ void k(float *x) { x[blockIdx.x * 64 + threadIdx.x] = 1.0f; }\n", "--grid"),
     ],
-    ids=["empty", "comment", "unbalanced", "ptx", "recursion", "no-launch"],
+    ids=["empty", "comment", "unbalanced", "ptx", "recursion"],
 )
 def test_what_cannot_be_handled_is_refused_with_a_reason_and_nothing_written(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, expected: str
@@ -122,6 +121,16 @@ def test_a_missing_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path:
     code, _, err = run(capsys, "translate", tmp_path / "absent.cu", "--to", "hip")
     assert code == 2
     assert "absent.cu" in err
+
+
+def test_a_launch_that_nothing_tells_is_asked_for_where_it_becomes_code(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = "__global__ void k(float *x) { x[blockIdx.x * 64 + threadIdx.x] += 1.0f; }\n"
+    code, document = translate(capsys, tmp_path, text, "vnni")
+    assert code == 2
+    assert "--grid" in messages(document)
+    assert translate(capsys, tmp_path, text, "hip")[0] == 0
 
 
 def test_a_stated_grid_makes_a_kernel_without_launch_translatable(

@@ -317,25 +317,29 @@ def _to_bang(unit: Unit, entries: list[_Entry]) -> _Produced:
     for kernel in unit.program.kernels:
         item = bare.get(kernel.name)
         try:
-            if item is None or has_host:
+            if item is None:
                 canonical = canonicalise(kernel, kernel.block_size).function
                 launch = bang_host.known_dimensions(unit, kernel.name)
                 functions[kernel.name] = bang.generate(canonical, launch=launch)
             elif item.inference is not None and item.inference.assumed is not None:
                 failed[kernel.name] = item.inference.assumed
-            elif item.refused is None and item.inference is not None and item.inference.formula:
-                launch, block = _launch_of(item.inference.formula)
+            elif item.refused is None and item.inference is not None:
+                block, launch = kernel.block_size, bang_host.known_dimensions(unit, kernel.name)
+                if item.inference.formula is not None:
+                    launch, block = _launch_of(item.inference.formula)
                 canonical = canonicalise(kernel, block).function
-                name = kernel.template or kernel.name
-                function = bang.generate(canonical, name=f"{name}_kernel", launch=launch)
+                function = bang.generate(canonical, name=f"{kernel.name}_kernel", launch=launch)
                 functions[kernel.name] = function
-                wrapped[name] = function, kernel
+                wrapped[kernel.name] = function, kernel
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
     _refuse_failed(unit, entries, functions, failed)
     notes = tuple(note for function in functions.values() for note in function.notes)
-    text = bang_host.to_bang(unit, functions) if has_host else bang_host.with_wrapper(unit, wrapped)
-    return _Produced(text, notes, {kernel.name: name for name, (_, kernel) in wrapped.items()})
+    if has_host:
+        text = bang_host.to_bang(unit, functions, wrapped)
+    else:
+        text = bang_host.with_wrapper(unit, wrapped)
+    return _Produced(text, notes, {name: name for name in wrapped})
 
 
 def _refuse_failed(

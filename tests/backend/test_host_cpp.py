@@ -163,3 +163,21 @@ def test_a_struct_is_passed_in_its_members() -> None:
         "void run(float *a, int n) { Args s{0.5f, {0, n}}; k<<<1, 32>>>(a, s); }\n"
     )
     assert "a, s.rate, s.r.low, s.r.high);" in text
+
+
+def test_the_samples_helpers_come_along(tmp_path: Path) -> None:
+    text = translated(
+        "#include <helper_cuda.h>\n#include <helper_functions.h>\n"
+        "__global__ void k(float *x) { x[threadIdx.x] = threadIdx.x; }\n"
+        "int main(int argc, char **argv) {\n"
+        "    int device = findCudaDevice(argc, (const char **)argv);\n"
+        "    float *x;\n"
+        "    checkCudaErrors(cudaMalloc(&x, 32 * sizeof(float)));\n"
+        "    k<<<1, 32>>>(x);\n"
+        "    return device + x[0];\n"
+        "}\n"
+    )
+    assert "helper_" not in text and "hip" not in text
+    (tmp_path / "program.cpp").write_text(text)
+    command = ["g++", "-std=c++17", "-march=sapphirerapids", "-fsyntax-only", "program.cpp"]
+    assert subprocess.run(command, cwd=tmp_path).returncode == 0

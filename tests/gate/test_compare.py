@@ -12,7 +12,7 @@ from xpiler.gate.arrays import Array, encode, poison, storage
 from xpiler.gate.compare import Comparison, agree, compare
 from xpiler.gate.contract import Argument, Case, Contract, FillKind, Role, make_case
 from xpiler.gate.execute import RunResult, Variant, build
-from xpiler.ir.types import BF16, F16, F32, I32, DType
+from xpiler.ir.types import BF16, F16, F32, I32, I64, DType
 
 
 def result(case: Case, **buffers: Array) -> RunResult:
@@ -223,3 +223,16 @@ def test_fast_math_widens_the_bound_but_not_beyond_reason() -> None:
     assert judge_rows(source, rough, "normal", fast_math=True).ok
     assert not judge_rows(source, rough.replace("2e-6", "2e-5"), "normal").ok
     assert not judge_rows(source, wrong, "normal", fast_math=True).ok
+
+
+def test_an_integer_may_change_only_where_rounding_noise_changes_it_in_the_source() -> None:
+    contract = Contract("f", "host", (Argument("q", I32, True, Role.OUT),))
+    case = make_case({}, {"q": 3})
+    want, got = np.array([3, 7, 9], np.int32), np.array([3, 8, 9], np.int32)
+    at_the_edge = {"q": np.array([0.0, 1.0, 0.0])}
+    assert compare(contract, result(case, q=want), result(case, q=got), at_the_edge).ok
+    assert not compare(contract, result(case, q=want), result(case, q=got + 1), at_the_edge).ok
+    wide = Contract("f", "host", (Argument("q", I64, True, Role.OUT),))
+    huge = np.array([2**62], np.int64)
+    case = make_case({}, {"q": 1})
+    assert not compare(wide, result(case, q=huge), result(case, q=huge + 1), {"q": np.zeros(1)}).ok

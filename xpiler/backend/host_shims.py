@@ -6,6 +6,10 @@ Device memory is host memory, launches are calls, so streams and synchronisation
 
 from __future__ import annotations
 
+import re
+
+from xpiler.backend.hip_sample_helpers import SAMPLE_HELPERS, SAMPLE_NAMES
+
 _NAMES_BY_TEXT: tuple[tuple[str, str], ...] = (
     (
         "dim3",
@@ -308,6 +312,22 @@ static inline bfloat16 __float2bfloat16(float x) { return float_to_bfloat16(x); 
 static inline bfloat16 __float2bfloat16_rn(float x) { return float_to_bfloat16(x); }
 static inline float __bfloat162float(bfloat16 b) { return bfloat16_to_float(b); }""",
     ),
+    (
+        "half2 __half2",
+        """\
+struct alignas(4) half2 {
+    half x, y;
+};
+typedef half2 __half2;""",
+    ),
+    (
+        "__nv_bfloat162 nv_bfloat162",
+        """\
+struct alignas(4) __nv_bfloat162 {
+    bfloat16 x, y;
+};
+typedef __nv_bfloat162 nv_bfloat162;""",
+    ),
 )
 
 _VECTOR_TYPES = {
@@ -339,9 +359,19 @@ def _vector_type(name: str, element: str, lanes: int) -> tuple[str, str]:
     return f"{full} make_{full}", text
 
 
+def _sample_helpers() -> list[tuple[str, str]]:
+    """What programs use of the toolkit samples' headers; `hip` functions are the `cuda` ones here."""
+    inner = {"checkCudaErrors": "check_call", "checkCmdLineFlag": "command_line_value"}
+    names: dict[str, list[str]] = {}
+    for name, helper in SAMPLE_NAMES.items():
+        names.setdefault(helper, [inner.get(helper, helper)]).append(name)
+    texts = {name: re.sub(r"\bhip([A-Z])", r"cuda\1", helper.text) for name, helper in SAMPLE_HELPERS.items()}
+    return [(" ".join(words), texts[name]) for name, words in names.items()]
+
+
 def _all() -> tuple[tuple[str, str], ...]:
     vectors = [_vector_type(n, e, k) for n, e in _VECTOR_TYPES.items() for k in (1, 2, 3, 4)]
-    return (*_NAMES_BY_TEXT, *vectors)
+    return (*_NAMES_BY_TEXT, *vectors, *_sample_helpers())
 
 
 SHIMS: dict[str, str] = {name: text for names, text in _all() for name in names.split()}

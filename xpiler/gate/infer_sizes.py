@@ -40,6 +40,10 @@ def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) ->
         return
     yield {**fixed, **structured(free, 1, seed)}
     if len(free) == 1:
+        yield {
+            **fixed,
+            free[0]: _FEW[seed % len(_FEW)],
+        }  # a number of blocks, of heads: a thousand are too many
         yield from ({**fixed, **structured(free, granule, seed)} for granule in _GRANULES)
         yield from ({**fixed, free[0]: size >> seed} for size in _POWERS)
         return

@@ -1,0 +1,77 @@
+"""Contracts of programs: what is found out about each by running it."""
+
+from __future__ import annotations
+
+from xpiler.frontend import parse
+from xpiler.gate.contract import Contract
+from xpiler.gate.entries import entries_of
+from xpiler.gate.execute import Build, build
+from xpiler.gate.infer import Inference, infer_contract
+from xpiler.gate.overrides import Overrides
+from xpiler.ir.types import F16, F32
+
+
+def inferred(text: str) -> Inference:
+    unit = parse(text, "kernel.cu")
+    (entry,) = entries_of(unit)
+
+    def builder(contract: Contract) -> Build:
+        return build(text, "kernel.cu", "cuda", contract)
+
+    return infer_contract(unit, entry, Overrides(), builder, lambda: None)
+
+
+def test_indices_by_which_threads_scatter_are_all_different() -> None:
+    found = inferred(
+        "__global__ void put(const float *x, float *y, const int *slots, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[slots[i]] = x[i];\n"
+        "}\n"
+        "void run(const float *x, float *y, const int *slots, int n) "
+        "{ put<<<(n + 63) / 64, 64>>>(x, y, slots, n); }\n"
+    )
+    assert not found.findings
+    case = found.contract.cases[0]
+    assert dict(case.values)["slots"].kind == "permutation"
+    assert case.extent("y") == case.extent("x") == case.extent("slots")
+
+
+def test_a_void_pointer_holds_what_the_kernel_takes_it_for() -> None:
+    text = (
+        "#include <cuda_fp16.h>\n"
+        "__global__ void k(const __half *x, float *y, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] = __half2float(x[i]);\n"
+        "}\n"
+        "void run(const void *x, void *y, int n) "
+        "{ k<<<(n + 63) / 64, 64>>>((const __half *)x, static_cast<float *>(y), n); }\n"
+    )
+    (entry,) = entries_of(parse(text, "kernel.cu"))
+    assert [p.dtype for p in entry.params[:2]] == [F16, F32]
+
+
+def test_functions_that_no_test_data_can_be_made_for_are_no_entries() -> None:
+    text = (
+        "__global__ void k(float *x) { x[threadIdx.x] = 1; }\n"
+        "void run(int argc, char **argv, const dim3 &size, float *x) { k<<<1, size.x>>>(x); }\n"
+        "int main() { return 0; }\n"
+    )
+    assert [(e.name, e.kind) for e in entries_of(parse(text, "kernel.cu"))] == [
+        ("k", "kernel"),
+        ("main", "main"),
+    ]
+
+
+def test_a_kernel_that_nothing_bounds_is_tried_with_a_few_blocks() -> None:
+    found = inferred("__global__ void k(float *x) { x[blockIdx.x * 64 + threadIdx.x] = 1; }\n")
+    assert found.assumed is not None
+    assert found.contract.cases[0].launch is not None
+    assert "--grid" in found.assumed.remedy
+
+
+def test_a_number_of_blocks_need_not_be_a_thousand() -> None:
+    found = inferred(
+        "__global__ void k(float *x) { x[blockIdx.x * 256 + threadIdx.x] += 1; }\n"
+        "void run(float *x, int blocks) { k<<<blocks, 256>>>(x); }\n"
+    )
+    assert [case.scalar("blocks") for case in found.contract.cases][:1] == [37]
