@@ -172,8 +172,8 @@ def build(
 ) -> Build:
     """Compiles `text` as it is delivered, together with a call of `contract.entry`.
 
-    `beside`: other entries of the text, compiled in the same go, so that a program of many entries is compiled
-    once. If one of them does not compile, the entry is compiled alone.
+    `beside`: other entries of the text, compiled in the same go, so that a program of many entries is
+    compiled once. If one of them does not compile, the entry is compiled alone.
     """
     together = _together(contract, beside)
     built = _build(text, file, platform, contract, together, compiler)

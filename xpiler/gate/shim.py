@@ -83,7 +83,8 @@ def translation_unit(text: str, contracts: Sequence[Contract], *, is_simt: bool 
     return (
         f"{text}{calls}\n"
         'extern "C" const xpiler_shim::Entry xpiler_entries[];\n'
-        f"const xpiler_shim::Entry xpiler_entries[] = {{\n{rows}{{nullptr, 0, nullptr, nullptr, nullptr}}}};\n"
+        "const xpiler_shim::Entry xpiler_entries[] = {\n"
+        f"{rows}{{nullptr, 0, nullptr, nullptr, nullptr}}}};\n"
     )
 
 
