@@ -1,12 +1,13 @@
-"""The host text of a CUDA file for an MLU: edited in place, so that names, comments and the interface survive.
+"""The host text of a CUDA file for an MLU: edited in place, so that names, comments and the interface
+survive.
 
-    __global__ void k(...) {...}        -->   __mlu_entry__ void k(...) {...}                    (generated)
-    k<<<grid, block>>>(a, n);           -->   k<<<all_cores(), cnrtFuncTypeUnion1, default_queue()>>>(a, n, ...);
-    cudaMemcpy(d, h, bytes, kind)       -->   cnrtMemcpy(d, (void *)h, bytes, direction)
+    __global__ void k(...) {...}    -->  __mlu_entry__ void k(...) {...}               (generated)
+    k<<<grid, block>>>(a, n);       -->  k<<<all_cores(), cnrtFuncTypeUnion1, default_queue()>>>(a, n, ...);
+    cudaMemcpy(d, h, bytes, kind)   -->  cnrtMemcpy(d, (void *)h, bytes, direction)
 
-A launch starts one task on every core: the kernel shares the work out by itself; what it needs of the source's
-grid it gets as arguments. A source without host code gets a wrapper of the kernel's name that launches it on
-device memory. What has no CNRT form is refused.
+A launch starts one task on every core: the kernel shares the work out by itself; what it needs of the
+source's grid it gets as arguments. A kernel that no host code launches gets a wrapper of its name that
+launches it on device memory. What has no CNRT form is refused.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from xpiler.frontend.unit import LaunchSite, Unit
 from xpiler.ir.nodes import Expr, Function, Param
 
 RENAMED = {
+    "__half": "half",
+    "__nv_bfloat16": "bfloat16_t",
     "cudaError_t": "cnrtRet_t",
     "cudaSuccess": "cnrtSuccess",
     "cudaStream_t": "cnrtQueue_t",
@@ -60,7 +63,7 @@ RENAMED = {
     "cudaMemcpyDeviceToDevice": "cnrtMemcpyDevToDev",
 }
 _CALLS = frozenset(
-    "cudaMalloc cudaMallocHost cudaMemcpy cudaMemcpyAsync cudaEventRecord cudaEventElapsedTime".split()
+    "cudaMalloc cudaMallocHost cudaStreamCreateWithFlags cudaMemcpy cudaMemcpyAsync cudaEventRecord cudaEventElapsedTime".split()
 )
 _NO_STREAM = frozenset(("0", "nullptr", "NULL", "(cudaStream_t)0", "cudaStreamDefault"))
 
@@ -95,15 +98,19 @@ __wram__ char wram_buffer[__MLU_WRAM_SIZE__ * 1024];"""
 # ---------------------------------------------------------------------------------------------- whole files
 
 
-def to_bang(unit: Unit, functions: Mapping[str, BangFunction]) -> str:
-    """The BANG C program of a file with host code. `functions`: generated kernels by `Function.name`.
+Wrapped = Mapping[str, tuple[BangFunction, Function]]
+
+
+def to_bang(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wrapped | None = None) -> str:
+    """The BANG C program of a file with host code. `functions`: generated kernels by `Function.name`;
+    `wrapped`: those of them that get a wrapper.
 
     Raises `Refusal` where host code uses what has no CNRT form, or launches a kernel that was refused.
     """
     source = SourceText(unit.text, unit.file)
     edits = [
         *_launch_edits(unit, source, functions),
-        *_kernel_edits(unit, functions),
+        *_kernel_edits(unit, functions, wrapped or {}),
         *_device_function_edits(unit, source),
         *_api_edits(source),
         *_text_edits(source),
@@ -113,23 +120,33 @@ def to_bang(unit: Unit, functions: Mapping[str, BangFunction]) -> str:
     return _with_preamble(body, functions.values())
 
 
-def with_wrapper(unit: Unit, kernels: Mapping[str, tuple[BangFunction, Function]]) -> str:
+def with_wrapper(unit: Unit, kernels: Wrapped) -> str:
     """The file of kernels without host code: each with a wrapper of the name it is called by."""
-    parts = []
-    for name, (function, kernel) in kernels.items():
-        own = [p for p in kernel.params if "." not in p.name]
-        parameters = ", ".join(f"{_spelling(p)}{p.name}" for p in own)
-        arguments = ", ".join(p.name for p in own)
-        parts += [
-            function.text,
-            f"// The pointers are device pointers.\n"
-            f'extern "C" void {name}({parameters}) {{\n'
-            f"    {function.name}<<<all_cores(), cnrtFuncTypeUnion1, default_queue()>>>({arguments});\n"
-            f"    cnrtQueueSync(default_queue());\n}}",
-        ]
     leading = unit.text[: _after_leading_comment(unit.text)].rstrip()
+    parts = [_and_wrapper(name, *pair) for name, pair in kernels.items()]
     body = "\n\n".join([*([leading] if leading else []), *parts]) + "\n"
     return _with_preamble(body, [f for f, _ in kernels.values()])
+
+
+def _and_wrapper(name: str, function: BangFunction, kernel: Function) -> str:
+    own = [p for p in kernel.params if "." not in p.name]
+    parameters = ", ".join(f"{_spelling(p)}{p.name}" for p in own)
+    arguments = ", ".join(p.name for p in own)
+    if function.launch:  # the caller says what the source's launch would be
+        sizes = "dim3 grid, dim3 block" + (", size_t shared" if SHARED in function.launch else "")
+        parameters = f"{sizes}, {parameters}"
+        given = {"gridDim": "grid", "blockDim": "block", "dynamicShared": "shared"}
+        of = [
+            d.replace(d.split(".")[0], given[d.split(".")[0]]).removesuffix(".bytes") for d in function.launch
+        ]
+        arguments = ", ".join([arguments, *of])
+    return (
+        f"{function.text}\n\n"
+        f"// The pointers are device pointers.\n"
+        f'extern "C" void {name}({parameters}) {{\n'
+        f"    {function.name}<<<all_cores(), cnrtFuncTypeUnion1, default_queue()>>>({arguments});\n"
+        f"    cnrtQueueSync(default_queue());\n}}"
+    )
 
 
 def _spelling(param: Param) -> str:
@@ -257,14 +274,14 @@ def _is_dim3(text: str, name: str) -> bool:
 # ---------------------------------------------------------------------------------------------- definitions
 
 
-def _kernel_edits(unit: Unit, functions: Mapping[str, BangFunction]) -> Iterable[Edit]:
+def _kernel_edits(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wrapped) -> Iterable[Edit]:
     for text in unit.kernels:
         own = [
-            functions[k.name]
+            _and_wrapper(k.name, *wrapped[k.name]) if k.name in wrapped else functions[k.name].text
             for k in unit.program.kernels
             if k.name in functions and text.name in (k.template, k.name, k.spelling.split("<")[0])
         ]
-        replacement = "\n\n".join(dict.fromkeys(f.text for f in own))
+        replacement = "\n\n".join(dict.fromkeys(own))
         yield Edit(*text.span, replacement or f"// {text.name}: not launched here, left out")
 
 
@@ -292,6 +309,8 @@ def _call(source: SourceText, i: int) -> Edit | None:
     match source.tokens[i].text, arguments:
         case ("cudaMalloc", (pointer, size)):
             return Edit(start, end, f"cnrtMalloc({_void(pointer, '**')}, {size})")
+        case ("cudaStreamCreateWithFlags", (stream_, _)):
+            return Edit(start, end, f"cnrtQueueCreate({stream_})")
         case ("cudaMallocHost", (pointer, size, *_)):
             return Edit(start, end, f"cnrtHostMalloc({_void(pointer, '**')}, {size})")
         case ("cudaMemcpy", (dst, src, size, kind)):
@@ -360,7 +379,13 @@ def _check(source: SourceText, edits: list[Edit]) -> None:
 def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
     functions = tuple(functions)
     headers = ["#include <bang.h>", "#include <cnrt.h>", ""]
-    standard = {"assert.h": "assert(", "algorithm": "std::m", "math.h": "INFINITY", "stdint.h": "int64_t", "float.h": "FLT_"}
+    standard = {
+        "assert.h": "assert(",
+        "algorithm": "std::m",
+        "math.h": "INFINITY",
+        "stdint.h": "int64_t",
+        "float.h": "FLT_",
+    }
     code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", body, flags=re.S)
     standard_used = [
         f"#include <{h}>"
@@ -370,6 +395,9 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
     parts = ["\n".join([*headers[:2], *standard_used]) + "\n"]
     if re.search(r"\bdim3\b", code):
         parts.append(DIM3 + "\n")
+    for name in sorted(set(re.findall(r"\b(?:float|int|uint|char|uchar|double)[234]\b", code))):
+        element = {"uint": "unsigned", "uchar": "unsigned char"}.get(name[:-1], name[:-1])
+        parts.append(f"struct {name} {{\n    {element} {', '.join('xyzw'[: int(name[-1])])};\n}};\n")
     if any(f.uses_nram for f in functions):
         parts.append(NRAM + ("\n" + WRAM if any(f.uses_wram for f in functions) else "") + "\n")
     helpers = dict.fromkeys(h for f in functions for h in f.helpers)
