@@ -52,6 +52,7 @@ PRECEDENCE = {
     "&&": 5,
     "||": 4,
 }
+LINE_LENGTH = 110
 PRIMARY, UNARY, CONDITIONAL = 20, 15, 3
 COMPARISONS = frozenset(("<", "<=", ">", ">=", "==", "!="))
 
@@ -153,10 +154,13 @@ class CExpressions:
         return candidate
 
     def line(self, text: str) -> None:
-        self.lines.append("    " * self.depth + text if text else "")
+        self.lines.append(wrapped("    " * self.depth + text) if text else "")
 
     def pragma(self, text: str) -> None:
-        self.lines.append("    " * self.depth + text)
+        indent = "    " * self.depth
+        if len(indent + text) > LINE_LENGTH:
+            text = text.replace(" if (", f" \\\n{indent}    if (", 1)
+        self.lines.append(indent + text)
 
     def text(self) -> str:
         return "\n".join(self.lines)
@@ -468,6 +472,35 @@ class CExpressions:
         if text.startswith(rounding) and _closes_at_end(text, len(rounding)):
             text = text[len(rounding) : -1]
         return f"{function}({text})"
+
+
+def wrapped(line: str) -> str:
+    """A long line of code on several: broken at the comma least deep in parentheses, else after the `=`."""
+    if '"' in line or "//" in line:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    lines = [line]
+    while len(lines[-1]) > LINE_LENGTH:
+        at = _place_to_break(lines[-1], len(indent))
+        if at is None:
+            break
+        lines[-1:] = [lines[-1][:at], indent + lines[-1][at:].lstrip()]
+    return "\n".join(lines)
+
+
+def _place_to_break(line: str, start: int) -> int | None:
+    """The best offset within the line's length; the first one behind it if there is none."""
+    depth = 0
+    within: list[tuple[int, int]] = []
+    for at in range(start, len(line)):
+        depth += {"(": 1, ")": -1}.get(line[at], 0)
+        if at >= LINE_LENGTH and within:
+            break
+        if line[at : at + 2] == ", ":
+            within.append((depth, -at))
+        elif line[at : at + 2] == "= " and depth == 0:
+            within.append((LINE_LENGTH, -at))
+    return -min(within)[1] + 1 if within else None
 
 
 def _count_in_range(count: Expr, bits: int) -> bool:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from xpiler.backend.c import CPrinter
 from xpiler.backend.c_helpers import HELPERS as SCALAR_HELPERS
 from xpiler.backend.c_helpers import emit, used_in
-from xpiler.backend.c_types import is_half_width, parameter, storage_type
+from xpiler.backend.c_types import is_half_width, parameter, storage_type, value_type
 from xpiler.backend.vnni_helpers import HELPERS as VECTOR_HELPERS
 from xpiler.backend.vnni_vector import VectorPrinter
 from xpiler.ir.build import cast, const
-from xpiler.ir.nodes import Block, Const, Decl, Expr, Function, Space, Var
-from xpiler.ir.rewrite import substitute, walk
+from xpiler.ir.nodes import Block, Call, Const, Decl, Expr, For, Function, Load, Space, Var
+from xpiler.ir.rewrite import assigned_vars, map_expr, substitute, walk
 from xpiler.ir.types import U32
 from xpiler.passes.vectorize import vectorize
 
@@ -85,12 +85,14 @@ def generate(
         chosen = vectorize(function)
         function, parallel = chosen.function, chosen.parallel
         notes += chosen.notes
+    function, bounds = _with_named_bounds(function)
     printer = (
         VectorPrinter(function.params, comments, notes, parallel)
         if vectors
         else CPrinter(function.params, comments)
     )
-    used = {node.name for node in walk(function.body) if isinstance(node, Var)}
+    used = {n.name for n in walk(function.body) if isinstance(n, Var)}
+    used |= {n.name for e in bounds.values() for n in walk(e) if isinstance(n, Var)}
     takes_shared = SHARED in used and launch is None
     parameters = [] if launch is not None else ["dim3 gridDim", "dim3 blockDim"]
     if takes_shared:
@@ -107,6 +109,8 @@ def generate(
         if param.name in narrow:
             value = printer.from_storage(narrow[param.name], param.dtype)
             printer.line(f"const float {printer.name(param.name)} = {value};")
+    for bound, meaning in bounds.items():
+        printer.line(f"const {value_type(bound.dtype)} {printer.name(bound.name)} = {printer.expr(meaning)};")
     for decl in function.globals:
         printer.declare_global(decl)
     printer.block(function.body)
@@ -162,6 +166,36 @@ def _with_known_dimensions(function: Function, launch: Mapping[str, Expr | int] 
     params = tuple(p for p in function.params if p.name not in known)
     assert isinstance(body, Block)
     return replace(function, body=body, params=params)
+
+
+def _with_named_bounds(function: Function) -> tuple[Function, dict[Var, Expr]]:
+    """What a launch covers of an extent, `min(M, gridDim.y * 16)`, under a name: it bounds many loops.
+
+    Also returns what the names stand for.
+    """
+    changed = assigned_vars(function.body)
+    fixed = {p.name for p in function.params if not p.is_pointer} | set(DIMENSIONS)
+    used = {n.name for n in walk(function.body) if isinstance(n, (Var, Decl))} | fixed
+    names: dict[Expr, Var] = {}
+    for loop in walk(function.body):
+        if not isinstance(loop, For):
+            continue
+        for node in walk(loop.stop):
+            if not isinstance(node, Call) or node.function not in ("min", "max") or node in names:
+                continue
+            variables = [n.name for n in walk(node) if isinstance(n, Var)]
+            own = [v for v in variables if v not in DIMENSIONS]
+            reads = any(isinstance(n, Load) for n in walk(node))
+            if own and not reads and fixed >= set(variables) and not changed & set(variables):
+                wish = name = f"{own[0]}_covered"
+                count = 1
+                while name in used:
+                    name, count = f"{wish}_{count}", count + 1
+                used.add(name)
+                names[node] = Var(node.dtype, name)
+    body = map_expr(function.body, lambda e: names.get(e, e)) if names else function.body
+    assert isinstance(body, Block)
+    return replace(function, body=body), {v: e for e, v in names.items()}
 
 
 def _print_dimensions(printer: CPrinter, launch: Mapping[str, Expr | int] | None, used: set[str]) -> None:
