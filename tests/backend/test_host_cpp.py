@@ -181,3 +181,14 @@ def test_the_samples_helpers_come_along(tmp_path: Path) -> None:
     (tmp_path / "program.cpp").write_text(text)
     command = ["g++", "-std=c++17", "-march=sapphirerapids", "-fsyntax-only", "program.cpp"]
     assert subprocess.run(command, cwd=tmp_path).returncode == 0
+
+
+def test_a_launch_through_the_runtime_takes_its_arguments_from_the_table() -> None:
+    text = translated(
+        "__global__ void k(float *x, int n) { if (threadIdx.x < n) x[threadIdx.x] = n; }\n"
+        "void run(float *x, int n) {\n"
+        "    void *args[] = {&x, &n};\n"
+        "    cudaError_t e = cudaLaunchKernel((void *)k, dim3(1), dim3(32), args, 0, 0);\n"
+        "}\n"
+    )
+    assert "(k(dim3(1), dim3(32), *(float **)((args)[0]), *(int *)((args)[1])), cudaSuccess)" in text

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from xpiler.backend.hip_source import SourceText, Token
-from xpiler.backend.host_dispatch import dispatcher, passed
+from xpiler.backend.host_dispatch import dispatcher, passed, split, unpacked
 from xpiler.backend.host_shims import SHIMS
 from xpiler.backend.vnni import ALL_HELPERS, HEADERS, CppFunction
 from xpiler.errors import Refusal
@@ -106,9 +106,21 @@ def _call(
     values = [grid, block]
     if function.takes_shared:
         values.append(shared)
+    table = _argument_table(source, span)
+    if table is not None:
+        arguments = [unpacked(p, table, n) for n, p in enumerate(kernel.params)]
+        return f"({function.name}({', '.join([*values, *arguments])}), cudaSuccess)"
     if all(p.argument < len(arguments) for p in kernel.params):
         arguments = passed(kernel, arguments)
     return f"{_namespace(source, span)}{function.name}({', '.join([*values, *arguments])})"
+
+
+def _argument_table(source: SourceText, span: tuple[int, int]) -> str | None:
+    """The `void **` of a launch by `cudaLaunchKernel(function, grid, block, table, ...)`."""
+    text = source.text[span[0] : span[1]]
+    match = re.match(r"cudaLaunch(?:Cooperative)?Kernel\s*\(", text)
+    pieces = split(text[match.end() : text.rindex(")")]) if match else []
+    return pieces[3] if len(pieces) > 3 else None
 
 
 def _instances(group: list[LaunchSite]) -> list[str]:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 from xpiler.backend.c_types import storage_type
 from xpiler.backend.vnni import CppFunction
+from xpiler.errors import Refusal
 from xpiler.ir.nodes import Function, Param
 
 SHARED = "sharedBytes"
@@ -71,6 +72,22 @@ def passed(kernel: Function, arguments: Sequence[str]) -> list[str]:
         whole = argument if re.fullmatch(r"[\w.]+", argument) else f"({argument})"
         values.append(cast(param, f"{whole}.{param.member}" if param.member else argument))
     return values
+
+
+def unpacked(param: Param, table: str, place: int) -> str:
+    """The value of a parameter out of a table of addresses (`void *args[] = {&n, &x}`)."""
+    stored = storage_type(param.dtype)
+    pointer = ("const " if param.is_const else "") + f"{stored} *"
+    if param.member:
+        raise Refusal(
+            "struct-in-table",
+            f"a struct passed through a table of arguments ('{param.name}') is not supported",
+            param.range,
+            "launch with <<<...>>>",
+        )
+    index = param.argument if param.argument >= 0 else place
+    kind = pointer if param.is_pointer else f"{stored} "
+    return f"*({kind}*)(({table})[{index}])"
 
 
 def cast(param: Param, argument: str) -> str:

@@ -313,6 +313,21 @@ static inline bfloat16 __float2bfloat16_rn(float x) { return float_to_bfloat16(x
 static inline float __bfloat162float(bfloat16 b) { return bfloat16_to_float(b); }""",
     ),
     (
+        "cudaOccupancyMaxPotentialBlockSize cudaOccupancyMaxActiveBlocksPerMultiprocessor",
+        """\
+template <class F>
+static inline cudaError_t cudaOccupancyMaxPotentialBlockSize(int *grid, int *block, F, size_t = 0, int = 0) {
+    *grid = 1;
+    *block = 256;
+    return cudaSuccess;
+}
+template <class F>
+static inline cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, F, int, size_t) {
+    *blocks = 1;
+    return cudaSuccess;
+}""",
+    ),
+    (
         "half2 __half2",
         """\
 struct alignas(4) half2 {
