@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xpiler.ir.build import add, const, div, mul, sub
+from xpiler.ir.build import add, cast, const, div, mod, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -329,7 +329,59 @@ def meaning(instr: Instr) -> Stmt:
                     Assign(at(dst, const(0)), value),
                 )
             )
+        case "__bang_transpose":
+            dst, src, height, width = operands
+            sides = (("h", height), ("w", width))
+            return _each(sides, i, lambda h, w: _moved(dst, w, height, h, src, h, width, w))
+        case "__bang_reshape_filter":
+            dst, src, rows, high, wide, deep = operands
+            inner, groups = mul(mul(high, wide), deep), div(rows, WEIGHT_LANES)
+            return _each(
+                (("r", rows), ("c", inner)),
+                i,
+                lambda r, c: _moved(dst, _lane_row(r, groups), inner, c, src, r, inner, c),
+            )
+        case "__bang_matmul":
+            return _product(operands, i)
     raise ValueError(f"no meaning of {name} is known")
+
+
+def _lane_row(row: Expr, groups: Expr) -> Expr:
+    """Where a weight's row lies in WRAM: lane after lane."""
+    return add(mul(mod(row, WEIGHT_LANES), groups), div(row, WEIGHT_LANES))
+
+
+def _each(loops: tuple[tuple[str, Expr], ...], i: Var, body: Callable[..., Stmt]) -> Stmt:
+    counters = [Var(I32, f"{name}_{i.name}") for name, _ in loops]
+    nest = body(*counters)
+    for counter, (_, extent) in reversed(list(zip(counters, loops, strict=True))):
+        nest = _loop(counter, extent, nest)
+    return nest
+
+
+def _moved(dst: Expr, r: Expr, wide: Expr, c: Expr, src: Expr, row: Expr, width: Expr, column: Expr) -> Stmt:
+    """dst[r][c] = src[row][column]"""
+    assert isinstance(dst, Ref) and isinstance(src, Ref)
+    return Assign(at(dst, add(mul(r, wide), c)), at(src, add(mul(row, width), column)))
+
+
+def _product(operands: tuple[Expr, ...], i: Var) -> Stmt:
+    """dst[m][n] = sum over k of src0[m][k] * src1[n][k], rows of src1 in the order of lanes."""
+    dst, left, right, rows, depth, columns = operands
+    assert isinstance(dst, Ref) and isinstance(left, Ref) and isinstance(right, Ref)
+    groups = div(add(columns, WEIGHT_LANES - 1), WEIGHT_LANES)
+
+    def clear(m: Expr, n: Expr) -> Stmt:
+        return Assign(at(dst, add(mul(m, columns), n)), const(0, dst.dtype))
+
+    def step(m: Expr, n: Expr, k: Expr) -> Stmt:
+        weight = at(right, add(mul(_lane_row(n, groups), depth), k))
+        factor = at(left, add(mul(m, depth), k))
+        value = mul(cast(factor, dst.dtype), cast(weight, dst.dtype))
+        return Assign(at(dst, add(mul(m, columns), n)), value, "+")
+
+    sizes = (("m", rows), ("n", columns))
+    return Block((_each(sizes, i, clear), _each((*sizes, ("k", depth)), i, step)))
 
 
 def at(ref: Ref, i: Expr) -> Load:

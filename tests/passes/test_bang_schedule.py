@@ -1,0 +1,211 @@
+"""Kernels laid out for an MLU, run by the interpreter: instructions as the loop nests that they mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xpiler.backend.bang import with_known_dimensions
+from xpiler.frontend import parse
+from xpiler.ir.build import const
+from xpiler.ir.interpret import run
+from xpiler.ir.nodes import Block, Decl, For, Function, Instr, Space, Stmt
+from xpiler.ir.printer import show
+from xpiler.ir.rewrite import map_body, substitute, walk
+from xpiler.ir.types import I32
+from xpiler.passes.bang_schedule import schedule
+from xpiler.passes.canonical import canonicalise
+from xpiler.passes.reroll import reroll
+from xpiler.passes.split_digits import split_digits
+from xpiler.platforms.bang import DEFAULT, TASK, TASKS, meaning
+
+TASK_COUNT = 5
+
+
+def canonical(source: str, block: tuple[int, int, int] = (64, 1, 1), **grid: int) -> Function:
+    unit = parse(source, "kernel.cu")
+    (kernel,) = unit.program.kernels
+    function = canonicalise(kernel, block).function
+    extents = {f"gridDim.{axis}": grid.get(axis, 1) for axis in "xyz"}
+    return with_known_dimensions(function, dict(extents))
+
+
+def laid_out(function: Function) -> Function:
+    return schedule(function, DEFAULT).function
+
+
+def expanded(function: Function) -> Function:
+    """All tasks one after the other, instructions as what they mean, scratchpads as plain arrays."""
+
+    def change(stmt: Stmt) -> Stmt:
+        if isinstance(stmt, Instr):
+            return meaning(stmt)
+        if isinstance(stmt, Decl) and stmt.space in (Space.NRAM, Space.WRAM):
+            return replace(stmt, space=Space.LOCAL)
+        return stmt
+
+    body = substitute(map_body(function, change).body, {TASKS.name: const(TASK_COUNT)})
+    values = {d.name: d.init for d in body.body if isinstance(d, Decl) and d.name in ("tile", "side")}
+    body = substitute(body, {name: init for name, init in values.items() if init is not None})
+    tasks = For(TASK.name, I32, const(0), const(TASK_COUNT), const(1), body)
+    return replace(function, body=Block((tasks,)))
+
+
+def instructions(function: Function) -> list[str]:
+    return [n.name for n in walk(function.body) if isinstance(n, Instr)]
+
+
+def assert_same(function: Function, **arguments: Any) -> None:
+    """The layout computes what the canonical function does."""
+    mine = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
+    assert not run(function, arguments).errors
+    result = run(expanded(laid_out(function)), mine)
+    assert not result.errors, result.errors
+    for name, value in arguments.items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_allclose(mine[name], value, 1e-4, 1e-4, err_msg=name)
+
+
+def normal(*shape: int) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(7).normal(size=shape).astype(np.float32).reshape(-1)
+
+
+ADD = """__global__ void add(const float *a, const float *b, float *c, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) c[i] = a[i] * 2.0f + b[i];
+}"""
+
+ADD_BY_FOUR = """__global__ void add(const float *a, const float *b, float *c, int n) {
+    int i = 4 * (blockIdx.x * blockDim.x + threadIdx.x);
+    if (i + 3 < n) {
+        float4 x = *(const float4 *)(a + i), y = *(const float4 *)(b + i);
+        *(float4 *)(c + i) = make_float4(x.x * 2.0f + y.x, x.y * 2.0f + y.y, x.z * 2.0f + y.z, x.w * 2.0f + y.w);
+    } else {
+        for (int j = i; j < n; ++j) c[j] = a[j] * 2.0f + b[j];
+    }
+}"""
+
+
+@pytest.mark.parametrize("source", [ADD, ADD_BY_FOUR])
+@pytest.mark.parametrize("n", [1, 4, 5, 37, 190])
+def test_an_elementwise_kernel_is_shared_out_with_its_remainder(source: str, n: int) -> None:
+    function = canonical(source, x=4)
+    assert instructions(laid_out(function)) == [
+        "__memcpy",
+        "__bang_mul_scalar",
+        "__memcpy",
+        "__bang_add",
+        "__memcpy",
+    ]
+    assert_same(function, a=normal(n), b=normal(n), c=np.zeros(n, np.float32), n=n)
+
+
+def test_vector_accesses_become_one_loop_again() -> None:
+    function = reroll(canonical(ADD_BY_FOUR, x=4))
+    assert "c[j_1] = a[j_1] * 2.0f + b[j_1]" in show(function)
+
+
+def test_copies_that_differ_stay_as_they_are() -> None:
+    function = canonical(ADD_BY_FOUR.replace("x.z * 2.0f", "x.z * 3.0f"), x=4)
+    assert reroll(function) == function
+
+
+SOFTMAX = """__global__ void softmax(const float *x, float *y, int rows, int cols) {
+    int row = blockIdx.x * blockDim.x + threadIdx.x;
+    if (row >= rows) return;
+    float peak = -1e30f, sum = 0.0f;
+    for (int c = 0; c < cols; ++c) peak = fmaxf(peak, x[row * cols + c]);
+    for (int c = 0; c < cols; ++c) { y[row * cols + c] = expf(x[row * cols + c] - peak); sum += y[row * cols + c]; }
+    for (int c = 0; c < cols; ++c) y[row * cols + c] /= sum;
+}"""
+
+
+def test_rows_are_reduced_by_instructions() -> None:
+    function = canonical(SOFTMAX)
+    assert {"__bang_argmax", "__bang_sumpool", "__bang_pow2"} <= set(instructions(laid_out(function)))
+    assert_same(function, x=normal(7, 19), y=np.zeros(7 * 19, np.float32), rows=7, cols=19)
+
+
+GEMM = """__global__ void gemm(const float *A, const float *B, float *C, int M, int N, int K) {
+    int col = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y * blockDim.y + threadIdx.y;
+    if (row >= M || col >= N) return;
+    float acc = 0.0f;
+    for (int k = 0; k < K; ++k) acc += A[row * K + k] * B[INDEX];
+    C[row * N + col] = STORE;
+}"""
+
+
+@pytest.mark.parametrize("index", ["k * N + col", "col * K + k"])
+@pytest.mark.parametrize("store", ["acc", "0.5f * acc + C[row * N + col]"])
+def test_a_product_goes_through_the_weights_in_every_layout(index: str, store: str) -> None:
+    function = canonical(GEMM.replace("INDEX", index).replace("STORE", store), (16, 16, 1), x=5, y=1)
+    assert "__bang_matmul" in instructions(laid_out(function))
+    assert_same(function, A=normal(11, 13), B=normal(13, 70), C=normal(11, 70), M=11, N=70, K=13)
+
+
+def test_an_index_that_is_taken_apart_gives_its_lowest_digit_to_the_lanes() -> None:
+    function = canonical(
+        """__global__ void scale(const float *x, const float *s, float *y, int n, int channels) {
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i < n) y[i] = x[i / channels * channels + i % channels] * s[i % channels];
+        }""",
+        x=2,
+    )
+    assert "i_high" in show(split_digits(function))
+    assert "__bang_mul" in instructions(laid_out(function))
+    assert_same(function, x=normal(99), s=normal(9), y=np.zeros(99, np.float32), n=95, channels=9)
+
+
+def test_what_no_instruction_fits_stays_scalar_and_is_named() -> None:
+    function = canonical(
+        """__global__ void gather(const float *x, const int *at, float *y, int n) {
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i < n) y[i] = x[at[i]];
+        }"""
+    )
+    scheduled = schedule(function, DEFAULT)
+    assert any("scalar code for the loop over" in note and "`at`" in note for note in scheduled.notes)
+    at = np.arange(20, dtype=np.int32)[::-1].copy()
+    assert_same(function, x=normal(20), at=at, y=np.zeros(20, np.float32), n=20)
+
+
+def test_a_block_of_shared_memory_lies_in_the_scratchpad() -> None:
+    function = canonical(
+        """__global__ void total(const float *x, float *y, int n) {
+            __shared__ float part[64];
+            part[threadIdx.x] = blockIdx.x * 64 + threadIdx.x < n ? x[blockIdx.x * 64 + threadIdx.x] : 0.0f;
+            __syncthreads();
+            for (int s = 32; s > 0; s /= 2) {
+                if (threadIdx.x < s) part[threadIdx.x] += part[threadIdx.x + s] * 1.5f;
+                __syncthreads();
+            }
+            if (threadIdx.x == 0) y[blockIdx.x] = part[0];
+        }""",
+        x=3,
+    )
+    assert schedule(function, DEFAULT).promoted.bytes == 256
+    assert_same(function, x=normal(150), y=np.zeros(3, np.float32), n=150)
+
+
+def test_tiles_and_buffers_fit_the_scratchpad() -> None:
+    for source, block in (
+        (ADD, (64, 1, 1)),
+        (GEMM.replace("INDEX", "col * K + k").replace("STORE", "acc"), (16, 16, 1)),
+    ):
+        scheduled = schedule(canonical(source, block), DEFAULT)
+        lengths = {
+            d.name: int(d.init.value)  # type: ignore[union-attr]
+            for d in scheduled.function.body.body
+            if isinstance(d, Decl) and d.name in ("tile", "side")
+        }
+        used = 0
+        for decl in scheduled.function.body.body:
+            if isinstance(decl, Decl) and decl.space is Space.NRAM:
+                size = decl.dtype.bytes
+                for extent in decl.shape:
+                    size *= lengths[extent.name] if hasattr(extent, "name") else int(extent.value)  # type: ignore[attr-defined]
+                used += size
+        assert 0.5 * DEFAULT.usable_nram < used <= DEFAULT.usable_nram
