@@ -75,3 +75,22 @@ def test_a_number_of_blocks_need_not_be_a_thousand() -> None:
         "void run(float *x, int blocks) { k<<<blocks, 256>>>(x); }\n"
     )
     assert [case.scalar("blocks") for case in found.contract.cases][:1] == [37]
+
+
+def test_a_launch_of_fixed_size_tells_the_extents() -> None:
+    found = inferred(
+        "__global__ void k(const float *x, float *y) {\n"
+        "    int row = threadIdx.x / 6, column = threadIdx.x % 6;\n"
+        "    y[blockIdx.x * 36 + threadIdx.x] = x[blockIdx.x * 64 + row * 8 + column + 18];\n"
+        "}\n"
+        'extern "C" void run(const float *x, float *y, int channels, int height, int width) {\n'
+        "    int out_h = height - 2, out_w = width - 2;\n"
+        "    float *dx, *dy;\n"
+        "    cudaMalloc(&dx, channels * height * width * sizeof(float));\n"
+        "    cudaMalloc(&dy, channels * out_h * out_w * sizeof(float));\n"
+        "    cudaMemcpy(dx, x, channels * height * width * sizeof(float), cudaMemcpyHostToDevice);\n"
+        "    k<<<12, 36>>>(dx, dy);\n"
+        "    cudaMemcpy(y, dy, channels * out_h * out_w * sizeof(float), cudaMemcpyDeviceToHost);\n"
+        "}\n"
+    )
+    assert dict(found.contract.cases[0].scalars) == {"channels": 12, "height": 8, "width": 8}

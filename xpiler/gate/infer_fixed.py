@@ -69,7 +69,7 @@ def _numbers(formulas: tuple[str | None, str | None, str | None]) -> tuple[int, 
 def _constraints(
     model: HostModel, launch: LaunchModel, kernel: Function, block: tuple[int, int, int], scalars: list[str]
 ) -> list[Constraint]:
-    grid = evaluate_grid(infer_grid(kernel, block), {})
+    grid = _numbers(launch.grid) or evaluate_grid(infer_grid(kernel, block), {})
     if all(extent > 0 for extent in grid):
         return [*_grid(launch, grid), *_sizes(model, launch, kernel, grid, block)]
     return _search_grids(model, launch, kernel, block, scalars, grid)
