@@ -159,6 +159,23 @@ def test_an_index_that_is_taken_apart_gives_its_lowest_digit_to_the_lanes() -> N
     assert_same(function, x=normal(99), s=normal(9), y=np.zeros(99, np.float32), n=95, channels=9)
 
 
+@pytest.mark.parametrize(
+    "choice",
+    ["x[i] > s[i] ? x[i] : 2.0f * s[i]", "x[i] > 0.0f ? s[i] * x[i] : 0.0f", "x[i] < 0.5f && s[i] > 0.0f ? s[i] : x[i]"],
+)
+def test_a_choice_lane_by_lane_is_exact(choice: str) -> None:
+    function = canonical(
+        f"""__global__ void choose(const float *x, const float *s, float *y, int n) {{
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i < n) {{ float a = x[i], b = s[i]; y[i] = {choice.replace("x[i]", "a").replace("s[i]", "b")}; }}
+        }}"""
+    )
+    assert "__bang_band" in instructions(laid_out(function))
+    x = normal(40)
+    x[3] = np.inf
+    assert_same(function, x=x, s=normal(80)[40:].copy(), y=np.zeros(40, np.float32), n=40)
+
+
 def test_what_no_instruction_fits_stays_scalar_and_is_named() -> None:
     function = canonical(
         """__global__ void gather(const float *x, const int *at, float *y, int n) {

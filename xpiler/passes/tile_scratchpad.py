@@ -13,11 +13,12 @@ from the capacity of the scratchpad and the number of buffers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.affine import stride
-from xpiler.ir.build import cast, const, lt, minimum, sub
+from xpiler.ir.build import cast, const, lt, minimum, not_, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -221,6 +222,8 @@ class _Loop:
                 self.serial(stmt)
             case Block():
                 self.body(stmt)
+            case If():
+                self.branch(stmt)
             case _:
                 raise NotTileable(f"{_in_words(stmt)} in it")
 
@@ -262,12 +265,12 @@ class _Loop:
         return self._varying
 
     def _assigned_in_loops(self) -> set[str]:
-        """Scalars that a serial loop inside changes: they keep one buffer."""
-        loops = [n for n in walk(self.loop.body) if isinstance(n, For)]
+        """Scalars that a serial loop or a branch inside changes: they keep one buffer."""
+        inner = [n for n in walk(self.loop.body) if isinstance(n, (For, If))]
         return {
             s.target.name
-            for each in loops
-            for s in walk(each.body)
+            for each in inner
+            for s in walk(each)
             if isinstance(s, Assign) and isinstance(s.target, Var)
         }
 
@@ -314,6 +317,43 @@ class _Loop:
         self.forget()
         self.out, body = outer, self.out
         self.out.append(replace(loop, body=Block(tuple(body)), kind=LoopKind.SERIAL))
+
+    def branch(self, stmt: If) -> None:
+        """A branch that all lanes take together, or assignments that some lanes do."""
+        if not self.varies(stmt.condition):
+            outer = self.out
+            sides = []
+            for side in (stmt.then, stmt.otherwise):
+                self.out = []
+                self.forget()
+                self.body(side)
+                self.forget()
+                sides.append(Block(tuple(self.out)))
+            self.out = [*outer, replace(stmt, then=sides[0], otherwise=sides[1])]
+            return
+        self.masked(stmt.then, stmt.condition)
+        if stmt.otherwise.body:
+            targets = {s.target.name for s in stmt.then.body if isinstance(s, Assign) and isinstance(s.target, Var)}
+            if targets & free_vars(stmt.condition):
+                raise NotTileable("a branch that changes its own condition")
+            self.masked(stmt.otherwise, not_(stmt.condition))
+
+    def masked(self, block: Block, condition: Expr) -> None:
+        """Assignments for the lanes where a condition holds."""
+        for stmt in block.body:
+            match stmt:
+                case Assign(target=Var(name=name) as target, value=value, reduce=op) if name in self.lanes:
+                    if len(block.body) > 1 and name in free_vars(condition):
+                        raise NotTileable("a branch that changes its own condition")
+                    new = value if op is None else _combined(target, value, op)
+                    self.assign(Assign(target, Select(target.dtype, condition, new, target)), target)
+                case Assign(target=Var(name=name) as target, value=value, reduce=op) if (
+                    op in _NEUTRAL and name not in self.inside
+                ):
+                    neutral = const(_NEUTRAL[op], target.dtype)
+                    self.reduction(replace(stmt, value=Select(target.dtype, condition, value, neutral)), target)
+                case _:
+                    raise NotTileable(f"{_in_words(stmt)} under a condition that varies along it")
 
     # ---------------------------------------------------------------------------------- memory
 
@@ -463,10 +503,71 @@ class _Loop:
             for source in sources.values():
                 self.release(source)
             return buffer
+        if isinstance(normal, Select) and self.varies(normal.condition):
+            return self.choice(normal, wish, into)
         simpler = compose(normal, self.varies, self.tiler.architecture)
         if simpler is None or simpler == expr:
             raise NotTileable(f"no instruction for {_in_words(expr)}")
         return self.compute_or_value(simpler, wish, into)
+
+    def choice(self, expr: Select, wish: str, into: str | None) -> str:
+        """`condition ? a : b` by masks of bits: exact for every value."""
+        if expr.dtype.bytes != I32.bytes:
+            raise NotTileable(f"a choice between values of {expr.dtype}")
+        mask = self.mask(expr.condition)
+        for side in (expr.then, expr.otherwise):
+            for node in walk(side):
+                if isinstance(node, Load) and self.varies(node):
+                    key = node.array, self.at_first(self.flat(node))
+                    if key not in self.loaded and node.array not in self.tiler.scratch:
+                        raise NotTileable(f"it reads `{node.array}` only where a condition holds")
+        chosen = self.value(expr.then, "tmp")
+        result = self.acquire("choice", expr.dtype)
+        self.bits("__bang_band", result, chosen, mask)
+        self.release(chosen)
+        if expr.otherwise != const(0, expr.dtype):
+            other = self.value(expr.otherwise, "tmp")
+            rest = self.acquire("rest", I32)
+            self.bits("__bang_bnot", mask, mask)
+            self.bits("__bang_band", rest, other, mask)
+            self.bits("__bang_bor", result, result, rest)
+            self.release(other)
+            self.release(rest)
+        self.release(mask)
+        if into is None:
+            return result
+        self.move(into, result, expr.dtype)
+        self.release(result)
+        return into
+
+    def mask(self, condition: Expr) -> str:
+        """All bits of the lanes where the condition holds."""
+        match condition:
+            case Binary(op="&&" | "||" as op, left=left, right=right):
+                first, second = self.mask(left), self.mask(right)
+                self.bits("__bang_band" if op == "&&" else "__bang_bor", first, first, second)
+                self.release(second)
+                return first
+            case Unary(op="!", operand=operand):
+                inner = self.mask(operand)
+                self.bits("__bang_bnot", inner, inner)
+                return inner
+            case Binary(left=left) if left.dtype in (F32, I32):
+                ones = self.compute(Cast(left.dtype, condition), "tmp", None)
+                result = self.acquire("mask", I32)
+                whole, part = self.ref(I32, result), self.ref(left.dtype, ones)
+                if left.dtype == F32:
+                    convert = Instr("__bang_float2int32_tz", (whole, part, self.count), (("suffix", "0"),))
+                    self.out.append(convert)
+                    part = whole
+                self.out.append(Instr("__bang_mul_scalar", (whole, part, const(-1), self.count)))
+                self.release(ones)
+                return result
+        raise NotTileable(f"{_in_words(condition)} as a condition")
+
+    def bits(self, name: str, *buffers: str) -> None:
+        refs = tuple(self.ref(I32, b) for b in buffers)
+        self.out.append(Instr(name, (*refs, self.count), (("suffix", "bytes"),)))
 
     def compute_or_value(self, expr: Expr, wish: str, into: str | None) -> str:
         if into is None:
@@ -514,6 +615,8 @@ class _Loop:
 
 
 # ---------------------------------------------------------------------------------------------- small parts
+
+_NEUTRAL = {"+": 0.0, "max": -math.inf, "min": math.inf}
 
 
 def _combined(target: Var | Load, value: Expr, op: str) -> Expr:
