@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from xpiler.ir.nodes import Assign, Binary, Call, Function, Stmt, Var
-from xpiler.ir.rewrite import free_vars, map_body
-from xpiler.passes.contraction import contract
+from xpiler.ir.build import binary
+from xpiler.ir.nodes import Assign, Binary, Call, Expr, Function, Stmt, Var
+from xpiler.ir.rewrite import free_vars, map_body, map_expr
+from xpiler.ir.types import BOOL
+from xpiler.passes.contraction import contract, match
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
 from xpiler.passes.split_digits import split_digits
@@ -31,14 +33,22 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = reroll(map_body(function, explicit_reduction))
     function = tidy(split_digits(function))
     promoted = promote_arrays(function, architecture)
-    split = split_over_tasks(promoted.function, TASK, TASKS)
+    split = split_over_tasks(promoted.function, TASK, TASKS, lambda loop: match(loop) is not None)
     contracted = contract(split.function, architecture, promoted.bytes)
     chosen = vectorize(contracted.function)
     tiled = tile_vectors(chosen.function, architecture, contracted.reserved + promoted.bytes)
     notes = [*chosen.notes, *tiled.notes]
     if split.loop is None:
         notes.append("one task does all the work: no outer loop is known to be independent")
-    return Scheduled(tiled.function, tuple(notes), split.loop is None, promoted)
+    body = map_expr(tiled.function.body, _folded)
+    return Scheduled(replace(tiled.function, body=body), tuple(notes), split.loop is None, promoted)
+
+
+def _folded(expr: Expr) -> Expr:
+    """Integer arithmetic with constants put in, done."""
+    if isinstance(expr, Binary) and expr.dtype.is_integer and expr.dtype != BOOL:
+        return binary(expr.op, expr.left, expr.right)
+    return expr
 
 
 def explicit_reduction(stmt: Stmt) -> Stmt:

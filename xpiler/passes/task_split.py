@@ -8,11 +8,12 @@ parallel for row in 0..rows      -->      int row_share = rows / taskDim, row_re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import add, cast, div, lt, minimum, mod, mul, sub
+from xpiler.ir.build import add, cast, const, div, lt, minimum, mod, mul, sub
 from xpiler.ir.nodes import Block, Const, Decl, Expr, For, Function, LoopKind, Stmt, Var
-from xpiler.ir.rewrite import walk
+from xpiler.ir.rewrite import free_vars, walk
 from xpiler.passes.names import Names
 
 INDEPENDENT = (LoopKind.PARALLEL, LoopKind.VECTOR, LoopKind.THREADS)
@@ -26,8 +27,11 @@ class Split:
     loop: str | None
 
 
-def split_over_tasks(function: Function, task: Var, tasks: Var) -> Split:
-    """The function as one of `tasks` tasks does its share."""
+def split_over_tasks(
+    function: Function, task: Var, tasks: Var, keep: Callable[[For], bool] = lambda loop: False
+) -> Split:
+    """The function as one of `tasks` tasks does its share. Nested loops are shared out together, but for the
+    innermost, which is left for vectors, and those from where `keep` holds."""
     found: list[str] = []
     names = Names(function)
 
@@ -41,7 +45,8 @@ def split_over_tasks(function: Function, task: Var, tasks: Var) -> Split:
                 out.append(stmt)
             elif stmt.kind in INDEPENDENT and _unit(stmt):
                 found.append(stmt.var)
-                out += _shared(stmt, names, task, tasks)
+                whole = _fused(stmt, names, keep)
+                out += _shared(whole, names, task, tasks)
             else:
                 out.append(replace(stmt, body=block(stmt.body)))
         return Block(tuple(out), range=body.range)
@@ -56,6 +61,32 @@ def _is_scalar(stmt: Stmt) -> bool:
 
 def _unit(loop: For) -> bool:
     return loop.step == Const(loop.step.dtype, 1)
+
+
+def _fused(loop: For, names: Names, keep: Callable[[For], bool]) -> For:
+    """The outer loops of a nest as one over their product."""
+    nest = [loop]
+    while len(nest[-1].body.body) == 1:
+        inner = nest[-1].body.body[0]
+        if not isinstance(inner, For) or inner.kind not in INDEPENDENT or not _unit(inner):
+            break
+        if free_vars(inner.stop) & {each.var for each in nest} or keep(nest[-1]):
+            break
+        nest.append(inner)
+    outer = [each for each in nest[:-1] if each.start == Const(each.dtype, 0) and each.dtype == loop.dtype]
+    if len(outer) < 2 or len(outer) < len(nest) - 1 or any(keep(each) for each in outer):
+        return loop
+    job = Var(loop.dtype, names.fresh("job"))
+    count: Expr = const(1, loop.dtype)
+    digits: list[Stmt] = []
+    for each in reversed(outer):
+        value = div(job, count)
+        if each is not outer[0]:
+            value = mod(value, each.stop)
+        digits.append(Decl(each.var, each.dtype, init=cast(value, each.dtype)))
+        count = mul(count, each.stop)
+    body = Block((*reversed(digits), *outer[-1].body.body))
+    return replace(loop, var=job.name, stop=cast(count, loop.dtype), body=body)
 
 
 def _shared(loop: For, names: Names, task: Var, tasks: Var) -> list[Stmt]:

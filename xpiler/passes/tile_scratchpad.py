@@ -193,6 +193,8 @@ class _Loop:
         if not self.acquired:  # everything lies in the scratchpad already, in one piece
             count = Decl(self.count.name, I32, init=cast(sub(stop, loop.start), I32))
             whole = Block(tuple(substitute(s, {self.first.name: loop.start}) for s in self.out))
+            if isinstance(count.init, Const) and count.init.value > 0:
+                return (count, *whole.body)
             return (*ends, count, If(lt(const(0), self.count), whole))
         length = cast(minimum(cast(self.tiler.tile, loop.dtype), sub(stop, self.first)), I32)
         count = Decl(self.count.name, I32, init=length)
