@@ -161,7 +161,11 @@ def test_an_index_that_is_taken_apart_gives_its_lowest_digit_to_the_lanes() -> N
 
 @pytest.mark.parametrize(
     "choice",
-    ["x[i] > s[i] ? x[i] : 2.0f * s[i]", "x[i] > 0.0f ? s[i] * x[i] : 0.0f", "x[i] < 0.5f && s[i] > 0.0f ? s[i] : x[i]"],
+    [
+        "x[i] > s[i] ? x[i] : 2.0f * s[i]",
+        "x[i] > 0.0f ? s[i] * x[i] : 0.0f",
+        "x[i] < 0.5f && s[i] > 0.0f ? s[i] : x[i]",
+    ],
 )
 def test_a_choice_lane_by_lane_is_exact(choice: str) -> None:
     function = canonical(

@@ -39,7 +39,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import free_vars, map_body, substitute
+from xpiler.ir.rewrite import arrays_read, free_vars, map_body, substitute
 from xpiler.ir.types import F16, F32, I32, DType
 from xpiler.passes.names import Names
 from xpiler.platforms.bang import WEIGHT_BYTES, WEIGHT_LANES, Architecture
@@ -115,6 +115,7 @@ def match(rows: For) -> Nest | None:
     for name in list(values):
         values[name] = substitute(values[name], values)
     body = substitute(columns.body, values).body
+    body = _with_scalar(body, {rows.var, columns.var})
     if len(body) < 2:
         return None
     start, reduction, rest = body[0], body[1], body[2:]
@@ -144,6 +145,30 @@ def match(rows: For) -> Nest | None:
         ):
             return Nest(rows, columns, (), start, tuple(loops), left, right, tuple(rest))
     return None
+
+
+def _with_scalar(body: tuple[Stmt, ...], places: set[str]) -> tuple[Stmt, ...]:
+    """`for k: t[m, n] += a * b` as a sum of its own that is added to the element at the end."""
+    if len(body) != 1 or not isinstance(body[0], For):
+        return body
+    loops = [body[0]]
+    while len(loops[-1].body.body) == 1:
+        inner = loops[-1].body.body[0]
+        if not isinstance(inner, For):
+            break
+        loops.append(inner)
+    match loops[-1].body.body:
+        case (Assign(target=Load() as target, value=value, reduce="+"),) if target.dtype == F32:
+            inside = {each.var for each in loops}
+            moving = {name for index in target.index for name in free_vars(index)}
+            if moving & inside or not places <= moving or target.array in arrays_read(value):
+                return body
+            total = Var(F32, f"{target.array}_product")
+            nest: Stmt = Assign(total, value, "+")
+            for each in reversed(loops):
+                nest = replace(each, body=Block((nest,)))
+            return Decl(total.name, F32, init=const(0.0, F32)), nest, Assign(target, total, "+")
+    return body
 
 
 def _widest(columns: For, rows: For) -> Expr:

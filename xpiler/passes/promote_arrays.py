@@ -104,4 +104,3 @@ def flat_loads(function: Function, shapes: Mapping[str, tuple[Expr, ...]]) -> Fu
 
     body = map_expr(function.body, change, place)
     return replace(function, body=body)
-

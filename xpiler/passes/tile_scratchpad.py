@@ -335,7 +335,9 @@ class _Loop:
             return
         self.masked(stmt.then, stmt.condition)
         if stmt.otherwise.body:
-            targets = {s.target.name for s in stmt.then.body if isinstance(s, Assign) and isinstance(s.target, Var)}
+            targets = {
+                s.target.name for s in stmt.then.body if isinstance(s, Assign) and isinstance(s.target, Var)
+            }
             if targets & free_vars(stmt.condition):
                 raise NotTileable("a branch that changes its own condition")
             self.masked(stmt.otherwise, not_(stmt.condition))
@@ -353,7 +355,9 @@ class _Loop:
                     op in _NEUTRAL and name not in self.inside
                 ):
                     neutral = const(_NEUTRAL[op], target.dtype)
-                    self.reduction(replace(stmt, value=Select(target.dtype, condition, value, neutral)), target)
+                    self.reduction(
+                        replace(stmt, value=Select(target.dtype, condition, value, neutral)), target
+                    )
                 case _:
                     raise NotTileable(f"{_in_words(stmt)} under a condition that varies along it")
 

@@ -1,0 +1,119 @@
+"""CUDA files as BANG C: the text of kernels and of host code."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.backend.bang import BangFunction, generate
+from xpiler.backend.bang_host import known_dimensions, to_bang
+from xpiler.errors import Refusal
+from xpiler.frontend import parse
+from xpiler.passes.canonical import canonicalise
+
+SCALE = """// Scales.
+#include <cuda_runtime.h>
+
+__global__ void scale(const float *x, float *y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = 2.0f * x[i];
+}
+"""
+
+
+def translated(source: str) -> str:
+    unit = parse(source, "scale.cu")
+    functions: dict[str, BangFunction] = {}
+    for kernel in unit.program.kernels:
+        canonical = canonicalise(kernel, kernel.block_size).function
+        functions[kernel.name] = generate(canonical, launch=known_dimensions(unit, kernel.name))
+    return to_bang(unit, functions)
+
+
+def test_a_launch_starts_a_task_on_every_core_and_waits() -> None:
+    text = translated(
+        SCALE
+        + """
+extern "C" void run(const float *x, float *y, int n) {
+    // the default stream
+    scale<<<(n + 255) / 256, 256>>>(x, y, n);
+}
+"""
+    )
+    assert "// Scales." in text and "// the default stream" in text
+    assert (
+        "    scale<<<all_cores(), cnrtFuncTypeUnion1, default_queue()>>>(x, y, n, (n + 255) / 256);\n"
+        "    cnrtQueueSync(default_queue());\n"
+    ) in text
+    assert "__mlu_entry__ void scale(const float *x, float *y, int n, int blocks_x) {" in text
+    assert "cuda" not in text
+
+
+def test_a_launch_on_a_stream_goes_to_that_queue() -> None:
+    text = translated(
+        SCALE
+        + """
+void run(const float *x, float *y, int n, cudaStream_t s) {
+    if (n > 0) scale<<<dim3(n / 256 + 1), dim3(256), 0, s>>>(x, y, n);
+}
+"""
+    )
+    assert "void run(const float *x, float *y, int n, cnrtQueue_t s)" in text
+    assert "cnrtFuncTypeUnion1, s>>>(x, y, n, dim3(dim3(n / 256 + 1)).x)" in text
+    assert "cnrtQueueSync" not in text
+
+
+def test_a_launch_that_is_the_body_of_an_if_stays_its_body() -> None:
+    text = translated(SCALE + "void run(float *x, int n) { if (n > 0) scale<<<n, 256>>>(x, x, n); }\n")
+    assert "if (n > 0) { scale<<<" in text and "cnrtQueueSync(default_queue()); }" in text
+
+
+def test_memory_calls_become_those_of_cnrt() -> None:
+    text = translated(
+        SCALE
+        + """
+cudaError_t run(const float *x, float *y, int n) {
+    float *d;
+    cudaError_t status = cudaMalloc(&d, n * sizeof(float));
+    cudaMemcpy(d, x, n * sizeof(float), cudaMemcpyHostToDevice);
+    scale<<<n / 256 + 1, 256>>>(d, d, n);
+    cudaMemcpy(y, d, n * sizeof(float), cudaMemcpyDeviceToHost);
+    cudaFree(d);
+    return status == cudaSuccess ? cudaGetLastError() : status;
+}
+"""
+    )
+    assert "cnrtRet_t status = cnrtMalloc((void **)&d, n * sizeof(float));" in text
+    assert "cnrtMemcpy(d, (void *)x, n * sizeof(float), cnrtMemcpyHostToDev);" in text
+    assert "cnrtMemcpy(y, (void *)d, n * sizeof(float), cnrtMemcpyDevToHost);" in text
+    assert "return status == cnrtSuccess ? cnrtGetLastError() : status;" in text
+
+
+@pytest.mark.parametrize(
+    "call", ["cublasCreate(&handle)", "cudaMemcpyToSymbol(t, x, 4)", "cudaGraphLaunch(g, 0)"]
+)
+def test_host_code_without_a_form_is_refused_by_name_and_place(call: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        translated(SCALE + f"void run(float *x, int n) {{ scale<<<n, 256>>>(x, x, n); {call}; }}\n")
+    assert call.split("(")[0] in str(refusal.value)
+    assert "scale.cu:8" in str(refusal.value)
+
+
+def test_doubles_are_refused() -> None:
+    with pytest.raises(Refusal, match="single precision"):
+        translated(SCALE.replace("float", "double"))
+
+
+@pytest.mark.parametrize(
+    ("declaration", "grid", "known"),
+    [
+        ("", "n", {"gridDim.y", "gridDim.z"}),
+        ("dim3 g(n, 2);", "g", {"gridDim.z"}),
+        ("dim3 g(n, 2, 3);", "g", set()),
+        ("dim3 g = dim3(n);", "g", {"gridDim.y", "gridDim.z"}),
+        ("dim3 g(n); g.y = 4;", "g", set()),
+        ("const int blocks = n / 4;", "blocks", {"gridDim.y", "gridDim.z"}),
+    ],
+)
+def test_extents_of_the_grid_that_are_one_are_found(declaration: str, grid: str, known: set[str]) -> None:
+    source = SCALE + f"void run(float *x, int n) {{ {declaration} scale<<<{grid}, 256>>>(x, x, n); }}\n"
+    assert set(known_dimensions(parse(source, "scale.cu"), "scale")) == known
