@@ -470,6 +470,7 @@ class _HostSearch(_Search):
     def run(self) -> list[Trial]:
         preferred = fixed_candidates(self.unit, self.entry, self.kernels)
         self._notice_block_sizes()
+        self.deadline = time.thread_time() + _SECONDS
         return self.two_sizes(preferred)
 
     def index_uses(self) -> dict[str, str]:

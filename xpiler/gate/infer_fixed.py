@@ -4,6 +4,7 @@ tried like any."""
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 
 from xpiler.frontend.syntax import analyse
@@ -18,6 +19,7 @@ from xpiler.gate.solve_sizes import Constraint, domain, solve
 from xpiler.ir.nodes import Function
 
 _MAX_GRIDS = 48
+_SECONDS = 3.0  # of processor time to look for a grid
 _MAX_BLOCKS = 1 << 12
 
 
@@ -114,8 +116,9 @@ def _search_grids(
     """Axes that no guard bounds: grids that the wrapper can make, the one whose memory fits is the one."""
     values = domain((kernel,), ())
     tried = 0
+    deadline = time.thread_time() + _SECONDS
     for grid in _grids(values, known):
-        if tried >= _MAX_GRIDS:
+        if tried >= _MAX_GRIDS or time.thread_time() > deadline:
             break
         constraints = _grid(launch, grid)
         if not solve(constraints, scalars, domain((kernel,), (c.value for c in constraints))):
