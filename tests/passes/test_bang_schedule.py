@@ -12,7 +12,7 @@ from xpiler.backend.bang import with_known_dimensions
 from xpiler.frontend import parse
 from xpiler.ir.build import const
 from xpiler.ir.interpret import run
-from xpiler.ir.nodes import Block, Decl, For, Function, Instr, Space, Stmt
+from xpiler.ir.nodes import Block, Decl, Expr, For, Function, Instr, Space, Stmt
 from xpiler.ir.printer import show
 from xpiler.ir.rewrite import map_body, substitute, walk
 from xpiler.ir.types import I32
@@ -49,7 +49,7 @@ def expanded(function: Function) -> Function:
 
     body = substitute(map_body(function, change).body, {TASKS.name: const(TASK_COUNT)})
     values = {d.name: d.init for d in body.body if isinstance(d, Decl) and d.name in ("tile", "side")}
-    body = substitute(body, {name: init for name, init in values.items() if init is not None})
+    body = substitute(body, {name: init for name, init in values.items() if isinstance(init, Expr)})
     tasks = For(TASK.name, I32, const(0), const(TASK_COUNT), const(1), body)
     return replace(function, body=Block((tasks,)))
 
@@ -82,7 +82,8 @@ ADD_BY_FOUR = """__global__ void add(const float *a, const float *b, float *c, i
     int i = 4 * (blockIdx.x * blockDim.x + threadIdx.x);
     if (i + 3 < n) {
         float4 x = *(const float4 *)(a + i), y = *(const float4 *)(b + i);
-        *(float4 *)(c + i) = make_float4(x.x * 2.0f + y.x, x.y * 2.0f + y.y, x.z * 2.0f + y.z, x.w * 2.0f + y.w);
+        *(float4 *)(c + i) =
+            make_float4(x.x * 2.0f + y.x, x.y * 2.0f + y.y, x.z * 2.0f + y.z, x.w * 2.0f + y.w);
     } else {
         for (int j = i; j < n; ++j) c[j] = a[j] * 2.0f + b[j];
     }
@@ -118,7 +119,10 @@ SOFTMAX = """__global__ void softmax(const float *x, float *y, int rows, int col
     if (row >= rows) return;
     float peak = -1e30f, sum = 0.0f;
     for (int c = 0; c < cols; ++c) peak = fmaxf(peak, x[row * cols + c]);
-    for (int c = 0; c < cols; ++c) { y[row * cols + c] = expf(x[row * cols + c] - peak); sum += y[row * cols + c]; }
+    for (int c = 0; c < cols; ++c) {
+        y[row * cols + c] = expf(x[row * cols + c] - peak);
+        sum += y[row * cols + c];
+    }
     for (int c = 0; c < cols; ++c) y[row * cols + c] /= sum;
 }"""
 
@@ -168,10 +172,11 @@ def test_an_index_that_is_taken_apart_gives_its_lowest_digit_to_the_lanes() -> N
     ],
 )
 def test_a_choice_lane_by_lane_is_exact(choice: str) -> None:
+    value = choice.replace("x[i]", "a").replace("s[i]", "b")
     function = canonical(
         f"""__global__ void choose(const float *x, const float *s, float *y, int n) {{
             int i = blockIdx.x * blockDim.x + threadIdx.x;
-            if (i < n) {{ float a = x[i], b = s[i]; y[i] = {choice.replace("x[i]", "a").replace("s[i]", "b")}; }}
+            if (i < n) {{ float a = x[i], b = s[i]; y[i] = {value}; }}
         }}"""
     )
     assert "__bang_band" in instructions(laid_out(function))

@@ -324,7 +324,7 @@ _BY_WIDTH = {4: F32, 2: F16}
 
 @dataclass
 class _Tiles:
-    """Buffers of one length: the bytes of each one's element; `taken`: bytes of all buffers of other lengths."""
+    """Buffers of one length: bytes of each one's element; `taken`: bytes of all buffers of other lengths."""
 
     widths: list[int]
     is_square: bool

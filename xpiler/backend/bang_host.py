@@ -63,7 +63,8 @@ RENAMED = {
     "cudaMemcpyDeviceToDevice": "cnrtMemcpyDevToDev",
 }
 _CALLS = frozenset(
-    "cudaMalloc cudaMallocHost cudaStreamCreateWithFlags cudaMemcpy cudaMemcpyAsync cudaEventRecord cudaEventElapsedTime".split()
+    "cudaMalloc cudaMallocHost cudaStreamCreateWithFlags cudaMemcpy cudaMemcpyAsync cudaEventRecord "
+    "cudaEventElapsedTime".split()
 )
 _NO_STREAM = frozenset(("0", "nullptr", "NULL", "(cudaStream_t)0", "cudaStreamDefault"))
 

@@ -70,8 +70,8 @@ class Contracted:
 
 
 def contract(function: Function, architecture: Architecture, taken: int = 0) -> Contracted:
-    """The first such nest of the function as products of tiles; unchanged if there is none. Bytes of NRAM that
-    are in use otherwise: `taken`."""
+    """The first such nest of the function as products of tiles; unchanged if there is none. `taken`: bytes of
+    NRAM that are in use otherwise."""
     names = Names(function)
     memory = {p.name: p.dtype for p in function.params if p.is_pointer}
     found: list[_Product] = []

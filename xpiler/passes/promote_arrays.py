@@ -1,10 +1,10 @@
 """Local arrays into a core's scratchpad, where instructions reach them and the stack has no room for them.
 
-    float row[256];            -->   row at byte 0 of the scratchpad, one-dimensional
-    float tile[n + 1][32];           tile behind it, in a part of the scratchpad set aside for sizes not known yet
+    float row[256];         -->  row at byte 0 of the scratchpad, one-dimensional
+    float tile[n + 1][32];       tile behind it, in a part of the scratchpad set aside for unknown sizes
 
-What was memory shared by a block, or a value of each thread that lives across a barrier, is such an array once
-threads are loops.
+What was memory shared by a block, or a value of each thread that lives across a barrier, is such an array
+once threads are loops.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Promoted:
 
 
 def promote_arrays(function: Function, architecture: Architecture) -> Promoted:
-    """All local arrays that can be: those without initial values, of sizes known where the function starts."""
+    """All local arrays that can be: those without initial values, of sizes known at the function's start."""
     decls = [d for d in walk(function.body) if isinstance(d, Decl) and d.shape and _movable(d, function)]
     fixed = [d for d in decls if all(isinstance(e, Const) for e in d.shape)]
     open_ = [d for d in decls if d not in fixed]

@@ -166,7 +166,7 @@ def _common(copies: Sequence[Expr], loop: For, width: int, j: Var) -> Expr | Non
 
 
 def _shell(expr: Expr) -> tuple[object, ...]:
-    return tuple(getattr(expr, name, None) for name in ("op", "function", "fast")) + (len(children(expr)),)
+    return (*(getattr(expr, name, None) for name in ("op", "function", "fast")), len(children(expr)))
 
 
 def _common_load(copies: Sequence[Load], loop: For, width: int, j: Var) -> Expr | None:

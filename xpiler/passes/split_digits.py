@@ -132,7 +132,7 @@ def _inlined(body: Block, low: str) -> Block:
     changed = assigned_vars(body)
     out: list[Stmt] = []
     for stmt in body.body:
-        stmt = substitute(stmt, {n: v for n, v in values.items()})
+        stmt = substitute(stmt, values)
         match stmt:
             case Decl(name=name, shape=(), init=Expr() as init, dtype=dtype) if (
                 dtype.is_integer and low in free_vars(init) and name not in changed

@@ -177,7 +177,7 @@ class Match:
 
 
 def matches(expr: Expr, varies: Callable[[Expr], bool]) -> Match | None:
-    """The intrinsic whose meaning unifies with `expr`: vector operands vary along the lanes, scalars do not."""
+    """The intrinsic whose meaning unifies with `expr`: vectors vary along the lanes, scalars do not."""
     for intrinsic in ELEMENTWISE:
         if expr.dtype not in intrinsic.dtypes:
             continue
@@ -208,9 +208,7 @@ def _unify(template: Expr, expr: Expr, found: Match, varies: Callable[[Expr], bo
         return False
     match template:
         case Load(array=name):
-            if not varies(expr) or found.vectors.setdefault(name, expr) != expr:
-                return False
-            return True
+            return varies(expr) and found.vectors.setdefault(name, expr) == expr
         case Var():
             if varies(expr) or (found.scalar is not None and found.scalar != expr):
                 return False
@@ -302,7 +300,8 @@ def meaning(instr: Instr) -> Stmt:
         assert isinstance(dst, Ref)
         body = intrinsic.template(dst.dtype)
         refs = [r for r in rest if isinstance(r, Ref)]
-        values: dict[str, Expr] = {"s": r for r in rest if not isinstance(r, Ref)}
+        scalars = [r for r in rest if not isinstance(r, Ref)]
+        values: dict[str, Expr] = {"s": scalars[0]} if scalars else {}
         body = _with_operands(body, dict(zip("ab", refs, strict=False)), values, i)
         return _loop(i, n, Assign(at(dst, i), body))
     match name:
