@@ -335,11 +335,8 @@ def _to_bang(unit: Unit, entries: list[_Entry]) -> _Produced:
             failed[kernel.name] = refusal.diagnostic
     _refuse_failed(unit, entries, functions, failed)
     notes = tuple(note for function in functions.values() for note in function.notes)
-    if has_host:
-        text = bang_host.to_bang(unit, functions, wrapped)
-    else:
-        text = bang_host.with_wrapper(unit, wrapped)
-    return _Produced(text, notes, {name: name for name in wrapped})
+    host = bang_host.to_bang(unit, functions, wrapped) if has_host else bang_host.with_wrapper(unit, wrapped)
+    return _Produced(host, notes, {name: name for name in wrapped})
 
 
 def _refuse_failed(

@@ -1,7 +1,8 @@
 """`xpiler-lsp`: the language server over standard input and output.
 
-Today it tells, while one types, which kernels of a file cannot be translated and why. Documents are synchronised whole:
-the line rules of the protocol and of Python differ, and a copy that silently drifts apart would be worse than the bytes.
+Today it tells, while one types, which kernels of a file cannot be translated and why. Documents are
+synchronised whole: the line rules of the protocol and of Python differ, and a copy that silently drifts apart
+would be worse than the bytes.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def _publish(ls: LanguageServer, uri: str) -> None:
 
 
 def main() -> None:
-    """Serve until the client ends the session. Whatever else prints goes to standard error, not into the protocol."""
+    """Serve until the client ends the session. Whatever else prints goes to standard error."""
     logging.getLogger("pygls").setLevel(logging.ERROR)
     protocol = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -95,8 +95,8 @@ struct Buffer {
 };""",
     # ------------------------------------------------------------------------------------------ numbers
     """\
-// float to integer as on GPUs: toward zero, clamped to the range; NaN gives 0, or the top bit where either type has
-// 64 bits.
+// float to integer as on GPUs: toward zero, clamped to the range; NaN gives 0, or the top bit where either
+// type has 64 bits.
 template <class To, class From>
 static inline To clamp_to(From x) {
     const bool has_sign = (To)-1 < (To)0;
