@@ -22,8 +22,10 @@ from xpiler.errors import Refusal
 from xpiler.ir.build import cast, const
 from xpiler.ir.nodes import (
     Atomic,
+    Binary,
     Block,
     Call,
+    Cast,
     Const,
     Decl,
     Expr,
@@ -35,7 +37,7 @@ from xpiler.ir.nodes import (
     Trap,
     Var,
 )
-from xpiler.ir.rewrite import substitute, walk
+from xpiler.ir.rewrite import map_expr, substitute, walk
 from xpiler.ir.types import F16, F32, F64, U32, DType
 from xpiler.passes.bang_schedule import schedule
 from xpiler.passes.promote_arrays import Promoted
@@ -137,7 +139,22 @@ def with_known_dimensions(function: Function, launch: Mapping[str, Expr | int]) 
     body = substitute(function.body, {name: cast(known[name], dtype) for name, dtype in types.items()})
     params = tuple(p for p in function.params if p.name not in known)
     assert isinstance(body, Block)
-    return tidy(replace(function, body=body, params=params))
+    return tidy(replace(function, body=map_expr(body, _covered), params=params))
+
+
+def _covered(expr: Expr) -> Expr:
+    """min(n, ceil(n / b) * b) is n: the grid covers everything."""
+    match expr:
+        case Call(function="min", args=(n, Binary(op="*", left=blocks, right=Const(value=size)))):
+            match _uncast(blocks):
+                case Binary(op="/", left=Binary(op="+", left=count, right=Const(value=more)), right=by):
+                    if _uncast(count) == n and isinstance(by, Const) and by.value == size == more + 1:
+                        return n
+    return expr
+
+
+def _uncast(expr: Expr) -> Expr:
+    return _uncast(expr.operand) if isinstance(expr, Cast) else expr
 
 
 def _check_types(function: Function) -> None:
@@ -235,7 +252,7 @@ class BangPrinter(CPrinter):
             kind = _type(_BY_WIDTH[max(tiles.widths)])
             return f"{value}  // {len(tiles.widths)} tiles of {name} x {name} {kind} fit into NRAM"
         if length != decl.init.value:
-            return f"{value}  // the longest row that a pooling window takes"
+            return f"{value}  // no pooling window or strided copy takes more"
         space = f"(NRAM_BYTES - {tiles.taken})" if tiles.taken else "NRAM_BYTES"
         kinds = {w: _type(_BY_WIDTH[w]) for w in tiles.widths}
         each = " + ".join(f"{tiles.widths.count(w)} * sizeof({kind})" for w, kind in kinds.items())

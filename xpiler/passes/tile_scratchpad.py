@@ -17,7 +17,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from xpiler.ir.affine import stride
+from xpiler.ir.affine import coefficient, to_expr
 from xpiler.ir.build import cast, const, lt, minimum, not_, sub
 from xpiler.ir.nodes import (
     Assign,
@@ -83,7 +83,7 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     if tiles:
         group = VECTOR_BYTES // min(b.dtype.bytes for b in tiles)
         tile = capacity // widths // group * group
-        tile = min(tile, POOL_WINDOW) if reductions else tile
+        tile = min(tile, POOL_WINDOW) if reductions or tiler.strided else tile
     head: list[Stmt] = [Decl(tiler.tile.name, I32, init=const(tile))] if tiles else []
     decls = [Decl(b.name, b.dtype, (tiler.tile,), Space.NRAM) for b in tiles]
     decls += [Decl(b.name, b.dtype, (const(VECTOR_BYTES // b.dtype.bytes),), Space.NRAM) for b in reductions]
@@ -113,6 +113,7 @@ class _Tiler:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.strided = False  # some copy takes elements apart, and so many at most
         self.scratch: dict[str, DType] = {}  # arrays that other passes have put into the scratchpad
         self.memory: dict[str, DType] = {}  # and those in device memory
         self.tile = Var(I32, self.names.fresh(TILE))
@@ -365,7 +366,7 @@ class _Loop:
 
     def store(self, stmt: Assign, target: Load) -> None:
         index = self.flat(target)
-        step = stride(index, self.loop.var)
+        step = self.distance(index)
         if step is None or step == 0 or target.dtype not in VECTOR_TYPES:
             raise NotTileable(f"the elements of `{target.array}` it writes lie {_apart(step)}")
         value = stmt.value if stmt.reduce is None else _combined(target, stmt.value, stmt.reduce)
@@ -391,7 +392,7 @@ class _Loop:
 
     def load(self, load: Load) -> str:
         index = self.flat(load)
-        step = stride(index, self.loop.var)
+        step = self.distance(index)
         if step is None or load.dtype not in VECTOR_TYPES:
             raise NotTileable(f"the elements of `{load.array}` it reads lie {_apart(step)}")
         base = self.at_first(index)
@@ -410,17 +411,26 @@ class _Loop:
         self.hold(buffer)
         return buffer
 
-    def in_place(self, array: str, step: int) -> bool:
+    def distance(self, index: Expr) -> int | Expr | None:
+        """From the element of one lane to that of the next; None if it changes along the lanes."""
+        found = coefficient(index, self.loop.var)
+        if found is None or found.variables() & {self.loop.var, *self.lanes}:
+            return None
+        return found.as_int if found.as_int is not None else to_expr(found, I32)
+
+    def in_place(self, array: str, step: int | Expr) -> bool:
         """Whether instructions can work on the elements where they lie."""
         return array in self.tiler.scratch and step == 1
 
-    def copy(self, place: Load, buffer: str, base: Expr, step: int, *, store: bool) -> None:
+    def copy(self, place: Load, buffer: str, base: Expr, step: int | Expr, *, store: bool) -> None:
         memory, pad = Ref(place.dtype, place.array, base), self.ref(place.dtype, buffer)
-        if step < 0:
+        if isinstance(step, int) and step < 0:
             raise NotTileable(f"it runs backwards through `{place.array}`")
         extent: tuple[Expr, ...] = (self.count,)
         if step != 1:
-            strides = (const(step), const(1)) if store else (const(1), const(step))
+            self.tiler.strided = True
+            apart = const(step) if isinstance(step, int) else step
+            strides = (apart, const(1)) if store else (const(1), apart)
             extent = (const(1), *strides, sub(self.count, 1))
         ends = (memory, pad) if store else (pad, memory)
         direction = "NRAM2GDRAM" if store else "GDRAM2NRAM"
@@ -643,7 +653,7 @@ def _normal(expr: Expr) -> Expr:
     return expr
 
 
-def _apart(step: int | None) -> str:
+def _apart(step: int | Expr | None) -> str:
     return "at no constant distance" if step is None else f"{step} apart"
 
 
