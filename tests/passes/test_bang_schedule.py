@@ -185,6 +185,27 @@ def test_a_choice_lane_by_lane_is_exact(choice: str) -> None:
     assert_same(function, x=x, s=normal(80)[40:].copy(), y=np.zeros(40, np.float32), n=40)
 
 
+def test_threads_that_stride_through_memory_are_summed_by_rows() -> None:
+    function = canonical(
+        """__global__ void total(const float *x, float *y, int n) {
+            __shared__ float part[64];
+            float v = 0.0f;
+            for (int i = blockIdx.x * 64 + threadIdx.x; i < n; i += gridDim.x * 64) v += x[i];
+            part[threadIdx.x] = v;
+            __syncthreads();
+            for (int s = 32; s > 0; s /= 2) {
+                if (threadIdx.x < s) part[threadIdx.x] += part[threadIdx.x + s];
+                __syncthreads();
+            }
+            if (threadIdx.x == 0) y[blockIdx.x] = part[0];
+        }""",
+        x=3,
+    )
+    assert "__bang_sumpool" in instructions(laid_out(function))
+    for n in (1, 64, 65, 500):
+        assert_same(function, x=normal(n), y=np.zeros(3, np.float32), n=n)
+
+
 def test_what_no_instruction_fits_stays_scalar_and_is_named() -> None:
     function = canonical(
         """__global__ void gather(const float *x, const int *at, float *y, int n) {

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from xpiler.ir.build import binary
-from xpiler.ir.nodes import Assign, Binary, Call, Expr, Function, Stmt, Var
-from xpiler.ir.rewrite import free_vars, map_body, map_expr
+from xpiler.ir.nodes import Assign, Binary, Call, Expr, Function, Instr, Stmt, Var
+from xpiler.ir.rewrite import free_vars, map_body, map_expr, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.contraction import contract, match
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
 from xpiler.passes.split_digits import split_digits
+from xpiler.passes.strided_sums import interchange_sums
 from xpiler.passes.task_split import split_over_tasks
 from xpiler.passes.tidy import tidy
 from xpiler.passes.tile_scratchpad import tile_vectors
@@ -30,7 +31,7 @@ class Scheduled:
 
 
 def schedule(function: Function, architecture: Architecture) -> Scheduled:
-    function = reroll(map_body(function, explicit_reduction))
+    function = interchange_sums(reroll(map_body(function, explicit_reduction)))
     function = tidy(split_digits(function))
     promoted = promote_arrays(function, architecture)
     split = split_over_tasks(promoted.function, TASK, TASKS, lambda loop: match(loop) is not None)
@@ -38,6 +39,8 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     chosen = vectorize(contracted.function)
     tiled = tile_vectors(chosen.function, architecture, contracted.reserved + promoted.bytes)
     notes = [*chosen.notes, *tiled.notes]
+    if not any(isinstance(n, Instr) for n in walk(tiled.function.body)):
+        notes.append(f"{function.name}: scalar code throughout, as no loop runs over consecutive elements")
     if split.loop is None:
         notes.append("one task does all the work: no outer loop is known to be independent")
     body = map_expr(tiled.function.body, _folded)
