@@ -206,6 +206,23 @@ def test_threads_that_stride_through_memory_are_summed_by_rows() -> None:
         assert_same(function, x=normal(n), y=np.zeros(3, np.float32), n=n)
 
 
+def test_steps_that_wait_for_each_other_are_one_tasks_work() -> None:
+    function = canonical(
+        """#include <cooperative_groups.h>
+        __global__ void steps(float *x, float *y, int n, int count) {
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            for (int s = 0; s < count; ++s) {
+                if (i < n) y[i] = x[n - 1 - i] * 0.5f;
+                cooperative_groups::this_grid().sync();
+                if (i < n) x[i] = y[i] + 1.0f;
+                cooperative_groups::this_grid().sync();
+            }
+        }""",
+        x=2,
+    )
+    assert schedule(function, DEFAULT).single_task
+
+
 def test_what_no_instruction_fits_stays_scalar_and_is_named() -> None:
     function = canonical(
         """__global__ void gather(const float *x, const int *at, float *y, int n) {

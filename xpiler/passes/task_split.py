@@ -47,8 +47,8 @@ def split_over_tasks(
                 found.append(stmt.var)
                 whole = _fused(stmt, names, keep)
                 out += _shared(whole, names, task, tasks)
-            else:
-                out.append(replace(stmt, body=block(stmt.body)))
+            else:  # its iterations wait for each other, which the tasks of several jobs cannot
+                out.append(stmt)
         return Block(tuple(out), range=body.range)
 
     body = block(function.body)
