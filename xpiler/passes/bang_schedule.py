@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from xpiler.ir.build import binary
-from xpiler.ir.nodes import Assign, Binary, Call, Expr, Function, Instr, Stmt, Var
+from xpiler.ir.nodes import Assign, Atomic, Binary, Call, Expr, Function, Instr, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.contraction import contract, match
@@ -31,6 +31,7 @@ class Scheduled:
 
 
 def schedule(function: Function, architecture: Architecture) -> Scheduled:
+    function = map_body(function, _PlainAtomics(function))
     function = interchange_sums(reroll(map_body(function, explicit_reduction)))
     function = tidy(split_digits(function))
     promoted = promote_arrays(function, architecture)
@@ -52,6 +53,25 @@ def _folded(expr: Expr) -> Expr:
     if isinstance(expr, Binary) and expr.dtype.is_integer and expr.dtype != BOOL:
         return binary(expr.op, expr.left, expr.right)
     return expr
+
+
+class _PlainAtomics:
+    """Atomic operations on memory of a core's own are plain ones: its threads are loops."""
+
+    def __init__(self, function: Function) -> None:
+        self.shared = {p.name for p in function.params} | {d.name for d in function.globals}
+
+    def __call__(self, stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
+        match stmt:
+            case Atomic(op=op, place=place, args=(value,), target=target) if (
+                place.array not in self.shared and op in _REDUCES
+            ):
+                before = (Assign(target, place, range=stmt.range),) if target is not None else ()
+                return (*before, Assign(place, value, _REDUCES[op], range=stmt.range))
+        return stmt
+
+
+_REDUCES = {"add": "+", "min": "min", "max": "max", "and": "&", "or": "|", "xor": "^", "exch": None}
 
 
 def explicit_reduction(stmt: Stmt) -> Stmt:
