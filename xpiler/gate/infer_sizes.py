@@ -18,6 +18,7 @@ _GRANULES = (64, 4, 32, 128, 16, 8, 256)
 _ALONE = (32, 64, 128, 16, 256, 4, 512, 1024)
 _FEW = (37, 53, 29)  # odd, different, not close to a power of two
 _MANY = (7, 11, 5, 9, 6, 13, 10, 15)
+_ODD = (3, 5, 7, 9, 11, 2, 13, 6)
 _SMALL = (3, 5, 2, 7, 4, 6, 1, 8)
 _MULTIPLES = (2, 3, 1, 4, 5, 6, 7, 8)
 _LONG = {1: 1003, 4: 1004, 8: 1000, 16: 1008, 32: 992, 64: 960, 128: 896, 256: 768}
@@ -48,6 +49,8 @@ def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) ->
         yield from ({**fixed, free[0]: size >> seed} for size in _POWERS)
         return
     yield {**fixed, **structured(free, 1, seed + 1)}
+    # Small ones, where a product of extents made the first too slow.
+    yield {**fixed, **{name: _ODD[(i + seed) % len(_ODD)] for i, name in enumerate(free)}}
     together = ({**fixed, **structured(free, granule, seed)} for granule in _GRANULES)
     alone = (
         {

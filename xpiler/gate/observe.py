@@ -22,6 +22,7 @@ from xpiler.ir.nodes import Const, Decl, Function
 
 _START_BYTES = 1 << 18
 _LIMIT_BYTES = 1 << 26
+_SECONDS = 2.0  # for one launch
 _STEPS = 1_000_000  # loop iterations of all threads together: a second or so
 
 
@@ -111,7 +112,10 @@ def observe(steps: Sequence[Step], buffers: Mapping[str, Buffer], seed: int = 0)
                     )
                 sizes[key] = max(reach.high + 64, 2 * sizes[key])
                 grown = True
-        if not grown or observation.unfinished:
+        if observation.unfinished:  # what lies beyond a buffer of unknown size was not found out
+            known = tuple(f for f in observation.findings if f.code != "out-of-bounds")
+            return replace(observation, findings=known)
+        if not grown:
             return observation
 
 
@@ -141,7 +145,13 @@ def _observe(
                 arguments[param.name] = 0 if value is None else value
         launch = step.launch
         result = run(
-            step.kernel, arguments, launch.grid, launch.block, launch.shared_bytes, step_limit=_STEPS
+            step.kernel,
+            arguments,
+            launch.grid,
+            launch.block,
+            launch.shared_bytes,
+            step_limit=_STEPS,
+            seconds=_SECONDS,
         )
         for finding in result.findings:
             if finding.code == "step-limit":
