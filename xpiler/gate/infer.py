@@ -49,7 +49,7 @@ from xpiler.ir.types import BF16, F16, U64, DType, Kind
 
 _BATCH = 8
 _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
-_ALIKE = 6  # trials with the same finding that make it a bug
+_ALIKE = 10  # trials with the same finding that make it a bug: every granule was among them
 _SECONDS = 12.0  # of processor time for the whole search: a busy machine must not change what is found
 _PROBE_ELEMENTS = 1 << 16
 _SEEDS = (1, 2, 11, 12)  # of the cases, see `_cases`
