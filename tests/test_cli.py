@@ -117,6 +117,25 @@ def test_a_binary_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert "binary file" in err
 
 
+def test_a_statement_about_no_parameter_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "k.cu").write_text(ADD)
+    code, _, err = run(capsys, "translate", tmp_path / "k.cu", "--to", "hip", "--arg", "q=3")
+    assert code == 2
+    assert "'q'" in err and "parameters: a, b, c, n" in err
+
+
+def test_an_overloaded_entry_is_refused_for_what_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    body = "{ add<<<1, 64>>>(a, a, c, (int)n); }\n"
+    hosts = "".join(f"void f(const float *a, float *c, {n} n) {body}" for n in ("int", "long"))
+    code, document = translate(capsys, tmp_path, ADD + hosts)
+    assert code == 2
+    assert "overloaded" in messages(document)
+
+
 def test_a_missing_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, err = run(capsys, "translate", tmp_path / "absent.cu", "--to", "hip")
     assert code == 2

@@ -106,6 +106,7 @@ def translate_text(
     progress("parsing")
     unit, parsed = _parse(text, file, platform)
     entries = [_Entry(entry) for entry in entries_of(unit, stated.entry)]
+    stated.require_known(_parameters(unit, entries))
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
         whole, unit = unit, _without_untranslatable(unit, to, entries)
@@ -133,6 +134,7 @@ def verify_text(
     stated = load_beside(source_file).merged(overrides or Overrides())
     unit, parsed = _parse(source, source_file, platform)
     entries = [_Entry(entry) for entry in entries_of(unit, stated.entry)]
+    stated.require_known(_parameters(unit, entries))
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
         _prepare(entries, unit, source, source_file, platform, stated, pool, needs_ir=False)
@@ -173,6 +175,12 @@ def platform_of(file: str) -> str:
 
 def _directions() -> str:
     return ", ".join(f"{source} to {target}" for source, target in sorted(DIRECTIONS))
+
+
+def _parameters(unit: Unit, entries: Iterable[_Entry]) -> list[str]:
+    """The names that statements may be about: parameters of entries, and variables that kernels read."""
+    params = [param.name for item in entries for param in item.entry.params]
+    return params + [decl.name for kernel in unit.program.kernels for decl in kernel.globals]
 
 
 def _names_in(target: str, unit: Unit) -> dict[str, str]:

@@ -78,6 +78,17 @@ class Overrides:
             self.fast_math if stronger.fast_math is None else stronger.fast_math,
         )
 
+    def require_known(self, parameters: Iterable[str]) -> None:
+        """Refuses statements about what is no parameter: a slip of the pen must not pass for a statement."""
+        known = list(dict.fromkeys(parameters))
+        stated = [name for pairs in (self.args, self.shapes, self.roles, self.values) for name, _ in pairs]
+        for name in stated:
+            if name not in known:
+                remedy = f"parameters: {', '.join(known) or 'none'}"
+                raise Refusal(
+                    "contract-name", f"{name!r} is stated, but no entry has such a parameter", remedy=remedy
+                )
+
     def scalar_choices(self, name: str) -> tuple[Scalar, ...]:
         """The values stated for a scalar argument; empty if none were."""
         return dict(self.args).get(name, ())
