@@ -92,3 +92,8 @@ def _memory(fields: Mapping[str, Any] | None) -> Memory | None:
         return None
     name = str(fields.get("name", ""))
     return Memory(name or f"#{fields['allocation']}", name, int(fields["offset"]), int(fields["size"]))
+
+
+def squeezed(spelling: str) -> str:
+    """A kernel's name as launched, without its spaces: to be compared with the one in the trace."""
+    return "".join(spelling.split())

@@ -1,0 +1,228 @@
+"""The sizes of a host wrapper: it is called in the emulator with candidate sizes (kernels not run), its trace
+tells which memory its launches get, and those launches are run in the IR interpreter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+
+from xpiler.errors import Refusal
+from xpiler.gate.arrays import Array
+from xpiler.gate.contract import Role, Values, make_case
+from xpiler.gate.dataflow import index_arrays
+from xpiler.gate.infer_arguments import argument_of, provisional_contract
+from xpiler.gate.infer_fixed import fixed_candidates
+from xpiler.gate.infer_search import (
+    MAX_THREADS,
+    PROBE_ELEMENTS,
+    SECONDS,
+    Question,
+    Search,
+    Trial,
+    in_modes,
+    numpy_of,
+)
+from xpiler.gate.infer_sizes import candidates
+from xpiler.gate.inputs import draw
+from xpiler.gate.observe import Buffer, Observation, Pointer, Step
+from xpiler.gate.trace import Memory, Trace, squeezed, trace_host
+from xpiler.ir.nodes import Function, Param
+
+_BATCH = 8
+_MAX_LAUNCHES = 64
+_BLOCK_SIZE = 256
+
+
+class HostSearch(Search):
+    """Calls the wrapper and interprets the kernels that it launches."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
+        unit, entry, builder = question.unit, question.entry, question.builder
+        self.sites: dict[str, list[Function]] = {}
+        for site in unit.launches:
+            if site.kernel in self.kernels:
+                for key in {squeezed(site.spelling), squeezed(site.spelling).split("<")[0]}:
+                    self.sites.setdefault(key, []).append(self.kernels[site.kernel])
+        provisional = provisional_contract(unit, entry)
+        traced = replace(provisional, globals=())  # kernels are not run, so variables need no contents
+        built = builder(provisional)
+        self.build = replace(built, contract=traced) if built.ok else builder(traced)
+        if not self.build.ok and sum(f.name == entry.name for f in unit.host_functions) > 1:
+            raise Refusal(
+                "overloaded-entry",
+                f"{entry.name} is overloaded, and an entry is called by its name alone",
+                entry.range,
+                "give the function to check a name of its own, or name another one with --entry",
+            )
+        if not self.build.ok:
+            raise Refusal("source-compile", f"the source does not compile: {self.build.error}", entry.range)
+        self.uses: dict[str, str] = {}  # how the entry's arrays are used, learnt from the traces
+        self.traces: dict[tuple[tuple[str, int], ...], Trace] = {}
+
+    def run(self) -> list[Trial]:
+        preferred = fixed_candidates(self.unit, self.entry, self.kernels)
+        self._notice_block_sizes()
+        self.deadline = time.thread_time() + SECONDS
+        return self.two_sizes(preferred)
+
+    def index_uses(self) -> dict[str, str]:
+        return self.uses
+
+    def _notice_block_sizes(self) -> None:
+        """A parameter that is the block's size gets ordinary block sizes."""
+        samples = list(islice(candidates(self.sizes, self.fixed), 6))
+        suspects = {name for name in self.sizes if name not in self.fixed}
+        ran = 0
+        for sizes, trace in zip(samples, self._traced(samples), strict=True):
+            blocks = {extent for launch in trace.launches for extent in launch.launch.block}
+            if trace.launches:
+                ran += 1
+                suspects = {name for name in suspects if sizes[name] in blocks}
+        for name in sorted(suspects) if ran >= 3 else ():
+            self.fixed[name] = _BLOCK_SIZE
+            self.notes.append(f"{name} is a block size: {_BLOCK_SIZE}")
+
+    def _traced(self, sizes: Sequence[Mapping[str, int]]) -> list[Trace]:
+        missing = [s for s in sizes if tuple(sorted(s.items())) not in self.traces]
+        if missing:
+            pointers = [p for p in self.entry.params if p.is_pointer]
+            cases = [
+                make_case({**self.numbers, **s}, {p.name: PROBE_ELEMENTS * p.lanes for p in pointers})
+                for s in missing
+            ]
+            for one, trace in zip(missing, trace_host(self.build, cases), strict=True):
+                self.traces[tuple(sorted(one.items()))] = trace
+        return [self.traces[tuple(sorted(s.items()))] for s in sizes]
+
+    def collect(self, stream: Iterator[Mapping[str, int]], limit: int) -> list[Trial]:
+        return super().collect(self._ahead(stream), limit)
+
+    def _ahead(self, stream: Iterator[Mapping[str, int]]) -> Iterator[Mapping[str, int]]:
+        """The same candidates, traced a batch at a time."""
+        while batch := list(islice(stream, _BATCH)):
+            self._traced(batch)
+            yield from batch
+
+    def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
+        (trace,) = self._traced([sizes])
+        blank = make_case({**self.numbers, **sizes}, {})
+        if trace.fault or not trace.launches:
+            yield Trial(sizes, blank, {}, (), 0, trace.fault or "the call launches no kernel")
+            return
+        self._learn_uses(trace)
+        yield from in_modes(self.uses, lambda mode: self._observed(sizes, trace, mode))
+
+    def _observed(self, sizes: Mapping[str, int], trace: Trace, mode: int) -> Trial:
+        scalars = {**self.numbers, **sizes}
+        copied: dict[str, int] = {}
+        roles: dict[str, set[Role]] = {}
+        for copy in trace.copies:
+            for side, role in ((copy.source, Role.IN), (copy.to, Role.OUT)):
+                if side is not None and side.name:
+                    copied[side.name] = max(copied.get(side.name, 0), side.offset + copy.bytes)
+                    roles.setdefault(side.name, set()).add(role)
+        filled_from = _filled_from(trace)
+        by_entry = {p.name: p for p in self.entry.params}
+        values = self.values(mode)
+        buffers: dict[str, Buffer] = {}
+        steps: list[Step] = []
+        for launch in trace.launches:
+            kernel = self._kernel(launch.kernel, len(launch.arguments))
+            if launch.launch.threads > MAX_THREADS or len(trace.launches) > _MAX_LAUNCHES:
+                return Trial(
+                    sizes, make_case(scalars, {}), {}, (), 0, "the launches are too large to be checked"
+                )
+            if kernel is None:
+                self.checked = False
+                continue
+            arguments: list[Pointer | int | float | None] = []
+            for argument in launch.arguments:
+                if isinstance(argument, Memory):
+                    origin = argument.name or filled_from.get(argument.key, "")
+                    size = None if argument.name else argument.size
+                    contents = None
+                    if origin in values and origin in by_entry:
+                        contents = self._contents(by_entry[origin], values[origin], size)
+                    buffers.setdefault(argument.key, Buffer(argument.key, size, contents))
+                    arguments.append(Pointer(argument.key, argument.offset))
+                else:
+                    arguments.append(argument)
+            steps.append(Step(kernel, launch.launch, tuple(arguments)))
+        reach = self._settled(steps, buffers, values, sizes, filled_from)
+        extents, shapes = self.extents(reach, sizes)
+        for name, size in copied.items():
+            if name in by_entry and name not in shapes:
+                unit = by_entry[name].dtype.bytes * by_entry[name].lanes
+                extents[name] = -(-size // unit) * by_entry[name].lanes
+        given: dict[str, Role] = {
+            name: Role.INOUT if len(r) > 1 else next(iter(r)) for name, r in roles.items()
+        }
+        for param in self.entry.params:
+            used = reach.reach.get(param.name)
+            if param.is_pointer and param.name not in given and used is not None:
+                given[param.name] = used.role
+        case = make_case(
+            scalars, extents, shapes=shapes, values={k: v for k, v in values.items() if k in extents}
+        )
+        return Trial(sizes, case, given, reach.findings, self._flaws(trace, reach), reach.unfinished)
+
+    def _learn_uses(self, trace: Trace) -> None:
+        """Which arrays of the entry hold indices, by where its launches pass them."""
+        filled_from = _filled_from(trace)
+        for launch in trace.launches:
+            kernel = self._kernel(launch.kernel, len(launch.arguments))
+            uses = index_arrays(kernel) if kernel else {}
+            for param, argument in zip(kernel.params if kernel else (), launch.arguments, strict=False):
+                if param.name in uses and isinstance(argument, Memory):
+                    origin = argument.name or filled_from.get(argument.key, "")
+                    if origin:
+                        self.uses.setdefault(origin, uses[param.name])
+
+    def _contents(self, param: Param, values: Values, size: int | None) -> Array:
+        if values.kind == "permutation":  # sorted: as many as are used are then no larger than their number
+            return np.arange(PROBE_ELEMENTS).astype(numpy_of(param.dtype))
+        count = (size or PROBE_ELEMENTS * param.dtype.bytes) // param.dtype.bytes
+        case = make_case({}, {param.name: count}, values={param.name: values})
+        return draw(argument_of(param, Role.IN), case)
+
+    def _kernel(self, spelling: str, count: int) -> Function | None:
+        name = squeezed(spelling)
+        for key in (name, name.split("<")[0], name.split("::")[-1], name.split("<")[0].split("::")[-1]):
+            fitting = [k for k in self.sites.get(key, []) if len(k.params) == count]
+            if fitting:
+                return fitting[0]
+        return None
+
+    def _flaws(self, trace: Trace, reach: Observation) -> int:
+        """Copied-out memory that was not written whole, device memory far from being used up."""
+        flaws = 0
+        for copy in trace.copies:
+            if copy.to and copy.to.name and copy.source:
+                used = reach.reach.get(copy.source.key)
+                flaws += used is not None and used.written and used.written_bytes < copy.bytes
+        for key, used in reach.reach.items():
+            size = next(
+                (
+                    a.size
+                    for la in trace.launches
+                    for a in la.arguments
+                    if isinstance(a, Memory) and a.key == key
+                ),
+                0,
+            )
+            if key.startswith("#") and used.high < size:
+                flaws += 1
+            if used.high == 0:
+                flaws += 1
+        return flaws
+
+
+def _filled_from(trace: Trace) -> dict[str, str]:
+    """The entry's array that each allocation is a copy of."""
+    copies = [c for c in trace.copies if c.source and c.source.name and c.to and not c.to.name]
+    return {c.to.key: c.source.name for c in copies if c.to and c.source}

@@ -1,0 +1,148 @@
+"""The sizes and the launch of a kernel without host code: its guards tell the grid, its text the block."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from xpiler.errors import Diagnostic
+from xpiler.gate import overrides as stated
+from xpiler.gate.contract import Launch, Role, make_case
+from xpiler.gate.dataflow import index_arrays
+from xpiler.gate.infer_arguments import argument_of
+from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid, stated_extent
+from xpiler.gate.infer_search import MAX_THREADS, PROBE_ELEMENTS, Question, Search, Trial, in_modes, numpy_of
+from xpiler.gate.inputs import draw
+from xpiler.gate.observe import Buffer, Pointer, Step
+from xpiler.ir.build import const
+from xpiler.ir.nodes import Const, Expr, Function, Var
+from xpiler.ir.rewrite import walk
+
+_FEW_BLOCKS = (5, 3, 2)
+_DEFAULT_SHARED = 48 * 1024  # dynamic shared memory of a kernel without a launch: what every device has
+
+
+class KernelSearch(Search):
+    """Interprets the kernel under launches that its text suggests."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
+        self.kernel = self.kernels[self.entry.kernels[0]]
+        self.block = (1, 1, 1)
+
+    def index_uses(self) -> dict[str, str]:
+        return dict(index_arrays(self.kernel))
+
+    def run(self) -> list[Trial]:
+        best: list[Trial] = []
+        for block in self._blocks():
+            self.block = block
+            self.formula = self._formula(block)
+            self._assume_grid()
+            found = self.two_sizes()
+            if found and not found[0].findings and not found[0].fault:
+                self.notes.append(f"block {','.join(map(str, block))}" + self._grid_note())
+                return found
+            best = best or found
+            if time.thread_time() > self.deadline:
+                break
+        return best
+
+    def _formula(self, block: tuple[int, int, int]) -> LaunchFormula:
+        shared: Expr | int = _DEFAULT_SHARED if _has_dynamic_shared(self.kernel) else 0
+        if self.overrides.shared_bytes is not None:
+            shared = stated_extent(self.overrides.shared_bytes, self.kernel)
+        if self.overrides.grid is None:
+            return replace(infer_grid(self.kernel, block), shared=shared)
+        x, y, z = (stated_extent(e, self.kernel) for e in (*self.overrides.grid, 1, 1)[:3])
+        return LaunchFormula((x, y, z), block, shared)
+
+    def _blocks(self) -> list[tuple[int, int, int]]:
+        if self.overrides.block is not None:
+            scalars = {**self.fixed, **self.numbers}
+            extents = [stated.evaluate(e, scalars, "--block") for e in self.overrides.block]
+            x, y, z = (*extents, 1, 1)[:3]
+            return [(x, y, z)]
+        return block_candidates(self.kernel)
+
+    def _assume_grid(self) -> None:
+        """A few blocks along the axes that nothing bounds: the kernel works with any number of them."""
+        assert self.formula is not None
+        self.assumed = None
+        missing = [axis for axis, extent in zip("xyz", self.formula.grid, strict=True) if extent is None]
+        if self.overrides.grid is not None or not missing:
+            return
+        x, y, z = (
+            const(few) if extent is None else extent
+            for extent, few in zip(self.formula.grid, _FEW_BLOCKS, strict=True)
+        )
+        self.formula = replace(self.formula, grid=(x, y, z))
+        axes = ", ".join(f"blockIdx.{axis}" for axis in missing)
+        self.assumed = Diagnostic(
+            "contract-grid",
+            f"how many blocks {self.kernel.name} is launched with cannot be inferred: no guard bounds {axes}",
+            self.kernel.range,
+            remedy="state the launch, for example --grid 64 --block 256; expressions over scalar parameters "
+            "are allowed",
+        )
+
+    def _grid_note(self) -> str:
+        if self.assumed is not None and self.formula is not None:
+            extents = ",".join(str(e.value) if isinstance(e, Const) else "?" for e in self.formula.grid)
+            return f", grid {extents} (? from the guards; the rest assumed, any works)"
+        return "" if self.overrides.grid is not None else ", grid from the guards"
+
+    def launch(self, sizes: Mapping[str, int]) -> Launch | None:
+        scalars = {**sizes, **self.numbers}
+        assert self.formula is not None
+        grid = evaluate_grid(self.formula, scalars)
+        if any(extent < 1 for extent in grid):
+            return None
+        shared = _DEFAULT_SHARED if _has_dynamic_shared(self.kernel) else 0
+        if self.overrides.shared_bytes is not None:
+            shared = stated.evaluate(self.overrides.shared_bytes, scalars, "--shared")
+        return Launch(grid, self.block, shared)
+
+    def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
+        launch = self.launch(sizes)
+        if launch is None or launch.threads > MAX_THREADS:
+            yield Trial(sizes, make_case({}, {}), {}, (), 0, "the launch would be empty or huge")
+            return
+        uses = self.index_uses()
+        yield from in_modes(uses, lambda mode: self._observed(sizes, launch, mode))
+
+    def _observed(self, sizes: Mapping[str, int], launch: Launch, mode: int) -> Trial:
+        scalars = {**self.numbers, **sizes}
+        values = self.values(mode)
+        given = dict(self.overrides.shapes)
+        buffers: dict[str, Buffer] = {}
+        arguments: list[Pointer | int | float | None] = []
+        for param in self.kernel.params:
+            if not param.is_pointer:
+                arguments.append(scalars.get(param.name, 0))
+                continue
+            size = None
+            if param.name in given:
+                shape = [stated.evaluate(e, scalars, f"--shape {param.name}") for e in given[param.name]]
+                size = int(np.prod(shape, dtype=np.int64)) * param.dtype.bytes
+            contents = None
+            if param.name in values and values[param.name].kind == "permutation":
+                contents = np.arange(PROBE_ELEMENTS).astype(numpy_of(param.dtype))
+            elif param.name in values:
+                count = size // param.dtype.bytes if size else PROBE_ELEMENTS
+                case = make_case({}, {param.name: count}, values={param.name: values[param.name]})
+                contents = draw(argument_of(param, Role.IN), case)
+            buffers[param.name] = Buffer(param.name, size, contents)
+            arguments.append(Pointer(param.name))
+        reach = self._settled([Step(self.kernel, launch, tuple(arguments))], buffers, values, sizes, {})
+        extents, shapes = self.extents(reach, sizes)
+        roles = {name: used.role for name, used in reach.reach.items()}
+        case = make_case(scalars, extents, launch, shapes=shapes, values=values)
+        return Trial(sizes, case, roles, reach.findings, 0, reach.unfinished)
+
+
+def _has_dynamic_shared(kernel: Function) -> bool:
+    return any(isinstance(node, Var) and node.name == "dynamicShared.bytes" for node in walk(kernel.body))

@@ -1,0 +1,100 @@
+"""The sizes of a kernel that the file's own `main` launches: those of the launches that it makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xpiler.gate.arrays import Array
+from xpiler.gate.contract import Role, Scalar, Values, make_case
+from xpiler.gate.dataflow import index_arrays
+from xpiler.gate.infer_arguments import argument_of
+from xpiler.gate.infer_search import MAX_THREADS, UNIQUE, Question, Search, Trial, badness
+from xpiler.gate.inputs import draw
+from xpiler.gate.observe import Buffer, Pointer, Step, observe
+from xpiler.gate.trace import Memory, TracedLaunch, squeezed
+
+_MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
+
+
+class ProgramSearch(Search):
+    """A kernel that the file's own `main` launches: the launches that it really makes."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
+        self.kernel = self.kernels[self.entry.kernels[0]]
+        self.program = question.program
+
+    def index_uses(self) -> dict[str, str]:
+        return dict(index_arrays(self.kernel))
+
+    def run(self) -> list[Trial]:
+        launched = any(site.kernel == self.kernel.name for site in self.unit.launches)
+        if not launched or self.overrides.grid or self.overrides.block or self.fixed:
+            return []
+        trace = self.program()
+        if trace is None:
+            return []
+        launches = [la for la in trace.launches if self._is_ours(la)]
+        distinct = list({(la.launch, _scalars_of(la)): la for la in launches}.values())
+        chosen = distinct[:1] + distinct[1:][-1:]
+        trials = [trial for launch in chosen if (trial := self._trial(launch)) is not None]
+        if trials:
+            self.notes.append("launches as the program makes them")
+        return sorted(trials, key=badness)
+
+    def _is_ours(self, launch: TracedLaunch) -> bool:
+        name = squeezed(launch.kernel)
+        others = {squeezed(k.spelling) for k in self.unit.program.kernels if k is not self.kernel}
+        if name in others:
+            return False
+        mine = {self.kernel.name, self.kernel.template, squeezed(self.kernel.spelling)}
+        same = name in mine or name.split("<")[0].split("::")[-1] in mine
+        return same and len(launch.arguments) == len(self.kernel.params)
+
+    def _trial(self, launch: TracedLaunch) -> Trial | None:
+        scalars: dict[str, Scalar] = {}
+        extents: dict[str, int] = {}
+        buffers: dict[str, Buffer] = {}
+        arguments: list[Pointer | int | float | None] = []
+        for param, argument in zip(self.kernel.params, launch.arguments, strict=True):
+            if isinstance(argument, Memory):
+                unit = param.dtype.bytes * param.lanes
+                extents[param.name] = (argument.size - argument.offset) // unit * param.lanes
+                buffers[param.name] = Buffer(param.name, extents[param.name] * param.dtype.bytes)
+                arguments.append(Pointer(param.name))
+            elif param.is_pointer or argument is None:
+                return None
+            else:
+                scalars[param.name] = argument
+                arguments.append(argument)
+        if sum(extents.values()) > _MAX_PROGRAM_ELEMENTS:
+            return None
+        sizes = {name: int(value) for name, value in scalars.items() if isinstance(value, int)}
+        if launch.launch.threads > MAX_THREADS:
+            self.checked = False
+            return Trial(sizes, make_case(scalars, extents, launch.launch), {}, (), 1)
+        best: Trial | None = None
+        for mode in range(UNIQUE + 1 if self.index_uses() else 1):
+            values = self.values(mode)
+            filled = {
+                name: replace(buffer, contents=self._contents(name, extents[name], values[name]))
+                if name in values
+                else buffer
+                for name, buffer in buffers.items()
+            }
+            reach = observe([Step(self.kernel, launch.launch, tuple(arguments))], filled)
+            roles = {name: used.role for name, used in reach.reach.items()}
+            case = make_case(scalars, extents, launch.launch, values=values)
+            trial = Trial(sizes, case, roles, reach.findings, 0, reach.unfinished)
+            best = trial if best is None or badness(trial) < badness(best) else best
+            if not trial.findings:
+                break
+        return best
+
+    def _contents(self, name: str, count: int, values: Values) -> Array:
+        param = next(p for p in self.kernel.params if p.name == name)
+        return draw(argument_of(param, Role.IN), make_case({}, {name: count}, values={name: values}))
+
+
+def _scalars_of(launch: TracedLaunch) -> tuple[int | float, ...]:
+    return tuple(a for a in launch.arguments if isinstance(a, int | float))

@@ -1,0 +1,282 @@
+"""The search for sizes with which an entry runs: what the searches of all kinds of entries share.
+
+A candidate is digested if nothing is out of bounds, raced or undefined, and outputs are written whole. The
+first flawless one is taken, else the best; if none is digested the most ordinary one's findings are told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from xpiler.errors import Diagnostic
+from xpiler.frontend.unit import Unit
+from xpiler.gate import overrides as stated
+from xpiler.gate.contract import Case, Contract, Role, Scalar, Values, make_case
+from xpiler.gate.entries import Entry
+from xpiler.gate.execute import Build
+from xpiler.gate.infer_arguments import argument_of, is_handle
+from xpiler.gate.infer_launch import LaunchFormula
+from xpiler.gate.infer_sizes import FINER, candidates, granule_of, structured
+from xpiler.gate.inputs import draw
+from xpiler.gate.observe import Buffer, Observation, Step, observe
+from xpiler.gate.overrides import Overrides
+from xpiler.gate.trace import Trace
+from xpiler.ir.interpret_state import Finding
+from xpiler.ir.nodes import Param
+from xpiler.ir.types import DType, Kind
+
+_GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
+_ALIKE = 10  # trials with the same finding that make it a bug: every granule was among them
+SECONDS = 12.0  # of processor time for the whole search: a busy machine must not change what is found
+PROBE_ELEMENTS = 1 << 16
+_SEEDS = (1, 2, 11, 12)  # of the cases, see `_cases`
+UNIQUE = 3  # the mode of `values` in which indices are all different
+MAX_THREADS = 1 << 17  # larger launches are not interpreted
+_UNCONSTRAINED = 5  # a size that the extents of the kernels say nothing about (a number of steps)
+
+Builder = Callable[[Contract], Build]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a search is about. `builder` compiles the source for a provisional contract; `program` runs the
+    file's `main` and tells what it launched (None if there is none, or it fails)."""
+
+    unit: Unit
+    entry: Entry
+    overrides: Overrides
+    builder: Builder
+    program: Callable[[], Trace | None]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate that was tried: what it leads to and how good it is (0: flawless)."""
+
+    sizes: Mapping[str, int]
+    case: Case
+    roles: Mapping[str, Role]
+    findings: tuple[Finding, ...]
+    flaws: int
+    fault: str = ""
+
+
+class Search:
+    """What the searches share: candidates are tried, ranked by what is wrong with them, the best one taken.
+
+    A kind of entry has a search of its own, which says what it means to try a candidate (`attempt`) and which
+    arrays hold indices (`index_uses`).
+    """
+
+    def __init__(self, question: Question) -> None:
+        unit, entry, overrides = question.unit, question.entry, question.overrides
+        self.unit, self.entry, self.overrides = unit, entry, overrides
+        self.kernels = {k.name: k for k in unit.program.kernels if k.name in entry.kernels}
+        self.notes: list[str] = []
+        self.formula: LaunchFormula | None = None
+        self.assumed: Diagnostic | None = None
+        self.checked = True
+        self.deadline = time.thread_time() + SECONDS
+        scalars = [p for p in entry.params if not p.is_pointer and not is_handle(p)]
+        self.sizes = [p.name for p in scalars if p.dtype.is_integer and p.dtype.name != "bool"]
+        self.fixed: dict[str, int] = {}
+        self.numbers: dict[str, Scalar] = {}
+        for param in scalars:
+            chosen = overrides.scalar_choices(param.name)
+            if chosen and param.name in self.sizes:
+                self.fixed[param.name] = int(chosen[0])
+            elif param.name not in self.sizes:
+                self.numbers[param.name] = chosen[0] if chosen else _plain_number(param, len(self.numbers))
+
+    def values(self, mode: int) -> dict[str, Values]:
+        """Contents of index arrays by entry parameter; mode 0 leaves them to chance, `UNIQUE` makes each
+        index occur once (threads that scatter by an index array must not meet)."""
+        given = dict(self.overrides.values)
+        if mode == 0:
+            return given
+        uses = self.index_uses()
+        high = 8 if mode == 1 else 2
+        index = Values("permutation", 0) if mode == UNIQUE else Values("index", 0, high)
+        made = {name: Values("offsets", 0, 24) if use == "offsets" else index for name, use in uses.items()}
+        return {**made, **given}
+
+    def index_uses(self) -> dict[str, str]:
+        raise NotImplementedError
+
+    def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
+        raise NotImplementedError
+
+    def collect(self, stream: Iterator[Mapping[str, int]], limit: int) -> list[Trial]:
+        """Tries candidates until one is flawless; the best one first."""
+        tried: list[Trial] = []
+        for sizes in stream:
+            for trial in self.attempt(sizes):
+                tried.append(trial)
+                if not trial.findings and not trial.fault:
+                    break
+            best = min(tried, key=badness) if tried else None
+            if best is not None and badness(best) == (False, False, 0):
+                break
+            clean = [t for t in tried if not t.findings and not t.fault]
+            if not clean and _is_a_bug(tried):
+                break
+            if (
+                len(tried) >= limit
+                or (clean and len(tried) >= _GOOD_ENOUGH)
+                or time.thread_time() > self.deadline
+            ):
+                break
+        # Of candidates equally bad the first is the most ordinary one: its findings are the ones to show.
+        return sorted(tried, key=badness)
+
+    def two_sizes(self, preferred: Sequence[Mapping[str, int]] = ()) -> list[Trial]:
+        """The first sizes that work, and others that do so too where the entry takes more than one."""
+
+        def stream(seed: int) -> Iterator[Mapping[str, int]]:
+            rest = dict.fromkeys(self.sizes, _UNCONSTRAINED)
+            yield from ({**rest, **p, **self.fixed} for p in preferred if seed == 0)
+            yield from candidates(self.sizes, self.fixed, seed)
+
+        first = self.collect(stream(0), 220)
+        if not first or first[0].findings or first[0].fault:
+            return first
+        free = [name for name in self.sizes if name not in self.fixed]
+        granule = granule_of(first[0].sizes, free) if free else None
+        if granule == 64:
+            finer = self.collect(iter([{**self.fixed, **structured(free, g, 0)} for g in FINER]), len(FINER))
+            first = [t for t in finer[:1] if badness(t) <= badness(first[0])] or first
+        chosen = [first[0]]
+        if preferred and dict(first[0].sizes) in [dict(p) for p in preferred]:
+            return chosen  # the kernel's extents are fixed: there are no other sizes
+        if len(self.fixed) < len(self.sizes):
+            granule = granule_of(first[0].sizes, free)
+            similar = [] if granule is None else [{**self.fixed, **structured(free, granule, 1)}]
+            others = self.collect((s for s in (*similar, *islice(stream(1), 24)) if s != first[0].sizes), 24)
+            chosen += [t for t in others[:1] if not t.findings and not t.fault and t.flaws <= first[0].flaws]
+        more = self.overrides_cases()
+        return [*chosen, *more]
+
+    def _settled(
+        self,
+        steps: Sequence[Step],
+        buffers: Mapping[str, Buffer],
+        values: Mapping[str, Values],
+        sizes: Mapping[str, int],
+        filled_from: Mapping[str, str],
+    ) -> Observation:
+        """How far the steps reach, under the contents that index arrays will have in the cases.
+
+        Contents depend on an array's extent, and other extents on the contents: the first run gives the
+        extents of the
+        index arrays, further ones, with the seeds of the cases, the reach of what they index.
+        """
+        first = observe(steps, buffers)
+        if not values or not first.clean:
+            return first
+        extents, _ = self.extents(first, sizes)
+        by_entry = {p.name: p for p in self.entry.params}
+        merged = first
+        for seed in _SEEDS:
+            drawn = dict(buffers)
+            for key, buffer in buffers.items():
+                name = filled_from.get(key, key)
+                if name in values and name in by_entry and name in extents:
+                    # Row starts end where the array ends; other indices may be needed beyond what was seen
+                    # yet.
+                    exact = values[name].kind in ("offsets", "permutation")
+                    count = extents[name] if exact else max(extents[name], 1 << 12)
+                    case = make_case({}, {name: count}, values={name: values[name]}, seed=seed)
+                    drawn[key] = replace(buffer, contents=draw(argument_of(by_entry[name], Role.IN), case))
+            again = observe(steps, drawn, seed)
+            if not again.clean:
+                return again
+            merged = merged.joined(again)
+        return merged
+
+    def overrides_cases(self) -> list[Trial]:
+        """Further values that the user stated for arguments, one case each."""
+        extra: list[Trial] = []
+        longest = max((len(self.overrides.scalar_choices(n)) for n in self.sizes), default=0)
+        for i in range(1, longest):
+            for name in self.sizes:
+                choices = self.overrides.scalar_choices(name)
+                if choices:
+                    self.fixed[name] = int(choices[min(i, len(choices) - 1)])
+            extra += [
+                t
+                for t in self.collect(candidates(self.sizes, self.fixed), 24)[:1]
+                if not t.findings and not t.fault
+            ]
+        return extra
+
+    def run(self) -> list[Trial]:
+        return self.two_sizes()
+
+    def extents(
+        self, reach: Observation, sizes: Mapping[str, int]
+    ) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
+        """Elements of each pointer parameter: stated, else how far it was accessed."""
+        scalars = {**sizes, **self.numbers}
+        extents: dict[str, int] = {}
+        shapes: dict[str, tuple[int, ...]] = {}
+        given = dict(self.overrides.shapes)
+        for param in self.entry.params:
+            if not param.is_pointer:
+                continue
+            if param.name in given:
+                where = f"--shape {param.name}"
+                shape = tuple(stated.evaluate(e, scalars, where) for e in given[param.name])
+                shapes[param.name] = shape
+                extents[param.name] = int(np.prod(shape, dtype=np.int64))
+                continue
+            used = reach.reach.get(param.name)
+            unit = param.dtype.bytes * param.lanes
+            if used and used.high:
+                extents[param.name] = -(-used.high // unit) * param.lanes
+            else:
+                extents[param.name] = param.lanes if self.checked else PROBE_ELEMENTS * param.lanes
+        return extents, shapes
+
+
+def in_modes(uses: Mapping[str, str], observed: Callable[[int], Trial]) -> Iterator[Trial]:
+    """The trials of one candidate under ever tamer contents of its index arrays."""
+    trial: Trial | None = None
+    for mode in range("offsets" in uses.values(), UNIQUE):
+        trial = observed(mode)
+        yield trial
+        if not uses:
+            return
+    if trial is not None and "index" in uses.values() and any(f.code == "race" for f in trial.findings):
+        yield observed(UNIQUE)
+
+
+def _is_a_bug(tried: Sequence[Trial]) -> bool:
+    """Whether the same thing went wrong at many sizes, and not for want of memory: then no sizes will
+    help."""
+    ran = [t for t in tried if t.findings]
+    if len(ran) < _ALIKE:
+        return False
+    common = set.intersection(
+        *({(f.code, f.range) for f in t.findings if f.code != "out-of-bounds"} for t in ran)
+    )
+    return bool(common)
+
+
+def badness(trial: Trial) -> tuple[bool, bool, int]:
+    return (bool(trial.fault), bool(trial.findings), trial.flaws)
+
+
+def _plain_number(param: Param, position: int) -> Scalar:
+    """A value for a float or bool parameter: nothing that hides a term, unlike its neighbours."""
+    if param.dtype.name == "bool":
+        return True
+    return (0.75, 0.625, 0.875, 0.5, 0.9375, 0.8125)[position % 6]
+
+
+def numpy_of(dtype: DType) -> str:
+    return f"{'i' if dtype.kind is Kind.INT else 'u'}{dtype.bytes}"
