@@ -14,14 +14,10 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
-from xpiler.backend import bang, bang_host
-from xpiler.backend.hip import to_hip
-from xpiler.backend.host_cpp import comment_before, leading_comment, to_cpp
-from xpiler.backend.omit import base_name, kernel_at, without_kernel
-from xpiler.backend.vnni import CppFunction, assemble, generate
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
@@ -30,19 +26,18 @@ from xpiler.gate.entries import Entry, entries_of
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, build
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
-from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
-from xpiler.gate.verify import SourceRuns, compare_programs, compare_target, run_source
+from xpiler.gate.verify import compare_programs, compare_target, run_source
 from xpiler.ir.interpret_state import Finding
-from xpiler.ir.nodes import Const, Expr, Function
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
+from xpiler.routes import ROUTES
+from xpiler.routes.job import EntryJob
 
 PLATFORMS = ("cuda", "hip", "bang", "vnni")
 EXTENSIONS = {".cu": "cuda", ".hip": "hip", ".mlu": "bang", ".cpp": "vnni"}
-DIRECTIONS = frozenset({("cuda", "hip"), ("cuda", "vnni"), ("cuda", "bang")})
 Progress = Callable[[str], None]
 
 
@@ -77,18 +72,6 @@ class Result:
         return replace(self, output=output)
 
 
-@dataclass
-class _Entry:
-    """One entry on its way: what was inferred, how its source ran, what stands against it."""
-
-    entry: Entry
-    inference: Inference | None = None
-    build: Build | None = None
-    runs: SourceRuns | None = None
-    rungs: list[Rung] = field(default_factory=list)
-    refused: Diagnostic | None = None
-
-
 def translate_text(
     text: str, file: str, to: str, overrides: Overrides | None = None, progress: Progress = lambda step: None
 ) -> Result:
@@ -98,21 +81,22 @@ def translate_text(
     """
     start = time.monotonic()
     platform = platform_of(file)
-    if (platform, to) not in DIRECTIONS:
+    route = ROUTES.get((platform, to))
+    if route is None:
         raise Refusal(
             "direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}"
         )
     stated = load_beside(file).merged(overrides or Overrides())
     progress("parsing")
     unit, parsed = _parse(text, file, platform)
-    entries = [_Entry(entry) for entry in entries_of(unit, stated.entry)]
+    entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
     stated.require_known(_parameters(unit, entries))
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
-        whole, unit = unit, _without_untranslatable(unit, to, entries)
-        _prepare(entries, unit, unit.text, file, platform, stated, pool, needs_ir=to != "hip")
+        whole, unit = unit, route.admit(unit, entries)
+        _prepare(entries, unit, unit.text, file, platform, stated, pool, needs_ir=route.needs_ir)
         progress(f"writing {to}")
-        produced = _produce(unit, to, entries)
+        produced = route.produce(unit, entries)
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
         _verify(entries, produced.text, _target_file(file, to), to, pool, produced.calls)
@@ -133,7 +117,7 @@ def verify_text(
     platform, to = platform_of(source_file), platform_of(target_file)
     stated = load_beside(source_file).merged(overrides or Overrides())
     unit, parsed = _parse(source, source_file, platform)
-    entries = [_Entry(entry) for entry in entries_of(unit, stated.entry)]
+    entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
     stated.require_known(_parameters(unit, entries))
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
@@ -174,10 +158,10 @@ def platform_of(file: str) -> str:
 
 
 def _directions() -> str:
-    return ", ".join(f"{source} to {target}" for source, target in sorted(DIRECTIONS))
+    return ", ".join(f"{source} to {target}" for source, target in sorted(ROUTES))
 
 
-def _parameters(unit: Unit, entries: Iterable[_Entry]) -> list[str]:
+def _parameters(unit: Unit, entries: Iterable[EntryJob]) -> list[str]:
     """The names that statements may be about: parameters of entries, and variables that kernels read."""
     params = [param.name for item in entries for param in item.entry.params]
     return params + [decl.name for kernel in unit.program.kernels for decl in kernel.globals]
@@ -204,7 +188,7 @@ def _parse(text: str, file: str, platform: str) -> tuple[Unit, Rung]:
 
 
 def _prepare(
-    entries: Iterable[_Entry],
+    entries: Iterable[EntryJob],
     unit: Unit,
     text: str,
     file: str,
@@ -236,7 +220,7 @@ def _prepare(
         trace = read_trace(built.run_program(env=TRACE))
         return None if trace.fault else trace
 
-    def prepare(item: _Entry) -> None:
+    def prepare(item: EntryJob) -> None:
         entry = item.entry
         if item.refused is not None:
             return
@@ -266,185 +250,8 @@ def _prepare(
     list(pool.map(prepare, entries))
 
 
-@dataclass(frozen=True)
-class _Produced:
-    """`calls`: what a kernel is called in the target text, where that is not its own name."""
-
-    text: str
-    notes: tuple[str, ...]
-    calls: Mapping[str, str] = field(default_factory=dict)
-
-
-def _without_untranslatable(unit: Unit, to: str, entries: list[_Entry]) -> Unit:
-    """The unit without the kernels that have no form on `to`, whose entries are refused; the others go on.
-
-    Raises the refusal if it is about no kernel, or if no kernel would be left.
-    """
-    for spelling, diagnostic in unit.refusals.items() if to != "hip" else ():
-        unit = _omit(unit, base_name(spelling), diagnostic, entries)
-    while to == "hip":
-        try:
-            to_hip(unit.text, unit.file, unit)
-            break
-        except Refusal as refusal:
-            place = refusal.diagnostic.range
-            name = kernel_at(unit, place.file, place.line) if place else None
-            if name is None:
-                raise
-            unit = _omit(unit, name, refusal.diagnostic, entries)
-    return unit
-
-
-def _omit(unit: Unit, name: str, diagnostic: Diagnostic, entries: list[_Entry]) -> Unit:
-    if all(kernel.name == name for kernel in unit.kernels):
-        raise Refusal(diagnostic.code, diagnostic.message, diagnostic.range, diagnostic.remedy)
-    lowered = {k.name for k in unit.program.kernels if name in (k.name, k.template)}
-    for item in entries:
-        reached = {base_name(missing) for missing in item.entry.missing} | (
-            {name} if lowered & {*item.entry.kernels} else set()
-        )
-        if item.refused is None and name in reached:
-            item.refused = diagnostic
-    return parse(without_kernel(unit, name), unit.file, platform=unit.platform)
-
-
-def _produce(unit: Unit, to: str, entries: list[_Entry]) -> _Produced:
-    if to == "hip":
-        translated = to_hip(unit.text, unit.file, unit)
-        return _Produced(translated.text, translated.notes)
-    return _to_bang(unit, entries) if to == "bang" else _to_vnni(unit, entries)
-
-
-def _to_bang(unit: Unit, entries: list[_Entry]) -> _Produced:
-    """BANG C for every kernel that can be had; kernels that cannot refuse the entries that run them."""
-    bare = {i.entry.kernels[0]: i for i in entries if i.entry.kind == "kernel" and i.entry.kernels}
-    has_host = any(item.entry.kind != "kernel" for item in entries)
-    functions: dict[str, bang.BangFunction] = {}
-    wrapped: dict[str, tuple[bang.BangFunction, Function]] = {}
-    failed: dict[str, Diagnostic] = {}
-    for kernel in unit.program.kernels:
-        item = bare.get(kernel.name)
-        try:
-            if item is None:
-                canonical = canonicalise(kernel, kernel.block_size).function
-                launch = bang_host.known_dimensions(unit, kernel.name)
-                functions[kernel.name] = bang.generate(canonical, launch=launch)
-            elif item.inference is not None and item.inference.assumed is not None:
-                failed[kernel.name] = item.inference.assumed
-            elif item.refused is None and item.inference is not None:
-                block, launch = kernel.block_size, bang_host.known_dimensions(unit, kernel.name)
-                if item.inference.formula is not None:
-                    launch, block = _launch_of(item.inference.formula)
-                canonical = canonicalise(kernel, block).function
-                function = bang.generate(canonical, name=f"{kernel.name}_kernel", launch=launch)
-                functions[kernel.name] = function
-                wrapped[kernel.name] = function, kernel
-        except Refusal as refusal:
-            failed[kernel.name] = refusal.diagnostic
-    _refuse_failed(unit, entries, functions, failed)
-    notes = tuple(note for function in functions.values() for note in function.notes)
-    host = bang_host.to_bang(unit, functions, wrapped) if has_host else bang_host.with_wrapper(unit, wrapped)
-    return _Produced(host, notes, {name: name for name in wrapped})
-
-
-def _refuse_failed(
-    unit: Unit, entries: list[_Entry], functions: Mapping[str, object], failed: Mapping[str, Diagnostic]
-) -> None:
-    """Entries that run a kernel which could not be had are refused; so is the file if there is no other."""
-    for item in entries:
-        for name in item.entry.kernels:
-            if name in failed and item.refused is None:
-                item.refused = failed[name]
-    if not functions:
-        reasons = [item.refused for item in entries if item.refused] or list(unit.refusals.values())
-        first = reasons[0]
-        raise Refusal(first.code, first.message, first.range, first.remedy)
-
-
-def _to_vnni(unit: Unit, entries: list[_Entry]) -> _Produced:
-    """C++ for every kernel that can be had; kernels that cannot refuse the entries that run them."""
-    bare = {
-        item.entry.kernels[0]: item for item in entries if item.entry.kind == "kernel" and item.entry.kernels
-    }
-    has_host = any(item.entry.kind != "kernel" for item in entries) or bool(unit.launches)
-    functions: dict[str, CppFunction] = {}
-    failed: dict[str, Diagnostic] = {}
-    for kernel in unit.program.kernels:
-        item = bare.get(kernel.name)
-        try:
-            if item is None or has_host:
-                functions[kernel.name] = _cpp_kernel(unit, kernel, None)
-            elif item.inference is not None and item.inference.assumed is not None:
-                failed[kernel.name] = item.inference.assumed
-            elif item.refused is None and item.inference is not None:
-                functions[kernel.name] = _cpp_kernel(unit, kernel, item.inference.formula)
-        except Refusal as refusal:
-            failed[kernel.name] = refusal.diagnostic
-    _refuse_failed(unit, entries, functions, failed)
-    notes = tuple(note for function in functions.values() for note in function.notes)
-    text = to_cpp(unit, functions) if has_host else _cpp_of_kernels(unit, functions)
-    spaces = {k.name: k.namespace if has_host else "" for k in unit.program.kernels}
-    calls = {name: spaces[name] + function.name for name, function in functions.items()}
-    return _Produced(text, notes, calls)
-
-
-def _cpp_of_kernels(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
-    """The file of kernels without host code: under its own title, each kernel under its own comment."""
-    above = {kernel.name: comment_before(unit.text, kernel.span[0]) for kernel in unit.kernels}
-    shown: dict[str, CppFunction] = {}
-    for kernel in unit.program.kernels:
-        if kernel.name in functions:
-            comment = above.pop(kernel.template or kernel.name, "")
-            own = functions[kernel.name]
-            shown[kernel.name] = replace(own, text=f"{comment}\n{own.text}".lstrip())
-    return assemble(shown.values(), banner=leading_comment(unit.text))
-
-
-def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> CppFunction:
-    if formula is None:
-        canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size)
-        return generate(canonical.function, comments=_comments(unit, kernel))
-    launch: dict[str, Expr | int] = {
-        f"blockDim.{axis}": size for axis, size in zip("xyz", formula.block, strict=True)
-    }
-    launch |= {f"gridDim.{a}": e for a, e in zip("xyz", formula.grid, strict=True) if e is not None}
-    launch["shared_bytes"] = formula.shared
-    flat = tuple(int(e.value) if isinstance(e, Const) else None for e in formula.grid)
-    canonical = canonicalise(kernel, formula.block, flat)
-    name = kernel.template or kernel.name
-    return generate(
-        canonical.function, name=name, extern_c=True, launch=launch, comments=_comments(unit, kernel)
-    )
-
-
-def _launch_of(formula: LaunchFormula) -> tuple[dict[str, Expr | int], tuple[int, int, int]]:
-    """The dimensions of an inferred launch by name, and the size of its block."""
-    launch: dict[str, Expr | int] = {
-        f"blockDim.{axis}": size for axis, size in zip("xyz", formula.block, strict=True)
-    }
-    launch |= {f"gridDim.{a}": e for a, e in zip("xyz", formula.grid, strict=True) if e is not None}
-    launch["shared_bytes"] = formula.shared
-    return launch, formula.block
-
-
-def _comments(unit: Unit, kernel: Function) -> dict[int, str]:
-    """The user's comments inside the kernel, by the line of code that they speak of."""
-    if kernel.range is None:
-        return {}
-    lines = unit.text.splitlines()
-    found: dict[int, list[str]] = {}
-    for line, text in unit.comments:
-        if kernel.range.line < line <= kernel.range.end_line:
-            is_alone = lines[line - 1].strip().startswith(("//", "/*"))
-            at = line + text.count("\n") + 1 if is_alone else line
-            while is_alone and at <= len(lines) and lines[at - 1].strip()[:2] in ("", "//", "/*"):
-                at += 1
-            found.setdefault(at, []).append(text)
-    return {at: "\n".join(texts) for at, texts in found.items()}
-
-
 def _verify(
-    entries: list[_Entry],
+    entries: list[EntryJob],
     text: str,
     file: str,
     platform: str,
@@ -460,7 +267,7 @@ def _verify(
     if len(beside) > 1 and not build(text, file, platform, beside[0], beside=beside).together:
         beside = ()
 
-    def verify(item: _Entry) -> None:
+    def verify(item: EntryJob) -> None:
         if item.refused or item.inference is None or item.build is None:
             return
         contract = item.inference.contract
@@ -495,11 +302,11 @@ def _source_bug(entry: Entry, finding: Finding) -> Rung:
 
 def _target_file(file: str, to: str) -> str:
     extension = {platform: extension for extension, platform in EXTENSIONS.items()}[to]
-    return file.removesuffix(".cu") + extension
+    return str(PurePath(file).with_suffix(extension))
 
 
 def _result(
-    unit: Unit, entries: list[_Entry], text: str, rungs: list[Rung], notes: tuple[str, ...], start: float
+    unit: Unit, entries: list[EntryJob], text: str, rungs: list[Rung], notes: tuple[str, ...], start: float
 ) -> Result:
     evidence = Evidence(tuple(rungs))
     shared = [rung for rung in rungs if rung.rung in ("parsed", "compiled")]

@@ -1,0 +1,31 @@
+"""How each direction gets its target text: one module a route, and the table of them.
+
+A route takes a parsed unit and its entries with their contracts and gives the target's text. It believes
+nothing: `xpiler.translate` has the gate look at what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xpiler.frontend.unit import Unit
+from xpiler.routes import cuda_to_hip, to_bang, to_vnni
+from xpiler.routes.job import EntryJob, Produced, without_refused
+
+
+@dataclass(frozen=True)
+class Route:
+    """`admit` takes out the kernels that have no form on the target and refuses their entries; `produce`
+    writes the text. `needs_ir`: an entry whose kernel has no IR cannot go this way."""
+
+    admit: Callable[[Unit, list[EntryJob]], Unit]
+    produce: Callable[[Unit, list[EntryJob]], Produced]
+    needs_ir: bool = True
+
+
+ROUTES: dict[tuple[str, str], Route] = {
+    ("cuda", "hip"): Route(cuda_to_hip.admit, cuda_to_hip.produce, needs_ir=False),
+    ("cuda", "vnni"): Route(without_refused, to_vnni.produce),
+    ("cuda", "bang"): Route(without_refused, to_bang.produce),
+}

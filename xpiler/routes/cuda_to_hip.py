@@ -1,0 +1,31 @@
+"""CUDA to HIP: the text is edited in place, the IR is only for checks."""
+
+from __future__ import annotations
+
+from xpiler.backend.hip import to_hip
+from xpiler.backend.omit import kernel_at
+from xpiler.errors import Refusal
+from xpiler.frontend.unit import Unit
+from xpiler.routes.job import EntryJob, Produced, omit
+
+
+def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
+    """The unit without the kernels that cannot be edited into HIP, whose entries are refused.
+
+    Raises the refusal if it is about no kernel, or if no kernel would be left.
+    """
+    while True:
+        try:
+            to_hip(unit.text, unit.file, unit)
+            return unit
+        except Refusal as refusal:
+            place = refusal.diagnostic.range
+            name = kernel_at(unit, place.file, place.line) if place else None
+            if name is None:
+                raise
+            unit = omit(unit, name, refusal.diagnostic, entries)
+
+
+def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
+    translated = to_hip(unit.text, unit.file, unit)
+    return Produced(translated.text, translated.notes)

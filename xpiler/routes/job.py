@@ -1,0 +1,74 @@
+"""What a translation knows while it is under way: its entries, and the target text once there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xpiler.backend.omit import base_name, without_kernel
+from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend import parse
+from xpiler.frontend.unit import Unit
+from xpiler.gate.entries import Entry
+from xpiler.gate.evidence import Rung
+from xpiler.gate.execute import Build
+from xpiler.gate.infer import Inference
+from xpiler.gate.verify import SourceRuns
+
+
+@dataclass
+class EntryJob:
+    """One entry on its way: what was inferred, how its source ran, what stands against it."""
+
+    entry: Entry
+    inference: Inference | None = None
+    build: Build | None = None
+    runs: SourceRuns | None = None
+    rungs: list[Rung] = field(default_factory=list)
+    refused: Diagnostic | None = None
+
+
+@dataclass(frozen=True)
+class Produced:
+    """`calls`: what a kernel is called in the target text, where that is not its own name."""
+
+    text: str
+    notes: tuple[str, ...]
+    calls: Mapping[str, str] = field(default_factory=dict)
+
+
+def refuse_failed(
+    unit: Unit, entries: list[EntryJob], functions: Mapping[str, object], failed: Mapping[str, Diagnostic]
+) -> None:
+    """Entries that run a kernel which could not be had are refused; so is the file if there is no other."""
+    for item in entries:
+        for name in item.entry.kernels:
+            if name in failed and item.refused is None:
+                item.refused = failed[name]
+    if not functions:
+        reasons = [item.refused for item in entries if item.refused] or list(unit.refusals.values())
+        first = reasons[0]
+        raise Refusal(first.code, first.message, first.range, first.remedy)
+
+
+def without_refused(unit: Unit, entries: list[EntryJob]) -> Unit:
+    """The unit without the kernels that have no IR, whose entries are refused; the others go on.
+
+    Raises the refusal if no kernel would be left.
+    """
+    for spelling, diagnostic in unit.refusals.items():
+        unit = omit(unit, base_name(spelling), diagnostic, entries)
+    return unit
+
+
+def omit(unit: Unit, name: str, diagnostic: Diagnostic, entries: list[EntryJob]) -> Unit:
+    if all(kernel.name == name for kernel in unit.kernels):
+        raise Refusal(diagnostic.code, diagnostic.message, diagnostic.range, diagnostic.remedy)
+    lowered = {k.name for k in unit.program.kernels if name in (k.name, k.template)}
+    for item in entries:
+        reached = {base_name(missing) for missing in item.entry.missing} | (
+            {name} if lowered & {*item.entry.kernels} else set()
+        )
+        if item.refused is None and name in reached:
+            item.refused = diagnostic
+    return parse(without_kernel(unit, name), unit.file, platform=unit.platform)

@@ -1,0 +1,43 @@
+"""Any kernel with a canonical form to BANG C; the host code around it is edited in place."""
+
+from __future__ import annotations
+
+from xpiler.backend import bang, bang_host
+from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend.unit import Unit
+from xpiler.ir.nodes import Function
+from xpiler.passes.canonical import canonicalise
+from xpiler.routes.job import EntryJob, Produced, refuse_failed
+from xpiler.routes.launches import launch_of
+
+
+def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
+    """BANG C for every kernel that can be had; kernels that cannot refuse the entries that run them."""
+    bare = {i.entry.kernels[0]: i for i in entries if i.entry.kind == "kernel" and i.entry.kernels}
+    has_host = any(item.entry.kind != "kernel" for item in entries)
+    functions: dict[str, bang.BangFunction] = {}
+    wrapped: dict[str, tuple[bang.BangFunction, Function]] = {}
+    failed: dict[str, Diagnostic] = {}
+    for kernel in unit.program.kernels:
+        item = bare.get(kernel.name)
+        try:
+            if item is None:
+                canonical = canonicalise(kernel, kernel.block_size).function
+                launch = bang_host.known_dimensions(unit, kernel.name)
+                functions[kernel.name] = bang.generate(canonical, launch=launch)
+            elif item.inference is not None and item.inference.assumed is not None:
+                failed[kernel.name] = item.inference.assumed
+            elif item.refused is None and item.inference is not None:
+                block, launch = kernel.block_size, bang_host.known_dimensions(unit, kernel.name)
+                if item.inference.formula is not None:
+                    launch, block = launch_of(item.inference.formula)
+                canonical = canonicalise(kernel, block).function
+                function = bang.generate(canonical, name=f"{kernel.name}_kernel", launch=launch)
+                functions[kernel.name] = function
+                wrapped[kernel.name] = function, kernel
+        except Refusal as refusal:
+            failed[kernel.name] = refusal.diagnostic
+    refuse_failed(unit, entries, functions, failed)
+    notes = tuple(note for function in functions.values() for note in function.notes)
+    host = bang_host.to_bang(unit, functions, wrapped) if has_host else bang_host.with_wrapper(unit, wrapped)
+    return Produced(host, notes, {name: name for name in wrapped})

@@ -1,0 +1,84 @@
+"""Any kernel with a canonical form to C++ with AVX-512/VNNI; the host code around it is edited in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from xpiler.backend.host_cpp import comment_before, leading_comment, to_cpp
+from xpiler.backend.vnni import CppFunction, assemble, generate
+from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend.unit import Unit
+from xpiler.gate.infer_launch import LaunchFormula
+from xpiler.ir.nodes import Const, Function
+from xpiler.passes.canonical import canonicalise
+from xpiler.routes.job import EntryJob, Produced, refuse_failed
+from xpiler.routes.launches import launch_of
+
+
+def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
+    """C++ for every kernel that can be had; kernels that cannot refuse the entries that run them."""
+    bare = {
+        item.entry.kernels[0]: item for item in entries if item.entry.kind == "kernel" and item.entry.kernels
+    }
+    has_host = any(item.entry.kind != "kernel" for item in entries) or bool(unit.launches)
+    functions: dict[str, CppFunction] = {}
+    failed: dict[str, Diagnostic] = {}
+    for kernel in unit.program.kernels:
+        item = bare.get(kernel.name)
+        try:
+            if item is None or has_host:
+                functions[kernel.name] = _cpp_kernel(unit, kernel, None)
+            elif item.inference is not None and item.inference.assumed is not None:
+                failed[kernel.name] = item.inference.assumed
+            elif item.refused is None and item.inference is not None:
+                functions[kernel.name] = _cpp_kernel(unit, kernel, item.inference.formula)
+        except Refusal as refusal:
+            failed[kernel.name] = refusal.diagnostic
+    refuse_failed(unit, entries, functions, failed)
+    notes = tuple(note for function in functions.values() for note in function.notes)
+    text = to_cpp(unit, functions) if has_host else _cpp_of_kernels(unit, functions)
+    spaces = {k.name: k.namespace if has_host else "" for k in unit.program.kernels}
+    calls = {name: spaces[name] + function.name for name, function in functions.items()}
+    return Produced(text, notes, calls)
+
+
+def _cpp_of_kernels(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
+    """The file of kernels without host code: under its own title, each kernel under its own comment."""
+    above = {kernel.name: comment_before(unit.text, kernel.span[0]) for kernel in unit.kernels}
+    shown: dict[str, CppFunction] = {}
+    for kernel in unit.program.kernels:
+        if kernel.name in functions:
+            comment = above.pop(kernel.template or kernel.name, "")
+            own = functions[kernel.name]
+            shown[kernel.name] = replace(own, text=f"{comment}\n{own.text}".lstrip())
+    return assemble(shown.values(), banner=leading_comment(unit.text))
+
+
+def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> CppFunction:
+    if formula is None:
+        canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size)
+        return generate(canonical.function, comments=_comments(unit, kernel))
+    launch, block = launch_of(formula)
+    flat = tuple(int(e.value) if isinstance(e, Const) else None for e in formula.grid)
+    canonical = canonicalise(kernel, block, flat)
+    name = kernel.template or kernel.name
+    return generate(
+        canonical.function, name=name, extern_c=True, launch=launch, comments=_comments(unit, kernel)
+    )
+
+
+def _comments(unit: Unit, kernel: Function) -> dict[int, str]:
+    """The user's comments inside the kernel, by the line of code that they speak of."""
+    if kernel.range is None:
+        return {}
+    lines = unit.text.splitlines()
+    found: dict[int, list[str]] = {}
+    for line, text in unit.comments:
+        if kernel.range.line < line <= kernel.range.end_line:
+            is_alone = lines[line - 1].strip().startswith(("//", "/*"))
+            at = line + text.count("\n") + 1 if is_alone else line
+            while is_alone and at <= len(lines) and lines[at - 1].strip()[:2] in ("", "//", "/*"):
+                at += 1
+            found.setdefault(at, []).append(text)
+    return {at: "\n".join(texts) for at, texts in found.items()}
