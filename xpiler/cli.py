@@ -22,7 +22,8 @@ from xpiler.errors import Diagnostic, Refusal
 from xpiler.files import read_source, write_atomically
 from xpiler.gate.evidence import Evidence
 from xpiler.gate.overrides import Overrides, from_flags
-from xpiler.translate import EXTENSIONS, PLATFORMS, Result, translate_text, verify_text
+from xpiler.platforms.registry import PLATFORMS, extensions
+from xpiler.translate import Result, translate_text, verify_text
 
 EXIT_VERIFIED, EXIT_UNVERIFIED, EXIT_REFUSED = 0, 1, 2
 EXIT_BY_STATUS = {"verified": EXIT_VERIFIED, "unverified": EXIT_UNVERIFIED, "refused": EXIT_REFUSED}
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     translate.add_argument(
         "files", nargs="+", metavar="FILE", type=Path, help="source files, or folders of them"
     )
-    translate.add_argument("--to", required=True, choices=PLATFORMS, help="the platform to translate to")
+    translate.add_argument("--to", required=True, choices=tuple(PLATFORMS), help="the target platform")
     translate.add_argument(
         "-o", "--output", type=Path, metavar="OUT", help="output file; a folder for several files"
     )
@@ -151,10 +152,10 @@ def _expand(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix in EXTENSIONS and p.is_file())
+            found = sorted(p for p in path.rglob("*") if p.suffix in extensions() and p.is_file())
             if not found:
                 raise Refusal(
-                    "no-input", f"{path}: no kernel files ({', '.join(sorted(EXTENSIONS))}) in this folder"
+                    "no-input", f"{path}: no kernel files ({', '.join(sorted(extensions()))}) in this folder"
                 )
             files.extend(found)
         else:
@@ -182,7 +183,7 @@ def _translate_file(
 
 
 def _output_path(path: Path, arguments: argparse.Namespace, several: bool) -> Path:
-    suffix = {platform: extension for extension, platform in EXTENSIONS.items()}[arguments.to]
+    suffix = PLATFORMS[arguments.to].extension
     output: Path | None = arguments.output
     if output is None:
         return path.with_suffix(suffix)

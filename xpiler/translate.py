@@ -33,11 +33,10 @@ from xpiler.gate.verify import compare_programs, compare_target, run_source
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
+from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.routes import ROUTES
 from xpiler.routes.job import EntryJob
 
-PLATFORMS = ("cuda", "hip", "bang", "vnni")
-EXTENSIONS = {".cu": "cuda", ".hip": "hip", ".mlu": "bang", ".cpp": "vnni"}
 Progress = Callable[[str], None]
 
 
@@ -145,16 +144,6 @@ def show_canonical(text: str, file: str) -> tuple[str, tuple[Diagnostic, ...]]:
         except Refusal as refusal:
             refused.append(refusal.diagnostic)
     return "\n\n".join(shown), tuple(refused)
-
-
-def platform_of(file: str) -> str:
-    """The platform of a file by its extension. Raises Refusal for others."""
-    for extension, platform in EXTENSIONS.items():
-        if file.endswith(extension):
-            return platform
-    raise Refusal(
-        "extension", f"{file}: not a kernel file", remedy=f"known extensions: {', '.join(EXTENSIONS)}"
-    )
 
 
 def _directions() -> str:
@@ -301,8 +290,7 @@ def _source_bug(entry: Entry, finding: Finding) -> Rung:
 
 
 def _target_file(file: str, to: str) -> str:
-    extension = {platform: extension for extension, platform in EXTENSIONS.items()}[to]
-    return str(PurePath(file).with_suffix(extension))
+    return str(PurePath(file).with_suffix(PLATFORMS[to].extension))
 
 
 def _result(

@@ -25,8 +25,8 @@ from xpiler.gate.events import Event, parse_events
 from xpiler.gate.inputs import inputs_of
 from xpiler.gate.sandbox import Completed, Limits
 from xpiler.gate.shim import call_name, inline_includes, translation_unit, with_prologue
+from xpiler.platforms.registry import PLATFORMS
 
-SIMT = ("cuda", "hip", "bang")
 _RUNNER = Path(__file__).with_name("runner.cpp")
 _AVX512 = Path(__file__).parent.parent / "emulators" / "avx512"
 _REPORTED = 86  # exit code: the reason is in the events file
@@ -208,7 +208,7 @@ def _build(
     start = time.monotonic()
     chosen = host_compiler(compiler)
     unit = translation_unit(inline_includes(text, file), together, is_simt=platform in ("cuda", "hip"))
-    if platform in SIMT:
+    if PLATFORMS[platform].emulated:
         from xpiler.emulators import host
 
         unit = host.prepare(unit, file, platform)
@@ -343,7 +343,7 @@ def _manifest(contract: Contract, platform: str, jobs: Sequence[Job], scratch: P
                     written[argument.name] = file
             # Device memory is aligned; a host pointer is only as aligned as its element.
             natural = argument.dtype.bytes * argument.lanes
-            alignment = max(16, natural) if platform in SIMT else natural
+            alignment = max(16, natural) if PLATFORMS[platform].emulated else natural
             lines.append(
                 f"buffer {slot} {argument.name} {size} {alignment} {argument.role.value} {file} "
                 f"{poison(argument.dtype).hex()}"

@@ -34,10 +34,10 @@ from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import build
 from xpiler.gate.sandbox import Completed, Limits
 from xpiler.gate.shim import inline_includes
+from xpiler.platforms.registry import PLATFORMS
 
 _LIMITS = Limits(cpu=240, wall=300, memory=16384, processes=256, file=512)
 _HIP_ENVIRONMENT = {"HIP_PLATFORM": "amd"}
-_SUFFIXES = {"cuda": ".cu", "hip": ".hip", "vnni": ".cpp"}
 _ERROR = re.compile(
     r"^(?P<file>[^\s:(][^:(\n]*)[:(](?P<line>\d+)(?:[:,](?P<column>\d+))?\)?: "
     r"(?:fatal |catastrophic )?error:? ?(?P<text>.*)$"
@@ -104,21 +104,35 @@ def render_doctor(tools: list[Tool]) -> str:
 
 def compile_check(text: str, file: str, platform: str) -> list[Rung]:
     """What the compilers of `platform` say of `text`; one rung each, run concurrently."""
-    checks: list[Callable[[], Rung]] = []
-    if platform == "cuda":
-        checks = [lambda: _check_cuda(text, file)]
-    elif platform == "hip" and shutil.which("hipcc"):
-        checks = [lambda: _check_hip(text, file)]
-    elif platform == "vnni":
-        checks = [
-            functools.partial(_check_vnni, text, file, compiler)
-            for compiler in host_compilers()
-            if compiler.name != "zig c++"  # the last resort, and slow
-        ]
-    if not checks:
-        checks = [lambda: _check_emulated(text, file, platform, "")]
+    checks = list(CHECKS[platform]()) if platform in CHECKS else []
+    checks = checks or [functools.partial(_check_emulated, platform=platform)]
     with ThreadPoolExecutor(len(checks)) as pool:
-        return list(pool.map(lambda check: check(), checks))
+        return list(pool.map(lambda check: check(text, file), checks))
+
+
+def _checks_of_cuda() -> list[Check]:
+    return [_check_cuda]
+
+
+def _checks_of_hip() -> list[Check]:
+    return [_check_hip] if shutil.which("hipcc") else []
+
+
+def _checks_of_vnni() -> list[Check]:
+    return [
+        functools.partial(_check_vnni, compiler=compiler)
+        for compiler in host_compilers()
+        if compiler.name != "zig c++"  # the last resort, and slow
+    ]
+
+
+Check = Callable[[str, str], Rung]  # of a text and its file's name
+# The compilers of each platform that are here; where there is none its emulator's headers stand in.
+CHECKS: dict[str, Callable[[], list[Check]]] = {
+    "cuda": _checks_of_cuda,
+    "hip": _checks_of_hip,
+    "vnni": _checks_of_vnni,
+}
 
 
 def _check_cuda(text: str, file: str) -> Rung:
@@ -182,13 +196,14 @@ def _check_vnni(text: str, file: str, compiler: Compiler) -> Rung:
     )
 
 
-def _check_emulated(text: str, file: str, platform: str, why_not: str) -> Rung:
+def _check_emulated(text: str, file: str, platform: str, why_not: str = "") -> Rung:
     """The weakest check: the emulator's headers accept the text."""
     built = build(text, file, platform, Contract("", "main"))
     missing_main = not built.ok and "main" in built.error and "undefined reference" in built.error
     ok = built.ok or missing_main
-    reason = why_not or (f"no compiler for {platform} here; " if platform != "vnni" else "")
-    accepted = "accepted by the emulator's headers only" if platform != "vnni" else "accepted"
+    emulated = PLATFORMS[platform].emulated
+    reason = why_not or (f"no compiler for {platform} here; " if emulated else "")
+    accepted = "accepted by the emulator's headers only" if emulated else "accepted"
     detail = f"{reason}{accepted}" if ok else f"{reason}{built.error}"
     return Rung("compiled", ok, built.tool, detail, built.seconds)
 
@@ -200,7 +215,7 @@ def _compile(tool: str, argv: list[str], version: str, text: str, file: str, pla
     def ask() -> dict[str, object]:
         with tempfile.TemporaryDirectory(prefix="xpiler-compile-") as folder:
             scratch = Path(folder)
-            source = scratch / (re.sub(r"[^\w.-]", "_", Path(file).stem) + _SUFFIXES[platform])
+            source = scratch / (re.sub(r"[^\w.-]", "_", Path(file).stem) + PLATFORMS[platform].extension)
             source.write_text(text, encoding="utf-8", errors="surrogateescape")
             includes = f"-I{Path(file).resolve().parent}"
             environment = dict(_HIP_ENVIRONMENT)
