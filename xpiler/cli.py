@@ -110,6 +110,7 @@ def _add_contract_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--grid", metavar="X,Y,Z", help="launch dimensions in blocks")
     group.add_argument("--block", metavar="X,Y,Z", help="threads of a block")
     group.add_argument("--shared", metavar="BYTES", help="bytes of dynamic shared memory")
+    group.add_argument("--arch", metavar="A", help="the MLU that BANG C is for: mtp_270, 290, 372 or 592")
 
 
 def _overrides(arguments: argparse.Namespace) -> Overrides:
@@ -120,6 +121,7 @@ def _overrides(arguments: argparse.Namespace) -> Overrides:
         block=arguments.block,
         shared=arguments.shared,
         shape=arguments.shape,
+        arch=arguments.arch,
     )
 
 

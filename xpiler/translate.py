@@ -197,7 +197,7 @@ def _prepare(
         beside = ()
 
     def builder(contract: Contract) -> Build:
-        return build(text, file, platform, contract, beside=beside)
+        return build(text, file, platform, replace(contract, arch=overrides.arch or ""), beside=beside)
 
     @functools.cache
     def program() -> Trace | None:
@@ -224,6 +224,8 @@ def _prepare(
                 item.inference = Inference(Contract("main", "main"), None, (), False)
             else:
                 item.inference = infer_contract(unit, entry, overrides, builder, program)
+            stated = replace(item.inference.contract, arch=overrides.arch or "")
+            item.inference = replace(item.inference, contract=stated)
         except Refusal as refusal:
             item.refused = refusal.diagnostic
             return

@@ -89,7 +89,7 @@ cudaError_t run(const float *x, float *y, int n) {
 
 
 @pytest.mark.parametrize(
-    "call", ["cublasCreate(&handle)", "cudaMemcpyToSymbol(t, x, 4)", "cudaGraphLaunch(g, 0)"]
+    "call", ["cublasCreate(&handle)", "cudaGetSymbolAddress(&p, t)", "cudaGraphLaunch(g, 0)"]
 )
 def test_host_code_without_a_form_is_refused_by_name_and_place(call: str) -> None:
     with pytest.raises(Refusal) as refusal:
@@ -117,3 +117,50 @@ def test_doubles_are_refused() -> None:
 def test_extents_of_the_grid_that_are_one_are_found(declaration: str, grid: str, known: set[str]) -> None:
     source = SCALE + f"void run(float *x, int n) {{ {declaration} scale<<<{grid}, 256>>>(x, x, n); }}\n"
     assert set(known_dimensions(parse(source, "scale.cu"), "scale")) == known
+
+
+def test_a_launch_in_a_template_picks_the_instance_it_means() -> None:
+    text = translated(
+        """
+template <int KIND> __global__ void act(const float *x, float *y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = KIND == 0 ? x[i] + 1.0f : x[i] * 3.0f;
+}
+template <int KIND> void launch(const float *x, float *y, int n) { act<KIND><<<n / 64 + 1, 64>>>(x, y, n); }
+void run(const float *x, float *y, int n, bool more) {
+    if (more) launch<0>(x, y, n); else launch<1>(x, y, n);
+}
+"""
+    )
+    assert "{ act<KIND>(n / 64 + 1, 64, 0, default_queue(), x, y, n); cnrtQueueSync(" in text
+    assert (
+        "    if constexpr (KIND == 1) "
+        "act_1<<<all_cores(), cnrtFuncTypeUnion1, queue>>>(x, y, n, gridDim.x);\n"
+    ) in text
+
+
+def test_constant_memory_is_copied_to_the_device_for_a_launch() -> None:
+    text = translated(
+        """
+__constant__ float weights[2][3];
+__global__ void scale(const float *x, float *y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = weights[1][2] * x[i];
+}
+void run(const float *x, const float *w, float *y, int n) {
+    cudaMemcpyToSymbol(weights, w, sizeof(weights));
+    scale<<<(n + 255) / 256, 256>>>(x, y, n);
+}
+"""
+    )
+    assert "static float weights[2][3];" in text
+    assert "    copy_constants(&weights, w, sizeof(weights));\n" in text
+    assert "(x, y, n, (n + 255) / 256, (const float *)on_device(weights, sizeof(weights)));" in text
+    assert "float *y, int n, int blocks_x, const float *weights) {" in " ".join(text.split())
+    assert "weights[5]" in text
+
+
+def test_a_variable_of_the_program_that_a_kernel_writes_is_refused() -> None:
+    source = "__device__ int counter;\n__global__ void count(int *x) { counter = x[0]; }\n"
+    with pytest.raises(Refusal, match="writes the variable `counter`"):
+        translated(source + "void run(int *x) { count<<<1, 1>>>(x); }\n")

@@ -31,16 +31,17 @@ from xpiler.ir.nodes import (
     Expr,
     Function,
     Instr,
+    Param,
     Ref,
     Space,
     Stmt,
     Trap,
     Var,
 )
-from xpiler.ir.rewrite import map_expr, substitute, walk
+from xpiler.ir.rewrite import arrays_written, assigned_vars, map_expr, substitute, walk
 from xpiler.ir.types import F16, F32, F64, U32, DType
 from xpiler.passes.bang_schedule import schedule
-from xpiler.passes.promote_arrays import Promoted
+from xpiler.passes.promote_arrays import Promoted, flat_loads
 from xpiler.passes.tidy import tidy
 from xpiler.platforms.bang import DEFAULT, TASK, TASKS, Architecture
 
@@ -57,7 +58,8 @@ HELPERS = {
 
 @dataclass(frozen=True)
 class BangFunction:
-    """A generated kernel. `launch`: the launch dimensions that are its last parameters, by IR name."""
+    """A generated kernel. Behind the parameters of the source come the launch dimensions `launch`, by IR
+    name, and the variables `globals`."""
 
     name: str
     text: str
@@ -81,25 +83,25 @@ def generate(
 
     Raises `Refusal` for what has no BANG C form.
     """
-    function = with_known_dimensions(canonical, launch or {})
+    function = _with_globals_passed(with_known_dimensions(canonical, launch or {}))
     _check_types(function)
     scheduled = schedule(function, architecture)
     function = scheduled.function
     used = {n.name for n in walk(function.body) if isinstance(n, Var)}
     dimensions = tuple(d for d in (*DIMENSIONS, SHARED) if d in used)
     printer = BangPrinter(function, architecture, scheduled.promoted)
+    passed = {d.name for d in function.globals}
     own = [p for p in function.params if p.name not in (*DIMENSIONS, SHARED)]
     printer.depth = 1
-    parameters = [parameter_text(p, printer.name(p.name)) for p in own]
+    parameters = [parameter_text(p, printer.name(p.name)) for p in own if p.name not in passed]
     parameters += [f"int {printer.name(d)}" for d in dimensions]
+    parameters += [parameter_text(p, printer.name(p.name)) for p in own if p.name in passed]
     printer.line("if (__is_mpu()) return;")
     if scheduled.single_task:
         printer.line("if (taskId != 0) return;")
     if scheduled.promoted.limit is not None:
         bytes_ = printer.expr(scheduled.promoted.limit, 10)
         printer.line(f'assert({bytes_} <= {scheduled.promoted.bytes} && "room for arrays in NRAM");')
-    for decl in function.globals:
-        printer.declare_global(decl)
     printer.block(function.body)
     shown = name or canonical.name
     from xpiler.backend.vnni import _wrapped
@@ -118,10 +120,27 @@ def generate(
     )
 
 
-def parameter_text(param: object, name: str) -> str:
-    from xpiler.ir.nodes import Param
+def _with_globals_passed(function: Function) -> Function:
+    """`__constant__` variables as parameters: a core reaches memory by what it is given. Raises Refusal for
+    variables that the kernel writes, as one launch would have to leave them to the next."""
+    written = arrays_written(function.body) | assigned_vars(function.body)
+    for decl in function.globals:
+        if decl.name in written:
+            raise Refusal(
+                "device-variable",
+                f"the kernel writes the variable `{decl.name}` of the whole program",
+                decl.range or function.range,
+                "pass the kernel a pointer to it",
+            )
+    params = [
+        Param(d.name, d.dtype, is_pointer=bool(d.shape), is_const=bool(d.shape), range=d.range)
+        for d in function.globals
+    ]
+    flat = flat_loads(function, {d.name: d.shape for d in function.globals})
+    return replace(flat, params=(*flat.params, *params))
 
-    assert isinstance(param, Param)
+
+def parameter_text(param: Param, name: str) -> str:
     text = parameter(param, name)
     return text.replace("bfloat16 ", "bfloat16_t ")
 
@@ -176,7 +195,8 @@ class BangPrinter(CPrinter):
         self.architecture = architecture
         self._taken |= {"taskId", "taskDim", "nram_buffer", "wram_buffer", "NRAM_BYTES", "min", "max"}
         self.names |= {TASK.name: "(int)taskId", TASKS.name: "(int)taskDim"}
-        self._carved: dict[Space, str] = {}
+        self._carved: dict[Space, str] = {}  # where the space goes on behind its last array
+        self._element: dict[Space, DType] = {}  # and that array's element type
         self._widths = _tile_widths(function, promoted)
         self.promoted = promoted
 
@@ -231,15 +251,12 @@ class BangPrinter(CPrinter):
         if decl.space is Space.NRAM and self.promoted.bytes:
             first = f"({buffer} + {self.promoted.bytes})"
         at = f"({kind} *){first}" if start is None else f"({kind} *)({start})"
-        if start is not None and start.split(" ")[0] in self.names.values() and self._same(start, decl):
+        if start is not None and self._element.get(decl.space) == decl.dtype:
             at = start
         self.line(f"{kind} *{name} = {at};")
-        self._last = decl.dtype
+        self._element[decl.space] = decl.dtype
         size = " * ".join(self.expr(e, 13) for e in decl.shape)
         self._carved[decl.space] = f"{name} + {size}"
-
-    def _same(self, start: str, decl: Decl) -> bool:
-        return self._last == decl.dtype
 
     def tile_length(self, decl: Decl) -> str:
         """The length of tiles, by the arithmetic that gave it."""

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from xpiler.backend.bang import HELPERS, SHARED, BangFunction
+from xpiler.backend.bang import HELPERS, SHARED, BangFunction, _type
 from xpiler.backend.c_helpers import emit
 from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.host_cpp import (
@@ -29,10 +29,11 @@ from xpiler.backend.host_cpp import (
     _parts,
     _split,
     _text_edits,
+    _without_comments,
 )
-from xpiler.backend.host_dispatch import passed
+from xpiler.backend.host_dispatch import dispatcher, passed
 from xpiler.errors import Refusal
-from xpiler.frontend.unit import LaunchSite, Unit
+from xpiler.frontend.unit import KernelText, LaunchSite, Unit
 from xpiler.ir.nodes import Expr, Function, Param
 
 RENAMED = {
@@ -64,7 +65,7 @@ RENAMED = {
 }
 _CALLS = frozenset(
     "cudaMalloc cudaMallocHost cudaStreamCreateWithFlags cudaMemcpy cudaMemcpyAsync cudaEventRecord "
-    "cudaEventElapsedTime".split()
+    "cudaEventElapsedTime cudaMemcpyToSymbol cudaMemcpyToSymbolAsync cudaMemcpyFromSymbol".split()
 )
 _NO_STREAM = frozenset(("0", "nullptr", "NULL", "(cudaStream_t)0", "cudaStreamDefault"))
 
@@ -82,6 +83,23 @@ static cnrtQueue_t default_queue() {
     static cnrtQueue_t queue = nullptr;
     if (queue == nullptr) cnrtQueueCreate(&queue);
     return queue;
+}"""
+ON_DEVICE = """\
+// What was constant memory: a copy of it in device memory, brought up to date before a launch.
+static void *on_device(const void *variable, size_t bytes) {
+    static std::map<const void *, void *> copies;
+    void *&copy = copies[variable];
+    if (copy == nullptr) cnrtMalloc(&copy, bytes);
+    cnrtMemcpy(copy, (void *)variable, bytes, cnrtMemcpyHostToDev);
+    return copy;
+}"""
+COPY_CONSTANTS = """\
+// Copies to or from a variable that kernels read, once they are done.
+static cnrtRet_t copy_constants(void *dst, const void *src, size_t bytes, bool from_device = false) {
+    cnrtRet_t status = cnrtSyncDevice();
+    if (from_device) return cnrtMemcpy(dst, (void *)src, bytes, cnrtMemcpyDevToHost);
+    memcpy(dst, src, bytes);
+    return status;
 }"""
 DIM3 = """\
 struct dim3 {
@@ -141,6 +159,7 @@ def _and_wrapper(name: str, function: BangFunction, kernel: Function) -> str:
             d.replace(d.split(".")[0], given[d.split(".")[0]]).removesuffix(".bytes") for d in function.launch
         ]
         arguments = ", ".join([arguments, *of])
+    arguments = ", ".join([arguments, *_passed_globals(function)])
     return (
         f"{function.text}\n\n"
         f"// The pointers are device pointers.\n"
@@ -148,6 +167,14 @@ def _and_wrapper(name: str, function: BangFunction, kernel: Function) -> str:
         f"    {function.name}<<<all_cores(), cnrtFuncTypeUnion1, default_queue()>>>({arguments});\n"
         f"    cnrtQueueSync(default_queue());\n}}"
     )
+
+
+def _passed_globals(function: BangFunction) -> list[str]:
+    """The arguments for the variables of the program that a kernel reads."""
+    return [
+        f"(const {_type(d.dtype)} *)on_device({d.name}, sizeof({d.name}))" if d.shape else d.name
+        for d in function.globals
+    ]
 
 
 def _spelling(param: Param) -> str:
@@ -209,7 +236,12 @@ def _launch_edits(unit: Unit, source: SourceText, functions: Mapping[str, BangFu
     for site in unit.launches:
         sites[site.span].append(site)
     for span, group in sites.items():
-        yield Edit(*span, _launch(unit, source, span, group, functions))
+        start, end = span
+        text = _launch(unit, source, span, group, functions)
+        if text.endswith("}"):  # the braces make the semicolon behind it one too many
+            rest = next((t for t in source.tokens if t.start >= end), None)
+            end = rest.end if rest is not None and rest.text == ";" else end
+        yield Edit(start, end, text)
 
 
 def _launch(
@@ -225,27 +257,26 @@ def _launch(
         if why is not None:
             raise Refusal(why.code, why.message, why.range, why.remedy)
         raise Refusal("kernel-missing", f"the kernel '{site.spelling}' was not translated", site.range)
-    if len({functions[s.kernel].name for s in group if s.kernel in functions}) != 1:
-        raise Refusal(
-            "template-launch",
-            f"one launch starts several instances: {', '.join(sorted(s.spelling for s in group))}",
-            site.range,
-            "launch each instance by itself",
-        )
     function, kernel = functions[site.kernel], _kernel(unit, site.kernel)
     configuration, arguments = _parts(source, span)
     if not configuration:  # the launch comes from a macro
         configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)
-    if all(p.argument < len(arguments) for p in kernel.params):
-        arguments = passed(kernel, arguments)
-    arguments += [_dimension(unit, d, configuration) for d in function.launch]
     stream = configuration[3].strip() if len(configuration) > 3 else "0"
     given = stream not in _NO_STREAM
     queue = stream if given else "default_queue()"
-    call = (
-        f"{_namespace(source, span)}{function.name}<<<all_cores(), cnrtFuncTypeUnion1, {queue}>>>"
-        f"({', '.join(arguments)})"
-    )
+    if len({functions[s.kernel].name for s in group if s.kernel in functions}) != 1:
+        named = unit.text[slice(*span)].split("<<<")[0].strip()
+        shared = configuration[2] if len(configuration) > 2 else "0"
+        call = f"{named}({', '.join([*configuration[:2], shared, queue, *arguments])})"
+    else:
+        if all(p.argument < len(arguments) for p in kernel.params):
+            arguments = passed(kernel, arguments)
+        arguments += [_dimension(unit, d, configuration) for d in function.launch]
+        arguments += _passed_globals(function)
+        call = (
+            f"{_namespace(source, span)}{function.name}<<<all_cores(), cnrtFuncTypeUnion1, {queue}>>>"
+            f"({', '.join(arguments)})"
+        )
     if given:
         return call
     wait = "cnrtQueueSync(default_queue())"
@@ -276,6 +307,10 @@ def _is_dim3(text: str, name: str) -> bool:
 
 
 def _kernel_edits(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wrapped) -> Iterable[Edit]:
+    sites: dict[tuple[int, int], list[LaunchSite]] = defaultdict(list)
+    for site in unit.launches:
+        sites[site.span].append(site)
+    several = [group for group in sites.values() if len({s.kernel for s in group}) > 1]
     for text in unit.kernels:
         own = [
             _and_wrapper(k.name, *wrapped[k.name]) if k.name in wrapped else functions[k.name].text
@@ -283,7 +318,42 @@ def _kernel_edits(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wr
             if k.name in functions and text.name in (k.template, k.name, k.spelling.split("<")[0])
         ]
         replacement = "\n\n".join(dict.fromkeys(own))
+        group = next((g for g in several if _kernel(unit, g[0].kernel).template == text.name), None)
+        if group is not None:
+            replacement += f"\n\n{_picked(unit, text, group, functions)}"
         yield Edit(*text.span, replacement or f"// {text.name}: not launched here, left out")
+
+
+def _picked(
+    unit: Unit, text: KernelText, group: list[LaunchSite], functions: Mapping[str, BangFunction]
+) -> str:
+    """The template that starts the instance which one launch of several means."""
+
+    def call(function: BangFunction) -> Callable[[Sequence[str]], str]:
+        given = [
+            d.replace("dynamicShared.bytes", "sharedBytes") for d in function.launch
+        ]  # the names of the dimensions are those of the parameters
+        given += _passed_globals(function)
+        return lambda values: (
+            f"{function.name}<<<all_cores(), cnrtFuncTypeUnion1, queue>>>({', '.join([*values, *given])})"
+        )
+
+    every = [k for k in unit.program.kernels if k.template == text.name and k.name in functions]
+    head = ["dim3 gridDim", "dim3 blockDim", "size_t sharedBytes", "cnrtQueue_t queue"]
+    found = dispatcher(
+        _without_comments(unit.text[slice(*text.span)]),
+        text.name,
+        head,
+        [(k, call(functions[k.name])) for k in every],
+    )
+    if found is None:
+        raise Refusal(
+            "template-launch",
+            f"one launch starts several instances: {', '.join(sorted(s.spelling for s in group))}",
+            group[0].range,
+            "launch each instance by itself",
+        )
+    return found
 
 
 # ---------------------------------------------------------------------------------------------- calls
@@ -319,12 +389,26 @@ def _call(source: SourceText, i: int) -> Edit | None:
         case ("cudaMemcpyAsync", (dst, src, size, kind, *stream)):
             queue = stream[0] if stream and stream[0] not in _NO_STREAM else "default_queue()"
             return Edit(start, end, f"cnrtMemcpyAsync({dst}, {_void(src, '*')}, {size}, {queue}, {kind})")
+        case ("cudaMemcpyToSymbol" | "cudaMemcpyToSymbolAsync", (variable, src, size, *more)):
+            from_device = more[1:2] == ["cnrtMemcpyDevToDev"]
+            place = _constant(variable, more)
+            return Edit(
+                start, end, f"copy_constants({place}, {src}, {size}{', true' if from_device else ''})"
+            )
+        case ("cudaMemcpyFromSymbol", (dst, variable, size, *more)) if more[1:2] != ["cnrtMemcpyDevToDev"]:
+            return Edit(start, end, f"copy_constants({dst}, {_constant(variable, more)}, {size})")
         case ("cudaEventRecord", (event, *stream)):
             queue = stream[0] if stream and stream[0] not in _NO_STREAM else "default_queue()"
             return Edit(start, end, f"cnrtPlaceNotifier({event}, {queue})")
         case ("cudaEventElapsedTime", (out, first, last)):
             return Edit(start, end, f"cnrtNotifierElapsedTime({first}, {last}, {out})")
     return None
+
+
+def _constant(variable: str, more: Sequence[str]) -> str:
+    """The address of a variable, moved by the offset that may follow the size of a copy."""
+    offset = more[0] if more else "0"
+    return f"&{variable}" if offset == "0" else f"(char *)&{variable} + {offset}"
 
 
 def _closing(source: SourceText, i: int) -> int | None:
@@ -386,6 +470,8 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
         "math.h": "INFINITY",
         "stdint.h": "int64_t",
         "float.h": "FLT_",
+        "map": "on_device(",
+        "string.h": "copy_constants(",
     }
     code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", body, flags=re.S)
     standard_used = [
@@ -405,6 +491,10 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
     parts += [
         re.sub(r"\bstatic inline\b", "static __mlu_func__", text) + "\n" for text in emit(helpers, HELPERS)
     ]
+    if "on_device(" in code:
+        parts.append(ON_DEVICE + "\n")
+    if "copy_constants(" in code:
+        parts.append(COPY_CONSTANTS + "\n")
     if "all_cores()" in code:
         parts.append(ALL_CORES + "\n")
     if "default_queue()" in code:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from xpiler.backend.hip_source import SourceText, Token
-from xpiler.backend.host_dispatch import dispatcher, passed, split, unpacked
+from xpiler.backend.host_dispatch import cpp_dispatcher, passed, split, unpacked
 from xpiler.backend.host_shims import SHIMS
 from xpiler.backend.vnni import ALL_HELPERS, HEADERS, CppFunction
 from xpiler.errors import Refusal
@@ -213,7 +213,7 @@ def _kernel_edits(unit: Unit, functions: Mapping[str, CppFunction]) -> Iterable[
                 continue
             every = [k for k in unit.program.kernels if k.template == text.name and k.name in functions]
             instances = [(k, functions[k.name]) for k in every]
-            picked = dispatcher(_without_comments(unit.text[slice(*text.span)]), text.name, instances)
+            picked = cpp_dispatcher(_without_comments(unit.text[slice(*text.span)]), text.name, instances)
             if picked is None:
                 raise _several_instances(group)
             replacement += f"\n\n{picked}"

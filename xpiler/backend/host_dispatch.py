@@ -15,7 +15,7 @@ The header and the parameters are those of the source, so that arguments are ded
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from xpiler.backend.c_types import storage_type
 from xpiler.backend.vnni import CppFunction
@@ -25,9 +25,27 @@ from xpiler.ir.nodes import Function, Param
 SHARED = "sharedBytes"
 
 
-def dispatcher(text: str, name: str, instances: Sequence[tuple[Function, CppFunction]]) -> str | None:
-    """The template for the kernel `name`, whose definition is `text`; None where its parameters are of a
-    form that cannot be compared (packs, template templates)."""
+def cpp_dispatcher(text: str, name: str, instances: Sequence[tuple[Function, CppFunction]]) -> str | None:
+    """The template for C++ functions, which take the launch before their parameters."""
+
+    def call(function: CppFunction) -> Callable[[Sequence[str]], str]:
+        shared = [SHARED] if function.takes_shared else []
+        return lambda values: f"{function.name}({', '.join(['gridDim', 'blockDim', *shared, *values])})"
+
+    head = ["dim3 gridDim", "dim3 blockDim"]
+    head += [f"size_t {SHARED}"] if any(f.takes_shared for _, f in instances) else []
+    return dispatcher(text, name, head, [(kernel, call(function)) for kernel, function in instances])
+
+
+def dispatcher(
+    text: str,
+    name: str,
+    head: Sequence[str],
+    instances: Sequence[tuple[Function, Callable[[Sequence[str]], str]]],
+) -> str | None:
+    """The template for the kernel `name`, whose definition is `text`, with the parameters `head` before those
+    of the source; each instance comes with how it is called. None where its parameters are of a form that
+    cannot be compared (packs, template templates)."""
     header = re.match(r"\s*template\s*<", text)
     if header is None:
         return None
@@ -44,7 +62,7 @@ def dispatcher(text: str, name: str, instances: Sequence[tuple[Function, CppFunc
     if None in kinds or None in names or not kinds:
         return None
     lines = []
-    for kernel, function in instances:
+    for kernel, call in instances:
         arguments = (
             split(kernel.spelling[kernel.spelling.find("<") + 1 : -1]) if "<" in kernel.spelling else []
         )
@@ -55,13 +73,11 @@ def dispatcher(text: str, name: str, instances: Sequence[tuple[Function, CppFunc
             for k, a in zip(kinds, arguments, strict=True)
             if k is not None
         ]
-        values = ["gridDim", "blockDim", *([SHARED] if function.takes_shared else [])]
-        values += passed(kernel, [n or "" for n in names])
-        lines.append(f"    if constexpr ({' && '.join(conditions)}) {function.name}({', '.join(values)});")
-    shared = [f"size_t {SHARED}"] if any(f.takes_shared for _, f in instances) else []
-    signature = ", ".join(["dim3 gridDim", "dim3 blockDim", *shared, *params])
-    head = re.sub(r"\s*=[^,>]+(?=[,>])", "", text[header.start() : close + 1].strip())
-    return "\n".join([head, f"static inline void {name}({signature}) {{", *lines, "}"])
+        values = passed(kernel, [n or "" for n in names])
+        lines.append(f"    if constexpr ({' && '.join(conditions)}) {call(values)};")
+    parameters = re.sub(r"\s*=[^,>]+(?=[,>])", "", text[header.start() : close + 1].strip())
+    signature = ", ".join([*head, *params])
+    return "\n".join([parameters, f"static inline void {name}({signature}) {{", *lines, "}"])
 
 
 def passed(kernel: Function, arguments: Sequence[str]) -> list[str]:

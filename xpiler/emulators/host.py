@@ -131,18 +131,18 @@ def prepare(text: str, file: str, platform: str) -> str:
     return prepare_bang(text) if platform == "bang" else rewrite.prepare(text, file, platform)
 
 
-def _platform_flags(platform: str) -> list[str]:
-    """BANG C is compiled for one architecture: `XPILER_BANG_ARCH`, as `mtp_372` (the default) or `372`."""
+def _platform_flags(platform: str, arch: str = "") -> list[str]:
+    """BANG C is compiled for one architecture: `arch`, or else `XPILER_BANG_ARCH`, or else `mtp_372`."""
     if platform != "bang":
         return []
-    wanted = os.environ.get("XPILER_BANG_ARCH", "").removeprefix("mtp_") or "372"
+    wanted = (arch or os.environ.get("XPILER_BANG_ARCH", "") or "372").removeprefix("mtp_")
     if wanted not in _BANG_ARCHITECTURES:
         known = ", ".join(f"mtp_{a}" for a in _BANG_ARCHITECTURES)
-        raise EmulatorError(f"XPILER_BANG_ARCH={wanted}: the emulator knows {known}")
+        raise EmulatorError(f"the emulator does not know the architecture {wanted}, but {known}")
     return [f"-DXPEMU_ARCH={wanted}"]
 
 
-def flags(platform: str, compiler: str) -> list[str]:
+def flags(platform: str, compiler: str, arch: str = "") -> list[str]:
     """Compiler flags for a prepared program, without the precompiled header.
 
     Contraction is off: what a kernel fuses is decided where it is compared, not by the host compiler.
@@ -160,7 +160,7 @@ def flags(platform: str, compiler: str) -> list[str]:
         "-pthread",
     ]
     common += _machine_flags()
-    common += _platform_flags(platform)
+    common += _platform_flags(platform, arch)
     if "clang" in Path(compiler).name:
         common += ["-fbracket-depth=1024"]
     return common
@@ -172,7 +172,7 @@ def _sources(platform: str) -> list[Path]:
     return sorted([*(_EMULATORS / own).iterdir(), *(_EMULATORS / "common").iterdir()])
 
 
-def _fingerprint(platform: str, compiler: str) -> str:
+def _fingerprint(platform: str, compiler: str, arch: str) -> str:
     digest = hashlib.sha256()
     for path in _sources(platform):
         digest.update(path.name.encode())
@@ -181,38 +181,40 @@ def _fingerprint(platform: str, compiler: str) -> str:
     if found:
         status = Path(found).resolve().stat()
         digest.update(f"{found} {status.st_size} {status.st_mtime_ns}".encode())
-    digest.update(" ".join(flags(platform, compiler)).encode())
+    digest.update(" ".join(flags(platform, compiler, arch)).encode())
     digest.update(repr(_HEADERS[platform]).encode())
     return digest.hexdigest()[:16]
 
 
-def precompiled_header(platform: str, compiler: str, cache_dir: str | os.PathLike[str]) -> list[str]:
+def precompiled_header(
+    platform: str, compiler: str, cache_dir: str | os.PathLike[str], arch: str = ""
+) -> list[str]:
     """Builds (once) the precompiled header and the runtime object in `cache_dir`; returns the flags.
 
     The flags hold the runtime's object file, so that one command `compiler *flags program.cpp -o program`
     compiles and links. With `-c` pass only those that do not end in `.o`. Raises `EmulatorError` with the
     compiler's words.
     """
-    home = Path(cache_dir) / f"{platform}-{Path(compiler).name}-{_fingerprint(platform, compiler)}"
+    home = Path(cache_dir) / f"{platform}-{Path(compiler).name}-{_fingerprint(platform, compiler, arch)}"
     if not (home / "ready").exists():
         home.mkdir(parents=True, exist_ok=True)
         with (home / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits and finds the first one's result
             if not (home / "ready").exists():
-                _build(platform, compiler, home)
-    return _use(platform, compiler, home)
+                _build(platform, compiler, home, arch)
+    return _use(platform, compiler, home, arch)
 
 
-def _use(platform: str, compiler: str, home: Path) -> list[str]:
+def _use(platform: str, compiler: str, home: Path, arch: str) -> list[str]:
     header = f"{platform}.hpp"
     if "clang" in Path(compiler).name:
         include = ["-include-pch", str(home / f"{header}.pch")]
     else:
         include = ["-include", str(home / header)]
-    return [*flags(platform, compiler), *include, f"-I{home / 'include'}", str(home / "runtime.o")]
+    return [*flags(platform, compiler, arch), *include, f"-I{home / 'include'}", str(home / "runtime.o")]
 
 
-def _build(platform: str, compiler: str, home: Path) -> None:
+def _build(platform: str, compiler: str, home: Path, arch: str) -> None:
     runtime_files = (*_RUNTIME[platform], *_SHARED_RUNTIME)
     for path in _sources(platform):
         shutil.copy(path, home / path.name)
@@ -225,10 +227,10 @@ def _build(platform: str, compiler: str, home: Path) -> None:
     suffix = "pch" if "clang" in Path(compiler).name else "gch"
     runtime = [compiler, "-std=c++17", "-fPIC", "-w", "-c", "runtime_all.cpp"]
     if platform == "bang":  # its runtime does the arithmetic, too
-        runtime += ["-O3", "-ffp-contract=off", *_machine_flags(), *_platform_flags(platform)]
+        runtime += ["-O3", "-ffp-contract=off", *_machine_flags(), *_platform_flags(platform, arch)]
     else:
         runtime += ["-O2", f"-DXPEMU_WARP={64 if platform == 'hip' else 32}"]
-    options = [*flags(platform, compiler), "-x", "c++-header", str(home / header)]
+    options = [*flags(platform, compiler, arch), "-x", "c++-header", str(home / header)]
     for command in (
         [*runtime, "-o", "runtime.o"],
         [compiler, *options, "-o", str(home / f"{header}.{suffix}")],

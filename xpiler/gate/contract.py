@@ -121,7 +121,8 @@ class Contract:
     is the longest sum that an output element goes through (0: not known). `accumulator` is the narrowest
     float type that sums are kept in (None: f32 or wider). `notes` says in words what was inferred, for the
     evidence. `globals` are `__constant__` and `__device__` variables without initialiser that the kernels
-    use: further inputs, filled and compared like pointer arguments of the variable's size.
+    use: further inputs, filled and compared like pointer arguments of the variable's size. `arch` is the
+    architecture that BANG C is written and run for ("": the emulator's own).
     """
 
     entry: str
@@ -134,6 +135,7 @@ class Contract:
     accumulator: DType | None = None
     notes: tuple[str, ...] = ()
     globals: tuple[Argument, ...] = ()
+    arch: str = ""
 
     def argument(self, name: str) -> Argument:
         for argument in (*self.arguments, *self.globals):

@@ -213,7 +213,7 @@ def _build(
 
         unit = host.prepare(unit, file, platform)
         try:
-            flags = host.precompiled_header(platform, chosen.path, cache.folder() / "headers")
+            flags = host.precompiled_header(platform, chosen.path, cache.folder() / "headers", contract.arch)
         except host.EmulatorError as unusable:
             return Build(contract, platform, None, f"emulator ({chosen.name})", str(unusable))
         tool = f"emulator ({chosen.name})"

@@ -1,6 +1,7 @@
 """What a person states about an entry: on the command line, or in `KERNEL.xpiler.toml` beside the file.
 
     entry = "launch_gemm"
+    arch = "mtp_592"                  # of the MLU that BANG C is for
     reduction = 1024                  # longest sum behind an output element
     fast_math = false
 
@@ -40,12 +41,13 @@ from typing import Any, TypeVar, cast, get_args
 from xpiler.errors import Refusal
 from xpiler.gate.contract import Role, Scalar, ValueKind, Values
 from xpiler.ir.source import SourceRange
+from xpiler.platforms.bang import ARCHITECTURES
 
 T = TypeVar("T")
 Extent = int | str  # a number or an expression over scalar arguments
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
 _VALUE_KINDS = get_args(ValueKind)
-_SECTIONS = ("entry", "reduction", "fast_math", "args", "launch", "shapes", "roles", "values")
+_SECTIONS = ("entry", "arch", "reduction", "fast_math", "args", "launch", "shapes", "roles", "values")
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Overrides:
     values: tuple[tuple[str, Values], ...] = ()
     reduction_length: int | None = None
     fast_math: bool | None = None
+    arch: str | None = None
 
     def merged(self, stronger: Overrides) -> Overrides:
         """These, with what `stronger` states instead where it does."""
@@ -76,6 +79,7 @@ class Overrides:
             _union(self.values, stronger.values),
             self.reduction_length if stronger.reduction_length is None else stronger.reduction_length,
             self.fast_math if stronger.fast_math is None else stronger.fast_math,
+            stronger.arch or self.arch,
         )
 
     def require_known(self, parameters: Iterable[str]) -> None:
@@ -109,8 +113,10 @@ def from_flags(
     block: str | None = None,
     shared: str | None = None,
     shape: Iterable[str] = (),
+    arch: str | None = None,
 ) -> Overrides:
-    """The flags `--entry F --arg NAME=VALUE --grid X,Y,Z --block X,Y,Z --shared BYTES --shape A=m,k`."""
+    """The flags `--entry F --arg NAME=VALUE --grid X,Y,Z --block X,Y,Z --shared BYTES --shape A=m,k
+    --arch mtp_592`."""
     args = [_parse_arg(text) for text in arg]
     shapes = [_parse_shape(text) for text in shape]
     return Overrides(
@@ -120,7 +126,15 @@ def from_flags(
         block=_parse_dimensions("--block", block),
         shared_bytes=None if shared is None else _extent(shared.strip(), "--shared"),
         shapes=tuple(shapes),
+        arch=_architecture(arch) if arch else None,
     )
+
+
+def _architecture(name: str) -> str:
+    known = name if name.startswith("mtp_") else f"mtp_{name}"
+    if known not in ARCHITECTURES:
+        raise Refusal("arch", f"unknown architecture {name}", remedy=f"known: {', '.join(ARCHITECTURES)}")
+    return known
 
 
 def _parse_arg(text: str) -> tuple[str, tuple[Scalar, ...]]:
@@ -290,6 +304,7 @@ class _Table:
         return replace(
             Overrides(),
             entry=self.typed(table, "entry", str),
+            arch=self.architecture(table),
             reduction_length=self.typed(table, "reduction", int),
             fast_math=self.typed(table, "fast_math", bool),
             args=tuple((name, self.scalars(name, v)) for name, v in self.section(table, "args").items()),
@@ -309,6 +324,13 @@ class _Table:
         column = at - (self.text.rfind("\n", 0, at) + 1) + 1
         place = SourceRange(self.path, line, column, line, column + len(key))
         return Refusal("contract-file", message, place, remedy)
+
+    def architecture(self, table: dict[str, Any]) -> str | None:
+        name = self.typed(table, "arch", str)
+        try:
+            return _architecture(name) if name else None
+        except Refusal as refusal:
+            raise self.wrong("arch", refusal.diagnostic.message, refusal.diagnostic.remedy) from None
 
     def section(self, table: dict[str, Any], key: str) -> dict[str, Any]:
         value = table.get(key, {})

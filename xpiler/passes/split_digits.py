@@ -99,11 +99,11 @@ def _radix(loop: For) -> Expr | None:
             found.append(node.right)
             if node.op == "%":
                 by_remainder.append(node.right)
-    if not by_remainder:
-        return None
     different = list(dict.fromkeys(found))
     if len(different) == 1:
         return different[0]
+    if not by_remainder:
+        return None
     numbers = [int(e.value) for e in different if isinstance(e, Const)]
     if len(numbers) < len(different):
         return None

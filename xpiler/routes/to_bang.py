@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from xpiler.backend import bang, bang_host
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.ir.nodes import Function
 from xpiler.passes.canonical import canonicalise
+from xpiler.platforms.bang import ARCHITECTURES, DEFAULT
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
 
@@ -18,13 +21,15 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     functions: dict[str, bang.BangFunction] = {}
     wrapped: dict[str, tuple[bang.BangFunction, Function]] = {}
     failed: dict[str, Diagnostic] = {}
+    arch = next((i.inference.contract.arch for i in entries if i.inference is not None), "")
+    architecture = ARCHITECTURES.get(arch or os.environ.get("XPILER_BANG_ARCH", ""), DEFAULT)
     for kernel in unit.program.kernels:
         item = bare.get(kernel.name)
         try:
             if item is None:
                 canonical = canonicalise(kernel, kernel.block_size).function
                 launch = bang_host.known_dimensions(unit, kernel.name)
-                functions[kernel.name] = bang.generate(canonical, launch=launch)
+                functions[kernel.name] = bang.generate(canonical, launch=launch, architecture=architecture)
             elif item.inference is not None and item.inference.assumed is not None:
                 failed[kernel.name] = item.inference.assumed
             elif item.refused is None and item.inference is not None:
@@ -32,7 +37,9 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
                 if item.inference.formula is not None:
                     launch, block = launch_of(item.inference.formula)
                 canonical = canonicalise(kernel, block).function
-                function = bang.generate(canonical, name=f"{kernel.name}_kernel", launch=launch)
+                function = bang.generate(
+                    canonical, name=f"{kernel.name}_kernel", launch=launch, architecture=architecture
+                )
                 functions[kernel.name] = function
                 wrapped[kernel.name] = function, kernel
         except Refusal as refusal:
