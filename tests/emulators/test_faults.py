@@ -139,7 +139,17 @@ def test_too_much_static_shared_memory_is_refused(tmp_path: Path) -> None:
 
 def test_a_misaligned_vector_access_is_reported(tmp_path: Path) -> None:
     kernel = "__global__ void k(float* x) { *(float4*)(x + 4) = *(float4*)(x + 1); }"
-    assert stopped(tmp_path, kernel, "k<<<1, 1>>>(x)", "oob")["kind"] == "misaligned"
+    event = stopped(tmp_path, kernel, "k<<<1, 1>>>(x)", "misaligned")
+    assert (event["offset"], event["alignment"], event["thread"]) == (4, 16, [0, 0, 0])
+
+
+def test_a_misaligned_word_is_reported_and_a_misaligned_register_is_not(tmp_path: Path) -> None:
+    kernel = """__global__ void k(float* x) {
+        char bytes[8] = {};
+        int mine = *(volatile int*)(bytes + 1);
+        x[0] = mine + *(volatile int*)((char*)x + threadIdx.x);
+    }"""
+    assert stopped(tmp_path, kernel, "k<<<1, 4>>>(x)", "misaligned")["thread"] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("body", ["__trap();", "assert(x == nullptr);"])

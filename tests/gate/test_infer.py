@@ -94,3 +94,20 @@ def test_a_launch_of_fixed_size_tells_the_extents() -> None:
         "}\n"
     )
     assert dict(found.contract.cases[0].scalars) == {"channels": 12, "height": 8, "width": 8}
+
+
+def test_sizes_are_such_that_words_are_aligned() -> None:
+    """Rows of bytes read as words: their length has to be a multiple of 4."""
+    found = inferred(
+        "__global__ void sums(const signed char *a, int *y, int m, int k) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i >= m) return;\n"
+        "    const int *row = reinterpret_cast<const int *>(a + i * k);\n"
+        "    int sum = 0;\n"
+        "    for (int j = 0; j < k / 4; ++j) sum = __dp4a(row[j], 0x01010101, sum);\n"
+        "    y[i] = sum;\n"
+        "}\n"
+        "void run(const signed char *a, int *y, int m, int k) { sums<<<(m + 63) / 64, 64>>>(a, y, m, k); }\n"
+    )
+    assert not found.findings
+    assert all(dict(case.scalars)["k"] % 4 == 0 for case in found.contract.cases)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.ir.kernels import array, index, integer, kernel, tiled_gemm
 from xpiler.errors import Refusal
+from xpiler.frontend import parse
 from xpiler.ir import build as b
 from xpiler.ir.interpret import Finding, Result, run
 from xpiler.ir.nodes import (
@@ -309,3 +310,39 @@ def test_a_null_pointer_may_be_asked_for_but_not_read() -> None:
     assert (
         only(run(bare, {"x": x, "bias": None}, (1, 1, 1), (4, 1, 1)), "out-of-bounds").values["extent"] == 0
     )
+
+
+def lowered(text: str) -> Function:
+    return parse(text, "kernel.cu").program.kernels[0]
+
+
+def test_a_vector_at_an_odd_row_is_misaligned() -> None:
+    """Rows of 6 floats: only every second one begins at a multiple of 16 bytes."""
+    twice = lowered(
+        "__global__ void twice(float *x, int k) {"
+        " float4 *row = (float4 *)(x + blockIdx.x * k); float4 v = row[0]; v.x *= 2; row[0] = v; }"
+    )
+    x = np.ones(64, np.float32)
+    assert run(twice, {"x": x, "k": 8}, (3, 1, 1), (1, 1, 1)).findings == ()
+    findings = run(twice, {"x": x, "k": 6}, (3, 1, 1), (1, 1, 1)).findings
+    assert [f.code for f in findings] == ["misaligned", "misaligned"]
+    assert findings[0].values == {"blockIdx.x": 1, "threadIdx.x": 0, "index": 6, "alignment": 16}
+
+
+def test_words_of_bytes_at_an_odd_row_are_misaligned_only_where_they_are_read() -> None:
+    word = lowered(
+        "__global__ void word(const signed char *a, int *y, int k) {"
+        " const int *row = reinterpret_cast<const int *>(a + threadIdx.x * k);"
+        " if (k % 4 == 0 || threadIdx.x == 3) y[threadIdx.x] = row[1]; }"
+    )
+    a, y = np.ones(64, np.int8), np.zeros(4, np.int32)
+    assert run(word, {"a": a, "y": y, "k": 12}, (1, 1, 1), (4, 1, 1)).findings == ()
+    finding = only(run(word, {"a": a, "y": y, "k": 6}, (1, 1, 1), (4, 1, 1)), "misaligned")
+    assert (finding.values["threadIdx.x"], finding.values["offset"]) == (3, 18)
+
+
+def test_an_array_that_begins_inside_another_is_as_aligned_as_its_begin() -> None:
+    copy = lowered("__global__ void copy(const float4 *x, float4 *y) { y[0] = x[0]; }")
+    whole, y = np.ones(12, np.float32), np.zeros(4, np.float32)
+    assert run(copy, {"x": whole[4:], "y": y}).findings == ()
+    only(run(copy, {"x": whole[2:10], "y": y}), "misaligned")

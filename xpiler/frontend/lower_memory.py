@@ -13,6 +13,7 @@ from xpiler.frontend.lower_types import (
     Pointer,
     Scalar,
     Struct,
+    align_of,
     field_offsets,
     lanes_of,
     leaf_type,
@@ -35,6 +36,8 @@ from xpiler.frontend.lower_values import (
 from xpiler.ir import build
 from xpiler.ir.nodes import Assign, Binary, Cast, Const, Expr, If, Load, Space, Var
 from xpiler.ir.types import I32, I64, DType, promote
+
+_ADDRESSED = frozenset({Space.GLOBAL, Space.CONSTANT, Space.SHARED})
 
 # ------------------------------------------------------------------------------------------ offsets
 
@@ -65,8 +68,8 @@ def scaled(memory: Memory | None, index: Expr, factor: int) -> Expr:
 
 
 def in_units(memory: Memory | None, offset: Expr, old: int, new: int) -> Expr:
-    """An offset in `old` bytes counted in `new` bytes. Memory is aligned to what is read from it: division
-    is exact."""
+    """An offset in `old` bytes counted in `new` bytes. Memory has to be aligned to what is read from it: the
+    division is exact."""
     if old == new or build.is_const(offset, 0):
         return offset
     if old % new == 0:
@@ -75,28 +78,41 @@ def in_units(memory: Memory | None, offset: Expr, old: int, new: int) -> Expr:
 
 
 def exact_div(expr: Expr, divisor: int) -> Expr:
-    """`expr / divisor`, known to leave no rest, without a division where the factors show it."""
-    shorter = _divided(expr, divisor)
-    return shorter if shorter is not None else build.div(expr, build.const(divisor, promote(expr.dtype)))
+    """`expr / divisor`, which has to leave no rest, without a division where the factors show it."""
+    shorter = divided(expr, divisor)
+    if shorter is not None:
+        return shorter
+    match expr:
+        case Binary(op="+" | "-" as op, left=left, right=right):
+            # The sum is a multiple, so where one side is, the other is, too.
+            first, second = divided(left, divisor), divided(right, divisor)
+            if first is not None or second is not None:
+                return build.binary(
+                    op,
+                    exact_div(left, divisor) if first is None else first,
+                    exact_div(right, divisor) if second is None else second,
+                )
+    dtype = promote(expr.dtype)
+    return Binary(dtype, "/", build.cast(expr, dtype), build.const(divisor, dtype), True)
 
 
-def _divided(expr: Expr, divisor: int) -> Expr | None:
+def divided(expr: Expr, divisor: int) -> Expr | None:
     match expr:
         case Const(dtype=dtype, value=value) if int(value) % divisor == 0:
             return build.const(int(value) // divisor, dtype)
         case Cast(dtype=dtype, operand=operand) if (
             operand.dtype.is_integer and operand.dtype.bits <= dtype.bits
         ):
-            inner = _divided(operand, divisor)
+            inner = divided(operand, divisor)
             return None if inner is None else build.cast(inner, dtype)
         case Binary(op="+" | "-" as op, left=left, right=right):
-            first, second = _divided(left, divisor), _divided(right, divisor)
+            first, second = divided(left, divisor), divided(right, divisor)
             return None if first is None or second is None else build.binary(op, first, second)
         case Binary(op="*", left=left, right=right):
-            second = _divided(right, divisor)
+            second = divided(right, divisor)
             if second is not None:
                 return build.mul(left, second)
-            first = _divided(left, divisor)
+            first = divided(left, divisor)
             return None if first is None else build.mul(first, right)
         case Binary(op="<<", left=left, right=Const(value=shift)) if (1 << int(shift)) % divisor == 0:
             return build.mul(left, build.const((1 << int(shift)) // divisor, left.dtype))
@@ -202,6 +218,7 @@ def _inside(element: Element, offset: int, ctype: CType) -> Element:
     memory = element.memory
     width = memory.dtype.bytes
     index = element.index
+    alignment = element.alignment if offset == 0 else 0
     if (
         index is not None
         and len(index) == len(memory.shape) - 1
@@ -211,10 +228,11 @@ def _inside(element: Element, offset: int, ctype: CType) -> Element:
         return Element(ctype, memory, (*index, build.const(offset // width)))
     unit = unit_of(ctype) or width
     if index is None and element.prefix and element.unit == unit and isinstance(ctype, Scalar):
-        return replace(element, type=ctype, offset=plus(memory, element.offset, build.const(offset // unit)))
+        at = plus(memory, element.offset, build.const(offset // unit))
+        return replace(element, type=ctype, offset=at, alignment=alignment)
     start, old = flat_offset(element)
     at = plus(memory, in_units(memory, start, old, unit), build.const(offset // unit))
-    return Element(ctype, memory, None, at, unit)
+    return Element(ctype, memory, None, at, unit, alignment=alignment)
 
 
 def subscript(ctx: Context, value: Value, index: Expr) -> Value:
@@ -230,10 +248,12 @@ def subscript(ctx: Context, value: Value, index: Expr) -> Value:
         element = value.type.element
         if value.index is not None:
             return Element(element, value.memory, (*value.index, build.cast(index, promote(index.dtype))))
+        alignment = value.alignment if build.is_const(index, 0) else 0
         if value.prefix and unit_of(element) == value.unit and isinstance(element, Scalar):
-            return replace(value, type=element, offset=plus(value.memory, value.offset, index))
+            at = plus(value.memory, value.offset, index)
+            return replace(value, type=element, offset=at, alignment=alignment)
         offset, unit = flat_offset(value)
-        return _shifted(ctx, value.memory, offset, unit, element, index)
+        return replace(_shifted(ctx, value.memory, offset, unit, element, index), alignment=alignment)
     pointer = pointer_of(ctx, value)
     if isinstance(pointer, AddressOf):
         if build.is_const(index, 0):
@@ -367,20 +387,28 @@ def deref(ctx: Context, pointer: Address | AddressOf) -> Value:
         ctx.refuse("null-pointer", "a null pointer is dereferenced")
     unit = _unit(ctx, ctype)
     memory = pointer.memory
+    alignment = _alignment(memory, ctype)
     if pointer.prefix:
         fits = unit == pointer.unit == memory.dtype.bytes and memory.shape[-1] % lanes_of(ctype) == 0
         if not fits:
             narrow = pointer.unit == memory.dtype.bytes and unit > pointer.unit
             if narrow and memory.shape[-1] * pointer.unit % (size_of(ctype) or 1) == 0:
                 # Kept in units of the memory: copies then move its own elements, row by row.
-                return Element(ctype, memory, None, pointer.offset, pointer.unit, pointer.prefix)
+                return Element(ctype, memory, None, pointer.offset, pointer.unit, pointer.prefix, alignment)
             pointer = without_prefix(pointer)
         elif isinstance(ctype, Scalar) and ctype.dtype == memory.dtype:
             return Element(ctype, memory, (*pointer.prefix, pointer.offset))
     # Units stay as narrow as they are: a division waits until something wider is really read.
     unit = unit_towards(ctype, pointer.unit, unit)
     offset = in_units(memory, pointer.offset, pointer.unit, unit)
-    return Element(ctype, memory, None, offset, unit, pointer.prefix)
+    return Element(ctype, memory, None, offset, unit, pointer.prefix, alignment)
+
+
+def _alignment(memory: Memory, ctype: CType) -> int:
+    """What an object that is read at once has to be aligned to, where its array's elements are not.
+    (Variables of a thread are in registers, or aligned by the compiler.)"""
+    alignment = align_of(ctype) if isinstance(ctype, Struct) else 0
+    return alignment if alignment > memory.dtype.bytes and memory.space in _ADDRESSED else 0
 
 
 def _retyped(ctx: Context, pointer: AddressOf) -> Value:
@@ -412,10 +440,10 @@ def place_of(ctx: Context, value: Value) -> Var | Load:
             if index is not None and memory.dtype == dtype:
                 return Load(dtype, memory.name, index)
             if value.prefix and memory.dtype == dtype:
-                return Load(dtype, memory.name, (*value.prefix, value.offset))
+                return Load(dtype, memory.name, (*value.prefix, value.offset), value.alignment)
             offset, unit = flat_offset(value)
             at = in_units(memory, offset, unit, dtype.bytes)
-            return Load(dtype, memory.name, (build.cast(at, promote(at.dtype)),))
+            return Load(dtype, memory.name, (build.cast(at, promote(at.dtype)),), value.alignment)
     ctx.refuse("not-assignable", "this expression is no place that can be assigned to")
 
 
@@ -522,10 +550,11 @@ def _in_scalars(value: Value, dtype: DType) -> Value:
     count = (size_of(value.type) or 0) // dtype.bytes
     if value.index is None and value.prefix and value.memory.shape[-1] % count == 0:
         offset = in_units(value.memory, value.offset, value.unit, dtype.bytes)
-        return Element(Array(Scalar(dtype), count), value.memory, None, offset, dtype.bytes, value.prefix)
+        return replace(value, type=Array(Scalar(dtype), count), offset=offset, unit=dtype.bytes)
     offset, unit = flat_offset(value)
     at = in_units(value.memory, offset, unit, dtype.bytes)
-    return Element(Array(Scalar(dtype), count), value.memory, None, at, dtype.bytes)
+    ctype = Array(Scalar(dtype), count)
+    return Element(ctype, value.memory, None, at, dtype.bytes, alignment=value.alignment)
 
 
 def _is_object(value: Value) -> bool:

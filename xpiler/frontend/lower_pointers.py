@@ -7,6 +7,7 @@ from dataclasses import replace
 from xpiler.frontend.lower_context import Context
 from xpiler.frontend.lower_memory import (
     advanced,
+    divided,
     in_units,
     index_type,
     pointer_of,
@@ -55,6 +56,9 @@ def declare_pointer(ctx: Context, name: str, ctype: Pointer, init: Value | None,
         unit = _unit_for(ctype, address)
         if unit != address.unit and address.memory is not None:
             address = without_prefix(address)
+            if unit > address.unit and divided(address.offset, unit // address.unit) is None:
+                # Misaligned only if it is read: the division is left to the access.
+                return retype(_kept(ctx, name, address), ctype)
             address = replace(
                 address, offset=in_units(address.memory, address.offset, address.unit, unit), unit=unit
             )

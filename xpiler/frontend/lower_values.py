@@ -73,7 +73,8 @@ class Element(Value):
     pointer
     arithmetic was done `index` is None and the object begins `offset` units of `unit` bytes after the
     array's begin,
-    or after that of the row `prefix` of a multi-dimensional array.
+    or after that of the row `prefix` of a multi-dimensional array. `alignment`: bytes that it must be aligned
+    to, if that is more than the array's elements are.
     """
 
     memory: Memory
@@ -81,6 +82,7 @@ class Element(Value):
     offset: Expr = ZERO
     unit: int = 0
     prefix: tuple[Expr, ...] = ()
+    alignment: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,19 +8,6 @@ from typing import Any
 
 from xpiler.gate.contract import Contract
 
-# Events that mean the program did something that no program may do.
-_VIOLATIONS = {
-    "oob",
-    "crash",
-    "trap",
-    "contract",
-    "api-error",
-    "deadlock",
-    "divergence",
-    "exit",
-    "timeout",
-}
-
 
 @dataclass(frozen=True)
 class Event:

@@ -39,6 +39,7 @@ Shape = tuple[int, int, int]
 Mode = Literal["native", "field", "trace"]
 _LANES = 1 << 15  # lanes of a chunk: a few lane arrays stay in the second-level cache
 _STEPS = 50_000_000
+_ALIGNED = 16  # bytes: the widest access there is, and what memory allocators keep to
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,7 @@ def _bind(
             copied_back.append((values, data))
         memories[name] = arrays.parameter(name, dtype, data, data.size, checks)
         memories[name].null = given is None
+        memories[name].phase = data.ctypes.data % _ALIGNED
         scalars[f"@base {name}"] = np.int64(0)
     for param in function.params:
         if not param.is_pointer:

@@ -75,6 +75,8 @@ class Expressions:
                 return lambda state, lanes: change(inner(state, lanes))
             case Binary(op="&&" | "||"):
                 return self._short_circuit(expr)
+            case Binary(op="/", left=left, right=Const(value=divisor), exact=True):
+                return self._exact(expr, left, int(divisor))
             case Binary(op=op, left=left, right=right):
                 return self._binary(expr, op, left, right)
             case Select():
@@ -126,6 +128,24 @@ class Expressions:
                 state.report(site, "division-by-zero", lane, "integer division by zero", {})
                 y = np.where(zero, np.ones_like(y), y)[()]
             return operation(x, y)
+
+        return divide
+
+    def _exact(self, expr: Expr, left: Expr, divisor: int) -> Evaluate:
+        """A quotient that counts wider elements: where it leaves a rest memory is not aligned to them."""
+        inner, operation, site = self.compile(left), self.numeric.binary("/", left.dtype), self.site(expr, "")
+        by = self.numeric.const(divisor, left.dtype)
+
+        def divide(state: State, lanes: Lanes) -> Value:
+            x = inner(state, lanes)
+            rest = x % by != 0
+            if np.any(rest) and state.size(lanes):
+                row = int(np.argmax(np.broadcast_to(rest, (state.size(lanes),))))
+                offset = int(np.broadcast_to(x, (state.size(lanes),))[row])
+                message = f"an address is misaligned: offset {offset} is no multiple of {divisor}"
+                lane = int(state.numbers(lanes)[row])
+                state.report(site, "misaligned", lane, message, {"offset": offset, "alignment": divisor})
+            return operation(x, by)
 
         return divide
 
@@ -188,7 +208,9 @@ class Expressions:
         else:
             indices = [self.compile(i) for i in node.index]
         is_flat = isinstance(node, Ref)
-        return ReachOf(self.site(node, node.array), node.dtype, tuple(indices), self.numeric, is_flat)
+        alignment = node.alignment if isinstance(node, Load) and self.numeric.reinterprets else 0
+        site = self.site(node, node.array)
+        return ReachOf(site, node.dtype, tuple(indices), self.numeric, is_flat, alignment)
 
     def _load(self, expr: Load) -> Evaluate:
         reach = self.place(expr)
@@ -204,6 +226,7 @@ class ReachOf:
     indices: tuple[Evaluate, ...]
     numeric: Native
     is_flat: bool = False
+    alignment: int = 0
 
     def flat(self, state: State, lanes: Lanes, memory: Memory) -> Any:
         if memory.space is Space.FRAGMENT and not self.is_flat and len(self.indices) < len(memory.shape):
@@ -249,6 +272,8 @@ class ReachOf:
                 valid = np.zeros(state.size(lanes), np.bool_)
                 self._report_outside(state, lanes, memory, everywhere, valid, extent)
                 address = 0
+        if self.alignment:
+            self._check_alignment(state, lanes, memory, address, valid, width)
         base = state.vars[memory.base]
         if isinstance(base, np.ndarray):
             start = base if lanes is None else base[lanes]
@@ -256,6 +281,24 @@ class ReachOf:
         elif base:
             address = address + int(base) * own // width
         return Reached(memory, address, valid)
+
+    def _check_alignment(
+        self, state: State, lanes: Lanes, memory: Memory, address: Any, valid: Any, width: int
+    ) -> None:
+        """Each copy of an array begins aligned; one that was handed in begins where it begins."""
+        wrong = np.broadcast_to((address * width + memory.phase) % self.alignment != 0, (state.size(lanes),))
+        if valid is not None:
+            wrong = wrong & valid
+        if not wrong.any():
+            return
+        row = int(np.argmax(wrong))
+        index = int(np.broadcast_to(address, wrong.shape)[row])
+        message = (
+            f"{self.site.array}[{index}] is accessed as {self.alignment} bytes at once, and byte "
+            f"{index * width + memory.phase} is no multiple of {self.alignment}"
+        )
+        values = {"index": index, "alignment": self.alignment}
+        state.report(self.site, "misaligned", int(state.numbers(lanes)[row]), message, values)
 
     def _report_outside(
         self, state: State, lanes: Lanes, memory: Memory, index: Any, valid: Any, extent: int

@@ -73,6 +73,7 @@ class Memory:
     granule: int  # bytes
     level: int = 0
     null: bool = False  # no array was handed in
+    phase: int = 0  # bytes that its begin is away from an address aligned to everything
     initialised: npt.NDArray[np.bool_] | None = None  # per granule; None: everything is
     shadow: Shadow | None = None
     read: npt.NDArray[np.bool_] | None = None

@@ -88,10 +88,14 @@ class Load(Expr):
 
     If `dtype` is not the array's element type the access reinterprets memory: the (flat) index then counts
     units of `dtype`, as in `((int*)array)[i]`.
+
+    `alignment`: what the address must be a multiple of, in bytes, where this is the first element of a wider
+    access (`*(float4*)p`); 0 if nothing but the element's own size is asked for.
     """
 
     array: str
     index: tuple[Expr, ...]
+    alignment: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -106,11 +110,15 @@ class Unary(Expr):
 class Binary(Expr):
     """C arithmetic on operands of one type: `+ - * / % & | ^ << >>`; comparisons `< <= > >= == !=` and
     short-circuit `&& ||` yield bool. Integer `/ %` truncate; unsigned wraps; signed overflow is undefined
-    (the interpreter wraps)."""
+    (the interpreter wraps).
+
+    `exact`: an integer quotient that leaves no rest unless the program is wrong, as in `(int*)(bytes + i)`.
+    """
 
     op: str
     left: Expr
     right: Expr
+    exact: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
