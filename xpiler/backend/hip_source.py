@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -80,10 +80,14 @@ class Directive:
 class SourceText:
     """A CUDA text and the questions that the rules ask of it.
 
-    `arch` is the compute capability (times 100) whose branches count; what `#if` leaves out is not seen.
+    `arch` is the compute capability (times 100) whose branches count; what `#if` leaves out is not seen. A
+    text of another platform has its own `known` macros instead.
     """
 
-    def __init__(self, text: str, file: str, arch: int = cuda.ARCHS[0]) -> None:
+    def __init__(
+        self, text: str, file: str, arch: int = cuda.ARCHS[0], known: Mapping[str, int] | None = None
+    ) -> None:
+        self._known = known
         self.arch = arch
         self.text = text
         self.file = file
@@ -118,6 +122,8 @@ class SourceText:
 
     @cached_property
     def _dead(self) -> tuple[tuple[int, int], ...]:
+        if self._known is not None:
+            return dead_spans(self.directives, self._known)
         known = {"__CUDA_ARCH__": self.arch, "__CUDACC__": 1}
         known |= {"CUDART_VERSION": cuda.TOOLKIT, "CUDA_VERSION": cuda.TOOLKIT}
         known |= {"__CUDACC_VER_MAJOR__": cuda.TOOLKIT // 1000}

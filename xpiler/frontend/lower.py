@@ -24,13 +24,14 @@ from xpiler.frontend.syntax import analyse
 from xpiler.frontend.syntax_model import FunctionDef
 from xpiler.frontend.unit import KernelText, Unit
 from xpiler.ir.nodes import Block, Const, Function, Program
+from xpiler.platforms import cuda, hip
 
 
 def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, str] | None = None) -> Unit:
     """Parses and lowers a text. What cannot be lowered is in `refusals`; a text that is no program raises
     `Refusal`."""
     syntax = analyse(text, file, platform=platform, defines=defines)
-    entities = Entities.of(syntax)
+    entities = Entities.of(syntax, hip.WAVE_SIZE if platform == "hip" else cuda.WARP_SIZE)
     refusals: dict[str, Diagnostic] = {}
     wanted = wanted_kernels(entities, refusals)
     kernels: list[Function] = []
@@ -101,6 +102,7 @@ def lower_kernel(entities: Entities, kernel: Wanted) -> Function:
         block_size=kernel.block_size,
         grid_size=kernel.grid_size,
         globals=tuple(ctx.globals.values()),
+        warp_size=entities.warp_size,
         range=function.range,
     )
     result = finish(result)

@@ -118,6 +118,11 @@ class Context:
         self._branches = 0
         self._ranges: dict[tuple[int, int], SourceRange] = {}
 
+    @property
+    def warp_size(self) -> int:
+        """Lanes that shuffle and vote together on the platform of the text."""
+        return self.entities.warp_size
+
     # ----------------------------------------------------------------------------------- places and refusals
 
     def text(self, node: Node | None) -> str:

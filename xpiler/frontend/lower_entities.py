@@ -25,6 +25,7 @@ class Entities:
     """Tables of one unit. Namespaces are not told apart: a name is looked up by its last part."""
 
     unit: SyntaxUnit
+    warp_size: int = 32
     functions: dict[str, list[FunctionDef]] = field(default_factory=lambda: defaultdict(list))
     host_functions: dict[str, list[FunctionDef]] = field(default_factory=lambda: defaultdict(list))
     kernels: dict[str, list[FunctionDef]] = field(default_factory=lambda: defaultdict(list))
@@ -44,8 +45,8 @@ class Entities:
         self.collector = Collector(self.unit.expanded, self.unit.expanded, self.unit.map, ())
 
     @classmethod
-    def of(cls, unit: SyntaxUnit) -> Entities:
-        tables = cls(unit)
+    def of(cls, unit: SyntaxUnit, warp_size: int = 32) -> Entities:
+        tables = cls(unit, warp_size)
         for function in unit.device_functions:
             tables._add_function(function, tables.functions)
         for function in unit.host_functions:

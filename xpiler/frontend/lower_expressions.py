@@ -49,7 +49,7 @@ from xpiler.frontend.lower_values import (
 )
 from xpiler.ir import build
 from xpiler.ir.nodes import Assign, Call, Decl, Expr, If, Ref, Space, Stmt, Unary, Var
-from xpiler.ir.types import BOOL, I64, U64, common_type, promote
+from xpiler.ir.types import BOOL, I32, I64, U64, common_type, promote
 
 _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
 
@@ -63,6 +63,8 @@ _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
 def _identifier(ctx: Context, node: Node) -> Value:
     name = ctx.text(node)
     found = find_name(ctx, name) or named_constant(name)
+    if found is None and name == "warpSize":
+        found = constant(ctx.warp_size, I32)
     if found is not None:
         return found
     ctype = find_type(ctx, name)

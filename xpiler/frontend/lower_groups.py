@@ -8,7 +8,7 @@ from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, constant, number
 from xpiler.frontend.lower_memory import load
 from xpiler.frontend.lower_registry import builtin, method
-from xpiler.frontend.lower_simt import collective, shuffled
+from xpiler.frontend.lower_simt import collective, mask_type, shuffled
 from xpiler.frontend.lower_typenames import constant_int
 from xpiler.frontend.lower_types import VECTORS, Closure, Group
 from xpiler.frontend.lower_values import VOID_VALUE, Aggregate, GroupValue, Lambda, TypeName, Value
@@ -70,7 +70,7 @@ def _partition(call: Invocation) -> Value:
         if not isinstance(expr, Const):
             call.ctx.refuse("not-constant", "the tile size is no constant", call.node)
         size = int(expr.value)
-    if size not in (1, 2, 4, 8, 16, 32):
+    if size not in (1, 2, 4, 8, 16, 32, 64) or size > call.ctx.warp_size:
         call.ctx.refuse("tile-size", f"tiles of {size} threads are not supported", call.node)
     return GroupValue(Group("tile", size))
 
@@ -177,16 +177,17 @@ def _tile(call: Invocation) -> Group:
 def _vote(call: Invocation) -> Value:
     ctx, group = call.ctx, _tile(call)
     predicate = build.boolean(call.number(0))
-    if group.size == 32:
-        return number(collective(ctx, call.name, U32 if call.name == "ballot" else I32, (predicate,)))
-    votes = collective(ctx, "ballot", U32, (predicate,))
-    lane = build.mod(block_rank(), build.const(32, U32))
+    bits = mask_type(ctx)
+    if group.size == ctx.warp_size:
+        return number(collective(ctx, call.name, bits if call.name == "ballot" else I32, (predicate,)))
+    votes = collective(ctx, "ballot", bits, (predicate,))
+    lane = build.mod(block_rank(), build.const(ctx.warp_size, U32))
     first = build.mul(build.div(lane, build.const(group.size, U32)), build.const(group.size, U32))
-    full = build.const((1 << group.size) - 1, U32)
+    full = build.const((1 << group.size) - 1, bits)
     own = build.binary("&", build.binary(">>", votes, first), full)
     if call.name == "ballot":
         return number(own)
-    test = build.ne(own, build.const(0, U32)) if call.name == "any" else build.eq(own, full)
+    test = build.ne(own, build.const(0, bits)) if call.name == "any" else build.eq(own, full)
     return number(build.cast(test, I32))
 
 
@@ -224,7 +225,7 @@ def _reduce(call: Invocation) -> Value:
     name = _OPERATORS.get(operator.type.name, "") if isinstance(operator.type, Closure) else ""
     value = call.args[1]
     operand = load(ctx, value) if name else None
-    if operand is not None and group.size == 32 and operand.dtype in (I32, U32):
+    if operand is not None and group.size == ctx.warp_size and operand.dtype in (I32, U32):
         return number(collective(ctx, f"reduce_{name}", operand.dtype, (operand,)))
     result = load(ctx, value)
     step = group.size // 2

@@ -46,7 +46,7 @@ CONSTANTS: dict[str, tuple[int | float, DType]] = {
     "INT16_MIN": (-32768, I32), "UINT16_MAX": (65535, I32), "INT32_MAX": (int_limits(I32)[1], I32),
     "INT32_MIN": (int_limits(I32)[0], I32), "UINT32_MAX": (int_limits(U32)[1], U32),
     "INT64_MAX": (int_limits(I64)[1], I64), "INT64_MIN": (int_limits(I64)[0], I64),
-    "UINT64_MAX": (int_limits(U64)[1], U64), "warpSize": (32, I32),
+    "UINT64_MAX": (int_limits(U64)[1], U64),
 }  # fmt: skip
 
 _INTEGER = re.compile(r"(0[xX][0-9a-fA-F]+|0[bB][01]+|\d+)([uUlLzZ]*)$")

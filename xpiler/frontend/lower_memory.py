@@ -196,21 +196,27 @@ _FRAGMENT_ELEMENTS: dict[tuple[str, str], tuple[int, int, int]] = {
 _FRAGMENT_SHAPES = ((16, 16, 16), (32, 8, 16), (8, 32, 16))
 
 
-def fragment_elements(fragment: Fragment) -> int:
+def fragment_elements(fragment: Fragment, lanes: int) -> int:
     """`num_elements`: how many elements `x` has in each thread."""
+    if lanes == 64:  # rocWMMA holds no element twice
+        return fragment.shape[0] * fragment.shape[1] // lanes
     if fragment.use == "accumulator":
-        return fragment.m * fragment.n // 32
+        return fragment.m * fragment.n // lanes
     shape = (fragment.m, fragment.n, fragment.k)
     known = _FRAGMENT_ELEMENTS.get((fragment.dtype.name, fragment.use))
     position = _FRAGMENT_SHAPES.index(shape) if shape in _FRAGMENT_SHAPES else 0
-    return known[position] if known else fragment.shape[0] * fragment.shape[1] // 32
+    return known[position] if known else fragment.shape[0] * fragment.shape[1] // lanes
 
 
 def _fragment_member(ctx: Context, value: Value, fragment: Fragment, name: str) -> Value | None:
     if name in ("num_elements", "num_storage_elements"):
-        return number(build.const(fragment_elements(fragment)))
+        return number(build.const(fragment_elements(fragment, ctx.warp_size)))
     if name == "x" and isinstance(value, Element):
-        return Element(Array(Scalar(fragment.dtype), fragment_elements(fragment)), value.memory, value.index)
+        return Element(
+            Array(Scalar(fragment.dtype), fragment_elements(fragment, ctx.warp_size)),
+            value.memory,
+            value.index,
+        )
     return None
 
 

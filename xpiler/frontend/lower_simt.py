@@ -11,7 +11,7 @@ from xpiler.frontend.lower_types import Scalar, Struct
 from xpiler.frontend.lower_values import VOID_VALUE, Aggregate, Value
 from xpiler.ir import build
 from xpiler.ir.nodes import Atomic, Barrier, Call, Collective, Const, Decl, Expr, Load, Trap, Var
-from xpiler.ir.types import BOOL, I32, U32, DType
+from xpiler.ir.types import BOOL, I32, I64, U32, U64, DType
 
 
 def collective(
@@ -25,15 +25,21 @@ def collective(
     """Emits a collective; the variable with its result."""
     target = Var(dtype, ctx.fresh("t"))
     ctx.emit(Decl(target.name, dtype))
-    ctx.emit(Collective(kind, target, args, full_mask(mask), scope))
+    ctx.emit(Collective(kind, target, args, full_mask(ctx, mask), scope))
     return Var(dtype, target.name)
 
 
-def full_mask(mask: Expr | None) -> Expr | None:
+def mask_type(ctx: Context) -> DType:
+    """One bit a lane."""
+    return U64 if ctx.warp_size == 64 else U32
+
+
+def full_mask(ctx: Context, mask: Expr | None) -> Expr | None:
     """All lanes is no mask at all."""
-    if isinstance(mask, Const) and int(mask.value) & 0xFFFFFFFF == 0xFFFFFFFF:
+    everyone = (1 << ctx.warp_size) - 1
+    if isinstance(mask, Const) and int(mask.value) & everyone == everyone:
         return None
-    return build.cast(mask, U32) if mask is not None else None
+    return build.cast(mask, mask_type(ctx)) if mask is not None else None
 
 
 @builtin("__syncthreads")
@@ -78,7 +84,7 @@ def _shuffle(call: Invocation) -> Value:
     call.need(first + 2)
     mask = call.number(0) if synchronised else None
     lane = call.number(first + 1)
-    width = call.number_as(first + 2, I32) if len(call.args) > first + 2 else build.const(32)
+    width = call.number_as(first + 2, I32) if len(call.args) > first + 2 else build.const(call.ctx.warp_size)
     kind = _SHUFFLES[call.name.removesuffix("_sync")]
     return shuffled(call.ctx, kind, call.args[first], lane, width, mask)
 
@@ -107,17 +113,17 @@ def _vote(call: Invocation) -> Value:
 def _ballot(call: Invocation) -> Value:
     mask = call.number(0) if call.name.endswith("_sync") else None
     predicate = build.boolean(call.number(0 if mask is None else 1))
-    return number(collective(call.ctx, "ballot", U32, (predicate,), mask))
+    return number(collective(call.ctx, "ballot", mask_type(call.ctx), (predicate,), mask))
 
 
 @builtin("__activemask")
 def _activemask(call: Invocation) -> Value:
-    return number(collective(call.ctx, "activemask", U32, ()))
+    return number(collective(call.ctx, "activemask", mask_type(call.ctx), ()))
 
 
 @builtin("__match_any_sync")
 def _match(call: Invocation) -> Value:
-    return number(collective(call.ctx, "match_any", U32, (call.number(1),), call.number(0)))
+    return number(collective(call.ctx, "match_any", mask_type(call.ctx), (call.number(1),), call.number(0)))
 
 
 @builtin("__match_all_sync")
@@ -126,16 +132,16 @@ def _match_all(call: Invocation) -> Value:
     ctx = call.ctx
     call.need(3)
     value = call.number(1)
-    mask = call.number_as(0, U32)
-    if full_mask(mask) is None:
+    mask = call.number_as(0, mask_type(ctx))
+    if full_mask(ctx, mask) is None:
         first: Expr = build.const(0)
     else:
-        first = build.sub(Call(I32, "ffs", (build.cast(mask, I32),)), 1)
-    other = collective(ctx, "shfl", value.dtype, (value, first, build.const(32)), mask)
+        first = build.sub(Call(I32, "ffs", (build.cast(mask, I64 if ctx.warp_size == 64 else I32),)), 1)
+    other = collective(ctx, "shfl", value.dtype, (value, first, build.const(ctx.warp_size)), mask)
     same = collective(ctx, "all", I32, (build.eq(value, other),), mask)
     target = deref(ctx, pointer_of(ctx, call.args[2]))
     store(ctx, target, same)
-    return number(build.select(build.boolean(same), mask, build.const(0, U32)))
+    return number(build.select(build.boolean(same), mask, build.const(0, mask.dtype)))
 
 
 _REDUCES = {

@@ -111,7 +111,7 @@ def copy_fragment(ctx: Context, target: Value, source: Value) -> None:
     if not (isinstance(target, Element) and isinstance(source, Element) and target.type == source.type):
         ctx.refuse("wmma-operand", "fragments of different types are assigned")
     assert isinstance(target.type, Fragment) and target.index is not None and source.index is not None
-    count = fragment_elements(target.type)
+    count = fragment_elements(target.type, ctx.warp_size)
     i = ctx.fresh("i")
     position = Var(I32, i)
     dtype = target.type.dtype

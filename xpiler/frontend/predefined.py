@@ -13,6 +13,7 @@ _CUDA = {
     "CUDA_VERSION": "12040",
     "CUDART_VERSION": "12040",
 }
+_INDICES = {"ThreadIdx": "threadIdx", "BlockIdx": "blockIdx", "BlockDim": "blockDim", "GridDim": "gridDim"}
 _HIP = {
     "__HIP__": "1",
     "__HIPCC__": "1",
@@ -21,7 +22,16 @@ _HIP = {
     "__HIP_DEVICE_COMPILE__": "1",
     "__HIP_ARCH__": "908",
     "__gfx90a__": "1",
-    "HIP_VERSION": "50200000",
+    "HIP_VERSION": "50221153",
+    "HIP_VERSION_MAJOR": "5",
+    "HIP_VERSION_MINOR": "2",
+    "__AMDGCN__": "1",
+    "__AMDGCN_WAVEFRONT_SIZE": "64",
+    "__AMDGCN_WAVEFRONT_SIZE__": "64",
+    "HIP_DYNAMIC_SHARED(type, name)": "extern __shared__ type name[];",
+    "HIP_KERNEL_NAME(...)": "__VA_ARGS__",
+    "HIP_SYMBOL(name)": "name",
+    **{f"hip{dim}_{axis}": f"{name}.{axis}" for dim, name in _INDICES.items() for axis in "xyz"},
 }
 _COMMON = {
     "__cplusplus": "201703L",

@@ -64,7 +64,6 @@ def run(
     *,
     mode: Mode = "native",
     checks: bool = True,
-    warp_size: int = 32,
     step_limit: int = _STEPS,
     seconds: float = 60.0,
     lanes: int = _LANES,
@@ -79,6 +78,7 @@ def run(
     has what the interpreter cannot run.
     """
     numeric = _numeric(mode)
+    warp_size = function.warp_size
     arrays = Arrays.of(function, numeric)
     context = Context(numeric, orders_blocks(function))
     statements = Statements(context, arrays)

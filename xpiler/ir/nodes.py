@@ -371,6 +371,7 @@ class Function:
     block_size: tuple[int | None, int | None, int | None] = (None, None, None)
     grid_size: tuple[int | None, int | None, int | None] = (None, None, None)
     globals: tuple[Decl, ...] = ()  # __constant__ and __device__ arrays that the kernel uses
+    warp_size: int = 32  # lanes that shuffle and vote together: 64 in a wave of CDNA
     range: SourceRange | None = field(default=None, compare=False, repr=False)
 
 

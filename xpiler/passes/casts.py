@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from xpiler.ir.build import binary, cast, is_const
+from xpiler.ir.build import add, binary, cast, is_const, mul
 from xpiler.ir.nodes import Binary, Block, Cast, Const, Expr, Select, Stmt, Unary, Var
 from xpiler.ir.rewrite import map_expr
 from xpiler.ir.types import I32, U32, DType
@@ -53,6 +53,11 @@ class _Pusher:
                 return cast(expr, I32) if 0 <= int(value) < 2**31 else None
             case Cast(operand=inner) if inner.dtype == I32 and self._index(inner):
                 return inner
+            case Binary(op="+" | "*" as op, left=left, right=right):
+                one, two = self._small(left), self._small(right)
+                if one is not None and two is not None:
+                    both = add(one, two) if op == "+" else mul(one, two)
+                    return both if self._index(both) else None
         return None
 
     def _index(self, expr: Expr) -> bool:

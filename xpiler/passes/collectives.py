@@ -56,7 +56,6 @@ from xpiler.ir.types import BOOL, I32, U32, U64, DType
 from xpiler.passes.names import Names
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import Team, own_team, team
-from xpiler.passes.teams import WARP
 from xpiler.passes.uniformity import Uniformity, full_mask
 
 _Fold = Callable[[Expr, Expr, Expr], Expr]  # running total, the lane's value, its index -> new total
@@ -72,6 +71,7 @@ class Collectives:
     names: Names
     lane: Expr
     lanes: Expr
+    size: int  # of a whole warp
     accumulators: set[str]
     team_arrays: set[str] = field(default_factory=set)
 
@@ -99,11 +99,16 @@ class Collectives:
 
     # ------------------------------------------------------------------ pieces
 
+    @property
+    def whole(self) -> bool:
+        """Whether no lane of the warp is missing."""
+        return isinstance(self.lanes, Const) and int(self.lanes.value) == self.size
+
     def _when(self, mask: Expr | None, *stmts: Stmt) -> Stmt:
         return Block(stmts) if mask is None else If(mask, Block(stmts))
 
     def _buffer(self, base: str, dtype: DType, zeroed: bool) -> Decl:
-        decl = Decl(self.names.fresh(base), dtype, (const(WARP),), Space.SHARED, () if zeroed else None)
+        decl = Decl(self.names.fresh(base), dtype, (const(self.size),), Space.SHARED, () if zeroed else None)
         self.team_arrays.add(decl.name)
         return decl
 
@@ -127,10 +132,10 @@ class Collectives:
         value, argument, width = stmt.args
         if self.uniformity.uniform(value) and mask is None:
             return (Assign(stmt.target, value, range=stmt.range),)
-        buffer = self._buffer("shuffled", value.dtype, mask is not None or not is_whole(self.lanes))
+        buffer = self._buffer("shuffled", value.dtype, mask is not None or not self.whole)
         own = load(buffer.name, value.dtype, self.lane)
         source, inside = self._source(stmt.kind, argument, width)
-        if not is_whole(self.lanes):
+        if not self.whole:
             inside = and_(inside, lt(source, self.lanes))
         taken = select(inside, load(buffer.name, value.dtype, source), own)
         return (
@@ -142,11 +147,11 @@ class Collectives:
 
     def _source(self, kind: str, argument: Expr, width: Expr) -> tuple[Expr, Expr]:
         """The lane read, and whether it is in range (else the lane's own value is taken)."""
-        amount = bit_and(cast(argument, I32), const(WARP - 1))
+        amount = bit_and(cast(argument, I32), const(self.size - 1))
         w = cast(width, I32)
-        whole = isinstance(w, Const) and int(w.value) == WARP
+        whole = isinstance(w, Const) and int(w.value) == self.size
         base = const(0) if whole else bit_and(self.lane, Binary(I32, "-", const(0), w))
-        top = const(WARP - 1) if whole else add(base, sub(w, 1))
+        top = const(self.size - 1) if whole else add(base, sub(w, 1))
         match kind:
             case "shfl":
                 if whole:
@@ -248,10 +253,6 @@ def bit_and(left: Expr, right: Expr) -> Expr:
     if isinstance(left, Const) and isinstance(right, Const):
         return const(int(left.value) & int(right.value), left.dtype)
     return Binary(left.dtype, "&", left, right)
-
-
-def is_whole(lanes: Expr) -> bool:
-    return isinstance(lanes, Const) and int(lanes.value) == WARP
 
 
 def _bits(value: Expr) -> Expr:

@@ -38,7 +38,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import map_expr, map_stmt, walk_stmts
 from xpiler.ir.types import F32, I32, I64
 from xpiler.passes.names import Names
-from xpiler.passes.teams import WARP, Launch
+from xpiler.passes.teams import Launch
 
 Wrap = Callable[..., tuple[Stmt, ...]]
 
@@ -49,7 +49,7 @@ def with_shapes(body: Block, launch: Launch) -> Block:
     fragments = {s.name: s for s in walk_stmts(body) if isinstance(s, Decl) and s.space is Space.FRAGMENT}
     if not fragments:
         return body
-    lane = mod(launch.flat_thread(), WARP)
+    lane = mod(launch.flat_thread(), launch.warp)
 
     def annotate(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         match stmt:
@@ -64,14 +64,14 @@ def with_shapes(body: Block, launch: Launch) -> Block:
                 decl = fragments[array]
                 if len(index) == len(decl.shape) - 1:
                     # A fragment that is held twice (half matrix_a and matrix_b) is changed once.
-                    return _once(stmt, index[-1], _count(decl))
+                    return _once(stmt, index[-1], _count(decl, launch.warp))
         return stmt
 
     def element(expr: Expr) -> Expr:
         if isinstance(expr, Load) and expr.array in fragments:
             decl = fragments[expr.array]
             if len(expr.index) == len(decl.shape) - 1:
-                count, columns = _count(decl), _tile(decl)[1]
+                count, columns = _count(decl, launch.warp), _tile(decl)[1]
                 flat = add(mul(lane, count), mod(cast(expr.index[-1], I32), count))
                 return replace(expr, index=(*expr.index[:-1], div(flat, columns), mod(flat, columns)))
         return expr
@@ -93,10 +93,10 @@ def _tile(decl: Decl) -> tuple[int, int]:
     return int(rows.value), int(columns.value)
 
 
-def _count(decl: Decl) -> int:
+def _count(decl: Decl, lanes: int) -> int:
     """Elements of a tile that one lane holds."""
     rows, columns = _tile(decl)
-    return max(1, rows * columns // WARP)
+    return max(1, rows * columns // lanes)
 
 
 def _once(stmt: Stmt, position: Expr, count: int) -> Stmt:

@@ -50,7 +50,7 @@ from xpiler.passes.regions import Cutter, Item, Nest, Once, Region
 from xpiler.passes.structured import without_returns, without_team_exits
 from xpiler.passes.sync import Team, team, team_of
 from xpiler.passes.targets import with_plain_targets
-from xpiler.passes.teams import AXES, BLOCK_NAMES, THREAD_NAMES, WARP, Launch, block, launch, thread
+from xpiler.passes.teams import AXES, BLOCK_NAMES, THREAD_NAMES, Launch, block, launch, thread
 from xpiler.passes.tidy import inlined, simplified
 from xpiler.passes.uniformity import analyse
 from xpiler.passes.unique import with_unique_names
@@ -71,7 +71,7 @@ def recover_loops(
     """
     sizes = kernel.block_size if block_size is None else block_size
     names = Names(kernel)
-    shape = launch(sizes, grid_size)
+    shape = launch(sizes, grid_size, kernel.warp_size)
     body = _with_dimensions(_shared_scalars_as_arrays(kernel.body, names), shape)
     if shared_bytes is not None:
         body = substitute(body, {SHARED_BYTES: const(shared_bytes, U32)})
@@ -183,12 +183,13 @@ class _Recovery:
         if level is Team.GRID:
             shared = {s.name for s in walk_stmts(body) if isinstance(s, Decl) and s.space is Space.SHARED}
             varying = THREAD_NAMES | BLOCK_NAMES | shared
-        uniformity = analyse(body, level, varying, self.written)
+        uniformity = analyse(body, level, varying, self.written, self.launch.warp)
         masking = Masking(level, uniformity, self.names, self.accumulators)
         masked = masking.body(body.body, None)
         index = self.launch.flat_thread() if lane is None else lane
-        lanes = const(WARP) if warp is None else self.launch.lanes(warp)
-        collectives = Collectives(level, uniformity, self.names, index, lanes, self.accumulators)
+        size = self.launch.warp
+        lanes = const(size) if warp is None else self.launch.lanes(warp)
+        collectives = Collectives(level, uniformity, self.names, index, lanes, size, self.accumulators)
         masked = collectives.body(masked)
         cutter = Cutter(level, uniformity.names, self.accumulators, collectives.team_arrays)
         items = cutter.cut(masked)
@@ -202,7 +203,7 @@ class _Recovery:
     def _member(self, level: Team, index: Expr) -> Member:
         """How a thread is addressed in arrays over the team."""
         if level is Team.WARP:
-            return Member((const(WARP),), (index,))
+            return Member((const(self.launch.warp),), (index,))
         shape = [(self.launch.block[a], thread(a)) for a in AXES]
         if level is Team.GRID:
             shape = [(self.launch.grid[a], block(a)) for a in AXES] + shape
@@ -210,7 +211,7 @@ class _Recovery:
         return Member(tuple(e for e, _ in used), tuple(i for _, i in used))
 
     def _warp_member(self, level: Team) -> Member:
-        index = div(self.launch.flat_thread(), WARP)
+        index = div(self.launch.flat_thread(), self.launch.warp)
         if level is Team.GRID:
             grid = [(self.launch.grid[a], block(a)) for a in AXES if not is_const(self.launch.grid[a], 1)]
             return Member((*(e for e, _ in grid), self.launch.warps), (*(i for _, i in grid), index))
@@ -296,7 +297,8 @@ class _Recovery:
         inside = push_casts(inside, frozenset(self.indices))
         # Digits of the thread index that do not depend on the lane have to be seen to be uniform.
         mutable = mutable_vars(inside)
-        ranges: dict[str, tuple[End, End]] = {lane.name: (0, WARP - 1), warp.name: (0, WARP - 1)}
+        last = self.launch.warp - 1  # and no block has more warps than that
+        ranges: dict[str, tuple[End, End]] = {lane.name: (0, last), warp.name: (0, 31)}
         ranges |= dict.fromkeys(BLOCK_NAMES, (0, MOST_BLOCKS - 1))
         inside = simplified(inlined(inside, mutable), Facts(mutable, ranges))
         assert isinstance(inside, Block)

@@ -9,7 +9,6 @@ from xpiler.ir.build import add, cast, const, div, is_const, minimum, mod, mul, 
 from xpiler.ir.nodes import Cast, Const, Expr, Var
 from xpiler.ir.types import I32, U32
 
-WARP = 32
 AXES = ("z", "y", "x")  # slowest first, as arrays are laid out
 
 
@@ -20,6 +19,7 @@ class Launch:
 
     block: Mapping[str, Expr]
     grid: Mapping[str, Expr]
+    warp: int = 32  # lanes of a warp
 
     @property
     def threads(self) -> Expr:
@@ -28,12 +28,12 @@ class Launch:
 
     @property
     def warps(self) -> Expr:
-        return div(add(self.threads, WARP - 1), WARP)
+        return div(add(self.threads, self.warp - 1), self.warp)
 
     @property
     def whole_warps(self) -> bool:
         """Whether every warp is known to have all its lanes."""
-        return isinstance(self.threads, Const) and int(self.threads.value) % WARP == 0
+        return isinstance(self.threads, Const) and int(self.threads.value) % self.warp == 0
 
     def flat_thread(self) -> Expr:
         """Index of a thread in its block, x fastest."""
@@ -45,8 +45,8 @@ class Launch:
     def lanes(self, warp: Expr) -> Expr:
         """Number of lanes of a warp: the last one may be partial."""
         if self.whole_warps:
-            return const(WARP)
-        return minimum(WARP, sub(self.threads, mul(warp, WARP)))
+            return const(self.warp)
+        return minimum(self.warp, sub(self.threads, mul(warp, self.warp)))
 
     def thread_of(self, warp: Expr, lane: Expr) -> dict[str, Expr]:
         """`threadIdx.*` (u32) of a lane of a warp."""
@@ -55,27 +55,30 @@ class Launch:
     def _digits(self, warp: Expr, lane: Expr) -> dict[str, Expr]:
         """The digits of `warp * 32 + lane` in the mixed radix of the block: exact where 32 and
         blockDim.x divide."""
+        size = self.warp
         bx, by, bz = (self.block[a] for a in "xyz")
         if is_const(by, 1) and is_const(bz, 1):
-            return {"x": add(mul(warp, WARP), lane), "y": const(0), "z": const(0)}
+            return {"x": add(mul(warp, size), lane), "y": const(0), "z": const(0)}
         x: Expr
-        if isinstance(bx, Const) and int(bx.value) % WARP == 0:
-            per_row = int(bx.value) // WARP
-            x = add(mul(mod(warp, per_row), WARP), lane)
+        if isinstance(bx, Const) and int(bx.value) % size == 0:
+            per_row = int(bx.value) // size
+            x = add(mul(mod(warp, per_row), size), lane)
             row = div(warp, per_row)
-        elif isinstance(bx, Const) and WARP % int(bx.value) == 0:
+        elif isinstance(bx, Const) and size % int(bx.value) == 0:
             x = mod(lane, bx)
-            row = add(mul(warp, WARP // int(bx.value)), div(lane, bx))
+            row = add(mul(warp, size // int(bx.value)), div(lane, bx))
         else:
-            flat = add(mul(warp, WARP), lane)
+            flat = add(mul(warp, size), lane)
             x, row = mod(flat, bx), div(flat, bx)
         if is_const(bz, 1):
             return {"x": x, "y": row, "z": const(0)}
         return {"x": x, "y": mod(row, by), "z": div(row, by)}
 
 
-def launch(block_size: tuple[int | None, ...], grid_size: tuple[int | None, ...] = ()) -> Launch:
-    return Launch(_dimensions("blockDim", block_size), _dimensions("gridDim", grid_size))
+def launch(
+    block_size: tuple[int | None, ...], grid_size: tuple[int | None, ...] = (), warp: int = 32
+) -> Launch:
+    return Launch(_dimensions("blockDim", block_size), _dimensions("gridDim", grid_size), warp)
 
 
 def _dimensions(name: str, sizes: tuple[int | None, ...]) -> dict[str, Expr]:

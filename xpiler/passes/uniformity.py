@@ -42,8 +42,11 @@ _WARP_UNIFORM = frozenset(
 
 
 def full_mask(mask: Expr | None) -> bool:
-    """Whether a participation mask names all 32 lanes for certain."""
-    return mask is None or (isinstance(mask, Const) and int(mask.value) & 0xFFFFFFFF == 0xFFFFFFFF)
+    """Whether a participation mask names all lanes for certain."""
+    if not isinstance(mask, Const):
+        return mask is None
+    everyone = (1 << mask.dtype.bits) - 1
+    return int(mask.value) & everyone == everyone
 
 
 @dataclass
@@ -52,6 +55,7 @@ class Uniformity:
 
     level: Team
     names: set[str]  # varying scalars and arrays
+    warp: int = 32  # lanes of a warp
     _divergent: set[int] = field(default_factory=set)  # loops that threads leave at different times
     _changed: bool = True
 
@@ -145,14 +149,16 @@ class Uniformity:
         if kind == "shfl":
             width = args[2]
             return all(map(self.uniform, args)) or (
-                self.uniform(args[1]) and isinstance(width, Const) and width.value == 32
+                self.uniform(args[1]) and isinstance(width, Const) and width.value == self.warp
             )
         return kind in _WARP_UNIFORM or all(map(self.uniform, args))
 
     _private: frozenset[str] = frozenset()
 
 
-def analyse(body: Block, level: Team, varying: frozenset[str], written: frozenset[str]) -> Uniformity:
+def analyse(
+    body: Block, level: Team, varying: frozenset[str], written: frozenset[str], warp: int = 32
+) -> Uniformity:
     """Uniformity of `body` for a team.
 
     `varying`: names that differ from thread to thread from the start (`threadIdx.x`, expanded arrays).
@@ -165,7 +171,7 @@ def analyse(body: Block, level: Team, varying: frozenset[str], written: frozense
     for node in walk(body):
         if isinstance(node, Decl) and node.shape and node.space in own:
             private.add(node.name)
-    result = Uniformity(level, set(varying | written))
+    result = Uniformity(level, set(varying | written), warp)
     result._private = frozenset(private)
     result.solve(body)
     return result

@@ -25,7 +25,7 @@ std::size_t shared_optin = default_shared;
 
 namespace {
 
-enum class State : unsigned char { unstarted, runnable, barrier, warp, grid, exited };
+enum class State : unsigned char { unstarted, runnable, barrier, named, warp, grid, exited };
 
 struct Thread {
     Fiber* fiber;
@@ -63,6 +63,7 @@ struct Block {
     int unstarted = 0, live = 0, at_barrier = 0, at_grid = 0;
     int barrier_site = 0;
     bool barrier_mixed = false;
+    std::vector<int> at_named[16];  // ranks that wait at the barriers with a number of their own
     unsigned long serial = 0;
     std::vector<std::pair<SharedSite*, std::vector<unsigned char>>> saved;  // shared memory while another block runs
     std::vector<unsigned char> saved_dynamic;
@@ -124,7 +125,7 @@ std::string list_threads(State state, int site, const char* what, int& count) {
     std::string waiting = "[", words;
     std::vector<std::pair<int, const char*>> seen;
     for (const Thread& t : block->threads) {
-        if (t.state != State::barrier && t.state != State::warp && t.state != State::grid) continue;
+        if (t.state == State::unstarted || t.state == State::runnable || t.state == State::exited) continue;
         bool known = std::any_of(seen.begin(), seen.end(), [&](auto& s) { return s.first == t.site && !std::strcmp(s.second, t.what); });
         if (known) continue;
         seen.emplace_back(t.site, t.what);
@@ -299,6 +300,7 @@ void prepare_block(Block& b) {
     b.head = b.queued = 0;
     b.unstarted = b.live = size;
     b.at_barrier = b.at_grid = 0;
+    for (auto& waiting : b.at_named) waiting.clear();
     b.serial = block_serial = ++last_serial;
     sites.clear();
     if (launch_info.shared) poison(static_cast<unsigned char*>(dynamic_region->base), launch_info.shared);
@@ -508,6 +510,44 @@ int block_barrier(const char* what, int site, Vote vote, bool predicate) {
         wait_here();
     }
     return block->threads[current].vote;
+}
+
+// A warp of which every living lane waits counts as a whole one, as the hardware counts.
+bool named_is_full(const Block& b, const std::vector<int>& waiting, unsigned count) {
+    std::vector<Lanes> here(b.warps.size(), 0);
+    for (int rank : waiting) here[static_cast<std::size_t>(warp_of(rank))] |= bit(lane_of(rank));
+    unsigned arrived = 0;
+    for (std::size_t w = 0; w < here.size(); ++w) {
+        if (!here[w]) continue;
+        if (here[w] != (b.warps[w].exists & ~b.warps[w].exited)) return false;
+        arrived += XPEMU_WARP;
+    }
+    return arrived >= count;
+}
+
+void named_barrier(const char* what, int site, unsigned id, unsigned count) {
+    if (!thread_active) fatal("trap", "%s in host code", what);
+    if (id > 15 || count % XPEMU_WARP) fatal("divergence", "%s in line %d: barrier %u for %u threads", what, line_of(site), id, count);
+    Block& b = *block;
+    Thread& t = b.threads[current];
+    t.state = State::named;
+    t.what = what;
+    t.site = site;
+    Warp& warp = b.warps[warp_of(current)];
+    --warp.running;
+    auto& waiting = b.at_named[id];
+    waiting.push_back(current);
+    if (named_is_full(b, waiting, count)) {
+        for (int rank : waiting) {
+            ++b.warps[warp_of(rank)].running;
+            if (rank == current) t.state = State::runnable;
+            else make_ready(rank);
+        }
+        waiting.clear();
+        return;
+    }
+    if (!warp.running && !warp.groups.empty()) settle(warp, current - lane_of(current));
+    wait_here();
 }
 
 void grid_barrier(int site) {

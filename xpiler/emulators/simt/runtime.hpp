@@ -59,6 +59,8 @@ enum class Vote { none, count, all, any };
 // Block barrier; returns the vote over the predicates of all non-exited threads.
 XPEMU_LOCAL int block_barrier(const char* what, int site, Vote, bool predicate);
 XPEMU_LOCAL void grid_barrier(int site);
+// Barrier `id` of the block, passed when warps of `count` threads wait at it.
+XPEMU_LOCAL void named_barrier(const char* what, int site, unsigned id, unsigned count);
 // Meets the other lanes of the warp. With a mask: waits for all non-exited lanes of it that call with the same
 // `what` and mask. Mask 0: meets the lanes that reach this site together. The last one calls
 // finish(slots, members, context) for all; slots[l] is what lane l passed.

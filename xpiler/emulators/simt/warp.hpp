@@ -19,6 +19,10 @@ inline int __syncthreads_or(int p, XPEMU_LINE) {
     return xpemu::block_barrier("__syncthreads_or", xpemu_site, xpemu::Vote::any, p != 0);
 }
 
+inline void __barrier_sync_count(unsigned id, unsigned count, XPEMU_LINE) {
+    xpemu::named_barrier("__barrier_sync_count", xpemu_site, id, count);
+}
+
 namespace xpemu {
 
 #if XPEMU_WARP == 64

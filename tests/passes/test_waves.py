@@ -1,0 +1,46 @@
+"""Waves of 64 lanes: the meaning of HIP's shuffles, and what remains of a reduction over a wave."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.ir.printer import show
+from xpiler.passes.canonical import canonicalise
+
+ROW_SUM = """
+__global__ void row_sum(const float* x, float* y, int n) {
+  float v = 0.f;
+  for (int i = threadIdx.x; i < n; i += warpSize) v += x[blockIdx.x * n + i];
+  for (int d = warpSize / 2; d > 0; d >>= 1) v += %s;
+  if (threadIdx.x == 0) y[blockIdx.x] = v;
+}
+void run(const float* x, float* y, int rows, int n) { row_sum<<<rows, %d>>>(x, y, n); }
+"""
+
+
+def canonical(text: str, platform: str) -> str:
+    (kernel,) = parse(text, f"k.{platform}", platform=platform).program.kernels
+    return show(canonicalise(kernel, kernel.block_size, kernel.grid_size).function)
+
+
+@pytest.mark.parametrize(
+    ("platform", "shuffle", "lanes"),
+    [("hip", "__shfl_down(v, d)", 64), ("cuda", "__shfl_down_sync(0xffffffff, v, d)", 32)],
+)
+def test_a_reduction_over_a_wave_is_a_sum(platform: str, shuffle: str, lanes: int) -> None:
+    shown = canonical(ROW_SUM % (shuffle, lanes), platform)
+    assert "for i32 i in 0 .. n {" in shown
+    assert "shuffled" not in shown
+
+
+def test_a_wave_has_a_ballot_of_64_bits() -> None:
+    text = """
+    __global__ void k(const int* a, unsigned long long* b) {
+      b[threadIdx.x] = __ballot(a[threadIdx.x] > 0);
+    }
+    void run(const int* a, unsigned long long* b) { k<<<1, 64>>>(a, b); }
+    """
+    (kernel,) = parse(text, "k.hip", platform="hip").program.kernels
+    assert kernel.warp_size == 64
+    assert "u64 t;" in show(kernel)

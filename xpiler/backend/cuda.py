@@ -1,0 +1,76 @@
+"""HIP text to CUDA text, by edits in place: the mirror of `backend/hip.py`.
+
+Macros, templates, comments and formatting survive; only what differs in substance is edited. What AMD's
+compiler has built in and CUDA has not is defined in the file itself (`cuda_helpers`), or refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xpiler.backend.cuda_helpers import definitions
+from xpiler.backend.cuda_host import rename_api, rename_headers
+from xpiler.backend.cuda_kernel import refuse_what_is_amds, translate_intrinsics
+from xpiler.backend.cuda_vectors import translate_vectors
+from xpiler.backend.cuda_waves import translate_waves, uses_waves
+from xpiler.backend.hip_edits import Edit, EditList, apply
+from xpiler.backend.hip_source import SourceText
+from xpiler.platforms import hip_names
+
+__all__ = ["CudaTranslation", "host_as_cuda", "to_cuda", "waves_matter"]
+
+
+@dataclass(frozen=True)
+class CudaTranslation:
+    """The CUDA text, the edits that made it (places in the HIP text) and what the user should know."""
+
+    text: str
+    edits: tuple[Edit, ...]
+    notes: tuple[str, ...]
+
+
+def waves_matter(text: str, file: str) -> bool:
+    """Whether anything in the text depends on how many lanes a wave has."""
+    return uses_waves(_source(text, file))
+
+
+def to_cuda(text: str, file: str, *, native: bool = False) -> CudaTranslation:
+    """The CUDA text of a HIP file. Raises `Refusal` at the first thing that has no CUDA twin.
+
+    `native`: whole waves are taken as warps of 32 lanes; else two warps stand for a wave of 64.
+    """
+    source, edits = _source(text, file), EditList()
+    rename_headers(source, edits)
+    rename_api(source, edits)
+    translate_vectors(source, edits)
+    translate_waves(source, edits, native)
+    translate_intrinsics(source, edits)
+    refuse_what_is_amds(source, edits)
+    if edits.helpers:
+        _insert_helpers(source, edits)
+    settled = edits.settled()
+    return CudaTranslation(apply(source.text, settled), settled, tuple(edits.notes))
+
+
+def host_as_cuda(text: str, file: str) -> str:
+    """The text with CUDA's host names; kernels stay as they are. Lines do not move."""
+    source, edits = _source(text, file), EditList()
+    rename_headers(source, edits)
+    rename_api(source, edits)
+    return apply(source.text, edits.settled())
+
+
+def _source(text: str, file: str) -> SourceText:
+    return SourceText(text, file, known=hip_names.KNOWN_MACROS)
+
+
+def _insert_helpers(source: SourceText, edits: EditList) -> None:
+    """Puts the definitions after the includes."""
+    at = 0
+    for directive in source.directives:
+        if directive.word == "include" and directive.depth == 0 and directive.start < source.first_body:
+            at = directive.end
+    body = definitions(edits.helpers).replace("\n", source.newline)
+    edits.insert(
+        at, f"{source.newline}{body}{source.newline}", "what this file uses of HIP that CUDA has not"
+    )
