@@ -32,6 +32,7 @@ from xpiler.backend.host_cpp import (
     _without_comments,
 )
 from xpiler.backend.host_dispatch import dispatcher, passed
+from xpiler.backend.host_math import called_in
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import KernelText, LaunchSite, Unit
 from xpiler.ir.nodes import Expr, Function, Param
@@ -474,12 +475,16 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
         "string.h": "copy_constants(",
     }
     code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", body, flags=re.S)
+    # min and max are BANG C's own.
+    mathematics = [text + "\n" for text in called_in(code) if not text.startswith("template")]
+    if mathematics and "<math.h>" not in code:
+        headers.insert(2, "#include <math.h>")
     standard_used = [
         f"#include <{h}>"
         for h, word in standard.items()
         if word in code and not re.search(rf"#\s*include\s*<{re.escape(h)}>", code)
     ]
-    parts = ["\n".join([*headers[:2], *standard_used]) + "\n"]
+    parts = ["\n".join([*filter(None, headers), *standard_used]) + "\n"]
     if re.search(r"\bdim3\b", code):
         parts.append(DIM3 + "\n")
     for name in sorted(set(re.findall(r"\b(?:float|int|uint|char|uchar|double)[234]\b", code))):
@@ -491,6 +496,7 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
     parts += [
         re.sub(r"\bstatic inline\b", "static __mlu_func__", text) + "\n" for text in emit(helpers, HELPERS)
     ]
+    parts += mathematics
     if "on_device(" in code:
         parts.append(ON_DEVICE + "\n")
     if "copy_constants(" in code:

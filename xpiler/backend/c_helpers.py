@@ -92,6 +92,8 @@ struct Buffer {
     Buffer(const Buffer &) = delete;
     Buffer &operator=(const Buffer &) = delete;
     operator T *() { return data; }
+    template <class U>
+    explicit operator U *() { return (U *)data; }
 };""",
     # ------------------------------------------------------------------------------------------ numbers
     """\

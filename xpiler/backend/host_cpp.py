@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.host_dispatch import cpp_dispatcher, passed, split, unpacked
+from xpiler.backend.host_math import called_in
 from xpiler.backend.host_shims import SHIMS
 from xpiler.backend.vnni import ALL_HELPERS, HEADERS, CppFunction
 from xpiler.errors import Refusal
@@ -383,7 +384,8 @@ def _with_preamble(body: str) -> str:
     headers = HEADERS
     headers += "#include <time.h>\n" if any("timespec" in t for t in chosen) else ""
     headers += "#include <type_traits>\n" if "std::is_same_v" in body else ""
-    preamble = "\n".join([headers, *(f"{t}\n" for t in chosen)])
+    mathematics = called_in(_without_comments(body))
+    preamble = "\n".join([headers, *(f"{t}\n" for t in [*chosen, *mathematics])])
     at = _after_leading_comment(body)
     return f"{body[:at]}{preamble}\n{body[at:].lstrip(chr(10))}"
 
