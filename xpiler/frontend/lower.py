@@ -19,6 +19,7 @@ from xpiler.frontend.lower_launches import (
     wanted_kernels,
 )
 from xpiler.frontend.lower_params import declare_params
+from xpiler.frontend.lower_tasks import as_blocks
 from xpiler.frontend.lower_typenames import add_binding, try_constant
 from xpiler.frontend.syntax import analyse
 from xpiler.frontend.syntax_model import FunctionDef
@@ -106,6 +107,8 @@ def lower_kernel(entities: Entities, kernel: Wanted) -> Function:
         range=function.range,
     )
     result = finish(result)
+    if entities.unit.platform == "bang":
+        result = as_blocks(result)
     complete_ranges(result.body, result.range)
     return result
 

@@ -2,6 +2,9 @@
 
 from xpiler.frontend import (
     lower_assignment,
+    lower_bang,
+    lower_bang_move,
+    lower_bang_scalars,
     lower_calls,
     lower_copies,
     lower_declarations,
@@ -13,11 +16,15 @@ from xpiler.frontend import (
     lower_math,
     lower_simt,
     lower_statements,
+    lower_tasks,
     lower_wmma,
 )
 
 __all__ = [
     "lower_assignment",
+    "lower_bang",
+    "lower_bang_move",
+    "lower_bang_scalars",
     "lower_calls",
     "lower_copies",
     "lower_declarations",
@@ -29,5 +36,6 @@ __all__ = [
     "lower_math",
     "lower_simt",
     "lower_statements",
+    "lower_tasks",
     "lower_wmma",
 ]

@@ -12,6 +12,7 @@ from xpiler.frontend.lower_convert import construct, convert
 from xpiler.frontend.lower_loops import non_negative
 from xpiler.frontend.lower_memory import carried_type, copy, load, subscript
 from xpiler.frontend.lower_pointers import declare_pointer
+from xpiler.frontend.lower_scratchpads import scratchpad
 from xpiler.frontend.lower_typenames import constant_int, declared, instantiate, type_of
 from xpiler.frontend.lower_types import (
     Array,
@@ -144,6 +145,10 @@ def _declare(ctx: Context, base: CType, declarator: Node, words: set[str], align
         if words & {"__shared__"}:
             ctx.refuse("syntax", f"`{shorten(ctx.text(declarator))}` is not understood", declarator)
         _constructed_or_prototype(ctx, base, inner)
+        return
+    space = scratchpad(words)
+    if space is not None and isinstance(ctype, (Scalar, Array, Struct)):
+        ctx.scope.names[name] = own_memory(ctx, name, ctype, declarator, space, alignment)
         return
     if "__shared__" in words:
         ctx.scope.names[name] = shared(ctx, name, ctype, declarator, "extern" in words, alignment)
@@ -341,7 +346,7 @@ def _natural_alignment(inner: CType, leaf: DType) -> int:
 
 
 def _place(ctx: Context, decl: Decl) -> None:
-    if decl.space is Space.SHARED:
+    if decl.space in (Space.SHARED, Space.NRAM, Space.WRAM):
         ctx.prologue.append(
             Decl(decl.name, decl.dtype, decl.shape, decl.space, None, decl.alignment, range=ctx.range())
         )
@@ -493,6 +498,14 @@ def shared(ctx: Context, name: str, ctype: CType, node: Node, external: bool, al
     key = (node.start_byte, str(ctype))
     if key not in ctx.statics:
         ctx.statics[key] = declare_object(ctx, name, ctype, Space.SHARED, alignment, pieces=False)
+    return ctx.statics[key]
+
+
+def own_memory(ctx: Context, name: str, ctype: CType, node: Node, space: Space, alignment: int = 0) -> Value:
+    """A variable in a scratchpad of BANG C. It keeps its contents however often its function is inlined."""
+    key = (node.start_byte, str(ctype))
+    if key not in ctx.statics:
+        ctx.statics[key] = declare_object(ctx, name, ctype, space, alignment, pieces=False)
     return ctx.statics[key]
 
 

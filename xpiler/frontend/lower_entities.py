@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tree_sitter import Node
 
-from xpiler.frontend.lower_registry import BUILTINS
+from xpiler.frontend.lower_registry import BUILTINS, METHODS
 from xpiler.frontend.lower_scan import Mutations, mutations
 from xpiler.frontend.lower_types import VECTORS, Struct, named_type
 from xpiler.frontend.lower_values import Lambda
@@ -95,6 +95,8 @@ class Entities:
             if name in self.structs:
                 candidates += self.methods.get((name, name), [])
             if not candidates:
+                if self.unit.platform == "bang" and ("bang", name) in METHODS:
+                    return False
                 return name not in BUILTINS and name not in VECTORS and name not in self.structs
             known = frozenset(
                 i

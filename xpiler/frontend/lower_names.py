@@ -9,6 +9,8 @@ from tree_sitter import Node
 from xpiler.frontend.lower_context import Context, constant, named_children, number
 from xpiler.frontend.lower_memory import member
 from xpiler.frontend.lower_registry import BUILTINS, METHODS
+from xpiler.frontend.lower_scratchpads import scratchpad
+from xpiler.frontend.lower_tasks import task_variable
 from xpiler.frontend.lower_typenames import declared, struct_scope, try_constant, type_of
 from xpiler.frontend.lower_types import VECTORS, Array, Closure, CType, Scalar, Struct, lanes_of, leaf_type
 from xpiler.frontend.lower_values import (
@@ -49,6 +51,12 @@ def find_name(ctx: Context, name: str) -> Value | None:
         return _global(ctx, ctx.entities.globals[name])
     if name in ctx.entities.enumerators:
         return _enumerator(ctx, name)
+    if ctx.entities.unit.platform == "bang":
+        found = task_variable(name)
+        if found is not None:
+            return found
+        if ("bang", name) in METHODS:
+            return Builtin(Closure(name), f"bang.{name}")
     if name in BUILTINS:
         return Builtin(Closure(name), name)
     return None
@@ -139,6 +147,9 @@ def _constant_value(ctx: Context, variable: GlobalVar) -> Value | None:
 
 def _global(ctx: Context, variable: GlobalVar) -> Value:
     """A variable of namespace scope: a constant, or an array in constant or device memory."""
+    space = scratchpad(variable.qualifiers, everywhere=True)
+    if space is not None:
+        return _scratchpad(ctx, variable, space)
     device = variable.qualifiers & {"__constant__", "__device__", "__managed__"}
     if variable.qualifiers & {"const", "constexpr"} and "__constant__" not in variable.qualifiers:
         value = _constant_value(ctx, variable)
@@ -168,6 +179,15 @@ def _global(ctx: Context, variable: GlobalVar) -> Value:
         )
     index = (build.const(0),) if isinstance(ctype, Scalar) else ()
     return Element(ctype, memory, index)
+
+
+def _scratchpad(ctx: Context, variable: GlobalVar, space: Space) -> Value:
+    """A scratchpad of namespace scope: one a task, or one a cluster, as if the kernel declared it."""
+    from xpiler.frontend.lower_declarations import own_memory
+
+    assert variable.type_node is not None
+    _, ctype, _ = declared(ctx, type_of(ctx, variable.type_node), variable.declarator)
+    return own_memory(ctx, variable.name, ctype, variable.node, space)
 
 
 def numeric_limit(ctx: Context, scope: Node, name: str, node: Node) -> Value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xpiler.frontend.predefined_bang import BANG
+
 # What a compiler for an NVIDIA GPU of compute capability 8.0 defines while it compiles device code. The
 # device side is taken because kernels are what is translated; host functions seldom ask.
 _CUDA = {
@@ -202,4 +204,5 @@ _LIBRARIES = {
 
 def predefined(platform: str) -> dict[str, str]:
     """Name -> replacement of all macros defined before the first line of a text for a platform."""
-    return {**_COMMON, **(_HIP if platform == "hip" else _CUDA), **_CONSTANTS, **_LIBRARIES}
+    own = {"hip": _HIP, "bang": BANG}.get(platform, _CUDA)
+    return {**_COMMON, **own, **_CONSTANTS, **_LIBRARIES}

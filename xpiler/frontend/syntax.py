@@ -64,6 +64,7 @@ class SyntaxUnit:
     macros: dict[str, str]  # object-like macros that the text leaves defined: name -> replacement
     includes: tuple[Include, ...]
     warnings: tuple[Diagnostic, ...]  # such as an #error that was reached
+    platform: str = "cuda"
 
     @property
     def root(self) -> Node:
@@ -142,6 +143,7 @@ def analyse(
         macros={name: m.text for name, m in expanded.macros.items() if m.params is None},
         includes=expanded.includes,
         warnings=expanded.warnings,
+        platform=platform,
     )
 
 

@@ -207,7 +207,7 @@ def _build(
 ) -> Build:
     start = time.monotonic()
     chosen = host_compiler(compiler)
-    unit = translation_unit(inline_includes(text, file), together, is_simt=platform in ("cuda", "hip"))
+    unit = translation_unit(inline_includes(text, file), together, platform)
     if PLATFORMS[platform].emulated:
         from xpiler.emulators import host
 

@@ -20,6 +20,7 @@ from xpiler.gate.infer_kernel import KernelSearch
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.infer_program import ProgramSearch
 from xpiler.gate.infer_search import Builder, Question, Search, Trial, badness
+from xpiler.gate.infer_tasks import TaskSearch
 from xpiler.gate.observe import extent_of
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Trace
@@ -61,7 +62,7 @@ def _search_kernel(question: Question) -> _Found:
     if found and badness(found[0])[:2] == (False, False):
         return search, found
     try:
-        alone = KernelSearch(question)
+        alone = TaskSearch(question) if question.unit.platform == "bang" else KernelSearch(question)
         others = alone.run()
     except Refusal:
         if not found:
@@ -78,6 +79,8 @@ _SEARCHES: dict[tuple[str, str], Callable[[Question], _Found]] = {
     ("cuda", "kernel"): _search_kernel,
     ("hip", "host"): _search_host,
     ("hip", "kernel"): _search_kernel,
+    ("bang", "host"): _search_host,
+    ("bang", "kernel"): _search_kernel,
 }
 
 

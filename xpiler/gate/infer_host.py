@@ -29,6 +29,7 @@ from xpiler.gate.infer_search import (
 from xpiler.gate.infer_sizes import candidates
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Observation, Pointer, Step
+from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Trace, squeezed, trace_host
 from xpiler.ir.nodes import Function, Param
 
@@ -133,7 +134,11 @@ class HostSearch(Search):
         steps: list[Step] = []
         for launch in trace.launches:
             kernel = self._kernel(launch.kernel, len(launch.arguments))
-            if launch.launch.threads > MAX_THREADS or len(trace.launches) > _MAX_LAUNCHES:
+            shape = launch.launch if kernel is None else interpreted(kernel, launch.launch)
+            if shape is None:
+                why = f"{launch.kernel} is launched with tasks that do not fill their clusters"
+                return Trial(sizes, make_case(scalars, {}), {}, (), 0, why)
+            if shape.threads > MAX_THREADS or len(trace.launches) > _MAX_LAUNCHES:
                 return Trial(
                     sizes, make_case(scalars, {}), {}, (), 0, "the launches are too large to be checked"
                 )
@@ -152,7 +157,7 @@ class HostSearch(Search):
                     arguments.append(Pointer(argument.key, argument.offset))
                 else:
                     arguments.append(argument)
-            steps.append(Step(kernel, launch.launch, tuple(arguments)))
+            steps.append(Step(kernel, shape, tuple(arguments)))
         reach = self._settled(steps, buffers, values, sizes, filled_from)
         extents, shapes = self.extents(reach, sizes)
         for name, size in copied.items():

@@ -11,6 +11,7 @@ from xpiler.gate.infer_arguments import argument_of
 from xpiler.gate.infer_search import MAX_THREADS, UNIQUE, Question, Search, Trial, badness
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Pointer, Step, observe
+from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, TracedLaunch, squeezed
 
 _MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
@@ -70,7 +71,10 @@ class ProgramSearch(Search):
         if sum(extents.values()) > _MAX_PROGRAM_ELEMENTS:
             return None
         sizes = {name: int(value) for name, value in scalars.items() if isinstance(value, int)}
-        if launch.launch.threads > MAX_THREADS:
+        shape = interpreted(self.kernel, launch.launch)
+        if shape is None:
+            return None
+        if shape.threads > MAX_THREADS:
             self.checked = False
             return Trial(sizes, make_case(scalars, extents, launch.launch), {}, (), 1)
         best: Trial | None = None
@@ -82,7 +86,7 @@ class ProgramSearch(Search):
                 else buffer
                 for name, buffer in buffers.items()
             }
-            reach = observe([Step(self.kernel, launch.launch, tuple(arguments))], filled)
+            reach = observe([Step(self.kernel, shape, tuple(arguments))], filled)
             roles = {name: used.role for name, used in reach.reach.items()}
             case = make_case(scalars, extents, launch.launch, values=values)
             trial = Trial(sizes, case, roles, reach.findings, 0, reach.unfinished)

@@ -70,15 +70,15 @@ void call_kernel(F* kernel, void* const* slots, const Launch* launch, std::index
 """
 
 
-def translation_unit(text: str, contracts: Sequence[Contract], *, is_simt: bool = True) -> str:
+def translation_unit(text: str, contracts: Sequence[Contract], platform: str = "cuda") -> str:
     """The program with calls of its entries appended, still in its own dialect, and the table of them.
 
-    Where kernels are plain functions (`is_simt` false) the launch is passed to those that take one. A
-    contract of kind `main` stands alone and adds nothing.
+    Where kernels are plain functions (`_configuration` is None) the launch is passed to those that take one.
+    A contract of kind `main` stands alone and adds nothing.
     """
     if contracts[0].kind == "main":
         return text
-    calls = "".join(_call(number, contract, is_simt) for number, contract in enumerate(contracts))
+    calls = "".join(_call(n, contract, text, platform) for n, contract in enumerate(contracts))
     rows = "".join(_row(number, contract) for number, contract in enumerate(contracts))
     return (
         f"{text}{calls}\n"
@@ -100,7 +100,26 @@ def call_name(contract: Contract) -> str:
     return re.sub(r"\W+", "_", f"{contract.kind}-{contract.kernel_spelling or contract.entry}")
 
 
-def _call(number: int, contract: Contract, is_simt: bool) -> str:
+_GRID, _BLOCK = (
+    ", ".join(f"xpiler_launch->{part}[{axis}]" for axis in range(3)) for part in ("grid", "block")
+)
+_SIMT = f"<<<dim3({_GRID}), dim3({_BLOCK}), xpiler_launch->shared>>>"
+# The type of the job stands where other platforms have the block, see `gate/tasks.py`.
+_TASKS = f"<<<cnrtDim3_t{{{_GRID}}}, static_cast<cnrtFunctionType_t>(xpiler_launch->block[0]), nullptr>>>"
+
+
+def _configuration(contract: Contract, text: str, platform: str) -> str | None:
+    """What stands between a kernel's name and its arguments; None if the kernel is a plain function there."""
+    if contract.kind != "kernel":
+        return ""
+    if platform in ("cuda", "hip"):
+        return _SIMT
+    name = re.escape((contract.kernel_spelling or contract.entry).split("<")[0].split("::")[-1])
+    kernel = rf"\b__mlu_(?:entry|global)__\b[^;{{}}()]*\b{name}\s*\("
+    return _TASKS if platform == "bang" and re.search(kernel, text) else None
+
+
+def _call(number: int, contract: Contract, text: str, platform: str) -> str:
     """A namespace with the call of one entry, the sizes of its arguments, and the variables that it reads."""
     callee = contract.kernel_spelling or contract.entry
     count = len(contract.arguments)
@@ -110,7 +129,8 @@ def _call(number: int, contract: Contract, is_simt: bool) -> str:
         head += f"const xpiler_shim::Global globals[] = {{{rows}, {{nullptr, nullptr, 0}}}};\n"
     opening = "void call(void* const* xpiler_slots, const xpiler_shim::Launch* xpiler_launch) {\n"
     opening += "    (void)xpiler_slots; (void)xpiler_launch;\n"
-    if contract.kind == "kernel" and not is_simt:
+    launch = _configuration(contract, text, platform)
+    if launch is None:
         sizes = ", ".join(str(8 if a.is_pointer else a.dtype.bytes) for a in contract.arguments)
         return (
             f"{head}const std::size_t sizes[] = {{{sizes or '0'}}};\n{opening}"
@@ -119,13 +139,6 @@ def _call(number: int, contract: Contract, is_simt: bool) -> str:
         )
     sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
     arguments = ", ".join(f"XpilerSignature::get<{i}>(xpiler_slots)" for i in range(count))
-    launch = ""
-    if contract.kind == "kernel":
-        grid, block = (
-            "dim3(" + ", ".join(f"xpiler_launch->{part}[{axis}]" for axis in range(3)) + ")"
-            for part in ("grid", "block")
-        )
-        launch = f"<<<{grid}, {block}, xpiler_launch->shared>>>"
     return (
         f"{head}using XpilerSignature = xpiler_shim::Signature<decltype(&{callee})>;\n"
         f"static_assert(XpilerSignature::count == {count}, "

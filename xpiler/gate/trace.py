@@ -69,7 +69,8 @@ def read_trace(result: RunResult) -> Trace:
 
 
 def _launch(fields: Mapping[str, Any]) -> TracedLaunch:
-    grid, block = fields["grid"], fields["block_size"]
+    grid = fields["grid"]
+    block = fields["block_size"] if "block_size" in fields else (fields["job"], 1, 1)  # see `gate/tasks.py`
     launch = Launch((grid[0], grid[1], grid[2]), (block[0], block[1], block[2]), int(fields.get("shared", 0)))
     return TracedLaunch(
         str(fields.get("kernel", "")), launch, tuple(_argument(a) for a in fields["arguments"])

@@ -144,6 +144,8 @@ def cast(operand: Operand, dtype: DType) -> Expr:
         return Const(dtype, convert(operand.value, dtype), range=operand.range)
     if isinstance(operand, Cast) and _keeps_all_values(operand.operand.dtype, operand.dtype):
         return cast(operand.operand, dtype)
+    if isinstance(operand, Cast) and operand.operand.dtype == dtype and _keeps_all_bits(dtype, operand.dtype):
+        return operand.operand
     return Cast(dtype, operand, range=operand.range)
 
 
@@ -153,6 +155,11 @@ def _keeps_all_values(source: DType, target: DType) -> bool:
     low, high = int_limits(source)
     target_low, target_high = int_limits(target)
     return target_low <= low and high <= target_high
+
+
+def _keeps_all_bits(source: DType, target: DType) -> bool:
+    """Whether a value survives the way there and back: integers wrap around."""
+    return all(t.kind in (Kind.INT, Kind.UINT) for t in (source, target)) and target.bits >= source.bits
 
 
 def bitcast(operand: Expr, dtype: DType) -> Expr:

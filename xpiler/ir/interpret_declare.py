@@ -16,6 +16,8 @@ from xpiler.ir.nodes import Atomic, Decl, For, Function, Load, LoopKind, Ref, Sp
 from xpiler.ir.rewrite import arrays_written, walk
 from xpiler.ir.types import DType
 
+# Kernels compute on what lies behind the end of a tile and throw the results away.
+_UNCHECKED = (Space.NRAM, Space.WRAM)
 _ALIGNMENT = 16  # bytes; a copy begins at a multiple, so that it can be read as wider elements
 
 
@@ -90,7 +92,7 @@ class Arrays:
             self.granules[decl.name],
             state.level,
         )
-        if state.checks:
+        if state.checks and decl.space not in _UNCHECKED:
             if not has_init:
                 memory.initialised = np.zeros(memory.granules(), np.bool_)
             shared = decl.space is Space.SHARED
@@ -113,7 +115,7 @@ class Arrays:
             case Space.FRAGMENT:
                 slots, size = state.launch.slots * state.launch.blocks, state.launch.warp_size
                 return slots // size, state.vars["@slot"] // size
-            case Space.LOCAL:
+            case Space.LOCAL | Space.NRAM | Space.WRAM:
                 return state.count, np.arange(state.count)
         return 1, np.int64(0)
 

@@ -372,6 +372,7 @@ class Function:
     grid_size: tuple[int | None, int | None, int | None] = (None, None, None)
     globals: tuple[Decl, ...] = ()  # __constant__ and __device__ arrays that the kernel uses
     warp_size: int = 32  # lanes that shuffle and vote together: 64 in a wave of CDNA
+    tasks: str = ""  # of BANG C: how its tasks became blocks and threads, see `platforms/bang_tasks.py`
     range: SourceRange | None = field(default=None, compare=False, repr=False)
 
 

@@ -82,7 +82,8 @@ def recover_loops(
     )
     whole = team(body) is Team.GRID
     stmts = recovery.recover(Team.GRID, body.body) if whole else (recovery.block_loops(body.body),)
-    result = push_casts(detensorize(_localised(Block(stmts)), names), frozenset(recovery.indices))
+    serial = detensorize(_localised(_lanes_as_threads(Block(stmts))), names)
+    result = push_casts(serial, frozenset(recovery.indices))
     assert isinstance(result, Block)
     return _with_parameters(replace(kernel, body=with_unique_names(result, names)))
 
@@ -144,11 +145,24 @@ def ordered(body: Block, written: frozenset[str]) -> bool:
     return False
 
 
-def _localised(body: Block) -> Block:
-    """Shared arrays are plain arrays once threads are loops."""
+def _lanes_as_threads(body: Block) -> Block:
+    """Vector instructions do for their lanes what code does for threads: later passes treat them alike."""
 
     def change(stmt: Stmt) -> Stmt:
-        if isinstance(stmt, Decl) and stmt.space is Space.SHARED:
+        if isinstance(stmt, For) and stmt.kind is LoopKind.VECTOR:
+            return replace(stmt, kind=LoopKind.THREADS)
+        return stmt
+
+    result = map_stmt(body, change)
+    assert isinstance(result, Block)
+    return result
+
+
+def _localised(body: Block) -> Block:
+    """Shared arrays and scratchpads are plain arrays once threads are loops."""
+
+    def change(stmt: Stmt) -> Stmt:
+        if isinstance(stmt, Decl) and stmt.space in (Space.SHARED, Space.NRAM, Space.WRAM):
             return replace(stmt, space=Space.LOCAL)
         return stmt
 

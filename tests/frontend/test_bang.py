@@ -1,0 +1,135 @@
+"""BANG C to IR: tasks as blocks, scratchpads, copies and intrinsics as the loops that they mean."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.frontend.unit import Unit
+from xpiler.ir.interpret import run
+from xpiler.ir.nodes import Function
+from xpiler.ir.printer import show
+
+
+def unit_of(text: str) -> Unit:
+    return parse(text, "kernel.mlu", platform="bang")
+
+
+def kernel_of(text: str) -> Function:
+    unit = unit_of(text)
+    assert not unit.refusals, unit.refusals
+    return unit.program.kernels[0]
+
+
+def test_an_intrinsic_becomes_its_loop() -> None:
+    kernel = kernel_of("""
+        #define TILE 64
+        __nram__ float x_nram[TILE];
+        __mlu_entry__ void scale(const float *x, float *y, int n) {
+            if (__is_mpu()) return;
+            for (int i = taskId * TILE; i < n; i += taskDim * TILE) {
+                int count = n - i < TILE ? n - i : TILE;
+                __memcpy(x_nram, x + i, count * sizeof(float), GDRAM2NRAM);
+                __bang_mul_scalar(x_nram, x_nram, 2.0f, count);
+                __memcpy(y + i, x_nram, count * sizeof(float), NRAM2GDRAM);
+            }
+        }""")
+    assert """\
+    vector for i32 i_2 in 0 .. count {
+      x_nram[i_2] = x_nram[i_2] * 2.0f;
+    }
+""" in show(kernel)
+    x = np.arange(150, dtype=np.float32)
+    y = np.zeros(150, np.float32)
+    result = run(kernel, {"x": x, "y": y, "n": 150}, grid=(2, 1, 1))
+    assert not result.errors
+    np.testing.assert_array_equal(y, 2 * x)
+
+
+def test_cores_of_a_cluster_are_threads_of_a_block() -> None:
+    kernel = kernel_of("""
+        __mlu_shared__ float sums[4];
+        __mlu_global__ void total(const float *x, float *y) {
+            __nram__ float part[32];
+            if (__is_ipu()) {
+                __memcpy(part, x + taskId * 32, 32 * sizeof(float), GDRAM2NRAM);
+                __bang_reduce_sum(part, part, 32);
+                __memcpy(sums + coreId, part, sizeof(float), NRAM2SRAM);
+            }
+            __sync_cluster();
+            if (coreId == 0) y[clusterId] = sums[0] + sums[1] + sums[2] + sums[3];
+        }""")
+    assert kernel.block_size == (4, 1, 1)
+    x = np.arange(256, dtype=np.float32)
+    y = np.zeros(2, np.float32)
+    result = run(kernel, {"x": x, "y": y}, grid=(2, 1, 1), block=(4, 1, 1))
+    assert not result.errors
+    np.testing.assert_array_equal(y, x.reshape(2, 128).sum(1))
+
+
+def test_the_memory_core_fills_sram_once() -> None:
+    kernel = kernel_of("""
+        __mlu_shared__ int table[8];
+        __mlu_entry__ void spread(const int *x, int *y) {
+            __memcpy(table, x, 8 * sizeof(int), GDRAM2SRAM);
+            __sync_cluster();
+            if (__is_mpu()) return;
+            __nram__ int own[8];
+            __memcpy(own, table, 8 * sizeof(int), SRAM2NRAM);
+            __memcpy(y + taskId * 8, own, 8 * sizeof(int), NRAM2GDRAM);
+        }""")
+    x = np.arange(8, dtype=np.int32)
+    y = np.zeros(64, np.int32)
+    result = run(kernel, {"x": x, "y": y}, grid=(2, 1, 1), block=(4, 1, 1))
+    assert not result.errors
+    np.testing.assert_array_equal(y, np.tile(x, 8))
+
+
+def test_strides_of_a_copy_are_in_bytes_and_counts_less_one() -> None:
+    kernel = kernel_of("""
+        __mlu_entry__ void gather(const float *x, float *y) {
+            __nram__ float tile[3 * 4];
+            __memcpy(tile, x, 2 * sizeof(float), GDRAM2NRAM, 4 * sizeof(float), 5 * sizeof(float), 2);
+            for (int i = 0; i < 3; ++i) __memcpy(y + 2 * i, tile + 4 * i, 8, NRAM2GDRAM);
+        }""")
+    x = np.arange(15, dtype=np.float32)
+    y = np.zeros(6, np.float32)
+    assert not run(kernel, {"x": x, "y": y}).errors
+    np.testing.assert_array_equal(y, x.reshape(3, 5)[:, :2].reshape(-1))
+
+
+def test_a_pointer_that_is_one_of_two_buffers() -> None:
+    kernel = kernel_of("""
+        __nram__ float ping[4], pong[4];
+        __mlu_entry__ void copy(const float *x, float *y, int n) {
+            for (int i = 0; i < n; ++i) {
+                float *tile = i % 2 ? ping : pong;
+                __memcpy_async(tile, x + 4 * i, 16, GDRAM2NRAM);
+                __sync();
+                __memcpy_async(y + 4 * i, tile, 16, NRAM2GDRAM);
+                __sync();
+            }
+        }""")
+    x = np.arange(20, dtype=np.float32)
+    y = np.zeros(20, np.float32)
+    assert not run(kernel, {"x": x, "y": y, "n": 5}).errors
+    np.testing.assert_array_equal(y, x)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("__float2int32_rd(2.5f)", 3),  # to nearest, away from zero: down is `dn` here
+        ("__float2int32(-2.7f)", -2),
+        ("(int)__is_nram(room)", 1),
+        ("(int)__is_dram(room)", 0),
+    ],
+)
+def test_scalar_functions_have_the_meaning_of_bang(call: str, expected: int) -> None:
+    kernel = kernel_of(f"""
+        __nram__ char room[64];
+        __mlu_entry__ void k(int *y) {{ y[0] = {call}; room[0] = 0; }}""")
+    y = np.zeros(1, np.int32)
+    run(kernel, {"y": y})
+    assert y[0] == expected

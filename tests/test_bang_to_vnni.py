@@ -1,0 +1,62 @@
+"""BANG C programs to C++ with AVX-512, verified: whole files with host code, and kernels alone."""
+
+from __future__ import annotations
+
+from xpiler.translate import translate_text
+
+ADD = """
+#define TILE 256
+__nram__ float a_nram[TILE];
+__nram__ float b_nram[TILE];
+__mlu_entry__ void add_kernel(const float *a, const float *b, float *c, int n) {
+    int share = n / taskDim, rest = n % taskDim;
+    int begin = taskId * share + (taskId < rest ? taskId : rest);
+    int end = begin + share + (taskId < rest ? 1 : 0);
+    for (int i = begin; i < end; i += TILE) {
+        int count = end - i < TILE ? end - i : TILE;
+        __memcpy(a_nram, a + i, count * sizeof(float), GDRAM2NRAM);
+        __memcpy(b_nram, b + i, count * sizeof(float), GDRAM2NRAM);
+        __bang_add(a_nram, a_nram, b_nram, count);
+        __memcpy(c + i, a_nram, count * sizeof(float), NRAM2GDRAM);
+    }
+}
+"""
+HOST = """
+extern "C" int add(const float *a, const float *b, float *c, int n) {
+    float *d_a, *d_b, *d_c;
+    size_t bytes = n * sizeof(float);
+    cnrtQueue_t queue;
+    CNRT_CHECK(cnrtQueueCreate(&queue));
+    CNRT_CHECK(cnrtMalloc((void **)&d_a, bytes));
+    CNRT_CHECK(cnrtMalloc((void **)&d_b, bytes));
+    CNRT_CHECK(cnrtMalloc((void **)&d_c, bytes));
+    CNRT_CHECK(cnrtMemcpy(d_a, (void *)a, bytes, cnrtMemcpyHostToDev));
+    CNRT_CHECK(cnrtMemcpy(d_b, (void *)b, bytes, cnrtMemcpyHostToDev));
+    cnrtDim3_t dim = {4, 2, 1};
+    add_kernel<<<dim, cnrtFuncTypeUnion1, queue>>>(d_a, d_b, d_c, n);
+    CNRT_CHECK(cnrtQueueSync(queue));
+    CNRT_CHECK(cnrtMemcpy(c, d_c, bytes, cnrtMemcpyDevToHost));
+    cnrtFree(d_a);
+    cnrtFree(d_b);
+    cnrtFree(d_c);
+    cnrtQueueDestroy(queue);
+    return 0;
+}
+"""
+
+
+def test_a_program_with_host_code() -> None:
+    text = "#include <bang.h>\n#include <cnrt.h>\n#include <stdio.h>\n#include <stdlib.h>\n" + ADD + HOST
+    result = translate_text(text, "add.mlu", "vnni")
+    assert result.status == "verified", result
+    assert result.text is not None
+    assert "cnrt" not in result.text.replace("CNRT_CHECK", "")
+    assert "__nram__" not in result.text
+    assert "_mm512_add_ps" in result.text
+
+
+def test_a_kernel_alone_becomes_a_function() -> None:
+    result = translate_text(ADD, "add.mlu", "vnni")
+    assert result.status == "verified", result
+    assert result.text is not None
+    assert 'extern "C" void add_kernel(const float *a, const float *b, float *c, int n) {' in result.text

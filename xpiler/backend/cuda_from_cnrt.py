@@ -1,0 +1,319 @@
+"""Host code of a BANG C file as CUDA's, which is what every other platform's host code is made from.
+
+    cnrtMemcpy(d, h, n, cnrtMemcpyHostToDev)     -->  cudaMemcpy(d, h, n, cudaMemcpyHostToDevice)
+    kernel<<<dim, cnrtFuncTypeUnion1, q>>>(a)    -->  kernel<<<dim3(dim.x * dim.y * dim.z), 1, 0, q>>>(a)
+
+Kernels and device functions stay as they are: what they become is put in their place later. Each task is a
+block, or each cluster one, see `platforms/bang_tasks.py`. What has no form in CUDA is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from inspect import Parameter, signature
+
+from xpiler.backend.hip_source import SourceText
+from xpiler.backend.host_cpp import Edit, _apply, _parts, _split
+from xpiler.errors import Refusal
+from xpiler.frontend.predefined_bang import NRAM, WRAM
+from xpiler.frontend.syntax import analyse
+from xpiler.frontend.unit import LaunchSite, Unit
+from xpiler.ir.nodes import Function
+from xpiler.platforms.bang import DEFAULT
+from xpiler.platforms.bang_tasks import LINEAR
+
+RENAMED = {
+    "cnrtDim3_t": "dim3",
+    "Dim3_t": "dim3",
+    "cnrtQueue_t": "cudaStream_t",
+    "CNqueue": "cudaStream_t",
+    "cnrtNotifier_t": "cudaEvent_t",
+    "cnrtRet_t": "cudaError_t",
+    "cnrtRet": "cudaError_t",
+    "cnrtSuccess": "cudaSuccess",
+    "CNRT_RET_SUCCESS": "cudaSuccess",
+    "CN_SUCCESS": "0",
+    "CNresult": "int",
+    "CNdev": "int",
+    "cnrtDev_t": "int",
+    "cnrtFunctionType_t": "int",
+    "cnrtFunctionType": "int",
+    "cnrtJobType_t": "int",
+    "KernelClass": "int",
+    "cnrtMemTransDir_t": "cudaMemcpyKind",
+    "cnrtMemcpyKind": "cudaMemcpyKind",
+    "bfloat16_t": "__nv_bfloat16",
+    "cnrtGetErrorStr": "cudaGetErrorString",
+    "cnrtGetErrorName": "cudaGetErrorName",
+    "cnrtGetLastError": "cudaGetLastError",
+    "cnrtPeekAtLastError": "cudaPeekAtLastError",
+    "cnrtSetDevice": "cudaSetDevice",
+    "cnrtSetCurrentDevice": "cudaSetDevice",
+    "cnrtGetDevice": "cudaGetDevice",
+    "cnrtSyncDevice": "cudaDeviceSynchronize",
+    "cnrtDeviceReset": "cudaDeviceReset",
+    "cnrtDestroy": "cudaDeviceReset",
+    "cnrtMalloc": "cudaMalloc",
+    "cnrtFree": "cudaFree",
+    "cnrtHostMalloc": "cudaMallocHost",
+    "cnrtMallocHost": "cudaMallocHost",
+    "cnrtFreeHost": "cudaFreeHost",
+    "cnrtMemset": "cudaMemset",
+    "cnrtMemsetAsync": "cudaMemsetAsync",
+    "cnrtMemcpy": "cudaMemcpy",
+    "cnrtQueueCreate": "cudaStreamCreate",
+    "cnrtCreateQueue": "cudaStreamCreate",
+    "cnrtQueueSync": "cudaStreamSynchronize",
+    "cnrtSyncQueue": "cudaStreamSynchronize",
+    "cnrtQueueQuery": "cudaStreamQuery",
+    "cnrtQueueDestroy": "cudaStreamDestroy",
+    "cnrtDestroyQueue": "cudaStreamDestroy",
+    "cnrtNotifierCreate": "cudaEventCreate",
+    "cnrtCreateNotifier": "cudaEventCreate",
+    "cnrtNotifierDestroy": "cudaEventDestroy",
+    "cnrtPlaceNotifier": "cudaEventRecord",
+    "cnrtWaitNotifier": "cudaEventSynchronize",
+    **dict.fromkeys(("cnrtMemcpyHostToDev", "CNRT_MEM_TRANS_DIR_HOST2DEV"), "cudaMemcpyHostToDevice"),
+    **dict.fromkeys(("cnrtMemcpyDevToHost", "CNRT_MEM_TRANS_DIR_DEV2HOST"), "cudaMemcpyDeviceToHost"),
+    **dict.fromkeys(
+        ("cnrtMemcpyDevToDev", "cnrtMemcpyPeerToPeer", "CNRT_MEM_TRANS_DIR_DEV2DEV"),
+        "cudaMemcpyDeviceToDevice",
+    ),
+    **dict.fromkeys(("cnrtMemcpyHostToHost", "CNRT_MEM_TRANS_DIR_HOST2HOST"), "cudaMemcpyHostToHost"),
+    **dict.fromkeys(("cnrtMemcpyNoDirection", "CNRT_MEM_TRANS_DIR_NODIR"), "cudaMemcpyDefault"),
+    # A type of task is the number of cores that a job occupies.
+    **dict.fromkeys(("cnrtFuncTypeBlock", "CNRT_FUNC_TYPE_BLOCK", "cnrtJobTypeBlock"), "1"),
+    "CN_KERNEL_CLASS_BLOCK": "1",
+    "CN_KERNEL_CLASS_UNION": "4",
+    **{
+        name: str(4 * n)
+        for n in (1, 2, 4, 8, 16)
+        for name in (
+            f"cnrtFuncTypeUnion{n}", f"CNRT_FUNC_TYPE_UNION{n}", f"cnrtJobTypeUnion{n}",
+            f"CN_KERNEL_CLASS_UNION{n}",
+        )
+    },
+}  # fmt: skip
+# What a host asks of the device to choose the number of tasks: the answers of the default architecture.
+_ATTRIBUTES = {
+    "ClusterCount": DEFAULT.clusters,
+    "McorePerCluster": DEFAULT.cores,
+    "MCoreCountPerCluster": DEFAULT.cores,
+    "NramSizePerMcore": DEFAULT.nram,
+    "WramSizePerMcore": DEFAULT.wram,
+    "SharedRamSizePerCluster": DEFAULT.sram,
+    "MaxClusterCountPerUnionTask": DEFAULT.clusters,
+    "MAX_CLUSTER_COUNT": DEFAULT.clusters,
+    "MAX_CLUSTER_COUNT_PER_UNION_TASK": DEFAULT.clusters,
+    "MAX_CORE_COUNT_PER_CLUSTER": DEFAULT.cores,
+    "NRAM_SIZE_PER_CORE": DEFAULT.nram,
+    "MAX_NRAM_SIZE_PER_CORE": DEFAULT.nram,
+    "MAX_WEIGHT_RAM_SIZE_PER_CORE": DEFAULT.wram,
+    "MAX_SHARED_RAM_SIZE_PER_CLUSTER": DEFAULT.sram,
+    "ISAVersion": DEFAULT.number,
+    "IsaVersion": DEFAULT.number,
+}
+_HEADER = re.compile(r'[<"](?:bang\w*|mlu|cnrt|cndrv|cn_api)(?:\.h|\.hpp)?[>"]')
+_VENDOR = re.compile(r"(cnrt|cn)[A-Z]\w*$|CNRT_(?!CHECK)\w+$")
+_CHECK = """\
+#define CNRT_CHECK(...)                                                                  \\
+    do {                                                                                 \\
+        cudaError_t status = (__VA_ARGS__);                                              \\
+        if (status != cudaSuccess) {                                                     \\
+            fprintf(stderr, "%s:%d: %s\\n", __FILE__, __LINE__, cudaGetErrorString(status)); \\
+            exit(1);                                                                     \\
+        }                                                                                \\
+    } while (0)
+"""
+
+
+def to_cuda_host(unit: Unit) -> str:
+    """The text with CUDA host code. Raises Refusal for what has no form there, with its place."""
+    source = SourceText(unit.text, unit.file)
+    kept = [text.span for text in (*unit.kernels, *unit.device_functions)]
+    edits = [
+        *_launch_edits(unit, source),
+        *_scratchpad_edits(unit),
+        *_header_edits(source),
+        *_name_edits(source, kept),
+    ]
+    return _apply(unit.text, edits)
+
+
+# ------------------------------------------------------------------------------------------ launches
+
+
+def _launch_edits(unit: Unit, source: SourceText) -> Iterator[Edit]:
+    kernels = {k.name: k for k in unit.program.kernels}
+    done: set[tuple[int, int]] = set()
+    for site in unit.launches:
+        if site.span in done or site.kernel not in kernels:
+            continue
+        done.add(site.span)
+        yield _launch(source, site, kernels[site.kernel])
+
+
+def _launch(source: SourceText, site: LaunchSite, kernel: Function) -> Edit:
+    start, end = site.span
+    configuration, arguments = _parts(source, site.span)
+    if len(configuration) < 2:
+        raise Refusal("launch", "a launch that was not understood", site.range, "spell it with <<<...>>>")
+    callee = source.text[start : source.text.index("<<<", start)].rstrip()
+    queue = _renamed(configuration[2]) if len(configuration) > 2 else "0"
+    cores = kernel.block_size[0] or 1
+    grid = _blocks(_renamed(configuration[0]), cores, linear=kernel.tasks == LINEAR)
+    values = ", ".join(map(_renamed, arguments))
+    return Edit(start, end, f"{callee}<<<{grid}, {cores}, 0, {queue}>>>({values})")
+
+
+def _blocks(tasks: str, cores: int, *, linear: bool) -> str:
+    """The grid whose blocks are tasks, or clusters of so many cores."""
+    of = tasks if re.fullmatch(r"\w+", tasks) and not tasks.isdigit() else f"dim3({tasks})"
+    if tasks.startswith("{"):
+        of = f"dim3{tasks}"
+    share = f" / {cores}" if cores > 1 else ""
+    if linear:
+        return f"dim3({of}.x * {of}.y * {of}.z{share})"
+    return f"dim3({of}.x{share}, {of}.y, {of}.z)"
+
+
+# ------------------------------------------------------------------------------------------ declarations
+
+
+def _scratchpad_edits(unit: Unit) -> Iterator[Edit]:
+    """Scratchpads at file scope go with the kernels that use them."""
+    syntax = analyse(unit.text, unit.file, platform=unit.platform)
+    for variable in syntax.globals:
+        if variable.qualifiers & {NRAM, WRAM, "__shared__"} and variable.range.file == unit.file:
+            start, end = syntax.span_of(variable.node)
+            yield Edit(start, end, "")
+
+
+def _header_edits(source: SourceText) -> Iterator[Edit]:
+    """The vendor's headers; a text without any gets CUDA's at its top."""
+    replaced = False
+    for directive in source.directives:
+        if directive.word == "include" and _HEADER.search(source.text[directive.start : directive.end]):
+            own = "" if replaced else "#include <cuda_runtime.h>\n"
+            if not replaced and _uses_check(source):
+                own += _CHECK
+            replaced = True
+            yield Edit(directive.start, directive.end, own)
+
+
+def _uses_check(source: SourceText) -> bool:
+    used = any(t.text == "CNRT_CHECK" for _, t in source.names())
+    return used and "CNRT_CHECK" not in source.defined
+
+
+# ------------------------------------------------------------------------------------------ calls
+
+
+def _name_edits(source: SourceText, kept: Iterable[tuple[int, int]]) -> Iterator[Edit]:
+    spans = sorted(kept)
+    for i, token in source.names():
+        if any(start <= token.start < end for start, end in spans) or source.is_member(i):
+            continue
+        directive = source.directive_at(token.start)
+        if directive is not None and directive.word == "include":
+            continue
+        if token.text in _CALLS and source.tokens[i + 1].text == "(":
+            close = _closing(source, i + 1)
+            if close is not None:
+                arguments = _split(source, list(source.tokens[i + 2 : close]))
+                text = _CALLS[token.text](*map(_renamed, arguments)) if _fits(token.text, arguments) else None
+                if text is not None:
+                    yield Edit(token.start, source.tokens[close].end, text)
+                    continue
+        if token.text in RENAMED:
+            yield Edit(token.start, token.end, RENAMED[token.text])
+        elif _VENDOR.match(token.text) and token.text not in source.defined:
+            raise source.refuse(
+                "host-api", f"`{token.text}` has no form in CUDA", token, "move it out of this file"
+            )
+
+
+def _renamed(text: str) -> str:
+    return re.sub(r"[A-Za-z_]\w*", lambda m: RENAMED.get(m[0], m[0]), text)
+
+
+def _closing(source: SourceText, i: int) -> int | None:
+    depth = 0
+    for j in range(i, len(source.tokens)):
+        depth += {"(": 1, ")": -1}.get(source.tokens[j].text, 0)
+        if depth == 0:
+            return j
+    return None
+
+
+def _fits(name: str, arguments: list[str]) -> bool:
+    parameters = signature(_CALLS[name]).parameters.values()
+    needed = sum(p.default is Parameter.empty for p in parameters)
+    return needed <= len(arguments) <= len(parameters)
+
+
+def _copy_async(to: str, source: str, size: str, queue: str, kind: str) -> str:
+    return f"cudaMemcpyAsync({to}, {source}, {size}, {kind}, {queue})"
+
+
+def _elapsed(first: str, last: str, out: str) -> str:
+    return f"cudaEventElapsedTime({out}, {first}, {last})"
+
+
+def _microseconds(first: str, last: str, out: str) -> str:
+    return f"(cudaEventElapsedTime({out}, {first}, {last}), *({out}) *= 1000.0f, cudaSuccess)"
+
+
+def _attribute(out: str, which: str, device: str = "") -> str | None:
+    name = which.removeprefix("cnrtAttr").removeprefix("CN_DEVICE_ATTRIBUTE_")
+    value = _ATTRIBUTES.get(name)
+    return None if value is None else f"(*({out}) = {value}, cudaSuccess)"
+
+
+def _driver_attribute(out: str, which: str, device: str = "") -> str | None:
+    found = _attribute(out, which, device)
+    return None if found is None else found.replace("cudaSuccess", "0")
+
+
+def _init(flags: str = "0") -> str:
+    return "cudaSetDevice(0)"
+
+
+def _handle(out: str, ordinal: str = "0") -> str:
+    return f"cudaGetDevice({out})"
+
+
+def _count(out: str) -> str:
+    return f"cudaGetDeviceCount((int *)({out}))"
+
+
+def _destroyed(notifier: str) -> str:
+    return f"cudaEventDestroy(*({notifier}))"
+
+
+def _driver_device(out: str, ordinal: str = "0") -> str:
+    return f"(*({out}) = 0, 0)"
+
+
+def _wait(notifier: str, queue: str, flags: str = "0") -> str:
+    return f"cudaStreamWaitEvent({queue}, {notifier}, 0)"
+
+
+_CALLS: Mapping[str, Callable[..., str | None]] = {
+    "cnrtMemcpyAsync": _copy_async,
+    "cnrtMemcpyAsync_V2": _copy_async,
+    "cnrtMemcpyAsync_V3": _copy_async,
+    "cnrtNotifierElapsedTime": _elapsed,
+    "cnrtNotifierDuration": _microseconds,
+    "cnrtDeviceGetAttribute": _attribute,
+    "cnDeviceGetAttribute": _driver_attribute,
+    "cnrtInit": _init,
+    "cnInit": lambda flags="0": "0",
+    "cnrtGetDeviceHandle": _handle,
+    "cnrtGetDeviceCount": _count,
+    "cnrtDestroyNotifier": _destroyed,
+    "cnDeviceGet": _driver_device,
+    "cnCtxGetDevice": _driver_device,
+    "cnrtQueueWaitNotifier": _wait,
+}

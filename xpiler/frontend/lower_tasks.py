@@ -1,0 +1,184 @@
+"""Tasks, clusters and cores of BANG C, first under names of their own, then as blocks and threads.
+
+    row = taskId; row += taskDim      is     row = blockIdx.x; row += gridDim.x
+    coreId, __sync_cluster()          is     threadIdx.x, __syncthreads()     in blocks of a cluster's cores
+
+The memory core of a cluster runs the same text, but only copies to and from SRAM. In the IR the first core
+does its work, at the place in the text where the memory core does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from xpiler.frontend.lower_builtins import Invocation
+from xpiler.frontend.lower_context import constant, number
+from xpiler.frontend.lower_registry import method
+from xpiler.frontend.lower_values import VOID_VALUE, Value
+from xpiler.ir import build
+from xpiler.ir.nodes import (
+    EMPTY,
+    FALSE,
+    TRUE,
+    Barrier,
+    Binary,
+    Block,
+    Decl,
+    Expr,
+    Function,
+    If,
+    Return,
+    Space,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import map_expr, map_stmt, substitute, walk
+from xpiler.ir.types import BOOL, U32
+from xpiler.platforms.bang_tasks import CORES, GRID, LINEAR
+
+_MEMORY_CORE = 0x80  # its `coreId`
+CORE = Var(U32, "core.id")
+_AXES = "xyz"
+_NAMES: dict[str, Expr] = {
+    "taskId": Var(U32, "task.id"),
+    "taskDim": Var(U32, "task.dim"),
+    **{f"taskId{a.upper()}": Var(U32, f"taskIdx.{a}") for a in _AXES},
+    **{f"taskDim{a.upper()}": Var(U32, f"taskDim.{a}") for a in _AXES},
+    "clusterId": Var(U32, "cluster.id"),
+    "clusterDim": Var(U32, "cluster.dim"),
+    "coreId": CORE,
+    "coreDim": build.const(CORES, U32),
+}
+ON_MEMORY_CORE = Binary(BOOL, "==", CORE, build.const(_MEMORY_CORE, U32))
+ON_FIRST_CORE = Binary(BOOL, "==", CORE, build.const(0, U32))
+
+
+def task_variable(name: str) -> Value | None:
+    """A built-in variable by its name."""
+    found = _NAMES.get(name)
+    return None if found is None else number(found)
+
+
+# ------------------------------------------------------------------------------------------ builtins
+
+
+@method("bang", "__sync", "__sync_io", "__sync_move", "__sync_compute", "__sync_io_move_compute")
+def _drained(call: Invocation) -> Value:
+    """Streams of one core: copies are done at once, so there is nothing to wait for."""
+    return VOID_VALUE
+
+
+@method("bang", "__sync_cluster", "__sync_all_ipu_within_cluster", "__sync_cluster_wait")
+def _cluster(call: Invocation) -> Value:
+    call.ctx.emit(Barrier("block"))
+    return VOID_VALUE
+
+
+@method("bang", "__sync_all", "__sync_all_ipu", "__sync_all_wait")
+def _all(call: Invocation) -> Value:
+    call.ctx.emit(Barrier("grid"))
+    return VOID_VALUE
+
+
+@method("bang", "__sync_all_mpu", "__sync_cluster_arrive", "__sync_all_arrive")
+def _arrive(call: Invocation) -> Value:
+    """What arrived is waited for later; the memory cores have nothing to order among themselves."""
+    return VOID_VALUE
+
+
+@method("bang", "__is_mpu", "__is_ipu")
+def _kind(call: Invocation) -> Value:
+    return number(ON_MEMORY_CORE if call.name == "__is_mpu" else build.not_(ON_MEMORY_CORE))
+
+
+@method("bang", "__abort")
+def _abort(call: Invocation) -> Value:
+    call.ctx.emit(Return())
+    return constant(0, U32)
+
+
+# ------------------------------------------------------------------------------------------ tasks to blocks
+
+
+def as_blocks(function: Function) -> Function:
+    """The kernel with blocks and threads for its tasks; its grid is then that of the blocks."""
+    body = _on_first_core(function.body)
+    used = {n.name for n in walk(body) if isinstance(n, Var)}
+    clustered = any(name.startswith(("core.", "cluster.")) for name in used) or any(
+        (isinstance(n, Barrier) and n.scope == "block") or (isinstance(n, Decl) and n.space is Space.SHARED)
+        for n in walk(body)
+    )
+    linear = not any(name.startswith(("taskIdx.", "taskDim.", "cluster.")) for name in used)
+    cores = CORES if clustered else 1
+    body = substitute(body, _values(linear, clustered))
+    grid = _grid(function.grid_size, linear, cores)
+    return replace(
+        function,
+        body=body,
+        block_size=(cores, 1, 1),
+        grid_size=grid,
+        tasks=LINEAR if linear else GRID,
+    )
+
+
+def _grid(
+    tasks: tuple[int | None, int | None, int | None], linear: bool, cores: int
+) -> tuple[int | None, int | None, int | None]:
+    x, y, z = tasks
+    if not linear:
+        return (None if x is None else x // cores), y, z
+    if x is None or y is None or z is None:
+        return None, 1, 1
+    return x * y * z // cores, 1, 1
+
+
+def _values(linear: bool, clustered: bool) -> Mapping[str, Expr]:
+    index: list[Expr] = [Var(U32, f"blockIdx.{a}") for a in _AXES]
+    extent: list[Expr] = [Var(U32, f"gridDim.{a}") for a in _AXES]
+    values: dict[str, Expr] = {"cluster.id": index[0], "cluster.dim": extent[0]}
+    if clustered:
+        core = Var(U32, "threadIdx.x")
+        values[CORE.name] = core
+        cores = build.const(CORES, U32)
+        index[0] = build.add(build.mul(index[0], cores), core)
+        extent[0] = build.mul(extent[0], cores)
+    for axis, i, n in zip(_AXES, index, extent, strict=True):
+        values[f"taskIdx.{axis}"], values[f"taskDim.{axis}"] = i, n
+    if linear:
+        return {**values, "task.id": index[0], "task.dim": extent[0]}
+    rows = build.add(build.mul(index[2], extent[1]), index[1])
+    values["task.id"] = build.add(build.mul(rows, extent[0]), index[0])
+    values["task.dim"] = build.mul(build.mul(extent[0], extent[1]), extent[2])
+    return values
+
+
+def _on_first_core(body: Block) -> Block:
+    """What only the memory core does is done by the first core; what it leaves out others do."""
+
+    def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
+        if not isinstance(stmt, If):
+            return stmt
+        if stmt.condition == build.not_(ON_MEMORY_CORE):
+            stmt = If(ON_MEMORY_CORE, stmt.otherwise, stmt.then, range=stmt.range)
+        parts = _conjuncts(stmt.condition)
+        if ON_MEMORY_CORE not in parts:
+            return stmt
+        rest = tuple(p for p in parts if p != ON_MEMORY_CORE)
+        kept = tuple(s for s in stmt.then.body if not isinstance(s, Return))
+        guarded = If(build.and_(*rest, ON_FIRST_CORE), Block(kept), EMPTY, range=stmt.range)
+        return (*((guarded,) if kept else ()), *stmt.otherwise.body)
+
+    changed = map_stmt(body, change)
+    assert isinstance(changed, Block)
+    known = {ON_MEMORY_CORE: FALSE, build.not_(ON_MEMORY_CORE): TRUE}
+    never = map_expr(changed, lambda e: known.get(e, e))
+    assert isinstance(never, Block)
+    return never
+
+
+def _conjuncts(expr: Expr) -> tuple[Expr, ...]:
+    match expr:
+        case Binary(op="&&", left=left, right=right):
+            return (*_conjuncts(left), *_conjuncts(right))
+    return (expr,)

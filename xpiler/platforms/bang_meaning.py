@@ -1,0 +1,104 @@
+"""What a call of a BANG C intrinsic does, as a loop nest in the IR: the table that the families fill.
+
+    __bang_add(dst, a, b, n)   means   for i in 0..n: dst[i] = a[i] + b[i]
+
+`meaning_of` gives the statements of a call with its operands: arrays as `Ref` with offsets in elements,
+everything else as expressions; and what the call returns, if it does. Counts and strides are the call's own
+(bytes where the intrinsic counts bytes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from xpiler.ir.build import add, cast, const, mul, var
+from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, Load, LoopKind, Ref, Stmt, Var
+from xpiler.ir.types import I32, DType
+
+
+@dataclass
+class Use:
+    """One call. `fresh` makes names that are not taken."""
+
+    name: str
+    operands: tuple[Expr, ...]
+    fresh: Callable[[str], str]
+    result: Expr | None = None
+    declared: list[Stmt] = field(default_factory=list)  # what the result is read from
+
+    def ref(self, position: int) -> Ref:
+        """An array operand. Raises BadUse for what is none."""
+        operand = self.operands[position] if position < len(self.operands) else None
+        if not isinstance(operand, Ref):
+            raise BadUse(f"argument {position + 1} of `{self.name}` has to be an array")
+        return operand
+
+    def number(self, position: int) -> Expr:
+        """A scalar operand. Raises BadUse for what is none."""
+        operand = self.operands[position] if position < len(self.operands) else None
+        if operand is None or isinstance(operand, Ref):
+            raise BadUse(f"argument {position + 1} of `{self.name}` has to be a number")
+        return operand
+
+    def size(self, position: int) -> Expr:
+        """A count, an extent or a stride."""
+        return cast(self.number(position), I32)
+
+    def returns(self, dtype: DType, init: Expr) -> Var:
+        """The variable that the call's value ends up in."""
+        target = Var(dtype, self.fresh("result"))
+        self.declared.append(Decl(target.name, dtype, init=init))
+        self.result = target
+        return target
+
+    def loop(
+        self, extent: Expr, body: Callable[[Var], Sequence[Stmt]], *, lanes: bool = True, name: str = "i"
+    ) -> For:
+        """`for i in 0..extent`; `lanes`: its iterations are independent."""
+        i = var(self.fresh(name), I32)
+        kind = LoopKind.VECTOR if lanes else LoopKind.SERIAL
+        return For(i.name, I32, const(0), cast(extent, I32), const(1), Block(tuple(body(i))), kind)
+
+
+class BadUse(Exception):
+    """A call that the intrinsic does not have: said in words."""
+
+
+Rule = Callable[[Use], Sequence[Stmt]]
+MEANINGS: dict[str, Rule] = {}
+
+
+def means(*names: str) -> Callable[[Rule], Rule]:
+    """Registers the meaning of intrinsics."""
+
+    def register(rule: Rule) -> Rule:
+        MEANINGS.update(dict.fromkeys(names, rule))
+        return rule
+
+    return register
+
+
+def at(ref: Ref, index: Expr) -> Load:
+    """An element of an operand."""
+    return Load(ref.dtype, ref.array, (add(ref.offset, index),))
+
+
+def viewed(ref: Ref, dtype: DType) -> Ref:
+    """The same bytes as elements of another type of the same width."""
+    assert ref.dtype.bits == dtype.bits
+    return Ref(dtype, ref.array, ref.offset)
+
+
+def store(target: Load, value: Expr, reduce: str | None = None) -> Assign:
+    return Assign(target, cast(value, target.dtype), reduce)
+
+
+def flat(row: Expr, width: Expr, column: Expr) -> Expr:
+    """`row * width + column`"""
+    return add(mul(row, width), column)
+
+
+def same_place(left: Ref, right: Ref) -> bool:
+    """Whether two operands may share memory."""
+    return left.array == right.array
