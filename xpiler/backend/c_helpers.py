@@ -252,7 +252,7 @@ static inline void check(bool holds, const char *message) {
 }""",
 )
 
-_NAME = re.compile(r"^(?:static inline\s+.*?(\w+)\(|struct (\w+) \{)", re.M)
+_NAME = re.compile(r"^(?:static (?:inline|__device__)\s+.*?(\w+)\(|struct (\w+) \{)", re.M)
 
 
 def _name(text: str) -> str:

@@ -1,0 +1,94 @@
+"""Kernels generated from serial functions: the same results as the source, by many threads."""
+
+from pathlib import Path
+
+from xpiler.backend.simt import CudaFunction, generate
+from xpiler.backend.simt_host import with_host
+from xpiler.frontend import parse
+from xpiler.passes.canonical import canonicalise
+from xpiler.translate import verify_text
+
+SERIAL = Path(__file__).parent / "serial"
+
+
+def generated(text: str) -> tuple[str, dict[str, CudaFunction]]:
+    """The text with its kernels replaced by kernels made from their serial form."""
+    unit = parse(text, "serial.cu", platform="cuda")
+    kernels = {k.name: canonicalise(k, k.block_size, k.grid_size) for k in unit.program.kernels}
+    functions = {name: generate(c.function) for name, c in kernels.items()}
+    return with_host(unit, functions), functions
+
+
+def kernel(source: str) -> str:
+    """The one kernel that a serial function becomes."""
+    unit = parse(source, "serial.cu", platform="cuda")
+    (function,) = unit.program.kernels
+    made = generate(canonicalise(function, (1, 1, 1), (1, 1, 1)).function)
+    assert len(made.kernels) == 1, made.kernels
+    return made.kernels[0]
+
+
+def test_rows_are_shared_out_and_computed_alike():
+    text = (SERIAL / "rows.cu").read_text()
+    target, functions = generated(text)
+    result = verify_text(text, "serial.cu", target, "parallel.cu")
+    assert result.status == "verified", [e for e in result.entries if e.status != "verified"]
+    assert all(f.plan.native for f in functions.values())
+
+
+def test_the_loop_along_memory_becomes_threadidx_x():
+    made = kernel(
+        "__global__ void f(const float *x, float *y, int rows, int cols) {\n"
+        "  for (int c = 0; c < cols; ++c)\n"
+        "    for (int r = 0; r < rows; ++r) y[r * cols + c] = x[r * cols + c] + 1;\n}\n"
+    )
+    assert made == (
+        "__global__ __launch_bounds__(256)\n"
+        "void f(const float *x, float *y, int rows, int cols) {\n"
+        "    int c = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (c >= cols) return;\n"
+        "    for (int r = blockIdx.y * blockDim.y + threadIdx.y; r < rows; "
+        "r += (int)(gridDim.y * blockDim.y)) {\n"
+        "        y[r * cols + c] = x[r * cols + c] + 1.0f;\n"
+        "    }\n"
+        "}"
+    )
+
+
+def test_a_block_takes_a_row_with_reductions():
+    made = kernel(
+        "__global__ void f(const float *x, float *y, int rows, int cols) {\n"
+        "  for (int r = 0; r < rows; ++r) {\n"
+        "    float s = 0;\n"
+        "    for (int c = 0; c < cols; ++c) s += x[r * cols + c];\n"
+        "    for (int c = 0; c < cols; ++c) y[r * cols + c] = x[r * cols + c] / s;\n"
+        "  }\n}\n"
+    )
+    assert made == (
+        "__global__ __launch_bounds__(256)\n"
+        "void f(const float *x, float *y, int cols) {\n"
+        "    int r = blockIdx.x;\n"
+        "    int thread = threadIdx.x;\n"
+        "    float s = 0.0f;\n"
+        "    for (int c = thread; c < cols; c += 256) {\n"
+        "        s += x[r * cols + c];\n"
+        "    }\n"
+        "    s = block_sum(s);\n"
+        "    for (int c_1 = thread; c_1 < cols; c_1 += 256) {\n"
+        "        y[r * cols + c_1] = x[r * cols + c_1] / s;\n"
+        "    }\n"
+        "}"
+    )
+
+
+def test_a_loop_with_an_order_stays_with_one_thread_and_says_so():
+    unit = parse(
+        "__global__ void f(const float *x, float *y, int n) {\n"
+        "  for (int i = 1; i < n; ++i) y[i] = 0.5f * y[i - 1] + x[i];\n}\n",
+        "serial.cu",
+        platform="cuda",
+    )
+    made = generate(canonicalise(unit.program.kernels[0], (1, 1, 1), (1, 1, 1)).function)
+    assert made.plan.launches[0].block == (1, 1, 1)
+    assert not made.plan.native
+    assert made.notes == ("f: one thread does all the work, as no loop is known to be parallel",)

@@ -1,0 +1,233 @@
+"""Host code around generated CUDA kernels.
+
+k<<<grid, block, 0, s>>>(a, n);    -->  launch_k(a, n, s);     its kernels with grids of their own
+a function without host code       -->  extern "C" wrapper: allocate, copy in, launch, copy out, free
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from xpiler.backend.c_helpers import emit
+from xpiler.backend.hip_source import SourceText
+from xpiler.backend.host_cpp import (
+    Edit,
+    _after_leading_comment,
+    _apply,
+    _device_function_edits,
+    _kernel,
+    _parts,
+    leading_comment,
+)
+from xpiler.backend.host_dispatch import passed
+from xpiler.backend.simt import (
+    BLOCKS,
+    CudaFunction,
+    HostPrinter,
+    finished,
+    host_body,
+    launch_dimensions,
+    launcher,
+    parameter_text,
+)
+from xpiler.backend.simt_helpers import HELPERS
+from xpiler.errors import Refusal
+from xpiler.frontend.unit import LaunchSite, Unit
+from xpiler.ir.nodes import Expr, Param
+
+CHECK = """\
+static void check(cudaError_t status) {
+    if (status == cudaSuccess) return;
+    fprintf(stderr, "CUDA error: %s\\n", cudaGetErrorString(status));
+    exit(EXIT_FAILURE);
+}"""
+
+
+# ---------------------------------------------------------------------------------------------- host code
+
+
+def with_host(unit: Unit, functions: Mapping[str, CudaFunction]) -> str:
+    """A CUDA file whose kernels are replaced by generated ones; `functions` by `Function.name`.
+
+    Raises `Refusal` where host code launches a kernel that was refused.
+    """
+    source = SourceText(unit.text, unit.file)
+    edits = [
+        *_launch_edits(unit, source, functions),
+        *_kernel_edits(unit, functions),
+        *_device_function_edits(unit, source),
+    ]
+    body = _apply(unit.text, edits)
+    return with_preamble(body, functions.values())
+
+
+def launch_name(unit: Unit, function: CudaFunction) -> str:
+    name = f"launch_{function.name}"
+    while re.search(rf"\b{name}\b", unit.text):
+        name += "_"
+    return name
+
+
+def _launch_edits(unit: Unit, source: SourceText, functions: Mapping[str, CudaFunction]) -> Iterable[Edit]:
+    sites: dict[tuple[int, int], list[LaunchSite]] = defaultdict(list)
+    for site in unit.launches:
+        sites[site.span].append(site)
+    for span, group in sites.items():
+        yield Edit(*span, _launch(unit, source, span, group, functions))
+
+
+def _launch(
+    unit: Unit,
+    source: SourceText,
+    span: tuple[int, int],
+    group: Sequence[LaunchSite],
+    functions: Mapping[str, CudaFunction],
+) -> str:
+    site = group[0]
+    if site.kernel not in functions:
+        why = unit.refusals.get(site.kernel) or unit.refusals.get(site.spelling)
+        if why is not None:
+            raise Refusal(why.code, why.message, why.range, why.remedy)
+        raise Refusal("kernel-missing", f"the kernel '{site.spelling}' was not translated", site.range)
+    if len({s.kernel for s in group}) != 1:
+        raise Refusal(
+            "template-launch",
+            f"one launch starts several instances: {', '.join(sorted(s.spelling for s in group))}",
+            site.range,
+            "launch each instance by itself",
+        )
+    function, kernel = functions[site.kernel], _kernel(unit, site.kernel)
+    configuration, arguments = _parts(source, span)
+    if not configuration:  # the launch comes from a macro
+        configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)
+    if all(p.argument < len(arguments) for p in kernel.params):
+        arguments = passed(kernel, arguments)
+    for dimension in launch_dimensions(function):
+        which, _, axis = dimension.partition(".")
+        if which == "dynamicShared":
+            arguments.append(configuration[2] if len(configuration) > 2 else "0")
+        else:
+            arguments.append(f"dim3({configuration[0 if which == 'gridDim' else 1]}).{axis}")
+    stream = configuration[3] if len(configuration) > 3 else "0"
+    return f"{launch_name(unit, function)}({', '.join([*arguments, stream])})"
+
+
+def _kernel_edits(unit: Unit, functions: Mapping[str, CudaFunction]) -> Iterable[Edit]:
+    for text in unit.kernels:
+        own = [
+            functions[k.name]
+            for k in unit.program.kernels
+            if k.name in functions and text.name in (k.template, k.name, k.spelling.split("<")[0])
+        ]
+        parts = [p for f in own for p in (*f.kernels, launcher(f, launch_name(unit, f)))]
+        yield Edit(*text.span, "\n\n".join(parts) or f"// {text.name}: not launched here, left out")
+
+
+# ---------------------------------------------------------------------------------------------- wrappers
+
+
+@dataclass(frozen=True)
+class Array:
+    """A pointer parameter as the wrapper sees it: its elements, and whether to copy them in and out."""
+
+    param: Param
+    count: Expr
+    copy_in: bool
+    copy_out: bool
+
+
+def wrapper(function: CudaFunction, name: str, params: Sequence[Param], arrays: Mapping[str, Array]) -> str:
+    """The `extern "C"` function of the source's name and parameters, on host memory."""
+    from xpiler.backend.vnni import _wrapped
+
+    printer = HostPrinter(function, "")
+    outer = {p.name: printer.fresh(f"{p.name}") for p in params}
+    parameters = [parameter_text(p, outer[p.name]) for p in params]
+    printer.depth = 1
+    for param in params:
+        if not param.is_pointer:
+            printer.names[param.name] = outer[param.name]
+    used = {p.name for launch in function.plan.launches for p in launch.params}
+    on_device = [arrays[p.name] for p in params if p.is_pointer and p.name in used]
+    for array in on_device:
+        kind = parameter_text(array.param, "").split("*")[0].replace("const ", "").strip()
+        device = printer.fresh(f"d_{array.param.name}")
+        printer.names[array.param.name] = device
+        size = printer.fresh(f"{array.param.name}_bytes")
+        count = printer.expr(array.count, 13)
+        printer.line(f"const size_t {size} = {count} * sizeof({kind});")
+        printer.line(f"{kind} *{device} = nullptr;")
+        printer.line(f"check(cudaMalloc(&{device}, {size}));")
+        if array.copy_in:
+            printer.line(
+                f"check(cudaMemcpy({device}, {outer[array.param.name]}, {size}, cudaMemcpyHostToDevice));"
+            )
+    host_body(function, printer)
+    printer.line("check(cudaGetLastError());")
+    for array in on_device:
+        if array.copy_out:
+            device = printer.names[array.param.name]
+            host, size = outer[array.param.name], f"{array.param.name}_bytes"
+            printer.line(f"check(cudaMemcpy({host}, {device}, {size}, cudaMemcpyDeviceToHost));")
+    for array in on_device:
+        printer.line(f"check(cudaFree({printer.names[array.param.name]}));")
+    head = f'extern "C" void {name}({", ".join(parameters)}) {{'
+    return "\n".join([*_wrapped(head), *printer.lines, "}"])
+
+
+def with_wrappers(unit: Unit, parts: Iterable[tuple[CudaFunction, str]]) -> str:
+    """The file of functions without host code: each one's kernels, then its wrapper."""
+    parts = tuple(parts)
+    leading = leading_comment(unit.text).rstrip()
+    texts = [t for f, host in parts for t in (*f.kernels, host)]
+    body = "\n\n".join([*([leading] if leading else []), *texts]) + "\n"
+    return with_preamble(body, [f for f, _ in parts])
+
+
+# ---------------------------------------------------------------------------------------------- the whole
+
+
+def with_preamble(body: str, functions: Iterable[CudaFunction]) -> str:
+    """Headers and helpers that the text needs and does not have."""
+    functions = tuple(functions)
+    helpers = dict.fromkeys(h for f in functions for h in f.helpers)
+    code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", body, flags=re.S)
+    texts = emit(helpers, HELPERS)
+    every = "\n".join([code, *texts])
+    headers = {
+        "cuda_runtime.h": "",
+        "cuda_fp16.h": r"\bhalf\b|\b__half",
+        "cuda_bf16.h": r"\b__nv_bfloat16\b|\bbfloat16\b|bfloat16",
+        "mma.h": r"\bwmma::",
+        "assert.h": r"\bassert\(",
+        "math.h": r"\b(INFINITY|NAN|HUGE_VAL)\b",
+        "algorithm": r"\bstd::m(in|ax)\b",
+        "stdint.h": r"\bu?int(8|16|32|64)_t\b|\bblocks\(",
+        "stdio.h": r"\bcheck\(cuda",
+        "stdlib.h": r"\bcheck\(cuda",
+    }
+    includes = [
+        f"#include <{header}>"
+        for header, words in headers.items()
+        if re.search(words, every) and not re.search(rf"#\s*include\s*[<\"]{re.escape(header)}[>\"]", body)
+    ]
+    parts = ["\n".join(includes) + "\n"] if includes else []
+    if re.search(r"\bblocks\(", code):
+        parts.append(BLOCKS + "\n")
+    if re.search(r"\bcheck\(cuda", code) and "static void check(" not in code:
+        parts.append(CHECK + "\n")
+    parts += [text + "\n" for text in texts]
+    at = _after_includes(body)
+    head = body[:at]
+    return finished(head + "\n".join(parts) + "\n" + body[at:].lstrip("\n"))
+
+
+def _after_includes(body: str) -> int:
+    """Behind the includes at the top of a text, or its leading comment."""
+    at = _after_leading_comment(body)
+    top = re.match(r"(?:\s*(?:#\s*(?:include|pragma)[^\n]*|//[^\n]*)\n|\s*\n)*", body[at:])
+    includes = list(re.finditer(r"#\s*include[^\n]*\n", top[0])) if top else []
+    return at + includes[-1].end() if includes else at
