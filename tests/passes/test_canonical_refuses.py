@@ -9,7 +9,7 @@ import pytest
 
 from xpiler.frontend import parse
 from xpiler.ir.interpret import run
-from xpiler.ir.nodes import Atomic, Decl, For, Function, LoopKind
+from xpiler.ir.nodes import Atomic, Continue, Decl, For, Function, LoopKind
 from xpiler.ir.rewrite import walk
 from xpiler.passes.canonical import canonicalise
 
@@ -240,3 +240,21 @@ def test_every_warp_has_fragments_of_its_own() -> None:
     }
     """
     canonical(text, blocks=1)
+
+
+def test_a_loop_goes_on_under_a_condition_instead_of_by_continue() -> None:
+    text = """
+    __global__ void k(const float* a, float* out, int n) {
+        int i = blockIdx.x * blockDim.x + threadIdx.x;
+        float sum = 0.0f;
+        for (int y = 0; y < 3; ++y) {
+            if (i + y < 1 || i + y >= n) continue;
+            for (int x = 0; x < 3; ++x) {
+                if (x == y) continue;
+                sum += a[i + y] * a[x];
+            }
+        }
+        out[i] = sum;
+    }
+    """
+    assert not any(isinstance(s, Continue) for s in walk(canonical(text, n=100).body))

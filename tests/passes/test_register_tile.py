@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.backend.cpp import Library, build, function, pointer, scalar, serial
 from xpiler.backend.vnni import generate
-from xpiler.ir.build import add, const, load, mul, var
-from xpiler.ir.nodes import Assign, Block, Decl, For, Function, LoopKind, Stmt
+from xpiler.ir.build import add, const, gt, load, mul, var
+from xpiler.ir.nodes import Assign, Block, Break, Decl, For, Function, If, LoopKind, Stmt
 from xpiler.ir.types import F32, F64, DType
 
 M, N, K, R, C, INNER = (var(v) for v in ("M", "N", "K", "r", "c", "k"))
@@ -69,3 +71,21 @@ def test_columns_that_are_read_by_neighbours_are_not_tiled() -> None:
     body = parallel("r", M, parallel("c", N, Assign(here, const(1, F32))))
     text = generate(function("fill", (pointer("C", F32), scalar("M"), scalar("N")), body)).text
     assert "r += 8" not in text and "_mm512" in text
+
+
+def test_rows_that_leave_the_sum_on_their_own_are_not_merged(tmp_path: Path) -> None:
+    """Row r of a lower triangular product stops after its diagonal: C = tril(A) * B."""
+    acc, here = var("acc", F32), add(mul(R, N), C)
+    product = mul(load("A", F32, add(mul(R, K), INNER)), load("B", F32, add(mul(INNER, N), C)))
+    sum_ = serial("k", 0, K, If(gt(INNER, R), Block((Break(),))), Assign(acc, product, "+"))
+    body = (Decl("acc", F32, init=const(0, F32)), sum_, Assign(load("C", F32, here), acc))
+    params = (*(pointer(p, F32, p != "C") for p in "ABC"), *(scalar(s) for s in "MNK"))
+    made = generate(
+        function("tril", params, parallel("r", M, parallel("c", N, *body))), extern_c=True, launch={}
+    )
+    m, n, k = 11, 37, 9
+    rng = np.random.default_rng(3)
+    a, b = (rng.integers(-4, 5, shape).astype(np.float32) for shape in ((m, k), (k, n)))
+    c = np.full((m, n), 99, np.float32)
+    build([made], tmp_path, "tril", "g++").call("tril", a, b, c, *(np.int32(v) for v in (m, n, k)))
+    np.testing.assert_array_equal(c, np.tril(a) @ b)

@@ -22,6 +22,7 @@ from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.reroll import reroll
+from xpiler.passes.structured import without_continues
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
 
@@ -80,6 +81,7 @@ def canonicalise(
 
 
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
+    ("structured control flow", without_continues),
     ("invariants", hoist_invariants),
     ("tidy", tidy),
     ("cache removal", remove_caches),

@@ -23,20 +23,24 @@ from xpiler.ir.nodes import (
     Assign,
     Binary,
     Block,
+    Break,
     Call,
     Cast,
     Const,
+    Continue,
     Decl,
     Expr,
     For,
     If,
     Load,
     LoopKind,
+    Return,
     Stmt,
     Unary,
     Var,
 )
 from xpiler.ir.rewrite import arrays_written, map_expr, rename, substitute, walk
+from xpiler.passes.sync import leaves_loop
 
 ROWS, REGISTERS, LANES = 8, 2, 16
 
@@ -191,8 +195,10 @@ def _certain_loads(stmt: Stmt) -> Iterable[Load]:
 
 
 def _jams(loop: For, names: set[str]) -> bool:
-    """A serial loop with the same bounds in all copies."""
+    """A serial loop with the same bounds in all copies, which none of them leaves on its own."""
     if loop.kind in (LoopKind.VECTOR, LoopKind.THREADS):
+        return False
+    if any(leaves_loop(s, (Break, Continue, Return)) for s in loop.body.body):
         return False
     bounds = (loop.start, loop.stop, loop.step)
     return not any(_mentions(e, *names) or any(isinstance(n, Load) for n in walk(e)) for e in bounds)

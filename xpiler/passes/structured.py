@@ -27,13 +27,14 @@ from xpiler.ir.nodes import (
     Decl,
     Expr,
     For,
+    Function,
     If,
     Return,
     Stmt,
     Var,
     While,
 )
-from xpiler.ir.rewrite import assigned_vars, map_stmt
+from xpiler.ir.rewrite import assigned_vars, map_stmt, walk_stmts
 from xpiler.ir.types import BOOL
 from xpiler.passes.names import Names
 from xpiler.passes.sync import Team, has_return, leaves_loop, team
@@ -72,6 +73,26 @@ def without_exits(loop: For | While, names: Names) -> tuple[Stmt, ...]:
             range=loop.range,
         ),
     )
+
+
+def without_continues(function: Function) -> Function:
+    """Every loop without `continue`, where that needs no flag.
+
+    for (k) { if (k > n) continue; A; }   -->   for (k) { if (!(k > n)) { A; } }
+    """
+    names = Names(function)
+
+    def change(stmt: Stmt) -> Stmt:
+        if not isinstance(stmt, (For, While)) or not any(leaves_loop(s, (Continue,)) for s in stmt.body.body):
+            return stmt
+        before = sum(isinstance(s, Decl) for s in walk_stmts(stmt.body))
+        body = Block(_strip(stmt.body.body, Continue, None, names))
+        needs_flag = sum(isinstance(s, Decl) for s in walk_stmts(body)) != before
+        return stmt if needs_flag else replace(stmt, body=body)
+
+    body = map_stmt(function.body, change)
+    assert isinstance(body, Block)
+    return function if body == function.body else replace(function, body=body)
 
 
 def spliced(body: Sequence[Stmt]) -> tuple[Stmt, ...]:
