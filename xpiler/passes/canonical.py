@@ -9,10 +9,11 @@ in the log.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import forget
-from xpiler.ir.nodes import Function
+from xpiler.ir.nodes import Block, Expr, Function, Load, Var
+from xpiler.ir.rewrite import map_expr
 from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
@@ -54,7 +55,7 @@ def canonicalise(
 ) -> Canonical:
     """The kernel as a serial function; `check` is called after every pass (tests run both and compare)."""
     forget()
-    function = recover_loops(kernel, block_size, grid_size, shared_bytes)
+    function = _of_single_elements(recover_loops(kernel, block_size, grid_size, shared_bytes))
     hints = name_hints(function)
     log = [Step("loop recovery", True)]
     settled: dict[object, Function] = {}  # by pass: where it found nothing to do
@@ -78,6 +79,20 @@ def canonicalise(
     function = reroll(marked.function)
     log.append(Step("rerolling", function is not marked.function))
     return Canonical(function, tuple(log))
+
+
+def _of_single_elements(function: Function) -> Function:
+    """That an address is a multiple of 16 was asked of the source's wide accesses, not of their elements."""
+
+    def plain(expr: Expr) -> Expr:
+        return replace(expr, alignment=0) if isinstance(expr, Load) and expr.alignment else expr
+
+    def place(target: Var | Load) -> Var | Load:
+        return replace(target, alignment=0) if isinstance(target, Load) and target.alignment else target
+
+    body = map_expr(function.body, plain, place)
+    assert isinstance(body, Block)
+    return replace(function, body=body)
 
 
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
