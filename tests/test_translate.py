@@ -34,7 +34,7 @@ def test_a_parametric_kernel_runs_at_two_sizes_with_all_extents_different() -> N
 
 
 def test_a_kernel_with_fixed_extents_gets_the_sizes_that_fit_it() -> None:
-    result = translate_text(*of("conv2d_nhwc"), "hip")
+    result = translate_text(*of("conv2d_nhwc_fixed"), "hip")
     (executed,) = [rung for rung in result.evidence if rung.rung == "executed"]
     assert "batch=2, height=10, in_channels=16, out_channels=24, kernel=3, stride=1" in executed.detail
 

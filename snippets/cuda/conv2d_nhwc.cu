@@ -1,40 +1,60 @@
-// 2-D convolution, NHWC input, OHWI weights, stride 1, no padding; the shape is fixed in the kernel.
-__global__ void __launch_bounds__(64) conv2d_nhwc(float *__restrict__ input, float *__restrict__ weight, float *__restrict__ output) {
-  // input 2 x 10 x 12 x 16, weight 24 x 3 x 3 x 16, output 2 x 8 x 10 x 24
-  float acc = 0.000000e+00f;
-  if ((((int)blockIdx.x) * 64 + ((int)threadIdx.x)) < 3840) {
-    int o = (((int)blockIdx.x) * 64 + ((int)threadIdx.x)) % 24;
-    int x = ((((int)blockIdx.x) * 64 + ((int)threadIdx.x)) / 24) % 10;
-    int y = ((((int)blockIdx.x) * 64 + ((int)threadIdx.x)) / 240) % 8;
-    int n = (((int)blockIdx.x) * 64 + ((int)threadIdx.x)) / 1920;
-    for (int ky = 0; ky < 3; ++ky) {
-      for (int kx = 0; kx < 3; ++kx) {
-        for (int c = 0; c < 16; ++c) {
-          acc = acc + input[((n * 10 + y + ky) * 12 + x + kx) * 16 + c] * weight[((o * 3 + ky) * 3 + kx) * 16 + c];
-        }
-      }
-    }
-    output[((n * 8 + y) * 10 + x) * 24 + o] = acc;
+// 2-D convolution, NHWC input, OHWI weights, zero padding, as an implicit GEMM: rows are output pixels, columns are
+// output channels, and the sum runs over the window and the input channels.
+#include <cuda_runtime.h>
+
+#define TILE 16
+
+__global__ void conv2d_nhwc_kernel(const float *__restrict__ input, const float *__restrict__ weight,
+                                   float *__restrict__ output, int batch, int height, int width, int in_channels,
+                                   int out_channels, int kernel, int stride, int pad, int out_h, int out_w) {
+  __shared__ float pixels[TILE][TILE + 1];
+  __shared__ float filters[TILE][TILE + 1];
+  const int tx = threadIdx.x, ty = threadIdx.y;
+  const int pixel = blockIdx.y * TILE + ty;
+  const int channel = blockIdx.x * TILE + tx;
+  const int depth = kernel * kernel * in_channels;
+
+  const int ox = pixel % out_w;
+  const int oy = pixel / out_w % out_h;
+  const int n = pixel / (out_w * out_h);
+
+  float sum = 0.0f;
+  for (int base = 0; base < depth; base += TILE) {
+    // The patch element that thread tx of this row stages: taken apart into window position and channel.
+    const int d = base + tx;
+    const int c = d % in_channels;
+    const int x = ox * stride + d / in_channels % kernel - pad;
+    const int y = oy * stride + d / (in_channels * kernel) - pad;
+    const bool inside = n < batch && d < depth && x >= 0 && x < width && y >= 0 && y < height;
+    pixels[ty][tx] = inside ? input[((n * height + y) * width + x) * in_channels + c] : 0.0f;
+    const int o = blockIdx.x * TILE + ty;
+    filters[ty][tx] = o < out_channels && d < depth ? weight[o * depth + d] : 0.0f;
+    __syncthreads();
+#pragma unroll
+    for (int i = 0; i < TILE; ++i) sum += pixels[ty][i] * filters[tx][i];
+    __syncthreads();
   }
+  if (n < batch && channel < out_channels) output[pixel * out_channels + channel] = sum;
 }
 
-extern "C" void conv2d(float *output, float *input, float *weight, int batch, int height, int in_channels,
-                       int out_channels, int kernel, int stride) {
+extern "C" void conv2d_nhwc(const float *input, const float *weight, float *output, int batch, int height, int width,
+                            int in_channels, int out_channels, int kernel, int stride, int pad) {
+  const int out_h = (height + 2 * pad - kernel) / stride + 1;
+  const int out_w = (width + 2 * pad - kernel) / stride + 1;
+  const size_t in_bytes = sizeof(float) * batch * height * width * in_channels;
+  const size_t weight_bytes = sizeof(float) * out_channels * kernel * kernel * in_channels;
+  const size_t out_bytes = sizeof(float) * batch * out_h * out_w * out_channels;
   float *d_input, *d_weight, *d_output;
-  int width = height + 2;
-  int out_h = (height - kernel) / stride + 1;
-  int out_w = (width - kernel) / stride + 1;
-  cudaMalloc(&d_input, batch * height * width * in_channels * sizeof(float));
-  cudaMalloc(&d_weight, out_channels * kernel * kernel * in_channels * sizeof(float));
-  cudaMalloc(&d_output, batch * out_h * out_w * out_channels * sizeof(float));
-  cudaMemcpy(d_input, input, batch * height * width * in_channels * sizeof(float), cudaMemcpyHostToDevice);
-  cudaMemcpy(d_weight, weight, out_channels * kernel * kernel * in_channels * sizeof(float), cudaMemcpyHostToDevice);
-
-  dim3 numBlocks((batch * out_h * out_w * out_channels + 63) / 64);
-  dim3 blockSize(64);
-  conv2d_nhwc<<<numBlocks, blockSize>>>(d_input, d_weight, d_output);
-
-  cudaMemcpy(output, d_output, batch * out_h * out_w * out_channels * sizeof(float), cudaMemcpyDeviceToHost);
+  cudaMalloc(&d_input, in_bytes);
+  cudaMalloc(&d_weight, weight_bytes);
+  cudaMalloc(&d_output, out_bytes);
+  cudaMemcpy(d_input, input, in_bytes, cudaMemcpyHostToDevice);
+  cudaMemcpy(d_weight, weight, weight_bytes, cudaMemcpyHostToDevice);
+  dim3 block(TILE, TILE);
+  dim3 grid((out_channels + TILE - 1) / TILE, (batch * out_h * out_w + TILE - 1) / TILE);
+  conv2d_nhwc_kernel<<<grid, block>>>(d_input, d_weight, d_output, batch, height, width, in_channels, out_channels,
+                                      kernel, stride, pad, out_h, out_w);
+  cudaMemcpy(output, d_output, out_bytes, cudaMemcpyDeviceToHost);
   cudaFree(d_input);
   cudaFree(d_weight);
   cudaFree(d_output);

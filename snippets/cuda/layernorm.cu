@@ -38,5 +38,19 @@ __global__ __launch_bounds__(kThreads) void layernorm_kernel(const float *x, con
 }
 
 extern "C" void layernorm(const float *x, const float *gamma, const float *beta, float *y, int rows, int width) {
-  layernorm_kernel<<<rows, kThreads>>>(x, gamma, beta, y, width, 1e-5f);
+  const size_t bytes = sizeof(float) * rows * width;
+  float *d_x, *d_gamma, *d_beta, *d_y;
+  cudaMalloc(&d_x, bytes);
+  cudaMalloc(&d_gamma, sizeof(float) * width);
+  cudaMalloc(&d_beta, sizeof(float) * width);
+  cudaMalloc(&d_y, bytes);
+  cudaMemcpy(d_x, x, bytes, cudaMemcpyHostToDevice);
+  cudaMemcpy(d_gamma, gamma, sizeof(float) * width, cudaMemcpyHostToDevice);
+  cudaMemcpy(d_beta, beta, sizeof(float) * width, cudaMemcpyHostToDevice);
+  layernorm_kernel<<<rows, kThreads>>>(d_x, d_gamma, d_beta, d_y, width, 1e-5f);
+  cudaMemcpy(y, d_y, bytes, cudaMemcpyDeviceToHost);
+  cudaFree(d_x);
+  cudaFree(d_gamma);
+  cudaFree(d_beta);
+  cudaFree(d_y);
 }

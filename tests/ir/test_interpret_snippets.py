@@ -65,7 +65,7 @@ def test_layernorm() -> None:
 def test_gemv_by_a_warp_a_row() -> None:
     a, x = RNG.integers(-4, 5, (9, 130)).astype(np.float32), RNG.integers(-4, 5, 130).astype(np.float32)
     y = np.full(9, np.nan, np.float32)
-    result = launch("gemv.cu", {"A": a, "x": x, "y": y, "rows": 9, "cols": 130}, (3, 1), (128, 1))
+    result = launch("gemv_checked.cu", {"A": a, "x": x, "y": y, "rows": 9, "cols": 130}, (3, 1), (128, 1))
     assert np.array_equal(y, a @ x) and not result.findings
 
 
@@ -89,5 +89,5 @@ def test_a_tiled_gemm(m: int, n: int, k: int) -> None:
 
 def test_relu_on_a_grid_stride_loop() -> None:
     x, out = normal(100_000), np.full(100_000, np.nan, np.float32)
-    assert not launch("relu.cu", {"x": x, "out": out, "n": x.size}, (64, 1), (256, 1)).findings
+    assert not launch("relu_types.cu", {"x": x, "out": out, "n": x.size}, (64, 1), (256, 1)).findings
     assert np.array_equal(out, np.maximum(x, 0))
