@@ -15,7 +15,7 @@ from xpiler.bench.operators import load_operators, snippet
 from xpiler.files import read_source
 from xpiler.gate.execute import BOTH_ENDS, build
 from xpiler.gate.inputs import inputs_of
-from xpiler.translate import PLATFORMS
+from xpiler.platforms.registry import PLATFORMS
 
 OPERATORS = load_operators()
 

@@ -32,6 +32,8 @@ def _kernels() -> dict[str, Function]:
 
 
 LEFT_OUT = {
+    "gemm-gemm_kernel": "minutes in the interpreter",
+    "batched_gemm-batched_gemm_kernel": "minutes in the interpreter",
     "wmma_divergent-causal_products": "elements of fragments",  # the interpreter gives each lane all of them
     "wmma_gemm_sample-wmma_example": "elements of fragments",
     "wmma_half2-half2_axpy": "races",
@@ -45,6 +47,20 @@ KERNELS = {name: kernel for name, kernel in _kernels().items() if name not in LE
 SIZES: dict[str, dict[str, int]] = {
     "maxpool-maxpool": {
         "batch": 2, "height": 7, "width": 9, "channels": 5, "kernel": 3, "stride": 2,
+    },
+    "minpool-minpool": {
+        "batch": 2, "height": 7, "width": 9, "channels": 5, "kernel": 3, "stride": 2,
+    },
+    "conv2d_nhwc-conv2d_nhwc_kernel": {
+        "batch": 2, "height": 5, "width": 6, "in_channels": 3, "out_channels": 9,
+        "kernel": 3, "stride": 1, "pad": 1, "out_h": 5, "out_w": 6,
+    },
+    "conv2d_nchw-conv2d_nchw_kernel": {
+        "batch": 2, "height": 9, "width": 18, "in_channels": 3, "out_channels": 2,
+        "kernel": 3, "stride": 1, "pad": 1, "out_h": 9, "out_w": 18,
+    },
+    "deformable_attention-deformable_attention_kernel": {
+        "batch": 2, "height": 5, "width": 6, "heads": 3, "dim": 4, "queries": 5, "points": 2,
     },
     "flash_attention_minimal-forward_kernel": {
         "N": 64, "d": 4, "Tc": 2, "Tr": 2, "Bc": 32, "Br": 32,

@@ -24,7 +24,7 @@ from xpiler.errors import Refusal
 from xpiler.gate.contract import Argument, Case, Contract, Role, Values, make_case
 from xpiler.gate.overrides import Extent, Overrides, evaluate
 from xpiler.ir.types import BY_NAME, DType
-from xpiler.translate import EXTENSIONS
+from xpiler.platforms.registry import PLATFORMS
 
 _PARAMETER = re.compile(r"(const\s+)?(\w+)\s*(\*?)\s*(\w+)$")
 _C_TYPES = {"float": "f32", "int": "i32", "half": "f16", "int8_t": "i8", "uint8_t": "u8"}
@@ -98,8 +98,7 @@ def load_operators(folder: Path | None = None) -> dict[str, Operator]:
 
 def snippet(operator: str, platform: str, folder: Path | None = None) -> Path:
     """The operator's text in the language of `platform`."""
-    extension = next(e for e, p in EXTENSIONS.items() if p == platform)
-    return (folder or snippets_folder()) / platform / f"{operator}{extension}"
+    return (folder or snippets_folder()) / platform / f"{operator}{PLATFORMS[platform].extension}"
 
 
 def _operator(name: str, table: Mapping[str, Any]) -> Operator:
