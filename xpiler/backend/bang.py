@@ -39,7 +39,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import arrays_written, assigned_vars, map_expr, substitute, walk
-from xpiler.ir.types import F16, F32, F64, U32, DType
+from xpiler.ir.types import F16, F32, F64, I8, U32, DType
 from xpiler.passes.bang_schedule import schedule
 from xpiler.passes.promote_arrays import Promoted, flat_loads
 from xpiler.passes.tidy import tidy
@@ -353,7 +353,7 @@ class BangPrinter(CPrinter):
         return f"__bang_atomic_reduce_{op}({self.pointer(stmt.place)}, {value})"
 
 
-_BY_WIDTH = {4: F32, 2: F16}
+_BY_WIDTH = {4: F32, 2: F16, 1: I8}
 
 
 @dataclass

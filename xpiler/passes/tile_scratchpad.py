@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.affine import coefficient, to_expr
-from xpiler.ir.build import cast, const, lt, minimum, not_, sub
+from xpiler.ir.build import add, and_, cast, const, lt, maximum, minimum, mul, not_, sub
 from xpiler.ir.nodes import (
+    EMPTY,
     Assign,
     Binary,
     Block,
@@ -40,13 +41,16 @@ from xpiler.ir.nodes import (
     Stmt,
     Unary,
     Var,
+    While,
 )
-from xpiler.ir.rewrite import arrays_written, free_vars, substitute, walk
-from xpiler.ir.types import F16, F32, I16, I32, DType
+from xpiler.ir.rewrite import arrays_written, assigned_vars, children, free_vars, substitute, walk
+from xpiler.ir.types import F16, F32, I8, I16, I32, DType
+from xpiler.passes.choices import branches
+from xpiler.passes.lane_ranges import cut_of, parts_of, positive
 from xpiler.passes.names import Names
-from xpiler.platforms.bang import POOL_WINDOW, VECTOR_BYTES, Architecture, compose, matches
+from xpiler.platforms.bang import POOL_WINDOW, VECTOR_BYTES, Architecture, Let, compose, matches
 
-VECTOR_TYPES = (F32, F16, I32, I16)
+VECTOR_TYPES = (F32, F16, I32, I16, I8)
 
 
 class NotTileable(Exception):
@@ -55,12 +59,11 @@ class NotTileable(Exception):
 
 @dataclass(frozen=True)
 class Tiled:
-    """`notes`: what stays scalar, and why. `buffers`: the scratchpad's arrays, in order."""
+    """`notes`: what stays scalar, and why."""
 
     function: Function
     notes: tuple[str, ...]
     tile: int
-    buffers: tuple[Decl, ...]
 
 
 TILE = "tile"
@@ -77,6 +80,7 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     capacity = architecture.usable_nram - reserved
     reductions = [b for b in tiler.buffers.values() if b.name in tiler.small]
     tiles = [b for b in tiler.buffers.values() if b.name not in tiler.small]
+    tiles += [_Buffer(tiler.numbers, I32)] if tiler.numbers else []
     capacity -= VECTOR_BYTES * len(reductions)
     widths = sum(b.dtype.bytes for b in tiles)
     tile = 0
@@ -85,15 +89,33 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
         tile = capacity // widths // group * group
         tile = min(tile, POOL_WINDOW) if reductions or tiler.strided else tile
     head: list[Stmt] = [Decl(tiler.tile.name, I32, init=const(tile))] if tiles else []
-    decls = [Decl(b.name, b.dtype, (tiler.tile,), Space.NRAM) for b in tiles]
+    decls: list[Stmt] = [Decl(b.name, b.dtype, (tiler.tile,), Space.NRAM) for b in tiles]
     decls += [Decl(b.name, b.dtype, (const(VECTOR_BYTES // b.dtype.bytes),), Space.NRAM) for b in reductions]
+    if tiler.numbers:
+        decls += _numbers(tiler, tile)
     own = [s for s in body.body if isinstance(s, Decl) and s.space in (Space.NRAM, Space.WRAM)]
     lengths = {v.name for d in own for e in d.shape for v in walk(e) if isinstance(v, Var)}
     own = [d for d in own if all(not isinstance(e, Const) for e in d.shape)]
     first = [s for s in body.body if s in own or (isinstance(s, Decl) and s.name in lengths)]
     rest = [s for s in body.body if s not in first]
     result = replace(function, body=Block((*first, *head, *decls, *rest), range=body.range))
-    return Tiled(result, tuple(dict.fromkeys(tiler.notes)), tile, tuple(decls))
+    return Tiled(result, tuple(dict.fromkeys(tiler.notes)), tile)
+
+
+def _numbers(tiler: _Tiler, tile: int) -> list[Stmt]:
+    """Fills the buffer of numbers: the first ones one by one, then twice as many by every addition."""
+    first = VECTOR_BYTES // I32.bytes
+    i, known = (Var(I32, tiler.names.fresh(name)) for name in ("i", "known"))
+    one = Assign(Load(I32, tiler.numbers, (i,)), i)
+    here, there = Ref(I32, tiler.numbers, const(0)), Ref(I32, tiler.numbers, known)
+    more = Instr("__bang_add_scalar", (there, here, known, minimum(known, sub(tiler.tile, known))))
+    assert tile >= first
+    grow = While(lt(known, tiler.tile), Block((more, Assign(known, mul(known, const(2))))))
+    return [
+        For(i.name, I32, const(0), const(first), const(1), Block((one,))),
+        Decl(known.name, I32, init=const(first)),
+        grow,
+    ]
 
 
 @dataclass
@@ -118,6 +140,7 @@ class _Tiler:
         self.memory: dict[str, DType] = {}  # and those in device memory
         self.tile = Var(I32, self.names.fresh(TILE))
         self.by_wish: dict[tuple[str, DType], list[str]] = {}
+        self.numbers = ""  # the buffer that holds 0, 1, 2...
 
     def block(self, block: Block) -> Block:
         out: list[Stmt] = []
@@ -140,7 +163,7 @@ class _Tiler:
     def vector(self, loop: For) -> Sequence[Stmt]:
         kept = dict(self.buffers), set(self.small), {k: list(v) for k, v in self.by_wish.items()}
         try:
-            return _Loop(self, loop).tiles()
+            return _Loop(self, branches(loop, self.names)).tiles()
         except NotTileable as reason:
             self.buffers, self.small, self.by_wish = kept
             place = f"line {loop.range.line}: " if loop.range else ""
@@ -177,6 +200,9 @@ class _Loop:
         self.out: list[Stmt] = []
         self.acquired = False  # a buffer of its own
         self.within: dict[str, tuple[str, Expr]] = {}  # part of an array in the scratchpad
+        self.skipped: Expr = const(0)  # lanes at the start of the tile that have no part in this
+        self.needs: list[Expr] = []  # what must be positive for the ranges of lanes to be right
+        self.places = set(_places(loop.body))  # indices of memory that all lanes at work read or write
 
     # ---------------------------------------------------------------------------------- the loop
 
@@ -184,7 +210,19 @@ class _Loop:
         loop = self.loop
         if any(isinstance(n, Decl) and n.shape for n in walk(loop.body)):
             raise NotTileable("an array of each lane")
+        tile_count = self.count
         self.body(loop.body)
+        if frozenset().union(*map(free_vars, self.needs)) & (self.inside | {loop.var}):
+            raise NotTileable("a range of its lanes depends on a number computed in it")
+        tiles = self.whole(tile_count)
+        if not self.needs:
+            return tiles
+        slow = replace(loop, kind=LoopKind.SERIAL)
+        return (If(and_(*positive(self.needs)), Block(tuple(tiles)), Block((slow,))),)
+
+    def whole(self, tile_count: Var) -> Sequence[Stmt]:
+        """The loop over the tiles around what was found to do for one."""
+        loop = self.loop
         ends: list[Stmt] = []
         stop = loop.stop
         if not isinstance(stop, (Var, Const)):
@@ -192,13 +230,13 @@ class _Loop:
             ends.append(Decl(name.name, loop.dtype, init=cast(stop, loop.dtype)))
             stop = name
         if not self.acquired:  # everything lies in the scratchpad already, in one piece
-            count = Decl(self.count.name, I32, init=cast(sub(stop, loop.start), I32))
+            count = Decl(tile_count.name, I32, init=cast(sub(stop, loop.start), I32))
             whole = Block(tuple(substitute(s, {self.first.name: loop.start}) for s in self.out))
             if isinstance(count.init, Const) and count.init.value > 0:
                 return (count, *whole.body)
-            return (*ends, count, If(lt(const(0), self.count), whole))
+            return (*ends, count, If(lt(const(0), tile_count), whole))
         length = cast(minimum(cast(self.tiler.tile, loop.dtype), sub(stop, self.first)), I32)
-        count = Decl(self.count.name, I32, init=length)
+        count = Decl(tile_count.name, I32, init=length)
         step = cast(self.tiler.tile, loop.dtype)
         body = Block((count, *self.out))
         tiles = replace(
@@ -212,6 +250,11 @@ class _Loop:
 
     def stmt(self, stmt: Stmt) -> None:
         match stmt:
+            case Decl(init=None, name=name) if name in self._becomes_varying():
+                if stmt.dtype not in VECTOR_TYPES:
+                    raise NotTileable(f"`{name}` of type {stmt.dtype} varies along it")
+                self.lanes[name] = self.acquire(name, stmt.dtype)
+                self.fixed.add(self.lanes[name])
             case Decl(init=None):
                 self.out.append(stmt)  # whether it varies shows when it is assigned
                 self.uniform.add(stmt.name)
@@ -261,6 +304,9 @@ class _Loop:
                     for d in walk(self.loop.body)
                     if isinstance(d, Decl) and isinstance(d.init, Expr) and free_vars(d.init) & varying
                 }
+                for branch in walk(self.loop.body):
+                    if isinstance(branch, If) and free_vars(branch.condition) & varying:
+                        more |= assigned_vars(branch) & self.inside
                 if more <= varying:
                     break
                 varying |= more
@@ -323,16 +369,21 @@ class _Loop:
 
     def branch(self, stmt: If) -> None:
         """A branch that all lanes take together, or assignments that some lanes do."""
+        parts = parts_of(stmt.condition, self.loop.var, self.varies)
         if not self.varies(stmt.condition):
-            outer = self.out
-            sides = []
-            for side in (stmt.then, stmt.otherwise):
-                self.out = []
-                self.forget()
-                self.body(side)
-                self.forget()
-                sides.append(Block(tuple(self.out)))
-            self.out = [*outer, replace(stmt, then=sides[0], otherwise=sides[1])]
+            self.uniformly(stmt.condition, stmt.then, stmt.otherwise)
+            return
+        if parts.uniform and not parts.other:
+            within = Block((If(_all(parts.cuts), stmt.then, stmt.otherwise),))
+            self.uniformly(_all(parts.uniform), within, stmt.otherwise)
+            return
+        if parts.uniform and not stmt.otherwise.body:
+            rest = If(_all((*parts.cuts, *parts.other)), stmt.then)
+            self.uniformly(_all(parts.uniform), Block((rest,)), EMPTY)
+            return
+        if parts.cuts and (not parts.other or not stmt.otherwise.body):
+            then = Block((If(_all(parts.other), stmt.then),)) if parts.other else stmt.then
+            self.ranged(parts.cuts, then, stmt.otherwise)
             return
         self.masked(stmt.then, stmt.condition)
         if stmt.otherwise.body:
@@ -343,10 +394,80 @@ class _Loop:
                 raise NotTileable("a branch that changes its own condition")
             self.masked(stmt.otherwise, not_(stmt.condition))
 
+    def uniformly(self, condition: Expr, then: Block, otherwise: Block) -> None:
+        outer, places = self.out, self.places
+        sides = []
+        for side in (then, otherwise):
+            self.out, self.places = [], places | set(_places(side))
+            self.forget()
+            self.body(side)
+            self.forget()
+            sides.append(Block(tuple(self.out)))
+        self.out, self.places = [*outer, If(condition, sides[0], sides[1])], places
+
+    def ranged(self, cuts: Sequence[Expr], then: Block, otherwise: Block) -> None:
+        """`then` on the lanes that satisfy all the cuts, `otherwise` on those before and behind."""
+        begins: list[Expr] = []
+        ends: list[Expr] = []
+        for condition in cuts:
+            cut = cut_of(condition, self.loop.var, self.first)
+            begins += [cut.begin] if cut.begin is not None else []
+            ends += [cut.end] if cut.end is not None else []
+            self.needs += [cut.needs] if cut.needs is not None else []
+        stop = add(self.skipped, self.count)
+        start, end = self.skipped, stop
+        for each in begins:
+            start = maximum(start, each)
+        for each in ends:
+            end = minimum(end, each)
+        if otherwise.body and begins:
+            start = minimum(start, stop)
+        if otherwise.body and ends:
+            end = maximum(end, self.skipped)
+        start = self.number("lane_begin", start)
+        end = self.number("lane_end", end)
+        self.on_lanes(start, end, then)
+        if otherwise.body and begins:
+            self.on_lanes(self.skipped, minimum(start, end) if ends else start, otherwise)
+        if otherwise.body and ends:
+            self.on_lanes(maximum(start, end) if begins else end, stop, otherwise)
+
+    def number(self, wish: str, value: Expr) -> Expr:
+        if isinstance(value, (Const, Var)):
+            return value
+        name = Var(I32, self.tiler.names.fresh(wish))
+        self.out.append(Decl(name.name, I32, init=cast(value, I32)))
+        return name
+
+    def on_lanes(self, start: Expr, stop: Expr, body: Block) -> None:
+        """A body on the lanes from `start` up to `stop` of the tile."""
+        kept = self.skipped, self.count, self.out, dict(self.loaded)
+        places, self.places = self.places, self.places | set(_places(body))
+        start = self.number("lane_begin", start)
+        lanes = Var(I32, self.tiler.names.fresh("lanes"))
+        self.skipped, self.count, self.out = start, lanes, []
+        self.body(body)
+        inner = Block(tuple(self.out))
+        for key in [k for k in self.loaded if k not in kept[3] or self.loaded[k] != kept[3][k]]:
+            self.release(self.loaded.pop(key))
+        self.skipped, self.count, self.out, _ = kept
+        self.places = places
+        self.out.append(Decl(lanes.name, I32, init=cast(sub(stop, start), I32)))
+        self.out.append(If(lt(const(0), lanes), inner))
+
     def masked(self, block: Block, condition: Expr) -> None:
         """Assignments for the lanes where a condition holds."""
         for stmt in block.body:
             match stmt:
+                case Decl(shape=(), init=Expr() as init) if self.speculable(init):
+                    self.declare(stmt, stmt.name, init)
+                case If(condition=inner, then=then, otherwise=otherwise):
+                    self.masked(then, and_(condition, inner))
+                    self.masked(otherwise, and_(condition, not_(inner)))
+                case Assign(target=Load() as target, value=value, reduce=op) if self.speculable(target):
+                    new = value if op is None else _combined(target, value, op)
+                    chosen = Select(target.dtype, condition, new, target)
+                    self.store(Assign(target, chosen), target)
                 case Assign(target=Var(name=name) as target, value=value, reduce=op) if name in self.lanes:
                     if len(block.body) > 1 and name in free_vars(condition):
                         raise NotTileable("a branch that changes its own condition")
@@ -363,6 +484,21 @@ class _Loop:
                     raise NotTileable(f"{_in_words(stmt)} under a condition that varies along it")
 
     # ---------------------------------------------------------------------------------- memory
+
+    def speculable(self, expr: Expr) -> bool:
+        """Whether memory may be read for lanes that have no use for it: only where the loop reads or writes
+        at the same index for every lane anyway, which is taken to mean arrays of the same length."""
+        for node in walk(expr):
+            if isinstance(node, Load) and self.varies(node) and node.array not in self.tiler.scratch:
+                if (node.array, self.at_first(self.flat(node))) in self.loaded:
+                    continue
+                if not set(node.index) <= self.places:
+                    return False
+                self.tiler.notes.append(
+                    f"`{node.array}` is read at every index of the loop over `{self.loop.var}`, also where "
+                    "a condition does not ask for it"
+                )
+        return True
 
     def store(self, stmt: Assign, target: Load) -> None:
         index = self.flat(target)
@@ -423,6 +559,9 @@ class _Loop:
         return array in self.tiler.scratch and step == 1
 
     def copy(self, place: Load, buffer: str, base: Expr, step: int | Expr, *, store: bool) -> None:
+        if self.skipped != const(0):
+            at = add(self.first, cast(self.skipped, self.first.dtype))
+            base = substitute(self.flat(place), {self.loop.var: at})
         memory, pad = Ref(place.dtype, place.array, base), self.ref(place.dtype, buffer)
         if isinstance(step, int) and step < 0:
             raise NotTileable(f"it runs backwards through `{place.array}`")
@@ -503,7 +642,7 @@ class _Loop:
             self.out.append(Instr("__bang_write_value", operands))
             return buffer
         normal = _normal(expr)
-        found = matches(normal, self.varies)
+        found = matches(normal, self.varies, self.tiler.architecture)
         if found is not None:
             allowed = self.tiler.architecture.integers or expr.dtype.is_float
             if not allowed:
@@ -521,22 +660,50 @@ class _Loop:
             return buffer
         if isinstance(normal, Select) and self.varies(normal.condition):
             return self.choice(normal, wish, into)
+        if isinstance(normal, Var) and normal.name == self.loop.var:
+            return self.index(wish, into)
         simpler = compose(normal, self.varies, self.tiler.architecture)
         if simpler is None or simpler == expr:
             raise NotTileable(f"no instruction for {_in_words(expr)}")
+        if isinstance(simpler, Let):
+            return self.let(simpler, wish, into)
         return self.compute_or_value(simpler, wish, into)
+
+    def index(self, wish: str, into: str | None) -> str:
+        """The numbers of the lanes: those within a tile, which are kept, and the first one."""
+        buffer = into or self.acquire(wish, I32)
+        self.tiler.numbers = self.tiler.numbers or self.tiler.names.fresh("numbers_nram")
+        numbers = Ref(I32, self.tiler.numbers, cast(self.skipped, I32))
+        start = cast(self.first, I32)
+        self.out.append(Instr("__bang_add_scalar", (self.ref(I32, buffer), numbers, start, self.count)))
+        return buffer
+
+    def let(self, steps: Let, wish: str, into: str | None) -> str:
+        """Intermediate results that are needed more than once, then the result."""
+        mine: list[str] = []
+        names: dict[str, Expr] = {}
+        for name, value in steps.bindings:
+            own = Var(value.dtype, self.tiler.names.fresh(name))
+            self.lanes[own.name] = self.value(substitute(value, names), name)
+            names[name] = own
+            mine.append(own.name)
+        result = self.compute_or_value(substitute(steps.result, names), wish, into)
+        for each in mine:
+            self.release(self.lanes.pop(each))
+        return result
 
     def choice(self, expr: Select, wish: str, into: str | None) -> str:
         """`condition ? a : b` by masks of bits: exact for every value."""
+        if expr.dtype.bytes < I32.bytes:
+            wide = F32 if expr.dtype == F16 else I32
+            sides = (cast(side, wide) for side in (expr.then, expr.otherwise))
+            return self.compute_or_value(Cast(expr.dtype, Select(wide, expr.condition, *sides)), wish, into)
         if expr.dtype.bytes != I32.bytes:
             raise NotTileable(f"a choice between values of {expr.dtype}")
         mask = self.mask(expr.condition)
         for side in (expr.then, expr.otherwise):
-            for node in walk(side):
-                if isinstance(node, Load) and self.varies(node):
-                    key = node.array, self.at_first(self.flat(node))
-                    if key not in self.loaded and node.array not in self.tiler.scratch:
-                        raise NotTileable(f"it reads `{node.array}` only where a condition holds")
+            if not self.speculable(side):
+                raise NotTileable("it reads memory only where a condition holds")
         chosen = self.value(expr.then, "tmp")
         result = self.acquire("choice", expr.dtype)
         self.bits("__bang_band", result, chosen, mask)
@@ -568,6 +735,9 @@ class _Loop:
                 inner = self.mask(operand)
                 self.bits("__bang_bnot", inner, inner)
                 return inner
+            case Binary(op=op, left=left, right=right) if left.dtype in (F16, I16, I8):
+                wide = F32 if left.dtype == F16 else I32
+                return self.mask(Binary(condition.dtype, op, cast(left, wide), cast(right, wide)))
             case Binary(left=left) if left.dtype in (F32, I32):
                 ones = self.compute(Cast(left.dtype, condition), "tmp", None)
                 result = self.acquire("mask", I32)
@@ -618,7 +788,7 @@ class _Loop:
 
     def ref(self, dtype: DType, buffer: str) -> Ref:
         array, offset = self.within.get(buffer, (buffer, const(0)))
-        return Ref(dtype, array, offset)
+        return Ref(dtype, array, add(offset, cast(self.skipped, offset.dtype)))
 
     def named(self, buffer: str, name: str) -> str:
         return buffer
@@ -633,6 +803,33 @@ class _Loop:
 # ---------------------------------------------------------------------------------------------- small parts
 
 _NEUTRAL = {"+": 0.0, "max": -math.inf, "min": math.inf}
+
+
+def _all(conditions: Sequence[Expr]) -> Expr:
+    return and_(*conditions)
+
+
+def _places(body: Block) -> list[Expr]:
+    """Indices of memory that statements at the top of a loop's body read or write, whatever the data."""
+    found: list[Expr] = []
+    for stmt in body.body:
+        match stmt:
+            case Assign() | Decl():
+                found += _unconditional(stmt)
+            case If(condition=condition):
+                found += _unconditional(condition)
+    return found
+
+
+def _unconditional(node: Expr | Stmt) -> list[Expr]:
+    match node:
+        case Select(condition=first) | Binary(op="&&" | "||", left=first):
+            return _unconditional(first)
+    found = list(node.index) if isinstance(node, Load) else []
+    for child in children(node):
+        if isinstance(child, (Expr, Stmt)):
+            found += _unconditional(child)
+    return found
 
 
 def _combined(target: Var | Load, value: Expr, op: str) -> Expr:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xpiler.ir.build import add, cast, const, div, mod, mul, sub
+from xpiler.ir.build import add, cast, const, div, is_const, mod, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -31,7 +31,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import map_expr
-from xpiler.ir.types import BOOL, F16, F32, I16, I32, DType
+from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, DType
 
 # ---------------------------------------------------------------------------------------------- the machine
 
@@ -89,15 +89,15 @@ NUMBERS = (F32, F16, I32, I16)
 class Elementwise:
     """`name(dst, vectors..., scalar, n)`; `template` gives dst's element for an element type.
 
-    `result`: the element type of dst where it is another than that of the operands.
+    `since`: the first architecture that has it.
     """
 
     name: str
     template: Callable[[DType], Expr]
     dtypes: tuple[DType, ...] = FLOATS
     overlap: bool = True  # dst may be an operand
-    result: DType | None = None
     suffix: str = ""  # what follows n in the call
+    since: int = 0
 
 
 def _a(dtype: DType) -> Expr:
@@ -125,6 +125,11 @@ def _test(op: str, right: Callable[[DType], Expr] = _b) -> Callable[[DType], Exp
     return lambda t: Cast(t, Binary(BOOL, op, _a(t), right(t)))
 
 
+def _converted(to: DType, source: DType) -> Callable[[DType], Expr]:
+    return lambda t: Cast(to, _a(source))
+
+
+_INTEGERS = {"int8": I8, "int16": I16, "int32": I32}
 _TESTS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 ELEMENTWISE: tuple[Elementwise, ...] = (
@@ -138,6 +143,9 @@ ELEMENTWISE: tuple[Elementwise, ...] = (
     Elementwise("__bang_add", _two("+"), NUMBERS),
     Elementwise("__bang_sub", _two("-"), NUMBERS),
     Elementwise("__bang_mul", _two("*"), NUMBERS),
+    Elementwise("__bang_maximum", _call("max", _b), FLOATS, since=520),  # NaN only of two NaN, as in C
+    Elementwise("__bang_minimum", _call("min", _b), FLOATS, since=520),
+    Elementwise("__bang_div", _two("/"), (F32,), since=520),
     Elementwise("__bang_maxequal", _call("max", _b), NUMBERS),
     Elementwise("__bang_minequal", _call("min", _b), NUMBERS),
     Elementwise("__bang_recip", _call("rcp"), (F32,)),
@@ -159,8 +167,14 @@ ELEMENTWISE: tuple[Elementwise, ...] = (
     Elementwise("__bang_bnot", lambda t: Unary(t, "~", _a(t)), (I32,), suffix="bytes"),
     Elementwise("__bang_half2float", lambda t: Cast(F32, _a(F16)), (F32,), overlap=False),
     Elementwise("__bang_float2half_rn", lambda t: Cast(F16, _a(F32)), (F16,), overlap=False),
-    Elementwise("__bang_int322float", lambda t: Cast(F32, _a(I32)), (F32,), overlap=False, suffix="0"),
-    Elementwise("__bang_float2int32_tz", lambda t: Cast(I32, _a(F32)), (I32,), overlap=False, suffix="0"),
+    *(
+        Elementwise(f"__bang_{name}2float", _converted(F32, other), (F32,), overlap=False, suffix="0")
+        for name, other in _INTEGERS.items()
+    ),
+    *(
+        Elementwise(f"__bang_float2{name}_tz", _converted(other, F32), (other,), overlap=False, suffix="0")
+        for name, other in _INTEGERS.items()
+    ),
 )
 BY_NAME = {e.name: e for e in ELEMENTWISE}
 
@@ -176,10 +190,10 @@ class Match:
     scalar: Expr | None
 
 
-def matches(expr: Expr, varies: Callable[[Expr], bool]) -> Match | None:
+def matches(expr: Expr, varies: Callable[[Expr], bool], architecture: Architecture = DEFAULT) -> Match | None:
     """The intrinsic whose meaning unifies with `expr`: vectors vary along the lanes, scalars do not."""
     for intrinsic in ELEMENTWISE:
-        if expr.dtype not in intrinsic.dtypes:
+        if expr.dtype not in intrinsic.dtypes or architecture.number < intrinsic.since:
             continue
         for candidate in _orders(expr):
             found = Match(intrinsic, {}, None)
@@ -241,7 +255,15 @@ def _unify(template: Expr, expr: Expr, found: Match, varies: Callable[[Expr], bo
 _LOG2_E, _LN_2 = 1.4426950408889634, 0.6931471805599453
 
 
-def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architecture) -> Expr | None:
+@dataclass(frozen=True)
+class Let:
+    """Named intermediate results, in order, and the result that uses them."""
+
+    bindings: tuple[tuple[str, Expr], ...]
+    result: Expr
+
+
+def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architecture) -> Expr | Let | None:
     """What has no intrinsic, by those there are: one step; None if nothing is known."""
     dtype = expr.dtype
     one = const(1.0, F32)
@@ -257,6 +279,24 @@ def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architectu
         case Call(function="tanh", args=(x,)) if dtype == F32:
             grown = Call(dtype, "exp", (mul(x, const(2.0, dtype)),))
             return sub(one, div(const(2.0, dtype), add(grown, one)))
+        case Call(function="erf", args=(x,)) if dtype == F32:
+            tail = Call(dtype, "erfc", (Call(dtype, "abs", (Var(dtype, "x"),)),))
+            side = sub(
+                mul(Cast(F32, Binary(BOOL, ">=", Var(dtype, "x"), const(0.0, F32))), const(2.0, F32)), one
+            )
+            return Let((("x", x), ("side", side)), mul(sub(one, tail), Var(dtype, "side")))
+        case Call(function="erfc", args=(Call(function="abs") as x,)) if dtype == F32:
+            return _tail_of_erf(x)
+        case Call(function="erfc", args=(x,)) if dtype == F32:
+            return sub(one, Call(dtype, "erf", (x,)))
+        case Call(function="pow", args=(x, y)) if dtype == F32 and is_const(y, 2.0):
+            return mul(x, x)
+        case Cast(operand=x) if dtype in (I8, I16) and x.dtype == F16:
+            return Cast(dtype, Cast(F32, x))
+        case Cast(operand=x) if dtype == I32 and x.dtype in (I8, I16, F16):
+            return Cast(dtype, Cast(F32, x))
+        case Cast(operand=x) if dtype == F16 and x.dtype in (I8, I16):
+            return Cast(dtype, Cast(F32, x))
         case Call(function="fma", args=(x, y, z)):
             return add(mul(x, y), z)
         case Call(function="saturate", args=(x,)):
@@ -272,6 +312,23 @@ def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architectu
         case Binary(op="-", left=x, right=y) if not varies(x) and varies(y):
             return add(_negated(y), x)
     return None
+
+
+def _tail_of_erf(x: Expr) -> Let:
+    """1 - erf(x) for x >= 0, to a relative error of 1.2e-7 (Numerical Recipes in C, 6.2)."""
+    z, t = Var(F32, "z"), Var(F32, "t")
+    poly: Expr = const(_ERFC[-1], F32)
+    for factor in reversed(_ERFC[:-1]):
+        poly = add(mul(poly, t), const(factor, F32))
+    power = sub(poly, mul(z, z))
+    reciprocal = Call(F32, "rcp", (add(mul(z, const(0.5, F32)), const(1.0, F32)),))
+    return Let((("z", x), ("t", reciprocal)), mul(Call(F32, "exp", (power,)), t))
+
+
+_ERFC = (
+    *(-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807),
+    *(-1.13520398, 1.48851587, -0.82215223, 0.17087277),
+)
 
 
 def _negated(x: Expr) -> Expr:
@@ -420,6 +477,7 @@ __all__ = [
     "TASKS",
     "Architecture",
     "Elementwise",
+    "Let",
     "Match",
     "compose",
     "matches",

@@ -1,0 +1,56 @@
+"""Conditions on the place in a row become ranges of lanes; others become masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.passes.mlu import assert_same, canonical, instructions, laid_out, normal
+from xpiler.ir.nodes import Assign, For, Load
+from xpiler.ir.rewrite import walk
+
+
+def kernel(body: str) -> str:
+    return f"""__global__ void kernel(const float *x, const float *a, float *y, int n, int m, int step) {{
+        int r = blockIdx.x, i = threadIdx.x;
+        {body}
+    }}"""
+
+
+BODIES = {
+    "two parts": "if (i < n) y[r * n + i] = i < m ? x[r * m + i] : a[r * (n - m) + i - m];",
+    "a window": "if (i < n) { float v = 0;"
+    " if (i >= m && i < n - m) v = x[r * n + i - m]; y[r * n + i] = v; }",
+    "backwards": "if (i < n) y[r * n + i] = m - i > 0 ? x[r * n + i] : 2.0f;",
+    "every third": "if (i < n) { float v = 1.0f; if (3 * i < n) v = x[r * n + 3 * i]; y[r * n + i] = v; }",
+    "by a step": "if (i < n) { float v = 1; if (i * step < n) v = x[r * n + i * step]; y[r * n + i] = v; }",
+    "one place": "if (i < n) y[r * n + i] = i == m ? x[r * n + i] : a[r * n + i];",
+    "its own number": "if (i < n) y[r * n + i] = x[r * n + i] * (float)(2 * i + m);",
+    "a convolution": "if (i < n) { float v = 0.0f; for (int k = 0; k < 5; ++k) { int j = i - 2 + k;"
+    " if (j >= 0 && j < n) v += x[r * n + j] * a[k]; } y[r * n + i] = v; }",
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+@pytest.mark.parametrize("m", [0, 3, 19])
+def test_a_condition_on_the_lane_is_a_range_of_lanes(body: str, m: int) -> None:
+    n, rows = 19, 3
+    function = canonical(kernel(body), x=rows)
+    loops = [node for node in walk(laid_out(function)) if isinstance(node, For)]
+    assert instructions(laid_out(function))
+    if "step" not in body:  # there the loop as it was stays for steps that are not positive
+        assert not any(
+            isinstance(s, Assign) and isinstance(s.target, Load) and s.target.array == "y"
+            for loop in loops
+            for s in loop.body.body
+        )
+    data = normal(rows * n), normal(rows * n)
+    for step in (1, 2):
+        y = np.zeros(rows * n, np.float32)
+        assert_same(function, x=data[0], a=data[1], y=y, n=n, m=m, step=step)
+
+
+def test_a_store_under_a_condition_on_the_data_keeps_the_rest() -> None:
+    function = canonical(kernel("if (i < n && x[i] > 0.0f) { float t = a[i] * 2.0f; y[i] = t + x[i]; }"))
+    assert "__bang_band" in instructions(laid_out(function))
+    assert_same(function, x=normal(40), a=normal(50)[:40], y=normal(60)[:40], n=40, m=0, step=1)

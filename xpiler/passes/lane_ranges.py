@@ -1,0 +1,122 @@
+"""Conditions on the lane of a vector as ranges of lanes, so that instructions run on those lanes only.
+
+    if (i >= 2 && i - k < n) y[i] = x[i - k]   -->   begin = max(0, 2 - i0);  end = min(count, n + k - i0);
+                                                     if (begin < end) y[i0 + begin ..] = x[i0 - k + begin ..]
+
+A comparison whose sides differ by a multiple of the lane cuts a tile at one place. The multiple may be an
+expression that is the same for all lanes: the cut is right where it is positive, which the caller has to see
+to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xpiler.ir.affine import Affine, coefficient, linear, to_expr
+from xpiler.ir.build import add, const, div, lt, maximum, sub
+from xpiler.ir.nodes import Binary, Call, Expr, Load, Unary
+from xpiler.ir.rewrite import substitute, walk
+from xpiler.ir.types import I32
+
+_OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The conjuncts of a condition: the same for all lanes, cutting the lanes, and anything else."""
+
+    uniform: tuple[Expr, ...]
+    cuts: tuple[Expr, ...]
+    other: tuple[Expr, ...]
+
+
+def parts_of(condition: Expr, lane: str, varies: Callable[[Expr], bool]) -> Parts:
+    uniform: list[Expr] = []
+    cuts: list[Expr] = []
+    other: list[Expr] = []
+    for conjunct in conjuncts(condition):
+        kind = uniform if not varies(conjunct) else cuts if is_cut(conjunct, lane, varies) else other
+        kind.append(conjunct)
+    return Parts(tuple(uniform), tuple(cuts), tuple(other))
+
+
+def conjuncts(condition: Expr) -> list[Expr]:
+    match condition:
+        case Binary(op="&&", left=left, right=right):
+            return [*conjuncts(left), *conjuncts(right)]
+        case Unary(op="!", operand=Binary(op="||", left=left, right=right)):
+            return [*conjuncts(opposite(left)), *conjuncts(opposite(right))]
+        case Unary(op="!", operand=inner) if opposite(inner) != condition:
+            return conjuncts(opposite(inner))
+        case Binary(op="==", left=left, right=right) if left.dtype.is_integer:
+            return [Binary(condition.dtype, op, left, right) for op in ("<=", ">=")]
+    return [condition]
+
+
+def opposite(condition: Expr) -> Expr:
+    match condition:
+        case Unary(op="!", operand=inner):
+            return inner
+        case Binary(op=op, left=left, right=right) if op in _OPPOSITE and left.dtype.is_integer:
+            return Binary(condition.dtype, _OPPOSITE[op], left, right)
+    return Unary(condition.dtype, "!", condition)
+
+
+def is_cut(condition: Expr, lane: str, varies: Callable[[Expr], bool]) -> bool:
+    if not isinstance(condition, Binary) or condition.op not in _OPPOSITE:
+        return False
+    if not condition.left.dtype.is_integer:
+        return False
+    if any(isinstance(n, (Load, Call)) and varies(n) for n in walk(condition)):
+        return False
+    step = _step(condition, lane)
+    return step is not None and step.as_int != 0 and lane not in step.variables()
+
+
+def _sides(condition: Binary) -> tuple[Expr, Expr]:
+    """a and b of a < b or a <= b."""
+    turned = condition.op in (">", ">=")
+    return (condition.right, condition.left) if turned else (condition.left, condition.right)
+
+
+def _step(condition: Binary, lane: str) -> Affine | None:
+    low, high = _sides(condition)
+    return coefficient(sub(low, high), lane)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Lanes from `begin` on, or lanes before `end`, counted from the first one of the tile; where `needs`
+    (an expression) is positive."""
+
+    begin: Expr | None
+    end: Expr | None
+    needs: Expr | None
+
+
+def cut_of(condition: Expr, lane: str, first: Expr) -> Cut:
+    """Where a condition with `is_cut` holds; `first` is the lane at the start of the tile."""
+    assert isinstance(condition, Binary)
+    low, high = _sides(condition)
+    step = _step(condition, lane)
+    assert step is not None
+    below = substitute(sub(high, low), {lane: first})  # the condition holds while this minus step * t > 0
+    if condition.op in ("<=", ">="):
+        below = add(below, 1)
+    form = linear(below)
+    room = to_expr(form, I32) if form is not None else below
+    number = step.as_int
+    if number is None or number > 0:
+        by = const(number) if number is not None else to_expr(step, I32)
+        end = room if number == 1 else div(add(maximum(const(0), room), sub(by, 1)), by)
+        return Cut(None, end, by if number is None else None)
+    away = linear(sub(const(1), room))
+    begin = to_expr(away, I32) if away is not None else sub(const(1), room)
+    if number != -1:  # room + |a| t > 0 from t = ceil((1 - room) / |a|) on
+        begin = div(add(maximum(const(0), begin), const(-number - 1)), const(-number))
+    return Cut(begin, None, None)
+
+
+def positive(needs: Sequence[Expr]) -> list[Expr]:
+    return [lt(const(0), each) for each in dict.fromkeys(needs)]
