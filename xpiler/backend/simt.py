@@ -388,15 +388,19 @@ static unsigned blocks(int64_t count) {
 
 
 def launcher(function: CudaFunction, name: str, *, stream: str = "stream") -> str:
-    """A host function of the parameters of the source that runs all kernels on device memory."""
+    """A host function of the parameters of the source that runs all kernels on device memory. Without a
+    `stream` it can be called from outside, and waits for them."""
     printer = HostPrinter(function, stream)
     parameters = [parameter_text(p, printer.name(p.name)) for p in plain_params(function)]
-    parameters.append(f"cudaStream_t {stream}")
+    parameters += [f"cudaStream_t {stream}"] if stream else []
     printer.depth = 1
     host_body(function, printer)
     from xpiler.backend.vnni import _wrapped
 
-    head = f"static void {name}({', '.join(parameters)}) {{"
+    if not stream:
+        printer.line("cudaDeviceSynchronize();")
+    linkage = "static" if stream else 'extern "C"'
+    head = f"{linkage} void {name}({', '.join(parameters)}) {{"
     return "\n".join([*_wrapped(head), *printer.lines, "}"])
 
 

@@ -49,15 +49,18 @@ static void check(cudaError_t status) {
 # ---------------------------------------------------------------------------------------------- host code
 
 
-def with_host(unit: Unit, functions: Mapping[str, CudaFunction]) -> str:
-    """A CUDA file whose kernels are replaced by generated ones; `functions` by `Function.name`.
+def with_host(
+    unit: Unit, functions: Mapping[str, CudaFunction], callable_alone: Mapping[str, str] | None = None
+) -> str:
+    """A CUDA file whose kernels are replaced by generated ones; `functions` by `Function.name`;
+    `callable_alone`: names of the functions that stand for kernels which no host code launches.
 
     Raises `Refusal` where host code launches a kernel that was refused.
     """
     source = SourceText(unit.text, unit.file)
     edits = [
         *_launch_edits(unit, source, functions),
-        *_kernel_edits(unit, functions),
+        *_kernel_edits(unit, functions, callable_alone or {}),
         *_device_function_edits(unit, source),
     ]
     body = _apply(unit.text, edits)
@@ -115,14 +118,24 @@ def _launch(
     return f"{launch_name(unit, function)}({', '.join([*arguments, stream])})"
 
 
-def _kernel_edits(unit: Unit, functions: Mapping[str, CudaFunction]) -> Iterable[Edit]:
+def _kernel_edits(
+    unit: Unit, functions: Mapping[str, CudaFunction], callable_alone: Mapping[str, str]
+) -> Iterable[Edit]:
     for text in unit.kernels:
         own = [
-            functions[k.name]
+            k.name
             for k in unit.program.kernels
             if k.name in functions and text.name in (k.template, k.name, k.spelling.split("<")[0])
         ]
-        parts = [p for f in own for p in (*f.kernels, launcher(f, launch_name(unit, f)))]
+        parts: list[str] = []
+        for name in own:
+            made = functions[name]
+            parts += made.kernels
+            parts.append(
+                alone(made, callable_alone[name])
+                if name in callable_alone
+                else launcher(made, launch_name(unit, made))
+            )
         yield Edit(*text.span, "\n\n".join(parts) or f"// {text.name}: not launched here, left out")
 
 
@@ -176,6 +189,11 @@ def wrapper(function: CudaFunction, name: str, params: Sequence[Param], arrays: 
         printer.line(f"check(cudaFree({printer.names[array.param.name]}));")
     head = f'extern "C" void {name}({", ".join(parameters)}) {{'
     return "\n".join([*_wrapped(head), *printer.lines, "}"])
+
+
+def alone(function: CudaFunction, name: str) -> str:
+    """The function that stands for a kernel without host code: it chooses the launch."""
+    return f"// The pointers are device pointers.\n{launcher(function, name, stream='')}"
 
 
 def with_wrappers(unit: Unit, parts: Iterable[tuple[CudaFunction, str]]) -> str:

@@ -112,9 +112,9 @@ def _configuration(contract: Contract, text: str, platform: str) -> str | None:
     """What stands between a kernel's name and its arguments; None if the kernel is a plain function there."""
     if contract.kind != "kernel":
         return ""
-    if platform in ("cuda", "hip"):
-        return _SIMT
     name = re.escape((contract.kernel_spelling or contract.entry).split("<")[0].split("::")[-1])
+    if platform in ("cuda", "hip"):  # a kernel of another platform may have become a function that launches
+        return None if re.search(rf'extern "C" void {name}\s*\(', text) else _SIMT
     kernel = rf"\b__mlu_(?:entry|global)__\b[^;{{}}()]*\b{name}\s*\("
     return _TASKS if platform == "bang" and re.search(kernel, text) else None
 

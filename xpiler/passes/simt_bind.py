@@ -76,12 +76,13 @@ def total(nest: Sequence[For], dtype: DType) -> Expr:
     return count
 
 
-def index_of(axis: str, dtype: DType) -> Expr:
+def index_of(axis: str, dtype: DType, thread_axis: str = "") -> Expr:
     """`blockIdx.x * blockDim.x + threadIdx.x` in the type of a loop variable."""
+    within = thread_axis or axis
     block: Expr = Var(U32, f"blockIdx.{axis}")
     if dtype.bits == 64:
         block = cast(block, dtype)
-    return cast(add(mul(block, Var(U32, f"blockDim.{axis}")), Var(U32, f"threadIdx.{axis}")), dtype)
+    return cast(add(mul(block, Var(U32, f"blockDim.{within}")), Var(U32, f"threadIdx.{within}")), dtype)
 
 
 def _flat(nest: Sequence[For], body: Block, names: Names) -> Bound:

@@ -7,13 +7,16 @@ for k: { parallel for j: c[j] += a[k] * b[k][j] }    -->  parallel for j: { for 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, TypeGuard
 
-from xpiler.ir.build import neg
+from xpiler.ir.build import cast, neg
 from xpiler.ir.nodes import (
     Assign,
     Binary,
     Block,
     Call,
+    Cast,
+    Decl,
     Expr,
     For,
     Function,
@@ -24,19 +27,72 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import free_vars, map_body, rename, walk
+from xpiler.ir.rewrite import free_vars, map_body, map_expr, rebuild, rename, walk, walk_stmts
+from xpiler.ir.types import BOOL
 from xpiler.passes.facts import Facts
+from xpiler.passes.guards import fold_guards
 from xpiler.passes.independence import independent
+from xpiler.passes.index_fusion import fuse_indices
 from xpiler.passes.names import Names
+from xpiler.passes.parallel import mark_parallel
+from xpiler.passes.private_elements import scalars_of_elements
+from xpiler.passes.strip_mining import whole_loops
 from xpiler.passes.structured import spliced
+from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
 
 
 def prepare(function: Function) -> Function:
     function = with_plain_dimensions(function)
-    function = map_body(function, explicit_reduction)
+    body = map_expr(function.body, _one_conversion)
+    function = tidy(map_body(replace(function, body=body), explicit_reduction))
+    function = _with_fused_phases(function)
+    fewer = tidy(scalars_of_elements(function))
+    if fewer != function:
+        function = tidy(fold_guards(fuse_indices(mark_parallel(fewer).function)))
+    function = tidy(whole_loops(function))
     body = _sunk(function.body, Facts.of(function))
     return tidy(replace(function, body=body))
+
+
+def _with_fused_phases(function: Function) -> Function:
+    """Neighbouring parallel loops that pass values through a local array are one, if that is legal."""
+    if not any(isinstance(s, Decl) and s.shape for s in walk_stmts(function.body)):
+        return function
+    fused = fuse_threads(replace(function, body=_phases(function.body, False)))
+    back = map_body(fused, lambda s: replace(s, kind=LoopKind.PARALLEL) if _is_phase(s) else s)
+    return tidy(back)
+
+
+def _phases(block: Block, within: bool) -> Block:
+    within = within or any(isinstance(s, Decl) and s.shape for s in block.body)
+
+    def change(child: Any, field: str) -> Any:
+        if isinstance(child, Block):
+            return _phases(child, within)
+        if not isinstance(child, Stmt):
+            return child
+        child = rebuild(child, change)
+        if within and isinstance(child, For) and child.kind is LoopKind.PARALLEL:
+            return replace(child, kind=LoopKind.THREADS)
+        return child
+
+    result: Block = rebuild(block, change)
+    return result
+
+
+def _is_phase(stmt: Stmt) -> TypeGuard[For]:
+    return isinstance(stmt, For) and stmt.kind is LoopKind.THREADS
+
+
+def _one_conversion(expr: Expr) -> Expr:
+    """`(int)(unsigned)n` is `n`: what a conversion keeps of an integer another one on the way kept too."""
+    match expr:
+        case Cast(dtype=to, operand=Cast(dtype=way, operand=operand)) if (
+            all(t.is_integer and t != BOOL for t in (to, way, operand.dtype)) and way.bits >= to.bits
+        ):
+            return cast(operand, to)
+    return expr
 
 
 def with_plain_dimensions(function: Function) -> Function:

@@ -18,6 +18,8 @@ from xpiler.ir.build import add, cast, ceil_div, const, div, ge, mod, mul, var
 from xpiler.ir.nodes import (
     Block,
     Break,
+    Cast,
+    Const,
     Continue,
     Decl,
     Expr,
@@ -25,6 +27,7 @@ from xpiler.ir.nodes import (
     Function,
     If,
     Load,
+    LoopKind,
     Param,
     Ref,
     Return,
@@ -33,11 +36,11 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import free_vars, uses, walk, walk_exprs, walk_stmts
+from xpiler.ir.rewrite import free_vars, map_expr, uses, walk, walk_exprs, walk_stmts
 from xpiler.ir.types import I32, I64, U32, DType
 from xpiler.passes.facts import Facts
 from xpiler.passes.names import Names
-from xpiler.passes.simt_bind import ONE, bind_threads, index_type, total
+from xpiler.passes.simt_bind import ONE, bind_threads, index_of, index_type, total
 from xpiler.passes.simt_memory import bytes_of, elements, mentions, plain_atomics, spread_array, to_memory
 from xpiler.passes.simt_plan import HostBranch, HostLoop, Launch, Plan, Scratch, Step
 from xpiler.passes.simt_prepare import prepare
@@ -45,11 +48,14 @@ from xpiler.passes.simt_team import (
     WARP,
     Team,
     cooperate,
+    in_turn,
     is_parallel,
     length_of,
     prefers_team,
     rectangular_nest,
+    spread,
     unravel,
+    value,
     worth_sharing,
 )
 from xpiler.passes.structured import spliced
@@ -59,6 +65,7 @@ THREADS = 256
 ROWS = THREADS // WARP  # of a block, a warp each
 SHARED_BYTES = 46 * 1024
 PRIVATE_BYTES = 16 * 1024  # of an array that a thread has for itself
+BLOCKS_A_ROW, MOST_BLOCKS = 64, 1024  # where nothing says how many there should be
 SMALL_BYTES = 1024  # of an array that is better off with its thread
 
 
@@ -237,7 +244,7 @@ class _Scheduler:
     def _kernel(
         self, body: Block, grid: tuple[Expr, Expr, Expr], block: tuple[int, int, int], native: bool
     ) -> Launch:
-        body = plain_atomics(body)
+        body = map_expr(plain_atomics(body), _narrow_index, _narrow_place)
         used = uses(body)
         needed = set(used.vars_read)
         lets: list[Decl] = []
@@ -259,6 +266,10 @@ class _Scheduler:
 
     def _nest(self, loop: For, facts: Facts) -> Launch:
         nest, body, inside = self._parallel_nest(loop, facts)
+        *heads, inner = body.body
+        movable = all(_movable(h, inner, self.facts.mutable) for h in heads)
+        if isinstance(inner, For) and movable and is_parallel(inner, inside):
+            return self._uneven_nest(nest, heads, inner, inside)
         keeps = any(isinstance(s, Decl) and s.shape and not _fits(s, SMALL_BYTES) for s in body.body)
         if prefers_team(nest, body.body, inside) or (keeps and worth_sharing(body.body, inside)):
             return self._team_nest(nest, body, inside)
@@ -313,15 +324,64 @@ class _Scheduler:
         kernel = self._large_shared(Block((*heads, *kernel.body)), number, cast(count, I64))
         return self._kernel(kernel, (count, ONE, ONE), (size, 1, 1), shared)
 
+    def _uneven_nest(self, nest: list[For], heads: Sequence[Stmt], loop: For, facts: Facts) -> Launch:
+        """A parallel loop whose bounds differ between the iterations around it: each of those is a row of
+        blocks, which share the loop out."""
+        dtype = index_type(nest)
+        count = total(nest, dtype)
+        rows = max(1, min(BLOCKS_A_ROW, MOST_BLOCKS // int(count.value))) if isinstance(count, Const) else 32
+        top = [*unravel(nest, cast(Var(U32, "blockIdx.x"), dtype)), *heads]
+        grid = (count, const(rows), ONE)
+        if prefers_team((loop,), loop.body.body, facts.inside(loop)):
+            row = cast(Var(U32, "blockIdx.y"), loop.dtype)
+            step = mul(loop.step, const(rows, loop.dtype))
+            shared_out = replace(loop, start=value(loop, row), step=step, kind=LoopKind.SERIAL)
+            kernel, size, shared = self._block_code([shared_out], facts, rows_in_turn=True)
+            blocks = mul(cast(count, I64), const(rows, I64))
+            number = add(mul(cast(Var(U32, "blockIdx.x"), I64), const(rows, I64)), cast(row, I64))
+            kernel = self._large_shared(Block((*top, *kernel.body)), number, blocks)
+            return self._kernel(kernel, grid, (size, 1, 1), shared)
+        parts = self._inner_nest(loop, facts)
+        rank = var(self.names.fresh("index"), I32)
+        first = Decl(rank.name, I32, (), init=index_of("y", I32, "x"))
+        team = Team(rows * THREADS, rank, "grid")
+        code = spread(parts, parts[-1].body, team, self.names)
+        arrays = [d for d in walk_stmts(Block(tuple(code))) if isinstance(d, Decl) and d.shape]
+        kernel = Block((*top, first, *code))
+        thread = add(mul(cast(Var(U32, "blockIdx.x"), I64), const(team.size, I64)), cast(rank, I64))
+        for decl in arrays:
+            if not _fits(decl, PRIVATE_BYTES):
+                threads = mul(cast(count, I64), const(team.size, I64))
+                self._reserve(decl, threads)
+                kernel = spread_array(kernel, decl, thread, threads)
+        return self._kernel(kernel, grid, (THREADS, 1, 1), True)
+
+    def _inner_nest(self, loop: For, facts: Facts) -> list[For]:
+        """The loop with those parallel loops inside that one index can count."""
+        nest, inside = [loop], facts.inside(loop)
+        for inner in rectangular_nest(loop)[1:]:
+            if not is_parallel(inner, inside):
+                break
+            nest.append(inner)
+            inside = inside.inside(inner)
+        return nest
+
     def _block_launch(self, body: Sequence[Stmt], facts: Facts) -> Launch:
         kernel, size, shared = self._block_code(body, facts)
         kernel = self._large_shared(kernel, const(0, I64), const(1, I64))
         return self._kernel(kernel, (ONE, ONE, ONE), (size if shared else 1, 1, 1), shared)
 
-    def _block_code(self, body: Sequence[Stmt], facts: Facts) -> tuple[Block, int, bool]:
+    def _block_code(
+        self, body: Sequence[Stmt], facts: Facts, *, rows_in_turn: bool = False
+    ) -> tuple[Block, int, bool]:
         size = _block_size(body)
         team = Team(size, self.thread, "block", self.warp, self.lane)
-        code, shared = cooperate(body, team, facts, self.names)
+        if rows_in_turn:
+            (loop,) = body
+            assert isinstance(loop, For)
+            code, shared = in_turn(loop, team, facts, self.names)
+        else:
+            code, shared = cooperate(body, team, facts, self.names)
         index, warp = Var(U32, "threadIdx.x"), const(WARP, U32)
         places = ((self.thread, index), (self.warp, div(index, warp)), (self.lane, mod(index, warp)))
         used = uses(Block(code)).vars_read
@@ -353,6 +413,26 @@ class _Scheduler:
         self.scratch.append(Scratch(decl.name, decl.dtype, mul(elements(decl), owners)))
 
 
+def _narrow_index(expr: Expr) -> Expr:
+    """`a[(long)i]` says no more than `a[i]`."""
+    if isinstance(expr, Load):
+        index = tuple(_narrow(i) for i in expr.index)
+        return expr if index == expr.index else replace(expr, index=index)
+    return expr
+
+
+def _narrow_place(place: Var | Load) -> Var | Load:
+    narrowed = _narrow_index(place)
+    assert isinstance(narrowed, (Var, Load))
+    return narrowed
+
+
+def _narrow(index: Expr) -> Expr:
+    if isinstance(index, Cast) and isinstance(index.operand, Var) and index.operand.dtype.is_integer:
+        return index.operand if index.dtype.bits >= index.operand.dtype.bits else index
+    return index
+
+
 def _suits_warp(body: Block) -> bool:
     """One loop over a row, or rows that are short, and nothing to keep in shared memory."""
     if any(isinstance(s, Decl) and s.shape for s in walk_stmts(body)):
@@ -364,7 +444,7 @@ def _suits_warp(body: Block) -> bool:
     return len(lengths) == 1 or all(n is not None and n <= 8 * WARP for n in lengths)
 
 
-def _movable(stmt: Stmt, loop: For, mutable: frozenset[str]) -> bool:
+def _movable(stmt: Stmt, loop: Stmt, mutable: frozenset[str]) -> bool:
     """Whether it is a name whose value is the same further inside: it reads nothing that the nest writes."""
     if not isinstance(stmt, Decl) or stmt.shape or not isinstance(stmt.init, Expr) or stmt.name in mutable:
         return False

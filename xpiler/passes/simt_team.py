@@ -100,6 +100,12 @@ def cooperate(stmts: Sequence[Stmt], team: Team, facts: Facts, names: Names) -> 
     return tuple(_joined(body, team)), worker.shared
 
 
+def in_turn(loop: For, team: Team, facts: Facts, names: Names) -> tuple[tuple[Stmt, ...], bool]:
+    """A loop whose iterations the team takes one after the other, each of them together."""
+    worker = _Cooperation(team, names, _Hazards(facts.aliases))
+    return tuple(_joined(worker.serial_loop(loop, facts), team)), worker.shared
+
+
 def worth_sharing(stmts: Sequence[Stmt], facts: Facts) -> bool:
     """Whether the statements hold a loop that a team could share out and that is not short."""
     worker = _Cooperation(Team(WARP, Var(I32, "threadIdx.x"), "warp"), None, _Hazards({}))

@@ -12,6 +12,7 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.ir.nodes import Const, Function
 from xpiler.passes.canonical import canonicalise
+from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
 
@@ -58,27 +59,11 @@ def _cpp_of_kernels(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
 def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> CppFunction:
     if formula is None:
         canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size)
-        return generate(canonical.function, comments=_comments(unit, kernel))
+        return generate(canonical.function, comments=comments_in(unit, kernel))
     launch, block = launch_of(formula)
     flat = tuple(int(e.value) if isinstance(e, Const) else None for e in formula.grid)
     canonical = canonicalise(kernel, block, flat)
     name = kernel.template or kernel.name
     return generate(
-        canonical.function, name=name, extern_c=True, launch=launch, comments=_comments(unit, kernel)
+        canonical.function, name=name, extern_c=True, launch=launch, comments=comments_in(unit, kernel)
     )
-
-
-def _comments(unit: Unit, kernel: Function) -> dict[int, str]:
-    """The user's comments inside the kernel, by the line of code that they speak of."""
-    if kernel.range is None:
-        return {}
-    lines = unit.text.splitlines()
-    found: dict[int, list[str]] = {}
-    for line, text in unit.comments:
-        if kernel.range.line < line <= kernel.range.end_line:
-            is_alone = lines[line - 1].strip().startswith(("//", "/*"))
-            at = line + text.count("\n") + 1 if is_alone else line
-            while is_alone and at <= len(lines) and lines[at - 1].strip()[:2] in ("", "//", "/*"):
-                at += 1
-            found.setdefault(at, []).append(text)
-    return {at: "\n".join(texts) for at, texts in found.items()}
