@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from xpiler.errors import Refusal
 from xpiler.frontend import parse
 from xpiler.gate.contract import Contract
 from xpiler.gate.entries import entries_of
@@ -11,14 +14,14 @@ from xpiler.gate.overrides import Overrides
 from xpiler.ir.types import F16, F32
 
 
-def inferred(text: str) -> Inference:
+def inferred(text: str, overrides: Overrides | None = None) -> Inference:
     unit = parse(text, "kernel.cu")
     (entry,) = entries_of(unit)
 
     def builder(contract: Contract) -> Build:
         return build(text, "kernel.cu", "cuda", contract)
 
-    return infer_contract(unit, entry, Overrides(), builder, lambda: None)
+    return infer_contract(unit, entry, overrides or Overrides(), builder, lambda: None)
 
 
 def test_indices_by_which_threads_scatter_are_all_different() -> None:
@@ -111,3 +114,48 @@ def test_sizes_are_such_that_words_are_aligned() -> None:
     )
     assert not found.findings
     assert all(dict(case.scalars)["k"] % 4 == 0 for case in found.contract.cases)
+
+
+FIXED_COLUMNS = """
+__global__ void k(const float *x, float *y) {
+    int i = blockIdx.x * 32 + threadIdx.x;
+    y[i] = x[i] + x[i / 24 * 24];
+}
+extern "C" void run(const float *x, float *y, int rows, int columns) {
+    size_t bytes = sizeof(float) * rows * columns;
+    float *dx, *dy;
+    cudaMalloc(&dx, bytes);
+    cudaMalloc(&dy, bytes);
+    cudaMemcpy(dx, x, bytes, cudaMemcpyHostToDevice);
+    k<<<rows * columns / 32, 32>>>(dx, dy);
+    cudaMemcpy(y, dy, bytes, cudaMemcpyDeviceToHost);
+}
+"""
+
+
+def test_an_argument_that_no_extent_fixes_is_tried_with_two_values() -> None:
+    found = inferred(FIXED_COLUMNS.replace("i / 24 * 24", "i / 96 * 96"))
+    sizes = {tuple(dict(case.scalars).values()) for case in found.contract.cases}
+    assert len(sizes) == 2
+
+
+def test_every_stated_size_is_run_or_refused_by_name() -> None:
+    """The second size needs more than what is tried by default, with the third nothing is launched."""
+    text = (
+        "__global__ void k(const float *x, float *y, int n) {\n"
+        "    int i = blockIdx.x * 256 + threadIdx.x;\n"
+        "    if (i < n) y[i] = x[i];\n"
+        "}\n"
+        'extern "C" void run(const float *x, float *y, int n) {\n'
+        "    float *dx, *dy;\n"
+        "    cudaMalloc(&dx, n * sizeof(float));\n"
+        "    cudaMalloc(&dy, n * sizeof(float));\n"
+        "    cudaMemcpy(dx, x, n * sizeof(float), cudaMemcpyHostToDevice);\n"
+        "    k<<<(n + 255) / 256, 256>>>(dx, dy, n);\n"
+        "    cudaMemcpy(y, dy, n * sizeof(float), cudaMemcpyDeviceToHost);\n"
+        "}\n"
+    )
+    found = inferred(text, Overrides(args=(("n", (100, 300_000)),)))
+    assert [case.scalar("n") for case in found.contract.cases] == [100, 100, 300_000, 300_000]
+    with pytest.raises(Refusal, match="does not run at n=0"):
+        inferred(text, Overrides(args=(("n", (100, 0)),)))

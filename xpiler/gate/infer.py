@@ -129,7 +129,13 @@ def infer_contract(
                 "state them, for example --arg n=1024",
             )
         return Inference(contract, search.formula, first.findings, True, search.assumed)
-    return Inference(contract, search.formula, (), search.checked, search.assumed)
+    wrong = [trial for trial in found if trial.stated and (trial.findings or trial.fault)]
+    if wrong and not wrong[0].findings:
+        sizes = ", ".join(f"{name}={value}" for name, value in wrong[0].sizes.items())
+        why = f"{entry.name} does not run at {sizes}: {wrong[0].fault}"
+        raise Refusal("contract-sizes", why, entry.range, "state other sizes")
+    findings = wrong[0].findings if wrong else ()
+    return Inference(contract, search.formula, findings, search.checked, search.assumed)
 
 
 def _with_variables(case: Case, variables: Sequence[Decl]) -> Case:

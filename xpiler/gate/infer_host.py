@@ -91,14 +91,21 @@ class HostSearch(Search):
     def _traced(self, sizes: Sequence[Mapping[str, int]]) -> list[Trace]:
         missing = [s for s in sizes if tuple(sorted(s.items())) not in self.traces]
         if missing:
-            pointers = [p for p in self.entry.params if p.is_pointer]
-            cases = [
-                make_case({**self.numbers, **s}, {p.name: PROBE_ELEMENTS * p.lanes for p in pointers})
-                for s in missing
-            ]
-            for one, trace in zip(missing, trace_host(self.build, cases), strict=True):
+            are_stated = set(self.sizes) <= set(self.fixed)
+            traces = self._probed(missing, PROBE_ELEMENTS)
+            if are_stated and any(trace.fault for trace in traces):
+                traces = self._probed(missing, PROBE_ELEMENTS << 6)  # large sizes, if the user says so
+            for one, trace in zip(missing, traces, strict=True):
                 self.traces[tuple(sorted(one.items()))] = trace
         return [self.traces[tuple(sorted(s.items()))] for s in sizes]
+
+    def _probed(self, sizes: Sequence[Mapping[str, int]], elements: int) -> list[Trace]:
+        """What the call does when each of its arrays has so many elements."""
+        pointers = [p for p in self.entry.params if p.is_pointer]
+        cases = [
+            make_case({**self.numbers, **s}, {p.name: elements * p.lanes for p in pointers}) for s in sizes
+        ]
+        return trace_host(self.build, cases)
 
     def collect(self, stream: Iterator[Mapping[str, int]], limit: int) -> list[Trial]:
         return super().collect(self._ahead(stream), limit)
@@ -139,6 +146,9 @@ class HostSearch(Search):
                 why = f"{launch.kernel} is launched with tasks that do not fill their clusters"
                 return Trial(sizes, make_case(scalars, {}), {}, (), 0, why)
             if shape.threads > MAX_THREADS or len(trace.launches) > _MAX_LAUNCHES:
+                if self._is_told(copied):
+                    self.checked = False
+                    continue
                 return Trial(
                     sizes, make_case(scalars, {}), {}, (), 0, "the launches are too large to be checked"
                 )
@@ -174,7 +184,15 @@ class HostSearch(Search):
         case = make_case(
             scalars, extents, shapes=shapes, values={k: v for k, v in values.items() if k in extents}
         )
+        if reach.unfinished and self._is_told(copied):  # too long to interpret, but there is nothing to ask
+            self.checked = False
+            return Trial(sizes, case, given, (), 0)
         return Trial(sizes, case, given, reach.findings, self._flaws(trace, reach), reach.unfinished)
+
+    def _is_told(self, copied: Mapping[str, int]) -> bool:
+        """Whether nothing has to be found out: all sizes are stated, and the call copies all its arrays."""
+        pointers = {p.name for p in self.entry.params if p.is_pointer}
+        return set(self.sizes) <= set(self.fixed) and pointers <= set(copied)
 
     def _learn_uses(self, trace: Trace) -> None:
         """Which arrays of the entry hold indices, by where its launches pass them."""

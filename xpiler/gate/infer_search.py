@@ -56,7 +56,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Trial:
-    """One candidate that was tried: what it leads to and how good it is (0: flawless)."""
+    """One candidate that was tried: what it leads to and how good it is (0: flawless). `stated`: the user
+    asked for these sizes."""
 
     sizes: Mapping[str, int]
     case: Case
@@ -64,6 +65,7 @@ class Trial:
     findings: tuple[Finding, ...]
     flaws: int
     fault: str = ""
+    stated: bool = False
 
 
 class Search:
@@ -151,8 +153,12 @@ class Search:
             finer = self.collect(iter([{**self.fixed, **structured(free, g, 0)} for g in FINER]), len(FINER))
             first = [t for t in finer[:1] if badness(t) <= badness(first[0])] or first
         chosen = [first[0]]
-        if preferred and dict(first[0].sizes) in [dict(p) for p in preferred]:
-            return chosen  # the kernel's extents are fixed: there are no other sizes
+        if preferred and dict(first[0].sizes) in [
+            {**dict.fromkeys(self.sizes, _UNCONSTRAINED), **p} for p in preferred
+        ]:
+            # The kernel's extents are fixed; an argument that none of them fixes has other values.
+            more = self.collect(_scaled(first[0].sizes, free), 2 * len(free))
+            return chosen + [t for t in more[:1] if badness(t) == (False, False, 0)]
         if len(self.fixed) < len(self.sizes):
             granule = granule_of(first[0].sizes, free)
             similar = [] if granule is None else [{**self.fixed, **structured(free, granule, 1)}]
@@ -199,7 +205,7 @@ class Search:
         return merged
 
     def overrides_cases(self) -> list[Trial]:
-        """Further values that the user stated for arguments, one case each."""
+        """Further values that the user stated for arguments, one case each, whatever comes of it."""
         extra: list[Trial] = []
         longest = max((len(self.overrides.scalar_choices(n)) for n in self.sizes), default=0)
         for i in range(1, longest):
@@ -207,11 +213,9 @@ class Search:
                 choices = self.overrides.scalar_choices(name)
                 if choices:
                     self.fixed[name] = int(choices[min(i, len(choices) - 1)])
-            extra += [
-                t
-                for t in self.collect(candidates(self.sizes, self.fixed), 24)[:1]
-                if not t.findings and not t.fault
-            ]
+            self.deadline = time.thread_time() + SECONDS
+            found = self.collect(candidates(self.sizes, self.fixed), 24)
+            extra += [replace(trial, stated=True) for trial in found[:1]]
         return extra
 
     def run(self) -> list[Trial]:
@@ -241,6 +245,13 @@ class Search:
             else:
                 extents[param.name] = param.lanes if self.checked else PROBE_ELEMENTS * param.lanes
         return extents, shapes
+
+
+def _scaled(sizes: Mapping[str, int], free: Sequence[str]) -> Iterator[dict[str, int]]:
+    """The same sizes with one of them twice or three times as large."""
+    for factor in (2, 3):
+        for name in free:
+            yield {**sizes, name: factor * sizes[name]}
 
 
 def in_modes(uses: Mapping[str, str], observed: Callable[[int], Trial]) -> Iterator[Trial]:
