@@ -422,7 +422,7 @@ def _closing(source: SourceText, i: int) -> int | None:
 
 
 def _renamed(text: str) -> str:
-    return re.sub(r"\bcuda\w+", lambda m: RENAMED.get(m[0], m[0]), text)
+    return re.sub(r"\b(?:cuda\w+|__half|__nv_bfloat16)\b", lambda m: RENAMED.get(m[0], m[0]), text)
 
 
 def _void(argument: str, stars: str) -> str:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xpiler.backend.cuda_helpers import definitions
-from xpiler.backend.cuda_host import rename_api, rename_headers
+from xpiler.backend.cuda_host import rename_api, rename_headers, rename_matrix_types
 from xpiler.backend.cuda_kernel import refuse_what_is_amds, translate_intrinsics
-from xpiler.backend.cuda_vectors import translate_vectors
+from xpiler.backend.cuda_vectors import drop_vectors, translate_operators, translate_vectors
 from xpiler.backend.cuda_waves import translate_waves, uses_waves
 from xpiler.backend.hip_edits import Edit, EditList, apply
 from xpiler.backend.hip_source import SourceText
 from xpiler.platforms import hip_names
 
-__all__ = ["CudaTranslation", "host_as_cuda", "to_cuda", "waves_matter"]
+__all__ = ["CudaTranslation", "host_as_cuda", "to_cuda", "waves_matter", "without_vector_types"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ def to_cuda(text: str, file: str, *, native: bool = False) -> CudaTranslation:
     rename_headers(source, edits)
     rename_api(source, edits)
     translate_vectors(source, edits)
+    translate_operators(source, edits)
     translate_waves(source, edits, native)
     translate_intrinsics(source, edits)
     refuse_what_is_amds(source, edits)
@@ -57,6 +58,14 @@ def host_as_cuda(text: str, file: str) -> str:
     source, edits = _source(text, file), EditList()
     rename_headers(source, edits)
     rename_api(source, edits)
+    rename_matrix_types(source, edits)
+    return apply(source.text, edits.settled())
+
+
+def without_vector_types(text: str, file: str) -> str:
+    """A text whose kernels are written anew, without the vector types that only the old ones used."""
+    source, edits = SourceText(text, file), EditList()
+    drop_vectors(source, edits)
     return apply(source.text, edits.settled())
 
 

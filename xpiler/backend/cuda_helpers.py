@@ -56,7 +56,40 @@ struct alignas(sizeof(T) * N > 16 ? 16 : sizeof(T) * N) lanes : lanes_data<T, N>
     + "\n};"
 )
 
+
+def _operators(scalar: str, kind: str, count: int) -> str:
+    """HIP's element-wise operators of one vector type."""
+    lanes = "xyzw"[:count]
+    head = "static __device__ __host__ __forceinline__"
+    lines = [f"// Element-wise arithmetic of {kind}, as HIP has it."]
+    for op in "+-*/":
+        both = ", ".join(f"a.{lane} {op} b.{lane}" for lane in lanes)
+        right = ", ".join(f"a.{lane} {op} b" for lane in lanes)
+        left = ", ".join(f"a {op} b.{lane}" for lane in lanes)
+        lines += [
+            f"{head} {kind} operator{op}({kind} a, {kind} b) {{ return make_{kind}({both}); }}",
+            f"{head} {kind} operator{op}({kind} a, {scalar} b) {{ return make_{kind}({right}); }}",
+            f"{head} {kind} operator{op}({scalar} a, {kind} b) {{ return make_{kind}({left}); }}",
+            f"{head} {kind}& operator{op}=({kind}& a, {kind} b) {{ return a = a {op} b; }}",
+            f"{head} {kind}& operator{op}=({kind}& a, {scalar} b) {{ return a = a {op} b; }}",
+        ]
+    return "\n".join(lines)
+
+
+_SCALARS = {
+    "float": "float",
+    "double": "double",
+    "int": "int",
+    "uint": "unsigned",
+    "long": "long",
+    "ulong": "unsigned long",
+}
+
 HELPERS: dict[str, Helper] = {
+    f"operators_{base}{count}": Helper(_operators(scalar, f"{base}{count}", count))
+    for base, scalar in _SCALARS.items()
+    for count in (2, 3, 4)
+} | {
     "lanes": Helper(_LANES),
     "median_of": Helper(
         """// The middle one of three.

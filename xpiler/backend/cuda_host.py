@@ -101,6 +101,31 @@ def rename_api(source: SourceText, edits: EditList) -> None:
             raise source.refuse("cuda-no-twin", f"{name} has no CUDA twin", token, "remove or replace it")
 
 
+_MATRIX_TYPES = {
+    "float16_t": "__half",
+    "hfloat16_t": "__half",
+    "bfloat16_t": "__nv_bfloat16",
+    "float32_t": "float",
+    "float64_t": "double",
+}
+
+
+def rename_matrix_types(source: SourceText, edits: EditList) -> None:
+    """`rocwmma::float16_t` --> `__half`; `using rocwmma::...;` goes."""
+    tokens = source.tokens
+    if not any(t.text == "rocwmma" for _, t in source.names()):
+        return
+    for i, token in source.names():
+        if token.text == "using":
+            end = next(j for j in range(i, len(tokens)) if tokens[j].text == ";" or tokens[j].kind == "end")
+            if "rocwmma" in [t.text for t in tokens[i + 1 : i + 3]]:
+                edits.replace(token.start, tokens[end].end, "", "CUDA's names need no declaration")
+        elif token.text in _MATRIX_TYPES and tokens[i - 1].text != "using" and not source.is_member(i):
+            qualified = tokens[i - 1].text == "::" and tokens[i - 2].text == "rocwmma"
+            start = tokens[i - 2].start if qualified else token.start
+            edits.replace(start, token.end, _MATRIX_TYPES[token.text], _REASON)
+
+
 def _of_text(name: str) -> bool:
     """Macros of samples' own headers, which only look like the platform's."""
     return name.isupper()

@@ -6,6 +6,7 @@ import re
 
 from xpiler.backend.hip_edits import EditList
 from xpiler.backend.hip_source import SourceText, Token
+from xpiler.backend.hip_types import declared_type
 
 _ATTRIBUTES = frozenset({"ext_vector_type", "__ext_vector_type__", "vector_size", "__vector_size__"})
 _DROPPED = re.compile(
@@ -28,6 +29,41 @@ def translate_vectors(source: SourceText, edits: EditList) -> None:
             _vector(source, edits, i, close)
         elif _DROPPED.search(source.text[token.start : tokens[close].end]):
             edits.replace(token.start, tokens[close].end, "", "an attribute of AMD's compiler")
+
+
+def drop_vectors(source: SourceText, edits: EditList) -> None:
+    """The names of vector types go, where only kernels are told in them and those are written anew."""
+    tokens = source.tokens
+    for i, token in source.names():
+        if token.text in ("__attribute__", "__attribute") and tokens[i + 3].text in _ATTRIBUTES:
+            first, last = _statement(tokens, i), _end(tokens, i)
+            outside = [t for t in tokens[first:last] if t.kind == "name" and t.text not in _ATTRIBUTES]
+            if tokens[first].text not in ("typedef", "using") or source.in_device_function(token.start):
+                continue
+            name = outside[1].text if tokens[first].text == "using" else outside[-1].text
+            if name.startswith("__attribute"):  # the attribute came last
+                name = [t.text for t in outside if t.start < token.start][-1]
+            if not any(t.text == name and _is_used_by_host(source, t, last) for _, t in source.names()):
+                first = _template(source, first)
+                text = source.text[tokens[first].start : tokens[last].end]
+                edits.replace(
+                    tokens[first].start, tokens[last].end, "\n" * text.count("\n"), "a type of the kernels"
+                )
+
+
+def _is_used_by_host(source: SourceText, token: Token, last: int) -> bool:
+    return token.start > source.tokens[last].start and not source.in_device_function(token.start)
+
+
+def _template(source: SourceText, first: int) -> int:
+    """Where `template <...>` before a declaration begins."""
+    tokens = source.tokens
+    if tokens[first - 1].text != ">":
+        return first
+    i = first - 1
+    while i > 0 and tokens[i].text not in ("template", ";", "{", "}"):
+        i -= 1
+    return i if tokens[i].text == "template" else first
 
 
 def _vector(source: SourceText, edits: EditList, at: int, close: int) -> None:
@@ -71,3 +107,57 @@ def _end(tokens: tuple[Token, ...], at: int) -> int:
     while tokens[i].kind != "end" and tokens[i].text != ";":
         i += 1
     return i
+
+
+# ------------------------------------------------------------------------------------------ operators
+
+_OPERATORS = frozenset("+ - * / += -= *= /=".split())
+_KINDS = re.compile(r"(?:float|double|int|uint|long|ulong)[234]")
+
+
+def translate_operators(source: SourceText, edits: EditList) -> None:
+    """`x[i] * a + y[i]` on `float4`: HIP's vectors have operators, CUDA's get them in the file."""
+    if any(t.text == "operator" for _, t in source.names()):
+        return  # the file has its own
+    for i, _ in source.names():
+        kind = declared_type(source, i)
+        if _KINDS.fullmatch(kind) and not source.is_member(i):
+            after = _behind(source, i)
+            before = source.tokens[i - 1].text
+            if after is not None and (source.tokens[after].text in _OPERATORS or _applied(source, i, before)):
+                edits.need(f"operators_{kind}")
+
+
+def _applied(source: SourceText, i: int, before: str) -> bool:
+    """Whether an operator stands before token i that has another operand before it."""
+    value = source.tokens[i - 2]
+    return before in ("+", "-", "/") or (
+        before == "*" and (value.kind == "number" or value.text in (")", "]"))
+    )
+
+
+def _behind(source: SourceText, i: int) -> int | None:
+    """Index of the token after a vector and its subscripts; None where a pointer or a member is meant."""
+    tokens = source.tokens
+    j, subscripts = i + 1, 0
+    while tokens[j].text == "[":
+        close = source.match(j)
+        if close is None:
+            return None
+        j, subscripts = close + 1, subscripts + 1
+    if tokens[j].text in (".", "->") or (subscripts == 0 and _is_pointer(source, i)):
+        return None
+    return j
+
+
+def _is_pointer(source: SourceText, i: int) -> bool:
+    """Whether the nearest declaration of the name before token i has a `*` or extents."""
+    name = source.tokens[i].text
+    for j in range(i, 0, -1):
+        if source.tokens[j].text != name:
+            continue
+        if source.tokens[j - 1].text in ("*", "__restrict__", "__restrict"):
+            return True
+        if _KINDS.fullmatch(source.tokens[j - 1].text):
+            return source.tokens[j + 1].text == "["
+    return False

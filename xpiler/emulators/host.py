@@ -79,6 +79,7 @@ _HEADERS: dict[str, dict[str, str]] = {
             "hip/hip_runtime.h",
             "hip/hip_runtime_api.h",
             "hip/hip_fp16.h",
+            "rocwmma/rocwmma.hpp",
             "hip/hip_bfloat16.h",
             "hip/hip_bf16.h",
             "hip/hip_cooperative_groups.h",

@@ -1,6 +1,7 @@
 """Imports every module that registers handlers of syntax or of built-in functions."""
 
 from xpiler.frontend import (
+    lower_amd,
     lower_assignment,
     lower_bang,
     lower_bang_move,
@@ -21,6 +22,7 @@ from xpiler.frontend import (
 )
 
 __all__ = [
+    "lower_amd",
     "lower_assignment",
     "lower_bang",
     "lower_bang_move",

@@ -24,11 +24,12 @@ from xpiler.frontend.lower_memory import (
     place_of,
     pointer_of,
     store,
+    subscript,
     without_prefix,
 )
 from xpiler.frontend.lower_operators import user_operator
 from xpiler.frontend.lower_pointers import assign_pointer, step_pointer
-from xpiler.frontend.lower_types import Array, Fragment, Pointer, Scalar, Struct
+from xpiler.frontend.lower_types import Array, Fragment, Pointer, Scalar, Struct, Vector
 from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
@@ -40,6 +41,7 @@ from xpiler.frontend.lower_values import (
     Value,
     Variable,
 )
+from xpiler.frontend.lower_vectors import elements
 from xpiler.ir import build
 from xpiler.ir.nodes import Expr, Load, Var
 from xpiler.ir.types import I32, common_type
@@ -55,7 +57,7 @@ def _assignment(ctx: Context, node: Node) -> Value:
     assert left_node is not None and right_node is not None and operator is not None
     source = ctx.value(right_node)
     if isinstance(source, (Number, Variable, Element)) and not isinstance(
-        source.type, (Struct, Array, Fragment)
+        source.type, (Struct, Array, Fragment, Vector)
     ):
         mark = len(ctx.out)
         kept = load(ctx, source)
@@ -102,6 +104,8 @@ def assign_value(ctx: Context, target: Value, source: Value, node: Node) -> None
                 if isinstance(source, ListValue) or source.type != target.type:
                     source = construct(ctx, target.type, source)
                 copy(ctx, target, source)
+        case Vector():
+            copy(ctx, target, convert(ctx, source, target.type))
         case Fragment():
             from xpiler.frontend.lower_wmma import copy_fragment
 
@@ -131,9 +135,19 @@ def compound(ctx: Context, target: Value, op: str, source: Value, node: Node) ->
             value = arithmetic(ctx, op[:-1], target, source, len(ctx.out), node)
             copy(ctx, target, value)
         return
+    if isinstance(target.type, Vector):
+        _compound_vector(ctx, target, op, source, node)
+        return
     if isinstance(target, Variable) and target.is_const:
         ctx.refuse("read-only", f"constant `{target.var.name}` is assigned", node)
     add_to(ctx, target, op, load(ctx, source), node)
+
+
+def _compound_vector(ctx: Context, target: Value, op: str, source: Value, node: Node) -> None:
+    """`v += w`, `v *= 2.0f` on every element."""
+    assert isinstance(target.type, Vector)
+    for i, part in enumerate(elements(ctx, convert(ctx, source, target.type), target.type)):
+        add_to(ctx, subscript(ctx, target, build.const(i)), op, part, node)
 
 
 def add_to(ctx: Context, target: Value, op: str, value: Expr, node: Node) -> None:

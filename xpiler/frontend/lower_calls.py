@@ -16,7 +16,18 @@ from xpiler.frontend.lower_overloads import choose
 from xpiler.frontend.lower_pointers import assign_pointer
 from xpiler.frontend.lower_registry import BUILTINS, METHODS
 from xpiler.frontend.lower_typenames import add_binding, declared, find_type, struct_scope, type_of
-from xpiler.frontend.lower_types import VOID, Array, Auto, Closure, CType, Pointer, Reference, Scalar, Struct
+from xpiler.frontend.lower_types import (
+    VOID,
+    Array,
+    Auto,
+    Closure,
+    CType,
+    Pointer,
+    Reference,
+    Scalar,
+    Struct,
+    Vector,
+)
 from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
@@ -403,7 +414,7 @@ def _bind_param(ctx: Context, name: str, ctype: CType, value: Value, frame: Fram
 
 
 def _is_plain(ctype: CType) -> bool:
-    return isinstance(ctype, (Scalar, Pointer, Struct, Array))
+    return isinstance(ctype, (Scalar, Pointer, Struct, Array, Vector))
 
 
 def _is_settled(ctx: Context, value: Number) -> bool:
@@ -487,7 +498,7 @@ def set_result(ctx: Context, frame: Frame, value: Value) -> None:
             assign_pointer(ctx, frame.result, value)
         case Variable():
             store(ctx, frame.result, load(ctx, value))
-        case _ if isinstance(ctype, Struct):
+        case _ if isinstance(ctype, (Struct, Vector)):
             copy(ctx, frame.result, value)
         case _:
             ctx.refuse("return-type", f"`{frame.name}` returns a `{ctype}` in several places")

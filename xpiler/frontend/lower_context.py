@@ -111,6 +111,7 @@ class Context:
         self.breaks: list[str | None] = []  # what `break` leaves: a loop (None) or the region of a switch
         self.here: Node | None = None
         self.dynamic_shared: Memory | None = None
+        self.results: set[str] = set()  # arrays that hold what an instruction has just computed
         self.settled: set[str] = set()  # variables that never change once they have a value
         self.non_negative: set[str] = set()  # integer variables known never to be negative
         self.hoisted: dict[str, list[Stmt]] = {}  # declarations that belong before an inlined body, by label

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xpiler.frontend.lower_context import Context, constant, number
-from xpiler.frontend.lower_memory import address_of, both, deref, load, member, pointer_of, snapshot
+from xpiler.frontend.lower_memory import (
+    address_of,
+    both,
+    deref,
+    in_memory,
+    load,
+    member,
+    pointer_of,
+    snapshot,
+)
 from xpiler.frontend.lower_pointers import retype
 from xpiler.frontend.lower_types import (
     VOID,
@@ -13,11 +22,14 @@ from xpiler.frontend.lower_types import (
     Auto,
     Closure,
     CType,
+    Fragment,
     Pointer,
     Reference,
     Scalar,
     Struct,
+    Vector,
     Void,
+    size_of,
 )
 from xpiler.frontend.lower_values import (
     ZERO,
@@ -25,12 +37,14 @@ from xpiler.frontend.lower_values import (
     AddressOf,
     Aggregate,
     Choice,
+    Element,
     ListValue,
     Nothing,
     PointerVariable,
     TypeName,
     Value,
 )
+from xpiler.frontend.lower_vectors import listed, splat
 from xpiler.ir import build
 
 
@@ -78,7 +92,22 @@ def convert(ctx: Context, value: Value, ctype: CType, explicit: bool = False) ->
             if value.type == ctype:
                 return snapshot(ctx, value)
             return construct(ctx, ctype, value)
+        case Vector():
+            return _to_vector(ctx, value, ctype)
     return value
+
+
+def _to_vector(ctx: Context, value: Value, ctype: Vector) -> Value:
+    if isinstance(value, ListValue):
+        return construct(ctx, ctype, value)
+    if value.type == ctype:
+        return value if isinstance(value, (Aggregate, Element)) else snapshot(ctx, value)
+    if isinstance(value.type, Scalar):
+        return splat(ctx, ctype, value)
+    if isinstance(value.type, Vector) and size_of(value.type) == size_of(ctype):
+        place = in_memory(ctx, value)
+        return snapshot(ctx, deref(ctx, retype(address_of(ctx, place), Pointer(ctype))))
+    ctx.refuse("construct", f"a value of type `{value.type}` is no `{ctype}`")
 
 
 def construct(ctx: Context, ctype: CType, args: Value | Sequence[Value]) -> Value:
@@ -103,6 +132,16 @@ def construct(ctx: Context, ctype: CType, args: Value | Sequence[Value]) -> Valu
 
                 return construct_object(ctx, ctype, values, nested)
             return _vector(ctx, ctype, values)
+        case Vector():
+            if len(values) == 1 and not nested and not isinstance(values[0].type, Vector):
+                return splat(ctx, ctype, values[0])
+            if len(values) == 1 and values[0].type == ctype:
+                return values[0]
+            return listed(ctx, ctype, values)
+        case Fragment() if not values:
+            from xpiler.frontend.lower_declarations import declare_object
+
+            return declare_object(ctx, "fragment", ctype)
         case Auto():
             return snapshot(ctx, values[0])
         case Reference(target=target):

@@ -24,6 +24,7 @@ from xpiler.frontend.lower_types import (
     Reference,
     Scalar,
     Struct,
+    Vector,
     align_of,
     lanes_of,
     leaf_type,
@@ -43,6 +44,7 @@ from xpiler.frontend.lower_values import (
     Value,
     Variable,
 )
+from xpiler.frontend.lower_vectors import vector_of
 from xpiler.ir import build
 from xpiler.ir.nodes import Const, Decl, Expr, Space, Var
 from xpiler.ir.types import I32, U8, U32, DType
@@ -70,7 +72,7 @@ def _declaration(ctx: Context, node: Node) -> None:
         ctx.refuse(
             "unnamed-struct", "a variable of an unnamed struct is not supported", type_node, "name the struct"
         )
-    base = type_of(ctx, type_node)
+    base = vector_of(ctx, type_of(ctx, type_node), node)
     alignment = _alignment(ctx, node)
     for declarator in declarators:
         with ctx.at(declarator):
@@ -91,14 +93,14 @@ def local_type(ctx: Context, node: Node) -> None:
     if node.type == "alias_declaration":
         name, type_node = node.child_by_field_name("name"), node.child_by_field_name("type")
         assert type_node is not None
-        ctx.scope.types[ctx.text(name)] = type_of(ctx, type_node)
+        ctx.scope.types[ctx.text(name)] = vector_of(ctx, type_of(ctx, type_node), node)
     elif node.type == "type_definition":
         type_node = node.child_by_field_name("type")
         assert type_node is not None
         base = type_of(ctx, type_node)
         for declarator in node.children_by_field_name("declarator"):
             name_text, ctype, _ = declared(ctx, base, declarator)
-            ctx.scope.types[name_text] = ctype
+            ctx.scope.types[name_text] = vector_of(ctx, ctype, node)
     elif node.type in ("struct_specifier", "class_specifier", "union_specifier"):
         _local_struct(ctx, node)
     elif node.type == "enum_specifier":
@@ -195,6 +197,8 @@ def local(
             return _reference(ctx, ctx.value(init), target)
         case Array():
             return _array(ctx, name, ctype, init, alignment, is_const)
+        case Vector() if init is None:
+            return declare_object(ctx, name, ctype, alignment=alignment)
         case Fragment():
             return declare_object(ctx, name, ctype, alignment=alignment)
         case Group():
@@ -204,6 +208,8 @@ def local(
         values = [ctx.value(n) for n in named_children(init)]
         if isinstance(ctype, (Struct, Auto)):
             return object_from(ctx, name, ctype, values)
+        if isinstance(ctype, Vector):
+            return local_value(ctx, name, ctype, construct(ctx, ctype, values), is_const)
         value: Value | None = convert(ctx, values[0], ctype) if values else None
     else:
         value = ctx.value(init) if init is not None else None
@@ -217,7 +223,7 @@ def local_value(ctx: Context, name: str, ctype: CType, value: Value | None, is_c
         if value is None:
             ctx.refuse("auto", f"`auto {name}` has no initialiser")
         if isinstance(value, (Lambda, GroupValue, Nothing)) or not isinstance(
-            value.type, (Scalar, Struct, Pointer, Array)
+            value.type, (Scalar, Struct, Pointer, Array, Vector)
         ):
             return value
         ctype = Pointer(value.type.element) if isinstance(value.type, Array) else value.type
@@ -240,6 +246,14 @@ def local_value(ctx: Context, name: str, ctype: CType, value: Value | None, is_c
             return object_from(ctx, name, ctype, value if isinstance(value, ListValue) else [value])
         case Group():
             return value or GroupValue(ctype)
+        case Vector() if value is not None:
+            if isinstance(value, Element) and value.memory.name in ctx.results:
+                ctx.results.discard(value.memory.name)
+                return value
+            result = convert(ctx, value, ctype)
+            place = declare_object(ctx, name, ctype)
+            copy(ctx, place, result)
+            return place
     if value is not None:
         return value
     ctx.refuse("declaration", f"a variable `{name}` of type `{ctype}` is not supported")
@@ -290,7 +304,7 @@ def array_shape(ctx: Context, ctype: CType) -> tuple[int, ...]:
     if isinstance(ctype, Fragment):
         return (*shape, *ctype.shape)
     lanes = lanes_of(ctype)
-    if lanes > 1 or (isinstance(ctype, Struct) and not shape):
+    if lanes > 1 or (isinstance(ctype, (Struct, Vector)) and not shape):
         shape.append(lanes)
     return tuple(shape)
 
@@ -341,7 +355,7 @@ def declare_object(
 def _natural_alignment(inner: CType, leaf: DType) -> int:
     """Alignment that the element type asks for beyond that of its scalars: arrays of float4 are 16-byte
     aligned."""
-    alignment = align_of(inner) if isinstance(inner, Struct) else 0
+    alignment = align_of(inner) if isinstance(inner, (Struct, Vector)) else 0
     return alignment if alignment > leaf.bytes else 0
 
 

@@ -33,7 +33,7 @@ from xpiler.frontend.lower_memory import (
 from xpiler.frontend.lower_names import find_name, method_value
 from xpiler.frontend.lower_operators import user_operator
 from xpiler.frontend.lower_typenames import find_type, type_of
-from xpiler.frontend.lower_types import Array, Pointer, Scalar, Struct, size_of
+from xpiler.frontend.lower_types import Array, Pointer, Scalar, Struct, Vector, size_of
 from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
@@ -47,6 +47,7 @@ from xpiler.frontend.lower_values import (
     TypeName,
     Value,
 )
+from xpiler.frontend.lower_vectors import arithmetic_of, unary_of
 from xpiler.ir import build
 from xpiler.ir.nodes import Assign, Call, Decl, Expr, If, Ref, Space, Stmt, Unary, Var
 from xpiler.ir.types import BOOL, I32, I64, U64, common_type, promote
@@ -219,6 +220,8 @@ def _unary(ctx: Context, node: Node) -> Value:
         if result is not None:
             return result
         return refuse_operand(ctx, op, value, node)
+    if isinstance(value.type, Vector):
+        return unary_of(ctx, op, value)
     if op == "!":
         return number(build.not_(truth(ctx, value)))
     operand = load(ctx, value)
@@ -292,6 +295,8 @@ def arithmetic(ctx: Context, op: str, left: Value, right: Value, mark: int, node
             node,
             f"define `operator{op}` for them in the file",
         )
+    if isinstance(left.type, Vector) or isinstance(right.type, Vector):
+        return arithmetic_of(ctx, op, left, right)
     if _is_pointer(left) or _is_pointer(right):
         return _pointer_arithmetic(ctx, op, left, right, node)
     first = ctx.stable(load(ctx, left), mark)

@@ -13,6 +13,7 @@ from xpiler.frontend.lower_types import (
     Pointer,
     Scalar,
     Struct,
+    Vector,
     align_of,
     field_offsets,
     lanes_of,
@@ -34,7 +35,23 @@ from xpiler.frontend.lower_values import (
     Variable,
 )
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Binary, Cast, Const, Expr, If, Load, Space, Var
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    If,
+    Instr,
+    Load,
+    LoopKind,
+    Ref,
+    Space,
+    Stmt,
+    Var,
+)
 from xpiler.ir.types import I32, I64, DType, promote
 
 _ADDRESSED = frozenset({Space.GLOBAL, Space.CONSTANT, Space.SHARED})
@@ -169,6 +186,11 @@ def member(ctx: Context, value: Value, name: str) -> Value | None:
     if isinstance(value, Choice):
         first, second = member(ctx, value.first, name), member(ctx, value.second, name)
         return None if first is None or second is None else Choice(first.type, value.condition, first, second)
+    if isinstance(value.type, Vector):
+        from xpiler.frontend.lower_vectors import component
+
+        at = component(value.type, name)
+        return None if at is None else subscript(ctx, value, build.const(at))
     if isinstance(value, Aggregate):
         return value.fields.get(name)
     if isinstance(value.type, Fragment):
@@ -245,12 +267,16 @@ def subscript(ctx: Context, value: Value, index: Expr) -> Value:
     """`value[index]` for arrays and pointers."""
     if isinstance(value, Choice):
         return both(value, lambda side: subscript(ctx, side, index))
+    if isinstance(value, Aggregate) and isinstance(value.type, Vector):
+        if isinstance(index, Const):
+            return value.fields[str(int(index.value))]
+        value = in_memory(ctx, value)
     if isinstance(value, Aggregate) and isinstance(value.type, Array):
         inner = value.type.element
         fields = {name: subscript(ctx, part, index) for name, part in value.fields.items()}
         assert isinstance(inner, (Struct, Array))
         return Aggregate(inner, fields)
-    if isinstance(value, Element) and isinstance(value.type, Array):
+    if isinstance(value, Element) and isinstance(value.type, (Array, Vector)):
         element = value.type.element
         if value.index is not None:
             return Element(element, value.memory, (*value.index, build.cast(index, promote(index.dtype))))
@@ -269,6 +295,18 @@ def subscript(ctx: Context, value: Value, index: Expr) -> Value:
         )
     assert isinstance(pointer, Address)
     return deref(ctx, advanced(ctx, pointer, index))
+
+
+def in_memory(ctx: Context, value: Value, name: str = "vector") -> Element:
+    """A vector as an array of its own, where it is none yet."""
+    if isinstance(value, Element) and value.memory.space is Space.LOCAL:
+        return value
+    from xpiler.frontend.lower_declarations import declare_object
+
+    place = declare_object(ctx, name, value.type)
+    assert isinstance(place, Element)
+    copy(ctx, place, value)
+    return place
 
 
 def _shifted(ctx: Context, memory: Memory, offset: Expr, unit: int, element: CType, index: Expr) -> Element:
@@ -502,6 +540,10 @@ def snapshot(ctx: Context, value: Value) -> Value:
                 if part is not None:
                     parts[name] = snapshot(ctx, part)
             return Aggregate(value.type, parts)
+        case Element(type=Vector() as ctype):
+            from xpiler.frontend.lower_vectors import elements, vector_value
+
+            return vector_value(ctype, elements(ctx, value, ctype))
         case PointerVariable() | Element(type=Array()):
             return pointer_of(ctx, value)
         case Choice(type=Scalar(name=name)):
@@ -520,6 +562,8 @@ def copy(ctx: Context, target: Value, source: Value) -> None:
     if isinstance(target.type, Scalar):
         store(ctx, target, load(ctx, source))
         return
+    if retargeted(ctx, target, source) or _copied_by_loop(ctx, target, source):
+        return
     pairs = _pairs(ctx, *_as_stored(target, source))
     values = [load(ctx, part) for _, part in pairs]
     same_shape = isinstance(source, Element) or _is_object(source)
@@ -532,6 +576,55 @@ def copy(ctx: Context, target: Value, source: Value) -> None:
                 if changes(out, values[later]):
                     values[later] = ctx.temporary(values[later])
         ctx.out.extend(out)
+
+
+def _copied_by_loop(ctx: Context, target: Value, source: Value) -> bool:
+    """Vectors in memory are filled element by element in a loop, from memory or with one number."""
+    ctype = target.type
+    if not isinstance(ctype, Vector) or not isinstance(target, Element) or ctype.extent < 2:
+        return False
+    if isinstance(source, Element) and source.type == ctype and source.memory != target.memory:
+        element: Value | None = None
+    elif isinstance(source, Aggregate) and len({load(ctx, v) for v in source.fields.values()}) == 1:
+        element = source.fields["0"]
+        if not isinstance(load(ctx, element), (Const, Var)):
+            return False
+    else:
+        return False
+    counter = Var(I32, ctx.fresh("e"))
+    with ctx.branch() as out:
+        value = load(ctx, element if element is not None else subscript(ctx, source, counter))
+        store(ctx, subscript(ctx, target, counter), value)
+    one, extent = build.const(1), build.const(ctype.extent)
+    ctx.emit(For(counter.name, I32, build.const(0), extent, one, ctx.sealed(out), LoopKind.UNROLLED))
+    return True
+
+
+def retargeted(ctx: Context, target: Value, source: Value) -> bool:
+    """`acc = mfma(...)`: an instruction that came last writes where its result is wanted."""
+    if not (
+        isinstance(source, Element) and isinstance(target, Element) and source.memory.name in ctx.results
+    ):
+        return False
+    if target.memory.space is not Space.LOCAL or target.memory.dtype != source.memory.dtype:
+        return False
+    last = ctx.out[-1] if ctx.out else None
+    if not isinstance(last, Instr) or not isinstance(last.operands[0], Ref):
+        return False
+    if last.operands[0].array != source.memory.name:
+        return False
+    offset, _ = flat_offset(target)
+    ctx.out[-1] = replace(
+        last, operands=(Ref(target.memory.dtype, target.memory.name, offset), *last.operands[1:])
+    )
+    ctx.results.discard(source.memory.name)
+    own = next(n for n in reversed(range(len(ctx.out))) if _declares(ctx.out[n], source.memory.name))
+    del ctx.out[own]
+    return True
+
+
+def _declares(stmt: Stmt, name: str) -> bool:
+    return isinstance(stmt, Decl) and stmt.name == name
 
 
 def carried_type(value: Value) -> DType | None:
@@ -573,7 +666,7 @@ def _pairs(ctx: Context, target: Value, source: Value) -> list[tuple[Value, Valu
     ctype = target.type
     if isinstance(ctype, Scalar):
         return [(target, source)]
-    if isinstance(ctype, Array) and ctype.extent is not None:
+    if isinstance(ctype, (Array, Vector)) and ctype.extent is not None:
         indices = [build.const(i) for i in range(ctype.extent)]
         return [
             pair

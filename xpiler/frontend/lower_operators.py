@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from xpiler.frontend.lower_context import Context, number
 from xpiler.frontend.lower_memory import load, member, store
 from xpiler.frontend.lower_overloads import choose
 from xpiler.frontend.lower_typenames import struct_scope
-from xpiler.frontend.lower_types import Closure, CType, Struct
+from xpiler.frontend.lower_types import Closure, CType, Scalar, Struct
 from xpiler.frontend.lower_values import Aggregate, Functions, Instance, Value
 from xpiler.frontend.syntax_model import FunctionDef
 from xpiler.ir import build
@@ -46,29 +47,34 @@ def user_operator(ctx: Context, op: str, operands: Sequence[Value]) -> Value | N
 
 
 def _lanewise(ctx: Context, op: str, operands: Sequence[Value]) -> Value | None:
-    """`half2 + half2` and so on, as cuda_fp16.h and cuda_bf16.h define them."""
-    ctype = operands[0].type
-    if not isinstance(ctype, Struct) or ctype.name not in _LANE_TYPES:
+    """`half2 + half2` as cuda_fp16.h has it, and HIP's operators of all its vectors: `float4 * float`."""
+    ctype = next((o.type for o in operands if isinstance(o.type, Struct)), None)
+    if ctype is None or not ctype.is_vector or not ctype.fields or ctype.name == "dim3":
         return None
+    lanes = [name for name, _ in ctype.fields]
     if op in ("==", "!=", "<", "<=", ">", ">=") and len(operands) == 2:
-        tests = [build.binary(op, *(_lane(ctx, o, lane) for o in operands)) for lane in ("x", "y")]
-        return number(build.and_(*tests))
-    if op in ("+", "-", "*", "/") and len(operands) == 2:
-        fields: dict[str, Value] = {
-            lane: number(build.binary(op, *(_lane(ctx, o, lane) for o in operands))) for lane in ("x", "y")
-        }
+        tests = [build.binary(op, *(_lane(ctx, o, lane) for o in operands)) for lane in lanes]
+        every = op != "!=" or ctype.name in _LANE_TYPES
+        return number(reduce(build.and_ if every else build.or_, tests))
+    if op in _ARITHMETIC and len(operands) == 2:
+        fields: dict[str, Value] = {}
+        for lane, inner in ctype.fields:
+            assert isinstance(inner, Scalar)
+            result = build.binary(op, *(_lane(ctx, o, lane) for o in operands))
+            fields[lane] = number(build.cast(result, inner.dtype))
         return Aggregate(ctype, fields)
     if op == "-" and len(operands) == 1:
-        return Aggregate(
-            ctype, {lane: number(build.neg(_lane(ctx, operands[0], lane))) for lane in ("x", "y")}
-        )
+        return Aggregate(ctype, {lane: number(build.neg(_lane(ctx, operands[0], lane))) for lane in lanes})
     if op in ("++", "--"):
-        for lane in ("x", "y"):
+        for lane in lanes:
             place = member(ctx, operands[0], lane)
             assert place is not None
-            store(ctx, place, build.binary(op[0], load(ctx, place), build.const(1.0, load(ctx, place).dtype)))
+            store(ctx, place, build.binary(op[0], load(ctx, place), build.const(1, load(ctx, place).dtype)))
         return operands[0]
     return None
+
+
+_ARITHMETIC = frozenset("+ - * / % & | ^ << >>".split())
 
 
 def _lane(ctx: Context, value: Value, lane: str) -> build.Operand:

@@ -21,7 +21,7 @@ from xpiler.frontend.lower_types import (
     sized_type,
 )
 from xpiler.frontend.lower_values import Value
-from xpiler.frontend.syntax_model import StructDef, TemplateParam
+from xpiler.frontend.syntax_model import AliasDef, StructDef, TemplateParam
 from xpiler.ir.nodes import Const
 from xpiler.ir.types import F32, I32, U8, U32
 
@@ -111,8 +111,7 @@ def find_type(ctx: Context, name: str) -> CType | None:
         if scope.struct is not None and scope.struct.definition is not None:
             for own in scope.struct.definition.aliases:
                 if own.name == name and own.template is None:
-                    base = type_of(ctx, own.type_node)
-                    return base if own.declarator is None else declared(ctx, base, own.declarator)[1]
+                    return aliased(ctx, own)
     found = named_type(name)
     if found is not None:
         return found
@@ -121,13 +120,22 @@ def find_type(ctx: Context, name: str) -> CType | None:
         return instantiate(ctx, structs[0], ())
     alias = ctx.entities.aliases.get(name)
     if alias is not None and alias.template is None:
-        base = type_of(ctx, alias.type_node)
-        return base if alias.declarator is None else declared(ctx, base, alias.declarator)[1]
+        return aliased(ctx, alias)
     enum = ctx.entities.enums.get(name)
     if enum is not None:
         base_type = type_of(ctx, enum.base) if enum.base is not None else Scalar(I32)
         return Scalar(base_type.dtype, name) if isinstance(base_type, Scalar) else None
     return _library_type(name)
+
+
+def aliased(ctx: Context, alias: AliasDef) -> CType:
+    """What a `typedef` or `using` names."""
+    from xpiler.frontend.lower_vectors import vector_of
+
+    base = type_of(ctx, alias.type_node)
+    if alias.declarator is not None:
+        base = declared(ctx, base, alias.declarator)[1]
+    return vector_of(ctx, base, alias.node)
 
 
 def _library_type(name: str) -> CType | None:
@@ -205,8 +213,7 @@ def template_type(ctx: Context, name: str, nodes: tuple[Node, ...], node: Node) 
         scope = Scope(ctx.scope)
         bind(ctx, scope, alias.template, nodes)
         with ctx.nested(scope):
-            base = type_of(ctx, alias.type_node)
-            return base if alias.declarator is None else declared(ctx, base, alias.declarator)[1]
+            return aliased(ctx, alias)
     if ctx.entities.structs.get(name):
         return instantiate(ctx, ctx.entities.structs[name][0], nodes)
     found = _standard_template(ctx, name, nodes)

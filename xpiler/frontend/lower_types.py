@@ -62,6 +62,17 @@ class Array(CType):
 
 
 @dataclass(frozen=True)
+class Vector(CType):
+    """Clang's `ext_vector_type(extent)`: a value of several numbers, with element-wise operators."""
+
+    element: Scalar
+    extent: int
+
+    def __str__(self) -> str:
+        return f"{self.element} __attribute__((ext_vector_type({self.extent})))"
+
+
+@dataclass(frozen=True)
 class Binding:
     """The value of a template parameter: a type, an integer, or a template by its name."""
 
@@ -166,7 +177,8 @@ _WORDS: dict[str, DType] = {
     "wchar_t": I32,
     "half": F16, "__half": F16, "half_t": F16, "_Float16": F16, "float16": F16, "__fp16": F16,
     "__nv_bfloat16": BF16, "nv_bfloat16": BF16, "__bf16": BF16, "hip_bfloat16": BF16, "__hip_bfloat16": BF16,
-    "bfloat16": BF16, "cudaStream_t": U64, "clock_t": I64, "int_fast32_t": I64, "uint_fast32_t": U64,
+    "bfloat16": BF16, "float16_t": F16, "hfloat16_t": F16, "bfloat16_t": BF16, "float32_t": F32,
+    "float64_t": F64, "cudaStream_t": U64, "clock_t": I64, "int_fast32_t": I64, "uint_fast32_t": U64,
     "cudaTextureObject_t": U64, "__int64": I64, "char16_t": U16, "char32_t": U32,
 }  # fmt: skip
 
@@ -245,6 +257,8 @@ def size_of(ctype: CType) -> int | None:
         case Array(element=element, extent=extent):
             size = size_of(element)
             return None if extent is None or size is None else size * extent
+        case Vector(element=element, extent=extent):
+            return element.dtype.bytes * (4 if extent == 3 else extent)
         case Struct():
             end = 0
             for _, offset, member in field_offsets(ctype):
@@ -265,6 +279,8 @@ def align_of(ctype: CType) -> int:
             return 8
         case Array(element=element):
             return align_of(element)
+        case Vector():
+            return min(size_of(ctype) or 1, 16)
         case Struct(fields=fields, alignment=alignment):
             return max([alignment, 1, *(align_of(t) for _, t in fields)])
     return 1
@@ -291,6 +307,8 @@ def leaves(ctype: CType) -> list[DType] | None:
         case Array(element=element, extent=int(extent)):
             inner = leaves(element)
             return None if inner is None else inner * extent
+        case Vector(element=element, extent=extent):
+            return [element.dtype] * extent
         case Struct(fields=fields):
             result: list[DType] = []
             for _, member in fields:
@@ -312,6 +330,8 @@ def leaf_type(ctype: CType) -> DType | None:
             return dtype
         case Array(element=element):
             return leaf_type(element)
+        case Vector(element=element):
+            return element.dtype
         case Struct(fields=fields, is_union=True):
             kinds = [leaf_type(t) for _, t in fields]
             known = [k for k in kinds if k is not None]

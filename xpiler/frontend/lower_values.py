@@ -18,6 +18,7 @@ from xpiler.frontend.lower_types import (
     Pointer,
     Scalar,
     Struct,
+    Vector,
 )
 from xpiler.frontend.syntax_model import FunctionDef, ParamDecl
 from xpiler.ir.nodes import Const, Expr, Space, Var
@@ -139,9 +140,10 @@ class Choice(Value):
 
 @dataclass(frozen=True, eq=False)
 class Aggregate(Value):
-    """A struct whose members are separate objects, or an array of such structs (one array a member)."""
+    """A struct whose members are separate objects, an array of such structs (one array a member), or the
+    elements of a vector."""
 
-    type: Struct | Array
+    type: Struct | Array | Vector
     fields: dict[str, Value]
 
 

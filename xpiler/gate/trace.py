@@ -72,9 +72,10 @@ def _launch(fields: Mapping[str, Any]) -> TracedLaunch:
     grid = fields["grid"]
     block = fields["block_size"] if "block_size" in fields else (fields["job"], 1, 1)  # see `gate/tasks.py`
     launch = Launch((grid[0], grid[1], grid[2]), (block[0], block[1], block[2]), int(fields.get("shared", 0)))
-    return TracedLaunch(
-        str(fields.get("kernel", "")), launch, tuple(_argument(a) for a in fields["arguments"])
-    )
+    kernel = str(fields.get("kernel", "")).strip()
+    if kernel.startswith("(") and kernel.endswith(")"):  # `(k<a, b>)` keeps a macro from splitting it
+        kernel = kernel[1:-1]
+    return TracedLaunch(kernel, launch, tuple(_argument(a) for a in fields["arguments"]))
 
 
 def _argument(fields: Mapping[str, Any]) -> Memory | int | float | None:

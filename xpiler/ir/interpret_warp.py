@@ -11,6 +11,7 @@ from xpiler.errors import Refusal
 from xpiler.ir.interpret_atomic import atomic
 from xpiler.ir.interpret_expressions import Expressions
 from xpiler.ir.interpret_fragment import instruction
+from xpiler.ir.interpret_mfma import matrix_instruction
 from xpiler.ir.interpret_state import EPOCH_MASK, THREAD_BITS, Lanes, Run, Site, State
 from xpiler.ir.nodes import Atomic, Collective, Instr
 from xpiler.ir.types import DType
@@ -64,6 +65,8 @@ class Warps:
         return atomic(stmt, self.expressions)
 
     def instruction(self, stmt: Instr) -> Run:
+        if stmt.name.startswith("mfma."):
+            return matrix_instruction(stmt, self.expressions)
         return instruction(stmt, self.expressions)
 
     def synchronise(self, state: State, lanes: Lanes) -> None:

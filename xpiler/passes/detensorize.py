@@ -53,7 +53,9 @@ def with_shapes(body: Block, launch: Launch) -> Block:
 
     def annotate(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         match stmt:
-            case Instr(operands=operands, attributes=attributes):
+            case Instr(operands=operands, attributes=attributes) if (
+                not attributes or attributes[-1][0][:5] != "shape"
+            ):
                 noted = tuple(
                     (f"shape{n}", " ".join(str(e) for e in _tile(fragments[o.array])))
                     for n, o in enumerate(operands)

@@ -45,6 +45,7 @@ from xpiler.passes.detensorize import detensorize, with_shapes
 from xpiler.passes.expansion import Expansion, Member
 from xpiler.passes.facts import MOST_BLOCKS, End, Facts, mutable_vars
 from xpiler.passes.masking import Masking
+from xpiler.passes.mfma import with_tiles
 from xpiler.passes.names import Names
 from xpiler.passes.regions import Cutter, Item, Nest, Once, Region
 from xpiler.passes.structured import without_returns, without_team_exits
@@ -52,6 +53,7 @@ from xpiler.passes.sync import Team, team, team_of
 from xpiler.passes.targets import with_plain_targets
 from xpiler.passes.teams import AXES, BLOCK_NAMES, THREAD_NAMES, Launch, block, launch, thread
 from xpiler.passes.tidy import inlined, simplified
+from xpiler.passes.tile_digits import split_lanes
 from xpiler.passes.uniformity import analyse
 from xpiler.passes.unique import with_unique_names
 
@@ -75,7 +77,7 @@ def recover_loops(
     body = _with_dimensions(_shared_scalars_as_arrays(kernel.body, names), shape)
     if shared_bytes is not None:
         body = substitute(body, {SHARED_BYTES: const(shared_bytes, U32)})
-    body = without_returns(with_shapes(body, shape), names)
+    body = without_returns(with_shapes(with_tiles(body, shape, names), shape), names)
     written = _written(kernel, body)
     recovery = _Recovery(
         shape, names, written, LoopKind.SERIAL if ordered(body, written) else LoopKind.PARALLEL
@@ -85,6 +87,8 @@ def recover_loops(
     serial = detensorize(_localised(_lanes_as_threads(Block(stmts))), names)
     result = push_casts(serial, frozenset(recovery.indices))
     assert isinstance(result, Block)
+    tiles = {s.name for s in walk_stmts(body) if isinstance(s, Decl) and s.space is Space.FRAGMENT}
+    result = split_lanes(result, tiles, names) if tiles else result
     return _with_parameters(replace(kernel, body=with_unique_names(result, names)))
 
 

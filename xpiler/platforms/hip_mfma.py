@@ -1,7 +1,7 @@
-"""AMD's matrix instructions (MFMA) as data: what each computes and which lane holds which element.
+"""AMD's matrix instructions (MFMA) as data: what each computes.
 
 All are executed by a wave of 64 lanes and compute `D = C + A * B` for each of their blocks. Each lane
-holds `per_lane` elements of A and of B and `outputs` of C and D; one law says which.
+holds `per_lane` elements of A and of B and `outputs` of C and D; one law says which (`passes/mfma.py`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ class Mfma:
     result: str
 
     @property
+    def attributes(self) -> tuple[tuple[str, str], ...]:
+        """What an `Instr` of the IR says of itself."""
+        return ("m", str(self.m)), ("k", str(self.k)), ("blocks", str(self.blocks))
+
+    @property
     def n(self) -> int:
         return self.m
 
@@ -36,26 +41,6 @@ class Mfma:
     def outputs(self) -> int:
         """Elements of C (and of D) that a lane holds."""
         return self.m * self.n * self.blocks // WAVE
-
-    def input_place(self, lane: int, e: int) -> tuple[int, int, int]:
-        """(block, row, k) of element `e` of A in a lane; of B with the column in place of the row."""
-        if self.element == "f64":
-            return (0, lane % 16, lane // 16) if self.m == 16 else (lane // 4 % 4, lane % 4, lane // 16)
-        if self.blocks == 1:
-            return 0, lane % self.m, self.per_lane * (lane // self.m) + e
-        return lane // self.m, lane % self.m, e
-
-    def output_place(self, lane: int, r: int) -> tuple[int, int, int]:
-        """(block, row, column) of element `r` of C or D in a lane."""
-        if self.element == "f64":
-            if self.m == 16:
-                return 0, 4 * r + lane // 16, lane % 16
-            return lane // 4 % 4, lane // 16, lane % 4
-        if self.m == 32:
-            return r // 16, 8 * (r // 4 % 4) + 4 * (lane // 32) + r % 4, lane % 32
-        if self.m == 16:
-            return r // 4, 4 * (lane // 16) + r % 4, lane % 16
-        return lane // 4, r, lane % 4
 
 
 def _table() -> dict[str, Mfma]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from xpiler.backend.cuda import host_as_cuda
+from dataclasses import replace
+
+from xpiler.backend.cuda import host_as_cuda, without_vector_types
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.routes import to_bang, to_vnni
@@ -10,11 +12,15 @@ from xpiler.routes.job import EntryJob, Produced
 
 
 def to_vnni_code(unit: Unit, entries: list[EntryJob]) -> Produced:
-    return to_vnni.produce(with_cuda_host(unit), entries)
+    return _plain(to_vnni.produce(with_cuda_host(unit), entries), unit)
 
 
 def to_bang_code(unit: Unit, entries: list[EntryJob]) -> Produced:
-    return to_bang.produce(with_cuda_host(unit), entries)
+    return _plain(to_bang.produce(with_cuda_host(unit), entries), unit)
+
+
+def _plain(produced: Produced, unit: Unit) -> Produced:
+    return replace(produced, text=without_vector_types(produced.text, unit.file))
 
 
 def with_cuda_host(unit: Unit) -> Unit:

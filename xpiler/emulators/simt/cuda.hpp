@@ -12,6 +12,7 @@
 #define __CUDA_ARCH__ 800
 #define CUDART_VERSION 12040
 #define CUDA_VERSION 12040
+#define cudaStreamDefault 0
 #define __maxnreg__(...)
 #define __cluster_dims__(...)
 #define __builtin_align__(n) alignas(n)

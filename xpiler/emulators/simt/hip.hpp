@@ -5,6 +5,7 @@
 #include "common.hpp"
 #include "mfma.hpp"
 #include "hip_only.hpp"
+#include "rocwmma.hpp"
 
 #define __HIPCC__ 1
 #define __HIP__ 1
@@ -21,8 +22,11 @@
 #define HIP_ENABLE_WARP_SYNC_BUILTINS 1
 #define _Float16 __half
 #define __fp16 __half
+#define XPEMU_SPELLED(...) XPEMU_SPELLED_EXPANDED(__VA_ARGS__)  // macros around the name expanded
+#define XPEMU_SPELLED_EXPANDED(...) #__VA_ARGS__
 #define hipLaunchKernelGGL(kernel, grid, block, bytes, stream, ...) \
-    ::xpemu::launcher(#kernel, __LINE__, [&](auto&... xpemu_a) { (kernel)(xpemu_a...); }, ::xpemu::Config(grid, block, bytes, stream))(__VA_ARGS__)
+    ::xpemu::launcher(XPEMU_SPELLED(kernel), __LINE__, [&](auto&... xpemu_a) { (kernel)(xpemu_a...); }, ::xpemu::Config(grid, block, bytes, stream))(__VA_ARGS__)
+#define hipStreamDefault 0
 #define HIP_KERNEL_NAME(...) __VA_ARGS__
 #define HIP_SYMBOL(symbol) symbol
 #define HIP_DYNAMIC_SHARED(type, name) type* name = ::xpemu::DynamicShared();
