@@ -7,11 +7,11 @@ import re
 import time
 from collections.abc import Mapping
 
+from xpiler.frontend.host_model import HostModel, LaunchModel, model_host
 from xpiler.frontend.syntax import analyse
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Launch
 from xpiler.gate.entries import Entry
-from xpiler.gate.host_model import HostModel, LaunchModel, model_host
 from xpiler.gate.index_reach import reach_of_indices
 from xpiler.gate.infer_launch import evaluate_grid, infer_grid
 from xpiler.gate.observe import Buffer, Pointer, Step, observe

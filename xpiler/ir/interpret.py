@@ -13,7 +13,7 @@ the result is the one of the GPU but for the order of floating-point atomics. Fu
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from xpiler.errors import Refusal
 from xpiler.ir.interpret_declare import Arrays, orders_blocks
 from xpiler.ir.interpret_expressions import Context
 from xpiler.ir.interpret_field import Field
+from xpiler.ir.interpret_log import Log
 from xpiler.ir.interpret_memory import Memory, Usage
 from xpiler.ir.interpret_native import Native, bf16_bits, bf16_values, round_bf16
 from xpiler.ir.interpret_state import Clock, Finding, Launch, Recorder, Site, State, StepLimit, lane_code
@@ -33,13 +34,22 @@ from xpiler.ir.nodes import Atomic, Barrier, Function, Space
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
 
-__all__ = ["Finding", "Result", "Site", "Usage", "run"]
+__all__ = ["Endless", "Finding", "Log", "Result", "Site", "Usage", "run"]
 
 Shape = tuple[int, int, int]
 Mode = Literal["native", "field", "trace"]
 _LANES = 1 << 15  # lanes of a chunk: a few lane arrays stay in the second-level cache
 _STEPS = 50_000_000
 _ALIGNED = 16  # bytes: the widest access there is, and what memory allocators keep to
+
+
+@dataclass(frozen=True, eq=False)
+class Endless:
+    """An array argument with room for `extent` elements, of which only `data` is stored: element `i` lies in
+    `data[i % data.size]`. For runs that ask where a kernel reaches, not what it computes."""
+
+    data: npt.NDArray[Any]
+    extent: int = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,8 @@ def run(
     step_limit: int = _STEPS,
     seconds: float = 60.0,
     lanes: int = _LANES,
+    blocks: Sequence[int] | None = None,
+    log: Log | None = None,
 ) -> Result:
     """Run one launch; arrays in `arguments` are changed in place.
 
@@ -74,8 +86,9 @@ def run(
     float32; None is a null pointer. In the modes `field` and `trace` floats are residues (`interpret_field`)
     or hashes of their own computation (`interpret_trace`), arrays of them int64. Without `checks` only
     accesses out of bounds are found. `step_limit`, `seconds`: when to give up. `lanes`: about how many
-    threads run at a time. Raises `Refusal` where an argument is missing or of another type, or the program
-    has what the interpreter cannot run.
+    threads run at a time. `blocks`: the numbers of those that run, if not all. `log`: keeps all accesses, in
+    place of the checks for races. Raises `Refusal` where an argument is missing or of another type, or the
+    program has what the interpreter cannot run.
     """
     numeric = _numeric(mode)
     warp_size = function.warp_size
@@ -83,10 +96,11 @@ def run(
     context = Context(numeric, orders_blocks(function))
     statements = Statements(context, arrays)
     body = statements.compile(function.body)
-    scalars, memories, copied_back = _bind(function, arguments, numeric, arrays, checks)
+    scalars, memories, copied_back = _bind(function, arguments, numeric, arrays, checks and log is None)
     recorder, clock = Recorder(), Clock(step_limit, time.monotonic() + seconds)
     threads = block[0] * block[1] * block[2]
-    total = grid[0] * grid[1] * grid[2]
+    numbers = np.arange(grid[0] * grid[1] * grid[2]) if blocks is None else np.asarray(blocks)
+    total = numbers.size
     chunk = _blocks_at_a_time(function, threads, total, lanes)
     setup = State(
         1,
@@ -97,13 +111,14 @@ def run(
         clock,
         Launch(grid, block, warp_size, shared_bytes, 1),
         checks,
+        log=log,
     )
     _declare_globals(function, arrays, statements, setup)
     with np.errstate(all="ignore"):
         try:
             for first in range(0, total, chunk):
                 launch = Launch(grid, block, warp_size, shared_bytes, min(chunk, total - first))
-                variables = {**_indices(launch, first), **scalars}
+                variables = {**_indices(launch, numbers[first : first + launch.blocks]), **scalars}
                 state = State(
                     threads * launch.blocks,
                     variables,
@@ -113,6 +128,7 @@ def run(
                     clock,
                     launch,
                     checks,
+                    log=log,
                 )
                 body(state, None)
         except StepLimit as limit:
@@ -120,7 +136,8 @@ def run(
             recorder.add(function, Finding("step-limit", message, function.range, {}))
     for values, bits in copied_back:
         values[...] = bf16_values(bits).reshape(values.shape)
-    usage = {name: memory.usage() for name, memory in memories.items() if memory.space is Space.GLOBAL}
+    stored = (m for m in memories.values() if m.space is Space.GLOBAL and not m.wrap)
+    usage = {memory.name: memory.usage() for memory in stored}
     return Result(tuple(recorder.found.values()), usage, clock.steps)
 
 
@@ -143,23 +160,24 @@ def _blocks_at_a_time(function: Function, threads: int, total: int, lanes: int) 
     return max(1, min(total, lanes // max(threads, 1)))
 
 
-def _indices(launch: Launch, first: int) -> dict[str, Any]:
-    """Indices and identities of the lanes of a chunk of blocks beginning with block number `first`."""
+def _indices(launch: Launch, numbers: npt.NDArray[Any]) -> dict[str, Any]:
+    """Indices and identities of the lanes of the blocks of these numbers."""
     threads = launch.threads
     thread = np.tile(np.arange(threads), launch.blocks)
     block = np.repeat(np.arange(launch.blocks), threads)
+    number_of_block = np.repeat(numbers, threads)
     found: dict[str, Any] = {
         "@thread": thread,
         "@block": block,
         "@slot": block * launch.slots + thread,
-        "@code": lane_code(block + first, 0, thread),
+        "@code": lane_code(number_of_block, 0, thread),
         "@warp_epoch": np.zeros(thread.size, np.int32),
         "warpSize": np.int32(launch.warp_size),
         "dynamicShared.bytes": np.uint32(launch.shared_bytes),
     }
     for kind, number, extents in (
         ("threadIdx", thread, launch.block),
-        ("blockIdx", block + first, launch.grid),
+        ("blockIdx", number_of_block, launch.grid),
     ):
         rest = number
         for axis, extent in zip("xyz", extents, strict=True):
@@ -184,10 +202,12 @@ def _bind(
     for name, dtype in pointers:
         given = _argument(function, arguments, name)
         nothing = np.zeros(0, numeric.storage_type(dtype))
-        data, values = _array(nothing if given is None else given, name, dtype, numeric)
+        stored = given.data if isinstance(given, Endless) else given
+        data, values = _array(nothing if stored is None else stored, name, dtype, numeric)
         if values is not None:
             copied_back.append((values, data))
-        memories[name] = arrays.parameter(name, dtype, data, data.size, checks)
+        extent = given.extent if isinstance(given, Endless) else data.size
+        memories[name] = arrays.parameter(name, dtype, data, extent, checks)
         memories[name].null = given is None
         memories[name].phase = data.ctypes.data % _ALIGNED
         scalars[f"@base {name}"] = np.int64(0)
@@ -207,7 +227,7 @@ def _declare_globals(function: Function, arrays: Arrays, statements: Statements,
             continue
         zeroed = decl if decl.init is not None else replace(decl, init=())
         arrays.declare(zeroed, statements.expressions)(setup, None)
-        if setup.checks and decl.space is Space.GLOBAL:
+        if setup.checks and setup.log is None and decl.space is Space.GLOBAL:
             arrays.watch(setup.memories[decl.name])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from xpiler.errors import Refusal
 from xpiler.ir.interpret_checks import locate, note_atomic
 from xpiler.ir.interpret_expressions import Expressions, in_bounds, watched
+from xpiler.ir.interpret_log import AccessKind
 from xpiler.ir.interpret_native import Native
 from xpiler.ir.interpret_state import Lanes, Run, State
 from xpiler.ir.nodes import Atomic
@@ -51,11 +52,17 @@ def atomic(stmt: Atomic, expressions: Expressions) -> Run:
             if state.checks and watched(memory, state):
                 note_atomic(locate(state, memory, kept, address, place.width(), place.site))
             data: Any = memory.view(numeric.storage_type(dtype))
-            where = np.broadcast_to(address, (count,))
+            if state.log is not None:
+                state.log.access(state, memory, kept, address, place.width(), place.site, AccessKind.ATOMIC)
+            where = np.broadcast_to(address % data.size if memory.wrap else address, (count,))
             if direct is not None:
                 direct.at(data, where, values[0])
             else:
                 old = _serialised(data, where, values, update, numeric, dtype)
+                if state.log is not None and stmt.op in ("cas", "exch"):
+                    old = state.log.lock(
+                        state, stmt, memory, kept, np.broadcast_to(address, (count,)), values, old
+                    )
                 if stmt.target is not None:
                     state.assign(stmt.target.name, old, kept)
         return lanes

@@ -96,7 +96,9 @@ class Arrays:
             if not has_init:
                 memory.initialised = np.zeros(memory.granules(), np.bool_)
             shared = decl.space is Space.SHARED
-            if shared or (decl.space is Space.LOCAL and self.has_parallel_loops and state.level < 2):
+            if state.log is None and (
+                shared or (decl.space is Space.LOCAL and self.has_parallel_loops and state.level < 2)
+            ):
                 memory.shadow = Shadow.of(memory.granules())
         return memory
 
@@ -123,6 +125,8 @@ class Arrays:
         """A global array that was handed in."""
         granule = self.granules.get(name, data.itemsize)
         memory = Memory(name, dtype, Space.GLOBAL, data, extent, extent, (extent,), granule)
+        if extent != data.size:
+            memory.wrap = data.size
         if checks:
             self.watch(memory)
         return memory

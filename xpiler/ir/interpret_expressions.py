@@ -9,6 +9,7 @@ import numpy as np
 
 from xpiler.errors import Refusal
 from xpiler.ir.interpret_checks import locate, note_read, note_write
+from xpiler.ir.interpret_log import AccessKind
 from xpiler.ir.interpret_memory import Memory
 from xpiler.ir.interpret_native import Native, Value
 from xpiler.ir.interpret_state import EMPTY, Evaluate, Lanes, Site, State
@@ -323,7 +324,9 @@ class ReachOf:
             return self.numeric.const(0, self.dtype)
         if state.checks and watched(memory, state):
             self._note_read(state, lanes, reached)
-        value: Any = data[reached.address]
+        if state.log is not None:
+            self.log(state, lanes, reached, AccessKind.READ)
+        value: Any = data[stored_at(reached, data)]
         convert = self.numeric.loaded(self.dtype)
         if convert is not None:
             value = convert(value)
@@ -354,12 +357,24 @@ class ReachOf:
         if state.checks and watched(memory, state):
             access = locate(state, memory, lanes, address, self.width(), self.site)
             note_write(access, data[address], value)
-        data[address] = value
+        if state.log is not None:
+            state.log.access(state, memory, lanes, address, self.width(), self.site, AccessKind.WRITE, value)
+        data[address % data.size if memory.wrap else address] = value
+
+    def log(self, state: State, lanes: Lanes, reached: Reached, kind: AccessKind) -> None:
+        assert state.log is not None
+        kept, address = in_bounds(state, lanes, reached)
+        state.log.access(state, reached.memory, kept, address, self.width(), self.site, kind)
 
 
 def watched(memory: Memory, state: State) -> bool:
     """Whether anything is remembered about the elements."""
     return memory.initialised is not None or memory.read is not None or memory.shadow is not None
+
+
+def stored_at(reached: Reached, data: Any) -> Any:
+    """Where the elements lie in `data`, which an endless memory goes through again and again."""
+    return reached.address % data.size if reached.memory.wrap else reached.address
 
 
 def in_bounds(state: State, lanes: Lanes, reached: Reached) -> tuple[Lanes, Any]:

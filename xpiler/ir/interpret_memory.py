@@ -74,6 +74,7 @@ class Memory:
     level: int = 0
     null: bool = False  # no array was handed in
     phase: int = 0  # bytes that its begin is away from an address aligned to everything
+    wrap: int = 0  # elements that exist; later ones share their storage. 0: all of `extent` exist
     initialised: npt.NDArray[np.bool_] | None = None  # per granule; None: everything is
     shadow: Shadow | None = None
     read: npt.NDArray[np.bool_] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ import numpy.typing as npt
 from xpiler.ir.interpret_memory import Memory
 from xpiler.ir.interpret_native import Native, Value
 from xpiler.ir.source import SourceRange
+
+if TYPE_CHECKING:
+    from xpiler.ir.interpret_log import Log
 
 Lanes = npt.NDArray[np.intp] | None  # sorted lane numbers; None: all of them
 
@@ -95,6 +98,7 @@ class State:
     continues: list[list[Lanes]] = field(default_factory=list)
     ended: npt.NDArray[np.bool_] | None = None  # lanes that returned; None: none
     level: int = 0  # 0: the launch's own threads; 1: iterations of a parallel loop; 2: of a loop over threads
+    log: Log | None = None  # where all accesses are written down
 
     def size(self, lanes: Lanes) -> int:
         return self.count if lanes is None else lanes.size

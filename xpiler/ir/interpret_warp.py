@@ -13,7 +13,7 @@ from xpiler.ir.interpret_expressions import Expressions
 from xpiler.ir.interpret_fragment import instruction
 from xpiler.ir.interpret_mfma import matrix_instruction
 from xpiler.ir.interpret_state import EPOCH_MASK, THREAD_BITS, Lanes, Run, Site, State
-from xpiler.ir.nodes import Atomic, Collective, Instr
+from xpiler.ir.nodes import Atomic, Collective, Const, Instr
 from xpiler.ir.types import DType
 
 _REDUCTIONS: dict[str, Any] = {
@@ -30,6 +30,8 @@ def block_barrier(state: State, lanes: Lanes, site: Site) -> None:
     """All threads of a block that have not ended must be here; then everything before is ordered before the
     rest."""
     launch = state.launch
+    if state.log is not None:
+        state.log.barrier(state, lanes, site)
     if lanes is not None:
         block = state.of_lanes("@block", None)
         here = np.bincount(block[lanes], minlength=launch.blocks)
@@ -135,6 +137,30 @@ class Group:
         self.mask = np.broadcast_to(masks, self.slots.shape)
         if mask is not None:
             self._check_mask()
+        elif state.log is not None and state.log.whole_warps:
+            self._check_everyone()
+
+    def _check_everyone(self) -> None:
+        """Without a mask all lanes are meant: those of the same segment, for shuffles within segments."""
+        state, node = self.state, self.site.node
+        if not isinstance(node, Collective) or node.kind == "activemask":
+            return
+        alive = np.zeros(self.total, np.bool_)
+        slots = state.of_lanes("@slot", None)
+        alive[slots if state.ended is None else slots[~state.ended]] = True
+        width = node.args[2] if node.kind.startswith("shfl") and len(node.args) > 2 else None
+        segment = int(width.value) if isinstance(width, Const) and 0 < width.value < self.size else self.size
+        absent = (alive & ~self.valid).reshape(-1, segment).any(axis=1)
+        wrong = absent[self.slots // segment]
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            first = int(self.slots[row]) // segment * segment
+            missing = int(np.argmax((alive & ~self.valid)[first : first + segment])) + first
+            number = int(state.numbers(self.lanes)[row])
+            text = (
+                f"lane {missing % self.size} of the warp does not take part, though the mask names all lanes"
+            )
+            state.report(self.site, "collective-mask", number, text, {"lane": missing % self.size})
 
     def _check_mask(self) -> None:
         state = self.state

@@ -40,6 +40,9 @@ class LaunchModel:
     grid: tuple[Formula | None, Formula | None, Formula | None]
     block: tuple[Formula | None, Formula | None, Formula | None]
     arguments: tuple[str, ...]  # texts
+    shared: Formula | None = "0"
+    values: tuple[Formula | None, ...] = ()  # the arguments, where they are numbers
+    conditions: tuple[Formula | None, ...] = ()  # that hold where it is reached, as Python expressions
 
 
 @dataclass(frozen=True)
@@ -150,9 +153,60 @@ class _Reader:
         if len(launch.config) < 2:
             return
         grid, block = self._triple(launch.config[0]), self._triple(launch.config[1])
-        self.launches.append(
-            LaunchModel(launch.name, grid, block, tuple(self.text(a) for a in launch.arguments))
-        )
+        shared = self.formula(launch.config[2]) if len(launch.config) > 2 else "0"
+        arguments = tuple(self.text(a) for a in launch.arguments)
+        values = tuple(self.formula(a) for a in launch.arguments)
+        conditions = tuple(self._conditions(node))
+        self.launches.append(LaunchModel(launch.name, grid, block, arguments, shared, values, conditions))
+
+    def _conditions(self, node: Node) -> Iterator[Formula | None]:
+        """Of the `if`s around a node, and of those before it that leave the function."""
+        inner, outer = node, node.parent
+        while outer is not None and outer.type != "function_definition":
+            if outer.type == "if_statement":
+                test = outer.child_by_field_name("condition")
+                if test is not None and inner.id != test.id:
+                    holds = self.condition(test)
+                    is_else = inner.type == "else_clause"
+                    yield f"not {holds}" if is_else and holds is not None else holds
+            if outer.type == "compound_statement":
+                for before in outer.named_children:
+                    if before.id == inner.id:
+                        break
+                    if before.type == "if_statement" and _leaves(before):
+                        test = before.child_by_field_name("condition")
+                        holds = self.condition(test) if test is not None else None
+                        yield None if holds is None else f"not {holds}"
+            inner, outer = outer, outer.parent
+
+    def condition(self, node: Node) -> Formula | None:
+        """A condition as a Python expression, or None."""
+        match node.type:
+            case "condition_clause" | "parenthesized_expression" if node.named_children:
+                return self.condition(node.named_children[-1])
+            case "unary_expression" if self.text(node).startswith("!") and node.named_children:
+                inner = self.condition(node.named_children[-1])
+                return None if inner is None else f"(not {inner})"
+            case "binary_expression":
+                return self._comparison(node)
+        value = self.formula(node)
+        return None if value is None else f"(({value}) != 0)"
+
+    def _comparison(self, node: Node) -> Formula | None:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        symbol = node.child_by_field_name("operator")
+        if left is None or right is None or symbol is None:
+            return None
+        operator, first, second = self.text(symbol), None, None
+        if operator in ("&&", "||"):
+            first, second = self.condition(left), self.condition(right)
+            operator = "and" if operator == "&&" else "or"
+        elif operator in ("<", "<=", ">", ">=", "==", "!="):
+            first, second = self.formula(left), self.formula(right)
+        else:
+            value = self.formula(node)
+            return None if value is None else f"(({value}) != 0)"
+        return None if first is None or second is None else f"({first} {operator} {second})"
 
     def formula(self, node: Node) -> Formula | None:
         """`node` over the parameters, or None."""
@@ -210,6 +264,18 @@ class _Reader:
                 inner = {p.name: f"({g})" for p, g in zip(helper.params, given, strict=True)}
                 return _Reader(self.unit, inner).formula(returned)
         return None
+
+
+def _leaves(statement: Node) -> bool:
+    """Whether a branch returns, throws or exits."""
+    branch = statement.child_by_field_name("consequence")
+    if branch is None:
+        return False
+    inside = [branch, *_statements(branch)]
+    return any(n.type in ("return_statement", "throw_statement") for n in inside) or any(
+        n.type == "call_expression" and (n.text or b"").startswith((b"exit", b"abort", b"std::exit"))
+        for n in inside
+    )
 
 
 def _returned(function: FunctionDef) -> Node | None:

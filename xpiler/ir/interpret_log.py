@@ -1,0 +1,201 @@
+"""Every access of a run, written down: what a checker needs to name both sides of a conflict.
+
+Where the interpreter's own checks remember the last users of an element, a log keeps all of them, so that
+nothing depends on the order in which lanes ran. Locks are followed too: a thread that swaps 0 for another
+constant in memory holds that element until it puts 0 back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from xpiler.ir.interpret_memory import Memory
+from xpiler.ir.interpret_state import Lanes, Site, State, StepLimit
+from xpiler.ir.nodes import Atomic, Const, Space
+
+NO_LOCK = 0
+
+
+class AccessKind(IntEnum):
+    READ = 0
+    WRITE = 1
+    ATOMIC = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One execution of an access by some lanes.
+
+    `granules`: one row a lane of the units of `granule` bytes that it touches. `codes` and `warp_epochs` say
+    who and when (`lane_code`), `locks` what each lane holds (`NO_LOCK`: nothing). `values`: what was
+    written, to tell harmless writes. `shown`: the variables that explain the access, one value or one a
+    lane of the whole state, whose numbers `lanes` are.
+    """
+
+    kind: AccessKind
+    site: Site
+    memory: Memory
+    lanes: Any
+    granules: Any
+    codes: Any
+    warp_epochs: Any
+    grid_epoch: int
+    locks: Any
+    values: Any
+    shown: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierEvent:
+    """A barrier of blocks that a block reached in part: `here` and `ended` are lanes of the state."""
+
+    site: Site
+    block: int
+    here: Any  # thread numbers of the block
+    ended: Any
+    threads: int
+    shown: dict[str, Any]
+
+
+@dataclass
+class Log:
+    """`shown`: by identity of an IR node, the variables to keep with it. `spins`: identities of atomics that
+    are retried until they win and do nothing else: in a log they win at once, as they would some time.
+    `whole_warps`: a warp operation without a mask is one of all lanes."""
+
+    shown: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    spins: frozenset[int] = frozenset()
+    whole_warps: bool = False
+    limit: int = 8_000_000  # accesses
+    events: list[Event] = field(default_factory=list)
+    barriers: list[BarrierEvent] = field(default_factory=list)
+    count: int = 0
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def access(
+        self,
+        state: State,
+        memory: Memory,
+        lanes: Lanes,
+        address: Any,
+        width: int,
+        site: Site,
+        kind: AccessKind,
+        values: Any = None,
+    ) -> None:
+        if memory.space not in (Space.GLOBAL, Space.SHARED):
+            return
+        codes = state.of_lanes("@code", lanes)
+        if not codes.size:
+            return
+        flat = address if isinstance(address, np.ndarray) else np.full(codes.size, address, np.int64)
+        units = max(1, width // memory.granule)
+        granules = flat.astype(np.int64).reshape(-1, 1)
+        if units > 1:
+            granules = granules * units + np.arange(units)
+        self.count += granules.size
+        if self.count > self.limit:
+            raise StepLimit(f"{self.limit} accesses")
+        locks: Any = state.vars.get("@lock")
+        if locks is not None:
+            locks = locks if lanes is None else locks[lanes]
+            if kind is AccessKind.WRITE:
+                kind = self._released_by_store(state, memory, lanes, flat, locks)
+        event = Event(
+            kind,
+            site,
+            memory,
+            lanes,
+            granules,
+            codes,
+            state.of_lanes("@warp_epoch", lanes),
+            state.clock.grid_epoch,
+            locks,
+            values,
+            self._shown(state, site),
+        )
+        self.events.append(event)
+
+    def _shown(self, state: State, site: Site) -> dict[str, Any]:
+        names = self.shown.get(id(site.node), ())
+        return {name: state.vars[name] for name in names if name in state.vars}
+
+    def barrier(self, state: State, lanes: Lanes, site: Site) -> None:
+        """Kept only where not all threads of a block are here, be it that some have ended."""
+        if lanes is None and state.ended is None:
+            return
+        block, thread = state.of_lanes("@block", None), state.of_lanes("@thread", None)
+        present = np.zeros(state.count, np.bool_)
+        present[slice(None) if lanes is None else lanes] = True
+        ended = np.zeros(state.count, np.bool_) if state.ended is None else state.ended
+        threads = state.launch.threads
+        here = np.bincount(block[present], minlength=state.launch.blocks)
+        for number in np.flatnonzero((here > 0) & (here < threads)):
+            mine = block == number
+            event = BarrierEvent(
+                site,
+                int(state.of_lanes("@code", np.flatnonzero(mine)[:1])[0]),
+                thread[mine & present],
+                thread[mine & ended],
+                threads,
+                self._shown(state, site),
+            )
+            self.barriers.append(event)
+
+    # ------------------------------------------------------------------------------------------ locks
+
+    def lock(
+        self,
+        state: State,
+        stmt: Atomic,
+        memory: Memory,
+        lanes: Lanes,
+        address: Any,
+        values: list[Any],
+        old: Any,
+    ) -> Any:
+        """Follows `cas(0, 1)`, `exch(1)`, `exch(0)`; returns the old values as the program sees them."""
+        constants = [int(a.value) if isinstance(a, Const) else None for a in stmt.args]
+        if None in constants:
+            return old
+        wanted, new = (constants[0], constants[1]) if stmt.op == "cas" else (0, constants[0])
+        if wanted == 0 and new != 0:
+            if id(stmt) in self.spins:
+                old = np.zeros_like(old)
+            won = old == 0
+            keys = self._keys(memory, address)
+            self._hold(state, lanes, np.where(won, keys, self._held(state, lanes)))
+        elif new == 0:
+            self._hold(state, lanes, np.full(address.size, NO_LOCK, np.int64))
+        return old
+
+    def _keys(self, memory: Memory, address: Any) -> Any:
+        number = self._numbers.setdefault(memory.name, len(self._numbers) + 1)
+        return address.astype(np.int64) + (number << 48)
+
+    def _held(self, state: State, lanes: Lanes) -> Any:
+        locks: Any = state.vars.get("@lock")
+        if locks is None:
+            return np.full(state.size(lanes), NO_LOCK, np.int64)
+        return locks if lanes is None else locks[lanes]
+
+    def _hold(self, state: State, lanes: Lanes, keys: Any) -> None:
+        locks: Any = state.vars.get("@lock")
+        locks = np.full(state.count, NO_LOCK, np.int64) if locks is None else locks.copy()
+        locks[slice(None) if lanes is None else lanes] = keys
+        state.vars["@lock"] = locks
+
+    def _released_by_store(
+        self, state: State, memory: Memory, lanes: Lanes, address: Any, locks: Any
+    ) -> AccessKind:
+        """A plain store to the lock that the thread itself holds gives it back: part of the protocol."""
+        mine = locks == self._keys(memory, address)
+        if not mine.all():
+            return AccessKind.WRITE
+        self._hold(state, lanes, np.full(locks.size, NO_LOCK, np.int64))
+        return AccessKind.ATOMIC

@@ -1,0 +1,160 @@
+"""Launches as the host code of a text makes them: sizes of the wrapper's parameters are tried, the rest
+follows.
+
+    cudaMalloc(&d, n * sizeof(float));                    n = 512, 1000, 1, 257:
+    scale<<<(n + 127) / 128, 128>>>(d, 2.0f, n);   -->    grid 4, 8, 1, 3; d has n elements
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xpiler.frontend import Unit
+from xpiler.frontend.host_model import Formula, HostModel, LaunchModel, model_host
+from xpiler.frontend.syntax import SyntaxUnit, analyse
+from xpiler.ir.nodes import Function, Param
+from xpiler.symbolic.trial import Trial
+
+_ONE = (512, 1000, 1, 257)
+_TWO = ((64, 64), (100, 37), (37, 100), (3, 1))
+_MOST_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The host functions of a text, read once."""
+
+    syntax: SyntaxUnit | None
+
+    @staticmethod
+    def of(unit: Unit) -> Hosts:
+        if not unit.launches:
+            return Hosts(None)
+        return Hosts(analyse(unit.text, unit.file, platform=unit.platform))
+
+    def trials(self, unit: Unit, kernel: Function, given: Mapping[str, int | float]) -> list[Trial]:
+        """Empty if no launch of the kernel can be put into numbers."""
+        if self.syntax is None:
+            return []
+        found: list[Trial] = []
+        functions = {s.host_function for s in unit.launches if s.kernel == kernel.name}
+        for definition in self.syntax.host_functions:
+            if definition.name not in functions or definition.body is None:
+                continue
+            model = model_host(self.syntax, definition)
+            names = [p.name for p in definition.params]
+            for launch in model.launches:
+                if launch.kernel in (kernel.name, kernel.template, kernel.spelling.split("<")[0]):
+                    found += _of_launch(kernel, model, launch, names, given)
+        return found
+
+
+def _of_launch(
+    kernel: Function,
+    model: HostModel,
+    launch: LaunchModel,
+    names: list[str],
+    given: Mapping[str, int | float],
+) -> list[Trial]:
+    formulas = [*launch.grid, *launch.block, launch.shared, *launch.values, *launch.conditions]
+    formulas += [model.bytes.get(_pointer(a)) for a in launch.arguments]
+    free = [n for n in names if any(re.search(rf"\b{n}\b", f) for f in formulas if f)]
+    found: list[Trial] = []
+    for sizes in _sizes(free, given):
+        trial = _trial(kernel, model, launch, sizes)
+        if trial is not None and trial not in found:
+            found.append(trial)
+    return found
+
+
+def _sizes(free: list[str], given: Mapping[str, int | float]) -> list[dict[str, int]]:
+    fixed = {n: int(given[n]) for n in free if n in given}
+    open_names = [n for n in free if n not in given]
+    if not open_names:
+        return [fixed]
+    if len(open_names) == 1:
+        return [{**fixed, open_names[0]: value} for value in _ONE]
+    rows: list[tuple[int, ...]] = [*_TWO] if len(open_names) == 2 else []
+    if not rows:
+        count, large = len(open_names), 64 if len(open_names) == 3 else 16
+        rows = [(large,) * count] + [
+            tuple(large // 2 + (5, 3, 7, 1, 9)[(i + turn) % 5] for i in range(count)) for turn in (0, 1)
+        ]
+        rows.append(tuple(1 + i % 3 for i in range(count)))
+    return [{**fixed, **dict(zip(open_names, row, strict=True))} for row in rows]
+
+
+def _trial(kernel: Function, model: HostModel, launch: LaunchModel, sizes: Mapping[str, int]) -> Trial | None:
+    conditions = [_number(c, sizes) for c in launch.conditions]
+    if any(c == 0 for c in conditions):
+        return None
+    grid = tuple(_number(f, sizes) for f in launch.grid)
+    block = tuple(_number(f, sizes) for f in launch.block)
+    shared = _number(launch.shared, sizes)
+    if any(v is None or v < 1 for v in (*grid, *block)):
+        return None
+    threads = (block[0] or 1) * (block[1] or 1) * (block[2] or 1)
+    if threads > _MOST_THREADS:
+        return None
+    unsure = {"the condition of the launch"} if any(c is None for c in conditions) else set()
+    scalars: dict[str, int | float] = {}
+    extents: dict[str, int] = {}
+    aliases: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for param, text, value in _arguments(kernel, launch):
+        if param.is_pointer:
+            pointer = _pointer(text)
+            bytes_ = _number(model.bytes.get(pointer), sizes)
+            if bytes_ is not None:
+                extents[param.name] = bytes_ // param.dtype.bytes
+            if re.fullmatch(r"\w+", pointer):
+                if pointer in first:
+                    aliases[param.name] = first[pointer]
+                first.setdefault(pointer, param.name)
+        elif param.dtype.is_integer:
+            number = _number(value, sizes)
+            if number is None:
+                return None
+            scalars[param.name] = number
+        else:
+            scalars[param.name] = 1.5
+    if len(scalars) + sum(p.is_pointer for p in kernel.params) < len(kernel.params):
+        return None
+    return Trial(
+        (grid[0] or 1, grid[1] or 1, grid[2] or 1),
+        (block[0] or 1, block[1] or 1, block[2] or 1),
+        scalars,
+        shared if shared is not None else 48 << 10,
+        extents,
+        aliases,
+        strained=frozenset(unsure),
+        host={n: v for n, v in sizes.items() if n not in scalars},
+    )
+
+
+def _arguments(kernel: Function, launch: LaunchModel) -> list[tuple[Param, str, Formula | None]]:
+    found = []
+    for position, param in enumerate(kernel.params):
+        at = param.argument if param.argument >= 0 else position
+        if at < len(launch.arguments):
+            value = launch.values[at] if not param.member else None
+            found.append((param, launch.arguments[at], value))
+    return found
+
+
+def _pointer(text: str) -> str:
+    """The variable that is passed, casts left out: `(float4 *)d_a` is `d_a`."""
+    text = re.sub(r"^\s*(static_cast|reinterpret_cast)<[^<>]*>\s*\((.*)\)\s*$", r"\2", text)
+    text = re.sub(r"^\s*\([\w\s:]+[*\s]*\)\s*(?=\w)", "", text)
+    return text.strip()
+
+
+def _number(formula: Formula | None, sizes: Mapping[str, int]) -> int | None:
+    if formula is None:
+        return None
+    try:
+        return int(eval(formula, {"__builtins__": {}}, dict(sizes)))
+    except (ArithmeticError, NameError, SyntaxError, TypeError, ValueError):
+        return None

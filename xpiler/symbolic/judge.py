@@ -1,0 +1,287 @@
+"""Findings out of an observed run: which of its conflicts and faults are bugs, which are only possible.
+
+An access depends on data where its index, or the way to it, is computed from the contents of an array. A
+write through an index out of memory (`out[idx[i]] = x`) may be right for the data that it is meant for:
+possible. A read-modify-write through one (`h[x[i]] += 1`) needs an atomic for any data with repetitions: a
+bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xpiler.ir.interpret import Finding
+from xpiler.ir.interpret_log import AccessKind, BarrierEvent
+from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, THREAD_BITS
+from xpiler.ir.nodes import Assign, Atomic, Barrier, Const, Function, Load, Ref, Space
+from xpiler.ir.rewrite import walk
+from xpiler.symbolic.conflicts import Access, Conflict, conflicts
+from xpiler.symbolic.dependence import ATOMIC, Dependence
+from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
+from xpiler.symbolic.shape import AXES
+from xpiler.symbolic.trial import Observed, Trial
+
+_DONE = {AccessKind.READ: "reads", AccessKind.WRITE: "writes", AccessKind.ATOMIC: "updates atomically"}
+_CODES = {
+    "out-of-bounds": "XP-BOUNDS",
+    "uninitialised-read": "XP-UNINIT",
+    "collective-mask": "XP-MASK",
+    "shuffle-inactive": "XP-MASK",
+    "warp-divergence": "XP-MASK",
+    "misaligned-fragment": "XP-ALIGN",
+    "division-by-zero": "XP-ZERO",
+}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Knows one kernel. `retried`: arrays that a compare-and-swap loop updates."""
+
+    kernel: Function
+    dependence: Dependence
+    warp_size: int
+    retried: frozenset[str]
+    updated: frozenset[int]  # identities of places that a statement reads and writes back
+
+    @staticmethod
+    def of(kernel: Function, dependence: Dependence, warp_size: int) -> Judge:
+        retried, updated = set(), set()
+        for node in walk(kernel.body):
+            match node:
+                case Atomic(op="cas", place=place, args=(compare, _)) if not isinstance(compare, Const):
+                    retried.add(place.array)
+                case Assign(target=Load() as place, reduce=str()):
+                    updated.add(id(place))
+        return Judge(kernel, dependence, warp_size, frozenset(retried), frozenset(updated))
+
+    def judge(self, seen: Observed) -> list[Found]:
+        found = [f for f in (self._finding(f, seen.trial) for f in seen.findings) if f is not None]
+        found += [self._barrier(b, seen.trial) for b in _first_by_site(seen.log.barriers)]
+        return found + self._races(conflicts(seen.log, self.warp_size, seen.trial.aliases), seen.trial)
+
+    # ------------------------------------------------------------------------------------------ of a run
+
+    def _finding(self, finding: Finding, trial: Trial) -> Found | None:
+        code = _CODES.get(finding.code)
+        if code is None:
+            return None
+        severity, holds_if = finding.severity, ""
+        if code == "XP-BOUNDS":
+            severity, holds_if = self._of_index(finding, trial)
+        elif code == "XP-ZERO" and trial.strained:
+            severity = WARNING
+        return Found(
+            code,
+            severity,
+            _worded(finding),
+            finding.range,
+            self.kernel.spelling or self.kernel.name,
+            self._values(trial, finding.values),
+            finding.array,
+            holds_if=holds_if,
+        )
+
+    def _of_index(self, finding: Finding, trial: Trial) -> tuple[str, str]:
+        """An index out of memory, or with a parameter that may never be that large, is only possible."""
+        places = [
+            n
+            for n in walk(self.kernel.body)
+            if isinstance(n, (Load, Ref)) and n.array == finding.array and n.range == finding.range
+        ]
+        sources = frozenset[str]().union(*(self.dependence.of_index(p) for p in places)) - {ATOMIC}
+        if sources:
+            return WARNING, f"{_names(sources)} may hold such values"
+        if trial.strained:
+            named = {n.name for p in places for n in walk(p) if hasattr(n, "name")} & trial.strained
+            if named:
+                return WARNING, f"{_names(named)} may have such values"
+        return ERROR, ""
+
+    def _barrier(self, event: BarrierEvent, trial: Trial) -> Found:
+        absent = np.setdiff1d(np.arange(event.threads), np.union1d(event.here, event.ended))
+        block = event.block >> (EPOCH_BITS + THREAD_BITS) & ((1 << BLOCK_BITS) - 1)
+        values = _place(trial, block, int(event.here[0]), "")
+        if absent.size:
+            message = f"only {event.here.size} of {event.threads} threads of the block reach this barrier"
+            missing, why = int(absent[0]), "does not reach it"
+        else:
+            message = f"{event.ended.size} of {event.threads} threads of the block end before this barrier"
+            missing, why = int(event.ended[0]), "has returned"
+        other = _place(trial, block, missing, "other.")
+        values |= {k: v for k, v in other.items() if k.startswith("other.threadIdx")}
+        thread = _thread_text(other, "other.")
+        return Found(
+            "XP-DIVERGENCE",
+            ERROR,
+            f"{message}: thread {thread} {why}",
+            event.site.range,
+            self.kernel.spelling or self.kernel.name,
+            self._values(trial, values),
+        )
+
+    def _values(self, trial: Trial, values: dict[str, int]) -> dict[str, int]:
+        scalars = {k: int(v) for k, v in trial.scalars.items() if not isinstance(v, float)}
+        return {**values, **scalars, **trial.host, **_launch(trial)}
+
+    # ------------------------------------------------------------------------------------------ races
+
+    def _races(self, pairs: list[Conflict], trial: Trial) -> list[Found]:
+        found = []
+        for pair in pairs:
+            if self._is_harmless(pair):
+                continue
+            found.append(self._race(pair, pairs, trial))
+        return found
+
+    def _is_harmless(self, pair: Conflict) -> bool:
+        kinds = {pair.first.event.kind, pair.second.event.kind}
+        if kinds == {AccessKind.READ, AccessKind.ATOMIC} and pair.array in self.retried:
+            return True  # the first look of a compare-and-swap loop: if it is old the loop tries again
+        return pair.across_blocks and any(
+            ATOMIC in self.dependence.reached.get(id(side.event.site.node), ()) and self._is_guarded(side)
+            for side in (pair.first, pair.second)
+        )
+
+    def _is_guarded(self, side: Access) -> bool:
+        """Reached depending on an atomic's old value, not merely at an index that one gave."""
+        node: Any = side.event.site.node
+        if not isinstance(node, (Load, Ref)):
+            return False
+        return ATOMIC in self.dependence.reached.get(id(node), frozenset()) - self.dependence.of_index(node)
+
+    def _race(self, pair: Conflict, pairs: list[Conflict], trial: Trial) -> Found:
+        first, second = sorted((pair.first, pair.second), key=lambda a: a.event.site.range or _FIRST)
+        code, severity, holds_if = self._severity(pair, pairs)
+        values = _access_values(trial, second, "") | _access_values(trial, first, "other.")
+        element = f"{pair.array}[{pair.element}]"
+        one = f"thread {self._who(trial, second, pair)} {_DONE[second.event.kind]}"
+        two = f"thread {self._who(trial, first, pair)} {_DONE[first.event.kind]}"
+        if first.event.kind is second.event.kind:
+            both = f"threads {self._who(trial, second, pair)} and {self._who(trial, first, pair)} both"
+            verb = {"reads": "read", "writes": "write"}.get(_DONE[first.event.kind], "update")
+            what = f"{both} {verb} {element}"
+        elif second.event.kind is AccessKind.READ:
+            what = f"{one} {element} while {two} it"
+        else:
+            what = f"{one} {element} while {two} it"
+        same = ", the same value" if pair.same_value else ""
+        between = self._between(pair, code)
+        related = ()
+        if first.event.site.node is not second.event.site.node:
+            verb = {AccessKind.READ: "read", AccessKind.WRITE: "written", AccessKind.ATOMIC: "updated"}
+            text = f"{verb[first.event.kind]} here by thread {self._who(trial, first, pair)}"
+            related = (Related(first.event.site.range, text),)
+        return Found(
+            code,
+            severity,
+            f"{what}{same}{between}",
+            second.event.site.range,
+            self.kernel.spelling or self.kernel.name,
+            self._values(trial, values),
+            pair.array,
+            related,
+            holds_if=holds_if,
+        )
+
+    def _between(self, pair: Conflict, code: str) -> str:
+        if code == "XP-SYNCWARP":
+            return "; threads of a warp do not run in lockstep, and there is no __syncwarp() between"
+        if pair.across_blocks:
+            return "; blocks are not ordered"
+        if pair.first.event.memory.space is Space.SHARED or pair.first.event.site.node is not (
+            pair.second.event.site.node
+        ):
+            return ", with no barrier between"
+        return ""
+
+    def _severity(self, pair: Conflict, pairs: list[Conflict]) -> tuple[str, str, str]:
+        if pair.same_value:
+            return "XP-SAME-VALUE", WARNING, ""
+        sources = frozenset[str]()
+        for side in (pair.first, pair.second):
+            node: Any = side.event.site.node
+            if isinstance(node, (Load, Ref)):
+                sources |= self.dependence.fetched(node)
+        only_writes = all(
+            p.first.event.kind is AccessKind.WRITE and p.second.event.kind is AccessKind.WRITE
+            for p in pairs
+            if p.array == pair.array
+        )
+        if sources and only_writes:
+            return "XP-SCATTER", WARNING, f"{_names(sources)} holds a value twice"
+        a, b = pair.first.event, pair.second.event
+        in_lockstep = pair.same_warp and a is not b and a.memory.space is Space.SHARED
+        return ("XP-SYNCWARP" if in_lockstep else "XP-RACE"), ERROR, ""
+
+    def _who(self, trial: Trial, access: Access, pair: Conflict) -> str:
+        place = _place(trial, access.block, access.thread, "")
+        thread = _thread_text(place, "")
+        if not pair.across_blocks:
+            return thread
+        blocks = [str(v) for k, v in place.items() if k.startswith("blockIdx")]
+        return f"{thread} of block {_tuple(blocks)}"
+
+
+_FIRST: Any = ("", 0, 0, 0, 0)
+
+
+def is_barrier(node: object) -> bool:
+    return isinstance(node, Barrier) and node.scope == "block"
+
+
+def _first_by_site(events: Iterable[BarrierEvent]) -> list[BarrierEvent]:
+    found: dict[int, BarrierEvent] = {}
+    for event in events:
+        found.setdefault(id(event.site.node), event)
+    return list(found.values())
+
+
+def _worded(finding: Finding) -> str:
+    if finding.code == "out-of-bounds" and finding.values.get("index", 0) < 0:
+        return f"{finding.array}[{finding.values['index']}] is before the beginning of {finding.array}"
+    return finding.message
+
+
+def _names(names: Iterable[str]) -> str:
+    return " and ".join(sorted(names))
+
+
+def _access_values(trial: Trial, access: Access, prefix: str) -> dict[str, int]:
+    place = _place(trial, access.block, access.thread, prefix)
+    for name, value in access.event.shown.items():
+        one = value[access.lane] if isinstance(value, np.ndarray) and value.ndim else value
+        if isinstance(one, (np.integer, int)):
+            place[f"{prefix}{name}"] = int(one)
+    return place
+
+
+def _place(trial: Trial, block: int, thread: int, prefix: str) -> dict[str, int]:
+    """`blockIdx` and `threadIdx` on the axes that the launch has."""
+    values: dict[str, int] = {}
+    for kind, number, extents in (("blockIdx", block, trial.grid), ("threadIdx", thread, trial.block)):
+        for position, (axis, extent) in enumerate(zip(AXES, extents, strict=True)):
+            if extent > 1 or position == 0:
+                values[f"{prefix}{kind}.{axis}"] = number % extent
+            number //= extent
+    return values
+
+
+def _launch(trial: Trial) -> dict[str, int]:
+    values = {}
+    for kind, extents in (("blockDim", trial.block), ("gridDim", trial.grid)):
+        for position, (axis, extent) in enumerate(zip(AXES, extents, strict=True)):
+            if extent > 1 or position == 0:
+                values[f"{kind}.{axis}"] = extent
+    return values
+
+
+def _thread_text(place: dict[str, int], prefix: str) -> str:
+    return _tuple([str(v) for k, v in place.items() if k.startswith(f"{prefix}threadIdx")])
+
+
+def _tuple(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"

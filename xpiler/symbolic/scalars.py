@@ -1,0 +1,251 @@
+"""Values for a kernel's scalar parameters: what each is for decides which ones show its faults.
+
+if (i < n)                 n is a guard: fewer, as many and more than there are threads
+for (t = 0; t < K / 16)    K is a trip count: enough for several turns
+C[row * N + col]           N is a stride: at least what `col` reaches
+a[i + offset]              offset is an offset: 1, 0, and beyond everything
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xpiler.ir.affine import bounds, linear
+from xpiler.ir.build import COMPARISONS
+from xpiler.ir.nodes import Binary, Const, Decl, Expr, For, Function, Instr, Load, Param, Ref, While
+from xpiler.ir.rewrite import free_vars, substitute, walk
+from xpiler.symbolic.shape import AXES, LaunchShape
+
+GUARD, TRIPS, STRIDE, OFFSET, VALUE = "guard", "trips", "stride", "offset", "value"
+
+
+@dataclass
+class Role:
+    """`reaches`: how far the indices go that a guard compares with; `degree`: how many parameters the bound
+    is a product of; `turns`: what a trip count is stepped by; `unit`: what the value is divided into."""
+
+    kinds: set[str] = field(default_factory=set)
+    reaches: set[int] = field(default_factory=set)
+    degree: int = 1
+    turns: set[int] = field(default_factory=set)
+    constants: set[int] = field(default_factory=set)  # that it is compared with
+    unit: int = 1
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """`strained`: parameters with values that the kernel may not be meant for."""
+
+    values: dict[str, int | float]
+    strained: frozenset[str] = frozenset()
+
+
+def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> dict[str, Role]:
+    names = {p.name for p in kernel.params if not p.is_pointer and p.dtype.is_integer}
+    tiles = any(isinstance(n, Instr) for n in walk(kernel.body))
+    found = {name: Role(unit=16 if tiles else 1) for name in sorted(names)}
+    reader = _Reader(found, defined, shape, _moving(kernel, defined), _ranges(shape))
+    for node in walk(kernel.body):
+        reader.read(node)
+    for role in found.values():
+        if not role.kinds:
+            role.kinds.add(VALUE)
+    return found
+
+
+def _ranges(shape: LaunchShape) -> dict[str, tuple[int, int]]:
+    ranges = {}
+    for kind, extents in (("threadIdx", shape.block), ("blockIdx", shape.grid)):
+        ranges |= {f"{kind}.{a}": (0, e - 1) for a, e in zip(AXES, extents, strict=True)}
+    for kind, extents in (("blockDim", shape.block), ("gridDim", shape.grid)):
+        ranges |= {f"{kind}.{a}": (e, e) for a, e in zip(AXES, extents, strict=True)}
+    return ranges
+
+
+def _moving(kernel: Function, defined: Mapping[str, Expr]) -> frozenset[str]:
+    """Variables that differ between threads or iterations; loops that all threads run alike are left out."""
+    names = {f"{kind}.{axis}" for kind in ("threadIdx", "blockIdx") for axis in AXES}
+    changed = True
+    while changed:
+        changed = False
+        for node in walk(kernel.body):
+            new = set()
+            match node:
+                case For(var=var, start=start) if _uses(start, names):
+                    new = {var}
+                case Decl(name=name, shape=(), init=Expr() as init) if _uses(init, names):
+                    new = {name}
+            if not new <= names:
+                names |= new
+                changed = True
+    return frozenset(names)
+
+
+def _uses(expr: Expr, names: set[str] | frozenset[str]) -> bool:
+    return bool(free_vars(expr) & names)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    found: dict[str, Role]
+    defined: Mapping[str, Expr]
+    shape: LaunchShape
+    moving: frozenset[str]
+    ranges: dict[str, tuple[int, int]]
+
+    def read(self, node: object) -> None:
+        match node:
+            case Binary(op=op, left=left, right=right) if op in COMPARISONS and left.dtype.is_integer:
+                sides = substitute(left, self.defined), substitute(right, self.defined)
+                for one, other in (sides, sides[::-1]):
+                    self._guard(one, other)
+                    if isinstance(other, Const) and not _uses(one, self.moving):
+                        for name in free_vars(one) & self.found.keys():
+                            self.found[name].constants.add(int(other.value))
+            case For():
+                self._trips(node)
+            case While(condition=condition):
+                for name in free_vars(substitute(condition, self.defined)) & self.found.keys():
+                    if GUARD not in self.found[name].kinds:
+                        self.found[name].kinds.add(TRIPS)
+                        self.found[name].turns.add(1)
+            case Load(index=index):
+                for part in index:
+                    self._index(substitute(part, self.defined))
+            case Ref(offset=offset):
+                self._index(substitute(offset, self.defined))
+
+    def _guard(self, one: Expr, other: Expr) -> None:
+        """`one` moves with the thread, `other` is a bound."""
+        if not _uses(one, self.moving) or _uses(other, self.moving):
+            return
+        names = free_vars(other) & self.found.keys()
+        divisors = _divisors(other, self.shape)
+        _, high = bounds(one, self.ranges)
+        reach = high + 1 if high is not None and high < 1 << 24 else self._total(one)
+        for name in names:
+            role = self.found[name]
+            role.kinds.add(GUARD)
+            role.degree = max(role.degree, len(names))
+            role.reaches.add(max(1, reach) * max([1, *divisors]))
+            if divisors and not _rounds_up(other):
+                role.unit = max(role.unit, *divisors)
+
+    def _total(self, one: Expr) -> int:
+        axes = {n[-1] for n in free_vars(one) if n.startswith(("threadIdx.", "blockIdx."))} or {"x"}
+        extents = [g * b for g, b in zip(self.shape.grid, self.shape.block, strict=True)]
+        return max(extents[AXES.index(a)] for a in axes)
+
+    def _trips(self, loop: For) -> None:
+        start, stop = substitute(loop.start, self.defined), substitute(loop.stop, self.defined)
+        step = _number(substitute(loop.step, self.defined), self.shape)
+        names = free_vars(stop) & self.found.keys()
+        for name in names:
+            role = self.found[name]
+            if _uses(start, self.moving):
+                role.kinds.add(GUARD)
+                role.degree = max(role.degree, len(names))
+                role.reaches.add(self._total(start))
+                continue
+            role.kinds.add(TRIPS)
+            divisors = _divisors(stop, self.shape)
+            role.turns.add((step or 1) * max([1, *divisors]))
+            if divisors and not _rounds_up(stop):
+                role.unit = max(role.unit, *divisors)
+
+    def _index(self, index: Expr) -> None:
+        form = linear(index)
+        if form is None:
+            return
+        for monomial, _ in form.terms:
+            inside = [getattr(atom, "name", "") for atom in monomial]
+            for name in self.found.keys() & set(inside):
+                self.found[name].kinds.add(STRIDE if len(inside) > 1 else OFFSET)
+        for name in self.found.keys() & form.variables():
+            if not self.found[name].kinds & {STRIDE, OFFSET}:
+                self.found[name].kinds.add(STRIDE)  # within a division
+
+
+def _rounds_up(expr: Expr) -> bool:
+    """`(n + 15) / 16`."""
+    return any(
+        isinstance(n, Binary) and n.op == "/" and isinstance(n.left, Binary) and n.left.op in ("+", "-")
+        for n in walk(expr)
+    )
+
+
+def _divisors(expr: Expr, shape: LaunchShape) -> list[int]:
+    values = []
+    for node in walk(expr):
+        if isinstance(node, Binary) and node.op == "/":
+            value = _number(node.right, shape)
+            if value:
+                values.append(value)
+        elif isinstance(node, Binary) and node.op == ">>" and isinstance(node.right, Const):
+            values.append(1 << int(node.right.value))
+    return values
+
+
+def _number(expr: Expr, shape: LaunchShape) -> int | None:
+    """The value of an expression over launch dimensions."""
+    low, high = bounds(expr, {n: r for n, r in _ranges(shape).items() if "Dim" in n})
+    return low if low is not None and low == high else None
+
+
+def assignments(
+    kernel: Function, found: Mapping[str, Role], shape: LaunchShape, fixed: Mapping[str, int | float]
+) -> list[Assignment]:
+    """The natural values first; then variants, fewest surprises first. Without integer parameters one."""
+    scalars = [p for p in kernel.params if not p.is_pointer]
+    constants = max((len(r.constants) for n, r in found.items() if n not in fixed), default=0)
+    variants = 1 if all(p.name in fixed or p.name not in found for p in scalars) else min(8, 4 + constants)
+    result: list[Assignment] = []
+    for variant in range(variants):
+        values: dict[str, int | float] = {}
+        strained = set()
+        for position, param in enumerate(scalars):
+            if param.name in fixed:
+                values[param.name] = fixed[param.name]
+            elif param.name in found:
+                kind = variant if found[param.name].kinds == {VALUE} else variant % 4
+                values[param.name], odd = _value(found[param.name], shape, kind, position)
+                if odd:
+                    strained.add(param.name)
+            else:
+                values[param.name] = _plain(param)
+        candidate = Assignment(values, frozenset(strained))
+        if all(candidate.values != known.values for known in result):
+            result.append(candidate)
+    return result
+
+
+def _plain(param: Param) -> int | float:
+    return True if param.dtype.name == "bool" else 1.5
+
+
+def _value(role: Role, shape: LaunchShape, variant: int, position: int) -> tuple[int, bool]:
+    """A value, and whether the kernel may not be meant for it. Variants differ between parameters."""
+    reach = max(g * b for g, b in zip(shape.grid, shape.block, strict=True))
+    turns = max(role.turns | {1})
+    if GUARD in role.kinds:
+        total = max(role.reaches)
+        if role.degree > 1:
+            turn, base = position % 3, max(2, round(total ** (1 / role.degree)))
+            return _to_unit([base, base + 1 + turn, base + 2 - turn, 1 + turn][variant], role.unit), False
+        total = max(total, 2 * turns if role.turns - {1} else 0)
+        odd = 2 * position + 3
+        values = [total, max(1, total - odd), total + odd, max(1, total // 2 - 33 // odd)]
+        return _to_unit(values[variant], role.unit), False
+    if TRIPS in role.kinds or STRIDE in role.kinds:
+        least = max(3 * turns, 4, reach if STRIDE in role.kinds else 0)
+        return _to_unit(-(-least // turns) * turns, role.unit), False
+    if OFFSET in role.kinds:
+        return [1, 0, reach, 2][variant], variant > 1
+    near = sorted({c + d for c in role.constants for d in (0, 1, -1)} - {0, 1})
+    values = [1, 0, *(near or [2, 3])]
+    return values[variant % len(values)], variant > 0 and not near
+
+
+def _to_unit(value: int, unit: int) -> int:
+    return max(unit, value // unit * unit)

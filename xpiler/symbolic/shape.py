@@ -1,0 +1,164 @@
+"""What a kernel's text says about the launch that it is written for, where nothing else does.
+
+__shared__ float tile[16][17];                        block (16, 16)
+tile[threadIdx.y][threadIdx.x] = ...           -->
+int i = blockIdx.x * 128 + threadIdx.x;               block (128)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xpiler.ir.affine import linear
+from xpiler.ir.affine_form import Affine, atom_variables
+from xpiler.ir.nodes import Assign, Const, Decl, Expr, For, Function, Load, Ref, Space, Var
+from xpiler.ir.rewrite import substitute, walk
+
+AXES = ("x", "y", "z")
+Shape = tuple[int, int, int]
+Dims = tuple[int | None, int | None, int | None]
+_DEFAULTS: dict[int, Shape] = {0: (1, 1, 1), 1: (64, 1, 1), 2: (16, 16, 1), 3: (8, 4, 4)}
+
+
+@dataclass(frozen=True)
+class LaunchShape:
+    """`assumed`: in words, what was not given but read off the kernel or chosen."""
+
+    grid: Shape
+    block: Shape
+    assumed: tuple[str, ...] = ()
+
+
+def definitions(kernel: Function) -> dict[str, Expr]:
+    """Scalars that get one value, where they are declared, down to parameters, indices and loads."""
+    assigned = {
+        n.target.name for n in walk(kernel.body) if isinstance(n, Assign) and isinstance(n.target, Var)
+    }
+    found: dict[str, Expr] = {}
+    for node in walk(kernel.body):
+        match node:
+            case Decl(name=name, shape=(), init=Expr() as init) if name not in assigned:
+                found[name] = substitute(init, found)
+    return found
+
+
+def launch_shape(
+    kernel: Function, defined: dict[str, Expr], grid: Dims | None = None, block: Dims | None = None
+) -> LaunchShape:
+    """A launch to check: what is given (by the user, or by the launches of the file), the rest assumed."""
+    used = {n.name for n in walk(kernel.body) if isinstance(n, Var)}
+    assumed = []
+    given = tuple(
+        b if b is not None else known
+        for b, known in zip(block or (None,) * 3, kernel.block_size, strict=True)
+    )
+    guessed = _block(kernel, defined, used)
+    threads: list[int] = [g if g is not None else guess for g, guess in zip(given, guessed, strict=True)]
+    if kernel.launch_bounds and given[0] is None:
+        while threads[0] * threads[1] * threads[2] > kernel.launch_bounds[0] and threads[0] > 1:
+            threads[0] //= 2
+    if any(g is None and t > 1 for g, t in zip(given, threads, strict=True)):
+        assumed.append(f"blockDim = {_text(threads)}")
+    blocks = []
+    for axis, name in enumerate(AXES):
+        wanted = (grid or (None,) * 3)[axis]
+        wanted = wanted if wanted is not None else kernel.grid_size[axis]
+        natural = 2 if {f"blockIdx.{name}", f"gridDim.{name}"} & used else 1
+        blocks.append(wanted if wanted is not None else natural)
+    if (grid or (None,))[0] is None and kernel.grid_size[0] is None:
+        assumed.append(f"gridDim = {_text(blocks)}")
+    return LaunchShape(
+        (blocks[0], blocks[1], blocks[2]), (threads[0], threads[1], threads[2]), tuple(assumed)
+    )
+
+
+def _text(shape: list[int]) -> str:
+    while len(shape) > 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    return f"({', '.join(map(str, shape))})" if len(shape) > 1 else str(shape[0])
+
+
+def _block(kernel: Function, defined: dict[str, Expr], used: set[str]) -> Shape:
+    axes = [a for a in AXES if {f"threadIdx.{a}", f"blockDim.{a}"} & used]
+    default = _DEFAULTS[3 if "z" in axes else 2 if "y" in axes else 1 if axes else 0]
+    evidence: dict[str, list[int]] = {a: [] for a in AXES}
+    steps = {
+        n.var: int(n.step.value)
+        for n in walk(kernel.body)
+        if isinstance(n, For) and isinstance(n.step, Const)
+    }
+    shared = {
+        n.name: n for n in walk(kernel.body) if isinstance(n, Decl) and n.space is Space.SHARED and n.shape
+    }
+    for place in _places(kernel):
+        index = place.index if isinstance(place, Load) else (place.offset,)
+        forms = [linear(substitute(i, defined)) for i in index]
+        if place.array in shared and len(index) == len(shared[place.array].shape):
+            for form, extent in zip(forms, shared[place.array].shape, strict=True):
+                size = linear(extent)
+                if form is not None and size is not None and size.as_int is not None:
+                    _from_extent(form, size.as_int, steps, evidence)
+        for form in forms:
+            if form is not None:
+                _from_stride(form, evidence)
+    found = [min(evidence[a]) if evidence[a] else None for a in AXES]
+    result = [f if f is not None and a in axes else d for f, d, a in zip(found, default, AXES, strict=True)]
+    if found[0] is not None and found[1] is None and "y" in axes:
+        result[1] = max(1, min(result[1], 1024 // result[0]))
+    while result[0] * result[1] * result[2] > 1024:
+        result[result.index(max(result))] //= 2
+    return result[0], result[1], result[2]
+
+
+def _places(kernel: Function) -> Iterator[Load | Ref]:
+    return (n for n in walk(kernel.body) if isinstance(n, (Load, Ref)))
+
+
+def coefficient_of(form: Affine, name: str) -> int | None:
+    """The number that multiplies a variable; None if it occurs otherwise too."""
+    found = 0
+    for monomial, factor in form.terms:
+        names = [getattr(atom, "name", None) for atom in monomial]
+        if names == [name]:
+            found = factor
+        elif any(name in atom_variables(atom) for atom in monomial):
+            return None
+    return found
+
+
+def _from_extent(form: Affine, extent: int, steps: dict[str, int], evidence: dict[str, list[int]]) -> None:
+    """`s[threadIdx.x + c]` in a dimension of 258: 256 threads; `s[ty*16 + tx]` in 256: 16 by 16; in a loop
+    that goes by 8, `s[threadIdx.y + j]`: 8."""
+    factors = {a: coefficient_of(form, f"threadIdx.{a}") for a in AXES}
+    if any(f is None or f < 0 for f in factors.values()):
+        return
+    present = sorted((f, a) for a, f in factors.items() if f)
+    if not present:
+        return
+    others = form.variables() - {f"threadIdx.{a}" for a in AXES}
+    if others:
+        if len(present) == 1 and len(others) == 1 and (step := steps.get(min(others), 1)) > 1:
+            evidence[present[0][1]].append(step)
+        return
+    for (unit, axis), following in zip(present, [*(f for f, _ in present[1:]), None], strict=True):
+        if following is not None:
+            evidence[axis].append(following // unit)
+        else:
+            evidence[axis].append(_round(extent // present[-1][0]))
+
+
+def _from_stride(form: Affine, evidence: dict[str, list[int]]) -> None:
+    """`blockIdx.x * 128 + threadIdx.x`: 128 threads."""
+    for axis in AXES:
+        block, thread = (coefficient_of(form, f"{kind}.{axis}") for kind in ("blockIdx", "threadIdx"))
+        if block and thread and block > thread > 0 and block % thread == 0:
+            evidence[axis].append(block // thread)
+
+
+def _round(extent: int) -> int:
+    """The number of threads that an array is likely made for: a border or padding is left out."""
+    if extent < 1:
+        return 1
+    power: int = 1 << (extent.bit_length() - 1)
+    return max(power, extent // 32 * 32) if extent >= 32 else power

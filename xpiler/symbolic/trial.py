@@ -1,0 +1,224 @@
+"""One run of a kernel at a launch with all values given: what is tried, and with which data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xpiler.ir.interpret import Endless, Finding, run
+from xpiler.ir.interpret_log import Log
+from xpiler.ir.interpret_native import Native
+from xpiler.ir.nodes import (
+    Assign,
+    Atomic,
+    Barrier,
+    Block,
+    Collective,
+    Decl,
+    For,
+    Function,
+    If,
+    Load,
+    Ref,
+    Stmt,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import children, free_vars, walk
+from xpiler.ir.types import DType
+
+_STORED = 1 << 16  # elements of an array that exist; indices beyond go around
+_LANES = 1 << 13  # threads that run in a trial, about
+_STEPS = 60_000
+MIXED, RAMP = "mixed", "ramp"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """`extents`: of arrays whose size is known; `aliases`: arrays that are one, to the name of the first;
+    `data`: what arrays hold; `strained`: parameters with values that may not be meant."""
+
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    scalars: Mapping[str, int | float]
+    shared_bytes: int = 0
+    extents: Mapping[str, int] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    data: str = MIXED
+    strained: frozenset[str] = frozenset()
+    host: Mapping[str, int] = field(default_factory=dict)  # of the host function that launches
+
+
+@dataclass(frozen=True)
+class Observed:
+    """`stopped`: why the run was given up, "" if it was not. `blocks`: how many of how many ran."""
+
+    trial: Trial
+    log: Log
+    findings: tuple[Finding, ...]
+    stopped: str
+    blocks: tuple[int, int]
+
+
+def observe(kernel: Function, trial: Trial, frame: Frame, warp_size: int, deadline: float) -> Observed:
+    """Run the trial and keep all accesses. Raises `Refusal` for what the interpreter does not have."""
+    log = Log(frame.shown, frame.spins, whole_warps=warp_size == 32)
+    arguments = _arguments(kernel, trial, frame)
+    total = trial.grid[0] * trial.grid[1] * trial.grid[2]
+    blocks = chosen_blocks(trial.grid, trial.block)
+    seconds = max(0.05, deadline - time.monotonic())
+    result = run(
+        kernel,
+        arguments,
+        trial.grid,
+        trial.block,
+        trial.shared_bytes,
+        warp_size=warp_size,
+        step_limit=_STEPS,
+        seconds=seconds,
+        blocks=blocks,
+        log=log,
+    )
+    stopped = next((f.message for f in result.findings if f.code == "step-limit"), "")
+    return Observed(trial, log, result.findings, stopped, (total if blocks is None else len(blocks), total))
+
+
+def _arguments(kernel: Function, trial: Trial, frame: Frame) -> dict[str, Any]:
+    arguments: dict[str, Any] = dict(trial.scalars)
+    stored: dict[str, npt.NDArray[Any]] = {}
+    for position, param in enumerate(p for p in kernel.params if p.is_pointer):
+        name = trial.aliases.get(param.name, param.name)
+        if name not in stored:
+            fresh = _fresh(param.dtype, trial.data, position)
+            stored[name] = np.zeros_like(fresh) if param.name in frame.words else fresh.copy()
+        arguments[param.name] = Endless(stored[name], trial.extents.get(param.name, 1 << 40))
+    return arguments
+
+
+@lru_cache(maxsize=64)
+def _fresh(dtype: DType, data: str, position: int) -> npt.NDArray[Any]:
+    """Small numbers with many repetitions and both signs for floats, or a ramp of different ones."""
+    rng = np.random.default_rng(7 + position)
+    kind = np.dtype(Native().storage_type(dtype))
+    if kind == np.bool_:
+        return rng.integers(0, 2, _STORED).astype(np.bool_)
+    if dtype.name == "bf16":
+        return rng.integers(0x3C00, 0x4200, _STORED).astype(kind)
+    if data == RAMP:
+        values = np.arange(_STORED)
+        return (values % 4096 if dtype.is_float else values % (1 << min(dtype.bits - 1, 16))).astype(kind)
+    if dtype.is_float:
+        return rng.uniform(-2, 2, _STORED).astype(kind)
+    return rng.integers(0, 5, _STORED).astype(kind)
+
+
+def chosen_blocks(grid: tuple[int, int, int], block: tuple[int, int, int]) -> list[int] | None:
+    """Of many blocks some: the first, their neighbours along each axis, the last; None: all."""
+    total = grid[0] * grid[1] * grid[2]
+    threads = block[0] * block[1] * block[2]
+    if total <= 4 or total * threads <= _LANES:
+        return None
+    x, y, z = grid
+    wanted = {
+        0,
+        1,
+        total - 1,
+        total - 2,
+        x - 1,
+        x,
+        x + 1,
+        x * y,
+        x * (y - 1),
+        2,
+        3,
+        total // 2,
+        total // 2 + 1,
+    }
+    kept = sorted(n for n in wanted if 0 <= n < total)
+    if z > 1:
+        kept = sorted({*kept, *(n for n in (x * y + 1, x * y * (z - 1)) if n < total)})
+    return kept
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a trial has to know of a kernel: which variables explain an access, which atomics are spun on,
+    and the arrays of words that threads compare and swap: they begin as zeros, as locks do."""
+
+    shown: Mapping[int, tuple[str, ...]]
+    spins: frozenset[int]
+    words: frozenset[str]
+
+    @staticmethod
+    def of(kernel: Function) -> Frame:
+        shown: dict[int, tuple[str, ...]] = {}
+        spins: set[int] = set()
+        _visit(kernel.body, (), shown, spins)
+        swaps = (n for n in walk(kernel.body) if isinstance(n, Atomic) and n.op in ("cas", "exch"))
+        return Frame(shown, frozenset(spins), frozenset(n.place.array for n in swaps))
+
+
+def _visit(stmt: Stmt, names: tuple[str, ...], shown: dict[int, tuple[str, ...]], spins: set[int]) -> None:
+    if names:
+        shown[id(stmt)] = names
+        for node in _own(stmt):
+            if isinstance(node, (Load, Ref)):
+                shown[id(node)] = names
+    match stmt:
+        case Block(body=body):
+            for child in body:
+                _visit(child, names, shown, spins)
+        case If():
+            _visit(stmt.then, names, shown, spins)
+            _visit(stmt.otherwise, names, shown, spins)
+        case For():
+            _visit(stmt.body, (*names, stmt.var), shown, spins)
+        case While():
+            counters = [
+                s.target.name
+                for s in stmt.advance.body
+                if isinstance(s, Assign) and isinstance(s.target, Var)
+            ]
+            spins |= _spun_on(stmt)
+            inner = tuple(dict.fromkeys([*names, *counters]))
+            _visit(stmt.body, inner, shown, spins)
+            _visit(stmt.advance, inner, shown, spins)
+
+
+def _counters(loop: While) -> list[str]:
+    """Variables that the loop steps."""
+    stepped = (*loop.advance.body, *loop.body.body)
+    tested = free_vars(loop.condition)
+    assigned = [s.target.name for s in stepped if isinstance(s, Assign) and isinstance(s.target, Var)]
+    return [name for name in assigned if name in tested]
+
+
+def _own(stmt: Stmt) -> list[Any]:
+    """Expressions of a statement, not those of statements within."""
+    found: list[Any] = []
+    stack: list[Any] = [c for c in children(stmt) if not isinstance(c, Stmt)]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        stack += children(node)
+    return found
+
+
+def _spun_on(loop: While) -> set[int]:
+    """Atomics of a loop that does nothing else but try them."""
+    atomics: set[int] = set()
+    for node in (*walk(loop.body), *walk(loop.advance)):
+        match node:
+            case Atomic(op="cas" | "exch"):
+                atomics.add(id(node))
+            case Assign(target=Load()) | Atomic() | Barrier(scope="block") | Collective() | For() | While():
+                return set()
+            case Decl(shape=shape) if shape:
+                return set()
+    return atomics
