@@ -1,4 +1,4 @@
-"""The command line: `xpiler translate | verify | show | doctor`.
+"""The command line: `xpiler translate | verify | check | show | doctor`.
 
 Exit codes: 0 verified, 1 translated but not verified, 2 refused. This module parses words and prints
 results; the work
@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.status import Status
 
 from xpiler import __version__
+from xpiler.check_command import add_check
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.files import read_source, write_atomically
 from xpiler.gate.evidence import Evidence
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_contract_options(verify)
     verify.set_defaults(run=_verify)
 
+    add_check(commands)
     show = commands.add_parser(
         "show", help="print what the engine sees", description="Print the IR of a file's kernels."
     )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from xpiler.frontend import Unit, parse
+from xpiler.platforms.registry import platform_of
 from xpiler.symbolic.check import Options, check_unit
 from xpiler.symbolic.findings import Report
 from xpiler.symbolic.shape import Dims
 
 SUITE = Path(__file__).parent / "suite"
 _EXPECTATION = re.compile(
-    r"^// expect: ([\w-]+)(?: \|(.*))?\n(?:template.*\n)?__global__\s+(?:__launch_bounds__\(.*?\)\s+)?void\s+(\w+)",
+    r"^// expect: ([\w-]+)(?: \|(.*))?\n(?:template.*\n)?"
+    r"(?:__global__|__mlu_entry__|__mlu_global__)\s+(?:__launch_bounds__\(.*?\)\s+)?void\s+(\w+)",
     re.M,
 )
 
@@ -31,9 +34,23 @@ class Case:
     def __str__(self) -> str:
         return f"{self.file.stem}:{self.kernel}"
 
+    def check(self) -> Report:
+        unit = _unit(self.file)
+        kernels = tuple(k for k in unit.program.kernels if self.kernel in (k.name, k.template))
+        assert kernels, (self.kernel, unit.refusals)
+        return check_unit(
+            replace(unit, program=replace(unit.program, kernels=kernels), refusals={}), self.options
+        )
+
+    def is_met(self, report: Report) -> bool:
+        errors = {f.code for f in report.findings if f.severity == "error"}
+        if self.expected in ("clean", "undecided"):
+            return {v.status for v in report.kernels} == {self.expected} and not errors
+        return self.expected in {f.code for f in report.findings}
+
 
 def cases() -> Iterator[Case]:
-    for file in sorted(SUITE.glob("*.cu")):
+    for file in sorted(p for p in SUITE.iterdir() if p.is_file()):
         for expected, flags, kernel in _EXPECTATION.findall(file.read_text()):
             yield Case(file, kernel, expected, Options(_flag(flags, "grid"), _flag(flags, "block")))
 
@@ -46,16 +63,6 @@ def _flag(flags: str, name: str) -> Dims | None:
     return parts[0], parts[1] if len(parts) > 1 else 1, parts[2] if len(parts) > 2 else 1
 
 
-def unit_of(case: Case) -> Unit:
-    """The kernel with the rest of its file, other kernels left out of the program."""
-    unit = parse(case.file.read_text(), str(case.file))
-    from dataclasses import replace
-
-    kernels = tuple(k for k in unit.program.kernels if k.name.split("_float")[0] == case.kernel)
-    return replace(unit, program=replace(unit.program, kernels=kernels), refusals={})
-
-
-def outcome(report: Report) -> set[str]:
-    """Codes of errors and warnings; the status where there are none."""
-    found = {f.code for f in report.findings}
-    return found | {v.status for v in report.kernels}
+@lru_cache
+def _unit(file: Path) -> Unit:
+    return parse(file.read_text(), str(file), platform=platform_of(file.name))

@@ -209,7 +209,7 @@ def _bind(
         extent = given.extent if isinstance(given, Endless) else data.size
         memories[name] = arrays.parameter(name, dtype, data, extent, checks)
         memories[name].null = given is None
-        memories[name].phase = data.ctypes.data % _ALIGNED
+        memories[name].phase = 0 if isinstance(given, Endless) else data.ctypes.data % _ALIGNED
         scalars[f"@base {name}"] = np.int64(0)
     for param in function.params:
         if not param.is_pointer:

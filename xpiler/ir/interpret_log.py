@@ -48,6 +48,7 @@ class Event:
     locks: Any
     values: Any
     shown: dict[str, Any]
+    level: int  # of the state: 0 for the launch's own threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class Log:
             locks,
             values,
             self._shown(state, site),
+            state.level,
         )
         self.events.append(event)
 

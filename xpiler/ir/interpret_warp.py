@@ -150,7 +150,7 @@ class Group:
         alive[slots if state.ended is None else slots[~state.ended]] = True
         width = node.args[2] if node.kind.startswith("shfl") and len(node.args) > 2 else None
         segment = int(width.value) if isinstance(width, Const) and 0 < width.value < self.size else self.size
-        absent = (alive & ~self.valid).reshape(-1, segment).any(axis=1)
+        absent: Any = (alive & ~self.valid).reshape(-1, segment).any(axis=1)
         wrong = absent[self.slots // segment]
         if wrong.any():
             row = int(np.argmax(wrong))

@@ -7,19 +7,22 @@ access is kept. What is found that way is a bug with the values that show it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xpiler.errors import Refusal
 from xpiler.frontend import Unit
-from xpiler.ir.nodes import Decl, Function, Space
+from xpiler.ir.nodes import Decl, Expr, Function, Space
 from xpiler.ir.rewrite import walk
 from xpiler.symbolic.dependence import ATOMIC, Dependence
+from xpiler.symbolic.extents import beyond_guards
 from xpiler.symbolic.findings import BUGS, CLEAN, ERROR, REFUSED, UNDECIDED, Found, Report, Verdict
 from xpiler.symbolic.hosts import Hosts
 from xpiler.symbolic.judge import Judge
 from xpiler.symbolic.scalars import assignments, roles
 from xpiler.symbolic.shape import Dims, definitions, launch_shape
+from xpiler.symbolic.statics import has_guard, static_findings, unguarded
 from xpiler.symbolic.trial import MIXED, RAMP, Frame, Observed, Trial, observe
 
 _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
@@ -27,13 +30,14 @@ _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
 
 @dataclass(frozen=True)
 class Options:
-    """`grid`, `block`, `scalars`: given by the user; `seconds`: for the whole text; `cancelled`: asked
-    between steps."""
+    """`grid` to `extents`: given by the user; `seconds`: for the whole text; `cancelled`: asked between
+    steps."""
 
     grid: Dims | None = None
     block: Dims | None = None
     shared_bytes: int | None = None
     scalars: tuple[tuple[str, int | float], ...] = ()
+    extents: tuple[tuple[str, int], ...] = ()
     seconds: float = 10.0
     cancelled: Callable[[], bool] = lambda: False
 
@@ -64,17 +68,19 @@ def check_kernel(
     unit: Unit, kernel: Function, options: Options, deadline: float, hosts: Hosts
 ) -> tuple[Verdict, list[Found]]:
     started = time.monotonic()
-    warp_size = 64 if unit.platform == "hip" else 32
     dependence = Dependence.of(kernel)
-    frame, judge = Frame.of(kernel), Judge.of(kernel, dependence, warp_size)
+    defined = definitions(kernel)
+    frame, judge = Frame.of(kernel), Judge.of(kernel, dependence, beyond_guards(kernel, defined))
     trials, scope = _trials(unit, kernel, options, dependence, hosts)
     found: dict[tuple[object, ...], Found] = {}
     undecided: list[str] = []
+    judged: list[tuple[Trial, list[Found]]] = []
+    _merge(found, static_findings(kernel, unit.platform, options.shared_bytes or 0))
     for trial in trials:
         if options.cancelled():
             raise Cancelled
         try:
-            seen = observe(kernel, trial, frame, warp_size, deadline)
+            seen = observe(kernel, trial, frame, deadline)
         except Refusal as refusal:
             undecided.append(refusal.diagnostic.message)
             break
@@ -82,13 +88,22 @@ def check_kernel(
             undecided.append(f"{seen.stopped} ({_sizes(trial)})")
         if any(f.code == "assertion" for f in seen.findings):
             continue  # the values are not those that the kernel is meant for
-        _merge(found, judge.judge(seen))
+        judged.append((trial, judge.judge(seen)))
         scope = _with_blocks(scope, seen)
         if time.monotonic() > deadline:
             undecided.append(f"the time allowed did not suffice for all {len(trials)} trials")
             break
-    findings = sorted(found.values(), key=lambda f: (f.range or _FIRST, f.code, f.array))
-    undecided += [f"{f.message}: if {f.holds_if}" for f in findings if f.code == "XP-SCATTER"]
+    if not _is_for_sizes(kernel, defined, judged):
+        judged = [
+            (t, [f for f in more if f.code != "XP-BOUNDS" or f.array not in t.extents]) for t, more in judged
+        ]
+        scope.append("no size that was tried is the one that the kernel is written for")
+    for _, more in judged:
+        _merge(found, more)
+    if not any(t.extents for t in trials) and (idle := unguarded(kernel, defined)) is not None:
+        _merge(found, [idle])
+    findings = sorted(_recoded(found.values()), key=lambda f: (f.range or _FIRST, f.code, f.array))
+    undecided += [f"{f.message}: if {f.holds_if}" for f in findings if f.code in _OPEN]
     status = CLEAN
     if any(f.severity == ERROR for f in findings):
         status = BUGS
@@ -101,7 +116,8 @@ def check_kernel(
     )
 
 
-_FIRST = ("", 0, 0, 0, 0)
+_FIRST: Any = ("", 0, 0, 0, 0)
+_OPEN = ("XP-SCATTER", "XP-UNGUARDED")  # what nobody can tell from the text
 
 
 def _trials(
@@ -129,6 +145,7 @@ def _trials(
                 shape.block,
                 assignment.values,
                 shared,
+                dict(options.extents),
                 data=data,
                 strained=assignment.strained,
             )
@@ -163,6 +180,37 @@ def _with_blocks(scope: list[str], seen: Observed) -> list[str]:
 
 def _sizes(trial: Trial) -> str:
     return ", ".join(f"{k} = {v}" for k, v in trial.scalars.items()) or "no parameters"
+
+
+def _of_extent(found: Found, trial: Trial) -> bool:
+    return found.code == "XP-BOUNDS" and found.array in trial.extents
+
+
+def _is_for_sizes(
+    kernel: Function, defined: dict[str, Expr], judged: list[tuple[Trial, list[Found]]]
+) -> bool:
+    """Whether the arrays of the trials are those of the kernel: one that is told no sizes may be for a single
+    one, and then no other says anything."""
+    if any(p.dtype.is_integer and not p.is_pointer for p in kernel.params):
+        return True
+    sized = [(t, found) for t, found in judged if t.host and t.extents]
+    if sized and has_guard(kernel, defined):
+        return False
+    return not sized or any(all(f.code != "XP-BOUNDS" for f in found) for _, found in sized)
+
+
+def _recoded(found: Iterable[Found]) -> list[Found]:
+    """Where threads of different warps race too, one barrier of the block is what is missing."""
+    kept = list(found)
+    if not any(f.code == "XP-RACE" for f in kept):
+        return kept
+    text = "; threads of a warp do not run in lockstep, and there is no __syncwarp() between"
+    return [
+        replace(f, code="XP-RACE", message=f.message.replace(text, ", with no barrier between"))
+        if f.code == "XP-SYNCWARP"
+        else f
+        for f in kept
+    ]
 
 
 def _merge(found: dict[tuple[object, ...], Found], more: list[Found]) -> None:

@@ -210,13 +210,13 @@ _NOWHERE: Any = ("", 0, 0, 0, 0)
 def _members(events: list[Event], suspects: Any) -> Iterator[list[Access]]:
     """The accesses of each element, of those that are alike a few."""
     elements, numbers, rows = [], [], []
-    for number, event in enumerate(events):
+    for position, event in enumerate(events):
         flat = event.granules.reshape(-1)
         place = np.minimum(np.searchsorted(suspects, flat), suspects.size - 1)
         chosen = np.flatnonzero(suspects[place] == flat)
         if chosen.size:
             elements.append(flat[chosen])
-            numbers.append(np.full(chosen.size, number))
+            numbers.append(np.full(chosen.size, position))
             rows.append(chosen // event.granules.shape[1])
     element, number, row = (np.concatenate(parts) for parts in (elements, numbers, rows))
     order = np.argsort(element, kind="stable")
@@ -224,8 +224,8 @@ def _members(events: list[Event], suspects: Any) -> Iterator[list[Access]]:
     starts = np.flatnonzero(np.r_[True, element[1:] != element[:-1]])
     for start, end in zip(starts, [*starts[1:], element.size], strict=True):
         taken: dict[tuple[object, ...], list[Access]] = {}
-        for position in range(start, end):
-            access = Access(events[int(number[position])], int(row[position]))
+        for at in range(start, end):
+            access = Access(events[int(number[at])], int(row[at]))
             event = access.event
             key = (
                 id(event.site.node),

@@ -44,7 +44,9 @@ class Hosts:
             if definition.name not in functions or definition.body is None:
                 continue
             model = model_host(self.syntax, definition)
-            names = [p.name for p in definition.params]
+            wrappers = (f for f in unit.host_functions if f.name == definition.name)
+            params = (p for f in wrappers for p in f.params)
+            names = [p.name for p in params if not p.is_pointer and p.dtype.is_integer]
             for launch in model.launches:
                 if launch.kernel in (kernel.name, kernel.template, kernel.spelling.split("<")[0]):
                     found += _of_launch(kernel, model, launch, names, given)

@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from xpiler.ir.affine_form import Affine
 from xpiler.ir.interpret import Finding
 from xpiler.ir.interpret_log import AccessKind, BarrierEvent
 from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, THREAD_BITS
-from xpiler.ir.nodes import Assign, Atomic, Barrier, Const, Function, Load, Ref, Space
+from xpiler.ir.nodes import Atomic, Const, Function, Load, Ref, Space
+from xpiler.ir.printer import show
 from xpiler.ir.rewrite import walk
 from xpiler.symbolic.conflicts import Access, Conflict, conflicts
 from xpiler.symbolic.dependence import ATOMIC, Dependence
+from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
 from xpiler.symbolic.shape import AXES
 from xpiler.symbolic.trial import Observed, Trial
@@ -33,6 +36,7 @@ _CODES = {
     "shuffle-inactive": "XP-MASK",
     "warp-divergence": "XP-MASK",
     "misaligned-fragment": "XP-ALIGN",
+    "misaligned": "XP-ALIGN",
     "division-by-zero": "XP-ZERO",
 }
 
@@ -43,25 +47,23 @@ class Judge:
 
     kernel: Function
     dependence: Dependence
-    warp_size: int
     retried: frozenset[str]
-    updated: frozenset[int]  # identities of places that a statement reads and writes back
+    suggested: tuple[Suggested, ...]
 
     @staticmethod
-    def of(kernel: Function, dependence: Dependence, warp_size: int) -> Judge:
-        retried, updated = set(), set()
+    def of(kernel: Function, dependence: Dependence, suggested: Iterable[Suggested] = ()) -> Judge:
+        retried = set()
         for node in walk(kernel.body):
             match node:
                 case Atomic(op="cas", place=place, args=(compare, _)) if not isinstance(compare, Const):
                     retried.add(place.array)
-                case Assign(target=Load() as place, reduce=str()):
-                    updated.add(id(place))
-        return Judge(kernel, dependence, warp_size, frozenset(retried), frozenset(updated))
+        return Judge(kernel, dependence, frozenset(retried), tuple(suggested))
 
     def judge(self, seen: Observed) -> list[Found]:
         found = [f for f in (self._finding(f, seen.trial) for f in seen.findings) if f is not None]
         found += [self._barrier(b, seen.trial) for b in _first_by_site(seen.log.barriers)]
-        return found + self._races(conflicts(seen.log, self.warp_size, seen.trial.aliases), seen.trial)
+        found += [f for s in self.suggested if (f := self._beyond(s, seen)) is not None]
+        return found + self._races(conflicts(seen.log, self.kernel.warp_size, seen.trial.aliases), seen.trial)
 
     # ------------------------------------------------------------------------------------------ of a run
 
@@ -127,6 +129,34 @@ class Judge:
         scalars = {k: int(v) for k, v in trial.scalars.items() if not isinstance(v, float)}
         return {**values, **scalars, **trial.host, **_launch(trial)}
 
+    def _beyond(self, suggested: Suggested, seen: Observed) -> Found | None:
+        """The first access of a run that goes beyond what the guards suggest."""
+        trial, place = seen.trial, suggested.place
+        size = _number(suggested.size, trial)
+        if size is None or size <= 0 or place.array in trial.extents:
+            return None
+        for event in seen.log.events:
+            if event.site.node is not place:
+                continue
+            elements = event.granules[:, 0] * event.memory.granule // event.memory.data.itemsize
+            wrong = np.flatnonzero(elements >= size)
+            if wrong.size:
+                access = Access(event, int(wrong[0]))
+                index = int(elements[wrong[0]])
+                limit = f"`{show(suggested.limit)}`"
+                why = f"{limit} lets it" if suggested.is_guard else f"{limit} does not keep it below"
+                return Found(
+                    "XP-BOUNDS",
+                    ERROR,
+                    f"{place.array}[{index}] is beyond {suggested.size} = {size} elements: {why}",
+                    event.site.range,
+                    self.kernel.spelling or self.kernel.name,
+                    self._values(trial, _access_values(trial, access, "") | {"index": index}),
+                    place.array,
+                    holds_if=f"{place.array} has {suggested.size} elements, as the guards suggest",
+                )
+        return None
+
     # ------------------------------------------------------------------------------------------ races
 
     def _races(self, pairs: list[Conflict], trial: Trial) -> list[Found]:
@@ -157,23 +187,21 @@ class Judge:
         first, second = sorted((pair.first, pair.second), key=lambda a: a.event.site.range or _FIRST)
         code, severity, holds_if = self._severity(pair, pairs)
         values = _access_values(trial, second, "") | _access_values(trial, first, "other.")
-        element = f"{pair.array}[{pair.element}]"
+        element = _element(pair)
         one = f"thread {self._who(trial, second, pair)} {_DONE[second.event.kind]}"
         two = f"thread {self._who(trial, first, pair)} {_DONE[first.event.kind]}"
         if first.event.kind is second.event.kind:
             both = f"threads {self._who(trial, second, pair)} and {self._who(trial, first, pair)} both"
             verb = {"reads": "read", "writes": "write"}.get(_DONE[first.event.kind], "update")
             what = f"{both} {verb} {element}"
-        elif second.event.kind is AccessKind.READ:
-            what = f"{one} {element} while {two} it"
         else:
             what = f"{one} {element} while {two} it"
         same = ", the same value" if pair.same_value else ""
         between = self._between(pair, code)
-        related = ()
+        related: tuple[Related, ...] = ()
         if first.event.site.node is not second.event.site.node:
-            verb = {AccessKind.READ: "read", AccessKind.WRITE: "written", AccessKind.ATOMIC: "updated"}
-            text = f"{verb[first.event.kind]} here by thread {self._who(trial, first, pair)}"
+            past = {AccessKind.READ: "read", AccessKind.WRITE: "written", AccessKind.ATOMIC: "updated"}
+            text = f"{past[first.event.kind]} here by thread {self._who(trial, first, pair)}"
             related = (Related(first.event.site.range, text),)
         return Found(
             code,
@@ -218,6 +246,8 @@ class Judge:
         return ("XP-SYNCWARP" if in_lockstep else "XP-RACE"), ERROR, ""
 
     def _who(self, trial: Trial, access: Access, pair: Conflict) -> str:
+        if access.event.level:
+            return f"of iteration {access.block if access.event.level == 1 else access.thread - 1}"
         place = _place(trial, access.block, access.thread, "")
         thread = _thread_text(place, "")
         if not pair.across_blocks:
@@ -229,8 +259,28 @@ class Judge:
 _FIRST: Any = ("", 0, 0, 0, 0)
 
 
-def is_barrier(node: object) -> bool:
-    return isinstance(node, Barrier) and node.scope == "block"
+def _element(pair: Conflict) -> str:
+    """`tile[1][4]`; a scalar has no index."""
+    shape = pair.first.event.memory.shape
+    if pair.first.event.memory.space is not Space.SHARED or len(shape) < 2:
+        return pair.array if shape == (1,) else f"{pair.array}[{pair.element}]"
+    indices, rest = [], pair.element
+    for extent in reversed(shape):
+        indices.append(f"[{rest % extent}]")
+        rest //= extent
+    return pair.array + "".join(reversed(indices))
+
+
+def _number(form: Affine, trial: Trial) -> int | None:
+    total = 0
+    for monomial, factor in form.terms:
+        for atom in monomial:
+            value = trial.scalars.get(getattr(atom, "name", ""))
+            if not isinstance(value, int):
+                return None
+            factor *= value
+        total += factor
+    return total
 
 
 def _first_by_site(events: Iterable[BarrierEvent]) -> list[BarrierEvent]:
@@ -251,7 +301,11 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _access_values(trial: Trial, access: Access, prefix: str) -> dict[str, int]:
-    place = _place(trial, access.block, access.thread, prefix)
+    level = access.event.level
+    place = _place(trial, 0 if level == 1 else access.block, 0 if level else access.thread, prefix)
+    if level:
+        place = {k: v for k, v in place.items() if level == 2 and "blockIdx" in k}
+        place[f"{prefix}iteration"] = access.block if level == 1 else access.thread - 1
     for name, value in access.event.shown.items():
         one = value[access.lane] if isinstance(value, np.ndarray) and value.ndim else value
         if isinstance(one, (np.integer, int)):

@@ -55,7 +55,7 @@ def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> 
 
 
 def _ranges(shape: LaunchShape) -> dict[str, tuple[int, int]]:
-    ranges = {}
+    ranges: dict[str, tuple[int, int]] = {}
     for kind, extents in (("threadIdx", shape.block), ("blockIdx", shape.grid)):
         ranges |= {f"{kind}.{a}": (0, e - 1) for a, e in zip(AXES, extents, strict=True)}
     for kind, extents in (("blockDim", shape.block), ("gridDim", shape.grid)):

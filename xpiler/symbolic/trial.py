@@ -66,9 +66,9 @@ class Observed:
     blocks: tuple[int, int]
 
 
-def observe(kernel: Function, trial: Trial, frame: Frame, warp_size: int, deadline: float) -> Observed:
+def observe(kernel: Function, trial: Trial, frame: Frame, deadline: float) -> Observed:
     """Run the trial and keep all accesses. Raises `Refusal` for what the interpreter does not have."""
-    log = Log(frame.shown, frame.spins, whole_warps=warp_size == 32)
+    log = Log(frame.shown, frame.spins, whole_warps=kernel.warp_size == 32)
     arguments = _arguments(kernel, trial, frame)
     total = trial.grid[0] * trial.grid[1] * trial.grid[2]
     blocks = chosen_blocks(trial.grid, trial.block)
@@ -79,7 +79,6 @@ def observe(kernel: Function, trial: Trial, frame: Frame, warp_size: int, deadli
         trial.grid,
         trial.block,
         trial.shared_bytes,
-        warp_size=warp_size,
         step_limit=_STEPS,
         seconds=seconds,
         blocks=blocks,

@@ -1,0 +1,76 @@
+"""`xpiler check` as it is called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from xpiler.cli import main
+
+RIGHT = """__global__ void twice(float* a, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) a[i] *= 2;
+}
+"""
+RACE = """__global__ void turn(float* a) {
+  __shared__ float s[64];
+  s[threadIdx.x] = a[threadIdx.x];
+  a[threadIdx.x] = s[63 - threadIdx.x];
+}
+"""
+SCATTER = """__global__ void scatter(const int* to, float* a, int n) {
+  int i = threadIdx.x;
+  if (i < n) a[to[i]] = i;
+}
+"""
+
+
+def check(folder: Path, text: str, *flags: str, name: str = "k.cu") -> int:
+    file = folder / name
+    file.write_text(text)
+    return main(["check", str(file), *flags])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [(RIGHT, 0), (RACE, 1), (SCATTER, 3), ("__global__ void f( {", 2)], ids=str
+)
+def test_exit_codes(tmp_path: Path, text: str, code: int) -> None:
+    assert check(tmp_path, text) == code
+
+
+def test_text_shows_lines_places_and_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check(tmp_path, RACE, "--block", "64", "--grid", "1")
+    shown = capsys.readouterr().out
+    assert f"{tmp_path}/k.cu:4:3: error: thread 63 reads s[0] while thread 0 writes it" in shown
+    assert "    4 |   a[threadIdx.x] = s[63 - threadIdx.x];\n      |   ^~~~" in shown
+    assert f"{tmp_path}/k.cu:3:3: note: written here by thread 0" in shown
+    assert "with blockIdx.x = 0, threadIdx.x = 63; the other: threadIdx.x = 0; blockDim.x = 64" in shown
+
+
+def test_json_has_kernels_and_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check(tmp_path, RIGHT + RACE, "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert [(k["name"], k["status"]) for k in document["kernels"]] == [("twice", "clean"), ("turn", "bugs")]
+    finding = document["findings"][0]
+    assert (finding["code"], finding["severity"]) == ("XP-RACE", "error")
+    assert (Path(finding["file"]).name, finding["line"], finding["column"]) == ("k.cu", 8, 3)
+    assert finding["counterexample"]["threadIdx.x"] == 63
+    assert finding["counterexample"]["other.threadIdx.x"] == 0
+
+
+def test_sarif_has_results_with_regions(tmp_path: Path) -> None:
+    check(tmp_path, RACE, "--sarif", str(tmp_path / "out.sarif"))
+    run = json.loads((tmp_path / "out.sarif").read_text())["runs"][0]
+    result = run["results"][0]
+    assert result["ruleId"] == "XP-RACE" == run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"]
+    assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 4
+    assert result["relatedLocations"][0]["physicalLocation"]["region"]["startLine"] == 3
+
+
+def test_given_sizes_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--block", "64", "--grid", "2", "--arg", "n=100", "--shape", "a=99"]
+    assert check(tmp_path, RIGHT, *flags) == 1
+    assert "a[99] is out of bounds: it has 99 elements" in capsys.readouterr().out
+    assert check(tmp_path, RIGHT, *flags[:-1], "a=100") == 0

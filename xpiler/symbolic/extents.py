@@ -1,0 +1,190 @@
+"""Sizes that a kernel's guards suggest, where nothing tells how large an array is.
+
+    if (i <= n) a[i] = 1;          a has n elements, by the usual meaning of `n`: a[n] is one too many
+    if (i < n)  b[i] = a[i + 1];   likewise
+
+An access through a guarded index, or one with a constant added, that reaches beyond the bound which the
+guards name. Indices that are guarded otherwise too are left alone; so are arrays of offsets, which have one
+element more (`ptr[i + 1]`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from xpiler.ir.affine import linear
+from xpiler.ir.affine_form import Affine, lift, of_atom
+from xpiler.ir.nodes import (
+    Binary,
+    Block,
+    Break,
+    Const,
+    Continue,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    Return,
+    Select,
+    Stmt,
+    Unary,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import children, substitute, walk
+from xpiler.ir.types import BOOL
+
+Limits = tuple[Binary, ...]
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """`place` may reach element `size` of its array, which the guards suggest has `size` elements.
+    `is_guard`: the comparison itself lets its index be the size; otherwise something is added to it."""
+
+    place: Load
+    size: Affine
+    limit: Binary
+    is_guard: bool
+
+
+def beyond_guards(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
+    """Accesses to look at in a run: those that the guards seem to let go too far."""
+    scalars = frozenset(p.name for p in kernel.params if not p.is_pointer)
+    passed = {p.name for p in kernel.params if p.is_pointer} - _offsets(kernel, defined)
+    worst: list[tuple[int, Suggested]] = []
+    plain: set[str] = set()
+    for place, limits in _places(kernel.body, ()):
+        if place.array not in passed or len(place.index) != 1:
+            continue
+        index = linear(substitute(place.index[0], defined))
+        known = [] if index is None else _excesses(place, index, limits, defined, scalars)
+        if known:
+            excess, suggested = min(known, key=lambda k: k[0])
+            worst.append((excess, suggested))
+            if excess <= 0 or suggested.is_guard:
+                plain.add(place.array)
+    return [s for excess, s in worst if excess >= 1 and (s.is_guard or s.place.array in plain)]
+
+
+def _excesses(
+    place: Load, index: Affine, limits: Limits, defined: Mapping[str, Expr], scalars: frozenset[str]
+) -> list[tuple[int, Suggested]]:
+    """How far beyond the bound the index may be, by each guard that speaks of it."""
+    known: list[tuple[int, Suggested]] = []
+    for limit in limits:
+        one, other = (linear(substitute(e, defined)) for e in (limit.left, limit.right))
+        if one is None or other is None or not other.variables() <= scalars or one.variables() & scalars:
+            continue
+        moving = one - one.constant
+        bound = other - one.constant + (1 if limit.op == "<=" else 0)
+        size = bound - bound.constant
+        if not moving.terms or len(size.terms) != 1 or size.terms[0][1] != 1:
+            continue
+        added = (index - moving).as_int
+        stride = _stride(index, moving, scalars) if added is None else lift(1)
+        if stride is not None:
+            excess = bound.constant + (added or 0)
+            known.append((excess, Suggested(place, size * stride, limit, bound.constant >= 1)))
+    return known
+
+
+def _stride(index: Affine, moving: Affine, scalars: frozenset[str]) -> Affine | None:
+    """The parameter `s` for which the index is `moving * s + ...`."""
+    for atom in index.atoms():
+        if getattr(atom, "name", None) in scalars:
+            scaled = moving * of_atom(atom)
+            if set(scaled.terms) <= set(index.terms):
+                return of_atom(atom)
+    return None
+
+
+def _offsets(kernel: Function, defined: Mapping[str, Expr]) -> set[str]:
+    """Arrays whose elements say where others are accessed: they bound loops, or are indices."""
+    deciding: list[Expr] = []
+    for node in walk(kernel.body):
+        match node:
+            case For():
+                deciding += [node.start, node.stop]
+            case While():
+                deciding.append(node.condition)
+            case Load(index=index):
+                deciding += index
+    found = (n for e in deciding for n in walk(substitute(e, defined)))
+    return {n.array for n in found if isinstance(n, Load)}
+
+
+# ------------------------------------------------------------------------------------------ the way there
+
+
+def _places(stmt: Stmt, limits: Limits) -> Iterator[tuple[Load, Limits]]:
+    """Accesses with the comparisons that hold where they are reached, as `moving < bound` or `<=`."""
+    match stmt:
+        case Block(body=body):
+            for child in body:
+                yield from _places(child, limits)
+                if isinstance(child, If) and _leaves(child.then) and not child.otherwise.body:
+                    limits = (*limits, *_holds(child.condition, False))
+        case If(condition=condition):
+            yield from _in_expr(condition, limits)
+            yield from _places(stmt.then, (*limits, *_holds(condition, True)))
+            yield from _places(stmt.otherwise, (*limits, *_holds(condition, False)))
+        case For():
+            for end in (stmt.start, stmt.stop, stmt.step):
+                yield from _in_expr(end, limits)
+            counted = Binary(BOOL, "<", Var(stmt.dtype, stmt.var), stmt.stop)
+            from_zero = isinstance(stmt.start, Const) and stmt.start.value == 0
+            begins = from_zero or not isinstance(stmt.start, Const)
+            yield from _places(stmt.body, (*limits, counted) if begins else limits)
+        case While(condition=condition):
+            inner = limits if stmt.do_while else (*limits, *_holds(condition, True))
+            yield from _in_expr(condition, limits)
+            yield from _places(stmt.body, inner)
+            yield from _places(stmt.advance, limits)
+        case _:
+            for part in children(stmt):
+                if isinstance(part, Expr):
+                    yield from _in_expr(part, limits)
+
+
+def _in_expr(expr: Expr, limits: Limits) -> Iterator[tuple[Load, Limits]]:
+    match expr:
+        case Select(condition=condition):
+            yield from _in_expr(condition, limits)
+            yield from _in_expr(expr.then, (*limits, *_holds(condition, True)))
+            yield from _in_expr(expr.otherwise, (*limits, *_holds(condition, False)))
+            return
+        case Binary(op="&&" | "||", left=left, right=right):
+            yield from _in_expr(left, limits)
+            yield from _in_expr(right, (*limits, *_holds(left, expr.op == "&&")))
+            return
+        case Load():
+            yield expr, limits
+    for child in children(expr):
+        if isinstance(child, Expr):
+            yield from _in_expr(child, limits)
+
+
+def _leaves(block: Block) -> bool:
+    return bool(block.body) and isinstance(block.body[-1], (Return, Break, Continue))
+
+
+def _holds(condition: Expr, value: bool) -> Iterator[Binary]:
+    """Comparisons that are true if the condition is `value`; smaller side first."""
+    match condition:
+        case Unary(op="!", operand=operand):
+            yield from _holds(operand, not value)
+        case Binary(op="&&" | "||", left=left, right=right) if (condition.op == "&&") is value:
+            yield from _holds(left, value)
+            yield from _holds(right, value)
+        case Binary(op=op, left=left, right=right) if op in _NOT and left.dtype.is_integer:
+            op = op if value else _NOT[op]
+            if op in _MIRRORED:
+                op, left, right = _MIRRORED[op], right, left
+            yield Binary(BOOL, op, left, right, range=condition.range)
+
+
+_NOT = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_MIRRORED = {">": "<", ">=": "<="}
