@@ -126,14 +126,12 @@ def test_a_statement_about_no_parameter_is_refused(
     assert "'q'" in err and "parameters: a, b, c, n" in err
 
 
-def test_an_overloaded_entry_is_refused_for_what_it_is(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_each_overload_of_an_entry_is_checked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     body = "{ add<<<1, 64>>>(a, a, c, (int)n); }\n"
     hosts = "".join(f"void f(const float *a, float *c, {n} n) {body}" for n in ("int", "long"))
     code, document = translate(capsys, tmp_path, ADD + hosts)
-    assert code == 2
-    assert "overloaded" in messages(document)
+    assert code == 0
+    assert [(e["name"], e["status"]) for e in document["entries"]] == [("f", "verified"), ("f", "verified")]
 
 
 def test_a_missing_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def translate_text(
         produced = route.produce(unit, entries)
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
-        _verify(entries, produced.text, _target_file(file, to), to, pool, produced.calls)
+        _verify(entries, produced.text, _target_file(file, to), to, pool, produced.calls, route.spell)
         rungs = [parsed, *compiled.result(), *(rung for entry in entries for rung in entry.rungs)]
     return _result(whole, entries, produced.text, rungs, produced.notes, start)
 
@@ -123,7 +123,9 @@ def verify_text(
         _prepare(entries, unit, source, source_file, platform, stated, pool, needs_ir=False)
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, target, target_file, to)
-        _verify(entries, target, target_file, to, pool, _names_in(target, unit) if to == "vnni" else {})
+        calls = _names_in(target, unit) if to == "vnni" else {}
+        route = ROUTES.get((platform, to))
+        _verify(entries, target, target_file, to, pool, calls, route.spell if route else str)
         rungs = [parsed, *compiled.result(), *(rung for entry in entries for rung in entry.rungs)]
     return _result(unit, entries, target, rungs, (), start)
 
@@ -247,11 +249,12 @@ def _verify(
     file: str,
     platform: str,
     pool: ThreadPoolExecutor,
-    calls: Mapping[str, str] | None = None,
+    calls: Mapping[str, str],
+    spell: Callable[[str], str],
 ) -> None:
     def called(contract: Contract) -> Contract:
-        spelling = (calls or {}).get(contract.entry, contract.kernel_spelling)
-        return replace(contract, kernel_spelling=spelling)
+        spelling = calls.get(contract.entry, contract.kernel_spelling)
+        return replace(contract, kernel_spelling=spelling, signature=spell(contract.signature))
 
     running = [i.inference.contract for i in entries if i.runs is not None and i.inference and not i.refused]
     beside = tuple(called(contract) for contract in running)

@@ -159,3 +159,32 @@ def test_every_stated_size_is_run_or_refused_by_name() -> None:
     assert [case.scalar("n") for case in found.contract.cases] == [100, 100, 300_000, 300_000]
     with pytest.raises(Refusal, match="does not run at n=0"):
         inferred(text, Overrides(args=(("n", (100, 0)),)))
+
+
+def test_a_function_whose_state_nobody_sets_up_is_refused_and_not_called_wrong() -> None:
+    with pytest.raises(Refusal, match=r"`w`.*no function of this file sets that up"):
+        inferred(
+            "static float *w;\n"
+            "__global__ void k(const float *w, float *y, int n) {\n"
+            "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+            "    if (i < n) y[i] *= w[i];\n"
+            "}\n"
+            "void run(float *y, int n) { k<<<(n + 63) / 64, 64>>>(w, y, n); }\n"
+        )
+
+
+def test_sizes_of_what_comes_before_are_found_too() -> None:
+    found = inferred(
+        "static float *w; static int count;\n"
+        "__global__ void k(const float *w, float *y, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] *= w[i];\n"
+        "}\n"
+        "void load(const float *values, int n) {\n"
+        "    count = n; cudaMalloc(&w, 4 * n); cudaMemcpy(w, values, 4 * n, cudaMemcpyHostToDevice);\n"
+        "}\n"
+        "void run(float *y) { k<<<(count + 63) / 64, 64>>>(w, y, count); }\n"
+    )
+    case = found.contract.cases[0]
+    assert not found.findings
+    assert case.extent("values") == case.extent("y") == case.scalar("n")

@@ -11,6 +11,7 @@ from xpiler.frontend.lower_calls import param_type
 from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_finish import finish
+from xpiler.frontend.lower_host_state import host_variables, records
 from xpiler.frontend.lower_launches import (
     Wanted,
     host_functions,
@@ -65,6 +66,8 @@ def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, st
         kernels=tuple(kernel_text(f) for f in syntax.kernels if f.is_local),
         device_functions=tuple(kernel_text(f) for f in syntax.device_functions if f.is_local),
         comments=tuple((text.count("\n", 0, c.start) + 1, c.text) for c in syntax.comments),
+        variables=host_variables(syntax),
+        records=records(syntax),
     )
 
 

@@ -580,6 +580,8 @@ def host_functions(entities: Entities) -> tuple[HostFunction, ...]:
                     range=function.range,
                     span=function.span,
                     namespace=namespace_of(function),
+                    body=entities.unit.text_of(function.body),
+                    is_template=function.template is not None,
                 )
             )
     return tuple(result)

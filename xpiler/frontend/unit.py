@@ -32,7 +32,8 @@ class LaunchSite:
 
 @dataclass(frozen=True)
 class HostFunction:
-    """A function that runs on the host. `span` is that of its definition in the original text."""
+    """A function that runs on the host. `span` is that of its definition in the original text, `body` its
+    expanded text."""
 
     name: str
     is_extern_c: bool
@@ -41,6 +42,26 @@ class HostFunction:
     range: SourceRange
     span: tuple[int, int]
     namespace: str = ""  # "ops::" for a function in namespace ops
+    body: str = ""
+    is_template: bool = False
+
+
+@dataclass(frozen=True)
+class HostVariable:
+    """A variable of file scope that host code may change. `begins_empty`: null, or without a value."""
+
+    name: str
+    is_pointer: bool
+    begins_empty: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """A struct that holds pointers, or a name for it. `is_handle`: the name stands for a pointer to one."""
+
+    name: str
+    members: tuple[str, ...]
+    is_handle: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,3 +88,5 @@ class Unit:
     kernels: tuple[KernelText, ...]
     device_functions: tuple[KernelText, ...]
     comments: tuple[tuple[int, str], ...] = ()  # of the main file: line (from 1) and text with delimiters
+    variables: tuple[HostVariable, ...] = ()
+    records: tuple[Record, ...] = ()

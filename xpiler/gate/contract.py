@@ -113,6 +113,22 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Setup:
+    """A call that has to come before the entry: `create(n)` before `run(handle, x, y)`.
+
+    `arguments` are names of the contract's arguments in the callee's order, "" for the object that is set up.
+    `object` is the entry's parameter that the object is handed to, "" if the call sets up variables of the
+    file. `form` says how the object is made: `returned` by the call, left in an `out` parameter, filled in at
+    its `place`, or, made before, filled in `again`.
+    """
+
+    callee: str
+    arguments: tuple[str, ...]
+    object: str = ""
+    form: str = ""
+
+
+@dataclass(frozen=True)
 class Contract:
     """How to call one entry and how to judge what it computes.
 
@@ -122,7 +138,9 @@ class Contract:
     float type that sums are kept in (None: f32 or wider). `notes` says in words what was inferred, for the
     evidence. `globals` are `__constant__` and `__device__` variables without initialiser that the kernels
     use: further inputs, filled and compared like pointer arguments of the variable's size. `arch` is the
-    architecture that BANG C is written and run for ("": the emulator's own).
+    architecture that BANG C is written and run for ("": the emulator's own). `before` are calls that come
+    first; `handed` is then what the entry itself is given, by name (empty: all arguments). `signature` is the
+    type of the entry as a function pointer where its name is overloaded.
     """
 
     entry: str
@@ -136,6 +154,9 @@ class Contract:
     notes: tuple[str, ...] = ()
     globals: tuple[Argument, ...] = ()
     arch: str = ""
+    before: tuple[Setup, ...] = ()
+    handed: tuple[str, ...] = ()
+    signature: str = ""
 
     def argument(self, name: str) -> Argument:
         for argument in (*self.arguments, *self.globals):

@@ -8,11 +8,13 @@ function launches is an entry of its own; a `main` is run as a whole program bes
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
-from xpiler.gate.contract import EntryKind
+from xpiler.gate.contract import EntryKind, Setup
+from xpiler.gate.setups import Plan, Setups
 from xpiler.ir.nodes import Function, Param
 from xpiler.ir.source import SourceRange
 from xpiler.ir.types import DType
@@ -21,7 +23,11 @@ from xpiler.ir.types import DType
 @dataclass(frozen=True)
 class Entry:
     """`kernels` are the names of the IR functions that a call runs; `missing` those that were refused,
-    with why."""
+    with why.
+
+    `params` is everything that test data is made for; `before`, `handed` and `signature` are those of the
+    contract. `unset` is state of the file that the entry uses and that nothing sets up before it.
+    """
 
     name: str
     kind: EntryKind
@@ -30,18 +36,25 @@ class Entry:
     missing: tuple[str, ...]
     range: SourceRange | None
     spelling: str = ""
+    before: tuple[Setup, ...] = ()
+    handed: tuple[str, ...] = ()
+    signature: str = ""
+    unset: tuple[str, ...] = ()
 
 
 def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     """All entries of a file, or the one named `only`. Raises `Refusal` if there is none."""
-    reached = {function.name: _reached(unit, function) for function in unit.host_functions}
-    launching = [
-        f for f in unit.host_functions if reached[f.name] and f.name != "main" and not _is_template(unit, f)
+    setups = Setups(unit)
+    reached = {function: _reached(unit, setups, function) for function in unit.host_functions}
+    launching = [f for f in unit.host_functions if reached[f] and f.name != "main" and not f.is_template]
+    wrappers = [f for f in launching if f.is_extern_c] or [f for f in launching if _callable(setups, f)]
+    inner = {called for f in wrappers for called in setups.reached(f)[1:]}
+    hosts = [f for f in wrappers if f.is_extern_c or f not in inner]
+    plans = {f: setups.plan(f) for f in hosts}
+    main = next((f for f in unit.host_functions if f.name == "main"), None)
+    found = [
+        _host_entry(unit, f, reached, plans[f]) for f in hosts if not _is_part_of_another(f, plans, main)
     ]
-    wrappers = [f for f in launching if f.is_extern_c] or [f for f in launching if _callable(f)]
-    inner = {name for f in wrappers for name in _called(unit, f)}
-    hosts = [f for f in wrappers if f.is_extern_c or f.name not in inner]
-    found = [_host_entry(unit, f, reached[f.name]) for f in hosts]
     covered = {name for entry in found for name in (*entry.kernels, *entry.missing)}
     for kernel in unit.program.kernels:
         if kernel.name not in covered:
@@ -49,12 +62,11 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     for name, diagnostic in unit.refusals.items():
         if name not in covered:
             found.append(Entry(name, "kernel", (), (), (name,), diagnostic.range))
-    main = next((f for f in unit.host_functions if f.name == "main"), None)
     if main is not None:
         found.append(Entry("main", "main", (), (), (), main.range))
     if only is not None:
         named = [entry for entry in found if only in (entry.name, entry.spelling)]
-        named = named or [_host_entry(unit, f, reached[f.name]) for f in launching if f.name == only]
+        named = named or [_host_entry(unit, f, reached, setups.plan(f)) for f in launching if f.name == only]
         named = named or [
             _kernel_entry(k) for k in unit.program.kernels if only in (k.name, k.spelling, k.template)
         ]
@@ -74,12 +86,49 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def _host_entry(unit: Unit, function: HostFunction, launches: tuple[LaunchSite, ...]) -> Entry:
+def _is_part_of_another(function: HostFunction, plans: Mapping[HostFunction, Plan], main: object) -> bool:
+    """A function that is run with another entry: one that sets it up and shows nothing of its own, or one
+    that only `main` sets up."""
+    sets_up = any(function in plan.functions for other, plan in plans.items() if other is not function)
+    shows_nothing = not any(p.is_pointer and not p.is_const for p in function.params)
+    needs_main = main is not None and not function.is_extern_c and bool(plans[function].missing)
+    return (sets_up and shows_nothing) or needs_main
+
+
+def _host_entry(
+    unit: Unit, function: HostFunction, reached: Mapping[HostFunction, tuple[LaunchSite, ...]], plan: Plan
+) -> Entry:
+    launches = [site for f in (*plan.functions, function) for site in reached[f]]
     kernels = tuple(dict.fromkeys(site.kernel for site in launches if site.kernel))
     missing = tuple(dict.fromkeys(_refused_name(unit, site) for site in launches if not site.kernel))
-    params = tuple(_typed(unit, function, param) for param in function.params)
+    owners = (function, *plan.functions)
+    params = tuple(_typed(unit, next(f for f in owners if _has(f, p)), p) for p in plan.params)
     spelling = function.namespace + function.name if function.namespace else ""
-    return Entry(function.name, "host", params, kernels, missing, function.range, spelling)
+    return Entry(
+        function.name,
+        "host",
+        params,
+        kernels,
+        missing,
+        function.range,
+        spelling,
+        plan.before,
+        plan.handed if plan.before else (),
+        _signature(unit, function),
+        plan.missing,
+    )
+
+
+def _has(function: HostFunction, param: Param) -> bool:
+    return any(p.range == param.range for p in function.params)
+
+
+def _signature(unit: Unit, function: HostFunction) -> str:
+    """The type of an overloaded function, to tell it from the others; "" for a function alone of its name."""
+    same = [f for f in unit.host_functions if (f.namespace, f.name) == (function.namespace, function.name)]
+    if len(same) < 2:
+        return ""
+    return f"{function.returns} (*)({', '.join(p.spelling for p in function.params)})"
 
 
 def _typed(unit: Unit, function: HostFunction, param: Param) -> Param:
@@ -116,32 +165,21 @@ def _refused_name(unit: Unit, site: LaunchSite) -> str:
     return next((name for name in unit.refusals if name in (site.spelling, base)), site.spelling)
 
 
-def _is_template(unit: Unit, function: HostFunction) -> bool:
-    return unit.text[slice(*function.span)].lstrip().startswith("template")
-
-
-def _callable(function: HostFunction) -> bool:
-    """Whether test data can be made for its parameters: pointers to numbers, and numbers."""
-    return bool(function.params) and all(
-        "**" not in p.spelling.replace(" ", "") and (p.is_pointer or p.lanes == 1) for p in function.params
+def _callable(setups: Setups, function: HostFunction) -> bool:
+    """Whether its parameters can be made: pointers to numbers, numbers, and objects that the file makes."""
+    missing = setups.plan(function).missing
+    return bool(function.params or setups.plan(function).before) and all(
+        p.name not in missing
+        if setups.record_of(p)
+        else "**" not in p.spelling.replace(" ", "") and (p.is_pointer or p.lanes == 1)
+        for p in function.params
     )
 
 
-def _called(unit: Unit, function: HostFunction) -> set[str]:
-    """Names of the file's host functions that `function` calls, directly or through others."""
-    names = {f.name: f for f in unit.host_functions}
-    found: set[str] = set()
-    work = [function]
-    while work:
-        current = work.pop()
-        text = unit.text[slice(*current.span)]
-        for word in set(re.findall(r"\b(\w+)\s*(?:<[^;{}()]*>)?\s*\(", text)):
-            if word in names and word not in found and word != current.name:
-                found.add(word)
-                work.append(names[word])
-    return found
-
-
-def _reached(unit: Unit, function: HostFunction) -> tuple[LaunchSite, ...]:
-    functions = {function.name, *_called(unit, function)}
-    return tuple(site for site in unit.launches if site.host_function in functions)
+def _reached(unit: Unit, setups: Setups, function: HostFunction) -> tuple[LaunchSite, ...]:
+    functions = setups.reached(function)
+    return tuple(
+        site
+        for site in unit.launches
+        if any(f.name == site.host_function and f.span[0] <= site.span[0] < f.span[1] for f in functions)
+    )

@@ -115,10 +115,14 @@ def infer_contract(
         accumulator=_accumulator(kernels),
         notes=tuple(search.notes),
         globals=tuple(variable_of(decl) for decl in variables),
+        before=entry.before,
+        handed=entry.handed,
+        signature=entry.signature,
     )
     if contract.globals and not builder(contract).ok:  # not visible at the end: in a namespace or a class
         contract = replace(contract, globals=())
     if not usable:
+        _refuse_unset(entry)
         first = found[0] if found else None
         if first is None or (first.fault and not first.findings):
             why = f": {first.fault}" if first and first.fault else ""
@@ -136,6 +140,26 @@ def infer_contract(
         raise Refusal("contract-sizes", why, entry.range, "state other sizes")
     findings = wrong[0].findings if wrong else ()
     return Inference(contract, search.formula, findings, search.checked, search.assumed)
+
+
+def _refuse_unset(entry: Entry) -> None:
+    """A function that needs others before it is not wrong because it does not run as it was tried."""
+    if entry.unset:
+        what = ", ".join(f"`{name}`" for name in entry.unset)
+        raise Refusal(
+            "contract-state",
+            f"{entry.name} uses {what}, and no function of this file sets that up before it",
+            entry.range,
+            "add a function that does, or name another entry with --entry",
+        )
+    if entry.before:
+        calls = ", ".join(setup.callee for setup in entry.before)
+        raise Refusal(
+            "contract-state",
+            f"{entry.name} needs {calls} before it, and no sizes were found with which they go together",
+            entry.range,
+            "state them, for example --arg n=1024",
+        )
 
 
 def _with_variables(case: Case, variables: Sequence[Decl]) -> Case:

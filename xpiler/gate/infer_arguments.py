@@ -22,6 +22,9 @@ def provisional_contract(unit: Unit, entry: Entry) -> Contract:
         arguments,
         kernel_spelling=entry.spelling,
         globals=tuple(variable_of(decl) for decl in variables_of(kernels, arguments)),
+        before=entry.before,
+        handed=entry.handed,
+        signature=entry.signature,
     )
 
 

@@ -53,13 +53,6 @@ class HostSearch(Search):
         traced = replace(provisional, globals=())  # kernels are not run, so variables need no contents
         built = builder(provisional)
         self.build = replace(built, contract=traced) if built.ok else builder(traced)
-        if not self.build.ok and sum(f.name == entry.name for f in unit.host_functions) > 1:
-            raise Refusal(
-                "overloaded-entry",
-                f"{entry.name} is overloaded, and an entry is called by its name alone",
-                entry.range,
-                "give the function to check a name of its own, or name another one with --entry",
-            )
         if not self.build.ok:
             raise Refusal("source-compile", f"the source does not compile: {self.build.error}", entry.range)
         self.uses: dict[str, str] = {}  # how the entry's arrays are used, learnt from the traces

@@ -8,6 +8,7 @@ no spelling.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,11 +39,29 @@ template <class R, class... A> struct Signature<R (*)(A...)> {
     static constexpr int count = sizeof...(A);
     template <std::size_t I>
     using Argument = std::remove_cv_t<std::remove_reference_t<typename Pick<I, A...>::type>>;
+    template <std::size_t I> using Raw = typename Pick<I, A...>::type;
     template <std::size_t I>
-    static Argument<I>& get(void* const* slots) { return *static_cast<Argument<I>*>(slots[I]); }
+    static Argument<I>& at(void* const* slots, std::size_t slot) {
+        return *static_cast<Argument<I>*>(slots[slot]);
+    }
+};
+// An object that a function fills in through a pointer or reference, and how it is handed over.
+template <class T> struct Made {
+    using type = std::remove_cv_t<std::remove_pointer_t<T>>;
+    static T pass(type& object) { return &object; }
+};
+template <class T> struct Made<T&> {
+    using type = std::remove_cv_t<T>;
+    static T& pass(type& object) { return object; }
 };
 #if __cplusplus >= 201703L
 template <class R, class... A> struct Signature<R (*)(A...) noexcept> : Signature<R (*)(A...)> {};
+// An object, its address, or what it points to: whichever the parameter takes.
+template <class P, class T> decltype(auto) fit(T& object) {
+    if constexpr (std::is_convertible_v<T&, P>) return (object);
+    else if constexpr (std::is_convertible_v<T*, P>) return &object;
+    else return (*object);
+}
 // A kernel that became a function may take its launch first: grid and block, then the bytes of shared memory.
 template <class F, std::size_t... I>
 void call_kernel(F* kernel, void* const* slots, const Launch* launch, std::index_sequence<I...>) {
@@ -97,7 +116,8 @@ def _row(number: int, contract: Contract) -> str:
 
 def call_name(contract: Contract) -> str:
     """The word by which the runner finds an entry."""
-    return re.sub(r"\W+", "_", f"{contract.kind}-{contract.kernel_spelling or contract.entry}")
+    types = f"-{zlib.crc32(contract.signature.encode()):x}" if contract.signature else ""
+    return re.sub(r"\W+", "_", f"{contract.kind}-{contract.kernel_spelling or contract.entry}{types}")
 
 
 _GRID, _BLOCK = (
@@ -137,15 +157,60 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
             f"    xpiler_shim::call_kernel(&{callee}, xpiler_slots, xpiler_launch, "
             f"std::make_index_sequence<{count}>());\n}}\n}}\n"
         )
+    if contract.kind == "host":
+        return head + _host_call(contract, callee, opening)
     sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
-    arguments = ", ".join(f"XpilerSignature::get<{i}>(xpiler_slots)" for i in range(count))
+    arguments = ", ".join(f"XpilerSignature::at<{i}>(xpiler_slots, {i})" for i in range(count))
     return (
-        f"{head}using XpilerSignature = xpiler_shim::Signature<decltype(&{callee})>;\n"
-        f"static_assert(XpilerSignature::count == {count}, "
-        '"the entry has another number of arguments than the contract");\n'
+        f"{head}{_signature('XpilerSignature', f'decltype(&{callee})', count)}"
         f"const std::size_t sizes[] = {{{sizes or '0'}}};\n{opening}"
         f"    {callee}{launch}({arguments});\n}}\n}}\n"
     )
+
+
+def _signature(name: str, function: str, count: int) -> str:
+    return (
+        f"using {name} = xpiler_shim::Signature<{function}>;\n"
+        f'static_assert({name}::count == {count}, "another number of arguments than in the contract");\n'
+    )
+
+
+def _host_call(contract: Contract, callee: str, opening: str) -> str:
+    """The call of a host function, after the calls that set up what it uses."""
+    slots = {argument.name: slot for slot, argument in enumerate(contract.arguments)}
+    handed = contract.handed or tuple(slots)
+    sizes: dict[str, str] = {}
+    kinds: list[str] = []
+    lines: list[str] = []
+
+    def passed(kind: str, position: int, name: str) -> str:
+        if name not in slots:
+            return f"xpiler_shim::fit<{kind}::Argument<{position}>>(xpiler_made_{name})"
+        sizes.setdefault(name, f"sizeof({kind}::Argument<{position}>)")
+        return f"{kind}::at<{position}>(xpiler_slots, {slots[name]})"
+
+    function = f"static_cast<{contract.signature}>(&{callee})" if contract.signature else f"&{callee}"
+    last = ", ".join(passed("XpilerSignature", i, name) for i, name in enumerate(handed))
+    kinds.append(_signature("XpilerSignature", f"decltype({function})", len(handed)))
+    for number, setup in enumerate(contract.before):
+        kind, made = f"XpilerBefore{number}", f"xpiler_made_{setup.object}"
+        kinds.append(_signature(kind, f"decltype(&{setup.callee})", len(setup.arguments)))
+        arguments = []
+        for position, name in enumerate(setup.arguments):
+            if name:
+                arguments.append(passed(kind, position, name))
+            elif setup.form == "again":
+                arguments.append(f"xpiler_shim::fit<{kind}::Argument<{position}>>({made})")
+            else:
+                raw = f"xpiler_shim::Made<{kind}::Raw<{position}>>"
+                lines.append(f"{raw}::type {made}{{}};")
+                arguments.append(f"{raw}::pass({made})")
+        result = f"auto {made} = " if setup.form == "returned" else ""
+        lines.append(f"{result}{setup.callee}({', '.join(arguments)});")
+    lines.append(f"({function})({last});" if contract.signature else f"{callee}({last});")
+    body = "".join(f"    {line}\n" for line in lines)
+    known = ", ".join(sizes[name] for name in slots)
+    return f"{''.join(kinds)}const std::size_t sizes[] = {{{known or '0'}}};\n{opening}{body}}}\n}}\n"
 
 
 def with_prologue(prepared: str, file: str, contract: Contract) -> str:

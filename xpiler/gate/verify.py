@@ -90,7 +90,8 @@ def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: 
 
 def _cases(contract: Contract) -> str:
     sizes = list(dict.fromkeys(_sizes(case.scalars) for case in contract.cases))
-    return f"{len(contract.cases)} runs at {' and '.join(sizes)}"
+    first = f"after {', '.join(setup.callee for setup in contract.before)}, " if contract.before else ""
+    return f"{first}{len(contract.cases)} runs at {' and '.join(sizes)}"
 
 
 def _sizes(scalars: Sequence[tuple[str, object]]) -> str:

@@ -17,15 +17,17 @@ from xpiler.routes.job import EntryJob, Produced, without_refused
 @dataclass(frozen=True)
 class Route:
     """`admit` takes out the kernels that have no form on the target and refuses their entries; `produce`
-    writes the text. `needs_ir`: an entry whose kernel has no IR cannot go this way."""
+    writes the text. `needs_ir`: an entry whose kernel has no IR cannot go this way. `spell` gives the types
+    of a host function as they are called in the target's text."""
 
     admit: Callable[[Unit, list[EntryJob]], Unit]
     produce: Callable[[Unit, list[EntryJob]], Produced]
     needs_ir: bool = True
+    spell: Callable[[str], str] = str
 
 
 ROUTES: dict[tuple[str, str], Route] = {
-    ("cuda", "hip"): Route(cuda_to_hip.admit, cuda_to_hip.produce, needs_ir=False),
+    ("cuda", "hip"): Route(cuda_to_hip.admit, cuda_to_hip.produce, needs_ir=False, spell=cuda_to_hip.spell),
     ("cuda", "vnni"): Route(without_refused, to_vnni.produce),
     ("cuda", "bang"): Route(without_refused, to_bang.produce),
     ("hip", "cuda"): Route(hip_to_cuda.admit, hip_to_cuda.produce, needs_ir=False),

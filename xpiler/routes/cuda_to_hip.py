@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from xpiler.backend.hip import to_hip
+from xpiler.backend.hip_host import twin_of
 from xpiler.backend.omit import kernel_at
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import Unit
@@ -29,3 +32,8 @@ def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
 def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     translated = to_hip(unit.text, unit.file, unit)
     return Produced(translated.text, translated.notes)
+
+
+def spell(types: str) -> str:
+    """CUDA's types by HIP's names: `cudaStream_t` is `hipStream_t`."""
+    return re.sub(r"\b[A-Za-z_]\w*", lambda name: twin_of(name[0]) or name[0], types)
