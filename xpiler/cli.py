@@ -1,4 +1,4 @@
-"""The command line: `xpiler translate | verify | check | show | doctor`.
+"""The command line: `xpiler translate | verify | check | show | bench | doctor`.
 
 Exit codes: 0 verified, 1 translated but not verified, 2 refused. This module parses words and prints
 results; the work
@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.status import Status
 
 from xpiler import __version__
+from xpiler.bench import command as bench
 from xpiler.check_command import add_check
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.files import read_source, write_atomically
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments, console))
     except Refusal as refusal:
-        if getattr(arguments, "json", False):
+        if getattr(arguments, "json", False) is True:
             print(json.dumps(_refused(refusal.diagnostic)))
         else:
             _print_diagnostic(refusal.diagnostic, console)
@@ -93,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--canonical", action="store_true", help="the canonical serial form")
     show.add_argument("file", type=Path, metavar="FILE")
     show.set_defaults(run=_show)
+
+    bench.add_parser(commands)
 
     doctor = commands.add_parser("doctor", help="say which compilers and tools were found")
     doctor.add_argument("--json", action="store_true", help="print the result as JSON")
