@@ -212,7 +212,10 @@ def _uses_check(source: SourceText) -> bool:
 
 def _name_edits(source: SourceText, kept: Iterable[tuple[int, int]]) -> Iterator[Edit]:
     spans = sorted(kept)
+    done = 0
     for i, token in source.names():
+        if token.start < done:
+            continue
         if any(start <= token.start < end for start, end in spans) or source.is_member(i):
             continue
         directive = source.directive_at(token.start)
@@ -224,7 +227,8 @@ def _name_edits(source: SourceText, kept: Iterable[tuple[int, int]]) -> Iterator
                 arguments = _split(source, list(source.tokens[i + 2 : close]))
                 text = _CALLS[token.text](*map(_renamed, arguments)) if _fits(token.text, arguments) else None
                 if text is not None:
-                    yield Edit(token.start, source.tokens[close].end, text)
+                    done = source.tokens[close].end
+                    yield Edit(token.start, done, text)
                     continue
         if token.text in RENAMED:
             yield Edit(token.start, token.end, RENAMED[token.text])

@@ -187,7 +187,7 @@ def _scratchpad(ctx: Context, variable: GlobalVar, space: Space) -> Value:
 
     assert variable.type_node is not None
     _, ctype, _ = declared(ctx, type_of(ctx, variable.type_node), variable.declarator)
-    return own_memory(ctx, variable.name, ctype, variable.node, space)
+    return own_memory(ctx, variable.name, ctype, variable.declarator, space)
 
 
 def numeric_limit(ctx: Context, scope: Node, name: str, node: Node) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NoReturn
 
 from tree_sitter import Node
@@ -21,7 +22,7 @@ from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import load
 from xpiler.frontend.lower_typenames import constant_int, is_template, template_type
 from xpiler.frontend.lower_types import VOID, Auto
-from xpiler.frontend.lower_values import Nothing, Value
+from xpiler.frontend.lower_values import VOID_VALUE, Nothing, Value
 from xpiler.ir import build
 from xpiler.ir.nodes import EMPTY, Break, Const, Continue, Expr, If, Return, Stmt, Var
 from xpiler.ir.types import promote
@@ -206,11 +207,18 @@ def _goto(ctx: Context, node: Node) -> None:
 
 @statement("gnu_asm_expression", "asm_statement")
 def _asm(ctx: Context, node: Node) -> None:
-    _refuse_asm(ctx, node)
+    _assembly(ctx, node)
 
 
 @expression("gnu_asm_expression")
 def _asm_expression(ctx: Context, node: Node) -> Value:
+    return _assembly(ctx, node)
+
+
+def _assembly(ctx: Context, node: Node) -> Value:
+    code = re.sub(r"\\[nt]|\s", "", "".join(re.findall(r'"((?:\\.|[^"\\])*)"', ctx.text(node))))
+    if ctx.entities.unit.platform == "bang" and set(filter(None, code.split(";"))) == {"sync"}:
+        return VOID_VALUE  # a core waits for its own copies: see `lower_tasks`
     _refuse_asm(ctx, node)
 
 

@@ -180,7 +180,8 @@ class HostSearch(Search):
         if reach.unfinished and self._is_told(copied):  # too long to interpret, but there is nothing to ask
             self.checked = False
             return Trial(sizes, case, given, (), 0)
-        return Trial(sizes, case, given, reach.findings, self._flaws(trace, reach), reach.unfinished)
+        flaws, why = self._flaws(trace, reach), reach.unfinished
+        return Trial(sizes, case, given, reach.findings, flaws, why, unfinished=bool(why))
 
     def _is_told(self, copied: Mapping[str, int]) -> bool:
         """Whether nothing has to be found out: all sizes are stated, and the call copies all its arrays."""

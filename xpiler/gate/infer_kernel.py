@@ -141,7 +141,8 @@ class KernelSearch(Search):
         extents, shapes = self.extents(reach, sizes)
         roles = {name: used.role for name, used in reach.reach.items()}
         case = make_case(scalars, extents, launch, shapes=shapes, values=values)
-        return Trial(sizes, case, roles, reach.findings, 0, reach.unfinished)
+        why = reach.unfinished
+        return Trial(sizes, case, roles, reach.findings, 0, why, unfinished=bool(why))
 
 
 def _has_dynamic_shared(kernel: Function) -> bool:

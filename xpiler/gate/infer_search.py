@@ -27,7 +27,8 @@ from xpiler.gate.observe import Buffer, Observation, Step, observe
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Trace
 from xpiler.ir.interpret_state import Finding
-from xpiler.ir.nodes import Param
+from xpiler.ir.nodes import Binary, Call, Const, For, Function, Param, Select
+from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType, Kind
 
 _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
@@ -37,6 +38,8 @@ PROBE_ELEMENTS = 1 << 16
 _SEEDS = (1, 2, 11, 12)  # of the cases, see `_cases`
 UNIQUE = 3  # the mode of `values` in which indices are all different
 MAX_THREADS = 1 << 17  # larger launches are not interpreted
+_TASKS = 4  # that BANG C kernels are mostly tried with
+_SMALLEST_TILE, _LARGEST_TILE = 16, 1 << 16
 _UNCONSTRAINED = 5  # a size that the extents of the kernels say nothing about (a number of steps)
 
 Builder = Callable[[Contract], Build]
@@ -66,6 +69,7 @@ class Trial:
     flaws: int
     fault: str = ""
     stated: bool = False
+    unfinished: bool = False  # the fault is that it took too long
 
 
 class Search:
@@ -84,6 +88,7 @@ class Search:
         self.assumed: Diagnostic | None = None
         self.checked = True
         self.deadline = time.thread_time() + SECONDS
+        self.too_slow: list[dict[str, int]] = []  # sizes whose run was given up: larger ones are not tried
         scalars = [p for p in entry.params if not p.is_pointer and not is_handle(p)]
         self.sizes = [p.name for p in scalars if p.dtype.is_integer and p.dtype.name != "bool"]
         self.fixed: dict[str, int] = {}
@@ -117,8 +122,12 @@ class Search:
         """Tries candidates until one is flawless; the best one first."""
         tried: list[Trial] = []
         for sizes in stream:
+            if any(all(sizes[n] >= size for n, size in slow.items()) for slow in self.too_slow):
+                continue
             for trial in self.attempt(sizes):
                 tried.append(trial)
+                if trial.unfinished:
+                    self.too_slow.append(dict(sizes))
                 if not trial.findings and not trial.fault:
                     break
             best = min(tried, key=badness) if tried else None
@@ -164,8 +173,19 @@ class Search:
             similar = [] if granule is None else [{**self.fixed, **structured(free, granule, 1)}]
             others = self.collect((s for s in (*similar, *islice(stream(1), 24)) if s != first[0].sizes), 24)
             chosen += [t for t in others[:1] if not t.findings and not t.fault and t.flaws <= first[0].flaws]
+        chosen += self.collect(self.beyond_tiles(chosen[0].sizes), 1)[:1] if free else []
+        chosen = [t for t in chosen if not t.findings and not t.fault]
         more = self.overrides_cases()
         return [*chosen, *more]
+
+    def beyond_tiles(self, sizes: Mapping[str, int]) -> Iterator[Mapping[str, int]]:
+        """Sizes at which each task of a BANG C kernel works on several tiles, and on a part of one."""
+        kernels = [k for k in self.kernels.values() if k.tasks]
+        tile = max((t for k in kernels for t in _tiles(k)), default=0)
+        for name in self.sizes:
+            size = 2 * tile * _TASKS + tile // 3
+            if name not in self.fixed and size > sizes[name]:
+                yield {**sizes, name: size}
 
     def _settled(
         self,
@@ -252,6 +272,18 @@ def _scaled(sizes: Mapping[str, int], free: Sequence[str]) -> Iterator[dict[str,
     for factor in (2, 3):
         for name in free:
             yield {**sizes, name: factor * sizes[name]}
+
+
+def _tiles(kernel: Function) -> Iterator[int]:
+    """The steps of loops and the bounds of counts that are numbers: what a scratchpad holds at a time."""
+    for node in walk(kernel.body):
+        match node:
+            case For(step=Const(value=value)) | Select(then=Const(value=value)):
+                yield int(value) if _SMALLEST_TILE <= value <= _LARGEST_TILE else 0
+            case Call(function="min", args=(_, Const(value=value)) | (Const(value=value), _)):
+                yield int(value) if _SMALLEST_TILE <= value <= _LARGEST_TILE else 0
+            case Binary(op="/" | "%", right=Const(value=value)) if node.dtype.is_integer:
+                yield int(value) if _SMALLEST_TILE <= value <= _LARGEST_TILE else 0
 
 
 def in_modes(uses: Mapping[str, str], observed: Callable[[int], Trial]) -> Iterator[Trial]:

@@ -47,6 +47,7 @@ def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) ->
         }  # a number of blocks, of heads: a thousand are too many
         yield from ({**fixed, **structured(free, granule, seed)} for granule in _GRANULES)
         yield from ({**fixed, free[0]: size >> seed} for size in _POWERS)
+        yield from ({**fixed, free[0]: size} for size in _ODD[seed : seed + 3])  # all others took too long
         return
     yield {**fixed, **structured(free, 1, seed + 1)}
     # Small ones, where a product of extents made the first too slow.

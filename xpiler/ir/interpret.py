@@ -97,7 +97,7 @@ def run(
     statements = Statements(context, arrays)
     body = statements.compile(function.body)
     scalars, memories, copied_back = _bind(function, arguments, numeric, arrays, checks and log is None)
-    recorder, clock = Recorder(), Clock(step_limit, time.monotonic() + seconds)
+    recorder, clock = Recorder(), Clock(step_limit, time.thread_time() + seconds)
     threads = block[0] * block[1] * block[2]
     numbers = np.arange(grid[0] * grid[1] * grid[2]) if blocks is None else np.asarray(blocks)
     total = numbers.size

@@ -205,6 +205,8 @@ class Statements:
         if loop.kind not in PARALLEL_KINDS or not is_independent(loop):
             return serial
         parallel = run_parallel(loop, body, bounds, self.numeric)
+        if loop.kind is LoopKind.VECTOR:  # lanes within lanes are lanes
+            return parallel
         return lambda state, lanes: serial(state, lanes) if state.level >= 2 else parallel(state, lanes)
 
     def _serial_for(self, loop: For, body: Run, bounds: list[Any]) -> Run:
