@@ -83,6 +83,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         scalars=_scalars(stated),
         extents=tuple((name, prod(_numbers(f"--shape {name}", shape))) for name, shape in stated.shapes),
         seconds=arguments.seconds,
+        fixes=True,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from xpiler.cli import main
+from xpiler.symbolic.findings import CODES
 
 RIGHT = """__global__ void twice(float* a, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -74,3 +75,8 @@ def test_given_sizes_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert check(tmp_path, RIGHT, *flags) == 1
     assert "a[99] is out of bounds: it has 99 elements" in capsys.readouterr().out
     assert check(tmp_path, RIGHT, *flags[:-1], "a=100") == 0
+
+
+def test_every_code_has_its_page() -> None:
+    pages = Path(__file__).parents[2] / "docs" / "checks"
+    assert {page.stem for page in pages.glob("XP-*.md")} == set(CODES)

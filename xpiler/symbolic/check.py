@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from xpiler.errors import Refusal
-from xpiler.frontend import Unit
+from xpiler.frontend import Unit, parse
 from xpiler.ir.nodes import Decl, Expr, Function, Space
 from xpiler.ir.rewrite import walk
 from xpiler.symbolic.dependence import ATOMIC, Dependence
 from xpiler.symbolic.extents import beyond_guards
 from xpiler.symbolic.findings import BUGS, CLEAN, ERROR, REFUSED, UNDECIDED, Found, Report, Verdict
+from xpiler.symbolic.fixes import fix_of
 from xpiler.symbolic.hosts import Hosts
 from xpiler.symbolic.judge import Judge
 from xpiler.symbolic.scalars import assignments, roles
@@ -30,8 +31,8 @@ _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
 
 @dataclass(frozen=True)
 class Options:
-    """`grid` to `extents`: given by the user; `seconds`: for the whole text; `cancelled`: asked between
-    steps."""
+    """`grid` to `extents`: given by the user; `seconds`: for the whole text; `fixes`: whether to look for
+    changes that remove findings; `cancelled`: asked between steps."""
 
     grid: Dims | None = None
     block: Dims | None = None
@@ -39,6 +40,7 @@ class Options:
     scalars: tuple[tuple[str, int | float], ...] = ()
     extents: tuple[tuple[str, int], ...] = ()
     seconds: float = 10.0
+    fixes: bool = False
     cancelled: Callable[[], bool] = lambda: False
 
 
@@ -55,6 +57,8 @@ def check_unit(unit: Unit, options: Options = Options()) -> Report:
         left = options.seconds - (time.monotonic() - started)
         deadline = time.monotonic() + max(0.2, left / (len(unit.program.kernels) - number))
         verdict, found = check_kernel(unit, kernel, options, deadline, hosts)
+        if options.fixes:
+            found = _fixed(unit, kernel, options, deadline, found)
         verdicts.append(verdict)
         findings += found
     for name in unit.refusals:
@@ -116,6 +120,35 @@ def check_kernel(
     )
 
 
+def _fixed(
+    unit: Unit, kernel: Function, options: Options, deadline: float, found: list[Found]
+) -> list[Found]:
+    """The findings, with a fix where one that was tried removes them."""
+
+    def recheck(text: str) -> list[Found] | None:
+        if time.monotonic() > deadline or options.cancelled():
+            return None
+        try:
+            edited = parse(text, unit.file, platform=unit.platform)
+        except Refusal:
+            return None
+        again = next((k for k in edited.program.kernels if k.name == kernel.name), None)
+        if again is None:
+            return None
+        return check_kernel(edited, again, options, deadline, Hosts.of(edited))[1]
+
+    fixed: list[Found] = []
+    tried = 0
+    for finding in found:
+        if finding.severity == ERROR and tried < _MOST_FIXES:
+            tried += 1
+            fix = fix_of(finding, found, kernel, unit.text, recheck)
+            finding = replace(finding, fixes=(fix,)) if fix is not None else finding
+        fixed.append(finding)
+    return fixed
+
+
+_MOST_FIXES = 4  # findings of a kernel that fixes are looked for
 _FIRST: Any = ("", 0, 0, 0, 0)
 _OPEN = ("XP-SCATTER", "XP-UNGUARDED")  # what nobody can tell from the text
 

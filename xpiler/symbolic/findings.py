@@ -22,7 +22,6 @@ CODES: dict[str, str] = {
     "XP-WARP-SIZE": "a warp size that the platform does not have",
     "XP-ZERO": "an integer division by zero",
     "XP-UNGUARDED": "a size that is passed but bounds nothing",
-    "XP-ENDLESS": "a loop that does not end",
 }
 ERROR, WARNING, NOTE = "error", "warning", "note"  # proved and replayed; possible; style
 

@@ -18,15 +18,22 @@ from xpiler.ir.rewrite import free_vars, substitute, walk
 from xpiler.symbolic.shape import AXES, LaunchShape
 
 GUARD, TRIPS, STRIDE, OFFSET, VALUE = "guard", "trips", "stride", "offset", "value"
+PIVOT = "pivot"  # one index among others, as `k` in `if (i == k)`
+
+
+_BLOCKS = frozenset(f"blockIdx.{axis}" for axis in AXES)
 
 
 @dataclass
 class Role:
-    """`reaches`: how far the indices go that a guard compares with; `degree`: how many parameters the bound
+    """`reaches`: how far the indices go that a guard compares with, `within`: those of a block alone;
+    `strides`: whether threads go on to further indices in a loop; `degree`: how many parameters the bound
     is a product of; `turns`: what a trip count is stepped by; `unit`: what the value is divided into."""
 
     kinds: set[str] = field(default_factory=set)
     reaches: set[int] = field(default_factory=set)
+    within: set[int] = field(default_factory=set)
+    strides: bool = False
     degree: int = 1
     turns: set[int] = field(default_factory=set)
     constants: set[int] = field(default_factory=set)  # that it is compared with
@@ -99,7 +106,7 @@ class _Reader:
             case Binary(op=op, left=left, right=right) if op in COMPARISONS and left.dtype.is_integer:
                 sides = substitute(left, self.defined), substitute(right, self.defined)
                 for one, other in (sides, sides[::-1]):
-                    self._guard(one, other)
+                    self._guard(one, other, node.op in ("==", "!="))
                     if isinstance(other, Const) and not _uses(one, self.moving):
                         for name in free_vars(one) & self.found.keys():
                             self.found[name].constants.add(int(other.value))
@@ -116,7 +123,7 @@ class _Reader:
             case Ref(offset=offset):
                 self._index(substitute(offset, self.defined))
 
-    def _guard(self, one: Expr, other: Expr) -> None:
+    def _guard(self, one: Expr, other: Expr, equal: bool) -> None:
         """`one` moves with the thread, `other` is a bound."""
         if not _uses(one, self.moving) or _uses(other, self.moving):
             return
@@ -126,9 +133,13 @@ class _Reader:
         reach = high + 1 if high is not None and high < 1 << 24 else self._total(one)
         for name in names:
             role = self.found[name]
+            if equal:
+                role.kinds.add(PIVOT)
+                continue
             role.kinds.add(GUARD)
             role.degree = max(role.degree, len(names))
-            role.reaches.add(max(1, reach) * max([1, *divisors]))
+            reached = max(1, reach) * max([1, *divisors])
+            (role.reaches if _uses(one, _BLOCKS) else role.within).add(reached)
             if divisors and not _rounds_up(other):
                 role.unit = max(role.unit, *divisors)
 
@@ -146,7 +157,10 @@ class _Reader:
             if _uses(start, self.moving):
                 role.kinds.add(GUARD)
                 role.degree = max(role.degree, len(names))
-                role.reaches.add(self._total(start))
+                role.strides = True
+                _, high = bounds(start, self.ranges)
+                reach = high + 1 if high is not None and high < 1 << 24 else self._total(start)
+                (role.reaches if _uses(start, _BLOCKS) else role.within).add(max(1, reach))
                 continue
             role.kinds.add(TRIPS)
             divisors = _divisors(stop, self.shape)
@@ -229,14 +243,17 @@ def _value(role: Role, shape: LaunchShape, variant: int, position: int) -> tuple
     reach = max(g * b for g, b in zip(shape.grid, shape.block, strict=True))
     turns = max(role.turns | {1})
     if GUARD in role.kinds:
-        total = max(role.reaches)
+        total = max(role.reaches) if role.reaches else min(role.within)
         if role.degree > 1:
             turn, base = position % 3, max(2, round(total ** (1 / role.degree)))
             return _to_unit([base, base + 1 + turn, base + 2 - turn, 1 + turn][variant], role.unit), False
         total = max(total, 2 * turns if role.turns - {1} else 0)
         odd = 2 * position + 3
-        values = [total, max(1, total - odd), total + odd, max(1, total // 2 - 33 // odd)]
+        other = total + odd if role.strides else max(1, total - 2 - 5 * position)
+        values = [total, max(1, total - odd), other, max(1, total // 2 - 33 // odd)]
         return _to_unit(values[variant], role.unit), False
+    if PIVOT in role.kinds:
+        return [1, 0, 2, 1][variant], False
     if TRIPS in role.kinds or STRIDE in role.kinds:
         least = max(3 * turns, 4, reach if STRIDE in role.kinds else 0)
         return _to_unit(-(-least // turns) * turns, role.unit), False

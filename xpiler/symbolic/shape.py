@@ -83,6 +83,7 @@ def _block(kernel: Function, defined: dict[str, Expr], used: set[str]) -> Shape:
     axes = [a for a in AXES if {f"threadIdx.{a}", f"blockDim.{a}"} & used]
     default = _DEFAULTS[3 if "z" in axes else 2 if "y" in axes else 1 if axes else 0]
     evidence: dict[str, list[int]] = {a: [] for a in AXES}
+    offsets: dict[str, set[int]] = {a: set() for a in AXES}
     steps = {
         n.var: int(n.step.value)
         for n in walk(kernel.body)
@@ -101,7 +102,11 @@ def _block(kernel: Function, defined: dict[str, Expr], used: set[str]) -> Shape:
                     _from_extent(form, size.as_int, steps, evidence)
         for form in forms:
             if form is not None:
-                _from_stride(form, evidence)
+                _from_stride(form, evidence, offsets)
+    for axis, added in offsets.items():
+        # `in[b*256 + t]` and `in[b*256 + t + 128]`: 128 threads, each with two elements
+        for whole in list(evidence[axis]):
+            evidence[axis] += [c for c in added if 32 <= c < whole and whole % c == 0]
     found = [min(evidence[a]) if evidence[a] else None for a in AXES]
     result = [f if f is not None and a in axes else d for f, d, a in zip(found, default, AXES, strict=True)]
     if found[0] is not None and found[1] is None and "y" in axes:
@@ -148,12 +153,13 @@ def _from_extent(form: Affine, extent: int, steps: dict[str, int], evidence: dic
             evidence[axis].append(_round(extent // present[-1][0]))
 
 
-def _from_stride(form: Affine, evidence: dict[str, list[int]]) -> None:
+def _from_stride(form: Affine, evidence: dict[str, list[int]], offsets: dict[str, set[int]]) -> None:
     """`blockIdx.x * 128 + threadIdx.x`: 128 threads."""
     for axis in AXES:
         block, thread = (coefficient_of(form, f"{kind}.{axis}") for kind in ("blockIdx", "threadIdx"))
         if block and thread and block > thread > 0 and block % thread == 0:
             evidence[axis].append(block // thread)
+            offsets[axis].add(form.constant)
 
 
 def _round(extent: int) -> int:
