@@ -117,6 +117,9 @@ _ATTRIBUTES = {
 _HEADER = re.compile(r'[<"](?:bang\w*|mlu|cnrt|cndrv|cn_api)(?:\.h|\.hpp)?[>"]')
 _VENDOR = re.compile(r"(cnrt|cn)[A-Z]\w*$|CNRT_(?!CHECK)\w+$")
 _CHECK = """\
+#include <cstdio>
+#include <cstdlib>
+
 #define CNRT_CHECK(...)                                                                  \\
     do {                                                                                 \\
         cudaError_t status = (__VA_ARGS__);                                              \\
