@@ -12,14 +12,16 @@ from xpiler.gate.execute import Build, build
 from xpiler.gate.infer import Inference, infer_contract
 from xpiler.gate.overrides import Overrides
 from xpiler.ir.types import F16, F32
+from xpiler.platforms.registry import platform_of
 
 
-def inferred(text: str, overrides: Overrides | None = None) -> Inference:
-    unit = parse(text, "kernel.cu")
+def inferred(text: str, overrides: Overrides | None = None, file: str = "kernel.cu") -> Inference:
+    platform = platform_of(file)
+    unit = parse(text, file, platform=platform)
     (entry,) = entries_of(unit)
 
     def builder(contract: Contract) -> Build:
-        return build(text, "kernel.cu", "cuda", contract)
+        return build(text, file, platform, contract)
 
     return infer_contract(unit, entry, overrides or Overrides(), builder, lambda: None)
 
@@ -188,3 +190,33 @@ def test_sizes_of_what_comes_before_are_found_too() -> None:
     case = found.contract.cases[0]
     assert not found.findings
     assert case.extent("values") == case.extent("y") == case.scalar("n")
+
+
+def test_the_tiles_of_a_kernel_on_an_mlu_tell_the_sizes_of_its_wrapper() -> None:
+    text = """#include <bang.h>
+    __mlu_entry__ void relu(float *a, float *c) {
+        __nram__ float tile[1024];
+        if (taskId < 7) {
+            for (int i = 0; i < 10; ++i) {
+                __memcpy(tile, a + (taskId * 10 + i) * 1024, 4096, GDRAM2NRAM);
+                __bang_active_relu(tile, tile, 1024);
+                __memcpy(c + (taskId * 10 + i) * 1024, tile, 4096, NRAM2GDRAM);
+            }
+        }
+    }
+    extern "C" void run(float *c, float *a, int size) {
+        float *da, *dc;
+        cnrtQueue_t queue;
+        cnrtQueueCreate(&queue);
+        cnrtMalloc((void **)&da, size * sizeof(float));
+        cnrtMalloc((void **)&dc, size * sizeof(float));
+        cnrtMemcpy(da, a, size * sizeof(float), cnrtMemcpyHostToDev);
+        cnrtDim3_t dim;
+        dim.x = 8, dim.y = 1, dim.z = 1;
+        relu<<<dim, cnrtFuncTypeUnion2, queue>>>(da, dc);
+        cnrtQueueSync(queue);
+        cnrtMemcpy(c, dc, size * sizeof(float), cnrtMemcpyDevToHost);
+    }
+    """
+    found = inferred(text, file="relu.mlu")
+    assert {case.scalar("size") for case in found.contract.cases} == {7 * 10 * 1024}

@@ -91,6 +91,8 @@ class _Reader:
                 left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
                 if left is not None and right is not None and left.type == "identifier":
                     self._define(self.text(left), right)
+                elif left is not None and right is not None and left.type == "field_expression":
+                    self._define_component(self.text(left), right)
             case "call_expression":
                 self._call(node)
         if node.id in self.by_node:
@@ -110,6 +112,14 @@ class _Reader:
             self.values[name] = formula
         else:
             self.values.pop(name, None)
+
+    def _define_component(self, place: str, value: Node) -> None:
+        """`dim.x = n`"""
+        name, _, axis = place.partition(".")
+        if axis in ("x", "y", "z"):
+            known = self.dims.setdefault(name, [])
+            known += ["1"] * (3 - len(known))
+            known["xyz".index(axis)] = self.formula(value)
 
     def _dims(self, node: Node) -> list[Formula | None] | None:
         """The components of `dim3(x, y)`, `{x, y}` or a variable that holds them."""
@@ -135,11 +145,11 @@ class _Reader:
         if function is None or arguments is None:
             return
         name, given = self.text(function), arguments.named_children
-        if re.fullmatch(r"(cuda|hip)Malloc(Managed|Async)?", name) and len(given) >= 2:
+        if re.fullmatch(r"(cuda|hip|cnrt)Malloc(Managed|Async)?", name) and len(given) >= 2:
             formula = self.formula(given[1])
             if formula is not None:
                 self.bytes[self._pointer(given[0])] = formula
-        elif re.fullmatch(r"(cuda|hip)Memcpy(Async)?", name) and len(given) >= 3:
+        elif re.fullmatch(r"(cuda|hip|cnrt)Memcpy(Async)?", name) and len(given) >= 3:
             formula = self.formula(given[2])
             if formula is not None:
                 for side in given[:2]:

@@ -16,6 +16,7 @@ from xpiler.gate.index_reach import reach_of_indices
 from xpiler.gate.infer_launch import evaluate_grid, infer_grid
 from xpiler.gate.observe import Buffer, Pointer, Step, observe
 from xpiler.gate.solve_sizes import Constraint, domain, solve
+from xpiler.gate.tasks import interpreted
 from xpiler.ir.nodes import Function
 
 _MAX_GRIDS = 48
@@ -43,10 +44,14 @@ def fixed_candidates(unit: Unit, entry: Entry, kernels: Mapping[str, Function]) 
     constraints: list[Constraint] = []
     for launch in model.launches:
         kernel = _kernel(kernels, launch)
-        block = _numbers(launch.block)
-        if kernel is None or block is None:
+        if kernel is None:
             continue
-        constraints += _constraints(model, launch, kernel, block, scalars)
+        if kernel.tasks:
+            constraints += _constraints_of_tasks(model, launch, kernel)
+            continue
+        block = _numbers(launch.block)
+        if block is not None:
+            constraints += _constraints(model, launch, kernel, block, scalars)
     if not constraints:
         return []
     return solve(constraints, scalars, domain(tuple(kernels.values()), (c.value for c in constraints)))
@@ -66,6 +71,12 @@ def _numbers(formulas: tuple[str | None, str | None, str | None]) -> tuple[int, 
             return None
         values.append(int(eval(formula)))
     return values[0], values[1], values[2]
+
+
+def _constraints_of_tasks(model: HostModel, launch: LaunchModel, kernel: Function) -> list[Constraint]:
+    tasks = _numbers(launch.grid)
+    shape = None if tasks is None else interpreted(kernel, Launch(tasks, (1, 1, 1)))
+    return [] if shape is None else _sizes(model, launch, kernel, shape.grid, shape.block)
 
 
 def _constraints(

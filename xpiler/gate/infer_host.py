@@ -56,13 +56,14 @@ class HostSearch(Search):
         if not self.build.ok:
             raise Refusal("source-compile", f"the source does not compile: {self.build.error}", entry.range)
         self.uses: dict[str, str] = {}  # how the entry's arrays are used, learnt from the traces
+        self.preferred: list[dict[str, int]] = []  # sizes that the kernels' fixed extents tell
         self.traces: dict[tuple[tuple[str, int], ...], Trace] = {}
 
     def run(self) -> list[Trial]:
-        preferred = fixed_candidates(self.unit, self.entry, self.kernels)
+        self.preferred = fixed_candidates(self.unit, self.entry, self.kernels)
         self._notice_block_sizes()
         self.deadline = time.thread_time() + SECONDS
-        return self.two_sizes(preferred)
+        return self.two_sizes(self.preferred)
 
     def index_uses(self) -> dict[str, str]:
         return self.uses
@@ -84,10 +85,11 @@ class HostSearch(Search):
     def _traced(self, sizes: Sequence[Mapping[str, int]]) -> list[Trace]:
         missing = [s for s in sizes if tuple(sorted(s.items())) not in self.traces]
         if missing:
-            are_stated = set(self.sizes) <= set(self.fixed)
             traces = self._probed(missing, PROBE_ELEMENTS)
-            if are_stated and any(trace.fault for trace in traces):
-                traces = self._probed(missing, PROBE_ELEMENTS << 6)  # large sizes, if the user says so
+            if any(t.fault and self._is_known(s) for s, t in zip(missing, traces, strict=True)):
+                traces = self._probed(
+                    missing, PROBE_ELEMENTS << 6
+                )  # large sizes, if the text or user says so
             for one, trace in zip(missing, traces, strict=True):
                 self.traces[tuple(sorted(one.items()))] = trace
         return [self.traces[tuple(sorted(s.items()))] for s in sizes]
@@ -138,8 +140,9 @@ class HostSearch(Search):
             if shape is None:
                 why = f"{launch.kernel} is launched with tasks that do not fill their clusters"
                 return Trial(sizes, make_case(scalars, {}), {}, (), 0, why)
-            if shape.threads > MAX_THREADS or len(trace.launches) > _MAX_LAUNCHES:
-                if self._is_told(copied):
+            most = MAX_THREADS << 2 if self._is_known(sizes) else MAX_THREADS
+            if shape.threads > most or len(trace.launches) > _MAX_LAUNCHES:
+                if self._is_told(sizes, copied):
                     self.checked = False
                     continue
                 return Trial(
@@ -177,16 +180,24 @@ class HostSearch(Search):
         case = make_case(
             scalars, extents, shapes=shapes, values={k: v for k, v in values.items() if k in extents}
         )
-        if reach.unfinished and self._is_told(copied):  # too long to interpret, but there is nothing to ask
+        if reach.unfinished and self._is_told(
+            sizes, copied
+        ):  # too long to interpret, but there is nothing to ask
             self.checked = False
             return Trial(sizes, case, given, (), 0)
         flaws, why = self._flaws(trace, reach), reach.unfinished
         return Trial(sizes, case, given, reach.findings, flaws, why, unfinished=bool(why))
 
-    def _is_told(self, copied: Mapping[str, int]) -> bool:
-        """Whether nothing has to be found out: all sizes are stated, and the call copies all its arrays."""
+    def _is_known(self, sizes: Mapping[str, int]) -> bool:
+        """Whether the sizes are no guess: the user stated them, or the kernels' extents tell them."""
+        if set(self.sizes) <= set(self.fixed):
+            return True
+        return any(dict(sizes) == p for p in self.preferred)
+
+    def _is_told(self, sizes: Mapping[str, int], copied: Mapping[str, int]) -> bool:
+        """Whether nothing has to be found out: the sizes are known, and the call copies all its arrays."""
         pointers = {p.name for p in self.entry.params if p.is_pointer}
-        return set(self.sizes) <= set(self.fixed) and pointers <= set(copied)
+        return self._is_known(sizes) and pointers <= set(copied)
 
     def _learn_uses(self, trace: Trace) -> None:
         """Which arrays of the entry hold indices, by where its launches pass them."""

@@ -142,7 +142,8 @@ class KernelSearch(Search):
         roles = {name: used.role for name, used in reach.reach.items()}
         case = make_case(scalars, extents, launch, shapes=shapes, values=values)
         why = reach.unfinished
-        return Trial(sizes, case, roles, reach.findings, 0, why, unfinished=bool(why))
+        flaws = int(not any(used.written for used in reach.reach.values()))  # nothing to do at these sizes
+        return Trial(sizes, case, roles, reach.findings, flaws, why, unfinished=bool(why))
 
 
 def _has_dynamic_shared(kernel: Function) -> bool:
