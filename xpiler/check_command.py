@@ -84,6 +84,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         extents=tuple((name, prod(_numbers(f"--shape {name}", shape))) for name, shape in stated.shapes),
         seconds=arguments.seconds,
         fixes=True,
+        prove=True,
     )
 
 

@@ -43,6 +43,7 @@ class LaunchModel:
     shared: Formula | None = "0"
     values: tuple[Formula | None, ...] = ()  # the arguments, where they are numbers
     conditions: tuple[Formula | None, ...] = ()  # that hold where it is reached, as Python expressions
+    span: tuple[int, int] = (0, 0)  # in the text
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,10 @@ class _Reader:
         arguments = tuple(self.text(a) for a in launch.arguments)
         values = tuple(self.formula(a) for a in launch.arguments)
         conditions = tuple(self._conditions(node))
-        self.launches.append(LaunchModel(launch.name, grid, block, arguments, shared, values, conditions))
+        span = self.unit.span_of(launch.node)
+        self.launches.append(
+            LaunchModel(launch.name, grid, block, arguments, shared, values, conditions, span)
+        )
 
     def _conditions(self, node: Node) -> Iterator[Formula | None]:
         """Of the `if`s around a node, and of those before it that leave the function."""

@@ -49,6 +49,7 @@ class Event:
     values: Any
     shown: dict[str, Any]
     level: int  # of the state: 0 for the launch's own threads
+    threads: Any  # of the launch, that the lanes work for; None where that is in `codes`
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ class Log:
             values,
             self._shown(state, site),
             state.level,
+            state.of_lanes("@thread", lanes) if state.level == 2 else None,
         )
         self.events.append(event)
 

@@ -13,15 +13,25 @@ from typing import Any
 
 from xpiler.errors import Refusal
 from xpiler.frontend import Unit, parse
-from xpiler.ir.nodes import Decl, Expr, Function, Space
+from xpiler.ir.nodes import Decl, Expr, Function, Load, Ref, Space
 from xpiler.ir.rewrite import walk
 from xpiler.symbolic.dependence import ATOMIC, Dependence
 from xpiler.symbolic.extents import beyond_guards
-from xpiler.symbolic.findings import BUGS, CLEAN, ERROR, REFUSED, UNDECIDED, Found, Report, Verdict
+from xpiler.symbolic.findings import (
+    BUGS,
+    CLEAN,
+    ERROR,
+    REFUSED,
+    UNDECIDED,
+    WARNING,
+    Found,
+    Report,
+    Verdict,
+)
 from xpiler.symbolic.fixes import fix_of
 from xpiler.symbolic.hosts import Hosts
 from xpiler.symbolic.judge import Judge
-from xpiler.symbolic.scalars import assignments, roles
+from xpiler.symbolic.scalars import GUARD, assignments, roles
 from xpiler.symbolic.shape import Dims, definitions, launch_shape
 from xpiler.symbolic.statics import has_guard, static_findings, unguarded
 from xpiler.symbolic.trial import MIXED, RAMP, Frame, Observed, Trial, observe
@@ -32,7 +42,8 @@ _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
 @dataclass(frozen=True)
 class Options:
     """`grid` to `extents`: given by the user; `seconds`: for the whole text; `fixes`: whether to look for
-    changes that remove findings; `cancelled`: asked between steps."""
+    changes that remove findings; `prove`: whether to show what holds for all sizes; `cancelled`: asked
+    between steps."""
 
     grid: Dims | None = None
     block: Dims | None = None
@@ -41,6 +52,7 @@ class Options:
     extents: tuple[tuple[str, int], ...] = ()
     seconds: float = 10.0
     fixes: bool = False
+    prove: bool = False
     cancelled: Callable[[], bool] = lambda: False
 
 
@@ -97,6 +109,13 @@ def check_kernel(
         if time.monotonic() > deadline:
             undecided.append(f"the time allowed did not suffice for all {len(trials)} trials")
             break
+    if options.prove and not undecided and not any(f.severity == ERROR for _, more in judged for f in more):
+        proved, suggested = _proved(kernel, defined, trials[0], options, deadline)
+        scope += proved
+        for trial in suggested:
+            seen = observe(kernel, trial, frame, deadline)
+            judged.append((trial, [] if seen.stopped else judge.judge(seen)))
+    judged = _of_free_sizes(kernel, defined, options, judged)
     if not _is_for_sizes(kernel, defined, judged):
         judged = [
             (t, [f for f in more if f.code != "XP-BOUNDS" or f.array not in t.extents]) for t, more in judged
@@ -213,6 +232,59 @@ def _with_blocks(scope: list[str], seen: Observed) -> list[str]:
 
 def _sizes(trial: Trial) -> str:
     return ", ".join(f"{k} = {v}" for k, v in trial.scalars.items()) or "no parameters"
+
+
+def _of_free_sizes(
+    kernel: Function, defined: dict[str, Expr], options: Options, judged: list[tuple[Trial, list[Found]]]
+) -> list[tuple[Trial, list[Found]]]:
+    """An array that is too small for some values of a parameter is a bug if a guard relates the parameter to
+    the threads; where it merely counts turns (`for (k = 0; k < n; k++) s[k]`) small values may be meant."""
+    bare = [trial for trial, _ in judged if not trial.host and not trial.extents]
+    counts = _counting(kernel, defined, options)
+    if len(bare) < 2 or not counts:
+        return judged
+    depends = Dependence.of(kernel, counts)
+    places = [n for n in walk(kernel.body) if isinstance(n, (Load, Ref))]
+    everywhere = [{(f.array, f.range) for f in more if f.code == "XP-BOUNDS"} for _, more in judged]
+
+    def weaker(found: Found) -> Found:
+        if found.code != "XP-BOUNDS" or found.severity != ERROR or found.holds_if:
+            return found
+        if all((found.array, found.range) in seen for seen in everywhere):
+            return found
+        mine = [p for p in places if p.array == found.array and p.range == found.range]
+        sources = frozenset[str]().union(*(depends.of_index(p) for p in mine)) & counts
+        if not sources:
+            return found
+        values = " and ".join(f"{name} = {found.counterexample.get(name)}" for name in sorted(sources))
+        return replace(found, severity=WARNING, holds_if=f"{values} is meant")
+
+    return [(trial, [weaker(f) for f in more]) for trial, more in judged]
+
+
+def _counting(kernel: Function, defined: dict[str, Expr], options: Options) -> frozenset[str]:
+    """Parameters that are given by nobody and bound no thread's index."""
+    shape = launch_shape(kernel, defined, options.grid, options.block)
+    given = {name for name, _ in options.scalars}
+    known = roles(kernel, defined, shape)
+    return frozenset(n for n, r in known.items() if n not in given and (GUARD not in r.kinds or r.strides))
+
+
+def _proved(
+    kernel: Function, defined: dict[str, Expr], trial: Trial, options: Options, deadline: float
+) -> tuple[list[str], list[Trial]]:
+    """What holds for all sizes, in words, and launches that may show that something does not."""
+    from xpiler.symbolic.proofs import Question  # z3 takes long to load
+
+    shape = launch_shape(kernel, defined, options.grid, options.block)
+    known = roles(kernel, defined, shape)
+    bounds = frozenset(name for name, role in known.items() if GUARD in role.kinds)
+    until = min(deadline, time.monotonic() + _PROOF_SECONDS)
+    outcome = Question(kernel, defined, trial, bounds, until).answer()
+    return outcome.proved, outcome.suggested
+
+
+_PROOF_SECONDS = 1.0
 
 
 def _of_extent(found: Found, trial: Trial) -> bool:

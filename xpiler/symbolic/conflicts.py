@@ -44,6 +44,12 @@ class Access:
         return self.code & THREAD_MASK
 
     @property
+    def own_thread(self) -> int:
+        """The thread of the launch, also where its iterations are lanes."""
+        threads = self.event.threads
+        return self.thread if threads is None else int(threads[self.row])
+
+    @property
     def epoch(self) -> int:
         return self.code >> THREAD_BITS & EPOCH_MASK
 
@@ -187,6 +193,7 @@ def _rows(event: Event, rows: Any) -> Event:
         codes=event.codes[rows],
         warp_epochs=event.warp_epochs[rows],
         locks=None if event.locks is None else event.locks[rows],
+        threads=None if event.threads is None else event.threads[rows],
         values=values[rows] if isinstance(values, np.ndarray) and values.ndim else values,
     )
 

@@ -41,9 +41,11 @@ ATOMIC = "@atomic"
 
 @dataclass
 class Dependence:
-    """`reached`: by identity of a statement or access, what the conditions on the way to it depend on."""
+    """`reached`: by identity of a statement or access, what the conditions on the way to it depend on.
+    `scalars`: parameters that are sources too."""
 
     declared: frozenset[str]
+    scalars: frozenset[str] = NOTHING
     names: dict[str, Sources] = field(default_factory=dict)
     loaded: dict[str, Sources] = field(default_factory=dict)  # scalars computed from loads alone
     reached: dict[int, Sources] = field(default_factory=dict)
@@ -51,9 +53,9 @@ class Dependence:
     _ambient: Sources = NOTHING  # of returns further up
 
     @staticmethod
-    def of(function: Function) -> Dependence:
+    def of(function: Function, scalars: Sources = NOTHING) -> Dependence:
         declared = frozenset(n.name for n in walk(function.body) if isinstance(n, Decl) and n.shape)
-        found = Dependence(declared)
+        found = Dependence(declared, scalars)
         while found._changed:
             found._changed = False
             found._ambient = NOTHING
@@ -66,6 +68,8 @@ class Dependence:
             match node:
                 case Var(name=name):
                     total |= self.names.get(name, NOTHING)
+                    if name in self.scalars:
+                        total |= {name}
                 case Load(array=array) | Ref(array=array):
                     total |= self.names.get(array, NOTHING)
                     if array not in self.declared:

@@ -7,6 +7,7 @@ follows.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +16,14 @@ from xpiler.frontend import Unit
 from xpiler.frontend.host_model import Formula, HostModel, LaunchModel, model_host
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.ir.nodes import Function, Param
+from xpiler.platforms.bang_tasks import blocks_of
+from xpiler.symbolic.shape import Shape
 from xpiler.symbolic.trial import Trial
 
 _ONE = (512, 1000, 1, 257)
 _TWO = ((64, 64), (100, 37), (37, 100), (3, 1))
+_THREE = ((64, 64, 64), (37, 35, 39), (20, 40, 33), (1, 2, 3))
+_LARGE = 40
 _MOST_THREADS = 1024
 
 
@@ -48,7 +53,8 @@ class Hosts:
             params = (p for f in wrappers for p in f.params)
             names = [p.name for p in params if not p.is_pointer and p.dtype.is_integer]
             for launch in model.launches:
-                if launch.kernel in (kernel.name, kernel.template, kernel.spelling.split("<")[0]):
+                kernels = {site.kernel for site in unit.launches if site.span == launch.span}
+                if kernel.name in kernels:
                     found += _of_launch(kernel, model, launch, names, given)
         return found
 
@@ -60,45 +66,65 @@ def _of_launch(
     names: list[str],
     given: Mapping[str, int | float],
 ) -> list[Trial]:
-    formulas = [*launch.grid, *launch.block, launch.shared, *launch.values, *launch.conditions]
+    formulas = [*launch.grid, *launch.values, *launch.conditions]
+    if not kernel.tasks:
+        formulas += [*launch.block, launch.shared]
     formulas += [model.bytes.get(_pointer(a)) for a in launch.arguments]
     free = [n for n in names if any(re.search(rf"\b{n}\b", f) for f in formulas if f)]
     found: list[Trial] = []
-    for sizes in _sizes(free, given):
+    present = [f for f in formulas if f]
+    for sizes in _sizes(free, given, present):
         trial = _trial(kernel, model, launch, sizes)
         if trial is not None and trial not in found:
             found.append(trial)
     return found
 
 
-def _sizes(free: list[str], given: Mapping[str, int | float]) -> list[dict[str, int]]:
+def _sizes(
+    free: list[str], given: Mapping[str, int | float], formulas: list[Formula]
+) -> list[dict[str, int]]:
+    """Values for the wrapper's parameters: few parameters with sizes about a few blocks; of many all small
+    but one, each in its turn."""
     fixed = {n: int(given[n]) for n in free if n in given}
-    open_names = [n for n in free if n not in given]
-    if not open_names:
-        return [fixed]
-    if len(open_names) == 1:
-        return [{**fixed, open_names[0]: value} for value in _ONE]
-    rows: list[tuple[int, ...]] = [*_TWO] if len(open_names) == 2 else []
-    if not rows:
-        count, large = len(open_names), 64 if len(open_names) == 3 else 16
-        rows = [(large,) * count] + [
-            tuple(large // 2 + (5, 3, 7, 1, 9)[(i + turn) % 5] for i in range(count)) for turn in (0, 1)
-        ]
-        rows.append(tuple(1 + i % 3 for i in range(count)))
-    return [{**fixed, **dict(zip(open_names, row, strict=True))} for row in rows]
+    names = [n for n in free if n not in given]
+    rows: list[tuple[int, ...]]
+    if not names:
+        rows = [()]
+    elif len(names) == 1:
+        rows = [(value,) for value in _ONE]
+    elif len(names) == 2:
+        rows = [*_TWO]
+    elif len(names) == 3:
+        rows = [*_THREE]
+    else:
+        small = tuple((4, 3, 5, 2, 3)[i % 5] for i in range(len(names)))
+        rows = [(4,) * len(names), small, tuple(4 - i % 3 for i in range(len(names)))]
+        rows += [tuple(_LARGE if i == j else s for i, s in enumerate(small)) for j in range(len(names))]
+    tried = [{**fixed, **dict(zip(names, row, strict=True))} for row in rows]
+    return [sizes for sizes in tried if all(_is_natural(f, sizes) for f in formulas)]
+
+
+def _is_natural(formula: Formula, sizes: Mapping[str, int]) -> bool:
+    """No difference is negative on the way: `(height - kernel) / stride + 1` needs a kernel that fits."""
+    try:
+        tree = ast.parse(formula, mode="eval")
+    except SyntaxError:
+        return True
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            value = _number(ast.unparse(node), sizes)
+            if value is not None and value < 0:
+                return False
+    return True
 
 
 def _trial(kernel: Function, model: HostModel, launch: LaunchModel, sizes: Mapping[str, int]) -> Trial | None:
     conditions = [_number(c, sizes) for c in launch.conditions]
     if any(c == 0 for c in conditions):
         return None
-    grid = tuple(_number(f, sizes) for f in launch.grid)
-    block = tuple(_number(f, sizes) for f in launch.block)
-    shared = _number(launch.shared, sizes)
-    if any(v is None or v < 1 for v in (*grid, *block)):
-        return None
-    threads = (block[0] or 1) * (block[1] or 1) * (block[2] or 1)
-    if threads > _MOST_THREADS:
+    shape = _shape(kernel, launch, sizes)
+    shared = _number(launch.shared, sizes) if not kernel.tasks else 0
+    if shape is None:
         return None
     unsure = {"the condition of the launch"} if any(c is None for c in conditions) else set()
     scalars: dict[str, int | float] = {}
@@ -125,8 +151,7 @@ def _trial(kernel: Function, model: HostModel, launch: LaunchModel, sizes: Mappi
     if len(scalars) + sum(p.is_pointer for p in kernel.params) < len(kernel.params):
         return None
     return Trial(
-        (grid[0] or 1, grid[1] or 1, grid[2] or 1),
-        (block[0] or 1, block[1] or 1, block[2] or 1),
+        *shape,
         scalars,
         shared if shared is not None else 48 << 10,
         extents,
@@ -134,6 +159,17 @@ def _trial(kernel: Function, model: HostModel, launch: LaunchModel, sizes: Mappi
         strained=frozenset(unsure),
         host={n: v for n, v in sizes.items() if n not in scalars},
     )
+
+
+def _shape(kernel: Function, launch: LaunchModel, sizes: Mapping[str, int]) -> tuple[Shape, Shape] | None:
+    """Grid and block, if they are numbers that a device takes."""
+    grid = [_number(f, sizes) or 0 for f in launch.grid]
+    block = [1, 1, 1] if kernel.tasks else [_number(f, sizes) or 0 for f in launch.block]
+    if min(*grid, *block) < 1 or block[0] * block[1] * block[2] > _MOST_THREADS:
+        return None
+    if kernel.tasks:
+        return blocks_of(kernel, (grid[0], grid[1], grid[2]))
+    return (grid[0], grid[1], grid[2]), (block[0], block[1], block[2])
 
 
 def _arguments(kernel: Function, launch: LaunchModel) -> list[tuple[Param, str, Formula | None]]:

@@ -25,7 +25,7 @@ from xpiler.symbolic.conflicts import Access, Conflict, conflicts
 from xpiler.symbolic.dependence import ATOMIC, Dependence
 from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
-from xpiler.symbolic.shape import AXES
+from xpiler.symbolic.places import Places
 from xpiler.symbolic.trial import Observed, Trial
 
 _DONE = {AccessKind.READ: "reads", AccessKind.WRITE: "writes", AccessKind.ATOMIC: "updates atomically"}
@@ -82,7 +82,7 @@ class Judge:
             _worded(finding),
             finding.range,
             self.kernel.spelling or self.kernel.name,
-            self._values(trial, finding.values),
+            self._values(trial, Places(self.kernel, trial).renamed(finding.values)),
             finding.array,
             holds_if=holds_if,
         )
@@ -106,20 +106,20 @@ class Judge:
     def _barrier(self, event: BarrierEvent, trial: Trial) -> Found:
         absent = np.setdiff1d(np.arange(event.threads), np.union1d(event.here, event.ended))
         block = event.block >> (EPOCH_BITS + THREAD_BITS) & ((1 << BLOCK_BITS) - 1)
-        values = _place(trial, block, int(event.here[0]), "")
+        places = Places(self.kernel, trial)
+        values = places.values(block, int(event.here[0]))
         if absent.size:
             message = f"only {event.here.size} of {event.threads} threads of the block reach this barrier"
             missing, why = int(absent[0]), "does not reach it"
         else:
             message = f"{event.ended.size} of {event.threads} threads of the block end before this barrier"
             missing, why = int(event.ended[0]), "has returned"
-        other = _place(trial, block, missing, "other.")
-        values |= {k: v for k, v in other.items() if k.startswith("other.threadIdx")}
-        thread = _thread_text(other, "other.")
+        other = places.values(block, missing, "other.")
+        values |= {k: v for k, v in other.items() if "blockIdx" not in k}
         return Found(
             "XP-DIVERGENCE",
             ERROR,
-            f"{message}: thread {thread} {why}",
+            f"{message}: {places.thread(block, missing, False)} {why}",
             event.site.range,
             self.kernel.spelling or self.kernel.name,
             self._values(trial, values),
@@ -127,7 +127,7 @@ class Judge:
 
     def _values(self, trial: Trial, values: dict[str, int]) -> dict[str, int]:
         scalars = {k: int(v) for k, v in trial.scalars.items() if not isinstance(v, float)}
-        return {**values, **scalars, **trial.host, **_launch(trial)}
+        return {**values, **scalars, **trial.host, **Places(self.kernel, trial).launch()}
 
     def _beyond(self, suggested: Suggested, seen: Observed) -> Found | None:
         """The first access of a run that goes beyond what the guards suggest."""
@@ -151,7 +151,7 @@ class Judge:
                     f"{place.array}[{index}] is beyond {suggested.size} = {size} elements: {why}",
                     event.site.range,
                     self.kernel.spelling or self.kernel.name,
-                    self._values(trial, _access_values(trial, access, "") | {"index": index}),
+                    self._values(trial, Places(self.kernel, trial).of_access(access) | {"index": index}),
                     place.array,
                     holds_if=f"{place.array} has {suggested.size} elements, as the guards suggest",
                 )
@@ -186,22 +186,19 @@ class Judge:
     def _race(self, pair: Conflict, pairs: list[Conflict], trial: Trial) -> Found:
         first, second = sorted((pair.first, pair.second), key=lambda a: a.event.site.range or _FIRST)
         code, severity, holds_if = self._severity(pair, pairs)
-        values = _access_values(trial, second, "") | _access_values(trial, first, "other.")
-        element = _element(pair)
-        one = f"thread {self._who(trial, second, pair)} {_DONE[second.event.kind]}"
-        two = f"thread {self._who(trial, first, pair)} {_DONE[first.event.kind]}"
+        places, element = Places(self.kernel, trial), _element(pair)
+        values = places.of_access(second) | places.of_access(first, "other.")
+        one, two = (places.who(side, pair.across_blocks) for side in (second, first))
         if first.event.kind is second.event.kind:
-            both = f"threads {self._who(trial, second, pair)} and {self._who(trial, first, pair)} both"
-            verb = {"reads": "read", "writes": "write"}.get(_DONE[first.event.kind], "update")
-            what = f"{both} {verb} {element}"
+            what = f"{one} and {two} both write {element}"
         else:
-            what = f"{one} {element} while {two} it"
+            what = f"{one} {_DONE[second.event.kind]} {element} while {two} {_DONE[first.event.kind]} it"
         same = ", the same value" if pair.same_value else ""
         between = self._between(pair, code)
         related: tuple[Related, ...] = ()
         if first.event.site.node is not second.event.site.node:
             past = {AccessKind.READ: "read", AccessKind.WRITE: "written", AccessKind.ATOMIC: "updated"}
-            text = f"{past[first.event.kind]} here by thread {self._who(trial, first, pair)}"
+            text = f"{past[first.event.kind]} here by {two}"
             related = (Related(first.event.site.range, text),)
         return Found(
             code,
@@ -219,7 +216,7 @@ class Judge:
         if code == "XP-SYNCWARP":
             return "; threads of a warp do not run in lockstep, and there is no __syncwarp() between"
         if pair.across_blocks:
-            return "; blocks are not ordered"
+            return f"; {'tasks' if self.kernel.tasks else 'blocks'} are not ordered"
         if pair.first.event.memory.space is Space.SHARED or pair.first.event.site.node is not (
             pair.second.event.site.node
         ):
@@ -244,16 +241,6 @@ class Judge:
         a, b = pair.first.event, pair.second.event
         in_lockstep = pair.same_warp and a is not b and a.memory.space is Space.SHARED
         return ("XP-SYNCWARP" if in_lockstep else "XP-RACE"), ERROR, ""
-
-    def _who(self, trial: Trial, access: Access, pair: Conflict) -> str:
-        if access.event.level:
-            return f"of iteration {access.block if access.event.level == 1 else access.thread - 1}"
-        place = _place(trial, access.block, access.thread, "")
-        thread = _thread_text(place, "")
-        if not pair.across_blocks:
-            return thread
-        blocks = [str(v) for k, v in place.items() if k.startswith("blockIdx")]
-        return f"{thread} of block {_tuple(blocks)}"
 
 
 _FIRST: Any = ("", 0, 0, 0, 0)
@@ -298,44 +285,3 @@ def _worded(finding: Finding) -> str:
 
 def _names(names: Iterable[str]) -> str:
     return " and ".join(sorted(names))
-
-
-def _access_values(trial: Trial, access: Access, prefix: str) -> dict[str, int]:
-    level = access.event.level
-    place = _place(trial, 0 if level == 1 else access.block, 0 if level else access.thread, prefix)
-    if level:
-        place = {k: v for k, v in place.items() if level == 2 and "blockIdx" in k}
-        place[f"{prefix}iteration"] = access.block if level == 1 else access.thread - 1
-    for name, value in access.event.shown.items():
-        one = value[access.lane] if isinstance(value, np.ndarray) and value.ndim else value
-        if isinstance(one, (np.integer, int)):
-            place[f"{prefix}{name}"] = int(one)
-    return place
-
-
-def _place(trial: Trial, block: int, thread: int, prefix: str) -> dict[str, int]:
-    """`blockIdx` and `threadIdx` on the axes that the launch has."""
-    values: dict[str, int] = {}
-    for kind, number, extents in (("blockIdx", block, trial.grid), ("threadIdx", thread, trial.block)):
-        for position, (axis, extent) in enumerate(zip(AXES, extents, strict=True)):
-            if extent > 1 or position == 0:
-                values[f"{prefix}{kind}.{axis}"] = number % extent
-            number //= extent
-    return values
-
-
-def _launch(trial: Trial) -> dict[str, int]:
-    values = {}
-    for kind, extents in (("blockDim", trial.block), ("gridDim", trial.grid)):
-        for position, (axis, extent) in enumerate(zip(AXES, extents, strict=True)):
-            if extent > 1 or position == 0:
-                values[f"{kind}.{axis}"] = extent
-    return values
-
-
-def _thread_text(place: dict[str, int], prefix: str) -> str:
-    return _tuple([str(v) for k, v in place.items() if k.startswith(f"{prefix}threadIdx")])
-
-
-def _tuple(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"

@@ -1,0 +1,104 @@
+"""What is proved for all sizes holds for each of many; what is suggested is a race when it is run."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.ir.nodes import Function
+from xpiler.symbolic.check import Options, check_unit
+from xpiler.symbolic.dependence import Dependence
+from xpiler.symbolic.judge import Judge
+from xpiler.symbolic.proofs import Outcome, Question
+from xpiler.symbolic.shape import definitions
+from xpiler.symbolic.trial import Frame, Trial, observe
+
+ROUNDS = int(os.environ.get("XPILER_RANDOM_PROOFS", "40"))
+
+
+def ask(kernel: Function, *bounds: str, block: tuple[int, int, int] = (4, 1, 1)) -> Outcome:
+    scalars = {p.name: 8 for p in kernel.params if not p.is_pointer}
+    trial = Trial((2, 2 if block[1] > 1 else 1, 1), block, scalars)
+    return Question(kernel, definitions(kernel), trial, frozenset(bounds), time.monotonic() + 20).answer()
+
+
+def races(kernel: Function, trial: Trial) -> bool:
+    judge = Judge.of(kernel, Dependence.of(kernel))
+    found = judge.judge(observe(kernel, trial, Frame.of(kernel), time.monotonic() + 10))
+    return any(f.code in ("XP-RACE", "XP-SYNCWARP", "XP-SAME-VALUE") for f in found)
+
+
+def one_kernel(text: str) -> Function:
+    (kernel,) = parse(text, "k.cu").program.kernels
+    return kernel
+
+
+def test_rows_and_columns_of_any_size() -> None:
+    text = """__global__ void f(float* a, int rows, int cols) {
+      int r = blockIdx.y * blockDim.y + threadIdx.y, c = blockIdx.x * blockDim.x + threadIdx.x;
+      if (r < rows && c < cols) a[r * cols + c] = r;
+    }"""
+    found = ask(one_kernel(text), "rows", "cols", block=(4, 4, 1))
+    assert found.proved == ["proved for every gridDim and rows and cols: no two threads conflict on a"]
+    wrong = ask(one_kernel(text.replace("r * cols", "r * rows")), "rows", "cols", block=(4, 4, 1))
+    assert not wrong.proved and wrong.suggested
+    assert races(one_kernel(text.replace("r * cols", "r * rows")), wrong.suggested[0])
+
+
+def test_a_fault_of_large_sizes_is_found_by_the_solver() -> None:
+    text = """__global__ void f(float* a, int n) {
+      int i = blockIdx.x * blockDim.x + threadIdx.x;
+      if (i < n) a[n > 5000 ? i / 2 : i] = i;
+    }"""
+    unit = parse(text, "k.cu")
+    assert check_unit(unit).kernels[0].status == "clean"
+    report = check_unit(unit, Options(prove=True))
+    assert report.kernels[0].status == "bugs"
+    assert report.findings[0].counterexample["n"] > 5000
+
+
+def random_kernel(rng: random.Random) -> str:
+    n, m = "n", "m"
+    index = rng.choice(
+        [
+            "i",
+            "i",
+            "2 * i",
+            "i / 2",
+            f"i % {n}",
+            f"i / {m} * {m} + i % {m}",
+            f"i % {m} * {n} + i / {m}",
+            "blockIdx.x * 4 + threadIdx.x",
+            "threadIdx.x",
+            f"i * {m}",
+            f"i + {m}",
+            "i - 1 + 1",
+        ]
+    )
+    guard = rng.choice(
+        [f"i < {n}", f"i < {n} * {m}", f"i <= {n}", f"i < {n} && i % 2 == 0", "true", f"i < {m}"]
+    )
+    read = rng.choice(["", "", "x = a[i];", "x = a[i + 1];", f"x = a[i + {n}];", f"x = a[{index}];"])
+    return f"""__global__ void f(float* a, int n, int m) {{
+      int i = blockIdx.x * blockDim.x + threadIdx.x;
+      float x = 0;
+      if ({guard}) {{ {read} a[{index}] = x + i; }}
+    }}"""
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_proofs_agree_with_running(seed: int) -> None:
+    kernel = one_kernel(text := random_kernel(random.Random(seed)))
+    found = ask(kernel, "n", "m")
+    for trial in found.suggested:
+        assert races(kernel, trial), (text, trial.scalars)
+    if found.proved:
+        for grid in (1, 2, 3) if "gridDim" in found.proved[0] else (2,):
+            for n in (1, 2, 3, 5, 8, 13):
+                for m in (1, 2, 3, 4, 7):
+                    trial = Trial((grid, 1, 1), (4, 1, 1), {"n": n, "m": m})
+                    assert not races(kernel, trial), (text, grid, n, m)
