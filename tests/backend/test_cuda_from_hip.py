@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from xpiler.backend.cuda import host_as_cuda, to_cuda, waves_matter
+from xpiler.backend.cuda_drop import without_device_types
+from xpiler.backend.hip import to_hip
 from xpiler.errors import Refusal
 
 
@@ -102,3 +104,33 @@ def test_what_has_no_twin_is_refused_with_its_place(text: str) -> None:
         translated(text)
     assert refused.value.diagnostic.code == "cuda-no-twin"
     assert refused.value.diagnostic.range is not None
+
+
+def test_operators_of_vectors_are_defined_where_they_are_used() -> None:
+    text = "__global__ void k(const float4* x, float4* y, float a) { y[0] = x[0] * a; }"
+    assert "float4 operator*(float4 a, float b)" in translated(text)
+    assert "operator" not in translated(text.replace("x[0] * a", "x[0]"))
+
+
+def test_fragments_made_from_cuda_are_cudas_again() -> None:
+    cuda = (
+        "#include <cuda_runtime.h>\n#include <mma.h>\nusing namespace nvcuda;\n"
+        "__global__ void k(const half* a) {\n"
+        "  wmma::fragment<wmma::matrix_a, 16, 16, 16, half, wmma::row_major> f;\n"
+        "  wmma::load_matrix_sync(f, a, 16);\n}\n"
+    )
+    back = translated(to_hip(cuda, "k.cu").text)
+    assert "wmma::fragment<wmma::matrix_a, 16, 16, 16, half, wmma::row_major> f;" in back
+    assert "#include <mma.h>" in back
+    assert "amd" not in back
+
+
+def test_types_of_kernels_leave_with_them() -> None:
+    text = (
+        "typedef float f4 __attribute__((ext_vector_type(4)));\n"
+        "template <int M> struct product;\n"
+        "template <> struct product<16> {\n"
+        "  static __device__ void run(f4& c) { __builtin_amdgcn_mfma_f32_16x16x4f32(1, 1, c, 0, 0, 0); }\n"
+        "};\nstruct options { int n; };\n"
+    )
+    assert without_device_types(text, "k.hip").split() == "struct options { int n; };".split()

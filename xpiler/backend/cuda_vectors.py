@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from xpiler.backend.hip_edits import EditList
 from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.hip_types import declared_type
 
-_ATTRIBUTES = frozenset({"ext_vector_type", "__ext_vector_type__", "vector_size", "__vector_size__"})
+ATTRIBUTES = frozenset({"ext_vector_type", "__ext_vector_type__", "vector_size", "__vector_size__"})
 _DROPPED = re.compile(
     r"\b(amdgpu_flat_work_group_size|amdgpu_waves_per_eu|amdgpu_num_vgpr|amdgpu_num_sgpr|optnone|address_space)\b"
 )
@@ -25,45 +26,10 @@ def translate_vectors(source: SourceText, edits: EditList) -> None:
         if close is None:
             continue
         inner = tokens[i + 3]
-        if inner.text in _ATTRIBUTES:
+        if inner.text in ATTRIBUTES:
             _vector(source, edits, i, close)
         elif _DROPPED.search(source.text[token.start : tokens[close].end]):
             edits.replace(token.start, tokens[close].end, "", "an attribute of AMD's compiler")
-
-
-def drop_vectors(source: SourceText, edits: EditList) -> None:
-    """The names of vector types go, where only kernels are told in them and those are written anew."""
-    tokens = source.tokens
-    for i, token in source.names():
-        if token.text in ("__attribute__", "__attribute") and tokens[i + 3].text in _ATTRIBUTES:
-            first, last = _statement(tokens, i), _end(tokens, i)
-            outside = [t for t in tokens[first:last] if t.kind == "name" and t.text not in _ATTRIBUTES]
-            if tokens[first].text not in ("typedef", "using") or source.in_device_function(token.start):
-                continue
-            name = outside[1].text if tokens[first].text == "using" else outside[-1].text
-            if name.startswith("__attribute"):  # the attribute came last
-                name = [t.text for t in outside if t.start < token.start][-1]
-            if not any(t.text == name and _is_used_by_host(source, t, last) for _, t in source.names()):
-                first = _template(source, first)
-                text = source.text[tokens[first].start : tokens[last].end]
-                edits.replace(
-                    tokens[first].start, tokens[last].end, "\n" * text.count("\n"), "a type of the kernels"
-                )
-
-
-def _is_used_by_host(source: SourceText, token: Token, last: int) -> bool:
-    return token.start > source.tokens[last].start and not source.in_device_function(token.start)
-
-
-def _template(source: SourceText, first: int) -> int:
-    """Where `template <...>` before a declaration begins."""
-    tokens = source.tokens
-    if tokens[first - 1].text != ">":
-        return first
-    i = first - 1
-    while i > 0 and tokens[i].text not in ("template", ";", "{", "}"):
-        i -= 1
-    return i if tokens[i].text == "template" else first
 
 
 def _vector(source: SourceText, edits: EditList, at: int, close: int) -> None:
@@ -71,7 +37,7 @@ def _vector(source: SourceText, edits: EditList, at: int, close: int) -> None:
     end = source.match(at + 4)
     assert end is not None
     count = source.text[tokens[at + 5].start : tokens[end - 1].end]
-    first, last = _statement(tokens, at), _end(tokens, close)
+    first, last = statement_start(tokens, at), statement_end(tokens, close)
     word = tokens[first].text
     outside = [t for t in tokens[first:last] if not tokens[at].start <= t.start < tokens[close].end]
     if word == "typedef":
@@ -93,7 +59,7 @@ def _vector(source: SourceText, edits: EditList, at: int, close: int) -> None:
     edits.need("lanes")
 
 
-def _statement(tokens: tuple[Token, ...], at: int) -> int:
+def statement_start(tokens: tuple[Token, ...], at: int) -> int:
     """Index of the first token of the declaration around token `at`."""
     i = at
     while i > 0 and tokens[i].text not in ("typedef", "using") and tokens[i - 1].text not in (";", "{", "}"):
@@ -101,7 +67,7 @@ def _statement(tokens: tuple[Token, ...], at: int) -> int:
     return i
 
 
-def _end(tokens: tuple[Token, ...], at: int) -> int:
+def statement_end(tokens: tuple[Token, ...], at: int) -> int:
     """Index of the semicolon that ends the declaration."""
     i = at
     while tokens[i].kind != "end" and tokens[i].text != ";":
@@ -115,10 +81,11 @@ _OPERATORS = frozenset("+ - * / += -= *= /=".split())
 _KINDS = re.compile(r"(?:float|double|int|uint|long|ulong)[234]")
 
 
-def translate_operators(source: SourceText, edits: EditList) -> None:
+def translate_operators(source: SourceText, edits: EditList, known: Collection[str]) -> None:
     """`x[i] * a + y[i]` on `float4`: HIP's vectors have operators, CUDA's get them in the file."""
     if any(t.text == "operator" for _, t in source.names()):
         return  # the file has its own
+    edits.helpers.update(f"operators_{kind}" for kind in known if _KINDS.fullmatch(kind))
     for i, _ in source.names():
         kind = declared_type(source, i)
         if _KINDS.fullmatch(kind) and not source.is_member(i):

@@ -55,6 +55,11 @@ def _is_size(source: SourceText, name: str) -> bool:
     return name in _SIZES and not re.search(rf"\b(?:int|unsigned|auto|size_t|define)\s+{name}\b", source.text)
 
 
+def uses_matrices(source: SourceText) -> bool:
+    """Whether the text has matrix instructions or fragments of whole waves."""
+    return any(_mfma_of(t.text) or t.text == "rocwmma" for _, t in source.names())
+
+
 def _mfma_of(name: str) -> Mfma | None:
     return INSTRUCTIONS.get(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
 

@@ -111,7 +111,13 @@ def cast(param: Param, argument: str) -> str:
     if not param.is_pointer or not _needscast(param):
         return argument
     const = "const " if param.is_const else ""
-    return f"({const}{storage_type(param.dtype)} *)({argument})"
+    return f"({const}{storage_type(param.dtype)} *)({_uncast(argument)})"
+
+
+def _uncast(argument: str) -> str:
+    """`(const half2 *)p` --> `p`, where the pointer gets another type anyway."""
+    found = re.fullmatch(r"\(\s*(?:const\s+)?[\w:]+\s*\*\s*\)\s*([\w.]+)", argument)
+    return found[1] if found else argument
 
 
 def _needscast(param: Param) -> bool:

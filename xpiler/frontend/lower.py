@@ -22,7 +22,7 @@ from xpiler.frontend.lower_launches import (
 from xpiler.frontend.lower_params import declare_params
 from xpiler.frontend.lower_tasks import as_blocks
 from xpiler.frontend.lower_typenames import add_binding, try_constant
-from xpiler.frontend.syntax import analyse
+from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.frontend.syntax_model import FunctionDef
 from xpiler.frontend.unit import KernelText, Unit
 from xpiler.ir.nodes import Block, Const, Function, Program
@@ -33,7 +33,7 @@ def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, st
     """Parses and lowers a text. What cannot be lowered is in `refusals`; a text that is no program raises
     `Refusal`."""
     syntax = analyse(text, file, platform=platform, defines=defines)
-    entities = Entities.of(syntax, hip.WAVE_SIZE if platform == "hip" else cuda.WARP_SIZE)
+    entities = Entities.of(syntax, _warp_size(syntax, platform))
     refusals: dict[str, Diagnostic] = {}
     wanted = wanted_kernels(entities, refusals)
     kernels: list[Function] = []
@@ -65,10 +65,17 @@ def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, st
         host_functions=host_functions(entities),
         kernels=tuple(kernel_text(f) for f in syntax.kernels if f.is_local),
         device_functions=tuple(kernel_text(f) for f in syntax.device_functions if f.is_local),
+        vector_operators=frozenset(entities.vector_operators),
         comments=tuple((text.count("\n", 0, c.start) + 1, c.text) for c in syntax.comments),
         variables=host_variables(syntax),
         records=records(syntax),
     )
+
+
+def _warp_size(syntax: SyntaxUnit, platform: str) -> int:
+    """Lanes that act together: 32 in a HIP text that carries CUDA's fragments of 32 lanes."""
+    carried = any(struct.name == "fragment" for struct in syntax.structs)
+    return hip.WAVE_SIZE if platform == "hip" and not carried else cuda.WARP_SIZE
 
 
 def kernel_text(function: FunctionDef) -> KernelText:

@@ -41,6 +41,8 @@ class Entities:
     references: dict[str, frozenset[int]] = field(default_factory=dict)  # of functions, by name
     instances: dict[str, Struct] = field(default_factory=dict)  # structs already instantiated, by name
 
+    vector_operators: set[str] = field(default_factory=set)  # HIP's vector types whose operators are used
+
     def __post_init__(self) -> None:
         self.collector = Collector(self.unit.expanded, self.unit.expanded, self.unit.map, ())
 

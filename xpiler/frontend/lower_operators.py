@@ -52,6 +52,7 @@ def _lanewise(ctx: Context, op: str, operands: Sequence[Value]) -> Value | None:
     if ctype is None or not ctype.is_vector or not ctype.fields or ctype.name == "dim3":
         return None
     lanes = [name for name, _ in ctype.fields]
+    ctx.entities.vector_operators.add(ctype.name)
     if op in ("==", "!=", "<", "<=", ">", ">=") and len(operands) == 2:
         tests = [build.binary(op, *(_lane(ctx, o, lane) for o in operands)) for lane in lanes]
         every = op != "!=" or ctype.name in _LANE_TYPES

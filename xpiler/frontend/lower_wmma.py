@@ -7,7 +7,7 @@ from xpiler.frontend.lower_context import Context, number
 from xpiler.frontend.lower_memory import flattened, in_units, pointer_of, without_prefix
 from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_types import Closure, Fragment
-from xpiler.frontend.lower_values import VOID_VALUE, Address, Element, Value
+from xpiler.frontend.lower_values import VOID_VALUE, Address, Element, Number, Value
 from xpiler.ir import build
 from xpiler.ir.nodes import Assign, Block, Const, Expr, For, Instr, Load, Ref, Var
 from xpiler.ir.types import F32, I32, U32, DType, promote
@@ -43,6 +43,8 @@ def _stride(call: Invocation, position: int) -> Expr:
 def _memory_layout(call: Invocation, position: int) -> str:
     value = call.args[position]
     name = value.type.name if isinstance(value.type, Closure) else ""
+    if isinstance(value, Number) and isinstance(value.expr, Const):  # an enumerator of the text's own
+        name = "mem_col_major" if value.expr.value else "mem_row_major"
     if name not in ("mem_row_major", "mem_col_major"):
         call.ctx.refuse(
             "wmma-layout", f"the layout of `{call.name}` must be mem_row_major or mem_col_major", call.node

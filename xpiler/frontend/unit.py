@@ -87,6 +87,7 @@ class Unit:
     host_functions: tuple[HostFunction, ...]
     kernels: tuple[KernelText, ...]
     device_functions: tuple[KernelText, ...]
+    vector_operators: frozenset[str] = frozenset()  # `float4` where kernels use HIP's operators of it
     comments: tuple[tuple[int, str], ...] = ()  # of the main file: line (from 1) and text with delimiters
     variables: tuple[HostVariable, ...] = ()
     records: tuple[Record, ...] = ()

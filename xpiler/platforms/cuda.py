@@ -15,6 +15,9 @@ TOOLKIT = 12000
 
 MAX_THREADS_PER_BLOCK = 1024
 
+MAX_STATIC_SHARED_BYTES = 48 * 1024
+"""Shared memory that a block has without asking for more, which only dynamic arrays can."""
+
 FULL_MASKS = frozenset(
     {"0xffffffff", "0xffffffffu", "0xfffffffful", "-1", "~0", "~0u", "uint32_max", "uint_max"}
 )

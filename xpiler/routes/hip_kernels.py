@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xpiler.backend.cuda import host_as_cuda, without_vector_types
+from xpiler.backend.cuda import host_as_cuda
+from xpiler.backend.cuda_drop import without_device_types
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.routes import to_bang, to_vnni
@@ -12,15 +13,16 @@ from xpiler.routes.job import EntryJob, Produced
 
 
 def to_vnni_code(unit: Unit, entries: list[EntryJob]) -> Produced:
-    return _plain(to_vnni.produce(with_cuda_host(unit), entries), unit)
+    return plain(to_vnni.produce(with_cuda_host(unit), entries), unit)
 
 
 def to_bang_code(unit: Unit, entries: list[EntryJob]) -> Produced:
-    return _plain(to_bang.produce(with_cuda_host(unit), entries), unit)
+    return plain(to_bang.produce(with_cuda_host(unit), entries), unit)
 
 
-def _plain(produced: Produced, unit: Unit) -> Produced:
-    return replace(produced, text=without_vector_types(produced.text, unit.file))
+def plain(produced: Produced, unit: Unit) -> Produced:
+    """What was produced without the types that only the old kernels used."""
+    return replace(produced, text=without_device_types(produced.text, unit.file))
 
 
 def with_cuda_host(unit: Unit) -> Unit:

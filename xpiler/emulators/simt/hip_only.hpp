@@ -108,6 +108,11 @@ inline int xpemu_permute(int address, int value, int site) {
 #define __builtin_amdgcn_logf(x) log2f(x)
 #define __builtin_amdgcn_sqrtf(x) sqrtf(x)
 #define __builtin_amdgcn_fmed3f(a, b, c) fmaxf(fminf(a, b), fminf(fmaxf(a, b), c))
+template <class P, class Q>
+inline float xpemu_fdot2(const P& a, const Q& b, float c) {
+    return c + static_cast<float>(a[0]) * static_cast<float>(b[0]) + static_cast<float>(a[1]) * static_cast<float>(b[1]);
+}
+#define __builtin_amdgcn_fdot2(a, b, c, clamp) xpemu_fdot2(a, b, c)
 #define __builtin_amdgcn_sdot4(a, b, c, clamp) __dp4a(static_cast<int>(a), static_cast<int>(b), static_cast<int>(c))
 #define __builtin_amdgcn_udot4(a, b, c, clamp) __dp4a(static_cast<unsigned>(a), static_cast<unsigned>(b), static_cast<unsigned>(c))
 
