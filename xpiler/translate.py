@@ -99,7 +99,8 @@ def translate_text(
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
         _verify(entries, produced.text, _target_file(file, to), to, pool, produced.calls, route.spell)
-        rungs = [parsed, *compiled.result(), *(rung for entry in entries for rung in entry.rungs)]
+        checked = [rung for entry in entries for rung in entry.rungs]
+        rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
     return _result(whole, entries, produced.text, rungs, produced.notes, start)
 
 

@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from xpiler.frontend import parse
-from xpiler.ir.nodes import Function, Space
+from xpiler.ir.nodes import Decl, Function, Space
 from xpiler.ir.printer import show
 from xpiler.ir.rewrite import walk
 
@@ -207,3 +207,23 @@ def test_a_pointer_to_one_of_two_arrays_selects_what_is_loaded_and_branches_wher
         } else {
           q[n] = which ? o[0] : q[0];
         }""")
+
+
+def test_instantiations_of_a_template_have_shared_arrays_of_their_own() -> None:
+    kernel = parse(
+        "typedef float (*Combine)(float, float);\n"
+        "__device__ float least(float a, float b) { return fminf(a, b); }\n"
+        "__device__ float most(float a, float b) { return fmaxf(a, b); }\n"
+        "template <Combine f> __device__ float over(float v) {\n"
+        "    __shared__ float s[32];\n"
+        "    s[threadIdx.x] = v; __syncthreads();\n"
+        "    return f(s[threadIdx.x], s[31 - threadIdx.x]);\n"
+        "}\n"
+        "__global__ void k(float *x) {\n"
+        "    float v = x[threadIdx.x];\n"
+        "    x[threadIdx.x] = over<least>(v) + over<most>(v) + over<most>(v + 1);\n"
+        "}\n",
+        "k.cu",
+    ).program.kernels[0]
+    shared = [s for s in walk(kernel.body) if isinstance(s, Decl) and s.space is Space.SHARED]
+    assert len(shared) == 2

@@ -383,6 +383,7 @@ def _with_preamble(body: str) -> str:
         add(name)
     headers = HEADERS
     headers += "#include <time.h>\n" if any("timespec" in t for t in chosen) else ""
+    headers += "#include <stddef.h>\n" if re.search(r"\bptrdiff_t\b", body) else ""
     headers += "#include <type_traits>\n" if "std::is_same_v" in body else ""
     mathematics = called_in(_without_comments(body))
     preamble = "\n".join([headers, *(f"{t}\n" for t in [*chosen, *mathematics])])

@@ -268,6 +268,7 @@ def inline(
     for binding in instance.bindings:
         add_binding(scope, binding)
     frame = _frame(ctx, function.name, function, function.body)
+    frame.instance = f"{functions.struct or ''}{[(b.name, str(b.value)) for b in instance.bindings]}"
     with ctx.nested(scope):
         frame.result_type = return_type(ctx, function)
         bound = _bind_params(ctx, function.params, args, frame, node)

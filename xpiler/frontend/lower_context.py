@@ -79,7 +79,8 @@ class Leave(Stmt):
 
 @dataclass(eq=False)
 class Frame:
-    """The function that is being lowered: the kernel or an inlined one. `label` is None for the kernel."""
+    """The function that is being lowered: the kernel or an inlined one. `label` is None for the kernel,
+    `instance` tells the instantiations of a template apart."""
 
     function: FunctionDef | None
     name: str
@@ -88,6 +89,7 @@ class Frame:
     result: Value | None = None
     mutated: frozenset[str] = frozenset()
     punned: frozenset[str] = frozenset()
+    instance: str = ""
 
 
 _SHARED_NODES = frozenset({id(TRUE), id(FALSE), id(EMPTY)})

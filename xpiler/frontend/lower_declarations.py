@@ -506,10 +506,12 @@ def _assign_list(ctx: Context, target: Value, ctype: Array, init: Node) -> None:
 
 
 def shared(ctx: Context, name: str, ctype: CType, node: Node, external: bool, alignment: int) -> Value:
-    """A `__shared__` variable. It exists once a block, however often its function is inlined."""
+    """A `__shared__` variable. It exists once a block, however often its function is inlined, and once for
+    each instantiation of a template."""
     if external or (isinstance(ctype, Array) and ctype.extent is None):
         return dynamic_shared(ctx, name, ctype, alignment)
-    key = (node.start_byte, str(ctype))
+    instance = next((f.instance for f in reversed(ctx.frames) if f.function is not None), "")
+    key = (node.start_byte, f"{ctype} {instance}")
     if key not in ctx.statics:
         ctx.statics[key] = declare_object(ctx, name, ctype, Space.SHARED, alignment, pieces=False)
     return ctx.statics[key]

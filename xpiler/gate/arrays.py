@@ -19,6 +19,7 @@ _POISON = {
     "f32": 0x7FE5A5A5,
     "f64": 0x7FF9A5A5A5A5A5A5,
 }
+_DEVICE_POISON = (0x7FFFDEAD).to_bytes(4, "little")  # of the emulators, see `poison_word` there
 
 
 def storage(dtype: DType) -> np.dtype[Any]:
@@ -69,6 +70,15 @@ def poison(dtype: DType) -> bytes:
 def is_poison(array: Array, dtype: DType) -> npt.NDArray[np.bool_]:
     """Which elements still hold the pattern, that is, were never written."""
     return np.asarray(bits(array) == int.from_bytes(poison(dtype), "little"))
+
+
+def is_device_poison(array: Array) -> npt.NDArray[np.bool_]:
+    """Which elements come from device memory that nobody has written, as the emulators fill it; elements
+    narrower than the pattern are not told apart from others."""
+    width = array.dtype.itemsize
+    if width < 4:
+        return np.zeros(array.shape, np.bool_)
+    return np.asarray(bits(array) == int.from_bytes(_DEVICE_POISON * (width // 4), "little"))
 
 
 def unit_roundoff(dtype: DType) -> float:

@@ -16,7 +16,7 @@ Integer outputs are compared bit by bit; one may differ by as much as the pertur
 in the source, where they change few (floats that are rounded to integers, at the edge of two). Where the
 data are small integers and the source's results are whole, the comparison tightens to half a unit. NaN
 equals only NaN, an infinity only itself, an element that the source never wrote only one that the target
-never wrote.
+never wrote. What the source copies out of device memory that it never wrote is not compared: it says nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from xpiler.gate.arrays import Array, Float64Array, bits, decode, is_poison, smallest_normal, unit_roundoff
+from xpiler.gate.arrays import (
+    Array,
+    Float64Array,
+    bits,
+    decode,
+    is_device_poison,
+    is_poison,
+    smallest_normal,
+    unit_roundoff,
+)
 from xpiler.gate.contract import Argument, Case, Contract, Role
 from xpiler.gate.execute import Build, RunResult
 from xpiler.gate.inputs import inputs_of, perturbed
@@ -214,10 +223,11 @@ def _compare_argument(
 ) -> Comparison:
     case = expected.case
     want, got = expected.buffers[argument.name], actual.buffers[argument.name]
-    same = bits(want) == bits(got)
+    undefined = is_device_poison(want)
+    same = (bits(want) == bits(got)) | undefined
     unwritten = is_poison(want, argument.dtype) if argument.role is Role.OUT else np.zeros(want.shape, bool)
     wanted, gotten = decode(want, argument.dtype), decode(got, argument.dtype)
-    informative = float(np.mean(np.isfinite(wanted) & ~unwritten)) if want.size else 1.0
+    informative = float(np.mean(np.isfinite(wanted) & ~unwritten & ~undefined)) if want.size else 1.0
     if same.all():
         return Comparison(True, True, 0.0, 0.0, informative, None, f"{argument.name}: equal in every bit")
     if not argument.dtype.is_float:
@@ -229,6 +239,7 @@ def _compare_argument(
             contract, argument, case, wanted, None if spread is None else spread.get(argument.name)
         )
         errors, wrong = _float_errors(wanted, gotten, bound)
+        errors, wrong = np.where(undefined, 0.0, errors), wrong & ~undefined
         wrong |= unwritten & ~same
     finite = np.isfinite(errors) & ~unwritten
     max_error = float(errors[finite].max()) if finite.any() else 0.0

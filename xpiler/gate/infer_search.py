@@ -138,7 +138,7 @@ class Search:
                 break
             if (
                 len(tried) >= limit
-                or (clean and len(tried) >= _GOOD_ENOUGH)
+                or (clean and len(tried) >= _GOOD_ENOUGH + len(self.sizes))
                 or time.thread_time() > self.deadline
             ):
                 break

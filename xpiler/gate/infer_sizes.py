@@ -29,8 +29,8 @@ _RANDOM_TRIES = 96
 def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) -> Iterator[dict[str, int]]:
     """Assignments of sizes to the parameters `names`, best first; `fixed` ones keep their value.
 
-    First all parameters of one granule; then one parameter of a granule, the others small and odd; then
-    random ones
+    First all parameters of one granule; then one parameter that divides the others; then one parameter of a
+    granule, the others small and odd; then random ones
     that mix small and large, powers of two and odd numbers, for programs with relations between their
     parameters (a
     window smaller than the image).
@@ -52,6 +52,10 @@ def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) ->
     yield {**fixed, **structured(free, 1, seed + 1)}
     # Small ones, where a product of extents made the first too slow.
     yield {**fixed, **{name: _ODD[(i + seed) % len(_ODD)] for i, name in enumerate(free)}}
+    # One that divides the others: groups of channels, heads of a width.
+    for one in free:
+        rest = {name: 4 * _MULTIPLES[(i + seed) % 5] for i, name in enumerate(n for n in free if n != one)}
+        yield {**fixed, **rest, one: 4 - 2 * (seed % 2)}
     together = ({**fixed, **structured(free, granule, seed)} for granule in _GRANULES)
     alone = (
         {

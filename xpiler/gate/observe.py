@@ -140,7 +140,7 @@ def _observe(
                     memory[value.key], value.offset, param.dtype.bytes, param.dtype.name
                 )
             elif param.is_pointer:
-                arguments[param.name] = np.zeros(0, _numpy(param.dtype.name))
+                arguments[param.name] = None
             else:
                 arguments[param.name] = 0 if value is None else value
         launch = step.launch

@@ -30,11 +30,13 @@ class EntryJob:
 
 @dataclass(frozen=True)
 class Produced:
-    """`calls`: what a kernel is called in the target text, where that is not its own name."""
+    """`calls`: what a kernel is called in the target text, where that is not its own name. `rungs`: what was
+    shown on the way."""
 
     text: str
     notes: tuple[str, ...]
     calls: Mapping[str, str] = field(default_factory=dict)
+    rungs: tuple[Rung, ...] = ()
 
 
 def refuse_failed(

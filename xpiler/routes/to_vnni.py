@@ -9,12 +9,14 @@ from xpiler.backend.host_cpp import comment_before, leading_comment, to_cpp
 from xpiler.backend.vnni import CppFunction, assemble, generate
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
+from xpiler.gate.evidence import Rung
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.ir.nodes import Const, Function
 from xpiler.passes.canonical import canonicalise
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
+from xpiler.routes.parallelism import settled
 
 
 def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
@@ -25,15 +27,17 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     has_host = any(item.entry.kind != "kernel" for item in entries) or bool(unit.launches)
     functions: dict[str, CppFunction] = {}
     failed: dict[str, Diagnostic] = {}
+    rungs: list[Rung] = []
     for kernel in unit.program.kernels:
         item = bare.get(kernel.name)
         try:
             if item is None or has_host:
-                functions[kernel.name] = _cpp_kernel(unit, kernel, None)
+                functions[kernel.name] = _cpp_kernel(unit, kernel, None, entries, rungs)
             elif item.inference is not None and item.inference.assumed is not None:
                 failed[kernel.name] = item.inference.assumed
             elif item.refused is None and item.inference is not None:
-                functions[kernel.name] = _cpp_kernel(unit, kernel, item.inference.formula)
+                formula = item.inference.formula
+                functions[kernel.name] = _cpp_kernel(unit, kernel, formula, entries, rungs)
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
     refuse_failed(unit, entries, functions, failed)
@@ -41,7 +45,7 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     text = to_cpp(unit, functions) if has_host else _cpp_of_kernels(unit, functions)
     spaces = {k.name: k.namespace if has_host else "" for k in unit.program.kernels}
     calls = {name: spaces[name] + function.name for name, function in functions.items()}
-    return Produced(text, notes, calls)
+    return Produced(text, notes, calls, tuple(rungs))
 
 
 def _cpp_of_kernels(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
@@ -56,14 +60,19 @@ def _cpp_of_kernels(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
     return assemble(shown.values(), banner=leading_comment(unit.text))
 
 
-def _cpp_kernel(unit: Unit, kernel: Function, formula: LaunchFormula | None) -> CppFunction:
+def _cpp_kernel(
+    unit: Unit, kernel: Function, formula: LaunchFormula | None, entries: list[EntryJob], rungs: list[Rung]
+) -> CppFunction:
     if formula is None:
-        canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size)
-        return generate(canonical.function, comments=comments_in(unit, kernel))
+        canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size).function
+        canonical, rung = settled(kernel.name, canonical, entries)
+        made = generate(canonical, comments=comments_in(unit, kernel))
+        rungs.append(rung)
+        return made
     launch, block = launch_of(formula)
     flat = tuple(int(e.value) if isinstance(e, Const) else None for e in formula.grid)
-    canonical = canonicalise(kernel, block, flat)
+    canonical, rung = settled(kernel.name, canonicalise(kernel, block, flat).function, entries)
     name = kernel.template or kernel.name
-    return generate(
-        canonical.function, name=name, extern_c=True, launch=launch, comments=comments_in(unit, kernel)
-    )
+    made = generate(canonical, name=name, extern_c=True, launch=launch, comments=comments_in(unit, kernel))
+    rungs.append(rung)
+    return made
