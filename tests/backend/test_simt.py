@@ -92,3 +92,32 @@ def test_a_loop_with_an_order_stays_with_one_thread_and_says_so():
     assert made.plan.launches[0].block == (1, 1, 1)
     assert not made.plan.native
     assert made.notes == ("f: one thread does all the work, as no loop is known to be parallel",)
+
+
+def test_products_go_through_shared_tiles_and_tensor_cores():
+    text = (SERIAL / "products.cu").read_text()
+    target, functions = generated(text)
+    result = verify_text(text, "serial.cu", target, "parallel.cu")
+    assert result.status == "verified", [e for e in result.entries if e.status != "verified"]
+    by_rows, in_half, of_bytes = (functions[n].kernels for n in ("by_rows", "in_half", "of_bytes"))
+    assert len(by_rows) == 1 and "__shared__ float x_tile[16][65];" in by_rows[0]
+    assert "wmma::fragment<wmma::matrix_a, 16, 16, 16, half, wmma::row_major> x;" in in_half[0]
+    assert "x_tile[k_2 / 16][m_1][k_2 % 16] = (int)value - 128;" in of_bytes[0]
+
+
+def test_a_sum_with_padding_is_a_product_too():
+    made = kernel(
+        "__global__ void f(const float *x, const float *w, float *__restrict__ y) {\n"
+        "  for (int o = 0; o < 32; ++o)\n"
+        "    for (int h = 0; h < 14; ++h)\n"
+        "      for (int v = 0; v < 14; ++v) {\n"
+        "        float s = 0;\n"
+        "        for (int c = 0; c < 8; ++c)\n"
+        "          for (int r = 0; r < 3; ++r)\n"
+        "            if (h + r > 0 && h + r < 15)\n"
+        "              s += x[(c * 14 + h + r - 1) * 14 + v] * w[(o * 8 + c) * 3 + r];\n"
+        "        y[(o * 14 + h) * 14 + v] = s;\n"
+        "      }\n}\n"
+    )
+    assert "if (column < 196 && term_1 < 24) {" in made
+    assert "value_1 = h + r > 0 && h + r < 15 ? x[(c * 14 + h + r - 1) * 14 + v] : 0.0f;" in made

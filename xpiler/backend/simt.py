@@ -20,9 +20,13 @@ from xpiler.ir.nodes import (
     Const,
     Decl,
     Expr,
+    For,
     Function,
     If,
+    Instr,
+    LoopKind,
     Param,
+    Ref,
     Return,
     Space,
     Stmt,
@@ -122,6 +126,7 @@ class CudaPrinter(CPrinter):
     def __init__(self, params: Sequence[Param] = (), comments: Mapping[int, str] | None = None) -> None:
         super().__init__((), comments)
         self._taken |= {*_TAKEN, *HELPERS}
+        self.counts: dict[str, int] = {}  # fragments
         self.names |= {index: index for index in _INDICES}
         for param in params:
             self.name(param.name)
@@ -242,6 +247,11 @@ class CudaPrinter(CPrinter):
 
     # -------------------------------------------------------------------------------------- statements
 
+    def loop(self, loop: For) -> None:
+        if loop.kind is LoopKind.UNROLLED:
+            self.line("#pragma unroll")
+        super().loop(loop)
+
     def stmt(self, stmt: Stmt) -> None:
         match stmt:
             case Barrier(scope=scope):
@@ -249,6 +259,8 @@ class CudaPrinter(CPrinter):
             case Collective():
                 self.print_comments(stmt)
                 self.line(f"{self.collective(stmt)};")
+            case Instr():
+                self.line(f"{self.fragments(stmt)};")
             case Trap(condition=condition, message=message):
                 self.line(f"assert(({self.expr(condition)}) && {c_string(message)});")
             case _:
@@ -269,6 +281,30 @@ class CudaPrinter(CPrinter):
         if is_half_width(stmt.target.dtype):
             call = f"{self._round(stmt.target.dtype)}({call})"
         return f"{target} = {call}"
+
+    def fragments(self, instr: Instr) -> str:
+        """A function of `nvcuda::wmma`, or the declaration of a fragment."""
+        function, attributes = instr.name.removeprefix("wmma."), dict(instr.attributes)
+        first = instr.operands[0]
+        assert isinstance(first, Ref)
+        if function == "fragment":
+            use, count = attributes["use"], int(attributes["count"])
+            self.counts[first.array] = count
+            layout = "" if use == "accumulator" else ", wmma::row_major"
+            kind = f"wmma::fragment<wmma::{use}, 16, 16, 16, {type_name(first.dtype)}{layout}>"
+            return f"{kind} {self.name(first.array)}{f'[{count}]' if count > 1 else ''}"
+        texts = [self.matrix(o) for o in instr.operands]
+        if function == "store_matrix_sync":
+            texts.append(f"wmma::{attributes['layout']}")
+        return f"wmma::{function}({', '.join(texts)})"
+
+    def matrix(self, operand: Expr) -> str:
+        if not isinstance(operand, Ref):
+            return self.expr(operand)
+        if operand.array in self.counts:
+            index = f"[{self.expr(operand.offset)}]" if self.counts[operand.array] > 1 else ""
+            return f"{self.name(operand.array)}{index}"
+        return f"{self.base(operand.array)} + {self.expr(operand.offset, 12)}"
 
     def atomic(self, stmt: Atomic) -> str:
         dtype = stmt.place.dtype

@@ -233,6 +233,8 @@ def with_preamble(body: str, functions: Iterable[CudaFunction]) -> str:
         if re.search(words, every) and not re.search(rf"#\s*include\s*[<\"]{re.escape(header)}[>\"]", body)
     ]
     parts = ["\n".join(includes) + "\n"] if includes else []
+    if re.search(r"\bwmma::", every) and not re.search(r"using namespace nvcuda|namespace wmma\b", code):
+        parts.append("namespace wmma = nvcuda::wmma;\n")
     if re.search(r"\bblocks\(", code):
         parts.append(BLOCKS + "\n")
     if re.search(r"\bcheck\(cuda", code) and "static void check(" not in code:

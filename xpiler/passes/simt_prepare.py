@@ -38,6 +38,7 @@ from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.private_elements import scalars_of_elements
 from xpiler.passes.strip_mining import whole_loops
 from xpiler.passes.structured import spliced
+from xpiler.passes.sum_registers import sums_in_registers
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
 
@@ -51,8 +52,8 @@ def prepare(function: Function) -> Function:
     if fewer != function:
         function = tidy(fold_guards(fuse_indices(mark_parallel(fewer).function)))
     function = tidy(whole_loops(function))
-    body = _sunk(function.body, Facts.of(function))
-    return tidy(replace(function, body=body))
+    function = replace(function, body=_sunk(function.body, Facts.of(function)))
+    return tidy(sums_in_registers(function))
 
 
 def _with_fused_phases(function: Function) -> Function:

@@ -40,6 +40,9 @@ from xpiler.ir.rewrite import free_vars, map_expr, uses, walk, walk_exprs, walk_
 from xpiler.ir.types import I32, I64, U32, DType
 from xpiler.passes.facts import Facts
 from xpiler.passes.names import Names
+from xpiler.passes.product_fragments import on_tensor_cores
+from xpiler.passes.product_tiles import tiled
+from xpiler.passes.products import find_product
 from xpiler.passes.simt_bind import ONE, bind_threads, index_of, index_type, total
 from xpiler.passes.simt_memory import bytes_of, elements, mentions, plain_atomics, spread_array, to_memory
 from xpiler.passes.simt_plan import HostBranch, HostLoop, Launch, Plan, Scratch, Step
@@ -266,6 +269,11 @@ class _Scheduler:
 
     def _nest(self, loop: For, facts: Facts) -> Launch:
         nest, body, inside = self._parallel_nest(loop, facts)
+        product = find_product(nest, body, self.facts.mutable)
+        if product is not None:
+            tiles = on_tensor_cores(product, self.names, self.thread, self.warp)
+            tiles = tiles or tiled(product, self.names, self.thread)
+            return self._kernel(tiles.body, tiles.grid, tiles.block, True)
         *heads, inner = body.body
         movable = all(_movable(h, inner, self.facts.mutable) for h in heads)
         if isinstance(inner, For) and movable and is_parallel(inner, inside):
