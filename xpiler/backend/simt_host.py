@@ -224,8 +224,9 @@ def with_preamble(body: str, functions: Iterable[CudaFunction]) -> str:
         "math.h": r"\b(INFINITY|NAN|HUGE_VAL)\b",
         "algorithm": r"\bstd::m(in|ax)\b",
         "stdint.h": r"\bu?int(8|16|32|64)_t\b|\bblocks\(",
-        "stdio.h": r"\bcheck\(cuda",
-        "stdlib.h": r"\bcheck\(cuda",
+        "stdio.h": r"\bcheck\(cuda|\bstderr\b|\bf?printf\(",
+        "stdlib.h": r"\bcheck\(cuda|\b(exit|abort|malloc|calloc|free|atoi|rand)\(",
+        "string.h": r"\bmem(set|cpy|move|cmp)\(|\bstr(cmp|len)\(",
     }
     includes = [
         f"#include <{header}>"
