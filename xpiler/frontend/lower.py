@@ -7,7 +7,7 @@ from tree_sitter import Node
 
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import lower_all  # noqa: F401  (registers the handlers)
-from xpiler.frontend.lower_calls import param_type
+from xpiler.frontend.lower_calls import param_type, return_type
 from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_finish import finish
@@ -22,6 +22,8 @@ from xpiler.frontend.lower_launches import (
 from xpiler.frontend.lower_params import declare_params
 from xpiler.frontend.lower_tasks import as_blocks
 from xpiler.frontend.lower_typenames import add_binding, try_constant
+from xpiler.frontend.lower_types import VOID
+from xpiler.frontend.serial import SERIAL, with_serial_kernels
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.frontend.syntax_model import FunctionDef
 from xpiler.frontend.unit import KernelText, Unit
@@ -33,13 +35,16 @@ def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, st
     """Parses and lowers a text. What cannot be lowered is in `refusals`; a text that is no program raises
     `Refusal`."""
     syntax = analyse(text, file, platform=platform, defines=defines)
+    is_serial = platform in SERIAL
+    if is_serial:
+        syntax = with_serial_kernels(syntax)
     entities = Entities.of(syntax, _warp_size(syntax, platform))
     refusals: dict[str, Diagnostic] = {}
     wanted = wanted_kernels(entities, refusals)
     kernels: list[Function] = []
     for kernel in wanted:
         try:
-            kernels.append(lower_kernel(entities, kernel))
+            kernels.append(lower_kernel(entities, kernel, is_serial=is_serial))
         except Refusal as refusal:
             refusals[kernel.spelling] = refusal.diagnostic
         except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -82,7 +87,7 @@ def kernel_text(function: FunctionDef) -> KernelText:
     return KernelText(function.name, function.span, function.is_template, function.range)
 
 
-def lower_kernel(entities: Entities, kernel: Wanted) -> Function:
+def lower_kernel(entities: Entities, kernel: Wanted, *, is_serial: bool = False) -> Function:
     """The IR of one kernel or instantiation. Raises `Refusal`."""
     function = kernel.function
     if function.errors:
@@ -98,6 +103,13 @@ def lower_kernel(entities: Entities, kernel: Wanted) -> Function:
     ctx.frames.append(frame)
     with ctx.nested(scope), ctx.at(function.body):
         types = [param_type(ctx, p) for p in function.params]
+        if is_serial and return_type(ctx, function) != VOID:
+            ctx.refuse(
+                "result",
+                f"`{function.name}` returns a value, which a kernel cannot",
+                function.node,
+                "return it through a pointer",
+            )
         params = declare_params(ctx, function, types, frame)
         bounds = _launch_bounds(ctx, function)
         ctx.statement(function.body)
@@ -110,8 +122,9 @@ def lower_kernel(entities: Entities, kernel: Wanted) -> Function:
         template=function.name if function.template is not None else "",
         namespace=namespace_of(function),
         launch_bounds=bounds,
-        block_size=kernel.block_size,
-        grid_size=kernel.grid_size,
+        block_size=(1, 1, 1) if is_serial else kernel.block_size,
+        grid_size=(1, 1, 1) if is_serial else kernel.grid_size,
+        is_serial=is_serial,
         globals=tuple(ctx.globals.values()),
         warp_size=entities.warp_size,
         range=function.range,

@@ -29,7 +29,8 @@ from xpiler.frontend.lower_memory import (
 )
 from xpiler.frontend.lower_operators import user_operator
 from xpiler.frontend.lower_pointers import assign_pointer, step_pointer
-from xpiler.frontend.lower_types import Array, Fragment, Pointer, Scalar, Struct, Vector
+from xpiler.frontend.lower_registers import assign_register
+from xpiler.frontend.lower_types import Array, Fragment, Pointer, Register, Scalar, Struct, Vector
 from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
@@ -57,7 +58,7 @@ def _assignment(ctx: Context, node: Node) -> Value:
     assert left_node is not None and right_node is not None and operator is not None
     source = ctx.value(right_node)
     if isinstance(source, (Number, Variable, Element)) and not isinstance(
-        source.type, (Struct, Array, Fragment, Vector)
+        source.type, (Struct, Array, Fragment, Vector, Register)
     ):
         mark = len(ctx.out)
         kept = load(ctx, source)
@@ -104,6 +105,8 @@ def assign_value(ctx: Context, target: Value, source: Value, node: Node) -> None
                 if isinstance(source, ListValue) or source.type != target.type:
                     source = construct(ctx, target.type, source)
                 copy(ctx, target, source)
+        case Register():
+            assign_register(ctx, target, source)
         case Vector():
             copy(ctx, target, convert(ctx, source, target.type))
         case Fragment():
@@ -140,6 +143,9 @@ def compound(ctx: Context, target: Value, op: str, source: Value, node: Node) ->
         return
     if isinstance(target, Variable) and target.is_const:
         ctx.refuse("read-only", f"constant `{target.var.name}` is assigned", node)
+    if isinstance(target.type, Register):
+        assign_register(ctx, target, arithmetic(ctx, op[:-1], target, source, len(ctx.out), node))
+        return
     add_to(ctx, target, op, load(ctx, source), node)
 
 

@@ -24,6 +24,7 @@ from xpiler.frontend.lower_types import (
     CType,
     Pointer,
     Reference,
+    Register,
     Scalar,
     Struct,
     Vector,
@@ -415,7 +416,7 @@ def _bind_param(ctx: Context, name: str, ctype: CType, value: Value, frame: Fram
 
 
 def _is_plain(ctype: CType) -> bool:
-    return isinstance(ctype, (Scalar, Pointer, Struct, Array, Vector))
+    return isinstance(ctype, (Scalar, Pointer, Struct, Array, Vector, Register))
 
 
 def _is_settled(ctx: Context, value: Number) -> bool:
@@ -499,7 +500,7 @@ def set_result(ctx: Context, frame: Frame, value: Value) -> None:
             assign_pointer(ctx, frame.result, value)
         case Variable():
             store(ctx, frame.result, load(ctx, value))
-        case _ if isinstance(ctype, (Struct, Vector)):
+        case _ if isinstance(ctype, (Struct, Vector, Register)):
             copy(ctx, frame.result, value)
         case _:
             ctx.refuse("return-type", f"`{frame.name}` returns a `{ctype}` in several places")

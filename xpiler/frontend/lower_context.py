@@ -117,6 +117,9 @@ class Context:
         self.settled: set[str] = set()  # variables that never change once they have a value
         self.non_negative: set[str] = set()  # integer variables known never to be negative
         self.hoisted: dict[str, list[Stmt]] = {}  # declarations that belong before an inlined body, by label
+        self.lanes: dict[str, tuple[int, int]] = {}  # ranges of loops over the lanes of registers
+        self.tables: set[str] = set()  # arrays of constants that such loops read
+        self.constant_tables: dict[object, str] = {}  # their names, by what is in them
         self.control: tuple[int, ...] = ()  # the branches and loops around
         self._branches = 0
         self._ranges: dict[tuple[int, int], SourceRange] = {}

@@ -16,6 +16,7 @@ from xpiler.frontend.lower_memory import (
     snapshot,
 )
 from xpiler.frontend.lower_pointers import retype
+from xpiler.frontend.lower_registers import to_register
 from xpiler.frontend.lower_types import (
     VOID,
     Array,
@@ -25,6 +26,7 @@ from xpiler.frontend.lower_types import (
     Fragment,
     Pointer,
     Reference,
+    Register,
     Scalar,
     Struct,
     Vector,
@@ -92,6 +94,8 @@ def convert(ctx: Context, value: Value, ctype: CType, explicit: bool = False) ->
             if value.type == ctype:
                 return snapshot(ctx, value)
             return construct(ctx, ctype, value)
+        case Register():
+            return to_register(ctx, value, ctype)
         case Vector():
             return _to_vector(ctx, value, ctype)
     return value
@@ -122,6 +126,8 @@ def construct(ctx: Context, ctype: CType, args: Value | Sequence[Value]) -> Valu
     match ctype:
         case Scalar(dtype=dtype):
             return convert(ctx, values[0], ctype) if values else constant(0, dtype)
+        case Register():
+            return to_register(ctx, args if isinstance(args, ListValue) else values[0], ctype)
         case Pointer():
             return convert(ctx, values[0], ctype) if values else Address(ctype, None, ZERO, 1)
         case Struct():

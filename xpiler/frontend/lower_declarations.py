@@ -12,6 +12,7 @@ from xpiler.frontend.lower_convert import construct, convert
 from xpiler.frontend.lower_loops import non_negative
 from xpiler.frontend.lower_memory import carried_type, copy, load, subscript
 from xpiler.frontend.lower_pointers import declare_pointer
+from xpiler.frontend.lower_registers import register_variable
 from xpiler.frontend.lower_scratchpads import scratchpad
 from xpiler.frontend.lower_typenames import constant_int, declared, instantiate, type_of
 from xpiler.frontend.lower_types import (
@@ -22,6 +23,7 @@ from xpiler.frontend.lower_types import (
     Group,
     Pointer,
     Reference,
+    Register,
     Scalar,
     Struct,
     Vector,
@@ -223,7 +225,7 @@ def local_value(ctx: Context, name: str, ctype: CType, value: Value | None, is_c
         if value is None:
             ctx.refuse("auto", f"`auto {name}` has no initialiser")
         if isinstance(value, (Lambda, GroupValue, Nothing)) or not isinstance(
-            value.type, (Scalar, Struct, Pointer, Array, Vector)
+            value.type, (Scalar, Struct, Pointer, Array, Vector, Register)
         ):
             return value
         ctype = Pointer(value.type.element) if isinstance(value.type, Array) else value.type
@@ -237,6 +239,8 @@ def local_value(ctx: Context, name: str, ctype: CType, value: Value | None, is_c
             ):
                 return declare_pointer(ctx, name, ctype, init, changed)
             return declare_pointer(ctx, name, ctype, convert(ctx, init, ctype), changed)
+        case Register():
+            return register_variable(ctx, name, ctype, value, changed)
         case Scalar(dtype=dtype):
             expr = None if value is None else load(ctx, convert(ctx, value, ctype))
             return _scalar(ctx, name, ctype, dtype, expr, is_const, changed)
@@ -440,7 +444,7 @@ def _array(ctx: Context, name: str, ctype: Array, init: Node | None, alignment: 
     if ctype.extent is None:
         ctype = Array(ctype.element, len(named_children(init)))
     leaf = leaf_type(element_type(ctype))
-    if leaf is None:
+    if leaf is None or isinstance(element_type(ctype), Register):
         target = declare_object(ctx, name, ctype, alignment=alignment)
         _assign_list(ctx, target, ctype, init)
         return target

@@ -15,6 +15,7 @@ from xpiler.frontend.lower_context import (
     shorten,
 )
 from xpiler.frontend.lower_convert import construct, convert
+from xpiler.frontend.lower_lanes import lanes_of_value
 from xpiler.frontend.lower_literals import named_constant
 from xpiler.frontend.lower_memory import (
     address_of,
@@ -32,8 +33,9 @@ from xpiler.frontend.lower_memory import (
 )
 from xpiler.frontend.lower_names import find_name, method_value
 from xpiler.frontend.lower_operators import user_operator
+from xpiler.frontend.lower_registers import chosen, negated, register_operator
 from xpiler.frontend.lower_typenames import find_type, type_of
-from xpiler.frontend.lower_types import Array, Pointer, Scalar, Struct, Vector, size_of
+from xpiler.frontend.lower_types import Array, Pointer, Register, Scalar, Struct, Vector, size_of
 from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
@@ -224,6 +226,9 @@ def _unary(ctx: Context, node: Node) -> Value:
         return unary_of(ctx, op, value)
     if op == "!":
         return number(build.not_(truth(ctx, value)))
+    opposite = negated(ctx, value, op)
+    if opposite is not None:
+        return opposite
     operand = load(ctx, value)
     match op:
         case "-":
@@ -299,6 +304,9 @@ def arithmetic(ctx: Context, op: str, left: Value, right: Value, mark: int, node
         return arithmetic_of(ctx, op, left, right)
     if _is_pointer(left) or _is_pointer(right):
         return _pointer_arithmetic(ctx, op, left, right, node)
+    combined = register_operator(ctx, op, left, right)
+    if combined is not None:
+        return combined
     first = ctx.stable(load(ctx, left), mark)
     second = load(ctx, right)
     if op in ("%", "&", "|", "^", "<<", ">>") and (first.dtype.is_float or second.dtype.is_float):
@@ -400,6 +408,8 @@ def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node)
     """`test ? first : second` for values without effects."""
     if isinstance(first, Nothing) or isinstance(second, Nothing):
         return first
+    if isinstance(first.type, Register) and isinstance(second.type, Register):
+        return chosen(ctx, test, lanes_of_value(ctx, first), lanes_of_value(ctx, second))
     if _is_pointer(first) or _is_pointer(second):
         if isinstance(first, Choice) or isinstance(second, Choice):
             first, second = snapshot(ctx, first), snapshot(ctx, second)

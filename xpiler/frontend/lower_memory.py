@@ -11,6 +11,7 @@ from xpiler.frontend.lower_types import (
     CType,
     Fragment,
     Pointer,
+    Register,
     Scalar,
     Struct,
     Vector,
@@ -286,6 +287,8 @@ def subscript(ctx: Context, value: Value, index: Expr) -> Value:
             return replace(value, type=element, offset=at, alignment=alignment)
         offset, unit = flat_offset(value)
         return replace(_shifted(ctx, value.memory, offset, unit, element, index), alignment=alignment)
+    if isinstance(value, Element) and isinstance(value.type, Register) and value.index is not None:
+        return Element(Scalar(value.memory.dtype), value.memory, (*value.index, index))
     pointer = pointer_of(ctx, value)
     if isinstance(pointer, AddressOf):
         if build.is_const(index, 0):
@@ -502,6 +505,10 @@ def load(ctx: Context, value: Value) -> Expr:
             return place_of(ctx, value)
         case Aggregate(type=Struct(name="__half" | "half")):
             return load(ctx, value.fields["x"])
+    if isinstance(value.type, Register) and value.type.is_mask:
+        from xpiler.frontend.lower_lanes import mask_number
+
+        return mask_number(ctx, value)
     ctx.refuse("not-a-number", f"a number is needed here, not a value of type `{value.type}`")
 
 
@@ -562,6 +569,15 @@ def copy(ctx: Context, target: Value, source: Value) -> None:
     if isinstance(target.type, Scalar):
         store(ctx, target, load(ctx, source))
         return
+    if isinstance(target.type, Register):
+        from xpiler.frontend.lower_registers import assign_register
+
+        assign_register(ctx, target, source)
+        return
+    if _holds_registers(target.type):
+        for part in _parts(ctx, target):
+            copy(ctx, part(target), part(source))
+        return
     if retargeted(ctx, target, source) or _copied_by_loop(ctx, target, source):
         return
     pairs = _pairs(ctx, *_as_stored(target, source))
@@ -576,6 +592,35 @@ def copy(ctx: Context, target: Value, source: Value) -> None:
                 if changes(out, values[later]):
                     values[later] = ctx.temporary(values[later])
         ctx.out.extend(out)
+
+
+def _holds_registers(ctype: CType) -> bool:
+    match ctype:
+        case Array(element=element):
+            return isinstance(element, Register) or _holds_registers(element)
+        case Struct(fields=fields):
+            return any(isinstance(t, Register) or _holds_registers(t) for _, t in fields)
+    return False
+
+
+def _parts(ctx: Context, value: Value) -> list[Callable[[Value], Value]]:
+    """How to get at the members or elements of an object of this type."""
+
+    def named(name: str) -> Callable[[Value], Value]:
+        def part(whole: Value) -> Value:
+            found = member(ctx, whole, name)
+            assert found is not None
+            return found
+
+        return part
+
+    def numbered(position: int) -> Callable[[Value], Value]:
+        return lambda whole: subscript(ctx, whole, build.const(position))
+
+    if isinstance(value.type, Array):
+        return [numbered(i) for i in range(value.type.extent or 0)]
+    assert isinstance(value.type, Struct)
+    return [named(name) for name, _ in value.type.fields]
 
 
 def _copied_by_loop(ctx: Context, target: Value, source: Value) -> bool:

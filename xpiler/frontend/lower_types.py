@@ -130,6 +130,30 @@ class Fragment(CType):
 
 
 @dataclass(frozen=True)
+class Register(CType):
+    """A register of AVX-512: `__m512`, or a mask register `__mmask16`, whose lanes are bool.
+
+    `dtype` is what the lanes of a variable are kept as unless its first value says otherwise (`__m512i`).
+    """
+
+    name: str
+    dtype: DType = field(compare=False)
+    lanes: int = field(compare=False)
+
+    @property
+    def is_mask(self) -> bool:
+        return self.dtype is BOOL
+
+    @property
+    def is_integer(self) -> bool:
+        """Integers of any width."""
+        return self.name.endswith("i")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class Group(CType):
     """A cooperative group. `size` is that of a tile, 0 for a block or the grid; `kind`: block, tile,
     coalesced, grid."""
@@ -216,6 +240,20 @@ def _vectors() -> dict[str, Struct]:
 VECTORS = _vectors()
 
 
+def _registers() -> dict[str, Register]:
+    kinds = {"": F32, "d": F64, "i": I32, "h": F16, "bh": BF16}
+    table = {
+        f"__m{bits}{kind}": Register(f"__m{bits}{kind}", dtype, bits // dtype.bits)
+        for bits in (128, 256, 512)
+        for kind, dtype in kinds.items()
+    }
+    table |= {f"{name}_u": register for name, register in table.items()}
+    return table | {f"__mmask{n}": Register(f"__mmask{n}", BOOL, n) for n in (8, 16, 32, 64)}
+
+
+REGISTERS = _registers()
+
+
 def named_type(name: str) -> CType | None:
     """A built-in type by one word: `size_t`, `half`, `float4`; None for other names."""
     if name == "void":
@@ -224,6 +262,8 @@ def named_type(name: str) -> CType | None:
         return Auto()
     if name in VECTORS:
         return VECTORS[name]
+    if name in REGISTERS:
+        return REGISTERS[name]
     dtype = _WORDS.get(name)
     return Scalar(dtype) if dtype else None
 
@@ -250,6 +290,8 @@ def size_of(ctype: CType) -> int | None:
     match ctype:
         case Scalar(dtype=dtype):
             return dtype.bytes
+        case Register(dtype=dtype, lanes=lanes):
+            return lanes // 8 if ctype.is_mask else lanes * dtype.bytes
         case Pointer():
             return 8
         case Reference(target=target):
@@ -275,6 +317,8 @@ def align_of(ctype: CType) -> int:
     match ctype:
         case Scalar(dtype=dtype):
             return dtype.bytes
+        case Register():
+            return size_of(ctype) or 1
         case Pointer():
             return 8
         case Array(element=element):
@@ -304,6 +348,8 @@ def leaves(ctype: CType) -> list[DType] | None:
     match ctype:
         case Scalar(dtype=dtype):
             return [dtype]
+        case Register(dtype=dtype, lanes=lanes):
+            return [dtype] * lanes
         case Array(element=element, extent=int(extent)):
             inner = leaves(element)
             return None if inner is None else inner * extent
@@ -326,7 +372,7 @@ def leaf_type(ctype: CType) -> DType | None:
     A union is seen as its narrowest member, so that every member is a whole number of those.
     """
     match ctype:
-        case Scalar(dtype=dtype):
+        case Scalar(dtype=dtype) | Register(dtype=dtype):
             return dtype
         case Array(element=element):
             return leaf_type(element)
@@ -359,6 +405,8 @@ def stored_type(ctype: CType) -> DType | None:
 
 def lanes_of(ctype: CType) -> int:
     """How many scalars of `stored_type` one value takes."""
+    if isinstance(ctype, Register):
+        return ctype.lanes
     leaf = stored_type(ctype)
     size = size_of(ctype)
     return 1 if leaf is None or size is None else size // leaf.bytes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from xpiler.frontend.predefined_bang import BANG
 
 # What a compiler for an NVIDIA GPU of compute capability 8.0 defines while it compiles device code. The
@@ -202,7 +204,58 @@ _LIBRARIES = {
 }
 
 
+_PREDICATES = (
+    "EQ_OQ LT_OS LE_OS UNORD_Q NEQ_UQ NLT_US NLE_US ORD_Q "
+    "EQ_UQ NGE_US NGT_US FALSE_OQ NEQ_OQ GE_OS GT_OS TRUE_UQ "
+    "EQ_OS LT_OQ LE_OQ UNORD_S NEQ_US NLT_UQ NLE_UQ ORD_S "
+    "EQ_US NGE_UQ NGT_UQ FALSE_OS NEQ_OS GE_OQ GT_OQ TRUE_US"
+).split()
+# What <immintrin.h> defines beside functions and types.
+_AVX512 = {
+    **{f"_CMP_{name}": str(number) for number, name in enumerate(_PREDICATES)},
+    **{f"_MM_CMPINT_{name}": str(number) for number, name in enumerate("EQ LT LE UNUSED NE NLT NLE".split())},
+    "_MM_CMPINT_GE": "5",
+    "_MM_CMPINT_GT": "6",
+    "_MM_SHUFFLE(z, y, x, w)": "(((z) << 6) | ((y) << 4) | ((x) << 2) | (w))",
+    "_MM_FROUND_TO_NEAREST_INT": "0",
+    "_MM_FROUND_TO_NEG_INF": "1",
+    "_MM_FROUND_TO_POS_INF": "2",
+    "_MM_FROUND_TO_ZERO": "3",
+    "_MM_FROUND_CUR_DIRECTION": "4",
+    "_MM_FROUND_RAISE_EXC": "0",
+    "_MM_FROUND_NO_EXC": "8",
+    "_MM_FROUND_NINT": "0",
+    "_MM_FROUND_FLOOR": "1",
+    "_MM_FROUND_CEIL": "2",
+    "_MM_FROUND_TRUNC": "3",
+    "_MM_FROUND_RINT": "4",
+    "_MM_FROUND_NEARBYINT": "12",
+    "_MM_HINT_T0": "3",
+    "_MM_HINT_T1": "2",
+    "_MM_HINT_T2": "1",
+    "_MM_HINT_NTA": "0",
+    "_MM_HINT_ET0": "7",
+    "_MM_HINT_ET1": "6",
+    "_MM_HINT_ET2": "5",
+    "_MM_PERM_ENUM": "int",
+    "_MM_CMPINT_ENUM": "int",
+    **{
+        f"_MM_PERM_{''.join(letters)}": str(
+            sum("ABCD".index(c) << 2 * (3 - i) for i, c in enumerate(letters))
+        )
+        for letters in product("ABCD", repeat=4)
+    },
+    **{
+        f"__{name}__": "1"
+        for name in "SSE2 SSE4_1 AVX AVX2 FMA F16C AVX512F AVX512BW AVX512VL AVX512DQ AVX512CD AVX512VNNI "
+        "AVX512BF16 AVX512VBMI".split()
+    },
+}
+
+
 def predefined(platform: str) -> dict[str, str]:
     """Name -> replacement of all macros defined before the first line of a text for a platform."""
+    if platform == "vnni":
+        return {**_COMMON, **_AVX512, **_CONSTANTS}
     own = {"hip": _HIP, "bang": BANG}.get(platform, _CUDA)
     return {**_COMMON, **own, **_CONSTANTS, **_LIBRARIES}

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.errors import Refusal
+from xpiler.frontend.serial import SERIAL
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
 from xpiler.gate.contract import EntryKind, Setup
 from xpiler.gate.setups import Plan, Setups
@@ -79,11 +80,17 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     if not found:
         raise Refusal(
             "no-kernel",
-            "there is no __global__ kernel in this file",
+            f"there is no {_kernel_word(unit)} in this file",
             SourceRange(unit.file, 1, 1, 1, 1),
             "name a file that defines a kernel",
         )
     return tuple(found)
+
+
+def _kernel_word(unit: Unit) -> str:
+    if unit.platform in SERIAL:
+        return "function with external linkage that takes an array"
+    return "__global__ kernel"
 
 
 def _is_part_of_another(function: HostFunction, plans: Mapping[HostFunction, Plan], main: object) -> bool:
@@ -156,7 +163,8 @@ def _typed(unit: Unit, function: HostFunction, param: Param) -> Param:
 
 def _kernel_entry(kernel: Function) -> Entry:
     spelling = kernel.namespace + kernel.spelling
-    return Entry(kernel.name, "kernel", kernel.params, (kernel.name,), (), kernel.range, spelling)
+    kind: EntryKind = "host" if kernel.is_serial else "kernel"
+    return Entry(kernel.name, kind, kernel.params, (kernel.name,), (), kernel.range, spelling)
 
 
 def _refused_name(unit: Unit, site: LaunchSite) -> str:

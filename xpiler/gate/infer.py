@@ -7,14 +7,15 @@ the first finding is reported as what it is: a bug of the source, with its place
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract, Role, Values
 from xpiler.gate.entries import Entry
 from xpiler.gate.infer_arguments import argument_of, provisional_contract, variable_of, variables_of
+from xpiler.gate.infer_function import FunctionSearch
 from xpiler.gate.infer_host import HostSearch
 from xpiler.gate.infer_kernel import KernelSearch
 from xpiler.gate.infer_launch import LaunchFormula
@@ -25,7 +26,7 @@ from xpiler.gate.observe import extent_of
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Trace
 from xpiler.ir.interpret_state import Finding
-from xpiler.ir.nodes import Call, Const, Decl, Function, Param
+from xpiler.ir.nodes import Call, Const, Decl, Expr, Function, Param
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import BF16, F16, DType
 
@@ -40,7 +41,8 @@ class Inference:
 
     `formula` is the launch of a bare kernel; `checked` says whether the kernels' IR was run; `assumed` is
     what the user has to be asked for where the launch becomes part of the translation (the grid of a kernel
-    that works with any), None if nothing.
+    that works with any), None if nothing. `extents`: elements of the arrays of a plain function as formulas
+    over its scalar parameters, where one was found.
     """
 
     contract: Contract
@@ -48,6 +50,7 @@ class Inference:
     findings: tuple[Finding, ...]
     checked: bool
     assumed: Diagnostic | None = None
+    extents: Mapping[str, Expr] = field(default_factory=dict)
 
 
 def _search_host(question: Question) -> _Found:
@@ -73,6 +76,11 @@ def _search_kernel(question: Question) -> _Found:
     return search, found
 
 
+def _search_function(question: Question) -> _Found:
+    search = FunctionSearch(question)
+    return search, search.run()
+
+
 # By the platform of the file and the kind of the entry; a further search is a file and a line here.
 _SEARCHES: dict[tuple[str, str], Callable[[Question], _Found]] = {
     ("cuda", "host"): _search_host,
@@ -81,6 +89,7 @@ _SEARCHES: dict[tuple[str, str], Callable[[Question], _Found]] = {
     ("hip", "kernel"): _search_kernel,
     ("bang", "host"): _search_host,
     ("bang", "kernel"): _search_kernel,
+    ("vnni", "host"): _search_function,
 }
 
 
@@ -139,7 +148,8 @@ def infer_contract(
         why = f"{entry.name} does not run at {sizes}: {wrong[0].fault}"
         raise Refusal("contract-sizes", why, entry.range, "state other sizes")
     findings = wrong[0].findings if wrong else ()
-    return Inference(contract, search.formula, findings, search.checked, search.assumed)
+    extents = search.formulas() if isinstance(search, FunctionSearch) else {}
+    return Inference(contract, search.formula, findings, search.checked, search.assumed, extents)
 
 
 def _refuse_unset(entry: Entry) -> None:

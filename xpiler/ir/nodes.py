@@ -358,7 +358,7 @@ class Function:
 
     `name` is unique (`gemm_float_16`); `spelling` is what a launch calls (`gemm<float, 16>`); `block_size`
     and `grid_size` hold launch dimensions where all launches in the file agree on constants (None for a
-    dimension that is not known).
+    dimension that is not known). `is_serial`: a plain function, run once, not by many threads.
     """
 
     name: str
@@ -373,6 +373,7 @@ class Function:
     globals: tuple[Decl, ...] = ()  # __constant__ and __device__ arrays that the kernel uses
     warp_size: int = 32  # lanes that shuffle and vote together: 64 in a wave of CDNA
     tasks: str = ""  # of BANG C: how its tasks became blocks and threads, see `platforms/bang_tasks.py`
+    is_serial: bool = False
     range: SourceRange | None = field(default=None, compare=False, repr=False)
 
 

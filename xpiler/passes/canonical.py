@@ -2,6 +2,7 @@
 
     SIMT kernel  --loop recovery-->  serial loops  --nice-making passes-->  the loops one would have written
 
+A plain function has its loops already; the lanes of its vectors are loops over independent threads.
 Recovery always applies; every later pass applies only where it shows that the meaning stays, and says so
 in the log.
 """
@@ -23,6 +24,7 @@ from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.reroll import reroll
+from xpiler.passes.serial import serial_form
 from xpiler.passes.structured import without_continues
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
@@ -55,9 +57,12 @@ def canonicalise(
 ) -> Canonical:
     """The kernel as a serial function; `check` is called after every pass (tests run both and compare)."""
     forget()
-    function = _of_single_elements(recover_loops(kernel, block_size, grid_size, shared_bytes))
+    if kernel.is_serial:
+        function = serial_form(kernel)
+    else:
+        function = _of_single_elements(recover_loops(kernel, block_size, grid_size, shared_bytes))
     hints = name_hints(function)
-    log = [Step("loop recovery", True)]
+    log = [Step("loop recovery", not kernel.is_serial)]
     settled: dict[object, Function] = {}  # by pass: where it found nothing to do
     for name, run in PASSES:
         if settled.get(run) == function:

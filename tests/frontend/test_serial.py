@@ -1,0 +1,91 @@
+"""Plain C and AVX-512 functions as kernels: which they are, and what their registers become."""
+
+from xpiler.frontend import parse
+from xpiler.ir.printer import show
+
+
+def functions(text: str) -> list[str]:
+    return [k.name for k in parse(text, "f.cpp", platform="vnni").program.kernels]
+
+
+def test_exported_functions_are_kernels_and_others_are_helpers() -> None:
+    text = """
+    static inline float twice(float x) { return x + x; }
+    void plain(float *x) { x[0] = twice(x[0]); }
+    extern "C" void layer(float *x, int n) { for (int i = 0; i < n; ++i) x[i] = twice(x[i]); }
+    int main() { float x[4] = {}; layer(x, 4); }
+    """
+    assert functions(text) == ["layer"]
+
+
+def test_without_exported_functions_the_uncalled_ones_are_kernels() -> None:
+    text = """
+    void row(const float *x, float *y, int n) { for (int i = 0; i < n; ++i) y[i] = x[i]; }
+    void rows(const float *x, float *y, int m, int n) {
+        for (int r = 0; r < m; ++r) row(x + r * n, y + r * n, n);
+    }
+    """
+    assert functions(text) == ["rows"]
+
+
+def test_a_result_is_refused() -> None:
+    unit = parse('extern "C" float first(const float *x) { return x[0]; }', "f.cpp", platform="vnni")
+    assert [d.code for d in unit.refusals.values()] == ["result"]
+
+
+def test_registers_are_arrays_and_intrinsics_one_loop_over_the_lanes() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" void scale(const float *x, float *y, float s) {
+        __m512 v = _mm512_loadu_ps(x);
+        _mm512_storeu_ps(y, _mm512_fmadd_ps(v, _mm512_set1_ps(s), _mm512_loadu_ps(x + 16)));
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert show(kernel).splitlines()[1:-1] == [
+        "  f32 v[16];",
+        "  threads for i32 lane in 0 .. 16 {",
+        "    v[lane] = x[lane];",
+        "  }",
+        "  threads for i32 lane_1 in 0 .. 16 {",
+        "    y[lane_1] = fma(v[lane_1], s, x[16l + (i64)lane_1]);",
+        "  }",
+    ]
+
+
+def test_bytes_of_a_register_are_those_in_memory_and_a_dot_product_is_a_loop() -> None:
+    text = """
+    #include <immintrin.h>
+    #include <stdint.h>
+    extern "C" void dot(const uint8_t *a, const int8_t *b, int32_t *c) {
+        __m512i sum = _mm512_loadu_si512(c);
+        sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi32(*(const int32_t *)a), _mm512_loadu_si512(b));
+        _mm512_storeu_si512(c, sum);
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert "sum[lane_1] += (i32)a[lane_1_part] * (i32)b[lane_1 * 4 + lane_1_part];" in show(kernel)
+
+
+def test_a_shuffle_of_known_lanes_is_an_index() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" void even(const float *x, float *y) {
+        __m512i index = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        _mm512_storeu_ps(y, _mm512_permutex2var_ps(_mm512_loadu_ps(x), index, _mm512_loadu_ps(x + 16)));
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert "y[lane] = x[(i64)(lane * 2)];" in show(kernel)
+
+
+def test_a_mask_of_a_run_of_bits_is_a_comparison() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" void tail(const float *x, float *y, int n) {
+        const __mmask16 m = (__mmask16)((1u << n) - 1);
+        _mm512_mask_storeu_ps(y, m, _mm512_maskz_loadu_ps(m, x));
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert "if (lane < n) {" in show(kernel)

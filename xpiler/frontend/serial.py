@@ -1,0 +1,59 @@
+"""Which functions of a C or C++ file are kernels: plain functions on arrays, called from outside.
+
+    static inline float relu(float x) {...}                        a helper, inlined where it is called
+    extern "C" void layer(const float *x, float *y, int n) {...}   a kernel
+    int main() {...}                                               the program that calls it
+
+The `extern "C"` functions that take a pointer if there are any, else the functions with external linkage
+that take one and that no other function of the file calls.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from xpiler.frontend.syntax import SyntaxUnit
+from xpiler.frontend.syntax_model import FunctionDef
+
+SERIAL = frozenset(["vnni"])  # platforms whose kernels are plain functions
+
+
+def with_serial_kernels(unit: SyntaxUnit) -> SyntaxUnit:
+    """The unit with its kernels found; every other function may be called by them and is inlined there."""
+    functions = (*unit.host_functions, *unit.device_functions)
+    defined = tuple(f for f in functions if f.body is not None and f.name != "main")
+    kernels = _kernels(unit, defined)
+    return replace(
+        unit,
+        kernels=tuple(f for f in unit.host_functions if f in kernels),
+        device_functions=defined,
+        host_functions=tuple(f for f in unit.host_functions if f.name == "main"),
+    )
+
+
+def _kernels(unit: SyntaxUnit, defined: tuple[FunctionDef, ...]) -> list[FunctionDef]:
+    outside = [f for f in defined if f.is_local and not f.owner and _is_visible(f) and _takes_arrays(f)]
+    exported = [f for f in outside if f.is_extern_c]
+    if exported:
+        return exported
+    called = {name for f in defined for name in _called(unit, f) if name != f.name}
+    return [f for f in outside if f.name not in called] or outside
+
+
+def _is_visible(function: FunctionDef) -> bool:
+    hidden = {"static", "constexpr", "inline"} & function.qualifiers and not function.is_extern_c
+    return (
+        not hidden
+        and "static" not in function.qualifiers
+        and function.template is None
+        and all(function.namespace)
+    )
+
+
+def _takes_arrays(function: FunctionDef) -> bool:
+    return any("*" in p.text or "[" in p.text for p in function.params)
+
+
+def _called(unit: SyntaxUnit, function: FunctionDef) -> set[str]:
+    return set(re.findall(r"\b([A-Za-z_]\w*)\s*(?:<[^;{}()]*>)?\s*\(", unit.text_of(function.body)))

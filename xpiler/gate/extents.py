@@ -1,0 +1,234 @@
+"""How large the arrays of a plain function are, as formulas over its scalar parameters.
+
+    for i in 0..m: for k in 0..K: s += a[i*K + k]       a: (m - 1)*K + (K - 1) + 1  -->  m*K elements
+
+A formula is a guess until it has been held against the program: products of parameters, and the upper ends
+of the accesses' indices, are tried on every size at which the function was run, and one that is the observed
+extent at all of them is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
+
+from xpiler.ir.affine import simplify
+from xpiler.ir.build import add, cast, const, div, is_const, maximum, minimum, mul, sub
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Call,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    Select,
+    Stmt,
+    Unary,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import children, substitute
+from xpiler.ir.types import I64, DType
+
+_FACTORS = 5  # of a product of parameters
+_MOST_GUESSES = 4000
+
+Sizes = Mapping[str, int]
+
+
+def extent_formula(function: Function, array: str, observed: Sequence[tuple[Sizes, int]]) -> Expr | None:
+    """Elements of the pointer parameter `array` of which `observed` says sizes and extents; None if no
+    formula fits all of them."""
+    for guess in _guesses(function, array):
+        if all(_value(guess, sizes) == extent for sizes, extent in observed):
+            return guess
+    return None
+
+
+def _guesses(function: Function, array: str) -> Iterator[Expr]:
+    names = [p for p in function.params if not p.is_pointer and p.dtype.is_integer]
+    scalars: list[Expr] = [cast(Var(p.dtype, p.name), I64) for p in names]
+    yield const(1, I64)
+    ends = _Ends(array, next(p.dtype for p in function.params if p.name == array))
+    ends.block(function.body, {})
+    count = 0
+    for factors in range(1, _FACTORS + 1):
+        for chosen in combinations_with_replacement(range(len(scalars)), factors):
+            count += 1
+            if len(set(chosen)) == len(chosen) and count < _MOST_GUESSES:
+                product = scalars[chosen[0]]
+                for position in chosen[1:]:
+                    product = mul(product, scalars[position])
+                yield product
+    found = [simplify(add(end, const(1, I64))) for end in dict.fromkeys(ends.found)]
+    yield from found
+    if 1 < len(found) <= 24:
+        longest = found[0]
+        for other in found[1:]:
+            longest = maximum(longest, other)
+        yield longest
+    if not scalars:
+        return
+    yield from (mul(s, const(factor, I64)) for s in scalars for factor in (2, 3, 4))
+
+
+def _value(formula: Expr, sizes: Sizes) -> int | None:
+    values: dict[str, Expr] = {name: const(value, I64) for name, value in sizes.items()}
+    folded = simplify(substitute(formula, values))
+    return int(folded.value) if isinstance(folded, Const) else None
+
+
+Range = tuple[Expr | None, Expr | None]  # lowest and highest value
+
+
+@dataclass
+class _Ends:
+    """The highest index of each access to an array, where loops, guards and definitions tell it."""
+
+    array: str
+    dtype: DType
+    found: list[Expr] = field(default_factory=list)
+    limits: list[tuple[Expr, Expr]] = field(default_factory=list)  # guards that hold: (value, highest)
+
+    def block(self, block: Block, ranges: dict[str, Range]) -> None:
+        ranges = dict(ranges)
+        for stmt in block.body:
+            self.stmt(stmt, ranges)
+
+    def stmt(self, stmt: Stmt, ranges: dict[str, Range]) -> None:
+        match stmt:
+            case Block():
+                self.block(stmt, ranges)
+            case Decl(name=name, shape=(), init=Expr() as init):
+                self.reads(init, ranges)
+                if init.dtype.is_integer:
+                    ranges[name] = self.range(init, ranges)
+            case Assign(target=target, value=value):
+                self.reads(value, ranges)
+                if isinstance(target, Var):
+                    ranges[target.name] = (None, None)
+                else:
+                    self.reads(target, ranges)
+            case For(var=var, start=start, stop=stop, body=body):
+                low, high = self.range(start, ranges)[0], self.range(stop, ranges)[1]
+                last = None if high is None else sub(high, const(1, I64))
+                self.block(body, {**ranges, var: (low, last)})
+            case If(condition=condition, then=then, otherwise=otherwise):
+                self.reads(condition, ranges)
+                with_guards = self.guarded(condition, ranges)
+                self.block(then, ranges)
+                del self.limits[len(self.limits) - with_guards :]
+                self.block(otherwise, ranges)
+            case While(body=body, advance=advance):
+                self.block(body, ranges)
+                self.block(advance, ranges)
+            case _:
+                for child in children(stmt):
+                    if isinstance(child, Expr):
+                        self.reads(child, ranges)
+
+    def reads(self, expr: Expr, ranges: dict[str, Range]) -> None:
+        match expr:
+            case Load(array=array, index=(index,), dtype=dtype) if (array, dtype) == (self.array, self.dtype):
+                high = self.range(index, ranges)[1]
+                if high is not None:
+                    self.found.append(high)
+            case Select(condition=condition, then=then, otherwise=otherwise):
+                self.reads(condition, ranges)
+                guards = self.guarded(condition, ranges)
+                self.reads(then, ranges)
+                del self.limits[len(self.limits) - guards :]
+                self.reads(otherwise, ranges)
+                return
+        for child in children(expr):
+            if isinstance(child, Expr):
+                self.reads(child, ranges)
+
+    def guarded(self, condition: Expr, ranges: dict[str, Range]) -> int:
+        """Notes the upper ends that the condition states; how many."""
+        match condition:
+            case Binary(op="&&", left=left, right=right):
+                return self.guarded(left, ranges) + self.guarded(right, ranges)
+            case Binary(op="<" | "<=" as op, left=left, right=right) if left.dtype.is_integer:
+                high = self.range(right, ranges)[1]
+                if high is None:
+                    return 0
+                self.limits.append((_bare(left), sub(high, const(1, I64)) if op == "<" else high))
+                return 1
+        return 0
+
+    def range(self, expr: Expr, ranges: dict[str, Range]) -> Range:
+        low, high = self._range(expr, ranges)
+        for value, limit in self.limits:
+            if value == _bare(expr):
+                high = limit if high is None else minimum(high, limit)
+        return low, high
+
+    def _range(self, expr: Expr, ranges: dict[str, Range]) -> Range:
+        match expr:
+            case Const(value=value):
+                number = const(int(value), I64)
+                return number, number
+            case Var(name=name):
+                return ranges[name] if name in ranges else (cast(expr, I64), cast(expr, I64))
+            case Cast(operand=operand) if operand.dtype.is_integer:
+                return self.range(operand, ranges)
+            case Unary(op="-", operand=operand):
+                low, high = self.range(operand, ranges)
+                zero = const(0, I64)
+                return _both(sub, zero, high), _both(sub, zero, low)
+            case Binary(op=op, left=left, right=right):
+                return _combined(op, self.range(left, ranges), self.range(right, ranges))
+            case Call(function="min", args=(first, second)):
+                highs = [h for h in (self.range(first, ranges)[1], self.range(second, ranges)[1]) if h]
+                low = self.range(first, ranges)[0]
+                return low, minimum(*highs) if len(highs) == 2 else (highs[0] if highs else None)
+            case Call(function="max", args=(first, second)):
+                one, other = self.range(first, ranges), self.range(second, ranges)
+                high = None if one[1] is None or other[1] is None else maximum(one[1], other[1])
+                return one[0] if is_const(second) and not is_const(first) else other[0], high
+        return None, None
+
+
+def _combined(op: str, left: Range, right: Range) -> Range:
+    """Ends of `left op right`; of products and quotients for operands that are not negative."""
+    low, high = left
+    least, most = right
+    match op:
+        case "+":
+            return _both(add, low, least), _both(add, high, most)
+        case "-":
+            return _both(sub, low, most), _both(sub, high, least)
+        case "*":
+            return _both(mul, low, least), _both(mul, high, most)
+        case "/":
+            return _both(div, low, most), _both(div, high, least)
+        case "<<" if isinstance(most, Const):
+            factor = const(1 << int(most.value), I64)
+            return _both(mul, low, factor), _both(mul, high, factor)
+        case "%":
+            return const(0, I64), None if most is None else sub(most, const(1, I64))
+        case "&" if isinstance(most, Const):
+            return const(0, I64), most
+    return None, None
+
+
+def _both(operation: object, left: Expr | None, right: Expr | None) -> Expr | None:
+    if left is None or right is None:
+        return None
+    assert callable(operation)
+    result: Expr = operation(cast(left, I64), cast(right, I64))
+    return result
+
+
+def _bare(expr: Expr) -> Expr:
+    while isinstance(expr, Cast) and expr.operand.dtype.is_integer:
+        expr = expr.operand
+    return expr

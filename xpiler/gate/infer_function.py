@@ -1,0 +1,98 @@
+"""The sizes of a plain C function on arrays: it is run in the IR interpreter with candidate sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+import numpy as np
+
+from xpiler.gate import overrides as stated
+from xpiler.gate.contract import Launch, Role, make_case
+from xpiler.gate.dataflow import index_arrays
+from xpiler.gate.extents import extent_formula
+from xpiler.gate.infer_arguments import argument_of
+from xpiler.gate.infer_launch import stated_extent
+from xpiler.gate.infer_search import PROBE_ELEMENTS, Question, Search, Trial, in_modes, numpy_of
+from xpiler.gate.infer_sizes import candidates
+from xpiler.gate.inputs import draw
+from xpiler.gate.observe import Buffer, Pointer, Step
+from xpiler.ir.build import const, mul
+from xpiler.ir.nodes import Expr
+from xpiler.ir.types import I64
+from xpiler.passes.parallel import mark_parallel
+from xpiler.passes.serial import serial_form
+
+_FURTHER = 6  # sizes tried to hold formulas of extents against
+_ONCE = Launch((1, 1, 1), (1, 1, 1))
+
+
+class FunctionSearch(Search):
+    """Interprets the function, its independent loops as lanes."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
+        self.kernel = self.kernels[self.entry.kernels[0]]
+        self.runnable = mark_parallel(serial_form(self.kernel)).function
+        self.seen: list[
+            tuple[Mapping[str, int], Mapping[str, int]]
+        ] = []  # sizes and extents that go together
+
+    def index_uses(self) -> dict[str, str]:
+        return dict(index_arrays(self.kernel))
+
+    def formulas(self) -> dict[str, Expr]:
+        """The extents of the arrays as formulas: stated, else found (see `extents.py`)."""
+        if len({tuple(sizes.items()) for sizes, _ in self.seen}) < 3:
+            self.collect(islice(candidates(self.sizes, self.fixed, 2), _FURTHER), _FURTHER)
+        found: dict[str, Expr] = {}
+        given = dict(self.overrides.shapes)
+        for param in self.kernel.params:
+            if not param.is_pointer:
+                continue
+            if param.name in given:
+                elements: Expr = const(1, I64)
+                for extent in given[param.name]:
+                    elements = mul(elements, stated_extent(extent, self.kernel))
+                found[param.name] = elements
+                continue
+            observed = [(sizes, extents[param.name]) for sizes, extents in self.seen]
+            formula = extent_formula(self.runnable, param.name, observed)
+            if formula is not None:
+                found[param.name] = formula
+        return found
+
+    def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
+        yield from in_modes(self.index_uses(), lambda mode: self._observed(sizes, mode))
+
+    def _observed(self, sizes: Mapping[str, int], mode: int) -> Trial:
+        scalars = {**self.numbers, **sizes}
+        values = self.values(mode)
+        given = dict(self.overrides.shapes)
+        buffers: dict[str, Buffer] = {}
+        arguments: list[Pointer | int | float | None] = []
+        for param in self.kernel.params:
+            if not param.is_pointer:
+                arguments.append(scalars.get(param.name, 0))
+                continue
+            size = None
+            if param.name in given:
+                shape = [stated.evaluate(e, scalars, f"--shape {param.name}") for e in given[param.name]]
+                size = int(np.prod(shape, dtype=np.int64)) * param.dtype.bytes
+            contents = None
+            if param.name in values and values[param.name].kind == "permutation":
+                contents = np.arange(PROBE_ELEMENTS).astype(numpy_of(param.dtype))
+            elif param.name in values:
+                count = size // param.dtype.bytes if size else PROBE_ELEMENTS
+                case = make_case({}, {param.name: count}, values={param.name: values[param.name]})
+                contents = draw(argument_of(param, Role.IN), case)
+            buffers[param.name] = Buffer(param.name, size, contents)
+            arguments.append(Pointer(param.name))
+        reach = self._settled([Step(self.runnable, _ONCE, tuple(arguments))], buffers, values, sizes, {})
+        extents, shapes = self.extents(reach, sizes)
+        roles = {name: used.role for name, used in reach.reach.items()}
+        case = make_case(scalars, extents, shapes=shapes, values=values)
+        if not reach.findings and not reach.unfinished:
+            self.seen.append((dict(sizes), extents))
+        unused = sum(used.high == 0 for used in reach.reach.values())
+        return Trial(sizes, case, roles, reach.findings, unused, reach.unfinished)
