@@ -222,3 +222,14 @@ def test_an_unverified_result_is_kept_beside_its_name(
     assert code == 1
     assert document["output"] == str(tmp_path / "k.hip.unverified")
     assert (tmp_path / "k.hip.unverified").exists()
+
+
+def test_a_translation_never_takes_the_place_of_its_source(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "scale.cpp"
+    text = "#include <hip/hip_runtime.h>\n__global__ void k(float *x) { x[threadIdx.x] = 1; }\n"
+    source.write_text(text)
+    assert main(["translate", str(source), "--to", "vnni"]) == 2
+    assert "is the source itself" in capsys.readouterr().err
+    assert source.read_text() == text

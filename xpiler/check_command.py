@@ -51,7 +51,7 @@ def run_check(arguments: argparse.Namespace, console: Console) -> int:
     text = read_source(arguments.file)
     options = _options(arguments)
     try:
-        report = check_unit(parse(text, file, platform=platform_of(file)), options)
+        report = check_unit(parse(text, file, platform=platform_of(file, text)), options)
     except Refusal as refusal:
         report = Report(file, (), (), (refusal.diagnostic,))
     if arguments.sarif is not None:

@@ -159,7 +159,8 @@ def _expand(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix in extensions() and p.is_file())
+            sources = [e for e in extensions() if not e.endswith("h")]  # headers are read where included
+            found = sorted(p for p in path.rglob("*") if p.suffix in sources and p.is_file())
             if not found:
                 raise Refusal(
                     "no-input", f"{path}: no kernel files ({', '.join(sorted(extensions()))}) in this folder"
@@ -174,6 +175,8 @@ def _translate_file(
     path: Path, arguments: argparse.Namespace, overrides: Overrides, console: Console, several: bool
 ) -> Result:
     output = _output_path(path, arguments, several)
+    if output.exists() and output.samefile(path):
+        raise Refusal("output", f"{output} is the source itself", remedy="name another file with -o OUT")
     try:
         text = read_source(path)
         with _progress(console, arguments.json, f"{path.name} to {arguments.to}") as step:

@@ -79,7 +79,7 @@ def translate_text(
     Raises Refusal where nothing can be produced; a result that is not verified says why in its evidence.
     """
     start = time.monotonic()
-    platform = platform_of(file)
+    platform = platform_of(file, text)
     route = ROUTES.get((platform, to))
     if route is None:
         raise Refusal(
@@ -114,7 +114,8 @@ def verify_text(
 ) -> Result:
     """Whether the program `target` computes what `source` computes; the contract is that of the source."""
     start = time.monotonic()
-    platform, to = platform_of(source_file), platform_of(target_file)
+    platform = platform_of(source_file, source)
+    to = platform_of(target_file, target)
     stated = load_beside(source_file).merged(overrides or Overrides())
     unit, parsed = _parse(source, source_file, platform)
     entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
@@ -133,13 +134,13 @@ def verify_text(
 
 def show_ir(text: str, file: str) -> tuple[str, tuple[Diagnostic, ...]]:
     """The IR of every kernel as written, and why others have none."""
-    unit = parse(text, file, platform=platform_of(file))
+    unit = parse(text, file, platform=platform_of(file, text))
     return "\n\n".join(show(kernel) for kernel in unit.program.kernels), tuple(unit.refusals.values())
 
 
 def show_canonical(text: str, file: str) -> tuple[str, tuple[Diagnostic, ...]]:
     """The canonical serial form of every kernel, and why others have none."""
-    unit = parse(text, file, platform=platform_of(file))
+    unit = parse(text, file, platform=platform_of(file, text))
     shown, refused = [], list(unit.refusals.values())
     for kernel in unit.program.kernels:
         try:

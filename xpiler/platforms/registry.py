@@ -6,6 +6,7 @@ Every layer keeps what it knows of a platform in a table by the platform's name 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -17,7 +18,8 @@ class Platform:
     """One language of kernels.
 
     `extension` is that of files written in it; `others` are read as it, too. `emulated`: its programs need
-    an emulator's headers to run on the host; others are plain C++ for the host's compiler.
+    an emulator's headers to run on the host; others are plain C++ for the host's compiler. `header`: a
+    pattern of the header without which nothing is written in it.
     """
 
     name: str
@@ -25,14 +27,15 @@ class Platform:
     extension: str
     others: tuple[str, ...] = ()
     emulated: bool = True
+    header: str = ""
 
 
 PLATFORMS: dict[str, Platform] = {
     platform.name: platform
     for platform in (
-        Platform("cuda", "CUDA C++", ".cu"),
-        Platform("hip", "HIP C++", ".hip"),
-        Platform("bang", "BANG C", ".mlu"),
+        Platform("cuda", "CUDA C++", ".cu", (".cuh",), header=r"cuda_runtime(_api)?\.h"),
+        Platform("hip", "HIP C++", ".hip", header=r"hip/hip_runtime(_api)?\.h"),
+        Platform("bang", "BANG C", ".mlu", (".mluh",), header=r"bang\.h"),
         Platform("vnni", "C++ with AVX-512/VNNI", ".cpp", (".cc", ".cxx", ".c"), emulated=False),
     )
 }
@@ -51,12 +54,18 @@ def extensions() -> dict[str, str]:
     return {ext: p.name for p in PLATFORMS.values() for ext in (p.extension, *p.others)}
 
 
-def platform_of(file: str) -> str:
-    """The platform of a file by its extension. Raises Refusal for others."""
+def platform_of(file: str, text: str = "") -> str:
+    """The platform of a file by its extension; C++ that includes another platform's header is of that one.
+
+    Raises Refusal for other extensions.
+    """
     known = extensions()
     platform = known.get(PurePath(file).suffix)
     if platform is None:
-        raise Refusal(
-            "extension", f"{file}: not a kernel file", remedy=f"known extensions: {', '.join(known)}"
-        )
+        remedy = f"known extensions: {', '.join(known)}"
+        raise Refusal("extension", f"{file}: not a kernel file", remedy=remedy)
+    if not PLATFORMS[platform].emulated:
+        for other in PLATFORMS.values():
+            if other.header and re.search(rf"^[ \t]*#\s*include\s*[<\"]{other.header}[>\"]", text, re.M):
+                return other.name
     return platform
