@@ -16,7 +16,7 @@ from xpiler.ir.rewrite import map_body, substitute, walk
 from xpiler.ir.types import I32
 from xpiler.passes.bang_schedule import schedule
 from xpiler.passes.canonical import canonicalise
-from xpiler.platforms.bang import DEFAULT, TASK, TASKS, meaning
+from xpiler.platforms.bang import DEFAULT, TASK, TASKS, Architecture, meaning
 
 TASK_COUNT = 5
 
@@ -29,8 +29,8 @@ def canonical(source: str, block: tuple[int, int, int] = (64, 1, 1), **grid: int
     return with_known_dimensions(function, dict(extents))
 
 
-def laid_out(function: Function) -> Function:
-    return schedule(function, DEFAULT).function
+def laid_out(function: Function, architecture: Architecture = DEFAULT) -> Function:
+    return schedule(function, architecture).function
 
 
 def expanded(function: Function) -> Function:
@@ -54,11 +54,11 @@ def instructions(function: Function) -> list[str]:
     return [n.name for n in walk(function.body) if isinstance(n, Instr)]
 
 
-def assert_same(function: Function, **arguments: Any) -> None:
+def assert_same(function: Function, architecture: Architecture = DEFAULT, **arguments: Any) -> None:
     """The layout computes what the canonical function does."""
     mine = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in arguments.items()}
     assert not run(function, arguments).errors
-    result = run(expanded(laid_out(function)), mine)
+    result = run(expanded(laid_out(function, architecture)), mine)
     assert not result.errors, result.errors
     for name, value in arguments.items():
         if isinstance(value, np.ndarray):

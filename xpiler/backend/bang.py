@@ -29,7 +29,9 @@ from xpiler.ir.nodes import (
     Const,
     Decl,
     Expr,
+    For,
     Function,
+    If,
     Instr,
     Param,
     Ref,
@@ -93,6 +95,7 @@ def generate(
     passed = {d.name for d in function.globals}
     own = [p for p in function.params if p.name not in (*DIMENSIONS, SHARED)]
     printer.depth = 1
+    printer.pipelines = scheduled.pipelines
     parameters = [parameter_text(p, printer.name(p.name)) for p in own if p.name not in passed]
     parameters += [f"int {printer.name(d)}" for d in dimensions]
     parameters += [parameter_text(p, printer.name(p.name)) for p in own if p.name in passed]
@@ -199,6 +202,7 @@ class BangPrinter(CPrinter):
         self._element: dict[Space, DType] = {}  # and that array's element type
         self._widths = _tile_widths(function, promoted)
         self.promoted = promoted
+        self.pipelines: frozenset[str] = frozenset()
 
     # -------------------------------------------------------------------------------------- numbers
 
@@ -296,6 +300,11 @@ class BangPrinter(CPrinter):
             self.line(f"assert(({self.expr(stmt.condition)}) && {c_string(stmt.message)});")
         elif isinstance(stmt, Instr):
             self.line(f"{self.instruction(stmt)};")
+        elif isinstance(stmt, For) and stmt.var in self.pipelines:
+            stages = [s for s in stmt.body.body if isinstance(s, If)]
+            last = ", and stores the one before that" if len(stages) > 2 else ""
+            self.line(f"// Each step loads a tile, computes the one before{last}.")
+            super().stmt(stmt)
         else:
             super().stmt(stmt)
 
@@ -377,7 +386,12 @@ def _tile_widths(function: Function, promoted: Promoted) -> dict[str, _Tiles]:
     for node in walk(function.body):
         if not isinstance(node, Decl) or node.space is not Space.NRAM or node.name in promoted.offsets:
             continue
-        match node.shape:
+        shape = node.shape
+        match shape:
+            case (Binary(op="*", left=Const(value=parts), right=Var() as one),):
+                shape = (one,)
+                found.setdefault(one.name, _Tiles([], False)).widths += [node.dtype.bytes] * (int(parts) - 1)
+        match shape:
             case (Var(name=name), *more):
                 tiles = found.setdefault(name, _Tiles([], bool(more)))
                 tiles.widths.append(node.dtype.bytes)

@@ -22,12 +22,14 @@ from xpiler.platforms.bang import TASK, TASKS, Architecture
 
 @dataclass(frozen=True)
 class Scheduled:
-    """`single_task`: nothing was found to share out. `promoted`: local arrays in the scratchpad."""
+    """`single_task`: nothing was found to share out. `promoted`: local arrays in the scratchpad. `pipelines`:
+    the variables of loops that are software pipelines."""
 
     function: Function
     notes: tuple[str, ...]
     single_task: bool
     promoted: Promoted
+    pipelines: frozenset[str]
 
 
 def schedule(function: Function, architecture: Architecture) -> Scheduled:
@@ -45,7 +47,8 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     if split.loop is None:
         notes.append("one task does all the work: no outer loop is known to be independent")
     body = map_expr(tiled.function.body, _folded)
-    return Scheduled(replace(tiled.function, body=body), tuple(notes), split.loop is None, promoted)
+    final = replace(tiled.function, body=body)
+    return Scheduled(final, tuple(notes), split.loop is None, promoted, tiled.pipelines)
 
 
 def _folded(expr: Expr) -> Expr:

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xpiler.ir.build import add, cast, ceil_div, const, div, minimum, mod, mul, sub
+from xpiler.ir.affine import linear
+from xpiler.ir.affine_form import divide_out, to_expr
+from xpiler.ir.build import add, cast, ceil_div, const, div, is_const, minimum, mod, mul, sub
 from xpiler.ir.nodes import Binary, Block, Const, Decl, Expr, For, Function, LoopKind, Stmt, Var
 from xpiler.ir.rewrite import assigned_vars, free_vars, map_body, map_expr, substitute, walk
+from xpiler.ir.types import DType
 from xpiler.passes.names import Names
 
 INDEPENDENT = (LoopKind.PARALLEL, LoopKind.THREADS)
@@ -49,9 +52,9 @@ def _split(loop: For, names: Names) -> For | None:
                 return low
             case Binary(op="/", left=Var(name=loop.var), right=right) if right == radix:
                 return high
-            case Binary(op="%" | "/" as op, left=Var(name=loop.var), right=Const(value=n)):
-                assert isinstance(radix, Const)
-                quotient = const(int(n) // int(radix.value), e.dtype)
+            case Binary(op="%" | "/" as op, left=Var(name=loop.var), right=divisor):
+                quotient = _quotient(divisor, radix, e.dtype)
+                assert quotient is not None
                 if op == "/":
                     return div(high, quotient)
                 return add(mul(mod(high, quotient), radix), low)
@@ -102,15 +105,22 @@ def _radix(loop: For) -> Expr | None:
     different = list(dict.fromkeys(found))
     if len(different) == 1:
         return different[0]
-    if not by_remainder:
+    for radix in dict.fromkeys(by_remainder):
+        if not is_const(radix, 1) and all(_quotient(d, radix, loop.dtype) is not None for d in different):
+            return radix
+    return None
+
+
+def _quotient(divisor: Expr, radix: Expr, dtype: DType) -> Expr | None:
+    """divisor / radix, if that leaves no rest."""
+    whole, by = linear(divisor), linear(radix)
+    if whole is None or by is None:
         return None
-    numbers = [int(e.value) for e in different if isinstance(e, Const)]
-    if len(numbers) < len(different):
-        return None
-    smallest = min(numbers)
-    if smallest < 2 or any(n % smallest for n in numbers) or const(smallest, loop.dtype) not in by_remainder:
-        return None
-    return const(smallest, loop.dtype)
+    number, unit = whole.as_int, by.as_int
+    if number is not None and unit is not None:
+        return const(number // unit, dtype) if unit and number % unit == 0 else None
+    quotient, rest = divide_out(whole, by)
+    return to_expr(quotient, dtype) if rest.as_int == 0 else None
 
 
 def _names(loop: For, radix: Expr) -> tuple[str, str]:

@@ -48,6 +48,7 @@ from xpiler.ir.types import F16, F32, I8, I16, I32, DType
 from xpiler.passes.choices import branches
 from xpiler.passes.lane_ranges import cut_of, parts_of, positive
 from xpiler.passes.names import Names
+from xpiler.passes.pipeline import pipeline
 from xpiler.platforms.bang import POOL_WINDOW, VECTOR_BYTES, Architecture, Let, compose, matches
 
 VECTOR_TYPES = (F32, F16, I32, I16, I8)
@@ -59,11 +60,13 @@ class NotTileable(Exception):
 
 @dataclass(frozen=True)
 class Tiled:
-    """`notes`: what stays scalar, and why."""
+    """`notes`: what stays scalar, and why. `pipelines`: the variables of loops that are software
+    pipelines."""
 
     function: Function
     notes: tuple[str, ...]
     tile: int
+    pipelines: frozenset[str]
 
 
 TILE = "tile"
@@ -77,19 +80,24 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
         d.name: d.dtype for d in walk(function.body) if isinstance(d, Decl) and d.space is Space.NRAM
     }
     body = tiler.block(function.body)
+    own_tiles = [name for name in tiler.buffers if name not in tiler.small]
+    pipelined = pipeline(body, tiler.tile, own_tiles, tiler.names)
+    body, parts = pipelined.body, pipelined.parts
     capacity = architecture.usable_nram - reserved
     reductions = [b for b in tiler.buffers.values() if b.name in tiler.small]
     tiles = [b for b in tiler.buffers.values() if b.name not in tiler.small]
     tiles += [_Buffer(tiler.numbers, I32)] if tiler.numbers else []
     capacity -= VECTOR_BYTES * len(reductions)
-    widths = sum(b.dtype.bytes for b in tiles)
+    widths = sum(b.dtype.bytes * parts.get(b.name, 1) for b in tiles)
     tile = 0
     if tiles:
         group = VECTOR_BYTES // min(b.dtype.bytes for b in tiles)
         tile = capacity // widths // group * group
         tile = min(tile, POOL_WINDOW) if reductions or tiler.strided else tile
     head: list[Stmt] = [Decl(tiler.tile.name, I32, init=const(tile))] if tiles else []
-    decls: list[Stmt] = [Decl(b.name, b.dtype, (tiler.tile,), Space.NRAM) for b in tiles]
+    decls: list[Stmt] = [
+        Decl(b.name, b.dtype, (mul(const(parts.get(b.name, 1)), tiler.tile),), Space.NRAM) for b in tiles
+    ]
     decls += [Decl(b.name, b.dtype, (const(VECTOR_BYTES // b.dtype.bytes),), Space.NRAM) for b in reductions]
     if tiler.numbers:
         decls += _numbers(tiler, tile)
@@ -99,7 +107,7 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     first = [s for s in body.body if s in own or (isinstance(s, Decl) and s.name in lengths)]
     rest = [s for s in body.body if s not in first]
     result = replace(function, body=Block((*first, *head, *decls, *rest), range=body.range))
-    return Tiled(result, tuple(dict.fromkeys(tiler.notes)), tile)
+    return Tiled(result, tuple(dict.fromkeys(tiler.notes)), tile, frozenset(pipelined.steps))
 
 
 def _numbers(tiler: _Tiler, tile: int) -> list[Stmt]:

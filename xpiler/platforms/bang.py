@@ -364,6 +364,8 @@ def meaning(instr: Instr) -> Stmt:
     match name:
         case "__memcpy" | "__memcpy_async":
             return _copy(operands, i)
+        case "__sync":
+            return Block(())
         case "__bang_write_value":
             dst, n, value = operands
             assert isinstance(dst, Ref)
