@@ -173,7 +173,8 @@ def _sums(loop: For) -> list[DType]:
 
 
 def inner_worth(body: Block, facts: Facts, depth: int) -> int:
-    """What vector loops further inside would be worth."""
+    """What vector loops further inside would be worth; like accesses they count eight times a level, but for
+    levels from the fourth on."""
     total = 0
     for stmt in body.body:
         match stmt:
@@ -184,7 +185,7 @@ def inner_worth(body: Block, facts: Facts, depth: int) -> int:
                 for each in nest:
                     inside = inside.inside(each)
                 deeper = inner_worth(nest[-1].body, inside, depth + 1)
-                total += 8 ** min(depth + 1, 3) * max(own, deeper, 0)
+                total += (8 if depth < 3 else 1) * max(own, deeper, 0)
             case If(condition=condition, then=then, otherwise=otherwise):
                 total += inner_worth(then, facts.where(condition), depth)
                 total += inner_worth(otherwise, facts.where(condition, False), depth)
