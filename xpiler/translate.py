@@ -283,7 +283,8 @@ def _verify(
             ]
         elif item.runs.fault:
             detail = f"{item.entry.name}: the source itself is wrong: {item.runs.fault}"
-            item.rungs = [Rung("sanitized", False, item.build.tool, detail, item.runs.seconds)]
+            runs = item.runs
+            item.rungs = [Rung("sanitized", False, item.build.tool, detail, runs.seconds, runs.findings)]
         else:
             item.rungs = compare_target(contract, item.build, item.runs, target)
 
@@ -316,6 +317,7 @@ def _result(
         results.append(EntryResult(item.entry.name, item.entry.kind, own.status, own.why_unverified()))
         if item.inference is not None:
             diagnostics += [_diagnostic(finding) for finding in item.inference.findings]
+        diagnostics += [finding for rung in item.rungs for finding in rung.findings]
     told = {d.range for d in diagnostics}
     # Where an entry was verified all the same, what the IR does not know of a kernel is a remark.
     severity = "error" if any(r.status == "refused" for r in results) else "warning"

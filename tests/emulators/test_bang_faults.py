@@ -228,3 +228,28 @@ def test_loose_mode_goes_on(tmp_path: Path) -> None:
     body = "__memcpy(a, x, 4096, GDRAM2NRAM);\n__bang_add(a, a, x, 1024);\n__memcpy(y, a, 4096, NRAM2GDRAM);"
     outcome, _ = run(body, tmp_path, variables=ARRAYS, XPILER_BANG_MODE="loose")
     assert (outcome.status, outcome.output) == (0, "2 2\n")
+
+
+QUEUE = """#include <bang.h>
+__nram__ float a[64];
+__mlu_entry__ void k(float* y, float* x) { __memcpy(a, x, 256, GDRAM2NRAM); __memcpy(y, a, 256, NRAM2GDRAM); }
+int main() {
+  float *x, *y, host[64] = {1};
+  cnrtQueue_t queue;
+  cnrtQueueCreate(&queue);
+  cnrtMalloc((void**)&x, 256); cnrtMalloc((void**)&y, 256);
+  cnrtMemcpy(x, host, 256, cnrtMemcpyHostToDev);
+  k<<<cnrtDim3_t{1, 1, 1}, cnrtFuncTypeBlock, queue>>>(y, x);
+  cnrtQueueSync(queue);
+  cnrtMemcpy(host, y, 256, cnrtMemcpyDevToHost);
+  printf("%g\\n", host[0]);
+}
+"""
+
+
+def test_a_copy_to_the_host_needs_the_queue_to_be_waited_for(tmp_path: Path) -> None:
+    assert run_program(QUEUE, tmp_path, "bang").output == "1\n"
+    outcome = run_program(QUEUE.replace("cnrtQueueSync(queue);", ""), tmp_path, "bang")
+    event = outcome.event("bang-sync")
+    assert (event["line"], event["intrinsic"]) == (12, "cnrtMemcpy")
+    assert "belongs to k, launched in line 10" in event["message"]

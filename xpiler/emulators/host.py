@@ -234,19 +234,25 @@ def _build(platform: str, compiler: str, home: Path, arch: str) -> None:
     suffix = "pch" if "clang" in Path(compiler).name else "gch"
     runtime = [compiler, "-std=c++17", "-fPIC", "-w", "-c", "runtime_all.cpp"]
     if platform == "bang":  # its runtime does the arithmetic, too
-        runtime += ["-O3", "-ffp-contract=off", *_machine_flags(), *_platform_flags(platform, arch)]
+        runtime += ["-O2", "-ffp-contract=off", *_machine_flags(), *_platform_flags(platform, arch)]
     else:
         runtime += ["-O2", f"-DXPEMU_WARP={64 if platform == 'hip' else 32}"]
     options = [*flags(platform, compiler, arch), "-x", "c++-header", str(home / header)]
-    for command in (
+    commands = (
         [*runtime, "-o", "runtime.o"],
         [compiler, *options, "-o", str(home / f"{header}.{suffix}")],
-    ):
-        try:
-            done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=300)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise EmulatorError(f"{compiler} did not compile the emulator's headers: {error}") from error
-        if done.returncode:
-            message = done.stderr.strip()[:4000]
-            raise EmulatorError(f"{compiler} did not compile the emulator's headers:\n{message}")
+    )
+    try:
+        running = [
+            subprocess.Popen(c, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            for c in commands
+        ]
+        said = [each.communicate(timeout=300)[0] for each in running]
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EmulatorError(f"{compiler} did not compile the emulator's headers: {error}") from error
+    for each, message in zip(running, said, strict=True):
+        if each.returncode:
+            raise EmulatorError(
+                f"{compiler} did not compile the emulator's headers:\n{message.strip()[:4000]}"
+            )
     (home / "ready").touch()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from xpiler.errors import Diagnostic
 
 LADDER = ("parsed", "compiled", "executed", "sanitized", "proved", "measured")
 REQUIRED = frozenset({"parsed", "compiled", "executed"})  # without these nothing is called verified
@@ -12,7 +14,7 @@ REQUIRED = frozenset({"parsed", "compiled", "executed"})  # without these nothin
 @dataclass(frozen=True)
 class Rung:
     """One check. `rung` is a step of `LADDER`, `detail` the outcome in words, `seconds` the wall time it
-    took.
+    took. `findings` are what it found wrong, with places in the text.
     """
 
     rung: str
@@ -20,6 +22,7 @@ class Rung:
     tool: str
     detail: str
     seconds: float
+    findings: tuple[Diagnostic, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -74,7 +74,8 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Build:
-    """A program ready to run, or the compiler's `error`. `together`: it holds other entries besides."""
+    """A program ready to run, or the compiler's `error`. `together`: it holds other entries besides. `file`
+    and `text` are those of the program."""
 
     contract: Contract
     platform: str
@@ -83,6 +84,8 @@ class Build:
     error: str = ""
     seconds: float = 0.0
     together: bool = False
+    file: str = ""
+    text: str = field(default="", compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -242,7 +245,8 @@ def _build(
 
     program = cache.fetch("programs", name, make)
     error = "" if program else _first_errors(failure[0], file)
-    return Build(contract, platform, program, tool, error, time.monotonic() - start)
+    seconds = time.monotonic() - start
+    return Build(contract, platform, program, tool, error, seconds, file=file, text=text)
 
 
 def vnni_flags(compiler: Compiler) -> tuple[str, ...]:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from xpiler.errors import Diagnostic
 from xpiler.gate.compare import Comparison, agree_all, schedule_race
 from xpiler.gate.compare_output import compare_output
 from xpiler.gate.contract import Contract
 from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import BOTH_ENDS, Build, RunResult
+from xpiler.gate.violations import violations
 
 _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement means little
 
@@ -24,6 +26,7 @@ class SourceRuns:
     reverse: tuple[RunResult, ...]
     fault: str
     seconds: float
+    findings: tuple[Diagnostic, ...] = ()
 
 
 def run_source(contract: Contract, build: Build) -> SourceRuns:
@@ -34,7 +37,9 @@ def run_source(contract: Contract, build: Build) -> SourceRuns:
     fault = ""
     for one, other in zip(forward, reverse, strict=True):
         fault = fault or _fault(one) or _fault(other) or (schedule_race(contract, one, other, build) or "")
-    return SourceRuns(forward, reverse, fault, time.monotonic() - start)
+    faulty = next((r for r in results if not r.ok), None)
+    findings = violations(build, faulty) if faulty is not None else ()
+    return SourceRuns(forward, reverse, fault, time.monotonic() - start, findings)
 
 
 def _fault(result: RunResult) -> str:
@@ -56,6 +61,7 @@ def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: 
                 tool,
                 f"{contract.entry}: {faulty.describe()} ({faulty.case.describe()})",
                 seconds,
+                violations(target, faulty),
             )
         ]
     worst: Comparison | None = None
@@ -113,9 +119,11 @@ def compare_programs(source: Build, target: Build) -> list[Rung]:
                 source.tool,
                 f"main of the source: {expected.crash}",
                 time.monotonic() - start,
+                violations(source, expected),
             )
         ]
     if actual.crash:
-        return [Rung("executed", False, tool, f"main: {actual.crash}", time.monotonic() - start)]
+        seconds = time.monotonic() - start
+        return [Rung("executed", False, tool, f"main: {actual.crash}", seconds, violations(target, actual))]
     ok, detail = compare_output(expected, again, actual)
     return [Rung("executed", ok, tool, f"main: {detail}", time.monotonic() - start)]

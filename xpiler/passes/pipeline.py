@@ -10,14 +10,14 @@ A step loads a tile, computes the one before and stores the one before that; the
 buffer that several of these stages use has a part for each tile that is under way.
 
 Preconditions: the tiles are independent or only fold into scalars; the loop stands in no other loop (whose
-rows would fill and drain the pipeline each time); its body is straight-line but for loops without copies; all
-copies in come before all copies out, into buffers that nothing has touched before; no buffer is touched after
-it has been copied out; and where the copies go follows from the tile alone.
+rows would fill and drain the pipeline each time); its body is straight-line but for loops without copies;
+what is copied in cannot have been copied out before, and goes into buffers that nothing has touched before;
+no buffer is written after it has been copied out; and where the copies go follows from the tile alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.build import add, and_, cast, ceil_div, const, le, lt, mod, mul, sub
@@ -31,12 +31,15 @@ from xpiler.ir.nodes import (
     Instr,
     Load,
     LoopKind,
+    Param,
     Ref,
     Stmt,
     Var,
+    While,
 )
 from xpiler.ir.rewrite import free_vars, map_expr, substitute, walk
 from xpiler.ir.types import I32
+from xpiler.passes.aliasing import Aliases, may_be_same, with_aliases
 from xpiler.passes.names import Names
 
 IN, OUT = "GDRAM2NRAM", "NRAM2GDRAM"
@@ -47,14 +50,17 @@ class Pipelined:
     """`parts`: of the buffers that have more than one. `steps`: the variables of the pipelines."""
 
     body: Block
+    aliases: Aliases = field(default_factory=dict)
     parts: dict[str, int] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
 
 
-def pipeline(body: Block, tile: Var, buffers: Collection[str], names: Names) -> Pipelined:
+def pipeline(
+    body: Block, tile: Var, buffers: Collection[str], names: Names, params: Iterable[Param] = ()
+) -> Pipelined:
     """The body of a function with pipelines where the preconditions hold. `buffers`: those of `tile`
-    elements each."""
-    done = Pipelined(body)
+    elements each; `params`: say which arrays may be the same."""
+    done = Pipelined(body, may_be_same(params))
 
     def block(inner: Block) -> Block:
         out: list[Stmt] = []
@@ -81,7 +87,7 @@ def _stages(
     loads = [s for s in rest if _is_copy(s, IN)]
     stores = [s for s in rest if _is_copy(s, OUT)]
     compute = [s for s in rest if s not in loads and s not in stores]
-    if not loads or not compute or not _in_order(rest, buffers):
+    if not loads or not compute or not _in_order(rest, buffers, done.aliases):
         return None
     known = {loop.var, count.name}
     inside = {d.name for d in walk(loop.body) if isinstance(d, Decl)} | {loop.var}
@@ -143,29 +149,50 @@ def _arrays(node: Stmt) -> set[str]:
     return {n.array for n in walk(node) if isinstance(n, (Ref, Load))}
 
 
-def _in_order(body: list[Stmt], buffers: Collection[str]) -> bool:
+def _in_order(body: list[Stmt], buffers: Collection[str], aliases: Aliases) -> bool:
     touched: set[str] = set()
     sent: set[str] = set()
+    stored: frozenset[str] = frozenset()  # arrays in memory that may have been written
     for stmt in body:
         arrays = _arrays(stmt)
-        if arrays & sent & set(buffers):
-            return False
         if _is_copy(stmt, IN):
-            assert isinstance(stmt, Instr) and isinstance(stmt.operands[0], Ref)
-            if stmt.operands[0].array in touched or sent:
+            to, source = _ends(stmt)
+            if to in touched or source in stored:
                 return False
         elif _is_copy(stmt, OUT):
-            sent |= arrays
-        elif not isinstance(stmt, (Instr, Decl, Assign, For)) or any(
-            isinstance(n, Instr) and n.name.startswith("__memcpy") for n in walk(stmt)
-        ):
+            to, source = _ends(stmt)
+            sent.add(source)
+            stored |= with_aliases((to,), aliases)
+        elif _written(stmt) & sent or not _is_computation(stmt, buffers):
             return False
-        elif any(isinstance(n, Assign) and isinstance(n.target, Load) for n in walk(stmt)):
-            return False  # a scalar goes to memory
-        elif any(isinstance(n, Load) and n.array in buffers for n in walk(stmt)):
-            return False  # a scalar comes from a tile
         touched |= arrays
     return True
+
+
+def _ends(stmt: Stmt) -> tuple[str, str]:
+    assert isinstance(stmt, Instr)
+    to, source = stmt.operands[:2]
+    assert isinstance(to, Ref) and isinstance(source, Ref)
+    return to.array, source.array
+
+
+def _written(stmt: Stmt) -> set[str]:
+    """The buffers that instructions write."""
+    instructions = (n for n in walk(stmt) if isinstance(n, Instr))
+    return {n.operands[0].array for n in instructions if isinstance(n.operands[0], Ref)}
+
+
+def _is_computation(stmt: Stmt, buffers: Collection[str]) -> bool:
+    """Instructions and scalars, with nothing copied from or to memory, nor scalars from or to tiles."""
+    for node in walk(stmt):
+        match node:
+            case Instr(name=name) if name.startswith("__memcpy") and not _is_copy(node, "NRAM2NRAM"):
+                return False
+            case Assign(target=Load()) | If() | While():
+                return False
+            case Load(array=array) if array in buffers:
+                return False
+    return isinstance(stmt, (Instr, Decl, Assign, For))
 
 
 def _in_parts(starts: dict[str, Var]) -> Callable[[Stmt], Stmt]:

@@ -81,7 +81,7 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     }
     body = tiler.block(function.body)
     own_tiles = [name for name in tiler.buffers if name not in tiler.small]
-    pipelined = pipeline(body, tiler.tile, own_tiles, tiler.names)
+    pipelined = pipeline(body, tiler.tile, own_tiles, tiler.names, function.params)
     body, parts = pipelined.body, pipelined.parts
     capacity = architecture.usable_nram - reserved
     reductions = [b for b in tiler.buffers.values() if b.name in tiler.small]

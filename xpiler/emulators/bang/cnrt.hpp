@@ -185,17 +185,17 @@ XPEMU_API cnrtGetDeviceHandle(cnrtDev_t* d, int) { return *d = 0, cnrtSuccess; }
 XPEMU_API cnrtSetCurrentDevice(cnrtDev_t) { return cnrtSuccess; }
 XPEMU_API cnrtSetDevice(int d) { return d ? cnrtErrorNoDevice : cnrtSuccess; }
 XPEMU_API cnrtGetDevice(int* d) { return *d = 0, cnrtSuccess; }
-XPEMU_API cnrtSyncDevice() { return cnrtSuccess; }
+XPEMU_API cnrtSyncDevice() { return xpemu::queue_waited(nullptr), cnrtSuccess; }
 XPEMU_API cnrtDeviceReset() { return cnrtSuccess; }
 
 // ---------------------------------------------------------------------------------------------------- queues
 XPEMU_API cnrtQueueCreate(cnrtQueue_t* q) { return *q = new cnrtQueueStruct, cnrtSuccess; }
 XPEMU_API cnrtCreateQueue(cnrtQueue_t* q) { return cnrtQueueCreate(q); }
-XPEMU_API cnrtQueueSync(cnrtQueue_t) { return cnrtPeekAtLastError(); }
-XPEMU_API cnrtSyncQueue(cnrtQueue_t) { return cnrtPeekAtLastError(); }
-XPEMU_API cnrtQueueQuery(cnrtQueue_t) { return cnrtSuccess; }
-XPEMU_API cnrtQueueDestroy(cnrtQueue_t q) { return delete q, cnrtSuccess; }
-XPEMU_API cnrtDestroyQueue(cnrtQueue_t q) { return delete q, cnrtSuccess; }
+XPEMU_API cnrtQueueSync(cnrtQueue_t q) { return xpemu::queue_waited(q), cnrtPeekAtLastError(); }
+XPEMU_API cnrtSyncQueue(cnrtQueue_t q) { return xpemu::queue_waited(q), cnrtPeekAtLastError(); }
+XPEMU_API cnrtQueueQuery(cnrtQueue_t q) { return xpemu::queue_waited(q), cnrtSuccess; }
+XPEMU_API cnrtQueueDestroy(cnrtQueue_t q) { return xpemu::queue_waited(q), delete q, cnrtSuccess; }
+XPEMU_API cnrtDestroyQueue(cnrtQueue_t q) { return xpemu::queue_waited(q), delete q, cnrtSuccess; }
 
 // ---------------------------------------------------------------------------------------------------- memory
 enum cnrtMemTransDir_t {
@@ -226,7 +226,8 @@ XPEMU_API cnrtMemset(void* p, int value, std::size_t bytes) {
     return cnrtSuccess;
 }
 XPEMU_API cnrtMemsetAsync(void* p, int value, std::size_t bytes, cnrtQueue_t) { return cnrtMemset(p, value, bytes); }
-XPEMU_API cnrtMemcpy(void* to, const void* from, std::size_t bytes, cnrtMemTransDir_t dir) {
+namespace xpemu {
+XPEMU_API host_copy(void* to, const void* from, std::size_t bytes, cnrtMemTransDir_t dir) {
     static const char* const names[] = {"h2d", "d2d", "d2h", "h2h", "default", "d2d"};
     const bool to_device = dir == 0 || dir == 1 || dir == 5, from_device = dir == 1 || dir == 2 || dir == 5;
     if (bytes && ((to_device && !xpemu::is_device_pointer(to)) || (from_device && !xpemu::is_device_pointer(from)))) return cnrtErrorArgsInvalid;
@@ -234,9 +235,15 @@ XPEMU_API cnrtMemcpy(void* to, const void* from, std::size_t bytes, cnrtMemTrans
     if (bytes) std::memmove(to, from, bytes);
     return cnrtSuccess;
 }
-XPEMU_API cnrtMemcpyAsync(void* to, const void* from, std::size_t bytes, cnrtQueue_t, cnrtMemTransDir_t dir) { return cnrtMemcpy(to, from, bytes, dir); }
-XPEMU_API cnrtMemcpyAsync_V2(void* to, const void* from, std::size_t bytes, cnrtQueue_t, cnrtMemTransDir_t dir) { return cnrtMemcpy(to, from, bytes, dir); }
-XPEMU_API cnrtMemcpyAsync_V3(void* to, const void* from, std::size_t bytes, cnrtQueue_t, cnrtMemTransDir_t dir) { return cnrtMemcpy(to, from, bytes, dir); }
+}  // namespace xpemu
+// Waits for no queue.
+XPEMU_API cnrtMemcpy(void* to, const void* from, std::size_t bytes, cnrtMemTransDir_t dir, int line = __builtin_LINE()) {
+    for (const void* p : {static_cast<const void*>(to), from}) xpemu::check_host_copy({"cnrtMemcpy", line}, p);
+    return xpemu::host_copy(to, from, bytes, dir);
+}
+XPEMU_API cnrtMemcpyAsync(void* to, const void* from, std::size_t bytes, cnrtQueue_t, cnrtMemTransDir_t dir) { return xpemu::host_copy(to, from, bytes, dir); }
+XPEMU_API cnrtMemcpyAsync_V2(void* to, const void* from, std::size_t bytes, cnrtQueue_t, cnrtMemTransDir_t dir) { return xpemu::host_copy(to, from, bytes, dir); }
+XPEMU_API cnrtMemcpyAsync_V3(void* to, const void* from, std::size_t bytes, cnrtQueue_t, cnrtMemTransDir_t dir) { return xpemu::host_copy(to, from, bytes, dir); }
 
 // --------------------------------------------------------------------------------------------------- timing
 struct cnrtNotifierStruct {
@@ -248,7 +255,7 @@ XPEMU_API cnrtCreateNotifier(cnrtNotifier_t* n) { return cnrtNotifierCreate(n); 
 XPEMU_API cnrtNotifierDestroy(cnrtNotifier_t n) { return delete n, cnrtSuccess; }
 XPEMU_API cnrtDestroyNotifier(cnrtNotifier_t* n) { return delete *n, cnrtSuccess; }
 XPEMU_API cnrtPlaceNotifier(cnrtNotifier_t n, cnrtQueue_t) { return n->at = std::chrono::steady_clock::now(), cnrtSuccess; }
-XPEMU_API cnrtWaitNotifier(cnrtNotifier_t) { return cnrtSuccess; }
+XPEMU_API cnrtWaitNotifier(cnrtNotifier_t) { return xpemu::queue_waited(nullptr), cnrtSuccess; }
 XPEMU_API cnrtQueueWaitNotifier(cnrtNotifier_t, cnrtQueue_t, unsigned) { return cnrtSuccess; }
 XPEMU_API cnrtNotifierDuration(cnrtNotifier_t from, cnrtNotifier_t to, float* us) {
     *us = std::chrono::duration<float, std::micro>(to->at - from->at).count() + 1e-3f;  // never zero: hosts divide by it

@@ -462,6 +462,40 @@ void describe_place(Event& event) {
     event.text("core", at);
 }
 
+// Memory that a kernel on a queue was given, until the host waits for the queue.
+struct Lent {
+    const void* queue;
+    const Region* region;
+    const char* kernel;
+    int line;
+};
+static std::vector<Lent>& lent() {
+    static auto* all = new std::vector<Lent>;
+    return *all;
+}
+
+static void lend(const LaunchInfo& info, const Argument* args, int count) {
+    if (!info.queue) return;
+    for (int i = 0; i < count; ++i) {
+        if (std::strcmp(args[i].kind, "pointer")) continue;
+        const Region* region = find_region(*static_cast<const void* const*>(args[i].value), true);
+        if (region) lent().push_back({info.queue, region, info.kernel, info.line});
+    }
+}
+
+void queue_waited(const void* queue) {
+    auto& all = lent();
+    all.erase(std::remove_if(all.begin(), all.end(), [&](const Lent& l) { return !queue || l.queue == queue; }), all.end());
+}
+
+void check_host_copy(const Call& call, const void* device) {
+    const Region* region = find_region(device, true);
+    for (const Lent& l : lent())
+        if (region && l.region == region)
+            violation("bang-sync", call, "the memory %s belongs to %s, launched in line %d, which may still run: a cnrtQueueSync() of its queue is missing",
+                      describe(device).c_str(), l.kernel, l.line);
+}
+
 void run_grid(const LaunchInfo& info, Body run, void* data, const Argument* args, int count) {
     if (active) fatal("bad_launch", "%s is launched from inside a kernel", info.kernel);
     launch_info = info;
@@ -483,6 +517,7 @@ void run_grid(const LaunchInfo& info, Body run, void* data, const Argument* args
                 if (s->variable->at_file_scope) count_capacity(*s);
             run_jobs();
             check_redzones();
+            lend(info, args, count);
         }
     }
     active = false;

@@ -38,6 +38,9 @@ struct LaunchInfo {
     const void* queue;
 };
 XPEMU_LOCAL void run_grid(const LaunchInfo&, Body, void* closure, const Argument* args, int count);
+// The host waits for a queue (nullptr: for all); until then a copy of memory that its kernels were given is an error.
+XPEMU_LOCAL void queue_waited(const void* queue);
+XPEMU_LOCAL void check_host_copy(const Call&, const void* device);
 
 // ------------------------------------------------------------------------------------------ memory spaces
 enum class Space : std::uint8_t { gdram, ldram, sram, nram, wram, host };
