@@ -92,6 +92,14 @@ def test_a_perturbation_leaves_indices_alone() -> None:
     assert np.array_equal(perturbed(contract, case, before, 0)[0]["x"], before["x"])
 
 
+def test_a_perturbation_keeps_numbers_of_a_range_in_it() -> None:
+    contract = vector_contract()
+    case = replace(contract.cases[0], values=(("x", Values("uniform", 0.25, 1.0)),))
+    before = np.full(1000, 0.25, np.float32)  # one step down would leave the range
+    after = perturbed(contract, case, {"x": before}, 0)[0]["x"]
+    assert after.min() == 0.25 and 0.3 < np.mean(after != before) < 0.7
+
+
 def test_seeds_and_fills_multiply_a_case() -> None:
     cases = with_fills(make_case({}, {"x": 3}), [1, 2], ["integers", "normal"])
     assert [(case.fill, case.seed) for case in cases] == [

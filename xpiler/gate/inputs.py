@@ -107,10 +107,12 @@ def perturbed(
     size.
 
     The unit is that of f32 at the least, or of the narrowest input type: only what it can store is a
-    perturbation. Arrays whose contents have a declared meaning are left alone.
+    perturbation. Arrays whose contents have a declared meaning are left alone; numbers of a declared range
+    move within it.
     """
     rng = np.random.default_rng([case.seed, round, 0x9E37])
-    meant = {name for name, _ in case.values}
+    meant = {name for name, values in case.values if values.kind != "uniform"}
+    ranges = {name: (values.low, values.high) for name, values in case.values if name not in meant}
     floats = [a for a in contract.pointers if a.dtype.is_float and a.name in inputs and a.name not in meant]
     unit = max((unit_roundoff(a.dtype) for a in floats), default=0.0)
     moved = dict(inputs)
@@ -118,5 +120,10 @@ def perturbed(
         values = decode(inputs[argument.name], argument.dtype)
         steps = rng.choice([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], values.shape)
         with np.errstate(invalid="ignore", over="ignore"):
-            moved[argument.name] = encode(values * (1 + 2 * unit * steps), argument.dtype)
+            stepped = encode(values * (1 + 2 * unit * steps), argument.dtype)
+        if argument.name in ranges:
+            low, high = ranges[argument.name]
+            after = decode(stepped, argument.dtype)
+            stepped = np.where((low <= after) & (after < high), stepped, inputs[argument.name])
+        moved[argument.name] = stepped
     return moved, 2 * unit
