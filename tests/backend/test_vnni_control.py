@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.backend.cpp import Library, build, function, lanes, pointer, scalar, serial
+from xpiler.backend.c import CPrinter
 from xpiler.backend.vnni import generate
 from xpiler.ir.build import add, and_, cast, const, eq, gt, load, lt, mod, mul, or_, sub, var
 from xpiler.ir.nodes import (
@@ -209,7 +210,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     for f in (*FUNCTIONS.values(), HISTOGRAM, UNSIGNED, HALF):
         vector = generate(f, name=f"{f.name}_vector", extern_c=True, launch={})
         assert "_mm" in vector.text and not vector.notes, f"{f.name}: {vector.notes}"
-        made += [vector, generate(f, name=f"{f.name}_scalar", extern_c=True, launch={}, vectors=False)]
+        made += [vector, generate(f, name=f"{f.name}_scalar", extern_c=True, launch={}, scalar=CPrinter)]
     return build(made, tmp_path_factory.mktemp("control"), "control", request.param)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.backend.cpp import NUMPY, Library, build, function, pointer, scalar, threads
+from xpiler.backend.c import CPrinter
 from xpiler.backend.vnni import generate
 from xpiler.ir.build import binary, cast, load, select, var
 from xpiler.ir.nodes import Assign, Binary, Call, Expr, Function, Unary
@@ -137,7 +138,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     for name, (case, _, _) in CASES.items():
         vector = generate(case, name=f"{name}_vector", extern_c=True, launch={})
         assert "_mm" in vector.text, f"{name} was not vectorised: {vector.notes}"
-        made += [vector, generate(case, name=f"{name}_scalar", extern_c=True, launch={}, vectors=False)]
+        made += [vector, generate(case, name=f"{name}_scalar", extern_c=True, launch={}, scalar=CPrinter)]
     folder: Path = tmp_path_factory.mktemp("expressions")
     return build(made, folder, "expressions", request.param)
 

@@ -68,7 +68,7 @@ def generate(
     extern_c: bool = False,
     launch: Mapping[str, Expr | int] | None = None,
     comments: Mapping[int, str] | None = None,
-    vectors: bool = True,
+    scalar: type[CPrinter] | None = None,
 ) -> CppFunction:
     """One canonical function as C++.
 
@@ -76,20 +76,21 @@ def generate(
     scalar parameters; with it
     the function takes the kernel's parameters alone. Without it the launch dimensions come first in its
     signature.
-    `comments`: the user's comments by source line. Raises `Refusal` for what has no serial C++ form.
+    `comments`: the user's comments by source line. `scalar` prints plain loops instead of vectors.
+    Raises `Refusal` for what has no serial C++ form.
     """
     notes: list[str] = []
     parallel: frozenset[str] = frozenset()
     function = _with_known_dimensions(canonical, launch)
-    if vectors:
+    if scalar is None:
         chosen = vectorize(function)
         function, parallel = chosen.function, chosen.parallel
         notes += chosen.notes
     function, bounds = _with_named_bounds(function)
     printer = (
         VectorPrinter(function.params, comments, notes, parallel)
-        if vectors
-        else CPrinter(function.params, comments)
+        if scalar is None
+        else scalar(function.params, comments)
     )
     used = {n.name for n in walk(function.body) if isinstance(n, Var)}
     used |= {n.name for e in bounds.values() for n in walk(e) if isinstance(n, Var)}

@@ -23,19 +23,20 @@ from xpiler.frontend.lower_params import declare_params
 from xpiler.frontend.lower_tasks import as_blocks
 from xpiler.frontend.lower_typenames import add_binding, try_constant
 from xpiler.frontend.lower_types import VOID
-from xpiler.frontend.serial import SERIAL, with_serial_kernels
+from xpiler.frontend.serial import with_serial_kernels
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.frontend.syntax_model import FunctionDef
 from xpiler.frontend.unit import KernelText, Unit
 from xpiler.ir.nodes import Block, Const, Function, Program
 from xpiler.platforms import cuda, hip
+from xpiler.platforms.registry import PLATFORMS
 
 
 def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, str] | None = None) -> Unit:
     """Parses and lowers a text. What cannot be lowered is in `refusals`; a text that is no program raises
     `Refusal`."""
     syntax = analyse(text, file, platform=platform, defines=defines)
-    is_serial = platform in SERIAL
+    is_serial = PLATFORMS[platform].model == "serial"
     if is_serial:
         syntax = with_serial_kernels(syntax)
     entities = Entities.of(syntax, _warp_size(syntax, platform))

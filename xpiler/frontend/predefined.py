@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 from xpiler.frontend.predefined_bang import BANG
+from xpiler.platforms.registry import PLATFORMS
 
 # What a compiler for an NVIDIA GPU of compute capability 8.0 defines while it compiles device code. The
 # device side is taken because kernels are what is translated; host functions seldom ask.
@@ -255,7 +256,7 @@ _AVX512 = {
 
 def predefined(platform: str) -> dict[str, str]:
     """Name -> replacement of all macros defined before the first line of a text for a platform."""
-    if platform == "vnni":
+    if PLATFORMS[platform].model == "serial":
         return {**_COMMON, **_AVX512, **_CONSTANTS}
     own = {"hip": _HIP, "bang": BANG}.get(platform, _CUDA)
     return {**_COMMON, **own, **_CONSTANTS, **_LIBRARIES}

@@ -16,8 +16,6 @@ from dataclasses import replace
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.frontend.syntax_model import FunctionDef
 
-SERIAL = frozenset(["vnni"])  # platforms whose kernels are plain functions
-
 
 def with_serial_kernels(unit: SyntaxUnit) -> SyntaxUnit:
     """The unit with its kernels found; every other function may be called by them and is inlined there."""

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.errors import Refusal
-from xpiler.frontend.serial import SERIAL
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
 from xpiler.gate.contract import EntryKind, Setup
 from xpiler.gate.setups import Plan, Setups
 from xpiler.ir.nodes import Function, Param
 from xpiler.ir.source import SourceRange
 from xpiler.ir.types import DType
+from xpiler.platforms.registry import PLATFORMS
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
 
 
 def _kernel_word(unit: Unit) -> str:
-    if unit.platform in SERIAL:
+    if PLATFORMS[unit.platform].model == "serial":
         return "function with external linkage that takes an array"
     return "__global__ kernel"
 

@@ -29,6 +29,7 @@ from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Call, Const, Decl, Expr, Function, Param
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import BF16, F16, DType
+from xpiler.platforms.registry import PLATFORMS
 
 __all__ = ["Inference", "infer_contract", "provisional_contract"]
 
@@ -65,7 +66,7 @@ def _search_kernel(question: Question) -> _Found:
     if found and badness(found[0])[:2] == (False, False):
         return search, found
     try:
-        alone = TaskSearch(question) if question.unit.platform == "bang" else KernelSearch(question)
+        alone = TaskSearch(question) if _is_of_tasks(question) else KernelSearch(question)
         others = alone.run()
     except Refusal:
         if not found:
@@ -76,20 +77,22 @@ def _search_kernel(question: Question) -> _Found:
     return search, found
 
 
+def _is_of_tasks(question: Question) -> bool:
+    return PLATFORMS[question.unit.platform].model == "tasks"
+
+
 def _search_function(question: Question) -> _Found:
     search = FunctionSearch(question)
     return search, search.run()
 
 
-# By the platform of the file and the kind of the entry; a further search is a file and a line here.
+# By the model of the file's platform and the kind of the entry; a further search is a file and a line here.
 _SEARCHES: dict[tuple[str, str], Callable[[Question], _Found]] = {
-    ("cuda", "host"): _search_host,
-    ("cuda", "kernel"): _search_kernel,
-    ("hip", "host"): _search_host,
-    ("hip", "kernel"): _search_kernel,
-    ("bang", "host"): _search_host,
-    ("bang", "kernel"): _search_kernel,
-    ("vnni", "host"): _search_function,
+    ("simt", "host"): _search_host,
+    ("simt", "kernel"): _search_kernel,
+    ("tasks", "host"): _search_host,
+    ("tasks", "kernel"): _search_kernel,
+    ("serial", "host"): _search_function,
 }
 
 
@@ -101,7 +104,7 @@ def infer_contract(
     Raises Refusal for what only the user can tell (a grid that no guard bounds), naming the flag to add.
     """
     question = Question(unit, entry, overrides, builder, program)
-    ask = _SEARCHES.get((unit.platform, entry.kind))
+    ask = _SEARCHES.get((PLATFORMS[unit.platform].model, entry.kind))
     if ask is None:
         raise Refusal(
             "contract-kind",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Literal
 
 from xpiler.errors import Refusal
 
@@ -18,14 +19,16 @@ class Platform:
     """One language of kernels.
 
     `extension` is that of files written in it; `others` are read as it, too. `emulated`: its programs need
-    an emulator's headers to run on the host; others are plain C++ for the host's compiler. `header`: a
-    pattern of the header without which nothing is written in it.
+    an emulator's headers to run on the host; others are plain C++ for the host's compiler. `model`: kernels
+    are run by threads of a grid (`simt`), by the cores of a chip (`tasks`), or are plain functions
+    (`serial`). `header`: a pattern of the header without which nothing is written in it.
     """
 
     name: str
     title: str
     extension: str
     others: tuple[str, ...] = ()
+    model: Literal["simt", "tasks", "serial"] = "simt"
     emulated: bool = True
     header: str = ""
 
@@ -35,8 +38,10 @@ PLATFORMS: dict[str, Platform] = {
     for platform in (
         Platform("cuda", "CUDA C++", ".cu", (".cuh",), header=r"cuda_runtime(_api)?\.h"),
         Platform("hip", "HIP C++", ".hip", header=r"hip/hip_runtime(_api)?\.h"),
-        Platform("bang", "BANG C", ".mlu", (".mluh",), header=r"bang\.h"),
-        Platform("vnni", "C++ with AVX-512/VNNI", ".cpp", (".cc", ".cxx", ".c"), emulated=False),
+        Platform("bang", "BANG C", ".mlu", (".mluh",), model="tasks", header=r"bang\.h"),
+        Platform(
+            "vnni", "C++ with AVX-512/VNNI", ".cpp", (".cc", ".cxx", ".c"), model="serial", emulated=False
+        ),
     )
 }
 

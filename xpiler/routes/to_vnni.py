@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from xpiler.backend.c import CPrinter
 from xpiler.backend.host_cpp import comment_before, leading_comment, to_cpp
 from xpiler.backend.vnni import CppFunction, assemble, generate
 from xpiler.errors import Diagnostic, Refusal
@@ -19,8 +20,11 @@ from xpiler.routes.launches import launch_of
 from xpiler.routes.parallelism import settled
 
 
-def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
-    """C++ for every kernel that can be had; kernels that cannot refuse the entries that run them."""
+def produce(unit: Unit, entries: list[EntryJob], *, scalar: type[CPrinter] | None = None) -> Produced:
+    """C++ for every kernel that can be had; kernels that cannot refuse the entries that run them.
+
+    With vectors, or as `scalar` prints loops.
+    """
     bare = {
         item.entry.kernels[0]: item for item in entries if item.entry.kind == "kernel" and item.entry.kernels
     }
@@ -32,12 +36,12 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
         item = bare.get(kernel.name)
         try:
             if item is None or has_host:
-                functions[kernel.name] = _cpp_kernel(unit, kernel, None, entries, rungs)
+                functions[kernel.name] = _cpp_kernel(unit, kernel, None, entries, rungs, scalar)
             elif item.inference is not None and item.inference.assumed is not None:
                 failed[kernel.name] = item.inference.assumed
             elif item.refused is None and item.inference is not None:
                 formula = item.inference.formula
-                functions[kernel.name] = _cpp_kernel(unit, kernel, formula, entries, rungs)
+                functions[kernel.name] = _cpp_kernel(unit, kernel, formula, entries, rungs, scalar)
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
     refuse_failed(unit, entries, functions, failed)
@@ -61,18 +65,25 @@ def _cpp_of_kernels(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
 
 
 def _cpp_kernel(
-    unit: Unit, kernel: Function, formula: LaunchFormula | None, entries: list[EntryJob], rungs: list[Rung]
+    unit: Unit,
+    kernel: Function,
+    formula: LaunchFormula | None,
+    entries: list[EntryJob],
+    rungs: list[Rung],
+    scalar: type[CPrinter] | None,
 ) -> CppFunction:
     if formula is None:
         canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size).function
         canonical, rung = settled(kernel.name, canonical, entries)
-        made = generate(canonical, comments=comments_in(unit, kernel))
+        made = generate(canonical, comments=comments_in(unit, kernel), scalar=scalar)
         rungs.append(rung)
         return made
     launch, block = launch_of(formula)
     flat = tuple(int(e.value) if isinstance(e, Const) else None for e in formula.grid)
     canonical, rung = settled(kernel.name, canonicalise(kernel, block, flat).function, entries)
     name = kernel.template or kernel.name
-    made = generate(canonical, name=name, extern_c=True, launch=launch, comments=comments_in(unit, kernel))
+    made = generate(
+        canonical, name=name, extern_c=True, launch=launch, comments=comments_in(unit, kernel), scalar=scalar
+    )
     rungs.append(rung)
     return made
