@@ -220,3 +220,22 @@ def test_the_tiles_of_a_kernel_on_an_mlu_tell_the_sizes_of_its_wrapper() -> None
     """
     found = inferred(text, file="relu.mlu")
     assert {case.scalar("size") for case in found.contract.cases} == {7 * 10 * 1024}
+
+
+def test_an_array_that_only_host_code_reads_is_as_long_as_it_reads() -> None:
+    found = inferred(
+        "__global__ void twice(float *x, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) x[i] *= 2;\n"
+        "}\n"
+        "void run(const float *x, float *y, int n, int m) {\n"
+        "    float *managed;\n"
+        "    cudaMallocManaged(&managed, n * m * sizeof(float));\n"
+        "    for (int i = 0; i < n * m; ++i) managed[i] = x[i];\n"
+        "    twice<<<(n * m + 63) / 64, 64>>>(managed, n * m);\n"
+        "    cudaDeviceSynchronize();\n"
+        "    for (int i = 0; i < n * m; ++i) y[i] = managed[i];\n"
+        "}\n"
+    )
+    case = found.contract.cases[0]
+    assert case.extent("x") == case.extent("y") == case.scalar("n") * case.scalar("m")

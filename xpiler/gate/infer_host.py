@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from math import prod
 
 import numpy as np
 
 from xpiler.errors import Refusal
 from xpiler.gate.arrays import Array
-from xpiler.gate.contract import Role, Values, make_case
+from xpiler.gate.contract import Case, Role, Values, make_case
 from xpiler.gate.dataflow import index_arrays
 from xpiler.gate.infer_arguments import argument_of, provisional_contract
 from xpiler.gate.infer_fixed import fixed_candidates
@@ -34,6 +35,7 @@ from xpiler.gate.trace import Memory, Trace, squeezed, trace_host
 from xpiler.ir.nodes import Function, Param
 
 _BATCH = 8
+_STEPS = 16  # extents tried in one go
 _MAX_LAUNCHES = 64
 _BLOCK_SIZE = 256
 
@@ -63,7 +65,55 @@ class HostSearch(Search):
         self.preferred = fixed_candidates(self.unit, self.entry, self.kernels)
         self._notice_block_sizes()
         self.deadline = time.thread_time() + SECONDS
-        return self.two_sizes(self.preferred)
+        found = self.two_sizes(self.preferred)
+        return [t if t.findings or t.fault else self._with_host_reach(t) for t in found]
+
+    def _with_host_reach(self, trial: Trial) -> Trial:
+        """The trial with the extents of arrays that only host code touches: `managed[i] = x[i]`."""
+        shaped = dict(self.overrides.shapes)
+        extents = dict(trial.case.extents)
+        for param in self.entry.params:
+            if param.is_pointer and param.name not in trial.roles and param.name not in shaped:
+                extents[param.name] = self._host_reach(param, trial.sizes)
+        return replace(trial, case=replace(trial.case, extents=tuple(extents.items())))
+
+    def _host_reach(self, param: Param, sizes: Mapping[str, int]) -> int:
+        """The least number of elements with which the call does not leave the array.
+
+        Guard pages show that only to within `slack`; an extent that is a product of sizes is taken exactly.
+        """
+        slack = max(1, 16 // (param.dtype.bytes * param.lanes))
+        numbers = [n for n in sizes.values() if n > 0]
+        products = {
+            *numbers,
+            *(a * b for a in numbers for b in numbers),
+            *(2 * n for n in numbers),
+            prod(numbers),
+        }
+        guesses = sorted(n for n in products if slack < n <= PROBE_ELEMENTS)[:_STEPS]
+        enough = self._are_enough(param, sizes, [1, *guesses, *(n - slack for n in guesses)])
+        if enough[0]:
+            return param.lanes
+        for i, guess in enumerate(guesses):
+            if enough[1 + i] and not enough[1 + len(guesses) + i]:
+                return guess * param.lanes
+        low, high = 1, PROBE_ELEMENTS
+        while high - low > slack:
+            steps = sorted({low + (high - low) * i // _STEPS for i in range(1, _STEPS)} - {low, high})
+            found = self._are_enough(param, sizes, steps)
+            first = found.index(True) if any(found) else len(steps)
+            low, high = [low, *steps][first], [*steps, high][first]
+        return (high + slack - 1) // slack * slack * param.lanes
+
+    def _are_enough(self, param: Param, sizes: Mapping[str, int], extents: Sequence[int]) -> list[bool]:
+        cases = [self._probe(sizes, PROBE_ELEMENTS, {param.name: n * param.lanes}) for n in extents]
+        return [not trace.fault for trace in trace_host(self.build, cases)]
+
+    def _probe(self, sizes: Mapping[str, int], elements: int, extents: Mapping[str, int]) -> Case:
+        """A call whose arrays have so many elements, but for those in `extents`."""
+        pointers = [p for p in self.entry.params if p.is_pointer]
+        counts = {p.name: extents.get(p.name, elements * p.lanes) for p in pointers}
+        return make_case({**self.numbers, **sizes}, counts)
 
     def index_uses(self) -> dict[str, str]:
         return self.uses
@@ -96,11 +146,7 @@ class HostSearch(Search):
 
     def _probed(self, sizes: Sequence[Mapping[str, int]], elements: int) -> list[Trace]:
         """What the call does when each of its arrays has so many elements."""
-        pointers = [p for p in self.entry.params if p.is_pointer]
-        cases = [
-            make_case({**self.numbers, **s}, {p.name: elements * p.lanes for p in pointers}) for s in sizes
-        ]
-        return trace_host(self.build, cases)
+        return trace_host(self.build, [self._probe(s, elements, {}) for s in sizes])
 
     def collect(self, stream: Iterator[Mapping[str, int]], limit: int) -> list[Trial]:
         return super().collect(self._ahead(stream), limit)

@@ -215,6 +215,10 @@ XPEMU_STATUS XPEMU_P(Memset2D)(void* at, std::size_t pitch, int value, std::size
     for (std::size_t row = 0; row < height; ++row) std::memset(static_cast<char*>(at) + row * pitch, value, width);
     return xpemu::success;
 }
+XPEMU_STATUS XPEMU_P(Memset2DAsync)(void* at, std::size_t pitch, int value, std::size_t width, std::size_t height,
+                                    XPEMU_P(Stream_t) = nullptr) {
+    return XPEMU_P(Memset2D)(at, pitch, value, width, height);
+}
 template <class T>
 XPEMU_STATUS XPEMU_P(MemcpyToSymbol)(const T& symbol, const void* from, std::size_t bytes, std::size_t offset = 0,
                                      XPEMU_P(MemcpyKind) = XPEMU_P(MemcpyHostToDevice)) {
@@ -231,6 +235,11 @@ XPEMU_STATUS XPEMU_P(MemcpyFromSymbol)(void* to, const T& symbol, std::size_t by
                                        XPEMU_P(MemcpyKind) = XPEMU_P(MemcpyDeviceToHost)) {
     if (offset + bytes > sizeof(T)) return xpemu::fail(XPEMU_P(ErrorInvalidValue));
     return xpemu::copy(to, reinterpret_cast<const char*>(&symbol) + offset, bytes, 2);
+}
+template <class T>
+XPEMU_STATUS XPEMU_P(MemcpyFromSymbolAsync)(void* to, const T& symbol, std::size_t bytes, std::size_t offset,
+                                            XPEMU_P(MemcpyKind) kind, XPEMU_P(Stream_t) = nullptr) {
+    return XPEMU_P(MemcpyFromSymbol)(to, symbol, bytes, offset, kind);
 }
 template <class T, class U>
 XPEMU_STATUS XPEMU_P(GetSymbolAddress)(T** at, const U& symbol) {
@@ -261,7 +270,7 @@ XPEMU_STATUS XPEMU_P(PointerGetAttributes)(XPEMU_P(PointerAttributes) * attribut
     *attributes = {known ? XPEMU_P(MemoryTypeDevice) : XPEMU_P(MemoryTypeUnregistered), 0, known ? plain : nullptr, plain};
     return xpemu::success;
 }
-enum XPEMU_P(MemoryAdvise) { XPEMU_P(MemAdviseSetReadMostly) = 1, XPEMU_P(MemAdviseSetPreferredLocation) = 3, XPEMU_P(MemAdviseSetAccessedBy) = 5 };
+enum XPEMU_P(MemoryAdvise) { XPEMU_P(MemAdviseSetReadMostly) = 1, XPEMU_P(MemAdviseUnsetReadMostly) = 2, XPEMU_P(MemAdviseSetPreferredLocation) = 3, XPEMU_P(MemAdviseSetAccessedBy) = 5 };
 XPEMU_STATUS XPEMU_P(MemAdvise)(const void*, std::size_t, XPEMU_P(MemoryAdvise), int) { return xpemu::success; }
 enum { XPEMU_P(CpuDeviceId) = -1, XPEMU_P(InvalidDeviceId) = -2 };
 
@@ -279,6 +288,9 @@ enum : unsigned {
     XPEMU_P(HostRegisterDefault) = 0,
     XPEMU_P(MemAttachGlobal) = 1,
     XPEMU_P(DeviceScheduleAuto) = 0,
+    XPEMU_P(DeviceScheduleSpin) = 1,
+    XPEMU_P(DeviceScheduleYield) = 2,
+    XPEMU_P(DeviceScheduleBlockingSync) = 4,
     XPEMU_P(DeviceMapHost) = 8,
 #if XPEMU_WARP == 64
     hipHostMallocDefault = 0,
