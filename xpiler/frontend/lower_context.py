@@ -120,6 +120,7 @@ class Context:
         self.lanes: dict[str, tuple[int, int]] = {}  # ranges of loops over the lanes of registers
         self.tables: set[str] = set()  # arrays of constants that such loops read
         self.constant_tables: dict[object, str] = {}  # their names, by what is in them
+        self.collapsed = 0  # loops that OpenMP still shares out together with the one around
         self.control: tuple[int, ...] = ()  # the branches and loops around
         self._branches = 0
         self._ranges: dict[tuple[int, int], SourceRange] = {}

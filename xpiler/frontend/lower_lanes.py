@@ -18,7 +18,7 @@ from xpiler.frontend.lower_memory import divided, flat_offset, in_units, plus
 from xpiler.frontend.lower_types import REGISTERS, Pointer, Register, size_of
 from xpiler.frontend.lower_values import ZERO, Element, Memory, Value
 from xpiler.ir import build
-from xpiler.ir.affine import simplify
+from xpiler.ir.affine import linear, simplify
 from xpiler.ir.fitting import fitted
 from xpiler.ir.nodes import (
     FALSE,
@@ -27,6 +27,7 @@ from xpiler.ir.nodes import (
     Binary,
     Bitcast,
     Block,
+    Call,
     Cast,
     Const,
     Decl,
@@ -289,16 +290,16 @@ def bit(ctx: Context, bits: Expr, lane: Expr) -> Expr:
         case Cast(operand=operand) if operand.dtype.is_integer:
             return bit(ctx, operand, lane)
         case Select(condition=condition, then=then, otherwise=otherwise):
-            return _chosen(condition, bit(ctx, then, lane), bit(ctx, otherwise, lane))
+            return _chosen(ctx, condition, bit(ctx, then, lane), bit(ctx, otherwise, lane))
         case Binary(op="-" | "+" as op, left=left, right=Const(value=value)) if value == (
             1 if op == "-" else -1
         ):
             count = _shifted_one(left)
             if count is not None:
-                return build.lt(lane, build.cast(count, I32))
+                return _less(ctx, lane, build.cast(count, I32))
         case Binary(op=">>", left=Const(value=value, dtype=dtype), right=right) if _is_run(int(value), dtype):
             run = (int(value) & (1 << dtype.bits) - 1).bit_length()
-            return build.lt(lane, build.sub(build.const(run), build.cast(right, I32)))
+            return _less(ctx, lane, tidy(ctx, build.sub(build.const(run), build.cast(right, I32))))
         case Binary(op="&", left=left, right=right):
             return build.and_(bit(ctx, left, lane), bit(ctx, right, lane))
         case Binary(op="|", left=left, right=right):
@@ -314,14 +315,49 @@ def bit(ctx: Context, bits: Expr, lane: Expr) -> Expr:
     return build.ne(build.binary("&", moved, build.const(1, moved.dtype)), build.const(0, moved.dtype))
 
 
-def _chosen(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
+def _chosen(ctx: Context, condition: Expr, then: Expr, otherwise: Expr) -> Expr:
     """`c ? a : b` of conditions, without a selection where one side decides."""
     match then, otherwise:
         case Const(value=True), _:
+            if _implied(ctx, condition, otherwise):
+                return otherwise
             return build.or_(condition, otherwise)
+        case _, Const(value=True):
+            if _implied(ctx, build.not_(condition), then):
+                return then
+            return build.or_(build.not_(condition), then)
         case _, Const(value=False):
             return build.and_(condition, then)
     return build.select(condition, then, otherwise)
+
+
+def _implied(ctx: Context, condition: Expr, test: Expr) -> bool:
+    """Whether `n - i >= 16` says enough for `lane < n - i`."""
+    match condition, test:
+        case Binary(op=">=" | ">" as op, left=left, right=Const(value=least)), Binary(
+            op="<", left=Var(name=name), right=right
+        ):
+            high = ctx.lanes.get(name, (0, 1 << 30))[1]
+            difference = linear(build.sub(left, build.cast(right, left.dtype)))
+            enough = int(least) + (1 if op == ">" else 0) > high
+            return enough and difference is not None and difference.as_int == 0
+    return False
+
+
+def _less(ctx: Context, lane: Expr, count: Expr) -> Expr:
+    """`lane < count`, where a limit of the count beyond the lanes counts for nothing."""
+    high = ctx.lanes.get(lane.name, (0, 1 << 30))[1] if isinstance(lane, Var) else 1 << 30
+    match count:
+        case Call(function="min", args=(inner, Const(value=limit))) if int(limit) > high:
+            return build.lt(lane, inner)
+        case Select(condition=condition, then=then, otherwise=otherwise):
+            first, second = _less(ctx, lane, then), _less(ctx, lane, otherwise)
+            if isinstance(then, Const):
+                first = below(ctx, lane, int(then.value))
+            if isinstance(otherwise, Const):
+                second = below(ctx, lane, int(otherwise.value))
+            return _chosen(ctx, condition, first, second)
+    return build.lt(lane, count)
 
 
 def _is_run(value: int, dtype: DType) -> bool:
@@ -345,7 +381,7 @@ def _constant_bit(ctx: Context, value: int, dtype: DType, lane: Expr) -> Expr:
     if bits == 0:
         return FALSE
     if _is_run(value, dtype):
-        return TRUE if bits.bit_length() >= dtype.bits else build.lt(lane, build.const(bits.bit_length()))
+        return below(ctx, lane, bits.bit_length()) if bits.bit_length() < dtype.bits else TRUE
     word = U64 if bits >> 32 else U32
     moved = build.binary(">>", build.const(bits, word), lane)
     return build.ne(build.binary("&", moved, build.const(1, word)), build.const(0, word))

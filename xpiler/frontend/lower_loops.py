@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -56,6 +57,8 @@ class _Counted:
 @statement("for_statement")
 def _for(ctx: Context, node: Node) -> None:
     kind, unroll = _unrolling(ctx, node)
+    if kind is LoopKind.SERIAL and _is_shared_out(ctx, node):
+        kind = LoopKind.PARALLEL
     with ctx.nested():
         counted = _counted(ctx, node)
         if counted is not None and _lower_counted(ctx, node, counted, kind, unroll):
@@ -63,8 +66,23 @@ def _for(ctx: Context, node: Node) -> None:
         _lower_general(ctx, node)
 
 
+_COLLAPSE = re.compile(r"\bcollapse\s*\(\s*(\d+)\s*\)")
+
+
+def _is_shared_out(ctx: Context, node: Node) -> bool:
+    """Whether OpenMP shares the loop out, by a pragma before it or by `collapse` of one around it."""
+    words = ctx.entities.unit.pragma_before(node)
+    ctx.collapsed = max(0, ctx.collapsed - 1)
+    if re.match(r"omp\b.*\b(for|loop|taskloop)\b", words):
+        found = _COLLAPSE.search(words)
+        ctx.collapsed = int(found[1]) if found else 1
+    return ctx.collapsed > 0
+
+
 def _unrolling(ctx: Context, node: Node) -> tuple[LoopKind, int]:
     words = ctx.entities.unit.pragma_before(node).replace("(", " ").replace(")", " ").split()
+    if words[:1] in (["GCC"], ["clang"]):
+        words = [w for w in words[1:] if w != "loop"]
     if not words or words[0] not in ("unroll", "nounroll"):
         return LoopKind.SERIAL, 0
     if len(words) == 1:
@@ -282,8 +300,16 @@ def _try_counted(ctx: Context, node: Node, loop: _Counted, kind: LoopKind, unrol
         stop = build.add(bound, build.const(1, dtype)) if loop.inclusive else bound
     if any(_changed_by(body, expr) for expr in (bound, step)):
         return False
+    if kind is LoopKind.PARALLEL and _leaves_something(body):
+        kind = LoopKind.SERIAL
     ctx.emit(For(var, dtype, start, stop, step, body, kind, unroll))
     return True
+
+
+def _leaves_something(body: Block) -> bool:
+    """Whether iterations leave values in variables of the function: a sum, the last one of something."""
+    found = uses(body)
+    return bool(found.vars_assigned - found.vars_declared)
 
 
 def _changed_by(body: Block, expr: Expr) -> bool:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 
-from xpiler.ir.affine import simplify
+from xpiler.ir.affine import Affine, coefficient, linear, simplify
+from xpiler.ir.affine_form import to_expr
 from xpiler.ir.build import add, cast, const, div, is_const, maximum, minimum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
@@ -96,6 +97,9 @@ class _Ends:
     dtype: DType
     found: list[Expr] = field(default_factory=list)
     limits: list[tuple[Expr, Expr]] = field(default_factory=list)  # guards that hold: (value, highest)
+    sums: list[tuple[Affine, Affine]] = field(default_factory=list)  # of loop variables, and their highest
+    conditions: dict[str, Expr] = field(default_factory=dict)  # masks that have a name
+    definitions: dict[str, Expr] = field(default_factory=dict)  # index arithmetic that has a name
 
     def block(self, block: Block, ranges: dict[str, Range]) -> None:
         ranges = dict(ranges)
@@ -108,12 +112,16 @@ class _Ends:
                 self.block(stmt, ranges)
             case Decl(name=name, shape=(), init=Expr() as init):
                 self.reads(init, ranges)
-                if init.dtype.is_integer:
+                if init.dtype.name == "bool":
+                    self.conditions[name] = init
+                elif init.dtype.is_integer:
                     ranges[name] = self.range(init, ranges)
+                    self.definitions[name] = substitute(init, self.definitions)
             case Assign(target=target, value=value):
                 self.reads(value, ranges)
                 if isinstance(target, Var):
                     ranges[target.name] = (None, None)
+                    self.definitions.pop(target.name, None)
                 else:
                     self.reads(target, ranges)
             case For(var=var, start=start, stop=stop, body=body):
@@ -122,9 +130,10 @@ class _Ends:
                 self.block(body, {**ranges, var: (low, last)})
             case If(condition=condition, then=then, otherwise=otherwise):
                 self.reads(condition, ranges)
-                with_guards = self.guarded(condition, ranges)
+                marks = len(self.limits), len(self.sums)
+                self.guarded(condition, ranges)
                 self.block(then, ranges)
-                del self.limits[len(self.limits) - with_guards :]
+                self.forget(marks)
                 self.block(otherwise, ranges)
             case While(body=body, advance=advance):
                 self.block(body, ranges)
@@ -134,35 +143,71 @@ class _Ends:
                     if isinstance(child, Expr):
                         self.reads(child, ranges)
 
+    def forget(self, marks: tuple[int, int]) -> None:
+        """Guards noted since then hold no longer."""
+        del self.limits[marks[0] :]
+        del self.sums[marks[1] :]
+
     def reads(self, expr: Expr, ranges: dict[str, Range]) -> None:
         match expr:
             case Load(array=array, index=(index,), dtype=dtype) if (array, dtype) == (self.array, self.dtype):
-                high = self.range(index, ranges)[1]
+                high = self.range(self.below_guards(index, ranges), ranges)[1]
                 if high is not None:
                     self.found.append(high)
             case Select(condition=condition, then=then, otherwise=otherwise):
                 self.reads(condition, ranges)
-                guards = self.guarded(condition, ranges)
+                marks = len(self.limits), len(self.sums)
+                self.guarded(condition, ranges)
                 self.reads(then, ranges)
-                del self.limits[len(self.limits) - guards :]
+                self.forget(marks)
                 self.reads(otherwise, ranges)
                 return
         for child in children(expr):
             if isinstance(child, Expr):
                 self.reads(child, ranges)
 
-    def guarded(self, condition: Expr, ranges: dict[str, Range]) -> int:
-        """Notes the upper ends that the condition states; how many."""
+    def below_guards(self, index: Expr, ranges: dict[str, Range]) -> Expr:
+        """The index with sums that a guard limits at their highest: `c + lane` under `lane < n - c`."""
+        form = linear(substitute(index, self.definitions))
+        if form is None:
+            return index
+        for guard, highest in self.sums:
+            variables = [a for a in guard.atoms() if isinstance(a, Var)]
+            factors = [coefficient(form, v.name) for v in variables]
+            if len(variables) < 2 or any(f is None or f != factors[0] for f in factors):
+                continue
+            factor = factors[0]
+            if factor is None or not factor.terms or any(c < 0 for _, c in factor.terms):
+                continue
+            form = form + factor * (highest - guard)
+        return to_expr(form, I64)
+
+    def guarded(self, condition: Expr, ranges: dict[str, Range]) -> None:
+        """Notes the upper ends that the condition states."""
         match condition:
             case Binary(op="&&", left=left, right=right):
-                return self.guarded(left, ranges) + self.guarded(right, ranges)
+                self.guarded(left, ranges)
+                self.guarded(right, ranges)
+            case Var(name=name) if name in self.conditions:
+                self.guarded(self.conditions[name], ranges)
             case Binary(op="<" | "<=" as op, left=left, right=right) if left.dtype.is_integer:
                 high = self.range(right, ranges)[1]
                 if high is None:
-                    return 0
+                    return
                 self.limits.append((_bare(left), sub(high, const(1, I64)) if op == "<" else high))
-                return 1
-        return 0
+                self.note_sum(left, right, op, ranges)
+
+    def note_sum(self, left: Expr, right: Expr, op: str, ranges: dict[str, Range]) -> None:
+        """`lane < n - c` says that `lane + c <= n - 1`."""
+        form = linear(substitute(sub(left, right), self.definitions))
+        if form is None:
+            return
+        terms = [
+            (m, c) for m, c in form.terms if len(m) == 1 and isinstance(m[0], Var) and m[0].name in ranges
+        ]
+        if all(c == 1 for _, c in terms):
+            guard = Affine(tuple(terms))
+            self.sums.append((guard, guard - form - (1 if op == "<" else 0)))
 
     def range(self, expr: Expr, ranges: dict[str, Range]) -> Range:
         low, high = self._range(expr, ranges)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import islice
 
 import numpy as np
 
+from xpiler.errors import Refusal
 from xpiler.gate import overrides as stated
 from xpiler.gate.contract import Launch, Role, make_case
 from xpiler.gate.dataflow import index_arrays
@@ -18,8 +20,9 @@ from xpiler.gate.infer_sizes import candidates
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Pointer, Step
 from xpiler.ir.build import const, mul
-from xpiler.ir.nodes import Expr
+from xpiler.ir.nodes import Expr, Function
 from xpiler.ir.types import I64
+from xpiler.passes.canonical import canonicalise
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.serial import serial_form
 
@@ -57,10 +60,18 @@ class FunctionSearch(Search):
                 found[param.name] = elements
                 continue
             observed = [(sizes, extents[param.name]) for sizes, extents in self.seen]
-            formula = extent_formula(self.runnable, param.name, observed)
+            formula = extent_formula(self.shapely(), param.name, observed)
             if formula is not None:
                 found[param.name] = formula
         return found
+
+    @cache  # noqa: B019 - a search lives as long as a translation
+    def shapely(self) -> Function:
+        """The canonical form, whose loops end where arrays do; the function itself if it has none."""
+        try:
+            return canonicalise(self.kernel).function
+        except Refusal:
+            return self.runnable
 
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         yield from in_modes(self.index_uses(), lambda mode: self._observed(sizes, mode))

@@ -16,6 +16,7 @@ from xpiler.ir.affine import forget
 from xpiler.ir.nodes import Block, Expr, Function, Load, Var
 from xpiler.ir.rewrite import map_expr
 from xpiler.passes.cache_removal import remove_caches
+from xpiler.passes.counting import counted_loops
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.invariants import hoist_invariants
@@ -25,6 +26,7 @@ from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.reroll import reroll
 from xpiler.passes.serial import serial_form
+from xpiler.passes.strips import merge_strips
 from xpiler.passes.structured import without_continues
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
@@ -58,7 +60,7 @@ def canonicalise(
     """The kernel as a serial function; `check` is called after every pass (tests run both and compare)."""
     forget()
     if kernel.is_serial:
-        function = serial_form(kernel)
+        function = counted_loops(serial_form(kernel))
     else:
         function = _of_single_elements(recover_loops(kernel, block_size, grid_size, shared_bytes))
     hints = name_hints(function)
@@ -112,6 +114,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("thread fusion", fuse_threads),
     ("tidy", tidy),
+    ("strips", merge_strips),
     ("invariants", hoist_invariants),
     ("index fusion", fuse_indices),
     ("merging of reductions", merge_reductions),
@@ -121,4 +124,5 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("index fusion", fuse_indices),
     ("guards", fold_guards),
     ("tidy", tidy),
+    ("strips", merge_strips),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xpiler.ir.nodes import Assign, Binary, Block, Call, Const, Expr, Stmt, Var
+from xpiler.ir.nodes import Assign, Binary, Block, Call, Const, Expr, Select, Stmt, Var
 from xpiler.ir.rewrite import map_stmt, walk
 
 REDUCTIONS = ("+", "*", "min", "max", "&", "|", "^")  # those that `Assign.reduce` can say
@@ -21,6 +21,14 @@ def folded(assign: Assign) -> tuple[str, Expr] | None:
         case Binary(op="+" | "*" | "&" | "|" | "^" | "&&" | "||" as op, left=left, right=right):
             pairs = [(left, right), (right, left)]
         case Call(function="min" | "max" as op, args=(left, right)):
+            pairs = [(left, right), (right, left)]
+        case Select(
+            condition=Binary(op=">" | "<" as order, left=left, right=right), then=then, otherwise=rest
+        ) if (then, rest) in (
+            (left, right),
+            (right, left),
+        ):  # of numbers: which NaN is kept depends on the order
+            op = "max" if (order == ">") == (then == left) else "min"
             pairs = [(left, right), (right, left)]
         case Call(function="fma", args=(a, b, Var(name=other))) if other == name:
             product = Binary(value.dtype, "*", a, b)

@@ -36,7 +36,7 @@ from xpiler.ir.build import (
     select,
     sub,
 )
-from xpiler.ir.nodes import Binary, Expr, Unary
+from xpiler.ir.nodes import Binary, Const, Expr, Unary
 from xpiler.ir.types import BOOL, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, DType
 
 Meaning = Callable[..., Expr]
@@ -119,11 +119,16 @@ def _rounded_high_product(a: Expr, b: Expr) -> Expr:
 
 def _least(a: Expr, b: Expr) -> Expr:
     """Integers: the smaller. Floats: the second where either is NaN."""
-    return select(lt(a, b), a, b) if a.dtype.is_float else minimum_of(a, b)
+    return select(lt(a, b), a, b) if a.dtype.is_float and not _is_number(b) else minimum_of(a, b)
 
 
 def _greatest(a: Expr, b: Expr) -> Expr:
-    return select(gt(a, b), a, b) if a.dtype.is_float else maximum_of(a, b)
+    return select(gt(a, b), a, b) if a.dtype.is_float and not _is_number(b) else maximum_of(a, b)
+
+
+def _is_number(b: Expr) -> bool:
+    """Where the second operand is no NaN the rule is that of `fmax`: the operand that is a number."""
+    return isinstance(b, Const) and b.value == b.value
 
 
 def minimum_of(a: Expr, b: Expr) -> Expr:

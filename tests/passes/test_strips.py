@@ -1,0 +1,91 @@
+"""Loops of vector code become the loops over elements that they are."""
+
+import numpy as np
+
+from xpiler.frontend import parse
+from xpiler.ir.interpret import run
+from xpiler.ir.nodes import Function
+from xpiler.ir.printer import show
+from xpiler.passes.canonical import canonicalise
+
+HEADER = "#include <immintrin.h>\n"
+
+
+def canonical(text: str) -> Function:
+    (kernel,) = parse(HEADER + text, "f.cpp", platform="vnni").program.kernels
+
+    def check(before: Function, after: Function, name: str) -> None:
+        for n in (1, 15, 16, 37):
+            results = []
+            for function in (before, after):
+                x = np.arange(1, 41, dtype=np.float32)
+                y = np.zeros(40, np.float32)
+                result = run(function, {"x": x, "y": y, "n": n})
+                assert not result.errors, (name, result.errors)
+                results.append(y)
+            assert np.allclose(*results), name
+
+    return canonicalise(kernel, check=check).function
+
+
+def body(text: str) -> list[str]:
+    return [line.strip() for line in show(canonical(text)).splitlines()[1:-1]]
+
+
+def test_a_masked_rest_joins_the_whole_strips() -> None:
+    assert body("""
+    extern "C" void twice(const float *x, float *y, int n) {
+        int i = 0;
+        for (; i + 16 <= n; i += 16) {
+            const __m512 v = _mm512_loadu_ps(x + i);
+            _mm512_storeu_ps(y + i, _mm512_add_ps(v, v));
+        }
+        if (i < n) {
+            const __mmask16 m = (__mmask16)((1u << (n - i)) - 1);
+            const __m512 v = _mm512_maskz_loadu_ps(m, x + i);
+            _mm512_mask_storeu_ps(y + i, m, _mm512_add_ps(v, v));
+        }
+    }
+    """) == ["parallel for i32 i_1 in 0 .. n {", "y[(i64)i_1] = x[(i64)i_1] + x[(i64)i_1];", "}"]
+
+
+def test_a_scalar_rest_joins_though_its_products_are_rounded_twice() -> None:
+    shown = body("""
+    extern "C" void affine(const float *x, float *y, int n) {
+        int i = 0;
+        for (; i <= n - 16; i += 16)
+            _mm512_storeu_ps(y + i, _mm512_fmadd_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(2.0f),
+                                                    _mm512_set1_ps(1.0f)));
+        for (; i < n; ++i) y[i] = x[i] * 2.0f + 1.0f;
+    }
+    """)
+    assert shown == [
+        "parallel for i32 i_1 in 0 .. n {",
+        "y[(i64)i_1] = fma(x[(i64)i_1], 2.0f, 1.0f);",
+        "}",
+    ]
+
+
+def test_a_rest_that_does_something_else_stays() -> None:
+    shown = body("""
+    extern "C" void odd(const float *x, float *y, int n) {
+        int i = 0;
+        for (; i + 16 <= n; i += 16) _mm512_storeu_ps(y + i, _mm512_loadu_ps(x + i));
+        for (; i < n; ++i) y[i] = x[i] + 1.0f;
+    }
+    """)
+    assert "y[(i64)i_1] = x[(i64)i_1];" in shown
+    assert any("+ 1.0f" in line for line in shown)
+
+
+def test_a_mask_of_every_strip_is_the_end_of_the_loop() -> None:
+    shown = body("""
+    extern "C" void copy(const float *x, float *y, int n) {
+        for (int i = 0; i < n; i += 16) {
+            const __mmask16 m = n - i >= 16 ? 0xffff : (1 << (n - i)) - 1;
+            _mm512_mask_storeu_ps(y + i, m, _mm512_maskz_loadu_ps(m, x + i));
+        }
+    }
+    """)
+    assert len(shown) == 3
+    assert shown[0].endswith("in 0 .. n {")

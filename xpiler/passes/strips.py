@@ -1,0 +1,385 @@
+"""Strips of lanes become a loop over elements, and the rest behind the last whole strip joins it.
+
+    for i in 0..end step 16: for lane in 0..16: c[i + lane] = f(a[i + lane])
+    for lane in 0..16: if (lane < n - end) c[end + lane] = f(a[end + lane])    (or a scalar loop end..n)
+      -->  for x in 0..n: c[x] = f(a[x])
+
+Applies where counter and lane occur as their sum only. The rest joins if it does the same, but for products
+that are rounded once or twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.ir.affine import Overflow, coefficient, linear, simplify
+from xpiler.ir.affine_form import to_expr
+from xpiler.ir.build import add, const, mul, sub
+from xpiler.ir.nodes import (
+    TRUE,
+    Assign,
+    Binary,
+    Block,
+    Call,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    LoopKind,
+    Select,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import children, map_expr, map_stmt, rename, substitute, uses, walk, walk_stmts
+from xpiler.ir.types import I64
+from xpiler.passes.strip_mining import whole_loops
+from xpiler.passes.structured import spliced
+
+_MOST = 2**31 - 1
+
+
+def merge_strips(function: Function) -> Function:
+    """Everywhere in a plain function, inner blocks first."""
+    if not function.is_serial:
+        return function
+
+    sizes = {p.name: (0, _MOST) for p in function.params if not p.is_pointer and p.dtype.is_integer}
+    joiner = _Joiner(sizes)
+
+    def change(stmt: Stmt) -> Stmt:
+        if isinstance(stmt, For):
+            return _elements(stmt)
+        return replace(stmt, body=joiner.joined(spliced(stmt.body))) if isinstance(stmt, Block) else stmt
+
+    body = map_stmt(function.body, change)
+    assert isinstance(body, Block)
+    return whole_loops(function if body == function.body else replace(function, body=body))
+
+
+# ---------------------------------------------------------------------------------------------- whole strips
+
+
+def _elements(strips: For) -> For:
+    """`for i step w: for lane in 0..w: f(i + lane)` as `for x: f(x)`."""
+    body = spliced(strips.body.body)
+    if len(body) != 1 or not isinstance(strips.step, Const):
+        return strips
+    lanes = body[0]
+    width = int(strips.step.value)
+    if not isinstance(lanes, For) or lanes.kind is not LoopKind.THREADS or width < 2:
+        return strips
+    if lanes.start != const(0, lanes.dtype) or lanes.stop != const(width, lanes.dtype):
+        return strips
+    if not _ends_whole(strips, width):
+        return strips
+    element = Var(strips.dtype, strips.var)
+    inner = _of_the_sum(lanes.body, strips.var, lanes.var, element)
+    if inner is None:
+        return strips
+    return replace(strips, step=const(1, strips.dtype), body=inner, kind=strips.kind)
+
+
+def _ends_whole(strips: For, width: int) -> bool:
+    """Whether the loop ends where a strip does: at `start + whole * width`."""
+    span = simplify(sub(strips.stop, strips.start), {}, Overflow.IGNORED)
+    match span:
+        case Const(value=value):
+            return int(value) % width == 0
+        case Binary(op="*", right=Const(value=value)):
+            return int(value) % width == 0
+    return False
+
+
+def _of_the_sum(body: Block, counter: str, lane: str, element: Var) -> Block | None:
+    """The body with `counter + lane` as one variable; None if either occurs otherwise."""
+    failed = False
+
+    def at(expr: Expr) -> Expr:
+        nonlocal failed
+        first, second = coefficient(expr, counter), coefficient(expr, lane)
+        names = {n.name for n in walk(expr) if isinstance(n, Var)}
+        if not names & {counter, lane}:
+            return expr
+        if first is None or second is None or first != second:
+            failed = True
+            return expr
+        zero: Expr = const(0, element.dtype)
+        return simplify(substitute(expr, {lane: zero}), {}, Overflow.IGNORED)
+
+    def change(expr: Expr) -> Expr:
+        nonlocal failed
+        match expr:
+            case Load(index=index):
+                return replace(expr, index=tuple(at(i) for i in index))
+            case Binary(op="<" | "<=" | ">" | ">=" | "==" | "!=", left=left, right=right) if (
+                left.dtype.is_integer and _mentions(expr, counter, lane)
+            ):
+                difference = sub(left, right)
+                if at(difference) is not difference and not failed:
+                    zero: Expr = const(0, element.dtype)
+                    return substitute(expr, {lane: zero})
+        return expr
+
+    result = map_expr(body, change)
+    assert isinstance(result, Block)
+    if failed or _left(result, lane):
+        return None
+    # The counter alone is the element now; elsewhere it must not have been read.
+    if _reads_outside(body, counter, lane):
+        return None
+    return result
+
+
+def _mentions(expr: Expr, *names: str) -> bool:
+    return any(isinstance(n, Var) and n.name in names for n in walk(expr))
+
+
+def _left(body: Block, lane: str) -> bool:
+    return any(isinstance(n, Var) and n.name == lane for n in walk(body))
+
+
+def _reads_outside(body: Block, counter: str, lane: str) -> bool:
+    """Whether counter or lane are read as values, not in indices or comparisons."""
+    found = False
+
+    def visit(expr: Expr) -> None:
+        nonlocal found
+        match expr:
+            case Load() | Binary(op="<" | "<=" | ">" | ">=" | "==" | "!="):
+                return
+            case Var(name=name):
+                found |= name in (counter, lane)
+            case Select(condition=condition, then=then, otherwise=otherwise):
+                for part in (condition, then, otherwise):
+                    visit(part)
+            case _:
+                for child in children(expr):
+                    if isinstance(child, Expr):
+                        visit(child)
+
+    for stmt in walk_stmts(body):
+        match stmt:
+            case Assign(value=value):
+                visit(value)
+            case Decl(init=Expr() as init):
+                visit(init)
+            case If(condition=condition):
+                visit(condition)
+            case For(start=start, stop=stop, step=step):
+                for part in (start, stop, step):
+                    visit(part)
+    return found
+
+
+# ---------------------------------------------------------------------------------------------- the rest
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """What is done for the elements from `start` to `stop`, one of them `element`."""
+
+    start: Expr
+    stop: Expr
+    element: str
+    body: Block
+
+
+@dataclass(frozen=True)
+class _Joiner:
+    """Joins loops over whole strips with what is left. `sizes`: ranges of the function's parameters. One that
+    is negative is no size: then neither loop runs, and their join does not either."""
+
+    sizes: dict[str, tuple[int, int]]
+
+    def joined(self, stmts: Sequence[Stmt]) -> tuple[Stmt, ...]:
+        out: list[Stmt] = []
+        for stmt in stmts:
+            found = self.with_rest(out, stmt)
+            if found is None:
+                out.append(stmt)
+            else:
+                out[found[0]] = found[1]
+        return tuple(out)
+
+    def with_rest(self, out: Sequence[Stmt], stmt: Stmt) -> tuple[int, For] | None:
+        n = len(out)
+        while n and isinstance(out[n - 1], Decl):
+            n -= 1
+        main = out[n - 1] if n else None
+        if not isinstance(main, For) or main.step != const(1, main.dtype):
+            return None
+        if any(uses(decl).arrays_read & uses(main).arrays_written for decl in out[n:]):
+            return None
+        end = self.plain(main.stop)
+        rest = self.rest_of(map_expr(stmt, self.without_floor), end)
+        if rest is None or not self.same(rest.start, end):
+            return None
+        body = rename(rest.body, {rest.element: main.var})
+        return (n - 1, replace(main, stop=rest.stop)) if self.alike(main.body, body) else None
+
+    def without_floor(self, expr: Expr) -> Expr:
+        """`max(n, 0)` as `n`"""
+        match expr:
+            case Call(function="max", args=(inner, Const(value=0))) if expr.dtype.is_integer:
+                return inner
+        return expr
+
+    def plain(self, expr: Expr) -> Expr:
+        return simplify(map_expr(expr, self.without_floor), self.sizes, Overflow.IGNORED)
+
+    def same(self, first: Expr, second: Expr) -> bool:
+        difference = linear(self.plain(sub(first, second)), self.sizes)
+        return difference is not None and difference.as_int == 0
+
+    def rest_of(self, stmt: Stmt, end: Expr) -> _Rest | None:
+        """The rest as a loop over elements: it is one, or a strip of which a mask selects the lanes."""
+        if isinstance(stmt, If) and not stmt.otherwise.body and self.is_nonempty(stmt.condition, end):
+            inner = spliced(stmt.then.body)
+            return self.rest_of(inner[0], end) if len(inner) == 1 else None
+        if not isinstance(stmt, For) or stmt.step != const(1, stmt.dtype):
+            return None
+        if stmt.start != const(0, stmt.dtype) or self.same(stmt.start, end):
+            return _Rest(stmt.start, stmt.stop, stmt.var, stmt.body)
+        return self.masked(stmt, end)
+
+    def is_nonempty(self, condition: Expr, end: Expr) -> bool:
+        """`end < n`, `n % 16 != 0`: without it there is nothing left."""
+        match condition:
+            case Binary(op="<", left=left) if self.same(left, end):
+                return True
+            case Binary(op="!=" | ">", right=Const(value=0)):
+                return True
+        return False
+
+    def masked(self, lanes: For, end: Expr) -> _Rest | None:
+        """`for lane in 0..16: if (lane < n - end) f(end + lane)` as `for x in end..n: f(x)`."""
+        stmts = list(spliced(lanes.body.body))
+        lane = Var(lanes.dtype, lanes.var)
+        count = self.count(lanes.stop)
+        body: Block = Block(tuple(stmts))
+        if isinstance(lanes.stop, Const):
+            values: dict[str, Expr] = {}
+            while stmts and isinstance(stmts[0], Decl) and stmts[0].dtype.name == "bool":
+                first = stmts.pop(0)
+                assert isinstance(first, Decl)
+                if not isinstance(first.init, Expr):
+                    return None
+                values[first.name] = first.init
+            body = Block(tuple(substitute(s, values) for s in stmts))
+            masks = {
+                e
+                for e in walk(body)
+                if isinstance(e, Binary)
+                and e.op == "<"
+                and e.left == lane
+                and not _mentions(e.right, lane.name)
+            }
+            if len(masks) != 1:
+                return None
+            (mask,) = masks
+            assert isinstance(mask, Binary)
+            flag = Var(mask.dtype, "mask?")
+            guarded = map_expr(body, lambda e: flag if e == mask else e)
+            assert isinstance(guarded, Block)
+            if not all(_is_quiet(s, flag) for s in guarded.body):
+                return None
+            body = substitute(guarded, {"mask?": TRUE})
+            count = mask.right
+        element = Var(end.dtype, f"{lanes.var}_element")
+        shifted = map_expr(substitute(body, {lane.name: sub(element, end)}), self.tidied)
+        assert isinstance(shifted, Block)
+        return _Rest(end, self.plain(add(end, count)), element.name, _unguarded(shifted))
+
+    def count(self, stop: Expr) -> Expr:
+        """`min(n - n / 16 * 16, 16)` is `n - n / 16 * 16`."""
+        match stop:
+            case Call(function="min", args=(count, Const(value=width))):
+                match count:
+                    case Binary(
+                        op="-", left=whole, right=Binary(op="*", left=Binary(op="/") as strips, right=by)
+                    ):
+                        if strips.left == whole and strips.right == by and isinstance(by, Const):
+                            return count if int(by.value) <= int(width) else stop
+        return stop
+
+    def tidied(self, expr: Expr) -> Expr:
+        match expr:
+            case Load(index=index):
+                return replace(expr, index=tuple(self.plain(i) for i in index))
+            case Select(condition=Const(value=True), then=then):
+                return then
+        return expr
+
+    def alike(self, first: Block, second: Block) -> bool:
+        """Whether two bodies do the same, names of their own variables and fused products aside."""
+        return self.compared(first) == self.compared(second)
+
+    def compared(self, body: Block) -> Block:
+        """Scalars put in place, products apart, indices as sums: a form to compare."""
+        values: dict[str, Expr] = {}
+        stmts: list[Stmt] = []
+        assigned = uses(body).vars_assigned
+        for stmt in spliced(body.body):
+            stmt = substitute(stmt, values)
+            is_value = isinstance(stmt, Decl) and not stmt.shape and isinstance(stmt.init, Expr)
+            if is_value and isinstance(stmt, Decl) and stmt.name not in assigned:
+                assert isinstance(stmt.init, Expr)
+                values[stmt.name] = stmt.init
+            else:
+                stmts.append(stmt)
+        names: dict[str, str] = {}
+        for stmt in walk_stmts(Block(tuple(stmts))):
+            name = stmt.name if isinstance(stmt, Decl) else stmt.var if isinstance(stmt, For) else None
+            if name is not None:
+                names[name] = f"v{len(names)}"
+
+        def place(target: Var | Load) -> Var | Load:
+            changed = self.normal(target)
+            assert isinstance(changed, (Var, Load))
+            return changed
+
+        result = map_expr(rename(Block(tuple(stmts)), names), self.normal, place)
+        compared = map_stmt(result, _plain_loop)
+        assert isinstance(compared, Block)
+        return compared
+
+    def normal(self, expr: Expr) -> Expr:
+        match expr:
+            case Load(index=index):
+                return replace(expr, index=tuple(self.wide(i) for i in index))
+            case Call(function="fma", args=(a, b, c)):
+                return add(mul(a, b), c)
+            case Select(
+                condition=Binary(op=">" | "<" as op, left=left, right=right), then=then, otherwise=other
+            ) if (left, right) == (then, other):
+                return Call(expr.dtype, "max" if op == ">" else "min", (left, right))
+        return expr
+
+    def wide(self, index: Expr) -> Expr:
+        form = linear(self.plain(index), self.sizes)
+        return index if form is None else to_expr(form, I64)
+
+
+def _plain_loop(stmt: Stmt) -> Stmt:
+    return replace(stmt, kind=LoopKind.SERIAL, unroll=0) if isinstance(stmt, For) else stmt
+
+
+def _is_quiet(stmt: Stmt, flag: Var) -> bool:
+    """Whether a statement does nothing that is seen where the mask is not set."""
+    if isinstance(stmt, Decl):
+        return True
+    return isinstance(stmt, If) and stmt.condition == flag and not stmt.otherwise.body
+
+
+def _unguarded(body: Block) -> Block:
+    stmts: list[Stmt] = []
+    for stmt in body.body:
+        if isinstance(stmt, If) and stmt.condition == TRUE:
+            stmts += stmt.then.body
+        else:
+            stmts.append(stmt)
+    return Block(tuple(stmts))
