@@ -96,8 +96,21 @@ class _Reader:
                     self._define_component(self.text(left), right)
             case "call_expression":
                 self._call(node)
+            case "function_declarator":
+                self._declare(node)
         if node.id in self.by_node:
             self._launch(node)
+
+    def _declare(self, node: Node) -> None:
+        """`dim3 grid(b, heads);` which the grammar takes for a function of that type."""
+        name, arguments = node.child_by_field_name("declarator"), node.child_by_field_name("parameters")
+        kind = node.parent.child_by_field_name("type") if node.parent is not None else None
+        if name is None or arguments is None or kind is None or self.text(kind) != "dim3":
+            return
+        texts = [self.text(child) for child in arguments.named_children]
+        self.dims[self.text(name)] = [
+            self.values.get(text) if text.isidentifier() else None for text in texts
+        ]
 
     def _define(self, name: str, value: Node) -> None:
         if value.type in ("argument_list", "initializer_list"):
@@ -191,7 +204,20 @@ class _Reader:
                         test = before.child_by_field_name("condition")
                         holds = self.condition(test) if test is not None else None
                         yield None if holds is None else f"not {holds}"
+            if outer.type == "case_statement":
+                yield self._case(outer)
             inner, outer = outer, outer.parent
+
+    def _case(self, case: Node) -> Formula | None:
+        """`switch (threads) { case 256: ...`  -->  threads == 256"""
+        value, above = case.child_by_field_name("value"), case.parent
+        while above is not None and above.type != "switch_statement":
+            above = above.parent
+        subject = above.child_by_field_name("condition") if above is not None else None
+        if value is None or subject is None or not subject.named_children:
+            return None
+        first, second = self.formula(subject.named_children[-1]), self.formula(value)
+        return None if first is None or second is None else f"({first} == {second})"
 
     def condition(self, node: Node) -> Formula | None:
         """A condition as a Python expression, or None."""

@@ -22,6 +22,8 @@ _MOST_GROUPS = 400  # elements of a part of the run whose pairs are looked at on
 _MOST_MEMBERS = 160  # accesses of one element that are compared with each other
 _SAMPLES = 4  # of one place, block and time
 _DENSE = 1 << 23  # elements in a table
+_SPREAD = 7
+_AT_ONCE = 24  # elements
 
 
 @dataclass(frozen=True)
@@ -206,9 +208,29 @@ def _of_array(name: str, events: list[Event], warp_size: int) -> list[Conflict]:
             continue
         if suspects.size > _MOST_GROUPS:
             suspects = suspects[np.unique(np.linspace(0, suspects.size - 1, _MOST_GROUPS).astype(np.int64))]
-        for members in _members(part.events, suspects):
-            _pairs(name, members, warp_size, seen)
+        _look_at(name, part.events, suspects, warp_size, seen)
     return sorted(seen.values(), key=lambda c: (c.second.event.site.range or _NOWHERE, c.element))
+
+
+def _look_at(
+    name: str,
+    events: list[Event],
+    suspects: Any,
+    warp_size: int,
+    seen: dict[tuple[int, int, bool], Conflict],
+) -> None:
+    """Elements one after the other, spread over the array, until many in a row show nothing new. Writes of
+    equal values are no bug only if all are equal: then every element counts."""
+    order = [i for step in range(_SPREAD) for i in range(step, suspects.size, _SPREAD)]
+    stale = 0
+    for first in range(0, len(order), _AT_ONCE):
+        known = len(seen)
+        chosen = np.sort(suspects[order[first : first + _AT_ONCE]])
+        for members in _members(events, chosen):
+            _pairs(name, members, warp_size, seen)
+        stale = 0 if len(seen) > known or not seen else stale + 1
+        if stale >= 2 and not any(c.same_value for c in seen.values()):
+            return
 
 
 _NOWHERE: Any = ("", 0, 0, 0, 0)

@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from xpiler.frontend import Unit
 from xpiler.frontend.host_model import Formula, HostModel, LaunchModel, model_host
 from xpiler.frontend.syntax import SyntaxUnit, analyse
-from xpiler.ir.nodes import Function, Param
+from xpiler.ir.nodes import Function, Instr, Param
+from xpiler.ir.rewrite import walk
 from xpiler.platforms.bang_tasks import blocks_of
 from xpiler.symbolic.shape import Shape
 from xpiler.symbolic.trial import Trial
 
 _ONE = (512, 1000, 1, 257)
 _TWO = ((64, 64), (100, 37), (37, 100), (3, 1))
-_THREE = ((64, 64, 64), (37, 35, 39), (20, 40, 33), (1, 2, 3))
+_THREE = ((20, 40, 33), (1, 2, 3), (37, 35, 39), (64, 64, 64))
 _LARGE = 40
+_BLOCKS = (256, 128, 64, 512)
 _MOST_THREADS = 1024
+_MOST_SHARED = 227 << 10  # bytes, where the launch's are unknown
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,9 @@ def _of_launch(
     free = [n for n in names if any(re.search(rf"\b{n}\b", f) for f in formulas if f)]
     found: list[Trial] = []
     present = [f for f in formulas if f]
-    for sizes in _sizes(free, given, present):
+    blocks = [n for n in free if any(f and re.search(rf"\b{n}\b", f) for f in launch.block)]
+    tiled = any(isinstance(n, Instr) for n in walk(kernel.body))
+    for sizes in _sizes(free, given, present, blocks, 16 if tiled else 1):
         trial = _trial(kernel, model, launch, sizes)
         if trial is not None and trial not in found:
             found.append(trial)
@@ -81,12 +86,18 @@ def _of_launch(
 
 
 def _sizes(
-    free: list[str], given: Mapping[str, int | float], formulas: list[Formula]
+    free: list[str],
+    given: Mapping[str, int | float],
+    formulas: list[Formula],
+    blocks: list[str],
+    unit: int,
 ) -> list[dict[str, int]]:
     """Values for the wrapper's parameters: few parameters with sizes about a few blocks; of many all small
-    but one, each in its turn."""
+    but one, each in its turn. `blocks`: parameters that are threads of a block; sizes are multiples of
+    `unit`."""
     fixed = {n: int(given[n]) for n in free if n in given}
-    names = [n for n in free if n not in given]
+    threads = [n for n in blocks if n not in given]
+    names = [n for n in free if n not in given and n not in blocks]
     rows: list[tuple[int, ...]]
     if not names:
         rows = [()]
@@ -100,7 +111,11 @@ def _sizes(
         small = tuple((4, 3, 5, 2, 3)[i % 5] for i in range(len(names)))
         rows = [(4,) * len(names), small, tuple(4 - i % 3 for i in range(len(names)))]
         rows += [tuple(_LARGE if i == j else s for i, s in enumerate(small)) for j in range(len(names))]
-    tried = [{**fixed, **dict(zip(names, row, strict=True))} for row in rows]
+    tried: list[dict[str, int]] = []
+    for row in rows:
+        rounded = [-(-value // unit) * unit for value in row]
+        sizes = {**fixed, **dict(zip(names, rounded, strict=True))}
+        tried += [{**sizes, **dict.fromkeys(threads, count)} for count in (_BLOCKS if threads else (0,))]
     return [sizes for sizes in tried if all(_is_natural(f, sizes) for f in formulas)]
 
 
@@ -153,7 +168,7 @@ def _trial(kernel: Function, model: HostModel, launch: LaunchModel, sizes: Mappi
     return Trial(
         *shape,
         scalars,
-        shared if shared is not None else 48 << 10,
+        shared if shared is not None else _MOST_SHARED,
         extents,
         aliases,
         strained=frozenset(unsure),

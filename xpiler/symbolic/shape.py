@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import Affine, atom_variables
-from xpiler.ir.nodes import Assign, Const, Decl, Expr, For, Function, Load, Ref, Space, Var
-from xpiler.ir.rewrite import substitute, walk
+from xpiler.ir.nodes import Assign, Const, Decl, Expr, For, Function, Load, Ref, Space, Stmt, Var
+from xpiler.ir.rewrite import children, substitute, walk
+from xpiler.ir.types import BOOL
 
 AXES = ("x", "y", "z")
 Shape = tuple[int, int, int]
@@ -80,7 +81,7 @@ def _text(shape: list[int]) -> str:
 
 
 def _block(kernel: Function, defined: dict[str, Expr], used: set[str]) -> Shape:
-    axes = [a for a in AXES if {f"threadIdx.{a}", f"blockDim.{a}"} & used]
+    axes = _axes(kernel, defined, used)
     default = _DEFAULTS[3 if "z" in axes else 2 if "y" in axes else 1 if axes else 0]
     evidence: dict[str, list[int]] = {a: [] for a in AXES}
     offsets: dict[str, set[int]] = {a: set() for a in AXES}
@@ -114,6 +115,39 @@ def _block(kernel: Function, defined: dict[str, Expr], used: set[str]) -> Shape:
     while result[0] * result[1] * result[2] > 1024:
         result[result.index(max(result))] //= 2
     return result[0], result[1], result[2]
+
+
+def _axes(kernel: Function, defined: dict[str, Expr], used: set[str]) -> list[str]:
+    """Axes of the block that the kernel tells apart. `(z * blockDim.y + y) * blockDim.x + x` does not: it
+    is the number of a thread, whatever the shape of the block."""
+    mentioned = [a for a in AXES if {f"threadIdx.{a}", f"blockDim.{a}"} & used]
+    if mentioned in ([], ["x"]):
+        return mentioned
+    alone: set[str] = set()
+    for expr in _integers(kernel):
+        form = linear(substitute(expr, defined))
+        for monomial, _ in form.terms if form is not None else ():
+            names = frozenset[str]().union(*(atom_variables(atom) for atom in monomial))
+            own = {a for a in AXES if f"threadIdx.{a}" in names}
+            if len(own) > 1 or not any(name.startswith("blockDim.") for name in names):
+                alone |= own
+    return [a for a in mentioned if a == "x" or a in alone or f"threadIdx.{a}" not in used]
+
+
+def _integers(kernel: Function) -> Iterator[Expr]:
+    """The integers of all statements, as far out as they go."""
+    stack: list[Expr] = []
+    for stmt in walk(kernel.body):
+        if isinstance(stmt, Stmt):
+            stack += [child for child in children(stmt) if isinstance(child, Expr)]
+    while stack:
+        expr = stack.pop()
+        inner = [child for child in children(expr) if isinstance(child, Expr)]
+        if expr.dtype.is_integer and expr.dtype != BOOL and not isinstance(expr, Load):
+            yield expr
+            stack += [part for n in walk(expr) if isinstance(n, Load) for part in n.index]
+        else:
+            stack += inner
 
 
 def _places(kernel: Function) -> Iterator[Load | Ref]:
