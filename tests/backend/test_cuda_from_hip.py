@@ -48,7 +48,7 @@ def test_names_with_a_twin(hip: str, cuda: str) -> None:
     ("hip", "cuda"),
     [
         ("hipLaunchKernelGGL(k, dim3(4), dim3(64), 0, 0, a, b)", "k<<<dim3(4), dim3(64)>>>(a, b)"),
-        ("hipLaunchKernelGGL(k, g, b, bytes, 0, a)", "k<<<g, b, bytes>>>(a)"),
+        ("hipLaunchKernelGGL(k, g, b, 64 * 4, 0, a)", "k<<<g, b, 64 * 4>>>(a)"),
         ("hipLaunchKernelGGL((k<float, 4>), g, b, 0, stream, a)", "k<float, 4><<<g, b, 0, stream>>>(a)"),
         ("hipLaunchKernelGGL(HIP_KERNEL_NAME(k<T, 4>), g, b, 0, 0)", "k<T, 4><<<g, b>>>()"),
     ],
@@ -96,7 +96,7 @@ def test_kernels_stay_where_only_the_host_is_wanted() -> None:
     [
         "#include <miopen/miopen.h>\n",
         "void f() { hipModuleLoad(&m, file); }\n",
-        "__device__ int f(int a) { return __builtin_amdgcn_mov_dpp(a, 0, 15, 15, false); }\n",
+        "__device__ int f(int a) { return __builtin_amdgcn_s_getreg(a); }\n",
     ],
 )
 def test_what_has_no_twin_is_refused_with_its_place(text: str) -> None:
@@ -134,3 +134,19 @@ def test_types_of_kernels_leave_with_them() -> None:
         "};\nstruct options { int n; };\n"
     )
     assert without_device_types(text, "k.hip").split() == "struct options { int n; };".split()
+
+
+@pytest.mark.parametrize(
+    ("hip", "asked"),
+    [
+        ("k<<<g, b, bytes>>>(x);", "cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);"),
+        ("if (n) k<float, 2><<<g, b, n * 8>>>(x);", "(void)cudaFuncSetAttribute(k<float, 2>, "),
+        ("k<<<g, b, 2 * 256 * sizeof(float)>>>(x);", ""),
+        ("hipLaunchKernelGGL(k, g, b, bytes, 0, x);", "cudaFuncSetAttribute(k, "),
+        ("k<<<g, b>>>(x);", ""),
+    ],
+)  # fmt: skip
+def test_shared_memory_beyond_48_kb_is_asked_for(hip: str, asked: str) -> None:
+    made = translated(f"void f() {{\n  {hip}\n}}\n")
+    assert asked in made
+    assert ("cudaFuncSetAttribute" in made) == bool(asked)

@@ -13,6 +13,7 @@ from xpiler.backend.cuda_fragments import with_wmma, without_holes
 from xpiler.backend.cuda_helpers import definitions
 from xpiler.backend.cuda_host import rename_api, rename_headers, rename_matrix_types
 from xpiler.backend.cuda_kernel import refuse_what_is_amds, translate_intrinsics
+from xpiler.backend.cuda_shared import ask_for_shared_memory
 from xpiler.backend.cuda_vectors import translate_operators, translate_vectors
 from xpiler.backend.cuda_waves import translate_waves, uses_matrices, uses_waves
 from xpiler.backend.hip_edits import Edit, EditList, apply
@@ -58,6 +59,7 @@ def to_cuda(
     source, edits = _source(text, file), EditList()
     rename_headers(source, edits)
     rename_api(source, edits)
+    ask_for_shared_memory(source, edits)
     translate_vectors(source, edits)
     translate_operators(source, edits, operators)
     translate_waves(source, edits, native)

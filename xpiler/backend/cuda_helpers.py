@@ -211,6 +211,41 @@ static __device__ __forceinline__ int wave_lanes_before(unsigned mask, int base,
 }""",
         ("wave",),
     ),
+    "wave_dpp": Helper(
+        """// AMD's DPP: rows of 16 lanes shift, rotate, mirror and broadcast, by a control word.
+static __device__ __forceinline__ int wave_dpp(int old, int value, int control, int rows, int banks,
+                                               bool bound) {
+    const int lane = wave_lane();
+    int source = lane, row = lane & ~15, in_row = lane & 15, n = control & 15;
+    bool valid = true;
+    if (control <= 0xff) source = (lane & ~3) | (control >> 2 * (lane & 3) & 3);
+    else if (control >> 4 == 0x10) { source = lane + n; valid = in_row + n < 16; }
+    else if (control >> 4 == 0x11) { source = lane - n; valid = in_row >= n; }
+    else if (control >> 4 == 0x12) source = row | ((in_row - n) & 15);
+    else if (control == 0x130) { source = lane + 1; valid = lane < 63; }
+    else if (control == 0x134) source = (lane + 1) & 63;
+    else if (control == 0x138) { source = lane - 1; valid = lane > 0; }
+    else if (control == 0x13c) source = (lane - 1) & 63;
+    else if (control == 0x140) source = row | (15 - in_row);
+    else if (control == 0x141) source = (lane & ~7) | (7 - (lane & 7));
+    else if (control == 0x142) { source = row - 1; valid = lane >= 16; }
+    else if (control == 0x143) { source = 31; valid = lane >= 32; }
+    const int moved = wave_read(value, valid ? source : lane);
+    if (!(rows >> lane / 16 & 1) || !(banks >> (lane & 15) / 4 & 1)) return old;
+    return valid ? moved : bound ? 0 : old;
+}""",
+        ("wave_read",),
+    ),
+    "wave_swizzle": Helper(
+        """// AMD's ds_swizzle: and, or and exclusive or on the lane within 32, or a permutation of four.
+static __device__ __forceinline__ int wave_swizzle(int value, int pattern) {
+    const int lane = wave_lane(), in = lane & 31;
+    const int source = pattern & 0x8000 ? (in & ~3) | (pattern >> 2 * (in & 3) & 3)
+                                        : ((in & pattern & 31) | (pattern >> 5 & 31)) ^ (pattern >> 10 & 31);
+    return wave_read(value, (lane & 32) | source);
+}""",
+        ("wave_read",),
+    ),
     "wave_mfma": Helper(
         """// A matrix instruction of AMD's CDNA: D = C + A * B for each of `Blocks` tiles, by one wave. Each
 // lane holds its own elements of A, B and C in the registers where the hardware has them.

@@ -29,6 +29,7 @@ _SIZES = frozenset(
 _LANES = frozenset(
     """__lane_id __builtin_amdgcn_mbcnt_lo __builtin_amdgcn_mbcnt_hi __builtin_amdgcn_readfirstlane
     __builtin_amdgcn_readlane __builtin_amdgcn_ds_bpermute __activemask __builtin_amdgcn_wave_barrier
+    __builtin_amdgcn_update_dpp __builtin_amdgcn_mov_dpp __builtin_amdgcn_ds_swizzle
     __syncwarp __match_any_sync __match_all_sync __builtin_amdgcn_wavefrontsize""".split()
 )
 _ELEMENTS = {"f32": "float", "f16": "__half", "bf16": "short", "i8": "signed char", "f64": "double"}
@@ -39,7 +40,7 @@ def uses_waves(source: SourceText) -> bool:
     """Whether anything in the text depends on how many lanes a wave has."""
     for i, token in source.names():
         name = token.text
-        if name in source.defined and not _is_size(source, name):
+        if name in source.defined and name != "rocwmma" and not _is_size(source, name):
             continue
         if _is_size(source, name) or name in _LANES or name in _VOTES or _mfma_of(name):
             return True
@@ -82,7 +83,8 @@ def translate_waves(source: SourceText, edits: EditList, native: bool) -> None:
     """`__shfl_down(v, d)` --> `__shfl_down_sync(0xffffffffu, v, d)` or `wave_shfl_down(v, d)`."""
     for i, token in source.names():
         name = token.text
-        if (name in source.defined and not _is_size(source, name)) or source.is_member(i):
+        own = name in source.defined and name != "rocwmma" and not _is_size(source, name)
+        if own or source.is_member(i):
             continue
         call = source.call(i)
         if _is_size(source, name):
@@ -196,6 +198,14 @@ def _lane(source: SourceText, edits: EditList, call: Call, native: bool) -> None
         edits.replace(start, whole, f"{head}{value.text}, {source_lane})", "CUDA shuffles by lane")
         if not native:
             edits.need("wave_shfl")
+    elif name.endswith(("update_dpp", "mov_dpp", "ds_swizzle")):
+        if native:
+            raise source.refuse("wave-64", f"{name} moves registers of a wave of 64 lanes", call.name)
+        helper = "wave_swizzle" if name.endswith("swizzle") else "wave_dpp"
+        edits.replace(start, end, helper, "CUDA has no such function")
+        edits.need(helper)
+        if name.endswith("mov_dpp"):
+            edits.insert(call.open + 1, "0, ", "the old value")
     elif name.startswith("__match") and not native:
         raise source.refuse("wave-64", f"{name} on waves of 64 lanes has no twin in place", call.name)
 

@@ -78,25 +78,26 @@ def _bits_of(value: Value) -> int:
 # ------------------------------------------------------------------------------------------ lanes of a wave
 
 
-def _lane(ctx: Context) -> Expr:
+def lane_of(ctx: Context) -> Expr:
+    """The number of a thread in its wave."""
     return build.cast(build.mod(block_rank(), build.const(ctx.warp_size, U32)), I32)
 
 
 @builtin("__lane_id")
 def _lane_id(call: Invocation) -> Value:
-    return number(build.cast(_lane(call.ctx), U32))
+    return number(build.cast(lane_of(call.ctx), U32))
 
 
 @builtin("__builtin_amdgcn_mbcnt_lo", "__builtin_amdgcn_mbcnt_hi")
 def _count_below(call: Invocation) -> Value:
     """Bits of a mask below this lane, in one half of the wave, added to the second argument."""
-    mask, lane = call.number_as(0, U32), build.cast(_lane(call.ctx), U64)
+    mask, lane = call.number_as(0, U32), build.cast(lane_of(call.ctx), U64)
     below = build.sub(build.binary("<<", build.const(1, U64), lane), build.const(1, U64))
     if call.name.endswith("hi"):
         below = build.binary(">>", below, build.const(32, U64))
     if isinstance(mask, Const) and int(mask.value) == 0xFFFFFFFF:
         half = build.const(32, I32)
-        own = _lane(call.ctx)
+        own = lane_of(call.ctx)
         count = (
             build.maximum(build.sub(own, half), build.const(0))
             if call.name.endswith("hi")

@@ -163,6 +163,11 @@ def _keeps_all_bits(source: DType, target: DType) -> bool:
 
 
 def bitcast(operand: Expr, dtype: DType) -> Expr:
+    match operand:
+        case Bitcast(operand=inner):  # the same bits, however often they are renamed
+            return bitcast(inner, dtype)
+        case Const(value=0) if not operand.dtype.is_float:
+            return const(0, dtype)
     return operand if operand.dtype == dtype else Bitcast(dtype, operand, range=operand.range)
 
 

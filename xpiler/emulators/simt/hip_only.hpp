@@ -85,6 +85,37 @@ inline unsigned __lane_id() { return static_cast<unsigned>(xpemu::lane_of_curren
 inline int xpemu_permute(int address, int value, int site) {
     return xpemu::shuffle<int>("ds_bpermute", xpemu::Shuffle::index, 0, value, address >> 2 & 63, 64, site);
 }
+// Registers moved between lanes by a control word: rows of 16 lanes shift, rotate, mirror and broadcast.
+inline int xpemu_dpp(int old, int value, int control, int rows, int banks, bool bound, int site) {
+    const int lane = xpemu::lane_of_current();
+    int source = lane, row = lane & ~15, in_row = lane & 15, n = control & 15;
+    bool valid = true;
+    if (control <= 0xff) source = (lane & ~3) | (control >> 2 * (lane & 3) & 3);
+    else if (control >> 4 == 0x10) { source = lane + n; valid = in_row + n < 16; }
+    else if (control >> 4 == 0x11) { source = lane - n; valid = in_row >= n; }
+    else if (control >> 4 == 0x12) source = row | ((in_row - n) & 15);
+    else if (control == 0x130) { source = lane + 1; valid = lane < 63; }
+    else if (control == 0x134) source = (lane + 1) & 63;
+    else if (control == 0x138) { source = lane - 1; valid = lane > 0; }
+    else if (control == 0x13c) source = (lane - 1) & 63;
+    else if (control == 0x140) source = row | (15 - in_row);
+    else if (control == 0x141) source = (lane & ~7) | (7 - (lane & 7));
+    else if (control == 0x142) { source = row - 1; valid = lane >= 16; }
+    else if (control == 0x143) { source = 31; valid = lane >= 32; }
+    else xpemu::fatal("trap", "DPP control %#x in line %d", control, xpemu::line_of(site));
+    const int moved = xpemu::shuffle<int>("dpp", xpemu::Shuffle::index, 0, value, valid ? source : lane, 64, site);
+    if (!(rows >> lane / 16 & 1) || !(banks >> (lane & 15) / 4 & 1)) return old;
+    return valid ? moved : bound ? 0 : old;
+}
+inline int xpemu_swizzle(int value, int pattern, int site) {
+    const int lane = xpemu::lane_of_current(), in = lane & 31;
+    const int source = pattern & 0x8000 ? (in & ~3) | (pattern >> 2 * (in & 3) & 3)
+                                        : ((in & pattern & 31) | (pattern >> 5 & 31)) ^ (pattern >> 10 & 31);
+    return xpemu::shuffle<int>("ds_swizzle", xpemu::Shuffle::index, 0, value, (lane & 32) | source, 64, site);
+}
+#define __builtin_amdgcn_update_dpp(old, value, control, rows, banks, bound) xpemu_dpp(old, value, control, rows, banks, bound, __LINE__ << 11)
+#define __builtin_amdgcn_mov_dpp(value, control, rows, banks, bound) xpemu_dpp(0, value, control, rows, banks, bound, __LINE__ << 11)
+#define __builtin_amdgcn_ds_swizzle(value, pattern) xpemu_swizzle(value, pattern, __LINE__ << 11)
 #define __builtin_amdgcn_wave_barrier() xpemu_wave_barrier(__LINE__ << 11)
 #define __builtin_amdgcn_s_barrier() __syncthreads(__LINE__ << 11)
 #define __builtin_amdgcn_fence(...) static_cast<void>(0)
