@@ -51,7 +51,8 @@ def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) 
         ends = np.cumsum(trips)
         total = int(ends[-1])
         level = _child_level(state, loop)
-        _synchronise(state, state.level == 0)
+        alone = state.level == 0 and state.count == 1  # no other blocks that run beside this one
+        _synchronise(state, alone)
         epoch = state.clock.epoch
         for first in range(0, total, MOST_LANES):
             numbers = np.arange(first, min(first + MOST_LANES, total))
@@ -63,7 +64,7 @@ def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) 
             child.vars["@code"] = _codes(state, child, numbers, level, epoch)
             state.clock.tick()
             body(child, None)
-        _synchronise(state, state.level == 0)
+        _synchronise(state, alone)
         return lanes
 
     return run
