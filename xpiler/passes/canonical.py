@@ -15,8 +15,11 @@ from dataclasses import dataclass, replace
 from xpiler.ir.affine import forget
 from xpiler.ir.nodes import Block, Expr, Function, Load, Var
 from xpiler.ir.rewrite import map_expr
+from xpiler.passes.array_sinking import sink_arrays
+from xpiler.passes.buffer_split import split_buffers
 from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.counting import counted_loops
+from xpiler.passes.extrema import name_extrema
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.invariants import hoist_invariants
@@ -66,7 +69,7 @@ def canonicalise(
     hints = name_hints(function)
     log = [Step("loop recovery", not kernel.is_serial)]
     settled: dict[object, Function] = {}  # by pass: where it found nothing to do
-    for name, run in PASSES:
+    for name, run in (*(TILES if kernel.tasks else ()), *PASSES):
         if settled.get(run) == function:
             log.append(Step(name, False))
             continue
@@ -102,6 +105,18 @@ def _of_single_elements(function: Function) -> Function:
     return replace(function, body=body)
 
 
+# What the tiles of a scratchpad ask for first, see `platforms/bang_tasks.py`.
+TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
+    ("invariants", hoist_invariants),
+    ("tidy", tidy),
+    ("extrema", name_extrema),
+    ("buffer splitting", split_buffers),
+    ("tidy", tidy),
+    ("thread fusion", fuse_threads),
+    ("array sinking", sink_arrays),
+    ("thread fusion", fuse_threads),
+    ("tidy", tidy),
+)
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("structured control flow", without_continues),
     ("invariants", hoist_invariants),

@@ -1,0 +1,276 @@
+"""A local array moves into the innermost loop that has all its uses, where no element outlives an iteration.
+
+    float tile[256];                               for i in 0..n step 256:
+    for i in 0..n step 256:                          float tile[256];
+      for k in 0..256: tile[k] = a[i + k]   -->      for k in 0..256: tile[k] = a[i + k]
+      for k in 0..256: b[i + k] = tile[k]            for k in 0..256: b[i + k] = tile[k]
+
+An array that is written anew in between is two arrays, and one of which only one element is used a variable.
+Applies where each read of an iteration comes after a write, in the same iteration, of what it reads: the
+loops that write it run over at least the indices that are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.ir.affine import prove_le, stride
+from xpiler.ir.build import add, is_const
+from xpiler.ir.nodes import (
+    Assign,
+    Block,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    Ref,
+    Stmt,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import free_vars, map_expr, rename, substitute, uses, walk
+from xpiler.passes.facts import Facts
+from xpiler.passes.names import Names
+from xpiler.passes.placed import after
+from xpiler.passes.structured import spliced
+
+
+def sink_arrays(function: Function) -> Function:
+    """Every array as far in as it goes."""
+    body = _block(function.body, Facts.of(function), Names(function))
+    return function if body == function.body else replace(function, body=body)
+
+
+def _block(block: Block, facts: Facts, names: Names) -> Block:
+    stmts = _versions(_apart(list(spliced(block.body)), facts, names), facts, names)
+    for decl in [s for s in stmts if isinstance(s, Decl) and _is_scratch(s)]:
+        users = [n for n, s in enumerate(stmts) if s is not decl and _touches(s, decl.name)]
+        if len(users) != 1:
+            continue
+        moved = _into(stmts[users[0]], decl, _facts_at(stmts[: users[0]], facts))
+        if moved is not None:
+            stmts[users[0]] = moved
+            stmts.remove(decl)
+    stmts = _with_scalars(stmts)
+    out: list[Stmt] = []
+    for stmt in stmts:
+        out.append(_below(stmt, facts, names))
+        facts = after(stmt, facts)
+    return Block(tuple(out), range=block.range)
+
+
+def _below(stmt: Stmt, facts: Facts, names: Names) -> Stmt:
+    match stmt:
+        case For():
+            return replace(stmt, body=_block(stmt.body, facts.inside(stmt), names))
+        case If(condition=condition):
+            return replace(
+                stmt,
+                then=_block(stmt.then, facts.where(condition), names),
+                otherwise=_block(stmt.otherwise, facts.where(condition, False), names),
+            )
+        case While():
+            return replace(stmt, body=_block(stmt.body, facts, names))
+    return stmt
+
+
+def _apart(stmts: list[Stmt], facts: Facts, names: Names) -> list[Stmt]:
+    """An array that several statements use, each for itself, becomes an array of each."""
+    for decl in [s for s in stmts if isinstance(s, Decl) and _is_scratch(s)]:
+        users = [n for n, s in enumerate(stmts) if s is not decl and _touches(s, decl.name)]
+        if len(users) < 2:
+            continue
+        alone = all(
+            isinstance(stmts[n], (For, If))
+            and _stmt(stmts[n], decl.name, _facts_at(stmts[:n], facts), []) is not None
+            and not _is_handed_on(stmts[n], decl.name)
+            for n in users
+        )
+        if alone:
+            for n in reversed(users[1:]):
+                own = names.fresh(decl.name)
+                stmts[n : n + 1] = [replace(decl, name=own), rename(stmts[n], {decl.name: own})]
+    return stmts
+
+
+def _versions(stmts: list[Stmt], facts: Facts, names: Names) -> list[Stmt]:
+    """An array that is written anew, so that nothing of the old contents is read, is another array then."""
+    for decl in [s for s in stmts if isinstance(s, Decl) and _is_scratch(s)]:
+        if any(_is_handed_on(s, decl.name) for s in stmts):
+            continue
+        name = decl.name
+        for n in [n for n, s in enumerate(stmts) if s is not decl and _touches(s, decl.name)][1:]:
+            if _covered(stmts[n:], name, _facts_at(stmts[:n], facts), []) is not None:
+                own = names.fresh(decl.name)
+                stmts[n:] = [rename(s, {name: own}) for s in stmts[n:]]
+                stmts.insert(stmts.index(decl) + 1, replace(decl, name=own))
+                return _versions(stmts, facts, names)
+    return stmts
+
+
+def _into(stmt: Stmt, decl: Decl, facts: Facts) -> Stmt | None:
+    """The statement with the declaration inside; None where the array outlives an iteration."""
+    match stmt:
+        case For(body=body) if _lives_in(body.body, decl.name, facts.inside(stmt)):
+            return replace(stmt, body=Block((decl, *body.body)))
+        case If(condition=condition, then=then, otherwise=otherwise):
+            tested = _touches(Assign(Var(condition.dtype, "?"), condition), decl.name)
+            if not tested and not _touches(otherwise, decl.name):
+                return replace(stmt, then=Block((decl, *then.body)))
+    return None
+
+
+def _with_scalars(stmts: list[Stmt]) -> list[Stmt]:
+    """Arrays of which only one element is used, and always the same, become variables."""
+    for decl in [s for s in stmts if isinstance(s, Decl) and _is_scratch(s)]:
+        loads = {n for s in stmts for n in walk(s) if isinstance(n, Load) and n.array == decl.name}
+        if len(loads) != 1 or any(
+            isinstance(n, Ref) and n.array == decl.name for s in stmts for n in walk(s)
+        ):
+            continue
+        (only,) = loads
+        changed = uses(Block(tuple(stmts))).vars_assigned
+        if only.dtype != decl.dtype or any(free_vars(_value(i)) & changed for i in only.index):
+            continue
+        variable = Var(decl.dtype, decl.name)
+        stmts = [
+            replace(s, shape=(), alignment=0) if s is decl else _substituted(s, only, variable) for s in stmts
+        ]
+    return stmts
+
+
+def _value(expr: Expr) -> Stmt:
+    return Assign(Var(expr.dtype, "?"), expr)
+
+
+def _substituted(stmt: Stmt, load: Load, variable: Var) -> Stmt:
+    return map_expr(
+        stmt, lambda e: variable if e == load else e, lambda place: variable if place == load else place
+    )
+
+
+def _facts_at(before: Sequence[Stmt], facts: Facts) -> Facts:
+    for stmt in before:
+        facts = after(stmt, facts)
+    return facts
+
+
+def _is_scratch(decl: Decl) -> bool:
+    return bool(decl.shape) and decl.init is None and all(isinstance(e, Const) for e in decl.shape)
+
+
+def _touches(stmt: Stmt, array: str) -> bool:
+    return any(isinstance(n, (Load, Ref)) and n.array == array for n in walk(stmt))
+
+
+# ------------------------------------------------------------------------------------------ coverage
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Elements [low, high) of an array, in units of one type."""
+
+    low: Expr
+    high: Expr
+    width: int
+
+
+def _lives_in(body: Sequence[Stmt], array: str, facts: Facts) -> bool:
+    """Whether everything that an iteration reads of the array it has written before."""
+    if any(_is_handed_on(s, array) for s in body):
+        return False
+    return _covered(list(spliced(body)), array, facts, []) is not None
+
+
+def _covered(stmts: Sequence[Stmt], array: str, facts: Facts, written: list[_Span]) -> list[_Span] | None:
+    """What is written behind the statements; None if one of them reads what was not."""
+    for stmt in stmts:
+        if _touches(stmt, array):
+            found = _stmt(stmt, array, facts, written)
+            if found is None:
+                return None
+            written = found
+        facts = after(stmt, facts)
+    return written
+
+
+def _stmt(stmt: Stmt, array: str, facts: Facts, written: list[_Span]) -> list[_Span] | None:
+    match stmt:
+        case For(body=body):
+            if any(_touches(Assign(Var(e.dtype, "?"), e), array) for e in (stmt.start, stmt.stop)):
+                return None
+            inner = _covered(spliced(body.body), array, facts.inside(stmt), written)
+            if inner is None:
+                return None
+            more = [_over(stmt, s) for s in inner if s not in written]
+            return [*written, *(s for s in more if s is not None)]
+        case If(condition=condition, then=then, otherwise=otherwise):
+            if _touches(Assign(Var(condition.dtype, "?"), condition), array):
+                return None
+            yes = _covered(spliced(then.body), array, facts.where(condition), written)
+            no = _covered(spliced(otherwise.body), array, facts.where(condition, False), written)
+            return None if yes is None or no is None else [s for s in yes if s in no]
+        case Assign(target=target, value=value, reduce=reduce):
+            reads = _loads(value, array)
+            if isinstance(target, Load):
+                reads += [n for i in target.index for n in _loads(i, array)]
+                if target.array == array and reduce is not None:
+                    reads.append(target)
+            if not all(_is_written(r, written, facts) for r in reads):
+                return None
+            if isinstance(target, Load) and target.array == array and len(target.index) == 1:
+                (index,) = target.index
+                return [*written, _Span(index, _next(index), target.dtype.bytes)]
+            return written
+        case Decl(init=Expr() as init):
+            reads = _loads(init, array)
+            return written if all(_is_written(r, written, facts) for r in reads) else None
+    return None
+
+
+def _is_handed_on(stmt: Stmt, array: str) -> bool:
+    """Whether an instruction gets the whole array."""
+    return any(isinstance(n, Ref) and n.array == array for n in walk(stmt))
+
+
+def _loads(expr: Expr, array: str) -> list[Load]:
+    return [n for n in walk(expr) if isinstance(n, Load) and n.array == array]
+
+
+def _next(index: Expr) -> Expr:
+    return add(index, Const(index.dtype, 1))
+
+
+def _over(loop: For, span: _Span) -> _Span | None:
+    """What all iterations together write of a span that moves with the counter; one that stands still is
+    written if the loop runs at all, which is not known."""
+    if not is_const(loop.step, 1):
+        return None
+    names = uses(Assign(Var(span.low.dtype, "?"), span.low)).vars_read
+    if loop.var not in names or span.low.dtype.is_float:
+        return None
+    if span.high != _next(span.low) or not _moves_by_one(span.low, loop.var):
+        return None
+    first = substitute(span.low, {loop.var: loop.start})
+    end = substitute(span.low, {loop.var: loop.stop})
+    return _Span(first, end, span.width)
+
+
+def _moves_by_one(index: Expr, counter: str) -> bool:
+    return stride(index, counter) == 1
+
+
+def _is_written(load: Load, written: Sequence[_Span], facts: Facts) -> bool:
+    if len(load.index) != 1:
+        return False
+    (index,) = load.index
+    return any(
+        span.width == load.dtype.bytes
+        and prove_le(span.low, index, facts.ranges)
+        and (_next(index) == span.high or prove_le(_next(index), span.high, facts.ranges))
+        for span in written
+    )

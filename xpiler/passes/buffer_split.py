@@ -1,0 +1,105 @@
+"""A buffer that is used in parts becomes an array for each part, of the type that it is used with.
+
+    char room[4096];                                   float room_0[512], room_1[512];
+    ((float *)room)[i] = ...;                   -->    room_0[i] = ...;
+    ((float *)room)[512 + i] = ...;    i < 512         room_1[i] = ...;
+
+Applies where the bounds of all indices are known as numbers and show the parts to be apart. A part that is
+used with several types stays a part of untyped memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+
+from xpiler.ir.affine import bounds, simplify
+from xpiler.ir.build import const, sub
+from xpiler.ir.nodes import Atomic, Block, Const, Decl, Function, Load, Ref, Space, Stmt
+from xpiler.ir.rewrite import map_stmt, walk, walk_stmts
+from xpiler.ir.types import DType
+from xpiler.passes.facts import Facts
+from xpiler.passes.names import Names
+from xpiler.passes.placed import at_each_access
+
+
+def split_buffers(function: Function) -> Function:
+    """Every local array for which it is shown to be right."""
+    names = Names(function)
+    whole = {n.array for n in walk(function.body) if isinstance(n, Ref)}
+    whole |= {n.place.array for n in walk(function.body) if isinstance(n, Atomic)}
+    for decl in [s for s in walk_stmts(function.body) if isinstance(s, Decl)]:
+        if decl.name not in whole and _is_buffer(decl):
+            function = _split(function, decl, _parts(function, decl), names)
+    return function
+
+
+def _is_buffer(decl: Decl) -> bool:
+    constant = all(isinstance(e, Const) for e in decl.shape)
+    return bool(decl.shape) and decl.init is None and decl.space is Space.LOCAL and constant
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Bytes [start, end) of a buffer, and the type that they are used with (None: several)."""
+
+    start: int
+    end: int
+    dtype: DType | None
+
+
+def _parts(function: Function, decl: Decl) -> list[_Part]:
+    """The parts in order; empty if the buffer is one, of its own type already."""
+    size = prod(int(e.value) for e in decl.shape if isinstance(e, Const)) * decl.dtype.bytes
+    spans: set[tuple[int, int, DType]] = set()
+
+    def visit(load: Load, facts: Facts) -> Load:
+        if load.array == decl.name:
+            low, high = bounds(load.index[0], facts.ranges) if len(load.index) == 1 else (None, None)
+            width = load.dtype.bytes
+            end = size if high is None else min(size, (high + 1) * width)
+            spans.add((-1 if low is None else low * width, end, load.dtype))
+        return load
+
+    at_each_access(function, visit)
+    parts: list[_Part] = []
+    for start, end, dtype in sorted(spans, key=lambda s: (s[0], s[1], s[2].name)):
+        if start < 0:
+            return []
+        if parts and start < parts[-1].end:
+            last = parts[-1]
+            parts[-1] = _Part(last.start, max(last.end, end), dtype if dtype == last.dtype else None)
+        else:
+            parts.append(_Part(start, end, dtype))
+    if any(p.start % (p.dtype or decl.dtype).bytes for p in parts):
+        return []
+    return parts if len(parts) > 1 or (parts and parts[0].dtype not in (None, decl.dtype)) else []
+
+
+def _split(function: Function, decl: Decl, parts: list[_Part], names: Names) -> Function:
+    if not parts:
+        return function
+    own = {p: names.fresh(decl.name if len(parts) == 1 else f"{decl.name}_{n}") for n, p in enumerate(parts)}
+
+    def visit(load: Load, facts: Facts) -> Load:
+        if load.array != decl.name:
+            return load
+        low = bounds(load.index[0], facts.ranges)[0]
+        assert low is not None
+        at = low * load.dtype.bytes
+        part = next(p for p in parts if p.start <= at < p.end)
+        first = const(part.start // load.dtype.bytes, load.index[0].dtype)
+        return replace(load, array=own[part], index=(simplify(sub(load.index[0], first), facts.ranges),))
+
+    def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
+        return tuple(_declared(decl, p, own[p]) for p in parts) if stmt == decl else stmt
+
+    body = map_stmt(at_each_access(function, visit).body, change)
+    assert isinstance(body, Block)
+    return replace(function, body=body)
+
+
+def _declared(decl: Decl, part: _Part, name: str) -> Decl:
+    dtype = part.dtype or decl.dtype
+    extent = -(-(part.end - part.start) // dtype.bytes)
+    return replace(decl, name=name, dtype=dtype, shape=(const(extent),))
