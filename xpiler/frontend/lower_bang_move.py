@@ -113,19 +113,20 @@ def _copy(call: Invocation, to: _Side, from_: _Side, size: Expr) -> None:
 
 def _unit(to: _Side, from_: _Side, size: Expr) -> DType:
     """The widest element of either side that divides the segments and what lies between them."""
-    found: list[DType] = []
+    types: list[DType] = []
     for side in (from_, to):
         memory = side.pointer.memory
         assert memory is not None
-        found += [t for t in (memory.dtype, element_type(side.pointer)) if t.bytes > 1]
-    found.sort(key=lambda t: -t.bytes)
+        types += [memory.dtype, element_type(side.pointer)]
+    found = sorted((t for t in types if t.bytes > 1), key=lambda t: -t.bytes)
+    byte = types[0] if types[0].bytes == 1 else U8
     for dtype in found:
         parts = [*to.strides, *from_.strides, *([size] if isinstance(size, Const) else [])]
         offsets = [s.pointer.offset for s in (to, from_) if s.pointer.unit < dtype.bytes]
         scaled = [build.mul(o, s.pointer.unit) for o, s in zip(offsets, (to, from_), strict=False)]
         if all(divided(p, dtype.bytes) is not None for p in (*parts, *scaled)):
             return dtype
-    return found[0] if found and not (to.strides or from_.strides) else U8
+    return found[0] if found and not (to.strides or from_.strides) else byte
 
 
 def _segments(

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.ir.affine import prove_le, stride
-from xpiler.ir.build import add, is_const
+from xpiler.ir.affine import coefficient, prove_eq, prove_le
+from xpiler.ir.build import add, is_const, sub
 from xpiler.ir.nodes import (
     Assign,
     Block,
@@ -172,11 +172,12 @@ def _touches(stmt: Stmt, array: str) -> bool:
 
 @dataclass(frozen=True)
 class _Span:
-    """Elements [low, high) of an array, in units of one type."""
+    """Elements [low, high) of an array, in units of one type; for every iteration of `pending` loops."""
 
     low: Expr
     high: Expr
     width: int
+    pending: tuple[For, ...] = ()
 
 
 def _lives_in(body: Sequence[Stmt], array: str, facts: Facts) -> bool:
@@ -206,7 +207,7 @@ def _stmt(stmt: Stmt, array: str, facts: Facts, written: list[_Span]) -> list[_S
             inner = _covered(spliced(body.body), array, facts.inside(stmt), written)
             if inner is None:
                 return None
-            more = [_over(stmt, s) for s in inner if s not in written]
+            more = [_over(stmt, s, facts) for s in inner if s not in written]
             return [*written, *(s for s in more if s is not None)]
         case If(condition=condition, then=then, otherwise=otherwise):
             if _touches(Assign(Var(condition.dtype, "?"), condition), array):
@@ -245,23 +246,30 @@ def _next(index: Expr) -> Expr:
     return add(index, Const(index.dtype, 1))
 
 
-def _over(loop: For, span: _Span) -> _Span | None:
+def _over(loop: For, span: _Span, facts: Facts) -> _Span | None:
     """What all iterations together write of a span that moves with the counter; one that stands still is
-    written if the loop runs at all, which is not known."""
-    if not is_const(loop.step, 1):
+    written if the loop runs at all, which is not known. Loops that leave gaps wait for those that fill them.
+    """
+    loops = [loop, *span.pending]
+    while loops:
+        fitting = next((each for each in loops if _fits(each, span, facts)), None)
+        if fitting is None:
+            break
+        loops.remove(fitting)
+        values = {fitting.var: fitting.start}, {fitting.var: fitting.stop}
+        first, end = (substitute(span.low, v) for v in values)
+        span = _Span(first, end, span.width)
+    if any(not is_const(each.step, 1) or each.var not in free_vars(_value(span.low)) for each in loops):
         return None
-    names = uses(Assign(Var(span.low.dtype, "?"), span.low)).vars_read
-    if loop.var not in names or span.low.dtype.is_float:
-        return None
-    if span.high != _next(span.low) or not _moves_by_one(span.low, loop.var):
-        return None
-    first = substitute(span.low, {loop.var: loop.start})
-    end = substitute(span.low, {loop.var: loop.stop})
-    return _Span(first, end, span.width)
+    return replace(span, pending=tuple(loops))
 
 
-def _moves_by_one(index: Expr, counter: str) -> bool:
-    return stride(index, counter) == 1
+def _fits(loop: For, span: _Span, facts: Facts) -> bool:
+    """Whether the spans of its iterations lie end to end."""
+    step = coefficient(span.low, loop.var)
+    if step is None or not is_const(loop.step, 1):
+        return False
+    return prove_eq(sub(span.high, span.low), step, facts.ranges)
 
 
 def _is_written(load: Load, written: Sequence[_Span], facts: Facts) -> bool:
@@ -270,6 +278,7 @@ def _is_written(load: Load, written: Sequence[_Span], facts: Facts) -> bool:
     (index,) = load.index
     return any(
         span.width == load.dtype.bytes
+        and not span.pending
         and prove_le(span.low, index, facts.ranges)
         and (_next(index) == span.high or prove_le(_next(index), span.high, facts.ranges))
         for span in written

@@ -92,7 +92,7 @@ def _without_tile(function: Function, decl: Decl) -> Block | None:
         for s in walk_stmts(function.body)
         if isinstance(s, Assign) and isinstance(s.target, Load) and s.target.array == decl.name
     ]
-    if len(writes) != 1 or writes[0].reduce is not None:
+    if len(writes) != 1 or writes[0].reduce is not None or writes[0].target.dtype != decl.dtype:
         return None
     place = _find(function.body.body, writes[0], facts, ())
     if place is None:

@@ -1,0 +1,91 @@
+"""Scratchpads of BANG C on the way to canonical loops: buffers are split, tiles move inwards and vanish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xpiler.frontend import parse
+from xpiler.ir.interpret import run
+from xpiler.ir.nodes import Function
+from xpiler.ir.printer import show
+from xpiler.passes.canonical import canonicalise
+
+TASKS = (1, 1, 1)
+
+
+def canonical(text: str, n: int) -> Function:
+    """The canonical form for one task. Every pass is checked: both forms are run on the same data."""
+    kernel = parse(text, "kernel.mlu", platform="bang").program.kernels[0]
+
+    def results(function: Function) -> list[Any]:
+        random = np.random.default_rng(1)
+        given: dict[str, Any] = {}
+        for p in function.params:
+            given[p.name] = random.integers(-9, 9, 4 * n).astype(np.float32) if p.is_pointer else n
+        launch = ((1, 1, 1), (1, 1, 1)) if function is kernel else ()
+        found = run(function, given, *launch, checks=function is not kernel)
+        assert not found.errors, found.errors[0]
+        return [v for v in given.values() if isinstance(v, np.ndarray)]
+
+    def check(before: Function, after: Function, name: str) -> None:
+        for one, other in zip(results(before), results(after), strict=True):
+            np.testing.assert_array_equal(one, other, name)
+
+    form = canonicalise(kernel, kernel.block_size, TASKS, check).function
+    for one, other in zip(results(kernel), results(form), strict=True):
+        np.testing.assert_array_equal(one, other)
+    return form
+
+
+def test_parts_of_a_raw_buffer_become_variables_of_one_loop() -> None:
+    form = canonical(
+        """
+        #define DEAL 64
+        __nram__ char room[2 * DEAL * sizeof(float)];
+        __mlu_entry__ void k(const float *__restrict__ x, float *__restrict__ y, int n) {
+            float *a = (float *)room, *b = a + DEAL;
+            for (int i = taskId * DEAL; i < n; i += taskDim * DEAL) {
+                int count = n - i < DEAL ? n - i : DEAL;
+                __memcpy(a, x + i, count * sizeof(float), GDRAM2NRAM);
+                __bang_mul(b, a, a, count);
+                __bang_add(b, b, a, count);
+                __memcpy(y + i, b, count * sizeof(float), NRAM2GDRAM);
+            }
+        }""",
+        150,
+    )
+    assert "room_0[" not in show(form) and "room_1[" not in show(form), show(form)
+
+
+def test_a_buffer_that_is_written_anew_is_another_one() -> None:
+    form = canonical(
+        """
+        __nram__ float a[64], b[64];
+        __mlu_entry__ void k(const float *__restrict__ x, float *__restrict__ y, int n) {
+            __memcpy(a, x, 64 * sizeof(float), GDRAM2NRAM);
+            __bang_transpose(b, a, 8, 8);
+            __bang_transpose(a, b, 16, 4);
+            __memcpy(y, a, 64 * sizeof(float), NRAM2GDRAM);
+        }""",
+        64,
+    )
+    assert "f32 a[" not in show(form), show(form)
+
+
+def test_bytes_keep_their_sign_through_a_copy() -> None:
+    kernel = parse(
+        """
+        __nram__ int8_t a[32];
+        __mlu_entry__ void k(const int8_t *x, int *y, int n) {
+            __memcpy(a, x, n, GDRAM2NRAM);
+            for (int i = 0; i < n; ++i) y[i] = a[i];
+        }""",
+        "kernel.mlu",
+        platform="bang",
+    ).program.kernels[0]
+    form = canonicalise(kernel, kernel.block_size, TASKS).function
+    x, y = np.arange(-16, 16).astype(np.int8), np.zeros(32, np.int32)
+    assert not run(form, {"x": x, "y": y, "n": 32}).errors
+    np.testing.assert_array_equal(y, x)
