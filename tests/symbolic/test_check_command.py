@@ -77,6 +77,22 @@ def test_given_sizes_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert check(tmp_path, RIGHT, *flags[:-1], "a=100") == 0
 
 
+def test_indices_beyond_32_bits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = """__global__ void zero(float* a, int rows, int cols) {
+  int r = blockIdx.y * blockDim.y + threadIdx.y, c = blockIdx.x * blockDim.x + threadIdx.x;
+  if (r < rows && c < cols) a[r * cols + c] = 0;
+}
+"""
+    flags = ["--grid", "6250,6250", "--block", "16,16", "--arg", "rows=100000", "--arg", "cols=100000"]
+    assert check(tmp_path, text, *flags, "--json") == 1
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    values = finding["counterexample"]
+    row = values["blockIdx.y"] * 16 + values["threadIdx.y"]
+    column = values["blockIdx.x"] * 16 + values["threadIdx.x"]
+    assert finding["code"] == "XP-OVERFLOW" and values["index"] == row * 100000 + column > 2**31
+    assert check(tmp_path, text.replace("[r * cols", "[(size_t)r * cols"), *flags) == 0
+
+
 def test_every_code_has_its_page() -> None:
     pages = Path(__file__).parents[2] / "docs" / "checks"
     assert {page.stem for page in pages.glob("XP-*.md")} == set(CODES)

@@ -118,7 +118,7 @@ def run(
         try:
             for first in range(0, total, chunk):
                 launch = Launch(grid, block, warp_size, shared_bytes, min(chunk, total - first))
-                variables = {**_indices(launch, numbers[first : first + launch.blocks]), **scalars}
+                variables = {**_indices(launch, numbers[first : first + launch.blocks], first), **scalars}
                 state = State(
                     threads * launch.blocks,
                     variables,
@@ -160,8 +160,9 @@ def _blocks_at_a_time(function: Function, threads: int, total: int, lanes: int) 
     return max(1, min(total, lanes // max(threads, 1)))
 
 
-def _indices(launch: Launch, numbers: npt.NDArray[Any]) -> dict[str, Any]:
-    """Indices and identities of the lanes of the blocks of these numbers."""
+def _indices(launch: Launch, numbers: npt.NDArray[Any], first: int) -> dict[str, Any]:
+    """Indices and identities of the lanes of the blocks of these numbers, the `first` and following that
+    run."""
     threads = launch.threads
     thread = np.tile(np.arange(threads), launch.blocks)
     block = np.repeat(np.arange(launch.blocks), threads)
@@ -170,7 +171,7 @@ def _indices(launch: Launch, numbers: npt.NDArray[Any]) -> dict[str, Any]:
         "@thread": thread,
         "@block": block,
         "@slot": block * launch.slots + thread,
-        "@code": lane_code(number_of_block, 0, thread),
+        "@code": lane_code(block + first, 0, thread),
         "@warp_epoch": np.zeros(thread.size, np.int32),
         "warpSize": np.int32(launch.warp_size),
         "dynamicShared.bytes": np.uint32(launch.shared_bytes),

@@ -90,7 +90,7 @@ def check_kernel(
     started = time.monotonic()
     dependence = Dependence.of(kernel)
     defined = definitions(kernel)
-    frame, judge = Frame.of(kernel), Judge.of(kernel, dependence, beyond_guards(kernel, defined))
+    frame, judge = Frame.of(kernel), Judge.of(kernel, dependence, beyond_guards(kernel, defined), defined)
     trials, scope = _trials(unit, kernel, options, dependence, hosts)
     found: dict[tuple[object, ...], Found] = {}
     undecided: list[str] = []

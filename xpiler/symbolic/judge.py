@@ -8,7 +8,7 @@ bug.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,14 @@ from xpiler.ir.affine_form import Affine
 from xpiler.ir.interpret import Finding
 from xpiler.ir.interpret_log import AccessKind, BarrierEvent
 from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, THREAD_BITS
-from xpiler.ir.nodes import Atomic, Const, Function, Load, Ref, Space
+from xpiler.ir.nodes import Atomic, Const, Expr, Function, Load, Ref, Space
 from xpiler.ir.printer import show
 from xpiler.ir.rewrite import walk
 from xpiler.symbolic.conflicts import Access, Conflict, conflicts
 from xpiler.symbolic.dependence import ATOMIC, Dependence
 from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
+from xpiler.symbolic.overflow import may_be_wide, too_wide, wrapped
 from xpiler.symbolic.places import Places
 from xpiler.symbolic.trial import Observed, Trial
 
@@ -49,19 +50,26 @@ class Judge:
     dependence: Dependence
     retried: frozenset[str]
     suggested: tuple[Suggested, ...]
+    defined: Mapping[str, Expr]
 
     @staticmethod
-    def of(kernel: Function, dependence: Dependence, suggested: Iterable[Suggested] = ()) -> Judge:
+    def of(
+        kernel: Function,
+        dependence: Dependence,
+        suggested: Iterable[Suggested] = (),
+        defined: Mapping[str, Expr] | None = None,
+    ) -> Judge:
         retried = set()
         for node in walk(kernel.body):
             match node:
                 case Atomic(op="cas", place=place, args=(compare, _)) if not isinstance(compare, Const):
                     retried.add(place.array)
-        return Judge(kernel, dependence, frozenset(retried), tuple(suggested))
+        return Judge(kernel, dependence, frozenset(retried), tuple(suggested), defined or {})
 
     def judge(self, seen: Observed) -> list[Found]:
         found = [f for f in (self._finding(f, seen.trial) for f in seen.findings) if f is not None]
         found += [self._barrier(b, seen.trial) for b in _first_by_site(seen.log.barriers)]
+        found += self._overflows(seen)
         found += [f for s in self.suggested if (f := self._beyond(s, seen)) is not None]
         return found + self._races(conflicts(seen.log, self.kernel.warp_size, seen.trial.aliases), seen.trial)
 
@@ -87,13 +95,44 @@ class Judge:
             holds_if=holds_if,
         )
 
-    def _of_index(self, finding: Finding, trial: Trial) -> tuple[str, str]:
-        """An index out of memory, or with a parameter that may never be that large, is only possible."""
-        places = [
+    def _overflows(self, seen: Observed) -> Iterator[Found]:
+        """Accesses of other elements than their indices mean, by an arithmetic that is wide enough."""
+        trial = seen.trial
+        if not may_be_wide(trial):
+            return
+        done: set[int] = set()
+        for event in seen.log.events:
+            place: Any = event.site.node
+            if id(place) in done or not isinstance(place, (Load, Ref)):
+                continue
+            wrong = wrapped(event, place, self.defined, trial)
+            part = too_wide(place, self.defined, trial) if wrong is not None else None
+            if wrong is None or part is None:
+                continue
+            done.add(id(place))
+            access = Access(event, wrong[0])
+            expr, high = part
+            yield Found(
+                "XP-OVERFLOW",
+                ERROR,
+                f"{place.array}[{wrong[1]}] is meant, but `{show(expr)}` reaches {high}, which {expr.dtype} "
+                "does not hold",
+                event.site.range,
+                self.kernel.spelling or self.kernel.name,
+                self._values(trial, Places(self.kernel, trial).of_access(access) | {"index": wrong[1]}),
+                place.array,
+            )
+
+    def _places(self, finding: Finding) -> list[Load | Ref]:
+        return [
             n
             for n in walk(self.kernel.body)
             if isinstance(n, (Load, Ref)) and n.array == finding.array and n.range == finding.range
         ]
+
+    def _of_index(self, finding: Finding, trial: Trial) -> tuple[str, str]:
+        """An index out of memory, or with a parameter that may never be that large, is only possible."""
+        places = self._places(finding)
         sources = frozenset[str]().union(*(self.dependence.of_index(p) for p in places)) - {ATOMIC}
         if sources:
             return WARNING, f"{_names(sources)} may hold such values"

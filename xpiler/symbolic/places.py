@@ -13,7 +13,7 @@ import numpy as np
 from xpiler.ir.nodes import Function
 from xpiler.symbolic.conflicts import Access
 from xpiler.symbolic.shape import AXES
-from xpiler.symbolic.trial import Trial
+from xpiler.symbolic.trial import Trial, block_numbers
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,10 @@ class Places:
     trial: Trial
 
     def values(self, block: int, thread: int, prefix: str = "") -> dict[str, int]:
-        """Where a thread is, on the axes that the launch has."""
+        """Where a thread is, on the axes that the launch has; `block` counts those that ran."""
+        block = int(block_numbers(self.trial, block))
         if self.kernel.tasks:
-            cores = self.trial.block[0]
-            found = {f"{prefix}taskId": block * cores + thread}
-            return found | ({f"{prefix}coreId": thread} if cores > 1 else {})
+            return self._task(block, thread, prefix)
         values: dict[str, int] = {}
         for kind, number, extents in (
             ("blockIdx", block, self.trial.grid),
@@ -38,6 +37,11 @@ class Places:
                 number //= extent
         return values
 
+    def _task(self, block: int, thread: int, prefix: str) -> dict[str, int]:
+        cores = self.trial.block[0]
+        found = {f"{prefix}taskId": block * cores + thread}
+        return found | ({f"{prefix}coreId": thread} if cores > 1 else {})
+
     def renamed(self, values: dict[str, int]) -> dict[str, int]:
         """The interpreter's names of a thread as the program's."""
         if not self.kernel.tasks:
@@ -47,7 +51,7 @@ class Places:
         for axis, extent in zip(AXES, self.trial.grid, strict=True):
             number += values.get(f"blockIdx.{axis}", 0) * scale
             scale *= extent
-        return self.values(number, values.get("threadIdx.x", 0)) | rest
+        return self._task(number, values.get("threadIdx.x", 0), "") | rest
 
     def launch(self) -> dict[str, int]:
         if self.kernel.tasks:

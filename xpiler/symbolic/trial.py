@@ -145,6 +145,12 @@ def chosen_blocks(grid: tuple[int, int, int], block: tuple[int, int, int]) -> li
     return kept
 
 
+def block_numbers(trial: Trial, ordinals: Any) -> Any:
+    """The numbers within the grid of blocks that a log counts in the order in which they ran."""
+    chosen = chosen_blocks(trial.grid, trial.block)
+    return ordinals if chosen is None else np.asarray(chosen)[ordinals]
+
+
 @dataclass(frozen=True)
 class Frame:
     """What a trial has to know of a kernel: which variables explain an access, which atomics are spun on,
