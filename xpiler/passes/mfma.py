@@ -83,14 +83,16 @@ def with_tiles(body: Block, launch: Launch, names: Names) -> Block:
         return body
     lane = mod(launch.flat_thread(), launch.warp)
     tiles = _promoted(body, instructions)
-    body = _accesses(body, tiles, lane)
+    shapes = {s.name: s.shape for s in walk_stmts(body) if isinstance(s, Decl) and s.name in tiles}
+    body = _accesses(body, tiles, shapes, lane)
 
     def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         match stmt:
             case Instr(name=name) if name.startswith("mfma."):
                 return _on_tiles(stmt, tiles, lane, names)
             case Decl(name=name) if name in tiles:
-                return _declared(stmt.name, tiles[name], stmt.shape[:-1])
+                declared = _declared(stmt.name, tiles[name], stmt.shape[:-1])
+                return declared if stmt.init is None else (declared, _zeroed(stmt, tiles[name], lane, names))
         return stmt
 
     result = map_stmt(body, change)
@@ -118,7 +120,7 @@ def _promoted(body: Block, instructions: list[Instr]) -> dict[str, _Layout]:
     found: dict[str, _Layout] = {}
     for name, layouts in roles.items():
         decl = decls.get(name)
-        if decl is None or len(layouts) > 1 or decl.init is not None:
+        if decl is None or len(layouts) > 1 or decl.init not in (None, ()):
             continue
         layout = next(iter(layouts))
         if decl.dtype == layout.dtype and decl.shape[-1] == const(layout.count):
@@ -126,7 +128,7 @@ def _promoted(body: Block, instructions: list[Instr]) -> dict[str, _Layout]:
     for node in walk(body):
         match node:
             case Load(array=array, index=index, dtype=dtype) if array in found:
-                if dtype != found[array].dtype or len(index) != len(decls[array].shape):
+                if dtype != found[array].dtype or len(index) not in (1, len(decls[array].shape)):
                     del found[array]
             case Instr(name=name, operands=operands) if not name.startswith("mfma."):
                 for operand in operands:
@@ -135,11 +137,24 @@ def _promoted(body: Block, instructions: list[Instr]) -> dict[str, _Layout]:
     return found
 
 
-def _accesses(body: Block, tiles: dict[str, _Layout], lane: Expr) -> Block:
+def _zeroed(decl: Decl, layout: _Layout, lane: Expr, names: Names) -> Stmt:
+    """`= {}` of registers: every lane clears its own."""
+    counters = [var(names.fresh("register"), I32) for _ in decl.shape]
+    lead = tuple(counters[:-1])
+    zero = const(0, layout.dtype)
+    result: Stmt = Assign(_element(decl.name, layout, lane, counters[-1], lead), zero)
+    for counter, extent in zip(reversed(counters), reversed(decl.shape), strict=True):
+        result = For(counter.name, I32, const(0), extent, const(1), Block((result,)))
+    return result
+
+
+def _accesses(
+    body: Block, tiles: dict[str, _Layout], shapes: dict[str, tuple[Expr, ...]], lane: Expr
+) -> Block:
     def element(expr: Expr) -> Expr:
         if isinstance(expr, Load) and expr.array in tiles:
-            layout = tiles[expr.array]
-            return _element(expr.array, layout, lane, expr.index[-1], expr.index[:-1])
+            index = _digits(expr.index, shapes[expr.array])
+            return _element(expr.array, tiles[expr.array], lane, index[-1], index[:-1])
         return expr
 
     def place(target: Var | Load) -> Var | Load:
@@ -150,6 +165,17 @@ def _accesses(body: Block, tiles: dict[str, _Layout], lane: Expr) -> Block:
     result = map_expr(body, element, place)
     assert isinstance(result, Block)
     return result
+
+
+def _digits(index: tuple[Expr, ...], shape: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """One index a dimension, also where a single one counts all elements."""
+    if len(index) == len(shape):
+        return index
+    rest, digits = cast(index[0], I32), []
+    for extent in reversed(shape[1:]):
+        digits.append(mod(rest, extent))
+        rest = div(rest, extent)
+    return (rest, *reversed(digits))
 
 
 def _element(array: str, layout: _Layout, lane: Expr, e: Expr, lead: tuple[Expr, ...] = ()) -> Load:

@@ -3,8 +3,9 @@
 Where the text shuffles or votes over whole waves there are two ways to say so in place
 (`backend/cuda_waves.py`): by warps of 32 lanes, which is what code in terms of `warpSize` means, and by pairs
 of warps. A third way are new kernels from the canonical form; it comes first for matrix instructions, which
-pairs of warps can only imitate. The first way whose results are those of the source on every case of the
-contracts is taken: nothing else can tell, since blocks and arrays may be sized for waves of 64.
+pairs of warps can only imitate. The first way that compiles and whose results are those of the source on
+every case of the contracts is taken: nothing else can tell, since blocks and arrays may be sized for waves
+of 64. New kernels are also the way out where CUDA's compilers do not take what HIP's do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import prod
+from pathlib import PurePath
 
 from xpiler.backend.cuda import has_matrices, to_cuda, waves_matter
 from xpiler.backend.omit import base_name, kernel_at
@@ -19,6 +21,7 @@ from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Contract
 from xpiler.gate.execute import build
+from xpiler.gate.toolchain import compile_check
 from xpiler.gate.verify import compare_programs, compare_target
 from xpiler.ir.nodes import Const, Decl, Space
 from xpiler.ir.rewrite import walk_stmts
@@ -51,8 +54,6 @@ def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
 
 
 def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
-    if not waves_matter(unit.text, unit.file) and _fits(unit):
-        return _in_place(unit)
     reason: Refusal | None = None
     last: Produced | None = None
     given = {id(item): item.refused for item in entries}
@@ -63,7 +64,7 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
             reason = reason or refusal
             _restore(entries, given)
             continue
-        if _is_right(made, unit.file, entries):
+        if _is_right(made, str(PurePath(unit.file).with_suffix(".cu")), entries):
             return made
         last = last or made
         _restore(entries, given)
@@ -77,6 +78,11 @@ def _ways(unit: Unit, entries: list[EntryJob]) -> Iterator[Callable[[], Produced
     """The ways to have the text in CUDA, the most native first."""
     anew = not unit.refusals and bool(unit.program.kernels)
     matrices = has_matrices(unit.text, unit.file)
+    if not waves_matter(unit.text, unit.file) and _fits(unit):
+        yield lambda: _in_place(unit)
+        if anew:
+            yield lambda: plain(to_simt.produce(with_cuda_host(unit), entries), unit)
+        return
     if matrices and anew:
         yield lambda: plain(to_simt.produce(with_cuda_host(unit), entries), unit)
     if not matrices:
@@ -111,7 +117,9 @@ def _restore(entries: list[EntryJob], given: dict[int, Diagnostic | None]) -> No
 
 
 def _is_right(made: Produced, file: str, entries: list[EntryJob]) -> bool:
-    """Whether the text computes what the source computed, for every entry that ran."""
+    """Whether CUDA's compilers take the text and it computes what the source did, in all entries."""
+    if not all(rung.ok for rung in compile_check(made.text, file, "cuda")):
+        return False
     asked = False
     for item in entries:
         if item.refused is not None or item.build is None or item.inference is None:
