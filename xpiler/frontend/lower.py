@@ -20,6 +20,7 @@ from xpiler.frontend.lower_launches import (
     wanted_kernels,
 )
 from xpiler.frontend.lower_params import declare_params
+from xpiler.frontend.lower_pools import Pools, TwoArrays
 from xpiler.frontend.lower_tasks import as_blocks
 from xpiler.frontend.lower_typenames import add_binding, try_constant
 from xpiler.frontend.lower_types import VOID
@@ -90,12 +91,24 @@ def kernel_text(function: FunctionDef) -> KernelText:
 
 def lower_kernel(entities: Entities, kernel: Wanted, *, is_serial: bool = False) -> Function:
     """The IR of one kernel or instantiation. Raises `Refusal`."""
+    pools: Pools = frozenset()
+    while True:
+        try:
+            return _lowered(entities, kernel, is_serial, pools)
+        except TwoArrays as refusal:
+            more = refusal.pooled(pools)
+            if more is None:
+                raise
+            pools = more
+
+
+def _lowered(entities: Entities, kernel: Wanted, is_serial: bool, pools: Pools) -> Function:
     function = kernel.function
     if function.errors:
         problem = function.errors[0]
         raise Refusal("syntax", f"syntax error near `{problem.text.strip()[:60]}`", problem.range)
     assert function.body is not None
-    ctx = Context(entities)
+    ctx = Context(entities, pools)
     scope = Scope()
     for binding in kernel.bindings:
         add_binding(scope, binding)

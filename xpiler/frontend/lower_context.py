@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from tree_sitter import Node
 
 from xpiler.errors import Refusal
+from xpiler.frontend.lower_pools import Pool, Pools
 from xpiler.frontend.lower_types import CType, Scalar, Struct
 from xpiler.frontend.lower_values import Memory, Number, Value
 from xpiler.frontend.syntax_model import FunctionDef
@@ -99,8 +100,10 @@ class Context:
     """Lowers one kernel. Handlers of the other modules register in `EXPRESSIONS`, `STATEMENTS` and get
     this."""
 
-    def __init__(self, entities: Entities) -> None:
+    def __init__(self, entities: Entities, pools: Pools = frozenset()) -> None:
         self.entities = entities
+        self.pools: dict[str, Pool | None] = {name: None for pool in pools for name in pool}
+        self._pools = pools
         self.scope = Scope()
         self.out: list[Stmt] = []
         self.prologue: list[
@@ -164,6 +167,17 @@ class Context:
         if place is not None:
             _fill_ranges(stmt, place)
         self.out.append(stmt)
+
+    def pool_of(self, name: str, memory: Memory) -> Pool | None:
+        """The pool that an array of this name is part of, if any."""
+        members = next((pool for pool in self._pools if name in pool), None)
+        if members is None:
+            return None
+        found = self.pools[name]
+        if found is None:
+            found = Pool(memory)
+            self.pools |= dict.fromkeys(members, found)
+        return found
 
     def temporary(self, value: Expr, name: str = "t") -> Var:
         """A new variable that holds `value` from here on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tree_sitter import Node
 
@@ -350,6 +351,10 @@ def declare_object(
         space = Space.FRAGMENT
     shape = array_shape(ctx, ctype) or (1,)
     memory = Memory(ctx.fresh(name), leaf, shape, space)
+    pool = ctx.pool_of(memory.name, replace(memory, shape=()))
+    if pool is not None and isinstance(ctype, Array):
+        alignment = alignment or _natural_alignment(inner, leaf)
+        return pool.part(ctype, shape, alignment, ctx.prologue, ctx.range())
     extents = tuple(build.const(e) for e in shape)
     decl = Decl(memory.name, leaf, extents, space, init, alignment or _natural_alignment(inner, leaf))
     _place(ctx, decl)

@@ -15,6 +15,7 @@ from xpiler.frontend.lower_memory import (
     unit_towards,
     without_prefix,
 )
+from xpiler.frontend.lower_pools import TwoArrays
 from xpiler.frontend.lower_types import Pointer
 from xpiler.frontend.lower_values import Address, AddressOf, Choice, PointerCell, PointerVariable, Value
 from xpiler.ir import build
@@ -164,11 +165,10 @@ def assign_pointer(ctx: Context, variable: PointerVariable, value: Value) -> Non
             cell.memory, cell.offset = None, None
             _bind(ctx, variable, address)
             return
-        ctx.refuse(
-            "pointer-base",
-            f"pointer `{cell.name}` would point into `{cell.memory.name}` and into `{address.memory.name}`",
-            remedy="use one array with an offset, or a pointer for each",
+        message = (
+            f"pointer `{cell.name}` would point into `{cell.memory.name}` and into `{address.memory.name}`"
         )
+        raise TwoArrays(message, ctx.range(), cell.memory, address.memory)
     address = without_prefix(address)
     assert cell.offset is not None
     offset = in_units(address.memory, address.offset, address.unit, cell.unit)
@@ -208,11 +208,10 @@ def swap_pointers(ctx: Context, first: Value, second: Value) -> None:
         ctx.emit(Assign(b.offset, build.cast(kept, b.offset.dtype)))
         return
     if not ctx.control == a.control == b.control:
-        ctx.refuse(
-            "pointer-base",
-            f"pointers `{a.name}` and `{b.name}` into different arrays are swapped in a branch or loop",
-            remedy="use one array with two halves and swap the offsets",
-        )
+        message = f"pointers `{a.name}` and `{b.name}` into different arrays are swapped in a branch or loop"
+        if a.memory is None or b.memory is None:
+            ctx.refuse("pointer-base", message, remedy="use one array with two halves and swap the offsets")
+        raise TwoArrays(message, ctx.range(), a.memory, b.memory)
     a.memory, b.memory = b.memory, a.memory
     a.offset, b.offset = b.offset, a.offset
     a.unit, b.unit = b.unit, a.unit

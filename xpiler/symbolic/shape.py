@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xpiler.ir.affine import linear
-from xpiler.ir.affine_form import Affine, atom_variables
+from xpiler.ir.affine_form import Affine, Mod, atom_variables
 from xpiler.ir.nodes import Assign, Const, Decl, Expr, For, Function, Load, Ref, Space, Stmt, Var
 from xpiler.ir.rewrite import children, substitute, walk
 from xpiler.ir.types import BOOL
@@ -104,6 +104,7 @@ def _block(kernel: Function, defined: dict[str, Expr], used: set[str]) -> Shape:
         for form in forms:
             if form is not None:
                 _from_stride(form, evidence, offsets)
+                _from_wrap(form, evidence)
     for axis, added in offsets.items():
         # `in[b*256 + t]` and `in[b*256 + t + 128]`: 128 threads, each with two elements
         for whole in list(evidence[axis]):
@@ -194,6 +195,17 @@ def _from_stride(form: Affine, evidence: dict[str, list[int]], offsets: dict[str
         if block and thread and block > thread > 0 and block % thread == 0:
             evidence[axis].append(block // thread)
             offsets[axis].add(form.constant)
+
+
+def _from_wrap(form: Affine, evidence: dict[str, list[int]]) -> None:
+    """`(threadIdx.x + 1) % 64`: 64 threads, the last of which comes back to the first."""
+    for atom in form.atoms():
+        size = atom.divisor.as_int if isinstance(atom, Mod) else None
+        if isinstance(atom, Mod) and size is not None and atom.operand.constant:
+            moving = atom.operand - atom.operand.constant
+            names = [getattr(a, "name", "") for a in moving.atoms()]
+            if len(names) == 1 and names[0].startswith("threadIdx.") and len(moving.terms) == 1:
+                evidence[names[0][-1]].append(size)
 
 
 def _round(extent: int) -> int:

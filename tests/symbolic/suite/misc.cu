@@ -249,3 +249,30 @@ __global__ void goto_free_switch(int* a, int mode) {
     default: a[63 - i] = 2;
   }
 }
+
+// expect: XP-RACE
+__global__ void pointer_swap(float* out, int steps) {
+  __shared__ float A[64], B[64];
+  float *src = A, *dst = B;
+  A[threadIdx.x] = threadIdx.x;
+  __syncthreads();
+  for (int i = 0; i < steps; i++) {
+    dst[threadIdx.x] = src[(threadIdx.x + 1) % 64];
+    float* t = src; src = dst; dst = t;
+  }
+  out[threadIdx.x] = src[threadIdx.x];
+}
+
+// expect: clean
+__global__ void pointer_swap_ok(float* out, int steps) {
+  __shared__ float A[64], B[64];
+  float *src = A, *dst = B;
+  A[threadIdx.x] = threadIdx.x;
+  __syncthreads();
+  for (int i = 0; i < steps; i++) {
+    dst[threadIdx.x] = src[(threadIdx.x + 1) % 64];
+    __syncthreads();
+    float* t = src; src = dst; dst = t;
+  }
+  out[threadIdx.x] = src[threadIdx.x];
+}
