@@ -1,5 +1,7 @@
 """C++ with AVX-512, and plain C, to BANG C: verified, and in the terms of the MLU."""
 
+import pytest
+
 from xpiler.translate import translate_text
 
 ADD = """
@@ -32,3 +34,12 @@ def test_a_plain_function_is_verified_and_copies_its_arrays() -> None:
 def test_vectors_with_a_masked_tail_are_verified() -> None:
     result = translate_text(ADD, "add.cpp", "bang")
     assert result.status == "verified", result.entries
+
+
+@pytest.mark.parametrize("target", ["cuda", "hip"])
+def test_a_function_becomes_a_kernel_and_a_wrapper_of_its_name(target: str) -> None:
+    result = translate_text(ADD, "add.cpp", target)
+    assert result.status == "verified", result.evidence
+    assert result.text is not None
+    assert "__global__" in result.text and "void add_kernel(" in result.text
+    assert 'extern "C" void add(const float *' in result.text

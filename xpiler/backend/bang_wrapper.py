@@ -7,21 +7,15 @@ void relu(const float *x, float *y, int n)   -->   __mlu_entry__ void relu_kerne
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xpiler.backend.bang import BangFunction, parameter_text
 from xpiler.backend.bang_host import _with_preamble
 from xpiler.backend.c_expressions import CExpressions
-from xpiler.backend.host_cpp import Edit, _after_leading_comment, _apply
+from xpiler.backend.serial_host import with_functions
 from xpiler.frontend.unit import Unit
 from xpiler.ir.nodes import Expr, Function, Param
-
-_INTRINSICS = re.compile(r"\b_mm(?:256|512)?_\w+|\b__m(?:128|256|512)\w*|\b__mmask\d+")
-_INTRINSICS_HEADER = re.compile(
-    r"^[ \t]*#[ \t]*include[ \t]*<\w*intrin\.h>[^\n]*\n?|^[ \t]*#pragma omp [^\n]*\n", re.M
-)
 
 
 @dataclass(frozen=True)
@@ -45,41 +39,9 @@ class Wrapped:
 def serial_file(unit: Unit, functions: Mapping[str, Wrapped], *, whole: bool) -> str:
     """The file with each function as kernel and wrapper. `whole`: the rest of the file, its `main` and what
     that calls, stays."""
-    if not whole:
-        leading = unit.text[: _after_leading_comment(unit.text)].rstrip()
-        parts = [_and_wrapper(function) for function in functions.values()]
-        body = "\n\n".join([*([leading] if leading else []), *parts]) + "\n"
-    else:
-        body = _apply(unit.text, _edits(unit, functions))
-        if not _INTRINSICS.search(body):
-            body = _INTRINSICS_HEADER.sub("", body)
+    texts = {name: _and_wrapper(function) for name, function in functions.items()}
+    body = with_functions(unit, texts, whole=whole)
     return _with_preamble(body, [function.kernel for function in functions.values()])
-
-
-def _edits(unit: Unit, functions: Mapping[str, Wrapped]) -> Iterable[Edit]:
-    for text in unit.kernels:
-        if text.name in functions:
-            yield Edit(*text.span, _and_wrapper(functions[text.name]))
-    kept = _called_by_host(unit)
-    for text in unit.device_functions:
-        if text.name not in kept and text.name not in functions:
-            yield Edit(*text.span, "")
-
-
-def _called_by_host(unit: Unit) -> set[str]:
-    """Functions that the file's `main` calls, directly or through others."""
-    bodies: dict[str, str] = {}
-    for text in unit.device_functions:
-        bodies[text.name] = bodies.get(text.name, "") + unit.text[slice(*text.span)]
-    found: set[str] = set()
-    work = [unit.text[slice(*f.span)] for f in unit.host_functions]
-    kernels = {k.name for k in unit.kernels}
-    while work:
-        for word in re.findall(r"\b[A-Za-z_]\w*", work.pop()):
-            if word in bodies and word not in found and word not in kernels:
-                found.add(word)
-                work.append(bodies[word])
-    return found
 
 
 def _and_wrapper(function: Wrapped) -> str:

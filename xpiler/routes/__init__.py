@@ -13,12 +13,12 @@ from xpiler.frontend.unit import Unit
 from xpiler.routes import (
     bang_to_vnni,
     cuda_to_hip,
+    from_serial,
     hip_kernels,
     hip_to_cuda,
     to_bang,
     to_simt,
     to_vnni,
-    vnni_to_bang,
 )
 from xpiler.routes.job import EntryJob, Produced, without_refused
 
@@ -45,5 +45,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("bang", "vnni"): Route(without_refused, bang_to_vnni.produce),
     ("bang", "cuda"): Route(without_refused, to_simt.produce),
     ("bang", "hip"): Route(without_refused, to_simt.produce_hip),
-    ("vnni", "bang"): Route(without_refused, vnni_to_bang.produce),
+    ("vnni", "bang"): Route(without_refused, from_serial.to_bang),
+    ("vnni", "cuda"): Route(without_refused, from_serial.to_cuda),
+    ("vnni", "hip"): Route(without_refused, from_serial.to_hip_code),
 }

@@ -53,7 +53,11 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
 
 
 def produce_hip(unit: Unit, entries: list[EntryJob]) -> Produced:
-    made = produce(unit, entries)
+    return as_hip(produce(unit, entries), unit)
+
+
+def as_hip(made: Produced, unit: Unit) -> Produced:
+    """What was produced in CUDA as HIP, by the edits that any CUDA text gets."""
     file = str(Path(unit.file).with_suffix(".cu"))
     translated = to_hip(made.text, file, parse(made.text, file, platform="cuda"))
     return Produced(translated.text, (*made.notes, *translated.notes), made.calls)

@@ -1,0 +1,50 @@
+"""A file of plain functions with other texts in the place of some: `main` and what it calls stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from xpiler.backend.host_cpp import Edit, _after_leading_comment, _apply
+from xpiler.frontend.unit import Unit
+
+_INTRINSICS = re.compile(r"\b_mm(?:256|512)?_\w+|\b__m(?:128|256|512)\w*|\b__mmask\d+")
+_INTRINSICS_HEADER = re.compile(
+    r"^[ \t]*#[ \t]*include[ \t]*<\w*intrin\.h>[^\n]*\n?|^[ \t]*#pragma omp [^\n]*\n", re.M
+)
+
+
+def with_functions(unit: Unit, texts: Mapping[str, str], *, whole: bool) -> str:
+    """The file with `texts` for its functions of these names. `whole`: the rest of the file, its `main` and
+    what that calls, stays; else only its leading comment does."""
+    if not whole:
+        leading = unit.text[: _after_leading_comment(unit.text)].rstrip()
+        return "\n\n".join([*([leading] if leading else []), *texts.values()]) + "\n"
+    body = _apply(unit.text, _edits(unit, texts))
+    return body if _INTRINSICS.search(body) else _INTRINSICS_HEADER.sub("", body)
+
+
+def _edits(unit: Unit, texts: Mapping[str, str]) -> Iterable[Edit]:
+    for text in unit.kernels:
+        if text.name in texts:
+            yield Edit(*text.span, texts[text.name])
+    kept = _called_by_host(unit)
+    for text in unit.device_functions:
+        if text.name not in kept and text.name not in texts:
+            yield Edit(*text.span, "")
+
+
+def _called_by_host(unit: Unit) -> set[str]:
+    """Functions that the file's `main` calls, directly or through others."""
+    bodies: dict[str, str] = {}
+    for text in unit.device_functions:
+        bodies[text.name] = bodies.get(text.name, "") + unit.text[slice(*text.span)]
+    found: set[str] = set()
+    work = [unit.text[slice(*f.span)] for f in unit.host_functions]
+    kernels = {k.name for k in unit.kernels}
+    while work:
+        for word in re.findall(r"\b[A-Za-z_]\w*", work.pop()):
+            if word in bodies and word not in found and word not in kernels:
+                found.add(word)
+                work.append(bodies[word])
+    return found

@@ -1,0 +1,98 @@
+"""Plain C functions, with or without AVX-512, to a device: kernels of their own, and wrappers of their names
+that move the arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from xpiler.backend import bang, simt, simt_host
+from xpiler.backend.bang_wrapper import Moved, Wrapped, serial_file
+from xpiler.backend.serial_host import with_functions
+from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend.unit import Unit
+from xpiler.gate.contract import Role
+from xpiler.gate.infer import Inference
+from xpiler.ir.nodes import Function
+from xpiler.passes.canonical import canonicalise
+from xpiler.routes.comments import comments_in
+from xpiler.routes.job import EntryJob, Produced, refuse_failed
+from xpiler.routes.to_simt import as_hip
+
+Made = TypeVar("Made")
+
+
+def to_bang(unit: Unit, entries: list[EntryJob]) -> Produced:
+    """BANG C for every function that can be had; those that cannot are refused."""
+
+    def made(function: Function, inference: Inference) -> Wrapped:
+        arrays = _arrays(function, inference)
+        canonical = canonicalise(function).function
+        return Wrapped(function, bang.generate(canonical, name=f"{function.name}_kernel"), arrays)
+
+    wrapped = _each(unit, entries, made)
+    notes = tuple(note for w in wrapped.values() for note in w.kernel.notes)
+    return Produced(serial_file(unit, wrapped, whole=bool(unit.host_functions)), notes)
+
+
+def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
+    """CUDA for every function that can be had; those that cannot are refused."""
+
+    def made(function: Function, inference: Inference) -> tuple[simt.CudaFunction, str]:
+        params = {p.name: p for p in function.params}
+        arrays = {
+            name: simt_host.Array(params[name], moved.extent, moved.copy_in, moved.copy_out)
+            for name, moved in _arrays(function, inference).items()
+        }
+        canonical = canonicalise(function).function
+        kernels = simt.generate(
+            canonical, name=f"{function.name}_kernel", comments=comments_in(unit, function)
+        )
+        host = simt_host.wrapper(kernels, function.name, function.params, arrays)
+        return kernels, "\n\n".join([*kernels.kernels, host])
+
+    functions = _each(unit, entries, made)
+    texts = {name: text for name, (_, text) in functions.items()}
+    body = with_functions(unit, texts, whole=bool(unit.host_functions))
+    notes = tuple(note for kernels, _ in functions.values() for note in kernels.notes)
+    return Produced(simt_host.with_preamble(body, [kernels for kernels, _ in functions.values()]), notes)
+
+
+def to_hip_code(unit: Unit, entries: list[EntryJob]) -> Produced:
+    """HIP, by the edits that any CUDA text gets."""
+    return as_hip(to_cuda(unit, entries), unit)
+
+
+def _each(
+    unit: Unit, entries: list[EntryJob], make: Callable[[Function, Inference], Made]
+) -> dict[str, Made]:
+    jobs = {i.entry.kernels[0]: i for i in entries if i.entry.kind == "host" and i.entry.kernels}
+    done: dict[str, Made] = {}
+    failed: dict[str, Diagnostic] = {}
+    for function in unit.program.kernels:
+        item = jobs.get(function.name)
+        if item is None or item.refused is not None or item.inference is None:
+            continue
+        try:
+            done[function.name] = make(function, item.inference)
+        except Refusal as refusal:
+            failed[function.name] = refusal.diagnostic
+    refuse_failed(unit, entries, done, failed)
+    return done
+
+
+def _arrays(function: Function, inference: Inference) -> dict[str, Moved]:
+    found: dict[str, Moved] = {}
+    for param in function.params:
+        if not param.is_pointer:
+            continue
+        if param.name not in inference.extents:
+            raise Refusal(
+                "array-extent",
+                f"how many elements `{param.name}` of {function.name} has cannot be told from its sizes",
+                param.range or function.range,
+                f"state it, for example --shape {param.name}=rows,columns",
+            )
+        role = inference.contract.argument(param.name).role
+        found[param.name] = Moved(inference.extents[param.name], copy_in=True, copy_out=role is not Role.IN)
+    return found
