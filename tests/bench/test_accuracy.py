@@ -45,6 +45,7 @@ def test_a_translation_that_takes_too_long_is_ended_and_counted() -> None:
 
 
 def test_what_is_not_supported_is_a_failure() -> None:
+    assert answer(Question("sign", "hip", "hip", 8)).failures[0].message == "hip to hip is not supported"
     outcome = measure(SIGN, snippet("sign", "cuda"), "cuda", "cuda", SIGN.shapes)
     assert (outcome.status, outcome.shapes, outcome.compiled) == ("refused", 8, 0)
     assert outcome.failures[0].rung == "translated" and "not supported" in outcome.failures[0].message

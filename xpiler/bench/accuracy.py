@@ -24,6 +24,7 @@ from xpiler.bench.case import Outcome, failed
 from xpiler.bench.operators import load_operators, snippet, snippets_folder
 from xpiler.files import read_source
 from xpiler.gate import cache
+from xpiler.routes import ROUTES
 
 TIME_LIMIT = 300.0  # seconds for one translation with all its runs
 
@@ -94,6 +95,8 @@ def answers(
 
 def answer(question: Question, limit: float = TIME_LIMIT) -> Outcome:
     """One translation in a process of its own."""
+    if (question.source, question.target) not in ROUTES:
+        return _failed(question, f"{question.source} to {question.target} is not supported")
     asked = {**question.__dict__}
     process = subprocess.Popen(
         [sys.executable, "-m", "xpiler.bench.case"],
