@@ -8,6 +8,7 @@ from xpiler.ir.build import binary
 from xpiler.ir.nodes import Assign, Atomic, Binary, Call, Expr, Function, Instr, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, walk
 from xpiler.ir.types import BOOL
+from xpiler.passes.arranged_products import arrange_products
 from xpiler.passes.contraction import contract, match
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
@@ -36,7 +37,7 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = map_body(function, _PlainAtomics(function))
     function = interchange_sums(reroll(map_body(function, explicit_reduction)))
     function = tidy(split_digits(function))
-    promoted = promote_arrays(function, architecture)
+    promoted = promote_arrays(arrange_products(function), architecture)
     split = split_over_tasks(promoted.function, TASK, TASKS, lambda loop: match(loop) is not None)
     contracted = contract(split.function, architecture, promoted.bytes)
     chosen = vectorize(contracted.function)

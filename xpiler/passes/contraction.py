@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import coefficient, prove_le, simplify, to_expr
-from xpiler.ir.build import add, cast, const, div, is_const, lt, minimum, mul, sub
+from xpiler.ir.build import add, cast, const, div, is_const, lt, minimum, mul, or_, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -39,8 +39,10 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import arrays_read, free_vars, map_body, substitute
+from xpiler.ir.rewrite import arrays_read, assigned_vars, free_vars, map_body, substitute, walk
 from xpiler.ir.types import F16, F32, I32, DType
+from xpiler.passes.composite_sums import as_one_loop
+from xpiler.passes.gathered_factors import Tile, by_pieces, by_rows, fill
 from xpiler.passes.names import Names
 from xpiler.platforms.bang import WEIGHT_BYTES, WEIGHT_LANES, Architecture
 
@@ -49,7 +51,8 @@ INDEPENDENT = (LoopKind.PARALLEL, LoopKind.THREADS, LoopKind.VECTOR)
 
 @dataclass(frozen=True)
 class Nest:
-    """`rows` and `columns` around `acc = start; loops...: acc += left * right; rest`."""
+    """`rows` and `columns` around `acc = start; loops...: if (guards) acc += left * right; rest`. `piece`: of
+    the sum's steps, how many follow each other where a factor is not in one piece."""
 
     rows: For
     columns: For
@@ -59,6 +62,8 @@ class Nest:
     left: Load
     right: Load
     rest: tuple[Stmt, ...]
+    guards: tuple[Expr, ...] = ()
+    piece: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def contract(function: Function, architecture: Architecture, taken: int = 0) -> 
     def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         if found or not isinstance(stmt, For):
             return stmt
-        nest = match(stmt)
+        nest = match(stmt, names)
         if nest is None or any(memory.get(f.array) != f.dtype for f in (nest.left, nest.right)):
             return stmt
         product = _Product(nest, names, architecture, memory, taken)
@@ -99,15 +104,15 @@ def contract(function: Function, architecture: Architecture, taken: int = 0) -> 
 # ---------------------------------------------------------------------------------------------- recognition
 
 
-def match(rows: For) -> Nest | None:
+def match(rows: For, names: Names | None = None) -> Nest | None:
     """The nest whose outer loop this is."""
     *before, columns = rows.body.body or (rows,)
     if not isinstance(columns, For) or not _independent(rows) or not _independent(columns):
         return None
     if not all(isinstance(d, Decl) and d.shape == () and isinstance(d.init, Expr) for d in before):
         return None
-    names = {d.name for d in before if isinstance(d, Decl)} | {rows.var}
-    if (free_vars(columns.start) | free_vars(_widest(columns, rows))) & names:
+    own = {d.name for d in before if isinstance(d, Decl)} | {rows.var}
+    if (free_vars(columns.start) | free_vars(_widest(columns, rows))) & own:
         return None
     values = {d.name: d.init for d in before if isinstance(d, Decl) and isinstance(d.init, Expr)}
     if any(d.dtype.is_float for d in before if isinstance(d, Decl)):
@@ -115,26 +120,32 @@ def match(rows: For) -> Nest | None:
     for name in list(values):
         values[name] = substitute(values[name], values)
     body = substitute(columns.body, values).body
-    body = _with_scalar(body, {rows.var, columns.var})
+    body = _with_scalar(_without_indices(body), {rows.var, columns.var})
     if len(body) < 2:
         return None
     start, reduction, rest = body[0], body[1], body[2:]
     if not isinstance(start, Decl) or not isinstance(reduction, For):
         return None
-    if not (start.dtype == F32 and isinstance(start.init, Const) and start.init.value == 0):
+    if start.dtype != F32 or not isinstance(start.init, Expr):
         return None
-    loops = [reduction]
-    while len(loops[-1].body.body) == 1:
-        inner = loops[-1].body.body[0]
-        if not isinstance(inner, For):
-            break
-        loops.append(inner)
-    factors = _factors(loops[-1].body, start.name)
+    loops, guards, innermost = _loops(reduction)
+    factors = _factors(innermost, start.name)
     if factors is None or any(not is_const(each.step, 1) for each in loops):
         return None
     bounds = frozenset().union(*(free_vars(each.start) | free_vars(each.stop) for each in loops))
     if bounds & {rows.var, columns.var, *(each.var for each in loops)}:
         return None
+    piece = None
+    if len(loops) > 1 or guards:
+        if any(isinstance(n, Load) for guard in guards for n in walk(guard)):
+            return None
+        whole = as_one_loop(loops, *factors, guards, names)
+        if whole is None and guards:
+            return None
+        if whole is not None:
+            inner_guard = any(loops[-1].var in free_vars(g) for g in guards)
+            loops, factors, guards = [whole.loop], (whole.left, whole.right), list(whole.guards)
+            piece = None if inner_guard else whole.piece
     for left, right in (factors, factors[::-1]):
         moves_left, moves_right = free_vars(left), free_vars(right)
         if (
@@ -143,8 +154,39 @@ def match(rows: For) -> Nest | None:
             and columns.var in moves_right
             and rows.var not in moves_right
         ):
-            return Nest(rows, columns, (), start, tuple(loops), left, right, tuple(rest))
+            return Nest(
+                rows, columns, (), start, tuple(loops), left, right, tuple(rest), tuple(guards), piece
+            )
     return None
+
+
+def _loops(reduction: For) -> tuple[list[For], list[Expr], Block]:
+    """The loops of a sum, the conditions between them, and what is inside."""
+    loops, guards, body = [reduction], [], reduction.body
+    while len(body.body) == 1:
+        match body.body[0]:
+            case For() as inner:
+                loops.append(inner)
+                body = inner.body
+            case If(condition=condition, then=then, otherwise=Block(body=())):
+                guards.append(condition)
+                body = then
+            case _:
+                break
+    return loops, guards, body
+
+
+def _without_indices(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    """The body with integers that it computes first put in where they are used."""
+    while body:
+        match body[0]:
+            case Decl(name=name, shape=(), init=Expr() as init, dtype=dtype) if (
+                dtype.is_integer and name not in assigned_vars(Block(body[1:]))
+            ):
+                body = substitute(Block(body[1:]), {name: init}).body
+            case _:
+                break
+    return body
 
 
 def _with_scalar(body: tuple[Stmt, ...], places: set[str]) -> tuple[Stmt, ...]:
@@ -217,6 +259,7 @@ class _Product:
         self, nest: Nest, names: Names, architecture: Architecture, memory: Mapping[str, DType], taken: int
     ) -> None:
         self.nest, self.names, self.memory = nest, names, memory
+        self.guarded = nest.right
         self.dtype = nest.left.dtype
         self.stop = _widest(nest.columns, nest.rows)
         self.depth_unit = WEIGHT_BYTES // self.dtype.bytes
@@ -250,7 +293,7 @@ class _Product:
 
     def plain_store(self) -> Assign | None:
         """`C[..] = acc` if that is all that is left to do."""
-        if self.stop != self.nest.columns.stop:
+        if self.stop != self.nest.columns.stop or self.nest.accumulator.init != const(0.0, F32):
             return None
         match self.nest.rest:
             case (Assign(target=Load(index=(index,)) as target, value=Var(name=name), reduce=None) as store,):
@@ -274,6 +317,7 @@ class _Product:
         row, column, inner = (Var(each.dtype, fresh(f"{each.var}_tile")) for each in (m, n, k))
         rows, columns, depth = (Var(I32, fresh(name)) for name in ("rows", "columns", "depth"))
         wide, deep = Var(I32, fresh("columns_padded")), Var(I32, fresh("depth_padded"))
+        self.guarded = nest.left if self.has_guards(nest.left, m.var) else nest.right
         left = self.bring(nest.left, m.var, row, rows, k.var, inner, depth, deep, self.left, None)
         right = self.bring(
             nest.right, n.var, column, columns, k.var, inner, depth, deep, self.by_column, wide
@@ -282,14 +326,14 @@ class _Product:
             return None
         area = mul(rows, wide)
         padding = (
-            _fill(self.left, self.dtype, mul(rows, deep)),
-            _fill(self.right, self.dtype, mul(wide, deep)),
-            _fill(self.by_column, self.dtype, mul(wide, deep)),
+            fill(self.left, self.dtype, mul(rows, deep)),
+            fill(self.right, self.dtype, mul(wide, deep)),
+            fill(self.by_column, self.dtype, mul(wide, deep)),
         )
         product: list[Stmt] = [
             _length(depth, inner, k.stop, self.side_var),
             Decl(deep.name, I32, init=_rounded(depth, self.depth_unit)),
-            If(lt(depth, deep), Block(padding)),
+            If(or_(lt(depth, deep), lt(columns, wide)), Block(padding)),
             *left,
             *right,
             Instr(
@@ -321,7 +365,7 @@ class _Product:
             (
                 _length(columns, column, last, step),
                 Decl(wide.name, I32, init=_rounded(columns, WEIGHT_LANES)),
-                _fill(self.sums, F32, area),
+                fill(self.sums, F32, area),
                 body,
                 *end,
             )
@@ -329,6 +373,14 @@ class _Product:
         across = For(column.name, n.dtype, n.start, last, cast(step, n.dtype), within)
         tiles = Block((_length(rows, row, m.stop, step), across))
         return (*ends, For(row.name, m.dtype, m.start, m.stop, cast(step, m.dtype), tiles))
+
+    def has_guards(self, load: Load, var: str) -> bool:
+        """Whether the guards are about this factor: about its rows, or about nothing of the other's."""
+        moving = frozenset().union(*map(free_vars, self.nest.guards))
+        if moving & {self.nest.rows.var, self.nest.columns.var}:
+            return var in moving
+        along = coefficient(load.index[0], self.nest.loops[-1].var)
+        return along is None or self.nest.loops[-1].var in along.variables()
 
     def ref(self, name: str) -> Ref:
         return _ref(name, self.dtype)
@@ -349,6 +401,14 @@ class _Product:
         """A factor's tile as [count][deep]: by one copy, a copy and a transposition, or row by row."""
         index = load.index[0]
         along, across = coefficient(index, k), coefficient(index, var)
+        guards = [g for g in self.nest.guards if self.guarded is load]
+        if guards or along is None or k in along.variables():
+            tile = Tile(load, var, first, count, k, inner, depth, deep, to, self.right)
+            found = by_rows(tile, padded or count, guards, self.names)
+            near = across is not None and across.as_int == 1
+            if self.nest.piece is not None and not near:
+                found = by_pieces(tile, self.nest.piece, guards, self.names) or found
+            return tuple(found) if found is not None else None
         base = substitute(index, {var: first, k: inner})
         if along is not None and along.as_int == 1 and across is not None and k not in across.variables():
             return (
@@ -393,7 +453,9 @@ class _Product:
             return (Instr("__memcpy", operands, (("direction", "NRAM2GDRAM"),)),)
         m, n = Var(nest.rows.dtype, nest.rows.var), Var(nest.columns.dtype, nest.columns.var)
         at = add(mul(cast(sub(m, row), I32), wide), cast(sub(n, column), I32))
-        total = Decl(nest.accumulator.name, F32, init=Load(F32, self.sums, (at,)))
+        assert isinstance(nest.accumulator.init, Expr)
+        collected = add(nest.accumulator.init, Load(F32, self.sums, (at,)))
+        total = Decl(nest.accumulator.name, F32, init=collected)
         stop = add(column, cast(columns, column.dtype))
         inner = replace(
             nest.columns,
@@ -420,10 +482,6 @@ def _length(name: Var, first: Var, stop: Expr, side: Var) -> Decl:
 
 def _rounded(count: Var, unit: int) -> Expr:
     return mul(div(add(count, unit - 1), unit), unit)
-
-
-def _fill(name: str, dtype: DType, count: Expr) -> Instr:
-    return Instr("__bang_write_value", (_ref(name, dtype), count, const(0.0, dtype)))
 
 
 def _copy(dst: Ref, src: Ref, size: Expr, dst_stride: Expr, src_stride: Expr, segments: Expr) -> Instr:

@@ -29,6 +29,7 @@ from xpiler.ir.nodes import (
     For,
     Function,
     If,
+    Instr,
     Load,
     LoopKind,
     Stmt,
@@ -147,6 +148,8 @@ def candidate_worth(loop: For, body: Block, facts: Facts) -> int:
         return 0
     extent = _extent(loop)
     if extent is not None and extent < 4:
+        return 0
+    if any(isinstance(n, Instr) for n in walk(body)):  # lanes of its own
         return 0
     if loop.kind not in INDEPENDENT and not _reduces(loop, facts):
         return 0

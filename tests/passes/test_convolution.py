@@ -1,0 +1,78 @@
+"""Convolutions as products of matrices, in any layout, with padding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.passes.mlu import assert_same, canonical, instructions, laid_out, normal
+from xpiler.ir.nodes import Function
+from xpiler.platforms.bang import DEFAULT, Architecture
+
+KB = 1024
+SMALL = Architecture("small", 372, DEFAULT.reserved + 150 * KB, 64 * KB, 0, 1, 4)  # tiles of 64 x 64
+
+NCHW = ("x[(ci * H + h) * W + w]", "f[((o * C + ci) * 3 + i) * 3 + j]", "y[(o * P + oh) * Q + ow]")
+NHWC = ("x[(h * W + w) * C + ci]", "f[((o * 3 + i) * 3 + j) * C + ci]", "y[(oh * Q + ow) * O + o]")
+HWIO = ("x[(h * W + w) * C + ci]", "f[((i * 3 + j) * C + ci) * O + o]", "y[(oh * Q + ow) * O + o]")
+CHANNELS, WINDOW = "for (int ci = 0; ci < C; ++ci)", "for (int i = 0; i < 3; ++i) for (int j = 0; j < 3; ++j)"
+SUMS = {"channels first": f"{CHANNELS} {WINDOW}", "channels last": f"{WINDOW} {CHANNELS}"}
+
+
+def convolution(layout: tuple[str, str, str], order: str, pad: int, stride: int) -> Function:
+    x, f, y = layout
+    guard = "if (h >= 0 && h < H && w >= 0 && w < W)" if pad else ""
+    return canonical(
+        f"""#define H 5
+        #define W 4
+        #define C 8
+        #define O 2
+        #define P {(5 + 2 * pad - 3) // stride + 1}
+        #define Q {(4 + 2 * pad - 3) // stride + 1}
+        __global__ void conv(const float *x, const float *f, const float *b, float *y) {{
+            int ow = threadIdx.x, oh = blockIdx.x, o = blockIdx.y;
+            if (ow >= Q) return;
+            float sum = b[o];
+            {SUMS[order]} {{
+                int h = oh * {stride} - {pad} + i, w = ow * {stride} - {pad} + j;
+                {guard} sum += {x} * {f};
+            }}
+            {y} = sum;
+        }}""",
+        (16, 1, 1),
+        x=(5 + 2 * pad - 3) // stride + 1,
+        y=2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("layout", "order", "pad", "stride"),
+    [
+        (NCHW, "channels first", 1, 2),
+        (NHWC, "channels last", 1, 1),
+        (HWIO, "channels last", 0, 1),
+    ],
+)
+def test_a_convolution_is_a_product_of_matrices(
+    layout: tuple[str, str, str], order: str, pad: int, stride: int
+) -> None:
+    function = convolution(layout, order, pad, stride)
+    assert "__bang_matmul" in instructions(laid_out(function, SMALL))
+    rows, columns = (5 + 2 * pad - 3) // stride + 1, (4 + 2 * pad - 3) // stride + 1
+    y = np.zeros(2 * rows * columns, np.float32)
+    assert_same(function, SMALL, x=normal(5 * 4 * 8), f=normal(2 * 8 * 9), b=normal(2), y=y)
+
+
+def test_a_depthwise_convolution_is_no_product_and_stays_with_vectors() -> None:
+    function = canonical(
+        """__global__ void depthwise(const float *x, const float *f, float *y) {
+            int c = threadIdx.x, w = blockIdx.x;
+            float sum = 0.0f;
+            for (int j = 0; j < 3; ++j) sum += x[(w + j) * 64 + c] * f[j * 64 + c];
+            y[w * 64 + c] = sum;
+        }""",
+        x=6,
+    )
+    found = instructions(laid_out(function))
+    assert "__bang_mul" in found and "__bang_matmul" not in found
+    assert_same(function, x=normal(8 * 64), f=normal(3 * 64), y=np.zeros(6 * 64, np.float32))

@@ -1,0 +1,69 @@
+"""The two loops of a product of matrices next to each other, innermost of the independent loops around it.
+
+    for o: for oh: for ow: acc = sum over k of w[o, k] * x[oh, ow, k]   -->   for oh: for o: for ow: ...
+
+Which two: one that moves only one factor and one that moves only the other, such that the store runs along
+the second. Nothing changes where the innermost two already are such a pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+from xpiler.ir.affine import coefficient
+from xpiler.ir.nodes import Assign, Block, Decl, For, Function, Load, Stmt
+from xpiler.ir.rewrite import free_vars, map_body, walk
+from xpiler.passes.contraction import INDEPENDENT, match
+
+
+def arrange_products(function: Function) -> Function:
+    """All nests of the function, outermost loops last, so that what is arranged holds the whole nest."""
+
+    def change(stmt: Stmt) -> Stmt:
+        return (_arranged(stmt) or stmt) if isinstance(stmt, For) else stmt
+
+    return map_body(function, change)
+
+
+def _arranged(outer: For) -> For | None:
+    nest, decls = _nest(outer)
+    if len(nest) < 3 or match(_built(nest[-2:], decls)) is not None:
+        return None
+    if any(free_vars(end) & {e.var for e in nest} for each in nest for end in (each.start, each.stop)):
+        return None
+    pairs = [p for p in permutations(nest, 2) if match(_built(list(p), decls)) is not None]
+    if not pairs:
+        return None
+    rows, columns = next((p for p in pairs if _stores_along(p[1])), pairs[0])
+    others = [each for each in nest if each not in (rows, columns)]
+    return _built([*others, rows, columns], decls)
+
+
+def _nest(outer: For) -> tuple[list[For], tuple[Stmt, ...]]:
+    """Independent loops directly inside each other, and what is in the innermost; integers between them are
+    moved inside."""
+    nest: list[For] = [outer]
+    decls: tuple[Stmt, ...] = ()
+    while nest[-1].kind in INDEPENDENT:
+        *before, last = nest[-1].body.body or (outer,)
+        plain = all(isinstance(d, Decl) and not d.shape and d.dtype.is_integer for d in before)
+        if not plain or not isinstance(last, For) or last.kind not in INDEPENDENT:
+            break
+        decls += tuple(before)
+        nest.append(last)
+    return nest, (*decls, *nest[-1].body.body)
+
+
+def _built(nest: list[For], body: tuple[Stmt, ...]) -> For:
+    inner: For | None = None
+    for each in reversed(nest):
+        inner = replace(each, body=Block(body if inner is None else (inner,)))
+    assert inner is not None
+    return inner
+
+
+def _stores_along(columns: For) -> bool:
+    targets = [s.target for s in walk(columns.body) if isinstance(s, Assign) and isinstance(s.target, Load)]
+    steps = [coefficient(t.index[0], columns.var) for t in targets if len(t.index) == 1]
+    return bool(steps) and all(s is not None and s.as_int == 1 for s in steps)
