@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from xpiler.ir.build import binary
-from xpiler.ir.nodes import Assign, Atomic, Binary, Call, Expr, Function, Instr, Stmt, Var
+from xpiler.ir.nodes import Assign, Atomic, Binary, Call, Expr, For, Function, Instr, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.arranged_products import arrange_products
@@ -17,6 +18,7 @@ from xpiler.passes.strided_sums import interchange_sums
 from xpiler.passes.task_split import split_over_tasks
 from xpiler.passes.tidy import tidy
 from xpiler.passes.tile_scratchpad import tile_vectors
+from xpiler.passes.transposition import transpose_tiles, turns
 from xpiler.passes.vectorize import vectorize
 from xpiler.platforms.bang import TASK, TASKS, Architecture
 
@@ -38,10 +40,12 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = interchange_sums(reroll(map_body(function, explicit_reduction)))
     function = tidy(split_digits(function))
     promoted = promote_arrays(arrange_products(function), architecture)
-    split = split_over_tasks(promoted.function, TASK, TASKS, lambda loop: match(loop) is not None)
+    split = split_over_tasks(promoted.function, TASK, TASKS, _keeps(promoted.function))
     contracted = contract(split.function, architecture, promoted.bytes)
-    chosen = vectorize(contracted.function)
-    tiled = tile_vectors(chosen.function, architecture, contracted.reserved + promoted.bytes)
+    taken = contracted.reserved + promoted.bytes
+    turned = transpose_tiles(contracted.function, architecture, taken)
+    chosen = vectorize(turned.function)
+    tiled = tile_vectors(chosen.function, architecture, taken + turned.bytes)
     notes = [*chosen.notes, *tiled.notes]
     if not any(isinstance(n, Instr) for n in walk(tiled.function.body)):
         notes.append(f"{function.name}: scalar code throughout, as no loop runs over consecutive elements")
@@ -50,6 +54,12 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     body = map_expr(tiled.function.body, _folded)
     final = replace(tiled.function, body=body)
     return Scheduled(final, tuple(notes), split.loop is None, promoted, tiled.pipelines)
+
+
+def _keeps(function: Function) -> Callable[[For], bool]:
+    """Whether a loop is the outer one of two that a pass wants to see together."""
+    memory = {p.name: p.dtype for p in function.params if p.is_pointer}
+    return lambda loop: match(loop) is not None or turns(loop, memory)
 
 
 def _folded(expr: Expr) -> Expr:

@@ -454,7 +454,9 @@ class _Product:
         m, n = Var(nest.rows.dtype, nest.rows.var), Var(nest.columns.dtype, nest.columns.var)
         at = add(mul(cast(sub(m, row), I32), wide), cast(sub(n, column), I32))
         assert isinstance(nest.accumulator.init, Expr)
-        collected = add(nest.accumulator.init, Load(F32, self.sums, (at,)))
+        collected: Expr = Load(F32, self.sums, (at,))
+        if nest.accumulator.init != const(0.0, F32):
+            collected = add(nest.accumulator.init, collected)
         total = Decl(nest.accumulator.name, F32, init=collected)
         stop = add(column, cast(columns, column.dtype))
         inner = replace(
