@@ -117,6 +117,39 @@ def test_a_pointer_that_is_one_of_two_buffers() -> None:
     np.testing.assert_array_equal(y, x)
 
 
+def test_a_pointer_that_a_branch_makes_point_elsewhere() -> None:
+    kernel = kernel_of("""
+        __nram__ float line[8], packed[8];
+        __mlu_entry__ void every(const float *x, float *y, int stride) {
+            __memcpy(line, x, 32, GDRAM2NRAM);
+            float *from = line;
+            if (stride > 1) {
+                for (int i = 0; i < 4; ++i) packed[i] = line[2 * i];
+                from = packed;
+            }
+            for (int k = 0; k < 2; ++k) __memcpy(y + 2 * k, from + 2 * k, 8, NRAM2GDRAM);
+        }""")
+    x = np.arange(8, dtype=np.float32)
+    for stride, expected in ((1, [0, 1, 2, 3]), (2, [0, 2, 4, 6])):
+        y = np.zeros(4, np.float32)
+        assert not run(kernel, {"x": x, "y": y, "stride": stride}).errors
+        np.testing.assert_array_equal(y, expected)
+
+
+def test_a_window_that_does_not_fit_is_found() -> None:
+    kernel = kernel_of("""
+        __mlu_entry__ void pool(const float *x, float *y, int width, int window) {
+            __nram__ float in[64], out[64];
+            __memcpy(in, x, width * sizeof(float), GDRAM2NRAM);
+            __bang_maxpool(out, in, 1, 1, width, 1, window, 1, 1);
+            __memcpy(y, out, sizeof(float), NRAM2GDRAM);
+        }""")
+    x, y = np.arange(64, dtype=np.float32), np.zeros(64, np.float32)
+    assert not run(kernel, {"x": x, "y": y, "width": 9, "window": 3}).errors
+    (finding,) = run(kernel, {"x": x, "y": y, "width": 9, "window": 10}).errors
+    assert "a window no wider than its input" in finding.message
+
+
 @pytest.mark.parametrize(
     ("call", "expected"),
     [

@@ -13,7 +13,7 @@ from tree_sitter import Node
 from xpiler.errors import Refusal
 from xpiler.frontend.lower_pools import Pool, Pools
 from xpiler.frontend.lower_types import CType, Scalar, Struct
-from xpiler.frontend.lower_values import Memory, Number, Value
+from xpiler.frontend.lower_values import Address, Memory, Number, PointerVariable, Value
 from xpiler.frontend.syntax_model import FunctionDef
 from xpiler.ir import build
 from xpiler.ir.nodes import EMPTY, FALSE, TRUE, Assign, Barrier, Block, Const, Decl, Expr, Stmt, Var
@@ -78,6 +78,15 @@ class Leave(Stmt):
     label: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Rebound:
+    """A pointer variable that points into another array on one side of an if: where it did and does."""
+
+    variable: PointerVariable
+    before: Address
+    after: Address
+
+
 @dataclass(eq=False)
 class Frame:
     """The function that is being lowered: the kernel or an inlined one. `label` is None for the kernel,
@@ -125,6 +134,8 @@ class Context:
         self.constant_tables: dict[object, str] = {}  # their names, by what is in them
         self.collapsed = 0  # loops that OpenMP still shares out together with the one around
         self.control: tuple[int, ...] = ()  # the branches and loops around
+        # Pointers that the current side of an if makes point elsewhere: see `lower_pointers.one_side`.
+        self.rebound: dict[str, Rebound] | None = None
         self._branches = 0
         self._ranges: dict[tuple[int, int], SourceRange] = {}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
-from xpiler.frontend.lower_context import Context
+from xpiler.frontend.lower_context import Context, Rebound
 from xpiler.frontend.lower_memory import (
     advanced,
     divided,
@@ -165,6 +167,8 @@ def assign_pointer(ctx: Context, variable: PointerVariable, value: Value) -> Non
             cell.memory, cell.offset = None, None
             _bind(ctx, variable, address)
             return
+        if _rebound(ctx, variable, address):
+            return
         message = (
             f"pointer `{cell.name}` would point into `{cell.memory.name}` and into `{address.memory.name}`"
         )
@@ -173,6 +177,54 @@ def assign_pointer(ctx: Context, variable: PointerVariable, value: Value) -> Non
     assert cell.offset is not None
     offset = in_units(address.memory, address.offset, address.unit, cell.unit)
     ctx.emit(Assign(cell.offset, build.cast(offset, cell.offset.dtype)))
+
+
+def _rebound(ctx: Context, variable: PointerVariable, address: Address) -> bool:
+    """A pointer that points into another array from here to the end of one side of an if, and behind it into
+    either: what it points to is then chosen like `condition ? p : q`."""
+    cell = variable.cell
+    address = without_prefix(address)
+    if ctx.rebound is None or ctx.control[:-1] != cell.control or not _is_settled(ctx, address.offset):
+        return False
+    assert cell.offset is not None
+    known = ctx.rebound.get(cell.name)
+    before = known.before if known else Address(variable.type, cell.memory, cell.offset, cell.unit)
+    after = replace(address, type=variable.type)
+    ctx.rebound[cell.name] = Rebound(variable, before, after)
+    cell.memory, cell.offset = None, None
+    _bind(ctx, variable, address)
+    return True
+
+
+@contextmanager
+def one_side(ctx: Context) -> Iterator[dict[str, Rebound]]:
+    """One side of an if is lowered meanwhile; pointers that it makes point elsewhere are given back."""
+    outer, found = ctx.rebound, dict[str, Rebound]()
+    ctx.rebound = found
+    try:
+        yield found
+    finally:
+        ctx.rebound = outer
+        for each in found.values():
+            cell, before = each.variable.cell, each.before
+            assert isinstance(before.offset, Var)
+            cell.memory, cell.offset, cell.unit = before.memory, before.offset, before.unit
+
+
+def join_sides(ctx: Context, test: Expr, yes: dict[str, Rebound], no: dict[str, Rebound]) -> Expr:
+    """Behind the if a pointer that was made to point elsewhere is one of two; gives the condition, kept."""
+    if not yes and not no:
+        return test
+    test = settled(ctx, test, "which")
+    for name in {**yes, **no}:
+        known = yes.get(name) or no[name]
+        first, second = (side[name].after if name in side else known.before for side in (yes, no))
+        choice = Choice(known.variable.type, test, first, second)
+        for scope in ctx.scope.chain():
+            for key, value in scope.names.items():
+                if value is known.variable:
+                    scope.names[key] = choice
+    return test
 
 
 def step_pointer(ctx: Context, variable: PointerVariable, step: Expr) -> None:

@@ -20,6 +20,7 @@ from xpiler.frontend.lower_context import (
 from xpiler.frontend.lower_expressions import truth
 from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import load
+from xpiler.frontend.lower_pointers import join_sides, one_side
 from xpiler.frontend.lower_typenames import constant_int, is_template, template_type
 from xpiler.frontend.lower_types import VOID, Auto
 from xpiler.frontend.lower_values import VOID_VALUE, Nothing, Value
@@ -133,9 +134,11 @@ def _if(ctx: Context, node: Node) -> None:
                     ctx.statement(chosen)
             return
         mark = len(ctx.out)
-        yes = ctx.block(then)
-        no = ctx.block(otherwise) if otherwise is not None else EMPTY
-        test = ctx.stable(test, mark)
+        with one_side(ctx) as moved_yes:
+            yes = ctx.block(then)
+        with one_side(ctx) as moved_no:
+            no = ctx.block(otherwise) if otherwise is not None else EMPTY
+        test = join_sides(ctx, ctx.stable(test, mark), moved_yes, moved_no)
         ctx.emit(If(test, yes, no))
 
 

@@ -34,6 +34,7 @@ from xpiler.ir.nodes import (
     Param,
     Space,
     Stmt,
+    Trap,
     Var,
     While,
 )
@@ -150,9 +151,12 @@ def ordered(body: Block, written: frozenset[str]) -> bool:
 
 
 def _lanes_as_threads(body: Block) -> Block:
-    """Vector instructions do for their lanes what code does for threads: later passes treat them alike."""
+    """Vector instructions do for their lanes what code does for threads: later passes treat them alike. What
+    they require of their operands a program that is right grants them."""
 
-    def change(stmt: Stmt) -> Stmt:
+    def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
+        if isinstance(stmt, Trap) and stmt.kind == "requirement":
+            return ()
         if isinstance(stmt, For) and stmt.kind is LoopKind.VECTOR:
             return replace(stmt, kind=LoopKind.THREADS)
         return stmt

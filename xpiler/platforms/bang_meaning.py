@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from xpiler.ir.build import add, cast, const, mul, var
-from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, Load, LoopKind, Ref, Stmt, Var
+from xpiler.ir.nodes import Assign, Block, Const, Decl, Expr, For, Load, LoopKind, Ref, Stmt, Trap, Var
 from xpiler.ir.types import I32, DType
 
 
@@ -44,6 +44,11 @@ class Use:
     def size(self, position: int) -> Expr:
         """A count, an extent or a stride."""
         return cast(self.number(position), I32)
+
+    def requires(self, condition: Expr, what: str) -> None:
+        """What has to hold of the call: said where the interpreter finds that it does not."""
+        if not (isinstance(condition, Const) and condition.value):
+            self.declared.append(Trap("requirement", condition, f"{self.name} needs {what}"))
 
     def returns(self, dtype: DType, init: Expr) -> Var:
         """The variable that the call's value ends up in."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from xpiler.ir.build import add, bitcast, cast, const, div, eq, int_limits, lt, mul, ne, select, sub
+from xpiler.ir.build import add, and_, bitcast, cast, const, div, eq, int_limits, le, lt, mul, ne, select, sub
 from xpiler.ir.nodes import Assign, Binary, Block, Call, Decl, Expr, For, If, Load, Ref, Stmt, Var
 from xpiler.ir.types import BF16, BOOL, F16, F32, I32, U16, U32, DType
 from xpiler.platforms.bang_meaning import Use, at, flat, means, same_place, store
@@ -224,7 +224,13 @@ def _pool(use: Use, kind: str) -> Sequence[Stmt]:
 def each_output(
     use: Use, w: Window, result: Callable[[Expr, Expr, Expr], Sequence[Stmt]], *, lanes: bool = True
 ) -> Sequence[Stmt]:
-    """Loops over the rows, columns and channels of a pool's result."""
+    """Loops over the rows, columns and channels of a pool's result; the window has to fit."""
+    reach_h = add(mul(sub(w.kernel_h, 1), w.dilation_h), 1)
+    reach_w = add(mul(sub(w.kernel_w, 1), w.dilation_w), 1)
+    use.requires(le(reach_h, w.height), "a window no higher than its input")
+    use.requires(le(reach_w, w.width), "a window no wider than its input")
+    sizes = (w.channel, w.kernel_h, w.kernel_w, w.stride_w, w.stride_h)
+    use.requires(and_(*(lt(0, size) for size in sizes)), "sizes and strides that are positive")
     return (
         use.loop(
             w.height_out,
