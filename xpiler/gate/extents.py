@@ -15,7 +15,7 @@ from itertools import combinations_with_replacement
 
 from xpiler.ir.affine import Affine, coefficient, linear, simplify
 from xpiler.ir.affine_form import to_expr
-from xpiler.ir.build import add, cast, const, div, is_const, maximum, minimum, mul, sub
+from xpiler.ir.build import add, binary, cast, const, div, is_const, maximum, minimum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -35,7 +35,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import children, substitute
+from xpiler.ir.rewrite import children, map_expr, substitute
 from xpiler.ir.types import I64, DType
 
 _FACTORS = 5  # of a product of parameters
@@ -46,11 +46,33 @@ Sizes = Mapping[str, int]
 
 def extent_formula(function: Function, array: str, observed: Sequence[tuple[Sizes, int]]) -> Expr | None:
     """Elements of the pointer parameter `array` of which `observed` says sizes and extents; None if no
-    formula fits all of them."""
+    formula fits all of them.
+
+    Where padding or a stride leaves some of an array alone at some sizes, the product of parameters is taken
+    that is never exceeded, and reached at two sizes or more.
+    """
+    bound: Expr | None = None
     for guess in _guesses(function, array):
-        if all(_value(guess, sizes) == extent for sizes, extent in observed):
+        values = [extent_value(guess, sizes) for sizes, _ in observed]
+        if all(value == extent for value, (_, extent) in zip(values, observed, strict=True)):
             return guess
-    return None
+        if bound is None and _is_product(guess) and _covers(values, [extent for _, extent in observed]):
+            bound = guess
+    return bound
+
+
+def _covers(values: Sequence[int | None], extents: Sequence[int]) -> bool:
+    reached = {e for v, e in zip(values, extents, strict=True) if v == e}
+    return len(reached) > 1 and all(v is not None and v >= e for v, e in zip(values, extents, strict=True))
+
+
+def _is_product(formula: Expr) -> bool:
+    match formula:
+        case Binary(op="*", left=left, right=right):
+            return _is_product(left) and _is_product(right)
+        case Cast(operand=operand):
+            return _is_product(operand)
+    return isinstance(formula, Var)
 
 
 def _guesses(function: Function, array: str) -> Iterator[Expr]:
@@ -63,7 +85,7 @@ def _guesses(function: Function, array: str) -> Iterator[Expr]:
     for factors in range(1, _FACTORS + 1):
         for chosen in combinations_with_replacement(range(len(scalars)), factors):
             count += 1
-            if len(set(chosen)) == len(chosen) and count < _MOST_GUESSES:
+            if len(chosen) - len(set(chosen)) <= 1 and count < _MOST_GUESSES:
                 product = scalars[chosen[0]]
                 for position in chosen[1:]:
                     product = mul(product, scalars[position])
@@ -80,10 +102,22 @@ def _guesses(function: Function, array: str) -> Iterator[Expr]:
     yield from (mul(s, const(factor, I64)) for s in scalars for factor in (2, 3, 4))
 
 
-def _value(formula: Expr, sizes: Sizes) -> int | None:
+def extent_value(formula: Expr, sizes: Sizes) -> int | None:
+    """The elements that a formula says for sizes, None where it cannot be computed."""
     values: dict[str, Expr] = {name: const(value, I64) for name, value in sizes.items()}
-    folded = simplify(substitute(formula, values))
+    folded = map_expr(substitute(formula, values), _folded)
     return int(folded.value) if isinstance(folded, Const) else None
+
+
+def _folded(expr: Expr) -> Expr:
+    match expr:
+        case Binary(op=op, left=left, right=right):
+            return binary(op, left, right)
+        case Cast(dtype=dtype, operand=operand):
+            return cast(operand, dtype)
+        case Call(function="min" | "max" as function, args=(left, right)):
+            return minimum(left, right) if function == "min" else maximum(left, right)
+    return expr
 
 
 Range = tuple[Expr | None, Expr | None]  # lowest and highest value
@@ -127,7 +161,12 @@ class _Ends:
             case For(var=var, start=start, stop=stop, body=body):
                 low, high = self.range(start, ranges)[0], self.range(stop, ranges)[1]
                 last = None if high is None else sub(high, const(1, I64))
-                self.block(body, {**ranges, var: (low, last)})
+                inner = {**ranges, var: (low, last)}
+                marks = len(self.limits), len(self.sums)
+                for part in stop.args if isinstance(stop, Call) and stop.function == "min" else (stop,):
+                    self.note_sum(Var(stmt.dtype, var), part, "<", inner)
+                self.block(body, inner)
+                self.forget(marks)
             case If(condition=condition, then=then, otherwise=otherwise):
                 self.reads(condition, ranges)
                 marks = len(self.limits), len(self.sums)

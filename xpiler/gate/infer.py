@@ -14,6 +14,7 @@ from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract, Role, Values
 from xpiler.gate.entries import Entry
+from xpiler.gate.extents import extent_value
 from xpiler.gate.infer_arguments import argument_of, provisional_contract, variable_of, variables_of
 from xpiler.gate.infer_function import FunctionSearch
 from xpiler.gate.infer_host import HostSearch
@@ -152,6 +153,7 @@ def infer_contract(
         raise Refusal("contract-sizes", why, entry.range, "state other sizes")
     findings = wrong[0].findings if wrong else ()
     extents = search.formulas() if isinstance(search, FunctionSearch) else {}
+    contract = replace(contract, cases=tuple(_with_extents(case, extents) for case in contract.cases))
     return Inference(contract, search.formula, findings, search.checked, search.assumed, extents)
 
 
@@ -173,6 +175,16 @@ def _refuse_unset(entry: Entry) -> None:
             entry.range,
             "state them, for example --arg n=1024",
         )
+
+
+def _with_extents(case: Case, formulas: Mapping[str, Expr]) -> Case:
+    """The case with arrays as large as their formulas say, where a run uses less of them."""
+    sizes = {name: int(value) for name, value in case.scalars if isinstance(value, int)}
+    extents = []
+    for name, extent in case.extents:
+        stated = extent_value(formulas[name], sizes) if name in formulas else None
+        extents.append((name, max(extent, stated or 0)))
+    return replace(case, extents=tuple(extents))
 
 
 def _with_variables(case: Case, variables: Sequence[Decl]) -> Case:

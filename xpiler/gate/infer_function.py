@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
@@ -26,7 +27,8 @@ from xpiler.passes.canonical import canonicalise
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.serial import serial_form
 
-_FURTHER = 6  # sizes tried to hold formulas of extents against
+_FURTHER = 24  # sizes tried to hold formulas of extents against
+_ENOUGH = 5  # of them that did something
 _ONCE = Launch((1, 1, 1), (1, 1, 1))
 
 
@@ -47,7 +49,10 @@ class FunctionSearch(Search):
     def formulas(self) -> dict[str, Expr]:
         """The extents of the arrays as formulas: stated, else found (see `extents.py`)."""
         if len({tuple(sizes.items()) for sizes, _ in self.seen}) < 3:
-            self.collect(islice(candidates(self.sizes, self.fixed, 2), _FURTHER), _FURTHER)
+            for further in islice(candidates(self.sizes, self.fixed, 2), _FURTHER):
+                deque(self.attempt(further), maxlen=0)
+                if len(self.seen) >= _ENOUGH:
+                    break
         found: dict[str, Expr] = {}
         given = dict(self.overrides.shapes)
         for param in self.kernel.params:
@@ -103,7 +108,7 @@ class FunctionSearch(Search):
         extents, shapes = self.extents(reach, sizes)
         roles = {name: used.role for name, used in reach.reach.items()}
         case = make_case(scalars, extents, shapes=shapes, values=values)
-        if not reach.findings and not reach.unfinished:
-            self.seen.append((dict(sizes), extents))
         unused = sum(used.high == 0 for used in reach.reach.values())
+        if not reach.findings and not reach.unfinished and not unused:
+            self.seen.append((dict(sizes), extents))
         return Trial(sizes, case, roles, reach.findings, unused, reach.unfinished)

@@ -144,11 +144,17 @@ class _Fuser:
         if nest is not None:
             return nest
         match stmt:
-            case For(kind=LoopKind.SERIAL | LoopKind.UNROLLED, body=Block(body=(only,))):
+            case For(kind=LoopKind.SERIAL | LoopKind.UNROLLED, body=Block(body=(*heads, only))) if all(
+                isinstance(h, Decl) and not h.shape and isinstance(h.init, Expr) for h in heads
+            ):
+                # What all threads compute alike before they part each computes by itself.
                 inner = self._as_nest(only, facts.inside(stmt))
                 if inner is None or not _head_is_safe((stmt.start, stmt.stop, stmt.step), inner):
                     return None
-                turned = _Nest(inner.loops, (replace(stmt, body=Block(inner.body)),))
+                values = tuple(h.init for h in heads if isinstance(h, Decl) and isinstance(h.init, Expr))
+                if not _head_is_safe(values, inner):
+                    return None
+                turned = _Nest(inner.loops, (replace(stmt, body=Block((*heads, *inner.body))),))
                 return turned if _independent(turned.loops, turned.body, facts) else None
             case If(condition=condition, then=Block(body=(only,)), otherwise=Block(body=())):
                 inner = self._as_nest(only, facts.where(condition))

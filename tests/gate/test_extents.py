@@ -1,0 +1,56 @@
+"""The sizes of a plain function's arrays as formulas, held against the sizes at which it was run."""
+
+from xpiler.frontend import parse
+from xpiler.gate.extents import extent_formula, extent_value
+from xpiler.ir.nodes import Expr
+from xpiler.passes.canonical import canonicalise
+
+POOL = """
+extern "C" void pool(const float *in, float *out, int rows, int length, int window, int stride) {
+    const int places = (length - window) / stride + 1;
+    for (int r = 0; r < rows; ++r)
+        for (int p = 0; p < places; ++p) {
+            float sum = 0;
+            for (int k = 0; k < window; ++k) sum += in[r * length + p * stride + k];
+            out[r * places + p] = sum;
+        }
+}
+"""
+
+
+def formula(array: str, observed: list[tuple[dict[str, int], int]]) -> Expr | None:
+    (kernel,) = parse(POOL, "pool.c", platform="vnni").program.kernels
+    return extent_formula(canonicalise(kernel).function, array, observed)
+
+
+def sizes(rows: int, length: int, window: int, stride: int) -> dict[str, int]:
+    return {"rows": rows, "length": length, "window": window, "stride": stride}
+
+
+def test_the_end_of_a_strided_window_is_that_of_its_last_place() -> None:
+    observed = [
+        (sizes(3, 20, 4, 3), 2 * 20 + 15 + 4),
+        (sizes(2, 11, 5, 2), 11 + 6 + 5),
+        (sizes(4, 9, 2, 7), 36),
+    ]
+    found = formula("in", observed)
+    assert found is not None
+    assert extent_value(found, sizes(5, 30, 4, 5)) == 4 * 30 + 25 + 4
+
+
+def test_places_and_rows_make_the_output() -> None:
+    observed = [(sizes(3, 20, 4, 3), 18), (sizes(2, 11, 5, 2), 8), (sizes(4, 9, 2, 7), 8)]
+    found = formula("out", observed)
+    assert found is not None
+    assert extent_value(found, sizes(5, 30, 4, 5)) == 5 * 6
+
+
+def test_a_product_that_is_never_exceeded_stands_for_what_is_not_always_reached() -> None:
+    observed = [(sizes(3, 20, 4, 1), 60), (sizes(2, 11, 5, 1), 22), (sizes(4, 9, 2, 7), 30)]
+    found = formula("in", observed)
+    assert found is not None
+    assert extent_value(found, sizes(5, 30, 4, 5)) == 150
+
+
+def test_extents_that_nothing_explains_have_no_formula() -> None:
+    assert formula("in", [(sizes(3, 20, 4, 3), 1001), (sizes(2, 11, 5, 2), 997)]) is None
