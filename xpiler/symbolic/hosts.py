@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from xpiler.frontend import Unit
 from xpiler.frontend.host_model import Formula, HostModel, LaunchModel, model_host
 from xpiler.frontend.syntax import SyntaxUnit, analyse
-from xpiler.ir.nodes import Function, Instr, Param
-from xpiler.ir.rewrite import walk
+from xpiler.ir.nodes import Function, Param
 from xpiler.platforms.bang_tasks import blocks_of
-from xpiler.symbolic.shape import Shape
+from xpiler.symbolic.shape import Shape, loads_tiles
 from xpiler.symbolic.trial import Trial
 
 _ONE = (512, 1000, 1, 257)
@@ -77,7 +76,7 @@ def _of_launch(
     found: list[Trial] = []
     present = [f for f in formulas if f]
     blocks = [n for n in free if any(f and re.search(rf"\b{n}\b", f) for f in launch.block)]
-    tiled = any(isinstance(n, Instr) for n in walk(kernel.body))
+    tiled = loads_tiles(kernel)
     for sizes in _sizes(free, given, present, blocks, 16 if tiled else 1):
         trial = _trial(kernel, model, launch, sizes)
         if trial is not None and trial not in found:

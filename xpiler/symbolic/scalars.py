@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xpiler.ir.affine import bounds, linear
+from xpiler.ir.affine_form import Affine, atom_variables
 from xpiler.ir.build import COMPARISONS
-from xpiler.ir.nodes import Binary, Const, Decl, Expr, For, Function, Instr, Load, Param, Ref, While
+from xpiler.ir.nodes import Binary, Const, Decl, Expr, For, Function, Load, Param, Ref, While
 from xpiler.ir.rewrite import free_vars, substitute, walk
-from xpiler.symbolic.shape import AXES, LaunchShape
+from xpiler.symbolic.shape import AXES, LaunchShape, loads_tiles
 
 GUARD, TRIPS, STRIDE, OFFSET, VALUE = "guard", "trips", "stride", "offset", "value"
 PIVOT = "pivot"  # one index among others, as `k` in `if (i == k)`
@@ -38,6 +39,7 @@ class Role:
     turns: set[int] = field(default_factory=set)
     constants: set[int] = field(default_factory=set)  # that it is compared with
     unit: int = 1
+    wide: bool = False  # a stride of rows whose columns threads share out
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Assignment:
 
 def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> dict[str, Role]:
     names = {p.name for p in kernel.params if not p.is_pointer and p.dtype.is_integer}
-    tiles = any(isinstance(n, Instr) for n in walk(kernel.body))
+    tiles = loads_tiles(kernel)
     found = {name: Role(unit=16 if tiles else 1) for name in sorted(names)}
     reader = _Reader(found, defined, shape, _moving(kernel, defined), _ranges(shape))
     for node in walk(kernel.body):
@@ -175,10 +177,19 @@ class _Reader:
         for monomial, _ in form.terms:
             inside = [getattr(atom, "name", "") for atom in monomial]
             for name in self.found.keys() & set(inside):
-                self.found[name].kinds.add(STRIDE if len(inside) > 1 else OFFSET)
+                of_index = any(other not in self.found for other in inside)
+                self.found[name].kinds.add(STRIDE if of_index else OFFSET)
+                if of_index and self._columns_move(form, name):
+                    self.found[name].wide = True
         for name in self.found.keys() & form.variables():
             if not self.found[name].kinds & {STRIDE, OFFSET}:
                 self.found[name].kinds.add(STRIDE)  # within a division
+                self.found[name].wide = True
+
+    def _columns_move(self, form: Affine, name: str) -> bool:
+        """Whether what is added to `row * n` differs between threads: then `n` must be as large."""
+        columns = (m for m, _ in form.terms if name not in [getattr(atom, "name", "") for atom in m])
+        return any(atom_variables(atom) & self.moving for monomial in columns for atom in monomial)
 
 
 def _rounds_up(expr: Expr) -> bool:
@@ -255,7 +266,7 @@ def _value(role: Role, shape: LaunchShape, variant: int, position: int) -> tuple
     if PIVOT in role.kinds:
         return [1, 0, 2, 1][variant], False
     if TRIPS in role.kinds or STRIDE in role.kinds:
-        least = max(3 * turns, 4, reach if STRIDE in role.kinds else 0)
+        least = max(3 * turns, 4, reach if role.wide else 0)
         return _to_unit(-(-least // turns) * turns, role.unit), False
     if OFFSET in role.kinds:
         return [1, 0, reach, 2][variant], variant > 1

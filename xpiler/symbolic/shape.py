@@ -12,7 +12,21 @@ from dataclasses import dataclass
 
 from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import Affine, Mod, atom_variables
-from xpiler.ir.nodes import Assign, Const, Decl, Expr, For, Function, Load, Ref, Space, Stmt, Var
+from xpiler.ir.nodes import (
+    Assign,
+    Collective,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    Instr,
+    Load,
+    Ref,
+    Space,
+    Stmt,
+    Var,
+)
 from xpiler.ir.rewrite import children, substitute, walk
 from xpiler.ir.types import BOOL
 
@@ -56,7 +70,11 @@ def launch_shape(
     )
     guessed = _block(kernel, defined, used)
     threads: list[int] = [g if g is not None else guess for g, guess in zip(given, guessed, strict=True)]
+    if given[0] is None and any(isinstance(n, Collective) for n in walk(kernel.body)):
+        threads[0] = _whole_warps(threads, kernel.warp_size)
     if kernel.launch_bounds and given[0] is None:
+        if threads[1] * threads[2] == 1:
+            threads[0] = min(threads[0], kernel.launch_bounds[0])
         while threads[0] * threads[1] * threads[2] > kernel.launch_bounds[0] and threads[0] > 1:
             threads[0] //= 2
     if any(g is None and t > 1 for g, t in zip(given, threads, strict=True)):
@@ -72,6 +90,19 @@ def launch_shape(
     return LaunchShape(
         (blocks[0], blocks[1], blocks[2]), (threads[0], threads[1], threads[2]), tuple(assumed)
     )
+
+
+def _whole_warps(threads: list[int], warp_size: int) -> int:
+    """Threads along x, with which warps that work together are full."""
+    count = threads[0] * threads[1] * threads[2]
+    return threads[0] if count % warp_size == 0 else -(-threads[0] // warp_size) * warp_size
+
+
+def loads_tiles(kernel: Function) -> bool:
+    """Whether tiles of matrices come right out of global memory: sizes are multiples of theirs."""
+    passed = {p.name for p in kernel.params if p.is_pointer}
+    tiles = (n for n in walk(kernel.body) if isinstance(n, Instr))
+    return any(isinstance(o, Ref) and o.array in passed for n in tiles for o in n.operands)
 
 
 def _text(shape: list[int]) -> str:
