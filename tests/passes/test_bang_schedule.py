@@ -219,3 +219,31 @@ def test_tiles_and_buffers_fit_the_scratchpad() -> None:
                     size *= int(known.value)
                 used += size
         assert 0.5 * DEFAULT.usable_nram < used <= DEFAULT.usable_nram
+
+
+def test_two_halves_of_a_row_are_apart() -> None:
+    function = canonical(
+        """__global__ void turn(float *q, const float *c, int dim) {
+            float *row = q + blockIdx.x * dim;
+            for (int i = threadIdx.x; i < dim / 2; i += blockDim.x) {
+                float a = row[i], b = row[i + dim / 2];
+                row[i] = a * c[i] - b;
+                row[i + dim / 2] = b * c[i] + a;
+            }
+        }""",
+        x=3,
+    )
+    assert "__bang_mul" in instructions(laid_out(function))
+    for dim in (2, 7, 150):
+        assert_same(function, q=normal(3 * dim), c=normal(dim), dim=dim)
+
+
+def test_overlapping_parts_of_a_row_stay_serial() -> None:
+    function = canonical(
+        """__global__ void drag(float *q, int n) {
+            if (threadIdx.x != 0) return;
+            for (int i = 0; i < n / 2; ++i) q[i + n / 4] = q[i] * 2.0f;
+        }"""
+    )
+    assert not instructions(laid_out(function))
+    assert_same(function, q=normal(40), n=40)

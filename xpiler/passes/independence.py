@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from xpiler.ir.affine import (
     Affine,
     bounds,
+    coefficient,
     digits,
     lift,
     linear,
@@ -28,6 +29,7 @@ from xpiler.ir.affine import (
 )
 from xpiler.ir.affine_bounds import interval
 from xpiler.ir.affine_form import Atom, atom_variables, divide_out, split_by_var
+from xpiler.ir.build import is_const, sub
 from xpiler.ir.nodes import EMPTY, Assign, Atomic, Block, Collective, Const, Expr, For, If, Stmt, Var, While
 from xpiler.ir.rewrite import uses, walk_stmts
 from xpiler.ir.types import I32
@@ -163,7 +165,22 @@ class _Question:
         renamed = self._renamed(second, other, one)
         if renamed is not None and renamed == first:
             return self._readable(first, one)
+        if self._apart(first - second, first):
+            return set(self.counters)
         return self._with_residue(first, one, second, other)
+
+    def _apart(self, distance: Affine, form: Affine) -> bool:
+        """Whether addresses that run in step are further apart than the loop reaches, as halves of a row are:
+        then none of one access is ever one of the other."""
+        moving = distance.variables() & self.counters | form.variables() & self.own
+        if len(self.loops) != 1 or moving or distance.variables() & self.own:
+            return False
+        (loop,) = self.loops
+        step, extent = coefficient(form, loop.var), linear(sub(loop.stop, loop.start))
+        if step is None or step.as_int is None or extent is None or not is_const(loop.step, 1):
+            return False
+        reach = extent * abs(step.as_int)
+        return prove_le(reach, distance) or prove_le(reach, -distance)
 
     def _renamed(self, form: Affine, access: Access, like: Access) -> Affine | None:
         """The form with inner loop variables named as in another access, loop by loop over the same range."""
@@ -325,11 +342,11 @@ def _common_factor(form: Affine, part: Affine, atom: Var) -> Affine | None:
 def _split(form: Affine, names: set[str]) -> tuple[Affine | None, Affine | None]:
     """The terms with these variables, and the others; None if such a variable hides in an atom."""
     moving, rest = lift(0), lift(0)
-    for monomial, coefficient in form.terms:
+    for monomial, factor in form.terms:
         touched = any(_variables(a) & names for a in monomial)
         if touched and not all(isinstance(a, Var) for a in monomial if _variables(a) & names):
             return None, None
-        term = Affine(((monomial, coefficient),))
+        term = Affine(((monomial, factor),))
         if touched:
             moving = moving + term
         else:
@@ -339,7 +356,7 @@ def _split(form: Affine, names: set[str]) -> tuple[Affine | None, Affine | None]
 
 def _without_vars(form: Affine, names: frozenset[str]) -> Affine:
     kept = lift(0)
-    for monomial, coefficient in form.terms:
+    for monomial, factor in form.terms:
         if not any(_variables(a) & names for a in monomial):
-            kept = kept + Affine(((monomial, coefficient),))
+            kept = kept + Affine(((monomial, factor),))
     return kept
