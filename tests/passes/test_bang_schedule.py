@@ -247,3 +247,21 @@ def test_overlapping_parts_of_a_row_stay_serial() -> None:
     )
     assert not instructions(laid_out(function))
     assert_same(function, q=normal(40), n=40)
+
+
+@pytest.mark.parametrize("condition", ["x[r * n + c] > best", "best > x[r * n + c]", "best < x[r * n + c]"])
+def test_the_place_of_an_extreme_is_found_by_the_instruction(condition: str) -> None:
+    function = canonical(
+        f"""__global__ void place(const float *x, int *y, int rows, int n) {{
+            int r = threadIdx.x;
+            if (r >= rows) return;
+            float best = x[r * n];
+            int at = 0;
+            for (int c = 1; c < n; ++c) if ({condition}) {{ best = x[r * n + c]; at = 2 * c; }}
+            y[r] = at;
+        }}"""
+    )
+    wanted = "__bang_argmin" if condition.startswith("best >") else "__bang_argmax"
+    assert wanted in instructions(laid_out(function))
+    x = np.round(normal(3 * 40))  # with equal values
+    assert_same(function, x=x, y=np.zeros(3, np.int32), rows=3, n=40)

@@ -9,6 +9,7 @@ from xpiler.ir.build import binary
 from xpiler.ir.nodes import Assign, Atomic, Binary, Call, Expr, For, Function, Instr, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, walk
 from xpiler.ir.types import BOOL
+from xpiler.passes.arg_extremes import mark_searches
 from xpiler.passes.arranged_products import arrange_products
 from xpiler.passes.contraction import contract, match
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
@@ -44,7 +45,7 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     contracted = contract(split.function, architecture, promoted.bytes)
     taken = contracted.reserved + promoted.bytes
     turned = transpose_tiles(contracted.function, architecture, taken)
-    chosen = vectorize(turned.function)
+    chosen = vectorize(mark_searches(turned.function))
     tiled = tile_vectors(chosen.function, architecture, taken + turned.bytes)
     notes = [*chosen.notes, *tiled.notes]
     if not any(isinstance(n, Instr) for n in walk(tiled.function.body)):

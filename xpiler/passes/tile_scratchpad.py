@@ -44,7 +44,8 @@ from xpiler.ir.nodes import (
     While,
 )
 from xpiler.ir.rewrite import arrays_written, assigned_vars, children, free_vars, substitute, walk
-from xpiler.ir.types import F16, F32, I8, I16, I32, DType
+from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, U32, DType
+from xpiler.passes.arg_extremes import Search, search
 from xpiler.passes.choices import branches
 from xpiler.passes.lane_ranges import cut_of, parts_of, positive
 from xpiler.passes.names import Names
@@ -377,6 +378,10 @@ class _Loop:
 
     def branch(self, stmt: If) -> None:
         """A branch that all lanes take together, or assignments that some lanes do."""
+        found = search(stmt)
+        if found is not None and found.best.name not in self.inside and self.varies(found.value):
+            self.search(found)
+            return
         parts = parts_of(stmt.condition, self.loop.var, self.varies)
         if not self.varies(stmt.condition):
             self.uniformly(stmt.condition, stmt.then, stmt.otherwise)
@@ -401,6 +406,27 @@ class _Loop:
             if targets & free_vars(stmt.condition):
                 raise NotTileable("a branch that changes its own condition")
             self.masked(stmt.otherwise, not_(stmt.condition))
+
+    def search(self, found: Search) -> None:
+        """The extreme of the tile and its place, which the instruction puts behind it."""
+        if found.at.name in self.inside or {found.best.name, found.at.name} & free_vars(self.loop.stop):
+            raise NotTileable(f"`{found.at.name}` is one lane's own")
+        buffer = self.value(found.value, found.best.name)
+        result = self.tiler.buffer("result", F32, set(), small=True)
+        operands = (Ref(F32, result, const(0)), self.ref(F32, buffer), self.count)
+        self.out.append(Instr(f"__bang_arg{found.op}", operands))
+        self.release(buffer)
+        value = Load(F32, result, (const(0),))
+        lane = Load(U32, result, (const(1),))
+        place = add(self.first, cast(add(cast(lane, I32), self.skipped), self.first.dtype))
+        better = Binary(BOOL, ">" if found.op == "max" else "<", value, found.best)
+        then = Block(
+            (
+                Assign(found.at, substitute(found.place, {self.loop.var: place})),
+                Assign(found.best, value),
+            )
+        )
+        self.out.append(If(better, then))
 
     def uniformly(self, condition: Expr, then: Block, otherwise: Block) -> None:
         outer, places = self.out, self.places

@@ -23,6 +23,7 @@ from xpiler.ir.nodes import (
     Decl,
     Expr,
     For,
+    If,
     Instr,
     Load,
     Ref,
@@ -31,7 +32,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import map_expr
-from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, DType
+from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, U32, DType
 
 # ---------------------------------------------------------------------------------------------- the machine
 
@@ -379,12 +380,18 @@ def meaning(instr: Instr) -> Stmt:
             dst, src, n = operands
             assert isinstance(dst, Ref) and isinstance(src, Ref)
             which = "max" if name.endswith("max") else "min"
-            value = Var(dst.dtype, f"best_{i.name}")
+            value, place = Var(dst.dtype, f"best_{i.name}"), Var(I32, f"place_{i.name}")
+            sign = ">" if which == "max" else "<"
+            better = Binary(BOOL, sign, at(src, i), value)
+            here = Block((Assign(value, at(src, i)), Assign(place, i)))
+            index = add(div(mul(dst.offset, dst.dtype.bytes), U32.bytes), 1)
             return Block(
                 (
                     Decl(value.name, value.dtype, init=at(src, const(0))),
-                    _loop(i, n, Assign(value, at(src, i), which)),
+                    Decl(place.name, I32, init=const(0)),
+                    _loop(i, n, If(better, here)),
                     Assign(at(dst, const(0)), value),
+                    Assign(Load(U32, dst.array, (index,)), cast(place, U32)),  # behind the value
                 )
             )
         case "__bang_transpose":

@@ -1,0 +1,70 @@
+"""Searches for the place of an extreme value become vector loops, which `__bang_argmax` fits.
+
+    for c: if (x[c] > best) { best = x[c]; at = c; }   -->   VECTOR for c: ...     (`Search` says what it is)
+
+Only comparisons by `>` or `<`, which keep the first of equal values, as the instruction does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from xpiler.ir.build import is_const
+from xpiler.ir.nodes import Assign, Binary, Expr, For, Function, If, Load, LoopKind, Stmt, Var
+from xpiler.ir.rewrite import free_vars, map_body, walk
+from xpiler.ir.types import F32
+
+
+@dataclass(frozen=True)
+class Search:
+    """`best` collects `value` by `op` (max or min), `at` the `place` of the first such one."""
+
+    op: str
+    value: Expr
+    best: Var
+    at: Var
+    place: Expr
+
+
+def search(stmt: Stmt) -> Search | None:
+    """The search that a branch is a step of."""
+    match stmt:
+        case If(
+            condition=Binary(op=">" | "<" as sign, left=left, right=right),
+            then=then,
+            otherwise=otherwise,
+        ) if not otherwise.body and left.dtype == F32:
+            pass
+        case _:
+            return None
+    moves = [s for s in then.body if isinstance(s, Assign) and isinstance(s.target, Var) and s.reduce is None]
+    if len(moves) != 2 or len(then.body) != 2:
+        return None
+    for value, best, larger in ((left, right, sign == ">"), (right, left, sign == "<")):
+        for mine, other in (moves, moves[::-1]):
+            if not isinstance(best, Var) or mine.target != best or mine.value != value:
+                continue
+            assert isinstance(other.target, Var)
+            apart = best.name != other.target.name and other.target.dtype.is_integer
+            used = free_vars(value) | free_vars(other.value)
+            if apart and not used & {best.name, other.target.name} and not _reads(other.value):
+                return Search("max" if larger else "min", value, best, other.target, other.value)
+    return None
+
+
+def _reads(expr: Expr) -> bool:
+    return any(isinstance(n, Load) for n in walk(expr))
+
+
+def mark_searches(function: Function) -> Function:
+    """The loops that do nothing but such a search as vector loops."""
+
+    def change(stmt: Stmt) -> Stmt:
+        match stmt:
+            case For(kind=LoopKind.SERIAL) if len(stmt.body.body) == 1 and is_const(stmt.step, 1):
+                found = search(stmt.body.body[0])
+                if found is not None and stmt.var in free_vars(found.value) and _reads(found.value):
+                    return replace(stmt, kind=LoopKind.VECTOR)
+        return stmt
+
+    return map_body(function, change)
