@@ -4,6 +4,7 @@ that move the arrays."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from xpiler.backend import bang, simt, simt_host
@@ -44,7 +45,7 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
             name: simt_host.Array(params[name], moved.extent, moved.copy_in, moved.copy_out)
             for name, moved in _arrays(function, inference).items()
         }
-        canonical = canonicalise(function).function
+        canonical = canonicalise(_apart(function)).function
         kernels = simt.generate(
             canonical, name=f"{function.name}_kernel", comments=comments_in(unit, function)
         )
@@ -56,6 +57,12 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
     body = with_functions(unit, texts, whole=bool(unit.host_functions))
     notes = tuple(note for kernels, _ in functions.values() for note in kernels.notes)
     return Produced(simt_host.with_preamble(body, [kernels for kernels, _ in functions.values()]), notes)
+
+
+def _apart(function: Function) -> Function:
+    """The wrapper gives every pointer device memory of its own."""
+    params = tuple(replace(p, is_restrict=True) if p.is_pointer else p for p in function.params)
+    return replace(function, params=params)
 
 
 def to_hip_code(unit: Unit, entries: list[EntryJob]) -> Produced:

@@ -1,0 +1,52 @@
+"""C++ with AVX-512, and plain C, to CUDA and HIP: verified, with a wrapper of the source's signature."""
+
+import pytest
+
+from tests.test_vnni_to_bang import ADD
+from xpiler.translate import translate_text
+
+SOFTMAX = """
+#include <math.h>
+extern "C" void softmax(const float *x, float *y, int rows, int cols) {
+    for (int r = 0; r < rows; ++r) {
+        float top = x[r * cols], sum = 0;
+        for (int c = 1; c < cols; ++c) top = fmaxf(top, x[r * cols + c]);
+        for (int c = 0; c < cols; ++c) sum += y[r * cols + c] = expf(x[r * cols + c] - top);
+        for (int c = 0; c < cols; ++c) y[r * cols + c] /= sum;
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("to", ["cuda", "hip"])
+def test_vectors_become_threads(to: str) -> None:
+    result = translate_text(ADD, "add.cpp", to)
+    assert result.status == "verified", result.entries
+    assert result.text is not None
+    assert "immintrin" not in result.text
+    assert 'extern "C" void add(const float *a, const float *b, float *c, int n) {' in result.text
+
+
+def test_a_wrapper_allocates_copies_launches_and_frees() -> None:
+    result = translate_text(SOFTMAX, "softmax.cpp", "cuda")
+    assert result.status == "verified", result.entries
+    assert result.text is not None
+    assert result.text.endswith(
+        "// The arrays are the host's: they are copied to the device and back.\n"
+        'extern "C" void softmax(const float *x, float *y, int rows, int cols) {\n'
+        "    const size_t x_bytes = rows * (int64_t)cols * sizeof(float);\n"
+        "    float *d_x = nullptr;\n"
+        "    check(cudaMalloc(&d_x, x_bytes));\n"
+        "    check(cudaMemcpy(d_x, x, x_bytes, cudaMemcpyHostToDevice));\n"
+        "    const size_t y_bytes = rows * (int64_t)cols * sizeof(float);\n"
+        "    float *d_y = nullptr;\n"
+        "    check(cudaMalloc(&d_y, y_bytes));\n"
+        "    check(cudaMemcpy(d_y, y, y_bytes, cudaMemcpyHostToDevice));\n"
+        "    const dim3 grid_1 = blocks(rows);\n"
+        "    if (grid_1.x) softmax_kernel<<<grid_1, 256>>>(d_x, d_y, cols);\n"
+        "    check(cudaGetLastError());\n"
+        "    check(cudaMemcpy(y, d_y, y_bytes, cudaMemcpyDeviceToHost));\n"
+        "    check(cudaFree(d_x));\n"
+        "    check(cudaFree(d_y));\n"
+        "}\n"
+    )
