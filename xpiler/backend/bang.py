@@ -25,7 +25,6 @@ from xpiler.ir.nodes import (
     Binary,
     Block,
     Call,
-    Cast,
     Const,
     Decl,
     Expr,
@@ -43,6 +42,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import arrays_written, assigned_vars, map_expr, substitute, walk
 from xpiler.ir.types import F16, F32, F64, I8, U32, DType
 from xpiler.passes.bang_schedule import schedule
+from xpiler.passes.covered import covered
 from xpiler.passes.promote_arrays import Promoted, flat_loads
 from xpiler.passes.tidy import tidy
 from xpiler.platforms.bang import DEFAULT, TASK, TASKS, Architecture
@@ -161,22 +161,7 @@ def with_known_dimensions(function: Function, launch: Mapping[str, Expr | int]) 
     body = substitute(function.body, {name: cast(known[name], dtype) for name, dtype in types.items()})
     params = tuple(p for p in function.params if p.name not in known)
     assert isinstance(body, Block)
-    return tidy(replace(function, body=map_expr(body, _covered), params=params))
-
-
-def _covered(expr: Expr) -> Expr:
-    """min(n, ceil(n / b) * b) is n: the grid covers everything."""
-    match expr:
-        case Call(function="min", args=(n, Binary(op="*", left=blocks, right=Const(value=size)))):
-            match _uncast(blocks):
-                case Binary(op="/", left=Binary(op="+", left=count, right=Const(value=more)), right=by):
-                    if _uncast(count) == n and isinstance(by, Const) and by.value == size == more + 1:
-                        return n
-    return expr
-
-
-def _uncast(expr: Expr) -> Expr:
-    return _uncast(expr.operand) if isinstance(expr, Cast) else expr
+    return tidy(replace(function, body=map_expr(body, covered), params=params))
 
 
 def _check_types(function: Function) -> None:

@@ -509,7 +509,7 @@ def _ordered(found: list[Digit], ranges: Known) -> tuple[Digit, ...] | None:
     ordered: list[Digit] = []
     reach = lift(0)
     while found:
-        for digit in sorted(found, key=lambda d: abs(d.stride.as_int or 1 << 62)):
+        for digit in sorted(found, key=_magnitude):
             size = digit.stride if nonnegative(digit.stride, ranges) else -digit.stride
             if nonnegative(size - reach - 1, ranges):
                 reach = reach + size * (digit.extent - 1)
@@ -519,6 +519,12 @@ def _ordered(found: list[Digit], ranges: Known) -> tuple[Digit, ...] | None:
         else:
             return None
     return tuple(reversed(ordered))
+
+
+def _magnitude(digit: Digit) -> tuple[int, int]:
+    """A stride that is a number first; then `C` before `W*C`, as an extent may be 1."""
+    degree = max((len(monomial) for monomial, _ in digit.stride.terms), default=0)
+    return abs(digit.stride.as_int or 1 << 62), degree
 
 
 def delinearise(value: Form, shape: tuple[Form, ...], ranges: ExprRanges) -> tuple[Affine, ...] | None:

@@ -29,10 +29,13 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, rebuild, rename, walk, walk_stmts
 from xpiler.ir.types import BOOL
+from xpiler.passes.covered import covered
 from xpiler.passes.facts import Facts
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.independence import independent
 from xpiler.passes.index_fusion import fuse_indices
+from xpiler.passes.lane_masks import plain_masks
+from xpiler.passes.lane_sums import joined_lanes, sums_of_sums
 from xpiler.passes.names import Names
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.private_elements import scalars_of_elements
@@ -47,11 +50,15 @@ def prepare(function: Function) -> Function:
     function = with_plain_dimensions(function)
     body = map_expr(function.body, _one_conversion)
     function = tidy(map_body(replace(function, body=body), explicit_reduction))
-    function = _with_fused_phases(function)
-    fewer = tidy(scalars_of_elements(function))
+    function = plain_masks(_with_fused_phases(function))
+    fewer = tidy(scalars_of_elements(tidy(joined_lanes(function))))
+    fewer = sums_of_sums(map_body(fewer, explicit_reduction))
     if fewer != function:
         function = tidy(fold_guards(fuse_indices(mark_parallel(fewer).function)))
-    function = tidy(whole_loops(function))
+    function = whole_loops(function)
+    function = fold_guards(tidy(function))
+    function = replace(function, body=map_expr(function.body, covered))
+    function = tidy(mark_parallel(tidy(function)).function)
     function = replace(function, body=_sunk(function.body, Facts.of(function)))
     return tidy(sums_in_registers(function))
 

@@ -45,8 +45,7 @@ def _block(block: Block, facts: Facts, names: Names) -> Block:
         stmts.append(current)
     out: list[Stmt] = []
     for stmt in stmts:
-        stmt = _below(stmt, facts, names)
-        out += _kept(stmt, facts, names)
+        out += [_below(piece, facts, names) for piece in _kept(stmt, facts, names)]
     return Block(tuple(_started(out)), range=block.range)
 
 
