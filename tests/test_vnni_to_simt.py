@@ -32,7 +32,6 @@ def test_a_wrapper_allocates_copies_launches_and_frees() -> None:
     assert result.status == "verified", result.entries
     assert result.text is not None
     assert result.text.endswith(
-        "// The arrays are the host's: they are copied to the device and back.\n"
         'extern "C" void softmax(const float *x, float *y, int rows, int cols) {\n'
         "    const size_t x_bytes = rows * (int64_t)cols * sizeof(float);\n"
         "    float *d_x = nullptr;\n"

@@ -56,3 +56,16 @@ def test_a_row_of_unknown_length_is_the_next_digit():
     found = digits(linear(index, ranges), ranges)
     assert found is not None
     assert [d.variable for d in found] == ["oy", "ox", "c"]
+
+
+def test_iterations_that_store_two_vectors_are_independent():
+    shown = prepared(
+        "#include <immintrin.h>\n"
+        'extern "C" void both(const float *x, float *y) {\n'
+        "  for (int i = 0; i < 1024; i += 32) {\n"
+        "    const __m512 low = _mm512_loadu_ps(x + i), high = _mm512_loadu_ps(x + i + 16);\n"
+        "    _mm512_storeu_ps(y + i, _mm512_add_ps(low, low));\n"
+        "    _mm512_storeu_ps(y + i + 16, _mm512_mul_ps(high, high));\n"
+        "  }\n}\n"
+    )
+    assert shown.splitlines()[1].startswith("  parallel for i32 i")

@@ -29,8 +29,9 @@ from xpiler.ir.affine import (
 )
 from xpiler.ir.affine_bounds import interval
 from xpiler.ir.affine_form import Atom, atom_variables, divide_out, split_by_var
-from xpiler.ir.build import is_const, sub
+from xpiler.ir.build import add, ceil_div, const, is_const, mul, sub
 from xpiler.ir.nodes import EMPTY, Assign, Atomic, Block, Collective, Const, Expr, For, If, Stmt, Var, While
+from xpiler.ir.rewrite import substitute as substitute_expr
 from xpiler.ir.rewrite import uses, walk_stmts
 from xpiler.ir.types import I32
 from xpiler.passes.accesses import Access, Guard, accesses, assigned_scalars, declared, lower_bound
@@ -53,7 +54,20 @@ class Independence:
 
 def independent(loop: For, facts: Facts) -> Independence:
     """Of the iterations of one loop; `facts` hold around it."""
-    return independent_iterations((loop,), loop.body.body, facts.inside(loop))
+    answer = independent_iterations((loop,), loop.body.body, facts.inside(loop))
+    if answer or not isinstance(loop.step, Const) or int(loop.step.value) < 2:
+        return answer
+    counted = _by_ones(loop)
+    return independent_iterations((counted,), counted.body.body, facts.inside(counted))
+
+
+def _by_ones(loop: For) -> For:
+    """`for i in s..e step 32: f(i)` as `for i in 0..: f(s + 32 * i)`: the step shows in the addresses."""
+    count = ceil_div(sub(loop.stop, loop.start), loop.step)
+    value = add(loop.start, mul(Var(loop.dtype, loop.var), loop.step))
+    start, step = const(0, loop.dtype), const(1, loop.dtype)
+    body = substitute_expr(loop.body, {loop.var: value})
+    return replace(loop, start=start, stop=count, step=step, body=body)
 
 
 def independent_iterations(
@@ -298,8 +312,9 @@ class _Question:
             return set()
         if moving_one != moving_two:
             return set()
-        common = _without_vars(rest_one, self.own)
-        if common != _without_vars(rest_two, self.own):
+        common, other_common = _without_vars(rest_one, self.own), _without_vars(rest_two, self.own)
+        common, other_common = common - common.constant, other_common - other_common.constant
+        if common != other_common:
             return set()
         ranges = self._ranges(one)
         ends = [

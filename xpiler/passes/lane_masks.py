@@ -40,6 +40,12 @@ class _Masks:
                 otherwise=Binary(op="<", left=Binary() | Var()) as one,
             ) if then == TRUE and count + (all_set.op == ">") >= self.lanes:
                 return one if self._counts(one, left) else expr
+            case Binary(
+                op="||",
+                left=Binary(op=">=" | ">", left=left, right=Const(value=count)) as all_set,
+                right=Binary(op="<", left=Binary() | Var()) as one,
+            ) if count + (all_set.op == ">") >= self.lanes:
+                return one if self._counts(one, left) else expr
             case Binary(op="<", left=Var(name=name) as lane, right=Binary(op="-", left=end, right=start)) if (
                 name == self.lane and lane.dtype == end.dtype
             ):

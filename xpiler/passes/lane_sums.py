@@ -15,10 +15,9 @@ from dataclasses import replace
 
 from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, Function, If, Load, LoopKind, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_stmt, rename, substitute, uses, walk
+from xpiler.passes.independence import accumulators
 from xpiler.passes.reduction_values import NAMES, identity
 from xpiler.passes.structured import spliced
-
-_PARALLEL = (LoopKind.PARALLEL, LoopKind.THREADS)
 
 
 def joined_lanes(function: Function) -> Function:
@@ -35,7 +34,6 @@ def joined_lanes(function: Function) -> Function:
 def _joined(stmts: Sequence[Stmt]) -> list[Stmt]:
     out = list(stmts)
     arrays = {s.name: s for s in out if isinstance(s, Decl) and s.shape}
-    joined: set[str] = set()  # loops that were parallel but for the sums they got
     n = 0
     while n < len(out):
         part = out[n]
@@ -53,7 +51,7 @@ def _joined(stmts: Sequence[Stmt]) -> list[Stmt]:
         between = out[users[0] + 1 : n]
         if (
             not isinstance(lanes, For)
-            or not (lanes.kind in _PARALLEL or lanes.var in joined)
+            or not _at_own_place(lanes, array)
             or (lanes.start, lanes.stop, lanes.step) != (part.start, part.stop, part.step)
             or start is None
             or any(total.name in _names(s) for m, s in enumerate(between, users[0] + 1) if m != start)
@@ -68,7 +66,6 @@ def _joined(stmts: Sequence[Stmt]) -> list[Stmt]:
         at = rest.index(lanes)
         rest[at : at + 1] = [decl, fused]
         out = rest
-        joined.add(lanes.var)
         n = 0
     return out
 
@@ -88,6 +85,12 @@ def _part(stmt: Stmt, arrays: dict[str, Decl]) -> tuple[str, Var, str] | None:
 
 def _is_start(stmt: Stmt, total: Var, op: str) -> bool:
     return isinstance(stmt, Decl) and stmt.name == total.name and stmt.init == identity(op, total.dtype)
+
+
+def _at_own_place(loop: For, array: str) -> bool:
+    """Whether each iteration uses its own element only, so that it is final when the iteration ends."""
+    places = {n.index for n in walk(loop) if isinstance(n, Load) and n.array == array}
+    return places == {(Var(loop.dtype, loop.var),)}
 
 
 def _touches(stmt: Stmt, array: str) -> bool:
@@ -147,19 +150,18 @@ def _flat(loop: For) -> Stmt | tuple[Stmt, ...]:
 
 
 def _only_adds(stmt: Stmt, totals: dict[str, str]) -> bool:
-    """Whether a statement does nothing but add to the totals, each by its operator."""
-    if uses(stmt).arrays_written:
+    """Whether a statement does nothing but add to sums, to the totals each by its operator."""
+    if uses(stmt).arrays_written or not isinstance(stmt, (For, If, Assign)):
         return False
-    declared = uses(stmt).vars_declared
+    sums = accumulators((stmt,))
     for node in walk(stmt):
         if isinstance(node, Assign) and isinstance(node.target, Var):
             name = node.target.name
-            if name in totals:
-                if node.reduce != totals[name] or name in free_vars(node.value):
-                    return False
-            elif name not in declared:
+            if name in totals and (name not in sums or node.reduce != totals[name]):
                 return False
-    return isinstance(stmt, (For, If, Assign))
+            if name not in totals and name not in sums | uses(stmt).vars_declared:
+                return False
+    return True
 
 
 def _interchanged(lanes: For, piece: Stmt) -> For:
