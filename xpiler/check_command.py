@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from rich.console import Console
 
 from xpiler.errors import Refusal
 from xpiler.files import read_source, write_atomically
-from xpiler.frontend import parse
 from xpiler.gate.overrides import Overrides, from_flags
 from xpiler.platforms.registry import platform_of
 from xpiler.symbolic.check import Options, check_unit
@@ -20,6 +20,7 @@ from xpiler.symbolic.findings import Report
 from xpiler.symbolic.render import document, exit_code, render
 from xpiler.symbolic.sarif import sarif
 from xpiler.symbolic.shape import Dims
+from xpiler.symbolic.templates import parse_with_templates
 
 
 def add_check(commands: Any) -> None:
@@ -51,7 +52,8 @@ def run_check(arguments: argparse.Namespace, console: Console) -> int:
     text = read_source(arguments.file)
     options = _options(arguments)
     try:
-        report = check_unit(parse(text, file, platform=platform_of(file, text)), options)
+        unit, chosen = parse_with_templates(text, file, platform_of(file, text))
+        report = check_unit(unit, replace(options, templates=chosen))
     except Refusal as refusal:
         report = Report(file, (), (), (refusal.diagnostic,))
     if arguments.sarif is not None:

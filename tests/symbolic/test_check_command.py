@@ -93,6 +93,14 @@ def test_indices_beyond_32_bits(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert check(tmp_path, text.replace("[r * cols", "[(size_t)r * cols"), *flags) == 0
 
 
+def test_templates_that_are_never_launched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = RACE.replace("__global__", "template <typename T, int N>\n__global__").replace("float", "T")
+    assert check(tmp_path, text.replace("64", "N").replace("63", "N - 1")) == 1
+    shown = capsys.readouterr().out
+    assert "turn<float, 32>: bugs" in shown and "assumed: the template's arguments" in shown
+    assert "k.cu:5:3: error: thread 31 reads s[0] while thread 0 writes it, with no barrier" in shown
+
+
 def test_every_code_has_its_page() -> None:
     pages = Path(__file__).parents[2] / "docs" / "checks"
     assert {page.stem for page in pages.glob("XP-*.md")} == set(CODES)

@@ -41,9 +41,9 @@ _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
 
 @dataclass(frozen=True)
 class Options:
-    """`grid` to `extents`: given by the user; `seconds`: for the whole text; `fixes`: whether to look for
-    changes that remove findings; `prove`: whether to show what holds for all sizes; `cancelled`: asked
-    between steps."""
+    """`grid` to `extents`: given by the user; `seconds`: for the whole text; `templates`: instantiations that
+    nobody asked for; `fixes`: whether to look for changes that remove findings; `prove`: whether to show what
+    holds for all sizes; `cancelled`: asked between steps."""
 
     grid: Dims | None = None
     block: Dims | None = None
@@ -51,6 +51,7 @@ class Options:
     scalars: tuple[tuple[str, int | float], ...] = ()
     extents: tuple[tuple[str, int], ...] = ()
     seconds: float = 10.0
+    templates: tuple[str, ...] = ()
     fixes: bool = False
     prove: bool = False
     cancelled: Callable[[], bool] = lambda: False
@@ -203,6 +204,8 @@ def _trials(
     shape = launch_shape(kernel, defined, options.grid, options.block)
     chosen = assignments(kernel, roles(kernel, defined, shape), shape, given)
     scope = [f"assumed: {text}" for text in shape.assumed]
+    if kernel.spelling in options.templates:
+        scope.append("assumed: the template's arguments")
     shared = options.shared_bytes if options.shared_bytes is not None else _dynamic(kernel)
     trials = []
     for number, assignment in enumerate(chosen):

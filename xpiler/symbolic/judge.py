@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -224,7 +225,7 @@ class Judge:
 
     def _race(self, pair: Conflict, pairs: list[Conflict], trial: Trial) -> Found:
         first, second = sorted((pair.first, pair.second), key=lambda a: a.event.site.range or _FIRST)
-        code, severity, holds_if = self._severity(pair, pairs)
+        code, severity, holds_if = self._severity(pair, pairs, trial)
         places, element = Places(self.kernel, trial), _element(pair)
         values = places.of_access(second) | places.of_access(first, "other.")
         one, two = (places.who(side, pair.across_blocks) for side in (second, first))
@@ -262,7 +263,7 @@ class Judge:
             return ", with no barrier between"
         return ""
 
-    def _severity(self, pair: Conflict, pairs: list[Conflict]) -> tuple[str, str, str]:
+    def _severity(self, pair: Conflict, pairs: list[Conflict], trial: Trial) -> tuple[str, str, str]:
         if pair.same_value:
             return "XP-SAME-VALUE", WARNING, ""
         sources = frozenset[str]()
@@ -277,8 +278,9 @@ class Judge:
         )
         if sources and only_writes:
             return "XP-SCATTER", WARNING, f"{_names(sources)} holds a value twice"
+        warps = prod(trial.block) / self.kernel.warp_size
         a, b = pair.first.event, pair.second.event
-        in_lockstep = pair.same_warp and a is not b and a.memory.space is Space.SHARED
+        in_lockstep = pair.same_warp and a is not b and a.memory.space is Space.SHARED and warps > 1
         return ("XP-SYNCWARP" if in_lockstep else "XP-RACE"), ERROR, ""
 
 

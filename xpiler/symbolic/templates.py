@@ -1,0 +1,32 @@
+"""Templates that a text never launches, with arguments that are as good as any.
+
+template <typename T, int N>                      template __global__ void f<float, 32>();
+__global__ void f(T *a) { ... }            -->    (behind the text)
+"""
+
+from __future__ import annotations
+
+from xpiler.frontend import Unit, parse
+from xpiler.frontend.syntax import analyse
+
+_ARGUMENTS = {"type": "float", "int": "32", "bool": "true"}
+_REFUSED = "template-not-launched"
+
+
+def parse_with_templates(text: str, file: str, platform: str) -> tuple[Unit, tuple[str, ...]]:
+    """The unit, and the instantiations that were chosen for it. Raises `Refusal`."""
+    unit = parse(text, file, platform=platform)
+    if not any(refusal.code == _REFUSED for refusal in unit.refusals.values()):
+        return unit, ()
+    chosen: list[str] = []
+    for kernel in analyse(text, file, platform=platform).kernels:
+        refusal = unit.refusals.get(kernel.name)
+        if refusal is None or refusal.code != _REFUSED or not kernel.template:
+            continue
+        arguments = [p.default_text or _ARGUMENTS.get(p.kind, "") for p in kernel.template]
+        if all(arguments):
+            chosen.append(f"{kernel.name}<{', '.join(arguments)}>")
+    if not chosen:
+        return unit, ()
+    lines = "".join(f"\ntemplate __global__ void {name}();" for name in dict.fromkeys(chosen))
+    return parse(text + lines, file, platform=platform), tuple(dict.fromkeys(chosen))
