@@ -6,9 +6,12 @@ import math
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.passes import kernels, machine
+from xpiler.frontend import parse
+from xpiler.ir.interpret import run
 from xpiler.ir.nodes import Barrier, Collective, Function
 from xpiler.ir.printer import show
 from xpiler.ir.rewrite import walk
@@ -70,3 +73,17 @@ def test_softmax_with_shuffles(threads: int, known: bool) -> None:
     rows, n = 2, 70
     arguments = {"x": floats(rows * n), "y": [None] * (rows * n), "rows": rows, "n": n}
     same(kernels.softmax(), arguments, (3, 1, 1), (threads, 1, 1), known=known, canonical=known)
+
+
+def test_a_parameter_that_threads_change_is_a_copy_of_each() -> None:
+    text = """
+    __global__ void k(int* a, int up) {
+      if (threadIdx.x & 1) up = !up;
+      a[threadIdx.x] = up;
+    }
+    void launch(int* a, int up) { k<<<1, 4>>>(a, up); }
+    """
+    (kernel,) = parse(text, "k.cu").program.kernels
+    out = np.zeros(4, np.int32)
+    run(recover_loops(kernel, (4, 1, 1), (1, 1, 1)), {"a": out, "up": 1})
+    assert out.tolist() == [1, 0, 1, 0]

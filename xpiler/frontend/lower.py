@@ -19,7 +19,7 @@ from xpiler.frontend.lower_launches import (
     namespace_of,
     wanted_kernels,
 )
-from xpiler.frontend.lower_params import declare_params
+from xpiler.frontend.lower_params import declare_params, without_idle_copies
 from xpiler.frontend.lower_pools import Pools, TwoArrays
 from xpiler.frontend.lower_tasks import as_blocks
 from xpiler.frontend.lower_typenames import add_binding, try_constant
@@ -127,7 +127,7 @@ def _lowered(entities: Entities, kernel: Wanted, is_serial: bool, pools: Pools) 
         params = declare_params(ctx, function, types, frame)
         bounds = _launch_bounds(ctx, function)
         ctx.statement(function.body)
-    body = Block((*ctx.prologue, *ctx.out), range=ctx.range(function.body))
+    body = without_idle_copies(ctx, Block((*ctx.prologue, *ctx.out), range=ctx.range(function.body)))
     result = Function(
         name=kernel.name,
         params=params,

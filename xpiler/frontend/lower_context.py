@@ -125,6 +125,7 @@ class Context:
         self.breaks: list[str | None] = []  # what `break` leaves: a loop (None) or the region of a switch
         self.here: Node | None = None
         self.dynamic_shared: Memory | None = None
+        self.copies: dict[str, Expr] = {}  # variables that began as copies of parameters
         self.results: set[str] = set()  # arrays that hold what an instruction has just computed
         self.settled: set[str] = set()  # variables that never change once they have a value
         self.non_negative: set[str] = set()  # integer variables known never to be negative

@@ -22,7 +22,8 @@ from xpiler.frontend.lower_types import (
 )
 from xpiler.frontend.lower_values import ZERO, Address, Aggregate, Lambda, Memory, Value, Variable
 from xpiler.frontend.syntax_model import FunctionDef, ParamDecl
-from xpiler.ir.nodes import Param, Space, Var
+from xpiler.ir.nodes import Block, Decl, Param, Space, Var
+from xpiler.ir.rewrite import substitute, uses
 from xpiler.ir.types import U8
 
 
@@ -59,8 +60,12 @@ def _param(
             params.append(
                 Param(unique, dtype, False, is_const=True, spelling=str(ctype), range=ctx.range(decl.node))
             )
-            if not changed:
-                ctx.settled.add(unique)
+            if changed:  # each thread has a copy of its own
+                own = Var(dtype, ctx.fresh(name))
+                ctx.emit(Decl(own.name, dtype, init=Var(dtype, unique)))
+                ctx.copies[own.name] = Var(dtype, unique)
+                return Variable(ctype, own)
+            ctx.settled.add(unique)
             return Variable(ctype, Var(dtype, unique))
         case Pointer():
             return _pointer(ctx, params, decl, name, ctype, changed)
@@ -73,6 +78,17 @@ def _param(
                 "kernel-parameter", f"kernel parameter `{name}` is a reference", decl.node, "pass it by value"
             )
     ctx.refuse("kernel-parameter", f"kernel parameter `{name}` of type `{ctype}` is not supported", decl.node)
+
+
+def without_idle_copies(ctx: Context, body: Block) -> Block:
+    """The body without copies of parameters that nothing assigns to after all."""
+    rest = tuple(s for s in body.body if not (isinstance(s, Decl) and s.name in ctx.copies))
+    assigned = uses(replace(body, body=rest)).vars_assigned
+    idle = {name: value for name, value in ctx.copies.items() if name not in assigned}
+    kept = tuple(s for s in body.body if not (isinstance(s, Decl) and s.name in idle))
+    result = substitute(replace(body, body=kept), idle)
+    assert isinstance(result, Block)
+    return result
 
 
 def _lambda(ctx: Context, decl: ParamDecl, function: Lambda) -> Value:
