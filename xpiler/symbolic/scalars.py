@@ -22,6 +22,7 @@ GUARD, TRIPS, STRIDE, OFFSET, VALUE = "guard", "trips", "stride", "offset", "val
 PIVOT = "pivot"  # one index among others, as `k` in `if (i == k)`
 
 
+_TURNS = 3  # of a loop
 _BLOCKS = frozenset(f"blockIdx.{axis}" for axis in AXES)
 
 
@@ -146,9 +147,15 @@ class _Reader:
                 role.unit = max(role.unit, *divisors)
 
     def _total(self, one: Expr) -> int:
-        axes = {n[-1] for n in free_vars(one) if n.startswith(("threadIdx.", "blockIdx."))} or {"x"}
-        extents = [g * b for g, b in zip(self.shape.grid, self.shape.block, strict=True)]
-        return max(extents[AXES.index(a)] for a in axes)
+        """How far an index with a loop's counter goes: over the grid, or a few turns of a block."""
+        used = free_vars(one)
+        axes = [a for a in AXES if {f"threadIdx.{a}", f"blockIdx.{a}"} & used] or ["x"]
+        reach = []
+        for axis in axes:
+            number = AXES.index(axis)
+            turns = self.shape.grid[number] if f"blockIdx.{axis}" in used else _TURNS
+            reach.append(turns * self.shape.block[number])
+        return max(reach)
 
     def _trips(self, loop: For) -> None:
         start, stop = substitute(loop.start, self.defined), substitute(loop.stop, self.defined)
