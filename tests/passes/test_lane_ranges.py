@@ -54,3 +54,34 @@ def test_a_store_under_a_condition_on_the_data_keeps_the_rest() -> None:
     function = canonical(kernel("if (i < n && x[i] > 0.0f) { float t = a[i] * 2.0f; y[i] = t + x[i]; }"))
     assert "__bang_band" in instructions(laid_out(function))
     assert_same(function, x=normal(40), a=normal(50)[:40], y=normal(60)[:40], n=40, m=0, step=1)
+
+
+def test_a_padded_pool_gathers_what_lies_apart() -> None:
+    function = canonical(
+        """__global__ void pool(const float *x, float *y, int width) {
+            int o = threadIdx.x;
+            if (o >= width / 2) return;
+            float peak = -1e30f;
+            for (int j = 0; j < 3; ++j) {
+                int i = o * 2 - 1 + j;
+                if (i >= 0 && i < width) peak = fmaxf(peak, x[blockIdx.x * width + i]);
+            }
+            y[blockIdx.x * (width / 2) + o] = peak;
+        }""",
+        x=3,
+    )
+    assert "__bang_maxequal" in instructions(laid_out(function))
+    assert_same(function, x=normal(3 * 22), y=np.zeros(3 * 11, np.float32), width=22)
+
+
+def test_rows_that_are_summed_up_one_by_one_are_the_lanes() -> None:
+    function = canonical(
+        """__global__ void scan(const float *x, float *y, int rows, int n) {
+            int r = blockIdx.x * 64 + threadIdx.x;
+            if (r >= rows) return;
+            float sum = 0.0f;
+            for (int c = 0; c < n; ++c) { sum += x[r * n + c]; y[r * n + c] = sum; }
+        }"""
+    )
+    assert "__bang_add" in instructions(laid_out(function))
+    assert_same(function, x=normal(20 * 7), y=np.zeros(20 * 7, np.float32), rows=20, n=7)

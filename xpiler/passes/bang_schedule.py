@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import binary
-from xpiler.ir.nodes import Assign, Atomic, Binary, Call, Expr, For, Function, Instr, Stmt, Var
+from xpiler.ir.build import binary, is_const
+from xpiler.ir.nodes import (
+    Assign,
+    Atomic,
+    Binary,
+    Block,
+    Call,
+    Expr,
+    For,
+    Function,
+    If,
+    Instr,
+    LoopKind,
+    Stmt,
+    Var,
+)
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.arg_extremes import mark_searches
 from xpiler.passes.arranged_products import arrange_products
-from xpiler.passes.contraction import contract, match
+from xpiler.passes.contraction import INDEPENDENT, contract, match
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
 from xpiler.passes.split_digits import split_digits
@@ -22,6 +36,8 @@ from xpiler.passes.tile_scratchpad import tile_vectors
 from xpiler.passes.transposition import transpose_tiles, turns
 from xpiler.passes.vectorize import vectorize
 from xpiler.platforms.bang import TASK, TASKS, Architecture
+
+VECTOR = LoopKind.VECTOR
 
 
 @dataclass(frozen=True)
@@ -46,7 +62,8 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     taken = contracted.reserved + promoted.bytes
     turned = transpose_tiles(contracted.function, architecture, taken)
     chosen = vectorize(mark_searches(turned.function))
-    tiled = tile_vectors(chosen.function, architecture, taken + turned.bytes)
+    gathered = replace(chosen.function, body=_with_apart(chosen.function.body))
+    tiled = tile_vectors(gathered, architecture, taken + turned.bytes)
     notes = [*chosen.notes, *tiled.notes]
     if not any(isinstance(n, Instr) for n in walk(tiled.function.body)):
         notes.append(f"{function.name}: scalar code throughout, as no loop runs over consecutive elements")
@@ -55,6 +72,32 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     body = map_expr(tiled.function.body, _folded)
     final = replace(tiled.function, body=body)
     return Scheduled(final, tuple(notes), split.loop is None, promoted, tiled.pipelines)
+
+
+def _with_apart(block: Block) -> Block:
+    """Loops without vectors in them run over elements that lie apart: those of the innermost independent one
+    are gathered by copies, which is far better than scalar code on device memory."""
+
+    def stmt(stmt: Stmt) -> Stmt:
+        match stmt:
+            case For() if any(_is_vector(n) for n in walk(stmt)):
+                return replace(stmt, body=_with_apart(stmt.body)) if stmt.kind is not VECTOR else stmt
+            case For(kind=kind) if kind in INDEPENDENT and is_const(stmt.step, 1):
+                *_, last = stmt.body.body or (stmt,)
+                if isinstance(last, For) and last.kind in INDEPENDENT and is_const(last.step, 1):
+                    return replace(stmt, body=_with_apart(stmt.body))
+                return replace(stmt, kind=VECTOR)
+            case For():
+                return replace(stmt, body=_with_apart(stmt.body))
+            case If(then=then, otherwise=otherwise):
+                return replace(stmt, then=_with_apart(then), otherwise=_with_apart(otherwise))
+        return stmt
+
+    return replace(block, body=tuple(stmt(s) for s in block.body))
+
+
+def _is_vector(node: object) -> bool:
+    return isinstance(node, Instr) or (isinstance(node, For) and node.kind is VECTOR)
 
 
 def _keeps(function: Function) -> Callable[[For], bool]:
