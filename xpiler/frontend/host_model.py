@@ -262,6 +262,8 @@ class _Reader:
                     if variable.name == name and variable.init is not None:
                         return self.formula(variable.init)
                 return None
+            case "field_expression":
+                return self._component(node)
             case "parenthesized_expression":
                 return self.formula(node.named_children[0]) if node.named_children else None
             case "cast_expression":
@@ -278,6 +280,15 @@ class _Reader:
             case "initializer_list" if len(node.named_children) == 1:
                 return self.formula(node.named_children[0])
         return None
+
+    def _component(self, node: Node) -> Formula | None:
+        """`block.x` of a `dim3`."""
+        name, field = node.child_by_field_name("argument"), node.child_by_field_name("field")
+        axis = "xyz".find(self.text(field)) if field is not None else -1
+        dims = self.dims.get(self.text(name)) if name is not None else None
+        if dims is None or axis < 0:
+            return None
+        return dims[axis] if axis < len(dims) else "1"
 
     def _binary(self, node: Node) -> Formula | None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
