@@ -121,3 +121,22 @@ def test_a_sum_with_padding_is_a_product_too():
     )
     assert "if (column < 196 && term_1 < 24) {" in made
     assert "value_1 = h + r > 0 && h + r < 15 ? x[(c * 14 + h + r - 1) * 14 + v] : 0.0f;" in made
+
+
+def test_counts_at_places_that_the_data_choose_are_atomic():
+    made = kernel(
+        "__global__ void f(const int *__restrict__ x, int *__restrict__ h, int n) {\n"
+        "  for (int i = 0; i < n; ++i) {\n"
+        "    int bin = x[i];\n"
+        "    if (bin >= 0 && bin < 10) h[bin] += 1;\n"
+        "  }\n}\n"
+    )
+    assert made.endswith(
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i >= n) return;\n"
+        "    int bin = x[i];\n"
+        "    if (bin >= 0 && bin < 10) {\n"
+        "        atomicAdd(&h[bin], 1);\n"
+        "    }\n"
+        "}"
+    )

@@ -39,6 +39,7 @@ from xpiler.passes.lane_sums import joined_lanes, sums_of_sums
 from xpiler.passes.names import Names
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.private_elements import scalars_of_elements
+from xpiler.passes.scatter_atomics import with_atomics
 from xpiler.passes.strip_mining import whole_loops
 from xpiler.passes.structured import spliced
 from xpiler.passes.sum_registers import sums_in_registers
@@ -173,6 +174,9 @@ def _interchanged(loop: For, facts: Facts) -> For:
     """A serial loop around one parallel loop moved into it, if the parallel one stays so."""
     if loop.kind in (LoopKind.PARALLEL, LoopKind.THREADS) or independent(loop, facts):
         return loop if loop.kind is not LoopKind.SERIAL else _marked(loop, facts)
+    scattered = with_atomics(loop, facts)
+    if scattered is not None:
+        return scattered
     body = loop.body.body
     if len(body) != 1 or not isinstance(body[0], For):
         return loop
