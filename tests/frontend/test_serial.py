@@ -89,3 +89,39 @@ def test_a_mask_of_a_run_of_bits_is_a_comparison() -> None:
     """
     (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
     assert "if (lane < n) {" in show(kernel)
+
+
+def test_memory_of_its_own_is_a_local_array() -> None:
+    text = """
+    #include <stdlib.h>
+    #include <vector>
+    extern "C" void reversed(const float *x, float *y, int n) {
+        float *copy = (float *)malloc(n * sizeof(float));
+        std::vector<int> place(n);
+        for (int i = 0; i < n; ++i) { copy[i] = x[i]; place[i] = n - 1 - i; }
+        for (int i = 0; i < n; ++i) y[i] = copy[place[i]];
+        free(copy);
+    }
+    """
+    unit = parse(text, "f.cpp", platform="vnni")
+    assert not unit.refusals
+    shown = show(unit.program.kernels[0])
+    assert "f32 copy[n];" in shown
+    assert "i32 place[n];" in shown
+
+
+def test_loops_that_openmp_shares_out_are_parallel() -> None:
+    text = """
+    extern "C" void twice(const float *x, float *y, float *sum, int m, int n) {
+    #pragma omp parallel for collapse(2)
+        for (int i = 0; i < m; ++i)
+            for (int j = 0; j < n; ++j) y[i * n + j] = x[i * n + j] * 2.0f;
+        float s = 0;
+    #pragma omp parallel for reduction(+ : s)
+        for (int i = 0; i < m; ++i) s += x[i];
+        sum[0] = s;
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    loops = [line.strip() for line in show(kernel).splitlines() if "for i32" in line]
+    assert [line.split()[0] for line in loops] == ["parallel", "parallel", "for"]

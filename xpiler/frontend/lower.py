@@ -41,6 +41,7 @@ def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, st
     if is_serial:
         syntax = with_serial_kernels(syntax)
     entities = Entities.of(syntax, _warp_size(syntax, platform))
+    entities.is_serial = is_serial
     refusals: dict[str, Diagnostic] = {}
     wanted = wanted_kernels(entities, refusals)
     kernels: list[Function] = []

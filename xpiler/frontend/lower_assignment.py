@@ -16,6 +16,7 @@ from xpiler.frontend.lower_context import (
 )
 from xpiler.frontend.lower_convert import construct, convert
 from xpiler.frontend.lower_expressions import arithmetic, refuse_operand, signed
+from xpiler.frontend.lower_heap import Heap, placed
 from xpiler.frontend.lower_memory import (
     both,
     copy,
@@ -89,7 +90,8 @@ def assign_value(ctx: Context, target: Value, source: Value, node: Node) -> None
         on_both_sides(ctx, target, lambda side: assign_value(ctx, side, source, node))
         return
     match target:
-        case PointerVariable():
+        case PointerVariable(type=ctype, cell=cell):
+            source = placed(ctx, cell.name, source, ctype) if isinstance(source, Heap) else source
             assign_pointer(ctx, target, source)
             return
         case Variable(is_const=True):

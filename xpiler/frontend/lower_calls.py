@@ -50,16 +50,6 @@ from xpiler.ir.rewrite import walk
 
 _CASTS = ("static_cast", "reinterpret_cast", "const_cast", "dynamic_cast", "bit_cast")
 _UNSUPPORTED = {
-    "malloc": (
-        "device-malloc",
-        "allocation in device code is not supported",
-        "use a buffer that the host allocates",
-    ),
-    "free": (
-        "device-malloc",
-        "allocation in device code is not supported",
-        "use a buffer that the host allocates",
-    ),
     "clock": ("clock", "clock() has no portable meaning", "remove the timing code"),
     "clock64": ("clock", "clock64() has no portable meaning", "remove the timing code"),
     "globaltimer": ("clock", "timers have no portable meaning", "remove the timing code"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xpiler.frontend.lower_context import Context, constant, number
+from xpiler.frontend.lower_heap import Heap
 from xpiler.frontend.lower_memory import (
     address_of,
     both,
@@ -69,6 +71,8 @@ def convert(ctx: Context, value: Value, ctype: CType, explicit: bool = False) ->
                 return number(truth(ctx, value))
             return number(build.cast(load(ctx, value), dtype), name)
         case Pointer():
+            if isinstance(value, Heap):
+                return replace(value, type=ctype)
             if isinstance(value, ListValue) and not value.nodes:
                 return Address(ctype, None, ZERO, 1)
             if isinstance(value, Aggregate) and isinstance(value.type, Struct):

@@ -10,6 +10,7 @@ from tree_sitter import Node
 from xpiler.frontend.lower_assignment import assign_value
 from xpiler.frontend.lower_context import Context, constant, named_children, number, shorten, statement
 from xpiler.frontend.lower_convert import construct, convert
+from xpiler.frontend.lower_heap import Heap, placed, vector_variable
 from xpiler.frontend.lower_loops import non_negative
 from xpiler.frontend.lower_memory import carried_type, copy, load, subscript
 from xpiler.frontend.lower_pointers import declare_pointer
@@ -22,6 +23,7 @@ from xpiler.frontend.lower_types import (
     CType,
     Fragment,
     Group,
+    Heaped,
     Pointer,
     Reference,
     Register,
@@ -184,6 +186,9 @@ def _constructed_or_prototype(ctx: Context, base: CType, declarator: Node) -> No
     if not arguments:
         return
     name = ctx.text(name_node)
+    if isinstance(base, Heaped):
+        ctx.scope.names[name] = vector_variable(ctx, name, base.element, arguments)
+        return
     ctx.scope.names[name] = object_from(ctx, name, base, arguments)
 
 
@@ -198,6 +203,9 @@ def local(
         case Reference(target=target):
             assert init is not None
             return _reference(ctx, ctx.value(init), target)
+        case Heaped(element=element):
+            given = named_children(init) if arguments and init is not None else []
+            return vector_variable(ctx, name, element, [ctx.value(n) for n in given])
         case Array():
             return _array(ctx, name, ctype, init, alignment, is_const)
         case Vector() if init is None:
@@ -232,6 +240,8 @@ def local_value(ctx: Context, name: str, ctype: CType, value: Value | None, is_c
         ctype = Pointer(value.type.element) if isinstance(value.type, Array) else value.type
     match ctype:
         case Pointer():
+            if isinstance(value, Heap):
+                value = placed(ctx, name, value, ctype)
             init = convert(ctx, value, ctype) if isinstance(value, ListValue) else value
             if (
                 init is None

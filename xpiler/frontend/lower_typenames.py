@@ -13,6 +13,7 @@ from xpiler.frontend.lower_types import (
     CType,
     Fragment,
     Group,
+    Heaped,
     Pointer,
     Reference,
     Scalar,
@@ -199,7 +200,15 @@ def is_template(ctx: Context, name: str) -> bool:
     alias, structs = ctx.entities.aliases.get(name), ctx.entities.structs.get(name)
     if alias is not None and alias.template is not None:
         return True
-    return bool(structs and structs[0].template) or name in ("fragment", "thread_block_tile", "array")
+    return bool(structs and structs[0].template) or name in (
+        "fragment",
+        "thread_block_tile",
+        "array",
+        "vector",
+    )
+
+
+_STANDARD = ("fragment", "thread_block_tile", "array", "vector")
 
 
 def template_type(ctx: Context, name: str, nodes: tuple[Node, ...], node: Node) -> CType:
@@ -238,6 +247,8 @@ def _standard_template(ctx: Context, name: str, nodes: tuple[Node, ...]) -> CTyp
             return constant_type(constant_int(ctx, nodes[1]))
         case "array":
             return Array(type_of(ctx, nodes[0]), constant_int(ctx, nodes[1]))
+        case "vector":
+            return Heaped(type_of(ctx, nodes[0]), None)
         case "plus" | "less" | "greater" | "bit_and" | "bit_or" | "bit_xor":
             return Closure(name)
     return None

@@ -73,6 +73,11 @@ class Vector(CType):
 
 
 @dataclass(frozen=True)
+class Heaped(Array):
+    """`std::vector<T>`: an array whose extent is known when it is declared."""
+
+
+@dataclass(frozen=True)
 class Binding:
     """The value of a template parameter: a type, an integer, or a template by its name."""
 
