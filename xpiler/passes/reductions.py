@@ -50,6 +50,7 @@ from xpiler.passes.structured import spliced
 _BUDGET = 200_000  # symbolic steps that may go into attempts that fail
 _MOST_STORES = 64
 _UNKNOWN = 1 << 30  # stands for an extent that is not known
+_LARGEST_TILE = 1 << 11  # elements of a tile in a scratchpad of BANG C
 _LARGEST = 1 << 16  # elements of an array that is looked at
 
 
@@ -60,6 +61,8 @@ def recover_reductions(function: Function) -> Function:
         for s in walk_stmts(function.body)
         if isinstance(s, Decl) and s.shape and _is_small(s) and (s.init is None or s.init == ())
     }
+    if function.tasks:  # tiles of a scratchpad: trees over lanes are short, whole matrices take long
+        small = {name: decl for name, decl in small.items() if (_size(decl) or 0) <= _LARGEST_TILE}
     if not small:
         return function
     outside = frozenset(p.name for p in function.params) | {d.name for d in function.globals}
