@@ -60,3 +60,16 @@ def test_a_kernel_alone_becomes_a_function() -> None:
     assert result.status == "verified", result
     assert result.text is not None
     assert 'extern "C" void add_kernel(const float *a, const float *b, float *c, int n) {' in result.text
+
+
+def test_an_array_reaches_as_far_as_floats_index_it() -> None:
+    text = """
+    __mlu_entry__ void sample(const float *table, const float *place, float *out, int n, int width) {
+        for (int i = taskId; i < n; i += taskDim) {
+            int x = (int)floorf(place[i] * width);
+            out[i] = x >= 0 && x < width ? table[x] : 0.0f;
+        }
+    }
+    """
+    result = translate_text(text, "sample.mlu", "vnni")
+    assert result.status == "verified", result

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from xpiler.gate.contract import Case, FillKind
-from xpiler.gate.infer_arguments import provisional_contract
+from xpiler.gate.contract import Case, FillKind, Role
+from xpiler.gate.infer_arguments import argument_of, provisional_contract
 from xpiler.gate.infer_kernel import KernelSearch
 from xpiler.gate.infer_launch import LaunchFormula, infer_grid, single_definitions
 from xpiler.gate.infer_search import Question, Trial
@@ -114,7 +114,12 @@ class TaskSearch(KernelSearch):
     def _with_room(self, found: list[Trial]) -> list[Trial]:
         """Where floats become indices the arrays reach as far as any data may take them: they grow until
         the program stays inside with the data of the cases."""
-        build = self.builder(provisional_contract(self.unit, self.entry))
+        roles = found[0].roles
+        arguments = tuple(
+            argument_of(p, roles.get(p.name, Role.IN) if p.is_pointer else Role.SCALAR)
+            for p in self.entry.params
+        )
+        build = self.builder(replace(provisional_contract(self.unit, self.entry), arguments=arguments))
         if not build.ok:
             return found
         widths = {p.name: p.dtype.bytes for p in self.kernel.params}
