@@ -6,7 +6,7 @@ import pytest
 
 from xpiler.errors import Refusal
 from xpiler.frontend import parse
-from xpiler.gate.contract import Contract
+from xpiler.gate.contract import Contract, Values
 from xpiler.gate.entries import entries_of
 from xpiler.gate.execute import Build, build
 from xpiler.gate.infer import Inference, infer_contract
@@ -239,3 +239,62 @@ def test_an_array_that_only_host_code_reads_is_as_long_as_it_reads() -> None:
     )
     case = found.contract.cases[0]
     assert case.extent("x") == case.extent("y") == case.scalar("n") * case.scalar("m")
+
+
+def test_a_launch_in_a_host_template_is_the_instance_of_its_line() -> None:
+    found = inferred(
+        "template <class T, int N> __global__ void k(T *x) {\n"
+        "    __shared__ T s[N]; s[threadIdx.x] = x[threadIdx.x]; __syncthreads();\n"
+        "    x[threadIdx.x] = s[N - 1 - threadIdx.x];\n"
+        "}\n"
+        "template <class T> void go(T *x, int n) {\n"
+        "    switch (n) {\n"
+        "        case 128: k<T, 128><<<1, n>>>(x); break;\n"
+        "        case 64: k<T, 64><<<1, n>>>(x); break;\n"
+        "    }\n"
+        "}\n"
+        "void run(float *x) { go<float>(x, 64); }\n"
+    )
+    assert not found.findings
+    assert found.contract.cases[0].extent("x") == 64
+
+
+def test_a_counter_that_gives_out_places_begins_at_zero() -> None:
+    found = inferred(
+        "__global__ void keep(const int *x, int *y, int *count, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[atomicAdd(count, 1)] = x[i];\n"
+        "}\n"
+        "void run(const int *x, int *y, int *count, int n) "
+        "{ keep<<<(n + 63) / 64, 64>>>(x, y, count, n); }\n"
+    )
+    case = found.contract.cases[0]
+    assert dict(case.values)["count"] == Values("constant", 0)
+    assert case.extent("y") == case.scalar("n")
+
+
+def test_places_that_an_array_names_are_tried_before_nothing_is_accessed() -> None:
+    """Random numbers would nearly never pass the guard."""
+    found = inferred(
+        "__global__ void put(const float *x, float *y, const int *at, int n, int room) {\n"
+        "    int i = blockIdx.x;\n"
+        "    if (at[i] >= 0 && at[i] < room) y[i * room + at[i]] = x[i];\n"
+        "}\n"
+        "void run(const float *x, float *y, const int *at, int n, int room) "
+        "{ put<<<n, 1>>>(x, y, at, n, room); }\n"
+    )
+    assert found.contract.cases[0].extent("x") > 1
+
+
+def test_what_a_function_returns_is_an_output_if_it_has_no_other() -> None:
+    found = inferred(
+        "__global__ void twice(float *x) { x[threadIdx.x] *= 2; }\n"
+        "float run(const float *x) {\n"
+        "    float *d, h[64];\n"
+        "    cudaMalloc(&d, 256); cudaMemcpy(d, x, 256, cudaMemcpyHostToDevice);\n"
+        "    twice<<<1, 64>>>(d);\n"
+        "    cudaMemcpy(h, d, 256, cudaMemcpyDeviceToHost); cudaFree(d);\n"
+        "    return h[0] + h[63];\n"
+        "}\n"
+    )
+    assert [a.name for a in found.contract.outputs] == ["return"]

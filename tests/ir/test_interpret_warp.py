@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.ir.kernels import kernel
+from xpiler.frontend import parse
 from xpiler.ir import build as b
 from xpiler.ir.interpret import run
 from xpiler.ir.nodes import (
@@ -326,3 +327,17 @@ def test_memory_is_read_as_another_type() -> None:
     assert out.tolist() == x.view(np.uint32).tolist()
     assert d.view(np.float32).tolist() == [0, 0, 1, 0]
     assert result.usage["x"].read.all() and result.usage["d"].written.all()
+
+
+def test_a_lane_may_offer_a_register_without_a_value_that_nobody_reads() -> None:
+    text = (
+        "__global__ void k(int *x) {{ int v; if (threadIdx.x == 3) v = 7;"
+        " x[threadIdx.x] = __shfl_sync(0xffffffff, v, {}); }}"
+    )
+    x = np.zeros(32, np.int32)
+    good = parse(text.format(3), "k.cu").program.kernels[0]
+    assert run(good, {"x": x}, (1, 1, 1), (32, 1, 1)).findings == ()
+    assert (x == 7).all()
+    bad = parse(text.format(4), "k.cu").program.kernels[0]
+    found = run(bad, {"x": x}, (1, 1, 1), (32, 1, 1)).findings
+    assert [f.code for f in found] == ["uninitialised-read"]

@@ -214,6 +214,9 @@ def _wrap_arguments(source: SourceText, edits: EditList) -> None:
             ):
                 prefix = "reinterpret_cast<const void*>("
                 _wrap(call, index, prefix, "HIP declares the kernel as const void*", edits)
+            defaults = (", 0", ", nullptr")[len(call.arguments) - 4 :]
+            if token.text == "cudaLaunchCooperativeKernel" and len(call.arguments) in (4, 5):
+                edits.insert(call.close, "".join(defaults), "HIP has no default for it")
 
 
 def _wrap(call: Call, index: int, prefix: str, reason: str, edits: EditList) -> None:

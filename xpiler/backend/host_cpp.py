@@ -225,7 +225,7 @@ def _kernel_edits(unit: Unit, functions: Mapping[str, CppFunction]) -> Iterable[
 
 def _device_function_edits(unit: Unit, source: SourceText) -> Iterable[Edit]:
     """Device functions are inlined into the generated code; those for the host as well stay."""
-    for text in unit.device_functions:
+    for text in (*unit.device_functions, *unit.device_methods):
         body = source.text[text.span[0] : text.span[1]]
         if "__host__" not in body.split("{")[0]:
             yield Edit(*text.span, "")

@@ -75,6 +75,12 @@ def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, st
         device_functions=tuple(kernel_text(f) for f in syntax.device_functions if f.is_local),
         vector_operators=frozenset(entities.vector_operators),
         comments=tuple((text.count("\n", 0, c.start) + 1, c.text) for c in syntax.comments),
+        device_methods=tuple(
+            kernel_text(m)
+            for s in syntax.structs
+            for m in s.methods
+            if m.is_local and "__device__" in m.qualifiers and "__host__" not in m.qualifiers
+        ),
         variables=host_variables(syntax),
         records=records(syntax),
     )

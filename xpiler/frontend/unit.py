@@ -89,5 +89,6 @@ class Unit:
     device_functions: tuple[KernelText, ...]
     vector_operators: frozenset[str] = frozenset()  # `float4` where kernels use HIP's operators of it
     comments: tuple[tuple[int, str], ...] = ()  # of the main file: line (from 1) and text with delimiters
+    device_methods: tuple[KernelText, ...] = ()  # of structs, not callable on the host
     variables: tuple[HostVariable, ...] = ()
     records: tuple[Record, ...] = ()

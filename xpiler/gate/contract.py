@@ -21,6 +21,9 @@ FillKind = Literal["integers", "normal", "positive", "boundary", "special"]
 ValueKind = Literal["index", "offsets", "permutation", "uniform", "constant"]
 
 
+RETURN = "return"  # the name of the argument that holds what the entry returns
+
+
 class Role(Enum):
     """What the entry does with an argument."""
 

@@ -7,11 +7,12 @@ from typing import Literal
 from xpiler.ir.nodes import Assign, Atomic, Collective, Decl, Expr, For, Function, Load, Ref, Var, While
 from xpiler.ir.rewrite import walk
 
-Use = Literal["index", "offsets"]
+Use = Literal["index", "offsets", "counter"]
 
 
 def index_arrays(kernel: Function) -> dict[str, Use]:
-    """Integer array parameters whose elements reach an index (`index`) or a loop bound (`offsets`)."""
+    """Integer array parameters whose elements reach an index (`index`) or a loop bound (`offsets`); a
+    `counter` gives out indices by being counted up (`y[atomicAdd(count, 1)] = x`)."""
     integers = {p.name for p in kernel.params if p.is_pointer and p.dtype.is_integer}
     if not integers:
         return {}
@@ -49,7 +50,8 @@ def index_arrays(kernel: Function) -> dict[str, Use]:
                 for array in sources(condition):
                     if array in uses:
                         uses[array] = "offsets"
-    return uses
+    counted = {n.place.array for n in walk(kernel.body) if isinstance(n, Atomic) and n.op in ("add", "inc")}
+    return {array: "counter" if array in counted else use for array, use in uses.items()}
 
 
 def _definitions(node: object) -> list[tuple[str, Expr]]:
@@ -62,8 +64,8 @@ def _definitions(node: object) -> list[tuple[str, Expr]]:
             return [(name, value)]
         case Collective(target=Var(name=name), args=args):
             return [(name, arg) for arg in args[:1]]
-        case Atomic(target=Var(name=name), args=args):
-            return [(name, arg) for arg in args]
+        case Atomic(target=Var(name=name), place=place, args=args):
+            return [(name, value) for value in (place, *args)]
         case For(var=name, start=start):
             return [(name, start)]
     return []

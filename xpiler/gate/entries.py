@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
-from xpiler.gate.contract import EntryKind, Setup
+from xpiler.gate.contract import RETURN, EntryKind, Setup
 from xpiler.gate.setups import Plan, Setups
 from xpiler.ir.nodes import Function, Param
 from xpiler.ir.source import SourceRange
-from xpiler.ir.types import DType
+from xpiler.ir.types import F32, F64, I32, I64, U32, DType
 from xpiler.platforms.registry import PLATFORMS
 
 
@@ -110,20 +110,36 @@ def _host_entry(
     missing = tuple(dict.fromkeys(_refused_name(unit, site) for site in launches if not site.kernel))
     owners = (function, *plan.functions)
     params = tuple(_typed(unit, next(f for f in owners if _has(f, p)), p) for p in plan.params)
+    returned = _returned(function)
     spelling = function.namespace + function.name if function.namespace else ""
     return Entry(
         function.name,
         "host",
-        params,
+        (*params, *returned),
         kernels,
         missing,
         function.range,
         spelling,
         plan.before,
-        plan.handed if plan.before else (),
+        plan.handed if plan.before or returned else (),
         _signature(unit, function),
         plan.missing,
     )
+
+
+_RESULTS = {"float": F32, "double": F64, "int": I32, "unsigned": U32, "unsigned int": U32, "long": I64}
+_STATUS = re.compile(r"(?:-?\d+|true|false|EXIT_\w+|cuda\w+|hip\w+|\w*(?:err|status|ret|rc)\w*)", re.I)
+
+
+def _returned(function: HostFunction) -> tuple[Param, ...]:
+    """The result of a function that shows nothing else, as one more array for the contract: a number, not a
+    status code."""
+    dtype = _RESULTS.get(re.sub(r"\b(?:static|inline|extern|\"C\")\s*", "", function.returns).strip())
+    shows_more = any(p.is_pointer and not p.is_const for p in function.params)
+    values = re.findall(r"\breturn\s+([^;]+);", function.body)
+    if dtype is None or shows_more or all(_STATUS.fullmatch(value.strip()) for value in values):
+        return ()
+    return (Param(RETURN, dtype, True),)
 
 
 def _has(function: HostFunction, param: Param) -> bool:

@@ -31,7 +31,7 @@ from xpiler.gate.infer_sizes import candidates
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Observation, Pointer, Step
 from xpiler.gate.tasks import interpreted
-from xpiler.gate.trace import Memory, Trace, squeezed, trace_host
+from xpiler.gate.trace import Memory, Trace, TracedLaunch, squeezed, trace_host
 from xpiler.ir.nodes import Function, Param
 
 _BATCH = 8
@@ -47,8 +47,10 @@ class HostSearch(Search):
         super().__init__(question)
         unit, entry, builder = question.unit, question.entry, question.builder
         self.sites: dict[str, list[Function]] = {}
+        self.at_line: dict[int, set[str]] = {}  # kernels launched there
         for site in unit.launches:
             if site.kernel in self.kernels:
+                self.at_line.setdefault(site.range.line, set()).add(site.kernel)
                 for key in {squeezed(site.spelling), squeezed(site.spelling).split("<")[0]}:
                     self.sites.setdefault(key, []).append(self.kernels[site.kernel])
         provisional = provisional_contract(unit, entry)
@@ -181,7 +183,7 @@ class HostSearch(Search):
         buffers: dict[str, Buffer] = {}
         steps: list[Step] = []
         for launch in trace.launches:
-            kernel = self._kernel(launch.kernel, len(launch.arguments))
+            kernel = self._kernel(launch)
             shape = launch.launch if kernel is None else interpreted(kernel, launch.launch)
             if shape is None:
                 why = f"{launch.kernel} is launched with tasks that do not fill their clusters"
@@ -249,7 +251,7 @@ class HostSearch(Search):
         """Which arrays of the entry hold indices, by where its launches pass them."""
         filled_from = _filled_from(trace)
         for launch in trace.launches:
-            kernel = self._kernel(launch.kernel, len(launch.arguments))
+            kernel = self._kernel(launch)
             uses = index_arrays(kernel) if kernel else {}
             for param, argument in zip(kernel.params if kernel else (), launch.arguments, strict=False):
                 if param.name in uses and isinstance(argument, Memory):
@@ -264,13 +266,21 @@ class HostSearch(Search):
         case = make_case({}, {param.name: count}, values={param.name: values})
         return draw(argument_of(param, Role.IN), case)
 
-    def _kernel(self, spelling: str, count: int) -> Function | None:
-        name = squeezed(spelling)
-        for key in (name, name.split("<")[0], name.split("::")[-1], name.split("<")[0].split("::")[-1]):
+    def _kernel(self, launch: TracedLaunch) -> Function | None:
+        """The kernel that was launched. In a host template it is named by parameters (`k<T, 256>`): then the
+        line tells, and the arguments that are the same."""
+        name, count = squeezed(launch.kernel), len(launch.arguments)
+        for key in (name, name.split("::")[-1]):
             fitting = [k for k in self.sites.get(key, []) if len(k.params) == count]
+            if fitting and "<" not in name:
+                return max(fitting, key=lambda k: k.name in self.at_line.get(launch.line, ()))
             if fitting:
                 return fitting[0]
-        return None
+        base = name.split("<")[0]
+        fitting = [k for b in (base, base.split("::")[-1]) for k in self.sites.get(b, [])]
+        fitting = [k for k in fitting if len(k.params) == count]
+        here = [k for k in fitting if k.name in self.at_line.get(launch.line, ())]
+        return max(here or fitting, key=lambda k: _same_arguments(name, squeezed(k.spelling)), default=None)
 
     def _flaws(self, trace: Trace, reach: Observation) -> int:
         """Copied-out memory that was not written whole, device memory far from being used up."""
@@ -294,6 +304,12 @@ class HostSearch(Search):
             if used.high == 0:
                 flaws += 1
         return flaws
+
+
+def _same_arguments(one: str, other: str) -> int:
+    """How many template arguments two names have in common, place by place."""
+    pairs = zip(one.partition("<")[2].split(","), other.partition("<")[2].split(","), strict=False)
+    return sum(a == b for a, b in pairs)
 
 
 def _filled_from(trace: Trace) -> dict[str, str]:

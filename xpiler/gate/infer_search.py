@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 
@@ -109,7 +109,8 @@ class Search:
         uses = self.index_uses()
         high = 8 if mode == 1 else 2
         index = Values("permutation", 0) if mode == UNIQUE else Values("index", 0, high)
-        made = {name: Values("offsets", 0, 24) if use == "offsets" else index for name, use in uses.items()}
+        special = {"offsets": Values("offsets", 0, 24), "counter": Values("constant", 0)}
+        made = {name: special.get(use, index) for name, use in uses.items()}
         return {**made, **given}
 
     def index_uses(self) -> dict[str, str]:
@@ -128,7 +129,7 @@ class Search:
                 tried.append(trial)
                 if trial.unfinished:
                     self.too_slow.append(dict(sizes))
-                if not trial.findings and not trial.fault:
+                if not trial.findings and not trial.fault and (not trial.flaws or not self.index_uses()):
                     break
             best = min(tried, key=badness) if tried else None
             if best is not None and badness(best) == (False, False, 0):
@@ -207,14 +208,16 @@ class Search:
         extents, _ = self.extents(first, sizes)
         by_entry = {p.name: p for p in self.entry.params}
         merged = first
-        for seed in _SEEDS:
+        for as_long_as_seen, seed in product((False, True), _SEEDS):
+            if as_long_as_seen:
+                extents, _ = self.extents(merged, sizes)
             drawn = dict(buffers)
             for key, buffer in buffers.items():
                 name = filled_from.get(key, key)
                 if name in values and name in by_entry and name in extents:
                     # Row starts end where the array ends; other indices may be needed beyond what was seen
                     # yet.
-                    exact = values[name].kind in ("offsets", "permutation")
+                    exact = as_long_as_seen or values[name].kind in ("offsets", "permutation")
                     count = extents[name] if exact else max(extents[name], 1 << 12)
                     case = make_case({}, {name: count}, values={name: values[name]}, seed=seed)
                     drawn[key] = replace(buffer, contents=draw(argument_of(by_entry[name], Role.IN), case))
@@ -289,7 +292,7 @@ def _tiles(kernel: Function) -> Iterator[int]:
 def in_modes(uses: Mapping[str, str], observed: Callable[[int], Trial]) -> Iterator[Trial]:
     """The trials of one candidate under ever tamer contents of its index arrays."""
     trial: Trial | None = None
-    for mode in range("offsets" in uses.values(), UNIQUE):
+    for mode in range(bool({"offsets", "counter"} & {*uses.values()}), UNIQUE):
         trial = observed(mode)
         yield trial
         if not uses:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from xpiler.gate.contract import Contract
+from xpiler.gate.contract import RETURN, Contract
 
 RENAMED_MAIN = "xpiler_program_main"
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"[^\n]*$', re.MULTILINE)
@@ -37,6 +37,7 @@ template <class T> struct Tag { using type = T; };
 template <class F> struct Signature;
 template <class R, class... A> struct Signature<R (*)(A...)> {
     static constexpr int count = sizeof...(A);
+    using Result = R;
     template <std::size_t I>
     using Argument = std::remove_cv_t<std::remove_reference_t<typename Pick<I, A...>::type>>;
     template <std::size_t I> using Raw = typename Pick<I, A...>::type;
@@ -207,7 +208,11 @@ def _host_call(contract: Contract, callee: str, opening: str) -> str:
                 arguments.append(f"{raw}::pass({made})")
         result = f"auto {made} = " if setup.form == "returned" else ""
         lines.append(f"{result}{setup.callee}({', '.join(arguments)});")
-    lines.append(f"({function})({last});" if contract.signature else f"{callee}({last});")
+    call = f"({function})({last})" if contract.signature else f"{callee}({last})"
+    if RETURN in slots:
+        sizes[RETURN] = "sizeof(void*)"
+        call = f"**static_cast<XpilerSignature::Result**>(xpiler_slots[{slots[RETURN]}]) = {call}"
+    lines.append(f"{call};")
     body = "".join(f"    {line}\n" for line in lines)
     known = ", ".join(sizes[name] for name in slots)
     return f"{''.join(kinds)}const std::size_t sizes[] = {{{known or '0'}}};\n{opening}{body}}}\n}}\n"

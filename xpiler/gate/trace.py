@@ -26,11 +26,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class TracedLaunch:
-    """One launch; `arguments` are numbers or memory (None: something else, such as a struct)."""
+    """One launch; `arguments` are numbers or memory (None: something else, such as a struct). `line`: where
+    it stands, 0 if that is not known."""
 
     kernel: str
     launch: Launch
     arguments: tuple[Memory | int | float | None, ...]
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def _launch(fields: Mapping[str, Any]) -> TracedLaunch:
     kernel = str(fields.get("kernel", "")).strip()
     if kernel.startswith("(") and kernel.endswith(")"):  # `(k<a, b>)` keeps a macro from splitting it
         kernel = kernel[1:-1]
-    return TracedLaunch(kernel, launch, tuple(_argument(a) for a in fields["arguments"]))
+    arguments = tuple(_argument(a) for a in fields["arguments"])
+    return TracedLaunch(kernel, launch, arguments, int(fields.get("launch_line", 0)))
 
 
 def _argument(fields: Mapping[str, Any]) -> Memory | int | float | None:

@@ -12,8 +12,8 @@ from xpiler.ir.interpret_atomic import atomic
 from xpiler.ir.interpret_expressions import Expressions
 from xpiler.ir.interpret_fragment import instruction
 from xpiler.ir.interpret_mfma import matrix_instruction
-from xpiler.ir.interpret_state import EPOCH_MASK, THREAD_BITS, Lanes, Run, Site, State
-from xpiler.ir.nodes import Atomic, Collective, Const, Instr
+from xpiler.ir.interpret_state import EPOCH_MASK, THREAD_BITS, Evaluate, Lanes, Run, Site, State
+from xpiler.ir.nodes import Atomic, Collective, Const, Instr, Var
 from xpiler.ir.types import DType
 
 _REDUCTIONS: dict[str, Any] = {
@@ -83,7 +83,12 @@ class Warps:
         state.vars["@warp_epoch"] = epochs + present[warp]
 
     def collective(self, stmt: Collective) -> Run:
-        args = [self.expressions.compile(a) for a in stmt.args]
+        # A lane may offer a register without a value: it matters only to whom reads it.
+        offered = stmt.args[0] if stmt.kind.startswith("shfl") and isinstance(stmt.args[0], Var) else None
+        args = [
+            _whatever_it_holds(a, self.expressions) if a is offered else self.expressions.compile(a)
+            for a in stmt.args
+        ]
         mask = self.expressions.compile(stmt.mask) if stmt.mask is not None else None
         site = self.expressions.site_of(stmt)
         result_type: Any = np.dtype(self.expressions.numeric.value_type(stmt.target.dtype)).type
@@ -91,6 +96,7 @@ class Warps:
 
         def run(state: State, lanes: Lanes) -> Lanes:
             values = [a(state, lanes) for a in args]
+            missing = state.undefined.get(offered.name) if offered is not None else None
             if stmt.scope == "block":
                 block_barrier(state, lanes, site)
                 result = _over_block(stmt.kind, state, lanes, values[0])
@@ -99,9 +105,25 @@ class Warps:
                 result = operation(group, values)
                 self.synchronise(state, lanes)
             state.assign(stmt.target.name, result.astype(result_type), lanes)
+            if missing is not None and missing.any():
+                chosen: Any = slice(None) if lanes is None else lanes
+                undefined = np.zeros(state.count, np.bool_)
+                undefined[chosen] = operation(group, [missing[chosen], *values[1:]])
+                state.undefined[stmt.target.name] = undefined
             return lanes
 
         return run
+
+
+def _whatever_it_holds(value: Var, expressions: Expressions) -> Evaluate:
+    """The value of a variable, also where it has none."""
+    nothing = expressions.numeric.const(0, value.dtype)
+
+    def read(state: State, lanes: Lanes) -> Any:
+        held = state.vars.get(value.name, nothing)
+        return held[lanes] if lanes is not None and isinstance(held, np.ndarray) else held
+
+    return read
 
 
 def _over_block(kind: str, state: State, lanes: Lanes, predicate: Any) -> Any:

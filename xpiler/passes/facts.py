@@ -26,6 +26,7 @@ from xpiler.passes.aliasing import Aliases, may_be_same
 
 End = int | Expr | None
 _THREADS = 1024  # of a block
+_MOST_ACROSS = 65535  # blocks along y or z
 MOST_BLOCKS = (2**31 - 1) // _THREADS  # along an axis: a launch is taken to have less than 2^31 threads there
 Ranges = Mapping[str, tuple[End, End]]
 
@@ -64,7 +65,7 @@ class Facts:
             if param.name.startswith("blockDim."):
                 facts.ranges[param.name] = (1, _THREADS)
             if param.name.startswith("gridDim."):
-                facts.ranges[param.name] = (1, MOST_BLOCKS)
+                facts.ranges[param.name] = (1, MOST_BLOCKS if param.name.endswith(".x") else _MOST_ACROSS)
         return facts
 
     def inside(self, loop: For) -> Facts:

@@ -254,6 +254,7 @@ class _Question:
         return width is not None and prove_le(lift(0), start, ranges) and prove_lt(start, width, ranges)
 
     def _digits(self, form: Affine, ranges: Ranges) -> set[str]:
+        form, ranges = self._with_parts_as_variables(form, ranges)
         unknown = (form.variables() & self.own) - set(ranges)
         if unknown or any(ranges.get(n, (None, None))[1] is None for n in form.variables() & self.own):
             return set()
@@ -261,6 +262,29 @@ class _Question:
             return set()
         found = digits(form, ranges)
         return set() if found is None else {d.variable for d in found}
+
+    def _with_parts_as_variables(self, form: Affine, ranges: Ranges) -> tuple[Affine, Ranges]:
+        """`thread / 16` and `thread % 16` of an inner loop as variables of their own, free in their ranges:
+        what is shown for all their values holds for those that they take."""
+        parts: dict[Atom, str] = {}
+        more: dict[str, tuple[End, End]] = {}
+        for atom in form.atoms():
+            variables = _variables(atom)
+            if isinstance(atom, Var) or variables & self.counters or not variables & self.own:
+                continue
+            low, high = interval(Affine((((atom,), 1),)), _numbers(ranges))
+            if low is not None and high is not None:
+                parts[atom] = f"?part{len(parts)}"
+                more[parts[atom]] = (low, high)
+        if not parts:
+            return form, ranges
+        changed = lift(0)
+        for monomial, coefficient in form.terms:
+            term = lift(coefficient)
+            for atom in monomial:
+                term = term * (of_var(parts[atom]) if atom in parts else Affine((((atom,), 1),)))
+            changed = changed + term
+        return changed, {**ranges, **more}
 
     def _ranges(self, access: Access) -> dict[str, tuple[End, End]]:
         """Ends of counters and inner loop variables, as numbers where they depend on counters."""
