@@ -227,3 +227,16 @@ def test_instantiations_of_a_template_have_shared_arrays_of_their_own() -> None:
     ).program.kernels[0]
     shared = [s for s in walk(kernel.body) if isinstance(s, Decl) and s.space is Space.SHARED]
     assert len(shared) == 2
+
+
+def test_a_variable_in_parentheses_before_and_is_no_cast() -> None:
+    """Macros put their parameters in parentheses; `(low) && (x)` looks like a cast of a label's address."""
+    kernel = lowered(
+        "#define IN_RANGE(x, low, high) ((x) >= (low) && (x) <= (high))\n"
+        "__global__ void k(float *o, int low, int high) {\n"
+        "    int x = threadIdx.x, first = low + 1;\n"
+        "    if (IN_RANGE(x, low, high) && IN_RANGE(x, first, high)) o[x] = 1;\n"
+        "}"
+    )
+    text = show(kernel)
+    assert "x >= low && x <= high && (x >= first && x <= high)" in text

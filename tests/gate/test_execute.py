@@ -292,3 +292,26 @@ def test_a_time_limit_applies_to_the_whole_run() -> None:
     first = make_case({"n": 8}, {"x": 8, "y": 8})
     results = built.run([first, contract.cases[0], first], limits=Limits(wall=0.5), variants=(Variant(),))
     assert results[0].ok and not results[1].ok and not results[2].ok
+
+
+def test_sums_of_a_kernel_are_contracted_only_where_that_is_asked_for() -> None:
+    """x*x - rounded(x*x) is nothing unless it is fused: then it is what rounding took away."""
+    text = (
+        "__global__ void k(const float *x, float *y, int n) {"
+        " int i = threadIdx.x; if (i < n) y[i] = x[i] * x[i] - x[n + i]; }\n"
+    )
+    x = np.linspace(1, 2, 33, dtype=np.float32)[1:] + np.float32(2**-20)
+    arguments = (
+        Argument("x", F32, True, Role.IN),
+        Argument("y", F32, True, Role.OUT),
+        Argument("n", I32, False, Role.SCALAR),
+    )
+    case = make_case({"n": 32}, {"x": 64, "y": 32}, Launch((1, 1, 1), (32, 1, 1)))
+    contract = Contract("k", "kernel", arguments, (case,), kernel_spelling="k")
+    given = [{"x": np.concatenate([x, x * x])}]
+    apart, fused = (
+        build(text, "k.cu", "cuda", contract, fused=f).run([case], inputs=given)[0] for f in (False, True)
+    )
+    assert (apart.buffers["y"] == 0).all()
+    exact = x.astype(np.float64) ** 2 - (x * x).astype(np.float64)
+    assert np.array_equal(fused.buffers["y"], exact.astype(np.float32))

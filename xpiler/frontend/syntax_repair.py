@@ -108,6 +108,11 @@ def _ambiguities(root: Node, text: str) -> list[tuple[int, str]]:
         at = match.start(1)
         if names.is_type(match[1], at) and _is_misread_cast(root, at, match.end(1)):
             found[at] = "const "
+        elif _is_cast(root, at, match.end(1)) and (
+            text.startswith("&&", match.end() - 1) or names.is_variable(match[1], at)
+        ):
+            found[match.start()] = "("
+            found[text.index(")", match.end(1)) + 1] = ")"
     for match in _ARRAY_POINTER.finditer(text):
         at = match.start(1)
         node = root.descendant_for_byte_range(at, match.end(1))
@@ -212,6 +217,14 @@ def _is_logical(node: Node, is_member: bool) -> bool:
     if node.type != "binary_expression" or operator is None:
         return False
     return operator.type in ("&&", "||", "and", "or") or (is_member and operator.type in ("&", "|"))
+
+
+def _is_cast(root: Node, start: int, end: int) -> bool:
+    """Whether `(name)` was read as a cast: of `(name) && x` the address of a label `x`."""
+    node = root.descendant_for_byte_range(start, end)
+    while node is not None and node.type in ("type_identifier", "type_descriptor"):
+        node = node.parent
+    return node is not None and node.type == "cast_expression"
 
 
 def _is_misread_cast(root: Node, start: int, end: int) -> bool:

@@ -172,20 +172,22 @@ def build(
     *,
     compiler: str | None = None,
     beside: Sequence[Contract] = (),
+    fused: bool = False,
 ) -> Build:
     """Compiles `text` as it is delivered, together with a call of `contract.entry`.
 
     `beside`: other entries of the text, compiled in the same go, so that a program of many entries is
-    compiled once. If one of them does not compile, the entry is compiled alone.
+    compiled once. If one of them does not compile, the entry is compiled alone. `fused`: products and sums
+    are contracted, as a GPU's compiler may; otherwise an emulated program rounds after each.
     """
     together = _together(contract, beside)
-    built = _build(text, file, platform, contract, together, compiler)
+    built = _build(text, file, platform, contract, together, compiler, fused)
     if len(together) == 1:
         return built
     return (
         replace(built, together=True)
         if built.ok
-        else build(text, file, platform, contract, compiler=compiler)
+        else build(text, file, platform, contract, compiler=compiler, fused=fused)
     )
 
 
@@ -207,6 +209,7 @@ def _build(
     contract: Contract,
     together: Sequence[Contract],
     compiler: str | None,
+    fused: bool,
 ) -> Build:
     start = time.monotonic()
     chosen = host_compiler(compiler)
@@ -223,6 +226,9 @@ def _build(
     else:
         flags = list(vnni_flags(chosen))
         tool = chosen.name if cpu_runs_vnni() else f"emulator ({chosen.name})"
+    if fused:
+        flags = [*(flag for flag in flags if flag != "-ffp-contract=off"), "-ffp-contract=fast"]
+        flags += ["-fexpensive-optimizations"]  # without it g++ contracts nothing at -O1
     source = with_prologue(unit, file, contract)
     compile_flags = [flag for flag in flags if not _is_link_input(flag)]
     link_inputs = [flag for flag in flags if _is_link_input(flag)]
