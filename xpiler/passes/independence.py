@@ -279,8 +279,8 @@ class _Question:
         if not parts:
             return form, ranges
         changed = lift(0)
-        for monomial, coefficient in form.terms:
-            term = lift(coefficient)
+        for monomial, count in form.terms:
+            term = lift(count)
             for atom in monomial:
                 term = term * (of_var(parts[atom]) if atom in parts else Affine((((atom,), 1),)))
             changed = changed + term
