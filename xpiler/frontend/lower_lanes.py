@@ -290,7 +290,7 @@ def bit(ctx: Context, bits: Expr, lane: Expr) -> Expr:
         case Cast(operand=operand) if operand.dtype.is_integer:
             return bit(ctx, operand, lane)
         case Select(condition=condition, then=then, otherwise=otherwise):
-            return _chosen(ctx, condition, bit(ctx, then, lane), bit(ctx, otherwise, lane))
+            return chosen_bit(ctx, condition, bit(ctx, then, lane), bit(ctx, otherwise, lane))
         case Binary(op="-" | "+" as op, left=left, right=Const(value=value)) if value == (
             1 if op == "-" else -1
         ):
@@ -315,7 +315,7 @@ def bit(ctx: Context, bits: Expr, lane: Expr) -> Expr:
     return build.ne(build.binary("&", moved, build.const(1, moved.dtype)), build.const(0, moved.dtype))
 
 
-def _chosen(ctx: Context, condition: Expr, then: Expr, otherwise: Expr) -> Expr:
+def chosen_bit(ctx: Context, condition: Expr, then: Expr, otherwise: Expr) -> Expr:
     """`c ? a : b` of conditions, without a selection where one side decides."""
     match then, otherwise:
         case Const(value=True), _:
@@ -356,7 +356,7 @@ def _less(ctx: Context, lane: Expr, count: Expr) -> Expr:
                 first = below(ctx, lane, int(then.value))
             if isinstance(otherwise, Const):
                 second = below(ctx, lane, int(otherwise.value))
-            return _chosen(ctx, condition, first, second)
+            return chosen_bit(ctx, condition, first, second)
     return build.lt(lane, count)
 
 

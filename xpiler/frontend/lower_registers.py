@@ -8,6 +8,7 @@ from xpiler.frontend.lower_context import Context, number
 from xpiler.frontend.lower_lanes import (
     Lanes,
     assign_lanes,
+    chosen_bit,
     constant_lanes,
     declare_register,
     is_settled,
@@ -75,6 +76,10 @@ def assign_register(ctx: Context, target: Value, source: Value) -> None:
 
 def chosen(ctx: Context, condition: Expr, first: Lanes, second: Lanes) -> Lanes:
     """`condition ? first : second`."""
+    if first.type.is_mask:
+        return Lanes(
+            first.type, BOOL, lambda lane: chosen_bit(ctx, condition, first.at(lane), second.at(lane))
+        )
     second = second if second.dtype == first.dtype else lanes_of_value(ctx, second, first.dtype)
     return Lanes(
         first.type, first.dtype, lambda lane: build.select(condition, first.at(lane), second.at(lane))

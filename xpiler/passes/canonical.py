@@ -25,6 +25,7 @@ from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.invariants import hoist_invariants
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.parallel import mark_parallel
+from xpiler.passes.powers import powers_of_two
 from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.reroll import reroll
@@ -140,4 +141,6 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("guards", fold_guards),
     ("tidy", tidy),
     ("strips", merge_strips),
+    ("powers of two", powers_of_two),
+    ("tidy", tidy),
 )
