@@ -298,3 +298,14 @@ def test_what_a_function_returns_is_an_output_if_it_has_no_other() -> None:
         "}\n"
     )
     assert [a.name for a in found.contract.outputs] == ["return"]
+
+
+def test_flags_are_true_or_false_as_in_the_cases() -> None:
+    found = inferred(
+        "__global__ void put(const bool *done, float *y, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n && !done[i]) y[i] = 1;\n"
+        "}\n"
+        "void run(const bool *done, float *y, int n) { put<<<(n + 63) / 64, 64>>>(done, y, n); }\n"
+    )
+    assert found.contract.cases[0].extent("y") > 900

@@ -136,6 +136,8 @@ def _observe(
         for param, value in zip(step.kernel.params, step.arguments, strict=False):
             if isinstance(value, Pointer):
                 places[param.name] = value
+                if param.dtype.name == "bool":
+                    memory[value.key] &= 1  # what was never written is true or false all the same
                 arguments[param.name] = _view(
                     memory[value.key], value.offset, param.dtype.bytes, param.dtype.name
                 )

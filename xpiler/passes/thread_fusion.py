@@ -12,7 +12,7 @@ control flow moves inside the thread loop if what it tests is not written there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from xpiler.ir.nodes import (
@@ -83,8 +83,9 @@ class _Fuser:
         # Declarations of arrays do not stand in the way: they go first.
         arrays = [s for s in inner if isinstance(s, Decl) and s.shape and s.init is None]
         out: list[Stmt] = []
-        for stmt in (s for s in inner if s not in arrays):
-            fused = self._joined(out, stmt, facts)
+        rest = [s for s in inner if s not in arrays]
+        for position, stmt in enumerate(rest):
+            fused = self._joined(out, stmt, facts, uses(Block(tuple(rest[position + 1 :]))).vars_read)
             if fused is None:
                 out.append(stmt)
         return (*arrays, *out)
@@ -103,8 +104,9 @@ class _Fuser:
                 return replace(stmt, body=self.block(stmt.body, facts))
         return stmt
 
-    def _joined(self, out: list[Stmt], stmt: Stmt, facts: Facts) -> bool | None:
-        """Fuse `stmt` into the last thread nest of `out`, with scalar declarations between them."""
+    def _joined(self, out: list[Stmt], stmt: Stmt, facts: Facts, later: Set[str]) -> bool | None:
+        """Fuse `stmt` into the last thread nest of `out`, with scalar declarations between them; those that
+        are read `later` go before it."""
         turned = self._as_nest(stmt, facts)
         if turned is None:
             return None
@@ -115,9 +117,12 @@ class _Fuser:
         between = out[n:]
         previous = self._as_nest(out[n - 1], facts) if n else None
         if previous is not None and previous.head == turned.head:
-            fused = self._fused(previous, between, turned, facts)
+            before = between if any(isinstance(d, Decl) and d.name in later for d in between) else []
+            if before and not _may_go_before(before, previous):
+                return None
+            fused = self._fused(previous, [] if before else between, turned, facts)
             if fused is not None:
-                out[n - 1 :] = [fused.stmt()]
+                out[n - 1 :] = [*before, fused.stmt()]
                 return True
         return None
 
@@ -162,6 +167,15 @@ class _Fuser:
                     return None
                 return _Nest(inner.loops, (replace(stmt, then=Block(inner.body)),))
         return None
+
+
+def _may_go_before(declarations: Sequence[Stmt], nest: _Nest) -> bool:
+    """Whether declarations have the same values before a nest as after it."""
+    inside = uses(Block(nest.body))
+    read = [uses(declaration) for declaration in declarations]
+    return not any(
+        names.vars_read & inside.vars_assigned or names.arrays_read & inside.arrays_written for names in read
+    )
 
 
 def _head_is_safe(parts: Sequence[Expr], inner: _Nest) -> bool:
