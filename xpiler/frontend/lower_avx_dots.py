@@ -296,7 +296,7 @@ def _reduction(dtype: DType, op: str, masked: bool) -> Callable[[Invocation], Va
                 build.const(value.count),
                 build.const(1),
                 Block((body,)),
-                LoopKind.THREADS,
+                LoopKind.SERIAL,
             )
         )
         return number(total)
