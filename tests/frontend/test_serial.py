@@ -125,3 +125,13 @@ def test_loops_that_openmp_shares_out_are_parallel() -> None:
     (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
     loops = [line.strip() for line in show(kernel).splitlines() if "for i32" in line]
     assert [line.split()[0] for line in loops] == ["parallel", "parallel", "for"]
+
+
+def test_a_register_folded_into_a_number_is_no_loop_over_independent_lanes() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" void total(const float *x, float *y) { y[0] = _mm512_reduce_add_ps(_mm512_loadu_ps(x)); }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    lines = [line.strip() for line in show(kernel).splitlines()]
+    assert lines[lines.index("sum += x[lane];") - 1] == "for i32 lane in 0 .. 16 {"

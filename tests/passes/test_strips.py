@@ -4,9 +4,8 @@ import numpy as np
 
 from xpiler.frontend import parse
 from xpiler.ir.interpret import run
-from xpiler.ir.nodes import For, Function, LoopKind
+from xpiler.ir.nodes import Function
 from xpiler.ir.printer import show
-from xpiler.ir.rewrite import free_vars, uses, walk_stmts
 from xpiler.passes.canonical import canonicalise
 
 HEADER = "#include <immintrin.h>\n"
@@ -90,23 +89,3 @@ def test_a_mask_of_every_strip_is_the_end_of_the_loop() -> None:
     """)
     assert len(shown) == 3
     assert shown[0].endswith("in 0 .. n {")
-
-
-def test_a_register_folded_into_a_number_stays_beside_its_lanes() -> None:
-    function = canonical("""
-    extern "C" void total(const float *x, float *y, int n) {
-        float all = 0.0f;
-        for (int r = 0; r < 2; ++r) {
-            __m512 part = _mm512_add_ps(_mm512_loadu_ps(x + r), _mm512_loadu_ps(x + 16));
-            all = all * 0.5f + _mm512_reduce_add_ps(part);
-        }
-        y[0] = all + (float)n;
-    }
-    """)
-    assert free_vars(function.body) <= {"n"}
-    assert not any(
-        isinstance(s, For)
-        and s.kind is LoopKind.THREADS
-        and uses(s.body).vars_assigned - uses(s.body).vars_declared
-        for s in walk_stmts(function.body)
-    )
