@@ -30,6 +30,7 @@ from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.reroll import reroll
 from xpiler.passes.serial import serial_form
+from xpiler.passes.single_assignment import single_assignments
 from xpiler.passes.strips import merge_strips
 from xpiler.passes.structured import without_continues
 from xpiler.passes.thread_fusion import fuse_threads
@@ -120,6 +121,7 @@ TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
 )
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("structured control flow", without_continues),
+    ("single assignment", single_assignments),
     ("invariants", hoist_invariants),
     ("tidy", tidy),
     ("cache removal", remove_caches),

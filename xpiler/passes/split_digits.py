@@ -28,13 +28,14 @@ def split_digits(function: Function) -> Function:
 
     def change(stmt: Stmt) -> Stmt:
         if isinstance(stmt, For) and stmt.kind in INDEPENDENT and stmt.step == Const(stmt.step.dtype, 1):
-            return _split(stmt, names) or stmt
+            return split_digit(stmt, names) or stmt
         return stmt
 
     return map_body(function, change)
 
 
-def _split(loop: For, names: Names) -> For | None:
+def split_digit(loop: For, names: Names) -> For | None:
+    """An independent loop that counts from 0 by 1, as the loops over the lowest digit and the rest."""
     radix = _radix(loop)
     if radix is None or loop.start != Const(loop.dtype, 0):
         return None

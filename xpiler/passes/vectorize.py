@@ -8,13 +8,16 @@ most accesses
 of consecutive (stride 1) or equal (stride 0) elements. Serial loops are taken only if they are shown
 independent or fold
 into a scalar with an associative operator (a float sum is then added up in another order).
+A counter that is taken apart is split where only its lowest digit makes lanes (`split_digits.py`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from xpiler.ir.build import const, lt
 from xpiler.ir.nodes import (
+    EMPTY,
     Assign,
     Atomic,
     Binary,
@@ -43,6 +46,8 @@ from xpiler.ir.types import DType
 from xpiler.passes.facts import Facts
 from xpiler.passes.folds import with_reductions
 from xpiler.passes.independence import accumulators, independent_iterations
+from xpiler.passes.names import Names
+from xpiler.passes.split_digits import split_digit
 
 FAR = 1 << 20  # the stride of an access that is neither consecutive nor equal
 
@@ -62,7 +67,7 @@ class Vectorized:
 
 def vectorize(function: Function) -> Vectorized:
     """Chooses the vector loops of a function."""
-    choice = _Choice()
+    choice = _Choice(Names(function))
     body = choice.block(function.body, Facts.of(function))
     return Vectorized(
         replace(function, body=body), frozenset(choice.parallel), tuple(dict.fromkeys(choice.notes))
@@ -73,6 +78,7 @@ def vectorize(function: Function) -> Vectorized:
 class _Choice:
     """One run of the pass."""
 
+    names: Names
     parallel: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
@@ -107,6 +113,10 @@ class _Choice:
         for each in nest:
             inner_facts = inner_facts.inside(each)
         if worth[best] <= 0 or worth[best] < inner_worth(nest[-1].body, inner_facts, 0):
+            if worth[best] <= 0 and inner_worth(nest[-1].body, inner_facts, 0) <= 0:
+                split = self.digits(nest, facts)
+                if split is not None:
+                    return split
             return rebuilt(nest, self.block(nest[-1].body, inner_facts), None)
         chosen = nest[best]
         if chosen.kind is LoopKind.PARALLEL:
@@ -117,6 +127,28 @@ class _Choice:
             if floats:
                 self.notes.append(f"the sum over {chosen.var} is added up in another order")
         return rebuilt(nest, nest[-1].body, best)
+
+    def digits(self, nest: list[For], facts: Facts) -> Stmt | None:
+        """The nest with the counter of one loop in two, of which the lower becomes lanes; None: no gain."""
+        for at, loop in enumerate(nest):
+            inside = facts
+            for each in nest[:at]:
+                inside = inside.inside(each)
+            own = replace(loop, body=rebuilt(nest[at:], nest[-1].body, None).body)
+            split = split_digit(own, self.names) if _counts(own) else None
+            if split is None or inner_worth(split.body, inside.inside(split), 0) <= 0:
+                continue
+            body = self.block(Block((split,)), inside)
+            if not isinstance(split.stop, Const):  # an empty loop divides by nothing
+                body = Block((If(lt(const(0, own.dtype), own.stop), body, EMPTY),))
+            for each in reversed(nest[:at]):
+                body = Block((replace(each, body=body),))
+            return body.body[0]
+        return None
+
+
+def _counts(loop: For) -> bool:
+    return loop.kind in INDEPENDENT and loop.step == Const(loop.step.dtype, 1)
 
 
 def perfect_nest(loop: For) -> list[For]:
