@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xpiler.errors import Refusal
@@ -72,3 +73,17 @@ def blank_comments(source: SourceFile) -> tuple[str, list[Comment]]:
                 return found
 
     return _WORTH_A_LOOK.sub(blank, text), comments
+
+
+def with_lines(text: str, comments: Iterable[Comment]) -> tuple[tuple[int, str], ...]:
+    """Each comment with the line of code (from 1) that it speaks of: its own, the next if it stands alone."""
+    lines = text.splitlines()
+    found: list[tuple[int, str]] = []
+    for comment in comments:
+        at = text.count("\n", 0, comment.start) + 1
+        if at <= len(lines) and lines[at - 1].strip().startswith(("//", "/*")):
+            at += comment.text.count("\n") + 1
+            while at <= len(lines) and lines[at - 1].strip()[:2] in ("", "//", "/*"):
+                at += 1
+        found.append((at, comment.text))
+    return tuple(found)

@@ -7,6 +7,7 @@ from tree_sitter import Node
 
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import lower_all  # noqa: F401  (registers the handlers)
+from xpiler.frontend.comments import with_lines
 from xpiler.frontend.lower_calls import param_type, return_type
 from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
 from xpiler.frontend.lower_entities import Entities
@@ -74,7 +75,7 @@ def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, st
         kernels=tuple(kernel_text(f) for f in syntax.kernels if f.is_local),
         device_functions=tuple(kernel_text(f) for f in syntax.device_functions if f.is_local),
         vector_operators=frozenset(entities.vector_operators),
-        comments=tuple((text.count("\n", 0, c.start) + 1, c.text) for c in syntax.comments),
+        comments=with_lines(text, syntax.comments),
         device_methods=tuple(
             kernel_text(m)
             for s in syntax.structs

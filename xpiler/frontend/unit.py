@@ -88,7 +88,9 @@ class Unit:
     kernels: tuple[KernelText, ...]
     device_functions: tuple[KernelText, ...]
     vector_operators: frozenset[str] = frozenset()  # `float4` where kernels use HIP's operators of it
-    comments: tuple[tuple[int, str], ...] = ()  # of the main file: line (from 1) and text with delimiters
+    comments: tuple[
+        tuple[int, str], ...
+    ] = ()  # of the main file: the line of code each speaks of, and its text
     device_methods: tuple[KernelText, ...] = ()  # of structs, not callable on the host
     variables: tuple[HostVariable, ...] = ()
     records: tuple[Record, ...] = ()

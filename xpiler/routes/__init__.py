@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 from xpiler.frontend.unit import Unit
 from xpiler.routes import (
-    bang_to_vnni,
     cuda_to_hip,
     from_serial,
-    hip_kernels,
     hip_to_cuda,
     to_bang,
     to_simt,
     to_vnni,
 )
+from xpiler.routes.hub import from_any_host
 from xpiler.routes.job import EntryJob, Produced, without_refused
 
 
@@ -40,11 +39,11 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("cuda", "vnni"): Route(without_refused, to_vnni.produce),
     ("cuda", "bang"): Route(without_refused, to_bang.produce),
     ("hip", "cuda"): Route(hip_to_cuda.admit, hip_to_cuda.produce, needs_ir=False),
-    ("hip", "vnni"): Route(without_refused, hip_kernels.to_vnni_code),
-    ("hip", "bang"): Route(without_refused, hip_kernels.to_bang_code),
-    ("bang", "vnni"): Route(without_refused, bang_to_vnni.produce),
-    ("bang", "cuda"): Route(without_refused, to_simt.produce),
-    ("bang", "hip"): Route(without_refused, to_simt.produce_hip),
+    ("hip", "vnni"): Route(without_refused, from_any_host(to_vnni.produce)),
+    ("hip", "bang"): Route(without_refused, from_any_host(to_bang.produce)),
+    ("bang", "vnni"): Route(without_refused, from_any_host(to_vnni.produce)),
+    ("bang", "cuda"): Route(without_refused, from_any_host(to_simt.produce)),
+    ("bang", "hip"): Route(without_refused, from_any_host(to_simt.produce_hip)),
     ("vnni", "bang"): Route(without_refused, from_serial.to_bang),
     ("vnni", "cuda"): Route(without_refused, from_serial.to_cuda),
     ("vnni", "hip"): Route(without_refused, from_serial.to_hip_code),

@@ -27,7 +27,7 @@ from xpiler.ir.nodes import Const, Decl, Space
 from xpiler.ir.rewrite import walk_stmts
 from xpiler.platforms import cuda
 from xpiler.routes import to_simt
-from xpiler.routes.hip_kernels import plain, with_cuda_host
+from xpiler.routes.hub import from_any_host
 from xpiler.routes.job import EntryJob, Produced, omit
 
 
@@ -74,6 +74,9 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     return last
 
 
+_anew = from_any_host(to_simt.produce)
+
+
 def _ways(unit: Unit, entries: list[EntryJob]) -> Iterator[Callable[[], Produced]]:
     """The ways to have the text in CUDA, the most native first."""
     anew = not unit.refusals and bool(unit.program.kernels)
@@ -81,15 +84,15 @@ def _ways(unit: Unit, entries: list[EntryJob]) -> Iterator[Callable[[], Produced
     if not waves_matter(unit.text, unit.file) and _fits(unit):
         yield lambda: _in_place(unit)
         if anew:
-            yield lambda: plain(to_simt.produce(with_cuda_host(unit), entries), unit)
+            yield lambda: _anew(unit, entries)
         return
     if matrices and anew:
-        yield lambda: plain(to_simt.produce(with_cuda_host(unit), entries), unit)
+        yield lambda: _anew(unit, entries)
     if not matrices:
         yield lambda: _in_place(unit, native=True)
     yield lambda: _in_place(unit)
     if not matrices and anew:
-        yield lambda: plain(to_simt.produce(with_cuda_host(unit), entries), unit)
+        yield lambda: _anew(unit, entries)
 
 
 def _fits(unit: Unit) -> bool:

@@ -1,7 +1,7 @@
 """Any kernel with a canonical form to CUDA or HIP: kernels of its own for the target, bound to its threads.
 
-Host code becomes CUDA's first. A kernel without host code becomes a function of its name that chooses the
-launch. HIP is made from the CUDA text, by the edits that any CUDA text gets.
+Host code is CUDA's here (`hub.py`). A kernel without host code becomes a function of its name that chooses
+the launch. HIP is made from the CUDA text, by the edits that any CUDA text gets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.ir.nodes import Function
 from xpiler.passes.canonical import canonicalise
-from xpiler.routes.bang_to_vnni import with_cuda_host
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
@@ -28,14 +27,13 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     """CUDA for every kernel that can be had; kernels that cannot refuse the entries that run them."""
     bare = {i.entry.kernels[0]: i for i in entries if i.entry.kind == "kernel" and i.entry.kernels}
     has_host = any(item.entry.kind != "kernel" for item in entries) or bool(unit.launches)
-    hub = with_cuda_host(unit) if has_host and unit.platform == "bang" else unit
     functions: dict[str, CudaFunction] = {}
     failed: dict[str, Diagnostic] = {}
     for kernel in unit.program.kernels:
         item = bare.get(kernel.name)
         try:
             if item is None:
-                functions[kernel.name] = _with_its_launch(unit, hub, kernel)
+                functions[kernel.name] = _with_its_launch(unit, kernel)
             elif item.inference is not None and item.inference.assumed is not None:
                 failed[kernel.name] = item.inference.assumed
             elif item.refused is None and item.inference is not None:
@@ -46,7 +44,7 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     notes = tuple(note for function in functions.values() for note in function.notes)
     names = {name: name for name in functions if name in bare}
     if has_host:
-        text = with_host(hub, functions, names)
+        text = with_host(unit, functions, names)
     else:
         text = with_wrappers(unit, [(f, alone(f, name)) for name, f in functions.items()])
     return Produced(text, notes, names)
@@ -63,9 +61,9 @@ def as_hip(made: Produced, unit: Unit) -> Produced:
     return Produced(translated.text, (*made.notes, *translated.notes), made.calls)
 
 
-def _with_its_launch(unit: Unit, hub: Unit, kernel: Function) -> CudaFunction:
+def _with_its_launch(unit: Unit, kernel: Function) -> CudaFunction:
     canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size).function
-    known = with_known_dimensions(canonical, known_dimensions(hub, kernel.name))
+    known = with_known_dimensions(canonical, known_dimensions(unit, kernel.name))
     return generate(known, comments=comments_in(unit, kernel))
 
 
