@@ -11,9 +11,9 @@ from xpiler.passes.canonical import canonicalise
 LAUNCH = {f"{which}.{axis}": 1 for which in ("gridDim", "blockDim") for axis in "yz"}
 
 
-def cpp(text: str) -> str:
+def cpp(text: str, threads: int | None = None) -> str:
     (kernel,) = parse(text, "kernel.cu", platform="cuda").program.kernels
-    canonical = canonicalise(kernel, (None, 1, 1), (None, 1, 1)).function
+    canonical = canonicalise(kernel, (threads, 1, 1), (None, 1, 1)).function
     return generate(canonical, launch=LAUNCH).text
 
 
@@ -52,3 +52,51 @@ def test_digits_that_are_taken_off_one_by_one_make_the_lanes() -> None:
     text = cpp(WINDOWS.replace("DIGITS", digits + " int row = rest;"))
     assert "for (int c_lane = 0; c_lane < c_lane_end; c_lane += 16)" in text
     assert "= max_number_ps(best" in text
+
+
+def test_members_of_vectors_in_a_grid_stride_loop_are_neighbouring_lanes() -> None:
+    text = cpp(
+        "__global__ void scale(const float *__restrict__ x, float *__restrict__ y, int n) {\n"
+        "  int tid = blockIdx.x * blockDim.x + threadIdx.x, all = gridDim.x * blockDim.x;\n"
+        "  for (int i = 4 * tid; i < n / 4 * 4; i += 4 * all) {\n"
+        "    float4 v = *(const float4 *)(x + i);\n"
+        "    v.x *= 2; v.y *= 2; v.z *= 2; v.w *= 2;\n"
+        "    *(float4 *)(y + i) = v;\n"
+        "  }\n"
+        "  int rest = n / 4 * 4 + tid;\n"
+        "  if (rest < n) y[rest] = 2 * x[rest];\n"
+        "}\n"
+    )
+    assert "_mm512_mask_storeu_ps(y + j, lanes," in text
+
+
+ROWS = """\
+__global__ void rows(const float *__restrict__ a, const float *__restrict__ x, float *__restrict__ y, int n) {
+  int lane = threadIdx.x;
+  a += (size_t)blockIdx.x * n;
+  float sum = 0;
+  if (n % 4 == 0) {
+    for (int c = 4 * lane; c < n; c += 128) {
+      float4 u = *(const float4 *)(a + c), v = *(const float4 *)(x + c);
+      FOLD
+    }
+  } else {
+    for (int c = lane; c < n; c += 32) sum += a[c] * x[c];
+  }
+  for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_down_sync(0xffffffffu, sum, offset);
+  if (lane == 0) y[blockIdx.x] = sum;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "fold",
+    [
+        "sum += u.x * v.x + u.y * v.y + u.z * v.z + u.w * v.w;",
+        "sum += u.x * v.x; sum += u.y * v.y; sum += u.z * v.z; sum += u.w * v.w;",
+    ],
+)
+def test_a_row_that_the_lanes_of_a_warp_read_by_four_is_one_sum(fold: str) -> None:
+    text = cpp(ROWS.replace("FOLD", fold), 32)
+    assert "if (n % 4 == 0) {" in text
+    assert text.count("_mm512_fmadd_ps(") == text.count("_mm512_reduce_add_ps(") == 2

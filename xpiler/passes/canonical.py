@@ -23,6 +23,7 @@ from xpiler.passes.extrema import name_extrema
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.invariants import hoist_invariants
+from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.powers import powers_of_two
@@ -139,6 +140,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("index fusion", fuse_indices),
     ("guards", fold_guards),
+    ("loop distribution", distribute_loops),
     ("index fusion", fuse_indices),
     ("guards", fold_guards),
     ("tidy", tidy),

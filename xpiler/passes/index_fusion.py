@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.ir.affine import Affine, linear, prove_eq, simplify
+from xpiler.ir.affine import Affine, linear, simplify
 from xpiler.ir.affine import substitute as substitute_form
-from xpiler.ir.build import add, ceil_div, div, is_const, mod, mul, sub, var
+from xpiler.ir.build import add, ceil_div, const, div, is_const, mod, mul, sub, var
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -35,6 +35,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import free_vars, substitute, walk, walk_stmts
 from xpiler.passes.facts import Facts
 from xpiler.passes.independence import accumulators, independent_iterations
+from xpiler.passes.loop_distribution import stride_of_threads
 from xpiler.passes.names import Names
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
@@ -167,13 +168,14 @@ class _Fusion:
     # ------------------------------------------------------------------ strides
 
     def _strided(self, nest: _Nest, outer_at: int, inner_at: int, facts: Facts) -> bool:
-        """`for t in 0..T: for i in base + t..n step T` --> `for i in base..n`."""
+        """`for t in 0..T: for i in base + k*t..n step k*T` --> `for i in base..n step k`."""
         if outer_at > inner_at:
             return False
         outer, inner = nest.loops[outer_at], nest.loops[inner_at]
-        if not _plain(outer) or not prove_eq(inner.step, outer.stop, facts.ranges):
+        width = stride_of_threads(outer, inner) if _plain(outer) else None
+        if width is None:
             return False
-        base = simplify(sub(inner.start, var(outer.var, outer.dtype)), facts.ranges)
+        base = simplify(sub(inner.start, mul(var(outer.var, outer.dtype), width)), facts.ranges)
         if outer.var in free_vars(_expression(base)) or outer.var in free_vars(Block(nest.body)):
             return False
         others = [loop for loop in nest.loops if loop is not inner]
@@ -185,7 +187,9 @@ class _Fusion:
             return False
         if not self._independent(nest, outer_at, inner_at, facts, carried=inner):
             return False
-        nest.loops[inner_at] = replace(inner, start=base, step=outer.step, kind=_kind(outer, inner))
+        nest.loops[inner_at] = replace(
+            inner, start=base, step=const(width, inner.dtype), kind=_kind(outer, inner)
+        )
         del nest.loops[outer_at]
         return True
 

@@ -17,13 +17,12 @@ from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import linear, to_expr
 from xpiler.ir.affine_form import Affine, lift, of_var
-from xpiler.ir.build import cast, const, div, minimum, mul
+from xpiler.ir.build import cast, ceil_div, const, div, is_const, minimum, mul
 from xpiler.ir.nodes import (
     Assign,
     Binary,
     Block,
     Const,
-    Decl,
     Expr,
     For,
     Function,
@@ -33,9 +32,10 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import children, free_vars, map_body, map_expr, substitute, walk
-from xpiler.passes.facts import mutable_vars
+from xpiler.ir.rewrite import free_vars, map_body, map_expr, substitute, walk
 from xpiler.passes.names import Names
+from xpiler.passes.reroll_sums import rerolled_folds
+from xpiler.passes.rerolled_values import common, noted, typed
 
 INDEPENDENT = (LoopKind.PARALLEL, LoopKind.THREADS)
 
@@ -53,11 +53,29 @@ def reroll(function: Function) -> Function:
     names = Names(function)
 
     def change(stmt: Stmt) -> Stmt:
-        if isinstance(stmt, For) and stmt.kind in INDEPENDENT and stmt.step == Const(stmt.step.dtype, 1):
-            return _rerolled(stmt, names) or stmt
-        return stmt
+        counted = _by_ones(stmt) if isinstance(stmt, For) else None
+        if counted is None:
+            return stmt
+        if counted.kind in INDEPENDENT:
+            return _rerolled(counted, names) or stmt
+        return rerolled_folds(counted, Var(counted.dtype, names.fresh("j"))) or stmt
 
     return map_body(function, change)
+
+
+def _by_ones(loop: For) -> For | None:
+    """The loop from 0 by 1, if it starts at 0: `for i in 0..n step 4: f(i)` as `for i in 0..n/4: f(4*i)`."""
+    if not is_const(loop.start, 0) or not isinstance(loop.step, Const) or int(loop.step.value) < 1:
+        return None
+    if is_const(loop.step, 1):
+        return loop
+    values = {loop.var: mul(loop.step, Var(loop.dtype, loop.var))}
+    return replace(
+        loop,
+        stop=ceil_div(loop.stop, loop.step),
+        step=const(1, loop.dtype),
+        body=substitute(loop.body, values),
+    )
 
 
 def _rerolled(loop: For, names: Names) -> For | None:
@@ -98,9 +116,9 @@ def _stores(block: Block) -> list[_Store]:
     values: dict[str, Expr] = {}
     out: list[_Store] = []
     for stmt in block.body:
+        if noted(stmt, values):
+            continue
         match stmt:
-            case Decl(name=name, shape=(), init=Expr() as init) if name not in mutable_vars(block):
-                values[name] = substitute(init, values)
             case Assign(target=Load(index=(index,)) as target, value=value, reduce=None):
                 form = linear(substitute(index, values))
                 if form is None:
@@ -123,11 +141,11 @@ def _folded(loop: For, stores: Sequence[_Store], width: int, j: Var) -> tuple[As
         ordered = [offsets[k] for k in range(width)]
         if loop.var in (ordered[0].index - start).variables():
             return None
-        value = _common([s.value for s in ordered], loop, width, j)
+        value = common([s.value for s in ordered], loop, width, j)
         if value is None:
             return None
-        index = to_expr(ordered[0].index - start + of_var(j.name), loop.dtype)
-        target = replace(ordered[0].place, index=(_typed(index, j),))
+        index = to_expr(ordered[0].index - start + of_var(j.name), ordered[0].place.index[0].dtype)
+        target = replace(ordered[0].place, index=(typed(index, j),))
         body.append(Assign(target, value))
     written = {a.target.array: a.target for a in body if isinstance(a.target, Load)}
     for assign in body:  # an element that is read where it is written belongs to the same j
@@ -135,54 +153,6 @@ def _folded(loop: For, stores: Sequence[_Store], width: int, j: Var) -> tuple[As
             if isinstance(node, Load) and node.array in written and node != written[node.array]:
                 return None
     return tuple(body)
-
-
-def _typed(index: Expr, j: Var) -> Expr:
-    return map_expr(index, lambda e: j if isinstance(e, Var) and e.name == j.name else e)
-
-
-def _common(copies: Sequence[Expr], loop: For, width: int, j: Var) -> Expr | None:
-    """The expression over j that copy k is with j = width * i + k."""
-    first = copies[0]
-    if any(type(c) is not type(first) or c.dtype != first.dtype for c in copies):
-        return None
-    if isinstance(first, Load):
-        return _common_load([c for c in copies if isinstance(c, Load)], loop, width, j)
-    if isinstance(first, (Var, Const)):
-        same = all(c == first for c in copies) and loop.var not in free_vars(first)
-        return first if same else None
-    parts = [[c for c in children(copy) if isinstance(c, Expr)] for copy in copies]
-    shells = [_shell(c) for c in copies]
-    if any(s != shells[0] for s in shells):
-        return None
-    folded = [_common(column, loop, width, j) for column in zip(*parts, strict=True)]
-    if any(f is None for f in folded):
-        return None
-    rest = iter([f for f in folded if f is not None])
-    from xpiler.ir.rewrite import rebuild
-
-    result: Expr = rebuild(first, lambda child, _field: next(rest) if isinstance(child, Expr) else child)
-    return result
-
-
-def _shell(expr: Expr) -> tuple[object, ...]:
-    return (*(getattr(expr, name, None) for name in ("op", "function", "fast")), len(children(expr)))
-
-
-def _common_load(copies: Sequence[Load], loop: For, width: int, j: Var) -> Expr | None:
-    if any(c.array != copies[0].array or len(c.index) != 1 for c in copies):
-        return None
-    forms = [linear(c.index[0]) for c in copies]
-    if any(f is None for f in forms):
-        return None
-    known = [f for f in forms if f is not None]
-    steps = [(f - known[0]).as_int for f in known]
-    if steps == [0] * width and loop.var not in known[0].variables():
-        return copies[0]
-    rest = known[0] - of_var(loop.var) * lift(width)
-    if steps != list(range(width)) or loop.var in rest.variables():
-        return None
-    return replace(copies[0], index=(_typed(to_expr(rest + of_var(j.name), loop.dtype), j),))
 
 
 def _bound(condition: Expr, loop: For, width: int) -> Expr | None:
