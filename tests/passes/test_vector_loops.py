@@ -54,11 +54,13 @@ def test_digits_that_are_taken_off_one_by_one_make_the_lanes() -> None:
     assert "= max_number_ps(best" in text
 
 
-def test_members_of_vectors_in_a_grid_stride_loop_are_neighbouring_lanes() -> None:
+@pytest.mark.parametrize("condition", ["i < n / 4 * 4", "i + 3 < n", "n >= (i + 4)", "i + WIDTH - 1 < n"])
+def test_members_of_vectors_in_a_grid_stride_loop_are_neighbouring_lanes(condition: str) -> None:
     text = cpp(
+        "constexpr int WIDTH = 4;\n"
         "__global__ void scale(const float *__restrict__ x, float *__restrict__ y, int n) {\n"
         "  int tid = blockIdx.x * blockDim.x + threadIdx.x, all = gridDim.x * blockDim.x;\n"
-        "  for (int i = 4 * tid; i < n / 4 * 4; i += 4 * all) {\n"
+        f"  for (int i = 4 * tid; {condition}; i += 4 * all) {{\n"
         "    float4 v = *(const float4 *)(x + i);\n"
         "    v.x *= 2; v.y *= 2; v.z *= 2; v.w *= 2;\n"
         "    *(float4 *)(y + i) = v;\n"
@@ -100,3 +102,13 @@ def test_a_row_that_the_lanes_of_a_warp_read_by_four_is_one_sum(fold: str) -> No
     text = cpp(ROWS.replace("FOLD", fold), 32)
     assert "if (n % 4 == 0) {" in text
     assert text.count("_mm512_fmadd_ps(") == text.count("_mm512_reduce_add_ps(") == 2
+
+
+def test_an_unsigned_counter_is_not_moved_below_zero() -> None:
+    text = cpp(
+        "__global__ void pairs(const float *__restrict__ x, float *__restrict__ y, unsigned n) {\n"
+        "  for (unsigned i = threadIdx.x; i + 1 < n; i += 32) y[i] = x[i] + x[i + 1];\n"
+        "}\n",
+        32,
+    )
+    assert "n - 1" not in text

@@ -37,6 +37,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import uses
 from xpiler.ir.types import DType, Kind
+from xpiler.platforms.registry import PLATFORMS
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class _Counted:
     exact: bool  # `!=`
     step: Node | int
     down: bool
+    ahead: int = 0  # of `i + ahead < bound`
 
 
 @statement("for_statement")
@@ -117,15 +119,17 @@ def _counted(ctx: Context, node: Node) -> _Counted | None:
     step = _step(ctx, name, update)
     if bound is None or step is None:
         return None
-    comparison, bound_node = bound
+    comparison, bound_node, ahead = bound
     amount, down = step
+    if ahead and (down or comparison == "!=" or not dtype.is_signed or _model(ctx) != "simt"):
+        return None  # of strips of lanes `passes/counting.py` knows where the last whole one ends
     if comparison == "!=":
         return _Counted(name, dtype, start, bound_node, False, True, amount, down) if amount == 1 else None
     if down != (comparison in (">", ">=")):
         return None
     if down and not dtype.is_signed:
         return None
-    return _Counted(name, dtype, start, bound_node, "=" in comparison, False, amount, down)
+    return _Counted(name, dtype, start, bound_node, "=" in comparison, False, amount, down, ahead)
 
 
 def _header(ctx: Context, loop: Node, initializer: Node) -> tuple[str, DType, Node] | None:
@@ -195,7 +199,12 @@ def _used_elsewhere(ctx: Context, loop: Node, name: str) -> bool:
 _SWAPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!="}
 
 
-def _bound(ctx: Context, name: str, condition: Node) -> tuple[str, Node] | None:
+def _model(ctx: Context) -> str:
+    return PLATFORMS[ctx.entities.unit.platform].model
+
+
+def _bound(ctx: Context, name: str, condition: Node) -> tuple[str, Node, int] | None:
+    """(comparison, bound, ahead) of `i < bound` or `i + ahead < bound`."""
     while condition.type in ("parenthesized_expression", "condition_clause"):
         condition = named_children(condition)[0]
     if condition.type != "binary_expression":
@@ -204,13 +213,33 @@ def _bound(ctx: Context, name: str, condition: Node) -> tuple[str, Node] | None:
     operator = ctx.text(condition.child_by_field_name("operator"))
     if left is None or right is None or operator not in _SWAPPED:
         return None
-    if left.type == "identifier" and ctx.text(left) == name:
-        other = right
-    elif right.type == "identifier" and ctx.text(right) == name:
-        other, operator = left, _SWAPPED[operator]
-    else:
+    other, ahead = right, _ahead(ctx, name, left)
+    if ahead is None:
+        other, operator, ahead = left, _SWAPPED[operator], _ahead(ctx, name, right)
+    if ahead is None or any(True for _ in identifiers(other, name, ctx.text)):
         return None
-    return None if any(True for _ in identifiers(other, name, ctx.text)) else (operator, other)
+    return operator, other, ahead
+
+
+def _ahead(ctx: Context, name: str, node: Node) -> int | None:
+    """3 of `i + 3`, 0 of `i`, None of anything but the variable and constants."""
+    while node.type == "parenthesized_expression":
+        node = named_children(node)[0]
+    if node.type == "identifier":
+        return 0 if ctx.text(node) == name else None
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    sign = ctx.text(node.child_by_field_name("operator")) if node.type == "binary_expression" else ""
+    if left is None or right is None or sign not in ("+", "-"):
+        return None
+    if sign == "+" and any(True for _ in identifiers(right, name, ctx.text)):
+        left, right = right, left
+    inner = _ahead(ctx, name, left)
+    if inner is None or any(True for _ in identifiers(right, name, ctx.text)):
+        return None
+    more = try_constant(ctx, right)
+    if more is None or not more.dtype.is_integer or not more.dtype.is_signed:
+        return None
+    return inner + int(more.value) if sign == "+" else inner - int(more.value)
 
 
 def _step(ctx: Context, name: str, update: Node) -> tuple[Node | int, bool] | None:
@@ -274,6 +303,8 @@ def _try_counted(ctx: Context, node: Node, loop: _Counted, kind: LoopKind, unrol
         return False
     # An unsigned variable: a negative bound is a huge unsigned one, in C as after the conversion.
     bound = build.cast(bound, dtype)
+    if loop.ahead:
+        bound = build.sub(bound, build.const(loop.ahead, dtype))
     step = (
         build.const(loop.step, dtype)
         if isinstance(loop.step, int)

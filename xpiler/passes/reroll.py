@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.ir.affine import linear, to_expr
+from xpiler.ir.affine import Overflow, linear, simplify, to_expr
 from xpiler.ir.affine_form import Affine, lift, of_var
 from xpiler.ir.build import cast, ceil_div, const, div, is_const, minimum, mul
 from xpiler.ir.nodes import (
@@ -72,7 +72,7 @@ def _by_ones(loop: For) -> For | None:
     values = {loop.var: mul(loop.step, Var(loop.dtype, loop.var))}
     return replace(
         loop,
-        stop=ceil_div(loop.stop, loop.step),
+        stop=simplify(ceil_div(loop.stop, loop.step), {}, Overflow.IGNORED),
         step=const(1, loop.dtype),
         body=substitute(loop.body, values),
     )
