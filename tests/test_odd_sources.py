@@ -39,3 +39,20 @@ def test_odd_sources_are_verified(name: str) -> None:
 def test_a_file_without_kernels_is_refused() -> None:
     with pytest.raises(Refusal, match="no __global__ kernel"):
         translate_text("__device__ float f(float x) { return x; }\n", "odd.cu", "vnni")
+
+
+def test_a_compaction_is_not_wrong_but_cannot_be_compared() -> None:
+    """Which element comes first is up to the order of threads; a race is another thing."""
+    kernel = (
+        "__global__ void keep(const int* x, int* y, int* count, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n && x[i] > 0) { int at = atomicAdd(count, 1); y[at] = x[i]; }\n"
+        "}\n"
+    )
+    result = translate_text(kernel, "odd.cu", "vnni")
+    assert result.status == "unverified"
+    (executed,) = [rung for rung in result.evidence if not rung.ok]
+    assert executed.rung == "executed"
+    assert "by the order of the atomics at odd.cu:3:39" in executed.detail
+    assert "sorted, the values agree" in executed.detail
+    assert "wrong" not in executed.detail

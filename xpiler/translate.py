@@ -22,14 +22,14 @@ from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Contract
-from xpiler.gate.entries import Entry, entries_of
+from xpiler.gate.entries import Entry, deciding_atomic, entries_of
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, build
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
-from xpiler.gate.verify import compare_programs, compare_target, run_source
+from xpiler.gate.verify import compare_programs, compare_target, compare_unordered, run_source
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
@@ -241,6 +241,7 @@ def _prepare(
             )
         elif entry.kind != "main" and contract.cases:
             item.runs = run_source(contract, item.build)
+            item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))
 
@@ -285,6 +286,13 @@ def _verify(
             detail = f"{item.entry.name}: the source itself is wrong: {item.runs.fault}"
             runs = item.runs
             item.rungs = [Rung("sanitized", False, item.build.tool, detail, runs.seconds, runs.findings)]
+        elif item.runs.order and item.atomic is None:
+            detail = f"{item.entry.name}: the source itself is wrong: race: {item.runs.order}"
+            item.rungs = [Rung("sanitized", False, item.build.tool, detail, item.runs.seconds)]
+        elif item.runs.order:
+            doubt = "" if item.inference.checked else ", or by a race: its kernels were not interpreted"
+            why = f"{item.runs.order}, by the order of the atomics at {item.atomic}{doubt}"
+            item.rungs = compare_unordered(contract, item.build, item.runs, target, why)
         else:
             item.rungs = compare_target(contract, item.build, item.runs, target)
 

@@ -309,3 +309,48 @@ def test_flags_are_true_or_false_as_in_the_cases() -> None:
         "void run(const bool *done, float *y, int n) { put<<<(n + 63) / 64, 64>>>(done, y, n); }\n"
     )
     assert found.contract.cases[0].extent("y") > 900
+
+
+def test_what_host_code_sets_is_there_when_the_kernel_starts() -> None:
+    """A counter begins where `cudaMemset` or the copy of a number says, not at random."""
+    text = (
+        "__global__ void keep(const int *x, int *y, int *count, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[atomicAdd(count, 1)] = x[i];\n"
+        "}\n"
+        "void run(const int *x, int *y, int n) {\n"
+        "    int *count, *dx, *dy;\n"
+        "    cudaMalloc(&count, 4); cudaMalloc(&dx, n * 4); cudaMalloc(&dy, n * 4);\n"
+        "    cudaMemcpy(dx, x, n * 4, cudaMemcpyHostToDevice);\n"
+        "    SET;\n"
+        "    keep<<<(n + 63) / 64, 64>>>(dx, dy, count, n);\n"
+        "    cudaMemcpy(y, dy, n * 4, cudaMemcpyDeviceToHost);\n"
+        "    cudaFree(count); cudaFree(dx); cudaFree(dy);\n"
+        "}\n"
+    )
+    number = "int zero = 0; cudaMemcpy(count, &zero, 4, cudaMemcpyHostToDevice)"
+    for how in ("cudaMemset(count, 0, 4)", number):
+        assert not inferred(text.replace("SET", how)).findings
+    assert inferred(text.replace("SET", "cudaMemset(count, 64, 4)")).findings
+
+
+def test_writes_of_one_value_to_one_element_are_no_fault() -> None:
+    """Indices that are copied to the device are indices there too."""
+    found = inferred(
+        "__global__ void visit(const int *edges, int *visited, int *changed, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) { visited[edges[i]] = 1; *changed = 1; }\n"
+        "}\n"
+        "void run(const int *edges, int *visited, int *changed, int n) {\n"
+        "    int *e, *v, *c;\n"
+        "    cudaMalloc(&e, n * 4); cudaMalloc(&v, n * 4); cudaMalloc(&c, 4);\n"
+        "    cudaMemcpy(e, edges, n * 4, cudaMemcpyHostToDevice);\n"
+        "    cudaMemset(v, 0, n * 4); cudaMemset(c, 0, 4);\n"
+        "    visit<<<(n + 63) / 64, 64>>>(e, v, c, n);\n"
+        "    cudaMemcpy(visited, v, n * 4, cudaMemcpyDeviceToHost);\n"
+        "    cudaMemcpy(changed, c, 4, cudaMemcpyDeviceToHost);\n"
+        "    cudaFree(e); cudaFree(v); cudaFree(c);\n"
+        "}\n"
+    )
+    assert not found.findings
+    assert dict(found.contract.cases[0].values)["edges"].kind == "index"

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -220,15 +220,34 @@ def accumulation_unit(contract: Contract) -> float:
 def schedule_race(
     contract: Contract, forward: RunResult, reverse: RunResult, source: Build | None = None
 ) -> str | None:
-    """Whether the order of threads changes the result: what differs in words, or None.
+    """How the order of threads changes the result, in words, or None.
 
     Both runs must have ended well. With the program at hand (`source`) sums by floating-point atomics, whose
-    rounding depends on the order, are told from races; without it only relative rounding errors are.
+    rounding depends on the order, are told from that; without it only relative rounding errors are.
     """
     outcome = agree(contract, source, forward, reverse) if source else compare(contract, forward, reverse)
     if outcome.ok:
         return None
-    return f"race: results depend on the thread order ({outcome.mismatch or outcome.summary})"
+    return f"results depend on the thread order ({outcome.mismatch or outcome.summary})"
+
+
+def compare_sets(contract: Contract, forward: RunResult, reverse: RunResult, actual: RunResult) -> Comparison:
+    """`compare`, but for outputs that depend on the order of threads, whose values are compared sorted."""
+    moved = [
+        a.name
+        for a in contract.outputs
+        if (bits(forward.buffers[a.name]) != bits(reverse.buffers[a.name])).any()
+    ]
+    return compare(contract, _sorted(contract, forward, moved), _sorted(contract, actual, moved))
+
+
+def _sorted(contract: Contract, result: RunResult, names: Sequence[str]) -> RunResult:
+    buffers = dict(result.buffers)
+    for argument in contract.outputs:
+        if argument.name in names:
+            data = buffers[argument.name]
+            buffers[argument.name] = data[np.argsort(decode(data, argument.dtype), kind="stable")]
+    return replace(result, buffers=buffers)
 
 
 # ----------------------------------------------------------------------------------------------- one argument

@@ -15,7 +15,8 @@ from xpiler.errors import Refusal
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
 from xpiler.gate.contract import RETURN, EntryKind, Setup
 from xpiler.gate.setups import Plan, Setups
-from xpiler.ir.nodes import Function, Param
+from xpiler.ir.nodes import Atomic, Function, Param
+from xpiler.ir.rewrite import walk
 from xpiler.ir.source import SourceRange
 from xpiler.ir.types import F32, F64, I32, I64, U32, DType
 from xpiler.platforms.registry import PLATFORMS
@@ -207,3 +208,11 @@ def _reached(unit: Unit, setups: Setups, function: HostFunction) -> tuple[Launch
         for site in unit.launches
         if any(f.name == site.host_function and f.span[0] <= site.span[0] < f.span[1] for f in functions)
     )
+
+
+def deciding_atomic(unit: Unit, entry: Entry) -> SourceRange | None:
+    """Where the entry's kernels use an atomic, one whose old value they go by first: its order may decide
+    what they compute."""
+    kernels = [k for k in unit.program.kernels if k.name in entry.kernels]
+    atomics = [n for k in kernels for n in walk(k.body) if isinstance(n, Atomic)]
+    return next((n.range for n in sorted(atomics, key=lambda n: n.target is None)), None)

@@ -29,7 +29,7 @@ from xpiler.gate.infer_search import (
 )
 from xpiler.gate.infer_sizes import candidates
 from xpiler.gate.inputs import draw
-from xpiler.gate.observe import Buffer, Observation, Pointer, Step
+from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Trace, TracedLaunch, squeezed, trace_host
 from xpiler.ir.nodes import Function, Param
@@ -181,8 +181,8 @@ class HostSearch(Search):
         by_entry = {p.name: p for p in self.entry.params}
         values = self.values(mode)
         buffers: dict[str, Buffer] = {}
-        steps: list[Step] = []
-        for launch in trace.launches:
+        launched: list[tuple[int, Step]] = []
+        for number, launch in enumerate(trace.launches):
             kernel = self._kernel(launch)
             shape = launch.launch if kernel is None else interpreted(kernel, launch.launch)
             if shape is None:
@@ -211,7 +211,8 @@ class HostSearch(Search):
                     arguments.append(Pointer(argument.key, argument.offset))
                 else:
                     arguments.append(argument)
-            steps.append(Step(kernel, shape, tuple(arguments)))
+            launched.append((number, Step(kernel, shape, tuple(arguments))))
+        steps = _with_fills(trace, launched, buffers)
         reach = self._settled(steps, buffers, values, sizes, filled_from)
         extents, shapes = self.extents(reach, sizes)
         for name, size in copied.items():
@@ -310,6 +311,23 @@ def _same_arguments(one: str, other: str) -> int:
     """How many template arguments two names have in common, place by place."""
     pairs = zip(one.partition("<")[2].split(","), other.partition("<")[2].split(","), strict=False)
     return sum(a == b for a, b in pairs)
+
+
+def _with_fills(
+    trace: Trace, launched: Sequence[tuple[int, Step]], buffers: Mapping[str, Buffer]
+) -> list[Step | Fill]:
+    """The launches, and before each what host code sets between them: counters and flags begin somewhere."""
+    fills = [
+        (c.after, Fill(Pointer(c.to.key, c.to.offset), c.data, c.bytes))
+        for c in trace.copies
+        if c.data and c.to and c.to.key in buffers
+    ]
+    steps: list[Step | Fill] = []
+    for number, step in launched:
+        steps += [fill for after, fill in fills if after <= number]
+        fills = [(after, fill) for after, fill in fills if after > number]
+        steps.append(step)
+    return steps
 
 
 def _filled_from(trace: Trace) -> dict[str, str]:

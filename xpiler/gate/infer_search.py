@@ -23,7 +23,7 @@ from xpiler.gate.infer_arguments import argument_of, is_handle
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.infer_sizes import FINER, candidates, granule_of, structured
 from xpiler.gate.inputs import draw
-from xpiler.gate.observe import Buffer, Observation, Step, observe
+from xpiler.gate.observe import Buffer, Fill, Observation, Step, observe
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Trace
 from xpiler.ir.interpret_state import Finding
@@ -190,7 +190,7 @@ class Search:
 
     def _settled(
         self,
-        steps: Sequence[Step],
+        steps: Sequence[Step | Fill],
         buffers: Mapping[str, Buffer],
         values: Mapping[str, Values],
         sizes: Mapping[str, int],
@@ -214,6 +214,9 @@ class Search:
             drawn = dict(buffers)
             for key, buffer in buffers.items():
                 name = filled_from.get(key, key)
+                if name != key and name in by_entry and key in merged.reach:  # a copy: the kernels use that
+                    used = -(-merged.reach[key].high // by_entry[name].dtype.bytes)
+                    extents[name] = max(extents.get(name, 0), used)
                 if name in values and name in by_entry and name in extents:
                     # Row starts end where the array ends; other indices may be needed beyond what was seen
                     # yet.

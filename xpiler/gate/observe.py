@@ -50,6 +50,15 @@ class Step:
     arguments: tuple[Pointer | int | float | None, ...]
 
 
+@dataclass(frozen=True)
+class Fill:
+    """Host code sets `count` bytes to `data`, over and over: `cudaMemset`, or a copy of one number."""
+
+    to: Pointer
+    data: bytes
+    count: int
+
+
 @dataclass
 class Reach:
     """How a buffer was used, in bytes. `read_first`: something was read before it was written."""
@@ -97,7 +106,7 @@ class Observation:
         return Observation((*self.findings, *other.findings), reach, self.unfinished or other.unfinished)
 
 
-def observe(steps: Sequence[Step], buffers: Mapping[str, Buffer], seed: int = 0) -> Observation:
+def observe(steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer], seed: int = 0) -> Observation:
     """Runs the steps one after the other, again with larger buffers while unknown ones are overrun."""
     sizes = {key: buffer.size if buffer.size is not None else _START_BYTES for key, buffer in buffers.items()}
     while True:
@@ -120,7 +129,7 @@ def observe(steps: Sequence[Step], buffers: Mapping[str, Buffer], seed: int = 0)
 
 
 def _observe(
-    steps: Sequence[Step], buffers: Mapping[str, Buffer], sizes: Mapping[str, int], seed: int
+    steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer], sizes: Mapping[str, int], seed: int
 ) -> Observation:
     memory = {key: _fill(buffer, sizes[key], seed) for key, buffer in buffers.items()}
     reach = {key: Reach() for key in buffers}
@@ -129,6 +138,13 @@ def _observe(
     unfinished = ""
     variables: dict[str, npt.NDArray[Any]] = {}
     for step in steps:
+        if isinstance(step, Fill):
+            part = slice(step.to.offset, step.to.offset + step.count)
+            memory[step.to.key][part] = np.resize(
+                np.frombuffer(step.data, np.uint8), memory[step.to.key][part].size
+            )
+            fresh[step.to.key][part] = False
+            continue
         arguments: dict[str, Any] = {}
         for decl in uninitialised_globals(step.kernel):
             arguments[decl.name] = variables.setdefault(decl.name, _contents_of(decl, seed))

@@ -37,10 +37,15 @@ class TracedLaunch:
 
 @dataclass(frozen=True)
 class TracedCopy:
+    """A copy, or memory that is set (`data` is one byte then). `data`: what is copied, if it is a number of
+    the host's; `after`: how many launches came before it."""
+
     direction: str
     to: Memory | None
     source: Memory | None
     bytes: int
+    data: bytes = b""
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,19 @@ def read_trace(result: RunResult) -> Trace:
         elif event.name == "memcpy":
             sides = (_memory(event.fields.get("to")), _memory(event.fields.get("from")))
             copies.append(
-                TracedCopy(str(event.fields.get("direction")), *sides, int(event.fields.get("bytes", 0)))
+                TracedCopy(
+                    str(event.fields.get("direction")),
+                    *sides,
+                    int(event.fields.get("bytes", 0)),
+                    _data(event.fields),
+                    len(launches),
+                )
             )
     return Trace(tuple(launches), tuple(copies), result.describe())
+
+
+def _data(fields: Mapping[str, Any]) -> bytes:
+    return bytes([int(fields["value"])]) if "value" in fields else bytes.fromhex(fields.get("data", ""))
 
 
 def _launch(fields: Mapping[str, Any]) -> TracedLaunch:

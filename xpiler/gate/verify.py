@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xpiler.errors import Diagnostic
-from xpiler.gate.compare import Comparison, agree_all, schedule_race
+from xpiler.gate.compare import Comparison, agree_all, compare_sets, schedule_race
 from xpiler.gate.compare_output import compare_output
 from xpiler.gate.contract import Contract
 from xpiler.gate.evidence import Rung
@@ -20,13 +20,14 @@ _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement
 @dataclass(frozen=True)
 class SourceRuns:
     """The source's results, forward and in reverse thread order, and what is wrong with them ("" if
-    nothing)."""
+    nothing). `order`: how the results depend on the order of threads, "" if they do not."""
 
     forward: tuple[RunResult, ...]
     reverse: tuple[RunResult, ...]
     fault: str
     seconds: float
     findings: tuple[Diagnostic, ...] = ()
+    order: str = ""
 
 
 def run_source(contract: Contract, build: Build) -> SourceRuns:
@@ -34,12 +35,14 @@ def run_source(contract: Contract, build: Build) -> SourceRuns:
     start = time.monotonic()
     results = build.run(contract.cases, variants=BOTH_ENDS)
     forward, reverse = tuple(results[0::2]), tuple(results[1::2])
-    fault = ""
+    fault = order = ""
     for one, other in zip(forward, reverse, strict=True):
-        fault = fault or _fault(one) or _fault(other) or (schedule_race(contract, one, other, build) or "")
+        fault = fault or _fault(one) or _fault(other)
+        if not fault:
+            order = order or schedule_race(contract, one, other, build) or ""
     faulty = next((r for r in results if not r.ok), None)
     findings = violations(build, faulty) if faulty is not None else ()
-    return SourceRuns(forward, reverse, fault, time.monotonic() - start, findings)
+    return SourceRuns(forward, reverse, fault, time.monotonic() - start, findings, order)
 
 
 def _fault(result: RunResult) -> str:
@@ -92,6 +95,29 @@ def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: 
         Rung("executed", True, tool, f"{contract.entry}: {_cases(contract)}; {worst.summary}", seconds),
         Rung("sanitized", True, "guard pages", guarded, 0.0),
     ]
+
+
+def compare_unordered(
+    contract: Contract, source: Build, runs: SourceRuns, target: Build, why: str
+) -> list[Rung]:
+    """The rung `executed` where atomics decide what lies where: that can only be compared as sets of values,
+    which shows a fault, and never that there is none."""
+    start = time.monotonic()
+    results = target.run(contract.cases, variants=BOTH_ENDS)
+    tool = f"{target.tool} against {source.tool}"
+    found = "sorted, the values agree, which does not show that each lies where it may"
+    pairs = [(i, results[2 * i + j]) for i in range(len(runs.forward)) for j in (0, 1)]
+    for i, result in pairs:
+        if not result.ok:
+            found = f"the target fails: {_fault(result)}"
+            findings = violations(target, result)
+            return [Rung("executed", False, tool, f"{contract.entry}: {found}", 0.0, findings)]
+        outcome = compare_sets(contract, runs.forward[i], runs.reverse[i], result)
+        if not outcome.ok:
+            found = f"nor do the values agree when sorted: {outcome.summary}"
+            break
+    detail = f"{contract.entry}: {why}: this cannot be compared element by element; {found}"
+    return [Rung("executed", False, tool, detail, time.monotonic() - start)]
 
 
 def _cases(contract: Contract) -> str:

@@ -14,6 +14,7 @@ from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import Build
 from xpiler.gate.infer import Inference
 from xpiler.gate.verify import SourceRuns
+from xpiler.ir.source import SourceRange
 
 
 @dataclass
@@ -26,6 +27,7 @@ class EntryJob:
     runs: SourceRuns | None = None
     rungs: list[Rung] = field(default_factory=list)
     refused: Diagnostic | None = None
+    atomic: SourceRange | None = None  # whose order decides what the source computes
 
 
 @dataclass(frozen=True)

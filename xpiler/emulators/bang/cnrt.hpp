@@ -221,7 +221,7 @@ XPEMU_API cnrtMallocHost(T** at, std::size_t bytes, unsigned = 0) {
 }
 XPEMU_API cnrtFreeHost(void* p) { return cnrtFree(p); }
 XPEMU_API cnrtMemset(void* p, int value, std::size_t bytes) {
-    xpemu::trace_copy("set", p, nullptr, bytes);
+    xpemu::trace_copy("set", p, nullptr, bytes, value & 255);
     if (bytes) std::memset(p, value, bytes);
     return cnrtSuccess;
 }

@@ -131,10 +131,16 @@ bool is_device_pointer(const void* pointer) {
     return region && !region->freed;
 }
 
-void trace_copy(const char* direction, const void* to, const void* from, std::size_t bytes) {
+void trace_copy(const char* direction, const void* to, const void* from, std::size_t bytes, int value) {
     if (!tracing()) return;
     Event event("memcpy");
     event.text("direction", direction).number("bytes", static_cast<long long>(bytes));
+    if (value >= 0) event.number("value", value);
+    if (from && bytes <= 16 && !find_region(from, false)) {  // a number of the host's: a counter, a flag
+        char hex[33] = "";
+        for (std::size_t i = 0; i < bytes; ++i) std::snprintf(hex + 2 * i, 3, "%02x", static_cast<const unsigned char*>(from)[i]);
+        event.text("data", hex);
+    }
     const char* sides[2] = {"to", "from"};
     const void* pointers[2] = {to, from};
     for (int i = 0; i < 2; ++i) {

@@ -204,7 +204,7 @@ XPEMU_STATUS XPEMU_P(Memcpy2DAsync)(void* to, std::size_t to_pitch, const void* 
     return XPEMU_P(Memcpy2D)(to, to_pitch, from, from_pitch, width, height, kind);
 }
 XPEMU_STATUS XPEMU_P(Memset)(void* at, int value, std::size_t bytes) {
-    xpemu::trace_copy("set", at, nullptr, bytes);
+    xpemu::trace_copy("set", at, nullptr, bytes, value & 255);
     if (bytes) std::memset(at, value, bytes);
     return xpemu::success;
 }
