@@ -346,3 +346,13 @@ def test_an_array_that_begins_inside_another_is_as_aligned_as_its_begin() -> Non
     whole, y = np.ones(12, np.float32), np.zeros(4, np.float32)
     assert run(copy, {"x": whole[4:], "y": y}).findings == ()
     only(run(copy, {"x": whole[2:10], "y": y}), "misaligned")
+
+
+def test_a_flag_that_is_read_while_others_set_it_is_a_warning() -> None:
+    """`if (!seen[0]) seen[0] = 1`: the same is stored whoever comes first; another value makes it a race."""
+    unseen = b.eq(get("x", 0), ZERO)  # type: ignore[arg-type]
+    one = b.const(1.0, F32)
+    found = on_buffer(If(unseen, Block((put("x", 0, one),))), threads=64, blocks=2).findings
+    assert found and {f.severity for f in found} == {"warning"}
+    numbered = If(unseen, Block((put("x", 0, b.cast(b.thread_index(), F32)),)))
+    assert on_buffer(numbered, threads=64, blocks=2).errors

@@ -175,7 +175,7 @@ class HostSearch(Search):
         for copy in trace.copies:
             for side, role in ((copy.source, Role.IN), (copy.to, Role.OUT)):
                 if side is not None and side.name:
-                    copied[side.name] = max(copied.get(side.name, 0), side.offset + copy.bytes)
+                    copied[side.name] = max(copied.get(side.name, 0), side.offset + copy.size)
                     roles.setdefault(side.name, set()).add(role)
         filled_from = _filled_from(trace)
         by_entry = {p.name: p for p in self.entry.params}
@@ -289,7 +289,7 @@ class HostSearch(Search):
         for copy in trace.copies:
             if copy.to and copy.to.name and copy.source:
                 used = reach.reach.get(copy.source.key)
-                flaws += used is not None and used.written and used.written_bytes < copy.bytes
+                flaws += used is not None and used.written and used.written_bytes < copy.size
         for key, used in reach.reach.items():
             size = next(
                 (
@@ -318,7 +318,7 @@ def _with_fills(
 ) -> list[Step | Fill]:
     """The launches, and before each what host code sets between them: counters and flags begin somewhere."""
     fills = [
-        (c.after, Fill(Pointer(c.to.key, c.to.offset), c.data, c.bytes))
+        (c.after, Fill(Pointer(c.to.key, c.to.offset), c.data, c.size))
         for c in trace.copies
         if c.data and c.to and c.to.key in buffers
     ]

@@ -43,7 +43,7 @@ class TracedCopy:
     direction: str
     to: Memory | None
     source: Memory | None
-    bytes: int
+    size: int
     data: bytes = b""
     after: int = 0
 

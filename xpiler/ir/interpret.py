@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xpiler.errors import Refusal
+from xpiler.ir.flags import flags
 from xpiler.ir.interpret_declare import Arrays, orders_blocks
 from xpiler.ir.interpret_expressions import Context
 from xpiler.ir.interpret_field import Field
@@ -93,7 +94,7 @@ def run(
     numeric = _numeric(mode)
     warp_size = function.warp_size
     arrays = Arrays.of(function, numeric)
-    context = Context(numeric, orders_blocks(function))
+    context = Context(numeric, orders_blocks(function), flags(function))
     statements = Statements(context, arrays)
     body = statements.compile(function.body)
     scalars, memories, copied_back = _bind(function, arguments, numeric, arrays, checks and log is None)

@@ -242,6 +242,8 @@ def _report_race(
     across = (rival ^ my_code) >> (EPOCH_BITS + THREAD_BITS) != 0
     if across and site.fenced and severity == "error":
         code, severity = "unordered-blocks", "warning"
+    if site.flag and severity == "error":
+        code, severity = "flag-race", "warning"
     index = _index(access, row)
     where = "threads of different blocks" if across else "two threads"
     message = f"{where} race on {site.array}[{index}]: {mine_text} and {other_text} with no barrier between"

@@ -45,11 +45,12 @@ class Reached:
 
 @dataclass(frozen=True)
 class Context:
-    """What is known before the run: types of arrays, loop variables, whether blocks are ordered by
-    atomics."""
+    """What is known before the run: how numbers are computed, whether blocks are ordered by atomics, which
+    arrays are flags."""
 
     numeric: Native
     fenced: bool
+    flags: frozenset[str] = frozenset()
 
 
 class Expressions:
@@ -196,7 +197,8 @@ class Expressions:
     # -------------------------------------------------------------------------------------- memory
 
     def site(self, node: Expr, array: str) -> Site:
-        return Site(node, array, node.range or self.range, self.loops, self.context.fenced)
+        context = self.context
+        return Site(node, array, node.range or self.range, self.loops, context.fenced, array in context.flags)
 
     def site_of(self, stmt: Stmt) -> Site:
         """A statement that accesses no array of its own."""

@@ -54,6 +54,7 @@ class Site:
     range: SourceRange | None
     loops: frozenset[str]  # variables of the loops around it
     fenced: bool = False  # the kernel orders blocks by atomics: races across blocks may be none
+    flag: bool = False  # all that is ever stored in the array is one value: who sees it first is no matter
 
 
 @dataclass

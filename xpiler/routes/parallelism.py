@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 
 from xpiler.gate.evidence import Rung
+from xpiler.ir.flags import flags
 from xpiler.ir.nodes import Function
 from xpiler.passes.premises import premises, serial_where_not_shown
 from xpiler.routes.job import EntryJob
@@ -19,10 +20,11 @@ def settled(kernel: str, canonical: Function, entries: Iterable[EntryJob]) -> tu
     shown = dict.fromkeys(f"`{premise.loop}`" for premise in found if premise.shown)
     parts = [f"loops {', '.join(s for s in shown if s not in believed)} shown independent"]
     parts = parts if any(s not in believed for s in shown) else []
-    if believed and _races_were_looked_for(kernel, entries):
+    if believed and not flags(canonical) and _races_were_looked_for(kernel, entries):
         parts.append(f"{', '.join(believed)} by CUDA's rule, and no race in the runs of the source")
     elif believed:
-        parts.append(f"{', '.join(believed)} serial: neither shown independent nor checked for races")
+        why = "threads read flags that others set" if flags(canonical) else "not checked for races"
+        parts.append(f"{', '.join(believed)} serial: not shown independent, and {why}")
         canonical = serial_where_not_shown(canonical, found)
     detail = f"{kernel}: {'; '.join(parts) or 'no parallel loops'}"
     return canonical, Rung("proved", True, "index algebra", detail, time.monotonic() - start)
