@@ -38,11 +38,13 @@ REFUSED = frozenset("""
     __fsqrt_rz __frcp_rz
 """.split())  # fmt: skip
 _REFUSED_ROUNDING = re.compile(r"__(u?int|u?ll|double)2float_r[zud]|__u?ll2double_r[zud]")
-# In the programs of test_warps.py and test_fragments.py.
+# In the programs of test_warps.py, unless another test is named.
 ELSEWHERE = re.compile(
     r"__(shfl|all|any|ballot|activemask|match|reduce)\w*|__syncthreads_\w+|(unsafeA|a)tomic[A-Z]\w*|"
     r"this_\w+|tiled_partition|reduce|mem(cpy|set|move)(_async)?|__builtin_mem\w+|__pipeline_memcpy_async|"
-    r"(fill_fragment|load_matrix_sync|store_matrix_sync|mma_sync)"
+    r"(fill_fragment|load_matrix_sync|store_matrix_sync|mma_sync)|"
+    r"__builtin_amdgcn_\w+|__builtin_nontemporal_\w+|"  # test_amd.py
+    r"(m|c|aligned_)alloc|(__builtin_)?alloca|free"  # of plain functions: tests/frontend/test_serial.py
 )
 
 

@@ -44,9 +44,10 @@ class Program:
     block: Shape
     grid: Shape = (1, 1, 1)
     shared_bytes: int = 0
+    platform: str = "cuda"
 
     def kernel(self) -> Function:
-        unit = parse(self.text, "cross.cu")
+        unit = parse(self.text, "cross.cu", platform=self.platform)
         assert not unit.refusals, "; ".join(str(reason) for reason in unit.refusals.values())
         (kernel,) = unit.program.kernels
         return kernel
@@ -75,7 +76,7 @@ def interpreted(program: Program, inputs: Mapping[str, Any]) -> dict[str, Array]
 
 def emulated(program: Program, inputs: Mapping[str, Any]) -> dict[str, Array]:
     """The arrays after a run of the text on the emulator."""
-    return _executed(program, program.text, "cuda", inputs)
+    return _executed(program, program.text, program.platform, inputs)
 
 
 def generated(program: Program, inputs: Mapping[str, Any]) -> dict[str, Array]:

@@ -125,6 +125,9 @@ inline int xpemu_swizzle(int value, int pattern, int site) {
 #define __builtin_amdgcn_ds_bpermute(address, value) xpemu_permute(address, value, __LINE__ << 11)
 #define __builtin_amdgcn_readfirstlane(value) __shfl(value, __ffsll(__ballot(1, __LINE__ << 11)) - 1, 64, __LINE__ << 11)
 #define __builtin_amdgcn_readlane(value, lane) __shfl(value, lane, 64, __LINE__ << 11)
+#define __builtin_amdgcn_ballot_w64(predicate) static_cast<unsigned long long>(__ballot(predicate, __LINE__ << 11))
+#define __builtin_amdgcn_uballot(predicate) __builtin_amdgcn_ballot_w64(predicate)
+#define __builtin_amdgcn_wavefrontsize() 64
 #define __builtin_amdgcn_mbcnt_lo(mask, base) ((base) + __popc(static_cast<unsigned>(mask) & static_cast<unsigned>((1ull << xpemu::lane_of_current()) - 1)))
 #define __builtin_amdgcn_mbcnt_hi(mask, base) ((base) + __popc(static_cast<unsigned>(mask) & static_cast<unsigned>(((1ull << xpemu::lane_of_current()) - 1) >> 32)))
 #define __builtin_amdgcn_workitem_id_x() threadIdx.x
@@ -140,10 +143,10 @@ inline int xpemu_swizzle(int value, int pattern, int site) {
 #define __builtin_amdgcn_sqrtf(x) sqrtf(x)
 #define __builtin_amdgcn_fmed3f(a, b, c) fmaxf(fminf(a, b), fminf(fmaxf(a, b), c))
 template <class P, class Q>
-inline float xpemu_fdot2(const P& a, const Q& b, float c) {
+inline float xpemu_fdot2(const P& a, const Q& b, float c, bool) {
     return c + static_cast<float>(a[0]) * static_cast<float>(b[0]) + static_cast<float>(a[1]) * static_cast<float>(b[1]);
 }
-#define __builtin_amdgcn_fdot2(a, b, c, clamp) xpemu_fdot2(a, b, c)
+#define __builtin_amdgcn_fdot2(...) xpemu_fdot2(__VA_ARGS__)
 #define __builtin_amdgcn_sdot4(a, b, c, clamp) __dp4a(static_cast<int>(a), static_cast<int>(b), static_cast<int>(c))
 #define __builtin_amdgcn_udot4(a, b, c, clamp) __dp4a(static_cast<unsigned>(a), static_cast<unsigned>(b), static_cast<unsigned>(c))
 
