@@ -129,6 +129,29 @@ def test_a_choice_lane_by_lane_is_exact(choice: str) -> None:
     assert_same(function, x=x, s=normal(80)[40:].copy(), y=np.zeros(40, np.float32), n=40)
 
 
+@pytest.mark.parametrize(
+    ("value", "conversions"),
+    [
+        ("(float)((a > 0.0f) - (a < 0.0f))", []),
+        ("a * (float)((a > b) + 2)", []),
+        ("(float)(!(a > 1.0f) && b < 0.5f)", ["__bang_float2int32_tz"] * 2),
+        ("copysignf(b, a) + copysignf(2.0f, b)", []),
+    ],
+)
+def test_tests_are_numbers_and_signs_are_bits(value: str, conversions: list[str]) -> None:
+    function = canonical(
+        f"""__global__ void tests(const float *x, const float *s, float *y, int n) {{
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i < n) {{ float a = x[i], b = s[i]; y[i] = {value}; }}
+        }}"""
+    )
+    done = instructions(laid_out(function))
+    assert [i for i in done if "2" in i] == conversions and len(done) > 4
+    x = normal(40)
+    x[:6] = [0.0, -0.0, np.nan, -np.inf, 1.0, 0.5]
+    assert_same(function, x=x, s=normal(80)[40:].copy(), y=np.zeros(40, np.float32), n=40)
+
+
 def test_threads_that_stride_through_memory_are_summed_by_rows() -> None:
     function = canonical(
         """__global__ void total(const float *x, float *y, int n) {

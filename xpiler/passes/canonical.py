@@ -32,7 +32,7 @@ from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.reroll import reroll
 from xpiler.passes.serial import serial_form
 from xpiler.passes.single_assignment import single_assignments
-from xpiler.passes.strips import merge_strips
+from xpiler.passes.strips import join_rests, merge_strips
 from xpiler.passes.structured import without_continues
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
@@ -91,6 +91,9 @@ def canonicalise(
     log.append(Step("parallel loops", marked.function is not function, "; ".join(marked.reasons)))
     function = reroll(marked.function)
     log.append(Step("rerolling", function is not marked.function))
+    joined = join_rests(function)
+    log.append(Step("joining of rests", joined is not function))
+    function = mark_parallel(joined).function if joined is not function else function
     return Canonical(function, tuple(log))
 
 
@@ -106,6 +109,11 @@ def _of_single_elements(function: Function) -> Function:
     body = map_expr(function.body, plain, place)
     assert isinstance(body, Block)
     return replace(function, body=body)
+
+
+def _counted_in_threads(function: Function) -> Function:
+    """Of plain functions they are counted from the start."""
+    return function if function.is_serial else counted_loops(function)
 
 
 # What the tiles of a scratchpad ask for first, see `platforms/bang_tasks.py`.
@@ -125,6 +133,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("single assignment", single_assignments),
     ("invariants", hoist_invariants),
     ("tidy", tidy),
+    ("counted loops", _counted_in_threads),
     ("cache removal", remove_caches),
     ("reductions", recover_reductions),
     ("tidy", tidy),

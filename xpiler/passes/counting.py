@@ -12,22 +12,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import add, cast, const, div, maximum, mul, sub
+from xpiler.ir.build import add, cast, const, div, is_const, maximum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
     Block,
     Break,
+    Cast,
     Const,
+    Continue,
     Decl,
     Expr,
     For,
     Function,
+    Load,
     Stmt,
     Var,
     While,
 )
-from xpiler.ir.rewrite import map_stmt, substitute, uses, walk_stmts
+from xpiler.ir.rewrite import free_vars, map_stmt, substitute, uses, walk, walk_stmts
+from xpiler.ir.types import BOOL
 from xpiler.passes.names import Names
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
@@ -38,7 +42,7 @@ def counted_loops(function: Function) -> Function:
     names = Names(function)
 
     def change(stmt: Stmt) -> Stmt:
-        return _Straight(names).block(stmt) if isinstance(stmt, Block) else stmt
+        return _Straight(names, function.is_serial).block(stmt) if isinstance(stmt, Block) else stmt
 
     body = map_stmt(function.body, change)
     assert isinstance(body, Block)
@@ -47,19 +51,24 @@ def counted_loops(function: Function) -> Function:
 
 @dataclass(frozen=True)
 class _Counted:
-    """`while (var < stop) { body; var += step; }`; `whole`: it ends where a whole step no longer fits."""
+    """`while (var < stop) { body; var += step; }`; `whole`: it ends where a whole step no longer fits.
+    `followers`: variables that grow along with it, and by how much."""
 
     var: Var
     stop: Expr
-    step: int
+    step: Expr
     whole: bool
+    body: Block
+    followers: tuple[tuple[Var, Expr], ...] = ()
 
 
 @dataclass
 class _Straight:
-    """One block: its own integer variables are followed through its statements."""
+    """One block: its own integer variables are followed through its statements. `strips`: loops by several
+    elements end where a step does, as `passes/strips.py` asks of them."""
 
     names: Names
+    strips: bool
 
     def block(self, block: Block) -> Block:
         out: list[Stmt] = []
@@ -67,27 +76,35 @@ class _Straight:
         while rest:
             stmt = rest.pop(0)
             counted = _counted(stmt)
-            if counted is not None and isinstance(stmt, While):
+            if counted is not None:
                 self.loop(stmt, counted, out)
             else:
                 out.append(stmt)
         return replace(block, body=self.versions(out))
 
-    def loop(self, stmt: While, counted: _Counted, out: list[Stmt]) -> None:
+    def loop(self, stmt: Stmt, counted: _Counted, out: list[Stmt]) -> None:
         var, step = counted.var, counted.step
         counter = self.names.fresh(var.name)
-        body = substitute(stmt.body, {var.name: Var(var.dtype, counter)})
+        body = substitute(counted.body, {var.name: Var(var.dtype, counter)})
         end = Var(var.dtype, self.names.fresh(f"{var.name}_end"))
         start: Expr = var
         span = sub(counted.stop, start)
-        if not counted.whole and step > 1:
-            span = add(span, const(step - 1, var.dtype))
+        wide = not is_const(step, 1)
+        if not counted.whole and wide:
+            span = add(span, sub(step, const(1, var.dtype)))
         whole = maximum(span, const(0, var.dtype))
-        if step > 1:
-            whole = mul(div(whole, const(step, var.dtype)), const(step, var.dtype))
+        if wide:
+            whole = mul(div(whole, step), step)
         out.append(Decl(end.name, var.dtype, init=add(start, whole)))
-        loop_end: Expr = end if counted.whole or step > 1 else counted.stop
-        out.append(For(counter, var.dtype, start, loop_end, const(step, var.dtype), body, range=stmt.range))
+        by_steps = counted.whole or (wide and self.strips)
+        loop_end: Expr = end if by_steps else counted.stop
+        for follower, amount in counted.followers:
+            body = substitute(
+                body, {follower.name: _grown(follower, amount, Var(var.dtype, counter), counted)}
+            )
+        out.append(For(counter, var.dtype, start, loop_end, step, body, range=stmt.range))
+        for follower, amount in counted.followers:
+            out.append(Assign(follower, _grown(follower, amount, end, counted), range=stmt.range))
         out.append(Assign(var, end, range=stmt.range))
 
     def versions(self, stmts: Sequence[Stmt]) -> tuple[Stmt, ...]:
@@ -138,15 +155,28 @@ def _counted(stmt: Stmt) -> _Counted | None:
         return None
     body, advance = stmt.body, spliced(stmt.advance.body)
     if not advance and body.body:  # while (...) { ...; i += 16; }
-        last = spliced(body.body)[-1]
-        if isinstance(last, Assign):
-            advance = (last,)
-    match advance:
-        case (Assign(target=Var() as var, value=Const(value=amount), reduce="+"),) if var.dtype.is_integer:
-            step = int(amount)
-        case _:
-            return None
-    if step < 1 or any(leaves_loop(s, (Break,)) for s in body.body) or not stmt.advance.body:
+        *rest, last = spliced(body.body)
+        if _growth(last) is not None and not any(leaves_loop(s, (Continue,)) for s in rest):
+            body, advance = replace(body, body=tuple(rest)), (last,)
+    steps = [_growth(s) for s in advance]
+    grown = [s for s in steps if s is not None]
+    read = uses(Assign(Var(BOOL, "?"), stmt.condition)).vars_read
+    counters = [(var, amount) for var, amount in grown if var.name in read]
+    if len(grown) != len(advance) or len(counters) != 1 or not _is_positive(counters[0][1]):
+        return None
+    var, step = counters[0][0], cast(counters[0][1], counters[0][0].dtype)
+    followers = tuple(s for s in grown if s[0] != var)
+    changed = uses(body).vars_assigned | {v.name for v, _ in grown}
+    if len({v.name for v, _ in grown}) != len(grown):
+        return None
+    if any(
+        v.name in uses(body).vars_assigned or free_vars(Assign(v, by)) & changed - {v.name}
+        for v, by in followers
+    ):
+        return None
+    if any(leaves_loop(s, (Break,)) for s in body.body) or uses(body).vars_assigned & free_vars(
+        Assign(Var(BOOL, "?"), step)
+    ):
         return None
     head = _head(stmt.condition, var, step)
     if head is None:
@@ -157,11 +187,48 @@ def _counted(stmt: Stmt) -> _Counted | None:
         return None
     if done.arrays_written & wanted.arrays_read or var.name in wanted.vars_read:
         return None
-    return _Counted(var, stop, step, whole)
+    return _Counted(var, stop, step, whole, body, followers)
 
 
-def _head(condition: Expr, var: Var, step: int) -> tuple[Expr, bool] | None:
+def _growth(stmt: Stmt) -> tuple[Var, Expr] | None:
+    """The variable and the amount of `v += amount` or `v = v + amount`."""
+    match stmt:
+        case Assign(target=Var() as var, value=amount, reduce="+"):
+            pass
+        case Assign(target=Var() as var, value=Binary(op="+", left=left, right=amount), reduce=None) if (
+            left == var
+        ):
+            pass
+        case _:
+            return None
+    names = {n.name for n in walk(amount) if isinstance(n, Var)}
+    plain = not any(isinstance(n, Load) for n in walk(amount))
+    return (var, amount) if var.dtype.is_integer and plain and var.name not in names else None
+
+
+def _grown(follower: Var, amount: Expr, counter: Expr, counted: _Counted) -> Expr:
+    """The follower's value where the counter has come to `counter`."""
+    rounds = div(sub(counter, counted.var), counted.step)
+    return add(follower, mul(cast(rounds, follower.dtype), cast(amount, follower.dtype)))
+
+
+def _is_positive(step: Expr) -> bool:
+    """A number above 0, or one of threads or blocks."""
+    match step:
+        case Const(value=value):
+            return value >= 1
+        case Var(name=name):
+            return name.startswith(("gridDim.", "blockDim."))
+        case Cast(operand=operand):
+            return step.dtype.is_integer and _is_positive(operand)
+        case Binary(op="*", left=left, right=right):
+            return _is_positive(left) and _is_positive(right)
+    return False
+
+
+def _head(condition: Expr, var: Var, by: Expr) -> tuple[Expr, bool] | None:
     """(bound, whether only whole steps are taken) of `i < n`, `i <= n - 16`, `i + 16 <= n`, `i + 15 < n`."""
+    step = int(by.value) if isinstance(by, Const) else 0
     match condition:
         case Binary(op="<" | "<=" as op, left=left, right=right) if left.dtype == var.dtype:
             if left == var:
@@ -176,4 +243,7 @@ def _head(condition: Expr, var: Var, step: int) -> tuple[Expr, bool] | None:
                 case Binary(op="+", left=Var(name=name), right=Const(value=more)) if name == var.name:
                     if int(more) == step - (op == "<"):
                         return right, True
+                    if var.dtype.is_signed:
+                        stop = sub(right, const(int(more) - (op == "<="), var.dtype))
+                        return stop, False
     return None

@@ -200,7 +200,9 @@ class _Fusion:
         for loop in nest.loops[:first]:
             facts = facts.inside(loop)
         moved = nest.loops[first : last + 1]
-        if carried is not None:
+        if carried is not None:  # each iteration of the outer loop keeps its own order
+            if moved[0].kind in (LoopKind.PARALLEL, LoopKind.THREADS):
+                return True
             moved = moved[:-1]
         if all(loop.kind in (LoopKind.PARALLEL, LoopKind.THREADS) for loop in moved):
             return True

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.ir.affine import Overflow, coefficient, linear, simplify
+from xpiler.ir.affine import Overflow, coefficient, linear, prove_le, simplify
 from xpiler.ir.affine_form import to_expr
 from xpiler.ir.build import add, const, mul, sub
 from xpiler.ir.nodes import (
@@ -36,6 +36,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import children, map_expr, map_stmt, rename, substitute, uses, walk, walk_stmts
 from xpiler.ir.types import I64
+from xpiler.passes.facts import Facts, Ranges
 from xpiler.passes.strip_mining import whole_loops
 from xpiler.passes.structured import spliced
 
@@ -58,6 +59,31 @@ def merge_strips(function: Function) -> Function:
     body = map_stmt(function.body, change)
     assert isinstance(body, Block)
     return whole_loops(function if body == function.body else replace(function, body=body))
+
+
+def join_rests(function: Function) -> Function:
+    """The rest behind a loop joins it, in any function: `for t in 0..T: if (e + t < n) f(e + t)`, too."""
+    joiner = _Joiner({**Facts.of(function).ranges, **_sizes(function)})
+
+    def change(stmt: Stmt) -> Stmt:
+        if not isinstance(stmt, Block):
+            return stmt
+        before = spliced(stmt.body)
+        after = joiner.joined(before)  # whether the longer loop is independent as well is another question
+        return replace(stmt, body=tuple(s if s in before else _serial(s) for s in after))
+
+    body = map_stmt(function.body, change)
+    assert isinstance(body, Block)
+    return function if body == function.body else replace(function, body=body)
+
+
+def _serial(stmt: Stmt) -> Stmt:
+    return replace(stmt, kind=LoopKind.SERIAL) if isinstance(stmt, For) else stmt
+
+
+def _sizes(function: Function) -> dict[str, tuple[int, int]]:
+    own = [p for p in function.params if not p.is_pointer and p.dtype.is_integer and "." not in p.name]
+    return {p.name: (0, _MOST) for p in own}
 
 
 # ---------------------------------------------------------------------------------------------- whole strips
@@ -193,7 +219,7 @@ class _Joiner:
     """Joins loops over whole strips with what is left. `sizes`: ranges of the function's parameters. One that
     is negative is no size: then neither loop runs, and their join does not either."""
 
-    sizes: dict[str, tuple[int, int]]
+    sizes: Ranges
 
     def joined(self, stmts: Sequence[Stmt]) -> tuple[Stmt, ...]:
         out: list[Stmt] = []
@@ -289,6 +315,11 @@ class _Joiner:
                 return None
             body = substitute(guarded, {"mask?": TRUE})
             count = mask.right
+        elif len(stmts) == 1 and isinstance(stmts[0], If) and not stmts[0].otherwise.body:
+            below = _below(stmts[0].condition, lane.name)
+            if below is None or not prove_le(self.plain(below), lanes.stop, self.sizes):
+                return None
+            body, count = stmts[0].then, below
         element = Var(end.dtype, f"{lanes.var}_element")
         shifted = map_expr(substitute(body, {lane.name: sub(element, end)}), self.tidied)
         assert isinstance(shifted, Block)
@@ -366,6 +397,16 @@ class _Joiner:
 
 def _plain_loop(stmt: Stmt) -> Stmt:
     return replace(stmt, kind=LoopKind.SERIAL, unroll=0) if isinstance(stmt, For) else stmt
+
+
+def _below(condition: Expr, lane: str) -> Expr | None:
+    """n - e of the condition `e + lane < n`."""
+    match condition:
+        case Binary(op="<", left=left, right=right):
+            ahead = coefficient(left, lane)
+            if ahead is not None and ahead.as_int == 1 and not _mentions(right, lane):
+                return sub(right, substitute(left, {lane: const(0, left.dtype)}))
+    return None
 
 
 def _is_quiet(stmt: Stmt, flag: Var) -> bool:

@@ -23,6 +23,7 @@ from xpiler.ir.nodes import (
     EMPTY,
     Assign,
     Binary,
+    Bitcast,
     Block,
     Call,
     Cast,
@@ -50,7 +51,15 @@ from xpiler.passes.choices import branches
 from xpiler.passes.lane_ranges import cut_of, parts_of, positive
 from xpiler.passes.names import Names
 from xpiler.passes.pipeline import pipeline
-from xpiler.platforms.bang import POOL_WINDOW, VECTOR_BYTES, Architecture, Let, compose, matches
+from xpiler.platforms.bang import (
+    POOL_WINDOW,
+    VECTOR_BYTES,
+    Architecture,
+    Let,
+    compose,
+    matches,
+    tests_as_floats,
+)
 
 VECTOR_TYPES = (F32, F16, I32, I16, I8)
 
@@ -692,8 +701,13 @@ class _Loop:
             for source in sources.values():
                 self.release(source)
             return buffer
-        if isinstance(normal, Select) and self.varies(normal.condition):
-            return self.choice(normal, wish, into)
+        match normal:
+            case Select(condition=condition) if self.varies(condition):
+                return self.choice(normal, wish, into)
+            case Bitcast(operand=operand):
+                return self.same_bytes(operand, normal.dtype, wish, into)
+            case Binary(op="&" | "|" | "^" as op, dtype=dtype) if dtype == I32:
+                return self.bitwise(_BITWISE[op], normal, into)
         if isinstance(normal, Var) and normal.name == self.loop.var:
             return self.index(wish, into)
         simpler = compose(normal, self.varies, self.tiler.architecture)
@@ -702,6 +716,22 @@ class _Loop:
         if isinstance(simpler, Let):
             return self.let(simpler, wish, into)
         return self.compute_or_value(simpler, wish, into)
+
+    def same_bytes(self, operand: Expr, dtype: DType, wish: str, into: str | None) -> str:
+        buffer = self.value(operand, "bits")
+        result = into or self.acquire(wish, dtype)
+        self.move(result, buffer, dtype)
+        self.release(buffer)
+        return result
+
+    def bitwise(self, name: str, expr: Binary, into: str | None) -> str:
+        """With an operand that is the same for all lanes, which no instruction takes as a scalar."""
+        left, right = self.value(expr.left, "tmp"), self.value(expr.right, "bits")
+        result = into or self.acquire("bits", I32)
+        self.bits(name, result, left, right)
+        self.release(left)
+        self.release(right)
+        return result
 
     def index(self, wish: str, into: str | None) -> str:
         """The numbers of the lanes: those within a tile, which are kept, and the first one."""
@@ -836,6 +866,7 @@ class _Loop:
 
 # ---------------------------------------------------------------------------------------------- small parts
 
+_BITWISE = {"&": "__bang_band", "|": "__bang_bor", "^": "__bang_bxor"}
 _NEUTRAL = {"+": 0.0, "max": -math.inf, "min": math.inf}
 
 
@@ -873,7 +904,8 @@ def _combined(target: Var | Load, value: Expr, op: str) -> Expr:
 
 
 def _normal(expr: Expr) -> Expr:
-    """`x > 0 ? x : 0` and its kin as max and min; the sum with a negation as a difference."""
+    """`x > 0 ? x : 0` and its kin as max and min; the sum with a negation as a difference; sums of tests by
+    floats."""
     match expr:
         case Select(condition=Binary(op="<" | "<=" | ">" | ">=" as op, left=a, right=b), then=x, otherwise=y):
             if (x, y) in ((a, b), (b, a)):
@@ -881,6 +913,8 @@ def _normal(expr: Expr) -> Expr:
                 return Call(expr.dtype, "max" if larger else "min", (x, y))
         case Binary(op="+", left=x, right=Unary(op="-", operand=y)):
             return Binary(expr.dtype, "-", x, y)
+        case Cast(operand=operand, dtype=dtype) if dtype == F32:
+            return tests_as_floats(operand) or expr
     return expr
 
 

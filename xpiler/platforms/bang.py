@@ -9,6 +9,7 @@ the loop nest of an instruction with its operands, which the interpreter runs.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from xpiler.ir.build import add, cast, const, div, is_const, mod, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
+    Bitcast,
     Block,
     Call,
     Cast,
@@ -27,6 +29,7 @@ from xpiler.ir.nodes import (
     Instr,
     Load,
     Ref,
+    Select,
     Stmt,
     Unary,
     Var,
@@ -298,6 +301,14 @@ def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architectu
             return Cast(dtype, Cast(F32, x))
         case Cast(operand=x) if dtype == F16 and x.dtype in (I8, I16):
             return Cast(dtype, Cast(F32, x))
+        case Cast(operand=Binary(op=op, left=x)) if op in _MIRROR and (dtype, x.dtype) in _TEST_TYPES:
+            return Cast(dtype, Cast(x.dtype, expr.operand))
+        case Cast(operand=x) if x.dtype == BOOL:
+            return Select(dtype, x, const(1, dtype), const(0, dtype))
+        case Call(function="copysign", args=(x, y)) if dtype == F32:
+            size = Binary(I32, "&", _bits(x), const(0x7FFFFFFF, I32))
+            sign = Binary(I32, "&", _bits(y), const(-0x80000000, I32))
+            return Bitcast(F32, Binary(I32, "|", size, sign))
         case Call(function="fma", args=(x, y, z)):
             return add(mul(x, y), z)
         case Call(function="saturate", args=(x,)):
@@ -330,6 +341,28 @@ _ERFC = (
     *(-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807),
     *(-1.13520398, 1.48851587, -0.82215223, 0.17087277),
 )
+
+
+_TEST_TYPES = ((F32, I32), (I32, F32))  # of a test's result and of what it compares
+
+
+def tests_as_floats(expr: Expr) -> Expr | None:
+    """An integer sum or difference of tests and small numbers by floats, which are exact; else None."""
+    match expr:
+        case Cast(operand=test) if expr.dtype.is_integer and test.dtype == BOOL:
+            return Cast(F32, test)
+        case Const(value=value) if expr.dtype.is_integer and abs(value) < 1 << 10:
+            return const(float(value), F32)
+        case Binary(op="+" | "-" as op, left=left, right=right):
+            first, second = tests_as_floats(left), tests_as_floats(right)
+            return Binary(F32, op, first, second) if first is not None and second is not None else None
+    return None
+
+
+def _bits(x: Expr) -> Expr:
+    if isinstance(x, Const):
+        return const(int.from_bytes(struct.pack("<f", x.value), "little", signed=True), I32)
+    return Bitcast(I32, x)
 
 
 def _negated(x: Expr) -> Expr:
