@@ -29,6 +29,7 @@ from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
+from xpiler.gate.uncompiled import uncompiled
 from xpiler.gate.verify import compare_programs, compare_target, compare_unordered, run_source
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.printer import show
@@ -236,9 +237,7 @@ def _prepare(
         contract = item.inference.contract
         item.build = builder(contract)
         if not item.build.ok:
-            item.refused = Diagnostic(
-                "source-compile", f"the source does not compile: {item.build.error}", entry.range
-            )
+            item.refused = uncompiled(item.build, entry.range)
         elif entry.kind != "main" and contract.cases:
             item.runs = run_source(contract, item.build)
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None

@@ -114,7 +114,7 @@ def _lowered(entities: Entities, kernel: Wanted, is_serial: bool, pools: Pools) 
     function = kernel.function
     if function.errors:
         problem = function.errors[0]
-        raise Refusal("syntax", f"syntax error near `{problem.text.strip()[:60]}`", problem.range)
+        raise Refusal("syntax", str(problem), problem.range)
     assert function.body is not None
     ctx = Context(entities, pools)
     scope = Scope()

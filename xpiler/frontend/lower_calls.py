@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tree_sitter import Node
 
+from xpiler.errors import Refusal
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, Frame, Scope, expression, named_children, number, shorten
 from xpiler.frontend.lower_convert import construct, convert
@@ -247,7 +248,7 @@ def inline(
         )
     if function.errors:
         problem = function.errors[0]
-        ctx.refuse("syntax", f"syntax error in `{function.name}` near `{shorten(problem.text)}`", node)
+        raise Refusal("syntax", f"{problem} in `{function.name}`", problem.range)
     chain = [f.name for f in ctx.frames]
     if any(f.function is function for f in ctx.frames) and len(ctx.frames) > _depth_limit(ctx, instance):
         start = chain.index(function.name) if function.name in chain else 0

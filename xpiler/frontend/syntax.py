@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tree_sitter import Node, Tree
 
 from xpiler.errors import Diagnostic
+from xpiler.frontend.brackets import unclosed
 from xpiler.frontend.comments import Comment
 from xpiler.frontend.preprocess import Include, preprocess
 from xpiler.frontend.sourcemap import SourceMap
@@ -151,10 +152,18 @@ def _problems(parsed: Parsed) -> tuple[SyntaxProblem, ...]:
     spans = [(node.start_byte, node.end_byte) for node in problem_nodes(parsed.tree.root_node)]
     spans += parsed.guesses
     text, source_map = parsed.expanded.text, parsed.expanded.map
-    return tuple(
+    problems = [
         SyntaxProblem(source_map.range(start, end), text[start:end] or _next_word(text, start), start, end)
         for start, end in sorted(spans)
-    )
+    ]
+    bracket = unclosed(text) if spans else None
+    if bracket is not None:  # what the grammar makes of the rest says less
+        start = bracket.start
+        line = text[start:].split("\n", 1)[0]
+        problems.insert(
+            0, SyntaxProblem(source_map.range(start, start + 1), line, start, start + 1, bracket.reason)
+        )
+    return tuple(problems)
 
 
 def _next_word(text: str, start: int) -> str:

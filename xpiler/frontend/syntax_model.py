@@ -205,12 +205,18 @@ class Instantiation:
 
 @dataclass(frozen=True, eq=False)
 class SyntaxProblem:
-    """Text that the grammar could not take; where something is missing, the word that follows."""
+    """Text that the grammar could not take; where something is missing, the word that follows. `reason` says
+    what is wrong, where that is known."""
 
     range: SourceRange
     text: str
     start: int  # in the expanded text
     end: int
+    reason: str = ""
+
+    def __str__(self) -> str:
+        near = " ".join(self.text.split())
+        return f"syntax error near `{near[:60]}`" + (f": {self.reason}" if self.reason else "")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Trace, TracedLaunch, squeezed, trace_host
+from xpiler.gate.uncompiled import uncompiled
 from xpiler.ir.nodes import Function, Param
 
 _BATCH = 8
@@ -58,7 +59,8 @@ class HostSearch(Search):
         built = builder(provisional)
         self.build = replace(built, contract=traced) if built.ok else builder(traced)
         if not self.build.ok:
-            raise Refusal("source-compile", f"the source does not compile: {self.build.error}", entry.range)
+            fault = uncompiled(self.build, entry.range)
+            raise Refusal(fault.code, fault.message, fault.range)
         self.uses: dict[str, str] = {}  # how the entry's arrays are used, learnt from the traces
         self.preferred: list[dict[str, int]] = []  # sizes that the kernels' fixed extents tell
         self.traces: dict[tuple[tuple[str, int], ...], Trace] = {}

@@ -1,0 +1,22 @@
+"""A source that the host's compiler rejects: the refusal, at the place that the compiler names."""
+
+from __future__ import annotations
+
+import re
+
+from xpiler.errors import Diagnostic
+from xpiler.gate.execute import Build
+from xpiler.ir.source import SourceRange
+
+_ERROR = re.compile(r"^(?P<file>[^\n]+?):(?P<line>\d+):(?P<column>\d+): (?:fatal )?error: ", re.MULTILINE)
+
+
+def uncompiled(built: Build, entry: SourceRange | None) -> Diagnostic:
+    """`k.cu:5:1: the source does not compile: expected declaration before '}' token`."""
+    error = built.error or ""
+    found = _ERROR.search(error)
+    if found is None or found["file"] != built.file:
+        return Diagnostic("source-compile", f"the source does not compile: {error}", entry)
+    line, column = int(found["line"]), int(found["column"])
+    place = SourceRange(built.file, line, column, line, column + 1)
+    return Diagnostic("source-compile", f"the source does not compile: {error[found.end() :]}", place)
