@@ -18,6 +18,7 @@ from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
 from xpiler.routes.parallelism import settled
+from xpiler.routes.separate_arrays import with_separate_arrays
 
 
 def produce(unit: Unit, entries: list[EntryJob], *, scalar: type[CPrinter] | None = None) -> Produced:
@@ -73,7 +74,8 @@ def _cpp_kernel(
     scalar: type[CPrinter] | None,
 ) -> CppFunction:
     if formula is None:
-        canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size).function
+        known = with_separate_arrays(unit, kernel)
+        canonical = canonicalise(known, kernel.block_size, kernel.grid_size).function
         canonical, rung = settled(kernel.name, canonical, entries)
         made = generate(canonical, comments=comments_in(unit, kernel), scalar=scalar)
         rungs.append(rung)
