@@ -31,9 +31,13 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
-@pytest.mark.parametrize("m", [0, 3, 19])
-def test_a_condition_on_the_lane_is_a_range_of_lanes(body: str, m: int) -> None:
+# Numbers of lanes are written out once a run, a long loop for the interpreter: one case of it is enough.
+CASES = [(name, m) for name in BODIES for m in (0, 3, 19) if m == 3 or name != "its own number"]
+
+
+@pytest.mark.parametrize(("name", "m"), CASES)
+def test_a_condition_on_the_lane_is_a_range_of_lanes(name: str, m: int) -> None:
+    body = BODIES[name]
     n, rows = 19, 3
     function = canonical(kernel(body), x=rows)
     loops = [node for node in walk(laid_out(function)) if isinstance(node, For)]
@@ -45,7 +49,7 @@ def test_a_condition_on_the_lane_is_a_range_of_lanes(body: str, m: int) -> None:
             for s in loop.body.body
         )
     data = normal(rows * n), normal(rows * n)
-    for step in (1, 2):
+    for step in (1, 2) if "step" in body else (1,):
         y = np.zeros(rows * n, np.float32)
         assert_same(function, x=data[0], a=data[1], y=y, n=n, m=m, step=step)
 
