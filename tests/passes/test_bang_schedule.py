@@ -129,6 +129,20 @@ def test_a_choice_lane_by_lane_is_exact(choice: str) -> None:
     assert_same(function, x=x, s=normal(80)[40:].copy(), y=np.zeros(40, np.float32), n=40)
 
 
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("other", ["x[i * step]", "3.0f * x[i * step]"])
+def test_a_choice_for_all_lanes_alike_is_none_or_a_branch(other: str, step: int) -> None:
+    function = canonical(
+        f"""__global__ void pick(const float *x, float *y, int n, int step) {{
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i < n) y[i] = 2.0f * (step == 1 ? x[i] : {other});
+        }}"""
+    )
+    assert ("?" in show(function)) == ("3.0f" in other)
+    assert "__bang_mul_scalar" in instructions(laid_out(function))
+    assert_same(function, x=normal(80), y=np.zeros(40, np.float32), n=40, step=step)
+
+
 @pytest.mark.parametrize(
     ("value", "conversions"),
     [

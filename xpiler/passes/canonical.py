@@ -32,6 +32,7 @@ from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.reroll import reroll
 from xpiler.passes.serial import serial_form
 from xpiler.passes.single_assignment import single_assignments
+from xpiler.passes.special_cases import drop_special_cases
 from xpiler.passes.strips import join_rests, merge_strips
 from xpiler.passes.structured import without_continues
 from xpiler.passes.thread_fusion import fuse_threads
@@ -142,6 +143,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("thread fusion", fuse_threads),
     ("tidy", tidy),
+    ("special cases", drop_special_cases),
     ("strips", merge_strips),
     ("invariants", hoist_invariants),
     ("index fusion", fuse_indices),

@@ -1,4 +1,5 @@
-"""What is computed from a lane's number goes where it is used, and choices by it become branches.
+"""What is computed from a lane's number goes where it is used; choices by it, or for all lanes alike, become
+branches.
 
     int j = i - left;                   -->    if (i - left < n) y[i] = a[i - left]; else y[i] = 0;
     y[i] = j < n ? a[j] : 0;
@@ -28,7 +29,7 @@ def branches(loop: For, names: Names) -> For:
         if not any(isinstance(n, Load) for side in (select.then, select.otherwise) for n in walk(side)):
             return False
         parts = parts_of(select.condition, loop.var, varies)
-        return not parts.other and bool(parts.cuts)
+        return not parts.other
 
     def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         match stmt:
