@@ -1,7 +1,4 @@
-"""Every operator in every direction, at one shape: what `xpiler bench accuracy` counts, as a test.
-
-What is in FAILING does not hold yet; whoever makes it hold takes it out.
-"""
+"""Every operator in every direction, at one shape: what `xpiler bench accuracy` counts, as a test."""
 
 from __future__ import annotations
 
@@ -12,15 +9,7 @@ from xpiler.bench.operators import load_operators, snippet
 from xpiler.routes import ROUTES
 
 OPERATORS = load_operators()
-FAILING = {
-    ("vnni", target, name)
-    for target in ("cuda", "hip", "bang")
-    for name in ("gemm", "conv2d_nhwc", "conv2d_nchw")  # the search for their sizes takes too long
-}
-CASES = [
-    pytest.param(*case, marks=[pytest.mark.xfail(reason="not yet")] if case in FAILING else [])
-    for case in ((source, target, name) for source, target in ROUTES for name in OPERATORS)
-]
+CASES = [(source, target, name) for source, target in ROUTES for name in OPERATORS]
 
 
 @pytest.mark.parametrize(("source", "target", "name"), CASES)

@@ -54,3 +54,27 @@ def test_a_product_that_is_never_exceeded_stands_for_what_is_not_always_reached(
 
 def test_extents_that_nothing_explains_have_no_formula() -> None:
     assert formula("in", [(sizes(3, 20, 4, 3), 1001), (sizes(2, 11, 5, 2), 997)]) is None
+
+
+BLOCKED = """
+extern "C" void pool(const float *in, float *out, int rows, int length, int window, int stride) {
+    const int places = (length - window) / stride + 1;
+    for (int r = 0; r < rows; ++r)
+        for (int p = 0; p < places; p += 4) {
+            const int count = places - p < 4 ? places - p : 4;
+            for (int j = 0; j < count; ++j) out[r * places + p + j] = in[r * length + (p + j) * stride];
+        }
+}
+"""
+
+
+def test_the_rest_of_a_block_ends_where_the_whole_does() -> None:
+    (kernel,) = parse(BLOCKED, "pool.c", platform="vnni").program.kernels
+    observed = [(sizes(3, 20, 4, 3), 18), (sizes(2, 11, 5, 2), 8), (sizes(4, 9, 2, 7), 8)]
+    found = extent_formula(canonicalise(kernel).function, "out", observed)
+    assert found is not None
+    assert extent_value(found, sizes(5, 30, 4, 5)) == 5 * 6
+
+
+def test_nothing_observed_is_no_formula() -> None:
+    assert formula("in", []) is None

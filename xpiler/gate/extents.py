@@ -35,7 +35,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import children, map_expr, substitute
+from xpiler.ir.rewrite import children, map_expr, substitute, walk
 from xpiler.ir.types import I64, DType
 
 _FACTORS = 5  # of a product of parameters
@@ -51,6 +51,8 @@ def extent_formula(function: Function, array: str, observed: Sequence[tuple[Size
     Where padding or a stride leaves some of an array alone at some sizes, the product of parameters is taken
     that is never exceeded, and reached at two sizes or more.
     """
+    if not observed:
+        return None
     bound: Expr | None = None
     for guess in _guesses(function, array):
         values = [extent_value(guess, sizes) for sizes, _ in observed]
@@ -79,16 +81,18 @@ def _guesses(function: Function, array: str) -> Iterator[Expr]:
     names = [p for p in function.params if not p.is_pointer and p.dtype.is_integer]
     scalars: list[Expr] = [cast(Var(p.dtype, p.name), I64) for p in names]
     yield const(1, I64)
-    ends = _Ends(array, next(p.dtype for p in function.params if p.name == array))
+    dtype = next(p.dtype for p in function.params if p.name == array)
+    ends = _Ends(array, dtype, frozenset(p.name for p in names))
     ends.block(function.body, {})
     count = 0
+    lengths = [*scalars, *dict.fromkeys(ends.lengths)]
     for factors in range(1, _FACTORS + 1):
-        for chosen in combinations_with_replacement(range(len(scalars)), factors):
+        for chosen in combinations_with_replacement(range(len(lengths)), factors):
             count += 1
             if len(chosen) - len(set(chosen)) <= 1 and count < _MOST_GUESSES:
-                product = scalars[chosen[0]]
+                product = lengths[chosen[0]]
                 for position in chosen[1:]:
-                    product = mul(product, scalars[position])
+                    product = mul(product, lengths[position])
                 yield product
     found = [simplify(add(end, const(1, I64))) for end in dict.fromkeys(ends.found)]
     yield from found
@@ -129,6 +133,8 @@ class _Ends:
 
     array: str
     dtype: DType
+    sizes: frozenset[str]  # the integer parameters
+    lengths: list[Expr] = field(default_factory=list)  # `(height - window) / stride + 1`: sizes with a name
     found: list[Expr] = field(default_factory=list)
     limits: list[tuple[Expr, Expr]] = field(default_factory=list)  # guards that hold: (value, highest)
     sums: list[tuple[Affine, Affine]] = field(default_factory=list)  # of loop variables, and their highest
@@ -150,7 +156,9 @@ class _Ends:
                     self.conditions[name] = init
                 elif init.dtype.is_integer:
                     ranges[name] = self.range(init, ranges)
-                    self.definitions[name] = substitute(init, self.definitions)
+                    self.definitions[name] = defined = substitute(init, self.definitions)
+                    if not isinstance(_bare(defined), Const | Var) and self.is_of_sizes(defined):
+                        self.lengths.append(cast(defined, I64))
             case Assign(target=target, value=value):
                 self.reads(value, ranges)
                 if isinstance(target, Var):
@@ -163,7 +171,7 @@ class _Ends:
                 last = None if high is None else sub(high, const(1, I64))
                 inner = {**ranges, var: (low, last)}
                 marks = len(self.limits), len(self.sums)
-                for part in stop.args if isinstance(stop, Call) and stop.function == "min" else (stop,):
+                for part in _smallest_of(substitute(stop, self.definitions)):
                     self.note_sum(Var(stmt.dtype, var), part, "<", inner)
                 self.block(body, inner)
                 self.forget(marks)
@@ -181,6 +189,13 @@ class _Ends:
                 for child in children(stmt):
                     if isinstance(child, Expr):
                         self.reads(child, ranges)
+
+    def is_of_sizes(self, expr: Expr) -> bool:
+        """Whether the value depends on integer parameters alone."""
+        nodes = list(walk(expr))
+        return all(n.name in self.sizes for n in nodes if isinstance(n, Var)) and not any(
+            isinstance(n, Load | Call | Select) for n in nodes
+        )
 
     def forget(self, marks: tuple[int, int]) -> None:
         """Guards noted since then hold no longer."""
@@ -270,9 +285,9 @@ class _Ends:
                 return _both(sub, zero, high), _both(sub, zero, low)
             case Binary(op=op, left=left, right=right):
                 return _combined(op, self.range(left, ranges), self.range(right, ranges))
-            case Call(function="min", args=(first, second)):
-                highs = [h for h in (self.range(first, ranges)[1], self.range(second, ranges)[1]) if h]
-                low = self.range(first, ranges)[0]
+            case Call(function="min") | Select() if len(parts := _smallest_of(expr)) == 2:
+                highs = [h for h in (self.range(part, ranges)[1] for part in parts) if h]
+                low = self.range(parts[0], ranges)[0]
                 return low, minimum(*highs) if len(highs) == 2 else (highs[0] if highs else None)
             case Call(function="max", args=(first, second)):
                 one, other = self.range(first, ranges), self.range(second, ranges)
@@ -302,6 +317,20 @@ def _combined(op: str, left: Range, right: Range) -> Range:
         case "&" if isinstance(most, Const):
             return const(0, I64), most
     return None, None
+
+
+def _smallest_of(expr: Expr) -> tuple[Expr, ...]:
+    """What an expression is the smallest of: `min(a, b)` and `a < b ? a : b`, itself if it is no minimum."""
+    match _bare(expr):
+        case Call(function="min", args=args):
+            return args
+        case Select(condition=Binary(op="<" | "<=", left=left, right=right), then=then, otherwise=otherwise):
+            if (_bare(then), _bare(otherwise)) == (_bare(left), _bare(right)):
+                return (then, otherwise)
+        case Select(condition=Binary(op=">" | ">=", left=left, right=right), then=then, otherwise=otherwise):
+            if (_bare(then), _bare(otherwise)) == (_bare(right), _bare(left)):
+                return (then, otherwise)
+    return (expr,)
 
 
 def _both(operation: object, left: Expr | None, right: Expr | None) -> Expr | None:

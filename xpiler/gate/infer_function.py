@@ -1,9 +1,15 @@
-"""The sizes of a plain C function on arrays: it is run in the IR interpreter with candidate sizes."""
+"""The sizes of a plain C function on arrays: it is run in the IR interpreter with candidate sizes.
+
+Sizes that the user states may take the interpreter too long. Then the function is run at smaller ones, the
+extents found there are made formulas, and these say the extents at the sizes stated. Whether they are right
+shows where the compiled function runs: between guard pages.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 
@@ -13,11 +19,11 @@ from xpiler.errors import Refusal
 from xpiler.gate import overrides as stated
 from xpiler.gate.contract import Launch, Role, make_case
 from xpiler.gate.dataflow import index_arrays
-from xpiler.gate.extents import extent_formula
+from xpiler.gate.extents import extent_formula, extent_value
 from xpiler.gate.infer_arguments import argument_of
 from xpiler.gate.infer_launch import stated_extent
 from xpiler.gate.infer_search import PROBE_ELEMENTS, Question, Search, Trial, in_modes, numpy_of
-from xpiler.gate.infer_sizes import candidates
+from xpiler.gate.infer_sizes import candidates, scaled_down
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Pointer, Step
 from xpiler.ir.build import const, mul
@@ -28,7 +34,8 @@ from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.serial import serial_form
 
 _FURTHER = 24  # sizes tried to hold formulas of extents against
-_ENOUGH = 5  # of them that did something
+_GRANULES = (1, 4, 16, 64)  # of them, where all sizes are stated
+_FEW, _ENOUGH = 3, 5  # of them that did something: with fewer others are tried, until there are enough
 _ONCE = Launch((1, 1, 1), (1, 1, 1))
 
 
@@ -39,20 +46,41 @@ class FunctionSearch(Search):
         super().__init__(question)
         self.kernel = self.kernels[self.entry.kernels[0]]
         self.runnable = mark_parallel(serial_form(self.kernel)).function
-        self.seen: list[
-            tuple[Mapping[str, int], Mapping[str, int]]
-        ] = []  # sizes and extents that go together
+        self.seen: list[tuple[dict[str, int], dict[str, int]]] = []  # sizes and extents that go together
+        self.roles: dict[str, Role] = {}  # of the arrays, at any of these sizes
+        self.learning = False
 
     def index_uses(self) -> dict[str, str]:
         return dict(index_arrays(self.kernel))
 
     def formulas(self) -> dict[str, Expr]:
         """The extents of the arrays as formulas: stated, else found (see `extents.py`)."""
-        if len({tuple(sizes.items()) for sizes, _ in self.seen}) < 3:
-            for further in islice(candidates(self.sizes, self.fixed, 2), _FURTHER):
-                deque(self.attempt(further), maxlen=0)
-                if len(self.seen) >= _ENOUGH:
-                    break
+        others = (
+            [scaled_down(self.fixed, granule) for granule in _GRANULES]
+            if self.all_stated
+            else [candidates(self.sizes, self.fixed, 2)]
+        )
+        known, found = list(self.seen), self.explained()
+        different = len({tuple(sizes.items()) for sizes, _ in known})
+        for further in others if different < _FEW and self.sizes else ():
+            self.seen = list(known)
+            self.learn(further)
+            found = self.explained()
+            if len(found) == sum(param.is_pointer for param in self.kernel.params):
+                break
+        return found
+
+    def learn(self, further: Iterator[dict[str, int]]) -> None:
+        """Runs the function at further sizes until formulas have enough to be held against."""
+        self.learning = True
+        for sizes in islice(further, _FURTHER):
+            deque(self.attempt(sizes), maxlen=0)
+            if len(self.seen) >= _ENOUGH:
+                break
+        self.learning = False
+
+    def explained(self) -> dict[str, Expr]:
+        """Formulas that are right at all sizes seen, by array."""
         found: dict[str, Expr] = {}
         given = dict(self.overrides.shapes)
         for param in self.kernel.params:
@@ -69,6 +97,10 @@ class FunctionSearch(Search):
             if formula is not None:
                 found[param.name] = formula
         return found
+
+    @property
+    def all_stated(self) -> bool:
+        return bool(self.sizes) and len(self.fixed) == len(self.sizes)
 
     @cache  # noqa: B019 - a search lives as long as a translation
     def shapely(self) -> Function:
@@ -109,6 +141,21 @@ class FunctionSearch(Search):
         roles = {name: used.role for name, used in reach.reach.items()}
         case = make_case(scalars, extents, shapes=shapes, values=values)
         unused = sum(used.high == 0 for used in reach.reach.values())
-        if not reach.findings and not reach.unfinished and not unused:
+        if reach.clean and not unused:
             self.seen.append((dict(sizes), extents))
-        return Trial(sizes, case, roles, reach.findings, unused, reach.unfinished)
+            self.roles = {n: r if self.roles.get(n, r) == r else Role.INOUT for n, r in roles.items()}
+        trial = Trial(
+            sizes, case, roles, reach.findings, unused, reach.unfinished, unfinished=bool(reach.unfinished)
+        )
+        if trial.unfinished and self.all_stated and not self.learning:
+            return self.calculated(trial) or trial
+        return trial
+
+    def calculated(self, trial: Trial) -> Trial | None:
+        """The trial of stated sizes at which the interpreter takes too long, its extents by the formulas."""
+        extents = {name: extent_value(formula, trial.sizes) for name, formula in self.formulas().items()}
+        known = {name: extent for name, extent in extents.items() if extent is not None and extent > 0}
+        if not self.roles or known.keys() != dict(trial.case.extents).keys():
+            return None
+        case = replace(trial.case, extents=tuple(known.items()))
+        return Trial(trial.sizes, case, self.roles, trial.findings, 0)

@@ -24,6 +24,7 @@ _MULTIPLES = (2, 3, 1, 4, 5, 6, 7, 8)
 _LONG = {1: 1003, 4: 1004, 8: 1000, 16: 1008, 32: 992, 64: 960, 128: 896, 256: 768}
 _POWERS = (1024, 512, 128, 32, 8)
 _RANDOM_TRIES = 96
+_KEPT = 8  # sizes up to this one stay where others are scaled down
 
 
 def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) -> Iterator[dict[str, int]]:
@@ -72,6 +73,22 @@ def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) ->
     pools = ((1, 2, 3), (2, 3, 4, 5, 6, 7), (8, 9, 12, 13, 16, 17), (16, 24, 32, 33, 48, 64), (64, 96, 128))
     for _ in range(_RANDOM_TRIES):
         yield {**fixed, **{name: rng.choice(rng.choice(pools)) for name in free}}
+
+
+def scaled_down(sizes: Mapping[str, int], granule: int) -> Iterator[dict[str, int]]:
+    """Small sizes that are multiples of the same powers of two as `sizes`, as far as `granule`. What is small
+    already (a window, a stride) is kept now and then.
+
+    144, 33, 3, granule 16  -->  48, 5, 3    32, 7, 2    80, 3, 3   ...
+    """
+    rng = random.Random(granule)
+    for _ in range(_RANDOM_TRIES):
+        made = {}
+        for name, size in sizes.items():
+            unit = max(1, min(size & -size, granule))
+            kept = size <= _KEPT and rng.random() < 0.3
+            made[name] = size if kept else unit * rng.choice((2, 3, 4, 5, 7) if unit == 1 else (1, 2, 3, 5))
+        yield made
 
 
 def structured(free: Sequence[str], granule: int, seed: int) -> dict[str, int]:

@@ -1,0 +1,47 @@
+"""Plain functions whose stated sizes take the interpreter too long: smaller ones explain their extents."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.gate.test_infer import inferred
+from xpiler.errors import Refusal
+from xpiler.gate import observe
+from xpiler.gate.contract import Role
+from xpiler.gate.extents import extent_value
+from xpiler.gate.overrides import Overrides
+
+# A row is a chain of sums: nothing but its rows can be interpreted at once.
+SCAN = """
+extern "C" void scan(const float *x, const float *first, float *y, int rows, int columns) {
+    for (int r = 0; r < rows; ++r) {
+        float sum = first[r];
+        for (int c = 0; c + LANES <= columns; c += LANES)
+            for (int lane = 0; lane < LANES; ++lane) {
+                sum += x[r * columns + c + lane];
+                y[r * columns + c + lane] = sum;
+            }
+    }
+}
+"""
+STATED = Overrides(args=(("rows", (3,)), ("columns", (4096,))))
+
+
+@pytest.mark.parametrize("lanes", [1, 16])
+def test_stated_sizes_have_the_extents_of_formulas_found_at_smaller_ones(
+    lanes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observe, "_STEPS", 2000)
+    found = inferred(SCAN.replace("LANES", str(lanes)), STATED, "scan.cpp")
+    case = found.contract.cases[0]
+    assert not found.findings
+    assert dict(case.extents) == {"x": 3 * 4096, "first": 3, "y": 3 * 4096}
+    assert {a.name: a.role for a in found.contract.arguments}["y"] is Role.OUT
+    assert extent_value(found.extents["x"], {"rows": 5, "columns": 48}) == 5 * 48
+
+
+def test_extents_that_no_formula_explains_are_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observe, "_STEPS", 2000)
+    text = SCAN.replace("LANES", "1").replace("first[r]", "first[r * r + 3 * rows % 7]")
+    with pytest.raises(Refusal, match="did not end within"):
+        inferred(text, STATED, "scan.cpp")
