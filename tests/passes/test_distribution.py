@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.passes.mlu import assert_same, canonical, normal
+from xpiler.ir.interpret import run
 from xpiler.ir.printer import show
 
 KERNEL = """__global__ void scale(const float *__restrict__ x, float *__restrict__ y, int n) {{
@@ -57,3 +58,26 @@ def test_parts_that_need_each_other_stay_in_order(body: str) -> None:
     function = canonical(KERNEL.format(body=body), x=2)
     assert "0 .. n {" not in show(function) or show(function).count(" for ") > 1
     assert_same(function, x=normal(150), y=np.zeros(150, np.float32), n=150)
+
+
+@pytest.mark.parametrize(("end", "together"), [("8", True), ("7", False)])
+def test_lanes_that_start_apart_count_the_same(end: str, together: bool) -> None:
+    function = canonical(
+        """__global__ void sums(const float *x, float *y) {
+            int lane = threadIdx.x % 32;
+            float sum = 0.0f;
+            for (int k = lane / 8; k < %s; k += 4)
+                sum += x[k] * __shfl_xor_sync(0xffffffff, x[lane], 1);
+            y[threadIdx.x] = sum;
+        }""".replace("%s", end),
+        block=(32, 1, 1),
+    )
+    assert ("while" not in show(function)) == together
+    if together:  # the others may not shuffle with all lanes
+        y = np.zeros(32, np.float32)
+        x = normal(32)
+        assert_same(function, x=x, y=y)
+        assert run(function, {"x": x, "y": y}).errors == ()
+        lanes = np.arange(32)
+        expected = sum(x[lanes // 8 + 4 * k] * x[lanes ^ 1] for k in range(2))
+        np.testing.assert_allclose(y, expected, 1e-5)

@@ -37,6 +37,7 @@ from xpiler.passes.strips import join_rests, merge_strips
 from xpiler.passes.structured import without_continues
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
+from xpiler.passes.uniform_starts import uniform_starts
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def canonicalise(
     if kernel.is_serial:
         function = counted_loops(serial_form(kernel))
     else:
-        function = _of_single_elements(recover_loops(kernel, block_size, grid_size, shared_bytes))
+        uniform = uniform_starts(kernel)
+        function = _of_single_elements(recover_loops(uniform, block_size, grid_size, shared_bytes))
     hints = name_hints(function)
     log = [Step("loop recovery", not kernel.is_serial)]
     settled: dict[object, Function] = {}  # by pass: where it found nothing to do
