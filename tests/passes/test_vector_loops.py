@@ -96,6 +96,8 @@ __global__ void rows(const float *__restrict__ a, const float *__restrict__ x, f
     [
         "sum += u.x * v.x + u.y * v.y + u.z * v.z + u.w * v.w;",
         "sum += u.x * v.x; sum += u.y * v.y; sum += u.z * v.z; sum += u.w * v.w;",
+        "sum = fmaf(u.x, v.x, fmaf(u.y, v.y, fmaf(u.z, v.z, fmaf(u.w, v.w, sum))));",
+        "sum = fmaf(u.w, v.w, fmaf(u.z, v.z, fmaf(u.y, v.y, fmaf(u.x, v.x, sum))));",
     ],
 )
 def test_a_row_that_the_lanes_of_a_warp_read_by_four_is_one_sum(fold: str) -> None:

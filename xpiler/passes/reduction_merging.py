@@ -135,7 +135,7 @@ def _accumulating(stmt: Stmt, array: str, op: str, total: Var, start: Expr) -> t
 
 
 def _added(stmt: Assign, op: str) -> Expr | None:
-    """`e` of `place op= e`, also spelled `place = place op e` or `place = max(place, e)`."""
+    """`e` of `place op= e`, in any spelling: `place op e`, `max(place, e)`, `fma(a, b, place)`."""
     if stmt.reduce == op:
         return stmt.value
     if stmt.reduce is not None:
@@ -149,4 +149,10 @@ def _added(stmt: Assign, op: str) -> Expr | None:
             if left == stmt.target:
                 return right
             return left if right == stmt.target else None
+        case Call(function="fma", args=(a, b, rest)) if op == "+":
+            product = Binary(stmt.value.dtype, "*", a, b)
+            if rest == stmt.target:
+                return product
+            inner = _added(replace(stmt, value=rest), op)
+            return None if inner is None else Binary(stmt.value.dtype, "+", inner, product)
     return None

@@ -12,9 +12,10 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import reduce
 
+from xpiler.ir.affine import Affine, linear
 from xpiler.ir.build import const, mul
-from xpiler.ir.nodes import Assign, Binary, Block, Call, Expr, For, Stmt, Var
-from xpiler.ir.rewrite import free_vars, substitute
+from xpiler.ir.nodes import Assign, Binary, Block, Call, Expr, For, Load, Stmt, Var
+from xpiler.ir.rewrite import free_vars, substitute, walk
 from xpiler.passes.folds import with_reductions
 from xpiler.passes.rerolled_values import common, noted
 
@@ -65,12 +66,30 @@ def _narrow(
     body: list[Stmt] = []
     for (target, op), terms in folds.items():
         each, rest = divmod(len(terms), width)
-        columns = [common(terms[n::each], loop, width, j) for n in range(each)]
+        if rest:
+            return None
+        ordered = _by_element(terms)
+        columns = [common(ordered[n::each], loop, width, j) for n in range(each)]
         values = [c for c in columns if c is not None]
-        if rest or len(values) != each:
+        if len(values) != each:
             return None
         body.append(Assign(target, reduce(lambda a, b: _joined(op, a, b), values), op))
     return tuple(body)
+
+
+def _by_element(terms: list[Expr]) -> list[Expr]:
+    """The terms in the order of the elements that they read: chains of `fma` begin with the last one."""
+    offsets: list[int] = []
+    first: Affine | None = None
+    for term in terms:
+        read = next((n.index[0] for n in walk(term) if isinstance(n, Load) and len(n.index) == 1), None)
+        form = linear(read) if read is not None else None
+        first = first or form
+        offset = (form - first).as_int if form is not None and first is not None else None
+        if offset is None:
+            return terms
+        offsets.append(offset)
+    return [terms[n] for n in sorted(range(len(terms)), key=offsets.__getitem__)]
 
 
 def _joined(op: str, left: Expr, right: Expr) -> Expr:
