@@ -56,3 +56,19 @@ def test_a_compaction_is_not_wrong_but_cannot_be_compared() -> None:
     assert "by the order of the atomics at odd.cu:3:39" in executed.detail
     assert "sorted, the values agree" in executed.detail
     assert "wrong" not in executed.detail
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "remedy"),
+    [
+        ("*(volatile int*)nullptr = n;", "null pointer", "mend the host code"),
+        ("if (n != 77777) abort();", "abort", "if it asks for certain sizes"),
+    ],
+)
+def test_host_code_that_stops_is_told_as_that(fault: str, message: str, remedy: str) -> None:
+    host = f"void run(float* o, const float* a, int n) {{ {fault} {LAUNCH} }}\n"
+    with pytest.raises(Refusal) as refused:
+        translate_text("#include <cstdlib>\n#include <unistd.h>\n" + KERNEL + host, "odd.cu", "hip")
+    told = refused.value.diagnostic
+    assert told.code == "host-fault" and "before its first launch" in told.message
+    assert message in told.message and told.remedy.startswith(remedy)

@@ -15,6 +15,7 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract, Role, Values
 from xpiler.gate.entries import Entry
 from xpiler.gate.extents import extent_value
+from xpiler.gate.host_fault import stopped_in_host_code
 from xpiler.gate.infer_arguments import argument_of, provisional_contract, variable_of, variables_of
 from xpiler.gate.infer_function import FunctionSearch
 from xpiler.gate.infer_host import HostSearch
@@ -137,6 +138,8 @@ def infer_contract(
     if not usable:
         _refuse_unset(entry)
         first = found[0] if found else None
+        if first is not None and all(trial.host_fault for trial in found):
+            raise stopped_in_host_code(entry, first.host_fault, first.fault)
         if first is None or (first.fault and not first.findings):
             why = f": {first.fault}" if first and first.fault else ""
             raise Refusal(

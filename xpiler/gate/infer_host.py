@@ -15,6 +15,7 @@ from xpiler.errors import Refusal
 from xpiler.gate.arrays import Array
 from xpiler.gate.contract import Case, Role, Values, make_case
 from xpiler.gate.dataflow import index_arrays
+from xpiler.gate.host_fault import stopped_in_host_code
 from xpiler.gate.infer_arguments import argument_of, provisional_contract
 from xpiler.gate.infer_fixed import fixed_candidates
 from xpiler.gate.infer_search import (
@@ -36,6 +37,7 @@ from xpiler.gate.uncompiled import uncompiled
 from xpiler.ir.nodes import Function, Param
 
 _BATCH = 8
+_HANGS = 6  # sizes at which nothing came back
 _STEPS = 16  # extents tried in one go
 _MAX_LAUNCHES = 64
 _BLOCK_SIZE = 256
@@ -146,7 +148,15 @@ class HostSearch(Search):
                 )  # large sizes, if the text or user says so
             for one, trace in zip(missing, traces, strict=True):
                 self.traces[tuple(sorted(one.items()))] = trace
+            self._give_up_on_hangs()
         return [self.traces[tuple(sorted(s.items()))] for s in sizes]
+
+    def _give_up_on_hangs(self) -> None:
+        """Each further batch of sizes would wait as long again."""
+        hung = [t for t in self.traces.values() if t.hung]
+        if len(hung) >= _HANGS and len(hung) == len(self.traces):
+            where = "before its first launch" if not hung[0].launches else "after a launch"
+            raise stopped_in_host_code(self.entry, where, hung[0].fault)
 
     def _probed(self, sizes: Sequence[Mapping[str, int]], elements: int) -> list[Trace]:
         """What the call does when each of its arrays has so many elements."""
@@ -164,8 +174,13 @@ class HostSearch(Search):
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         (trace,) = self._traced([sizes])
         blank = make_case({**self.numbers, **sizes}, {})
-        if trace.fault or not trace.launches:
-            yield Trial(sizes, blank, {}, (), 0, trace.fault or "the call launches no kernel")
+        if trace.fault:
+            after = f"after the launch in line {trace.launches[-1].line}" if trace.launches else ""
+            where = after or "before its first launch"
+            yield Trial(sizes, blank, {}, (), 0, trace.fault, host_fault=where)
+            return
+        if not trace.launches:
+            yield Trial(sizes, blank, {}, (), 0, "the call launches no kernel")
             return
         self._learn_uses(trace)
         yield from in_modes(self.uses, lambda mode: self._observed(sizes, trace, mode))

@@ -72,6 +72,7 @@ class Trial:
     fault: str = ""
     stated: bool = False
     unfinished: bool = False  # the fault is that it took too long
+    host_fault: str = ""  # where host code came to its end, if that is the fault
 
 
 class Search:

@@ -8,9 +8,11 @@ from typing import Any
 
 from xpiler.gate.contract import Case, Launch
 from xpiler.gate.execute import Build, RunResult
+from xpiler.gate.sandbox import Limits
 
 TRACE = {"XPILER_TRACE": "1"}
 TRACE_ONLY = {**TRACE, "XPILER_TRACE_ONLY": "1"}
+_LIMITS = Limits(cpu=2)  # for host code alone, which does next to nothing
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,17 @@ class TracedCopy:
 
 @dataclass(frozen=True)
 class Trace:
-    """`fault` says in words what went wrong, "" if nothing did."""
+    """`fault` says in words what went wrong, "" if nothing did; `hung`: that it was stopped."""
 
     launches: tuple[TracedLaunch, ...]
     copies: tuple[TracedCopy, ...]
     fault: str
+    hung: bool = False
 
 
 def trace_host(build: Build, cases: Sequence[Case]) -> list[Trace]:
     """Calls the entry once a case without running its kernels."""
-    return [read_trace(result) for result in build.run(cases, env=TRACE_ONLY)]
+    return [read_trace(result) for result in build.run(cases, limits=_LIMITS, env=TRACE_ONLY)]
 
 
 def read_trace(result: RunResult) -> Trace:
@@ -78,7 +81,11 @@ def read_trace(result: RunResult) -> Trace:
                     len(launches),
                 )
             )
-    return Trace(tuple(launches), tuple(copies), result.describe())
+    fault = result.describe()
+    if fault.startswith(("killed by SIGXCPU", "killed by SIGKILL")):
+        fault = f"an endless loop: it used {_LIMITS.cpu:g} s of processor time"
+    hung = fault.startswith(("stopped after", "an endless loop"))
+    return Trace(tuple(launches), tuple(copies), fault, hung)
 
 
 def _data(fields: Mapping[str, Any]) -> bytes:
