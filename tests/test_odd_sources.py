@@ -72,3 +72,14 @@ def test_host_code_that_stops_is_told_as_that(fault: str, message: str, remedy: 
     told = refused.value.diagnostic
     assert told.code == "host-fault" and "before its first launch" in told.message
     assert message in told.message and told.remedy.startswith(remedy)
+
+
+def test_questions_about_devices_and_errors_have_a_form_on_an_mlu() -> None:
+    asked = (
+        "int device_count = 0; cudaError_t status = cudaGetDeviceCount(&device_count);\n"
+        'if (device_count == 0) { printf("%s\\n", cudaGetErrorName(status)); return; }\n'
+    )
+    host = f"void run(float* o, const float* a, int n) {{ {asked} {LAUNCH} }}\n"
+    result = translate_text("#include <cstdio>\n" + KERNEL + host, "odd.cu", "bang")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+    assert "count_devices(&device_count)" in (result.text or "")

@@ -45,6 +45,8 @@ RENAMED = {
     "cudaStream_t": "cnrtQueue_t",
     "cudaEvent_t": "cnrtNotifier_t",
     "cudaGetErrorString": "cnrtGetErrorStr",
+    "cudaGetErrorName": "cnrtGetErrorName",
+    "cudaGetDeviceCount": "count_devices",
     "cudaGetLastError": "cnrtGetLastError",
     "cudaPeekAtLastError": "cnrtPeekAtLastError",
     "cudaFree": "cnrtFree",
@@ -93,6 +95,13 @@ static void *on_device(const void *variable, size_t bytes) {
     if (copy == nullptr) cnrtMalloc(&copy, bytes);
     cnrtMemcpy(copy, (void *)variable, bytes, cnrtMemcpyHostToDev);
     return copy;
+}"""
+COUNT_DEVICES = """\
+static cnrtRet_t count_devices(int *count) {
+    unsigned found = 0;
+    cnrtRet_t status = cnrtGetDeviceCount(&found);
+    *count = (int)found;
+    return status;
 }"""
 COPY_CONSTANTS = """\
 // Copies to or from a variable that kernels read, once they are done.
@@ -501,6 +510,8 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
         parts.append(ON_DEVICE + "\n")
     if "copy_constants(" in code:
         parts.append(COPY_CONSTANTS + "\n")
+    if "count_devices(" in code:
+        parts.append(COUNT_DEVICES + "\n")
     if "all_cores()" in code:
         parts.append(ALL_CORES + "\n")
     if "default_queue()" in code:
