@@ -40,6 +40,25 @@ def test_stated_sizes_have_the_extents_of_formulas_found_at_smaller_ones(
     assert extent_value(found.extents["x"], {"rows": 5, "columns": 48}) == 5 * 48
 
 
+def test_a_function_of_whole_vectors_is_run_at_sizes_that_vectors_divide() -> None:
+    text = (
+        "#include <immintrin.h>\n"
+        'extern "C" void packed(const int *x, int *y, int columns, int steps) {\n'
+        "  for (int c = 0; c < columns; c += 16) {\n"
+        "    __m512i sum = _mm512_set1_epi32(0);\n"
+        "    for (int s = 0; s < steps; ++s)\n"
+        "      sum = _mm512_add_epi32(sum, _mm512_loadu_si512(x + c * steps + s * 16));\n"
+        "    _mm512_storeu_si512(y + c, sum);\n"
+        "  }\n"
+        "}\n"
+    )
+    found = inferred(text, file="packed.cpp")
+    case = found.contract.cases[0]
+    assert int(case.scalar("columns")) % 16 == 0
+    assert case.extent("x") == int(case.scalar("columns")) * int(case.scalar("steps"))
+    assert extent_value(found.extents["x"], {"columns": 48, "steps": 5}) == 48 * 5
+
+
 def test_extents_that_no_formula_explains_are_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observe, "_STEPS", 2000)
     text = SCAN.replace("LANES", "1").replace("first[r]", "first[r * r + 3 * rows % 7]")

@@ -7,6 +7,7 @@ shows where the compiled function runs: between guard pages.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -22,8 +23,17 @@ from xpiler.gate.dataflow import index_arrays
 from xpiler.gate.extents import extent_formula, extent_value
 from xpiler.gate.infer_arguments import argument_of
 from xpiler.gate.infer_launch import stated_extent
-from xpiler.gate.infer_search import PROBE_ELEMENTS, Question, Search, Trial, in_modes, numpy_of
-from xpiler.gate.infer_sizes import candidates, scaled_down
+from xpiler.gate.infer_search import (
+    PROBE_ELEMENTS,
+    SECONDS,
+    Question,
+    Search,
+    Trial,
+    badness,
+    in_modes,
+    numpy_of,
+)
+from xpiler.gate.infer_sizes import candidates, scaled_down, structured
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Pointer, Step
 from xpiler.ir.build import const, mul
@@ -35,6 +45,7 @@ from xpiler.passes.serial import serial_form
 
 _FURTHER = 24  # sizes tried to hold formulas of extents against
 _GRANULES = (1, 4, 16, 64)  # of them, where all sizes are stated
+_VECTORS = (16, 64)  # lanes of a register
 _FEW, _ENOUGH = 3, 5  # of them that did something: with fewer others are tried, until there are enough
 _ONCE = Launch((1, 1, 1), (1, 1, 1))
 
@@ -52,6 +63,36 @@ class FunctionSearch(Search):
 
     def index_uses(self) -> dict[str, str]:
         return dict(index_arrays(self.kernel))
+
+    def run(self) -> list[Trial]:
+        """The trials of sizes whose extents formulas explain, if there are any.
+
+        A function of whole vectors that is given a part of one reaches beyond its rows:
+
+            for (n = 0; n < N; n += 16) y[n ... n + 16] = x[n*K ... n*K + 16]       N = 8: 16 elements of y
+        """
+        found = self.two_sizes()
+        if not found or badness(found[0])[:2] != (False, False) or self.fixed or self.is_explained():
+            return found
+        first = list(self.seen), dict(self.roles)
+        for granule in _VECTORS:
+            self.seen, self.roles = [], {}
+            self.deadline = time.thread_time() + SECONDS
+            whole = [
+                trial
+                for seed in (0, 1)
+                for trial in self.collect(iter([structured(self.sizes, granule, seed)]), 1)
+                if badness(trial) == (False, False, 0)
+            ]
+            if len(whole) == 2:
+                self.learn(scaled_down(dict.fromkeys(self.sizes, granule), granule))
+                if self.is_explained():
+                    return whole
+        self.seen, self.roles = first
+        return found
+
+    def is_explained(self) -> bool:
+        return len(self.formulas()) == sum(param.is_pointer for param in self.kernel.params)
 
     def formulas(self) -> dict[str, Expr]:
         """The extents of the arrays as formulas: stated, else found (see `extents.py`)."""
