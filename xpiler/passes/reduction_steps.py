@@ -74,6 +74,7 @@ class Machine:
     scalars: dict[str, Value] = field(default_factory=dict)
     read: set[Place] = field(default_factory=set)  # start values that were needed
     written: set[Place] = field(default_factory=set)
+    accumulated: frozenset[str] = frozenset()  # arrays that are only ever added to: what is opaque stays it
     steps: int = 0
 
     def run(self, stmts: Sequence[Stmt]) -> None:
@@ -108,6 +109,9 @@ class Machine:
                         raise Unknown(target.name)
                     self.scalars[target.name] = new
                 else:
+                    product = isinstance(value, Binary) and value.op == "*"
+                    if product and target.array in self.accumulated and isinstance(new, Opaque):
+                        raise Unknown("a sum of products of data")
                     place = self.place(target)
                     self.arrays[place] = new
                     self.written.add(place)

@@ -152,6 +152,7 @@ class _Reductions:
         while True:
             machine = self._machine()
             machine.scalars |= known
+            machine.accumulated = _accumulated(parts[start:end])
             n = start
             try:
                 while n < end:
@@ -519,3 +520,17 @@ def _only_these(stmts: Sequence[Stmt], decl: Decl, indices: Iterable[int]) -> bo
 
 def _replaced_loads(stmt: Stmt, array: str, by: Expr) -> Stmt:
     return map_expr(stmt, lambda e: by if isinstance(e, Load) and e.array == array else e)
+
+
+def _accumulated(stmts: Sequence[Stmt]) -> frozenset[str]:
+    """Arrays that the statements change by `+=` and its kind alone."""
+    changed: set[str] = set()
+    renewed: set[str] = set()
+    for stmt in stmts:
+        for node in walk(stmt):
+            match node:
+                case Assign(target=Load(array=array), reduce=reduce):
+                    (renewed if reduce is None else changed).add(array)
+                case Decl(name=name):
+                    renewed.add(name)
+    return frozenset(changed - renewed)
