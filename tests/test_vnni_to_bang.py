@@ -43,3 +43,15 @@ def test_a_function_becomes_a_kernel_and_a_wrapper_of_its_name(target: str) -> N
     assert result.text is not None
     assert "__global__" in result.text and "void add_kernel(" in result.text
     assert 'extern "C" void add(const float *' in result.text
+
+
+def test_an_array_may_be_as_long_as_the_shorter_of_two_lengths() -> None:
+    text = """
+    extern "C" void meet(const float *x, float *y, int n, int m) {
+        for (int i = 0; i < (n < m ? n : m); ++i) y[i] = x[i] * 2.0f;
+    }
+    """
+    result = translate_text(text, "meet.cpp", "bang")
+    assert result.status == "verified", result.evidence
+    assert result.text is not None
+    assert "std::min<" in result.text

@@ -14,7 +14,11 @@ from tests.cross.warps import FAMILIES
 from xpiler.ir.types import DType
 
 # Without _sync, and of HIP alone: no functions of the CUDA that the emulator runs. Copies: tests of programs.
-_NOT_OF_CUDA = re.compile(r"__(shfl|shfl_\w+|all|any|ballot)(?<!_sync)|unsafeAtomicAdd\w*|atomicAddNoRet\w*")
+_NOT_OF_CUDA = re.compile(
+    r"__(shfl|shfl_\w+|all|any|ballot)(?<!_sync)|unsafeAtomicAdd\w*|atomicAddNoRet\w*|"
+    r"__builtin_amdgcn_\w+|__builtin_nontemporal_\w+|"  # test_amd.py
+    r"(m|c|aligned_)alloc|(__builtin_)?alloca|free"  # of plain functions
+)
 _COPIES = re.compile(r"mem(cpy|set|move)(_async)?|__builtin_mem\w+|__pipeline_memcpy_async")
 
 

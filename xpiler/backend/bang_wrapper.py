@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from xpiler.backend.bang import BangFunction, parameter_text
 from xpiler.backend.bang_host import _with_preamble
-from xpiler.backend.c_expressions import CExpressions
+from xpiler.backend.c_expressions import PRIMARY, CExpressions
+from xpiler.backend.c_types import value_type
 from xpiler.backend.serial_host import with_functions
 from xpiler.frontend.unit import Unit
-from xpiler.ir.nodes import Expr, Function, Param
+from xpiler.ir.nodes import Call, Expr, Function, Param
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,19 @@ def serial_file(unit: Unit, functions: Mapping[str, Wrapped], *, whole: bool) ->
     return _with_preamble(body, [function.kernel for function in functions.values()])
 
 
+class _HostExpressions(CExpressions):
+    """Sizes of arrays, as host code computes them."""
+
+    def _call(self, expr: Call) -> tuple[str, int]:
+        if expr.function in ("min", "max"):
+            args = ", ".join(self.expr(a) for a in expr.args)
+            return f"std::{expr.function}<{value_type(expr.dtype)}>({args})", PRIMARY
+        return super()._call(expr)
+
+
 def _and_wrapper(function: Wrapped) -> str:
     source, kernel = function.source, function.kernel
-    printer = CExpressions(source.params)
+    printer = _HostExpressions(source.params)
     parameters = ", ".join(f"{_spelling(p)}{printer.name(p.name)}" for p in source.params)
     sizes, moves, back, frees = [], [], [], []
     arguments = []
