@@ -354,3 +354,33 @@ def test_writes_of_one_value_to_one_element_are_no_fault() -> None:
     )
     assert not found.findings
     assert dict(found.contract.cases[0].values)["edges"].kind == "index"
+
+
+def test_arrays_indexed_by_floats_are_as_long_as_the_cases_need() -> None:
+    found = inferred(
+        "__global__ void bin(const float *x, int *hist, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i >= n) return;\n"
+        "    int b = (int)fminf(fmaxf(x[i] * 4.0f + 16.0f, 0.0f), 31.0f);\n"
+        "    atomicAdd(&hist[b], 1);\n"
+        "}\n"
+        "void run(const float *x, int *hist, int n) { bin<<<(n + 63) / 64, 64>>>(x, hist, n); }\n"
+    )
+    assert all(25 <= case.extent("hist") <= 48 for case in found.contract.cases)
+
+
+def test_arrays_of_a_kernel_that_is_not_interpreted_have_room() -> None:
+    """A struct by value: the trace does not tell its members."""
+    found = inferred(
+        "struct Pair { float a, b; };\n"
+        "__global__ void line(const float *x, float *y, Pair p, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] = p.a * x[i] + p.b;\n"
+        "}\n"
+        "void run(const float *x, float *y, int n) {\n"
+        "    Pair p = {2.0f, 3.0f};\n"
+        "    line<<<(n + 63) / 64, 64>>>(x, y, p, n);\n"
+        "}\n"
+    )
+    assert not found.checked
+    assert all(case.extent("y") >= case.scalar("n") for case in found.contract.cases)

@@ -22,6 +22,7 @@ from xpiler.gate.infer_host import HostSearch
 from xpiler.gate.infer_kernel import KernelSearch
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.infer_program import ProgramSearch
+from xpiler.gate.infer_room import with_room
 from xpiler.gate.infer_search import Builder, Question, Search, Trial, badness
 from xpiler.gate.infer_tasks import TaskSearch
 from xpiler.gate.observe import extent_of
@@ -114,8 +115,8 @@ def infer_contract(
             entry.range,
         )
     search, found = ask(question)
-    usable = [trial for trial in found if not trial.findings and not trial.fault]
     kernels = [k for k in unit.program.kernels if k.name in entry.kernels]
+    usable = [trial for trial in found if not trial.findings and not trial.fault]
     arguments = tuple(argument_of(p, _role(p, usable, overrides)) for p in entry.params)
     variables = variables_of(kernels, arguments)
     contract = Contract(
@@ -157,6 +158,8 @@ def infer_contract(
     findings = wrong[0].findings if wrong else ()
     extents = search.formulas() if isinstance(search, FunctionSearch) else {}
     contract = replace(contract, cases=tuple(_with_extents(case, extents) for case in contract.cases))
+    if not extents:
+        contract = with_room(contract, builder, kernels, dict(overrides.shapes))
     return Inference(contract, search.formula, findings, search.checked, search.assumed, extents)
 
 

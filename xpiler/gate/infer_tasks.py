@@ -9,34 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from xpiler.gate.contract import Case, FillKind, Role
-from xpiler.gate.infer_arguments import argument_of, provisional_contract
 from xpiler.gate.infer_kernel import KernelSearch
 from xpiler.gate.infer_launch import LaunchFormula, infer_grid, single_definitions
 from xpiler.gate.infer_search import Question, Trial
 from xpiler.gate.tasks import launched
 from xpiler.ir.affine import stride
 from xpiler.ir.build import const
-from xpiler.ir.nodes import Cast, Const, Expr, For, Function, Var
+from xpiler.ir.nodes import Const, Expr, For, Var
 from xpiler.ir.rewrite import free_vars, substitute, walk
 from xpiler.ir.types import I64
 
 _CHIP = 16  # tasks of a job on all clusters
 _FEW = 4
-_ROUNDS = 6
-_FILLS: tuple[FillKind, ...] = ("normal", "integers", "boundary")
-
-
-def _indexes_by_data(kernel: Function) -> bool:
-    """Whether floats that the kernel reads become integers."""
-    return any(
-        isinstance(n, Cast) and n.dtype.is_integer and n.operand.dtype.is_float for n in walk(kernel.body)
-    )
-
-
-def _grown(case: Case, names: set[str]) -> Case:
-    extents = tuple((n, e + e // 2 if n in names else e) for n, e in case.extents)
-    return replace(case, extents=extents)
 
 
 class TaskSearch(KernelSearch):
@@ -44,18 +28,15 @@ class TaskSearch(KernelSearch):
 
     def __init__(self, question: Question) -> None:
         super().__init__(question)
-        self.builder = question.builder
         self.cores = self.kernel.block_size[0] or 1
         used = {n.name for n in walk(self.kernel.body) if isinstance(n, Var)}
         self.asks = any(name.startswith("gridDim.") for name in used)
 
     def run(self) -> list[Trial]:
         found = super().run()
-        if found and not found[0].findings and not found[0].fault:
-            if self.overrides.grid is None:
-                self._with_one_task(found[0])
-            if _indexes_by_data(self.kernel):
-                found = self._with_room(found)
+        is_clean = found and not found[0].findings and not found[0].fault
+        if is_clean and self.overrides.grid is None:
+            self._with_one_task(found[0])
         return found
 
     def _formula(self, block: tuple[int, int, int]) -> LaunchFormula:
@@ -110,35 +91,6 @@ class TaskSearch(KernelSearch):
         )
         if not same:
             self.formula = several
-
-    def _with_room(self, found: list[Trial]) -> list[Trial]:
-        """Where floats become indices the arrays reach as far as any data may take them: they grow until
-        the program stays inside with the data of the cases."""
-        roles = found[0].roles
-        arguments = tuple(
-            argument_of(p, roles.get(p.name, Role.IN) if p.is_pointer else Role.SCALAR)
-            for p in self.entry.params
-        )
-        build = self.builder(replace(provisional_contract(self.unit, self.entry), arguments=arguments))
-        if not build.ok:
-            return found
-        widths = {p.name: p.dtype.bytes for p in self.kernel.params}
-        for _ in range(_ROUNDS):
-            cases = [
-                replace(t.case, seed=10 * n + k + 1, fill=fill)
-                for n, t in enumerate(found)
-                for k, fill in enumerate(_FILLS)
-            ]
-            beyond = {
-                str(event.fields["array"])
-                for result in build.run(cases)
-                for event in result.events
-                if event.name == "oob" and event.fields.get("array") in widths
-            }
-            if not beyond:
-                return found
-            found = [replace(t, case=_grown(t.case, beyond)) for t in found]
-        return found
 
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         for trial in super().attempt(sizes):
