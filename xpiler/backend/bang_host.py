@@ -30,6 +30,7 @@ from xpiler.backend.host_cpp import (
     _split,
     _text_edits,
     _without_comments,
+    launched,
 )
 from xpiler.backend.host_dispatch import dispatcher, passed
 from xpiler.backend.host_math import called_in
@@ -262,12 +263,7 @@ def _launch(
     functions: Mapping[str, BangFunction],
 ) -> str:
     site = group[0]
-    if site.kernel not in functions:
-        why = unit.refusals.get(site.kernel) or unit.refusals.get(site.spelling)
-        if why is not None:
-            raise Refusal(why.code, why.message, why.range, why.remedy)
-        raise Refusal("kernel-missing", f"the kernel '{site.spelling}' was not translated", site.range)
-    function, kernel = functions[site.kernel], _kernel(unit, site.kernel)
+    function, kernel = launched(unit, site, functions), _kernel(unit, site.kernel)
     configuration, arguments = _parts(source, span)
     if not configuration:  # the launch comes from a macro
         configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)

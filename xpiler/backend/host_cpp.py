@@ -16,6 +16,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.host_dispatch import cpp_dispatcher, passed, split, unpacked
@@ -77,6 +78,19 @@ def _launch_edits(unit: Unit, source: SourceText, functions: Mapping[str, CppFun
         yield Edit(*span, _call(unit, source, span, group, functions))
 
 
+Made = TypeVar("Made")
+
+
+def launched(unit: Unit, site: LaunchSite, functions: Mapping[str, Made]) -> Made:
+    """What was made of the kernel that a launch starts. Raises the reason why nothing was."""
+    if site.kernel in functions:
+        return functions[site.kernel]
+    why = unit.refusals.get(site.kernel) or unit.refusals.get(site.spelling)
+    if why is not None:
+        raise Refusal(why.code, why.message, why.range, why.remedy)
+    raise Refusal("kernel-missing", f"the kernel '{site.spelling}' was not translated", site.range)
+
+
 def _call(
     unit: Unit,
     source: SourceText,
@@ -85,11 +99,7 @@ def _call(
     functions: Mapping[str, CppFunction],
 ) -> str:
     for site in group:
-        if site.kernel not in functions:
-            why = unit.refusals.get(site.kernel) or unit.refusals.get(site.spelling)
-            if why is not None:
-                raise Refusal(why.code, why.message, why.range, why.remedy)
-            raise Refusal("kernel-missing", f"the kernel '{site.spelling}' was not translated", site.range)
+        launched(unit, site, functions)
     site = group[0]
     function, kernel = functions[site.kernel], _kernel(unit, site.kernel)
     configuration, arguments = _parts(source, span)

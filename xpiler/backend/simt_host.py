@@ -20,6 +20,7 @@ from xpiler.backend.host_cpp import (
     _device_function_edits,
     _kernel,
     _parts,
+    launched,
     leading_comment,
 )
 from xpiler.backend.host_dispatch import passed
@@ -90,11 +91,7 @@ def _launch(
     functions: Mapping[str, CudaFunction],
 ) -> str:
     site = group[0]
-    if site.kernel not in functions:
-        why = unit.refusals.get(site.kernel) or unit.refusals.get(site.spelling)
-        if why is not None:
-            raise Refusal(why.code, why.message, why.range, why.remedy)
-        raise Refusal("kernel-missing", f"the kernel '{site.spelling}' was not translated", site.range)
+    function, kernel = launched(unit, site, functions), _kernel(unit, site.kernel)
     if len({s.kernel for s in group}) != 1:
         raise Refusal(
             "template-launch",
@@ -102,7 +99,6 @@ def _launch(
             site.range,
             "launch each instance by itself",
         )
-    function, kernel = functions[site.kernel], _kernel(unit, site.kernel)
     configuration, arguments = _parts(source, span)
     if not configuration:  # the launch comes from a macro
         configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)

@@ -27,11 +27,6 @@ def bits_of(name: str) -> int:
     return WIDTHS[name[: name.index("_", 1) + 1]]
 
 
-def stem_of(name: str) -> str:
-    """The name without the width: `mask_add_ps`."""
-    return name[name.index("_", 1) + 1 :]
-
-
 def register_type(bits: int, dtype: DType) -> Register:
     """The register type of a width and an element type; no narrower than 128 bits."""
     kind = {F32: "", F64: "d", F16: "h", BF16: "bh"}.get(dtype, "i")

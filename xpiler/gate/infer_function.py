@@ -14,28 +14,21 @@ from dataclasses import replace
 from functools import cache
 from itertools import islice
 
-import numpy as np
-
 from xpiler.errors import Refusal
-from xpiler.gate import overrides as stated
 from xpiler.gate.contract import Launch, Role, make_case
 from xpiler.gate.dataflow import index_arrays
 from xpiler.gate.extents import extent_formula, extent_value
-from xpiler.gate.infer_arguments import argument_of
 from xpiler.gate.infer_launch import stated_extent
 from xpiler.gate.infer_search import (
-    PROBE_ELEMENTS,
     SECONDS,
     Question,
     Search,
     Trial,
     badness,
     in_modes,
-    numpy_of,
 )
 from xpiler.gate.infer_sizes import candidates, scaled_down, structured
-from xpiler.gate.inputs import draw
-from xpiler.gate.observe import Buffer, Pointer, Step
+from xpiler.gate.observe import Step
 from xpiler.ir.build import const, mul
 from xpiler.ir.nodes import Expr, Function
 from xpiler.ir.types import I64
@@ -157,27 +150,8 @@ class FunctionSearch(Search):
     def _observed(self, sizes: Mapping[str, int], mode: int) -> Trial:
         scalars = {**self.numbers, **sizes}
         values = self.values(mode)
-        given = dict(self.overrides.shapes)
-        buffers: dict[str, Buffer] = {}
-        arguments: list[Pointer | int | float | None] = []
-        for param in self.kernel.params:
-            if not param.is_pointer:
-                arguments.append(scalars.get(param.name, 0))
-                continue
-            size = None
-            if param.name in given:
-                shape = [stated.evaluate(e, scalars, f"--shape {param.name}") for e in given[param.name]]
-                size = int(np.prod(shape, dtype=np.int64)) * param.dtype.bytes
-            contents = None
-            if param.name in values and values[param.name].kind == "permutation":
-                contents = np.arange(PROBE_ELEMENTS).astype(numpy_of(param.dtype))
-            elif param.name in values:
-                count = size // param.dtype.bytes if size else PROBE_ELEMENTS
-                case = make_case({}, {param.name: count}, values={param.name: values[param.name]})
-                contents = draw(argument_of(param, Role.IN), case)
-            buffers[param.name] = Buffer(param.name, size, contents)
-            arguments.append(Pointer(param.name))
-        reach = self._settled([Step(self.runnable, _ONCE, tuple(arguments))], buffers, values, sizes, {})
+        buffers, arguments = self.memory(self.kernel, scalars, values)
+        reach = self._settled([Step(self.runnable, _ONCE, arguments)], buffers, values, sizes, {})
         extents, shapes = self.extents(reach, sizes)
         roles = {name: used.role for name, used in reach.reach.items()}
         case = make_case(scalars, extents, shapes=shapes, values=values)

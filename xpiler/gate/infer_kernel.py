@@ -6,17 +6,13 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from xpiler.errors import Diagnostic
 from xpiler.gate import overrides as stated
-from xpiler.gate.contract import Launch, Role, make_case
+from xpiler.gate.contract import Launch, make_case
 from xpiler.gate.dataflow import index_arrays
-from xpiler.gate.infer_arguments import argument_of
 from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid, stated_extent
-from xpiler.gate.infer_search import MAX_THREADS, PROBE_ELEMENTS, Question, Search, Trial, in_modes, numpy_of
-from xpiler.gate.inputs import draw
-from xpiler.gate.observe import Buffer, Pointer, Step
+from xpiler.gate.infer_search import MAX_THREADS, Question, Search, Trial, in_modes
+from xpiler.gate.observe import Step
 from xpiler.ir.build import const
 from xpiler.ir.nodes import Const, Expr, Function, Var
 from xpiler.ir.rewrite import walk
@@ -117,27 +113,8 @@ class KernelSearch(Search):
     def _observed(self, sizes: Mapping[str, int], launch: Launch, mode: int) -> Trial:
         scalars = {**self.numbers, **sizes}
         values = self.values(mode)
-        given = dict(self.overrides.shapes)
-        buffers: dict[str, Buffer] = {}
-        arguments: list[Pointer | int | float | None] = []
-        for param in self.kernel.params:
-            if not param.is_pointer:
-                arguments.append(scalars.get(param.name, 0))
-                continue
-            size = None
-            if param.name in given:
-                shape = [stated.evaluate(e, scalars, f"--shape {param.name}") for e in given[param.name]]
-                size = int(np.prod(shape, dtype=np.int64)) * param.dtype.bytes
-            contents = None
-            if param.name in values and values[param.name].kind == "permutation":
-                contents = np.arange(PROBE_ELEMENTS).astype(numpy_of(param.dtype))
-            elif param.name in values:
-                count = size // param.dtype.bytes if size else PROBE_ELEMENTS
-                case = make_case({}, {param.name: count}, values={param.name: values[param.name]})
-                contents = draw(argument_of(param, Role.IN), case)
-            buffers[param.name] = Buffer(param.name, size, contents)
-            arguments.append(Pointer(param.name))
-        reach = self._settled([Step(self.kernel, launch, tuple(arguments))], buffers, values, sizes, {})
+        buffers, arguments = self.memory(self.kernel, scalars, values)
+        reach = self._settled([Step(self.kernel, launch, arguments)], buffers, values, sizes, {})
         extents, shapes = self.extents(reach, sizes)
         roles = {name: used.role for name, used in reach.reach.items()}
         case = make_case(scalars, extents, launch, shapes=shapes, values=values)

@@ -23,7 +23,7 @@ from xpiler.gate.infer_arguments import argument_of, is_handle
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.infer_sizes import FINER, candidates, granule_of, structured
 from xpiler.gate.inputs import draw
-from xpiler.gate.observe import Buffer, Fill, Observation, Step, observe
+from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step, observe
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Trace
 from xpiler.ir.flags import flags
@@ -190,6 +190,32 @@ class Search:
             size = 2 * tile * _TASKS + tile // 3
             if name not in self.fixed and size > sizes[name]:
                 yield {**sizes, name: size}
+
+    def memory(
+        self, kernel: Function, scalars: Mapping[str, Scalar], values: Mapping[str, Values]
+    ) -> tuple[dict[str, Buffer], tuple[Pointer | int | float | None, ...]]:
+        """A buffer for each array of a kernel that is called by itself, and the call's arguments."""
+        given = dict(self.overrides.shapes)
+        buffers: dict[str, Buffer] = {}
+        arguments: list[Pointer | int | float | None] = []
+        for param in kernel.params:
+            if not param.is_pointer:
+                arguments.append(scalars.get(param.name, 0))
+                continue
+            size = None
+            if param.name in given:
+                shape = [stated.evaluate(e, scalars, f"--shape {param.name}") for e in given[param.name]]
+                size = int(np.prod(shape, dtype=np.int64)) * param.dtype.bytes
+            contents = None
+            if param.name in values and values[param.name].kind == "permutation":
+                contents = np.arange(PROBE_ELEMENTS).astype(numpy_of(param.dtype))
+            elif param.name in values:
+                count = size // param.dtype.bytes if size else PROBE_ELEMENTS
+                case = make_case({}, {param.name: count}, values={param.name: values[param.name]})
+                contents = draw(argument_of(param, Role.IN), case)
+            buffers[param.name] = Buffer(param.name, size, contents)
+            arguments.append(Pointer(param.name))
+        return buffers, tuple(arguments)
 
     def _settled(
         self,

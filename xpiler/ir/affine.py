@@ -23,7 +23,6 @@ from xpiler.ir.affine_bounds import (
     Interval,
     Known,
     Ranges,
-    atom_interval,
     expr_interval,
     interval,
     nonnegative,
@@ -540,8 +539,3 @@ def delinearise(value: Form, shape: tuple[Form, ...], ranges: ExprRanges) -> tup
             return None
         indices.append(index)
     return (rest, *reversed(indices))
-
-
-def atom_bounds(name: str, dtype: DType, ranges: ExprRanges = NO_RANGES) -> Interval:
-    """The range of one variable."""
-    return atom_interval(Var(dtype, name), _forms(ranges))

@@ -102,15 +102,6 @@ def _corner_low(first: Interval, second: Interval) -> int | None:
     return None if first[1] is None else first[1] * second[0]
 
 
-def _corner_high(first: Interval, second: Interval) -> int | None:
-    """Highest product where `first` is non-negative."""
-    if second[1] is None or first[0] is None:
-        return None
-    if second[1] <= 0:
-        return first[0] * second[1]
-    return None if first[1] is None else first[1] * second[1]
-
-
 def atom_interval(atom: Atom, ranges: Known, depth: int = _DEPTH) -> Interval:
     found = ranges.intervals.get((atom, depth))
     if found is None:

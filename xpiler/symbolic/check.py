@@ -325,10 +325,6 @@ def _proved(
 _PROOF_SECONDS = 1.0
 
 
-def _of_extent(found: Found, trial: Trial) -> bool:
-    return found.code == "XP-BOUNDS" and found.array in trial.extents
-
-
 def _is_for_sizes(
     kernel: Function, defined: dict[str, Expr], judged: list[tuple[Trial, list[Found]]]
 ) -> bool:
