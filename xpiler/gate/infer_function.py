@@ -16,7 +16,6 @@ from itertools import islice
 
 from xpiler.errors import Refusal
 from xpiler.gate.contract import Launch, Role, make_case
-from xpiler.gate.dataflow import index_arrays
 from xpiler.gate.extents import extent_formula, extent_value
 from xpiler.gate.infer_launch import stated_extent
 from xpiler.gate.infer_search import (
@@ -30,6 +29,7 @@ from xpiler.gate.infer_search import (
 from xpiler.gate.infer_sizes import candidates, scaled_down, structured
 from xpiler.gate.observe import Step
 from xpiler.ir.build import const, mul
+from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.nodes import Expr, Function
 from xpiler.ir.types import I64
 from xpiler.passes.canonical import canonicalise

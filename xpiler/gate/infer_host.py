@@ -14,7 +14,6 @@ import numpy as np
 from xpiler.errors import Refusal
 from xpiler.gate.arrays import Array
 from xpiler.gate.contract import Case, Role, Values, make_case
-from xpiler.gate.dataflow import index_arrays
 from xpiler.gate.host_fault import stopped_in_host_code
 from xpiler.gate.infer_arguments import argument_of, provisional_contract
 from xpiler.gate.infer_fixed import fixed_candidates
@@ -34,6 +33,7 @@ from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Trace, TracedLaunch, squeezed, trace_host
 from xpiler.gate.uncompiled import uncompiled
+from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.nodes import Function, Param
 
 _BATCH = 8

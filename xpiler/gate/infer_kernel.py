@@ -9,11 +9,11 @@ from dataclasses import replace
 from xpiler.errors import Diagnostic
 from xpiler.gate import overrides as stated
 from xpiler.gate.contract import Launch, make_case
-from xpiler.gate.dataflow import index_arrays
 from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid, stated_extent
 from xpiler.gate.infer_search import MAX_THREADS, Question, Search, Trial, in_modes
 from xpiler.gate.observe import Step
 from xpiler.ir.build import const
+from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.nodes import Const, Expr, Function, Var
 from xpiler.ir.rewrite import walk
 

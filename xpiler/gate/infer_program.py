@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from xpiler.gate.arrays import Array
 from xpiler.gate.contract import Role, Scalar, Values, make_case
-from xpiler.gate.dataflow import index_arrays
 from xpiler.gate.infer_arguments import argument_of
 from xpiler.gate.infer_search import MAX_THREADS, UNIQUE, Question, Search, Trial, badness
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Pointer, Step, observe
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, TracedLaunch, squeezed
+from xpiler.ir.index_arrays import index_arrays
 
 _MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
 

@@ -73,7 +73,7 @@ def run(
     block: Shape = (1, 1, 1),
     shared_bytes: int = 0,
     *,
-    mode: Mode = "native",
+    mode: Mode | Native = "native",
     checks: bool = True,
     step_limit: int = _STEPS,
     seconds: float = 60.0,
@@ -142,8 +142,10 @@ def run(
     return Result(tuple(recorder.found.values()), usage, clock.steps)
 
 
-def _numeric(mode: Mode) -> Native:
+def _numeric(mode: Mode | Native) -> Native:
     match mode:
+        case Native():
+            return mode
         case "native":
             return Native()
         case "field":

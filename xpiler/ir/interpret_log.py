@@ -68,11 +68,13 @@ class BarrierEvent:
 class Log:
     """`shown`: by identity of an IR node, the variables to keep with it. `spins`: identities of atomics that
     are retried until they win and do nothing else: in a log they win at once, as they would some time.
-    `whole_warps`: a warp operation without a mask is one of all lanes."""
+    `whole_warps`: a warp operation without a mask is one of all lanes. `spaces`: of the arrays that are
+    watched."""
 
     shown: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     spins: frozenset[int] = frozenset()
     whole_warps: bool = False
+    spaces: frozenset[Space] = frozenset({Space.GLOBAL, Space.SHARED})
     limit: int = 8_000_000  # accesses
     events: list[Event] = field(default_factory=list)
     barriers: list[BarrierEvent] = field(default_factory=list)
@@ -90,7 +92,7 @@ class Log:
         kind: AccessKind,
         values: Any = None,
     ) -> None:
-        if memory.space not in (Space.GLOBAL, Space.SHARED):
+        if memory.space not in self.spaces:
             return
         codes = state.of_lanes("@code", lanes)
         if not codes.size:

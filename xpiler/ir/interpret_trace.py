@@ -42,14 +42,9 @@ def combine(name: str, *args: Value) -> Value:
     return result
 
 
-def _operation(name: str) -> Callable[..., Value]:
-    if name in _COMMUTATIVE:
-        return lambda x, y: combine(name, np.minimum(x, y), np.maximum(x, y))
-    return lambda *args: combine(name, *args)
-
+Note = Callable[[str, Value, tuple[Value, ...]], None]  # an operation, its result, its operands
 
 _CALLS: dict[str, Callable[..., Value]] = {
-    "fma": lambda x, y, z: _operation("+")(_operation("*")(x, y), z),
     "min": np.minimum,  # any total order will do: the least of several does not depend on their sequence
     "max": np.maximum,
     "isnan": lambda x: np.zeros_like(x, np.bool_),
@@ -60,9 +55,32 @@ _CALLS: dict[str, Callable[..., Value]] = {
 
 
 class Trace(Native):
-    """Floats are hashes of how they were computed; integers are as ever."""
+    """Floats are hashes of how they were computed; integers are as ever. `note` is told every operation."""
 
     reinterprets = False
+
+    def __init__(self, note: Note | None = None) -> None:
+        self.note = note
+
+    def _operation(self, name: str) -> Callable[..., Value]:
+        """An operation on hashes by its name."""
+
+        def compute(*args: Value) -> Value:
+            if name in _COMMUTATIVE:
+                args = np.minimum(*args), np.maximum(*args)
+            result = combine(name, *args)
+            if self.note is not None:
+                self.note(name, result, args)
+            return result
+
+        return compute
+
+    def _constant(self, value: Value) -> Value:
+        """The hash of numbers in double precision."""
+        result = combine("constant", value.view(np.int64)[()])
+        if self.note is not None:
+            self.note("constant", result, (value,))
+        return result
 
     def value_type(self, dtype: DType) -> npt.DTypeLike:
         return np.int64 if dtype.is_float else super().value_type(dtype)
@@ -81,26 +99,26 @@ class Trace(Native):
             return super().const(value, dtype)
         if isinstance(value, int) and value > 2**53:
             return np.int64(value)  # an input of this mode, given as a scalar argument
-        return np.int64(combine("constant", np.float64(value).view(np.int64)))
+        return np.int64(self._constant(np.float64(value)))
 
     def unary(self, op: str, dtype: DType) -> Unary:
         if dtype.is_float:
-            return (lambda x: combine("negate", x)) if op == "-" else (lambda x: x == 0)
+            return self._operation("negate") if op == "-" else (lambda x: x == 0)
         return super().unary(op, dtype)
 
     def binary(self, op: str, dtype: DType) -> Binary:
         if dtype.is_float and op not in COMPARISONS:
-            return _operation(op)
+            return self._operation(op)
         return super().binary(op, dtype)
 
     def cast(self, source: DType, target: DType) -> Unary:
         if source.is_float and target.is_float:
             if target.bits > source.bits:
                 return lambda x: x  # exact
-            return lambda x: combine(f"round to {target}", x) if source != target else x
+            return self._operation(f"round to {target}") if source != target else lambda x: x
         if target.is_float:
             exact = Native().cast(source, DType("f64", target.kind, 64))
-            return lambda x: combine("constant", np.asarray(exact(x)).view(np.int64)[()])
+            return lambda x: self._constant(np.asarray(exact(x)))
         if source.is_float and target == BOOL:
             return lambda x: x != 0
         if source.is_float:
@@ -117,7 +135,10 @@ class Trace(Native):
     def call(self, function: str, operand: DType, result: DType) -> Callable[..., Value]:
         if not operand.is_float:
             return super().call(function, operand, result)
-        return _CALLS.get(function, _operation(function))
+        if function == "fma":
+            product, total = self._operation("*"), self._operation("+")
+            return lambda x, y, z: total(product(x, y), z)
+        return _CALLS.get(function, self._operation(function))
 
     def matrix_product(
         self, a: Value, b: Value, c: Value, operand: DType, addend: DType, result: DType
@@ -126,5 +147,5 @@ class Trace(Native):
         if not operand.is_float:
             return super().matrix_product(a, b, c, operand, addend, result)
         with np.errstate(over="ignore"):
-            products = _operation("*")(a[:, :, :, None], b[:, None, :, :]).sum(axis=2)
-        return _operation("+")(combine("matrix product", products), c)
+            products = self._operation("*")(a[:, :, :, None], b[:, None, :, :]).sum(axis=2)
+        return self._operation("+")(self._operation("matrix product")(products), c)
