@@ -24,6 +24,7 @@ from xpiler.errors import Diagnostic, Refusal
 from xpiler.files import read_source, write_atomically
 from xpiler.gate.evidence import Evidence
 from xpiler.gate.overrides import Overrides, from_flags
+from xpiler.neural.command import add_explain
 from xpiler.platforms.registry import PLATFORMS, extensions
 from xpiler.translate import Result, translate_text, verify_text
 
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("file", type=Path, metavar="FILE")
     show.set_defaults(run=_show)
 
+    add_explain(commands)
     bench.add_parser(commands)
 
     doctor = commands.add_parser("doctor", help="say which compilers and tools were found")

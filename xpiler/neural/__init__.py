@@ -1,0 +1,1 @@
+"""The neural half: manuals, retrieval, prompts; a model sketches, the gate decides."""
