@@ -1,27 +1,20 @@
 """How many translations of the operators hold: every operator, every direction, every shape.
 
-Each translation runs in a process of its own that is ended when it takes too long. Outcomes are appended to
-a state file, by a key of everything that they depend on, so that an interrupted run goes on where it stopped
-and a second one only repeats what has changed.
+Each translation runs in a process of its own and is remembered, see `processes.py`.
 """
 
 from __future__ import annotations
 
-import functools
-import json
-import os
-import signal
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xpiler.bench import processes
 from xpiler.bench.case import Outcome, failed
 from xpiler.bench.operators import load_operators, snippet, snippets_folder
+from xpiler.bench.processes import engine_version, in_process
 from xpiler.files import read_source
 from xpiler.gate import cache
 from xpiler.routes import ROUTES
@@ -48,14 +41,6 @@ class Question:
         return cache.key(*names, text, table, engine_version())
 
 
-@functools.cache
-def engine_version() -> str:
-    """A name for the engine's own text: every file of the package."""
-    package = Path(__file__).parents[1]
-    files = sorted(p for p in package.rglob("*") if p.suffix in (".py", ".hpp", ".h", ".cpp"))
-    return cache.key(*(part for p in files for part in (str(p.relative_to(package)), p.read_bytes())))
-
-
 def questions(
     operators: Sequence[str], sources: Sequence[str], targets: Sequence[str], shapes: int
 ) -> list[Question]:
@@ -73,75 +58,22 @@ def answers(
     asked: Iterable[Question], state: Path, jobs: int, limit: float = TIME_LIMIT
 ) -> Iterator[tuple[Question, Outcome]]:
     """Answers in the order in which they come: first those that the state file has, then new ones."""
-    known = _read_state(state)
     keys = {question: question.key() for question in asked}
-    for question, key in keys.items():
-        if key in known:
-            yield question, known[key]
-    open_ones = [question for question, key in keys.items() if key not in known]
-    state.parent.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(jobs) as pool, state.open("a", encoding="utf-8") as record:
-        running = {pool.submit(answer, question, limit): question for question in open_ones}
-        try:
-            for done in as_completed(running):
-                question, outcome = running[done], done.result()
-                record.write(json.dumps({"key": keys[question], "outcome": outcome.to_json()}) + "\n")
-                record.flush()
-                yield question, outcome
-        finally:
-            for future in running:
-                future.cancel()
+    found = processes.answers(keys, lambda question: answer(question, limit).to_json(), state, jobs)
+    return ((question, Outcome.from_json(table)) for question, table in found)
 
 
 def answer(question: Question, limit: float = TIME_LIMIT) -> Outcome:
     """One translation in a process of its own."""
     if (question.source, question.target) not in ROUTES:
         return _failed(question, f"{question.source} to {question.target} is not supported")
-    asked = {**question.__dict__}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "xpiler.bench.case"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        said, errors = process.communicate(json.dumps(asked), timeout=limit)
-    except subprocess.TimeoutExpired:
-        return _failed(question, f"stopped after {limit:.0f} s")
-    finally:
-        _end(process)
-    if process.returncode != 0:
-        last = (errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
-        return _failed(question, f"the engine failed: {last}")
-    return Outcome.from_json(json.loads(said))
+    said, why = in_process("xpiler.bench.case", question.__dict__, limit)
+    return Outcome.from_json(said) if said is not None else _failed(question, why)
 
 
 def _failed(question: Question, message: str) -> Outcome:
     shapes = load_operators()[question.operator].shapes[: question.shapes]
     return failed(question.operator, question.source, question.target, shapes, "translated", message)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Ends the process and what it started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def _read_state(state: Path) -> dict[str, Outcome]:
-    """What an earlier run found; a line cut off by an interruption is skipped."""
-    known: dict[str, Outcome] = {}
-    if not state.is_file():
-        return known
-    for line in state.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        known[entry["key"]] = Outcome.from_json(entry["outcome"])
-    return known
 
 
 # ------------------------------------------------------------------------------------------------ counting

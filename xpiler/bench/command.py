@@ -1,4 +1,4 @@
-"""The words of `xpiler bench accuracy`, and its tables."""
+"""The words of `xpiler bench`, those of `bench accuracy`, and its tables."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from xpiler.bench import repair_command
 from xpiler.bench.accuracy import Tally, answers, group, questions, tally, to_json
 from xpiler.bench.case import Outcome
 from xpiler.bench.operators import load_operators
+from xpiler.bench.words import chosen, percent
 from xpiler.errors import Refusal
 from xpiler.files import write_atomically
 from xpiler.gate import cache
@@ -42,12 +44,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     accuracy.add_argument("--json", type=Path, metavar="OUT", help="write the counts and failures to a file")
     accuracy.add_argument("--by-operator", action="store_true", help="print a table of operators as well")
     accuracy.set_defaults(run=_accuracy)
+    repair_command.add_parser(kinds)
 
 
 def _accuracy(arguments: argparse.Namespace, console: Console) -> int:
-    operators = _chosen(arguments.ops, list(load_operators()), "operator")
-    sources = _chosen(arguments.sources, list(PLATFORMS), "platform")
-    targets = _chosen(arguments.targets, list(PLATFORMS), "platform")
+    operators = chosen(arguments.ops, list(load_operators()), "operator")
+    sources = chosen(arguments.sources, list(PLATFORMS), "platform")
+    targets = chosen(arguments.targets, list(PLATFORMS), "platform")
     if arguments.shapes < 1 or arguments.jobs < 1:
         raise Refusal("bench-number", "--shapes and --jobs must be at least 1")
     asked = questions(operators, sources, targets, arguments.shapes)
@@ -70,16 +73,6 @@ def _accuracy(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.json:
         write_atomically(arguments.json, json.dumps(to_json(outcomes), indent=2) + "\n")
     return 0 if all(o.computed == o.shapes for o in outcomes) else 1
-
-
-def _chosen(given: str | None, known: Sequence[str], what: str) -> list[str]:
-    if given is None:
-        return list(known)
-    names = [name.strip() for name in given.split(",") if name.strip()]
-    for name in names:
-        if name not in known:
-            raise Refusal("bench-name", f"no {what} is named {name!r}", remedy=f"known: {', '.join(known)}")
-    return names
 
 
 # ------------------------------------------------------------------------------------------------ printing
@@ -137,8 +130,3 @@ def _cell(part: Tally | None) -> str:
         return ""
     shares = ((part.compiled, part.cases), (part.computed, part.cases), (part.native, part.compiled))
     return " / ".join(percent(count, of) for count, of in shares)
-
-
-def percent(count: int, of: int) -> str:
-    """`100`, `98.2`; a dash where there is nothing to count."""
-    return f"{100 * count / of:.1f}".removesuffix(".0") if of else "-"
