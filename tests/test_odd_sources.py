@@ -83,3 +83,53 @@ def test_questions_about_devices_and_errors_have_a_form_on_an_mlu() -> None:
     result = translate_text("#include <cstdio>\n" + KERNEL + host, "odd.cu", "bang")
     assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
     assert "count_devices(&device_count)" in (result.text or "")
+
+
+VIEWS = """
+template <typename T, int N> struct Array {
+    T data[N];
+    __host__ __device__ T operator[](int i) const { return data[i]; }
+    __host__ __device__ T& operator[](int i) { return data[i]; }
+};
+template <typename T> struct View { T* ptr; Array<int, 2> sizes; Array<int, 2> strides; };
+__global__ void copy(View<const float> a, View<float> b) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < b.sizes[0] * b.sizes[1]) {
+        int r = i / b.sizes[1], c = i % b.sizes[1];
+        b.ptr[r * b.strides[0] + c * b.strides[1]] = a.ptr[r * a.strides[0] + c * a.strides[1]];
+    }
+}
+void run(const float* x, float* y, int rows, int cols) {
+    View<const float> a{x, {rows, cols}, {cols, 1}};
+    View<float> b;
+    b.ptr = y; b.sizes[0] = rows; b.sizes[1] = cols; b.strides[0] = 1; b.strides[1] = rows;
+    copy<<<(rows * cols + 127) / 128, 128>>>(a, b);
+}
+"""
+
+
+@pytest.mark.parametrize("target", ["vnni", "bang"])
+def test_arrays_in_structs_by_value_are_numbers(target: str) -> None:
+    result = translate_text(VIEWS, "views.cu", target)
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+    assert "int b_sizes_data_1" in result.text
+    assert "const float *a_ptr" in result.text
+
+
+def test_an_overrun_through_a_struct_by_value_is_found() -> None:
+    kernel = (
+        "struct Task { const float* x; float* y; int n; };\n"
+        "__global__ void k(Task t) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < t.n) t.y[i] = t.x[i + 1];\n"
+        "}\n"
+        "void run(const float* x, float* y, int n) {\n"
+        "    float* d; cudaMalloc(&d, n * sizeof(float));\n"
+        "    cudaMemcpy(d, x, n * sizeof(float), cudaMemcpyHostToDevice);\n"
+        "    Task t; t.x = d; t.y = y; t.n = n;\n"
+        "    k<<<(n + 127) / 128, 128>>>(t);\n"
+        "}\n"
+    )
+    result = translate_text(kernel, "odd.cu", "vnni")
+    assert result.status == "unverified"
+    assert any(d.code == "out-of-bounds" and d.range and d.range.line == 4 for d in result.diagnostics)

@@ -305,7 +305,7 @@ def _is_variable(source: SourceText, i: int) -> bool:
     for token in source.tokens[i + 1 :]:
         if token.text in ("=", "[", ";"):
             return True
-        if token.text in ("(", "{"):
+        if token.text in ("(", "{", "operator"):
             return False
     return False
 

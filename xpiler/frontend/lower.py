@@ -20,7 +20,7 @@ from xpiler.frontend.lower_launches import (
     namespace_of,
     wanted_kernels,
 )
-from xpiler.frontend.lower_params import declare_params, without_idle_copies
+from xpiler.frontend.lower_params import as_used, declare_params, without_idle_copies
 from xpiler.frontend.lower_pools import Pools, TwoArrays
 from xpiler.frontend.lower_tasks import as_blocks
 from xpiler.frontend.lower_typenames import add_binding, try_constant
@@ -138,7 +138,7 @@ def _lowered(entities: Entities, kernel: Wanted, is_serial: bool, pools: Pools) 
     body = without_idle_copies(ctx, Block((*ctx.prologue, *ctx.out), range=ctx.range(function.body)))
     result = Function(
         name=kernel.name,
-        params=params,
+        params=as_used(params, body),
         body=body,
         spelling=kernel.spelling,
         template=function.name if function.template is not None else "",

@@ -126,6 +126,7 @@ class Context:
         self.here: Node | None = None
         self.dynamic_shared: Memory | None = None
         self.copies: dict[str, Expr] = {}  # variables that began as copies of parameters
+        self.held: dict[str, tuple[Var, ...]] = {}  # arrays in structs by value: the parameters in them
         self.results: set[str] = set()  # arrays that hold what an instruction has just computed
         self.settled: set[str] = set()  # variables that never change once they have a value
         self.non_negative: set[str] = set()  # integer variables known never to be negative

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xpiler.frontend.lower_context import Context, Frame, Scope
+from xpiler.frontend.lower_declarations import declare_object
 from xpiler.frontend.lower_pointers import declare_pointer
 from xpiler.frontend.lower_structs import construct_object
 from xpiler.frontend.lower_types import (
@@ -17,13 +18,17 @@ from xpiler.frontend.lower_types import (
     Scalar,
     Struct,
     Void,
+    decay,
+    field_offsets,
     lanes_of,
+    leaf_type,
+    size_of,
     stored_type,
 )
-from xpiler.frontend.lower_values import ZERO, Address, Aggregate, Lambda, Memory, Value, Variable
+from xpiler.frontend.lower_values import ZERO, Address, Aggregate, Element, Lambda, Memory, Value, Variable
 from xpiler.frontend.syntax_model import FunctionDef, ParamDecl
-from xpiler.ir.nodes import Block, Decl, Param, Space, Var
-from xpiler.ir.rewrite import substitute, uses
+from xpiler.ir.nodes import Block, Const, Decl, Expr, Load, Param, Space, Var
+from xpiler.ir.rewrite import map_expr, substitute, uses, walk
 from xpiler.ir.types import U8
 
 
@@ -36,24 +41,33 @@ def declare_params(
         name = decl.name or f"unnamed_{len(params)}"
         first = len(params)
         ctx.scope.names[name] = _param(ctx, params, decl, name, ctype, name in frame.mutated)
-        members = _members(ctype)
-        for i, member in zip(range(first, len(params)), members, strict=False):
-            params[i] = replace(params[i], argument=argument, member=member)
+        whole = decay(ctype)
+        for i, (member, offset) in zip(range(first, len(params)), _members(whole), strict=False):
+            params[i] = replace(params[i], argument=argument, member=member.removeprefix("."), offset=offset)
     return tuple(params)
 
 
-def _members(ctype: CType) -> tuple[str, ...]:
-    """The paths to the scalars and pointers of a value, in the order of their parameters."""
-    if not isinstance(ctype, Struct):
-        return ("",)
-    return tuple(f"{field}.{inner}" if inner else field for field, t in ctype.fields for inner in _members(t))
+def _members(ctype: CType) -> Iterator[tuple[str, int]]:
+    """Path and offset in bytes of the scalars and pointers of a value, in the order of their parameters:
+    `.range.low`, `.strides[1]`; "" for a value that has no parts."""
+    parts: list[tuple[str, int, CType]]
+    match ctype:
+        case Struct():
+            parts = [(f".{field}", offset, inner) for field, offset, inner in field_offsets(ctype)]
+        case Array(element=element, extent=int(extent)):
+            size = size_of(element) or 0
+            parts = [(f"[{i}]", i * size, element) for i in range(extent)]
+        case _:
+            yield "", 0
+            return
+    for part, start, inner in parts:
+        for path, offset in _members(inner):
+            yield f"{part}{path}", start + offset
 
 
 def _param(
     ctx: Context, params: list[Param], decl: ParamDecl, name: str, ctype: CType, changed: bool
 ) -> Value:
-    if isinstance(ctype, Array):
-        ctype = Pointer(ctype.element, "const" in decl.specifiers)
     match ctype:
         case Scalar(dtype=dtype):
             unique = ctx.fresh(name)
@@ -67,6 +81,10 @@ def _param(
                 return Variable(ctype, own)
             ctx.settled.add(unique)
             return Variable(ctype, Var(dtype, unique))
+        case Array():
+            return _pointer(
+                ctx, params, decl, name, Pointer(ctype.element, "const" in decl.specifiers), changed
+            )
         case Pointer():
             return _pointer(ctx, params, decl, name, ctype, changed)
         case Struct():
@@ -80,6 +98,17 @@ def _param(
     ctx.refuse("kernel-parameter", f"kernel parameter `{name}` of type `{ctype}` is not supported", decl.node)
 
 
+def as_used(params: tuple[Param, ...], body: Block) -> tuple[Param, ...]:
+    """Members that point to what is only read point to const: `T *data` with a const `T` has lost that."""
+    written = uses(body).arrays_written
+    return tuple(
+        replace(p, is_const=True, spelling=f"const {p.spelling}")
+        if p.member and p.is_pointer and not p.is_const and p.name not in written
+        else p
+        for p in params
+    )
+
+
 def without_idle_copies(ctx: Context, body: Block) -> Block:
     """The body without copies of parameters that nothing assigns to after all."""
     rest = tuple(s for s in body.body if not (isinstance(s, Decl) and s.name in ctx.copies))
@@ -88,7 +117,35 @@ def without_idle_copies(ctx: Context, body: Block) -> Block:
     kept = tuple(s for s in body.body if not (isinstance(s, Decl) and s.name in idle))
     result = substitute(replace(body, body=kept), idle)
     assert isinstance(result, Block)
-    return result
+    return _without_idle_arrays(ctx, result)
+
+
+def _without_idle_arrays(ctx: Context, body: Block) -> Block:
+    """The body without arrays of parameters where constants index all that is read of them, and nothing is
+    written: `strides[1]` is `p_strides_1`."""
+    unchanged = {name: ctx.held[name] for name in ctx.held if name not in uses(body).arrays_written}
+    if not unchanged:
+        return body
+    shapes = {d.name: d.shape for d in walk(body) if isinstance(d, Decl) and d.name in unchanged}
+
+    def direct(expr: Expr) -> Expr:
+        if not isinstance(expr, Load) or expr.array not in unchanged:
+            return expr
+        at = 0
+        shape = shapes[expr.array] if len(expr.index) > 1 else expr.index
+        for index, extent in zip(expr.index, shape, strict=True):
+            if not isinstance(index, Const) or not isinstance(extent, Const):
+                return expr
+            at = at * int(extent.value) + int(index.value)
+        numbers = unchanged[expr.array]
+        return numbers[at] if 0 <= at < len(numbers) and numbers[at].dtype == expr.dtype else expr
+
+    result = map_expr(body, direct)
+    read = uses(result).arrays_read
+    return replace(
+        result,
+        body=tuple(s for s in result.body if not (isinstance(s, Decl) and s.name in {*unchanged} - read)),
+    )
 
 
 def _lambda(ctx: Context, decl: ParamDecl, function: Lambda) -> Value:
@@ -151,5 +208,28 @@ def _struct(
         return Aggregate(ctype, {}) if ctype.definition is None else construct_object(ctx, ctype, [], True)
     fields: dict[str, Value] = {}
     for field, inner in ctype.fields:
-        fields[field] = _param(ctx, params, decl, f"{name}_{field}", inner, changed)
+        part = f"{name}_{field}"
+        if isinstance(inner, Array):
+            fields[field] = _array_member(ctx, params, decl, part, inner)
+        else:
+            fields[field] = _param(ctx, params, decl, part, inner, changed)
     return Aggregate(ctype, fields)
+
+
+def _array_member(ctx: Context, params: list[Param], decl: ParamDecl, name: str, ctype: Array) -> Value:
+    """An array in a struct by value: a parameter for each of its numbers, and an array of them."""
+    leaf, size = leaf_type(ctype), size_of(ctype)
+    if leaf is None or size is None:
+        ctx.refuse(
+            "kernel-parameter",
+            f"kernel parameter `{decl.name}` holds an array of `{ctype.element}`, which is not supported",
+            decl.node,
+            "pass arrays of numbers",
+        )
+    spelling, place = str(Scalar(leaf)), ctx.range(decl.node)
+    numbers = [Var(leaf, ctx.fresh(f"{name}_{i}")) for i in range(size // leaf.bytes)]
+    params += [Param(v.name, leaf, False, is_const=True, spelling=spelling, range=place) for v in numbers]
+    place_of = declare_object(ctx, name, ctype, init=tuple(numbers))
+    if isinstance(place_of, Element):
+        ctx.held[place_of.memory.name] = tuple(numbers)
+    return place_of

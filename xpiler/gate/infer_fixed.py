@@ -109,10 +109,16 @@ def _sizes(
         arguments = tuple(Pointer(p.name) if p.is_pointer else 0.5 for p in kernel.params)
         observed = observe([Step(kernel, Launch(grid, block), arguments)], buffers)
         needed = {name: used.high for name, used in observed.reach.items()} if observed.clean else {}
+    passed = {
+        param.name: launch.arguments[place]
+        for position, param in enumerate(kernel.params)
+        if not param.member
+        and (place := param.argument if param.argument >= 0 else position) < len(launch.arguments)
+    }
     return [
-        Constraint(model.bytes[argument], needed[param.name])
-        for param, argument in zip(kernel.params, launch.arguments, strict=False)
-        if param.is_pointer and argument in model.bytes and needed.get(param.name, 0) > 0
+        Constraint(model.bytes[passed[param.name]], needed[param.name])
+        for param in kernel.params
+        if param.is_pointer and passed.get(param.name) in model.bytes and needed.get(param.name, 0) > 0
     ]
 
 

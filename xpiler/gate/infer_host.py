@@ -13,6 +13,7 @@ import numpy as np
 
 from xpiler.errors import Refusal
 from xpiler.gate.arrays import Array
+from xpiler.gate.bound import bind
 from xpiler.gate.contract import Case, Role, Values, make_case
 from xpiler.gate.host_fault import stopped_in_host_code
 from xpiler.gate.infer_arguments import argument_of, provisional_contract
@@ -219,7 +220,7 @@ class HostSearch(Search):
                 self.checked = False
                 continue
             arguments: list[Pointer | int | float | None] = []
-            for argument in launch.arguments:
+            for argument in bind(kernel, launch.arguments) or ():
                 if isinstance(argument, Memory):
                     origin = argument.name or filled_from.get(argument.key, "")
                     size = None if argument.name else argument.size
@@ -273,7 +274,8 @@ class HostSearch(Search):
         for launch in trace.launches:
             kernel = self._kernel(launch)
             uses = index_arrays(kernel) if kernel else {}
-            for param, argument in zip(kernel.params if kernel else (), launch.arguments, strict=False):
+            bound = bind(kernel, launch.arguments) if kernel else None
+            for param, argument in zip(kernel.params if kernel else (), bound or (), strict=True):
                 if param.name in uses and isinstance(argument, Memory):
                     origin = argument.name or filled_from.get(argument.key, "")
                     if origin:
@@ -289,16 +291,16 @@ class HostSearch(Search):
     def _kernel(self, launch: TracedLaunch) -> Function | None:
         """The kernel that was launched. In a host template it is named by parameters (`k<T, 256>`): then the
         line tells, and the arguments that are the same."""
-        name, count = squeezed(launch.kernel), len(launch.arguments)
+        name = squeezed(launch.kernel)
         for key in (name, name.split("::")[-1]):
-            fitting = [k for k in self.sites.get(key, []) if len(k.params) == count]
+            fitting = [k for k in self.sites.get(key, []) if bind(k, launch.arguments) is not None]
             if fitting and "<" not in name:
                 return max(fitting, key=lambda k: k.name in self.at_line.get(launch.line, ()))
             if fitting:
                 return fitting[0]
         base = name.split("<")[0]
         fitting = [k for b in (base, base.split("::")[-1]) for k in self.sites.get(b, [])]
-        fitting = [k for k in fitting if len(k.params) == count]
+        fitting = [k for k in fitting if bind(k, launch.arguments) is not None]
         here = [k for k in fitting if k.name in self.at_line.get(launch.line, ())]
         return max(here or fitting, key=lambda k: _same_arguments(name, squeezed(k.spelling)), default=None)
 
@@ -309,16 +311,9 @@ class HostSearch(Search):
             if copy.to and copy.to.name and copy.source:
                 used = reach.reach.get(copy.source.key)
                 flaws += used is not None and used.written and used.written_bytes < copy.size
+        sizes = {m.key: m.size for la in trace.launches for m in la.memories()}
         for key, used in reach.reach.items():
-            size = next(
-                (
-                    a.size
-                    for la in trace.launches
-                    for a in la.arguments
-                    if isinstance(a, Memory) and a.key == key
-                ),
-                0,
-            )
+            size = sizes.get(key, 0)
             if key.startswith("#") and used.high < size:
                 flaws += 1
             if used.high == 0:

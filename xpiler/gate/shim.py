@@ -31,7 +31,8 @@ struct Entry {
     void (*call)(void* const*, const Launch*);
     const Global* globals;
 };
-template <std::size_t I, class Head, class... Tail> struct Pick : Pick<I - 1, Tail...> {};
+template <std::size_t I, class... T> struct Pick;  // declared for none too: functions without parameters
+template <std::size_t I, class Head, class... Tail> struct Pick<I, Head, Tail...> : Pick<I - 1, Tail...> {};
 template <class Head, class... Tail> struct Pick<0, Head, Tail...> { using type = Head; };
 template <class T> struct Tag { using type = T; };
 template <class F> struct Signature;

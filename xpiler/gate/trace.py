@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,14 +27,32 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Structure:
+    """A struct by value: its bytes, and the memory that its pointers point to, by where they lie in it."""
+
+    data: bytes
+    pointers: tuple[tuple[int, Memory], ...] = ()
+
+
+Argument = Memory | Structure | int | float | None
+
+
+@dataclass(frozen=True)
 class TracedLaunch:
-    """One launch; `arguments` are numbers or memory (None: something else, such as a struct). `line`: where
-    it stands, 0 if that is not known."""
+    """One launch; `arguments` are numbers, memory or structs (None: a null pointer). `line`: where it stands,
+    0 if that is not known."""
 
     kernel: str
     launch: Launch
-    arguments: tuple[Memory | int | float | None, ...]
+    arguments: tuple[Argument, ...]
     line: int = 0
+
+    def memories(self) -> Iterator[Memory]:
+        for argument in self.arguments:
+            if isinstance(argument, Structure):
+                yield from (memory for _, memory in argument.pointers)
+            elif isinstance(argument, Memory):
+                yield argument
 
 
 @dataclass(frozen=True)
@@ -103,8 +121,12 @@ def _launch(fields: Mapping[str, Any]) -> TracedLaunch:
     return TracedLaunch(kernel, launch, arguments, int(fields.get("launch_line", 0)))
 
 
-def _argument(fields: Mapping[str, Any]) -> Memory | int | float | None:
+def _argument(fields: Mapping[str, Any]) -> Argument:
     match fields.get("kind"):
+        case "struct":
+            places = [(int(p["at"]), _memory(p)) for p in fields.get("pointers", ())]
+            pointers = tuple((at, memory) for at, memory in places if memory is not None)
+            return Structure(bytes.fromhex(fields.get("data", "")), pointers)
         case "pointer":
             return _memory(fields)
         case "float":

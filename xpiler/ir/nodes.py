@@ -335,7 +335,8 @@ class Param:
 
     `dtype` is the scalar element type; a `float4*` has dtype f32 and `lanes` 4 (indices count scalars).
     A struct by value is a parameter for each member: `argument` is the place in the launch that it comes
-    from (-1: that of the parameter), `member` what of it (`lr`, `range.low`; "": the argument itself).
+    from (-1: that of the parameter), `member` what of it (`lr`, `range.low`, `strides[1]`; "": the argument
+    itself) and `offset` where it lies in it, in bytes.
     """
 
     name: str
@@ -349,6 +350,7 @@ class Param:
     )
     argument: int = field(default=-1, compare=False, repr=False)
     member: str = field(default="", compare=False, repr=False)
+    offset: int = field(default=0, compare=False, repr=False)
     range: SourceRange | None = field(default=None, compare=False, repr=False)
 
 

@@ -157,6 +157,37 @@ void trace_copy(const char* direction, const void* to, const void* from, std::si
     event.write();
 }
 
+// A pointer as fields of a JSON object, by the allocation that it lies in; "" if it lies in none.
+static std::string place_json(const unsigned char* pointer) {
+    Region* region = pointer ? find_region(pointer, false) : nullptr;
+    if (!region) return "";
+    char json[512];
+    std::snprintf(json, sizeof json, "\"allocation\": %ld, \"name\": \"%s\", \"offset\": %ld, \"size\": %zu", region->id, region->name,
+                  static_cast<long>(pointer - region->base), region->size);
+    return json;
+}
+
+// A struct by value: its bytes, and which of its words are pointers to known memory.
+static std::string struct_json(const Argument& a) {
+    auto* bytes = static_cast<const unsigned char*>(a.value);
+    std::string data, pointers;
+    char text[64];
+    for (unsigned i = 0; i < a.size; ++i) {
+        std::snprintf(text, sizeof text, "%02x", bytes[i]);
+        data += text;
+    }
+    for (unsigned at = 0; at + sizeof(void*) <= a.size; at += sizeof(void*)) {
+        const unsigned char* pointer;
+        std::memcpy(&pointer, bytes + at, sizeof pointer);
+        std::string place = place_json(pointer);
+        if (place.empty()) continue;
+        std::snprintf(text, sizeof text, "%s{\"at\": %u, ", pointers.empty() ? "" : ", ", at);
+        pointers += text + place + "}";
+    }
+    std::snprintf(text, sizeof text, "{\"kind\": \"struct\", \"size\": %u, ", a.size);
+    return text + ("\"data\": \"" + data + "\", \"pointers\": [" + pointers + "]}");
+}
+
 std::string arguments_json(const Argument* args, int count) {
     char json[1024];
     std::string all = "[";
@@ -168,10 +199,9 @@ std::string arguments_json(const Argument* args, int count) {
         if (!std::strcmp(a.kind, "pointer")) {
             void* pointer;
             std::memcpy(&pointer, a.value, sizeof pointer);
-            Region* region = pointer ? find_region(pointer, false) : nullptr;
-            if (region)
-                std::snprintf(json, sizeof json, "{\"kind\": \"pointer\", \"allocation\": %ld, \"name\": \"%s\", \"offset\": %ld, \"size\": %zu}",
-                              region->id, region->name, static_cast<long>(static_cast<unsigned char*>(pointer) - region->base), region->size);
+            std::string place = place_json(static_cast<const unsigned char*>(pointer));
+            if (!place.empty())
+                std::snprintf(json, sizeof json, "{\"kind\": \"pointer\", %s}", place.c_str());
             else
                 std::snprintf(json, sizeof json, "{\"kind\": \"pointer\", \"address\": %llu}", static_cast<unsigned long long>(integer));
         } else if (!std::strcmp(a.kind, "float")) {
@@ -187,7 +217,8 @@ std::string arguments_json(const Argument* args, int count) {
             std::snprintf(number, sizeof number, value - value == 0 ? "%.17g" : "\"%g\"", value);
             std::snprintf(json, sizeof json, "{\"kind\": \"float\", \"size\": %u, \"value\": %s}", a.size, number);
         } else if (!std::strcmp(a.kind, "struct")) {
-            std::snprintf(json, sizeof json, "{\"kind\": \"struct\", \"size\": %u}", a.size);
+            all += (i ? ", " : "") + struct_json(a);
+            continue;
         } else if (!std::strcmp(a.kind, "uint") && a.size == 8) {
             std::snprintf(json, sizeof json, "{\"kind\": \"uint\", \"size\": 8, \"value\": %llu}", static_cast<unsigned long long>(integer));
         } else {
