@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xpiler.gate.arrays import Array
+from xpiler.gate.bound import bind
 from xpiler.gate.contract import Role, Scalar, Values, make_case
 from xpiler.gate.infer_arguments import argument_of
 from xpiler.gate.infer_search import MAX_THREADS, UNIQUE, Question, Search, Trial, badness
@@ -13,6 +14,7 @@ from xpiler.gate.observe import Buffer, Pointer, Step, observe
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, TracedLaunch, squeezed
 from xpiler.ir.index_arrays import index_arrays
+from xpiler.ir.nodes import Function
 
 _MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
 
@@ -36,7 +38,7 @@ class ProgramSearch(Search):
         if trace is None:
             return []
         launches = [la for la in trace.launches if self._is_ours(la)]
-        distinct = list({(la.launch, _scalars_of(la)): la for la in launches}.values())
+        distinct = list({(la.launch, _scalars_of(self.kernel, la)): la for la in launches}.values())
         chosen = distinct[:1] + distinct[1:][-1:]
         trials = [trial for launch in chosen if (trial := self._trial(launch)) is not None]
         if trials:
@@ -50,14 +52,16 @@ class ProgramSearch(Search):
             return False
         mine = {self.kernel.name, self.kernel.template, squeezed(self.kernel.spelling)}
         same = name in mine or name.split("<")[0].split("::")[-1] in mine
-        return same and len(launch.arguments) == len(self.kernel.params)
+        return same and bind(self.kernel, launch.arguments) is not None
 
     def _trial(self, launch: TracedLaunch) -> Trial | None:
         scalars: dict[str, Scalar] = {}
         extents: dict[str, int] = {}
         buffers: dict[str, Buffer] = {}
         arguments: list[Pointer | int | float | None] = []
-        for param, argument in zip(self.kernel.params, launch.arguments, strict=True):
+        for param, argument in zip(
+            self.kernel.params, bind(self.kernel, launch.arguments) or (), strict=True
+        ):
             if isinstance(argument, Memory):
                 unit = param.dtype.bytes * param.lanes
                 extents[param.name] = (argument.size - argument.offset) // unit * param.lanes
@@ -100,5 +104,5 @@ class ProgramSearch(Search):
         return draw(argument_of(param, Role.IN), make_case({}, {name: count}, values={name: values}))
 
 
-def _scalars_of(launch: TracedLaunch) -> tuple[int | float, ...]:
-    return tuple(a for a in launch.arguments if isinstance(a, int | float))
+def _scalars_of(kernel: Function, launch: TracedLaunch) -> tuple[int | float, ...]:
+    return tuple(a for a in bind(kernel, launch.arguments) or () if isinstance(a, int | float))
