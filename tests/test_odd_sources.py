@@ -133,3 +133,40 @@ def test_an_overrun_through_a_struct_by_value_is_found() -> None:
     result = translate_text(kernel, "odd.cu", "vnni")
     assert result.status == "unverified"
     assert any(d.code == "out-of-bounds" and d.range and d.range.line == 4 for d in result.diagnostics)
+
+
+def test_runs_reach_all_branches_of_host_code() -> None:
+    source = (
+        "template <int K> __global__ void k(float* o, const float* a, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) o[i] = a[i] * K;\n"
+        "}\n"
+        "void run(float* o, const float* a, int n, int mode, bool twice) {\n"
+        "    int blocks = (n + 63) / 64;\n"
+        "    if (mode == 77) k<3><<<blocks, 64>>>(o, a, n);\n"
+        "    else if (n % 16 == 0 && !twice) k<1><<<blocks, 64>>>(o, a, n);\n"
+        "    else k<2><<<blocks, 64>>>(o, a, n);\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", "vnni")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+    (executed,) = [rung for rung in result.evidence if rung.rung == "executed"]
+    assert "mode=77" in executed.detail
+    assert "twice=False" in executed.detail
+
+
+def test_a_kernel_that_no_run_launched_is_not_verified() -> None:
+    source = (
+        "template <int K> __global__ void k(float* o, const float* a, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) o[i] = a[i] * K;\n"
+        "}\n"
+        "void run(float* o, const float* a, int n) {\n"
+        "    if (n > 1000 * 1000 * 1000) k<1><<<n / 64, 64>>>(o, a, n);\n"
+        "    else k<2><<<(n + 63) / 64, 64>>>(o, a, n);\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", "vnni")
+    assert result.status == "unverified"
+    (failed,) = [rung for rung in result.evidence if not rung.ok]
+    assert "none of the runs launched k<1>" in failed.detail

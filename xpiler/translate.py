@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -294,6 +294,8 @@ def _verify(
             item.rungs = compare_unordered(contract, item.build, item.runs, target, why)
         else:
             item.rungs = compare_target(contract, item.build, item.runs, target)
+            if item.inference.unlaunched:
+                item.rungs.append(_not_launched(item.entry, item.inference.unlaunched))
 
     list(pool.map(verify, entries))
 
@@ -302,6 +304,14 @@ def _source_bug(entry: Entry, finding: Finding) -> Rung:
     place = f"{finding.range}: " if finding.range else ""
     detail = f"{entry.name}: the source itself is wrong: {place}{finding.message} [{finding.code}]"
     return Rung("sanitized", False, "IR interpreter", detail, 0.0)
+
+
+def _not_launched(entry: Entry, kernels: Sequence[str]) -> Rung:
+    detail = (
+        f"{entry.name}: none of the runs launched {' or '.join(kernels)}, which is therefore not checked; "
+        "state arguments with which it is launched, for example --arg mode=2"
+    )
+    return Rung("executed", False, "host code", detail, 0.0)
 
 
 def _target_file(file: str, to: str) -> str:

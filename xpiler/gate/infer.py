@@ -46,7 +46,8 @@ class Inference:
     `formula` is the launch of a bare kernel; `checked` says whether the kernels' IR was run; `assumed` is
     what the user has to be asked for where the launch becomes part of the translation (the grid of a kernel
     that works with any), None if nothing. `extents`: elements of the arrays of a plain function as formulas
-    over its scalar parameters, where one was found.
+    over its scalar parameters, where one was found. `unlaunched`: kernels that the entry launches under some
+    condition, but in none of the cases.
     """
 
     contract: Contract
@@ -55,6 +56,7 @@ class Inference:
     checked: bool
     assumed: Diagnostic | None = None
     extents: Mapping[str, Expr] = field(default_factory=dict)
+    unlaunched: tuple[str, ...] = ()
 
 
 def _search_host(question: Question) -> _Found:
@@ -160,7 +162,9 @@ def infer_contract(
     contract = replace(contract, cases=tuple(_with_extents(case, extents) for case in contract.cases))
     if not extents:
         contract = with_room(contract, builder, kernels, dict(overrides.shapes))
-    return Inference(contract, search.formula, findings, search.checked, search.assumed, extents)
+    missed = search.unlaunched if isinstance(search, HostSearch) else []
+    unlaunched = tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed)
+    return Inference(contract, search.formula, findings, search.checked, search.assumed, extents, unlaunched)
 
 
 def _refuse_unset(entry: Entry) -> None:

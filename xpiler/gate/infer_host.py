@@ -17,6 +17,7 @@ from xpiler.gate.bound import bind
 from xpiler.gate.contract import Case, Role, Values, make_case
 from xpiler.gate.host_fault import stopped_in_host_code
 from xpiler.gate.infer_arguments import argument_of, provisional_contract
+from xpiler.gate.infer_coverage import other_arguments
 from xpiler.gate.infer_fixed import fixed_candidates
 from xpiler.gate.infer_search import (
     MAX_THREADS,
@@ -25,12 +26,14 @@ from xpiler.gate.infer_search import (
     Question,
     Search,
     Trial,
+    badness,
     in_modes,
     numpy_of,
 )
 from xpiler.gate.infer_sizes import candidates
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step
+from xpiler.gate.setups import Setups
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Trace, TracedLaunch, squeezed, trace_host
 from xpiler.gate.uncompiled import uncompiled
@@ -38,6 +41,7 @@ from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.nodes import Function, Param
 
 _BATCH = 8
+_BRANCHES = 32  # arguments traced in one go where a launch is looked for
 _HANGS = 6  # sizes at which nothing came back
 _STEPS = 16  # extents tried in one go
 _MAX_LAUNCHES = 64
@@ -66,16 +70,53 @@ class HostSearch(Search):
             raise Refusal(fault.code, fault.message, fault.range)
         self.uses: dict[str, str] = {}  # how the entry's arrays are used, learnt from the traces
         self.preferred: list[dict[str, int]] = []  # sizes that the kernels' fixed extents tell
+        self.unlaunched: list[str] = []  # kernels of the entry that no chosen sizes launch
         self.traces: dict[tuple[tuple[str, int], ...], Trace] = {}
 
     def run(self) -> list[Trial]:
         self.preferred = fixed_candidates(self.unit, self.entry, self.kernels)
         self._notice_block_sizes()
         self.deadline = time.thread_time() + SECONDS
-        found = self.two_sizes(self.preferred)
+        found = self._on_all_branches(self.two_sizes(self.preferred))
         if not self.checked:  # arrays of kernels that were not interpreted look untouched
             return found
         return [t if t.findings or t.fault else self._with_host_reach(t) for t in found]
+
+    def _on_all_branches(self, found: list[Trial]) -> list[Trial]:
+        """With trials at which host code launches what it does not at the sizes found so far."""
+        usable = [t for t in found if not t.findings and not t.fault]
+        if not usable or not self.kernels:
+            return found
+        self.unlaunched = [*self.kernels]
+        self._launched_by([dict(t.sizes) for t in usable])
+        if not self.unlaunched:
+            return found
+        free = [name for name in self.sizes if name not in self.fixed]
+        flags = [name for name, value in self.numbers.items() if isinstance(value, bool)]
+        functions = Setups(self.unit).reached_by_name(self.entry.name)
+        others = other_arguments(usable[0].sizes, free, flags, functions)
+        self.deadline = time.thread_time() + SECONDS
+        more: list[Trial] = []
+        while self.unlaunched and (batch := list(islice(others, _BRANCHES))):
+            if time.thread_time() > self.deadline:
+                break
+            for sizes, trace in zip(batch, self._traced(batch), strict=True):
+                if trace.fault or not self._new_in(trace):
+                    continue
+                trial = min(self.attempt(sizes), key=badness)
+                if badness(trial)[:2] == (False, False):
+                    more.append(trial)
+                    self._launched_by([sizes])
+        return [*found, *more]
+
+    def _new_in(self, trace: Trace) -> set[str]:
+        kernels = (self._kernel(launch) for launch in trace.launches)
+        return {kernel.name for kernel in kernels if kernel is not None} & {*self.unlaunched}
+
+    def _launched_by(self, chosen: Sequence[Mapping[str, int]]) -> None:
+        for trace in self._traced(chosen):
+            new = self._new_in(trace)
+            self.unlaunched = [name for name in self.unlaunched if name not in new]
 
     def _with_host_reach(self, trial: Trial) -> Trial:
         """The trial with the extents of arrays that only host code touches: `managed[i] = x[i]`."""

@@ -60,6 +60,10 @@ class Setups:
                 found += [f for f in self._named.get(word, ()) if f not in found]
         return tuple(found)
 
+    def reached_by_name(self, name: str) -> tuple[HostFunction, ...]:
+        """The functions of that name, and those that they call."""
+        return tuple(f for named in self._named.get(name, ()) for f in self.reached(named))
+
     @cached_property
     def _named(self) -> dict[str, list[HostFunction]]:
         named: dict[str, list[HostFunction]] = {}

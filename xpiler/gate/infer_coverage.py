@@ -1,0 +1,53 @@
+"""Arguments with which host code takes its other branches: launches that the chosen sizes do not reach.
+
+    if (n % 4 == 0) wide<<<...>>>(...); else narrow<<<...>>>(...);              n=37, n=64
+    switch (kind) { case 0: add<<<...>>>(...); case 1: mul<<<...>>>(...); }     kind=0, kind=1
+
+A branch is found by trying: the search for sizes traces the call with each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from xpiler.frontend.unit import HostFunction
+
+_SMALL = range(10)  # enumerations, flags, numbers of bits
+_ROUND = 64  # what vectors and tiles divide
+_FACTORS = (2, 8, 64)  # many rows, long rows
+_MOST_STATED = 24
+_LARGEST = 1 << 14
+
+
+def other_arguments(
+    chosen: Mapping[str, int], free: Sequence[str], flags: Sequence[str], functions: Sequence[HostFunction]
+) -> Iterator[dict[str, int]]:
+    """The chosen sizes with some of them changed, most promising first. `free` are the sizes that may be
+    changed, `flags` the parameters of type bool; `functions` are those that decide."""
+    sizes = dict(chosen)
+    settings: list[dict[str, int]] = [{}]
+    settings += [{flag: value} for flag in flags for value in (False, True)]
+    rounded = {name: -(-sizes[name] // _ROUND) * _ROUND for name in free}
+    for setting in settings:
+        yield {**sizes, **setting}
+        yield {**sizes, **rounded, **setting}
+    stated = _numbers_in(functions)
+    for name in free:
+        near = (rounded[name], *(sizes[name] * factor for factor in _FACTORS))
+        for value in dict.fromkeys((*_SMALL, *near, *stated)):
+            if value <= _LARGEST:
+                yield {**sizes, name: value}
+    for name in free:  # both at once: a kind of operation, and sizes that its vectors divide
+        for value in dict.fromkeys((*_SMALL, *stated)):
+            yield from ({**sizes, **rounded, name: value, **setting} for setting in settings[1:] or [{}])
+
+
+def _numbers_in(functions: Sequence[HostFunction]) -> tuple[int, ...]:
+    """Integers that the text of the functions states, and those just beside them: thresholds."""
+    text = " ".join(function.body for function in functions)
+    found = [
+        int(word, 0) for word in re.findall(r"(?<![\w.])(?:0[xX][0-9a-fA-F]+|[1-9]\d{0,5})(?![\w.])", text)
+    ]
+    beside = [n + step for n in dict.fromkeys(found) for step in (0, 1, -1)]
+    return tuple(dict.fromkeys(beside))[:_MOST_STATED]
