@@ -10,7 +10,7 @@ import pytest
 
 from xpiler.bench import accuracy
 from xpiler.bench.accuracy import Question, answer, answers, questions, tally, to_json
-from xpiler.bench.case import Failure, Outcome, measure
+from xpiler.bench.case import Failure, Outcome, measure, measure_back
 from xpiler.bench.operators import load_operators, snippet
 from xpiler.cli import main
 
@@ -91,6 +91,42 @@ def test_all_directions_but_those_to_themselves() -> None:
     ]
 
 
+def test_there_and_back_is_held_against_the_snippet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step agrees with the text before it, the whole does not: the way there is broken on purpose."""
+    from xpiler.bench import case
+
+    asked: list[str] = []
+
+    def broken(text: str, file: str, to: str, *rest: object) -> object:
+        asked.append(f"{Path(file).name} to {to}")
+        result = translate(text, file, to)
+        return replace(result, text=result.text.replace("x[i]", "(x[i] + 1)")) if to == "hip" else result
+
+    translate = case.translate_text
+    snip = snippet("sign", "cuda")
+    outcome = measure_back(SIGN, snip, "cuda", "hip", SIGN.shapes[:1])
+    assert (outcome.direction, outcome.status) == ("cuda->hip->cuda", "verified")
+    assert (outcome.compiled, outcome.computed, outcome.failures) == (1, 1, ())
+    monkeypatch.setattr(case, "translate_text", broken)
+    outcome = measure_back(SIGN, snip, "cuda", "hip", SIGN.shapes[:1])
+    assert asked == ["sign.cu to hip", "sign.hip to cuda"]
+    assert outcome.computed == 0 and "y[" in outcome.failures[0].message
+
+
+def test_a_way_back_that_is_refused_says_where() -> None:
+    outcome = measure_back(SIGN, snippet("sign", "cuda"), "cuda", "cuda", SIGN.shapes)
+    assert (outcome.shapes, outcome.compiled) == (8, 0)
+    assert outcome.failures[0].message.startswith("to cuda: ")
+
+
+def test_round_trips_are_counted_apart() -> None:
+    there = Outcome("add", "cuda", "bang", 8, "verified", 8, 8, True, 2.0)
+    document = to_json([there, replace(there, back=True, computed=7)])
+    assert document["directions"]["cuda->bang"]["computed"] == 8
+    assert document["round_trips"]["cuda->bang->cuda"]["computed"] == 7
+    assert Question("add", "cuda", "bang", 8).key() != Question("add", "cuda", "bang", 8, back=True).key()
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "accuracy.json"
     words = ["bench", "accuracy", "--ops", "sign", "--from", "cuda", "--to", "hip", "--shapes", "1"]
@@ -98,5 +134,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     counts = json.loads(out.read_text())["directions"]["cuda->hip"]
     assert (counts["cases"], counts["computed"]) == (1, 1)
     assert "1 cases: compiled 100, computed 100, verified 100" in capsys.readouterr().out
+    assert main([*words, "--json", str(out), "--back"]) == 0
+    assert json.loads(out.read_text())["round_trips"]["cuda->hip->cuda"]["computed"] == 1
+    assert "there and back" in capsys.readouterr().out
     assert main(["bench", "accuracy", "--ops", "signum"]) == 2
     assert "no operator is named 'signum'" in capsys.readouterr().err

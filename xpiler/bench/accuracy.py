@@ -24,12 +24,13 @@ TIME_LIMIT = 300.0  # seconds for one translation with all its runs
 
 @dataclass(frozen=True)
 class Question:
-    """One operator in one direction, on the first `shapes` of its shapes."""
+    """One operator in one direction, or there and `back`, on the first `shapes` of its shapes."""
 
     operator: str
     source: str
     target: str
     shapes: int
+    back: bool = False
 
     def key(self) -> str:
         """What the answer depends on: the snippet, the table of operators and the engine."""
@@ -37,16 +38,20 @@ class Question:
         table = (folder / "operators.toml").read_bytes()
         path = snippet(self.operator, self.source)
         text = read_source(path) if path.is_file() else ""
-        names = (self.operator, self.source, self.target, str(self.shapes))
+        names = (self.operator, self.source, self.target, str(self.shapes), str(self.back))
         return cache.key(*names, text, table, engine_version())
 
 
 def questions(
-    operators: Sequence[str], sources: Sequence[str], targets: Sequence[str], shapes: int
+    operators: Sequence[str],
+    sources: Sequence[str],
+    targets: Sequence[str],
+    shapes: int,
+    back: bool = False,
 ) -> list[Question]:
     """All of them, direction by direction."""
     return [
-        Question(operator, source, target, min(shapes, len(load_operators()[operator].shapes)))
+        Question(operator, source, target, min(shapes, len(load_operators()[operator].shapes)), back)
         for source in sources
         for target in targets
         for operator in operators
@@ -64,16 +69,17 @@ def answers(
 
 
 def answer(question: Question, limit: float = TIME_LIMIT) -> Outcome:
-    """One translation in a process of its own."""
+    """One translation, or one there and back, in a process of its own. `limit` is for each translation."""
     if (question.source, question.target) not in ROUTES:
         return _failed(question, f"{question.source} to {question.target} is not supported")
+    limit *= 2 if question.back else 1
     said, why = in_process("xpiler.bench.case", question.__dict__, limit)
     return Outcome.from_json(said) if said is not None else _failed(question, why)
 
 
 def _failed(question: Question, message: str) -> Outcome:
-    shapes = load_operators()[question.operator].shapes[: question.shapes]
-    return failed(question.operator, question.source, question.target, shapes, "translated", message)
+    blank = Outcome(question.operator, question.source, question.target, question.shapes, back=question.back)
+    return failed(blank, "translated", message)
 
 
 # ------------------------------------------------------------------------------------------------ counting
@@ -115,11 +121,13 @@ def group(outcomes: Iterable[Outcome], by: Callable[[Outcome], str]) -> dict[str
 
 
 def to_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The document of a run: counts a direction, counts an operator, and every failure."""
-    by_direction = group(outcomes, lambda o: o.direction)
+    """The document of a run: counts a direction and a round trip, counts an operator, and every failure."""
+    by_direction = group((o for o in outcomes if not o.back), lambda o: o.direction)
+    round_trips = group((o for o in outcomes if o.back), lambda o: o.direction)
     by_operator = group(outcomes, lambda o: o.operator)
     return {
         "directions": {name: tally(part).to_json() for name, part in by_direction.items()},
+        "round_trips": {name: tally(part).to_json() for name, part in round_trips.items()},
         "operators": {name: tally(part).to_json() for name, part in by_operator.items()},
         "not_native": [
             {"direction": o.direction, "operator": o.operator}

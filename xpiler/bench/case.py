@@ -4,6 +4,9 @@
 A shape counts as computed if the delivered text, built and run by the gate, agrees with the source program
 within the gate's bounds, in both thread orders and with either end of every buffer guarded. The extents are
 those of the operators' table, so that this does not lean on what the translation inferred.
+
+There and back: the delivered text is translated once more, to the platform it came from, and what comes back
+is held against the snippet. The text in between is one that users have, so the frontends must read it.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one translation. Counts are of shapes; `seconds` is the translation's own time."""
+    """What became of one translation, or of one there and `back`. Counts are of shapes; `seconds` is the
+    translation's own time."""
 
     operator: str
     source: str
@@ -50,10 +54,11 @@ class Outcome:
     native: bool = False
     seconds: float = 0.0
     failures: tuple[Failure, ...] = ()
+    back: bool = False
 
     @property
     def direction(self) -> str:
-        return f"{self.source}->{self.target}"
+        return "->".join((self.source, self.target, *([self.source] if self.back else [])))
 
     @classmethod
     def from_json(cls, table: dict[str, Any]) -> Outcome:
@@ -65,62 +70,89 @@ class Outcome:
 
 def measure(operator: Operator, path: Path, source: str, target: str, shapes: Sequence[Shape]) -> Outcome:
     """Translates the snippet at `path` and runs it on the shapes."""
-    start = time.monotonic()
     text = read_source(path)
+    blank = Outcome(operator.name, source, target, len(shapes))
+    step = _translate(blank, operator, text, path, target, shapes)
+    return step if isinstance(step, Outcome) else _compare(blank, operator, text, path, step, shapes)
+
+
+def measure_back(
+    operator: Operator, path: Path, source: str, target: str, shapes: Sequence[Shape]
+) -> Outcome:
+    """Translates the snippet at `path` there and back, and runs what comes back on the shapes."""
+    text = read_source(path)
+    blank = Outcome(operator.name, source, target, len(shapes), back=True)
+    there = _translate(blank, operator, text, path, target, shapes)
+    if isinstance(there, Outcome):
+        return there
+    back = _translate(blank, operator, there.text, there.path, source, shapes)
+    if isinstance(back, Outcome):
+        return back
+    whole = replace(back, status=_worse(there, back), seconds=there.seconds + back.seconds)
+    return _compare(blank, operator, text, path, whole, shapes)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A text that was translated, compiled by its platform's own compilers."""
+
+    text: str
+    path: Path
+    platform: str
+    status: str
+    doubt: str
+    seconds: float
+
+
+def _worse(there: _Step, back: _Step) -> str:
+    return back.status if there.status == "verified" else there.status
+
+
+def _translate(
+    blank: Outcome, operator: Operator, text: str, path: Path, to: str, shapes: Sequence[Shape]
+) -> _Step | Outcome:
+    """The text on platform `to`, or the outcome that there is none."""
+    start = time.monotonic()
+    where = f"to {to}: " if blank.back else ""
     try:
-        result = translate_text(text, str(path), target, operator.overrides(shapes))
+        result = translate_text(text, str(path), to, operator.overrides(shapes))
     except Refusal as refusal:
-        return failed(operator.name, source, target, shapes, "translated", str(refusal.diagnostic))
+        seconds = time.monotonic() - start
+        return failed(replace(blank, seconds=seconds), "translated", f"{where}{refusal.diagnostic}")
     seconds = time.monotonic() - start
     bad = next((r for r in result.evidence if r.rung == "compiled" and not r.ok), None)
     if result.text is None or bad is not None:
         said = bad.detail if bad else "; ".join(map(str, result.diagnostics)) or "nothing was produced"
         rung = "compiled" if bad else "translated"
-        return failed(operator.name, source, target, shapes, rung, said, result.status, seconds)
-    file = str(path.with_suffix(PLATFORMS[target].extension))
+        return failed(replace(blank, status=result.status, seconds=seconds), rung, f"{where}{said}")
+    why = next((f"{r.rung}: {r.detail}" for r in result.evidence if not r.ok), "") or "; ".join(
+        map(str, result.diagnostics)
+    )
+    file = path.with_suffix(PLATFORMS[to].extension)
+    return _Step(result.text, file, to, result.status, why, seconds)
+
+
+def _compare(
+    blank: Outcome, operator: Operator, text: str, path: Path, step: _Step, shapes: Sequence[Shape]
+) -> Outcome:
+    """The result beside the snippet, on every shape."""
     contract = operator.contract()
-    before = build(text, str(path), source, contract)
-    after = build(result.text, file, target, contract)
-    native = is_native(result.text, target)
+    before = build(text, str(path), blank.source, contract)
+    after = build(step.text, str(step.path), step.platform, contract)
+    native = is_native(step.text, step.platform)
+    known = replace(blank, status=step.status, seconds=step.seconds, native=native)
     if not after.ok:
-        return failed(
-            operator.name, source, target, shapes, "compiled", after.error, result.status, seconds, native
-        )
+        return failed(known, "compiled", after.error)
     failures = tuple(_failures(operator, before, after, shapes))
     computed = len(shapes) - len(failures)
-    if result.status != "verified" and not failures:
-        why = next((f"{r.rung}: {r.detail}" for r in result.evidence if not r.ok), "") or "; ".join(
-            map(str, result.diagnostics)
-        )
-        failures = (Failure("every shape agrees", "verified", f"but it is {result.status}: {why}"),)
-    return Outcome(
-        operator.name,
-        source,
-        target,
-        len(shapes),
-        result.status,
-        len(shapes),
-        computed,
-        native,
-        seconds,
-        failures,
-    )
+    if step.status != "verified" and not failures:
+        failures = (Failure("every shape agrees", "verified", f"but it is {step.status}: {step.doubt}"),)
+    return replace(known, compiled=len(shapes), computed=computed, failures=failures)
 
 
-def failed(
-    operator: str,
-    source: str,
-    target: str,
-    shapes: Sequence[Shape],
-    rung: str,
-    message: str,
-    status: str = "refused",
-    seconds: float = 0.0,
-    native: bool = False,
-) -> Outcome:
-    """An outcome with no shape that could be run."""
-    failures = (Failure("every shape", rung, message),)
-    return Outcome(operator, source, target, len(shapes), status, 0, 0, native, seconds, failures)
+def failed(outcome: Outcome, rung: str, message: str) -> Outcome:
+    """The outcome with no shape that could be run."""
+    return replace(outcome, failures=(Failure("every shape", rung, message),))
 
 
 def _failures(operator: Operator, source: Build, target: Build, shapes: Sequence[Shape]) -> list[Failure]:
@@ -147,12 +179,14 @@ def _difference(operator: Operator, source: Build, target: Build, case: Case) ->
 
 
 def main() -> None:
-    """Answers one question: a JSON object with the names of operator and platforms, and how many shapes."""
+    """Answers one question: a JSON object with the names of operator and platforms, how many shapes, and
+    whether there and back."""
     asked = json.load(sys.stdin)
     operator = load_operators()[asked["operator"]]
     path = snippet(operator.name, asked["source"])
     shapes = operator.shapes[: asked["shapes"]]
-    json.dump(measure(operator, path, asked["source"], asked["target"], shapes).to_json(), sys.stdout)
+    way = measure_back if asked["back"] else measure
+    json.dump(way(operator, path, asked["source"], asked["target"], shapes).to_json(), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     accuracy.add_argument("--jobs", type=int, default=1, metavar="N", help="translations at a time")
     accuracy.add_argument("--json", type=Path, metavar="OUT", help="write the counts and failures to a file")
+    accuracy.add_argument(
+        "--back",
+        action="store_true",
+        help="translate there and back, and compare what comes back with the snippet",
+    )
     accuracy.add_argument("--by-operator", action="store_true", help="print a table of operators as well")
     accuracy.set_defaults(run=_accuracy)
     repair_command.add_parser(kinds)
@@ -53,7 +58,7 @@ def _accuracy(arguments: argparse.Namespace, console: Console) -> int:
     targets = chosen(arguments.targets, list(PLATFORMS), "platform")
     if arguments.shapes < 1 or arguments.jobs < 1:
         raise Refusal("bench-number", "--shapes and --jobs must be at least 1")
-    asked = questions(operators, sources, targets, arguments.shapes)
+    asked = questions(operators, sources, targets, arguments.shapes, arguments.back)
     if not asked:
         raise Refusal("bench-direction", "there is no direction from a platform to itself")
     state = arguments.json.with_suffix(".state.jsonl") if arguments.json else cache.folder() / "bench.jsonl"
@@ -80,7 +85,8 @@ def _accuracy(arguments: argparse.Namespace, console: Console) -> int:
 
 def _print(outcomes: Sequence[Outcome], by_operator: bool) -> None:
     out = Console(highlight=False)
-    out.print("compiled % / computed % / native %")
+    kind = "round trips" if any(o.back for o in outcomes) else "cases"
+    out.print(f"{'there and back: ' * (kind != 'cases')}compiled % / computed % / native %")
     out.print(directions_table(outcomes))
     if by_operator:
         out.print("computed shapes of each operator; * where the main loop is not the platform's own")
@@ -93,7 +99,7 @@ def _print(outcomes: Sequence[Outcome], by_operator: bool) -> None:
         out.print(f"and {len(failures) - _SHOWN_FAILURES} more failures")
     total = tally(outcomes)
     out.print(
-        f"{total.cases} cases: compiled {percent(total.compiled, total.cases)}, "
+        f"{total.cases} {kind}: compiled {percent(total.compiled, total.cases)}, "
         f"computed {percent(total.computed, total.cases)}, verified {percent(total.verified, total.cases)}; "
         f"native {percent(total.native, total.compiled)} of the compiled"
     )
@@ -102,8 +108,8 @@ def _print(outcomes: Sequence[Outcome], by_operator: bool) -> None:
 def directions_table(outcomes: Sequence[Outcome]) -> Table:
     """Rows are sources, columns targets; a cell is compiled / computed / native in percent."""
     table = Table()
-    table.add_column("from \\ to")
-    groups = {name: tally(part) for name, part in group(outcomes, lambda o: o.direction).items()}
+    table.add_column("from \\ to" if not any(o.back for o in outcomes) else "from \\ by way of")
+    groups = {name: tally(part) for name, part in group(outcomes, _ends).items()}
     targets = [name for name in PLATFORMS if any(o.target == name for o in outcomes)]
     for target in targets:
         table.add_column(target, justify="right")
@@ -123,6 +129,10 @@ def operators_table(outcomes: Sequence[Outcome]) -> Table:
         cells = {o.direction: f"{o.computed}/{o.shapes}{'' if o.native else '*'}" for o in part}
         table.add_row(name, *(cells.get(direction, "") for direction in directions))
     return table
+
+
+def _ends(outcome: Outcome) -> str:
+    return f"{outcome.source}->{outcome.target}"
 
 
 def _cell(part: Tally | None) -> str:

@@ -44,7 +44,16 @@ from xpiler.passes.product_fragments import on_tensor_cores
 from xpiler.passes.product_tiles import tiled
 from xpiler.passes.products import find_product
 from xpiler.passes.simt_bind import ONE, bind_threads, index_of, index_type, total
-from xpiler.passes.simt_memory import bytes_of, elements, mentions, plain_atomics, spread_array, to_memory
+from xpiler.passes.simt_memory import (
+    bytes_of,
+    elements,
+    mentions,
+    plain_atomics,
+    spread_array,
+    spread_in_pieces,
+    to_memory,
+    with_whole_pieces,
+)
 from xpiler.passes.simt_plan import HostBranch, HostLoop, Launch, Plan, Scratch, Step
 from xpiler.passes.simt_prepare import prepare
 from xpiler.passes.simt_team import (
@@ -287,7 +296,7 @@ class _Scheduler:
         bound = bind_threads(nest, body, facts, self.names, private, flat=bool(large))
         kernel = bound.body
         for decl in large:
-            self._reserve(decl, bound.threads)
+            decl = self._reserved(decl, kernel, bound.threads)
             kernel = spread_array(kernel, decl, bound.thread, bound.threads)
         return self._kernel(kernel, bound.grid, bound.block, True)
 
@@ -360,7 +369,7 @@ class _Scheduler:
         for decl in arrays:
             if not _fits(decl, PRIVATE_BYTES):
                 threads = mul(cast(count, I64), const(team.size, I64))
-                self._reserve(decl, threads)
+                decl = self._reserved(decl, kernel, threads)
                 kernel = spread_array(kernel, decl, thread, threads)
         return self._kernel(kernel, grid, (THREADS, 1, 1), True)
 
@@ -406,11 +415,11 @@ class _Scheduler:
             if size is not None and size <= left:
                 left -= size
                 continue
-            self._reserve(decl, blocks)
-            kernel = spread_array(kernel, decl, mul(block, elements(decl)), const(1, I64))
+            kernel = spread_in_pieces(kernel, self._reserved(decl, kernel, blocks), block)
         return kernel
 
-    def _reserve(self, decl: Decl, owners: Expr) -> None:
+    def _reserved(self, decl: Decl, kernel: Block, owners: Expr) -> Decl:
+        """The array with global memory for all owners."""
         if self.one_kernel or not self._is_known(*decl.shape):
             raise Refusal(
                 "array-size",
@@ -418,7 +427,9 @@ class _Scheduler:
                 decl.range,
                 "give it a smaller constant size" + ", or ask for host code with --host" * self.one_kernel,
             )
+        decl = with_whole_pieces(decl, kernel)
         self.scratch.append(Scratch(decl.name, decl.dtype, mul(elements(decl), owners)))
+        return decl
 
 
 def _narrow_index(expr: Expr) -> Expr:
