@@ -89,3 +89,39 @@ def test_bytes_keep_their_sign_through_a_copy() -> None:
     x, y = np.arange(-16, 16).astype(np.int8), np.zeros(32, np.int32)
     assert not run(form, {"x": x, "y": y, "n": 32}).errors
     np.testing.assert_array_equal(y, x)
+
+
+PIPELINE = """
+#define TILE 32
+__nram__ float halves[2 * TILE], out[2 * TILE];
+__mlu_entry__ void k(const float *x, float *__restrict__ y, int n) {{
+    int tiles = (n + TILE - 1) / TILE;
+    for (int i = 0; i < tiles + 2; ++i) {{
+        if (i > 1) {{
+            int count = n - (i - 2) * TILE < TILE ? n - (i - 2) * TILE : TILE;
+            __memcpy_async(y + (i - 2) * TILE, out + i % 2 * TILE, count * sizeof(float), NRAM2GDRAM);
+        }}
+        if (i < tiles) {{
+            int count = n - i * TILE < TILE ? n - i * TILE : TILE;
+            __memcpy_async(halves + i % 2 * TILE, x + i * TILE, count * sizeof(float), GDRAM2NRAM);
+        }}
+        {sync}
+        if (i >= 1 && i - 1 < tiles) {{
+            int count = n - (i - 1) * TILE < TILE ? n - (i - 1) * TILE : TILE;
+            __bang_mul_scalar(out + (i - 1) % 2 * TILE, halves + {read} % 2 * TILE, 3, count);
+        }}
+        __sync();
+    }}
+}}"""
+
+
+def test_stages_of_a_pipeline_come_back_together() -> None:
+    form = canonical(PIPELINE.format(read="(i - 1)", sync=""), 150)
+    assert "halves[" not in show(form) and "out[" not in show(form), show(form)
+    assert "for i32 i in 0 .. (n + 31) / 32 {" in show(form), show(form)
+
+
+def test_a_stage_that_uses_the_tile_after_its_own_keeps_its_pipeline() -> None:
+    """What the first stage loads in this very step is read: come together, it would be the tile before."""
+    form = canonical(PIPELINE.format(read="i", sync="__sync();").replace("i - 1 < tiles", "i < tiles"), 160)
+    assert "halves[" in show(form), show(form)

@@ -87,6 +87,16 @@ static __device__ inline void warp32_sync(unsigned = 0xffffffffu) {
     __builtin_amdgcn_fence(__ATOMIC_ACQ_REL, "wavefront");
 }"""
         ),
+        "warp32_barrier": Helper(
+            """// CUDA's __barrier_sync_count within a wave. There is no barrier for some of a block's waves.
+static __device__ inline void warp32_barrier(unsigned, unsigned threads) {
+    const unsigned long long here = __ballot(1);
+    const unsigned warps = ((unsigned)here != 0) + (here >> 32 != 0);
+    if (warps * 32 < threads) __builtin_trap();
+    warp32_sync();
+}""",
+            ("warp32_sync",),
+        ),
         "warp32_match_any": Helper(
             """// CUDA's __match_any_sync: the lanes of the mask that hold the same bits.
 template <typename T>

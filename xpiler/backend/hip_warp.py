@@ -34,7 +34,7 @@ _LEGACY_VOTES = {"__ballot": "warp32_ballot", "__any": "warp32_any", "__all": "w
 
 
 def translate_warps(source: SourceText, edits: EditList) -> None:
-    """Shuffles, votes, `__syncwarp` and `warpSize`."""
+    """Shuffles, votes, `__syncwarp`, barriers of two warps and `warpSize`."""
     for i, token in source.names():
         name = token.text
         if name in source.defined or source.is_member(i):
@@ -50,6 +50,13 @@ def translate_warps(source: SourceText, edits: EditList) -> None:
             edits.replace(token.start, token.end, _LEGACY_VOTES[name], "votes of the caller's 32 lanes")
             edits.open(call.open + 1, "0xffffffffu, ", call.close, "every lane of the warp votes")
             edits.need(_LEGACY_VOTES[name])
+        elif name == "__barrier_sync_count" and call:
+            edits.replace(token.start, token.end, "warp32_barrier", "the two warps of a wave are in step")
+            edits.need("warp32_barrier")
+            edits.note(
+                "a barrier of a part of a block: AMD hardware has none for threads of several waves; "
+                "warp32_barrier traps where they are not lanes of one"
+            )
         elif name in ("atomicCAS", "atomicExch") and call and _spins(source, i):
             edits.note(
                 "a thread waits for another in a loop around an atomic: if both can be in one wave of 64, "

@@ -26,6 +26,7 @@ from xpiler.passes.invariants import hoist_invariants
 from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.parallel import mark_parallel
+from xpiler.passes.pipeline_removal import remove_pipelines
 from xpiler.passes.powers import powers_of_two
 from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
@@ -124,6 +125,7 @@ TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("invariants", hoist_invariants),
     ("tidy", tidy),
     ("extrema", name_extrema),
+    ("pipeline removal", remove_pipelines),
     ("buffer splitting", split_buffers),
     ("tidy", tidy),
     ("thread fusion", fuse_threads),

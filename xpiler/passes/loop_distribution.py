@@ -116,10 +116,14 @@ def _parts(loop: For, body: Sequence[Stmt], names: Names) -> tuple[Stmt, ...] | 
     for one, two in permutations(blocks, 2):
         if (uses(one).vars_assigned - uses(one).vars_declared) & free_vars(two):
             return None
-    return tuple(replace(loop, body=_with(values, part, names)) for part in parts) if len(parts) > 1 else None
+    return (
+        tuple(replace(loop, body=with_values(values, part.body, names)) for part in blocks)
+        if len(parts) > 1
+        else None
+    )
 
 
-def _with(values: Sequence[Decl], part: Sequence[Stmt], names: Names) -> Block:
+def with_values(values: Sequence[Decl], part: Sequence[Stmt], names: Names) -> Block:
     """A part with its own copies of the values that it uses."""
     needed: list[Decl] = []
     read = set(uses(Block(tuple(part))).vars_read)

@@ -4,6 +4,8 @@
         n = min(256, e - i);                 -->
         for j in 0..n: c[i + j] = a[i + j] }
 
+The tiles may also be counted: `for t in 0..ceil(e / 256)` with `256 * t` for i.
+
 Applies where the two counters occur as their sum only, so that the order of iterations stays the same.
 """
 
@@ -12,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xpiler.ir.affine import coefficient, linear, prove_eq
+from xpiler.ir.affine import coefficient, linear, prove_eq, simplify
 from xpiler.ir.build import add, ceil_div, const, mul, sub
 from xpiler.ir.nodes import (
     Binary,
+    Block,
     Break,
     Call,
     Cast,
@@ -31,7 +34,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import children, free_vars, map_body, substitute, walk_exprs
+from xpiler.ir.rewrite import children, free_vars, map_body, map_expr, substitute, walk_exprs
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
@@ -48,6 +51,10 @@ def whole_loops(function: Function) -> Function:
 
 
 def _whole(tiles: For, mutable: frozenset[str]) -> For:
+    counted = _by_places(tiles)
+    if counted is not None:
+        whole = _whole(counted, mutable)
+        return tiles if whole is counted else whole
     *heads, inner = spliced(tiles.body.body)
     if not isinstance(inner, For) or inner.start != const(0, inner.dtype):
         return tiles
@@ -74,6 +81,31 @@ def _whole(tiles: For, mutable: frozenset[str]) -> For:
     kinds = {tiles.kind, inner.kind}
     kind = LoopKind.PARALLEL if kinds <= {LoopKind.PARALLEL, LoopKind.THREADS} else LoopKind.SERIAL
     return replace(tiles, stop=stop, step=const(1, tiles.dtype), body=body, kind=kind)
+
+
+def _by_places(tiles: For) -> For | None:
+    """Counted tiles as a loop over where they start; None if they are no such tiles."""
+    if tiles.start != const(0, tiles.dtype) or tiles.step != const(1, tiles.dtype):
+        return None
+    match tiles.stop:
+        case Binary(op="/", left=left, right=Const(value=size)) if int(size) > 1:
+            end = simplify(sub(left, int(size) - 1))
+        case _:
+            return None
+    number, start = Var(tiles.dtype, tiles.var), Var(tiles.dtype, f"{tiles.var}?start")
+
+    def placed(expr: Expr) -> Expr:
+        match expr:
+            case Binary(op="*", left=left, right=Const(value=factor)) if left == number:
+                return mul(start, int(factor) // int(size)) if int(factor) % int(size) == 0 else expr
+        return expr
+
+    body = map_expr(tiles.body, placed)
+    if tiles.var in free_vars(body):
+        return None
+    body = substitute(body, {start.name: number})
+    assert isinstance(body, Block)
+    return replace(tiles, stop=end, step=const(int(size), tiles.dtype), body=body)
 
 
 def _stop(tiles: For, length: Expr) -> Expr | None:
