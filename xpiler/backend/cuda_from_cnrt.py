@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import Parameter, signature
 
+from xpiler.backend.bang_host import DIM3
 from xpiler.backend.hip_source import SourceText
 from xpiler.backend.host_cpp import Edit, _apply, _parts, _split
 from xpiler.errors import Refusal
@@ -116,6 +117,7 @@ _ATTRIBUTES = {
 }
 _HEADER = re.compile(r'[<"](?:bang\w*|mlu|cnrt|cndrv|cn_api)(?:\.h|\.hpp)?[>"]')
 _VENDOR = re.compile(r"(cnrt|cn)[A-Z]\w*$|CNRT_(?!CHECK)\w+$")
+_CUDA_TYPE = re.compile(r"dim3|(?:u?(?:char|short|int|long|longlong)|float|double)[1-4]")
 _CHECK = """\
 #include <cstdio>
 #include <cstdlib>
@@ -139,6 +141,7 @@ def to_cuda_host(unit: Unit) -> str:
         *_launch_edits(unit, source),
         *_scratchpad_edits(unit),
         *_header_edits(source),
+        *_type_edits(source),
         *_name_edits(source, kept),
     ]
     return _apply(unit.text, edits)
@@ -208,6 +211,26 @@ def _header_edits(source: SourceText) -> Iterator[Edit]:
 def _uses_check(source: SourceText) -> bool:
     used = any(t.text == "CNRT_CHECK" for _, t in source.names())
     return used and "CNRT_CHECK" not in source.defined
+
+
+def _type_edits(source: SourceText) -> Iterator[Edit]:
+    """Types of the file that are called what CUDA calls its own: a `dim3` that is the same goes, others get
+    another name."""
+    for i, token in source.names():
+        definition = [t.text for t in source.tokens[i + 1 : i + 3]]
+        if token.text not in ("struct", "class") or len(definition) < 2 or definition[1] != "{":
+            continue
+        close = source.match(i + 2)
+        if not _CUDA_TYPE.fullmatch(definition[0]) or close is None:
+            continue
+        end = source.tokens[close + 1].end
+        if source.text[token.start : end].split() == DIM3.split():
+            yield Edit(token.start, end, "")
+            continue
+        name, after = definition[0], f"{definition[0]}_"
+        while re.search(rf"\b{after}\b", source.text):
+            after += "_"
+        yield from (Edit(t.start, t.end, after) for _, t in source.names() if t.text == name)
 
 
 # ------------------------------------------------------------------------------------------ calls

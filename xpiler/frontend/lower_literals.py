@@ -10,7 +10,7 @@ from tree_sitter import Node
 from xpiler.frontend.lower_context import Context, constant, expression
 from xpiler.frontend.lower_types import Pointer, Scalar
 from xpiler.frontend.lower_values import ZERO, Address, Number, Value
-from xpiler.ir.build import int_limits, round_float
+from xpiler.ir.build import convert, int_limits, round_float
 from xpiler.ir.types import BOOL, F16, F32, F64, I8, I32, I64, U8, U32, U64, DType
 
 _FLT_MAX = 3.4028234663852886e38
@@ -54,8 +54,14 @@ _ESCAPES = {"n": 10, "t": 9, "r": 13, "0": 0, "\\": 92, "'": 39, '"': 34, "a": 7
 
 
 def parse_number(text: str) -> tuple[int | float, DType] | None:
-    """Value and type of a C number, `0x1fu`, `1e-5f`, `1'000LL`; None if it is none."""
+    """Value and type of a C number, `0x1fu`, `1e-5f`, `1'000LL`; None if it is none. The grammar takes a sign
+    before it for a part of it: it is an operator, which leaves the number its type."""
     text = text.replace("'", "")
+    if text[:1] in ("-", "+"):
+        unsigned = parse_number(text[1:].lstrip())
+        if unsigned is None or text[0] == "+":
+            return unsigned
+        return convert(-unsigned[0], unsigned[1]), unsigned[1]
     integer = _INTEGER.match(text)
     if integer:
         digits, suffix = integer[1], integer[2].lower()
