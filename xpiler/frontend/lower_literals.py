@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from xpiler.frontend.lower_context import Context, constant, expression
 from xpiler.frontend.lower_types import Pointer, Scalar
-from xpiler.frontend.lower_values import ZERO, Address, Number, Value
+from xpiler.frontend.lower_values import ZERO, Address, Value
 from xpiler.ir.build import convert, int_limits, round_float
 from xpiler.ir.types import BOOL, F16, F32, F64, I8, I32, I64, U8, U32, U64, DType
 
@@ -144,7 +144,9 @@ def _null(ctx: Context, node: Node) -> Value:
     return Address(Pointer(Scalar(U8)), None, ZERO, 1)
 
 
-def named_constant(name: str) -> Number | None:
-    """`FLT_MAX`, `INFINITY` and the like."""
+def named_constant(name: str) -> Value | None:
+    """`FLT_MAX`, `INFINITY` and the like; `stderr`, which only goes where nothing is computed."""
+    if name in ("stdout", "stderr"):
+        return Address(Pointer(Scalar(U8)), None, ZERO, 1)
     found = CONSTANTS.get(name)
     return None if found is None else constant(*found)

@@ -461,8 +461,9 @@ def _alignment(memory: Memory, ctype: CType) -> int:
 def _retyped(ctx: Context, pointer: AddressOf) -> Value:
     """`*(T*)&variable`: the variable itself, or its bits as another type of the same width."""
     wanted, target = pointer.type.pointee, pointer.target
+    pointers = isinstance(wanted, Pointer) and isinstance(target.type, Pointer)  # `(void **)&p`: `p` itself
     if wanted == target.type or not isinstance(wanted, Scalar):
-        if wanted != target.type:
+        if wanted != target.type and not pointers:
             ctx.refuse(
                 "reinterpreted-variable", f"a variable of type `{target.type}` is accessed as `{wanted}`"
             )

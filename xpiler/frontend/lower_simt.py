@@ -247,7 +247,7 @@ def _assert(call: Invocation) -> Value:
     return VOID_VALUE
 
 
-@builtin("__trap", "abort", "__builtin_trap", "__brkpt")
+@builtin("__trap", "abort", "exit", "_Exit", "quick_exit", "__builtin_trap", "__brkpt")
 def _trap(call: Invocation) -> Value:
     call.ctx.emit(Trap("assert", build.const(False, BOOL), call.ctx.text(call.node)))
     return VOID_VALUE
@@ -258,7 +258,7 @@ def _hint(call: Invocation) -> Value:
     return call.args[0] if call.name == "__builtin_expect" else VOID_VALUE
 
 
-@builtin("printf")
+@builtin("printf", "fprintf", "puts", "fputs", "perror", "fflush")
 def _printf(call: Invocation) -> Value:
     ctx = call.ctx
     ctx.emit(Trap("printf", build.const(True, BOOL), ctx.text(call.node)))
