@@ -1,4 +1,4 @@
-"""The command line: `xpiler translate | verify | check | show | bench | doctor`.
+"""The command line: `xpiler translate | verify | repair | check | show | bench | doctor`.
 
 Exit codes: 0 verified, 1 translated but not verified, 2 refused. This module parses words and prints
 results; the work
@@ -26,6 +26,7 @@ from xpiler.gate.evidence import Evidence
 from xpiler.gate.overrides import Overrides, from_flags
 from xpiler.neural.command import add_explain
 from xpiler.platforms.registry import PLATFORMS, extensions
+from xpiler.repair_command import run_repair
 from xpiler.translate import Result, translate_text, verify_text
 
 EXIT_VERIFIED, EXIT_UNVERIFIED, EXIT_REFUSED = 0, 1, 2
@@ -85,6 +86,20 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_contract_options(verify)
     verify.set_defaults(run=_verify)
+
+    mend = commands.add_parser(
+        "repair",
+        help="find and mend what is wrong in DST, held against SRC",
+        description="Find the statements of DST that make it differ from SRC, and the smallest change that "
+        "makes it right. Exit 0: repaired, or nothing wrong; 1: not repaired; 2: refused.",
+    )
+    mend.add_argument("source", type=Path, metavar="SRC")
+    mend.add_argument("target", type=Path, metavar="DST")
+    mend.add_argument("-o", "--output", type=Path, metavar="OUT", help="where the repaired text goes")
+    mend.add_argument("--seconds", type=float, default=30.0, help="time allowed for the search (default 30)")
+    mend.add_argument("--json", action="store_true", help="print the result as JSON")
+    _add_contract_options(mend)
+    mend.set_defaults(run=_repair)
 
     add_check(commands)
     show = commands.add_parser(
@@ -222,6 +237,11 @@ def _verify(arguments: argparse.Namespace, console: Console) -> int:
     else:
         _print_result(result.at(str(arguments.target)), arguments.source, console)
     return EXIT_BY_STATUS[result.status]
+
+
+def _repair(arguments: argparse.Namespace, console: Console) -> int:
+    title = f"{arguments.target.name} against {arguments.source.name}"
+    return run_repair(arguments, _overrides(arguments), _progress(console, arguments.json, title), console)
 
 
 def _show(arguments: argparse.Namespace, console: Console) -> int:

@@ -115,22 +115,59 @@ def verify_text(
 ) -> Result:
     """Whether the program `target` computes what `source` computes; the contract is that of the source."""
     start = time.monotonic()
-    platform = platform_of(source_file, source)
-    to = platform_of(target_file, target)
-    stated = load_beside(source_file).merged(overrides or Overrides())
-    unit, parsed = _parse(source, source_file, platform)
-    entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
-    stated.require_known(_parameters(unit, entries))
-    with ThreadPoolExecutor(2) as pool:
+    result = Trusted.of(source, source_file, overrides, progress).verify(target, target_file, progress)
+    return replace(result, seconds=time.monotonic() - start)
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """A source program with the contracts of its entries and its results: what targets are held against."""
+
+    unit: Unit
+    parsed: Rung
+    entries: tuple[EntryJob, ...]
+    platform: str
+
+    @classmethod
+    def of(
+        cls,
+        text: str,
+        file: str,
+        overrides: Overrides | None = None,
+        progress: Progress = lambda step: None,
+    ) -> Trusted:
+        platform = platform_of(file, text)
+        stated = load_beside(file).merged(overrides or Overrides())
+        progress("parsing")
+        unit, parsed = _parse(text, file, platform)
+        entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
+        stated.require_known(_parameters(unit, entries))
         progress("running the source")
-        _prepare(entries, unit, source, source_file, platform, stated, pool, needs_ir=False)
+        with ThreadPoolExecutor(2) as pool:
+            _prepare(entries, unit, text, file, platform, stated, pool, needs_ir=False)
+        return cls(unit, parsed, tuple(entries), platform)
+
+    def verify(self, target: str, file: str, progress: Progress = lambda step: None) -> Result:
+        """The target, compiled, run and compared."""
+        start = time.monotonic()
+        to = platform_of(file, target)
+        entries = [replace(item, rungs=[]) for item in self.entries]
         progress("compiling and comparing")
-        compiled = pool.submit(compile_check, target, target_file, to)
-        calls = _names_in(target, unit) if to == "vnni" else {}
-        route = ROUTES.get((platform, to))
-        _verify(entries, target, target_file, to, pool, calls, route.spell if route else str)
-        rungs = [parsed, *compiled.result(), *(rung for entry in entries for rung in entry.rungs)]
-    return _result(unit, entries, target, rungs, (), start)
+        with ThreadPoolExecutor(2) as pool:
+            compiled = pool.submit(compile_check, target, file, to)
+            calls, spell = self._calls(target, to)
+            _verify(entries, target, file, to, pool, calls, spell)
+            rungs = [self.parsed, *compiled.result(), *(rung for item in entries for rung in item.rungs)]
+        return _result(self.unit, entries, target, rungs, (), start)
+
+    def contract_of(self, item: EntryJob, target: str, file: str) -> Contract:
+        """How an entry is called in the target."""
+        assert item.inference is not None
+        return _called(item.inference.contract, *self._calls(target, platform_of(file, target)))
+
+    def _calls(self, target: str, to: str) -> tuple[Mapping[str, str], Callable[[str], str]]:
+        route = ROUTES.get((self.platform, to))
+        return _names_in(target, self.unit) if to == "vnni" else {}, route.spell if route else str
 
 
 def show_ir(text: str, file: str) -> tuple[str, tuple[Diagnostic, ...]]:
@@ -254,12 +291,8 @@ def _verify(
     calls: Mapping[str, str],
     spell: Callable[[str], str],
 ) -> None:
-    def called(contract: Contract) -> Contract:
-        spelling = calls.get(contract.entry, contract.kernel_spelling)
-        return replace(contract, kernel_spelling=spelling, signature=spell(contract.signature))
-
     running = [i.inference.contract for i in entries if i.runs is not None and i.inference and not i.refused]
-    beside = tuple(called(contract) for contract in running)
+    beside = tuple(_called(contract, calls, spell) for contract in running)
     if len(beside) > 1 and not build(text, file, platform, beside[0], beside=beside).together:
         beside = ()
 
@@ -270,7 +303,7 @@ def _verify(
         if item.inference.findings:
             item.rungs = [_source_bug(item.entry, finding) for finding in item.inference.findings[:1]]
             return
-        target = build(text, file, platform, called(contract), beside=beside)
+        target = build(text, file, platform, _called(contract, calls, spell), beside=beside)
         if not target.ok:
             item.rungs = [
                 Rung("executed", False, target.tool, f"{item.entry.name}: {target.error}", target.seconds)
@@ -298,6 +331,12 @@ def _verify(
                 item.rungs.append(_not_launched(item.entry, item.inference.unlaunched))
 
     list(pool.map(verify, entries))
+
+
+def _called(contract: Contract, calls: Mapping[str, str], spell: Callable[[str], str]) -> Contract:
+    """The contract of an entry as it is named in the target."""
+    spelling = calls.get(contract.entry, contract.kernel_spelling)
+    return replace(contract, kernel_spelling=spelling, signature=spell(contract.signature))
 
 
 def _source_bug(entry: Entry, finding: Finding) -> Rung:

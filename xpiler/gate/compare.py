@@ -270,7 +270,7 @@ def _compare_argument(
         bound = np.zeros_like(wanted) if spread is None else spread.get(argument.name, np.zeros_like(wanted))
         wrong = ~same & ~((bound > 0) & (errors <= bound))
     else:
-        bound = _bound(
+        bound = error_bound(
             contract, argument, case, wanted, None if spread is None else spread.get(argument.name)
         )
         errors, wrong = _float_errors(wanted, gotten, bound)
@@ -293,7 +293,7 @@ def _compare_argument(
     return Comparison(False, False, max(ratio, 1.0), max_error, informative, mismatch, words)
 
 
-def _bound(
+def error_bound(
     contract: Contract, argument: Argument, case: Case, wanted: Float64Array, spread: Float64Array | None
 ) -> Float64Array:
     """The error allowed for each element; see the module's text."""

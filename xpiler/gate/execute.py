@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -74,8 +74,8 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Build:
-    """A program ready to run, or the compiler's `error`. `together`: it holds other entries besides. `file`
-    and `text` are those of the program."""
+    """A program ready to run, or the compiler's `error`, the first of all that it said (`log`). `together`:
+    it holds other entries besides. `file` and `text` are those of the program."""
 
     contract: Contract
     platform: str
@@ -86,6 +86,7 @@ class Build:
     together: bool = False
     file: str = ""
     text: str = field(default="", compare=False, repr=False)
+    log: str = field(default="", compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -115,7 +116,7 @@ class Build:
             except OSError:
                 shutil.copy2(self.program, program)
             jobs = [(case, data, v) for case, data in zip(cases, drawn, strict=True) for v in variants]
-            manifest = _manifest(self.contract, self.platform, jobs, scratch)
+            manifest = manifest_of(self.contract, self.platform, jobs, scratch)
             (scratch / "manifest").write_text(manifest)
             done = sandbox.run(
                 [str(program), "manifest"],
@@ -173,15 +174,17 @@ def build(
     compiler: str | None = None,
     beside: Sequence[Contract] = (),
     fused: bool = False,
+    quick: bool = False,
 ) -> Build:
     """Compiles `text` as it is delivered, together with a call of `contract.entry`.
 
     `beside`: other entries of the text, compiled in the same go, so that a program of many entries is
     compiled once. If one of them does not compile, the entry is compiled alone. `fused`: products and sums
-    are contracted, as a GPU's compiler may; otherwise an emulated program rounds after each.
+    are contracted, as a GPU's compiler may; otherwise an emulated program rounds after each. `quick`: it is
+    compiled to be run a few times only.
     """
     together = _together(contract, beside)
-    built = _build(text, file, platform, contract, together, compiler, fused)
+    built = _build(text, file, platform, contract, together, compiler, fused, quick)
     if len(together) == 1:
         return built
     return (
@@ -210,6 +213,7 @@ def _build(
     together: Sequence[Contract],
     compiler: str | None,
     fused: bool,
+    quick: bool,
 ) -> Build:
     start = time.monotonic()
     chosen = host_compiler(compiler)
@@ -224,7 +228,7 @@ def _build(
             return Build(contract, platform, None, f"emulator ({chosen.name})", str(unusable))
         tool = f"emulator ({chosen.name})"
     else:
-        flags = list(vnni_flags(chosen))
+        flags = list(vnni_flags(chosen, "-O1" if quick else "-O2"))
         tool = chosen.name if cpu_runs_vnni() else f"emulator ({chosen.name})"
     if fused:
         flags = [*(flag for flag in flags if flag != "-ffp-contract=off"), "-ffp-contract=fast"]
@@ -252,12 +256,13 @@ def _build(
     program = cache.fetch("programs", name, make)
     error = "" if program else _first_errors(failure[0], file)
     seconds = time.monotonic() - start
-    return Build(contract, platform, program, tool, error, seconds, file=file, text=text)
+    log = failure[0].stderr if failure else ""
+    return Build(contract, platform, program, tool, error, seconds, file=file, text=text, log=log)
 
 
-def vnni_flags(compiler: Compiler) -> tuple[str, ...]:
+def vnni_flags(compiler: Compiler, optimisation: str = "-O2") -> tuple[str, ...]:
     """Flags for C++ with AVX-512; on a CPU without it the emulator's header stands in for the intrinsics'."""
-    common = ("-std=c++17", "-O2", openmp_flag(compiler))
+    common = ("-std=c++17", optimisation, openmp_flag(compiler))
     flags = (*common, *VNNI_FLAGS) if cpu_runs_vnni() else (*common, "-I", str(_AVX512))
     return (*flags, *_precompiled_intrinsics(compiler, flags)) if compiler.name == "g++" else flags
 
@@ -323,8 +328,15 @@ def _first_errors(done: Completed, file: str) -> str:
 Job = tuple[Case, Mapping[str, Array], Variant]
 
 
-def _manifest(contract: Contract, platform: str, jobs: Sequence[Job], scratch: Path) -> str:
-    lines = []
+def manifest_of(
+    contract: Contract,
+    platform: str,
+    jobs: Sequence[Job],
+    scratch: Path,
+    more: Callable[[int], Sequence[str]] = lambda number: (),
+) -> str:
+    """What the runner is told of the jobs; `more`: further lines for the job of that number."""
+    lines: list[str] = []
     files: dict[int, dict[str, str]] = {}
     for number, (case, data, variant) in enumerate(jobs):
         lines += [f"case {number} {len(contract.arguments)}"]
@@ -358,7 +370,7 @@ def _manifest(contract: Contract, platform: str, jobs: Sequence[Job], scratch: P
                 f"buffer {slot} {argument.name} {size} {alignment} {argument.role.value} {file} "
                 f"{poison(argument.dtype).hex()}"
             )
-        lines.append("run")
+        lines += [*more(number), "run"]
     return "\n".join(lines) + "\n"
 
 

@@ -4,14 +4,20 @@
 //   case ID ARGUMENTS / entry NAME / schedule NAME / layout start|end / launch GX GY GZ BX BY BZ SHARED
 //   buffer SLOT NAME BYTES ALIGNMENT in|out|inout FILE|- POISON   (POISON: hex bytes of one element)
 //   scalar SLOT HEX
+//   expect SLOT TYPE SIZE FILE     (what is right: for each element value and allowed error as doubles, then a byte each)
+//   trials FILE RESULTS MILLISECONDS
 //   run
 // A buffer whose slot lies behind the arguments is a variable of the program: filled before the call, read after it.
 // A case that ends well leaves `done-ID` (seconds, and canaries found broken) and `out-ID-SLOT` for each buffer that is
-// not `in`. What goes wrong is a JSON line in `events-ID.jsonl`, the file that XPILER_EVENTS names for the emulators too.
+// not `in`. A case with trials is run once for each line of FILE (numbers of sites and choices, see `trials.py`), with
+// the program's `xpiler_on` set to them, and leaves no buffers but RESULTS, a line each. What goes wrong is a JSON line
+// in `events-ID.jsonl`, the file that XPILER_EVENTS names for the emulators too.
 
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +26,8 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -47,6 +55,8 @@ extern "C" const XpilerEntry xpiler_entries[];
 extern "C" __attribute__((weak)) void xpiler_register(const char* name, void* base, std::size_t bytes, void* low, void* high);
 extern "C" __attribute__((weak)) void xpiler_check();
 extern "C" __attribute__((weak)) int xpiler_last_error();
+// Of a program with several forms of its statements: which of them run.
+extern "C" __attribute__((weak)) unsigned short xpiler_on[];
 
 namespace {
 
@@ -67,6 +77,14 @@ struct Scalar {
     std::vector<unsigned char> bytes;
 };
 
+// The right values of a buffer: `kind` 0: within `bound` of `value`; 1: anything; 2: NaN; 3: never written.
+struct Expected {
+    std::size_t slot = 0;
+    std::string type;
+    std::vector<double> value, bound;
+    std::vector<unsigned char> kind;
+};
+
 struct Case {
     std::string id, schedule = "forward", layout = "end";
     const XpilerEntry* entry = xpiler_entries;
@@ -74,7 +92,18 @@ struct Case {
     XpilerLaunch launch{{1, 1, 1}, {1, 1, 1}, 0};
     std::vector<Buffer> buffers;
     std::vector<Scalar> scalars;
+    std::vector<Expected> expected;
+    std::string trials, results;
+    unsigned milliseconds = 0;
 };
+
+// How far a trial is from what is right. Shared by parent and child.
+struct Score {
+    unsigned finished, faults;
+    unsigned long wrong;
+    double distance;
+};
+Score* score = nullptr;
 
 Case* current = nullptr;
 char events_path[256];
@@ -119,6 +148,7 @@ void fill(Buffer& buffer) {
 
 // Only async-signal-safe calls below: the program under test may be in any state.
 void report(const char* line) {
+    if (score) ++score->faults;
     int file = open(events_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (file >= 0) {
         ssize_t written = write(file, line, std::strlen(line));
@@ -207,6 +237,64 @@ void exchange_globals(Case& test, bool fill) {
     }
 }
 
+double decoded(const unsigned char* at, const std::string& type) {
+    const auto as = [at](auto value) {
+        std::memcpy(&value, at, sizeof value);
+        return static_cast<double>(value);
+    };
+    if (type == "f32") return as(0.0f);
+    if (type == "f64") return as(0.0);
+    if (type == "bf16") {
+        std::uint16_t bits;
+        std::memcpy(&bits, at, 2);
+        std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
+        float value;
+        std::memcpy(&value, &wide, 4);
+        return value;
+    }
+    if (type == "f16") {
+        std::uint16_t bits;
+        std::memcpy(&bits, at, 2);
+        const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+        double value = exponent == 31 ? (fraction ? NAN : INFINITY)
+                     : exponent ? std::ldexp(1024 + fraction, exponent - 25) : std::ldexp(fraction, -24);
+        return bits & 0x8000 ? -value : value;
+    }
+    if (type == "i8") return as(std::int8_t{});
+    if (type == "i16") return as(std::int16_t{});
+    if (type == "i32") return as(std::int32_t{});
+    if (type == "i64") return as(std::int64_t{});
+    if (type == "u16") return as(std::uint16_t{});
+    if (type == "u32") return as(std::uint32_t{});
+    if (type == "u64") return as(std::uint64_t{});
+    return as(std::uint8_t{});
+}
+
+// Counts the wrong elements; each adds to the distance by how wrong it is, 1 at most.
+void judge(const Case& test) {
+    for (const Expected& right : test.expected) {
+        for (const Buffer& buffer : test.buffers) {
+            if (buffer.slot != right.slot) continue;
+            const std::size_t width = buffer.poison.size();
+            double scale = 0;
+            for (std::size_t i = 0; i < right.value.size(); ++i)
+                if (right.kind[i] == 0 && std::isfinite(right.value[i])) scale = std::fmax(scale, std::fabs(right.value[i]));
+            for (std::size_t i = 0; i < right.value.size(); ++i) {
+                const unsigned char* at = buffer.data + i * width;
+                const double got = decoded(at, right.type), want = right.value[i];
+                const bool unwritten = std::memcmp(at, buffer.poison.data(), width) == 0;
+                const bool ok = right.kind[i] == 1 || (right.kind[i] == 2 && std::isnan(got) && !unwritten) ||
+                                (right.kind[i] == 3 && unwritten) ||
+                                (right.kind[i] == 0 && !unwritten && (got == want || std::fabs(got - want) <= right.bound[i]));
+                if (ok) continue;
+                const double off = unwritten || right.kind[i] ? 1 : std::fabs(got - want) / (std::fabs(want) + scale / 4);
+                ++score->wrong;
+                score->distance += off < 1 ? off : 1;
+            }
+        }
+    }
+}
+
 void run_case(Case& test) {
     current = &test;
     std::snprintf(events_path, sizeof events_path, "events-%s.jsonl", test.id.c_str());
@@ -263,11 +351,17 @@ void run_case(Case& test) {
             out_of_bounds(line, sizeof line, buffer, broken, "write");
             report(line);
         }
+        if (score) continue;
         char path[64];
         std::snprintf(path, sizeof path, "out-%s-%zu", test.id.c_str(), buffer.slot);
         std::FILE* file = std::fopen(path, "wb");
         if (!file || std::fwrite(buffer.data, 1, buffer.bytes, file) != buffer.bytes) fail(path);
         std::fclose(file);
+    }
+    if (score) {
+        judge(test);
+        score->finished = 1;
+        _exit(0);
     }
     char path[64];
     std::snprintf(path, sizeof path, "done-%s", test.id.c_str());
@@ -294,6 +388,51 @@ void run_in_child(Case& test) {
     if (WIFSIGNALED(status)) std::fprintf(file, "signal %d\n", WTERMSIG(status));
     else std::fprintf(file, "exit %d\n", WEXITSTATUS(status));
     std::fclose(file);
+}
+
+// One line a trial: 0 ended well, 1 something was reported, 2 it was killed, 3 it took too long; wrong elements; distance.
+void run_trials(Case& test) {
+    if (!xpiler_on) fail("a program without choices");
+    std::FILE* trials = std::fopen(test.trials.c_str(), "r");
+    std::FILE* results = std::fopen(test.results.c_str(), "w");
+    if (!trials || !results) fail("trials");
+    std::vector<std::vector<unsigned>> lines;
+    unsigned count, number;
+    while (std::fscanf(trials, "%u", &count) == 1) {
+        std::vector<unsigned> line;
+        while (line.size() < count && std::fscanf(trials, "%u", &number) == 1) line.push_back(number);
+        lines.push_back(line);
+    }
+    std::fclose(trials);
+    score = static_cast<Score*>(mmap(nullptr, sizeof(Score), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    if (score == MAP_FAILED) fail("mmap");
+    const std::string events = "events-" + test.id + ".jsonl";
+    const int quiet = open("/dev/null", O_WRONLY);
+    dup2(quiet, 1);
+    dup2(quiet, 2);
+    for (const std::vector<unsigned>& line : lines) {
+        unlink(events.c_str());
+        *score = Score{};
+        pid_t child = fork();
+        if (child < 0) fail("fork");
+        if (child == 0) {
+            for (std::size_t i = 0; i + 1 < line.size(); i += 2) xpiler_on[line[i]] = static_cast<unsigned short>(line[i + 1]);
+            const itimerval limit{{0, 0}, {test.milliseconds / 1000, test.milliseconds % 1000 * 1000}};
+            setitimer(ITIMER_PROF, &limit, nullptr);
+            run_case(test);
+        }
+        int status = 0;
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+        }
+        struct stat said {};
+        const bool reports = score->faults || (stat(events.c_str(), &said) == 0 && said.st_size > 0);
+        const int how = WIFSIGNALED(status) ? (WTERMSIG(status) == SIGPROF ? 3 : 2)
+                      : !score->finished || reports || WEXITSTATUS(status) ? 1 : 0;
+        std::fprintf(results, "%d %d %lu %.6g\n", how, score->finished ? 1 : 0, score->wrong, score->distance);
+        std::fflush(results);
+    }
+    std::fclose(results);
+    score = nullptr;
 }
 
 }  // namespace
@@ -339,6 +478,24 @@ int main(int argc, char** argv) {
             read = std::fscanf(manifest, "%zu %4095s", &scalar.slot, text) == 2;
             scalar.bytes = from_hex(text);
             test.scalars.push_back(scalar);
+        } else if (directive == "expect") {
+            Expected right;
+            std::size_t size = 0;
+            read = std::fscanf(manifest, "%zu %15s %zu %255s", &right.slot, role, &size, file) == 4;
+            right.type = role;
+            right.value.resize(size);
+            right.bound.resize(size);
+            right.kind.resize(size);
+            std::FILE* data = std::fopen(file, "rb");
+            if (!data || std::fread(right.value.data(), 8, size, data) != size ||
+                std::fread(right.bound.data(), 8, size, data) != size || std::fread(right.kind.data(), 1, size, data) != size)
+                fail(file);
+            std::fclose(data);
+            test.expected.push_back(std::move(right));
+        } else if (directive == "trials") {
+            read = std::fscanf(manifest, "%255s %255s %u", name, file, &test.milliseconds) == 3;
+            test.trials = name;
+            test.results = file;
         } else if (directive == "run") {
             read = 1;
             tests.push_back(test);
@@ -348,6 +505,10 @@ int main(int argc, char** argv) {
     // Closed first: a child that calls exit() would move the position in a file that it shares with its parent.
     std::fclose(manifest);
     for (Case& one : tests) {
+        if (!one.trials.empty()) {
+            run_trials(one);
+            continue;
+        }
         std::fprintf(stderr, "\x1e%s\n", one.id.c_str());  // whose messages follow
         run_in_child(one);
     }

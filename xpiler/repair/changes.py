@@ -1,0 +1,71 @@
+"""Changes of a text: places of it (`Site`) with what could stand there instead (`Alternative`)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import pairwise
+
+from xpiler.symbolic.findings import Edit
+
+
+class Form(Enum):
+    """How a site becomes a choice at run time."""
+
+    VALUE = "value"  # an expression whose value is used
+    CALL = "call"  # a call whose value is not used
+    STATEMENT = "statement"  # a statement that declares nothing
+    GUARD = "guard"  # a statement that alternatives put a condition before
+    INSERT = "insert"  # between two statements; the site is empty
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """`text` is what runs instead of the site; `edits` is the change of the text, if it is not to put `text`
+    in the site's place. `cost`: how unlikely a fault the change mends, and how large it is."""
+
+    text: str
+    cost: float
+    title: str
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass
+class Site:
+    start: int
+    end: int
+    form: Form
+    function: str
+    alternatives: list[Alternative] = field(default_factory=list)
+
+    def edits(self, choice: int) -> tuple[Edit, ...]:
+        """The change of the text for a choice (from 1)."""
+        chosen = self.alternatives[choice - 1]
+        return chosen.edits or (Edit(self.start, self.end, chosen.text),)
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """The text with the edits made; they must not overlap."""
+    pieces: list[str] = []
+    at = 0
+    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
+        pieces += [text[at : edit.start], edit.text]
+        at = max(at, edit.end)
+    return "".join([*pieces, text[at:]])
+
+
+def overlap(edits: Sequence[Edit]) -> bool:
+    ordered = sorted(edits, key=lambda e: (e.start, e.end))
+    return any(b.start < a.end for a, b in pairwise(ordered))
+
+
+def unified(before: str, after: str, file: str) -> str:
+    """The change as a unified diff."""
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), file, f"{file} (repaired)", n=2
+    )
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )

@@ -1,0 +1,163 @@
+"""One program that holds many changes of a text, each to be switched on at run time.
+
+    s += a[i];    -->    s += a[(xpiler_on[4] == 0 ? (i) : xpiler_on[4] == 1 ? xpiler_as<...>(i + 1) : ...)];
+
+So thousands of changes cost one compilation. A change that does not compile is left out: each stands on
+a line of its own, by which the compiler names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.gate.contract import Contract
+from xpiler.gate.execute import Build, build
+from xpiler.repair.changes import Form, Site
+
+_SUPPORT = (
+    'extern "C" { unsigned short xpiler_on[%d]; } '
+    "template <class T, class U, class D = std::decay_t<T>, "
+    "class = std::enable_if_t<std::is_convertible<U, D>::value>> "
+    "inline D xpiler_as(U&& value) { return static_cast<D>(value); }\n"
+)
+_PRAGMA = re.compile(r"^([ \t]*)#[ \t]*pragma[ \t]+omp\b(?:[^\n]*\\\n)*[^\n]*", re.M)
+_ROUNDS = 6  # of compiling without what did not compile
+
+
+@dataclass(frozen=True)
+class Harness:
+    """`sites`: those that are in the program, with the numbers by which it knows them; choices count from 1.
+    `build` is not ok if the program does not compile whatever is left out."""
+
+    build: Build
+    sites: dict[int, Site]
+    choices: dict[int, tuple[int, ...]]
+
+    def singles(self) -> list[tuple[int, int]]:
+        """Every change alone, the most plausible first."""
+        found = [(site, choice) for site, choices in self.choices.items() for choice in choices]
+        return sorted(found, key=lambda pair: self.cost(*pair))
+
+    def cost(self, site: int, choice: int) -> float:
+        return self.sites[site].alternatives[choice - 1].cost
+
+
+def harness(
+    text: str,
+    file: str,
+    platform: str,
+    contract: Contract,
+    sites: Sequence[Site],
+    budget: int,
+    dearest: float,
+) -> Harness:
+    """The program with the `budget` cheapest alternatives, none dearer than `dearest`."""
+    ranked = sorted(
+        (a.cost, number, choice)
+        for number, site in enumerate(sites)
+        for choice, a in enumerate(site.alternatives, 1)
+        if a.cost <= dearest
+    )[:budget]
+    chosen: dict[int, list[int]] = {}
+    for _, number, choice in ranked:
+        chosen.setdefault(number, []).append(choice)
+    for _ in range(_ROUNDS):
+        written, lines = _written(text, sites, chosen)
+        built = build(written, file, platform, contract, quick=True)
+        choices = {number: tuple(sorted(c)) for number, c in chosen.items() if c}
+        if built.ok:
+            return Harness(built, {n: sites[n] for n in choices}, choices)
+        wrong = set(_blamed(built.log, file, lines))
+        if not wrong:
+            break
+        for number, choice in wrong:
+            if choice in chosen.get(number, ()):
+                chosen[number].remove(choice)
+        chosen = {number: c for number, c in chosen.items() if c}
+    return Harness(replace(built, program=None), {}, {})
+
+
+def _blamed(log: str, file: str, lines: dict[int, tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """The changes that the compiler complains about; of an error inside a template, those that ask for it."""
+    place = re.compile(rf"^{re.escape(file)}:(\d+):\d+: ", re.M)
+    for match in re.finditer(
+        rf"^{re.escape(file)}:(\d+):\d+:\s+(?:fatal )?(?:error|required from)", log, re.M
+    ):
+        if int(match[1]) in lines:
+            yield lines[int(match[1])]
+    for match in re.finditer(r"error: [^\n]*\n(?:[^\n]*\n){0,3}", log):
+        for inner in place.finditer(match[0]):
+            if int(inner[1]) in lines:
+                yield lines[int(inner[1])]
+
+
+def _written(
+    text: str, sites: Sequence[Site], chosen: dict[int, list[int]]
+) -> tuple[str, dict[int, tuple[int, int]]]:
+    """The program, and which change stands on which of its lines."""
+    used = sorted(chosen)
+    position = 0
+
+    def part(start: int, end: int) -> str:
+        """The text of [start, end) with the choices in it."""
+        nonlocal position
+        pieces: list[str] = []
+        at = start
+        while position < len(used):
+            site = sites[used[position]]
+            if site.start >= end and not (site.start == site.end == end and end == len(text)):
+                break
+            number = used[position]
+            position += 1
+            pieces.append(text[at : site.start])
+            inner = part(site.start, site.end) if site.end > site.start else ""
+            pieces.append(_choice(text, site, number, chosen[number], inner))
+            at = site.end
+        pieces.append(text[at:end])
+        return "".join(pieces)
+
+    body = part(0, len(text))
+    body = _PRAGMA.sub(lambda m: "\n" * m[0].count("\n"), body)
+    whole = _SUPPORT % (max(used, default=0) + 1) + body
+    lines: dict[int, tuple[int, int]] = {}
+    for line, words in enumerate(whole.split("\n"), 1):
+        tag = _TAG.search(words)
+        if tag:
+            lines[line] = int(tag[1]), int(tag[2])
+    return _TAG.sub("", whole), lines
+
+
+_TAG = re.compile("\x00(\\d+),(\\d+)\x00")
+
+
+def _choice(text: str, site: Site, number: int, choices: Sequence[int], inner: str) -> str:
+    """A site with its choices; `inner` is its text with the choices of sites inside."""
+    on, original = f"xpiler_on[{number}]", text[site.start : site.end]
+
+    def own(choice: int, before: str = "", after: str = "") -> str:
+        alternative = site.alternatives[choice - 1].text
+        return f"\n\x00{number},{choice}\x00{before}{_flat(alternative)}{after}\n"
+
+    match site.form:
+        case Form.VALUE:
+            flat = _flat(original)
+            kept = "".join(f"{on}=={c}?{own(c, f'xpiler_as<decltype(({flat}))>(', ')')}:" for c in choices)
+            return f"({on}==0?({inner}):{kept}({flat}))"
+        case Form.CALL:
+            kept = "".join(f"{on}=={c}?{own(c, '(void)(', ')')}:" for c in choices)
+            return f"({on}==0?(void)({inner}):{kept}(void)0)"
+        case Form.STATEMENT:
+            kept = "".join(f"else if({on}=={c}){{{own(c)}}}" for c in choices)
+            return f"{{if({on}==0){{{inner}}}{kept}}}"
+        case Form.GUARD:
+            kept = "".join(f"{on}=={c}?{own(c, '(', ')')}:" for c in choices)
+            return f"{{if({on}==0||({kept}true)){{{inner}}}}}"
+        case Form.INSERT:
+            kept = "".join(f"{'else ' * (i > 0)}if({on}=={c}){{{own(c)}}}" for i, c in enumerate(choices))
+            return f"{{{kept}}}"
+
+
+def _flat(text: str) -> str:
+    return re.sub(r"//[^\n]*\n|\n", " ", text) if "\n" in text else text

@@ -1,0 +1,324 @@
+"""What could be done to whole statements, and what could be missing between them.
+
+tile[t] = a[i];                      tile[t] = a[i];
+sum += tile[63 - t];       -->       __syncthreads();
+                                     sum += tile[63 - t];
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tree_sitter import Node
+
+from xpiler.repair.changes import Alternative, Form, Site
+from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR
+from xpiler.repair.vocabulary import Vocabulary
+from xpiler.repair.walk import Place, Walker
+from xpiler.symbolic.findings import Edit
+
+_ASSIGNMENTS = ("=", "+=", "-=", "*=")
+_EXCHANGES = re.compile(r"__shared__|__syncthreads|__mlu_shared__|__sync_\w+|__syncwarp|extern\s+__shared__")
+BARRIERS = {
+    "cuda": ("__syncthreads();", "__syncwarp();"),
+    "hip": ("__syncthreads();",),
+    "bang": ("__sync_all();", "__sync_cluster();", "__sync_all_ipu();"),
+    "vnni": (),
+}
+
+
+def statement_sites(
+    walker: Walker, vocabulary: Vocabulary, place: Place, clones: list[Clone]
+) -> Iterator[Site]:
+    """The sites of a place that is a statement, a declaration or between two of them."""
+    match place.role:
+        case "statement":
+            yield from _statement(walker, place)
+        case "assignment":
+            yield from _assignment(walker, place)
+        case "declaration":
+            yield from _initialisers(walker, vocabulary, place)
+        case "before" | "end":
+            yield from _insertions(walker, vocabulary, place, clones)
+
+
+# ------------------------------------------------------------------------------------------ what is there
+
+
+def _statement(walker: Walker, place: Place) -> Iterator[Site]:
+    written = walker.text[place.start : place.end]
+    site = Site(place.start, place.end, Form.STATEMENT, place.function.name)
+    first = " ".join(written.split())[:50]
+    if place.node.type in ("expression_statement", "if_statement") and len(written) < 400:
+        site.alternatives.append(Alternative(";", 2.1, f"`{first}` should not be there"))
+    if place.node.type == "if_statement" and place.node.child_by_field_name("alternative") is None:
+        body = walker.written(place.node.child_by_field_name("consequence"))
+        if body and not re.match(r"\{?\s*(?:return|continue|break)\b", body) and len(body) < 600:
+            site.alternatives.append(Alternative(body, 2.3, "the condition should not be there"))
+    if site.alternatives:
+        yield site
+    if (
+        place.node.type in ("expression_statement", "for_statement", "if_statement")
+        and place.function.on_device
+    ):
+        yield from _guarded(walker, place)
+
+
+def _guarded(walker: Walker, place: Place) -> Iterator[Site]:
+    """A guard before a statement that stores; also before whole loops."""
+    written = walker.text[place.start : place.end]
+    if place.node.type == "expression_statement" and not re.search(r"\]\s*[-+*]?=(?!=)|\(", written):
+        return
+    site = Site(place.start, place.end, Form.GUARD, place.function.name)
+    names = list(place.scope.of_kind(INT))
+    sizes = [n.name for n in names if n.is_parameter or n.constant][:7]
+    indices = [n.name for n in names if not n.is_parameter and not n.constant][-7:]
+    mentioned = set(re.findall(r"\b[A-Za-z_]\w*\b", written))
+    for index in reversed(indices):
+        for size in sizes:
+            cost = 2.0 if index in mentioned else 2.6
+            condition = f"{index} < {size}"
+            edit = Edit(place.start, place.start, f"if ({condition}) ")
+            site.alternatives.append(
+                Alternative(condition, cost, f"this should happen only if `{condition}`", (edit,))
+            )
+    for word in (w for w in vocabulary_of_first(walker, place) if w not in mentioned):
+        edit = Edit(place.start, place.start, f"if ({word} == 0) ")
+        site.alternatives.append(
+            Alternative(f"{word} == 0", 2.4, f"this should happen only if `{word} == 0`", (edit,))
+        )
+    if site.alternatives:
+        yield site
+
+
+def vocabulary_of_first(walker: Walker, place: Place) -> list[str]:
+    """Names of thread numbers: what one thread alone may do depends on them."""
+    names = [n.name for n in place.scope.of_kind(INT)]
+    found = [n for n in names if re.search(r"lane|tid|thread|warp|wid", n, re.I)]
+    if walker.unit.platform in ("cuda", "hip"):
+        found.append("threadIdx.x")
+    if walker.unit.platform == "bang":
+        found += ["coreId", "taskId"]
+    return found
+
+
+def _assignment(walker: Walker, place: Place) -> Iterator[Site]:
+    """`=` for `+=`, a sum that an atomic makes, and the like; for whole statements only."""
+    parent = place.node.parent
+    if parent is None or parent.type != "expression_statement":
+        return
+    operator = walker.unit.text_of(place.node.child_by_field_name("operator"))
+    left, right = (walker.written(place.node.child_by_field_name(side)) for side in ("left", "right"))
+    if not left or not right:
+        return
+    site = Site(place.start, place.end, Form.CALL, place.function.name)
+    if operator in _ASSIGNMENTS:
+        for other in _ASSIGNMENTS:
+            if other != operator:
+                cost = 1.3 if {operator, other} == {"=", "+="} else 1.9
+                site.alternatives.append(
+                    Alternative(f"{left} {other} {right}", cost, f"`{operator}` should be `{other}`")
+                )
+    if (
+        operator == "+="
+        and "[" in left
+        and walker.unit.platform in ("cuda", "hip")
+        and place.function.on_device
+    ):
+        site.alternatives.append(Alternative(f"atomicAdd(&{left}, {right})", 1.5, "the sum should be atomic"))
+    if operator == "=" and walker.kind(place.node.child_by_field_name("left"), place.scope) == FLOAT:
+        for function in ("fmaxf", "fminf"):
+            if re.search(rf"\b{function}\b", walker.text):
+                text = f"{left} = {function}({left}, {right})"
+                site.alternatives.append(
+                    Alternative(text, 1.9, f"`{function}` of the old value should be taken")
+                )
+    if site.alternatives:
+        yield site
+
+
+# ------------------------------------------------------------------------------------------ what is missing
+
+
+def _initialisers(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[Site]:
+    """A value for what is declared without one."""
+    from xpiler.repair.scope import declared
+
+    node = place.node
+    span = walker.span(node)
+    if span is None:
+        return
+    for name, declarator in declared(walker.unit, node):
+        at = walker.span(declarator)
+        if name.has_value or at is None or name.shared:
+            continue
+        site = Site(span[1], span[1], Form.INSERT, place.function.name)
+        for value, cost in _values(name.kind, name.type, vocabulary):
+            edit = Edit(at[1], at[1], f" = {value}")
+            title = f"`{name.name}` should begin with `{value}`"
+            site.alternatives.append(Alternative(f"{name.name} = {value};", cost, title, (edit,)))
+        if name.kind == ARRAY and name.extents and name.element in (INT, FLOAT):
+            edit = Edit(at[1], at[1], " = {}")
+            text = f"for (auto &xpiler_each : {name.name}) xpiler_each = 0;"
+            site.alternatives.append(
+                Alternative(text, 1.6, f"`{name.name}` should begin with zeros", (edit,))
+            )
+        if site.alternatives:
+            yield site
+
+
+def _values(kind: str, type_: str, vocabulary: Vocabulary) -> Iterator[tuple[str, float]]:
+    if kind == INT:
+        yield from (("0", 1.4), ("1", 1.8))
+    elif kind == FLOAT:
+        is_float = "float" in type_
+        yield from (
+            ("0.0f" if is_float else "0.0", 1.4),
+            ("-INFINITY", 1.6),
+            ("1.0f", 1.8),
+            ("INFINITY", 1.8),
+        )
+        yield from ((word, 1.9) for word in vocabulary.floats[:4])
+    elif kind == VECTOR and "__m512" in type_:
+        ending = "si512" if "__m512i" in type_ else "pd" if "__m512d" in type_ else "ps"
+        yield f"_mm512_setzero_{ending}()", 1.4
+        if ending == "ps":
+            yield from (("_mm512_set1_ps(-INFINITY)", 1.6), ("_mm512_set1_ps(1.0f)", 1.9))
+
+
+def _insertions(walker: Walker, vocabulary: Vocabulary, place: Place, clones: list[Clone]) -> Iterator[Site]:
+    body = walker.text[slice(*place.function.definition.span)]
+    site = Site(place.start, place.start, Form.INSERT, place.function.name)
+    seen: set[str] = set()
+    neighbours = _callee(place.node), _callee(place.node.prev_named_sibling)
+    late = 0.02 * place.start / len(walker.text)  # of equal places the last one: just before it is needed
+
+    def offer(text: str, cost: float) -> None:
+        if text not in seen:
+            seen.add(text)
+            cost -= late + (0.05 if text.split("(")[0] in neighbours else 0)
+            edit = _inserted(walker, place, text)
+            site.alternatives.append(Alternative(text, cost, f"`{text}` is missing", (edit,)))
+
+    if place.function.on_device and _EXCHANGES.search(body):
+        for number, barrier in enumerate(BARRIERS.get(walker.unit.platform, ())):
+            named = barrier.split("(")[0] in walker.text
+            offer(barrier, 1.2 + 0.3 * number + (0 if named or number == 0 else 0.4))
+    if place.function.on_device:
+        for text, cost in _resets(walker, vocabulary, place):
+            offer(text, cost)
+        if place.function.is_kernel and not place.loops and place.role == "before":
+            for text, cost in _early_returns(place):
+                offer(text, cost)
+    for clone in clones:
+        if clone.function == place.function.name:
+            for text, cost in clone.forms(walker, place):
+                offer(text, cost)
+    if site.alternatives:
+        yield site
+
+
+def _callee(node: Node | None) -> str:
+    """The function that a statement calls."""
+    call = node.named_children[0] if node is not None and node.named_children else None
+    function = call.child_by_field_name("function") if call is not None else None
+    return (function.text or b"").decode() if function is not None else ""
+
+
+def _early_returns(place: Place) -> Iterator[tuple[str, float]]:
+    names = list(place.scope.of_kind(INT))
+    sizes = [n.name for n in names if n.is_parameter][:6]
+    for index in [n.name for n in names if not n.is_parameter and not n.constant][-2:]:
+        for size in sizes:
+            yield f"if ({index} >= {size}) return;", 2.1
+
+
+def _resets(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tuple[str, float]]:
+    """A value for what the next loop accumulates in, where a loop around starts again."""
+    following = place.node if place.role == "before" else None
+    if following is None or following.type not in ("for_statement", "while_statement"):
+        return
+    text = walker.written(following)
+    accumulated = set(re.findall(r"\b([A-Za-z_]\w*)(?:\[[^;\]]*\])*\s*(?:\+=|-=|\*=)", text))
+    accumulated |= {
+        a for a, b in re.findall(r"\b([A-Za-z_]\w*)\s*=\s*[\w:]+\(([^;]*)", text) if re.search(rf"\b{a}\b", b)
+    }
+    for word in sorted(accumulated):
+        name = place.scope.names.get(word)
+        if name is not None and name.kind in (INT, FLOAT, VECTOR) and not name.is_parameter:
+            for value, cost in _values(name.kind, name.type, vocabulary):
+                yield f"{word} = {value};", cost + 0.2
+
+
+# ------------------------------------------------------------------------------------ statements like others
+
+
+class Clone:
+    """A call that stands somewhere in a function, with its words: one like it may be missing elsewhere.
+
+    `cudaMemcpy(d_a, a, bytes, cudaMemcpyHostToDevice);` --> the same of `d_b` and `b`
+    """
+
+    def __init__(self, function: str, text: str, words: tuple[str, ...]) -> None:
+        self.function, self.text, self.words = function, text, words
+
+    def forms(self, walker: Walker, place: Place) -> Iterator[tuple[str, float]]:
+        """The call itself, and with one or two of its variables exchanged for others of their type."""
+        known = place.scope.names
+        if any(word not in known for word in self.words):
+            return
+        yield self.text, 2.0
+        pointers = [w for w in self.words if known[w].kind in (POINTER, ARRAY)]
+        if not 1 <= len(pointers) <= 2:
+            return
+        others = [n for n in known.values() if n.kind in (POINTER, ARRAY)]
+
+        def like(word: str) -> list[str]:
+            here = known[word]
+            return [n.name for n in others if n.element == here.element and n.name not in pointers][:8]
+
+        for first in like(pointers[0]):
+            one = _renamed(self.text, {pointers[0]: first})
+            yield one, 2.6
+            if len(pointers) == 2:
+                for second in like(pointers[1]):
+                    if second != first and (first in second or second in first):
+                        yield _renamed(self.text, {pointers[0]: first, pointers[1]: second}), 2.1
+
+
+def _renamed(text: str, names: dict[str, str]) -> str:
+    return re.sub(r"\b[A-Za-z_]\w*\b", lambda m: names.get(m[0], m[0]), text)
+
+
+def clones_of(walker: Walker, places: list[Place]) -> list[Clone]:
+    """The calls of copies, fills and barriers that functions make as statements."""
+    found: dict[tuple[str, str], Clone] = {}
+    for place in places:
+        if place.role != "statement" or place.node.type != "expression_statement":
+            continue
+        text = " ".join(walker.text[place.start : place.end].split())
+        call = place.node.named_children[0] if place.node.named_children else None
+        if call is None or call.type != "call_expression" or len(text) > 240:
+            continue
+        if not re.search(r"[Mm]em(?:cpy|set)|__bang_write|__bang_\w+|_sync|Synchronize|QueueSync", text):
+            continue
+        words = tuple(
+            dict.fromkeys(w for w in re.findall(r"\b[A-Za-z_]\w*\b", text) if w in place.scope.names)
+        )
+        found.setdefault((place.function.name, text), Clone(place.function.name, text, words))
+    return list(found.values())
+
+
+def _inserted(walker: Walker, place: Place, text: str) -> Edit:
+    """The statement on a line of its own, indented like its neighbours."""
+    start = walker.text.rfind("\n", 0, place.start) + 1
+    before = walker.text[start : place.start]
+    if before.strip():
+        return Edit(place.start, place.start, f"{text} ")
+    if place.role == "end":
+        return Edit(start, start, f"{before}  {text}\n")
+    return Edit(place.start, place.start, f"{text}\n{before}")
+
+
+__all__ = ["BARRIERS", "MASK", "Clone", "clones_of", "statement_sites"]

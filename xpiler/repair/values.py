@@ -1,0 +1,395 @@
+"""What could stand in an expression's place: other names, numbers near it, other operators and operands,
+other functions, arguments exchanged.
+
+    for (int i = 0; i < n - 1; ++i)    -->    i < n, i <= n - 1, i < n - 1 + 1, i < m - 1, ...
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Protocol
+
+from tree_sitter import Node
+
+from xpiler.repair.changes import Alternative, Form, Site
+from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
+from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
+from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
+
+_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+_LIKELY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
+_ARITHMETIC = ("+", "-", "*", "/")
+_MOST_NAMES = 14
+
+
+class Offer(Protocol):
+    def __call__(self, text: str, cost: float, title: str = "") -> None: ...
+
+
+def value_site(walker: Walker, vocabulary: Vocabulary, place: Place) -> Site | None:
+    """The site of an expression, None if nothing else could stand there."""
+    node = place.node
+    written = walker.text[place.start : place.end]
+    form = Form.CALL if place.role == "whole" else Form.VALUE
+    if place.role in ("update", "assignment") or (place.role == "whole" and node.type != "call_expression"):
+        return None
+    site = Site(place.start, place.end, form, place.function.name)
+    seen = {_bare(written)}
+
+    def offer(text: str, cost: float, title: str = "") -> None:
+        fitted = _fitted(text, place)
+        if _bare(fitted) not in seen:
+            seen.add(_bare(fitted))
+            site.alternatives.append(Alternative(fitted, cost, title or f"`{written}` should be `{text}`"))
+
+    kind = walker.kind(node, place.scope)
+    if place.role == "base":
+        _arrays(place, written, offer)
+    else:
+        opaque = walker.unit.map.is_from_macro(node.start_byte)
+        if not opaque:
+            _structure(walker, vocabulary, place, kind, offer)
+        if kind == INT:
+            _integers(walker, vocabulary, place, written, offer)
+        elif kind == FLOAT:
+            _floats(walker, vocabulary, place, written, offer)
+        elif kind in (POINTER, ARRAY, VECTOR, MASK) and node.type == "identifier":
+            _arrays(place, written, offer)
+        elif kind == "" and node.type in ("identifier", "qualified_identifier"):
+            _words(vocabulary, written, offer)
+    return site if site.alternatives else None
+
+
+def _bare(text: str) -> str:
+    return (
+        re.sub(r"\s+", "", text).strip("()")
+        if text.count("(") == text.count(")") == 1
+        else re.sub(r"\s+", "", text)
+    )
+
+
+_ATOM = re.compile(r"-?[\w.]+|[A-Za-z_][\w:]*\s*(?:\([^()]*\)|\[[^\[\]]*\])+|\(.*\)", re.S)
+
+
+def _fitted(text: str, place: Place) -> str:
+    """With the parentheses that it needs there."""
+    if place.root or (_ATOM.fullmatch(text) and not text.startswith("-")):
+        return text
+    if place.role == "bound" and not re.search(r"[<>=&|?^]", text):
+        return text
+    return f"({text})"
+
+
+# ------------------------------------------------------------------------------------------ names and numbers
+
+
+def _names(place: Place, kind: str, written: str) -> list[Name]:
+    """Variables that could have been meant, those like the one that is there first."""
+    here = place.scope.names.get(written)
+    found = [n for n in place.scope.of_kind(kind) if n.name != written and n.has_value]
+
+    def unlike(name: Name) -> tuple[bool, bool, int]:
+        if here is None:
+            return (not name.is_parameter, False, 0)
+        same_case = here.name.isupper() == name.name.isupper()
+        return (here.is_parameter != name.is_parameter, not same_case, abs(len(here.name) - len(name.name)))
+
+    return sorted(reversed(found), key=unlike)  # noqa: C414 (of equals the innermost first)[:_MOST_NAMES]
+
+
+def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, offer: Offer) -> None:
+    node = place.node
+    literal = _number(written) if node.type == "number_literal" else None
+    at_edge = place.root or place.role == "bound"
+    if literal is not None:
+        for value in dict.fromkeys(
+            (literal + 1, literal - 1, 0, 1, 2 * literal, literal // 2, 4 * literal, -literal)
+        ):
+            if value != literal and (value >= 0 or literal > 0) and not _idle(walker, node, value):
+                offer(str(value), 1.4 if abs(value - literal) == 1 or value in (0, 1) else 1.7)
+        for word in vocabulary.integers:
+            offer(word, 1.5)
+    elif at_edge and node.type not in ("sizeof_expression",):
+        near = 1.0 if place.role in ("bound", "start") else 1.3 if place.role in ("index", "value") else 1.7
+        inner = (
+            f"({written})" if node.type in ("conditional_expression",) or _compares(walker, node) else written
+        )
+        offer(f"{inner} - 1", near)
+        offer(f"{inner} + 1", near)
+    simple = node.type in ("identifier", "number_literal", "field_expression")
+    if BUILTIN_INTEGERS.fullmatch(written.replace(" ", "")):
+        name, _, axis = written.partition(".")
+        for other in (*vocabulary.axes, *vocabulary.tasks):
+            near_one = other.partition(".")[0] == name or other.endswith(f".{axis}")
+            offer(other, 1.2 if near_one else 1.6)
+    if simple:
+        base = 2.0 if literal is not None else 1.2
+        for number, other_name in enumerate(_names(place, INT, written)):
+            offer(other_name.name, base + 0.04 * number)
+        if literal is None:
+            for word in ("0", "1", *vocabulary.integers[:6]):
+                offer(word, 2.5)
+        for other in (*vocabulary.axes[:8], *vocabulary.tasks):
+            offer(other, 2.3)
+    elif place.root:
+        for number, other_name in enumerate(_names(place, INT, "")[:8]):
+            offer(other_name.name, 2.0 + 0.04 * number)
+        offer("0", 2.4)
+    _terms(walker, vocabulary, place, written, offer)
+
+
+def _idle(walker: Walker, node: Node, value: int) -> bool:
+    """Whether the number would do nothing there: without it the text says the same."""
+    parent = node.parent
+    operator = walker.operator(parent) if parent is not None and parent.type == "binary_expression" else ""
+    return (value == 0 and operator in ("+", "-")) or (value == 1 and operator in ("*", "/"))
+
+
+def _compares(walker: Walker, node: Node) -> bool:
+    return node.type == "binary_expression" and walker.operator(node) not in (*_ARITHMETIC, "%")
+
+
+def _terms(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, offer: Offer) -> None:
+    """A factor or term that is missing."""
+    if place.node.type in ("binary_expression", "conditional_expression") and not place.root:
+        return
+    sizes = [n.name for n in _names(place, INT, written)][:8]
+    indices = [
+        *(a for a in vocabulary.axes if "Idx" in a),
+        *(t for t in vocabulary.tasks if t.endswith("Id")),
+    ]
+    additive = f"({written})" if place.node.type == "conditional_expression" else written
+    composite = place.node.type in ("binary_expression", "conditional_expression")
+    factor = f"({written})" if composite else written
+    for word in (*sizes, *vocabulary.integers[:4]):
+        offer(f"{factor} * {word}", 2.4 if word.isidentifier() else 2.8)
+    for word in (*sizes, *indices):
+        if place.root:
+            offer(f"{additive} + {word}", 2.5)
+    for word in sizes:
+        if place.root or place.role == "bound":
+            offer(f"{additive} - {word}", 2.7)
+        offer(f"{factor} / {word}", 2.9)
+    if place.role in ("argument", "value"):
+        for type_ in ("float", "int"):
+            offer(f"{factor} * sizeof({type_})", 2.2)
+
+
+def _number(text: str) -> int | None:
+    digits = text.rstrip("uUlL")
+    try:
+        return int(digits, 0)
+    except ValueError:
+        return None
+
+
+def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, offer: Offer) -> None:
+    node = place.node
+    if node.type == "number_literal":
+        suffix = "f" if written.endswith(("f", "F")) else ""
+        for word in (*vocabulary.floats, f"0.0{suffix}", f"1.0{suffix}", "-INFINITY", "INFINITY"):
+            offer(word, 1.4)
+        for word in (f"0.5{suffix}", f"2.0{suffix}", f"-{written}"):
+            offer(word, 1.9)
+        for power in ("1e-5f", "1e-6f", "-FLT_MAX", "FLT_MAX"):
+            offer(power, 2.2)
+    if node.type == "identifier":
+        for number, name in enumerate(_names(place, FLOAT, written)):
+            offer(name.name, 1.4 + 0.05 * number)
+        for word in ("0.0f", "-INFINITY"):
+            offer(word, 2.4)
+    if place.root or node.type in ("identifier", "subscript_expression", "call_expression"):
+        inner = written if node.type != "binary_expression" else f"({written})"
+        offer(f"-{inner}", 2.4)
+        for name in _names(place, FLOAT, written)[:5]:
+            offer(f"{inner} * {name.name}", 2.7)
+            offer(f"{inner} / {name.name}", 2.8)
+            offer(f"{inner} - {name.name}", 2.8)
+            offer(f"{inner} + {name.name}", 2.8)
+        for function in ("expf", "sqrtf", "rsqrtf", "fabsf", "tanhf", "logf"):
+            if function in vocabulary.called and place.root:
+                offer(f"{function}({written})", 2.8)
+        for name in _names(place, INT, "")[:6] if place.root else ():
+            offer(f"{inner} / {name.name}", 3.0)
+        for word in vocabulary.floats[:4] if place.root else ():
+            offer(f"{inner} * {word}", 2.9)
+            offer(f"{inner} + {word}", 2.9)
+
+
+def _arrays(place: Place, written: str, offer: Offer) -> None:
+    """Other arrays, vectors or masks of the same type."""
+    here = place.scope.names.get(written)
+    if here is None:
+        return
+    kinds = (POINTER, ARRAY) if here.kind in (POINTER, ARRAY) else (here.kind,)
+    others = [n for n in place.scope.of_kind(*kinds) if n.name != written and n.element == here.element]
+    same_first = sorted(others, key=lambda n: _type(n) != _type(here))
+    for number, name in enumerate(same_first[:_MOST_NAMES]):
+        offer(name.name, 1.3 + 0.05 * number + (0.6 if _type(name) != _type(here) else 0))
+
+
+def _type(name: Name) -> str:
+    return re.sub(r"\b(?:const|static|__shared__|__restrict__)\b|\s", "", name.type)
+
+
+def _words(vocabulary: Vocabulary, written: str, offer: Offer) -> None:
+    for family in FAMILIES:
+        if written in family:
+            for number, word in enumerate(w for w in family if w != written):
+                offer(word, 1.1 + 0.05 * number)
+
+
+# ------------------------------------------------------------------------------------------ structure
+
+
+def _structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, offer: Offer) -> None:
+    match place.node.type:
+        case "binary_expression":
+            _binary(walker, place, kind, offer)
+        case "conditional_expression":
+            parts = [place.node.child_by_field_name(n) for n in ("condition", "consequence", "alternative")]
+            test, then, other = (walker.written(p) for p in parts)
+            if test and then and other:
+                offer(then, 1.7)
+                offer(other, 1.7)
+                offer(f"{test} ? {other} : {then}", 1.5)
+        case "call_expression":
+            for text, cost in calls(walker, vocabulary, place):
+                offer(text, cost)
+        case "unary_expression" | "cast_expression":
+            inner = walker.written(place.node.child_by_field_name("argument"))
+            if inner:
+                offer(inner, 1.6)
+        case "field_expression" if kind != INT:
+            base, _, member = walker.text[place.start : place.end].rpartition(".")
+            if base and member in ("x", "y", "z", "w"):
+                for other in "xyzw":
+                    offer(f"{base}.{other}", 1.4)
+    if place.role == "condition":
+        _conditions(walker, place, offer)
+
+
+def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
+    node = place.node
+    operator = walker.operator(node)
+    left, right = (walker.written(node.child_by_field_name(side)) for side in ("left", "right"))
+    if not left or not right:
+        return
+    if operator in _COMPARISONS:
+        for other in _COMPARISONS:
+            if other != operator:
+                offer(f"{left} {other} {right}", 1.0 if _LIKELY[operator] == other else 1.8)
+        offer(f"{right} {operator} {left}", 1.8)
+        return
+    if operator in ("&&", "||"):
+        offer(f"{left} {'||' if operator == '&&' else '&&'} {right}", 1.4)
+        offer(left, 1.6)
+        offer(right, 1.6)
+        return
+    if operator in ("&", "|", "^", "<<", ">>"):
+        for other in {"<<": (">>",), ">>": ("<<",)}.get(operator, tuple(o for o in "&|^" if o != operator)):
+            offer(f"{left} {other} {right}", 1.4)
+    alternatives = [o for o in (*_ARITHMETIC, *("%",) * (kind == INT)) if o != operator]
+    if operator in (*_ARITHMETIC, "%"):
+        for other in alternatives:
+            near = {operator, other} in ({"+", "-"}, {"*", "/"}, {"/", "%"}, {"+", "*"})
+            offer(
+                f"{_operand(left, other)} {other} {_operand(right, other, right=True)}",
+                1.3 if near else 1.9,
+                "",
+            )
+    if operator in ("-", "/", "%", "<<", ">>"):
+        offer(f"{_operand(right, operator)} {operator} {_operand(left, operator, right=True)}", 1.5)
+    if operator == "/" and kind == INT:
+        offer(f"({left} + {right} - 1) / {right}", 1.2)
+        match = re.fullmatch(r"\(\s*(.+?)\s*\+\s*(.+?)\s*-\s*1\s*\)", left, re.S)
+        if match:
+            offer(f"{_operand(match[1], '/')} / {right}", 1.8)
+        else:
+            offer(f"{left} / {right} + 1", 2.0)
+    plain = operator in ("+", "-") and _number(right) is not None  # nobody writes it without need
+    offer(left, 0.9 if plain else 1.4 if operator in ("+", "-") else 1.8)
+    offer(right, 1.4 if operator == "+" else 1.8)
+
+
+_WEAK = re.compile(r"[-+]|<<|>>|[&|^<>=?]")
+
+
+def _operand(text: str, operator: str, *, right: bool = False) -> str:
+    """With parentheses where the operator binds more than those inside."""
+    outer = _outside(text)
+    if operator in ("*", "/", "%") and (_WEAK.search(outer[1:]) or (right and re.search(r"[*/%]", outer))):
+        return f"({text})"
+    if operator == "-" and right and re.search(r"[-+]", outer[1:]):
+        return f"({text})"
+    return text
+
+
+def _outside(text: str) -> str:
+    """The text without what stands in brackets."""
+    depth, kept = 0, []
+    for character in text:
+        depth += character in "([{"
+        if depth == 0:
+            kept.append(character)
+        depth -= character in ")]}"
+    return "".join(kept) or " "
+
+
+def _conditions(walker: Walker, place: Place, offer: Offer) -> None:
+    written = walker.text[place.start : place.end]
+    operator = walker.operator(place.node) if place.node.type == "binary_expression" else ""
+    if place.root:
+        negated = written[1:] if re.fullmatch(r"!\w+(?:\([^()]*\))?", written) else f"!({written})"
+        offer(negated, 1.9)
+        if not place.loops or place.loops[-1].child_by_field_name("condition") != place.node:
+            offer("true", 2.2)
+            offer("false", 2.4)
+        if operator in (*_COMPARISONS, "&&"):
+            for index, size in _guards(walker, place):
+                offer(f"{written} && {index} < {size}", 2.4)
+
+
+def _guards(walker: Walker, place: Place) -> Iterator[tuple[str, str]]:
+    """Pairs of an index and a size that it may have to stay below."""
+    names = list(place.scope.of_kind(INT))
+    sizes = [n.name for n in names if n.is_parameter][:6]
+    indices = [n.name for n in names if not n.is_parameter and not n.constant][-6:]
+    for index in reversed(indices):
+        for size in sizes:
+            yield index, size
+
+
+# ------------------------------------------------------------------------------------------ calls
+
+
+def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tuple[str, float]]:
+    """Other functions with the same arguments, and the arguments in another order or one of them less."""
+    node = place.node
+    callee, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+    if (
+        callee is None
+        or arguments is None
+        or any(c.type == "kernel_call_syntax" for c in node.named_children)
+    ):
+        return
+    name = walker.written(callee)
+    given = [walker.written(c) for c in arguments.named_children if c.type != "comment"]
+    if not name or not all(given):
+        return
+    plain = name.split("::")[-1]
+    if re.fullmatch(r"\w+", plain) and callee.type in ("identifier", "qualified_identifier"):
+        prefix = name[: len(name) - len(plain)]
+        for number, other in enumerate(siblings(plain, vocabulary)):
+            yield f"{prefix}{other}({', '.join(given)})", 1.4 + 0.08 * number
+    count = len(given)
+    for i in range(min(count, 8)):
+        for j in range(i + 1, min(count, 8)):
+            if given[i] != given[j]:
+                swapped = list(given)
+                swapped[i], swapped[j] = swapped[j], swapped[i]
+                yield f"{name}({', '.join(swapped)})", 1.5 if j == i + 1 else 1.8
+    if 1 <= count <= 2 and re.fullmatch(r"[a-z_]\w*", plain):
+        for argument in given:
+            yield argument, 2.3

@@ -1,0 +1,184 @@
+"""The words that a repair is made of: what source and target themselves are written with, and what their
+platform has."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import xpiler.emulators
+from xpiler.gate.compilers import host_compilers, output_of
+from xpiler.platforms.registry import PLATFORMS
+
+_NUMBER = re.compile(
+    r"(?<![\w.])(?:0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)([uUlLfF]*)(?![\w.])"
+)
+_CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
+_AXES = re.compile(r"\b(threadIdx|blockIdx|blockDim|gridDim)\s*\.\s*([xyz])\b")
+_TASKS = (
+    "taskId",
+    "taskDim",
+    "clusterId",
+    "clusterDim",
+    "coreId",
+    "coreDim",
+    "taskIdX",
+    "taskIdY",
+    "taskIdZ",
+)
+# Words that stand for one another as an argument.
+FAMILIES: tuple[tuple[str, ...], ...] = (
+    ("cudaMemcpyHostToDevice", "cudaMemcpyDeviceToHost", "cudaMemcpyDeviceToDevice"),
+    ("hipMemcpyHostToDevice", "hipMemcpyDeviceToHost", "hipMemcpyDeviceToDevice"),
+    ("cnrtMemcpyHostToDev", "cnrtMemcpyDevToHost", "cnrtMemcpyDevToDev"),
+    ("CNRT_MEM_TRANS_DIR_HOST2DEV", "CNRT_MEM_TRANS_DIR_DEV2HOST", "CNRT_MEM_TRANS_DIR_DEV2DEV"),
+    (*("cnrtFuncTypeBlock", "cnrtFuncTypeUnion1", "cnrtFuncTypeUnion2", "cnrtFuncTypeUnion4"),),
+    (
+        *("GDRAM2NRAM", "NRAM2GDRAM", "GDRAM2WRAM", "NRAM2WRAM", "WRAM2NRAM", "NRAM2NRAM", "GDRAM2SRAM"),
+        *("SRAM2GDRAM", "SRAM2NRAM", "NRAM2SRAM", "SRAM2WRAM", "GDRAM2GDRAM", "SRAM2SRAM"),
+    ),
+    ("wmma::mem_row_major", "wmma::mem_col_major"),
+    ("wmma::row_major", "wmma::col_major"),
+    (
+        *("_CMP_LT_OS", "_CMP_LE_OS", "_CMP_GT_OS", "_CMP_GE_OS", "_CMP_EQ_OQ"),
+        *("_CMP_LT_OQ", "_CMP_LE_OQ", "_CMP_GT_OQ", "_CMP_GE_OQ"),
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """`integers` and `floats`: literals, most used first. `axes`: builtin indices. `called`: names of
+    functions called, most used first. `known`: what the platform has."""
+
+    integers: tuple[str, ...]
+    floats: tuple[str, ...]
+    axes: tuple[str, ...]
+    tasks: tuple[str, ...]
+    called: tuple[str, ...]
+    known: frozenset[str]
+
+
+def vocabulary(source: str, target: str, platform: str) -> Vocabulary:
+    texts = [
+        re.sub(r"//[^\n]*|/\*.*?\*/|^[ \t]*#[ \t]*include[^\n]*", " ", text, flags=re.S | re.M)
+        for text in (target, source)
+    ]
+    integers: Counter[str] = Counter()
+    floats: Counter[str] = Counter()
+    called: Counter[str] = Counter()
+    for text in texts:
+        for match in _NUMBER.finditer(text):
+            literal = match[0]
+            is_hex = literal[:2].lower() == "0x"
+            is_float = not is_hex and re.search(r"[.eEfF]", literal) is not None
+            (floats if is_float else integers)[literal] += 1
+        called.update(_CALL.findall(text))
+    axes = dict.fromkeys(f"{name}.{axis}" for text in texts for name, axis in _AXES.findall(text))
+    tasks = tuple(t for t in _TASKS if re.search(rf"\b{t}\b", target)) if platform == "bang" else ()
+    return Vocabulary(
+        tuple(word for word, _ in integers.most_common(14)),
+        tuple(word for word, _ in floats.most_common(8)),
+        tuple(axes),
+        tuple(dict.fromkeys((*tasks, *(("taskId", "taskDim") if platform == "bang" else ())))),
+        tuple(word for word, _ in called.most_common(60)),
+        known_names(platform),
+    )
+
+
+@functools.cache
+def known_names(platform: str) -> frozenset[str]:
+    """The functions that programs of a platform may call."""
+    names: set[str] = set()
+    for text in _headers(platform):
+        names.update(_CALL.findall(text))
+        names.update(re.findall(r"#\s*define\s+(\w+)\(", text))
+    if PLATFORMS[platform].model == "serial":
+        return frozenset(n for n in names if n.startswith("_mm"))
+    return frozenset(n for n in names if not n.startswith(("xpemu", "XPEMU", "_mm", "__builtin")))
+
+
+def _headers(platform: str) -> Iterable[str]:
+    model = PLATFORMS[platform].model
+    if model != "serial":
+        folder = Path(xpiler.emulators.__file__).parent / ("bang" if model == "tasks" else "simt")
+        yield from (path.read_text() for path in sorted(folder.glob("*.hpp")))
+        return
+    for compiler in host_compilers():
+        if compiler.name == "g++":
+            folder = Path(output_of([compiler.path, "-print-file-name=include"]).strip())
+            for path in sorted(folder.glob("*intrin.h")):
+                if path.name.startswith(
+                    ("avx512", "avx2", "avx", "fma", "f16c", "emm", "smm", "tmm", "pmm", "xmm")
+                ):
+                    yield path.read_text(errors="replace")
+
+
+def relatives(name: str, vocabulary: Vocabulary) -> list[str]:
+    """Functions whose names differ in one part from `name`, those that the programs call first."""
+    parts = name.split("_")
+    found: dict[str, int] = {}
+    used = set(vocabulary.called)
+    for other in vocabulary.known | used:
+        if other == name:
+            continue
+        distance = _parts_apart(parts, other.split("_"))
+        if distance is not None:
+            found[other] = (0 if other in used else 10) + distance
+    return sorted(found, key=lambda other: (found[other], other))
+
+
+def _parts_apart(one: list[str], other: list[str]) -> int | None:
+    """1: one part is another; 2: one is missing or added; None: more than that."""
+    if len(one) == len(other):
+        different = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+        if len(different) != 1 or len([p for p in one if p]) < 2:
+            return None
+        return 1
+    short, long = sorted((one, other), key=len)
+    if len(long) != len(short) + 1 or len([p for p in short if p]) < 2:
+        return None
+    return 2 if any(long[:i] + long[i + 1 :] == short for i in range(len(long))) else None
+
+
+# Functions of a name in one piece, by what they are given.
+_UNARY = (
+    "exp",
+    "log",
+    "sqrt",
+    "rsqrt",
+    "tanh",
+    "fabs",
+    "exp2",
+    "log2",
+    "sin",
+    "cos",
+    "erf",
+    "floor",
+    "ceil",
+    "rint",
+)
+_BINARY = ("fmax", "fmin", "max", "min", "pow", "fmod")
+_ATOMIC = ("atomicAdd", "atomicMax", "atomicMin", "atomicSub", "atomicExch")
+
+
+def siblings(name: str, vocabulary: Vocabulary) -> list[str]:
+    """Functions that could have been meant where `name` is called."""
+    for family in (_UNARY, _BINARY):
+        for ending in ("f", ""):
+            stem = name[: -len(ending)] if ending else name
+            if (not ending or name.endswith(ending)) and stem.lstrip("_") in family:
+                prefix = name[: len(name) - len(name.lstrip("_"))]
+                ordinary = [f"{other}{ending}" for other in family if other != stem.lstrip("_")]
+                used = [n for n in ordinary if n in vocabulary.called]
+                rest = [n for n in ordinary[:6] if n not in used]
+                return used + (rest if not prefix else [f"__{n}" for n in rest])
+    if name in _ATOMIC:
+        return [other for other in _ATOMIC if other != name]
+    if "_" in name.strip("_"):
+        return relatives(name, vocabulary)[:14]
+    return []
