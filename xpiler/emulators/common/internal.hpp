@@ -10,7 +10,7 @@ namespace xpemu {
 constexpr std::uint32_t poison_word = 0x7fffdead;  // NaN as float and double, a large int, no plausible index
 constexpr int exit_code = 86;
 
-void poison(unsigned char* at, std::size_t bytes);                 // phase follows the address
+void poison(unsigned char* at, std::size_t bytes, std::uint32_t word = poison_word);  // phase follows the address
 bool is_poison(const unsigned char* at, std::size_t bytes);
 
 struct Region {
