@@ -75,6 +75,11 @@ def _options(arguments: argparse.Namespace) -> Options:
         shared=arguments.shared,
         shape=arguments.shape,
     )
+    return options_of(stated, arguments.seconds)
+
+
+def options_of(stated: Overrides, seconds: float) -> Options:
+    """What the checker is told of launches and sizes. Raises Refusal for what it cannot take."""
     shared = stated.shared_bytes
     if shared is not None and not isinstance(shared, int):
         raise Refusal("contract-extent", f"--shared {shared} is not a number")
@@ -84,7 +89,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         shared_bytes=shared,
         scalars=_scalars(stated),
         extents=tuple((name, prod(_numbers(f"--shape {name}", shape))) for name, shape in stated.shapes),
-        seconds=arguments.seconds,
+        seconds=seconds,
         fixes=True,
         prove=True,
     )

@@ -73,11 +73,18 @@ class Result:
 
 
 def translate_text(
-    text: str, file: str, to: str, overrides: Overrides | None = None, progress: Progress = lambda step: None
+    text: str,
+    file: str,
+    to: str,
+    overrides: Overrides | None = None,
+    progress: Progress = lambda step: None,
+    *,
+    run: bool = True,
 ) -> Result:
     """Translates `text` (of the file named `file`) to the platform `to`, and verifies the result.
 
     Raises Refusal where nothing can be produced; a result that is not verified says why in its evidence.
+    Without `run` nothing is compiled or executed, so that nothing is verified.
     """
     start = time.monotonic()
     platform = platform_of(file, text)
@@ -91,6 +98,13 @@ def translate_text(
     unit, parsed = _parse(text, file, platform)
     entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
     stated.require_known(_parameters(unit, entries))
+    if not run:
+        whole, unit = unit, route.admit(unit, entries)
+        progress(f"writing {to}")
+        _prepare_unrun(entries, unit, stated)
+        produced = route.produce(unit, entries)
+        rungs = [parsed, *produced.rungs, Rung("executed", False, "none", NOT_RUN, 0.0)]
+        return _result(whole, entries, produced.text, rungs, produced.notes, start)
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
         whole, unit = unit, route.admit(unit, entries)
@@ -280,6 +294,27 @@ def _prepare(
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))
+
+
+NOT_RUN = "nothing was compiled or run, as asked"
+
+
+def _prepare_unrun(entries: Iterable[EntryJob], unit: Unit, overrides: Overrides) -> None:
+    """What can be known of a kernel's launch and arrays without running the file's own code."""
+
+    def unbuilt(contract: Contract) -> Build:
+        return Build(contract, unit.platform, None, "none", NOT_RUN)
+
+    for item in entries:
+        if item.refused is None and item.entry.missing:
+            item.refused = unit.refusals.get(item.entry.missing[0])
+        has_own_launch = item.entry.kind == "host" and PLATFORMS[unit.platform].model != "serial"
+        if item.refused is not None or has_own_launch or item.entry.kind == "main":
+            continue
+        try:
+            item.inference = infer_contract(unit, item.entry, overrides, unbuilt, lambda: None)
+        except Refusal as refusal:
+            item.refused = refusal.diagnostic
 
 
 def _verify(

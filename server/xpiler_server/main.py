@@ -1,56 +1,39 @@
-"""`xpiler-lsp`: the language server over standard input and output.
-
-Today it tells, while one types, which kernels of a file cannot be translated and why. Documents are
-synchronised whole: the line rules of the protocol and of Python differ, and a copy that silently drifts apart
-would be worse than the bytes.
-"""
+"""`xpiler-lsp`: the language server over standard input and output."""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
-
-from lsprotocol import types
-from pygls.lsp.server import LanguageServer
+from collections.abc import Sequence
+from typing import BinaryIO
 
 from xpiler import __version__
-from xpiler_server.diagnostics import diagnostics_of
-
-server = LanguageServer("xpiler", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
 
 
-@server.feature(types.TEXT_DOCUMENT_DID_OPEN)
-def did_open(ls: LanguageServer, params: types.DidOpenTextDocumentParams) -> None:
-    _publish(ls, params.text_document.uri)
-
-
-@server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
-def did_change(ls: LanguageServer, params: types.DidChangeTextDocumentParams) -> None:
-    _publish(ls, params.text_document.uri)
-
-
-@server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
-def did_close(ls: LanguageServer, params: types.DidCloseTextDocumentParams) -> None:
-    uri = params.text_document.uri
-    ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri=uri, diagnostics=[]))
-
-
-def _publish(ls: LanguageServer, uri: str) -> None:
-    document = ls.workspace.get_text_document(uri)
-    found = diagnostics_of(document.source, document.path or uri)
-    ls.text_document_publish_diagnostics(
-        types.PublishDiagnosticsParams(uri=uri, version=document.version, diagnostics=found)
-    )
-
-
-def main() -> None:
-    """Serve until the client ends the session. Whatever else prints goes to standard error."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve until the client ends the session."""
+    parser = argparse.ArgumentParser(prog="xpiler-lsp", description="The language server of Xpiler.")
+    parser.add_argument("--version", action="version", version=f"xpiler-lsp {__version__}")
+    parser.add_argument("--stdio", action="store_true", help="speak over standard input and output (default)")
+    parser.add_argument("--log", default="error", choices=("debug", "info", "warning", "error"))
+    arguments = parser.parse_args(argv)
+    stdout = _own_stdout()
+    logging.basicConfig(stream=sys.stderr, level=arguments.log.upper())
     logging.getLogger("pygls").setLevel(logging.ERROR)
-    protocol = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    from xpiler_server.setup import make_server
+
+    make_server().start_io(stdout=stdout)
+
+
+def _own_stdout() -> BinaryIO:
+    """Standard output for the protocol alone; whatever else prints, in any library, goes to standard
+    error."""
+    own = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.stdout = sys.stderr
-    server.start_io(stdout=protocol)
+    return own
 
 
 if __name__ == "__main__":

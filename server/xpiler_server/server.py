@@ -1,0 +1,168 @@
+"""The server: one object that owns all state. What is registered with it is in `setup.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
+
+from xpiler import __version__
+from xpiler_server import protocol
+from xpiler_server.analysis import Analyses
+from xpiler_server.documents import Document, Documents
+from xpiler_server.jobs import Job, Jobs
+from xpiler_server.proofs import Proofs, read_file
+from xpiler_server.settings import Settings
+from xpiler_server.store import Store, fingerprint
+
+logger = logging.getLogger(__name__)
+_LOOK_AGAIN = 0.05  # seconds in which changes of one kind are told at once
+
+
+class XpilerServer(LanguageServer):
+    """State of a session: settings, open documents, what is known of them, jobs and proofs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "xpiler",
+            __version__,
+            text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            protocol_cls=protocol.XpilerProtocol,
+        )
+        self.settings = Settings()
+        self.problems: list[str] = []  # of the settings, told once the session has begun
+        self.opted_in: frozenset[str] = frozenset()  # what this client takes beyond the standard
+        self.analyses = Analyses(lambda: self.settings, self.document_changed, self.warn)
+        self.jobs = Jobs(lambda: self.settings.jobs, self.job_changed)
+        self.proofs = Proofs(self.text_of)
+        self.on_document: list[Callable[[XpilerServer, Document], None]] = []  # who shows what is known
+        self.on_publish: list[Callable[[XpilerServer, Document], list[types.Diagnostic]]] = []
+        self.on_job: list[Callable[[XpilerServer, Job], None]] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._due: dict[str, asyncio.TimerHandle] = {}
+        self._warned: set[str] = set()
+
+    # -------------------------------------------------------------------------------------------- documents
+
+    @property
+    def documents(self) -> Documents:
+        workspace = self.workspace
+        assert isinstance(workspace, Documents)
+        return workspace
+
+    def use_own_documents(self, params: types.InitializeParams) -> None:
+        """Replaces the workspace of pygls, whose lines end where the protocol's do not."""
+        made = self.protocol._workspace
+        assert made is not None
+        own = Documents(
+            made.root_uri,
+            types.TextDocumentSyncKind.Incremental,
+            params.workspace_folders or [],
+            made.position_encoding,
+        )
+        self.protocol._workspace = own
+
+    def text_of(self, uri: str) -> str | None:
+        """A document's text as the user sees it: open, else on disk."""
+        document = self.documents.find(uri)
+        if document is not None:
+            return document.source
+        path = to_fs_path(uri)
+        return read_file(path) if path else None
+
+    def print_of(self, document: Document) -> str:
+        return fingerprint(document.source, document.file)
+
+    @property
+    def encoding(self) -> str:
+        return str(self.documents.position_encoding)
+
+    # -------------------------------------------------------------------------------------------- telling
+
+    def document_changed(self, document: Document) -> None:
+        """Something new is known of a document: what is shown of it is shown again."""
+        if self.documents.find(document.uri) is document:
+            for show in self.on_document:
+                show(self, document)
+            self.soon("refresh", self._refresh)
+
+    def job_changed(self, job: Job) -> None:
+        for show in self.on_job:
+            show(self, job)
+        if not job.is_active or not job.percentage:
+            self.soon("refresh", self._refresh)
+
+    def soon(self, name: str, do: Callable[[], None]) -> None:
+        """Calls `do` shortly, once for all calls by this name meanwhile."""
+        if name not in self._due:
+            loop = asyncio.get_running_loop()
+            self._due[name] = loop.call_later(_LOOK_AGAIN, self._do, name, do)
+
+    def _do(self, name: str, do: Callable[[], None]) -> None:
+        self._due.pop(name, None)
+        try:
+            do()
+        except Exception:
+            logger.exception("%s", name)
+
+    def _refresh(self) -> None:
+        """Lenses and hints are asked for again, by clients that can."""
+        workspace = self.client_capabilities.workspace
+        if workspace is None:
+            return
+        if workspace.code_lens and workspace.code_lens.refresh_support:
+            self.run(self.workspace_code_lens_refresh_async(None))
+        if workspace.inlay_hint and workspace.inlay_hint.refresh_support:
+            self.run(self.workspace_inlay_hint_refresh_async(None))
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """A task of its own whose failure is logged."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a task failed", exc_info=error)
+
+    def log(self, message: str, type: types.MessageType = types.MessageType.Info) -> None:
+        self.window_log_message(types.LogMessageParams(type=type, message=message))
+
+    def warn(self, message: str) -> None:
+        """Tells the user, each message once."""
+        self.log(message, types.MessageType.Warning)
+        if message not in self._warned:
+            self._warned.add(message)
+            self.window_show_message(types.ShowMessageParams(type=types.MessageType.Warning, message=message))
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Errors in handlers of notifications go to the log: the user is not asked to read one a
+        keystroke."""
+        with contextlib.suppress(Exception):
+            self.log(f"{type(error).__name__}: {error}", types.MessageType.Error)
+
+    # -------------------------------------------------------------------------------------------- life
+
+    def remember(self) -> None:
+        """Takes over the results that earlier sessions in this workspace left."""
+        folders = self.workspace.folders
+        store = Store(self.workspace.root_uri or next(iter(folders), "") or "no workspace")
+        self.jobs.remember(store)
+        self.proofs.remember(store)
+
+    async def stop(self) -> None:
+        """Nothing that was started is left."""
+        for handle in self._due.values():
+            handle.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await self.jobs.stop()
+        await self.analyses.stop()

@@ -1,0 +1,107 @@
+"""The settings, each typed and checked: what is wrong is told once and replaced by its default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from xpiler.platforms.bang import ARCHITECTURES
+
+SECTION = "xpiler"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`max_parallel`: jobs at a time, 0 for half the cores. `debounce_ms`: pause in typing before a check.
+    `trusted`: whether code of the workspace may be compiled and run."""
+
+    max_parallel: int = 0
+    check_enable: bool = True
+    check_on_type: bool = True
+    debounce_ms: int = 400
+    check_seconds: float = 10.0
+    verify_automatic: bool = True
+    repair_automatic: bool = True
+    bang_arch: str = ""
+    trusted: bool = True
+
+    @property
+    def jobs(self) -> int:
+        return self.max_parallel or max(1, (os.cpu_count() or 2) // 2)
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A setting by its path in the editor's JSON; `low` and `high` are bounds of a number."""
+
+    path: str
+    field: str
+    low: float = 0
+    high: float = 0
+    choices: tuple[str, ...] = ()
+
+
+_OPTIONS = (
+    _Option("jobs.maxParallel", "max_parallel", 0, 256),
+    _Option("check.enable", "check_enable"),
+    _Option("check.onType", "check_on_type"),
+    _Option("check.debounceMs", "debounce_ms", 0, 60_000),
+    _Option("check.seconds", "check_seconds", 0.5, 600),
+    _Option("verify.automatic", "verify_automatic"),
+    _Option("repair.automatic", "repair_automatic"),
+    _Option("compile.bangArch", "bang_arch", choices=("", *ARCHITECTURES)),
+    _Option("trusted", "trusted"),
+)
+
+
+def read(given: object, before: Settings = Settings()) -> tuple[Settings, list[str]]:
+    """The settings of the editor's section, and what is wrong with it in words. What is not given stays as it
+    was; other keys are the client's own."""
+    if given is None:
+        return before, []
+    if not isinstance(given, Mapping):
+        return before, [f"{SECTION}: the settings must be an object"]
+    kinds: dict[str, type] = {field.name: type(getattr(before, field.name)) for field in fields(before)}
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for option in _OPTIONS:
+        value = _at(given, option.path)
+        if value is None:
+            continue
+        problem = _problem(option, value, kinds[option.field])
+        if problem:
+            problems.append(f"{SECTION}.{option.path}: {problem}; the default is used")
+            values[option.field] = getattr(Settings(), option.field)
+        else:
+            values[option.field] = kinds[option.field](value)
+    return replace(before, **values), problems
+
+
+def _at(given: Mapping[str, Any], path: str) -> Any:
+    """A value by its path, nested or spelled out: `{"jobs": {"maxParallel": 2}}`, `{"jobs.maxParallel":
+    2}`."""
+    if path in given:
+        return given[path]
+    here: Any = given
+    for name in path.split("."):
+        if not isinstance(here, Mapping):
+            return None
+        here = here.get(name)
+    return here
+
+
+def _problem(option: _Option, value: object, kind: type) -> str:
+    if kind is bool:
+        return "" if isinstance(value, bool) else f"{value!r} is neither true nor false"
+    if kind is str:
+        known = ", ".join(filter(None, option.choices))
+        return "" if value in option.choices else f"{value!r} is not one of {known}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{value!r} is not a number"
+    if kind is int and value != int(value):
+        return f"{value!r} is not a whole number"
+    if not option.low <= value <= option.high:
+        return f"{value!r} is not from {option.low:g} to {option.high:g}"
+    return ""
