@@ -33,6 +33,7 @@ from xpiler.ir.nodes import Call, Const, Decl, Expr, Function, Param
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import BF16, F16, DType
 from xpiler.platforms.registry import PLATFORMS
+from xpiler.symbolic.settings import Setting
 
 __all__ = ["Inference", "infer_contract", "provisional_contract"]
 
@@ -47,7 +48,7 @@ class Inference:
     what the user has to be asked for where the launch becomes part of the translation (the grid of a kernel
     that works with any), None if nothing. `extents`: elements of the arrays of a plain function as formulas
     over its scalar parameters, where one was found. `unlaunched`: kernels that the entry launches under some
-    condition, but in none of the cases.
+    condition, but in none of the cases. `settings`: by kernel, the launches at which its IR was run.
     """
 
     contract: Contract
@@ -57,6 +58,7 @@ class Inference:
     assumed: Diagnostic | None = None
     extents: Mapping[str, Expr] = field(default_factory=dict)
     unlaunched: tuple[str, ...] = ()
+    settings: Mapping[str, tuple[Setting, ...]] = field(default_factory=dict)
 
 
 def _search_host(question: Question) -> _Found:
@@ -163,8 +165,25 @@ def infer_contract(
     if not extents:
         contract = with_room(contract, builder, kernels, dict(overrides.shapes))
     missed = search.unlaunched if isinstance(search, HostSearch) else []
-    unlaunched = tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed)
-    return Inference(contract, search.formula, findings, search.checked, search.assumed, extents, unlaunched)
+    return Inference(
+        contract,
+        search.formula,
+        findings,
+        search.checked,
+        search.assumed,
+        extents,
+        tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed),
+        _settings(search, usable),
+    )
+
+
+def _settings(search: Search, trials: Sequence[Trial]) -> dict[str, tuple[Setting, ...]]:
+    """By kernel: the launches of the trials."""
+    found: dict[str, list[Setting]] = {}
+    for trial in trials:
+        for kernel, settings in search.ran.get(frozenset(trial.sizes.items()), {}).items():
+            found.setdefault(kernel, []).extend(settings)
+    return {kernel: tuple(settings) for kernel, settings in found.items()}
 
 
 def _refuse_unset(entry: Entry) -> None:

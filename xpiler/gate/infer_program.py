@@ -9,6 +9,7 @@ from xpiler.gate.bound import bind
 from xpiler.gate.contract import Role, Scalar, Values, make_case
 from xpiler.gate.infer_arguments import argument_of
 from xpiler.gate.infer_search import MAX_THREADS, UNIQUE, Question, Search, Trial, badness
+from xpiler.gate.infer_settings import settings_of
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Pointer, Step, observe
 from xpiler.gate.tasks import interpreted
@@ -90,11 +91,14 @@ class ProgramSearch(Search):
                 else buffer
                 for name, buffer in buffers.items()
             }
-            reach = observe([Step(self.kernel, shape, tuple(arguments))], filled)
+            steps = [Step(self.kernel, shape, tuple(arguments))]
+            reach = observe(steps, filled)
             roles = {name: used.role for name, used in reach.reach.items()}
             case = make_case(scalars, extents, launch.launch, values=values)
             trial = Trial(sizes, case, roles, reach.findings, 0, reach.unfinished)
-            best = trial if best is None or badness(trial) < badness(best) else best
+            if best is None or badness(trial) < badness(best):
+                best = trial
+                self.ran[frozenset(sizes.items())] = settings_of(steps, filled, reach)
             if not trial.findings:
                 break
         return best

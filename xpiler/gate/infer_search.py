@@ -21,6 +21,7 @@ from xpiler.gate.entries import Entry
 from xpiler.gate.execute import Build
 from xpiler.gate.infer_arguments import argument_of, is_handle
 from xpiler.gate.infer_launch import LaunchFormula
+from xpiler.gate.infer_settings import settings_of
 from xpiler.gate.infer_sizes import FINER, candidates, granule_of, structured
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step, observe
@@ -31,6 +32,7 @@ from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Binary, Call, Const, For, Function, Param, Select
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType, Kind
+from xpiler.symbolic.settings import Setting
 
 _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
 _ALIKE = 10  # trials with the same finding that make it a bug: every granule was among them
@@ -91,6 +93,7 @@ class Search:
         self.assumed: Diagnostic | None = None
         self.checked = True
         self.deadline = time.thread_time() + SECONDS
+        self.ran: dict[frozenset[tuple[str, int]], dict[str, list[Setting]]] = {}  # by sizes, of each kernel
         self.too_slow: list[dict[str, int]] = []  # sizes whose run was given up: larger ones are not tried
         scalars = [p for p in entry.params if not p.is_pointer and not is_handle(p)]
         self.sizes = [p.name for p in scalars if p.dtype.is_integer and p.dtype.name != "bool"]
@@ -232,12 +235,14 @@ class Search:
         index arrays, further ones, with the seeds of the cases, the reach of what they index.
         """
         first = observe(steps, buffers)
+        self.ran[frozenset(sizes.items())] = settings_of(steps, buffers, first)
         if not values or not first.clean:
             return first
         extents, _ = self.extents(first, sizes)
         by_entry = {p.name: p for p in self.entry.params}
         merged = first
         # Behind a flag that was set before by chance a place may be hidden: more draws find it.
+        drawn = dict(buffers)
         flagged = any(flags(step.kernel) for step in steps if isinstance(step, Step))
         for as_long_as_seen, seed in product((False, True), _SEEDS + _MORE_SEEDS * flagged):
             if as_long_as_seen:
@@ -259,6 +264,7 @@ class Search:
             if not again.clean:
                 return again
             merged = merged.joined(again)
+        self.ran[frozenset(sizes.items())] = settings_of(steps, drawn, merged)
         return merged
 
     def overrides_cases(self) -> list[Trial]:

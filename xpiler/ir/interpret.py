@@ -28,6 +28,7 @@ from xpiler.ir.interpret_field import Field
 from xpiler.ir.interpret_log import Log
 from xpiler.ir.interpret_memory import Memory, Usage
 from xpiler.ir.interpret_native import Native, bf16_bits, bf16_values, round_bf16
+from xpiler.ir.interpret_reals import Reals
 from xpiler.ir.interpret_state import Clock, Finding, Launch, Recorder, Site, State, StepLimit, lane_code
 from xpiler.ir.interpret_statements import Statements
 from xpiler.ir.interpret_trace import Trace
@@ -38,7 +39,7 @@ from xpiler.ir.types import DType
 __all__ = ["Endless", "Finding", "Log", "Result", "Site", "Usage", "run"]
 
 Shape = tuple[int, int, int]
-Mode = Literal["native", "field", "trace"]
+Mode = Literal["native", "field", "trace", "reals"]
 _LANES = 1 << 15  # lanes of a chunk: a few lane arrays stay in the second-level cache
 _STEPS = 50_000_000
 _ALIGNED = 16  # bytes: the widest access there is, and what memory allocators keep to
@@ -85,7 +86,8 @@ def run(
 
     Arrays are flat or of any shape, C-contiguous, of the parameter's type; bf16 as uint16 bits or as
     float32; None is a null pointer. In the modes `field` and `trace` floats are residues (`interpret_field`)
-    or hashes of their own computation (`interpret_trace`), arrays of them int64. Without `checks` only
+    or hashes of their own computation (`interpret_trace`), arrays of them int64; in the mode `reals` all are
+    float64. Without `checks` only
     accesses out of bounds are found. `step_limit`, `seconds`: when to give up. `lanes`: about how many
     threads run at a time. `blocks`: the numbers of those that run, if not all. `log`: keeps all accesses, in
     place of the checks for races. Raises `Refusal` where an argument is missing or of another type, or the
@@ -152,6 +154,8 @@ def _numeric(mode: Mode | Native) -> Native:
             return Field()
         case "trace":
             return Trace()
+        case "reals":
+            return Reals()
 
 
 def _blocks_at_a_time(function: Function, threads: int, total: int, lanes: int) -> int:

@@ -207,7 +207,12 @@ class Statements:
         parallel = run_parallel(loop, body, bounds, self.numeric)
         if loop.kind is LoopKind.VECTOR:  # lanes within lanes are lanes
             return parallel
-        return lambda state, lanes: serial(state, lanes) if state.level >= 2 else parallel(state, lanes)
+
+        def run(state: State, lanes: Lanes) -> Lanes:
+            """Checks tell apart blocks and threads, and nothing within threads."""
+            return serial(state, lanes) if state.level >= 2 and state.checks else parallel(state, lanes)
+
+        return run
 
     def _serial_for(self, loop: For, body: Run, bounds: list[Any]) -> Run:
         name, wide = loop.var, np.int64

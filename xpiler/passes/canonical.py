@@ -4,7 +4,8 @@
 
 A plain function has its loops already; the lanes of its vectors are loops over independent threads.
 Recovery always applies; every later pass applies only where it shows that the meaning stays, and says so
-in the log.
+in the log. Whoever asks for the form may have every application checked: what a pass made that does not pass
+the check is not used.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Canonical:
     log: tuple[Step, ...]
 
 
-Check = Callable[[Function, Function, str], None]  # before, after, pass name: raises if the meaning changed
+Check = Callable[[Function, Function, str], str]  # before, after, pass name: why not, "" if they are equal
 
 
 def canonicalise(
@@ -66,7 +67,7 @@ def canonicalise(
     check: Check | None = None,
     shared_bytes: int | None = None,
 ) -> Canonical:
-    """The kernel as a serial function; `check` is called after every pass (tests run both and compare)."""
+    """The kernel as a serial function. `check` is asked about every application of a pass."""
     forget()
     if kernel.is_serial:
         function = counted_loops(serial_form(kernel))
@@ -75,6 +76,13 @@ def canonicalise(
         function = _of_single_elements(recover_loops(uniform, block_size, grid_size, shared_bytes))
     hints = name_hints(function)
     log = [Step("loop recovery", not kernel.is_serial)]
+
+    def settle(name: str, before: Function, after: Function, reason: str = "") -> Function:
+        """What is used of an application: its result, unless the check has something against it."""
+        wrong = check(before, after, name) if check is not None and after is not before else ""
+        log.append(Step(name, after is not before and not wrong, wrong or reason))
+        return before if wrong else after
+
     settled: dict[object, Function] = {}  # by pass: where it found nothing to do
     for name, run in (*(TILES if kernel.tasks else ()), *PASSES):
         if settled.get(run) == function:
@@ -87,16 +95,11 @@ def canonicalise(
             continue
         if changed is function:
             settled[run] = function
-        log.append(Step(name, changed is not function))
-        if check is not None and changed is not function:
-            check(function, changed, name)
-        function = changed
+        function = settle(name, function, changed)
     marked = mark_parallel(function)
-    log.append(Step("parallel loops", marked.function is not function, "; ".join(marked.reasons)))
-    function = reroll(marked.function)
-    log.append(Step("rerolling", function is not marked.function))
-    joined = join_rests(function)
-    log.append(Step("joining of rests", joined is not function))
+    function = settle("parallel loops", function, marked.function, "; ".join(marked.reasons))
+    function = settle("rerolling", function, reroll(function))
+    joined = settle("joining of rests", function, join_rests(function))
     function = mark_parallel(joined).function if joined is not function else function
     return Canonical(function, tuple(log))
 

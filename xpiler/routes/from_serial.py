@@ -13,31 +13,35 @@ from xpiler.backend.serial_host import with_functions
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Role
+from xpiler.gate.evidence import Rung
 from xpiler.gate.infer import Inference
 from xpiler.ir.nodes import Function
-from xpiler.passes.canonical import canonicalise
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.to_simt import as_hip
+from xpiler.routes.validated import validated
 
 Made = TypeVar("Made")
 
 
 def to_bang(unit: Unit, entries: list[EntryJob]) -> Produced:
     """BANG C for every function that can be had; those that cannot are refused."""
+    rungs: list[Rung] = []
 
     def made(function: Function, inference: Inference) -> Wrapped:
         arrays = _arrays(function, inference)
-        canonical = canonicalise(function).function
+        canonical = validated(function, entries, rungs)
         return Wrapped(function, bang.generate(canonical, name=f"{function.name}_kernel"), arrays)
 
     wrapped = _each(unit, entries, made)
     notes = tuple(note for w in wrapped.values() for note in w.kernel.notes)
-    return Produced(serial_file(unit, wrapped, whole=bool(unit.host_functions)), notes)
+    text = serial_file(unit, wrapped, whole=bool(unit.host_functions))
+    return Produced(text, notes, rungs=tuple(rungs))
 
 
 def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
     """CUDA for every function that can be had; those that cannot are refused."""
+    rungs: list[Rung] = []
 
     def made(function: Function, inference: Inference) -> tuple[simt.CudaFunction, str]:
         params = {p.name: p for p in function.params}
@@ -45,7 +49,7 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
             name: simt_host.Array(params[name], moved.extent, moved.copy_in, moved.copy_out)
             for name, moved in _arrays(function, inference).items()
         }
-        canonical = canonicalise(_apart(function)).function
+        canonical = validated(_apart(function), entries, rungs)
         kernels = simt.generate(
             canonical, name=f"{function.name}_kernel", comments=comments_in(unit, function)
         )
@@ -56,7 +60,8 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
     texts = {name: text for name, (_, text) in functions.items()}
     body = with_functions(unit, texts, whole=bool(unit.host_functions))
     notes = tuple(note for kernels, _ in functions.values() for note in kernels.notes)
-    return Produced(simt_host.with_preamble(body, [kernels for kernels, _ in functions.values()]), notes)
+    text = simt_host.with_preamble(body, [kernels for kernels, _ in functions.values()])
+    return Produced(text, notes, rungs=tuple(rungs))
 
 
 def _apart(function: Function) -> Function:

@@ -7,11 +7,12 @@ import os
 from xpiler.backend import bang, bang_host
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
+from xpiler.gate.evidence import Rung
 from xpiler.ir.nodes import Function
-from xpiler.passes.canonical import canonicalise
 from xpiler.platforms.bang import ARCHITECTURES, DEFAULT
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
+from xpiler.routes.validated import validated
 
 
 def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
@@ -21,13 +22,14 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     functions: dict[str, bang.BangFunction] = {}
     wrapped: dict[str, tuple[bang.BangFunction, Function]] = {}
     failed: dict[str, Diagnostic] = {}
+    rungs: list[Rung] = []
     arch = next((i.inference.contract.arch for i in entries if i.inference is not None), "")
     architecture = ARCHITECTURES.get(arch or os.environ.get("XPILER_BANG_ARCH", ""), DEFAULT)
     for kernel in unit.program.kernels:
         item = bare.get(kernel.name)
         try:
             if item is None:
-                canonical = canonicalise(kernel, kernel.block_size).function
+                canonical = validated(kernel, entries, rungs, kernel.block_size)
                 launch = bang_host.known_dimensions(unit, kernel.name)
                 functions[kernel.name] = bang.generate(canonical, launch=launch, architecture=architecture)
             elif item.inference is not None and item.inference.assumed is not None:
@@ -36,7 +38,7 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
                 block, launch = kernel.block_size, bang_host.known_dimensions(unit, kernel.name)
                 if item.inference.formula is not None:
                     launch, block = launch_of(item.inference.formula)
-                canonical = canonicalise(kernel, block).function
+                canonical = validated(kernel, entries, rungs, block)
                 function = bang.generate(
                     canonical, name=f"{kernel.name}_kernel", launch=launch, architecture=architecture
                 )
@@ -47,4 +49,4 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     refuse_failed(unit, entries, functions, failed)
     notes = tuple(note for function in functions.values() for note in function.notes)
     host = bang_host.to_bang(unit, functions, wrapped) if has_host else bang_host.with_wrapper(unit, wrapped)
-    return Produced(host, notes, {name: name for name in wrapped})
+    return Produced(host, notes, {name: name for name in wrapped}, tuple(rungs))

@@ -16,11 +16,12 @@ from xpiler.backend.simt_host import alone, with_host, with_wrappers
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
+from xpiler.gate.evidence import Rung
 from xpiler.ir.nodes import Function
-from xpiler.passes.canonical import canonicalise
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
+from xpiler.routes.validated import validated
 
 
 def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
@@ -29,15 +30,16 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     has_host = any(item.entry.kind != "kernel" for item in entries) or bool(unit.launches)
     functions: dict[str, CudaFunction] = {}
     failed: dict[str, Diagnostic] = {}
+    rungs: list[Rung] = []
     for kernel in unit.program.kernels:
         item = bare.get(kernel.name)
         try:
             if item is None:
-                functions[kernel.name] = _with_its_launch(unit, kernel)
+                functions[kernel.name] = _with_its_launch(unit, kernel, entries, rungs)
             elif item.inference is not None and item.inference.assumed is not None:
                 failed[kernel.name] = item.inference.assumed
             elif item.refused is None and item.inference is not None:
-                functions[kernel.name] = _without_launch(unit, kernel, item)
+                functions[kernel.name] = _without_launch(unit, kernel, item, rungs)
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
     refuse_failed(unit, entries, functions, failed)
@@ -47,7 +49,7 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
         text = with_host(unit, functions, names)
     else:
         text = with_wrappers(unit, [(f, alone(f, name)) for name, f in functions.items()])
-    return Produced(text, notes, names)
+    return Produced(text, notes, names, tuple(rungs))
 
 
 def produce_hip(unit: Unit, entries: list[EntryJob]) -> Produced:
@@ -58,20 +60,22 @@ def as_hip(made: Produced, unit: Unit) -> Produced:
     """What was produced in CUDA as HIP, by the edits that any CUDA text gets."""
     file = str(Path(unit.file).with_suffix(".cu"))
     translated = to_hip(made.text, file, parse(made.text, file, platform="cuda"))
-    return Produced(translated.text, (*made.notes, *translated.notes), made.calls)
+    return Produced(translated.text, (*made.notes, *translated.notes), made.calls, made.rungs)
 
 
-def _with_its_launch(unit: Unit, kernel: Function) -> CudaFunction:
-    canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size).function
+def _with_its_launch(
+    unit: Unit, kernel: Function, entries: list[EntryJob], rungs: list[Rung]
+) -> CudaFunction:
+    canonical = validated(kernel, entries, rungs, kernel.block_size, kernel.grid_size)
     known = with_known_dimensions(canonical, known_dimensions(unit, kernel.name))
     return generate(known, comments=comments_in(unit, kernel))
 
 
-def _without_launch(unit: Unit, kernel: Function, item: EntryJob) -> CudaFunction:
+def _without_launch(unit: Unit, kernel: Function, item: EntryJob, rungs: list[Rung]) -> CudaFunction:
     assert item.inference is not None
     launch, block = known_dimensions(unit, kernel.name), kernel.block_size
     if item.inference.formula is not None:
         launch, block = launch_of(item.inference.formula)
-    canonical = canonicalise(kernel, block).function
+    canonical = validated(kernel, [item], rungs, block)
     known = with_known_dimensions(canonical, launch)
     return generate(known, name=f"{kernel.name}_kernel", comments=comments_in(unit, kernel))

@@ -13,12 +13,12 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate.evidence import Rung
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.ir.nodes import Const, Function
-from xpiler.passes.canonical import canonicalise
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
 from xpiler.routes.parallelism import settled
 from xpiler.routes.separate_arrays import with_separate_arrays
+from xpiler.routes.validated import validated
 
 
 def produce(unit: Unit, entries: list[EntryJob], *, scalar: type[CPrinter] | None = None) -> Produced:
@@ -75,14 +75,14 @@ def _cpp_kernel(
 ) -> CppFunction:
     if formula is None:
         known = with_separate_arrays(unit, kernel)
-        canonical = canonicalise(known, kernel.block_size, kernel.grid_size).function
+        canonical = validated(known, entries, rungs, kernel.block_size, kernel.grid_size)
         canonical, rung = settled(kernel.name, canonical, entries)
         made = generate(canonical, comments=comments_in(unit, kernel), scalar=scalar)
         rungs.append(rung)
         return made
     launch, block = launch_of(formula)
     flat = tuple(int(e.value) if isinstance(e, Const) else None for e in formula.grid)
-    canonical, rung = settled(kernel.name, canonicalise(kernel, block, flat).function, entries)
+    canonical, rung = settled(kernel.name, validated(kernel, entries, rungs, block, flat), entries)
     name = kernel.template or kernel.name
     made = generate(
         canonical, name=name, extern_c=True, launch=launch, comments=comments_in(unit, kernel), scalar=scalar

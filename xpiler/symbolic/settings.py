@@ -24,7 +24,7 @@ from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
 
 Shape = tuple[int, int, int]
-Mode = Literal["native", "field", "trace"]
+Mode = Literal["native", "field", "trace", "reals"]
 Arrays = Mapping[str, npt.NDArray[Any]]
 _INDICES = 4  # arrays of indices hold numbers below, if nobody says what they hold
 
@@ -58,9 +58,13 @@ class Outcome:
         """The first error in words, "" if there was none."""
         return self.result.errors[0].message if self.result.errors else ""
 
+    @property
+    def unfinished(self) -> bool:
+        return any(finding.code == "step-limit" for finding in self.result.errors)
+
 
 def arguments(function: Function, setting: Setting, mode: Mode, seed: int) -> dict[str, Any]:
-    """Data of the mode for each parameter: small whole numbers, random residues, or symbols.
+    """Data of the mode for each parameter: small whole numbers, random residues, symbols, or reals.
 
     The same for every function with these parameters.
     """
@@ -68,7 +72,9 @@ def arguments(function: Function, setting: Setting, mode: Mode, seed: int) -> di
     indices = index_arrays(function)
     for param in function.params:
         rng = np.random.default_rng([seed, *param.name.encode()])
-        if param.is_pointer:
+        if param.is_pointer and param.name not in setting.extents:
+            given[param.name] = None
+        elif param.is_pointer:
             given[param.name] = _array(param.name, param.dtype, setting, mode, rng, param.name in indices)
         elif param.name in setting.scalars:
             given[param.name] = _scalar(param, setting.scalars[param.name], mode, rng)
@@ -92,6 +98,8 @@ def _array(
         return random_residues(count, rng)
     if dtype.is_float and mode == "trace":
         return inputs(count, rng)
+    if dtype.is_float and mode == "reals":
+        return rng.standard_normal(count)
     if dtype.is_float:
         numbers = rng.integers(-4, 5, count)
         if dtype.name == "bf16":

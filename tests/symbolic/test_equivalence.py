@@ -1,0 +1,92 @@
+"""Verdicts on pairs of programs, and passes whose results are refuted: the form before them stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.ir.kernels import array, integer, kernel, tiled_gemm
+from xpiler.ir import build as b
+from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, Function, Load
+from xpiler.ir.rewrite import map_expr
+from xpiler.ir.types import F32, I32
+from xpiler.passes import canonical
+from xpiler.passes.canonical import canonicalise
+from xpiler.symbolic.equivalence import Proved, Refuted, Undecided, equivalent
+from xpiler.symbolic.settings import Setting
+from xpiler.symbolic.validation import Validation
+
+SETTING = Setting({"m": 5, "n": 7, "depth": 3}, {"A": 15, "B": 21, "C": 35}, (1, 1, 1), (16, 16, 1))
+LINE = Setting({"n": 11}, {"x": 11, "y": 11})
+X = b.load("x", F32, b.var("i"))
+
+
+def line(value: Expr, start: int = 0) -> Function:
+    """`for i in start..n: y[i] = value`."""
+    store = Assign(b.load("y", F32, b.var("i")), value)
+    loop = For("i", I32, b.const(start), b.var("n"), b.const(1), Block((store,)))
+    return kernel([array("x"), array("y"), integer("n")], loop)
+
+
+def summed(order: Callable[[Expr], Expr]) -> Function:
+    """`total = sum of x[order(i)]; y[0] = total`."""
+    total = b.var("total", F32)
+    step = Assign(total, b.load("x", F32, order(b.var("i"))), "+")
+    loop = For("i", I32, b.const(0), b.var("n"), b.const(1), Block((step,)))
+    store = Assign(b.load("y", F32, b.const(0)), total)
+    zero = Decl("total", F32, init=b.const(0.0, F32))
+    return kernel([array("x"), array("y"), integer("n")], zero, loop, store)
+
+
+def test_the_same_operations_are_proved_whatever_the_data() -> None:
+    found = equivalent(tiled_gemm(), canonicalise(tiled_gemm(), (16, 16, 1)).function, [SETTING])
+    assert isinstance(found, Proved)
+    assert found.scope == "m=5, n=7, depth=3"
+
+
+def test_a_sum_in_another_order_is_named_as_that() -> None:
+    back = summed(lambda i: b.sub(b.sub(b.var("n"), 1), i))
+    found = equivalent(summed(lambda i: i), back, [LINE])
+    assert isinstance(found, Proved)
+    assert "sums reassociated" in found.how
+    assert "escapes with probability" in found.how
+
+
+def test_a_missing_element_is_refuted_with_its_values() -> None:
+    found = equivalent(line(X), line(X, start=1), [LINE])
+    assert isinstance(found, Refuted)
+    assert (found.array, found.element, found.wrong) == ("y", 0, 1)
+    assert found.expected != found.got
+
+
+def test_what_data_decide_is_not_proved_by_runs() -> None:
+    chosen = b.select(b.lt(b.const(0.0, F32), X), X, b.const(0.0, F32))
+    found = equivalent(line(b.call("max", F32, X, b.const(0.0, F32))), line(chosen), [LINE])
+    assert isinstance(found, Undecided)
+    assert "comparisons of data decide what is computed" in found.reason
+
+
+def test_without_sizes_nothing_is_claimed() -> None:
+    assert equivalent(line(X), line(b.add(X, 1)), []) == Undecided("there are no sizes to run them at")
+
+
+def test_a_pass_whose_result_is_refuted_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shifted(function: Function) -> Function:
+        def change(expr: Expr) -> Expr:
+            if isinstance(expr, Load) and expr.array == "B":
+                return replace(expr, index=(b.mod(b.add(expr.index[0], 1), 21),))
+            return expr
+
+        return replace(function, body=map_expr(function.body, change))
+
+    right = canonicalise(tiled_gemm(), (16, 16, 1)).function
+    monkeypatch.setattr(canonical, "PASSES", (*canonical.PASSES, ("shifting", shifted)))
+    validation = Validation([SETTING])
+    found = canonicalise(tiled_gemm(), (16, 16, 1), check=validation.check)
+    assert found.function == right
+    step = next(s for s in found.log if s.name == "shifting")
+    assert not step.applied
+    assert step.reason.startswith("refuted at m=2, n=3, depth=3: C[0] is ")
+    assert len(validation.refuted) == 1

@@ -1,0 +1,37 @@
+"""The canonical form of a kernel, every application of a pass on the way checked, and the record of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xpiler.gate.evidence import Rung
+from xpiler.ir.nodes import Function
+from xpiler.passes.canonical import canonicalise
+from xpiler.routes.job import EntryJob
+from xpiler.symbolic.validation import Validation
+
+Sizes = tuple[int | None, ...]
+
+
+def validated(
+    kernel: Function,
+    entries: Iterable[EntryJob],
+    rungs: list[Rung],
+    block_size: Sizes | None = None,
+    grid_size: Sizes = (None, None, None),
+) -> Function:
+    """Results of passes that do not compute what the program before them did are not used."""
+    settings = [
+        setting
+        for item in entries
+        if item.inference is not None
+        for setting in item.inference.settings.get(kernel.name, ())
+    ]
+    validation = Validation(settings)
+    found = canonicalise(kernel, block_size, grid_size, check=validation.check).function
+    words = [validation.describe(), *(f"not used: {why}" for why in validation.refuted)]
+    detail = "; ".join(filter(None, words))
+    if detail:
+        rung = Rung("proved", True, "translation validation", f"{kernel.name}: {detail}", validation.seconds)
+        rungs.append(rung)
+    return found

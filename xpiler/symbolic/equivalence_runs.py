@@ -1,0 +1,287 @@
+"""Two programs run on the same data: do they agree, and what does that show.
+
+Three kinds of data, the cheapest answer first. *Reals*: doubles and any function, which refute: a difference
+in the eighth digit is a fault. *Traces*: symbols, each value the record of the operations that made it.
+*Residues*: random points of a prime field, where equal rational functions are equal whatever the order of
+their sums. What cannot be told of a program in one of them is left to the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from xpiler.errors import Refusal
+from xpiler.ir.build import COMPARISONS
+from xpiler.ir.index_arrays import index_arrays
+from xpiler.ir.nodes import Binary, Call, Cast, Expr, For, Function, If, Load, Select, Var, While
+from xpiler.ir.rewrite import walk
+from xpiler.symbolic.settings import Mode, Outcome, Setting, arguments, execute
+
+_DIGITS = 1e-8  # two computations of one real number in double precision agree to more
+_SEEDS = (1, 2)
+_STEPS = 400_000
+_SECONDS = 0.4  # of processor time for one run
+
+
+class Level(IntEnum):
+    """What agreement shows, from weak to strong."""
+
+    SAMPLES = 0
+    ALGEBRA = 1
+    ORDER = 2
+
+    @property
+    def words(self) -> str:
+        return {
+            Level.SAMPLES: "the same numbers to eight digits",
+            Level.ALGEBRA: "equal over the reals, sums reassociated (residues at two random points modulo "
+            "2147483579: another rational function of degree d escapes with probability (d/2^31)^2)",
+            Level.ORDER: "the same operations in the same order",
+        }[self]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """`doubt`: why it is not more than samples, "" if it is."""
+
+    setting: Setting
+    level: Level
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class Refuted:
+    """An input on which they differ: `element` of `array` after a run at `setting` on the data of `seed`.
+    `fault`: what the target does wrong where that is no value."""
+
+    setting: Setting
+    seed: int
+    array: str
+    element: int
+    expected: float | int
+    got: float | int
+    wrong: int = 1
+    fault: str = ""
+
+    def __str__(self) -> str:
+        if self.fault:
+            return f"refuted at {self.setting.describe()}: {self.fault}"
+        more = f", one of {self.wrong} elements" if self.wrong > 1 else ""
+        return (
+            f"refuted at {self.setting.describe()}: {self.array}[{self.element}] is {self.got:.6g} "
+            f"for {self.expected:.6g}{more}"
+        )
+
+
+@dataclass(frozen=True)
+class Undecided:
+    reason: str
+
+    def __str__(self) -> str:
+        return f"undecided: {self.reason}"
+
+
+def compared(
+    source: Function,
+    target: Function,
+    settings: Iterable[Setting],
+    *,
+    threads: bool | None = None,
+) -> list[Agreement] | Refuted | Undecided:
+    """The settings at which both ran to their ends and agree, or the first at which they do not.
+
+    A setting that the source itself does not take (too long, out of bounds) is passed over.
+    """
+    found: list[Agreement] = []
+    passed_over = ""
+    for setting in settings:
+        try:
+            answer = Pair(Runs(source, setting, threads), Runs(target, setting)).answer()
+        except Refusal as refusal:
+            return Undecided(refusal.diagnostic.message)
+        if isinstance(answer, Refuted):
+            return answer
+        if isinstance(answer, Undecided):
+            passed_over = answer.reason
+            continue
+        found.append(answer)
+    if not found and passed_over:
+        return Undecided(passed_over)
+    return found
+
+
+@dataclass
+class Runs:
+    """A program at a setting, run once a kind of data and seed."""
+
+    function: Function
+    setting: Setting
+    threads: bool | None = None
+
+    def __post_init__(self) -> None:
+        self.done: dict[tuple[Mode, int], Outcome] = {}
+
+    def at(self, mode: Mode, seed: int) -> Outcome:
+        """Raises Refusal where a program has what a mode has not."""
+        found = self.done.get((mode, seed))
+        if found is None:
+            given = arguments(self.function, self.setting, mode, seed)
+            found = self.done[mode, seed] = execute(
+                self.function,
+                given,
+                self.setting,
+                mode,
+                threads=self.threads,
+                seconds=_SECONDS,
+                step_limit=_STEPS,
+            )
+        return found
+
+
+@dataclass
+class Pair:
+    """Two programs at one setting."""
+
+    source: Runs
+    target: Runs
+
+    def answer(self) -> Agreement | Refuted | Undecided:
+        setting = self.source.setting
+        if self._equal("trace", _SEEDS[:1]) and not self.source.at("trace", _SEEDS[0]).fault:
+            return Agreement(setting, Level.ORDER)
+        try:
+            found = self._by_numbers("reals")
+        except Refusal as refusal:
+            doubt = refusal.diagnostic.message
+            return self._by_numbers("native") or Agreement(setting, Level.SAMPLES, doubt)
+        if found is not None:
+            return found
+        try:
+            if self._equal("field", _SEEDS):
+                return Agreement(setting, Level.ALGEBRA)
+        except Refusal as refusal:
+            return Agreement(setting, Level.SAMPLES, refusal.diagnostic.message)
+        return Agreement(setting, Level.SAMPLES, "as rational functions they differ, or have none")
+
+    def _by_numbers(self, mode: Mode) -> Refuted | Undecided | None:
+        """Runs on numbers: a difference refutes; None if there is none.
+
+        Small whole numbers in their own types serve where programs look at the bits of floats.
+        """
+        setting, seed = self.source.setting, _SEEDS[0]
+        expected, got = self.source.at(mode, seed), self.target.at(mode, seed)
+        for outcome, which in ((expected, "the source itself"), (got, "the target")):
+            if outcome.unfinished or (outcome.fault and outcome is expected):
+                return Undecided(f"at {setting.describe()} {which} fails: {outcome.fault}")
+        if got.fault:
+            return Refuted(setting, seed, "", 0, 0, 0, fault=got.fault)
+        digits = _DIGITS if mode == "reals" else 1e-4
+        for name, mine, other in _arrays(expected, got):
+            wrong = np.flatnonzero(~_close(mine, other, digits))
+            if wrong.size:
+                at = int(wrong[0])
+                return Refuted(setting, seed, name, at, mine[at].item(), other[at].item(), int(wrong.size))
+        return None
+
+    def _equal(self, mode: Mode, seeds: Iterable[int]) -> bool:
+        """Whether all arrays are the same in every bit."""
+        try:
+            return all(
+                np.array_equal(mine, other)
+                for seed in seeds
+                for _, mine, other in _arrays(self.source.at(mode, seed), self.target.at(mode, seed))
+            )
+        except Refusal:
+            if mode == "trace":
+                return False
+            raise
+
+
+def _arrays(expected: Outcome, got: Outcome) -> Iterator[tuple[str, Any, Any]]:
+    for name, mine in expected.arrays.items():
+        other = got.arrays.get(name)
+        if other is not None:
+            yield name, mine.reshape(-1), other.reshape(-1)
+
+
+def _close(mine: Any, other: Any, digits: float) -> Any:
+    if mine.dtype.kind != "f":
+        return mine == other
+    finite = np.abs(mine[np.isfinite(mine)])
+    scale = float(finite.max()) if finite.size else 1.0
+    with np.errstate(all="ignore"):
+        near = np.abs(mine - other) <= digits * np.maximum(np.abs(mine), 1e-3 * scale)
+    return near | (mine == other) | (np.isnan(mine) & np.isnan(other))
+
+
+_ORDERED = frozenset(
+    {"min", "max", "abs", "fdim", "fmod", "rint", "floor", "ceil", "trunc", "round", "copysign"}
+)
+
+
+def decisions(function: Function) -> frozenset[str]:
+    """What of the data decides which operations are done, in words; empty if nothing does."""
+    found: set[str] = set()
+    indices = index_arrays(function)
+    if indices:
+        found.add(f"the contents of {', '.join(sorted(indices))}")
+    loaded = _loaded_integers(function)
+    for node in walk(function.body):
+        match node:
+            case Binary(op=op, left=left) if op in COMPARISONS and left.dtype.is_float:
+                found.add("comparisons of data")
+            case Call(function=name, args=args) if name in _ORDERED and args[0].dtype.is_float:
+                found.add("comparisons of data")
+            case Cast(operand=operand, dtype=dtype) if operand.dtype.is_float and not dtype.is_float:
+                found.add("conversions of data to integers")
+            case If(condition=test) | Select(condition=test) | While(condition=test):
+                if _mentions(test, loaded):
+                    found.add("comparisons of data")
+            case For(start=start, stop=stop):
+                if _mentions(start, loaded) or _mentions(stop, loaded):
+                    found.add("comparisons of data")
+    return frozenset(found)
+
+
+def _loaded_integers(function: Function) -> frozenset[str]:
+    """Integer variables and arrays that hold something of the arguments' arrays."""
+    arrays = {p.name for p in function.params if p.is_pointer and p.dtype.is_integer}
+    found = frozenset(arrays)
+    while True:
+        more = set(found)
+        for node in walk(function.body):
+            value = getattr(node, "value", None) or getattr(node, "init", None)
+            target = getattr(node, "target", None)
+            name = getattr(target, "name", getattr(target, "array", getattr(node, "name", "")))
+            if name and isinstance(value, Expr) and _mentions(value, found):
+                more.add(name)
+        if more == found:
+            return found
+        found = frozenset(more)
+
+
+def _mentions(expr: Any, names: frozenset[str]) -> bool:
+    return any(
+        (isinstance(n, Load) and n.array in names) or (isinstance(n, Var) and n.name in names)
+        for n in walk(expr)
+    )
+
+
+def smaller(setting: Setting, by: int = 3) -> Setting:
+    """Sizes and grid divided: guards and loops then end elsewhere. Different sizes stay different, as equal
+    ones hide what is swapped."""
+    sizes = {n: v for n, v in setting.scalars.items() if isinstance(v, int) and not isinstance(v, bool)}
+    reduced: dict[str, int] = {}
+    for name, value in sizes.items():
+        reduced[name] = max(min(value, 2), value // by)
+        while reduced[name] < value and any(
+            reduced[name] == reduced[other] and sizes[other] != value for other in reduced if other != name
+        ):
+            reduced[name] += 1
+    x, y, z = (-(-extent // by) for extent in setting.grid)
+    return replace(setting, scalars={**setting.scalars, **reduced}, grid=(x, y, z))

@@ -1,0 +1,110 @@
+"""Every application of a pass in a translation, checked: program before against program after.
+
+A pass whose result is refuted by a run is not used: the form before it stays. One whose result can only be
+seen to agree is, since passes show their preconditions themselves. What was checked goes into the evidence.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from xpiler.errors import Refusal
+from xpiler.ir.nodes import Function
+from xpiler.symbolic.equivalence_runs import Agreement, Level, Pair, Refuted, Runs, smaller
+from xpiler.symbolic.settings import Setting
+
+_SECONDS = 0.5  # of processor time for the applications of one kernel's passes at all sizes
+_MOST = 1.0  # at the smallest
+_QUICK = 0.04  # of processor time for one run: settings at which it takes longer are too large
+_DIVISORS = (1, 3, 9, 27)
+
+
+@dataclass
+class Validation:
+    """`check` is what `passes.canonical.canonicalise` asks. What a program computed serves both for the pass
+    that made it and for the next one."""
+
+    settings: Sequence[Setting]
+    refuted: list[str] = field(default_factory=list)
+    counts: Counter[Level | None] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.tried: list[Setting] | None = None
+        self.start = 0.0
+        self.known: dict[tuple[int, int], tuple[Function, Runs]] = {}
+
+    def check(self, before: Function, after: Function, name: str) -> str:
+        """Why `after` is not `before`, "" where nothing speaks against it."""
+        self.start = time.thread_time()
+        try:
+            return self._checked(before, after, name)
+        finally:
+            self.seconds += time.thread_time() - self.start
+
+    def describe(self) -> str:
+        """`9 applications of passes: ...`, "" if there were none."""
+        total = sum(self.counts.values())
+        if not total:
+            return ""
+        sizes = self.tried[-1].describe() if self.tried else ""
+        parts = [f"{self.counts[level]} {words}" for level, words in _WORDS.items() if self.counts[level]]
+        runs = f" at sizes up to {sizes}" if sizes and self.counts[None] < total else ""
+        return f"{total} applications of passes run before and after{runs}: {', '.join(parts)}"
+
+    def _checked(self, before: Function, after: Function, name: str) -> str:
+        if self.tried is None:
+            self.tried = list(self._affordable(before))
+        levels: list[Level] = []
+        for number, setting in enumerate(self.tried):
+            if self.seconds + time.thread_time() - self.start > (_SECONDS if number else _MOST):
+                break
+            pair = Pair(self._runs(before, number, setting), self._runs(after, number, setting))
+            try:
+                answer = pair.answer()
+            except Refusal:
+                continue
+            if isinstance(answer, Refuted):
+                self.refuted.append(f"{name}: {answer}")
+                return str(answer)
+            if isinstance(answer, Agreement):
+                levels.append(answer.level)
+        self.counts[min(levels) if levels else None] += 1
+        return ""
+
+    def _affordable(self, function: Function) -> list[Setting]:
+        """The largest two of the settings, divided, at which a run is quick; the smallest if none is."""
+        found: list[Setting] = []
+        for setting in self.settings[:1]:
+            for by in reversed(_DIVISORS):
+                smaller_one = smaller(setting, by) if by > 1 else setting
+                if any(s.scalars == smaller_one.scalars and s.grid == smaller_one.grid for s in found):
+                    continue
+                start = time.thread_time()
+                try:
+                    outcome = Runs(function, smaller_one).at("trace", 1)
+                except Refusal:
+                    outcome = None
+                if time.thread_time() - start > _QUICK:
+                    break
+                if outcome is None or not outcome.fault:
+                    found.append(smaller_one)
+        return found[-2:]
+
+    def _runs(self, function: Function, number: int, setting: Setting) -> Runs:
+        found = self.known.get((id(function), number))
+        if found is None:
+            found = function, Runs(function, setting)
+            self.known[id(function), number] = found
+        return found[1]
+
+
+_WORDS = {
+    Level.ORDER: "do the same operations in the same order",
+    Level.ALGEBRA: "are equal over the reals with sums reassociated",
+    Level.SAMPLES: "give the same numbers",
+    None: "too long to run",
+}
