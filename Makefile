@@ -4,7 +4,11 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO := snippets/cuda/gemm_tiled.cu
 
-.PHONY: demo test lint types unit format lock clean
+CLIENT := client-vscode
+MODULES := $(CLIENT)/node_modules/.installed
+VSIX = dist/xpiler-$(shell node -p "process.platform + '-' + process.arch").vsix
+
+.PHONY: demo test lint types unit client package format lock clean
 
 demo: $(INSTALLED)
 	@mkdir -p out/demo
@@ -12,7 +16,7 @@ demo: $(INSTALLED)
 	@$(BIN)/xpiler translate $(DEMO) --to vnni -o out/demo/gemm_tiled.cpp
 	@$(BIN)/xpiler translate $(DEMO) --to bang -o out/demo/gemm_tiled.mlu
 
-test: lint types unit
+test: lint types unit client
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -24,6 +28,26 @@ types: $(INSTALLED)
 
 unit: $(INSTALLED)
 	$(BIN)/pytest -n 2
+
+# The extension of VS Code: lint, types, unit tests. Without Node it is left out, and that is said.
+client:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory client-checks; \
+	  else echo "npm is not installed: the VS Code extension was NOT tested"; fi
+
+.PHONY: client-checks
+client-checks: $(MODULES)
+	cd $(CLIENT) && npm run --silent lint && npm run --silent check && npm test --silent
+
+# The wheel, and the extension with everything that it needs. The libraries in it are held by the hashes of
+# requirements.lock; looking through them for secrets would take a quarter of an hour.
+package: $(INSTALLED) $(MODULES)
+	rm -rf dist build
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+	$(BIN)/python $(CLIENT)/scripts/bundle.py dist/xpiler-*.whl
+	cp LICENSE $(CLIENT)/
+	cd $(CLIENT) && npm run --silent build && npx vsce package --no-dependencies --allow-missing-repository --allow-package-all-secrets \
+	  --allow-package-env-file --target $(basename $(subst dist/xpiler-,,$(VSIX))) -o ../$(VSIX)
+	$(BIN)/python $(CLIENT)/scripts/check_package.py dist/xpiler-*.whl $(VSIX)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
@@ -42,5 +66,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+$(MODULES): $(CLIENT)/package-lock.json
+	cd $(CLIENT) && npm ci --no-fund --no-audit --ignore-scripts
+	@touch $@
+
 clean:
-	rm -rf .venv out build dist
+	rm -rf .venv out build dist $(CLIENT)/node_modules $(CLIENT)/bundled $(CLIENT)/dist

@@ -1,0 +1,120 @@
+"""Fills `bundled/` with the server and all that it needs, for each version of Python that is supported.
+
+    python scripts/bundle.py WHEEL
+
+`bundled/libs` has what is the same for every Python, with the engine, the server, and the snippets;
+`bundled/cp311` and so on have what is compiled for one. Versions and hashes are those of `requirements.lock`.
+The result is for the operating system and the processor that it is made on.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+from pip._vendor.packaging.requirements import Requirement
+
+CLIENT = Path(__file__).resolve().parents[1]
+ROOT = CLIENT.parent
+PYTHONS = ("3.11", "3.12", "3.13")
+LEFT_OUT = ("**/tests", "**/__pycache__", "**/*.pyi", "**/*.a", "bin", "share", "z3/include")
+
+
+def main(wheel: Path) -> None:
+    """Makes `bundled/` anew from the wheel of this project and the lock file."""
+    target = CLIENT / "bundled"
+    shutil.rmtree(target, ignore_errors=True)
+    libs = target / "libs"
+    libs.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pins = folder / "pins.txt"
+        pins.write_text(_pins(_closure()))
+        for python in PYTHONS:
+            installed = folder / python
+            _install(pins, installed, python)
+            _sort(installed, libs, target / f"cp{python.replace('.', '')}")
+        _unpack(wheel, libs, folder)
+    for pattern in LEFT_OUT:
+        for path in [*target.glob(f"libs/{pattern}"), *target.glob(f"cp*/{pattern}")]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _closure() -> set[str]:
+    """The project's dependencies and theirs, by their normal names."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    waiting, found = list(project["dependencies"]), set()
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        name = _normal(requirement.name)
+        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found.add(name)
+        waiting += importlib.metadata.requires(name) or []
+    return found
+
+
+def _pins(names: set[str]) -> str:
+    """The lines of the lock file about these packages, hashes included."""
+    lock = (ROOT / "requirements.lock").read_text()
+    texts = {_normal(m[1]): m[0] for m in re.finditer(r"^([^\s#=]+)==.*(?:\n[ ]+--hash.*)*", lock, re.M)}
+    missing = names - texts.keys()
+    if missing:
+        sys.exit(f"not in requirements.lock: {', '.join(sorted(missing))}")
+    return "\n".join(texts[name] for name in sorted(names)) + "\n"
+
+
+def _install(pins: Path, target: Path, python: str) -> None:
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
+            *("--no-deps", "--require-hashes", "--only-binary=:all:", "--no-compile"),
+            *("--python-version", python, "--target", str(target), "-r", str(pins)),
+        ],
+        check=True,
+    )
+
+
+def _sort(installed: Path, libs: Path, native: Path) -> None:
+    """Moves packages that are compiled for one version of Python to `native`, the others to `libs`."""
+    for information in sorted(installed.glob("*.dist-info")):
+        tags = re.findall(r"^Tag: (\S+)", (information / "WHEEL").read_text(), re.M)
+        own = all(re.match(r"cp\d+-cp\d+", tag) for tag in tags)
+        destination = native if own else libs
+        for name in _owned(information):
+            if (installed / name).exists() and not (destination / name).exists():
+                destination.mkdir(exist_ok=True)
+                shutil.move(installed / name, destination / name)
+
+
+def _owned(information: Path) -> set[str]:
+    """The first parts of the paths of an installed package's files."""
+    paths = [line.split(",")[0] for line in (information / "RECORD").read_text().splitlines()]
+    return {Path(path).parts[0] for path in paths if not path.startswith("..")}
+
+
+def _unpack(wheel: Path, libs: Path, folder: Path) -> None:
+    """The engine, the server and the snippets, as the wheel has them."""
+    contents = folder / "wheel"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(contents)
+    for data in contents.glob("*.data/data/share/xpiler/*"):
+        shutil.copytree(data, libs / data.name)
+    for path in contents.iterdir():
+        if path.suffix != ".data":
+            shutil.copytree(path, libs / path.name)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,38 @@
+/** The settings of the section `xpiler`, read in this one place. */
+
+import * as vscode from "vscode";
+
+export const SECTION = "xpiler";
+
+/** The interpreter that the user named, or an empty text. */
+export function python(): string {
+  return read("server.python", "").trim();
+}
+
+/** Whether the server comes from the extension, or from the interpreter's own packages. */
+export function libraries(): "bundled" | "environment" {
+  return read<string>("server.libraries", "bundled") === "environment" ? "environment" : "bundled";
+}
+
+export function trace(): "off" | "messages" | "verbose" {
+  const value = read<string>("trace", "off");
+  return value === "messages" || value === "verbose" ? value : "off";
+}
+
+export function gutter(): boolean {
+  return read("editor.gutter", true);
+}
+
+export function matching(): boolean {
+  return read("editor.matching", true);
+}
+
+/** What the server gets: the whole section, and whether the user trusts the workspace. */
+export function forServer(scope?: vscode.Uri): Record<string, unknown> {
+  const section = vscode.workspace.getConfiguration(undefined, scope).get<Record<string, unknown>>(SECTION) ?? {};
+  return { ...section, trusted: vscode.workspace.isTrusted };
+}
+
+function read<T>(name: string, otherwise: T): T {
+  return vscode.workspace.getConfiguration(SECTION).get<T>(name) ?? otherwise;
+}
