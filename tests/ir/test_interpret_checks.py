@@ -356,3 +356,24 @@ def test_a_flag_that_is_read_while_others_set_it_is_a_warning() -> None:
     assert found and {f.severity for f in found} == {"warning"}
     numbered = If(unseen, Block((put("x", 0, b.cast(b.thread_index(), F32)),)))
     assert on_buffer(numbered, threads=64, blocks=2).errors
+
+
+def test_values_that_were_never_given_may_be_moved_but_not_used() -> None:
+    """Threads at the border shift registers that they never filled: only what they store matters."""
+    text = (
+        "__global__ void shift(const float* x, float* y, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    float queue[2], sum;\n"
+        "    if (i < n) { queue[0] = x[i]; queue[1] = 1.0f; sum = 0.0f; }\n"
+        "    for (int k = 0; k < 3; k++) { sum += queue[1]; queue[1] = queue[0] * 2.0f; }\n"
+        "    if (i < LIMIT) y[i] = sum;\n"
+        "}\n"
+    )
+    (kernel,) = parse(text.replace("LIMIT", "n"), "shift.cu").program.kernels
+    x, y = np.ones(40, np.float32), np.zeros(64, np.float32)
+    assert not run(kernel, {"x": x, "y": y, "n": 40}, (2, 1, 1), (32, 1, 1)).findings
+    (kernel,) = parse(text.replace("LIMIT", "n + 1"), "shift.cu").program.kernels
+    (finding,) = run(kernel, {"x": x, "y": y, "n": 40}, (2, 1, 1), (32, 1, 1)).findings
+    assert finding.code == "uninitialised-read"
+    assert finding.range is not None and finding.range.line == 5
+    assert finding.values["threadIdx.x"] == 8

@@ -23,6 +23,7 @@ from xpiler.gate.infer_search import (
     MAX_THREADS,
     PROBE_ELEMENTS,
     SECONDS,
+    UNWRITTEN,
     Question,
     Search,
     Trial,
@@ -39,6 +40,7 @@ from xpiler.gate.trace import Memory, Trace, TracedLaunch, squeezed, trace_host
 from xpiler.gate.uncompiled import uncompiled
 from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.nodes import Function, Param
+from xpiler.ir.rewrite import uses
 
 _BATCH = 8
 _BRANCHES = 32  # arguments traced in one go where a launch is looked for
@@ -345,6 +347,17 @@ class HostSearch(Search):
         here = [k for k in fitting if k.name in self.at_line.get(launch.line, ())]
         return max(here or fitting, key=lambda k: _same_arguments(name, squeezed(k.spelling)), default=None)
 
+    def _unwritten(self, trace: Trace, reach: Observation) -> set[str]:
+        """Memory that kernels would write to, but did not at these sizes: all threads were at a border."""
+        found: set[str] = set()
+        for launch in trace.launches:
+            kernel = self._kernel(launch)
+            bound = bind(kernel, launch.arguments) if kernel else None
+            for param, argument in zip(kernel.params if kernel else (), bound or (), strict=True):
+                if kernel and isinstance(argument, Memory) and param.name in uses(kernel.body).arrays_written:
+                    found.add(argument.key)
+        return {key for key in found if key in reach.reach and not reach.reach[key].written}
+
     def _flaws(self, trace: Trace, reach: Observation) -> int:
         """Copied-out memory that was not written whole, device memory far from being used up."""
         flaws = 0
@@ -352,6 +365,7 @@ class HostSearch(Search):
             if copy.to and copy.to.name and copy.source:
                 used = reach.reach.get(copy.source.key)
                 flaws += used is not None and used.written and used.written_bytes < copy.size
+        flaws += UNWRITTEN * len(self._unwritten(trace, reach))
         sizes = {m.key: m.size for la in trace.launches for m in la.memories()}
         for key, used in reach.reach.items():
             size = sizes.get(key, 0)

@@ -35,6 +35,8 @@ from xpiler.ir.types import DType, Kind
 from xpiler.symbolic.settings import Setting
 
 _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
+UNWRITTEN = 8  # flaws that an array counts to which nothing was written, though kernels write to it
+_PATIENCE = 48  # candidates after which one is taken that has such arrays
 _ALIKE = 10  # trials with the same finding that make it a bug: every granule was among them
 SECONDS = 12.0  # of processor time for the whole search: a busy machine must not change what is found
 PROBE_ELEMENTS = 1 << 16
@@ -143,11 +145,10 @@ class Search:
             clean = [t for t in tried if not t.findings and not t.fault]
             if not clean and _is_a_bug(tried):
                 break
-            if (
-                len(tried) >= limit
-                or (clean and len(tried) >= _GOOD_ENOUGH + len(self.sizes))
-                or time.thread_time() > self.deadline
-            ):
+            enough = _GOOD_ENOUGH + len(self.sizes)
+            if clean and min(t.flaws for t in clean) >= UNWRITTEN:
+                enough = _PATIENCE
+            if len(tried) >= limit or (clean and len(tried) >= enough) or time.thread_time() > self.deadline:
                 break
         # Of candidates equally bad the first is the most ordinary one: its findings are the ones to show.
         return sorted(tried, key=badness)

@@ -19,6 +19,7 @@ _ALONE = (32, 64, 128, 16, 256, 4, 512, 1024)
 _FEW = (37, 53, 29)  # odd, different, not close to a power of two
 _MANY = (7, 11, 5, 9, 6, 13, 10, 15)
 _ODD = (3, 5, 7, 9, 11, 2, 13, 6)
+_WIDE = (17, 13, 12, 10, 9)
 _SMALL = (3, 5, 2, 7, 4, 6, 1, 8)
 _MULTIPLES = (2, 3, 1, 4, 5, 6, 7, 8)
 _LONG = {1: 1003, 4: 1004, 8: 1000, 16: 1008, 32: 992, 64: 960, 128: 896, 256: 768}
@@ -53,6 +54,8 @@ def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) ->
     yield {**fixed, **structured(free, 1, seed + 1)}
     # Small ones, where a product of extents made the first too slow.
     yield {**fixed, **{name: _ODD[(i + seed) % len(_ODD)] for i, name in enumerate(free)}}
+    if len(free) <= len(_WIDE):  # wider than a stencil's halo on both sides
+        yield {**fixed, **{name: _WIDE[(i + seed) % len(free)] for i, name in enumerate(free)}}
     # One that divides the others: groups of channels, heads of a width.
     for one in free:
         rest = {name: 4 * _MULTIPLES[(i + seed) % 5] for i, name in enumerate(n for n in free if n != one)}

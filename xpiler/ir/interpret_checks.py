@@ -22,6 +22,7 @@ from xpiler.ir.interpret_state import (
     THREAD_BITS,
     THREAD_MASK,
     Lanes,
+    Origin,
     Site,
     State,
 )
@@ -58,7 +59,7 @@ def note_read(access: Access) -> None:
     if memory.initialised is not None:
         fresh = ~memory.initialised[granules].all(axis=1)
         if fresh.any():
-            _report_uninitialised(access, int(np.argmax(fresh)))
+            _report_uninitialised(access, fresh)
     if memory.read is not None and memory.written is not None and memory.read_first is not None:
         memory.read[granules] = True
         unwritten = granules[~memory.written[granules]]
@@ -85,7 +86,7 @@ def note_atomic(access: Access) -> None:
     if memory.initialised is not None:
         fresh = ~memory.initialised[granules].all(axis=1)
         if fresh.any():
-            _report_uninitialised(access, int(np.argmax(fresh)))
+            _report_uninitialised(access, fresh)
     if memory.read is not None and memory.written is not None and memory.read_first is not None:
         memory.read[granules] = True
         memory.read_first[granules[~memory.written[granules]]] = True
@@ -212,11 +213,20 @@ def _report_writes(access: Access, conflict: Array, other: Array, same: Array) -
         )
 
 
-def _report_uninitialised(access: Access, row: int) -> None:
+def note_missing(access: Access, missing: list[tuple[Any, Origin]]) -> None:
+    """What was just written is made of what was never written, in some lanes."""
+    memory = access.memory
+    assert memory.initialised is not None
+    for lanes, origin in missing:
+        memory.initialised[access.granules[np.isin(access.lanes, lanes)]] = False
+        memory.origin = origin
+
+
+def _report_uninitialised(access: Access, fresh: Array) -> None:
     state, site, memory = access.state, access.site, access.memory
-    index = _index(access, row)
+    index = _index(access, int(np.argmax(fresh)))
     message = f"{memory.space.value} {site.array}[{index}] is read before anything was written to it"
-    state.report(site, "uninitialised-read", int(access.lanes[row]), message, {"index": index})
+    state.report_missing(site, access.lanes[fresh], message, {"index": index}, memory.origin)
 
 
 def _index(access: Access, row: int) -> int:

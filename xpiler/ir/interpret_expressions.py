@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from xpiler.errors import Refusal
-from xpiler.ir.interpret_checks import locate, note_read, note_write
+from xpiler.ir.interpret_checks import locate, note_missing, note_read, note_write
 from xpiler.ir.interpret_log import AccessKind
 from xpiler.ir.interpret_memory import Memory
 from xpiler.ir.interpret_native import Native, Value
-from xpiler.ir.interpret_state import EMPTY, Evaluate, Lanes, Site, State
+from xpiler.ir.interpret_state import EMPTY, Evaluate, Lanes, Origin, Site, State
 from xpiler.ir.nodes import (
     Binary,
     Bitcast,
@@ -106,9 +106,9 @@ class Expressions:
                 missing = state.undefined[name]
                 bad = missing if lanes is None else missing[lanes]
                 if bad.any():
-                    lane = int(state.numbers(lanes)[bad][0])
                     message = f"{name} is read before it has a value"
-                    state.report(site, "uninitialised-read", lane, message, {})
+                    numbers = state.numbers(lanes)[bad]
+                    state.report_missing(site, numbers, message, {}, state.origins.get(name))
             value = state.vars.get(name, nothing)
             return value[lanes] if lanes is not None and isinstance(value, np.ndarray) else value
 
@@ -260,7 +260,9 @@ class ReachOf:
         width = np.dtype(self.numeric.storage_type(self.dtype)).itemsize
         own = memory.data.itemsize
         extent = memory.extent if width == own else memory.extent * own // width
+        around, state.pending = state.pending, None  # where it reads or writes matters
         index = self.flat(state, lanes, memory)
+        state.pending = around
         if isinstance(index, np.ndarray) or isinstance(offset, np.ndarray):
             address = np.asarray(index).astype(np.int64) + offset
             valid = None
@@ -340,7 +342,19 @@ class ReachOf:
         kept, address = in_bounds(state, lanes, reached)
         note_read(locate(state, reached.memory, kept, address, self.width(), self.site))
 
-    def store(self, state: State, lanes: Lanes, reached: Reached, value: Value) -> None:
+    def keeps(self, state: State) -> bool:
+        """Whether it is remembered of the memory which elements have a value."""
+        return state.memories[self.site.array].initialised is not None
+
+    def store(
+        self,
+        state: State,
+        lanes: Lanes,
+        reached: Reached,
+        value: Value,
+        missing: list[tuple[Any, Origin]] | None = None,
+    ) -> None:
+        """`missing`: the lanes in which the value is made of what was never written."""
         memory = reached.memory
         data: Any = memory.view(self.numeric.storage_type(self.dtype))
         convert = self.numeric.stored(self.dtype)
@@ -359,6 +373,8 @@ class ReachOf:
         if state.checks and watched(memory, state):
             access = locate(state, memory, lanes, address, self.width(), self.site)
             note_write(access, data[address], value)
+            if missing:
+                note_missing(access, missing)
         if state.log is not None:
             state.log.access(state, memory, lanes, address, self.width(), self.site, AccessKind.WRITE, value)
         data[address % data.size if memory.wrap else address] = value

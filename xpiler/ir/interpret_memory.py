@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +77,7 @@ class Memory:
     phase: int = 0  # bytes that its begin is away from an address aligned to everything
     wrap: int = 0  # elements that exist; later ones share their storage. 0: all of `extent` exist
     initialised: npt.NDArray[np.bool_] | None = None  # per granule; None: everything is
+    origin: Any = None  # of `interpret_state`: what elements lack that were assigned what was never written
     shadow: Shadow | None = None
     read: npt.NDArray[np.bool_] | None = None
     written: npt.NDArray[np.bool_] | None = None

@@ -57,6 +57,9 @@ class Site:
     flag: bool = False  # all that is ever stored in the array is one value: who sees it first is no matter
 
 
+Origin = tuple[object, Finding]  # the statement or expression that read what was never written
+
+
 @dataclass
 class Recorder:
     """Findings, the first one a statement and code."""
@@ -95,6 +98,8 @@ class State:
     undefined: dict[str, npt.NDArray[np.bool_]] = field(
         default_factory=dict
     )  # lanes where a scalar has no value
+    origins: dict[str, Origin] = field(default_factory=dict)  # where what a scalar lacks comes from
+    pending: list[tuple[npt.NDArray[np.intp], Origin]] | None = None  # see `report_missing`
     breaks: list[list[Lanes]] = field(default_factory=list)
     continues: list[list[Lanes]] = field(default_factory=list)
     ended: npt.NDArray[np.bool_] | None = None  # lanes that returned; None: none
@@ -123,6 +128,42 @@ class State:
         values = self.at(lane, site.loops) | more
         finding = Finding(code, message, site.range, values, site.array, severity)
         self.recorder.add(site.node, finding)
+
+    def report_missing(
+        self,
+        site: Site,
+        lanes: npt.NDArray[np.intp],
+        message: str,
+        more: dict[str, int],
+        origin: Origin | None,
+    ) -> None:
+        """Lanes read what was never written. In an assignment to a thread's own memory that is no fault yet
+        (`pending` is a list): what is assigned lacks a value then, and is told of where it comes to matter,
+        as what was read first (`origin`)."""
+        if origin is None:
+            lane = int(lanes[0])
+            values = self.at(lane, site.loops) | more
+            finding = Finding("uninitialised-read", message, site.range, values, site.array)
+            origin = (site.node, finding)
+        if self.pending is not None:
+            self.pending.append((lanes, origin))
+        else:
+            self.recorder.add(*origin)
+
+    def leniently(self, evaluate: Evaluate, lanes: Lanes) -> tuple[Value, list[tuple[Any, Origin]]]:
+        """A value to be kept, and the lanes in which it is made of what was never written."""
+        around, self.pending = self.pending, []
+        try:
+            return evaluate(self, lanes), self.pending
+        finally:
+            self.pending = around
+
+    def mark_missing(self, name: str, missing: list[tuple[Any, Origin]]) -> None:
+        """A scalar has no value in these lanes."""
+        undefined = self.undefined.setdefault(name, np.zeros(self.count, np.bool_))
+        for lanes, origin in missing:
+            undefined[lanes] = True
+            self.origins[name] = origin
 
     def at(self, lane: int, loops: frozenset[str]) -> dict[str, int]:
         """Where a lane is: block, thread, loop variables."""

@@ -117,8 +117,10 @@ class Statements:
             evaluate = self._value(decl.init, decl)
 
             def define(state: State, lanes: Lanes) -> Lanes:
-                value = evaluate(state, lanes)
+                value, missing = state.leniently(evaluate, lanes)
                 state.undefined.pop(name, None)
+                if missing:
+                    state.mark_missing(name, missing)
                 if lanes is not None and isinstance(value, np.ndarray):
                     full = np.zeros(state.count, value.dtype)
                     full[lanes] = value
@@ -132,6 +134,7 @@ class Statements:
 
         def declare(state: State, lanes: Lanes) -> Lanes:
             state.vars[name] = nothing
+            state.origins.pop(name, None)
             if state.checks:
                 state.undefined[name] = np.ones(state.count, np.bool_)
             return lanes
@@ -147,7 +150,10 @@ class Statements:
             evaluate = lambda state, lanes: combine(read(state, lanes), operand(state, lanes))  # noqa: E731
 
         def assign(state: State, lanes: Lanes) -> Lanes:
-            state.assign(name, evaluate(state, lanes), lanes)
+            value, missing = state.leniently(evaluate, lanes)
+            state.assign(name, value, lanes)
+            if missing:
+                state.mark_missing(name, missing)
             return lanes
 
         return assign
@@ -158,17 +164,28 @@ class Statements:
         if stmt.reduce is None:
 
             def store(state: State, lanes: Lanes) -> Lanes:
-                value = evaluate(state, lanes)
-                place.store(state, lanes, place.reach(state, lanes), value)
+                if place.keeps(state):
+                    value, missing = state.leniently(evaluate, lanes)
+                    place.store(state, lanes, place.reach(state, lanes), value, missing)
+                else:
+                    place.store(state, lanes, place.reach(state, lanes), evaluate(state, lanes))
                 return lanes
 
             return store
         combine = self.numeric.reduction(stmt.reduce, target.dtype)
 
         def update(state: State, lanes: Lanes) -> Lanes:
-            value = evaluate(state, lanes)
             reached = place.reach(state, lanes)
-            place.store(state, lanes, reached, combine(place.load(state, lanes, reached), value))
+
+            def combined(state: State, lanes: Lanes) -> Value:
+                value = evaluate(state, lanes)
+                return combine(place.load(state, lanes, reached), value)
+
+            if place.keeps(state):
+                value, missing = state.leniently(combined, lanes)
+                place.store(state, lanes, reached, value, missing)
+            else:
+                place.store(state, lanes, reached, combined(state, lanes))
             return lanes
 
         return update
