@@ -66,6 +66,7 @@ SIZES: dict[str, dict[str, int]] = {
         "N": 64, "d": 4, "Tc": 2, "Tr": 2, "Bc": 32, "Br": 32,
     },
     "sample_matrix_mul-MatrixMulCUDA_16": {"wA": 16, "wB": 32},
+    "register_tiles-column": {"N": 32, "K": 16},
 } | {name: {"n": 64, "k": 16} for name in KERNELS if name.startswith("wmma_one_warp")}  # fmt: skip
 SHARED = 16384  # bytes of dynamic shared memory
 

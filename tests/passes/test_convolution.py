@@ -76,3 +76,28 @@ def test_a_depthwise_convolution_is_no_product_and_stays_with_vectors() -> None:
     found = instructions(laid_out(function))
     assert "__bang_mul" in found and "__bang_matmul" not in found
     assert_same(function, x=normal(8 * 64), f=normal(3 * 64), y=np.zeros(6 * 64, np.float32))
+
+
+def test_a_window_and_channels_in_one_index_with_any_stride() -> None:
+    """`d` counts rows and columns of the window, and channels; padding is a choice; the stride is given."""
+    function = canonical(
+        """__global__ void conv(const float *x, const float *f, float *y, int stride, int size,
+                             int channels) {
+            int pixel = blockIdx.x * 4 + threadIdx.y, o = threadIdx.x;
+            if (pixel / 12 >= 1 || o >= 3) return;
+            float sum = 0.0f;
+            for (int d = 0; d < size * size * channels; ++d) {
+                int h = pixel / 4 * stride + d / (channels * size) - 1;
+                int w = pixel % 4 * stride + d / channels % size - 1;
+                bool in = h >= 0 && h < 7 && w >= 0 && w < 9;
+                float v = in ? x[(h * 9 + w) * channels + d % channels] : 0.0f;
+                sum += v * f[o * size * size * channels + d];
+            }
+            y[pixel * 3 + o] = sum;
+        }""",
+        (16, 4, 1),
+        x=3,
+    )
+    assert "__bang_matmul" in instructions(laid_out(function, SMALL))
+    arrays = {"x": normal(7 * 9 * 5), "f": normal(3 * 9 * 5), "y": np.zeros(36, np.float32)}
+    assert_same(function, SMALL, **arrays, stride=2, size=3, channels=5)

@@ -11,7 +11,6 @@ from xpiler.ir.nodes import (
     Atomic,
     Binary,
     Block,
-    Call,
     Expr,
     For,
     Function,
@@ -19,13 +18,13 @@ from xpiler.ir.nodes import (
     Instr,
     LoopKind,
     Stmt,
-    Var,
 )
-from xpiler.ir.rewrite import free_vars, map_body, map_expr, walk
+from xpiler.ir.rewrite import map_body, map_expr, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.arg_extremes import mark_searches
 from xpiler.passes.arranged_products import arrange_products
 from xpiler.passes.contraction import INDEPENDENT, contract, match
+from xpiler.passes.folds import with_reductions
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
 from xpiler.passes.split_digits import split_digits
@@ -54,7 +53,8 @@ class Scheduled:
 
 def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = map_body(function, _PlainAtomics(function))
-    function = interchange_sums(reroll(map_body(function, explicit_reduction)))
+    function = replace(function, body=with_reductions(function.body))
+    function = interchange_sums(reroll(function))
     function = tidy(split_digits(function))
     promoted = promote_arrays(arrange_products(function), architecture)
     split = split_over_tasks(promoted.function, TASK, TASKS, _keeps(promoted.function))
@@ -130,17 +130,3 @@ class _PlainAtomics:
 
 
 _REDUCES = {"add": "+", "min": "min", "max": "max", "and": "&", "or": "|", "xor": "^", "exch": None}
-
-
-def explicit_reduction(stmt: Stmt) -> Stmt:
-    """`s = max(s, e)` as a reducing assignment, and `s = s + e`."""
-    match stmt:
-        case Assign(target=Var() as s, value=Call(function="min" | "max" as op, args=(x, y)), reduce=None):
-            for this, other in ((x, y), (y, x)):
-                if this == s and s.name not in free_vars(other):
-                    return replace(stmt, value=other, reduce=op)
-        case Assign(target=Var() as s, value=Binary(op="+", left=x, right=y), reduce=None):
-            for this, other in ((x, y), (y, x)):
-                if this == s and s.name not in free_vars(other):
-                    return replace(stmt, value=other, reduce="+")
-    return stmt

@@ -5,9 +5,9 @@
     : 0) * b[p]
 
 Applies to an array of the block that is filled by one nest of loops, each element by one assignment of
-its own, and only
-read in later statements, where every index read is one that was filled. The source must not change in
-the kernel.
+its own, and only read in later statements, where every index read is one that was filled. A counter of that
+nest may be taken apart, `s[i % 16][i / 16]`, and may be shared out over threads, `for i in t..1024 step 256`.
+The source must not change in the kernel.
 """
 
 from __future__ import annotations
@@ -42,10 +42,12 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import children, substitute, uses, walk, walk_exprs, walk_stmts
 from xpiler.passes.facts import Facts
+from xpiler.passes.names import Names
 from xpiler.passes.structured import spliced
 from xpiler.passes.tidy import simplified, without_dead
+from xpiler.passes.tile_fills import Fill, forms
 
-_VALUE_NODES = 60
+_VALUE_NODES = 60  # different ones
 
 
 def remove_caches(function: Function) -> Function:
@@ -69,16 +71,6 @@ def _candidates(body: Block, tried: set[str]) -> list[Decl]:
         for s in walk_stmts(body)
         if isinstance(s, Decl) and s.shape and s.init is None and s.name not in tried
     ]
-
-
-@dataclass(frozen=True)
-class _Fill:
-    """One assignment that fills the tile, with the loops around it and the conditions it is under."""
-
-    assign: Assign
-    loops: tuple[For, ...]
-    conditions: tuple[Expr, ...]
-    facts: Facts
 
 
 def _without_tile(function: Function, decl: Decl) -> Block | None:
@@ -110,19 +102,18 @@ def _without_tile(function: Function, decl: Decl) -> Block | None:
     fill = replace(fill, assign=replace(fill.assign, value=value))
     if fill.conditions and looped:  # an element may be left over from an earlier iteration
         return None
-    inverse = _Inverse(decl, fill)
-    replaced = _Replacement(inverse)
-    new_body = simplified(function.body, facts, replaced.load)
-    if replaced.failed or _reads(new_body, decl.name):
-        return None
-    if not _right_in_place(later, new_body, decl.name, value, facts):
-        return None
-    return new_body
+    for form in forms(fill, Names(function)):
+        replaced = _Replacement(_Inverse(decl, form))
+        new_body = simplified(function.body, facts, replaced.load)
+        if replaced.failed or _reads(new_body, decl.name):
+            continue
+        return new_body if _right_in_place(later, new_body, decl.name, value, facts) else None
+    return None
 
 
 def _find(
     body: Sequence[Stmt], target: Assign, facts: Facts, around: tuple[For | While, ...]
-) -> tuple[tuple[Stmt, ...], int, _Fill, bool] | None:
+) -> tuple[tuple[Stmt, ...], int, Fill, bool] | None:
     """The list of statements in which the fill is one statement among its readers: the innermost such
     list whose later statements read the tile."""
     stmts = spliced(body)
@@ -148,9 +139,9 @@ def _find(
 
 def _descend(
     stmt: Stmt, target: Assign, loops: tuple[For, ...], conditions: tuple[Expr, ...], facts: Facts
-) -> _Fill | None:
+) -> Fill | None:
     if stmt is target:
-        return _Fill(target, loops, conditions, facts)
+        return Fill(target, loops, conditions, facts)
     match stmt:
         case Block(body=body):
             for inner in body:
@@ -164,7 +155,7 @@ def _descend(
     return None
 
 
-def _source(fill: _Fill, filler: Stmt) -> Expr | None:
+def _source(fill: Fill, filler: Stmt) -> Expr | None:
     """The value in terms of what its readers can see: variables of the filling statement replaced by
     what they are."""
     inside = {s.name: s for s in walk_stmts(filler) if isinstance(s, Decl)}
@@ -189,10 +180,10 @@ def _declares(loop: For | While, array: str) -> bool:
     return any(isinstance(s, Decl) and s.name == array for s in walk_stmts(loop.body))
 
 
-def _copies(value: Expr, body: Block, fill: _Fill) -> bool:
+def _copies(value: Expr, body: Block, fill: Fill) -> bool:
     """Whether the value may be computed again by each reader: cheap, and of things that never change."""
     parts = list(walk_exprs(value))
-    if len(parts) > _VALUE_NODES:
+    if len(set(parts)) > _VALUE_NODES:
         return False
     for part in (*parts, *(e for c in fill.conditions for e in walk_exprs(c))):
         if isinstance(part, (Binary, Unary)) and part.dtype.is_float:
@@ -269,7 +260,7 @@ class _Inverse:
     """From an index of the tile to the values of the counters that filled it."""
 
     decl: Decl
-    fill: _Fill
+    fill: Fill
 
     def counters(self, index: Sequence[Expr], facts: Facts) -> dict[str, Expr] | None:
         """None if some index is not shown to be filled."""

@@ -31,12 +31,14 @@ from xpiler.passes.pipeline_removal import remove_pipelines
 from xpiler.passes.powers import powers_of_two
 from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
+from xpiler.passes.register_threads import spread_registers
 from xpiler.passes.reroll import reroll
 from xpiler.passes.serial import serial_form
 from xpiler.passes.single_assignment import single_assignments
 from xpiler.passes.special_cases import drop_special_cases
 from xpiler.passes.strips import join_rests, merge_strips
 from xpiler.passes.structured import without_continues
+from xpiler.passes.thread_digits import split_thread_digits
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
 from xpiler.passes.uniform_starts import uniform_starts
@@ -148,12 +150,15 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("cache removal", remove_caches),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
+    ("digits of threads", split_thread_digits),
     ("thread fusion", fuse_threads),
+    ("registers as threads", spread_registers),
     ("tidy", tidy),
     ("special cases", drop_special_cases),
     ("strips", merge_strips),
     ("invariants", hoist_invariants),
     ("index fusion", fuse_indices),
+    ("invariants", hoist_invariants),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
     ("index fusion", fuse_indices),

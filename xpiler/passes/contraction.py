@@ -35,11 +35,20 @@ from xpiler.ir.nodes import (
     Load,
     LoopKind,
     Ref,
+    Select,
     Space,
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import arrays_read, assigned_vars, free_vars, map_body, substitute, walk
+from xpiler.ir.rewrite import (
+    arrays_read,
+    arrays_written,
+    assigned_vars,
+    free_vars,
+    map_body,
+    substitute,
+    walk,
+)
 from xpiler.ir.types import F16, F32, I32, DType
 from xpiler.passes.composite_sums import as_one_loop
 from xpiler.passes.gathered_factors import Tile, by_pieces, by_rows, fill
@@ -120,7 +129,7 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
     for name in list(values):
         values[name] = substitute(values[name], values)
     body = substitute(columns.body, values).body
-    body = _with_scalar(_without_indices(body), {rows.var, columns.var})
+    body = _with_scalar(_without_values(Block(body)).body, {rows.var, columns.var})
     if len(body) < 2:
         return None
     start, reduction, rest = body[0], body[1], body[2:]
@@ -129,6 +138,7 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
     if start.dtype != F32 or not isinstance(start.init, Expr):
         return None
     loops, guards, innermost = _loops(reduction)
+    innermost = _with_guards(innermost, guards)
     factors = _factors(innermost, start.name)
     if factors is None or any(not is_const(each.step, 1) for each in loops):
         return None
@@ -162,30 +172,46 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
 
 def _loops(reduction: For) -> tuple[list[For], list[Expr], Block]:
     """The loops of a sum, the conditions between them, and what is inside."""
-    loops, guards, body = [reduction], [], reduction.body
+    loops, guards, body = [reduction], list[Expr](), _without_values(reduction.body)
     while len(body.body) == 1:
         match body.body[0]:
             case For() as inner:
                 loops.append(inner)
-                body = inner.body
+                body = _without_values(inner.body)
             case If(condition=condition, then=then, otherwise=Block(body=())):
                 guards.append(condition)
-                body = then
+                body = _without_values(then)
             case _:
                 break
     return loops, guards, body
 
 
-def _without_indices(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-    """The body with integers that it computes first put in where they are used."""
-    while body:
-        match body[0]:
+def _without_values(body: Block) -> Block:
+    """The body with what it computes first put in where it is used: integers, and what is used once."""
+    while body.body:
+        match body.body[0]:
             case Decl(name=name, shape=(), init=Expr() as init, dtype=dtype) if (
-                dtype.is_integer and name not in assigned_vars(Block(body[1:]))
+                name not in assigned_vars(rest := Block(body.body[1:]))
+                and (dtype.is_integer or sum(n == Var(dtype, name) for n in walk(rest)) == 1)
+                and not (set(arrays_read(init)) & set(arrays_written(rest)))
             ):
-                body = substitute(Block(body[1:]), {name: init}).body
+                body = substitute(rest, {name: init})
             case _:
                 break
+    return body
+
+
+def _with_guards(body: Block, guards: list[Expr]) -> Block:
+    """`acc += (guard ? x : 0) * y` as `if (guard) acc += x * y`: what is inside, the guards are collected."""
+    match body.body:
+        case (Assign(value=Binary(op="*", left=left, right=right) as product, reduce="+") as step,):
+            sides: list[Expr] = []
+            for side in (left, right):
+                while isinstance(side, Select) and is_const(side.otherwise, 0):
+                    guards.append(side.condition)
+                    side = side.then
+                sides.append(side)
+            return Block((replace(step, value=replace(product, left=sides[0], right=sides[1])),))
     return body
 
 

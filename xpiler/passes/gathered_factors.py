@@ -89,12 +89,12 @@ def by_pieces(tile: Tile, piece: Expr, guards: Sequence[Expr], names: Names) -> 
     def copy(lo: Expr, rows: Expr) -> Stmt:
         dst = Ref(dtype, tile.to, add(mul(lo, tile.deep), done))
         src = tile.at(add(tile.first, cast(lo, tile.first.dtype)), k)
-        operands = (dst, src, n, tile.deep, across, sub(rows, 1))
+        operands: tuple[Expr, ...] = (dst, src, n)
+        if rows != const(1):
+            operands = (*operands, tile.deep, across, sub(rows, 1))
         return Instr("__memcpy", operands, (("direction", "GDRAM2NRAM"),))
 
-    one = _guarded(tile, k, guards, copy, names)
-    if one is None:
-        return None
+    one = _guarded(tile, k, guards, copy, names) or _row_by_row(tile, k, guards, copy, names)
     rest = sub(cast(piece, I32), cast(mod(k, cast(piece, k.dtype)), I32))
     body = Block(
         (
@@ -106,6 +106,17 @@ def by_pieces(tile: Tile, piece: Expr, guards: Sequence[Expr], names: Names) -> 
     )
     zeros = [fill(tile.to, dtype, mul(tile.count, tile.deep))] if guards else []
     return [*zeros, Decl(done.name, I32, init=const(0)), While(lt(done, tile.depth), body)]
+
+
+def _row_by_row(
+    tile: Tile, k: Var, guards: Sequence[Expr], copy: Callable[[Expr, Expr], Stmt], names: Names
+) -> list[Stmt]:
+    """A copy of every row for which the guards hold, where they say no range of rows."""
+    row = Var(I32, names.fresh("row"))
+    place = {tile.var: add(tile.first, cast(row, tile.first.dtype)), tile.k: k}
+    holds = and_(*(substitute(guard, place) for guard in guards))
+    body = Block((If(holds, Block((copy(row, const(1)),))),))
+    return [For(row.name, I32, const(0), tile.count, const(1), body)]
 
 
 def fill(name: str, dtype: DType, count: Expr) -> Instr:

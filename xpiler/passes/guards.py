@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xpiler.ir.affine import linear, prove_le, simplify
-from xpiler.ir.build import and_, minimum
+from xpiler.ir.build import and_, is_const, minimum, mul
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -35,8 +35,10 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import assigned_vars, free_vars, walk_exprs, walk_stmts
-from xpiler.passes.facts import Facts
+from xpiler.ir.rewrite import assigned_vars, free_vars, map_expr, substitute, walk_exprs, walk_stmts
+from xpiler.ir.types import BOOL
+from xpiler.passes.facts import Facts, mutable_vars
+from xpiler.passes.folds import folded
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
 from xpiler.passes.tidy import simplified
@@ -81,19 +83,22 @@ def _bounded(loop: For, facts: Facts) -> For:
     if guard is None or any(leaves_loop(s, (Break,)) for s in body):
         return loop
     stop = loop.stop
-    kept: list[Expr] = []
+    kept, known = list[Expr](), list[Expr]()
     for conjunct in _conjuncts(guard):
         bound = _upper(conjunct, loop)
         if bound is None or free_vars(_as_stmt(bound)) & (_assigned(body) | {loop.var}) or _loads(bound):
             kept.append(conjunct)
         else:
             stop = minimum(bound, stop)
+            known.append(conjunct)
     if stop is loop.stop:
         return loop
     condition = and_(*kept)
     new = inner if isinstance(condition, Const) and condition.value else (If(condition, Block(inner)),)
     result = replace(loop, stop=simplify(stop, facts.ranges))
-    return replace(result, body=simplified(Block(new), facts.inside(result)))
+    held = map_expr(Block(new), lambda e: Const(BOOL, True) if e in known else e)
+    assert isinstance(held, Block)
+    return replace(result, body=simplified(held, facts.inside(result)))
 
 
 def _guard(body: Sequence[Stmt]) -> tuple[Expr | None, tuple[Stmt, ...]]:
@@ -103,25 +108,41 @@ def _guard(body: Sequence[Stmt]) -> tuple[Expr | None, tuple[Stmt, ...]]:
     if len(effects) != 1:
         return None, ()
     n = effects[0]
+    values = _numbers(body, n)
     match body[n]:
-        case If(condition=condition, then=then, otherwise=Block(body=())) if not (
-            _assigned(body[:n]) & free_vars(_as_stmt(condition)) or _loads(condition)
-        ):
+        case If(condition=condition, then=then, otherwise=Block(body=())):
+            condition = substitute(condition, values)
+            if _assigned(body[:n]) & free_vars(_as_stmt(condition)) or _loads(condition):
+                return None, ()
             if free_vars(_as_stmt(condition)) & {s.name for s in body if isinstance(s, Decl)}:
                 return None, ()
             return condition, (*body[:n], *then.body, *body[n + 1 :])
-        case For() as loop if len(body) == 1:
+        case For() as loop if n == len(body) - 1:
             condition_, inner = _guard(spliced(loop.body.body))
             if condition_ is None:
                 return None, ()
             own = {loop.var}
             outer = [c for c in _conjuncts(condition_) if not free_vars(_as_stmt(c)) & own]
             rest = [c for c in _conjuncts(condition_) if free_vars(_as_stmt(c)) & own]
-            if not outer:
+            found = substitute(and_(*outer), values)
+            if not outer or free_vars(_as_stmt(found)) & {s.name for s in body if isinstance(s, Decl)}:
                 return None, ()
             new = inner if not rest else (If(and_(*rest), Block(inner)),)
-            return and_(*outer), (replace(loop, body=Block(new)),)
+            return found, (*body[:n], replace(loop, body=Block(new)))
     return None, ()
+
+
+def _numbers(body: Sequence[Stmt], end: int) -> dict[str, Expr]:
+    """The integers that the first statements compute from what the loop's body does not change."""
+    values: dict[str, Expr] = {}
+    changed = mutable_vars(Block(tuple(body)))
+    for stmt in body[:end]:
+        match stmt:
+            case Decl(name=name, shape=(), init=Expr() as init, dtype=dtype) if (
+                dtype.is_integer and not _loads(init) and name not in changed
+            ):
+                values[name] = substitute(init, values)
+    return values
 
 
 def _has_effects(stmt: Stmt, body: Sequence[Stmt]) -> bool:
@@ -154,6 +175,10 @@ def _upper(condition: Expr, loop: For) -> Expr | None:
             return left
         case Binary(op="<=", left=left, right=Const(value=value)) if _is_counter(left, loop):
             return Const(loop.dtype, int(value) + 1)
+        case Binary(op="<", left=Binary(op="/", left=left, right=by), right=right) if (
+            _is_counter(left, loop) and is_const(loop.start, 0) and right.dtype == loop.dtype == by.dtype
+        ):  # the extents that a counter is divided by are positive
+            return mul(right, by)
     return None
 
 
@@ -181,19 +206,24 @@ def _bounded_sum(loop: For, facts: Facts) -> For:
     body = spliced(loop.body.body)
     if len(body) != 1:
         return loop
-    match body[0]:
-        case Assign(target=target, value=value, reduce="+") if not (
-            isinstance(target, Load) and loop.var in free_vars(_as_stmt(target))
-        ):
-            pass
-        case _:
+    assign = body[0]
+    if not isinstance(assign, Assign):
+        return loop
+    if isinstance(assign.target, Load):
+        if assign.reduce != "+" or loop.var in free_vars(_as_stmt(assign.target)):
             return loop
+        value = assign.value
+    else:
+        fold = folded(assign)
+        if fold is None or fold[0] != "+":
+            return loop
+        value = fold[1]
     for conjunct in _inner_guards(value):
         bound = _upper(conjunct, loop)
         if bound is None or loop.var in free_vars(_as_stmt(bound)) or _loads(bound):
             continue
         beyond = facts.inside(loop).where(conjunct, False)
-        outside = simplified(Block((body[0],)), beyond).body
+        outside = simplified(Block((replace(assign, value=value, reduce="+"),)), beyond).body
         if len(outside) == 1 and isinstance(outside[0], Assign) and _is_zero(outside[0].value):
             stop = bound if _reaches(loop.stop, bound, facts) else minimum(bound, loop.stop)
             result = replace(loop, stop=simplify(stop, facts.ranges))

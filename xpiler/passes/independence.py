@@ -71,11 +71,16 @@ def _by_ones(loop: For) -> For:
 
 
 def independent_iterations(
-    loops: Sequence[For], body: Sequence[Stmt], facts: Facts, reductions: frozenset[str] = frozenset()
+    loops: Sequence[For],
+    body: Sequence[Stmt],
+    facts: Facts,
+    reductions: frozenset[str] = frozenset(),
+    ordered: frozenset[str] = frozenset(),
 ) -> Independence:
     """Of a nest: every two different iterations of all `loops` together, around `body`. `reductions`:
-    scalars that the body only accumulates into, in any order."""
-    return _Question(loops, body, facts, reductions).answer()
+    scalars that the body only accumulates into, in any order; `ordered`: arrays that do not count, as their
+    accesses keep their order."""
+    return _Question(loops, body, facts, reductions, ordered).answer()
 
 
 def accumulators(body: Sequence[Stmt]) -> frozenset[str]:
@@ -111,6 +116,7 @@ class _Question:
     body: Sequence[Stmt]
     facts: Facts
     reductions: frozenset[str] = frozenset()
+    ordered: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.counters = {loop.var for loop in self.loops}
@@ -123,7 +129,7 @@ class _Question:
                 return Independence(f"`{name}` carries a value from one iteration to the next")
         by_array: dict[str, list[Access]] = {}
         for access in accesses(self.body, self.facts):
-            if access.array not in self.own:
+            if access.array not in self.own and access.array not in self.ordered:
                 by_array.setdefault(access.array, []).append(access)
         atomics = []
         for array, found in by_array.items():

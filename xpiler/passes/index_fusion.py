@@ -27,6 +27,7 @@ from xpiler.ir.nodes import (
     For,
     Function,
     If,
+    Load,
     LoopKind,
     Stmt,
     Var,
@@ -84,8 +85,10 @@ class _Fusion:
     def stmt(self, stmt: Stmt, facts: Facts) -> Stmt:
         match stmt:
             case For():
-                loops, body = _perfect(stmt)
+                loops, body = _perfect(stmt, across=True)
                 fused = self._nest(loops, body, facts)
+                if len(fused.loops) == len(loops):  # what was computed between loops stays there
+                    fused = self._nest(*_perfect(stmt), facts)
                 for loop in fused.loops:
                     facts = facts.inside(loop)
                 inner = tuple(self.stmt(s, facts) for s in fused.body)
@@ -246,13 +249,31 @@ class _Nest:
     body: tuple[Stmt, ...]
 
 
-def _perfect(loop: For) -> tuple[list[For], tuple[Stmt, ...]]:
-    loops = [loop]
+def _perfect(loop: For, *, across: bool = False) -> tuple[list[For], tuple[Stmt, ...]]:
+    """The loops directly inside each other; `across`: integers that are computed between them, of which no
+    loop depends, are moved inside."""
+    loops, heads = [loop], list[Stmt]()
     body = spliced(loop.body.body)
-    while len(body) == 1 and isinstance(body[0], For):
-        loops.append(body[0])
-        body = spliced(body[0].body.body)
-    return loops, body
+    while body and isinstance(body[-1], For) and (across or len(body) == 1):
+        inner = body[-1]
+        names = {h.name for h in body[:-1] if isinstance(h, Decl)}
+        if not all(_is_number(h) for h in body[:-1]) or names & free_vars(_head(inner)):
+            break
+        heads += body[:-1]
+        loops.append(inner)
+        body = spliced(inner.body.body)
+    return loops, (*heads, *body)
+
+
+def _is_number(stmt: Stmt) -> bool:
+    """Whether it declares an integer that is computed of others."""
+    return (
+        isinstance(stmt, Decl)
+        and not stmt.shape
+        and stmt.dtype.is_integer
+        and isinstance(stmt.init, Expr)
+        and not any(isinstance(n, Load) for n in walk(stmt.init))
+    )
 
 
 def _rebuilt(loops: Sequence[For], body: tuple[Stmt, ...]) -> Stmt:

@@ -4,7 +4,8 @@
                                                     -->      for c in 0..min(channels, n - pixel*channels):
                                                                f(pixel, c)
 
-The lowest digit is split off, so that it can become the lanes of a vector. Done for independent loops.
+The lowest digit is split off, so that it can become the lanes of a vector. Done for independent loops, and
+for others where no digit is left over: `for i in 0..rows * columns`.
 """
 
 from __future__ import annotations
@@ -27,18 +28,27 @@ def split_digits(function: Function) -> Function:
     names = Names(function)
 
     def change(stmt: Stmt) -> Stmt:
-        if isinstance(stmt, For) and stmt.kind in INDEPENDENT and stmt.step == Const(stmt.step.dtype, 1):
-            return split_digit(stmt, names) or stmt
+        if isinstance(stmt, For) and stmt.step == Const(stmt.step.dtype, 1):
+            split = split_digit(stmt, names)
+            if split is None or stmt.kind in INDEPENDENT:
+                return split or stmt
+            while (more := split_digit(split, names)) is not None:
+                split = more
+            return split
         return stmt
 
     return map_body(function, change)
 
 
 def split_digit(loop: For, names: Names) -> For | None:
-    """An independent loop that counts from 0 by 1, as the loops over the lowest digit and the rest."""
+    """A loop that counts from 0 by 1 as the loops over the lowest digit and the rest."""
     radix = _radix(loop)
     if radix is None or loop.start != Const(loop.dtype, 0):
         return None
+    count = _quotient(loop.stop, radix, loop.dtype)
+    if loop.kind not in INDEPENDENT and count is None:
+        return None
+    kind = LoopKind.PARALLEL if loop.kind in INDEPENDENT else LoopKind.SERIAL
     digit_name, rest_name = _names(loop, radix)
     high = Var(loop.dtype, names.fresh(rest_name or f"{loop.var}_high"))
     low = Var(
@@ -75,20 +85,12 @@ def split_digit(loop: For, names: Names) -> For | None:
         var=low.name,
         stop=minimum(radix, sub(loop.stop, mul(high, radix))),
         body=Block(tuple(rest)),
-        kind=LoopKind.PARALLEL,
+        kind=kind,
     )
-    if loop.stop == mul(const(_count(loop, radix), loop.dtype), radix):
+    if count is not None:
         inner = replace(inner, stop=radix)
     outer_body = Block((*head, inner))
-    return replace(
-        loop, var=high.name, stop=ceil_div(loop.stop, radix), body=outer_body, kind=LoopKind.PARALLEL
-    )
-
-
-def _count(loop: For, radix: Expr) -> int:
-    if isinstance(loop.stop, Const) and isinstance(radix, Const) and int(radix.value):
-        return int(loop.stop.value) // int(radix.value)
-    return -1
+    return replace(loop, var=high.name, stop=count or ceil_div(loop.stop, radix), body=outer_body, kind=kind)
 
 
 def _radix(loop: For) -> Expr | None:

@@ -5,9 +5,9 @@
     for t: c[t] = acc[t]
 
 Legal where different threads touch different memory in all of the fused statements together
-(`independence.py`): then
-their order does not matter, and thread after thread is as good as statement after statement. Uniform
-control flow moves inside the thread loop if what it tests is not written there.
+(`independence.py`): then their order does not matter, and thread after thread is as good as statement after
+statement. Memory that only one of the statements touches does not count: the threads keep their order there.
+Uniform control flow moves inside the thread loop if what it tests is not written there.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from xpiler.ir.nodes import (
     While,
 )
 from xpiler.ir.rewrite import map_expr, rebuild, rename, uses, walk
+from xpiler.passes.aliasing import with_aliases
 from xpiler.passes.facts import Facts
 from xpiler.passes.independence import independent_iterations
 from xpiler.passes.structured import spliced
@@ -116,7 +117,10 @@ class _Fuser:
             n -= 1
         between = out[n:]
         previous = self._as_nest(out[n - 1], facts) if n else None
-        if previous is not None and previous.head == turned.head:
+        if previous is not None and previous.head != turned.head:
+            depth = max(len(previous.loops), len(turned.loops))
+            previous, turned = (self._as_deep(nest, depth, facts) for nest in (previous, turned))
+        if previous is not None and turned is not None and previous.head == turned.head:
             before = between if any(isinstance(d, Decl) and d.name in later for d in between) else []
             if before and not _may_go_before(before, previous):
                 return None
@@ -139,9 +143,28 @@ class _Fuser:
         for decl in between:
             if uses(decl).arrays_read & uses(Block(body)).arrays_written:
                 return None
-        if not _independent(first.loops, body, facts):
+        before, after = (uses(Block(part)) for part in ((*first.body, *between), moved))
+        mine, others = (part.arrays_read | part.arrays_written for part in (before, after))
+        shared = (with_aliases(mine, facts.aliases) & others) | (mine & with_aliases(others, facts.aliases))
+        ordered = (mine | others) - shared  # in one of the statements only: as without fusion
+        if not _independent(first.loops, body, facts, ordered):
             return None
         return _Nest(first.loops, body)
+
+    def _as_deep(self, nest: _Nest, depth: int, facts: Facts) -> _Nest | None:
+        """The nest with more loops: those inside, where only values are computed first."""
+        while len(nest.loops) < depth:
+            *heads, last = nest.body
+            for loop in nest.loops:
+                facts = facts.inside(loop)
+            inner = self._as_nest(last, facts)
+            values = tuple(
+                h.init for h in heads if isinstance(h, Decl) and not h.shape and isinstance(h.init, Expr)
+            )
+            if inner is None or len(values) < len(heads) or not _head_is_safe(values, inner):
+                return None
+            nest = _Nest((*nest.loops, *inner.loops), (*heads, *inner.body))
+        return nest
 
     def _as_nest(self, stmt: Stmt, facts: Facts) -> _Nest | None:
         """The statement as thread loops around everything: it is one, or uniform control flow around one."""
@@ -189,10 +212,12 @@ def _head_is_safe(parts: Sequence[Expr], inner: _Nest) -> bool:
     return True
 
 
-def _independent(loops: Sequence[For], body: Sequence[Stmt], facts: Facts) -> bool:
+def _independent(
+    loops: Sequence[For], body: Sequence[Stmt], facts: Facts, ordered: frozenset[str] = frozenset()
+) -> bool:
     for loop in loops:
         facts = facts.inside(loop)
-    answer = independent_iterations(loops, body, facts)
+    answer = independent_iterations(loops, body, facts, ordered=ordered)
     return bool(answer)
 
 

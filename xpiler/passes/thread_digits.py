@@ -1,0 +1,126 @@
+"""Threads whose number is taken apart where they store their results are counted in two dimensions.
+
+    float acc[256];                                float acc[16][16];
+    for t in 0..256: acc[t] = 0                    for y in 0..16: for x in 0..16: acc[y][x] = 0
+    for t in 0..256:                         -->   for y in 0..16: for x in 0..16:
+      c[(t / 16) * n + t % 16] = acc[t]              c[y * n + x] = acc[y][x]
+
+So that a thread's place in the result is its counters, as in a kernel with two-dimensional blocks. The order
+of the threads is the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xpiler.ir.build import add, const, div, is_const, mod, mul
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    Load,
+    LoopKind,
+    Ref,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import map_body, map_expr, substitute, walk
+from xpiler.passes.names import Names
+
+
+def split_thread_digits(function: Function) -> Function:
+    """The kernel's threads along x, if one constant takes their number apart in all stores to memory."""
+    memory = {p.name for p in function.params if p.is_pointer}
+    loops = [n for n in walk(function.body) if isinstance(n, For) and n.kind is LoopKind.THREADS]
+    found = {(_extent(loop), radix) for loop in loops for radix in _radices(loop, memory)}
+    if len(found) != 1:
+        return function
+    extent, radix = found.pop()
+    if radix < 2 or extent % radix or extent == radix:
+        return function
+    threads = {loop.var for loop in loops if _extent(loop) == extent}
+    if any(_extent(loop) != extent for loop in loops if loop.var in threads):
+        return function
+    names = Names(function)
+    high, low = names.fresh("thread_y"), names.fresh("thread_x")
+    arrays = [d for d in walk(function.body) if isinstance(d, Decl) and d.shape]
+    split = {d.name for d in arrays if _is_of_threads(d, function, threads, extent)}
+
+    def change(stmt: Stmt) -> Stmt:
+        match stmt:
+            case For(var=name) if name in threads and stmt.kind is LoopKind.THREADS:
+                y, x = Var(stmt.dtype, high), Var(stmt.dtype, low)
+                whole = add(mul(y, const(radix, stmt.dtype)), x)
+                body = substitute(map_expr(stmt.body, lambda e: _digit(e, name, radix, y, x)), {name: whole})
+                inner = replace(stmt, var=low, stop=const(radix, stmt.dtype), body=body)
+                return replace(stmt, var=high, stop=const(extent // radix, stmt.dtype), body=Block((inner,)))
+            case Decl(name=name, shape=(first, *rest)) if name in split:
+                sides = (const(extent // radix, first.dtype), const(radix, first.dtype))
+                return replace(stmt, shape=(*sides, *rest))
+        return stmt
+
+    def digit(load: Load) -> Load:
+        index = load.index[0]
+        parts = (div(index, const(radix, index.dtype)), mod(index, const(radix, index.dtype)))
+        return replace(load, index=(*parts, *load.index[1:]))
+
+    def place(expr: Expr) -> Expr:
+        return digit(expr) if isinstance(expr, Load) and expr.array in split else expr
+
+    def target(expr: Var | Load) -> Var | Load:
+        return digit(expr) if isinstance(expr, Load) and expr.array in split else expr
+
+    body = map_expr(function.body, place, target)
+    assert isinstance(body, Block)
+    return map_body(replace(function, body=body), change)
+
+
+def _extent(loop: For) -> int:
+    plain = is_const(loop.start, 0) and is_const(loop.step, 1) and isinstance(loop.stop, Const)
+    return int(loop.stop.value) if plain and isinstance(loop.stop, Const) else 0
+
+
+def _radices(loop: For, memory: set[str]) -> set[int]:
+    """The constants that take the counter apart in places of memory that are written; 0: other divisors."""
+    values: dict[str, Expr] = {}
+    found: set[int] = set()
+    for node in walk(loop.body):
+        match node:
+            case Decl(shape=(), init=Expr() as init, name=name):
+                values[name] = substitute(init, values)
+            case Assign(target=Load(array=array, index=index)) if array in memory:
+                for part in (n for each in index for n in walk(substitute(each, values))):
+                    match part:
+                        case Binary(op="/" | "%", left=Var(name=loop.var), right=right):
+                            found.add(int(right.value) if isinstance(right, Const) else 0)
+    return found
+
+
+def _digit(expr: Expr, name: str, radix: int, high: Var, low: Var) -> Expr:
+    match expr:
+        case Binary(op="/" | "%" as op, left=Var(name=left), right=right) if left == name and is_const(
+            right, radix
+        ):
+            return high if op == "/" else low
+    return expr
+
+
+def _is_of_threads(decl: Decl, function: Function, threads: set[str], extent: int) -> bool:
+    """Whether it is an array with an element for every thread, which no other touches."""
+    if not is_const(decl.shape[0], extent):
+        return False
+    for node in walk(function.body):
+        match node:
+            case Ref(array=decl.name):
+                return False
+            case Load(array=decl.name, index=(first, *rest)):
+                if not (isinstance(first, Var) and first.name in threads) or len(rest) + 1 != len(decl.shape):
+                    return False
+                if node.dtype != decl.dtype:
+                    return False
+    return True
