@@ -21,10 +21,13 @@ from xpiler import __version__
 from xpiler.bench import command as bench
 from xpiler.check_command import add_check
 from xpiler.errors import Diagnostic, Refusal
+from xpiler.events import Event
 from xpiler.files import read_source, write_atomically
 from xpiler.gate.evidence import Evidence
 from xpiler.gate.overrides import Overrides, from_flags
 from xpiler.neural.command import add_explain
+from xpiler.neural.loop import translate_with_model
+from xpiler.neural.options import add_model_options, add_models, chosen_model
 from xpiler.platforms.registry import PLATFORMS, extensions
 from xpiler.repair_command import run_repair
 from xpiler.translate import Result, translate_text, verify_text
@@ -73,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     translate.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_contract_options(translate)
+    add_model_options(translate)
     translate.set_defaults(run=_translate)
 
     verify = commands.add_parser(
@@ -108,10 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     form = show.add_mutually_exclusive_group(required=True)
     form.add_argument("--ir", action="store_true", help="the IR as written")
     form.add_argument("--canonical", action="store_true", help="the canonical serial form")
+    form.add_argument(
+        "--annotated", choices=tuple(PLATFORMS), help="the serial form, with what may do it on a platform"
+    )
     show.add_argument("file", type=Path, metavar="FILE")
     show.set_defaults(run=_show)
 
     add_explain(commands)
+    add_models(commands)
     bench.add_parser(commands)
 
     doctor = commands.add_parser("doctor", help="say which compilers and tools were found")
@@ -197,7 +205,14 @@ def _translate_file(
     try:
         text = read_source(path)
         with _progress(console, arguments.json, f"{path.name} to {arguments.to}") as step:
-            result = translate_text(text, str(path), arguments.to, overrides, progress=step)
+            model = chosen_model(arguments)
+            if model is None:
+                result = translate_text(text, str(path), arguments.to, overrides, progress=step)
+            else:
+                translation = translate_with_model(
+                    text, str(path), arguments.to, model, overrides, progress=step, on_event=step.tell
+                )
+                result = translation.result
     except Refusal as refusal:
         if not several:
             raise
@@ -245,11 +260,14 @@ def _repair(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _show(arguments: argparse.Namespace, console: Console) -> int:
+    from xpiler.neural.annotate import annotated
     from xpiler.translate import show_canonical, show_ir
 
-    text = read_source(arguments.file)
-    show = show_ir if arguments.ir else show_canonical
-    printed, diagnostics = show(text, str(arguments.file))
+    text, file = read_source(arguments.file), str(arguments.file)
+    if arguments.annotated:
+        printed, diagnostics = show_canonical(text, file, lambda f: annotated(f, arguments.annotated))
+    else:
+        printed, diagnostics = (show_ir if arguments.ir else show_canonical)(text, file)
     if printed:
         print(printed)
     for diagnostic in diagnostics:
@@ -295,6 +313,11 @@ class _Progress:
         if self._status:
             self._status.update(f"{self._title}: {step}")
 
+    def tell(self, event: Event) -> None:
+        """A line that stays."""
+        if self._status:
+            self._status.console.print(f"  {event}", markup=False, soft_wrap=True)
+
 
 def _print_diagnostic(diagnostic: Diagnostic, console: Console) -> None:
     styles = {"error": "red", "warning": "yellow"}
@@ -336,6 +359,7 @@ def _document(result: Result) -> dict[str, object]:
         "evidence": [rung.to_json() for rung in result.evidence],
         "diagnostics": [_diagnostic_document(diagnostic) for diagnostic in result.diagnostics],
         "seconds": round(result.seconds, 3),
+        **({"events": [event.to_json() for event in result.events]} if result.events else {}),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -54,3 +55,16 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def data_folder(name: str) -> Path:
+    """A folder of data, `manuals` or `snippets`: in the checkout, else where a package has its data.
+
+    Raises Refusal if there is none.
+    """
+    beside = Path(__file__).parents[1] / name
+    installed = Path(sysconfig.get_path("data")) / "share" / "xpiler" / name
+    for folder in (beside, installed):
+        if folder.is_dir():
+            return folder
+    raise Refusal("data-folder", f"there are no {name} in {beside} or {installed}")

@@ -10,6 +10,7 @@ Nothing here touches the disk except through the gate's sandbox; the command lin
 from __future__ import annotations
 
 import functools
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from pathlib import PurePath
 from typing import Any
 
 from xpiler.errors import Diagnostic, Refusal
+from xpiler.events import Event
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Contract
@@ -32,6 +34,7 @@ from xpiler.gate.trace import TRACE, Trace, read_trace
 from xpiler.gate.uncompiled import uncompiled
 from xpiler.gate.verify import compare_programs, compare_target, compare_unordered, run_source
 from xpiler.ir.interpret_state import Finding
+from xpiler.ir.nodes import Function
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 from xpiler.platforms.registry import PLATFORMS, platform_of
@@ -67,6 +70,7 @@ class Result:
     evidence: tuple[Rung, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     seconds: float = 0.0
+    events: tuple[Event, ...] = ()
 
     def at(self, output: str) -> Result:
         return replace(self, output=output)
@@ -174,6 +178,20 @@ class Trusted:
             rungs = [self.parsed, *compiled.result(), *(rung for item in entries for rung in item.rungs)]
         return _result(self.unit, entries, target, rungs, (), start)
 
+    def run_time(self, target: str, file: str, repeats: int = 3) -> float:
+        """Seconds of the entries' calls in all cases, the best of `repeats`; what a call's set-up takes is
+        left out. Says something of speed only where the program runs on the machine that it is for."""
+        total = 0.0
+        for item in self.entries:
+            if item.inference is None or item.refused is not None or not item.inference.contract.cases:
+                continue
+            built = build(target, file, platform_of(file, target), self.contract_of(item, target, file))
+            if not built.ok:
+                return math.inf
+            runs = [built.run(item.inference.contract.cases) for _ in range(repeats)]
+            total += sum(min(result.seconds for result in same) for same in zip(*runs, strict=True))
+        return total
+
     def contract_of(self, item: EntryJob, target: str, file: str) -> Contract:
         """How an entry is called in the target."""
         assert item.inference is not None
@@ -190,13 +208,16 @@ def show_ir(text: str, file: str) -> tuple[str, tuple[Diagnostic, ...]]:
     return "\n\n".join(show(kernel) for kernel in unit.program.kernels), tuple(unit.refusals.values())
 
 
-def show_canonical(text: str, file: str) -> tuple[str, tuple[Diagnostic, ...]]:
-    """The canonical serial form of every kernel, and why others have none."""
+def show_canonical(
+    text: str, file: str, seen: Callable[[Function], Function] = lambda function: function
+) -> tuple[str, tuple[Diagnostic, ...]]:
+    """The canonical serial form of every kernel, as `seen` shows it, and why others have none."""
     unit = parse(text, file, platform=platform_of(file, text))
     shown, refused = [], list(unit.refusals.values())
     for kernel in unit.program.kernels:
         try:
-            shown.append(show(canonicalise(kernel, kernel.block_size, kernel.grid_size).function))
+            canonical = canonicalise(kernel, kernel.block_size, kernel.grid_size).function
+            shown.append(show(seen(canonical)))
         except Refusal as refusal:
             refused.append(refusal.diagnostic)
     return "\n\n".join(shown), tuple(refused)

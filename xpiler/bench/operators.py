@@ -12,7 +12,6 @@ lies beside the package; an installed package has it under the prefix of its env
 from __future__ import annotations
 
 import re
-import sysconfig
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from xpiler.errors import Refusal
+from xpiler.files import data_folder
 from xpiler.gate.contract import Argument, Case, Contract, Role, Values, make_case
 from xpiler.gate.overrides import Extent, Overrides, evaluate
 from xpiler.ir.types import BY_NAME, DType
@@ -81,13 +80,8 @@ class Shape:
 
 
 def snippets_folder() -> Path:
-    """The folder of snippets: beside the package, else where an installed package has its data."""
-    beside = Path(__file__).parents[2] / "snippets"
-    installed = Path(sysconfig.get_path("data")) / "share" / "xpiler" / "snippets"
-    for folder in (beside, installed):
-        if (folder / "operators.toml").is_file():
-            return folder
-    raise Refusal("bench-snippets", f"there are no snippets in {beside} or {installed}")
+    """The folder of snippets. Raises Refusal if there is none."""
+    return data_folder("snippets")
 
 
 def load_operators(folder: Path | None = None) -> dict[str, Operator]:

@@ -24,7 +24,7 @@ Answer = dict[str, Any]
 
 
 # What a translation does not depend on.
-_ABOVE_TRANSLATION = ("bench", "repair", "symbolic", "check_command.py", "cli.py")
+_ABOVE_TRANSLATION = ("bench", "neural", "repair", "symbolic", "check_command.py", "cli.py")
 
 
 @functools.cache

@@ -164,9 +164,10 @@ class Call(Expr):
 
 @dataclass(frozen=True)
 class Stmt:
-    """Base of all statements."""
+    """Base of all statements. `notes`: what an annotation says of it, in words; no part of the meaning."""
 
     range: SourceRange | None = field(default=None, compare=False, repr=False, kw_only=True)
+    notes: tuple[str, ...] = field(default=(), compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,8 @@ class _Printer:
 
     def statement(self, stmt: Stmt, indent: str) -> Iterator[str]:
         inner = indent + _INDENT
+        for note in stmt.notes:
+            yield f"{indent}// {note}"
         match stmt:
             case Block():
                 yield indent + "{"

@@ -15,13 +15,12 @@ Names in a heading expand like a shell's: `{,_rn}` is nothing or `_rn`.
 from __future__ import annotations
 
 import re
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 from xpiler.errors import Refusal
+from xpiler.files import data_folder
 
 FACTS = (
     "signature", "means", "types", "memory", "lanes", "constraints", "pitfalls", "elsewhere", "source",
@@ -84,20 +83,10 @@ class _Draft:
         )
 
 
-def manuals_folder() -> Path:
-    """The folder of manuals: beside the package, else where an installed package has its data."""
-    beside = Path(__file__).parents[2] / "manuals"
-    installed = Path(sysconfig.get_path("data")) / "share" / "xpiler" / "manuals"
-    for folder in (beside, installed):
-        if folder.is_dir():
-            return folder
-    raise Refusal("manuals", f"there are no manuals in {beside} or {installed}")
-
-
 @cache
 def load_manual(platform: str) -> tuple[Entry, ...]:
     """All entries of a platform's manual. Raises Refusal if there is none."""
-    folder = manuals_folder() / platform
+    folder = data_folder("manuals") / platform
     files = sorted(folder.glob("*.md"))
     if not files:
         raise Refusal("manuals", f"there is no manual in {folder}")

@@ -44,6 +44,21 @@ def repair(
     verdict = trusted.verify(target, target_file, progress)
     if verdict.status == "verified":
         return Repair(NOTHING_WRONG, evidence=verdict.evidence, seconds=time.monotonic() - start)
+    return mend(trusted, source, target, target_file, verdict, seconds=seconds, progress=progress)
+
+
+def mend(
+    trusted: Trusted,
+    source: str,
+    target: str,
+    target_file: str,
+    verdict: Result,
+    *,
+    seconds: float = _SECONDS,
+    progress: Progress = lambda step: None,
+) -> Repair:
+    """The same for a source that was run, and a target that is wrong by `verdict`."""
+    start = time.monotonic()
     engine = _Engine(trusted, source, target, target_file, start + seconds, progress)
     return replace(engine.run(verdict), seconds=time.monotonic() - start)
 
