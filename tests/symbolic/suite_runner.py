@@ -17,7 +17,8 @@ from xpiler.symbolic.shape import Dims
 SUITE = Path(__file__).parent / "suite"
 _EXPECTATION = re.compile(
     r"^// expect: ([\w-]+)(?: \|(.*))?\n(?:template.*\n)?"
-    r"(?:__global__|__mlu_entry__|__mlu_global__)\s+(?:__launch_bounds__\(.*?\)\s+)?void\s+(\w+)",
+    r"(?:__global__|__mlu_entry__|__mlu_global__|extern \"C\")\s+(?:__launch_bounds__\(.*?\)\s+)?"
+    r"void\s+(\w+)",
     re.M,
 )
 

@@ -13,7 +13,7 @@ the result is the one of the GPU but for the order of floating-point atomics. Fu
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -29,14 +29,24 @@ from xpiler.ir.interpret_log import Log
 from xpiler.ir.interpret_memory import Memory, Usage
 from xpiler.ir.interpret_native import Native, bf16_bits, bf16_values, round_bf16
 from xpiler.ir.interpret_reals import Reals
-from xpiler.ir.interpret_state import Clock, Finding, Launch, Recorder, Site, State, StepLimit, lane_code
+from xpiler.ir.interpret_state import (
+    Cancelled,
+    Clock,
+    Finding,
+    Launch,
+    Recorder,
+    Site,
+    State,
+    StepLimit,
+    lane_code,
+)
 from xpiler.ir.interpret_statements import Statements
 from xpiler.ir.interpret_trace import Trace
 from xpiler.ir.nodes import Atomic, Barrier, Function, Space
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
 
-__all__ = ["Endless", "Finding", "Log", "Result", "Site", "Usage", "run"]
+__all__ = ["Cancelled", "Endless", "Finding", "Log", "Result", "Site", "Usage", "run"]
 
 Shape = tuple[int, int, int]
 Mode = Literal["native", "field", "trace", "reals"]
@@ -81,6 +91,7 @@ def run(
     lanes: int = _LANES,
     blocks: Sequence[int] | None = None,
     log: Log | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Result:
     """Run one launch; arrays in `arguments` are changed in place.
 
@@ -90,8 +101,9 @@ def run(
     float64. Without `checks` only
     accesses out of bounds are found. `step_limit`, `seconds`: when to give up. `lanes`: about how many
     threads run at a time. `blocks`: the numbers of those that run, if not all. `log`: keeps all accesses, in
-    place of the checks for races. Raises `Refusal` where an argument is missing or of another type, or the
-    program has what the interpreter cannot run.
+    place of the checks for races. `cancelled` is asked all the time; once it says yes, `Cancelled` is raised.
+    Raises `Refusal` where an argument is missing or of another type, or the program has what the interpreter
+    cannot run.
     """
     numeric = _numeric(mode)
     warp_size = function.warp_size
@@ -101,6 +113,7 @@ def run(
     body = statements.compile(function.body)
     scalars, memories, copied_back = _bind(function, arguments, numeric, arrays, checks and log is None)
     recorder, clock = Recorder(), Clock(step_limit, time.thread_time() + seconds)
+    clock.cancelled = cancelled
     threads = block[0] * block[1] * block[2]
     numbers = np.arange(grid[0] * grid[1] * grid[2]) if blocks is None else np.asarray(blocks)
     total = numbers.size

@@ -16,8 +16,9 @@ from xpiler.ir.nodes import Atomic, Decl, For, Function, Load, LoopKind, Ref, Sp
 from xpiler.ir.rewrite import arrays_written, walk
 from xpiler.ir.types import DType
 
-# Kernels compute on what lies behind the end of a tile and throw the results away.
-_UNCHECKED = (Space.NRAM, Space.WRAM)
+# Kernels compute on what lies behind the end of a tile and throw the results away: where accesses are logged
+# such values are followed, else nothing is said of them.
+_SCRATCH = (Space.NRAM, Space.WRAM)
 _ALIGNMENT = 16  # bytes; a copy begins at a multiple, so that it can be read as wider elements
 
 
@@ -92,7 +93,7 @@ class Arrays:
             self.granules[decl.name],
             state.level,
         )
-        if state.checks and decl.space not in _UNCHECKED:
+        if state.checks and (state.log is not None or decl.space not in _SCRATCH):
             if not has_init:
                 memory.initialised = np.zeros(memory.granules(), np.bool_)
             shared = decl.space is Space.SHARED

@@ -92,7 +92,7 @@ class Log:
         kind: AccessKind,
         values: Any = None,
     ) -> None:
-        if memory.space not in self.spaces:
+        if memory.space not in self.spaces and not _is_shared_out(memory, state):
             return
         codes = state.of_lanes("@code", lanes)
         if not codes.size:
@@ -205,3 +205,8 @@ class Log:
             return AccessKind.WRITE
         self._hold(state, lanes, np.full(locks.size, NO_LOCK, np.int64))
         return AccessKind.ATOMIC
+
+
+def _is_shared_out(memory: Memory, state: State) -> bool:
+    """A local array of a function whose loop is shared out among threads: all of them use the one array."""
+    return memory.space is Space.LOCAL and memory.level < min(state.level, 1)

@@ -52,7 +52,9 @@ def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) 
         total = int(ends[-1])
         level = _child_level(state, loop)
         alone = state.level == 0 and state.count == 1  # no other blocks that run beside this one
-        _synchronise(state, alone)
+        own = _is_a_threads_own(state, loop)
+        if not own:
+            _synchronise(state, alone)
         epoch = state.clock.epoch
         for first in range(0, total, MOST_LANES):
             numbers = np.arange(first, min(first + MOST_LANES, total))
@@ -61,13 +63,21 @@ def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) 
             values = _at(start, row) + iteration * _at(step, row)
             child = _child(state, names, parents[row], level)
             child.vars[loop.var] = values.astype(kind)
-            child.vars["@code"] = _codes(state, child, numbers, level, epoch)
+            if not own:
+                child.vars["@code"] = _codes(state, child, numbers, level, epoch)
             state.clock.tick()
             body(child, None)
-        _synchronise(state, alone)
+        if not own:
+            _synchronise(state, alone)
         return lanes
 
     return run
+
+
+def _is_a_threads_own(state: State, loop: For) -> bool:
+    """An instruction on vectors of one thread among others: its lanes are that thread, and it orders nothing
+    that the others do."""
+    return loop.kind is LoopKind.VECTOR and state.level == 0 and state.launch.threads > 1
 
 
 def _at(value: Any, row: Any) -> Any:

@@ -73,6 +73,10 @@ class Recorder:
         self.found.setdefault((finding.code, id(node)), finding)
 
 
+class Cancelled(Exception):
+    """Nobody wants the result any more."""
+
+
 class StepLimit(Exception):
     """The program did not end within the steps or seconds allowed: which, in words."""
 
@@ -208,13 +212,20 @@ class Clock:
     steps: int = 0
     epoch: int = 0
     grid_epoch: int = 0  # epoch of the last synchronisation of all blocks
+    cancelled: Callable[[], bool] | None = None  # whether nobody wants the result any more
 
     def tick(self) -> None:
         self.steps += 1
+        self.poll()
         if self.steps > self.limit:
             raise StepLimit(f"{self.limit} loop iterations")
         if not self.steps & 0x3F and time.thread_time() > self.deadline:
             raise StepLimit("the time allowed")
+
+    def poll(self) -> None:
+        """Asked between operations on all lanes, which take milliseconds at the most."""
+        if self.cancelled is not None and self.cancelled():
+            raise Cancelled
 
     def next_epoch(self) -> int:
         self.epoch = (self.epoch + 1) & EPOCH_MASK

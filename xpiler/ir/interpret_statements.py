@@ -95,6 +95,7 @@ class Statements:
 
         def run(state: State, lanes: Lanes) -> Lanes:
             for step in runs:
+                state.clock.poll()
                 lanes = step(state, lanes)
                 if lanes is not None and not lanes.size:
                     return lanes

@@ -13,6 +13,7 @@ from typing import Any
 
 from xpiler.errors import Refusal
 from xpiler.frontend import Unit, parse
+from xpiler.ir.interpret import Cancelled as Cancelled
 from xpiler.ir.nodes import Decl, Expr, Function, Load, Ref, Space
 from xpiler.ir.rewrite import walk
 from xpiler.symbolic.dependence import ATOMIC, Dependence
@@ -31,6 +32,7 @@ from xpiler.symbolic.findings import (
 from xpiler.symbolic.fixes import fix_of
 from xpiler.symbolic.hosts import Hosts
 from xpiler.symbolic.judge import Judge
+from xpiler.symbolic.openmp import shared_scalars
 from xpiler.symbolic.scalars import GUARD, assignments, roles
 from xpiler.symbolic.shape import Dims, definitions, launch_shape
 from xpiler.symbolic.statics import has_guard, static_findings, unguarded
@@ -59,10 +61,6 @@ class Options:
 
 _SLICE = 0.5  # seconds that a trial has at least
 _HOLES = (ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
-
-
-class Cancelled(Exception):
-    """The user no longer wants the answer."""
 
 
 def check_unit(unit: Unit, options: Options = Options()) -> Report:
@@ -98,13 +96,16 @@ def check_kernel(
     stopped: list[str] = []
     judged: list[tuple[Trial, list[Found]]] = []
     _merge(found, static_findings(kernel, unit.platform, options.shared_bytes or 0))
+    if kernel.is_serial:
+        shared = shared_scalars(unit.text, unit.file, unit.platform)
+        _merge(found, [f for f in shared if f.kernel in (kernel.name, kernel.template, kernel.spelling)])
     for number, trial in enumerate(trials):
         if options.cancelled():
             raise Cancelled
         try:
             left = deadline - time.monotonic()
             slice_ = max(left / (len(trials) - number), min(left, _SLICE))
-            seen = observe(kernel, trial, frame, time.monotonic() + slice_)
+            seen = observe(kernel, trial, frame, time.monotonic() + slice_, options.cancelled)
             found_here = judge.judge(seen)
         except Refusal as refusal:
             undecided.append(refusal.diagnostic.message)
@@ -130,7 +131,7 @@ def check_kernel(
         proved, suggested = _proved(kernel, defined, trials[0], options, deadline)
         scope += proved
         for trial in suggested:
-            seen = observe(kernel, trial, frame, deadline)
+            seen = observe(kernel, trial, frame, deadline, options.cancelled)
             judged.append((trial, [] if seen.stopped else judge.judge(seen)))
     judged = _of_some_sizes(_of_free_sizes(kernel, defined, options, judged))
     if not _is_for_sizes(kernel, defined, judged):
@@ -318,7 +319,7 @@ def _proved(
     known = roles(kernel, defined, shape)
     bounds = frozenset(name for name, role in known.items() if GUARD in role.kinds)
     until = min(deadline, time.monotonic() + _PROOF_SECONDS)
-    outcome = Question(kernel, defined, trial, bounds, until).answer()
+    outcome = Question(kernel, defined, trial, bounds, until, options.cancelled).answer()
     return outcome.proved, outcome.suggested
 
 

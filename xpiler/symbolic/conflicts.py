@@ -7,12 +7,13 @@ epoch), by a barrier of the grid, and by a lock that both threads hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from xpiler.ir.interpret import Cancelled
 from xpiler.ir.interpret_log import NO_LOCK, AccessKind, Event, Log
 from xpiler.ir.interpret_memory import NOBODY
 from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, EPOCH_MASK, THREAD_BITS, THREAD_MASK
@@ -85,8 +86,10 @@ class Conflict:
     same_value: bool
 
 
-def conflicts(log: Log, warp_size: int, aliases: Mapping[str, str]) -> list[Conflict]:
-    """One conflict for each pair of places, in the order of the run."""
+def conflicts(
+    log: Log, warp_size: int, aliases: Mapping[str, str], cancelled: Callable[[], bool] = lambda: False
+) -> list[Conflict]:
+    """One conflict for each pair of places, in the order of the run. Raises `Cancelled`."""
     by_array: dict[str, list[Event]] = {}
     for event in log.events:
         name = aliases.get(event.memory.name, event.memory.name)
@@ -94,7 +97,7 @@ def conflicts(log: Log, warp_size: int, aliases: Mapping[str, str]) -> list[Conf
     found: list[Conflict] = []
     for name, events in by_array.items():
         if any(e.kind is not AccessKind.READ for e in events):
-            found += _of_array(name, events, warp_size)
+            found += _of_array(name, events, warp_size, cancelled)
     return found
 
 
@@ -200,15 +203,19 @@ def _rows(event: Event, rows: Any) -> Event:
     )
 
 
-def _of_array(name: str, events: list[Event], warp_size: int) -> list[Conflict]:
+def _of_array(
+    name: str, events: list[Event], warp_size: int, cancelled: Callable[[], bool]
+) -> list[Conflict]:
     seen: dict[tuple[int, int, bool], Conflict] = {}
     for part in _parts(events):
+        if cancelled():
+            raise Cancelled
         suspects = part.suspects()
         if suspects is None:
             continue
         if suspects.size > _MOST_GROUPS:
             suspects = suspects[np.unique(np.linspace(0, suspects.size - 1, _MOST_GROUPS).astype(np.int64))]
-        _look_at(name, part.events, suspects, warp_size, seen)
+        _look_at(name, part.events, suspects, warp_size, seen, cancelled)
     return sorted(seen.values(), key=lambda c: (c.second.event.site.range or _NOWHERE, c.element))
 
 
@@ -218,6 +225,7 @@ def _look_at(
     suspects: Any,
     warp_size: int,
     seen: dict[tuple[int, int, bool], Conflict],
+    cancelled: Callable[[], bool],
 ) -> None:
     """Elements one after the other, spread over the array, until many in a row show nothing new. Writes of
     equal values are no bug only if all are equal: then every element counts."""
@@ -227,6 +235,8 @@ def _look_at(
         known = len(seen)
         chosen = np.sort(suspects[order[first : first + _AT_ONCE]])
         for members in _members(events, chosen):
+            if cancelled():
+                raise Cancelled
             _pairs(name, members, warp_size, seen)
         stale = 0 if len(seen) > known or not seen else stale + 1
         if stale >= 2 and not any(c.same_value for c in seen.values()):
@@ -290,7 +300,7 @@ def _pair(
     if a.kind is AccessKind.ATOMIC and b.kind is AccessKind.ATOMIC:
         return
     across = first.block != second.block
-    if not across and first.thread == second.thread:
+    if not across and (first.thread == second.thread or a.memory.space is Space.LOCAL):
         return
     if across and (a.memory.space is Space.SHARED or a.grid_epoch != b.grid_epoch):
         return

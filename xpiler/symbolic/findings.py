@@ -54,7 +54,8 @@ class Related:
 @dataclass(frozen=True)
 class Found:
     """A finding. `counterexample`: values by the user's names, of the second thread of a conflict with
-    `other.` before; `holds_if`: what has to be assumed, in words, "" if nothing."""
+    `other.` before; `holds_if`: what has to be assumed, in words, "" if nothing; `replayed`: the interpreter
+    ran into it with these values."""
 
     code: str
     severity: str

@@ -9,7 +9,7 @@ bug.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -68,11 +68,17 @@ class Judge:
         return Judge(kernel, dependence, frozenset(retried), tuple(suggested), defined or {})
 
     def judge(self, seen: Observed) -> list[Found]:
+        """All that the run shows: its values are those of threads that did run, so each is replayed."""
+        return [replace(found, replayed=True) for found in self._judged(seen)]
+
+    def _judged(self, seen: Observed) -> list[Found]:
         found = [f for f in (self._finding(f, seen.trial) for f in seen.findings) if f is not None]
         found += [self._barrier(b, seen.trial) for b in _first_by_site(seen.log.barriers)]
         found += self._overflows(seen)
         found += [f for s in self.suggested if (f := self._beyond(s, seen)) is not None]
-        return found + self._races(conflicts(seen.log, self.kernel.warp_size, seen.trial.aliases), seen.trial)
+        return found + self._races(
+            conflicts(seen.log, self.kernel.warp_size, seen.trial.aliases, seen.cancelled), seen.trial
+        )
 
     # ------------------------------------------------------------------------------------------ of a run
 
@@ -256,7 +262,8 @@ class Judge:
         if code == "XP-SYNCWARP":
             return "; threads of a warp do not run in lockstep, and there is no __syncwarp() between"
         if pair.across_blocks:
-            return f"; {'tasks' if self.kernel.tasks else 'blocks'} are not ordered"
+            who = "tasks" if self.kernel.tasks else "iterations" if self.kernel.is_serial else "blocks"
+            return f"; {who} are not ordered"
         if pair.first.event.memory.space is Space.SHARED or pair.first.event.site.node is not (
             pair.second.event.site.node
         ):

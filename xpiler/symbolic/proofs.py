@@ -12,7 +12,7 @@ launch and counts only if the run shows the fault. Arithmetic is that of mathema
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ import z3
 
 from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import Affine, FloorDiv, Mod, split_by_var
+from xpiler.ir.interpret import Cancelled
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -46,6 +47,7 @@ from xpiler.ir.nodes import (
     While,
 )
 from xpiler.ir.rewrite import children, substitute, walk
+from xpiler.symbolic.interruption import interrupted_if
 from xpiler.symbolic.shape import AXES
 from xpiler.symbolic.trial import Trial
 
@@ -89,6 +91,7 @@ class Question:
     trial: Trial
     bounds: frozenset[str]
     deadline: float
+    cancelled: Callable[[], bool] = lambda: False
     outcome: Outcome = field(default_factory=Outcome)
 
     def __post_init__(self) -> None:
@@ -97,6 +100,11 @@ class Question:
         self.only_blocks = synchronises
 
     def answer(self) -> Outcome:
+        """Raises `Cancelled`."""
+        with interrupted_if(self.cancelled):
+            return self._answer()
+
+    def _answer(self) -> Outcome:
         arrays = {p.name for p in self.kernel.params if p.is_pointer}
         sites: dict[str, list[Site]] = {}
         try:
@@ -132,6 +140,8 @@ class Question:
             for second in sites[number:]:
                 if first.kind == second.kind and first.kind in ("read", "atomic"):
                     continue
+                if self.cancelled():
+                    raise Cancelled
                 if time.monotonic() > self.deadline:
                     return "open"
                 try:

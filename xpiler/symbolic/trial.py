@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -57,16 +57,24 @@ class Trial:
 
 @dataclass(frozen=True)
 class Observed:
-    """`stopped`: why the run was given up, "" if it was not. `blocks`: how many of how many ran."""
+    """`stopped`: why the run was given up, "" if it was not. `blocks`: how many of how many ran. `cancelled`:
+    whether nobody wants to know what it shows."""
 
     trial: Trial
     log: Log
     findings: tuple[Finding, ...]
     stopped: str
     blocks: tuple[int, int]
+    cancelled: Callable[[], bool] = lambda: False
 
 
-def observe(kernel: Function, trial: Trial, frame: Frame, deadline: float) -> Observed:
+def observe(
+    kernel: Function,
+    trial: Trial,
+    frame: Frame,
+    deadline: float,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Observed:
     """Run the trial and keep all accesses. Raises `Refusal` for what the interpreter does not have."""
     log = Log(frame.shown, frame.spins, whole_warps=kernel.warp_size == 32)
     arguments = _arguments(kernel, trial, frame)
@@ -83,9 +91,12 @@ def observe(kernel: Function, trial: Trial, frame: Frame, deadline: float) -> Ob
         seconds=seconds,
         blocks=blocks,
         log=log,
+        cancelled=cancelled,
     )
     stopped = next((f.message for f in result.findings if f.code == "step-limit"), "")
-    return Observed(trial, log, result.findings, stopped, (total if blocks is None else len(blocks), total))
+    return Observed(
+        trial, log, result.findings, stopped, (total if blocks is None else len(blocks), total), cancelled
+    )
 
 
 def _arguments(kernel: Function, trial: Trial, frame: Frame) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+"""What OpenMP's clauses say of scalars: each thread's own, summed up, ordered by a critical section."""
+
+from __future__ import annotations
+
+from xpiler.symbolic.openmp import shared_scalars
+
+
+def shared(loop: str) -> list[tuple[str, str]]:
+    text = f'extern "C" void f(const float *x, float *y, int n) {{\n  float s = 0, t; int j;\n{loop}\n}}\n'
+    return [(found.code, found.array) for found in shared_scalars(text, "f.cpp", "vnni")]
+
+
+def test_a_sum_needs_a_clause() -> None:
+    assert shared("#pragma omp parallel for\nfor (int i = 0; i < n; i++) s += x[i];") == [("XP-RACE", "s")]
+    assert shared("#pragma omp parallel for reduction(+ : s)\nfor (int i = 0; i < n; i++) s += x[i];") == []
+    assert shared("for (int i = 0; i < n; i++) s += x[i];") == []
+
+
+def test_an_inner_counter_is_shared_unless_it_is_declared_inside_or_collapsed() -> None:
+    inner = "for (j = 0; j < n; j++) y[i * n + j] = x[i];"
+    assert shared(f"#pragma omp parallel for\nfor (int i = 0; i < n; i++) {inner}") == [("XP-RACE", "j")]
+    assert shared(f"#pragma omp parallel for private(j)\nfor (int i = 0; i < n; i++) {inner}") == []
+    assert shared(f"#pragma omp parallel for collapse(2)\nfor (int i = 0; i < n; i++) {inner}") == []
+
+
+def test_each_thread_of_a_region_has_what_is_declared_there() -> None:
+    loop = "#pragma omp for\nfor (int i = 0; i < n; i++) mine += x[i];\n"
+    region = "#pragma omp parallel\n{ float mine = 0;\n" + loop
+    assert shared(region + "#pragma omp critical\ns += mine; }") == []
+
+
+def test_ordered_writes_and_equal_values_are_no_bug() -> None:
+    atomic = "#pragma omp parallel for\nfor (int i = 0; i < n; i++) {\n#pragma omp atomic\n  s += x[i];\n}"
+    assert shared(atomic) == []
+    flag = "#pragma omp parallel for\nfor (int i = 0; i < n; i++) if (x[i] > 0) j = 1;"
+    assert shared(flag) == [("XP-SAME-VALUE", "j")]

@@ -1,0 +1,140 @@
+"""Scalars that all threads of an OpenMP loop share and every iteration writes.
+
+    float sum = 0;
+    #pragma omp parallel for                 sum is one variable for all threads: XP-RACE,
+    for (...) sum += x[i];          -->      unless a clause says private, reduction, ...
+
+The loop that the frontend makes of it is a serial one, which is what is meant; so the text is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tree_sitter import Node
+
+from xpiler.frontend.syntax import SyntaxUnit, analyse
+from xpiler.frontend.syntax_model import FunctionDef
+from xpiler.symbolic.findings import ERROR, WARNING, Found
+
+_LOOP = re.compile(r"omp\b.*\b(for|loop|taskloop)\b")
+_OWN = re.compile(r"\b(?:private|firstprivate|lastprivate|linear|reduction)\s*\(([^()]*)\)")
+_ORDERED = re.compile(r"omp\s+(?:atomic|critical|single|master|masked|ordered)\b")
+_COLLAPSE = re.compile(r"\bcollapse\s*\(\s*(\d+)")
+
+
+def shared_scalars(text: str, file: str, platform: str) -> list[Found]:
+    """Each variable once a loop, at the first write of another value than a constant."""
+    if "omp" not in text:
+        return []
+    unit = analyse(text, file, platform=platform)
+    functions = [f for f in (*unit.kernels, *unit.host_functions) if f.body is not None]
+    return [found for function in functions for found in _of_function(unit, function)]
+
+
+def _of_function(unit: SyntaxUnit, function: FunctionDef) -> Iterator[Found]:
+    assert function.body is not None
+    for loop in _all(function.body, "for_statement"):
+        words = unit.pragma_before(loop)
+        body = loop.child_by_field_name("body")
+        if not _LOOP.match(words) or body is None:
+            continue
+        own = _named(words) | _counters(unit, loop, words)
+        own |= {unit.text_of(name) for name in _declared(loop)} | _of_region(unit, loop)
+        writes: dict[str, list[Node]] = {}
+        for node in _all(body, "assignment_expression", "update_expression"):
+            target = node.child_by_field_name("left") or node.child_by_field_name("argument")
+            name = unit.text_of(target)
+            if target is None or target.type != "identifier" or name in own:
+                continue
+            if not _is_ordered(unit, node, loop):
+                writes.setdefault(name, []).append(node)
+        for name, nodes in writes.items():
+            changing = next((node for node in nodes if not _is_constant(node)), None)
+            yield _found(unit, function, changing or nodes[0], name)
+
+
+def _found(unit: SyntaxUnit, function: FunctionDef, node: Node, name: str) -> Found:
+    same = _is_constant(node)
+    operator = unit.text_of(node.child_by_field_name("operator"))
+    sum_of = operator[:-1] if len(operator) == 2 and operator[0] in "+*|&^" else ""
+    sum_of = sum_of or ("+" if node.type == "update_expression" else "")
+    advice = f"reduction({sum_of} : {name})" if sum_of else f"private({name})"
+    message = f"iterations that run at the same time write `{name}`, which all threads share"
+    return Found(
+        "XP-SAME-VALUE" if same else "XP-RACE",
+        WARNING if same else ERROR,
+        message if same else f"{message}; {advice} says that it is not meant so",
+        unit.range_of(node),
+        function.name,
+        {"iteration": 0, "other.iteration": 1},
+        name,
+    )
+
+
+def _is_constant(node: Node) -> bool:
+    value = node.child_by_field_name("right")
+    plain = node.type == "assignment_expression" and node.child_count == 3 and node.children[1].type == "="
+    return plain and value is not None and value.type in ("number_literal", "true", "false")
+
+
+def _named(words: str) -> set[str]:
+    """The variables of clauses that give each thread its own."""
+    lists = (found.split(":")[-1] for found in _OWN.findall(words))
+    return {name.strip() for names in lists for name in names.split(",")}
+
+
+def _counters(unit: SyntaxUnit, loop: Node, words: str) -> set[str]:
+    """Counters of the loops that are shared out: each thread has its own."""
+    found = _COLLAPSE.search(words)
+    names: set[str] = set()
+    current: Node | None = loop
+    for _ in range(int(found[1]) if found else 1):
+        if current is None:
+            break
+        initial = current.child_by_field_name("initializer")
+        for node in _all(initial, "assignment_expression") if initial is not None else ():
+            names.add(unit.text_of(node.child_by_field_name("left")))
+        body = current.child_by_field_name("body")
+        current = next(_all(body, "for_statement"), None) if body is not None else None
+    return names
+
+
+def _of_region(unit: SyntaxUnit, loop: Node) -> set[str]:
+    """What is declared, or named private, in a parallel region around the loop."""
+    names: set[str] = set()
+    current = loop.parent
+    while current is not None:
+        words = unit.pragma_before(current)
+        if re.match(r"omp\s+parallel\b", words):
+            names |= _named(words) | {unit.text_of(name) for name in _declared(current)}
+        current = current.parent
+    return names
+
+
+def _is_ordered(unit: SyntaxUnit, node: Node, loop: Node) -> bool:
+    """Whether an atomic, or a region that threads enter one after the other, is around the write."""
+    current: Node | None = node
+    while current is not None and current.id != loop.id:
+        if _ORDERED.match(unit.pragma_before(current)):
+            return True
+        current = current.parent
+    return False
+
+
+def _declared(node: Node) -> Iterator[Node]:
+    for declaration in _all(node, "declaration"):
+        for declarator in declaration.children_by_field_name("declarator"):
+            name: Node | None = declarator
+            while name is not None and name.type != "identifier":
+                name = name.child_by_field_name("declarator")
+            if name is not None:
+                yield name
+
+
+def _all(node: Node, *types: str) -> Iterator[Node]:
+    if node.type in types:
+        yield node
+    for child in node.children:
+        yield from _all(child, *types)
