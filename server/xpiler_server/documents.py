@@ -97,7 +97,13 @@ class Documents(Workspace):
     ) -> TextDocument:
         if source is None:
             return super()._create_text_document(doc_uri, source, version, language_id)
-        return Document(doc_uri, source, version, language_id, str(self.position_codec.encoding))
+        return Document(doc_uri, source, version, language_id, self.encoding)
+
+    @property
+    def encoding(self) -> str:
+        """What columns are counted in: utf-8, utf-16 or utf-32."""
+        agreed = self.position_encoding
+        return agreed.value if isinstance(agreed, types.PositionEncodingKind) else agreed or "utf-16"
 
     def find(self, uri: str) -> Document | None:
         """The document if it is open."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xpiler_server.store import Store, digest
+from xpiler_server.store import Store, digest, fingerprint
 
 NONE, PENDING, PROVED, TESTED, FAILED = "none", "pending", "proved", "tested", "failed"
 NOT_TRUSTED = "not run: the workspace isn't trusted"
@@ -110,6 +110,13 @@ class Proofs:
     def record(self, uri: str, to: str) -> Record | None:
         return self._records.get((uri, to))
 
+    def is_pending(self, uri: str, to: str) -> bool:
+        return (uri, to) in self._pending
+
+    def holds(self, record: Record, text: str, file: str) -> bool:
+        """Whether the record is about this text of the source, and its target as it is."""
+        return self.is_current(record, fingerprint(text, file))
+
     def is_current(self, record: Record, print_: str) -> bool:
         """Whether source and target are still the texts that the record is about."""
         if record.print != print_:
@@ -128,10 +135,6 @@ class Proofs:
             return State()
         state = _state(record, list(entries))
         return replace(state, stale=state.state != NONE and not self.is_current(record, print_))
-
-    def forget_file(self, uri: str) -> None:
-        """A file that is gone is nobody's target."""
-        self.unpair(uri)
 
 
 def _state(record: Record, entries: list[str]) -> State:

@@ -276,6 +276,13 @@ class XpilerProtocol(LanguageServerProtocol):
             kw_only=True,
         )
 
+    def _handle_response(self, msg_id: Any, result: Any = None, error: Any = None) -> None:
+        future = self._request_futures.get(msg_id)
+        if future is not None and future.cancelled():
+            self._request_futures.pop(msg_id)  # nobody waits for the answer any more
+            return
+        super()._handle_response(msg_id, result, error)
+
     def structure_message(self, data: dict[str, Any]) -> Any:
         try:
             return super().structure_message(data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -15,6 +14,7 @@ from pygls.uris import to_fs_path
 from xpiler import __version__
 from xpiler_server import protocol
 from xpiler_server.analysis import Analyses
+from xpiler_server.comparisons import Comparison
 from xpiler_server.documents import Document, Documents
 from xpiler_server.jobs import Job, Jobs
 from xpiler_server.proofs import Proofs, read_file
@@ -41,12 +41,14 @@ class XpilerServer(LanguageServer):
         self.analyses = Analyses(lambda: self.settings, self.document_changed, self.warn)
         self.jobs = Jobs(lambda: self.settings.jobs, self.job_changed)
         self.proofs = Proofs(self.text_of)
+        self.comparisons: dict[str, Comparison] = {}  # by target
         self.on_document: list[Callable[[XpilerServer, Document], None]] = []  # who shows what is known
         self.on_publish: list[Callable[[XpilerServer, Document], list[types.Diagnostic]]] = []
         self.on_job: list[Callable[[XpilerServer, Job], None]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._warned: set[str] = set()
+        self._ending = False
 
     # -------------------------------------------------------------------------------------------- documents
 
@@ -76,23 +78,32 @@ class XpilerServer(LanguageServer):
         path = to_fs_path(uri)
         return read_file(path) if path else None
 
+    def text_and_file(self, uri: str) -> tuple[str | None, str]:
+        """A document's text, and the path that the engine is told."""
+        document = self.documents.find(uri)
+        if document is not None:
+            return document.source, document.file
+        return self.text_of(uri), to_fs_path(uri) or uri
+
     def print_of(self, document: Document) -> str:
         return fingerprint(document.source, document.file)
 
     @property
     def encoding(self) -> str:
-        return str(self.documents.position_encoding)
+        return self.documents.encoding
 
     # -------------------------------------------------------------------------------------------- telling
 
     def document_changed(self, document: Document) -> None:
         """Something new is known of a document: what is shown of it is shown again."""
-        if self.documents.find(document.uri) is document:
+        if not self._ending and self.documents.find(document.uri) is document:
             for show in self.on_document:
                 show(self, document)
             self.soon("refresh", self._refresh)
 
     def job_changed(self, job: Job) -> None:
+        if self._ending:
+            return
         for show in self.on_job:
             show(self, job)
         if not job.is_active or not job.percentage:
@@ -136,6 +147,9 @@ class XpilerServer(LanguageServer):
     def log(self, message: str, type: types.MessageType = types.MessageType.Info) -> None:
         self.window_log_message(types.LogMessageParams(type=type, message=message))
 
+    def tell(self, message: str, type: types.MessageType = types.MessageType.Info) -> None:
+        self.window_show_message(types.ShowMessageParams(type=type, message=message))
+
     def warn(self, message: str) -> None:
         """Tells the user, each message once."""
         self.log(message, types.MessageType.Warning)
@@ -146,7 +160,7 @@ class XpilerServer(LanguageServer):
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Errors in handlers of notifications go to the log: the user is not asked to read one a
         keystroke."""
-        with contextlib.suppress(Exception):
+        if not self._ending:
             self.log(f"{type(error).__name__}: {error}", types.MessageType.Error)
 
     # -------------------------------------------------------------------------------------------- life
@@ -159,7 +173,8 @@ class XpilerServer(LanguageServer):
         self.proofs.remember(store)
 
     async def stop(self) -> None:
-        """Nothing that was started is left."""
+        """Nothing that was started is left, and nothing more is told."""
+        self._ending = True
         for handle in self._due.values():
             handle.cancel()
         for task in list(self._tasks):

@@ -8,7 +8,21 @@ from typing import Any
 from lsprotocol import types
 
 from xpiler_server import protocol
-from xpiler_server.features import checking, diagnostics, jobs, session, translation
+from xpiler_server.features import (
+    actions,
+    checking,
+    commands,
+    contracts,
+    diagnostics,
+    hints,
+    hovers,
+    jobs,
+    lenses,
+    repairs,
+    session,
+    symbols,
+    translation,
+)
 from xpiler_server.server import XpilerServer
 
 
@@ -16,10 +30,14 @@ def make_server() -> XpilerServer:
     """A server with everything registered."""
     server = XpilerServer()
     server.on_document += [diagnostics.publish, session.show_status]
-    server.on_job += [jobs.publish, session.show_status_of_job]
+    server.on_publish += [repairs.diagnostics]
+    server.on_job += [jobs.publish, session.show_status_of_job, repairs.job_changed]
     _register_session(server)
     _register_documents(server)
+    _register_reading(server)
     _register_jobs(server)
+    _register_pairs(server)
+    _register_commands(server)
     return server
 
 
@@ -61,6 +79,76 @@ def _register_documents(server: XpilerServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     def saved(ls: XpilerServer, params: types.DidSaveTextDocumentParams) -> None:
         session.saved(ls, params.text_document.uri)
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def files(ls: XpilerServer, params: types.DidChangeWatchedFilesParams) -> None:
+        session.files_changed(ls)
+
+
+def _register_reading(server: XpilerServer) -> None:
+    @server.feature(types.TEXT_DOCUMENT_HOVER)
+    def hover(ls: XpilerServer, params: types.HoverParams) -> types.Hover | None:
+        return hovers.hover(ls, params.text_document.uri, params.position)
+
+    @server.feature(types.TEXT_DOCUMENT_CODE_LENS)
+    def code_lens(ls: XpilerServer, params: types.CodeLensParams) -> list[types.CodeLens]:
+        return lenses.lenses(ls, params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_INLAY_HINT)
+    def inlay_hint(ls: XpilerServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+        return hints.hints(ls, params.text_document.uri, params.range)
+
+    @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
+    def symbol(ls: XpilerServer, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
+        return symbols.symbols(ls, params.text_document.uri)
+
+    options = types.CodeActionOptions(code_action_kinds=actions.KINDS)
+
+    @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
+    def code_action(ls: XpilerServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+        return actions.actions(ls, params)
+
+
+def _register_pairs(server: XpilerServer) -> None:
+    @server.feature(protocol.PAIR)
+    def pair(ls: XpilerServer, params: protocol.PairParams) -> dict[str, Any]:
+        return repairs.pair(ls, params.source, params.target)
+
+    @server.feature(protocol.REPAIR)
+    async def repair(ls: XpilerServer, params: protocol.RepairParams) -> dict[str, Any]:
+        job = translation.start(ls, repairs.repair_job(ls, params))
+        await jobs.follow(ls, job, params.work_done_token)
+        return repairs.answer(ls, job)
+
+    @server.feature(protocol.SET_ARGUMENTS)
+    def set_arguments(ls: XpilerServer, params: protocol.SetArgumentsParams) -> dict[str, Any]:
+        return contracts.set_arguments(ls, params.uri, params.arguments)
+
+
+def _register_commands(server: XpilerServer) -> None:
+    @server.command("xpiler.server.translate")
+    def translate(ls: XpilerServer, about: commands.About) -> dict[str, str]:
+        return commands.translate(ls, about)
+
+    @server.command("xpiler.server.verify")
+    def verify(ls: XpilerServer, about: commands.About) -> dict[str, str]:
+        return commands.verify(ls, about)
+
+    @server.command("xpiler.server.repair")
+    def repair(ls: XpilerServer, about: commands.About) -> dict[str, str]:
+        return commands.repair(ls, about)
+
+    @server.command("xpiler.server.check")
+    async def check(ls: XpilerServer, about: commands.About) -> dict[str, Any]:
+        return await commands.check(ls, about)
+
+    @server.command("xpiler.server.cancelJob")
+    async def cancel_job(ls: XpilerServer, about: commands.About) -> dict[str, bool]:
+        return await commands.cancel(ls, about)
+
+    @server.command("xpiler.server.restartWorkers")
+    async def restart(ls: XpilerServer) -> None:
+        await commands.restart(ls)
 
 
 def _register_jobs(server: XpilerServer) -> None:

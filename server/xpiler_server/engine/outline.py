@@ -13,13 +13,15 @@ from typing import Any
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import KernelText, Unit, parse
 from xpiler.gate.entries import Entry, entries_of
-from xpiler.ir.nodes import Const, Expr, For, Function
+from xpiler.ir.nodes import Block, Const, Expr, For, Function, Stmt
 from xpiler.ir.printer import show
 from xpiler.ir.rewrite import walk
 from xpiler.ir.source import SourceRange
 from xpiler.symbolic.positions import Lines
 
 Span = tuple[int, int]
+_INSTRUCTION = re.compile(r"\b(?:__|_mm|atomic)\w+\s*\(")
+_MOST_LINES = 12
 
 
 def outline(text: str, file: str, platform: str) -> dict[str, Any]:
@@ -34,6 +36,7 @@ def outline(text: str, file: str, platform: str) -> dict[str, Any]:
             "functions": [],
             "loops": [],
             "launches": [],
+            "meanings": [],
             "diagnostics": [places.diagnostic(refusal.diagnostic)],
         }
     entries = _entries(unit)
@@ -42,6 +45,7 @@ def outline(text: str, file: str, platform: str) -> dict[str, Any]:
         "kernels": [_kernel(kernel, unit, entries) for kernel in unit.kernels],
         "functions": list(_functions(unit)),
         "loops": list(_loops(unit, places)),
+        "meanings": list(_meanings(unit, places)),
         "launches": [
             {
                 "kernel": site.spelling,
@@ -155,6 +159,21 @@ def _loops(unit: Unit, places: Places) -> Iterator[dict[str, Any]]:
             if isinstance(node, For) and span and span not in seen and _is_for(unit.text, span):
                 seen.add(span)
                 yield _loop(node, span, unit.text, kernel)
+
+
+def _meanings(unit: Unit, places: Places) -> Iterator[dict[str, Any]]:
+    """Calls of instructions as the statements that they were read as, with the user's own operands."""
+    seen: set[Span] = set()
+    for kernel in unit.program.kernels:
+        for node in walk(kernel.body):
+            span = places.span(node.range) if isinstance(node, Stmt) and not isinstance(node, Block) else None
+            if span is None or span in seen or _is_for(unit.text, span):
+                continue
+            seen.add(span)
+            if _INSTRUCTION.search(unit.text, *span):
+                lines = show(node).split("\n")
+                more = [f"... {len(lines) - _MOST_LINES} lines more"] if len(lines) > _MOST_LINES else []
+                yield {"span": span, "text": "\n".join(lines[:_MOST_LINES] + more)}
 
 
 def _is_for(text: str, span: Span) -> bool:

@@ -91,49 +91,79 @@ def _verify(ask: Ask) -> dict[str, Any]:
     given = ask.given
     source, target = given["source"], given["target"]
     places = Places(source["text"], source["file"])
+    there = Places(target["text"], target["file"])
     try:
         stated = overrides_of(given["arguments"], given.get("entry"))
         result = verify_text(
             source["text"], source["file"], target["text"], target["file"], stated, ask.progress
         )
     except Refusal as refusal:
-        return _refused(refusal.diagnostic, places)
-    return _result(result, places)
+        return _refused(refusal.diagnostic, places, there)
+    return _result(result, places, there)
 
 
-def _result(result: Any, places: Places) -> dict[str, Any]:
+def _repair(ask: Ask) -> dict[str, Any]:
+    """The target repaired, with the statements that were wrong."""
+    from xpiler.repair import repair
+
+    given = ask.given
+    source, target = given["source"], given["target"]
+    places = Places(target["text"], target["file"])
+    told: dict[str, Any] = {"text": None, "edits": [], "localized": [], "evidence": [], "symptom": ""}
+    try:
+        stated = overrides_of(given["arguments"], given.get("entry"))
+        found = repair(
+            source["text"], source["file"], target["text"], target["file"], stated, progress=ask.progress
+        )
+    except Refusal as refusal:
+        return {**told, "status": "not repaired", "reason": str(refusal.diagnostic)}
+    return {
+        "status": found.status,
+        "text": found.text,
+        "edits": [{"start": edit.start, "end": edit.end, "text": edit.text} for edit in found.edits],
+        "localized": [
+            {"span": places.span(place.range), "message": place.message} for place in found.localized
+        ],
+        "evidence": [rung.to_json() for rung in found.evidence],
+        "reason": found.reason,
+        "symptom": found.symptom,
+    }
+
+
+def _result(result: Any, places: Places, target: Places | None = None) -> dict[str, Any]:
     return {
         "text": result.text,
         "status": result.status,
         "evidence": [rung.to_json() for rung in result.evidence],
         "entries": [entry.to_json() for entry in result.entries],
-        "diagnostics": [_diagnostic(found, places) for found in result.diagnostics],
+        "diagnostics": [_diagnostic(found, places, target) for found in result.diagnostics],
         "missing": list(missing_of(result.diagnostics)),
         "links": [],
         "seconds": round(result.seconds, 3),
     }
 
 
-def _refused(found: Diagnostic, places: Places) -> dict[str, Any]:
+def _refused(found: Diagnostic, places: Places, target: Places | None = None) -> dict[str, Any]:
     return {
         "text": None,
         "status": "refused",
         "evidence": [],
         "entries": [],
-        "diagnostics": [_diagnostic(found, places)],
+        "diagnostics": [_diagnostic(found, places, target)],
         "missing": list(missing_of([found])),
         "links": [],
         "seconds": 0.0,
     }
 
 
-def _diagnostic(found: Diagnostic, places: Places) -> dict[str, Any]:
+def _diagnostic(found: Diagnostic, places: Places, target: Places | None) -> dict[str, Any]:
     return {
         **elsewhere(found.range),
         "code": found.code,
         "severity": found.severity,
         "message": found.message + (f"; {found.remedy}" if found.remedy else ""),
         "span": places.span(found.range),
+        "targetSpan": target.span(found.range) if target is not None else None,
     }
 
 
@@ -185,5 +215,6 @@ WORK: dict[str, Callable[[Ask], dict[str, Any]]] = {
     "check": _check,
     "translate": _translate,
     "verify": _verify,
+    "repair": _repair,
     "doctor": _doctor,
 }

@@ -8,7 +8,7 @@ from typing import Any
 from lsprotocol import types
 
 from xpiler_server import protocol
-from xpiler_server.features import translation
+from xpiler_server.features import repairs, translation
 from xpiler_server.jobs import Job, JobFailed
 from xpiler_server.server import XpilerServer
 
@@ -58,7 +58,7 @@ def result(ls: XpilerServer, id: str) -> dict[str, Any]:
     job = _known(ls, id)
     if job.result is None:
         raise protocol.Failed(f"{job.title}: {job.message}")
-    return translation.answer(ls, job)
+    return repairs.answer(ls, job) if job.kind == "repair" else translation.answer(ls, job)
 
 
 def _known(ls: XpilerServer, id: str) -> Job:

@@ -13,7 +13,7 @@ from lsprotocol import types
 from xpiler import __version__
 from xpiler_server import settings
 from xpiler_server.documents import Document
-from xpiler_server.features import diagnostics, status
+from xpiler_server.features import diagnostics, repairs, status
 from xpiler_server.jobs import Job
 from xpiler_server.server import XpilerServer
 
@@ -75,12 +75,14 @@ def opened(ls: XpilerServer, uri: str) -> None:
     document = ls.documents.find(uri)
     if document is not None:
         ls.analyses.schedule(document, edited=False)
+        repairs.changed(ls, document, edited=False)
 
 
 def changed(ls: XpilerServer, uri: str) -> None:
     document = ls.documents.find(uri)
     if document is not None:
         ls.analyses.schedule(document, edited=True)
+        repairs.changed(ls, document, edited=True)
         show_status(ls, document)
 
 

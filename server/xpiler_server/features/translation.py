@@ -36,6 +36,7 @@ def translation_job(ls: XpilerServer, params: protocol.TranslateParams) -> Job:
     context = {
         "version": version,
         "print": fingerprint(text, file),
+        "to": params.to,
         "fileName": name.with_suffix(PLATFORMS[params.to].extension).name,
     }
     title = f"Translate {name.name} to {PLATFORMS[params.to].title}"
@@ -47,7 +48,7 @@ def verification_job(ls: XpilerServer, params: protocol.VerifyParams) -> Job:
     require_trust(ls)
     source, source_file, version = content(ls, params.source.uri, params.source.text)
     target, target_file, _ = content(ls, params.target.uri, params.target.text)
-    to = params.to or _platform(target_file, target)
+    to = params.to or platform_named(target_file, target)
     if to not in PLATFORMS:
         raise protocol.Failed(f"{PurePath(target_file).name} is no kernel file")
     if PurePath(target_file).suffix not in (PLATFORMS[to].extension, *PLATFORMS[to].others):
@@ -63,6 +64,7 @@ def verification_job(ls: XpilerServer, params: protocol.VerifyParams) -> Job:
         "print": fingerprint(source, source_file),
         "target": params.target.uri,
         "targetPrint": digest(target),
+        "targetRevision": _revision(ls, params.target.uri),
         "fileName": PurePath(target_file).name,
     }
     title = f"Verify {PurePath(target_file).name} against {PurePath(source_file).name}"
@@ -137,7 +139,7 @@ def _not_run(rung: dict[str, Any], job: Job) -> dict[str, Any]:
 
 
 def _diagnostic(found: dict[str, Any], source: Text) -> dict[str, Any]:
-    shown = {key: value for key, value in found.items() if key != "span"}
+    shown = {key: value for key, value in found.items() if key not in ("span", "targetSpan")}
     span = found.get("span")
     return {**shown, "range": protocol.document(source.range(span)) if span else None}
 
@@ -153,11 +155,17 @@ def content(ls: XpilerServer, uri: str, text: str | None = None) -> tuple[str, s
     return found, to_fs_path(uri) or Document(uri, "", None, None, ls.encoding).file, None
 
 
-def _platform(file: str, text: str) -> str | None:
+def platform_named(file: str, text: str) -> str | None:
+    """What a file is written in; None if it is no kernel file."""
     try:
         return platform_of(file, text)
     except Refusal:
         return None
+
+
+def _revision(ls: XpilerServer, uri: str) -> int:
+    document = ls.documents.find(uri)
+    return document.revision if document is not None else 0
 
 
 def require_trust(ls: XpilerServer) -> None:

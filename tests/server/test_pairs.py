@@ -1,0 +1,129 @@
+"""A translation beside its source: compared in the background, repaired, and the contract that both go by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from tests.server.conftest import Editor, until
+
+SOURCE = """__global__ void saxpy(int n, float a, const float *x, float *y) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = a * x[i] + y[i];
+}
+"""
+RIGHT = '#include "hip/hip_runtime.h"\n' + SOURCE
+WRONG = RIGHT.replace("+ y[i]", "- y[i]")
+pytestmark = pytest.mark.asyncio
+
+
+async def repairs(editor: Editor, uri: str, found: list[types.Diagnostic]) -> dict[str, types.CodeAction]:
+    context = types.CodeActionContext(found, only=["quickfix"])
+    params = types.CodeActionParams(types.TextDocumentIdentifier(uri), found[0].range, context)
+    return {a.title: a for a in await editor.client.text_document_code_action_async(params) or []}
+
+
+async def test_a_wrong_translation_is_marked_and_repaired(editor: Editor) -> None:
+    await editor.start("emacs", settings={"check": {"enable": False}})
+    source = editor.open("saxpy.cu", SOURCE)
+    target = editor.open("saxpy.hip", WRONG, "hip")
+    await editor.request("xpiler/pair", source=source, target=target)
+    found = await editor.diagnostics(target, lambda found: any(d.code == "XP-DIFFERS" for d in found))
+    assert found[0].related_information and found[0].related_information[0].location.uri == source
+    await until(lambda: editor.client.diagnostics[target][0].range.start.line == 3)  # where the fault is
+    found = list(editor.client.diagnostics[target])
+    offered: dict[str, types.CodeAction] = {}
+    for _ in range(50):
+        offered = await repairs(editor, target, found)
+        if offered:
+            break
+        await editor.diagnostics(target)
+    action = offered["Apply repair (verified)"]
+    assert action.is_preferred and action.edit
+    (change,) = action.edit.document_changes or []
+    assert isinstance(change, types.TextDocumentEdit)
+    (edit,) = change.edits
+    lines = WRONG.split("\n")
+    assert edit.range.start.line == edit.range.end.line
+    line = lines[edit.range.start.line]
+    lines[edit.range.start.line] = (
+        line[: edit.range.start.character] + edit.new_text + line[edit.range.end.character :]
+    )
+    editor.replace(target, "\n".join(lines))
+    await editor.diagnostics(target, lambda found: not found)
+
+
+async def test_a_pair_is_compared_again_after_an_edit(editor: Editor) -> None:
+    await editor.start(
+        settings={"check": {"enable": False}, "repair": {"automatic": False}}, client={"status": True}
+    )
+    source = editor.open("saxpy.cu", SOURCE)
+    target = editor.open("saxpy.hip", RIGHT, "hip")
+
+    def state() -> tuple[str, bool]:
+        kernels = editor.notified["xpiler/status"]
+        mine = [n for n in kernels if n.uri == source and n.kernels][-1].kernels[0]
+        return next((t.state, t.stale) for t in mine.targets if t.to == "hip")
+
+    await editor.request("xpiler/pair", source=source, target=target)
+    await until(lambda: "xpiler/status" in editor.notified and state() == ("tested", False))
+    editor.replace(target, WRONG)
+    await editor.diagnostics(target)
+    await until(lambda: state() == ("failed", False))
+
+
+async def test_a_repair_on_request(editor: Editor) -> None:
+    await editor.start(settings={"check": {"enable": False}})
+    source = editor.open("saxpy.cu", SOURCE)
+    target = editor.open("saxpy.hip", WRONG, "hip")
+    told = await editor.request("xpiler/repair", source={"uri": source}, target={"uri": target})
+    assert told.status == "repaired"
+    assert "+ y[i]" in told.text
+    assert told.localized.range.start.line == 3
+    assert told.edits
+
+
+async def test_stated_values_are_kept_beside_the_kernel(editor: Editor, tmp_path: Path) -> None:
+    await editor.start(settings={"check": {"enable": False}})
+    uri = editor.open("saxpy.cu", SOURCE)
+    (tmp_path / "saxpy.xpiler.toml").write_text("# mine\n[args]\nn = 8  # small\n")
+    values = {"n": "1000", "a": "2.5", "grid": "4", "block": "256", "shape:x": "n,2"}
+    told = await editor.request("xpiler/setArguments", uri=uri, arguments=values)
+    assert told.sidecar == (tmp_path / "saxpy.xpiler.toml").as_uri()
+    text = (tmp_path / "saxpy.xpiler.toml").read_text()
+    assert text == (
+        '# mine\n[args]\nn = 1000\na = 2.5\n\n[launch]\ngrid = [4]\nblock = [256]\n\n[shapes]\nx = ["n", 2]\n'
+    )
+    with pytest.raises(JsonRpcException, match="no number"):
+        await editor.request("xpiler/setArguments", uri=uri, arguments={"n": "many"})
+    assert (tmp_path / "saxpy.xpiler.toml").read_text() == text
+
+
+async def test_a_command_makes_a_new_file_that_is_paired(editor: Editor, tmp_path: Path) -> None:
+    await editor.start(settings={"check": {"enable": False}})
+    uri = editor.open("saxpy.cu", SOURCE)
+    (tmp_path / "saxpy.hip").write_text("// mine\n")
+    params = types.ExecuteCommandParams("xpiler.server.translate", [{"uri": uri, "to": "hip"}])
+    told = await editor.client.workspace_execute_command_async(params)
+    assert told.id
+    await until(lambda: bool(editor.applied))
+    create, change = editor.applied[0].edit.document_changes or []
+    assert isinstance(create, types.CreateFile) and create.uri == (tmp_path / "saxpy-2.hip").as_uri()
+    assert isinstance(change, types.TextDocumentEdit) and "hip_runtime" in change.edits[0].new_text
+    await until(lambda: any("verified" in m.message for m in editor.client.messages))
+
+
+async def test_what_only_the_user_knows_is_asked_for(editor: Editor) -> None:
+    await editor.start(settings={"check": {"enable": False}})
+    text = "__global__ void f(float *x) { x[blockIdx.x * blockDim.x + threadIdx.x] *= 2; }\n"
+    uri = editor.open("f.cu", text)
+    told = await editor.request("xpiler/translate", uri=uri, to="vnni")
+    assert told.status == "refused"
+    assert told.missing[0].flag == "--grid" and told.missing[0].kind == "grid"
+    answered = await editor.request(
+        "xpiler/translate", uri=uri, to="vnni", arguments={"grid": "4", "block": "64"}
+    )
+    assert answered.status == "verified"
