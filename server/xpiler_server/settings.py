@@ -24,6 +24,7 @@ class Settings:
     check_seconds: float = 10.0
     verify_automatic: bool = True
     repair_automatic: bool = True
+    repair_seconds: float = 60.0
     bang_arch: str = ""
     trusted: bool = True
 
@@ -51,6 +52,7 @@ _OPTIONS = (
     _Option("check.seconds", "check_seconds", 0.5, 600),
     _Option("verify.automatic", "verify_automatic"),
     _Option("repair.automatic", "repair_automatic"),
+    _Option("repair.seconds", "repair_seconds", 1, 3600),
     _Option("compile.bangArch", "bang_arch", choices=("", *ARCHITECTURES)),
     _Option("trusted", "trusted"),
 )

@@ -113,7 +113,13 @@ def _repair(ask: Ask) -> dict[str, Any]:
     try:
         stated = overrides_of(given["arguments"], given.get("entry"))
         found = repair(
-            source["text"], source["file"], target["text"], target["file"], stated, progress=ask.progress
+            source["text"],
+            source["file"],
+            target["text"],
+            target["file"],
+            stated,
+            seconds=given["seconds"],
+            progress=ask.progress,
         )
     except Refusal as refusal:
         return {**told, "status": "not repaired", "reason": str(refusal.diagnostic)}

@@ -98,7 +98,7 @@ def job_changed(ls: XpilerServer, job: Job) -> None:
         known.differences = _differences(job)
         is_wrong = job.result["status"] == "unverified" and known.differences
         if is_wrong and ls.settings.repair_automatic and known.repair_texts != texts:
-            known.job = translation.start(ls, _repair_of(job))
+            known.job = translation.start(ls, _repair_of(ls, job))
     _show(ls, target)
 
 
@@ -192,16 +192,17 @@ def _show(ls: XpilerServer, target: str) -> None:
 # ------------------------------------------------------------------------------------------- on request
 
 
-def _repair_of(verification: Job) -> Job:
+def _repair_of(ls: XpilerServer, verification: Job) -> Job:
     title = f"Repair {PurePath(verification.given['target']['file']).name}"
     context = {key: value for key, value in verification.context.items() if key != "taken"}
-    return Job("repair", title, verification.uri, verification.to, verification.given, context)
+    given = {**verification.given, "seconds": ls.settings.repair_seconds}
+    return Job("repair", title, verification.uri, verification.to, given, context)
 
 
 def repair_job(ls: XpilerServer, params: protocol.RepairParams) -> Job:
     """The job that a request for a repair asks for. Raises Failed."""
     texts = protocol.VerifyParams(source=params.source, target=params.target)
-    return _repair_of(translation.verification_job(ls, texts))
+    return _repair_of(ls, translation.verification_job(ls, texts))
 
 
 def answer(ls: XpilerServer, job: Job) -> dict[str, Any]:
