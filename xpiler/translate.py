@@ -29,6 +29,7 @@ from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, build
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.overrides import Overrides, load_beside
+from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
 from xpiler.gate.uncompiled import uncompiled
@@ -117,7 +118,7 @@ def translate_text(
         produced = route.produce(unit, entries)
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
-        _verify(entries, produced.text, _target_file(file, to), to, pool, produced.calls, route.spell)
+        _verify(whole, entries, produced.text, _target_file(file, to), to, pool, produced.calls, route.spell)
         checked = [rung for entry in entries for rung in entry.rungs]
         rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
     return _result(whole, entries, produced.text, rungs, produced.notes, start)
@@ -174,7 +175,7 @@ class Trusted:
         with ThreadPoolExecutor(2) as pool:
             compiled = pool.submit(compile_check, target, file, to)
             calls, spell = self._calls(target, to)
-            _verify(entries, target, file, to, pool, calls, spell)
+            _verify(self.unit, entries, target, file, to, pool, calls, spell)
             rungs = [self.parsed, *compiled.result(), *(rung for item in entries for rung in item.rungs)]
         return _result(self.unit, entries, target, rungs, (), start)
 
@@ -339,6 +340,7 @@ def _prepare_unrun(entries: Iterable[EntryJob], unit: Unit, overrides: Overrides
 
 
 def _verify(
+    source: Unit,
     entries: list[EntryJob],
     text: str,
     file: str,
@@ -351,6 +353,10 @@ def _verify(
     beside = tuple(_called(contract, calls, spell) for contract in running)
     if len(beside) > 1 and not build(text, file, platform, beside[0], beside=beside).together:
         beside = ()
+
+    @functools.cache
+    def read_back() -> Unit:
+        return parse(lifted(text), file, platform=platform)
 
     def verify(item: EntryJob) -> None:
         if item.refused or item.inference is None or item.build is None:
@@ -383,6 +389,9 @@ def _verify(
             item.rungs = compare_unordered(contract, item.build, item.runs, target, why)
         else:
             item.rungs = compare_target(contract, item.build, item.runs, target)
+            if all(rung.ok for rung in item.rungs):
+                sides = Side(source, item.build, {}), lambda: Side(read_back(), target, calls)
+                item.rungs.append(proved(item.entry, contract, *sides))
             if item.inference.unlaunched:
                 item.rungs.append(_not_launched(item.entry, item.inference.unlaunched))
 

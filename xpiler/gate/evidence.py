@@ -14,7 +14,8 @@ REQUIRED = frozenset({"parsed", "compiled", "executed"})  # without these nothin
 @dataclass(frozen=True)
 class Rung:
     """One check. `rung` is a step of `LADDER`, `detail` the outcome in words, `seconds` the wall time it
-    took. `findings` are what it found wrong, with places in the text.
+    took. `findings` are what it found wrong, with places in the text. `undecided`: nothing was found wrong,
+    and what the rung is about was not shown either.
     """
 
     rung: str
@@ -23,6 +24,7 @@ class Rung:
     detail: str
     seconds: float
     findings: tuple[Diagnostic, ...] = field(default=(), compare=False)
+    undecided: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -31,7 +33,7 @@ class Rung:
             "tool": self.tool,
             "detail": self.detail,
             "seconds": round(self.seconds, 4),
-        }
+        } | ({"undecided": True} if self.undecided else {})
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,9 @@ class Evidence:
 
 
 def _line(rung: Rung, width: int, tools: int, colour: bool) -> str:
-    mark = "ok  " if rung.ok else "FAIL"
+    mark = ("open" if rung.undecided else "ok  ") if rung.ok else "FAIL"
     if colour:
-        mark = f"\x1b[{32 if rung.ok else 31}m{mark}\x1b[0m"
+        mark = f"\x1b[{(33 if rung.undecided else 32) if rung.ok else 31}m{mark}\x1b[0m"
     indent = "\n" + " " * (width + tools + 20)
     detail = rung.detail.replace("\n", indent)
     return f"  {mark}  {rung.rung:<{width}}  {rung.tool:<{tools}}  {rung.seconds:6.2f} s  {detail}"

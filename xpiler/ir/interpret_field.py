@@ -224,11 +224,14 @@ class Field(Native):
 
     reinterprets = False
 
+    def __init__(self, *, numeric_doubles: bool = False) -> None:
+        self.numeric_doubles = numeric_doubles
+
     def value_type(self, dtype: DType) -> npt.DTypeLike:
-        return np.int64 if dtype.is_float else super().value_type(dtype)
+        return np.int64 if self.is_symbolic(dtype) else super().value_type(dtype)
 
     def storage_type(self, dtype: DType) -> npt.DTypeLike:
-        return np.int64 if dtype.is_float else super().storage_type(dtype)
+        return np.int64 if self.is_symbolic(dtype) else super().storage_type(dtype)
 
     def loaded(self, dtype: DType) -> Unary | None:
         return None
@@ -237,15 +240,15 @@ class Field(Native):
         return None
 
     def const(self, value: int | float | bool, dtype: DType) -> Value:
-        return np.int64(_number(float(value))) if dtype.is_float else super().const(value, dtype)
+        return np.int64(_number(float(value))) if self.is_symbolic(dtype) else super().const(value, dtype)
 
     def unary(self, op: str, dtype: DType) -> Unary:
-        if dtype.is_float:
+        if self.is_symbolic(dtype):
             return _negate if op == "-" else lambda x: x == 0
         return super().unary(op, dtype)
 
     def binary(self, op: str, dtype: DType) -> Binary:
-        if not dtype.is_float:
+        if not self.is_symbolic(dtype):
             return super().binary(op, dtype)
         if op in COMPARISONS:
             compare = super().binary(op, dtype)
@@ -253,32 +256,32 @@ class Field(Native):
         return _BINARY[op]
 
     def cast(self, source: DType, target: DType) -> Unary:
-        if source.is_float and target.is_float:
+        if self.is_symbolic(source) and self.is_symbolic(target):
             return lambda x: x
-        if target.is_float:
+        if self.is_symbolic(target):
             return _from_int
-        if source.is_float and target == BOOL:
+        if self.is_symbolic(source) and target == BOOL:
             return lambda x: x != 0
-        if source.is_float:
+        if self.is_symbolic(source):
             raise Refusal(
                 "field-conversion", f"a residue has no integer part: conversion of {source} to {target}"
             )
         return super().cast(source, target)
 
     def bitcast(self, source: DType, target: DType) -> Unary:
-        if source.is_float or target.is_float:
+        if self.is_symbolic(source) or self.is_symbolic(target):
             raise Refusal("field-conversion", f"a residue has no bits: {source} read as {target}")
         return super().bitcast(source, target)
 
     def call(self, function: str, operand: DType, result: DType) -> Callable[..., Value]:
-        if not operand.is_float:
+        if not self.is_symbolic(operand):
             return super().call(function, operand, result)
         return _CALLS.get(function, lambda *args: _hash(function, *args))
 
     def matrix_product(
         self, a: Value, b: Value, c: Value, operand: DType, addend: DType, result: DType
     ) -> Value:
-        if not operand.is_float:
+        if not self.is_symbolic(operand):
             return super().matrix_product(a, b, c, operand, addend, result)
         total = c
         for k in range(a.shape[2]):

@@ -44,6 +44,11 @@ class Native:
     """Arithmetic as the hardware does it."""
 
     reinterprets = True  # memory may be read as another type
+    numeric_doubles = False  # where floats stand for something else, doubles are numbers all the same
+
+    def is_symbolic(self, dtype: DType) -> bool:
+        """Whether values of the type stand for something else in a mode that has such values."""
+        return dtype.is_float and not (self.numeric_doubles and dtype.name == "f64")
 
     def value_type(self, dtype: DType) -> npt.DTypeLike:
         """Type of the lanes' values."""

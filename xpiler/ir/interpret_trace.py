@@ -59,8 +59,9 @@ class Trace(Native):
 
     reinterprets = False
 
-    def __init__(self, note: Note | None = None) -> None:
+    def __init__(self, note: Note | None = None, *, numeric_doubles: bool = False) -> None:
         self.note = note
+        self.numeric_doubles = numeric_doubles
 
     def _operation(self, name: str) -> Callable[..., Value]:
         """An operation on hashes by its name."""
@@ -83,10 +84,10 @@ class Trace(Native):
         return result
 
     def value_type(self, dtype: DType) -> npt.DTypeLike:
-        return np.int64 if dtype.is_float else super().value_type(dtype)
+        return np.int64 if self.is_symbolic(dtype) else super().value_type(dtype)
 
     def storage_type(self, dtype: DType) -> npt.DTypeLike:
-        return np.int64 if dtype.is_float else super().storage_type(dtype)
+        return np.int64 if self.is_symbolic(dtype) else super().storage_type(dtype)
 
     def loaded(self, dtype: DType) -> Unary | None:
         return None
@@ -95,45 +96,45 @@ class Trace(Native):
         return None
 
     def const(self, value: int | float | bool, dtype: DType) -> Value:
-        if not dtype.is_float:
+        if not self.is_symbolic(dtype):
             return super().const(value, dtype)
         if isinstance(value, int) and value > 2**53:
             return np.int64(value)  # an input of this mode, given as a scalar argument
         return np.int64(self._constant(np.float64(value)))
 
     def unary(self, op: str, dtype: DType) -> Unary:
-        if dtype.is_float:
+        if self.is_symbolic(dtype):
             return self._operation("negate") if op == "-" else (lambda x: x == 0)
         return super().unary(op, dtype)
 
     def binary(self, op: str, dtype: DType) -> Binary:
-        if dtype.is_float and op not in COMPARISONS:
+        if self.is_symbolic(dtype) and op not in COMPARISONS:
             return self._operation(op)
         return super().binary(op, dtype)
 
     def cast(self, source: DType, target: DType) -> Unary:
-        if source.is_float and target.is_float:
+        if self.is_symbolic(source) and self.is_symbolic(target):
             if target.bits > source.bits:
                 return lambda x: x  # exact
             return self._operation(f"round to {target}") if source != target else lambda x: x
-        if target.is_float:
+        if self.is_symbolic(target):
             exact = Native().cast(source, DType("f64", target.kind, 64))
             return lambda x: self._constant(np.asarray(exact(x)))
-        if source.is_float and target == BOOL:
+        if self.is_symbolic(source) and target == BOOL:
             return lambda x: x != 0
-        if source.is_float:
+        if self.is_symbolic(source):
             raise Refusal(
                 "trace-conversion", f"a trace has no integer part: conversion of {source} to {target}"
             )
         return super().cast(source, target)
 
     def bitcast(self, source: DType, target: DType) -> Unary:
-        if source.is_float or target.is_float:
+        if self.is_symbolic(source) or self.is_symbolic(target):
             raise Refusal("trace-conversion", f"a trace has no bits: {source} read as {target}")
         return super().bitcast(source, target)
 
     def call(self, function: str, operand: DType, result: DType) -> Callable[..., Value]:
-        if not operand.is_float:
+        if not self.is_symbolic(operand):
             return super().call(function, operand, result)
         if function == "fma":
             product, total = self._operation("*"), self._operation("+")
@@ -144,7 +145,7 @@ class Trace(Native):
         self, a: Value, b: Value, c: Value, operand: DType, addend: DType, result: DType
     ) -> Value:
         """The order of sums within a matrix unit is its own: a sum that does not depend on it."""
-        if not operand.is_float:
+        if not self.is_symbolic(operand):
             return super().matrix_product(a, b, c, operand, addend, result)
         with np.errstate(over="ignore"):
             products = self._operation("*")(a[:, :, :, None], b[:, None, :, :]).sum(axis=2)

@@ -58,10 +58,11 @@ def equivalent(
     found = compared(source, target, settings, threads=threads)
     if isinstance(found, Refuted):
         return found
-    return _judged(found, (source, target))
+    return judged(found, (source, target))
 
 
-def _judged(found: Sequence[Agreement] | Undecided, programs: tuple[Function, Function]) -> Verdict:
+def judged(found: Sequence[Agreement] | Undecided, programs: Iterable[Function]) -> Verdict:
+    """What agreement at some settings shows of programs that consist of these functions."""
     if isinstance(found, Undecided):
         return found
     if not found:

@@ -1,7 +1,7 @@
 """Two programs run on the same data: do they agree, and what does that show.
 
 Three kinds of data, the cheapest answer first. *Reals*: doubles and any function, which refute: a difference
-in the eighth digit is a fault. *Traces*: symbols, each value the record of the operations that made it.
+in the fifth digit is a fault. *Traces*: symbols, each value the record of the operations that made it.
 *Residues*: random points of a prime field, where equal rational functions are equal whatever the order of
 their sums. What cannot be told of a program in one of them is left to the others.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from xpiler.ir.nodes import Binary, Call, Cast, Expr, For, Function, If, Load, S
 from xpiler.ir.rewrite import walk
 from xpiler.symbolic.settings import Mode, Outcome, Setting, arguments, execute
 
-_DIGITS = 1e-8  # two computations of one real number in double precision agree to more
+_DIGITS = 1e-5  # two computations of one real number agree to more, constants being rounded to floats
 _SEEDS = (1, 2)
 _STEPS = 400_000
 _SECONDS = 0.4  # of processor time for one run
@@ -38,9 +38,9 @@ class Level(IntEnum):
     @property
     def words(self) -> str:
         return {
-            Level.SAMPLES: "the same numbers to eight digits",
-            Level.ALGEBRA: "equal over the reals, sums reassociated (residues at two random points modulo "
-            "2147483579: another rational function of degree d escapes with probability (d/2^31)^2)",
+            Level.SAMPLES: "the same numbers to five digits",
+            Level.ALGEBRA: "equal over the reals, sums reassociated (a difference of degree d escapes with "
+            "probability (d/2^31)^2)",
             Level.ORDER: "the same operations in the same order",
         }[self]
 
@@ -143,17 +143,32 @@ class Runs:
         return found
 
 
+class Ran(Protocol):
+    """A program at a setting, of whatever kind it is."""
+
+    @property
+    def setting(self) -> Setting: ...
+
+    def at(self, mode: Mode, seed: int) -> Outcome: ...
+
+
 @dataclass
 class Pair:
     """Two programs at one setting."""
 
-    source: Runs
-    target: Runs
+    source: Ran
+    target: Ran
 
     def answer(self) -> Agreement | Refuted | Undecided:
         setting = self.source.setting
-        if self._equal("trace", _SEEDS[:1]) and not self.source.at("trace", _SEEDS[0]).fault:
-            return Agreement(setting, Level.ORDER)
+        try:
+            first = self.source.at("trace", _SEEDS[0])
+            if first.unfinished or self.target.at("trace", _SEEDS[0]).unfinished:
+                return Undecided(f"at {setting.describe()} it takes too long to run them")
+            if not first.fault and self._equal("trace", _SEEDS[:1]):
+                return Agreement(setting, Level.ORDER)
+        except Refusal:
+            pass  # it looks at numbers
         try:
             found = self._by_numbers("reals")
         except Refusal as refusal:
@@ -190,16 +205,11 @@ class Pair:
 
     def _equal(self, mode: Mode, seeds: Iterable[int]) -> bool:
         """Whether all arrays are the same in every bit."""
-        try:
-            return all(
-                np.array_equal(mine, other)
-                for seed in seeds
-                for _, mine, other in _arrays(self.source.at(mode, seed), self.target.at(mode, seed))
-            )
-        except Refusal:
-            if mode == "trace":
-                return False
-            raise
+        return all(
+            np.array_equal(mine, other)
+            for seed in seeds
+            for _, mine, other in _arrays(self.source.at(mode, seed), self.target.at(mode, seed))
+        )
 
 
 def _arrays(expected: Outcome, got: Outcome) -> Iterator[tuple[str, Any, Any]]:

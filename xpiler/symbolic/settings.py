@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.interpret import Result, run
-from xpiler.ir.interpret_field import random_residues
+from xpiler.ir.interpret_field import Field, random_residues
 from xpiler.ir.interpret_log import Log
 from xpiler.ir.interpret_native import Native
-from xpiler.ir.interpret_trace import inputs
+from xpiler.ir.interpret_reals import Reals
+from xpiler.ir.interpret_trace import Trace, inputs
 from xpiler.ir.nodes import Barrier, Collective, Decl, Function, Param, Space, Var
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
@@ -70,30 +71,31 @@ def arguments(function: Function, setting: Setting, mode: Mode, seed: int) -> di
     """
     given: dict[str, Any] = {}
     indices = index_arrays(function)
+    arrays = [(p.name, p.dtype) for p in function.params if p.is_pointer]
+    arrays += [(d.name, d.dtype) for d in function.globals if d.init is None and d.name in setting.extents]
+    for name, dtype in arrays:
+        if name not in setting.extents:
+            given[name] = None
+        elif name in setting.contents:
+            kind: Any = np.dtype(Native().storage_type(dtype))
+            given[name] = np.resize(setting.contents[name], setting.extents[name]).astype(kind)
+        else:
+            given[name] = data_of(name, dtype, setting.extents[name], mode, seed, name in indices)
     for param in function.params:
-        rng = np.random.default_rng([seed, *param.name.encode()])
-        if param.is_pointer and param.name not in setting.extents:
-            given[param.name] = None
-        elif param.is_pointer:
-            given[param.name] = _array(param.name, param.dtype, setting, mode, rng, param.name in indices)
-        elif param.name in setting.scalars:
-            given[param.name] = _scalar(param, setting.scalars[param.name], mode, rng)
-    for decl in function.globals:
-        if decl.init is None and decl.name in setting.extents:
-            given[decl.name] = _array(decl.name, decl.dtype, setting, mode, rng, decl.name in indices)
+        if not param.is_pointer and param.name in setting.scalars:
+            given[param.name] = _scalar(param, setting.scalars[param.name], mode, seed)
     for name, dims in (("gridDim", setting.grid), ("blockDim", setting.block)):
         given |= {f"{name}.{axis}": extent for axis, extent in zip("xyz", dims, strict=True)}
     given["dynamicShared.bytes"] = setting.shared_bytes
     return given
 
 
-def _array(
-    name: str, dtype: DType, setting: Setting, mode: Mode, rng: np.random.Generator, is_index: bool
+def data_of(
+    name: str, dtype: DType, count: int, mode: Mode, seed: int, is_index: bool = False
 ) -> npt.NDArray[Any]:
-    count = setting.extents[name]
+    """What an array holds that nobody says more of."""
     kind: Any = np.dtype(Native().storage_type(dtype))
-    if name in setting.contents:
-        return np.resize(setting.contents[name], count).astype(kind)
+    rng = np.random.default_rng([seed, *name.encode()])
     if dtype.is_float and mode == "field":
         return random_residues(count, rng)
     if dtype.is_float and mode == "trace":
@@ -111,13 +113,24 @@ def _array(
     return rng.integers(low, high, count, kind, endpoint=True)
 
 
-def _scalar(
-    param: Param, value: int | float | bool, mode: Mode, rng: np.random.Generator
-) -> int | float | bool:
+def _scalar(param: Param, value: int | float | bool, mode: Mode, seed: int) -> int | float | bool:
     """A float is a symbol where floats are traced; everywhere else it has its value."""
     if param.dtype.is_float and mode == "trace":
+        rng = np.random.default_rng([seed, *param.name.encode()])
         return int(inputs((), rng) | np.int64(1 << 60))
     return value
+
+
+def numbers_of(mode: Mode, numeric_doubles: bool) -> Native:
+    """The arithmetic of a mode. `numeric_doubles`: doubles only ever hold integers."""
+    match mode:
+        case "field":
+            return Field(numeric_doubles=numeric_doubles)
+        case "trace":
+            return Trace(numeric_doubles=numeric_doubles)
+        case "reals":
+            return Reals()
+    return Native()
 
 
 def execute(

@@ -76,7 +76,7 @@ class Validation:
         return ""
 
     def _affordable(self, function: Function) -> list[Setting]:
-        """The largest two of the settings, divided, at which a run is quick; the smallest if none is."""
+        """The largest two of the settings, divided, at which a run is quick; the smallest in any case."""
         found: list[Setting] = []
         for setting in self.settings[:1]:
             for by in reversed(_DIVISORS):
@@ -88,7 +88,7 @@ class Validation:
                     outcome = Runs(function, smaller_one).at("trace", 1)
                 except Refusal:
                     outcome = None
-                if time.thread_time() - start > _QUICK:
+                if time.thread_time() - start > _QUICK and by < _DIVISORS[-1]:
                     break
                 if outcome is None or not outcome.fault:
                     found.append(smaller_one)

@@ -1,0 +1,74 @@
+"""What is said for all data of a delivered text as it is read back."""
+
+from __future__ import annotations
+
+from xpiler.backend.vnni_helpers import HELPERS
+from xpiler.gate.evidence import Evidence, Rung
+from xpiler.gate.proved import lifted
+from xpiler.translate import translate_text
+
+SUMS = """
+__global__ void row_sums(const float *x, float *y, int rows, int cols) {
+    int r = blockIdx.x * blockDim.x + threadIdx.x;
+    if (r >= rows) return;
+    float sum = 0.0f;
+    for (int c = 0; c < cols; ++c) sum += x[r * cols + c];
+    y[r] = %s;
+}
+extern "C" void sums(const float *x, float *y, int rows, int cols) {
+    float *d_x, *d_y;
+    cudaMalloc(&d_x, rows * cols * sizeof(float));
+    cudaMalloc(&d_y, rows * sizeof(float));
+    cudaMemcpy(d_x, x, rows * cols * sizeof(float), cudaMemcpyHostToDevice);
+    row_sums<<<(rows + 127) / 128, 128>>>(d_x, d_y, rows, cols);
+    cudaMemcpy(y, d_y, rows * sizeof(float), cudaMemcpyDeviceToHost);
+    cudaFree(d_x);
+    cudaFree(d_y);
+}
+"""
+
+
+def told(value: str, to: str) -> Rung:
+    result = translate_text(SUMS % value, "sums.cu", to)
+    assert result.status == "verified"
+    (found,) = [r for r in result.evidence if r.detail.startswith("sums:") and r.rung == "proved"]
+    return found
+
+
+def test_steps_of_host_code_are_run_on_symbols() -> None:
+    rung = told("sum", "hip")
+    assert not rung.undecided
+    assert "and all data: the same operations in the same order" in rung.detail
+
+
+def test_sums_that_vectors_add_up_are_equal_over_the_reals() -> None:
+    rung = told("expf(sum)", "vnni")
+    assert not rung.undecided
+    assert "all data" in rung.detail
+
+
+def test_scratchpads_are_taken_apart() -> None:
+    rung = told("sum", "bang")
+    assert not rung.undecided
+    assert "all data" in rung.detail
+
+
+def test_what_data_decide_stays_open() -> None:
+    rung = told("sum > 0.0f ? sum : -sum", "hip")
+    assert rung.ok and rung.undecided
+    assert "undecided: comparisons of data decide what is computed" in rung.detail
+
+
+def test_an_open_rung_is_shown_as_that_and_takes_nothing_away() -> None:
+    rungs = [Rung(name, True, "tool", "fine", 0.0) for name in ("parsed", "compiled", "executed")]
+    evidence = Evidence((*rungs, Rung("proved", True, "tool", "undecided: too hard", 0.0, undecided=True)))
+    assert evidence.verified
+    assert evidence.render().splitlines()[-1].startswith("  open  proved")
+    assert evidence.to_json()["evidence"][-1]["undecided"] is True
+
+
+def test_vector_functions_are_read_as_what_they_stand_for_only_word_by_word() -> None:
+    own = HELPERS["exp_ps"]
+    assert "expf(a[i])" in lifted(own)
+    changed = own.replace("90.0f", "80.0f")
+    assert lifted(changed) == changed

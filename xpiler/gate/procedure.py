@@ -1,0 +1,246 @@
+"""What a call of an entry does to its arrays, in the IR: launches of kernels and copies, one after the other.
+
+    relu(x, y, n):  cudaMemcpy(d_x, x); relu_kernel<<<4, 256>>>(d_x, d_y, n); cudaMemcpy(y, d_y)
+      -->  copy x to #1; launch relu_kernel on #1, #2; copy #2 to y
+
+Host code is not interpreted: it is run, and the trace of the run tells the steps. So they can be run again
+on any kind of numbers. A plain function is one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xpiler.errors import Refusal
+from xpiler.frontend.unit import Unit
+from xpiler.gate.contract import Argument, Case, Contract, Launch
+from xpiler.gate.inputs import draw
+from xpiler.gate.tasks import interpreted
+from xpiler.gate.trace import Memory, Structure, Trace, TracedCopy, TracedLaunch, squeezed
+from xpiler.ir.interpret import Result, run
+from xpiler.ir.interpret_native import Native
+from xpiler.ir.nodes import Cast, Function, Load
+from xpiler.ir.rewrite import walk
+from xpiler.ir.types import DType
+from xpiler.passes.canonical import in_arrays
+from xpiler.passes.loop_recovery import recover_loops
+from xpiler.passes.uniform_starts import uniform_starts
+from xpiler.symbolic.settings import Mode, Outcome, Setting, data_of, numbers_of
+
+_PADDING = 64  # elements behind an allocation, as allocators leave them
+
+
+@dataclass(frozen=True)
+class Step:
+    """A run of `function`. `arguments`: by parameter."""
+
+    function: Function
+    launch: Launch
+    arguments: Mapping[str, Memory | int | float | bool | None]
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """The steps of one call."""
+
+    steps: tuple[Step | TracedCopy, ...]
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        return tuple(dict.fromkeys(step.function for step in self.steps if isinstance(step, Step)))
+
+
+def of_function(function: Function, case: Case, launch: Launch | None = None) -> Procedure:
+    """A call of the function itself with the arguments of the case by their names."""
+    arguments: dict[str, Memory | int | float | bool | None] = {}
+    for param in function.params:
+        if param.is_pointer:
+            extent = dict(case.extents).get(param.name)
+            if extent is None:
+                raise Refusal("procedure", f"{function.name} has an array {param.name} of its own")
+            arguments[param.name] = Memory(param.name, param.name, 0, extent * param.dtype.bytes)
+        elif param.name in dict(case.scalars):
+            arguments[param.name] = case.scalar(param.name)
+    return Procedure((_step(function, launch or Launch((1, 1, 1), (1, 1, 1)), arguments),))
+
+
+def of_trace(unit: Unit, trace: Trace) -> Procedure:
+    """The steps that host code was seen to make. Raises Refusal for those that have no IR."""
+    if trace.fault:
+        raise Refusal("procedure", trace.fault)
+    return Procedure(tuple(_in_order(unit, trace)))
+
+
+def _in_order(unit: Unit, trace: Trace) -> Iterator[Step | TracedCopy]:
+    copies = list(trace.copies)
+    for number, launch in enumerate(trace.launches):
+        yield from (c for c in copies if c.after == number)
+        kernel = _kernel(unit, launch)
+        shape = interpreted(kernel, launch.launch)
+        if shape is None:
+            raise Refusal("procedure", f"{kernel.name} is launched with clusters that are not full")
+        arguments: dict[str, Memory | int | float | bool | None] = {}
+        for param, value in zip(kernel.params, launch.arguments, strict=True):
+            if isinstance(value, Structure) or (value is None and not param.is_pointer):
+                raise Refusal("procedure", f"the argument {param.name} of {kernel.name} is not a number")
+            arguments[param.name] = value
+        yield _step(kernel, shape, arguments)
+    yield from (c for c in copies if c.after >= len(trace.launches))
+
+
+def _step(kernel: Function, launch: Launch, arguments: dict[str, Memory | int | float | bool | None]) -> Step:
+    """A kernel of tasks takes its scratchpad apart, which holds numbers of several types as bytes."""
+    if not kernel.tasks:
+        return Step(kernel, launch, arguments)
+    dims = {f"gridDim.{axis}": extent for axis, extent in zip("xyz", launch.grid, strict=True)}
+    dims |= {f"blockDim.{axis}": extent for axis, extent in zip("xyz", launch.block, strict=True)}
+    apart = in_arrays(recover_loops(uniform_starts(kernel)))
+    return Step(apart, Launch((1, 1, 1), (1, 1, 1)), {**dims, **arguments})
+
+
+def _kernel(unit: Unit, launch: TracedLaunch) -> Function:
+    name = squeezed(launch.kernel).split("::")[-1]
+    fitting = [k for k in unit.program.kernels if len(k.params) == len(launch.arguments)]
+    exact = [k for k in fitting if name in (k.name, squeezed(k.spelling).split("::")[-1])]
+    found = exact or [k for k in fitting if name.split("<")[0] in (k.name, k.template)]
+    if len(found) != 1:
+        raise Refusal("procedure", f"which kernel {launch.kernel} is cannot be told")
+    return found[0]
+
+
+@dataclass
+class EntryRuns:
+    """A procedure on the arrays of a case, run once a kind of data and seed: see `equivalence_runs.Pair`."""
+
+    procedure: Procedure
+    contract: Contract
+    case: Case
+    seconds: float
+    done: dict[tuple[Mode, int], Outcome] = field(default_factory=dict)
+
+    @property
+    def setting(self) -> Setting:
+        return Setting(dict(self.case.scalars), dict(self.case.extents))
+
+    def at(self, mode: Mode, seed: int) -> Outcome:
+        found = self.done.get((mode, seed))
+        if found is None:
+            found = self.done[mode, seed] = self._run(mode, seed)
+        return found
+
+    def _run(self, mode: Mode, seed: int) -> Outcome:
+        numeric = numbers_of(mode, all(map(has_index_doubles, self.procedure.functions)))
+        memory: dict[str, npt.NDArray[Any]] = {}
+        for argument in self.contract.pointers:
+            if argument.name in dict(self.case.extents):
+                memory[argument.name] = self._contents(argument, mode, seed)
+        entry = {a.name: a for a in self.contract.pointers}
+        result = Result((), {}, 0)
+        for step in self.procedure.steps:
+            if isinstance(step, TracedCopy):
+                _copy(step, memory, self.procedure, entry, numeric)
+                continue
+            arguments: dict[str, Any] = {}
+            for param in step.function.params:
+                value = step.arguments.get(param.name)
+                if isinstance(value, Memory):
+                    arguments[param.name] = _view(value, param.dtype, memory, entry, numeric)
+                elif param.name in step.arguments:
+                    arguments[param.name] = value
+            launch = step.launch
+            result = run(
+                step.function,
+                arguments,
+                launch.grid,
+                launch.block,
+                launch.shared_bytes,
+                mode=numeric,
+                checks=False,
+                seconds=self.seconds,
+            )
+            if result.errors:
+                break
+        return Outcome({name: memory[name] for name in entry if name in memory}, result)
+
+    def _contents(self, argument: Argument, mode: Mode, seed: int) -> npt.NDArray[Any]:
+        if not argument.dtype.is_float or dict(self.case.values).get(argument.name):
+            return draw(argument, self.case)
+        return data_of(argument.name, argument.dtype, self.case.extent(argument.name), mode, seed)
+
+
+def _view(
+    where: Memory,
+    dtype: DType,
+    memory: dict[str, npt.NDArray[Any]],
+    entry: Mapping[str, Argument],
+    numeric: Native,
+) -> npt.NDArray[Any]:
+    """The elements of a type from a place on. An allocation has the type that it is first used as."""
+    kind = np.dtype(numeric.storage_type(dtype))
+    if where.key not in memory:
+        elements = (where.size + dtype.bytes - 1) // dtype.bytes + _PADDING
+        memory[where.key] = np.zeros(elements, kind)
+    data = memory[where.key]
+    known = entry[where.key].dtype if where.key in entry else dtype
+    if data.dtype != kind or known.bytes != dtype.bytes or where.offset % dtype.bytes:
+        raise Refusal("procedure", f"memory is used as {dtype} and as another type")
+    return data[where.offset // dtype.bytes :]
+
+
+def _copy(
+    copy: TracedCopy,
+    memory: dict[str, npt.NDArray[Any]],
+    procedure: Procedure,
+    entry: Mapping[str, Argument],
+    numeric: Native,
+) -> None:
+    if copy.to is None:
+        return  # host code looks at a result
+    sides = [side for side in (copy.to, copy.source) if side is not None]
+    dtype = next((d for side in sides if (d := _type_of(side, procedure, entry)) is not None), None)
+    if dtype is None:
+        return  # nothing uses it
+    to = _view(copy.to, dtype, memory, entry, numeric)
+    count = copy.size // dtype.bytes
+    if copy.source is not None:
+        to[:count] = _view(copy.source, dtype, memory, entry, numeric)[:count]
+    elif copy.data and not any(copy.data):
+        to[:count] = numeric.const(0, dtype)
+    else:
+        raise Refusal("procedure", "host code fills memory with values of its own")
+
+
+def _type_of(where: Memory, procedure: Procedure, entry: Mapping[str, Argument]) -> DType | None:
+    if where.key in entry:
+        return entry[where.key].dtype
+    for step in procedure.steps:
+        if isinstance(step, Step):
+            for param in step.function.params:
+                value = step.arguments.get(param.name)
+                if isinstance(value, Memory) and value.key == where.key:
+                    return param.dtype
+    return None
+
+
+def has_index_doubles(function: Function) -> bool:
+    """Whether doubles only ever hold integers: no double comes from memory, or from another float."""
+    if any(p.dtype.name == "f64" for p in function.params):
+        return False
+    for node in walk(function.body):
+        match node:
+            case Load(dtype=dtype) if dtype.name == "f64" and _is_global(function, node.array):
+                return False
+            case Cast(operand=operand, dtype=dtype):
+                names = {operand.dtype.name, dtype.name}
+                if "f64" in names and names & {"f32", "f16", "bf16"}:
+                    return False
+    return True
+
+
+def _is_global(function: Function, array: str) -> bool:
+    return any(p.name == array for p in function.params)

@@ -1,0 +1,146 @@
+"""The rung `proved`: the source against the delivered text as it is read back, on every kind of numbers.
+
+Both are taken as the steps that a call makes (`procedure.py`) and compared as `symbolic/equivalence_runs.py`
+compares programs. The text is read from scratch, so that what is proved is proved of what the user gets.
+Vector functions that the backend writes itself, polynomials for `exp` and its like, are read as the functions
+that they stand for; how accurate they are is what execution shows.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.backend.vnni_helpers import HELPERS
+from xpiler.errors import Refusal
+from xpiler.frontend.unit import Unit
+from xpiler.gate.contract import Case, Contract
+from xpiler.gate.entries import Entry
+from xpiler.gate.evidence import Rung
+from xpiler.gate.execute import Build
+from xpiler.gate.procedure import EntryRuns, Procedure, of_function, of_trace
+from xpiler.gate.tasks import interpreted
+from xpiler.gate.trace import trace_host
+from xpiler.ir.nodes import Function
+from xpiler.passes.parallel import mark_parallel
+from xpiler.passes.serial import serial_form
+from xpiler.platforms.registry import PLATFORMS
+from xpiler.symbolic.equivalence import Proved, judged
+from xpiler.symbolic.equivalence_runs import Agreement, Pair, Refuted, smaller
+from xpiler.symbolic.settings import Setting
+
+_RUN = 0.5  # seconds of processor time for a run
+_ALL = 1.5  # after which no further sizes are tried
+_DIVISORS = (1, 3, 9)  # of sizes at which a run takes too long
+_CASES = 2
+_TOOL = "translation validation"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A program with its build: the source, or the target. `calls`: what a kernel is called in it."""
+
+    unit: Unit
+    build: Build
+    calls: Mapping[str, str]
+
+
+def proved(entry: Entry, contract: Contract, source: Side, target: Callable[[], Side]) -> Rung:
+    """What can be said of one entry for all data."""
+    start = time.thread_time()
+    try:
+        detail, open_ = _verdict(entry, contract, source, target(), start)
+    except Refusal as refusal:
+        detail, open_ = f"undecided: {refusal.diagnostic.message}", True
+    seconds = time.thread_time() - start
+    return Rung("proved", True, _TOOL, f"{contract.entry}: {detail}", seconds, undecided=open_)
+
+
+def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start: float) -> tuple[str, bool]:
+    found: list[Agreement] = []
+    functions: set[Function] = set()
+    doubts: list[str] = []
+    for case in list({case.scalars: case for case in contract.cases}.values())[:_CASES]:
+        for by in _DIVISORS:
+            if time.thread_time() - start > _ALL:
+                break
+            smaller_one = _smaller(case, by)
+            pair = [_procedure(entry, contract, side, smaller_one) for side in (source, target)]
+            answer = Pair(*(EntryRuns(p, contract, smaller_one, _RUN) for p in pair)).answer()
+            if isinstance(answer, Refuted):
+                return (
+                    f"undecided: {answer} when the text is read back, although executing it agrees: "
+                    "one of the two programs is not read as it is meant",
+                    True,
+                )
+            if isinstance(answer, Agreement):
+                found.append(answer)
+                functions.update(f for p in pair for f in p.functions)
+                break
+            doubts.append(answer.reason)
+    if not found and doubts:
+        return f"undecided: {doubts[0]}", True
+    verdict = judged(found, functions)
+    lifted = _lifted_names(target.unit)
+    if isinstance(verdict, Proved):
+        more = f"; {', '.join(lifted)} taken for what they approximate" if lifted else ""
+        return f"the delivered text for {verdict.scope} and all data: {verdict.how}{more}", False
+    return str(verdict), True
+
+
+def _smaller(case: Case, by: int) -> Case:
+    """Smaller sizes on the same arrays, whose ends are not used then."""
+    if by == 1:
+        return case
+    reduced = smaller(Setting(dict(case.scalars)), by)
+    return replace(case, scalars=tuple(reduced.scalars.items()))
+
+
+def _procedure(entry: Entry, contract: Contract, side: Side, case: Case) -> Procedure:
+    model = PLATFORMS[side.unit.platform].model
+    name = side.calls.get(contract.entry, contract.entry)
+    own = [k for k in side.unit.program.kernels if name in (k.name, k.template)]
+    if model == "serial":
+        if len(own) != 1:
+            reason = next(iter(side.unit.refusals.values()), None)
+            why = f": {reason.message}" if reason else ""
+            raise Refusal("procedure", f"the function {name} has no IR{why}")
+        return of_function(mark_parallel(serial_form(own[0])).function, case)
+    if entry.kind == "kernel" and len(own) == 1 and case.launch is not None:
+        shape = interpreted(own[0], case.launch)
+        if shape is not None:
+            return of_function(own[0], case, shape)
+    return of_trace(side.unit, trace_host(side.build, [case])[0])
+
+
+# ------------------------------------------------------------------------------------------ vector functions
+
+_SCALAR = {
+    "exp_ps": "expf(a[i])",
+    "exp2_ps": "exp2f(a[i])",
+    "log_ps": "logf(a[i])",
+    "tanh_ps": "tanhf(a[i])",
+    "erf_ps": "erff(a[i])",
+    "rsqrt_ps": "1.0f / sqrtf(a[i])",
+    "sin_ps": "sinf(a[i])",
+    "cos_ps": "cosf(a[i])",
+}
+
+
+def lifted(text: str) -> str:
+    """The text with the backend's own vector functions, word by word as it writes them, in terms of C's."""
+    for name, value in _SCALAR.items():
+        helper = HELPERS.get(name, "")
+        if helper and helper in text:
+            text = text.replace(
+                helper,
+                f"static inline __m512 {name}(__m512 x) {{ float a[16]; _mm512_storeu_ps(a, x); "
+                f"for (int i = 0; i < 16; ++i) a[i] = {value}; return _mm512_loadu_ps(a); }}",
+            )
+    return text
+
+
+def _lifted_names(unit: Unit) -> Sequence[str]:
+    return [n for n in _SCALAR if re.search(rf"__m512 {n}\(__m512 x\) {{ float a", unit.text)]
