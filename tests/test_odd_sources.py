@@ -170,3 +170,21 @@ def test_a_kernel_that_no_run_launched_is_not_verified() -> None:
     assert result.status == "unverified"
     (failed,) = [rung for rung in result.evidence if not rung.ok]
     assert "none of the runs launched k<1>" in failed.detail
+
+
+def test_a_kernel_launched_through_a_variable_is_interpreted_and_translated() -> None:
+    source = (
+        "template <int K> __global__ void k(float* o, const float* a, int n) {\n"
+        "    extern __shared__ float s[];\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    s[threadIdx.x] = i < n ? a[i] : 0.0f;\n"
+        "    if (i < n) o[i] = s[threadIdx.x] * K;\n"
+        "}\n"
+        "void run(float* o, const float* a, int n) {\n"
+        "    auto kernel = &k<3>;\n"
+        "    if (cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 256)) return;\n"
+        "    kernel<<<(n + 63) / 64, 64, 256>>>(o, a, n);\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", "bang")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]

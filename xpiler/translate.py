@@ -377,7 +377,10 @@ def _verify(
                 Rung("executed", False, target.tool, f"{item.entry.name}: no sizes to run with", 0.0)
             ]
         elif item.runs.fault:
-            detail = f"{item.entry.name}: the source itself is wrong: {item.runs.fault}"
+            wrong = "the source itself is wrong"
+            if not item.inference.checked:
+                wrong = "its kernels were not interpreted, so sizes are guesses (state them: --arg, --shape)"
+            detail = f"{item.entry.name}: {wrong}: {item.runs.fault}"
             runs = item.runs
             item.rungs = [Rung("sanitized", False, item.build.tool, detail, runs.seconds, runs.findings)]
         elif item.runs.order and item.atomic is None:

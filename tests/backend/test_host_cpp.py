@@ -11,6 +11,7 @@ import pytest
 
 from tests.backend.cpp import FLAGS, build
 from xpiler.backend.host_cpp import to_cpp
+from xpiler.backend.plain_host import plain_host
 from xpiler.backend.vnni import generate
 from xpiler.errors import Refusal
 from xpiler.frontend import parse
@@ -192,3 +193,34 @@ def test_a_launch_through_the_runtime_takes_its_arguments_from_the_table() -> No
         "}\n"
     )
     assert "(k(dim3(1), dim3(32), *(float **)((args)[0]), *(int *)((args)[1])), cudaSuccess)" in text
+
+
+def test_host_code_is_made_plain_before_it_is_another_platforms() -> None:
+    text = (
+        "#ifdef USE_HIP\n#define gpuFree hipFree\n#else\n#define gpuFree cudaFree\n#endif\n"
+        "void run(float* x, bool twice) {\n"
+        "    auto kernel = &scale<2, true>;\n"
+        "    CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 65536));\n"
+        "    cudaFuncSetCacheConfig(scale<2, true>, cudaFuncCachePreferL1);\n"
+        "    kernel<<<1, 32, 65536>>>(x);\n"
+        "    void (*other)(float*) = scale<3, false>;\n"
+        "    other<<<1, 32>>>(x);\n"
+        "    auto either = twice ? scale<2, true> : scale<3, false>;\n"
+        "    either<<<1, 32>>>(x);\n"
+        "    gpuFree(x);\n"
+        "}\n"
+    )
+    assert plain_host(text, "plain.cu", {"scale"}) == (
+        "#ifdef USE_HIP\n#define gpuFree hipFree\n#else\n\n#endif\n"
+        "void run(float* x, bool twice) {\n"
+        "    \n"
+        "    CHECK(cudaSuccess);\n"
+        "    \n"
+        "    scale<2, true><<<1, 32, 65536>>>(x);\n"
+        "    \n"
+        "    scale<3, false><<<1, 32>>>(x);\n"
+        "    auto either = twice ? scale<2, true> : scale<3, false>;\n"
+        "    either<<<1, 32>>>(x);\n"
+        "    cudaFree(x);\n"
+        "}\n"
+    )

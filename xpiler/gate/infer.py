@@ -163,7 +163,7 @@ def infer_contract(
     extents = search.formulas() if isinstance(search, FunctionSearch) else {}
     contract = replace(contract, cases=tuple(_with_extents(case, extents) for case in contract.cases))
     if not extents:
-        contract = with_room(contract, builder, kernels, dict(overrides.shapes))
+        contract = with_room(contract, builder, kernels, dict(overrides.shapes), search.checked)
     missed = search.unlaunched if isinstance(search, HostSearch) else []
     return Inference(
         contract,

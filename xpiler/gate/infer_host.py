@@ -344,6 +344,9 @@ class HostSearch(Search):
         base = name.split("<")[0]
         fitting = [k for b in (base, base.split("::")[-1]) for k in self.sites.get(b, [])]
         fitting = [k for k in fitting if bind(k, launch.arguments) is not None]
+        if not fitting:  # launched through a variable
+            there = [self.kernels[name] for name in self.at_line.get(launch.line, ())]
+            fitting = [k for k in there if bind(k, launch.arguments) is not None]
         here = [k for k in fitting if k.name in self.at_line.get(launch.line, ())]
         return max(here or fitting, key=lambda k: _same_arguments(name, squeezed(k.spelling)), default=None)
 

@@ -1,4 +1,5 @@
-"""Arrays whose elements are picked by floats: how long they are only runs can tell.
+"""Arrays whose elements are picked by floats, or by kernels that were not interpreted: how long they are only
+runs can tell.
 
     b = clamp((int)(x[i] * scale), lo, hi);  hist[b - lo] += 1      hist: as long as any data may reach
 
@@ -16,15 +17,20 @@ from xpiler.gate.infer_search import Builder
 from xpiler.ir.nodes import Cast, Function
 from xpiler.ir.rewrite import walk
 
-_ROUNDS = 6
+_ROUNDS = 24  # each array grows by itself: a run shows its first overrun alone
 _MOST_ELEMENTS = 1 << 20  # a float far out of range is no index
 
 
 def with_room(
-    contract: Contract, builder: Builder, kernels: Sequence[Function], stated: Collection[str]
+    contract: Contract,
+    builder: Builder,
+    kernels: Sequence[Function],
+    stated: Collection[str],
+    checked: bool,
 ) -> Contract:
-    """The contract with arrays as long as its cases need them; those of `stated` shape stay."""
-    if not contract.cases or not any(map(_indexes_by_data, kernels)):
+    """The contract with arrays as long as its cases need them; those of `stated` shape stay. `checked`:
+    the interpreter ran all kernels, so that their arrays are known to be long enough but for such places."""
+    if not contract.cases or (checked and not any(map(_indexes_by_data, kernels))):
         return contract
     build = builder(contract)
     if not build.ok:
@@ -51,7 +57,7 @@ def _indexes_by_data(kernel: Function) -> bool:
 
 
 def _grown(case: Case, needed: Mapping[str, int]) -> Case:
-    """Half as long again, at least as long as needed: a run shows its first overrun alone."""
+    """Half as long again, at least as long as needed."""
     extents = tuple((n, max(e + e // 2, needed[n]) if n in needed else e) for n, e in case.extents)
     shapes = tuple((n, shape) for n, shape in case.shapes if n not in needed)
     return replace(case, extents=extents, shapes=shapes)

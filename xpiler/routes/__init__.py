@@ -36,8 +36,8 @@ class Route:
 
 ROUTES: dict[tuple[str, str], Route] = {
     ("cuda", "hip"): Route(cuda_to_hip.admit, cuda_to_hip.produce, needs_ir=False, spell=cuda_to_hip.spell),
-    ("cuda", "vnni"): Route(without_refused, to_vnni.produce),
-    ("cuda", "bang"): Route(without_refused, to_bang.produce),
+    ("cuda", "vnni"): Route(without_refused, from_any_host(to_vnni.produce)),
+    ("cuda", "bang"): Route(without_refused, from_any_host(to_bang.produce)),
     ("hip", "cuda"): Route(hip_to_cuda.admit, hip_to_cuda.produce, needs_ir=False),
     ("hip", "vnni"): Route(without_refused, from_any_host(to_vnni.produce)),
     ("hip", "bang"): Route(without_refused, from_any_host(to_bang.produce)),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from xpiler.backend.cuda import host_as_cuda
 from xpiler.backend.cuda_drop import without_device_types
 from xpiler.backend.cuda_from_cnrt import to_cuda_host
+from xpiler.backend.plain_host import plain_host
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.routes.job import EntryJob, Produced
@@ -43,8 +44,13 @@ def from_any_host(produce: Produce) -> Produce:
     return through_hub
 
 
+def _plain(unit: Unit) -> Unit:
+    text = plain_host(unit.text, unit.file, {kernel.name for kernel in unit.kernels})
+    return unit if text == unit.text else parse(text, unit.file, platform=unit.platform)
+
+
 def _from_hip(unit: Unit) -> Unit:
-    return parse(host_as_cuda(unit.text, unit.file), unit.file, platform=unit.platform)
+    return _plain(parse(host_as_cuda(unit.text, unit.file), unit.file, platform=unit.platform))
 
 
 def _from_cnrt(unit: Unit) -> Unit:
@@ -60,7 +66,7 @@ def _from_cnrt(unit: Unit) -> Unit:
 
 
 HOSTS: dict[str, Host] = {
-    "cuda": Host(lambda unit: unit),
+    "cuda": Host(_plain),
     "hip": Host(_from_hip, without_device_types, even_bare=True),
     "bang": Host(_from_cnrt),
 }
