@@ -188,3 +188,28 @@ def test_a_kernel_launched_through_a_variable_is_interpreted_and_translated() ->
     )
     result = translate_text(source, "odd.cu", "bang")
     assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+
+
+def test_host_code_on_an_mlu_asks_for_the_device_and_sets_memory_in_a_queue() -> None:
+    source = (
+        "#include <stdio.h>\n#define gpuFree cudaFree\n"
+        "__global__ void add(float* y, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    for (; i < n; i += gridDim.x * blockDim.x) y[i] += 1;\n"
+        "}\n"
+        "int main() {\n"
+        "    cudaDeviceProp prop;\n"
+        "    cudaGetDeviceProperties(&prop, 0);\n"
+        "    float *y, *h;\n"
+        "    cudaMalloc(&y, 4000);\n"
+        "    cudaHostAlloc(&h, 4000, cudaHostAllocDefault);\n"
+        "    cudaMemsetAsync(y, 0, 4000, 0);\n"
+        "    add<<<prop.multiProcessorCount, 64>>>(y, 1000);\n"
+        "    cudaMemcpy(h, y, 4000, cudaMemcpyDeviceToHost);\n"
+        '    printf("%g\\n", h[0] + h[999]);\n'
+        "    cudaFreeHost(h); gpuFree(y);\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", "bang")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+    assert "cnrtMemsetAsync(y, 0, 4000, default_queue())" in result.text

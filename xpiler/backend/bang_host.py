@@ -48,6 +48,9 @@ RENAMED = {
     "cudaGetErrorString": "cnrtGetErrorStr",
     "cudaGetErrorName": "cnrtGetErrorName",
     "cudaGetDeviceCount": "count_devices",
+    "cudaDeviceProp": "DeviceProperties",
+    "cudaGetDeviceProperties": "device_properties",
+    "cudaDeviceReset": "cnrtDeviceReset",
     "cudaGetLastError": "cnrtGetLastError",
     "cudaPeekAtLastError": "cnrtPeekAtLastError",
     "cudaFree": "cnrtFree",
@@ -68,7 +71,8 @@ RENAMED = {
     "cudaMemcpyDeviceToDevice": "cnrtMemcpyDevToDev",
 }
 _CALLS = frozenset(
-    "cudaMalloc cudaMallocHost cudaStreamCreateWithFlags cudaMemcpy cudaMemcpyAsync cudaEventRecord "
+    "cudaMalloc cudaMallocHost cudaHostAlloc cudaStreamCreateWithFlags cudaMemsetAsync "
+    "cudaMemcpy cudaMemcpyAsync cudaEventRecord "
     "cudaEventElapsedTime cudaMemcpyToSymbol cudaMemcpyToSymbolAsync cudaMemcpyFromSymbol".split()
 )
 _NO_STREAM = frozenset(("0", "nullptr", "NULL", "(cudaStream_t)0", "cudaStreamDefault"))
@@ -102,6 +106,20 @@ static cnrtRet_t count_devices(int *count) {
     unsigned found = 0;
     cnrtRet_t status = cnrtGetDeviceCount(&found);
     *count = (int)found;
+    return status;
+}"""
+DEVICE_PROPERTIES = """\
+// What programs ask a device for before they choose the shape of a launch.
+struct DeviceProperties {
+    char name[256];
+    size_t totalGlobalMem, sharedMemPerBlock;
+    int multiProcessorCount, warpSize, maxThreadsPerBlock, maxThreadsPerMultiProcessor, major, minor;
+};
+static cnrtRet_t device_properties(DeviceProperties *found, int device) {
+    int cores = 4, clusters = 1;
+    cnrtDeviceGetAttribute(&cores, cnrtAttrMcorePerCluster, device);
+    cnrtRet_t status = cnrtDeviceGetAttribute(&clusters, cnrtAttrClusterCount, device);
+    *found = {"MLU", (size_t)8 << 30, 48 * 1024, cores * clusters, 32, 1024, 2048, 8, 0};
     return status;
 }"""
 COPY_CONSTANTS = """\
@@ -388,13 +406,16 @@ def _call(source: SourceText, i: int) -> Edit | None:
             return Edit(start, end, f"cnrtMalloc({_void(pointer, '**')}, {size})")
         case ("cudaStreamCreateWithFlags", (stream_, _)):
             return Edit(start, end, f"cnrtQueueCreate({stream_})")
-        case ("cudaMallocHost", (pointer, size, *_)):
+        case ("cudaMallocHost" | "cudaHostAlloc", (pointer, size, *_)):
             return Edit(start, end, f"cnrtHostMalloc({_void(pointer, '**')}, {size})")
         case ("cudaMemcpy", (dst, src, size, kind)):
             return Edit(start, end, f"cnrtMemcpy({dst}, {_void(src, '*')}, {size}, {kind})")
         case ("cudaMemcpyAsync", (dst, src, size, kind, *stream)):
             queue = stream[0] if stream and stream[0] not in _NO_STREAM else "default_queue()"
             return Edit(start, end, f"cnrtMemcpyAsync({dst}, {_void(src, '*')}, {size}, {queue}, {kind})")
+        case ("cudaMemsetAsync", (dst, value, size, *stream)):
+            queue = stream[0] if stream and stream[0] not in _NO_STREAM else "default_queue()"
+            return Edit(start, end, f"cnrtMemsetAsync({dst}, {value}, {size}, {queue})")
         case ("cudaMemcpyToSymbol" | "cudaMemcpyToSymbolAsync", (variable, src, size, *more)):
             from_device = more[1:2] == ["cnrtMemcpyDevToDev"]
             place = _constant(variable, more)
@@ -508,6 +529,8 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
         parts.append(COPY_CONSTANTS + "\n")
     if "count_devices(" in code:
         parts.append(COUNT_DEVICES + "\n")
+    if "DeviceProperties" in code:
+        parts.append(DEVICE_PROPERTIES + "\n")
     if "all_cores()" in code:
         parts.append(ALL_CORES + "\n")
     if "default_queue()" in code:

@@ -50,7 +50,7 @@ def _aliases(source: SourceText, edits: EditList, kernels: Collection[str]) -> N
         if directive is None or source.is_dead(token.start) or (around is not None and _is_hip(around)):
             continue
         if directive.start <= token.start < directive.end:
-            edits.replace(directive.start, directive.end, "", "another name of the runtime's")
+            edits.replace(directive.start, directive.tokens[-1].end, "", "another name of the runtime's")
         else:
             edits.replace(token.start, token.end, directive.tokens[1].text, "the runtime's own name")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from xpiler.backend import bang, bang_host
 from xpiler.errors import Diagnostic, Refusal
@@ -47,6 +48,7 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
     refuse_failed(unit, entries, functions, failed)
+    unit = replace(unit, refusals={**unit.refusals, **failed})
     notes = tuple(note for function in functions.values() for note in function.notes)
     host = bang_host.to_bang(unit, functions, wrapped) if has_host else bang_host.with_wrapper(unit, wrapped)
     return Produced(host, notes, {name: name for name in wrapped}, tuple(rungs))

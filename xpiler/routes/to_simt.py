@@ -6,6 +6,7 @@ the launch. HIP is made from the CUDA text, by the edits that any CUDA text gets
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from xpiler.backend.bang import with_known_dimensions
@@ -43,6 +44,7 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
     refuse_failed(unit, entries, functions, failed)
+    unit = replace(unit, refusals={**unit.refusals, **failed})
     notes = tuple(note for function in functions.values() for note in function.notes)
     names = {name: name for name in functions if name in bare}
     if has_host:

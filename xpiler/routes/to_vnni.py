@@ -46,6 +46,7 @@ def produce(unit: Unit, entries: list[EntryJob], *, scalar: type[CPrinter] | Non
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
     refuse_failed(unit, entries, functions, failed)
+    unit = replace(unit, refusals={**unit.refusals, **failed})
     notes = tuple(note for function in functions.values() for note in function.notes)
     text = to_cpp(unit, functions) if has_host else _cpp_of_kernels(unit, functions)
     spaces = {k.name: k.namespace if has_host else "" for k in unit.program.kernels}
