@@ -70,3 +70,99 @@ def test_a_guard_a_launch_or_a_copy_of_a_gpu_target(right: str, wrong: str, line
 def test_a_right_target_is_left_alone() -> None:
     found = repair(SCALE, "scale.cu", SERIAL, "scale.cpp")
     assert (found.status, found.text, found.diff) == ("nothing wrong", None, "")
+
+
+SUM = """__global__ void sum_kernel(const float *x, float *y, int cols) {
+  __shared__ float part[64];
+  float s = 0.0f;
+  for (int c = threadIdx.x; c < cols; c += 64) s += x[blockIdx.x * cols + c];
+  part[threadIdx.x] = s;
+  __syncthreads();
+  for (int w = 32; w > 0; w /= 2) {
+    if (threadIdx.x < w) part[threadIdx.x] += part[threadIdx.x + w];
+    __syncthreads();
+  }
+  if (threadIdx.x == 0) y[blockIdx.x] = part[0];
+}
+extern "C" void sum(const float *x, float *y, int rows, int cols) {
+  float *d_x, *d_y;
+  cudaMalloc(&d_x, sizeof(float) * rows * cols);
+  cudaMalloc(&d_y, sizeof(float) * rows);
+  cudaMemcpy(d_x, x, sizeof(float) * rows * cols, cudaMemcpyHostToDevice);
+  sum_kernel<<<rows, 64>>>(d_x, d_y, cols);
+  cudaMemcpy(y, d_y, sizeof(float) * rows, cudaMemcpyDeviceToHost);
+  cudaFree(d_x);
+  cudaFree(d_y);
+}
+"""
+
+SERIAL_SUM = """#include <immintrin.h>
+extern "C" void sum(const float *x, float *y, int rows, int cols) {
+  for (int r = 0; r < rows; ++r) {
+    __m512 s = _mm512_setzero_ps();
+    for (int c = 0; c < cols; c += 16) {
+      const __mmask16 m = cols - c >= 16 ? 0xffff : (1 << (cols - c)) - 1;
+      s = _mm512_add_ps(s, _mm512_maskz_loadu_ps(m, x + r * cols + c));
+    }
+    y[r] = _mm512_reduce_add_ps(s);
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [
+        ("  part[threadIdx.x] = s;\n  __syncthreads();\n", "  part[threadIdx.x] = s;\n", 6),
+        ("float s = 0.0f;", "float s;", 3),
+        ("c += 64", "c += 32", 4),
+    ],
+)
+def test_a_barrier_an_initial_value_or_a_step_of_a_gpu_target(right: str, wrong: str, line: int) -> None:
+    assert right in SUM
+    found = repair(SERIAL_SUM, "sum.cpp", SUM.replace(right, wrong), "sum.cu", seconds=SECONDS)
+    assert found.status == "repaired", found.reason
+    assert [place.range.line for place in found.localized] == [line]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [
+        ("_mm512_reduce_add_ps", "_mm512_reduce_max_ps", 9),
+        ("(m, x + r", "((__mmask16)0xffff, x + r", 7),
+        ("_mm512_setzero_ps();", "_mm512_set1_ps(1);", 4),
+    ],
+)
+def test_an_instruction_or_its_operands(right: str, wrong: str, line: int) -> None:
+    assert right in SERIAL_SUM
+    found = repair(SUM, "sum.cu", SERIAL_SUM.replace(right, wrong), "sum.cpp", seconds=SECONDS)
+    assert found.status == "repaired", found.reason
+    assert [place.range.line for place in found.localized] == [line]
+
+
+def test_two_faults() -> None:
+    wrong = SUM.replace("c += 64", "c += 32").replace("threadIdx.x < w", "threadIdx.x < 32")
+    found = repair(SERIAL_SUM, "sum.cpp", wrong, "sum.cu", seconds=SECONDS)
+    assert found.status == "repaired", found.reason
+    assert found.text == SUM
+    assert [place.range.line for place in found.localized] == [4, 8]
+
+
+def test_errors_of_the_compiler() -> None:
+    wrong = (
+        SUM.replace("float s = 0.0f;", "float32 s = 0.0f")
+        .replace("x[blockIdx.x * cols + c]", "x[blockIdx.x * cols_ + c]")
+        .replace("(d_x, d_y, cols);", "(d_x, d_y, cols;")
+        .replace("cudaMemcpy(y", "cudaMemcpyy(y")
+    )
+    found = repair(SERIAL_SUM, "sum.cpp", wrong, "sum.cu", seconds=SECONDS)
+    assert found.status == "repaired", found.reason
+    assert found.text == SUM
+    assert sorted(place.range.line for place in found.localized) == [3, 3, 4, 18, 19]
+
+
+def test_what_cannot_be_repaired_is_told() -> None:
+    wrong = SUM.replace("s += x[blockIdx.x * cols + c];", "s += 1.0f;")
+    found = repair(SERIAL_SUM, "sum.cpp", wrong, "sum.cu", seconds=1.0)
+    assert (found.status, found.text, found.diff) == ("not repaired", None, "")
+    assert "no change was found" in found.reason

@@ -24,12 +24,14 @@ class Form(Enum):
 @dataclass(frozen=True)
 class Alternative:
     """`text` is what runs instead of the site; `edits` is the change of the text, if it is not to put `text`
-    in the site's place. `cost`: how unlikely a fault the change mends, and how large it is."""
+    in the site's place. `cost`: how unlikely a fault the change mends, and how large it is. `kind`: the
+    fault, in a word or two; faults of rare kinds are as likely as those of frequent ones."""
 
     text: str
     cost: float
     title: str
     edits: tuple[Edit, ...] = ()
+    kind: str = ""
 
 
 @dataclass
@@ -59,6 +61,16 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 def overlap(edits: Sequence[Edit]) -> bool:
     ordered = sorted(edits, key=lambda e: (e.start, e.end))
     return any(b.start < a.end for a, b in pairwise(ordered))
+
+
+def edits_between(before: str, after: str) -> tuple[Edit, ...]:
+    """The lines that differ, as edits of the first text."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    starts = [0]
+    for line in old:
+        starts.append(starts[-1] + len(line))
+    codes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return tuple(Edit(starts[a], starts[b], "".join(new[c:d])) for tag, a, b, c, d in codes if tag != "equal")
 
 
 def unified(before: str, after: str, file: str) -> str:

@@ -5,6 +5,7 @@ verify -> where and how the results differ -> search -> the repaired text throug
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +14,14 @@ from xpiler.errors import Refusal
 from xpiler.frontend.syntax import analyse
 from xpiler.gate.execute import build
 from xpiler.gate.overrides import Overrides
+from xpiler.gate.toolchain import compile_check
+from xpiler.ir.source import SourceRange
 from xpiler.platforms.registry import platform_of
-from xpiler.repair.changes import apply, unified
+from xpiler.repair.changes import apply, edits_between, unified
+from xpiler.repair.compile_errors import CompilerError, Mended, errors_in, mend
 from xpiler.repair.menu import sites_of
-from xpiler.repair.places import range_of, statement_of
+from xpiler.repair.places import lines_named, near_lines, range_of, statement_of
+from xpiler.repair.questions import Questions
 from xpiler.repair.result import NOT_REPAIRED, NOTHING_WRONG, REPAIRED, Localized, Repair
 from xpiler.repair.search import Change, Search
 from xpiler.repair.vocabulary import vocabulary
@@ -64,22 +69,43 @@ def mend(
 
 
 class _Engine:
+    """`text` is the target with the errors mended that kept it from being compiled (`mended`)."""
+
     def __init__(
         self, trusted: Trusted, source: str, target: str, file: str, deadline: float, progress: Progress
     ) -> None:
         self.trusted, self.source, self.target, self.file = trusted, source, target, file
         self.deadline, self.progress = deadline, progress
         self.platform = platform_of(file, target)
+        self.source_unit = analyse(source, trusted.unit.file, platform=trusted.platform)
+        self.text = target
+        self.mended: list[Mended] = []
         self.accepted: Result | None = None
 
     def run(self, verdict: Result) -> Repair:
         symptom = _symptom(verdict)
-        localized: list[Localized] = []
+        if self._errors(self.target):
+            self.progress("mending what does not compile")
+            self.text, self.mended, left = mend(
+                self.target, self.file, self.platform, self.source, self._errors, self._late
+            )
+            if left:
+                return self._not_compiled(verdict, left)
+            if self._accept(self.text):
+                return self._repaired(Change((), (), 0.0), symptom)
+            verdict = self.trusted.verify(self.text, self.file)
+        return self._behaviour(verdict, symptom)
+
+    def _late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+    def _behaviour(self, verdict: Result, symptom: str) -> Repair:
+        localized = [Localized(m.range, m.message) for m in self.mended]
         reasons: list[str] = []
         for item in self.trusted.entries:
             if item.refused is not None or item.runs is None or item.build is None or item.runs.fault:
                 continue
-            search = self._search(item)
+            search = self._search(item, verdict)
             if search is None:
                 reasons.append(f"{item.entry.name}: it does not compile")
                 continue
@@ -102,28 +128,65 @@ class _Engine:
             diagnostics=verdict.diagnostics,
         )
 
-    def _search(self, item: EntryJob) -> Search | None:
+    # ------------------------------------------------------------------------------------------ compiling
+
+    def _errors(self, text: str) -> list[CompilerError]:
+        """What keeps the text from being run, or what its platform's own compilers say of it."""
+        for item in self.trusted.entries:
+            if item.refused is None and item.inference is not None and item.entry.kind != "main":
+                built = build(text, self.file, self.platform, self.trusted.contract_of(item, text, self.file))
+                if not built.ok:
+                    return errors_in(built.log or built.error, self.file) or [
+                        CompilerError(0, 1, built.error)
+                    ]
+                break
+        for rung in compile_check(text, self.file, self.platform):
+            if not rung.ok:
+                found = re.match(rf"{re.escape(self.file)}:(\d+):(?:(\d+):)? (.*)", rung.detail)
+                if found is None:
+                    return [CompilerError(0, 1, rung.detail)]
+                return [CompilerError(int(found[1]), int(found[2] or 1), found[3])]
+        return []
+
+    def _not_compiled(self, verdict: Result, left: list[CompilerError]) -> Repair:
+        places = [
+            Localized(SourceRange(self.file, e.line, e.column, e.line, e.column + 1), e.text)
+            for e in left[:_SUSPECTS]
+            if e.line
+        ]
+        return Repair(
+            NOT_REPAIRED,
+            localized=(*(Localized(m.range, m.message) for m in self.mended), *places),
+            evidence=verdict.evidence,
+            symptom=_symptom(verdict),
+            reason=f"it does not compile, and no change was found that helps: {left[0].text}",
+            diagnostics=verdict.diagnostics,
+        )
+
+    # ------------------------------------------------------------------------------------------ searching
+
+    def _search(self, item: EntryJob, verdict: Result) -> Search | None:
         assert item.build is not None and item.runs is not None
-        contract = self.trusted.contract_of(item, self.target, self.file)
-        built = build(self.target, self.file, self.platform, contract)
+        contract = self.trusted.contract_of(item, self.text, self.file)
+        built = build(self.text, self.file, self.platform, contract)
         if not built.ok:
             return None
         self.progress("looking for the fault")
-        unit = analyse(self.target, self.file, platform=self.platform)
-        words = vocabulary(self.source, self.target, self.platform)
+        unit = analyse(self.text, self.file, platform=self.platform)
+        words = vocabulary(self.source, self.text, self.platform)
+        sites = sites_of(unit, self.source_unit, words, item.entry.name)
         ran = built.run(contract.cases[:1])
         seconds = ran[0].seconds or item.runs.forward[0].seconds
         return Search(
-            self.target,
+            self.text,
             self.file,
             self.platform,
             contract,
-            item.build,
-            item.runs,
-            sites_of(unit, words),
+            Questions(contract, item.build, item.runs, seconds),
+            sites,
             self._accept,
             self.deadline,
-            seconds,
+            near_lines(self.text, sites, lines_named(self.file, verdict)),
         )
 
     def _accept(self, text: str) -> bool:
@@ -135,16 +198,17 @@ class _Engine:
 
     def _repaired(self, change: Change, symptom: str) -> Repair:
         assert self.accepted is not None
-        text = apply(self.target, change.edits)
-        unit = analyse(self.target, self.file, platform=self.platform)
-        places = dict.fromkeys(statement_of(unit, edit) for edit in change.edits)
+        text = apply(self.text, change.edits)
+        unit = analyse(self.text, self.file, platform=self.platform)
         told = "; ".join(change.titles)
-        localized = tuple(Localized(place, f"{told}: {symptom}") for place in places)
+        places = dict.fromkeys(statement_of(unit, edit) for edit in change.edits)
+        localized = [Localized(m.range, m.message) for m in self.mended]
+        localized += [Localized(place, f"{told}: {symptom}") for place in places]
         return Repair(
             REPAIRED,
             text,
-            change.edits,
-            localized,
+            edits_between(self.target, text),
+            tuple(localized),
             unified(self.target, text, self.file),
             self.accepted.evidence,
             symptom,
@@ -155,7 +219,7 @@ class _Engine:
         for site, gain in search.suspects():
             if len(found) == _SUSPECTS or gain <= 0:
                 break
-            place = range_of(self.file, self.target, site.start, max(site.end, site.start + 1))
+            place = range_of(self.file, self.text, site.start, max(site.end, site.start + 1))
             share = f"{round(100 * gain)} % of the error goes away"
             message = f"suspect: with a change here {share}: {symptom}"
             found.setdefault(str(place), Localized(place, message))

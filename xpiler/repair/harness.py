@@ -9,6 +9,7 @@ a line of its own, by which the compiler names it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,7 +24,7 @@ _SUPPORT = (
     "inline D xpiler_as(U&& value) { return static_cast<D>(value); }\n"
 )
 _PRAGMA = re.compile(r"^([ \t]*)#[ \t]*pragma[ \t]+omp\b(?:[^\n]*\\\n)*[^\n]*", re.M)
-_ROUNDS = 6  # of compiling without what did not compile
+_ROUNDS = 10  # of compiling without what did not compile
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,20 @@ def harness(
     budget: int,
     dearest: float,
 ) -> Harness:
-    """The program with the `budget` cheapest alternatives, none dearer than `dearest`."""
+    """The program with `budget` alternatives, none dearer than `dearest`: of each kind the cheapest ones."""
     ranked = sorted(
-        (a.cost, number, choice)
+        (a.cost, number, choice, a.kind)
         for number, site in enumerate(sites)
         for choice, a in enumerate(site.alternatives, 1)
         if a.cost <= dearest
-    )[:budget]
+    )
+    turns: Counter[str] = Counter()
+    in_turn: list[tuple[int, int, int]] = []
+    for _, number, choice, kind in ranked:
+        in_turn.append((turns[kind], number, choice))
+        turns[kind] += 1
     chosen: dict[int, list[int]] = {}
-    for _, number, choice in ranked:
+    for _, number, choice in sorted(in_turn)[:budget]:
         chosen.setdefault(number, []).append(choice)
     for _ in range(_ROUNDS):
         written, lines = _written(text, sites, chosen)
@@ -69,7 +75,7 @@ def harness(
         choices = {number: tuple(sorted(c)) for number, c in chosen.items() if c}
         if built.ok:
             return Harness(built, {n: sites[n] for n in choices}, choices)
-        wrong = set(_blamed(built.log, file, lines))
+        wrong = set(_blamed(built.log, file, lines)) or _around(built.log, file, lines, chosen)
         if not wrong:
             break
         for number, choice in wrong:
@@ -91,6 +97,19 @@ def _blamed(log: str, file: str, lines: dict[int, tuple[int, int]]) -> Iterable[
         for inner in place.finditer(match[0]):
             if int(inner[1]) in lines:
                 yield lines[int(inner[1])]
+
+
+def _around(
+    log: str, file: str, lines: dict[int, tuple[int, int]], chosen: dict[int, list[int]]
+) -> set[tuple[int, int]]:
+    """Of errors elsewhere, which a choice brings with it: all changes of the site before the place."""
+    found: set[tuple[int, int]] = set()
+    for match in re.finditer(rf"^{re.escape(file)}:(\d+):\d+: (?:fatal )?error", log, re.M):
+        before = max((line for line in lines if line <= int(match[1])), default=None)
+        after = min((line for line in lines if line > int(match[1])), default=None)
+        for site in (lines[line][0] for line in (before, after) if line is not None):
+            found |= {(site, choice) for choice in chosen.get(site, ())}
+    return found
 
 
 def _written(

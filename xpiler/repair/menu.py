@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.repair.changes import Form, Site
+from xpiler.repair.phrases import Phrases
 from xpiler.repair.statements import clones_of, statement_sites
 from xpiler.repair.values import value_site
 from xpiler.repair.vocabulary import Vocabulary
@@ -12,20 +15,40 @@ from xpiler.repair.walk import Walker
 _STATEMENTS = ("statement", "assignment", "declaration", "before", "end")
 
 
-def sites_of(unit: SyntaxUnit, vocabulary: Vocabulary) -> list[Site]:
-    """The sites of a text, in its order, outer ones before those inside; nested or apart, never crossing."""
-    walker = Walker(unit)
-    places = walker.run()
+def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry: str) -> list[Site]:
+    """The sites of what `entry` reaches, in the text's order, outer ones before those inside; nested or
+    apart, never crossing."""
+    walker, other = Walker(unit), Walker(source)
+    reached = _reached(unit, entry)
+    places = [place for place in walker.run() if place.function.name in reached]
+    phrases = Phrases()
+    phrases.add(walker, places)
+    phrases.add(other, other.run())
     clones = clones_of(walker, places)
     found: list[Site] = []
     for place in places:
         if place.role in _STATEMENTS:
             found += statement_sites(walker, vocabulary, place, clones)
         else:
-            site = value_site(walker, vocabulary, place)
+            site = value_site(walker, vocabulary, phrases, place)
             if site is not None:
                 found.append(site)
     return _nested(found)
+
+
+def _reached(unit: SyntaxUnit, entry: str) -> set[str]:
+    """The functions that the entry calls or launches, directly or through others; all, if it is not found."""
+    bodies: dict[str, str] = {}
+    for function in (*unit.kernels, *unit.device_functions, *unit.host_functions):
+        if function.body is not None:
+            bodies[function.name] = bodies.get(function.name, "") + unit.text_of(function.body)
+    if entry not in bodies:
+        return set(bodies)
+    found = [entry]
+    for name in found:
+        called = set(re.findall(r"\b[A-Za-z_]\w*\b", bodies[name]))
+        found += [other for other in bodies if other in called and other not in found]
+    return set(found)
 
 
 def _nested(sites: list[Site]) -> list[Site]:

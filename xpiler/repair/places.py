@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from tree_sitter import Node
 
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.ir.source import SourceRange
+from xpiler.repair.changes import Site
 from xpiler.symbolic.findings import Edit
 from xpiler.symbolic.positions import Lines
+from xpiler.translate import Result
 
 _WHOLE = ("expression_statement", "declaration", "return_statement", "field_declaration", "preproc_def")
 _HEADED = ("for_statement", "while_statement", "if_statement", "do_statement", "switch_statement")
@@ -44,3 +49,20 @@ def _around(unit: SyntaxUnit, start: int, end: int) -> tuple[int, int] | None:
             best = (first, inner) if start < inner else best
         pending.extend(node.children)
     return best
+
+
+def lines_named(file: str, verdict: Result) -> frozenset[int]:
+    """The lines of the text that violations and errors name."""
+    found: set[int] = set()
+    for rung in verdict.evidence:
+        if not rung.ok:
+            found |= {d.range.line for d in rung.findings if d.range is not None and d.range.file == file}
+            found |= {int(line) for line in re.findall(r"\bin line (\d+)", rung.detail)}
+            found |= {int(line) for line in re.findall(rf"{re.escape(file)}:(\d+)", rung.detail)}
+    return frozenset(found)
+
+
+def near_lines(text: str, sites: Sequence[Site], lines: frozenset[int]) -> frozenset[int]:
+    """The numbers of the sites on these lines."""
+    places = Lines(text)
+    return frozenset(n for n, site in enumerate(sites) if places.place(site.start)[0] in lines)

@@ -89,12 +89,13 @@ def declared(unit: SyntaxUnit, node: Node, *, parameter: bool = False) -> Iterat
         name, kinds, extents, has_value = found
         element = kind_of_type(type_text)
         kind = ARRAY if extents else POINTER if kinds else element
-        constant = "constexpr" in before or ("const" in words and has_value and element == INT and not kinds)
+        is_constexpr = "constexpr" in before
+        constant = is_constexpr or ("const" in words and has_value and element == INT and not kinds)
         yield (
             Name(
                 name,
                 kind,
-                type_text,
+                f"constexpr {type_text}" if is_constexpr else type_text,
                 element if kind in (ARRAY, POINTER) else "",
                 extents,
                 parameter,

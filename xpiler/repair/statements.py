@@ -51,11 +51,19 @@ def _statement(walker: Walker, place: Place) -> Iterator[Site]:
     site = Site(place.start, place.end, Form.STATEMENT, place.function.name)
     first = " ".join(written.split())[:50]
     if place.node.type in ("expression_statement", "if_statement") and len(written) < 400:
-        site.alternatives.append(Alternative(";", 2.1, f"`{first}` should not be there"))
+        site.alternatives.append(Alternative(";", 2.1, f"`{first}` should not be there", kind="extra"))
     if place.node.type == "if_statement" and place.node.child_by_field_name("alternative") is None:
         body = walker.written(place.node.child_by_field_name("consequence"))
+        barrier = re.match(r"\{?\s*__sync\w*\(", body) is not None
         if body and not re.match(r"\{?\s*(?:return|continue|break)\b", body) and len(body) < 600:
-            site.alternatives.append(Alternative(body, 2.3, "the condition should not be there"))
+            site.alternatives.append(
+                Alternative(
+                    body,
+                    1.3 if barrier else 2.3,
+                    "the condition should not be there",
+                    kind="conditional barrier" if barrier else "no condition",
+                )
+            )
     if site.alternatives:
         yield site
     if (
@@ -81,12 +89,12 @@ def _guarded(walker: Walker, place: Place) -> Iterator[Site]:
             condition = f"{index} < {size}"
             edit = Edit(place.start, place.start, f"if ({condition}) ")
             site.alternatives.append(
-                Alternative(condition, cost, f"this should happen only if `{condition}`", (edit,))
+                Alternative(condition, cost, f"this should happen only if `{condition}`", (edit,), "guard")
             )
     for word in (w for w in vocabulary_of_first(walker, place) if w not in mentioned):
         edit = Edit(place.start, place.start, f"if ({word} == 0) ")
         site.alternatives.append(
-            Alternative(f"{word} == 0", 2.4, f"this should happen only if `{word} == 0`", (edit,))
+            Alternative(f"{word} == 0", 2.4, f"this should happen only if `{word} == 0`", (edit,), "guard")
         )
     if site.alternatives:
         yield site
@@ -118,7 +126,9 @@ def _assignment(walker: Walker, place: Place) -> Iterator[Site]:
             if other != operator:
                 cost = 1.3 if {operator, other} == {"=", "+="} else 1.9
                 site.alternatives.append(
-                    Alternative(f"{left} {other} {right}", cost, f"`{operator}` should be `{other}`")
+                    Alternative(
+                        f"{left} {other} {right}", cost, f"`{operator}` should be `{other}`", kind="sum"
+                    )
                 )
     if (
         operator == "+="
@@ -126,13 +136,15 @@ def _assignment(walker: Walker, place: Place) -> Iterator[Site]:
         and walker.unit.platform in ("cuda", "hip")
         and place.function.on_device
     ):
-        site.alternatives.append(Alternative(f"atomicAdd(&{left}, {right})", 1.5, "the sum should be atomic"))
+        site.alternatives.append(
+            Alternative(f"atomicAdd(&{left}, {right})", 1.5, "the sum should be atomic", kind="atomic")
+        )
     if operator == "=" and walker.kind(place.node.child_by_field_name("left"), place.scope) == FLOAT:
         for function in ("fmaxf", "fminf"):
             if re.search(rf"\b{function}\b", walker.text):
                 text = f"{left} = {function}({left}, {right})"
                 site.alternatives.append(
-                    Alternative(text, 1.9, f"`{function}` of the old value should be taken")
+                    Alternative(text, 1.9, f"`{function}` of the old value should be taken", kind="sum")
                 )
     if site.alternatives:
         yield site
@@ -157,12 +169,12 @@ def _initialisers(walker: Walker, vocabulary: Vocabulary, place: Place) -> Itera
         for value, cost in _values(name.kind, name.type, vocabulary):
             edit = Edit(at[1], at[1], f" = {value}")
             title = f"`{name.name}` should begin with `{value}`"
-            site.alternatives.append(Alternative(f"{name.name} = {value};", cost, title, (edit,)))
+            site.alternatives.append(Alternative(f"{name.name} = {value};", cost, title, (edit,), "initial"))
         if name.kind == ARRAY and name.extents and name.element in (INT, FLOAT):
             edit = Edit(at[1], at[1], " = {}")
             text = f"for (auto &xpiler_each : {name.name}) xpiler_each = 0;"
             site.alternatives.append(
-                Alternative(text, 1.6, f"`{name.name}` should begin with zeros", (edit,))
+                Alternative(text, 1.6, f"`{name.name}` should begin with zeros", (edit,), "initial")
             )
         if site.alternatives:
             yield site
@@ -194,29 +206,54 @@ def _insertions(walker: Walker, vocabulary: Vocabulary, place: Place, clones: li
     neighbours = _callee(place.node), _callee(place.node.prev_named_sibling)
     late = 0.02 * place.start / len(walker.text)  # of equal places the last one: just before it is needed
 
-    def offer(text: str, cost: float) -> None:
+    def offer(text: str, cost: float, kind: str) -> None:
         if text not in seen:
             seen.add(text)
             cost -= late + (0.05 if text.split("(")[0] in neighbours else 0)
             edit = _inserted(walker, place, text)
-            site.alternatives.append(Alternative(text, cost, f"`{text}` is missing", (edit,)))
+            site.alternatives.append(Alternative(text, cost, f"`{text}` is missing", (edit,), kind))
 
     if place.function.on_device and _EXCHANGES.search(body):
         for number, barrier in enumerate(BARRIERS.get(walker.unit.platform, ())):
             named = barrier.split("(")[0] in walker.text
-            offer(barrier, 1.2 + 0.3 * number + (0 if named or number == 0 else 0.4))
+            offer(barrier, 1.2 + 0.3 * number + (0 if named or number == 0 else 0.4), "barrier")
     if place.function.on_device:
         for text, cost in _resets(walker, vocabulary, place):
-            offer(text, cost)
+            offer(text, cost, "reset")
         if place.function.is_kernel and not place.loops and place.role == "before":
             for text, cost in _early_returns(place):
-                offer(text, cost)
+                offer(text, cost, "return")
+    if not place.function.on_device:
+        for text, cost in _waits(walker, place):
+            offer(text, cost, "wait")
     for clone in clones:
         if clone.function == place.function.name:
             for text, cost in clone.forms(walker, place):
-                offer(text, cost)
+                offer(text, cost, "device call" if place.function.on_device else "host call")
     if site.alternatives:
         yield site
+
+
+def _waits(walker: Walker, place: Place) -> Iterator[tuple[str, float]]:
+    """Host code that waits for what was launched before."""
+    before = (
+        walker.written(place.node.prev_named_sibling)
+        if place.role == "before"
+        else walker.text[: place.start]
+    )
+    if place.role == "before" and "<<<" not in before:
+        return
+    if walker.unit.platform == "bang":
+        for launch in walker.unit.launches:
+            queue = walker.written(launch.config[2]) if len(launch.config) > 2 else ""
+            if queue and launch.host_function is place.function.definition:
+                checked = re.search(r"\b(\w+)\(\s*cnrt\w+\(", walker.text)
+                call = f"cnrtQueueSync({queue})"
+                yield f"{call};", 1.3
+                if checked:
+                    yield f"{checked[1]}({call});", 1.25
+    elif walker.unit.platform in ("cuda", "hip"):
+        yield f"{walker.unit.platform}DeviceSynchronize();", 1.5
 
 
 def _callee(node: Node | None) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Protocol
 
 from tree_sitter import Node
 
 from xpiler.repair.changes import Alternative, Form, Site
+from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, REAL, Phrases
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
 from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
 from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
@@ -23,11 +23,24 @@ _ARITHMETIC = ("+", "-", "*", "/")
 _MOST_NAMES = 14
 
 
-class Offer(Protocol):
-    def __call__(self, text: str, cost: float, title: str = "") -> None: ...
+class Offer:
+    """Takes alternatives of one site; `kind`: of those that follow."""
+
+    def __init__(self, site: Site, place: Place, written: str) -> None:
+        self.site, self.place, self.written = site, place, written
+        self.kind = ""
+        self.seen = {_bare(written)}
+
+    def __call__(self, text: str, cost: float) -> None:
+        fitted = _fitted(text, self.place)
+        if _bare(fitted) not in self.seen:
+            self.seen.add(_bare(fitted))
+            kind = f"{self.place.context} {self.kind}"
+            title = f"`{self.written}` should be `{text}`"
+            self.site.alternatives.append(Alternative(fitted, cost, title, kind=kind))
 
 
-def value_site(walker: Walker, vocabulary: Vocabulary, place: Place) -> Site | None:
+def value_site(walker: Walker, vocabulary: Vocabulary, phrases: Phrases, place: Place) -> Site | None:
     """The site of an expression, None if nothing else could stand there."""
     node = place.node
     written = walker.text[place.start : place.end]
@@ -35,14 +48,7 @@ def value_site(walker: Walker, vocabulary: Vocabulary, place: Place) -> Site | N
     if place.role in ("update", "assignment") or (place.role == "whole" and node.type != "call_expression"):
         return None
     site = Site(place.start, place.end, form, place.function.name)
-    seen = {_bare(written)}
-
-    def offer(text: str, cost: float, title: str = "") -> None:
-        fitted = _fitted(text, place)
-        if _bare(fitted) not in seen:
-            seen.add(_bare(fitted))
-            site.alternatives.append(Alternative(fitted, cost, title or f"`{written}` should be `{text}`"))
-
+    offer = Offer(site, place, written)
     kind = walker.kind(node, place.scope)
     if place.role == "base":
         _arrays(place, written, offer)
@@ -58,6 +64,7 @@ def value_site(walker: Walker, vocabulary: Vocabulary, place: Place) -> Site | N
             _arrays(place, written, offer)
         elif kind == "" and node.type in ("identifier", "qualified_identifier"):
             _words(vocabulary, written, offer)
+        _phrases(walker, phrases, place, kind, written, offer)
     return site if site.alternatives else None
 
 
@@ -81,6 +88,54 @@ def _fitted(text: str, place: Place) -> str:
     return f"({text})"
 
 
+def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written: str, offer: Offer) -> None:
+    """What stands elsewhere in source or target."""
+
+    def fitting(kind: str) -> Iterator[tuple[int, str]]:
+        return enumerate(phrases.fitting(kind, place.scope, place.function.name, written))
+
+    offer.kind = "phrase"
+    if place.role == "condition" and place.root:
+        constant = written in ("true", "1", "(true)")
+        for number, text in fitting(CONDITION):
+            offer(text, (1.5 if constant else 2.3) + 0.03 * number)
+            if not constant:
+                offer(f"{_side(written)} && {_side(text)}", 2.1 + 0.03 * number)
+    if place.role == "launch":
+        for name in place.scope.names.values():
+            if "im3" in name.type:
+                offer(name.name, 1.3)
+        for number, text in fitting(LAUNCH):
+            offer(text, 1.5 + 0.03 * number)
+        for number, text in fitting(INTEGER):
+            offer(text, 1.8 + 0.03 * number)
+    elif kind == INT and place.root and place.role != "condition":
+        for number, text in fitting(INTEGER):
+            offer(text, 2.2 + 0.03 * number)
+    if kind == INT and place.root and place.role not in ("condition", "launch"):
+        for number, text in fitting(PRODUCT):
+            offer(f"{text} + {written}", 2.0 + 0.03 * number)
+    if (
+        kind in (POINTER, ARRAY)
+        and place.node.type == "identifier"
+        and place.role in ("argument", "value", "operand")
+    ):
+        for number, text in fitting(PRODUCT):
+            offer(f"{written} + {text}", 2.2 + 0.03 * number)
+    if kind == MASK or re.match(r"\(__mmask\d+\)|0x[fF]+$", written) or (kind == "" and "mask" in written):
+        for number, text in fitting(LANES):
+            offer(text, 1.5 + 0.03 * number)
+        for name in place.scope.of_kind(MASK):
+            offer(name.name, 1.4)
+    if (place.root and kind == FLOAT) or written in ("0", "1"):
+        for number, text in fitting(REAL):
+            offer(text, 2.4 + 0.03 * number)
+
+
+def _side(text: str) -> str:
+    return f"({text})" if re.search(r"\|\||\?", _outside(text)) else text
+
+
 # ------------------------------------------------------------------------------------------ names and numbers
 
 
@@ -102,12 +157,14 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
     node = place.node
     literal = _number(written) if node.type == "number_literal" else None
     at_edge = place.root or place.role == "bound"
+    offer.kind = "near"
     if literal is not None:
         for value in dict.fromkeys(
             (literal + 1, literal - 1, 0, 1, 2 * literal, literal // 2, 4 * literal, -literal)
         ):
             if value != literal and (value >= 0 or literal > 0) and not _idle(walker, node, value):
                 offer(str(value), 1.4 if abs(value - literal) == 1 or value in (0, 1) else 1.7)
+        offer.kind = "number"
         for word in vocabulary.integers:
             offer(word, 1.5)
     elif at_edge and node.type not in ("sizeof_expression",):
@@ -118,11 +175,13 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
         offer(f"{inner} - 1", near)
         offer(f"{inner} + 1", near)
     simple = node.type in ("identifier", "number_literal", "field_expression")
+    offer.kind = "builtin"
     if BUILTIN_INTEGERS.fullmatch(written.replace(" ", "")):
         name, _, axis = written.partition(".")
         for other in (*vocabulary.axes, *vocabulary.tasks):
             near_one = other.partition(".")[0] == name or other.endswith(f".{axis}")
             offer(other, 1.2 if near_one else 1.6)
+    offer.kind = "name"
     if simple:
         base = 2.0 if literal is not None else 1.2
         for number, other_name in enumerate(_names(place, INT, written)):
@@ -154,6 +213,7 @@ def _terms(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, o
     """A factor or term that is missing."""
     if place.node.type in ("binary_expression", "conditional_expression") and not place.root:
         return
+    offer.kind = "term"
     sizes = [n.name for n in _names(place, INT, written)][:8]
     indices = [
         *(a for a in vocabulary.axes if "Idx" in a),
@@ -186,6 +246,7 @@ def _number(text: str) -> int | None:
 
 def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, offer: Offer) -> None:
     node = place.node
+    offer.kind = "number"
     if node.type == "number_literal":
         suffix = "f" if written.endswith(("f", "F")) else ""
         for word in (*vocabulary.floats, f"0.0{suffix}", f"1.0{suffix}", "-INFINITY", "INFINITY"):
@@ -194,11 +255,13 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
             offer(word, 1.9)
         for power in ("1e-5f", "1e-6f", "-FLT_MAX", "FLT_MAX"):
             offer(power, 2.2)
+    offer.kind = "name"
     if node.type == "identifier":
         for number, name in enumerate(_names(place, FLOAT, written)):
             offer(name.name, 1.4 + 0.05 * number)
         for word in ("0.0f", "-INFINITY"):
             offer(word, 2.4)
+    offer.kind = "term"
     if place.root or node.type in ("identifier", "subscript_expression", "call_expression"):
         inner = written if node.type != "binary_expression" else f"({written})"
         offer(f"-{inner}", 2.4)
@@ -220,6 +283,7 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
 def _arrays(place: Place, written: str, offer: Offer) -> None:
     """Other arrays, vectors or masks of the same type."""
     here = place.scope.names.get(written)
+    offer.kind = "array"
     if here is None:
         return
     kinds = (POINTER, ARRAY) if here.kind in (POINTER, ARRAY) else (here.kind,)
@@ -234,6 +298,7 @@ def _type(name: Name) -> str:
 
 
 def _words(vocabulary: Vocabulary, written: str, offer: Offer) -> None:
+    offer.kind = "word"
     for family in FAMILIES:
         if written in family:
             for number, word in enumerate(w for w in family if w != written):
@@ -244,6 +309,7 @@ def _words(vocabulary: Vocabulary, written: str, offer: Offer) -> None:
 
 
 def _structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, offer: Offer) -> None:
+    offer.kind = place.node.type.removesuffix("_expression")
     match place.node.type:
         case "binary_expression":
             _binary(walker, place, kind, offer)
@@ -255,7 +321,8 @@ def _structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, 
                 offer(other, 1.7)
                 offer(f"{test} ? {other} : {then}", 1.5)
         case "call_expression":
-            for text, cost in calls(walker, vocabulary, place):
+            for text, cost, what in calls(walker, vocabulary, place):
+                offer.kind = what
                 offer(text, cost)
         case "unary_expression" | "cast_expression":
             inner = walker.written(place.node.child_by_field_name("argument"))
@@ -277,6 +344,7 @@ def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
     if not left or not right:
         return
     if operator in _COMPARISONS:
+        offer.kind = "comparison"
         for other in _COMPARISONS:
             if other != operator:
                 offer(f"{left} {other} {right}", 1.0 if _LIKELY[operator] == other else 1.8)
@@ -297,11 +365,11 @@ def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
             offer(
                 f"{_operand(left, other)} {other} {_operand(right, other, right=True)}",
                 1.3 if near else 1.9,
-                "",
             )
     if operator in ("-", "/", "%", "<<", ">>"):
         offer(f"{_operand(right, operator)} {operator} {_operand(left, operator, right=True)}", 1.5)
     if operator == "/" and kind == INT:
+        offer.kind = "rounding"
         offer(f"({left} + {right} - 1) / {right}", 1.2)
         match = re.fullmatch(r"\(\s*(.+?)\s*\+\s*(.+?)\s*-\s*1\s*\)", left, re.S)
         if match:
@@ -309,6 +377,7 @@ def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
         else:
             offer(f"{left} / {right} + 1", 2.0)
     plain = operator in ("+", "-") and _number(right) is not None  # nobody writes it without need
+    offer.kind = "part"
     offer(left, 0.9 if plain else 1.4 if operator in ("+", "-") else 1.8)
     offer(right, 1.4 if operator == "+" else 1.8)
 
@@ -340,6 +409,7 @@ def _outside(text: str) -> str:
 def _conditions(walker: Walker, place: Place, offer: Offer) -> None:
     written = walker.text[place.start : place.end]
     operator = walker.operator(place.node) if place.node.type == "binary_expression" else ""
+    offer.kind = "condition"
     if place.root:
         negated = written[1:] if re.fullmatch(r"!\w+(?:\([^()]*\))?", written) else f"!({written})"
         offer(negated, 1.9)
@@ -364,17 +434,14 @@ def _guards(walker: Walker, place: Place) -> Iterator[tuple[str, str]]:
 # ------------------------------------------------------------------------------------------ calls
 
 
-def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tuple[str, float]]:
+def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tuple[str, float, str]]:
     """Other functions with the same arguments, and the arguments in another order or one of them less."""
     node = place.node
     callee, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
-    if (
-        callee is None
-        or arguments is None
-        or any(c.type == "kernel_call_syntax" for c in node.named_children)
-    ):
+    if callee is None or arguments is None:
         return
-    name = walker.written(callee)
+    launch = next((walker.written(c) for c in node.named_children if c.type == "kernel_call_syntax"), "")
+    name = walker.written(callee) + launch
     given = [walker.written(c) for c in arguments.named_children if c.type != "comment"]
     if not name or not all(given):
         return
@@ -382,14 +449,14 @@ def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tupl
     if re.fullmatch(r"\w+", plain) and callee.type in ("identifier", "qualified_identifier"):
         prefix = name[: len(name) - len(plain)]
         for number, other in enumerate(siblings(plain, vocabulary)):
-            yield f"{prefix}{other}({', '.join(given)})", 1.4 + 0.08 * number
+            yield f"{prefix}{other}({', '.join(given)})", 1.4 + 0.08 * number, "callee"
     count = len(given)
-    for i in range(min(count, 8)):
-        for j in range(i + 1, min(count, 8)):
-            if given[i] != given[j]:
+    for i in range(min(count, 16)):
+        for j in range(i + 1, min(count, 16)):
+            if given[i] != given[j] and (j == i + 1 or j < 8):
                 swapped = list(given)
                 swapped[i], swapped[j] = swapped[j], swapped[i]
-                yield f"{name}({', '.join(swapped)})", 1.5 if j == i + 1 else 1.8
+                yield f"{name}({', '.join(swapped)})", 1.5 if j == i + 1 else 1.8, "exchange"
     if 1 <= count <= 2 and re.fullmatch(r"[a-z_]\w*", plain):
         for argument in given:
-            yield argument, 2.3
+            yield argument, 2.3, "no call"

@@ -31,9 +31,9 @@ class Function:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """`root`: the expression is no part of another (a bound, index, argument, initial value). `role` says of
-    what it is one: `value`, `index`, `bound`, `start`, `step`, `condition`, `argument`, `launch`, `base`,
-    `callee`, `operand`, `statement`, `declaration`, `before`, `end`."""
+    """`root`: the expression is no part of another (a bound, index, argument, initial value). `role` is
+    what it is: `value`, `index`, `bound`, `start`, `step`, `condition`, `argument`, `launch`, `operand`,
+    `statement`, `assignment`, `declaration`, `before`, `end`; `whole` that of what it is a part of."""
 
     node: Node
     start: int
@@ -43,6 +43,12 @@ class Place:
     scope: Scope
     function: Function
     loops: tuple[Node, ...] = ()
+    whole: str = ""
+
+    @property
+    def context(self) -> str:
+        """What the whole expression is that this one is a part of, and where it runs."""
+        return f"{'device' if self.function.on_device else 'host'} {self.whole or self.role}"
 
 
 @dataclass
@@ -51,6 +57,7 @@ class Walker:
 
     unit: SyntaxUnit
     places: list[Place] = field(default_factory=list)
+    whole: str = ""  # the role of the expression that is being walked
 
     @cached_property
     def text(self) -> str:
@@ -64,9 +71,10 @@ class Walker:
             if node.type == "declaration":
                 for name, _ in declared(unit, node):
                     globals_.names.setdefault(name.name, name)
-        for macro, body in unit.macros.items():
-            if re.fullmatch(r"\(*\s*-?\d+[uUlL]*\s*\)*", body.strip()):
-                globals_.names.setdefault(macro, Name(macro, INT, "int", constant=True, is_const=True))
+        numbers = [
+            m for m, body in unit.macros.items() if re.fullmatch(r"\(*\s*-?\d+[uUlL]*\s*\)*", body.strip())
+        ]
+        defined = {m: re.search(rf"#\s*define\s+{re.escape(m)}\b", self.text) for m in numbers}
         kernels, device = set(map(id, unit.kernels)), set(map(id, unit.device_functions))
         serial = unit.platform == "vnni"
         for definition in (*unit.kernels, *unit.device_functions, *unit.host_functions):
@@ -75,6 +83,9 @@ class Walker:
             on_device = serial or id(definition) in kernels or id(definition) in device
             function = Function(definition, definition.name, on_device, id(definition) in kernels)
             scope = globals_.inner()
+            for macro, place in defined.items():
+                if place is not None and place.start() < definition.span[0]:
+                    scope.names[macro] = Name(macro, INT, "int", constant=True, is_const=True)
             for parameter in definition.params:
                 for name, _ in declared(unit, parameter.node, parameter=True):
                     scope.names[name.name] = name
@@ -119,7 +130,7 @@ class Walker:
             span = span[0], span[0]
         elif role == "end":
             span = span[1] - 1, span[1] - 1
-        self.places.append(Place(node, *span, role, root, scope, function, loops))
+        self.places.append(Place(node, *span, role, root, scope.inner(), function, loops, self.whole))
         return True
 
     # ------------------------------------------------------------------------------------------ statements
@@ -131,7 +142,7 @@ class Walker:
                 for child in node.named_children:
                     if child.type == "comment":
                         continue
-                    self._add(child, "before", True, inner.inner(), function, loops)
+                    self._add(child, "before", True, inner, function, loops)
                     self._statement(child, inner, function, loops)
                 if node.named_children and node.named_children[-1].type not in _LEAVING:
                     self._add(node, "end", True, inner, function, loops)
@@ -175,12 +186,28 @@ class Walker:
                         self._statement(child, scope, function, loops)
 
     def _declaration(self, node: Node, scope: Scope, function: Function, loops: tuple[Node, ...]) -> None:
-        self._add(node, "declaration", True, scope.inner(), function, loops)
+        self._add(node, "declaration", True, scope, function, loops)
         for name, declarator in declared(self.unit, node):
             value = declarator.child_by_field_name("value") if declarator.type == "init_declarator" else None
-            if value is not None and not (name.constant and value.type == "number_literal"):
+            if value is not None and not self._is_static(name, value):
                 self._value(value, scope, function, loops)
             scope.names[name.name] = name
+
+    def _is_static(self, name: Name, value: Node) -> bool:
+        """Whether the value has to be known when the text is compiled."""
+        return name.constant and (
+            "constexpr" in name.type or value.type == "number_literal" or name.name in self._in_constants
+        )
+
+    @cached_property
+    def _in_constants(self) -> frozenset[str]:
+        """Names in extents of arrays, arguments of templates and labels."""
+        texts = []
+        for kind in ("array_declarator", "template_argument_list", "case_statement"):
+            for node in _all(self.unit.root, kind, nested=True):
+                part = {"array_declarator": "size", "case_statement": "value"}.get(kind)
+                texts.append(self.unit.text_of(node.child_by_field_name(part) if part else node))
+        return frozenset(re.findall(r"[A-Za-z_]\w*", " ".join(texts)))
 
     def _value(self, value: Node, scope: Scope, function: Function, loops: tuple[Node, ...]) -> None:
         if value.type in ("initializer_list", "argument_list"):
@@ -227,9 +254,13 @@ class Walker:
             if child is not None:
                 self._expression(child, role, root, scope, function, loops)
 
+        if root:
+            self.whole = f"loop {role}" if role == "condition" and _heads(loops, node) else role
+
         if node.type in _NO_VALUES:
             return
-        if node.type == "parenthesized_expression":
+        is_sign = node.type == "unary_expression" and node.children[0].type == "+"  # of a sum behind a cast
+        if node.type == "parenthesized_expression" or is_sign:
             for child in node.named_children:
                 inner(child, role, root)
             return
@@ -308,13 +339,18 @@ class Walker:
     def _call(self, node: Node, scope: Scope, function: Function, loops: tuple[Node, ...]) -> None:
         for child in node.named_children:
             if child.type == "kernel_call_syntax":
-                for size in child.named_children:
+                for size in child.named_children[:3]:  # the fourth is a stream
                     self._expression(size, "launch", True, scope, function, loops)
         callee = node.child_by_field_name("function")
         if callee is not None and callee.type == "field_expression":
             self._place(callee.child_by_field_name("argument"), scope, function, loops)
         arguments = node.child_by_field_name("arguments")
+        runtime = (
+            callee is not None and re.match(r"(?:cuda|hip|cnrt)[A-Z]", self.unit.text_of(callee)) is not None
+        )
         for child in arguments.named_children if arguments is not None else ():
+            if runtime and self.unit.text_of(child) == "0":
+                continue  # it may stand for a null pointer
             self._expression(child, "argument", True, scope, function, loops)
 
     def _lambda(self, node: Node, scope: Scope, function: Function, loops: tuple[Node, ...]) -> None:
@@ -406,18 +442,23 @@ class Walker:
         return self.unit.text_of(operator) if operator is not None else ""
 
 
+def _heads(loops: tuple[Node, ...], condition: Node) -> bool:
+    return bool(loops) and loops[-1].child_by_field_name("condition") == condition
+
+
 _NO_VALUES = ("comment", "sizeof_expression", "type_descriptor", "string_literal", "template_argument_list")
 _LEAVING = ("return_statement", "break_statement", "continue_statement")
 
 
-def _all(node: Node | None, kind: str) -> Iterator[Node]:
+def _all(node: Node | None, kind: str, *, nested: bool = False) -> Iterator[Node]:
     if node is None:
         return
     if node.type == kind:
         yield node
-        return
+        if not nested:
+            return
     for child in node.named_children:
-        yield from _all(child, kind)
+        yield from _all(child, kind, nested=nested)
 
 
 __all__ = ["OTHER", "Function", "Place", "Walker"]

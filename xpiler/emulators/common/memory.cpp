@@ -134,6 +134,11 @@ bool device_release(void* pointer) {
     return true;
 }
 
+bool is_allocated_on_device(const void* pointer) {
+    Region* region = find_region(pointer, false);
+    return region && !region->freed && !std::strcmp(region->kind, "device");
+}
+
 bool is_device_pointer(const void* pointer) {
     Region* region = find_region(pointer, false);
     return region && !region->freed;

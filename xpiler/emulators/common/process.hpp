@@ -30,6 +30,7 @@ XPEMU_LOCAL bool device_release(void*);  // false: no such allocation
 // `value`: the byte that memory is set to; -1: it is copied from `from`.
 XPEMU_LOCAL void trace_copy(const char* direction, const void* to, const void* from, std::size_t bytes, int value = -1);
 XPEMU_LOCAL bool is_device_pointer(const void*);
+XPEMU_LOCAL bool is_allocated_on_device(const void*);  // for sure: not an argument, whose side nobody knows
 XPEMU_LOCAL void check_redzones();
 extern XPEMU_LOCAL int last_error;  // the platform's code of the last failed call
 

@@ -85,6 +85,9 @@ inline Status copy(void* to, const void* from, std::size_t bytes, int kind) {
     if (!bytes) return success;
     if (!to || !from) return fail(XPEMU_P(ErrorInvalidValue));
     trace_copy(direction(kind), to, from, bytes);
+    // Undefined, says the manual: some drivers look at the pointers instead, others do not.
+    if ((kind <= 1 && is_allocated_on_device(from)) || ((kind == 0 || kind == 2) && is_allocated_on_device(to)))
+        warn("copy-direction", "a copy is called by another direction than that of its pointers");
     std::memmove(to, from, bytes);
     return success;
 }

@@ -1,0 +1,109 @@
+"""Expressions that source and target contain: what is missing in one place often stands in another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from xpiler.repair.scope import FLOAT, INT, MASK, Scope
+from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
+
+CONDITION, PRODUCT, INTEGER, LAUNCH, REAL, LANES = (
+    "condition",
+    "product",
+    "integer",
+    "launch",
+    "real",
+    "lanes",
+)
+_MOST = 12
+_LONGEST = 120
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_FIELD = re.compile(r"\b(?:threadIdx|blockIdx|blockDim|gridDim)\s*\.\s*[xyz]\b")
+
+
+@dataclass(frozen=True)
+class Phrase:
+    text: str
+    function: str
+    names: frozenset[str]
+    order: int
+
+
+@dataclass
+class Phrases:
+    """By what they are: conditions, products of integers, other integers, launch sizes, floats, masks."""
+
+    found: dict[str, list[Phrase]] = field(default_factory=dict)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, walker: Walker, places: Iterable[Place]) -> None:
+        for place in places:
+            for kind in _kinds(walker, place):
+                text = " ".join(walker.text[place.start : place.end].split())
+                if len(text) > _LONGEST or "//" in text or (kind, text) in self.seen:
+                    continue
+                self.seen.add((kind, text))
+                names = frozenset(_WORD.findall(_FIELD.sub("0", text))) - _calls(text)
+                phrases = self.found.setdefault(kind, [])
+                phrases.append(Phrase(text, place.function.name, names, len(phrases)))
+
+    def fitting(self, kind: str, scope: Scope, function: str, written: str) -> Iterator[str]:
+        """Those whose names are known there, of the same function first."""
+        fits = [
+            p
+            for p in self.found.get(kind, ())
+            if p.text != written and all(_known(n, scope) for n in p.names)
+        ]
+        fits.sort(key=lambda p: (p.function != function, p.order))
+        yield from (p.text for p in fits[:_MOST])
+
+
+def _known(name: str, scope: Scope) -> bool:
+    return name in scope.names or BUILTIN_INTEGERS.fullmatch(name) is not None or name in _FREE
+
+
+_FREE = frozenset(
+    ("sizeof", "float", "int", "int64_t", "size_t", "unsigned", "true", "false", "INFINITY", "double", "long")
+)
+
+
+def _calls(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\b([A-Za-z_][\w:]*)\s*(?=\(|<\w+>\()", text)) | frozenset(
+        re.findall(r"\b__mmask\d+", text)
+    )
+
+
+def _kinds(walker: Walker, place: Place) -> Iterator[str]:
+    node = place.node
+    if place.role == "launch":
+        yield LAUNCH
+    if place.role == "condition" and place.root:
+        yield CONDITION
+    if (
+        node.type == "binary_expression"
+        and walker.operator(node) in ("<", "<=", ">", ">=", "==", "!=")
+        and not place.root
+    ):
+        yield CONDITION
+    if place.role in ("base", "whole", "assignment", "statement", "declaration", "before", "end", "update"):
+        return
+    kind = walker.kind(node, place.scope)
+    if kind == MASK or (
+        kind == ""
+        and re.match(r"\(__mmask\d+\)|\w*lanes\w*\(|\w*mask\w*\(", walker.text[place.start : place.end])
+    ):
+        yield LANES
+    if node.type not in ("binary_expression", "call_expression", "conditional_expression"):
+        return
+    if (
+        kind == INT and walker.operator(node) in ("*", "/", "%")
+        if node.type == "binary_expression"
+        else False
+    ):
+        yield PRODUCT
+    if kind == INT and place.root:
+        yield INTEGER
+    if kind == FLOAT and place.root:
+        yield REAL

@@ -1,0 +1,94 @@
+"""The runs that tell a right text from a wrong one: the contract's cases, and smaller ones as telling.
+
+A case with small sizes is enough to sort out most changes; whatever passes it is tried on all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from xpiler.gate.compare import agree, measure_spreads
+from xpiler.gate.contract import Case, Contract
+from xpiler.gate.execute import BOTH_ENDS, Build, RunResult, Variant
+from xpiler.gate.trials import Question, Score, Selection, rights_of, run_trials
+from xpiler.gate.verify import SourceRuns
+
+_QUICK = 0.002  # seconds: below that a run costs no more than its process
+_FRACTIONS = (6, 2)
+_START_SECONDS = 30.0
+
+
+class Questions:
+    """All cases in both variants, quickest first, and smaller ones where a run takes long."""
+
+    def __init__(self, contract: Contract, source: Build, runs: SourceRuns, seconds: float) -> None:
+        self.contract, self.source = contract, source
+        self.milliseconds = int(min(1500, max(40, 12_000 * seconds)))
+        self.seconds = seconds
+        spreads = measure_spreads(contract, source, runs.forward)
+        pairs = sorted(
+            zip(runs.forward, spreads, strict=True), key=lambda pair: (_work(pair[0].case), pair[0].case.fill)
+        )
+        self.all = [self._question(run, spread, v) for run, spread in pairs for v in BOTH_ENDS]
+
+    def _question(self, run: RunResult, spread: object, variant: Variant) -> Question:
+        return Question(run.case, variant, rights_of(self.contract, run, spread), self.milliseconds)  # type: ignore[arg-type]
+
+    def failing(self, build: Build, state: Selection) -> tuple[Question, Score] | None:
+        """The quickest case that the text fails with these changes, and how."""
+        for question in self.all:
+            score = run_trials(build, question, [state], _START_SECONDS)[0]
+            if not score.right:
+                return question, score
+        return None
+
+    def smaller(self, build: Build, question: Question, score: Score) -> tuple[Question, Score]:
+        """A case with smaller sizes that the text fails, too; the given one if there is none, or no need."""
+        if self.seconds < _QUICK:
+            return question, score
+        for cases in (list(_reduced(question.case, fraction)) for fraction in _FRACTIONS):
+            right = dict(self._right(cases))
+            for number in sorted(right, key=lambda n: _work(cases[n])):
+                found = self._asked(build, right[number], question.variant)
+                if found is not None:
+                    return found
+        return question, score
+
+    def _right(self, cases: list[Case]) -> Iterator[tuple[int, RunResult]]:
+        """The cases that the source runs well, in both orders of threads."""
+        results = self.source.run(cases, variants=BOTH_ENDS)
+        for number in range(len(cases)):
+            forward, reverse = results[2 * number : 2 * number + 2]
+            if forward.ok and reverse.ok and agree(self.contract, self.source, forward, reverse).ok:
+                yield number, forward
+
+    def _asked(self, build: Build, run: RunResult, variant: Variant) -> tuple[Question, Score] | None:
+        question = self._question(run, measure_spreads(self.contract, self.source, [run])[0], variant)
+        score = run_trials(build, question, [()], _START_SECONDS)[0]
+        return None if score.right else (question, score)
+
+
+def _work(case: Case) -> int:
+    work = 1
+    for _, value in case.scalars:
+        if isinstance(value, int) and not isinstance(value, bool) and value > 1:
+            work *= value
+    return work
+
+
+def _reduced(case: Case, fraction: int) -> Iterator[Case]:
+    """All sizes smaller, and each of the large ones alone."""
+    sizes = {n: v for n, v in case.scalars if isinstance(v, int) and not isinstance(v, bool) and v > 6}
+    if not sizes or case.launch is not None:
+        return
+    smaller = {
+        name: max(3, value // fraction) + number % 3 for number, (name, value) in enumerate(sizes.items())
+    }
+    yield _with(case, smaller)
+    for name in sorted(sizes, key=lambda n: -sizes[n])[:4]:
+        yield _with(case, {name: smaller[name]})
+
+
+def _with(case: Case, sizes: dict[str, int]) -> Case:
+    return replace(case, scalars=tuple((n, sizes.get(n, v)) for n, v in case.scalars))
