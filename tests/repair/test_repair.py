@@ -141,11 +141,11 @@ def test_an_instruction_or_its_operands(right: str, wrong: str, line: int) -> No
 
 
 def test_two_faults() -> None:
-    wrong = SUM.replace("c += 64", "c += 32").replace("threadIdx.x < w", "threadIdx.x < 32")
+    wrong = SUM.replace("s = 0.0f", "s = 1.0f").replace("= part[0]", "= part[1]")
     found = repair(SERIAL_SUM, "sum.cpp", wrong, "sum.cu", seconds=SECONDS)
     assert found.status == "repaired", found.reason
     assert found.text == SUM
-    assert [place.range.line for place in found.localized] == [4, 8]
+    assert [place.range.line for place in found.localized] == [3, 11]
 
 
 def test_errors_of_the_compiler() -> None:

@@ -158,6 +158,7 @@ def flags(platform: str, compiler: str, arch: str = "") -> list[str]:
         "-ffp-contract=off",
         "-fno-strict-aliasing",
         "-fwrapv",
+        "-ftrivial-auto-var-init=pattern",  # what nobody set is the same in every build, and no zero
         "-pthread",
     ]
     common += _machine_flags()

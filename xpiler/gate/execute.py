@@ -262,7 +262,7 @@ def _build(
 
 def vnni_flags(compiler: Compiler, optimisation: str = "-O2") -> tuple[str, ...]:
     """Flags for C++ with AVX-512; on a CPU without it the emulator's header stands in for the intrinsics'."""
-    common = ("-std=c++17", optimisation, openmp_flag(compiler))
+    common = ("-std=c++17", optimisation, openmp_flag(compiler), "-ftrivial-auto-var-init=pattern")
     flags = (*common, *VNNI_FLAGS) if cpu_runs_vnni() else (*common, "-I", str(_AVX512))
     return (*flags, *_precompiled_intrinsics(compiler, flags)) if compiler.name == "g++" else flags
 

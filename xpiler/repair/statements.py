@@ -216,7 +216,8 @@ def _insertions(walker: Walker, vocabulary: Vocabulary, place: Place, clones: li
     if place.function.on_device and _EXCHANGES.search(body):
         for number, barrier in enumerate(BARRIERS.get(walker.unit.platform, ())):
             named = barrier.split("(")[0] in walker.text
-            offer(barrier, 1.2 + 0.3 * number + (0 if named or number == 0 else 0.4), "barrier")
+            deeper = 0.05 * len(place.loops)
+            offer(barrier, 1.2 + deeper + 0.3 * number + (0 if named or number == 0 else 0.4), "barrier")
     if place.function.on_device:
         for text, cost in _resets(walker, vocabulary, place):
             offer(text, cost, "reset")
