@@ -70,7 +70,7 @@ def errors_in(log: str, file: str) -> list[CompilerError]:
     return found
 
 
-def mend(
+def without_errors(
     text: str, file: str, platform: str, source: str, compile: Compile, late: Callable[[], bool]
 ) -> tuple[str, list[Mended], list[CompilerError]]:
     """The text with as many errors mended as could be, what was done, and the errors that are left."""

@@ -18,7 +18,7 @@ from xpiler.gate.toolchain import compile_check
 from xpiler.ir.source import SourceRange
 from xpiler.platforms.registry import platform_of
 from xpiler.repair.changes import apply, edits_between, unified
-from xpiler.repair.compile_errors import CompilerError, Mended, errors_in, mend
+from xpiler.repair.compile_errors import CompilerError, Mended, errors_in, without_errors
 from xpiler.repair.menu import sites_of
 from xpiler.repair.places import lines_named, near_lines, range_of, statement_of
 from xpiler.repair.questions import Questions
@@ -86,7 +86,7 @@ class _Engine:
         symptom = _symptom(verdict)
         if self._errors(self.target):
             self.progress("mending what does not compile")
-            self.text, self.mended, left = mend(
+            self.text, self.mended, left = without_errors(
                 self.target, self.file, self.platform, self.source, self._errors, self._late
             )
             if left:
