@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from xpiler.bench import repair_command
+from xpiler.bench import ablation_command, repair_command
 from xpiler.bench.accuracy import Tally, answers, group, questions, tally, to_json
 from xpiler.bench.case import Outcome
 from xpiler.bench.operators import load_operators
@@ -50,6 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     accuracy.add_argument("--by-operator", action="store_true", help="print a table of operators as well")
     accuracy.set_defaults(run=_accuracy)
     repair_command.add_parser(kinds)
+    ablation_command.add_parser(kinds)
 
 
 def _accuracy(arguments: argparse.Namespace, console: Console) -> int:

@@ -154,8 +154,8 @@ class _Run:
         program = _Program(self.source, self.file, self.trusted.platform)
         done = self._by_passes(program) if self.strategy.by_passes else self._at_once(program)
         sketch = done.result if done.platform == self.to and done.result else None
-        if not self.strategy.net:  # what is right so far is right, if not all that it could be
-            self.outcome, self.sketched = self._without_net(sketch), True
+        if not self.strategy.net:
+            self.outcome, self.sketched = self._without_net(sketch if done.whole else None), True
             return
         self.progress(f"writing {self.to} by the engine")
         try:
@@ -208,8 +208,8 @@ class _Run:
             after = self._pass(step, program)
             if after is None and step.platform != program.platform and self.strategy.net:
                 after = self._engines(step, program)
-            if after is None and step.platform != program.platform:
-                break  # the passes that follow need its language
+            if after is None and (step.platform != program.platform or not self.strategy.net):
+                break  # the passes that follow need its language, or nothing stands in for it
             program = replace(after or program, whole=after is not None)
         return program
 
