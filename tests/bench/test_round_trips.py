@@ -14,7 +14,13 @@ TRIPS = [
     ("cuda", "vnni", "gemv"),
     ("hip", "cuda", "gemv"),
     ("hip", "bang", "gemv"),
-    ("hip", "vnni", "add"),
+    ("hip", "vnni", "maxpool"),
+    ("bang", "cuda", "gemv"),
+    ("bang", "hip", "relu"),
+    ("bang", "vnni", "add"),
+    ("vnni", "cuda", "gelu"),
+    ("vnni", "hip", "gemv"),
+    ("vnni", "bang", "sign"),
 ]
 
 

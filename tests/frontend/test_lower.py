@@ -241,3 +241,9 @@ def test_a_variable_in_parentheses_before_and_is_no_cast() -> None:
     )
     text = show(kernel)
     assert "x >= low && x <= high && (x >= first && x <= high)" in text
+
+
+def test_a_result_may_be_of_the_type_of_an_expression_of_the_parameters() -> None:
+    helper = "template <typename A, typename B> __device__ auto less(A a, B b) -> decltype(a + b) "
+    helper += "{ typedef decltype(a + b) T; return (T)a < (T)b ? (T)a : (T)b; }"
+    assert body("o[0] = less(n, 2l);", before=helper) == "o[0] = (f32)((i64)n < 2l ? (i64)n : 2l);"

@@ -2,6 +2,7 @@
 
 from xpiler.frontend import parse
 from xpiler.ir.printer import show
+from xpiler.passes.canonical import canonicalise
 
 
 def functions(text: str) -> list[str]:
@@ -135,3 +136,60 @@ def test_a_register_folded_into_a_number_is_no_loop_over_independent_lanes() -> 
     (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
     lines = [line.strip() for line in show(kernel).splitlines()]
     assert lines[lines.index("sum += x[lane];") - 1] == "for i32 lane in 0 .. 16 {"
+
+
+def test_a_mask_of_a_rest_or_of_all_lanes_leaves_one_loop_over_elements() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" void twice(const float *x, float *y, int n) {
+        for (int i = 0; i < n; i += 16) {
+            const __mmask16 lanes = n - i < 16 ? (__mmask16)((1u << (n - i)) - 1u) : 0xffff;
+            __m512 v = _mm512_maskz_loadu_ps(lanes, x + i);
+            _mm512_mask_storeu_ps(y + i, lanes, _mm512_add_ps(v, v));
+        }
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    lines = [line.strip() for line in show(canonicalise(kernel).function).splitlines()]
+    assert lines[1:3] == ["parallel for i32 i in 0 .. n {", "y[(i64)i] = x[(i64)i] + x[(i64)i];"], lines
+
+
+def test_errors_of_host_code_are_reported_and_memory_comes_through_a_pointer_to_a_pointer() -> None:
+    text = """
+    #include <stdio.h>
+    #include <stdlib.h>
+    template <class T> static int take(T **p, size_t bytes) { *p = (T *)malloc(bytes); return *p ? 0 : 2; }
+    #define CHECK(call) do { int e = (call); if (e != 0) { fprintf(stderr, "%d\\n", e); exit(1); } } while (0)
+    extern "C" void copy(const float *x, float *y, int n) {
+        float *t;
+        CHECK(take((void **)&t, n * sizeof(float)));
+        for (int i = 0; i < n; ++i) t[i] = x[i];
+        for (int i = 0; i < n; ++i) y[i] = t[i];
+        free(t);
+    }
+    """
+    unit = parse(text, "f.cpp", platform="vnni")
+    assert not unit.refusals, unit.refusals
+    (kernel,) = unit.program.kernels
+    assert "exit" not in show(canonicalise(kernel).function)
+
+
+def test_an_object_that_converts_to_a_pointer_is_added_to_and_indexed() -> None:
+    text = """
+    #include <stdlib.h>
+    template <class T> struct Buffer {
+        T *data;
+        explicit Buffer(size_t n) : data((T *)malloc(n * sizeof(T))) {}
+        ~Buffer() { free(data); }
+        operator T *() { return data; }
+        template <class U> explicit operator U *() { return (U *)data; }
+    };
+    static void set(float *p, float v) { *p = v; }
+    extern "C" void third(const float *x, float *y) {
+        Buffer<float> t(8);
+        set(t + 3, x[0]);
+        y[0] = t[3];
+    }
+    """
+    unit = parse(text, "f.cpp", platform="vnni")
+    assert not unit.refusals, unit.refusals

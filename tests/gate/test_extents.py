@@ -1,7 +1,7 @@
 """The sizes of a plain function's arrays as formulas, held against the sizes at which it was run."""
 
 from xpiler.frontend import parse
-from xpiler.gate.extents import extent_formula, extent_value
+from xpiler.gate.extents import extent_formula, extent_value, is_in_doubt
 from xpiler.ir.nodes import Expr
 from xpiler.passes.canonical import canonicalise
 
@@ -50,6 +50,20 @@ def test_a_product_that_is_never_exceeded_stands_for_what_is_not_always_reached(
     found = formula("in", observed)
     assert found is not None
     assert extent_value(found, sizes(5, 30, 4, 5)) == 150
+
+
+def test_square_images_leave_in_doubt_which_side_is_meant() -> None:
+    text = """
+    extern "C" void scale(const float *x, float *y, int height, int width, int step) {
+        const int rows = height / step, columns = width / step;
+        for (int i = 0; i < rows * columns; ++i) y[i] = x[i];
+    }"""
+    (kernel,) = parse(text, "scale.c", platform="vnni").program.kernels
+    canonical = canonicalise(kernel).function
+    at = {"height": 30, "width": 20, "step": 2}
+    square = [({"height": n, "width": n, "step": 2}, n * n // 4) for n in (4, 8, 12)]
+    assert is_in_doubt(canonical, "y", square, at)
+    assert not is_in_doubt(canonical, "y", [*square, ({"height": 8, "width": 6, "step": 2}, 12)], at)
 
 
 def test_extents_that_nothing_explains_have_no_formula() -> None:

@@ -233,6 +233,8 @@ def _rank_of(text: str, grid: str) -> int | None:
     direct = re.fullmatch(r"dim3\s*[({](.*)[)}]", grid, re.S)
     if direct:
         return _arguments(direct[1])
+    if grid.isdigit():
+        return 1
     if re.fullmatch(r"\w+", grid):
         if re.search(rf"\b{grid}\s*\.\s*[xyz]\s*=[^=]|\b{grid}\s*=[^=;]*dim3\b(?!\s*\()", text):
             return None
@@ -324,7 +326,9 @@ def _dimension(unit: Unit, dimension: str, configuration: list[str]) -> str:
 
 
 def _is_dim3(text: str, name: str) -> bool:
-    return bool(re.search(rf"\bdim3\b[^;]*\b{re.escape(name.strip())}\b", text))
+    return not name.strip().isdigit() and bool(
+        re.search(rf"\bdim3\b[^;]*\b{re.escape(name.strip())}\b", text)
+    )
 
 
 # ---------------------------------------------------------------------------------------------- definitions

@@ -30,11 +30,13 @@ class Moved:
 
 @dataclass(frozen=True)
 class Wrapped:
-    """A function, its kernel, and its arrays by parameter."""
+    """A function, its kernel, and its arrays by parameter. `own`: parameters of the kernel alone, for memory
+    that the function takes for itself."""
 
     source: Function
     kernel: BangFunction
     arrays: Mapping[str, Moved]
+    own: tuple[Param, ...] = ()
 
 
 def serial_file(unit: Unit, functions: Mapping[str, Wrapped], *, whole: bool) -> str:
@@ -61,7 +63,7 @@ def _and_wrapper(function: Wrapped) -> str:
     parameters = ", ".join(f"{_spelling(p)}{printer.name(p.name)}" for p in source.params)
     sizes, moves, back, frees = [], [], [], []
     arguments = []
-    for param in source.params:
+    for param in (*source.params, *function.own):
         name = printer.name(param.name)
         if not param.is_pointer:
             arguments.append(name)

@@ -262,9 +262,9 @@ def inline(
     frame = _frame(ctx, function.name, function, function.body)
     frame.instance = f"{functions.struct or ''}{[(b.name, str(b.value)) for b in instance.bindings]}"
     with ctx.nested(scope):
-        frame.result_type = return_type(ctx, function)
         bound = _bind_params(ctx, function.params, args, frame, node)
     with ctx.nested(Scope(scope, names=bound)):
+        frame.result_type = return_type(ctx, function)  # `-> decltype(a + b)` speaks of the parameters
         _initialise_members(ctx, function, functions)
         return _body(ctx, frame, function.body)
 

@@ -32,8 +32,8 @@ from xpiler.frontend.lower_memory import (
     without_prefix,
 )
 from xpiler.frontend.lower_names import find_name, method_value
-from xpiler.frontend.lower_operators import user_operator
-from xpiler.frontend.lower_registers import chosen, negated, register_operator
+from xpiler.frontend.lower_operators import as_built_in, user_operator
+from xpiler.frontend.lower_registers import chosen, negated, register_operator, to_register
 from xpiler.frontend.lower_typenames import find_type, type_of
 from xpiler.frontend.lower_types import Array, Pointer, Register, Scalar, Struct, Vector, size_of
 from xpiler.frontend.lower_values import (
@@ -51,7 +51,7 @@ from xpiler.frontend.lower_values import (
 )
 from xpiler.frontend.lower_vectors import arithmetic_of, unary_of
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Call, Decl, Expr, If, Ref, Space, Stmt, Unary, Var
+from xpiler.ir.nodes import Assign, Call, Const, Decl, Expr, If, Ref, Space, Stmt, Unary, Var
 from xpiler.ir.types import BOOL, I32, I64, U64, common_type, promote
 
 _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
@@ -170,6 +170,8 @@ def _subscript(ctx: Context, node: Node) -> Value:
         result = user_operator(ctx, "[]", [base, index_value])
         if result is not None:
             return result
+        base = as_built_in(ctx, base)
+    if isinstance(base.type, Struct) and not isinstance(base, (PointerVariable, Address)):
         ctx.refuse("not-an-array", f"`{shorten(ctx.text(argument))}` of type `{base.type}` is indexed", node)
     if isinstance(index_value.type, (Pointer, Array)) and not isinstance(base.type, (Pointer, Array)):
         base, index_value = index_value, base  # `3[a]`
@@ -294,6 +296,9 @@ def arithmetic(ctx: Context, op: str, left: Value, right: Value, mark: int, node
         result = user_operator(ctx, op, [left, right])
         if result is not None:
             return result
+        first_plain, second_plain = as_built_in(ctx, left), as_built_in(ctx, right)
+        if not _is_struct(first_plain) and not _is_struct(second_plain):
+            return arithmetic(ctx, op, first_plain, second_plain, mark, node)
         ctx.refuse(
             "operand-type",
             f"operator `{op}` is not defined for `{left.type}` and `{right.type}`",
@@ -408,6 +413,7 @@ def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node)
     """`test ? first : second` for values without effects."""
     if isinstance(first, Nothing) or isinstance(second, Nothing):
         return first
+    first, second = _as_masks(ctx, first, second)
     if isinstance(first.type, Register) and isinstance(second.type, Register):
         return chosen(ctx, test, lanes_of_value(ctx, first), lanes_of_value(ctx, second))
     if _is_pointer(first) or _is_pointer(second):
@@ -436,6 +442,16 @@ def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node)
         fields = {n: chosen_of(ctx, test, v, second.fields[n], node) for n, v in first.fields.items()}
         return Aggregate(first.type, fields)
     return number(build.select(test, load(ctx, first), load(ctx, second)))
+
+
+def _as_masks(ctx: Context, first: Value, second: Value) -> tuple[Value, Value]:
+    """A mask and the number of another one, `rest < 16 ? low : 0xffff`, as two masks."""
+    for mask, other in ((first.type, second), (second.type, first)):
+        if isinstance(mask, Register) and mask.is_mask and isinstance(other, Number):
+            bits = other.expr
+            if isinstance(bits, Const) and 0 <= bits.value < 1 << mask.lanes:
+                return to_register(ctx, first, mask), to_register(ctx, second, mask)
+    return first, second
 
 
 def _null_or(pointer: Address, memory: Memory, null_if: Expr) -> Address:

@@ -47,6 +47,8 @@ CONSTANTS: dict[str, tuple[int | float, DType]] = {
     "INT32_MIN": (int_limits(I32)[0], I32), "UINT32_MAX": (int_limits(U32)[1], U32),
     "INT64_MAX": (int_limits(I64)[1], I64), "INT64_MIN": (int_limits(I64)[0], I64),
     "UINT64_MAX": (int_limits(U64)[1], U64),
+    "__ATOMIC_RELAXED": (0, I32), "__ATOMIC_CONSUME": (1, I32), "__ATOMIC_ACQUIRE": (2, I32),
+    "__ATOMIC_RELEASE": (3, I32), "__ATOMIC_ACQ_REL": (4, I32), "__ATOMIC_SEQ_CST": (5, I32),
 }  # fmt: skip
 
 _INTEGER = re.compile(r"(0[xX][0-9a-fA-F]+|0[bB][01]+|\d+)([uUlLzZ]*)$")

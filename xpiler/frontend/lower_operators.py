@@ -85,31 +85,47 @@ def _lane(ctx: Context, value: Value, lane: str) -> build.Operand:
 
 def conversion_operator(ctx: Context, value: Value, ctype: CType) -> Value | None:
     """`operator T()` of a struct."""
-    from xpiler.frontend.lower_calls import inline, return_type
     from xpiler.frontend.lower_convert import convert
 
     assert isinstance(value.type, Struct)
-    definition = value.type.definition
-    if definition is None:
-        return None
-    node = ctx.here
-    assert node is not None
-    found = [
-        method
-        for (owner, name), methods in ctx.entities.methods.items()
-        if owner == definition.name and name.startswith("operator ")
-        for method in methods
-    ]
     ranked: list[tuple[int, FunctionDef]] = []
-    for method in found:
-        with ctx.nested(struct_scope(ctx, value.type)):
-            returned = return_type(ctx, method)
+    for method, returned in _conversions(ctx, value.type):
         if returned == ctype:
             ranked.append((0, method))
         elif type(returned) is type(ctype) and not isinstance(ctype, Struct):
             ranked.append((1, method))
     if not ranked:
         return None
-    chosen = min(ranked, key=lambda r: r[0])[1]
-    functions = Functions(Closure(chosen.name), chosen.name, (chosen,), receiver=value, struct=value.type)
-    return convert(ctx, inline(ctx, Instance(chosen), (), functions, node), ctype)
+    return convert(ctx, _converted(ctx, value, min(ranked, key=lambda r: r[0])[1]), ctype)
+
+
+def as_built_in(ctx: Context, value: Value) -> Value:
+    """A struct as what it is implicitly converted to where an operator takes numbers and pointers only."""
+    if not isinstance(value.type, Struct):
+        return value
+    found = [m for m, _ in _conversions(ctx, value.type) if "explicit" not in m.qualifiers]
+    return _converted(ctx, value, found[0]) if len(found) == 1 else value
+
+
+def _conversions(ctx: Context, struct: Struct) -> list[tuple[FunctionDef, CType]]:
+    """The conversion operators of a struct that are no templates, with what they convert to."""
+    from xpiler.frontend.lower_calls import return_type
+
+    if struct.definition is None:
+        return []
+    found = []
+    for (owner, name), methods in ctx.entities.methods.items():
+        if owner == struct.definition.name and name.startswith("operator "):
+            for method in methods:
+                if method.template is None:
+                    with ctx.nested(struct_scope(ctx, struct)):
+                        found.append((method, return_type(ctx, method)))
+    return found
+
+
+def _converted(ctx: Context, value: Value, method: FunctionDef) -> Value:
+    from xpiler.frontend.lower_calls import inline
+
+    assert ctx.here is not None and isinstance(value.type, Struct)
+    functions = Functions(Closure(method.name), method.name, (method,), receiver=value, struct=value.type)
+    return inline(ctx, Instance(method), (), functions, ctx.here)

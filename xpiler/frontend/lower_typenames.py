@@ -74,8 +74,8 @@ def type_of(ctx: Context, node: Node) -> CType:
         case "dependent_type" | "dependent_name":
             return type_of(ctx, named_children(node)[-1])
         case "decltype":
-            value = ctx.value(named_children(node)[0])
-            return value.type
+            with ctx.capture():
+                return ctx.value(named_children(node)[0]).type
         case "struct_specifier" | "class_specifier" | "enum_specifier" | "union_specifier":
             name = node.child_by_field_name("name")
             if name is not None:

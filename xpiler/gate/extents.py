@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, islice
 
 from xpiler.ir.affine import Affine, coefficient, linear, simplify
 from xpiler.ir.affine_form import to_expr
@@ -40,6 +40,7 @@ from xpiler.ir.types import I64, DType
 
 _FACTORS = 5  # of a product of parameters
 _MOST_GUESSES = 4000
+_MOST_COMPARED = 1000  # guesses, to see whether they agree
 
 Sizes = Mapping[str, int]
 
@@ -61,6 +62,15 @@ def extent_formula(function: Function, array: str, observed: Sequence[tuple[Size
         if bound is None and _is_product(guess) and _covers(values, [extent for _, extent in observed]):
             bound = guess
     return bound
+
+
+def is_in_doubt(function: Function, array: str, observed: Sequence[tuple[Sizes, int]], at: Sizes) -> bool:
+    """Whether formulas that are right at all sizes observed say different extents at others."""
+    said: set[int | None] = set()
+    for guess in islice(_guesses(function, array), _MOST_COMPARED):
+        if all(extent_value(guess, sizes) == extent for sizes, extent in observed):
+            said.add(extent_value(guess, at))
+    return len(said) > 1
 
 
 def _covers(values: Sequence[int | None], extents: Sequence[int]) -> bool:

@@ -16,7 +16,7 @@ from itertools import islice
 
 from xpiler.errors import Refusal
 from xpiler.gate.contract import Launch, Role, make_case
-from xpiler.gate.extents import extent_formula, extent_value
+from xpiler.gate.extents import extent_formula, extent_value, is_in_doubt
 from xpiler.gate.infer_launch import stated_extent
 from xpiler.gate.infer_search import (
     SECONDS,
@@ -109,9 +109,20 @@ class FunctionSearch(Search):
         self.learning = True
         for sizes in islice(further, _FURTHER):
             deque(self.attempt(sizes), maxlen=0)
-            if len(self.seen) >= _ENOUGH:
+            if len(self.seen) >= _ENOUGH and not self.is_in_doubt():
                 break
         self.learning = False
+
+    def is_in_doubt(self) -> bool:
+        """Whether the sizes seen do not tell what the extents are at those stated: all images were square."""
+        given = dict(self.overrides.shapes)
+        return self.all_stated and any(
+            is_in_doubt(
+                self.shapely(), p.name, [(sizes, extents[p.name]) for sizes, extents in self.seen], self.fixed
+            )
+            for p in self.kernel.params
+            if p.is_pointer and p.name not in given
+        )
 
     def explained(self) -> dict[str, Expr]:
         """Formulas that are right at all sizes seen, by array."""

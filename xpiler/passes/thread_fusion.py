@@ -81,8 +81,13 @@ class _Fuser:
 
     def body(self, stmts: Sequence[Stmt], facts: Facts) -> tuple[Stmt, ...]:
         inner = [self._below(s, facts) for s in spliced(stmts)]
-        # Declarations of arrays do not stand in the way: they go first.
-        arrays = [s for s in inner if isinstance(s, Decl) and s.shape and s.init is None]
+        # Declarations of arrays do not stand in the way: they go first, unless that is before their sizes.
+        named = {s.name for s in inner if isinstance(s, Decl) and not s.shape}
+        arrays = [
+            s
+            for s in inner
+            if isinstance(s, Decl) and s.shape and s.init is None and not uses(s).vars_read & named
+        ]
         out: list[Stmt] = []
         rest = [s for s in inner if s not in arrays]
         for position, stmt in enumerate(rest):

@@ -16,6 +16,7 @@ from xpiler.gate.contract import Role
 from xpiler.gate.evidence import Rung
 from xpiler.gate.infer import Inference
 from xpiler.ir.nodes import Function
+from xpiler.passes.memory_taken import with_arrays_of_any_size_in_memory
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.to_simt import as_hip
@@ -30,8 +31,10 @@ def to_bang(unit: Unit, entries: list[EntryJob]) -> Produced:
 
     def made(function: Function, inference: Inference) -> Wrapped:
         arrays = _arrays(function, inference)
-        canonical = validated(function, entries, rungs)
-        return Wrapped(function, bang.generate(canonical, name=f"{function.name}_kernel"), arrays)
+        canonical, taken = with_arrays_of_any_size_in_memory(validated(function, entries, rungs))
+        arrays |= {p.name: Moved(count, copy_in=False, copy_out=False) for p, count in taken}
+        kernel = bang.generate(canonical, name=f"{function.name}_kernel")
+        return Wrapped(function, kernel, arrays, tuple(p for p, _ in taken))
 
     wrapped = _each(unit, entries, made)
     notes = tuple(note for w in wrapped.values() for note in w.kernel.notes)
