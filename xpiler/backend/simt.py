@@ -64,14 +64,13 @@ def generate(
     canonical: Function,
     *,
     name: str | None = None,
-    one_kernel: bool = False,
     comments: Mapping[int, str] | None = None,
 ) -> CudaFunction:
     """One canonical function as kernels with their launches. `name`: of the kernel, if there is one.
 
     Raises `Refusal` for what has no CUDA form.
     """
-    plan = schedule(canonical, one_kernel=one_kernel)
+    plan = schedule(canonical)
     shown = name or canonical.name
     launches = plan.launches
     names = (shown,) if len(launches) == 1 else tuple(f"{shown}_{n + 1}" for n in range(len(launches)))

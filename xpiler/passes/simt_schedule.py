@@ -81,9 +81,9 @@ BLOCKS_A_ROW, MOST_BLOCKS = 64, 1024  # where nothing says how many there should
 SMALL_BYTES = 1024  # of an array that is better off with its thread
 
 
-def schedule(function: Function, *, one_kernel: bool = False) -> Plan:
-    """`one_kernel`: no host code may stand between kernels, so there must be one that does everything."""
-    return _Scheduler(prepare(function), one_kernel).plan()
+def schedule(function: Function) -> Plan:
+    """The kernels of a canonical function, and what the host does between them."""
+    return _Scheduler(prepare(function)).plan()
 
 
 class _StaysTogether(Exception):
@@ -93,7 +93,6 @@ class _StaysTogether(Exception):
 @dataclass
 class _Scheduler:
     function: Function
-    one_kernel: bool
     lets: list[Decl] = field(default_factory=list)
     scratch: list[Scratch] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -110,11 +109,7 @@ class _Scheduler:
     def plan(self) -> Plan:
         body = self._without_lets(spliced(self.function.body.body))
         try:
-            steps = (
-                self._single(body)
-                if self.one_kernel
-                else self._steps(self._promoted(body, self.facts), self.facts)
-            )
+            steps = self._steps(self._promoted(body, self.facts), self.facts)
         except _StaysTogether:
             self.scratch.clear()
             steps = [self._block_launch(body, self.facts)]
@@ -123,13 +118,6 @@ class _Scheduler:
             return plan
         note = f"{self.function.name}: one thread does all the work, as no loop is known to be parallel"
         return replace(plan, notes=(*plan.notes, note))
-
-    def _single(self, body: Sequence[Stmt]) -> list[Step]:
-        steps = self._steps(body, self.facts)
-        if len(steps) == 1 and isinstance(steps[0], Launch):
-            return steps
-        self.scratch.clear()
-        return [self._block_launch(body, self.facts)]
 
     def _without_lets(self, body: Sequence[Stmt]) -> list[Stmt]:
         """Named arithmetic on scalar parameters goes to host and kernels alike."""
@@ -190,8 +178,7 @@ class _Scheduler:
 
     def _on_host(self, loop: For, facts: Facts) -> bool:
         return (
-            not self.one_kernel
-            and self._is_known(loop.start, loop.stop, loop.step)
+            self._is_known(loop.start, loop.stop, loop.step)
             and not any(leaves_loop(s, (Break, Continue, Return)) for s in loop.body.body)
             and self._has_grid(loop, facts)
         )
@@ -420,12 +407,12 @@ class _Scheduler:
 
     def _reserved(self, decl: Decl, kernel: Block, owners: Expr) -> Decl:
         """The array with global memory for all owners."""
-        if self.one_kernel or not self._is_known(*decl.shape):
+        if not self._is_known(*decl.shape):
             raise Refusal(
                 "array-size",
                 f"there is no room for the array `{decl.name}`: shared memory is too small for it",
                 decl.range,
-                "give it a smaller constant size" + ", or ask for host code with --host" * self.one_kernel,
+                "give it a smaller constant size",
             )
         decl = with_whole_pieces(decl, kernel)
         self.scratch.append(Scratch(decl.name, decl.dtype, mul(elements(decl), owners)))
