@@ -66,4 +66,4 @@ def _flag(flags: str, name: str) -> Dims | None:
 
 @lru_cache
 def _unit(file: Path) -> Unit:
-    return parse(file.read_text(), str(file), platform=platform_of(file.name))
+    return parse(file.read_text(), str(file), platform=platform_of(file.name), tells_streams=True)

@@ -8,7 +8,7 @@ that passes all of it does not change behaviour as far as anybody can tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from xpiler.bench.operators import Operator, Shape
@@ -29,18 +29,25 @@ _CHECK_SECONDS = 6.0
 
 
 def difference(
-    operator: Operator, source: tuple[str, str, str], right: str, target: tuple[str, str, str]
+    operator: Operator,
+    source: tuple[str, str, str],
+    right: str,
+    target: tuple[str, str, str],
+    shapes: Iterable[Shape] | None = None,
 ) -> str:
     """How the target differs from its source, "" if in nothing. A text comes with its file and platform;
-    `right` is the target as it was without faults."""
+    `right` is the target as it was without faults: where it differs too, nothing is said. `shapes`: all that
+    there are, and degenerate ones, if none are given."""
     contract = operator.contract()
     before, after = build(*source, contract), build(*target, contract)
     if not after.ok:
         return after.error
-    for shape in (*operator.shapes, *degenerate(operator)):
+    if shapes is None:
+        shapes = (*operator.shapes, *degenerate(operator))
+    for shape in shapes:
         for case in _cases(operator, shape):
             why = _differs(operator, before, after, case)
-            if why:
+            if why and not _differs(operator, before, build(right, *target[1:], contract), case):
                 return f"{shape.describe()}: {why}"
     return new_findings(right, *target)
 
@@ -54,7 +61,9 @@ def new_findings(right: str, text: str, file: str, platform: str) -> str:
 
 def _findings(text: str, file: str, platform: str) -> dict[str, str]:
     try:
-        report = check_unit(parse(text, file, platform=platform), Options(seconds=_CHECK_SECONDS))
+        report = check_unit(
+            parse(text, file, platform=platform, tells_streams=True), Options(seconds=_CHECK_SECONDS)
+        )
     except Refusal:
         return {}
     return {f.code: f"{f.range}: {f.message}" for f in report.findings if f.severity == "error"}

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from xpiler.bench.faults.anatomy import Anatomy
 from xpiler.bench.faults.inject import inject
 from xpiler.bench.faults.model import Faulty, Truth
-from xpiler.bench.independent import difference
+from xpiler.bench.independent import degenerate, difference
 from xpiler.bench.operators import Operator, load_operators, snippet
-from xpiler.bench.targets import right_target, stated, target_file
+from xpiler.bench.targets import STATED, right_target, stated, target_file
 from xpiler.errors import Refusal
 from xpiler.files import read_source
 from xpiler.frontend.syntax import analyse
-from xpiler.translate import Result, verify_text
+from xpiler.repair import Repair, repair
+from xpiler.repair.result import NOTHING_WRONG
 
 EQUIVALENT, COUNTED, UNAVAILABLE = "equivalent", "counted", "unavailable"
 
@@ -74,16 +74,47 @@ def measure(operator: Operator, source: str, target: str, codes: list[str], seed
     faulty = faulty_text(operator, text, str(path), source, right, file, target, codes, seed)
     if faulty is None:
         return outcome(UNAVAILABLE, why=f"no {' and '.join(codes)} apart in this text")
-    start = time.monotonic()
     try:
-        result = verify_text(text, str(path), faulty.text, file, stated(operator))
+        result = repair(text, str(path), faulty.text, file, stated(operator))
     except Refusal as refusal:
-        return outcome(UNAVAILABLE, faults=faulty.faults, why=f"not verified: {refusal.diagnostic}")
-    seconds = time.monotonic() - start
-    if result.status == "verified":
-        why = difference(operator, (text, str(path), source), right, (faulty.text, file, target))
-        return outcome(COUNTED if why else EQUIVALENT, faults=faulty.faults, seconds=seconds, why=why)
-    return outcome(COUNTED, faults=faulty.faults, detected=True, seconds=seconds, why=_why(result))
+        why = f"refused: {refusal.diagnostic}"
+        return outcome(COUNTED, faults=faulty.faults, detected=True, why=why)
+    trusted = (text, str(path), source)
+    if result.status == NOTHING_WRONG:
+        why = difference(operator, trusted, right, (faulty.text, file, target))
+        status = COUNTED if why else EQUIVALENT
+        return outcome(status, faults=faulty.faults, seconds=result.seconds, why=why)
+    why = result.reason
+    if result.text is not None:
+        unseen = (*operator.shapes[STATED : STATED + 2], *degenerate(operator))
+        why = difference(operator, trusted, right, (result.text, file, target), unseen)
+    return outcome(
+        COUNTED,
+        faults=faulty.faults,
+        detected=True,
+        localized=names_a_fault(result, faulty),
+        repaired=result.text is not None and not why,
+        seconds=result.seconds,
+        why="; ".join(part for part in (result.symptom, why, _changed(result)) if part),
+    )
+
+
+def names_a_fault(result: Repair, faulty: Faulty) -> bool:
+    """Whether the first statement that is named is one with a fault. Only that one counts: a list of suspects
+    is no localization."""
+    if not result.localized:
+        return False
+    place = result.localized[0].range
+    lines = [line for fault in faulty.faults for line in fault.lines]
+    return any(line.overlaps(place.line, place.end_line) for line in lines)
+
+
+def _changed(result: Repair) -> str:
+    """The lines that the repair put in."""
+    added = [
+        line[1:].strip() for line in result.diff.splitlines() if line.startswith("+") and line[1:2] != "+"
+    ]
+    return " | ".join(added)
 
 
 def faulty_text(
@@ -103,13 +134,6 @@ def faulty_text(
     names = [function.name for function in functions]
     anatomy = Anatomy.of(right, right_file, target, names, dict(operator.shapes[0].sizes))
     return inject(anatomy, codes, seed)
-
-
-def _why(result: Result) -> str:
-    failed = next((rung for rung in result.evidence if not rung.ok), None)
-    if failed is not None:
-        return f"{failed.rung}: {failed.detail}"
-    return "; ".join(map(str, result.diagnostics))
 
 
 def main() -> None:

@@ -34,15 +34,23 @@ from xpiler.platforms import cuda, hip
 from xpiler.platforms.registry import PLATFORMS
 
 
-def parse(text: str, file: str, *, platform: str = "cuda", defines: dict[str, str] | None = None) -> Unit:
+def parse(
+    text: str,
+    file: str,
+    *,
+    platform: str = "cuda",
+    defines: dict[str, str] | None = None,
+    tells_streams: bool = False,
+) -> Unit:
     """Parses and lowers a text. What cannot be lowered is in `refusals`; a text that is no program raises
-    `Refusal`."""
+    `Refusal`. `tells_streams`: kernels keep what is asynchronous in them, for those who check it."""
     syntax = analyse(text, file, platform=platform, defines=defines)
     is_serial = PLATFORMS[platform].model == "serial"
     if is_serial:
         syntax = with_serial_kernels(syntax)
     entities = Entities.of(syntax, _warp_size(syntax, platform))
     entities.is_serial = is_serial
+    entities.tells_streams = tells_streams
     refusals: dict[str, Diagnostic] = {}
     wanted = wanted_kernels(entities, refusals)
     kernels: list[Function] = []

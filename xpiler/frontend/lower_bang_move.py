@@ -27,6 +27,7 @@ from xpiler.frontend.lower_memory import (
     store,
 )
 from xpiler.frontend.lower_registry import method
+from xpiler.frontend.lower_streams import stream_of
 from xpiler.frontend.lower_tasks import ON_FIRST_CORE
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Value
 from xpiler.frontend.predefined_bang import DIRECTIONS
@@ -60,8 +61,9 @@ def _memcpy(call: Invocation) -> Value:
         stmts: Sequence[Stmt] = out
         if _direction(call, args) in _BY_MEMORY_CORE:
             stmts = (If(ON_FIRST_CORE, Block(tuple(out))),)
-        for stmt in stmts:
-            call.ctx.emit(stmt)
+        with stream_of(call, _direction(call, args)):
+            for stmt in stmts:
+                call.ctx.emit(stmt)
         return VOID_VALUE
 
     return on_each_side(call.ctx, call.args, lowered)

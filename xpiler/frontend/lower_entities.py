@@ -36,6 +36,7 @@ class Entities:
     enumerators: dict[str, tuple[EnumDef, int]] = field(default_factory=dict)
     globals: dict[str, GlobalVar] = field(default_factory=dict)
     collector: Collector = field(init=False)
+    tells_streams: bool = False  # what is asynchronous is marked, see `lower_streams.py`
     is_serial: bool = False  # plain functions, which may take memory for their own use
     mutations: dict[int, Mutations] = field(default_factory=dict)  # of function bodies, by node
     lambdas: dict[str, Lambda] = field(default_factory=dict)  # by the name of their type

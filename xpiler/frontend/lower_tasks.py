@@ -15,6 +15,7 @@ from dataclasses import replace
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import constant, number
 from xpiler.frontend.lower_registry import method
+from xpiler.frontend.lower_streams import waited
 from xpiler.frontend.lower_values import VOID_VALUE, Value
 from xpiler.ir import build
 from xpiler.ir.nodes import (
@@ -66,17 +67,20 @@ def task_variable(name: str) -> Value | None:
 @method("bang", "__sync", "__sync_io", "__sync_move", "__sync_compute", "__sync_io_move_compute")
 def _drained(call: Invocation) -> Value:
     """Streams of one core: copies are done at once, so there is nothing to wait for."""
+    waited(call.ctx, call.name)
     return VOID_VALUE
 
 
 @method("bang", "__sync_cluster", "__sync_all_ipu_within_cluster", "__sync_cluster_wait")
 def _cluster(call: Invocation) -> Value:
+    waited(call.ctx, call.name)
     call.ctx.emit(Barrier("block"))
     return VOID_VALUE
 
 
 @method("bang", "__sync_all", "__sync_all_ipu", "__sync_all_wait")
 def _all(call: Invocation) -> Value:
+    waited(call.ctx, call.name)
     call.ctx.emit(Barrier("grid"))
     return VOID_VALUE
 

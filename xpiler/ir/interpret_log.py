@@ -16,6 +16,7 @@ import numpy as np
 
 from xpiler.ir.interpret_memory import Memory
 from xpiler.ir.interpret_state import Lanes, Site, State, StepLimit
+from xpiler.ir.interpret_streams import Streams
 from xpiler.ir.nodes import Atomic, Const, Space
 
 NO_LOCK = 0
@@ -79,6 +80,7 @@ class Log:
     events: list[Event] = field(default_factory=list)
     barriers: list[BarrierEvent] = field(default_factory=list)
     count: int = 0
+    streams: Streams = field(default_factory=Streams)
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def access(
@@ -92,6 +94,8 @@ class Log:
         kind: AccessKind,
         values: Any = None,
     ) -> None:
+        if self.streams.is_busy:
+            self.streams.access(state, memory, lanes, address, width, site, kind is AccessKind.READ)
         if memory.space not in self.spaces and not _is_shared_out(memory, state):
             return
         codes = state.of_lanes("@code", lanes)

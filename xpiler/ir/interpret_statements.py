@@ -17,6 +17,7 @@ from xpiler.ir.interpret_expressions import Context, Expressions, narrow
 from xpiler.ir.interpret_native import Value
 from xpiler.ir.interpret_parallel import is_independent, run_parallel
 from xpiler.ir.interpret_state import EMPTY, Lanes, Run, State, union
+from xpiler.ir.interpret_streams import mark_stream
 from xpiler.ir.interpret_warp import Warps, block_barrier
 from xpiler.ir.nodes import (
     Assign,
@@ -319,6 +320,8 @@ class Statements:
 
     def _barrier(self, stmt: Barrier) -> Run:
         site = self.expressions.site_of(stmt)
+        if stmt.scope not in ("block", "warp", "grid"):
+            return lambda state, lanes: mark_stream(state, lanes, stmt.scope, site)
 
         def run(state: State, lanes: Lanes) -> Lanes:
             if stmt.scope == "warp":

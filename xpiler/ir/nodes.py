@@ -243,7 +243,7 @@ class If(Stmt):
 @dataclass(frozen=True)
 class Barrier(Stmt):
     """`scope`: `block` (`__syncthreads`), `warp` (`__syncwarp`), `grid` (cooperative). Memory is ordered
-    among members."""
+    among members. Kernels that were read for a check have marks besides, see `frontend/lower_streams.py`."""
 
     scope: str = "block"
 

@@ -166,7 +166,7 @@ def _fixed(
         if time.monotonic() > deadline or options.cancelled():
             return None
         try:
-            edited = parse(text, unit.file, platform=unit.platform)
+            edited = parse(text, unit.file, platform=unit.platform, tells_streams=True)
         except Refusal:
             return None
         again = next((k for k in edited.program.kernels if k.name == kernel.name), None)

@@ -40,6 +40,7 @@ _CODES = {
     "misaligned-fragment": "XP-ALIGN",
     "misaligned": "XP-ALIGN",
     "division-by-zero": "XP-ZERO",
+    "stream-hazard": "XP-ASYNC",
 }
 
 

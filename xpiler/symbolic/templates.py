@@ -15,7 +15,7 @@ _REFUSED = "template-not-launched"
 
 def parse_with_templates(text: str, file: str, platform: str) -> tuple[Unit, tuple[str, ...]]:
     """The unit, and the instantiations that were chosen for it. Raises `Refusal`."""
-    unit = parse(text, file, platform=platform)
+    unit = parse(text, file, platform=platform, tells_streams=True)
     if not any(refusal.code == _REFUSED for refusal in unit.refusals.values()):
         return unit, ()
     chosen: list[str] = []
@@ -29,4 +29,4 @@ def parse_with_templates(text: str, file: str, platform: str) -> tuple[Unit, tup
     if not chosen:
         return unit, ()
     lines = "".join(f"\ntemplate __global__ void {name}();" for name in dict.fromkeys(chosen))
-    return parse(text + lines, file, platform=platform), tuple(dict.fromkeys(chosen))
+    return parse(text + lines, file, platform=platform, tells_streams=True), tuple(dict.fromkeys(chosen))

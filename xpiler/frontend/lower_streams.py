@@ -1,0 +1,44 @@
+"""Marks in the IR of what an MLU core does at the same time, for those who check it.
+
+    __memcpy_async(a, x, n, GDRAM2NRAM);        Barrier("issue io")  a[i] = x[i]...  Barrier("done")
+    __memcpy(b, y, n, GDRAM2NRAM);       -->    Barrier("within io") b[i] = y[i]...  Barrier("done")
+    __sync_io();                                Barrier("wait io")
+
+A copy that touches DRAM is in the stream `io`, another one in `move`, all else in `compute`. What one stream
+does is in order; the marks order nothing else, and nobody but the log of a run looks at them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from xpiler.frontend.lower_builtins import Invocation
+from xpiler.frontend.lower_context import Context
+from xpiler.ir.nodes import Barrier
+
+_WAITS = {
+    "__sync_io": ("io",),
+    "__sync_move": ("move",),
+    "__sync_compute": ("compute",),
+}
+
+
+@contextlib.contextmanager
+def stream_of(call: Invocation, direction: str) -> Iterator[None]:
+    """Around the statements of a copy in this direction."""
+    if not call.ctx.entities.tells_streams or direction == "NRAM2NRAM":
+        yield
+        return
+    stream = "io" if "DRAM" in direction else "move"
+    start = "issue" if call.name.endswith("_async") else "within"
+    call.ctx.emit(Barrier(f"{start} {stream}", range=call.ctx.range(call.node)))
+    yield
+    call.ctx.emit(Barrier("done"))
+
+
+def waited(ctx: Context, name: str) -> None:
+    """A core waits for a stream of its own, or for all."""
+    if ctx.entities.tells_streams:
+        for stream in _WAITS.get(name, ("all",)):
+            ctx.emit(Barrier(f"wait {stream}"))
