@@ -30,3 +30,52 @@ def test_a_kernel_alone_becomes_a_function_that_launches() -> None:
         "    cudaDeviceSynchronize();\n"
         "}" in result.text
     )
+
+
+SCALE = """
+#include <bang.h>
+#include <cnrt.h>
+#define TILE 1024
+__nram__ float a[TILE];
+__mlu_entry__ void scale(float *y, const float *x, float s, int n) {
+  for (int base = taskId * TILE; base < n; base += taskDim * TILE) {
+    int count = n - base < TILE ? n - base : TILE;
+    __memcpy(a, x + base, count * sizeof(float), GDRAM2NRAM);
+    __bang_mul_scalar(a, a, s, count);
+    __memcpy(y + base, a, count * sizeof(float), NRAM2GDRAM);
+  }
+}
+extern "C" int scale_host(const float *x, float *y, float s, int n) {
+  cnrtQueue_t q;
+  cnrtCreateQueue(&q);
+  cnrtDim3_t dim = {4, 1, 1};
+  float *dx, *dy;
+  cnrtMalloc((void **)&dx, n * sizeof(float));
+  cnrtMalloc((void **)&dy, n * sizeof(float));
+  cnrtMemcpy(dx, (void *)x, n * sizeof(float), CNRT_MEM_TRANS_DIR_HOST2DEV);
+  LAUNCH
+  cnrtSyncQueue(q);
+  cnrtMemcpy(y, dy, n * sizeof(float), CNRT_MEM_TRANS_DIR_DEV2HOST);
+  cnrtFree(dx);
+  cnrtFree(dy);
+  return status != CNRT_RET_SUCCESS;
+}
+"""
+BY_BUFFER = """cnrtKernelParamsBuffer_t params;
+  cnrtGetKernelParamsBuffer(&params);
+  cnrtKernelParamsBufferAddParam(params, &dy, sizeof(float *));
+  cnrtKernelParamsBufferAddParam(params, &dx, sizeof(float *));
+  cnrtKernelParamsBufferAddParam(params, &s, sizeof(float));
+  cnrtKernelParamsBufferAddParam(params, &n, sizeof(int));
+  cnrtRet_t status = cnrtInvokeKernel_V2((void *)&scale, dim, params, CNRT_FUNC_TYPE_UNION1, q);
+  cnrtDestroyKernelParamsBuffer(params);"""
+BY_TABLE = """void *args[] = {(void *)&dy, (void *)&dx, (void *)&s, &n};
+  cnrtRet_t status = cnrtInvokeKernel((void *)scale, dim, cnrtFuncTypeUnion1, args, 0, q);"""
+
+
+@pytest.mark.parametrize("launch", [BY_BUFFER, BY_TABLE])
+def test_a_launch_by_a_call_of_the_runtime(launch: str) -> None:
+    result = translate_text(SCALE.replace("LAUNCH", launch), "scale.mlu", "cuda")
+    assert result.status == "verified", result
+    assert result.text is not None and "cnrt" not in result.text
+    assert "cudaError_t status = (launch_scale(dy, dx, s, n, q), cudaSuccess);" in result.text

@@ -115,6 +115,12 @@ _ATTRIBUTES = {
     "ISAVersion": DEFAULT.number,
     "IsaVersion": DEFAULT.number,
 }
+# What only packs the arguments of a launch, which has them itself in CUDA.
+_PARAMETERS = frozenset(
+    "cnrtKernelParamsBuffer_t cnrtGetKernelParamsBuffer cnrtKernelParamsBufferAddParam "
+    "cnrtDestroyKernelParamsBuffer cnrtKernelInitParam_t cnrtCreateKernelInitParam cnrtInitKernelMemory "
+    "cnrtDestroyKernelInitParamAndMemory".split()
+)
 _HEADER = re.compile(r'[<"](?:bang\w*|mlu|cnrt|cndrv|cn_api)(?:\.h|\.hpp)?[>"]')
 _VENDOR = re.compile(r"(cnrt|cn)[A-Z]\w*$|CNRT_(?!CHECK)\w+$")
 _CUDA_TYPE = re.compile(r"dim3|(?:u?(?:char|short|int|long|longlong)|float|double)[1-4]")
@@ -137,6 +143,7 @@ def to_cuda_host(unit: Unit) -> str:
     """The text with CUDA host code. Raises Refusal for what has no form there, with its place."""
     source = SourceText(unit.text, unit.file)
     kept = [text.span for text in (*unit.kernels, *unit.device_functions)]
+    kept += [site.span for site in unit.launches]
     edits = [
         *_launch_edits(unit, source),
         *_scratchpad_edits(unit),
@@ -163,14 +170,32 @@ def _launch_edits(unit: Unit, source: SourceText) -> Iterator[Edit]:
 def _launch(source: SourceText, site: LaunchSite, kernel: Function) -> Edit:
     start, end = site.span
     configuration, arguments = _parts(source, site.span)
-    if len(configuration) < 2:
+    by_call = not configuration and len(site.arguments) == _parameters(kernel)
+    if by_call:
+        configuration, arguments = [site.grid, site.block, site.shared], list(site.arguments)
+        callee = site.spelling
+    elif len(configuration) < 2:
         raise Refusal("launch", "a launch that was not understood", site.range, "spell it with <<<...>>>")
-    callee = source.text[start : source.text.index("<<<", start)].rstrip()
+    else:
+        callee = source.text[start : source.text.index("<<<", start)].rstrip()
     queue = _renamed(configuration[2]) if len(configuration) > 2 else "0"
     cores = kernel.block_size[0] or 1
     grid = _blocks(_renamed(configuration[0]), cores, linear=kernel.tasks == LINEAR)
     values = ", ".join(map(_renamed, arguments))
-    return Edit(start, end, f"{callee}<<<{grid}, {cores}, 0, {queue}>>>({values})")
+    call = f"{callee}<<<{grid}, {cores}, 0, {queue}>>>({values})"
+    return Edit(
+        start, end, f"({call}, cudaSuccess)" if by_call and not _stands_alone(source, start) else call
+    )
+
+
+def _parameters(kernel: Function) -> int:
+    return len({p.argument if p.argument >= 0 else p.name for p in kernel.params if "." not in p.name})
+
+
+def _stands_alone(source: SourceText, start: int) -> bool:
+    """Whether what begins there is a statement of its own, whose value nobody reads."""
+    before = [t for t in source.tokens if t.end <= start]
+    return not before or before[-1].text in (";", "{", "}")
 
 
 def _blocks(tasks: str, cores: int, *, linear: bool) -> str:
@@ -246,6 +271,16 @@ def _name_edits(source: SourceText, kept: Iterable[tuple[int, int]]) -> Iterator
             continue
         directive = source.directive_at(token.start)
         if directive is not None and directive.word == "include":
+            continue
+        if token.text in _PARAMETERS and token.text not in source.defined:
+            end = next((t for t in source.tokens[i + 1 :] if t.text == ";"), None)
+            close = _closing(source, i + 1)
+            if _stands_alone(source, token.start) and end is not None:
+                done = end.end
+                yield Edit(token.start, done, "")
+            elif source.tokens[i + 1].text == "(" and close is not None:
+                done = source.tokens[close].end
+                yield Edit(token.start, done, "cudaSuccess")
             continue
         if token.text in _CALLS and source.tokens[i + 1].text == "(":
             close = _closing(source, i + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tree_sitter import Node
@@ -45,8 +45,14 @@ _LAUNCH_APIS = {
     "hipLaunchCooperativeKernel",
     "hipLaunchKernelGGL",
 }
+# Of each launch by CNRT: where its dimension, its type, its queue and its parameters stand.
+_CNRT_LAUNCHES = {
+    "cnrtInvokeKernel": (1, 2, 5, 3),
+    "cnrtInvokeKernel_V2": (1, 3, 4, 2),
+    "cnrtInvokeKernel_V3": (2, 4, 5, 3),
+}
 _MAX_NESTING = 100
-_LAUNCH = re.compile(r"<<<|\b(?:" + "|".join(sorted(_LAUNCH_APIS)) + r")\b")
+_LAUNCH = re.compile(r"<<<|\b(?:" + "|".join(sorted({*_LAUNCH_APIS, *_CNRT_LAUNCHES})) + r")\b")
 _ALIGNMENT = re.compile(
     r"\s*(?:\b__align__|\balignas|\b__attribute__\s*\(\s*\(\s*(?:__)?aligned(?:__)?)\s*\(([^()]*(?:\([^()]*\))?[^()]*)\)"
 )
@@ -514,10 +520,16 @@ class Collector:
             config = tuple(config_node.named_children)
         else:
             api = self.text(callee)
-            if api not in _LAUNCH_APIS or len(arguments) < 4:
+            if api not in {*_LAUNCH_APIS, *_CNRT_LAUNCHES} or len(arguments) < 4:
                 return
             callee = _without_casts(arguments[0])
-            if api == "hipLaunchKernelGGL":
+            if api in _CNRT_LAUNCHES:
+                *places, table = _CNRT_LAUNCHES[api]
+                if max(places) >= len(arguments):
+                    return
+                given = self.packed(arguments[table], node, function)
+                config, arguments = tuple(arguments[place] for place in places), given
+            elif api == "hipLaunchKernelGGL":
                 config, arguments = arguments[1:5], arguments[5:]
             else:
                 config, arguments = (arguments[1], arguments[2], *arguments[4:6]), ()
@@ -538,6 +550,62 @@ class Collector:
                 from_macro=self.map.is_from_macro((config_node or node).start_byte),
             )
         )
+
+    def packed(self, table: Node, call: Node, function: FunctionDef | None) -> tuple[Node, ...]:
+        """The arguments that a launch by CNRT finds in a buffer or an array of pointers:
+
+        cnrtKernelParamsBufferAddParam(buffer, &x, sizeof(x));      void *table[] = {&x};
+        """
+        found: list[Node] = []
+        name = self.text(table)
+        for node in self.before(call, function):
+            callee = node.child_by_field_name("function")
+            listed = node.child_by_field_name("arguments")
+            if node.type == "init_declarator" and node.child_by_field_name("value") is not None:
+                value = node.child_by_field_name("value")
+                declared = _inner(node)
+                while declared is not None and declared.type.endswith("_declarator"):
+                    declared = _inner(declared)
+                if value is not None and value.type == "initializer_list" and self.text(declared) == name:
+                    found = [c for c in value.named_children if c.type != "comment"]
+            elif callee is not None and listed is not None and listed.named_children:
+                given = [c for c in listed.named_children if c.type != "comment"]
+                if self.text(callee) == "cnrtGetKernelParamsBuffer" and _points_to(given[0], name, self.text):
+                    found = []
+                elif self.text(callee) == "cnrtKernelParamsBufferAddParam" and self.text(given[0]) == name:
+                    found.append(given[1])
+        return tuple(_target(_without_pointer_casts(node)) for node in found)
+
+    def before(self, call: Node, function: FunctionDef | None) -> Iterator[Node]:
+        """Calls and initialised declarations of the function that stand before a call."""
+        pending = [function.body] if function is not None and function.body is not None else []
+        while pending:
+            node = pending.pop()
+            if node.start_byte >= call.start_byte:
+                continue
+            if node.type in ("call_expression", "init_declarator"):
+                yield node
+            pending.extend(reversed(node.children))
+
+
+def _points_to(node: Node, name: str, text: Callable[[Node], str]) -> bool:
+    return node.type == "pointer_expression" and text(_target(node)) == name
+
+
+def _target(node: Node) -> Node:
+    """`x` of `&x`."""
+    argument = node.child_by_field_name("argument") if node.type == "pointer_expression" else None
+    return argument if argument is not None else node
+
+
+def _without_pointer_casts(node: Node) -> Node:
+    """`&x` of `(void *)&x`."""
+    while node.type == "cast_expression":
+        value = node.child_by_field_name("value")
+        if value is None:
+            return node
+        node = value
+    return node
 
 
 def _inner(node: Node) -> Node | None:

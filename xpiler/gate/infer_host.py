@@ -333,8 +333,11 @@ class HostSearch(Search):
 
     def _kernel(self, launch: TracedLaunch) -> Function | None:
         """The kernel that was launched. In a host template it is named by parameters (`k<T, 256>`): then the
-        line tells, and the arguments that are the same."""
+        line tells, and the arguments that are the same; so it does of a launch by a pointer."""
         name = squeezed(launch.kernel)
+        if name.endswith("bypointer"):  # the trace has no name, the line has
+            there = [self.kernels[k] for k in sorted(self.at_line.get(launch.line, ()))]
+            return next((k for k in there if bind(k, launch.arguments) is not None), None)
         for key in (name, name.split("::")[-1]):
             fitting = [k for k in self.sites.get(key, []) if bind(k, launch.arguments) is not None]
             if fitting and "<" not in name:
