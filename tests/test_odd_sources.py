@@ -213,3 +213,40 @@ def test_host_code_on_an_mlu_asks_for_the_device_and_sets_memory_in_a_queue() ->
     result = translate_text(source, "odd.cu", "bang")
     assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
     assert "cnrtMemsetAsync(y, 0, 4000, default_queue())" in result.text
+
+
+@pytest.mark.parametrize("target", ["hip", "vnni"])
+def test_a_kernel_alone_is_handed_structs_by_value(target: str) -> None:
+    kernel = (
+        "struct Affine { float a, b; __device__ float operator()(float x) const { return a * x + b; } };\n"
+        "template <class F> __global__ void k(const float* x, float* y, int n, F f) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] = f(x[i]);\n"
+        "}\n"
+        "template __global__ void k<Affine>(const float*, float*, int, Affine);\n"
+    )
+    result = translate_text(kernel, "odd.cu", target)
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+
+
+def test_a_race_that_only_made_up_data_shows_is_told_as_that() -> None:
+    """Nodes of one level have one cost; costs at random have not."""
+    source = (
+        "__global__ void step(const int* to, int* cost, const bool* active, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n && active[i]) cost[to[i]] = cost[i] + 1;\n"
+        "}\n"
+        "int main() {\n"
+        "    int *to, *cost; bool* active;\n"
+        "    cudaMallocManaged(&to, 400); cudaMallocManaged(&cost, 400); cudaMallocManaged(&active, 100);\n"
+        "    for (int i = 0; i < 100; i++) { to[i] = 99; cost[i] = 0; active[i] = i < 50; }\n"
+        "    step<<<4, 32>>>(to, cost, active, 100);\n"
+        "    cudaDeviceSynchronize();\n"
+        "    return cost[99] != 1;\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", "vnni")
+    assert result.status == "unverified"
+    (failed,) = [rung for rung in result.evidence if not rung.ok]
+    assert "data made up for it" in failed.detail
+    assert any(rung.detail.startswith("main: same exit code") for rung in result.evidence)

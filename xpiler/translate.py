@@ -363,7 +363,7 @@ def _verify(
             return
         contract = item.inference.contract
         if item.inference.findings:
-            item.rungs = [_source_bug(item.entry, finding) for finding in item.inference.findings[:1]]
+            item.rungs = [_source_bug(item.entry, item.inference)]
             return
         target = build(text, file, platform, _called(contract, calls, spell), beside=beside)
         if not target.ok:
@@ -407,9 +407,15 @@ def _called(contract: Contract, calls: Mapping[str, str], spell: Callable[[str],
     return replace(contract, kernel_spelling=spelling, signature=spell(contract.signature))
 
 
-def _source_bug(entry: Entry, finding: Finding) -> Rung:
+def _source_bug(entry: Entry, inference: Inference) -> Rung:
+    finding = inference.findings[0]
     place = f"{finding.range}: " if finding.range else ""
-    detail = f"{entry.name}: the source itself is wrong: {place}{finding.message} [{finding.code}]"
+    what = (
+        "not compared by itself: data made up for it, which the program may never hand it, lead to a fault"
+        if inference.made_up
+        else "the source itself is wrong"
+    )
+    detail = f"{entry.name}: {what}: {place}{finding.message} [{finding.code}]"
     return Rung("sanitized", False, "IR interpreter", detail, 0.0)
 
 

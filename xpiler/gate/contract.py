@@ -38,7 +38,7 @@ class Argument:
     """One parameter of the entry, in the order of its signature.
 
     A `float4*` has dtype f32 and `lanes` 4. A handle that is always null (a `cudaStream_t`) is a u64 scalar
-    of value 0.
+    of value 0. Of a struct by value each member is an argument: `member` of the parameter at `place`.
     """
 
     name: str
@@ -46,6 +46,8 @@ class Argument:
     is_pointer: bool
     role: Role
     lanes: int = 1
+    place: int = -1
+    member: str = ""
 
 
 @dataclass(frozen=True)

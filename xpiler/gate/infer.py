@@ -49,6 +49,7 @@ class Inference:
     that works with any), None if nothing. `extents`: elements of the arrays of a plain function as formulas
     over its scalar parameters, where one was found. `unlaunched`: kernels that the entry launches under some
     condition, but in none of the cases. `settings`: by kernel, the launches at which its IR was run.
+    `made_up`: the findings were shown by data that the file's program may never hand the kernel.
     """
 
     contract: Contract
@@ -59,6 +60,7 @@ class Inference:
     extents: Mapping[str, Expr] = field(default_factory=dict)
     unlaunched: tuple[str, ...] = ()
     settings: Mapping[str, tuple[Setting, ...]] = field(default_factory=dict)
+    made_up: bool = False
 
 
 def _search_host(question: Question) -> _Found:
@@ -153,7 +155,8 @@ def infer_contract(
                 entry.range,
                 "state them, for example --arg n=1024",
             )
-        return Inference(contract, search.formula, first.findings, True, search.assumed)
+        made_up = isinstance(search, ProgramSearch) and search.made_up
+        return Inference(contract, search.formula, first.findings, True, search.assumed, made_up=made_up)
     wrong = [trial for trial in found if trial.stated and (trial.findings or trial.fault)]
     if wrong and not wrong[0].findings:
         sizes = ", ".join(f"{name}={value}" for name, value in wrong[0].sizes.items())

@@ -15,7 +15,8 @@ from xpiler.gate.observe import Buffer, Pointer, Step, observe
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, TracedLaunch, squeezed
 from xpiler.ir.index_arrays import index_arrays
-from xpiler.ir.nodes import Function
+from xpiler.ir.nodes import Expr, For, Function, If, Load, Select, While
+from xpiler.ir.rewrite import walk
 
 _MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
 
@@ -27,6 +28,21 @@ class ProgramSearch(Search):
         super().__init__(question)
         self.kernel = self.kernels[self.entry.kernels[0]]
         self.program = question.program
+
+    @property
+    def made_up(self) -> bool:
+        """Whether data decide what the kernel does: that of the trials is not what the program hands it."""
+        arrays = {param.name for param in self.kernel.params if param.is_pointer}
+        deciding: list[Expr] = []
+        for node in walk(self.kernel.body):
+            match node:
+                case If(condition=e) | While(condition=e) | Select(condition=e):
+                    deciding.append(e)
+                case For(start=start, stop=stop):
+                    deciding += [start, stop]
+        return bool(self.index_uses()) or any(
+            isinstance(n, Load) and n.array in arrays for e in deciding for n in walk(e)
+        )
 
     def index_uses(self) -> dict[str, str]:
         return dict(index_arrays(self.kernel))

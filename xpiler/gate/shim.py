@@ -19,6 +19,7 @@ _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"[^\n]*$', re.MULTI
 
 _SUPPORT = """
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 namespace xpiler_shim {
@@ -64,6 +65,30 @@ template <class P, class T> decltype(auto) fit(T& object) {
     else if constexpr (std::is_convertible_v<T*, P>) return &object;
     else return (*object);
 }
+// Zeroed room for a parameter that is filled member by member, also where it has no such constructor.
+template <class T> struct Room {
+    alignas(T) unsigned char bytes[sizeof(T)] = {};
+    T& object() { return *reinterpret_cast<T*>(bytes); }
+};
+template <class S, class Fill, class Start, std::size_t... I>
+void start_filled(const Fill& fill, const Start& start, std::index_sequence<I...>) {
+    std::tuple<Room<typename S::template Argument<I>>...> rooms;
+    fill(rooms);
+    start(std::get<I>(rooms).object()...);
+}
+template <class S, class Start, std::size_t... I>
+void start_flat(void* const* slots, const Start& start, std::index_sequence<I...>) {
+    start(S::template at<I>(slots, I)...);
+}
+// A kernel that takes structs by value is handed them, one that takes their members is handed those.
+template <class S, std::size_t Place, std::size_t Count, class Fill, class Start>
+void start_in_parts(void* const* slots, const Fill& fill, const Start& start) {
+    if constexpr (std::is_class_v<typename S::template Argument<Place>> || S::count != Count)
+        start_filled<S>(fill, start, std::make_index_sequence<S::count>());
+    else
+        start_flat<S>(slots, start, std::make_index_sequence<Count>());
+}
+template <class T> void put(T& member, void* slot) { member = *static_cast<std::remove_cv_t<T>*>(slot); }
 // A kernel that became a function may take its launch first: grid and block, then the bytes of shared memory.
 template <class F, std::size_t... I>
 void call_kernel(F* kernel, void* const* slots, const Launch* launch, std::index_sequence<I...>) {
@@ -161,12 +186,36 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
         )
     if contract.kind == "host":
         return head + _host_call(contract, callee, opening)
+    if any(a.member for a in contract.arguments):
+        return head + _call_in_parts(contract, f"{callee}{launch}", opening)
     sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
     arguments = ", ".join(f"XpilerSignature::at<{i}>(xpiler_slots, {i})" for i in range(count))
     return (
         f"{head}{_signature('XpilerSignature', f'decltype(&{callee})', count)}"
         f"const std::size_t sizes[] = {{{sizes or '0'}}};\n{opening}"
         f"    {callee}{launch}({arguments});\n}}\n}}\n"
+    )
+
+
+def _call_in_parts(contract: Contract, launch: str, opening: str) -> str:
+    """The launch of a kernel that takes structs by value, or whose text takes their members instead."""
+    sizes = ", ".join(str(8 if a.is_pointer else a.dtype.bytes) for a in contract.arguments)
+    first = next(a.place for a in contract.arguments if a.member)
+    puts, place = [], -1
+    for slot, argument in enumerate(contract.arguments):
+        place = argument.place if argument.member else place + 1
+        target = f"std::get<{place}>(xpiler_rooms).object()" + (
+            f".{argument.member}" if argument.member else ""
+        )
+        puts.append(f"xpiler_shim::put({target}, xpiler_slots[{slot}]);")
+    callee = launch.partition("<<<")[0]
+    return (
+        f"using XpilerSignature = xpiler_shim::Signature<decltype(&{callee})>;\n"
+        f"const std::size_t sizes[] = {{{sizes}}};\n{opening}"
+        f"    const auto fill = [&](auto& xpiler_rooms) {{ {' '.join(puts)} }};\n"
+        f"    const auto start = [&](auto&... xpiler_given) {{ {launch}(xpiler_given...); }};\n"
+        f"    xpiler_shim::start_in_parts<XpilerSignature, {first}, {len(contract.arguments)}>"
+        "(xpiler_slots, fill, start);\n}\n}\n"
     )
 
 
