@@ -302,3 +302,16 @@ def test_the_place_of_an_extreme_is_found_by_the_instruction(condition: str) -> 
     assert wanted in instructions(laid_out(function))
     x = np.round(normal(3 * 40))  # with equal values
     assert_same(function, x=x, y=np.zeros(3, np.int32), rows=3, n=40)
+
+
+def test_a_size_that_several_places_compute_has_a_name() -> None:
+    function = canonical(
+        """__global__ void k(const float *a, float *b, int n, int m) {
+            int i = blockIdx.x * 64 + threadIdx.x;
+            if (i < n * m) b[i / m * m + i % m] = a[i];
+        }""",
+        x=4,
+    )
+    text = show(laid_out(function))
+    assert text.count("min(n * m, 256)") == 1 and "total = min(n * m, 256)" in text, text
+    assert_same(function, a=normal(256), b=np.zeros(256, np.float32), n=7, m=9)

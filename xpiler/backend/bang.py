@@ -251,15 +251,16 @@ class BangPrinter(CPrinter):
         """The length of tiles, by the arithmetic that gave it."""
         name, tiles = self.name(decl.name), self._widths[decl.name]
         assert isinstance(decl.init, Const)
-        total = sum(tiles.widths)
-        length = (self.architecture.usable_nram - tiles.taken) // total // tiles.group * tiles.group
+        total, room = sum(tiles.widths), self.architecture.usable_nram - tiles.taken
+        length, half = (space // total // tiles.group * tiles.group for space in (room, room // 2))
         value = f"constexpr int {name} = {decl.init.value};"
         if tiles.is_square:
             kind = _type(_BY_WIDTH[max(tiles.widths)])
             return f"{value}  // {len(tiles.widths)} tiles of {name} x {name} {kind} fit into NRAM"
-        if length != decl.init.value:
+        if decl.init.value not in (length, half):
             return f"{value}  // no pooling window or strided copy takes more"
         space = f"(NRAM_BYTES - {tiles.taken})" if tiles.taken else "NRAM_BYTES"
+        space = space if decl.init.value == length else f"{space} / 2"
         kinds = {w: _type(_BY_WIDTH[w]) for w in tiles.widths}
         each = " + ".join(f"{tiles.widths.count(w)} * sizeof({kind})" for w, kind in kinds.items())
         return f"constexpr int {name} = {space} / ({each}) / {tiles.group} * {tiles.group};"
@@ -385,8 +386,12 @@ def _tile_widths(function: Function, promoted: Promoted) -> dict[str, _Tiles]:
                     taken += int(side.value) ** 2 * node.dtype.bytes
             case (Const(value=value),):
                 taken += int(value) * node.dtype.bytes
-    for tiles in found.values():
-        tiles.taken = taken
+    for name, length in values.items():
+        if name in found:
+            tiles = found[name]
+            tiles.taken = taken
+            if not tiles.is_square and isinstance(length, Const):
+                taken += int(length.value) * sum(tiles.widths)
     return found
 
 

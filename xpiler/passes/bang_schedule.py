@@ -23,6 +23,7 @@ from xpiler.ir.rewrite import map_body, map_expr, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.arg_extremes import mark_searches
 from xpiler.passes.arranged_products import arrange_products
+from xpiler.passes.common_sizes import name_sizes
 from xpiler.passes.contraction import INDEPENDENT, contract, match
 from xpiler.passes.folds import with_reductions
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
@@ -34,6 +35,7 @@ from xpiler.passes.tidy import tidy
 from xpiler.passes.tile_scratchpad import tile_vectors
 from xpiler.passes.transposition import transpose_tiles, turns
 from xpiler.passes.vectorize import vectorize
+from xpiler.passes.window_pools import match_pool, pool_rows, pool_windows
 from xpiler.platforms.bang import TASK, TASKS, Architecture
 
 VECTOR = LoopKind.VECTOR
@@ -56,11 +58,14 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = replace(function, body=with_reductions(function.body))
     function = interchange_sums(reroll(function))
     function = tidy(split_digits(function))
-    promoted = promote_arrays(arrange_products(function), architecture)
-    split = split_over_tasks(promoted.function, TASK, TASKS, _keeps(promoted.function))
+    promoted = promote_arrays(pool_rows(arrange_products(function)), architecture)
+    named = name_sizes(promoted.function)
+    split = split_over_tasks(named, TASK, TASKS, _keeps(named))
     contracted = contract(split.function, architecture, promoted.bytes)
     taken = contracted.reserved + promoted.bytes
-    turned = transpose_tiles(contracted.function, architecture, taken)
+    pooled = pool_windows(contracted.function, architecture, taken)
+    taken += pooled.bytes
+    turned = transpose_tiles(pooled.function, architecture, taken)
     chosen = vectorize(mark_searches(turned.function))
     gathered = replace(chosen.function, body=_with_apart(chosen.function.body))
     tiled = tile_vectors(gathered, architecture, taken + turned.bytes)
@@ -103,7 +108,7 @@ def _is_vector(node: object) -> bool:
 def _keeps(function: Function) -> Callable[[For], bool]:
     """Whether a loop is the outer one of two that a pass wants to see together."""
     memory = {p.name: p.dtype for p in function.params if p.is_pointer}
-    return lambda loop: match(loop) is not None or turns(loop, memory)
+    return lambda loop: match(loop) is not None or turns(loop, memory) or match_pool(loop, memory) is not None
 
 
 def _folded(expr: Expr) -> Expr:

@@ -129,7 +129,7 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
     for name in list(values):
         values[name] = substitute(values[name], values)
     body = substitute(columns.body, values).body
-    body = _with_scalar(_without_values(Block(body)).body, {rows.var, columns.var})
+    body = _with_scalar(without_values(Block(body)).body, {rows.var, columns.var})
     if len(body) < 2:
         return None
     start, reduction, rest = body[0], body[1], body[2:]
@@ -172,21 +172,21 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
 
 def _loops(reduction: For) -> tuple[list[For], list[Expr], Block]:
     """The loops of a sum, the conditions between them, and what is inside."""
-    loops, guards, body = [reduction], list[Expr](), _without_values(reduction.body)
+    loops, guards, body = [reduction], list[Expr](), without_values(reduction.body)
     while len(body.body) == 1:
         match body.body[0]:
             case For() as inner:
                 loops.append(inner)
-                body = _without_values(inner.body)
+                body = without_values(inner.body)
             case If(condition=condition, then=then, otherwise=Block(body=())):
                 guards.append(condition)
-                body = _without_values(then)
+                body = without_values(then)
             case _:
                 break
     return loops, guards, body
 
 
-def _without_values(body: Block) -> Block:
+def without_values(body: Block) -> Block:
     """The body with what it computes first put in where it is used: integers, and what is used once."""
     while body.body:
         match body.body[0]:

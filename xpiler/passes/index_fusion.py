@@ -166,6 +166,8 @@ class _Fusion:
         """The user's name for the sum, else that of the inner loop: it now counts all of its tiles."""
         if form is not None and form in self.hints:
             return self.names.fresh(self.hints[form])
+        if outer.var.split("_")[0] == "index":
+            return outer.var
         return inner.var if inner.kind is not LoopKind.THREADS else self.names.fresh("index")
 
     # ------------------------------------------------------------------ strides

@@ -16,8 +16,9 @@ from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import divide_out, to_expr
 from xpiler.ir.build import add, cast, ceil_div, const, div, is_const, minimum, mod, mul, sub
 from xpiler.ir.nodes import Binary, Block, Const, Decl, Expr, For, Function, LoopKind, Stmt, Var
-from xpiler.ir.rewrite import assigned_vars, free_vars, map_body, map_expr, substitute, walk
+from xpiler.ir.rewrite import assigned_vars, free_vars, map_body, map_expr, map_stmt, substitute, walk
 from xpiler.ir.types import DType
+from xpiler.passes.facts import mutable_vars
 from xpiler.passes.names import Names
 
 INDEPENDENT = (LoopKind.PARALLEL, LoopKind.THREADS)
@@ -49,11 +50,9 @@ def split_digit(loop: For, names: Names) -> For | None:
     if loop.kind not in INDEPENDENT and count is None:
         return None
     kind = LoopKind.PARALLEL if loop.kind in INDEPENDENT else LoopKind.SERIAL
-    digit_name, rest_name = _names(loop, radix)
-    high = Var(loop.dtype, names.fresh(rest_name or f"{loop.var}_high"))
-    low = Var(
-        loop.dtype, names.fresh(f"{digit_name or loop.var}_low" if not digit_name else f"{digit_name}_lane")
-    )
+    low_name, high_name = (_named(loop, op, radix) for op in "%/")
+    low = Var(loop.dtype, low_name or names.fresh(f"{loop.var}_low"))
+    high = Var(loop.dtype, high_name or names.fresh(f"{loop.var}_high"))
     radix = cast(radix, loop.dtype)
     whole = add(mul(high, radix), low)
 
@@ -71,7 +70,8 @@ def split_digit(loop: For, names: Names) -> For | None:
                 return add(mul(mod(high, quotient), radix), low)
         return e
 
-    body = map_expr(loop.body, change)
+    unnamed = map_stmt(loop.body, lambda s: () if _is_named(s, (low_name, high_name)) else s)
+    body = map_expr(unnamed, change)
     assert isinstance(body, Block)
     body = substitute(body, {loop.var: whole})
     assert isinstance(body, Block)
@@ -126,17 +126,17 @@ def _quotient(divisor: Expr, radix: Expr, dtype: DType) -> Expr | None:
     return to_expr(quotient, dtype) if rest.as_int == 0 else None
 
 
-def _names(loop: For, radix: Expr) -> tuple[str, str]:
-    """What the program calls the two parts."""
-    low = high = ""
-    index = Var(loop.dtype, loop.var)
-    for node in walk(loop.body):
-        if isinstance(node, Decl) and isinstance(node.init, Binary) and node.init.left == index:
-            if node.init.op == "%" and node.init.right == radix:
-                low = node.name
-            elif node.init.op == "/" and node.init.right == radix:
-                high = f"{node.name}_all"
-    return low, high
+def _named(loop: For, op: str, radix: Expr) -> str:
+    """What the program calls a digit, if it has one name for it in the loop."""
+    digit = Binary(loop.dtype, op, Var(loop.dtype, loop.var), cast(radix, loop.dtype))
+    declared = [n for n in walk(loop.body) if isinstance(n, Decl)]
+    names = [d.name for d in declared if d.init == digit and d.dtype == loop.dtype]
+    once = [name for name in names if sum(d.name == name for d in declared) == 1]
+    return once[0] if once and once[0] not in mutable_vars(loop) else ""
+
+
+def _is_named(stmt: Stmt, digits: tuple[str, str]) -> bool:
+    return isinstance(stmt, Decl) and stmt.name in digits
 
 
 def _inlined(body: Block, low: str) -> Block:

@@ -404,11 +404,8 @@ def meaning(instr: Instr) -> Stmt:
             dst, n, value = operands
             assert isinstance(dst, Ref)
             return _loop(i, n, Assign(at(dst, i), value))
-        case "__bang_sumpool":
-            dst, src, n = operands[0], operands[1], operands[4]
-            assert isinstance(dst, Ref) and isinstance(src, Ref)
-            zero = Assign(at(dst, const(0)), const(0, dst.dtype))
-            return Block((zero, _loop(i, n, Assign(at(dst, const(0)), at(src, i), "+"))))
+        case "__bang_sumpool" | "__bang_maxpool" | "__bang_minpool":
+            return _pool(name, operands, i)
         case "__bang_argmax" | "__bang_argmin":
             dst, src, n = operands
             assert isinstance(dst, Ref) and isinstance(src, Ref)
@@ -442,6 +439,30 @@ def meaning(instr: Instr) -> Stmt:
         case "__bang_matmul":
             return _product(operands, i)
     raise ValueError(f"no meaning of {name} is known")
+
+
+def _pool(name: str, operands: tuple[Expr, ...], i: Var) -> Stmt:
+    """dst[y][x][c] = all of src[y*sh + p][x*sw + q][c] together, over the window's p and q."""
+    dst, src, channels, height, width, kh, kw, sw, sh = operands
+    assert isinstance(dst, Ref) and isinstance(src, Ref)
+    high, wide = (add(div(sub(size, k), by), 1) for size, k, by in ((height, kh, sh), (width, kw, sw)))
+
+    def pixel(y: Expr, x: Expr, c: Expr) -> Expr:
+        return add(mul(add(mul(y, width), x), channels), c)
+
+    def window(y: Expr, x: Expr, c: Expr) -> Stmt:
+        place = at(dst, add(mul(add(mul(y, wide), x), channels), c))
+        y, x = mul(y, sh), mul(x, sw)
+        first = const(0, dst.dtype) if name == "__bang_sumpool" else at(src, pixel(y, x, c))
+        fold = {"sum": "+", "max": "max", "min": "min"}[name[7:10]]
+        step = _each(
+            (("p", kh), ("q", kw)),
+            i,
+            lambda p, q: Assign(place, at(src, pixel(add(y, p), add(x, q), c)), fold),
+        )
+        return Block((Assign(place, first), step))
+
+    return _each((("y", high), ("x", wide), ("c", channels)), i, window)
 
 
 def _lane_row(row: Expr, groups: Expr) -> Expr:
