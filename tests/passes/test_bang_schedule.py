@@ -14,7 +14,7 @@ from xpiler.ir.rewrite import substitute
 from xpiler.passes.bang_schedule import schedule
 from xpiler.passes.reroll import reroll
 from xpiler.passes.split_digits import split_digits
-from xpiler.platforms.bang import DEFAULT
+from xpiler.platforms.bang import DEFAULT, Architecture
 
 ADD = """__global__ void add(const float *a, const float *b, float *c, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -92,6 +92,17 @@ def test_a_product_goes_through_the_weights_in_every_layout(index: str, store: s
     function = canonical(GEMM.replace("INDEX", index).replace("STORE", store), (16, 16, 1), x=5, y=1)
     assert "__bang_matmul" in instructions(laid_out(function))
     assert_same(function, A=normal(11, 13), B=normal(13, 70), C=normal(11, 70), M=11, N=70, K=13)
+
+
+def test_the_next_tiles_of_a_product_are_copied_while_one_is_multiplied() -> None:
+    small = Architecture("small", 372, DEFAULT.reserved + 150 * 1024, 64 * 1024, 0, 1, 4)  # tiles of 64 x 64
+    function = canonical(GEMM.replace("INDEX", "k * N + col").replace("STORE", "acc"), (16, 16, 1), x=5, y=1)
+    order = [name for name in instructions(laid_out(function, small)) if name != "__bang_write_value"]
+    ahead, first = order.index("__sync"), order.index("__memcpy_async")
+    assert first < ahead < order.index("__memcpy_async", ahead) < order.index("__bang_matmul")
+    for depth in (0, 70):
+        arrays = {"A": normal(2, 70), "B": normal(70, 3), "C": normal(2, 3)}
+        assert_same(function, small, **arrays, M=2, N=3, K=depth)
 
 
 def test_an_index_that_is_taken_apart_gives_its_lowest_digit_to_the_lanes() -> None:

@@ -374,9 +374,12 @@ def _tile_widths(function: Function, promoted: Promoted) -> dict[str, _Tiles]:
             continue
         shape = node.shape
         match shape:
-            case (Binary(op="*", left=Const(value=parts), right=Var() as one),):
-                shape = (one,)
-                found.setdefault(one.name, _Tiles([], False)).widths += [node.dtype.bytes] * (int(parts) - 1)
+            case (Binary(op="*", left=Const(value=parts), right=Var() as one), *more):
+                shape = (one, *more)
+                extra = found.setdefault(one.name, _Tiles([], bool(more)))
+                extra.widths += [node.dtype.bytes] * (int(parts) - 1)
+                if more and isinstance(side := values.get(one.name), Const):
+                    taken += (int(parts) - 1) * int(side.value) ** 2 * node.dtype.bytes
         match shape:
             case (Var(name=name), *more):
                 tiles = found.setdefault(name, _Tiles([], bool(more)))

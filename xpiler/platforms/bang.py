@@ -398,7 +398,7 @@ def meaning(instr: Instr) -> Stmt:
     match name:
         case "__memcpy" | "__memcpy_async":
             return _copy(operands, i)
-        case "__sync":
+        case "__sync" | "__sync_compute":
             return Block(())
         case "__bang_write_value":
             dst, n, value = operands
