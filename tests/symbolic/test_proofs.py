@@ -12,6 +12,7 @@ from xpiler.frontend import parse
 from xpiler.ir.nodes import Function
 from xpiler.symbolic.check import Options, check_unit
 from xpiler.symbolic.dependence import Dependence
+from xpiler.symbolic.inside import proved_inside
 from xpiler.symbolic.judge import Judge
 from xpiler.symbolic.proofs import Outcome, Question
 from xpiler.symbolic.shape import definitions
@@ -102,3 +103,34 @@ def test_proofs_agree_with_running(seed: int) -> None:
                 for m in (1, 2, 3, 4, 7):
                     trial = Trial((grid, 1, 1), (4, 1, 1), {"n": n, "m": m})
                     assert not races(kernel, trial), (text, grid, n, m)
+
+
+TILE = """__global__ void f(const float* a, float* b, int n) {
+  __shared__ float s[6];
+  int t = threadIdx.x;
+  for (int i = blockIdx.x * 4; i < n; i += gridDim.x * 4) {
+    s[t + 1] = a[i];
+    if (t == 0) { s[0] = 0; s[5] = 0; }
+    __syncthreads();
+    if (i + t < n) b[i + t] = s[t] + s[t + 1] + s[t + 2];
+    __syncthreads();
+  }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "is_inside"),
+    [
+        (TILE, True),
+        (TILE.replace("s[t + 2]", "s[t + 3]"), False),
+        (TILE.replace("s[t + 2]", "s[(t + n) % 6]"), True),
+        (TILE.replace("s[t + 2]", "s[n % 7]"), False),
+        (TILE.replace("s[t + 2]", "s[(int)a[0]]"), False),
+    ],
+)
+def test_no_access_leaves_an_array_for_any_size(text: str, is_inside: bool) -> None:
+    kernel = one_kernel(text)
+    trial = Trial((2, 1, 1), (4, 1, 1), {"n": 8})
+    question = Question(kernel, definitions(kernel), trial, frozenset(["n"]), time.monotonic() + 20)
+    expected = ["proved for every gridDim and n: no access leaves s"] if is_inside else []
+    assert proved_inside(question) == expected

@@ -313,14 +313,16 @@ def _proved(
     kernel: Function, defined: dict[str, Expr], trial: Trial, options: Options, deadline: float
 ) -> tuple[list[str], list[Trial]]:
     """What holds for all sizes, in words, and launches that may show that something does not."""
+    from xpiler.symbolic.inside import proved_inside
     from xpiler.symbolic.proofs import Question  # z3 takes long to load
 
     shape = launch_shape(kernel, defined, options.grid, options.block)
     known = roles(kernel, defined, shape)
     bounds = frozenset(name for name, role in known.items() if GUARD in role.kinds)
     until = min(deadline, time.monotonic() + _PROOF_SECONDS)
-    outcome = Question(kernel, defined, trial, bounds, until, options.cancelled).answer()
-    return outcome.proved, outcome.suggested
+    question = Question(kernel, defined, trial, bounds, until, options.cancelled)
+    outcome = question.answer()
+    return outcome.proved + proved_inside(question), outcome.suggested
 
 
 _PROOF_SECONDS = 1.0

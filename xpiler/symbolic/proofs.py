@@ -4,8 +4,8 @@
                               -->   for every gridDim and n
 
 The block is the one of the trials; the grid, parameters and loop counters are unknowns. What is asked: can
-two different threads reach one element of a global array, one of them writing; can an index leave an array
-whose size the host code tells. `unsat` is a proof; a model is a suggestion, which is tried like any other
+two different threads reach one element of a global array, one of them writing (`inside.py` asks whether an
+index leaves an array). `unsat` is a proof; a model is a suggestion, which is tried like any other
 launch and counts only if the run shows the fault. Arithmetic is that of mathematical integers.
 """
 
@@ -51,7 +51,7 @@ from xpiler.symbolic.interruption import interrupted_if
 from xpiler.symbolic.shape import AXES
 from xpiler.symbolic.trial import Trial
 
-_QUERY_MS = 200
+QUERY_MS = 200
 _LIMIT = 1 << 20  # blocks of an axis, and parameters in a suggested launch
 
 
@@ -108,7 +108,7 @@ class Question:
         arrays = {p.name for p in self.kernel.params if p.is_pointer}
         sites: dict[str, list[Site]] = {}
         try:
-            for site in _sites(self.kernel.body, (), (), arrays):
+            for site in sites_of(self.kernel.body, (), (), arrays):
                 name = self.trial.aliases.get(site.place.array, site.place.array)
                 sites.setdefault(name, []).append(site)
         except Unknown:
@@ -120,13 +120,14 @@ class Question:
             found.setdefault(self._array(of_array), []).append(array)
         self.outcome.open = found.get("open", [])
         whom = "blocks" if self.only_blocks else "threads"
-        for key, where in (("all", self._free()), ("here", self._here())):
+        for key, where in (("all", self.free()), ("here", self._here())):
             if found[key] and where:
                 text = f"proved for every {where}: no two {whom} conflict on {', '.join(found[key])}"
                 self.outcome.proved.append(text)
         return self.outcome
 
-    def _free(self) -> str:
+    def free(self) -> str:
+        """What may be anything, in words."""
         grid = ["gridDim"] if any(g > 1 for g in self.trial.grid) else []
         return " and ".join([*grid, *self.scalars])
 
@@ -155,9 +156,9 @@ class Question:
 
     def _pair(self, first: Site, second: Site) -> str:
         solver = z3.Solver()
-        solver.set("timeout", _QUERY_MS)
-        shared = _Shared(self.trial, self.scalars)
-        one, two = _Thread("a", shared, self.defined), _Thread("b", shared, self.defined)
+        solver.set("timeout", QUERY_MS)
+        shared = Shared(self.trial, self.scalars)
+        one, two = Thread("a", shared, self.defined), Thread("b", shared, self.defined)
         one.reach(first)
         two.reach(second)
         equal = self._equal(first, second, one, two, shared)
@@ -177,7 +178,7 @@ class Question:
             self._suggest(solver.model(), shared)
         return "here" if answer == z3.unsat else "open"
 
-    def _equal(self, first: Site, second: Site, one: _Thread, two: _Thread, shared: _Shared) -> Any:
+    def _equal(self, first: Site, second: Site, one: Thread, two: Thread, shared: Shared) -> Any:
         """Both reach the same element. Rows and columns of `r * n + c` are compared one by one, where `c` is
         shown to lie in a row: products of unknowns are what z3 has most trouble with."""
         forms = [linear(substitute(site.place.index[0], self.defined)) for site in (first, second)]
@@ -189,7 +190,7 @@ class Question:
             return z3.And(*[one.form(a) == two.form(b) for a, b in pairs])
         return one.form(forms[0]) == two.form(forms[1])
 
-    def _digits(self, form: Affine, thread: _Thread, shared: _Shared) -> tuple[list[str], list[Affine]]:
+    def _digits(self, form: Affine, thread: Thread, shared: Shared) -> tuple[list[str], list[Affine]]:
         """`(b*R + r)*C + c`  -->  [C, R], [c, r, b]"""
         names: list[str] = []
         digits: list[Affine] = []
@@ -209,15 +210,15 @@ class Question:
             else:
                 return names, [*digits, form]
 
-    def _within(self, rest: Affine, name: str, thread: _Thread, shared: _Shared) -> bool:
+    def _within(self, rest: Affine, name: str, thread: Thread, shared: Shared) -> bool:
         solver = z3.Solver()
-        solver.set("timeout", _QUERY_MS)
+        solver.set("timeout", QUERY_MS)
         value = thread.form(rest)
         solver.add(*shared.constraints, *thread.constraints)
         solver.add(z3.Or(value < 0, value >= shared.names[name]))
         return bool(solver.check() == z3.unsat)
 
-    def _suggest(self, model: Any, shared: _Shared) -> None:
+    def _suggest(self, model: Any, shared: Shared) -> None:
         """The launch of a model, if it can be run."""
         values = {n: int(model.eval(shared.names[n], model_completion=True).as_long()) for n in self.scalars}
         if max([*values.values(), 0]) <= _LIMIT and not self.trial.host and len(self.outcome.suggested) < 4:
@@ -225,7 +226,7 @@ class Question:
 
 
 @dataclass
-class _Shared:
+class Shared:
     """Unknowns of the launch, the same for all threads."""
 
     trial: Trial
@@ -245,11 +246,11 @@ class _Shared:
 
 
 @dataclass
-class _Thread:
+class Thread:
     """One thread's view: its indices and loop counters."""
 
     prefix: str
-    shared: _Shared
+    shared: Shared
     defined: Mapping[str, Expr]
     names: dict[str, Any] = field(default_factory=dict)
     constraints: list[Any] = field(default_factory=list)
@@ -367,25 +368,25 @@ _COMPARE: dict[str, Any] = {
 Conditions = tuple[tuple[Expr, bool], ...]
 
 
-def _sites(stmt: Stmt, conditions: Conditions, loops: tuple[For, ...], arrays: set[str]) -> Iterator[Site]:
+def sites_of(stmt: Stmt, conditions: Conditions, loops: tuple[For, ...], arrays: set[str]) -> Iterator[Site]:
     match stmt:
         case Block(body=body):
             for child in body:
-                yield from _sites(child, conditions, loops, arrays)
+                yield from sites_of(child, conditions, loops, arrays)
                 if isinstance(child, If) and not child.otherwise.body and _leaves(child.then):
                     conditions = (*conditions, (child.condition, False))
         case If(condition=condition):
             yield from _reads(condition, conditions, loops, arrays)
-            yield from _sites(stmt.then, (*conditions, (condition, True)), loops, arrays)
-            yield from _sites(stmt.otherwise, (*conditions, (condition, False)), loops, arrays)
+            yield from sites_of(stmt.then, (*conditions, (condition, True)), loops, arrays)
+            yield from sites_of(stmt.otherwise, (*conditions, (condition, False)), loops, arrays)
         case For():
             for end in (stmt.start, stmt.stop, stmt.step):
                 yield from _reads(end, conditions, loops, arrays)
-            yield from _sites(stmt.body, conditions, (*loops, stmt), arrays)
+            yield from sites_of(stmt.body, conditions, (*loops, stmt), arrays)
         case While():
             yield from _reads(stmt.condition, conditions, loops, arrays)
-            yield from _sites(stmt.body, conditions, loops, arrays)
-            yield from _sites(stmt.advance, conditions, loops, arrays)
+            yield from sites_of(stmt.body, conditions, loops, arrays)
+            yield from sites_of(stmt.advance, conditions, loops, arrays)
         case Assign(target=Load() as place):
             for index in place.index:
                 yield from _reads(index, conditions, loops, arrays)

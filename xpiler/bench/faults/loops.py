@@ -126,7 +126,7 @@ def _exchanged(a: Anatomy, block: Node) -> Faults:
     for one, other in itertools.pairwise(children):
         if one.next_named_sibling is None or one.next_named_sibling.id != other.id:
             continue
-        written = re.match(r"(\w+)[^=;]*=[^=]|\w+\(\s*(\w+)", a.said(one))
+        written = re.match(r"(\w+)[^=;]*=[^=]|\w+\(\s*(\w+)\s*[,)]", a.said(one))
         name = (written[1] or written[2]) if written else None
         if name and re.search(rf"\b{name}\b", a.said(other)) and a.said(one) != a.said(other):
             first = Edit(*a.span(one), a.said(other))
