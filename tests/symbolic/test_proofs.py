@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from xpiler.symbolic.inside import proved_inside
 from xpiler.symbolic.judge import Judge
 from xpiler.symbolic.proofs import Outcome, Question
 from xpiler.symbolic.shape import definitions
+from xpiler.symbolic.shared_races import proved_shared
 from xpiler.symbolic.trial import Frame, Trial, observe
 
 ROUNDS = int(os.environ.get("XPILER_RANDOM_PROOFS", "40"))
@@ -134,3 +136,38 @@ def test_no_access_leaves_an_array_for_any_size(text: str, is_inside: bool) -> N
     question = Question(kernel, definitions(kernel), trial, frozenset(["n"]), time.monotonic() + 20)
     expected = ["proved for every gridDim and n: no access leaves s"] if is_inside else []
     assert proved_inside(question) == expected
+
+
+STRIDED = """__global__ void f(const float* a, float* b, int n) {
+  __shared__ float s[4];
+  for (int i = threadIdx.x; i < n * 4; i += 4) {
+    s[i % 4] = a[i];
+    __syncthreads();
+    b[i] = s[3 - i % 4];
+    __syncthreads();
+  }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "is_safe"),
+    [
+        (TILE, True),
+        (TILE.replace("s[t + 2];\n    __syncthreads();", "s[t + 2];"), False),  # the next turn writes
+        (TILE.replace("s[5] = 0; }\n    __syncthreads();", "s[5] = 0; }"), False),
+        (TILE.replace("s[t + 1] = a[i]", "s[t / 2] = a[i]"), False),
+        (STRIDED, True),
+        (STRIDED.replace("s[i % 4] = a", "s[i % 4 * n % 4] = a"), False),
+        (STRIDED.replace("    __syncthreads();\n  }", "  }"), False),
+    ],
+)
+def test_no_two_threads_of_a_block_conflict_for_any_size(text: str, is_safe: bool) -> None:
+    kernel = one_kernel(text)
+    trial = Trial((2, 1, 1), (4, 1, 1), {"n": 8})
+    question = Question(kernel, definitions(kernel), trial, frozenset(["n"]), time.monotonic() + 20)
+    expected = ["proved for every gridDim and n: no two threads of a block conflict on s"] if is_safe else []
+    assert proved_shared(question) == expected
+    judge = Judge.of(kernel, Dependence.of(kernel))
+    larger = replace(trial, scalars={"n": 64})  # several turns
+    found = judge.judge(observe(kernel, larger, Frame.of(kernel), time.monotonic() + 10))
+    assert any(f.array == "s" for f in found) == (not is_safe)

@@ -315,6 +315,7 @@ def _proved(
     """What holds for all sizes, in words, and launches that may show that something does not."""
     from xpiler.symbolic.inside import proved_inside
     from xpiler.symbolic.proofs import Question  # z3 takes long to load
+    from xpiler.symbolic.shared_races import proved_shared
 
     shape = launch_shape(kernel, defined, options.grid, options.block)
     known = roles(kernel, defined, shape)
@@ -322,7 +323,7 @@ def _proved(
     until = min(deadline, time.monotonic() + _PROOF_SECONDS)
     question = Question(kernel, defined, trial, bounds, until, options.cancelled)
     outcome = question.answer()
-    return outcome.proved + proved_inside(question), outcome.suggested
+    return outcome.proved + proved_shared(question) + proved_inside(question), outcome.suggested
 
 
 _PROOF_SECONDS = 1.0

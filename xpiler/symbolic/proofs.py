@@ -61,12 +61,14 @@ class Unknown(Exception):
 
 @dataclass(frozen=True)
 class Site:
-    """An access with what holds where it is reached. `loops`: counters with their bounds."""
+    """An access with what holds where it is reached. `loops`: counters with their bounds; `stmt`: the
+    statement that makes it."""
 
     place: Load
     kind: str  # read, write, atomic
     conditions: tuple[tuple[Expr, bool], ...]
     loops: tuple[For, ...]
+    stmt: Stmt
 
 
 @dataclass
@@ -376,43 +378,45 @@ def sites_of(stmt: Stmt, conditions: Conditions, loops: tuple[For, ...], arrays:
                 if isinstance(child, If) and not child.otherwise.body and _leaves(child.then):
                     conditions = (*conditions, (child.condition, False))
         case If(condition=condition):
-            yield from _reads(condition, conditions, loops, arrays)
+            yield from _reads(condition, stmt, conditions, loops, arrays)
             yield from sites_of(stmt.then, (*conditions, (condition, True)), loops, arrays)
             yield from sites_of(stmt.otherwise, (*conditions, (condition, False)), loops, arrays)
         case For():
             for end in (stmt.start, stmt.stop, stmt.step):
-                yield from _reads(end, conditions, loops, arrays)
+                yield from _reads(end, stmt, conditions, loops, arrays)
             yield from sites_of(stmt.body, conditions, (*loops, stmt), arrays)
         case While():
-            yield from _reads(stmt.condition, conditions, loops, arrays)
+            yield from _reads(stmt.condition, stmt, conditions, loops, arrays)
             yield from sites_of(stmt.body, conditions, loops, arrays)
             yield from sites_of(stmt.advance, conditions, loops, arrays)
         case Assign(target=Load() as place):
             for index in place.index:
-                yield from _reads(index, conditions, loops, arrays)
-            yield from _reads(stmt.value, conditions, loops, arrays)
+                yield from _reads(index, stmt, conditions, loops, arrays)
+            yield from _reads(stmt.value, stmt, conditions, loops, arrays)
             if place.array in arrays:
                 if stmt.reduce is not None:
-                    yield Site(place, "read", conditions, loops)
-                yield Site(place, "write", conditions, loops)
+                    yield Site(place, "read", conditions, loops, stmt)
+                yield Site(place, "write", conditions, loops, stmt)
         case Atomic(place=place):
             for part in (*place.index, *stmt.args):
-                yield from _reads(part, conditions, loops, arrays)
+                yield from _reads(part, stmt, conditions, loops, arrays)
             if place.array in arrays:
-                yield Site(place, "atomic", conditions, loops)
+                yield Site(place, "atomic", conditions, loops, stmt)
         case Instr():
             raise Unknown(f"{stmt.name} accesses memory in its own way")
         case _:
             for operand in children(stmt):
                 if isinstance(operand, Expr):
-                    yield from _reads(operand, conditions, loops, arrays)
+                    yield from _reads(operand, stmt, conditions, loops, arrays)
 
 
-def _reads(expr: Expr, conditions: Conditions, loops: tuple[For, ...], arrays: set[str]) -> Iterator[Site]:
+def _reads(
+    expr: Expr, stmt: Stmt, conditions: Conditions, loops: tuple[For, ...], arrays: set[str]
+) -> Iterator[Site]:
     """Loads of an expression; what a choice adds to the conditions is left out."""
     for node in walk(expr):
         if isinstance(node, Load) and node.array in arrays:
-            yield Site(node, "read", conditions, loops)
+            yield Site(node, "read", conditions, loops, stmt)
 
 
 def _leaves(block: Block) -> bool:
