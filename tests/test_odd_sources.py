@@ -250,3 +250,15 @@ def test_a_race_that_only_made_up_data_shows_is_told_as_that() -> None:
     (failed,) = [rung for rung in result.evidence if not rung.ok]
     assert "data made up for it" in failed.detail
     assert any(rung.detail.startswith("main: same exit code") for rung in result.evidence)
+
+
+def test_pitched_memory_of_any_type_is_allocated_by_hip() -> None:
+    source = KERNEL + (
+        "void run(float* o, const float* a, int n) {\n"
+        "    float* rows; size_t pitch;\n"
+        "    cudaMallocPitch(&rows, &pitch, n * sizeof(float), 2);\n"
+        f"    {LAUNCH}\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", "hip", run=False)
+    assert "hipMallocPitch(reinterpret_cast<void**>(&rows), &pitch, n * sizeof(float), 2);" in result.text

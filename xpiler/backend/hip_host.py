@@ -207,6 +207,8 @@ def _wrap_arguments(source: SourceText, edits: EditList) -> None:
                 "a device variable is named by HIP_SYMBOL",
                 edits,
             )
+        elif token.text == "cudaMallocPitch" and not call.arguments[0].text.startswith("(void"):
+            _wrap(call, 0, "reinterpret_cast<void**>(", "HIP declares the pointer as void**", edits)
         elif token.text in hip.KERNEL_CALLS:
             index = hip.KERNEL_CALLS[token.text]
             if index < len(call.arguments) and not call.arguments[index].text.startswith(

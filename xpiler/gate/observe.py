@@ -21,6 +21,7 @@ from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Const, Decl, Function
 
 _START_BYTES = 1 << 18
+_BYTES_A_THREAD, _MOST_START_BYTES = 16, 1 << 22  # what is too small is found by running all again
 _LIMIT_BYTES = 1 << 26
 _SECONDS = 2.0  # for one launch
 _STEPS = 1_000_000  # loop iterations of all threads together: a second or so
@@ -108,7 +109,9 @@ class Observation:
 
 def observe(steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer], seed: int = 0) -> Observation:
     """Runs the steps one after the other, again with larger buffers while unknown ones are overrun."""
-    sizes = {key: buffer.size if buffer.size is not None else _START_BYTES for key, buffer in buffers.items()}
+    threads = max((step.launch.threads for step in steps if isinstance(step, Step)), default=0)
+    start = max(_START_BYTES, min(_BYTES_A_THREAD * threads, _MOST_START_BYTES))
+    sizes = {key: buffer.size if buffer.size is not None else start for key, buffer in buffers.items()}
     while True:
         observation = _observe(steps, buffers, sizes, seed)
         grown = False
