@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from tests.passes.mlu import assert_same, canonical, instructions, laid_out, normal
+from xpiler.frontend import parse
 from xpiler.ir.affine import simplify
 from xpiler.ir.build import const
 from xpiler.ir.nodes import Const, Decl, Space
 from xpiler.ir.printer import show
 from xpiler.ir.rewrite import substitute
 from xpiler.passes.bang_schedule import schedule
+from xpiler.passes.canonical import canonicalise
+from xpiler.passes.promote_arrays import promote_arrays
 from xpiler.passes.reroll import reroll
 from xpiler.passes.split_digits import split_digits
 from xpiler.platforms.bang import DEFAULT, Architecture
@@ -326,3 +329,15 @@ def test_a_size_that_several_places_compute_has_a_name() -> None:
     text = show(laid_out(function))
     assert text.count("min(n * m, 256)") == 1 and "total = min(n * m, 256)" in text, text
     assert_same(function, a=normal(256), b=np.zeros(256, np.float32), n=7, m=9)
+
+
+def test_arrays_of_known_sizes_may_take_most_of_the_scratchpad() -> None:
+    source = """
+    extern "C" void sums(const float *x, float *y) {
+        float one[60000], two[60000];
+        for (int i = 0; i < 60000; ++i) { one[i] = x[i]; two[i] = x[60000 + i]; }
+        for (int i = 0; i < 60000; ++i) y[i] = one[59999 - i] + two[59999 - i];
+    }"""
+    (function,) = parse(source, "sums.cpp", platform="vnni").program.kernels
+    promoted = promote_arrays(canonicalise(function).function, DEFAULT)
+    assert len(promoted.offsets) == 2 and promoted.bytes <= DEFAULT.usable_nram * 7 // 8

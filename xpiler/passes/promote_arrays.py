@@ -37,7 +37,8 @@ def promote_arrays(function: Function, architecture: Architecture) -> Promoted:
     open_ = [d for d in decls if d not in fixed]
     offsets: dict[str, Expr] = {}
     at = 0
-    room = architecture.usable_nram // 2
+    # The rest is for tiles; of arrays whose extents are known that leaves enough when it is small.
+    room = architecture.usable_nram // 2 if open_ else architecture.usable_nram * 7 // 8
     for decl in fixed:
         size = decl.dtype.bytes
         for extent in decl.shape:
