@@ -143,7 +143,7 @@ def _platform_flags(platform: str, arch: str = "") -> list[str]:
     return [f"-DXPEMU_ARCH={wanted}"]
 
 
-def flags(platform: str, compiler: str, arch: str = "") -> list[str]:
+def flags(platform: str, compiler: str, arch: str = "", optimisation: str = "-O1") -> list[str]:
     """Compiler flags for a prepared program, without the precompiled header.
 
     Contraction is off: what a kernel fuses is decided where it is compared, not by the host compiler.
@@ -152,7 +152,7 @@ def flags(platform: str, compiler: str, arch: str = "") -> list[str]:
         raise ValueError(f"no emulator for platform {platform!r}")
     common = [
         "-std=c++17",
-        "-O1",
+        optimisation,
         "-fPIC",
         "-w",
         "-ffp-contract=off",
@@ -177,7 +177,7 @@ def _sources(platform: str) -> list[Path]:
     return sorted([*(_EMULATORS / own).iterdir(), *(_EMULATORS / "common").iterdir()])
 
 
-def _fingerprint(platform: str, compiler: str, arch: str) -> str:
+def _fingerprint(platform: str, compiler: str, arch: str, optimisation: str) -> str:
     digest = hashlib.sha256()
     for path in _sources(platform):
         digest.update(path.name.encode())
@@ -186,13 +186,17 @@ def _fingerprint(platform: str, compiler: str, arch: str) -> str:
     if found:
         status = Path(found).resolve().stat()
         digest.update(f"{found} {status.st_size} {status.st_mtime_ns}".encode())
-    digest.update(" ".join(flags(platform, compiler, arch)).encode())
+    digest.update(" ".join(flags(platform, compiler, arch, optimisation)).encode())
     digest.update(repr(_HEADERS[platform]).encode())
     return digest.hexdigest()[:16]
 
 
 def precompiled_header(
-    platform: str, compiler: str, cache_dir: str | os.PathLike[str], arch: str = ""
+    platform: str,
+    compiler: str,
+    cache_dir: str | os.PathLike[str],
+    arch: str = "",
+    optimisation: str = "-O1",
 ) -> list[str]:
     """Builds (once) the precompiled header and the runtime object in `cache_dir`; returns the flags.
 
@@ -200,26 +204,32 @@ def precompiled_header(
     compiles and links. With `-c` pass only those that do not end in `.o`. Raises `EmulatorError` with the
     compiler's words.
     """
-    home = Path(cache_dir) / f"{platform}-{Path(compiler).name}-{_fingerprint(platform, compiler, arch)}"
+    fingerprint = _fingerprint(platform, compiler, arch, optimisation)
+    home = Path(cache_dir) / f"{platform}-{Path(compiler).name}-{fingerprint}"
     if not (home / "ready").exists():
         home.mkdir(parents=True, exist_ok=True)
         with (home / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits and finds the first one's result
             if not (home / "ready").exists():
-                _build(platform, compiler, home, arch)
-    return _use(platform, compiler, home, arch)
+                _build(platform, compiler, home, arch, optimisation)
+    return _use(platform, compiler, home, arch, optimisation)
 
 
-def _use(platform: str, compiler: str, home: Path, arch: str) -> list[str]:
+def _use(platform: str, compiler: str, home: Path, arch: str, optimisation: str) -> list[str]:
     header = f"{platform}.hpp"
     if "clang" in Path(compiler).name:
         include = ["-include-pch", str(home / f"{header}.pch")]
     else:
         include = ["-include", str(home / header), f"-L{home / 'no-sanitizer'}"]
-    return [*flags(platform, compiler, arch), *include, f"-I{home / 'include'}", str(home / "runtime.o")]
+    return [
+        *flags(platform, compiler, arch, optimisation),
+        *include,
+        f"-I{home / 'include'}",
+        str(home / "runtime.o"),
+    ]
 
 
-def _build(platform: str, compiler: str, home: Path, arch: str) -> None:
+def _build(platform: str, compiler: str, home: Path, arch: str, optimisation: str) -> None:
     runtime_files = (*_RUNTIME[platform], *_SHARED_RUNTIME)
     for path in _sources(platform):
         shutil.copy(path, home / path.name)
@@ -238,7 +248,7 @@ def _build(platform: str, compiler: str, home: Path, arch: str) -> None:
         runtime += ["-O2", "-ffp-contract=off", *_machine_flags(), *_platform_flags(platform, arch)]
     else:
         runtime += ["-O2", f"-DXPEMU_WARP={64 if platform == 'hip' else 32}"]
-    options = [*flags(platform, compiler, arch), "-x", "c++-header", str(home / header)]
+    options = [*flags(platform, compiler, arch, optimisation), "-x", "c++-header", str(home / header)]
     commands = (
         [*runtime, "-o", "runtime.o"],
         [compiler, *options, "-o", str(home / f"{header}.{suffix}")],

@@ -223,12 +223,14 @@ def _build(
 
         unit = host.prepare(unit, file, platform)
         try:
-            flags = host.precompiled_header(platform, chosen.path, cache.folder() / "headers", contract.arch)
+            headers = cache.folder() / "headers"
+            level = "-O0" if quick else "-O1"
+            flags = host.precompiled_header(platform, chosen.path, headers, contract.arch, level)
         except host.EmulatorError as unusable:
             return Build(contract, platform, None, f"emulator ({chosen.name})", str(unusable))
         tool = f"emulator ({chosen.name})"
     else:
-        flags = list(vnni_flags(chosen, "-O1" if quick else "-O2"))
+        flags = list(vnni_flags(chosen, "-O0" if quick else "-O2"))
         tool = chosen.name if cpu_runs_vnni() else f"emulator ({chosen.name})"
     if fused:
         flags = [*(flag for flag in flags if flag != "-ffp-contract=off"), "-ffp-contract=fast"]

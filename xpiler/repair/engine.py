@@ -12,9 +12,11 @@ from dataclasses import replace
 
 from xpiler.errors import Refusal
 from xpiler.frontend.syntax import analyse
+from xpiler.gate.contract import Contract
 from xpiler.gate.execute import build
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.toolchain import compile_check
+from xpiler.gate.verify import compare_target
 from xpiler.ir.source import SourceRange
 from xpiler.platforms.registry import platform_of
 from xpiler.repair.changes import apply, edits_between, unified
@@ -24,6 +26,7 @@ from xpiler.repair.places import lines_named, near_lines, range_of, statement_of
 from xpiler.repair.questions import Questions
 from xpiler.repair.result import NOT_REPAIRED, NOTHING_WRONG, REPAIRED, Localized, Repair
 from xpiler.repair.search import Change, Search
+from xpiler.repair.statics import statics_of
 from xpiler.repair.vocabulary import vocabulary
 from xpiler.routes.job import EntryJob
 from xpiler.translate import Result, Trusted
@@ -186,8 +189,16 @@ class _Engine:
             sites,
             self._accept,
             self.deadline,
+            statics_of(self.text, self.source, lines_named(self.file, verdict)),
+            lambda text: self._agrees(item, contract, text),
             near_lines(self.text, sites, lines_named(self.file, verdict)),
         )
+
+    def _agrees(self, item: EntryJob, contract: Contract, text: str) -> bool:
+        """Whether an entry of the text computes what it should, compiled and run as it is."""
+        assert item.build is not None and item.runs is not None
+        built = build(text, self.file, self.platform, contract)
+        return built.ok and all(rung.ok for rung in compare_target(contract, item.build, item.runs, built))
 
     def _accept(self, text: str) -> bool:
         self.progress("checking a repair")

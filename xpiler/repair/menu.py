@@ -7,7 +7,7 @@ import re
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.repair.changes import Form, Site
 from xpiler.repair.phrases import Phrases
-from xpiler.repair.statements import clones_of, statement_sites
+from xpiler.repair.statements import clones_of, exchanges, statement_sites
 from xpiler.repair.values import value_site
 from xpiler.repair.vocabulary import Vocabulary
 from xpiler.repair.walk import Walker
@@ -25,7 +25,7 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
     phrases.add(walker, places)
     phrases.add(other, other.run())
     clones = clones_of(walker, places)
-    found: list[Site] = []
+    found: list[Site] = list(exchanges(walker, places))
     for place in places:
         if place.role in _STATEMENTS:
             found += statement_sites(walker, vocabulary, place, clones)

@@ -17,9 +17,16 @@ from xpiler.repair.changes import Site, apply, overlap
 from xpiler.repair.harness import Harness, harness
 from xpiler.repair.order import One, Order, gain, rank
 from xpiler.repair.questions import Questions
+from xpiler.repair.statics import EARLY, Static
 from xpiler.symbolic.findings import Edit
 
-_TIERS = ((1400, 1.85), (2600, 2.45), (4000, 9.0))  # alternatives at most, and how dear they may be
+_TIERS = (
+    (600, 1.75),
+    (1500, 2.05),
+    (3000, 2.55),
+    (5000, 9.0),
+)  # alternatives at most, and how dear they may be
+_STATICS = 12  # changes that need a compilation each, at a time
 _CHUNK = 120
 _BEAM = 4  # states that are gone on from, of each number of changes
 _DEPTH = 3
@@ -51,7 +58,8 @@ class State:
 
 @dataclass
 class Search:
-    """`accept` says whether a text passes the gate. `effects`: of sites, which part of the error their best
+    """`accept` says whether a text passes the gate, `quick` whether it is
+    worth asking. `effects`: of sites, which part of the error their best
     change takes away. `near`: numbers of sites
     that a violation names. `reason`: why nothing was found."""
 
@@ -63,7 +71,10 @@ class Search:
     sites: Sequence[Site]
     accept: Callable[[str], bool]
     deadline: float
+    statics: Sequence[Static] = ()
+    quick: Callable[[str], bool] = lambda text: True
     near: frozenset[int] = frozenset()
+    hidden: bool = False  # a program with choices, whose loops run one after the other, does not show it
     tried: int = 0
     reason: str = ""
     effects: dict[int, float] = field(default_factory=dict)
@@ -71,7 +82,15 @@ class Search:
     known: dict[Selection, Score] = field(default_factory=dict)
 
     def run(self) -> Change | None:
-        for budget, dearest in _TIERS:
+        early = [s for s in self.statics if s.cost <= EARLY]
+        found = self._static(early[:_STATICS])
+        if found is not None:
+            return found
+        for number, (budget, dearest) in enumerate(_TIERS):
+            if number == 1:
+                found = self._static([s for s in self.statics if s not in early][:_STATICS])
+                if found is not None:
+                    return found
             tools = harness(self.text, self.file, self.platform, self.contract, self.sites, budget, dearest)
             if not tools.build.ok:
                 self.reason = f"the text with choices does not compile: {tools.build.error}"
@@ -79,6 +98,21 @@ class Search:
             found = self._tier(tools)
             if found is not None or self.reason:
                 return found
+            if self.hidden:
+                found = self._static([s for s in self.statics if s not in early])
+                self.reason = "the fault does not show when loops run one after the other"
+                return found
+        return None
+
+    def _static(self, statics: Sequence[Static]) -> Change | None:
+        """Changes that each have to be compiled."""
+        for static in statics:
+            text = apply(self.text, [static.edit])
+            if self._late():
+                return None
+            self.tried += 1
+            if self.quick(text) and self.accept(text):
+                return Change((static.edit,), (static.title,), static.cost)
         return None
 
     def _late(self) -> bool:
@@ -107,7 +141,7 @@ class Search:
         asked = self.questions.failing(tools.build, state.selection)
         if asked is None:
             if not state.selection:
-                self.reason = "the fault does not show when loops run one after the other"
+                self.hidden = True
                 return None
             return self._accepted(tools, [state.selection], None, [])
         question, base = asked if state.selection else self.questions.smaller(tools.build, *asked)

@@ -150,6 +150,45 @@ def _assignment(walker: Walker, place: Place) -> Iterator[Site]:
         yield site
 
 
+def exchanges(walker: Walker, places: list[Place]) -> Iterator[Site]:
+    """Neighbouring statements in the other order. One site holds a whole run of them."""
+    seen: set[int] = set()
+    for place in places:
+        if place.role != "statement" or place.start in seen or place.node.type != "expression_statement":
+            continue
+        run = [place.node]
+        while (after := run[-1].next_named_sibling) is not None and after.type == "expression_statement":
+            if len(run) == _LONGEST_RUN:
+                break
+            run.append(after)
+        spans = [walker.span(node) for node in run]
+        if len(run) < 2 or any(span is None for span in spans):
+            continue
+        known = [span for span in spans if span is not None]
+        seen |= {start for start, _ in known}
+        site = Site(known[0][0], known[-1][1], Form.STATEMENT, place.function.name)
+        texts = [walker.text[start:end] for start, end in known]
+        for i in range(len(known) - 1):
+            if texts[i] == texts[i + 1]:
+                continue
+            (a, b), (c, d) = known[i], known[i + 1]
+            moved = (
+                walker.text[site.start : a]
+                + texts[i + 1]
+                + walker.text[b:c]
+                + texts[i]
+                + walker.text[d : site.end]
+            )
+            edits = (Edit(a, b, texts[i + 1]), Edit(c, d, texts[i]))
+            title = "these statements should come in the other order"
+            site.alternatives.append(Alternative(moved, 1.7, title, edits, "order"))
+        if site.alternatives:
+            yield site
+
+
+_LONGEST_RUN = 12
+
+
 # ------------------------------------------------------------------------------------------ what is missing
 
 

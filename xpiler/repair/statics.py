@@ -1,0 +1,120 @@
+"""Changes that the compiler has to see: types, extents of arrays, named constants, layouts, pragmas.
+
+    short row = blockIdx.x * 4 + threadIdx.y;    -->    int row = ...
+    #pragma omp parallel for                     -->    without it; or with reduction(+ : sum)
+
+They cannot be choices of one program, so that each costs a compilation. There are few of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xpiler.symbolic.findings import Edit
+
+EARLY = 1.3  # what costs no more than that is tried before anything else
+
+
+@dataclass(frozen=True)
+class Static:
+    """A change of the text, with its cost and what it is in words."""
+
+    edit: Edit
+    cost: float
+    title: str
+
+
+_NARROW = re.compile(
+    r"\b(?:(?:un)?signed\s+char|(?:unsigned\s+)?short|char|u?int(?:8|16)_t)\b(?=\s+\w+\s*(?:=|;))"
+)
+_SIGNS = re.compile(r"\b(u?)int8_t\b")
+_LAYOUT = re.compile(r"\b(mem_)?(row|col)_major\b")
+_EXTENT = re.compile(r"(?<=[\w\]])\[\s*([^\[\];]{1,60}?)\s*\](?=\s*(?:\[[^\]]*\]\s*)*[;,=])")
+_DECLARES = re.compile(r"\b(?:float|double|int|half|char|__m512\w*|u?int\d+_t|bfloat16\w*|T)\s+\w+[^=;(]*$")
+_CONSTANT = re.compile(
+    r"^[ \t]*(?:#[ \t]*define[ \t]+(\w+)[ \t]+|(?:static\s+)?const(?:expr)?\s+int\s+(\w+)\s*=\s*)(\d+)\b",
+    re.M,
+)
+_PRAGMA = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+omp\b[^\n]*\n", re.M)
+
+
+def statics_of(text: str, source: str, near: frozenset[int]) -> list[Static]:
+    """All of them, the most plausible first. `near`: lines that a violation names."""
+    found = [*_types(text), *_extents(text), *_layouts(text), *_constants(text, source), *_pragmas(text)]
+
+    def place(static: Static) -> tuple[float, int]:
+        line = text.count("\n", 0, static.edit.start) + 1
+        return static.cost - (0.4 if line in near else 0.0), static.edit.start
+
+    return sorted(found, key=place)
+
+
+def _types(text: str) -> Iterator[Static]:
+    for match in _NARROW.finditer(text):
+        yield Static(Edit(*match.span(), "int"), 1.0, f"`{match[0]}` should be `int`")
+    for match in _SIGNS.finditer(text):
+        other = "int8_t" if match[1] else "uint8_t"
+        yield Static(Edit(*match.span(), other), 1.6, f"`{match[0]}` should be `{other}`")
+
+
+def _extents(text: str) -> Iterator[Static]:
+    for match in _EXTENT.finditer(text):
+        line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+        if not _DECLARES.search(line):
+            continue
+        start, end = match.span(1)
+        written = match[1]
+        halved = re.fullmatch(r"\(?(.+?)\)?\s*/\s*2", written)
+        grown = re.fullmatch(r"64\s*\*\s*\(?(.+?)\)?", written)
+        for part in (halved, grown):
+            if part:
+                yield Static(Edit(start, end, part[1]), 0.9, f"the array should have `{part[1]}` elements")
+        larger = str(2 * int(written)) if written.isdigit() else f"2 * ({written})"
+        yield Static(Edit(start, end, larger), 1.7, f"the array should have `{larger}` elements")
+        if written.isdigit() and int(written) % 64 == 0 and int(written) > 2048:
+            smaller = str(int(written) // 64)
+            yield Static(Edit(start, end, smaller), 1.7, f"the array should have `{smaller}` elements")
+
+
+def _layouts(text: str) -> Iterator[Static]:
+    for match in _LAYOUT.finditer(text):
+        other = match[0].replace(match[2], "col" if match[2] == "row" else "row")
+        yield Static(Edit(*match.span(), other), 1.3, f"`{match[0]}` should be `{other}`")
+
+
+def _constants(text: str, source: str) -> Iterator[Static]:
+    theirs = {m[1] or m[2]: m[3] for m in _CONSTANT.finditer(source)}
+    for match in _CONSTANT.finditer(text):
+        name, value = match[1] or match[2], match[3]
+        if theirs.get(name, value) != value:
+            yield Static(Edit(*match.span(3), theirs[name]), 1.0, f"`{name}` should be `{theirs[name]}`")
+        for other in (2 * int(value), int(value) // 2, int(value) + 1, int(value) - 1):
+            if other > 0:
+                yield Static(Edit(*match.span(3), str(other)), 2.0, f"`{name}` should be `{other}`")
+
+
+def _pragmas(text: str) -> Iterator[Static]:
+    for match in _PRAGMA.finditer(text):
+        behind = text[match.end() : match.end() + 3000]
+        for name in dict.fromkeys(re.findall(r"\b([A-Za-z_]\w*)\s*\+=", behind)):
+            declared = re.search(rf"\b(?:float|int|double)\s+{name}\b", text[: match.start()])
+            if "reduction" not in match[0] and declared:
+                line = match[0].rstrip("\n") + f" reduction(+ : {name})\n"
+                title = f"the sum `{name}` needs a reduction"
+                yield Static(Edit(*match.span(), line), 1.6, title)
+        outer = _loop_around(text, match.start())
+        if outer is not None:
+            yield Static(Edit(*match.span(), ""), 1.8, "this loop should not be made parallel")
+
+
+def _loop_around(text: str, at: int) -> int | None:
+    """Where the loop begins that a place lies in."""
+    depth = 0
+    for place in range(at - 1, -1, -1):
+        depth += (text[place] == "}") - (text[place] == "{")
+        if depth < 0:
+            head = text.rfind("for", 0, place)
+            return head if head >= 0 and ";" in text[head:place] and "{" not in text[head:place] else None
+    return None
