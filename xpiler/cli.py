@@ -29,8 +29,8 @@ from xpiler.neural.command import add_explain
 from xpiler.neural.loop import translate_with_model
 from xpiler.neural.options import add_model_options, add_models, chosen_model
 from xpiler.platforms.registry import PLATFORMS, extensions
-from xpiler.repair_command import run_repair
-from xpiler.translate import Result, translate_text, verify_text
+from xpiler.repair_command import located, print_located, run_repair
+from xpiler.translate import Result, Trusted, translate_text
 
 EXIT_VERIFIED, EXIT_UNVERIFIED, EXIT_REFUSED = 0, 1, 2
 EXIT_BY_STATUS = {"verified": EXIT_VERIFIED, "unverified": EXIT_UNVERIFIED, "refused": EXIT_REFUSED}
@@ -88,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("source", type=Path, metavar="SRC")
     verify.add_argument("target", type=Path, metavar="DST")
     verify.add_argument("--json", action="store_true", help="print the result as JSON")
+    verify.add_argument(
+        "--seconds",
+        type=float,
+        default=20.0,
+        help="time to find the wrong statement in (default 20; 0: none)",
+    )
     _add_contract_options(verify)
     verify.set_defaults(run=_verify)
 
@@ -241,16 +247,20 @@ def _output_path(path: Path, arguments: argparse.Namespace, several: bool) -> Pa
 
 def _verify(arguments: argparse.Namespace, console: Console) -> int:
     source, target = read_source(arguments.source), read_source(arguments.target)
-    with _progress(
-        console, arguments.json, f"{arguments.target.name} against {arguments.source.name}"
-    ) as step:
-        result = verify_text(
-            source, str(arguments.source), target, str(arguments.target), _overrides(arguments), progress=step
-        )
+    title = f"{arguments.target.name} against {arguments.source.name}"
+    with _progress(console, arguments.json, title) as step:
+        trusted = Trusted.of(source, str(arguments.source), _overrides(arguments), step)
+        result = trusted.verify(target, str(arguments.target), step).at(str(arguments.target))
+        found = None
+        if result.status == "unverified" and arguments.seconds > 0:
+            found = located(trusted, source, target, arguments, result, step)
     if arguments.json:
-        print(json.dumps(_document(result.at(str(arguments.target)))))
+        told = {"localized": [place.to_json() for place in found.localized] if found else []}
+        print(json.dumps(_document(result) | told | {"diff": found.diff if found else ""}))
     else:
-        _print_result(result.at(str(arguments.target)), arguments.source, console)
+        _print_result(result, arguments.source, console)
+        if found is not None:
+            print_located(found, arguments)
     return EXIT_BY_STATUS[result.status]
 
 

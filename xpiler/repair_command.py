@@ -13,8 +13,9 @@ from xpiler.errors import Refusal
 from xpiler.files import read_source, write_atomically
 from xpiler.gate.evidence import Evidence
 from xpiler.gate.overrides import Overrides
-from xpiler.repair import Repair, repair
+from xpiler.repair import Repair, mend, repair
 from xpiler.repair.result import NOTHING_WRONG, REFUSED, REPAIRED
+from xpiler.translate import Result, Trusted
 
 EXIT_REPAIRED, EXIT_NOT_REPAIRED, EXIT_REFUSED = 0, 1, 2
 _EXIT = {REPAIRED: EXIT_REPAIRED, NOTHING_WRONG: EXIT_REPAIRED}
@@ -48,6 +49,28 @@ def run_repair(arguments: argparse.Namespace, overrides: Overrides, progress: An
     else:
         _print(found, arguments, output)
     return _EXIT.get(found.status, EXIT_NOT_REPAIRED)
+
+
+def located(
+    trusted: Trusted, source: str, target: str, arguments: argparse.Namespace, verdict: Result, step: Any
+) -> Repair | None:
+    """Where a target that is not verified is wrong; None where nothing could be run."""
+    try:
+        return mend(
+            trusted, source, target, str(arguments.target), verdict, seconds=arguments.seconds, progress=step
+        )
+    except Refusal:
+        return None
+
+
+def print_located(found: Repair, arguments: argparse.Namespace) -> None:
+    """The wrong statements, and what would make them right."""
+    out = Console(highlight=False)
+    for place in found.localized:
+        out.print(f"{place.range}: {place.message}", style="red", markup=False, soft_wrap=True)
+    if found.text is not None:
+        out.print(f"`xpiler repair {arguments.source} {arguments.target}` makes it right:", markup=False)
+        out.print(found.diff, markup=False, soft_wrap=True, end="")
 
 
 def document(found: Repair, output: Path | None) -> dict[str, Any]:
