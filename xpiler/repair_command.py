@@ -68,6 +68,8 @@ def print_located(found: Repair, arguments: argparse.Namespace) -> None:
     out = Console(highlight=False)
     for place in found.localized:
         out.print(f"{place.range}: {place.message}", style="red", markup=False, soft_wrap=True)
+    if found.reason and not found.localized:
+        out.print(f"the statement was not found: {found.reason}", markup=False, soft_wrap=True)
     if found.text is not None:
         out.print(f"`xpiler repair {arguments.source} {arguments.target}` makes it right:", markup=False)
         out.print(found.diff, markup=False, soft_wrap=True, end="")

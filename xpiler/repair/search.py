@@ -8,7 +8,7 @@ is right; then the same with rarer changes. What the harness calls right is chec
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xpiler.gate.contract import Contract
@@ -122,7 +122,7 @@ class Search:
 
     def _tier(self, tools: Harness) -> Change | None:
         states = [State((), NOT_RUN, False, 0.0)]
-        for depth in range(_DEPTH):
+        for _ in range(_DEPTH):
             children: list[State] = []
             for state in states[:_BEAM]:
                 found = self._expand(tools, state, children)
@@ -130,8 +130,6 @@ class Search:
                     return found
             unique = {child.selection: child for child in sorted(children, key=lambda s: s.rank)[::-1]}
             states = sorted(unique.values(), key=lambda s: s.rank)
-            if depth == 0:
-                self._note_effects(tools)
         return None
 
     # ------------------------------------------------------------------------------------------ one step
@@ -158,6 +156,7 @@ class Search:
             scored |= dict(zip(part, scores, strict=True))
             if not state.selection:
                 order.learn(dict(zip(ones, scores, strict=True)), base)
+                self._note_effects(dict(zip(ones, scores, strict=True)), base)
             right = [s for s, score in zip(part, scores, strict=True) if score.right]
             partial: list[Selection] = []
             found = self._accepted(tools, right, question, partial)
@@ -220,11 +219,9 @@ class Search:
 
     # ------------------------------------------------------------------------------------------ suspects
 
-    def _note_effects(self, tools: Harness) -> None:
-        for selection, score in self.known.items():
-            site, helped = selection[0][0], gain(score, self.base)
-            if site in tools.sites and helped > self.effects.get(site, 0.0):
-                self.effects[site] = helped
+    def _note_effects(self, scores: Mapping[One, Score], base: Score) -> None:
+        for (site, _), score in scores.items():
+            self.effects[site] = max(self.effects.get(site, 0.0), gain(score, base))
 
     def suspects(self) -> Iterator[tuple[Site, float]]:
         """Places where a change helps, those first where it helps most."""
