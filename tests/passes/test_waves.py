@@ -44,3 +44,29 @@ def test_a_wave_has_a_ballot_of_64_bits() -> None:
     (kernel,) = parse(text, "k.hip", platform="hip").program.kernels
     assert kernel.warp_size == 64
     assert "u64 t;" in show(kernel)
+
+
+def test_each_of_several_waves_reduces_its_own_row() -> None:
+    """Between the waves lies a tile that all of them read, so that they do not become one loop each."""
+    text = """
+    __global__ void rows(const float* A, const float* x, float* y, int rows, int n) {
+      __shared__ float tile[256];
+      int row = blockIdx.x * 4 + threadIdx.y;
+      float v = 0.f;
+      for (int base = 0; base < n; base += 256) {
+        int count = min(256, n - base);
+        __syncthreads();
+        for (int i = threadIdx.y * 64 + threadIdx.x; i < count; i += 256) tile[i] = x[base + i];
+        __syncthreads();
+        if (row < rows) for (int i = threadIdx.x; i < count; i += 64) v += A[row * n + base + i] * tile[i];
+      }
+      for (int d = 32; d > 0; d >>= 1) v += __shfl_down(v, d);
+      if (threadIdx.x == 0 && row < rows) y[row] = v;
+    }
+    void run(const float* A, const float* x, float* y, int m, int n) {
+      rows<<<(m + 3) / 4, dim3(64, 4)>>>(A, x, y, m, n);
+    }
+    """
+    shown = canonical(text, "hip")
+    assert "shuffled" not in shown and "while" not in shown, shown
+    assert "for i32 part in 0 .. 64 {" in shown, shown

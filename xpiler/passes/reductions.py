@@ -13,7 +13,7 @@ the threads' order of adding is one of many, and so is the loop's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import bounds
@@ -104,7 +104,31 @@ class _Reductions:
         around, self.here = self.here, block
         new = self._list(body, unknown)
         self.here = around
-        return Block(tuple(self._below(s, unknown) for s in (new or body)), range=block.range)
+        stmts = new or body
+        own = {s.name for s in stmts if isinstance(s, Decl)}
+        out: list[Stmt] = []
+        for n, stmt in enumerate(stmts):
+            over = own - set().union(*(uses(s).arrays_read for s in stmts[n + 1 :]))
+            out.append(self._below(self._by_rows(stmt, over, unknown), unknown))
+        return Block(tuple(out), range=block.range)
+
+    def _by_rows(self, stmt: Stmt, over: Set[str], unknown: frozenset[str]) -> Stmt:
+        """A loop over threads each of which has a row of an array that nobody reads afterwards: to its body
+        the row is an array of its own. `over`: the arrays that are this list's and not read behind it."""
+        if not isinstance(stmt, For) or stmt.kind is not LoopKind.THREADS:
+            return stmt
+        rows: dict[str, str] = {}
+        for array in uses(stmt.body).arrays_read & self.small.keys() & over:
+            decl, loads = self.small[array], _every_load(stmt.body, array)
+            counter = Var(stmt.dtype, stmt.var)
+            if len(decl.shape) == 2 and loads and all(n.index[0] == counter for n in loads):
+                rows[array] = self.names.fresh(f"{array}_row")
+                self.small[rows[array]] = replace(decl, name=rows[array], shape=decl.shape[1:])
+        if not rows:
+            return stmt
+        body = self.block(_renamed_rows(stmt.body, rows), unknown | {stmt.var})
+        back = {row: (array, Var(stmt.dtype, stmt.var)) for array, row in rows.items()}
+        return replace(stmt, body=_as_rows(body, back))
 
     @property
     def outside(self) -> tuple[Stmt, ...]:
@@ -289,7 +313,7 @@ class _Reductions:
         for array in written:
             if array in own:
                 places.extend(p for p in soon if p[0] == array)
-            else:
+            elif array not in declared:  # what is declared further inside ends there
                 elsewhere = {(array, n) for n in _elements_read(self.outside, self.small[array])}
                 places.extend({p for p in soon | again if p[0] == array} | elsewhere)
         return sorted(places)
@@ -461,6 +485,44 @@ def _neutral(op: str, dtype: DType) -> Expr | None:
         case "min":
             return const(float("inf") if dtype.is_float else int_limits(dtype)[1], dtype)
     return None
+
+
+def _every_load(body: Block, array: str) -> list[Load]:
+    """All accesses of an array, places included; none where it is handed on as a whole or read flat."""
+    found = [n for n in walk(body) if isinstance(n, Load) and n.array == array]
+    whole = any(isinstance(n, Ref) and n.array == array for n in walk(body))
+    return [] if whole or any(len(n.index) != 2 for n in found) else found
+
+
+def _renamed_rows(body: Block, rows: Mapping[str, str]) -> Block:
+    """`a[t][i]` as `row[i]`."""
+
+    def change(load: Load) -> Load:
+        return replace(load, array=rows[load.array], index=load.index[1:]) if load.array in rows else load
+
+    return _at_loads(body, change)
+
+
+def _as_rows(body: Block, rows: Mapping[str, tuple[str, Var]]) -> Block:
+    """`row[i]` as `a[t][i]`."""
+
+    def change(load: Load) -> Load:
+        if load.array not in rows:
+            return load
+        array, counter = rows[load.array]
+        return replace(load, array=array, index=(counter, *load.index))
+
+    return _at_loads(body, change)
+
+
+def _at_loads(body: Block, change: Callable[[Load], Load]) -> Block:
+    result = map_expr(
+        body,
+        lambda e: change(e) if isinstance(e, Load) else e,
+        lambda place: change(place) if isinstance(place, Load) else place,
+    )
+    assert isinstance(result, Block)
+    return result
 
 
 def _elements_read(stmts: Sequence[Stmt], decl: Decl) -> set[int]:
