@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from xpiler.gate.evidence import READ_BACK
 from xpiler_server.store import Store, digest, fingerprint
 
 NONE, PENDING, PROVED, TESTED, FAILED = "none", "pending", "proved", "tested", "failed"
@@ -153,7 +154,7 @@ def _state(record: Record, entries: list[str]) -> State:
     if result["status"] != "verified" and not _all_hold(result, known):
         failed = next((rung for rung in result["evidence"] if not rung["ok"]), None)
         return State(FAILED, message=f"{failed['rung']}: {failed['detail']}" if failed else "not verified")
-    proofs = [rung for rung in result["evidence"] if rung["rung"] == "proved" and rung["ok"]]
+    proofs = [rung for rung in result["evidence"] if _is_of_the_text(rung)]
     if proofs and all(any(_is_about(rung, entry["name"]) for rung in proofs) for entry in known):
         return State(PROVED, message="; ".join(dict.fromkeys(rung["detail"] for rung in proofs)))
     executed = [r["detail"] for r in result["evidence"] if r["rung"] == "executed" and r["ok"]]
@@ -165,6 +166,13 @@ def _all_hold(result: dict[str, Any], known: list[dict[str, Any]]) -> bool:
     """Whether everything that was checked of these entries and of the whole file holds."""
     others = {e["name"] for e in result["entries"]} - {e["name"] for e in known}
     return all(rung["ok"] or any(_is_about(rung, name) for name in others) for rung in result["evidence"])
+
+
+def _is_of_the_text(rung: dict[str, Any]) -> bool:
+    """Whether the delivered text itself is proved for all inputs: other proofs are about steps on the way to
+    it, or for the sizes that they name."""
+    is_proof = rung["rung"] == "proved" and rung["tool"] == READ_BACK and not rung.get("undecided", False)
+    return is_proof and "for all sizes" in rung["detail"]
 
 
 def _is_about(rung: dict[str, Any], entry: str) -> bool:

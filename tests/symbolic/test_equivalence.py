@@ -61,6 +61,19 @@ def test_a_missing_element_is_refuted_with_its_values() -> None:
     assert found.expected != found.got
 
 
+def test_formulas_prove_for_all_sizes_and_data() -> None:
+    largest = b.call("max", F32, X, b.const(0.0, F32))
+    x = b.load("x", F32, b.add(b.var("i0"), b.var("l")))
+    width = b.call("min", I32, b.const(16), b.sub(b.var("n"), b.var("i0")))
+    store = Assign(b.load("y", F32, b.add(b.var("i0"), b.var("l"))), b.call("max", F32, b.const(0.0, F32), x))
+    lanes = For("l", I32, b.const(0), width, b.const(1), Block((store,)))
+    strips = For("i0", I32, b.const(0), b.var("n"), b.const(16), Block((lanes,)))
+    found = equivalent(line(largest), kernel([array("x"), array("y"), integer("n")], strips))
+    assert isinstance(found, Proved)
+    assert found.scope == "all sizes and all data"
+    assert "array arguments do not overlap" in found.assumed
+
+
 def test_what_data_decide_is_not_proved_by_runs() -> None:
     chosen = b.select(b.lt(b.const(0.0, F32), X), X, b.const(0.0, F32))
     found = equivalent(line(b.call("max", F32, X, b.const(0.0, F32))), line(chosen), [LINE])

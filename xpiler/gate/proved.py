@@ -18,7 +18,7 @@ from xpiler.errors import Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.entries import Entry
-from xpiler.gate.evidence import Rung
+from xpiler.gate.evidence import READ_BACK, Rung
 from xpiler.gate.execute import Build
 from xpiler.gate.procedure import EntryRuns, Procedure, of_function, of_trace
 from xpiler.gate.tasks import interpreted
@@ -35,7 +35,6 @@ _RUN = 0.5  # seconds of processor time for a run
 _ALL = 1.5  # after which no further sizes are tried
 _DIVISORS = (1, 3, 9)  # of sizes at which a run takes too long
 _CASES = 2
-_TOOL = "translation validation"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def proved(entry: Entry, contract: Contract, source: Side, target: Callable[[], 
     except Refusal as refusal:
         detail, open_ = f"undecided: {refusal.diagnostic.message}", True
     seconds = time.thread_time() - start
-    return Rung("proved", True, _TOOL, f"{contract.entry}: {detail}", seconds, undecided=open_)
+    return Rung("proved", True, READ_BACK, f"{contract.entry}: {detail}", seconds, undecided=open_)
 
 
 def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start: float) -> tuple[str, bool]:

@@ -1,5 +1,6 @@
 """Every application of a pass in a translation, checked: program before against program after.
 
+Both are run; where there is time their formulas are compared, too: that proves the application for all sizes.
 A pass whose result is refuted by a run is not used: the form before it stays. One whose result can only be
 seen to agree is, since passes show their preconditions themselves. What was checked goes into the evidence.
 """
@@ -14,10 +15,12 @@ from dataclasses import dataclass, field
 from xpiler.errors import Refusal
 from xpiler.ir.nodes import Function
 from xpiler.symbolic.equivalence_runs import Agreement, Level, Pair, Refuted, Runs, smaller
+from xpiler.symbolic.forms import Formula, Unknown, formula
 from xpiler.symbolic.settings import Setting
 
 _SECONDS = 0.5  # of processor time for the applications of one kernel's passes at all sizes
 _MOST = 1.0  # at the smallest
+_FORMULAS = 0.3  # for their formulas
 _QUICK = 0.04  # of processor time for one run: settings at which it takes longer are too large
 _DIVISORS = (1, 3, 9, 27)
 
@@ -30,11 +33,14 @@ class Validation:
     settings: Sequence[Setting]
     refuted: list[str] = field(default_factory=list)
     counts: Counter[Level | None] = field(default_factory=Counter)
+    proved: int = 0  # for all sizes
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self.tried: list[Setting] | None = None
         self.start = 0.0
+        self.formulas: tuple[Function, Formula | None] | None = None  # of the last program
+        self.spent = 0.0  # on formulas
         self.known: dict[tuple[int, int], tuple[Function, Runs]] = {}
 
     def check(self, before: Function, after: Function, name: str) -> str:
@@ -53,7 +59,8 @@ class Validation:
         sizes = self.tried[-1].describe() if self.tried else ""
         parts = [f"{self.counts[level]} {words}" for level, words in _WORDS.items() if self.counts[level]]
         runs = f" at sizes up to {sizes}" if sizes and self.counts[None] < total else ""
-        return f"{total} applications of passes run before and after{runs}: {', '.join(parts)}"
+        everywhere = f"{self.proved} proved for all sizes, " if self.proved else ""
+        return f"{total} applications of passes: {everywhere}run before and after{runs}, {', '.join(parts)}"
 
     def _checked(self, before: Function, after: Function, name: str) -> str:
         if self.tried is None:
@@ -73,7 +80,20 @@ class Validation:
             if isinstance(answer, Agreement):
                 levels.append(answer.level)
         self.counts[min(levels) if levels else None] += 1
+        self.proved += self._is_proved(before, after)
         return ""
+
+    def _is_proved(self, before: Function, after: Function) -> bool:
+        """Whether both have the same formulas."""
+        if self.spent > _FORMULAS:
+            return False
+        start = time.thread_time()
+        known = self.formulas
+        first = known[1] if known is not None and known[0] is before else _formula(before)
+        second = _formula(after)
+        self.formulas = after, second
+        self.spent += time.thread_time() - start
+        return first is not None and first == second
 
     def _affordable(self, function: Function) -> list[Setting]:
         """The largest two of the settings, divided, at which a run is quick; the smallest in any case."""
@@ -102,9 +122,16 @@ class Validation:
         return found[1]
 
 
+def _formula(function: Function) -> Formula | None:
+    try:
+        return formula(function)
+    except Unknown:
+        return None
+
+
 _WORDS = {
-    Level.ORDER: "do the same operations in the same order",
-    Level.ALGEBRA: "are equal over the reals with sums reassociated",
-    Level.SAMPLES: "give the same numbers",
+    Level.ORDER: "by the same operations in the same order",
+    Level.ALGEBRA: "equal over the reals with sums reassociated",
+    Level.SAMPLES: "with the same numbers",
     None: "too long to run",
 }
