@@ -65,7 +65,7 @@ def test_counts_are_of_what_changes_behaviour() -> None:
 
 
 def test_a_case_that_takes_too_long_is_missed() -> None:
-    outcome = answer(RepairQuestion("sign", "cuda", "hip", ("L1",), 0), limit=0.05)
+    outcome = answer(RepairQuestion("sign", "cuda", "hip", ("L1",), 0, seconds=0.0), limit=0.05)
     assert (outcome.status, outcome.detected) == (COUNTED, False) and outcome.why.startswith("stopped after")
 
 

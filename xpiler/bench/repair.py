@@ -23,25 +23,27 @@ from xpiler.bench.repair_case import COUNTED, EQUIVALENT, UNAVAILABLE, RepairOut
 from xpiler.files import read_source
 from xpiler.gate import cache
 
-TIME_LIMIT = 240.0  # seconds for one case with its translation and all its runs
+TIME_LIMIT = 210.0  # seconds for one case with its translation and all its runs, besides the repair itself
+REPAIR_SECONDS = 30.0
 SHARES = (0.6, 0.25, 0.15)  # of cases with one, two and three faults
 
 
 @dataclass(frozen=True)
 class RepairQuestion:
-    """Faults of the classes `codes` in the translation of an operator."""
+    """Faults of the classes `codes` in the translation of an operator; `seconds` that a repair may take."""
 
     operator: str
     source: str
     target: str
     codes: tuple[str, ...]
     seed: int
+    seconds: float = REPAIR_SECONDS
 
     def key(self) -> str:
         """What the answer depends on: the snippet, the table of operators and the engine."""
         table = (snippets_folder() / "operators.toml").read_bytes()
         text = read_source(snippet(self.operator, self.source))
-        names = (self.operator, self.source, self.target, *self.codes, str(self.seed))
+        names = (self.operator, self.source, self.target, *self.codes, str(self.seed), str(self.seconds))
         return cache.key("repair", *names, text, table, engine_version())
 
 
@@ -52,6 +54,7 @@ def questions(
     classes: Sequence[str],
     cases: int,
     seed: int,
+    seconds: float = REPAIR_SECONDS,
 ) -> list[RepairQuestion]:
     """`cases` of them, no two alike."""
     rng = random.Random(seed)
@@ -66,7 +69,7 @@ def questions(
         for _ in range(count):
             codes = codes or rng.sample(list(classes), len(classes))
             drawn.append(codes.pop())
-        asked.append(RepairQuestion(*turn.pop(), tuple(drawn), rng.randrange(1 << 30)))
+        asked.append(RepairQuestion(*turn.pop(), tuple(drawn), rng.randrange(1 << 30), seconds))
     return asked
 
 
@@ -81,11 +84,11 @@ def answers(
 
 def answer(question: RepairQuestion, limit: float = TIME_LIMIT) -> RepairOutcome:
     """One case in a process of its own; what takes too long or fails counts as a fault that was missed."""
-    said, why = in_process("xpiler.bench.repair_case", question.__dict__, limit)
+    said, why = in_process("xpiler.bench.repair_case", question.__dict__, limit + question.seconds)
     if said is not None:
         return RepairOutcome.from_json(said)
     place = (question.operator, question.source, question.target, question.seed)
-    return RepairOutcome(*place, question.codes, COUNTED, seconds=limit, why=why)
+    return RepairOutcome(*place, question.codes, COUNTED, seconds=limit + question.seconds, why=why)
 
 
 # ------------------------------------------------------------------------------------------------ counting

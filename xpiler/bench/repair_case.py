@@ -60,7 +60,9 @@ class RepairOutcome:
         return cls(**{**table, "codes": tuple(table["codes"]), "faults": faults})
 
 
-def measure(operator: Operator, source: str, target: str, codes: list[str], seed: int) -> RepairOutcome:
+def measure(
+    operator: Operator, source: str, target: str, codes: list[str], seed: int, seconds: float
+) -> RepairOutcome:
     """Makes the faulty text and asks the engine about it."""
     path = snippet(operator.name, source)
     text, file = read_source(path), target_file(operator, source, target)
@@ -75,7 +77,7 @@ def measure(operator: Operator, source: str, target: str, codes: list[str], seed
     if faulty is None:
         return outcome(UNAVAILABLE, why=f"no {' and '.join(codes)} apart in this text")
     try:
-        result = repair(text, str(path), faulty.text, file, stated(operator))
+        result = repair(text, str(path), faulty.text, file, stated(operator), seconds=seconds)
     except Refusal as refusal:
         why = f"refused: {refusal.diagnostic}"
         return outcome(COUNTED, faults=faulty.faults, detected=True, why=why)
@@ -140,7 +142,8 @@ def main() -> None:
     """Answers one question: an object with the names of operator and platforms, classes and seed."""
     asked = json.load(sys.stdin)
     operator = load_operators()[asked["operator"]]
-    measured = measure(operator, asked["source"], asked["target"], asked["codes"], asked["seed"])
+    place = asked["source"], asked["target"]
+    measured = measure(operator, *place, asked["codes"], asked["seed"], asked["seconds"])
     json.dump(measured.to_json(), sys.stdout)
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from xpiler.bench.faults.model import CLASSES
 from xpiler.bench.operators import load_operators
-from xpiler.bench.repair import Tally, answers, group, is_single, questions, tally, to_json
+from xpiler.bench.repair import REPAIR_SECONDS, Tally, answers, group, is_single, questions, tally, to_json
 from xpiler.bench.repair_case import COUNTED, EQUIVALENT, UNAVAILABLE, RepairOutcome
 from xpiler.bench.words import chosen, percent
 from xpiler.errors import Refusal
@@ -39,6 +39,9 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     repair.add_argument("--from", dest="sources", help="source platforms (default: all)")
     repair.add_argument("--to", dest="targets", help="target platforms (default: all)")
     repair.add_argument("--classes", help=f"classes of faults: {', '.join(CLASSES)} (default: all)")
+    repair.add_argument(
+        "--seconds", type=float, default=REPAIR_SECONDS, metavar="T", help="that a repair may take (30)"
+    )
     repair.add_argument("--jobs", type=int, default=1, metavar="N", help="cases at a time")
     repair.add_argument("--json", type=Path, metavar="OUT", help="write the counts and failures to a file")
     repair.set_defaults(run=_repair)
@@ -51,7 +54,9 @@ def _repair(arguments: argparse.Namespace, console: Console) -> int:
     classes = chosen(arguments.classes, list(CLASSES), "class")
     if arguments.cases < 1 or arguments.jobs < 1:
         raise Refusal("bench-number", "--cases and --jobs must be at least 1")
-    asked = questions(operators, sources, targets, classes, arguments.cases, arguments.seed)
+    asked = questions(
+        operators, sources, targets, classes, arguments.cases, arguments.seed, arguments.seconds
+    )
     if not asked:
         raise Refusal("bench-direction", "there is no direction from a platform to itself")
     state = arguments.json.with_suffix(".state.jsonl") if arguments.json else _default_state()
