@@ -101,3 +101,24 @@ def test_a_window_and_channels_in_one_index_with_any_stride() -> None:
     assert "__bang_matmul" in instructions(laid_out(function, SMALL))
     arrays = {"x": normal(7 * 9 * 5), "f": normal(3 * 9 * 5), "y": np.zeros(36, np.float32)}
     assert_same(function, SMALL, **arrays, stride=2, size=3, channels=5)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("k < K ? {} : 0.0f", "{}"), ("{}", "k < K ? {} : 0.0f"), ("k < K ? {} : 0.0f",) * 2]
+)
+def test_a_choice_guards_its_own_factor(left: str, right: str) -> None:
+    """The sum runs beyond K, where the factor with the choice has no elements and the other one zeros."""
+    a, b = left.format("A[row * K + k]"), right.format("B[k * N + col]")
+    function = canonical(
+        f"""__global__ void gemm(const float *A, const float *B, float *C, int N, int K, int L) {{
+            int col = threadIdx.x, row = blockIdx.x;
+            float acc = 0.0f;
+            for (int k = 0; k < L; ++k) {{ float b = {b}; acc += ({a}) * b; }}
+            C[row * N + col] = acc;
+        }}""",
+        (5, 1, 1),
+        x=3,
+    )
+    wide = 3 * 8 if left == "{}" else 3 * 6
+    arrays = {"A": normal(wide + 2), "B": normal(8 * 5 if right == "{}" else 6 * 5), "C": normal(15)}
+    assert_same(function, SMALL, **arrays, N=5, K=6, L=8)

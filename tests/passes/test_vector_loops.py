@@ -38,7 +38,7 @@ __global__ void windows(const float *x, float *y, int n, int width, int channels
 )
 def test_the_lowest_digit_of_a_counter_makes_the_lanes(digits: str) -> None:
     text = cpp(WINDOWS.replace("DIGITS", digits))
-    assert "for (int c_lane = 0; c_lane < c_lane_end; c_lane += 16)" in text
+    assert "for (int c = 0; c < c_end; c += 16)" in text
     assert "= max_number_ps(best" in text
 
 
@@ -50,7 +50,7 @@ def test_a_split_loop_over_nothing_divides_by_nothing() -> None:
 def test_digits_that_are_taken_off_one_by_one_make_the_lanes() -> None:
     digits = "int rest = i / channels, c = i % channels; int column = rest % width; rest /= width;"
     text = cpp(WINDOWS.replace("DIGITS", digits + " int row = rest;"))
-    assert "for (int c_lane = 0; c_lane < c_lane_end; c_lane += 16)" in text
+    assert "for (int c = 0; c < c_end; c += 16)" in text
     assert "= max_number_ps(best" in text
 
 

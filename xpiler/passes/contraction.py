@@ -113,7 +113,7 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
     if start.dtype != F32 or not isinstance(start.init, Expr):
         return None
     loops, guards, innermost = _loops(reduction)
-    innermost = _with_guards(innermost, guards)
+    innermost, side = _with_guards(innermost, guards)
     factors = _factors(innermost, start.name)
     if factors is None or any(not is_const(each.step, 1) for each in loops):
         return None
@@ -139,8 +139,9 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
             and columns.var in moves_right
             and rows.var not in moves_right
         ):
+            about = factors[side] if side is not None else None
             return Nest(
-                rows, columns, (), start, tuple(loops), left, right, tuple(rest), tuple(guards), piece
+                rows, columns, (), start, tuple(loops), left, right, tuple(rest), tuple(guards), piece, about
             )
     return None
 
@@ -176,18 +177,21 @@ def without_values(body: Block) -> Block:
     return body
 
 
-def _with_guards(body: Block, guards: list[Expr]) -> Block:
-    """`acc += (guard ? x : 0) * y` as `if (guard) acc += x * y`: what is inside, the guards are collected."""
+def _with_guards(body: Block, guards: list[Expr]) -> tuple[Block, int | None]:
+    """`acc += (guard ? x : 0) * y` as `acc += x * y` where the guard is collected, and which factor it is
+    about: the other is read whatever it says. None where both have one."""
     match body.body:
         case (Assign(value=Binary(op="*", left=left, right=right) as product, reduce="+") as step,):
-            sides: list[Expr] = []
-            for side in (left, right):
-                while isinstance(side, Select) and is_const(side.otherwise, 0):
-                    guards.append(side.condition)
-                    side = side.then
-                sides.append(side)
-            return Block((replace(step, value=replace(product, left=sides[0], right=sides[1])),))
-    return body
+            sides = [left, right]
+            chosen = [n for n, side in enumerate(sides) if isinstance(side, Select)]
+            if len(chosen) != 1 or guards:
+                return body, None
+            (which,) = chosen
+            while isinstance(side := sides[which], Select) and is_const(side.otherwise, 0):
+                guards.append(side.condition)
+                sides[which] = side.then
+            return Block((replace(step, value=replace(product, left=sides[0], right=sides[1])),)), which
+    return body, None
 
 
 def _with_scalar(body: tuple[Stmt, ...], places: set[str]) -> tuple[Stmt, ...]:

@@ -45,7 +45,8 @@ from xpiler.platforms.bang import WEIGHT_BYTES, WEIGHT_LANES, Architecture
 @dataclass(frozen=True)
 class Nest:
     """`rows` and `columns` around `acc = start; loops...: if (guards) acc += left * right; rest`. `piece`: of
-    the sum's steps, how many follow each other where a factor is not in one piece."""
+    the sum's steps, how many follow each other where a factor is not in one piece. `about`: the factor that
+    the guards are about, if they leave the other one alone."""
 
     rows: For
     columns: For
@@ -57,6 +58,7 @@ class Nest:
     rest: tuple[Stmt, ...]
     guards: tuple[Expr, ...] = ()
     piece: Expr | None = None
+    about: Load | None = None
 
 
 def widest_end(columns: For, rows: For) -> Expr:
@@ -150,6 +152,8 @@ class WeightTiles:
         rows, columns, depth = (Var(I32, fresh(name)) for name in ("rows", "columns", "depth"))
         wide, deep = Var(I32, fresh("columns_padded")), Var(I32, fresh("depth_padded"))
         self.guarded = nest.left if self.has_guards(nest.left, m.var) else nest.right
+        if nest.about is not None:
+            self.guarded = nest.about
         left = self.bring(nest.left, m.var, row, rows, k.var, inner, depth, deep, self.left, None)
         right = self.bring(
             nest.right, n.var, column, columns, k.var, inner, depth, deep, self.by_column, wide
