@@ -108,7 +108,7 @@ class Analyses:
 
     # -------------------------------------------------------------------------------------------- looking
 
-    async def _look(self, document: Document, known: Known, *, edited: bool) -> None:
+    async def _look(self, document: Document, known: Known, *, edited: bool, again: bool = False) -> None:
         settings = self._settings()
         if edited:
             await asyncio.sleep(_PAUSE)
@@ -120,7 +120,12 @@ class Analyses:
                 await asyncio.sleep(max(0.0, settings.debounce_ms / 1000 - _PAUSE))
             await self._check(document, known)
         except Crashed as error:
-            self._report(f"{error}; it is started again with the next edit")
+            self._report(f"{error}; another one is started")
+            if again:
+                known.failure = str(error)  # it is this text: the next edit tries again
+                self._changed(document)
+            else:
+                await self._look(document, known, edited=False, again=True)
         except Broken as error:
             known.failure = str(error)
             logger.error("%s\n%s", error, error.trace)

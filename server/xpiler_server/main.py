@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     stdout = _own_stdout()
     logging.basicConfig(stream=sys.stderr, level=arguments.log.upper())
-    logging.getLogger("pygls").setLevel(logging.ERROR)
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # told to the client, see `report_server_error`
     from xpiler_server.setup import make_server
 
     make_server().start_io(stdout=stdout)

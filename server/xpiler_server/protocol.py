@@ -8,6 +8,7 @@ known.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from enum import Enum
 from functools import lru_cache
@@ -282,6 +283,14 @@ class XpilerProtocol(LanguageServerProtocol):
             self._request_futures.pop(msg_id)  # nobody waits for the answer any more
             return
         super()._handle_response(msg_id, result, error)
+
+    def forget_requests(self) -> None:
+        """Cancels what the server still waits for. The protocol's own shutdown stumbles over it."""
+        current: Any = asyncio.current_task()
+        for msg_id, future in list(self._request_futures.items()):
+            if msg_id != self.msg_id and future is not current and not future.done():
+                future.cancel()
+                self._request_futures.pop(msg_id, None)
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -22,6 +23,7 @@ from xpiler_server.settings import Settings
 from xpiler_server.store import Store, fingerprint
 
 logger = logging.getLogger(__name__)
+_FILES_AGE = 0.3  # seconds for which files beside a document are taken to be as they were
 _LOOK_AGAIN = 0.05  # seconds in which changes of one kind are told at once
 
 
@@ -47,6 +49,7 @@ class XpilerServer(LanguageServer):
         self.on_job: list[Callable[[XpilerServer, Job], None]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._due: dict[str, asyncio.TimerHandle] = {}
+        self._prints: dict[str, tuple[tuple[str, int], float, str]] = {}
         self._warned: set[str] = set()
         self._ending = False
 
@@ -86,7 +89,12 @@ class XpilerServer(LanguageServer):
         return self.text_of(uri), to_fs_path(uri) or uri
 
     def print_of(self, document: Document) -> str:
-        return fingerprint(document.source, document.file)
+        """The fingerprint of a document as it is; files beside it are looked at a few times a second."""
+        key, now = (document.uri, document.revision), time.monotonic()
+        known = self._prints.get(document.uri)
+        if known is None or known[0] != key or now - known[1] > _FILES_AGE:
+            known = self._prints[document.uri] = (key, now, fingerprint(document.source, document.file))
+        return known[2]
 
     @property
     def encoding(self) -> str:
@@ -158,10 +166,11 @@ class XpilerServer(LanguageServer):
             self.window_show_message(types.ShowMessageParams(type=types.MessageType.Warning, message=message))
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """Errors in handlers of notifications go to the log: the user is not asked to read one a
-        keystroke."""
+        """Errors of the server's own go to the log: the user is not asked to read one a keystroke."""
         if not self._ending:
-            self.log(f"{type(error).__name__}: {error}", types.MessageType.Error)
+            trace = (getattr(error, "data", None) or {}).get("traceback")
+            more = "\n" + "".join(trace) if isinstance(trace, list) else ""
+            self.log(f"{type(error).__name__}: {error}{more}", types.MessageType.Error)
 
     # -------------------------------------------------------------------------------------------- life
 
@@ -171,6 +180,10 @@ class XpilerServer(LanguageServer):
         store = Store(self.workspace.root_uri or next(iter(folders), "") or "no workspace")
         self.jobs.remember(store)
         self.proofs.remember(store)
+
+    def forget_requests(self) -> None:
+        assert isinstance(self.protocol, protocol.XpilerProtocol)
+        self.protocol.forget_requests()
 
     async def stop(self) -> None:
         """Nothing that was started is left, and nothing more is told."""

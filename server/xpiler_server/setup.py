@@ -53,6 +53,7 @@ def _register_session(server: XpilerServer) -> None:
     @server.feature(types.SHUTDOWN)
     async def shutdown(ls: XpilerServer, params: None) -> None:
         await ls.stop()
+        ls.forget_requests()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def configure(ls: XpilerServer, params: types.DidChangeConfigurationParams) -> None:

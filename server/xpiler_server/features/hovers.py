@@ -8,7 +8,6 @@ from typing import Any
 
 from lsprotocol import types
 
-from xpiler.backend.hip_host import twin_of
 from xpiler.errors import Refusal
 from xpiler.neural.manual import Entry, entries_by_name
 from xpiler.platforms.registry import PLATFORMS
@@ -17,6 +16,14 @@ from xpiler_server.features import status
 from xpiler_server.features.lenses import SHORT
 from xpiler_server.proofs import NONE
 from xpiler_server.server import XpilerServer
+
+
+def warm_up() -> None:
+    """Loads manuals and tables, so that the first hover need not."""
+    for platform in PLATFORMS:
+        _entry(platform, "")
+        list(_twin(platform, ""))
+
 
 _FACTS = ("types", "memory", "lanes", "constraints", "pitfalls")
 
@@ -70,6 +77,8 @@ def _entry(platform: str, word: str) -> Entry | None:
 
 
 def _twin(platform: str, word: str) -> Iterator[str]:
+    from xpiler.backend.hip_host import twin_of  # the tables of all names take long to load
+
     twin = twin_of(word) if platform == "cuda" else None
     if twin is not None:
         yield f"in HIP: `{twin}`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
@@ -13,7 +14,7 @@ from lsprotocol import types
 from xpiler import __version__
 from xpiler_server import settings
 from xpiler_server.documents import Document
-from xpiler_server.features import diagnostics, repairs, status
+from xpiler_server.features import diagnostics, hovers, repairs, status
 from xpiler_server.jobs import Job
 from xpiler_server.server import XpilerServer
 
@@ -30,12 +31,13 @@ def initialize(ls: XpilerServer, params: types.InitializeParams) -> None:
         ls.opted_in = frozenset(name for name in _EXTRAS if client.get(name) is True)
     ls.settings, ls.problems = settings.read(given.get("settings"))
     ls.remember()
+    ls.run(ls.analyses.start())
 
 
 async def initialized(ls: XpilerServer) -> None:
     for problem in ls.problems:
         ls.warn(problem)
-    ls.run(ls.analyses.start())
+    ls.run(asyncio.to_thread(hovers.warm_up))
     workspace = ls.client_capabilities.workspace
     files = workspace.did_change_watched_files if workspace else None
     if files and files.dynamic_registration:
