@@ -106,6 +106,10 @@ class Analyses:
             await self._outline(document, known)
         return await self._check(document, known)
 
+    async def ask(self, work: str, given: dict[str, Any]) -> Any:
+        """A short piece of other work, in the process that also checks. Raises Crashed or Broken."""
+        return await self._workers["check"].ask(work, given)
+
     # -------------------------------------------------------------------------------------------- looking
 
     async def _look(self, document: Document, known: Known, *, edited: bool, again: bool = False) -> None:

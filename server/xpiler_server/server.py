@@ -44,6 +44,7 @@ class XpilerServer(LanguageServer):
         self.jobs = Jobs(lambda: self.settings.jobs, self.job_changed)
         self.proofs = Proofs(self.text_of)
         self.comparisons: dict[str, Comparison] = {}  # by target
+        self.links: dict[str, tuple[str, list[dict[str, Any]]]] = {}  # by target: of which texts, and they
         self.on_document: list[Callable[[XpilerServer, Document], None]] = []  # who shows what is known
         self.on_publish: list[Callable[[XpilerServer, Document], list[types.Diagnostic]]] = []
         self.on_job: list[Callable[[XpilerServer, Job], None]] = []

@@ -13,6 +13,7 @@ from xpiler_server.features import (
     checking,
     commands,
     contracts,
+    counterpart,
     diagnostics,
     hints,
     hovers,
@@ -114,6 +115,15 @@ def _register_pairs(server: XpilerServer) -> None:
     @server.feature(protocol.PAIR)
     def pair(ls: XpilerServer, params: protocol.PairParams) -> dict[str, Any]:
         return repairs.pair(ls, params.source, params.target)
+
+    @server.feature(protocol.COUNTERPART)
+    async def find(ls: XpilerServer, params: protocol.CounterpartParams) -> dict[str, Any] | None:
+        found = await counterpart.counterpart(ls, params.uri, params.position)
+        return protocol.document(found) if found is not None else None
+
+    @server.feature(types.TEXT_DOCUMENT_IMPLEMENTATION)
+    async def jump(ls: XpilerServer, params: types.ImplementationParams) -> types.Location | None:
+        return await counterpart.counterpart(ls, params.text_document.uri, params.position)
 
     @server.feature(protocol.REPAIR)
     async def repair(ls: XpilerServer, params: protocol.RepairParams) -> dict[str, Any]:

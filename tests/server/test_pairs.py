@@ -129,3 +129,17 @@ async def test_what_only_the_user_knows_is_asked_for(editor: Editor) -> None:
         "xpiler/translate", uri=uri, to="vnni", arguments={"grid": "4", "block": "64"}
     )
     assert answered.status == "verified"
+
+
+async def test_a_statement_leads_to_the_one_that_stands_for_it(editor: Editor) -> None:
+    await editor.start(settings={"check": {"enable": False}, "trusted": False})
+    source = editor.open("saxpy.cu", SOURCE)
+    target = editor.open("saxpy.hip", RIGHT, "hip")
+    await editor.request("xpiler/pair", source=source, target=target)
+    there = await editor.request("xpiler/counterpart", uri=source, position={"line": 2, "character": 14})
+    assert (there.uri, there.range.start.line) == (target, 3)
+    back = await editor.request("xpiler/counterpart", uri=target, position={"line": 3, "character": 14})
+    assert (back.uri, back.range.start.line) == (source, 2)
+    assert (
+        await editor.request("xpiler/counterpart", uri=target, position={"line": 0, "character": 1}) is None
+    )

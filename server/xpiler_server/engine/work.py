@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.gate.overrides import Overrides, from_flags, load_beside
-from xpiler.platforms.registry import platform_of
+from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler_server.engine.outline import Places, elsewhere, outline
 
 CHECK_SECONDS = 10.0
@@ -82,7 +83,7 @@ def _translate(ask: Ask) -> dict[str, Any]:
         result = translate_text(text, file, to, stated, ask.progress, run=given["run"])
     except Refusal as refusal:
         return _refused(refusal.diagnostic, Places(text, file))
-    return _result(result, Places(text, file))
+    return _result(result, Places(text, file), links=_links(text, file, result.text, to))
 
 
 def _verify(ask: Ask) -> dict[str, Any]:
@@ -99,7 +100,8 @@ def _verify(ask: Ask) -> dict[str, Any]:
         )
     except Refusal as refusal:
         return _refused(refusal.diagnostic, places, there)
-    return _result(result, places, there)
+    links = _links(source["text"], source["file"], target["text"], given["to"])
+    return _result(result, places, there, links)
 
 
 def _repair(ask: Ask) -> dict[str, Any]:
@@ -136,7 +138,28 @@ def _repair(ask: Ask) -> dict[str, Any]:
     }
 
 
-def _result(result: Any, places: Places, target: Places | None = None) -> dict[str, Any]:
+def _links(source: str, source_file: str, target: str | None, to: str) -> list[dict[str, Any]]:
+    """Which places of the texts stand for each other; a text that cannot be read has none."""
+    from xpiler.correspondence import correspondence
+
+    if target is None:
+        return []
+    target_file = str(PurePath(source_file).with_suffix(PLATFORMS[to].extension))
+    found = correspondence(source, source_file, target, target_file)
+    return [{"source": match.source, "target": match.target} for match in found]
+
+
+def _correspond(ask: Ask) -> dict[str, Any]:
+    source, target, to = ask.given["source"], ask.given["target"], ask.given["to"]
+    return {"links": _links(source["text"], source["file"], target["text"], to)}
+
+
+def _result(
+    result: Any,
+    places: Places,
+    target: Places | None = None,
+    links: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
     return {
         "text": result.text,
         "status": result.status,
@@ -144,7 +167,7 @@ def _result(result: Any, places: Places, target: Places | None = None) -> dict[s
         "entries": [entry.to_json() for entry in result.entries],
         "diagnostics": [_diagnostic(found, places, target) for found in result.diagnostics],
         "missing": list(missing_of(result.diagnostics)),
-        "links": [],
+        "links": list(links),
         "seconds": round(result.seconds, 3),
     }
 
@@ -222,5 +245,6 @@ WORK: dict[str, Callable[[Ask], dict[str, Any]]] = {
     "translate": _translate,
     "verify": _verify,
     "repair": _repair,
+    "correspond": _correspond,
     "doctor": _doctor,
 }

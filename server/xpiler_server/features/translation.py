@@ -54,6 +54,7 @@ def verification_job(ls: XpilerServer, params: protocol.VerifyParams) -> Job:
     if PurePath(target_file).suffix not in (PLATFORMS[to].extension, *PLATFORMS[to].others):
         target_file = str(PurePath(target_file).with_suffix(PLATFORMS[to].extension))
     given = {
+        "to": to,
         "source": {"text": engine_text(source), "file": source_file},
         "target": {"text": engine_text(target), "file": target_file},
         "entry": params.entry,
