@@ -165,8 +165,8 @@ def _choice(text: str, site: Site, number: int, choices: Sequence[int], inner: s
             kept = "".join(f"{on}=={c}?{own(c, f'xpiler_as<decltype(({flat}))>(', ')')}:" for c in choices)
             return f"({on}==0?({inner}):{kept}({flat}))"
         case Form.CALL:
-            kept = "".join(f"{on}=={c}?{own(c, '(void)(', ')')}:" for c in choices)
-            return f"({on}==0?(void)({inner}):{kept}(void)0)"
+            kept = "".join(f"else if({on}=={c}){{{own(c, '', ';')}}}" for c in choices)
+            return f"do{{if({on}==0){{{inner};}}{kept}}}while(0)"  # a macro may be a statement itself
         case Form.STATEMENT:
             kept = "".join(f"else if({on}=={c}){{{own(c)}}}" for c in choices)
             return f"{{if({on}==0){{{inner}}}{kept}}}"

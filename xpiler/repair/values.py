@@ -50,7 +50,9 @@ def value_site(walker: Walker, vocabulary: Vocabulary, phrases: Phrases, place: 
     site = Site(place.start, place.end, form, place.function.name)
     offer = Offer(site, place, written)
     kind = walker.kind(node, place.scope)
-    if place.role == "base":
+    if any(written in family for family in FAMILIES):
+        _words(vocabulary, written, offer)
+    elif place.role == "base":
         _arrays(place, written, offer)
     else:
         opaque = walker.unit.map.is_from_macro(node.start_byte)
@@ -114,7 +116,7 @@ def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written:
             offer(text, 2.2 + 0.03 * number)
     if kind == INT and place.root and place.role not in ("condition", "launch"):
         for number, text in fitting(PRODUCT):
-            offer(f"{text} + {written}", 2.0 + 0.03 * number)
+            offer(f"{text} + {written}", 1.8 + 0.03 * number)
     if (
         kind in (POINTER, ARRAY)
         and place.node.type == "identifier"
@@ -222,18 +224,22 @@ def _terms(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, o
     additive = f"({written})" if place.node.type == "conditional_expression" else written
     composite = place.node.type in ("binary_expression", "conditional_expression")
     factor = f"({written})" if composite else written
+    own = [n.name for n in _names(place, INT, written) if not n.is_parameter and not n.constant][:6]
+    offer.kind = "factor"
     for word in (*sizes, *vocabulary.integers[:4]):
-        offer(f"{factor} * {word}", 2.4 if word.isidentifier() else 2.8)
-    for word in (*sizes, *indices):
-        if place.root:
-            offer(f"{additive} + {word}", 2.5)
+        offer(f"{factor} * {word}", 1.8 if word.isidentifier() else 2.4)
+    offer.kind = "addend"
+    for word in (*own, *indices, *sizes) if place.root else ():
+        offer(f"{additive} + {word}", 2.3 if word in sizes and word not in own else 1.7)
+    offer.kind = "term"
     for word in sizes:
         if place.root or place.role == "bound":
-            offer(f"{additive} - {word}", 2.7)
-        offer(f"{factor} / {word}", 2.9)
+            offer(f"{additive} - {word}", 2.5)
+        offer(f"{factor} / {word}", 2.7)
     if place.role in ("argument", "value"):
+        offer.kind = "size"
         for type_ in ("float", "int"):
-            offer(f"{factor} * sizeof({type_})", 2.2)
+            offer(f"{factor} * sizeof({type_})", 1.7 if place.role == "argument" else 2.2)
 
 
 def _number(text: str) -> int | None:
@@ -264,20 +270,25 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
     offer.kind = "term"
     if place.root or node.type in ("identifier", "subscript_expression", "call_expression"):
         inner = written if node.type != "binary_expression" else f"({written})"
-        offer(f"-{inner}", 2.4)
-        for name in _names(place, FLOAT, written)[:5]:
-            offer(f"{inner} * {name.name}", 2.7)
-            offer(f"{inner} / {name.name}", 2.8)
-            offer(f"{inner} - {name.name}", 2.8)
-            offer(f"{inner} + {name.name}", 2.8)
+        offer(f"-{inner}", 2.2)
+        offer.kind = "float factor"
+        for name in _names(place, FLOAT, written)[:6]:
+            offer(f"{inner} / {name.name}", 2.0)
+            offer(f"{inner} * {name.name}", 2.0)
+        for name in _names(place, INT, "")[:6] if place.root else ():
+            offer(f"{inner} / {name.name}", 2.1)
+        for word in vocabulary.floats[:6]:
+            offer(f"{inner} * {word}", 2.2)
+        offer.kind = "float term"
+        for name in _names(place, FLOAT, written)[:6]:
+            offer(f"{inner} - {name.name}", 2.0)
+            offer(f"{inner} + {name.name}", 2.1)
+        for word in vocabulary.floats[:6] if place.root else ():
+            offer(f"{inner} + {word}", 2.1)
+        offer.kind = "function"
         for function in ("expf", "sqrtf", "rsqrtf", "fabsf", "tanhf", "logf"):
             if function in vocabulary.called and place.root:
-                offer(f"{function}({written})", 2.8)
-        for name in _names(place, INT, "")[:6] if place.root else ():
-            offer(f"{inner} / {name.name}", 3.0)
-        for word in vocabulary.floats[:4] if place.root else ():
-            offer(f"{inner} * {word}", 2.9)
-            offer(f"{inner} + {word}", 2.9)
+                offer(f"{function}({written})", 2.1)
 
 
 def _arrays(place: Place, written: str, offer: Offer) -> None:
@@ -291,6 +302,10 @@ def _arrays(place: Place, written: str, offer: Offer) -> None:
     same_first = sorted(others, key=lambda n: _type(n) != _type(here))
     for number, name in enumerate(same_first[:_MOST_NAMES]):
         offer(name.name, 1.3 + 0.05 * number + (0.6 if _type(name) != _type(here) else 0))
+    if here.kind in (POINTER, ARRAY) and place.role in ("argument", "value", "operand"):
+        offer.kind = "offset"
+        for name in [n for n in _names(place, INT, "") if not n.is_parameter and not n.constant][:6]:
+            offer(f"{written} + {name.name}", 1.7)
 
 
 def _type(name: Name) -> str:

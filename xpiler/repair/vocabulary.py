@@ -12,6 +12,8 @@ from pathlib import Path
 
 import xpiler.emulators
 from xpiler.gate.compilers import host_compilers, output_of
+from xpiler.platforms.bang_meaning import MEANINGS
+from xpiler.platforms.cuda_names import WITH_REGULAR_TWIN, WITHOUT_TWIN
 from xpiler.platforms.registry import PLATFORMS
 
 _NUMBER = re.compile(
@@ -78,7 +80,8 @@ def vocabulary(source: str, target: str, platform: str) -> Vocabulary:
             is_float = not is_hex and re.search(r"[.eEfF]", literal) is not None
             (floats if is_float else integers)[literal] += 1
         called.update(_CALL.findall(text))
-    axes = dict.fromkeys(f"{name}.{axis}" for text in texts for name, axis in _AXES.findall(text))
+    is_simt = PLATFORMS[platform].model == "simt"
+    axes = dict.fromkeys(f"{name}.{axis}" for text in texts for name, axis in _AXES.findall(text) if is_simt)
     tasks = tuple(t for t in _TASKS if re.search(rf"\b{t}\b", target)) if platform == "bang" else ()
     return Vocabulary(
         tuple(word for word, _ in integers.most_common(14)),
@@ -90,10 +93,15 @@ def vocabulary(source: str, target: str, platform: str) -> Vocabulary:
     )
 
 
+_WARPS = tuple(f"__shfl{way}{end}" for way in ("", "_up", "_down", "_xor") for end in ("", "_sync"))
+
+
 @functools.cache
 def known_names(platform: str) -> frozenset[str]:
     """The functions that programs of a platform may call."""
-    names: set[str] = set()
+    names: set[str] = set(MEANINGS) if platform == "bang" else set()
+    if PLATFORMS[platform].model == "simt":
+        names |= {*WITH_REGULAR_TWIN, *WITHOUT_TWIN, *_WARPS}
     for text in _headers(platform):
         names.update(_CALL.findall(text))
         names.update(re.findall(r"#\s*define\s+(\w+)\(", text))
@@ -118,6 +126,37 @@ def _headers(platform: str) -> Iterable[str]:
                     yield path.read_text(errors="replace")
 
 
+# Parts of names that stand for one another, those of a line rather than others.
+_GROUPS = tuple(
+    frozenset(line.split())
+    for line in (
+        "add sub mul div",
+        "max min maxequal minequal argmax argmin",
+        "gt lt ge le eq ne cmpgt cmplt cmpge cmple cmpeq",
+        "fmadd fmsub fnmadd fnmsub",
+        "sumpool maxpool minpool avgpool",
+        "loadu storeu load store",
+        "epi8 epu8 epi16 epu16 epi32 epu32 ps pd",
+        "unpacklo unpackhi lo hi low high",
+        "dpbusd dpbusds dpwssd dpwssds dpbf16",
+        "up down xor",
+        "and or any all",
+        "relu abs gelu sigmoid tanh",
+        "exp log sqrt rsqrt recip square",
+        "scalar const cycle",
+        "mask maskz",
+        "cvtepi8 cvtepu8 cvtepi16 cvtepu16",
+    )
+)
+
+
+def _alike(one: set[str], other: set[str]) -> int:
+    different = one ^ other
+    if any(different <= group for group in _GROUPS):
+        return 0
+    return 3 if different <= frozenset().union(*_GROUPS) else 20
+
+
 def relatives(name: str, vocabulary: Vocabulary) -> list[str]:
     """Functions whose names differ in one part from `name`, those that the programs call first."""
     parts = name.split("_")
@@ -126,9 +165,10 @@ def relatives(name: str, vocabulary: Vocabulary) -> list[str]:
     for other in vocabulary.known | used:
         if other == name:
             continue
-        distance = _parts_apart(parts, other.split("_"))
+        others = other.split("_")
+        distance = _parts_apart(parts, others)
         if distance is not None:
-            found[other] = (0 if other in used else 10) + distance
+            found[other] = (0 if other in used else 2) + distance + _alike(set(parts), set(others))
     return sorted(found, key=lambda other: (found[other], other))
 
 

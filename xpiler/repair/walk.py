@@ -227,7 +227,7 @@ class Walker:
                     self._expression(value, "start", True, scope, function, loops)
                 scope.names[name.name] = name
         elif first is not None:
-            self._expression(first, "whole", True, scope, function, loops)
+            self._expression(first, "start", True, scope, function, loops)
         loops = (*loops, node)
         condition = node.child_by_field_name("condition")
         if condition is not None:
