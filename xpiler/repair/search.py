@@ -93,7 +93,9 @@ class Search:
                     return found
             tools = harness(self.text, self.file, self.platform, self.contract, self.sites, budget, dearest)
             if not tools.build.ok:
-                self.reason = f"the text with choices does not compile: {tools.build.error}"
+                self.reason = (
+                    f"the text with choices does not compile: {tools.build.error}" if not number else ""
+                )
                 return None
             found = self._tier(tools)
             if found is not None or self.reason:

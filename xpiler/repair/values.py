@@ -449,6 +449,17 @@ def _guards(walker: Walker, place: Place) -> Iterator[tuple[str, str]]:
 # ------------------------------------------------------------------------------------------ calls
 
 
+def _immediates(written: str, vocabulary: Vocabulary) -> list[str]:
+    for family in FAMILIES:
+        if written in family:
+            return [word for word in family if word != written]
+    number = _number(written)
+    if number is None:
+        return []
+    near = [number // 2, 2 * number, number + 1, number - 1, 0, 1]
+    return [str(n) for n in dict.fromkeys(near) if n >= 0 and n != number] + list(vocabulary.integers[:6])
+
+
 def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tuple[str, float, str]]:
     """Other functions with the same arguments, and the arguments in another order or one of them less."""
     node = place.node
@@ -472,6 +483,12 @@ def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tupl
                 swapped = list(given)
                 swapped[i], swapped[j] = swapped[j], swapped[i]
                 yield f"{name}({', '.join(swapped)})", 1.5 if j == i + 1 else 1.8, "exchange"
+    arguments_ = [c for c in arguments.named_children if c.type != "comment"]
+    for position, constant in enumerate(arguments_):
+        if walker.is_immediate(callee, constant, place.scope):
+            for word in _immediates(given[position], vocabulary):
+                changed = [*given[:position], word, *given[position + 1 :]]
+                yield f"{name}({', '.join(changed)})", 1.3, "immediate"
     if 1 <= count <= 2 and re.fullmatch(r"[a-z_]\w*", plain):
         for argument in given:
             yield argument, 2.3, "no call"

@@ -351,7 +351,19 @@ class Walker:
         for child in arguments.named_children if arguments is not None else ():
             if runtime and self.unit.text_of(child) == "0":
                 continue  # it may stand for a null pointer
+            if self.is_immediate(callee, child, scope):
+                continue  # a constant, see `values.calls`
             self._expression(child, "argument", True, scope, function, loops)
+
+    def is_immediate(self, callee: Node | None, argument: Node, scope: Scope) -> bool:
+        """Whether an argument of an instruction may have to be a constant."""
+        name = self.unit.text_of(callee) if callee is not None else ""
+        if not name.startswith(("_mm", "__builtin_")):
+            return False
+        said = self.unit.text_of(argument)
+        return argument.type == "number_literal" or (
+            argument.type == "identifier" and said not in scope.names
+        )
 
     def _lambda(self, node: Node, scope: Scope, function: Function, loops: tuple[Node, ...]) -> None:
         inner = scope.inner()
