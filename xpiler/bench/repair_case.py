@@ -18,7 +18,7 @@ from xpiler.bench.faults.inject import inject
 from xpiler.bench.faults.model import Faulty, Truth
 from xpiler.bench.independent import degenerate, difference
 from xpiler.bench.operators import Operator, load_operators, snippet
-from xpiler.bench.targets import STATED, right_target, stated, target_file
+from xpiler.bench.targets import target_file, verified
 from xpiler.errors import Refusal
 from xpiler.files import read_source
 from xpiler.frontend.syntax import analyse
@@ -70,14 +70,15 @@ def measure(
     def outcome(status: str, **known: Any) -> RepairOutcome:
         return RepairOutcome(operator.name, source, target, seed, tuple(codes), status, **known)
 
-    right = right_target(operator, source, target)
-    if right is None:
+    found = verified(operator, source, target)
+    if found is None:
         return outcome(UNAVAILABLE, why="no verified translation")
+    right = found.text
     faulty = faulty_text(operator, text, str(path), source, right, file, target, codes, seed)
     if faulty is None:
         return outcome(UNAVAILABLE, why=f"no {' and '.join(codes)} apart in this text")
     try:
-        result = repair(text, str(path), faulty.text, file, stated(operator), seconds=seconds)
+        result = repair(text, str(path), faulty.text, file, found.stated(operator), seconds=seconds)
     except Refusal as refusal:
         why = f"refused: {refusal.diagnostic}"
         return outcome(COUNTED, faults=faulty.faults, detected=True, why=why)
@@ -88,7 +89,7 @@ def measure(
         return outcome(status, faults=faulty.faults, seconds=result.seconds, why=why)
     why = result.reason
     if result.text is not None:
-        unseen = (*operator.shapes[STATED : STATED + 2], *degenerate(operator))
+        unseen = (*operator.shapes[found.shapes :][:2], *degenerate(operator))
         why = difference(operator, trusted, right, (result.text, file, target), unseen)
     return outcome(
         COUNTED,

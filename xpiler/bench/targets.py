@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from xpiler.bench.operators import Operator, snippet, snippets_folder
@@ -12,12 +14,24 @@ from xpiler.gate.overrides import Overrides
 from xpiler.platforms.registry import PLATFORMS
 from xpiler.translate import translate_text
 
-STATED = 2  # shapes that a translation, its verification and its repair are told
+_STATED = (2, 4, 8)  # shapes that a translation, its verification and its repair are told, if so many suffice
 
 
-def stated(operator: Operator) -> Overrides:
-    """What is stated about an operator: the sizes of two shapes, all of whose extents differ."""
-    return operator.overrides(operator.shapes[:STATED])
+@dataclass(frozen=True)
+class Right:
+    """A verified translation, and how many of the operator's shapes were stated to verify it: two, unless
+    only others launch all of its kernels."""
+
+    text: str
+    shapes: int
+
+    def stated(self, operator: Operator) -> Overrides:
+        return stated(operator, self.shapes)
+
+
+def stated(operator: Operator, shapes: int = _STATED[0]) -> Overrides:
+    """What is stated about an operator: the sizes of its first shapes, all of whose extents differ."""
+    return operator.overrides(operator.shapes[:shapes])
 
 
 def target_file(operator: Operator, source: str, target: str) -> str:
@@ -25,18 +39,25 @@ def target_file(operator: Operator, source: str, target: str) -> str:
 
 
 def right_target(operator: Operator, source: str, target: str) -> str | None:
-    """The verified translation of the operator's snippet; None where there is none."""
+    """The text of the verified translation; None where there is none."""
+    found = verified(operator, source, target)
+    return found.text if found is not None else None
+
+
+def verified(operator: Operator, source: str, target: str) -> Right | None:
+    """The verified translation of the operator's snippet, with what was stated; None where there is none."""
     path = snippet(operator.name, source)
     text = read_source(path)
     table = (snippets_folder() / "operators.toml").read_bytes()
 
     def make(kept: Path) -> bool:
-        result = translate_text(text, str(path), target, stated(operator))
-        if result.status != "verified" or result.text is None:
-            return False
-        kept.write_text(result.text, encoding="utf-8", errors="surrogateescape")
-        return True
+        for shapes in _STATED:
+            result = translate_text(text, str(path), target, stated(operator, shapes))
+            if result.status == "verified" and result.text is not None:
+                kept.write_text(json.dumps({"text": result.text, "shapes": shapes}), encoding="utf-8")
+                return True
+        return False
 
     name = cache.key(operator.name, source, target, text, table, translator_version())
     kept = cache.fetch("translations", name, make)
-    return read_source(kept) if kept is not None else None
+    return Right(**json.loads(kept.read_text(encoding="utf-8"))) if kept is not None else None
