@@ -104,7 +104,8 @@ def _around(
 ) -> set[tuple[int, int]]:
     """Of errors elsewhere, which a choice brings with it: all changes of the site before the place."""
     found: set[tuple[int, int]] = set()
-    for match in re.finditer(rf"^{re.escape(file)}:(\d+):\d+: (?:fatal )?error", log, re.M):
+    told = rf"^{re.escape(file)}:(\d+):\d+: (?:(?:fatal )?error|note: in expansion of macro)"
+    for match in re.finditer(told, log, re.M):
         before = max((line for line in lines if line <= int(match[1])), default=None)
         after = min((line for line in lines if line > int(match[1])), default=None)
         for site in (lines[line][0] for line in (before, after) if line is not None):

@@ -231,6 +231,14 @@ def _terms(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, o
     offer.kind = "addend"
     for word in (*own, *indices, *sizes) if place.root else ():
         offer(f"{additive} + {word}", 2.3 if word in sizes and word not in own else 1.7)
+    for quotient in re.finditer(r"\b(\w+)\s*/\s*(\w+)\b(?!\()", written):
+        rest = f"{quotient[1]} % {quotient[2]}"  # the other digit of a number that is taken apart
+        for word in ("", *sizes) if place.root and rest not in written else ():
+            offer(f"{additive} + {rest}{f' * {word}' if word else ''}", 1.75)
+    for rest_ in re.finditer(r"\b(\w+)\s*%\s*(\w+)\b(?!\()", written):
+        first = f"{rest_[1]} / {rest_[2]}"
+        for word in ("", *sizes) if place.root and first not in written else ():
+            offer(f"{first}{f' * {word}' if word else ''} + {additive}", 1.75)
     offer.kind = "term"
     for word in sizes:
         if place.root or place.role == "bound":

@@ -254,7 +254,7 @@ class Walker:
             if child is not None:
                 self._expression(child, role, root, scope, function, loops)
 
-        if root:
+        if root and role != "operand":
             self.whole = f"loop {role}" if role == "condition" and _heads(loops, node) else role
 
         if node.type in _NO_VALUES:
@@ -262,7 +262,8 @@ class Walker:
         is_sign = node.type == "unary_expression" and node.children[0].type == "+"  # of a sum behind a cast
         if node.type == "parenthesized_expression" or is_sign:
             for child in node.named_children:
-                inner(child, role, root)
+                bracketed = not is_sign and child.type == "binary_expression"
+                inner(child, role, root or bracketed)
             return
         if node.type == "assignment_expression":
             self._add(node, "assignment", root, scope, function, loops)
