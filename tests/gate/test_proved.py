@@ -47,7 +47,7 @@ def test_sums_that_vectors_add_up_are_equal_over_the_reals() -> None:
     assert "all data" in rung.detail
 
 
-def test_scratchpads_are_taken_apart() -> None:
+def test_scratchpads_hold_numbers_of_several_types() -> None:
     rung = told("sum", "bang")
     assert not rung.undecided
     assert "all data" in rung.detail

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.ir.kernels import array, integer, kernel, tiled_gemm
+from xpiler.errors import Refusal
 from xpiler.ir import build as b
 from xpiler.ir.interpret import run
 from xpiler.ir.interpret_trace import inputs
-from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, Function, LoopKind
-from xpiler.ir.types import F32, I32
+from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, Function, LoopKind, Space
+from xpiler.ir.types import F32, I8, I32
 
 I, J, K = b.var("i"), b.var("j"), b.var("k")  # noqa: E741
 M, N, DEPTH = b.var("m"), b.var("n"), b.var("depth")
@@ -64,3 +66,31 @@ def test_another_order_or_a_missing_term_is_not() -> None:
     reference = trace(gemm())
     assert not np.any(trace(gemm(backwards=True)) == reference)
     assert not np.any(trace(gemm(1)) == reference)
+
+
+def scratchpad(*stmts: Assign) -> Function:
+    """Sixteen bytes, of which the first four are a float and the next an integer; y[0] is what is left."""
+    pad = Decl("pad", I8, shape=(b.const(16),), space=Space.NRAM)
+    return kernel([array("x"), array("y")], pad, *stmts)
+
+
+def kept(*stmts: Assign) -> int:
+    given = {"x": np.array([1234, 5678]), "y": np.zeros(1, np.int64)}
+    run(scratchpad(*stmts), given, mode="trace", checks=False)
+    return int(given["y"][0])
+
+
+FLOAT, WHOLE = b.load("pad", F32, b.const(0)), b.load("pad", I32, b.const(1))
+PUT = Assign(FLOAT, b.load("x", F32, b.const(1)))
+TAKE = Assign(b.load("y", F32, b.const(0)), FLOAT)
+
+
+def test_a_scratchpad_holds_numbers_of_several_types() -> None:
+    assert kept(PUT, Assign(WHOLE, b.const(7)), TAKE) == 5678
+
+
+def test_numbers_are_not_read_as_another_type_or_in_part() -> None:
+    overlapping = Assign(b.load("pad", I8, b.const(2)), b.const(0, I8))
+    for spoiled in (overlapping, Assign(b.load("pad", I32, b.const(0)), b.const(7))):
+        with pytest.raises(Refusal, match="numbers of another type"):
+            kept(PUT, spoiled, TAKE)

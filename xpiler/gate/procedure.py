@@ -27,9 +27,6 @@ from xpiler.ir.interpret_native import Native
 from xpiler.ir.nodes import Cast, Function, Load
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
-from xpiler.passes.canonical import in_arrays
-from xpiler.passes.loop_recovery import recover_loops
-from xpiler.passes.uniform_starts import uniform_starts
 from xpiler.symbolic.settings import Mode, Outcome, Setting, data_of, numbers_of
 
 _PADDING = 64  # elements behind an allocation, as allocators leave them
@@ -66,7 +63,7 @@ def of_function(function: Function, case: Case, launch: Launch | None = None) ->
             arguments[param.name] = Memory(param.name, param.name, 0, extent * param.dtype.bytes)
         elif param.name in dict(case.scalars):
             arguments[param.name] = case.scalar(param.name)
-    return Procedure((_step(function, launch or Launch((1, 1, 1), (1, 1, 1)), arguments),))
+    return Procedure((Step(function, launch or Launch((1, 1, 1), (1, 1, 1)), arguments),))
 
 
 def of_trace(unit: Unit, trace: Trace) -> Procedure:
@@ -89,18 +86,8 @@ def _in_order(unit: Unit, trace: Trace) -> Iterator[Step | TracedCopy]:
             if isinstance(value, Structure) or (value is None and not param.is_pointer):
                 raise Refusal("procedure", f"the argument {param.name} of {kernel.name} is not a number")
             arguments[param.name] = value
-        yield _step(kernel, shape, arguments)
+        yield Step(kernel, shape, arguments)
     yield from (c for c in copies if c.after >= len(trace.launches))
-
-
-def _step(kernel: Function, launch: Launch, arguments: dict[str, Memory | int | float | bool | None]) -> Step:
-    """A kernel of tasks takes its scratchpad apart, which holds numbers of several types as bytes."""
-    if not kernel.tasks:
-        return Step(kernel, launch, arguments)
-    dims = {f"gridDim.{axis}": extent for axis, extent in zip("xyz", launch.grid, strict=True)}
-    dims |= {f"blockDim.{axis}": extent for axis, extent in zip("xyz", launch.block, strict=True)}
-    apart = in_arrays(recover_loops(uniform_starts(kernel)))
-    return Step(apart, Launch((1, 1, 1), (1, 1, 1)), {**dims, **arguments})
 
 
 def _kernel(unit: Unit, launch: TracedLaunch) -> Function:
@@ -187,6 +174,9 @@ def _view(
         memory[where.key] = np.zeros(elements, kind)
     data = memory[where.key]
     known = entry[where.key].dtype if where.key in entry else dtype
+    if data.dtype.kind in "iu" and kind.kind in "iu" and known.is_integer and dtype.is_integer:
+        rest = data.view(np.uint8)[where.offset :]
+        return rest[: rest.size // kind.itemsize * kind.itemsize].view(kind)  # whole numbers have bits
     if data.dtype != kind or known.bytes != dtype.bytes or where.offset % dtype.bytes:
         raise Refusal("procedure", f"memory is used as {dtype} and as another type")
     return data[where.offset // dtype.bytes :]

@@ -47,6 +47,8 @@ def atomic(stmt: Atomic, expressions: Expressions) -> Run:
         if reached.valid is not None:
             values = [v[reached.valid] for v in values]
         memory = reached.memory
+        if memory.parts is not None:
+            raise Refusal("field-conversion", f"{place.site.array} holds several types", place.site.range)
         count = state.size(kept)
         if count:
             if state.checks and watched(memory, state):

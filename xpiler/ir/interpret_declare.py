@@ -9,7 +9,7 @@ import numpy as np
 
 from xpiler.errors import Refusal
 from xpiler.ir.interpret_expressions import Expressions
-from xpiler.ir.interpret_memory import Memory, Shadow
+from xpiler.ir.interpret_memory import Memory, Parts, Shadow
 from xpiler.ir.interpret_native import Native
 from xpiler.ir.interpret_state import Lanes, Run, State
 from xpiler.ir.nodes import Atomic, Decl, For, Function, Load, LoopKind, Ref, Space
@@ -30,12 +30,17 @@ class Arrays:
     granules: dict[str, int]  # bytes of the narrowest access
     written: frozenset[str]
     has_parallel_loops: bool
+    mixed: frozenset[str] = (
+        frozenset()
+    )  # arrays of several types, of which the mode cannot view one as another
 
     @staticmethod
     def of(function: Function, numeric: Native) -> Arrays:
         widths: dict[str, int] = {}
+        types: dict[str, set[DType]] = {}
 
         def note(name: str, dtype: DType) -> None:
+            types.setdefault(name, set()).add(dtype)
             width = np.dtype(numeric.storage_type(dtype)).itemsize
             widths[name] = min(widths.get(name, width), width)
 
@@ -51,7 +56,8 @@ class Arrays:
         for param in function.params:
             if param.is_pointer:
                 note(param.name, param.dtype)
-        return Arrays(numeric, widths, arrays_written(function), parallel)
+        mixed = (name for name, used in types.items() if not numeric.can_view(used))
+        return Arrays(numeric, widths, arrays_written(function), parallel, frozenset(mixed))
 
     def declare(self, decl: Decl, expressions: Expressions) -> Run:
         extents = [expressions.compile(e) for e in decl.shape]
@@ -81,7 +87,9 @@ class Arrays:
         pitch = -(-extent * size // _ALIGNMENT) * _ALIGNMENT // size
         copies, number = self._copies(decl, state)
         state.vars[f"@base {decl.name}"] = number * pitch if copies > 1 else np.int64(0)
-        data = self.blank(decl.dtype, copies * pitch, has_init)
+        parts = Parts(copies * pitch * decl.dtype.bytes) if decl.name in self.mixed and not has_init else None
+        count = copies * pitch if parts is None else 0
+        data = self.blank(decl.dtype, count, has_init)
         memory = Memory(
             decl.name,
             decl.dtype,
@@ -93,6 +101,7 @@ class Arrays:
             self.granules[decl.name],
             state.level,
         )
+        memory.parts = parts
         if state.checks and (state.log is not None or decl.space not in _SCRATCH):
             if not has_init:
                 memory.initialised = np.zeros(memory.granules(), np.bool_)

@@ -10,7 +10,7 @@ import numpy as np
 from xpiler.errors import Refusal
 from xpiler.ir.interpret_checks import locate, note_missing, note_read, note_write
 from xpiler.ir.interpret_log import AccessKind
-from xpiler.ir.interpret_memory import Memory
+from xpiler.ir.interpret_memory import Memory, Parts
 from xpiler.ir.interpret_native import Native, Value
 from xpiler.ir.interpret_state import EMPTY, Evaluate, Lanes, Origin, Site, State
 from xpiler.ir.nodes import (
@@ -254,11 +254,13 @@ class ReachOf:
     def reach(self, state: State, lanes: Lanes, offset: Any = 0) -> Reached:
         """`offset` (one a lane) is added to the index, as an instruction does that walks through memory."""
         memory = state.memories[self.site.array]
-        if self.dtype != memory.dtype and not self.numeric.reinterprets:
+        parts = memory.parts if state.log is None and not state.checks else None
+        if parts is None and not self.numeric.can_view({self.dtype, memory.dtype}):
             what = f"{self.site.array} holds residues of {memory.dtype}: they cannot be read as {self.dtype}"
             raise Refusal("field-conversion", what, self.site.range)
-        width = np.dtype(self.numeric.storage_type(self.dtype)).itemsize
-        own = memory.data.itemsize
+        width, own = self.width(), memory.data.itemsize
+        if parts is not None:
+            width, own = self.dtype.bytes, memory.dtype.bytes
         extent = memory.extent if width == own else memory.extent * own // width
         around, state.pending = state.pending, None  # where it reads or writes matters
         index = self.flat(state, lanes, memory)
@@ -323,6 +325,8 @@ class ReachOf:
 
     def load(self, state: State, lanes: Lanes, reached: Reached) -> Value:
         memory = reached.memory
+        if memory.parts is not None:
+            return self._load_part(memory.parts, reached)
         data = memory.view(self.numeric.storage_type(self.dtype))
         if not data.size:
             return self.numeric.const(0, self.dtype)
@@ -337,6 +341,16 @@ class ReachOf:
         if reached.valid is not None:
             value = np.where(reached.valid, value, np.zeros_like(value))
         return value
+
+    def _load_part(self, parts: Parts, reached: Reached) -> Value:
+        kind = self.numeric.storage_type(self.dtype)
+        value, as_written = parts.load(reached.address * self.dtype.bytes, self.dtype, kind)
+        if not as_written:
+            what = f"{self.site.array} is read as {self.dtype} where it holds numbers of another type"
+            raise Refusal("field-conversion", what, self.site.range)
+        convert = self.numeric.loaded(self.dtype)
+        value = convert(value) if convert is not None else value
+        return value if reached.valid is None else np.where(reached.valid, value, np.zeros_like(value))
 
     def _note_read(self, state: State, lanes: Lanes, reached: Reached) -> None:
         kept, address = in_bounds(state, lanes, reached)
@@ -356,7 +370,9 @@ class ReachOf:
     ) -> None:
         """`missing`: the lanes in which the value is made of what was never written."""
         memory = reached.memory
-        data: Any = memory.view(self.numeric.storage_type(self.dtype))
+        data: Any = memory.data
+        if memory.parts is None:
+            data = memory.view(self.numeric.storage_type(self.dtype))
         convert = self.numeric.stored(self.dtype)
         if convert is not None:
             value = convert(value)
@@ -377,6 +393,10 @@ class ReachOf:
                 note_missing(access, missing)
         if state.log is not None:
             state.log.access(state, memory, lanes, address, self.width(), self.site, AccessKind.WRITE, value)
+        if memory.parts is not None:
+            kind = self.numeric.storage_type(self.dtype)
+            memory.parts.store(address * self.dtype.bytes, value, self.dtype, kind)
+            return
         data[address % data.size if memory.wrap else address] = value
 
     def log(self, state: State, lanes: Lanes, reached: Reached, kind: AccessKind) -> None:

@@ -56,6 +56,54 @@ class Shadow:
         )
 
 
+class Parts:
+    """Memory that holds numbers of several types at a time, in a mode whose floats have no bits.
+
+        (float *)nram_buffer + 16, (int *)(nram_buffer + 4096)
+
+    By the byte where each number begins: the number itself, and of what type it is. A number can only be read
+    as it was written, and whole. What was never written has bits that no program would mean.
+    """
+
+    _REST = 1  # a byte of a number that begins before it
+    _FIRST = 2  # the number of the first type
+
+    def __init__(self, size: int) -> None:
+        self.numbers = np.zeros(size, np.int64)
+        self.types = np.zeros(size, np.int8)
+        self.known: list[DType] = []
+
+    def load(self, at: Any, dtype: DType, kind: npt.DTypeLike) -> tuple[Any, bool]:
+        """The numbers of a type at some bytes, and whether all of them are that, or nothing."""
+        own = self.types[at]
+        as_written = own == self._type(dtype)
+        unused = own == 0
+        for byte in range(1, dtype.bytes):
+            rest = self.types[at + byte]
+            as_written = as_written & (rest == self._REST)
+            unused = unused & (rest == 0)
+        bits = np.where(unused, -1, self.numbers[at])
+        return self._as(bits, kind), bool(np.all(as_written | unused))
+
+    def store(self, at: Any, value: Any, dtype: DType, kind: npt.DTypeLike) -> None:
+        number = np.asarray(value, kind)
+        bits = number.view(np.int64) if number.dtype == np.float64 else number.astype(np.int64)
+        for byte in range(1, dtype.bytes):
+            self.types[at + byte] = self._REST
+        self.types[at] = self._type(dtype)
+        self.numbers[at] = bits
+
+    def _type(self, dtype: DType) -> int:
+        if dtype not in self.known:
+            self.known.append(dtype)
+        return self._FIRST + self.known.index(dtype)
+
+    @staticmethod
+    def _as(bits: Any, kind: npt.DTypeLike) -> Any:
+        numbers = np.asarray(bits)
+        return (numbers.view(np.float64) if np.dtype(kind) == np.float64 else numbers.astype(kind))[()]
+
+
 @dataclass
 class Memory:
     """All copies of an array, one after the other: one in global memory, one a block, or one a lane.
@@ -84,6 +132,7 @@ class Memory:
     read_first: npt.NDArray[np.bool_] | None = None
     outside: list[int] = field(default_factory=list)  # least and greatest index out of bounds
     views: dict[object, npt.NDArray[np.generic]] = field(default_factory=dict)
+    parts: Parts | None = None  # in place of `data`
 
     @property
     def base(self) -> str:

@@ -8,7 +8,7 @@ the same name, except bf16: values are float32 already rounded to bf16, memory h
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
 from typing import Any
 
@@ -43,12 +43,16 @@ _VALUE = {
 class Native:
     """Arithmetic as the hardware does it."""
 
-    reinterprets = True  # memory may be read as another type
+    reinterprets = True  # floats in memory may be read as another type
     numeric_doubles = False  # where floats stand for something else, doubles are numbers all the same
 
     def is_symbolic(self, dtype: DType) -> bool:
         """Whether values of the type stand for something else in a mode that has such values."""
         return dtype.is_float and not (self.numeric_doubles and dtype.name == "f64")
+
+    def can_view(self, types: Collection[DType]) -> bool:
+        """Whether the bytes of one memory can be taken for any of the types."""
+        return self.reinterprets or len(types) < 2 or not any(dtype.is_float for dtype in types)
 
     def value_type(self, dtype: DType) -> npt.DTypeLike:
         """Type of the lanes' values."""

@@ -140,15 +140,6 @@ TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
 )
 
 
-def in_arrays(function: Function) -> Function:
-    """The serial form of a kernel of tasks with arrays for the parts of its scratchpad, and no more done."""
-    for name, run in TILES:
-        function = run(function)
-        if name == "buffer splitting":
-            break
-    return function
-
-
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("structured control flow", without_continues),
     ("single assignment", single_assignments),
