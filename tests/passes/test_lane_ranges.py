@@ -24,6 +24,10 @@ BODIES = {
     "backwards": "if (i < n) y[r * n + i] = m - i > 0 ? x[r * n + i] : 2.0f;",
     "every third": "if (i < n) { float v = 1.0f; if (3 * i < n) v = x[r * n + 3 * i]; y[r * n + i] = v; }",
     "by a step": "if (i < n) { float v = 1; if (i * step < n) v = x[r * n + i * step]; y[r * n + i] = v; }",
+    "an unsigned test of both ends": "if (i < n) y[r * n + i] ="
+    " (unsigned)(i - m) < (unsigned)(n - 1) ? x[r * n + i - m] : 2.0f;",
+    "an unsigned test that fails": "if (i < n) { float v = 1.0f; unsigned j = i - m;"
+    " if (j >= (unsigned)n) v = 3.0f; else v = x[r * n + j]; y[r * n + i] = v; }",
     "one place": "if (i < n) y[r * n + i] = i == m ? x[r * n + i] : a[r * n + i];",
     "its own number": "if (i < n) y[r * n + i] = x[r * n + i] * (float)(2 * i + m);",
     "a convolution": "if (i < n) { float v = 0.0f; for (int k = 0; k < 5; ++k) { int j = i - 2 + k;"

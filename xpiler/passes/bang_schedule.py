@@ -28,6 +28,7 @@ from xpiler.passes.contraction import INDEPENDENT, contract, match
 from xpiler.passes.folds import with_reductions
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
+from xpiler.passes.signed_tests import signed_tests
 from xpiler.passes.split_digits import split_digits
 from xpiler.passes.strided_sums import interchange_sums
 from xpiler.passes.task_split import split_over_tasks
@@ -57,7 +58,7 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = map_body(function, _PlainAtomics(function))
     function = replace(function, body=with_reductions(function.body))
     function = interchange_sums(reroll(function))
-    function = tidy(split_digits(function))
+    function = signed_tests(tidy(split_digits(function)))
     promoted = promote_arrays(pool_rows(arrange_products(function)), architecture)
     named = name_sizes(promoted.function)
     split = split_over_tasks(named, TASK, TASKS, _keeps(named))

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, If, Load, Select, Stmt, Var
 from xpiler.ir.rewrite import assigned_vars, free_vars, map_expr, map_stmt, substitute, walk
-from xpiler.passes.lane_ranges import parts_of
+from xpiler.passes.lane_ranges import joined, parts_of
 from xpiler.passes.names import Names
 
 
@@ -28,7 +28,8 @@ def branches(loop: For, names: Names) -> For:
     def cuts(select: Select) -> bool:
         if not any(isinstance(n, Load) for side in (select.then, select.otherwise) for n in walk(side)):
             return False
-        parts = parts_of(select.condition, loop.var, varies)
+        condition, _ = joined(select.condition, loop.var, varies)
+        parts = parts_of(condition, loop.var, varies)
         return not parts.other
 
     def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:

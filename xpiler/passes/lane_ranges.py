@@ -41,6 +41,20 @@ def parts_of(condition: Expr, lane: str, varies: Callable[[Expr], bool]) -> Part
     return Parts(tuple(uniform), tuple(cuts), tuple(other))
 
 
+def joined(condition: Expr, lane: str, varies: Callable[[Expr], bool]) -> tuple[Expr, bool]:
+    """The condition or its opposite (then True): the one whose parts, joined by `&&`, are ranges of lanes."""
+    if isinstance(condition, Binary) and condition.op == "||":
+        turned = Unary(condition.dtype, "!", condition)
+        return (condition, False) if parts_of(turned, lane, varies).other else (turned, True)
+    if (
+        isinstance(condition, Unary)
+        and isinstance(condition.operand, Binary)
+        and condition.operand.op == "&&"
+    ):
+        return condition.operand, True
+    return condition, False
+
+
 def conjuncts(condition: Expr) -> list[Expr]:
     match condition:
         case Binary(op="&&", left=left, right=right):

@@ -48,7 +48,7 @@ from xpiler.ir.rewrite import arrays_written, assigned_vars, children, free_vars
 from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, U32, DType
 from xpiler.passes.arg_extremes import Search, search
 from xpiler.passes.choices import branches
-from xpiler.passes.lane_ranges import cut_of, parts_of, positive
+from xpiler.passes.lane_ranges import cut_of, joined, parts_of, positive
 from xpiler.passes.names import Names
 from xpiler.passes.pipeline import pipeline
 from xpiler.platforms.bang import (
@@ -391,6 +391,9 @@ class _Loop:
         if found is not None and found.best.name not in self.inside and self.varies(found.value):
             self.search(found)
             return
+        condition, turned = joined(stmt.condition, self.loop.var, self.varies)
+        if turned and self.varies(condition):
+            stmt = replace(stmt, condition=condition, then=stmt.otherwise, otherwise=stmt.then)
         parts = parts_of(stmt.condition, self.loop.var, self.varies)
         if not self.varies(stmt.condition):
             self.uniformly(stmt.condition, stmt.then, stmt.otherwise)
@@ -469,7 +472,8 @@ class _Loop:
             end = maximum(end, self.skipped)
         start = self.number("lane_begin", start)
         end = self.number("lane_end", end)
-        self.on_lanes(start, end, then)
+        if then.body:
+            self.on_lanes(start, end, then)
         if otherwise.body and begins:
             self.on_lanes(self.skipped, minimum(start, end) if ends else start, otherwise)
         if otherwise.body and ends:
