@@ -14,12 +14,13 @@ from dataclasses import replace
 from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, If, Load, Select, Stmt, Var
 from xpiler.ir.rewrite import assigned_vars, free_vars, map_expr, map_stmt, substitute, walk
 from xpiler.passes.lane_ranges import joined, parts_of
+from xpiler.passes.lane_steps import steps_together
 from xpiler.passes.names import Names
 
 
 def branches(loop: For, names: Names) -> For:
     """The vector loop with such branches instead of choices."""
-    loop = _with_places(loop)
+    loop = steps_together(_with_places(loop), names)
     varying = _varying(loop)
 
     def varies(expr: Expr) -> bool:

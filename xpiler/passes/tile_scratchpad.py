@@ -44,7 +44,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import arrays_written, assigned_vars, children, free_vars, substitute, walk
+from xpiler.ir.rewrite import arrays_written, assigned_vars, children, free_vars, map_stmt, substitute, walk
 from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, U32, DType
 from xpiler.passes.arg_extremes import Search, search
 from xpiler.passes.choices import branches
@@ -104,6 +104,7 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
         group = VECTOR_BYTES // min(b.dtype.bytes for b in tiles)
         tile = capacity // widths // group * group
         tile = min(tile, POOL_WINDOW) if reductions or tiler.strided else tile
+    body = _single_tiles(body, tiler.tile, tile, frozenset(pipelined.steps))
     head: list[Stmt] = [Decl(tiler.tile.name, I32, init=const(tile))] if tiles else []
     decls: list[Stmt] = [
         Decl(b.name, b.dtype, (mul(const(parts.get(b.name, 1)), tiler.tile),), Space.NRAM) for b in tiles
@@ -118,6 +119,25 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     rest = [s for s in body.body if s not in first]
     result = replace(function, body=Block((*first, *head, *decls, *rest), range=body.range))
     return Tiled(result, tuple(dict.fromkeys(tiler.notes)), tile, frozenset(pipelined.steps))
+
+
+def _single_tiles(body: Block, name: Var, tile: int, kept: frozenset[str]) -> Block:
+    """Loops over so few lanes that one tile has them all are no loops."""
+
+    def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
+        match stmt:
+            case For(start=Const(value=start), stop=Const(value=stop), var=var) if (
+                cast(name, stmt.dtype) == stmt.step and 0 < stop - start <= tile and var not in kept
+            ):
+                count, *rest = substitute(stmt.body, {var: stmt.start}).body
+                if not isinstance(count, Decl):
+                    return stmt
+                return (replace(count, init=const(stop - start, count.dtype)), *rest)
+        return stmt
+
+    found = map_stmt(body, change)
+    assert isinstance(found, Block)
+    return found
 
 
 def _numbers(tiler: _Tiler, tile: int) -> list[Stmt]:
