@@ -208,7 +208,7 @@ async def test_wrong_settings_are_told_once_and_right_ones_work_at_once(editor: 
     assert "xpiler.jobs.maxParallel: -1 is not from 0 to 256" in told
     assert "xpiler.check.enable: 'yes' is neither true nor false" in told
     uri = editor.open("saxpy.cu", SAXPY)
-    editor.client.set_configuration({"xpiler": {"trusted": False}})
+    editor.client.set_configuration({"xpiler": {"trusted": True}})  # out of the workspace's own settings
     editor.client.workspace_did_change_configuration(
         types.DidChangeConfigurationParams({"xpiler": {"trusted": False}})
     )

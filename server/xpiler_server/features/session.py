@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lsprotocol import types
@@ -57,20 +58,27 @@ async def _watch(ls: XpilerServer) -> None:
 
 
 async def configure(ls: XpilerServer, pushed: object) -> None:
-    """New settings, effective at once: asked for where the client lets itself be asked, else as sent."""
+    """New settings, effective at once: as sent, then as asked for where the client lets itself be asked.
+
+    Whether the workspace is trusted is only taken from what the client sends by itself: an answer may come
+    out of the workspace's own files.
+    """
     workspace = ls.client_capabilities.workspace
+    before = ls.settings
     given = pushed.get(settings.SECTION) if isinstance(pushed, Mapping) else None
+    ls.settings, problems = settings.read(given, before)
     if workspace and workspace.configuration:
         item = types.ConfigurationItem(section=settings.SECTION)
-        given = (await ls.workspace_configuration_async(types.ConfigurationParams([item])))[0]
-    before = ls.settings
-    ls.settings, problems = settings.read(given, before)
+        asked = (await ls.workspace_configuration_async(types.ConfigurationParams([item])))[0]
+        trusted = ls.settings.trusted
+        ls.settings, more = settings.read(asked, ls.settings)
+        ls.settings = replace(ls.settings, trusted=trusted)
+        problems += more
     for problem in problems:
         ls.warn(problem)
     if ls.settings != before:
         await ls.jobs.limit_changed()
-        for document in ls.documents.open():
-            ls.analyses.schedule(document, edited=False)
+        _look_again(ls)
 
 
 def opened(ls: XpilerServer, uri: str) -> None:
@@ -101,8 +109,13 @@ def closed(ls: XpilerServer, uri: str) -> None:
 
 def files_changed(ls: XpilerServer) -> None:
     """A contract or a header changed: everything that depends on files is looked at again."""
+    _look_again(ls)
+
+
+def _look_again(ls: XpilerServer) -> None:
     for document in ls.documents.open():
         ls.analyses.schedule(document, edited=False)
+        repairs.changed(ls, document, edited=False)
 
 
 def show_status(ls: XpilerServer, document: Document) -> None:
