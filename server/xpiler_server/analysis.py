@@ -89,6 +89,9 @@ class Analyses:
         known = self.of(document)
         if known.task is not None:
             known.task.cancel()
+        if document.platform is None and known.outline is not None:  # it was a kernel file before the edit
+            known.outline, known.check = None, None
+            self._changed(document)
         if document.platform is not None:
             known.task = asyncio.create_task(self._look(document, known, edited=edited))
 

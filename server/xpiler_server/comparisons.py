@@ -11,10 +11,12 @@ from xpiler_server.jobs import Job
 
 @dataclass(frozen=True)
 class Difference:
-    """A place of the target that is wrong. `span` is of the target's `revision`, None for the whole file."""
+    """A place of the target that is wrong. `span` is of the target's `revision`, None for the whole file;
+    `source` is the statement of the source that it should do the work of, where one is known."""
 
     span: tuple[int, int] | None
     message: str
+    source: tuple[int, int] | None = None
 
 
 @dataclass
@@ -25,7 +27,9 @@ class Comparison:
     texts: tuple[str, str] = ("", "")
     revision: int = 0
     differences: list[Difference] = field(default_factory=list)
+    links: list[dict[str, Any]] = field(default_factory=list)  # of the engine, for `texts`
     repair: dict[str, Any] | None = None
     repair_texts: tuple[str, str] = ("", "")
+    source_text: str = ""
     job: Job | None = None
     task: asyncio.Task[None] | None = None

@@ -23,7 +23,7 @@ from xpiler_server.settings import Settings
 from xpiler_server.store import Store, fingerprint
 
 logger = logging.getLogger(__name__)
-_FILES_AGE = 0.3  # seconds for which files beside a document are taken to be as they were
+_FILES_AGE = 0.3  # seconds for which files on disk are taken to be as they were
 _LOOK_AGAIN = 0.05  # seconds in which changes of one kind are told at once
 
 
@@ -44,6 +44,7 @@ class XpilerServer(LanguageServer):
         self.jobs = Jobs(lambda: self.settings.jobs, self.job_changed)
         self.proofs = Proofs(self.text_of)
         self.comparisons: dict[str, Comparison] = {}  # by target
+        self.taken: set[str] = set()  # jobs whose outcome the comparisons have
         self.links: dict[str, tuple[str, list[dict[str, Any]]]] = {}  # by target: of which texts, and they
         self.on_document: list[Callable[[XpilerServer, Document], None]] = []  # who shows what is known
         self.on_publish: list[Callable[[XpilerServer, Document], list[types.Diagnostic]]] = []
@@ -51,6 +52,7 @@ class XpilerServer(LanguageServer):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._due: dict[str, asyncio.TimerHandle] = {}
         self._prints: dict[str, tuple[tuple[str, int], float, str]] = {}
+        self._files: dict[str, tuple[float, str | None]] = {}
         self._warned: set[str] = set()
         self._ending = False
 
@@ -80,7 +82,12 @@ class XpilerServer(LanguageServer):
         if document is not None:
             return document.source
         path = to_fs_path(uri)
-        return read_file(path) if path else None
+        if not path:
+            return None
+        known, now = self._files.get(path), time.monotonic()
+        if known is None or now - known[0] > _FILES_AGE:
+            known = self._files[path] = (now, read_file(path))
+        return known[1]
 
     def text_and_file(self, uri: str) -> tuple[str | None, str]:
         """A document's text, and the path that the engine is told."""

@@ -20,7 +20,8 @@ from xpiler.files import write_atomically
 from xpiler.gate.overrides import path_beside
 
 logger = logging.getLogger(__name__)
-_MOST = 300  # files of a kind
+_MOST = {"jobs": 60}  # files of a kind, the latest; of others:
+_MOST_OTHERS = 300
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.M)
 _MOST_INCLUDES = 64
 
@@ -38,7 +39,7 @@ class Store:
         try:
             write_atomically(path, json.dumps(value))
             files = sorted(path.parent.glob("*.json"), key=_modified)
-            for old in files[:-_MOST]:
+            for old in files[: -_MOST.get(kind, _MOST_OTHERS)]:
                 old.unlink(missing_ok=True)
         except (Refusal, OSError) as error:
             logger.warning("a result was not kept: %s", error)

@@ -9,6 +9,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from tests.server.conftest import Editor, until
+from tests.server.test_reading import apply
 
 SOURCE = """__global__ void saxpy(int n, float a, const float *x, float *y) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -36,6 +37,7 @@ async def test_a_wrong_translation_is_marked_and_repaired(editor: Editor) -> Non
     assert found[0].related_information and found[0].related_information[0].location.uri == source
     await until(lambda: editor.client.diagnostics[target][0].range.start.line == 3)  # where the fault is
     found = list(editor.client.diagnostics[target])
+    assert found[0].related_information[0].location.range.start.line == 2
     offered: dict[str, types.CodeAction] = {}
     for _ in range(50):
         offered = await repairs(editor, target, found)
@@ -46,14 +48,7 @@ async def test_a_wrong_translation_is_marked_and_repaired(editor: Editor) -> Non
     assert action.is_preferred and action.edit
     (change,) = action.edit.document_changes or []
     assert isinstance(change, types.TextDocumentEdit)
-    (edit,) = change.edits
-    lines = WRONG.split("\n")
-    assert edit.range.start.line == edit.range.end.line
-    line = lines[edit.range.start.line]
-    lines[edit.range.start.line] = (
-        line[: edit.range.start.character] + edit.new_text + line[edit.range.end.character :]
-    )
-    editor.replace(target, "\n".join(lines))
+    editor.replace(target, apply(WRONG, list(change.edits)))
     await editor.diagnostics(target, lambda found: not found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xpiler_server import protocol
+from xpiler_server.analysis import LARGEST
 from xpiler_server.engine.worker import Broken, Crashed
 from xpiler_server.server import XpilerServer
 
@@ -16,6 +17,8 @@ async def check(ls: XpilerServer, uri: str) -> dict[str, Any]:
     document = ls.documents.find(uri)
     if document is None:
         raise protocol.Failed(f"{uri} is not open")
+    if len(document.source) > LARGEST:
+        raise protocol.Failed(f"the text has over {LARGEST:,} characters")
     try:
         checked = await ls.analyses.check_now(document)
     except (Broken, Crashed) as error:

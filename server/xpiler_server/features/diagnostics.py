@@ -6,7 +6,7 @@ where it is now, or no longer if its place was edited.
 
 from __future__ import annotations
 
-import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ _SEVERITIES = {
     "warning": types.DiagnosticSeverity.Warning,
     "note": types.DiagnosticSeverity.Information,
 }
+_PAGES = {"XP-DIFFERS": "repair.md"}  # codes that are not the checker's
 _OTHER = "other."
 _SYNTAX = (
     "syntax",
@@ -110,7 +111,6 @@ def _findings(document: Document, known: Known) -> list[types.Diagnostic]:
                 code_description=page_of(found["code"]),
                 source=SOURCE,
                 related_information=_related(document, found, known.check_revision),
-                data={"fixes": found["fixes"], "revision": known.check_revision} if found["fixes"] else None,
             )
         )
     return shown
@@ -162,7 +162,8 @@ def _of_file(ls: XpilerServer, document: Document) -> list[types.Diagnostic]:
 
 def page_of(code: str) -> types.CodeDescription | None:
     """The page that explains a code, in a checkout or beside an installation."""
-    roots = (Path(xpiler.__file__).parents[1] / "docs", Path(sys.prefix) / "share" / "xpiler" / "docs")
-    page = next((p for root in roots if (p := root / "checks" / f"{code}.md").is_file()), None)
+    roots = (Path(xpiler.__file__).parents[1], Path(sysconfig.get_path("data")) / "share" / "xpiler")
+    name = _PAGES.get(code, f"checks/{code}.md")
+    page = next((p for root in roots if (p := root / "docs" / name).is_file()), None)
     uri = from_fs_path(str(page)) if page is not None else None
     return types.CodeDescription(uri) if uri else None

@@ -7,6 +7,7 @@ found where there is one; a repair is offered only if the gate has verified the 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import unquote
@@ -17,6 +18,7 @@ from xpiler_server import protocol
 from xpiler_server.comparisons import Comparison, Difference
 from xpiler_server.documents import Document
 from xpiler_server.features import translation
+from xpiler_server.features.diagnostics import page_of
 from xpiler_server.jobs import DONE, Job
 from xpiler_server.server import XpilerServer
 from xpiler_server.store import digest, fingerprint
@@ -80,26 +82,37 @@ async def _compare(ls: XpilerServer, target: str, known: Comparison, pause: floa
 
 def job_changed(ls: XpilerServer, job: Job) -> None:
     """Takes over what a verification or a repair found out, whoever asked for it."""
-    if job.state != DONE or job.result is None or job.context.get("taken"):
+    if job.state != DONE or job.result is None or job.id in ls.taken:
         return
     target = job.context.get("target", "")
     if ls.proofs.source_of(target) is None or job.kind not in ("verify", "repair"):
         return
-    job.context["taken"] = True
+    ls.taken.add(job.id)
     known = ls.comparisons.setdefault(target, Comparison())
     texts = (job.context["print"], job.context["targetPrint"])
     if job.kind == "repair":
         known.repair, known.repair_texts = job.result, texts
         places = [Difference(_pair(p["span"]), p["message"]) for p in job.result["localized"]]
         if places and known.texts == texts:
-            known.differences = places
+            known.differences = [_with_source(place, known) for place in places]
     else:
         known.texts, known.revision = texts, job.context["targetRevision"]
-        known.differences = _differences(job)
+        known.links, known.source_text = job.result["links"], job.given["source"]["text"]
+        known.differences = [_with_source(difference, known) for difference in _differences(job)]
         is_wrong = job.result["status"] == "unverified" and known.differences
         if is_wrong and ls.settings.repair_automatic and known.repair_texts != texts:
             known.job = translation.start(ls, _repair_of(ls, job))
     _show(ls, target)
+
+
+def _with_source(difference: Difference, known: Comparison) -> Difference:
+    """With the statement of the source that stands for the smallest one around the place."""
+    span = difference.span
+    if span is None:
+        return difference
+    around = [link for link in known.links if link["target"][0] <= span[0] < link["target"][1]]
+    best = min(around, key=lambda link: link["target"][1] - link["target"][0], default=None)
+    return replace(difference, source=_pair(best["source"])) if best is not None else difference
 
 
 def _pair(span: list[int] | None) -> tuple[int, int] | None:
@@ -146,7 +159,7 @@ def diagnostics(ls: XpilerServer, document: Document) -> list[types.Diagnostic]:
         return []
     shown = []
     start = types.Position(0, 0)
-    source = types.Location(paired[0], types.Range(start, start))
+    source = Text(known.source_text, ls.encoding)
     for difference in known.differences:
         place = types.Range(start, start)
         if difference.span is not None:
@@ -154,13 +167,17 @@ def diagnostics(ls: XpilerServer, document: Document) -> list[types.Diagnostic]:
             if now is None:
                 continue  # edited: the next comparison tells
             place = document.text.range(now)
-        related = types.DiagnosticRelatedInformation(source, f"the source, {_name(paired[0])}")
+        there = source.range(difference.source or (0, 0))
+        related = types.DiagnosticRelatedInformation(
+            types.Location(paired[0], there), f"what it should do, in {_name(paired[0])}"
+        )
         shown.append(
             types.Diagnostic(
                 place,
                 difference.message,
                 types.DiagnosticSeverity.Error,
                 code=_DIFFERS,
+                code_description=page_of(_DIFFERS),
                 source="xpiler",
                 related_information=[related],
             )
@@ -194,9 +211,8 @@ def _show(ls: XpilerServer, target: str) -> None:
 
 def _repair_of(ls: XpilerServer, verification: Job) -> Job:
     title = f"Repair {PurePath(verification.given['target']['file']).name}"
-    context = {key: value for key, value in verification.context.items() if key != "taken"}
     given = {**verification.given, "seconds": ls.settings.repair_seconds}
-    return Job("repair", title, verification.uri, verification.to, given, context)
+    return Job("repair", title, verification.uri, verification.to, given, verification.context)
 
 
 def repair_job(ls: XpilerServer, params: protocol.RepairParams) -> Job:
