@@ -55,6 +55,17 @@ def test_a_crash_names_its_signal(tmp_path: Path, isolation: str) -> None:
     assert done.describe() == "killed by SIGSEGV" and not done.ok
 
 
+def test_a_busy_machine_gives_more_time_and_an_idle_one_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleep = ["sleep", "0.6"]
+    monkeypatch.setattr(sandbox.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(sandbox.os, "getloadavg", lambda: (6.0, 0.0, 0.0))
+    assert run(sleep, cwd=tmp_path, limits=Limits(wall=0.3)).ok
+    monkeypatch.setattr(sandbox.os, "getloadavg", lambda: (1.0, 0.0, 0.0))
+    assert run(sleep, cwd=tmp_path, limits=Limits(wall=0.3)).describe().startswith("stopped after 0.3 s")
+
+
 def test_an_endless_loop_is_stopped_at_the_wall_clock(tmp_path: Path, isolation: str) -> None:
     done = run(["sh", "-c", "while :; do :; done # loop-a7"], cwd=tmp_path, limits=Limits(wall=0.3))
     assert done.timed_out and "endless loop" in done.describe()

@@ -116,6 +116,9 @@ def _translate(
     where = f"to {to}: " if blank.back else ""
     try:
         result = translate_text(text, str(path), to, operator.overrides(shapes))
+        if result.status == "unverified" and len(shapes) < len(operator.shapes):
+            # Perhaps only other shapes launch all of its kernels: the translation is told of them all.
+            result = translate_text(text, str(path), to, operator.overrides(operator.shapes))
     except Refusal as refusal:
         seconds = time.monotonic() - start
         return failed(replace(blank, seconds=seconds), "translated", f"{where}{refusal.diagnostic}")
