@@ -31,6 +31,7 @@ from xpiler.neural.options import add_model_options, add_models, chosen_model
 from xpiler.platforms.registry import PLATFORMS, extensions
 from xpiler.repair_command import located, print_located, run_repair
 from xpiler.translate import Result, Trusted, translate_text
+from xpiler.tuning.command import add_devices, add_tune_options, run_tune
 
 EXIT_VERIFIED, EXIT_UNVERIFIED, EXIT_REFUSED = 0, 1, 2
 EXIT_BY_STATUS = {"verified": EXIT_VERIFIED, "unverified": EXIT_UNVERIFIED, "refused": EXIT_REFUSED}
@@ -124,6 +125,17 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("file", type=Path, metavar="FILE")
     show.set_defaults(run=_show)
 
+    tuning = commands.add_parser(
+        "tune",
+        help="search for the fastest verified translation",
+        description="Translate a file, then try other choices of the passes, measure them on this machine, "
+        "and keep the fastest that the gate verifies. What was measured is kept, and a search goes on where "
+        "it was stopped. State the sizes that matter with --arg.",
+    )
+    add_tune_options(tuning)
+    _add_contract_options(tuning)
+    tuning.set_defaults(run=lambda a, console: run_tune(a, _overrides(a), console))
+    add_devices(commands)
     add_explain(commands)
     add_models(commands)
     bench.add_parser(commands)

@@ -10,7 +10,6 @@ Nothing here touches the disk except through the gate's sandbox; the command lin
 from __future__ import annotations
 
 import functools
-import math
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -138,6 +137,28 @@ def verify_text(
     return replace(result, seconds=time.monotonic() - start)
 
 
+def writer(
+    text: str, file: str, to: str, overrides: Overrides | None = None, progress: Progress = lambda step: None
+) -> tuple[Trusted, Callable[[], str]]:
+    """The source as it was run, and a function that writes its translation, again whenever it is called.
+
+    Raises Refusal as `translate_text` does.
+    """
+    platform = platform_of(file, text)
+    route = ROUTES.get((platform, to))
+    if route is None:
+        raise Refusal(
+            "direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}"
+        )
+    trusted = Trusted.of(text, file, overrides, progress, admit=route.admit, needs_ir=route.needs_ir)
+
+    def write() -> str:
+        entries = [replace(item, rungs=[]) for item in trusted.entries]
+        return route.produce(trusted.unit, entries).text
+
+    return trusted, write
+
+
 @dataclass(frozen=True)
 class Trusted:
     """A source program with the contracts of its entries and its results: what targets are held against."""
@@ -154,6 +175,9 @@ class Trusted:
         file: str,
         overrides: Overrides | None = None,
         progress: Progress = lambda step: None,
+        *,
+        admit: Callable[[Unit, list[EntryJob]], Unit] = lambda unit, entries: unit,
+        needs_ir: bool = False,
     ) -> Trusted:
         platform = platform_of(file, text)
         stated = load_beside(file).merged(overrides or Overrides())
@@ -161,9 +185,10 @@ class Trusted:
         unit, parsed = _parse(text, file, platform)
         entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
         stated.require_known(_parameters(unit, entries))
+        unit = admit(unit, entries)
         progress("running the source")
         with ThreadPoolExecutor(2) as pool:
-            _prepare(entries, unit, text, file, platform, stated, pool, needs_ir=False)
+            _prepare(entries, unit, unit.text, file, platform, stated, pool, needs_ir=needs_ir)
         return cls(unit, parsed, tuple(entries), platform)
 
     def verify(self, target: str, file: str, progress: Progress = lambda step: None) -> Result:
@@ -179,19 +204,24 @@ class Trusted:
             rungs = [self.parsed, *compiled.result(), *(rung for item in entries for rung in item.rungs)]
         return _result(self.unit, entries, target, rungs, (), start)
 
-    def run_time(self, target: str, file: str, repeats: int = 3) -> float:
-        """Seconds of the entries' calls in all cases, the best of `repeats`; what a call's set-up takes is
-        left out. Says something of speed only where the program runs on the machine that it is for."""
-        total = 0.0
+    def run_time(self, target: str, file: str, samples: int = 5, least: float = 0.002) -> list[float]:
+        """Seconds of one round of the entries' calls, each at its largest size: so many samples of `least`
+        seconds or more. Empty for what does not build or run. Says something of speed only where the program
+        runs on the machine that it is for."""
+        rounds = [0.0] * samples
         for item in self.entries:
             if item.inference is None or item.refused is not None or not item.inference.contract.cases:
                 continue
-            built = build(target, file, platform_of(file, target), self.contract_of(item, target, file))
+            contract = self.contract_of(item, target, file)
+            built = build(target, file, platform_of(file, target), contract, timed=True)
+            largest = max(contract.cases, key=lambda case: sum(size for _, size in case.extents))
             if not built.ok:
-                return math.inf
-            runs = [built.run(item.inference.contract.cases) for _ in range(repeats)]
-            total += sum(min(result.seconds for result in same) for same in zip(*runs, strict=True))
-        return total
+                return []
+            (result,) = built.run([largest], env={"XPILER_SAMPLES": f"{samples},{least}"})
+            if len(result.samples) != samples:
+                return []
+            rounds = [whole + own for whole, own in zip(rounds, result.samples, strict=True)]
+        return rounds if any(rounds) else []
 
     def contract_of(self, item: EntryJob, target: str, file: str) -> Contract:
         """How an entry is called in the target."""

@@ -21,9 +21,12 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import walk
+from xpiler.passes.knobs import Knob
 from xpiler.passes.register_tile import tile_candidate, tiled
 
-ENOUGH_WORK = 32768  # iterations below which starting threads costs more than it gains
+ENOUGH_WORK = Knob(
+    "vnni.parallel_work", (4096, 32768, 262144), 32768, "iterations below which no threads are started"
+)
 
 
 class _NoTile(Exception):
@@ -175,6 +178,6 @@ class VectorPrinter(CPrinter):
                 break
             current = loops[0]
         if not factors:
-            return "" if count >= ENOUGH_WORK else None
-        least = max(1, ENOUGH_WORK // count)
+            return "" if count >= ENOUGH_WORK.value else None
+        least = max(1, ENOUGH_WORK.value // count)
         return f" if ({' * '.join(factors)} >= {least})"

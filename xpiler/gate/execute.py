@@ -57,6 +57,7 @@ class RunResult:
     seconds: float = 0.0
     stdout: str = ""
     exit_code: int = 0
+    samples: tuple[float, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -175,16 +176,17 @@ def build(
     beside: Sequence[Contract] = (),
     fused: bool = False,
     quick: bool = False,
+    timed: bool = False,
 ) -> Build:
     """Compiles `text` as it is delivered, together with a call of `contract.entry`.
 
     `beside`: other entries of the text, compiled in the same go, so that a program of many entries is
     compiled once. If one of them does not compile, the entry is compiled alone. `fused`: products and sums
     are contracted, as a GPU's compiler may; otherwise an emulated program rounds after each. `quick`: it is
-    compiled to be run a few times only.
+    compiled to be run a few times only. `timed`: as fast as it can be, without what makes faults show.
     """
     together = _together(contract, beside)
-    built = _build(text, file, platform, contract, together, compiler, fused, quick)
+    built = _build(text, file, platform, contract, together, compiler, fused, quick, timed)
     if len(together) == 1:
         return built
     return (
@@ -214,6 +216,7 @@ def _build(
     compiler: str | None,
     fused: bool,
     quick: bool,
+    timed: bool,
 ) -> Build:
     start = time.monotonic()
     chosen = host_compiler(compiler)
@@ -230,7 +233,8 @@ def _build(
             return Build(contract, platform, None, f"emulator ({chosen.name})", str(unusable))
         tool = f"emulator ({chosen.name})"
     else:
-        flags = list(vnni_flags(chosen, "-O0" if quick else "-O2"))
+        optimisation = "-O3" if timed else "-O0" if quick else "-O2"
+        flags = list(vnni_flags(chosen, optimisation, shows_faults=not timed))
         tool = chosen.name if cpu_runs_vnni() else f"emulator ({chosen.name})"
     if fused:
         flags = [*(flag for flag in flags if flag != "-ffp-contract=off"), "-ffp-contract=fast"]
@@ -262,9 +266,12 @@ def _build(
     return Build(contract, platform, program, tool, error, seconds, file=file, text=text, log=log)
 
 
-def vnni_flags(compiler: Compiler, optimisation: str = "-O2") -> tuple[str, ...]:
+def vnni_flags(
+    compiler: Compiler, optimisation: str = "-O2", *, shows_faults: bool = True
+) -> tuple[str, ...]:
     """Flags for C++ with AVX-512; on a CPU without it the emulator's header stands in for the intrinsics'."""
-    common = ("-std=c++17", optimisation, openmp_flag(compiler), "-ftrivial-auto-var-init=pattern")
+    purpose = "-ftrivial-auto-var-init=pattern" if shows_faults else "-march=native"
+    common = ("-std=c++17", optimisation, openmp_flag(compiler), purpose)
     flags = (*common, *VNNI_FLAGS) if cpu_runs_vnni() else (*common, "-I", str(_AVX512))
     return (*flags, *_precompiled_intrinsics(compiler, flags)) if compiler.name == "g++" else flags
 
@@ -387,7 +394,8 @@ def _result(contract: Contract, job: Job, number: int, scratch: Path, done: Comp
         if argument.is_pointer and argument.role is not Role.IN:
             raw = (scratch / f"out-{number}-{slot}").read_bytes()
             buffers[argument.name] = np.frombuffer(raw, dtype=storage(argument.dtype))
-    return RunResult(case, variant, buffers, events, None, float(finished), done.stdout)
+    seconds, *samples = (float(line) for line in finished.split())
+    return RunResult(case, variant, buffers, events, None, seconds, done.stdout, samples=tuple(samples))
 
 
 def _how_it_ended(events: tuple[Event, ...], number: int, scratch: Path, done: Completed) -> str:

@@ -34,13 +34,14 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import walk_exprs, walk_stmts
 from xpiler.ir.types import I32, U32, DType
 from xpiler.passes.coalescing import trips
+from xpiler.passes.knobs import Knob
 from xpiler.passes.names import Names
 from xpiler.passes.products import Product
 from xpiler.passes.simt_bind import ONE, Grid, index_type, total
 from xpiler.passes.simt_team import unravel
 
 SIDE = 16  # threads along each side of a block
-DEPTH = 16  # terms of the sum in a tile
+DEPTH = Knob("product_tiles.depth", (8, 16, 32), 16, "terms of the sum in a tile")
 THREADS = SIDE * SIDE
 
 
@@ -177,14 +178,14 @@ class _Kernel:
         out += declared
         x_tile, y_tile = names.fresh("x_tile"), names.fresh("y_tile")
         for name, one in ((x_tile, self.rows), (y_tile, self.columns)):
-            shape = (const(DEPTH), const(one.tile + 1))
+            shape = (const(DEPTH.value), const(one.tile + 1))
             out.append(Decl(name, dtype, shape, Space.SHARED))
         high, wide = self.rows.tile // SIDE, self.columns.tile // SIDE
         acc = names.fresh(product.accumulator.name)
         out.append(Decl(acc, dtype, (const(high), const(wide)), init=(const(0, dtype),)))
         k0 = var(names.fresh("k0"), index_type(product.sums))
         count = total(product.sums, index_type(product.sums))
-        part = Step(k0, count, DEPTH, self.thread)
+        part = Step(k0, count, DEPTH.value, self.thread)
         step: list[Stmt] = [
             stage(product, self.rows, self.first_row, part, names, _into(x_tile)),
             stage(product, self.columns, self.first_column, part, names, _into(y_tile)),
@@ -193,7 +194,9 @@ class _Kernel:
             Barrier(),
         ]
         out.append(
-            For(k0.name, k0.dtype, const(0, k0.dtype), count, const(DEPTH, k0.dtype), Block(tuple(step)))
+            For(
+                k0.name, k0.dtype, const(0, k0.dtype), count, const(DEPTH.value, k0.dtype), Block(tuple(step))
+            )
         )
         out += self.results(acc, high, wide, dtype)
         return Block(tuple(out))
@@ -204,7 +207,7 @@ class _Kernel:
         x = Load(dtype, x_tile, (k, add(self.ty, mul(i, SIDE))))
         y = Load(dtype, y_tile, (k, add(self.tx, mul(j, SIDE))))
         added = Assign(Load(dtype, acc, (i, j)), Binary(dtype, "*", x, y), "+")
-        return [unrolled(k, DEPTH, unrolled(i, high, unrolled(j, wide, added)))]
+        return [unrolled(k, DEPTH.value, unrolled(i, high, unrolled(j, wide, added)))]
 
     def results(self, acc: str, high: int, wide: int, dtype: DType) -> list[Stmt]:
         names = self.names

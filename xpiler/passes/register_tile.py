@@ -40,9 +40,12 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import arrays_written, map_expr, rename, substitute, walk
+from xpiler.passes.knobs import Knob
 from xpiler.passes.sync import leaves_loop
 
-ROWS, REGISTERS, LANES = 8, 2, 16
+LANES = 16
+ROWS = Knob("register_tile.rows", (1, 2, 4, 6, 8, 10, 12, 14), 8, "rows of a tile")
+REGISTERS = Knob("register_tile.registers", (1, 2, 3, 4), 2, "registers of columns of a tile")
 
 
 def tile_candidate(loop: For) -> For | None:
@@ -73,13 +76,14 @@ def tiled(rows: For) -> tuple[Stmt, ...] | None:
     if columns is None:
         return None
     extent = _extent(rows)
-    height = ROWS if extent is None or extent >= ROWS else extent
-    wide = _columns(rows, columns, height, REGISTERS)
+    wanted, registers = ROWS.value, REGISTERS.value
+    height = wanted if extent is None or extent >= wanted else extent
+    wide = _columns(rows, columns, height, registers)
     if wide is None:
         return None
     narrow = _columns(rows, columns, height, 1)
     assert narrow is not None
-    whole = LANES * REGISTERS
+    whole = LANES * registers
     middle = _rounded(columns, whole)
     across = (
         replace(columns, stop=middle, step=const(whole, columns.dtype), body=Block(wide)),

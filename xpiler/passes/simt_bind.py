@@ -18,10 +18,11 @@ from xpiler.ir.nodes import Block, Const, Decl, Expr, For, If, Return, Stmt, Var
 from xpiler.ir.types import I32, I64, U32, DType
 from xpiler.passes.coalescing import quality, trips
 from xpiler.passes.facts import Facts
+from xpiler.passes.knobs import Knob
 from xpiler.passes.names import Names
 from xpiler.passes.simt_team import extent, unravel, value
 
-THREADS = 256
+THREADS = Knob("simt_bind.threads", (64, 128, 256, 512, 1024), 256, "threads of a block")
 WIDTH = 32
 MOST_Y = 65535
 ONE = const(1)
@@ -88,9 +89,9 @@ def index_of(axis: str, dtype: DType, thread_axis: str = "") -> Expr:
 def _flat(nest: Sequence[For], body: Block, names: Names) -> Bound:
     dtype = index_type(nest)
     count = total(nest, dtype)
-    threads = THREADS
+    threads = THREADS.value
     if isinstance(count, Const):
-        threads = min(THREADS, -(-int(count.value) // WIDTH) * WIDTH) or WIDTH
+        threads = min(THREADS.value, -(-int(count.value) // WIDTH) * WIDTH) or WIDTH
     grid = (ceil_div(count, const(threads, dtype)), ONE, ONE)
     single = len(nest) == 1 and nest[0].start == const(0, nest[0].dtype) and nest[0].step == const(1, dtype)
     name = nest[0].var if single else names.fresh("index")
@@ -105,10 +106,10 @@ def _flat(nest: Sequence[For], body: Block, names: Names) -> Bound:
 
 
 def _plane(rows: For, columns: For, body: Block) -> Bound:
-    width, height = WIDTH, THREADS // WIDTH
+    width, height = WIDTH, THREADS.value // WIDTH
     down = trips(rows)
     if down is not None and down < height:
-        width, height = THREADS // max(1, down), max(1, down)
+        width, height = THREADS.value // max(1, down), max(1, down)
         width = width // WIDTH * WIDTH
     size_x, size_y = extent(columns), extent(rows)
     grid_y = ceil_div(size_y, height)

@@ -1,0 +1,84 @@
+"""Searches on spaces whose best point is known; nothing is measured."""
+
+import pytest
+
+from xpiler.passes.knobs import KNOBS, Knob, chosen
+from xpiler.tuning.search import EXHAUSTIVE, proposals
+from xpiler.tuning.space import Point, Space, point, space_of
+
+A = Knob("test.a", tuple(range(8)), 0, "eighths")
+B = Knob("test.b", tuple(range(8)), 0, "eighths")
+C = Knob("test.c", tuple(range(8)), 0, "eighths")
+D = Knob("test.d", (0, 1), 0, "whether at all")
+
+
+def peak(one: Point) -> float:
+    """Best at a=5, b=2, c=7."""
+    values = dict(one)
+    return 1.0 - (abs(values["test.a"] - 5) + abs(values["test.b"] - 2) + abs(values["test.c"] - 7)) / 21
+
+
+def wide() -> Space:
+    return Space((A, B, C), lambda: "")
+
+
+def test_a_small_space_is_tried_whole_from_the_default_on() -> None:
+    space = Space((A, D), lambda: "")
+    tried = list(proposals(space, lambda one: 0.0))
+    assert space.size <= EXHAUSTIVE
+    assert tried[0] == space.default
+    assert len(tried) == len(set(tried)) == 16
+
+
+def test_a_large_space_is_searched_where_rewards_are_high() -> None:
+    space = wide()
+    assert space.size > EXHAUSTIVE
+    needed = []
+    for seed in range(8):
+        tried = list(proposals(space, peak, seed=seed, simulations=200))
+        assert len(tried) == len(set(tried)) == 201
+        needed.append(next((n for n, one in enumerate(tried) if peak(one) == 1.0), 201))
+    assert sum(needed) / len(needed) < 0.6 * space.size / 2  # drawn at random, half of the space is needed
+
+
+def test_the_same_seed_searches_the_same_way() -> None:
+    first, again = (list(proposals(wide(), peak, seed=3, simulations=40)) for _ in range(2))
+    assert first == again
+    assert first != list(proposals(wide(), peak, seed=4, simulations=40))
+
+
+def test_points_without_a_program_do_not_end_a_search() -> None:
+    tried = list(proposals(wide(), lambda one: None, simulations=600))
+    assert len(tried) == 512  # all of them, and no more
+
+
+def test_only_knobs_that_are_read_make_the_space() -> None:
+    space = space_of(lambda: f"{A.value}{D.value}")
+    assert [knob.name for knob in space.knobs] == ["test.a", "test.d"]
+
+
+def test_a_knob_that_is_read_under_another_ones_value_is_found() -> None:
+    space = space_of(lambda: f"{B.value}" if D.value else "plain")
+    assert {knob.name for knob in space.knobs} == {"test.b", "test.d"}
+
+
+def test_equal_texts_are_one_program() -> None:
+    space = space_of(lambda: f"{min(A.value, 3)}")
+    made = [space.make(point({"test.a": value})) for value in (2, 3, 7)]
+    programs = [one.program for one in made if one is not None]
+    assert programs[0] != programs[1] == programs[2]
+
+
+def test_knobs_have_their_defaults_outside_of_a_search() -> None:
+    with chosen({"test.a": 4}):
+        assert A.value == 4
+    assert A.value == 0
+
+
+def test_a_value_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"test.a = 99"), chosen({"test.a": 99}):
+        pass
+
+
+def test_every_knob_says_what_it_counts() -> None:
+    assert all(knob.meaning and knob.default in knob.values for knob in KNOBS.values())

@@ -1,0 +1,104 @@
+"""A whole search: a small program, measured for real; only what the gate verifies may win."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from xpiler.cli import main
+from xpiler.errors import Refusal
+from xpiler.translate import Trusted
+from xpiler.tuning.record import Record
+from xpiler.tuning.tune import Budget, tune
+
+GEMM = (Path(__file__).parents[2] / "snippets" / "cuda" / "gemm_tiled.cu").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Times that depend on the text alone: short programs are fast. Gives the texts in the order of
+    asking."""
+    asked: list[str] = []
+
+    def run_time(self: Trusted, target: str, file: str, samples: int = 5, least: float = 0.0) -> list[float]:
+        asked.append(target)
+        return [len(target) * 1e-9] * samples
+
+    monkeypatch.setattr(Trusted, "run_time", run_time)
+    return asked
+
+
+def test_the_fastest_verified_program_wins(tmp_path: Path, clock: list[str]) -> None:
+    with Record(tmp_path / "record") as record:
+        done = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=6), record=record)
+    assert done.result.status == "verified"
+    assert done.best is not None and done.default is not None
+    assert done.best.seconds == min(t.seconds for t in done.trials if t.seconds)
+    assert done.gain > 1
+    assert done.result.text is not None and len(done.result.text) == min(map(len, clock))
+
+
+def test_a_search_that_goes_on_measures_nothing_again(tmp_path: Path, clock: list[str]) -> None:
+    with Record(tmp_path / "record") as record:
+        first = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=3), record=record)
+        before = set(clock)
+        clock.clear()
+        again = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=2), record=record)
+    assert [t.point for t in again.trials[: len(first.trials)]] == [t.point for t in first.trials]
+    new = {text for text in clock if text not in before}
+    assert len(new) == 2
+
+
+def test_a_program_that_the_gate_does_not_verify_cannot_win(
+    tmp_path: Path, clock: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Trusted.verify
+    texts: list[str] = []
+
+    def verify(self: Trusted, target: str, file: str, *rest: object) -> object:
+        texts.append(target)
+        broken = target.replace("_mm512_fmadd_ps", "_mm512_fnmadd_ps") if len(texts) > 1 else target
+        return right(self, broken, file)
+
+    monkeypatch.setattr(Trusted, "verify", verify)
+    with Record(tmp_path / "record") as record:
+        done = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=4), record=record)
+    assert done.best is not None and done.default is not None
+    assert done.best.point == done.default.point
+    assert any(t.why == "the gate does not verify it" or t.verified for t in done.trials[1:])
+
+
+def test_what_cannot_be_measured_here_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Record(tmp_path / "record") as record, pytest.raises(Refusal, match="no device for BANG C"):
+        tune(GEMM, "gemm.cu", "bang", record=record)
+
+
+def test_the_command_prints_a_document_and_writes_the_best(
+    tmp_path: Path, clock: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out, plot = tmp_path / "gemm.cu", tmp_path / "gemm.cpp", tmp_path / "curve.svg"
+    source.write_text(GEMM, encoding="utf-8")
+    flags = [
+        "--trials",
+        "3",
+        "--record",
+        str(tmp_path / "record"),
+        "--plot",
+        str(plot),
+        "-o",
+        str(out),
+        "--json",
+    ]
+    assert main(["tune", str(source), "--to", "vnni", *flags]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["status"] == "verified"
+    assert document["output"] == str(out)
+    assert out.read_text(encoding="utf-8").count("_mm512_") > 3
+    assert plot.read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_nonsense_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "gemm.cu"
+    source.write_text(GEMM, encoding="utf-8")
+    assert main(["tune", str(source), "--to", "vnni", "--budget", "soon"]) == 2
+    assert "--budget 30s, 5m or 1h" in capsys.readouterr().err

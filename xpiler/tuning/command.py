@@ -1,0 +1,163 @@
+"""The words of `xpiler tune` and `xpiler devices`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from xpiler.errors import Refusal
+from xpiler.files import read_source, write_atomically
+from xpiler.gate.evidence import Evidence
+from xpiler.gate.overrides import Overrides
+from xpiler.platforms.registry import PLATFORMS
+from xpiler.tuning.device import devices
+from xpiler.tuning.plot import curve
+from xpiler.tuning.record import Record, default_file
+from xpiler.tuning.tune import Budget, Step, Tuned, spread, tune
+
+
+def add_tune_options(parser: argparse.ArgumentParser) -> None:
+    """What `xpiler tune` takes beside the contract."""
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--to", required=True, choices=tuple(PLATFORMS), help="the target platform")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="OUT", help="where the best program goes (--apply)"
+    )
+    parser.add_argument("--apply", action="store_true", help="write the best program beside the source")
+    parser.add_argument("--budget", metavar="B", default="5m", help="time for the search: 30s, 5m, 1h (5m)")
+    parser.add_argument("--trials", type=int, default=0, metavar="N", help="programs to measure at most")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the tree search (0)")
+    parser.add_argument("--record", type=Path, metavar="DB", help="the database of trials (the user's cache)")
+    parser.add_argument("--plot", type=Path, metavar="OUT.svg", help="draw the best time over the trials")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run_tune(arguments: argparse.Namespace, overrides: Overrides, console: Console) -> int:
+    """Exit 0: the best program is verified; 1: it is not."""
+    budget = Budget(_seconds(arguments.budget), arguments.trials)
+    if arguments.trials < 0:
+        raise Refusal("tune-trials", "--trials must not be negative")
+    text = read_source(arguments.file)
+    live = console.is_terminal and not arguments.json
+    with Record(arguments.record) as record, console.status("") as status:
+
+        def told(step: Step) -> None:
+            if live:
+                console.print(_line(step), markup=False, highlight=False, soft_wrap=True)
+
+        tuned = tune(
+            text,
+            str(arguments.file),
+            arguments.to,
+            overrides,
+            budget=budget,
+            record=record,
+            seed=arguments.seed,
+            progress=lambda step: status.update(step) if live else None,
+            on_step=told,
+        )
+    if arguments.plot:
+        write_atomically(arguments.plot, curve(tuned))
+    output = _apply(tuned, arguments) if arguments.apply or arguments.output else None
+    if arguments.json:
+        print(json.dumps(_document(tuned, output)))
+    else:
+        _print(tuned, output)
+    return 0 if tuned.result.status == "verified" else 1
+
+
+def _apply(tuned: Tuned, arguments: argparse.Namespace) -> Path | None:
+    output: Path = arguments.output or arguments.file.with_suffix(PLATFORMS[arguments.to].extension)
+    if output.exists() and output.samefile(arguments.file):
+        raise Refusal("output", f"{output} is the source itself", remedy="name another file with -o OUT")
+    if tuned.result.status != "verified" or tuned.result.text is None:
+        return None
+    write_atomically(output, tuned.result.text)
+    return output
+
+
+def _line(step: Step) -> str:
+    values = ", ".join(f"{name}={value}" for name, value in step.trial.point)
+    time = f"{step.trial.seconds * 1e6:10.1f} us" if step.trial.seconds else f"{step.trial.why:>13}"
+    mark = " known" if step.known else " best" if step.best is step.trial else ""
+    return f"  [{step.number}/{step.size}] {time}  {values}{mark}"
+
+
+def _print(tuned: Tuned, output: Path | None) -> None:
+    out = Console(highlight=False)
+    out.print(f"{tuned.device.fingerprint}", markup=False)
+    if tuned.best and tuned.best.seconds:
+        values = ", ".join(f"{name}={value}" for name, value in tuned.best.point) or "no knobs"
+        out.print(
+            f"best: {tuned.best.seconds * 1e6:.1f} us (spread {100 * spread(tuned.best):.0f} %), "
+            f"{tuned.gain:.2f} times as fast as the default; {values}",
+            markup=False,
+            soft_wrap=True,
+        )
+    out.print(
+        f"{len(tuned.trials)} of {tuned.space.size} points in {tuned.seconds:.0f} s: {tuned.ended}",
+        markup=False,
+    )
+    out.print(Evidence(tuned.result.evidence).render(), markup=False, soft_wrap=True)
+    if output:
+        out.print(f"written to {output}", markup=False)
+
+
+def _document(tuned: Tuned, output: Path | None) -> dict[str, object]:
+    return {
+        "status": tuned.result.status,
+        "output": str(output) if output else None,
+        "device": tuned.device.fingerprint,
+        "default_us": _microseconds(tuned.default.seconds if tuned.default else None),
+        "best_us": _microseconds(tuned.best.seconds if tuned.best else None),
+        "gain": round(tuned.gain, 3),
+        "knobs": dict(tuned.best.point) if tuned.best else {},
+        "trials": len(tuned.trials),
+        "space": tuned.space.size,
+        "ended": tuned.ended,
+        "seconds": round(tuned.seconds, 2),
+        "evidence": [rung.to_json() for rung in tuned.result.evidence],
+    }
+
+
+def _microseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1e6, 3)
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip().lower())
+    seconds = float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
+    if seconds <= 0:
+        raise Refusal("tune-budget", f"{text} is no time", remedy="--budget 30s, 5m or 1h")
+    return seconds
+
+
+def add_devices(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `devices` to the command line."""
+    listing = commands.add_parser("devices", help="list what programs can be measured on")
+    listing.add_argument("--json", action="store_true", help="print the list as JSON")
+    listing.add_argument(
+        "--export", type=Path, metavar="OUT", help="write the record of trials as JSON lines"
+    )
+    listing.set_defaults(run=run_devices)
+
+
+def run_devices(arguments: argparse.Namespace, console: Console) -> int:
+    found = devices()
+    if arguments.export:
+        with Record(default_file()) as record:
+            write_atomically(arguments.export, "".join(f"{line}\n" for line in record.lines()))
+    if arguments.json:
+        print(json.dumps([asdict(device) for device in found]))
+        return 0
+    for device in found:
+        print(f"{device.kind:5} {device.name}: runs {', '.join(device.runs)}")
+    missing = [p.title for p in PLATFORMS.values() if not any(p.name in d.runs for d in found)]
+    if missing:
+        print(f"no device here for {', '.join(missing)}")
+    return 0

@@ -1,0 +1,59 @@
+"""The devices of this machine, by a fingerprint under which measurements are kept."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from xpiler.platforms.registry import PLATFORMS
+
+
+@dataclass(frozen=True)
+class Device:
+    """`runs`: the platforms whose programs it runs; `name`: as the maker calls it."""
+
+    kind: str
+    name: str
+    runs: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.kind}: {self.name}"
+
+
+def devices() -> list[Device]:
+    """What is here: the CPU, and GPUs that a vendor's tool lists."""
+    host = tuple(p.name for p in PLATFORMS.values() if not p.emulated)
+    found = [Device("cpu", f"{_cpu_name()}, {len(os.sched_getaffinity(0))} processors", host)]
+    found += [
+        Device("cuda", name, ("cuda",))
+        for name in _listed("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    ]
+    found += [Device("hip", name, ("hip",)) for name in _listed("rocm-smi", "--showproductname", "--csv")[1:]]
+    return found
+
+
+def device_for(target: str) -> Device | None:
+    """The device of this machine that runs programs of a platform; None if there is none."""
+    return next((device for device in devices() if target in device.runs), None)
+
+
+def _listed(*command: str) -> list[str]:
+    if shutil.which(command[0]) is None:
+        return []
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()] if done.returncode == 0 else []
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
