@@ -8,7 +8,7 @@ CLIENT := client-vscode
 MODULES := $(CLIENT)/node_modules/.installed
 VSIX = dist/xpiler-$(shell node -p "process.platform + '-' + process.arch").vsix
 
-.PHONY: demo test lint types unit client package format lock clean
+.PHONY: demo test lint types unit client package e2e workbench screenshots format lock clean
 
 demo: $(INSTALLED)
 	@mkdir -p out/demo
@@ -48,6 +48,17 @@ package: $(INSTALLED) $(MODULES)
 	cd $(CLIENT) && npm run --silent build && npx vsce package --no-dependencies --allow-missing-repository --allow-package-all-secrets \
 	  --allow-package-env-file --target $(basename $(subst dist/xpiler-,,$(VSIX))) -o ../$(VSIX)
 	$(BIN)/python $(CLIENT)/scripts/check_package.py dist/xpiler-*.whl $(VSIX)
+
+# The extension as a user has it: packaged, then installed in a real workbench and used in Chromium. `workbench` takes the
+# package that is there; `screenshots` keeps its pictures in docs/images.
+e2e: package
+	@$(MAKE) --no-print-directory workbench
+
+workbench:
+	cd $(CLIENT) && node e2e/install.mjs && node e2e/run.mjs ../$(VSIX) $(E2E)
+
+screenshots: package
+	@$(MAKE) --no-print-directory workbench E2E=--docs
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -34,13 +34,13 @@ def main(wheel: Path) -> None:
     libs = target / "libs"
     libs.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        pins = folder / "pins.txt"
-        pins.write_text(_pins(_closure()))
+        folder, wanted = Path(name), _closure()
         for python in PYTHONS:
-            installed = folder / python
-            _install(pins, installed, python)
-            _sort(installed, libs, target / f"cp{python.replace('.', '')}")
+            pins = folder / f"{python}.txt"
+            pins.write_text(_pins(wanted))
+            _install(pins, folder / python, python)
+            # What is the same for every Python is there after the first.
+            wanted = _sort(folder / python, libs, target / f"cp{python.replace('.', '')}")
         _unpack(wheel, libs, folder)
     for pattern in LEFT_OUT:
         for path in [*target.glob(f"libs/{pattern}"), *target.glob(f"cp*/{pattern}")]:
@@ -82,16 +82,21 @@ def _install(pins: Path, target: Path, python: str) -> None:
     )
 
 
-def _sort(installed: Path, libs: Path, native: Path) -> None:
-    """Moves packages that are compiled for one version of Python to `native`, the others to `libs`."""
+def _sort(installed: Path, libs: Path, native: Path) -> set[str]:
+    """Moves packages that are compiled for one version of Python to `native`, the others to `libs`. The names
+    of the former."""
+    compiled = set()
     for information in sorted(installed.glob("*.dist-info")):
         tags = re.findall(r"^Tag: (\S+)", (information / "WHEEL").read_text(), re.M)
         own = all(re.match(r"cp\d+-cp\d+", tag) for tag in tags)
         destination = native if own else libs
+        if own:
+            compiled.add(_normal(information.name.split("-")[0]))
         for name in _owned(information):
             if (installed / name).exists() and not (destination / name).exists():
                 destination.mkdir(exist_ok=True)
                 shutil.move(installed / name, destination / name)
+    return compiled
 
 
 def _owned(information: Path) -> set[str]:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 IN_WHEEL = re.compile(
     r"xpiler/(\w+/)*\w+\.py|xpiler/py\.typed|xpiler/emulators/(\w+/)*[\w.]+\.(hpp|cpp|h)|xpiler/gate/\w+\.cpp"
-    r"|xpiler/manuals/[\w./-]+\.(md|toml|json)|xpiler_server/(\w+/)*\w+\.py"
+    r"|xpiler/neural/prompts/\w+\.md|xpiler_server/(\w+/)*\w+\.py"
     r"|xpiler-[\w.]+\.data/data/share/xpiler/snippets/(operators\.toml|\w+/\w+\.(cu|hip|mlu|cpp))"
     r"|xpiler-[\w.]+\.data/data/share/xpiler/manuals/[\w./-]+"
     r"|xpiler-[\w.]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt|top_level\.txt|licenses/LICENSE)"

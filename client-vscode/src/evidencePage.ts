@@ -10,7 +10,7 @@ export const LADDER: readonly (readonly [rung: string, meaning: string])[] = [
   ["compiled", "the platform's own compiler takes the delivered text, or what stood in for it"],
   ["executed", "source and translation agree on the same inputs"],
   ["sanitized", "nothing is accessed outside of any buffer, in either order of threads"],
-  ["proved", "shown for all inputs of the contract"],
+  ["proved", "shown by reasoning, for what each line names"],
   ["measured", "its speed on a named device"],
 ];
 
@@ -105,15 +105,17 @@ h3 { font-size: 1em; margin: 0; font-weight: 600; } h3 em { font-style: normal; 
 code { font-family: var(--vscode-editor-font-family); }
 .verdict { font-size: 1.2em; font-weight: 600; margin: .2em 0; } .verdict span { font-weight: normal; opacity: .8; font-size: .85em; }
 .why { margin: .2em 0; }
-.verdict.good, td.good, .mark, li.good > h3 em { color: var(--vscode-testing-iconPassed, var(--vscode-charts-green)); }
-.verdict.bad, td.bad, li.bad > .mark, li.bad > h3 em { color: var(--vscode-testing-iconFailed, var(--vscode-charts-red)); }
+.verdict.good, td.good, .mark, li.good > h3 em { color: var(--vscode-charts-green); }
+.verdict.bad, td.bad, li.bad > .mark, li.bad > h3 em { color: var(--vscode-charts-red); }
 .ladder { list-style: none; padding: 0; margin: 0; }
 .ladder > li { border-left: 3px solid var(--vscode-charts-lines, #8888); padding: .1em 0 .7em 1em; }
-.ladder > li.good { border-left-color: var(--vscode-testing-iconPassed, var(--vscode-charts-green)); }
-.ladder > li.bad { border-left-color: var(--vscode-testing-iconFailed, var(--vscode-charts-red)); }
+.ladder > li.good { border-left-color: var(--vscode-charts-green); }
+.ladder > li.bad { border-left-color: var(--vscode-charts-red); }
 .ladder > li.open { border-left-style: dashed; } .ladder > li.open > h3 em { opacity: .8; }
 .ladder p { margin: 0; opacity: .85; } .ladder ul { list-style: none; margin: .3em 0 0; padding: 0; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .2em 1.2em .2em 0; vertical-align: top; font-weight: normal; }
 thead th { opacity: .8; } .number { text-align: right; font-variant-numeric: tabular-nums; }
 meter { width: 14em; height: .8em; }
+meter::-webkit-meter-bar { background: transparent; border: 1px solid var(--vscode-charts-lines, #8888); border-radius: 2px; height: .7em; }
+meter::-webkit-meter-optimum-value { background: var(--vscode-charts-blue); border-radius: 1px; }
 `;

@@ -1,4 +1,4 @@
-/** What may be said of a preview, on its first line, in the status bar, and for its buttons. */
+/** What may be said of a preview: among its first lines, in the status bar, and for its buttons. */
 
 import * as vscode from "vscode";
 import type { Context } from "./context";
@@ -14,7 +14,7 @@ const ICONS: Readonly<Record<Verdict["state"], string>> = {
 };
 
 export function activate(context: Context, previews: Previews): void {
-  const good = lineEnd("testing.iconPassed");
+  const good = lineEnd("charts.green");
   const bad = lineEnd("editorWarning.foreground");
   const item = vscode.window.createStatusBarItem("preview", vscode.StatusBarAlignment.Left, 90);
   item.name = "Xpiler: Translation";
@@ -27,7 +27,8 @@ export function activate(context: Context, previews: Previews): void {
       const preview = editor.document.uri.scheme === SCHEME ? previews.get(editor.document.uri) : undefined;
       if (preview === undefined) continue;
       const { state, words } = previews.verdictOf(preview);
-      const end = new vscode.Range(0, Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER);
+      const line = roomy(editor.document);
+      const end = new vscode.Range(line, Number.MAX_SAFE_INTEGER, line, Number.MAX_SAFE_INTEGER);
       const mark = { range: end, renderOptions: { after: { contentText: `  ${state === "verified" ? "✓" : "⚠"} ${words}` } } };
       editor.setDecorations(good, state === "verified" ? [mark] : []);
       editor.setDecorations(bad, state === "verified" ? [] : [mark]);
@@ -51,6 +52,12 @@ export function activate(context: Context, previews: Previews): void {
     vscode.window.onDidChangeVisibleTextEditors(draw),
     vscode.window.onDidChangeActiveTextEditor(draw),
   );
+}
+
+/** The first line at the top with nothing on it, where a sentence can be seen; else the shortest. */
+function roomy(document: vscode.TextDocument): number {
+  const lengths = Array.from({ length: Math.min(12, document.lineCount) }, (_, i) => document.lineAt(i).text.length);
+  return Math.max(0, lengths.indexOf(Math.min(...lengths)));
 }
 
 function lineEnd(color: string): vscode.TextEditorDecorationType {

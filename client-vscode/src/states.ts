@@ -50,6 +50,7 @@ export function markOf(kernel: KernelStatus): { mark: Mark; stale: boolean } {
   if (kernel.checked.state === "bugs" || kernel.checked.state === "refused") states.push("failed");
   else if (kernel.checked.state === "pending") states.push("pending");
   const mark = (["failed", "pending", "tested", "proved"] as const).find((one) => states.includes(one)) ?? "none";
+  if (mark === "pending") return { mark, stale: false }; // what is being found out is of the text as it is
   const stale = targets.some((target) => target.stale) || (kernel.checked.stale && kernel.checked.state !== "none");
   return { mark, stale };
 }

@@ -53,7 +53,7 @@ export function activate(context: Context): States {
   };
   context.push(
     context.connection.onNotification(statusChanged, (status) => {
-      states.set(status);
+      if (vscode.Uri.parse(status.uri).scheme !== SCHEME) states.set(status); // previews have verdicts of their own
     }),
     context.connection.onRunning((now) => {
       running = now;

@@ -1,4 +1,7 @@
-/** The Testing view: each kernel and each platform is a test; its state is the one that the server tells. */
+/**
+ * The Testing view: each kernel and each platform is a test; its state is the one that the server tells.
+ * Tests have no place in the text, for there the editor would put its own mark over that of the kernel.
+ */
 
 import * as vscode from "vscode";
 import { Cancelled, type Context } from "./context";
@@ -18,6 +21,7 @@ export class KernelTests implements vscode.Disposable {
   private readonly controller = vscode.tests.createTestController("xpiler", "Xpiler: Kernels");
   private readonly targets = new WeakMap<vscode.TestItem, Target>();
   private readonly drawn = new Map<string, string>();
+  private readonly outcomes = new Map<string, boolean>(); // whether the test passed, as the view shows it
   private readonly running = new Set<string>();
 
   constructor(
@@ -37,6 +41,7 @@ export class KernelTests implements vscode.Disposable {
     if (uri === undefined) {
       this.controller.items.replace([]);
       this.drawn.clear();
+      this.outcomes.clear();
       return;
     }
     const document = vscode.workspace.textDocuments.find((one) => one.uri.toString() === uri);
@@ -47,19 +52,19 @@ export class KernelTests implements vscode.Disposable {
     }
     const file = this.child(this.controller.items, uri, vscode.workspace.asRelativePath(document.uri), document.uri);
     const kept = new Set<string>();
+    const news: [vscode.TestItem, TargetStatus][] = [];
     for (const kernel of kernels) {
       const id = `${uri}#${kernel.name}`;
       kept.add(id);
       const item = this.child(file.children, id, kernel.name, document.uri);
-      item.range = rangeOf(kernel);
       for (const target of kernel.targets) {
         const test = this.child(item.children, `${id}#${target.to}`, TITLES[target.to], document.uri);
-        test.range = rangeOf(kernel);
         test.description = target.stale ? `${target.state}, stale` : target.state;
         this.targets.set(test, { uri: document.uri, kernel, target });
-        this.drawState(test, target);
+        if (this.hasNews(test, target)) news.push([test, target]);
       }
     }
+    if (news.length > 0) this.tell(news);
     file.children.forEach(({ id }) => {
       if (!kept.has(id)) file.children.delete(id);
     });
@@ -73,20 +78,30 @@ export class KernelTests implements vscode.Disposable {
     return made;
   }
 
-  /** A state that the server told, as the outcome of a test; what is stale or unknown is none. */
-  private drawState(item: vscode.TestItem, { state, stale, message }: TargetStatus): void {
-    if (this.running.has(item.id)) return;
+  /** Whether a state has an outcome that is not shown yet; what is stale or unknown has none. */
+  private hasNews(item: vscode.TestItem, { state, stale, message }: TargetStatus): boolean {
     const key = `${state} ${stale} ${message}`;
-    if (this.drawn.get(item.id) === key || (state === "none" && !this.drawn.has(item.id))) return;
+    const known = this.drawn.get(item.id);
+    if (this.running.has(item.id) || known === key || (state === "none" && known === undefined)) return false;
     this.drawn.set(item.id, key);
     if (stale || state === "none") {
       this.controller.invalidateTestResults(item);
-      return;
+      this.outcomes.delete(item.id);
+      return false;
     }
-    if (state === "pending") return;
-    const run = this.controller.createTestRun(new vscode.TestRunRequest([item]), "as told by the server", false);
-    if (state === "failed") run.failed(item, new vscode.TestMessage(message || "failed"));
-    else run.passed(item);
+    return state !== "pending" && this.outcomes.get(item.id) !== (state !== "failed");
+  }
+
+  /** Shows states that the server told as the outcomes of a run. */
+  private tell(news: readonly (readonly [vscode.TestItem, TargetStatus])[]): void {
+    const request = new vscode.TestRunRequest(news.map(([item]) => item));
+    const run = this.controller.createTestRun(request, "verified in the background", false);
+    for (const [item, { to, state, message }] of news) {
+      run.appendOutput(`${TITLES[to]}: ${state}${message ? `: ${message}` : ""}\r\n`, undefined, item);
+      if (state === "failed") run.failed(item, new vscode.TestMessage(message || "failed"));
+      else run.passed(item);
+      this.outcomes.set(item.id, state !== "failed");
+    }
     run.end();
   }
 
@@ -113,7 +128,10 @@ export class KernelTests implements vscode.Disposable {
     for (const item of items) run.started(item);
     try {
       const result = await this.ask(target, token);
-      for (const item of items) report(run, item, result);
+      for (const item of items) {
+        report(run, item, this.targets.get(item) ?? target, result);
+        this.outcomes.set(item.id, result.status === "verified");
+      }
     } catch (error) {
       for (const item of items) {
         if (error instanceof Cancelled) run.skipped(item);
@@ -162,7 +180,7 @@ export function activate(context: Context, states: States, pairs: Pairs): void {
 }
 
 /** The outcome with the evidence as the test's output. */
-function report(run: vscode.TestRun, item: vscode.TestItem, result: JobResult): void {
+function report(run: vscode.TestRun, item: vscode.TestItem, { uri, kernel }: Target, result: JobResult): void {
   for (const { ok, rung, tool, detail } of result.evidence) {
     run.appendOutput(`${ok ? "ok    " : "FAILED"} ${rung.padEnd(10)} ${tool}  ${detail}\r\n`, undefined, item);
   }
@@ -172,7 +190,7 @@ function report(run: vscode.TestRun, item: vscode.TestItem, result: JobResult): 
     return;
   }
   const message = new vscode.TestMessage(whyUnverified(result));
-  if (item.uri && item.range) message.location = new vscode.Location(item.uri, item.range);
+  message.location = new vscode.Location(uri, rangeOf(kernel));
   if (result.status === "refused") run.errored(item, message, milliseconds);
   else run.failed(item, message, milliseconds);
 }

@@ -22,10 +22,9 @@ export function activate(context: Context, pairs: Pairs, previews: Previews, pan
   context.command("xpiler.verify", async (first, second) => {
     const document = await documentOf(first);
     const { to } = asked(first, second);
-    const accepted = pairs.targetsOf(document.uri).find((uri) => platformOf(uri.path) === to);
-    const [source, target] = accepted
-      ? [document.uri, accepted]
-      : [await sourceOf(pairs, document.uri), document.uri];
+    const accepted = await acceptedFrom(pairs, document.uri, to);
+    const source = accepted ? document.uri : await sourceOf(pairs, document.uri);
+    const target = accepted ?? document.uri;
     if (source === undefined) return;
     const title = `Verifying ${vscode.workspace.asRelativePath(target)}`;
     const result = await context.ask(title, verify, {
@@ -85,6 +84,14 @@ async function recordsOf(
   return found.filter((record) => record !== null);
 }
 
+/** A translation of a file that was accepted; the user says which, if there are several. */
+async function acceptedFrom(pairs: Pairs, source: vscode.Uri, to?: string): Promise<vscode.Uri | undefined> {
+  const targets = pairs.targetsOf(source).filter((uri) => to === undefined || platformOf(uri.path) === to);
+  if (targets.length < 2) return targets[0];
+  const items = targets.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri }));
+  return (await vscode.window.showQuickPick(items, { title: "Verify which translation?" }))?.uri;
+}
+
 async function pick(records: readonly JobResult[]): Promise<JobResult | undefined> {
   const items = records.map((record) => ({
     label: TITLES[record.to],
@@ -107,8 +114,11 @@ async function documentOf(given: unknown): Promise<vscode.TextDocument> {
 async function sourceOf(pairs: Pairs, target: vscode.Uri): Promise<vscode.Uri | undefined> {
   const known = pairs.sourceOf(target);
   if (known) return known;
+  const name = vscode.workspace.asRelativePath(target);
+  const question = `Xpiler: ${name} has no translation that was accepted, and it is not known what it was translated from.`;
+  if ((await vscode.window.showInformationMessage(question, "Choose Its Source…")) === undefined) return undefined;
   const chosen = await vscode.window.showOpenDialog({
-    title: `The source that ${vscode.workspace.asRelativePath(target)} was translated from`,
+    title: `The source that ${name} was translated from`,
     openLabel: "Take as Source",
     defaultUri: vscode.Uri.joinPath(target, ".."),
     filters: { Kernels: ["cu", "cuh", "hip", "mlu", "mluh", "cpp", "cc", "cxx", "c"] },

@@ -65,8 +65,10 @@ class Document(TextDocument):
     @property
     def file(self) -> str:
         """The path that the engine is told, with an extension that it knows if the editor knows the
-        language."""
+        language; of what is not on disk only the name."""
         path = self.path or unquote(self.uri)
+        if not self.uri.startswith("file:"):
+            path = PurePath(path).name
         language = _LANGUAGES.get(self.language_id or "")
         if PurePath(path).suffix in extensions() or language is None:
             return path

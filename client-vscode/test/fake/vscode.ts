@@ -239,3 +239,75 @@ export const commands = {
 export const extensions = {
   getExtension: (id: string) => record.extensions[id],
 };
+
+export class Location {
+  constructor(
+    readonly uri: Uri,
+    readonly range: Range,
+  ) {}
+}
+
+export class TestMessage {
+  location?: Location;
+  constructor(readonly message: string) {}
+}
+
+export class TestRunRequest {
+  constructor(
+    readonly include?: TestItem[],
+    readonly exclude?: TestItem[],
+  ) {}
+}
+
+export const TestRunProfileKind = { Run: 1 };
+
+class Items {
+  private readonly map = new Map<string, TestItem>();
+  add = (item: TestItem): unknown => this.map.set(item.id, item);
+  get = (id: string): TestItem | undefined => this.map.get(id);
+  delete = (id: string): unknown => this.map.delete(id);
+  forEach = (visit: (item: TestItem) => void): void => {
+    for (const item of [...this.map.values()]) visit(item);
+  };
+  replace = (items: TestItem[]): void => {
+    this.map.clear();
+    items.forEach(this.add);
+  };
+}
+
+export class TestItem {
+  readonly children = new Items();
+  description = "";
+  constructor(
+    readonly id: string,
+    readonly label: string,
+    readonly uri: Uri,
+  ) {}
+}
+
+/** The one controller of a test, and what was told of its items, in order. */
+export class TestController {
+  static last: TestController;
+  readonly items = new Items();
+  readonly told: string[] = [];
+  run: (request: TestRunRequest, token: unknown) => Promise<void> = () => Promise.resolve();
+  constructor() {
+    TestController.last = this;
+  }
+  createTestItem = (id: string, label: string, uri: Uri): TestItem => new TestItem(id, label, uri);
+  createRunProfile = (_label: string, _kind: number, run: TestController["run"]): void => {
+    this.run = run;
+  };
+  invalidateTestResults = (item: TestItem): unknown => this.told.push(`${item.label} open`);
+  createTestRun(): Record<string, unknown> {
+    const tell = (word: string) => (item: TestItem) => this.told.push(`${item.label} ${word}`);
+    const ignore = (): void => undefined;
+    const outcomes = ["enqueued", "started", "passed", "failed", "errored", "skipped"];
+    return { ...Object.fromEntries(outcomes.map((word) => [word, tell(word)])), appendOutput: ignore, end: ignore };
+  }
+  dispose(): void {
+    this.items.replace([]);
+  }
+}
+
+export const tests = { createTestController: () => new TestController() };

