@@ -33,6 +33,7 @@ class Document(TextDocument):
         super().__init__(uri, source, version, language_id)
         self.text = Text(source, encoding)
         self.revision = 0  # counts edits; a version of the protocol may hold several
+        self._platform: tuple[int, str | None] | None = None
         self._edits: deque[Edit] = deque(maxlen=_KEPT)
 
     @property
@@ -77,6 +78,11 @@ class Document(TextDocument):
     @property
     def platform(self) -> str | None:
         """What the text is written in; None if it is no kernel file, or plain C++ without intrinsics."""
+        if self._platform is None or self._platform[0] != self.revision:
+            self._platform = (self.revision, self._written_in())
+        return self._platform[1]
+
+    def _written_in(self) -> str | None:
         platform = extensions().get(PurePath(self.file).suffix)
         if platform is None or PLATFORMS[platform].emulated:
             return platform
