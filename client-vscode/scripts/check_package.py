@@ -23,7 +23,7 @@ IN_WHEEL = re.compile(
     r"xpiler/(\w+/)*\w+\.py|xpiler/py\.typed|xpiler/emulators/(\w+/)*[\w.]+\.(hpp|cpp|h)|xpiler/gate/\w+\.cpp"
     r"|xpiler/neural/prompts/\w+\.md|xpiler_server/(\w+/)*\w+\.py"
     r"|xpiler-[\w.]+\.data/data/share/xpiler/snippets/(operators\.toml|\w+/\w+\.(cu|hip|mlu|cpp))"
-    r"|xpiler-[\w.]+\.data/data/share/xpiler/manuals/[\w./-]+"
+    r"|xpiler-[\w.]+\.data/data/share/xpiler/(docs|manuals)/[\w/-]+\.md"
     r"|xpiler-[\w.]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt|top_level\.txt|licenses/LICENSE)"
 )
 IN_VSIX = re.compile(
@@ -45,6 +45,8 @@ REQUIRED_IN_VSIX = (
     "extension/bundled/libs/z3/z3.py",
     "extension/bundled/libs/z3/lib/libz3.so",
     "extension/bundled/libs/snippets/cuda/gemm_tiled.cu",
+    "extension/bundled/libs/manuals/bang/memory.md",
+    "extension/bundled/libs/docs/checks/XP-RACE.md",
     *(f"extension/bundled/cp{v}/{p}/__init__.py" for v in (311, 312, 313) for p in ("numpy", "tree_sitter")),
     *(f"extension/bundled/libs/{path}" for path in REQUIRED_IN_WHEEL),
 )
