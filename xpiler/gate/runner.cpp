@@ -439,6 +439,8 @@ void run_trials(Case& test) {
             for (std::size_t i = 0; i + 1 < line.size(); i += 2) xpiler_on[line[i]] = static_cast<unsigned short>(line[i + 1]);
             const itimerval limit{{0, 0}, {test.milliseconds / 1000, test.milliseconds % 1000 * 1000}};
             setitimer(ITIMER_PROF, &limit, nullptr);
+            const itimerval waits{{0, 0}, {2 + test.milliseconds / 50, 0}};  // for one that only waits
+            setitimer(ITIMER_REAL, &waits, nullptr);
             run_case(test);
         }
         int status = 0;
@@ -446,7 +448,7 @@ void run_trials(Case& test) {
         }
         struct stat said {};
         const bool reports = score->faults || (stat(events.c_str(), &said) == 0 && said.st_size > 0);
-        const int how = WIFSIGNALED(status) ? (WTERMSIG(status) == SIGPROF ? 3 : 2)
+        const int how = WIFSIGNALED(status) ? (WTERMSIG(status) == SIGPROF || WTERMSIG(status) == SIGALRM ? 3 : 2)
                       : !score->finished || reports || WEXITSTATUS(status) ? 1 : 0;
         std::fprintf(results, "%d %d %lu %.6g\n", how, score->finished ? 1 : 0, score->wrong, score->distance);
         std::fflush(results);

@@ -97,7 +97,7 @@ class _Engine:
             if self._accept(self.text):
                 return self._repaired(Change((), (), 0.0), symptom)
             verdict = self.trusted.verify(self.text, self.file)
-        return self._behaviour(verdict, symptom)
+        return self._behaviour(verdict, _symptom(verdict))
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline

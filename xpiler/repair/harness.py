@@ -76,6 +76,7 @@ def harness(
         if built.ok:
             return Harness(built, {n: sites[n] for n in choices}, choices)
         wrong = set(_blamed(built.log, file, lines)) or _around(built.log, file, lines, chosen)
+        wrong |= set(_unlinked(built.log, sites, chosen))
         if not wrong:
             break
         for number, choice in wrong:
@@ -97,6 +98,15 @@ def _blamed(log: str, file: str, lines: dict[int, tuple[int, int]]) -> Iterable[
         for inner in place.finditer(match[0]):
             if int(inner[1]) in lines:
                 yield lines[int(inner[1])]
+
+
+def _unlinked(log: str, sites: Sequence[Site], chosen: dict[int, list[int]]) -> Iterable[tuple[int, int]]:
+    """The changes that call functions which are declared and nowhere else."""
+    missing = set(re.findall(r"undefined (?:reference to|symbol:) [`'\"]?(\w+)", log))
+    for number, choices in chosen.items() if missing else ():
+        for choice in choices:
+            if missing & set(re.findall(r"\w+", sites[number].alternatives[choice - 1].text)):
+                yield number, choice
 
 
 def _around(

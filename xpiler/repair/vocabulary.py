@@ -216,7 +216,9 @@ def siblings(name: str, vocabulary: Vocabulary) -> list[str]:
                 ordinary = [f"{other}{ending}" for other in family if other != stem.lstrip("_")]
                 used = [n for n in ordinary if n in vocabulary.called]
                 rest = [n for n in ordinary[:6] if n not in used]
-                return used + (rest if not prefix else [f"__{n}" for n in rest])
+                return used + (
+                    rest if not prefix else [f"__{n}" for n in rest if f"__{n}" in vocabulary.known]
+                )
     if name in _ATOMIC:
         return [other for other in _ATOMIC if other != name]
     if "_" in name.strip("_"):
