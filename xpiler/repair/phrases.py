@@ -103,7 +103,7 @@ def _kinds(walker: Walker, place: Place) -> Iterator[str]:
         else False
     ):
         yield PRODUCT
-    if kind == INT and place.root:
+    if kind == INT and (place.root or place.role == "bound"):
         yield INTEGER
     if kind == FLOAT and place.root:
         yield REAL

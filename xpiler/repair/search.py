@@ -8,6 +8,7 @@ is right; then the same with rarer changes. What the harness calls right is chec
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -130,8 +131,7 @@ class Search:
                 found = self._expand(tools, state, children)
                 if found is not None or self._late():
                     return found
-            unique = {child.selection: child for child in sorted(children, key=lambda s: s.rank)[::-1]}
-            states = sorted(unique.values(), key=lambda s: s.rank)
+            states = _varied(children)
         return None
 
     # ------------------------------------------------------------------------------------------ one step
@@ -229,6 +229,19 @@ class Search:
         """Places where a change helps, those first where it helps most."""
         for number, helped in sorted(self.effects.items(), key=lambda pair: -pair[1]):
             yield self.sites[number], helped
+
+
+def _varied(children: Sequence[State]) -> list[State]:
+    """The nearest to being right first, of those that change the same places only the best two."""
+    unique = {child.selection: child for child in sorted(children, key=lambda s: s.rank, reverse=True)}
+    kept: list[State] = []
+    seen: Counter[tuple[int, ...]] = Counter()
+    for state in sorted(unique.values(), key=lambda s: s.rank):
+        places = tuple(site for site, _ in state.selection)
+        seen[places] += 1
+        if seen[places] <= 2:
+            kept.append(state)
+    return kept
 
 
 def _is_nearer(score: Score, base: Score) -> bool:

@@ -19,6 +19,9 @@ from xpiler.repair.walk import Place, Walker
 from xpiler.symbolic.findings import Edit
 
 _ASSIGNMENTS = ("=", "+=", "-=", "*=")
+_SETS = re.compile(
+    r"\w+(?:\[[^\]=]*\])*\s*=\s*-?(?:[\w.]+|_mm512_setzero_\w+\(\)|_mm512_set1_\w+\([^()]*\))\s*;"
+)
 _EXCHANGES = re.compile(r"__shared__|__syncthreads|__mlu_shared__|__sync_\w+|__syncwarp|extern\s+__shared__")
 BARRIERS = {
     "cuda": ("__syncthreads();", "__syncwarp();"),
@@ -51,7 +54,9 @@ def _statement(walker: Walker, place: Place) -> Iterator[Site]:
     site = Site(place.start, place.end, Form.STATEMENT, place.function.name)
     first = " ".join(written.split())[:50]
     if place.node.type in ("expression_statement", "if_statement") and len(written) < 400:
-        site.alternatives.append(Alternative(";", 2.1, f"`{first}` should not be there", kind="extra"))
+        again = bool(place.loops) and _SETS.fullmatch(written) is not None
+        cost, kind = (1.1, "set again") if again else (2.1, "extra")
+        site.alternatives.append(Alternative(";", cost, f"`{first}` should not be there", kind=kind))
     if place.node.type == "if_statement" and place.node.child_by_field_name("alternative") is None:
         body = walker.written(place.node.child_by_field_name("consequence"))
         barrier = re.match(r"\{?\s*__sync\w*\(", body) is not None
@@ -266,12 +271,53 @@ def _insertions(walker: Walker, vocabulary: Vocabulary, place: Place, clones: li
     if not place.function.on_device:
         for text, cost in _waits(walker, place):
             offer(text, cost, "wait")
+        for text, cost in _copies(walker, place):
+            offer(text, cost, "host copy")
     for clone in clones:
         if clone.function == place.function.name:
             for text, cost in clone.forms(walker, place):
                 offer(text, cost, "device call" if place.function.on_device else "host call")
     if site.alternatives:
         yield site
+
+
+_ALLOCATION = re.compile(r"\b(cuda|hip|cnrt)Malloc\w*\(\s*(?:\(\s*void\s*\*\*\s*\)\s*)?&(\w+)\s*,")
+_DIRECTIONS = {
+    "cuda": ("cudaMemcpyHostToDevice", "cudaMemcpyDeviceToHost"),
+    "hip": ("hipMemcpyHostToDevice", "hipMemcpyDeviceToHost"),
+    "cnrt": ("cnrtMemcpyHostToDev", "cnrtMemcpyDevToHost"),
+}
+
+
+def _copies(walker: Walker, place: Place) -> Iterator[tuple[str, float]]:
+    """What was allocated on the device, filled from the host or fetched from there."""
+    start, end = place.function.definition.span
+    checked = re.search(r"\b(\w+)\(\s*(?:cuda|hip|cnrt)Memcpy\w*\(", walker.text[start:end])
+    for match in _ALLOCATION.finditer(walker.text, start, min(end, place.start)):
+        prefix, device = match[1], match[2]
+        size = _up_to_bracket(walker.text, match.end())
+        here = place.scope.names.get(device)
+        if here is None or not size:
+            continue
+        like = [n for n in place.scope.of_kind(POINTER) if n.is_parameter and n.element == here.element]
+        named = [n for n in like if n.name in device or device in n.name]
+        for host in (named or like)[:4]:
+            there, back = _DIRECTIONS[prefix]
+            cast = "(void *)" if prefix == "cnrt" else ""
+            calls = [(f"{prefix}Memcpy({device}, {cast}{host.name}, {size}, {there})", 1.5)]
+            if not host.is_const:
+                calls.append((f"{prefix}Memcpy({host.name}, {device}, {size}, {back})", 1.5))
+            for call, cost in calls:
+                yield (f"{checked[1]}({call});" if checked else f"{call};"), cost
+
+
+def _up_to_bracket(text: str, start: int) -> str:
+    depth = 0
+    for at in range(start, min(len(text), start + 300)):
+        depth += (text[at] in "([{") - (text[at] in ")]}")
+        if depth < 0:
+            return " ".join(text[start:at].split())
+    return ""
 
 
 def _waits(walker: Walker, place: Place) -> Iterator[tuple[str, float]]:

@@ -111,9 +111,14 @@ def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written:
             offer(text, 1.5 + 0.03 * number)
         for number, text in fitting(INTEGER):
             offer(text, 1.8 + 0.03 * number)
-    elif kind == INT and place.root and place.role != "condition":
+    elif kind == INT and (place.root or place.role == "bound") and place.role != "condition":
+        hard_coded = place.role == "bound" and place.node.type == "number_literal"
         for number, text in fitting(INTEGER):
-            offer(text, 2.2 + 0.03 * number)
+            offer(text, (1.5 if hard_coded else 2.2) + 0.03 * number)
+        sizes = [n.name for n in place.scope.of_kind(INT) if n.is_parameter] if hard_coded else []
+        for size in sizes[:6]:
+            for number, word in enumerate(walker.divisors):
+                offer(f"{size} / {word}", 1.7 + 0.03 * number)
     if kind == INT and place.root and place.role not in ("condition", "launch"):
         for number, text in fitting(PRODUCT):
             offer(f"{text} + {written}", 1.8 + 0.03 * number)

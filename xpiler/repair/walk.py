@@ -63,6 +63,12 @@ class Walker:
     def text(self) -> str:
         return self.unit.text
 
+    @cached_property
+    def divisors(self) -> tuple[str, ...]:
+        """The numbers that something is divided by, or counted in steps of."""
+        found = re.findall(r"(?:/|\+=|\*)\s*(\d+)\b", self.unit.expanded)
+        return tuple(dict.fromkeys(n for n in found if n not in ("0", "1")))[:8]
+
     def run(self) -> list[Place]:
         unit = self.unit
         globals_ = Scope()
