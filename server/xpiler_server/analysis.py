@@ -21,7 +21,7 @@ from xpiler_server.store import fingerprint
 
 logger = logging.getLogger(__name__)
 LARGEST = 2_000_000  # characters of a text that is looked at while one types
-_PAUSE = 0.05  # seconds without an edit before the text is parsed
+_PAUSE = 0.03  # seconds without an edit before the text is parsed
 _HALVES = re.compile("[\ud800-\udfff]")
 _NICE = {"outline": 0, "check": 10}
 
