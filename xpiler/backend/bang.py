@@ -256,6 +256,8 @@ class BangPrinter(CPrinter):
         value = f"constexpr int {name} = {decl.init.value};"
         if tiles.is_square:
             kind = _type(_BY_WIDTH[max(tiles.widths)])
+            if len(set(tiles.widths)) > 1:
+                return f"{value}  // {total} * {name} * {name} bytes fit into NRAM"
             return f"{value}  // {len(tiles.widths)} tiles of {name} x {name} {kind} fit into NRAM"
         if decl.init.value not in (length, half):
             return f"{value}  // no pooling window or strided copy takes more"
@@ -299,6 +301,10 @@ class BangPrinter(CPrinter):
         texts = [self.operand(o) for o in instr.operands]
         if instr.name.startswith("__memcpy"):
             return self.copy(instr, texts, attributes["direction"])
+        if instr.name == "__bang_write_value":  # elements are as wide as the value's type
+            *_, value = instr.operands
+            if value.dtype.is_integer and value.dtype.bytes < 4:
+                texts[-1] = f"({_type(value.dtype)}){_wrapped_text(texts[-1])}"
         if "suffix" in attributes:
             texts = self.suffixed(instr, texts, attributes["suffix"])
         return f"{instr.name}({', '.join(texts)})"

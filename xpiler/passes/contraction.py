@@ -41,7 +41,7 @@ from xpiler.ir.rewrite import (
     substitute,
     walk,
 )
-from xpiler.ir.types import F16, F32
+from xpiler.ir.types import F16, F32, I8, I32
 from xpiler.passes.composite_sums import as_one_loop
 from xpiler.passes.names import Names
 from xpiler.passes.weight_tiles import Nest, WeightTiles, widest_end
@@ -70,6 +70,8 @@ def contract(function: Function, architecture: Architecture, taken: int = 0) -> 
             return stmt
         nest = match(stmt, names)
         if nest is None or any(memory.get(f.array) != f.dtype for f in (nest.left, nest.right)):
+            return stmt
+        if nest.accumulator.dtype == I32 and not architecture.integers:
             return stmt
         product = WeightTiles(nest, names, architecture, memory, taken)
         result = product.loops()
@@ -110,7 +112,7 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
     start, reduction, rest = body[0], body[1], body[2:]
     if not isinstance(start, Decl) or not isinstance(reduction, For):
         return None
-    if start.dtype != F32 or not isinstance(start.init, Expr):
+    if start.dtype not in (F32, I32) or not isinstance(start.init, Expr):
         return None
     loops, guards, innermost = _loops(reduction)
     innermost, side = _with_guards(innermost, guards)
@@ -205,16 +207,16 @@ def _with_scalar(body: tuple[Stmt, ...], places: set[str]) -> tuple[Stmt, ...]:
             break
         loops.append(inner)
     match loops[-1].body.body:
-        case (Assign(target=Load() as target, value=value, reduce="+"),) if target.dtype == F32:
+        case (Assign(target=Load() as target, value=value, reduce="+"),) if target.dtype in (F32, I32):
             inside = {each.var for each in loops}
             moving = {name for index in target.index for name in free_vars(index)}
             if moving & inside or not places <= moving or target.array in arrays_read(value):
                 return body
-            total = Var(F32, f"{target.array}_product")
+            total = Var(target.dtype, f"{target.array}_product")
             nest: Stmt = Assign(total, value, "+")
             for each in reversed(loops):
                 nest = replace(each, body=Block((nest,)))
-            return Decl(total.name, F32, init=const(0.0, F32)), nest, Assign(target, total, "+")
+            return Decl(total.name, total.dtype, init=const(0, total.dtype)), nest, Assign(target, total, "+")
     return body
 
 
@@ -223,19 +225,19 @@ def _independent(loop: For) -> bool:
 
 
 def _factors(body: Block, accumulator: str) -> tuple[Load, Load] | None:
-    """The two loads of `acc += a * b`, halves among them."""
+    """The two loads of `acc += a * b`, halves and bytes among them."""
     match body.body:
         case (Assign(target=Var(name=name), value=Binary(op="*", left=x, right=y), reduce="+"),) if (
             name == accumulator
         ):
             a, b = _element(x), _element(y)
-            if a is not None and b is not None and a.dtype == b.dtype:
+            if a is not None and b is not None and a.dtype == b.dtype and (a.dtype == I8) == (x.dtype == I32):
                 return a, b
     return None
 
 
 def _element(expr: Expr) -> Load | None:
-    inner = expr.operand if isinstance(expr, Cast) and expr.operand.dtype == F16 else expr
-    if isinstance(inner, Load) and len(inner.index) == 1 and inner.dtype in (F32, F16):
+    inner = expr.operand if isinstance(expr, Cast) and expr.operand.dtype in (F16, I8) else expr
+    if isinstance(inner, Load) and len(inner.index) == 1 and inner.dtype in (F32, F16, I8):
         return inner
     return None

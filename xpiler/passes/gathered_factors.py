@@ -120,7 +120,7 @@ def _row_by_row(
 
 
 def fill(name: str, dtype: DType, count: Expr) -> Instr:
-    return Instr("__bang_write_value", (Ref(dtype, name, const(0)), count, const(0.0, dtype)))
+    return Instr("__bang_write_value", (Ref(dtype, name, const(0)), count, const(0, dtype)))
 
 
 def _start(tile: Tile) -> Ref:

@@ -7,7 +7,8 @@
         right into lanes into WRAM;  part = left x right;  sums += part
       C[m0.., n0..] = f(sums)
 
-The factors are brought ahead where each comes by one copy and both have room twice.
+The factors are brought ahead where each comes by one copy and both have room twice. Bytes are multiplied into
+floats, which hold a tile's sums exactly, and these are added up as integers.
 """
 
 from __future__ import annotations
@@ -36,10 +37,12 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import free_vars, map_expr, substitute
-from xpiler.ir.types import F32, I32, DType
+from xpiler.ir.types import F32, I8, I32, DType
 from xpiler.passes.gathered_factors import Tile, by_pieces, by_rows, fill
 from xpiler.passes.names import Names
 from xpiler.platforms.bang import WEIGHT_BYTES, WEIGHT_LANES, Architecture
+
+EXACT_DEPTH = 2**24 // 128**2  # so many products of bytes at most add up to an integer that a float holds
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,9 @@ class WeightTiles:
         self.stop = widest_end(nest.columns, nest.rows)
         self.depth_unit = WEIGHT_BYTES // self.dtype.bytes
         element = self.dtype.bytes
-        # left, right as it comes, right by columns, right by lanes; part and sums
-        per_element = 4 * element + 2 * F32.bytes
+        self.sum_type = nest.accumulator.dtype
+        # left, right as it comes, right by columns, right by lanes; part, part as integers, and sums
+        per_element = 4 * element + (2 if self.sum_type.is_float else 3) * F32.bytes
         plain = self.plain_store()
         room = architecture.usable_nram - taken
         capacity = room if plain else room * 3 // 4
@@ -96,6 +100,8 @@ class WeightTiles:
             for size in (per_element, per_element + 2 * element)
         )
         self.side = min(side, math.isqrt(architecture.wram // element) // WEIGHT_LANES * WEIGHT_LANES)
+        if self.dtype == I8:
+            self.side = min(self.side, EXACT_DEPTH)
         self.ahead = twice >= self.side  # both factors have room for two tiles
         self.per_element = per_element
         self.side_var = Var(I32, names.fresh("side"))
@@ -107,6 +113,7 @@ class WeightTiles:
         self.by_lane = names.fresh(f"{right}_lanes")
         self.weights = names.fresh(f"{right}_wram")
         self.part = names.fresh("part_nram")
+        self.whole = self.part if self.sum_type.is_float else names.fresh("whole_nram")
         self.sums = names.fresh(f"{nest.accumulator.name}_nram")
 
     @property
@@ -121,21 +128,23 @@ class WeightTiles:
             parts = 2 if self.ahead and name in self.two_parts else 1
             shape = (mul(const(parts), self.side_var), self.side_var)
             out.append(Decl(name, self.dtype, shape, Space.NRAM))
-        out += [Decl(name, F32, area, Space.NRAM) for name in (self.part, self.sums)]
+        out += [Decl(self.part, F32, area, Space.NRAM)]
+        wholes = (self.sums,) if self.whole == self.part else (self.whole, self.sums)
+        out += [Decl(name, self.sum_type, area, Space.NRAM) for name in wholes]
         out.append(Decl(self.weights, self.dtype, area, Space.WRAM))
         return out
 
     def plain_store(self) -> Assign | None:
         """`C[..] = acc` if that is all that is left to do."""
-        if self.stop != self.nest.columns.stop or self.nest.accumulator.init != const(0.0, F32):
+        if self.stop != self.nest.columns.stop or self.nest.accumulator.init != const(0, self.sum_type):
             return None
         match self.nest.rest:
             case (Assign(target=Load(index=(index,)) as target, value=Var(name=name), reduce=None) as store,):
                 near = coefficient(index, self.nest.columns.var)
                 if (
                     name == self.nest.accumulator.name
-                    and target.dtype == F32
-                    and self.memory.get(target.array) == F32
+                    and target.dtype == self.sum_type
+                    and self.memory.get(target.array) == self.sum_type
                     and near is not None
                     and near.as_int == 1
                     and coefficient(index, self.nest.rows.var) is not None
@@ -163,6 +172,7 @@ class WeightTiles:
         area = mul(rows, wide)
         partly = or_(lt(depth, deep), lt(columns, wide))
         zeros = (*left.zeros, *right.zeros)
+        sums = _ref(self.sums, self.sum_type)
         compute: list[Stmt] = [
             *left.turned,
             *right.turned,
@@ -178,8 +188,10 @@ class WeightTiles:
             Instr(
                 "__bang_matmul",
                 (_ref(self.part, F32), self.ref(self.left), self.ref(self.weights), rows, deep, wide),
+                () if self.dtype.is_float else (("suffix", "0"),),
             ),
-            Instr("__bang_add", (_ref(self.sums, F32), _ref(self.sums, F32), _ref(self.part, F32), area)),
+            *self.as_integers(area),
+            Instr("__bang_add", (sums, sums, _ref(self.whole, self.sum_type), area)),
         ]
         step = self.side_var
         lengths = [
@@ -213,7 +225,7 @@ class WeightTiles:
             (
                 _length(columns, column, last, step),
                 Decl(wide.name, I32, init=_rounded(columns, WEIGHT_LANES)),
-                fill(self.sums, F32, area),
+                fill(self.sums, self.sum_type, area),
                 *ahead,
                 body,
                 *end,
@@ -267,6 +279,12 @@ class WeightTiles:
         along = coefficient(load.index[0], self.nest.loops[-1].var)
         return along is None or self.nest.loops[-1].var in along.variables()
 
+    def as_integers(self, area: Expr) -> tuple[Stmt, ...]:
+        if self.whole == self.part:
+            return ()
+        operands = (_ref(self.whole, I32), _ref(self.part, F32), area)
+        return (Instr("__bang_float2int32_tz", operands, (("suffix", "0"),)),)
+
     def ref(self, name: str) -> Ref:
         return _ref(name, self.dtype)
 
@@ -318,7 +336,7 @@ class WeightTiles:
         return None
 
     def epilogue(self, row: Var, rows: Var, column: Var, columns: Var, wide: Var) -> tuple[Stmt, ...]:
-        nest = self.nest
+        nest, sums = self.nest, _ref(self.sums, self.sum_type)
         store = self.plain_store()
         if store is not None:
             assert isinstance(store.target, Load)
@@ -327,8 +345,8 @@ class WeightTiles:
             assert stride is not None
             base = substitute(index, {nest.rows.var: row, nest.columns.var: column})
             operands = (
-                Ref(F32, store.target.array, base),
-                _ref(self.sums, F32),
+                Ref(self.sum_type, store.target.array, base),
+                sums,
                 columns,
                 to_expr(stride, I32),
                 wide,
@@ -338,10 +356,10 @@ class WeightTiles:
         m, n = Var(nest.rows.dtype, nest.rows.var), Var(nest.columns.dtype, nest.columns.var)
         at = add(mul(cast(sub(m, row), I32), wide), cast(sub(n, column), I32))
         assert isinstance(nest.accumulator.init, Expr)
-        collected: Expr = Load(F32, self.sums, (at,))
-        if nest.accumulator.init != const(0.0, F32):
+        collected: Expr = Load(self.sum_type, self.sums, (at,))
+        if nest.accumulator.init != const(0, self.sum_type):
             collected = add(nest.accumulator.init, collected)
-        total = Decl(nest.accumulator.name, F32, init=collected)
+        total = Decl(nest.accumulator.name, self.sum_type, init=collected)
         stop = add(column, cast(columns, column.dtype))
         inner = replace(
             nest.columns,

@@ -1,0 +1,64 @@
+"""Products of bytes go through the matrix instruction, whose sums are floats, and stay exact at any depth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.backend.emulated import run
+from tests.backend.test_bang import translated
+from tests.passes.mlu import assert_same, canonical, instructions, laid_out
+from xpiler.platforms.bang import ARCHITECTURES
+
+PRODUCT = """__global__ void kernel(const signed char *a, const signed char *b, int *c, int n, int depth) {
+    int row = blockIdx.x, column = threadIdx.x;
+    if (column >= n) return;
+    int sum = %s;
+    for (int k = 0; k < depth; ++k) sum += (int)a[row * depth + k] * (int)b[%s];
+    c[row * n + column] = sum;
+}
+"""
+HOST = """#include <cuda_runtime.h>
+void run(const signed char *a, const signed char *b, int *c, int rows, int n, int depth) {
+    signed char *da, *db;
+    int *dc;
+    cudaMalloc(&da, rows * depth);
+    cudaMalloc(&db, n * depth);
+    cudaMalloc(&dc, rows * n * 4);
+    cudaMemcpy(da, a, rows * depth, cudaMemcpyHostToDevice);
+    cudaMemcpy(db, b, n * depth, cudaMemcpyHostToDevice);
+    kernel<<<rows, 64>>>(da, db, dc, n, depth);
+    cudaMemcpy(c, dc, rows * n * 4, cudaMemcpyDeviceToHost);
+}
+"""
+DRIVER = """
+    auto a = input<signed char>(3 * 1100, [](int i) { return i % 1100 ? -128 : 1; });
+    auto b = input<signed char>(5 * 1100, [](int i) { return i % %s ? -128 : 3; });
+    auto c = output<int>(15);
+    run(a, b, c, 3, 5, 1100);
+    emit(c);
+"""
+
+
+@pytest.mark.parametrize(("place", "period"), [("k * n + column", "5500"), ("column * depth + k", "1100")])
+def test_sums_that_no_float_holds_are_exact(place: str, period: str, tmp_path: Path) -> None:
+    text = translated(PRODUCT % ("row - 7", place) + HOST)
+    assert "__bang_matmul" in text and "(int8_t)0" in text
+    found = np.frombuffer(run(text, "product.mlu", "bang", DRIVER.replace("%s", period), tmp_path), np.int32)
+    first = np.array([3, -128, -128, -128, -128] if period == "5500" else [3] * 5)
+    exact = 1099 * 128 * 128 + first  # odd, and beyond 2^24
+    assert found.reshape(3, 5).tolist() == [(exact + row - 7).tolist() for row in range(3)]
+
+
+def test_a_sum_starts_from_its_own_number() -> None:
+    function = canonical(PRODUCT % ("row * 5 - 7", "column * depth + k"), x=2)
+    assert "__bang_matmul" in instructions(laid_out(function))
+    numbers = np.random.default_rng(3).integers(-128, 128, 40).astype(np.int8)
+    assert_same(function, a=numbers[:6], b=numbers[6:15], c=np.zeros(6, np.int32), n=3, depth=3)
+
+
+def test_without_vectors_of_integers_they_stay_scalar() -> None:
+    function = canonical(PRODUCT % ("0", "k * n + column"), x=2)
+    assert "__bang_matmul" not in instructions(laid_out(function, ARCHITECTURES["mtp_270"]))
