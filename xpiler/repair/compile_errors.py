@@ -155,6 +155,8 @@ def suggestions(
     if expected:
         wanted = [g for g in expected.groups() if g]
         yield from _punctuation(";" if ";" in wanted else wanted[0], error, text, lines)
+    if re.search(r"invalid conversion from [‘'\"](?:int|unsigned|long)[^’'\"]*[’'\"] to [^*]*\*", error.text):
+        yield from _pointer_missing(error, text, lines)
     if re.search(r"too few arguments|no matching function|no instance of", error.text):
         yield from _argument_missing(error, text, lines, source)
     if re.search(r"too many arguments|no matching function", error.text):
@@ -284,6 +286,18 @@ def _punctuation(
             while behind > 0 and text[behind - 1].isspace():
                 behind -= 1
         yield f"`{wanted}` is missing", (Edit(behind, behind, wanted),)
+
+
+def _pointer_missing(error: CompilerError, text: str, lines: Lines) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """An offset where a pointer should be: the pointer is missing."""
+    at = _line(lines, error.line)[0] + error.column - 1
+    word = _WORD.match(text, at)
+    if word is None:
+        return
+    names = re.findall(r"\*\s*(?:__restrict__\s*)?(\w+)\s*[=,;)]", text[max(0, at - 4000) : at])
+    names += re.findall(r"\b(?:float|half|int|char)\s+(\w+)\s*\[", text[:at])
+    for name in list(dict.fromkeys(reversed(names)))[:10]:
+        yield f"`{name} +` is missing", (Edit(at, at, f"{name} + "),)
 
 
 def _calls_at(error: CompilerError, text: str, lines: Lines) -> Iterator[tuple[str, int, int, list[str]]]:

@@ -190,7 +190,8 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
             offer(other, 1.2 if near_one else 1.6)
     offer.kind = "name"
     if simple:
-        base = 2.0 if literal is not None else 1.2
+        hard_coded = literal is not None and place.role == "bound"
+        base = 1.3 if hard_coded else 2.0 if literal is not None else 1.2
         for number, other_name in enumerate(_names(place, INT, written)):
             offer(other_name.name, base + 0.04 * number)
         if literal is None:
