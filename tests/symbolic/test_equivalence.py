@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,12 +10,13 @@ import pytest
 
 from tests.ir.kernels import array, integer, kernel, tiled_gemm
 from xpiler.ir import build as b
-from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, Function, Load
+from xpiler.ir.nodes import Assign, Block, Break, Decl, Expr, For, Function, If, Load
 from xpiler.ir.rewrite import map_expr
 from xpiler.ir.types import F32, I32
 from xpiler.passes import canonical
 from xpiler.passes.canonical import canonicalise
-from xpiler.symbolic.equivalence import Proved, Refuted, Undecided, equivalent
+from xpiler.symbolic.equivalence import Proved, Refuted, Undecided, equivalent, judged
+from xpiler.symbolic.equivalence_runs import compared
 from xpiler.symbolic.settings import Setting
 from xpiler.symbolic.validation import Validation
 
@@ -75,10 +77,47 @@ def test_formulas_prove_for_all_sizes_and_data() -> None:
 
 
 def test_what_data_decide_is_not_proved_by_runs() -> None:
-    chosen = b.select(b.lt(b.const(0.0, F32), X), X, b.const(0.0, F32))
-    found = equivalent(line(b.call("max", F32, X, b.const(0.0, F32))), line(chosen), [LINE])
+    def until(limit: Expr) -> Function:
+        store = Assign(b.load("y", F32, b.var("i")), X)
+        stop = If(b.lt(limit, X), Block((Break(),)))
+        loop = For("i", I32, b.const(0), b.var("n"), b.const(1), Block((stop, store)))
+        return kernel([array("x"), array("y"), integer("n")], loop)
+
+    found = equivalent(until(b.const(9.0, F32)), until(b.const(10.0, F32)), [LINE])
     assert isinstance(found, Undecided)
     assert "comparisons of data decide what is computed" in found.reason
+
+
+ZERO = b.const(0.0, F32)
+LARGEST = b.call("max", F32, X, ZERO)
+RAMPS = [
+    b.select(b.lt(ZERO, X), X, ZERO),
+    b.select(b.lt(X, ZERO), ZERO, X),
+    b.call("max", F32, b.call("max", F32, ZERO, X), X),
+]
+
+
+@pytest.mark.parametrize("ramp", RAMPS)
+def test_extrema_are_the_same_however_they_are_chosen(ramp: Expr) -> None:
+    assert isinstance(equivalent(line(LARGEST), line(ramp), [LINE]), Proved)
+    runs = compared(line(LARGEST), line(ramp), [LINE])
+    assert isinstance(judged(runs, (line(LARGEST), line(ramp))), Proved)
+
+
+def test_an_extremum_of_one_element_less_is_another() -> None:
+    """Such that random data hardly show it: the element is the greatest in one of a thousand."""
+
+    def largest(start: int) -> Function:
+        m = b.var("m", F32)
+        k = b.load("x", F32, b.var("k"))
+        loop = For("k", I32, b.const(start), b.var("n"), b.const(1), Block((Assign(m, k, "max"),)))
+        init = Decl("m", F32, init=b.const(-math.inf, F32))
+        return kernel(
+            [array("x"), array("y"), integer("n")], init, loop, Assign(b.load("y", F32, b.const(0)), m)
+        )
+
+    found = equivalent(largest(0), largest(1), [LINE])
+    assert isinstance(found, (Undecided, Refuted))
 
 
 def test_without_sizes_nothing_is_claimed() -> None:

@@ -9,8 +9,9 @@ on any kind of numbers. A plain function is one step.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,13 @@ from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Structure, Trace, TracedCopy, TracedLaunch, squeezed
 from xpiler.ir.interpret import Result, run
 from xpiler.ir.interpret_native import Native
-from xpiler.ir.nodes import Cast, Function, Load
+from xpiler.ir.nodes import Barrier, Cast, Collective, Function, Instr, Load
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
-from xpiler.symbolic.settings import Mode, Outcome, Setting, data_of, numbers_of
+from xpiler.symbolic.comparisons import without_choices
+from xpiler.symbolic.settings import SYMBOLIC, Mode, Outcome, Setting, data_of, numbers_of
 
+_LEAST = 0.005  # seconds
 _PADDING = 64  # elements behind an allocation, as allocators leave them
 
 
@@ -50,6 +53,29 @@ class Procedure:
     @property
     def functions(self) -> tuple[Function, ...]:
         return tuple(dict.fromkeys(step.function for step in self.steps if isinstance(step, Step)))
+
+
+def alike(one: Procedure, other: Procedure) -> bool:
+    """Whether they are the same steps of the same programs, whatever these are called."""
+    return _anonymous(one) == _anonymous(other)
+
+
+def _anonymous(procedure: Procedure) -> list[Any]:
+    return [
+        step
+        if isinstance(step, TracedCopy)
+        else (_nameless(step.function), step.launch, dict(step.arguments))
+        for step in procedure.steps
+    ]
+
+
+def _nameless(function: Function) -> Function:
+    lanes = (
+        function.warp_size if any(isinstance(n, (Barrier, Collective, Instr)) for n in walk(function)) else 0
+    )
+    return replace(
+        function, name="", spelling="", template="", namespace="", launch_bounds=None, warp_size=lanes
+    )
 
 
 def of_function(function: Function, case: Case, launch: Launch | None = None) -> Procedure:
@@ -107,7 +133,7 @@ class EntryRuns:
     procedure: Procedure
     contract: Contract
     case: Case
-    seconds: float
+    until: float  # of the thread's processor time
     done: dict[tuple[Mode, int], Outcome] = field(default_factory=dict)
 
     @property
@@ -141,14 +167,14 @@ class EntryRuns:
                     arguments[param.name] = value
             launch = step.launch
             result = run(
-                step.function,
+                without_choices(step.function) if mode in SYMBOLIC else step.function,
                 arguments,
                 launch.grid,
                 launch.block,
                 launch.shared_bytes,
                 mode=numeric,
                 checks=False,
-                seconds=self.seconds,
+                seconds=max(self.until - time.thread_time(), _LEAST),
             )
             if result.errors:
                 break

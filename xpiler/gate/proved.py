@@ -8,6 +8,7 @@ that they stand for; how accurate they are is what execution shows.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from xpiler.gate.contract import Case, Contract
 from xpiler.gate.entries import Entry
 from xpiler.gate.evidence import READ_BACK, Rung
 from xpiler.gate.execute import Build
-from xpiler.gate.procedure import EntryRuns, Procedure, of_function, of_trace
+from xpiler.gate.procedure import EntryRuns, Procedure, alike, of_function, of_trace
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import trace_host
 from xpiler.ir.nodes import Function
@@ -28,12 +29,12 @@ from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.serial import serial_form
 from xpiler.platforms.registry import PLATFORMS
 from xpiler.symbolic.equivalence import Proved, judged
-from xpiler.symbolic.equivalence_runs import Agreement, Pair, Refuted, smaller
+from xpiler.symbolic.equivalence_runs import NO_TIME, Agreement, Pair, Refuted, Undecided, smaller
 from xpiler.symbolic.settings import Setting
 
-_RUN = 0.5  # seconds of processor time for a run
-_ALL = 1.5  # after which no further sizes are tried
-_DIVISORS = (1, 3, 9)  # of sizes at which a run takes too long
+_ALL = 1.0  # seconds of processor time
+_DIVISORS = (9, 3, 1)  # of sizes: the larger ones where the time suffices
+_GROWTH = 4.0  # at most, of what the next larger sizes take
 _CASES = 2
 
 
@@ -61,26 +62,51 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
     found: list[Agreement] = []
     functions: set[Function] = set()
     doubts: list[str] = []
-    for case in list({case.scalars: case for case in contract.cases}.values())[:_CASES]:
+    same: list[Setting] = []
+    cases = list({case.scalars: case for case in contract.cases}.values())[:_CASES]
+    for number, case in enumerate(cases, 1):
+        until = start + _ALL * number / len(cases)
+        best: Agreement | None = None
+        cost, size = 0.0, 1.0
+        whole = [_procedure(entry, contract, side, case) for side in (source, target)]
+        if alike(*whole):
+            same.append(Setting(dict(case.scalars)))
+            continue
         for by in _DIVISORS:
-            if time.thread_time() - start > _ALL:
-                break
             smaller_one = _smaller(case, by)
-            pair = [_procedure(entry, contract, side, smaller_one) for side in (source, target)]
-            answer = Pair(*(EntryRuns(p, contract, smaller_one, _RUN) for p in pair)).answer()
+            begun, before, size = time.thread_time(), size, _size(smaller_one)
+            if best is not None and (size == before or begun + cost * min(size / before, _GROWTH) > until):
+                break
+            try:
+                pair = whole
+                if by > 1:
+                    pair = [_procedure(entry, contract, side, smaller_one) for side in (source, target)]
+                answer = Pair(*(EntryRuns(p, contract, smaller_one, until) for p in pair)).answer()
+            except Refusal:
+                if by > 1:
+                    continue  # nobody says that the programs take such sizes
+                raise
+            cost = time.thread_time() - begun
             if isinstance(answer, Refuted):
+                if by > 1:
+                    continue
                 return (
                     f"undecided: {answer} when the text is read back, although executing it agrees: "
                     "one of the two programs is not read as it is meant",
                     True,
                 )
-            if isinstance(answer, Agreement):
-                found.append(answer)
+            if isinstance(answer, Undecided):
+                doubts.append(answer.reason)
+            elif best is None or answer.doubt != NO_TIME:
+                best = answer
                 functions.update(f for p in pair for f in p.functions)
-                break
-            doubts.append(answer.reason)
+        if best is not None:
+            found.append(best)
+    if same and not found:
+        sizes = " and ".join(setting.describe() for setting in same)
+        return f"the delivered text for {sizes} and all data: the same programs, launched alike", False
     if not found and doubts:
-        return f"undecided: {doubts[0]}", True
+        return f"undecided: {doubts[-1]}", True
     verdict = judged(found, functions)
     lifted = _lifted_names(target.unit)
     if isinstance(verdict, Proved):
@@ -95,6 +121,10 @@ def _smaller(case: Case, by: int) -> Case:
         return case
     reduced = smaller(Setting(dict(case.scalars)), by)
     return replace(case, scalars=tuple(reduced.scalars.items()))
+
+
+def _size(case: Case) -> float:
+    return math.prod(abs(v) for _, v in case.scalars if isinstance(v, int) and not isinstance(v, bool) and v)
 
 
 def _procedure(entry: Entry, contract: Contract, side: Side, case: Case) -> Procedure:

@@ -5,9 +5,9 @@ degree / 2^31, so one run on random residues decides whether two programs comput
 whatever the order of their sums. `exp` needs exponents: p = 2q + 1 with p and q prime, every value has a
 residue modulo p and one modulo q, and exp(x) = w^(x mod q) mod p with w of order q turns sums into products.
 The result of `exp` has no residue modulo q, so that exponentials of exponentials are not expanded. Other
-functions are uninterpreted: a hash of the argument. Comparisons and min/max see residues as signed numbers:
-right for small integers, and some fixed total order otherwise, which is enough for the running maximum of a
-softmax, as it cancels.
+functions are uninterpreted: a hash of the argument. Extrema are, too, but for their algebra
+(`interpret_extrema`). Comparisons see residues as signed numbers: right for small integers, and some fixed
+total order otherwise.
 
 A value is one int64: residue modulo p in the low 31 bits, residue modulo q (or q itself: unknown) above; two
 negative values stand for the infinities. After Volta and Mirage (OSDI 2025).
@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from xpiler.errors import Refusal
 from xpiler.ir.build import COMPARISONS
+from xpiler.ir.interpret_extrema import Extrema
 from xpiler.ir.interpret_native import Binary, Native, Unary, Value
 from xpiler.ir.types import BOOL, DType
 
@@ -36,6 +37,7 @@ UNKNOWN = Q
 MINUS_INFINITY = -1
 INFINITY = -2
 _HUGE = 1e30  # constants beyond stand for an infinity: what a running maximum begins with
+_SMALL = 1 << 20  # whole numbers below are taken for numbers, and compared as such
 _WINDOW = 10  # bits of the exponent looked up at a time
 
 # log2(e) is some number L; exp2(x) is then exp(x / L), so that exp2(x * log2(e)) is exp(x).
@@ -182,7 +184,29 @@ def _sqrt(x: Value) -> Value:
 
 
 def _abs(x: Value) -> Value:
-    return _where(_order(x) < 0, _negate(x), x)
+    opposite = _negate(x)
+    positive = np.where(_order(x) < 0, opposite, x)
+    unknown = _hash("abs", np.minimum(x, opposite))
+    return _where(_is_number(x) | (x < 0), positive, unknown)
+
+
+def _is_number(x: Value) -> Value:
+    """Whether it is a small whole number: any other value is one by chance, with probability 2^-40."""
+    modulo_p, modulo_q = x & _LOW, x >> _SHIFT
+    signed = np.where(modulo_p > P // 2, modulo_p - P, modulo_p)
+    same = signed == np.where(modulo_q > Q // 2, modulo_q - Q, modulo_q)
+    return same & (np.abs(signed) < _SMALL) & (modulo_q != UNKNOWN)
+
+
+def _number_of(x: int) -> int | None:
+    modulo_p, modulo_q = x & _LOW, x >> _SHIFT
+    signed = modulo_p - P if modulo_p > P // 2 else modulo_p
+    same = signed == (modulo_q - Q if modulo_q > Q // 2 else modulo_q)
+    return signed if same and abs(signed) < _SMALL else None
+
+
+def _symbol(bits: int) -> int:
+    return (bits >> 32) % P | (bits & 0xFFFFFFFF) % Q << _SHIFT
 
 
 def _tanh(x: Value) -> Value:
@@ -205,12 +229,8 @@ _CALLS: dict[str, Callable[..., Value]] = {
     "rcp": lambda x: _divide(_ONE, x),
     "sqrt": _sqrt,
     "rsqrt": lambda x: _divide(_ONE, _sqrt(x)),
-    "abs": _abs,
     "pow": _pow,
     "fma": lambda x, y, z: _add(_multiply(x, y), z),
-    "max": lambda x, y: _where(_order(x) >= _order(y), x, y),
-    "min": lambda x, y: _where(_order(x) <= _order(y), x, y),
-    "fdim": lambda x, y: _where(_order(x) > _order(y), _subtract(x, y), 0),
     "isnan": lambda x: np.zeros_like(x, np.bool_)[()],
     "isinf": lambda x: x < 0,
     "isfinite": lambda x: x >= 0,
@@ -226,6 +246,16 @@ class Field(Native):
 
     def __init__(self, *, numeric_doubles: bool = False) -> None:
         self.numeric_doubles = numeric_doubles
+        least, greatest = frozenset((MINUS_INFINITY,)), frozenset((INFINITY,))
+        highest = Extrema("max", _symbol, least, greatest, _number_of)
+        lowest = Extrema("min", _symbol, greatest, least, _number_of)
+        self.calls: dict[str, Callable[..., Value]] = {
+            **_CALLS,
+            "max": highest,
+            "min": lowest,
+            "abs": _abs,
+            "fdim": lambda x, y: highest(_subtract(x, y), np.int64(0)),
+        }
 
     def value_type(self, dtype: DType) -> npt.DTypeLike:
         return np.int64 if self.is_symbolic(dtype) else super().value_type(dtype)
@@ -276,7 +306,7 @@ class Field(Native):
     def call(self, function: str, operand: DType, result: DType) -> Callable[..., Value]:
         if not self.is_symbolic(operand):
             return super().call(function, operand, result)
-        return _CALLS.get(function, lambda *args: _hash(function, *args))
+        return self.calls.get(function, lambda *args: _hash(function, *args))
 
     def matrix_product(
         self, a: Value, b: Value, c: Value, operand: DType, addend: DType, result: DType

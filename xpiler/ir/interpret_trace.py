@@ -4,7 +4,8 @@ A value is a 63-bit hash of the tree of operations that made it from the inputs.
 hash collisions, that each element is computed by the same operations in the same order from the same inputs,
 so that the results are equal bit by bit on any data: what a pass must show that only moves, tiles or maps
 work. (PolyCheck, POPL 2016, compares the last writers of all operands to the same end.) `+` and `*` commute,
-and `a*b + c` is the same fused or not; sums do not reassociate: for that see `interpret_field`.
+and `a*b + c` is the same fused or not; extrema are sets (`interpret_extrema`); sums do not reassociate: for
+that see `interpret_field`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from xpiler.errors import Refusal
 from xpiler.ir.build import COMPARISONS
+from xpiler.ir.interpret_extrema import Extrema
 from xpiler.ir.interpret_native import Binary, Native, Unary, Value
 from xpiler.ir.types import BOOL, DType
 
@@ -42,11 +44,18 @@ def combine(name: str, *args: Value) -> Value:
     return result
 
 
+_GREATEST = frozenset(
+    int(combine("constant", np.float64(v).view(np.int64)))
+    for v in (np.inf, np.finfo(np.float32).max, np.finfo(np.float64).max)
+)
+_LEAST = frozenset(
+    int(combine("constant", np.float64(v).view(np.int64)))
+    for v in (-np.inf, np.finfo(np.float32).min, np.finfo(np.float64).min)
+)
+
 Note = Callable[[str, Value, tuple[Value, ...]], None]  # an operation, its result, its operands
 
 _CALLS: dict[str, Callable[..., Value]] = {
-    "min": np.minimum,  # any total order will do: the least of several does not depend on their sequence
-    "max": np.maximum,
     "isnan": lambda x: np.zeros_like(x, np.bool_),
     "isinf": lambda x: np.zeros_like(x, np.bool_),
     "isfinite": lambda x: np.ones_like(x, np.bool_),
@@ -62,6 +71,10 @@ class Trace(Native):
     def __init__(self, note: Note | None = None, *, numeric_doubles: bool = False) -> None:
         self.note = note
         self.numeric_doubles = numeric_doubles
+        self.extrema = {
+            op: Extrema(op, lambda bits: bits >> 1, nothing=_LEAST if op == "max" else _GREATEST)
+            for op in ("min", "max")
+        }
 
     def _operation(self, name: str) -> Callable[..., Value]:
         """An operation on hashes by its name."""
@@ -139,7 +152,18 @@ class Trace(Native):
         if function == "fma":
             product, total = self._operation("*"), self._operation("+")
             return lambda x, y, z: total(product(x, y), z)
+        if function in self.extrema:
+            return self._extremum(function)
         return _CALLS.get(function, self._operation(function))
+
+    def _extremum(self, op: str) -> Callable[..., Value]:
+        def compute(x: Value, y: Value) -> Value:
+            result = self.extrema[op](x, y)
+            if self.note is not None:
+                self.note(op, result, (x, y))
+            return result
+
+        return compute
 
     def matrix_product(
         self, a: Value, b: Value, c: Value, operand: DType, addend: DType, result: DType

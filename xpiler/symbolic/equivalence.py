@@ -19,7 +19,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from xpiler.ir.nodes import Function
-from xpiler.symbolic.equivalence_runs import Agreement, Level, Refuted, Undecided, compared, decisions
+from xpiler.symbolic.decisions import decisions
+from xpiler.symbolic.equivalence_runs import Agreement, Level, Refuted, Undecided, compared
 from xpiler.symbolic.forms import Unknown, formula
 from xpiler.symbolic.settings import Setting
 

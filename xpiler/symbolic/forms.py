@@ -44,6 +44,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import assigned_vars, substitute, uses, walk
 from xpiler.ir.types import BOOL, I32, I64
+from xpiler.symbolic.comparisons import without_choices
 
 Term = tuple[Any, ...]  # its kind first; forms and terms follow
 _ZERO: Term = ("number", 0.0)
@@ -74,6 +75,7 @@ Formula = dict[str, tuple[Any, ...]]
 
 def formula(function: Function) -> Formula:
     """By array parameter: what is written to it."""
+    function = without_choices(function)
     if sum(1 for _ in walk(function.body)) > _NODES:
         raise Unknown("it is too long")
     pointers = [p.name for p in function.params if p.is_pointer]

@@ -26,6 +26,7 @@ from xpiler.ir.types import DType
 
 Shape = tuple[int, int, int]
 Mode = Literal["native", "field", "trace", "reals"]
+SYMBOLIC = ("field", "trace")  # modes whose floats stand for all of their values
 Arrays = Mapping[str, npt.NDArray[Any]]
 _INDICES = 4  # arrays of indices hold numbers below, if nobody says what they hold
 

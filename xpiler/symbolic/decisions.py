@@ -1,0 +1,134 @@
+"""What of the data decides which operations a program does: runs on symbols say nothing of other data then.
+
+    int at = x[i] > best ? i : at;     -->  nothing, unless `at` is used
+    if (x[i] > limit) break;           -->  comparisons of data
+
+Extrema, and choices that stand for themselves (`comparisons.py`), are operations like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from xpiler.ir.build import COMPARISONS
+from xpiler.ir.index_arrays import index_arrays
+from xpiler.ir.nodes import (
+    Assign,
+    Atomic,
+    Binary,
+    Call,
+    Cast,
+    Collective,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Instr,
+    Load,
+    Select,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import walk
+from xpiler.symbolic.comparisons import without_choices
+
+
+def decisions(function: Function) -> frozenset[str]:
+    """In words; empty if nothing does."""
+    function = without_choices(function)
+    found: set[str] = set()
+    indices = index_arrays(function)
+    if indices:
+        found.add(f"the contents of {', '.join(sorted(indices))}")
+    if any(isinstance(n, Cast) and n.operand.dtype.is_float and not n.dtype.is_float for n in _all(function)):
+        found.add("conversions of data to integers")
+    decided = _flow(function, frozenset(), compares=True)
+    loaded = frozenset(p.name for p in function.params if p.is_pointer and p.dtype.is_integer)
+    read = _flow(function, loaded, compares=False)
+    results = {p.name for p in function.params if p.is_pointer} | {d.name for d in function.globals}
+    if (
+        decided & results
+        or any(_depends(part, decided, compares=True) for part in _using(function))
+        or any(_depends(part, read, compares=False) for part in _deciding(function))
+    ):
+        found.add("comparisons of data")
+    return frozenset(found)
+
+
+def _all(function: Function) -> Iterator[Any]:
+    return walk(function.body)
+
+
+def _flow(function: Function, found: frozenset[str], *, compares: bool) -> frozenset[str]:
+    """Variables and arrays of whole numbers that depend on comparisons of floats, or on those in `found`."""
+    while True:
+        more = set(found)
+        for node in _all(function):
+            match node:
+                case Decl(name=name, init=Expr() as value) | Assign(target=Var(name=name), value=value):
+                    pass
+                case Assign(target=Load(array=name), value=value):
+                    pass
+                case Atomic(target=Var(name=name), place=value):
+                    pass
+                case Collective(target=Var(name=name), args=(value, *_)):
+                    pass
+                case _:
+                    continue
+            if not value.dtype.is_float and _depends(value, found, compares=compares):
+                more.add(name)
+        if more == found:
+            return found
+        found = frozenset(more)
+
+
+def _depends(expr: Any, names: frozenset[str], *, compares: bool) -> bool:
+    """Whether whole numbers of these names are in it, or comparisons of floats."""
+    return any(
+        (isinstance(n, Load) and n.array in names and not n.dtype.is_float)
+        or (isinstance(n, Var) and n.name in names and not n.dtype.is_float)
+        or (compares and _compares(n))
+        for n in walk(expr)
+    )
+
+
+def _compares(node: Any) -> bool:
+    return (isinstance(node, Binary) and node.op in COMPARISONS and node.left.dtype.is_float) or (
+        isinstance(node, Call) and node.function == "signbit"
+    )
+
+
+def _using(function: Function) -> Iterator[Any]:
+    """All that is computed but whole numbers that are only assigned; of those, places that are read."""
+    for node in _all(function):
+        match node:
+            case Decl(init=Expr() as value) | Assign(value=value) if not value.dtype.is_float:
+                yield from (i for n in walk(value) if isinstance(n, Load) for i in n.index)
+            case Decl(init=init):
+                yield from (init,) if isinstance(init, Expr) else init or ()
+            case Assign(value=value):
+                yield value
+        match node:
+            case Assign(target=Load(index=index)):
+                yield from index
+            case If(condition=test) | While(condition=test):
+                yield test
+            case For(start=start, stop=stop, step=step):
+                yield from (start, stop, step)
+            case Atomic(place=place, args=args):
+                yield from (*place.index, *args)
+            case Collective(args=args):
+                yield from args
+            case Instr(operands=operands):
+                yield from operands
+
+
+def _deciding(function: Function) -> Iterator[Any]:
+    for node in _all(function):
+        match node:
+            case If(condition=test) | Select(condition=test) | While(condition=test):
+                yield test
+            case For(start=start, stop=stop):
+                yield from (start, stop)
