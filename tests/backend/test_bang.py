@@ -164,3 +164,20 @@ def test_a_variable_of_the_program_that_a_kernel_writes_is_refused() -> None:
     source = "__device__ int counter;\n__global__ void count(int *x) { counter = x[0]; }\n"
     with pytest.raises(Refusal, match="writes the variable `counter`"):
         translated(source + "void run(int *x) { count<<<1, 1>>>(x); }\n")
+
+
+def test_short_vectors_of_host_code_are_defined() -> None:
+    text = translated(
+        """#include <cuda_fp16.h>
+"""
+        + SCALE
+        + """
+static __host__ __device__ float2 twice(float2 a) { return make_float2(a.x + a.x, a.y + a.y); }
+template <typename T> struct Pair;
+template <> struct Pair<__half> { using type = __half2; };
+void run(const float *x, float *y, int n) { scale<<<(n + 255) / 256, 256>>>(x, y, n); }
+"""
+    )
+    assert "struct float2 {\n    float x, y;\n};" in text
+    assert "static inline float2 make_float2(float x, float y) { return {x, y}; }" in text
+    assert "struct half2 {\n    half x, y;\n};" in text and "__half2" not in text

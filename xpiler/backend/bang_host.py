@@ -41,6 +41,8 @@ from xpiler.ir.nodes import Expr, Function, Param
 RENAMED = {
     "__half": "half",
     "__nv_bfloat16": "bfloat16_t",
+    "__half2": "half2",
+    "__nv_bfloat162": "bfloat162",
     "cudaError_t": "cnrtRet_t",
     "cudaSuccess": "cnrtSuccess",
     "cudaStream_t": "cnrtQueue_t",
@@ -130,6 +132,9 @@ static cnrtRet_t copy_constants(void *dst, const void *src, size_t bytes, bool f
     memcpy(dst, src, bytes);
     return status;
 }"""
+# Types of short vectors, which BANG C has none of.
+_VECTOR = r"(?:float|double|u?int|u?char|u?short|half)[234]|bfloat162"
+_ELEMENTS = {"uint": "unsigned", "bfloat16": "bfloat16_t"}
 DIM3 = """\
 struct dim3 {
     unsigned x, y, z;
@@ -517,9 +522,15 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
     parts = ["\n".join([*filter(None, headers), *standard_used]) + "\n"]
     if re.search(r"\bdim3\b", code):
         parts.append(DIM3 + "\n")
-    for name in sorted(set(re.findall(r"\b(?:float|int|uint|char|uchar|double)[234]\b", code))):
-        element = {"uint": "unsigned", "uchar": "unsigned char"}.get(name[:-1], name[:-1])
-        parts.append(f"struct {name} {{\n    {element} {', '.join('xyzw'[: int(name[-1])])};\n}};\n")
+    for name in sorted(set(re.findall(rf"\b(?:make_)?({_VECTOR})\b", code))):
+        kind = name[:-1]
+        element = _ELEMENTS.get(kind, f"unsigned {kind[1:]}" if kind.startswith("u") else kind)
+        members = "xyzw"[: int(name[-1])]
+        parts.append(f"struct {name} {{\n    {element} {', '.join(members)};\n}};\n")
+        if re.search(rf"\bmake_{name}\b", code):
+            given = ", ".join(f"{element} {m}" for m in members)
+            value = f"{{{', '.join(members)}}}"
+            parts.append(f"static inline {name} make_{name}({given}) {{ return {value}; }}\n")
     if any(f.uses_nram for f in functions):
         parts.append(NRAM + ("\n" + WRAM if any(f.uses_wram for f in functions) else "") + "\n")
     helpers = dict.fromkeys(h for f in functions for h in f.helpers)
