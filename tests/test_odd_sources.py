@@ -262,3 +262,10 @@ def test_pitched_memory_of_any_type_is_allocated_by_hip() -> None:
     )
     result = translate_text(source, "odd.cu", "hip", run=False)
     assert "hipMallocPitch(reinterpret_cast<void**>(&rows), &pitch, n * sizeof(float), 2);" in result.text
+
+
+def test_host_code_that_launches_for_ever_is_told_as_that() -> None:
+    host = f"void run(float* o, const float* a, int n) {{ while (n > 0) {{ {LAUNCH} }} }}\n"
+    with pytest.raises(Refusal, match="an endless loop: more than 8192 launches and copies") as refused:
+        translate_text(KERNEL + host, "odd.cu", "hip")
+    assert refused.value.diagnostic.code == "host-fault"

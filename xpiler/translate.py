@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from threading import Lock
 from typing import Any
 
 from xpiler.errors import Diagnostic, Refusal
@@ -25,7 +26,7 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Contract
 from xpiler.gate.entries import Entry, deciding_atomic, entries_of
 from xpiler.gate.evidence import Evidence, Rung
-from xpiler.gate.execute import Build, build
+from xpiler.gate.execute import Build, RunResult, build
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.proved import Side, lifted, proved
@@ -308,14 +309,22 @@ def _prepare(
         return build(text, file, platform, replace(contract, arch=overrides.arch or ""), beside=beside)
 
     @functools.cache
-    def program() -> Trace | None:
+    def run_program() -> RunResult | None:
         if not any(function.name == "main" for function in unit.host_functions):
             return None
         built = builder(Contract("main", "main"))
-        if not built.ok:
-            return None
-        trace = read_trace(built.run_program(env=TRACE))
-        return None if trace.fault else trace
+        return built.run_program(env=TRACE) if built.ok else None
+
+    once = Lock()  # entries are prepared at the same time
+
+    def ran() -> RunResult | None:
+        with once:
+            return run_program()
+
+    def program() -> Trace | None:
+        result = ran()
+        trace = read_trace(result) if result else None
+        return None if trace is None or trace.fault else trace
 
     def prepare(item: EntryJob) -> None:
         entry = item.entry
@@ -330,6 +339,7 @@ def _prepare(
         try:
             if entry.kind == "main":
                 item.inference = Inference(Contract("main", "main"), None, (), False)
+                item.ran = ran()
             else:
                 item.inference = infer_contract(unit, entry, overrides, builder, program)
             stated = replace(item.inference.contract, arch=overrides.arch or "")
@@ -401,7 +411,7 @@ def _verify(
                 Rung("executed", False, target.tool, f"{item.entry.name}: {target.error}", target.seconds)
             ]
         elif item.entry.kind == "main":
-            item.rungs = compare_programs(item.build, target)
+            item.rungs = compare_programs(item.build, target, item.ran)
         elif item.runs is None:
             item.rungs = [
                 Rung("executed", False, target.tool, f"{item.entry.name}: no sizes to run with", 0.0)

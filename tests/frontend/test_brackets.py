@@ -16,7 +16,7 @@ HOST = "void run(float* x) { k<<<1, 32>>>(x); }\n"
     [
         ("f(a, b);", None),
         ("g(\"(\", '{');", None),
-        ("}", None),
+        ("}", "}"),
         ("void f() {\n  if (a) {\n}\nvoid g() {\n}\n", "{\n}\nvoid g"),
         ("void f() {\n  if (a b;\n}\n", "(a b"),
         ("void f() {\n  a;\nvoid g() {\n}\n", "{\n  a;"),

@@ -381,3 +381,22 @@ def test_arrays_of_a_kernel_that_is_not_interpreted_have_room() -> None:
     )
     assert not found.checked
     assert all(case.extent("y") >= case.scalar("n") for case in found.contract.cases)
+
+
+def test_a_loop_that_never_ends_is_named() -> None:
+    text = """
+__global__ void halve(float* a, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) {
+    float x = a[i];
+    while (x == x) {
+      x = x * 0.5f;
+    }
+    a[i] = x;
+  }
+}
+"""
+    with pytest.raises(Refusal, match="did not end, at all sizes that were tried") as told:
+        inferred(text)
+    assert told.value.diagnostic.code == "endless-loop" and told.value.diagnostic.range is not None
+    assert (told.value.diagnostic.range.line, told.value.diagnostic.range.column) == (6, 5)

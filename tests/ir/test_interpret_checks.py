@@ -185,6 +185,15 @@ def test_a_program_that_does_not_end_is_stopped() -> None:
     assert "the time allowed" in only(run(function, {}, seconds=0.05), "step-limit").message
 
 
+def test_the_loop_that_does_not_end_is_the_one_that_goes_round() -> None:
+    """The inner loop ends each time; the interpreter is stopped in it all the same."""
+    text = "__global__ void k(int n) {\n  int i = 0;\n  while (n > 0) { while (i < 2) i++; i = 0; }\n}\n"
+    (function,) = parse(text, "k.cu").program.kernels
+    found = only(run(function, {"n": 1}, step_limit=30_000), "step-limit")
+    assert found.range is not None and (found.range.line, found.range.column) == (3, 3)
+    assert 9_900 < found.values["rounds"] < 10_100
+
+
 def test_a_parameter_may_have_the_name_of_a_launch_dimension() -> None:
     """Canonical programs take the launch as parameters."""
     function = kernel([array("x"), integer("blockDim.x")], put("x", 0, b.cast(b.var("blockDim.x"), F32)))

@@ -1,4 +1,4 @@
-"""Brackets that nothing closes: where a text stops making sense, said better than by a grammar's recovery."""
+"""Brackets without their other: where a text stops making sense, said better than by a grammar's recovery."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ _CLOSED_BY = {opening: closing for closing, opening in _CLOSES.items()}
 
 @dataclass(frozen=True)
 class Unclosed:
-    """An opening bracket at `start`. `reason` says what is missing."""
+    """A bracket at `start` that has no other. `reason` says what is missing."""
 
     start: int
     reason: str
 
 
 def unclosed(text: str) -> Unclosed | None:
-    """The first bracket that is not closed. Of nested braces it is the one whose `}` stands further left:
+    """The first bracket that is not closed, or closes nothing.
+
+    Of nested braces that are not closed it is the one whose `}` stands further left:
 
     `if (a) {` in a function, then the `}` of the function alone: the brace of the `if`.
     """
@@ -36,6 +38,8 @@ def unclosed(text: str) -> Unclosed | None:
             begins = bracket == "}" and not text[text.rfind("\n", 0, at) + 1 : at].strip()
             if strange is None and begins and _indent(text, at) < _indent(text, where):
                 strange = where
+        elif bracket in _CLOSES:
+            return Unclosed(at, f"this `{bracket}` closes nothing")
     if not opened:
         return None
     opening, where = opened[-1]

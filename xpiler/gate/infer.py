@@ -23,7 +23,7 @@ from xpiler.gate.infer_kernel import KernelSearch
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.infer_program import ProgramSearch
 from xpiler.gate.infer_room import with_room
-from xpiler.gate.infer_search import Builder, Question, Search, Trial, badness
+from xpiler.gate.infer_search import Builder, Question, Search, Trial, badness, endless_loop
 from xpiler.gate.infer_tasks import TaskSearch
 from xpiler.gate.observe import extent_of
 from xpiler.gate.overrides import Overrides
@@ -145,6 +145,9 @@ def infer_contract(
     if not usable:
         _refuse_unset(entry)
         first = found[0] if found else None
+        loop = endless_loop(found)
+        if loop is not None:
+            raise never_ends(entry, loop)
         if first is not None and all(trial.host_fault for trial in found):
             raise stopped_in_host_code(entry, first.host_fault, first.fault)
         if first is None or (first.fault and not first.findings):
@@ -187,6 +190,14 @@ def _settings(search: Search, trials: Sequence[Trial]) -> dict[str, tuple[Settin
         for kernel, settings in search.ran.get(frozenset(trial.sizes.items()), {}).items():
             found.setdefault(kernel, []).extend(settings)
     return {kernel: tuple(settings) for kernel, settings in found.items()}
+
+
+def never_ends(entry: Entry, loop: Finding) -> Refusal:
+    rounds = loop.values["rounds"]
+    what = (
+        f"this loop of {entry.name} went round {rounds} times and did not end, at all sizes that were tried"
+    )
+    return Refusal("endless-loop", what, loop.range, "mend the condition that ends it")
 
 
 def _refuse_unset(entry: Entry) -> None:

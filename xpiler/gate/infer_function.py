@@ -170,8 +170,9 @@ class FunctionSearch(Search):
         if reach.clean and not unused:
             self.seen.append((dict(sizes), extents))
             self.roles = {n: r if self.roles.get(n, r) == r else Role.INOUT for n, r in roles.items()}
+        why = reach.unfinished
         trial = Trial(
-            sizes, case, roles, reach.findings, unused, reach.unfinished, unfinished=bool(reach.unfinished)
+            sizes, case, roles, reach.findings, unused, why, unfinished=bool(why), endless=reach.endless
         )
         if trial.unfinished and self.all_stated and not self.learning:
             return self.calculated(trial) or trial

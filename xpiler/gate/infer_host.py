@@ -298,7 +298,9 @@ class HostSearch(Search):
             self.checked = False
             return Trial(sizes, case, given, (), 0)
         flaws, why = self._flaws(trace, reach), reach.unfinished
-        return Trial(sizes, case, given, reach.findings, flaws, why, unfinished=bool(why))
+        return Trial(
+            sizes, case, given, reach.findings, flaws, why, unfinished=bool(why), endless=reach.endless
+        )
 
     def _is_known(self, sizes: Mapping[str, int]) -> bool:
         """Whether the sizes are no guess: the user stated them, or the kernels' extents tell them."""

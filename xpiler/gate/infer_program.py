@@ -111,7 +111,8 @@ class ProgramSearch(Search):
             reach = observe(steps, filled)
             roles = {name: used.role for name, used in reach.reach.items()}
             case = make_case(scalars, extents, launch.launch, values=values)
-            trial = Trial(sizes, case, roles, reach.findings, 0, reach.unfinished)
+            why = reach.unfinished
+            trial = Trial(sizes, case, roles, reach.findings, 0, why, endless=reach.endless)
             if best is None or badness(trial) < badness(best):
                 best = trial
                 self.ran[frozenset(sizes.items())] = settings_of(steps, filled, reach)

@@ -37,6 +37,7 @@ from xpiler.symbolic.settings import Setting
 _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
 UNWRITTEN = 8  # flaws that an array counts to which nothing was written, though kernels write to it
 _PATIENCE = 48  # candidates after which one is taken that has such arrays
+_ENDLESS = 3  # trials that did not come out of the same loop
 _ALIKE = 10  # trials with the same finding that make it a bug: every granule was among them
 SECONDS = 12.0  # of processor time for the whole search: a busy machine must not change what is found
 PROBE_ELEMENTS = 1 << 16
@@ -76,6 +77,7 @@ class Trial:
     fault: str = ""
     stated: bool = False
     unfinished: bool = False  # the fault is that it took too long
+    endless: Finding | None = None  # the loop that it was in then
     host_fault: str = ""  # where host code came to its end, if that is the fault
 
 
@@ -143,7 +145,7 @@ class Search:
             if best is not None and badness(best) == (False, False, 0):
                 break
             clean = [t for t in tried if not t.findings and not t.fault]
-            if not clean and _is_a_bug(tried):
+            if not clean and (_is_a_bug(tried) or endless_loop(tried)):
                 break
             enough = _GOOD_ENOUGH + len(self.sizes)
             if clean and min(t.flaws for t in clean) >= UNWRITTEN:
@@ -352,6 +354,13 @@ def _is_a_bug(tried: Sequence[Trial]) -> bool:
         *({(f.code, f.range) for f in t.findings if f.code != "out-of-bounds"} for t in ran)
     )
     return bool(common)
+
+
+def endless_loop(tried: Sequence[Trial]) -> Finding | None:
+    """The loop in which everything ended that was tried, and that more than once."""
+    loops = [t.endless for t in tried if t.endless is not None and t.endless.range is not None]
+    same = len(loops) == len(tried) >= _ENDLESS and len({loop.range for loop in loops}) == 1
+    return loops[0] if same else None
 
 
 def badness(trial: Trial) -> tuple[bool, bool, int]:

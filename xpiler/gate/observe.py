@@ -91,11 +91,12 @@ class Reach:
 @dataclass(frozen=True)
 class Observation:
     """`findings` are the errors; `reach` by buffer; `unfinished` says why the run was given up, "" if it
-    was not."""
+    was not; `endless`: the loop that it was in."""
 
     findings: tuple[Finding, ...]
     reach: dict[str, Reach] = field(default_factory=dict)
     unfinished: str = ""
+    endless: Finding | None = None
 
     @property
     def clean(self) -> bool:
@@ -104,7 +105,8 @@ class Observation:
     def joined(self, other: Observation) -> Observation:
         """What either of two runs of the same steps showed."""
         reach = {key: used.joined(other.reach[key]) for key, used in self.reach.items()}
-        return Observation((*self.findings, *other.findings), reach, self.unfinished or other.unfinished)
+        unfinished, endless = self.unfinished or other.unfinished, self.endless or other.endless
+        return Observation((*self.findings, *other.findings), reach, unfinished, endless)
 
 
 def observe(steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer], seed: int = 0) -> Observation:
@@ -138,7 +140,7 @@ def _observe(
     reach = {key: Reach() for key in buffers}
     fresh = {key: np.ones(sizes[key], np.bool_) for key in buffers}
     findings: dict[tuple[str, object], Finding] = {}
-    unfinished = ""
+    unfinished, endless = "", None
     variables: dict[str, npt.NDArray[Any]] = {}
     for step in steps:
         if isinstance(step, Fill):
@@ -177,6 +179,7 @@ def _observe(
         for finding in result.findings:
             if finding.code == "step-limit":
                 unfinished = finding.message
+                endless = finding if "rounds" in finding.values else None
             elif finding.severity == "error":
                 findings.setdefault((finding.code, finding.range), finding)
         for name, place in places.items():
@@ -196,7 +199,7 @@ def _observe(
             window[written[: window.size]] = False
     for key, used in reach.items():
         used.written_bytes = int((~fresh[key]).sum())
-    return Observation(tuple(findings.values()), reach, unfinished)
+    return Observation(tuple(findings.values()), reach, unfinished, endless)
 
 
 def uninitialised_globals(kernel: Function) -> tuple[Decl, ...]:

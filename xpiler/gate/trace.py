@@ -102,6 +102,8 @@ def read_trace(result: RunResult) -> Trace:
     fault = result.describe()
     if fault.startswith(("killed by SIGXCPU", "killed by SIGKILL")):
         fault = f"an endless loop: it used {_LIMITS.cpu:g} s of processor time"
+    if fault.startswith("endless: "):
+        fault = fault.replace("endless", "an endless loop", 1)
     hung = fault.startswith(("stopped after", "an endless loop"))
     return Trace(tuple(launches), tuple(copies), fault, hung)
 

@@ -12,6 +12,7 @@ from xpiler.gate.compare_output import compare_output
 from xpiler.gate.contract import Contract
 from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import BOTH_ENDS, Build, RunResult
+from xpiler.gate.trace import read_trace
 from xpiler.gate.violations import violations
 
 _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement means little
@@ -132,24 +133,25 @@ def _sizes(scalars: Sequence[tuple[str, object]]) -> str:
     )
 
 
-def compare_programs(source: Build, target: Build) -> list[Rung]:
-    """Whole programs with a `main`: the same output and exit code, numbers within rounding."""
+def compare_programs(source: Build, target: Build, ran: RunResult | None = None) -> list[Rung]:
+    """Whole programs with a `main`: the same output and exit code, numbers within rounding. `ran`: what the
+    source did, if that is known."""
     start = time.monotonic()
-    expected, again, actual = source.run_program(), source.run_program(), target.run_program()
+    expected = ran or source.run_program()
     tool = f"{target.tool} against {source.tool}"
     if expected.crash:
-        return [
-            Rung(
-                "executed",
-                False,
-                source.tool,
-                f"main of the source: {expected.crash}",
-                time.monotonic() - start,
-                violations(source, expected),
-            )
-        ]
+        detail = f"main of the source: {expected.crash}{_after_launch(expected)}"
+        seconds = time.monotonic() - start
+        return [Rung("executed", False, source.tool, detail, seconds, violations(source, expected))]
+    again, actual = source.run_program(), target.run_program()
     if actual.crash:
         seconds = time.monotonic() - start
         return [Rung("executed", False, tool, f"main: {actual.crash}", seconds, violations(target, actual))]
     ok, detail = compare_output(expected, again, actual)
     return [Rung("executed", ok, tool, f"main: {detail}", time.monotonic() - start)]
+
+
+def _after_launch(stopped: RunResult) -> str:
+    """How far a traced run came that was stopped."""
+    trace = read_trace(stopped)
+    return f", after the launch in line {trace.launches[-1].line}" if trace.hung and trace.launches else ""

@@ -52,6 +52,7 @@ Shape = tuple[int, int, int]
 Mode = Literal["native", "field", "trace", "reals"]
 _LANES = 1 << 15  # lanes of a chunk: a few lane arrays stay in the second-level cache
 _STEPS = 50_000_000
+_MANY_ROUNDS = 1000  # of a `while`: less often it was not that loop which took long
 _ALIGNED = 16  # bytes: the widest access there is, and what memory allocators keep to
 
 
@@ -148,13 +149,19 @@ def run(
                 )
                 body(state, None)
         except StepLimit as limit:
-            message = f"the program did not end within {limit}"
-            recorder.add(function, Finding("step-limit", message, function.range, {}))
+            recorder.add(function, _unended(function, limit))
     for values, bits in copied_back:
         values[...] = bf16_values(bits).reshape(values.shape)
     stored = (m for m in memories.values() if m.space is Space.GLOBAL and not m.wrap)
     usage = {memory.name: memory.usage() for memory in stored}
     return Result(tuple(recorder.found.values()), usage, clock.steps)
+
+
+def _unended(function: Function, limit: StepLimit) -> Finding:
+    if limit.rounds < _MANY_ROUNDS:
+        return Finding("step-limit", f"the program did not end within {limit}", function.range, {})
+    message = f"this loop did not end within {limit}"
+    return Finding("step-limit", message, limit.loop, {"rounds": limit.rounds})
 
 
 def _numeric(mode: Mode | Native) -> Native:

@@ -33,7 +33,8 @@ class Finding:
     """Something wrong in the program that ran, with the first thread that showed it.
 
     `values`: `blockIdx.x`, `threadIdx.x`..., loop variables, `index`, `extent`; of the second thread of a
-    race with `other.` before the name. `array`: the array concerned, if any.
+    race with `other.` before the name; `rounds` of a loop that did not end. `array`: the array concerned, if
+    any.
     """
 
     code: str
@@ -78,7 +79,17 @@ class Cancelled(Exception):
 
 
 class StepLimit(Exception):
-    """The program did not end within the steps or seconds allowed: which, in words."""
+    """The program did not end within the steps or seconds allowed: which, in words.
+
+    `loop` is the `while` of those under way that had gone round most often, `rounds` how often.
+    """
+
+    loop: SourceRange | None = None
+    rounds = 0
+
+    def within(self, loop: SourceRange | None, rounds: int) -> None:
+        if rounds > self.rounds:
+            self.loop, self.rounds = loop, rounds
 
 
 @dataclass

@@ -16,7 +16,7 @@ from xpiler.ir.interpret_declare import Arrays
 from xpiler.ir.interpret_expressions import Context, Expressions, narrow
 from xpiler.ir.interpret_native import Value
 from xpiler.ir.interpret_parallel import is_independent, run_parallel
-from xpiler.ir.interpret_state import EMPTY, Lanes, Run, State, union
+from xpiler.ir.interpret_state import EMPTY, Lanes, Run, State, StepLimit, union
 from xpiler.ir.interpret_streams import mark_stream
 from xpiler.ir.interpret_warp import Warps, block_barrier
 from xpiler.ir.nodes import (
@@ -293,6 +293,7 @@ class Statements:
             breaks: list[Lanes] = []
             state.breaks.append(breaks)
             tested = tests_first
+            rounds = 0
             while True:
                 if tested:
                     condition = test(state, current)
@@ -306,8 +307,13 @@ class Statements:
                         if current is not None and not current.size:
                             break
                 tested = True
-                state.clock.tick()
-                current = _iterate(state, current, body)
+                rounds += 1
+                try:
+                    state.clock.tick()
+                    current = _iterate(state, current, body)
+                except StepLimit as limit:
+                    limit.within(loop.range, rounds)
+                    raise
                 if current is not None and not current.size:
                     break
                 current = advance(state, current)

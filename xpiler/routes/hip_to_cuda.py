@@ -133,7 +133,7 @@ def _is_right(made: Produced, file: str, entries: list[EntryJob]) -> bool:
         if not target.ok:
             return False
         if item.entry.kind == "main":
-            rungs = compare_programs(item.build, target)
+            rungs = compare_programs(item.build, target, item.ran)
         elif item.runs is not None and not item.runs.fault:
             rungs = compare_target(contract, item.build, item.runs, target)
         else:

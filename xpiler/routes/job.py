@@ -11,7 +11,7 @@ from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.gate.entries import Entry
 from xpiler.gate.evidence import Rung
-from xpiler.gate.execute import Build
+from xpiler.gate.execute import Build, RunResult
 from xpiler.gate.infer import Inference
 from xpiler.gate.verify import SourceRuns
 from xpiler.ir.source import SourceRange
@@ -25,6 +25,7 @@ class EntryJob:
     inference: Inference | None = None
     build: Build | None = None
     runs: SourceRuns | None = None
+    ran: RunResult | None = None  # the source's own `main`
     rungs: list[Rung] = field(default_factory=list)
     refused: Diagnostic | None = None
     atomic: SourceRange | None = None  # whose order decides what the source computes

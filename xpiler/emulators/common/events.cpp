@@ -24,7 +24,11 @@ static bool flag(const char* name) {
 
 bool tracing() {
     static const bool on = flag("XPILER_TRACE");
-    return on;
+    static const int most = 1 << 13;  // nobody reads more; without an end it would be all that there is
+    static int traced = 0;
+    if (on && traced++ < most) return true;
+    if (on && traced == most + 1 && trace_only()) fatal("endless", "more than %d launches and copies", most);
+    return false;
 }
 
 bool trace_only() {
