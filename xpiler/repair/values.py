@@ -447,7 +447,7 @@ def _conditions(walker: Walker, place: Place, offer: Offer) -> None:
             offer("false", 2.4)
         if operator in (*_COMPARISONS, "&&"):
             for index, size in _guards(walker, place):
-                offer(f"{written} && {index} < {size}", 2.4)
+                offer(f"{index} < {size} && {written}", 1.7 if "+" in index else 2.3)
 
 
 def _guards(walker: Walker, place: Place) -> Iterator[tuple[str, str]]:
@@ -455,7 +455,9 @@ def _guards(walker: Walker, place: Place) -> Iterator[tuple[str, str]]:
     names = list(place.scope.of_kind(INT))
     sizes = [n.name for n in names if n.is_parameter][:6]
     indices = [n.name for n in names if not n.is_parameter and not n.constant][-6:]
-    for index in reversed(indices):
+    guarded = walker.written(place.node.parent)
+    sums = dict.fromkeys(re.findall(r"\(([\w.]+ \+ [\w.]+)\)", guarded))
+    for index in [*sums, *reversed(indices)]:
         for size in sizes:
             yield index, size
 

@@ -310,7 +310,7 @@ class Walker:
                 inner(node.child_by_field_name("left"))
                 inner(node.child_by_field_name("right"), "bound" if role == "condition" else "operand")
             case "conditional_expression":
-                inner(node.child_by_field_name("condition"), "condition")
+                inner(node.child_by_field_name("condition"), "condition", True)
                 inner(node.child_by_field_name("consequence"))
                 inner(node.child_by_field_name("alternative"))
 
