@@ -269,3 +269,12 @@ def test_host_code_that_launches_for_ever_is_told_as_that() -> None:
     with pytest.raises(Refusal, match="an endless loop: more than 8192 launches and copies") as refused:
         translate_text(KERNEL + host, "odd.cu", "hip")
     assert refused.value.diagnostic.code == "host-fault"
+
+
+@pytest.mark.parametrize("target", ["vnni", "bang"])
+def test_a_launch_of_a_kernel_that_is_chosen_as_the_program_runs_is_refused_as_that(target: str) -> None:
+    kernels = KERNEL.replace("void k", "void twice") + KERNEL.replace("void k", "void thrice")
+    host = f"void run(float* o, const float* a, int n, bool c) {{ auto k = c ? twice : thrice; {LAUNCH} }}\n"
+    with pytest.raises(Refusal, match="which kernel `k` starts is decided when the program runs") as refused:
+        translate_text(kernels + host, "odd.cu", target)
+    assert "launch each kernel by its own name" in refused.value.diagnostic.remedy

@@ -88,6 +88,14 @@ def launched(unit: Unit, site: LaunchSite, functions: Mapping[str, Made]) -> Mad
     why = unit.refusals.get(site.kernel) or unit.refusals.get(site.spelling)
     if why is not None:
         raise Refusal(why.code, why.message, why.range, why.remedy)
+    name = site.spelling.split("<")[0].split("::")[-1].strip()
+    if not any(kernel.name == name for kernel in unit.kernels):
+        raise Refusal(
+            "kernel-chosen",
+            f"which kernel `{site.spelling}` starts is decided when the program runs",
+            site.range,
+            "launch each kernel by its own name: if (...) one<<<...>>>(...); else other<<<...>>>(...);",
+        )
     raise Refusal("kernel-missing", f"the kernel '{site.spelling}' was not translated", site.range)
 
 

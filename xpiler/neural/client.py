@@ -15,13 +15,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
-
-import openai
-from openai import OpenAI
+from typing import TYPE_CHECKING, Any, cast
 
 from xpiler.gate import cache
 from xpiler.neural.settings import Model
+
+if TYPE_CHECKING:
+    import openai
 
 Message = Mapping[str, str]
 _POLL = 0.05  # seconds between looks at the request for cancelling
@@ -68,6 +68,8 @@ class Client:
         self.model = model
         self.spent = Spent()
         self._cancelled = cancelled
+        from openai import OpenAI  # takes as long to load as all the rest, and most runs ask no model
+
         self._openai = OpenAI(
             api_key=model.key or "none", base_url=model.base_url, timeout=model.timeout, max_retries=0
         )
@@ -207,6 +209,8 @@ class _Again(Exception):
 
 def _explained(error: BaseException, model: Model) -> BaseException:
     """What the user is told of a failure, or that it is worth another try."""
+    import openai
+
     if isinstance(error, ModelError | _Again | Cancelled):
         return error
     if isinstance(error, openai.APITimeoutError):
