@@ -21,11 +21,13 @@ from xpiler.ir.nodes import Call, Expr, Function, Param
 
 @dataclass(frozen=True)
 class Moved:
-    """An array of the function on the device: its elements, and which way its contents go."""
+    """An array of the function on the device: its elements, which way its contents go, and for how many more
+    elements there must be room behind them."""
 
     extent: Expr
     copy_in: bool
     copy_out: bool
+    room: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def _and_wrapper(function: Wrapped) -> str:
         size, device = printer.fresh(f"{name}_bytes"), printer.fresh(f"{name}_mlu")
         sizes.append(f"const size_t {size} = {printer.expr(array.extent, 13)} * sizeof({element});")
         sizes.append(f"{element} *{device} = nullptr;")
-        moves.append(f"cnrtMalloc((void **)&{device}, {size});")
+        room = f" + {array.room} * sizeof({element})" if array.room else ""
+        moves.append(f"cnrtMalloc((void **)&{device}, {size}{room});")
         if array.copy_in:
             moves.append(f"cnrtMemcpy({device}, (void *){name}, {size}, cnrtMemcpyHostToDev);")
         if array.copy_out:

@@ -140,12 +140,14 @@ def _kernel_edits(
 
 @dataclass(frozen=True)
 class Array:
-    """A pointer parameter as the wrapper sees it: its elements, and whether to copy them in and out."""
+    """A pointer parameter as the wrapper sees it: its elements, whether to copy them in and out, and for how
+    many more elements there must be room behind them."""
 
     param: Param
     count: Expr
     copy_in: bool
     copy_out: bool
+    room: int = 0
 
 
 def wrapper(function: CudaFunction, name: str, params: Sequence[Param], arrays: Mapping[str, Array]) -> str:
@@ -169,7 +171,8 @@ def wrapper(function: CudaFunction, name: str, params: Sequence[Param], arrays: 
         count = printer.expr(array.count, 13)
         printer.line(f"const size_t {size} = {count} * sizeof({kind});")
         printer.line(f"{kind} *{device} = nullptr;")
-        printer.line(f"check(cudaMalloc(&{device}, {size}));")
+        room = f" + {array.room} * sizeof({kind})" if array.room else ""
+        printer.line(f"check(cudaMalloc(&{device}, {size}{room}));")
         if array.copy_in:
             printer.line(
                 f"check(cudaMemcpy({device}, {outer[array.param.name]}, {size}, cudaMemcpyHostToDevice));"

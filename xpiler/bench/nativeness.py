@@ -29,6 +29,7 @@ _QUALIFIERS = re.compile(r"\b__(?:mlu_\w+|nram|wram|ldram|launch_bounds)__\b(?:\
 _THREADS = re.compile(r"\b(?:threadIdx|hipThreadIdx_|thread_rank|workitem_id)")
 _BLOCKS = re.compile(r"\b(?:blockIdx|hipBlockIdx_|workgroup_id|grid_group|this_grid)")
 _TASKS = re.compile(r"\b(?:taskId[XYZ]?|coreId|clusterId)\b")
+_ONE_TASK = re.compile(r"\bif\s*\(\s*(?:taskId|coreId|clusterId)\s*!=\s*0\s*\)\s*return\b")
 _LAUNCH = re.compile(r"<<<\s*([^,<>]+)\s*,\s*([^,<>]+?)\s*[,>]|hipLaunchKernelGGL\s*\([^;]*;")
 _SIMD = re.compile(r"#\s*pragma\s+omp\b.*\bsimd\b")
 
@@ -60,7 +61,7 @@ def is_native(text: str, platform: str) -> bool:
     if platform in ("cuda", "hip"):
         return _uses_threads(text)
     depths = depths_of(text)
-    shared = platform != "bang" or bool(_TASKS.search(text))
+    shared = platform != "bang" or bool(_TASKS.search(_ONE_TASK.sub("", text)))
     return shared and depths.vector >= 0 and depths.vector >= depths.scalar
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from xpiler.ir.build import add, cast, const, div, lt, minimum, mod, mul, sub
-from xpiler.ir.nodes import Block, Const, Decl, Expr, For, Function, LoopKind, Stmt, Var
+from xpiler.ir.nodes import Block, Const, Decl, Expr, For, Function, If, LoopKind, Stmt, Var
 from xpiler.ir.rewrite import free_vars, walk
 from xpiler.passes.names import Names
 
@@ -37,11 +37,13 @@ def split_over_tasks(
 
     def block(body: Block) -> Block:
         loops = [s for s in body.body if not _is_scalar(s)]
-        if len(loops) != 1 or not isinstance(loops[0], For):
+        if len(loops) != 1 or not isinstance(loops[0], (For, If)):
             return body
         out: list[Stmt] = []
         for stmt in body.body:
-            if not isinstance(stmt, For):
+            if isinstance(stmt, If) and not stmt.otherwise.body:  # every task decides alike
+                out.append(replace(stmt, then=block(stmt.then)))
+            elif not isinstance(stmt, For):
                 out.append(stmt)
             elif stmt.kind in INDEPENDENT and _unit(stmt):
                 found.append(stmt.var)

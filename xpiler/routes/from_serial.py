@@ -17,6 +17,7 @@ from xpiler.gate.evidence import Rung
 from xpiler.gate.infer import Inference
 from xpiler.ir.nodes import Function
 from xpiler.passes.memory_taken import with_arrays_of_any_size_in_memory
+from xpiler.passes.whole_copies import without_whole_copies
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.to_simt import as_hip
@@ -30,8 +31,8 @@ def to_bang(unit: Unit, entries: list[EntryJob]) -> Produced:
     rungs: list[Rung] = []
 
     def made(function: Function, inference: Inference) -> Wrapped:
-        arrays = _arrays(function, inference)
-        canonical, taken = with_arrays_of_any_size_in_memory(validated(function, entries, rungs))
+        arrays, direct = _direct(function, inference)
+        canonical, taken = with_arrays_of_any_size_in_memory(validated(direct, entries, rungs))
         arrays |= {p.name: Moved(count, copy_in=False, copy_out=False) for p, count in taken}
         kernel = bang.generate(canonical, name=f"{function.name}_kernel")
         return Wrapped(function, kernel, arrays, tuple(p for p, _ in taken))
@@ -48,11 +49,12 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
 
     def made(function: Function, inference: Inference) -> tuple[simt.CudaFunction, str]:
         params = {p.name: p for p in function.params}
+        moves, direct = _direct(_apart(function), inference)
         arrays = {
-            name: simt_host.Array(params[name], moved.extent, moved.copy_in, moved.copy_out)
-            for name, moved in _arrays(function, inference).items()
+            name: simt_host.Array(params[name], moved.extent, moved.copy_in, moved.copy_out, moved.room)
+            for name, moved in moves.items()
         }
-        canonical = validated(_apart(function), entries, rungs)
+        canonical = validated(direct, entries, rungs)
         kernels = simt.generate(
             canonical, name=f"{function.name}_kernel", comments=comments_in(unit, function)
         )
@@ -94,6 +96,14 @@ def _each(
             failed[function.name] = refusal.diagnostic
     refuse_failed(unit, entries, done, failed)
     return done
+
+
+def _direct(function: Function, inference: Inference) -> tuple[dict[str, Moved], Function]:
+    """The arrays that the wrapper moves, and the function without copies of them of its own."""
+    arrays = _arrays(function, inference)
+    direct = without_whole_copies(function, {name: moved.extent for name, moved in arrays.items()})
+    roomy = {name: replace(moved, room=direct.room.get(name, 0)) for name, moved in arrays.items()}
+    return roomy, direct.function
 
 
 def _arrays(function: Function, inference: Inference) -> dict[str, Moved]:
