@@ -3,6 +3,7 @@
 from xpiler.frontend import parse
 from xpiler.gate.extents import extent_formula, extent_value, is_in_doubt
 from xpiler.ir.nodes import Expr
+from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 
 POOL = """
@@ -92,3 +93,22 @@ def test_the_rest_of_a_block_ends_where_the_whole_does() -> None:
 
 def test_nothing_observed_is_no_formula() -> None:
     assert formula("in", []) is None
+
+
+COPIED = """
+#include <string.h>
+extern "C" void copied(const float *in, float *out, int rows, int length, int window) {
+    const int places = (length - window) / 2 + 1;
+    const size_t bytes = sizeof(float) * rows * places;
+    memcpy(out, in, bytes);
+}
+"""
+
+
+def test_an_array_copied_whole_is_as_long_as_the_copy_says_at_sizes_not_seen() -> None:
+    (kernel,) = parse(COPIED, "copied.cpp", platform="vnni").program.kernels
+    one_place = [({"rows": rows, "length": rows + 5, "window": rows + 4}, rows) for rows in (3, 7, 4)]
+    found = extent_formula(kernel, "out", one_place)
+    assert found is not None
+    assert extent_value(found, {"rows": 3, "length": 20, "window": 4}) == 3 * 9
+    assert show(found) == "(i64)rows * (((i64)length - (i64)window) / 2l + 1l)"

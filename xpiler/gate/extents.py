@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement, islice
 
+from xpiler.gate.extents_walked import walked_extents
 from xpiler.ir.affine import Affine, coefficient, linear, simplify
 from xpiler.ir.affine_form import to_expr
 from xpiler.ir.build import add, binary, cast, const, div, is_const, maximum, minimum, mul, sub
@@ -68,9 +69,13 @@ def is_in_doubt(function: Function, array: str, observed: Sequence[tuple[Sizes, 
     """Whether formulas that are right at all sizes observed say different extents at others."""
     said: set[int | None] = set()
     for guess in islice(_guesses(function, array), _MOST_COMPARED):
-        if all(extent_value(guess, sizes) == extent for sizes, extent in observed):
+        if _explains(guess, observed):
             said.add(extent_value(guess, at))
     return len(said) > 1
+
+
+def _explains(guess: Expr, observed: Sequence[tuple[Sizes, int]]) -> bool:
+    return all(extent_value(guess, sizes) == extent for sizes, extent in observed)
 
 
 def _covers(values: Sequence[int | None], extents: Sequence[int]) -> bool:
@@ -90,6 +95,7 @@ def _is_product(formula: Expr) -> bool:
 def _guesses(function: Function, array: str) -> Iterator[Expr]:
     names = [p for p in function.params if not p.is_pointer and p.dtype.is_integer]
     scalars: list[Expr] = [cast(Var(p.dtype, p.name), I64) for p in names]
+    yield from walked_extents(function, array)
     yield const(1, I64)
     dtype = next(p.dtype for p in function.params if p.name == array)
     ends = _Ends(array, dtype, frozenset(p.name for p in names))

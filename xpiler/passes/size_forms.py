@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from xpiler.ir.build import binary, cast, const, div, mul
 from xpiler.ir.nodes import Binary, Cast, Const, Expr, Var
+from xpiler.ir.types import I64
 
 Monomial = tuple[object, ...]  # names and quotients, sorted
 Form = Mapping[Monomial, int]
@@ -27,6 +29,43 @@ def size_form(expr: Expr, sizes: frozenset[str]) -> Form | None:
         case Binary(op="+" | "-" | "*" | "/" as op, left=left, right=right) if expr.dtype.is_integer:
             a, b = size_form(left, sizes), size_form(right, sizes)
             return None if a is None or b is None else _combined(op, a, b)
+    return None
+
+
+def plain_size(expr: Expr, sizes: Mapping[str, Var]) -> Expr | None:
+    """The size in 64 bits, factors and summands where they are, divided where that leaves no rest."""
+    form = size_form(expr, frozenset(sizes))
+    if form is None:
+        return None
+    plain = _plain(expr)
+    return plain if size_form(plain, frozenset(sizes)) == form else None
+
+
+def _plain(expr: Expr) -> Expr:
+    match expr:
+        case Cast(operand=operand):
+            return _plain(operand)
+        case Binary(op="/", left=left, right=right):
+            above, below = _plain(left), _plain(right)
+            exact = _divided(above, below.value) if isinstance(below, Const) else None
+            return exact if exact is not None else div(above, below)
+        case Binary(op=op, left=left, right=right):
+            return binary(op, _plain(left), _plain(right))
+    return cast(expr, I64)
+
+
+def _divided(expr: Expr, by: object) -> Expr | None:
+    """A sum or product without the factor `by`; None if it has none."""
+    match expr:
+        case Const(value=int(value)) if isinstance(by, int) and by > 0 and value % by == 0:
+            return const(value // by, I64)
+        case Binary(op="*", left=left, right=right):
+            for one, other in ((left, right), (right, left)):
+                if (less := _divided(one, by)) is not None:
+                    return mul(less, other)
+        case Binary(op="+" | "-" as op, left=left, right=right):
+            a, b = _divided(left, by), _divided(right, by)
+            return binary(op, a, b) if a is not None and b is not None else None
     return None
 
 
