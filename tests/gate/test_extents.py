@@ -63,8 +63,8 @@ def test_square_images_leave_in_doubt_which_side_is_meant() -> None:
     canonical = canonicalise(kernel).function
     at = {"height": 30, "width": 20, "step": 2}
     square = [({"height": n, "width": n, "step": 2}, n * n // 4) for n in (4, 8, 12)]
-    assert is_in_doubt(canonical, "y", square, at)
-    assert not is_in_doubt(canonical, "y", [*square, ({"height": 8, "width": 6, "step": 2}, 12)], at)
+    assert is_in_doubt(canonical, "y", square, [at])
+    assert not is_in_doubt(canonical, "y", [*square, ({"height": 8, "width": 6, "step": 2}, 12)], [at])
 
 
 def test_extents_that_nothing_explains_have_no_formula() -> None:

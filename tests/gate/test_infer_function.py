@@ -64,3 +64,29 @@ def test_extents_that_no_formula_explains_are_not_guessed(monkeypatch: pytest.Mo
     text = SCAN.replace("LANES", "1").replace("first[r]", "first[r * r + 3 * rows % 7]")
     with pytest.raises(Refusal, match="did not end within"):
         inferred(text, STATED, "scan.cpp")
+
+
+MAXIMA = """
+extern "C" void maxima(const float *in, float *out, int height, int width, int channels,
+                       int window, int stride) {
+    const int high = (height - window) / stride + 1, wide = (width - window) / stride + 1;
+    for (int y = 0; y < high; ++y)
+        for (int x = 0; x < wide; ++x)
+            for (int c = 0; c < channels; ++c) {
+                float best = -1e30f;
+                for (int dy = 0; dy < window; ++dy)
+                    for (int dx = 0; dx < window; ++dx) {
+                        const float v = in[((y * stride + dy) * width + x * stride + dx) * channels + c];
+                        best = v > best ? v : best;
+                    }
+                out[(y * wide + x) * channels + c] = best;
+            }
+}
+"""
+
+
+def test_extents_are_right_where_windows_take_more_steps_than_at_the_first_sizes_tried() -> None:
+    found = inferred(MAXIMA, Overrides(), "maxima.cpp")
+    at = {"height": 29, "width": 31, "channels": 8, "window": 3, "stride": 2}
+    assert extent_value(found.extents["out"], at) == 14 * 15 * 8
+    assert extent_value(found.extents["in"], at) == 29 * 31 * 8

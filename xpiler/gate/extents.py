@@ -65,13 +65,12 @@ def extent_formula(function: Function, array: str, observed: Sequence[tuple[Size
     return bound
 
 
-def is_in_doubt(function: Function, array: str, observed: Sequence[tuple[Sizes, int]], at: Sizes) -> bool:
-    """Whether formulas that are right at all sizes observed say different extents at others."""
-    said: set[int | None] = set()
-    for guess in islice(_guesses(function, array), _MOST_COMPARED):
-        if _explains(guess, observed):
-            said.add(extent_value(guess, at))
-    return len(said) > 1
+def is_in_doubt(
+    function: Function, array: str, observed: Sequence[tuple[Sizes, int]], places: Sequence[Sizes]
+) -> bool:
+    """Whether formulas that are right at all sizes observed say different extents at one of `places`."""
+    right = [g for g in islice(_guesses(function, array), _MOST_COMPARED) if _explains(g, observed)]
+    return any(len({extent_value(guess, at) for guess in right}) > 1 for at in places)
 
 
 def _explains(guess: Expr, observed: Sequence[tuple[Sizes, int]]) -> bool:

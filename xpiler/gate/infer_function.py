@@ -26,7 +26,7 @@ from xpiler.gate.infer_search import (
     badness,
     in_modes,
 )
-from xpiler.gate.infer_sizes import candidates, scaled_down, structured
+from xpiler.gate.infer_sizes import candidates, one_large, scaled_down, structured
 from xpiler.gate.observe import Step
 from xpiler.ir.build import const, mul
 from xpiler.ir.index_arrays import index_arrays
@@ -102,23 +102,28 @@ class FunctionSearch(Search):
             found = self.explained()
             if len(found) == sum(param.is_pointer for param in self.kernel.params):
                 break
+        if found and self.sizes and not self.all_stated and self.is_in_doubt():
+            self.learn(one_large(self.sizes, self.fixed), enough=_FURTHER)
+            found = self.explained()
         return found
 
-    def learn(self, further: Iterator[dict[str, int]]) -> None:
+    def learn(self, further: Iterator[dict[str, int]], enough: int = _ENOUGH) -> None:
         """Runs the function at further sizes until formulas have enough to be held against."""
         self.learning = True
         for sizes in islice(further, _FURTHER):
             deque(self.attempt(sizes), maxlen=0)
-            if len(self.seen) >= _ENOUGH and not self.is_in_doubt():
+            if len(self.seen) >= enough and not (self.all_stated and self.is_in_doubt()):
                 break
         self.learning = False
 
     def is_in_doubt(self) -> bool:
-        """Whether the sizes seen do not tell what the extents are at those stated: all images were square."""
+        """Whether the sizes seen do not tell what the extents are at others, or at those stated: all images
+        were square, no window took a second step."""
         given = dict(self.overrides.shapes)
-        return self.all_stated and any(
+        places = [self.fixed] if self.all_stated else list(one_large(self.sizes, self.fixed))
+        return any(
             is_in_doubt(
-                self.shapely(), p.name, [(sizes, extents[p.name]) for sizes, extents in self.seen], self.fixed
+                self.shapely(), p.name, [(sizes, extents[p.name]) for sizes, extents in self.seen], places
             )
             for p in self.kernel.params
             if p.is_pointer and p.name not in given

@@ -28,6 +28,9 @@ _RANDOM_TRIES = 96
 _KEPT = 8  # sizes up to this one stay where others are scaled down
 
 
+_LARGE = 23  # among sizes of 2 and 3
+
+
 def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) -> Iterator[dict[str, int]]:
     """Assignments of sizes to the parameters `names`, best first; `fixed` ones keep their value.
 
@@ -76,6 +79,15 @@ def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) ->
     pools = ((1, 2, 3), (2, 3, 4, 5, 6, 7), (8, 9, 12, 13, 16, 17), (16, 24, 32, 33, 48, 64), (64, 96, 128))
     for _ in range(_RANDOM_TRIES):
         yield {**fixed, **{name: rng.choice(rng.choice(pools)) for name in free}}
+
+
+def one_large(names: Sequence[str], fixed: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Every size large in turn where the others are small: only there does a window take several steps in one
+    direction.
+    """
+    for large in names:
+        small = {name: 2 + n % 2 for n, name in enumerate(name for name in names if name != large)}
+        yield {**small, large: _LARGE, **fixed}
 
 
 def scaled_down(sizes: Mapping[str, int], granule: int) -> Iterator[dict[str, int]]:
