@@ -10,7 +10,7 @@ import pytest
 
 from tests.ir.kernels import array, integer, kernel, tiled_gemm
 from xpiler.ir import build as b
-from xpiler.ir.nodes import Assign, Block, Break, Decl, Expr, For, Function, If, Load
+from xpiler.ir.nodes import Assign, Binary, Block, Break, Decl, Expr, For, Function, If, Load, Param
 from xpiler.ir.rewrite import map_expr
 from xpiler.ir.types import F32, I32
 from xpiler.passes import canonical
@@ -142,3 +142,16 @@ def test_a_pass_whose_result_is_refuted_is_not_used(monkeypatch: pytest.MonkeyPa
     assert not step.applied
     assert step.reason.startswith("refuted at m=2, n=3, depth=3: C[0] is ")
     assert len(validation.refuted) == 1
+
+
+def whole(op: str) -> Function:
+    """`y[0] = x[0] op x[1]` of whole numbers."""
+    x, y = Param("x", I32, True), Param("y", I32, True)
+    parts = (b.load("x", I32, b.const(n)) for n in (0, 1))
+    return Function("whole", (x, y), Block((Assign(b.load("y", I32, b.const(0)), Binary(I32, op, *parts)),)))
+
+
+@pytest.mark.parametrize(("op", "verdict"), [("*", Proved), ("&", Undecided)])
+def test_whole_numbers_are_proved_only_where_a_point_tells_of_all(op: str, verdict: type) -> None:
+    found = compared(whole(op), whole(op), [Setting({}, {"x": 2, "y": 1})])
+    assert isinstance(judged(found, (whole(op),)), verdict)

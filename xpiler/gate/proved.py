@@ -8,6 +8,7 @@ that they stand for; how accurate they are is what execution shows.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import time
@@ -32,7 +33,8 @@ from xpiler.symbolic.equivalence import Proved, judged
 from xpiler.symbolic.equivalence_runs import NO_TIME, Agreement, Pair, Refuted, Undecided, smaller
 from xpiler.symbolic.settings import Setting
 
-_ALL = 1.0  # seconds of processor time
+_ALL = 1.0  # seconds of processor time, with reading the text
+_LEAST = 0.5  # without
 _DIVISORS = (9, 3, 1)  # of sizes: the larger ones where the time suffices
 _GROWTH = 4.0  # at most, of what the next larger sizes take
 _CASES = 2
@@ -63,9 +65,10 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
     functions: set[Function] = set()
     doubts: list[str] = []
     same: list[Setting] = []
+    end = max(start + _ALL, time.thread_time() + _LEAST)
     cases = list({case.scalars: case for case in contract.cases}.values())[:_CASES]
     for number, case in enumerate(cases, 1):
-        until = start + _ALL * number / len(cases)
+        until = end - (end - time.thread_time()) * (len(cases) - number) / len(cases)
         best: Agreement | None = None
         cost, size = 0.0, 1.0
         whole = [_procedure(entry, contract, side, case) for side in (source, target)]
@@ -123,6 +126,11 @@ def _smaller(case: Case, by: int) -> Case:
     return replace(case, scalars=tuple(reduced.scalars.items()))
 
 
+@functools.lru_cache(maxsize=64)
+def _marked(kernel: Function) -> Function:
+    return mark_parallel(serial_form(kernel)).function
+
+
 def _size(case: Case) -> float:
     return math.prod(abs(v) for _, v in case.scalars if isinstance(v, int) and not isinstance(v, bool) and v)
 
@@ -136,7 +144,7 @@ def _procedure(entry: Entry, contract: Contract, side: Side, case: Case) -> Proc
             reason = next(iter(side.unit.refusals.values()), None)
             why = f": {reason.message}" if reason else ""
             raise Refusal("procedure", f"the function {name} has no IR{why}")
-        return of_function(mark_parallel(serial_form(own[0])).function, case)
+        return of_function(_marked(own[0]), case)
     if entry.kind == "kernel" and len(own) == 1 and case.launch is not None:
         shape = interpreted(own[0], case.launch)
         if shape is not None:

@@ -20,6 +20,7 @@ from xpiler.ir.nodes import (
     Call,
     Cast,
     Collective,
+    Const,
     Decl,
     Expr,
     For,
@@ -132,3 +133,39 @@ def _deciding(function: Function) -> Iterator[Any]:
                 yield test
             case For(start=start, stop=stop):
                 yield from (start, stop)
+
+
+_RING = ("+", "-", "*")
+_PRODUCTS = ("dp4a", "dp2a")
+
+
+def computes_whole_numbers(function: Function) -> bool:
+    """Whether it computes with whole numbers out of arrays: they are run as such, not as symbols."""
+    return any(_depends(node.value, _read(function), compares=False) for node in _assignments(function))
+
+
+def is_polynomial(function: Function) -> bool:
+    """Whether all that it does to such numbers are sums and products, so that a random point tells much."""
+    read = _read(function)
+    for node in _all(function):
+        match node:
+            case Binary(op=op, left=left, right=right) if not left.dtype.is_float:
+                flips_sign = op == "^" and left.dtype.bits == 8 and Const(left.dtype, 128) in (left, right)
+                if op not in _RING and not flips_sign and _depends(node, read, compares=False):
+                    return False
+            case Cast(operand=operand, dtype=dtype) if not operand.dtype.is_float and not dtype.is_float:
+                if dtype.bits < operand.dtype.bits and _depends(operand, read, compares=False):
+                    return False
+            case Call(function=name, args=args) if name not in _PRODUCTS:
+                if any(not a.dtype.is_float and _depends(a, read, compares=False) for a in args):
+                    return False
+    return True
+
+
+def _read(function: Function) -> frozenset[str]:
+    loaded = frozenset(p.name for p in function.params if p.is_pointer and p.dtype.is_integer)
+    return _flow(function, loaded - index_arrays(function).keys(), compares=False)
+
+
+def _assignments(function: Function) -> Iterator[Assign]:
+    return (n for n in _all(function) if isinstance(n, Assign))

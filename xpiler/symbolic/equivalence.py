@@ -8,7 +8,8 @@ Real arithmetic is meant: sums may be in another order, products fused or not. T
 * they *run* the same at given sizes (`equivalence_runs.py`). The record of all operations is the same for
   each element: the same operations in the same order, on any data. Or the residues are the same at random
   points of a prime field: the same rational functions, but for an error of probability (degree / 2^31)^2.
-  Either holds for all data only where no data decide what is done.
+  Either holds for all data only where no data decide what is done; whole numbers are no symbols, so that
+  they are compared as polynomials at the random point that the run was at, or not at all.
 
 Anything else that agrees is undecided, and says how far it was seen to agree.
 """
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from xpiler.ir.nodes import Function
-from xpiler.symbolic.decisions import decisions
+from xpiler.symbolic.decisions import computes_whole_numbers, decisions, is_polynomial
 from xpiler.symbolic.equivalence_runs import Agreement, Level, Refuted, Undecided, compared
 from xpiler.symbolic.forms import Unknown, formula
 from xpiler.symbolic.settings import Setting
@@ -42,6 +43,7 @@ class Proved:
 
 Verdict = Proved | Refuted | Undecided
 SAME_FORMULAS = "each element is given by the same formula over the reals"
+WHOLE = "; whole numbers agree at a random point (an element's difference of degree d escapes with d/2^8)"
 ASSUMED = ("index arithmetic does not overflow", "array arguments do not overlap")
 
 
@@ -77,6 +79,7 @@ def equivalent(
 
 def judged(found: Sequence[Agreement] | Undecided, programs: Iterable[Function]) -> Verdict:
     """What agreement at some settings shows of programs that consist of these functions."""
+    programs = list(programs)
     if isinstance(found, Undecided):
         return found
     if not found:
@@ -89,7 +92,11 @@ def judged(found: Sequence[Agreement] | Undecided, programs: Iterable[Function])
     if decided:
         why = f"{_and(decided)} decide what is computed"
         return Undecided(f"{why}; on random data they agree at {sizes}, {level.words}")
-    return Proved(sizes, level.words)
+    whole = [p for p in programs if computes_whole_numbers(p)]
+    if not all(map(is_polynomial, whole)):
+        why = "whole numbers of data go through more than sums and products"
+        return Undecided(f"{why}; on random data they agree at {sizes}, {level.words}")
+    return Proved(sizes, f"{level.words}{WHOLE if whole else ''}")
 
 
 def _and(words: Sequence[str]) -> str:

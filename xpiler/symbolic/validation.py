@@ -18,10 +18,10 @@ from xpiler.symbolic.equivalence_runs import Agreement, Level, Pair, Refuted, Ru
 from xpiler.symbolic.forms import Formula, Unknown, formula
 from xpiler.symbolic.settings import Setting
 
-_SECONDS = 0.5  # of processor time for the applications of one kernel's passes at all sizes
-_MOST = 1.0  # at the smallest
-_FORMULAS = 0.3  # for their formulas
-_QUICK = 0.04  # of processor time for one run: settings at which it takes longer are too large
+_SECONDS = 0.25  # of processor time for the applications of one kernel's passes at all sizes
+_MOST = 0.45  # at the smallest, and formulas as well
+_FORMULAS = 0.2  # for their formulas
+_QUICK = 0.02  # of processor time for one run: settings at which it takes longer are too large
 _DIVISORS = (1, 3, 9, 27)
 
 
@@ -85,9 +85,9 @@ class Validation:
 
     def _is_proved(self, before: Function, after: Function) -> bool:
         """Whether both have the same formulas."""
-        if self.spent > _FORMULAS:
-            return False
         start = time.thread_time()
+        if self.spent > _FORMULAS or self.seconds + start - self.start > _MOST:
+            return False
         known = self.formulas
         first = known[1] if known is not None and known[0] is before else _formula(before)
         second = _formula(after)
