@@ -148,9 +148,14 @@ await step("a race is underlined with its threads; the quick fix puts the barrie
   await page.locator(".codelens-decoration a", { hasText: "Check: bugs" }).first().waitFor({ timeout: LONG });
   await squiggle.waitFor();
   await sleep(500);
-  const box = await squiggle.boundingBox();
-  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-  await page.locator(".monaco-hover:visible", { hasText: "threadIdx.x" }).first().waitFor();
+  const hover = page.locator(".monaco-hover:visible", { hasText: "threadIdx.x" }).first();
+  let box;
+  await until(async () => {
+    await page.mouse.move(10, 880);
+    box = await squiggle.boundingBox(); // lenses above it may have moved it
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 5 });
+    return hover.waitFor({ timeout: 5000 }).then(() => true, () => false);
+  }, "the hover over the race");
   await sleep(500);
   await picture("bug");
   await page.mouse.move(10, 880);
