@@ -12,7 +12,7 @@ from tests.ir.kernels import array, integer, kernel, tiled_gemm
 from xpiler.ir import build as b
 from xpiler.ir.nodes import Assign, Binary, Block, Break, Decl, Expr, For, Function, If, Load, Param
 from xpiler.ir.rewrite import map_expr
-from xpiler.ir.types import F32, I32
+from xpiler.ir.types import F32, I8, I32
 from xpiler.passes import canonical
 from xpiler.passes.canonical import canonicalise
 from xpiler.symbolic.equivalence import Proved, Refuted, Undecided, equivalent, judged
@@ -151,7 +151,20 @@ def whole(op: str) -> Function:
     return Function("whole", (x, y), Block((Assign(b.load("y", I32, b.const(0)), Binary(I32, op, *parts)),)))
 
 
-@pytest.mark.parametrize(("op", "verdict"), [("*", Proved), ("&", Undecided)])
+@pytest.mark.parametrize(("op", "verdict"), [("*", Proved), ("&", Undecided), (">>", Undecided)])
 def test_whole_numbers_are_proved_only_where_a_point_tells_of_all(op: str, verdict: type) -> None:
     found = compared(whole(op), whole(op), [Setting({}, {"x": 2, "y": 1})])
     assert isinstance(judged(found, (whole(op),)), verdict)
+
+
+def test_products_of_bytes_are_products() -> None:
+    def byte(word: int, number: int) -> Expr:
+        return b.cast(
+            b.cast(Binary(I32, ">>", b.load("x", I32, b.const(word)), b.const(8 * number)), I8), I32
+        )
+
+    total = b.add(b.mul(byte(0, 0), byte(1, 0)), b.mul(byte(0, 3), byte(1, 3)))
+    store = Assign(b.load("y", I32, b.const(0)), total)
+    bytes_ = Function("bytes", (Param("x", I32, True), Param("y", I32, True)), Block((store,)))
+    found = compared(bytes_, bytes_, [Setting({}, {"x": 2, "y": 1})])
+    assert isinstance(judged(found, (bytes_,)), Proved)

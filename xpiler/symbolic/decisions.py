@@ -145,13 +145,16 @@ def computes_whole_numbers(function: Function) -> bool:
 
 
 def is_polynomial(function: Function) -> bool:
-    """Whether all that it does to such numbers are sums and products, so that a random point tells much."""
+    """Whether all that it does to the bytes of such numbers are sums and products, so that a random point
+    tells much."""
     read = _read(function)
+    bytes_ = _bytes(function, read)
     for node in _all(function):
+        if _is_byte(node, bytes_):
+            continue
         match node:
-            case Binary(op=op, left=left, right=right) if not left.dtype.is_float:
-                flips_sign = op == "^" and left.dtype.bits == 8 and Const(left.dtype, 128) in (left, right)
-                if op not in _RING and not flips_sign and _depends(node, read, compares=False):
+            case Binary(op=op, left=left) if not left.dtype.is_float:
+                if op not in _RING and _depends(node, read, compares=False):
                     return False
             case Cast(operand=operand, dtype=dtype) if not operand.dtype.is_float and not dtype.is_float:
                 if dtype.bits < operand.dtype.bits and _depends(operand, read, compares=False):
@@ -160,6 +163,58 @@ def is_polynomial(function: Function) -> bool:
                 if any(not a.dtype.is_float and _depends(a, read, compares=False) for a in args):
                     return False
     return True
+
+
+def _bytes(function: Function, read: frozenset[str]) -> frozenset[str]:
+    """Variables and arrays that only hold bytes as they were handed in: `(char)(word >> 8 * i)`."""
+    found = read
+    while True:
+        other = set()
+        for node in _all(function):
+            match node:
+                case Decl(name=name, init=Expr() as value):
+                    plain = True
+                case Assign(target=Var(name=name) | Load(array=name), value=value, reduce=reduce):
+                    plain = reduce is None
+                case Atomic(place=Load(array=name)):
+                    other.add(name)
+                    continue
+                case _:
+                    continue
+            known = not _depends(value, read, compares=False)
+            if not plain or not (known or _is_byte(value, found)):
+                other.add(name)
+        if not other & found:
+            return found
+        found -= other
+
+
+def _is_byte(expr: Any, names: frozenset[str]) -> bool:
+    """Whether it is one or several of their bytes, perhaps with the signs flipped."""
+    match expr:
+        case Load(array=name) | Var(name=name):
+            return name in names
+        case Cast(operand=operand) if not expr.dtype.is_float:
+            return _is_byte(operand, names)
+        case Select(then=then, otherwise=otherwise) if not expr.dtype.is_float:
+            return all(isinstance(side, Const) or _is_byte(side, names) for side in (then, otherwise))
+        case Binary(op=">>" | "<<", left=left, right=right):
+            return _is_multiple(right) and _is_byte(left, names)
+        case Binary(op="^", left=left, right=Const(value=int(flips))):
+            size = left.dtype.bytes
+            return flips % 256**size == int.from_bytes(b"\x80" * size, "little") and _is_byte(left, names)
+    return False
+
+
+def _is_multiple(shift: Expr) -> bool:
+    match shift:
+        case Const(value=int(value)):
+            return value % 8 == 0
+        case Cast(operand=operand):
+            return _is_multiple(operand)
+        case Binary(op="*", left=left, right=right):
+            return _is_multiple(left) or _is_multiple(right)
+    return False
 
 
 def _read(function: Function) -> frozenset[str]:
