@@ -4,6 +4,8 @@ parallel for row in 0..rows      -->      int row_share = rows / taskDim, row_re
                                           int row_begin = taskId * row_share + min(taskId, row_rest);
                                           int row_end = row_begin + row_share + (taskId < row_rest);
                                           for row in row_begin..row_end
+
+Of a loop in larger steps, the steps are shared; a condition around the loop is decided by every task.
 """
 
 from __future__ import annotations
@@ -45,9 +47,9 @@ def split_over_tasks(
                 out.append(replace(stmt, then=block(stmt.then)))
             elif not isinstance(stmt, For):
                 out.append(stmt)
-            elif stmt.kind in INDEPENDENT and _unit(stmt):
+            elif stmt.kind in INDEPENDENT and isinstance(stmt.step, Const):
                 found.append(stmt.var)
-                whole = _fused(stmt, names, keep)
+                whole = _fused(stmt, names, keep) if _unit(stmt) else _counted(stmt, names)
                 out += _shared(whole, names, task, tasks)
             else:  # its iterations wait for each other, which the tasks of several jobs cannot
                 out.append(stmt)
@@ -63,6 +65,22 @@ def _is_scalar(stmt: Stmt) -> bool:
 
 def _unit(loop: For) -> bool:
     return loop.step == Const(loop.step.dtype, 1)
+
+
+def _counted(loop: For, names: Names) -> For:
+    """A loop in larger steps as one over their number."""
+    job = Var(loop.dtype, names.fresh("job"))
+    one = const(1, loop.dtype)
+    count = div(add(sub(loop.stop, loop.start), sub(loop.step, one)), loop.step)
+    first = Decl(loop.var, loop.dtype, init=cast(add(loop.start, mul(job, loop.step)), loop.dtype))
+    return replace(
+        loop,
+        var=job.name,
+        start=const(0, loop.dtype),
+        stop=cast(count, loop.dtype),
+        step=one,
+        body=Block((first, *loop.body.body)),
+    )
 
 
 def _fused(loop: For, names: Names, keep: Callable[[For], bool]) -> For:

@@ -1,0 +1,37 @@
+"""Which loops the tasks of a launch share: also those in larger steps, and those under a condition."""
+
+from xpiler.frontend import parse
+from xpiler.ir.nodes import Var
+from xpiler.ir.printer import show
+from xpiler.ir.types import I32
+from xpiler.passes.canonical import canonicalise
+from xpiler.passes.task_split import split_over_tasks
+
+ROWS = """
+extern "C" void rows(const float *__restrict__ x, float *__restrict__ y, int n) {
+    BEFORE
+    for (int i = 0; i < n; i += STEP) {
+        float sum = 0.0f;
+        for (int j = 0; j < n; ++j) sum += x[i + j];
+        y[i] = sum;
+    }
+}
+"""
+
+
+def shared(before: str, step: str) -> str:
+    text = ROWS.replace("BEFORE", before).replace("STEP", step)
+    (kernel,) = parse(text, "rows.cpp", platform="vnni").program.kernels
+    found = split_over_tasks(canonicalise(kernel).function, Var(I32, "taskId"), Var(I32, "taskDim"))
+    return show(found.function) if found.loop is not None else ""
+
+
+def test_a_loop_in_larger_steps_is_shared_by_their_number() -> None:
+    shown = shared("", "6")
+    assert "i32 job_count = (n + 5) / 6;" in shown
+    assert "for i32 job in job_begin .. job_end {\n    i32 i = job * 6;" in shown
+
+
+def test_a_loop_under_a_condition_is_shared_there() -> None:
+    shown = shared("if (n < 7) return;", "1")
+    assert shown.index("if (") < shown.index("taskId")
