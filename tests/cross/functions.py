@@ -24,7 +24,7 @@ SPELLING = {
 # Functions without a value of their own; each is part of the programs of another test.
 WITHOUT_VALUE = frozenset("""
     __assume __builtin_assume __builtin_unreachable __builtin_trap __trap __brkpt
-    abort assert printf __prefetch
+    abort exit _Exit quick_exit assert printf fprintf puts fputs perror fflush __prefetch
     __nanosleep __threadfence __threadfence_block __threadfence_system atomic_thread_fence
     __syncthreads __syncwarp
     __pipeline_commit __pipeline_wait_prior cp_async_commit cp_async_wait sync wait wait_prior
