@@ -65,7 +65,9 @@ def test_a_program_that_the_gate_does_not_verify_cannot_win(
         done = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=4), record=record)
     assert done.best is not None and done.default is not None
     assert done.best.point == done.default.point
-    assert any(t.why == "the gate does not verify it" or t.verified for t in done.trials[1:])
+    rejected = [t for t in done.trials if t.why == "the gate does not verify it"]
+    assert rejected and not any(t.verified for t in rejected)
+    assert [t.point for t in done.trials if t.verified] == [done.default.point]
 
 
 def test_what_cannot_be_measured_here_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,3 +104,13 @@ def test_nonsense_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     source.write_text(GEMM, encoding="utf-8")
     assert main(["tune", str(source), "--to", "vnni", "--budget", "soon"]) == 2
     assert "--budget 30s, 5m or 1h" in capsys.readouterr().err
+
+
+def test_a_record_that_cannot_be_opened_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, record = tmp_path / "gemm.cu", tmp_path / "record"
+    source.write_text(GEMM, encoding="utf-8")
+    record.write_text("this is no database " * 100, encoding="utf-8")
+    assert main(["tune", str(source), "--to", "vnni", "--record", str(record)]) == 2
+    assert "cannot be used as a record" in capsys.readouterr().err

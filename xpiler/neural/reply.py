@@ -56,8 +56,4 @@ def program_in(reply: str, entry_names: tuple[str, ...], source: str) -> str:
 
 def language_of(platform: str) -> str:
     """The tag of a fenced block for a platform's programs."""
-    return (
-        {"cuda": "cuda", "hip": "hip", "bang": "bang"}.get(platform, "cpp")
-        if platform in PLATFORMS
-        else "cpp"
-    )
+    return "cpp" if PLATFORMS[platform].model == "serial" else platform

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
+from xpiler.errors import Refusal
 from xpiler.gate import cache
 from xpiler.tuning.space import Point, point
 
@@ -39,7 +40,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Trial:
-    """One point, tried. `seconds`: the best sample, None for what does not hold; `why`: then the reason."""
+    """One point, tried. `seconds`: the best sample, None for what does not hold; `why`: then the reason.
+    `verified`: the gate has seen the program and has no objection; it is asked about the fastest only."""
 
     point: Point
     program: str
@@ -60,12 +62,17 @@ class Record:
         self._file = file or default_file()
 
     def __enter__(self) -> Record:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(self._file, timeout=30)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=FULL")
-        with self._database:
-            self._database.execute(_SCHEMA)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(self._file, timeout=30)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=FULL")
+            with self._database:
+                self._database.execute(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise Refusal(
+                "tune-record", f"{self._file} cannot be used as a record: {error}", remedy="--record DB"
+            ) from error
         return self
 
     def __exit__(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from xpiler.errors import Refusal
@@ -192,13 +192,15 @@ class _Search:
         if known is not None and made is not None and known.program != made.program:
             known = None  # the engine writes another program than it did
         trial = known or self._measure(one, made)
+        if trial.seconds is not None and (self.best is None or trial.seconds < self.best.seconds * WINS):  # type: ignore[operator]
+            trial = self._accepted(trial, made)
+        if made is not None:
+            self.by_program[made.program] = trial
         self.trials.append(trial)
         if known is None:
             self.record.add(self.about, trial)
         if self.default is None:
             self.default = trial
-        if trial.seconds is not None and (self.best is None or trial.seconds < self.best.seconds * WINS):  # type: ignore[operator]
-            trial = self._accepted(trial, made)
         self.on_step(Step(len(self.trials), self.space.size, trial, known is not None, self.best))
         return trial
 
@@ -207,8 +209,8 @@ class _Search:
         self.progress("verifying the faster program")
         result = self._verified(trial.point)
         if result.status == "verified":
-            self.best, self.result = trial, result
-            return trial
+            self.best, self.result = replace(trial, verified=True), result
+            return self.best
         return Trial(trial.point, trial.program, False, None, trial.samples, "the gate does not verify it")
 
     def _measure(self, one: Point, made: Made | None) -> Trial:
@@ -221,10 +223,9 @@ class _Search:
         self.measured += 1
         samples = self._samples(made.text)
         if samples:
-            trial = Trial(one, made.program, True, min(samples), tuple(samples))
+            trial = Trial(one, made.program, False, min(samples), tuple(samples))
         else:
             trial = Trial(one, made.program, False, None, why="it does not build or run")
-        self.by_program[made.program] = trial
         self.texts[made.program] = made.text
         return trial
 
