@@ -30,6 +30,8 @@ from xpiler.gate.execute import Build, RunResult, build
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.proved import Side, lifted, proved
+from xpiler.gate.shim import inline_includes
+from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
 from xpiler.gate.uncompiled import uncompiled
@@ -209,20 +211,18 @@ class Trusted:
         """Seconds of one round of the entries' calls, each at its largest size: so many samples of `least`
         seconds or more. Empty for what does not build or run. Says something of speed only where the program
         runs on the machine that it is for."""
-        rounds = [0.0] * samples
+        return list(run_time(self.program(target, file), samples, least).samples)
+
+    def program(self, target: str, file: str) -> Program:
+        """A target with the calls of the entries in it, each at its largest size, to be timed anywhere."""
+        calls = []
         for item in self.entries:
             if item.inference is None or item.refused is not None or not item.inference.contract.cases:
                 continue
             contract = self.contract_of(item, target, file)
-            built = build(target, file, platform_of(file, target), contract, timed=True)
             largest = max(contract.cases, key=lambda case: sum(size for _, size in case.extents))
-            if not built.ok:
-                return []
-            (result,) = built.run([largest], env={"XPILER_SAMPLES": f"{samples},{least}"})
-            if len(result.samples) != samples:
-                return []
-            rounds = [whole + own for whole, own in zip(rounds, result.samples, strict=True)]
-        return rounds if any(rounds) else []
+            calls.append(replace(contract, cases=(largest,)))
+        return Program(inline_includes(target, file), file, tuple(calls))
 
     def contract_of(self, item: EntryJob, target: str, file: str) -> Contract:
         """How an entry is called in the target."""

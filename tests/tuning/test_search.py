@@ -1,9 +1,11 @@
 """Searches on spaces whose best point is known; nothing is measured."""
 
+from collections.abc import Callable
+
 import pytest
 
 from xpiler.passes.knobs import KNOBS, Knob, chosen
-from xpiler.tuning.search import EXHAUSTIVE, proposals
+from xpiler.tuning.search import EXHAUSTIVE, Begin, proposals
 from xpiler.tuning.space import Point, Space, point, space_of
 
 A = Knob("test.a", tuple(range(8)), 0, "eighths")
@@ -18,13 +20,17 @@ def peak(one: Point) -> float:
     return 1.0 - (abs(values["test.a"] - 5) + abs(values["test.b"] - 2) + abs(values["test.c"] - 7)) / 21
 
 
+def at_once(reward: Callable[[Point], float | None]) -> Begin:
+    return lambda one: lambda: reward(one)
+
+
 def wide() -> Space:
     return Space((A, B, C), lambda: "")
 
 
 def test_a_small_space_is_tried_whole_from_the_default_on() -> None:
     space = Space((A, D), lambda: "")
-    tried = list(proposals(space, lambda one: 0.0))
+    tried = list(proposals(space, at_once(lambda one: 0.0)))
     assert space.size <= EXHAUSTIVE
     assert tried[0] == space.default
     assert len(tried) == len(set(tried)) == 16
@@ -35,20 +41,53 @@ def test_a_large_space_is_searched_where_rewards_are_high() -> None:
     assert space.size > EXHAUSTIVE
     needed = []
     for seed in range(8):
-        tried = list(proposals(space, peak, seed=seed, simulations=200))
+        tried = list(proposals(space, at_once(peak), seed=seed, simulations=200))
         assert len(tried) == len(set(tried)) == 201
         needed.append(next((n for n, one in enumerate(tried) if peak(one) == 1.0), 201))
     assert sum(needed) / len(needed) < 0.6 * space.size / 2  # drawn at random, half of the space is needed
 
 
 def test_the_same_seed_searches_the_same_way() -> None:
-    first, again = (list(proposals(wide(), peak, seed=3, simulations=40)) for _ in range(2))
+    first, again = (list(proposals(wide(), at_once(peak), seed=3, simulations=40)) for _ in range(2))
     assert first == again
-    assert first != list(proposals(wide(), peak, seed=4, simulations=40))
+    assert first != list(proposals(wide(), at_once(peak), seed=4, simulations=40))
+
+
+def test_several_points_are_under_way_and_the_search_is_the_same_again() -> None:
+    under_way, most = 0, 0
+
+    def begin(one: Point) -> Callable[[], float]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+
+        def wait() -> float:
+            nonlocal under_way
+            under_way -= 1
+            return peak(one)
+
+        return wait
+
+    first, again = (list(proposals(wide(), begin, 3, 40, lambda: 6)) for _ in range(2))
+    assert most == 6
+    assert first == again
+    assert len(set(first)) == 41
+
+
+def test_no_point_is_begun_when_none_may_be_under_way() -> None:
+    begun: list[Point] = []
+
+    def begin(one: Point) -> Callable[[], float]:
+        begun.append(one)
+        return lambda: peak(one)
+
+    tried = list(proposals(wide(), begin, window=lambda: 4 if len(begun) < 10 else 0))
+    assert tried == begun
+    assert len(tried) == 10
 
 
 def test_points_without_a_program_do_not_end_a_search() -> None:
-    tried = list(proposals(wide(), lambda one: None, simulations=600))
+    tried = list(proposals(wide(), at_once(lambda one: None), simulations=600))
     assert len(tried) == 512  # all of them, and no more
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from xpiler.cli import main
 from xpiler.errors import Refusal
+from xpiler.gate.timing import Program, Timing
 from xpiler.translate import Trusted
 from xpiler.tuning.record import Record
 from xpiler.tuning.tune import Budget, tune
@@ -20,11 +21,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asking."""
     asked: list[str] = []
 
-    def run_time(self: Trusted, target: str, file: str, samples: int = 5, least: float = 0.0) -> list[float]:
-        asked.append(target)
-        return [len(target) * 1e-9] * samples
+    def run_time(program: Program, samples: int) -> Timing:
+        asked.append(program.text)
+        return Timing((len(program.text) * 1e-9,) * samples)
 
-    monkeypatch.setattr(Trusted, "run_time", run_time)
+    monkeypatch.setattr("xpiler.tuning.measure.run_time", run_time)
     return asked
 
 

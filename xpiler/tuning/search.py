@@ -4,12 +4,16 @@ A decision is the value of one knob; knobs stand in the order in which the passe
 from the root is a sequence of passes with their choices. Points that make the same program share what was
 measured. After Kocsis and Szepesvari's UCT, with the best reward of a subtree in place of the mean, because
 one program is delivered, not a distribution.
+
+Several points may be under way at once, for several devices. Their rewards are learned in the order in which
+they were begun, so that a search is the same again, in whatever order they are known.
 """
 
 from __future__ import annotations
 
 import math
 import random
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -20,18 +24,42 @@ EXHAUSTIVE = 128  # points that are all tried
 _EXPLORATION = 0.5
 _FOLLOWS = 0.8  # how often a decision that is new is made as in the best point
 
-Reward = Callable[[Point], float | None]
-"""How good a point is, between 0 and 1, known or measured now; None where it makes no valid program."""
+Begin = Callable[[Point], Callable[[], float | None]]
+"""Has a point measured. The function that is returned waits for how good it is, between 0 and 1; None where
+it makes no valid program."""
 
 
-def proposals(space: Space, reward: Reward, seed: int = 0, simulations: int = SIMULATIONS) -> Iterator[Point]:
-    """The points to try, in order, each once. `reward` is asked for each as it is proposed."""
+def proposals(
+    space: Space,
+    begin: Begin,
+    seed: int = 0,
+    simulations: int = SIMULATIONS,
+    window: Callable[[], int] = lambda: 1,
+) -> Iterator[Point]:
+    """The points to try, each once, in the order in which they were begun, once their rewards are known.
+    `window`: how many may be under way now."""
     if space.size <= EXHAUSTIVE:
-        for one in space.points():
-            reward(one)
-            yield one
-        return
-    yield from _Tree(space, reward, random.Random(seed)).run(simulations)
+        yield from _settled(iter(space.points()), begin, window, lambda one, worth: None)
+    else:
+        tree = _Tree(space, random.Random(seed))
+        yield from _settled(tree.points(simulations), begin, window, tree.learn)
+
+
+def _settled(
+    points: Iterator[Point],
+    begin: Begin,
+    window: Callable[[], int],
+    learn: Callable[[Point, float], None],
+) -> Iterator[Point]:
+    under_way: deque[tuple[Point, Callable[[], float | None]]] = deque()
+    while True:
+        while len(under_way) < window() and (one := next(points, None)) is not None:
+            under_way.append((one, begin(one)))
+        if not under_way:
+            return
+        one, wait = under_way.popleft()
+        learn(one, wait() or 0.0)
+        yield one
 
 
 @dataclass
@@ -46,19 +74,19 @@ class _Node:
 
 
 class _Tree:
-    def __init__(self, space: Space, reward: Reward, rng: random.Random) -> None:
-        self.space, self.reward, self.rng = space, reward, rng
+    def __init__(self, space: Space, rng: random.Random) -> None:
+        self.space, self.rng = space, rng
         self.root = _Node(())
         self.best = dict(space.default)
         self.most = 0.0
 
-    def run(self, simulations: int) -> Iterator[Point]:
-        yield self._try(self._path_to(self.space.default))
+    def points(self, simulations: int) -> Iterator[Point]:
+        """The default, then one point a simulation; each is chosen when it is asked for."""
+        yield self._visited(self._path_to(self.space.default))
         for _ in range(simulations):
             if self.root.done:
                 return
-            path = self._select()
-            yield self._try(path)
+            yield self._visited(self._select())
 
     def _path_to(self, one: Point) -> list[_Node]:
         values = dict(one)
@@ -93,18 +121,22 @@ class _Tree:
 
         return max((v for v in node.children if not node.children[v].done), key=lambda v: (bound(v), -v))
 
-    def _try(self, path: list[_Node]) -> Point:
-        names = [knob.name for knob in self.space.knobs]
-        one = point(dict(zip(names, path[-1].values, strict=True)))
-        worth = self.reward(one) or 0.0
-        if worth > self.most:
-            self.best, self.most = dict(one), worth
+    def _visited(self, path: list[_Node]) -> Point:
+        """The point at the end of a path, which is not chosen again. Until its reward is known the visit
+        alone counts, and leads others elsewhere."""
         path[-1].done = True
         for depth in range(len(path) - 1, -1, -1):
             node = path[depth]
             node.visits += 1
-            node.best = max(node.best, worth)
             if depth < len(self.space.knobs):
                 values = self.space.knobs[depth].values
                 node.done = len(node.children) == len(values) and all(c.done for c in node.children.values())
-        return one
+        names = [knob.name for knob in self.space.knobs]
+        return point(dict(zip(names, path[-1].values, strict=True)))
+
+    def learn(self, one: Point, worth: float) -> None:
+        """The reward of a point that was chosen."""
+        if worth > self.most:
+            self.best, self.most = dict(one), worth
+        for node in self._path_to(one):
+            node.best = max(node.best, worth)

@@ -18,17 +18,16 @@ from pathlib import PurePath
 from xpiler.errors import Refusal
 from xpiler.gate import cache
 from xpiler.gate.overrides import Overrides
+from xpiler.gate.timing import Timing
 from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.translate import Progress, Result, Trusted, writer
 from xpiler.tuning.device import Device, device_for
+from xpiler.tuning.measure import Here, Job, Measurer
 from xpiler.tuning.record import Question, Record, Trial
 from xpiler.tuning.search import SIMULATIONS, proposals
 from xpiler.tuning.space import Made, Point, Space, space_of
 
-SAMPLES = 7
 WINS = 0.98  # of the best time, below which a program is faster and not lucky
-DRIFT = 1.15  # times the best program's own time, above which the machine is busy with something else
-PATIENCE = 3  # rounds of samples on a busy machine
 
 
 @dataclass(frozen=True)
@@ -80,26 +79,21 @@ def tune(
     budget: Budget | None = None,
     record: Record,
     seed: int = 0,
+    measurer: Measurer | None = None,
     progress: Progress = lambda step: None,
     on_step: Callable[[Step], None] = lambda step: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Tuned:
-    """Searches the space of a translation. Raises Refusal where there is nothing to translate or to measure
-    on."""
-    device = device_for(to)
-    if device is None:
-        raise Refusal(
-            "no-device",
-            f"there is no device for {PLATFORMS[to].title} here, so nothing can be measured",
-            remedy="tune on a machine that has one; `xpiler devices` lists them",
-        )
+    """Searches the space of a translation, measuring on this machine unless `measurer` says otherwise.
+    Raises Refusal where there is nothing to translate or to measure on."""
+    measurer = measurer or Here(_device_here(to))
     trusted, write = writer(text, file, to, overrides, progress)
     progress("finding the knobs")
     search = _Search(
         trusted,
         space_of(write),
-        device,
-        _about(trusted, text, file, to, device),
+        measurer,
+        _about(trusted, text, file, to, measurer.device),
         record,
         budget or Budget(),
         file,
@@ -107,6 +101,17 @@ def tune(
     )
     search.progress, search.on_step, search.cancelled = progress, on_step, cancelled
     return search.run(seed)
+
+
+def _device_here(to: str) -> Device:
+    device = device_for(to)
+    if device is None:
+        raise Refusal(
+            "no-device",
+            f"there is no device for {PLATFORMS[to].title} here, so nothing can be measured",
+            remedy="tune on a machine that has one; `xpiler devices` lists them",
+        )
+    return device
 
 
 def _about(trusted: Trusted, text: str, file: str, to: str, device: Device) -> Question:
@@ -124,7 +129,7 @@ def _about(trusted: Trusted, text: str, file: str, to: str, device: Device) -> Q
 class _Search:
     trusted: Trusted
     space: Space
-    device: Device
+    measurer: Measurer
     about: Question
     record: Record
     budget: Budget
@@ -144,21 +149,20 @@ class _Search:
     def run(self, seed: int) -> Tuned:
         start = time.monotonic()
         self.known = {trial.point: trial for trial in self.record.trials(self.about)}
-        ended = "every point was tried"
+        ended = ""
         for _ in self._points(seed):
             if self.cancelled():
                 ended = "cancelled"
-            elif self.budget.trials and self.measured >= self.budget.trials:
-                ended = f"{self.measured} trials"
             elif self.budget.seconds and time.monotonic() - start >= self.budget.seconds:
                 ended = f"{self.budget.seconds:.0f} s"
-            else:
-                continue
-            break
+            if ended:
+                break
+        if not ended:
+            ended = "every point was tried" if self._window() else f"{self.measured} trials"
         result = self.result or self._verified(self.space.default)
         return Tuned(
             self.space,
-            self.device,
+            self.measurer.device,
             self.default,
             self.best,
             result,
@@ -167,41 +171,57 @@ class _Search:
             ended,
         )
 
+    def _window(self) -> int:
+        """How many points may be under way: none more once all trials of the budget are."""
+        used_up = self.budget.trials and self.measured >= self.budget.trials
+        return 0 if used_up else self.measurer.window
+
     def _points(self, seed: int) -> Iterator[Point]:
         """The default, points that were best at other sizes, then what the search proposes."""
         first = dict.fromkeys((self.space.default, *self.record.similar(self.about)))
         for one in first:
-            if len(one) == len(self.space.knobs):
-                self._reward(one)
+            if len(one) == len(self.space.knobs) and self._window():
+                self._begin(one)()
                 yield one
-        yield from proposals(self.space, self._reward, seed, SIMULATIONS)
+        yield from proposals(self.space, self._begin, seed, SIMULATIONS, self._window)
 
-    def _reward(self, one: Point) -> float | None:
-        """The default's time over this point's, halved: 1/2 for the default, 1 for twice as fast or more."""
-        trial = self._trial(one)
-        if trial is None or trial.seconds is None or self.default is None or not self.default.seconds:
-            return None
-        return min(1.0, self.default.seconds / trial.seconds / 2)
-
-    def _trial(self, one: Point) -> Trial | None:
-        done = next((trial for trial in self.trials if trial.point == one), None)
-        if done is not None:
-            return done
+    def _begin(self, one: Point) -> Callable[[], float | None]:
+        """Has a point measured, unless it was; the function that is returned waits for its reward."""
+        if any(trial.point == one for trial in self.trials):
+            return lambda: self._reward(next(trial for trial in self.trials if trial.point == one))
         known = self.known.get(one)
         made = self.space.make(one)
         if known is not None and made is not None and known.program != made.program:
             known = None  # the engine writes another program than it did
-        trial = known or self._measure(one, made)
+        wait = self._measured(one, made) if known is None else None
+        if made is not None:
+            self.texts[made.program] = made.text
+
+        def reward() -> float | None:
+            trial = known if wait is None else wait()
+            assert trial is not None
+            return self._reward(self._settled(trial, made, known is not None))
+
+        return reward
+
+    def _reward(self, trial: Trial) -> float | None:
+        """The default's time over this trial's, halved: 1/2 for the default, 1 for twice as fast or more."""
+        if trial.seconds is None or self.default is None or not self.default.seconds:
+            return None
+        return min(1.0, self.default.seconds / trial.seconds / 2)
+
+    def _settled(self, trial: Trial, made: Made | None, known: bool) -> Trial:
+        """What becomes of a trial: perhaps the best one, and one for the record."""
         if trial.seconds is not None and (self.best is None or trial.seconds < self.best.seconds * WINS):  # type: ignore[operator]
             trial = self._accepted(trial, made)
         if made is not None:
             self.by_program[made.program] = trial
         self.trials.append(trial)
-        if known is None:
+        if not known:
             self.record.add(self.about, trial)
         if self.default is None:
             self.default = trial
-        self.on_step(Step(len(self.trials), self.space.size, trial, known is not None, self.best))
+        self.on_step(Step(len(self.trials), self.space.size, trial, known, self.best))
         return trial
 
     def _accepted(self, trial: Trial, made: Made | None) -> Trial:
@@ -213,35 +233,23 @@ class _Search:
             return self.best
         return Trial(trial.point, trial.program, False, None, trial.samples, "the gate does not verify it")
 
-    def _measure(self, one: Point, made: Made | None) -> Trial:
+    def _measured(self, one: Point, made: Made | None) -> Callable[[], Trial]:
+        """Has the program of a point measured, once for all points that make it."""
         if made is None:
-            return Trial(one, "", False, None, why="the translation has no such form")
-        if made.program in self.by_program:
-            same = self.by_program[made.program]
-            return Trial(one, made.program, same.verified, same.seconds, same.samples, "the same program")
+            return lambda: Trial(one, "", False, None, why="the translation has no such form")
+        if made.program in self.texts:
+            return lambda: replace(self.by_program[made.program], point=one, why="the same program")
         self.progress(f"measuring {', '.join(f'{name}={value}' for name, value in one)}")
         self.measured += 1
-        samples = self._samples(made.text)
-        if samples:
-            trial = Trial(one, made.program, False, min(samples), tuple(samples))
-        else:
-            trial = Trial(one, made.program, False, None, why="it does not build or run")
-        self.texts[made.program] = made.text
-        return trial
+        wait = self.measurer.begin(self._job(made.text))
+        return lambda: _trial(one, made.program, wait())
 
-    def _samples(self, text: str) -> list[float]:
-        """Times of a program. While the best program itself is slower than it was, the machine is busy with
-        something else: then more are taken, a bounded number of times. The least time counts."""
+    def _job(self, text: str) -> Job:
         file = self._target_file()
-        samples = self.trusted.run_time(text, file, SAMPLES)
-        for _ in range(PATIENCE):
-            if not samples or self.best is None or self.best.seconds is None:
-                break
-            again = self.trusted.run_time(self._text_of(self.best), file, SAMPLES)
-            samples += self.trusted.run_time(text, file, SAMPLES)
-            if again and min(again) < self.best.seconds * DRIFT:
-                break
-        return samples
+        program = self.trusted.program(text, file)
+        if self.best is None or self.best.seconds is None:
+            return Job(program)
+        return Job(program, self.trusted.program(self._text_of(self.best), file), self.best.seconds)
 
     def _text_of(self, trial: Trial) -> str:
         if trial.program not in self.texts:
@@ -257,6 +265,10 @@ class _Search:
 
     def _target_file(self) -> str:
         return str(PurePath(self.file).with_suffix(PLATFORMS[self.to].extension))
+
+
+def _trial(one: Point, program: str, timing: Timing) -> Trial:
+    return Trial(one, program, False, min(timing.samples, default=None), timing.samples, timing.why)
 
 
 def spread(trial: Trial) -> float:

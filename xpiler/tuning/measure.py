@@ -1,0 +1,63 @@
+"""Where programs are measured: what a search needs of a device, here or elsewhere.
+
+A program is timed in turn with the best one so far: the two share whatever the machine does meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from xpiler.gate.timing import Program, Timing, run_time
+from xpiler.tuning.device import Device
+
+SAMPLES = 7
+DRIFT = 1.15  # times the best program's own time, above which the machine is busy with something else
+PATIENCE = 3  # rounds of samples on a busy machine
+
+
+@dataclass(frozen=True)
+class Job:
+    """A program to be timed. `best`: the fastest one so far, which took `best_seconds`."""
+
+    program: Program
+    best: Program | None = None
+    best_seconds: float = 0.0
+
+
+class Measurer(Protocol):
+    """Times programs on `device`, up to `window` of them under way at once."""
+
+    device: Device
+    window: int
+
+    def begin(self, job: Job) -> Callable[[], Timing]:
+        """Asks for a measurement; the function that is returned waits for it."""
+        ...
+
+
+class Here:
+    """This process measures, one program after the other: whoever waits for a time makes it."""
+
+    window = 1
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+
+    def begin(self, job: Job) -> Callable[[], Timing]:
+        return lambda: in_turn(job)
+
+
+def in_turn(job: Job) -> Timing:
+    """Times of a program. While the best program itself is slower than it was, the machine is busy with
+    something else: then more are taken, a bounded number of times. The least time counts."""
+    timing = run_time(job.program, SAMPLES)
+    for _ in range(PATIENCE):
+        if not timing.samples or job.best is None:
+            break
+        again = run_time(job.best, SAMPLES)
+        timing = Timing(timing.samples + run_time(job.program, SAMPLES).samples)
+        if again.samples and min(again.samples) < job.best_seconds * DRIFT:
+            break
+    return timing
