@@ -35,7 +35,7 @@ from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
 from xpiler.gate.uncompiled import uncompiled
-from xpiler.gate.verify import compare_programs, compare_target, compare_unordered, run_source
+from xpiler.gate.verify import compare_programs, compare_target, compare_unordered, run_further, run_source
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Function
 from xpiler.ir.printer import show
@@ -353,6 +353,9 @@ def _prepare(
             item.refused = uncompiled(item.build, entry.range)
         elif entry.kind != "main" and contract.cases:
             item.runs = run_source(contract, item.build)
+            if item.inference.further and not (item.runs.fault or item.runs.order):
+                contract, item.runs = run_further(contract, item.build, item.runs, item.inference.further)
+                item.inference = replace(item.inference, contract=contract)
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))

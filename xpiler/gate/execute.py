@@ -68,6 +68,11 @@ class RunResult:
     def faults(self) -> tuple[Event, ...]:
         return tuple(event for event in self.events if not event.is_trace)
 
+    @property
+    def took_too_long(self) -> bool:
+        """It was ended from outside, by the clock or by the limit of processor time."""
+        return (self.crash or "").startswith(("stopped", "killed by SIGKILL", "killed by SIGXCPU"))
+
     def describe(self) -> str:
         """What went wrong, in words; empty if nothing did."""
         return self.crash or (self.faults[0].message if self.faults else "")

@@ -7,6 +7,8 @@ the first finding is reported as what it is: a bug of the source, with its place
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +17,7 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract, Role, Values
 from xpiler.gate.entries import Entry
 from xpiler.gate.extents import extent_value
+from xpiler.gate.further_cases import fitted_extent, further_sizes
 from xpiler.gate.host_fault import stopped_in_host_code
 from xpiler.gate.infer_arguments import argument_of, provisional_contract, variable_of, variables_of
 from xpiler.gate.infer_function import FunctionSearch
@@ -37,6 +40,10 @@ from xpiler.symbolic.settings import Setting
 
 __all__ = ["Inference", "infer_contract", "provisional_contract"]
 
+_FURTHER_SEED = 1001
+_FURTHER_SECONDS = 1.0  # of processor time, where further cases have to be interpreted
+_MOST_ELEMENTS = 1 << 23  # of all arrays of a further case
+
 _Found = tuple[Search, list[Trial]]
 
 
@@ -49,7 +56,8 @@ class Inference:
     that works with any), None if nothing. `extents`: elements of the arrays of a plain function as formulas
     over its scalar parameters, where one was found. `unlaunched`: kernels that the entry launches under some
     condition, but in none of the cases. `settings`: by kernel, the launches at which its IR was run.
-    `made_up`: the findings were shown by data that the file's program may never hand the kernel.
+    `made_up`: the findings were shown by data that the file's program may never hand the kernel. `further`:
+    cases that are part of the contract if the source takes them, which only running it shows.
     """
 
     contract: Contract
@@ -61,6 +69,7 @@ class Inference:
     unlaunched: tuple[str, ...] = ()
     settings: Mapping[str, tuple[Setting, ...]] = field(default_factory=dict)
     made_up: bool = False
+    further: tuple[Case, ...] = ()
 
 
 def _search_host(question: Question) -> _Found:
@@ -180,7 +189,50 @@ def infer_contract(
         extents,
         tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed),
         _settings(search, usable),
+        further=tuple(
+            _with_variables(case, variables) for case in _further_cases(search, usable, overrides, extents)
+        ),
     )
+
+
+def _further_cases(
+    search: Search, usable: Sequence[Trial], overrides: Overrides, formulas: Mapping[str, Expr]
+) -> Iterator[Case]:
+    """Cases at further sizes: extents by formulas over the sizes, else by interpreting the call."""
+    found = [trial for trial in usable if not trial.stated]
+    free = [name for name in search.sizes if name not in search.fixed]
+    if not found or not free or overrides.shapes:
+        return
+    extents = _extents_at(found, free, formulas)
+    deadline = time.thread_time() + _FURTHER_SECONDS
+    for number, sizes in enumerate(further_sizes([trial.sizes for trial in found], free)):
+        case: Case | None = None
+        if extents is not None:
+            known = {name: extent(sizes) or 0 for name, extent in extents.items()}
+            if min(known.values(), default=0) > 0:
+                case = search.case_at(sizes, known, dict(found[0].case.values))
+        elif time.thread_time() < deadline:
+            trial = min(search.attempt(sizes), key=badness)
+            case = trial.case if badness(trial) == (False, False, 0) else None
+        if case is not None and sum(extent for _, extent in case.extents) <= _MOST_ELEMENTS:
+            yield replace(case, seed=_FURTHER_SEED + number)
+
+
+def _extents_at(
+    found: Sequence[Trial], free: Sequence[str], formulas: Mapping[str, Expr]
+) -> dict[str, Callable[[Mapping[str, int]], int | None]] | None:
+    """The extents of all arrays as functions of the sizes; None if some array has none, or a single size
+    tells none."""
+    at: dict[str, Callable[[Mapping[str, int]], int | None]] = {}
+    for name in dict(found[0].case.extents):
+        fitted = fitted_extent([(trial.sizes, trial.case.extent(name)) for trial in found], free)
+        if name in formulas:
+            at[name] = functools.partial(extent_value, formulas[name])
+        elif fitted is not None and len(found) > 1:
+            at[name] = fitted
+        else:
+            return None
+    return at
 
 
 def _settings(search: Search, trials: Sequence[Trial]) -> dict[str, tuple[Setting, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from xpiler.errors import Diagnostic
 from xpiler.gate import overrides as stated
-from xpiler.gate.contract import Launch, make_case
+from xpiler.gate.contract import Case, Launch, Values, make_case
 from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid, stated_extent
 from xpiler.gate.infer_search import MAX_THREADS, Question, Search, Trial, in_modes
 from xpiler.gate.observe import Step
@@ -101,6 +101,13 @@ class KernelSearch(Search):
         if self.overrides.shared_bytes is not None:
             shared = stated.evaluate(self.overrides.shared_bytes, scalars, "--shared")
         return Launch(grid, self.block, shared)
+
+    def case_at(
+        self, sizes: Mapping[str, int], extents: Mapping[str, int], values: Mapping[str, Values]
+    ) -> Case | None:
+        launch = self.launch(sizes)
+        case = super().case_at(sizes, extents, values)
+        return replace(case, launch=launch) if case is not None and launch is not None else None
 
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         launch = self.launch(sizes)

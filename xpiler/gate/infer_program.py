@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from xpiler.gate.arrays import Array
 from xpiler.gate.bound import bind
-from xpiler.gate.contract import Role, Scalar, Values, make_case
+from xpiler.gate.contract import Case, Role, Scalar, Values, make_case
 from xpiler.gate.infer_arguments import argument_of
 from xpiler.gate.infer_search import MAX_THREADS, UNIQUE, Question, Search, Trial, badness
 from xpiler.gate.infer_settings import settings_of
@@ -61,6 +62,12 @@ class ProgramSearch(Search):
         if trials:
             self.notes.append("launches as the program makes them")
         return sorted(trials, key=badness)
+
+    def case_at(
+        self, sizes: Mapping[str, int], extents: Mapping[str, int], values: Mapping[str, Values]
+    ) -> Case | None:
+        """The program makes the launches that it makes."""
+        return None
 
     def _is_ours(self, launch: TracedLaunch) -> bool:
         name = squeezed(launch.kernel)

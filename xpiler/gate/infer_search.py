@@ -129,6 +129,12 @@ class Search:
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         raise NotImplementedError
 
+    def case_at(
+        self, sizes: Mapping[str, int], extents: Mapping[str, int], values: Mapping[str, Values]
+    ) -> Case | None:
+        """The call at sizes that were not tried; None where there is none."""
+        return make_case({**self.numbers, **sizes}, extents, values=values)
+
     def collect(self, stream: Iterator[Mapping[str, int]], limit: int) -> list[Trial]:
         """Tries candidates until one is flawless; the best one first."""
         tried: list[Trial] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from xpiler.gate.contract import Case, Values
 from xpiler.gate.infer_kernel import KernelSearch
 from xpiler.gate.infer_launch import LaunchFormula, infer_grid, single_definitions
 from xpiler.gate.infer_search import Question, Trial
@@ -91,6 +92,14 @@ class TaskSearch(KernelSearch):
         )
         if not same:
             self.formula = several
+
+    def case_at(
+        self, sizes: Mapping[str, int], extents: Mapping[str, int], values: Mapping[str, Values]
+    ) -> Case | None:
+        case = super().case_at(sizes, extents, values)
+        if case is None or case.launch is None:
+            return None
+        return replace(case, launch=launched(self.kernel, case.launch))
 
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         for trial in super().attempt(sizes):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xpiler.errors import Diagnostic
+from xpiler.gate.arrays import is_poison
 from xpiler.gate.compare import Comparison, agree_all, compare_sets, schedule_race
 from xpiler.gate.compare_output import compare_output
-from xpiler.gate.contract import Contract
+from xpiler.gate.contract import Argument, Case, Contract, Role
 from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import BOTH_ENDS, Build, RunResult
+from xpiler.gate.sandbox import Limits
 from xpiler.gate.trace import read_trace
 from xpiler.gate.violations import violations
 
+_BRIEF = Limits(cpu=1, wall=2)  # for a further case: one that runs longer is none
+_ENOUGH = 1.0  # seconds that all of them may take, in both orders
+_SHOWN = 3  # sizes that the record names
 _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement means little
 
 
@@ -44,6 +49,34 @@ def run_source(contract: Contract, build: Build) -> SourceRuns:
     faulty = next((r for r in results if not r.ok), None)
     findings = violations(build, faulty) if faulty is not None else ()
     return SourceRuns(forward, reverse, fault, time.monotonic() - start, findings, order)
+
+
+def run_further(
+    contract: Contract, build: Build, runs: SourceRuns, further: Sequence[Case]
+) -> tuple[Contract, SourceRuns]:
+    """The contract with those of the `further` cases that the source takes without fault, the same in both
+    orders of threads, leaving nothing unwritten that it writes elsewhere; and its results with theirs."""
+    start = time.monotonic()
+    whole = [a for a in contract.outputs if a.role is Role.OUT and not _leaves_poison(a, runs.forward)]
+    cases, forward, reverse = list(contract.cases), list(runs.forward), list(runs.reverse)
+    spent = 0.0
+    for case in further:
+        one, other = build.run([case], variants=BOTH_ENDS, limits=_BRIEF)
+        spent += one.seconds + other.seconds
+        if spent > _ENOUGH or one.took_too_long or other.took_too_long:
+            break  # those that follow are more work still
+        clean = one.ok and other.ok and not any(_leaves_poison(argument, [one]) for argument in whole)
+        if clean and schedule_race(contract, one, other, build) is None:
+            cases.append(case)
+            forward.append(one)
+            reverse.append(other)
+    seconds = runs.seconds + time.monotonic() - start
+    found = replace(runs, forward=tuple(forward), reverse=tuple(reverse), seconds=seconds)
+    return replace(contract, cases=tuple(cases)), found
+
+
+def _leaves_poison(argument: Argument, results: Sequence[RunResult]) -> bool:
+    return any(is_poison(result.buffers[argument.name], argument.dtype).any() for result in results)
 
 
 def _fault(result: RunResult) -> str:
@@ -122,9 +155,14 @@ def compare_unordered(
 
 
 def _cases(contract: Contract) -> str:
+    """`12 runs at M=37, N=53, K=29 and M=53, N=29, K=37 and 8 other sizes from 1 to 2051`."""
     sizes = list(dict.fromkeys(_sizes(case.scalars) for case in contract.cases))
     first = f"after {', '.join(setup.callee for setup in contract.before)}, " if contract.before else ""
-    return f"{first}{len(contract.cases)} runs at {' and '.join(sizes)}"
+    shown = " and ".join(sizes[:_SHOWN])
+    if len(sizes) > _SHOWN:
+        others = [v for c in contract.cases for _, v in c.scalars if isinstance(v, int) and v is not True]
+        shown += f" and {len(sizes) - _SHOWN} other sizes from {min(others)} to {max(others)}"
+    return f"{first}{len(contract.cases)} runs at {shown}"
 
 
 def _sizes(scalars: Sequence[tuple[str, object]]) -> str:

@@ -1,0 +1,90 @@
+"""Sizes beyond the ordinary ones: what they are, and the faults that only they show."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.gate.further_cases import fitted_extent, further_sizes
+from xpiler.translate import Trusted
+
+SCALE = """
+__global__ void scale(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = 3.0f * x[i];
+}
+void run(const float *x, float *y, int n) { scale<<<(n + 255) / 256, 256>>>(x, y, n); }
+"""
+SHORT_ROWS = """
+__global__ void mirror(const float *x, float *y, int rows, int cols) {
+  __shared__ float row[512];
+  for (int i = threadIdx.x; i < cols; i += blockDim.x) row[i] = x[blockIdx.x * cols + i];
+  __syncthreads();
+  for (int i = threadIdx.x; i < cols; i += blockDim.x) y[blockIdx.x * cols + i] = row[cols - 1 - i];
+}
+void run(const float *x, float *y, int rows, int cols) { mirror<<<rows, 128>>>(x, y, rows, cols); }
+"""
+
+
+def test_sizes_of_two_parameters() -> None:
+    found = [{"rows": 37, "cols": 53}, {"rows": 53, "cols": 29}]
+    assert [tuple(sizes.values()) for sizes in further_sizes(found, ["rows", "cols"])] == [
+        (1, 1),
+        (37, 1),
+        (1, 53),
+        (2051, 3),
+        (3, 2051),
+        (1031, 517),
+    ]
+
+
+def test_sizes_keep_the_granule_that_was_found() -> None:
+    found = [{"n": 960, "m": 64}, {"n": 1920, "m": 192}]
+    made = list(further_sizes(found, ["n", "m"]))
+    assert made[0] == {"n": 64, "m": 64}
+    assert all(size % 64 == 0 for sizes in made for size in sizes.values())
+    assert max(sizes["n"] for sizes in made) > 2048
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        ([({"a": 37, "b": 53}, 1961), ({"a": 53, "b": 29}, 1537)], 6),
+        ([({"a": 8, "b": 5}, 10), ({"a": 5, "b": 8}, 7)], 4),
+        ([({"a": 8, "b": 5}, 32), ({"a": 5, "b": 7}, 20)], 8),
+        ([({"a": 8, "b": 5}, 9), ({"a": 5, "b": 7}, 9)], 9),
+        ([({"a": 37, "b": 53}, 1961), ({"a": 53, "b": 37}, 1961)], 6),  # and no constant
+        ([({"a": 8, "b": 5}, 9), ({"a": 5, "b": 7}, 12)], None),
+    ],
+)
+def test_extents_that_products_explain(
+    observed: list[tuple[dict[str, int], int]], expected: int | None
+) -> None:
+    formula = fitted_extent(observed, ["a", "b"])
+    assert (formula({"a": 2, "b": 3}) if formula else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("loop", "wrong_at"),
+    [
+        ("for (int i = 0; i < n; ++i) y[i] = 3.0f * x[i];", None),
+        ("for (int i = 0; i < n && i < 65536; ++i) y[i] = 3.0f * x[i];", "n=1000003"),  # a second tile
+        ("if (n > 1) for (int i = 0; i < n; ++i) y[i] = 3.0f * x[i];", "n=1;"),
+    ],
+)
+def test_faults_that_ordinary_sizes_do_not_show(loop: str, wrong_at: str | None) -> None:
+    target = f'extern "C" void run(const float *x, float *y, int n) {{ {loop} }}\n'
+    result = Trusted.of(SCALE, "scale.cu").verify(target, "scale.cpp")
+    (executed,) = [rung for rung in result.evidence if rung.rung == "executed"]
+    assert executed.ok == (wrong_at is None)
+    assert (wrong_at or "from 1 to 1000003") in executed.detail
+
+
+def test_sizes_that_the_source_does_not_mean_are_left_out() -> None:
+    """A row of 2051 does not fit into the array for it: no business of a translation."""
+    (item,) = Trusted.of(SHORT_ROWS, "mirror.cu").entries
+    assert item.inference is not None
+    assert item.runs is not None
+    sizes = {(case.scalar("rows"), case.scalar("cols")) for case in item.inference.contract.cases}
+    assert sizes == {(37, 53), (53, 29), (1, 1), (37, 1), (1, 53), (2051, 3)}
+    assert item.runs.fault == ""
+    assert len(item.runs.forward) == len(item.runs.reverse) == len(item.inference.contract.cases)

@@ -1,0 +1,91 @@
+"""Cases beyond those that a contract was found with: what ordinary sizes do not show.
+
+    found at M=37, N=53, K=29  -->  M=2051, N=3, K=5   M=3, N=2051, K=5 ...   the second tile, the second task
+                                    M=67, N=131, K=97                         second tiles in all directions
+                                    M=1, N=1, K=1      M=1, N=53, K=29 ...    one row, one column, one term
+
+A tile of a scratchpad holds 128 rows, a vector 16 lanes: a fault in what comes after the first tile, or where
+there is but one element, passes at any other sizes. These are not interpreted: the arrays' extents are
+products of sizes that fit the cases found, and the source, run between guard pages in both orders of threads,
+says which of them are within its meaning (`verify.run_further`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations, combinations_with_replacement
+from math import gcd, prod
+
+_LARGE = 2051  # tiles of up to 128 rows, one on each of 16 cores
+_LONG = (4099, 1_000_003)  # of an array alone: tiles of a whole scratchpad
+_SMALL = (3, 5, 2)
+_WIDE = {2: ((1031, 517),), 3: ((67, 131, 97), (131, 67, 139))}  # as many sizes made wide together
+_MOST_WORK = 1 << 21  # the product of all sizes
+_MOST_SINGLE = 4  # cases in which one size is the least
+_GRANULE = 256
+_FACTORS = 4
+_MULTIPLES = 64
+
+Sizes = Mapping[str, int]
+
+
+def further_sizes(found: Sequence[Sizes], free: Sequence[str]) -> Iterator[dict[str, int]]:
+    """Sizes that are multiples of what those `found` are multiples of, the least work first."""
+    units = {name: _granule([sizes[name] for sizes in found]) for name in free}
+    least = {name: units[name] for name in free}
+    first = dict(found[0])
+    made = [{**first, **least}]
+    if len(free) > 1:
+        made += [{**first, name: least[name]} for name in free[:_MOST_SINGLE]]
+    for large in free:
+        small = {n: units[n] * _SMALL[i % len(_SMALL)] for i, n in enumerate(n for n in free if n != large)}
+        for size in _LONG if len(free) == 1 else (_LARGE,):
+            made.append({**first, **small, large: units[large] * (size // units[large] | 1)})
+    for wide in _WIDE.get(len(free), ()):
+        made.append(
+            {**first, **{n: units[n] * -(-size // units[n]) for n, size in zip(free, wide, strict=True)}}
+        )
+    known = [dict(sizes) for sizes in found]
+    for sizes in sorted(made, key=lambda sizes: prod(sizes[name] for name in free)):
+        if sizes not in known and prod(sizes[name] for name in free) <= _MOST_WORK:
+            known.append(sizes)
+            yield sizes
+
+
+def _granule(sizes: Sequence[int]) -> int:
+    """The power of two that divides all of them, 256 at the most."""
+    return gcd(_GRANULE, *sizes)
+
+
+Extent = Callable[[Sizes], int]
+
+
+def fitted_extent(observed: Sequence[tuple[Sizes, int]], free: Sequence[str]) -> Extent | None:
+    """Elements of an array as `factor * a * b + more`, if one such formula fits all that was observed.
+
+    (37, 53): 1961, (53, 29): 1537  -->  a * b            (8,): 10, (5,): 7  -->  a + 2
+    """
+    products = [
+        names
+        for count in range(1, _FACTORS + 1)
+        for names in (combinations_with_replacement if count <= 2 else combinations)(free, count)
+    ]
+    products.append(())  # last: a product of all sizes stays the same where sizes change places
+    for scaled in (True, False):
+        for names in products:
+            values = [prod(sizes[name] for name in names) for sizes, _ in observed]
+            extents = [extent for _, extent in observed]
+            if scaled:
+                factor, rest = divmod(extents[0], values[0]) if values[0] > 0 else (0, 1)
+                if rest or (factor > _MULTIPLES and names):
+                    continue
+                more = 0
+            else:
+                factor, more = 1, extents[0] - values[0]
+            if all(factor * value + more == extent for value, extent in zip(values, extents, strict=True)):
+                return _formula(names, factor, more)
+    return None
+
+
+def _formula(names: Sequence[str], factor: int, more: int) -> Extent:
+    return lambda sizes: factor * prod(sizes[name] for name in names) + more
