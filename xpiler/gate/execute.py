@@ -46,7 +46,7 @@ BOTH_ENDS = (Variant("end", "forward"), Variant("start", "reverse"))
 @dataclass(frozen=True)
 class RunResult:
     """One call: the pointer arguments afterwards (those the entry may write), what was reported, how it
-    ended.
+    ended. `seconds` by the clock, `processor` of processor time.
     """
 
     case: Case
@@ -58,6 +58,7 @@ class RunResult:
     stdout: str = ""
     exit_code: int = 0
     samples: tuple[float, ...] = ()
+    processor: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -399,8 +400,18 @@ def _result(contract: Contract, job: Job, number: int, scratch: Path, done: Comp
         if argument.is_pointer and argument.role is not Role.IN:
             raw = (scratch / f"out-{number}-{slot}").read_bytes()
             buffers[argument.name] = np.frombuffer(raw, dtype=storage(argument.dtype))
-    seconds, *samples = (float(line) for line in finished.split())
-    return RunResult(case, variant, buffers, events, None, seconds, done.stdout, samples=tuple(samples))
+    seconds, processor, *samples = (float(line) for line in finished.split())
+    return RunResult(
+        case,
+        variant,
+        buffers,
+        events,
+        None,
+        seconds,
+        done.stdout,
+        samples=tuple(samples),
+        processor=processor,
+    )
 
 
 def _how_it_ended(events: tuple[Event, ...], number: int, scratch: Path, done: Completed) -> str:

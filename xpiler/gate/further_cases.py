@@ -19,7 +19,7 @@ from math import gcd, prod
 _LARGE = 2051  # tiles of up to 128 rows, one on each of 16 cores
 _LONG = (4099, 1_000_003)  # of an array alone: tiles of a whole scratchpad
 _SMALL = (3, 5, 2)
-_WIDE = {2: ((1031, 517),), 3: ((67, 131, 97), (131, 67, 139))}  # as many sizes made wide together
+_WIDE = {2: ((131, 517),), 3: ((67, 131, 97), (131, 67, 139))}  # as many sizes made wide together
 _MOST_WORK = 1 << 21  # the product of all sizes
 _MOST_SINGLE = 4  # cases in which one size is the least
 _GRANULE = 256

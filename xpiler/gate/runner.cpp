@@ -8,7 +8,7 @@
 //   trials FILE RESULTS MILLISECONDS
 //   run
 // A buffer whose slot lies behind the arguments is a variable of the program: filled before the call, read after it.
-// A case that ends well leaves `done-ID` (seconds, and canaries found broken) and `out-ID-SLOT` for each buffer that is
+// A case that ends well leaves `done-ID` (seconds, those of processor time, samples) and `out-ID-SLOT` for each buffer that is
 // not `in`. A case with trials is run once for each line of FILE (numbers of sites and choices, see `trials.py`), with
 // the program's `xpiler_on` set to them, and leaves no buffers but RESULTS, a line each. What goes wrong is a JSON line
 // in `events-ID.jsonl`, the file that XPILER_EVENTS names for the emulators too.
@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -366,8 +367,10 @@ void run_case(Case& test) {
     exchange_globals(test, true);
     if (!xpiler_register) catch_faults();
     auto start = std::chrono::steady_clock::now();
+    std::clock_t used = std::clock();
     test.entry->call(slots.data(), &test.launch);
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    double processor = static_cast<double>(std::clock() - used) / CLOCKS_PER_SEC;
     std::vector<double> samples = repeated(test, slots);
 
     exchange_globals(test, false);
@@ -401,7 +404,7 @@ void run_case(Case& test) {
     std::snprintf(path, sizeof path, "done-%s", test.id.c_str());
     std::FILE* file = std::fopen(path, "w");
     if (!file) fail(path);
-    std::fprintf(file, "%.9f\n", seconds);
+    std::fprintf(file, "%.9f\n%.9f\n", seconds, processor);
     for (double sample : samples) std::fprintf(file, "%.9f\n", sample);
     std::fclose(file);
     std::fflush(nullptr);

@@ -143,15 +143,20 @@ enum CNdevice_attribute {
 enum CNresult { CN_SUCCESS = 0, CN_ERROR_INVALID_VALUE = 1 };
 enum KernelClass { CN_KERNEL_CLASS_BLOCK = 1, CN_KERNEL_CLASS_UNION = 4, CN_KERNEL_CLASS_UNION2 = 8, CN_KERNEL_CLASS_UNION4 = 16, CN_KERNEL_CLASS_UNION8 = 32, CN_KERNEL_CLASS_UNION16 = 64 };
 namespace xpemu {
-constexpr int device_clusters = XPEMU_ARCH == 290 ? 16 : XPEMU_ARCH == 592 ? 12 : 4;
+// In reverse order a program gets the smallest device there is: fewer tasks take more tiles each.
+inline int device_clusters() {
+    static const char* schedule = std::getenv("XPILER_SCHEDULE");
+    static const bool smallest = schedule && !std::strcmp(schedule, "reverse");
+    return smallest ? 1 : XPEMU_ARCH == 290 ? 16 : XPEMU_ARCH == 592 ? 12 : 4;
+}
 inline int attribute(int which) {
     switch (which) {
-        case cnrtAttrClusterCount: return device_clusters;
+        case cnrtAttrClusterCount: return device_clusters();
         case cnrtAttrMcorePerCluster: case cnrtAttrMCoreCountPerCluster: return 4;
         case cnrtAttrNramSizePerMcore: return __MLU_NRAM_SIZE__ * 1024;
         case cnrtAttrWramSizePerMcore: return __MLU_WRAM_SIZE__ * 1024;
         case cnrtAttrSharedRamSizePerCluster: return __MLU_SRAM_SIZE__ * 1024;
-        case cnrtAttrMaxClusterCountPerUnionTask: return device_clusters;
+        case cnrtAttrMaxClusterCountPerUnionTask: return device_clusters();
         case cnrtAttrISAVersion: case cnrtAttrIsaVersion: return XPEMU_ARCH;
         default: return 65535;
     }
@@ -170,7 +175,7 @@ inline CNresult cnDeviceGet(CNdev* d, int) { return *d = 0, CN_SUCCESS; }
 inline CNresult cnCtxGetDevice(CNdev* d) { return *d = 0, CN_SUCCESS; }
 struct cnrtDeviceProp_t {
     char name[128] = "Xpiler host emulator";
-    int multiProcessorCount = 4 * xpemu::device_clusters, clusterCount = xpemu::device_clusters, McorePerCluster = 4, McoreCountPerCluster = 4;
+    int multiProcessorCount = 4 * xpemu::device_clusters(), clusterCount = xpemu::device_clusters(), McorePerCluster = 4, McoreCountPerCluster = 4;
     std::size_t totalMem = 16384;
     int major = XPEMU_ARCH / 100, minor = XPEMU_ARCH % 100;
 };
