@@ -28,6 +28,7 @@ from xpiler.gate.entries import Entry, deciding_atomic, entries_of
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
+from xpiler.gate.infer_arguments import variable_of, variables_of
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.shim import inline_includes
@@ -35,7 +36,13 @@ from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
 from xpiler.gate.uncompiled import uncompiled
-from xpiler.gate.verify import compare_programs, compare_target, compare_unordered, run_further, run_source
+from xpiler.gate.verify import (
+    compare_programs,
+    compare_target,
+    compare_unordered,
+    run_further,
+    run_on_sound_data,
+)
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Function
 from xpiler.ir.printer import show
@@ -312,8 +319,12 @@ def _prepare(
     def run_program() -> RunResult | None:
         if not any(function.name == "main" for function in unit.host_functions):
             return None
-        built = builder(Contract("main", "main"))
-        return built.run_program(env=TRACE) if built.ok else None
+        plain = Contract("main", "main")
+        variables = variables_of(unit.program.kernels, ())
+        built = builder(replace(plain, globals=tuple(map(variable_of, variables))))
+        if not built.ok:  # variables that cannot be seen from the end of the file
+            built = builder(plain)
+        return built.run_program(env=TRACE, recorded=True) if built.ok else None
 
     once = Lock()  # entries are prepared at the same time
 
@@ -321,10 +332,15 @@ def _prepare(
         with once:
             return run_program()
 
-    def program() -> Trace | None:
-        result = ran()
+    @functools.cache
+    def traced() -> Trace | None:
+        result = run_program()
         trace = read_trace(result) if result else None
         return None if trace is None or trace.fault else trace
+
+    def program() -> Trace | None:
+        with once:
+            return traced()
 
     def prepare(item: EntryJob) -> None:
         entry = item.entry
@@ -352,7 +368,8 @@ def _prepare(
         if not item.build.ok:
             item.refused = uncompiled(item.build, entry.range)
         elif entry.kind != "main" and contract.cases:
-            item.runs = run_source(contract, item.build)
+            contract, item.runs, item.doubt = run_on_sound_data(contract, item.build)
+            item.inference = replace(item.inference, contract=contract)
             if item.inference.further and not (item.runs.fault or item.runs.order):
                 contract, item.runs = run_further(contract, item.build, item.runs, item.inference.further)
                 item.inference = replace(item.inference, contract=contract)
@@ -361,6 +378,7 @@ def _prepare(
     list(pool.map(prepare, entries))
 
 
+MADE_UP = "that is of data made up for the kernel, which the program may never hand it"
 NOT_RUN = "nothing was compiled or run, as asked"
 
 
@@ -453,11 +471,7 @@ def _called(contract: Contract, calls: Mapping[str, str], spell: Callable[[str],
 def _source_bug(entry: Entry, inference: Inference) -> Rung:
     finding = inference.findings[0]
     place = f"{finding.range}: " if finding.range else ""
-    what = (
-        "not compared by itself: data made up for it, which the program may never hand it, lead to a fault"
-        if inference.made_up
-        else "the source itself is wrong"
-    )
+    what = f"not compared by itself: {MADE_UP}" if inference.made_up else "the source itself is wrong"
     detail = f"{entry.name}: {what}: {place}{finding.message} [{finding.code}]"
     return Rung("sanitized", False, "IR interpreter", detail, 0.0)
 
@@ -489,7 +503,12 @@ def _result(
         own = Evidence((*shared, *item.rungs))
         results.append(EntryResult(item.entry.name, item.entry.kind, own.status, own.why_unverified()))
         if item.inference is not None:
-            diagnostics += [_diagnostic(finding) for finding in item.inference.findings]
+            made_up = item.inference.made_up
+            diagnostics += [_diagnostic(finding, made_up) for finding in item.inference.findings]
+            diagnostics += [_diagnostic(finding, True) for finding in item.inference.doubts]
+        if item.doubt:
+            what = f"{item.entry.name}: {item.doubt}; {MADE_UP}"
+            diagnostics.append(Diagnostic("made-up-data", what, item.entry.range, "note"))
         diagnostics += [finding for rung in item.rungs for finding in rung.findings]
     told = {d.range for d in diagnostics}
     # Where an entry was verified all the same, what the IR does not know of a kernel is a remark.
@@ -511,8 +530,10 @@ def _result(
     )
 
 
-def _diagnostic(finding: Finding) -> Diagnostic:
+def _diagnostic(finding: Finding, made_up: bool) -> Diagnostic:
+    """The finding; of data made up it is a remark: the program may never hand the kernel such data."""
     values = ", ".join(f"{name}={value}" for name, value in finding.values.items())
-    return Diagnostic(
-        finding.code, finding.message + (f" ({values})" if values else ""), finding.range, finding.severity
-    )
+    message = finding.message + (f" ({values})" if values else "")
+    if made_up:
+        message += f"; {MADE_UP}"
+    return Diagnostic(finding.code, message, finding.range, "note" if made_up else finding.severity)

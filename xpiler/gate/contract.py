@@ -7,7 +7,7 @@ command line or in `KERNEL.xpiler.toml` (`gate/overrides.py`) wins over what was
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import prod
 from typing import Literal
@@ -18,7 +18,7 @@ Scalar = int | float | bool
 EntryKind = Literal["host", "kernel", "main"]
 FillKind = Literal["integers", "normal", "positive", "boundary", "special"]
 
-ValueKind = Literal["index", "offsets", "permutation", "uniform", "constant"]
+ValueKind = Literal["index", "offsets", "permutation", "uniform", "constant", "given"]
 
 
 RETURN = "return"  # the name of the argument that holds what the entry returns
@@ -69,12 +69,13 @@ class Values:
 
     `index`: integers in [low, high). `offsets`: non-decreasing from `low` to `high` (row starts of a CSR
     matrix). `permutation`: each of low, low+1, ... once. `uniform`: floats in [low, high). `constant`: all
-    `low`.
+    `low`. `given`: the elements of `data` as they are stored, what the file's program has there at a launch.
     """
 
     kind: ValueKind
-    low: float
+    low: float = 0
     high: float = 0
+    data: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,12 @@ class Case:
         """The shape for reports: what is known, else one dimension."""
         return dict(self.shapes).get(name) or (self.extent(name),)
 
+    @property
+    def all_given(self) -> bool:
+        """Whether nothing is drawn: all contents are those of a launch of the program."""
+        given = {name for name, values in self.values if values.kind == "given"}
+        return bool(given) and given >= {name for name, _ in self.extents}
+
     def describe(self) -> str:
         """`m=100, n=37; normal values, seed 2`."""
         scalars = ", ".join(f"{name}={value}" for name, value in self.scalars)
@@ -114,7 +121,13 @@ class Case:
             "boundary": "boundary values",
             "special": "infinities and NaN",
         }
-        return f"{scalars + '; ' if scalars else ''}{words[self.fill]}, seed {self.seed}"
+        drawn = f"{words[self.fill]}, seed {self.seed}"
+        given = [name for name, values in self.values if values.kind == "given"]
+        if self.all_given:
+            drawn = "memory as at a launch of the program"
+        elif given:
+            drawn = f"{', '.join(given)} as at a launch of the program, else {drawn}"
+        return f"{scalars + '; ' if scalars else ''}{drawn}"
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ BOTH_ENDS = (Variant("end", "forward"), Variant("start", "reverse"))
 @dataclass(frozen=True)
 class RunResult:
     """One call: the pointer arguments afterwards (those the entry may write), what was reported, how it
-    ended. `seconds` by the clock, `processor` of processor time.
+    ended. `seconds` by the clock, `processor` of processor time. `records`: files of memory
+    at launches, by name, where the run was asked for them.
     """
 
     case: Case
@@ -59,6 +60,7 @@ class RunResult:
     exit_code: int = 0
     samples: tuple[float, ...] = ()
     processor: float = 0.0
+    records: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -141,8 +143,9 @@ class Build:
         schedule: str = "forward",
         limits: Limits | None = None,
         env: Mapping[str, str] | None = None,
+        recorded: bool = False,
     ) -> RunResult:
-        """The whole program, for a contract of kind `main`."""
+        """The whole program, for a contract of kind `main`; `recorded`: with the memory of its launches."""
         if self.program is None:
             raise ValueError(f"the program was not built: {self.error}")
         variant = Variant(schedule=schedule)
@@ -153,6 +156,7 @@ class Build:
             environment = {
                 "XPILER_EVENTS": str(scratch / "events"),
                 "XPILER_SCHEDULE": schedule,
+                **({"XPILER_RECORD": str(scratch)} if recorded else {}),
                 **(env or {}),
             }
             done = sandbox.run(
@@ -164,8 +168,18 @@ class Build:
                 crash = done.describe()
             elif done.returncode == _REPORTED and events:
                 crash = events[-1].message
+            names = [str(event.fields["record"]) for event in events if "record" in event.fields]
+            records = {name: (scratch / name).read_bytes() for name in names if (scratch / name).is_file()}
             return RunResult(
-                Case(), variant, {}, events, crash, done.seconds, done.stdout, done.returncode or 0
+                Case(),
+                variant,
+                {},
+                events,
+                crash,
+                done.seconds,
+                done.stdout,
+                done.returncode or 0,
+                records=records,
             )
 
 

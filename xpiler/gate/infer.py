@@ -56,8 +56,9 @@ class Inference:
     that works with any), None if nothing. `extents`: elements of the arrays of a plain function as formulas
     over its scalar parameters, where one was found. `unlaunched`: kernels that the entry launches under some
     condition, but in none of the cases. `settings`: by kernel, the launches at which its IR was run.
-    `made_up`: the findings were shown by data that the file's program may never hand the kernel. `further`:
-    cases that are part of the contract if the source takes them, which only running it shows.
+    `made_up`: the findings were shown by data that the file's program may never hand the kernel; `doubts` are
+    findings of such data that the program's own do not show. `further`: cases that are part of the contract
+    if the source takes them, which only running it shows.
     """
 
     contract: Contract
@@ -70,6 +71,7 @@ class Inference:
     settings: Mapping[str, tuple[Setting, ...]] = field(default_factory=dict)
     made_up: bool = False
     further: tuple[Case, ...] = ()
+    doubts: tuple[Finding, ...] = ()
 
 
 def _search_host(question: Question) -> _Found:
@@ -79,9 +81,9 @@ def _search_host(question: Question) -> _Found:
 
 def _search_kernel(question: Question) -> _Found:
     """The launches that the file's program makes; where none of them is clean, the kernel alone."""
-    search: Search = ProgramSearch(question)
+    search = ProgramSearch(question)
     found = search.run()
-    if found and badness(found[0])[:2] == (False, False):
+    if found and (search.recorded or badness(found[0])[:2] == (False, False)):
         return search, found
     try:
         alone = TaskSearch(question) if _is_of_tasks(question) else KernelSearch(question)
@@ -177,7 +179,8 @@ def infer_contract(
     findings = wrong[0].findings if wrong else ()
     extents = search.formulas() if isinstance(search, FunctionSearch) else {}
     contract = replace(contract, cases=tuple(_with_extents(case, extents) for case in contract.cases))
-    if not extents:
+    own = isinstance(search, ProgramSearch) and search.recorded  # arrays are those of the program
+    if not extents and not own:
         contract = with_room(contract, builder, kernels, dict(overrides.shapes), search.checked)
     missed = search.unlaunched if isinstance(search, HostSearch) else []
     return Inference(
@@ -192,6 +195,7 @@ def infer_contract(
         further=tuple(
             _with_variables(case, variables) for case in _further_cases(search, usable, overrides, extents)
         ),
+        doubts=tuple(search.doubts) if isinstance(search, ProgramSearch) else (),
     )
 
 
@@ -201,7 +205,7 @@ def _further_cases(
     """Cases at further sizes: extents by formulas over the sizes, else by interpreting the call."""
     found = [trial for trial in usable if not trial.stated]
     free = [name for name in search.sizes if name not in search.fixed]
-    if not found or not free or overrides.shapes:
+    if not found or not free or overrides.shapes or isinstance(search, ProgramSearch):
         return
     extents = _extents_at(found, free, formulas)
     deadline = time.thread_time() + _FURTHER_SECONDS
@@ -238,8 +242,8 @@ def _extents_at(
 def _settings(search: Search, trials: Sequence[Trial]) -> dict[str, tuple[Setting, ...]]:
     """By kernel: the launches of the trials."""
     found: dict[str, list[Setting]] = {}
-    for trial in trials:
-        for kernel, settings in search.ran.get(frozenset(trial.sizes.items()), {}).items():
+    for sizes in dict.fromkeys(frozenset(trial.sizes.items()) for trial in trials):
+        for kernel, settings in search.ran.get(sizes, {}).items():
             found.setdefault(kernel, []).extend(settings)
     return {kernel: tuple(settings) for kernel, settings in found.items()}
 
@@ -288,7 +292,12 @@ def _with_variables(case: Case, variables: Sequence[Decl]) -> Case:
         (decl.name, tuple(int(e.value) for e in decl.shape if isinstance(e, Const))) for decl in variables
     )
     # An integer may be an index or a counter: 0, what it is before anybody sets it.
-    zeros = tuple((decl.name, Values("constant", 0)) for decl in variables if not decl.dtype.is_float)
+    known = dict(case.values)
+    zeros = tuple(
+        (decl.name, Values("constant", 0))
+        for decl in variables
+        if not decl.dtype.is_float and decl.name not in known
+    )
     return replace(
         case, extents=case.extents + extents, shapes=case.shapes + shapes, values=case.values + zeros
     )
@@ -311,8 +320,12 @@ def _role(param: Param, usable: Sequence[Trial], overrides: Overrides) -> Role:
 
 
 def _cases(trials: Sequence[Trial]) -> Iterator[Case]:
-    """Exact data and ordinary data at the first sizes; other seeds, other data at the others."""
+    """Exact data and ordinary data at the first sizes; other seeds, other data at the others; what is given
+    is the same in all."""
     for number, trial in enumerate(trials):
+        if trial.case.all_given:
+            yield trial.case
+            continue
         fills: tuple[str, ...] = ("normal", "integers") if number == 0 else ("normal", "boundary")
         for seed, fill in enumerate(fills):
             yield replace(trial.case, seed=10 * number + seed + 1, fill=fill)  # type: ignore[arg-type]

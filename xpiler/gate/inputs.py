@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from xpiler.gate.arrays import Array, decode, encode, unit_roundoff
+from xpiler.gate.arrays import Array, decode, encode, storage, unit_roundoff
 from xpiler.gate.contract import Argument, Case, Contract, Role, Values
 from xpiler.ir.types import DType, Kind
 
@@ -30,6 +30,8 @@ def draw(argument: Argument, case: Case) -> Array:
     rng = np.random.default_rng([case.seed, zlib.crc32(argument.name.encode())])
     count = case.extent(argument.name)
     special = dict(case.values).get(argument.name)
+    if special and special.kind == "given":
+        return np.frombuffer(special.data, storage(argument.dtype), count)
     if special:
         return encode(_draw_values(special, count, rng), argument.dtype)
     if argument.dtype.is_float:
@@ -53,6 +55,8 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
             return rng.uniform(low, high, count)
         case "constant":
             return np.full(count, low)
+        case "given":
+            raise ValueError("what is given is not drawn")
 
 
 def _draw_floats(dtype: DType, fill: str, count: int, rng: np.random.Generator) -> Array:
@@ -111,8 +115,8 @@ def perturbed(
     move within it.
     """
     rng = np.random.default_rng([case.seed, round, 0x9E37])
-    meant = {name for name, values in case.values if values.kind != "uniform"}
-    ranges = {name: (values.low, values.high) for name, values in case.values if name not in meant}
+    meant = {name for name, values in case.values if values.kind not in ("uniform", "given")}
+    ranges = {name: (values.low, values.high) for name, values in case.values if values.kind == "uniform"}
     floats = [a for a in contract.pointers if a.dtype.is_float and a.name in inputs and a.name not in meant]
     unit = max((unit_roundoff(a.dtype) for a in floats), default=0.0)
     moved = dict(inputs)

@@ -109,13 +109,21 @@ class Observation:
         return Observation((*self.findings, *other.findings), reach, unfinished, endless)
 
 
-def observe(steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer], seed: int = 0) -> Observation:
-    """Runs the steps one after the other, again with larger buffers while unknown ones are overrun."""
+def observe(
+    steps: Sequence[Step | Fill],
+    buffers: Mapping[str, Buffer],
+    seed: int = 0,
+    variables: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> Observation:
+    """Runs the steps one after the other, again with larger buffers while unknown ones are overrun.
+
+    `variables`: what variables of the file hold before, as far as that is known.
+    """
     threads = max((step.launch.threads for step in steps if isinstance(step, Step)), default=0)
     start = max(_START_BYTES, min(_BYTES_A_THREAD * threads, _MOST_START_BYTES))
     sizes = {key: buffer.size if buffer.size is not None else start for key, buffer in buffers.items()}
     while True:
-        observation = _observe(steps, buffers, sizes, seed)
+        observation = _observe(steps, buffers, sizes, seed, variables or {})
         grown = False
         for key, buffer in buffers.items():
             reach = observation.reach.get(key)
@@ -134,14 +142,18 @@ def observe(steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer], seed: i
 
 
 def _observe(
-    steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer], sizes: Mapping[str, int], seed: int
+    steps: Sequence[Step | Fill],
+    buffers: Mapping[str, Buffer],
+    sizes: Mapping[str, int],
+    seed: int,
+    given: Mapping[str, npt.NDArray[Any]],
 ) -> Observation:
     memory = {key: _fill(buffer, sizes[key], seed) for key, buffer in buffers.items()}
     reach = {key: Reach() for key in buffers}
     fresh = {key: np.ones(sizes[key], np.bool_) for key in buffers}
     findings: dict[tuple[str, object], Finding] = {}
     unfinished, endless = "", None
-    variables: dict[str, npt.NDArray[Any]] = {}
+    variables = {name: contents.copy() for name, contents in given.items()}
     for step in steps:
         if isinstance(step, Fill):
             part = slice(step.to.offset, step.to.offset + step.count)

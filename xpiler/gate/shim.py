@@ -120,10 +120,11 @@ def translation_unit(text: str, contracts: Sequence[Contract], platform: str = "
     """The program with calls of its entries appended, still in its own dialect, and the table of them.
 
     Where kernels are plain functions (`_configuration` is None) the launch is passed to those that take one.
-    A contract of kind `main` stands alone and adds nothing.
+    A contract of kind `main` stands alone; if it has variables, the emulator is told where they lie, so that
+    a record of the memory at a launch has them too.
     """
     if contracts[0].kind == "main":
-        return text
+        return text + _variables(contracts[0])
     calls = "".join(_call(n, contract, text, platform) for n, contract in enumerate(contracts))
     rows = "".join(_row(number, contract) for number, contract in enumerate(contracts))
     return (
@@ -132,6 +133,16 @@ def translation_unit(text: str, contracts: Sequence[Contract], platform: str = "
         "const xpiler_shim::Entry xpiler_entries[] = {\n"
         f"{rows}{{nullptr, 0, nullptr, nullptr, nullptr}}}};\n"
     )
+
+
+def _variables(contract: Contract) -> str:
+    if not contract.globals:
+        return ""
+    table = 'extern "C" const XpilerVariable xpiler_variables[]'
+    rows = "".join(f'{{"{g.name}", (void*)&::{g.name}, sizeof(::{g.name})}}, ' for g in contract.globals)
+    rows += "{nullptr, nullptr, 0}"
+    struct = "struct XpilerVariable { const char* name; void* address; unsigned long bytes; };"
+    return f"\n{struct}\n{table};\nconst XpilerVariable xpiler_variables[] = {{{rows}}};\n"
 
 
 def _row(number: int, contract: Contract) -> str:

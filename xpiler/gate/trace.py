@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xpiler.gate.contract import Case, Launch
@@ -40,12 +41,14 @@ Argument = Memory | Structure | int | float | None
 @dataclass(frozen=True)
 class TracedLaunch:
     """One launch; `arguments` are numbers, memory or structs (None: a null pointer). `line`: where it stands,
-    0 if that is not known."""
+    0 if that is not known. `contents`: what allocations and variables held then, by key or name, if that was
+    recorded."""
 
     kernel: str
     launch: Launch
     arguments: tuple[Argument, ...]
     line: int = 0
+    contents: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def memories(self) -> Iterator[Memory]:
         for argument in self.arguments:
@@ -87,7 +90,7 @@ def read_trace(result: RunResult) -> Trace:
     launches, copies = [], []
     for event in result.events:
         if event.name == "launch":
-            launches.append(_launch(event.fields))
+            launches.append(_launch(event.fields, result.records))
         elif event.name == "memcpy":
             sides = (_memory(event.fields.get("to")), _memory(event.fields.get("from")))
             copies.append(
@@ -112,7 +115,7 @@ def _data(fields: Mapping[str, Any]) -> bytes:
     return bytes([int(fields["value"])]) if "value" in fields else bytes.fromhex(fields.get("data", ""))
 
 
-def _launch(fields: Mapping[str, Any]) -> TracedLaunch:
+def _launch(fields: Mapping[str, Any], records: Mapping[str, bytes]) -> TracedLaunch:
     grid = fields["grid"]
     block = fields["block_size"] if "block_size" in fields else (fields["job"], 1, 1)  # see `gate/tasks.py`
     launch = Launch((grid[0], grid[1], grid[2]), (block[0], block[1], block[2]), int(fields.get("shared", 0)))
@@ -120,7 +123,15 @@ def _launch(fields: Mapping[str, Any]) -> TracedLaunch:
     if kernel.startswith("(") and kernel.endswith(")"):  # `(k<a, b>)` keeps a macro from splitting it
         kernel = kernel[1:-1]
     arguments = tuple(_argument(a) for a in fields["arguments"])
-    return TracedLaunch(kernel, launch, arguments, int(fields.get("launch_line", 0)))
+    contents = _contents(records.get(str(fields.get("record")), b""))
+    return TracedLaunch(kernel, launch, arguments, int(fields.get("launch_line", 0)), contents)
+
+
+def _contents(record: bytes) -> dict[str, bytes]:
+    """The parts of a file that `record_memory` of the emulators wrote."""
+    index, _, data = record.partition(b"\n")
+    places = json.loads(index) if index else {}
+    return {key: data[offset : offset + size] for key, (offset, size) in places.items()}
 
 
 def _argument(fields: Mapping[str, Any]) -> Argument:

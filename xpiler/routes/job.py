@@ -28,6 +28,7 @@ class EntryJob:
     ran: RunResult | None = None  # the source's own `main`
     rungs: list[Rung] = field(default_factory=list)
     refused: Diagnostic | None = None
+    doubt: str = ""  # a fault of data made up, which the program's own do not show
     atomic: SourceRange | None = None  # whose order decides what the source computes
 
 

@@ -350,7 +350,10 @@ void run_jobs() {
 void trace_launch(const Argument* args, int count) {
     char json[160];
     std::snprintf(json, sizeof json, "[%u, %u, %u]", launch_info.tasks.x, launch_info.tasks.y, launch_info.tasks.z);
-    Event("launch").raw("grid", json).number("job", launch_info.job).raw("arguments", arguments_json(args, count).c_str()).write();
+    Event event("launch");
+    event.raw("grid", json).number("job", launch_info.job).raw("arguments", arguments_json(args, count).c_str());
+    record_memory(event, launch_info.kernel, launch_info.line, args, count);
+    event.write();
 }
 
 bool refuse(const char* message) {

@@ -53,6 +53,11 @@ void describe_place(Event&);  // the scheduler's: kernel, launch line, and which
 // The arguments of a launch as JSON, pointers by the allocation that they lie in.
 std::string arguments_json(const Argument*, int count);
 
+// Writes the memory that a launch's pointers point to into a file of the folder XPILER_RECORD that the event names: a
+// line of JSON, where each allocation and variable lies and its size, and their bytes. Of the launches of one kernel
+// the first, second, fourth... are recorded, as long as there is room.
+void record_memory(Event&, const char* kernel, int line, const Argument*, int count);
+
 bool tracing();
 bool trace_only();
 bool reversed();

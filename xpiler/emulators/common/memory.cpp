@@ -10,8 +10,18 @@
 #include <cstring>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "internal.hpp"
+
+// The variables of the program that kernels read and other code fills: appended to its text, see the gate's `shim.py`.
+struct ProgramVariable {
+    const char* name;  // null in the last one
+    void* address;
+    std::size_t bytes;
+};
+extern "C" __attribute__((weak)) const ProgramVariable xpiler_variables[];
 
 namespace xpemu {
 
@@ -21,6 +31,7 @@ namespace {
 
 constexpr std::size_t page = 4096;
 constexpr std::size_t guard = 256 * page;        // 1 MiB on both sides: catches wrong rows, not only off-by-one
+constexpr std::size_t record_limit = 48u << 20;  // bytes of memory that the launches of one run are recorded with
 constexpr std::size_t poison_limit = 1u << 28;   // larger allocations stay zero pages: touching them costs seconds
 
 std::map<unsigned char*, Region*>& regions() {
@@ -241,6 +252,59 @@ std::string arguments_json(const Argument* args, int count) {
         all += json;
     }
     return all + "]";
+}
+
+// ---------------------------------------------------------------------------------------------- records
+
+// Every allocation that an argument points to, or that a pointer of a struct by value does; each once.
+static std::vector<Region*> reached_regions(const Argument* args, int count) {
+    std::vector<Region*> reached;
+    for (int i = 0; i < count; ++i) {
+        const bool pointer = !std::strcmp(args[i].kind, "pointer");
+        if (!pointer && std::strcmp(args[i].kind, "struct")) continue;
+        for (unsigned at = 0; at + sizeof(void*) <= args[i].size; at += sizeof(void*)) {
+            const void* address;
+            std::memcpy(&address, static_cast<const unsigned char*>(args[i].value) + at, sizeof address);
+            Region* region = address ? find_region(address, false) : nullptr;
+            if (region && !region->freed && std::find(reached.begin(), reached.end(), region) == reached.end())
+                reached.push_back(region);
+        }
+    }
+    return reached;
+}
+
+void record_memory(Event& event, const char* kernel, int line, const Argument* args, int count) {
+    static const char* const folder = std::getenv("XPILER_RECORD");
+    static std::map<std::pair<std::string, int>, unsigned> launched;
+    static std::size_t left = record_limit;
+    static int files = 0;
+    if (!folder || !*folder) return;
+    const unsigned number = ++launched[{kernel, line}];
+    if (number & (number - 1)) return;
+    const std::vector<Region*> reached = reached_regions(args, count);
+    std::size_t bytes = 0;
+    for (Region* region : reached) bytes += region->size;
+    for (const ProgramVariable* v = xpiler_variables; v && v->name; ++v) bytes += v->bytes;
+    if (bytes > std::min(left, record_limit / 4)) return;
+    std::string index;
+    std::vector<std::pair<const void*, std::size_t>> parts;
+    std::size_t offset = 0;
+    const auto add = [&](const std::string& key, const void* at, std::size_t size) {
+        index += (index.empty() ? "\"" : ", \"") + key + "\": [" + std::to_string(offset) + ", " + std::to_string(size) + "]";
+        parts.emplace_back(at, size);
+        offset += size;
+    };
+    for (Region* region : reached) add(*region->name ? region->name : "#" + std::to_string(region->id), region->base, region->size);
+    for (const ProgramVariable* v = xpiler_variables; v && v->name; ++v) add(v->name, v->address, v->bytes);
+    const std::string name = "record-" + std::to_string(files);
+    std::FILE* file = std::fopen((std::string(folder) + "/" + name).c_str(), "wb");
+    if (!file) return;
+    ++files;
+    left -= bytes;
+    bool whole = std::fprintf(file, "{%s}\n", index.c_str()) > 0;
+    for (const auto& [at, size] : parts) whole &= std::fwrite(at, 1, size, file) == size;
+    whole &= !std::fclose(file);
+    if (whole) event.text("record", name.c_str());
 }
 
 // ---------------------------------------------------------------------------------------------- faults

@@ -413,7 +413,9 @@ void trace_launch(const Argument* args, int count) {
     std::snprintf(json, sizeof json, "[%u, %u, %u]", launch_info.block.x, launch_info.block.y, launch_info.block.z);
     event.raw("block_size", json).number("shared", static_cast<long long>(launch_info.shared));
     event.number("cooperative", launch_info.cooperative);
-    event.raw("arguments", arguments_json(args, count).c_str()).write();
+    event.raw("arguments", arguments_json(args, count).c_str());
+    record_memory(event, launch_info.kernel, launch_info.line, args, count);
+    event.write();
 }
 
 bool refuse_launch(int error, const char* message) {
