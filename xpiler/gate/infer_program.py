@@ -98,12 +98,6 @@ class ProgramSearch(Search):
             self.notes.append(f"launches as the program makes them{own}")
         return sorted(trials, key=badness)
 
-    def case_at(
-        self, sizes: Mapping[str, int], extents: Mapping[str, int], values: Mapping[str, Values]
-    ) -> Case | None:
-        """The program makes the launches that it makes."""
-        return None
-
     def _is_ours(self, launch: TracedLaunch) -> bool:
         name = squeezed(launch.kernel)
         others = {squeezed(k.spelling) for k in self.unit.program.kernels if k is not self.kernel}
