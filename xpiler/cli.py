@@ -1,8 +1,7 @@
-"""The command line: `xpiler translate | verify | repair | check | show | bench | doctor`.
+"""The command line: `xpiler translate | verify | repair | check | show | ...`, all in `_COMMANDS`.
 
 Exit codes: 0 verified, 1 translated but not verified, 2 refused. This module parses words and prints
-results; the work
-is in `translate.py`.
+results; the work is in `translate.py`. Modules that only one command needs are loaded by that command.
 """
 
 from __future__ import annotations
@@ -10,36 +9,34 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
 from rich.status import Status
 
 from xpiler import __version__
-from xpiler.bench import command as bench
-from xpiler.check_command import add_check
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.events import Event
 from xpiler.files import read_source, write_atomically
 from xpiler.gate.evidence import Evidence
 from xpiler.gate.overrides import Overrides, from_flags
-from xpiler.neural.command import add_explain
-from xpiler.neural.loop import translate_with_model
-from xpiler.neural.options import add_model_options, add_models, chosen_model
 from xpiler.platforms.registry import PLATFORMS, extensions
-from xpiler.repair_command import located, print_located, run_repair
-from xpiler.translate import Result, Trusted, translate_text
-from xpiler.tuning.command import add_devices, add_tune_options, run_tune
 
+if TYPE_CHECKING:
+    from xpiler.translate import Result
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 EXIT_VERIFIED, EXIT_UNVERIFIED, EXIT_REFUSED = 0, 1, 2
 EXIT_BY_STATUS = {"verified": EXIT_VERIFIED, "unverified": EXIT_UNVERIFIED, "refused": EXIT_REFUSED}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = _parser(words).parse_args(words)
     console = Console(stderr=True, highlight=False)
     try:
         return int(arguments.run(arguments, console))
@@ -54,13 +51,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command that `argv` names, of all commands if it names none: what the others need is
+    not loaded."""
     parser = argparse.ArgumentParser(
         prog="xpiler",
         description="Translate tensor kernels between platforms, with evidence that the result is right.",
     )
     parser.add_argument("--version", action="version", version=f"xpiler {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    named = argv[0] if argv else ""
+    for add in [_COMMANDS[named]] if named in _COMMANDS else _COMMANDS.values():
+        add(commands)
+    return parser
+
+
+def _add_translate(commands: Commands) -> None:
+    from xpiler.neural.options import add_model_options
 
     translate = commands.add_parser(
         "translate",
@@ -80,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     add_model_options(translate)
     translate.set_defaults(run=_translate)
 
+
+def _add_verify(commands: Commands) -> None:
     verify = commands.add_parser(
         "verify",
         help="check that DST computes what SRC computes",
@@ -98,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_contract_options(verify)
     verify.set_defaults(run=_verify)
 
+
+def _add_repair(commands: Commands) -> None:
     mend = commands.add_parser(
         "repair",
         help="find and mend what is wrong in DST, held against SRC",
@@ -112,7 +123,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_contract_options(mend)
     mend.set_defaults(run=_repair)
 
+
+def _add_check(commands: Commands) -> None:
+    from xpiler.check_command import add_check
+
     add_check(commands)
+
+
+def _add_show(commands: Commands) -> None:
     show = commands.add_parser(
         "show", help="print what the engine sees", description="Print the IR of a file's kernels."
     )
@@ -125,6 +143,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("file", type=Path, metavar="FILE")
     show.set_defaults(run=_show)
 
+
+def _add_tune(commands: Commands) -> None:
+    from xpiler.tuning.command import add_tune_options, run_tune
+
     tuning = commands.add_parser(
         "tune",
         help="search for the fastest verified translation",
@@ -135,15 +157,51 @@ def _parser() -> argparse.ArgumentParser:
     add_tune_options(tuning)
     _add_contract_options(tuning)
     tuning.set_defaults(run=lambda a, console: run_tune(a, _overrides(a), console))
-    add_devices(commands)
-    add_explain(commands)
-    add_models(commands)
-    bench.add_parser(commands)
 
+
+def _add_devices(commands: Commands) -> None:
+    from xpiler.tuning.command import add_devices
+
+    add_devices(commands)
+
+
+def _add_explain(commands: Commands) -> None:
+    from xpiler.neural.command import add_explain
+
+    add_explain(commands)
+
+
+def _add_models(commands: Commands) -> None:
+    from xpiler.neural.options import add_models
+
+    add_models(commands)
+
+
+def _add_bench(commands: Commands) -> None:
+    from xpiler.bench import command
+
+    command.add_parser(commands)
+
+
+def _add_doctor(commands: Commands) -> None:
     doctor = commands.add_parser("doctor", help="say which compilers and tools were found")
     doctor.add_argument("--json", action="store_true", help="print the result as JSON")
     doctor.set_defaults(run=_doctor)
-    return parser
+
+
+_COMMANDS: dict[str, Callable[[Commands], None]] = {
+    "translate": _add_translate,
+    "verify": _add_verify,
+    "repair": _add_repair,
+    "check": _add_check,
+    "show": _add_show,
+    "tune": _add_tune,
+    "devices": _add_devices,
+    "explain": _add_explain,
+    "models": _add_models,
+    "bench": _add_bench,
+    "doctor": _add_doctor,
+}
 
 
 def _add_contract_options(parser: argparse.ArgumentParser) -> None:
@@ -217,6 +275,9 @@ def _expand(paths: Sequence[Path]) -> list[Path]:
 def _translate_file(
     path: Path, arguments: argparse.Namespace, overrides: Overrides, console: Console, several: bool
 ) -> Result:
+    from xpiler.neural.options import chosen_model
+    from xpiler.translate import Result, translate_text
+
     output = _output_path(path, arguments, several)
     if output.exists() and output.samefile(path):
         raise Refusal("output", f"{output} is the source itself", remedy="name another file with -o OUT")
@@ -227,6 +288,8 @@ def _translate_file(
             if model is None:
                 result = translate_text(text, str(path), arguments.to, overrides, progress=step)
             else:
+                from xpiler.neural.loop import translate_with_model
+
                 translation = translate_with_model(
                     text, str(path), arguments.to, model, overrides, progress=step, on_event=step.tell
                 )
@@ -258,6 +321,9 @@ def _output_path(path: Path, arguments: argparse.Namespace, several: bool) -> Pa
 
 
 def _verify(arguments: argparse.Namespace, console: Console) -> int:
+    from xpiler.repair_command import located, print_located
+    from xpiler.translate import Trusted
+
     source, target = read_source(arguments.source), read_source(arguments.target)
     title = f"{arguments.target.name} against {arguments.source.name}"
     with _progress(console, arguments.json, title) as step:
@@ -277,6 +343,8 @@ def _verify(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _repair(arguments: argparse.Namespace, console: Console) -> int:
+    from xpiler.repair_command import run_repair
+
     title = f"{arguments.target.name} against {arguments.source.name}"
     return run_repair(arguments, _overrides(arguments), _progress(console, arguments.json, title), console)
 
@@ -398,6 +466,8 @@ def _diagnostic_document(diagnostic: Diagnostic) -> dict[str, object]:
 
 
 def _refused(diagnostic: Diagnostic) -> dict[str, object]:
+    from xpiler.translate import Result
+
     return _document(Result(status="refused", diagnostics=(diagnostic,)))
 
 
