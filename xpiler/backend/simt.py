@@ -253,8 +253,9 @@ class CudaPrinter(CPrinter):
 
     def stmt(self, stmt: Stmt) -> None:
         match stmt:
-            case Barrier(scope=scope):
-                self.line("__syncthreads();" if scope == "block" else "__syncwarp();")
+            case Barrier(scope=scope, mask=mask):
+                lanes = self.expr(mask) if mask is not None else ""
+                self.line("__syncthreads();" if scope == "block" else f"__syncwarp({lanes});")
             case Collective():
                 self.print_comments(stmt)
                 self.line(f"{self.collective(stmt)};")

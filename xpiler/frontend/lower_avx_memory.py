@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -37,7 +38,7 @@ from xpiler.frontend.lower_registry import BUILTINS, builtin
 from xpiler.frontend.lower_types import REGISTERS, Pointer, Scalar
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Element, Value
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Block, Expr, For, If, LoopKind
+from xpiler.ir.nodes import Assign, Block, Expr, For, If, LoopKind, Trap
 from xpiler.ir.types import BF16, F16, F32, F64, I8, I16, I32, I64, DType
 from xpiler.platforms.vnni_elementwise import SUFFIXES, as_bits
 
@@ -47,10 +48,25 @@ _TYPES: dict[str, DType] = {s: d for s, d in SUFFIXES.items() if not s.startswit
 # ------------------------------------------------------------------------------------------------------ loads
 
 
+def _place(call: Invocation, bits: int, dtype: DType) -> Element:
+    """The memory that the first argument points to; for those who check, with what `load` and `store` without
+    `u` need of it: its offset in the array is a multiple of the register's size."""
+    place = register_at(call.ctx, register_type(bits, dtype), call.args[0])
+    aligned = not re.search(r"_(loadu|storeu|lddqu)_", call.name)
+    if aligned and call.ctx.entities.tells_streams and place.index is None and place.unit:
+        bytes_ = build.mul(build.cast(place.offset, I64), build.const(place.unit, I64))
+        whole = build.eq(build.mod(bytes_, build.const(bits // 8, I64)), build.const(0, I64))
+        name = f"{place.memory.name} at an address that may be no multiple of {bits // 8} bytes"
+        call.ctx.emit(
+            Trap("alignment", whole, f"{call.name} accesses {name}", range=call.ctx.range(call.node))
+        )
+    return place
+
+
 def _load(bits: int, dtype: DType) -> Handler:
     def handler(call: Invocation) -> Lanes:
         call.need(1)
-        place = register_at(call.ctx, register_type(bits, dtype), call.args[0])
+        place = _place(call, bits, dtype)
         return lanes_of_value(call.ctx, place, dtype)
 
     return handler
@@ -58,14 +74,14 @@ def _load(bits: int, dtype: DType) -> Handler:
 
 def _load_whole(bits: int) -> Callable[[Invocation], Value]:
     """A load of integers of no said width: a place, whose lanes are those of the array."""
-    return lambda call: register_at(call.ctx, register_type(bits, I32), call.args[0])
+    return lambda call: _place(call, bits, I32)
 
 
 def _store(bits: int, dtype: DType | None) -> Callable[[Invocation], Value]:
     def handler(call: Invocation) -> Value:
         call.need(2)
         ctype = register_type(bits, dtype or I32)
-        place = register_at(call.ctx, ctype, call.args[0])
+        place = _place(call, bits, dtype or I32)
         value = lanes_of_value(call.ctx, call.args[1], dtype)
         assign_lanes(call.ctx, place, retyped(value, ctype) if value.type != ctype else value)
         return VOID_VALUE
@@ -76,7 +92,7 @@ def _store(bits: int, dtype: DType | None) -> Callable[[Invocation], Value]:
 def _masked_store(bits: int, dtype: DType) -> Callable[[Invocation], Value]:
     def handler(call: Invocation) -> Value:
         call.need(3)
-        place = register_at(call.ctx, register_type(bits, dtype), call.args[0])
+        place = _place(call, bits, dtype)
         where = mask_of(call.ctx, call.args[1], bits // dtype.bits)
         assign_lanes(call.ctx, place, lanes_of_value(call.ctx, call.args[2], dtype), where)
         return VOID_VALUE

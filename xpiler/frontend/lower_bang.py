@@ -8,6 +8,7 @@ from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, number
 from xpiler.frontend.lower_memory import in_units, load, pointer_of, snapshot, without_prefix
 from xpiler.frontend.lower_registry import method
+from xpiler.frontend.lower_streams import operands_of
 from xpiler.frontend.lower_types import Array, Pointer, Scalar
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Choice, Value
 from xpiler.ir import build
@@ -23,6 +24,7 @@ from xpiler.platforms import (
     bang_shape,
 )
 from xpiler.platforms.bang_meaning import MEANINGS, BadUse, Use
+from xpiler.platforms.bang_operands import operand_rule
 
 _FAMILIES = (bang_convert, bang_elementwise, bang_matrix, bang_reduce, bang_select, bang_shape)
 
@@ -37,8 +39,9 @@ def _intrinsic(call: Invocation) -> Value:
             stmts = MEANINGS[call.name](use)
         except BadUse as bad:
             ctx.refuse("bang-operand", str(bad), call.node)
-        for stmt in (*use.declared, *stmts):
-            ctx.emit(stmt)
+        with operands_of(call, operand_rule(call.name)):
+            for stmt in (*use.declared, *stmts):
+                ctx.emit(stmt)
         return VOID_VALUE if use.result is None else number(use.result)
 
     return on_each_side(call.ctx, call.args, lowered)

@@ -27,7 +27,7 @@ from xpiler.frontend.lower_memory import (
     store,
 )
 from xpiler.frontend.lower_registry import method
-from xpiler.frontend.lower_streams import stream_of
+from xpiler.frontend.lower_streams import operands_of, stream_of
 from xpiler.frontend.lower_tasks import ON_FIRST_CORE
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Value
 from xpiler.frontend.predefined_bang import DIRECTIONS
@@ -61,7 +61,8 @@ def _memcpy(call: Invocation) -> Value:
         stmts: Sequence[Stmt] = out
         if _direction(call, args) in _BY_MEMORY_CORE:
             stmts = (If(ON_FIRST_CORE, Block(tuple(out))),)
-        with stream_of(call, _direction(call, args)):
+        rule = "" if call.name == "__bang_move" else "same"
+        with stream_of(call, _direction(call, args)), operands_of(call, rule):
             for stmt in stmts:
                 call.ctx.emit(stmt)
         return VOID_VALUE

@@ -150,14 +150,23 @@ _SCOPES = {"block": "block", "tile": "warp", "grid": "grid"}
 
 @method("group", "sync")
 def _sync_method(call: Invocation) -> Value:
-    call.ctx.emit(Barrier(_SCOPES[_group(call).kind]))
+    call.ctx.emit(_barrier(call.ctx, _group(call)))
     return VOID_VALUE
 
 
 @builtin("sync", "wait", "wait_prior")
 def _sync(call: Invocation) -> Value:
-    call.ctx.emit(Barrier(_SCOPES[_group(call, 0).kind]))
+    call.ctx.emit(_barrier(call.ctx, _group(call, 0)))
     return VOID_VALUE
+
+
+def _barrier(ctx: Context, group: Group) -> Barrier:
+    if group.kind != "tile" or group.size == ctx.warp_size:
+        return Barrier(_SCOPES[group.kind])
+    first = build.mod(block_rank(), build.const(ctx.warp_size, U32))
+    first = build.mul(build.div(first, build.const(group.size, U32)), build.const(group.size, U32))
+    lanes = build.const((1 << group.size) - 1, mask_type(ctx))
+    return Barrier("warp", build.binary("<<", lanes, first))
 
 
 @method("group", "shfl", "shfl_up", "shfl_down", "shfl_xor")

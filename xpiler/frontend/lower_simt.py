@@ -50,7 +50,7 @@ def _syncthreads(call: Invocation) -> Value:
 
 @builtin("__syncwarp")
 def _syncwarp(call: Invocation) -> Value:
-    call.ctx.emit(Barrier("warp"))
+    call.ctx.emit(Barrier("warp", full_mask(call.ctx, call.number(0)) if call.args else None))
     return VOID_VALUE
 
 

@@ -3,9 +3,11 @@
     __memcpy_async(a, x, n, GDRAM2NRAM);        Barrier("issue io")  a[i] = x[i]...  Barrier("done")
     __memcpy(b, y, n, GDRAM2NRAM);       -->    Barrier("within io") b[i] = y[i]...  Barrier("done")
     __sync_io();                                Barrier("wait io")
+    __bang_not(a, b, n);                        Barrier("operands same") a[i] = b[i]...  Barrier("apart")
 
 A copy that touches DRAM is in the stream `io`, another one in `move`, all else in `compute`. What one stream
-does is in order; the marks order nothing else, and nobody but the log of a run looks at them.
+does is in order; the marks order nothing else, and nobody but the log of a run looks at them. The operands
+of an instruction, or the sides of a copy, may be the `same` memory or share none; or must share none.
 """
 
 from __future__ import annotations
@@ -35,6 +37,17 @@ def stream_of(call: Invocation, direction: str) -> Iterator[None]:
     call.ctx.emit(Barrier(f"{start} {stream}", range=call.ctx.range(call.node)))
     yield
     call.ctx.emit(Barrier("done"))
+
+
+@contextlib.contextmanager
+def operands_of(call: Invocation, rule: str) -> Iterator[None]:
+    """Around the statements of an instruction. `rule`: `same`, `none`, or "" where anything may overlap."""
+    if not rule or not call.ctx.entities.tells_streams:
+        yield
+        return
+    call.ctx.emit(Barrier(f"operands {rule}", range=call.ctx.range(call.node)))
+    yield
+    call.ctx.emit(Barrier("apart", range=call.ctx.range(call.node)))
 
 
 def waited(ctx: Context, name: str) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from xpiler.ir.interpret_memory import Memory
-from xpiler.ir.interpret_state import Lanes, Site, State, StepLimit
+from xpiler.ir.interpret_operands import Operands
+from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, THREAD_BITS, Lanes, Site, State, StepLimit
 from xpiler.ir.interpret_streams import Streams
 from xpiler.ir.nodes import Atomic, Const, Space
 
@@ -66,6 +67,48 @@ class BarrierEvent:
 
 
 @dataclass
+class Meetings:
+    """Barriers of a warp that only some of its lanes reach: by block, warp and epoch, the sets of lanes that
+    met there, as bits. At any other epoch all lanes did."""
+
+    size: int = 32
+    partial: dict[tuple[int, int, int], list[int]] = field(default_factory=dict)
+
+    def add(self, state: State, lanes: Lanes, mask: Any) -> None:
+        self.size = size = state.launch.warp_size
+        thread = state.of_lanes("@thread", lanes).astype(np.int64)
+        block = state.of_lanes("@code", lanes) >> (EPOCH_BITS + THREAD_BITS) & ((1 << BLOCK_BITS) - 1)
+        epoch = state.of_lanes("@warp_epoch", lanes)
+        here = np.uint64(1) << (thread % size).astype(np.uint64)
+        everyone = np.uint64((1 << size) - 1)
+        masks = np.broadcast_to(everyone if mask is None else np.asarray(mask).astype(np.uint64), here.shape)
+        order = np.lexsort((masks, thread // size, block))
+        keys = np.stack([block, thread // size, masks.view(np.int64)])[:, order]
+        starts = np.flatnonzero(np.r_[True, (keys[:, 1:] != keys[:, :-1]).any(axis=0)])
+        met = np.bitwise_or.reduceat(here[order], starts) & masks[order][starts]
+        for at, start in enumerate(starts):
+            number, warp = int(keys[0, start]), int(keys[1, start])
+            lanes_of_warp = min(size, state.launch.threads - warp * size)
+            if int(met[at]) != (1 << lanes_of_warp) - 1:
+                key = number, warp, int(epoch[order][start])
+                self.partial.setdefault(key, []).append(int(met[at]))
+
+    def order(self, block: int, first: tuple[int, int], second: tuple[int, int]) -> bool:
+        """Whether something orders two threads of a warp, each with its epoch: a barrier of both, or one of
+        the first and a third and then one of the third and the second."""
+        (thread, begin), (other, end) = sorted((first, second), key=lambda side: side[1])
+        reached = 1 << thread % self.size
+        for epoch in range(begin, end):
+            groups = self.partial.get((block, thread // self.size, epoch))
+            if groups is None:
+                return True
+            for group in groups:
+                if group & reached:
+                    reached |= group
+        return bool(reached >> other % self.size & 1)
+
+
+@dataclass
 class Log:
     """`shown`: by identity of an IR node, the variables to keep with it. `spins`: identities of atomics that
     are retried until they win and do nothing else: in a log they win at once, as they would some time.
@@ -80,7 +123,9 @@ class Log:
     events: list[Event] = field(default_factory=list)
     barriers: list[BarrierEvent] = field(default_factory=list)
     count: int = 0
+    meetings: Meetings = field(default_factory=lambda: Meetings())
     streams: Streams = field(default_factory=Streams)
+    operands: Operands = field(default_factory=Operands)
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def access(
@@ -96,6 +141,8 @@ class Log:
     ) -> None:
         if self.streams.is_busy:
             self.streams.access(state, memory, lanes, address, width, site, kind is AccessKind.READ)
+        if self.operands.rule:
+            self.operands.access(state, memory, address, width, site, kind is AccessKind.READ)
         if memory.space not in self.spaces and not _is_shared_out(memory, state):
             return
         codes = state.of_lanes("@code", lanes)
@@ -156,6 +203,11 @@ class Log:
                 self._shown(state, site),
             )
             self.barriers.append(event)
+
+    def meeting(self, state: State, lanes: Lanes, mask: Any) -> None:
+        """Lanes of warps meet at a barrier of theirs."""
+        if lanes is not None or mask is not None:
+            self.meetings.add(state, lanes, mask)
 
     # ------------------------------------------------------------------------------------------ locks
 

@@ -44,6 +44,9 @@ from xpiler.ir.nodes import (
 PARALLEL_KINDS = frozenset({LoopKind.PARALLEL, LoopKind.VECTOR, LoopKind.THREADS})
 
 
+_RULES = {"alignment": "misaligned", "requirement": "requirement"}  # of instructions
+
+
 class Statements:
     """Compiler of statements."""
 
@@ -329,13 +332,13 @@ class Statements:
         if stmt.scope not in ("block", "warp", "grid"):
             return lambda state, lanes: mark_stream(state, lanes, stmt.scope, site)
 
+        if stmt.scope == "warp":
+            return self.warps.barrier(stmt, site)
+
         def run(state: State, lanes: Lanes) -> Lanes:
-            if stmt.scope == "warp":
-                self.warps.synchronise(state, lanes)
-            else:
-                block_barrier(state, lanes, site)
-                if stmt.scope == "grid":
-                    state.clock.grid_epoch = state.clock.epoch
+            block_barrier(state, lanes, site)
+            if stmt.scope == "grid":
+                state.clock.grid_epoch = state.clock.epoch
             return lanes
 
         return run
@@ -350,7 +353,11 @@ class Statements:
             if holds.all():
                 return lanes
             failed = narrow(lanes, ~holds)
-            state.report(site, "assertion", int(state.numbers(failed)[0]), text, {})
+            code = _RULES.get(stmt.kind, "assertion")
+            message = stmt.message if stmt.kind in _RULES else text
+            state.report(site, code, int(state.numbers(failed)[0]), message, {})
+            if code != "assertion":
+                return lanes  # the instruction does something, if not what was meant
             _return(state, failed)
             return narrow(lanes, holds)
 

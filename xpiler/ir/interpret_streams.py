@@ -37,10 +37,8 @@ class Streams:
     stream: str = "compute"
     issued: Flight | None = None
     flights: list[Flight] = field(default_factory=list)
-
-    @property
-    def is_busy(self) -> bool:
-        return self.issued is not None or bool(self.flights)
+    computed: list[tuple[Memory, bool, Any]] = field(default_factory=list)  # and not waited for
+    is_busy: bool = False  # whether anything is asynchronous at all
 
     def mark(self, scope: str, site: Site) -> None:
         word, _, stream = scope.partition(" ")
@@ -53,9 +51,12 @@ class Streams:
             self.stream, self.issued = "compute", None
         elif word == "done":  # a copy that is waited for, and with it all before it in its stream
             self.flights = [f for f in self.flights if f.stream != self.stream]
+            self.computed.clear()
             self.stream = "compute"
         elif word == "wait":
             self.flights = [f for f in self.flights if stream not in ("all", f.stream)]
+            if stream in ("all", "compute"):
+                self.computed.clear()
 
     def access(
         self,
@@ -82,7 +83,14 @@ class Streams:
                     if wrong.any():
                         _report(state, memory, site, flight, was_read, is_read, numbers, granules, wrong)
         if self.issued is not None:
+            for other, was_read, touched in self.computed:
+                if other is memory and not (is_read and was_read):
+                    wrong = np.isin(granules, touched).any(axis=1)
+                    if wrong.any():
+                        _report_computed(state, memory, self.issued.site, is_read, numbers, granules, wrong)
             self.issued.touched.append((memory, is_read, np.unique(granules)))
+        elif self.stream == "compute":
+            self.computed.append((memory, is_read, np.unique(granules)))
 
 
 def _report(
@@ -107,7 +115,27 @@ def _report(
     state.report(site, "stream-hazard", int(numbers[row]), message, {"index": index})
 
 
+def _report_computed(
+    state: State, memory: Memory, site: Site, is_read: bool, numbers: Any, granules: Any, wrong: Any
+) -> None:
+    row = int(np.argmax(wrong))
+    index = int(granules[row, 0]) * memory.granule // memory.data.itemsize % memory.pitch
+    done = "reads" if is_read else "writes"
+    message = (
+        f"the asynchronous copy {done} {memory.name}[{index}] while the computation before it may still be "
+        "under way: there is no __sync_compute() between"
+    )
+    state.report(site, "stream-hazard", int(numbers[row]), message, {"index": index})
+
+
 def mark_stream(state: State, lanes: Lanes, scope: str, site: Site) -> Lanes:
-    if state.log is not None:
+    if state.log is None:
+        return lanes
+    word, _, rule = scope.partition(" ")
+    if word == "operands":
+        state.log.operands.begin(rule)
+    elif word == "apart":
+        state.log.operands.end(state, lanes, site)
+    else:
         state.log.streams.mark(scope, site)
     return lanes

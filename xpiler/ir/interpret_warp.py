@@ -13,7 +13,7 @@ from xpiler.ir.interpret_expressions import Expressions
 from xpiler.ir.interpret_fragment import instruction
 from xpiler.ir.interpret_mfma import matrix_instruction
 from xpiler.ir.interpret_state import EPOCH_MASK, THREAD_BITS, Evaluate, Lanes, Run, Site, State
-from xpiler.ir.nodes import Atomic, Collective, Const, Instr, Var
+from xpiler.ir.nodes import Atomic, Barrier, Collective, Const, Instr, Var
 from xpiler.ir.types import DType
 
 _REDUCTIONS: dict[str, Any] = {
@@ -71,9 +71,23 @@ class Warps:
             return matrix_instruction(stmt, self.expressions)
         return instruction(stmt, self.expressions)
 
-    def synchronise(self, state: State, lanes: Lanes) -> None:
+    def barrier(self, stmt: Barrier, site: Site) -> Run:
+        mask = self.expressions.compile(stmt.mask) if stmt.mask is not None else None
+
+        def run(state: State, lanes: Lanes) -> Lanes:
+            members = mask(state, lanes) if mask is not None else None
+            if state.log is not None:
+                Group(state, lanes, members, site)  # reports who is missing
+            self.synchronise(state, lanes, members)
+            return lanes
+
+        return run
+
+    def synchronise(self, state: State, lanes: Lanes, mask: Any = None) -> None:
         """Order memory among the threads of the warps that are here."""
         epochs = state.of_lanes("@warp_epoch", None)
+        if state.log is not None:
+            state.log.meeting(state, lanes, mask)
         if lanes is None:
             state.vars["@warp_epoch"] = epochs + np.int32(1)
             return
@@ -103,7 +117,8 @@ class Warps:
             else:
                 group = Group(state, lanes, mask(state, lanes) if mask is not None else None, site)
                 result = operation(group, values)
-                self.synchronise(state, lanes)
+                if state.log is None or not state.log.whole_warps:  # CUDA's order no memory
+                    self.synchronise(state, lanes)
             state.assign(stmt.target.name, result.astype(result_type), lanes)
             if missing is not None and missing.any():
                 chosen: Any = slice(None) if lanes is None else lanes
@@ -165,12 +180,13 @@ class Group:
     def _check_everyone(self) -> None:
         """Without a mask all lanes are meant: those of the same segment, for shuffles within segments."""
         state, node = self.state, self.site.node
-        if not isinstance(node, Collective) or node.kind == "activemask":
+        if isinstance(node, Collective) and node.kind == "activemask":
             return
         alive = np.zeros(self.total, np.bool_)
         slots = state.of_lanes("@slot", None)
         alive[slots if state.ended is None else slots[~state.ended]] = True
-        width = node.args[2] if node.kind.startswith("shfl") and len(node.args) > 2 else None
+        shuffle = isinstance(node, Collective) and node.kind.startswith("shfl")
+        width = node.args[2] if isinstance(node, Collective) and shuffle and len(node.args) > 2 else None
         segment = int(width.value) if isinstance(width, Const) and 0 < width.value < self.size else self.size
         absent: Any = (alive & ~self.valid).reshape(-1, segment).any(axis=1)
         wrong = absent[self.slots // segment]

@@ -243,9 +243,11 @@ class If(Stmt):
 @dataclass(frozen=True)
 class Barrier(Stmt):
     """`scope`: `block` (`__syncthreads`), `warp` (`__syncwarp`), `grid` (cooperative). Memory is ordered
-    among members. Kernels that were read for a check have marks besides, see `frontend/lower_streams.py`."""
+    among members: of a warp those that `mask` names (None: all lanes). Kernels that were read for a check
+    have marks besides, see `frontend/lower_streams.py`."""
 
     scope: str = "block"
+    mask: Expr | None = None
 
 
 @dataclass(frozen=True)

@@ -150,8 +150,9 @@ class _Printer:
                     yield indent + "} else {"
                     yield from self._body(otherwise, inner)
                 yield indent + "}"
-            case Barrier(scope=scope):
-                yield f"{indent}barrier {scope};"
+            case Barrier(scope=scope, mask=mask):
+                where = f" mask {self.expression(mask)}" if mask is not None else ""
+                yield f"{indent}barrier {scope}{where};"
             case Collective(kind=kind, target=target, args=args, mask=mask, scope=scope):
                 where = f" mask {self.expression(mask)}" if mask is not None else ""
                 yield f"{indent}{target.name} = {scope}.{kind}({self._list(args)}){where};"

@@ -15,5 +15,12 @@ class SourceRange:
     end_line: int
     end_column: int
 
+    def contains(self, other: SourceRange) -> bool:
+        return (
+            self.file == other.file
+            and (self.line, self.column) <= (other.line, other.column)
+            and (other.end_line, other.end_column) <= (self.end_line, self.end_column)
+        )
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"

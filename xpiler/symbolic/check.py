@@ -32,11 +32,11 @@ from xpiler.symbolic.findings import (
 from xpiler.symbolic.fixes import fix_of
 from xpiler.symbolic.hosts import Hosts
 from xpiler.symbolic.judge import Judge
-from xpiler.symbolic.openmp import shared_scalars
+from xpiler.symbolic.openmp import one_by_one, shared_scalars
 from xpiler.symbolic.scalars import GUARD, assignments, roles
 from xpiler.symbolic.shape import Dims, definitions, launch_shape
 from xpiler.symbolic.statics import has_guard, static_findings, unguarded
-from xpiler.symbolic.trial import MIXED, RAMP, Frame, Observed, Trial, observe
+from xpiler.symbolic.trial import MIXED, RAMP, SAME, Frame, Observed, Trial, observe
 
 _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
 
@@ -89,7 +89,9 @@ def check_kernel(
     started = time.monotonic()
     dependence = Dependence.of(kernel)
     defined = definitions(kernel)
-    frame, judge = Frame.of(kernel), Judge.of(kernel, dependence, beyond_guards(kernel, defined), defined)
+    ordered = one_by_one(unit.text, unit.file, unit.platform) if kernel.is_serial else ()
+    judge = Judge.of(kernel, dependence, beyond_guards(kernel, defined), defined, ordered)
+    frame = Frame.of(kernel)
     trials, scope = _trials(unit, kernel, options, dependence, hosts)
     found: dict[tuple[object, ...], Found] = {}
     undecided: list[str] = []
@@ -199,7 +201,8 @@ def _trials(
         launched = hosts.trials(unit, kernel, given)
         if launched:
             sampled = [f"the contents of {', '.join(sorted(depends))} were sampled"] if depends else []
-            more = [replace(launched[0], data=RAMP)] if depends else []
+            kinds = [RAMP, SAME] if depends else []
+            more = [replace(launched[0], data=kind) for kind in kinds]
             return [*launched, *more], [_host_scope(launched), *sampled]
     defined = definitions(kernel)
     shape = launch_shape(kernel, defined, options.grid, options.block)
@@ -224,6 +227,8 @@ def _trials(
         )
     if depends:
         trials.append(replace(trials[0], data=RAMP))
+        if any(dependence.fetched(n) for n in walk(kernel.body) if isinstance(n, (Load, Ref))):
+            trials.append(replace(trials[0], data=SAME))
         scope.append(f"the contents of {', '.join(sorted(depends))} were sampled")
     return trials, scope
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from xpiler.ir.interpret import Cancelled
-from xpiler.ir.interpret_log import NO_LOCK, AccessKind, Event, Log
+from xpiler.ir.interpret_log import NO_LOCK, AccessKind, Event, Log, Meetings
 from xpiler.ir.interpret_memory import NOBODY
 from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, EPOCH_MASK, THREAD_BITS, THREAD_MASK
 from xpiler.ir.nodes import Space
@@ -97,8 +97,23 @@ def conflicts(
     found: list[Conflict] = []
     for name, events in by_array.items():
         if any(e.kind is not AccessKind.READ for e in events):
-            found += _of_array(name, events, warp_size, cancelled)
+            found += _of_array(name, events, _Warps(warp_size, log.meetings), cancelled)
     return found
+
+
+@dataclass(frozen=True)
+class _Warps:
+    """Which threads are of one warp, and what orders them."""
+
+    size: int
+    meetings: Meetings
+
+    def are_one(self, first: Access, second: Access) -> bool:
+        return first.thread // self.size == second.thread // self.size
+
+    def order(self, first: Access, second: Access) -> bool:
+        one, two = (int(a.event.warp_epochs[a.row]) for a in (first, second))
+        return one != two and self.meetings.order(first.block, (first.thread, one), (second.thread, two))
 
 
 @dataclass
@@ -203,9 +218,7 @@ def _rows(event: Event, rows: Any) -> Event:
     )
 
 
-def _of_array(
-    name: str, events: list[Event], warp_size: int, cancelled: Callable[[], bool]
-) -> list[Conflict]:
+def _of_array(name: str, events: list[Event], warps: _Warps, cancelled: Callable[[], bool]) -> list[Conflict]:
     seen: dict[tuple[int, int, bool], Conflict] = {}
     for part in _parts(events):
         if cancelled():
@@ -215,7 +228,7 @@ def _of_array(
             continue
         if suspects.size > _MOST_GROUPS:
             suspects = suspects[np.unique(np.linspace(0, suspects.size - 1, _MOST_GROUPS).astype(np.int64))]
-        _look_at(name, part.events, suspects, warp_size, seen, cancelled)
+        _look_at(name, part.events, suspects, warps, seen, cancelled)
     return sorted(seen.values(), key=lambda c: (c.second.event.site.range or _NOWHERE, c.element))
 
 
@@ -223,7 +236,7 @@ def _look_at(
     name: str,
     events: list[Event],
     suspects: Any,
-    warp_size: int,
+    warps: _Warps,
     seen: dict[tuple[int, int, bool], Conflict],
     cancelled: Callable[[], bool],
 ) -> None:
@@ -237,7 +250,7 @@ def _look_at(
         for members in _members(events, chosen):
             if cancelled():
                 raise Cancelled
-            _pairs(name, members, warp_size, seen)
+            _pairs(name, members, warps, seen)
         stale = 0 if len(seen) > known or not seen else stale + 1
         if stale >= 2 and not any(c.same_value for c in seen.values()):
             return
@@ -281,7 +294,7 @@ def _members(events: list[Event], suspects: Any) -> Iterator[list[Access]]:
 
 
 def _pairs(
-    name: str, members: list[Access], warp_size: int, seen: dict[tuple[int, int, bool], Conflict]
+    name: str, members: list[Access], warps: _Warps, seen: dict[tuple[int, int, bool], Conflict]
 ) -> None:
     """Conflicts among the accesses of one element."""
     for index, first in enumerate(members):
@@ -290,11 +303,11 @@ def _pairs(
         else:
             others = members[index + 1 :]
         for second in others:
-            _pair(name, first, second, warp_size, seen)
+            _pair(name, first, second, warps, seen)
 
 
 def _pair(
-    name: str, first: Access, second: Access, warp_size: int, seen: dict[tuple[int, int, bool], Conflict]
+    name: str, first: Access, second: Access, warps: _Warps, seen: dict[tuple[int, int, bool], Conflict]
 ) -> None:
     a, b = first.event, second.event
     if a.kind is AccessKind.ATOMIC and b.kind is AccessKind.ATOMIC:
@@ -306,8 +319,8 @@ def _pair(
         return
     if not across and first.epoch != second.epoch:
         return
-    same_warp = not across and first.thread // warp_size == second.thread // warp_size
-    if same_warp and int(a.warp_epochs[first.row]) != int(b.warp_epochs[second.row]):
+    same_warp = not across and warps.are_one(first, second)
+    if same_warp and warps.order(first, second):
         return
     if first.lock != NO_LOCK and first.lock == second.lock:
         return

@@ -179,10 +179,9 @@ class Dependence:
                 leaving = self._block(stmt.then, inner) | self._block(stmt.otherwise, inner)
                 return leaving | self._leaves(stmt, inner)
             case For():
-                inner = control
-                for end in (stmt.start, stmt.stop, stmt.step):
-                    inner |= self.of_expr(end)
-                self._give(stmt.var, inner)
+                ends = NOTHING.union(*(self.of_expr(end) for end in (stmt.start, stmt.stop, stmt.step)))
+                self._give(stmt.var, ends)
+                inner = control | ends
                 inner |= self._block(stmt.body, inner)
                 self._block(stmt.body, inner)
             case While(condition=condition):

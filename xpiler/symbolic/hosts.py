@@ -26,6 +26,7 @@ _THREE = ((20, 40, 33), (1, 2, 3), (37, 35, 39), (64, 64, 64))
 _LARGE = 40
 _BLOCKS = (256, 128, 64, 512)
 _MOST_THREADS = 1024
+_MOST_BEYOND = 1 << 13  # threads of a launch whose loops are followed further
 _MOST_SHARED = 227 << 10  # bytes, where the launch's are unknown
 
 
@@ -77,7 +78,8 @@ def _of_launch(
     present = [f for f in formulas if f]
     blocks = [n for n in free if any(f and re.search(rf"\b{n}\b", f) for f in launch.block)]
     tiled = loads_tiles(kernel)
-    for sizes in _sizes(free, given, present, blocks, 16 if tiled else 1):
+    tried = _sizes(free, given, present, blocks, 16 if tiled else 1)
+    for sizes in [*tried, *_beyond(launch, [n for n in free if n not in given], tried)]:
         trial = _trial(kernel, model, launch, sizes)
         if trial is not None and trial not in found:
             found.append(trial)
@@ -116,6 +118,16 @@ def _sizes(
         sizes = {**fixed, **dict(zip(names, rounded, strict=True))}
         tried += [{**sizes, **dict.fromkeys(threads, count)} for count in (_BLOCKS if threads else (0,))]
     return [sizes for sizes in tried if all(_is_natural(f, sizes) for f in formulas)]
+
+
+def _beyond(launch: LaunchModel, names: list[str], tried: list[dict[str, int]]) -> list[dict[str, int]]:
+    """Sizes that the threads of a launch with a fixed grid go over more than once."""
+    threads = 1
+    for formula in (*launch.grid, *launch.block):
+        threads *= _number(formula, {}) or 0
+    if not tried or not 0 < threads <= _MOST_BEYOND or len(names) not in (1, 2):
+        return []
+    return [{**tried[0], **{name: 2 * threads // (1, 32)[i] + 3 for i, name in enumerate(names)}}]
 
 
 def _is_natural(formula: Formula, sizes: Mapping[str, int]) -> bool:

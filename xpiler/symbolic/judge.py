@@ -8,7 +8,7 @@ bug.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -22,11 +22,12 @@ from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, THREAD_BITS
 from xpiler.ir.nodes import Atomic, Const, Expr, Function, Load, Ref, Space
 from xpiler.ir.printer import show
 from xpiler.ir.rewrite import walk
+from xpiler.ir.source import SourceRange
 from xpiler.symbolic.conflicts import Access, Conflict, conflicts
 from xpiler.symbolic.dependence import ATOMIC, Dependence
 from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
-from xpiler.symbolic.overflow import may_be_wide, too_wide, wrapped
+from xpiler.symbolic.overflow import may_be_wide, meant, too_wide, wrapped
 from xpiler.symbolic.places import Places
 from xpiler.symbolic.trial import Observed, Trial
 
@@ -39,6 +40,8 @@ _CODES = {
     "warp-divergence": "XP-MASK",
     "misaligned-fragment": "XP-ALIGN",
     "misaligned": "XP-ALIGN",
+    "requirement": "XP-ALIGN",
+    "operand-overlap": "XP-OVERLAP",
     "division-by-zero": "XP-ZERO",
     "stream-hazard": "XP-ASYNC",
 }
@@ -46,13 +49,15 @@ _CODES = {
 
 @dataclass(frozen=True)
 class Judge:
-    """Knows one kernel. `retried`: arrays that a compare-and-swap loop updates."""
+    """Knows one kernel. `retried`: arrays that a compare-and-swap loop updates; `ordered`: statements that
+    threads enter one after the other, each with the name of what orders them."""
 
     kernel: Function
     dependence: Dependence
     retried: frozenset[str]
     suggested: tuple[Suggested, ...]
     defined: Mapping[str, Expr]
+    ordered: Sequence[tuple[SourceRange, str]] = ()
 
     @staticmethod
     def of(
@@ -60,13 +65,14 @@ class Judge:
         dependence: Dependence,
         suggested: Iterable[Suggested] = (),
         defined: Mapping[str, Expr] | None = None,
+        ordered: Sequence[tuple[SourceRange, str]] = (),
     ) -> Judge:
         retried = set()
         for node in walk(kernel.body):
             match node:
                 case Atomic(op="cas", place=place, args=(compare, _)) if not isinstance(compare, Const):
                     retried.add(place.array)
-        return Judge(kernel, dependence, frozenset(retried), tuple(suggested), defined or {})
+        return Judge(kernel, dependence, frozenset(retried), tuple(suggested), defined or {}, ordered)
 
     def judge(self, seen: Observed) -> list[Found]:
         """All that the run shows: its values are those of threads that did run, so each is replayed."""
@@ -76,6 +82,7 @@ class Judge:
         found = [f for f in (self._finding(f, seen.trial) for f in seen.findings) if f is not None]
         found += [self._barrier(b, seen.trial) for b in _first_by_site(seen.log.barriers)]
         found += self._overflows(seen)
+        found += [f for g in seen.findings if (f := self._wrapped(g, seen.trial)) is not None]
         found += [f for s in self.suggested if (f := self._beyond(s, seen)) is not None]
         return found + self._races(
             conflicts(seen.log, self.kernel.warp_size, seen.trial.aliases, seen.cancelled), seen.trial
@@ -103,6 +110,33 @@ class Judge:
             holds_if=holds_if,
         )
 
+    def _wrapped(self, finding: Finding, trial: Trial) -> Found | None:
+        """An index that is out of bounds because its arithmetic is not wide enough."""
+        if finding.code != "out-of-bounds" or "index" not in finding.values:
+            return None
+        for place in self._places(finding):
+            index = meant(place, self.defined, trial, finding.values)
+            part = too_wide(place, self.defined, trial)
+            if index is not None and part is not None and index != finding.values["index"]:
+                values = Places(self.kernel, trial).renamed(finding.values)
+                return self._too_wide(place, index, part, self._values(trial, values))
+        return None
+
+    def _too_wide(
+        self, place: Load | Ref, index: int, part: tuple[Expr, int], values: dict[str, int]
+    ) -> Found:
+        expr, high = part
+        return Found(
+            "XP-OVERFLOW",
+            ERROR,
+            f"{place.array}[{index}] is meant, but `{show(expr)}` reaches {high}, which {expr.dtype} "
+            "does not hold",
+            place.range,
+            self.kernel.spelling or self.kernel.name,
+            values,
+            place.array,
+        )
+
     def _overflows(self, seen: Observed) -> Iterator[Found]:
         """Accesses of other elements than their indices mean, by an arithmetic that is wide enough."""
         trial = seen.trial
@@ -118,18 +152,9 @@ class Judge:
             if wrong is None or part is None:
                 continue
             done.add(id(place))
-            access = Access(event, wrong[0])
-            expr, high = part
-            yield Found(
-                "XP-OVERFLOW",
-                ERROR,
-                f"{place.array}[{wrong[1]}] is meant, but `{show(expr)}` reaches {high}, which {expr.dtype} "
-                "does not hold",
-                event.site.range,
-                self.kernel.spelling or self.kernel.name,
-                self._values(trial, Places(self.kernel, trial).of_access(access) | {"index": wrong[1]}),
-                place.array,
-            )
+            values = Places(self.kernel, trial).of_access(Access(event, wrong[0])) | {"index": wrong[1]}
+            found = self._too_wide(place, wrong[1], part, self._values(trial, values))
+            yield replace(found, range=event.site.range)
 
     def _places(self, finding: Finding) -> list[Load | Ref]:
         return [
@@ -215,6 +240,8 @@ class Judge:
         return found
 
     def _is_harmless(self, pair: Conflict) -> bool:
+        if self.ordered and self._orders(pair.first) & self._orders(pair.second):
+            return True
         kinds = {pair.first.event.kind, pair.second.event.kind}
         if kinds == {AccessKind.READ, AccessKind.ATOMIC} and pair.array in self.retried:
             return True  # the first look of a compare-and-swap loop: if it is old the loop tries again
@@ -222,6 +249,10 @@ class Judge:
             ATOMIC in self.dependence.reached.get(id(side.event.site.node), ()) and self._is_guarded(side)
             for side in (pair.first, pair.second)
         )
+
+    def _orders(self, side: Access) -> set[str]:
+        at = side.event.site.range
+        return {name for place, name in self.ordered if at is not None and place.contains(at)}
 
     def _is_guarded(self, side: Access) -> bool:
         """Reached depending on an atomic's old value, not merely at an index that one gave."""

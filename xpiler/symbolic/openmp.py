@@ -16,6 +16,7 @@ from tree_sitter import Node
 
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.frontend.syntax_model import FunctionDef
+from xpiler.ir.source import SourceRange
 from xpiler.symbolic.findings import ERROR, WARNING, Found
 
 _LOOP = re.compile(r"omp\b.*\b(for|loop|taskloop)\b")
@@ -31,6 +32,25 @@ def shared_scalars(text: str, file: str, platform: str) -> list[Found]:
     unit = analyse(text, file, platform=platform)
     functions = [f for f in (*unit.kernels, *unit.host_functions) if f.body is not None]
     return [found for function in functions for found in _of_function(unit, function)]
+
+
+def one_by_one(text: str, file: str, platform: str) -> list[tuple[SourceRange, str]]:
+    """The statements that threads of OpenMP enter one after the other: each with the name of what orders
+    them. Atomic updates of one element are ordered by `atomic`, regions of a name by that name."""
+    if "omp" not in text:
+        return []
+    unit = analyse(text, file, platform=platform)
+    found: list[tuple[SourceRange, str]] = []
+    for function in (*unit.kernels, *unit.host_functions):
+        for node in _all(function.body, *_STATEMENTS) if function.body is not None else ():
+            ordered = _ONE_BY_ONE.match(unit.pragma_before(node))
+            if ordered:
+                found.append((unit.range_of(node), ordered[2] or ordered[1]))
+    return found
+
+
+_ONE_BY_ONE = re.compile(r"omp\s+(atomic|critical)\b\s*(?:\((\w+)\))?")
+_STATEMENTS = ("expression_statement", "compound_statement", "if_statement", "for_statement")
 
 
 def _of_function(unit: SyntaxUnit, function: FunctionDef) -> Iterator[Found]:

@@ -68,6 +68,28 @@ def wrapped(
     return int(wrong[0]), int(np.broadcast_to(meant, elements.shape)[wrong[0]])
 
 
+def meant(
+    place: Load | Ref, defined: Mapping[str, Expr], trial: Trial, values: Mapping[str, int]
+) -> int | None:
+    """The index of one thread with these values, by an arithmetic that is wide enough."""
+    parts = place.index if isinstance(place, Load) else (place.offset,)
+    form = linear(substitute(parts[0], defined)) if len(parts) == 1 else None
+    if form is None:
+        return None
+    known: dict[str, Any] = {n: int(v) for n, v in trial.scalars.items() if isinstance(v, int)}
+    known |= _dimensions(trial) | dict(values)
+    found = _evaluate(form, known)
+    return int(found) if found is not None else None
+
+
+def _dimensions(trial: Trial) -> dict[str, int]:
+    return {
+        f"{kind}.{axis}": extent
+        for kind, extents in (("blockDim", trial.block), ("gridDim", trial.grid))
+        for axis, extent in zip(AXES, extents, strict=True)
+    }
+
+
 def _variables(event: Event, trial: Trial) -> dict[str, Any]:
     """Of all lanes of an event, as wide integers."""
     values: dict[str, Any] = {n: int(v) for n, v in trial.scalars.items() if isinstance(v, int)}
@@ -77,8 +99,7 @@ def _variables(event: Event, trial: Trial) -> dict[str, Any]:
         for axis, extent in zip(AXES, extents, strict=True):
             values[f"{kind}.{axis}"] = number % extent
             number = number // extent
-    for kind, extents in (("blockDim", trial.block), ("gridDim", trial.grid)):
-        values |= {f"{kind}.{axis}": extent for axis, extent in zip(AXES, extents, strict=True)}
+    values |= _dimensions(trial)
     for name, value in event.shown.items():
         if isinstance(value, np.ndarray) and value.ndim:
             values[name] = (value if event.lanes is None else value[event.lanes]).astype(np.int64)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from xpiler.ir.affine import bounds, linear
 from xpiler.ir.affine_form import Affine, atom_variables
 from xpiler.ir.build import COMPARISONS
-from xpiler.ir.nodes import Binary, Const, Decl, Expr, For, Function, Load, Param, Ref, While
+from xpiler.ir.nodes import Assign, Binary, Const, Decl, Expr, For, Function, Load, Param, Ref, Var, While
 from xpiler.ir.rewrite import free_vars, substitute, walk
 from xpiler.symbolic.shape import AXES, LaunchShape, loads_tiles
 
@@ -119,7 +119,7 @@ class _Reader:
                 for name in free_vars(substitute(condition, self.defined)) & self.found.keys():
                     if GUARD not in self.found[name].kinds:
                         self.found[name].kinds.add(TRIPS)
-                        self.found[name].turns.add(1)
+                        self.found[name].turns |= {1, *_steps(node)}
             case Load(index=index):
                 for part in index:
                     self._index(substitute(part, self.defined))
@@ -197,6 +197,22 @@ class _Reader:
         """Whether what is added to `row * n` differs between threads: then `n` must be as large."""
         columns = (m for m, _ in form.terms if name not in [getattr(atom, "name", "") for atom in m])
         return any(atom_variables(atom) & self.moving for monomial in columns for atom in monomial)
+
+
+def _steps(loop: While) -> set[int]:
+    """What a counter of the loop goes by, and the numbers that its condition adds: `i + 16 <= n`."""
+    found: set[int] = set()
+    counted = free_vars(loop.condition)
+    for node in (*walk(loop.advance), *walk(loop.body)):
+        match node:
+            case Assign(target=Var(name=name), value=Const(value=by), reduce="+" | "-") if name in counted:
+                found.add(abs(int(by)))
+    added = (n for n in walk(loop.condition) if isinstance(n, Binary) and n.op in ("+", "-"))
+    found |= {abs(int(n.right.value)) for n in added if isinstance(n.right, Const)}
+    return {step for step in found if 0 < step <= _LONGEST_STEP}
+
+
+_LONGEST_STEP = 4096
 
 
 def _rounds_up(expr: Expr) -> bool:

@@ -80,10 +80,11 @@ def launch_shape(
     if any(g is None and t > 1 for g, t in zip(given, threads, strict=True)):
         assumed.append(f"blockDim = {_text(threads)}")
     blocks = []
+    told = _axes(kernel, defined, used, "blockIdx", "gridDim") if kernel.tasks else AXES
     for axis, name in enumerate(AXES):
         wanted = (grid or (None,) * 3)[axis]
         wanted = wanted if wanted is not None else kernel.grid_size[axis]
-        natural = 2 if {f"blockIdx.{name}", f"gridDim.{name}"} & used else 1
+        natural = 2 if name in told and {f"blockIdx.{name}", f"gridDim.{name}"} & used else 1
         blocks.append(wanted if wanted is not None else natural)
     if (grid or (None,))[0] is None and kernel.grid_size[0] is None:
         assumed.append(f"gridDim = {_text(blocks)}")
@@ -149,10 +150,16 @@ def _block(kernel: Function, defined: dict[str, Expr], used: set[str]) -> Shape:
     return result[0], result[1], result[2]
 
 
-def _axes(kernel: Function, defined: dict[str, Expr], used: set[str]) -> list[str]:
+def _axes(
+    kernel: Function,
+    defined: dict[str, Expr],
+    used: set[str],
+    index: str = "threadIdx",
+    extent: str = "blockDim",
+) -> list[str]:
     """Axes of the block that the kernel tells apart. `(z * blockDim.y + y) * blockDim.x + x` does not: it
-    is the number of a thread, whatever the shape of the block."""
-    mentioned = [a for a in AXES if {f"threadIdx.{a}", f"blockDim.{a}"} & used]
+    is the number of a thread, whatever the shape of the block. Likewise of the grid, as in `taskId`."""
+    mentioned = [a for a in AXES if {f"{index}.{a}", f"{extent}.{a}"} & used]
     if mentioned in ([], ["x"]):
         return mentioned
     alone: set[str] = set()
@@ -160,10 +167,10 @@ def _axes(kernel: Function, defined: dict[str, Expr], used: set[str]) -> list[st
         form = linear(substitute(expr, defined))
         for monomial, _ in form.terms if form is not None else ():
             names = frozenset[str]().union(*(atom_variables(atom) for atom in monomial))
-            own = {a for a in AXES if f"threadIdx.{a}" in names}
-            if len(own) > 1 or not any(name.startswith("blockDim.") for name in names):
+            own = {a for a in AXES if f"{index}.{a}" in names}
+            if len(own) > 1 or not any(name.startswith(f"{extent}.") for name in names):
                 alone |= own
-    return [a for a in mentioned if a == "x" or a in alone or f"threadIdx.{a}" not in used]
+    return [a for a in mentioned if a == "x" or a in alone or f"{index}.{a}" not in used]
 
 
 def _integers(kernel: Function) -> Iterator[Expr]:

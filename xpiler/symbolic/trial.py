@@ -36,7 +36,7 @@ from xpiler.ir.types import DType
 _STORED = 1 << 16  # elements of an array that exist; indices beyond go around
 _LANES = 1 << 13  # threads that run in a trial, about
 _STEPS = 60_000
-MIXED, RAMP = "mixed", "ramp"
+MIXED, RAMP, SAME = "mixed", "ramp", "same"
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ def observe(
 ) -> Observed:
     """Run the trial and keep all accesses. Raises `Refusal` for what the interpreter does not have."""
     log = Log(frame.shown, frame.spins, whole_warps=kernel.warp_size == 32)
+    log.streams.is_busy = frame.is_asynchronous
     arguments = _arguments(kernel, trial, frame)
     total = trial.grid[0] * trial.grid[1] * trial.grid[2]
     blocks = chosen_blocks(trial.grid, trial.block)
@@ -113,13 +114,16 @@ def _arguments(kernel: Function, trial: Trial, frame: Frame) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def _fresh(dtype: DType, data: str, position: int) -> npt.NDArray[Any]:
-    """Small numbers with many repetitions and both signs for floats, or a ramp of different ones."""
+    """Small numbers with many repetitions and both signs for floats; or a ramp of different ones; or, for
+    indices, one number everywhere."""
     rng = np.random.default_rng(7 + position)
     kind = np.dtype(Native().storage_type(dtype))
     if kind == np.bool_:
         return rng.integers(0, 2, _STORED).astype(np.bool_)
     if dtype.name == "bf16":
         return rng.integers(0x3C00, 0x4200, _STORED).astype(kind)
+    if data == SAME and not dtype.is_float:
+        return np.ones(_STORED, kind)
     if data == RAMP:
         values = np.arange(_STORED)
         return (values % 4096 if dtype.is_float else values % (1 << min(dtype.bits - 1, 16))).astype(kind)
@@ -170,6 +174,7 @@ class Frame:
     shown: Mapping[int, tuple[str, ...]]
     spins: frozenset[int]
     words: frozenset[str]
+    is_asynchronous: bool = False
 
     @staticmethod
     def of(kernel: Function) -> Frame:
@@ -177,7 +182,9 @@ class Frame:
         spins: set[int] = set()
         _visit(kernel.body, (), shown, spins)
         swaps = (n for n in walk(kernel.body) if isinstance(n, Atomic) and n.op in ("cas", "exch"))
-        return Frame(shown, frozenset(spins), frozenset(n.place.array for n in swaps))
+        words = frozenset(n.place.array for n in swaps)
+        issues = (n for n in walk(kernel.body) if isinstance(n, Barrier) and n.scope.startswith("issue"))
+        return Frame(shown, frozenset(spins), words, any(issues))
 
 
 def _visit(stmt: Stmt, names: tuple[str, ...], shown: dict[int, tuple[str, ...]], spins: set[int]) -> None:
