@@ -18,7 +18,7 @@ SUITE = Path(__file__).parent / "suite"
 _EXPECTATION = re.compile(
     r"^// expect: ([\w-]+)(?: \|(.*))?\n(?:template.*\n)?"
     r"(?:__global__|__mlu_entry__|__mlu_global__|extern \"C\")\s+(?:__launch_bounds__\(.*?\)\s+)?"
-    r"void\s+(\w+)",
+    r"void\s+(?:__launch_bounds__\(.*?\)\s+)?(\w+)",
     re.M,
 )
 

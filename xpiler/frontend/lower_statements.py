@@ -21,11 +21,12 @@ from xpiler.frontend.lower_expressions import truth
 from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import load
 from xpiler.frontend.lower_pointers import join_sides, one_side
+from xpiler.frontend.lower_streams import waited
 from xpiler.frontend.lower_typenames import constant_int, is_template, template_type
 from xpiler.frontend.lower_types import VOID, Auto
 from xpiler.frontend.lower_values import VOID_VALUE, Nothing, Value
 from xpiler.ir import build
-from xpiler.ir.nodes import EMPTY, Break, Const, Continue, Expr, If, Return, Stmt, Var
+from xpiler.ir.nodes import EMPTY, Barrier, Break, Const, Continue, Expr, If, Return, Stmt, Var
 from xpiler.ir.types import promote
 
 
@@ -221,8 +222,17 @@ def _asm_expression(ctx: Context, node: Node) -> Value:
 def _assembly(ctx: Context, node: Node) -> Value:
     code = re.sub(r"\\[nt]|\s", "", "".join(re.findall(r'"((?:\\.|[^"\\])*)"', ctx.text(node))))
     if ctx.entities.unit.platform == "bang" and set(filter(None, code.split(";"))) == {"sync"}:
-        return VOID_VALUE  # a core waits for its own copies: see `lower_tasks`
+        waited(ctx, "__sync")  # a core waits for its own copies: see `lower_tasks`
+        return VOID_VALUE
+    scope = _BARRIERS.get(code.rstrip(";"))
+    if scope is not None and ctx.entities.tells_streams:
+        ctx.emit(Barrier(scope))
+        return VOID_VALUE
     _refuse_asm(ctx, node)
+
+
+# What can be checked, if not translated.
+_BARRIERS = {"bar.sync0": "block", "barrier.sync0": "block", "bar.warp.sync0xffffffff": "warp"}
 
 
 def _refuse_asm(ctx: Context, node: Node) -> NoReturn:

@@ -24,7 +24,6 @@ from xpiler.symbolic.findings import (
     ERROR,
     REFUSED,
     UNDECIDED,
-    WARNING,
     Found,
     Report,
     Verdict,
@@ -32,10 +31,12 @@ from xpiler.symbolic.findings import (
 from xpiler.symbolic.fixes import fix_of
 from xpiler.symbolic.hosts import Hosts
 from xpiler.symbolic.judge import Judge
+from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
 from xpiler.symbolic.openmp import one_by_one, shared_scalars
+from xpiler.symbolic.reached import Reached
 from xpiler.symbolic.scalars import GUARD, assignments, roles
 from xpiler.symbolic.shape import Dims, definitions, launch_shape
-from xpiler.symbolic.statics import has_guard, static_findings, unguarded
+from xpiler.symbolic.statics import static_findings, unguarded
 from xpiler.symbolic.trial import MIXED, RAMP, SAME, Frame, Observed, Trial, observe
 
 _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
@@ -97,6 +98,7 @@ def check_kernel(
     undecided: list[str] = []
     stopped: list[str] = []
     judged: list[tuple[Trial, list[Found]]] = []
+    reached, given = Reached.of(kernel, defined, trials[0]), dict(options.scalars)
     _merge(found, static_findings(kernel, unit.platform, options.shared_bytes or 0))
     if kernel.is_serial:
         shared = shared_scalars(unit.text, unit.file, unit.platform)
@@ -115,6 +117,7 @@ def check_kernel(
         except _HOLES as error:
             undecided.append(f"the checker has a hole here: {type(error).__name__}: {error}")
             break
+        reached.look_at(seen)
         if seen.stopped:
             stopped.append(f"{seen.stopped} ({_sizes(trial)})")
         if any(f.code == "assertion" for f in seen.findings):
@@ -125,18 +128,26 @@ def check_kernel(
             if number + 1 < len(trials):
                 stopped.append(f"the time allowed sufficed for {number + 1} of {len(trials)} trials")
             break
+    if not undecided and reached.missing() and time.monotonic() < deadline:
+        larger = reached.larger(trials[0], frozenset(given))
+        if larger is not None:
+            seen = observe(kernel, larger, frame, min(deadline, time.monotonic() + _SLICE), options.cancelled)
+            reached.look_at(seen)
+            judged.append((larger, judge.judge(seen)))
     if len(stopped) < len(judged):
         scope += [f"not to the end: {text}" for text in stopped]
     else:
         undecided += stopped
+    if missing := reached.missing():
+        scope.append(f"reached in no run: {missing}")
     if options.prove and not undecided and not any(f.severity == ERROR for _, more in judged for f in more):
         proved, suggested = _proved(kernel, defined, trials[0], options, deadline)
         scope += proved
         for trial in suggested:
             seen = observe(kernel, trial, frame, deadline, options.cancelled)
             judged.append((trial, [] if seen.stopped else judge.judge(seen)))
-    judged = _of_some_sizes(_of_free_sizes(kernel, defined, options, judged))
-    if not _is_for_sizes(kernel, defined, judged):
+    judged = of_some_sizes(of_free_sizes(kernel, defined, options.grid, options.block, given, judged))
+    if not is_for_sizes(kernel, defined, judged):
         judged = [
             (t, [f for f in more if f.code != "XP-BOUNDS" or f.array not in t.extents]) for t, more in judged
         ]
@@ -259,61 +270,6 @@ def _sizes(trial: Trial) -> str:
     return ", ".join(f"{k} = {v}" for k, v in trial.scalars.items()) or "no parameters"
 
 
-def _of_free_sizes(
-    kernel: Function, defined: dict[str, Expr], options: Options, judged: list[tuple[Trial, list[Found]]]
-) -> list[tuple[Trial, list[Found]]]:
-    """An array that is too small for some values of a parameter is a bug if a guard relates the parameter to
-    the threads; where it merely counts turns (`for (k = 0; k < n; k++) s[k]`) small values may be meant."""
-    bare = [trial for trial, _ in judged if not trial.host and not trial.extents]
-    counts = _counting(kernel, defined, options)
-    if len(bare) < 2 or not counts:
-        return judged
-    depends = Dependence.of(kernel, counts)
-    places = [n for n in walk(kernel.body) if isinstance(n, (Load, Ref))]
-    everywhere = [{(f.array, f.range) for f in more if f.code == "XP-BOUNDS"} for _, more in judged]
-
-    def weaker(found: Found) -> Found:
-        if found.code != "XP-BOUNDS" or found.severity != ERROR or found.holds_if:
-            return found
-        if all((found.array, found.range) in seen for seen in everywhere):
-            return found
-        mine = [p for p in places if p.array == found.array and p.range == found.range]
-        sources = frozenset[str]().union(*(depends.of_index(p) for p in mine)) & counts
-        if not sources:
-            return found
-        values = " and ".join(f"{name} = {found.counterexample.get(name)}" for name in sorted(sources))
-        return replace(found, severity=WARNING, holds_if=f"{values} is meant")
-
-    return [(trial, [weaker(f) for f in more]) for trial, more in judged]
-
-
-def _of_some_sizes(judged: list[tuple[Trial, list[Found]]]) -> list[tuple[Trial, list[Found]]]:
-    """Alignment, and a bound that only a guard suggests: a right run says that some sizes are meant."""
-    if len({tuple(sorted({**t.scalars, **t.host}.items())) for t, _ in judged}) < 2:
-        return judged
-    everywhere = [{(f.code, f.array, f.range) for f in more} for _, more in judged]
-
-    def weaker(found: Found) -> Found:
-        suggested = found.code == "XP-BOUNDS" and bool(found.holds_if)
-        if found.severity != ERROR or not (suggested or found.code == "XP-ALIGN"):
-            return found
-        if found.code == "XP-BOUNDS" and "lets it" in found.message:
-            return found
-        if all((found.code, found.array, found.range) in seen for seen in everywhere):
-            return found
-        return replace(found, severity=WARNING, holds_if=found.holds_if or "such sizes are meant")
-
-    return [(trial, [weaker(f) for f in more]) for trial, more in judged]
-
-
-def _counting(kernel: Function, defined: dict[str, Expr], options: Options) -> frozenset[str]:
-    """Parameters that are given by nobody and bound no thread's index."""
-    shape = launch_shape(kernel, defined, options.grid, options.block)
-    given = {name for name, _ in options.scalars}
-    known = roles(kernel, defined, shape)
-    return frozenset(n for n, r in known.items() if n not in given and (GUARD not in r.kinds or r.strides))
-
-
 def _proved(
     kernel: Function, defined: dict[str, Expr], trial: Trial, options: Options, deadline: float
 ) -> tuple[list[str], list[Trial]]:
@@ -332,19 +288,6 @@ def _proved(
 
 
 _PROOF_SECONDS = 1.0
-
-
-def _is_for_sizes(
-    kernel: Function, defined: dict[str, Expr], judged: list[tuple[Trial, list[Found]]]
-) -> bool:
-    """Whether the arrays of the trials are those of the kernel: one that is told no sizes may be for a single
-    one, and then no other says anything."""
-    if any(p.dtype.is_integer and not p.is_pointer for p in kernel.params):
-        return True
-    sized = [(t, found) for t, found in judged if t.host and t.extents]
-    if sized and has_guard(kernel, defined):
-        return False
-    return not sized or any(all(f.code != "XP-BOUNDS" for f in found) for _, found in sized)
 
 
 def _recoded(found: Iterable[Found]) -> list[Found]:

@@ -12,9 +12,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xpiler.ir.affine import bounds, linear
-from xpiler.ir.affine_form import Affine, atom_variables
+from xpiler.ir.affine_form import Affine, FloorDiv, atom_variables
 from xpiler.ir.build import COMPARISONS
-from xpiler.ir.nodes import Assign, Binary, Const, Decl, Expr, For, Function, Load, Param, Ref, Var, While
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    Load,
+    Param,
+    Ref,
+    Var,
+    While,
+)
 from xpiler.ir.rewrite import free_vars, substitute, walk
 from xpiler.symbolic.shape import AXES, LaunchShape, loads_tiles
 
@@ -40,6 +54,10 @@ class Role:
     turns: set[int] = field(default_factory=set)
     constants: set[int] = field(default_factory=set)  # that it is compared with
     unit: int = 1
+    scale: int = 1  # bytes of an element, where the stride counts bytes
+    divides: bool = (
+        True  # whether it is taken for a multiple of what it is divided by: `n % d` says it is none
+    )
     wide: bool = False  # a stride of rows whose columns threads share out
 
 
@@ -58,7 +76,13 @@ def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> 
     reader = _Reader(found, defined, shape, _moving(kernel, defined), _ranges(shape))
     for node in walk(kernel.body):
         reader.read(node)
+    for node in walk(kernel.body):
+        match node:
+            case Binary(op="%", left=Var(name=name) | Cast(operand=Var(name=name))) if name in found:
+                found[name].divides = False
     for role in found.values():
+        if not role.divides:
+            role.unit = 1
         if not role.kinds:
             role.kinds.add(VALUE)
     return found
@@ -190,8 +214,13 @@ class _Reader:
                     self.found[name].wide = True
         for name in self.found.keys() & form.variables():
             if not self.found[name].kinds & {STRIDE, OFFSET}:
-                self.found[name].kinds.add(STRIDE)  # within a division
-                self.found[name].wide = True
+                role = self.found[name]
+                role.kinds.add(STRIDE)  # within a division
+                role.wide = True
+                for atom in form.atoms():
+                    by = atom.divisor.as_int if isinstance(atom, FloorDiv) else None
+                    if by is not None and name in atom_variables(atom):
+                        role.scale = role.unit = max(role.unit, by)
 
     def _columns_move(self, form: Affine, name: str) -> bool:
         """Whether what is added to `row * n` differs between threads: then `n` must be as large."""
@@ -289,7 +318,7 @@ def _value(role: Role, shape: LaunchShape, variant: int, position: int) -> tuple
     if PIVOT in role.kinds:
         return [1, 0, 2, 1][variant], False
     if TRIPS in role.kinds or STRIDE in role.kinds:
-        least = max(3 * turns, 4, reach if role.wide else 0)
+        least = max(3 * turns, 4, reach * role.scale if role.wide else 0)
         return _to_unit(-(-least // turns) * turns, role.unit), False
     if OFFSET in role.kinds:
         return [1, 0, reach, 2][variant], variant > 1

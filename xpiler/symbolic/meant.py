@@ -1,0 +1,94 @@
+"""Findings at sizes that may not be meant: what only some of the tried ones show is weaker.
+
+for (k = 0; k < n; k++) sum += s[k];          s has 64 elements: n = 100 may never be passed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from xpiler.ir.nodes import Expr, Function, Load, Ref
+from xpiler.ir.rewrite import walk
+from xpiler.symbolic.dependence import Dependence
+from xpiler.symbolic.findings import ERROR, WARNING, Found
+from xpiler.symbolic.scalars import GUARD, roles
+from xpiler.symbolic.shape import Dims, launch_shape
+from xpiler.symbolic.statics import has_guard
+from xpiler.symbolic.trial import Trial
+
+
+def of_free_sizes(
+    kernel: Function,
+    defined: dict[str, Expr],
+    grid: Dims | None,
+    block: Dims | None,
+    given: Mapping[str, object],
+    judged: list[tuple[Trial, list[Found]]],
+) -> list[tuple[Trial, list[Found]]]:
+    """An array that is too small for some values of a parameter is a bug if a guard relates the parameter to
+    the threads; where it merely counts turns (`for (k = 0; k < n; k++) s[k]`) small values may be meant."""
+    bare = [trial for trial, _ in judged if not trial.host and not trial.extents]
+    counts = _counting(kernel, defined, grid, block, given)
+    if len(bare) < 2 or not counts:
+        return judged
+    depends = Dependence.of(kernel, counts)
+    places = [n for n in walk(kernel.body) if isinstance(n, (Load, Ref))]
+    everywhere = [{(f.array, f.range) for f in more if f.code == "XP-BOUNDS"} for _, more in judged]
+
+    def weaker(found: Found) -> Found:
+        if found.code != "XP-BOUNDS" or found.severity != ERROR or found.holds_if:
+            return found
+        if all((found.array, found.range) in seen for seen in everywhere):
+            return found
+        mine = [p for p in places if p.array == found.array and p.range == found.range]
+        sources = frozenset[str]().union(*(depends.of_index(p) for p in mine)) & counts
+        if not sources:
+            return found
+        values = " and ".join(f"{name} = {found.counterexample.get(name)}" for name in sorted(sources))
+        return replace(found, severity=WARNING, holds_if=f"{values} is meant")
+
+    return [(trial, [weaker(f) for f in more]) for trial, more in judged]
+
+
+def of_some_sizes(judged: list[tuple[Trial, list[Found]]]) -> list[tuple[Trial, list[Found]]]:
+    """Alignment, and a bound that only a guard suggests: a right run says that some sizes are meant."""
+    if len({tuple(sorted({**t.scalars, **t.host}.items())) for t, _ in judged}) < 2:
+        return judged
+    everywhere = [{(f.code, f.array, f.range) for f in more} for _, more in judged]
+
+    def weaker(found: Found) -> Found:
+        suggested = found.code == "XP-BOUNDS" and bool(found.holds_if)
+        if found.severity != ERROR or not (suggested or found.code == "XP-ALIGN"):
+            return found
+        if found.code == "XP-BOUNDS" and "lets it" in found.message:
+            return found
+        if all((found.code, found.array, found.range) in seen for seen in everywhere):
+            return found
+        return replace(found, severity=WARNING, holds_if=found.holds_if or "such sizes are meant")
+
+    return [(trial, [weaker(f) for f in more]) for trial, more in judged]
+
+
+def _counting(
+    kernel: Function,
+    defined: dict[str, Expr],
+    grid: Dims | None,
+    block: Dims | None,
+    given: Mapping[str, object],
+) -> frozenset[str]:
+    """Parameters that are given by nobody and bound no thread's index."""
+    shape = launch_shape(kernel, defined, grid, block)
+    known = roles(kernel, defined, shape)
+    return frozenset(n for n, r in known.items() if n not in given and (GUARD not in r.kinds or r.strides))
+
+
+def is_for_sizes(kernel: Function, defined: dict[str, Expr], judged: list[tuple[Trial, list[Found]]]) -> bool:
+    """Whether the arrays of the trials are those of the kernel: one that is told no sizes may be for a single
+    one, and then no other says anything."""
+    if any(p.dtype.is_integer and not p.is_pointer for p in kernel.params):
+        return True
+    sized = [(t, found) for t, found in judged if t.host and t.extents]
+    if sized and has_guard(kernel, defined):
+        return False
+    return not sized or any(all(f.code != "XP-BOUNDS" for f in found) for _, found in sized)
