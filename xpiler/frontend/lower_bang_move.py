@@ -61,7 +61,7 @@ def _memcpy(call: Invocation) -> Value:
         stmts: Sequence[Stmt] = out
         if _direction(call, args) in _BY_MEMORY_CORE:
             stmts = (If(ON_FIRST_CORE, Block(tuple(out))),)
-        rule = "" if call.name == "__bang_move" else "same"
+        rule = "any" if call.name == "__bang_move" else "same"
         with stream_of(call, _direction(call, args)), operands_of(call, rule):
             for stmt in stmts:
                 call.ctx.emit(stmt)

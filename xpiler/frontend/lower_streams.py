@@ -41,8 +41,8 @@ def stream_of(call: Invocation, direction: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def operands_of(call: Invocation, rule: str) -> Iterator[None]:
-    """Around the statements of an instruction. `rule`: `same`, `none`, or "" where anything may overlap."""
-    if not rule or not call.ctx.entities.tells_streams:
+    """Around the statements of an instruction. `rule`: `same`, `none`, or `any` where all may overlap."""
+    if not call.ctx.entities.tells_streams:
         yield
         return
     call.ctx.emit(Barrier(f"operands {rule}", range=call.ctx.range(call.node)))

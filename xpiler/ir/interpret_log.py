@@ -140,6 +140,8 @@ class Log:
         values: Any = None,
     ) -> None:
         if self.streams.is_busy:
+            if not self.operands.rule:
+                self.streams.scalar(memory)
             self.streams.access(state, memory, lanes, address, width, site, kind is AccessKind.READ)
         if self.operands.rule:
             self.operands.access(state, memory, address, width, site, kind is AccessKind.READ)

@@ -19,8 +19,8 @@ from xpiler.ir.nodes import Space
 
 @dataclass
 class Operands:
-    """What the instruction that is under way has accessed, by place of the text. `rule`: `same`, `none`, or
-    "" between instructions."""
+    """What the instruction that is under way has accessed, by place of the text. `rule`: `same`, `none`,
+    `any`, or "" between instructions."""
 
     rule: str = ""
     read: dict[int, tuple[Memory, list[Any]]] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Operands:
     def access(
         self, state: State, memory: Memory, address: Any, width: int, site: Site, is_read: bool
     ) -> None:
-        if memory.space not in (Space.NRAM, Space.WRAM):
+        if self.rule == "any" or memory.space not in (Space.NRAM, Space.WRAM):
             return  # other tasks use these, too: whose element is whose is not told apart here
         units = max(1, width // memory.granule)
         granules = np.atleast_1d(np.asarray(address, np.int64)).reshape(-1, 1) * units + np.arange(units)

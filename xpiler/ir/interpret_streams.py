@@ -58,6 +58,11 @@ class Streams:
             if stream in ("all", "compute"):
                 self.computed.clear()
 
+    def scalar(self, memory: Memory) -> None:
+        """A core's own loads and stores wait for the computation before them, as all code relies on."""
+        if memory.space in _OWN and self.stream == "compute":
+            self.computed.clear()
+
     def access(
         self,
         state: State,

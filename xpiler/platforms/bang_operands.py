@@ -19,7 +19,7 @@ _IN_PLACE = re.compile(
 
 
 def operand_rule(name: str) -> str:
-    """`same`: one place, or apart; `none`: apart; "" where nothing is said."""
+    """`same`: one place, or apart; `none`: apart; `any` where nothing is said."""
     if _MOVING.match(name):
         return "none"
-    return "same" if _IN_PLACE.match(name) else ""
+    return "same" if _IN_PLACE.match(name) else "any"
