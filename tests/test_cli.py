@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -233,3 +237,33 @@ def test_a_translation_never_takes_the_place_of_its_source(
     assert main(["translate", str(source), "--to", "vnni"]) == 2
     assert "is the source itself" in capsys.readouterr().err
     assert source.read_text() == text
+
+
+# ------------------------------------------------------------------------------------------------ cancelling
+
+
+def test_a_benchmark_that_is_told_to_end_ends_its_case_first(tmp_path: Path) -> None:
+    """The case's process is the leader of a session of its own, which no signal to its parent reaches."""
+    words = ["bench", "accuracy", "--ops", "gemm", "--from", "cuda", "--to", "vnni", "--json"]
+    bench = subprocess.Popen(
+        [sys.executable, "-m", "xpiler.cli", *words, str(tmp_path / "out.json")], stderr=subprocess.PIPE
+    )
+    case = started_by(bench)
+    bench.terminate()
+    _, said = bench.communicate(timeout=30)
+    assert (bench.returncode, b"cancelled" in said) == (130, True)
+    assert not Path(f"/proc/{case}").exists()
+    assert not (tmp_path / "out.json").exists()
+
+
+def started_by(process: subprocess.Popen[bytes]) -> int:
+    """The first process that it starts, once it is there."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for children in Path(f"/proc/{process.pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                for child in children.read_text().split():
+                    if b"xpiler.bench.case" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        return int(child)
+        time.sleep(0.02)
+    raise AssertionError("no process was started")

@@ -7,9 +7,12 @@ results; the work is in `translate.py`. Modules that only one command needs are 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -34,12 +37,13 @@ EXIT_BY_STATUS = {"verified": EXIT_VERIFIED, "unverified": EXIT_UNVERIFIED, "ref
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code. SIGTERM cancels it like an interrupt from the keyboard."""
     words = sys.argv[1:] if argv is None else argv
     arguments = _parser(words).parse_args(words)
     console = Console(stderr=True, highlight=False)
     try:
-        return int(arguments.run(arguments, console))
+        with _sigterm_cancels():
+            return int(arguments.run(arguments, console))
     except Refusal as refusal:
         if getattr(arguments, "json", False) is True:
             print(json.dumps(_refused(refusal.diagnostic)))
@@ -49,6 +53,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("cancelled; nothing was written", style="yellow")
         return 130
+
+
+@contextlib.contextmanager
+def _sigterm_cancels() -> Iterator[None]:
+    """A program that is told to end has processes of its own to end first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:

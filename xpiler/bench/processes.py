@@ -6,6 +6,7 @@ goes on where it stopped and a second one only repeats what has changed.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -22,6 +23,7 @@ from xpiler.gate import cache
 Question = TypeVar("Question")
 Answer = dict[str, Any]
 
+_running: set[subprocess.Popen[str]] = set()
 
 # What a translation does not depend on.
 _ABOVE_TRANSLATION = ("bench", "neural", "repair", "symbolic", "check_command.py", "cli.py")
@@ -57,12 +59,14 @@ def in_process(module: str, question: Mapping[str, Any], limit: float) -> tuple[
         text=True,
         start_new_session=True,
     )
+    _running.add(process)
     try:
         said, errors = process.communicate(json.dumps(question), timeout=limit)
     except subprocess.TimeoutExpired:
         return None, f"stopped after {limit:.0f} s"
     finally:
         _end(process)
+        _running.discard(process)
     if process.returncode != 0:
         last = (errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
         return None, f"the engine failed: {last}"
@@ -73,7 +77,8 @@ def in_process(module: str, question: Mapping[str, Any], limit: float) -> tuple[
 def answers(
     keys: Mapping[Question, str], answer: Callable[[Question], Answer], state: Path, jobs: int
 ) -> Iterator[tuple[Question, Answer]]:
-    """Answers in the order in which they come: first those that the state file has, then new ones."""
+    """Answers in the order in which they come: first those that the state file has, then new ones. Where the
+    caller is interrupted or asks for no more, the processes that were at work are ended."""
     known = _read_state(state)
     for question, key in keys.items():
         if key in known:
@@ -89,15 +94,21 @@ def answers(
                 record.flush()
                 yield question, outcome
         finally:
-            for future in running:
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in tuple(_running):
+                _kill(process)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ends the process and what it started."""
+    """Ends the process and what it started, and waits for it."""
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
         process.communicate()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _read_state(state: Path) -> dict[str, Answer]:
