@@ -24,6 +24,7 @@ from xpiler.passes.extrema import name_extrema
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.invariants import hoist_invariants
+from xpiler.passes.lane_masks import plain_masks
 from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.parallel import mark_parallel
@@ -36,11 +37,13 @@ from xpiler.passes.reroll import reroll
 from xpiler.passes.serial import serial_form
 from xpiler.passes.single_assignment import single_assignments
 from xpiler.passes.special_cases import drop_special_cases
+from xpiler.passes.spread_tiles import spread_tiles
 from xpiler.passes.strips import join_rests, merge_strips
 from xpiler.passes.structured import without_continues
 from xpiler.passes.thread_digits import split_thread_digits
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
+from xpiler.passes.tile_order import order_tiles
 from xpiler.passes.uniform_starts import uniform_starts
 
 
@@ -125,6 +128,11 @@ def _counted_in_threads(function: Function) -> Function:
     return function if function.is_serial else counted_loops(function)
 
 
+def _with_plain_masks(function: Function) -> Function:
+    """Masks are what plain functions ask of lanes."""
+    return plain_masks(function) if function.is_serial else function
+
+
 # What the tiles of a scratchpad ask for first, see `platforms/bang_tasks.py`.
 TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("invariants", hoist_invariants),
@@ -155,6 +163,8 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("digits of threads", split_thread_digits),
     ("thread fusion", fuse_threads),
     ("registers as threads", spread_registers),
+    ("masks", _with_plain_masks),
+    ("register tiles", spread_tiles),
     ("tidy", tidy),
     ("special cases", drop_special_cases),
     ("strips", merge_strips),
@@ -166,9 +176,13 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("index fusion", fuse_indices),
     ("guards", fold_guards),
     ("loop distribution", distribute_loops),
+    ("order of tiles", order_tiles),
     ("index fusion", fuse_indices),
     ("guards", fold_guards),
     ("tidy", tidy),
+    ("order of tiles", order_tiles),
+    ("strips", merge_strips),
+    ("order of tiles", order_tiles),
     ("strips", merge_strips),
     ("powers of two", powers_of_two),
     ("tidy", tidy),

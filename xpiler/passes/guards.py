@@ -10,10 +10,10 @@ only computes scalars of the body. In a sum it also counts if all that is added 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from xpiler.ir.affine import linear, prove_le, simplify
-from xpiler.ir.build import and_, is_const, minimum, mul
+from xpiler.ir.affine import linear, of_var, prove_le, simplify, to_expr
+from xpiler.ir.build import and_, is_const, minimum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -45,38 +45,43 @@ from xpiler.passes.tidy import simplified
 
 
 def fold_guards(function: Function) -> Function:
-    """Everywhere, inner loops first."""
-    body = _fold(function.body, Facts.of(function))
+    """Everywhere, inner loops first. In plain functions, whose loops count through tiles, a guard on the
+    element counts as well: `for x in 0..16: if (i + x < n)` ends at n - i."""
+    body = _Guards(elements=function.is_serial).fold(function.body, Facts.of(function))
     return function if body == function.body else replace(function, body=body)
 
 
-def _fold(block: Block, facts: Facts) -> Block:
-    return Block(tuple(r for s in spliced(block.body) for r in _fold_stmt(s, facts)), range=block.range)
+@dataclass(frozen=True)
+class _Guards:
+    elements: bool
 
+    def fold(self, block: Block, facts: Facts) -> Block:
+        body = tuple(r for s in spliced(block.body) for r in self.fold_stmt(s, facts))
+        return Block(body, range=block.range)
 
-def _fold_stmt(stmt: Stmt, facts: Facts) -> tuple[Stmt, ...]:
-    match stmt:
-        case For():
-            inside = facts.inside(stmt)
-            loop = replace(stmt, body=_fold(stmt.body, inside))
-            return (_bounded_sum(_bounded(loop, facts), facts),)
-        case If(condition=condition):
-            return (
-                replace(
-                    stmt,
-                    then=_fold(stmt.then, facts.where(condition)),
-                    otherwise=_fold(stmt.otherwise, facts.where(condition, False)),
-                ),
-            )
-        case While():
-            return (replace(stmt, body=_fold(stmt.body, facts)),)
-    return (stmt,)
+    def fold_stmt(self, stmt: Stmt, facts: Facts) -> tuple[Stmt, ...]:
+        match stmt:
+            case For():
+                inside = facts.inside(stmt)
+                loop = replace(stmt, body=self.fold(stmt.body, inside))
+                return (_bounded_sum(_bounded(loop, facts, self.elements), facts, self.elements),)
+            case If(condition=condition):
+                return (
+                    replace(
+                        stmt,
+                        then=self.fold(stmt.then, facts.where(condition)),
+                        otherwise=self.fold(stmt.otherwise, facts.where(condition, False)),
+                    ),
+                )
+            case While():
+                return (replace(stmt, body=self.fold(stmt.body, facts)),)
+        return (stmt,)
 
 
 # ------------------------------------------------------------------------------------------ around the body
 
 
-def _bounded(loop: For, facts: Facts) -> For:
+def _bounded(loop: For, facts: Facts, elements: bool) -> For:
     """The conjuncts of a guard around all effects of the body that bound the loop variable from above."""
     body = spliced(loop.body.body)
     guard, inner = _guard(body)
@@ -85,19 +90,20 @@ def _bounded(loop: For, facts: Facts) -> For:
     stop = loop.stop
     kept, known = list[Expr](), list[Expr]()
     for conjunct in _conjuncts(guard):
-        bound = _upper(conjunct, loop)
+        bound = _upper(conjunct, loop) or (_upper_of_element(conjunct, loop) if elements else None)
         if bound is None or free_vars(_as_stmt(bound)) & (_assigned(body) | {loop.var}) or _loads(bound):
             kept.append(conjunct)
         else:
-            stop = minimum(bound, stop)
+            stop = bound if _reaches(stop, bound, facts) else minimum(bound, stop)
             known.append(conjunct)
     if stop is loop.stop:
         return loop
     condition = and_(*kept)
     new = inner if isinstance(condition, Const) and condition.value else (If(condition, Block(inner)),)
     result = replace(loop, stop=simplify(stop, facts.ranges))
-    held = map_expr(Block(new), lambda e: Const(BOOL, True) if e in known else e)
-    assert isinstance(held, Block)
+    held = Block(new)
+    for conjunct in known:
+        held = _decided(held, conjunct, True)
     return replace(result, body=simplified(held, facts.inside(result)))
 
 
@@ -182,6 +188,23 @@ def _upper(condition: Expr, loop: For) -> Expr | None:
     return None
 
 
+def _upper_of_element(condition: Expr, loop: For) -> Expr | None:
+    """The same of a condition on an element of a tile: `stop - start` of `start + loop.var < stop`."""
+    match condition:
+        case Binary(op="<", left=left, right=right) if (
+            right.dtype == left.dtype == loop.dtype
+            and is_const(loop.step, 1)
+            and isinstance(loop.stop, Const)
+        ):
+            counter = of_var(loop.var, loop.dtype)
+            form = linear(left)
+            start = None if form is None else form - counter
+            if start is None or loop.var in start.variables() | free_vars(_as_stmt(right)):
+                return None
+            return sub(right, to_expr(start, loop.dtype))
+    return None
+
+
 def _is_counter(expr: Expr, loop: For) -> bool:
     return isinstance(expr, Var) and expr.name == loop.var
 
@@ -201,7 +224,7 @@ def _as_stmt(expr: Expr) -> Stmt:
 # ------------------------------------------------------------------------------------------ in a sum
 
 
-def _bounded_sum(loop: For, facts: Facts) -> For:
+def _bounded_sum(loop: For, facts: Facts, elements: bool) -> For:
     """`s += e` where e is zero beyond a guard inside it: the loop stops at the guard."""
     body = spliced(loop.body.body)
     if len(body) != 1:
@@ -219,16 +242,25 @@ def _bounded_sum(loop: For, facts: Facts) -> For:
             return loop
         value = fold[1]
     for conjunct in _inner_guards(value):
-        bound = _upper(conjunct, loop)
+        bound = _upper(conjunct, loop) or (_upper_of_element(conjunct, loop) if elements else None)
         if bound is None or loop.var in free_vars(_as_stmt(bound)) or _loads(bound):
             continue
         beyond = facts.inside(loop).where(conjunct, False)
-        outside = simplified(Block((replace(assign, value=value, reduce="+"),)), beyond).body
+        none = _decided(Block((replace(assign, value=value, reduce="+"),)), conjunct, False)
+        outside = simplified(none, beyond).body
         if len(outside) == 1 and isinstance(outside[0], Assign) and _is_zero(outside[0].value):
             stop = bound if _reaches(loop.stop, bound, facts) else minimum(bound, loop.stop)
             result = replace(loop, stop=simplify(stop, facts.ranges))
-            return replace(result, body=simplified(result.body, facts.inside(result)))
+            held = _decided(result.body, conjunct, True)
+            return replace(result, body=simplified(held, facts.inside(result)))
     return loop
+
+
+def _decided(block: Block, condition: Expr, holds: bool) -> Block:
+    """The block where the condition is known to hold, or not to."""
+    found = map_expr(block, lambda e: Const(BOOL, holds) if e == condition else e)
+    assert isinstance(found, Block)
+    return found
 
 
 def _inner_guards(value: Expr) -> list[Expr]:

@@ -258,7 +258,7 @@ def _perfect(loop: For, *, across: bool = False) -> tuple[list[For], tuple[Stmt,
     body = spliced(loop.body.body)
     while body and isinstance(body[-1], For) and (across or len(body) == 1):
         inner = body[-1]
-        names = {h.name for h in body[:-1] if isinstance(h, Decl)}
+        names = {h.name for h in (*heads, *body[:-1]) if isinstance(h, Decl)}
         if not all(_is_number(h) for h in body[:-1]) or names & free_vars(_head(inner)):
             break
         heads += body[:-1]

@@ -71,7 +71,7 @@ def _whole(tiles: For, mutable: frozenset[str]) -> For:
         names[head.name] = substitute(head.init, names)
     if free_vars(inner.body) & set(names):
         return tiles
-    stop = _stop(tiles, substitute(inner.stop, names))
+    stop = end_of_tiles(tiles, substitute(inner.stop, names))
     if stop is None or not all(_is_sum(e, tiles.var, inner.var) for e in _values(inner.body)):
         return tiles
     if {tiles.var, inner.var} & mutable:
@@ -108,8 +108,8 @@ def _by_places(tiles: For) -> For | None:
     return replace(tiles, stop=end, step=const(int(size), tiles.dtype), body=body)
 
 
-def _stop(tiles: For, length: Expr) -> Expr | None:
-    """Where the elements of all tiles end; None if a tile is not what it has to be."""
+def end_of_tiles(tiles: For, length: Expr) -> Expr | None:
+    """Where the elements of all tiles end, each `length` long; None if a tile is not what it has to be."""
     whole = tiles.step
     rest = sub(tiles.stop, Var(tiles.dtype, tiles.var))
     if prove_eq(length, whole):

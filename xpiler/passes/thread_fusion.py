@@ -37,11 +37,11 @@ from xpiler.passes.independence import independent_iterations
 from xpiler.passes.structured import spliced
 
 
-def fuse_threads(function: Function) -> Function:
+def fuse_threads(function: Function, *, outer: bool = False) -> Function:
     """Fuse neighbouring thread loops wherever that is legal, then undo expansions that fusion made
-    needless."""
+    needless. `outer`: of nests that differ inside, the outer loops that they share."""
     facts = Facts.of(function)
-    body = _Fuser().block(function.body, facts)
+    body = _Fuser(outer).block(function.body, facts)
     body = contracted(body)
     return function if body == function.body else replace(function, body=body)
 
@@ -56,6 +56,11 @@ class _Nest:
     @property
     def head(self) -> tuple[tuple[Expr, Expr], ...]:
         return tuple((loop.start, loop.stop) for loop in self.loops)
+
+    def outermost(self, count: int) -> _Nest:
+        """The same with fewer loops."""
+        inside = (_Nest(self.loops[count:], self.body).stmt(),) if self.loops[count:] else self.body
+        return _Nest(self.loops[:count], inside)
 
     def stmt(self) -> For:
         inner: tuple[Stmt, ...] = self.body
@@ -75,7 +80,10 @@ def thread_nest(stmt: Stmt) -> _Nest | None:
     return _Nest(tuple(loops), body) if loops else None
 
 
+@dataclass(frozen=True)
 class _Fuser:
+    outer: bool
+
     def block(self, block: Block, facts: Facts) -> Block:
         return Block(self.body(block.body, facts), range=block.range)
 
@@ -124,7 +132,11 @@ class _Fuser:
         previous = self._as_nest(out[n - 1], facts) if n else None
         if previous is not None and previous.head != turned.head:
             depth = max(len(previous.loops), len(turned.loops))
-            previous, turned = (self._as_deep(nest, depth, facts) for nest in (previous, turned))
+            deep, deep_turned = (self._as_deep(nest, depth, facts) for nest in (previous, turned))
+            shared = _shared(previous, turned) if self.outer and None in (deep, deep_turned) else 0
+            if shared:
+                deep, deep_turned = previous.outermost(shared), turned.outermost(shared)
+            previous, turned = deep, deep_turned
         if previous is not None and turned is not None and previous.head == turned.head:
             before = between if any(isinstance(d, Decl) and d.name in later for d in between) else []
             if before and not _may_go_before(before, previous):
@@ -197,6 +209,12 @@ class _Fuser:
         return None
 
 
+def _shared(first: _Nest, second: _Nest) -> int:
+    """How many outer loops two nests have alike."""
+    pairs = zip(first.head, second.head, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(first.loops), len(second.loops)))
+
+
 def _may_go_before(declarations: Sequence[Stmt], nest: _Nest) -> bool:
     """Whether declarations have the same values before a nest as after it."""
     inside = uses(Block(nest.body))
@@ -245,8 +263,8 @@ def contracted(block: Block) -> Block:
         own = _own_index(decl, nest)
         if own is None:
             continue
-        inner = tuple(_without_prefix(s, decl.name, own) for s in nest.body)
-        local = replace(decl, shape=decl.shape[own:])
+        inner = tuple(_without_places(s, decl.name, own) for s in nest.body)
+        local = replace(decl, shape=_others(decl.shape, own))
         body[users[0]] = _Nest(nest.loops, (local, *inner)).stmt()
         body[n] = Block(())
     return Block(tuple(_contracted_below(s) for s in spliced(body)), range=block.range)
@@ -264,10 +282,10 @@ def _touches(stmt: Stmt, array: str) -> bool:
     return any(isinstance(n, (Load, Ref)) and n.array == array for n in walk(stmt))
 
 
-def _own_index(decl: Decl, nest: _Nest) -> int | None:
-    """Number of leading dimensions that are indexed by exactly the thread's counters in every access."""
+def _own_index(decl: Decl, nest: _Nest) -> frozenset[int] | None:
+    """The dimensions that the thread's counters index in every access, one for each counter."""
     counters = [Var(loop.dtype, loop.var) for loop in nest.loops]
-    count = len(counters)
+    places = [set(range(len(decl.shape))) for _ in counters]
     for node in walk(Block(nest.body)):
         if isinstance(node, Ref) and node.array == decl.name:
             return None
@@ -275,15 +293,19 @@ def _own_index(decl: Decl, nest: _Nest) -> int | None:
             continue
         if node.dtype != decl.dtype or len(node.index) != len(decl.shape):
             return None
-        if list(node.index[:count]) != counters:
-            return None
-    return count
+        for counter, own in zip(counters, places, strict=True):
+            own &= {n for n, index in enumerate(node.index) if index == counter}
+    return frozenset(min(own) for own in places) if all(places) else None
 
 
-def _without_prefix(stmt: Stmt, array: str, count: int) -> Stmt:
+def _others(parts: tuple[Expr, ...], places: frozenset[int]) -> tuple[Expr, ...]:
+    return tuple(part for n, part in enumerate(parts) if n not in places)
+
+
+def _without_places(stmt: Stmt, array: str, places: frozenset[int]) -> Stmt:
     def change(expr: Expr) -> Expr:
         if isinstance(expr, Load) and expr.array == array:
-            rest = expr.index[count:]
+            rest = _others(expr.index, places)
             return replace(expr, index=rest) if rest else Var(expr.dtype, array, range=expr.range)
         return expr
 

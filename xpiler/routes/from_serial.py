@@ -31,7 +31,7 @@ def to_bang(unit: Unit, entries: list[EntryJob]) -> Produced:
     rungs: list[Rung] = []
 
     def made(function: Function, inference: Inference) -> Wrapped:
-        arrays, direct = _direct(function, inference)
+        arrays, direct = _direct(_apart(function), inference)
         canonical, taken = with_arrays_of_any_size_in_memory(validated(direct, entries, rungs))
         arrays |= {p.name: Moved(count, copy_in=False, copy_out=False) for p, count in taken}
         kernel = bang.generate(canonical, name=f"{function.name}_kernel")

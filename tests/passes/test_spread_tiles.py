@@ -1,0 +1,111 @@
+"""Register tiles of C with AVX-512 come out as the loops that they are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.ir.printer import show
+from xpiler.passes.canonical import canonicalise
+
+
+def canonical(text: str) -> str:
+    """The loops of the only function, on arrays that are not one another; indices without their casts."""
+    (function,) = parse(text, "k.cpp", platform="vnni").program.kernels
+    params = tuple(replace(p, is_restrict=p.is_pointer) for p in function.params)
+    shown = show(canonicalise(replace(function, params=params)).function)
+    return re.sub(r"\(i64\)", "", "\n".join(line.strip() for line in shown.splitlines()[1:-1]))
+
+
+ROWS = """
+#include <immintrin.h>
+extern "C" void gemm(const float *A, const float *B, float *C, int M, int N, int K) {
+  for (int m = 0; m < M; m += 4) {
+    const int rows = M - m < 4 ? M - m : 4;
+    for (int n = 0; n < N; n += 32) {
+      const __mmask16 low = N - n >= 16 ? 0xffff : (1 << (N - n)) - 1;
+      const __mmask16 high = N - n >= 32 ? 0xffff : N - n <= 16 ? 0 : (1 << (N - n - 16)) - 1;
+      __m512 acc[4][2];
+      for (int i = 0; i < 4; ++i) acc[i][0] = acc[i][1] = _mm512_setzero_ps();
+      for (int k = 0; k < K; ++k) {
+        const __m512 b0 = _mm512_maskz_loadu_ps(low, B + (long)k * N + n);
+        const __m512 b1 = _mm512_maskz_loadu_ps(high, B + (long)k * N + n + 16);
+        for (int i = 0; i < rows; ++i) {
+          const __m512 a = _mm512_set1_ps(A[(long)(m + i) * K + k]);
+          acc[i][0] = _mm512_fmadd_ps(a, b0, acc[i][0]);
+          acc[i][1] = _mm512_fmadd_ps(a, b1, acc[i][1]);
+        }
+      }
+      for (int i = 0; i < rows; ++i) {
+        _mm512_mask_storeu_ps(C + (long)(m + i) * N + n, low, acc[i][0]);
+        _mm512_mask_storeu_ps(C + (long)(m + i) * N + n + 16, high, acc[i][1]);
+      }
+    }
+  }
+}
+"""
+
+
+def test_a_tile_of_rows_and_vectors_is_a_product() -> None:
+    assert canonical(ROWS) == (
+        "parallel for i32 m in 0 .. M {\n"
+        "parallel for i32 n in 0 .. N {\n"
+        "f32 acc = 0.0f;\n"
+        "for i32 k in 0 .. K {\n"
+        "acc = fma(A[m * K + k], B[N * k + n], acc);\n"
+        "}\n"
+        "C[N * m + n] = acc;\n"
+        "}\n"
+        "}"
+    )
+
+
+NAMED = """
+#include <immintrin.h>
+extern "C" void gemv(const float *A, const float *x, float *y, int rows, int cols) {
+  for (int g = 0; g < rows; ++g) {
+    const float *a = A + (long)2 * g * cols;
+    __m512 s0 = _mm512_setzero_ps(), s1 = s0;
+    for (int c = 0; c < cols; c += 16) {
+      const __mmask16 mask = cols - c >= 16 ? 0xffff : (1 << (cols - c)) - 1;
+      const __m512 v = _mm512_maskz_loadu_ps(mask, x + c);
+      s0 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, a + c), v, s0);
+      s1 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, a + cols + c), v, s1);
+    }
+    y[2 * g] = _mm512_reduce_add_ps(s0);
+    y[2 * g + 1] = _mm512_reduce_add_ps(FACTOR);
+  }
+}
+"""
+
+
+def test_registers_with_names_of_their_own_are_rows() -> None:
+    assert canonical(NAMED.replace("FACTOR", "s1")) == (
+        "parallel for i32 index in 0 .. rows * 2 {\n"
+        "f32 s0_sum = 0.0f;\n"
+        "for i32 lane in 0 .. cols {\n"
+        "s0_sum += A[cols * index + lane] * x[lane];\n"
+        "}\n"
+        "y[index] = s0_sum;\n"
+        "}"
+    )
+
+
+def test_registers_that_differ_by_more_than_a_step_stay_what_they_are() -> None:
+    assert "index in 0 .. rows * 2" not in canonical(NAMED.replace("FACTOR", "_mm512_abs_ps(s1)"))
+
+
+@pytest.mark.parametrize("last", ["acc[j] + acc[1 - j]", "acc[0]"])
+def test_registers_that_meet_stay_together(last: str) -> None:
+    text = f"""
+    extern "C" void meet(const float *a, float *c, int n) {{
+      float acc[2];
+      for (int j = 0; j < 2; ++j) acc[j] = 0;
+      for (int i = 0; i < n; ++i)
+        for (int j = 0; j < 2; ++j) acc[j] += a[2 * i + j];
+      for (int j = 0; j < 2; ++j) c[j] = {last};
+    }}"""
+    assert "f32 acc[2];" in canonical(text)
