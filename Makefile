@@ -68,7 +68,7 @@ format: $(INSTALLED)
 lock:
 	$(BIN)/pip install pip-tools
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras \
-	  --extra dev --extra cuda --allow-unsafe --output-file=requirements.lock pyproject.toml
+	  --extra dev --extra cuda --extra fleet --allow-unsafe --output-file=requirements.lock pyproject.toml
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Xpiler needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'

@@ -188,6 +188,24 @@ def _add_explain(commands: Commands) -> None:
     add_explain(commands)
 
 
+def _add_scheduler(commands: Commands) -> None:
+    from xpiler.tuning.fleet.command import add_scheduler
+
+    add_scheduler(commands)
+
+
+def _add_worker(commands: Commands) -> None:
+    from xpiler.tuning.fleet.command import add_worker
+
+    add_worker(commands)
+
+
+def _add_certificate(commands: Commands) -> None:
+    from xpiler.tuning.fleet.command import add_certificate
+
+    add_certificate(commands)
+
+
 def _add_models(commands: Commands) -> None:
     from xpiler.neural.options import add_models
 
@@ -214,6 +232,9 @@ _COMMANDS: dict[str, Callable[[Commands], None]] = {
     "show": _add_show,
     "tune": _add_tune,
     "devices": _add_devices,
+    "scheduler": _add_scheduler,
+    "worker": _add_worker,
+    "certificate": _add_certificate,
     "explain": _add_explain,
     "models": _add_models,
     "bench": _add_bench,

@@ -3,11 +3,14 @@
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import sqlite3
+from dataclasses import replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+from xpiler.errors import Refusal
 from xpiler.tuning.record import Question, Record, Trial
 from xpiler.tuning.space import point
 
@@ -51,11 +54,11 @@ def test_the_record_is_exported_as_json_lines(tmp_path: Path) -> None:
     assert json.loads(line)["platform"] == "vnni"
 
 
-def write_for_ever(file: Path, ready: Event) -> None:
+def write_for_ever(file: Path, ready: Event | None) -> None:
     with Record(file) as record:
         for rows in range(1_000_000):
             record.add(ABOUT, trial(rows))
-            if rows == 20:
+            if rows == 20 and ready is not None:
                 ready.set()
 
 
@@ -72,6 +75,72 @@ def test_a_killed_writer_leaves_whole_trials(tmp_path: Path) -> None:
         kept = record.trials(ABOUT)
     assert len(kept) > 20
     assert kept == [trial(rows) for rows in range(len(kept))]
+
+
+def write_until_full(file: Path, told: str) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+    try:
+        write_for_ever(file, None)
+    except Refusal as refusal:
+        Path(told).write_text(str(refusal))
+
+
+def test_a_full_disk_is_told_and_what_was_written_is_kept(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=write_until_full, args=(tmp_path / "record", str(tmp_path / "told")))
+    process.start()
+    process.join(60)
+    assert "takes no more trials" in (tmp_path / "told").read_text()
+    assert "--resume" in (tmp_path / "told").read_text()
+    with Record(tmp_path / "record") as record:
+        kept = record.trials(ABOUT)
+        assert len(kept) > 20
+        assert kept == [trial(rows) for rows in range(len(kept))]
+        record.add(ABOUT, trial(len(kept)))  # once there is room
+
+
+def written(file: Path, number: int) -> None:
+    with Record(file) as record:
+        for rows in range(number):
+            record.add(ABOUT, trial(rows))
+
+
+def test_a_trial_that_the_disk_changed_is_measured_anew(tmp_path: Path) -> None:
+    file = tmp_path / "record"
+    written(file, 4)
+    data = file.read_bytes()
+    last = data.rindex(b"[0.001, 0.002]") if data.count(b"program 3") == 1 else -1
+    spoilt = data.index(b"program 3") + len(b"program 3")
+    assert last > 0
+    file.write_bytes(data[:spoilt] + data[spoilt:].replace(b"[0.001, 0.002]", b"[0.001, 0.009]", 1))
+    with Record(file) as record:
+        kept = record.trials(ABOUT)
+        assert len(kept) == 3
+        record.add(ABOUT, trial(3))
+        assert trial(3) in record.trials(ABOUT)
+
+
+def test_a_file_that_was_cut_off_goes_on_with_what_is_left(tmp_path: Path) -> None:
+    file = tmp_path / "record"
+    written(file, 200)
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) - 4096])
+    with Record(file) as record:
+        kept = record.trials(ABOUT)
+        assert 100 < len(kept) < 200
+        assert all(one == trial(dict(one.point)["rows"]) for one in kept)
+        record.add(ABOUT, trial(1000))
+    with Record(file) as record:
+        assert len(record.trials(ABOUT)) == len(kept) + 1
+    assert list(tmp_path.glob("record.damaged-*"))
+
+
+def test_a_trial_of_an_older_engines_program_is_replaced(tmp_path: Path) -> None:
+    with Record(tmp_path / "record") as record:
+        record.add(ABOUT, trial(8))
+        newer = replace(trial(8), program="program of a newer engine", seconds=5e-4)
+        record.add(ABOUT, newer)
+        assert record.trials(ABOUT) == [newer]
 
 
 def test_several_processes_write_one_record(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,10 +16,13 @@ from xpiler.files import read_source, write_atomically
 from xpiler.gate.evidence import Evidence
 from xpiler.gate.overrides import Overrides
 from xpiler.platforms.registry import PLATFORMS
-from xpiler.tuning.device import devices
+from xpiler.tuning.device import Device, devices
+from xpiler.tuning.fleet import required
+from xpiler.tuning.fleet.command import add_fleet_options, bundle_for, list_fleet
+from xpiler.tuning.measure import Here, Measurer
 from xpiler.tuning.plot import curve
 from xpiler.tuning.record import Record, default_file
-from xpiler.tuning.tune import Budget, Step, Tuned, spread, tune
+from xpiler.tuning.tune import Budget, Step, Tuned, device_here, spread, tune
 
 
 def add_tune_options(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +36,13 @@ def add_tune_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", metavar="B", default="5m", help="time for the search: 30s, 5m, 1h (5m)")
     parser.add_argument("--trials", type=int, default=0, metavar="N", help="programs to measure at most")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the tree search (0)")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a search that was stopped: its trials count as this one's (--trials)",
+    )
+    parser.add_argument("--device", metavar="NAME", help="the device, by its kind or a part of its name")
+    add_fleet_options(parser)
     parser.add_argument("--record", type=Path, metavar="DB", help="the database of trials (the user's cache)")
     parser.add_argument("--plot", type=Path, metavar="OUT.svg", help="draw the best time over the trials")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -39,12 +50,16 @@ def add_tune_options(parser: argparse.ArgumentParser) -> None:
 
 def run_tune(arguments: argparse.Namespace, overrides: Overrides, console: Console) -> int:
     """Exit 0: the best program is verified; 1: it is not."""
-    budget = Budget(_seconds(arguments.budget), arguments.trials)
+    budget = Budget(_seconds(arguments.budget), arguments.trials, arguments.resume)
     if arguments.trials < 0:
         raise Refusal("tune-trials", "--trials must not be negative")
     text = read_source(arguments.file)
     live = console.is_terminal and not arguments.json
-    with Record(arguments.record) as record, console.status("") as status:
+    with (
+        Record(arguments.record) as record,
+        _measurer(arguments) as measurer,
+        console.status("") as status,
+    ):
 
         def told(step: Step) -> None:
             if live:
@@ -58,6 +73,7 @@ def run_tune(arguments: argparse.Namespace, overrides: Overrides, console: Conso
             budget=budget,
             record=record,
             seed=arguments.seed,
+            measurer=measurer,
             progress=lambda step: status.update(step) if live else None,
             on_step=told,
         )
@@ -69,6 +85,17 @@ def run_tune(arguments: argparse.Namespace, overrides: Overrides, console: Conso
     else:
         _print(tuned, output)
     return 0 if tuned.result.status == "verified" else 1
+
+
+def _measurer(arguments: argparse.Namespace) -> AbstractContextManager[Measurer]:
+    """This machine, or a fleet."""
+    if arguments.scheduler is None:
+        return nullcontext(Here(device_here(arguments.to, arguments.device)))
+    required()
+    from xpiler.tuning.fleet.client import Elsewhere
+
+    bundle = bundle_for("client", arguments.certificate)
+    return Elsewhere(arguments.scheduler, bundle, arguments.to, arguments.device)
 
 
 def _apply(tuned: Tuned, arguments: argparse.Namespace) -> Path | None:
@@ -144,20 +171,34 @@ def add_devices(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     listing.add_argument(
         "--export", type=Path, metavar="OUT", help="write the record of trials as JSON lines"
     )
+    add_fleet_options(listing)
     listing.set_defaults(run=run_devices)
 
 
 def run_devices(arguments: argparse.Namespace, console: Console) -> int:
-    found = devices()
     if arguments.export:
         with Record(default_file()) as record:
             write_atomically(arguments.export, "".join(f"{line}\n" for line in record.lines()))
-    if arguments.json:
-        print(json.dumps([asdict(device) for device in found]))
-        return 0
-    for device in found:
-        print(f"{device.kind:5} {device.name}: runs {', '.join(device.runs)}")
+    if arguments.scheduler:
+        workers = list_fleet(arguments.scheduler, arguments.certificate)
+        if arguments.json:
+            print(json.dumps([asdict(seen) for seen in workers]))
+            return 0
+        found = [seen.device for seen in workers]
+        for seen in workers:
+            print(f"{_named(seen.device)}; {seen.tasks} tasks, on {seen.host}")
+    else:
+        found = devices()
+        if arguments.json:
+            print(json.dumps([asdict(device) for device in found]))
+            return 0
+        for device in found:
+            print(_named(device))
     missing = [p.title for p in PLATFORMS.values() if not any(p.name in d.runs for d in found)]
     if missing:
-        print(f"no device here for {', '.join(missing)}")
+        print(f"no device {'there' if arguments.scheduler else 'here'} for {', '.join(missing)}")
     return 0
+
+
+def _named(device: Device) -> str:
+    return f"{device.kind:5} {device.name}: runs {', '.join(device.runs)}"

@@ -24,6 +24,10 @@ class Device:
     def fingerprint(self) -> str:
         return f"{self.kind}: {self.name}"
 
+    def is_called(self, name: str) -> bool:
+        """Whether `name` is its kind, or a part of its name."""
+        return name == self.kind or name.lower() in self.name.lower()
+
 
 def devices() -> list[Device]:
     """What is here: the CPU, and GPUs that a vendor's tool lists."""
@@ -37,9 +41,10 @@ def devices() -> list[Device]:
     return found
 
 
-def device_for(target: str) -> Device | None:
-    """The device of this machine that runs programs of a platform; None if there is none."""
-    return next((device for device in devices() if target in device.runs), None)
+def device_for(target: str, name: str | None = None) -> Device | None:
+    """The first device of this machine that runs programs of a platform, and is so named; None if there is
+    none."""
+    return next((d for d in devices() if target in d.runs and (not name or d.is_called(name))), None)
 
 
 def _listed(*command: str) -> list[str]:

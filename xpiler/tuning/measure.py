@@ -5,6 +5,7 @@ A program is timed in turn with the best one so far: the two share whatever the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,14 +27,20 @@ class Job:
     best_seconds: float = 0.0
 
 
+class Unmeasured(Exception):
+    """A program could not be measured, through no fault of its own: nothing is known of it."""
+
+
 class Measurer(Protocol):
     """Times programs on `device`, up to `window` of them under way at once."""
 
     device: Device
     window: int
 
-    def begin(self, job: Job) -> Callable[[], Timing]:
-        """Asks for a measurement; the function that is returned waits for it."""
+    def begin(self, job: Job, until: float = math.inf) -> Callable[[], Timing]:
+        """Asks for a measurement. The function that is returned waits for it, where it is not made by the
+        waiting itself, no longer than until the monotonic time `until`: then it raises TimeoutError. It
+        raises Unmeasured where there is nothing to tell."""
         ...
 
 
@@ -45,7 +52,7 @@ class Here:
     def __init__(self, device: Device) -> None:
         self.device = device
 
-    def begin(self, job: Job) -> Callable[[], Timing]:
+    def begin(self, job: Job, until: float = math.inf) -> Callable[[], Timing]:
         return lambda: in_turn(job)
 
 

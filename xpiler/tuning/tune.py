@@ -9,6 +9,7 @@ Every trial is written to the record at once; what is there already is not tried
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -22,20 +23,24 @@ from xpiler.gate.timing import Timing
 from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.translate import Progress, Result, Trusted, writer
 from xpiler.tuning.device import Device, device_for
-from xpiler.tuning.measure import Here, Job, Measurer
+from xpiler.tuning.measure import Here, Job, Measurer, Unmeasured
 from xpiler.tuning.record import Question, Record, Trial
 from xpiler.tuning.search import SIMULATIONS, proposals
 from xpiler.tuning.space import Made, Point, Space, space_of
 
 WINS = 0.98  # of the best time, below which a program is faster and not lucky
+NO_FORM, SAME = "the translation has no such form", "the same program"
+TROUBLE = 3  # points in a row that could not be measured
 
 
 @dataclass(frozen=True)
 class Budget:
-    """When a search ends: seconds, or trials that were measured; 0 means no limit."""
+    """When a search ends: seconds, or trials that were measured; 0 means no limit. `resumed`: trials that an
+    earlier search made count as well."""
 
     seconds: float = 300.0
     trials: int = 0
+    resumed: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def tune(
 ) -> Tuned:
     """Searches the space of a translation, measuring on this machine unless `measurer` says otherwise.
     Raises Refusal where there is nothing to translate or to measure on."""
-    measurer = measurer or Here(_device_here(to))
+    measurer = measurer or Here(device_here(to))
     trusted, write = writer(text, file, to, overrides, progress)
     progress("finding the knobs")
     search = _Search(
@@ -103,13 +108,15 @@ def tune(
     return search.run(seed)
 
 
-def _device_here(to: str) -> Device:
-    device = device_for(to)
+def device_here(to: str, name: str | None = None) -> Device:
+    """The device of this machine for a platform. Raises Refusal if there is none, or none of that name."""
+    device = device_for(to, name)
     if device is None:
+        called = f" called {name}" if name else ""
         raise Refusal(
             "no-device",
-            f"there is no device for {PLATFORMS[to].title} here, so nothing can be measured",
-            remedy="tune on a machine that has one; `xpiler devices` lists them",
+            f"there is no device for {PLATFORMS[to].title}{called} here, so nothing can be measured",
+            remedy="tune on a machine that has one, or in a fleet (--scheduler); `xpiler devices` lists them",
         )
     return device
 
@@ -143,20 +150,25 @@ class _Search:
     default: Trial | None = None
     trials: list[Trial] = field(default_factory=list)
     measured: int = 0
+    unmeasured: int = 0
+    until: float = math.inf
     by_program: dict[str, Trial] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
     def run(self, seed: int) -> Tuned:
         start = time.monotonic()
+        self.until = start + self.budget.seconds if self.budget.seconds else math.inf
         self.known = {trial.point: trial for trial in self.record.trials(self.about)}
         ended = ""
-        for _ in self._points(seed):
-            if self.cancelled():
-                ended = "cancelled"
-            elif self.budget.seconds and time.monotonic() - start >= self.budget.seconds:
-                ended = f"{self.budget.seconds:.0f} s"
-            if ended:
-                break
+        try:
+            for _ in self._points(seed):
+                if self.cancelled():
+                    ended = "cancelled"
+                    break
+                if time.monotonic() >= self.until:
+                    raise TimeoutError
+        except TimeoutError:
+            ended = f"{self.budget.seconds:.0f} s"
         if not ended:
             ended = "every point was tried" if self._window() else f"{self.measured} trials"
         result = self.result or self._verified(self.space.default)
@@ -194,15 +206,42 @@ class _Search:
         if known is not None and made is not None and known.program != made.program:
             known = None  # the engine writes another program than it did
         wait = self._measured(one, made) if known is None else None
+        if known is not None and self.budget.resumed and known.why not in (NO_FORM, SAME):
+            self.measured += 1
         if made is not None:
             self.texts[made.program] = made.text
 
         def reward() -> float | None:
-            trial = known if wait is None else wait()
+            try:
+                trial = known if wait is None else wait()
+            except Unmeasured as lost:
+                self._lost(one, lost)
+                return None
             assert trial is not None
+            self.unmeasured = 0
             return self._reward(self._settled(trial, made, known is not None))
 
         return reward
+
+    def _lost(self, one: Point, lost: Unmeasured) -> None:
+        """A point of which nothing is known is not for the record, and several in a row are the device's
+        trouble."""
+        self.unmeasured += 1
+        if self.unmeasured == TROUBLE or self.default is None:
+            raise Refusal(
+                "not-measured",
+                f"{self.measurer.device.fingerprint} cannot measure: {lost}",
+                remedy="what was measured is kept: once that is mended, tune with --resume",
+            )
+        self.on_step(
+            Step(
+                len(self.trials),
+                self.space.size,
+                Trial(one, "", False, None, why=f"not measured: {lost}"),
+                False,
+                self.best,
+            )
+        )
 
     def _reward(self, trial: Trial) -> float | None:
         """The default's time over this trial's, halved: 1/2 for the default, 1 for twice as fast or more."""
@@ -236,13 +275,18 @@ class _Search:
     def _measured(self, one: Point, made: Made | None) -> Callable[[], Trial]:
         """Has the program of a point measured, once for all points that make it."""
         if made is None:
-            return lambda: Trial(one, "", False, None, why="the translation has no such form")
+            return lambda: Trial(one, "", False, None, why=NO_FORM)
         if made.program in self.texts:
-            return lambda: replace(self.by_program[made.program], point=one, why="the same program")
+            return lambda: self._same(one, made.program)
         self.progress(f"measuring {', '.join(f'{name}={value}' for name, value in one)}")
         self.measured += 1
-        wait = self.measurer.begin(self._job(made.text))
+        wait = self.measurer.begin(self._job(made.text), self.until)
         return lambda: _trial(one, made.program, wait())
+
+    def _same(self, one: Point, program: str) -> Trial:
+        if program not in self.by_program:
+            raise Unmeasured("nor was another point's program, which is the same")
+        return replace(self.by_program[program], point=one, why=SAME)
 
     def _job(self, text: str) -> Job:
         file = self._target_file()

@@ -1,0 +1,87 @@
+"""Processes of a fleet for tests: schedulers and workers as `xpiler scheduler` and `xpiler worker` run them,
+but with a stand-in for time. A program takes as many nanoseconds as a hash of its text says, on any machine.
+"""
+
+import asyncio
+import hashlib
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from xpiler.errors import Refusal
+from xpiler.gate.timing import Program, Timing
+from xpiler.tuning.device import Device
+from xpiler.tuning.fleet.certificates import Bundle
+from xpiler.tuning.fleet.scheduler import run_scheduler
+from xpiler.tuning.fleet.worker import run_worker
+from xpiler.tuning.measure import Job
+
+STAND_IN = Device("cpu", "stand-in for a device", ("vnni",))
+
+# The modules are read once, in a process that the others are forked from.
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload([__name__])
+
+
+def cost(program: Program) -> float:
+    """Seconds, the same on every machine."""
+    digest = hashlib.sha256(program.text.encode()).digest()
+    return 1e-6 + int.from_bytes(digest[:4], "little") * 1e-15
+
+
+def start_scheduler(certificates: Path, port: int) -> BaseProcess:
+    return _started(_scheduler, certificates / "scheduler.pem", port)
+
+
+def start_worker(address: str, bundle: Path, seconds: float) -> BaseProcess:
+    """A worker that takes `seconds` for each job."""
+    return _started(_worker, address, bundle, seconds)
+
+
+def _started(target: object, *arguments: object) -> BaseProcess:
+    process = _CONTEXT.Process(target=target, args=arguments, daemon=True)  # type: ignore[arg-type]
+    process.start()
+    return process
+
+
+def _scheduler(bundle: Path, port: int) -> None:
+    asyncio.run(run_scheduler(Bundle.read(bundle), "127.0.0.1", port))
+
+
+def _worker(address: str, bundle: Path, seconds: float) -> None:
+    def measure(job: Job) -> Timing:
+        time.sleep(seconds)
+        return Timing((cost(job.program),) * 3)
+
+    while True:  # as a service manager would start it again
+        with suppress(Refusal):
+            asyncio.run(run_worker(address, Bundle.read(bundle), STAND_IN, measure))
+        time.sleep(0.2)
+
+
+def kill(process: BaseProcess) -> None:
+    if process.pid is not None and process.is_alive():
+        os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def ended(*processes: BaseProcess) -> Iterator[None]:
+    """None of the processes outlives the block."""
+    try:
+        yield
+    finally:
+        for process in processes:
+            kill(process)

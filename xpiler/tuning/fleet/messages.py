@@ -1,0 +1,87 @@
+"""What travels between tuners and workers, as JSON: a job, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+import xpiler
+from xpiler.errors import Refusal
+from xpiler.gate.timing import Timing
+from xpiler.tuning.measure import Job
+
+PROTOCOL = 1
+"""Of this module's messages and the scheduler's; raised with every change of them."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A job with the version of the tuner that asks."""
+
+    version: str
+    protocol: int
+    job: Job
+
+
+@dataclass(frozen=True)
+class Told:
+    """A worker's answer. `failed`: it could not measure, which says nothing of the program; `mismatch`: it is
+    of another version."""
+
+    timing: Timing = field(default_factory=Timing)
+    failed: str = ""
+    mismatch: str = ""
+
+
+_ASKED, _TOLD = TypeAdapter(Asked), TypeAdapter(Told)
+
+
+def asked(job: Job) -> bytes:
+    """The job for another machine: files by their names alone."""
+    program = replace(job.program, file=PurePath(job.program.file).name)
+    best = job.best and replace(job.best, file=PurePath(job.best.file).name)
+    own = Asked(xpiler.__version__, PROTOCOL, replace(job, program=program, best=best))
+    return json.dumps(_ASKED.dump_python(own, mode="json")).encode()
+
+
+def job_in(data: bytes) -> Job | Told:
+    """The job of a message, or the answer to one that cannot be understood."""
+    try:
+        document = json.loads(data)
+        whose = f"{document['version']}, protocol {document['protocol']}"
+    except (ValueError, TypeError, KeyError) as error:
+        return Told(failed=f"the message is no job: {error}")
+    mismatch = mismatch_with(document["version"], document["protocol"])
+    if mismatch:
+        return Told(mismatch=f"the tuner has {whose}, the worker {own_version()}")
+    try:
+        return _ASKED.validate_python(document).job
+    except ValidationError as error:
+        return Told(failed=f"the message is no job: {error}")
+
+
+def told(answer: Told) -> bytes:
+    return json.dumps(_TOLD.dump_python(answer, mode="json")).encode()
+
+
+def answer_in(data: bytes) -> Told:
+    """Raises Refusal for what is no answer."""
+    try:
+        return _TOLD.validate_python(json.loads(data))
+    except (ValueError, TypeError) as error:
+        raise Refusal("fleet-message", f"a worker's answer cannot be read: {error}") from error
+
+
+def own_version() -> str:
+    return f"Xpiler {xpiler.__version__}, protocol {PROTOCOL}"
+
+
+def mismatch_with(version: Any, protocol: Any) -> str:
+    """How another side differs; "" if it does not."""
+    if (version, protocol) == (xpiler.__version__, PROTOCOL):
+        return ""
+    return f"Xpiler {version}, protocol {protocol}"
