@@ -292,10 +292,34 @@ def test_host_code_that_launches_for_ever_is_told_as_that() -> None:
     assert refused.value.diagnostic.code == "host-fault"
 
 
-@pytest.mark.parametrize("target", ["vnni", "bang"])
-def test_a_launch_of_a_kernel_that_is_chosen_as_the_program_runs_is_refused_as_that(target: str) -> None:
-    kernels = KERNEL.replace("void k", "void twice") + KERNEL.replace("void k", "void thrice")
-    host = f"void run(float* o, const float* a, int n, bool c) {{ auto k = c ? twice : thrice; {LAUNCH} }}\n"
-    with pytest.raises(Refusal, match="which kernel `k` starts is decided when the program runs") as refused:
-        translate_text(kernels + host, "odd.cu", target)
+CHOSEN = (
+    "__global__ void twice(float* o, const float* a, int n) {\n"
+    "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+    "    if (i < n) o[i] = 2 * a[i];\n"
+    "}\n"
+    "template <int N> __global__ void times(float* o, const float* a, int n) {\n"
+    "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+    "    if (i < n) o[i] = N * a[i];\n"
+    "}\n"
+    "void run(float* o, const float* a, int n, bool c) {\n"
+    "    void (*k)(float*, const float*, int) = &twice;\n"
+    "    if (c) k = times<3>;\n"
+    "    k<<<(n + 63) / 64, 64>>>(o, a, n);\n"
+    "}\n"
+)
+
+
+@pytest.mark.parametrize("target", ["hip", "vnni", "bang"])
+def test_a_launch_starts_the_kernel_that_a_value_says(target: str) -> None:
+    result = translate_text(CHOSEN, "odd.cu", target)
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+    if target == "vnni":
+        assert "if (c) k = times_address<3>;" in result.text
+        assert "(is_kernel(k, twice_address) ? twice((n + 63) / 64, 64, o, a, n) : times_3(" in result.text
+
+
+def test_a_launch_of_a_kernel_that_no_text_names_is_refused_as_that() -> None:
+    source = CHOSEN + "void other(float* o, void (*f)(float*)) { f<<<1, 32>>>(o); }\n"
+    with pytest.raises(Refusal, match="which kernel `f` starts is decided when the program runs") as refused:
+        translate_text(source, "odd.cu", "vnni")
     assert "launch each kernel by its own name" in refused.value.diagnostic.remedy

@@ -34,6 +34,7 @@ from xpiler.backend.host_cpp import (
 )
 from xpiler.backend.host_dispatch import dispatcher, passed
 from xpiler.backend.host_math import called_in
+from xpiler.backend.host_values import IS_KERNEL, address_function, chosen, value_edits
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import KernelText, LaunchSite, Unit
 from xpiler.ir.nodes import Expr, Function, Param
@@ -167,6 +168,7 @@ def to_bang(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wrapped 
         *_device_function_edits(unit, source),
         *_api_edits(source),
         *_text_edits(source),
+        *(Edit(*edit) for edit in value_edits(unit)),
     ]
     body = _apply(unit.text, edits)
     _check(source, edits)
@@ -295,19 +297,14 @@ def _launch(
     stream = configuration[3].strip() if len(configuration) > 3 else "0"
     given = stream not in _NO_STREAM
     queue = stream if given else "default_queue()"
+    if site.value:
+        return _launch_by_value(unit, source, span, group, functions, (configuration, arguments, queue))
     if len({functions[s.kernel].name for s in group if s.kernel in functions}) != 1:
         named = unit.text[slice(*span)].split("<<<")[0].strip()
         shared = configuration[2] if len(configuration) > 2 else "0"
         call = f"{named}({', '.join([*configuration[:2], shared, queue, *arguments])})"
     else:
-        if all(p.argument < len(arguments) for p in kernel.params):
-            arguments = passed(kernel, arguments)
-        arguments += [_dimension(unit, d, configuration) for d in function.launch]
-        arguments += _passed_globals(function)
-        call = (
-            f"{_namespace(source, span)}{function.name}<<<all_cores(), cnrtFuncTypeUnion1, {queue}>>>"
-            f"({', '.join(arguments)})"
-        )
+        call = _namespace(source, span) + _start(unit, kernel, function, configuration, arguments, queue)
     if given:
         return call
     wait = "cnrtQueueSync(default_queue())"
@@ -317,6 +314,50 @@ def _launch(
         indent = line if not line.strip() else " "
         return f"{call};\n{indent}{wait}" if not line.strip() else f"{call}; {wait}"
     return f"{{ {call}; {wait}; }}"
+
+
+def _start(
+    unit: Unit,
+    kernel: Function,
+    function: BangFunction,
+    configuration: list[str],
+    arguments: list[str],
+    queue: str,
+) -> str:
+    """The launch of what was made of `kernel`."""
+    values = list(arguments)
+    if all(p.argument < len(arguments) for p in kernel.params):
+        values = passed(kernel, arguments)
+    values += [_dimension(unit, d, configuration) for d in function.launch]
+    values += _passed_globals(function)
+    return f"{function.name}<<<all_cores(), cnrtFuncTypeUnion1, {queue}>>>({', '.join(values)})"
+
+
+def _launch_by_value(
+    unit: Unit,
+    source: SourceText,
+    span: tuple[int, int],
+    group: list[LaunchSite],
+    functions: Mapping[str, BangFunction],
+    given: tuple[list[str], list[str], str],
+) -> str:
+    """A launch for each kernel that the value may be."""
+    configuration, arguments, queue = given
+    before = [t.text for t in source.tokens if t.end <= span[0]]
+    if not arguments or (before and before[-1] not in (";", "{", "}", ")", "else", ":")):
+        raise Refusal(
+            "kernel-chosen",
+            f"which kernel `{group[0].value}` starts is decided when the program runs",
+            group[0].range,
+            "launch each kernel by its own name: if (...) one<<<...>>>(...); else other<<<...>>>(...);",
+        )
+    for site in group:
+        launched(unit, site, functions)
+    cases = []
+    for kernel, question in chosen(unit, group):
+        call = _start(unit, kernel, functions[kernel.name], configuration, arguments, queue)
+        cases.append(f"if ({question}) {kernel.namespace}{call};")
+    return f"{{ {' else '.join(cases)} cnrtQueueSync({queue}); }}"
 
 
 def _dimension(unit: Unit, dimension: str, configuration: list[str]) -> str:
@@ -343,7 +384,7 @@ def _kernel_edits(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wr
     sites: dict[tuple[int, int], list[LaunchSite]] = defaultdict(list)
     for site in unit.launches:
         sites[site.span].append(site)
-    several = [group for group in sites.values() if len({s.kernel for s in group}) > 1]
+    several = [g for g in sites.values() if len({s.kernel for s in g}) > 1 and not g[0].value]
     for text in unit.kernels:
         own = [
             _and_wrapper(k.name, *wrapped[k.name]) if k.name in wrapped else functions[k.name].text
@@ -354,6 +395,8 @@ def _kernel_edits(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wr
         group = next((g for g in several if _kernel(unit, g[0].kernel).template == text.name), None)
         if group is not None:
             replacement += f"\n\n{_picked(unit, text, group, functions)}"
+        address = address_function(unit, text.name, _without_comments(unit.text[slice(*text.span)]))
+        replacement += f"\n\n{address}" if own and address else ""
         yield Edit(*text.span, replacement or f"// {text.name}: not launched here, left out")
 
 
@@ -540,6 +583,8 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
     parts += mathematics
     if "on_device(" in code:
         parts.append(ON_DEVICE + "\n")
+    if "is_kernel(" in code:
+        parts.append(IS_KERNEL + "\n")
     if "copy_constants(" in code:
         parts.append(COPY_CONSTANTS + "\n")
     if "count_devices(" in code:

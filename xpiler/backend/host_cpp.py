@@ -22,6 +22,7 @@ from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.host_dispatch import cpp_dispatcher, passed, split, unpacked
 from xpiler.backend.host_math import called_in
 from xpiler.backend.host_shims import SHIMS
+from xpiler.backend.host_values import address_function, chosen, value_edits
 from xpiler.backend.vnni import ALL_HELPERS, HEADERS, CppFunction
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import LaunchSite, Unit
@@ -61,6 +62,7 @@ def to_cpp(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
         *_kernel_edits(unit, functions),
         *_device_function_edits(unit, source),
         *_text_edits(source),
+        *(Edit(*edit) for edit in value_edits(unit)),
     ]
     body = _apply(unit.text, edits)
     _check(unit, source, edits)
@@ -109,7 +111,10 @@ def _call(
     for site in group:
         launched(unit, site, functions)
     site = group[0]
-    function, kernel = functions[site.kernel], _kernel(unit, site.kernel)
+    if site.value:
+        *some, (last, _) = chosen(unit, group)
+        asked = [f"{question} ? {_start(source, span, site, functions, k)} : " for k, question in some]
+        return f"({''.join(asked)}{_start(source, span, site, functions, last)})"
     configuration, arguments = _parts(source, span)
     if len(_instances(group)) > 1:
         if not configuration:
@@ -118,6 +123,19 @@ def _call(
         takes_shared = any(functions[name].takes_shared for name in _instances(group))
         dynamic = [configuration[2] if len(configuration) > 2 else "0"] if takes_shared else []
         return f"{callee}({', '.join([*configuration[:2], *dynamic, *arguments])})"
+    return _start(source, span, site, functions, _kernel(unit, site.kernel))
+
+
+def _start(
+    source: SourceText,
+    span: tuple[int, int],
+    site: LaunchSite,
+    functions: Mapping[str, CppFunction],
+    kernel: Function,
+) -> str:
+    """The call of what was made of `kernel`, with the configuration and the arguments of a launch."""
+    function = functions[kernel.name]
+    configuration, arguments = _parts(source, span)
     if not configuration:  # the launch comes from a macro
         configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)
     grid, block = configuration[0], configuration[1]
@@ -131,7 +149,8 @@ def _call(
         return f"({function.name}({', '.join([*values, *arguments])}), cudaSuccess)"
     if all(p.argument < len(arguments) for p in kernel.params):
         arguments = passed(kernel, arguments)
-    return f"{_namespace(source, span)}{function.name}({', '.join([*values, *arguments])})"
+    space = kernel.namespace if site.value else _namespace(source, span)
+    return f"{space}{function.name}({', '.join([*values, *arguments])})"
 
 
 def _argument_table(source: SourceText, span: tuple[int, int]) -> str | None:
@@ -218,7 +237,7 @@ def _kernel_edits(unit: Unit, functions: Mapping[str, CppFunction]) -> Iterable[
     sites: dict[tuple[int, int], list[LaunchSite]] = defaultdict(list)
     for site in unit.launches:
         sites[site.span].append(site)
-    several = [group for group in sites.values() if len(_instances(group)) > 1]
+    several = [g for g in sites.values() if len(_instances(g)) > 1 and not g[0].value]
     for text in unit.kernels:
         own = [
             functions[k.name]
@@ -238,6 +257,8 @@ def _kernel_edits(unit: Unit, functions: Mapping[str, CppFunction]) -> Iterable[
             replacement += f"\n\n{picked}"
         if not own:
             replacement = f"// {text.name}: not launched here, left out"
+        elif address := address_function(unit, text.name, _without_comments(unit.text[slice(*text.span)])):
+            replacement += f"\n\n{address}"
         yield Edit(*text.span, replacement)
 
 

@@ -26,8 +26,8 @@ _EMULATORS = Path(__file__).parent
 _SHARED_RUNTIME = ("memory.cpp", "events.cpp")
 _RUNTIME = {
     "bang": ("runtime.cpp", "checks.cpp", "copies.cpp", "vector.cpp", "shapes.cpp", "matrix.cpp"),
-    "cuda": ("runtime.cpp", "alignment.cpp"),
-    "hip": ("runtime.cpp", "alignment.cpp"),
+    "cuda": ("runtime.cpp", "alignment.cpp", "symbols.cpp"),
+    "hip": ("runtime.cpp", "alignment.cpp", "symbols.cpp"),
 }
 _BANG_ARCHITECTURES = ("270", "290", "372", "592")
 
@@ -178,7 +178,7 @@ def _sources(platform: str) -> list[Path]:
 
 
 def _fingerprint(platform: str, compiler: str, arch: str, optimisation: str) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(" ".join(_RUNTIME[platform]).encode())
     for path in _sources(platform):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())

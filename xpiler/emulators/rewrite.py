@@ -7,6 +7,7 @@ extern __shared__ float buffer[];  -->  float *buffer = the launch's dynamic sha
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from xpiler.emulators.scan import Stretch, Token, closing, opening, stretches
@@ -32,8 +33,9 @@ def prepare(text: str, file: str, platform: str) -> str:
         and "__shared__" in {t.text for t in part.tokens[:4]}
         and not any(t.text in (";", "[") for t in part.tokens)
     }
+    kernels = None if any(_defines_kernels(part) for part in parts) else _kernel_names(text)
     for part in parts:
-        edits += launches(text, part)
+        edits += launches(text, part, kernels)
         if not (part.is_macro_body and part.macro in shared):
             edits += _shared_declarations(text, part, shared)
         edits += _words(text, part)
@@ -65,7 +67,27 @@ def one_line(text: str) -> str:
 # ------------------------------------------------------------------------------------------------ launches
 
 
-def launches(text: str, part: Stretch) -> list[Edit]:
+_ATTRIBUTES = re.compile(r"\b__(?:launch_bounds|attribute)__\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
+
+
+def _defines_kernels(part: Stretch) -> bool:
+    return part.is_macro_body and any(t.text == "__global__" for t in part.tokens)
+
+
+def _kernel_names(text: str) -> frozenset[str]:
+    """The functions that the text declares as kernels."""
+    found: set[str] = set()
+    for declared in re.finditer(r"\b__global__\b([^;{}]*)", text):
+        plain = _ATTRIBUTES.sub(" ", declared[1])
+        name = re.search(r"(\w+)\s*(?:<[^()]*>\s*)?\(", plain)
+        if name:
+            found.add(name[1])
+    return frozenset(found)
+
+
+def launches(text: str, part: Stretch, kernels: frozenset[str] | None = None) -> list[Edit]:
+    """The launches of a stretch. `kernels`: all names of kernels; any other callee is a pointer to one. None
+    if that is not known."""
     tokens = part.tokens
     edits: list[Edit] = []
     for index, token in enumerate(tokens):
@@ -77,9 +99,14 @@ def launches(text: str, part: Stretch) -> list[Edit]:
             continue
         kernel = text[tokens[begin].start : tokens[index - 1].end]
         name = f"XPEMU_TEXT({one_line(kernel)})" if part.is_macro_body else quoted(kernel)
-        head = f"::xpemu::launcher({name}, __LINE__, [&](auto&... xpemu_a) {{ "
-        edits.append(Edit(tokens[begin].start, tokens[begin].start, head))
-        edits.append(Edit(token.start, token.end, "(xpemu_a...); }, ::xpemu::Config("))
+        named = re.fullmatch(r"(?:\w*\s*::\s*)*(\w+)\s*(<.*>)?", kernel, re.S)
+        if kernels and not part.is_macro_body and not (named and (named[2] or named[1] in kernels)):
+            edits.append(Edit(tokens[begin].start, tokens[begin].start, "::xpemu::pointer_launcher("))
+            edits.append(Edit(token.start, token.end, f", {name}, __LINE__, ::xpemu::Config("))
+        else:
+            head = f"::xpemu::launcher({name}, __LINE__, [&](auto&... xpemu_a) {{ "
+            edits.append(Edit(tokens[begin].start, tokens[begin].start, head))
+            edits.append(Edit(token.start, token.end, "(xpemu_a...); }, ::xpemu::Config("))
         edits.append(Edit(tokens[end].start, tokens[end].end, "))"))
         edits += _null_arguments(tokens, end + 1)
     return edits

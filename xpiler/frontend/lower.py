@@ -8,6 +8,7 @@ from tree_sitter import Node
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import lower_all  # noqa: F401  (registers the handlers)
 from xpiler.frontend.comments import with_lines
+from xpiler.frontend.kernel_values import kernel_values
 from xpiler.frontend.lower_calls import param_type, return_type
 from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
 from xpiler.frontend.lower_entities import Entities
@@ -92,6 +93,7 @@ def parse(
         ),
         variables=host_variables(syntax),
         records=records(syntax),
+        kernel_values=tuple(value.span for value in kernel_values(syntax)),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from tree_sitter import Node
 
 from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend.kernel_values import is_by_value, kernel_values, started_by
 from xpiler.frontend.lower_context import Context, Scope, named_children
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_overloads import deduce
@@ -87,13 +88,18 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
                 known, block_size=agreed, grid_size=blocks, launches=(*known.launches, launch)
             )
 
+    values = kernel_values(entities.unit)
     for launch in entities.unit.launches:
+        named = [(launch.name, launch.template_arguments)]
+        if is_by_value(entities.unit, launch):
+            named = list(started_by(entities.unit, launch, values))
         for ctx, outer in host_contexts(entities, launch.host_function):
             for scope in _dispatch_scopes(ctx, launch, outer):
                 with ctx.nested(scope):
-                    chosen = _launched(ctx, launch, kernels)
-                    if chosen is not None:
-                        add(chosen[0], chosen[1], launch, block_dims(ctx, launch), grid_dims(ctx, launch))
+                    for name, explicit in named:
+                        chosen = _launched(ctx, launch, kernels, name, explicit)
+                        if chosen is not None:
+                            add(*chosen, launch, block_dims(ctx, launch), grid_dims(ctx, launch))
     for instantiation in entities.unit.instantiations:
         ctx = Context(entities)
         for function in entities.kernels.get(instantiation.name, []):
@@ -170,12 +176,10 @@ def mangled(spelling: str) -> str:
 
 
 def _launched(
-    ctx: Context, launch: Launch, kernels: list[FunctionDef]
+    ctx: Context, launch: Launch, kernels: list[FunctionDef], name: str, explicit: tuple[Node, ...]
 ) -> tuple[FunctionDef, tuple[Binding, ...]] | None:
-    """The kernel and template arguments that a launch means, or None where that cannot be told."""
-    name, explicit = launch.name, launch.template_arguments
-    if not any(k.name == name for k in kernels):
-        name, explicit = _through_variable(ctx, launch) or (name, explicit)
+    """The kernel `name` and its template arguments as a launch means them, or None where that cannot be
+    told."""
     candidates = [k for k in kernels if k.name == name]
     for function in candidates:
         plain = not function.template and not function.specialises and not explicit
@@ -190,28 +194,6 @@ def _launched(
                 continue
             if bindings is not None:
                 return function, bindings
-    return None
-
-
-def _through_variable(ctx: Context, launch: Launch) -> tuple[str, tuple[Node, ...]] | None:
-    """`auto kernel = gemm<float, 8>; kernel<<<...>>>(...)`: the kernel's name and template arguments."""
-    if launch.host_function is None or launch.host_function.body is None:
-        return None
-    for node in walk(launch.host_function.body):
-        if node.type != "init_declarator" or node.start_byte > launch.node.start_byte:
-            continue
-        value = node.child_by_field_name("value")
-        name = ctx.text(node.child_by_field_name("declarator")).strip("*( )")
-        if value is None or name != launch.name:
-            continue
-        while value is not None and value.type in ("pointer_expression", "parenthesized_expression"):
-            value = value.named_children[-1]
-        if value is not None and value.type == "identifier":
-            return ctx.text(value), ()
-        if value is not None and value.type == "template_function":
-            arguments = value.child_by_field_name("arguments")
-            explicit = tuple(named_children(arguments)) if arguments is not None else ()
-            return ctx.text(value.child_by_field_name("name")), explicit
     return None
 
 
@@ -552,6 +534,7 @@ def launch_sites(entities: Entities, wanted: list[Wanted], lowered: dict[str, st
                     block_size=_site_dims(entities, launch),
                     range=launch.range,
                     span=launch.span,
+                    value=launch.spelling if is_by_value(unit, launch) else "",
                 )
             )
     return tuple(sites)

@@ -15,7 +15,8 @@ class LaunchSite:
 
     `kernel` is the `Function.name` of the IR that it calls, "" if that kernel was refused. Expressions are
     source texts with macros expanded. `block_size` holds the dimensions that are constants. `span` covers
-    the whole call without its semicolon, as offsets [start, end) in the original text.
+    the whole call without its semicolon, as offsets [start, end) in the original text. `value`: the
+    expression that says which kernel starts, "" if it is named; the launch then has a site for each kernel.
     """
 
     kernel: str
@@ -28,6 +29,7 @@ class LaunchSite:
     block_size: tuple[int | None, int | None, int | None]
     range: SourceRange
     span: tuple[int, int]
+    value: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,3 +96,4 @@ class Unit:
     device_methods: tuple[KernelText, ...] = ()  # of structs, not callable on the host
     variables: tuple[HostVariable, ...] = ()
     records: tuple[Record, ...] = ()
+    kernel_values: tuple[tuple[int, int], ...] = ()  # names of kernels that host code takes as values

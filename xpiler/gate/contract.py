@@ -38,7 +38,8 @@ class Argument:
     """One parameter of the entry, in the order of its signature.
 
     A `float4*` has dtype f32 and `lanes` 4. A handle that is always null (a `cudaStream_t`) is a u64 scalar
-    of value 0. Of a struct by value each member is an argument: `member` of the parameter at `place`.
+    of value 0. Of a struct by value each member is an argument: `member` of the parameter. `place`: which
+    parameter of a kernel it is, -1 the one after that of the argument before.
     """
 
     name: str

@@ -42,8 +42,9 @@ def variable_of(decl: Decl) -> Argument:
 def argument_of(param: Param, role: Role) -> Argument:
     if is_handle(param):
         return Argument(param.name, U64, False, Role.SCALAR)
-    place = param.argument if param.member else -1
-    return Argument(param.name, param.dtype, param.is_pointer, role, param.lanes, place, param.member)
+    return Argument(
+        param.name, param.dtype, param.is_pointer, role, param.lanes, param.argument, param.member
+    )
 
 
 def is_handle(param: Param) -> bool:

@@ -197,7 +197,7 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
         )
     if contract.kind == "host":
         return head + _host_call(contract, callee, opening)
-    if any(a.member for a in contract.arguments):
+    if "<" in callee or any(a.member for a in contract.arguments):
         return head + _call_in_parts(contract, f"{callee}{launch}", opening)
     sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
     arguments = ", ".join(f"XpilerSignature::at<{i}>(xpiler_slots, {i})" for i in range(count))
@@ -209,12 +209,13 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
 
 
 def _call_in_parts(contract: Contract, launch: str, opening: str) -> str:
-    """The launch of a kernel that takes structs by value, or whose text takes their members instead."""
+    """The launch of a kernel that takes structs by value, or whose text takes their members instead: none for
+    a struct without members, which a template's parameter may be."""
     sizes = ", ".join(str(8 if a.is_pointer else a.dtype.bytes) for a in contract.arguments)
-    first = next(a.place for a in contract.arguments if a.member)
+    first = next((a.place for a in contract.arguments if a.member), 0)
     puts, place = [], -1
     for slot, argument in enumerate(contract.arguments):
-        place = argument.place if argument.member else place + 1
+        place = argument.place if argument.place >= 0 else place + 1
         target = f"std::get<{place}>(xpiler_rooms).object()" + (
             f".{argument.member}" if argument.member else ""
         )

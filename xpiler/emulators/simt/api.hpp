@@ -503,12 +503,12 @@ Status launch_pointers(void (*kernel)(P...), const LaunchInfo& info, void** args
 template <class... P>
 XPEMU_STATUS XPEMU_P(LaunchKernel)(void (*kernel)(P...), dim3 grid, dim3 block, void** args, std::size_t shared = 0,
                                    XPEMU_P(Stream_t) stream = nullptr, int line = __builtin_LINE()) {
-    return xpemu::launch_pointers(kernel, xpemu::LaunchInfo{"(by pointer)", line, grid, block, shared, stream, false}, args,
+    return xpemu::launch_pointers(kernel, xpemu::LaunchInfo{xpemu::function_name(reinterpret_cast<const void*>(kernel), "(by pointer)"), line, grid, block, shared, stream, false}, args,
                                   std::index_sequence_for<P...>{});
 }
 template <class... P>
 XPEMU_STATUS XPEMU_P(LaunchCooperativeKernel)(void (*kernel)(P...), dim3 grid, dim3 block, void** args, std::size_t shared = 0,
                                               XPEMU_P(Stream_t) stream = nullptr, int line = __builtin_LINE()) {
-    return xpemu::launch_pointers(kernel, xpemu::LaunchInfo{"(cooperative, by pointer)", line, grid, block, shared, stream, true}, args,
+    return xpemu::launch_pointers(kernel, xpemu::LaunchInfo{xpemu::function_name(reinterpret_cast<const void*>(kernel), "(by pointer)"), line, grid, block, shared, stream, true}, args,
                                   std::index_sequence_for<P...>{});
 }

@@ -18,6 +18,13 @@ Launcher<Call> launcher(const char* kernel, int line, Call call, const Config& c
     return Launcher<Call>{LaunchInfo{kernel, line, c.grid, c.block, c.shared, c.stream, false}, call};
 }
 
+// A launch through a pointer, which is evaluated once.
+template <class... P>
+auto pointer_launcher(void (*kernel)(P...), const char* text, int line, const Config& c) {
+    const char* name = function_name(reinterpret_cast<const void*>(kernel), text);
+    return launcher(name, line, [kernel](auto&... a) { kernel(a...); }, c);
+}
+
 // `S` is a local struct with the declared variable as its only member.
 template <class S>
 inline S& shared(SharedSite& site) {

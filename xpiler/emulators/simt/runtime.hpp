@@ -49,6 +49,9 @@ struct LaunchInfo {
     bool cooperative;
 };
 
+// The name of a kernel that is launched through a pointer; `otherwise` if the program's symbols do not tell.
+XPEMU_LOCAL const char* function_name(const void* function, const char* otherwise);
+
 using Finish = void (*)(void* const* slots, Lanes members, void* context);
 
 // Runs body(closure) once for each thread of the grid; an invalid configuration sets the last error instead.
