@@ -1,9 +1,7 @@
-"""Processes of a fleet for tests: schedulers and workers as `xpiler scheduler` and `xpiler worker` run them,
-but with a stand-in for time. A program takes as many nanoseconds as a hash of its text says, on any machine.
-"""
+"""Processes for tests: schedulers and workers as `xpiler scheduler` and `xpiler worker` run them, and tuners,
+all with the stand-in for time."""
 
 import asyncio
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -14,25 +12,19 @@ from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from tests.tuning.stand_in import STAND_IN, StandIn, cost, searched
 from xpiler.errors import Refusal
-from xpiler.gate.timing import Program, Timing
-from xpiler.tuning.device import Device
+from xpiler.gate.timing import Timing
 from xpiler.tuning.fleet.certificates import Bundle
 from xpiler.tuning.fleet.scheduler import run_scheduler
 from xpiler.tuning.fleet.worker import run_worker
 from xpiler.tuning.measure import Job
 
-STAND_IN = Device("cpu", "stand-in for a device", ("vnni",))
+SLOW = 2.0  # seconds that a text takes that begins with this word
 
 # The modules are read once, in a process that the others are forked from.
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
-
-
-def cost(program: Program) -> float:
-    """Seconds, the same on every machine."""
-    digest = hashlib.sha256(program.text.encode()).digest()
-    return 1e-6 + int.from_bytes(digest[:4], "little") * 1e-15
 
 
 def start_scheduler(certificates: Path, port: int) -> BaseProcess:
@@ -42,6 +34,11 @@ def start_scheduler(certificates: Path, port: int) -> BaseProcess:
 def start_worker(address: str, bundle: Path, seconds: float) -> BaseProcess:
     """A worker that takes `seconds` for each job."""
     return _started(_worker, address, bundle, seconds)
+
+
+def start_tuner(record: Path, asked: Path) -> BaseProcess:
+    """A search that takes its time; what it measured stands in the file `asked`."""
+    return _started(_tuner, record, asked)
 
 
 def _started(target: object, *arguments: object) -> BaseProcess:
@@ -54,9 +51,15 @@ def _scheduler(bundle: Path, port: int) -> None:
     asyncio.run(run_scheduler(Bundle.read(bundle), "127.0.0.1", port))
 
 
+def _tuner(record: Path, asked: Path) -> None:
+    searched(StandIn(asked, 0.05), record, 40)
+
+
 def _worker(address: str, bundle: Path, seconds: float) -> None:
     def measure(job: Job) -> Timing:
-        time.sleep(seconds)
+        time.sleep(SLOW if job.program.text.startswith("slow") else seconds)
+        if job.program.text.startswith("full disk"):
+            raise OSError("no space left on device")
         return Timing((cost(job.program),) * 3)
 
     while True:  # as a service manager would start it again

@@ -23,7 +23,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.tuning.fleet_worker import STAND_IN, _started, ended, free_port, start_scheduler
+from tests.tuning.fleet_worker import _started, ended, free_port, start_scheduler
+from tests.tuning.stand_in import STAND_IN
 from xpiler.gate.timing import Program, Timing
 from xpiler.tuning.fleet import work
 from xpiler.tuning.fleet.certificates import Bundle, issue

@@ -16,7 +16,7 @@ from xpiler.errors import Refusal
 def required() -> None:
     """Raises Refusal where the libraries for fleets are not installed."""
     missing = [
-        name for name in ("distributed", "cryptography", "pydantic") if not importlib.util.find_spec(name)
+        name for name in ("distributed", "cryptography", "cattrs") if not importlib.util.find_spec(name)
     ]
     if missing:
         raise Refusal(

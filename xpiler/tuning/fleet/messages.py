@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from cattrs.errors import BaseValidationError
+from cattrs.preconf.json import make_converter
 
 import xpiler
 from xpiler.errors import Refusal
 from xpiler.gate.timing import Timing
+from xpiler.ir.types import DType, Kind
 from xpiler.tuning.measure import Job
 
 PROTOCOL = 1
@@ -37,7 +39,9 @@ class Told:
     mismatch: str = ""
 
 
-_ASKED, _TOLD = TypeAdapter(Asked), TypeAdapter(Told)
+_CONVERTER = make_converter(forbid_extra_keys=True)
+_CONVERTER.register_unstructure_hook(DType, lambda dtype: [dtype.name, dtype.kind.value, dtype.bits])
+_CONVERTER.register_structure_hook(DType, lambda data, _: DType(str(data[0]), Kind(data[1]), int(data[2])))
 
 
 def asked(job: Job) -> bytes:
@@ -45,7 +49,7 @@ def asked(job: Job) -> bytes:
     program = replace(job.program, file=PurePath(job.program.file).name)
     best = job.best and replace(job.best, file=PurePath(job.best.file).name)
     own = Asked(xpiler.__version__, PROTOCOL, replace(job, program=program, best=best))
-    return json.dumps(_ASKED.dump_python(own, mode="json")).encode()
+    return _CONVERTER.dumps(own).encode()
 
 
 def job_in(data: bytes) -> Job | Told:
@@ -59,20 +63,20 @@ def job_in(data: bytes) -> Job | Told:
     if mismatch:
         return Told(mismatch=f"the tuner has {whose}, the worker {own_version()}")
     try:
-        return _ASKED.validate_python(document).job
-    except ValidationError as error:
+        return _CONVERTER.structure(document, Asked).job
+    except (BaseValidationError, ValueError, TypeError, KeyError, IndexError) as error:
         return Told(failed=f"the message is no job: {error}")
 
 
 def told(answer: Told) -> bytes:
-    return json.dumps(_TOLD.dump_python(answer, mode="json")).encode()
+    return _CONVERTER.dumps(answer).encode()
 
 
 def answer_in(data: bytes) -> Told:
     """Raises Refusal for what is no answer."""
     try:
-        return _TOLD.validate_python(json.loads(data))
-    except (ValueError, TypeError) as error:
+        return _CONVERTER.loads(data, Told)
+    except (BaseValidationError, ValueError, TypeError, KeyError, IndexError) as error:
         raise Refusal("fleet-message", f"a worker's answer cannot be read: {error}") from error
 
 
