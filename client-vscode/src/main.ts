@@ -6,6 +6,7 @@ import * as diagnosticsReport from "./diagnosticsReport";
 import * as evidence from "./evidence";
 import * as jobs from "./jobs";
 import * as matching from "./matching";
+import * as models from "./models";
 import { Pairs } from "./pairs";
 import * as preview from "./preview";
 import * as sample from "./sample";
@@ -14,6 +15,8 @@ import { Server } from "./server";
 import * as status from "./status";
 import * as testing from "./testing";
 import * as translate from "./translate";
+import * as translations from "./translations";
+import * as tuning from "./tuning";
 import * as verify from "./verify";
 
 export async function activate(extension: vscode.ExtensionContext): Promise<void> {
@@ -28,7 +31,10 @@ export async function activate(extension: vscode.ExtensionContext): Promise<void
   const states = status.activate(context);
   const translator = translate.activate(context, previews, panel);
   verify.activate(context, pairs, previews, panel);
+  translations.activate(context, previews);
   jobs.activate(context, translator, panel);
+  tuning.activate(context, previews);
+  models.activate(context);
   matching.activate(context, previews);
   testing.activate(context, states, pairs);
   await secrets.activate(context, server);

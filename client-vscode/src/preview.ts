@@ -34,6 +34,7 @@ export class Previews implements vscode.FileSystemProvider {
   private readonly files = new Map<string, Stored>();
   private readonly previews = new Map<string, Preview>();
   private readonly sources = new Map<string, string>();
+  private together: { title: string; members: Preview[] } | undefined; // what the editor of several files shows
   private readonly fileEvents = new vscode.EventEmitter<vscode.FileChangeEvent[]>();
   private readonly changes = new vscode.EventEmitter<Preview>();
   readonly onDidChangeFile = this.fileEvents.event;
@@ -55,10 +56,11 @@ export class Previews implements vscode.FileSystemProvider {
     return this.previews.get(uri.toString());
   }
 
-  /** The preview in the active tab. */
+  /** The preview in the active tab; of several files in one, that with the cursor. */
   shown(): Preview | undefined {
     const uri = modifiedOf(vscode.window.tabGroups.activeTabGroup.activeTab?.input);
-    return uri && this.get(uri);
+    const focused = vscode.window.activeTextEditor?.document.uri;
+    return (uri && this.get(uri)) ?? (focused && this.get(focused));
   }
 
   all(): Preview[] {
@@ -68,9 +70,26 @@ export class Previews implements vscode.FileSystemProvider {
   /** Shows a finished translation as a diff, in place of an older one of the same source and target. */
   async open(result: JobResult): Promise<Preview> {
     const preview = this.add(result);
-    const title = `${fileName(preview.source.path)} ↔ ${fileName(result.fileName)} (${TITLES[result.to]})`;
-    await vscode.commands.executeCommand("vscode.diff", preview.original, preview.uri, title, { preview: false });
+    await this.reveal(preview);
     return preview;
+  }
+
+  /** Shows the best program of a search: beside the accepted translation that it is to replace, if there is one. */
+  async openTuned(result: JobResult): Promise<Preview> {
+    const source = vscode.Uri.parse(result.source);
+    const known = this.get(uriOf(result));
+    if (known && known.result.text !== result.text) await this.discard(known);
+    const preview = this.add(result, this.pairs.targetsOf(source).find((uri) => platformOf(uri.path) === result.to));
+    await this.reveal(preview);
+    return preview;
+  }
+
+  /** Shows a preview as a diff of its own. */
+  async reveal({ original, source, uri, result }: Preview): Promise<void> {
+    const isReplaced = original.toString() !== source.toString();
+    const name = fileName(result.fileName);
+    const title = isReplaced ? `${fileName(original.path)} ↔ new ${name}` : `${fileName(source.path)} ↔ ${name} (${TITLES[result.to]})`;
+    await vscode.commands.executeCommand("vscode.diff", original, uri, title, { preview: false });
   }
 
   /** Shows a repaired translation beside the file that it repairs. */
@@ -79,20 +98,41 @@ export class Previews implements vscode.FileSystemProvider {
     const status = repaired.evidence.every(({ ok }) => ok) ? "verified" : "unverified";
     const { jobId, text, evidence } = repaired;
     const about = { jobId, source: source.uri.toString(), version: source.version, to, fileName: fileName(target.path) };
-    const rest = { entries: [], diagnostics: [], missing: [], links: [], seconds: seconds(evidence) };
+    const rest = { entries: [], diagnostics: [], missing: [], links: [], events: [], seconds: seconds(evidence) };
     this.remember(jobId, source.getText());
     const preview = this.add({ ...about, text, status, evidence, ...rest }, target);
-    const title = `${fileName(target.path)} ↔ repaired`;
-    await vscode.commands.executeCommand("vscode.diff", target, preview.uri, title, { preview: false });
+    await this.reveal(preview);
     return preview;
   }
 
   /** Shows several translations in one editor. */
   async openAll(results: readonly JobResult[]): Promise<Preview[]> {
     const made = results.map((result) => this.add(result));
-    const resources = made.map(({ uri, original }) => [uri, original, uri]);
-    await vscode.commands.executeCommand("vscode.changes", `${made.length} translations`, resources);
+    await this.showTogether(made);
     return made;
+  }
+
+  private async showTogether(members: Preview[]): Promise<void> {
+    const title = `${members.length} translations`;
+    this.together = { title, members };
+    const resources = members.map(({ uri, original }) => [uri, original, uri]);
+    await vscode.commands.executeCommand("vscode.changes", title, resources);
+  }
+
+  /** Takes a file out of the editor of several, which shows the others on. False if it was not in there. */
+  private async leave(preview: Preview): Promise<boolean> {
+    const { together } = this;
+    if (together?.members.includes(preview) !== true) return false;
+    const left = together.members.filter((member) => member !== preview && this.get(member.uri) === member);
+    this.together = undefined;
+    // The editor's own type of such a tab is not open to extensions: it is known by its title.
+    const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs).filter(({ label, input }) => label === together.title && input === undefined);
+    for (const { uri } of together.members) if (opened(uri)?.isDirty) await opened(uri)?.save(); // so that closing does not ask
+    await vscode.window.tabGroups.close(tabs);
+    const [only] = left;
+    if (left.length > 1) await this.showTogether(left);
+    else if (only) await this.reveal(only);
+    return only !== undefined;
   }
 
   /** What may be said of a preview as it stands. */
@@ -112,8 +152,8 @@ export class Previews implements vscode.FileSystemProvider {
     const text = this.text(preview);
     if (!(await this.mayAccept(preview, destination, text))) return false;
     await write(destination, text);
-    await this.discard(preview);
-    await vscode.window.showTextDocument(destination, { preview: false });
+    const goesOn = await this.discard(preview);
+    if (!goesOn) await vscode.window.showTextDocument(destination, { preview: false });
     await this.pairs.add(preview.source, destination);
     return true;
   }
@@ -130,8 +170,8 @@ export class Previews implements vscode.FileSystemProvider {
     return chosen === undefined ? false : this.accept(preview, chosen);
   }
 
-  /** Closes a preview; the file that it would become stays as it is. */
-  async discard(preview: Preview): Promise<void> {
+  /** Closes a preview; the file that it would become stays as it is. True if others are shown on in its place. */
+  async discard(preview: Preview): Promise<boolean> {
     const document = opened(preview.uri);
     if (document?.isDirty) await document.save(); // so that closing does not ask
     const key = preview.uri.toString();
@@ -140,6 +180,7 @@ export class Previews implements vscode.FileSystemProvider {
       .filter(({ input }) => modifiedOf(input)?.toString() === key);
     await vscode.window.tabGroups.close(tabs);
     this.forget(key);
+    return this.leave(preview);
   }
 
   /** Checks the text as it stands against the source. */
@@ -296,8 +337,9 @@ export function activate(context: Context, pairs: Pairs, evidence: EvidencePanel
     }),
   );
   const command = (name: string, run: (preview: Preview) => unknown): void => {
-    context.command(`xpiler.preview.${name}`, async (uri) => {
-      const preview = uri instanceof vscode.Uri ? previews.get(uri) : previews.shown();
+    context.command(`xpiler.preview.${name}`, async (given) => {
+      const uri = given instanceof vscode.Uri ? given : (given as Preview | undefined)?.uri; // of an editor, or of the list
+      const preview = (uri instanceof vscode.Uri ? previews.get(uri) : undefined) ?? previews.shown();
       if (preview === undefined) void vscode.window.showInformationMessage("No translation is open here.");
       else await run(preview);
     });
@@ -313,6 +355,7 @@ export function activate(context: Context, pairs: Pairs, evidence: EvidencePanel
     const editor = vscode.window.visibleTextEditors.find(({ document }) => document.uri.toString() === preview.uri.toString());
     if (editor) await previews.rejectChange(preview, editor);
   });
+  command("open", (preview) => previews.reveal(preview));
   return previews;
 }
 

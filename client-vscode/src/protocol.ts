@@ -75,6 +75,13 @@ export interface VerifyParams {
   to?: Platform;
 }
 
+/** What happened to a pass on the way, where a language model sketched it. */
+export interface ModelEvent {
+  step: string;
+  what: string;
+  detail: string;
+}
+
 export interface JobResult {
   jobId: string;
   source: string;
@@ -88,6 +95,7 @@ export interface JobResult {
   diagnostics: EngineDiagnostic[];
   missing: Missing[];
   links: Link[];
+  events: ModelEvent[];
   seconds: number;
 }
 
@@ -116,11 +124,52 @@ export interface Job {
   title: string;
   uri: string;
   to: Platform | null;
-  state: "queued" | "running" | "done" | "failed" | "cancelled";
+  state: "queued" | "running" | "paused" | "done" | "failed" | "cancelled";
   message: string;
   percentage: number | null;
+  events: ModelEvent[];
   startedAt: number;
   seconds: number | null;
+}
+
+/** One program that a search tried; `seconds` is null where it does not hold, and `why` says why. */
+export interface Trial {
+  number: number;
+  knobs: Record<string, number>;
+  seconds: number | null;
+  why: string;
+  known: boolean;
+  best: boolean;
+}
+
+/** The course of a search. `limit`: seconds that the device could not be faster than, where that is known. */
+export interface Tuning {
+  jobId: string;
+  source: string;
+  to: Platform;
+  title: string;
+  state: Job["state"];
+  message: string;
+  device: string;
+  size: number;
+  limit: number | null;
+  spent: number;
+  budget: number;
+  trials: Trial[];
+  hasResult: boolean;
+}
+
+export interface TuneParams {
+  uri: string;
+  to: Platform;
+  arguments?: Record<string, string>;
+}
+
+/** What programs can be measured on, and of which platforms. */
+export interface Device {
+  kind: string;
+  name: string;
+  runs: Platform[];
 }
 
 export interface TargetStatus {
@@ -169,9 +218,17 @@ export const setArguments = new Request<{ uri: string; arguments: Record<string,
 export const jobs = new Request<Record<string, never>, { jobs: Job[] }>("xpiler/jobs");
 export const cancelJob = new Request<{ id: string }, { cancelled: boolean }>("xpiler/cancelJob");
 export const retryJob = new Request<{ id: string }, { id: string }>("xpiler/retryJob");
-export const result = new Request<{ id: string }, JobResult | null>("xpiler/result");
+export const result = new Request<{ id: string }, JobResult>("xpiler/result");
+export const tune = new Request<TuneParams, { id: string }>("xpiler/tune");
+export const devices = new Request<Record<string, never>, { devices: Device[] }>("xpiler/devices");
+export const pauseJob = new Request<{ id: string }, { done: boolean }>("xpiler/pauseJob");
+export const resumeJob = new Request<{ id: string }, { done: boolean }>("xpiler/resumeJob");
+export const course = new Request<{ id: string }, Tuning>("xpiler/course");
+export const models = new Request<{ baseUrl?: string }, { baseUrl: string; models: string[]; error: string }>("xpiler/models");
+export const tryModel = new Request<{ name?: string; baseUrl?: string }, { ok: boolean; message: string }>("xpiler/tryModel");
 export const pair = new Request<{ source: string; target: string | null }, unknown>("xpiler/pair");
 export const collectDiagnostics = new Request<Record<string, never>, { text: string }>("xpiler/collectDiagnostics");
 
 export const statusChanged = new Notification<Status>("xpiler/status");
+export const tuningChanged = new Notification<Tuning>("xpiler/tuning");
 export const jobsChanged = new Notification<{ jobs: Job[] }>("xpiler/jobs");

@@ -27,6 +27,19 @@ export function matching(): boolean {
   return read("editor.matching", true);
 }
 
+/** The name of the model that the user chose, or an empty text. */
+export function model(): string {
+  return read("model.name", "").trim();
+}
+
+/** Changes what is given of the model, for all workspaces: no workspace says where a key is sent. */
+export async function setModel(changes: { name?: string; baseUrl?: string; enable?: boolean }): Promise<void> {
+  const section = vscode.workspace.getConfiguration(SECTION);
+  for (const [name, value] of Object.entries(changes)) {
+    await section.update(`model.${name}`, value, vscode.ConfigurationTarget.Global);
+  }
+}
+
 /** What the server gets: the whole section, and whether the user trusts the workspace. */
 export function forServer(scope?: vscode.Uri): Record<string, unknown> {
   const section = vscode.workspace.getConfiguration(undefined, scope).get<Record<string, unknown>>(SECTION) ?? {};

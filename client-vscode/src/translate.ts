@@ -5,7 +5,7 @@ import { Cancelled, type Context } from "./context";
 import { askFor } from "./contract";
 import type { EvidencePanel } from "./evidence";
 import { isPlatform, LANGUAGES, PLATFORMS, platformOf, TITLES } from "./platforms";
-import { type Previews, SCHEME } from "./preview";
+import { type Preview, type Previews, SCHEME } from "./preview";
 import * as previewMarks from "./previewMarks";
 import { type EngineDiagnostic, type JobResult, type Platform, translate } from "./protocol";
 import { remedied, whyUnverified } from "./verdict";
@@ -43,6 +43,12 @@ export class Translator {
     await this.explain(result);
   }
 
+  /** Shows the best program of a search as a diff. */
+  async showTuned(result: JobResult): Promise<void> {
+    if (result.text === null) await this.explain(result);
+    else await this.previews.openTuned(result);
+  }
+
   private async translate(uri: vscode.Uri, to: Platform): Promise<JobResult | undefined> {
     for (let round = 0; round < ROUNDS; round++) {
       const document = await vscode.workspace.openTextDocument(uri);
@@ -67,10 +73,21 @@ export class Translator {
     const previews = texts.length > 0 ? await this.previews.openAll(texts) : [];
     const verified = previews.filter((preview) => this.previews.verdictOf(preview).state === "verified");
     const words = `${texts.length} of ${asked} files translated, ${verified.length} verified.`;
-    const actions = verified.length > 0 ? ["Accept Verified"] : [];
+    const actions = [...(verified.length > 0 ? ["Accept Verified"] : []), ...(previews.length > 0 ? ["Choose…"] : [])];
     for (const result of results.filter(({ text }) => text === null)) void this.explain(result);
-    if ((await vscode.window.showInformationMessage(`Xpiler: ${words}`, ...actions)) === undefined) return;
-    for (const preview of verified) await this.previews.accept(preview);
+    const pressed = await vscode.window.showInformationMessage(`Xpiler: ${words}`, ...actions);
+    if (pressed === undefined) return;
+    for (const preview of pressed === "Choose…" ? await this.choose(previews) : verified) await this.previews.accept(preview);
+  }
+
+  /** Which of several translations are to be accepted; those that are verified are ticked. */
+  private async choose(previews: readonly Preview[]): Promise<readonly Preview[]> {
+    const items = previews.map((preview) => {
+      const { state, words } = this.previews.verdictOf(preview);
+      return { label: preview.result.fileName, description: state, detail: words, picked: state === "verified", preview };
+    });
+    const options = { title: "Accept which translations?", canPickMany: true, placeHolder: "The others stay in the list of translations." } as const;
+    return ((await vscode.window.showQuickPick(items, options)) ?? []).map(({ preview }) => preview);
   }
 
   /** Says why a kernel was refused, with the place one press away. */

@@ -2,7 +2,8 @@
 background.
 
 Both come from processes of their own. A newer edit supersedes what is under way; an answer about an older
-text is kept as what it is, with the revision that it is about.
+text is kept as what it is, with the revision that it is about. Looking for faults is heavy work and takes one
+of the slots of the jobs; the outline never waits for one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from xpiler_server.documents import Document
 from xpiler_server.engine.worker import Broken, Crashed, Worker
 from xpiler_server.settings import Settings
+from xpiler_server.slots import Rank, Slots
 from xpiler_server.store import fingerprint
 
 logger = logging.getLogger(__name__)
@@ -52,10 +54,12 @@ class Analyses:
     def __init__(
         self,
         settings: Callable[[], Settings],
+        slots: Slots,
         changed: Callable[[Document], None],
         report: Callable[[str], None],
     ) -> None:
-        self._settings, self._changed, self._report = settings, changed, report
+        self._settings, self._slots = settings, slots
+        self._changed, self._report = changed, report
         self._known: dict[str, Known] = {}
         self._workers = {work: Worker(nice, patient=True) for work, nice in _NICE.items()}
 
@@ -107,7 +111,7 @@ class Analyses:
             known.task.cancel()
         if known.outline_revision != document.revision:
             await self._outline(document, known)
-        return await self._check(document, known)
+        return await self._check(document, known, Rank.ASKED)
 
     async def ask(self, work: str, given: dict[str, Any]) -> Any:
         """A short piece of other work, in the process that also checks. Raises Crashed or Broken."""
@@ -125,7 +129,7 @@ class Analyses:
                 return
             if edited:
                 await asyncio.sleep(max(0.0, settings.debounce_ms / 1000 - _PAUSE))
-            await self._check(document, known)
+            await self._check(document, known, Rank.BACKGROUND)
         except Crashed as error:
             self._report(f"{error}; another one is started")
             if again:
@@ -149,7 +153,7 @@ class Analyses:
         known.outline_revision = revision
         self._changed(document)
 
-    async def _check(self, document: Document, known: Known) -> dict[str, Any]:
+    async def _check(self, document: Document, known: Known, rank: Rank) -> dict[str, Any]:
         revision = document.revision
         print_ = fingerprint(document.source, document.file)
         if known.check is not None and known.check_print == print_:
@@ -160,7 +164,12 @@ class Analyses:
         self._changed(document)
         try:
             given = {**_given(document), "seconds": self._settings().check_seconds}
-            checked: dict[str, Any] = await self._workers["check"].ask("check", given)
+
+            async def ask() -> dict[str, Any]:
+                answer: dict[str, Any] = await self._workers["check"].ask("check", given)
+                return answer
+
+            checked = await self._slots.run(rank, ask)
             known.check, known.check_revision, known.check_print = checked, revision, print_
             return checked
         finally:

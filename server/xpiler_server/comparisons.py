@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from xpiler_server.jobs import Job
+from xpiler_server.job import Job
 
 
 @dataclass(frozen=True)

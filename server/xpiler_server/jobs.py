@@ -1,7 +1,7 @@
 """Long work as jobs: queued, at most so many at a time, each in a process that can be killed.
 
 A job outlives the request that started it in the list of jobs, and its result outlives the server in the
-store.
+store. A search (`searches.py`) outlives the server as a whole: the next one goes on with it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import asyncio
 import logging
 import os
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from xpiler_server.engine.worker import Broken, Crashed, Worker
+from xpiler_server.job import CANCELLED, DONE, FAILED, PAUSED, QUEUED, RUNNING, SEARCH, WAITING, Job
+from xpiler_server.searches import Search
+from xpiler_server.slots import Slots
 from xpiler_server.store import Store
 
 logger = logging.getLogger(__name__)
-QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 _SHOWN = 50  # finished jobs in the list
 _PERCENT = {
     "parsing": 5,
@@ -34,50 +34,19 @@ class JobFailed(Exception):
     """The job ended without a result; the message says why."""
 
 
-@dataclass
-class Job:
-    """One piece of long work. `given` is what the worker is asked, `context` what the server needs to make
-    sense of the answer; `keep` says whether the list of jobs shows it once it is done."""
-
-    kind: str
-    title: str
-    uri: str
-    to: str | None
-    given: dict[str, Any]
-    context: dict[str, Any] = field(default_factory=dict)
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    state: str = QUEUED
-    message: str = "waiting for a free process"
-    percentage: int | None = 0
-    started_at: float = field(default_factory=time.time)
-    seconds: float | None = None
-    result: dict[str, Any] | None = None
-    task: asyncio.Task[dict[str, Any]] | None = None
-    watchers: list[Callable[[Job], None]] = field(default_factory=list)
-
-    @property
-    def is_active(self) -> bool:
-        return self.state in (QUEUED, RUNNING)
-
-    def saved(self) -> dict[str, Any]:
-        names = ("kind", "title", "uri", "to", "given", "context", "id", "state", "message", "percentage")
-        more = {"started_at": self.started_at, "seconds": self.seconds, "result": self.result}
-        return {**{name: getattr(self, name) for name in names}, **more, "server": os.getpid()}
-
-
 class Jobs:
     """The table of jobs. `changed` is called after every change of one."""
 
-    def __init__(self, limit: Callable[[], int], changed: Callable[[Job], None]) -> None:
-        self._limit, self._changed = limit, changed
+    def __init__(self, slots: Slots, changed: Callable[[Job], None]) -> None:
+        self._slots, self._changed = slots, changed
         self._jobs: dict[str, Job] = {}
         self._store: Store | None = None
-        self._running = 0
-        self._freed = asyncio.Condition()
         self._idle: list[Worker] = []
+        self._ending = False
 
-    def remember(self, store: Store) -> None:
-        """Takes over what earlier servers of this workspace left."""
+    def remember(self, store: Store) -> list[Job]:
+        """Takes over what earlier servers of this workspace left; the searches that are to go on."""
+        left = []
         self._store = store
         for saved in store.all("jobs"):
             server = saved.pop("server", 0)
@@ -86,9 +55,13 @@ class Jobs:
             except TypeError:
                 continue  # of another version
             if job.is_active and not _is_alive(server):
+                if job.kind == SEARCH:
+                    left.append(job)
+                    continue
                 job.state, job.message = FAILED, "the server ended during this job"
             if not job.is_active:
                 self._jobs[job.id] = job
+        return left
 
     def shown(self) -> list[Job]:
         """Active jobs and the latest others, oldest first."""
@@ -102,6 +75,7 @@ class Jobs:
     def start(self, job: Job) -> Job:
         """Puts a job into the queue; `job.task` is its outcome: a result, JobFailed or cancellation."""
         self._jobs[job.id] = job
+        job.state, job.message = QUEUED, WAITING
         job.task = asyncio.create_task(self._run(job))
         job.task.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._tell(job)
@@ -115,8 +89,18 @@ class Jobs:
         await asyncio.wait({job.task})
         return True
 
-    async def stop(self) -> None:
-        """Cancels everything and ends all processes."""
+    def hold(self, job: Job, held: bool) -> bool:
+        """Has a search rest, or go on; whether there was something to do."""
+        if job.kind != SEARCH or not job.is_active or job.held == held:
+            return False
+        job.held = held
+        job.woken.set()
+        return True
+
+    async def stop(self, *, ending: bool = False) -> None:
+        """Cancels everything and ends all processes; searches go on with the next server if this one is
+        ending."""
+        self._ending = ending
         tasks = [job.task for job in self._jobs.values() if job.is_active and job.task is not None]
         for task in tasks:
             task.cancel()
@@ -126,25 +110,18 @@ class Jobs:
             await worker.kill()
         self._idle.clear()
 
-    async def limit_changed(self) -> None:
-        async with self._freed:
-            self._freed.notify_all()
-
     # -------------------------------------------------------------------------------------------- running
 
     async def _run(self, job: Job) -> dict[str, Any]:
         try:
-            async with self._freed:
-                await self._freed.wait_for(lambda: self._running < self._limit())
-                self._running += 1
-            try:
-                return await self._work(job)
-            finally:
-                self._running -= 1
-                async with self._freed:
-                    self._freed.notify_all()
+            if job.kind == SEARCH:
+                return await self._search(job)
+            return await self._slots.run(job.rank, lambda: self._work(job))
         except asyncio.CancelledError:
-            self._finish(job, CANCELLED, "cancelled")
+            if job.kind == SEARCH and self._ending:
+                self._keep(job)
+            else:
+                self._finish(job, CANCELLED, "cancelled")
             raise
         except Crashed as error:
             self._finish(job, FAILED, str(error))
@@ -169,10 +146,21 @@ class Jobs:
             job.percentage = max(job.percentage or 0, _percent(step))
             self._tell(job)
 
+        def told(event: dict[str, Any]) -> None:
+            job.told.append(event)
+            self._tell(job)
+
+        job.told.clear()
         worker = self._idle.pop() if self._idle else Worker()
         try:
-            result: dict[str, Any] = await worker.ask(job.kind, job.given, progress)
-        except (Broken, Crashed, asyncio.CancelledError):
+            result: dict[str, Any] = await worker.ask(job.kind, job.given, progress, told)
+        except asyncio.CancelledError:
+            await worker.kill()
+            # Its slot is wanted, and it begins again; or it is cancelled, which is told next.
+            job.state, job.message, job.percentage = QUEUED, WAITING, 0
+            self._tell(job)
+            raise
+        except (Broken, Crashed):
             await worker.kill()
             raise
         finally:
@@ -185,15 +173,29 @@ class Jobs:
         self._finish(job, DONE, str(result.get("status", "done")))
         return result
 
+    async def _search(self, job: Job) -> dict[str, Any]:
+        def changed() -> None:
+            self._keep(job)
+            self._tell(job)
+
+        result = await Search(job, self._slots, changed).run()
+        job.result = result
+        self._finish(job, DONE, str(result["status"]))
+        return result
+
     def _finish(self, job: Job, state: str, message: str) -> None:
         job.state, job.message, job.percentage = state, message, None if state != DONE else 100
         self._tell(job)
 
     def _tell(self, job: Job) -> None:
-        if self._store is not None and job.state != QUEUED and not (job.state == RUNNING and job.percentage):
-            self._store.save("jobs", job.id, job.saved())
+        if job.state not in (QUEUED, PAUSED) and not (job.state == RUNNING and job.percentage):
+            self._keep(job)
         for watch in (*job.watchers, self._changed):
             watch(job)
+
+    def _keep(self, job: Job) -> None:
+        if self._store is not None:
+            self._store.save("jobs", job.id, job.saved())
 
 
 def _percent(step: str) -> int:

@@ -30,6 +30,14 @@ CANCEL_JOB = "xpiler/cancelJob"
 RETRY_JOB = "xpiler/retryJob"
 RESULT = "xpiler/result"
 PAIR = "xpiler/pair"
+MODELS = "xpiler/models"
+TRY_MODEL = "xpiler/tryModel"
+TUNE = "xpiler/tune"
+DEVICES = "xpiler/devices"
+PAUSE_JOB = "xpiler/pauseJob"
+RESUME_JOB = "xpiler/resumeJob"
+COURSE = "xpiler/course"
+TUNING = "xpiler/tuning"  # the notification that a search went on
 COLLECT_DIAGNOSTICS = "xpiler/collectDiagnostics"
 STATUS = "xpiler/status"
 JOBS = "xpiler/jobs"  # a request for the list, and the notification that it changed
@@ -64,6 +72,25 @@ class VerifyParams:
     entry: str | None = None
     arguments: dict[str, str] = attrs.Factory(dict)
     work_done_token: Token | None = None
+
+
+@attrs.define(kw_only=True)
+class TuneParams:
+    """`minutes`: of work, else as the settings say; `trials`: programs to measure at most, 0 for no limit."""
+
+    uri: str
+    to: str
+    arguments: dict[str, str] = attrs.Factory(dict)
+    minutes: float | None = None
+    trials: int = 0
+
+
+@attrs.define(kw_only=True)
+class ModelParams:
+    """What differs from the settings."""
+
+    name: str | None = None
+    base_url: str | None = None
 
 
 @attrs.define(kw_only=True)
@@ -120,6 +147,12 @@ PARAMETERS: dict[str, type] = {
     RETRY_JOB: JobParams,
     RESULT: JobParams,
     PAIR: PairParams,
+    MODELS: ModelParams,
+    TRY_MODEL: ModelParams,
+    TUNE: TuneParams,
+    PAUSE_JOB: JobParams,
+    RESUME_JOB: JobParams,
+    COURSE: JobParams,
 }
 
 
@@ -142,6 +175,16 @@ class Link:
 
 
 @attrs.define(kw_only=True)
+class Event:
+    """What happened to a pass on the way: sketched, cached, failed, repaired, accepted, skipped, net,
+    chosen."""
+
+    step: str
+    what: str
+    detail: str
+
+
+@attrs.define(kw_only=True)
 class JobResult:
     """What a translation or a verification came to. `evidence`, `entries` and `diagnostics` are those of the
     engine's `--json`; `to` and `text` are null where there is none."""
@@ -158,6 +201,7 @@ class JobResult:
     diagnostics: list[dict[str, Any]]
     missing: list[Missing]
     links: list[Link]
+    events: list[Event]
     seconds: float
 
 
@@ -188,7 +232,8 @@ class RepairResult:
 
 @attrs.define(kw_only=True)
 class JobItem:
-    """A job as clients show it. `state`: queued, running, done, failed or cancelled."""
+    """A job as clients show it. `state`: queued, running, paused, done, failed or cancelled. `events`: of a
+    language model's sketches, in order."""
 
     id: str
     kind: str
@@ -198,8 +243,42 @@ class JobItem:
     state: str
     message: str
     percentage: int | None
+    events: list[Event]
     started_at: float
     seconds: float | None
+
+
+@attrs.define(kw_only=True)
+class Trial:
+    """One program that was tried. `seconds` is null for one that does not hold, and `why` says why; `best`:
+    it was the fastest so far, and verified; `known`: it was measured before."""
+
+    number: int
+    knobs: dict[str, int]
+    seconds: float | None
+    why: str
+    known: bool
+    best: bool
+
+
+@attrs.define(kw_only=True)
+class Tuning:
+    """The course of a search. `size`: points of its space; `limit`: seconds that the device could not be
+    faster than, where that is known; `spent` and `budget`: seconds of work."""
+
+    job_id: str
+    source: str
+    to: str
+    title: str
+    state: str
+    message: str
+    device: str
+    size: int
+    limit: float | None
+    spent: float
+    budget: float
+    trials: list[Trial]
+    has_result: bool
 
 
 @attrs.define(kw_only=True)
@@ -241,6 +320,8 @@ def document(value: Any) -> Any:
         return value.value
     if isinstance(value, list | tuple):
         return [document(item) for item in value]
+    if isinstance(value, dict):
+        return {key: document(item) for key, item in value.items()}
     return value
 
 

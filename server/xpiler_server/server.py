@@ -17,9 +17,11 @@ from xpiler_server import protocol
 from xpiler_server.analysis import Analyses
 from xpiler_server.comparisons import Comparison
 from xpiler_server.documents import Document, Documents
-from xpiler_server.jobs import Job, Jobs
+from xpiler_server.job import Job
+from xpiler_server.jobs import Jobs
 from xpiler_server.proofs import Proofs, read_file
 from xpiler_server.settings import Settings
+from xpiler_server.slots import Slots
 from xpiler_server.store import Store, fingerprint
 
 logger = logging.getLogger(__name__)
@@ -38,10 +40,12 @@ class XpilerServer(LanguageServer):
             protocol_cls=protocol.XpilerProtocol,
         )
         self.settings = Settings()
+        self.unfinished: list[Job] = []  # searches of the last session, taken up once this one has begun
         self.problems: list[str] = []  # of the settings, told once the session has begun
         self.opted_in: frozenset[str] = frozenset()  # what this client takes beyond the standard
-        self.analyses = Analyses(lambda: self.settings, self.document_changed, self.warn)
-        self.jobs = Jobs(lambda: self.settings.jobs, self.job_changed)
+        self.slots = Slots(lambda: self.settings.jobs)
+        self.analyses = Analyses(lambda: self.settings, self.slots, self.document_changed, self.warn)
+        self.jobs = Jobs(self.slots, self.job_changed)
         self.proofs = Proofs(self.text_of)
         self.comparisons: dict[str, Comparison] = {}  # by target
         self.taken: set[str] = set()  # jobs whose outcome the comparisons have
@@ -182,12 +186,13 @@ class XpilerServer(LanguageServer):
 
     # -------------------------------------------------------------------------------------------- life
 
-    def remember(self) -> None:
-        """Takes over the results that earlier sessions in this workspace left."""
+    def remember(self) -> list[Job]:
+        """Takes over the results that earlier sessions in this workspace left; the searches that are to go
+        on."""
         folders = self.workspace.folders
         store = Store(self.workspace.root_uri or next(iter(folders), "") or "no workspace")
-        self.jobs.remember(store)
         self.proofs.remember(store)
+        return self.jobs.remember(store)
 
     def forget_requests(self) -> None:
         assert isinstance(self.protocol, protocol.XpilerProtocol)
@@ -200,5 +205,5 @@ class XpilerServer(LanguageServer):
             handle.cancel()
         for task in list(self._tasks):
             task.cancel()
-        await self.jobs.stop()
+        await self.jobs.stop(ending=True)
         await self.analyses.stop()

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from xpiler.errors import Refusal
+from xpiler.neural.settings import endpoint, parse_budget, parse_prices
 from xpiler.platforms.bang import ARCHITECTURES
 
 SECTION = "xpiler"
+# What only the client itself says: an answer to `workspace/configuration` may come out of the workspace's own
+# files, which must not trust themselves, nor say where the key goes and what may be spent.
+OF_THE_CLIENT = ("trusted", "model_enable", "model_name", "model_base_url", "model_budget", "model_prices")
 
 
 @dataclass(frozen=True)
 class Settings:
     """`max_parallel`: jobs at a time, 0 for half the cores. `debounce_ms`: pause in typing before a check.
-    `trusted`: whether code of the workspace may be compiled and run."""
+    `model_name`: what sketches translations, "" for what the environment names. `tune_minutes`: of work, for
+    one search. `trusted`: whether code of the workspace may be compiled and run."""
 
     max_parallel: int = 0
     check_enable: bool = True
@@ -26,22 +32,38 @@ class Settings:
     repair_automatic: bool = True
     repair_seconds: float = 60.0
     bang_arch: str = ""
+    model_enable: bool = True
+    model_name: str = ""
+    model_base_url: str = ""
+    model_budget: str = ""
+    model_prices: str = ""
+    tune_minutes: float = 5.0
     trusted: bool = True
 
     @property
     def jobs(self) -> int:
         return self.max_parallel or max(1, (os.cpu_count() or 2) // 2)
 
+    @property
+    def model(self) -> dict[str, str] | None:
+        """What a worker is told of the model; None if none is to be asked."""
+        if not self.model_enable or not self.trusted:
+            return None
+        stated = {"name": self.model_name, "baseUrl": self.model_base_url}
+        return {**stated, "budget": self.model_budget, "prices": self.model_prices}
+
 
 @dataclass(frozen=True)
 class _Option:
-    """A setting by its path in the editor's JSON; `low` and `high` are bounds of a number."""
+    """A setting by its path in the editor's JSON. `low` and `high` are bounds of a number, `choices` all that
+    a text may be; `parse` raises Refusal for a text that makes no sense."""
 
     path: str
     field: str
     low: float = 0
     high: float = 0
     choices: tuple[str, ...] = ()
+    parse: Callable[[str], object] | None = None
 
 
 _OPTIONS = (
@@ -54,6 +76,12 @@ _OPTIONS = (
     _Option("repair.automatic", "repair_automatic"),
     _Option("repair.seconds", "repair_seconds", 1, 3600),
     _Option("compile.bangArch", "bang_arch", choices=("", *ARCHITECTURES)),
+    _Option("model.enable", "model_enable"),
+    _Option("model.name", "model_name", parse=str),
+    _Option("model.baseUrl", "model_base_url", parse=endpoint),
+    _Option("model.budget", "model_budget", parse=parse_budget),
+    _Option("model.prices", "model_prices", parse=parse_prices),
+    _Option("tune.minutes", "tune_minutes", 0.1, 24 * 60),
     _Option("trusted", "trusted"),
 )
 
@@ -98,12 +126,25 @@ def _problem(option: _Option, value: object, kind: type) -> str:
     if kind is bool:
         return "" if isinstance(value, bool) else f"{value!r} is neither true nor false"
     if kind is str:
-        known = ", ".join(filter(None, option.choices))
-        return "" if value in option.choices else f"{value!r} is not one of {known}"
+        return _wrong_text(option, value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{value!r} is not a number"
     if kind is int and value != int(value):
         return f"{value!r} is not a whole number"
     if not option.low <= value <= option.high:
         return f"{value!r} is not from {option.low:g} to {option.high:g}"
+    return ""
+
+
+def _wrong_text(option: _Option, value: object) -> str:
+    if not isinstance(value, str):
+        return f"{value!r} is not a text"
+    if option.parse is None:
+        known = ", ".join(filter(None, option.choices))
+        return "" if value in option.choices else f"{value!r} is not one of {known}"
+    try:
+        if value:
+            option.parse(value)
+    except Refusal as refusal:
+        return refusal.diagnostic.message
     return ""

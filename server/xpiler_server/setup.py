@@ -19,10 +19,12 @@ from xpiler_server.features import (
     hovers,
     jobs,
     lenses,
+    models,
     repairs,
     session,
     symbols,
     translation,
+    tuning,
 )
 from xpiler_server.server import XpilerServer
 
@@ -32,13 +34,15 @@ def make_server() -> XpilerServer:
     server = XpilerServer()
     server.on_document += [diagnostics.publish, session.show_status]
     server.on_publish += [repairs.diagnostics]
-    server.on_job += [jobs.publish, session.show_status_of_job, repairs.job_changed]
+    server.on_job += [jobs.publish, tuning.publish, session.show_status_of_job, repairs.job_changed]
     _register_session(server)
     _register_documents(server)
     _register_reading(server)
     _register_jobs(server)
     _register_pairs(server)
     _register_commands(server)
+    _register_models(server)
+    _register_tuning(server)
     return server
 
 
@@ -136,6 +140,38 @@ def _register_pairs(server: XpilerServer) -> None:
         return contracts.set_arguments(ls, params.uri, params.arguments)
 
 
+def _register_models(server: XpilerServer) -> None:
+    @server.feature(protocol.MODELS)
+    async def listed(ls: XpilerServer, params: protocol.ModelParams) -> dict[str, Any]:
+        return await models.listed(ls, params)
+
+    @server.feature(protocol.TRY_MODEL)
+    async def tried(ls: XpilerServer, params: protocol.ModelParams) -> dict[str, Any]:
+        return await models.tried(ls, params)
+
+
+def _register_tuning(server: XpilerServer) -> None:
+    @server.feature(protocol.TUNE)
+    async def tune(ls: XpilerServer, params: protocol.TuneParams) -> dict[str, str]:
+        return {"id": tuning.start(ls, params).id}
+
+    @server.feature(protocol.DEVICES)
+    async def devices(ls: XpilerServer, params: object) -> dict[str, Any]:
+        return await tuning.devices(ls)
+
+    @server.feature(protocol.COURSE)
+    def course(ls: XpilerServer, params: protocol.JobParams) -> dict[str, Any]:
+        return tuning.course(ls, params.id)
+
+    @server.feature(protocol.PAUSE_JOB)
+    async def pause(ls: XpilerServer, params: protocol.JobParams) -> dict[str, bool]:
+        return jobs.hold(ls, params.id, True)
+
+    @server.feature(protocol.RESUME_JOB)
+    async def resume(ls: XpilerServer, params: protocol.JobParams) -> dict[str, bool]:
+        return jobs.hold(ls, params.id, False)
+
+
 def _register_commands(server: XpilerServer) -> None:
     @server.command("xpiler.server.translate")
     def translate(ls: XpilerServer, about: commands.About) -> dict[str, str]:
@@ -148,6 +184,26 @@ def _register_commands(server: XpilerServer) -> None:
     @server.command("xpiler.server.repair")
     def repair(ls: XpilerServer, about: commands.About) -> dict[str, str]:
         return commands.repair(ls, about)
+
+    @server.command("xpiler.server.tune")
+    async def tune(ls: XpilerServer, about: commands.About) -> dict[str, str]:
+        return commands.tune(ls, about)
+
+    @server.command("xpiler.server.pauseJob")
+    async def pause_job(ls: XpilerServer, about: commands.About) -> dict[str, bool]:
+        return jobs.hold(ls, about.id, True)
+
+    @server.command("xpiler.server.resumeJob")
+    async def resume_job(ls: XpilerServer, about: commands.About) -> dict[str, bool]:
+        return jobs.hold(ls, about.id, False)
+
+    @server.command("xpiler.server.models")
+    async def models_(ls: XpilerServer) -> dict[str, Any]:
+        return await commands.list_models(ls)
+
+    @server.command("xpiler.server.tryModel")
+    async def try_model(ls: XpilerServer) -> dict[str, Any]:
+        return await commands.try_model(ls)
 
     @server.command("xpiler.server.check")
     async def check(ls: XpilerServer, about: commands.About) -> dict[str, Any]:

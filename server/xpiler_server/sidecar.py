@@ -1,8 +1,8 @@
 """The text of a `KERNEL.xpiler.toml` with values set; what people wrote in it stays.
 
 [args]                          [args]
-m = 1024        n=37     -->    m = 1024
-                                n = 37
+m = 8  # rows   m=64     -->    m = 64  # rows
+                n=37            n = 37
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from xpiler.errors import Refusal
 from xpiler.gate.overrides import from_toml
 
 _LAUNCH = ("grid", "block", "shared")
+_TOKEN = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[^\S\n]+|\n|.""")
 
 
 def with_values(text: str, values: Mapping[str, str], path: str) -> str:
@@ -38,8 +39,9 @@ def _set(text: str, section: str, key: str, value: str) -> str:
     start, end = _section(lines, section)
     pattern = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=")
     for number in range(start, end):
-        if pattern.match(lines[number]):
-            lines[number] = f"{key} = {value}"
+        if (found := pattern.match(lines[number])) is not None:
+            rest = "\n".join([lines[number][found.end() :], *lines[number + 1 :]])
+            lines[number:] = f"{key} = {value}{rest[_value_end(rest) :]}".split("\n")
             return "\n".join(lines) + "\n"
     if section and start == len(lines) and not (lines and lines[-1].strip() == f"[{section}]"):
         lines += [*([""] if lines else []), f"[{section}]", f"{key} = {value}"]
@@ -48,6 +50,20 @@ def _set(text: str, section: str, key: str, value: str) -> str:
             end -= 1
         lines.insert(end, f"{key} = {value}")
     return "\n".join(lines) + "\n"
+
+
+def _value_end(text: str) -> int:
+    """Where the value at the start of a text ends: before its comment, or at the end of its line. A list
+    may take several lines, with comments of its own; what is quoted is no comment."""
+    depth = end = 0
+    for token in _TOKEN.finditer(text):
+        if token[0] == "\n" or token[0].startswith("#"):
+            if depth == 0:
+                break
+        elif not token[0].isspace():
+            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+            end = token.end()
+    return end
 
 
 def _section(lines: list[str], section: str) -> tuple[int, int]:

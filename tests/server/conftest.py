@@ -34,7 +34,7 @@ class Editor:
         """Begins the session; `options` are the client's initialization options."""
         for method in _ANSWERED:
             self.client.feature(method)(lambda params: None)
-        for method in ("xpiler/status", "xpiler/jobs"):
+        for method in ("xpiler/status", "xpiler/jobs", "xpiler/tuning"):
             self.client.feature(method)(
                 lambda params, name=method: self.notified.setdefault(name, []).append(params)
             )

@@ -92,7 +92,8 @@ async def test_stated_values_are_kept_beside_the_kernel(editor: Editor, tmp_path
     assert told.sidecar == (tmp_path / "saxpy.xpiler.toml").as_uri()
     text = (tmp_path / "saxpy.xpiler.toml").read_text()
     assert text == (
-        '# mine\n[args]\nn = 1000\na = 2.5\n\n[launch]\ngrid = [4]\nblock = [256]\n\n[shapes]\nx = ["n", 2]\n'
+        "# mine\n[args]\nn = 1000  # small\na = 2.5\n\n"
+        '[launch]\ngrid = [4]\nblock = [256]\n\n[shapes]\nx = ["n", 2]\n'
     )
     with pytest.raises(JsonRpcException, match="no number"):
         await editor.request("xpiler/setArguments", uri=uri, arguments={"n": "many"})

@@ -129,9 +129,13 @@ def test_values_go_into_the_contract_and_what_is_there_stays() -> None:
     text = with_values(
         'entry = "f"\n\n[args]\nn = 1  # one\n\n[roles]\ny = "out"\n', {"m": "4,5", "n": "2"}, "k"
     )
-    assert text == 'entry = "f"\n\n[args]\nn = 2\nm = [4, 5]\n\n[roles]\ny = "out"\n'
+    assert text == 'entry = "f"\n\n[args]\nn = 2  # one\nm = [4, 5]\n\n[roles]\ny = "out"\n'
     assert with_values("", {"arch": "mtp_592", "grid": "n / 16,2"}, "k") == (
         'arch = "mtp_592"\n\n[launch]\ngrid = ["n / 16", 2]\n'
+    )
+    lists = '[shapes]\nx = [  # rows\n  "n",\n  4, # "four\n]  # of x\ny = ["#n"] # [y]\n'
+    assert with_values(lists, {"shape:x": "n,8", "shape:y": "n"}, "k") == (
+        '[shapes]\nx = ["n", 8]  # of x\ny = ["n"] # [y]\n'
     )
     with pytest.raises(Refusal):
         with_values("", {"n": "many"}, "k")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from pathlib import Path
 
 import pytest
 from lsprotocol import types
@@ -105,6 +107,27 @@ async def test_a_killed_worker_is_told_and_the_next_job_has_another(editor: Edit
         await asyncio.wrap_future(asked)
     result = await editor.request("xpiler/translate", uri=uri, to="hip")
     assert result.status == "verified"
+
+
+async def test_a_killed_compiler_is_told_and_retry_works(editor: Editor) -> None:
+    await editor.start(settings={"check": {"enable": False}}, client={"jobs": True})
+    uri = editor.open("saxpy.cu", SAXPY)
+    server = editor.client._server
+    assert server is not None
+    asked = asyncio.create_task(editor.request("xpiler/translate", uri=uri, to="vnni"))
+    while not asked.done():
+        for pid in children_of(server.pid):
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text() == "cc1plus\n":
+                    os.kill(pid, 9)
+        await asyncio.sleep(0.005)
+    told = await asked
+    assert told.status != "verified"
+    words = [d.message for d in told.diagnostics] + [r.detail for r in told.evidence if not r.ok]
+    assert any("Killed signal" in text for text in words), words
+    again = await editor.request("xpiler/retryJob", id=told.jobId)
+    await until(lambda: any(job.message == "verified" for job in editor.notified["xpiler/jobs"][-1].jobs))
+    assert (await editor.request("xpiler/result", id=again.id)).status == "verified"
 
 
 async def test_nothing_of_an_untrusted_workspace_is_run(editor: Editor) -> None:

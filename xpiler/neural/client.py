@@ -96,6 +96,10 @@ class Client:
         _keep(name, reply)
         return reply
 
+    def probe(self) -> None:
+        """Asks for one word, whatever was asked before. Raises ModelError where no answer comes."""
+        self._with_retries([{"role": "user", "content": "Answer with the word: ready"}])
+
     def exhausted(self) -> str:
         """Which limit is reached, in words; "" if none is."""
         budget, spent = self.model.budget, self.spent

@@ -64,7 +64,12 @@ def model_from(
                 "model", "--base-url and --budget need a model", remedy=f"--model NAME, or {MODEL_VARIABLE}"
             )
         return None
-    url = base_url or os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    url = endpoint(base_url or os.environ.get(URL_VARIABLE) or DEFAULT_URL)
+    return Model(name, url, api_key(), budget=parse_budget(budget), prices=parse_prices(prices))
+
+
+def endpoint(url: str) -> str:
+    """The address without a slash at its end. Raises Refusal for what is none, or carries a key."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Refusal(
@@ -72,7 +77,7 @@ def model_from(
         )
     if parts.username or parts.password or parts.query:
         raise Refusal("model-url", "the address must not carry a key", remedy=f"set {KEY_VARIABLES[0]}")
-    return Model(name, url.rstrip("/"), api_key(), budget=parse_budget(budget), prices=_prices(prices))
+    return url.rstrip("/")
 
 
 def api_key() -> str:
@@ -108,7 +113,8 @@ def parse_budget(text: str | None) -> Budget:
     return Budget(**found)
 
 
-def _prices(text: str | None) -> tuple[float, float]:
+def parse_prices(text: str | None) -> tuple[float, float]:
+    """`2.5,10`: dollars for a million tokens sent and received; nothing: none are known. Raises Refusal."""
     if not text:
         return 0.0, 0.0
     try:

@@ -45,13 +45,15 @@ class Budget:
 
 @dataclass(frozen=True)
 class Step:
-    """One trial as it is told: how many of how many points, what was tried, and the best so far."""
+    """One trial as it is told: how many of how many points, what was tried, and the best so far with what the
+    gate says of it."""
 
     number: int
     size: int
     trial: Trial
     known: bool
     best: Trial | None
+    result: Result | None
 
 
 @dataclass
@@ -240,6 +242,7 @@ class _Search:
                 Trial(one, "", False, None, why=f"not measured: {lost}"),
                 False,
                 self.best,
+                self.result,
             )
         )
 
@@ -260,7 +263,7 @@ class _Search:
             self.record.add(self.about, trial)
         if self.default is None:
             self.default = trial
-        self.on_step(Step(len(self.trials), self.space.size, trial, known, self.best))
+        self.on_step(Step(len(self.trials), self.space.size, trial, known, self.best, self.result))
         return trial
 
     def _accepted(self, trial: Trial, made: Made | None) -> Trial:

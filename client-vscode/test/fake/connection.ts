@@ -60,6 +60,7 @@ export function resultOf(changes: Partial<JobResult> = {}): JobResult {
     diagnostics: [],
     missing: [],
     links: [],
+    events: [],
     seconds: 1.7,
     ...changes,
   };

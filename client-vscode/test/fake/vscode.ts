@@ -64,8 +64,13 @@ export class Range {
 }
 
 export class TreeItem {
-  constructor(readonly label: string) {}
+  constructor(
+    readonly label: string,
+    readonly collapsibleState?: number,
+  ) {}
 }
+
+export const TreeItemCollapsibleState = { None: 0, Collapsed: 1, Expanded: 2 };
 
 export class ThemeIcon {
   constructor(
@@ -125,6 +130,8 @@ export const record = {
   /** Answers to questions, in order; what was asked and shown. */
   answers: [] as unknown[],
   asked: [] as unknown[],
+  /** Picks of a list, in place of an answer. */
+  choose: undefined as ((items: { picked?: boolean }[]) => unknown) | undefined,
   executed: [] as unknown[][],
   files: new Map<string, string>(),
   documents: [] as Document[],
@@ -134,6 +141,7 @@ export const record = {
     this.extensions = {};
     this.answers = [];
     this.asked = [];
+    this.choose = undefined;
     this.executed = [];
     this.files = new Map();
     this.documents = [];
@@ -214,7 +222,7 @@ export const window = {
   visibleTextEditors: [],
   tabGroups: { all: [], activeTabGroup: {}, close: () => Promise.resolve(true) },
   showInputBox: answer,
-  showQuickPick: answer,
+  showQuickPick: (items: { picked?: boolean }[]) => (record.choose ? Promise.resolve(record.choose(items)) : answer(items)),
   showSaveDialog: answer,
   showWarningMessage: (...question: unknown[]) => answer(question),
   showErrorMessage: (...question: unknown[]) => answer(question),

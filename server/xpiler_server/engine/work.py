@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from xpiler.errors import Diagnostic, Refusal
-from xpiler.gate.overrides import Overrides, from_flags, load_beside
+from xpiler.errors import Refusal
+from xpiler.gate.overrides import load_beside
 from xpiler.platforms.registry import PLATFORMS, platform_of
-from xpiler_server.engine.outline import Places, elsewhere, outline
+from xpiler_server.engine.asking import Ask, Cancelled
+from xpiler_server.engine.outline import Places, outline
+from xpiler_server.engine.results import overrides_of, refused, result_of
 
 CHECK_SECONDS = 10.0
-
-
-class Cancelled(Exception):
-    """Nobody waits for the answer any more."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A task's input, and the way back: what is told between steps and whether to go on."""
-
-    given: dict[str, Any]
-    progress: Callable[[str], None] = lambda step: None
-    cancelled: Callable[[], bool] = lambda: False
 
 
 def _outline(ask: Ask) -> dict[str, Any]:
@@ -75,15 +63,19 @@ def _check(ask: Ask) -> dict[str, Any]:
 
 def _translate(ask: Ask) -> dict[str, Any]:
     from xpiler.translate import translate_text
+    from xpiler_server.engine.models import model_of, sketched
 
     given = ask.given
     text, file, to = given["text"], given["file"], given["to"]
     try:
         stated = overrides_of(given["arguments"], given.get("entry"))
-        result = translate_text(text, file, to, stated, ask.progress, run=given["run"])
+        if (model := model_of(given)) is not None and given["run"]:
+            result = sketched(ask, model, stated)
+        else:
+            result = translate_text(text, file, to, stated, ask.progress, run=given["run"])
     except Refusal as refusal:
-        return _refused(refusal.diagnostic, Places(text, file))
-    return _result(result, Places(text, file), links=_links(text, file, result.text, to))
+        return refused(refusal.diagnostic, Places(text, file))
+    return result_of(result, Places(text, file), links=_links(text, file, result.text, to))
 
 
 def _verify(ask: Ask) -> dict[str, Any]:
@@ -99,9 +91,9 @@ def _verify(ask: Ask) -> dict[str, Any]:
             source["text"], source["file"], target["text"], target["file"], stated, ask.progress
         )
     except Refusal as refusal:
-        return _refused(refusal.diagnostic, places, there)
+        return refused(refusal.diagnostic, places, there)
     links = _links(source["text"], source["file"], target["text"], given["to"])
-    return _result(result, places, there, links)
+    return result_of(result, places, there, links)
 
 
 def _repair(ask: Ask) -> dict[str, Any]:
@@ -154,89 +146,34 @@ def _correspond(ask: Ask) -> dict[str, Any]:
     return {"links": _links(source["text"], source["file"], target["text"], to)}
 
 
-def _result(
-    result: Any,
-    places: Places,
-    target: Places | None = None,
-    links: Sequence[dict[str, Any]] = (),
-) -> dict[str, Any]:
-    return {
-        "text": result.text,
-        "status": result.status,
-        "evidence": [rung.to_json() for rung in result.evidence],
-        "entries": [entry.to_json() for entry in result.entries],
-        "diagnostics": [_diagnostic(found, places, target) for found in result.diagnostics],
-        "missing": list(missing_of(result.diagnostics)),
-        "links": list(links),
-        "seconds": round(result.seconds, 3),
-    }
+def _tune(ask: Ask) -> dict[str, Any]:
+    from xpiler_server.engine.tuning import tuned
+
+    return tuned(ask)
 
 
-def _refused(found: Diagnostic, places: Places, target: Places | None = None) -> dict[str, Any]:
-    return {
-        "text": None,
-        "status": "refused",
-        "evidence": [],
-        "entries": [],
-        "diagnostics": [_diagnostic(found, places, target)],
-        "missing": list(missing_of([found])),
-        "links": [],
-        "seconds": 0.0,
-    }
+def _devices(ask: Ask) -> dict[str, Any]:
+    from xpiler_server.engine.tuning import devices_here
+
+    return devices_here(ask)
 
 
-def _diagnostic(found: Diagnostic, places: Places, target: Places | None) -> dict[str, Any]:
-    return {
-        **elsewhere(found.range),
-        "code": found.code,
-        "severity": found.severity,
-        "message": found.message + (f"; {found.remedy}" if found.remedy else ""),
-        "span": places.span(found.range),
-        "targetSpan": target.span(found.range) if target is not None else None,
-    }
+def _models(ask: Ask) -> dict[str, Any]:
+    from xpiler_server.engine.models import listed
+
+    return listed(ask)
+
+
+def _try_model(ask: Ask) -> dict[str, Any]:
+    from xpiler_server.engine.models import tried
+
+    return tried(ask)
 
 
 def _doctor(ask: Ask) -> dict[str, Any]:
     from xpiler.gate.toolchain import doctor, render_doctor
 
     return {"text": render_doctor(doctor())}
-
-
-# ------------------------------------------------------------------------------------------------ contracts
-
-_DIMENSIONS = ("grid", "block", "shared")
-_KINDS = {"arg": "argument", "shape": "shape", "grid": "grid", "block": "block", "shared": "argument"}
-
-
-def overrides_of(arguments: Mapping[str, str], entry: str | None = None) -> Overrides:
-    """Values by the names that `missing_of` gives them: a scalar's own, `grid`, `block`, `shared`, `arch`, or
-    `shape:NAME`; `arg:NAME` is a scalar of any name. Raises Refusal for what is no value."""
-    args, shapes, others = [], [], dict[str, str]()
-    for name, value in arguments.items():
-        kind, colon, own = name.partition(":")
-        if colon and kind == "shape":
-            shapes.append(f"{own}={value}")
-        elif colon and kind == "arg":
-            args.append(f"{own}={value}")
-        elif name in (*_DIMENSIONS, "arch"):
-            others[name] = value
-        else:
-            args.append(f"{name}={value}")
-    return from_flags(entry=entry, arg=args, shape=shapes, **others)
-
-
-def missing_of(diagnostics: Iterable[Diagnostic]) -> Iterable[dict[str, str]]:
-    """What only the user can tell: the flags that refusals of the contract ask for, by the names above."""
-    told: set[str] = set()
-    for found in diagnostics:
-        if not found.code.startswith("contract-"):
-            continue
-        for flag, name in re.findall(r"--(arg|shape|grid|block|shared)\b(?: (\w+)=)?", found.remedy):
-            key = {"arg": name, "shape": f"shape:{name}"}.get(flag, flag)
-            if key and key not in told and (name or flag in _DIMENSIONS):
-                told.add(key)
-                shown = f"--{flag} {name}" if name else f"--{flag}"
-                yield {"name": key, "kind": _KINDS[flag], "message": found.message, "flag": shown}
 
 
 WORK: dict[str, Callable[[Ask], dict[str, Any]]] = {
@@ -246,5 +183,9 @@ WORK: dict[str, Callable[[Ask], dict[str, Any]]] = {
     "verify": _verify,
     "repair": _repair,
     "correspond": _correspond,
+    "tune": _tune,
+    "devices": _devices,
+    "models": _models,
+    "try model": _try_model,
     "doctor": _doctor,
 }

@@ -16,6 +16,7 @@ from typing import Any
 from xpiler_server.engine.process_tree import kill_tree
 
 Progress = Callable[[str], None]
+Told = Callable[[dict[str, Any]], None]
 _LIMIT = 1 << 28  # bytes of a line: a text and what is known of it
 _GRACE = 2.0  # seconds that a worker has to notice that an answer is no longer wanted
 
@@ -44,6 +45,8 @@ class Worker:
         self._stderr: deque[str] = deque(maxlen=20)
         self._drain: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
+        self._task: int | None = None  # the number of the task that is under way
+        self._paused = False  # whether it is to rest
         self._lock = asyncio.Lock()
 
     @property
@@ -69,7 +72,13 @@ class Worker:
             self._drain = asyncio.create_task(self._read_errors(self._process))
         return self._process
 
-    async def ask(self, work: str, given: dict[str, Any], progress: Progress = lambda step: None) -> Any:
+    async def ask(
+        self,
+        work: str,
+        given: dict[str, Any],
+        progress: Progress = lambda step: None,
+        told: Told = lambda event: None,
+    ) -> Any:
         """The result of a task. Raises Crashed, Broken, or CancelledError when the caller is cancelled."""
         async with self._lock:
             starting = asyncio.create_task(self.start())
@@ -81,9 +90,12 @@ class Worker:
                     await self.kill()
                 raise
             number = next(self._numbers)
-            answer = asyncio.create_task(self._answer(process, number, progress))
+            answer = asyncio.create_task(self._answer(process, number, progress, told))
             try:
                 await self._send(process, {"id": number, "work": work, "with": given})
+                self._task = number
+                if self._paused:
+                    await self.pause(True)
                 return await asyncio.shield(answer)
             except asyncio.CancelledError:
                 if self._patient:
@@ -92,10 +104,18 @@ class Worker:
                     await self.kill()
                 raise
             finally:
+                self._task, self._paused = None, False
                 if not answer.done():
                     answer.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await answer
+
+    async def pause(self, paused: bool) -> None:
+        """Asks the task that is asked to rest, or to go on; it tells itself when it does."""
+        self._paused = paused
+        if self._process is not None and self._task is not None:
+            with contextlib.suppress(Crashed):  # whoever waits for the task is told
+                await self._send(self._process, {"pause" if paused else "resume": self._task})
 
     async def kill(self) -> None:
         """Ends the process and everything that it started."""
@@ -126,7 +146,9 @@ class Worker:
         except (BrokenPipeError, ConnectionResetError):
             raise await self._crash(process) from None
 
-    async def _answer(self, process: asyncio.subprocess.Process, number: int, progress: Progress) -> Any:
+    async def _answer(
+        self, process: asyncio.subprocess.Process, number: int, progress: Progress, told: Told
+    ) -> Any:
         assert process.stdout is not None
         while True:
             line = await process.stdout.readline()
@@ -137,6 +159,8 @@ class Worker:
                 continue  # of a task that was cancelled
             if "progress" in message:
                 progress(message["progress"])
+            elif "event" in message:
+                told(message["event"])
             elif "error" in message:
                 raise Broken(message["error"], message["trace"])
             else:

@@ -12,8 +12,8 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from xpiler_server import protocol
-from xpiler_server.features import checking, jobs, repairs, translation
-from xpiler_server.jobs import Job
+from xpiler_server.features import checking, jobs, models, repairs, translation, tuning
+from xpiler_server.job import Job
 from xpiler_server.server import XpilerServer
 
 
@@ -33,6 +33,28 @@ def translate(ls: XpilerServer, about: About) -> dict[str, str]:
     job = translation.translation_job(ls, protocol.TranslateParams(uri=about.uri, to=about.to))
     ls.run(_translated(ls, translation.start(ls, job)))
     return {"id": job.id}
+
+
+def tune(ls: XpilerServer, about: About) -> dict[str, str]:
+    """Starts a search; its best program becomes a new file, as a translation's does."""
+    job = tuning.start(ls, protocol.TuneParams(uri=about.uri, to=about.to))
+    ls.run(_translated(ls, job))
+    return {"id": job.id}
+
+
+async def list_models(ls: XpilerServer) -> dict[str, Any]:
+    """The models of the endpoint; where there are none, the user is told why."""
+    answer = await models.listed(ls, protocol.ModelParams())
+    if answer["error"]:
+        ls.tell(f"{answer['baseUrl']}: {answer['error']}", types.MessageType.Error)
+    return answer
+
+
+async def try_model(ls: XpilerServer) -> dict[str, Any]:
+    """Asks the model a question of one word, and tells what came of it."""
+    answer = await models.tried(ls, protocol.ModelParams())
+    ls.tell(answer["message"], types.MessageType.Info if answer["ok"] else types.MessageType.Error)
+    return answer
 
 
 async def _translated(ls: XpilerServer, job: Job) -> None:

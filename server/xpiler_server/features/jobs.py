@@ -9,7 +9,8 @@ from lsprotocol import types
 
 from xpiler_server import protocol
 from xpiler_server.features import repairs, translation
-from xpiler_server.jobs import Job, JobFailed
+from xpiler_server.job import SEARCH, Job
+from xpiler_server.jobs import JobFailed
 from xpiler_server.server import XpilerServer
 
 
@@ -33,6 +34,7 @@ def _item(job: Job) -> protocol.JobItem:
         state=job.state,
         message=job.message,
         percentage=job.percentage,
+        events=[] if job.kind == SEARCH else [protocol.Event(**event) for event in job.told],
         started_at=job.started_at,
         seconds=job.seconds,
     )
@@ -45,23 +47,29 @@ async def cancel(ls: XpilerServer, id: str) -> dict[str, bool]:
 
 def retry(ls: XpilerServer, id: str) -> dict[str, str]:
     """The same job again, of the texts that it was given."""
-    old = _known(ls, id)
+    old = find(ls, id)
     if old.is_active:
         raise protocol.Failed(f"{old.title} has not ended")
-    job = Job(old.kind, old.title, old.uri, old.to, old.given, old.context)
+    job = Job(old.kind, old.title, old.uri, old.to, old.given, dict(old.context))
     translation.start(ls, job)
     return {"id": job.id}
 
 
 def result(ls: XpilerServer, id: str) -> dict[str, Any]:
     """The result of a job that is done, also of an earlier session."""
-    job = _known(ls, id)
+    job = find(ls, id)
     if job.result is None:
         raise protocol.Failed(f"{job.title}: {job.message}")
     return repairs.answer(ls, job) if job.kind == "repair" else translation.answer(ls, job)
 
 
-def _known(ls: XpilerServer, id: str) -> Job:
+def hold(ls: XpilerServer, id: str, held: bool) -> dict[str, bool]:
+    """Has a search rest, or go on; false where there was nothing to do."""
+    return {"done": ls.jobs.hold(find(ls, id), held)}
+
+
+def find(ls: XpilerServer, id: str) -> Job:
+    """The job of an id. Raises Failed."""
     job = ls.jobs.find(id)
     if job is None:
         raise protocol.Failed(f"there is no job {id}")

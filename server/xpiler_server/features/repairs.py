@@ -19,8 +19,9 @@ from xpiler_server.comparisons import Comparison, Difference
 from xpiler_server.documents import Document
 from xpiler_server.features import translation
 from xpiler_server.features.diagnostics import page_of
-from xpiler_server.jobs import DONE, Job
+from xpiler_server.job import DONE, Job
 from xpiler_server.server import XpilerServer
+from xpiler_server.slots import Rank
 from xpiler_server.store import digest, fingerprint
 from xpiler_server.text import Text
 
@@ -74,7 +75,7 @@ async def _compare(ls: XpilerServer, target: str, known: Comparison, pause: floa
         return  # nothing has changed since
     texts = protocol.TextOf(uri=source), protocol.TextOf(uri=target)
     params = protocol.VerifyParams(source=texts[0], target=texts[1], to=to)
-    known.job = translation.start(ls, translation.verification_job(ls, params))
+    known.job = translation.start(ls, replace(translation.verification_job(ls, params), rank=Rank.BACKGROUND))
 
 
 # ------------------------------------------------------------------------------------------- outcomes
@@ -101,7 +102,7 @@ def job_changed(ls: XpilerServer, job: Job) -> None:
         known.differences = [_with_source(difference, known) for difference in _differences(job)]
         is_wrong = job.result["status"] == "unverified" and known.differences
         if is_wrong and ls.settings.repair_automatic and known.repair_texts != texts:
-            known.job = translation.start(ls, _repair_of(ls, job))
+            known.job = translation.start(ls, replace(_repair_of(ls, job), rank=Rank.BACKGROUND))
     _show(ls, target)
 
 

@@ -15,8 +15,8 @@ from lsprotocol import types
 from xpiler import __version__
 from xpiler_server import settings
 from xpiler_server.documents import Document
-from xpiler_server.features import diagnostics, hovers, repairs, status
-from xpiler_server.jobs import Job
+from xpiler_server.features import diagnostics, hovers, repairs, status, tuning
+from xpiler_server.job import Job
 from xpiler_server.server import XpilerServer
 
 _EXTRAS = ("status", "jobs", "commands")
@@ -31,13 +31,14 @@ def initialize(ls: XpilerServer, params: types.InitializeParams) -> None:
     if isinstance(client, Mapping):
         ls.opted_in = frozenset(name for name in _EXTRAS if client.get(name) is True)
     ls.settings, ls.problems = settings.read(given.get("settings"))
-    ls.remember()
+    ls.unfinished = ls.remember()
     ls.run(ls.analyses.start())
 
 
 async def initialized(ls: XpilerServer) -> None:
     for problem in ls.problems:
         ls.warn(problem)
+    tuning.go_on(ls, ls.unfinished)
     ls.run(asyncio.to_thread(hovers.warm_up))
     workspace = ls.client_capabilities.workspace
     files = workspace.did_change_watched_files if workspace else None
@@ -60,8 +61,7 @@ async def _watch(ls: XpilerServer) -> None:
 async def configure(ls: XpilerServer, pushed: object) -> None:
     """New settings, effective at once: as sent, then as asked for where the client lets itself be asked.
 
-    Whether the workspace is trusted is only taken from what the client sends by itself: an answer may come
-    out of the workspace's own files.
+    Trust and the model are only taken from what the client sends by itself.
     """
     workspace = ls.client_capabilities.workspace
     before = ls.settings
@@ -70,14 +70,14 @@ async def configure(ls: XpilerServer, pushed: object) -> None:
     if workspace and workspace.configuration:
         item = types.ConfigurationItem(section=settings.SECTION)
         asked = (await ls.workspace_configuration_async(types.ConfigurationParams([item])))[0]
-        trusted = ls.settings.trusted
+        own = {name: getattr(ls.settings, name) for name in settings.OF_THE_CLIENT}
         ls.settings, more = settings.read(asked, ls.settings)
-        ls.settings = replace(ls.settings, trusted=trusted)
+        ls.settings = replace(ls.settings, **own)
         problems += more
     for problem in problems:
         ls.warn(problem)
     if ls.settings != before:
-        await ls.jobs.limit_changed()
+        ls.slots.look()
         _look_again(ls)
 
 

@@ -12,7 +12,7 @@ from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler_server import protocol
 from xpiler_server.analysis import engine_text
 from xpiler_server.documents import Document
-from xpiler_server.jobs import Job
+from xpiler_server.job import Job
 from xpiler_server.proofs import NOT_TRUSTED, Record
 from xpiler_server.server import XpilerServer
 from xpiler_server.store import digest, fingerprint
@@ -31,6 +31,7 @@ def translation_job(ls: XpilerServer, params: protocol.TranslateParams) -> Job:
         "entry": params.entry,
         "arguments": _stated(ls, params.arguments, params.to),
         "run": ls.settings.trusted,
+        "model": ls.settings.model,
     }
     name = PurePath(file)
     context = {
@@ -121,6 +122,7 @@ def answer(ls: XpilerServer, job: Job) -> dict[str, Any]:
             diagnostics=[_diagnostic(found, source) for found in result["diagnostics"]],
             missing=[protocol.Missing(**missing) for missing in result["missing"]],
             links=links,
+            events=[protocol.Event(**event) for event in result.get("events", [])],
             seconds=result["seconds"],
         )
     )
