@@ -179,16 +179,18 @@ class _Engine:
         words = vocabulary(self.source, self.text, self.platform)
         sites = sites_of(unit, self.source_unit, words, item.entry.name)
         ran = built.run(contract.cases[:1])
-        seconds = ran[0].seconds or item.runs.forward[0].seconds
+        questions = Questions(contract, item.build, item.runs, ran[0].seconds or item.runs.forward[0].seconds)
+        asked = questions.failing(built, ())
         return Search(
             self.text,
             self.file,
             self.platform,
             contract,
-            Questions(contract, item.build, item.runs, seconds),
+            questions,
             sites,
             self._accept,
             self.deadline,
+            asked and questions.smaller(built, *asked),
             statics_of(self.text, self.source, lines_named(self.file, verdict)),
             lambda text: self._agrees(item, contract, text),
             near_lines(self.text, sites, lines_named(self.file, verdict)),

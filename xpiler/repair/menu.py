@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from xpiler.frontend.syntax import SyntaxUnit
+from xpiler.platforms.registry import PLATFORMS
 from xpiler.repair.changes import Form, Site
+from xpiler.repair.concepts import Concepts
 from xpiler.repair.phrases import Phrases
 from xpiler.repair.statements import clones_of, exchanges, statement_sites
 from xpiler.repair.values import value_site
 from xpiler.repair.vocabulary import Vocabulary
-from xpiler.repair.walk import Walker
+from xpiler.repair.walk import Place, Walker
 
 _STATEMENTS = ("statement", "assignment", "declaration", "before", "end")
 
@@ -21,19 +25,46 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
     walker, other = Walker(unit), Walker(source)
     reached = _reached(unit, entry)
     places = [place for place in walker.run() if place.function.name in reached]
-    phrases = Phrases()
+    phrases = Phrases(PLATFORMS[unit.platform].model)
     phrases.add(walker, places)
-    phrases.add(other, other.run())
+    theirs = other.run()
+    phrases.add(other, theirs)
+    concepts = Concepts.of(other, theirs)
     clones = clones_of(walker, places)
     found: list[Site] = list(exchanges(walker, places))
     for place in places:
         if place.role in _STATEMENTS:
             found += statement_sites(walker, vocabulary, place, clones)
         else:
-            site = value_site(walker, vocabulary, phrases, place)
+            site = value_site(walker, vocabulary, phrases, concepts, place)
             if site is not None:
                 found.append(site)
+    _prefer_unused(walker, places, found)
     return _nested(found)
+
+
+_SOONER = 0.4
+_THREAD = ("threadIdx.x", "blockIdx.x", "taskId")
+
+
+def _prefer_unused(walker: Walker, places: Sequence[Place], sites: Iterable[Site]) -> None:
+    """Makes changes cheaper that use a name which nothing uses: where it belongs, it is missing."""
+    unused: dict[str, set[str]] = {}
+    for place in places:
+        function = place.function
+        text = walker.text[slice(*function.definition.span)]
+        if place.role == "end":
+            names = {n for n in place.scope.names if len(re.findall(rf"\b{re.escape(n)}\b", text)) == 1}
+            unused.setdefault(function.name, set()).update(names)
+        if function.name not in unused:
+            threads = _THREAD if function.is_kernel else ()
+            unused[function.name] = {name for name in threads if name not in text}
+    for site in sites:
+        names = unused.get(site.function, set())
+        for number, alternative in enumerate(site.alternatives if names else ()):
+            words = set(re.findall(r"[A-Za-z_][\w.]*", alternative.text))
+            if words & names:
+                site.alternatives[number] = replace(alternative, cost=alternative.cost - _SOONER)
 
 
 def _reached(unit: SyntaxUnit, entry: str) -> set[str]:

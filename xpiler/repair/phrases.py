@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from xpiler.repair.scope import FLOAT, INT, MASK, Scope
 from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
 
-CONDITION, PRODUCT, INTEGER, LAUNCH, REAL, LANES = (
+CONDITION, PRODUCT, INTEGER, LAUNCH, REAL, LANES, READ = (
     "condition",
     "product",
     "integer",
     "launch",
     "real",
     "lanes",
+    "read",
 )
 _MOST = 12
 _LONGEST = 120
@@ -33,8 +34,11 @@ class Phrase:
 
 @dataclass
 class Phrases:
-    """By what they are: conditions, products of integers, other integers, launch sizes, floats, masks."""
+    """By what they are: conditions, products of integers, other integers, launch sizes, floats, masks,
+    elements.
+    `model`: of the target; what names threads or tasks of another one is left out."""
 
+    model: str
     found: dict[str, list[Phrase]] = field(default_factory=dict)
     seen: set[tuple[str, str]] = field(default_factory=set)
 
@@ -42,12 +46,15 @@ class Phrases:
         for place in places:
             for kind in _kinds(walker, place):
                 text = " ".join(walker.text[place.start : place.end].split())
-                if len(text) > _LONGEST or "//" in text or (kind, text) in self.seen:
+                if len(text) > _LONGEST or "//" in text or (kind, text) in self.seen or self._foreign(text):
                     continue
                 self.seen.add((kind, text))
                 names = frozenset(_WORD.findall(_FIELD.sub("0", text))) - _calls(text)
                 phrases = self.found.setdefault(kind, [])
                 phrases.append(Phrase(text, place.function.name, names, len(phrases)))
+
+    def _foreign(self, text: str) -> bool:
+        return any(pattern.search(text) for model, pattern in _BUILTINS.items() if model != self.model)
 
     def fitting(self, kind: str, scope: Scope, function: str, written: str) -> Iterator[str]:
         """Those whose names are known there, of the same function first."""
@@ -64,6 +71,10 @@ def _known(name: str, scope: Scope) -> bool:
     return name in scope.names or BUILTIN_INTEGERS.fullmatch(name) is not None or name in _FREE
 
 
+_BUILTINS = {
+    "simt": re.compile(r"\b(?:threadIdx|blockIdx|blockDim|gridDim|warpSize)\b"),
+    "tasks": re.compile(r"\b(?:task|cluster|core)(?:Id|Dim)[XYZ]?\b"),
+}
 _FREE = frozenset(
     ("sizeof", "float", "int", "int64_t", "size_t", "unsigned", "true", "false", "INFINITY", "double", "long")
 )
@@ -95,6 +106,9 @@ def _kinds(walker: Walker, place: Place) -> Iterator[str]:
         and re.match(r"\(__mmask\d+\)|\w*lanes\w*\(|\w*mask\w*\(", walker.text[place.start : place.end])
     ):
         yield LANES
+    text = walker.unit.text_of(node)
+    if kind == FLOAT and (node.type == "subscript_expression" or text.startswith("__ldg(")):
+        yield READ
     if node.type not in ("binary_expression", "call_expression", "conditional_expression"):
         return
     if (

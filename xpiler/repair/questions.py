@@ -35,9 +35,11 @@ class Questions:
     def _question(self, run: RunResult, spread: object, variant: Variant) -> Question:
         return Question(run.case, variant, rights_of(self.contract, run, spread), self.milliseconds)  # type: ignore[arg-type]
 
-    def failing(self, build: Build, state: Selection) -> tuple[Question, Score] | None:
-        """The quickest case that the text fails with these changes, and how."""
-        for question in self.all:
+    def failing(
+        self, build: Build, state: Selection, first: Question | None = None
+    ) -> tuple[Question, Score] | None:
+        """The quickest case that the text fails with these changes, and how; `first` is tried before all."""
+        for question in (*(() if first is None else (first,)), *self.all):
             score = run_trials(build, question, [state], _START_SECONDS)[0]
             if not score.right:
                 return question, score

@@ -1,37 +1,41 @@
 """The search for changes that make a wrong target right: the smallest and most plausible ones first.
 
-Each change is a choice of one program (`harness.py`), so that trying it costs a run. One change that makes
-everything right is looked for first; then further ones, from those on that bring the results nearer to what
-is right; then the same with rarer changes. What the harness calls right is checked as it is delivered.
+Each change is a choice of one program (`harness.py`), so that trying it costs a run. All changes are tried
+alone before any two: first the plausible ones, then rarer ones. Where one brings the results much nearer to
+what is right, it is gone on from; else the most plausible ones are tried in pairs, as of two faults neither
+need show while the other hides it. What the harness calls right is checked as it is delivered.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xpiler.gate.contract import Contract
+from xpiler.gate.execute import build
 from xpiler.gate.trials import NOT_RUN, Question, Score, Selection, run_trials
 from xpiler.repair.changes import Site, apply, overlap
 from xpiler.repair.harness import Harness, harness
-from xpiler.repair.order import One, Order, gain, rank
+from xpiler.repair.order import Order, gain, rank
 from xpiler.repair.questions import Questions
 from xpiler.repair.statics import EARLY, Static
 from xpiler.symbolic.findings import Edit
 
+# Alternatives at most, how dear they may be, and how many of them are tried in pairs.
 _TIERS = (
-    (600, 1.75),
-    (1500, 2.05),
-    (3000, 2.55),
-    (5000, 9.0),
-)  # alternatives at most, and how dear they may be
+    (500, 1.6, 0),
+    (2000, 2.05, 64),
+    (7000, 9.0, 120),
+)
 _STATICS = 12  # changes that need a compilation each, at a time
 _CHUNK = 120
 _BEAM = 4  # states that are gone on from, of each number of changes
+_FURTHER = 720  # changes that are tried on top of a state
 _DEPTH = 3
 _CANDIDATES = 5  # that are checked as they are delivered, a step
+_MUCH = 0.15  # share of the error whose going away says that a change is part of the repair
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,10 @@ class State:
 
 @dataclass
 class Search:
-    """`accept` says whether a text passes the gate, `quick` whether it is
-    worth asking. `effects`: of sites, which part of the error their best
-    change takes away. `near`: numbers of sites
-    that a violation names. `reason`: why nothing was found."""
+    """`accept` says whether a text passes the gate, `quick` whether it is worth asking. `asked`: the case
+    that sorts changes out, with how wrong the text is there; None while none is known that shows the fault.
+    `effects`: of sites, which part of the error their best change takes away. `near`: numbers of sites that a
+    violation names. `reason`: why nothing was found."""
 
     text: str
     file: str
@@ -72,129 +76,180 @@ class Search:
     sites: Sequence[Site]
     accept: Callable[[str], bool]
     deadline: float
+    asked: tuple[Question, Score] | None
     statics: Sequence[Static] = ()
     quick: Callable[[str], bool] = lambda text: True
     near: frozenset[int] = frozenset()
-    hidden: bool = False  # a program with choices, whose loops run one after the other, does not show it
     tried: int = 0
     reason: str = ""
     effects: dict[int, float] = field(default_factory=dict)
     rejected: set[str] = field(default_factory=set)
     known: dict[Selection, Score] = field(default_factory=dict)
+    partial: set[Selection] = field(default_factory=set)
+    expanded: set[Selection] = field(default_factory=set)
 
     def run(self) -> Change | None:
         early = [s for s in self.statics if s.cost <= EARLY]
+        late = [s for s in self.statics if s.cost > EARLY]
         found = self._static(early[:_STATICS])
-        if found is not None:
+        if self.asked is None:
+            # Programs with choices run the loops of OpenMP one after the other.
+            found = found or self._static(late)
+            self.reason = self.reason or "the fault does not show when loops run one after the other"
             return found
-        for number, (budget, dearest) in enumerate(_TIERS):
-            if number == 1:
-                found = self._static([s for s in self.statics if s not in early][:_STATICS])
-                if found is not None:
-                    return found
+        for number, (budget, dearest, pairs) in enumerate(_TIERS):
+            if found is not None or self._late():
+                return found
             tools = harness(self.text, self.file, self.platform, self.contract, self.sites, budget, dearest)
             if not tools.build.ok:
-                self.reason = (
-                    f"the text with choices does not compile: {tools.build.error}" if not number else ""
-                )
+                if not number:
+                    self.reason = f"the text with choices does not compile: {tools.build.error}"
                 return None
-            found = self._tier(tools)
-            if found is not None or self.reason:
-                return found
-            if self.hidden:
-                found = self._static([s for s in self.statics if s not in early])
-                self.reason = "the fault does not show when loops run one after the other"
-                return found
-        return None
+            found = self._singles(tools) or self._several(tools) or self._pairs(tools, pairs)
+            if number == 0:
+                found = found or self._static(late[:_STATICS])
+        return found
 
     def _static(self, statics: Sequence[Static]) -> Change | None:
         """Changes that each have to be compiled."""
         for static in statics:
-            text = apply(self.text, [static.edit])
             if self._late():
                 return None
+            text = apply(self.text, [static.edit])
             self.tried += 1
-            if self.quick(text) and self.accept(text):
+            if self._may_be_right(text) and self.accept(text):
                 return Change((static.edit,), (static.title,), static.cost)
         return None
+
+    def _may_be_right(self, text: str) -> bool:
+        if self.asked is None:
+            return self.quick(text)
+        built = build(text, self.file, self.platform, self.contract, quick=True)
+        return built.ok and self.questions.failing(built, (), self.asked[0]) is None
 
     def _late(self) -> bool:
         if time.monotonic() > self.deadline:
             self.reason = self.reason or "the time allowed was used up"
         return bool(self.reason)
 
-    def _tier(self, tools: Harness) -> Change | None:
-        states = [State((), NOT_RUN, False, 0.0)]
-        for _ in range(_DEPTH):
+    # -------------------------------------------------------------------------------- single ones
+
+    def _singles(self, tools: Harness) -> Change | None:
+        """Every change alone."""
+        assert self.asked is not None
+        question, base = self.asked
+        order = Order(tools, [one for one in tools.singles() if (one,) not in self.known], self.near)
+        while ones := order.next(_CHUNK):
+            scores = dict(zip(ones, self._scores(tools, question, [(one,) for one in ones]), strict=True))
+            self.known |= {(one,): score for one, score in scores.items() if score != NOT_RUN}
+            order.learn(scores, base)
+            for (site, _), score in scores.items():
+                self.effects[site] = max(self.effects.get(site, 0.0), gain(score, base))
+            found = self._accepted(tools, [(one,) for one, s in scores.items() if s.right], question)
+            if found is not None or self._late():
+                return found
+        return None
+
+    def _scores(self, tools: Harness, question: Question, part: Sequence[Selection]) -> list[Score]:
+        self.tried += len(part)
+        return run_trials(tools.build, question, part, max(2.0, self.deadline - time.monotonic()))
+
+    # ---------------------------------------------------------------------------------- several at once
+
+    def _several(self, tools: Harness) -> Change | None:
+        """Further changes on top of those that already help much."""
+        assert self.asked is not None
+        inside = set(tools.singles())
+        states = [
+            State(s, score, s in self.partial, self._cost(tools, s))
+            for s, score in self.known.items()
+            if set(s) <= inside and (s in self.partial or _is_much(score, self.asked[1]))
+        ]
+        for _ in range(_DEPTH - 1):
             children: list[State] = []
-            for state in states[:_BEAM]:
+            for state in _varied(states)[:_BEAM]:
+                if state.selection in self.expanded:
+                    continue
+                self.expanded.add(state.selection)
                 found = self._expand(tools, state, children)
                 if found is not None or self._late():
                     return found
-            states = _varied(children)
+            states = children
         return None
-
-    # ------------------------------------------------------------------------------------------ one step
 
     def _expand(self, tools: Harness, state: State, children: list[State]) -> Change | None:
-        """One more change, each of them: a right text, or else what is nearer to one."""
-        asked = self.questions.failing(tools.build, state.selection)
+        """One more change on top of a state: a right text, or else what is much nearer to one."""
+        assert self.asked is not None
+        asked = self.questions.failing(tools.build, state.selection, self.asked[0])
         if asked is None:
-            if not state.selection:
-                self.hidden = True
-                return None
-            return self._accepted(tools, [state.selection], None, [])
-        question, base = asked if state.selection else self.questions.smaller(tools.build, *asked)
-        if not state.selection:
-            self.base = base
-        order = Order(tools, self._left(tools, state), self.near)
-        if state.selection:
-            order.learn({s[0]: score for s, score in self.known.items()}, self.base)
-        scored: dict[Selection, Score] = {}
-        while ones := order.next(_CHUNK):
-            part = [tuple(sorted((*state.selection, one))) for one in ones]
-            self.tried += len(part)
-            scores = run_trials(tools.build, question, part, max(2.0, self.deadline - time.monotonic()))
-            scored |= dict(zip(part, scores, strict=True))
-            if not state.selection:
-                order.learn(dict(zip(ones, scores, strict=True)), base)
-                self._note_effects(dict(zip(ones, scores, strict=True)), base)
-            right = [s for s, score in zip(part, scores, strict=True) if score.right]
-            partial: list[Selection] = []
-            found = self._accepted(tools, right, question, partial)
-            children += [State(s, scored[s], True, self._cost(tools, s)) for s in partial]
+            return self._accepted(tools, [state.selection], None)
+        question, base = asked
+        taken = {site for site, _ in state.selection}
+        free = [one for one in tools.singles() if one[0] not in taken]
+        order = Order(tools, [one for one in free if self.known.get((one,), NOT_RUN).status != 3], self.near)
+        order.learn({s[0]: score for s, score in self.known.items() if len(s) == 1}, self.asked[1])
+        for _ in range(_FURTHER // _CHUNK):
+            part = [tuple(sorted((*state.selection, one))) for one in order.next(_CHUNK)]
+            if not part:
+                break
+            scores = dict(zip(part, self._scores(tools, question, part), strict=True))
+            found = self._accepted(tools, [s for s, score in scores.items() if score.right], question)
+            children += [
+                State(s, score, s in self.partial, self._cost(tools, s))
+                for s, score in scores.items()
+                if s in self.partial or (not score.right and _is_much(score, base))
+            ]
             if found is not None or self._late():
                 return found
-        if not state.selection:
-            self.known |= scored
-        children += [
-            State(s, score, False, self._cost(tools, s))
-            for s, score in scored.items()
-            if not score.right and _is_nearer(score, base)
-        ]
         return None
 
-    def _left(self, tools: Harness, state: State) -> list[One]:
-        """The changes that may be added."""
-        taken = {site for site, _ in state.selection}
-        singles = [one for one in tools.singles() if one[0] not in taken]
-        if not state.selection:
-            return [one for one in singles if (one,) not in self.known]
-        return [one for one in singles if self.known.get((one,), NOT_RUN).status != 3]
+    def _pairs(self, tools: Harness, count: int) -> Change | None:
+        """The most plausible of the changes that do anything, two at a time."""
+        assert self.asked is not None
+        question, base = self.asked
+        singles = [one for one in tools.singles() if self.known.get((one,), NOT_RUN).status < 3]
+        if base.finished:  # else what does nothing yet may do so once the entry ends
+            singles = [one for one in singles if self.known[(one,)] != base]
+        order = Order(tools, singles, self.near)
+        order.learn({s[0]: score for s, score in self.known.items() if len(s) == 1}, base)
+        pairs: list[Selection] = [
+            tuple(sorted(pair))
+            for pair in itertools.combinations(order.next(count), 2)
+            if pair[0][0] != pair[1][0]
+        ]
+        pairs = [pair for pair in pairs if pair not in self.known]
+        nearer: list[State] = []
+        for first in range(0, len(pairs), 4 * _CHUNK):
+            part = pairs[first : first + 4 * _CHUNK]
+            scores = dict(zip(part, self._scores(tools, question, part), strict=True))
+            self.known |= {s: score for s, score in scores.items() if score != NOT_RUN}
+            found = self._accepted(tools, [s for s, score in scores.items() if score.right], question)
+            if found is not None or self._late():
+                return found
+            nearer += [
+                State(s, score, s in self.partial, self._cost(tools, s))
+                for s, score in scores.items()
+                if s in self.partial or _is_much(score, base)
+            ]
+        for state in _varied(nearer)[:_BEAM]:
+            if state.selection not in self.expanded:
+                self.expanded.add(state.selection)
+                found = self._expand(tools, state, [])
+                if found is not None or self._late():
+                    return found
+        return None
 
     def _cost(self, tools: Harness, selection: Selection) -> float:
         return sum(tools.cost(*one) for one in selection if one[0] in tools.sites)
 
-    def _accepted(
-        self, tools: Harness, right: Sequence[Selection], asked: Question | None, partial: list[Selection]
-    ) -> Change | None:
+    def _accepted(self, tools: Harness, right: Sequence[Selection], asked: Question | None) -> Change | None:
         """The most plausible of the selections that are right in every case and pass the gate; those that are
         right in some cases are added to `partial`."""
         ranked = sorted(right, key=lambda s: (self._cost(tools, s), s))
         for question in self.questions.all:
             if ranked and question is not asked:
                 scores = run_trials(tools.build, question, ranked, 30)
-                partial += [s for s, score in zip(ranked, scores, strict=True) if not score.right]
+                self.partial |= {s for s, score in zip(ranked, scores, strict=True) if not score.right}
                 ranked = [s for s, score in zip(ranked, scores, strict=True) if score.right]
         checked = 0
         for selection in ranked:
@@ -219,11 +274,7 @@ class Search:
             titles.append(site.alternatives[choice - 1].title)
         return Change(tuple(edits), tuple(titles), self._cost(tools, selection))
 
-    # ------------------------------------------------------------------------------------------ suspects
-
-    def _note_effects(self, scores: Mapping[One, Score], base: Score) -> None:
-        for (site, _), score in scores.items():
-            self.effects[site] = max(self.effects.get(site, 0.0), gain(score, base))
+    # ------------------------------------------------------------------------------------ suspects
 
     def suspects(self) -> Iterator[tuple[Site, float]]:
         """Places where a change helps, those first where it helps most."""
@@ -232,17 +283,24 @@ class Search:
 
 
 def _varied(children: Sequence[State]) -> list[State]:
-    """The nearest to being right first, of those that change the same places only the best two."""
-    unique = {child.selection: child for child in sorted(children, key=lambda s: s.rank, reverse=True)}
-    kept: list[State] = []
-    seen: Counter[tuple[int, ...]] = Counter()
-    for state in sorted(unique.values(), key=lambda s: s.rank):
-        places = tuple(site for site, _ in state.selection)
-        seen[places] += 1
-        if seen[places] <= 2:
-            kept.append(state)
-    return kept
+    """Those nearest to being right and the most plausible ones in turn, of those that change the same places
+    the best of either."""
+    kept: dict[Selection, State] = {}
+    orders = (sorted(children, key=lambda s: s.rank), sorted(children, key=lambda s: (s.cost, s.rank)))
+    seen: tuple[set[tuple[int, ...]], ...] = (set(), set())
+    for pair in zip(*orders, strict=True):
+        for state, places in zip(pair, seen, strict=True):
+            here = tuple(site for site, _ in state.selection)
+            if here not in places:
+                places.add(here)
+                kept.setdefault(state.selection, state)
+    return list(kept.values())
 
 
-def _is_nearer(score: Score, base: Score) -> bool:
-    return score.status < 2 and (rank(score) < rank(base) or (score.finished and score.wrong < base.wrong))
+def _is_much(score: Score, base: Score) -> bool:
+    """Whether the results are much nearer to what is right: the entry ends, or part of the error is gone."""
+    if score.status >= 2 or score == NOT_RUN:
+        return False
+    if base.status >= 2 or not base.finished or (base.status and not score.status):
+        return score.finished
+    return score.status <= base.status and score.distance < (1 - _MUCH) * base.distance

@@ -265,6 +265,8 @@ def _insertions(walker: Walker, vocabulary: Vocabulary, place: Place, clones: li
     if place.function.on_device:
         for text, cost in _resets(walker, vocabulary, place):
             offer(text, cost, "reset")
+        for text, cost in _fills(walker, place):
+            offer(text, cost, "fill")
         if place.function.is_kernel and not place.loops and place.role == "before":
             for text, cost in _early_returns(place):
                 offer(text, cost, "return")
@@ -372,6 +374,21 @@ def _resets(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tu
         if name is not None and name.kind in (INT, FLOAT, VECTOR) and not name.is_parameter:
             for value, cost in _values(name.kind, name.type, vocabulary):
                 yield f"{word} = {value};", cost + 0.2
+
+
+_ACCUMULATES = re.compile(r"__bang_(\w+)\(\s*(\w+)\s*,\s*\2\s*,[^;]*,\s*([^,;()]+)\)\s*;")
+
+
+def _fills(walker: Walker, place: Place) -> Iterator[tuple[str, float]]:
+    """A value for the scratchpad that instructions of the next loop accumulate in."""
+    if walker.unit.platform != "bang" or place.role != "before" or place.node.type != "for_statement":
+        return
+    for name, buffer, count in dict.fromkeys(_ACCUMULATES.findall(walker.written(place.node))):
+        extreme = "-INFINITY" if "max" in name else "INFINITY" if "min" in name else ""
+        for value, cost in (
+            ((extreme, 1.3), ("0.0f", 1.5 if extreme else 1.3)) if extreme else (("0.0f", 1.3),)
+        ):
+            yield f"__bang_write_value({buffer}, {count}, {value});", cost
 
 
 # ------------------------------------------------------------------------------------ statements like others

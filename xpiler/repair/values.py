@@ -11,36 +11,23 @@ from collections.abc import Iterator
 
 from tree_sitter import Node
 
-from xpiler.repair.changes import Alternative, Form, Site
-from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, REAL, Phrases
+from xpiler.repair.changes import Form, Site
+from xpiler.repair.concepts import Concepts
+from xpiler.repair.conditions import ALWAYS, COMPARISONS, conditions
+from xpiler.repair.offer import SOONER, Offer, bare
+from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, Phrases
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
 from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
 from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
 
-_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _LIKELY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 _ARITHMETIC = ("+", "-", "*", "/")
 _MOST_NAMES = 14
 
 
-class Offer:
-    """Takes alternatives of one site; `kind`: of those that follow."""
-
-    def __init__(self, site: Site, place: Place, written: str) -> None:
-        self.site, self.place, self.written = site, place, written
-        self.kind = ""
-        self.seen = {_bare(written)}
-
-    def __call__(self, text: str, cost: float) -> None:
-        fitted = _fitted(text, self.place)
-        if _bare(fitted) not in self.seen:
-            self.seen.add(_bare(fitted))
-            kind = f"{self.place.context} {self.kind}"
-            title = f"`{self.written}` should be `{text}`"
-            self.site.alternatives.append(Alternative(fitted, cost, title, kind=kind))
-
-
-def value_site(walker: Walker, vocabulary: Vocabulary, phrases: Phrases, place: Place) -> Site | None:
+def value_site(
+    walker: Walker, vocabulary: Vocabulary, phrases: Phrases, concepts: Concepts, place: Place
+) -> Site | None:
     """The site of an expression, None if nothing else could stand there."""
     node = place.node
     written = walker.text[place.start : place.end]
@@ -48,8 +35,8 @@ def value_site(walker: Walker, vocabulary: Vocabulary, phrases: Phrases, place: 
     if place.role in ("update", "assignment") or (place.role == "whole" and node.type != "call_expression"):
         return None
     site = Site(place.start, place.end, form, place.function.name)
-    offer = Offer(site, place, written)
     kind = walker.kind(node, place.scope)
+    offer = Offer(site, place, written, kind, concepts, concepts.expected(walker, place))
     if any(written in family for family in FAMILIES):
         _words(vocabulary, written, offer)
     elif place.role == "base":
@@ -58,7 +45,9 @@ def value_site(walker: Walker, vocabulary: Vocabulary, phrases: Phrases, place: 
         opaque = walker.unit.map.is_from_macro(node.start_byte)
         if not opaque:
             _structure(walker, vocabulary, place, kind, offer)
-        if kind == INT:
+        if place.role == "condition" and written in ALWAYS:
+            pass  # what it may have been was offered as a condition
+        elif kind == INT:
             _integers(walker, vocabulary, place, written, offer)
         elif kind == FLOAT:
             _floats(walker, vocabulary, place, written, offer)
@@ -70,26 +59,6 @@ def value_site(walker: Walker, vocabulary: Vocabulary, phrases: Phrases, place: 
     return site if site.alternatives else None
 
 
-def _bare(text: str) -> str:
-    return (
-        re.sub(r"\s+", "", text).strip("()")
-        if text.count("(") == text.count(")") == 1
-        else re.sub(r"\s+", "", text)
-    )
-
-
-_ATOM = re.compile(r"-?[\w.]+|[A-Za-z_][\w:]*\s*(?:\([^()]*\)|\[[^\[\]]*\])+|\(.*\)", re.S)
-
-
-def _fitted(text: str, place: Place) -> str:
-    """With the parentheses that it needs there."""
-    if place.root or (_ATOM.fullmatch(text) and not text.startswith("-")):
-        return text
-    if place.role == "bound" and not re.search(r"[<>=&|?^]", text):
-        return text
-    return f"({text})"
-
-
 def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written: str, offer: Offer) -> None:
     """What stands elsewhere in source or target."""
 
@@ -98,7 +67,7 @@ def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written:
 
     offer.kind = "phrase"
     if place.role == "condition" and place.root:
-        constant = written in ("true", "1", "(true)")
+        constant = written in ALWAYS
         for number, text in fitting(CONDITION):
             offer(text, (1.5 if constant else 2.3) + 0.03 * number)
             if not constant:
@@ -114,7 +83,8 @@ def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written:
     elif kind == INT and (place.root or place.role == "bound") and place.role != "condition":
         hard_coded = place.role == "bound" and place.node.type == "number_literal"
         for number, text in fitting(INTEGER):
-            offer(text, (1.5 if hard_coded else 2.2) + 0.03 * number)
+            longer = f"+{bare(written)}+" in f"+{bare(text)}+"
+            offer(text, (1.5 if hard_coded or longer or offer.sooner else 2.2) + 0.03 * number)
         sizes = [n.name for n in place.scope.of_kind(INT) if n.is_parameter] if hard_coded else []
         for size in sizes[:6]:
             for number, word in enumerate(walker.divisors):
@@ -135,8 +105,23 @@ def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written:
         for name in place.scope.of_kind(MASK):
             offer(name.name, 1.4)
     if (place.root and kind == FLOAT) or written in ("0", "1"):
+        constant = _CONSTANT.fullmatch(written) is not None
         for number, text in fitting(REAL):
-            offer(text, 2.4 + 0.03 * number)
+            offer(text, (1.6 if constant else 2.4) + 0.03 * number)
+        if place.role == "value" and not constant:
+            offer.kind = "read factor"
+            inner = (
+                f"({written})"
+                if place.node.type in ("binary_expression", "conditional_expression")
+                else written
+            )
+            for number, text in fitting(READ):
+                if text not in written:
+                    offer(f"{inner} * {text}", 2.0 + 0.03 * number)
+
+
+_COMPOSITE = ("binary_expression", "conditional_expression")
+_CONSTANT = re.compile(r"-?[\d.]+f?")
 
 
 def _side(text: str) -> str:
@@ -170,10 +155,12 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
             (literal + 1, literal - 1, 0, 1, 2 * literal, literal // 2, 4 * literal, -literal)
         ):
             if value != literal and (value >= 0 or literal > 0) and not _idle(walker, node, value):
-                offer(str(value), 1.4 if abs(value - literal) == 1 or value in (0, 1) else 1.7)
+                likely = abs(value - literal) == 1 or value in (0, 1)
+                first = value == 0 and place.role == "start"
+                offer(str(value), 1.0 if first else 1.4 if likely else 1.7)
         offer.kind = "number"
         for word in vocabulary.integers:
-            offer(word, 1.5)
+            offer(word, 1.3 if place.role == "step" and literal == 1 else 1.5)
     elif at_edge and node.type not in ("sizeof_expression",):
         near = 1.0 if place.role in ("bound", "start") else 1.3 if place.role in ("index", "value") else 1.7
         inner = (
@@ -185,14 +172,22 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
     offer.kind = "builtin"
     if BUILTIN_INTEGERS.fullmatch(written.replace(" ", "")):
         name, _, axis = written.partition(".")
+        beside = _axes_beside(walker, node)
         for other in (*vocabulary.axes, *vocabulary.tasks):
-            near_one = other.partition(".")[0] == name or other.endswith(f".{axis}")
-            offer(other, 1.2 if near_one else 1.6)
+            same_name, other_axis = other.partition(".")[0] == name, other.rpartition(".")[2]
+            pair = {name, other.partition(".")[0]} in _EXCHANGED
+            near = same_name or (pair and other_axis == axis) or (other in vocabulary.tasks and not axis)
+            odd = axis and axis not in beside and other_axis in beside
+            offer(other, (1.15 if near else 1.5) - (SOONER if odd else 0.0))
     offer.kind = "name"
     if simple:
-        hard_coded = literal is not None and place.role == "bound"
+        hard_coded = literal is not None and (place.role == "bound" or (place.role == "step" and place.root))
         base = 1.3 if hard_coded else 2.0 if literal is not None else 1.2
-        for number, other_name in enumerate(_names(place, INT, written)):
+        others = _names(place, INT, written)
+        if hard_coded and place.loops:
+            text = walker.unit.text_of(place.loops[-1])
+            others.sort(key=lambda n: re.search(rf"\b{re.escape(n.name)}\b", text) is None)
+        for number, other_name in enumerate(others):
             offer(other_name.name, base + 0.04 * number)
         if literal is None:
             for word in ("0", "1", *vocabulary.integers[:6]):
@@ -204,6 +199,22 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
             offer(other_name.name, 2.0 + 0.04 * number)
         offer("0", 2.4)
     _terms(walker, vocabulary, place, written, offer)
+
+
+_EXCHANGED = ({"threadIdx", "blockIdx"}, {"blockDim", "gridDim"})
+
+
+def _axes_beside(walker: Walker, node: Node) -> set[str]:
+    """The axes of the other thread numbers in a statement."""
+    whole: Node = node
+    while whole.parent is not None and whole.type not in ("declaration", "expression_statement"):
+        if whole.type.endswith("statement"):
+            break
+        whole = whole.parent
+    text = walker.unit.text_of(whole)[:400]
+    here = walker.unit.text_of(node).replace(" ", "")
+    found = [m for m in re.findall(r"(?:thread|block)(?:Idx|Dim)\.[xyz]", text) if m != here]
+    return {builtin[-1] for builtin in found}
 
 
 def _idle(walker: Walker, node: Node, value: int) -> bool:
@@ -232,8 +243,11 @@ def _terms(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, o
     factor = f"({written})" if composite else written
     own = [n.name for n in _names(place, INT, written) if not n.is_parameter and not n.constant][:6]
     offer.kind = "factor"
-    for word in (*sizes, *vocabulary.integers[:4]):
-        offer(f"{factor} * {word}", 1.8 if word.isidentifier() else 2.4)
+    parent = place.node.parent
+    product = parent is not None and parent.type == "binary_expression" and walker.operator(parent) == "*"
+    inside = 0.3 if product else 0.0
+    for word in (*sizes, *vocabulary.integers[:4]) if written not in ("0", "1") else ():
+        offer(f"{factor} * {word}", (1.8 if word.isidentifier() else 2.4) + inside)
     offer.kind = "addend"
     for word in (*own, *indices, *sizes) if place.root else ():
         offer(f"{additive} + {word}", 2.3 if word in sizes and word not in own else 1.7)
@@ -286,6 +300,8 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
         inner = written if node.type != "binary_expression" else f"({written})"
         offer(f"-{inner}", 2.2)
         offer.kind = "float factor"
+        if node.type == "identifier":
+            offer(f"{inner} * {inner}", 1.9)
         for name in _names(place, FLOAT, written)[:6]:
             offer(f"{inner} / {name.name}", 2.0)
             offer(f"{inner} * {name.name}", 2.0)
@@ -363,7 +379,7 @@ def _structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, 
                 for other in "xyzw":
                     offer(f"{base}.{other}", 1.4)
     if place.role == "condition":
-        _conditions(walker, place, offer)
+        conditions(walker, vocabulary, place, offer)
 
 
 def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
@@ -372,11 +388,11 @@ def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
     left, right = (walker.written(node.child_by_field_name(side)) for side in ("left", "right"))
     if not left or not right:
         return
-    if operator in _COMPARISONS:
+    if operator in COMPARISONS:
         offer.kind = "comparison"
-        for other in _COMPARISONS:
+        for other in COMPARISONS:
             if other != operator:
-                offer(f"{left} {other} {right}", 1.0 if _LIKELY[operator] == other else 1.8)
+                offer(f"{left} {other} {right}", _likelihood(operator, other))
         offer(f"{right} {operator} {left}", 1.8)
         return
     if operator in ("&&", "||"):
@@ -411,6 +427,12 @@ def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
     offer(right, 1.4 if operator == "+" else 1.8)
 
 
+def _likelihood(operator: str, other: str) -> float:
+    if _LIKELY[operator] != other:
+        return 1.8
+    return 1.5 if operator in ("==", "!=") else 1.0
+
+
 _WEAK = re.compile(r"[-+]|<<|>>|[&|^<>=?]")
 
 
@@ -433,33 +455,6 @@ def _outside(text: str) -> str:
             kept.append(character)
         depth -= character in ")]}"
     return "".join(kept) or " "
-
-
-def _conditions(walker: Walker, place: Place, offer: Offer) -> None:
-    written = walker.text[place.start : place.end]
-    operator = walker.operator(place.node) if place.node.type == "binary_expression" else ""
-    offer.kind = "condition"
-    if place.root:
-        negated = written[1:] if re.fullmatch(r"!\w+(?:\([^()]*\))?", written) else f"!({written})"
-        offer(negated, 1.9)
-        if not place.loops or place.loops[-1].child_by_field_name("condition") != place.node:
-            offer("true", 2.2)
-            offer("false", 2.4)
-        if operator in (*_COMPARISONS, "&&"):
-            for index, size in _guards(walker, place):
-                offer(f"{index} < {size} && {written}", 1.7 if "+" in index else 2.3)
-
-
-def _guards(walker: Walker, place: Place) -> Iterator[tuple[str, str]]:
-    """Pairs of an index and a size that it may have to stay below."""
-    names = list(place.scope.of_kind(INT))
-    sizes = [n.name for n in names if n.is_parameter][:6]
-    indices = [n.name for n in names if not n.is_parameter and not n.constant][-6:]
-    guarded = walker.written(place.node.parent)
-    sums = dict.fromkeys(re.findall(r"\(([\w.]+ \+ [\w.]+)\)", guarded))
-    for index in [*sums, *reversed(indices)]:
-        for size in sizes:
-            yield index, size
 
 
 # ------------------------------------------------------------------------------------------ calls

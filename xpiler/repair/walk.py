@@ -444,6 +444,10 @@ class Walker:
         for definition in (*self.unit.device_functions, *self.unit.host_functions):
             if definition.name == callee:
                 return POINTER if "*" in definition.return_text else kind_of_type(definition.return_text)
+        if callee == "__ldg":
+            arguments = node.child_by_field_name("arguments")
+            pointer = arguments.named_children[0] if arguments and arguments.named_children else None
+            return self.kind(pointer.child_by_field_name("argument"), scope) if pointer is not None else ""
         if re.fullmatch(r"(?:std::)?(?:min|max|abs)", callee):
             arguments = node.child_by_field_name("arguments")
             kinds = {self.kind(c, scope) for c in (arguments.named_children if arguments else ())}

@@ -1,0 +1,67 @@
+"""What could stand in a place, the likely first: what the source says, what nothing uses yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.frontend.syntax import analyse
+from xpiler.repair.changes import apply
+from xpiler.repair.menu import sites_of
+from xpiler.repair.vocabulary import vocabulary
+
+SOURCE = """extern "C" void norm(const float *x, float *y, int rows, int cols, int depth) {
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < cols; ++c) y[r * cols + c] = x[r * cols + c] + fmaxf(x[r], 0.5f) / depth;
+}
+"""
+TARGET = """__global__ void norm(const float *x, float *y, int rows, int cols, int depth) {
+  int r = blockIdx.x * blockDim.x + threadIdx.x;
+  if (r >= rows) return;
+  for (int c = 0; c < cols; ++c) y[r * cols + c] = x[r * cols + c] + fmaxf(x[r], 0.5f) / depth;
+}
+"""
+
+
+def costs(wrong: str, right: str) -> dict[str, float]:
+    """What each change costs of the place where the right one costs least."""
+    text = TARGET.replace(right, wrong)
+    assert text != TARGET
+    words = vocabulary(SOURCE, text, "cuda")
+    unit, source = analyse(text, "norm.cu", platform="cuda"), analyse(SOURCE, "norm.cpp", platform="vnni")
+    sites = sites_of(unit, source, words, "norm")
+    at = [{apply(text, s.edits(n)): a.cost for n, a in enumerate(s.alternatives, 1)} for s in sites]
+    return min((found for found in at if TARGET in found), key=lambda found: found[TARGET])
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("+ fmaxf(x[r]", "- fmaxf(x[r]"),  # the source subtracts nothing
+        ("fmaxf", "fminf"),  # nor does it take a minimum
+        ("c < cols", "c < depth"),  # and no loop ends there
+        ("y[r * cols", "y[r * depth"),  # nor is `y` indexed with that
+        ("if (r >= rows)", "if (true)"),
+        (" + threadIdx.x", ""),  # nothing else says which thread it is
+        ("y[r * cols + c]", "y[c]"),  # a row is missing
+        ("int c = 0", "int c = 1"),
+    ],
+)
+def test_the_right_text_is_among_the_first_at_its_place(right: str, wrong: str) -> None:
+    found = costs(wrong, right)
+    before = [text for text, cost in found.items() if cost < found[TARGET]]
+    assert len(before) <= 3, before
+
+
+def test_what_accumulates_in_a_scratchpad_begins_with_a_value() -> None:
+    text = """__mlu_entry__ void sum(float *y, const float *x, int n) {
+  __nram__ float a[64], b[64];
+  for (int i = 0; i < n; ++i) {
+    __memcpy(b, x + i * 64, 64 * sizeof(float), GDRAM2NRAM);
+    __bang_add(a, a, b, 64);
+  }
+  __memcpy(y, a, 64 * sizeof(float), NRAM2GDRAM);
+}
+"""
+    unit, words = analyse(text, "sum.mlu", platform="bang"), vocabulary(text, text, "bang")
+    titles = [a.title for s in sites_of(unit, unit, words, "sum") for a in s.alternatives if a.cost < 1.4]
+    assert "`__bang_write_value(a, 64, 0.0f);` is missing" in titles

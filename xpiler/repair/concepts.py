@@ -1,0 +1,152 @@
+"""What the source says that a target should say, too, in words that all platforms share.
+
+    a * b + c    or    _mm512_fmadd_ps(a, b, c)    -->    computes with {mul, add}
+    x[(n * height + y) * width + k]                -->    `x` is indexed with {height, width}
+    for (int y = 0; y < height; ++y)               -->    loops end at {height}
+
+A target that subtracts where its source never does, or leaves a size out of an index, is more likely wrong
+there than elsewhere, and right with what its source has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tree_sitter import Node
+
+from xpiler.repair.scope import FLOAT, INT, POINTER
+from xpiler.repair.walk import Place, Walker
+
+_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
+_PARTS = {
+    **dict.fromkeys(("add", "sum", "sumpool", "avgpool", "addred", "cycleadd"), ("add",)),
+    **dict.fromkeys(("sub",), ("sub",)),
+    **dict.fromkeys(("mul", "square", "pow", "powf"), ("mul",)),
+    **dict.fromkeys(("div", "recip", "rcp14", "fdividef"), ("div",)),
+    **dict.fromkeys(("max", "fmax", "fmaxf", "maxpool", "maxequal", "relu", "argmax"), ("max",)),
+    **dict.fromkeys(("min", "fmin", "fminf", "minpool", "minequal", "argmin"), ("min",)),
+    **dict.fromkeys(("fmadd", "fma", "fmaf", "matmul", "conv", "mma", "dp4a"), ("mul", "add")),
+    **dict.fromkeys(("fmsub", "fnmadd"), ("mul", "sub")),
+    **{name: (name,) for name in ("exp", "exp2", "log", "sqrt", "rsqrt", "tanh", "abs", "sinh", "erf")},
+}
+_CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
+_NUMBER = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+(?=[eEfF]))(?:[eE][-+]?\d+)?[fF]?(?![\w.])")
+_SUBSCRIPT = re.compile(r"\[[^\[\]]*\]")
+_WEIGHT, _MOST = 0.3, 0.45
+
+
+@dataclass(frozen=True)
+class Concepts:
+    """`theirs`: what the source computes with. `sizes`: its integer parameters; `bounds`: those of them that
+    loops end at; `indexed`: by the name of an array, those that its indices are made with."""
+
+    theirs: frozenset[str]
+    sizes: frozenset[str] = frozenset()
+    bounds: frozenset[str] = frozenset()
+    indexed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, source: Walker, places: Iterable[Place]) -> Concepts:
+        found = _named(source.text)
+        sizes: set[str] = set()
+        bounds: set[str] = set()
+        indexed: dict[str, set[str]] = {}
+        for place in places:
+            node = place.node
+            said = set(re.findall(r"[A-Za-z_]\w*", source.unit.text_of(node)))
+            own = {n.name for n in place.scope.of_kind(INT) if n.is_parameter}
+            sizes |= own
+            if place.role == "bound" and place.whole == "loop condition":
+                bounds |= said & own
+            array = array_of(source, place) if place.root else ""
+            if array:
+                indexed.setdefault(array, set()).update(said & own)
+            if node.type not in ("binary_expression", "assignment_expression"):
+                continue
+            operator = _OPERATORS.get(source.operator(node).removesuffix("="))
+            if operator and source.kind(node.child_by_field_name("left"), place.scope) == FLOAT:
+                found.add(operator)
+        arrays = {array: frozenset(names) for array, names in indexed.items()}
+        return cls(frozenset(found), frozenset(sizes), frozenset(bounds), arrays)
+
+    def expected(self, walker: Walker, place: Place) -> frozenset[str]:
+        """Sizes that should be said where a place is, and are not."""
+        said = walker.unit.text_of(place.node)
+        if place.role == "bound" and place.whole == "loop condition":
+            return self.bounds if said in self.sizes and said not in self.bounds else frozenset()
+        index = _index_around(walker, place)
+        array = array_of(walker, place)
+        if index is None or array not in self.indexed:
+            return frozenset()
+        return self.indexed[array] - set(re.findall(r"[A-Za-z_]\w*", walker.unit.text_of(index)))
+
+    def strangeness(self, written: str, instead: str, *, floats: bool) -> float:
+        """How much dearer a change is that puts `instead` where `written` stands: less than nothing if that
+        takes away what the source does not have. `floats`: operators are of floats, not of indices."""
+        before, after = _spoken(written, floats), _spoken(instead, floats)
+        gone, new = (before - after) - self.theirs, (after - before) - self.theirs
+        return max(-_MOST, min(_MOST, _WEIGHT * (len(new) - len(gone))))
+
+
+def array_of(walker: Walker, place: Place) -> str:
+    """The array whose index or address a place is a part of, "" if it is of none."""
+    index = _index_around(walker, place)
+    if index is None:
+        return ""
+    if index.type == "binary_expression":
+        pointer = _leftmost(index)
+        if pointer.type == "identifier" and place.scope.kind(walker.unit.text_of(pointer)) == POINTER:
+            return walker.unit.text_of(pointer)
+    arguments = index.parent
+    base = arguments.parent.child_by_field_name("argument") if arguments and arguments.parent else None
+    return walker.unit.text_of(base) if base is not None and base.type == "identifier" else ""
+
+
+def _index_around(walker: Walker, place: Place) -> Node | None:
+    """The whole index in brackets, or sum of a pointer and an offset, that a place is a part of."""
+    node: Node | None = place.node
+    while node is not None and node.type.endswith(("expression", "literal", "identifier")):
+        parent = node.parent
+        if parent is not None and parent.type == "subscript_argument_list":
+            return node
+        if node.type == "binary_expression" and (parent is None or parent.type != "binary_expression"):
+            pointer = _leftmost(node)
+            named = pointer.type == "identifier" and place.scope.kind(walker.unit.text_of(pointer)) == POINTER
+            if named:
+                return node
+        if node.type in ("call_expression", "subscript_expression"):
+            return None
+        node = parent
+    return None
+
+
+def _leftmost(node: Node) -> Node:
+    while node.type == "binary_expression":
+        left = node.child_by_field_name("left")
+        if left is None:
+            break
+        node = left
+    return node
+
+
+def _spoken(text: str, floats: bool) -> set[str]:
+    found = _named(text)
+    if floats:
+        plain = _SUBSCRIPT.sub("", _SUBSCRIPT.sub("", text))
+        plain = re.sub(r"\d[eE][-+]\d", "0", plain)
+        found |= {_OPERATORS[sign] for sign in re.findall(r"(?<=[\w)\]])\s*([-+*/])", plain)}
+    return found
+
+
+def _named(text: str) -> set[str]:
+    """What the functions and the numbers in a text say."""
+    found = {f"number {float(number.rstrip('fF')):g}" for number in _NUMBER.findall(text)}
+    for name in _CALL.findall(text):
+        parts = name.strip("_").split("_")
+        for part in (*parts, *(p.removesuffix("f") for p in parts)):
+            found.update(_PARTS.get(part, ()))
+        if re.search(r"dpbusd|dpwssd|dpbf16|mma_sync|mfma", name):
+            found |= {"mul", "add"}
+    return found
