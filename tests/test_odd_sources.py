@@ -323,3 +323,42 @@ def test_a_launch_of_a_kernel_that_no_text_names_is_refused_as_that() -> None:
     with pytest.raises(Refusal, match="which kernel `f` starts is decided when the program runs") as refused:
         translate_text(source, "odd.cu", "vnni")
     assert "launch each kernel by its own name" in refused.value.diagnostic.remedy
+
+
+@pytest.mark.parametrize("target", ["hip", "vnni"])
+def test_a_lambda_hands_a_kernel_what_it_captures(target: str) -> None:
+    source = (
+        "template <typename F> __global__ void each(int n, F f) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) f(i);\n"
+        "}\n"
+        "template <typename F> void parallel_for(int n, F f) { each<<<(n + 63) / 64, 64>>>(n, f); }\n"
+        "void run(float* o, const float* a, int n, float bias) {\n"
+        "    auto square = [] __device__(float v) { return v * v; };\n"
+        "    parallel_for(n, [=] __device__(int i) { o[i] = square(a[i]) + bias; });\n"
+        "    each<<<(n + 31) / 32, 32>>>(n, [o] __device__(int i) { o[i] *= 2; });\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", target)
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+
+
+def test_a_lambda_that_captures_by_reference_is_refused() -> None:
+    source = (
+        "template <typename F> __global__ void each(int n, F f) { f(threadIdx.x); }\n"
+        "void run(float* o, int n) { each<<<1, 64>>>(n, [&] __device__(int i) { o[i] = n; }); }\n"
+    )
+    with pytest.raises(Refusal, match="is handed a lambda that captures") as refused:
+        translate_text(source, "odd.cu", "vnni", run=False)
+    assert "[=]" in refused.value.diagnostic.remedy
+
+
+def test_a_file_may_define_a_complex_number_of_the_librarys_name() -> None:
+    source = (
+        "struct cuComplex { float r, i; __device__ float norm() const { return r * r + i * i; } };\n"
+        "__global__ void k(float* y, const float* x, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) { cuComplex c{x[i], 1.0f}; y[i] = c.norm(); }\n"
+        "}\n"
+    )
+    assert "_mm512_mul_ps(c_r, c_r)" in translate_text(source, "odd.cu", "vnni", run=False).text

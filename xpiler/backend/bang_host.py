@@ -33,6 +33,7 @@ from xpiler.backend.host_cpp import (
     launched,
 )
 from xpiler.backend.host_dispatch import dispatcher, passed
+from xpiler.backend.host_lambdas import lambda_edits
 from xpiler.backend.host_math import called_in
 from xpiler.backend.host_values import IS_KERNEL, address_function, chosen, value_edits
 from xpiler.errors import Refusal
@@ -168,7 +169,7 @@ def to_bang(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wrapped 
         *_device_function_edits(unit, source),
         *_api_edits(source),
         *_text_edits(source),
-        *(Edit(*edit) for edit in value_edits(unit)),
+        *(Edit(*edit) for edit in (*value_edits(unit), *lambda_edits(unit))),
     ]
     body = _apply(unit.text, edits)
     _check(source, edits)

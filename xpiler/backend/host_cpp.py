@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.host_dispatch import cpp_dispatcher, passed, split, unpacked
+from xpiler.backend.host_lambdas import lambda_edits
 from xpiler.backend.host_math import called_in
 from xpiler.backend.host_shims import SHIMS
 from xpiler.backend.host_values import address_function, chosen, value_edits
@@ -62,7 +63,7 @@ def to_cpp(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
         *_kernel_edits(unit, functions),
         *_device_function_edits(unit, source),
         *_text_edits(source),
-        *(Edit(*edit) for edit in value_edits(unit)),
+        *(Edit(*edit) for edit in (*value_edits(unit), *lambda_edits(unit))),
     ]
     body = _apply(unit.text, edits)
     _check(unit, source, edits)
@@ -353,7 +354,7 @@ def _alias_of_device_namespace(source: SourceText, i: int) -> bool:
 def _apply(text: str, edits: Iterable[Edit]) -> str:
     """All edits; one inside a larger one is dropped."""
     out, position = [], 0
-    for edit in sorted(edits, key=lambda e: (e.start, -e.end)):
+    for edit in sorted(edits, key=lambda e: (e.start, e.end > e.start, -e.end)):
         if edit.start < position:
             continue
         out.append(text[position : edit.start])

@@ -85,6 +85,9 @@ def passed(kernel: Function, arguments: Sequence[str]) -> list[str]:
     values = []
     for place, param in enumerate(kernel.params):
         argument = arguments[param.argument if param.argument >= 0 else place]
+        if argument.startswith("["):  # a lambda: what it captures is passed
+            values.append(cast(param, param.member))
+            continue
         whole = argument if re.fullmatch(r"[\w.]+", argument) else f"({argument})"
         values.append(cast(param, f"{whole}.{param.member}" if param.member else argument))
     return values

@@ -3,6 +3,8 @@ on its own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tree_sitter import Node
 
 from xpiler.errors import Diagnostic, Refusal
@@ -29,7 +31,7 @@ from xpiler.frontend.lower_types import VOID
 from xpiler.frontend.serial import with_serial_kernels
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.frontend.syntax_model import FunctionDef
-from xpiler.frontend.unit import KernelText, Unit
+from xpiler.frontend.unit import HandedLambda, KernelText, Unit
 from xpiler.ir.nodes import Block, Const, Function, Program
 from xpiler.platforms import cuda, hip
 from xpiler.platforms.registry import PLATFORMS
@@ -93,8 +95,28 @@ def parse(
         ),
         variables=host_variables(syntax),
         records=records(syntax),
+        lambdas=tuple(_handed_lambdas(entities)),
         kernel_values=tuple(value.span for value in kernel_values(syntax)),
     )
+
+
+def _handed_lambdas(entities: Entities) -> Iterator[HandedLambda]:
+    unit = entities.unit
+    for name, struct in entities.handed_lambdas.items():
+        node = entities.lambdas[name].node
+        file, start, end = unit.map.span(node.start_byte, node.end_byte)
+        if file == 0:
+            captured = tuple((str(ctype), member) for member, ctype in struct.fields if str(ctype))
+            yield HandedLambda(name, captured, (start, end), _first_definition(unit))
+
+
+def _first_definition(unit: SyntaxUnit) -> int:
+    """Where the file's own text begins behind its includes and macros: kernels may follow."""
+    for node in unit.tree.root_node.named_children:
+        file, start, _ = unit.map.span(node.start_byte, node.end_byte)
+        if file == 0 and (node.type.endswith("_definition") or node.type == "template_declaration"):
+            return start
+    return 0
 
 
 def _warp_size(syntax: SyntaxUnit, platform: str) -> int:

@@ -40,6 +40,7 @@ class Entities:
     is_serial: bool = False  # plain functions, which may take memory for their own use
     mutations: dict[int, Mutations] = field(default_factory=dict)  # of function bodies, by node
     lambdas: dict[str, Lambda] = field(default_factory=dict)  # by the name of their type
+    handed_lambdas: dict[str, Struct] = field(default_factory=dict)  # those that kernels get, as structs
     references: dict[str, frozenset[int]] = field(default_factory=dict)  # of functions, by name
     instances: dict[str, Struct] = field(default_factory=dict)  # structs already instantiated, by name
 

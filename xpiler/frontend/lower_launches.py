@@ -17,6 +17,7 @@ from xpiler.frontend.lower_typenames import add_binding, declared, try_constant,
 from xpiler.frontend.lower_types import (
     Auto,
     Binding,
+    Closure,
     CType,
     Pointer,
     Reference,
@@ -25,7 +26,17 @@ from xpiler.frontend.lower_types import (
     lanes_of,
     leaf_type,
 )
-from xpiler.frontend.lower_values import ZERO, Address, Aggregate, Element, Memory, Number, Value, Variable
+from xpiler.frontend.lower_values import (
+    ZERO,
+    Address,
+    Aggregate,
+    Element,
+    Lambda,
+    Memory,
+    Number,
+    Value,
+    Variable,
+)
 from xpiler.frontend.syntax_model import FunctionDef, Launch, TemplateParam
 from xpiler.frontend.unit import HostFunction, LaunchSite
 from xpiler.ir.nodes import Const, Param, Space, Var
@@ -405,8 +416,14 @@ def _host_name(
     if isinstance(ctype, Reference):
         ctype = ctype.target
     if isinstance(ctype, Auto) and value is not None:
-        ctype = _typed(ctx, value).type
-    if isinstance(ctype, Scalar):
+        given = _typed(ctx, value)
+        if isinstance(given, Lambda):
+            scope.names[name] = given
+            return
+        ctype = given.type
+    if isinstance(ctype, Closure) and ctype.name in ctx.entities.lambdas:
+        scope.names[name] = ctx.entities.lambdas[ctype.name]
+    elif isinstance(ctype, Scalar):
         if value is not None and not changed:
             try:
                 constant = try_constant(ctx, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from xpiler.frontend.lambda_captures import as_struct, captures, closed_over
 from xpiler.frontend.lower_context import Context, Frame, Scope
 from xpiler.frontend.lower_declarations import declare_object
 from xpiler.frontend.lower_pointers import declare_pointer
@@ -42,6 +43,8 @@ def declare_params(
         first = len(params)
         ctx.scope.names[name] = _param(ctx, params, decl, name, ctype, name in frame.mutated)
         whole = decay(ctype)
+        if isinstance(whole, Closure) and whole.name in ctx.entities.lambdas:
+            whole = as_struct(whole.name, captures(ctx, ctx.entities.lambdas[whole.name]))
         for i, (member, offset) in zip(range(first, len(params)), _members(whole), strict=False):
             params[i] = replace(params[i], argument=argument, member=member.removeprefix("."), offset=offset)
     return tuple(params)
@@ -90,7 +93,7 @@ def _param(
         case Struct():
             return _struct(ctx, params, decl, name, ctype, changed)
         case Closure(name=kind) if kind in ctx.entities.lambdas:
-            return _lambda(ctx, decl, ctx.entities.lambdas[kind])
+            return _lambda(ctx, params, decl, name, ctx.entities.lambdas[kind], changed)
         case Reference():
             ctx.refuse(
                 "kernel-parameter", f"kernel parameter `{name}` is a reference", decl.node, "pass it by value"
@@ -148,17 +151,22 @@ def _without_idle_arrays(ctx: Context, body: Block) -> Block:
     )
 
 
-def _lambda(ctx: Context, decl: ParamDecl, function: Lambda) -> Value:
-    """A lambda that the host passes: its code is known, what it captures would have to be passed."""
-    captures = next((c for c in function.node.children if c.type == "lambda_capture_specifier"), None)
-    if captures is not None and ctx.text(captures).replace(" ", "") not in ("[]", "[=]"):
-        ctx.refuse(
-            "lambda-capture",
-            f"kernel parameter `{decl.name}` is a lambda with captures",
-            decl.node,
-            "pass a struct with `operator()` and the values as members",
-        )
-    return replace(function, scope=Scope())
+def _lambda(
+    ctx: Context, params: list[Param], decl: ParamDecl, name: str, function: Lambda, changed: bool
+) -> Value:
+    """A lambda that the host passes: its code is known, what it captures is a parameter for each value."""
+    scope = Scope(names=closed_over(ctx, function))
+    for captured, value in captures(ctx, function).items():
+        if isinstance(value, Lambda):
+            continue
+        inner = f"{name}_{captured}"
+        scope.names[captured] = _param(ctx, params, decl, inner, _without_const(value.type), changed)
+    ctx.entities.handed_lambdas[function.type.name] = as_struct(function.type.name, captures(ctx, function))
+    return replace(function, scope=scope)
+
+
+def _without_const(ctype: CType) -> CType:
+    return ctype.target if isinstance(ctype, Reference) else ctype
 
 
 def _pointer(

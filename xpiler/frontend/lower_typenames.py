@@ -114,9 +114,10 @@ def find_type(ctx: Context, name: str) -> CType | None:
                 if own.name == name and own.template is None:
                     return aliased(ctx, own)
     found = named_type(name)
-    if found is not None:
-        return found
     structs = ctx.entities.structs.get(name)
+    is_alias = isinstance(found, Struct) and found.name != name  # `cuComplex`, which a file may define itself
+    if found is not None and not (structs and is_alias):
+        return found
     if structs and structs[0].template is None:
         return instantiate(ctx, structs[0], ())
     alias = ctx.entities.aliases.get(name)

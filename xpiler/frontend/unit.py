@@ -67,6 +67,17 @@ class Record:
 
 
 @dataclass(frozen=True)
+class HandedLambda:
+    """A lambda that host code hands to a kernel: its `captures` by type and name, its span, and the offset
+    `before` what the file defines first."""
+
+    name: str
+    captures: tuple[tuple[str, str], ...]
+    span: tuple[int, int]
+    before: int
+
+
+@dataclass(frozen=True)
 class KernelText:
     """Where a kernel or device function stands in the original text: `template<...>` to `}`."""
 
@@ -96,4 +107,5 @@ class Unit:
     device_methods: tuple[KernelText, ...] = ()  # of structs, not callable on the host
     variables: tuple[HostVariable, ...] = ()
     records: tuple[Record, ...] = ()
+    lambdas: tuple[HandedLambda, ...] = ()
     kernel_values: tuple[tuple[int, int], ...] = ()  # names of kernels that host code takes as values

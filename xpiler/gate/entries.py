@@ -59,7 +59,7 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     ]
     covered = {name for entry in found for name in (*entry.kernels, *entry.missing)}
     for kernel in unit.program.kernels:
-        if kernel.name not in covered:
+        if kernel.name not in covered and not _HAS_LAMBDA.search(kernel.spelling):
             found.append(_kernel_entry(kernel))
     for name, diagnostic in unit.refusals.items():
         if name not in covered:
@@ -128,6 +128,7 @@ def _host_entry(
     )
 
 
+_HAS_LAMBDA = re.compile(r"\blambda_\d+\b")  # only the function that it stands in can launch such a kernel
 _RESULTS = {"float": F32, "double": F64, "int": I32, "unsigned": U32, "unsigned int": U32, "long": I64}
 _STATUS = re.compile(r"(?:-?\d+|true|false|EXIT_\w+|cuda\w+|hip\w+|\w*(?:err|status|ret|rc)\w*)", re.I)
 
