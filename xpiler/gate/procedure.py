@@ -9,6 +9,7 @@ on any kind of numbers. A plain function is one step.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -243,6 +244,7 @@ def _type_of(where: Memory, procedure: Procedure, entry: Mapping[str, Argument])
     return None
 
 
+@functools.lru_cache(maxsize=64)
 def has_index_doubles(function: Function) -> bool:
     """Whether doubles only ever hold integers: no double comes from memory, or from another float."""
     if any(p.dtype.name == "f64" for p in function.params):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 from xpiler.ir.nodes import Assign, Atomic, Const, Function, Load, Ref
 from xpiler.ir.rewrite import walk
 
 
+@functools.lru_cache(maxsize=64)  # a search runs a kernel many times
 def flags(kernel: Function) -> frozenset[str]:
     """Pointer parameters that the kernel reads, and in which all it stores is one constant.
 

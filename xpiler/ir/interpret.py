@@ -12,6 +12,7 @@ the result is the one of the GPU but for the order of floating-point atomics. Fu
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -178,12 +179,22 @@ def _numeric(mode: Mode | Native) -> Native:
             return Reals()
 
 
-def _blocks_at_a_time(function: Function, threads: int, total: int, lanes: int) -> int:
+@functools.lru_cache(maxsize=64)
+def _waits(function: Function) -> tuple[bool, bool]:
+    """Whether blocks wait for all others, and whether they try again until they win."""
     nodes = list(walk(function.body))
-    if any(isinstance(n, Barrier) and n.scope == "grid" for n in nodes):
+    return (
+        any(isinstance(n, Barrier) and n.scope == "grid" for n in nodes),
+        any(isinstance(n, Atomic) and n.op in ("cas", "exch") for n in nodes),
+    )
+
+
+def _blocks_at_a_time(function: Function, threads: int, total: int, lanes: int) -> int:
+    for_all, until_won = _waits(function)
+    if for_all:
         return total
-    if any(isinstance(n, Atomic) and n.op in ("cas", "exch") for n in nodes):
-        return 1  # loops that try again until they win: each round of all blocks lets only one through
+    if until_won:
+        return 1  # each round of all blocks lets only one through
     return max(1, min(total, lanes // max(threads, 1)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,27 +37,13 @@ class Arrays:
 
     @staticmethod
     def of(function: Function, numeric: Native) -> Arrays:
-        widths: dict[str, int] = {}
-        types: dict[str, set[DType]] = {}
-
-        def note(name: str, dtype: DType) -> None:
-            types.setdefault(name, set()).add(dtype)
-            width = np.dtype(numeric.storage_type(dtype)).itemsize
-            widths[name] = min(widths.get(name, width), width)
-
-        parallel = False
-        for node in walk(function):
-            match node:
-                case Load(array=array) | Ref(array=array):
-                    note(array, node.dtype)
-                case Decl(shape=shape) if shape:
-                    note(node.name, node.dtype)
-                case For(kind=LoopKind.PARALLEL | LoopKind.VECTOR | LoopKind.THREADS):
-                    parallel = True
-        for param in function.params:
-            if param.is_pointer:
-                note(param.name, param.dtype)
+        types = _types_of_arrays(function)
+        widths = {
+            name: min(np.dtype(numeric.storage_type(dtype)).itemsize for dtype in used)
+            for name, used in types.items()
+        }
         mixed = (name for name, used in types.items() if not numeric.can_view(used))
+        parallel = _has_parallel_loops(function)
         return Arrays(numeric, widths, arrays_written(function), parallel, frozenset(mixed))
 
     def declare(self, decl: Decl, expressions: Expressions) -> Run:
@@ -158,6 +145,26 @@ def _uniform(value: Any, decl: Decl) -> int:
     return int(values[0])
 
 
+@functools.lru_cache(maxsize=64)  # a search runs a kernel many times
+def _types_of_arrays(function: Function) -> dict[str, set[DType]]:
+    """The types that each array is accessed as."""
+    types: dict[str, set[DType]] = {p.name: {p.dtype} for p in function.params if p.is_pointer}
+    for node in walk(function):
+        match node:
+            case Load(array=array) | Ref(array=array):
+                types.setdefault(array, set()).add(node.dtype)
+            case Decl(shape=shape) if shape:
+                types.setdefault(node.name, set()).add(node.dtype)
+    return types
+
+
+@functools.lru_cache(maxsize=64)
+def _has_parallel_loops(function: Function) -> bool:
+    kinds = (LoopKind.PARALLEL, LoopKind.VECTOR, LoopKind.THREADS)
+    return any(isinstance(n, For) and n.kind in kinds for n in walk(function))
+
+
+@functools.lru_cache(maxsize=64)
 def orders_blocks(function: Function) -> bool:
     """Whether the kernel has atomics on memory that all blocks see: they may order what blocks do."""
     declared = {n.name for n in walk(function.body) if isinstance(n, Decl)}

@@ -6,6 +6,7 @@ iterations are threads that nothing orders, the end of the loop is a barrier.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,7 @@ from xpiler.ir.rewrite import uses, walk
 MOST_LANES = 1 << 18  # lanes that run at a time
 
 
+@functools.lru_cache(maxsize=256)
 def is_independent(loop: For) -> bool:
     """Whether the body leaves nothing in scalars for later, so that each iteration may have its own."""
     found = uses(loop.body)

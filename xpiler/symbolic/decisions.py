@@ -141,7 +141,8 @@ _PRODUCTS = ("dp4a", "dp2a")
 
 def computes_whole_numbers(function: Function) -> bool:
     """Whether it computes with whole numbers out of arrays: they are run as such, not as symbols."""
-    return any(_depends(node.value, _read(function), compares=False) for node in _assignments(function))
+    read = _read(function)
+    return any(_depends(node.value, read, compares=False) for node in _assignments(function))
 
 
 def is_polynomial(function: Function) -> bool:
