@@ -103,14 +103,17 @@ int main() {
 """
 
 
+def output_of(text: str, folder: Path, compiler: str) -> str:
+    source = folder / "program.cpp"
+    source.write_text(text)
+    flags = [f for f in FLAGS if f not in ("-shared", "-fPIC")]
+    subprocess.run([compiler, *flags, str(source), "-o", str(folder / "program")], check=True)
+    return subprocess.run([str(folder / "program")], capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 def test_a_program_with_main_builds_and_runs(compiler: str, tmp_path: Path) -> None:
-    source = tmp_path / "program.cpp"
-    source.write_text(translated(PROGRAM))
-    flags = [f for f in FLAGS if f not in ("-shared", "-fPIC")]
-    subprocess.run([compiler, *flags, str(source), "-o", str(tmp_path / "program")], check=True)
-    done = subprocess.run([str(tmp_path / "program")], capture_output=True, text=True, check=True)
-    assert done.stdout == "500 PASSED\n"
+    assert output_of(translated(PROGRAM), tmp_path, compiler) == "500 PASSED\n"
 
 
 def test_a_launch_in_a_namespace_keeps_its_qualifier() -> None:
@@ -224,3 +227,27 @@ def test_host_code_is_made_plain_before_it_is_another_platforms() -> None:
         "    cudaFree(x);\n"
         "}\n"
     )
+
+
+HALVES = """
+#include <cuda_fp16.h>
+#include <stdio.h>
+__global__ void twice(__half* x) { x[threadIdx.x] = x[threadIdx.x] + x[threadIdx.x]; }
+int main() {
+  __half host[4] = {(__half)0.1f, __half(2.5), 3, __float2half(1.0f)}, *device;
+  cudaMalloc((void**)&device, sizeof host);
+  cudaMemcpy(device, host, sizeof host, cudaMemcpyHostToDevice);
+  twice<<<1, 4>>>(device);
+  cudaMemcpy(host, device, sizeof host, cudaMemcpyDeviceToHost);
+  float sum = 0;
+  for (__half each : host) sum += (float)each;
+  printf("%.7g %.7g\\n", sum, (float)host[0]);
+}
+"""
+
+
+def test_host_code_computes_with_halves(tmp_path: Path) -> None:
+    text = translated(HALVES)
+    assert "half(double x);" in text
+    assert output_of(text, tmp_path, "g++") == "13.19995 0.1999512\n"
+    assert "half(double x);" not in translated(HALVES.split("int main")[0])

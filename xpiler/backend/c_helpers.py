@@ -28,8 +28,8 @@ static inline float half_to_float(half h) {
 }""",
     """\
 static inline half float_to_half(float x) {
-    return half{(uint16_t)_mm_cvtsi128_si32(_mm_maskz_cvtps_ph(0xf, _mm_set_ss(x),
-        _MM_FROUND_TO_NEAREST_INT))};
+    return bits_as<half>((uint16_t)_mm_cvtsi128_si32(_mm_maskz_cvtps_ph(0xf, _mm_set_ss(x),
+        _MM_FROUND_TO_NEAREST_INT)));
 }""",
     """\
 static inline float round_to_half(float x) {
@@ -52,8 +52,8 @@ static inline float bfloat16_to_float(bfloat16 b) {
     """\
 static inline bfloat16 float_to_bfloat16(float x) {
     uint32_t bits = bits_as<uint32_t>(x);
-    if (x != x) return bfloat16{(uint16_t)((bits >> 16) | 0x40u)};
-    return bfloat16{(uint16_t)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+    if (x != x) return bits_as<bfloat16>((uint16_t)((bits >> 16) | 0x40u));
+    return bits_as<bfloat16>((uint16_t)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16));
 }""",
     """\
 static inline float round_to_bfloat16(float x) {

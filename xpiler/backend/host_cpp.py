@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.host_dispatch import cpp_dispatcher, passed, split, unpacked
+from xpiler.backend.host_halves import converted, needed, with_conversions
 from xpiler.backend.host_lambdas import lambda_edits
 from xpiler.backend.host_math import called_in
 from xpiler.backend.host_shims import SHIMS
@@ -419,14 +420,15 @@ def _with_preamble(body: str) -> str:
                 add(word)
         chosen[text] = None
 
-    for name in sorted(names & set(texts), key=order.__getitem__):
+    values = converted(_without_comments(body)) - own
+    for name in sorted((names | needed(values)) & set(texts), key=order.__getitem__):
         add(name)
     headers = HEADERS
     headers += "#include <time.h>\n" if any("timespec" in t for t in chosen) else ""
     headers += "#include <stddef.h>\n" if re.search(r"\bptrdiff_t\b", body) else ""
     headers += "#include <type_traits>\n" if "std::is_same_v" in body else ""
     mathematics = called_in(_without_comments(body))
-    preamble = "\n".join([headers, *(f"{t}\n" for t in [*chosen, *mathematics])])
+    preamble = "\n".join([headers, *(f"{t}\n" for t in [*with_conversions(chosen, values), *mathematics])])
     at = _after_leading_comment(body)
     return f"{body[:at]}{preamble}\n{body[at:].lstrip(chr(10))}"
 
