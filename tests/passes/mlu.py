@@ -16,7 +16,8 @@ from xpiler.ir.rewrite import map_body, substitute, walk
 from xpiler.ir.types import I32
 from xpiler.passes.bang_schedule import schedule
 from xpiler.passes.canonical import canonicalise
-from xpiler.platforms.bang import DEFAULT, TASK, TASKS, Architecture, meaning
+from xpiler.platforms.bang import DEFAULT, TASK, TASKS, Architecture
+from xpiler.platforms.bang_instructions import meaning
 
 TASK_COUNT = 5
 
@@ -44,7 +45,7 @@ def expanded(function: Function) -> Function:
         return stmt
 
     body = substitute(map_body(function, change).body, {TASKS.name: const(TASK_COUNT)})
-    values = {d.name: d.init for d in body.body if isinstance(d, Decl) and d.name in ("tile", "side")}
+    values = {d.name: d.init for d in body.body if isinstance(d, Decl) and d.name in ("tile", "side", "room")}
     body = substitute(body, {name: init for name, init in values.items() if isinstance(init, Expr)})
     tasks = For(TASK.name, I32, const(0), const(TASK_COUNT), const(1), body)
     return replace(function, body=Block((tasks,)))

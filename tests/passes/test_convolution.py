@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.passes.mlu import assert_same, canonical, instructions, laid_out, normal
 from xpiler.ir.nodes import Function
+from xpiler.ir.printer import show
 from xpiler.platforms.bang import DEFAULT, Architecture
 
 KB = 1024
@@ -49,7 +52,6 @@ def convolution(layout: tuple[str, str, str], order: str, pad: int, stride: int)
     ("layout", "order", "pad", "stride"),
     [
         (NCHW, "channels first", 1, 2),
-        (NHWC, "channels last", 1, 1),
         (HWIO, "channels last", 0, 1),
     ],
 )
@@ -61,6 +63,63 @@ def test_a_convolution_is_a_product_of_matrices(
     rows, columns = (5 + 2 * pad - 3) // stride + 1, (4 + 2 * pad - 3) // stride + 1
     y = np.zeros(2 * rows * columns, np.float32)
     assert_same(function, SMALL, x=normal(5 * 4 * 8), f=normal(2 * 8 * 9), b=normal(2), y=y)
+
+
+@pytest.mark.parametrize(("order", "pad", "stride"), [("channels last", 1, 1), ("channels first", 1, 2)])
+def test_windows_of_a_tensor_with_channels_innermost_are_a_convolution(
+    order: str, pad: int, stride: int
+) -> None:
+    function = convolution(NHWC, order, pad, stride)
+    found = instructions(laid_out(function))
+    assert "__bang_conv" in found and "__bang_matmul" not in found
+    rows, columns = (5 + 2 * pad - 3) // stride + 1, (4 + 2 * pad - 3) // stride + 1
+    y = np.zeros(2 * rows * columns, np.float32)
+    assert_same(function, x=normal(5 * 4 * 8), f=normal(2 * 8 * 9), b=normal(2), y=y)
+
+
+def test_weights_stay_for_all_rows_of_pixels_and_what_does_not_fit_is_a_product_of_matrices() -> None:
+    function = canonical(
+        """__global__ void conv(const float *x, const float *f, float *y, int C, int O, int K) {
+            int oh = blockIdx.x, ow = threadIdx.x, o = threadIdx.y;
+            if (o >= O) return;
+            float sum = 0.0f;
+            for (int j = 0; j < K; ++j)
+                for (int c = 0; c < C; ++c)
+                    sum += x[((oh * 8) + ow * 2 + j) * C + c] * f[(o * K + j) * C + c];
+            y[(oh * 3 + ow) * O + o] = sum;
+        }""",
+        (3, 80, 1),
+        x=2,
+    )
+    roomy = replace(SMALL, nram=SMALL.nram + 150 * KB)
+    laid = show(laid_out(function, roomy))
+    weights, rows = laid.index("NRAM2WRAM"), laid.index("for i32 block_x in")
+    assert weights < rows < laid.index("__bang_conv") < laid.index("} else {") < laid.index("__bang_matmul")
+    for channels, window in ((2, 2), (1, 40)):
+        arrays = {
+            "x": normal(60 * channels),
+            "f": normal(3 * window * channels),
+            "y": np.zeros(18, np.float32),
+        }
+        assert_same(function, roomy, **arrays, C=channels, O=3, K=window)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("+ ow + j) * 8 + c", "+ ow + j) * 16 + c * 2"), ("* 3 + j) * 8 + c", "* 3 + j) * 9 + c")],
+)
+def test_other_strides_are_no_convolution(right: str, wrong: str) -> None:
+    text = """__global__ void conv(const float *x, const float *f, float *y, int C, int O) {
+        int ow = threadIdx.x, o = threadIdx.y;
+        float sum = 0.0f;
+        for (int i = 0; i < 3; ++i)
+            for (int j = 0; j < 3; ++j)
+                for (int c = 0; c < 8; ++c)
+                    sum += x[(i * 40 + ow + j) * 8 + c] * f[((o * 3 + i) * 3 + j) * 8 + c];
+        y[ow * O + o] = sum;
+    }"""
+    assert "__bang_conv" in instructions(laid_out(canonical(text, (5, 4, 1))))
+    assert "__bang_conv" not in instructions(laid_out(canonical(text.replace(right, wrong), (5, 4, 1))))
 
 
 def test_a_depthwise_convolution_is_no_product_and_stays_with_vectors() -> None:
@@ -98,7 +157,7 @@ def test_a_window_and_channels_in_one_index_with_any_stride() -> None:
         (16, 4, 1),
         x=3,
     )
-    assert "__bang_matmul" in instructions(laid_out(function, SMALL))
+    assert "__bang_conv" in instructions(laid_out(function, SMALL))
     arrays = {"x": normal(7 * 9 * 5), "f": normal(3 * 9 * 5), "y": np.zeros(36, np.float32)}
     assert_same(function, SMALL, **arrays, stride=2, size=3, channels=5)
 

@@ -18,7 +18,8 @@ from xpiler.ir.interpret import run
 from xpiler.ir.nodes import Block, Expr, Function, Instr, Load, Param, Ref, Var
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import F16, F32, I8, I16, I32, DType
-from xpiler.platforms.bang import ARCHITECTURES, ELEMENTWISE, Elementwise, meaning
+from xpiler.platforms.bang import ARCHITECTURES, ELEMENTWISE, Elementwise
+from xpiler.platforms.bang_instructions import meaning
 
 COUNT = 96
 NUMPY = {F32: np.float32, F16: np.float16, I32: np.int32, I16: np.int16, I8: np.int8}

@@ -45,7 +45,7 @@ from xpiler.passes.bang_schedule import schedule
 from xpiler.passes.covered import covered
 from xpiler.passes.promote_arrays import Promoted, flat_loads
 from xpiler.passes.tidy import tidy
-from xpiler.platforms.bang import DEFAULT, TASK, TASKS, Architecture
+from xpiler.platforms.bang import DEFAULT, POOL_WINDOW, TASK, TASKS, Architecture
 
 DIMENSIONS = tuple(f"{which}.{axis}" for which in ("gridDim", "blockDim") for axis in "xyz")
 SHARED = "dynamicShared.bytes"
@@ -259,8 +259,10 @@ class BangPrinter(CPrinter):
             if len(set(tiles.widths)) > 1:
                 return f"{value}  // {total} * {name} * {name} bytes fit into NRAM"
             return f"{value}  // {len(tiles.widths)} tiles of {name} x {name} {kind} fit into NRAM"
-        if decl.init.value not in (length, half):
+        if decl.init.value == POOL_WINDOW:
             return f"{value}  // no pooling window or strided copy takes more"
+        if decl.init.value not in (length, half):
+            return f"{value}  // {total} * {name} bytes of NRAM"
         space = f"(NRAM_BYTES - {tiles.taken})" if tiles.taken else "NRAM_BYTES"
         space = space if decl.init.value == length else f"{space} / 2"
         kinds = {w: _type(_BY_WIDTH[w]) for w in tiles.widths}

@@ -3,36 +3,53 @@
     for o: for oh: for ow: acc = sum over k of w[o, k] * x[oh, ow, k]   -->   for oh: for o: for ow: ...
 
 Which two: one that moves only one factor and one that moves only the other, such that the store runs along
-the second. Nothing changes where the innermost two already are such a pair.
+the second. A pair that walks over the windows and the channels of a convolution comes first. Nothing changes
+where the innermost two already are such a pair.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
 
 from xpiler.ir.affine import coefficient
 from xpiler.ir.nodes import Assign, Block, Decl, For, Function, Load, Stmt
 from xpiler.ir.rewrite import free_vars, map_body, walk
+from xpiler.ir.types import DType
 from xpiler.passes.contraction import INDEPENDENT, match
+from xpiler.passes.window_nests import match_windows
 
 
 def arrange_products(function: Function) -> Function:
     """All nests of the function, outermost loops last, so that what is arranged holds the whole nest."""
+    memory = {p.name: p.dtype for p in function.params if p.is_pointer}
 
     def change(stmt: Stmt) -> Stmt:
-        return (_arranged(stmt) or stmt) if isinstance(stmt, For) else stmt
+        return (_arranged(stmt, memory) or stmt) if isinstance(stmt, For) else stmt
 
     return map_body(function, change)
 
 
-def _arranged(outer: For) -> For | None:
+def _arranged(outer: For, memory: Mapping[str, DType]) -> For | None:
     nest, decls = _nest(outer)
-    if len(nest) < 3 or match(_built(nest[-2:], decls)) is not None:
+    if len(nest) < 2 or any(
+        free_vars(end) & {e.var for e in nest} for each in nest for end in (each.start, each.stop)
+    ):
         return None
-    if any(free_vars(end) & {e.var for e in nest} for each in nest for end in (each.start, each.stop)):
+
+    def windows(pair: Sequence[For]) -> bool:
+        return match_windows(_built(list(pair), decls), memory) is not None
+
+    def product(pair: Sequence[For]) -> bool:
+        return match(_built(list(pair), decls)) is not None
+
+    if windows(nest[-2:]):
         return None
-    pairs = [p for p in permutations(nest, 2) if match(_built(list(p), decls)) is not None]
+    pairs = [p for p in permutations(nest, 2) if windows(p)]
+    if not pairs and product(nest[-2:]):
+        return None
+    pairs = pairs or [p for p in permutations(nest, 2) if product(p)]
     if not pairs:
         return None
     rows, columns = next((p for p in pairs if _stores_along(p[1])), pairs[0])

@@ -36,7 +36,9 @@ from xpiler.passes.tidy import tidy
 from xpiler.passes.tile_scratchpad import tile_vectors
 from xpiler.passes.transposition import transpose_tiles, turns
 from xpiler.passes.vectorize import vectorize
+from xpiler.passes.window_nests import match_windows
 from xpiler.passes.window_pools import match_pool, pool_rows, pool_windows
+from xpiler.passes.window_products import convolve_windows
 from xpiler.platforms.bang import TASK, TASKS, Architecture
 
 VECTOR = LoopKind.VECTOR
@@ -62,8 +64,11 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     promoted = promote_arrays(pool_rows(arrange_products(function)), architecture)
     named = name_sizes(promoted.function)
     split = split_over_tasks(named, TASK, TASKS, _keeps(named))
-    contracted = contract(split.function, architecture, promoted.bytes)
-    taken = contracted.reserved + promoted.bytes
+    convolved = convolve_windows(split.function, architecture, promoted.bytes)
+    taken = convolved.bytes + promoted.bytes
+    rest = replace(architecture, wram=architecture.wram - convolved.wram)
+    contracted = contract(convolved.function, rest, taken)
+    taken += contracted.reserved
     pooled = pool_windows(contracted.function, architecture, taken)
     taken += pooled.bytes
     turned = transpose_tiles(pooled.function, architecture, taken)
@@ -109,7 +114,14 @@ def _is_vector(node: object) -> bool:
 def _keeps(function: Function) -> Callable[[For], bool]:
     """Whether a loop is the outer one of two that a pass wants to see together."""
     memory = {p.name: p.dtype for p in function.params if p.is_pointer}
-    return lambda loop: match(loop) is not None or turns(loop, memory) or match_pool(loop, memory) is not None
+
+    def keeps(loop: For) -> bool:
+        windows = match_windows(loop, memory)
+        if windows is not None and not windows.outer:
+            return True
+        return match(loop) is not None or turns(loop, memory) or match_pool(loop, memory) is not None
+
+    return keeps
 
 
 def _folded(expr: Expr) -> Expr:

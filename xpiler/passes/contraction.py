@@ -114,9 +114,9 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
         return None
     if start.dtype not in (F32, I32) or not isinstance(start.init, Expr):
         return None
-    loops, guards, innermost = _loops(reduction)
-    innermost, side = _with_guards(innermost, guards)
-    factors = _factors(innermost, start.name)
+    loops, guards, innermost = guarded_loops(reduction)
+    innermost, side = with_guards(innermost, guards)
+    factors = factors_of(innermost, start.name)
     if factors is None or any(not is_const(each.step, 1) for each in loops):
         return None
     bounds = frozenset().union(*(free_vars(each.start) | free_vars(each.stop) for each in loops))
@@ -148,7 +148,7 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
     return None
 
 
-def _loops(reduction: For) -> tuple[list[For], list[Expr], Block]:
+def guarded_loops(reduction: For) -> tuple[list[For], list[Expr], Block]:
     """The loops of a sum, the conditions between them, and what is inside."""
     loops, guards, body = [reduction], list[Expr](), without_values(reduction.body)
     while len(body.body) == 1:
@@ -179,7 +179,7 @@ def without_values(body: Block) -> Block:
     return body
 
 
-def _with_guards(body: Block, guards: list[Expr]) -> tuple[Block, int | None]:
+def with_guards(body: Block, guards: list[Expr]) -> tuple[Block, int | None]:
     """`acc += (guard ? x : 0) * y` as `acc += x * y` where the guard is collected, and which factor it is
     about: the other is read whatever it says. None where both have one."""
     match body.body:
@@ -224,7 +224,7 @@ def _independent(loop: For) -> bool:
     return loop.kind in INDEPENDENT and is_const(loop.step, 1)
 
 
-def _factors(body: Block, accumulator: str) -> tuple[Load, Load] | None:
+def factors_of(body: Block, accumulator: str) -> tuple[Load, Load] | None:
     """The two loads of `acc += a * b`, halves and bytes among them."""
     match body.body:
         case (Assign(target=Var(name=name), value=Binary(op="*", left=x, right=y), reduce="+"),) if (

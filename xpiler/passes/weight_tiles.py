@@ -155,6 +155,9 @@ class WeightTiles:
     # ---------------------------------------------------------------------------------- the loops
 
     def loops(self) -> tuple[Stmt, ...] | None:
+        """None where a factor comes in no way that is known, or there is no room for any tile."""
+        if self.side == 0:
+            return None
         nest, fresh = self.nest, self.names.fresh
         m, n, k = nest.rows, nest.columns, nest.loops[-1]
         row, column, inner = (Var(each.dtype, fresh(f"{each.var}_tile")) for each in (m, n, k))
