@@ -54,7 +54,8 @@ def with_host(
     unit: Unit, functions: Mapping[str, CudaFunction], callable_alone: Mapping[str, str] | None = None
 ) -> str:
     """A CUDA file whose kernels are replaced by generated ones; `functions` by `Function.name`;
-    `callable_alone`: names of the functions that stand for kernels which no host code launches.
+    `callable_alone`: names of the functions that stand for kernels which no host code but a
+    `main` launches.
 
     Raises `Refusal` where host code launches a kernel that was refused.
     """
@@ -127,11 +128,12 @@ def _kernel_edits(
         for name in own:
             made = functions[name]
             parts += made.kernels
-            parts.append(
-                alone(made, callable_alone[name])
-                if name in callable_alone
-                else launcher(made, launch_name(unit, made))
-            )
+            if name not in callable_alone or any(site.kernel == name for site in unit.launches):
+                parts.append(launcher(made, launch_name(unit, made)))
+                if name in callable_alone:
+                    parts.append(passing(made, callable_alone[name], launch_name(unit, made)))
+            elif name in callable_alone:
+                parts.append(alone(made, callable_alone[name]))
         yield Edit(*text.span, "\n\n".join(parts) or f"// {text.name}: not launched here, left out")
 
 
@@ -193,6 +195,31 @@ def wrapper(function: CudaFunction, name: str, params: Sequence[Param], arrays: 
 def alone(function: CudaFunction, name: str) -> str:
     """The function that stands for a kernel without host code: it chooses the launch."""
     return f"// The pointers are device pointers.\n{launcher(function, name, stream='')}"
+
+
+def passing(function: CudaFunction, name: str, to: str) -> str:
+    """The function that stands for a kernel which `main` launches: what it takes of a launch comes first.
+
+        extern "C" void k(dim3 grid, dim3 block, T *a)   -->   launch_k(a, grid.x, 0)
+    """
+    from xpiler.backend.vnni import _wrapped
+
+    printer = HostPrinter(function, "")
+    own = [p for p in function.function.params if "." not in p.name]
+    parameters = [parameter_text(p, printer.name(p.name)) for p in own]
+    values = [printer.name(p.name) for p in own]
+    dimensions = launch_dimensions(function)
+    if dimensions:
+        grid, block, shared = (printer.fresh(each) for each in ("grid", "block", "shared"))
+        takes = [f"dim3 {grid}", f"dim3 {block}"]
+        takes += [f"size_t {shared}"] if any("dynamicShared" in d for d in dimensions) else []
+        parameters = [*takes, *parameters]
+        for which, _, axis in (d.partition(".") for d in dimensions):
+            of = {"gridDim": f"{grid}.{axis}", "blockDim": f"{block}.{axis}"}
+            values.append(of.get(which, shared))
+    lines = [f"    {to}({', '.join([*values, '0'])});", "    cudaDeviceSynchronize();"]
+    head = f'extern "C" void {name}({", ".join(parameters)}) {{'
+    return "\n".join(["// The pointers are device pointers.", *_wrapped(head), *lines, "}"])
 
 
 def with_wrappers(unit: Unit, parts: Iterable[tuple[CudaFunction, str]]) -> str:
