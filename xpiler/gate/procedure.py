@@ -183,7 +183,7 @@ class EntryRuns:
 
     def _contents(self, argument: Argument, mode: Mode, seed: int) -> npt.NDArray[Any]:
         if not argument.dtype.is_float or dict(self.case.values).get(argument.name):
-            return draw(argument, self.case)
+            return draw(argument, self.case).copy()  # what was recorded is not to be written
         return data_of(argument.name, argument.dtype, self.case.extent(argument.name), mode, seed)
 
 
