@@ -200,7 +200,7 @@ def alone(function: CudaFunction, name: str) -> str:
 def passing(function: CudaFunction, name: str, to: str) -> str:
     """The function that stands for a kernel which `main` launches: what it takes of a launch comes first.
 
-        extern "C" void k(dim3 grid, dim3 block, T *a)   -->   launch_k(a, grid.x, 0)
+    extern "C" void k(dim3 grid, dim3 block, T *a)   -->   launch_k(a, grid.x, 0)
     """
     from xpiler.backend.vnni import _wrapped
 
