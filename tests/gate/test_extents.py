@@ -112,3 +112,35 @@ def test_an_array_copied_whole_is_as_long_as_the_copy_says_at_sizes_not_seen() -
     assert found is not None
     assert extent_value(found, {"rows": 3, "length": 20, "window": 4}) == 3 * 9
     assert show(found) == "(i64)rows * (((i64)length - (i64)window) / 2l + 1l)"
+
+
+VOLUME = """
+extern "C" void volume(const float *in, float *out, int N, int D, int H, int W) {
+    const int d = D - 2, h = H - 2, w = W - 2;
+    for (int n = 0; n < N; ++n)
+        for (int z = 0; z < d; ++z)
+            for (int y = 0; y < h; ++y)
+                for (int x = 0; x < w; ++x)
+                    out[((n * d + z) * h + y) * w + x] = in[((n * D + z) * H + y) * W + x];
+}
+"""
+
+
+def test_sizes_that_loops_end_at_are_factors_of_extents() -> None:
+    (kernel,) = parse(VOLUME, "volume.cpp", platform="vnni").program.kernels
+    seen = [({"N": n, "D": d, "H": h, "W": w}, n * (d - 2) * (h - 2) * (w - 2)) for n, d, h, w in SHAPES]
+    found = extent_formula(canonicalise(kernel).function, "out", seen)
+    assert found is not None
+    assert extent_value(found, {"N": 2, "D": 5, "H": 6, "W": 7}) == 2 * 3 * 4 * 5
+
+
+SHAPES = [(3, 4, 6, 9), (2, 9, 4, 5), (5, 3, 11, 8)]
+
+
+def test_a_size_that_indices_are_multiplied_by_keeps_its_name_and_its_loops_stay_independent() -> None:
+    text = VOLUME.replace("float *out", "float *__restrict__ out")
+    (kernel,) = parse(text, "volume.cpp", platform="vnni").program.kernels
+    shown = show(canonicalise(kernel).function)
+    assert [line.split(" for ")[0].strip() for line in shown.splitlines() if " for " in line] == [
+        "parallel"
+    ] * 4

@@ -10,9 +10,9 @@ import pytest
 
 from tests.gate.programs import vector_contract
 from xpiler.gate.arrays import decode, storage
-from xpiler.gate.contract import Argument, FillKind, Role, Values, make_case, with_fills
+from xpiler.gate.contract import Argument, FillKind, Role, ValueKind, Values, make_case, with_fills
 from xpiler.gate.inputs import draw, inputs_of, perturbed
-from xpiler.ir.types import ALL_DTYPES, BF16, F16, F32, I8, I32, DType
+from xpiler.ir.types import ALL_DTYPES, BF16, F16, F32, I8, I32, U16, DType
 
 FILLS: tuple[FillKind, ...] = get_args(FillKind)
 
@@ -98,6 +98,18 @@ def test_a_perturbation_keeps_numbers_of_a_range_in_it() -> None:
     before = np.full(1000, 0.25, np.float32)  # one step down would leave the range
     after = perturbed(contract, case, {"x": before}, 0)[0]["x"]
     assert after.min() == 0.25 and 0.3 < np.mean(after != before) < 0.7
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("bf16", BF16), ("f16", F16)])
+def test_integers_that_are_bits_of_floats_hold_numbers_and_move(kind: ValueKind, dtype: DType) -> None:
+    contract = vector_contract(dtype=U16)
+    case = replace(contract.cases[0], values=(("x", Values(kind)),))
+    before = inputs_of(contract, case)
+    after, _ = perturbed(contract, case, before, 0)
+    x, y = (decode(values["x"].view(storage(dtype)), dtype) for values in (before, after))
+    assert before["x"].dtype == after["x"].dtype == np.uint16
+    assert np.isfinite(x).all() and x.std() > 0.5
+    assert np.mean(x != y) > 0.9 and np.allclose(x, y, rtol=0.1)
 
 
 def test_seeds_and_fills_multiply_a_case() -> None:

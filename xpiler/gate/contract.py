@@ -18,7 +18,7 @@ Scalar = int | float | bool
 EntryKind = Literal["host", "kernel", "main"]
 FillKind = Literal["integers", "normal", "positive", "boundary", "special"]
 
-ValueKind = Literal["index", "offsets", "permutation", "uniform", "constant", "given"]
+ValueKind = Literal["index", "offsets", "permutation", "uniform", "constant", "bf16", "f16", "given"]
 
 
 RETURN = "return"  # the name of the argument that holds what the entry returns
@@ -70,7 +70,8 @@ class Values:
 
     `index`: integers in [low, high). `offsets`: non-decreasing from `low` to `high` (row starts of a CSR
     matrix). `permutation`: each of low, low+1, ... once. `uniform`: floats in [low, high). `constant`: all
-    `low`. `given`: the elements of `data` as they are stored, what the file's program has there at a launch.
+    `low`. `bf16`, `f16`: integers that are the bits of such numbers. `given`: the elements of `data` as they
+    are stored, what the file's program has there at a launch.
     """
 
     kind: ValueKind

@@ -149,7 +149,7 @@ class _Ends:
     array: str
     dtype: DType
     sizes: frozenset[str]  # the integer parameters
-    lengths: list[Expr] = field(default_factory=list)  # `(height - window) / stride + 1`: sizes with a name
+    lengths: list[Expr] = field(default_factory=list)  # `(height - window) / stride + 1`, of loops or named
     found: list[Expr] = field(default_factory=list)
     limits: list[tuple[Expr, Expr]] = field(default_factory=list)  # guards that hold: (value, highest)
     sums: list[tuple[Affine, Affine]] = field(default_factory=list)  # of loop variables, and their highest
@@ -172,8 +172,7 @@ class _Ends:
                 elif init.dtype.is_integer:
                     ranges[name] = self.range(init, ranges)
                     self.definitions[name] = defined = substitute(init, self.definitions)
-                    if not isinstance(_bare(defined), Const | Var) and self.is_of_sizes(defined):
-                        self.lengths.append(cast(defined, I64))
+                    self.note_length(defined)
             case Assign(target=target, value=value):
                 self.reads(value, ranges)
                 if isinstance(target, Var):
@@ -187,6 +186,7 @@ class _Ends:
                 inner = {**ranges, var: (low, last)}
                 marks = len(self.limits), len(self.sums)
                 for part in _smallest_of(substitute(stop, self.definitions)):
+                    self.note_length(part)
                     self.note_sum(Var(stmt.dtype, var), part, "<", inner)
                 self.block(body, inner)
                 self.forget(marks)
@@ -204,6 +204,10 @@ class _Ends:
                 for child in children(stmt):
                     if isinstance(child, Expr):
                         self.reads(child, ranges)
+
+    def note_length(self, size: Expr) -> None:
+        if not isinstance(_bare(size), Const | Var) and self.is_of_sizes(size):
+            self.lengths.append(cast(size, I64))
 
     def is_of_sizes(self, expr: Expr) -> bool:
         """Whether the value depends on integer parameters alone."""

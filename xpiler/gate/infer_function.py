@@ -43,12 +43,18 @@ _FEW, _ENOUGH = 3, 5  # of them that did something: with fewer others are tried,
 _ONCE = Launch((1, 1, 1), (1, 1, 1))
 
 
+def _with_separate_arrays(function: Function) -> Function:
+    """No array is another one: every run gives each memory of its own."""
+    params = tuple(replace(p, is_restrict=True) if p.is_pointer else p for p in function.params)
+    return replace(function, params=params)
+
+
 class FunctionSearch(Search):
     """Interprets the function, its independent loops as lanes."""
 
     def __init__(self, question: Question) -> None:
         super().__init__(question)
-        self.kernel = self.kernels[self.entry.kernels[0]]
+        self.kernel = _with_separate_arrays(self.kernels[self.entry.kernels[0]])
         self.runnable = mark_parallel(serial_form(self.kernel)).function
         self.seen: list[tuple[dict[str, int], dict[str, int]]] = []  # sizes and extents that go together
         self.roles: dict[str, Role] = {}  # of the arrays, at any of these sizes

@@ -28,6 +28,7 @@ from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step, observ
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Trace
 from xpiler.ir.flags import flags
+from xpiler.ir.index_arrays import BITS
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Binary, Call, Const, For, Function, Param, Select
 from xpiler.ir.rewrite import walk
@@ -113,11 +114,13 @@ class Search:
     def values(self, mode: int) -> dict[str, Values]:
         """Contents of index arrays by entry parameter; mode 0 leaves them to chance, `UNIQUE` makes each
         index occur once (threads that scatter by an index array must not meet)."""
-        given = dict(self.overrides.values)
+        uses = self.index_uses()
+        bits = {name: Values(kind) for name, use in uses.items() for kind in BITS if use == kind}
+        given = bits | dict(self.overrides.values)
         if mode == 0:
             return given
-        uses = self.index_uses()
         high = 8 if mode == 1 else 2
+        uses = {name: use for name, use in uses.items() if name not in bits}
         index = Values("permutation", 0) if mode == UNIQUE else Values("index", 0, high)
         special = {"offsets": Values("offsets", 0, 24), "counter": Values("constant", 0)}
         made = {name: special.get(use, index) for name, use in uses.items()}
@@ -344,7 +347,7 @@ def in_modes(uses: Mapping[str, str], observed: Callable[[int], Trial]) -> Itera
     for mode in range(bool({"offsets", "counter"} & {*uses.values()}), UNIQUE):
         trial = observed(mode)
         yield trial
-        if not uses:
+        if {*uses.values()} <= {*BITS}:
             return
     if trial is not None and "index" in uses.values() and any(f.code == "race" for f in trial.findings):
         yield observed(UNIQUE)

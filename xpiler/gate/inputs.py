@@ -14,8 +14,9 @@ import numpy as np
 
 from xpiler.gate.arrays import Array, decode, encode, storage, unit_roundoff
 from xpiler.gate.contract import Argument, Case, Contract, Role, Values
-from xpiler.ir.types import DType, Kind
+from xpiler.ir.types import BF16, F16, DType, Kind
 
+FLOAT_BITS: dict[str, DType] = {"bf16": BF16, "f16": F16}
 _LARGE = {"f16": 100.0, "bf16": 1e3, "f32": 1e3, "f64": 1e6}
 _SUBNORMAL = {"f16": 2.0**-20, "bf16": 2.0**-130, "f32": 2.0**-130, "f64": 2.0**-1040}
 
@@ -32,6 +33,9 @@ def draw(argument: Argument, case: Case) -> Array:
     special = dict(case.values).get(argument.name)
     if special and special.kind == "given":
         return np.frombuffer(special.data, storage(argument.dtype), count)
+    if special and special.kind in FLOAT_BITS:
+        read_as = FLOAT_BITS[special.kind]
+        return encode(_draw_floats(read_as, case.fill, count, rng), read_as).view(storage(argument.dtype))
     if special:
         return encode(_draw_values(special, count, rng), argument.dtype)
     if argument.dtype.is_float:
@@ -55,8 +59,8 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
             return rng.uniform(low, high, count)
         case "constant":
             return np.full(count, low)
-        case "given":
-            raise ValueError("what is given is not drawn")
+        case "given" | "bf16" | "f16":
+            raise ValueError(f"{values.kind}: not drawn as numbers")
 
 
 def _draw_floats(dtype: DType, fill: str, count: int, rng: np.random.Generator) -> Array:
@@ -115,19 +119,21 @@ def perturbed(
     move within it.
     """
     rng = np.random.default_rng([case.seed, round, 0x9E37])
-    meant = {name for name, values in case.values if values.kind not in ("uniform", "given")}
+    types = {a.name: a.dtype for a in contract.pointers if a.dtype.is_float}
+    types |= {name: FLOAT_BITS[values.kind] for name, values in case.values if values.kind in FLOAT_BITS}
+    meant = {n for n, values in case.values if values.kind not in ("uniform", "given", *FLOAT_BITS)}
     ranges = {name: (values.low, values.high) for name, values in case.values if values.kind == "uniform"}
-    floats = [a for a in contract.pointers if a.dtype.is_float and a.name in inputs and a.name not in meant]
-    unit = max((unit_roundoff(a.dtype) for a in floats), default=0.0)
+    floats = {name: dtype for name, dtype in types.items() if name in inputs and name not in meant}
+    unit = max(map(unit_roundoff, floats.values()), default=0.0)
     moved = dict(inputs)
-    for argument in floats:
-        values = decode(inputs[argument.name], argument.dtype)
+    for name, dtype in floats.items():
+        values = decode(inputs[name].view(storage(dtype)), dtype)
         steps = rng.choice([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], values.shape)
         with np.errstate(invalid="ignore", over="ignore"):
-            stepped = encode(values * (1 + 2 * unit * steps), argument.dtype)
-        if argument.name in ranges:
-            low, high = ranges[argument.name]
-            after = decode(stepped, argument.dtype)
-            stepped = np.where((low <= after) & (after < high), stepped, inputs[argument.name])
-        moved[argument.name] = stepped
+            stepped = encode(values * (1 + 2 * unit * steps), dtype)
+        if name in ranges:
+            low, high = ranges[name]
+            after = decode(stepped, dtype)
+            stepped = np.where((low <= after) & (after < high), stepped, inputs[name])
+        moved[name] = stepped.view(inputs[name].dtype)
     return moved, 2 * unit

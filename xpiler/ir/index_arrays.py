@@ -1,18 +1,39 @@
-"""Which arrays of a kernel hold indices: their contents decide where the kernel reads and writes."""
+"""What the integers of a kernel's arrays mean: indices decide where the kernel reads and writes, others are
+the bits of floats."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from xpiler.ir.nodes import Assign, Atomic, Collective, Decl, Expr, For, Function, Load, Ref, Var, While
-from xpiler.ir.rewrite import walk
+from xpiler.ir.build import is_const
+from xpiler.ir.nodes import (
+    Assign,
+    Atomic,
+    Binary,
+    Bitcast,
+    Collective,
+    Decl,
+    Expr,
+    For,
+    Function,
+    Instr,
+    Load,
+    Ref,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import Node, walk
+from xpiler.ir.types import F32
 
-Use = Literal["index", "offsets", "counter"]
+Use = Literal["index", "offsets", "counter", "bf16", "f16"]
+BITS: tuple[Literal["bf16", "f16"], ...] = ("bf16", "f16")
 
 
 def index_arrays(kernel: Function) -> dict[str, Use]:
     """Integer array parameters whose elements reach an index (`index`) or a loop bound (`offsets`); a
-    `counter` gives out indices by being counted up (`y[atomicAdd(count, 1)] = x`)."""
+    `counter` gives out indices by being counted up (`y[atomicAdd(count, 1)] = x`). `bf16` and `f16`: elements
+    of 16 bits that are read as such a number."""
     integers = {p.name for p in kernel.params if p.is_pointer and p.dtype.is_integer}
     if not integers:
         return {}
@@ -50,8 +71,45 @@ def index_arrays(kernel: Function) -> dict[str, Use]:
                 for array in sources(condition):
                     if array in uses:
                         uses[array] = "offsets"
+    defined = [pair for node in walk(kernel.body) for pair in _definitions(node)]
+    shifted = {name: halves for name, value in defined if (halves := _upper_halves(value, {}))}
+    for node in walk(kernel.body):
+        for array, use in _floats(node, sources, shifted):
+            uses.setdefault(array, use)
     counted = {n.place.array for n in walk(kernel.body) if isinstance(n, Atomic) and n.op in ("add", "inc")}
     return {array: "counter" if array in counted else use for array, use in uses.items()}
+
+
+def _floats(
+    node: Node, sources: Callable[[Expr], frozenset[str]], shifted: Mapping[str, list[Expr]]
+) -> Iterator[tuple[str, Use]]:
+    """Arrays of which a node reads bits as floats of 16 bits. `shifted`: see `_upper_halves`."""
+    for use in BITS:
+        read: frozenset[str] = frozenset()
+        match node:
+            case Bitcast(operand=operand) if node.dtype.name == use:
+                read = sources(operand)
+            case Bitcast(operand=operand) if node.dtype == F32 and use == "bf16":
+                read = frozenset[str]().union(*map(sources, _upper_halves(operand, shifted)))
+            case Load() if node.dtype.name == use:
+                read = sources(node)
+            case Instr(name=name, operands=(_, *operands)) if use in name:
+                read = frozenset[str]().union(*(sources(Load(o.dtype, o.array, ())) for o in _refs(operands)))
+        yield from ((array, use) for array in read)
+
+
+def _upper_halves(expr: Expr, shifted: Mapping[str, list[Expr]]) -> list[Expr]:
+    """`v` of `v << 16`, also where a variable has that value."""
+    match expr:
+        case Binary(op="<<", left=left, right=right) if is_const(right, 16):
+            return [left]
+        case Var(name=name):
+            return shifted.get(name, [])
+    return []
+
+
+def _refs(operands: Sequence[Expr]) -> list[Ref]:
+    return [o for o in operands if isinstance(o, Ref)]
 
 
 def _definitions(node: object) -> list[tuple[str, Expr]]:

@@ -52,9 +52,10 @@ Rewrite = Callable[[Load, Facts], Expr]
 
 def tidy(function: Function) -> Function:
     """All of it, until nothing changes."""
+    sizes = frozenset(p.name for p in function.params if p.dtype.is_integer and "." not in p.name)
     for _ in range(_ROUNDS):
         body = function.body
-        body = _Inliner(Facts.of(function)).block(body)
+        body = _Inliner(Facts.of(function), sizes).block(body)
         body = simplified(body, Facts.of(function))
         body = _initialised(body)
         body = without_dead(
@@ -211,9 +212,11 @@ def inlined(block: Block, mutable: frozenset[str]) -> Block:
 
 @dataclass
 class _Inliner:
-    """Scalars declared with cheap pure arithmetic and never assigned are replaced by it."""
+    """Scalars declared with cheap pure arithmetic and never assigned are replaced by it. `sizes`: parameters.
+    A sum of them by which indices are multiplied (`width - 2`) is a size as well, and keeps its name."""
 
     facts: Facts
+    sizes: frozenset[str] = frozenset()
 
     def block(self, block: Block) -> Block:
         body = list(spliced(block.body))
@@ -222,7 +225,9 @@ class _Inliner:
         while n < len(body):
             stmt = body[n]
             n += 1
-            if isinstance(stmt, Decl) and (self._inlinable(stmt) or self._copy(stmt, body[n:])):
+            if isinstance(stmt, Decl) and (
+                (self._inlinable(stmt) and not self._is_size(stmt, body[n:])) or self._copy(stmt, body[n:])
+            ):
                 assert isinstance(stmt.init, Expr)
                 rest = substitute(Block(tuple(body[n:])), {stmt.name: stmt.init})
                 body[n:] = rest.body
@@ -243,6 +248,13 @@ class _Inliner:
             return False
         changed = uses(Block(tuple(scope))).vars_assigned
         return decl.name not in self.facts.mutable and decl.init.name not in changed
+
+    def _is_size(self, decl: Decl, scope: Sequence[Stmt]) -> bool:
+        match decl.init:
+            case Binary(op="+" | "-") as init:
+                named = {e.name for e in walk_exprs(init) if isinstance(e, Var)}
+                return bool(named) and named <= self.sizes and _is_factor(decl.name, Block(tuple(scope)))
+        return False
 
     def _inlinable(self, decl: Decl) -> bool:
         init = decl.init
@@ -266,6 +278,20 @@ class _Inliner:
                 for e in parts
             )
         )
+
+
+def _is_factor(name: str, scope: Block) -> bool:
+    """Whether something is multiplied by the variable."""
+    return any(
+        isinstance(e, Binary) and e.op == "*" and name in (_name(e.left), _name(e.right))
+        for e in walk_exprs(scope)
+    )
+
+
+def _name(expr: Expr) -> str:
+    while isinstance(expr, Cast):
+        expr = expr.operand
+    return expr.name if isinstance(expr, Var) else ""
 
 
 def _initialised(block: Block) -> Block:

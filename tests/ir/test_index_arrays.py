@@ -1,0 +1,37 @@
+"""What the integers of arrays mean is told by where they go."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.ir.index_arrays import index_arrays
+
+HEAD = "#include <cuda_bf16.h>\n__global__ void k(const unsigned short *a, const int *i, float *y) {\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "uses"),
+    [
+        ("y[i[0]] = a[0];", {"i": "index"}),
+        ("for (int n = i[0]; n < i[1]; ++n) y[n] = 1;", {"i": "offsets"}),
+        ("y[0] = __uint_as_float((unsigned)a[1] << 16);", {"a": "bf16"}),
+        ("unsigned v = (unsigned)a[1] << 16; y[0] = __uint_as_float(v);", {"a": "bf16"}),
+        ("y[0] = __half2float(__ushort_as_half(a[1]));", {"a": "f16"}),
+        ("y[0] = a[1] << 16;", {}),
+    ],
+)
+def test_uses_of_integers(body: str, uses: dict[str, str]) -> None:
+    (kernel,) = parse(f"{HEAD} {body}\n}}", "k.cu").program.kernels
+    assert index_arrays(kernel) == uses
+
+
+def test_an_instruction_on_bits_reads_them_as_its_type() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" void dot(const unsigned short *a, const unsigned short *b, float *y) {
+      const __m512bh u = (__m512bh)_mm512_loadu_si512(a), v = (__m512bh)_mm512_loadu_si512(b);
+      _mm512_storeu_ps(y, _mm512_dpbf16_ps(_mm512_setzero_ps(), u, v));
+    }"""
+    (kernel,) = parse(text, "dot.cpp", platform="vnni").program.kernels
+    assert index_arrays(kernel) == {"a": "bf16", "b": "bf16"}
