@@ -47,3 +47,24 @@ def test_allocations_of_their_own_are_separate_arrays() -> None:
 )
 def test_other_arguments_may_be_one_array(arguments: str, edit: str) -> None:
     assert not separate(arguments, edit)
+
+
+def test_arrays_on_an_mlu_are_told_by_their_allocations_too() -> None:
+    text = """\
+__mlu_entry__ void twice(const float *x, float *y, int n) {
+  for (int i = taskId; i < n; i += taskDim) y[i] = 2 * x[i];
+}
+void run(const float *x, float *y, int n) {
+  float *a, *b;
+  cnrtMalloc((void **)&a, n * sizeof(float));
+  cnrtMalloc((void **)&b, n * sizeof(float));
+  cnrtQueue_t queue;
+  cnrtDim3_t tasks = {4, 1, 1};
+  twice<<<tasks, cnrtFuncTypeBlock, queue>>>(a, ARGUMENT, n);
+}
+"""
+    for argument, separate in (("b", True), ("a", False)):
+        unit = parse(text.replace("ARGUMENT", argument), "twice.mlu", platform="bang")
+        (kernel,) = unit.program.kernels
+        found = [p.is_restrict for p in with_separate_arrays(unit, kernel).params if p.is_pointer]
+        assert found == [separate, separate]

@@ -6,6 +6,7 @@ import pytest
 
 from xpiler.backend.vnni import generate
 from xpiler.frontend import parse
+from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 
 LAUNCH = {f"{which}.{axis}": 1 for which in ("gridDim", "blockDim") for axis in "yz"}
@@ -114,3 +115,17 @@ def test_an_unsigned_counter_is_not_moved_below_zero() -> None:
         32,
     )
     assert "n - 1" not in text
+
+
+def test_a_cycle_of_vectors_is_one_of_their_members() -> None:
+    text = """
+    __global__ void cycle(const float4 *__restrict__ x, const float4 *__restrict__ g, float4 *__restrict__ y,
+                          size_t n, int columns) {
+      for (size_t i = threadIdx.x; i < n; i += blockDim.x) {
+        float4 a = x[i], b = g[i % columns];
+        y[i] = make_float4(a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w);
+      }
+    }"""
+    (kernel,) = parse(text, "kernel.cu", platform="cuda").program.kernels
+    shown = show(canonicalise(kernel, (64, 1, 1), (1, 1, 1)).function)
+    assert "y[j] = x[j] * g[(i64)(j % (4ul * (u64)columns))];" in shown, shown

@@ -132,7 +132,7 @@ def _stores(block: Block) -> list[_Store]:
 def _folded(loop: For, stores: Sequence[_Store], width: int, j: Var) -> tuple[Assign, ...] | None:
     """One store for each array, over j."""
     body: list[Assign] = []
-    start = of_var(loop.var) * lift(width)
+    start = of_var(loop.var, loop.dtype) * lift(width)
     for array in dict.fromkeys(s.array for s in stores):
         own = [s for s in stores if s.array == array]
         offsets = {(s.index - own[0].index).as_int: s for s in own}
@@ -144,7 +144,7 @@ def _folded(loop: For, stores: Sequence[_Store], width: int, j: Var) -> tuple[As
         value = common([s.value for s in ordered], loop, width, j)
         if value is None:
             return None
-        index = to_expr(ordered[0].index - start + of_var(j.name), ordered[0].place.index[0].dtype)
+        index = to_expr(ordered[0].index - start + of_var(j.name, j.dtype), ordered[0].place.index[0].dtype)
         target = replace(ordered[0].place, index=(typed(index, j),))
         body.append(Assign(target, value))
     written = {a.target.array: a.target for a in body if isinstance(a.target, Load)}
@@ -160,7 +160,7 @@ def _bound(condition: Expr, loop: For, width: int) -> Expr | None:
     match condition:
         case Binary(op="<", left=left, right=right) if loop.var not in free_vars(right):
             form = linear(left)
-            if form is not None and (form - of_var(loop.var) * lift(width)).as_int == width - 1:
+            if form is not None and (form - of_var(loop.var, loop.dtype) * lift(width)).as_int == width - 1:
                 return right
     return None
 
@@ -173,7 +173,7 @@ def _is_tail(
         return False
     rest = tail[0]
     start = linear(rest.start)
-    if start is None or (start - of_var(loop.var) * lift(width)).as_int != 0:
+    if start is None or (start - of_var(loop.var, loop.dtype) * lift(width)).as_int != 0:
         return False
     if cast(rest.stop, loop.dtype) != bound:
         return False

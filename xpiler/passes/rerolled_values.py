@@ -1,6 +1,7 @@
 """Copies of an expression, each for the next element, as one expression over the element.
 
 a[4*i] * s, a[4*i + 1] * s, a[4*i + 2] * s, a[4*i + 3] * s   -->   a[j] * s
+b[4*(i % n)], b[4*(i % n) + 1], ...                          -->   b[j % (4*n)]
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from dataclasses import replace
 
 from xpiler.ir.affine import linear, to_expr
 from xpiler.ir.affine_form import lift, of_var
-from xpiler.ir.build import cast
+from xpiler.ir.build import cast, const, mod, mul
 from xpiler.ir.nodes import Assign, Binary, Const, Decl, Expr, For, Load, Stmt, Var
-from xpiler.ir.rewrite import children, free_vars, map_expr, rebuild, substitute
+from xpiler.ir.rewrite import children, free_vars, map_expr, rebuild, substitute, walk
 
 
 def typed(index: Expr, j: Var) -> Expr:
@@ -65,6 +66,9 @@ def _shell(expr: Expr) -> tuple[object, ...]:
 def _common_load(copies: Sequence[Load], loop: For, width: int, j: Var) -> Expr | None:
     if any(c.array != copies[0].array or len(c.index) != 1 for c in copies):
         return None
+    remainder = _remainder(copies[0].index[0], loop)
+    if remainder is not None:
+        return _common_cyclic(copies, loop, width, j, remainder)
     forms = [linear(c.index[0]) for c in copies]
     if any(f is None for f in forms):
         return None
@@ -72,7 +76,43 @@ def _common_load(copies: Sequence[Load], loop: For, width: int, j: Var) -> Expr 
     steps = [(f - known[0]).as_int for f in known]
     if steps == [0] * width and loop.var not in known[0].variables():
         return copies[0]
-    rest = known[0] - of_var(loop.var) * lift(width)
+    rest = known[0] - of_var(loop.var, loop.dtype) * lift(width)
     if steps != list(range(width)) or loop.var in rest.variables():
         return None
-    return replace(copies[0], index=(typed(to_expr(rest + of_var(j.name), copies[0].index[0].dtype), j),))
+    return replace(
+        copies[0], index=(typed(to_expr(rest + of_var(j.name, j.dtype), copies[0].index[0].dtype), j),)
+    )
+
+
+def _remainder(index: Expr, loop: For) -> Binary | None:
+    """`i % n` in an index, if that is all that there is of the loop's counter i."""
+    found = {n for n in walk(index) if isinstance(n, Binary) and n.op == "%" and _counts(n.left, loop)}
+    if len(found) != 1:
+        return None
+    (only,) = found
+    return None if loop.var in free_vars(Assign(Var(only.dtype, "?"), only.right)) else only
+
+
+def _counts(expr: Expr, loop: For) -> bool:
+    return isinstance(expr, Var) and expr.name == loop.var and expr.dtype == loop.dtype
+
+
+def _common_cyclic(copies: Sequence[Load], loop: For, width: int, j: Var, remainder: Binary) -> Expr | None:
+    """`a[width * (i % n) + k]` as `a[j % (width * n)]`"""
+    counter = Var(remainder.dtype, "?cycle")
+    forms = [linear(map_expr(c.index[0], lambda e: counter if e == remainder else e)) for c in copies]
+    known = [f for f in forms if f is not None]
+    if len(known) < width:
+        return None
+    rest = known[0] - of_var(counter.name, counter.dtype) * lift(width)
+    if [(f - known[0]).as_int for f in known] != list(range(width)):
+        return None
+    if rest.variables() & {loop.var, counter.name}:
+        return None
+    dtype = copies[0].index[0].dtype
+    cycle = mod(cast(j, remainder.dtype), mul(const(width, remainder.dtype), remainder.right))
+    place = to_expr(rest + of_var(counter.name, counter.dtype), dtype)
+    index = map_expr(
+        place, lambda e: cast(cycle, e.dtype) if isinstance(e, Var) and e.name == counter.name else e
+    )
+    return replace(copies[0], index=(index,))

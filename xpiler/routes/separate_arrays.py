@@ -16,8 +16,10 @@ from dataclasses import replace
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
 from xpiler.ir.nodes import Function
 
-_ALLOCATION = r"\b(?:cuda|hip)Malloc(?:Managed|Async)?\s*\(\s*(?:\(\s*void\s*\*\s*\*\s*\)\s*)?&\s*{name}\b"
-_OTHER_LAUNCHES = re.compile(r"\b(?:cuda|hip)\w*Launch\w*Kernel\w*\s*\(|\bGraph\w*Launch")
+_ALLOCATION = (
+    r"\b(?:cuda|hip|cnrt)Malloc(?:Managed|Async)?\s*\(\s*(?:\(\s*void\s*\*\s*\*\s*\)\s*)?&\s*{name}\b"
+)
+_OTHER_LAUNCHES = re.compile(r"\bcnrtInvoke|\b(?:cuda|hip)\w*Launch\w*Kernel\w*\s*\(|\bGraph\w*Launch")
 _REFERENCES = re.compile(r"\*\s*(?:const\s*)?&(?!&)|\bauto\s*&")  # by which a pointer could be set
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _STRINGS = re.compile(r'"(?:\\.|[^"\\\n])*"')

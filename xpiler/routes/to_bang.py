@@ -13,6 +13,7 @@ from xpiler.ir.nodes import Function
 from xpiler.platforms.bang import ARCHITECTURES, DEFAULT
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
+from xpiler.routes.separate_arrays import with_separate_arrays
 from xpiler.routes.validated import validated
 
 
@@ -30,7 +31,8 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
         item = bare.get(kernel.name)
         try:
             if item is None:
-                canonical = validated(kernel, entries, rungs, kernel.block_size)
+                known = with_separate_arrays(unit, kernel)
+                canonical = validated(known, entries, rungs, kernel.block_size)
                 launch = bang_host.known_dimensions(unit, kernel.name)
                 functions[kernel.name] = bang.generate(canonical, launch=launch, architecture=architecture)
             elif item.inference is not None and item.inference.assumed is not None:

@@ -22,6 +22,7 @@ from xpiler.ir.nodes import Function
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
+from xpiler.routes.separate_arrays import with_separate_arrays
 from xpiler.routes.validated import validated
 
 
@@ -68,7 +69,8 @@ def as_hip(made: Produced, unit: Unit) -> Produced:
 def _with_its_launch(
     unit: Unit, kernel: Function, entries: list[EntryJob], rungs: list[Rung]
 ) -> CudaFunction:
-    canonical = validated(kernel, entries, rungs, kernel.block_size, kernel.grid_size)
+    separate = with_separate_arrays(unit, kernel)
+    canonical = validated(separate, entries, rungs, kernel.block_size, kernel.grid_size)
     known = with_known_dimensions(canonical, known_dimensions(unit, kernel.name))
     return generate(known, comments=comments_in(unit, kernel))
 
