@@ -362,3 +362,55 @@ def test_a_file_may_define_a_complex_number_of_the_librarys_name() -> None:
         "}\n"
     )
     assert "_mm512_mul_ps(c_r, c_r)" in translate_text(source, "odd.cu", "vnni", run=False).text
+
+
+@pytest.mark.parametrize("target", ["hip", "vnni", "bang"])
+def test_managed_and_pitched_memory_is_that_of_every_platform(target: str) -> None:
+    source = (
+        "#include <stdio.h>\n"
+        "__global__ void add(float* y, const float* x, size_t pitch, int w, int h) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < w * h) y[i] = x[i / w * (pitch / sizeof(float)) + i % w] + 1;\n"
+        "}\n"
+        "int main() {\n"
+        "    float *y, *x, *h; size_t pitch; cudaEvent_t done;\n"
+        "    cudaMallocManaged(&y, 60 * sizeof(float));\n"
+        "    cudaMallocHost((void**)&h, 60 * sizeof(float));\n"
+        "    cudaMallocPitch((void**)&x, &pitch, 10 * sizeof(float), 6);\n"
+        "    cudaEventCreateWithFlags(&done, 0);\n"
+        "    for (int i = 0; i < 60; i++) h[i] = i % 7;\n"
+        "    cudaMemcpy2D(x, pitch, h, 40, 40, 6, cudaMemcpyHostToDevice);\n"
+        "    add<<<1, 64>>>(y, x, pitch, 10, 6);\n"
+        "    cudaEventRecord(done, 0);\n"
+        "    cudaStreamWaitEvent(0, done, 0);\n"
+        "    cudaDeviceSynchronize();\n"
+        '    printf("%g %g\\n", y[0], y[59]);\n'
+        "    cudaFree(y); cudaFree(x); cudaFreeHost(h);\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", target)
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+
+
+def test_a_kernel_whose_blocks_wait_for_one_another_is_launched_as_that() -> None:
+    source = (
+        "#include <cooperative_groups.h>\n"
+        "namespace cg = cooperative_groups;\n"
+        "__global__ void turn(float* x, float* y, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] = 2 * x[i];\n"
+        "    cg::this_grid().sync();\n"
+        "    if (i < n) x[i] = y[n - 1 - i];\n"
+        "}\n"
+        "int main() {\n"
+        "    float *x, *y; int n = 100;\n"
+        "    cudaMallocManaged(&x, 400); cudaMallocManaged(&y, 400);\n"
+        "    for (int i = 0; i < n; i++) x[i] = i;\n"
+        "    void* args[] = {&x, &y, &n};\n"
+        "    cudaLaunchCooperativeKernel((void*)turn, dim3(2), dim3(64), args);\n"
+        "    cudaDeviceSynchronize();\n"
+        "    return x[0] != 198;\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", "hip")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]

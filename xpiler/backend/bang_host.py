@@ -17,6 +17,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from xpiler.backend.bang import HELPERS, SHARED, BangFunction, _type
+from xpiler.backend.bang_memory import CALLS, is_managed, memory_call
+from xpiler.backend.bang_memory import HELPERS as MEMORY_HELPERS
 from xpiler.backend.c_helpers import emit
 from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.host_cpp import (
@@ -57,9 +59,7 @@ RENAMED = {
     "cudaDeviceReset": "cnrtDeviceReset",
     "cudaGetLastError": "cnrtGetLastError",
     "cudaPeekAtLastError": "cnrtPeekAtLastError",
-    "cudaFree": "cnrtFree",
     "cudaFreeHost": "cnrtFreeHost",
-    "cudaMemset": "cnrtMemset",
     "cudaSetDevice": "cnrtSetDevice",
     "cudaGetDevice": "cnrtGetDevice",
     "cudaStreamCreate": "cnrtQueueCreate",
@@ -77,7 +77,8 @@ RENAMED = {
 _CALLS = frozenset(
     "cudaMalloc cudaMallocHost cudaHostAlloc cudaStreamCreateWithFlags cudaMemsetAsync "
     "cudaMemcpy cudaMemcpyAsync cudaEventRecord "
-    "cudaEventElapsedTime cudaMemcpyToSymbol cudaMemcpyToSymbolAsync cudaMemcpyFromSymbol".split()
+    "cudaEventElapsedTime cudaMemcpyToSymbol cudaMemcpyToSymbolAsync cudaMemcpyFromSymbol "
+    "cudaStreamCreateWithPriority cudaEventCreateWithFlags cudaStreamWaitEvent".split()
 )
 _NO_STREAM = frozenset(("0", "nullptr", "NULL", "(cudaStream_t)0", "cudaStreamDefault"))
 
@@ -306,6 +307,8 @@ def _launch(
         call = f"{named}({', '.join([*configuration[:2], shared, queue, *arguments])})"
     else:
         call = _namespace(source, span) + _start(unit, kernel, function, configuration, arguments, queue)
+    if is_managed(unit.text):
+        return f"{{ to_device(); {call}; cnrtQueueSync({queue}); from_device(); }}"
     if given:
         return call
     wait = "cnrtQueueSync(default_queue())"
@@ -329,6 +332,8 @@ def _start(
     values = list(arguments)
     if all(p.argument < len(arguments) for p in kernel.params):
         values = passed(kernel, arguments)
+    if is_managed(unit.text):
+        values = [f"on_mlu({value})" for value in values]
     values += [_dimension(unit, d, configuration) for d in function.launch]
     values += _passed_globals(function)
     return f"{function.name}<<<all_cores(), cnrtFuncTypeUnion1, {queue}>>>({', '.join(values)})"
@@ -358,7 +363,8 @@ def _launch_by_value(
     for kernel, question in chosen(unit, group):
         call = _start(unit, kernel, functions[kernel.name], configuration, arguments, queue)
         cases.append(f"if ({question}) {kernel.namespace}{call};")
-    return f"{{ {' else '.join(cases)} cnrtQueueSync({queue}); }}"
+    started = f"{' else '.join(cases)} cnrtQueueSync({queue});"
+    return f"{{ to_device(); {started} from_device(); }}" if is_managed(unit.text) else f"{{ {started} }}"
 
 
 def _dimension(unit: Unit, dimension: str, configuration: list[str]) -> str:
@@ -411,8 +417,10 @@ def _picked(
             d.replace("dynamicShared.bytes", "sharedBytes") for d in function.launch
         ]  # the names of the dimensions are those of the parameters
         given += _passed_globals(function)
+        place = "on_mlu({})" if is_managed(unit.text) else "{}"
         return lambda values: (
-            f"{function.name}<<<all_cores(), cnrtFuncTypeUnion1, queue>>>({', '.join([*values, *given])})"
+            f"{function.name}<<<all_cores(), cnrtFuncTypeUnion1, queue>>>"
+            f"({', '.join([*map(place.format, values), *given])})"
         )
 
     every = [k for k in unit.program.kernels if k.template == text.name and k.name in functions]
@@ -442,7 +450,7 @@ def _api_edits(source: SourceText) -> Iterable[Edit]:
             continue
         if token.text in RENAMED:
             yield Edit(token.start, token.end, RENAMED[token.text])
-        elif token.text in _CALLS and source.tokens[i + 1].text == "(":
+        elif token.text in {*_CALLS, *CALLS} and source.tokens[i + 1].text == "(":
             call = _call(source, i)
             if call is not None:
                 yield call
@@ -454,11 +462,19 @@ def _call(source: SourceText, i: int) -> Edit | None:
         return None
     arguments = [_renamed(a) for a in _split(source, list(source.tokens[i + 2 : close]))]
     start, end = source.tokens[i].start, source.tokens[close].end
+    memory = memory_call(source.tokens[i].text, arguments, is_managed(source.text))
+    if memory is not None:
+        return Edit(start, end, memory)
     match source.tokens[i].text, arguments:
         case ("cudaMalloc", (pointer, size)):
             return Edit(start, end, f"cnrtMalloc({_void(pointer, '**')}, {size})")
-        case ("cudaStreamCreateWithFlags", (stream_, _)):
+        case ("cudaStreamCreateWithFlags" | "cudaStreamCreateWithPriority", (stream_, *_)):
             return Edit(start, end, f"cnrtQueueCreate({stream_})")
+        case ("cudaEventCreateWithFlags", (event, _)):
+            return Edit(start, end, f"cnrtNotifierCreate({event})")
+        case ("cudaStreamWaitEvent", (stream_, event, *_)):
+            queue = "default_queue()" if stream_ in _NO_STREAM else stream_
+            return Edit(start, end, f"cnrtQueueWaitNotifier({event}, {queue}, 0)")
         case ("cudaMallocHost" | "cudaHostAlloc", (pointer, size, *_)):
             return Edit(start, end, f"cnrtHostMalloc({_void(pointer, '**')}, {size})")
         case ("cudaMemcpy", (dst, src, size, kind)):
@@ -552,6 +568,7 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
         "float.h": "FLT_",
         "map": "on_device(",
         "string.h": "copy_constants(",
+        "vector": "managed_",
     }
     code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", body, flags=re.S)
     # min and max are BANG C's own.
@@ -584,6 +601,7 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
     parts += mathematics
     if "on_device(" in code:
         parts.append(ON_DEVICE + "\n")
+    parts += [text + "\n" for word, text in MEMORY_HELPERS.items() if word in code]
     if "is_kernel(" in code:
         parts.append(IS_KERNEL + "\n")
     if "copy_constants(" in code:

@@ -160,7 +160,8 @@ class Contract:
     use: further inputs, filled and compared like pointer arguments of the variable's size. `arch` is the
     architecture that BANG C is written and run for ("": the emulator's own). `before` are calls that come
     first; `handed` is then what the entry itself is given, by name (empty: all arguments). `signature` is the
-    type of the entry as a function pointer where its name is overloaded.
+    type of the entry as a function pointer where its name is overloaded. `cooperative`: the blocks of the
+    kernel wait for one another, so that its launch has to say so.
     """
 
     entry: str
@@ -177,6 +178,7 @@ class Contract:
     before: tuple[Setup, ...] = ()
     handed: tuple[str, ...] = ()
     signature: str = ""
+    cooperative: bool = False
 
     def argument(self, name: str) -> Argument:
         for argument in (*self.arguments, *self.globals):

@@ -19,7 +19,13 @@ from xpiler.gate.entries import Entry
 from xpiler.gate.extents import extent_value
 from xpiler.gate.further_cases import fitted_extent, further_sizes
 from xpiler.gate.host_fault import stopped_in_host_code
-from xpiler.gate.infer_arguments import argument_of, provisional_contract, variable_of, variables_of
+from xpiler.gate.infer_arguments import (
+    argument_of,
+    is_cooperative,
+    provisional_contract,
+    variable_of,
+    variables_of,
+)
 from xpiler.gate.infer_function import FunctionSearch
 from xpiler.gate.infer_host import HostSearch
 from xpiler.gate.infer_kernel import KernelSearch
@@ -150,6 +156,7 @@ def infer_contract(
         before=entry.before,
         handed=entry.handed,
         signature=entry.signature,
+        cooperative=is_cooperative(entry, kernels),
     )
     if contract.globals and not builder(contract).ok:  # not visible at the end: in a namespace or a class
         contract = replace(contract, globals=())

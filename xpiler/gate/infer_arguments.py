@@ -8,7 +8,8 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Argument, Contract, Role
 from xpiler.gate.entries import Entry
 from xpiler.gate.observe import uninitialised_globals
-from xpiler.ir.nodes import Decl, Function, Param, Space
+from xpiler.ir.nodes import Barrier, Decl, Function, Param, Space
+from xpiler.ir.rewrite import walk
 from xpiler.ir.types import U64
 
 
@@ -25,7 +26,14 @@ def provisional_contract(unit: Unit, entry: Entry) -> Contract:
         before=entry.before,
         handed=entry.handed,
         signature=entry.signature,
+        cooperative=is_cooperative(entry, kernels),
     )
+
+
+def is_cooperative(entry: Entry, kernels: Sequence[Function]) -> bool:
+    """Whether the entry is a kernel whose blocks wait for one another."""
+    barriers = (node for kernel in kernels for node in walk(kernel.body) if isinstance(node, Barrier))
+    return entry.kind == "kernel" and any(barrier.scope == "grid" for barrier in barriers)
 
 
 def variables_of(kernels: Sequence[Function], arguments: Sequence[Argument]) -> tuple[Decl, ...]:

@@ -195,6 +195,8 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
             f"    xpiler_shim::call_kernel(&{callee}, xpiler_slots, xpiler_launch, "
             f"std::make_index_sequence<{count}>());\n}}\n}}\n"
         )
+    if contract.cooperative and launch == _SIMT:
+        return head + _cooperative_call(contract, callee, opening, platform)
     if contract.kind == "host":
         return head + _host_call(contract, callee, opening)
     if "<" in callee or any(a.member for a in contract.arguments):
@@ -205,6 +207,18 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
         f"{head}{_signature('XpilerSignature', f'decltype(&{callee})', count)}"
         f"const std::size_t sizes[] = {{{sizes or '0'}}};\n{opening}"
         f"    {callee}{launch}({arguments});\n}}\n}}\n"
+    )
+
+
+def _cooperative_call(contract: Contract, callee: str, opening: str, platform: str) -> str:
+    """The launch of a kernel whose blocks wait for one another."""
+    count = len(contract.arguments)
+    sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
+    given = f"dim3({_GRID}), dim3({_BLOCK}), const_cast<void**>(xpiler_slots), xpiler_launch->shared, nullptr"
+    return (
+        f"{_signature('XpilerSignature', f'decltype(&{callee})', count)}"
+        f"const std::size_t sizes[] = {{{sizes or '0'}}};\n{opening}"
+        f"    {platform}LaunchCooperativeKernel(&{callee}, {given});\n}}\n}}\n"
     )
 
 
