@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,9 +16,10 @@ from pathlib import Path
 from tests.tuning.stand_in import STAND_IN, StandIn, cost, searched
 from xpiler.errors import Refusal
 from xpiler.gate.timing import Timing
+from xpiler.tuning.fleet import work
 from xpiler.tuning.fleet.certificates import Bundle
-from xpiler.tuning.fleet.scheduler import run_scheduler
-from xpiler.tuning.fleet.worker import run_worker
+from xpiler.tuning.fleet.scheduler import configure, run_scheduler
+from xpiler.tuning.fleet.worker import FleetWorker, run_worker
 from xpiler.tuning.measure import Job
 
 SLOW = 2.0  # seconds that a text takes that begins with this word
@@ -36,6 +38,11 @@ def start_worker(address: str, bundle: Path, seconds: float) -> BaseProcess:
     return _started(_worker, address, bundle, seconds)
 
 
+def start_workers(address: str, bundle: Path, number: int) -> BaseProcess:
+    """So many workers in one process; a job takes them no time."""
+    return _started(_workers, address, bundle, number)
+
+
 def start_tuner(record: Path, asked: Path) -> BaseProcess:
     """A search that takes its time; what it measured stands in the file `asked`."""
     return _started(_tuner, record, asked)
@@ -51,6 +58,21 @@ def _scheduler(bundle: Path, port: int) -> None:
     asyncio.run(run_scheduler(Bundle.read(bundle), "127.0.0.1", port))
 
 
+def _workers(address: str, bundle: Path, number: int) -> None:
+    configure()
+    work.serve(lambda job: Timing((cost(job.program),) * 3))
+
+    async def serve() -> None:
+        own = Bundle.read(bundle)
+        with tempfile.TemporaryDirectory() as folder:
+            workers = [FleetWorker(address, own, STAND_IN, folder) for _ in range(number)]
+            for worker in workers:
+                await worker
+            await asyncio.gather(*(worker.finished() for worker in workers))
+
+    asyncio.run(serve())
+
+
 def _tuner(record: Path, asked: Path) -> None:
     searched(StandIn(asked, 0.05), record, 40)
 
@@ -64,7 +86,7 @@ def _worker(address: str, bundle: Path, seconds: float) -> None:
 
     while True:  # as a service manager would start it again
         with suppress(Refusal):
-            asyncio.run(run_worker(address, Bundle.read(bundle), STAND_IN, measure))
+            asyncio.run(run_worker(address, Bundle.read(bundle), STAND_IN, measure=measure))
         time.sleep(0.2)
 
 

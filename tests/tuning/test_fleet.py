@@ -1,5 +1,6 @@
 """A fleet over real sockets: a scheduler and workers in processes of their own, on this machine."""
 
+import asyncio
 import math
 import os
 import signal
@@ -27,7 +28,7 @@ from xpiler.ir.types import F16, F32, I32
 from xpiler.tuning.fleet import client, messages
 from xpiler.tuning.fleet.certificates import Bundle, issue
 from xpiler.tuning.fleet.client import Elsewhere, fleet_now
-from xpiler.tuning.fleet.worker import exclusive
+from xpiler.tuning.fleet.worker import exclusive, run_worker
 from xpiler.tuning.measure import Job, Unmeasured
 from xpiler.tuning.tune import Step
 
@@ -94,10 +95,17 @@ def test_a_client_of_another_authority_is_refused(address: str, tmp_path: Path) 
         Elsewhere(address, Bundle.read(tmp_path / "stranger.pem"), "vnni")
 
 
-def test_a_role_is_not_anothers(address: str, certificates: Path) -> None:
-    posing = Elsewhere(address, Bundle.read(certificates / "worker.pem"), "vnni")
-    with pytest.raises(OSError), posing:
-        pass
+def test_a_device_cannot_tune(address: str, certificates: Path) -> None:
+    with pytest.raises(Refusal, match="worker's bundle, not a client's"):
+        Elsewhere(address, Bundle.read(certificates / "worker.pem"), "vnni")
+
+
+def test_a_tuner_cannot_pose_as_a_device(
+    address: str, certificates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Refusal, match="client's bundle, not a worker's"):
+        asyncio.run(run_worker(address, Bundle.read(certificates / "client.pem"), STAND_IN))
 
 
 def test_only_the_fleets_own_task_is_taken(address: str, certificates: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from xpiler.gate.contract import Contract
 from xpiler.gate.execute import RunResult, build
-from xpiler.platforms.registry import platform_of
+from xpiler.platforms.registry import PLATFORMS, platform_of
 
 _KILLED = "killed by SIGKILL"
 _TRIES = 3  # of a program that somebody else killed: an operator, or the system for want of memory
@@ -35,12 +35,14 @@ class Timing:
 
 
 def run_time(program: Program, samples: int = 5, least: float = 0.002) -> Timing:
-    """So many samples, each of `least` seconds or more. Says something of speed only where the program runs
-    on the machine that it is for."""
+    """So many samples, each of `least` seconds or more. None of a program that only an emulator runs here:
+    that would say nothing of its speed."""
     if not program.calls:
         return Timing(why="there are no sizes to run with")
     rounds = [0.0] * samples
     platform = platform_of(program.file, program.text)
+    if PLATFORMS[platform].emulated:
+        return Timing(why=f"{PLATFORMS[platform].title} runs in an emulator here, whose time says nothing")
     for call in program.calls:
         built = build(program.text, program.file, platform, call, timed=True)
         if not built.ok:

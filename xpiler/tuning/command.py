@@ -201,4 +201,5 @@ def run_devices(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _named(device: Device) -> str:
-    return f"{device.kind:5} {device.name}: runs {', '.join(device.runs)}"
+    runs = f"runs {', '.join(device.runs)}" if device.runs else "programs are not run on it yet"
+    return f"{device.kind:5} {device.name}: {runs}"

@@ -14,7 +14,7 @@ from xpiler.platforms.registry import PLATFORMS
 
 @dataclass(frozen=True)
 class Device:
-    """`runs`: the platforms whose programs it runs; `name`: as the maker calls it."""
+    """`runs`: the platforms whose programs the gate runs on it; `name`: as the maker calls it."""
 
     kind: str
     name: str
@@ -30,14 +30,15 @@ class Device:
 
 
 def devices() -> list[Device]:
-    """What is here: the CPU, and GPUs that a vendor's tool lists."""
+    """What is here: the CPU, and GPUs that a vendor's tool lists. On those the gate runs nothing yet: the
+    time of an emulator would say nothing of them."""
     host = tuple(p.name for p in PLATFORMS.values() if not p.emulated)
     found = [Device("cpu", f"{_cpu_name()}, {len(os.sched_getaffinity(0))} processors", host)]
     found += [
-        Device("cuda", name, ("cuda",))
+        Device("cuda", name, ())
         for name in _listed("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     ]
-    found += [Device("hip", name, ("hip",)) for name in _listed("rocm-smi", "--showproductname", "--csv")[1:]]
+    found += [Device("hip", name, ()) for name in _listed("rocm-smi", "--showproductname", "--csv")[1:]]
     return found
 
 

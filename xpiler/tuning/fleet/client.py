@@ -215,7 +215,7 @@ class Elsewhere:
         return max(_AT_LEAST, _STRAGGLES * usual)
 
     def _ask(self, key: str = "") -> Fleet:
-        fleet: Fleet = self._client.sync(fleet_at, self._address, self._bundle, key)
+        fleet: Fleet = self._client.sync(fleet_at, self._address, self._bundle, key=key)
         return fleet
 
 

@@ -58,6 +58,9 @@ def add_worker(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     worker.add_argument(
         "--device", required=True, metavar="KIND[:N]", help="cpu, cuda, hip or mlu, and which"
     )
+    worker.add_argument(
+        "--port", type=int, default=0, metavar="N", help="where the scheduler reaches it (any)"
+    )
     add_fleet_options(worker)
     worker.set_defaults(run=run_worker_command)
 
@@ -80,8 +83,7 @@ def run_scheduler_command(arguments: argparse.Namespace, console: Console) -> in
     from xpiler.tuning.fleet.certificates import folder, own_bundle
     from xpiler.tuning.fleet.scheduler import run_scheduler
 
-    if not 0 <= arguments.port < 65536:
-        raise Refusal("fleet-port", f"{arguments.port} is no port", remedy="--port 8786")
+    _check_port(arguments.port)
     bundle = own_bundle("scheduler")
     for role in ("worker", "client"):
         own_bundle(role)
@@ -94,6 +96,7 @@ def run_worker_command(arguments: argparse.Namespace, console: Console) -> int:
     required()
     from xpiler.tuning.fleet.worker import exclusive, run_worker
 
+    _check_port(arguments.port)
     if arguments.scheduler is None:
         raise Refusal("fleet-address", "a worker needs a scheduler", remedy="--scheduler tls://HOST:8786")
     kind, _, number = arguments.device.partition(":")
@@ -104,9 +107,14 @@ def run_worker_command(arguments: argparse.Namespace, console: Console) -> int:
         raise Refusal(
             "no-device", f"this machine has no {arguments.device}; it has {here}", remedy="--device cpu"
         )
+    device = of_kind[chosen]
+    if not device.runs:
+        raise Refusal(
+            "no-device", f"{device.fingerprint}: programs are not run on it yet", remedy="--device cpu"
+        )
     bundle = bundle_for("worker", arguments.certificate)
-    with exclusive(of_kind[chosen], chosen):
-        _until_stopped(run_worker(arguments.scheduler, bundle, of_kind[chosen]))
+    with exclusive(device, chosen):
+        _until_stopped(run_worker(arguments.scheduler, bundle, device, arguments.port))
     return 0
 
 
@@ -138,6 +146,11 @@ def list_fleet(address: str, file: Path | None) -> list[Seen]:
     from xpiler.tuning.fleet.client import fleet_now
 
     return list(fleet_now(address, bundle_for("client", file)).workers)
+
+
+def _check_port(port: int) -> None:
+    if not 0 <= port < 65536:
+        raise Refusal("fleet-port", f"{port} is no port", remedy="--port 8786")
 
 
 def _until_stopped(serving: Coroutine[Any, Any, None]) -> None:

@@ -14,7 +14,7 @@ from distributed import rpc
 
 from xpiler.errors import Refusal
 from xpiler.tuning.device import Device
-from xpiler.tuning.fleet.certificates import Bundle, role_of
+from xpiler.tuning.fleet.certificates import Bundle, Role, role_of
 from xpiler.tuning.fleet.messages import mismatch_with, own_version
 
 _PATIENCE = 10.0  # seconds to wait for a connection
@@ -85,8 +85,9 @@ def greet(address: str, bundle: Bundle) -> None:
         raise Refusal("fleet-certificate", why)
 
 
-async def fleet_at(address: str, bundle: Bundle, key: str = "") -> Fleet:
-    """What the scheduler has. Raises Refusal if it is of another version."""
+async def fleet_at(address: str, bundle: Bundle, role: Role = "client", key: str = "") -> Fleet:
+    """What the scheduler has. Raises Refusal if it is of another version, or takes us for something else than
+    `role`."""
     connection = bundle.security().get_connection_args("client")
     async with rpc(address, connection_args=connection, timeout=_PATIENCE) as scheduler:
         answer: dict[str, Any] = await getattr(scheduler, "xpiler-fleet")(key=key)
@@ -97,6 +98,9 @@ async def fleet_at(address: str, bundle: Bundle, key: str = "") -> Fleet:
             f"{address} has {differs}, this is {own_version()}",
             remedy="install the same version on both; see docs/fleet.md, Upgrade",
         )
+    if answer["role"] != role:
+        why = f"{bundle.file} is a {answer['role']}'s bundle, not a {role}'s"
+        raise Refusal("fleet-certificate", why, remedy=f"xpiler certificate {role} NAME -o FILE")
     workers = tuple(
         Seen(
             found["address"],

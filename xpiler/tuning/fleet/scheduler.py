@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import dask
 from distributed import Scheduler
 from distributed.comm.core import Comm
+from distributed.scheduler import TaskState, WorkerState
 from distributed.stealing import WorkStealing
 
 import xpiler
@@ -23,6 +27,7 @@ from xpiler.tuning.fleet.messages import PROTOCOL, mismatch_with, own_version
 
 LOST_TOGETHER = 10  # workers that may be lost with one and the same task, before it is given up
 SILENCE = 30.0  # seconds after which a worker that says nothing is taken for lost
+_LOOKED_AT = 16  # devices for a task
 
 # What tuners and workers ask for, of all that Dask's scheduler could do for them.
 _ASKED = (
@@ -48,6 +53,7 @@ class FleetScheduler(Scheduler):
             allowed_failures=LOST_TOGETHER,
             worker_ttl=SILENCE,
         )
+        self._listed: dict[str, list[str]] = {}
         self.handlers = {
             name: self.handlers[name] for name in self.handlers if name in _ASKED or "steal" in name
         }
@@ -76,9 +82,34 @@ class FleetScheduler(Scheduler):
             return
         await super().add_client(comm, client, versions)
 
-    def fleet(self, key: str = "") -> dict[str, Any]:
-        """The version, every worker with its device and how many tasks it has, and which one has the task
-        `key`."""
+    def decide_worker_non_rootish(self, ts: TaskState) -> WorkerState | None:
+        """The least busy of some devices that can do a task, among them one that has nothing to do, if there
+        is one. Dask looks at all devices, for every task: at a thousand of them that takes milliseconds. (Of
+        a few, drawn at random, the best is nearly as good as that of all: Mitzenmacher's two choices.)"""
+        kinds = list(ts.resource_restrictions or ())
+        if ts.worker_restrictions or ts.host_restrictions or len(kinds) != 1:
+            return super().decide_worker_non_rootish(ts)
+        kind = kinds[0]
+        able = self.resources.get(kind, {})
+        some = [address for address in islice(self.idle, _LOOKED_AT) if address in able]
+        if len(some) < _LOOKED_AT:
+            some += random.choices(self._of_kind(kind, able), k=_LOOKED_AT) if able else []
+        workers = [self.workers[address] for address in some if address in self.workers]
+        running = [worker for worker in workers if worker in self.running]
+        if not running:
+            return super().decide_worker_non_rootish(ts)
+        return min(running, key=lambda worker: len(worker.processing))
+
+    def _of_kind(self, kind: str, able: Mapping[str, float]) -> list[str]:
+        """The devices of a kind, as a list to draw from, made anew when their number changes."""
+        known = self._listed.get(kind, [])
+        if len(known) != len(able):
+            self._listed[kind] = known = list(able)
+        return known
+
+    def fleet(self, comm: Comm, key: str = "") -> dict[str, Any]:
+        """The version, who asks, every worker with its device and how many tasks it has, and which one has
+        the task `key`."""
         workers = [
             {"address": address, "tasks": len(worker.processing), **worker.extra["xpiler"]}
             for address, worker in self.workers.items()
@@ -88,6 +119,7 @@ class FleetScheduler(Scheduler):
         return {
             "version": xpiler.__version__,
             "protocol": PROTOCOL,
+            "role": role_of(comm.extra_info.get("peercert")),
             "tuners": len(self.clients) - 1,  # Dask counts one for the scheduler itself
             "workers": workers,
             "holder": holder,

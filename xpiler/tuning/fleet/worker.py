@@ -6,7 +6,6 @@ It goes on when the scheduler is gone, and comes back to it when it is there aga
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
 import socket
@@ -35,7 +34,7 @@ _ASKED = ("identity", "echo", "connection_stream", "get_data", "gather", "free_k
 
 
 class FleetWorker(Worker):
-    def __init__(self, address: str, bundle: Bundle, device: Device, folder: str) -> None:
+    def __init__(self, address: str, bundle: Bundle, device: Device, folder: str, port: int = 0) -> None:
         about = {
             "version": xpiler.__version__,
             "protocol": PROTOCOL,
@@ -45,6 +44,7 @@ class FleetWorker(Worker):
         super().__init__(
             address,
             security=bundle.security(),
+            port=port,
             nthreads=1,
             resources={device.fingerprint: 1},
             memory_limit=0,
@@ -59,8 +59,11 @@ class FleetWorker(Worker):
         """None: it would be open to everybody."""
 
 
-async def run_worker(address: str, bundle: Bundle, device: Device, measure: work.Measure = in_turn) -> None:
-    """Serves until it is cancelled. Raises Refusal if the scheduler is not there at first, or refuses it."""
+async def run_worker(
+    address: str, bundle: Bundle, device: Device, port: int = 0, measure: work.Measure = in_turn
+) -> None:
+    """Serves until it is cancelled. Raises Refusal if the scheduler is not there at first, or refuses it.
+    `port`: where the scheduler reaches the worker; 0 means any."""
     configure()
     work.serve(measure)
     greet(address, bundle)
@@ -69,18 +72,18 @@ async def run_worker(address: str, bundle: Bundle, device: Device, measure: work
         os.chdir(folder)  # a text's own headers are in place: none is to be found here
         while True:
             try:
-                await fleet_at(address, bundle)
-                async with FleetWorker(address, bundle, device, folder) as worker:
+                await fleet_at(address, bundle, "worker")
+                async with FleetWorker(address, bundle, device, folder, port) as worker:
                     print(f"{device.fingerprint} serves {address}", flush=True)
                     pause = 0.0
                     await worker.finished()
                 print(f"lost {address}; coming back when it is there", flush=True)
-            except OSError:
+            except (OSError, RuntimeError) as failed:
+                # Dask's word for a worker that did not start is RuntimeError.
+                if not isinstance(failed.__cause__ or failed, OSError):
+                    raise
                 pause = min(_LONGEST_PAUSE, 2 * pause or 0.5)
-            except ValueError as refused:  # how Dask tells that the scheduler did not take a worker
-                raise Refusal("fleet-refused", f"{address} does not take this worker: {refused}") from refused
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
 
 @contextmanager
