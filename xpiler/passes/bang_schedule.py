@@ -64,17 +64,10 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     promoted = promote_arrays(pool_rows(arrange_products(function)), architecture)
     named = name_sizes(promoted.function)
     split = split_over_tasks(named, TASK, TASKS, _keeps(named))
-    convolved = convolve_windows(split.function, architecture, promoted.bytes)
-    taken = convolved.bytes + promoted.bytes
-    rest = replace(architecture, wram=architecture.wram - convolved.wram)
-    contracted = contract(convolved.function, rest, taken)
-    taken += contracted.reserved
-    pooled = pool_windows(contracted.function, architecture, taken)
-    taken += pooled.bytes
-    turned = transpose_tiles(pooled.function, architecture, taken)
-    chosen = vectorize(mark_searches(turned.function))
+    shaped, taken = _with_tensors(split.function, architecture, promoted.bytes)
+    chosen = vectorize(mark_searches(shaped))
     gathered = replace(chosen.function, body=_with_apart(chosen.function.body))
-    tiled = tile_vectors(gathered, architecture, taken + turned.bytes)
+    tiled = tile_vectors(gathered, architecture, taken)
     notes = [*chosen.notes, *tiled.notes]
     if not any(isinstance(n, Instr) for n in walk(tiled.function.body)):
         notes.append(f"{function.name}: scalar code throughout, as no loop runs over consecutive elements")
@@ -83,6 +76,22 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     body = map_expr(tiled.function.body, _folded)
     final = replace(tiled.function, body=body)
     return Scheduled(final, tuple(notes), split.loop is None, promoted, tiled.pipelines)
+
+
+def _with_tensors(function: Function, architecture: Architecture, taken: int) -> tuple[Function, int]:
+    """Convolutions, products of matrices, pools and transpositions by their instructions, and the bytes of
+    NRAM taken then. The second generation has them for channels in whole groups only: there loops stay."""
+    if architecture.padded:
+        return function, taken
+    convolved = convolve_windows(function, architecture, taken)
+    taken += convolved.bytes
+    rest = replace(architecture, wram=architecture.wram - convolved.wram)
+    contracted = contract(convolved.function, rest, taken)
+    taken += contracted.reserved
+    pooled = pool_windows(contracted.function, architecture, taken)
+    taken += pooled.bytes
+    turned = transpose_tiles(pooled.function, architecture, taken)
+    return turned.function, taken + turned.bytes
 
 
 def _with_apart(block: Block) -> Block:

@@ -50,6 +50,7 @@ from xpiler.passes.arg_extremes import Search, search
 from xpiler.passes.choices import branches
 from xpiler.passes.lane_ranges import cut_of, joined, parts_of, positive
 from xpiler.passes.names import Names
+from xpiler.passes.padded_vectors import padded_vectors
 from xpiler.passes.pipeline import pipeline
 from xpiler.platforms.bang import (
     POOL_WINDOW,
@@ -267,12 +268,19 @@ class _Loop:
             name = Var(loop.dtype, self.tiler.names.fresh(f"{loop.var}_end"))
             ends.append(Decl(name.name, loop.dtype, init=cast(stop, loop.dtype)))
             stop = name
+        if not self.acquired and self.tiler.architecture.padded:
+            raise NotTileable("its vectors lie in arrays of the kernel's own")
         if not self.acquired:  # everything lies in the scratchpad already, in one piece
             count = Decl(tile_count.name, I32, init=cast(sub(stop, loop.start), I32))
             whole = Block(tuple(substitute(s, {self.first.name: loop.start}) for s in self.out))
             if isinstance(count.init, Const) and count.init.value > 0:
                 return (count, *whole.body)
             return (*ends, count, If(lt(const(0), tile_count), whole))
+        if self.tiler.architecture.padded:
+            padded = padded_vectors(self.out, tile_count, self.tiler.buffers, self.tiler.names)
+            if padded is None:
+                raise NotTileable(f"vectors of {self.tiler.architecture.name} are whole and start at buffers")
+            self.out = padded
         length = cast(minimum(cast(self.tiler.tile, loop.dtype), sub(stop, self.first)), I32)
         count = Decl(tile_count.name, I32, init=length)
         step = cast(self.tiler.tile, loop.dtype)
@@ -709,9 +717,12 @@ class _Loop:
             self.out.append(Instr("__bang_write_value", operands))
             return buffer
         normal = _normal(expr)
-        found = matches(normal, self.varies, self.tiler.architecture)
+        architecture = self.tiler.architecture
+        found = matches(normal, self.varies, architecture)
+        if found is None and architecture.padded:  # without instructions that take a scalar: a vector of it
+            found = matches(normal, lambda _: True, architecture)
         if found is not None:
-            allowed = self.tiler.architecture.integers or expr.dtype.is_float
+            allowed = architecture.integers or expr.dtype.is_float
             if not allowed:
                 raise NotTileable("vectors of integers")
             sources = {name: self.value(e, "tmp") for name, e in found.vectors.items()}

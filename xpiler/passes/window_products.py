@@ -61,8 +61,6 @@ class Convolved:
 
 def convolve_windows(function: Function, architecture: Architecture, taken: int) -> Convolved:
     """The first such nest; `taken`: bytes of NRAM in use otherwise."""
-    if not architecture.float_products:
-        return Convolved(function)
     names = Names(function)
     memory = {p.name: p.dtype for p in function.params if p.is_pointer}
     made: list[_Convolution] = []

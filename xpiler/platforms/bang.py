@@ -35,8 +35,8 @@ from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, DType
 class Architecture:
     """Sizes in bytes, per core (NRAM, WRAM) and per cluster (SRAM).
 
-    `divides`: has a vector division. `integers`: vectors of integers. `float_products`: products of matrices
-    of floats. `reserved`: what the compiler keeps of the NRAM for its stack and tables.
+    `divides`: has a vector division. `integers`: vectors of integers. `reserved`: what the compiler keeps of
+    the NRAM for its stack and tables.
     """
 
     name: str
@@ -48,30 +48,31 @@ class Architecture:
     cores: int
     divides: bool = False
     integers: bool = True
-    float_products: bool = True
     reserved: int = 128 * 1024
 
     @property
     def usable_nram(self) -> int:
         return self.nram - self.reserved
 
+    @property
+    def padded(self) -> bool:
+        """Whether vectors have lengths in multiples of `VECTOR_BYTES`, and start at multiples of 64 bytes."""
+        return self.number < SECOND
+
 
 KB = 1024
 ARCHITECTURES = {
     a.name: a
     for a in (
-        Architecture(
-            "mtp_270", 270, 512 * KB, 1024 * KB, 2048 * KB, 4, 4, integers=False, float_products=False
-        ),
-        Architecture(
-            "mtp_290", 290, 512 * KB, 512 * KB, 2048 * KB, 16, 4, integers=False, float_products=False
-        ),
+        Architecture("mtp_270", 270, 512 * KB, 1024 * KB, 2048 * KB, 4, 4, integers=False),
+        Architecture("mtp_290", 290, 512 * KB, 512 * KB, 2048 * KB, 16, 4, integers=False),
         Architecture("mtp_372", 372, 768 * KB, 1024 * KB, 4096 * KB, 4, 4),
         Architecture("mtp_592", 592, 512 * KB, 512 * KB, 2048 * KB, 4, 4, divides=True),
     )
 }
 DEFAULT = ARCHITECTURES["mtp_372"]
 
+SECOND = 322  # architectures with lower numbers are of the second generation
 VECTOR_BYTES = 128  # lengths of vectors are rounded to this many bytes
 WEIGHT_LANES = 64  # WRAM is striped over this many lanes: columns of a matrix are rounded to it
 WEIGHT_BYTES = 64  # and rows of a weight to this many bytes
@@ -133,12 +134,12 @@ _INTEGERS = {"int8": I8, "int16": I16, "int32": I32}
 _TESTS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 ELEMENTWISE: tuple[Elementwise, ...] = (
-    Elementwise("__bang_relu", lambda t: Call(t, "max", (_a(t), const(0, t))), NUMBERS),
+    Elementwise("__bang_relu", lambda t: Call(t, "max", (_a(t), const(0, t))), NUMBERS, since=SECOND),
     Elementwise("__bang_add_scalar", _two("+", _s), NUMBERS),
     Elementwise("__bang_sub_scalar", _two("-", _s), NUMBERS),
     Elementwise("__bang_mul_scalar", _two("*", _s), NUMBERS),
-    Elementwise("__bang_maxeq_scalar", _call("max", _s), NUMBERS),
-    Elementwise("__bang_mineq_scalar", _call("min", _s), NUMBERS),
+    Elementwise("__bang_maxeq_scalar", _call("max", _s), NUMBERS, since=SECOND),
+    Elementwise("__bang_mineq_scalar", _call("min", _s), NUMBERS, since=SECOND),
     Elementwise("__bang_square", lambda t: Binary(t, "*", _a(t), _a(t)), FLOATS),
     Elementwise("__bang_add", _two("+"), NUMBERS),
     Elementwise("__bang_sub", _two("-"), NUMBERS),
@@ -148,31 +149,41 @@ ELEMENTWISE: tuple[Elementwise, ...] = (
     Elementwise("__bang_div", _two("/"), (F32,), since=520),
     Elementwise("__bang_maxequal", _call("max", _b), NUMBERS),
     Elementwise("__bang_minequal", _call("min", _b), NUMBERS),
-    Elementwise("__bang_recip", _call("rcp"), (F32,)),
-    Elementwise("__bang_sqrt", _call("sqrt"), (F32,)),
-    Elementwise("__bang_rsqrt", _call("rsqrt"), (F32,)),
-    Elementwise("__bang_pow2", _call("exp2"), (F32,)),
-    Elementwise("__bang_log", _call("log2"), (F32,)),  # base 2, whatever its name says
-    Elementwise("__bang_sin", _call("sin"), (F32,)),
-    Elementwise("__bang_cos", _call("cos"), (F32,)),
-    Elementwise("__bang_abs", _call("abs"), NUMBERS),
-    Elementwise("__bang_floor", _call("floor"), (F32,), overlap=False),
-    Elementwise("__bang_round", _call("round"), (F32,), overlap=False),
-    Elementwise("__bang_nearbyint", _call("rint"), (F32,), overlap=False),
-    *(Elementwise(f"__bang_{n}_scalar", _test(op, _s), NUMBERS) for n, op in _TESTS.items()),
+    Elementwise("__bang_recip", _call("rcp"), (F32,), since=SECOND),
+    Elementwise("__bang_sqrt", _call("sqrt"), (F32,), since=SECOND),
+    Elementwise("__bang_rsqrt", _call("rsqrt"), (F32,), since=SECOND),
+    Elementwise("__bang_pow2", _call("exp2"), (F32,), since=SECOND),
+    Elementwise("__bang_log", _call("log2"), (F32,), since=SECOND),  # base 2, whatever its name says
+    Elementwise("__bang_sin", _call("sin"), (F32,), since=SECOND),
+    Elementwise("__bang_cos", _call("cos"), (F32,), since=SECOND),
+    Elementwise("__bang_abs", _call("abs"), NUMBERS, since=SECOND),
+    Elementwise("__bang_floor", _call("floor"), (F32,), overlap=False, since=SECOND),
+    Elementwise("__bang_round", _call("round"), (F32,), overlap=False, since=SECOND),
+    Elementwise("__bang_nearbyint", _call("rint"), (F32,), overlap=False, since=SECOND),
+    *(
+        Elementwise(f"__bang_{n}_scalar", _test(op, _s), NUMBERS, since=0 if n == "ge" else SECOND)
+        for n, op in _TESTS.items()
+    ),
     *(Elementwise(f"__bang_{n}", _test(op), NUMBERS) for n, op in _TESTS.items()),
     Elementwise("__bang_band", _two("&"), (I32,), suffix="bytes"),
     Elementwise("__bang_bor", _two("|"), (I32,), suffix="bytes"),
     Elementwise("__bang_bxor", _two("^"), (I32,), suffix="bytes"),
     Elementwise("__bang_bnot", lambda t: Unary(t, "~", _a(t)), (I32,), suffix="bytes"),
     Elementwise("__bang_half2float", lambda t: Cast(F32, _a(F16)), (F32,), overlap=False),
-    Elementwise("__bang_float2half_rn", lambda t: Cast(F16, _a(F32)), (F16,), overlap=False),
+    Elementwise("__bang_float2half_rn", lambda t: Cast(F16, _a(F32)), (F16,), overlap=False, since=SECOND),
     *(
         Elementwise(f"__bang_{name}2float", _converted(F32, other), (F32,), overlap=False, suffix="0")
         for name, other in _INTEGERS.items()
     ),
     *(
-        Elementwise(f"__bang_float2{name}_tz", _converted(other, F32), (other,), overlap=False, suffix="0")
+        Elementwise(
+            f"__bang_float2{name}_tz",
+            _converted(other, F32),
+            (other,),
+            overlap=False,
+            suffix="0",
+            since=SECOND if other == I32 else 0,
+        )
         for name, other in _INTEGERS.items()
     ),
 )
