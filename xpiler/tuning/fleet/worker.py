@@ -97,6 +97,6 @@ def exclusive(device: Device, number: int) -> Iterator[None]:
             raise Refusal(
                 "device-busy",
                 f"{device.fingerprint} is in use by another worker of this machine",
-                remedy="a device has one worker; stop the other, or name another: --device cuda:1",
+                remedy="a device has one worker: stop the other, or name another device",
             ) from error
         yield
