@@ -25,9 +25,11 @@ from xpiler.errors import Refusal
 from xpiler.gate.contract import Argument, Contract, Role, Setup, Values, make_case
 from xpiler.gate.timing import Program
 from xpiler.ir.types import F16, F32, I32
+from xpiler.tuning.device import Device
 from xpiler.tuning.fleet import client, messages
 from xpiler.tuning.fleet.certificates import Bundle, issue
-from xpiler.tuning.fleet.client import Elsewhere, fleet_now
+from xpiler.tuning.fleet.client import Elsewhere, chosen_device, fleet_now
+from xpiler.tuning.fleet.connection import Fleet, Seen
 from xpiler.tuning.fleet.worker import exclusive, run_worker
 from xpiler.tuning.measure import Job, Unmeasured
 from xpiler.tuning.tune import Step
@@ -141,6 +143,42 @@ def test_a_missing_device_is_refused(
         Elsewhere(address, Bundle.read(certificates / "client.pem"), target, name)
 
 
+def test_of_several_kinds_of_devices_one_is_to_be_named() -> None:
+    kinds = [Device("cpu", name, ("vnni",)) for name in ("EPYC 9654", "EPYC 9755")]
+    fleet = Fleet(tuple(Seen(f"tls://host{n}:1", f"host{n}", kind, 0) for n, kind in enumerate(kinds)), 0)
+    with pytest.raises(Refusal, match=r"cpu: EPYC 9654; cpu: EPYC 9755; --device NAME"):
+        chosen_device(fleet, "vnni", None)
+    assert chosen_device(fleet, "vnni", "9755") == kinds[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("certificate client anna -o anna.pem", "no certificate authority"),
+        ("worker --device mlu --scheduler tls://host:1", "this machine has no mlu; it has cpu"),
+        ("worker --device cpu:7 --scheduler tls://host:1", "this machine has no cpu:7"),
+        ("worker --device cpu", "a worker needs a scheduler"),
+        ("worker --device cpu --scheduler tls://host:1", "worker.pem cannot be read"),
+        ("worker --device cpu --scheduler tls://host:1 --port 70000", "70000 is no port"),
+        ("scheduler --port -1", "-1 is no port"),
+        ("devices --scheduler tls://host:1", "client.pem cannot be read"),
+        ("devices --scheduler fleet", "client.pem cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_reason(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: str,
+    told: str,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split()) == 2
+    assert told in capsys.readouterr().err.replace("\n", " ")
+    assert not list(tmp_path.rglob("*.pem"))
+
+
 def test_nobody_there_is_refused(certificates: Path) -> None:
     with pytest.raises(Refusal, match="nothing listens"):
         fleet_now(f"tls://127.0.0.1:{free_port()}", Bundle.read(certificates / "client.pem"))
@@ -167,10 +205,12 @@ def test_a_full_fleet_is_told(address: str, certificates: Path) -> None:
     bundle = Bundle.read(certificates / "client.pem")
     with Elsewhere(address, bundle, "vnni") as first, Elsewhere(address, bundle, "vnni") as second:
         under_way = [first.begin(job(f"slow {number}")) for number in range(6)]
-        until(lambda: sum(seen.tasks for seen in fleet_now(address, bundle).workers) == 6)
+        until(lambda: sum(seen.tasks for seen in fleet_now(address, bundle).workers) >= 3)
         with pytest.raises(Refusal, match=r"none of the 3 devices .* became free in time; 2 tuners have"):
             second.begin(job("late"), time.monotonic() + 0.3)()
         assert all(wait().samples for wait in under_way)
+        with pytest.raises(TimeoutError):  # somebody who was served before only runs out of time
+            first.begin(job("slow again"), time.monotonic() + 0.3)()
 
 
 def test_a_device_that_stands_still_is_helped(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,7 @@ def test_a_trial_that_the_disk_changed_is_measured_anew(tmp_path: Path) -> None:
     assert last > 0
     file.write_bytes(data[:spoilt] + data[spoilt:].replace(b"[0.001, 0.002]", b"[0.001, 0.009]", 1))
     with Record(file) as record:
+        assert len(list(record.lines())) == 3
         kept = record.trials(ABOUT)
         assert len(kept) == 3
         record.add(ABOUT, trial(3))

@@ -10,7 +10,7 @@ from xpiler.errors import Refusal
 from xpiler.gate.timing import Program, Timing
 from xpiler.translate import Trusted
 from xpiler.tuning.record import Record
-from xpiler.tuning.tune import Budget, tune
+from xpiler.tuning.tune import Budget, device_here, tune
 
 GEMM = (Path(__file__).parents[2] / "snippets" / "cuda" / "gemm_tiled.cu").read_text(encoding="utf-8")
 
@@ -74,6 +74,12 @@ def test_a_program_that_the_gate_does_not_verify_cannot_win(
 def test_what_cannot_be_measured_here_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Record(tmp_path / "record") as record, pytest.raises(Refusal, match="no device for BANG C"):
         tune(GEMM, "gemm.cu", "bang", record=record)
+
+
+def test_a_device_is_chosen_by_name() -> None:
+    assert device_here("vnni", "cpu") == device_here("vnni")
+    with pytest.raises(Refusal, match="called h100 here"):
+        device_here("vnni", "h100")
 
 
 def test_the_command_prints_a_document_and_writes_the_best(

@@ -157,7 +157,10 @@ class Record:
         cursor = self._database.execute("SELECT * FROM trials ORDER BY rowid")
         names = [column[0] for column in cursor.description]
         for row in cursor:
-            yield json.dumps(dict(zip(names, row, strict=True)))
+            told = dict(zip(names, row, strict=True))
+            seal = told.pop("seal")
+            if _is_whole(tuple(told[name] for name in _COLUMNS.split(", ")), seal):
+                yield json.dumps(told)
 
 
 # A trial of another program under the same knobs is one of an older engine's.

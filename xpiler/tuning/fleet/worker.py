@@ -19,6 +19,7 @@ from distributed import Worker
 
 import xpiler
 from xpiler.errors import Refusal
+from xpiler.gate.sandbox import isolation
 from xpiler.tuning.device import Device
 from xpiler.tuning.fleet import work
 from xpiler.tuning.fleet.certificates import Bundle
@@ -74,7 +75,8 @@ async def run_worker(
             try:
                 await fleet_at(address, bundle, "worker")
                 async with FleetWorker(address, bundle, device, folder, port) as worker:
-                    print(f"{device.fingerprint} serves {address}", flush=True)
+                    kept = f"programs are kept apart by {isolation()}"
+                    print(f"{device.fingerprint} serves {address}; {kept}", flush=True)
                     pause = 0.0
                     await worker.finished()
                 print(f"lost {address}; coming back when it is there", flush=True)
