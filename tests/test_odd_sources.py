@@ -414,3 +414,17 @@ def test_a_kernel_whose_blocks_wait_for_one_another_is_launched_as_that() -> Non
     )
     result = translate_text(source, "odd.cu", "hip")
     assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+
+
+def test_entries_that_share_a_host_template_each_launch_their_own_instance() -> None:
+    source = (
+        "template <typename T> __global__ void k(T* y, const T* x, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] = x[i] + x[i];\n"
+        "}\n"
+        "template <typename T> void launch(T* y, const T* x, int n) { k<T><<<(n + 63) / 64, 64>>>(y, x, n); }\n"
+        'extern "C" void of_floats(float* y, const float* x, int n) { launch<float>(y, x, n); }\n'
+        'extern "C" void of_doubles(double* y, const double* x, int n) { launch<double>(y, x, n); }\n'
+    )
+    result = translate_text(source, "odd.cu", "vnni")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]

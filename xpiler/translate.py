@@ -49,7 +49,7 @@ from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.routes import ROUTES
-from xpiler.routes.job import EntryJob
+from xpiler.routes.job import EntryJob, never_launched
 
 Progress = Callable[[str], None]
 
@@ -456,8 +456,8 @@ def _verify(
             if all(rung.ok for rung in item.rungs):
                 sides = Side(source, item.build, {}), lambda: Side(read_back(), target, calls)
                 item.rungs.append(proved(item.entry, contract, *sides))
-            if item.inference.unlaunched:
-                item.rungs.append(_not_launched(item.entry, item.inference.unlaunched))
+            if missing := never_launched(source, item, entries):
+                item.rungs.append(_not_launched(item.entry, missing))
 
     list(pool.map(verify, entries))
 

@@ -343,9 +343,10 @@ class HostSearch(Search):
         for key in (name, name.split("::")[-1]):
             fitting = [k for k in self.sites.get(key, []) if bind(k, launch.arguments) is not None]
             if fitting and "<" not in name:
-                return max(fitting, key=lambda k: k.name in self.at_line.get(launch.line, ()))
+                named = self.at_line.get(launch.line, set())
+                return max(fitting, key=lambda k: (k.name in named, _likeness(k, launch)))
             if fitting:
-                return fitting[0]
+                return max(fitting, key=lambda k: _likeness(k, launch))
         base = name.split("<")[0]
         fitting = [k for b in (base, base.split("::")[-1]) for k in self.sites.get(b, [])]
         fitting = [k for k in fitting if bind(k, launch.arguments) is not None]
@@ -353,7 +354,7 @@ class HostSearch(Search):
             there = [self.kernels[name] for name in self.at_line.get(launch.line, ())]
             fitting = [k for k in there if bind(k, launch.arguments) is not None]
         here = [k for k in fitting if k.name in self.at_line.get(launch.line, ())]
-        return max(here or fitting, key=lambda k: _same_arguments(name, squeezed(k.spelling)), default=None)
+        return max(here or fitting, key=lambda k: _likeness(k, launch), default=None)
 
     def _unwritten(self, trace: Trace, reach: Observation) -> set[str]:
         """Memory that kernels would write to, but did not at these sizes: all threads were at a border."""
@@ -382,6 +383,23 @@ class HostSearch(Search):
             if used.high == 0:
                 flaws += 1
         return flaws
+
+
+def _likeness(kernel: Function, launch: TracedLaunch) -> tuple[int, int, int]:
+    """How well a kernel fits a launch that may name it by the parameters of a host template: template
+    arguments that are the same, those that the host template has too, and pointers to elements of the size
+    seen."""
+    spelling = squeezed(kernel.spelling)
+    around = squeezed(launch.inside).partition("<")[2].partition("(")[0].rstrip(">").split(",")
+    shared = sum(a in around for a in spelling.partition("<")[2].rstrip(">").split(",") if a)
+    bound = bind(kernel, launch.arguments) or ()
+    widths = [
+        (a.width, p.dtype.bytes * p.lanes)
+        for p, a in zip(kernel.params, bound, strict=False)
+        if isinstance(a, Memory) and a.width
+    ]
+    same = _same_arguments(squeezed(launch.kernel), spelling)
+    return same, shared, sum(seen == own for seen, own in widths)
 
 
 def _same_arguments(one: str, other: str) -> int:

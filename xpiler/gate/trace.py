@@ -19,12 +19,13 @@ _LIMITS = Limits(cpu=2)  # for host code alone, which does next to nothing
 @dataclass(frozen=True)
 class Memory:
     """A pointer as traced: an allocation of the wrapper, or (with `name`) an argument of the entry. In
-    bytes."""
+    bytes. `width`: of what it points to, 0 if that is not known."""
 
     key: str
     name: str
     offset: int
     size: int
+    width: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,14 @@ Argument = Memory | Structure | int | float | None
 @dataclass(frozen=True)
 class TracedLaunch:
     """One launch; `arguments` are numbers, memory or structs (None: a null pointer). `line`: where it stands,
-    0 if that is not known. `contents`: what allocations and variables held then, by key or name, if that was
-    recorded."""
+    0 if that is not known. `inside`: the function that launches, with its template arguments. `contents`:
+    what allocations and variables held then, by key or name, if that was recorded."""
 
     kernel: str
     launch: Launch
     arguments: tuple[Argument, ...]
     line: int = 0
+    inside: str = field(default="", compare=False)
     contents: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def memories(self) -> Iterator[Memory]:
@@ -124,7 +126,8 @@ def _launch(fields: Mapping[str, Any], records: Mapping[str, bytes]) -> TracedLa
         kernel = kernel[1:-1]
     arguments = tuple(_argument(a) for a in fields["arguments"])
     contents = _contents(records.get(str(fields.get("record")), b""))
-    return TracedLaunch(kernel, launch, arguments, int(fields.get("launch_line", 0)), contents)
+    line, inside = int(fields.get("launch_line", 0)), str(fields.get("inside", ""))
+    return TracedLaunch(kernel, launch, arguments, line, inside.partition("::{lambda")[0], contents)
 
 
 def _contents(record: bytes) -> dict[str, bytes]:
@@ -153,7 +156,8 @@ def _memory(fields: Mapping[str, Any] | None) -> Memory | None:
     if not fields or "allocation" not in fields:
         return None
     name = str(fields.get("name", ""))
-    return Memory(name or f"#{fields['allocation']}", name, int(fields["offset"]), int(fields["size"]))
+    place, size, width = int(fields["offset"]), int(fields["size"]), int(fields.get("pointee", 0))
+    return Memory(name or f"#{fields['allocation']}", name, place, size, width)
 
 
 def squeezed(spelling: str) -> str:

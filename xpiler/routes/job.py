@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xpiler.backend.omit import base_name, without_kernel
@@ -55,6 +55,31 @@ def refuse_failed(
         reasons = [item.refused for item in entries if item.refused] or list(unit.refusals.values())
         first = reasons[0]
         raise Refusal(first.code, first.message, first.range, first.remedy)
+
+
+def never_launched(unit: Unit, item: EntryJob, entries: Sequence[EntryJob]) -> list[str]:
+    """The kernels of an entry that none of its runs launched. An instance of a template that a host template
+    launches is another entry's where the runs of that launch it: `launch<half>` is not called from here."""
+    missing = list(item.inference.unlaunched) if item.inference is not None else []
+    launched = {
+        spelling
+        for other in entries
+        if other is not item and other.inference is not None and other.runs is not None
+        for spelling in _kernels(unit, other)
+        if spelling not in other.inference.unlaunched
+    }
+    own = {spelling for spelling in _kernels(unit, item) if spelling not in missing}
+    shared = {
+        a.spelling
+        for a in unit.launches
+        for b in unit.launches
+        if a.span == b.span and not a.value and b.spelling in own
+    }
+    return [spelling for spelling in missing if not (spelling in launched and spelling in shared)]
+
+
+def _kernels(unit: Unit, item: EntryJob) -> list[str]:
+    return [k.spelling or k.name for k in unit.program.kernels if k.name in item.entry.kernels]
 
 
 def without_refused(unit: Unit, entries: list[EntryJob]) -> Unit:

@@ -15,7 +15,12 @@ Argument describe(const T& value) {
     else if constexpr (std::is_floating_point_v<T>) kind = "float";
     else if constexpr (std::is_enum_v<T> || (std::is_integral_v<T> && std::is_signed_v<T>)) kind = "int";
     else if constexpr (std::is_integral_v<T>) kind = "uint";
-    return Argument{kind, static_cast<unsigned>(sizeof(T)), &value};
+    unsigned pointee = 0;
+    if constexpr (std::is_pointer_v<T>) {
+        using Target = std::remove_pointer_t<T>;
+        if constexpr (!std::is_void_v<Target> && !std::is_function_v<Target>) pointee = sizeof(Target);
+    }
+    return Argument{kind, static_cast<unsigned>(sizeof(T)), &value, pointee};
 }
 
 template <class Call, class... T>

@@ -225,7 +225,7 @@ std::string arguments_json(const Argument* args, int count) {
             std::memcpy(&pointer, a.value, sizeof pointer);
             std::string place = place_json(static_cast<const unsigned char*>(pointer));
             if (!place.empty())
-                std::snprintf(json, sizeof json, "{\"kind\": \"pointer\", %s}", place.c_str());
+                std::snprintf(json, sizeof json, "{\"kind\": \"pointer\", \"pointee\": %u, %s}", a.pointee, place.c_str());
             else
                 std::snprintf(json, sizeof json, "{\"kind\": \"pointer\", \"address\": %llu}", static_cast<unsigned long long>(integer));
         } else if (!std::strcmp(a.kind, "float")) {

@@ -14,6 +14,7 @@ struct Argument {
     const char* kind;  // pointer | int | uint | float | half | bfloat16 | struct
     unsigned size;     // bytes
     const void* value;
+    unsigned pointee = 0;  // bytes of what a pointer points to, if that is known
 };
 
 using Body = void (*)(void* closure);

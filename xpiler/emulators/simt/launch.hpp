@@ -1,6 +1,8 @@
 // What the prepared program text refers to: launches, shared declarations, and their argument descriptions.
 #pragma once
 
+#include <typeinfo>
+
 #include "runtime.hpp"
 #include "launcher.hpp"
 
@@ -15,7 +17,7 @@ struct Config {  // collects <<<...>>> as written
 
 template <class Call>
 Launcher<Call> launcher(const char* kernel, int line, Call call, const Config& c) {
-    return Launcher<Call>{LaunchInfo{kernel, line, c.grid, c.block, c.shared, c.stream, false}, call};
+    return Launcher<Call>{LaunchInfo{kernel, line, c.grid, c.block, c.shared, c.stream, false, typeid(Call).name()}, call};
 }
 
 // A launch through a pointer, which is evaluated once.

@@ -5,8 +5,11 @@
 // block is finished, parked at a grid barrier, or dead-locked.
 #include "runtime.hpp"
 
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -414,6 +417,10 @@ void trace_launch(const Argument* args, int count) {
     event.raw("block_size", json).number("shared", static_cast<long long>(launch_info.shared));
     event.number("cooperative", launch_info.cooperative);
     event.raw("arguments", arguments_json(args, count).c_str());
+    int status = 1;
+    char* inside = launch_info.inside ? abi::__cxa_demangle(launch_info.inside, nullptr, nullptr, &status) : nullptr;
+    if (status == 0 && std::strlen(inside) < 1024) event.text("inside", inside);
+    std::free(inside);
     record_memory(event, launch_info.kernel, launch_info.line, args, count);
     event.write();
 }

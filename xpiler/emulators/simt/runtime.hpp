@@ -47,6 +47,7 @@ struct LaunchInfo {
     std::size_t shared;  // dynamic bytes
     const void* stream;
     bool cooperative;
+    const char* inside = nullptr;  // mangled type of the closure, which names the template that launches
 };
 
 // The name of a kernel that is launched through a pointer; `otherwise` if the program's symbols do not tell.
