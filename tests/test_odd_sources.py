@@ -422,7 +422,7 @@ def test_entries_that_share_a_host_template_each_launch_their_own_instance() -> 
         "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
         "    if (i < n) y[i] = x[i] + x[i];\n"
         "}\n"
-        "template <typename T> void launch(T* y, const T* x, int n) { k<T><<<(n + 63) / 64, 64>>>(y, x, n); }\n"
+        "template <class T> void launch(T* y, const T* x, int n) { k<T><<<(n + 63) / 64, 64>>>(y, x, n); }\n"
         'extern "C" void of_floats(float* y, const float* x, int n) { launch<float>(y, x, n); }\n'
         'extern "C" void of_doubles(double* y, const double* x, int n) { launch<double>(y, x, n); }\n'
     )
