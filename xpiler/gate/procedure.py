@@ -30,6 +30,7 @@ from xpiler.ir.nodes import Barrier, Cast, Collective, Function, Instr, Load
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
 from xpiler.symbolic.comparisons import without_choices
+from xpiler.symbolic.decisions import computes_whole_numbers
 from xpiler.symbolic.settings import SYMBOLIC, Mode, Outcome, Setting, data_of, numbers_of
 
 _LEAST = 0.005  # seconds
@@ -141,6 +142,10 @@ class EntryRuns:
     def setting(self) -> Setting:
         return Setting(dict(self.case.scalars), dict(self.case.extents))
 
+    @property
+    def is_whole(self) -> bool:
+        return any(map(computes_whole_numbers, self.procedure.functions))
+
     def at(self, mode: Mode, seed: int) -> Outcome:
         found = self.done.get((mode, seed))
         if found is None:
@@ -183,7 +188,8 @@ class EntryRuns:
 
     def _contents(self, argument: Argument, mode: Mode, seed: int) -> npt.NDArray[Any]:
         if not argument.dtype.is_float or dict(self.case.values).get(argument.name):
-            return draw(argument, self.case).copy()  # what was recorded is not to be written
+            drawn = draw(argument, replace(self.case, seed=self.case.seed + seed - 1))
+            return drawn.copy()  # what was recorded is not to be written
         return data_of(argument.name, argument.dtype, self.case.extent(argument.name), mode, seed)
 
 

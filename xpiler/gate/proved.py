@@ -30,11 +30,20 @@ from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.serial import serial_form
 from xpiler.platforms.registry import PLATFORMS
 from xpiler.symbolic.equivalence import Proved, judged
-from xpiler.symbolic.equivalence_runs import NO_TIME, Agreement, Pair, Refuted, Undecided, smaller
+from xpiler.symbolic.equivalence_runs import (
+    NO_TIME,
+    Agreement,
+    Level,
+    Pair,
+    Refuted,
+    Undecided,
+    smaller,
+)
 from xpiler.symbolic.settings import Setting
 
 _ALL = 1.0  # seconds of processor time, with reading the text
 _LEAST = 0.5  # without
+_MORE = 1.5  # as long as nothing is shown
 _DIVISORS = (9, 3, 1)  # of sizes: the larger ones where the time suffices
 _GROWTH = 4.0  # at most, of what the next larger sizes take
 _CASES = 2
@@ -69,6 +78,7 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
     cases = list({case.scalars: case for case in contract.cases}.values())[:_CASES]
     for number, case in enumerate(cases, 1):
         until = end - (end - time.thread_time()) * (len(cases) - number) / len(cases)
+        until += 0.0 if found else _MORE
         best: Agreement | None = None
         cost, size = 0.0, 1.0
         whole = [_procedure(entry, contract, side, case) for side in (source, target)]
@@ -78,6 +88,8 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
         for by in _DIVISORS:
             smaller_one = _smaller(case, by)
             begun, before, size = time.thread_time(), size, _size(smaller_one)
+            if best is not None and best.level is not Level.SAMPLES:
+                until = min(until, end)
             if best is not None and (size == before or begun + cost * min(size / before, _GROWTH) > until):
                 break
             try:

@@ -9,7 +9,7 @@ Real arithmetic is meant: sums may be in another order, products fused or not. T
   each element: the same operations in the same order, on any data. Or the residues are the same at random
   points of a prime field: the same rational functions, but for an error of probability (degree / 2^31)^2.
   Either holds for all data only where no data decide what is done; whole numbers are no symbols, so that
-  they are compared as polynomials at the random point that the run was at, or not at all.
+  they are compared as polynomials at the few random points that the runs were at, or not at all.
 
 Anything else that agrees is undecided, and says how far it was seen to agree.
 """
@@ -43,7 +43,6 @@ class Proved:
 
 Verdict = Proved | Refuted | Undecided
 SAME_FORMULAS = "each element is given by the same formula over the reals"
-WHOLE = "; whole numbers agree at a random point (an element's difference of degree d escapes with d/2^8)"
 ASSUMED = ("index arithmetic does not overflow", "array arguments do not overlap")
 
 
@@ -96,7 +95,15 @@ def judged(found: Sequence[Agreement] | Undecided, programs: Iterable[Function])
     if not all(map(is_polynomial, whole)):
         why = "whole numbers of data go through more than sums and products"
         return Undecided(f"{why}; on random data they agree at {sizes}, {level.words}")
-    return Proved(sizes, f"{level.words}{WHOLE if whole else ''}")
+    return Proved(sizes, level.words + (_whole(min(a.points for a in found)) if whole else ""))
+
+
+def _whole(points: int) -> str:
+    """Bytes have 256 values: a polynomial of degree d that is not zero is so for at most d of them."""
+    where, chance = (
+        ("a random point", "d/2^8") if points == 1 else (f"{points} random points", f"(d/2^8)^{points}")
+    )
+    return f"; whole numbers agree at {where} (an element's difference of degree d escapes with {chance})"
 
 
 def _and(words: Sequence[str]) -> str:

@@ -1,9 +1,9 @@
 """Two programs run on the same data: do they agree, and what does that show.
 
-Three kinds of data, the cheapest answer first. *Reals*: doubles and any function, which refute: a difference
-in the fifth digit is a fault. *Traces*: symbols, each value the record of the operations that made it.
+Three kinds of data, in this order. *Traces*: symbols, each value the record of the operations that made it.
 *Residues*: random points of a prime field, where equal rational functions are equal whatever the order of
-their sums. What cannot be told of a program in one of them is left to the others.
+their sums. *Reals*: doubles and any function, which refute: a difference in the fifth digit is a fault. What
+cannot be told of a program in one of them is left to the others.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ import numpy as np
 from xpiler.errors import Refusal
 from xpiler.ir.nodes import Function
 from xpiler.symbolic.comparisons import without_choices
+from xpiler.symbolic.decisions import computes_whole_numbers
 from xpiler.symbolic.settings import SYMBOLIC, Mode, Outcome, Setting, arguments, execute
 
 NO_TIME = "there is no time to run them on residues"
 _DIGITS = 1e-5  # two computations of one real number agree to more, constants being rounded to floats
 _SEEDS = (1, 2)
+_POINTS = (1, 2, 3, 4)  # at which whole numbers are compared, as they are no symbols
 _STEPS = 400_000
 _SECONDS = 0.4  # of processor time for one run
 
@@ -46,11 +48,13 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Agreement:
-    """`doubt`: why it is not more than samples, "" if it is."""
+    """`doubt`: why it is not more than samples, "" if it is. `points`: how many contents of whole numbers it
+    was seen for."""
 
     setting: Setting
     level: Level
     doubt: str = ""
+    points: int = 1
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,10 @@ class Runs:
     def __post_init__(self) -> None:
         self.done: dict[tuple[Mode, int], Outcome] = {}
 
+    @property
+    def is_whole(self) -> bool:
+        return computes_whole_numbers(self.function)
+
     def at(self, mode: Mode, seed: int) -> Outcome:
         """Raises Refusal where a program has what a mode has not."""
         found = self.done.get((mode, seed))
@@ -148,6 +156,10 @@ class Ran(Protocol):
     @property
     def setting(self) -> Setting: ...
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it computes with whole numbers out of arrays."""
+
     def at(self, mode: Mode, seed: int) -> Outcome: ...
 
 
@@ -165,33 +177,44 @@ class Pair:
             if first.unfinished or self.target.at("trace", _SEEDS[0]).unfinished:
                 return Undecided(f"at {setting.describe()} it takes too long to run them")
             if not first.fault and self._equal("trace", _SEEDS[:1]):
-                return Agreement(setting, Level.ORDER)
+                return self._at_points("trace", Level.ORDER, 1)
         except Refusal:
             pass  # it looks at numbers
+        doubt = "as rational functions they differ, or have none"
+        try:
+            ran = [side.at("field", seed) for seed in _SEEDS for side in (self.source, self.target)]
+            if any(outcome.unfinished for outcome in ran):
+                doubt = NO_TIME
+            elif not any(outcome.fault for outcome in ran) and self._equal("field", _SEEDS):
+                return self._at_points("field", Level.ALGEBRA, len(_SEEDS))
+        except Refusal as refusal:
+            doubt = refusal.diagnostic.message
         try:
             found = self._by_numbers("reals")
         except Refusal as refusal:
-            doubt = refusal.diagnostic.message
-            return self._by_numbers("native") or Agreement(setting, Level.SAMPLES, doubt)
-        if found is not None:
-            return found
-        try:
-            if any(
-                side.at("field", seed).unfinished for side in (self.source, self.target) for seed in _SEEDS
-            ):
-                return Agreement(setting, Level.SAMPLES, NO_TIME)
-            if self._equal("field", _SEEDS):
-                return Agreement(setting, Level.ALGEBRA)
-        except Refusal as refusal:
-            return Agreement(setting, Level.SAMPLES, refusal.diagnostic.message)
-        return Agreement(setting, Level.SAMPLES, "as rational functions they differ, or have none")
+            found, doubt = self._by_numbers("native"), refusal.diagnostic.message
+        return found or Agreement(setting, Level.SAMPLES, doubt)
 
-    def _by_numbers(self, mode: Mode) -> Refuted | Undecided | None:
+    def _at_points(self, mode: Mode, level: Level, seen: int) -> Agreement | Refuted | Undecided:
+        """What was seen at some contents of arrays, for whole numbers at a few more while there is time."""
+        setting = self.source.setting
+        if not (self.source.is_whole or self.target.is_whole):
+            return Agreement(setting, level)
+        for seed in _POINTS[seen:]:
+            if self.source.at(mode, seed).unfinished or self.target.at(mode, seed).unfinished:
+                break
+            if not self._equal(mode, (seed,)):
+                found = self._by_numbers("reals", seed)
+                return found or Agreement(setting, Level.SAMPLES, "as symbols they differ")
+            seen += 1
+        return Agreement(setting, level, points=seen)
+
+    def _by_numbers(self, mode: Mode, seed: int = _SEEDS[0]) -> Refuted | Undecided | None:
         """Runs on numbers: a difference refutes; None if there is none.
 
         Small whole numbers in their own types serve where programs look at the bits of floats.
         """
-        setting, seed = self.source.setting, _SEEDS[0]
+        setting = self.source.setting
         expected, got = self.source.at(mode, seed), self.target.at(mode, seed)
         for outcome, which in ((expected, "the source itself"), (got, "the target")):
             if outcome.unfinished or (outcome.fault and outcome is expected):
