@@ -44,17 +44,25 @@ class Operands:
     def end(self, state: State, lanes: Lanes, site: Site) -> None:
         rule, self.rule = self.rule, ""
         for to, places in self.written.values():
-            target = np.unique(np.concatenate(places))
             for source, others in self.read.values():
                 if source is not to:
                     continue
-                used = np.unique(np.concatenate(others))
-                shared = np.intersect1d(target, used, assume_unique=True)
+                low = min(int(part.min()) for part in (*places, *others))
+                target, used = (_marked(side, low) for side in (places, others))
+                shared = np.flatnonzero(target[: used.size] & used[: target.size])
                 if not shared.size or (rule == "same" and np.array_equal(target, used)):
                     continue
-                index = int(shared[0]) * to.granule // to.data.itemsize % to.pitch
+                index = (low + int(shared[0])) * to.granule // to.data.itemsize % to.pitch
                 needed = "be the same or apart" if rule == "same" else "be apart"
                 message = f"source and result share {to.name}[{index}], but must {needed}"
                 lane = int(state.numbers(lanes)[0])
                 state.report(site, "operand-overlap", lane, message, {"index": index})
                 return
+
+
+def _marked(places: list[Any], low: int) -> Any:
+    """Which granules from `low` on are among the places."""
+    marks = np.zeros(max(int(part.max()) for part in places) - low + 1, np.bool_)
+    for part in places:
+        marks[part - low] = True
+    return marks

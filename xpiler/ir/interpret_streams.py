@@ -84,18 +84,25 @@ class Streams:
                 continue
             for other, was_read, touched in flight.touched:
                 if other is memory and not (is_read and was_read):
-                    wrong = np.isin(granules, touched).any(axis=1)
+                    wrong = _shared(granules, touched)
                     if wrong.any():
                         _report(state, memory, site, flight, was_read, is_read, numbers, granules, wrong)
         if self.issued is not None:
             for other, was_read, touched in self.computed:
                 if other is memory and not (is_read and was_read):
-                    wrong = np.isin(granules, touched).any(axis=1)
+                    wrong = _shared(granules, touched)
                     if wrong.any():
                         _report_computed(state, memory, self.issued.site, is_read, numbers, granules, wrong)
-            self.issued.touched.append((memory, is_read, np.unique(granules)))
+            self.issued.touched.append((memory, is_read, granules))
         elif self.stream == "compute":
-            self.computed.append((memory, is_read, np.unique(granules)))
+            self.computed.append((memory, is_read, granules))
+
+
+def _shared(granules: Any, touched: Any) -> Any:
+    """Which rows have a granule that is among others."""
+    if granules.max() < touched.min() or touched.max() < granules.min():
+        return np.zeros(len(granules), np.bool_)
+    return np.isin(granules, touched).any(axis=1)
 
 
 def _report(

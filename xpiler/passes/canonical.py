@@ -72,7 +72,8 @@ def canonicalise(
     check: Check | None = None,
     shared_bytes: int | None = None,
 ) -> Canonical:
-    """The kernel as a serial function. `check` is asked about every application of a pass."""
+    """The kernel as a serial function. `check` is asked about every application of a pass: what it has
+    something against is not used, but for loop recovery, without which there is no serial function."""
     forget()
     if kernel.is_serial:
         function = counted_loops(serial_form(kernel))
@@ -80,7 +81,8 @@ def canonicalise(
         uniform = uniform_starts(kernel)
         function = _of_single_elements(recover_loops(uniform, block_size, grid_size, shared_bytes))
     hints = name_hints(function)
-    log = [Step("loop recovery", not kernel.is_serial)]
+    recovered = check(kernel, function, "loop recovery") if check is not None and not kernel.is_serial else ""
+    log = [Step("loop recovery", not kernel.is_serial, recovered)]
 
     def settle(name: str, before: Function, after: Function, reason: str = "") -> Function:
         """What is used of an application: its result, unless the check has something against it."""

@@ -7,7 +7,7 @@ access is kept. What is found that way is a bug with the values that show it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,7 +35,7 @@ from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
 from xpiler.symbolic.openmp import one_by_one, shared_scalars
 from xpiler.symbolic.reached import Reached
 from xpiler.symbolic.scalars import GUARD, assignments, roles
-from xpiler.symbolic.shape import Dims, definitions, launch_shape
+from xpiler.symbolic.shape import Dims, LaunchShape, definitions, launch_shape
 from xpiler.symbolic.statics import static_findings, unguarded
 from xpiler.symbolic.trial import MIXED, RAMP, SAME, Frame, Observed, Trial, observe
 
@@ -44,9 +44,10 @@ _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
 
 @dataclass(frozen=True)
 class Options:
-    """`grid` to `extents`: given by the user; `seconds`: for the whole text; `templates`: instantiations that
-    nobody asked for; `fixes`: whether to look for changes that remove findings; `prove`: whether to show what
-    holds for all sizes; `cancelled`: asked between steps."""
+    """`grid` to `extents`: given by the user; `seconds`: of the thread's processor time for the whole text,
+    so that a busy machine finds the same; `templates`: instantiations that nobody asked for; `fixes`: whether
+    to look for changes that remove findings; `prove`: whether to show what holds for all sizes; `cancelled`:
+    asked between steps."""
 
     grid: Dims | None = None
     block: Dims | None = None
@@ -60,18 +61,18 @@ class Options:
     cancelled: Callable[[], bool] = lambda: False
 
 
-_SLICE = 0.5  # seconds that a trial has at least
+_SLICE, _LONGEST = 0.5, 1.0  # seconds that a trial has at least and at most
 _HOLES = (ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 def check_unit(unit: Unit, options: Options = Options()) -> Report:
-    started = time.monotonic()
+    started = time.thread_time()
     verdicts: list[Verdict] = []
     findings: list[Found] = []
     hosts = Hosts.of(unit)
     for number, kernel in enumerate(unit.program.kernels):
-        left = options.seconds - (time.monotonic() - started)
-        deadline = time.monotonic() + max(0.2, left / (len(unit.program.kernels) - number))
+        left = options.seconds - (time.thread_time() - started)
+        deadline = time.thread_time() + max(0.2, left / (len(unit.program.kernels) - number))
         verdict, found = check_kernel(unit, kernel, options, deadline, hosts)
         if options.fixes:
             found = _fixed(unit, kernel, options, deadline, found)
@@ -80,14 +81,18 @@ def check_unit(unit: Unit, options: Options = Options()) -> Report:
     for name in unit.refusals:
         verdicts.append(Verdict(name, REFUSED))
     return Report(
-        unit.file, tuple(verdicts), tuple(findings), tuple(unit.refusals.values()), time.monotonic() - started
+        unit.file,
+        tuple(verdicts),
+        tuple(findings),
+        tuple(unit.refusals.values()),
+        time.thread_time() - started,
     )
 
 
 def check_kernel(
     unit: Unit, kernel: Function, options: Options, deadline: float, hosts: Hosts
 ) -> tuple[Verdict, list[Found]]:
-    started = time.monotonic()
+    started = time.thread_time()
     dependence = Dependence.of(kernel)
     defined = definitions(kernel)
     ordered = one_by_one(unit.text, unit.file, unit.platform) if kernel.is_serial else ()
@@ -103,15 +108,19 @@ def check_kernel(
     if kernel.is_serial:
         shared = shared_scalars(unit.text, unit.file, unit.platform)
         _merge(found, [f for f in shared if f.kernel in (kernel.name, kernel.template, kernel.spelling)])
-    for number, trial in enumerate(trials):
+    for number, trial in _less_each_time(trials, stopped, lambda: _short(kernel, trials[0], given)):
         if options.cancelled():
             raise Cancelled
         try:
-            left = deadline - time.monotonic()
-            slice_ = max(left / (len(trials) - number), min(left, _SLICE))
-            seen = observe(kernel, trial, frame, time.monotonic() + slice_, options.cancelled)
+            left = deadline - time.thread_time()
+            slice_ = min(max(left / max(1, len(trials) - number), min(left, _SLICE)), _LONGEST)
+            seen = observe(kernel, trial, frame, time.thread_time() + slice_, options.cancelled)
             found_here = judge.judge(seen)
         except Refusal as refusal:
+            if refusal.diagnostic.code == "array-extent":
+                stopped.append(f"{refusal.diagnostic.message} ({_sizes(trial)})")
+                judged.append((trial, []))
+                continue  # the values are not those that the kernel is meant for
             undecided.append(refusal.diagnostic.message)
             break
         except _HOLES as error:
@@ -124,14 +133,16 @@ def check_kernel(
             continue  # the values are not those that the kernel is meant for
         judged.append((trial, found_here))
         scope = _with_blocks(scope, seen)
-        if time.monotonic() > deadline:
+        if time.thread_time() > deadline:
             if number + 1 < len(trials):
                 stopped.append(f"the time allowed sufficed for {number + 1} of {len(trials)} trials")
             break
-    if not undecided and reached.missing() and time.monotonic() < deadline:
+    if not undecided and reached.missing() and time.thread_time() < deadline:
         larger = reached.larger(trials[0], frozenset(given))
         if larger is not None:
-            seen = observe(kernel, larger, frame, min(deadline, time.monotonic() + _SLICE), options.cancelled)
+            seen = observe(
+                kernel, larger, frame, min(deadline, time.thread_time() + _SLICE), options.cancelled
+            )
             reached.look_at(seen)
             judged.append((larger, judge.judge(seen)))
     if len(stopped) < len(judged):
@@ -165,7 +176,7 @@ def check_kernel(
         status = UNDECIDED
     name = kernel.spelling or kernel.name
     return (
-        Verdict(name, status, tuple(scope), tuple(dict.fromkeys(undecided)), time.monotonic() - started),
+        Verdict(name, status, tuple(scope), tuple(dict.fromkeys(undecided)), time.thread_time() - started),
         findings,
     )
 
@@ -176,7 +187,7 @@ def _fixed(
     """The findings, with a fix where one that was tried removes them."""
 
     def recheck(text: str) -> list[Found] | None:
-        if time.monotonic() > deadline or options.cancelled():
+        if time.thread_time() > deadline or options.cancelled():
             return None
         try:
             edited = parse(text, unit.file, platform=unit.platform, tells_streams=True)
@@ -244,6 +255,25 @@ def _trials(
     return trials, scope
 
 
+def _less_each_time(
+    trials: list[Trial], stopped: list[str], short: Callable[[], list[Trial]]
+) -> Iterator[tuple[int, Trial]]:
+    """The trials with their numbers; once one takes too long, those whose loops take one turn instead."""
+    for number, trial in enumerate(trials):
+        yield number, trial
+        if stopped and not trial.host:
+            yield from enumerate(short(), number + 1)
+            return
+
+
+def _short(kernel: Function, trial: Trial, given: Mapping[str, int | float]) -> list[Trial]:
+    """Trials like this one with loops that take one turn."""
+    shape = LaunchShape(trial.grid, trial.block)
+    known = roles(kernel, definitions(kernel), shape)
+    chosen = assignments(kernel, known, shape, given, trips=1)
+    return [replace(trial, scalars=a.values, strained=a.strained) for a in chosen]
+
+
 def _host_scope(trials: list[Trial]) -> str:
     tried = dict.fromkeys(
         ", ".join(f"{k} = {v}" for k, v in (*t.host.items(), *t.scalars.items())) for t in trials
@@ -281,7 +311,7 @@ def _proved(
     shape = launch_shape(kernel, defined, options.grid, options.block)
     known = roles(kernel, defined, shape)
     bounds = frozenset(name for name, role in known.items() if GUARD in role.kinds)
-    until = min(deadline, time.monotonic() + _PROOF_SECONDS)
+    until = min(deadline, time.thread_time() + _PROOF_SECONDS)
     question = Question(kernel, defined, trial, bounds, until, options.cancelled)
     outcome = question.answer()
     return outcome.proved + proved_shared(question) + proved_inside(question), outcome.suggested

@@ -181,17 +181,20 @@ class Dependence:
             case For():
                 ends = NOTHING.union(*(self.of_expr(end) for end in (stmt.start, stmt.stop, stmt.step)))
                 self._give(stmt.var, ends)
-                inner = control | ends
-                inner |= self._block(stmt.body, inner)
-                self._block(stmt.body, inner)
+                self._turns(stmt.body, control | ends)
             case While(condition=condition):
-                inner = control | self.of_expr(condition)
-                inner |= self._block(stmt.body, inner)
-                self._block(stmt.body, inner)
+                inner = self._turns(stmt.body, control | self.of_expr(condition))
                 self._block(stmt.advance, inner)
             case Trap():
                 pass
         return NOTHING
+
+    def _turns(self, body: Block, control: Sources) -> Sources:
+        """The body of a loop: whether there is another turn depends on what leaves it early, too."""
+        inner = control | self._block(body, control)
+        if inner != control:
+            self._block(body, inner)
+        return inner
 
     def _leaves(self, stmt: If, inner: Sources) -> Sources:
         inside = list(walk(stmt))

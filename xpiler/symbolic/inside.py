@@ -18,7 +18,7 @@ from xpiler.ir.affine import linear
 from xpiler.ir.nodes import Const, Decl, Expr
 from xpiler.ir.rewrite import substitute, walk
 from xpiler.symbolic.interruption import interrupted_if
-from xpiler.symbolic.proofs import QUERY_MS, Question, Shared, Site, Thread, Unknown, sites_of
+from xpiler.symbolic.proofs import QUERY_EFFORT, Question, Shared, Site, Thread, Unknown, sites_of
 
 
 def proved_inside(question: Question) -> list[str]:
@@ -65,13 +65,13 @@ def _stays(question: Question, site: Site, decl: Decl) -> bool:
 
 def _is_below(question: Question, site: Site, index: Expr, extent: int) -> bool:
     """Whether 0 <= index < extent wherever the site is reached."""
-    if question.cancelled() or time.monotonic() > question.deadline:
+    if question.cancelled() or time.thread_time() > question.deadline:
         return False
     form = linear(substitute(index, question.defined))
     if form is None:
         return False
     solver = z3.Solver()
-    solver.set("timeout", QUERY_MS)
+    solver.set("rlimit", QUERY_EFFORT)
     shared = Shared(question.trial, question.scalars)
     thread = Thread("a", shared, question.defined)
     try:

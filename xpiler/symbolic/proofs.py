@@ -51,7 +51,7 @@ from xpiler.symbolic.interruption import interrupted_if
 from xpiler.symbolic.shape import AXES
 from xpiler.symbolic.trial import Trial
 
-QUERY_MS = 200
+QUERY_EFFORT = 1_000_000  # steps of z3, about 0.2 s; not seconds, so that a busy machine proves the same
 _LIMIT = 1 << 20  # blocks of an axis, and parameters in a suggested launch
 
 
@@ -145,7 +145,7 @@ class Question:
                     continue
                 if self.cancelled():
                     raise Cancelled
-                if time.monotonic() > self.deadline:
+                if time.thread_time() > self.deadline:
                     return "open"
                 try:
                     pair = self._pair(first, second)
@@ -158,7 +158,7 @@ class Question:
 
     def _pair(self, first: Site, second: Site) -> str:
         solver = z3.Solver()
-        solver.set("timeout", QUERY_MS)
+        solver.set("rlimit", QUERY_EFFORT)
         shared = Shared(self.trial, self.scalars)
         one, two = Thread("a", shared, self.defined), Thread("b", shared, self.defined)
         one.reach(first)
@@ -214,7 +214,7 @@ class Question:
 
     def _within(self, rest: Affine, name: str, thread: Thread, shared: Shared) -> bool:
         solver = z3.Solver()
-        solver.set("timeout", QUERY_MS)
+        solver.set("rlimit", QUERY_EFFORT)
         value = thread.form(rest)
         solver.add(*shared.constraints, *thread.constraints)
         solver.add(z3.Or(value < 0, value >= shared.names[name]))

@@ -17,6 +17,7 @@ from xpiler.ir.build import COMPARISONS
 from xpiler.ir.nodes import (
     Assign,
     Binary,
+    Call,
     Cast,
     Const,
     Decl,
@@ -58,6 +59,8 @@ class Role:
     divides: bool = (
         True  # whether it is taken for a multiple of what it is divided by: `n % d` says it is none
     )
+    factors: int = 1  # parameters whose product counts the turns of a loop
+    tails: bool = False  # whether something rounds it up, or asks for its rest: any value is meant
     wide: bool = False  # a stride of rows whose columns threads share out
 
 
@@ -79,7 +82,13 @@ def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> 
     for node in walk(kernel.body):
         match node:
             case Binary(op="%", left=Var(name=name) | Cast(operand=Var(name=name))) if name in found:
-                found[name].divides = False
+                found[name].divides, found[name].tails = False, True
+            case Binary(op="/"):
+                for name in free_vars(node.left) & found.keys():
+                    found[name].tails |= _rounds_up(node, name)
+            case Call(function="min", args=args):
+                for name in {n for arg in args for n in free_vars(arg)} & found.keys():
+                    found[name].tails = True
     for role in found.values():
         if not role.divides:
             role.unit = 1
@@ -155,7 +164,6 @@ class _Reader:
         if not _uses(one, self.moving) or _uses(other, self.moving):
             return
         names = free_vars(other) & self.found.keys()
-        divisors = _divisors(other, self.shape)
         _, high = bounds(one, self.ranges)
         reach = high + 1 if high is not None and high < 1 << 24 else self._total(one)
         for name in names:
@@ -165,9 +173,10 @@ class _Reader:
                 continue
             role.kinds.add(GUARD)
             role.degree = max(role.degree, len(names))
+            divisors = _divisors(other, self.shape, name)
             reached = max(1, reach) * max([1, *divisors])
             (role.reaches if _uses(one, _BLOCKS) else role.within).add(reached)
-            if divisors and not _rounds_up(other):
+            if divisors and not _rounds_up(other, name):
                 role.unit = max(role.unit, *divisors)
 
     def _total(self, one: Expr) -> int:
@@ -196,9 +205,10 @@ class _Reader:
                 (role.reaches if _uses(start, _BLOCKS) else role.within).add(max(1, reach))
                 continue
             role.kinds.add(TRIPS)
-            divisors = _divisors(stop, self.shape)
+            role.factors = max(role.factors, len(names))
+            divisors = _divisors(stop, self.shape, name)
             role.turns.add((step or 1) * max([1, *divisors]))
-            if divisors and not _rounds_up(stop):
+            if divisors and not _rounds_up(stop, name):
                 role.unit = max(role.unit, *divisors)
 
     def _index(self, index: Expr) -> None:
@@ -244,17 +254,24 @@ def _steps(loop: While) -> set[int]:
 _LONGEST_STEP = 4096
 
 
-def _rounds_up(expr: Expr) -> bool:
+def _rounds_up(expr: Expr, name: str) -> bool:
     """`(n + 15) / 16`."""
     return any(
-        isinstance(n, Binary) and n.op == "/" and isinstance(n.left, Binary) and n.left.op in ("+", "-")
+        isinstance(n, Binary)
+        and n.op == "/"
+        and isinstance(n.left, Binary)
+        and n.left.op in ("+", "-")
+        and name in free_vars(n.left)
         for n in walk(expr)
     )
 
 
-def _divisors(expr: Expr, shape: LaunchShape) -> list[int]:
+def _divisors(expr: Expr, shape: LaunchShape, name: str) -> list[int]:
+    """What a parameter is divided by."""
     values = []
     for node in walk(expr):
+        if isinstance(node, Binary) and name not in free_vars(node.left):
+            continue
         if isinstance(node, Binary) and node.op == "/":
             value = _number(node.right, shape)
             if value:
@@ -271,9 +288,14 @@ def _number(expr: Expr, shape: LaunchShape) -> int | None:
 
 
 def assignments(
-    kernel: Function, found: Mapping[str, Role], shape: LaunchShape, fixed: Mapping[str, int | float]
+    kernel: Function,
+    found: Mapping[str, Role],
+    shape: LaunchShape,
+    fixed: Mapping[str, int | float],
+    trips: int = 3,
 ) -> list[Assignment]:
-    """The natural values first; then variants, fewest surprises first. Without integer parameters one."""
+    """The natural values first; then variants, fewest surprises first. Without integer parameters one.
+    `trips`: turns of loops that a parameter counts, at least."""
     scalars = [p for p in kernel.params if not p.is_pointer]
     constants = max((len(r.constants) for n, r in found.items() if n not in fixed), default=0)
     variants = 1 if all(p.name in fixed or p.name not in found for p in scalars) else min(8, 4 + constants)
@@ -286,7 +308,7 @@ def assignments(
                 values[param.name] = fixed[param.name]
             elif param.name in found:
                 kind = variant if found[param.name].kinds == {VALUE} else variant % 4
-                values[param.name], odd = _value(found[param.name], shape, kind, position)
+                values[param.name], odd = _value(found[param.name], shape, kind, position, trips)
                 if odd:
                     strained.add(param.name)
             else:
@@ -301,7 +323,7 @@ def _plain(param: Param) -> int | float:
     return True if param.dtype.name == "bool" else 1.5
 
 
-def _value(role: Role, shape: LaunchShape, variant: int, position: int) -> tuple[int, bool]:
+def _value(role: Role, shape: LaunchShape, variant: int, position: int, trips: int) -> tuple[int, bool]:
     """A value, and whether the kernel may not be meant for it. Variants differ between parameters."""
     reach = max(g * b for g, b in zip(shape.grid, shape.block, strict=True))
     turns = max(role.turns | {1})
@@ -317,8 +339,12 @@ def _value(role: Role, shape: LaunchShape, variant: int, position: int) -> tuple
         return _to_unit(values[variant], role.unit), False
     if PIVOT in role.kinds:
         return [1, 0, 2, 1][variant], False
+    if trips == 1 and role.tails and not role.wide:
+        return 3 + 2 * position, False
+    if trips == 1 and role.factors > 1 and role.unit == 1 and not role.wide:
+        return 1 + position % 2, False
     if TRIPS in role.kinds or STRIDE in role.kinds:
-        least = max(3 * turns, 4, reach * role.scale if role.wide else 0)
+        least = max(trips * turns, min(4, trips + 1), reach * role.scale if role.wide else 0)
         return _to_unit(-(-least // turns) * turns, role.unit), False
     if OFFSET in role.kinds:
         return [1, 0, reach, 2][variant], variant > 1

@@ -20,7 +20,7 @@ from xpiler.ir.nodes import Const, Decl, Space
 from xpiler.ir.rewrite import substitute, walk
 from xpiler.symbolic.interruption import interrupted_if
 from xpiler.symbolic.phases import Irregular, Phases
-from xpiler.symbolic.proofs import QUERY_MS, Question, Shared, Site, Thread, Unknown, sites_of
+from xpiler.symbolic.proofs import QUERY_EFFORT, Question, Shared, Site, Thread, Unknown, sites_of
 from xpiler.symbolic.shape import AXES
 
 
@@ -62,10 +62,10 @@ def _is_apart(question: Question, phases: Phases, first: Site, second: Site, dec
     one, other = phases.segments[id(first.stmt)], phases.segments[id(second.stmt)]
     if not phases.together(one, other):
         return True
-    if question.cancelled() or time.monotonic() > question.deadline:
+    if question.cancelled() or time.thread_time() > question.deadline:
         return False
     solver = z3.Solver()
-    solver.set("timeout", QUERY_MS)
+    solver.set("rlimit", QUERY_EFFORT)
     shared = Shared(question.trial, question.scalars)
     a, b = Thread("a", shared, question.defined), Thread("b", shared, question.defined)
     try:

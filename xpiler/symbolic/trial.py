@@ -81,7 +81,7 @@ def observe(
     arguments = _arguments(kernel, trial, frame)
     total = trial.grid[0] * trial.grid[1] * trial.grid[2]
     blocks = chosen_blocks(trial.grid, trial.block)
-    seconds = max(0.05, deadline - time.monotonic())
+    seconds = max(0.05, deadline - time.thread_time())
     result = run(
         kernel,
         arguments,
