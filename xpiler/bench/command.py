@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from xpiler.bench import ablation_command, repair_command
+from xpiler.bench import ablation_command, check_command, repair_command
 from xpiler.bench.accuracy import Tally, answers, group, questions, tally, to_json
 from xpiler.bench.case import Outcome
 from xpiler.bench.operators import load_operators
@@ -51,6 +51,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     accuracy.set_defaults(run=_accuracy)
     repair_command.add_parser(kinds)
     ablation_command.add_parser(kinds)
+    check_command.add_parser(kinds)
 
 
 def _accuracy(arguments: argparse.Namespace, console: Console) -> int:

@@ -14,16 +14,13 @@ overlap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice, permutations, product
-from math import gcd
 from typing import Any
 
-from xpiler.ir.affine import digits, linear
-from xpiler.ir.affine import substitute as substitute_form
-from xpiler.ir.affine_bounds import Known, nonnegative
-from xpiler.ir.affine_form import Affine, divide_out, lift, of_atom, of_var, split_by_var, to_expr
+from xpiler.ir.affine import linear
+from xpiler.ir.affine_bounds import Known
+from xpiler.ir.affine_form import Affine, lift, of_var, to_expr
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -43,32 +40,28 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import assigned_vars, substitute, uses, walk
-from xpiler.ir.types import BOOL, I32, I64
+from xpiler.ir.types import BOOL
 from xpiler.symbolic.comparisons import without_choices
+from xpiler.symbolic.limits import ranges_of
+from xpiler.symbolic.pieces import Piece, Unknown, are_apart, canonical, is_injective, sequence, written
+from xpiler.symbolic.terms import (
+    Term,
+    as_term,
+    bound,
+    chosen,
+    fold,
+    mentions,
+    negated,
+    operation,
+    replaced,
+    split_reduction,
+    text_of,
+    tidy,
+)
 
-Term = tuple[Any, ...]  # its kind first; forms and terms follow
-_ZERO: Term = ("number", 0.0)
-_MOST = 4  # bound variables whose order is no matter
-_CHOICES = 16  # of upper ends, where variables have several
+__all__ = ["Formula", "Unknown", "formula"]
+
 _NODES = 3000  # of a function that is looked at
-
-
-class Unknown(Exception):
-    """What has no formula here, in words."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """`array[index] = value` for all values of the bound `names` for which every constraint is at least 0
-    and every one of `conditions` holds. `once`: no two of them are the same element."""
-
-    names: tuple[str, ...]
-    constraints: frozenset[Affine]
-    conditions: frozenset[Term]
-    index: Affine
-    value: Term
-    once: bool
-
 
 Formula = dict[str, tuple[Any, ...]]
 
@@ -90,11 +83,8 @@ def formula(function: Function) -> Formula:
     for name in pointers:
         pieces = reader.pieces.get(name, [])
         apart = are_apart(pieces)
-        result[name] = tuple(sorted(map(_canonical, pieces), key=_text) if apart else _sequence(pieces))
+        result[name] = tuple(sorted(map(canonical, pieces), key=text_of) if apart else sequence(pieces))
     return result
-
-
-# ------------------------------------------------------------------------------------------ reading
 
 
 @dataclass
@@ -164,7 +154,7 @@ class _Reader:
         others = frozenset(g for g in self.guards if not isinstance(g, Affine))
         index = self.index(place)
         inside = tuple(n for n in names if self._is_inside(n, place.array))
-        piece = Piece(inside, limits, others, index, _term(value), _is_injective(index, inside, limits))
+        piece = Piece(inside, limits, others, index, as_term(value), is_injective(index, inside, limits))
         pieces = self.pieces.setdefault(place.array, [])
         if pieces and replace(pieces[-1], value=piece.value) == piece:
             pieces.pop()  # the very same element, in the same iteration
@@ -227,9 +217,9 @@ class _Reader:
         """`x = x + f(i)` as x plus the sum of f; anything else as the recurrence that it is."""
         mine, new = ("carried", loop.name, variable), after[variable]
         if new == mine:
-            return _term(before[variable])
-        split = _split_reduction(new, mine)
-        if split is not None and not _mentions(split[1], "carried", loop.name):
+            return as_term(before[variable])
+        split = split_reduction(new, mine)
+        if split is not None and not mentions(split[1], "carried", loop.name):
             op, rest, conditions = split[0], split[1], split[2]
             if all(isinstance(c, Affine) for c in conditions):
                 limits = loop.constraints | frozenset(conditions)
@@ -238,10 +228,10 @@ class _Reader:
             raise Unknown(f"{variable} is not always set")
         order = list(after)
         places = {("carried", loop.name, n): ("place", i) for i, n in enumerate(order)}
-        outs = tuple(_replaced(_term(after[n]), places) for n in order)
-        starts = tuple(_term(before[n]) for n in order)
-        bound = _bound((loop.name,), loop.constraints, ("outs", *outs))
-        return ("recurrence", order.index(variable), starts, *bound)
+        outs = tuple(replaced(as_term(after[n]), places) for n in order)
+        starts = tuple(as_term(before[n]) for n in order)
+        turns = bound((loop.name,), loop.constraints, ("outs", *outs))
+        return ("recurrence", order.index(variable), starts, *turns)
 
     # -------------------------------------------------------------------------------- expressions
 
@@ -265,7 +255,7 @@ class _Reader:
         found = linear(substitute(expr, values), self.ranges())
         if found is None:
             raise Unknown("an index is no integer")
-        return _tidy(found)
+        return tidy(found)
 
     def forms_of_stop(self, expr: Expr) -> list[Affine]:
         match expr:
@@ -318,28 +308,28 @@ class _Reader:
             case Load():
                 return self._load(expr)
             case Cast(operand=operand, dtype=dtype):
-                inner = _term(self.value(operand))
+                inner = as_term(self.value(operand))
                 if operand.dtype.is_float and dtype.is_float and dtype.bits >= operand.dtype.bits:
                     return inner
                 return ("cast", str(operand.dtype), str(dtype), inner)
             case Unary(op="-", operand=operand) if expr.dtype.is_float:
-                return operation("*", ("number", -1.0), _term(self.value(operand)))
+                return operation("*", ("number", -1.0), as_term(self.value(operand)))
             case Binary(op="-", left=left, right=right) if expr.dtype.is_float:
-                negative = operation("*", ("number", -1.0), _term(self.value(right)))
-                return operation("+", _term(self.value(left)), negative)
+                negative = operation("*", ("number", -1.0), as_term(self.value(right)))
+                return operation("+", as_term(self.value(left)), negative)
             case Binary(op=op, left=left, right=right):
-                return operation(op, _term(self.value(left)), _term(self.value(right)))
+                return operation(op, as_term(self.value(left)), as_term(self.value(right)))
             case Select(condition=test, then=then, otherwise=otherwise):
                 held = self.condition(test)
                 self.guards += held
-                first = _term(self.value(then))
+                first = as_term(self.value(then))
                 del self.guards[len(self.guards) - len(held) :]
-                return chosen(held, first, _term(self.value(otherwise)))
+                return chosen(held, first, as_term(self.value(otherwise)))
             case Call(function="fma", args=(x, y, z)) if expr.dtype.is_float:
-                product = operation("*", _term(self.value(x)), _term(self.value(y)))
-                return operation("+", product, _term(self.value(z)))
+                product = operation("*", as_term(self.value(x)), as_term(self.value(y)))
+                return operation("+", product, as_term(self.value(z)))
             case Call(function=name, args=args):
-                terms = [_term(self.value(a)) for a in args]
+                terms = [as_term(self.value(a)) for a in args]
                 if name in ("min", "max"):
                     return operation(name, *terms)
                 return ("call", name, str(expr.dtype), *terms)
@@ -364,428 +354,7 @@ class _Reader:
             if expr.array in loop.written and (last is None or loop.name not in last.names):
                 loop.in_place.append((expr.array, index))
         if last is not None:
-            return _written(last, index, self.ranges(), {loop.name for loop in self.loops})
+            return written(last, index, self.ranges(), {loop.name for loop in self.loops})
         if expr.array in self.shapes:
             raise Unknown(f"{expr.array} is read before it is written")
         return ("element", expr.array, str(expr.dtype), index)
-
-
-def _written(piece: Piece, index: Affine, known: Known, active: set[str]) -> Term:
-    """The value at an index that the piece, the last to write the array, surely wrote.
-
-    Of `active` loops it is the same iteration that wrote it; the others have ended.
-    """
-    if piece.conditions:
-        raise Unknown("data decide what is written")
-    found = _solved(piece, index, known, active)
-    if found is None or any(not nonnegative(_placed(c, found), known) for c in piece.constraints):
-        raise Unknown("what was written to an element cannot be told")
-    term: Term = _placed_term(piece.value, found)
-    return term
-
-
-def _solved(piece: Piece, index: Affine, known: Known, active: set[str]) -> dict[str, Affine] | None:
-    """The bound variables of loops that have ended for which a piece writes this very element."""
-    ended = tuple(n for n in piece.names if n not in active)
-    rest = index - _placed(piece.index, {n: lift(0) for n in ended})
-    if not ended:
-        return {} if not rest.terms else None
-    ranges = ranges_of(ended, piece.constraints)
-    found = digits(piece.index, ranges)
-    if found is None or {d.variable for d in found} != set(ended):
-        return None
-    values: dict[str, Affine] = {}
-    for digit in found:
-        stride = digit.stride.as_int
-        if stride is None:
-            upper, rest = divide_out(rest, digit.stride)
-            extent = digit.stride
-        elif stride < 1:
-            return None
-        else:
-            whole = [(m, f // stride) for m, f in rest.terms if _whole(m, f, stride)]
-            upper = Affine(tuple(term for term in whole if term[1]))
-            rest = rest - upper * stride
-            extent = lift(stride)
-        if not nonnegative(rest, known) or not nonnegative(extent - 1 - rest, known):
-            return None
-        values[digit.variable] = upper
-    return values if not rest.terms else None
-
-
-def _whole(monomial: Any, factor: int, stride: int) -> bool:
-    return not monomial or factor % stride == 0
-
-
-def _term(value: Any) -> Term:
-    return ("int", value) if isinstance(value, Affine) else value
-
-
-# ------------------------------------------------------------------------------------------ terms
-
-
-def operation(op: str, left: Any, right: Any) -> Term:
-    """An operation in its normal form: sums, products and extrema are flat and sorted."""
-    first, second = _term(left), _term(right)
-    if op not in ("+", "*", "min", "max"):
-        return ("binary", op, first, second)
-    if op == "*" and ("number", 1.0) in (first, second):
-        return second if first == ("number", 1.0) else first
-    for one, other in ((first, second), (second, first)):
-        if op == "*" and one[0] == "choice" and one[3] == _ZERO:
-            return chosen(one[1], operation("*", one[2], other), _ZERO)
-    parts: list[Term] = []
-    for term in (first, second):
-        parts += term[1:] if term[0] == op else [term]
-    if op == "+":
-        parts = [p for p in parts if p not in (_ZERO, ("int", lift(0)))] or [_ZERO]
-    if op in ("min", "max"):
-        parts = list(dict.fromkeys(parts))
-    return parts[0] if len(parts) == 1 else (op, *sorted(parts, key=_text))
-
-
-def negated(conditions: Sequence[Any]) -> list[Any]:
-    if len(conditions) == 1 and isinstance(conditions[0], Affine):
-        return [-conditions[0] - 1]
-    if len(conditions) == 1 and conditions[0][0] == "not":
-        return list(conditions[0][1])
-    return [("not", tuple(conditions))]
-
-
-def chosen(conditions: Iterable[Any], then: Any, otherwise: Any) -> Term:
-    then, otherwise = _term(then), _term(otherwise)
-    if then == otherwise:
-        return _term(then)
-    if then[0] == "choice" and then[3] == otherwise == _ZERO:
-        conditions, then = dict.fromkeys([*conditions, *then[1]]), then[2]
-    return ("choice", tuple(sorted(conditions, key=_text)), _term(then), _term(otherwise))
-
-
-def _split_reduction(new: Any, mine: Term) -> tuple[str, Term, list[Any]] | None:
-    """`mine + rest`, also where only some iterations add it."""
-    if not isinstance(new, tuple):
-        return None
-    if new[0] in ("+", "max", "min") and new[1:].count(mine) == 1:
-        rest = [p for p in new[1:] if p != mine]
-        found: Term = rest[0] if len(rest) == 1 else (new[0], *rest)
-        if new[0] == "+" and found[0] == "choice" and found[3] == _ZERO:
-            return "+", found[2], list(found[1])
-        return new[0], found, []
-    if new[0] == "choice" and new[3] == mine:
-        inner = _split_reduction(new[2], mine)
-        return None if inner is None else (inner[0], inner[1], [*new[1], *inner[2]])
-    return None
-
-
-def fold(op: str, names: tuple[str, ...], limits: frozenset[Affine], body: Term) -> Term:
-    """A sum of sums is one."""
-    while body[0] == "fold" and body[1] == op:
-        depth = _depth(body[3:]) - 1
-        inner = {f"#{depth}.{i}": f"{names[0]}'{len(names)}.{i}" for i in range(body[2])}
-        fresh = {old: of_var(new) for old, new in inner.items()}
-        limits |= frozenset(_placed(c, fresh) for c in body[3])
-        names, body = (*names, *inner.values()), _placed_term(body[4], fresh)
-    return ("fold", op, *_bound(names, limits, body))
-
-
-def _depth(term: Any) -> int:
-    """How deep variables are bound within: those of a depth are called `#depth.0`, `#depth.1`..."""
-    found = [int(n[1:].partition(".")[0]) for f in _forms(term) for n in f.variables() if n[0] == "#"]
-    return max(found, default=-1) + 1
-
-
-def _bound(
-    names: tuple[str, ...], limits: Iterable[Affine], body: Term
-) -> tuple[int, frozenset[Affine], Term]:
-    """Without the names: joined where blocks of one are within the other, in the least of all orders."""
-    names, constraints, body = _joined(names, _needed(names, frozenset(limits)), body)
-    constraints = _needed(names, constraints)
-    best: tuple[str, frozenset[Affine], Term] | None = None
-    for order in permutations(names) if len(names) <= _MOST else (names,):
-        placed = _numbered(order, constraints, body)
-        key = _text((placed[1], *sorted(map(str, placed[0]))))
-        if best is None or key < best[0]:
-            best = (key, *placed)
-    assert best is not None
-    return len(names), best[1], best[2]
-
-
-def _under(term: Any, names: tuple[str, ...], limits: frozenset[Affine]) -> Any:
-    """Without what is decided where the limits hold."""
-    if not isinstance(term, tuple) or not term:
-        return term
-    if term[0] == "choice":
-        known = ranges_of(names, limits)
-        rest = [c for c in term[1] if not (isinstance(c, Affine) and _holds(c, limits, known))]
-        then = _under(term[2], names, limits | frozenset(c for c in term[1] if isinstance(c, Affine)))
-        return chosen(rest, then, _under(term[3], names, limits)) if rest else then
-    if term[0] == "fold":
-        inside = tuple(sorted({n for c in term[3] for n in c.variables() if n[0] == "#"}))
-        both, own = (*names, *inside), term[3]
-        for c in sorted(term[3], key=str):
-            others = limits | own - {c}
-            if c not in map(of_var, inside) and _holds(c, others, ranges_of(both, others)):
-                own = own - {c}
-        return (*term[:3], own, _under(term[4], both, limits | own))
-    parts = tuple(_under(part, names, limits) for part in term)
-    return (parts[0], *sorted(parts[1:], key=_text)) if parts[0] in _SETS else parts
-
-
-def _holds(c: Affine, limits: frozenset[Affine], known: Known) -> bool:
-    if c in limits or nonnegative(c, known) or any(nonnegative(c - o, known) for o in limits):
-        return True
-    if not any(isinstance(a, Binary) for a in c.atoms()):
-        return False
-    plain = linear(to_expr(c, I64), known)  # where a dividend is known to be positive, a quotient has a form
-    return plain is not None and (
-        nonnegative(plain, known) or any(nonnegative(plain - o, known) for o in limits)
-    )
-
-
-_SETS = ("+", "*", "min", "max")
-
-
-def _numbered(
-    names: tuple[str, ...], limits: frozenset[Affine], body: Term
-) -> tuple[frozenset[Affine], Term]:
-    depth = _depth((limits, body))
-    fresh = {n: of_var(f"#{depth}.{i}") for i, n in enumerate(names)}
-    return frozenset(_placed(c, fresh) for c in limits), _placed_term(body, fresh)
-
-
-def _canonical(piece: Piece) -> Any:
-    value = _under(piece.value, piece.names, piece.constraints)
-    body: Term = ("store", piece.index, value, tuple(sorted(piece.conditions, key=_text)))
-    if piece.once:
-        return ("each", *_bound(piece.names, piece.constraints, body))
-    limits = _needed(piece.names, piece.constraints)
-    return ("in order", len(piece.names), *_numbered(piece.names, limits, body))
-
-
-def _sequence(pieces: Sequence[Piece]) -> list[Any]:
-    """Writes whose order may matter, as they are: which loops they share tells how they follow each other."""
-    order = tuple(dict.fromkeys(n for piece in pieces for n in piece.names))
-    found: list[Any] = []
-    for piece in pieces:
-        body = ("store", piece.index, piece.value, tuple(sorted(piece.conditions, key=_text)))
-        limits = _needed(piece.names, piece.constraints)
-        found.append(("then", tuple(map(order.index, piece.names)), *_numbered(order, limits, body)))
-    return found
-
-
-def _text(term: Any) -> str:
-    """A key to sort by."""
-    if isinstance(term, tuple):
-        return f"({','.join(map(_text, term))})"
-    if isinstance(term, frozenset):
-        return f"{{{','.join(sorted(map(_text, term)))}}}"
-    return str(term)
-
-
-def _joined(
-    names: tuple[str, ...], limits: frozenset[Affine], body: Term
-) -> tuple[tuple[str, ...], frozenset[Affine], Term]:
-    """`w*i + j` with 0 <= j < w, where i and j occur in no other way, as one variable."""
-    for inner in names:
-        for width in _widths(inner, limits):
-            for outer in names:
-                if outer == inner or width.variables() & set(names):
-                    continue
-                found = _join(outer, inner, width, limits, body)
-                if found is not None:
-                    return _joined(tuple(n for n in names if n != outer), *found)
-    return names, limits, body
-
-
-def _join(
-    outer: str, inner: str, width: Affine, limits: frozenset[Affine], body: Term
-) -> tuple[frozenset[Affine], Term] | None:
-    i, j = of_var(outer), of_var(inner)
-    new: set[Affine] = {j}
-    for c in limits - {i, j, width - 1 - j}:
-        whole = split_by_var(c, _variable(outer))
-        if whole is not None and whole[0].as_int == -1 and inner not in whole[1].variables():
-            new.add(whole[1] * width + width - 1 - j)
-        elif _only_joined(c, outer, inner, width):
-            new.add(_placed(c, {outer: lift(0)}))
-        else:
-            return None
-    if not all(_only_joined(form, outer, inner, width) for form in _forms(body)):
-        return None
-    return frozenset(new), _placed_term(body, {outer: lift(0)})
-
-
-def _variable(name: str) -> Var:
-    return Var(I32, name)
-
-
-def _widths(name: str, limits: frozenset[Affine]) -> list[Affine]:
-    """Each w with 0 <= j < w among the limits of the variable."""
-    j = of_var(name)
-    if j not in limits:
-        return []
-    found = [
-        c + j + 1 for c in limits if c != j and name in c.variables() and name not in (c + j).variables()
-    ]
-    return sorted((w for w in found if w.as_int != 1), key=str)
-
-
-def _only_joined(form: Affine, outer: str, inner: str, width: Affine) -> bool:
-    if not form.variables() & {outer, inner}:
-        return True
-    whole = of_var(outer) * width + of_var(inner)
-    return _placed(_placed(form, {outer: lift(0)}), {inner: whole}) == form
-
-
-def _forms(term: Any) -> Iterable[Affine]:
-    if isinstance(term, Affine):
-        yield term
-    elif isinstance(term, (tuple, frozenset)):
-        for part in term:
-            yield from _forms(part)
-
-
-def _placed(form: Affine, values: Mapping[str, Affine]) -> Affine:
-    return _tidy(substitute_form(form, dict(values))) if form.variables() & values.keys() else form
-
-
-def _tidy(form: Affine) -> Affine:
-    """Quotients that have no form with operands in normal form, so that equal ones look alike."""
-    if not any(isinstance(a, Binary) for a in form.atoms()):
-        return form
-    total = lift(0)
-    for monomial, factor in form.terms:
-        term = lift(factor)
-        for atom in monomial:
-            if isinstance(atom, Binary):
-                left, right = linear(atom.left), linear(atom.right)
-                if left is not None and right is not None:
-                    parts = to_expr(_tidy(left), atom.dtype), to_expr(_tidy(right), atom.dtype)
-                    atom = replace(atom, left=parts[0], right=parts[1])
-            term = term * of_atom(atom)
-        total = total + term
-    return total
-
-
-def _placed_term(term: Any, values: Mapping[str, Affine]) -> Any:
-    if isinstance(term, Affine):
-        return _placed(term, values)
-    if isinstance(term, frozenset):
-        return frozenset(_placed_term(part, values) for part in term)
-    if isinstance(term, tuple):
-        parts = tuple(_placed_term(part, values) for part in term)
-        if parts and parts[0] in _SETS:
-            return (parts[0], *sorted(parts[1:], key=_text))
-        return parts
-    return term
-
-
-def _replaced(term: Any, values: Mapping[Term, Term]) -> Any:
-    if isinstance(term, tuple):
-        if term in values:
-            return values[term]
-        return tuple(_replaced(part, values) for part in term)
-    return term
-
-
-def _mentions(term: Any, kind: str, name: str) -> bool:
-    if isinstance(term, (tuple, frozenset)):
-        if isinstance(term, tuple) and term[:2] == (kind, name):
-            return True
-        return any(_mentions(part, kind, name) for part in term)
-    return False
-
-
-# ------------------------------------------------------------------------------------------ constraints
-
-
-def ranges_of(names: Iterable[str], limits: Iterable[Affine]) -> Known:
-    """Each variable from 0 to an upper end that its limits give, a number if there is one."""
-    found: dict[str, tuple[Any, Any]] = {}
-    limits = list(limits)
-    for name in names:
-        ends = _ends(name, limits)
-        high = next((e for e in ends if e.as_int is not None), ends[0] if ends else None)
-        found[name] = (0, high.as_int if high is not None and high.as_int is not None else high)
-    return Known({**_positive(limits), **found})
-
-
-def _positive(limits: Iterable[Affine]) -> dict[str, tuple[Any, Any]]:
-    """Parameters that some variable from 0 on is less than."""
-    found: dict[str, tuple[Any, Any]] = {}
-    for c in limits:
-        whole = [m[0] for m, f in c.terms if f == 1 and len(m) == 1 and isinstance(m[0], Var)]
-        rest = [f for m, f in c.terms if f < 0]
-        if len(whole) != 1 or len(rest) + 1 != len(c.terms) or c.constant != -1:
-            continue
-        if whole[0].name[0] not in "#%" and "." not in whole[0].name:
-            found[whole[0].name] = (1, None)
-    return found
-
-
-def _ends(name: str, limits: Iterable[Affine]) -> list[Affine]:
-    """The highest values of a variable by each of its limits."""
-    found: list[Affine] = []
-    for c in sorted(limits, key=str):
-        split = split_by_var(c, _variable(name))
-        if split is None or split[0].as_int is None or split[0].as_int >= 0:
-            continue
-        factor = -split[0].as_int
-        if factor == 1:
-            found.append(split[1])
-        elif split[1].as_int is not None:
-            found.append(lift(split[1].as_int // factor))
-    return found
-
-
-def _needed(names: tuple[str, ...], limits: frozenset[Affine]) -> frozenset[Affine]:
-    """Without the constraints that follow from the others."""
-    kept = sorted(limits, key=str)
-    for c in list(kept):
-        if c in {of_var(n) for n in names}:
-            continue
-        others = [o for o in kept if o != c]
-        if _holds(c, frozenset(others), ranges_of(names, others)):
-            kept = others
-    return frozenset(kept)
-
-
-def _is_injective(index: Affine, names: tuple[str, ...], limits: frozenset[Affine]) -> bool:
-    """Whether no two values of the bound variables give one index."""
-    names, limits, body = _joined(names, _needed(names, limits), ("index", index))
-    form: Affine = body[1]
-    if not names:
-        return True
-    if not set(names) <= form.variables():
-        return False
-    ends = [_ends(n, limits) for n in names]
-    for chosen_ends in islice(product(*ends), _CHOICES):
-        ranges = {
-            n: (0, e if e.as_int is None else e.as_int) for n, e in zip(names, chosen_ends, strict=True)
-        }
-        found = digits(form, Known({**_positive(limits), **ranges}))
-        if found is not None and {d.variable for d in found} >= set(names):
-            return True
-    return False
-
-
-def are_apart(pieces: Sequence[Piece]) -> bool:
-    """Several pieces of one array do not write the same elements, so that their order is no matter."""
-    for number, one in enumerate(pieces):
-        for other in pieces[number + 1 :]:
-            renamed = {n: of_var(f"{n}'") for n in other.names}
-            second = _placed(other.index, renamed)
-            limits = one.constraints | frozenset(_placed(c, renamed) for c in other.constraints)
-            known = ranges_of([*one.names, *(f"{n}'" for n in other.names)], limits)
-            apart = second - one.index
-            if _never_zero(apart):
-                continue
-            if not nonnegative(apart - 1, known) and not nonnegative(-apart - 1, known):
-                return False
-    return True
-
-
-def _never_zero(form: Affine) -> bool:
-    """`4*i - 4*j + 1`"""
-    factors = [f for m, f in form.terms if m]
-    return bool(factors) and form.constant % gcd(*factors) != 0
