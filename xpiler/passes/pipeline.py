@@ -9,6 +9,8 @@
 A step loads a tile, computes the one before and stores the one before that; they meet at one barrier. A
 buffer that several of these stages use has a part for each tile that is under way.
 
+Rows that a tile holds whole (`resident_rows.py`) make a pipeline in the same way, a row a step.
+
 Preconditions: the tiles are independent or only fold into scalars; the loop stands in no other loop (whose
 rows would fill and drain the pipeline each time); its body is straight-line but for loops without copies;
 what is copied in cannot have been copied out before, and goes into buffers that nothing has touched before;
@@ -17,7 +19,7 @@ no buffer is written after it has been copied out; and where the copies go follo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.build import add, and_, cast, ceil_div, const, le, lt, mod, mul, sub
@@ -37,7 +39,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import free_vars, map_expr, substitute, walk
+from xpiler.ir.rewrite import arrays_written, free_vars, map_expr, substitute, walk
 from xpiler.ir.types import I32
 from xpiler.passes.aliasing import Aliases, may_be_same, with_aliases
 from xpiler.passes.names import Names
@@ -56,10 +58,15 @@ class Pipelined:
 
 
 def pipeline(
-    body: Block, tile: Var, buffers: Collection[str], names: Names, params: Iterable[Param] = ()
+    body: Block,
+    tile: Var,
+    buffers: Collection[str],
+    names: Names,
+    params: Iterable[Param] = (),
+    rows: Collection[str] = (),
 ) -> Pipelined:
     """The body of a function with pipelines where the preconditions hold. `buffers`: those of `tile`
-    elements each; `params`: say which arrays may be the same."""
+    elements each; `params`: say which arrays may be the same; `rows`: variables of independent loops."""
     done = Pipelined(body, may_be_same(params))
 
     def block(inner: Block) -> Block:
@@ -67,7 +74,13 @@ def pipeline(
         for stmt in inner.body:
             match stmt:
                 case For(step=step) if free_vars(step) == {tile.name}:
-                    out += _stages(stmt, tile, buffers, names, done) or [stmt]
+                    count, *rest = stmt.body.body
+                    head = count if isinstance(count, Decl) and isinstance(count.init, Expr) else None
+                    staged = head and _stages(stmt, head, rest, tile, buffers, names, done)
+                    out += staged or [stmt]
+                case For(var=var) if var in rows:
+                    whole = _with_values_in_copies(stmt.body.body)
+                    out += _stages(stmt, None, whole, tile, buffers, names, done) or [stmt]
                 case If(then=then, otherwise=otherwise):
                     out.append(replace(stmt, then=block(then), otherwise=block(otherwise)))
                 case _:
@@ -79,17 +92,20 @@ def pipeline(
 
 
 def _stages(
-    loop: For, tile: Var, buffers: Collection[str], names: Names, done: Pipelined
+    loop: For,
+    count: Decl | None,
+    rest: list[Stmt],
+    tile: Var,
+    buffers: Collection[str],
+    names: Names,
+    done: Pipelined,
 ) -> list[Stmt] | None:
-    count, *rest = loop.body.body
-    if not isinstance(count, Decl) or not isinstance(count.init, Expr):
-        return None
     loads = [s for s in rest if _is_copy(s, IN)]
     stores = [s for s in rest if _is_copy(s, OUT)]
     compute = [s for s in rest if s not in loads and s not in stores]
     if not loads or not compute or not _in_order(rest, buffers, done.aliases):
         return None
-    known = {loop.var, count.name}
+    known = {loop.var, *((count.name,) if count else ())}
     inside = {d.name for d in walk(loop.body) if isinstance(d, Decl)} | {loop.var}
     if any(free_vars(s) & (inside - known) for s in (*loads, *stores)):
         return None
@@ -104,14 +120,14 @@ def _stages(
     out: list[Stmt] = []
     for n, (stage, wish) in enumerate(zip(stages, ("in", "", "out"), strict=False)):
         own = Var(loop.dtype, names.fresh(f"{loop.var}_{wish}") if wish else loop.var)
-        number = Var(I32, names.fresh(f"{count.name}_{wish}") if wish else count.name)
         which = sub(step, n)
-        first = add(loop.start, mul(cast(which, loop.dtype), cast(tile, loop.dtype)))
-        values: dict[str, Expr] = {loop.var: own, count.name: number}
-        head = [
-            Decl(own.name, loop.dtype, init=first),
-            Decl(number.name, I32, init=cast(substitute(_expr(count), values), I32)),
-        ]
+        first = add(loop.start, mul(cast(which, loop.dtype), loop.step))
+        values: dict[str, Expr] = {loop.var: own}
+        head = [Decl(own.name, loop.dtype, init=first)]
+        if count is not None:
+            number = Var(I32, names.fresh(f"{count.name}_{wish}") if wish else count.name)
+            values[count.name] = number
+            head.append(Decl(number.name, I32, init=cast(substitute(_expr(count), values), I32)))
         several = sorted({parts[b] for b in touched[n]} - {1})
         starts = {each: Var(I32, names.fresh("part")) for each in several}
         head += [Decl(v.name, I32, init=mul(mod(which, each), tile)) for each, v in starts.items()]
@@ -124,7 +140,7 @@ def _stages(
         out.append(If(condition, Block((*head, *body))))
     out.append(Instr("__sync", ()))
     whole = sub(loop.stop, loop.start)
-    number_of = Decl(tiles.name, I32, init=cast(ceil_div(whole, cast(tile, loop.dtype)), I32))
+    number_of = Decl(tiles.name, I32, init=cast(ceil_div(whole, loop.step), I32))
     steps = For(
         step.name,
         I32,
@@ -139,6 +155,18 @@ def _stages(
     for buffer, wanted in parts.items():
         done.parts[buffer] = max(wanted, done.parts.get(buffer, 1))
     return [number_of, steps]
+
+
+def _with_values_in_copies(stmts: Sequence[Stmt]) -> list[Stmt]:
+    """The statements with integers that are computed in front of copies put into them."""
+    values: dict[str, Expr] = {}
+    out: list[Stmt] = []
+    for stmt in stmts:
+        if isinstance(stmt, Decl) and stmt.dtype.is_integer and isinstance(stmt.init, Expr):
+            values[stmt.name] = substitute(stmt.init, values)
+        copies = _is_copy(stmt, IN) or _is_copy(stmt, OUT)
+        out.append(substitute(stmt, values) if copies else stmt)
+    return out
 
 
 def _is_copy(stmt: Stmt, direction: str) -> bool:
@@ -165,6 +193,8 @@ def _in_order(body: list[Stmt], buffers: Collection[str], aliases: Aliases) -> b
             stored |= with_aliases((to,), aliases)
         elif _written(stmt) & sent or not _is_computation(stmt, buffers):
             return False
+        else:
+            stored |= with_aliases(arrays_written(stmt), aliases)
         touched |= arrays
     return True
 
@@ -188,7 +218,7 @@ def _is_computation(stmt: Stmt, buffers: Collection[str]) -> bool:
         match node:
             case Instr(name=name) if name.startswith("__memcpy") and not _is_copy(node, "NRAM2NRAM"):
                 return False
-            case Assign(target=Load()) | If() | While():
+            case If() | While():
                 return False
             case Load(array=array) if array in buffers:
                 return False

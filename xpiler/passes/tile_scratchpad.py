@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.affine import coefficient, to_expr
-from xpiler.ir.build import add, and_, cast, const, lt, maximum, minimum, mul, not_, sub
+from xpiler.ir.build import add, and_, cast, const, is_const, lt, maximum, minimum, mul, not_, sub
 from xpiler.ir.nodes import (
     EMPTY,
     Assign,
@@ -46,12 +46,14 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import arrays_written, assigned_vars, children, free_vars, map_stmt, substitute, walk
 from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, U32, DType
+from xpiler.passes.aliasing import may_be_same
 from xpiler.passes.arg_extremes import Search, search
 from xpiler.passes.choices import branches
 from xpiler.passes.lane_ranges import cut_of, joined, parts_of, positive
 from xpiler.passes.names import Names
 from xpiler.passes.padded_vectors import padded_vectors
 from xpiler.passes.pipeline import pipeline
+from xpiler.passes.resident_rows import resident_rows
 from xpiler.platforms.bang import (
     POOL_WINDOW,
     VECTOR_BYTES,
@@ -92,7 +94,9 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     }
     body = tiler.block(function.body)
     own_tiles = [name for name in tiler.buffers if name not in tiler.small]
-    pipelined = pipeline(body, tiler.tile, own_tiles, tiler.names, function.params)
+    aliases = may_be_same(function.params)
+    body = resident_rows(body, tiler.tile, tiler.rows, tiler.names, aliases)
+    pipelined = pipeline(body, tiler.tile, own_tiles, tiler.names, function.params, tiler.rows)
     body, parts = pipelined.body, pipelined.parts
     capacity = architecture.usable_nram - reserved
     reductions = [b for b in tiler.buffers.values() if b.name in tiler.small]
@@ -179,6 +183,7 @@ class _Tiler:
         self.memory: dict[str, DType] = {}  # and those in device memory
         self.tile = Var(I32, self.names.fresh(TILE))
         self.by_wish: dict[tuple[str, DType], list[str]] = {}
+        self.rows: set[str] = set()  # variables of independent loops around
         self.numbers = ""  # the buffer that holds 0, 1, 2...
 
     def block(self, block: Block) -> Block:
@@ -192,6 +197,8 @@ class _Tiler:
             case For(kind=LoopKind.VECTOR):
                 return self.vector(stmt)
             case For():
+                if stmt.kind is not LoopKind.SERIAL and is_const(stmt.step, 1):
+                    self.rows.add(stmt.var)
                 return (replace(stmt, body=self.block(stmt.body), kind=LoopKind.SERIAL),)
             case If(then=then, otherwise=otherwise):
                 return (replace(stmt, then=self.block(then), otherwise=self.block(otherwise)),)
