@@ -30,6 +30,7 @@ from xpiler.tuning.fleet import client, messages
 from xpiler.tuning.fleet.certificates import Bundle, issue
 from xpiler.tuning.fleet.client import Elsewhere, chosen_device, fleet_now
 from xpiler.tuning.fleet.connection import Fleet, Seen
+from xpiler.tuning.fleet.scheduler import run_scheduler
 from xpiler.tuning.fleet.worker import exclusive, run_worker
 from xpiler.tuning.measure import Job, Unmeasured
 from xpiler.tuning.tune import Step
@@ -177,6 +178,17 @@ def test_what_cannot_be_is_refused_with_its_reason(
     assert main(words.split()) == 2
     assert told in capsys.readouterr().err.replace("\n", " ")
     assert not list(tmp_path.rglob("*.pem"))
+
+
+def test_a_port_that_is_taken_is_refused(
+    address: str, certificates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = int(address.rpartition(":")[2])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Refusal, match=f"port {taken} is in use here"):
+        asyncio.run(run_worker(address, Bundle.read(certificates / "worker.pem"), STAND_IN, taken))
+    with pytest.raises(Refusal, match=rf"cannot listen on 127.0.0.1:{taken}: .*in use"):
+        asyncio.run(run_scheduler(Bundle.read(certificates / "scheduler.pem"), "127.0.0.1", taken))
 
 
 def test_nobody_there_is_refused(certificates: Path) -> None:

@@ -159,11 +159,11 @@ async def run_scheduler(bundle: Bundle, host: str, port: int) -> None:
         async with FleetScheduler(bundle, host, port) as scheduler:
             print(f"scheduler at {scheduler.address}", flush=True)
             await scheduler.finished()
-    except OSError as error:
-        raise Refusal(
-            "fleet-port",
-            f"cannot listen on {host}:{port}: {error.strerror or error}",
-            remedy="--host, --port",
-        ) from error
+    except (OSError, RuntimeError) as failed:
+        error = failed.__cause__ or failed  # Dask's word for what did not start is RuntimeError
+        if not isinstance(error, OSError):
+            raise
+        why = f"cannot listen on {host}:{port}: {error.strerror or error}"
+        raise Refusal("fleet-port", why, remedy="--host, --port") from failed
     except asyncio.CancelledError:
         pass

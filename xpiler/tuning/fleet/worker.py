@@ -6,6 +6,7 @@ It goes on when the scheduler is gone, and comes back to it when it is there aga
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 import socket
@@ -82,8 +83,15 @@ async def run_worker(
                 print(f"lost {address}; coming back when it is there", flush=True)
             except (OSError, RuntimeError) as failed:
                 # Dask's word for a worker that did not start is RuntimeError.
-                if not isinstance(failed.__cause__ or failed, OSError):
+                cause = failed.__cause__ or failed
+                if isinstance(cause, ValueError):  # how Dask tells that the scheduler does not want it
+                    raise Refusal(
+                        "fleet-refused", f"{address} does not take this worker: {cause}"
+                    ) from failed
+                if not isinstance(cause, OSError):
                     raise
+                if cause.errno == errno.EADDRINUSE:
+                    raise Refusal("fleet-port", f"port {port} is in use here", remedy="--port N") from failed
                 pause = min(_LONGEST_PAUSE, 2 * pause or 0.5)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
