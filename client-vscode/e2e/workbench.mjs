@@ -23,7 +23,7 @@ const SETTINGS = {
   "chat.commandCenter.enabled": false, "telemetry.telemetryLevel": "off", "update.mode": "none",
   "update.showReleaseNotes": false, "extensions.autoUpdate": false, "extensions.autoCheckUpdates": false,
   "extensions.ignoreRecommendations": true, "workbench.enableExperiments": false, "git.enabled": false,
-  "git.openRepositoryInParentFolders": "never", "files.autoSave": "off", "files.hotExit": "off",
+  "git.openRepositoryInParentFolders": "never", "remote.autoForwardPorts": false, "files.autoSave": "off", "files.hotExit": "off",
   "files.simpleDialog.enable": true, "window.restoreWindows": "none", "editor.minimap.enabled": false,
   "editor.accessibilitySupport": "off", "editor.cursorBlinking": "solid", "workbench.reduceMotion": "on",
   "testing.automaticallyOpenTestResults": "neverOpen", "workbench.colorTheme": "Default Dark Modern", "window.menuBarVisibility": "compact",
@@ -129,19 +129,17 @@ export class Workbench {
   // What a user does.
 
   async openFile(name) {
-    await this.page.getByRole("treeitem", { name, exact: true }).dblclick({ timeout: LONG });
+    const file = this.page.getByRole("treeitem", { name, exact: true });
+    await this.page.locator(".monaco-workbench .part.sidebar").waitFor({ timeout: LONG });
+    if (!(await this.page.locator(".explorer-folders-view").isVisible())) await this.showExplorer();
+    await file.dblclick({ timeout: LONG });
     await this.tab(name).waitFor();
     await this.page.locator(".editor-instance .view-line").first().waitFor();
   }
 
-  /** As openFile, by the keyboard. */
+  /** As openFile, by its name alone. */
   async quickOpen(name) {
-    await this.page.keyboard.press("Control+p");
-    const input = this.page.locator(".quick-input-widget input");
-    await input.waitFor();
-    await input.fill(name);
-    await this.page.locator(".quick-input-widget").getByRole("option", { name: new RegExp(`^${name.replace(".", "\\.")}`) }).first().waitFor();
-    await this.page.keyboard.press("Enter");
+    await this.choose("Control+p", name, new RegExp(`^${name.replace(".", "\\.")}`));
     await this.tab(name).waitFor();
     await this.page.locator(".editor-instance .view-line").first().waitFor();
   }
@@ -181,13 +179,29 @@ export class Workbench {
     writeFileSync(path, before);
   }
 
+  /** Runs a command by its title; those of the extension are there once it is. */
   async palette(title) {
-    await this.page.keyboard.press("F1");
-    const input = this.page.locator(".quick-input-widget input");
-    await input.waitFor();
-    await input.fill(`>${title}`);
     const name = new RegExp(`^${title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(,|$)`); // look-alikes may rank first
-    await this.page.locator(".quick-input-widget").getByRole("option", { name }).first().click();
+    await this.choose("F1", `>${title}`, name);
+  }
+
+  /** Opens the list at the top, has it filtered, and takes an item; what happens meanwhile may close it again. */
+  async choose(key, text, name) {
+    const brief = { timeout: 5000 };
+    const input = this.page.locator(".quick-input-widget input");
+    const found = this.page.locator(".quick-input-widget").getByRole("option", { name }).first();
+    await until(async () => {
+      try {
+        await this.page.keyboard.press(key);
+        await input.fill(text, brief);
+        await found.waitFor(brief);
+        await found.click(brief);
+        return true;
+      } catch {
+        await this.page.keyboard.press("Escape");
+        return false;
+      }
+    }, text, LONG);
   }
 
   /** Opens the quick fixes at the cursor until one that is wanted is there, and takes it. */

@@ -9,7 +9,7 @@ export async function askFor(context: Context, uri: string, missing: readonly Mi
   const answers: Record<string, string> = {};
   for (const [index, value] of missing.entries()) {
     const answer = await vscode.window.showInputBox({
-      title: `What the kernel is called with (${index + 1} of ${missing.length})`,
+      title: `What the kernel is called with: ${value.name} (${index + 1} of ${missing.length})`,
       prompt: value.message,
       placeHolder: example(value),
       ignoreFocusOut: true,

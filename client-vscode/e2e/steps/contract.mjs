@@ -13,7 +13,7 @@ export async function tell({ bench, page, step, picture }) {
       if (await bench.statusBar("Translation verified").isVisible()) return true;
       if (!(await bench.question().isVisible())) return false;
       const asked = await bench.question().innerText();
-      await bench.question().locator("input").fill(/grid/.test(asked) ? "4" : "64");
+      await bench.question().locator("input").fill(/called with: grid/.test(asked) ? "4" : "64");
       await page.keyboard.press("Enter");
       return false;
     }, "all questions are answered", LONG);

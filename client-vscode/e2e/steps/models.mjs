@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ROOT } from "../kernels.mjs";
 import { LONG } from "../workbench.mjs";
 
-export async function tell({ bench, page, step, picture }) {
+export async function tell({ bench, step, picture }) {
   const stand = spawn(process.env.PYTHON ?? join(ROOT, ".venv", "bin", "python"), [join(import.meta.dirname, "..", "model.py")], {
     stdio: ["pipe", "pipe", "inherit"],
     cwd: ROOT,
@@ -33,9 +33,7 @@ export async function tell({ bench, page, step, picture }) {
     await bench.statusBar("Translation verified").waitFor({ timeout: LONG });
     await bench.line("as sketched").waitFor();
     await bench.showJobs();
-    const job = bench.row(/Translate scale\.cu to HIP.*done/);
-    await job.click();
-    await page.keyboard.press("ArrowRight");
+    await bench.row(/Translate scale\.cu to HIP.*done/).locator(".monaco-tl-twistie").click();
     await bench.row(/loop bind, failed/).waitFor();
     await bench.row(/loop bind, accepted/).waitFor();
     await picture("sketches");
@@ -47,6 +45,9 @@ export async function tell({ bench, page, step, picture }) {
     await bench.palette("Xpiler: Select Language Model…");
     await bench.question("The language model").waitFor({ timeout: LONG });
     await bench.pick(/^No Model/);
+    await bench.palette("View: Close Editor");
+    await bench.palette("Xpiler: Discard Translation");
+    await bench.row(/^scale\.hip from/).waitFor({ state: "detached" });
     await bench.showExplorer();
   });
   stand.kill();
