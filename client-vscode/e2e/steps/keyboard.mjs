@@ -26,7 +26,7 @@ export async function tell({ bench, page, step }) {
     await bench.statusBar("Translation verified").waitFor({ timeout: LONG });
     await bench.palette("Xpiler: Open Evidence of Translation");
     await bench.webview().getByRole("heading", { name: /add\.cu → add\.mlu/ }).waitFor();
-    await page.keyboard.press("Control+F4");
+    await bench.palette("View: Close Editor");
     await page.locator("iframe.webview.ready").waitFor({ state: "detached" });
     await page.keyboard.press("Control+Alt+Enter");
     await until(() => bench.has("add.mlu") && bench.read("add.mlu").includes("__mlu"), "add.mlu on disk");
