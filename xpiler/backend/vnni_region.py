@@ -7,6 +7,7 @@ while any lane is active. The last iterations run under a mask.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import gcd
 from typing import TYPE_CHECKING
 
 from xpiler.backend.c_expressions import ArrayInfo
@@ -16,6 +17,7 @@ from xpiler.backend.vnni_dots import dots_along, print_dots_across, print_dots_a
 from xpiler.backend.vnni_forms import Value
 from xpiler.backend.vnni_lanes import Lanes, NotVectorizable
 from xpiler.backend.vnni_shapes import Shapes
+from xpiler.backend.vnni_unroll import copies_of, known_multiple, print_unrolled
 from xpiler.backend.vnni_values import LaneValues
 from xpiler.ir.nodes import (
     Assign,
@@ -93,8 +95,8 @@ class Region:
             stop = name
         start = printer.converted(loop.start, loop.dtype)
         step = int(loop.step.value) if full else width  # type: ignore[attr-defined]
-        aligned = isinstance(loop.start, Const) and int(loop.start.value) % width == 0
-        self.values.linear[loop.var] = Value("linear", var, loop.dtype, 1, width if aligned else 1)
+        multiple = gcd(width, known_multiple(loop.start))
+        self.values.linear[loop.var] = Value("linear", var, loop.dtype, 1, multiple)
         whole = full or (
             isinstance(loop.stop, Const)
             and isinstance(loop.start, Const)
@@ -102,6 +104,9 @@ class Region:
         )
         if pragma and not self.accumulators:
             printer.pragma(pragma)
+        copies = 1 if whole else copies_of(loop, width)
+        if copies > 1:
+            start = print_unrolled(self, kind, stop, copies)
         printer.line(f"for ({kind} {var} = {start}; {var} < {stop}; {var} += {step}) {{")
         printer.depth += 1
         if not whole:
@@ -126,18 +131,20 @@ class Region:
 
     def declare_accumulator(self, acc: Accumulator) -> None:
         lanes, name = self.lanes, self.printer.fresh(f"{acc.name}_lanes")
-        if acc.op in ("min", "max"):
-            start = lanes.set1(acc.dtype, self.printer.name(acc.name))
-        elif acc.dtype == BOOL:
-            start = lanes.all if acc.op in ("&&", "&") else "0"
-        else:
-            text = {0: "0", 1: "1", -1: "-1"}[IDENTITY[acc.op]]
-            # -0.0 is the identity of a float sum
-            start = lanes.set1(acc.dtype, "-0.0f" if acc.dtype.is_float and acc.op == "+" else text)
-        self.printer.line(f"{lanes.register(acc.dtype)} {name} = {start};")
+        self.printer.line(f"{lanes.register(acc.dtype)} {name} = {self.identity(acc)};")
         self.scalar_names[acc.name] = self.printer.name(acc.name)
         self.printer.names[acc.name] = name
         self.declared[acc.name] = None
+
+    def identity(self, acc: Accumulator) -> str:
+        """A register that a fold may start with: what changes nothing, or the scalar so far."""
+        if acc.op in ("min", "max"):
+            return self.lanes.set1(acc.dtype, self.scalar_names.get(acc.name) or self.printer.name(acc.name))
+        if acc.dtype == BOOL:
+            return self.lanes.all if acc.op in ("&&", "&") else "0"
+        text = {0: "0", 1: "1", -1: "-1"}[IDENTITY[acc.op]]
+        # -0.0 is the identity of a float sum
+        return self.lanes.set1(acc.dtype, "-0.0f" if acc.dtype.is_float and acc.op == "+" else text)
 
     def fold_accumulator(self, acc: Accumulator) -> None:
         lanes, printer = self.lanes, self.printer
@@ -283,7 +290,7 @@ class Region:
         fold = folded(assign) if isinstance(target, Var) else None
         if fold is None and assign.reduce is not None:
             fold = assign.reduce, assign.value
-        text = self._fold(target, *fold) if fold is not None else None
+        text = self.fold(target, *fold) if fold is not None else None
         if isinstance(target, Load):
             values.store(target, Value("vector", text, target.dtype) if text else values.eval(assign.value))
             return
@@ -294,7 +301,7 @@ class Region:
             text = self.lanes.blend(dtype, values.mask, name, text)
         printer.line(f"{name} = {text};")
 
-    def _fold(self, target: Var | Load, op: str, value: Expr) -> str:
+    def fold(self, target: Var | Load, op: str, value: Expr) -> str:
         """target op value; a multiply-add where a product is summed (GPU compilers contract it as well)."""
         values, lanes, dtype = self.values, self.lanes, target.dtype
         match value:

@@ -25,7 +25,10 @@ from xpiler.passes.knobs import Knob
 from xpiler.passes.register_tile import tile_candidate, tiled
 
 ENOUGH_WORK = Knob(
-    "vnni.parallel_work", (4096, 32768, 262144), 32768, "iterations below which no threads are started"
+    "vnni.parallel_work", (32768, 262144, 2097152), 262144, "iterations below which no threads are started"
+)
+TWICE = Knob(
+    "vnni.written_twice", (0, 100, 400), 100, "lines of a loop that is written with and without threads at most"
 )
 
 
@@ -67,13 +70,34 @@ class VectorPrinter(CPrinter):
         parallel = loop.kind is LoopKind.PARALLEL or (
             loop.kind is LoopKind.VECTOR and loop.var in self.parallel
         )
-        pragma = self.parallel_pragma(loop) if parallel and not self.in_parallel else ""
-        if not pragma:
+        shared = self.parallel_pragma(loop) if parallel and not self.in_parallel else None
+        if shared is None:
             self._loop(loop, "")
             return
         self.in_parallel = True
-        self._loop(loop, pragma)
+        self._shared_loop(loop, *shared)
         self.in_parallel = False
+
+    def _shared_loop(self, loop: For, pragma: str, worth: str) -> None:
+        """The loop for several threads. Starting even one costs more than a short loop does, so that one is
+        written a second time, without; a long text is written once."""
+        if not worth:
+            self._loop(loop, pragma)
+            return
+        before, lines = self._saved(), len(self.lines)
+        self.line(f"if ({worth}) {{")
+        self.depth += 1
+        self._loop(loop, pragma)
+        self.depth -= 1
+        if len(self.lines) - lines > TWICE.value or not any("#pragma omp" in t for t in self.lines[lines:]):
+            self._restore(before)
+            self._loop(loop, f"{pragma} if ({worth})")
+            return
+        self.line("} else {")
+        self.depth += 1
+        self._loop(loop, "")
+        self.depth -= 1
+        self.line("}")
 
     def _tiled_loop(self, loop: For) -> bool:
         """Print as register tiles; False (and nothing printed) if that cannot be."""
@@ -137,8 +161,9 @@ class VectorPrinter(CPrinter):
         self.depth, self.names, self.arrays = saved.depth, saved.names, saved.arrays
         self._taken, self.comments.left = saved.taken, saved.comments
 
-    def parallel_pragma(self, loop: For) -> str:
-        """OpenMP over the loop and those directly inside it; "" if there is not enough work for it."""
+    def parallel_pragma(self, loop: For) -> tuple[str, str] | None:
+        """OpenMP over the loop and those directly inside it, and when it is worth it ("": always); None if
+        there is not enough work for it."""
         depth, current = 1, loop
         variables = {loop.var}
         while loop.kind is LoopKind.PARALLEL and len(current.body.body) == 1:
@@ -154,11 +179,11 @@ class VectorPrinter(CPrinter):
             depth, current = depth + 1, inner
         collapse = f" collapse({depth})" if depth > 1 else ""
         worth = self._enough_work(loop)
-        return "" if worth is None else f"#pragma omp parallel for{collapse}{worth}"
+        return None if worth is None else (f"#pragma omp parallel for{collapse}", worth)
 
     def _enough_work(self, loop: For) -> str | None:
-        """An `if` clause on the iterations of the nest that are known before it starts; None if they are
-        too few."""
+        """A condition on the iterations of the nest that are known before it starts; None if they are too
+        few."""
         inside = {s.name for s in walk(loop) if isinstance(s, Decl)} | {
             s.var for s in walk(loop) if isinstance(s, For)
         }
@@ -180,4 +205,4 @@ class VectorPrinter(CPrinter):
         if not factors:
             return "" if count >= ENOUGH_WORK.value else None
         least = max(1, ENOUGH_WORK.value // count)
-        return f" if ({' * '.join(factors)} >= {least})"
+        return f"{' * '.join(factors)} >= {least}"

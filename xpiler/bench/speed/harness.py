@@ -1,0 +1,146 @@
+"""oneDNN beside a translated program: builds `onednn.cpp`, and runs a case in it.
+
+oneDNN is a dependency of this benchmark alone. One thread, and the processor time of that thread; the buffers
+are the same for every sample, so what fits into a cache is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xpiler.bench.operators import Operator, Shape
+from xpiler.bench.speed.kernel_timer import with_clock
+from xpiler.errors import Refusal
+from xpiler.gate import cache
+from xpiler.gate.compilers import host_compiler
+from xpiler.gate.contract import Role
+from xpiler.gate.execute import vnni_flags
+from xpiler.gate.inputs import inputs_of
+
+_SOURCE = Path(__file__).with_name("onednn.cpp")
+_NICENESS = -5  # of the process that is timed, where that is allowed
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of one run, a sample each. `vendor` has the samples of every way that the library has, by the
+    name of its implementation; `difference` is the largest of the two results, None if they differ by
+    what they compute."""
+
+    ours: tuple[float, ...]
+    vendor: tuple[tuple[str, tuple[float, ...]], ...]
+    difference: float | None
+
+
+def harness() -> Path:
+    """The program that runs both. Raises Refusal where oneDNN is not installed."""
+    compiler = host_compiler()
+    name = cache.key(_SOURCE.read_bytes(), *compiler.command, compiler.version)
+    failed: list[str] = []
+
+    def make(path: Path) -> bool:
+        done = subprocess.run(
+            [*compiler.command, "-std=c++17", "-O2", str(_SOURCE), "-o", str(path), "-ldnnl", "-ldl"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        failed.append(done.stderr)
+        return done.returncode == 0
+
+    made = cache.fetch("vendor", name, make)
+    if made is None:
+        reason = next((line for line in failed[-1].splitlines() if "error" in line), "it does not link")
+        raise Refusal(
+            "no-onednn",
+            f"oneDNN, which translations are measured against, cannot be used: {reason}",
+            remedy="apt install libdnnl-dev (oneDNN 2)",
+        )
+    return made
+
+
+def library(text: str, kernels: Sequence[str], operator: Operator, folder: Path) -> Path:
+    """The delivered text with a clock around its kernels, as a shared library in `folder`."""
+    compiler = host_compiler()
+    source, built = folder / "timed.cpp", folder / "timed.so"
+    source.write_text(with_clock(text, kernels, operator.entry, operator.arguments), encoding="utf-8")
+    flags = vnni_flags(compiler, "-O3", shows_faults=False)
+    done = compiler.compile([*flags, "-shared", "-fPIC", source.name, "-o", built.name], folder)
+    if not done.ok:
+        raise Refusal("bench-build", f"{operator.name} does not compile: {done.stderr[:2000]}")
+    return built
+
+
+def race(
+    program: Path,
+    built: Path,
+    operator: Operator,
+    shape: Shape,
+    *,
+    samples: int,
+    least: float,
+    cpu: int | None,
+) -> Times:
+    """Both in turn on the shape, `samples` times, each at least `least` seconds long."""
+    contract, case = operator.contract(), operator.case(shape)
+    data = inputs_of(contract, case)
+    with tempfile.TemporaryDirectory(prefix="xpiler-speed-") as name:
+        folder = Path(name)
+        lines = [f"operator {operator.name}", f"samples {samples} {least}"]
+        lines += [f"size {size} {value}" for size, value in shape.sizes]
+        for argument in operator.arguments:
+            if argument.is_pointer:
+                file = "-"
+                if argument.role is not Role.OUT:
+                    file = str(folder / argument.name)
+                    data[argument.name].tofile(file)
+                size = case.extent(argument.name) * argument.dtype.bytes
+                lines.append(f"array {argument.name} {size} {file}")
+        lines.append("order " + " ".join(argument.name for argument in operator.arguments))
+        (folder / "case").write_text("\n".join(lines) + "\n")
+        done = subprocess.run(
+            [str(program), str(built), str(folder / "case")],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            preexec_fn=_alone(cpu),
+        )
+    if done.returncode != 0:
+        raise Refusal("bench-run", f"{operator.name} at {shape.describe()}: {done.stderr.strip()[-500:]}")
+    told = json.loads(done.stdout)
+    ways = tuple((way["name"], tuple(way["samples"])) for way in told["vendor"])
+    off = told["difference"]
+    return Times(tuple(told["ours"]["samples"]), ways, None if off < 0 else off)
+
+
+def _alone(cpu: int | None) -> Callable[[], None]:
+    def prepare() -> None:
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+
+    return prepare
+
+
+def vendor_version() -> str:
+    """As the installed header says it; empty if there is none."""
+    header = Path("/usr/include/oneapi/dnnl/dnnl_version.h")
+    if not header.exists() or shutil.which("g++") is None:
+        return ""
+    numbers = [
+        line.split()[-1]
+        for line in header.read_text().splitlines()
+        if line.startswith(("#define DNNL_VERSION_MAJOR", "#define DNNL_VERSION_MINOR", "#define DNNL_VERSION_PATCH"))
+    ]
+    return ".".join(numbers)
