@@ -20,6 +20,7 @@ from xpiler.ir.build import cast, const
 from xpiler.ir.nodes import Block, Call, Const, Decl, Expr, For, Function, Load, Space, Var
 from xpiler.ir.rewrite import assigned_vars, map_expr, substitute, walk
 from xpiler.ir.types import U32
+from xpiler.passes.operand_packing import pack_operands
 from xpiler.passes.vectorize import vectorize
 
 DIMENSIONS = tuple(f"{which}.{axis}" for which in ("gridDim", "blockDim") for axis in "xyz")
@@ -83,7 +84,7 @@ def generate(
     parallel: frozenset[str] = frozenset()
     function = _with_known_dimensions(canonical, launch)
     if scalar is None:
-        chosen = vectorize(function)
+        chosen = vectorize(pack_operands(function))
         function, parallel = chosen.function, chosen.parallel
         notes += chosen.notes
     function, bounds = _with_named_bounds(function)

@@ -164,6 +164,8 @@ class LaneValues(Functions, Memory):
                 left, right = right, left
             if right.kind != "uniform":
                 return None
+            if left.kind == "uniform":
+                return Value("uniform", f"({atom(left.text)} * {atom(right.text)})", dtype, minus=minus)
             stride = _scaled(left.stride, right.text)
             multiple = left.multiple * max(1, abs(right.multiple))
             return Value("linear", f"{atom(left.text)} * {atom(right.text)}", dtype, stride, multiple, minus)

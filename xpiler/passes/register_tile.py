@@ -14,11 +14,12 @@ Unroll-and-jam of two loops with independent iterations around a serial one. App
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from xpiler.ir.build import add, cast, const, div, mul, sub
+from xpiler.ir.build import add, cast, const, div, ge, lt, minimum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -35,15 +36,18 @@ from xpiler.ir.nodes import (
     Load,
     LoopKind,
     Return,
+    Select,
     Stmt,
     Unary,
     Var,
 )
-from xpiler.ir.rewrite import arrays_written, map_expr, rename, substitute, walk
+from xpiler.ir.rewrite import arrays_read, arrays_written, map_expr, map_stmt, rename, substitute, walk
 from xpiler.passes.knobs import Knob
 from xpiler.passes.sync import leaves_loop
+from xpiler.passes.tile_invariants import conditions_before, digits_before
 
 LANES = 16
+FEW = 3  # rows, below which each is computed by itself
 ROWS = Knob("register_tile.rows", (1, 2, 4, 6, 8, 10, 12, 14), 8, "rows of a tile")
 REGISTERS = Knob("register_tile.registers", (1, 2, 3, 4), 2, "registers of columns of a tile")
 
@@ -89,11 +93,32 @@ def tiled(rows: For) -> tuple[Stmt, ...] | None:
         replace(columns, stop=middle, step=const(whole, columns.dtype), body=Block(wide)),
         replace(columns, start=middle, body=Block(narrow)),
     )
-    bottom = _rounded(rows, height)
-    tiles = replace(rows, stop=bottom, step=const(height, rows.dtype), body=Block(across))
-    if extent is not None and extent % height == 0:
+    fresh = _fresh({n.name for n in walk(rows) if isinstance(n, (Var, Decl))} | {columns.var, rows.var})
+    digits, loops = digits_before(across, frozenset({columns.var}), fresh)
+    body = Block((*digits, *(_with_conditions(loop, fresh) for loop in loops)))
+    tiles = replace(rows, step=const(height, rows.dtype), body=body)
+    if extent is not None:
         return (tiles,)
-    return (tiles, replace(rows, start=bottom))
+    length = sub(rows.stop, rows.start)
+    enough = ge(length, const(min(FEW, height), rows.dtype))
+    return (If(enough, Block((tiles,)), Block((rows,))),)
+
+
+def _with_conditions(stmt: Stmt, fresh: Callable[[str], str]) -> Stmt:
+    def change(inner: Stmt) -> Stmt | tuple[Stmt, ...]:
+        serial = isinstance(inner, For) and inner.kind is not LoopKind.VECTOR
+        return tuple(conditions_before(inner, fresh)) if serial else inner
+
+    return map_stmt(stmt, change)
+
+
+def _fresh(taken: set[str]) -> Callable[[str], str]:
+    def fresh(base: str) -> str:
+        name = next(n for n in (f"{base}_{i}" for i in itertools.count()) if n not in taken)
+        taken.add(name)
+        return name
+
+    return fresh
 
 
 def _rounded(loop: For, unit: int) -> Expr:
@@ -118,14 +143,17 @@ def _columns(rows: For, columns: For, height: int, registers: int) -> tuple[Stmt
 
 def _copy(rows: For, columns: For, i: int, j: int, scalars: set[str]) -> Callable[[Stmt], Stmt]:
     names = {name: f"{name}_{i}_{j}" for name in scalars}
+    row = add(Var(rows.dtype, rows.var), const(i, rows.dtype))
     places = {
-        rows.var: add(Var(rows.dtype, rows.var), const(i, rows.dtype)),
+        rows.var: minimum(row, sub(rows.stop, const(1, rows.dtype))) if i and _rest(rows) else row,
         columns.var: add(Var(columns.dtype, columns.var), const(j * LANES, columns.dtype)),
     }
 
     def make(stmt: Stmt) -> Stmt:
         renamed: Stmt = rename(stmt, names)
         moved: Stmt = substitute(renamed, places)
+        if i and _rest(rows) and isinstance(stmt, Assign) and isinstance(stmt.target, Load):
+            return If(lt(row, rows.stop), Block((moved,)))
         return moved
 
     return make
@@ -165,20 +193,21 @@ class _Jam:
     def _share(self, stmts: list[Stmt]) -> Iterable[Stmt]:
         """Loads that several copies do are done once, before them."""
         counts = Counter(load for s in stmts for load in dict.fromkeys(_certain_loads(s)))
-        common = {load: n for load, n in counts.items() if n > 1 and load.array not in self.written}
+        common = [load for load, n in counts.items() if n > 1 and not arrays_read(load) & self.written]
         names: dict[Expr, Var] = {}
         for load in common:
-            number = self._count[load.array]
-            self._count[load.array] += 1
-            names[load] = Var(load.dtype, f"{load.array}_{number}")
+            array = min(arrays_read(load))
+            number = self._count[array]
+            self._count[array] += 1
+            names[load] = Var(load.dtype, f"{array}_{number}")
             self.shared += 1
             yield Decl(names[load].name, load.dtype, init=load)
         for stmt in stmts:
             yield map_expr(stmt, lambda e: names.get(e, e)) if names else stmt
 
 
-def _certain_loads(stmt: Stmt) -> Iterable[Load]:
-    """Loads of a statement that are done whatever the values are."""
+def _certain_loads(stmt: Stmt) -> Iterable[Load | Select]:
+    """Loads of a statement that are done whatever the values are, and choices between one and a number."""
     values: list[Expr] = []
     if isinstance(stmt, Assign):
         values.append(stmt.value)
@@ -190,6 +219,8 @@ def _certain_loads(stmt: Stmt) -> Iterable[Load]:
             case Load(index=index):
                 if not any(isinstance(n, Load) for i in index for n in walk(i)):
                     yield value
+            case Select(then=Load(), otherwise=Const()):
+                yield value
             case Binary(op=op, left=left, right=right) if op not in ("&&", "||"):
                 values += [left, right]
             case Unary(operand=operand) | Cast(operand=operand):
@@ -206,6 +237,13 @@ def _jams(loop: For, names: set[str]) -> bool:
         return False
     bounds = (loop.start, loop.stop, loop.step)
     return not any(_mentions(e, *names) or any(isinstance(n, Load) for n in walk(e)) for e in bounds)
+
+
+def _rest(rows: For) -> bool:
+    """Whether the last tile may have rows of its own that there are not: they do as the last row, and store
+    nothing."""
+    extent = _extent(rows)
+    return extent is None or (extent > ROWS.value and extent % ROWS.value != 0)
 
 
 def _accumulates(loop: For) -> bool:

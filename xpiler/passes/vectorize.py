@@ -107,6 +107,11 @@ class _Choice:
         if loop.kind is LoopKind.VECTOR:
             return loop
         nest = perfect_nest(loop)
+        if any(isinstance(s, For) and s.kind is LoopKind.VECTOR for s in walk(nest[-1].body)):
+            inside = facts
+            for each in nest:
+                inside = inside.inside(each)
+            return rebuilt(nest, self.block(nest[-1].body, inside), None)  # chosen already
         worth = [candidate_worth(c, nest[-1].body, facts) for c in nest]
         best = max(range(len(nest)), key=lambda i: (worth[i], i))
         inner_facts = facts
