@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xpiler.backend.c import CPrinter
 from xpiler.backend.c_expressions import ArrayInfo
+from xpiler.backend.c_types import value_type
 from xpiler.backend.vnni_lanes import Lanes, NeedsEightLanes, NotVectorizable
 from xpiler.backend.vnni_region import Region
 from xpiler.ir.nodes import (
@@ -18,11 +19,12 @@ from xpiler.ir.nodes import (
     Load,
     LoopKind,
     Param,
+    Stmt,
     Var,
 )
 from xpiler.ir.rewrite import walk
 from xpiler.passes.knobs import Knob
-from xpiler.passes.register_tile import tile_candidate, tiled
+from xpiler.passes.register_tile import tile_candidate, tiled, widened
 
 ENOUGH_WORK = Knob(
     "vnni.parallel_work", (32768, 262144, 2097152), 262144, "iterations below which no threads are started"
@@ -70,13 +72,26 @@ class VectorPrinter(CPrinter):
         parallel = loop.kind is LoopKind.PARALLEL or (
             loop.kind is LoopKind.VECTOR and loop.var in self.parallel
         )
-        shared = self.parallel_pragma(loop) if parallel and not self.in_parallel else None
+        if parallel and not self.in_parallel:
+            loop = self._bounded(loop)
+            shared = self.parallel_pragma(loop)
+        else:
+            shared = None
         if shared is None:
             self._loop(loop, "")
             return
         self.in_parallel = True
         self._shared_loop(loop, *shared)
         self.in_parallel = False
+
+    def _bounded(self, loop: For) -> For:
+        """The loop with a name for where it ends, if that is computed."""
+        if isinstance(loop.stop, (Const, Var)) or loop.step != Const(loop.step.dtype, 1):
+            return loop
+        end = self.fresh(f"{loop.var}_end")
+        self.names[end] = end
+        self.line(f"const {value_type(loop.dtype)} {end} = {self.converted(loop.stop, loop.dtype)};")
+        return replace(loop, stop=Var(loop.dtype, end))
 
     def _shared_loop(self, loop: For, pragma: str, worth: str) -> None:
         """The loop for several threads. Starting even one costs more than a short loop does, so that one is
@@ -101,7 +116,10 @@ class VectorPrinter(CPrinter):
 
     def _tiled_loop(self, loop: For) -> bool:
         """Print as register tiles; False (and nothing printed) if that cannot be."""
-        loops = tiled(loop)
+        return self._instead(loop, tiled(loop))
+
+    def _instead(self, loop: For, loops: tuple[Stmt, ...] | None) -> bool:
+        """Print these for the loop; False (and nothing printed) if that cannot be."""
         if loops is None:
             return False
         saved = self._saved()
@@ -120,6 +138,8 @@ class VectorPrinter(CPrinter):
             self.tiling.discard(loop.var)
 
     def _loop(self, loop: For, pragma: str) -> None:
+        if not pragma and loop.var not in self.tiling and self._instead(loop, widened(loop)):
+            return
         if loop.kind is LoopKind.VECTOR and self._vector_loop(loop, pragma):
             return
         if pragma:

@@ -136,10 +136,10 @@ class _Packing:
                 case If(then=then, otherwise=otherwise):
                     yield from self._operands(then, sums)
                     yield from self._operands(otherwise, sums)
-                case Assign(target=Var()) if sums and folded(stmt) is not None:
-                    for node in walk(stmt.value):
-                        if isinstance(node, Load):
-                            yield _Operand(node, sums)
+                case Decl(shape=(), init=Expr() as value) if sums:
+                    yield from (_Operand(n, sums) for n in walk(value) if isinstance(n, Load))
+                case Assign(target=Var(), value=value) if sums and folded(stmt) is not None:
+                    yield from (_Operand(n, sums) for n in walk(value) if isinstance(n, Load))
 
     # ------------------------------------------------------------------------------------ which lanes
 

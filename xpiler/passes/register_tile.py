@@ -47,6 +47,8 @@ from xpiler.passes.sync import leaves_loop
 from xpiler.passes.tile_invariants import conditions_before, digits_before
 
 LANES = 16
+WIDE = Knob("register_tile.wide", (1, 2, 4), 4, "registers of columns where rows share nothing")
+SHORT = 12  # statements of a body that is written several times
 FEW = 3  # rows, below which each is computed by itself
 ROWS = Knob("register_tile.rows", (1, 2, 4, 6, 8, 10, 12, 14), 8, "rows of a tile")
 REGISTERS = Knob("register_tile.registers", (1, 2, 3, 4), 2, "registers of columns of a tile")
@@ -104,6 +106,47 @@ def tiled(rows: For) -> tuple[Stmt, ...] | None:
     return (If(enough, Block((tiles,)), Block((rows,))),)
 
 
+def widened(columns: For) -> tuple[Stmt, ...] | None:
+    """The loops that replace a vector loop that sums in loops of its own: several registers at a time, which
+    share the loops and wait for nobody; None for another loop."""
+    if columns.kind is not LoopKind.VECTOR or not _one(columns.step) or WIDE.value == 1:
+        return None
+    body, extent = columns.body, _extent(columns)
+    if any(isinstance(s, Decl) and s.shape for s in walk(body)) or (extent is not None and extent <= LANES):
+        return None
+    sums = [s for s in body.body if isinstance(s, For) and _jams(s, {columns.var}) and _accumulates(s)]
+    if not sums or any(_depth(s) > 3 for s in sums) or not _short(body):
+        return None
+    loops: list[Stmt] = []
+    if not isinstance(columns.stop, (Const, Var)):
+        end = f"{columns.var}_end"
+        loops.append(Decl(end, columns.dtype, init=columns.stop))
+        columns = replace(columns, stop=Var(columns.dtype, end))
+    start, registers = columns.start, WIDE.value
+    while registers > 1:
+        whole = LANES * registers
+        copies = [_copy(_row_of(columns), columns, 0, j, _scalars(body)) for j in range(registers)]
+        jam = _Jam(copies, {columns.var}, arrays_written(body), _scalars(body))
+        stop = _rounded(columns, whole)
+        wide = Block(jam.block(body))
+        loops.append(replace(columns, start=start, stop=stop, step=const(whole, columns.dtype), body=wide))
+        start, registers = stop, registers // 2
+    return (*loops, replace(columns, start=start))
+
+
+def _row_of(columns: For) -> For:
+    """A loop of one row, which the columns know nothing of."""
+    return replace(columns, var="\0row", start=const(0, columns.dtype), stop=const(1, columns.dtype))
+
+
+def _scalars(body: Block) -> set[str]:
+    return {s.name for s in walk(body) if isinstance(s, Decl)}
+
+
+def _short(body: Block) -> bool:
+    return sum(isinstance(s, (Assign, Decl, If, For)) for s in walk(body)) <= SHORT
+
+
 def _with_conditions(stmt: Stmt, fresh: Callable[[str], str]) -> Stmt:
     def change(inner: Stmt) -> Stmt | tuple[Stmt, ...]:
         serial = isinstance(inner, For) and inner.kind is not LoopKind.VECTOR
@@ -132,7 +175,7 @@ def _columns(rows: For, columns: For, height: int, registers: int) -> tuple[Stmt
     """The body for `height` rows and `registers` registers; None if the copies have no load in common."""
     copies: list[Callable[[Stmt], Stmt]] = []
     body = columns.body
-    scalars = {s.name for s in walk(body) if isinstance(s, Decl)}
+    scalars = _scalars(body)
     for i in range(height):
         for j in range(registers):
             copies.append(_copy(rows, columns, i, j, scalars))
