@@ -14,6 +14,7 @@ from xpiler.backend.c import CPrinter
 from xpiler.backend.c_helpers import HELPERS as SCALAR_HELPERS
 from xpiler.backend.c_helpers import emit, used_in
 from xpiler.backend.c_types import is_half_width, parameter, storage_type, value_type
+from xpiler.backend.vnni_accumulators import numbers_in
 from xpiler.backend.vnni_helpers import HELPERS as VECTOR_HELPERS
 from xpiler.backend.vnni_vector import VectorPrinter
 from xpiler.ir.build import cast, const
@@ -90,7 +91,7 @@ def generate(
         notes += chosen.notes
     function, bounds = _with_named_bounds(function)
     printer = (
-        VectorPrinter(function.params, comments, notes, parallel)
+        VectorPrinter(function.params, comments, notes, parallel, numbers_in(function.body))
         if scalar is None
         else scalar(function.params, comments)
     )

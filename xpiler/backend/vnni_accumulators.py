@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from xpiler.backend.vnni_lanes import NotVectorizable
 from xpiler.ir.nodes import (
     Assign,
+    Atomic,
     Block,
+    Const,
     Decl,
     For,
     Var,
@@ -61,3 +63,22 @@ def accumulators_that_vary(loop: For) -> dict[str, Accumulator]:
         return accumulators(loop.body)
     except NotVectorizable:
         return {}
+
+
+def numbers_in(body: Block) -> frozenset[str]:
+    """Variables that are never NaN: they start as a number, and are only replaced by larger or smaller ones
+    (of a number and a NaN that is the number)."""
+    starts = {
+        s.name
+        for s in walk(body)
+        if isinstance(s, Decl) and isinstance(s.init, Const) and s.dtype.is_float and s.init.value == s.init.value
+    }
+    for stmt in walk(body):
+        match stmt:
+            case Assign(target=Var(name=name)):
+                fold = folded(stmt)
+                if fold is None or fold[0] not in ("min", "max"):
+                    starts.discard(name)
+            case Atomic(target=Var(name=name)):
+                starts.discard(name)
+    return frozenset(starts)

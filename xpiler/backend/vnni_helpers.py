@@ -268,8 +268,7 @@ static inline __m512 exp_ps(__m512 x) {
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
     p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), r);
-    const __m512 y = _mm512_scalef_ps(_mm512_add_ps(p, _mm512_set1_ps(1.0f)), n);
-    return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
+    return _mm512_scalef_ps(_mm512_add_ps(p, _mm512_set1_ps(1.0f)), n);  // NaN has come through as it is
 }""",
     """\
 static inline __m512 exp2_ps(__m512 x) {
@@ -316,17 +315,21 @@ static inline __m512 log_ps(__m512 x) {
 }""",
     """\
 static inline __m512 tanh_ps(__m512 x) {
-    const __m512 a = _mm512_abs_ps(x), one = _mm512_set1_ps(1.0f), z = _mm512_mul_ps(x, x);
-    __m512 p = _mm512_set1_ps(-5.70498872745e-3f);
-    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(2.06390887954e-2f));
-    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(-5.37397155531e-2f));
-    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(1.33314422036e-1f));
-    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(-3.33332819422e-1f));
-    const __m512 small = _mm512_fmadd_ps(_mm512_mul_ps(p, z), x, x);
-    const __m512 e = exp_ps(_mm512_add_ps(a, a));
-    __m512 large = _mm512_sub_ps(one, _mm512_div_ps(_mm512_set1_ps(2.0f), _mm512_add_ps(e, one)));
-    large = _mm512_or_ps(large, _mm512_and_ps(x, _mm512_set1_ps(-0.0f)));
-    return _mm512_mask_mov_ps(large, _mm512_cmp_ps_mask(a, _mm512_set1_ps(0.625f), _CMP_NGE_UQ), small);
+    // x times a quotient of polynomials in x^2; from 7.9 on it is 1 to the last place
+    const __m512 c = _mm512_min_ps(_mm512_set1_ps(7.90531111f), _mm512_max_ps(_mm512_set1_ps(-7.90531111f), x));
+    const __m512 z = _mm512_mul_ps(c, c);
+    __m512 p = _mm512_set1_ps(-2.76076847742355e-16f);
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(2.00018790482477e-13f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(-8.60467152213735e-11f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(5.12229709037114e-08f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(1.48572235717979e-05f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(6.37261928875436e-04f));
+    p = _mm512_fmadd_ps(p, z, _mm512_set1_ps(4.89352455891786e-03f));
+    __m512 q = _mm512_set1_ps(1.19825839466702e-06f);
+    q = _mm512_fmadd_ps(q, z, _mm512_set1_ps(1.18534705686654e-04f));
+    q = _mm512_fmadd_ps(q, z, _mm512_set1_ps(2.26843463243900e-03f));
+    q = _mm512_fmadd_ps(q, z, _mm512_set1_ps(4.89352518554385e-03f));
+    return _mm512_div_ps(_mm512_mul_ps(c, p), q);
 }""",
     """\
 static inline __m512 rsqrt_ps(__m512 x) {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from xpiler.backend.c_expressions import ArrayInfo
 from xpiler.backend.c_types import storage_type, value_type
-from xpiler.backend.vnni_accumulators import Accumulator, accumulators_that_vary
+from xpiler.backend.vnni_accumulators import Accumulator, accumulators_that_vary, numbers_in
 from xpiler.backend.vnni_dots import dots_along, print_dots_across, print_dots_along
 from xpiler.backend.vnni_forms import Value
 from xpiler.backend.vnni_lanes import Lanes, NotVectorizable
@@ -56,6 +56,7 @@ class Region:
         self.loop = loop
         self.lanes = lanes
         self.accumulators = accumulators_that_vary(loop)
+        self.numbers = printer.numbers | numbers_in(loop.body)
         self.shapes = Shapes(loop.body, loop.var, frozenset(self.accumulators))
         self.values = LaneValues(printer, lanes, self.shapes)
         self.scalar_names: dict[str, str] = {}
@@ -311,6 +312,10 @@ class Region:
                 return lanes.op("fmadd", dtype, *factors, old)
             case Call(function="dp4a", args=(left, right, Const(value=0))) if op == "+":
                 return values.vector(values.eval(replace(value, args=(left, right, target))))
+        if op in ("min", "max") and isinstance(target, Var) and target.name in self.numbers:
+            # the instruction gives its second operand where one is NaN: what was there, which is a number
+            operands = values.vector(values.eval(value)), values.vector(values.eval(target))
+            return lanes.op(op, dtype, *operands)
         whole = Call(dtype, op, (target, value)) if op in ("min", "max") else Binary(dtype, op, target, value)
         return values.vector(values.eval(whole))
 

@@ -59,10 +59,12 @@ class VectorPrinter(CPrinter):
         comments: Mapping[int, str] | None = None,
         notes: list[str] | None = None,
         parallel: frozenset[str] = frozenset(),
+        numbers: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(params, comments)
         self.notes = notes if notes is not None else []
         self.parallel = parallel
+        self.numbers = numbers  # variables that are never NaN
         self.tiling: set[str] = set()  # loops that are being printed as tiles
         self.in_parallel = False
 
