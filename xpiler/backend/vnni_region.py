@@ -316,7 +316,8 @@ class Region:
             # the instruction gives its second operand where one is NaN: what was there, which is a number
             operands = values.vector(values.eval(value)), values.vector(values.eval(target))
             return lanes.op(op, dtype, *operands)
-        whole = Call(dtype, op, (target, value)) if op in ("min", "max") else Binary(dtype, op, target, value)
+        # the helpers test their first operand for NaN: not the one that the next iteration waits for
+        whole = Call(dtype, op, (value, target)) if op in ("min", "max") else Binary(dtype, op, target, value)
         return values.vector(values.eval(whole))
 
     def conditional(self, stmt: If) -> None:
