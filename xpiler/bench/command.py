@@ -14,6 +14,7 @@ from xpiler.bench import ablation_command, check_command, repair_command
 from xpiler.bench.accuracy import Tally, answers, group, questions, tally, to_json
 from xpiler.bench.case import Outcome
 from xpiler.bench.operators import load_operators
+from xpiler.bench.speed import command as speed_command
 from xpiler.bench.words import chosen, percent
 from xpiler.errors import Refusal
 from xpiler.files import write_atomically
@@ -52,6 +53,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     repair_command.add_parser(kinds)
     ablation_command.add_parser(kinds)
     check_command.add_parser(kinds)
+    speed_command.add_parser(kinds)
 
 
 def _accuracy(arguments: argparse.Namespace, console: Console) -> int:

@@ -31,7 +31,8 @@ _C_TYPES = {"float": "f32", "int": "i32", "half": "f16", "int8_t": "i8", "uint8_
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator. `arrays` are the extents of its pointer arguments, `derived` names for longer ones."""
+    """One operator. `arrays` are the extents of its pointer arguments, `derived` names for longer ones;
+    `large` are shapes at the size that networks have, to measure speed at."""
 
     name: str
     entry: str
@@ -40,6 +41,7 @@ class Operator:
     derived: tuple[tuple[str, Extent], ...]
     values: tuple[tuple[str, Values], ...]
     shapes: tuple[Shape, ...]
+    large: tuple[Shape, ...] = ()
 
     def extents(self, shape: Shape) -> dict[str, tuple[int, ...]]:
         """The extents of every array in this shape."""
@@ -106,8 +108,13 @@ def _operator(name: str, table: Mapping[str, Any]) -> Operator:
         tuple((array, tuple(extents)) for array, extents in table["arrays"].items()),
         tuple(table.get("derived", {}).items()),
         tuple((array, Values(**value)) for array, value in table.get("values", {}).items()),
-        tuple(Shape(s["network"], tuple((n, s[n]) for n in scalars)) for s in table["shapes"]),
+        _shapes(table["shapes"], scalars),
+        _shapes(table.get("large", ()), scalars),
     )
+
+
+def _shapes(tables: Sequence[Mapping[str, Any]], scalars: Sequence[str]) -> tuple[Shape, ...]:
+    return tuple(Shape(s["network"], tuple((name, s[name]) for name in scalars)) for s in tables)
 
 
 def _argument(text: str) -> Argument:

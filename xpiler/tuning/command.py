@@ -50,7 +50,7 @@ def add_tune_options(parser: argparse.ArgumentParser) -> None:
 
 def run_tune(arguments: argparse.Namespace, overrides: Overrides, console: Console) -> int:
     """Exit 0: the best program is verified; 1: it is not."""
-    budget = Budget(_seconds(arguments.budget), arguments.trials, arguments.resume)
+    budget = Budget(seconds_of(arguments.budget), arguments.trials, arguments.resume)
     if arguments.trials < 0:
         raise Refusal("tune-trials", "--trials must not be negative")
     text = read_source(arguments.file)
@@ -156,7 +156,8 @@ def _microseconds(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1e6, 3)
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
+    """`30s`, `5m`, `1h` in seconds. Raises Refusal for anything else."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip().lower())
     seconds = float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
     if seconds <= 0:

@@ -1,0 +1,171 @@
+"""Translates an operator, verifies it, and measures it beside the vendor's library at its shapes."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xpiler.bench.operators import Operator, Shape, snippet
+from xpiler.bench.speed.harness import Times, harness, library, race
+from xpiler.errors import Refusal
+from xpiler.files import read_source
+from xpiler.frontend import parse
+from xpiler.translate import translate_text
+from xpiler.tuning.record import Record
+from xpiler.tuning.tune import Budget, tune
+
+NOISY = 0.15  # spread above which a case is measured again
+_LARGEST_DIFFERENCE = 1e-3  # of results, relative: beyond it the two do not compute the same
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`source`: the platform of the snippets; `tuning`: seconds of search a shape, 0 for the knobs' defaults;
+    `least`: seconds of a sample; `cpu`: the processor that is measured on, None for any."""
+
+    source: str = "cuda"
+    tuning: float = 0.0
+    samples: int = 15
+    least: float = 5e-4
+    cpu: int | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One shape. Seconds are those of the best sample; `vendor` is None where the library has no counterpart.
+    `way`: the implementations that were the library's best. `exact`: both compute the same."""
+
+    operator: str
+    shape: str
+    ours: float
+    vendor: float | None
+    way: str
+    exact: bool
+    spread: float
+    verified: bool
+
+    @property
+    def ratio(self) -> float | None:
+        """The library's time over ours: above 1 ours is faster."""
+        return None if self.vendor is None else self.vendor / self.ours
+
+    def to_json(self) -> dict[str, Any]:
+        ratio = self.ratio
+        return {
+            "op": self.operator,
+            "shape": self.shape,
+            "ours_us": round(self.ours * 1e6, 3),
+            "vendor_us": None if self.vendor is None else round(self.vendor * 1e6, 3),
+            "ratio": None if ratio is None else round(ratio, 3),
+            "spread": round(self.spread, 3),
+            "vendor_way": self.way,
+            "exact_counterpart": self.exact,
+            "verified": self.verified,
+        }
+
+
+def measure(
+    operator: Operator,
+    shapes: Sequence[Shape],
+    settings: Settings,
+    on_case: Callable[[Measured], None] = lambda case: None,
+) -> list[Measured]:
+    """All shapes of one operator. Raises Refusal where it cannot be translated or the library is missing."""
+    program = harness()
+    path = snippet(operator.name, settings.source)
+    source = read_source(path)
+    kernels = _kernels(source, path, settings.source)
+    found: list[Measured] = []
+    text, verified = "", False
+    with tempfile.TemporaryDirectory(prefix="xpiler-speed-") as name:
+        built: Path | None = None
+        for shape in shapes:
+            if settings.tuning or built is None:
+                text, verified = _translated(source, path, operator, shape, settings)
+                built = library(text, kernels, operator, Path(name))
+            times = _steady(program, built, operator, shape, settings)
+            found.append(_measured(operator, shape, times, verified))
+            on_case(found[-1])
+    return found
+
+
+def _kernels(source: str, path: Path, platform: str) -> list[str]:
+    program = parse(source, str(path), platform=platform).program
+    names = [name for kernel in program.kernels for name in (kernel.name, kernel.template, kernel.spelling)]
+    return [name for name in dict.fromkeys(names) if name]
+
+
+def _translated(
+    source: str, path: Path, operator: Operator, shape: Shape, settings: Settings
+) -> tuple[str, bool]:
+    """The C++ text, and whether the gate verified it."""
+    if settings.tuning:
+        overrides = operator.overrides([shape])
+        with Record() as record:
+            budget = Budget(settings.tuning)
+            result = tune(source, str(path), "vnni", overrides, budget=budget, record=record).result
+    else:
+        result = translate_text(source, str(path), "vnni", operator.overrides(operator.shapes[:1]))
+    if result.text is None:
+        raise Refusal("bench-translate", f"{operator.name} has no translation")
+    return result.text, result.status == "verified"
+
+
+def _steady(program: Path, built: Path, operator: Operator, shape: Shape, settings: Settings) -> Times:
+    """Measured again, once, if the first time was noisy."""
+
+    def once() -> Times:
+        return race(
+            program,
+            built,
+            operator,
+            shape,
+            samples=settings.samples,
+            least=settings.least,
+            cpu=settings.cpu,
+        )
+
+    first = once()
+    if spread(first.ours) <= NOISY:
+        return first
+    second = once()
+    return second if spread(second.ours) < spread(first.ours) else first
+
+
+def _measured(operator: Operator, shape: Shape, times: Times, verified: bool) -> Measured:
+    best = min(((min(samples), name) for name, samples in times.vendor), default=None)
+    if times.difference is not None and times.difference > _LARGEST_DIFFERENCE:
+        raise Refusal(
+            "bench-differs",
+            f"{operator.name} at {shape.describe()}: the results differ by {times.difference:.2g}, so that the "
+            "two are no comparison",
+        )
+    vendor, way = best or (None, "")
+    exact = times.difference is not None
+    return Measured(
+        operator.name, shape.describe(), min(times.ours), vendor, way, exact, spread(times.ours), verified
+    )
+
+
+def spread(samples: Sequence[float]) -> float:
+    """The median sample over the best one, minus one."""
+    return statistics.median(samples) / min(samples) - 1
+
+
+def geometric_mean(values: Iterable[float]) -> float:
+    logs = [math.log(value) for value in values]
+    return math.exp(sum(logs) / len(logs)) if logs else float("nan")
+
+
+def by_operator(cases: Iterable[Measured]) -> Mapping[str, float]:
+    """The geometric mean of each operator's ratios; operators without a counterpart are left out."""
+    ratios: dict[str, list[float]] = {}
+    for case in cases:
+        if case.ratio is not None:
+            ratios.setdefault(case.operator, []).append(case.ratio)
+    return {name: geometric_mean(values) for name, values in ratios.items()}
