@@ -315,7 +315,7 @@ static inline __m512 log_ps(__m512 x) {
 }""",
     """\
 static inline __m512 tanh_ps(__m512 x) {
-    // x times a quotient of polynomials in x^2; from 7.9 on it is 1 to the last place
+    // x times a quotient of polynomials in x^2; from 8.3 on it is nearest to 1
     const __m512 c = _mm512_min_ps(_mm512_set1_ps(7.90531111f), _mm512_max_ps(_mm512_set1_ps(-7.90531111f), x));
     const __m512 z = _mm512_mul_ps(c, c);
     __m512 p = _mm512_set1_ps(-2.76076847742355e-16f);
@@ -329,7 +329,9 @@ static inline __m512 tanh_ps(__m512 x) {
     q = _mm512_fmadd_ps(q, z, _mm512_set1_ps(1.18534705686654e-04f));
     q = _mm512_fmadd_ps(q, z, _mm512_set1_ps(2.26843463243900e-03f));
     q = _mm512_fmadd_ps(q, z, _mm512_set1_ps(4.89352518554385e-03f));
-    return _mm512_div_ps(_mm512_mul_ps(c, p), q);
+    const __mmask16 far = _mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(8.3f), _CMP_GT_OQ);
+    const __m512 end = _mm512_or_ps(_mm512_set1_ps(1.0f), _mm512_and_ps(x, _mm512_set1_ps(-0.0f)));
+    return _mm512_mask_mov_ps(_mm512_mul_ps(c, _mm512_div_ps(p, q)), far, end);
 }""",
     """\
 static inline __m512 rsqrt_ps(__m512 x) {

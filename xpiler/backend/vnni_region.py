@@ -105,8 +105,8 @@ class Region:
         )
         if pragma and not self.accumulators:
             printer.pragma(pragma)
-        copies = 1 if whole else copies_of(loop, width)
-        if copies > 1:
+        copies = 0 if whole else copies_of(loop, width, sums=bool(self.accumulators))
+        if copies:
             start = print_unrolled(self, kind, stop, copies)
         printer.line(f"for ({kind} {var} = {start}; {var} < {stop}; {var} += {step}) {{")
         printer.depth += 1

@@ -25,18 +25,21 @@ _SHORT = 24  # operations of a body, above which the processor finds enough to d
 _LONG = {"exp": 16, "tanh": 24, "erf": 24, "log": 16, "pow": 40, "sin": 24, "cos": 24}
 
 
-def copies_of(loop: For, lanes: int) -> int:
-    """How many registers the loop is worth at a time: 1 where it is as good as it is."""
+def copies_of(loop: For, lanes: int, *, sums: bool) -> int:
+    """How many registers the loop is worth at a time, without masks; 0 where it is as good as it is. One is
+    enough where nothing is summed."""
     body = loop.body.body
     if loop.start != Const(loop.dtype, 0) or not all(isinstance(s, (Assign, Decl)) for s in body):
-        return 1
+        return 0
     if any(isinstance(s, Decl) and s.shape for s in body):
-        return 1
+        return 0
     if any(isinstance(n, Select) and _loads(n) for s in body for n in walk(s)):
-        return 1
+        return 0
     if isinstance(loop.stop, Const) and loop.stop.value < UNROLL.value * lanes:
-        return 1
-    return UNROLL.value if sum(_operations(s) for s in body) <= _SHORT else 1
+        return 0
+    if sum(_operations(s) for s in body) > _SHORT:
+        return 0
+    return UNROLL.value if sums else 1
 
 
 def _loads(expr: Expr) -> bool:

@@ -44,6 +44,7 @@ from xpiler.passes.thread_digits import split_thread_digits
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
 from xpiler.passes.tile_order import order_tiles
+from xpiler.passes.twin_branches import merge_twins
 from xpiler.passes.uniform_starts import uniform_starts
 
 
@@ -151,6 +152,7 @@ TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
 
 
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
+    ("twin branches", merge_twins),
     ("structured control flow", without_continues),
     ("single assignment", single_assignments),
     ("invariants", hoist_invariants),
