@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from xpiler.backend.vnni_lanes import NotVectorizable
@@ -71,7 +72,8 @@ def numbers_in(body: Block) -> frozenset[str]:
     starts = {
         s.name
         for s in walk(body)
-        if isinstance(s, Decl) and isinstance(s.init, Const) and s.dtype.is_float and s.init.value == s.init.value
+        if isinstance(s, Decl) and isinstance(s.init, Const) and not math.isnan(s.init.value)
+        if s.dtype.is_float
     }
     for stmt in walk(body):
         match stmt:

@@ -4,8 +4,8 @@
       sum += x[i ..]            -->        sum_0 += x[i ..]; ... sum_3 += x[i + 48 ..] }
                                          sum_0 += sum_1 + sum_2 + sum_3; the rest as before
 
-Whole registers need no mask, and a sum in one register waits for itself: an addition takes four cycles, and two
-can start in each.
+Whole registers need no mask, and a sum in one register waits for itself: an addition takes four cycles,
+and two can start in each.
 """
 
 from __future__ import annotations
@@ -115,4 +115,3 @@ def known_multiple(expr: Expr) -> int:
         case Binary(op="*", left=left, right=right):
             return known_multiple(left) * known_multiple(right)
     return 1
-

@@ -30,7 +30,10 @@ ENOUGH_WORK = Knob(
     "vnni.parallel_work", (32768, 262144, 2097152), 262144, "iterations below which no threads are started"
 )
 TWICE = Knob(
-    "vnni.written_twice", (0, 100, 400), 100, "lines of a loop that is written with and without threads at most"
+    "vnni.written_twice",
+    (0, 160, 400),
+    160,
+    "lines of a loop that is written twice at most, with and without threads",
 )
 
 

@@ -5,12 +5,12 @@
       for k: sum += x[pixel, k] * w[channel * K + k]        packed[(channel / 16 * K + k) * 16 + channel % 16]
       y[pixel, channel] = sum                      -->        = w[channel * K + k];
                                                           parallel pixel: vector channel: f32 sum = 0;
-                                                            for k: sum += x[pixel, k] * packed[... + channel % 16];
+                                                            for k: sum += x[pixel, k] * packed[...];
                                                             y[pixel, channel] = sum
 
-Sums of products of which every factor is the same for all lanes, or that of neighbouring lanes are neighbours, or
-that can be packed so: because it is read whatever the data are, is never written, and another loop of the nest
-reads it again. Panels of 16 columns, as in Goto's and van de Geijn's products of matrices.
+Sums of products of which every factor is the same for all lanes, or that of neighbouring lanes are
+neighbours, or that can be packed so: because it is read whatever the data are, is never written, and another
+loop of the nest reads it again. Panels of 16 columns, as in Goto's and van de Geijn's products of matrices.
 """
 
 from __future__ import annotations
@@ -60,11 +60,12 @@ def pack_operands(function: Function) -> Function:
         return function
     written = with_aliases(arrays_written(function.body), may_be_same(function.params))
     names, mutable = Names(function), mutable_vars(function)
+    packing = _Packing(names, frozenset(written), mutable)
 
     def outer(block: Block) -> Block:
         out: list[Stmt] = []
         for stmt in block.body:
-            packed = _Packing(names, frozenset(written), mutable).nest(stmt) if isinstance(stmt, For) else None
+            packed = packing.nest(stmt) if isinstance(stmt, For) else None
             if packed is not None:
                 out += packed
                 continue
@@ -109,7 +110,8 @@ class _Packing:
         operands = list(self._operands(body, ()))
         if not operands or any(isinstance(s, Decl) and s.shape for s in walk(body)):
             return None
-        plans = [plan for at in range(len(nest)) if (plan := self._plan(nest, at, body, operands)) is not None]
+        possible = (self._plan(nest, at, body, operands) for at in range(len(nest)))
+        plans = [plan for plan in possible if plan is not None]
         if not plans:
             return None
         at, crosswise = min(plans, key=lambda plan: self._cost(nest, plan))

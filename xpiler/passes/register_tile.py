@@ -149,8 +149,9 @@ def _short(body: Block) -> bool:
 
 def _with_conditions(stmt: Stmt, fresh: Callable[[str], str]) -> Stmt:
     def change(inner: Stmt) -> Stmt | tuple[Stmt, ...]:
-        serial = isinstance(inner, For) and inner.kind is not LoopKind.VECTOR
-        return tuple(conditions_before(inner, fresh)) if serial else inner
+        if not isinstance(inner, For) or inner.kind is LoopKind.VECTOR:
+            return inner
+        return tuple(conditions_before(inner, fresh))
 
     return map_stmt(stmt, change)
 

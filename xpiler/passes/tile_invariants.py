@@ -1,13 +1,13 @@
 """What does not change inside the loops of a tile is computed before them.
 
     for k: acc += (i % w * s + k < n && ok ? x[i % w + k] : 0) * b[k]      -->     d = w != 0 ? i % w : 0;
-                                                                                 for k: acc += ... d * s + k ...
+                                                                           for k: acc += ... d * s + k ...
 
     for c: acc += (y >= 0 && y < h ? x[y * C + c] : 0) * b[c]   -->   inside = y >= 0 && y < h;
-                                                                     for c: acc += (inside ? x[...] : 0) * b[c]
+                                                          for c: acc += (inside ? x[...] : 0) * b[c]
 
-Digits of counters (quotients and remainders) go before the whole tile: without a divisor of zero, which they have
-where nothing is computed. Conditions of choices go before the innermost loop that they do not change in.
+Digits of counters (quotients and remainders) go before the whole tile: without a divisor of zero, which they
+have where nothing is computed. Conditions of choices go before the innermost loop that they do not change in.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from xpiler.ir.types import BOOL
 Fresh = Callable[[str], str]
 
 
-def digits_before(stmts: Iterable[Stmt], changing: frozenset[str], fresh: Fresh) -> tuple[list[Decl], list[Stmt]]:
+def digits_before(
+    stmts: Iterable[Stmt], changing: frozenset[str], fresh: Fresh
+) -> tuple[list[Decl], list[Stmt]]:
     """Declarations of the digits in the statements, and the statements that use them. `changing`: variables
     of the tile itself, besides those that it declares or assigns."""
     block = Block(tuple(stmts))

@@ -1,9 +1,9 @@
 """A statement that stands in both branches of a condition stands once.
 
-    if (n >= 32768) { parallel for i: y[i] = f(i) } else { for j: y[j] = f(j) }   -->   parallel for i: y[i] = f(i)
+    if (n >= 32768) { parallel for i: y[i] = i } else { for j: y[j] = j }   -->   parallel for i: y[i] = i
 
-Whatever the variables of the copies are called, and whether their loops were shared out to threads: programs have a
-copy that starts threads and one that does not.
+Whatever the variables of the copies are called, and whether their loops were shared out to threads: programs
+have a copy that starts threads and one that does not.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ def merge_twins(function: Function) -> Function:
 
 
 def _same(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
-    if not isinstance(stmt, If) or not stmt.then.body or any(isinstance(n, Load) for n in walk(stmt.condition)):
+    if not isinstance(stmt, If) or not stmt.then.body:
+        return stmt
+    if any(isinstance(n, Load) for n in walk(stmt.condition)):
         return stmt
     ours, theirs = _in_order(stmt.then), _in_order(stmt.otherwise)
-    if len(ours) != len(theirs) or _plain(rename(stmt.otherwise, dict(zip(theirs, ours, strict=True)))) != _plain(
-        stmt.then
-    ):
+    if len(ours) != len(theirs):
         return stmt
-    return stmt.then.body
+    renamed = rename(stmt.otherwise, dict(zip(theirs, ours, strict=True)))
+    return stmt.then.body if _plain(renamed) == _plain(stmt.then) else stmt
 
 
 def _in_order(block: Block) -> list[str]:

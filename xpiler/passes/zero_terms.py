@@ -12,7 +12,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xpiler.ir.build import const
-from xpiler.ir.nodes import Assign, Binary, Block, Const, Decl, Expr, For, Function, Load, LoopKind, Select, Stmt, Var
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    Load,
+    LoopKind,
+    Select,
+    Stmt,
+    Var,
+)
 from xpiler.ir.rewrite import map_body, map_expr, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.folds import folded
@@ -42,7 +56,7 @@ def _shortened(loop: For) -> For | None:
                 condition == inside
             ):
                 guarded.add(name)
-            case Assign(target=Var()) if folded(stmt) is not None and _vanishes(folded(stmt), inside, guarded):
+            case Assign(target=Var()) if _vanishes(folded(stmt), inside, guarded):
                 pass
             case _:
                 return None
@@ -85,7 +99,9 @@ def _rounded_up(stop: Expr) -> Expr | None:
     match stop:
         case Binary(
             op="*",
-            left=Binary(op="/", left=Binary(op="+", left=number, right=Const(value=more)), right=Const(value=by)),
+            left=Binary(
+                op="/", left=Binary(op="+", left=number, right=Const(value=more)), right=Const(value=by)
+            ),
             right=Const(value=times),
         ) if by == times and more == by - 1:
             return number

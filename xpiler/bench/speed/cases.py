@@ -142,8 +142,8 @@ def _measured(operator: Operator, shape: Shape, times: Times, verified: bool) ->
     if times.difference is not None and times.difference > _LARGEST_DIFFERENCE:
         raise Refusal(
             "bench-differs",
-            f"{operator.name} at {shape.describe()}: the results differ by {times.difference:.2g}, so that the "
-            "two are no comparison",
+            f"{operator.name} at {shape.describe()}: the results differ by {times.difference:.2g}, so "
+            "that the two are no comparison",
         )
     vendor, way = best or (None, "")
     exact = times.difference is not None

@@ -29,8 +29,8 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     speed = kinds.add_parser(
         "speed",
         help="translated kernels against oneDNN",
-        description="Translate the operators of `snippets/` to C++ with AVX-512, verify them, and measure their "
-        "kernels in turn with oneDNN's primitives: one thread, the same data, packing inside the call. "
+        description="Translate the operators of `snippets/` to C++ with AVX-512, verify them, and measure "
+        "their kernels in turn with oneDNN's primitives: one thread, the same data, packing inside the call. "
         "Exit 0: everything that was measured is verified; 1: something is not.",
     )
     speed.add_argument("--ops", help="operators, separated by commas (default: all)")
@@ -127,7 +127,8 @@ def to_json(
 
 def _print(cases: Sequence[Measured], document: dict[str, Any]) -> None:
     out = Console(highlight=False)
-    out.print(f"{document['device']}, {document['vendor']}, one thread, packing inside the call", markup=False)
+    said = f"{document['device']}, {document['vendor']}, one thread, packing inside the call"
+    out.print(said, markup=False)
     table = Table()
     table.add_column("operator")
     for title in ("ratio", "worst", "best", "shapes"):
@@ -137,18 +138,16 @@ def _print(cases: Sequence[Measured], document: dict[str, Any]) -> None:
         own = [case for case in cases if case.operator == name and case.ratio is not None]
         ratios = [case.ratio or 0.0 for case in own]
         part = own[0].way if own[0].exact else f"{own[0].way} (nearest: it computes something else)"
-        table.add_row(
-            name, f"{mean:.2f}", f"{min(ratios):.2f}", f"{max(ratios):.2f}", str(len(own)), part
-        )
+        table.add_row(name, f"{mean:.2f}", f"{min(ratios):.2f}", f"{max(ratios):.2f}", str(len(own)), part)
     out.print(table)
     alone = list(dict.fromkeys(case.operator for case in cases if case.vendor is None))
     if alone:
         out.print(f"no counterpart in oneDNN: {', '.join(alone)}")
     for which in ("worst", "best"):
         if document[which]:
-            out.print(f"{which}: {document[which]['op']} {document[which]['shape']}: {document[which]['ratio']}")
+            case = document[which]
+            out.print(f"{which}: {case['op']} {case['shape']}: {case['ratio']}", markup=False)
     if document["geomean"] is not None:
         out.print(f"geometric mean over {len(document['operators'])} operators: {document['geomean']}")
-    doubtful = [case for case in cases if not case.verified]
-    for case in doubtful:
-        out.print(f"NOT VERIFIED: {case.operator} {case.shape}", markup=False)
+    for doubtful in (case for case in cases if not case.verified):
+        out.print(f"NOT VERIFIED: {doubtful.operator} {doubtful.shape}", markup=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -138,9 +139,6 @@ def vendor_version() -> str:
     header = Path("/usr/include/oneapi/dnnl/dnnl_version.h")
     if not header.exists() or shutil.which("g++") is None:
         return ""
-    numbers = [
-        line.split()[-1]
-        for line in header.read_text().splitlines()
-        if line.startswith(("#define DNNL_VERSION_MAJOR", "#define DNNL_VERSION_MINOR", "#define DNNL_VERSION_PATCH"))
-    ]
-    return ".".join(numbers)
+    defined = re.findall(r"#define DNNL_VERSION_(MAJOR|MINOR|PATCH) (\d+)", header.read_text())
+    numbers = dict(defined)
+    return ".".join(numbers[part] for part in ("MAJOR", "MINOR", "PATCH"))

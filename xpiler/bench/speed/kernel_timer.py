@@ -2,9 +2,9 @@
 
     gemm_kernel(grid, block, d_A, ...);  -->  xpiler_timed([&] { gemm_kernel(grid, block, d_A, ...); });
 
-What an entry does besides (allocating, copying to and from what was a device's memory) belongs to the program, not
-to its kernels, and a vendor's primitive does none of it: it is run, and not counted. Where an entry calls no
-kernels it is itself what is timed.
+What an entry does besides (allocating, copying to and from what was a device's memory) belongs to the
+program, not to its kernels, and a vendor's primitive does none of it: it is run, and not counted. Where an
+entry calls no kernels it is itself what is timed.
 """
 
 from __future__ import annotations
