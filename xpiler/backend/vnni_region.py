@@ -389,26 +389,32 @@ class Region:
         printer.line("}")
 
     def _varying_for(self, loop: For) -> None:
-        """Lanes start at different places: the loop variable is a vector."""
-        counter = Var(loop.dtype, loop.var)
-        printer = self.printer
+        """Lanes start at different places: the loop variable is a vector, or the place of the first lane where
+        the others follow at a fixed distance."""
+        printer, values = self.printer, self.values
         printer.line("{")
         printer.depth += 1
-        self.declared[loop.var] = self.values.mask
-        start = self.values.vector(self.values.eval(loop.start))
-        printer.line(f"{self.lanes.register(loop.dtype)} {printer.name(loop.var)} = {start};")
-        stop = self.values.eval(loop.stop)
-        end = self.values.temporary(Value("vector", self.values.vector(stop), stop.dtype), "end")
+        name, begin = printer.name(loop.var), values.eval(loop.start)
+        follows = begin.kind == "linear" and not self.shapes.varies(loop.step)
+        if follows:
+            printer.line(f"{value_type(loop.dtype)} {name} = {_plain(begin.text)};")
+            values.linear[loop.var] = replace(begin, text=name, multiple=1)
+        else:
+            self.declared[loop.var] = values.mask
+            printer.line(f"{self.lanes.register(loop.dtype)} {name} = {values.vector(begin)};")
+        stop = values.eval(loop.stop)
+        end = values.temporary(Value("vector", values.vector(stop), stop.dtype), "end")
         live, act = self._enter_loop()
-        printer.line("for (;;) {")
+        step = printer.expr(loop.step) if follows else ""
+        printer.line(f"for (;; {name} += {step}) {{" if follows else "for (;;) {")
         printer.depth += 1
-        more = self.values._compare("<", self.values.eval(counter), end)
+        more = values._compare("<", values.eval(Var(loop.dtype, loop.var)), end)
         printer.line(f"{live} &= {more.text};")
         printer.line(f"if (!{live}) break;")
         self._loop_body(loop.body, live, act)
-        step = self.values.vector(self.values.eval(loop.step))
-        name = printer.name(loop.var)
-        printer.line(f"{name} = {self.lanes.op('add', loop.dtype, name, step)};")
+        if not follows:
+            step = values.vector(values.eval(loop.step))
+            printer.line(f"{name} = {self.lanes.op('add', loop.dtype, name, step)};")
         printer.depth -= 1
         printer.line("}")
         printer.depth -= 1
