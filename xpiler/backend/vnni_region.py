@@ -389,8 +389,8 @@ class Region:
         printer.line("}")
 
     def _varying_for(self, loop: For) -> None:
-        """Lanes start at different places: the loop variable is a vector, or the place of the first lane where
-        the others follow at a fixed distance."""
+        """Lanes start at different places: the loop variable is a vector, or the place of the first lane
+        where the others follow at a fixed distance."""
         printer, values = self.printer, self.values
         printer.line("{")
         printer.depth += 1
