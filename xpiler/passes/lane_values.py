@@ -1,0 +1,250 @@
+"""Values that vary along the lanes, by the instructions that the platform has.
+
+    (x[i] + s) * y[i]   -->   __bang_add_scalar(tmp, x_nram, s, count);  __bang_mul(tmp, tmp, y_nram, count)
+
+An expression is unified with the meanings of the instructions; what unifies with none is composed of others.
+"""
+
+from __future__ import annotations
+
+from xpiler.ir.build import cast, const
+from xpiler.ir.nodes import (
+    Binary,
+    Bitcast,
+    Call,
+    Cast,
+    Expr,
+    If,
+    Instr,
+    Load,
+    Ref,
+    Select,
+    Stmt,
+    Unary,
+    Var,
+)
+from xpiler.ir.rewrite import substitute
+from xpiler.ir.types import F16, F32, I8, I16, I32, DType
+from xpiler.passes.lane_buffers import NotTileable
+from xpiler.passes.lane_memory import LaneMemory
+from xpiler.platforms.bang import (
+    Let,
+    compose,
+    matches,
+    tests_as_floats,
+)
+
+
+class LaneValues(LaneMemory):
+    """One vector loop, with the values of its lanes."""
+
+    def value(self, expr: Expr, wish: str) -> str:
+        """The buffer that holds the expression for every lane of the tile; the caller releases it."""
+        match expr:
+            case Var(name=name) if name in self.lanes:
+                self.hold(self.lanes[name])
+                return self.lanes[name]
+            case Load() if self.varies(expr):
+                return self.load(expr)
+        return self.compute(expr, wish, None)
+
+    def into(self, buffer: str, dtype: DType, expr: Expr) -> None:
+        """Computes into the buffer."""
+        match expr:
+            case Var(name=name) if name in self.lanes:
+                self.move(buffer, self.lanes[name], dtype)
+            case Load() if self.varies(expr):
+                source = self.load(expr)
+                self.move(buffer, source, dtype)
+                self.release(source)
+            case _:
+                self.compute(expr, "", buffer)
+
+    def move(self, dst: str, src: str, dtype: DType) -> None:
+        ends = self.ref(dtype, dst), self.ref(dtype, src)
+        self.out.append(Instr("__memcpy", (*ends, self.count), (("direction", "NRAM2NRAM"),)))
+
+    def compute(self, expr: Expr, wish: str, into: str | None) -> str:
+        if not self.varies(expr):
+            buffer = into or self.acquire(wish, expr.dtype)
+            operands = (self.ref(expr.dtype, buffer), self.count, expr)
+            self.out.append(Instr("__bang_write_value", operands))
+            return buffer
+        normal = _normal(expr)
+        architecture = self.tiler.architecture
+        found = matches(normal, self.varies, architecture)
+        if found is None and architecture.padded:  # without instructions that take a scalar: a vector of it
+            found = matches(normal, lambda _: True, architecture)
+        if found is not None:
+            allowed = architecture.integers or expr.dtype.is_float
+            if not allowed:
+                raise NotTileable("vectors of integers")
+            sources = {name: self.value(e, "tmp") for name, e in found.vectors.items()}
+            buffer = into or self.result(wish, expr.dtype, sources.values(), found.intrinsic.overlap)
+            refs = [self.ref(found.vectors[n].dtype, b) for n, b in sources.items()]
+            scalar = () if found.scalar is None else (found.scalar,)
+            operands = (self.ref(expr.dtype, buffer), *refs, *scalar, self.count)
+            suffix = found.intrinsic.suffix
+            attributes = (("suffix", suffix),) if suffix else ()
+            self.out.append(Instr(found.intrinsic.name, operands, attributes))
+            for source in sources.values():
+                self.release(source)
+            return buffer
+        match normal:
+            case Select(condition=condition) if self.varies(condition):
+                return self.choice(normal, wish, into)
+            case Bitcast(operand=operand):
+                return self.same_bytes(operand, normal.dtype, wish, into)
+            case Binary(op="&" | "|" | "^" as op, dtype=dtype) if dtype == I32:
+                return self.bitwise(_BITWISE[op], normal, into)
+        if isinstance(normal, Var) and normal.name == self.loop.var:
+            return self.index(wish, into)
+        simpler = compose(normal, self.varies, self.tiler.architecture)
+        if simpler is None or simpler == expr:
+            raise NotTileable(f"no instruction for {in_words(expr)}")
+        if isinstance(simpler, Let):
+            return self.let(simpler, wish, into)
+        return self.compute_or_value(simpler, wish, into)
+
+    def same_bytes(self, operand: Expr, dtype: DType, wish: str, into: str | None) -> str:
+        buffer = self.value(operand, "bits")
+        result = into or self.acquire(wish, dtype)
+        self.move(result, buffer, dtype)
+        self.release(buffer)
+        return result
+
+    def bitwise(self, name: str, expr: Binary, into: str | None) -> str:
+        """With an operand that is the same for all lanes, which no instruction takes as a scalar."""
+        left, right = self.value(expr.left, "tmp"), self.value(expr.right, "bits")
+        result = into or self.acquire("bits", I32)
+        self.bits(name, result, left, right)
+        self.release(left)
+        self.release(right)
+        return result
+
+    def index(self, wish: str, into: str | None) -> str:
+        """The numbers of the lanes: those within a tile, which are kept, and the first one."""
+        buffer = into or self.acquire(wish, I32)
+        self.tiler.numbers = self.tiler.numbers or self.tiler.names.fresh("numbers_nram")
+        numbers = Ref(I32, self.tiler.numbers, cast(self.skipped, I32))
+        start = cast(self.first, I32)
+        self.out.append(Instr("__bang_add_scalar", (self.ref(I32, buffer), numbers, start, self.count)))
+        return buffer
+
+    def let(self, steps: Let, wish: str, into: str | None) -> str:
+        """Intermediate results that are needed more than once, then the result."""
+        mine: list[str] = []
+        names: dict[str, Expr] = {}
+        for name, value in steps.bindings:
+            own = Var(value.dtype, self.tiler.names.fresh(name))
+            self.lanes[own.name] = self.value(substitute(value, names), name)
+            names[name] = own
+            mine.append(own.name)
+        result = self.compute_or_value(substitute(steps.result, names), wish, into)
+        for each in mine:
+            self.release(self.lanes.pop(each))
+        return result
+
+    def choice(self, expr: Select, wish: str, into: str | None) -> str:
+        """`condition ? a : b` by masks of bits: exact for every value."""
+        if expr.dtype.bytes < I32.bytes:
+            wide = F32 if expr.dtype == F16 else I32
+            sides = (cast(side, wide) for side in (expr.then, expr.otherwise))
+            return self.compute_or_value(Cast(expr.dtype, Select(wide, expr.condition, *sides)), wish, into)
+        if expr.dtype.bytes != I32.bytes:
+            raise NotTileable(f"a choice between values of {expr.dtype}")
+        mask = self.mask(expr.condition)
+        for side in (expr.then, expr.otherwise):
+            if not self.speculable(side):
+                raise NotTileable("it reads memory only where a condition holds")
+        chosen = self.value(expr.then, "tmp")
+        result = self.acquire("choice", expr.dtype)
+        self.bits("__bang_band", result, chosen, mask)
+        self.release(chosen)
+        if expr.otherwise != const(0, expr.dtype):
+            other = self.value(expr.otherwise, "tmp")
+            rest = self.acquire("rest", I32)
+            self.bits("__bang_bnot", mask, mask)
+            self.bits("__bang_band", rest, other, mask)
+            self.bits("__bang_bor", result, result, rest)
+            self.release(other)
+            self.release(rest)
+        self.release(mask)
+        if into is None:
+            return result
+        self.move(into, result, expr.dtype)
+        self.release(result)
+        return into
+
+    def mask(self, condition: Expr) -> str:
+        """All bits of the lanes where the condition holds."""
+        match condition:
+            case Binary(op="&&" | "||" as op, left=left, right=right):
+                first, second = self.mask(left), self.mask(right)
+                self.bits("__bang_band" if op == "&&" else "__bang_bor", first, first, second)
+                self.release(second)
+                return first
+            case Unary(op="!", operand=operand):
+                inner = self.mask(operand)
+                self.bits("__bang_bnot", inner, inner)
+                return inner
+            case Binary(op=op, left=left, right=right) if left.dtype in (F16, I16, I8):
+                wide = F32 if left.dtype == F16 else I32
+                return self.mask(Binary(condition.dtype, op, cast(left, wide), cast(right, wide)))
+            case Binary(left=left) if left.dtype in (F32, I32):
+                ones = self.compute(Cast(left.dtype, condition), "tmp", None)
+                result = self.acquire("mask", I32)
+                whole, part = self.ref(I32, result), self.ref(left.dtype, ones)
+                if left.dtype == F32:
+                    convert = Instr("__bang_float2int32_tz", (whole, part, self.count), (("suffix", "0"),))
+                    self.out.append(convert)
+                    part = whole
+                self.out.append(Instr("__bang_mul_scalar", (whole, part, const(-1), self.count)))
+                self.release(ones)
+                return result
+        raise NotTileable(f"{in_words(condition)} as a condition")
+
+    def bits(self, name: str, *buffers: str) -> None:
+        refs = tuple(self.ref(I32, b) for b in buffers)
+        self.out.append(Instr(name, (*refs, self.count), (("suffix", "bytes"),)))
+
+    def compute_or_value(self, expr: Expr, wish: str, into: str | None) -> str:
+        if into is None:
+            return self.value(expr, wish)
+        self.into(into, expr.dtype, expr)
+        return into
+
+
+_BITWISE = {"&": "__bang_band", "|": "__bang_bor", "^": "__bang_bxor"}
+
+
+def _normal(expr: Expr) -> Expr:
+    """`x > 0 ? x : 0` and its kin as max and min; the sum with a negation as a difference; sums of tests by
+    floats."""
+    match expr:
+        case Select(condition=Binary(op="<" | "<=" | ">" | ">=" as op, left=a, right=b), then=x, otherwise=y):
+            if (x, y) in ((a, b), (b, a)):
+                larger = (op[0] == ">") == ((x, y) == (a, b))
+                return Call(expr.dtype, "max" if larger else "min", (x, y))
+        case Binary(op="+", left=x, right=Unary(op="-", operand=y)):
+            return Binary(expr.dtype, "-", x, y)
+        case Cast(operand=operand, dtype=dtype) if dtype == F32:
+            return tests_as_floats(operand) or expr
+    return expr
+
+
+def in_words(node: Expr | Stmt) -> str:
+    match node:
+        case If():
+            return "a branch"
+        case Call(function=function):
+            return f"`{function}`"
+        case Binary(op=op, dtype=dtype):
+            return f"`{op}` of {node.left.dtype} values"
+        case Cast(operand=operand, dtype=dtype):
+            return f"a conversion from {operand.dtype} to {dtype}"
+        case Select():
+            return "a choice lane by lane"
+        case Var(name=name):
+            return f"the index `{name}` itself"
+    return f"`{type(node).__name__}`"
