@@ -109,3 +109,27 @@ def test_registers_that_meet_stay_together(last: str) -> None:
       for (int j = 0; j < 2; ++j) c[j] = {last};
     }}"""
     assert "f32 acc[2];" in canonical(text)
+
+
+def test_masked_sums_of_lanes_are_one_sum() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" void sums(const float *x, float *y, int rows, int columns) {
+      for (int r = 0; r < rows; ++r) {
+        __m512 sum = _mm512_set1_ps(-0.0f);
+        for (int c = 0; c < columns; c += 16) {
+          const __mmask16 k = columns - c >= 16 ? 0xffff : (1 << (columns - c)) - 1;
+          sum = _mm512_mask_add_ps(sum, k, sum, _mm512_loadu_ps(x + r * columns + c));
+        }
+        y[r] = _mm512_reduce_add_ps(sum);
+      }
+    }"""
+    assert canonical(text) == (
+        "parallel for i32 r in 0 .. rows {\n"
+        "f32 sum_sum = 0.0f;\n"
+        "for i32 lane in 0 .. columns {\n"
+        "sum_sum += x[columns * r + lane];\n"
+        "}\n"
+        "y[r] = sum_sum;\n"
+        "}"
+    )

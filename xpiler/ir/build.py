@@ -345,10 +345,27 @@ def _fold(op: str, left: Expr, right: Expr) -> Expr:
         if value is not None:
             return Const(dtype, value)
     if dtype.is_integer and dtype.kind is not Kind.BOOL:
-        shorter = _identity(op, left, right)
+        shorter = _identity(op, left, right) or _gathered(op, left, right)
         if shorter is not None:
             return shorter
     return Binary(dtype, op, left, right)
+
+
+def _gathered(op: str, left: Expr, right: Expr) -> Expr | None:
+    """`x + 16u - 1u` as `x + 15u`: unsigned integers wrap, so that the order of additions does not count."""
+    match left:
+        case Binary(op="+" | "-" as inner, left=x, right=Const(value=first)) if (
+            op in "+-" and isinstance(right, Const) and left.dtype == right.dtype == x.dtype
+        ):
+            if left.dtype.kind is not Kind.UINT or left.dtype.bits < 32:
+                return None
+            total = (int(first) if inner == "+" else -int(first)) + (1 if op == "+" else -1) * int(
+                right.value
+            )
+            if total == 0:
+                return x
+            return Binary(x.dtype, "+" if total > 0 else "-", x, const(abs(total), x.dtype))
+    return None
 
 
 def _identity(op: str, left: Expr, right: Expr) -> Expr | None:

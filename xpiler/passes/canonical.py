@@ -19,12 +19,13 @@ from xpiler.ir.rewrite import map_expr
 from xpiler.passes.array_sinking import sink_arrays
 from xpiler.passes.buffer_split import split_buffers
 from xpiler.passes.cache_removal import remove_caches
+from xpiler.passes.chunks import merge_chunks
 from xpiler.passes.counting import counted_loops
 from xpiler.passes.extrema import name_extrema
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.invariants import hoist_invariants
-from xpiler.passes.lane_masks import plain_masks
+from xpiler.passes.lane_masks import masked_steps, plain_masks
 from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.parallel import mark_parallel
@@ -158,6 +159,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("invariants", hoist_invariants),
     ("tidy", tidy),
     ("counted loops", _counted_in_threads),
+    ("masked steps", masked_steps),
     ("cache removal", remove_caches),
     ("reductions", recover_reductions),
     ("tidy", tidy),
@@ -188,6 +190,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("strips", merge_strips),
     ("order of tiles", order_tiles),
     ("strips", merge_strips),
+    ("chunks", merge_chunks),
     ("powers of two", powers_of_two),
     ("tidy", tidy),
 )

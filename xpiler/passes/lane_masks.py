@@ -11,8 +11,23 @@ from dataclasses import replace
 from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import of_var
 from xpiler.ir.build import add, sub
-from xpiler.ir.nodes import FALSE, TRUE, Binary, Block, Const, Expr, For, Function, Select, Stmt, Var
-from xpiler.ir.rewrite import map_expr, map_stmt
+from xpiler.ir.nodes import (
+    EMPTY,
+    FALSE,
+    TRUE,
+    Assign,
+    Binary,
+    Block,
+    Const,
+    Expr,
+    For,
+    Function,
+    If,
+    Select,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import map_body, map_expr, map_stmt
 from xpiler.ir.types import BOOL
 
 
@@ -30,6 +45,21 @@ def plain_masks(function: Function) -> Function:
     body = map_stmt(function.body, change)
     assert isinstance(body, Block)
     return function if body is function.body else replace(function, body=body)
+
+
+def masked_steps(function: Function) -> Function:
+    """`sum[lane] = lane < n ? sum[lane] + x : sum[lane]` as `if (lane < n) sum[lane] = sum[lane] + x`, in
+    plain functions: registers whose masked lanes keep what they have."""
+
+    def change(stmt: Stmt) -> Stmt:
+        match stmt:
+            case Assign(
+                target=target, value=Select(condition=condition, then=then, otherwise=kept), reduce=None
+            ) if kept == target:
+                return If(condition, Block((replace(stmt, value=then),)), EMPTY, range=stmt.range)
+        return stmt
+
+    return map_body(function, change) if function.is_serial else function
 
 
 class _Masks:

@@ -1,0 +1,137 @@
+"""A loop over the chunks that workers get and the loop over a chunk's elements become one.
+
+    c = (n + 15) / 16;                                      for x in 0..n: y[x] = f(x)
+    for b in 0..16:                                  -->
+      for x in b*c..min(b*c + c, n): y[x] = f(x)
+
+Applies where the number of the chunk is used for its ends only. The elements keep their order, and a chunk
+that is empty has none in either form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xpiler.ir.affine import Overflow, linear, simplify
+from xpiler.ir.affine_form import Affine, of_var, split_by_var, to_expr
+from xpiler.ir.build import is_const, minimum, mul
+from xpiler.ir.nodes import (
+    Binary,
+    Break,
+    Call,
+    Cast,
+    Continue,
+    Decl,
+    Expr,
+    For,
+    Function,
+    Load,
+    LoopKind,
+    Select,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import free_vars, map_body, map_expr, substitute, walk
+from xpiler.passes.facts import mutable_vars
+from xpiler.passes.structured import spliced
+from xpiler.passes.sync import leaves_loop
+
+
+def merge_chunks(function: Function) -> Function:
+    """All such pairs of loops."""
+    mutable = mutable_vars(function)
+
+    def change(stmt: Stmt) -> Stmt:
+        return (_merged(stmt, mutable) or stmt) if isinstance(stmt, For) else stmt
+
+    return map_body(function, change)
+
+
+def _merged(chunks: For, mutable: frozenset[str]) -> For | None:
+    *heads, inner = spliced(chunks.body.body)
+    if not (isinstance(inner, For) and _counts(chunks) and is_const(inner.step, 1)):
+        return None
+    names: dict[str, Expr] = {}
+    for head in heads:
+        if not (isinstance(head, Decl) and not head.shape and isinstance(head.init, Expr)):
+            return None
+        if head.name in mutable or not head.dtype.is_integer or any(isinstance(n, Load) for n in walk(head)):
+            return None
+        names[head.name] = substitute(head.init, names)
+    if free_vars(inner.body) & (set(names) | {chunks.var}) or chunks.dtype != inner.dtype:
+        return None
+    if any(leaves_loop(s, (Break, Continue)) for s in inner.body.body):
+        return None
+    start, ends = linear(substitute(inner.start, names)), _smaller_of(substitute(inner.stop, names))
+    size = None if start is None else _multiplied(start, chunks)
+    if size is None or ends is None:
+        return None
+    counter = of_var(chunks.var, chunks.dtype)
+    for last, whole in (ends, ends[::-1]):
+        form = linear(last)
+        if form is None or _mentions(whole, chunks.var) or form != counter * size + size:
+            continue
+        length = to_expr(size, chunks.dtype)
+        stop = whole if _covers(chunks.stop, length, whole) else minimum(mul(chunks.stop, length), whole)
+        return replace(
+            inner, start=chunks.start, stop=simplify(stop, {}, Overflow.IGNORED), kind=LoopKind.SERIAL
+        )
+    return None
+
+
+def _counts(loop: For) -> bool:
+    return is_const(loop.start, 0) and is_const(loop.step, 1)
+
+
+def _multiplied(start: Affine, chunks: For) -> Affine | None:
+    """c of `c * number`; None if it is anything else, or depends on the number."""
+    parts = split_by_var(start, Var(chunks.dtype, chunks.var))
+    if parts is None:
+        return None
+    factor, rest = parts
+    if rest.terms or not factor.terms or chunks.var in factor.variables():
+        return None
+    return factor
+
+
+def _smaller_of(expr: Expr) -> tuple[Expr, Expr] | None:
+    match expr:
+        case Call(function="min", args=(first, second)):
+            return first, second
+        case Select(condition=Binary(op="<" | "<=", left=left, right=right), then=then, otherwise=otherwise):
+            return (
+                (then, otherwise)
+                if (linear(left), linear(right)) == (linear(then), linear(otherwise))
+                else None
+            )
+        case Select(condition=Binary(op=">" | ">=", left=left, right=right), then=then, otherwise=otherwise):
+            return (
+                (then, otherwise)
+                if (linear(left), linear(right)) == (linear(otherwise), linear(then))
+                else None
+            )
+    return None
+
+
+def _covers(count: Expr, length: Expr, whole: Expr) -> bool:
+    """Whether the chunks reach the end: their length is `(whole + count - 1) / count`."""
+    match _bare(length):
+        case Binary(op="/", left=Binary(op="+" | "-") as top, right=right):
+            forms = [linear(map_expr(e, _bare)) for e in (top, whole, count, right)]
+            known = [form for form in forms if form is not None]
+            return (
+                len(known) == len(forms)
+                and known[3] == known[2]
+                and (known[0] - known[1] - known[2]).as_int == -1
+            )
+    return False
+
+
+def _bare(expr: Expr) -> Expr:
+    while isinstance(expr, Cast) and expr.operand.dtype.is_integer:
+        expr = expr.operand
+    return expr
+
+
+def _mentions(expr: Expr, name: str) -> bool:
+    return any(isinstance(n, Var) and n.name == name for n in walk(expr))
