@@ -89,6 +89,12 @@ X, F = b.var("x"), b.var("f", F32)
         (b.binary("<<", b.var("c", U8), 3), "(i32)c << 3"),
         (b.add(X, 2**40), "(i64)x + 1099511627776l"),
         (b.div(b.const(1, I32), 0), "1 / 0"),
+        (b.div(0, X), "0"),
+        (b.mod(0, X), "0"),
+        (b.sub(b.add(b.var("u", U32), 16), 1), "u + 15u"),
+        (b.add(b.sub(b.var("u", U32), 16), 1), "u - 15u"),
+        (b.sub(b.add(b.var("u", U32), 7), 7), "u"),
+        (b.sub(b.add(X, 16), 1), "x + 16 - 1"),
     ],
 )
 def test_what_is_built(expr: Expr, text: str) -> None:

@@ -157,6 +157,8 @@ class _Linear:
                 return self._shifted(expr, self.of(right), lift(int(mask) + 1))[1]
             case Binary(op="/" | "%" as op, left=left, right=right):
                 dividend, divisor = self.of(left), self.of(right)
+                if not dividend.terms:
+                    return dividend  # nothing, divided by anything that can divide
                 if nonnegative(divisor - 1, self.ranges) and self._is_natural(dividend):
                     return divide(dividend, divisor, self.ranges, expr.dtype)[op == "%"]
             case Binary(op="|", left=left, right=right):

@@ -369,7 +369,8 @@ def _gathered(op: str, left: Expr, right: Expr) -> Expr | None:
 
 
 def _identity(op: str, left: Expr, right: Expr) -> Expr | None:
-    """`x + 0`, `x * 1`, `x / 1` and their mirror images; `x * 0` too, as integer operands have no effects."""
+    """`x + 0`, `x * 1`, `x / 1` and their mirror images; `x * 0` and `0 / x` too, as integer operands have no
+    effects."""
     match op:
         case "+" if is_const(left, 0):
             return right
@@ -384,6 +385,8 @@ def _identity(op: str, left: Expr, right: Expr) -> Expr | None:
         case "*" if is_const(left, 0) or is_const(right, 0):
             return Const(left.dtype, 0)
         case "%" if is_const(right, 1):
+            return Const(left.dtype, 0)
+        case "/" | "%" if is_const(left, 0):
             return Const(left.dtype, 0)
     return None
 
