@@ -133,3 +133,47 @@ def test_masked_sums_of_lanes_are_one_sum() -> None:
         "y[r] = sum_sum;\n"
         "}"
     )
+
+
+STRIPS = """
+#include <immintrin.h>
+extern "C" void add(const float *a, const float *b, float *y, int n) {
+  int i = 0;
+  for (; i + 32 <= n; i += 32) {
+    const __m512 low = _mm512_add_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i));
+    const __m512 high = _mm512_add_ps(_mm512_loadu_ps(a + i + SECOND), _mm512_loadu_ps(b + i + 16));
+    _mm512_storeu_ps(y + i, low);
+    _mm512_storeu_ps(y + i + 16, high);
+  }
+  for (; i < n; ++i) y[i] = a[i] + b[i];
+}
+"""
+
+
+def test_vectors_that_a_loop_takes_two_at_a_time_are_elements() -> None:
+    assert canonical(STRIPS.replace("SECOND", "16")) == (
+        "parallel for i32 index_1 in 0 .. n {\ny[index_1] = a[index_1] + b[index_1];\n}"
+    )
+
+
+def test_vectors_that_differ_otherwise_stay() -> None:
+    assert "step 32" in canonical(STRIPS.replace("SECOND", "8"))
+
+
+def test_a_sum_over_lanes_with_a_rest_of_its_own_is_one_sum() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" void sums(const float *x, float *y, int rows, int columns) {
+      for (int r = 0; r < rows; ++r) {
+        __m512 sum = _mm512_setzero_ps();
+        int c = 0;
+        for (; c + 16 <= columns; c += 16) sum = _mm512_add_ps(sum, _mm512_loadu_ps(x + r * columns + c));
+        if (c < columns) {
+          const __mmask16 k = (1 << (columns - c)) - 1;
+          sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(k, x + r * columns + c));
+        }
+        y[r] = _mm512_reduce_add_ps(sum);
+      }
+    }"""
+    shown = canonical(text)
+    assert "for i32 lane in 0 .. columns {\nsum_sum += x[columns * r + lane];" in shown, shown

@@ -47,6 +47,7 @@ from xpiler.passes.tidy import tidy
 from xpiler.passes.tile_order import order_tiles
 from xpiler.passes.twin_branches import merge_twins
 from xpiler.passes.uniform_starts import uniform_starts
+from xpiler.passes.unrolled_strips import roll_strips
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("masks", _with_plain_masks),
     ("register tiles", spread_tiles),
     ("tidy", tidy),
+    ("unrolled strips", roll_strips),
     ("special cases", drop_special_cases),
     ("strips", merge_strips),
     ("invariants", hoist_invariants),

@@ -37,7 +37,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import assigned_vars, free_vars, substitute, walk
+from xpiler.ir.rewrite import assigned_vars, free_vars, substitute, walk, walk_stmts
 from xpiler.passes.facts import Facts
 from xpiler.passes.independence import accumulators, independent_iterations
 from xpiler.passes.strip_mining import end_of_tiles
@@ -55,7 +55,8 @@ def order_tiles(function: Function) -> Function:
 
 
 def _ordered(block: Block, facts: Facts) -> Block:
-    return Block(tuple(_ordered_stmt(s, facts) for s in spliced(block.body)), range=block.range)
+    body = [part for s in spliced(block.body) for part in _apart(s)]
+    return Block(tuple(_ordered_stmt(s, facts) for s in body), range=block.range)
 
 
 def _ordered_stmt(stmt: Stmt, facts: Facts) -> Stmt:
@@ -123,6 +124,33 @@ def _may_move(elements: For, past: Sequence[tuple[Sequence[Decl], For]], facts: 
     return bool(independent_iterations(nest, (*heads, *spliced(elements.body.body)), facts))
 
 
+def _apart(stmt: Stmt) -> tuple[Stmt, ...]:
+    """A sum over lanes of several parts as a sum over each; a condition that is the same for all lanes goes
+    around it."""
+    if not isinstance(stmt, For) or not isinstance(stmt.stop, Const):
+        return (stmt,)
+    parts = spliced(stmt.body.body)
+    if not (is_const(stmt.start, 0) and is_const(stmt.step, 1)) or not _only_adds(parts):
+        return (stmt,)
+    out: list[Stmt] = []
+    for part in parts:
+        match part:
+            case If(then=then, otherwise=Block(body=())) if stmt.var not in free_vars(_head(part)):
+                out.append(replace(part, then=Block((replace(stmt, body=then),))))
+            case _:
+                out.append(replace(stmt, body=Block((part,))))
+    return tuple(out)
+
+
+def _only_adds(parts: Sequence[Stmt]) -> bool:
+    """Whether all that the statements do is to add to sums that they do not read."""
+    sums = accumulators(parts)
+    assigns = [s for part in parts for s in walk_stmts(part) if not isinstance(s, For | If | Block)]
+    return bool(assigns) and all(
+        isinstance(s, Assign) and isinstance(s.target, Var) and s.target.name in sums for s in assigns
+    )
+
+
 def _with_lanes_inside(lanes: For) -> Stmt | None:
     """A sum over lanes around one over tiles of as many elements, the other way round."""
     if not is_const(lanes.start, 0) or not is_const(lanes.step, 1) or not isinstance(lanes.stop, Const):
@@ -142,7 +170,7 @@ def _with_lanes_inside(lanes: For) -> Stmt | None:
             case _:
                 return None
     *_, tiles = around or (None,)
-    if not isinstance(tiles, For) or tiles.step != lanes.stop or not _adds(body):
+    if not isinstance(tiles, For) or tiles.step != lanes.stop or not _only_adds(body):
         return None
     inner: Stmt = replace(lanes, body=Block(body), kind=LoopKind.SERIAL)
     for outer in reversed(around):
@@ -159,14 +187,6 @@ def _head(stmt: Stmt) -> Stmt:
         case If():
             return replace(stmt, then=Block(()), otherwise=Block(()))
     return stmt
-
-
-def _adds(body: Sequence[Stmt]) -> bool:
-    """Whether the statements only add to scalars, and read no array that is written or sum that is not."""
-    sums = accumulators(body)
-    return bool(body) and all(
-        isinstance(s, Assign) and isinstance(s.target, Var) and s.target.name in sums for s in body
-    )
 
 
 def _is_number(decl: Decl) -> bool:
