@@ -428,3 +428,41 @@ def test_entries_that_share_a_host_template_each_launch_their_own_instance() -> 
     )
     result = translate_text(source, "odd.cu", "vnni")
     assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+
+
+def test_an_offset_that_an_inner_loop_counts_on_starts_outside_of_it() -> None:
+    source = (
+        "__global__ void k(int n, const float* x, float* y, int m, int w) {\n"
+        "    int stride = blockDim.x * gridDim.x;\n"
+        "    for (int at = blockIdx.x * blockDim.x + threadIdx.x; at < n; at += stride) {\n"
+        "        float* p = y + at / w * m * m * w + at % w;\n"
+        "        for (int i = 0; i < m; ++i)\n"
+        "            for (int j = 0; j < m; ++j) { *p = x[at] + i * j; p += w; }\n"
+        "    }\n"
+        "}\n"
+        "void run(int n, const float* x, float* y) { k<<<(n + 63) / 64, 64>>>(n, x, y, 3, 8); }\n"
+    )
+    result = translate_text(source, "odd.cu", "vnni")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+
+
+def test_a_programs_constants_of_several_dimensions_and_choices_are_the_kernels() -> None:
+    source = (
+        "#include <string>\n"
+        "enum class Row { First, Second };\n"
+        "__constant__ float table[2][4];\n"
+        "template <Row R> __global__ void k(float* y) { y[threadIdx.x] = table[(int)R][threadIdx.x]; }\n"
+        "void fill(const std::string& name, const float* values) {\n"
+        "    if (!name.empty()) cudaMemcpyToSymbol(table, values, sizeof table);\n"
+        "}\n"
+        "void run(const std::string& name, float* y) { if (!name.empty()) k<Row::Second><<<1, 4>>>(y); }\n"
+        "int main() {\n"
+        "    float *y, h[8] = {0, 1, 2, 3, 4, 5, 6, 7};\n"
+        "    cudaMallocManaged(&y, 16);\n"
+        '    fill("x", h); run("x", y);\n'
+        "    cudaDeviceSynchronize();\n"
+        "    return y[3] != 7;\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", "vnni")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]

@@ -48,6 +48,18 @@ def test_nan_matches_only_nan_and_infinity_only_itself() -> None:
         assert not compare_arrays(good, np.array(wrong, np.float32)).ok
 
 
+def test_whole_results_are_exact_as_far_as_the_type_tells_neighbours_apart() -> None:
+    contract = Contract("f", "host", (Argument("y", F32, True, Role.OUT),), reduction_length=1)
+    case = make_case({}, {"y": 1}, fill="integers")
+
+    def agree_on(expected: float, actual: float) -> bool:
+        one, other = (result(case, y=np.array([v], np.float32)) for v in (expected, actual))
+        return compare(contract, one, other).ok
+
+    assert not agree_on(1000, 1001)
+    assert agree_on(1.3783448e23, 1.3783452e23)  # rounded all the way, as floats are
+
+
 def test_a_half_may_differ_by_one_unit_in_the_last_place() -> None:
     for dtype, ulp in ((F16, 2.0**-10), (BF16, 2.0**-7)):
         one, next_one, far = (encode([v], dtype) for v in (1.0, 1 + ulp, 1 + 3 * ulp))

@@ -65,6 +65,7 @@ _HEADERS: dict[str, dict[str, str]] = {
                 "cooperative_groups/reduce.h",
                 "cooperative_groups/scan.h",
                 "cooperative_groups/memcpy_async.h",
+                "curand_kernel.h",
                 "nvtx3/nvToolsExt.h",
                 "nvToolsExt.h",
             ),

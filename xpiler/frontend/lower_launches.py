@@ -71,7 +71,7 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
         dims: Dims | None,
         grid: Dims = (None, None, None),
     ) -> None:
-        spelling = spelled(function, bindings)
+        spelling = spelled(entities, function, bindings)
         key = (function.node.start_byte, spelling)
         if key not in found:
             order.append(key)
@@ -168,13 +168,20 @@ def _agreed(first: Dims, second: Dims) -> Dims:
     return x, y, z
 
 
-def spelled(function: FunctionDef, bindings: tuple[Binding, ...]) -> str:
+def spelled(entities: Entities, function: FunctionDef, bindings: tuple[Binding, ...]) -> str:
     if not bindings:
         return function.name
-    return f"{function.name}<{', '.join(_spelled_value(b.value) for b in bindings)}>"
+    kinds = {param.name: param.type_text for param in function.template or ()}
+    values = [_spelled_value(entities, b.value, kinds.get(b.name, "")) for b in bindings]
+    return f"{function.name}<{', '.join(values)}>"
 
 
-def _spelled_value(value: CType | int | str) -> str:
+def _spelled_value(entities: Entities, value: CType | int | str, kind: str) -> str:
+    """A template argument; a number of an enumeration as that: C++ takes no other for it."""
+    enum = entities.enums.get(kind.split("::")[-1].strip())
+    if enum is not None and isinstance(value, int):
+        space = "".join(f"{name}::" for name in enum.namespace if name)
+        return f"({space}{enum.name}){value}"
     if isinstance(value, Scalar):
         return {"__half": "half"}.get(str(value), str(value))
     return str(value)
@@ -608,6 +615,7 @@ def _host_params(entities: Entities, function: FunctionDef) -> list[Param]:
         is_pointer = isinstance(ctype, Pointer) or "*" in param.text
         inner = ctype.pointee if isinstance(ctype, Pointer) else ctype
         leaf = leaf_type(inner) if inner is not None else None
+        is_library = leaf is None and not is_pointer and "std::" in param.text
         result.append(
             Param(
                 name=param.name,
@@ -615,7 +623,7 @@ def _host_params(entities: Entities, function: FunctionDef) -> list[Param]:
                 is_pointer=is_pointer,
                 is_const="const" in param.specifiers,
                 is_restrict="restrict" in param.text,
-                lanes=lanes_of(inner) if inner is not None and leaf is not None else 1,
+                lanes=lanes_of(inner) if inner is not None and leaf is not None else int(not is_library),
                 spelling=param_spelling(param.text, param.name),
                 range=entities.unit.range_of(param.node),
             )

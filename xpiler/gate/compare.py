@@ -308,14 +308,16 @@ def error_bound(
         if spread is not None:
             widening = _FAST_MATH if contract.fast_math else 1.0
             bound = bound + 4 * np.sqrt(length) * spread * widening
-    if case.fill == "integers" and _all_whole(wanted):
+    if case.fill == "integers" and _all_whole(wanted, accumulation_unit(contract)):
         bound = np.minimum(bound, 0.49)
     return np.asarray(bound, dtype=np.float64)
 
 
-def _all_whole(values: Float64Array) -> bool:
+def _all_whole(values: Float64Array, unit: float) -> bool:
+    """Whether they are whole numbers that a float of roundoff `unit` tells from their neighbours."""
     finite = values[np.isfinite(values)]
-    return bool(finite.size and (finite == np.rint(finite)).all())
+    exact = 1 / (2 * unit) if unit else np.inf
+    return bool(finite.size and (finite == np.rint(finite)).all() and np.abs(finite).max() <= exact)
 
 
 def _float_errors(

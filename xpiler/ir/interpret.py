@@ -43,7 +43,7 @@ from xpiler.ir.interpret_state import (
 )
 from xpiler.ir.interpret_statements import Statements
 from xpiler.ir.interpret_trace import Trace
-from xpiler.ir.nodes import Atomic, Barrier, Function, Space
+from xpiler.ir.nodes import Atomic, Barrier, Const, Function, Space
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
 
@@ -250,6 +250,10 @@ def _bind(
         memories[name].null = given is None
         memories[name].phase = 0 if isinstance(given, Endless) else data.ctypes.data % _ALIGNED
         scalars[f"@base {name}"] = np.int64(0)
+    for decl in function.globals:
+        shape = tuple(int(extent.value) for extent in decl.shape if isinstance(extent, Const))
+        if decl.name in memories and len(shape) == len(decl.shape) > 1:
+            memories[decl.name].shape = shape
     for param in function.params:
         if not param.is_pointer:
             value = _argument(function, arguments, param.name)

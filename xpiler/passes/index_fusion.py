@@ -33,7 +33,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import free_vars, substitute, walk, walk_stmts
+from xpiler.ir.rewrite import free_vars, substitute, uses, walk, walk_stmts
 from xpiler.passes.facts import Facts
 from xpiler.passes.independence import accumulators, independent_iterations
 from xpiler.passes.loop_distribution import stride_of_threads
@@ -253,13 +253,17 @@ class _Nest:
 
 def _perfect(loop: For, *, across: bool = False) -> tuple[list[For], tuple[Stmt, ...]]:
     """The loops directly inside each other; `across`: integers that are computed between them, of which no
-    loop depends, are moved inside."""
+    loop depends, are moved inside, if nothing there changes them or what they are computed of."""
     loops, heads = [loop], list[Stmt]()
     body = spliced(loop.body.body)
     while body and isinstance(body[-1], For) and (across or len(body) == 1):
         inner = body[-1]
         names = {h.name for h in (*heads, *body[:-1]) if isinstance(h, Decl)}
         if not all(_is_number(h) for h in body[:-1]) or names & free_vars(_head(inner)):
+            break
+        moved = (*heads, *body[:-1])
+        computed_of = {name for head in moved for name in free_vars(head)}
+        if (names | computed_of) & uses(inner).vars_assigned:
             break
         heads += body[:-1]
         loops.append(inner)
