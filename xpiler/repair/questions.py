@@ -24,7 +24,6 @@ class Questions:
 
     def __init__(self, contract: Contract, source: Build, runs: SourceRuns, seconds: float) -> None:
         self.contract, self.source = contract, source
-        self.milliseconds = int(min(1500, max(40, 12_000 * seconds)))
         self.seconds = seconds
         spreads = measure_spreads(contract, source, runs.forward)
         pairs = sorted(
@@ -33,7 +32,11 @@ class Questions:
         self.all = [self._question(run, spread, v) for run, spread in pairs for v in BOTH_ENDS]
 
     def _question(self, run: RunResult, spread: object, variant: Variant) -> Question:
-        return Question(run.case, variant, rights_of(self.contract, run, spread), self.milliseconds)  # type: ignore[arg-type]
+        return Question(run.case, variant, rights_of(self.contract, run, spread), self._limit(run.case))  # type: ignore[arg-type]
+
+    def _limit(self, case: Case) -> int:
+        """Milliseconds that a run may take: by the time of the first case and how much larger this is."""
+        return int(min(5000, max(40, 12_000 * self.seconds) * _growth(self.contract.cases[0], case)))
 
     def failing(
         self, build: Build, state: Selection, first: Question | None = None
@@ -77,6 +80,17 @@ def _work(case: Case) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and value > 1:
             work *= value
     return work
+
+
+def _growth(first: Case, case: Case) -> float:
+    """How many times the work of the first case another one may be: any of its sizes may be a grid's."""
+    sizes = dict(first.scalars)
+    ratios = [
+        value / sizes[name]
+        for name, value in case.scalars
+        if isinstance(value, int) and isinstance(sizes.get(name), int) and sizes[name] > 0
+    ]
+    return max(1.0, _work(case) / _work(first), *ratios)
 
 
 def _reduced(case: Case, fraction: int) -> Iterator[Case]:

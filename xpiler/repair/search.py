@@ -45,6 +45,7 @@ class Change:
     edits: tuple[Edit, ...]
     titles: tuple[str, ...]
     cost: float
+    parts: tuple[tuple[Edit, ...], ...] = ()  # the edits of each title
 
 
 @dataclass(frozen=True)
@@ -261,18 +262,25 @@ class Search:
                 return None
             checked += 1
             if self.accept(text):
-                return change
+                return self._least(change)
             self.rejected.add(text)
         return None
 
+    def _least(self, change: Change) -> Change:
+        """The change without the parts that it can do without."""
+        for number in range(len(change.parts)) if len(change.parts) > 1 else ():
+            parts, titles = ((*all_[:number], *all_[number + 1 :]) for all_ in (change.parts, change.titles))
+            edits = tuple(edit for part in parts for edit in part)
+            if self.accept(apply(self.text, edits)):
+                return self._least(Change(edits, titles, change.cost, parts))
+        return change
+
     def _change(self, tools: Harness, selection: Selection) -> Change:
-        edits: list[Edit] = []
-        titles: list[str] = []
-        for number, choice in selection:
-            site = tools.sites[number]
-            edits += site.edits(choice)
-            titles.append(site.alternatives[choice - 1].title)
-        return Change(tuple(edits), tuple(titles), self._cost(tools, selection))
+        chosen = [(tools.sites[number], choice) for number, choice in selection]
+        parts = tuple(site.edits(choice) for site, choice in chosen)
+        titles = tuple(site.alternatives[choice - 1].title for site, choice in chosen)
+        edits = tuple(edit for part in parts for edit in part)
+        return Change(edits, titles, self._cost(tools, selection), parts)
 
     # ------------------------------------------------------------------------------------ suspects
 

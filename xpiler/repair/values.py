@@ -157,7 +157,8 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
             if value != literal and (value >= 0 or literal > 0) and not _idle(walker, node, value):
                 likely = abs(value - literal) == 1 or value in (0, 1)
                 first = value == 0 and place.role == "start"
-                offer(str(value), 1.0 if first else 1.4 if likely else 1.7)
+                serial = place.role == "launch" and value <= 1  # right, and no longer parallel
+                offer(str(value), 1.0 if first else 2.3 if serial else 1.4 if likely else 1.7)
         offer.kind = "number"
         for word in vocabulary.integers:
             offer(word, 1.3 if place.role == "step" and literal == 1 else 1.5)
