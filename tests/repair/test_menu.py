@@ -44,6 +44,7 @@ def costs(wrong: str, right: str) -> dict[str, float]:
         (" + threadIdx.x", ""),  # nothing else says which thread it is
         ("y[r * cols + c]", "y[c]"),  # a row is missing
         ("int c = 0", "int c = 1"),
+        ("y[r * cols + c]", "y[c * cols + r]"),
     ],
 )
 def test_the_right_text_is_among_the_first_at_its_place(right: str, wrong: str) -> None:

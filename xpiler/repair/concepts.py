@@ -39,17 +39,21 @@ _WEIGHT, _MOST = 0.3, 0.45
 
 @dataclass(frozen=True)
 class Concepts:
-    """`theirs`: what the source computes with. `sizes`: its integer parameters; `bounds`: those of them that
-    loops end at; `indexed`: by the name of an array, those that its indices are made with."""
+    """`theirs`: what the source computes with; `missing`: what of it the target does not. `sizes`: the
+    source's integer parameters; `bounds`: those that loops end at; `indexed`: those that the indices of an
+    array are made with, by its name."""
 
     theirs: frozenset[str]
     sizes: frozenset[str] = frozenset()
     bounds: frozenset[str] = frozenset()
     indexed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, source: Walker, places: Iterable[Place]) -> Concepts:
-        found = _named(source.text)
+    def of(
+        cls, source: Walker, places: Iterable[Place], target: Walker, target_places: Iterable[Place]
+    ) -> Concepts:
+        theirs = _computed(source, places)
         sizes: set[str] = set()
         bounds: set[str] = set()
         indexed: dict[str, set[str]] = {}
@@ -63,13 +67,9 @@ class Concepts:
             array = array_of(source, place) if place.root else ""
             if array:
                 indexed.setdefault(array, set()).update(said & own)
-            if node.type not in ("binary_expression", "assignment_expression"):
-                continue
-            operator = _OPERATORS.get(source.operator(node).removesuffix("="))
-            if operator and source.kind(node.child_by_field_name("left"), place.scope) == FLOAT:
-                found.add(operator)
         arrays = {array: frozenset(names) for array, names in indexed.items()}
-        return cls(frozenset(found), frozenset(sizes), frozenset(bounds), arrays)
+        missing = frozenset(theirs - _computed(target, target_places))
+        return cls(frozenset(theirs), frozenset(sizes), frozenset(bounds), arrays, missing)
 
     def expected(self, walker: Walker, place: Place) -> frozenset[str]:
         """Sizes that should be said where a place is, and are not."""
@@ -84,10 +84,12 @@ class Concepts:
 
     def strangeness(self, written: str, instead: str, *, floats: bool) -> float:
         """How much dearer a change is that puts `instead` where `written` stands: less than nothing if that
-        takes away what the source does not have. `floats`: operators are of floats, not of indices."""
+        takes away what the source does not have, or brings back what it has. `floats`: operators are of
+        floats, not of indices."""
         before, after = _spoken(written, floats), _spoken(instead, floats)
         gone, new = (before - after) - self.theirs, (after - before) - self.theirs
-        return max(-_MOST, min(_MOST, _WEIGHT * (len(new) - len(gone))))
+        back = (after - before) & self.missing
+        return max(-_MOST, min(_MOST, _WEIGHT * (len(new) - len(gone) - len(back))))
 
 
 def array_of(walker: Walker, place: Place) -> str:
@@ -129,6 +131,23 @@ def _leftmost(node: Node) -> Node:
             break
         node = left
     return node
+
+
+def computes(function: str) -> frozenset[str]:
+    """What a function or an instruction of this name computes with."""
+    return frozenset(_named(f"{function}("))
+
+
+def _computed(walker: Walker, places: Iterable[Place]) -> set[str]:
+    """What a whole text computes with."""
+    found = _named(walker.text)
+    for place in places:
+        node = place.node
+        if node.type in ("binary_expression", "assignment_expression"):
+            operator = _OPERATORS.get(walker.operator(node).removesuffix("="))
+            if operator and walker.kind(node.child_by_field_name("left"), place.scope) == FLOAT:
+                found.add(operator)
+    return found
 
 
 def _spoken(text: str, floats: bool) -> set[str]:

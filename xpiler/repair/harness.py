@@ -76,7 +76,7 @@ def harness(
         if built.ok:
             return Harness(built, {n: sites[n] for n in choices}, choices)
         wrong = set(_blamed(built.log, file, lines)) or _around(built.log, file, lines, chosen)
-        wrong |= set(_unlinked(built.log, sites, chosen)) | _undeclared(built.log, sites, chosen, wrong)
+        wrong |= set(_unlinked(built.log, sites, chosen)) | _undeclared(built.log, text, sites, chosen)
         if not wrong:
             break
         for number, choice in wrong:
@@ -110,16 +110,15 @@ def _unlinked(log: str, sites: Sequence[Site], chosen: dict[int, list[int]]) -> 
 
 
 def _undeclared(
-    log: str, sites: Sequence[Site], chosen: dict[int, list[int]], wrong: set[tuple[int, int]]
+    log: str, text: str, sites: Sequence[Site], chosen: dict[int, list[int]]
 ) -> set[tuple[int, int]]:
-    """The other changes with a name that is not declared, of the functions that it is blamed for: the
-    compiler tells of a name once."""
-    missing = set(re.findall(r"error: ‘(\w+)’ was not declared", log))
-    functions = {sites[number].function for number, _ in wrong}
+    """The changes with a name that nobody declares and the text does not have: the compiler tells of such a
+    name once a function."""
+    missing = set(re.findall(r"error: ‘(\w+)’ was not declared", log)) - set(re.findall(r"\w+", text))
     return {
         (number, choice)
         for number, choices in chosen.items()
-        if missing and sites[number].function in functions
+        if missing
         for choice in choices
         if missing & set(re.findall(r"\w+", sites[number].alternatives[choice - 1].text))
     }

@@ -11,6 +11,7 @@ from xpiler.platforms.registry import PLATFORMS
 from xpiler.repair.changes import Form, Site
 from xpiler.repair.concepts import Concepts
 from xpiler.repair.phrases import Phrases
+from xpiler.repair.scope import ARRAY
 from xpiler.repair.statements import clones_of, exchanges, statement_sites
 from xpiler.repair.values import value_site
 from xpiler.repair.vocabulary import Vocabulary
@@ -29,12 +30,12 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
     phrases.add(walker, places)
     theirs = other.run()
     phrases.add(other, theirs)
-    concepts = Concepts.of(other, theirs)
+    concepts = Concepts.of(other, theirs, walker, places)
     clones = clones_of(walker, places)
     found: list[Site] = list(exchanges(walker, places))
     for place in places:
         if place.role in _STATEMENTS:
-            found += statement_sites(walker, vocabulary, place, clones)
+            found += statement_sites(walker, vocabulary, concepts.missing, place, clones)
         else:
             site = value_site(walker, vocabulary, phrases, concepts, place)
             if site is not None:
@@ -48,22 +49,33 @@ _THREAD = ("threadIdx.x", "blockIdx.x", "taskId")
 
 
 def _prefer_unused(walker: Walker, places: Sequence[Place], sites: Iterable[Site]) -> None:
-    """Makes changes cheaper that use a name which nothing uses: where it belongs, it is missing."""
+    """Makes changes cheaper that use a name which nothing uses, or fill an array which nothing fills: where
+    that belongs, it is missing."""
     unused: dict[str, set[str]] = {}
+    empty: dict[str, set[str]] = {}
     for place in places:
         function = place.function
         text = walker.text[slice(*function.definition.span)]
-        if place.role == "end":
-            names = {n for n in place.scope.names if len(re.findall(rf"\b{re.escape(n)}\b", text)) == 1}
-            unused.setdefault(function.name, set()).update(names)
         if function.name not in unused:
-            threads = _THREAD if function.is_kernel else ()
-            unused[function.name] = {name for name in threads if name not in text}
+            unused[function.name] = {n for n in _THREAD if function.is_kernel and n not in text}
+            empty[function.name] = set()
+        if place.role != "end":
+            continue
+        for name in place.scope.names.values():
+            word = re.escape(name.name)
+            filled = len(re.findall(rf"\(\s*{word}\s*[,+]|\b{word}(?:\[[^\]]*\])+\s*=[^=]", text))
+            said = len(re.findall(rf"\b{word}\b", text))
+            is_own = name.kind == ARRAY and not name.is_parameter
+            if said == 1 or (is_own and said == 1 + filled):
+                unused[function.name].add(name.name)
+            if is_own and not filled:
+                empty[function.name].add(name.name)
     for site in sites:
-        names = unused.get(site.function, set())
-        for number, alternative in enumerate(site.alternatives if names else ()):
+        names, arrays = unused.get(site.function, set()), empty.get(site.function, set())
+        for number, alternative in enumerate(site.alternatives if names or arrays else ()):
             words = set(re.findall(r"[A-Za-z_][\w.]*", alternative.text))
-            if words & names:
+            first = re.match(r"\w+\(\s*(\w+)", alternative.text) if site.form is Form.INSERT else None
+            if words & names or (first is not None and first[1] in arrays):
                 site.alternatives[number] = replace(alternative, cost=alternative.cost - _SOONER)
 
 

@@ -46,6 +46,8 @@ class Phrases:
         for place in places:
             for kind in _kinds(walker, place):
                 text = " ".join(walker.text[place.start : place.end].split())
+                if self.model == "simt":
+                    text = re.sub(r"\bstd::(?=(?:min|max)\b)", "", text)
                 if len(text) > _LONGEST or "//" in text or (kind, text) in self.seen or self._foreign(text):
                     continue
                 self.seen.add((kind, text))

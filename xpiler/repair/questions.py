@@ -5,7 +5,7 @@ A case with small sizes is enough to sort out most changes; whatever passes it i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from xpiler.gate.compare import agree, measure_spreads
@@ -20,15 +20,20 @@ _START_SECONDS = 30.0
 
 
 class Questions:
-    """All cases in both variants, quickest first, and smaller ones where a run takes long."""
+    """All cases in both variants, quickest first, but those with a size of 1 last, as one element tells
+    little of what is wrong with it; and smaller ones where a run takes long."""
 
     def __init__(self, contract: Contract, source: Build, runs: SourceRuns, seconds: float) -> None:
         self.contract, self.source = contract, source
         self.seconds = seconds
         spreads = measure_spreads(contract, source, runs.forward)
-        pairs = sorted(
-            zip(runs.forward, spreads, strict=True), key=lambda pair: (_work(pair[0].case), pair[0].case.fill)
-        )
+        largest = _largest(run.case for run in runs.forward)
+
+        def order(pair: tuple[RunResult, object]) -> tuple[bool, int, str]:
+            case = pair[0].case
+            return _is_degenerate(case, largest), _work(case), case.fill
+
+        pairs = sorted(zip(runs.forward, spreads, strict=True), key=order)
         self.all = [self._question(run, spread, v) for run, spread in pairs for v in BOTH_ENDS]
 
     def _question(self, run: RunResult, spread: object, variant: Variant) -> Question:
@@ -80,6 +85,20 @@ def _work(case: Case) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and value > 1:
             work *= value
     return work
+
+
+def _largest(cases: Iterable[Case]) -> dict[str, int]:
+    """The largest value of each size."""
+    found: dict[str, int] = {}
+    for name, value in (pair for case in cases for pair in case.scalars):
+        if isinstance(value, int) and not isinstance(value, bool):
+            found[name] = max(found.get(name, value), value)
+    return found
+
+
+def _is_degenerate(case: Case, largest: dict[str, int]) -> bool:
+    """Whether a size is 1 that is more in other cases."""
+    return any(value == 1 and largest.get(name, 1) > 1 for name, value in case.scalars)
 
 
 def _growth(first: Case, case: Case) -> float:

@@ -35,7 +35,7 @@ _BEAM = 4  # states that are gone on from, of each number of changes
 _FURTHER = 720  # changes that are tried on top of a state
 _DEPTH = 3
 _CANDIDATES = 5  # that are checked as they are delivered, a step
-_MUCH = 0.15  # share of the error whose going away says that a change is part of the repair
+_LITTLE, _MUCH = 0.03, 0.15  # shares of the error whose going away says that a change may be, or is, right
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Search:
         states = [
             State(s, score, s in self.partial, self._cost(tools, s))
             for s, score in self.known.items()
-            if set(s) <= inside and (s in self.partial or _is_much(score, self.asked[1]))
+            if set(s) <= inside and (s in self.partial or _is_nearer(score, self.asked[1], _LITTLE))
         ]
         for _ in range(_DEPTH - 1):
             children: list[State] = []
@@ -198,7 +198,7 @@ class Search:
             children += [
                 State(s, score, s in self.partial, self._cost(tools, s))
                 for s, score in scores.items()
-                if s in self.partial or (not score.right and _is_much(score, base))
+                if s in self.partial or (not score.right and _is_nearer(score, base, _MUCH))
             ]
             if found is not None or self._late():
                 return found
@@ -230,7 +230,7 @@ class Search:
             nearer += [
                 State(s, score, s in self.partial, self._cost(tools, s))
                 for s, score in scores.items()
-                if s in self.partial or _is_much(score, base)
+                if s in self.partial or _is_nearer(score, base, _MUCH)
             ]
         for state in _varied(nearer)[:_BEAM]:
             if state.selection not in self.expanded:
@@ -305,10 +305,10 @@ def _varied(children: Sequence[State]) -> list[State]:
     return list(kept.values())
 
 
-def _is_much(score: Score, base: Score) -> bool:
-    """Whether the results are much nearer to what is right: the entry ends, or part of the error is gone."""
+def _is_nearer(score: Score, base: Score, share: float) -> bool:
+    """Whether the results are nearer to what is right: the entry ends, or that part of the error is gone."""
     if score.status >= 2 or score == NOT_RUN:
         return False
     if base.status >= 2 or not base.finished or (base.status and not score.status):
         return score.finished
-    return score.status <= base.status and score.distance < (1 - _MUCH) * base.distance
+    return score.status <= base.status and score.distance < (1 - share) * base.distance

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from xpiler.repair.changes import Alternative, Form, Site
+from xpiler.repair.concepts import computes
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR
-from xpiler.repair.vocabulary import Vocabulary
+from xpiler.repair.values import transposed
+from xpiler.repair.vocabulary import Vocabulary, siblings
 from xpiler.repair.walk import Place, Walker
 from xpiler.symbolic.findings import Edit
 
@@ -32,9 +34,10 @@ BARRIERS = {
 
 
 def statement_sites(
-    walker: Walker, vocabulary: Vocabulary, place: Place, clones: list[Clone]
+    walker: Walker, vocabulary: Vocabulary, missing: frozenset[str], place: Place, clones: list[Clone]
 ) -> Iterator[Site]:
-    """The sites of a place that is a statement, a declaration or between two of them."""
+    """The sites of a place that is a statement, a declaration or between two of them. `missing`: what the
+    text should compute with, and does not."""
     match place.role:
         case "statement":
             yield from _statement(walker, place)
@@ -43,7 +46,7 @@ def statement_sites(
         case "declaration":
             yield from _initialisers(walker, vocabulary, place)
         case "before" | "end":
-            yield from _insertions(walker, vocabulary, place, clones)
+            yield from _insertions(walker, vocabulary, missing, place, clones)
 
 
 # ------------------------------------------------------------------------------------------ what is there
@@ -135,6 +138,9 @@ def _assignment(walker: Walker, place: Place) -> Iterator[Site]:
                         f"{left} {other} {right}", cost, f"`{operator}` should be `{other}`", kind="sum"
                     )
                 )
+    for text in transposed(left):
+        title = f"`{left}` should be `{text}`"
+        site.alternatives.append(Alternative(f"{text} {operator} {right}", 1.4, title, kind="axes"))
     if (
         operator == "+="
         and "[" in left
@@ -243,7 +249,9 @@ def _values(kind: str, type_: str, vocabulary: Vocabulary) -> Iterator[tuple[str
             yield from (("_mm512_set1_ps(-INFINITY)", 1.6), ("_mm512_set1_ps(1.0f)", 1.9))
 
 
-def _insertions(walker: Walker, vocabulary: Vocabulary, place: Place, clones: list[Clone]) -> Iterator[Site]:
+def _insertions(
+    walker: Walker, vocabulary: Vocabulary, missing: frozenset[str], place: Place, clones: list[Clone]
+) -> Iterator[Site]:
     body = walker.text[slice(*place.function.definition.span)]
     site = Site(place.start, place.start, Form.INSERT, place.function.name)
     seen: set[str] = set()
@@ -279,6 +287,8 @@ def _insertions(walker: Walker, vocabulary: Vocabulary, place: Place, clones: li
         if clone.function == place.function.name:
             for text, cost in clone.forms(walker, place):
                 offer(text, cost, "device call" if place.function.on_device else "host call")
+            for text, cost in clone.others(vocabulary, missing, place):
+                offer(text, cost, "instruction")
     if site.alternatives:
         yield site
 
@@ -294,7 +304,12 @@ _DIRECTIONS = {
 def _copies(walker: Walker, place: Place) -> Iterator[tuple[str, float]]:
     """What was allocated on the device, filled from the host or fetched from there."""
     start, end = place.function.definition.span
-    checked = re.search(r"\b(\w+)\(\s*(?:cuda|hip|cnrt)Memcpy\w*\(", walker.text[start:end])
+    body = walker.text[start:end]
+    checked = re.search(r"\b(\w+)\(\s*(?:cuda|hip|cnrt)Memcpy\w*\(", body)
+
+    def cost_of(filled: str) -> float:
+        return 2.1 if re.search(rf"Memcpy\w*\(\s*{filled}\s*,", body) else 1.5
+
     for match in _ALLOCATION.finditer(walker.text, start, min(end, place.start)):
         prefix, device = match[1], match[2]
         size = _up_to_bracket(walker.text, match.end())
@@ -306,9 +321,10 @@ def _copies(walker: Walker, place: Place) -> Iterator[tuple[str, float]]:
         for host in (named or like)[:4]:
             there, back = _DIRECTIONS[prefix]
             cast = "(void *)" if prefix == "cnrt" else ""
-            calls = [(f"{prefix}Memcpy({device}, {cast}{host.name}, {size}, {there})", 1.5)]
+            fetched = f"{prefix}Memcpy({host.name}, {device}, {size}, {back})"
+            calls = [(f"{prefix}Memcpy({device}, {cast}{host.name}, {size}, {there})", cost_of(device))]
             if not host.is_const:
-                calls.append((f"{prefix}Memcpy({host.name}, {device}, {size}, {back})", 1.5))
+                calls.append((fetched, cost_of(host.name)))
             for call, cost in calls:
                 yield (f"{checked[1]}({call});" if checked else f"{call};"), cost
 
@@ -425,6 +441,24 @@ class Clone:
                 for second in like(pointers[1]):
                     if second != first and (first in second or second in first):
                         yield _renamed(self.text, {pointers[0]: first, pointers[1]: second}), 2.1
+
+    def others(
+        self, vocabulary: Vocabulary, missing: frozenset[str], place: Place
+    ) -> Iterator[tuple[str, float]]:
+        """The same with another instruction, for what nothing computes yet, and one of its operands another
+        one of its kind."""
+        known, callee = place.scope.names, self.text.split("(")[0]
+        if not missing or any(word not in known for word in self.words):
+            return
+        arrays = [n for n in known.values() if n.kind in (POINTER, ARRAY)]
+        for other in siblings(callee, vocabulary):
+            if not computes(other) & missing:
+                continue
+            text = other + self.text[len(callee) :]
+            yield text, 1.6
+            for word in (w for w in self.words if known[w].kind in (POINTER, ARRAY)):
+                for name in [n.name for n in arrays if n.type == known[word].type and n.name != word][:8]:
+                    yield _renamed(text, {word: name}), 1.7
 
 
 def _renamed(text: str, names: dict[str, str]) -> str:

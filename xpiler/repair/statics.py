@@ -43,12 +43,31 @@ _PRAGMA = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+omp\b[^\n]*\n", re.M)
 def statics_of(text: str, source: str, near: frozenset[int]) -> list[Static]:
     """All of them, the most plausible first. `near`: lines that a violation names."""
     found = [*_types(text), *_extents(text), *_layouts(text), *_constants(text, source), *_pragmas(text)]
+    found += _spaces(text)
 
     def place(static: Static) -> tuple[float, int]:
         line = text.count("\n", 0, static.edit.start) + 1
         return static.cost - (0.4 if line in near else 0.0), static.edit.start
 
     return sorted(found, key=place)
+
+
+_SPACES = ("__nram__", "__wram__", "__mlu_shared__")
+_LOCAL = re.compile(r"^[ \t]+(?=(?:float|double|int|half)\s+\w+\s*\[)", re.M)
+
+
+def _spaces(text: str) -> Iterator[Static]:
+    """Other memory for an array."""
+    for match in re.finditer("|".join(_SPACES), text):
+        for other in _SPACES:
+            if other != match[0]:
+                yield Static(Edit(*match.span(), other), 1.6, f"`{match[0]}` should be `{other}`")
+    if "__global__" in text:
+        for match in re.finditer(r"__shared__\s+", text):
+            yield Static(Edit(*match.span(), ""), 1.9, "the array should not be shared")
+        for match in _LOCAL.finditer(text):
+            title = "the array should be `__shared__`"
+            yield Static(Edit(match.end(), match.end(), "__shared__ "), 1.5, title)
 
 
 def _types(text: str) -> Iterator[Static]:
@@ -81,7 +100,7 @@ def _extents(text: str) -> Iterator[Static]:
 def _layouts(text: str) -> Iterator[Static]:
     for match in _LAYOUT.finditer(text):
         other = match[0].replace(match[2], "col" if match[2] == "row" else "row")
-        yield Static(Edit(*match.span(), other), 1.3, f"`{match[0]}` should be `{other}`")
+        yield Static(Edit(*match.span(), other), 1.6, f"`{match[0]}` should be `{other}`")
 
 
 def _constants(text: str, source: str) -> Iterator[Static]:

@@ -6,6 +6,7 @@ other functions, arguments exchanged.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -83,7 +84,7 @@ def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written:
     elif kind == INT and (place.root or place.role == "bound") and place.role != "condition":
         hard_coded = place.role == "bound" and place.node.type == "number_literal"
         for number, text in fitting(INTEGER):
-            longer = f"+{bare(written)}+" in f"+{bare(text)}+"
+            longer = re.search(rf"(?:^|[+(,]){re.escape(bare(written))}(?:$|[+),])", bare(text))
             offer(text, (1.5 if hard_coded or longer or offer.sooner else 2.2) + 0.03 * number)
         sizes = [n.name for n in place.scope.of_kind(INT) if n.is_parameter] if hard_coded else []
         for size in sizes[:6]:
@@ -170,6 +171,10 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
         offer(f"{inner} - 1", near)
         offer(f"{inner} + 1", near)
     simple = node.type in ("identifier", "number_literal", "field_expression")
+    if place.role in ("value", "argument") and place.root:
+        offer.kind = "tail"
+        for text in _tails(walker, place, written):
+            offer(text, 1.3)
     offer.kind = "builtin"
     if BUILTIN_INTEGERS.fullmatch(written.replace(" ", "")):
         name, _, axis = written.partition(".")
@@ -200,6 +205,17 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
             offer(other_name.name, 2.0 + 0.04 * number)
         offer("0", 2.4)
     _terms(walker, vocabulary, place, written, offer)
+
+
+def _tails(walker: Walker, place: Place, written: str) -> Iterator[str]:
+    """What is left of a loop, where less than its step is left."""
+    for loop in place.loops:
+        start = walker.unit.map.span(loop.start_byte, loop.end_byte)[1]
+        head = walker.text[start : start + 300]
+        match = re.match(r"for\s*\([^;]*;\s*(\w+)\s*<\s*([^;]+);\s*\1\s*\+=\s*([^){]+)\)", head)
+        if match and bare(match[3]) == bare(written):
+            rest = f"{match[2].strip()} - {match[1]}"
+            yield f"{rest} < {written} ? {rest} : {written}"
 
 
 _EXCHANGED = ({"threadIdx", "blockIdx"}, {"blockDim", "gridDim"})
@@ -267,8 +283,20 @@ def _terms(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, o
         offer(f"{factor} / {word}", 2.7)
     if place.role in ("argument", "value"):
         offer.kind = "size"
+        cost = 1.1 if _counts_elements(walker, place) else 1.7 if place.role == "argument" else 2.2
         for type_ in ("float", "int"):
-            offer(f"{factor} * sizeof({type_})", 1.7 if place.role == "argument" else 2.2)
+            offer(f"{factor} * sizeof({type_})", cost)
+
+
+def _counts_elements(walker: Walker, place: Place) -> bool:
+    """Whether a copy or an allocation is given a size that names no bytes."""
+    list_ = place.node.parent
+    call = list_.parent if list_ is not None and list_.type == "argument_list" else None
+    callee = walker.written(call.child_by_field_name("function")) if call is not None else ""
+    written = walker.written(place.node)
+    return bool(
+        re.search(r"[Mm]em(?:cpy|set)|[Mm]alloc", callee) and not re.search(r"sizeof|byte|size", written)
+    )
 
 
 def _number(text: str) -> int | None:
@@ -306,7 +334,7 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
         for name in _names(place, FLOAT, written)[:6]:
             offer(f"{inner} / {name.name}", 2.0)
             offer(f"{inner} * {name.name}", 2.0)
-        for name in _names(place, INT, "")[:6] if place.root else ():
+        for name in _names(place, INT, "")[:6] if place.root or "div" in offer.concepts.missing else ():
             offer(f"{inner} / {name.name}", 2.1)
         for word in vocabulary.floats[:6]:
             offer(f"{inner} * {word}", 2.2)
@@ -370,6 +398,10 @@ def _structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, 
             for text, cost, what in calls(walker, vocabulary, place):
                 offer.kind = what
                 offer(text, cost)
+        case "subscript_expression":
+            offer.kind = "axes"
+            for text in transposed(walker.text[place.start : place.end]):
+                offer(text, 1.3)
         case "unary_expression" | "cast_expression":
             inner = walker.written(place.node.child_by_field_name("argument"))
             if inner:
@@ -379,8 +411,30 @@ def _structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, 
             if base and member in ("x", "y", "z", "w"):
                 for other in "xyzw":
                     offer(f"{base}.{other}", 1.4)
+    if kind == INT and place.role == "index" and place.root:
+        offer.kind = "axes"
+        for text in _exchanged(place, walker.text[place.start : place.end]):
+            offer(text, 1.3)
     if place.role == "condition":
         conditions(walker, vocabulary, place, offer)
+
+
+def transposed(text: str) -> Iterator[str]:
+    """An element with its last two indices exchanged."""
+    match = re.fullmatch(r"(.*?)\[([^\[\]]*)\]\s*\[([^\[\]]*)\]", text, re.S)
+    if match and match[2] != match[3]:
+        yield f"{match[1]}[{match[3]}][{match[2]}]"
+
+
+def _exchanged(place: Place, written: str) -> Iterator[str]:
+    """An index with two of its variables exchanged."""
+    words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", written))
+    known = [place.scope.names[w] for w in words if w in place.scope.names]
+    names = [n.name for n in known if n.kind == INT and not n.is_parameter and not n.constant][:4]
+    for one, other in itertools.combinations(names, 2):
+        change = {one: other, other: one}
+        parts = re.split(r"([A-Za-z_]\w*)", written)
+        yield "".join(change.get(part, part) for part in parts)
 
 
 def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
@@ -501,6 +555,18 @@ def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tupl
             for word in _immediates(given[position], vocabulary):
                 changed = [*given[:position], word, *given[position + 1 :]]
                 yield f"{name}({', '.join(changed)})", 1.3, "immediate"
+    yield from _masked(plain, given, [n.name for n in place.scope.of_kind(MASK)])
     if 1 <= count <= 2 and re.fullmatch(r"[a-z_]\w*", plain):
         for argument in given:
             yield argument, 2.3, "no call"
+
+
+def _masked(name: str, given: list[str], masks: list[str]) -> Iterator[tuple[str, float, str]]:
+    """A load or a store of some lanes only."""
+    match = re.fullmatch(r"(_mm\d*)_((?:load|store)u?_\w+)", name)
+    for mask in masks if match else ():
+        assert match is not None
+        if match[2].startswith("load"):
+            yield f"{match[1]}_maskz_{match[2]}({', '.join((mask, *given))})", 1.2, "mask"
+        else:
+            yield f"{match[1]}_mask_{match[2]}({', '.join((given[0], mask, *given[1:]))})", 1.2, "mask"

@@ -307,8 +307,10 @@ class Walker:
             case "cast_expression" | "pointer_expression" | "unary_expression":
                 inner(node.child_by_field_name("value") or node.child_by_field_name("argument"))
             case "binary_expression":
-                inner(node.child_by_field_name("left"))
-                inner(node.child_by_field_name("right"), "bound" if role == "condition" else "operand")
+                joined = self.operator(node) in ("&&", "||")
+                inner(node.child_by_field_name("left"), "condition" if joined else "operand")
+                part = "condition" if joined else "bound" if role == "condition" else "operand"
+                inner(node.child_by_field_name("right"), part)
             case "conditional_expression":
                 inner(node.child_by_field_name("condition"), "condition", True)
                 inner(node.child_by_field_name("consequence"))

@@ -1,0 +1,14 @@
+"""Changes that do not compile are left out, and no others with them."""
+
+from __future__ import annotations
+
+from xpiler.repair.changes import Alternative, Form, Site
+from xpiler.repair.harness import _undeclared
+
+TEXT = "int f(int a) { int n = a; return n; }"
+
+
+def test_a_name_is_missing_only_if_the_text_does_not_have_it() -> None:
+    site = Site(19, 24, Form.VALUE, "f", [Alternative(t, 1.0, t) for t in ("n + 1", "taskId", "taskId + a")])
+    log = "f.cpp:3:1: error: ‘n’ was not declared in this scope\nf.cpp:4:1: error: ‘taskId’ was not declared"
+    assert _undeclared(log, TEXT, [site], {0: [1, 2, 3]}) == {(0, 2), (0, 3)}
