@@ -27,7 +27,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 # Targets of `vsce package` by the processor in the names of wheels; the sandbox, and how processes are ended,
 # are those of Linux.
 TARGETS = {"linux-x64": "x86_64", "linux-arm64": "aarch64"}
-GLIBC = 38  # wheels may ask for glibc 2.38 or older
+GLIBC = 34  # wheels may ask for glibc 2.34 or older, as Ubuntu 22.04 and Debian 12 have
 LEFT_OUT = ("**/tests", "**/__pycache__", "**/*.pyi", "**/*.a", "bin", "share", "z3/include")
 
 

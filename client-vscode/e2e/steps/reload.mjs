@@ -10,11 +10,12 @@ export async function tell({ bench, page, step }) {
     await page.getByRole("button", { name: /^Accept Translation/ }).first().click();
     await bench.acceptAnyway(() => bench.has("add.hip"));
     await bench.tab("add.hip").waitFor();
-    await page.locator(".codelens-decoration a", { hasText: "from add.cu: verified" }).first().waitFor({ timeout: LONG });
+    const state = page.locator(".codelens-decoration", { hasText: /from add\.cu: verified$/ }).first();
+    await state.waitFor({ timeout: LONG });
     const accepted = bench.read("add.hip");
     await bench.reopen({});
     await bench.openFile("add.hip");
-    await page.locator(".codelens-decoration a", { hasText: /from add\.cu: verified$/ }).first().waitFor({ timeout: LONG });
+    await state.waitFor({ timeout: LONG });
     await until(() => bench.read("add.hip") === accepted, "the file is as accepted");
   });
 
