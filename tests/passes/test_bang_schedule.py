@@ -318,6 +318,22 @@ def test_the_place_of_an_extreme_is_found_by_the_instruction(condition: str) -> 
     assert_same(function, x=x, y=np.zeros(3, np.int32), rows=3, n=40)
 
 
+@pytest.mark.parametrize("n", [1, 40])
+def test_a_place_alone_is_found_by_the_instruction_too(n: int) -> None:
+    function = canonical(
+        """__global__ void place(const float *x, int *y, int rows, int n) {
+            int r = threadIdx.x;
+            if (r >= rows) return;
+            int at = 0;
+            for (int c = 1; c < n; ++c) if (x[r * n + c] > x[r * n + at]) at = c;
+            y[r] = at;
+        }"""
+    )
+    assert "__bang_argmax" in instructions(laid_out(function))
+    x = np.round(normal(3 * n))  # with equal values
+    assert_same(function, x=x, y=np.zeros(3, np.int32), rows=3, n=n)
+
+
 def test_a_size_that_several_places_compute_has_a_name() -> None:
     function = canonical(
         """__global__ void k(const float *a, float *b, int n, int m) {

@@ -2,6 +2,9 @@
 
     for c: if (x[c] > best) { best = x[c]; at = c; }   -->   VECTOR for c: ...     (`Search` says what it is)
 
+    for c: if (x[c] > x[at]) at = c;                   -->   best = x[at];
+                                                             for c: if (x[c] > best) { best = x[c]; at = c; }
+
 Only comparisons by `>` or `<`, which keep the first of equal values, as the instruction does.
 """
 
@@ -9,10 +12,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import is_const
-from xpiler.ir.nodes import Assign, Binary, Expr, For, Function, If, Load, LoopKind, Stmt, Var
-from xpiler.ir.rewrite import free_vars, map_body, walk
+from xpiler.ir.build import is_const, lt
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    LoopKind,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import free_vars, map_body, substitute, walk
 from xpiler.ir.types import F32
+from xpiler.passes.names import Names
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,41 @@ def search(stmt: Stmt) -> Search | None:
 
 def _reads(expr: Expr) -> bool:
     return any(isinstance(n, Load) for n in walk(expr))
+
+
+def with_best_values(function: Function) -> Function:
+    """Searches that remember the place only remember the value as well. Before a loop that does not run the
+    value is not read."""
+    names = Names(function)
+
+    def change(stmt: Stmt) -> Stmt:
+        match stmt:
+            case For(
+                kind=LoopKind.SERIAL,
+                body=Block(
+                    body=(If(condition=Binary(op=">" | "<") as test, then=then, otherwise=otherwise),)
+                ),
+            ) if not otherwise.body:
+                return _with_best_value(stmt, test, then, names) or stmt
+        return stmt
+
+    return map_body(function, change)
+
+
+def _with_best_value(loop: For, test: Binary, then: Block, names: Names) -> Stmt | None:
+    match then.body:
+        case (Assign(target=Var() as at, value=Var(name=loop.var), reduce=None) as move,):
+            pass
+        case _:
+            return None
+    if at.dtype != loop.dtype or at.name in free_vars(test.left) or test.left.dtype != F32:
+        return None
+    if substitute(test.left, {loop.var: at}) != test.right or not _reads(test.left):
+        return None
+    best = Var(F32, names.fresh("best"))
+    step = If(replace(test, right=best), Block((Assign(best, test.left), move)))
+    found = (Decl(best.name, F32, init=test.right), replace(loop, body=Block((step,))))
+    return If(lt(loop.start, loop.stop), Block(found))
 
 
 def mark_searches(function: Function) -> Function:
