@@ -267,3 +267,8 @@ def started_by(process: subprocess.Popen[bytes]) -> int:
                         return int(child)
         time.sleep(0.02)
     raise AssertionError("no process was started")
+
+
+def test_the_package_can_be_run() -> None:
+    ran = subprocess.run([sys.executable, "-m", "xpiler", "--version"], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout.split()[0]) == (0, "xpiler")
