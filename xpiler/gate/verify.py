@@ -172,7 +172,8 @@ def _cases(contract: Contract) -> str:
     first = f"after {', '.join(setup.callee for setup in contract.before)}, " if contract.before else ""
     shown = " and ".join(sizes[:_SHOWN])
     if len(sizes) > _SHOWN:
-        others = [v for c in contract.cases for _, v in c.scalars if isinstance(v, int) and v is not True]
+        scalars = [value for case in contract.cases for _, value in case.scalars]
+        others = [value for value in scalars if isinstance(value, int) and not isinstance(value, bool)]
         shown += f" and {len(sizes) - _SHOWN} other sizes from {min(others)} to {max(others)}"
     return f"{first}{len(contract.cases)} runs at {shown}"
 
