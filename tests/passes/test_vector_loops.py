@@ -131,3 +131,15 @@ def test_a_cycle_of_vectors_is_one_of_their_members() -> None:
     (kernel,) = parse(text, "kernel.cu", platform="cuda").program.kernels
     shown = show(canonicalise(kernel, (64, 1, 1), (1, 1, 1)).function)
     assert "y[j] = x[j] * g[(i64)(j % (4ul * (u64)columns))];" in shown, shown
+
+
+def test_rows_of_a_counter_that_is_taken_apart_are_copied_by_lanes() -> None:
+    text = cpp(
+        "__global__ void patch(const float *__restrict__ x, float *__restrict__ y, int width, int pitch) {\n"
+        "  for (int i = threadIdx.x; i < 8 * width; i += blockDim.x)\n"
+        "    y[i] = x[i / width * pitch + i % width];\n"
+        "}\n",
+        64,
+    )
+    assert "_mm512_loadu_ps(x + " in text
+    assert "gather" not in text and "divide_epi32" not in text

@@ -106,6 +106,13 @@ class _Choice:
         inside."""
         if loop.kind is LoopKind.VECTOR:
             return loop
+        split = self.rows(loop, facts)
+        if split is not None:
+            rows = replace(split, body=self.block(split.body, facts.inside(split)))
+            if any(isinstance(n, Binary) and n.op == "/" for n in walk(split.stop)):
+                # an empty loop divides by nothing
+                return If(lt(const(0, loop.dtype), loop.stop), Block((rows,)), EMPTY)
+            return rows
         nest = perfect_nest(loop)
         if any(isinstance(s, For) and s.kind is LoopKind.VECTOR for s in walk(nest[-1].body)):
             inside = facts
@@ -133,6 +140,25 @@ class _Choice:
                 self.notes.append(f"the sum over {chosen.var} is added up in another order")
         return rebuilt(nest, nest[-1].body, best)
 
+    def rows(self, loop: For, facts: Facts) -> For | None:
+        """A loop over a number that is taken apart as rows, where their elements are better lanes than it."""
+        if loop.step != Const(loop.step.dtype, 1) or not _takes_apart(loop):
+            return None
+        split = split_digit(loop, self.names)
+        if split is None:
+            return None
+        inside = facts.inside(split)
+        *heads, low = split.body.body
+        assert isinstance(low, For)
+        if low.kind not in INDEPENDENT:
+            if not independent_iterations((low,), low.body.body, inside.inside(low)):
+                return None
+            low = replace(low, kind=LoopKind.PARALLEL)
+        own = candidate_worth(loop, loop.body, facts)
+        if candidate_worth(low, low.body, inside) <= max(own, 0):
+            return None
+        return replace(split, body=Block((*heads, low)))
+
     def digits(self, nest: list[For], facts: Facts) -> Stmt | None:
         """The nest with the counter of one loop in two, of which the lower becomes lanes; None: no gain."""
         for at, loop in enumerate(nest):
@@ -150,6 +176,15 @@ class _Choice:
                 body = Block((replace(each, body=body),))
             return body.body[0]
         return None
+
+
+def _takes_apart(loop: For) -> bool:
+    """Whether the body divides the counter, and by what is no number: lanes divide by numbers quickly."""
+    return any(
+        isinstance(n, Binary) and n.op in ("/", "%") and n.left == Var(loop.dtype, loop.var)
+        for n in walk(loop.body)
+        if not (isinstance(n, Binary) and isinstance(n.right, Const))
+    )
 
 
 def _counts(loop: For) -> bool:
