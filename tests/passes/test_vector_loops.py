@@ -136,8 +136,8 @@ def test_a_cycle_of_vectors_is_one_of_their_members() -> None:
 def test_rows_of_a_counter_that_is_taken_apart_are_copied_by_lanes() -> None:
     text = cpp(
         "__global__ void patch(const float *__restrict__ x, float *__restrict__ y, int width, int pitch) {\n"
-        "  for (int i = threadIdx.x; i < 8 * width; i += blockDim.x)\n"
-        "    y[i] = x[i / width * pitch + i % width];\n"
+        "  int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "  if (i < 8 * width) y[i] = x[i / width * pitch + i % width];\n"
         "}\n",
         64,
     )
