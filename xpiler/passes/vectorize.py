@@ -106,10 +106,10 @@ class _Choice:
         inside."""
         if loop.kind is LoopKind.VECTOR:
             return loop
-        split = self.rows(loop, facts)
-        if split is not None:
-            rows = replace(split, body=self.block(split.body, facts.inside(split)))
-            if any(isinstance(n, Binary) and n.op == "/" for n in walk(split.stop)):
+        apart = self.rows(loop, facts)
+        if apart is not None:
+            rows = replace(apart, body=self.block(apart.body, facts.inside(apart)))
+            if any(isinstance(n, Binary) and n.op == "/" for n in walk(apart.stop)):
                 # an empty loop divides by nothing
                 return If(lt(const(0, loop.dtype), loop.stop), Block((rows,)), EMPTY)
             return rows
