@@ -118,3 +118,9 @@ def test_seeds_and_fills_multiply_a_case() -> None:
         *(("integers", 1), ("integers", 2)),
         *(("normal", 1), ("normal", 2)),
     ]
+
+
+@pytest.mark.parametrize("count", [33, 34])
+def test_bytes_that_are_bits_of_floats_are_as_many_as_the_array_has(count: int) -> None:
+    case = make_case({}, {"x": count}, values={"x": Values("f16", 0)})
+    assert draw(Argument("x", I8, True, Role.IN), case).nbytes == count

@@ -35,7 +35,9 @@ def draw(argument: Argument, case: Case) -> Array:
         return np.frombuffer(special.data, storage(argument.dtype), count)
     if special and special.kind in FLOAT_BITS:
         read_as = FLOAT_BITS[special.kind]
-        return encode(_draw_floats(read_as, case.fill, count, rng), read_as).view(storage(argument.dtype))
+        floats = -(-count * argument.dtype.bytes // read_as.bytes)
+        drawn = encode(_draw_floats(read_as, case.fill, floats, rng), read_as)
+        return drawn.view(storage(argument.dtype))[:count]
     if special:
         return encode(_draw_values(special, count, rng), argument.dtype)
     if argument.dtype.is_float:
