@@ -464,3 +464,14 @@ def test_a_programs_constants_of_several_dimensions_and_choices_are_the_kernels(
     )
     result = translate_text(source, "odd.cu", "vnni")
     assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+
+
+def test_host_code_may_name_its_launch_like_the_built_in_one() -> None:
+    source = KERNEL + (
+        "void run(float* o, const float* a, int n) {\n"
+        "    dim3 gridDim, blockDim;\n"
+        "    blockDim.x = 64; gridDim.x = (n + blockDim.x - 1) / blockDim.x;\n"
+        "    k<<<gridDim, blockDim>>>(o, a, n);\n"
+        "}\n"
+    )
+    assert "dim3 gridDim, blockDim;" in translate_text(source, "odd.cu", "hip", run=False).text

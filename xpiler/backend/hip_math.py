@@ -49,7 +49,8 @@ def translate_arithmetic(source: SourceText, edits: EditList) -> None:
         if name in source.defined or source.is_member(i):
             continue
         if name in _INDICES:
-            _index(source, edits, i)
+            if not _is_variable_of_the_host(source, i):
+                _index(source, edits, i)
         elif name in _UNFUSED:
             edits.replace(token.start, token.end, _UNFUSED[name], "HIP 5.2 would fuse it, or lets NaN pass")
             edits.need(_UNFUSED[name])
@@ -64,6 +65,13 @@ def translate_arithmetic(source: SourceText, edits: EditList) -> None:
         elif name == "__ffsll" and (call := source.call(i)) and len(call.arguments) == 1:
             value, reason = call.arguments[0], "HIP has no overload for long"
             edits.wrap(value.start, value.end, "(unsigned long long)(", ")", reason)
+
+
+def _is_variable_of_the_host(source: SourceText, i: int) -> bool:
+    """Whether it is a variable that host code has named so: `dim3 gridDim, blockDim;`."""
+    token = source.tokens[i]
+    declared = re.search(rf"\bdim3\b[^;(){{}}]*\b{token.text}\b", source.text)
+    return declared is not None and not source.in_device_function(token.start)
 
 
 def _index(source: SourceText, edits: EditList, i: int) -> None:
