@@ -73,3 +73,33 @@ def test_an_array_reaches_as_far_as_floats_index_it() -> None:
     """
     result = translate_text(text, "sample.mlu", "vnni")
     assert result.status == "verified", result
+
+
+COUNTER = """
+__mlu_const__ int steps[2] = {1, 2};
+__nram__ int old_nram[32];
+__mlu_global__ void count(int *counter, float *y, int n) {
+    if (__is_mpu()) return;
+    for (int i = taskId; i < n; i += taskDim) y[i] = 1.0f;
+    __bang_atomic_add(old_nram, counter, steps[1]);
+}
+int main() {
+    int *counter, value = 0;
+    float *y;
+    cnrtMalloc((void **)&counter, sizeof(int));
+    cnrtMalloc((void **)&y, 64 * sizeof(float));
+    cnrtMemcpy(counter, &value, sizeof(int), cnrtMemcpyHostToDev);
+    cnrtDim3_t dim = {4, 1, 1};
+    count<<<dim, cnrtFuncTypeUnion1, nullptr>>>(counter, y, 64);
+    cnrtQueueSync(nullptr);
+    cnrtMemcpy(&value, counter, sizeof(int), cnrtMemcpyDevToHost);
+    printf("%d\\n", value);
+}
+"""
+
+
+def test_an_old_value_that_nobody_looks_at_and_constant_memory() -> None:
+    text = "#include <bang.h>\n#include <stdio.h>\n" + COUNTER
+    result = translate_text(text, "count.mlu", "vnni")
+    assert result.status == "verified", result
+    assert result.text is not None and "__mlu_const__" not in result.text

@@ -45,6 +45,7 @@ RENAMED = {
     "cnrtMemTransDir_t": "cudaMemcpyKind",
     "cnrtMemcpyKind": "cudaMemcpyKind",
     "bfloat16_t": "__nv_bfloat16",
+    "__mlu_const__": "__constant__",
     "cnrtGetErrorStr": "cudaGetErrorString",
     "cnrtGetErrorName": "cudaGetErrorName",
     "cnrtGetLastError": "cudaGetLastError",

@@ -354,6 +354,9 @@ def without_dead(block: Block, outside: frozenset[str]) -> Block:
             if _is_dead(stmt, read | outside):
                 changed = True
                 return ()
+            if isinstance(stmt, Atomic) and stmt.target and stmt.target.name not in read | outside:
+                changed = True
+                return replace(stmt, target=None)
             return stmt
 
         result = map_stmt(block, change)
