@@ -25,7 +25,7 @@ from xpiler.symbolic.findings import Edit
 
 # Alternatives at most, how dear they may be, and how many of them are tried in pairs.
 _TIERS = (
-    (500, 1.6, 0),
+    (500, 1.6, 40),
     (2000, 2.05, 64),
     (7000, 9.0, 120),
 )
@@ -45,7 +45,6 @@ class Change:
     edits: tuple[Edit, ...]
     titles: tuple[str, ...]
     cost: float
-    parts: tuple[tuple[Edit, ...], ...] = ()  # the edits of each title
 
 
 @dataclass(frozen=True)
@@ -262,25 +261,29 @@ class Search:
                 return None
             checked += 1
             if self.accept(text):
-                return self._least(change)
+                return self._least(tools, selection, change)
             self.rejected.add(text)
         return None
 
-    def _least(self, change: Change) -> Change:
-        """The change without the parts that it can do without."""
-        for number in range(len(change.parts)) if len(change.parts) > 1 else ():
-            parts, titles = ((*all_[:number], *all_[number + 1 :]) for all_ in (change.parts, change.titles))
-            edits = tuple(edit for part in parts for edit in part)
-            if self.accept(apply(self.text, edits)):
-                return self._least(Change(edits, titles, change.cost, parts))
+    def _least(self, tools: Harness, selection: Selection, change: Change) -> Change:
+        """The change without the parts that it can do without; what was wrong in a trial is not asked."""
+        for one in selection if len(selection) > 1 else ():
+            fewer = tuple(other for other in selection if other != one)
+            if not self.known.get(fewer, NOT_RUN).right and fewer in self.known:
+                continue
+            shorter = self._change(tools, fewer)
+            if self.accept(apply(self.text, shorter.edits)):
+                return self._least(tools, fewer, shorter)
         return change
 
     def _change(self, tools: Harness, selection: Selection) -> Change:
-        chosen = [(tools.sites[number], choice) for number, choice in selection]
-        parts = tuple(site.edits(choice) for site, choice in chosen)
-        titles = tuple(site.alternatives[choice - 1].title for site, choice in chosen)
-        edits = tuple(edit for part in parts for edit in part)
-        return Change(edits, titles, self._cost(tools, selection), parts)
+        edits: list[Edit] = []
+        titles: list[str] = []
+        for number, choice in selection:
+            site = tools.sites[number]
+            edits += site.edits(choice)
+            titles.append(site.alternatives[choice - 1].title)
+        return Change(tuple(edits), tuple(titles), self._cost(tools, selection))
 
     # ------------------------------------------------------------------------------------ suspects
 
