@@ -17,6 +17,7 @@ from xpiler.ir.nodes import (
     Barrier,
     Block,
     Collective,
+    Continue,
     Decl,
     For,
     Function,
@@ -221,6 +222,16 @@ def test_a_loop_wrongly_said_to_be_parallel_is_a_race() -> None:
     shift = put("x", b.add(I, 1), get("x", I))
     only(on_buffer(loop("i", 60, LoopKind.PARALLEL, shift), threads=1), "race")
     assert not on_buffer(loop("i", 60, LoopKind.SERIAL, shift), threads=1).findings
+
+
+def test_an_iteration_of_a_parallel_loop_may_go_on_to_the_next() -> None:
+    skip = If(b.lt(I, 3), Block((Continue(),)))
+    x = np.zeros(6, np.float32)
+    result = run(
+        kernel([array("x")], loop("i", 6, LoopKind.PARALLEL, skip, put("x", I, b.const(1.0, F32)))), {"x": x}
+    )
+    assert not result.findings
+    assert x.tolist() == [0, 0, 0, 1, 1, 1]
 
 
 def test_loops_over_threads_are_phases_between_barriers() -> None:

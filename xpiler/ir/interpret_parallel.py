@@ -100,7 +100,7 @@ def _child(state: State, names: frozenset[str], parents: Any, level: int) -> Sta
         vars=variables,
         undefined=undefined,
         breaks=[],
-        continues=[],
+        continues=[[]],  # a lane is an iteration: after `continue` nothing of it is left
         ended=None,
         level=level,
     )
