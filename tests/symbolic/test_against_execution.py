@@ -69,6 +69,14 @@ class Fetch:
 
 
 @dataclass(frozen=True)
+class Bump:
+    """`atomicAdd(&array[index], 1)`"""
+
+    array: str
+    index: Index
+
+
+@dataclass(frozen=True)
 class Wait:
     number: int
 
@@ -89,6 +97,7 @@ class Repeat:
 
 def make(rng: random.Random) -> tuple[object, ...]:
     counter = iter(range(1000))
+    atomics = rng.random() < 0.5
 
     def index(size: int) -> Index:
         op, m = rng.choice([("", 1), ("", 1), ("%", size), ("/", 2), ("^", 1), ("&", 7), ("%", 5)])
@@ -103,6 +112,8 @@ def make(rng: random.Random) -> tuple[object, ...]:
             size = SHARED if array == "s" else GLOBAL
             if kind < 0.3:
                 made.append(Store(array, index(size), next(counter), rng.random() < 0.15))
+            elif kind < 0.36 and atomics:
+                made.append(Bump(array, index(size)))
             elif kind < 0.5:
                 made.append(Fetch(array, index(size)))
             elif kind < 0.75:
@@ -128,6 +139,8 @@ def printed(body: tuple[object, ...], indent: str = "  ", loop: str = "") -> Ite
                 yield f"{indent}{stmt.array}[{stmt.index.text(loop)}] = {value};"
             case Fetch():
                 yield f"{indent}x += {stmt.array}[{stmt.index.text(loop)}];"
+            case Bump():
+                yield f"{indent}atomicAdd(&{stmt.array}[{stmt.index.text(loop)}], 1);"
             case Wait():
                 yield f"{indent}__syncthreads();"
             case Branch():
@@ -157,6 +170,7 @@ class Seen:
     epoch: int
     value: int | None
     order: int
+    atomic: bool = False
 
 
 @dataclass
@@ -193,6 +207,8 @@ class Oracle:
                     self._access(stmt.array, stmt.index.value(env, loop), env, value)
                 case Fetch():
                     self._access(stmt.array, stmt.index.value(env, loop), env, None)
+                case Bump():
+                    self._access(stmt.array, stmt.index.value(env, loop), env, None, atomic=True)
                 case Wait():
                     yield stmt.number, env.get(loop, 0)
                 case Branch():
@@ -202,11 +218,11 @@ class Oracle:
                     for k in range(stmt.count):
                         yield from self._steps(stmt.body, {**env, stmt.name: k}, stmt.name)
 
-    def _access(self, array: str, element: int, env: Env, value: int | None) -> None:
+    def _access(self, array: str, element: int, env: Env, value: int | None, *, atomic: bool = False) -> None:
         if not 0 <= element < (SHARED if array == "s" else GLOBAL):
             self.outside.add(array)
             return
-        self.seen.append(Seen(array, element, env["u"], env["t"], self.now, value, len(self.seen)))
+        self.seen.append(Seen(array, element, env["u"], env["t"], self.now, value, len(self.seen), atomic))
 
     def races(self) -> set[str]:
         found = set()
@@ -215,11 +231,13 @@ class Oracle:
             groups.setdefault((a.array, a.element, a.block if a.array == "s" else -1), []).append(a)
         for (array, _, _), group in groups.items():
             for a, b in combinations(group, 2):
-                if (a.block, a.thread) == (b.block, b.thread) or (a.value is None and b.value is None):
+                if (a.block, a.thread) == (b.block, b.thread) or (a.atomic and b.atomic):
+                    continue
+                if a.value is None and b.value is None and not (a.atomic or b.atomic):
                     continue
                 if a.block == b.block and a.epoch != b.epoch:
                     continue
-                if a.value != b.value:
+                if a.value != b.value or a.atomic or b.atomic:
                     found.add(array)
         return found
 
@@ -228,7 +246,7 @@ class Oracle:
         for read in (a for a in self.seen if a.array == "s" and a.value is None):
             if not any(
                 w.array == "s"
-                and w.value is not None
+                and (w.value is not None or w.atomic)
                 and w.element == read.element
                 and w.block == read.block
                 and (w.epoch < read.epoch or (w.thread == read.thread and w.order < read.order))
