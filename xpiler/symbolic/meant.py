@@ -52,14 +52,15 @@ def of_free_sizes(
 
 
 def of_some_sizes(judged: list[tuple[Trial, list[Found]]]) -> list[tuple[Trial, list[Found]]]:
-    """Alignment, and a bound that only a guard suggests: a right run says that some sizes are meant."""
+    """Alignment, operands that overlap, a bound that only a guard suggests: a right run says that some sizes
+    are meant."""
     if len({tuple(sorted({**t.scalars, **t.host}.items())) for t, _ in judged}) < 2:
         return judged
     everywhere = [{(f.code, f.array, f.range) for f in more} for _, more in judged]
 
     def weaker(found: Found) -> Found:
         suggested = found.code == "XP-BOUNDS" and bool(found.holds_if)
-        if found.severity != ERROR or not (suggested or found.code == "XP-ALIGN"):
+        if found.severity != ERROR or not (suggested or found.code in ("XP-ALIGN", "XP-OVERLAP")):
             return found
         if found.code == "XP-BOUNDS" and "lets it" in found.message:
             return found

@@ -27,6 +27,7 @@ from xpiler.ir.nodes import (
     Load,
     Param,
     Ref,
+    Select,
     Var,
     While,
 )
@@ -89,6 +90,9 @@ def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> 
             case Call(function="min", args=args):
                 for name in {n for arg in args for n in free_vars(arg)} & found.keys():
                     found[name].tails = True
+            case Select(condition=Binary(op="<" | "<=" | ">" | ">="), then=then, otherwise=otherwise):
+                for name in (free_vars(then) | free_vars(otherwise)) & found.keys():
+                    found[name].tails |= then.dtype.is_integer
     for role in found.values():
         if not role.divides:
             role.unit = 1
@@ -343,6 +347,8 @@ def _value(role: Role, shape: LaunchShape, variant: int, position: int, trips: i
         return 3 + 2 * position, False
     if trips == 1 and role.factors > 1 and role.unit == 1 and not role.wide:
         return 1 + position % 2, False
+    if role.tails and not role.wide and variant == 3:
+        return _to_unit(3 + 2 * position, role.unit), False
     if TRIPS in role.kinds or STRIDE in role.kinds:
         least = max(trips * turns, min(4, trips + 1), reach * role.scale if role.wide else 0)
         return _to_unit(-(-least // turns) * turns, role.unit), False
