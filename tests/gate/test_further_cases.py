@@ -88,3 +88,29 @@ def test_sizes_that_the_source_does_not_mean_are_left_out() -> None:
     assert sizes == {(37, 53), (53, 29), (1, 1), (37, 1), (1, 53), (2051, 3)}
     assert item.runs.fault == ""
     assert len(item.runs.forward) == len(item.runs.reverse) == len(item.inference.contract.cases)
+
+
+PICKED = """
+__global__ void pick(const float *x, const int *label, float *y, int rows, int classes) {
+  int r = blockIdx.x * 64 + threadIdx.x;
+  if (r < rows) y[r] = x[r * classes + label[r]];
+}
+extern "C" void picked(const float *x, const int *label, float *y, int rows, int classes) {
+  float *dx, *dy;
+  int *dl;
+  cudaMalloc(&dx, rows * classes * sizeof(float));
+  cudaMalloc(&dy, rows * sizeof(float));
+  cudaMalloc(&dl, rows * sizeof(int));
+  cudaMemcpy(dx, x, rows * classes * sizeof(float), cudaMemcpyHostToDevice);
+  cudaMemcpy(dl, label, rows * sizeof(int), cudaMemcpyHostToDevice);
+  pick<<<(rows + 63) / 64, 64>>>(dx, dl, dy, rows, classes);
+  cudaMemcpy(y, dy, rows * sizeof(float), cudaMemcpyDeviceToHost);
+}
+"""
+
+
+def test_indices_are_none_beyond_the_smallest_size() -> None:
+    (item,) = Trusted.of(PICKED, "picked.cu").entries
+    assert item.inference is not None
+    narrow = [case for case in item.inference.contract.cases if case.scalar("classes") == 1]
+    assert narrow and all(dict(case.values)["label"].high == 1 for case in narrow)

@@ -47,6 +47,7 @@ from xpiler.symbolic.settings import Setting
 __all__ = ["Inference", "infer_contract", "provisional_contract"]
 
 _FURTHER_SEED = 1001
+_FEW_PLACES = 8  # that indices of further cases choose among
 _FURTHER_SECONDS = 1.0  # of processor time, where further cases have to be interpreted
 _MOST_ELEMENTS = 1 << 23  # of all arrays of a further case
 
@@ -221,12 +222,25 @@ def _further_cases(
         if extents is not None:
             known = {name: extent(sizes) or 0 for name, extent in extents.items()}
             if min(known.values(), default=0) > 0:
-                case = search.case_at(sizes, known, dict(found[0].case.values))
+                values = _tame(search, found[0].case, min(sizes[name] for name in free))
+                case = search.case_at(sizes, known, values | dict(overrides.values))
         elif time.thread_time() < deadline:
             trial = min(search.attempt(sizes), key=badness)
             case = trial.case if badness(trial) == (False, False, 0) else None
         if case is not None and sum(extent for _, extent in case.extents) <= _MOST_ELEMENTS:
             yield replace(case, seed=_FURTHER_SEED + number)
+
+
+def _tame(search: Search, case: Case, smallest: int) -> dict[str, Values]:
+    """Contents of a case's arrays, indices none beyond the smallest of the sizes: whatever they choose among
+    has as many elements."""
+    values = dict(case.values)
+    for name, use in search.index_uses().items():
+        known = values.get(name)
+        if use == "index" and (known is None or known.kind == "index"):
+            high = _FEW_PLACES if known is None else known.high
+            values[name] = Values("index", 0, max(1, min(high, smallest)))
+    return values
 
 
 def _extents_at(
