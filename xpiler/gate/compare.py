@@ -5,7 +5,8 @@ The bound of an output element is
 
     4 * sqrt(n) * spread  +  2 * sqrt(n) * u * |expected|  +  r * ulp_out * |expected|  +  n * tiny
 
-with n the reduction length (16 at the least; the largest extent up to 4096 where it is not known), u the unit
+with n the reduction length (16 at the least; where it is not known the largest extent up to 4096, or the
+largest size), u the unit
 roundoff of the accumulation and `spread` how far the source's own result moves when every float input moves
 by up to three rounding units at random. The spread measures the conditioning of this very element together
 with the source's own rounding noise (every rounding is drawn anew), whatever the operator is: no knowledge of
@@ -47,6 +48,7 @@ from xpiler.ir.types import F32
 _ROUNDS_FOR_INTEGERS = 16  # an integer changes in some of them only
 _AT_THE_EDGE = 0.05  # the part of integers that may change under perturbations
 _ROUNDS = 4  # perturbed runs of the source a case: in fewer, moves cancel in some element
+_LONG_SUM = 4096
 _FAST_MATH = 64.0  # `__expf` and its kind are good to about 2^-18 near 1
 
 Spread = Mapping[str, Float64Array]
@@ -209,6 +211,12 @@ def _changes(argument: Argument, expected: RunResult, runs: Sequence[RunResult])
     return widest if np.mean(widest > 0) <= _AT_THE_EDGE else np.zeros_like(reference)
 
 
+def _longest_sum(case: Case) -> int:
+    """Where nobody knows: an array of elements, but no more than 4096 unless a size says so."""
+    sizes = [value for _, value in case.scalars if isinstance(value, int)]
+    return max(min(_LONG_SUM, max((n for _, n in case.extents), default=0)), *sizes, 0)
+
+
 def accumulation_unit(contract: Contract) -> float:
     """The unit roundoff of sums: of the declared accumulator, else f64 if every float is f64, else f32."""
     if contract.accumulator is not None:
@@ -297,8 +305,7 @@ def error_bound(
     contract: Contract, argument: Argument, case: Case, wanted: Float64Array, spread: Float64Array | None
 ) -> Float64Array:
     """The error allowed for each element; see the module's text."""
-    length = contract.reduction_length or min(4096, max((n for _, n in case.extents), default=16))
-    length = max(16, length)
+    length = max(16, contract.reduction_length or _longest_sum(case))
     unit = accumulation_unit(contract) * (_FAST_MATH if contract.fast_math else 1.0)
     ulps = 4.0 if argument.dtype.bits >= 32 else 1.0
     with np.errstate(invalid="ignore", over="ignore"):
