@@ -59,6 +59,22 @@ def test_parts_of_a_raw_buffer_become_variables_of_one_loop() -> None:
     assert "room_0[" not in show(form) and "room_1[" not in show(form), show(form)
 
 
+def test_a_raw_buffer_with_rows_of_any_length_has_the_type_of_its_elements() -> None:
+    form = canonical(
+        """
+        __nram__ char room[4096];
+        __mlu_entry__ void k(const float *__restrict__ x, float *__restrict__ y, int n) {
+            float *rows = (float *)room;
+            __memcpy(rows, x, 3 * n * sizeof(float), GDRAM2NRAM);
+            for (int r = 0; r < 3; ++r)
+                for (int c = 0; c < n; ++c) rows[r * n + c] += rows[n - 1];
+            __memcpy(y, rows, 3 * n * sizeof(float), NRAM2GDRAM);
+        }""",
+        40,
+    )
+    assert "f32 room_1[1024];" in show(form), show(form)
+
+
 def test_a_buffer_that_is_written_anew_is_another_one() -> None:
     form = canonical(
         """

@@ -58,14 +58,12 @@ def _parts(function: Function, decl: Decl) -> list[_Part]:
             low, high = bounds(load.index[0], facts.ranges) if len(load.index) == 1 else (None, None)
             width = load.dtype.bytes
             end = size if high is None else min(size, (high + 1) * width)
-            spans.add((-1 if low is None else low * width, end, load.dtype))
+            spans.add((_first(low) * width, end, load.dtype))
         return load
 
     at_each_access(function, visit)
     parts: list[_Part] = []
     for start, end, dtype in sorted(spans, key=lambda s: (s[0], s[1], s[2].name)):
-        if start < 0:
-            return []
         if parts and start < parts[-1].end:
             last = parts[-1]
             parts[-1] = _Part(last.start, max(last.end, end), dtype if dtype == last.dtype else None)
@@ -76,6 +74,11 @@ def _parts(function: Function, decl: Decl) -> list[_Part]:
     return parts if len(parts) > 1 or (parts and parts[0].dtype not in (None, decl.dtype)) else []
 
 
+def _first(low: int | None) -> int:
+    """The first element that an index may be of, where its lower bound is `low`: none is before the array."""
+    return max(low or 0, 0)
+
+
 def _split(function: Function, decl: Decl, parts: list[_Part], names: Names) -> Function:
     if not parts:
         return function
@@ -84,9 +87,7 @@ def _split(function: Function, decl: Decl, parts: list[_Part], names: Names) -> 
     def visit(load: Load, facts: Facts) -> Load:
         if load.array != decl.name:
             return load
-        low = bounds(load.index[0], facts.ranges)[0]
-        assert low is not None
-        at = low * load.dtype.bytes
+        at = _first(bounds(load.index[0], facts.ranges)[0]) * load.dtype.bytes
         part = next(p for p in parts if p.start <= at < p.end)
         first = const(part.start // load.dtype.bytes, load.index[0].dtype)
         return replace(load, array=own[part], index=(simplify(sub(load.index[0], first), facts.ranges),))
