@@ -23,7 +23,7 @@ MACHINES = {"linux-x64": 62, "linux-arm64": 183}  # of ELF headers
 
 IN_WHEEL = re.compile(
     r"xpiler/(\w+/)*\w+\.py|xpiler/py\.typed|xpiler/emulators/(\w+/)*[\w.]+\.(hpp|cpp|h)|xpiler/gate/\w+\.cpp"
-    r"|xpiler/neural/prompts/\w+\.md|xpiler_server/(\w+/)*\w+\.py"
+    r"|xpiler/bench/speed/\w+\.cpp|xpiler/neural/prompts/\w+\.md|xpiler_server/(\w+/)*\w+\.py"
     r"|xpiler-[\w.]+\.data/data/share/xpiler/snippets/(operators\.toml|\w+/\w+\.(cu|hip|mlu|cpp))"
     r"|xpiler-[\w.]+\.data/data/share/xpiler/(docs|manuals)/[\w/-]+\.md"
     r"|xpiler-[\w.]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt|top_level\.txt|licenses/LICENSE)"

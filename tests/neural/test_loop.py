@@ -160,7 +160,7 @@ def test_without_the_net_a_wrong_sketch_stays_unverified() -> None:
 
 
 def test_the_faster_of_two_right_programs_wins() -> None:
-    waits = "    for (volatile int k = 0; k < 2000000; ++k) {}\n"
+    waits = "    for (volatile int k = 0; k < 40000000; ++k) {}\n"
     slow = SERIAL.replace("{\n", "{\n" + waits, 1)
     done, _ = translate(by_title(loop_recovery=SERIAL, tensorize=slow))
     assert done.result.status == "verified"

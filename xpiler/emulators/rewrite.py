@@ -67,18 +67,29 @@ def one_line(text: str) -> str:
 # ------------------------------------------------------------------------------------------------ launches
 
 
-_ATTRIBUTES = re.compile(r"\b__(?:launch_bounds|attribute)__\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
+_ATTRIBUTE = re.compile(r"\b__(?:launch_bounds|attribute)__\s*\(")
 
 
 def _defines_kernels(part: Stretch) -> bool:
     return part.is_macro_body and any(t.text == "__global__" for t in part.tokens)
 
 
+def _without_attributes(text: str) -> str:
+    """`void __launch_bounds__(f(1024), g(h(2))) k(` --> `void  k(`"""
+    while found := _ATTRIBUTE.search(text):
+        depth, at = 1, found.end()
+        while depth and at < len(text):
+            depth += {"(": 1, ")": -1}.get(text[at], 0)
+            at += 1
+        text = text[: found.start()] + text[at:]
+    return text
+
+
 def _kernel_names(text: str) -> frozenset[str]:
     """The functions that the text declares as kernels."""
     found: set[str] = set()
     for declared in re.finditer(r"\b__global__\b([^;{}]*)", text):
-        plain = _ATTRIBUTES.sub(" ", declared[1])
+        plain = _without_attributes(declared[1])
         name = re.search(r"(\w+)\s*(?:<[^()]*>\s*)?\(", plain)
         if name:
             found.add(name[1])
