@@ -25,7 +25,7 @@ from xpiler.symbolic.findings import Edit
 
 # Alternatives at most, how dear they may be, and how many of them are tried in pairs.
 _TIERS = (
-    (500, 1.6, 40),
+    (500, 1.6, 0),
     (2000, 2.05, 64),
     (7000, 9.0, 120),
 )
