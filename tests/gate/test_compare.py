@@ -83,6 +83,20 @@ def unwritten(rows: slice, columns: slice) -> tuple[Array, Array]:
     return expected.ravel(), actual.ravel()
 
 
+def test_a_number_that_is_no_size_does_not_widen_the_bound() -> None:
+    """A seed among the arguments is no length of a sum; the size of an array may be one."""
+    contract = Contract("f", "host", (Argument("y", F32, True, Role.OUT),))
+    good = np.full(1 << 20, 1.0, np.float32)
+
+    def passes(error: float, **scalars: int) -> bool:
+        case = make_case(scalars, {"y": good.size})
+        return compare(contract, result(case, y=good), result(case, y=good * np.float32(1 + error))).ok
+
+    assert passes(1e-6, seed=2**31 - 1)
+    assert not passes(5e-5, seed=2**31 - 1)
+    assert passes(5e-5, n=1 << 20)
+
+
 @pytest.mark.parametrize(
     ("rows", "columns", "words"),
     [

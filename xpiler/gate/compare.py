@@ -212,9 +212,11 @@ def _changes(argument: Argument, expected: RunResult, runs: Sequence[RunResult])
 
 
 def _longest_sum(case: Case) -> int:
-    """Where nobody knows: an array of elements, but no more than 4096 unless a size says so."""
-    sizes = [value for _, value in case.scalars if isinstance(value, int)]
-    return max(min(_LONG_SUM, max((n for _, n in case.extents), default=0)), *sizes, 0)
+    """Where nobody knows: the longest array up to 4096 elements, or the largest number that can be a size of
+    an array: one that is larger than all of them (a seed) is none."""
+    longest = max((extent for _, extent in case.extents), default=0)
+    sizes = [value for _, value in case.scalars if isinstance(value, int) and value <= longest]
+    return max(min(_LONG_SUM, longest), *sizes, 0)
 
 
 def accumulation_unit(contract: Contract) -> float:
