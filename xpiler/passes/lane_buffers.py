@@ -6,6 +6,7 @@ the scratchpad: equal names are one buffer. In a loop a buffer is busy as long a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from xpiler.ir.build import add, cast, const
@@ -106,10 +107,10 @@ class LaneBuffers:
         self.hold(name)
         return name
 
-    def result(self, wish: str, dtype: DType, sources: object, overlap: bool) -> str:
+    def result(self, wish: str, dtype: DType, sources: Iterable[str], overlap: bool) -> str:
         """Where a result goes: over an operand that nothing else needs, else into another buffer."""
         if overlap:
-            for source in dict.fromkeys(sources):  # type: ignore[call-overload]
+            for source in dict.fromkeys(sources):
                 if (
                     self.held.get(source) == 1
                     and source in self.tiler.buffers
@@ -117,7 +118,7 @@ class LaneBuffers:
                     and self.tiler.buffers[source].dtype == dtype
                 ):
                     self.hold(source)
-                    return str(source)
+                    return source
         return self.acquire(wish, dtype)
 
     def ref(self, dtype: DType, buffer: str) -> Ref:
