@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.gate.programs import TILED_GEMM, gemm_contract, run_loop, vector_contract
-from xpiler.gate import execute
+from xpiler.gate import avx512
 from xpiler.gate.arrays import decode, encode, is_poison
 from xpiler.gate.compare import schedule_race
 from xpiler.gate.contract import Argument, Contract, Launch, Role, make_case
@@ -143,9 +143,35 @@ def test_a_header_beside_the_file_is_found_and_named(tmp_path: Path) -> None:
     assert f"{tmp_path}/f.cpp:4:" in wrong.error
 
 
+ROUNDED = """#include <immintrin.h>
+extern "C" void f(const float* x, float* y, int n) {
+  for (int i = 0; i + 16 <= n; i += 16)
+    _mm256_storeu_si256((__m256i*)(y + i), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + i)));
+}"""
+
+
+@pytest.mark.parametrize(
+    "text, missing",
+    [
+        ("_mm512_fmadd_ps(a, b, c)", ()),
+        ("_mm512_dpbusd_epi32(a, b, c)", ("avx512_vnni",)),
+        (ROUNDED, ("avx512_bf16",)),
+    ],
+)
+def test_a_text_needs_the_parts_of_avx512_that_it_uses(
+    text: str, missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd", "avx2", "fma", "f16c"})
+    monkeypatch.setattr(avx512, "cpu_features", lambda: base)
+    assert avx512.missing_parts(text) == missing
+    flags = avx512.flags_here(text)
+    assert flags is None if missing else flags is not None and "-mavx512vnni" not in flags
+
+
 @pytest.mark.parametrize("native", [True, False])
 def test_avx512_runs_also_on_a_cpu_without_it(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "cpu_runs_vnni", lambda: native)
+    if not native:
+        monkeypatch.setattr(avx512, "cpu_features", frozenset)
     text = """#include <immintrin.h>
 extern "C" void f(const float* x, float* y, int n) {
   for (int i = 0; i < n; i += 16) {

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from xpiler.gate import timing
+from xpiler.gate import avx512, timing
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.timing import Program, Timing, run_time
 
@@ -45,3 +45,10 @@ def test_a_program_that_does_not_build_says_so() -> None:
 
 def test_an_emulator_tells_no_times() -> None:
     assert "emulator" in run_time(Program("__global__ void f() {}", "f.cu", PROGRAM.calls)).why
+
+
+def test_an_instruction_that_is_emulated_tells_no_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    have = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd", "avx2", "fma", "f16c"})
+    monkeypatch.setattr(avx512, "cpu_features", lambda: have)
+    text = "__m512i f(__m512i s, __m512i a, __m512i b) { return _mm512_dpbusd_epi32(s, a, b); }"
+    assert "no avx512_vnni" in run_time(Program(text, "f.cpp", PROGRAM.calls)).why

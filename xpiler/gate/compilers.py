@@ -18,11 +18,6 @@ from xpiler.errors import Refusal
 from xpiler.gate import cache, sandbox
 from xpiler.gate.sandbox import Completed, Limits
 
-VNNI_FLAGS = (
-    *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512cd", "-mavx512vnni", "-mavx512bf16"),
-    *("-mavx2", "-mfma", "-mf16c"),
-)
-_NEEDED_ON_CPU = ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd", "avx512_vnni", "avx512_bf16")
 _LIMITS = Limits(cpu=180, wall=240, memory=8192, processes=128, file=512)
 
 
@@ -126,20 +121,3 @@ def openmp_flag(compiler: Compiler) -> str:
 
     known = cache.fetch("answers", cache.key("openmp", *compiler.command, compiler.version), probe)
     return known.read_text() if known else "-fopenmp-simd"
-
-
-@functools.cache
-def cpu_features() -> frozenset[str]:
-    """The feature names of /proc/cpuinfo; empty where there is none."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("flags"):
-                return frozenset(line.split(":", 1)[1].split())
-    except OSError:
-        pass
-    return frozenset()
-
-
-def cpu_runs_vnni() -> bool:
-    """Whether programs built with `VNNI_FLAGS` run here as they are."""
-    return set(_NEEDED_ON_CPU) <= cpu_features()

@@ -19,7 +19,8 @@ import numpy as np
 
 from xpiler.gate import cache, sandbox
 from xpiler.gate.arrays import Array, poison, scalar_bytes, storage
-from xpiler.gate.compilers import VNNI_FLAGS, Compiler, cpu_runs_vnni, host_compiler, openmp_flag
+from xpiler.gate.avx512 import flags_here
+from xpiler.gate.compilers import Compiler, host_compiler, openmp_flag
 from xpiler.gate.contract import Case, Contract, Role
 from xpiler.gate.events import Event, parse_events
 from xpiler.gate.inputs import inputs_of
@@ -254,8 +255,8 @@ def _build(
         tool = f"emulator ({chosen.name})"
     else:
         optimisation = "-O3" if timed else "-O0" if quick else "-O2"
-        flags = list(vnni_flags(chosen, optimisation, shows_faults=not timed))
-        tool = chosen.name if cpu_runs_vnni() else f"emulator ({chosen.name})"
+        flags = list(vnni_flags(chosen, unit, optimisation, shows_faults=not timed))
+        tool = chosen.name if flags_here(unit) else f"emulator ({chosen.name})"
     if fused:
         flags = [*(flag for flag in flags if flag != "-ffp-contract=off"), "-ffp-contract=fast"]
         flags += ["-fexpensive-optimizations"]  # without it g++ contracts nothing at -O1
@@ -287,12 +288,14 @@ def _build(
 
 
 def vnni_flags(
-    compiler: Compiler, optimisation: str = "-O2", *, shows_faults: bool = True
+    compiler: Compiler, text: str, optimisation: str = "-O2", *, shows_faults: bool = True
 ) -> tuple[str, ...]:
-    """Flags for C++ with AVX-512; on a CPU without it the emulator's header stands in for the intrinsics'."""
+    """Flags for C++ with AVX-512; on a CPU without what the text uses of it the emulator's header stands in
+    for the intrinsics'."""
     purpose = "-ftrivial-auto-var-init=pattern" if shows_faults else "-march=native"
     common = ("-std=c++17", optimisation, openmp_flag(compiler), purpose)
-    flags = (*common, *VNNI_FLAGS) if cpu_runs_vnni() else (*common, "-I", str(_AVX512))
+    here = flags_here(text)
+    flags = (*common, *here) if here else (*common, "-I", str(_AVX512))
     return (*flags, *_precompiled_intrinsics(compiler, flags)) if compiler.name == "g++" else flags
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xpiler.gate.avx512 import missing_parts
 from xpiler.gate.contract import Contract
 from xpiler.gate.execute import RunResult, build
 from xpiler.platforms.registry import PLATFORMS, platform_of
@@ -41,6 +42,8 @@ def run_time(program: Program, samples: int = 5, least: float = 0.002) -> Timing
         return Timing(why="there are no sizes to run with")
     rounds = [0.0] * samples
     platform = platform_of(program.file, program.text)
+    if lacking := missing_parts(program.text) if platform == "vnni" else ():
+        return Timing(why=f"this processor has no {', '.join(lacking)}: an emulator's time says nothing")
     if PLATFORMS[platform].emulated:
         return Timing(why=f"{PLATFORMS[platform].title} runs in an emulator here, whose time says nothing")
     for call in program.calls:

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xpiler.gate import cache, nvrtc, sandbox
+from xpiler.gate.avx512 import VNNI_FLAGS, missing_parts
 from xpiler.gate.compilers import (
-    VNNI_FLAGS,
     Compiler,
-    cpu_runs_vnni,
     first_line,
     host_compilers,
     openmp_flag,
@@ -82,10 +81,10 @@ def doctor() -> list[Tool]:
     tool = {"bubblewrap": "bwrap", "unshare": "unshare"}.get(isolation)
     where = shutil.which(tool) or "" if tool else ""
     tools.append(Tool("sandbox", where, isolation, "keeps programs under test from network and files"))
-    vnni = "runs as it is" if cpu_runs_vnni() else "emulated"
-    tools.append(
-        Tool("AVX-512 VNNI, BF16", "/proc/cpuinfo" if cpu_runs_vnni() else "", vnni, "runs C++ with AVX-512")
-    )
+    lacking = ", ".join(missing_parts())
+    said = f"emulated: what uses {lacking}" if lacking else "runs as it is"
+    found = "" if missing_parts("") else "/proc/cpuinfo"  # the parts that every text needs
+    tools.append(Tool("AVX-512 VNNI, BF16", found, said, "runs C++ with AVX-512"))
     return tools
 
 

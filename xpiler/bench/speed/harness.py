@@ -21,6 +21,7 @@ from xpiler.bench.operators import Operator, Shape
 from xpiler.bench.speed.kernel_timer import with_clock
 from xpiler.errors import Refusal
 from xpiler.gate import cache
+from xpiler.gate.avx512 import missing_parts
 from xpiler.gate.compilers import host_compiler
 from xpiler.gate.contract import Role
 from xpiler.gate.execute import vnni_flags
@@ -73,7 +74,10 @@ def library(text: str, kernels: Sequence[str], operator: Operator, folder: Path)
     compiler = host_compiler()
     source, built = folder / "timed.cpp", folder / "timed.so"
     source.write_text(with_clock(text, kernels, operator.entry, operator.arguments), encoding="utf-8")
-    flags = vnni_flags(compiler, "-O3", shows_faults=False)
+    if lacking := missing_parts(text):
+        needs = f"{operator.name} needs {', '.join(lacking)}"
+        raise Refusal("no-device", f"{needs}, which this processor has not: an emulator's time says nothing")
+    flags = vnni_flags(compiler, text, "-O3", shows_faults=False)
     done = compiler.compile([*flags, "-shared", "-fPIC", source.name, "-o", built.name], folder)
     if not done.ok:
         raise Refusal("bench-build", f"{operator.name} does not compile: {done.stderr[:2000]}")
