@@ -166,3 +166,59 @@ def test_scalar_functions_have_the_meaning_of_bang(call: str, expected: int) -> 
     y = np.zeros(1, np.int32)
     run(kernel, {"y": y})
     assert y[0] == expected
+
+
+def test_a_move_within_an_array_is_no_work_of_independent_lanes() -> None:
+    """Lanes that do it at the same time would read what another one has written."""
+    kernel = kernel_of("""
+        __nram__ float a[64];
+        __mlu_entry__ void shift(float *y, const float *x, int k) {
+            __memcpy(a, x, 64 * sizeof(float), GDRAM2NRAM);
+            __bang_move(a, a + 1, 60 * sizeof(float));
+            __bang_move(a + 3, a, 60 * sizeof(float));
+            __bang_move(a + k, a, 30 * sizeof(float));
+            __memcpy(y, a, 64 * sizeof(float), NRAM2GDRAM);
+        }""")
+    assert """\
+  for i32 i_1 in 0 .. 60 {
+    a[i_1] = a[1 + i_1];
+  }
+  for i32 i_2 in 0 .. 60 {
+    a[3 + (59 - i_2)] = a[59 - i_2];
+  }
+  if (k <= 0) {
+    for i32 i_3 in 0 .. 30 {
+      a[k + i_3] = a[i_3];
+    }
+  } else {
+    for i32 i_3 in 0 .. 30 {
+      a[k + (29 - i_3)] = a[29 - i_3];
+    }
+  }
+""" in show(kernel)
+    x = np.arange(64, dtype=np.float32)
+    y = np.zeros(64, np.float32)
+    assert not run(kernel, {"x": x, "y": y, "k": 4}, grid=(1, 1, 1)).errors
+    expected = x.copy()
+    expected[:60] = expected[1:61].copy()
+    expected[3:63] = expected[:60].copy()
+    expected[4:34] = expected[:30].copy()
+    np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "index"),
+    [
+        ("__bang_float2half_rn((half *)a, a, 64)", "a[i_1]"),
+        ("__bang_half2float(a, (half *)a, 64)", "a[63 - i_1]"),
+        ("__bang_half2float(a, (half *)a + 64, 64)", "a[64 + i_1]"),
+    ],
+)
+def test_a_conversion_in_place_goes_in_an_order(call: str, index: str) -> None:
+    kernel = kernel_of(
+        "__nram__ float a[64];\n__mlu_entry__ void f(const float *x, float *y) {\n"
+        f"  __memcpy(a, x, 256, GDRAM2NRAM);\n  {call};\n  __memcpy(y, a, 256, NRAM2GDRAM);\n}}"
+    )
+    text = show(kernel)
+    assert "\n  for i32 i_1 in 0 .. 64 {" in text
+    assert index in text

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.ir.kernels import array, integer, kernel, tiled_gemm
+from xpiler.frontend import parse
 from xpiler.ir import build as b
 from xpiler.ir.nodes import Assign, Binary, Block, Break, Decl, Expr, For, Function, If, Load, Param
 from xpiler.ir.rewrite import map_expr
@@ -142,6 +143,16 @@ def test_a_pass_whose_result_is_refuted_is_not_used(monkeypatch: pytest.MonkeyPa
     assert not step.applied
     assert step.reason.startswith("refuted at m=2, n=3, depth=3: C[0] is ")
     assert len(validation.refuted) == 1
+
+
+def test_a_grid_that_the_serial_form_has_is_that_of_all_sizes() -> None:
+    """With fewer blocks the source would leave elements out that the loops of the serial form take."""
+    text = "__global__ void f(float* y, const float* x, int n) { y[blockIdx.x] = x[blockIdx.x] * n; }"
+    (source,) = parse(text, "f.cu").program.kernels
+    setting = Setting({"n": 99}, {"x": 16, "y": 16}, grid=(16, 1, 1))
+    validation = Validation([setting], (16, None, None))
+    assert not canonicalise(source, (1, 1, 1), (16, None, None), check=validation.check).log[0].reason
+    assert not validation.refuted
 
 
 def whole(op: str) -> Function:

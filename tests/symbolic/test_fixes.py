@@ -72,6 +72,43 @@ def test_a_fix_that_was_tried_is_offered(text: str, code: str, title: str, line:
     assert check_unit(parse(edited, "k.cu")).kernels[0].status == "clean"
 
 
+CORES = """__mlu_shared__ float part[4];
+__mlu_entry__ void sum(float *out, const float *in) {
+  part[coreId] = in[taskId];
+  if (coreId == 0) out[clusterId] = part[0] + part[1] + part[2] + part[3];
+}
+"""
+CLUSTERS = """__mlu_entry__ void sum(float *out, const float *in, float *ws) {
+  if (__is_mpu()) return;
+  ws[taskId] = in[taskId] * 2.0f;
+  if (taskId == 0) out[0] = ws[taskDim - 1];
+}
+"""
+LAUNCH = """void run({0}, cnrtQueue_t queue) {{
+  cnrtDim3_t dim = {{8, 1, 1}};
+  sum<<<dim, cnrtFuncTypeUnion2, queue>>>({1});
+}}
+"""
+TWO = LAUNCH.format("float *out, const float *in", "out, in")
+THREE = LAUNCH.format("float *out, const float *in, float *ws", "out, in, ws")
+
+
+@pytest.mark.parametrize(
+    ("text", "barrier"),
+    [
+        (CORES + TWO, "__sync_cluster();"),
+        (CLUSTERS + THREE, "__sync_all_ipu();"),
+        (CLUSTERS.replace("if (__is_mpu()) return;", "") + THREE, "__sync_all();"),
+    ],
+    ids=["cluster", "all", "with the memory core"],
+)
+def test_tasks_of_an_mlu_are_ordered_by_a_barrier_of_theirs(text: str, barrier: str) -> None:
+    report = check_unit(parse(text, "k.mlu", platform="bang"), Options(fixes=True))
+    fix = next(f.fixes[0] for f in report.findings if f.code == "XP-RACE")
+    assert fix.title == f"insert `{barrier}` before line 4"
+    assert check_unit(parse(apply(text, fix.edits), "k.mlu", platform="bang")).kernels[0].status == "clean"
+
+
 def test_nothing_is_offered_where_no_edit_helps() -> None:
     text = "__global__ void f(float* a) { a[0] = threadIdx.x; }\n"
     report = check_unit(parse(text, "k.cu"), Options(fixes=True))

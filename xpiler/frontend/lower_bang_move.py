@@ -32,8 +32,9 @@ from xpiler.frontend.lower_tasks import ON_FIRST_CORE
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Value
 from xpiler.frontend.predefined_bang import DIRECTIONS
 from xpiler.ir import build
+from xpiler.ir.affine import simplify
 from xpiler.ir.nodes import Assign, Block, Const, Expr, For, If, Load, LoopKind, Space, Stmt, Trap, Var
-from xpiler.ir.types import BOOL, F32, F64, I32, U8, DType, promote
+from xpiler.ir.types import BOOL, F32, F64, I32, I64, U8, DType, promote
 
 _BY_MEMORY_CORE = frozenset({"GDRAM2SRAM", "SRAM2GDRAM", "LDRAM2SRAM", "SRAM2LDRAM", "SRAM2SRAM"})
 
@@ -104,6 +105,11 @@ def _copy(call: Invocation, to: _Side, from_: _Side, size: Expr) -> None:
     ctx = call.ctx
     dtype = _unit(to, from_, size)
     total = divided(size, dtype.bytes)
+    if call.name == "__bang_move" and not to.strides and to.pointer.memory is from_.pointer.memory:
+        if total is None:
+            dtype, total = U8, size
+        _moved(ctx, to, from_, dtype, total)
+        return
     if total is not None:
         _segments(ctx, to, from_, dtype, total)
         return
@@ -130,6 +136,24 @@ def _unit(to: _Side, from_: _Side, size: Expr) -> DType:
         if all(divided(p, dtype.bytes) is not None for p in (*parts, *scaled)):
             return dtype
     return found[0] if found and not (to.strides or from_.strides) else byte
+
+
+def _moved(ctx: Context, to: _Side, from_: _Side, dtype: DType, count: Expr) -> None:
+    """Sides that overlap in one array: towards the start from the first element on, else from the last."""
+    i = Var(I32, ctx.fresh("i"))
+    zero, one, stop = build.const(0), build.const(1), build.cast(count, I32)
+
+    def loop(index: Expr) -> For:
+        assign = Assign(_at(to, dtype, zero, index), _at(from_, dtype, zero, index))
+        return For(i.name, I32, zero, stop, one, Block((assign,)))
+
+    forwards, backwards = loop(i), loop(build.sub(build.sub(stop, one), i))
+    there, here = (s.index[0] for s in (_at(to, dtype, zero, zero), _at(from_, dtype, zero, zero)))
+    distance = simplify(build.sub(build.cast(here, I64), build.cast(there, I64)))
+    if isinstance(distance, Const):
+        ctx.emit(forwards if distance.value >= 0 else backwards)
+        return
+    ctx.emit(If(build.le(there, here), Block((forwards,)), Block((backwards,))))
 
 
 def _segments(

@@ -124,7 +124,11 @@ def _rule(source: DType, target: DType, mode: str) -> Callable[[Use], Sequence[S
             position = sub(const(0), position) if source.is_float else position
         elif not (source.is_float and target.is_float):
             position = const(0)
-        return (use.loop(n, lambda i: (store(at(dst, i), converted(at(src, i), target, mode, position)),)),)
+
+        def element_at(i: Expr) -> Sequence[Stmt]:
+            return (store(at(dst, i), converted(at(src, i), target, mode, position)),)
+
+        return (use.converting(dst, src, n, element_at),)
 
     return rule
 
@@ -161,9 +165,12 @@ def _between(use: Use) -> Sequence[Stmt]:
         scale = sub(use.size(4), use.size(3))
     elif len(use.operands) > 3:
         scale = sub(const(0), use.size(3))
-    if is_const(scale, 0):
-        return (use.loop(n, lambda i: (store(at(dst, i), converted(at(src, i), dst.dtype, mode)),)),)
-    return (use.loop(n, lambda i: (store(at(dst, i), converted(at(src, i), dst.dtype, mode, scale)),)),)
+    position = None if is_const(scale, 0) else scale
+
+    def element(i: Expr) -> Sequence[Stmt]:
+        return (store(at(dst, i), converted(at(src, i), dst.dtype, mode, position)),)
+
+    return (use.converting(dst, src, n, element),)
 
 
 @means("__cn_vector_cast_f32_to_s32")

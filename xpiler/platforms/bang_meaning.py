@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from xpiler.ir.build import add, cast, const, mul, var
+from xpiler.ir.affine import simplify
+from xpiler.ir.build import add, cast, const, mul, sub, var
 from xpiler.ir.nodes import Assign, Block, Const, Decl, Expr, For, Load, LoopKind, Ref, Stmt, Trap, Var
 from xpiler.ir.types import I32, DType
 
@@ -64,6 +65,27 @@ class Use:
         i = var(self.fresh(name), I32)
         kind = LoopKind.VECTOR if lanes else LoopKind.SERIAL
         return For(i.name, I32, const(0), cast(extent, I32), const(1), Block(tuple(body(i))), kind)
+
+    def converting(self, dst: Ref, src: Ref, n: Expr, body: Callable[[Expr], Sequence[Stmt]]) -> For:
+        """`for i in 0..n` of elements that may become wider or narrower where they lie:
+
+        __bang_float2half_rn((half *)a, a, n)    from the first one on: none is overwritten before it is read
+        __bang_half2float(a, (half *)a, n)       from the last one
+        __bang_half2float(a, (half *)a + n, n)   out of the upper half: from the first one on
+        """
+        apart = sub(mul(src.offset, src.dtype.bytes), mul(dst.offset, dst.dtype.bytes))
+        in_place = src.offset.dtype == dst.offset.dtype and simplify(apart) == const(0, apart.dtype)
+        upper = mul(cast(n, src.offset.dtype), max(0, dst.dtype.bytes - src.dtype.bytes))
+        from_upper_half = simplify(sub(apart, upper)) == const(0, apart.dtype)
+        if (
+            not same_place(dst, src)
+            or src.dtype.bytes == dst.dtype.bytes
+            or not (in_place or from_upper_half)
+        ):
+            return self.loop(n, body)
+        if in_place and src.dtype.bytes < dst.dtype.bytes:
+            return self.loop(n, lambda i: body(sub(sub(n, 1), i)), lanes=False)
+        return self.loop(n, body, lanes=False)
 
 
 class BadUse(Exception):

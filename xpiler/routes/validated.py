@@ -27,7 +27,7 @@ def validated(
         if item.inference is not None
         for setting in item.inference.settings.get(kernel.name, ())
     ]
-    validation = Validation(settings)
+    validation = Validation(settings, grid_size)
     found = canonicalise(kernel, block_size, grid_size, check=validation.check).function
     doubts = [why for why in validation.refuted if why.startswith("loop recovery")]
     words = [validation.describe(), *(f"not used: {why}" for why in validation.refuted if why not in doubts)]

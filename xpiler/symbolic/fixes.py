@@ -20,7 +20,10 @@ from xpiler.symbolic.findings import Edit, Fix, Found
 from xpiler.symbolic.positions import Lines
 
 Recheck = Callable[[str], list[Found] | None]  # findings of the kernel in an edited text; None if it fails
-_BARRIERS = {"XP-RACE": "__syncthreads();", "XP-SYNCWARP": "__syncwarp();"}
+_BARRIERS = {"XP-RACE": ("__syncthreads();",), "XP-SYNCWARP": ("__syncwarp();",)}
+_CORES = ("__sync_cluster();", "__sync_all();")  # of BANG C, the smallest first
+_WITHOUT_MEMORY_CORE = ("__sync_all_ipu_within_cluster();", "__sync_all_ipu();")  # it has returned
+_MEMORY_CORE_RETURNS = re.compile(r"if\s*\(\s*(__is_mpu\(\)|coreId\s*==\s*0x80)\s*\)\s*\{?\s*return\b")
 _MOST = 4  # candidates of a finding
 
 
@@ -66,17 +69,29 @@ def _candidates(found: Found, kernel: Function, text: str) -> Iterator[Fix]:
     if found.code in _BARRIERS:
         other = found.related[0].range if found.related else found.range
         if other is not None and other.file == found.range.file:
-            yield from _barriers(found.range, other, kernel, lines, _BARRIERS[found.code])
+            for barrier in _barriers_of(found.code, kernel, lines):
+                yield from _places(found.range, other, kernel, lines, barrier)
     elif found.code == "XP-BOUNDS" and "lets it" in found.message:
         yield from _tighter(found, kernel, lines)
     elif found.code == "XP-DIVERGENCE":
         yield from _hoisted(found.range, kernel, lines)
 
 
+def _barriers_of(code: str, kernel: Function, lines: Lines) -> tuple[str, ...]:
+    """What orders the two accesses in the language of the kernel."""
+    if not kernel.tasks:
+        return _BARRIERS[code]
+    if kernel.body.range is None:
+        return _CORES
+    start = lines.offset(kernel.body.range.line, kernel.body.range.column)
+    end = lines.offset(kernel.body.range.end_line, kernel.body.range.end_column)
+    return _WITHOUT_MEMORY_CORE if _MEMORY_CORE_RETURNS.search(lines.text[start:end]) else _CORES
+
+
 # ------------------------------------------------------------------------------------------ barriers
 
 
-def _barriers(
+def _places(
     one: SourceRange, other: SourceRange, kernel: Function, lines: Lines, barrier: str
 ) -> Iterator[Fix]:
     first, second = sorted((one, other))
@@ -183,5 +198,6 @@ def _hoisted(barrier: SourceRange, kernel: Function, lines: Lines) -> Iterator[F
         line_start = lines.starts[barrier.line - 1]
         alone = not lines.text[line_start:start].strip() and lines.text[semicolon : semicolon + 1] == "\n"
         removed = Edit(line_start, semicolon + 1, "") if alone else Edit(start, semicolon, "")
-        added = Edit(after, after, f"\n{lines.indentation(stmt.range.line)}__syncthreads();")
+        call = lines.text[start:end].rstrip("; ")
+        added = Edit(after, after, f"\n{lines.indentation(stmt.range.line)}{call};")
         yield Fix(f"move the barrier behind the `if` of line {stmt.range.line}", (removed, added))

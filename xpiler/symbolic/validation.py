@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xpiler.errors import Refusal
 from xpiler.ir.nodes import Function
@@ -28,9 +28,11 @@ _DIVISORS = (1, 3, 9, 27)
 @dataclass
 class Validation:
     """`check` is what `passes.canonical.canonicalise` asks. What a program computed serves both for the pass
-    that made it and for the next one."""
+    that made it and for the next one. Extents of `grid` that are fixed are part of the serial form: they stay
+    at smaller sizes, too."""
 
     settings: Sequence[Setting]
+    grid: tuple[int | None, ...] = (None, None, None)
     refuted: list[str] = field(default_factory=list)
     counts: Counter[Level | None] = field(default_factory=Counter)
     proved: int = 0  # for all sizes
@@ -100,7 +102,7 @@ class Validation:
         found: list[Setting] = []
         for setting in self.settings[:1]:
             for by in reversed(_DIVISORS):
-                smaller_one = smaller(setting, by) if by > 1 else setting
+                smaller_one = self._smaller(setting, by) if by > 1 else setting
                 if any(s.scalars == smaller_one.scalars and s.grid == smaller_one.grid for s in found):
                     continue
                 start = time.thread_time()
@@ -113,6 +115,14 @@ class Validation:
                 if outcome is None or not outcome.fault:
                     found.append(smaller_one)
         return found[-2:]
+
+    def _smaller(self, setting: Setting, by: int) -> Setting:
+        reduced = smaller(setting, by)
+        x, y, z = (
+            divided if fixed is None else fixed
+            for divided, fixed in zip(reduced.grid, self.grid, strict=True)
+        )
+        return replace(reduced, grid=(x, y, z))
 
     def _runs(self, function: Function, number: int, setting: Setting) -> Runs:
         found = self.known.get((id(function), number))
