@@ -214,6 +214,20 @@ class Trusted:
             rungs = [self.parsed, *compiled.result(), *(rung for item in entries for rung in item.rungs)]
         return _result(self.unit, entries, target, rungs, (), start)
 
+    def translation(self, to: str) -> str | None:
+        """The text that the engine itself writes for the platform, which nothing has checked; the source's
+        own text for its own platform, None where there is none."""
+        if to == self.platform:
+            return self.unit.text
+        route = ROUTES.get((self.platform, to))
+        if route is None:
+            return None
+        entries = [replace(item, rungs=[]) for item in self.entries]
+        try:
+            return route.produce(route.admit(self.unit, entries), entries).text
+        except Refusal:
+            return None
+
     def run_time(self, target: str, file: str, samples: int = 5, least: float = 0.002) -> list[float]:
         """Seconds of one round of the entries' calls, each at its largest size: so many samples of `least`
         seconds or more. Empty for what does not build or run. Says something of speed only where the program

@@ -53,12 +53,14 @@ def test_counts_are_of_what_changes_behaviour() -> None:
     truth = Truth("L1", "off by one", "kernel", (Lines(3, 3),), "a", "b")
     case = RepairOutcome("sign", "cuda", "hip", 0, ("L1",), COUNTED, (truth,), True, True, False, 2.0)
     missed = replace(case, target="bang", detected=False, localized=False)
-    several = replace(case, codes=("L1", "L1"), faults=(truth, truth), repaired=True)
+    several = replace(case, codes=("L1", "L1"), faults=(truth, truth), repaired=True, by="comparison")
     document = to_json([case, missed, several, replace(case, status=EQUIVALENT)])
     assert document["single"] == {
-        "cases": 2, "detected": 1, "localized": 1, "repaired": 0, "seconds_p50": 2.0, "seconds_p95": 2.0
+        "cases": 2, "detected": 1, "localized": 1, "repaired": 0, "compared": 0,
+        "seconds_p50": 2.0, "seconds_p95": 2.0,
     }  # fmt: skip
-    assert document["multi"]["repaired"] == 1 and document["classes"]["L1"]["cases"] == 2
+    assert document["multi"]["repaired"] == document["multi"]["compared"] == 1
+    assert document["classes"]["L1"]["cases"] == 2
     assert document["platforms"]["bang"]["detected"] == 0 and document["equivalent"] == 1
     assert [failure["target"] for failure in document["failures"]] == ["hip", "bang"]
     assert RepairOutcome.from_json(case.to_json()) == case

@@ -22,6 +22,7 @@ from xpiler.bench.processes import engine_version, in_process
 from xpiler.bench.repair_case import COUNTED, EQUIVALENT, UNAVAILABLE, RepairOutcome
 from xpiler.files import read_source
 from xpiler.gate import cache
+from xpiler.repair.result import COMPARISON
 
 TIME_LIMIT = 210.0  # seconds for one case with its translation and all its runs, besides the repair itself
 REPAIR_SECONDS = 30.0
@@ -30,7 +31,8 @@ SHARES = (0.6, 0.25, 0.15)  # of cases with one, two and three faults
 
 @dataclass(frozen=True)
 class RepairQuestion:
-    """Faults of the classes `codes` in the translation of an operator; `seconds` that a repair may take."""
+    """Faults of the classes `codes` in the translation of an operator; `seconds` that a repair may take, and
+    whether the engine also compares with its own translation, which is here the right text."""
 
     operator: str
     source: str
@@ -38,12 +40,14 @@ class RepairQuestion:
     codes: tuple[str, ...]
     seed: int
     seconds: float = REPAIR_SECONDS
+    compares: bool = True
 
     def key(self) -> str:
         """What the answer depends on: the snippet, the table of operators and the engine."""
         table = (snippets_folder() / "operators.toml").read_bytes()
         text = read_source(snippet(self.operator, self.source))
         names = (self.operator, self.source, self.target, *self.codes, str(self.seed), str(self.seconds))
+        names += () if self.compares else ("search only",)
         return cache.key("repair", *names, text, table, engine_version())
 
 
@@ -55,6 +59,7 @@ def questions(
     cases: int,
     seed: int,
     seconds: float = REPAIR_SECONDS,
+    compares: bool = True,
 ) -> list[RepairQuestion]:
     """`cases` of them, no two alike."""
     rng = random.Random(seed)
@@ -69,7 +74,7 @@ def questions(
         for _ in range(count):
             codes = codes or rng.sample(list(classes), len(classes))
             drawn.append(codes.pop())
-        asked.append(RepairQuestion(*turn.pop(), tuple(drawn), rng.randrange(1 << 30), seconds))
+        asked.append(RepairQuestion(*turn.pop(), tuple(drawn), rng.randrange(1 << 30), seconds, compares))
     return asked
 
 
@@ -104,6 +109,7 @@ class Tally:
     repaired: int
     seconds_p50: float
     seconds_p95: float
+    compared: int = 0  # of the repaired: by comparison with the engine's own translation
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -123,6 +129,7 @@ def tally(outcomes: Iterable[RepairOutcome]) -> Tally:
         sum(o.repaired for o in counted),
         statistics.median(seconds),
         float(np.percentile(seconds, 95)),
+        sum(o.repaired and o.by == COMPARISON for o in counted),
     )
 
 

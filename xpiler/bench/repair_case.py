@@ -32,7 +32,8 @@ EQUIVALENT, COUNTED, UNAVAILABLE = "equivalent", "counted", "unavailable"
 class RepairOutcome:
     """What became of one case. `codes`: the classes asked for. `status`: counted; equivalent, if the faults
     change nothing; unavailable, if there is no right translation, or no such fault of it. `seconds`: from the
-    faulty text to the verdict or the repaired text; `why`: what was found, or what is missing."""
+    faulty text to the verdict or the repaired text; `why`: what was found, or what is missing; `by`: what
+    found the repair."""
 
     operator: str
     source: str
@@ -46,6 +47,7 @@ class RepairOutcome:
     repaired: bool = False
     seconds: float = 0.0
     why: str = ""
+    by: str = ""
 
     @property
     def direction(self) -> str:
@@ -61,7 +63,13 @@ class RepairOutcome:
 
 
 def measure(
-    operator: Operator, source: str, target: str, codes: list[str], seed: int, seconds: float
+    operator: Operator,
+    source: str,
+    target: str,
+    codes: list[str],
+    seed: int,
+    seconds: float,
+    compares: bool = True,
 ) -> RepairOutcome:
     """Makes the faulty text and asks the engine about it."""
     path = snippet(operator.name, source)
@@ -78,7 +86,8 @@ def measure(
     if faulty is None:
         return outcome(UNAVAILABLE, why=f"no {' and '.join(codes)} apart in this text")
     try:
-        result = repair(text, str(path), faulty.text, file, found.stated(operator), seconds=seconds)
+        stated = found.stated(operator)
+        result = repair(text, str(path), faulty.text, file, stated, seconds=seconds, compares=compares)
     except Refusal as refusal:
         why = f"refused: {refusal.diagnostic}"
         return outcome(COUNTED, faults=faulty.faults, detected=True, why=why)
@@ -99,6 +108,7 @@ def measure(
         repaired=result.text is not None and not why,
         seconds=result.seconds,
         why="; ".join(part for part in (result.symptom, why, _changed(result)) if part),
+        by=result.by,
     )
 
 
@@ -144,7 +154,8 @@ def main() -> None:
     asked = json.load(sys.stdin)
     operator = load_operators()[asked["operator"]]
     place = asked["source"], asked["target"]
-    measured = measure(operator, *place, asked["codes"], asked["seed"], asked["seconds"])
+    how = asked["seconds"], asked["compares"]
+    measured = measure(operator, *place, asked["codes"], asked["seed"], *how)
     json.dump(measured.to_json(), sys.stdout)
 
 

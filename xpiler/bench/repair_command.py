@@ -42,6 +42,12 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     repair.add_argument(
         "--seconds", type=float, default=REPAIR_SECONDS, metavar="T", help="that a repair may take (30)"
     )
+    repair.add_argument(
+        "--search-only",
+        action="store_true",
+        help="without the engine's own translation, which is here the text that faults are put into: how "
+        "well it repairs texts of others",
+    )
     repair.add_argument("--jobs", type=int, default=1, metavar="N", help="cases at a time")
     repair.add_argument("--json", type=Path, metavar="OUT", help="write the counts and failures to a file")
     repair.set_defaults(run=_repair)
@@ -55,7 +61,14 @@ def _repair(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.cases < 1 or arguments.jobs < 1:
         raise Refusal("bench-number", "--cases and --jobs must be at least 1")
     asked = questions(
-        operators, sources, targets, classes, arguments.cases, arguments.seed, arguments.seconds
+        operators,
+        sources,
+        targets,
+        classes,
+        arguments.cases,
+        arguments.seed,
+        arguments.seconds,
+        not arguments.search_only,
     )
     if not asked:
         raise Refusal("bench-direction", "there is no direction from a platform to itself")
@@ -107,6 +120,12 @@ def _print(outcomes: Sequence[RepairOutcome]) -> None:
         out.print(f"{_line(outcome)}: {outcome.why}", markup=False, soft_wrap=True)
     if len(missed) > _SHOWN:
         out.print(f"and {len(missed) - _SHOWN} more")
+    compared = tally(outcomes).compared
+    if compared:
+        out.print(
+            f"{compared} of {tally(outcomes).repaired} repairs came of a comparison with the engine's own "
+            "translation, which is here the text that the faults were put into; --search-only does without"
+        )
     counts = {status: sum(o.status == status for o in outcomes) for status in (EQUIVALENT, UNAVAILABLE)}
     out.print(
         f"{len(outcomes)} texts: {tally(outcomes).cases} counted, {counts[EQUIVALENT]} whose faults change "

@@ -48,6 +48,15 @@ class Site:
         return chosen.edits or (Edit(self.start, self.end, chosen.text),)
 
 
+@dataclass(frozen=True)
+class Change:
+    """Edits of the text, each with what it is about."""
+
+    edits: tuple[Edit, ...]
+    titles: tuple[str, ...]
+    cost: float
+
+
 def apply(text: str, edits: Iterable[Edit]) -> str:
     """The text with the edits made; they must not overlap."""
     pieces: list[str] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from xpiler.errors import Refusal
@@ -19,13 +20,14 @@ from xpiler.gate.toolchain import compile_check
 from xpiler.gate.verify import compare_target
 from xpiler.ir.source import SourceRange
 from xpiler.platforms.registry import platform_of
-from xpiler.repair.changes import apply, edits_between, unified
+from xpiler.repair.changes import Change, apply, edits_between, unified
+from xpiler.repair.comparison import by_comparison
 from xpiler.repair.compile_errors import CompilerError, Mended, errors_in, without_errors
 from xpiler.repair.menu import sites_of
 from xpiler.repair.places import lines_named, near_lines, range_of, statement_of
 from xpiler.repair.questions import Questions
-from xpiler.repair.result import NOT_REPAIRED, NOTHING_WRONG, REPAIRED, Localized, Repair
-from xpiler.repair.search import Change, Search
+from xpiler.repair.result import COMPARISON, NOT_REPAIRED, NOTHING_WRONG, REPAIRED, Localized, Repair
+from xpiler.repair.search import Search
 from xpiler.repair.statics import statics_of
 from xpiler.repair.vocabulary import vocabulary
 from xpiler.routes.job import EntryJob
@@ -45,14 +47,22 @@ def repair(
     *,
     seconds: float = _SECONDS,
     progress: Progress = lambda step: None,
+    compares: bool = True,
 ) -> Repair:
-    """The target, repaired if it is wrong. Raises Refusal where the source cannot be run."""
+    """The target, repaired if it is wrong. `compares`: also by what the engine itself would have written.
+    Raises Refusal where the source cannot be run."""
     start = time.monotonic()
     trusted = Trusted.of(source, source_file, overrides, progress)
-    verdict = trusted.verify(target, target_file, progress)
-    if verdict.status == "verified":
-        return Repair(NOTHING_WRONG, evidence=verdict.evidence, seconds=time.monotonic() - start)
-    return mend(trusted, source, target, target_file, verdict, seconds=seconds, progress=progress)
+    with ThreadPoolExecutor(1) as pool:  # written while the target is being compiled
+        own = pool.submit(trusted.translation, platform_of(target_file, target)) if compares else None
+        verdict = trusted.verify(target, target_file, progress)
+        if verdict.status == "verified":
+            return Repair(NOTHING_WRONG, evidence=verdict.evidence, seconds=time.monotonic() - start)
+        written = own.result() if own is not None else None
+    found = mend(
+        trusted, source, target, target_file, verdict, seconds=seconds, progress=progress, own=written
+    )
+    return replace(found, seconds=time.monotonic() - start)
 
 
 def mend(
@@ -64,10 +74,12 @@ def mend(
     *,
     seconds: float = _SECONDS,
     progress: Progress = lambda step: None,
+    own: str | None = None,
 ) -> Repair:
-    """The same for a source that was run, and a target that is wrong by `verdict`."""
+    """The same for a source that was run, and a target that is wrong by `verdict`. `own`: the engine's own
+    translation, if the target is to be held against it."""
     start = time.monotonic()
-    engine = _Engine(trusted, source, target, target_file, start + seconds, progress)
+    engine = _Engine(trusted, source, target, target_file, start + seconds, progress, own)
     return replace(engine.run(verdict), seconds=time.monotonic() - start)
 
 
@@ -75,10 +87,17 @@ class _Engine:
     """`text` is the target with the errors mended that kept it from being compiled (`mended`)."""
 
     def __init__(
-        self, trusted: Trusted, source: str, target: str, file: str, deadline: float, progress: Progress
+        self,
+        trusted: Trusted,
+        source: str,
+        target: str,
+        file: str,
+        deadline: float,
+        progress: Progress,
+        own: str | None,
     ) -> None:
         self.trusted, self.source, self.target, self.file = trusted, source, target, file
-        self.deadline, self.progress = deadline, progress
+        self.deadline, self.progress, self.own = deadline, progress, own
         self.platform = platform_of(file, target)
         self.source_unit = analyse(source, trusted.unit.file, platform=trusted.platform)
         self.text = target
@@ -87,6 +106,11 @@ class _Engine:
 
     def run(self, verdict: Result) -> Repair:
         symptom = _symptom(verdict)
+        if self.own is not None:
+            self.progress("comparing it with a translation")
+            change = by_comparison(self.target, self.own, self._runs_right, self._accept)
+            if change is not None:
+                return replace(self._repaired(change, symptom), by=COMPARISON)
         if self._errors(self.target):
             self.progress("mending what does not compile")
             self.text, self.mended, left = without_errors(
@@ -194,6 +218,14 @@ class _Engine:
             statics_of(self.text, self.source, lines_named(self.file, verdict)),
             lambda text: self._agrees(item, contract, text),
             near_lines(self.text, sites, lines_named(self.file, verdict)),
+        )
+
+    def _runs_right(self, text: str) -> bool:
+        """Whether all entries compute what they should, before the whole gate is asked."""
+        return all(
+            self._agrees(item, self.trusted.contract_of(item, text, self.file), text)
+            for item in self.trusted.entries
+            if item.refused is None and item.runs is not None and not item.runs.fault
         )
 
     def _agrees(self, item: EntryJob, contract: Contract, text: str) -> bool:

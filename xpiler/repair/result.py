@@ -12,6 +12,10 @@ from xpiler.symbolic.findings import Edit
 
 REPAIRED, NOTHING_WRONG, NOT_REPAIRED, REFUSED = "repaired", "nothing wrong", "not repaired", "refused"
 
+# What found a repair: the trial of changes that the text and its source suggest, or a comparison with what
+# the engine itself would have written.
+SEARCH, COMPARISON = "search", "comparison"
+
 
 @dataclass(frozen=True)
 class Localized:
@@ -34,7 +38,7 @@ class Localized:
 @dataclass(frozen=True)
 class Repair:
     """`text` is the repaired one, with `edits` of the given text and `diff`; `symptom` says in words what was
-    wrong with the results. `reason`: why there is no repair."""
+    wrong with the results. `reason`: why there is no repair. `by`: what found it."""
 
     status: str
     text: str | None = None
@@ -46,3 +50,4 @@ class Repair:
     reason: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
     seconds: float = 0.0
+    by: str = SEARCH

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from xpiler.gate.contract import Contract
 from xpiler.gate.execute import build
 from xpiler.gate.trials import NOT_RUN, Question, Score, Selection, run_trials
-from xpiler.repair.changes import Site, apply, overlap
+from xpiler.repair.changes import Change, Site, apply, overlap
 from xpiler.repair.harness import Harness, harness
 from xpiler.repair.order import Order, gain, rank
 from xpiler.repair.questions import Questions
@@ -36,15 +36,6 @@ _FURTHER = 720  # changes that are tried on top of a state
 _DEPTH = 3
 _CANDIDATES = 5  # that are checked as they are delivered, a step
 _LITTLE, _MUCH = 0.03, 0.15  # shares of the error whose going away says that a change may be, or is, right
-
-
-@dataclass(frozen=True)
-class Change:
-    """Edits of the text, each with what it is about."""
-
-    edits: tuple[Edit, ...]
-    titles: tuple[str, ...]
-    cost: float
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,55 @@
+"""Repairs a target by what the engine itself would have written, where the two are alike on the whole.
+
+    target:  y[row * height + x] = s;      own translation:  y[row * width + x] = s;      --> that one edit
+
+All differences are made at once, so that it does not matter how many faults there are; if the text is right
+then, those are taken back that it can do without: what is a matter of style stays the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from xpiler.repair.changes import Change, apply, overlap
+from xpiler.repair.differences import Difference, differences
+
+_MOST = 24  # differences of texts that are alike
+_STAYS = 0.6  # share of the text that differences may not touch
+
+
+def by_comparison(
+    text: str, other: str, right: Callable[[str], bool], accept: Callable[[str], bool]
+) -> Change | None:
+    """The fewest differences that have to be made; None if the texts are not alike, or with all of them it is
+    not right. `right` says quickly what `accept` has the last word on."""
+    found, stays = differences(text, other)
+    if not found or len(found) > _MOST or stays < _STAYS:
+        return None
+    change = _of(found)
+    if overlap(change.edits) or not accept(apply(text, change.edits)):
+        return None
+
+    def needless(fewer: Sequence[Difference]) -> bool:
+        without = apply(text, _of(fewer).edits)
+        return bool(fewer) and right(without) and accept(without)
+
+    return _of(_least(list(found), list(found), needless))
+
+
+def _least(
+    kept: list[Difference], part: list[Difference], enough: Callable[[Sequence[Difference]], bool]
+) -> list[Difference]:
+    """`kept` without those of `part` that are not needed: halves of it first."""
+    fewer = [one for one in kept if one not in part]
+    if enough(fewer):
+        return fewer
+    if len(part) > 1:
+        half = len(part) // 2
+        kept = _least(kept, part[:half], enough)
+        kept = _least(kept, part[half:], enough)
+    return kept
+
+
+def _of(found: Sequence[Difference]) -> Change:
+    edits = tuple(edit for difference in found for edit in difference.edits)
+    return Change(edits, tuple(difference.title for difference in found), float(len(found)))
