@@ -57,7 +57,8 @@ def test_square_images_leave_in_doubt_which_side_is_meant() -> None:
     text = """
     extern "C" void scale(const float *x, float *y, int height, int width, int step) {
         const int rows = height / step, columns = width / step;
-        for (int i = 0; i < rows * columns; ++i) y[i] = x[i];
+        for (int i = 0; i < rows; ++i)
+            for (int j = 0; j < columns; ++j) y[i * columns + j] = x[j * rows + i];
     }"""
     (kernel,) = parse(text, "scale.c", platform="vnni").program.kernels
     canonical = canonicalise(kernel).function
@@ -65,6 +66,16 @@ def test_square_images_leave_in_doubt_which_side_is_meant() -> None:
     square = [({"height": n, "width": n, "step": 2}, n * n // 4) for n in (4, 8, 12)]
     assert is_in_doubt(canonical, "y", square, [at])
     assert not is_in_doubt(canonical, "y", [*square, ({"height": 8, "width": 6, "step": 2}, 12)], [at])
+
+
+def test_what_a_loop_walks_over_from_end_to_end_leaves_no_doubt() -> None:
+    text = """
+    extern "C" void copy(const float *x, float *y, int height, int width) {
+        for (int i = 0; i < height * width; ++i) y[i] = x[i];
+    }"""
+    (kernel,) = parse(text, "copy.c", platform="vnni").program.kernels
+    square = [({"height": n, "width": n}, n * n) for n in (4, 8, 12)]
+    assert not is_in_doubt(canonicalise(kernel).function, "y", square, [{"height": 30, "width": 20}])
 
 
 def test_extents_that_nothing_explains_have_no_formula() -> None:

@@ -397,3 +397,22 @@ def test_values_that_were_never_given_may_be_moved_but_not_used() -> None:
     assert finding.code == "uninitialised-read"
     assert finding.range is not None and finding.range.line == 5
     assert finding.values["threadIdx.x"] == 8
+
+
+def test_loops_within_what_counts_as_a_thread_are_run_at_once() -> None:
+    r, t, lane = (b.var(name) for name in ("r", "t", "lane"))
+    place = b.add(b.mul(b.add(b.mul(r, 16), t), 16), lane)
+    lanes = loop("lane", 16, LoopKind.THREADS, put("x", place, b.cast(place, F32)))
+    steps = loop("step", 8, LoopKind.SERIAL, lanes)
+    rows = loop("r", 4, LoopKind.PARALLEL, loop("t", 16, LoopKind.PARALLEL, steps))
+    x = np.zeros(1024, np.float32)
+    assert not run(kernel([array("x")], rows), {"x": x}, step_limit=32).findings
+    assert x.tolist() == list(map(float, range(1024)))
+
+
+def test_the_lanes_of_two_threads_that_meet_are_a_race() -> None:
+    t, lane = b.var("t"), b.var("lane")
+    lanes = loop("lane", 16, LoopKind.THREADS, put("x", b.add(b.mul(t, 15), lane), b.cast(t, F32)))
+    threads = loop("r", 1, LoopKind.PARALLEL, loop("t", 2, LoopKind.PARALLEL, lanes))
+    found = run(kernel([array("x")], threads), {"x": np.zeros(64, np.float32)}).findings
+    assert [f.code for f in found] == ["race"]

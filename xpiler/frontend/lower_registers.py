@@ -20,9 +20,9 @@ from xpiler.frontend.lower_lanes import (
 )
 from xpiler.frontend.lower_memory import load
 from xpiler.frontend.lower_types import Register
-from xpiler.frontend.lower_values import Choice, Element, ListValue, Value
+from xpiler.frontend.lower_values import Choice, Element, ListValue, Number, Value
 from xpiler.ir import build
-from xpiler.ir.nodes import Expr
+from xpiler.ir.nodes import Const, Expr
 from xpiler.ir.types import BOOL, I64, DType
 from xpiler.platforms.vnni_elementwise import inverted
 
@@ -93,7 +93,7 @@ def register_operator(ctx: Context, op: str, left: Value, right: Value) -> Value
         return None
     ctype = kinds[0]
     if ctype.is_mask:
-        if len(kinds) < 2 or op not in ("&", "|", "^"):
+        if op not in ("&", "|", "^") or (len(kinds) < 2 and not _stays_a_mask(op, left, right, ctype)):
             return None
         first, second = (mask_of(ctx, v, ctype.lanes) for v in (left, right))
         joins: dict[str, Callable[[Expr, Expr], Expr]] = {"&": build.and_, "|": build.or_, "^": build.ne}
@@ -104,6 +104,15 @@ def register_operator(ctx: Context, op: str, left: Value, right: Value) -> Value
     a, b = (_operand(ctx, v, ctype) for v in (left, right))
     dtype = a.dtype
     return Lanes(ctype, dtype, lambda lane: build.cast(build.binary(op, a.at(lane), b.at(lane)), dtype))
+
+
+def _stays_a_mask(op: str, left: Value, right: Value, ctype: Register) -> bool:
+    """Whether `mask op number` sets no bit beyond those of the mask."""
+    number = left if isinstance(right.type, Register) else right
+    if not isinstance(number, Number) or not number.expr.dtype.is_integer:
+        return False
+    bits = number.expr
+    return op == "&" or (isinstance(bits, Const) and 0 <= int(bits.value) < 1 << ctype.lanes)
 
 
 def _operand(ctx: Context, value: Value, ctype: Register) -> Lanes:

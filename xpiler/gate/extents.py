@@ -9,14 +9,15 @@ extent at all of them is taken.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement, islice
+from itertools import combinations_with_replacement
 
 from xpiler.gate.extents_walked import walked_extents
 from xpiler.ir.affine import Affine, coefficient, linear, simplify
 from xpiler.ir.affine_form import to_expr
-from xpiler.ir.build import add, binary, cast, const, div, is_const, maximum, minimum, mul, sub
+from xpiler.ir.build import add, cast, const, convert, div, evaluate, is_const, maximum, minimum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -36,7 +37,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import children, map_expr, substitute, walk
+from xpiler.ir.rewrite import children, substitute, walk
 from xpiler.ir.types import I64, DType
 
 _FACTORS = 5  # of a product of parameters
@@ -55,26 +56,42 @@ def extent_formula(function: Function, array: str, observed: Sequence[tuple[Size
     """
     if not observed:
         return None
-    bound: Expr | None = None
-    for guess in _guesses(function, array):
-        values = [extent_value(guess, sizes) for sizes, _ in observed]
-        if all(value == extent for value, (_, extent) in zip(values, observed, strict=True)):
+    right = _right(function, array, _frozen(observed))
+    if right:
+        return right[0]
+    for guess in filter(_is_product, _guesses(function, array)):
+        if _covers([extent_value(guess, sizes) for sizes, _ in observed], [extent for _, extent in observed]):
             return guess
-        if bound is None and _is_product(guess) and _covers(values, [extent for _, extent in observed]):
-            bound = guess
-    return bound
+    return None
 
 
 def is_in_doubt(
     function: Function, array: str, observed: Sequence[tuple[Sizes, int]], places: Sequence[Sizes]
 ) -> bool:
-    """Whether formulas that are right at all sizes observed say different extents at one of `places`."""
-    right = [g for g in islice(_guesses(function, array), _MOST_COMPARED) if _explains(g, observed)]
-    return any(len({extent_value(guess, at) for guess in right}) > 1 for at in places)
+    """Whether formulas that are right at all sizes observed say different extents at one of `places`. What a
+    loop walks over from end to end leaves no doubt."""
+    right = _right(function, array, _frozen(observed))
+    if right and right[0] in walked_extents(function, array):
+        return False
+    return any(len({extent_value(guess, at) for guess in right[:_MOST_COMPARED]}) > 1 for at in places)
 
 
-def _explains(guess: Expr, observed: Sequence[tuple[Sizes, int]]) -> bool:
-    return all(extent_value(guess, sizes) == extent for sizes, extent in observed)
+_Observed = tuple[tuple[tuple[tuple[str, int], ...], int], ...]
+
+
+def _frozen(observed: Sequence[tuple[Sizes, int]]) -> _Observed:
+    return tuple((tuple(sizes.items()), extent) for sizes, extent in observed)
+
+
+@functools.lru_cache(maxsize=256)  # a search asks again with every size that it runs
+def _right(function: Function, array: str, observed: _Observed) -> tuple[Expr, ...]:
+    """The guesses that say all that was observed, in their order."""
+    if not observed:
+        return _guesses(function, array)
+    sizes, extent = dict(observed[-1][0]), observed[-1][1]
+    before = _right(function, array, observed[:-1])
+    known: dict[Expr, int | None] = {}
+    return tuple(guess for guess in before if _value(guess, sizes, known) == extent)
 
 
 def _covers(values: Sequence[int | None], extents: Sequence[int]) -> bool:
@@ -91,7 +108,12 @@ def _is_product(formula: Expr) -> bool:
     return isinstance(formula, Var)
 
 
-def _guesses(function: Function, array: str) -> Iterator[Expr]:
+@functools.lru_cache(maxsize=32)
+def _guesses(function: Function, array: str) -> tuple[Expr, ...]:
+    return tuple(_made_guesses(function, array))
+
+
+def _made_guesses(function: Function, array: str) -> Iterator[Expr]:
     names = [p for p in function.params if not p.is_pointer and p.dtype.is_integer]
     scalars: list[Expr] = [cast(Var(p.dtype, p.name), I64) for p in names]
     yield from walked_extents(function, array)
@@ -123,20 +145,37 @@ def _guesses(function: Function, array: str) -> Iterator[Expr]:
 
 def extent_value(formula: Expr, sizes: Sizes) -> int | None:
     """The elements that a formula says for sizes, None where it cannot be computed."""
-    values: dict[str, Expr] = {name: const(value, I64) for name, value in sizes.items()}
-    folded = map_expr(substitute(formula, values), _folded)
-    return int(folded.value) if isinstance(folded, Const) else None
+    return _value(formula, sizes, {})
 
 
-def _folded(expr: Expr) -> Expr:
+def _value(expr: Expr, sizes: Sizes, known: dict[Expr, int | None]) -> int | None:
+    """An integer with C's conversions; `known`: what was computed at these sizes."""
+    if expr in known:
+        return known[expr]
+    result: int | float | bool | None = None
     match expr:
-        case Binary(op=op, left=left, right=right):
-            return binary(op, left, right)
+        case Const(value=value):
+            result = value
+        case Var(name=name):
+            result = sizes.get(name)
         case Cast(dtype=dtype, operand=operand):
-            return cast(operand, dtype)
-        case Call(function="min" | "max" as function, args=(left, right)):
-            return minimum(left, right) if function == "min" else maximum(left, right)
-    return expr
+            inner = _value(operand, sizes, known)
+            result = None if inner is None else convert(inner, dtype)
+        case Unary(op="-", operand=operand):
+            inner = _value(operand, sizes, known)
+            result = None if inner is None else convert(-inner, expr.dtype)
+        case Binary(op=op, left=left, right=right) | Call(function=op, args=(left, right)):
+            first, second = _value(left, sizes, known), _value(right, sizes, known)
+            if first is not None and second is not None:
+                result = _applied(op, first, second, left.dtype)
+    known[expr] = None if result is None else int(result)
+    return known[expr]
+
+
+def _applied(op: str, left: int, right: int, dtype: DType) -> int | float | bool | None:
+    if op in ("min", "max"):
+        return min(left, right) if op == "min" else max(left, right)
+    return evaluate(op, left, right, dtype)
 
 
 Range = tuple[Expr | None, Expr | None]  # lowest and highest value

@@ -35,6 +35,7 @@ from xpiler.ir.types import I64
 from xpiler.passes.canonical import canonicalise
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.serial import serial_form
+from xpiler.passes.twin_branches import merge_twins
 
 _FURTHER = 24  # sizes tried to hold formulas of extents against
 _GRANULES = (1, 4, 16, 64)  # of them, where all sizes are stated
@@ -55,7 +56,7 @@ class FunctionSearch(Search):
     def __init__(self, question: Question) -> None:
         super().__init__(question)
         self.kernel = _with_separate_arrays(self.kernels[self.entry.kernels[0]])
-        self.runnable = mark_parallel(serial_form(self.kernel)).function
+        self.runnable = mark_parallel(merge_twins(serial_form(self.kernel))).function
         self.seen: list[tuple[dict[str, int], dict[str, int]]] = []  # sizes and extents that go together
         self.roles: dict[str, Role] = {}  # of the arrays, at any of these sizes
         self.learning = False
@@ -173,7 +174,9 @@ class FunctionSearch(Search):
         scalars = {**self.numbers, **sizes}
         values = self.values(mode)
         buffers, arguments = self.memory(self.kernel, scalars, values)
-        reach = self._settled([Step(self.runnable, _ONCE, arguments)], buffers, values, sizes, {})
+        # What is learnt is a guess, for which the form with the fewest statements is good enough.
+        function = self.shapely() if self.learning else self.runnable
+        reach = self._settled([Step(function, _ONCE, arguments)], buffers, values, sizes, {})
         extents, shapes = self.extents(reach, sizes)
         roles = {name: used.role for name, used in reach.reach.items()}
         case = make_case(scalars, extents, shapes=shapes, values=values)

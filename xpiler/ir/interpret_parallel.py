@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,12 @@ from xpiler.ir.interpret_state import (
     State,
     lane_code,
 )
-from xpiler.ir.nodes import Barrier, Collective, For, LoopKind, Return
+from xpiler.ir.nodes import Barrier, Collective, Const, Decl, For, LoopKind, Return
 from xpiler.ir.rewrite import uses, walk
 
 MOST_LANES = 1 << 18  # lanes that run at a time
+_FEWEST_LANES = 1 << 10
+_MOST_ELEMENTS = 1 << 24  # of the arrays that these lanes have of their own
 
 
 @functools.lru_cache(maxsize=256)
@@ -43,6 +46,7 @@ def is_independent(loop: For) -> bool:
 def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) -> Run:
     kind: Any = np.dtype(numeric.value_type(loop.dtype)).type
     names = uses(loop.body).vars_read
+    most = max(_FEWEST_LANES, min(MOST_LANES, _MOST_ELEMENTS // _own_elements(loop)))
 
     def run(state: State, lanes: Lanes) -> Lanes:
         start, stop, step = (np.asarray(b(state, lanes)).astype(np.int64) for b in bounds)
@@ -58,8 +62,8 @@ def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) 
         if not own:
             _synchronise(state, alone)
         epoch = state.clock.epoch
-        for first in range(0, total, MOST_LANES):
-            numbers = np.arange(first, min(first + MOST_LANES, total))
+        for first in range(0, total, most):
+            numbers = np.arange(first, min(first + most, total))
             row = np.searchsorted(ends, numbers, side="right")
             iteration = numbers - (ends - trips)[row]
             values = _at(start, row) + iteration * _at(step, row)
@@ -76,9 +80,18 @@ def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) 
     return run
 
 
+def _own_elements(loop: For) -> int:
+    """Elements of the arrays that each iteration has of its own, as far as they are known."""
+    declared = (d for d in walk(loop.body) if isinstance(d, Decl))
+    return max(1, sum(prod(int(e.value) for e in d.shape if isinstance(e, Const)) for d in declared))
+
+
 def _is_a_threads_own(state: State, loop: For) -> bool:
-    """An instruction on vectors of one thread among others: its lanes are that thread, and it orders nothing
-    that the others do."""
+    """An instruction on vectors of one thread among others, or a loop within what counts as a thread: its
+    lanes are that thread, and it orders nothing that the others do. Checks tell apart blocks and threads, and
+    nothing within threads."""
+    if state.level >= 2:
+        return True
     return loop.kind is LoopKind.VECTOR and state.level == 0 and state.launch.threads > 1
 
 

@@ -223,18 +223,9 @@ class Statements:
         self.expressions.loops = around | {loop.var}
         body = self.compile(loop.body)
         self.expressions.loops = around
-        serial = self._serial_for(loop, body, bounds)
-        if loop.kind not in PARALLEL_KINDS or not is_independent(loop):
-            return serial
-        parallel = run_parallel(loop, body, bounds, self.numeric)
-        if loop.kind is LoopKind.VECTOR:  # lanes within lanes are lanes
-            return parallel
-
-        def run(state: State, lanes: Lanes) -> Lanes:
-            """Checks tell apart blocks and threads, and nothing within threads."""
-            return serial(state, lanes) if state.level >= 2 and state.checks else parallel(state, lanes)
-
-        return run
+        if loop.kind in PARALLEL_KINDS and is_independent(loop):
+            return run_parallel(loop, body, bounds, self.numeric)
+        return self._serial_for(loop, body, bounds)
 
     def _serial_for(self, loop: For, body: Run, bounds: list[Any]) -> Run:
         name, wide = loop.var, np.int64

@@ -26,6 +26,7 @@ from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.invariants import hoist_invariants
 from xpiler.passes.lane_masks import masked_steps, plain_masks
+from xpiler.passes.lane_votes import drop_votes
 from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.parallel import mark_parallel
@@ -134,8 +135,12 @@ def _counted_in_threads(function: Function) -> Function:
 
 
 def _with_plain_masks(function: Function) -> Function:
-    """Masks are what plain functions ask of lanes."""
     return plain_masks(function) if function.is_serial else function
+
+
+def _without_votes(function: Function) -> Function:
+    """Masks are what plain functions ask of lanes."""
+    return drop_votes(function) if function.is_serial else function
 
 
 # What the tiles of a scratchpad ask for first, see `platforms/bang_tasks.py`.
@@ -155,6 +160,7 @@ TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
 
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("twin branches", merge_twins),
+    ("lane votes", _without_votes),
     ("structured control flow", without_continues),
     ("single assignment", single_assignments),
     ("invariants", hoist_invariants),

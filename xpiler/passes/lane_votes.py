@@ -1,0 +1,114 @@
+"""A branch that is taken if any lane is on, around what lanes that are on do: the lanes decide alone.
+
+    bits = 0;  for lane: bits |= (c(lane) ? 1 : 0) << lane;
+    if (bits != 0) { for lane: if (c(lane)) y[lane] = x[lane]; }
+      -->   for lane: if (c(lane)) y[lane] = x[lane];
+
+Kernels of masked vectors skip stores of nothing that way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Select,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import map_stmt, substitute
+
+
+def drop_votes(function: Function) -> Function:
+    """Everywhere in the function."""
+
+    def change(stmt: Stmt) -> Stmt:
+        return _without_votes(stmt) if isinstance(stmt, Block) else stmt
+
+    body = map_stmt(function.body, change)
+    assert isinstance(body, Block)
+    return function if body is function.body else replace(function, body=body)
+
+
+def _without_votes(block: Block) -> Block:
+    out: list[Stmt] = []
+    changed = False
+    for stmt in block.body:
+        vote = _vote(out[-2], out[-1], stmt) if len(out) >= 2 else None
+        if vote is not None and isinstance(stmt, If) and all(_is_masked(s, *vote) for s in stmt.then.body):
+            out.extend(stmt.then.body)
+            changed = True
+        else:
+            out.append(stmt)
+    return replace(block, body=tuple(out)) if changed else block
+
+
+def _vote(declared: Stmt, loop: Stmt, branch: Stmt) -> tuple[str, int, Expr] | None:
+    """The lane, how many there are, and the condition whose bits are gathered and asked for."""
+    match declared, loop, branch:
+        case (
+            Decl(name=name, shape=(), init=Const(value=0)),
+            For(
+                var=lane,
+                start=Const(value=0),
+                stop=Const(value=lanes),
+                step=Const(value=1),
+                body=Block(
+                    body=(
+                        Assign(
+                            target=Var(name=target),
+                            reduce="|",
+                            value=Binary(
+                                op="<<",
+                                left=Select(
+                                    condition=condition, then=Const(value=1), otherwise=Const(value=0)
+                                ),
+                                right=Var(name=by),
+                            ),
+                        ),
+                    )
+                ),
+            ),
+            If(condition=Binary(op="!=", left=asked, right=Const(value=0)), otherwise=Block(body=())),
+        ) if name == target and lane == by and _bits_of(asked, int(lanes)) == name:
+            return lane, int(lanes), condition
+    return None
+
+
+def _bits_of(expr: Expr, lanes: int) -> str:
+    """The variable whose lowest bits an expression is, as many as there are lanes."""
+    while isinstance(expr, Cast) and expr.dtype.is_integer and expr.dtype.bits >= lanes:
+        expr = expr.operand
+    return expr.name if isinstance(expr, Var) else ""
+
+
+def _is_masked(stmt: Stmt, lane: str, lanes: int, condition: Expr) -> bool:
+    """Whether a loop over lanes does nothing where the condition does not hold."""
+    match stmt:
+        case For(
+            var=var,
+            start=Const(value=0),
+            stop=Const(value=count),
+            step=Const(value=1),
+            body=Block(body=(If(condition=own, otherwise=Block(body=())),)),
+        ) if int(count) <= lanes:
+            own_lane: dict[str, Expr] = {lane: Var(stmt.dtype, var)}
+            return substitute(condition, own_lane) in _parts(own)
+    return False
+
+
+def _parts(condition: Expr) -> list[Expr]:
+    match condition:
+        case Binary(op="&&", left=left, right=right):
+            return [*_parts(left), *_parts(right)]
+    return [condition]
