@@ -162,9 +162,17 @@ def test_a_barrier_that_whole_blocks_skip_is_fine() -> None:
 def test_a_shuffle_from_a_lane_that_is_not_there() -> None:
     v = b.var("v", F32)
     shuffle = Collective("shfl_down", v, (v, b.const(4), b.const(32)), b.const(2**32 - 1, U32))
-    body = (Decl("v", F32, init=ZERO), If(b.lt(TX, 16), Block((shuffle,))))
+    body = (Decl("v", F32, init=ZERO), If(b.lt(TX, 16), Block((shuffle, put("x", TX, v)))))
     codes = {f.code for f in on_buffer(*body, threads=32).findings}
     assert codes == {"shuffle-inactive", "collective-mask"}
+
+
+def test_what_such_a_shuffle_brings_is_no_fault_where_nobody_looks_at_it() -> None:
+    v = b.var("v", F32)
+    shuffle = Collective("shfl_down", v, (v, b.const(4), b.const(32)), b.const(0xFF, U32))
+    first = If(b.eq(TX, 0), Block((put("x", b.const(0), v),)))
+    body = (Decl("v", F32, init=ZERO), If(b.lt(TX, 8), Block((shuffle, first))))
+    assert not on_buffer(*body, threads=32).findings
 
 
 def test_a_failed_assertion_stops_the_thread() -> None:

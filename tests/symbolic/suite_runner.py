@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from xpiler.frontend import Unit, parse
+from xpiler.frontend import Unit
 from xpiler.platforms.registry import platform_of
 from xpiler.symbolic.check import Options, check_unit
 from xpiler.symbolic.findings import Report
 from xpiler.symbolic.shape import Dims
+from xpiler.symbolic.templates import parse_with_templates
 
 SUITE = Path(__file__).parent / "suite"
 _EXPECTATION = re.compile(
@@ -36,11 +37,12 @@ class Case:
         return f"{self.file.stem}:{self.kernel}"
 
     def check(self) -> Report:
-        unit = _unit(self.file)
+        unit, chosen = _unit(self.file)
         kernels = tuple(k for k in unit.program.kernels if self.kernel in (k.name, k.template))
         assert kernels, (self.kernel, unit.refusals)
         return check_unit(
-            replace(unit, program=replace(unit.program, kernels=kernels), refusals={}), self.options
+            replace(unit, program=replace(unit.program, kernels=kernels), refusals={}),
+            replace(self.options, templates=chosen),
         )
 
     def is_met(self, report: Report) -> bool:
@@ -65,5 +67,5 @@ def _flag(flags: str, name: str) -> Dims | None:
 
 
 @lru_cache
-def _unit(file: Path) -> Unit:
-    return parse(file.read_text(), str(file), platform=platform_of(file.name), tells_streams=True)
+def _unit(file: Path) -> tuple[Unit, tuple[str, ...]]:
+    return parse_with_templates(file.read_text(), str(file), platform_of(file.name))

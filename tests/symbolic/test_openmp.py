@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xpiler.symbolic.openmp import shared_scalars
+from xpiler.symbolic.openmp import not_followed, shared_scalars
 
 
 def shared(loop: str) -> list[tuple[str, str]]:
@@ -34,3 +34,16 @@ def test_ordered_writes_and_equal_values_are_no_bug() -> None:
     assert shared(atomic) == []
     flag = "#pragma omp parallel for\nfor (int i = 0; i < n; i++) if (x[i] > 0) j = 1;"
     assert shared(flag) == [("XP-SAME-VALUE", "j")]
+
+
+def followed(body: str) -> bool:
+    text = f'extern "C" void f(const float *x, float *y, int n) {{\n{body}\n}}\n'
+    return not not_followed(text, "f.cpp", "vnni", "f")
+
+
+def test_what_threads_do_beside_sharing_out_loops_is_named() -> None:
+    loop = "#pragma omp for\nfor (int i = 0; i < n; i++) y[i] = x[i];\n"
+    assert followed("#pragma omp parallel\n{ float mine = 0;\n" + loop + "}")
+    assert not followed("#pragma omp parallel\n{ y[0] += 1;\n" + loop + "}")
+    sections = "{\n#pragma omp section\ny[0] = 1;\n#pragma omp section\ny[1] = 2;\n}"
+    assert not followed("#pragma omp parallel sections\n" + sections)

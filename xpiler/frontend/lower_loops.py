@@ -81,6 +81,22 @@ def _is_shared_out(ctx: Context, node: Node) -> bool:
     return ctx.collapsed > 0
 
 
+def _goes_on(ctx: Context, node: Node) -> bool:
+    """Whether OpenMP's threads go on to another loop of the same region without waiting for each other."""
+    unit = ctx.entities.unit
+    if "nowait" not in unit.pragma_before(node):
+        return False
+    following = node.next_named_sibling
+    while following is not None:
+        words = unit.pragma_before(following)
+        if re.match(r"omp\s+barrier\b", words):
+            return False
+        if re.match(r"omp\s+for\b", words):
+            return True
+        following = following.next_named_sibling
+    return False
+
+
 def _unrolling(ctx: Context, node: Node) -> tuple[LoopKind, int]:
     words = ctx.entities.unit.pragma_before(node).replace("(", " ").replace(")", " ").split()
     if words[:1] in (["GCC"], ["clang"]):
@@ -333,7 +349,8 @@ def _try_counted(ctx: Context, node: Node, loop: _Counted, kind: LoopKind, unrol
         return False
     if kind is LoopKind.PARALLEL and _leaves_something(body):
         kind = LoopKind.SERIAL
-    ctx.emit(For(var, dtype, start, stop, step, body, kind, unroll))
+    waits = kind is not LoopKind.PARALLEL or not _goes_on(ctx, node)
+    ctx.emit(For(var, dtype, start, stop, step, body, kind, unroll, waits))
     return True
 
 

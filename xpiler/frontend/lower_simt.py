@@ -184,7 +184,7 @@ def _atomic(call: Invocation) -> Value:
     wanted = _is_used(call)
     if wanted:
         ctx.emit(Decl(old.name, place.dtype))
-    ctx.emit(Atomic(op, place, args, old if wanted else None))
+    ctx.emit(Atomic(op, place, args, old if wanted else None, call.name.endswith("_block")))
     if not wanted:
         ctx.names.discard(old.name)
         return VOID_VALUE
@@ -209,7 +209,8 @@ def _atomic_lanes(ctx: Context, op: str, target: Value, call: Invocation) -> Val
         assert isinstance(place, Load)
         old = Var(place.dtype, ctx.fresh("old"))
         ctx.emit(Decl(old.name, place.dtype))
-        ctx.emit(Atomic(op, place, (build.cast(load(ctx, operand), place.dtype),), old))
+        value_of = build.cast(load(ctx, operand), place.dtype)
+        ctx.emit(Atomic(op, place, (value_of,), old, call.name.endswith("_block")))
         fields[name] = number(Var(place.dtype, old.name))
     return Aggregate(target.type, fields)
 

@@ -55,7 +55,16 @@ def atomic(stmt: Atomic, expressions: Expressions) -> Run:
                 note_atomic(locate(state, memory, kept, address, place.width(), place.site))
             data: Any = memory.view(numeric.storage_type(dtype))
             if state.log is not None:
-                state.log.access(state, memory, kept, address, place.width(), place.site, AccessKind.ATOMIC)
+                state.log.access(
+                    state,
+                    memory,
+                    kept,
+                    address,
+                    place.width(),
+                    place.site,
+                    AccessKind.ATOMIC,
+                    of_block=stmt.of_block,
+                )
             where = np.broadcast_to(address % data.size if memory.wrap else address, (count,))
             if direct is not None:
                 direct.at(data, where, values[0])

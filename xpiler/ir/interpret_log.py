@@ -52,6 +52,7 @@ class Event:
     shown: dict[str, Any]
     level: int  # of the state: 0 for the launch's own threads
     threads: Any  # of the launch, that the lanes work for; None where that is in `codes`
+    of_block: bool = False  # atomic among the threads of a block alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ class Log:
         site: Site,
         kind: AccessKind,
         values: Any = None,
+        of_block: bool = False,
     ) -> None:
         if self.streams.is_busy:
             if not self.operands.rule:
@@ -177,6 +179,7 @@ class Log:
             self._shown(state, site),
             state.level,
             state.of_lanes("@thread", lanes) if state.level == 2 else None,
+            of_block,
         )
         self.events.append(event)
 

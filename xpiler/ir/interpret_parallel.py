@@ -60,7 +60,9 @@ def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) 
         alone = state.level == 0 and state.count == 1  # no other blocks that run beside this one
         own = _is_a_threads_own(state, loop)
         if not own:
-            _synchronise(state, alone)
+            if state.clock.joined:
+                _synchronise(state, alone)
+            state.clock.joined = True
         epoch = state.clock.epoch
         for first in range(0, total, most):
             numbers = np.arange(first, min(first + most, total))
@@ -74,7 +76,9 @@ def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) 
             state.clock.tick()
             body(child, None)
         if not own:
-            _synchronise(state, alone)
+            state.clock.joined = loop.waits
+            if loop.waits:
+                _synchronise(state, alone)
         return lanes
 
     return run

@@ -223,6 +223,7 @@ class Clock:
     steps: int = 0
     epoch: int = 0
     grid_epoch: int = 0  # epoch of the last synchronisation of all blocks
+    joined: bool = True  # whether the iterations of the last parallel loop met at its end
     cancelled: Callable[[], bool] | None = None  # whether nobody wants the result any more
 
     def tick(self) -> None:

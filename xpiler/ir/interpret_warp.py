@@ -12,7 +12,17 @@ from xpiler.ir.interpret_atomic import atomic
 from xpiler.ir.interpret_expressions import Expressions
 from xpiler.ir.interpret_fragment import instruction
 from xpiler.ir.interpret_mfma import matrix_instruction
-from xpiler.ir.interpret_state import EPOCH_MASK, THREAD_BITS, Evaluate, Lanes, Run, Site, State
+from xpiler.ir.interpret_state import (
+    EPOCH_MASK,
+    THREAD_BITS,
+    Evaluate,
+    Finding,
+    Lanes,
+    Origin,
+    Run,
+    Site,
+    State,
+)
 from xpiler.ir.nodes import Atomic, Barrier, Collective, Const, Instr, Var
 from xpiler.ir.types import DType
 
@@ -119,12 +129,20 @@ class Warps:
                 result = operation(group, values)
                 if state.log is None or not state.log.whole_warps:  # CUDA's order no memory
                     self.synchronise(state, lanes)
-            state.assign(stmt.target.name, result.astype(result_type), lanes)
+            target = stmt.target.name
+            state.assign(target, result.astype(result_type), lanes)
+            if stmt.scope == "block":
+                return lanes
+            strays = list(group.strays)
             if missing is not None and missing.any():
                 chosen: Any = slice(None) if lanes is None else lanes
                 undefined = np.zeros(state.count, np.bool_)
                 undefined[chosen] = operation(group, [missing[chosen], *values[1:]])
-                state.undefined[stmt.target.name] = undefined
+                state.undefined[target] = undefined
+                if offered is not None and offered.name in state.origins:
+                    state.origins[target] = state.origins[offered.name]
+            if strays:
+                state.mark_missing(target, strays)
             return lanes
 
         return run
@@ -158,10 +176,12 @@ def _over_block(kind: str, state: State, lanes: Lanes, predicate: Any) -> Any:
 
 class Group:
     """The lanes that take part in a warp operation, as rows of `size` slots a warp; `bits` of a row as
-    uint64."""
+    uint64. `strays`: lanes that read from one that does not take part, each with how to say so where the
+    value comes to matter."""
 
     def __init__(self, state: State, lanes: Lanes, mask: Any, site: Site) -> None:
         self.state, self.lanes, self.site = state, lanes, site
+        self.strays: list[tuple[Any, Origin]] = []
         self.size = state.launch.warp_size
         self.total = state.launch.slots * state.launch.blocks
         self.slots = state.of_lanes("@slot", lanes)
@@ -275,8 +295,10 @@ def _shuffle(kind: str, group: Group, values: list[Any]) -> Any:
         row = int(np.argmax(absent))
         values_of = {"lane": int(lane[row]), "source": int(source[row])}
         message = f"lane {lane[row]} reads from lane {source[row]}, which does not take part"
-        number = int(state.numbers(group.lanes)[row])
-        state.report(group.site, "shuffle-inactive", number, message, values_of)
+        numbers = state.numbers(group.lanes)
+        values_of |= state.at(int(numbers[row]), group.site.loops)
+        finding = Finding("shuffle-inactive", message, group.site.range, values_of, group.site.array)
+        group.strays.append((numbers[absent], (group.site.node, finding)))
         slots = np.where(absent, group.slots, slots)
     return table[slots]
 

@@ -209,7 +209,8 @@ class For(Stmt):
     """`for (var = start; var < stop; var += step)`, with `step` a positive loop-invariant expression.
 
     The loop variable is not assigned in the body and is not live after the loop; bounds are evaluated once.
-    Every other C loop is a `While`. `unroll`: the factor asked for by the text, 0 if none.
+    Every other C loop is a `While`. `unroll`: the factor asked for by the text, 0 if none. `waits`: whether
+    the threads that a parallel loop is shared out among meet at its end.
     """
 
     var: str
@@ -220,6 +221,7 @@ class For(Stmt):
     body: Block
     kind: LoopKind = LoopKind.SERIAL
     unroll: int = 0
+    waits: bool = True
 
 
 @dataclass(frozen=True)
@@ -275,13 +277,14 @@ class Atomic(Stmt):
     """Read-modify-write of one element: `add sub min max and or xor inc dec exch cas`; `target` receives the
     old value.
 
-    `args`: (value,), for `cas` (compare, value).
+    `args`: (value,), for `cas` (compare, value). `of_block`: atomic among the threads of a block alone.
     """
 
     op: str
     place: Load
     args: tuple[Expr, ...]
     target: Var | None = None
+    of_block: bool = False
 
 
 @dataclass(frozen=True)

@@ -156,9 +156,10 @@ class _Printer:
             case Collective(kind=kind, target=target, args=args, mask=mask, scope=scope):
                 where = f" mask {self.expression(mask)}" if mask is not None else ""
                 yield f"{indent}{target.name} = {scope}.{kind}({self._list(args)}){where};"
-            case Atomic(op=op, place=place, args=args, target=target):
+            case Atomic(op=op, place=place, args=args, target=target, of_block=of_block):
                 result = f"{target.name} = " if target is not None else ""
-                yield f"{indent}{result}atomic.{op}({self._list((place, *args))});"
+                kind = "atomic.block" if of_block else "atomic"
+                yield f"{indent}{result}{kind}.{op}({self._list((place, *args))});"
             case Instr(name=name, operands=operands, attributes=attributes):
                 notes = "".join(f" {key}={value}" for key, value in attributes)
                 yield f"{indent}{name}({self._list(operands)}){notes};"

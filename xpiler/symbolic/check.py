@@ -32,7 +32,7 @@ from xpiler.symbolic.fixes import fix_of
 from xpiler.symbolic.hosts import Hosts
 from xpiler.symbolic.judge import Judge
 from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
-from xpiler.symbolic.openmp import one_by_one, shared_scalars
+from xpiler.symbolic.openmp import not_followed, one_by_one, shared_scalars
 from xpiler.symbolic.reached import Reached
 from xpiler.symbolic.scalars import GUARD, assignments, roles
 from xpiler.symbolic.shape import Dims, LaunchShape, definitions, launch_shape
@@ -108,6 +108,7 @@ def check_kernel(
     if kernel.is_serial:
         shared = shared_scalars(unit.text, unit.file, unit.platform)
         _merge(found, [f for f in shared if f.kernel in (kernel.name, kernel.template, kernel.spelling)])
+        undecided += not_followed(unit.text, unit.file, unit.platform, kernel.name)
     for number, trial in _less_each_time(trials, stopped, lambda: _short(kernel, trials[0], given)):
         if options.cancelled():
             raise Cancelled
@@ -168,7 +169,7 @@ def check_kernel(
     if not any(t.extents for t in trials) and (idle := unguarded(kernel, defined)) is not None:
         _merge(found, [idle])
     findings = sorted(_recoded(found.values()), key=lambda f: (f.range or _FIRST, f.code, f.array))
-    undecided += [f"{f.message}: if {f.holds_if}" for f in findings if f.code in _OPEN]
+    undecided += [f"{f.message}: if {f.holds_if}" for f in findings if f.code in _OPEN or f.is_open]
     status = CLEAN
     if any(f.severity == ERROR for f in findings):
         status = BUGS
@@ -310,7 +311,7 @@ def _proved(
 
     shape = launch_shape(kernel, defined, options.grid, options.block)
     known = roles(kernel, defined, shape)
-    bounds = frozenset(name for name, role in known.items() if GUARD in role.kinds)
+    bounds = frozenset(name for name, role in known.items() if GUARD in role.kinds or role.shared_out)
     until = min(deadline, time.thread_time() + _PROOF_SECONDS)
     question = Question(kernel, defined, trial, bounds, until, options.cancelled)
     outcome = question.answer()

@@ -1,6 +1,7 @@
 """Data races in the log of a run: pairs of accesses of one element that nothing orders.
 
-Two accesses conflict if different threads make them, one at least writes, and not both are atomic. They are
+Two accesses conflict if different threads make them, one at least writes, and not both are atomic for the
+other (`atomicAdd_block` is so among the threads of a block alone). They are
 ordered by a barrier of their block (another epoch), within a warp also by a warp-level barrier (another warp
 epoch), by a barrier of the grid, and by a lock that both threads hold.
 """
@@ -126,7 +127,8 @@ class _Part:
         """Elements that a thread writes and another one uses; None if there are none."""
         writes = [e for e in self.events if e.kind is AccessKind.WRITE]
         atomics = [e for e in self.events if e.kind is AccessKind.ATOMIC]
-        if not writes and (not atomics or len(atomics) == len(self.events)):
+        narrow = [e for e in atomics if e.of_block]
+        if not writes and (not atomics or len(atomics) == len(self.events)) and not narrow:
             return None
         low = min(int(e.granules.min()) for e in self.events)
         high = max(int(e.granules.max()) for e in self.events)
@@ -151,6 +153,9 @@ class _Part:
                     place = event.granules - low
                     _mark(owner, bad, place, _someone(event))
                     bad[place[several[place]]] = True
+            for event in narrow:
+                place = event.granules - low
+                bad[place[several[place]]] = True
         found = np.flatnonzero(bad)
         return found + low if found.size else None
 
@@ -310,9 +315,10 @@ def _pair(
     name: str, first: Access, second: Access, warps: _Warps, seen: dict[tuple[int, int, bool], Conflict]
 ) -> None:
     a, b = first.event, second.event
-    if a.kind is AccessKind.ATOMIC and b.kind is AccessKind.ATOMIC:
-        return
     across = first.block != second.block
+    both_atomic = a.kind is AccessKind.ATOMIC and b.kind is AccessKind.ATOMIC
+    if both_atomic and not (across and (a.of_block or b.of_block)):
+        return
     if not across and (first.thread == second.thread or a.memory.space is Space.LOCAL):
         return
     if across and (a.memory.space is Space.SHARED or a.grid_epoch != b.grid_epoch):

@@ -5,17 +5,19 @@
 
 An access through a guarded index, or one with a constant added, that reaches beyond the bound which the
 guards name. Indices that are guarded otherwise too are left alone; so are arrays of offsets, which have one
-element more (`ptr[i + 1]`).
+element more (`ptr[i + 1]`): their elements bound loops, or are indices and read at `i + 1`. Of the difference
+of two neighbours in an array of integers (`ptr[i + 1] - ptr[i]`, a length, or a slope) nobody can tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import Affine, lift, of_atom
 from xpiler.ir.nodes import (
+    Assign,
     Binary,
     Block,
     Break,
@@ -42,18 +44,24 @@ Limits = tuple[Binary, ...]
 @dataclass(frozen=True)
 class Suggested:
     """`place` may reach element `size` of its array, which the guards suggest has `size` elements.
-    `is_guard`: the comparison itself lets its index be the size; otherwise something is added to it."""
+    `is_guard`: the comparison itself lets its index be the size; otherwise something is added to it.
+    `is_length`: its array may be one of offsets whose differences are lengths; `is_kept`: these are
+    stored."""
 
     place: Load
     size: Affine
     limit: Binary
     is_guard: bool
+    is_length: bool = False
+    is_kept: bool = False
 
 
 def beyond_guards(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
     """Accesses to look at in a run: those that the guards seem to let go too far."""
     scalars = frozenset(p.name for p in kernel.params if not p.is_pointer)
-    passed = {p.name for p in kernel.params if p.is_pointer} - _offsets(kernel, defined)
+    bounding, indices = _offsets(kernel, defined)
+    passed = {p.name for p in kernel.params if p.is_pointer} - bounding
+    lengths = _lengths(kernel, defined)
     worst: list[tuple[int, Suggested]] = []
     plain: set[str] = set()
     for place, limits in _places(kernel.body, ()):
@@ -63,6 +71,10 @@ def beyond_guards(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggest
         known = [] if index is None else _excesses(place, index, limits, defined, scalars)
         if known:
             excess, suggested = min(known, key=lambda k: k[0])
+            if place.array in indices and not suggested.is_guard:
+                continue
+            if place.array in lengths:
+                suggested = replace(suggested, is_length=True, is_kept=lengths[place.array])
             worst.append((excess, suggested))
             if excess <= 0 or suggested.is_guard:
                 plain.add(place.array)
@@ -101,9 +113,10 @@ def _stride(index: Affine, moving: Affine, scalars: frozenset[str]) -> Affine | 
     return None
 
 
-def _offsets(kernel: Function, defined: Mapping[str, Expr]) -> set[str]:
-    """Arrays whose elements say where others are accessed: they bound loops, or are indices."""
+def _offsets(kernel: Function, defined: Mapping[str, Expr]) -> tuple[set[str], set[str]]:
+    """Arrays whose elements say where others are accessed: those that bound loops, and those of indices."""
     deciding: list[Expr] = []
+    indices: list[Expr] = []
     for node in walk(kernel.body):
         match node:
             case For():
@@ -111,9 +124,31 @@ def _offsets(kernel: Function, defined: Mapping[str, Expr]) -> set[str]:
             case While():
                 deciding.append(node.condition)
             case Load(index=index):
-                deciding += index
-    found = (n for e in deciding for n in walk(substitute(e, defined)))
+                indices += index
+    return _loaded(deciding, defined), _loaded(indices, defined)
+
+
+def _loaded(exprs: list[Expr], defined: Mapping[str, Expr]) -> set[str]:
+    found = (n for e in exprs for n in walk(substitute(e, defined)))
     return {n.array for n in found if isinstance(n, Load)}
+
+
+def _lengths(kernel: Function, defined: Mapping[str, Expr]) -> dict[str, bool]:
+    """Arrays of integers whose neighbours are subtracted, and whether the difference itself is stored."""
+    found: dict[str, bool] = {}
+    for node in walk(kernel.body):
+        stored = isinstance(node, Assign) and isinstance(node.target, Load)
+        for part in children(node):
+            if not isinstance(part, Expr):
+                continue
+            match substitute(part, defined):
+                case Binary(op="-", left=Load() as left, right=Load() as right) if (
+                    left.dtype.is_integer and left.array == right.array
+                ):
+                    one, other = linear(left.index[0]), linear(right.index[0])
+                    if one is not None and other is not None and (one - other).as_int == 1:
+                        found[left.array] = found.get(left.array, False) or stored
+    return found
 
 
 # ------------------------------------------------------------------------------------------ the way there

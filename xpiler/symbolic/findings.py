@@ -57,7 +57,7 @@ class Related:
 class Found:
     """A finding. `counterexample`: values by the user's names, of the second thread of a conflict with
     `other.` before; `holds_if`: what has to be assumed, in words, "" if nothing; `replayed`: the interpreter
-    ran into it with these values."""
+    ran into it with these values; `is_open`: nobody can tell from the text, so the kernel stays undecided."""
 
     code: str
     severity: str
@@ -70,6 +70,7 @@ class Found:
     fixes: tuple[Fix, ...] = ()
     holds_if: str = ""
     replayed: bool = False
+    is_open: bool = False
 
 
 CLEAN, BUGS, UNDECIDED, REFUSED = "clean", "bugs", "undecided", "refused"

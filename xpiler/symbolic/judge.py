@@ -27,7 +27,7 @@ from xpiler.symbolic.conflicts import Access, Conflict, conflicts
 from xpiler.symbolic.dependence import ATOMIC, Dependence
 from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
-from xpiler.symbolic.overflow import may_be_wide, meant, too_wide, wrapped
+from xpiler.symbolic.overflow import beyond_signed, element_of, may_be_wide, meant, too_wide, wrapped
 from xpiler.symbolic.places import Places
 from xpiler.symbolic.trial import Observed, Trial
 
@@ -82,6 +82,7 @@ class Judge:
         found = [f for f in (self._finding(f, seen.trial) for f in seen.findings) if f is not None]
         found += [self._barrier(b, seen.trial) for b in _first_by_site(seen.log.barriers)]
         found += self._overflows(seen)
+        found += self._below_zero(seen)
         found += [f for g in seen.findings if (f := self._wrapped(g, seen.trial)) is not None]
         found += [f for s in self.suggested if (f := self._beyond(s, seen)) is not None]
         return found + self._races(
@@ -156,6 +157,30 @@ class Judge:
             found = self._too_wide(place, wrong[1], part, self._values(trial, values))
             yield replace(found, range=event.site.range)
 
+    def _below_zero(self, seen: Observed) -> Iterator[Found]:
+        """Accesses where an unsigned index is meant to be negative: `a[i - 1]` of thread 0."""
+        done: set[int] = set()
+        for event in seen.log.events:
+            place: Any = event.site.node
+            if id(place) in done or not isinstance(place, (Load, Ref)) or not beyond_signed(event):
+                continue
+            wrong = wrapped(event, place, self.defined, seen.trial)
+            if wrong is None or wrong[1] >= 0:
+                continue
+            done.add(id(place))
+            row, index = wrong
+            values = Places(self.kernel, seen.trial).of_access(Access(event, row)) | {"index": index}
+            yield Found(
+                "XP-BOUNDS",
+                ERROR,
+                f"{place.array}[{index}] is before the beginning of {place.array}: unsigned arithmetic makes "
+                f"it {place.array}[{element_of(event, row)}]",
+                event.site.range,
+                self.kernel.spelling or self.kernel.name,
+                self._values(seen.trial, values),
+                place.array,
+            )
+
     def _places(self, finding: Finding) -> list[Load | Ref]:
         return [
             n
@@ -219,13 +244,14 @@ class Judge:
                 why = f"{limit} lets it" if suggested.is_guard else f"{limit} does not keep it below"
                 return Found(
                     "XP-BOUNDS",
-                    ERROR,
+                    WARNING if suggested.is_length else ERROR,
                     f"{place.array}[{index}] is beyond {suggested.size} = {size} elements: {why}",
                     event.site.range,
                     self.kernel.spelling or self.kernel.name,
                     self._values(trial, Places(self.kernel, trial).of_access(access) | {"index": index}),
                     place.array,
                     holds_if=f"{place.array} has {suggested.size} elements, as the guards suggest",
+                    is_open=suggested.is_kept,
                 )
         return None
 
@@ -268,11 +294,14 @@ class Judge:
         values = places.of_access(second) | places.of_access(first, "other.")
         one, two = (places.who(side, pair.across_blocks) for side in (second, first))
         if first.event.kind is second.event.kind:
-            what = f"{one} and {two} both write {element}"
+            does = "update" if first.event.kind is AccessKind.ATOMIC else "write"
+            what = f"{one} and {two} both {does} {element}"
         else:
             what = f"{one} {_DONE[second.event.kind]} {element} while {two} {_DONE[first.event.kind]} it"
         same = ", the same value" if pair.same_value else ""
         between = self._between(pair, code)
+        if first.event.of_block and second.event.of_block:
+            between = ", each by an operation that is atomic within its block only"
         related: tuple[Related, ...] = ()
         if first.event.site.node is not second.event.site.node:
             past = {AccessKind.READ: "read", AccessKind.WRITE: "written", AccessKind.ATOMIC: "updated"}

@@ -34,6 +34,34 @@ def shared_scalars(text: str, file: str, platform: str) -> list[Found]:
     return [found for function in functions for found in _of_function(unit, function)]
 
 
+def not_followed(text: str, file: str, platform: str, function: str) -> list[str]:
+    """What OpenMP's threads do in a function, beside sharing out loops: it is read as done by one thread."""
+    if "omp" not in text:
+        return []
+    unit = analyse(text, file, platform=platform)
+    found: list[str] = []
+    for definition in (*unit.kernels, *unit.host_functions):
+        if definition.body is None or definition.name != function:
+            continue
+        for node in _all(definition.body, *_STATEMENTS):
+            words = unit.pragma_before(node)
+            region = re.match(r"omp\s+parallel\b(?!.*\b(?:for|loop|sections)\b)", words)
+            if _OTHER.match(words) or (region and any(_by_all(unit, child) for child in node.named_children)):
+                line = unit.range_of(node).line - 1
+                found.append(f"the threads of `#pragma {words}` in line {line} do not only share out loops")
+    return found
+
+
+_OTHER = re.compile(r"omp\b.*\b(?:sections|task)\b")
+_HARMLESS = ("declaration", "comment", "preproc_call")
+_TOLD = re.compile(r"omp\s+(?:for|single|master|masked|barrier|critical|atomic)\b")
+
+
+def _by_all(unit: SyntaxUnit, node: Node) -> bool:
+    """Whether each thread of a region carries the statement out."""
+    return node.type not in _HARMLESS and not _TOLD.match(unit.pragma_before(node))
+
+
 def one_by_one(text: str, file: str, platform: str) -> list[tuple[SourceRange, str]]:
     """The statements that threads of OpenMP enter one after the other: each with the name of what orders
     them. Atomic updates of one element are ordered by `atomic`, regions of a name by that name."""

@@ -50,6 +50,16 @@ def may_be_wide(trial: Trial) -> bool:
     return sizes[-1] * (sizes[-2] if len(sizes) > 1 else 1) > 1 << 31
 
 
+def beyond_signed(event: Event) -> bool:
+    """Whether a lane uses an element that no signed 32-bit index reaches."""
+    size = event.memory.data.itemsize
+    return bool(event.granules.size) and int(event.granules.max()) * event.memory.granule // size >= 1 << 31
+
+
+def element_of(event: Event, row: int) -> int:
+    return int(event.granules[row, 0]) * event.memory.granule // event.memory.data.itemsize
+
+
 def wrapped(
     event: Event, place: Load | Ref, defined: Mapping[str, Expr], trial: Trial
 ) -> tuple[int, int] | None:

@@ -39,6 +39,7 @@ from xpiler.ir.nodes import (
     If,
     Instr,
     Load,
+    LoopKind,
     Return,
     Select,
     Stmt,
@@ -69,6 +70,11 @@ class Site:
     conditions: tuple[tuple[Expr, bool], ...]
     loops: tuple[For, ...]
     stmt: Stmt
+
+    @property
+    def is_atomic(self) -> bool:
+        """Among all threads, not those of a block alone."""
+        return isinstance(self.stmt, Atomic) and self.kind == "atomic" and not self.stmt.of_block
 
 
 @dataclass
@@ -117,11 +123,11 @@ class Question:
             return self.outcome
         found: dict[str, list[str]] = {"all": [], "here": []}
         for array, of_array in sites.items():
-            if all(s.kind == "read" for s in of_array) or all(s.kind == "atomic" for s in of_array):
+            if all(s.kind == "read" for s in of_array) or all(s.is_atomic for s in of_array):
                 continue
             found.setdefault(self._array(of_array), []).append(array)
         self.outcome.open = found.get("open", [])
-        whom = "blocks" if self.only_blocks else "threads"
+        whom = "iterations" if self.kernel.is_serial else "blocks" if self.only_blocks else "threads"
         for key, where in (("all", self.free()), ("here", self._here())):
             if found[key] and where:
                 text = f"proved for every {where}: no two {whom} conflict on {', '.join(found[key])}"
@@ -141,7 +147,7 @@ class Question:
         result = "all"
         for number, first in enumerate(sites):
             for second in sites[number:]:
-                if first.kind == second.kind and first.kind in ("read", "atomic"):
+                if first.kind == second.kind == "read" or (first.is_atomic and second.is_atomic):
                     continue
                 if self.cancelled():
                     raise Cancelled
@@ -167,7 +173,10 @@ class Question:
         solver.add(*shared.constraints, *one.constraints, *two.constraints, equal)
         blocks = [one.names[f"blockIdx.{a}"] != two.names[f"blockIdx.{a}"] for a in AXES]
         threads = [one.names[f"threadIdx.{a}"] != two.names[f"threadIdx.{a}"] for a in AXES]
-        solver.add(z3.Or(*blocks) if self.only_blocks else z3.Or(*blocks, *threads))
+        if self.kernel.is_serial:
+            solver.add(*_beside(first, second, one, two))
+        else:
+            solver.add(z3.Or(*blocks) if self.only_blocks else z3.Or(*blocks, *threads))
         if solver.check() == z3.unsat:
             return "all"
         for axis, blocks_ in zip(AXES, self.trial.grid, strict=True):
@@ -225,6 +234,18 @@ class Question:
         values = {n: int(model.eval(shared.names[n], model_completion=True).as_long()) for n in self.scalars}
         if max([*values.values(), 0]) <= _LIMIT and not self.trial.host and len(self.outcome.suggested) < 4:
             self.outcome.suggested.append(replace(self.trial, scalars={**self.trial.scalars, **values}))
+
+
+def _beside(first: Site, second: Site, one: Thread, two: Thread) -> list[Any]:
+    """Both run at the same time, where threads are iterations: two of the same parallel loop, in the same
+    turn of the loops around it."""
+    common = [a for a, b in zip(first.loops, second.loops, strict=False) if a is b]
+    shared_out = [n for n, loop in enumerate(common) if loop.kind is LoopKind.PARALLEL]
+    loose = any(loop.kind is LoopKind.PARALLEL and not loop.waits for loop in (*first.loops, *second.loops))
+    if not shared_out:
+        return [] if loose else [z3.BoolVal(False)]
+    around = [one.names[loop.var] == two.names[loop.var] for loop in common[: shared_out[0]]]
+    return [*around, z3.Or(*[one.names[common[n].var] != two.names[common[n].var] for n in shared_out])]
 
 
 @dataclass

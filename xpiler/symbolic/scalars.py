@@ -25,6 +25,7 @@ from xpiler.ir.nodes import (
     For,
     Function,
     Load,
+    LoopKind,
     Param,
     Ref,
     Select,
@@ -39,6 +40,7 @@ PIVOT = "pivot"  # one index among others, as `k` in `if (i == k)`
 
 
 _TURNS = 3  # of a loop
+_SHARED_OUT = 32  # of one that threads share out: they run at once
 _BLOCKS = frozenset(f"blockIdx.{axis}" for axis in AXES)
 
 
@@ -63,6 +65,8 @@ class Role:
     factors: int = 1  # parameters whose product counts the turns of a loop
     tails: bool = False  # whether something rounds it up, or asks for its rest: any value is meant
     wide: bool = False  # a stride of rows whose columns threads share out
+    first: int = 0  # where loops that it ends begin
+    shared_out: bool = False  # whether threads share such a loop out
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> 
     names = {p.name for p in kernel.params if not p.is_pointer and p.dtype.is_integer}
     tiles = loads_tiles(kernel)
     found = {name: Role(unit=16 if tiles else 1) for name in sorted(names)}
-    reader = _Reader(found, defined, shape, _moving(kernel, defined), _ranges(shape))
+    reader = _Reader(found, defined, shape, _moving(kernel, defined), _ranges(shape) | _counters(kernel))
     for node in walk(kernel.body):
         reader.read(node)
     for node in walk(kernel.body):
@@ -108,6 +112,17 @@ def _ranges(shape: LaunchShape) -> dict[str, tuple[int, int]]:
     for kind, extents in (("blockDim", shape.block), ("gridDim", shape.grid)):
         ranges |= {f"{kind}.{a}": (e, e) for a, e in zip(AXES, extents, strict=True)}
     return ranges
+
+
+def _counters(kernel: Function) -> dict[str, tuple[int, int]]:
+    """Loops' counters that begin and end at constants."""
+    found: dict[str, tuple[int, int]] = {}
+    for node in walk(kernel.body):
+        match node:
+            case For(var=var, start=Const(value=start), stop=Const(value=stop)) if stop > start:
+                low, high = found.get(var, (int(start), int(stop) - 1))
+                found[var] = min(low, int(start)), max(high, int(stop) - 1)
+    return found
 
 
 def _moving(kernel: Function, defined: Mapping[str, Expr]) -> frozenset[str]:
@@ -209,6 +224,8 @@ class _Reader:
                 (role.reaches if _uses(start, _BLOCKS) else role.within).add(max(1, reach))
                 continue
             role.kinds.add(TRIPS)
+            role.first = max(role.first, _number(start, self.shape) or 0)
+            role.shared_out |= loop.kind is LoopKind.PARALLEL
             role.factors = max(role.factors, len(names))
             divisors = _divisors(stop, self.shape, name)
             role.turns.add((step or 1) * max([1, *divisors]))
@@ -351,6 +368,8 @@ def _value(role: Role, shape: LaunchShape, variant: int, position: int, trips: i
         return _to_unit(3 + 2 * position, role.unit), False
     if TRIPS in role.kinds or STRIDE in role.kinds:
         least = max(trips * turns, min(4, trips + 1), reach * role.scale if role.wide else 0)
+        if role.first or role.shared_out:  # iterations that are some apart, and both after the first
+            least += 2 * role.first + (_SHARED_OUT // role.factors if role.shared_out and trips > 1 else 0)
         return _to_unit(-(-least // turns) * turns, role.unit), False
     if OFFSET in role.kinds:
         return [1, 0, reach, 2][variant], variant > 1
