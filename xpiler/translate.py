@@ -23,7 +23,7 @@ from xpiler.errors import Diagnostic, Refusal
 from xpiler.events import Event
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
-from xpiler.gate.contract import Contract
+from xpiler.gate.contract import Case, Contract
 from xpiler.gate.entries import Entry, deciding_atomic, entries_of
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
@@ -50,6 +50,7 @@ from xpiler.passes.canonical import canonicalise
 from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.routes import ROUTES
 from xpiler.routes.job import EntryJob, never_launched
+from xpiler.routes.validated import Known, remembered
 
 Progress = Callable[[str], None]
 
@@ -161,10 +162,12 @@ def writer(
             "direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}"
         )
     trusted = Trusted.of(text, file, overrides, progress, admit=route.admit, needs_ir=route.needs_ir)
+    known: Known = {}
 
     def write() -> str:
         entries = [replace(item, rungs=[]) for item in trusted.entries]
-        return route.produce(trusted.unit, entries).text
+        with remembered(known):
+            return route.produce(trusted.unit, entries).text
 
     return trusted, write
 
@@ -238,12 +241,12 @@ class Trusted:
         """A target with the calls of the entries in it, each at its largest size, to be timed anywhere."""
         calls = []
         for item in self.entries:
-            if item.inference is None or item.refused is not None or not item.inference.contract.cases:
-                continue
-            contract = self.contract_of(item, target, file)
-            largest = max(contract.cases, key=lambda case: sum(size for _, size in case.extents))
-            calls.append(replace(contract, cases=(largest,)))
-        return Program(inline_includes(target, file), file, tuple(calls))
+            largest = largest_case(item)
+            if largest is not None:
+                calls.append(replace(self.contract_of(item, target, file), cases=(largest,)))
+        kernels = [n for k in self.unit.program.kernels for n in (k.name, k.template) if n]
+        own = tuple(dict.fromkeys(kernels)) if self.platform != "vnni" else ()
+        return Program(inline_includes(target, file), file, tuple(calls), own)
 
     def contract_of(self, item: EntryJob, target: str, file: str) -> Contract:
         """How an entry is called in the target."""
@@ -253,6 +256,14 @@ class Trusted:
     def _calls(self, target: str, to: str) -> tuple[Mapping[str, str], Callable[[str], str]]:
         route = ROUTES.get((self.platform, to))
         return _names_in(target, self.unit) if to == "vnni" else {}, route.spell if route else str
+
+
+def largest_case(item: EntryJob) -> Case | None:
+    """The case at which an entry is timed; None for one that is not."""
+    if item.inference is None or item.refused is not None:
+        return None
+    cases = item.inference.contract.cases
+    return max(cases, key=lambda case: sum(size for _, size in case.extents), default=None)
 
 
 def show_ir(text: str, file: str) -> tuple[str, tuple[Diagnostic, ...]]:

@@ -14,10 +14,13 @@ from xpiler.passes.knobs import Knob
 from xpiler.tuning.device import Device
 from xpiler.tuning.measure import Here, Job
 from xpiler.tuning.record import Question, Record
+from xpiler.tuning.roofline import Roofline
 from xpiler.tuning.space import space_of
 from xpiler.tuning.tune import Budget, Step, Tuned, _Search
+from xpiler.tuning.work import Work
 
 STAND_IN = Device("cpu", "stand-in for a device", ("vnni",))
+NO_LINE = Roofline(Work(), None, "there is no device")
 ROWS = Knob("fleet.rows", tuple(range(12)), 0, "twelfths")
 COLUMNS = Knob("fleet.columns", tuple(range(12)), 0, "twelfths")
 
@@ -61,6 +64,6 @@ def searched(
     about = Question("source", "sizes", STAND_IN.fingerprint, "vnni")
     budget = Budget(120, trials, resumed=True)
     with Record(record) as opened:
-        search = _Search(trusted, space, measurer, about, opened, budget, "kernel.cu", "vnni")
+        search = _Search(trusted, space, measurer, about, opened, budget, "kernel.cu", "vnni", NO_LINE)
         search.on_step = on_step
         return search.run(seed=1)

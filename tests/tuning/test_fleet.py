@@ -26,13 +26,14 @@ from xpiler.gate.contract import Argument, Contract, Role, Setup, Values, make_c
 from xpiler.gate.timing import Program
 from xpiler.ir.types import F16, F32, I32
 from xpiler.tuning.device import Device
-from xpiler.tuning.fleet import client, messages
+from xpiler.tuning.fleet import client, messages, work
 from xpiler.tuning.fleet.certificates import Bundle, issue
 from xpiler.tuning.fleet.client import Elsewhere, chosen_device, fleet_now
 from xpiler.tuning.fleet.connection import Fleet, Seen
 from xpiler.tuning.fleet.scheduler import run_scheduler
 from xpiler.tuning.fleet.worker import exclusive, run_worker
 from xpiler.tuning.measure import Job, Unmeasured
+from xpiler.tuning.peaks import Level, Peaks
 from xpiler.tuning.tune import Step
 
 
@@ -127,7 +128,7 @@ def test_another_version_is_refused(
     arguments = ["devices", "--scheduler", address, "--certificate", str(certificates / "client.pem")]
     assert main(arguments) == 2
     told = capsys.readouterr().err
-    assert "protocol 1" in told and "protocol 99" in told and "same version" in told
+    assert "protocol 2" in told and "protocol 99" in told and "same version" in told
 
 
 @pytest.mark.parametrize(
@@ -306,7 +307,7 @@ def test_a_job_of_another_version_is_not_measured(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(messages, "PROTOCOL", 99)
     told = messages.job_in(message)
     assert isinstance(told, messages.Told)
-    assert "protocol 1, the worker" in told.mismatch and "protocol 99" in told.mismatch
+    assert "protocol 2, the worker" in told.mismatch and "protocol 99" in told.mismatch
 
 
 def test_a_killed_tuner_goes_on_without_measuring_anything_again(tmp_path: Path) -> None:
@@ -351,3 +352,11 @@ def test_a_search_survives_its_workers_and_its_scheduler(certificates: Path, tmp
     assert len(schedulers) == 2
     assert there.trials == here.trials
     assert there.best == here.best
+
+
+def test_a_worker_tells_what_its_device_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = Peaks(2, {"f32": (1.0, 2.0)}, (Level("DRAM", 0, 3.0, 4.0),))
+    monkeypatch.setattr(work, "measured_peaks", lambda: peaks)
+    work.serve()
+    answer = messages.answer_in(work.measure(messages.asked(None)))
+    assert Peaks.of_json(answer.peaks or {}) == peaks

@@ -9,10 +9,14 @@ from xpiler.cli import main
 from xpiler.errors import Refusal
 from xpiler.gate.timing import Program, Timing
 from xpiler.translate import Trusted
+from xpiler.tuning.command import part_of
+from xpiler.tuning.peaks import Level, Peaks
 from xpiler.tuning.record import Record
 from xpiler.tuning.tune import Budget, device_here, tune
 
 GEMM = (Path(__file__).parents[2] / "snippets" / "cuda" / "gemm_tiled.cu").read_text(encoding="utf-8")
+
+PEAKS = Peaks(2, {"f32": (1e11, 2e11)}, (Level("L1", 1 << 15, 3e11, 6e11), Level("DRAM", 0, 1e10, 1e10)))
 
 
 @pytest.fixture
@@ -26,6 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return Timing((len(program.text) * 1e-9,) * samples)
 
     monkeypatch.setattr("xpiler.tuning.measure.run_time", run_time)
+    monkeypatch.setattr("xpiler.tuning.measure.measured_peaks", lambda: PEAKS)
     return asked
 
 
@@ -76,6 +81,40 @@ def test_what_cannot_be_measured_here_is_refused(tmp_path: Path, monkeypatch: py
         tune(GEMM, "gemm.cu", "bang", record=record)
 
 
+def test_a_search_ends_at_the_part_of_the_limit_that_was_asked_for(tmp_path: Path, clock: list[str]) -> None:
+    with Record(tmp_path / "record") as record:
+        first = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=1), record=record)
+        reached = first.line.part(first.best.seconds if first.best else None)
+        assert reached is not None
+        enough = tune(GEMM, "gemm.cu", "vnni", budget=Budget(until=reached * 0.99), record=record)
+        assert len(enough.trials) == 1 and enough.ended.endswith("% of the limit")
+        more = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=2, until=0.999), record=record)
+    assert len(more.trials) > 1
+
+
+def test_limits_that_a_program_beats_are_measured_again(
+    tmp_path: Path, clock: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def busy_at_first() -> Peaks:
+        asked.append(1)
+        slow = Peaks(2, {"f32": (1e5, 1e5)}, (Level("DRAM", 0, 1e3, 1e3),))
+        return slow if len(asked) == 1 else Peaks(2, PEAKS.operations, (Level("DRAM", 0, 1e10, 1e10),))
+
+    monkeypatch.setattr("xpiler.tuning.measure.measured_peaks", busy_at_first)
+    with Record(tmp_path / "record") as record:
+        done = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=2), record=record)
+    assert len(asked) == 2
+    assert (done.line.part(done.best.seconds if done.best else None) or 9.0) < 1
+
+
+def test_parts_of_a_limit_are_written_two_ways() -> None:
+    assert part_of("0.8") == part_of("80 %") == 0.8
+    with pytest.raises(Refusal, match="no part of a limit"):
+        part_of("1.5")
+
+
 def test_a_device_is_chosen_by_name() -> None:
     assert device_here("vnni", "cpu") == device_here("vnni")
     with pytest.raises(Refusal, match="called h100 here"):
@@ -101,6 +140,10 @@ def test_the_command_prints_a_document_and_writes_the_best(
     assert main(["tune", str(source), "--to", "vnni", *flags]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["status"] == "verified"
+    assert document["limit_of"] == "DRAM" and document["timed"] == "kernels"
+    assert document["part_of_limit"] == pytest.approx(document["limit_us"] / document["best_us"], rel=0.01)
+    assert [one["part_of_limit"] for one in document["course"] if one["us"]]
+    assert "limit: " in plot.read_text(encoding="utf-8")
     assert document["output"] == str(out)
     assert out.read_text(encoding="utf-8").count("_mm512_") > 3
     assert plot.read_text(encoding="utf-8").startswith("<svg")

@@ -132,7 +132,7 @@ class Build:
                 [str(program), "manifest"],
                 cwd=scratch,
                 limits=limits or Limits(),
-                env={"OMP_NUM_THREADS": str(min(4, os.cpu_count() or 1)), **(env or {})},
+                env={"OMP_NUM_THREADS": str(program_threads()), **(env or {})},
             )
             return [_result(self.contract, job, number, scratch, done) for number, job in enumerate(jobs)]
 
@@ -182,6 +182,11 @@ class Build:
                 done.returncode or 0,
                 records=records,
             )
+
+
+def program_threads() -> int:
+    """How many threads a program is given."""
+    return min(4, os.cpu_count() or 1)
 
 
 # ------------------------------------------------------------------------------------------------ building

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from xpiler.gate.avx512 import missing_parts
 from xpiler.gate.contract import Contract
 from xpiler.gate.execute import RunResult, build
+from xpiler.gate.kernel_clock import clocked
 from xpiler.platforms.registry import PLATFORMS, platform_of
 
 _KILLED = "killed by SIGKILL"
@@ -20,11 +21,17 @@ _TRIES = 3  # of a program that somebody else killed: an operator, or the system
 @dataclass(frozen=True)
 class Program:
     """A text with its own headers in place, and how its entries are called in it: each with the one case at
-    which it is timed."""
+    which it is timed. `kernels`: functions that were kernels; where others call them they alone are timed."""
 
     text: str
     file: str
     calls: tuple[Contract, ...]
+    kernels: tuple[str, ...] = ()
+
+    @property
+    def whole_calls(self) -> bool:
+        """Whether all that an entry does is timed, for want of kernels that it calls."""
+        return clocked(self.text, self.kernels) is None
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,9 @@ def run_time(program: Program, samples: int = 5, least: float = 0.002) -> Timing
         return Timing(why=f"this processor has no {', '.join(lacking)}: an emulator's time says nothing")
     if PLATFORMS[platform].emulated:
         return Timing(why=f"{PLATFORMS[platform].title} runs in an emulator here, whose time says nothing")
+    text = clocked(program.text, program.kernels) or program.text
     for call in program.calls:
-        built = build(program.text, program.file, platform, call, timed=True)
+        built = build(text, program.file, platform, call, timed=True)
         if not built.ok:
             return Timing(why=f"it does not build: {built.error}")
         for _ in range(_TRIES):

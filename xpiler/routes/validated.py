@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from xpiler.gate.evidence import Rung
 from xpiler.ir.nodes import Function
@@ -11,6 +13,21 @@ from xpiler.routes.job import EntryJob
 from xpiler.symbolic.validation import Validation
 
 Sizes = tuple[int | None, ...]
+Known = dict[tuple[Function, Sizes | None, Sizes], Function]
+"""Canonical forms of kernels, by what they are asked for with."""
+
+_KNOWN: ContextVar[Known | None] = ContextVar("canonical forms", default=None)
+
+
+@contextmanager
+def remembered(known: Known) -> Iterator[None]:
+    """Canonical forms are kept, and taken from there, while the block lasts: for whoever writes one
+    translation many times, with its entries' contracts as they are. What was checked is not told again."""
+    token = _KNOWN.set(known)
+    try:
+        yield
+    finally:
+        _KNOWN.reset(token)
 
 
 def validated(
@@ -21,6 +38,9 @@ def validated(
     grid_size: Sizes = (None, None, None),
 ) -> Function:
     """Results of passes that do not compute what the program before them did are not used."""
+    known, key = _KNOWN.get(), (kernel, block_size, grid_size)
+    if known is not None and key in known:
+        return known[key]
     settings = [
         setting
         for item in entries
@@ -35,4 +55,6 @@ def validated(
     if detail:
         what, seconds = f"{kernel.name}: {detail}", validation.seconds
         rungs.append(Rung("proved", True, "translation validation", what, seconds, undecided=bool(doubts)))
+    if known is not None:
+        known[key] = found
     return found

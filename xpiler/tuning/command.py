@@ -20,6 +20,7 @@ from xpiler.tuning.device import Device, devices
 from xpiler.tuning.fleet import required
 from xpiler.tuning.fleet.command import add_fleet_options, bundle_for, list_fleet
 from xpiler.tuning.measure import Here, Measurer
+from xpiler.tuning.peaks import Peaks
 from xpiler.tuning.plot import curve
 from xpiler.tuning.record import Record, default_file
 from xpiler.tuning.tune import Budget, Step, Tuned, device_here, spread, tune
@@ -35,6 +36,9 @@ def add_tune_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--apply", action="store_true", help="write the best program beside the source")
     parser.add_argument("--budget", metavar="B", default="5m", help="time for the search: 30s, 5m, 1h (5m)")
     parser.add_argument("--trials", type=int, default=0, metavar="N", help="programs to measure at most")
+    parser.add_argument(
+        "--until", metavar="PART", help="stop at this part of the device's limit: 0.8, or 80%%"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the tree search (0)")
     parser.add_argument(
         "--resume",
@@ -50,7 +54,8 @@ def add_tune_options(parser: argparse.ArgumentParser) -> None:
 
 def run_tune(arguments: argparse.Namespace, overrides: Overrides, console: Console) -> int:
     """Exit 0: the best program is verified; 1: it is not."""
-    budget = Budget(seconds_of(arguments.budget), arguments.trials, arguments.resume)
+    until = part_of(arguments.until) if arguments.until else 0.0
+    budget = Budget(seconds_of(arguments.budget), arguments.trials, arguments.resume, until)
     if arguments.trials < 0:
         raise Refusal("tune-trials", "--trials must not be negative")
     text = read_source(arguments.file)
@@ -111,6 +116,8 @@ def _apply(tuned: Tuned, arguments: argparse.Namespace) -> Path | None:
 def _line(step: Step) -> str:
     values = ", ".join(f"{name}={value}" for name, value in step.trial.point)
     time = f"{step.trial.seconds * 1e6:10.1f} us" if step.trial.seconds else f"{step.trial.why:>13}"
+    part = step.line.part(step.trial.seconds)
+    time += f" {_percent(part):>5}" if part is not None else ""
     mark = " known" if step.known else " best" if step.best is step.trial else ""
     return f"  [{step.number}/{step.size}] {time}  {values}{mark}"
 
@@ -120,12 +127,17 @@ def _print(tuned: Tuned, output: Path | None) -> None:
     out.print(f"{tuned.device.fingerprint}", markup=False)
     if tuned.best and tuned.best.seconds:
         values = ", ".join(f"{name}={value}" for name, value in tuned.best.point) or "no knobs"
+        part = tuned.line.part(tuned.best.seconds)
+        of_limit = f", {_percent(part)} of the limit" if part is not None else ""
         out.print(
-            f"best: {tuned.best.seconds * 1e6:.1f} us (spread {100 * spread(tuned.best):.0f} %), "
+            f"best: {tuned.best.seconds * 1e6:.1f} us (spread {100 * spread(tuned.best):.0f} %){of_limit}, "
             f"{tuned.gain:.2f} times as fast as the default; {values}",
             markup=False,
             soft_wrap=True,
         )
+    out.print(tuned.line.describe(), markup=False, soft_wrap=True)
+    what = "the whole call, with what host code does besides" if tuned.whole_calls else "the kernels alone"
+    out.print(f"timed: {what}", markup=False)
     out.print(
         f"{len(tuned.trials)} of {tuned.space.size} points in {tuned.seconds:.0f} s: {tuned.ended}",
         markup=False,
@@ -143,6 +155,20 @@ def _document(tuned: Tuned, output: Path | None) -> dict[str, object]:
         "default_us": _microseconds(tuned.default.seconds if tuned.default else None),
         "best_us": _microseconds(tuned.best.seconds if tuned.best else None),
         "gain": round(tuned.gain, 3),
+        "timed": "call" if tuned.whole_calls else "kernels",
+        "limit_us": _microseconds(tuned.line.limit.seconds if tuned.line.limit else None),
+        "limit_of": tuned.line.limit.bound if tuned.line.limit else tuned.line.why,
+        "part_of_limit": _rounded(tuned.line.part(tuned.best.seconds if tuned.best else None)),
+        "work": tuned.line.work.to_json(),
+        "course": [
+            {
+                "knobs": dict(trial.point),
+                "us": _microseconds(trial.seconds),
+                "part_of_limit": _rounded(tuned.line.part(trial.seconds)),
+                "why": trial.why,
+            }
+            for trial in tuned.trials
+        ],
         "knobs": dict(tuned.best.point) if tuned.best else {},
         "trials": len(tuned.trials),
         "space": tuned.space.size,
@@ -154,6 +180,23 @@ def _document(tuned: Tuned, output: Path | None) -> dict[str, object]:
 
 def _microseconds(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1e6, 3)
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.0f} %"
+
+
+def _rounded(part: float | None) -> float | None:
+    return None if part is None else round(part, 4)
+
+
+def part_of(text: str) -> float:
+    """`0.8` or `80%` as a number. Raises Refusal for anything else."""
+    found = re.fullmatch(r"(\d*\.?\d+)\s*(%?)", text.strip())
+    part = float(found[1]) / (100 if found[2] else 1) if found else 0.0
+    if not 0 < part <= 1:
+        raise Refusal("tune-until", f"{text} is no part of a limit", remedy="--until 0.8 or 80%")
+    return part
 
 
 def seconds_of(text: str) -> float:
@@ -177,9 +220,13 @@ def add_devices(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run_devices(arguments: argparse.Namespace, console: Console) -> int:
-    if arguments.export:
-        with Record(default_file()) as record:
+    with Record(default_file()) as record:
+        if arguments.export:
             write_atomically(arguments.export, "".join(f"{line}\n" for line in record.lines()))
+        return _list_devices(arguments, console, record)
+
+
+def _list_devices(arguments: argparse.Namespace, console: Console, record: Record) -> int:
     if arguments.scheduler:
         workers = list_fleet(arguments.scheduler, arguments.certificate)
         if arguments.json:
@@ -190,15 +237,28 @@ def run_devices(arguments: argparse.Namespace, console: Console) -> int:
             print(f"{_named(seen.device)}; {seen.tasks} tasks, on {seen.host}")
     else:
         found = devices()
+        with console.status("measuring what the devices can do"):
+            peaks = {device: _peaks_of(device, record) for device in found}
         if arguments.json:
-            print(json.dumps([asdict(device) for device in found]))
+            told = {device: known and known.to_json() for device, known in peaks.items()}
+            print(json.dumps([{**asdict(device), "peaks": told[device]} for device in found]))
             return 0
         for device in found:
             print(_named(device))
+            known = peaks[device]
+            for line in known.describe() if known is not None else ():
+                print(f"      {line}")
     missing = [p.title for p in PLATFORMS.values() if not any(p.name in d.runs for d in found)]
     if missing:
         print(f"no device {'there' if arguments.scheduler else 'here'} for {', '.join(missing)}")
     return 0
+
+
+def _peaks_of(device: Device, record: Record) -> Peaks | None:
+    """What a device here can do at most: as recorded, else measured; None of one that runs nothing."""
+    if not device.runs:
+        return None
+    return record.peaks(device.fingerprint) or record.learn(device.fingerprint, Here(device).peaks())
 
 
 def _named(device: Device) -> str:

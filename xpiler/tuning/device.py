@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from xpiler.gate.avx512 import missing_parts
 from xpiler.platforms.registry import PLATFORMS
 
 
@@ -30,9 +31,9 @@ class Device:
 
 
 def devices() -> list[Device]:
-    """What is here: the CPU, and GPUs that a vendor's tool lists. On those the gate runs nothing yet: the
-    time of an emulator would say nothing of them."""
-    host = tuple(p.name for p in PLATFORMS.values() if not p.emulated)
+    """What is here: the CPU, which runs C++ if it has AVX-512, and GPUs that a vendor's tool lists. On those
+    the gate runs nothing yet: the time of an emulator would say nothing of them."""
+    host = tuple(p.name for p in PLATFORMS.values() if not p.emulated and not missing_parts(""))
     found = [Device("cpu", f"{_cpu_name()}, {len(os.sched_getaffinity(0))} processors", host)]
     found += [
         Device("cuda", name, ())

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from xpiler.gate.timing import Program, Timing, run_time
 from xpiler.tuning.device import Device
+from xpiler.tuning.peaks import Peaks, measured_peaks
 
 SAMPLES = 7
 DRIFT = 1.15  # times the best program's own time, above which the machine is busy with something else
@@ -43,6 +44,10 @@ class Measurer(Protocol):
         raises Unmeasured where there is nothing to tell."""
         ...
 
+    def peaks(self) -> Peaks:
+        """Measures the limits of the device. Raises Refusal where that cannot be done."""
+        ...
+
 
 class Here:
     """This process measures, one program after the other: whoever waits for a time makes it."""
@@ -54,6 +59,9 @@ class Here:
 
     def begin(self, job: Job, until: float = math.inf) -> Callable[[], Timing]:
         return lambda: in_turn(job)
+
+    def peaks(self) -> Peaks:
+        return measured_peaks()
 
 
 def in_turn(job: Job) -> Timing:

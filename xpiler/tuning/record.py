@@ -22,6 +22,7 @@ from types import TracebackType
 
 from xpiler.errors import Refusal
 from xpiler.gate import cache
+from xpiler.tuning.peaks import Peaks
 from xpiler.tuning.space import Point, point
 
 _SCHEMA = """
@@ -31,6 +32,9 @@ CREATE TABLE IF NOT EXISTS trials (
     samples TEXT NOT NULL, why TEXT NOT NULL, at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, seal TEXT,
     PRIMARY KEY (source, sizes, device, platform, knobs)
 )
+"""
+_PEAKS = """
+CREATE TABLE IF NOT EXISTS peaks (device TEXT PRIMARY KEY, peaks TEXT NOT NULL, seal TEXT NOT NULL)
 """
 _COLUMNS = "source, sizes, device, platform, knobs, program, verified, seconds, samples, why"
 _FORMAT = b"SQLite format 3\0"
@@ -96,6 +100,7 @@ class Record:
                 raise sqlite3.DatabaseError(f"malformed: {verdict}")
             with self._database:
                 self._database.execute(_SCHEMA)
+                self._database.execute(_PEAKS)
                 if "seal" not in (row[1] for row in self._database.execute("PRAGMA table_info(trials)")):
                     self._database.execute("ALTER TABLE trials ADD COLUMN seal TEXT")
         except BaseException:
@@ -151,6 +156,24 @@ class Record:
             (about.source, about.platform, about.device, about.sizes),
         )
         return list(dict.fromkeys(_point(knobs) for _, knobs, _ in rows))
+
+    def peaks(self, device: str) -> Peaks | None:
+        """The limits of a device by its fingerprint, if they were measured."""
+        row = self._database.execute("SELECT peaks, seal FROM peaks WHERE device = ?", (device,)).fetchone()
+        if row is None or row[1] != cache.key(device, row[0]):
+            return None
+        return Peaks.of_json(json.loads(row[0]))
+
+    def learn(self, device: str, peaks: Peaks) -> Peaks:
+        """Keeps the limits of a device: the greater of what was measured now and before. Returns those."""
+        known = self.peaks(device)
+        if known is not None and known.threads == peaks.threads:
+            peaks = known.raised(peaks)
+        text = json.dumps(peaks.to_json())
+        with suppress(sqlite3.Error), self._database:  # a full disk: they are measured again next time
+            row = (device, text, cache.key(device, text))
+            self._database.execute("INSERT OR REPLACE INTO peaks VALUES (?, ?, ?)", row)
+        return peaks
 
     def lines(self) -> Iterator[str]:
         """Everything, as JSON lines."""

@@ -19,12 +19,13 @@ from pathlib import PurePath
 from xpiler.errors import Refusal
 from xpiler.gate import cache
 from xpiler.gate.overrides import Overrides
-from xpiler.gate.timing import Timing
+from xpiler.gate.timing import Program, Timing
 from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.translate import Progress, Result, Trusted, writer
 from xpiler.tuning.device import Device, device_for
 from xpiler.tuning.measure import Here, Job, Measurer, Unmeasured
 from xpiler.tuning.record import Question, Record, Trial
+from xpiler.tuning.roofline import Roofline, corrected, roofline
 from xpiler.tuning.search import SIMULATIONS, proposals
 from xpiler.tuning.space import Made, Point, Space, space_of
 
@@ -35,18 +36,19 @@ TROUBLE = 3  # points in a row that could not be measured
 
 @dataclass(frozen=True)
 class Budget:
-    """When a search ends: seconds, or trials that were measured; 0 means no limit. `resumed`: trials that an
-    earlier search made count as well."""
+    """When a search ends: seconds, trials that were measured, or the part of the device's limit that the best
+    program reaches; 0 means no limit. `resumed`: trials that an earlier search made count as well."""
 
     seconds: float = 300.0
     trials: int = 0
     resumed: bool = False
+    until: float = 0.0
 
 
 @dataclass(frozen=True)
 class Step:
     """One trial as it is told: how many of how many points, what was tried, and the best so far with what the
-    gate says of it."""
+    gate says of it; `line` is how fast a program could be."""
 
     number: int
     size: int
@@ -54,17 +56,21 @@ class Step:
     known: bool
     best: Trial | None
     result: Result | None
+    line: Roofline
 
 
 @dataclass
 class Tuned:
-    """What a search came to. `default` and `best` are trials; `result` is the gate's of the best text."""
+    """What a search came to. `default` and `best` are trials; `result` is the gate's of the best text.
+    `whole_calls`: what was timed is all that an entry does, else its kernels alone."""
 
     space: Space
     device: Device
     default: Trial | None
     best: Trial | None
     result: Result
+    line: Roofline
+    whole_calls: bool
     trials: list[Trial] = field(default_factory=list)
     seconds: float = 0.0
     ended: str = ""
@@ -95,6 +101,10 @@ def tune(
     Raises Refusal where there is nothing to translate or to measure on."""
     measurer = measurer or Here(device_here(to))
     trusted, write = writer(text, file, to, overrides, progress)
+    progress("measuring what the device can do at most")
+    line = roofline(trusted, measurer, record)
+    if budget and budget.until and line.limit is None:
+        raise Refusal("no-limit", line.describe(), remedy="tune without --until")
     progress("finding the knobs")
     search = _Search(
         trusted,
@@ -105,6 +115,7 @@ def tune(
         budget or Budget(),
         file,
         to,
+        line,
     )
     search.progress, search.on_step, search.cancelled = progress, on_step, cancelled
     return search.run(seed)
@@ -144,6 +155,7 @@ class _Search:
     budget: Budget
     file: str
     to: str
+    line: Roofline
     progress: Progress = lambda step: None
     on_step: Callable[[Step], None] = lambda step: None
     cancelled: Callable[[], bool] = lambda: False
@@ -154,6 +166,7 @@ class _Search:
     measured: int = 0
     unmeasured: int = 0
     until: float = math.inf
+    corrected: bool = False
     by_program: dict[str, Trial] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -166,6 +179,9 @@ class _Search:
             for _ in self._points(seed):
                 if self.cancelled():
                     ended = "cancelled"
+                    break
+                if self._is_enough():
+                    ended = f"{100 * self.budget.until:.0f} % of the limit"
                     break
                 if time.monotonic() >= self.until:
                     raise TimeoutError
@@ -180,10 +196,17 @@ class _Search:
             self.default,
             self.best,
             result,
+            self.line,
+            self._program(result.text or "").whole_calls,
             self.trials,
             time.monotonic() - start,
             ended,
         )
+
+    def _is_enough(self) -> bool:
+        """Whether the best program is as near to the limit as was asked for."""
+        part = self.line.part(self.best.seconds) if self.best is not None else None
+        return bool(self.budget.until) and part is not None and part >= self.budget.until
 
     def _window(self) -> int:
         """How many points may be under way: none more once all trials of the budget are."""
@@ -243,6 +266,7 @@ class _Search:
                 False,
                 self.best,
                 self.result,
+                self.line,
             )
         )
 
@@ -263,7 +287,11 @@ class _Search:
             self.record.add(self.about, trial)
         if self.default is None:
             self.default = trial
-        self.on_step(Step(len(self.trials), self.space.size, trial, known, self.best, self.result))
+        if not self.corrected and (self.line.part(trial.seconds) or 0.0) > 1.0:
+            self.progress("measuring again what the device can do at most")
+            self.corrected, self.line = True, corrected(self.line, self.trusted, self.measurer, self.record)
+        step = Step(len(self.trials), self.space.size, trial, known, self.best, self.result, self.line)
+        self.on_step(step)
         return trial
 
     def _accepted(self, trial: Trial, made: Made | None) -> Trial:
@@ -292,11 +320,13 @@ class _Search:
         return replace(self.by_program[program], point=one, why=SAME)
 
     def _job(self, text: str) -> Job:
-        file = self._target_file()
-        program = self.trusted.program(text, file)
+        program = self._program(text)
         if self.best is None or self.best.seconds is None:
             return Job(program)
-        return Job(program, self.trusted.program(self._text_of(self.best), file), self.best.seconds)
+        return Job(program, self._program(self._text_of(self.best)), self.best.seconds)
+
+    def _program(self, text: str) -> Program:
+        return self.trusted.program(text, self._target_file())
 
     def _text_of(self, trial: Trial) -> str:
         if trial.program not in self.texts:

@@ -53,7 +53,9 @@ def tuned(ask: Ask) -> dict[str, Any]:
     pace = _Pace(ask, given["seconds"])
 
     def told(step: Step) -> None:
-        event = {"trial": _trial(step), "spent": pace.spent, "size": step.size, "limit": None}
+        limit = step.line.limit
+        event = {"trial": _trial(step), "spent": pace.spent, "size": step.size}
+        event["limit"] = limit.seconds if limit is not None else None
         event["device"] = device.fingerprint
         if step.best is step.trial and step.result is not None:
             event["result"] = result_of(step.result, places)

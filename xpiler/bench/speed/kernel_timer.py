@@ -9,11 +9,11 @@ entry calls no kernels it is itself what is timed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from xpiler.backend.c_types import value_type
 from xpiler.gate.contract import Argument
+from xpiler.gate.kernel_clock import around_calls
 
 _CLOCK = """
 #include <ctime>
@@ -37,7 +37,7 @@ def with_clock(text: str, kernels: Iterable[str], entry: str, arguments: Sequenc
     """
     timed = text
     for name in kernels:
-        timed = _around_calls(timed, name)
+        timed = around_calls(timed, name, "xpiler_timed")
     passed, counts = [], {"pointers": 0, "sizes": 0}
     for argument in arguments:
         kind, star = ("pointers", "*") if argument.is_pointer else ("sizes", "")
@@ -51,27 +51,3 @@ def with_clock(text: str, kernels: Iterable[str], entry: str, arguments: Sequenc
         "int xpiler_repeats = 1;\ndouble xpiler_seconds = 0;\n"
         f'extern "C" void xpiler_call(void** pointers, const long* sizes) {{ {call} }}\n'
     )
-
-
-def _around_calls(text: str, name: str) -> str:
-    out, done = [], 0
-    for found in re.finditer(rf"(?<![\w.]){re.escape(name)}(?:<[^<>()]*>)?\(", text):
-        before = text[: found.start()].rstrip()
-        if found.start() < done or not before.endswith((";", "{", "}", ")", "else")):
-            continue  # a definition or declaration, or part of an expression
-        end = _closing(text, found.end() - 1)
-        if not text[end:].lstrip().startswith(";"):
-            continue
-        out += [text[done : found.start()], f"xpiler_timed([&] {{ {text[found.start() : end]}; }})"]
-        done = end
-    return "".join(out) + text[done:]
-
-
-def _closing(text: str, opening: int) -> int:
-    """The place behind the parenthesis that closes the one at `opening`."""
-    depth = 0
-    for place in range(opening, len(text)):
-        depth += {"(": 1, ")": -1}.get(text[place], 0)
-        if depth == 0:
-            return place + 1
-    return len(text)

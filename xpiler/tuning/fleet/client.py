@@ -23,10 +23,11 @@ from xpiler.platforms.registry import PLATFORMS
 from xpiler.tuning.device import Device
 from xpiler.tuning.fleet.certificates import Bundle
 from xpiler.tuning.fleet.connection import Fleet, fleet_at, greet
-from xpiler.tuning.fleet.messages import answer_in, asked
+from xpiler.tuning.fleet.messages import Told, answer_in, asked
 from xpiler.tuning.fleet.scheduler import configure
 from xpiler.tuning.fleet.work import measure
 from xpiler.tuning.measure import Job, Unmeasured
+from xpiler.tuning.peaks import Peaks
 
 A_DEVICE = 2  # jobs under way a device: one that it measures, one that it has next
 _TRIES = 3  # of a job on workers that cannot measure
@@ -70,14 +71,27 @@ class Elsewhere:
         self._submit(asking)
 
         def wait() -> Timing:
-            try:
-                return self._answer(asking)
-            finally:
-                self._under_way.remove(asking)
+            return self._awaited(asking).timing
 
         return wait
 
-    def _answer(self, asking: _Asking) -> Timing:
+    def peaks(self) -> Peaks:
+        """The limits of the first device that is free."""
+        asking = _Asking(asked(None), math.inf)
+        self._under_way.append(asking)
+        self._submit(asking)
+        try:
+            return Peaks.of_json(self._awaited(asking).peaks or {})
+        except (Unmeasured, KeyError, TypeError, ValueError) as error:
+            raise Refusal("peaks", f"{self.device.fingerprint} does not tell its limits: {error}") from error
+
+    def _awaited(self, asking: _Asking) -> Told:
+        try:
+            return self._answer(asking)
+        finally:
+            self._under_way.remove(asking)
+
+    def _answer(self, asking: _Asking) -> Told:
         failures: list[str] = []
         while True:
             data = self._data(asking)
@@ -91,7 +105,7 @@ class Elsewhere:
                 if not answer.failed:
                     self._durations.append(time.monotonic() - asking.start)
                     self._answered = True
-                    return answer.timing
+                    return answer
                 failures.append(answer.failed)
             if len(failures) == _TRIES:
                 raise Unmeasured(failures[-1])

@@ -16,27 +16,28 @@ from xpiler.gate.timing import Timing
 from xpiler.ir.types import DType, Kind
 from xpiler.tuning.measure import Job
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Of this module's messages and the scheduler's; raised with every change of them."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A job with the version of the tuner that asks."""
+    """A job with the version of the tuner that asks; without a job it asks what the device can do at most."""
 
     version: str
     protocol: int
-    job: Job
+    job: Job | None
 
 
 @dataclass(frozen=True)
 class Told:
     """A worker's answer. `failed`: it could not measure, which says nothing of the program; `mismatch`: it is
-    of another version."""
+    of another version; `peaks`: the limits of its device, where those were asked for."""
 
     timing: Timing = field(default_factory=Timing)
     failed: str = ""
     mismatch: str = ""
+    peaks: dict[str, Any] | None = None
 
 
 _CONVERTER = make_converter(forbid_extra_keys=True)
@@ -44,16 +45,19 @@ _CONVERTER.register_unstructure_hook(DType, lambda dtype: [dtype.name, dtype.kin
 _CONVERTER.register_structure_hook(DType, lambda data, _: DType(str(data[0]), Kind(data[1]), int(data[2])))
 
 
-def asked(job: Job) -> bytes:
+def asked(job: Job | None) -> bytes:
     """The job for another machine: files by their names alone."""
+    if job is None:
+        return _CONVERTER.dumps(Asked(xpiler.__version__, PROTOCOL, None)).encode()
     program = replace(job.program, file=PurePath(job.program.file).name)
     best = job.best and replace(job.best, file=PurePath(job.best.file).name)
     own = Asked(xpiler.__version__, PROTOCOL, replace(job, program=program, best=best))
     return _CONVERTER.dumps(own).encode()
 
 
-def job_in(data: bytes) -> Job | Told:
-    """The job of a message, or the answer to one that cannot be understood."""
+def job_in(data: bytes) -> Job | Told | None:
+    """The job of a message, None if it asks for the device's limits, or the answer to one that cannot be
+    understood."""
     try:
         document = json.loads(data)
         whose = f"{document['version']}, protocol {document['protocol']}"
