@@ -45,7 +45,7 @@ from xpiler.frontend.lower_values import (
 )
 from xpiler.frontend.lower_vectors import elements
 from xpiler.ir import build
-from xpiler.ir.nodes import Expr, Load, Var
+from xpiler.ir.nodes import Const, Expr, Load, Var
 from xpiler.ir.types import I32, common_type
 
 _REDUCING = {"+=": "+", "*=": "*", "&=": "&", "|=": "|", "^=": "^"}
@@ -87,7 +87,8 @@ def assign_value(ctx: Context, target: Value, source: Value, node: Node) -> None
                 node,
                 "use a pointer for each array",
             )
-        on_both_sides(ctx, target, lambda side: assign_value(ctx, side, source, node))
+        once = _computed_once(ctx, target, source)
+        on_both_sides(ctx, target, lambda side: assign_value(ctx, side, once, node))
         return
     match target:
         case PointerVariable(type=ctype, cell=cell):
@@ -121,6 +122,14 @@ def assign_value(ctx: Context, target: Value, source: Value, node: Node) -> None
             )
 
 
+def _computed_once(ctx: Context, target: Choice, source: Value) -> Value:
+    """The value that one of many places gets, in a variable where writing it out for each would be long."""
+    many = isinstance(target.first, Choice) or isinstance(target.second, Choice)
+    if not many or not isinstance(source, Number) or isinstance(source.expr, (Const, Var)):
+        return source
+    return number(ctx.temporary(source.expr), source.type.name)
+
+
 def compound(ctx: Context, target: Value, op: str, source: Value, node: Node) -> None:
     """`target op= source`."""
     if isinstance(target, Choice):
@@ -128,7 +137,8 @@ def compound(ctx: Context, target: Value, op: str, source: Value, node: Node) ->
             for side in (target.first, target.second):
                 compound(ctx, side, op, source, node)
         else:
-            on_both_sides(ctx, target, lambda side: compound(ctx, side, op, source, node))
+            once = _computed_once(ctx, target, source)
+            on_both_sides(ctx, target, lambda side: compound(ctx, side, op, once, node))
         return
     if isinstance(target, PointerVariable):
         step = load(ctx, source)

@@ -41,6 +41,7 @@ from xpiler.frontend.lower_values import (
     AddressOf,
     Aggregate,
     Element,
+    Elements,
     GroupValue,
     Lambda,
     ListValue,
@@ -354,6 +355,11 @@ def declare_object(
     inner = element_type(ctype)
     leaf = inner.dtype if isinstance(inner, Fragment) else leaf_type(inner)
     if leaf is None:
+        from xpiler.frontend.lower_structs import has_pointers
+
+        if isinstance(ctype, Array) and ctype.extent and space is Space.LOCAL and has_pointers(inner):
+            parts = [declare_object(ctx, f"{name}_{i}", ctype.element) for i in range(ctype.extent)]
+            return Elements(ctype, tuple(parts))
         if isinstance(inner, Struct) and not inner.is_union:
             return _field_arrays(ctx, name, ctype, inner, space)
         ctx.refuse("declaration", f"a variable `{name}` of type `{ctype}` is not supported")

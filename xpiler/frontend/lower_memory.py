@@ -29,6 +29,7 @@ from xpiler.frontend.lower_values import (
     Aggregate,
     Choice,
     Element,
+    Elements,
     Memory,
     Number,
     PointerVariable,
@@ -268,6 +269,8 @@ def subscript(ctx: Context, value: Value, index: Expr) -> Value:
     """`value[index]` for arrays and pointers."""
     if isinstance(value, Choice):
         return both(value, lambda side: subscript(ctx, side, index))
+    if isinstance(value, Elements):
+        return _one_of(ctx, value, index)
     if isinstance(value, Aggregate) and isinstance(value.type, Vector):
         if isinstance(index, Const):
             return value.fields[str(int(index.value))]
@@ -298,6 +301,40 @@ def subscript(ctx: Context, value: Value, index: Expr) -> Value:
         )
     assert isinstance(pointer, Address)
     return deref(ctx, advanced(ctx, pointer, index))
+
+
+def _one_of(ctx: Context, array: Elements, index: Expr) -> Value:
+    """The element at an index: `t == 0 ? p0 : t == 1 ? p1 : p2` where only a run knows it.
+
+    A pointer among these is a value: which one an assignment would change cannot be told.
+    """
+    count = len(array.values)
+    if isinstance(index, Const):
+        if not 0 <= int(index.value) < count:
+            ctx.refuse("array-index", f"element {int(index.value)} of an array of {count} is used")
+        return array.values[int(index.value)]
+    if count == 1:
+        return array.values[0]
+    from xpiler.frontend.lower_pointers import settled
+
+    which = settled(ctx, index, "which")
+    chosen = _fixed(ctx, array.values[-1])
+    for position in reversed(range(count - 1)):
+        test = build.eq(which, build.const(position, which.dtype))
+        chosen = Choice(array.type.element, test, _fixed(ctx, array.values[position]), chosen)
+    return chosen
+
+
+def _fixed(ctx: Context, value: Value) -> Value:
+    """The object with the pointers in it as what they are now."""
+    match value:
+        case PointerVariable():
+            return pointer_of(ctx, value)
+        case Elements(values=values):
+            return replace(value, values=tuple(_fixed(ctx, v) for v in values))
+        case Aggregate(fields=fields):
+            return replace(value, fields={name: _fixed(ctx, part) for name, part in fields.items()})
+    return value
 
 
 def in_memory(ctx: Context, value: Value, name: str = "vector") -> Element:

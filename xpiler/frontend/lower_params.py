@@ -26,11 +26,21 @@ from xpiler.frontend.lower_types import (
     size_of,
     stored_type,
 )
-from xpiler.frontend.lower_values import ZERO, Address, Aggregate, Element, Lambda, Memory, Value, Variable
+from xpiler.frontend.lower_values import (
+    ZERO,
+    Address,
+    Aggregate,
+    Element,
+    Elements,
+    Lambda,
+    Memory,
+    Value,
+    Variable,
+)
 from xpiler.frontend.syntax_model import FunctionDef, ParamDecl
-from xpiler.ir.nodes import Block, Const, Decl, Expr, Load, Param, Space, Var
+from xpiler.ir.nodes import Block, Call, Const, Decl, Expr, Load, Param, Ref, Space, Var
 from xpiler.ir.rewrite import map_expr, substitute, uses, walk
-from xpiler.ir.types import U8
+from xpiler.ir.types import U8, DType
 
 
 def declare_params(
@@ -102,14 +112,29 @@ def _param(
 
 
 def as_used(params: tuple[Param, ...], body: Block) -> tuple[Param, ...]:
-    """Members that point to what is only read point to const: `T *data` with a const `T` has lost that."""
+    """Members that point to what is only read point to const: `T *data` with a const `T` has lost that. What
+    `void *` points to is what all accesses take it for."""
     written = uses(body).arrays_written
-    return tuple(
-        replace(p, is_const=True, spelling=f"const {p.spelling}")
-        if p.member and p.is_pointer and not p.is_const and p.name not in written
-        else p
-        for p in params
-    )
+    taken = _taken_for(body)
+    result: list[Param] = []
+    for p in params:
+        if p.member and p.is_pointer and not p.is_const and p.name not in written:
+            p = replace(p, is_const=True, spelling=f"const {p.spelling}")
+        kinds = taken.get(p.name, set())
+        if p.is_pointer and "void" in p.spelling.split("*")[0].split() and len(kinds) == 1:
+            p = replace(p, dtype=next(iter(kinds)))
+        result.append(p)
+    return tuple(result)
+
+
+def _taken_for(body: Block) -> dict[str, set[DType]]:
+    """The types that elements of each array are accessed as."""
+    tests = {id(arg) for n in walk(body) if isinstance(n, Call) and n.function == "is_null" for arg in n.args}
+    taken: dict[str, set[DType]] = {}
+    for node in walk(body):
+        if isinstance(node, (Load, Ref)) and id(node) not in tests:
+            taken.setdefault(node.array, set()).add(node.dtype)
+    return taken
 
 
 def without_idle_copies(ctx: Context, body: Block) -> Block:
@@ -218,22 +243,19 @@ def _struct(
     for field, inner in ctype.fields:
         part = f"{name}_{field}"
         if isinstance(inner, Array):
-            fields[field] = _array_member(ctx, params, decl, part, inner)
+            fields[field] = _array_member(ctx, params, decl, part, inner, changed)
         else:
             fields[field] = _param(ctx, params, decl, part, inner, changed)
     return Aggregate(ctype, fields)
 
 
-def _array_member(ctx: Context, params: list[Param], decl: ParamDecl, name: str, ctype: Array) -> Value:
+def _array_member(
+    ctx: Context, params: list[Param], decl: ParamDecl, name: str, ctype: Array, changed: bool
+) -> Value:
     """An array in a struct by value: a parameter for each of its numbers, and an array of them."""
     leaf, size = leaf_type(ctype), size_of(ctype)
     if leaf is None or size is None:
-        ctx.refuse(
-            "kernel-parameter",
-            f"kernel parameter `{decl.name}` holds an array of `{ctype.element}`, which is not supported",
-            decl.node,
-            "pass arrays of numbers",
-        )
+        return _objects(ctx, params, decl, name, ctype, changed)
     spelling, place = str(Scalar(leaf)), ctx.range(decl.node)
     numbers = [Var(leaf, ctx.fresh(f"{name}_{i}")) for i in range(size // leaf.bytes)]
     params += [Param(v.name, leaf, False, is_const=True, spelling=spelling, range=place) for v in numbers]
@@ -241,3 +263,17 @@ def _array_member(ctx: Context, params: list[Param], decl: ParamDecl, name: str,
     if isinstance(place_of, Element):
         ctx.held[place_of.memory.name] = tuple(numbers)
     return place_of
+
+
+def _objects(
+    ctx: Context, params: list[Param], decl: ParamDecl, name: str, ctype: Array, changed: bool
+) -> Value:
+    """An array of pointers, or of structs that hold some: the parameters of one after the other."""
+    values: list[Value] = []
+    for i in range(ctype.extent or 0):
+        part = f"{name}_{i}"
+        if isinstance(ctype.element, Array):
+            values.append(_array_member(ctx, params, decl, part, ctype.element, changed))
+        else:
+            values.append(_param(ctx, params, decl, part, ctype.element, changed))
+    return Elements(ctype, tuple(values))

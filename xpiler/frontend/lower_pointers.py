@@ -9,6 +9,7 @@ from dataclasses import replace
 from xpiler.frontend.lower_context import Context, Rebound
 from xpiler.frontend.lower_memory import (
     advanced,
+    both,
     divided,
     in_units,
     index_type,
@@ -42,6 +43,8 @@ def declare_pointer(ctx: Context, name: str, ctype: Pointer, init: Value | None,
         return variable
     if isinstance(init, Choice):
         condition = settled(ctx, init.condition, "which")
+        if not mutated:
+            init = _with_offset_kept(ctx, name, init)
         first, second = _only_if(condition, init.first), _only_if(build.not_(condition), init.second)
         return Choice(
             ctype,
@@ -72,6 +75,41 @@ def declare_pointer(ctx: Context, name: str, ctype: Pointer, init: Value | None,
         return variable
     _bind(ctx, variable, address)
     return variable
+
+
+def _with_offset_kept(ctx: Context, name: str, choice: Choice) -> Choice:
+    """Pointers into different arrays at one offset: it is computed once."""
+    sides = list(_sides(choice))
+    first = sides[0]
+    same = isinstance(first, Address) and all(
+        isinstance(s, Address)
+        and s.memory
+        and not s.prefix
+        and (s.offset, s.unit) == (first.offset, first.unit)
+        for s in sides
+    )
+    if not same or not isinstance(first, Address) or _is_settled(ctx, first.offset):
+        return choice
+    kept = settled(ctx, first.offset, f"{name}_offset")
+    return _with_offset(choice, kept)
+
+
+def _sides(value: Value) -> Iterator[Value]:
+    if isinstance(value, Choice):
+        yield from _sides(value.first)
+        yield from _sides(value.second)
+    else:
+        yield value
+
+
+def _with_offset(choice: Choice, offset: Expr) -> Choice:
+    def change(side: Value) -> Value:
+        if isinstance(side, Choice):
+            return _with_offset(side, offset)
+        assert isinstance(side, Address)
+        return replace(side, offset=offset)
+
+    return both(choice, change)
 
 
 def _only_if(condition: Expr, side: Value) -> Value:
@@ -105,7 +143,7 @@ def _is_settled(ctx: Context, expr: Expr) -> bool:
             return True
         case Var(name=name):
             return "." in name or name in ctx.settled
-        case Binary(op="+", left=left, right=right):
+        case Binary(op="+" | "==", left=left, right=right):
             return _is_settled(ctx, left) and isinstance(right, Const)
     return False
 

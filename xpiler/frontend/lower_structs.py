@@ -12,7 +12,7 @@ from xpiler.frontend.lower_memory import copy, member, snapshot
 from xpiler.frontend.lower_overloads import choose
 from xpiler.frontend.lower_typenames import struct_scope
 from xpiler.frontend.lower_types import Array, Closure, CType, Pointer, Scalar, Struct
-from xpiler.frontend.lower_values import Aggregate, Functions, ListValue, Value
+from xpiler.frontend.lower_values import Aggregate, Elements, Functions, ListValue, Value
 from xpiler.frontend.syntax_model import FunctionDef
 
 
@@ -157,6 +157,8 @@ def initialise_object(ctx: Context, name: str, ctype: Struct, value: Value) -> V
         elif isinstance(inner, (Scalar, Pointer)):
             part = convert(ctx, part, inner)
             fields[field] = _member_variable(ctx, name, field, inner, part)
+        elif isinstance(part, Elements) and name not in ctx.frames[-1].mutated:
+            fields[field] = part
         else:
             target = declare_object(ctx, f"{name}_{field}", inner)
             copy(ctx, target, part)

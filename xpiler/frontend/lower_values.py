@@ -148,6 +148,14 @@ class Aggregate(Value):
 
 
 @dataclass(frozen=True, eq=False)
+class Elements(Value):
+    """An array whose elements are separate objects: pointers, or structs that hold some."""
+
+    type: Array
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class ListValue(Value):
     """`{a, b}` before its type is known; `scope` is the one it was written in."""
 

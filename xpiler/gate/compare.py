@@ -208,7 +208,7 @@ def _changes(argument: Argument, expected: RunResult, runs: Sequence[RunResult])
         if argument.name in run.buffers:
             moved = np.abs(decode(run.buffers[argument.name], argument.dtype) - reference)
             widest = np.maximum(widest, moved)
-    return widest if np.mean(widest > 0) <= _AT_THE_EDGE else np.zeros_like(reference)
+    return widest if np.count_nonzero(widest > 0) <= _AT_THE_EDGE * widest.size else np.zeros_like(reference)
 
 
 def _longest_sum(case: Case) -> int:

@@ -12,6 +12,7 @@ from enum import Enum
 from math import prod
 from typing import Literal
 
+from xpiler.described import sizes_in_words
 from xpiler.ir.types import DType
 
 Scalar = int | float | bool
@@ -115,7 +116,7 @@ class Case:
 
     def describe(self) -> str:
         """`m=100, n=37; normal values, seed 2`."""
-        scalars = ", ".join(f"{name}={value}" for name, value in self.scalars)
+        scalars = sizes_in_words(self.scalars) if self.scalars else ""
         words = {
             "integers": "small integers",
             "normal": "normal values",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, TracedLaunch, squeezed
 from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.interpret_state import Finding
-from xpiler.ir.nodes import Expr, For, If, Load, Param, Select, While
+from xpiler.ir.nodes import Call, Expr, For, If, Load, Param, Ref, Select, While
 from xpiler.ir.rewrite import uses, walk
 
 _MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
@@ -56,6 +57,12 @@ class ProgramSearch(Search):
         self.program = question.program
         self.recorded = False  # a launch's memory was recorded, so findings are those of the program's data
         self.doubts: list[Finding] = []  # what data made up show, and the program's own do not
+
+    @cached_property
+    def _tested_for_null(self) -> frozenset[str]:
+        """Arrays whose absence the kernel asks for."""
+        tests = [n for n in walk(self.kernel.body) if isinstance(n, Call) and n.function == "is_null"]
+        return frozenset(ref.array for test in tests for ref in test.args if isinstance(ref, Ref))
 
     @property
     def decided_by_data(self) -> bool:
@@ -124,6 +131,11 @@ class ProgramSearch(Search):
                 if argument.key in launch.contents:
                     data = launch.contents[argument.key][argument.offset :][: count * param.dtype.bytes]
                     given[param.name] = Values("given", data=data)
+            elif param.is_pointer and param.member and param.name not in self._tested_for_null:
+                # A list of tensors that is not full: nothing is there, so nothing may be accessed.
+                extents[param.name] = 0
+                given[param.name] = Values("given", data=b"")
+                arguments.append(Pointer(param.name))
             elif param.is_pointer or argument is None:
                 return None
             else:

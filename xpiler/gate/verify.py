@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from xpiler.described import sizes_in_words
 from xpiler.errors import Diagnostic
 from xpiler.gate.arrays import is_poison
 from xpiler.gate.compare import Comparison, agree_all, compare_sets, schedule_race
@@ -179,9 +180,7 @@ def _cases(contract: Contract) -> str:
 
 
 def _sizes(scalars: Sequence[tuple[str, object]]) -> str:
-    return (
-        ", ".join(f"{name}={value}" for name, value in scalars if isinstance(value, int)) or "its fixed sizes"
-    )
+    return sizes_in_words((name, value) for name, value in scalars if isinstance(value, int))
 
 
 def compare_programs(source: Build, target: Build, ran: RunResult | None = None) -> list[Rung]:

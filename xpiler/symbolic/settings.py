@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from xpiler.described import sizes_in_words
 from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.interpret import Result, run
 from xpiler.ir.interpret_field import Field, random_residues
@@ -44,8 +45,7 @@ class Setting:
 
     def describe(self) -> str:
         """`M=37, N=20`."""
-        sizes = {name: value for name, value in self.scalars.items() if isinstance(value, int)}
-        return ", ".join(f"{name}={value}" for name, value in sizes.items()) or "its fixed sizes"
+        return sizes_in_words((n, v) for n, v in self.scalars.items() if isinstance(v, int))
 
 
 @dataclass(frozen=True)
