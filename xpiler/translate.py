@@ -29,6 +29,7 @@ from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.infer_arguments import variable_of, variables_of
+from xpiler.gate.landmarks import landmark_cases
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.shim import inline_includes
@@ -231,6 +232,14 @@ class Trusted:
         except Refusal:
             return None
 
+    def against(self, target: str) -> Trusted:
+        """The same with runs on data among which the target's own numbers are."""
+        entries = [replace(item) for item in self.entries]
+        for item in entries:
+            if item.refused is None and item.runs is not None and not (item.runs.fault or item.runs.order):
+                _at_landmarks(item, target, self.unit.text)
+        return replace(self, entries=tuple(entries))
+
     def run_time(self, target: str, file: str, samples: int = 5, least: float = 0.002) -> list[float]:
         """Seconds of one round of the entries' calls, each at its largest size: so many samples of `least`
         seconds or more. Empty for what does not build or run. Says something of speed only where the program
@@ -395,7 +404,8 @@ def _prepare(
         elif entry.kind != "main" and contract.cases:
             contract, item.runs, item.doubt = run_on_sound_data(contract, item.build)
             item.inference = replace(item.inference, contract=contract)
-            if item.inference.further and not (item.runs.fault or item.runs.order):
+            if not (item.runs.fault or item.runs.order):
+                contract = _at_landmarks(item, text)
                 contract, item.runs = run_further(contract, item.build, item.runs, item.inference.further)
                 item.inference = replace(item.inference, contract=contract)
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
@@ -477,6 +487,7 @@ def _verify(
             why = f"{item.runs.order}, by the order of the atomics at {item.atomic}{doubt}"
             item.rungs = compare_unordered(contract, item.build, item.runs, target, why)
         else:
+            contract = _at_landmarks(item, text, source.text)
             item.rungs = compare_target(contract, item.build, item.runs, target)
             if all(rung.ok for rung in item.rungs):
                 sides = Side(source, item.build, {}), lambda: Side(read_back(), target, calls)
@@ -485,6 +496,21 @@ def _verify(
                 item.rungs.append(_not_launched(item.entry, missing))
 
     list(pool.map(verify, entries))
+
+
+def _at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:
+    """The contract with runs on data that hold the numbers of a text, those of a `known` one excepted."""
+    assert item.build is not None and item.runs is not None and item.inference is not None
+    contract, runs = item.inference.contract, item.runs
+    for case in landmark_cases(contract, text, known):
+        if case in contract.cases:
+            break
+        before = len(contract.cases)
+        contract, runs = run_further(contract, item.build, runs, [case])
+        if len(contract.cases) > before:
+            break
+    item.inference, item.runs = replace(item.inference, contract=contract), runs
+    return contract
 
 
 def _called(contract: Contract, calls: Mapping[str, str], spell: Callable[[str], str]) -> Contract:

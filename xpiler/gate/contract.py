@@ -17,7 +17,7 @@ from xpiler.ir.types import DType
 
 Scalar = int | float | bool
 EntryKind = Literal["host", "kernel", "main"]
-FillKind = Literal["integers", "normal", "positive", "boundary", "special"]
+FillKind = Literal["integers", "normal", "positive", "boundary", "special", "landmarks"]
 
 ValueKind = Literal["index", "offsets", "permutation", "uniform", "constant", "bf16", "f16", "given"]
 
@@ -69,16 +69,17 @@ class Launch:
 class Values:
     """How to fill a pointer argument whose contents have a meaning.
 
-    `index`: integers in [low, high). `offsets`: non-decreasing from `low` to `high` (row starts of a CSR
-    matrix). `permutation`: each of low, low+1, ... once. `uniform`: floats in [low, high). `constant`: all
-    `low`. `bf16`, `f16`: integers that are the bits of such numbers. `given`: the elements of `data` as they
-    are stored, what the file's program has there at a launch.
+    `index`: integers in [low, high), some of `beyond` among them. `offsets`: non-decreasing from `low` to
+    `high` (row starts of a CSR matrix). `permutation`: each of low, low+1, ... once. `uniform`: floats in
+    [low, high). `constant`: all `low`. `bf16`, `f16`: integers that are the bits of such numbers. `given`:
+    the elements of `data` as they are stored, what the file's program has there at a launch.
     """
 
     kind: ValueKind
     low: float = 0
     high: float = 0
     data: bytes = field(default=b"", repr=False)
+    beyond: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Case:
 
     `extents` counts scalars of the argument's dtype (a `float4*` of 8 vectors has 32). `shapes` is only for
     reports: coordinates of the first wrong element. `fill` says how arrays without special `values` are drawn
-    from `seed`.
+    from `seed`; `landmarks` are the magnitudes that data of that kind are drawn around.
     """
 
     scalars: tuple[tuple[str, Scalar], ...] = ()
@@ -97,6 +98,7 @@ class Case:
     seed: int = 0
     fill: FillKind = "normal"
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    landmarks: tuple[float, ...] = ()
 
     def scalar(self, name: str) -> Scalar:
         return dict(self.scalars)[name]
@@ -123,6 +125,7 @@ class Case:
             "positive": "positive values",
             "boundary": "boundary values",
             "special": "infinities and NaN",
+            "landmarks": "the numbers of the texts",
         }
         drawn = f"{words[self.fill]}, seed {self.seed}"
         given = [name for name, values in self.values if values.kind == "given"]

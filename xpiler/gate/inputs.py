@@ -3,12 +3,14 @@
 `integers`: small integers, whose sums and products are exact in any order. `normal`: floats of N(0, 1),
 integers over their usual range. `positive`: away from zero and negative numbers. `boundary`: zeros of both
 signs, large, tiny and subnormal numbers, the ends of the narrow integer types. `special`: normal values with
-infinities and NaN among them.
+infinities and NaN among them. `landmarks`: normal values, and the case's landmarks of both signs and just
+beside them.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,6 +20,9 @@ from xpiler.ir.types import BF16, F16, DType, Kind
 
 FLOAT_BITS: dict[str, DType] = {"bf16": BF16, "f16": F16}
 _LARGE = {"f16": 100.0, "bf16": 1e3, "f32": 1e3, "f64": 1e6}
+_BESIDE = 2.0**-10  # of a landmark, as a share of it
+_FARTHEST = {"f16": 1e3}  # more than that times itself is infinite
+_SHARE = 1 / 8  # of an array of indices: those that mark that there is none
 _SUBNORMAL = {"f16": 2.0**-20, "bf16": 2.0**-130, "f32": 2.0**-130, "f64": 2.0**-1040}
 
 
@@ -41,8 +46,10 @@ def draw(argument: Argument, case: Case) -> Array:
     if special:
         return encode(_draw_values(special, count, rng), argument.dtype)
     if argument.dtype.is_float:
-        return encode(_draw_floats(argument.dtype, case.fill, count, rng), argument.dtype)
-    return _draw_integers(argument.dtype, case.fill, count, rng)
+        drawn = _draw_floats(argument.dtype, case.fill, count, rng)
+        return encode(_with_landmarks(drawn, argument.dtype, case.landmarks, rng), argument.dtype)
+    whole = _draw_integers(argument.dtype, case.fill, count, rng)
+    return _with_landmarks(whole, argument.dtype, case.landmarks, rng).astype(whole.dtype)
 
 
 def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
@@ -51,6 +58,8 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
         case "index":
             drawn = rng.integers(int(low), max(int(high), int(low) + 1), count)
             drawn[: min(count, 2)] = [int(low), max(int(high) - 1, int(low))][:count]  # both ends occur
+            if values.beyond:
+                drawn = np.where(rng.random(count) < _SHARE, rng.choice(values.beyond, count), drawn)
             return rng.permutation(drawn)
         case "offsets":
             inner = np.sort(rng.integers(int(low), int(high) + 1, max(count - 2, 0)))
@@ -108,6 +117,29 @@ def _draw_integers(dtype: DType, fill: str, count: int, rng: np.random.Generator
             narrow = dtype.bits == 8
             low, high = (-128, 127) if signed and narrow else (-100, 100) if signed else (0, 255)
     return rng.integers(low, high + 1, count).astype(f"{'i' if signed else 'u'}{dtype.bytes}")
+
+
+def _with_landmarks(
+    drawn: Array, dtype: DType, landmarks: Sequence[float], rng: np.random.Generator
+) -> Array:
+    """What was drawn with some elements replaced by landmarks that the type can hold: all of them, if that
+    leaves half of what was drawn, else themselves before their neighbours."""
+    numbers = np.array([number for number in landmarks if dtype.is_float or number.is_integer()])
+    step = numbers * _BESIDE if dtype.is_float else np.ones_like(numbers)
+    nearest_first = (numbers, numbers + step, numbers - step)
+    pool = np.concatenate([rng.permutation(np.concatenate([near, -near])) for near in nearest_first])
+    if dtype.is_float:
+        pool = pool[np.abs(pool) <= _FARTHEST.get(dtype.name, np.inf)]
+    else:
+        half = 1 << dtype.bits - 1
+        low, high = (0, 2 * half) if dtype.kind is Kind.UINT else (-half, half)
+        pool = pool[(low <= pool) & (pool < high)]
+    if not pool.size or dtype.kind is Kind.BOOL:
+        return drawn
+    places = rng.permutation(drawn.size)[: max(drawn.size // 8, min(drawn.size // 2, pool.size))]
+    mixed = drawn.copy()
+    mixed[places] = np.resize(pool, places.size)
+    return mixed
 
 
 def perturbed(

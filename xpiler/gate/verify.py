@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from xpiler.described import sizes_in_words
 from xpiler.errors import Diagnostic
 from xpiler.gate.arrays import is_poison
-from xpiler.gate.compare import Comparison, agree_all, compare_sets, schedule_race
+from xpiler.gate.compare import Comparison, agree_all, compare, compare_sets, schedule_race
 from xpiler.gate.compare_output import compare_output
 from xpiler.gate.contract import Argument, Case, Contract, Role
 from xpiler.gate.evidence import Rung
@@ -56,7 +56,8 @@ def run_further(
     contract: Contract, build: Build, runs: SourceRuns, further: Sequence[Case]
 ) -> tuple[Contract, SourceRuns]:
     """The contract with those of the `further` cases that the source takes without fault, the same in both
-    orders of threads, leaving nothing unwritten that it writes elsewhere; and its results with theirs."""
+    orders of threads, leaving nothing unwritten that it writes elsewhere, with results that are numbers; and
+    its results with theirs."""
     start = time.monotonic()
     whole = [a for a in contract.outputs if a.role is Role.OUT and not _leaves_poison(a, runs.forward)]
     cases, forward, reverse = list(contract.cases), list(runs.forward), list(runs.reverse)
@@ -67,13 +68,17 @@ def run_further(
         if spent > _ENOUGH or one.took_too_long or other.took_too_long:
             break  # those that follow are more work still
         clean = one.ok and other.ok and not any(_leaves_poison(argument, [one]) for argument in whole)
-        if clean and schedule_race(contract, one, other, build) is None:
+        if clean and _says_enough(contract, one) and schedule_race(contract, one, other, build) is None:
             cases.append(case)
             forward.append(one)
             reverse.append(other)
     seconds = runs.seconds + time.monotonic() - start
     found = replace(runs, forward=tuple(forward), reverse=tuple(reverse), seconds=seconds)
     return replace(contract, cases=tuple(cases)), found
+
+
+def _says_enough(contract: Contract, result: RunResult) -> bool:
+    return compare(contract, result, result).informative >= _MIN_INFORMATIVE
 
 
 def _leaves_poison(argument: Argument, results: Sequence[RunResult]) -> bool:

@@ -96,7 +96,8 @@ class _Engine:
         progress: Progress,
         own: str | None,
     ) -> None:
-        self.trusted, self.source, self.target, self.file = trusted, source, target, file
+        self.trusted = trusted.against(target)
+        self.source, self.target, self.file = source, target, file
         self.deadline, self.progress, self.own = deadline, progress, own
         self.platform = platform_of(file, target)
         self.source_unit = analyse(source, trusted.unit.file, platform=trusted.platform)
