@@ -21,6 +21,7 @@ def test_an_outcome_is_kept_and_not_asked_for_again(tmp_path: Path, monkeypatch:
     state, question = tmp_path / "state.jsonl", Question("sign", "cuda", "hip", 2)
     ((_, first),) = answers([question], state, 1)
     assert (first.status, first.compiled, first.computed, first.native) == ("verified", 2, 2, True)
+    assert first.unproved == ""
     with state.open("a") as file:
         file.write('{"key": "cut o')  # as an interruption leaves it
 
@@ -74,12 +75,17 @@ def test_counts() -> None:
     )
     part = tally([fine, half])
     assert (part.cases, part.compiled, part.computed, part.verified, part.native) == (16, 16, 14, 8, 8)
+    assert part.proved == 0 and tally([replace(fine, unproved=""), half]).proved == 8
     document = to_json([fine, half])
     assert document["directions"]["cuda->hip"]["seconds_p50"] == 3.0
     assert document["failures"] == [
         {"direction": "cuda->hip", "case": "relu: n=1", "rung": "executed", "message": "bad"}
     ]
     assert document["not_native"] == [{"direction": "cuda->hip", "operator": "relu"}]
+    assert document["not_proved"] == [
+        {"direction": "cuda->hip", "operator": name, "why": "nothing was compared"}
+        for name in ("add", "relu")
+    ]
 
 
 def test_all_directions_but_those_to_themselves() -> None:

@@ -93,6 +93,7 @@ class Tally:
     compiled: int
     computed: int
     verified: int
+    proved: int
     native: int
     seconds_p50: float
 
@@ -101,13 +102,15 @@ class Tally:
 
 
 def tally(outcomes: Iterable[Outcome]) -> Tally:
-    """`native` counts among the compiled, `verified` the shapes of translations that the gate verified."""
+    """`native` counts among the compiled, `verified` the shapes of translations that the gate verified,
+    `proved` those of them whose text, read back, was proved equal to the source for all data."""
     outcomes = list(outcomes)
     return Tally(
         sum(o.shapes for o in outcomes),
         sum(o.compiled for o in outcomes),
         sum(o.computed for o in outcomes),
         sum(o.computed for o in outcomes if o.status == "verified"),
+        sum(o.computed for o in outcomes if o.status == "verified" and not o.unproved),
         sum(o.compiled for o in outcomes if o.native),
         statistics.median([o.seconds for o in outcomes] or [0.0]),
     )
@@ -133,6 +136,11 @@ def to_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             {"direction": o.direction, "operator": o.operator}
             for o in outcomes
             if o.compiled and not o.native
+        ],
+        "not_proved": [
+            {"direction": o.direction, "operator": o.operator, "why": o.unproved}
+            for o in outcomes
+            if o.computed and o.unproved
         ],
         "failures": [
             {

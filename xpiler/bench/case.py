@@ -25,6 +25,7 @@ from xpiler.errors import Refusal
 from xpiler.files import read_source
 from xpiler.gate.compare import agree_all
 from xpiler.gate.contract import Case
+from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import BOTH_ENDS, Build, build
 from xpiler.platforms.registry import PLATFORMS
 from xpiler.translate import translate_text
@@ -42,7 +43,8 @@ class Failure:
 @dataclass(frozen=True)
 class Outcome:
     """What became of one translation, or of one there and `back`. Counts are of shapes; `seconds` is the
-    translation's own time."""
+    translation's own time; `unproved`: why reading the text back did not prove it equal for all data, ""
+    if it did (of a translation there and back: the way back)."""
 
     operator: str
     source: str
@@ -55,6 +57,7 @@ class Outcome:
     seconds: float = 0.0
     failures: tuple[Failure, ...] = ()
     back: bool = False
+    unproved: str = "nothing was compared"
 
     @property
     def direction(self) -> str:
@@ -101,6 +104,7 @@ class _Step:
     platform: str
     status: str
     doubt: str
+    unproved: str
     seconds: float
 
 
@@ -132,7 +136,15 @@ def _translate(
         map(str, result.diagnostics)
     )
     file = path.with_suffix(PLATFORMS[to].extension)
-    return _Step(result.text, file, to, result.status, why, seconds)
+    return _Step(result.text, file, to, result.status, why, _unproved(result.evidence), seconds)
+
+
+def _unproved(evidence: Sequence[Rung]) -> str:
+    """Why the text as it is read back is not shown to be equal for all data; "" if it is."""
+    rungs = [rung for rung in evidence if rung.rung == "proved"]
+    if not rungs:
+        return "nothing was compared"
+    return "; ".join(rung.detail for rung in rungs if rung.undecided or not rung.ok)
 
 
 def _compare(
@@ -143,7 +155,7 @@ def _compare(
     before = build(text, str(path), blank.source, contract)
     after = build(step.text, str(step.path), step.platform, contract)
     native = is_native(step.text, step.platform)
-    known = replace(blank, status=step.status, seconds=step.seconds, native=native)
+    known = replace(blank, status=step.status, seconds=step.seconds, native=native, unproved=step.unproved)
     if not after.ok:
         return failed(known, "compiled", after.error)
     failures = tuple(_failures(operator, before, after, shapes))

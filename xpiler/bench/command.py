@@ -90,27 +90,34 @@ def _accuracy(arguments: argparse.Namespace, console: Console) -> int:
 def _print(outcomes: Sequence[Outcome], by_operator: bool) -> None:
     out = Console(highlight=False)
     kind = "round trips" if any(o.back for o in outcomes) else "cases"
-    out.print(f"{'there and back: ' * (kind != 'cases')}compiled % / computed % / native %")
+    out.print(f"{'there and back: ' * (kind != 'cases')}compiled % / computed % / native % / proved %")
     out.print(directions_table(outcomes))
     if by_operator:
         out.print("computed shapes of each operator; * where the main loop is not the platform's own")
         out.print(operators_table(outcomes))
-    failures = to_json(outcomes)["failures"]
+    document = to_json(outcomes)
+    failures = document["failures"]
     for failure in failures[:_SHOWN_FAILURES]:
         line = f"{failure['direction']} {failure['case']}: {failure['rung']}: {failure['message']}"
         out.print(line, markup=False, soft_wrap=True)
     if len(failures) > _SHOWN_FAILURES:
         out.print(f"and {len(failures) - _SHOWN_FAILURES} more failures")
+    if not_proved := document["not_proved"]:
+        out.print("read back and not proved equal for all data:")
+        for one in not_proved:
+            line = f"{one['direction']} {one['operator']}: {one['why']}"
+            out.print(line, markup=False, soft_wrap=True)
     total = tally(outcomes)
     out.print(
         f"{total.cases} {kind}: compiled {percent(total.compiled, total.cases)}, "
         f"computed {percent(total.computed, total.cases)}, verified {percent(total.verified, total.cases)}; "
-        f"native {percent(total.native, total.compiled)} of the compiled"
+        f"native {percent(total.native, total.compiled)} of the compiled; "
+        f"proved {percent(total.proved, total.cases)}"
     )
 
 
 def directions_table(outcomes: Sequence[Outcome]) -> Table:
-    """Rows are sources, columns targets; a cell is compiled / computed / native in percent."""
+    """Rows are sources, columns targets; a cell is compiled / computed / native / proved in percent."""
     table = Table()
     table.add_column("from \\ to" if not any(o.back for o in outcomes) else "from \\ by way of")
     groups = {name: tally(part) for name, part in group(outcomes, _ends).items()}
@@ -142,5 +149,10 @@ def _ends(outcome: Outcome) -> str:
 def _cell(part: Tally | None) -> str:
     if part is None:
         return ""
-    shares = ((part.compiled, part.cases), (part.computed, part.cases), (part.native, part.compiled))
+    shares = (
+        (part.compiled, part.cases),
+        (part.computed, part.cases),
+        (part.native, part.compiled),
+        (part.proved, part.cases),
+    )
     return " / ".join(percent(count, of) for count, of in shares)

@@ -33,6 +33,8 @@ _SIZES = {
 }  # fmt: skip
 _OPERATORS = {"+": "+", "-": "-", "*": "*", "/": "//", "%": "%", "<<": "<<", ">>": ">>", "&": "&", "|": "|"}
 
+_INPUT = re.compile(r"\b(?:ato[il]|atoll|strtou?ll?|stou?[il]l?|argc)\b")  # reads the command line
+
 
 @dataclass(frozen=True)
 class LaunchModel:
@@ -52,6 +54,7 @@ class HostModel:
 
     bytes: dict[str, Formula]
     launches: tuple[LaunchModel, ...]
+    inputs: tuple[str, ...] = ()  # variables that are read when the program runs: free in the formulas
 
 
 def model_host(unit: SyntaxUnit, function: FunctionDef) -> HostModel:
@@ -61,7 +64,7 @@ def model_host(unit: SyntaxUnit, function: FunctionDef) -> HostModel:
     reader = _Reader(unit, {p.name: p.name for p in function.params})
     for node in _statements(function.body):
         reader.read(node)
-    return HostModel(reader.bytes, tuple(reader.launches))
+    return HostModel(reader.bytes, tuple(reader.launches), tuple(reader.inputs))
 
 
 def _statements(node: Node) -> Iterator[Node]:
@@ -77,6 +80,7 @@ class _Reader:
         self.dims: dict[str, list[Formula | None]] = {}
         self.bytes: dict[str, Formula] = {}
         self.launches: list[LaunchModel] = []
+        self.inputs: list[str] = []
         self.by_node = {launch.node.id: launch for launch in unit.launches}
 
     def text(self, node: Node) -> str:
@@ -122,6 +126,9 @@ class _Reader:
         if dims is not None:
             self.dims[name] = dims
         formula = self.formula(value)
+        if formula is None and _INPUT.search(self.text(value)) and name.isidentifier():
+            formula = name
+            self.inputs.append(name)
         if formula is not None:
             self.values[name] = formula
         else:

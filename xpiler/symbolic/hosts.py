@@ -55,6 +55,7 @@ class Hosts:
             wrappers = (f for f in unit.host_functions if f.name == definition.name)
             params = (p for f in wrappers for p in f.params)
             names = [p.name for p in params if not p.is_pointer and p.dtype.is_integer]
+            names += [name for name in model.inputs if name not in names]
             for launch in model.launches:
                 kernels = {site.kernel for site in unit.launches if site.span == launch.span}
                 if kernel.name in kernels:
