@@ -73,7 +73,7 @@ def test_sarif_has_results_with_regions(tmp_path: Path) -> None:
 def test_given_sizes_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--block", "64", "--grid", "2", "--arg", "n=100", "--shape", "a=99"]
     assert check(tmp_path, RIGHT, *flags) == 1
-    assert "a[99] is out of bounds: it has 99 elements" in capsys.readouterr().out
+    assert "thread 35 of block 1 updates a[i] with i = 99, but a has 99 elements" in capsys.readouterr().out
     assert check(tmp_path, RIGHT, *flags[:-1], "a=100") == 0
 
 

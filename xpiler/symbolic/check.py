@@ -96,7 +96,8 @@ def check_kernel(
     dependence = Dependence.of(kernel)
     defined = definitions(kernel)
     ordered = one_by_one(unit.text, unit.file, unit.platform) if kernel.is_serial else ()
-    judge = Judge.of(kernel, dependence, beyond_guards(kernel, defined), defined, ordered)
+    lines = unit.text.splitlines()
+    judge = Judge.of(kernel, dependence, beyond_guards(kernel, defined), defined, ordered, lines)
     frame = Frame.of(kernel)
     trials, scope = _trials(unit, kernel, options, dependence, hosts)
     found: dict[tuple[object, ...], Found] = {}

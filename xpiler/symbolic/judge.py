@@ -29,7 +29,8 @@ from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
 from xpiler.symbolic.overflow import beyond_signed, element_of, may_be_wide, meant, too_wide, wrapped
 from xpiler.symbolic.places import Places
-from xpiler.symbolic.trial import Observed, Trial
+from xpiler.symbolic.trial import ENDLESS, Observed, Trial
+from xpiler.symbolic.wording import by_users_names, does, in_c, outside, spelled, type_in_c, who, worded
 
 _DONE = {AccessKind.READ: "reads", AccessKind.WRITE: "writes", AccessKind.ATOMIC: "updates atomically"}
 _CODES = {
@@ -50,7 +51,7 @@ _CODES = {
 @dataclass(frozen=True)
 class Judge:
     """Knows one kernel. `retried`: arrays that a compare-and-swap loop updates; `ordered`: statements that
-    threads enter one after the other, each with the name of what orders them."""
+    threads enter one after the other, each with the name of what orders them; `lines`: of the text."""
 
     kernel: Function
     dependence: Dependence
@@ -58,6 +59,7 @@ class Judge:
     suggested: tuple[Suggested, ...]
     defined: Mapping[str, Expr]
     ordered: Sequence[tuple[SourceRange, str]] = ()
+    lines: Sequence[str] = ()
 
     @staticmethod
     def of(
@@ -66,13 +68,15 @@ class Judge:
         suggested: Iterable[Suggested] = (),
         defined: Mapping[str, Expr] | None = None,
         ordered: Sequence[tuple[SourceRange, str]] = (),
+        lines: Sequence[str] = (),
     ) -> Judge:
         retried = set()
         for node in walk(kernel.body):
             match node:
                 case Atomic(op="cas", place=place, args=(compare, _)) if not isinstance(compare, Const):
                     retried.add(place.array)
-        return Judge(kernel, dependence, frozenset(retried), tuple(suggested), defined or {}, ordered)
+        suggested = tuple(suggested)
+        return Judge(kernel, dependence, frozenset(retried), suggested, defined or {}, ordered, lines)
 
     def judge(self, seen: Observed) -> list[Found]:
         """All that the run shows: its values are those of threads that did run, so each is replayed."""
@@ -100,15 +104,35 @@ class Judge:
             severity, holds_if = self._of_index(finding, trial)
         elif code == "XP-ZERO" and trial.strained:
             severity = WARNING
+        values = Places(self.kernel, trial).renamed(finding.values)
         return Found(
             code,
             severity,
-            _worded(finding),
+            self._worded(finding, trial, values),
             finding.range,
             self.kernel.spelling or self.kernel.name,
-            self._values(trial, Places(self.kernel, trial).renamed(finding.values)),
+            self._values(trial, values),
             finding.array,
             holds_if=holds_if,
+        )
+
+    def _worded(self, finding: Finding, trial: Trial, values: dict[str, int]) -> str:
+        places = self._places(finding)
+        subject, index = who(self.kernel, trial, values), finding.values.get("index")
+        element = finding.array if index is None else f"{finding.array}[{index}]"
+        if len(places) == 1 and index is not None:
+            element = spelled(places[0], index, self.lines)
+            wanted = meant(places[0], self.defined, trial, finding.values) if index >= 1 << 31 else None
+            if finding.code == "out-of-bounds" and wanted is not None and wanted < 0:
+                return self._unsigned(subject, places[0], wanted, index)
+        return worded(finding, subject, does(self.kernel, places), element)
+
+    def _unsigned(self, subject: str, place: Load | Ref, index: int, element: int) -> str:
+        """An unsigned index is meant to be negative: `a[i - 1]` of thread 0."""
+        text = spelled(place, index, self.lines)
+        verb, begins = does(self.kernel, [place]), outside(place.array, index, None)
+        return (
+            f"{subject} {verb} {text}{begins}: unsigned arithmetic makes it {place.array}[{element}]".strip()
         )
 
     def _wrapped(self, finding: Finding, trial: Trial) -> Found | None:
@@ -118,7 +142,9 @@ class Judge:
         for place in self._places(finding):
             index = meant(place, self.defined, trial, finding.values)
             part = too_wide(place, self.defined, trial)
-            if index is not None and part is not None and index != finding.values["index"]:
+            if index is None or part is None or index == finding.values["index"]:
+                continue
+            if (index - finding.values["index"]) % (1 << part[0].dtype.bits) == 0:
                 values = Places(self.kernel, trial).renamed(finding.values)
                 return self._too_wide(place, index, part, self._values(trial, values))
         return None
@@ -130,8 +156,8 @@ class Judge:
         return Found(
             "XP-OVERFLOW",
             ERROR,
-            f"{place.array}[{index}] is meant, but `{show(expr)}` reaches {high}, which {expr.dtype} "
-            "does not hold",
+            f"{place.array}[{index}] is meant, but `{in_c(show(expr))}` reaches {high}, which "
+            f"{type_in_c(expr.dtype.name)} does not hold",
             place.range,
             self.kernel.spelling or self.kernel.name,
             values,
@@ -170,11 +196,11 @@ class Judge:
             done.add(id(place))
             row, index = wrong
             values = Places(self.kernel, seen.trial).of_access(Access(event, row)) | {"index": index}
+            subject = who(self.kernel, seen.trial, values)
             yield Found(
                 "XP-BOUNDS",
                 ERROR,
-                f"{place.array}[{index}] is before the beginning of {place.array}: unsigned arithmetic makes "
-                f"it {place.array}[{element_of(event, row)}]",
+                self._unsigned(subject, place, index, element_of(event, row)),
                 event.site.range,
                 self.kernel.spelling or self.kernel.name,
                 self._values(seen.trial, values),
@@ -223,6 +249,10 @@ class Judge:
         )
 
     def _values(self, trial: Trial, values: dict[str, int]) -> dict[str, int]:
+        values = {k: v for k, v in values.items() if k != "extent" or v < ENDLESS}
+        if self.kernel.is_serial:
+            values = {k: v for k, v in values.items() if "Idx." not in k}
+        values = by_users_names(values, self.lines) if self.lines else values
         scalars = {k: int(v) for k, v in trial.scalars.items() if not isinstance(v, float)}
         return {**values, **scalars, **trial.host, **Places(self.kernel, trial).launch()}
 
@@ -242,13 +272,16 @@ class Judge:
                 index = int(elements[wrong[0]])
                 limit = f"`{show(suggested.limit)}`"
                 why = f"{limit} lets it" if suggested.is_guard else f"{limit} does not keep it below"
+                values = Places(self.kernel, trial).of_access(access) | {"index": index}
+                subject = who(self.kernel, trial, values)
+                what = f"{subject} {does(self.kernel, [place])} {spelled(place, index, self.lines)}".strip()
                 return Found(
                     "XP-BOUNDS",
                     WARNING if suggested.is_length else ERROR,
-                    f"{place.array}[{index}] is beyond {suggested.size} = {size} elements: {why}",
+                    f"{what}, beyond {suggested.size} = {size} elements of {place.array}: {why}",
                     event.site.range,
                     self.kernel.spelling or self.kernel.name,
-                    self._values(trial, Places(self.kernel, trial).of_access(access) | {"index": index}),
+                    self._values(trial, values),
                     place.array,
                     holds_if=f"{place.array} has {suggested.size} elements, as the guards suggest",
                     is_open=suggested.is_kept,
@@ -292,7 +325,8 @@ class Judge:
         code, severity, holds_if = self._severity(pair, pairs, trial)
         places, element = Places(self.kernel, trial), _element(pair)
         values = places.of_access(second) | places.of_access(first, "other.")
-        one, two = (places.who(side, pair.across_blocks) for side in (second, first))
+        one = places.who(second, first, pair.across_blocks)
+        two = places.who(first, second, pair.across_blocks)
         if first.event.kind is second.event.kind:
             does = "update" if first.event.kind is AccessKind.ATOMIC else "write"
             what = f"{one} and {two} both {does} {element}"
@@ -384,12 +418,6 @@ def _first_by_site(events: Iterable[BarrierEvent]) -> list[BarrierEvent]:
     for event in events:
         found.setdefault(id(event.site.node), event)
     return list(found.values())
-
-
-def _worded(finding: Finding) -> str:
-    if finding.code == "out-of-bounds" and finding.values.get("index", 0) < 0:
-        return f"{finding.array}[{finding.values['index']}] is before the beginning of {finding.array}"
-    return finding.message
 
 
 def _names(names: Iterable[str]) -> str:

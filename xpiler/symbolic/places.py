@@ -57,6 +57,8 @@ class Places:
         if self.kernel.tasks:
             x, y, z = self.trial.grid
             return {"taskDim": x * y * z * self.trial.block[0]}
+        if self.kernel.is_serial:
+            return {}
         values = {}
         for kind, extents in (("blockDim", self.trial.block), ("gridDim", self.trial.grid)):
             for position, (axis, extent) in enumerate(zip(AXES, extents, strict=True)):
@@ -81,9 +83,12 @@ class Places:
         text = f"thread {_tuple(values, 'threadIdx')}"
         return f"{text} of block {_tuple(values, 'blockIdx')}" if with_block else text
 
-    def who(self, access: Access, across: bool) -> str:
+    def who(self, access: Access, other: Access, across: bool) -> str:
+        """One side of a conflict, told apart from the other."""
         if access.event.level == 1:
-            return f"iteration {access.block}"
+            mine, others = self.of_access(access), self.of_access(other)
+            shown = [f"{name} = {value}" for name, value in mine.items() if others.get(name) != value]
+            return f"iteration {', '.join(shown) or access.block}"
         return self.thread(access.block, access.own_thread, across)
 
 

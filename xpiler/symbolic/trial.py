@@ -25,6 +25,7 @@ from xpiler.ir.nodes import (
     Function,
     If,
     Load,
+    LoopKind,
     Ref,
     Stmt,
     Var,
@@ -33,6 +34,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import children, free_vars, walk
 from xpiler.ir.types import DType
 
+ENDLESS = 1 << 40  # elements of an array whose extent nobody knows
 _STORED = 1 << 16  # elements of an array that exist; indices beyond go around
 _LANES = 1 << 13  # threads that run in a trial, about
 _STEPS = 60_000
@@ -108,7 +110,7 @@ def _arguments(kernel: Function, trial: Trial, frame: Frame) -> dict[str, Any]:
         if name not in stored:
             fresh = _fresh(param.dtype, trial.data, position)
             stored[name] = np.zeros_like(fresh) if param.name in frame.words else fresh.copy()
-        arguments[param.name] = Endless(stored[name], trial.extents.get(param.name, 1 << 40))
+        arguments[param.name] = Endless(stored[name], trial.extents.get(param.name, ENDLESS))
     return arguments
 
 
@@ -200,8 +202,9 @@ def _visit(stmt: Stmt, names: tuple[str, ...], shown: dict[int, tuple[str, ...]]
         case If():
             _visit(stmt.then, names, shown, spins)
             _visit(stmt.otherwise, names, shown, spins)
-        case For():
-            _visit(stmt.body, (*names, stmt.var), shown, spins)
+        case For():  # a vector's lanes have no name in the text
+            inner = names if stmt.kind is LoopKind.VECTOR else (*names, stmt.var)
+            _visit(stmt.body, inner, shown, spins)
         case While():
             counters = [
                 s.target.name

@@ -59,6 +59,11 @@ __global__ void matched_plain(const int* in, int* out) {
   if ((threadIdx.x & 31) == leader) out[in[threadIdx.x] & 3] += __popc(same);
 }
 
+template <typename F>
+__device__ void for_each(int n, F f) {
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) f(i);
+}
+
 // expect: clean | --grid 2 --block 64
 __global__ void lambda_body(const float* in, float* out, int n) {
   for_each(n, [=] __device__(int i) { out[i] = in[i] * 2; });
