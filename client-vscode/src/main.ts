@@ -33,7 +33,7 @@ export async function activate(extension: vscode.ExtensionContext): Promise<void
   verify.activate(context, pairs, previews, panel);
   translations.activate(context, previews);
   jobs.activate(context, translator, panel);
-  tuning.activate(context, previews);
+  tuning.activate(context);
   models.activate(context);
   matching.activate(context, previews);
   testing.activate(context, states, pairs);

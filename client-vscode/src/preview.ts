@@ -8,7 +8,7 @@ import { afterEdit } from "./links";
 import { platformOf, TITLES } from "./platforms";
 import type { Pairs } from "./pairs";
 import { type Evidence, type JobResult, type Link, type RepairResult, result as resultOf, verify } from "./protocol";
-import { type Checked, type Verdict, verdict } from "./verdict";
+import { type Verdict, verdict } from "./verdict";
 
 export const SCHEME = "xpiler-preview";
 
@@ -21,7 +21,6 @@ export interface Preview {
   /** Where Accept writes; undefined if there is no place that suggests itself. */
   readonly destination: vscode.Uri | undefined;
   result: JobResult;
-  checked: Checked;
   links: Link[];
 }
 
@@ -33,7 +32,6 @@ interface Stored {
 export class Previews implements vscode.FileSystemProvider {
   private readonly files = new Map<string, Stored>();
   private readonly previews = new Map<string, Preview>();
-  private readonly sources = new Map<string, string>();
   private together: { title: string; members: Preview[] } | undefined; // what the editor of several files shows
   private readonly fileEvents = new vscode.EventEmitter<vscode.FileChangeEvent[]>();
   private readonly changes = new vscode.EventEmitter<Preview>();
@@ -46,11 +44,6 @@ export class Previews implements vscode.FileSystemProvider {
     private readonly pairs: Pairs,
     private readonly evidence: EvidencePanel,
   ) {}
-
-  /** Remembers with which text of the source a job was started. */
-  remember(jobId: string, source: string): void {
-    this.sources.set(jobId, source);
-  }
 
   get(uri: vscode.Uri): Preview | undefined {
     return this.previews.get(uri.toString());
@@ -97,9 +90,9 @@ export class Previews implements vscode.FileSystemProvider {
     const to = platformOf(target.path) ?? "vnni";
     const status = repaired.evidence.every(({ ok }) => ok) ? "verified" : "unverified";
     const { jobId, text, evidence } = repaired;
-    const about = { jobId, source: source.uri.toString(), version: source.version, to, fileName: fileName(target.path) };
+    const sourceText = source.getText();
+    const about = { jobId, source: source.uri.toString(), version: source.version, to, fileName: fileName(target.path), sourceText, current: true };
     const rest = { entries: [], diagnostics: [], missing: [], links: [], events: [], seconds: seconds(evidence) };
-    this.remember(jobId, source.getText());
     const preview = this.add({ ...about, text, status, evidence, ...rest }, target);
     await this.reveal(preview);
     return preview;
@@ -137,7 +130,7 @@ export class Previews implements vscode.FileSystemProvider {
 
   /** What may be said of a preview as it stands. */
   verdictOf(preview: Preview): Verdict {
-    return verdict(preview.result, preview.checked, opened(preview.source)?.getText(), this.text(preview));
+    return verdict(preview.result, opened(preview.source)?.getText(), this.text(preview));
   }
 
   /** The text as the user sees it, saved or not. */
@@ -194,7 +187,6 @@ export class Previews implements vscode.FileSystemProvider {
     });
     // A verification knows no links and makes no text: those of the translation stay.
     preview.result = { ...preview.result, ...checked, fileName: preview.result.fileName, text: texts.target };
-    preview.checked = texts;
     this.changes.fire(preview);
   }
 
@@ -299,7 +291,6 @@ export class Previews implements vscode.FileSystemProvider {
       original: repaired ?? source,
       destination: repaired ?? (source.scheme === "file" ? vscode.Uri.joinPath(source, "..", fileName(result.fileName)) : undefined),
       result,
-      checked: { source: this.sources.get(result.jobId), target: text },
       links: result.links,
     };
     this.previews.set(uri.toString(), preview);

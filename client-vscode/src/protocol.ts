@@ -82,12 +82,15 @@ export interface ModelEvent {
   detail: string;
 }
 
+/** `sourceText` is what it is about; `current`: its headers, stated values and the engine are as they were then. */
 export interface JobResult {
   jobId: string;
   source: string;
   version: number | null;
   to: Platform;
   fileName: string;
+  sourceText: string;
+  current: boolean;
   text: string | null;
   status: "verified" | "unverified" | "refused";
   evidence: Evidence[];

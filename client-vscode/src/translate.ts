@@ -61,7 +61,6 @@ export class Translator {
         if (error instanceof Cancelled) return undefined;
         throw error;
       }
-      this.previews.remember(result.jobId, text);
       if (result.missing.length === 0 || result.text !== null) return result;
       if (!(await askFor(this.context, uri.toString(), result.missing))) return result;
     }

@@ -4,7 +4,6 @@ import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 import type { Context } from "./context";
 import { LANGUAGES, PLATFORMS, platformOf, TITLES } from "./platforms";
-import type { Previews } from "./preview";
 import { course, devices, type Job, jobs, type Platform, tune, type Tuning, tuningChanged } from "./protocol";
 import { target } from "./translate";
 import { tuningContent, tuningPage } from "./tuningPage";
@@ -48,7 +47,7 @@ export class TuningView implements vscode.WebviewViewProvider {
   }
 }
 
-export function activate(context: Context, previews: Previews): void {
+export function activate(context: Context): void {
   const { connection } = context;
   const view = new TuningView((action, id) => {
     if (["pause", "resume", "cancel", "retry", "apply"].includes(action)) {
@@ -86,7 +85,6 @@ export function activate(context: Context, previews: Previews): void {
     const sizes = platform && (await askForSizes());
     if (platform === undefined || sizes === undefined) return;
     const { id } = await connection.request(tune, { uri: uri.toString(), to: platform, arguments: sizes });
-    previews.remember(id, document.getText());
     there(true);
     await vscode.commands.executeCommand("xpiler.showTuning", id);
   });

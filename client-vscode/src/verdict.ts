@@ -8,25 +8,22 @@ export interface Verdict {
   words: string;
 }
 
-/** The texts that a translation was checked with; the source is unknown after a reload of the window. */
-export interface Checked {
-  source: string | undefined;
-  target: string;
-}
-
-/** The verdict on a translation whose source and target now have these texts. */
-export function verdict(result: JobResult, checked: Checked, source: string | undefined, target: string): Verdict {
-  if (target !== checked.target) {
+/** The verdict on a translation whose source and target now have these texts; a source that is closed has none. */
+export function verdict(result: JobResult, source: string | undefined, target: string): Verdict {
+  if (target !== result.text) {
     return { state: "edited", words: "Edited: no longer verified. Verify it again before you rely on it." };
   }
   if (result.status !== "verified") {
     return { state: "unverified", words: `Not verified: ${whyUnverified(result)}` };
   }
-  if (checked.source === undefined || source === undefined) {
-    return { state: "unknown", words: "Made before; whether its source is still the same is not known. Verify it again." };
+  if (source === undefined) {
+    return { state: "unknown", words: "Its source is not open: whether that is still the same is not known." };
   }
-  if (source !== checked.source) {
+  if (source !== result.sourceText) {
     return { state: "stale", words: "The source has changed since: no longer verified." };
+  }
+  if (!result.current) {
+    return { state: "stale", words: "A header, a stated value or Xpiler has changed since: verify it again." };
   }
   return { state: "verified", words: `Verified: ${passed(result).join(", ")}` };
 }

@@ -24,7 +24,6 @@ beforeEach(() => {
 /** Opens a translation and its document, as the editor would. */
 async function open(changes: Parameters<typeof resultOf>[0] = {}): Promise<{ preview: Preview; document: Document }> {
   const result = resultOf(changes);
-  previews.remember(result.jobId, "cuda\n");
   const preview = await previews.open(result);
   const document = new Document(preview.uri, result.text ?? "", "hip");
   record.documents.push(document);
@@ -91,13 +90,15 @@ test("a translation that was not verified is accepted only on purpose", async ()
   assert.equal(record.files.has("file:///w/add.hip"), false);
 });
 
-test("a reloaded window finds the result again, and does not call it verified", async () => {
+test("a reloaded window finds the result again: verified while its source is the text that it is about", async () => {
   connection.answers.set("xpiler/result", resultOf({ jobId: "old" }));
   const uri = Uri.parse("xpiler-preview:/old/add.hip");
   assert.equal(new TextDecoder().decode(await previews.readFile(uri as never)), "hip\n");
   const preview = previews.get(uri as never);
   assert.ok(preview);
-  assert.equal(previews.verdictOf(preview).state, "unknown");
+  assert.equal(previews.verdictOf(preview).state, "verified");
+  record.documents[0]?.set("cuda!\n");
+  assert.equal(previews.verdictOf(preview).state, "stale");
 });
 
 test("a preview of a result that is not kept is no file", async () => {

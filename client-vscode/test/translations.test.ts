@@ -21,7 +21,6 @@ beforeEach(() => {
 
 test("what was neither accepted nor discarded is listed with what may be said of it", async () => {
   const view = new TranslationsView(previews);
-  previews.remember("j1", "cuda\n");
   const preview = await previews.open(resultOf());
   const [only] = view.getChildren();
   assert.equal(only, preview);

@@ -203,7 +203,7 @@ def _percent(step: str) -> int:
 
 
 def _is_alive(pid: int) -> bool:
-    if pid == os.getpid() or pid <= 0:
+    if pid == os.getpid() or pid <= 0 or os.name == "nt":  # Windows takes 0 for a signal
         return False
     try:
         os.kill(pid, 0)

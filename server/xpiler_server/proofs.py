@@ -20,7 +20,6 @@ from xpiler.gate.evidence import READ_BACK
 from xpiler_server.store import Store, digest, fingerprint
 
 NONE, PENDING, PROVED, TESTED, FAILED = "none", "pending", "proved", "tested", "failed"
-NOT_TRUSTED = "not run: the workspace isn't trusted"
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class State:
 @dataclass(frozen=True)
 class Record:
     """The outcome of a translation or verification. `print`: of the source that it is about; `target_print`:
-    of the target's text; `result` is the engine's; `ran` is whether anything was executed."""
+    of the target's text; `result` is the engine's; `unrun`: why nothing was executed, "" if something was."""
 
     uri: str
     to: str
@@ -43,7 +42,7 @@ class Record:
     target_print: str
     result: dict[str, Any]
     job: str = ""
-    ran: bool = True
+    unrun: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -143,8 +142,8 @@ def _state(record: Record, entries: list[str]) -> State:
     if result["status"] == "refused":
         first = next((d["message"] for d in result["diagnostics"] if d["severity"] == "error"), "refused")
         return State(FAILED, message=first)
-    if not record.ran:
-        return State(NONE, message=NOT_TRUSTED)
+    if record.unrun:
+        return State(NONE, message=record.unrun)
     known = [entry for entry in result["entries"] if entry["name"] in entries]
     if not known:
         return State()  # what was looked at does not run this kernel

@@ -187,13 +187,16 @@ class Event:
 @attrs.define(kw_only=True)
 class JobResult:
     """What a translation or a verification came to. `evidence`, `entries` and `diagnostics` are those of the
-    engine's `--json`; `to` and `text` are null where there is none."""
+    engine's `--json`; `to` and `text` are null where there is none. It is about `source_text`; `current`:
+    what else it depends on (headers, stated values, the engine) is now as it was then."""
 
     job_id: str
     source: str
     version: int | None
     to: str
     file_name: str
+    source_text: str
+    current: bool
     text: str | None
     status: str
     evidence: list[dict[str, Any]]

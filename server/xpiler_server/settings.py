@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -45,9 +46,17 @@ class Settings:
         return self.max_parallel or max(1, (os.cpu_count() or 2) // 2)
 
     @property
+    def unrun(self) -> str:
+        """Why nothing is compiled or run; "" where it may be. The sandbox, and how all that a program started
+        is ended, are Linux's."""
+        if not self.trusted:
+            return "not run: the workspace isn't trusted"
+        return "" if sys.platform == "linux" else "not run: programs are compiled and run on Linux only"
+
+    @property
     def model(self) -> dict[str, str] | None:
         """What a worker is told of the model; None if none is to be asked."""
-        if not self.model_enable or not self.trusted:
+        if not self.model_enable or self.unrun:
             return None
         stated = {"name": self.model_name, "baseUrl": self.model_base_url}
         return {**stated, "budget": self.model_budget, "prices": self.model_prices}

@@ -244,7 +244,11 @@ async def test_the_next_session_finds_what_was_done(editor: Editor, tmp_path: Pa
     )
     wire.receive(1)
     wire.say(id=2, method="xpiler/result", params={"id": result.jobId})
-    assert wire.receive(2)["result"]["status"] == "verified"
+    found = wire.receive(2)["result"]
+    assert (found["status"], found["sourceText"], found["current"]) == ("verified", SAXPY, True)
+    (tmp_path / "saxpy.xpiler.toml").write_text("[arg]\nn = 512\n")
+    wire.say(id=4, method="xpiler/result", params={"id": result.jobId})
+    assert wire.receive(4)["result"]["current"] is False
     wire.say(id=3, method="xpiler/evidence", params={"uri": uri, "to": "hip"})
     assert wire.receive(3)["result"]["text"] == result.text
     assert wire.stop() == 0

@@ -30,10 +30,10 @@ EXECUTED = rung("executed", "gemm: 4 runs")
 
 
 def state(
-    found: dict[str, Any], print_: str = "P", ran: bool = True, entries: tuple[str, ...] = ("gemm",)
+    found: dict[str, Any], print_: str = "P", unrun: str = "", entries: tuple[str, ...] = ("gemm",)
 ) -> State:
     proofs = Proofs(lambda uri: None)
-    proofs.found(Record("k.cu", "hip", "P", "T", found, "job", ran))
+    proofs.found(Record("k.cu", "hip", "P", "T", found, "job", unrun))
     return proofs.state("k.cu", "hip", entries, print_)
 
 
@@ -68,8 +68,9 @@ def test_one_entry_does_not_fail_for_another() -> None:
 
 def test_another_text_makes_it_stale_and_no_run_makes_it_nothing() -> None:
     assert state(result("verified", EXECUTED), print_="Q") == State("tested", True, "gemm: 4 runs")
-    unrun = state(result("unverified", rung("executed", "not run", ok=False), entry="unverified"), ran=False)
-    assert (unrun.state, unrun.message) == ("none", "not run: the workspace isn't trusted")
+    failed = result("unverified", rung("executed", "not run", ok=False), entry="unverified")
+    unrun = state(failed, unrun="not run: for a reason")
+    assert (unrun.state, unrun.message) == ("none", "not run: for a reason")
 
 
 def test_an_edited_target_is_no_longer_what_was_compared() -> None:

@@ -49,6 +49,8 @@ export function resultOf(changes: Partial<JobResult> = {}): JobResult {
     version: 1,
     to: "hip",
     fileName: "add.hip",
+    sourceText: "cuda\n",
+    current: true,
     text: "hip\n",
     status: "verified",
     evidence: [

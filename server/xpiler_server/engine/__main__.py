@@ -34,7 +34,7 @@ def main() -> None:
     tasks: queue.Queue[dict[str, Any]] = queue.Queue()
     wishes = _Wishes()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, tasks, wishes), daemon=True).start()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, AttributeError):  # not every system has it
         os.nice(_NICE if len(sys.argv) < 2 else int(sys.argv[1]))
     while True:
         task = tasks.get()

@@ -7,22 +7,26 @@ import os
 import signal
 from pathlib import Path
 
+_STOP = getattr(signal, "SIGSTOP", None)
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows knows one way to end a process
+
 
 def kill_tree(root: int, *, with_root: bool = True) -> None:
     """Stops the processes first, so that none starts another meanwhile, then kills them."""
     found: list[int] = []
     if with_root:
-        _signal(root, signal.SIGSTOP)
+        _signal(root, _STOP)
     while more := [pid for pid in descendants(root) if pid not in found]:
         for pid in more:
-            _signal(pid, signal.SIGSTOP)
+            _signal(pid, _STOP)
         found += more
     for pid in (*reversed(found), *([root] if with_root else [])):
-        _signal(pid, signal.SIGKILL)
+        _signal(pid, _KILL)
 
 
 def descendants(root: int) -> list[int]:
-    """Children of `root`, their children, and so on; none where the system has no `/proc`."""
+    """Children of `root`, their children, and so on; none where the system has no `/proc`: there no programs
+    are run."""
     children: dict[int, list[int]] = {}
     with contextlib.suppress(OSError):
         for entry in os.scandir("/proc"):
@@ -45,6 +49,8 @@ def _parent(folder: str) -> int | None:
     return None if fields[0] == "Z" else int(fields[1])
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
+def _signal(pid: int, number: signal.Signals | None) -> None:
+    if number is None:
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)

@@ -50,7 +50,16 @@ def retry(ls: XpilerServer, id: str) -> dict[str, str]:
     old = find(ls, id)
     if old.is_active:
         raise protocol.Failed(f"{old.title} has not ended")
-    job = Job(old.kind, old.title, old.uri, old.to, old.given, dict(old.context))
+    if old.kind != "translate":
+        translation.require_running(ls)
+    context = {
+        **old.context,
+        "print": translation.print_of(old),
+    }  # headers and stated values may be others now
+    given = dict(old.given)
+    if "run" in given:
+        given["run"], context["unrun"] = not ls.settings.unrun, ls.settings.unrun  # it may be trusted by now
+    job = Job(old.kind, old.title, old.uri, old.to, given, context)
     translation.start(ls, job)
     return {"id": job.id}
 

@@ -78,5 +78,5 @@ def _of_source(ls: XpilerServer, source: str, to: str) -> str:
     if record is None:
         return "not verified"
     text, file = ls.text_and_file(source)
-    now = record.result["status"] if record.ran else "not run"
+    now = record.result["status"] if not record.unrun else "not run"
     return now + ("" if text is not None and ls.proofs.holds(record, text, file) else " (stale)")

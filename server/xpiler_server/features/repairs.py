@@ -59,7 +59,7 @@ def _schedule(ls: XpilerServer, target: str, pause: float) -> None:
         known.task.cancel()
     if known.job is not None and known.job.is_active:
         ls.run(ls.jobs.cancel(known.job))
-    if ls.settings.trusted and ls.settings.verify_automatic:
+    if not ls.settings.unrun and ls.settings.verify_automatic:
         known.task = ls.run(_compare(ls, target, known, pause))
 
 

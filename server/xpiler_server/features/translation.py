@@ -13,7 +13,7 @@ from xpiler_server import protocol
 from xpiler_server.analysis import engine_text
 from xpiler_server.documents import Document
 from xpiler_server.job import Job
-from xpiler_server.proofs import NOT_TRUSTED, Record
+from xpiler_server.proofs import Record
 from xpiler_server.server import XpilerServer
 from xpiler_server.store import digest, fingerprint
 from xpiler_server.text import Text
@@ -30,7 +30,7 @@ def translation_job(ls: XpilerServer, params: protocol.TranslateParams) -> Job:
         "to": params.to,
         "entry": params.entry,
         "arguments": _stated(ls, params.arguments, params.to),
-        "run": ls.settings.trusted,
+        "run": not ls.settings.unrun,
         "model": ls.settings.model,
     }
     name = PurePath(file)
@@ -38,6 +38,7 @@ def translation_job(ls: XpilerServer, params: protocol.TranslateParams) -> Job:
         "version": version,
         "print": fingerprint(text, file),
         "to": params.to,
+        "unrun": ls.settings.unrun,
         "fileName": name.with_suffix(PLATFORMS[params.to].extension).name,
     }
     title = f"Translate {name.name} to {PLATFORMS[params.to].title}"
@@ -46,7 +47,7 @@ def translation_job(ls: XpilerServer, params: protocol.TranslateParams) -> Job:
 
 def verification_job(ls: XpilerServer, params: protocol.VerifyParams) -> Job:
     """The job that a request for a verification asks for. Raises Failed."""
-    require_trust(ls)
+    require_running(ls)
     source, source_file, version = content(ls, params.source.uri, params.source.text)
     target, target_file, _ = content(ls, params.target.uri, params.target.text)
     to = params.to or platform_named(target_file, target)
@@ -92,8 +93,8 @@ def _record(ls: XpilerServer, job: Job) -> None:
         shown = (
             job.context["targetPrint"] if job.kind == "verify" else digest(text) if text is not None else ""
         )
-        ran = bool(job.given.get("run", True))
-        ls.proofs.found(Record(job.uri, job.to, job.context["print"], shown, job.result, job.id, ran))
+        unrun = job.context.get("unrun", "")
+        ls.proofs.found(Record(job.uri, job.to, job.context["print"], shown, job.result, job.id, unrun))
     ls.job_changed(job)
 
 
@@ -102,7 +103,7 @@ def answer(ls: XpilerServer, job: Job) -> dict[str, Any]:
     assert job.result is not None and job.to is not None
     result = job.result
     is_pair = job.kind == "verify"
-    source = Text(job.given["source"]["text"] if is_pair else job.given["text"], ls.encoding)
+    source = Text(_source_of(job)["text"], ls.encoding)
     target = Text((job.given["target"]["text"] if is_pair else result["text"]) or "", ls.encoding)
     links = [
         protocol.Link(source=source.range(link["source"]), target=target.range(link["target"]))
@@ -115,6 +116,8 @@ def answer(ls: XpilerServer, job: Job) -> dict[str, Any]:
             version=job.context.get("version"),
             to=job.to,
             file_name=job.context.get("fileName", ""),
+            source_text=source.source,
+            current=print_of(job) == job.context["print"],
             text=None if is_pair else result["text"],
             status=result["status"],
             evidence=[_not_run(rung, job) for rung in result["evidence"]],
@@ -128,6 +131,16 @@ def answer(ls: XpilerServer, job: Job) -> dict[str, Any]:
     )
 
 
+def print_of(job: Job) -> str:
+    """The fingerprint of a job's source, with the headers and stated values that are beside it now."""
+    source = _source_of(job)
+    return fingerprint(source["text"], source["file"])
+
+
+def _source_of(job: Job) -> dict[str, Any]:
+    return dict(job.given.get("source", job.given))
+
+
 def evidence(ls: XpilerServer, uri: str, to: str) -> dict[str, Any] | None:
     """The latest result for a document and a platform, whether or not it still holds; the status says
     that."""
@@ -137,8 +150,8 @@ def evidence(ls: XpilerServer, uri: str, to: str) -> dict[str, Any] | None:
 
 
 def _not_run(rung: dict[str, Any], job: Job) -> dict[str, Any]:
-    was_run = job.given.get("run", True) or rung["rung"] != "executed"
-    return rung if was_run else {**rung, "detail": NOT_TRUSTED}
+    unrun = job.context.get("unrun", "")
+    return {**rung, "detail": unrun} if unrun and rung["rung"] == "executed" else rung
 
 
 def _diagnostic(found: dict[str, Any], source: Text) -> dict[str, Any]:
@@ -171,10 +184,10 @@ def _revision(ls: XpilerServer, uri: str) -> int:
     return document.revision if document is not None else 0
 
 
-def require_trust(ls: XpilerServer) -> None:
-    """Raises Failed where nothing of the workspace may be executed."""
-    if not ls.settings.trusted:
-        raise protocol.Failed(NOT_TRUSTED)
+def require_running(ls: XpilerServer) -> None:
+    """Raises Failed where nothing may be executed."""
+    if ls.settings.unrun:
+        raise protocol.Failed(ls.settings.unrun)
 
 
 def _stated(ls: XpilerServer, arguments: dict[str, str], to: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from xpiler_server.slots import Rank
 
 def start(ls: XpilerServer, params: protocol.TuneParams) -> Job:
     """Starts a search; it goes on until its time is up, whoever asked for it. Raises Failed."""
-    translation.require_trust(ls)
+    translation.require_running(ls)
     translate = protocol.TranslateParams(uri=params.uri, to=params.to, arguments=params.arguments)
     job = translation.translation_job(ls, translate)
     minutes = ls.settings.tune_minutes if params.minutes is None else params.minutes
@@ -31,7 +31,7 @@ def start(ls: XpilerServer, params: protocol.TuneParams) -> Job:
 def go_on(ls: XpilerServer, left: list[Job]) -> None:
     """Takes up the searches that the last server of this workspace left unfinished."""
     for job in left:
-        if ls.settings.trusted:
+        if not ls.settings.unrun:
             job.rank = Rank.SEARCH
             ls.jobs.start(job)
 
