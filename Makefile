@@ -39,7 +39,8 @@ client:
 client-checks: $(MODULES)
 	cd $(CLIENT) && npm run --silent lint && npm run --silent check && npm test --silent
 
-# The wheel, and the extension with everything that it needs, for this machine or TARGET=linux-arm64, TARGET=linux-x64.
+# The wheel, and the extension with everything that it needs, for this machine or for TARGET: linux-x64, linux-arm64, darwin-x64,
+# darwin-arm64, win32-x64, win32-arm64 (docs/vscode.md says what works where).
 # The libraries in it are held by the hashes of requirements.lock; looking through them for secrets would take a quarter of an hour.
 package: $(INSTALLED) $(MODULES)
 	rm -rf dist build
@@ -51,7 +52,7 @@ package: $(INSTALLED) $(MODULES)
 	$(BIN)/python $(CLIENT)/scripts/check_package.py dist/xpiler-*.whl $(VSIX)
 
 # The extension as a user has it: packaged, then installed in a real workbench and used in Chromium. `workbench` takes the
-# package that is there; `screenshots` keeps its pictures in docs/images.
+# package that is there (E2E=--failed: the stories that did not pass the last time); `screenshots` keeps its pictures in docs/images.
 e2e: package
 	@$(MAKE) --no-print-directory workbench
 

@@ -24,11 +24,37 @@ from pip._vendor.packaging.requirements import Requirement
 CLIENT = Path(__file__).resolve().parents[1]
 ROOT = CLIENT.parent
 PYTHONS = ("3.11", "3.12", "3.13")
-# Targets of `vsce package` by the processor in the names of wheels; the sandbox, and how processes are ended,
-# are those of Linux.
-TARGETS = {"linux-x64": "x86_64", "linux-arm64": "aarch64"}
-GLIBC = 34  # wheels may ask for glibc 2.34 or older, as Ubuntu 22.04 and Debian 12 have
-LEFT_OUT = ("**/tests", "**/__pycache__", "**/*.pyi", "**/*.a", "bin", "share", "z3/include")
+LEFT_OUT = ("**/tests", "**/__pycache__", "**/*.pyi", "**/*.a", "**/*.lib", "bin", "share", "z3/include")
+
+
+def _manylinux(processor: str, glibc: int) -> list[str]:
+    """Wheels that ask for this glibc 2 or an older one, the newest first."""
+    return [
+        *(f"manylinux_2_{minor}_{processor}" for minor in range(glibc, 4, -1)),
+        f"manylinux2014_{processor}",
+    ]
+
+
+def _macos(processor: str, newest: int) -> list[str]:
+    """Wheels for this macOS or an older one; up to 10.15 the version was counted by its second number."""
+    later = [
+        f"macosx_{major}_0_{what}" for major in range(newest, 10, -1) for what in (processor, "universal2")
+    ]
+    return later + [
+        f"macosx_10_{minor}_{what}" for minor in range(15, 8, -1) for what in (processor, "universal2")
+    ]
+
+
+# Targets of `vsce package` by the tags of their wheels. Ubuntu 22.04 and Debian 12 have glibc 2.35 and 2.36;
+# on ARM the solver's wheel asks for 2.38 (Ubuntu 24.04, Debian 13).
+TARGETS = {
+    "linux-x64": _manylinux("x86_64", 34),
+    "linux-arm64": _manylinux("aarch64", 38),
+    "darwin-x64": _macos("x86_64", 14),
+    "darwin-arm64": _macos("arm64", 14),
+    "win32-x64": ["win_amd64"],
+    "win32-arm64": ["win_arm64"],
+}
 
 
 def main(wheel: Path, system: str) -> None:
@@ -44,7 +70,7 @@ def main(wheel: Path, system: str) -> None:
         for python in PYTHONS:
             pins = folder / f"{python}.txt"
             pins.write_text(_pins(wanted))
-            _install(pins, folder / python, python, _tags(TARGETS[system]))
+            _install(pins, folder / python, python, TARGETS[system])
             # What is the same for every Python is there after the first.
             wanted = _sort(folder / python, libs, target / f"cp{python.replace('.', '')}")
         _unpack(wheel, libs, folder)
@@ -75,14 +101,6 @@ def _pins(names: set[str]) -> str:
     if missing:
         sys.exit(f"not in requirements.lock: {', '.join(sorted(missing))}")
     return "\n".join(texts[name] for name in sorted(names)) + "\n"
-
-
-def _tags(processor: str) -> list[str]:
-    """The tags of wheels that run on a processor, the newest first."""
-    return [
-        *(f"manylinux_2_{minor}_{processor}" for minor in range(GLIBC, 4, -1)),
-        f"manylinux2014_{processor}",
-    ]
 
 
 def _install(pins: Path, target: Path, python: str, tags: list[str]) -> None:

@@ -19,7 +19,19 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MACHINES = {"linux-x64": 62, "linux-arm64": 183}  # of ELF headers
+# What libraries begin with, and the processor that their headers name: of ELF, of Mach-O, and of PE behind
+# one of DOS.
+ELF, MACH, PE = b"\x7fELF", b"\xcf\xfa\xed\xfe", b"MZ"
+UNIVERSAL = b"\xca\xfe\xba\xbe"  # Mach-O for several processors
+MACHINES = {
+    "linux-x64": (ELF, 62),
+    "linux-arm64": (ELF, 183),
+    "darwin-x64": (MACH, 0x01000007),
+    "darwin-arm64": (MACH, 0x0100000C),
+    "win32-x64": (PE, 0x8664),
+    "win32-arm64": (PE, 0xAA64),
+}
+SOLVER = {ELF: "libz3.so", MACH: "libz3.dylib", PE: "libz3.dll"}
 
 IN_WHEEL = re.compile(
     r"xpiler/(\w+/)*\w+\.py|xpiler/py\.typed|xpiler/emulators/(\w+/)*[\w.]+\.(hpp|cpp|h)|xpiler/gate/\w+\.cpp"
@@ -45,7 +57,6 @@ REQUIRED_IN_VSIX = (
     "extension/bundled/libs/xpiler_server/main.py",
     "extension/bundled/libs/pygls/__init__.py",
     "extension/bundled/libs/z3/z3.py",
-    "extension/bundled/libs/z3/lib/libz3.so",
     "extension/bundled/libs/snippets/cuda/gemm_tiled.cu",
     "extension/bundled/libs/manuals/bang/memory.md",
     "extension/bundled/libs/docs/checks/XP-RACE.md",
@@ -56,8 +67,13 @@ REQUIRED_IN_VSIX = (
 
 def main(wheel: Path, vsix: Path) -> None:
     """Fails with the first things that are wrong."""
-    problems = _check(wheel, IN_WHEEL, REQUIRED_IN_WHEEL) + _check(vsix, IN_VSIX, REQUIRED_IN_VSIX)
-    problems += _foreign(vsix)
+    target = next((name for name in MACHINES if vsix.stem.endswith(name)), None)
+    if target is None:
+        sys.exit(f"{vsix.name}: not the name of a package for a platform")
+    kind, machine = MACHINES[target]
+    solver = f"extension/bundled/libs/z3/lib/{SOLVER[kind]}"
+    problems = _check(wheel, IN_WHEEL, REQUIRED_IN_WHEEL) + _check(vsix, IN_VSIX, (*REQUIRED_IN_VSIX, solver))
+    problems += _foreign(vsix, kind, machine)
     if problems:
         sys.exit("\n".join(problems[:20]))
     _translate_with(wheel)
@@ -74,20 +90,33 @@ def _check(package: Path, allowed: re.Pattern[str], required: tuple[str, ...]) -
     return unexpected + [f"{package.name}: missing: {name}" for name in required if name not in names]
 
 
-def _foreign(vsix: Path) -> list[str]:
-    """Libraries for another processor than the package, by the machine that their ELF header names."""
-    machine = next((code for name, code in MACHINES.items() if vsix.stem.endswith(name)), None)
-    if machine is None:
-        return [f"{vsix.name}: not the name of a package for a platform"]
+def _foreign(vsix: Path, kind: bytes, machine: int) -> list[str]:
+    """Libraries for another system or processor than the package's, by their headers."""
     wrong = []
     with zipfile.ZipFile(vsix) as archive:
         for name in archive.namelist():
-            if re.search(r"\.so(\.[\d.]+)?$", name):
+            if re.search(r"\.(so(\.[\d.]+)?|dylib|dll|pyd)$", name):
                 with archive.open(name) as library:
-                    head = library.read(20)
-                if head[:4] != b"\x7fELF" or int.from_bytes(head[18:20], "little") != machine:
-                    wrong.append(f"{vsix.name}: for another processor: {name}")
+                    if not _is_for(library.read(4096), kind, machine):
+                        wrong.append(f"{vsix.name}: for another processor: {name}")
     return wrong
+
+
+def _is_for(head: bytes, kind: bytes, machine: int) -> bool:
+    if head.startswith(UNIVERSAL) and kind == MACH:
+        count = int.from_bytes(head[4:8], "big")
+        return machine in (int.from_bytes(head[8 + 20 * i : 12 + 20 * i], "big") for i in range(count))
+    if not head.startswith(kind):
+        return False
+    if kind == ELF:
+        return int.from_bytes(head[18:20], "little") == machine
+    if kind == MACH:
+        return int.from_bytes(head[4:8], "little") == machine
+    start = int.from_bytes(head[60:64], "little")
+    return (
+        head[start : start + 4] == b"PE\0\0"
+        and int.from_bytes(head[start + 4 : start + 6], "little") == machine
+    )
 
 
 def _translate_with(wheel: Path) -> None:
