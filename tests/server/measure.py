@@ -1,6 +1,9 @@
-"""`python -m tests.server.measure`: how quickly the server answers while a translation runs, and its memory.
+"""`python -m tests.server.measure`: how quickly the server answers while a translation runs, how soon an edit
+is checked again and a job cancelled, and the memory of it all.
 
-A 500-line file is open, a translation of it runs, and hovers, lenses and code actions are asked for one after
+A kernel is edited, without a pause before checks, and the time from an edit to the verdict is taken. Then its
+translations are cancelled under way, and the time to the answer is taken, when their processes are gone. Then
+a 500-line file is open, a translation of it runs, and hovers, lenses and code actions are asked for one after
 another, with an edit now and then.
 """
 
@@ -14,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,15 +46,19 @@ void launch_{0}(int n, float a, const float *x, float *y) {{
 """
 TEXT = "".join(KERNEL.format(number) for number in range(26))
 SECONDS = 12.0
+EDITS = CANCELS = 10
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds: to the first diagnostics after opening, of requests by kind; megabytes of the processes."""
+    """Seconds: to the first diagnostics after opening; of requests by kind; from edits to the verdict on the
+    edited text; from cancelling to the end of a job. Megabytes of the processes."""
 
     start: float
     first: float
     requests: dict[str, list[float]]
+    edits: list[float]
+    cancels: list[float]
     server: float
     workers: float
 
@@ -65,12 +73,17 @@ class Measured:
         for kind, times in self.requests.items():
             middle = statistics.median(times)
             lines.append(f"{kind}: median {1000 * middle:.1f} ms, p95 {1000 * self.p95(kind):.1f} ms")
+        for kind, times in (("edit to verdict", self.edits), ("cancel to end", self.cancels)):
+            lines.append(
+                f"{kind}: median {1000 * statistics.median(times):.1f} ms, most {1000 * max(times):.1f} ms"
+            )
         lines.append(f"memory: server {self.server:.0f} MB, its processes {self.workers:.0f} MB")
         return "\n".join(lines)
 
 
 class _Session:
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         environment = {**os.environ, "XPILER_CACHE": str(folder / "cache")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "xpiler_server.main"],
@@ -106,29 +119,81 @@ class _Session:
             pass
         return message.get("result")
 
-    def until(self, method: str) -> dict[str, Any]:
-        while (message := self.next()).get("method") != method:
+    def until(self, method: str, wanted: Callable[[dict[str, Any]], bool] = lambda params: True) -> None:
+        while (message := self.next()).get("method") != method or not wanted(message["params"]):
             pass
-        return message
+
+    def start(self, **options: Any) -> None:
+        root = self.folder.as_uri()
+        params = {"processId": None, "rootUri": root, "capabilities": {}, "initializationOptions": options}
+        self.ask("initialize", params)
+        self.say("initialized", {})
+
+    def open(self, name: str, text: str) -> str:
+        path = self.folder / name
+        path.write_text(text)
+        item = {"uri": path.as_uri(), "languageId": "cuda-cpp", "version": 1, "text": text}
+        self.say("textDocument/didOpen", {"textDocument": item})
+        return path.as_uri()
+
+    def insert(self, uri: str, version: int, text: str) -> None:
+        """Inserts at the top."""
+        start = {"line": 0, "character": 0}
+        change = {"range": {"start": start, "end": start}, "text": text}
+        document = {"uri": uri, "version": version}
+        self.say("textDocument/didChange", {"textDocument": document, "contentChanges": [change]})
+
+    def stop(self) -> None:
+        self.ask("shutdown", None)
+        self.say("exit", None)
+        self.process.wait(30)
 
 
 def measure() -> Measured:
     with tempfile.TemporaryDirectory() as name:
-        return _measure(Path(name))
+        edits, cancels = _edits_and_cancels(Path(name))
+        return _answers(Path(name), edits, cancels)
 
 
-def _measure(folder: Path) -> Measured:
-    path = folder / "parts.cu"
-    path.write_text(TEXT)
-    uri = path.as_uri()
+def _edits_and_cancels(folder: Path) -> tuple[list[float], list[float]]:
+    session = _Session(folder)
+    session.start(client={"status": True, "jobs": True}, settings={"check": {"debounceMs": 0}})
+    uri = session.open("saxpy.cu", KERNEL.format(0))
+    edits, cancels = [], []
+
+    def is_judged(version: int) -> Callable[[dict[str, Any]], bool]:
+        def judged(params: dict[str, Any]) -> bool:
+            checks = [kernel["checked"] for kernel in params["kernels"]]
+            is_clean = bool(checks) and all(c["state"] == "clean" and not c["stale"] for c in checks)
+            return params["version"] == version and is_clean
+
+        return judged
+
+    session.until("xpiler/status", is_judged(1))
+    for version in range(2, EDITS + 2):
+        began = time.monotonic()
+        session.insert(uri, version, "/* another text */ ")
+        session.until("xpiler/status", is_judged(version))
+        edits.append(time.monotonic() - began)
+    for number in range(1000, 1000 + CANCELS):
+        session.say("xpiler/translate", {"uri": uri, "to": "vnni"}, number)
+        session.until("xpiler/jobs", lambda params: params["jobs"][-1]["message"] == "running the source")
+        began = time.monotonic()
+        session.say("$/cancelRequest", {"id": number})
+        while session.next().get("id") != number:
+            pass
+        cancels.append(time.monotonic() - began)
+    session.stop()
+    return edits, cancels
+
+
+def _answers(folder: Path, edits: list[float], cancels: list[float]) -> Measured:
     began = time.monotonic()
     session = _Session(folder)
-    session.ask("initialize", {"processId": None, "rootUri": folder.as_uri(), "capabilities": {}})
-    session.say("initialized", {})
+    session.start()
     start = time.monotonic() - began
     began = time.monotonic()
-    item = {"uri": uri, "languageId": "cuda-cpp", "version": 1, "text": TEXT}
-    session.say("textDocument/didOpen", {"textDocument": item})
+    uri = session.open("parts.cu", TEXT)
     session.until("textDocument/publishDiagnostics")
     first = time.monotonic() - began
     session.say("xpiler/translate", {"uri": uri, "to": "vnni"}, 1_000_000)
@@ -149,14 +214,7 @@ def _measure(folder: Path) -> Measured:
     while time.monotonic() - began < SECONDS:
         turn += 1
         if turn % 10 == 5:
-            edit = {
-                "range": {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}},
-                "text": " ",
-            }
-            session.say(
-                "textDocument/didChange",
-                {"textDocument": {**identifier, "version": 2 + turn}, "contentChanges": [edit]},
-            )
+            session.insert(uri, 2 + turn, " ")
         for kind, (method, params) in questions.items():
             asked = time.monotonic()
             assert session.ask(method, params)
@@ -164,10 +222,8 @@ def _measure(folder: Path) -> Measured:
         pids = descendants(session.process.pid)
         peak = max(peak[0], _memory(session.process.pid)), max(peak[1], sum(map(_memory, pids)))
         time.sleep(0.02)
-    session.ask("shutdown", None)
-    session.say("exit", None)
-    session.process.wait(30)
-    return Measured(start, first, times, *peak)
+    session.stop()
+    return Measured(start, first, times, edits, cancels, *peak)
 
 
 def _memory(pid: int) -> float:
