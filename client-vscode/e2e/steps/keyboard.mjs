@@ -1,14 +1,13 @@
 // All of it without a mouse.
 import assert from "node:assert/strict";
-import { LONG, until } from "../workbench.mjs";
+import { LONG, until } from "../waiting.mjs";
 
 export async function tell({ bench, page, step }) {
   await step("open, translate, reject a change, discard", async () => {
-    await bench.closeEditors();
     await bench.quickOpen("add.cu");
     await bench.palette("Xpiler: Translate to BANG C");
     await page.locator(".monaco-diff-editor").waitFor({ timeout: LONG });
-    await bench.statusBar("Translation verified").waitFor();
+    await bench.statusBar("Translation verified").waitFor({ timeout: LONG });
     await page.keyboard.press("Control+Home");
     await page.keyboard.press("Control+Alt+r");
     await bench.statusBar("Translation edited").waitFor();

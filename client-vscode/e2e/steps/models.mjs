@@ -3,18 +3,23 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { ROOT } from "../kernels.mjs";
-import { LONG } from "../workbench.mjs";
+import { LONG } from "../waiting.mjs";
 
-export async function tell({ bench, step, picture }) {
+export async function tell(given) {
   const stand = spawn(process.env.PYTHON ?? join(ROOT, ".venv", "bin", "python"), [join(import.meta.dirname, "..", "model.py")], {
     stdio: ["pipe", "pipe", "inherit"],
     cwd: ROOT,
   });
   const [line] = await once(stand.stdout, "data");
-  const address = String(line).trim();
+  try {
+    await tellOf(String(line).trim(), given);
+  } finally {
+    stand.kill();
+  }
+}
 
+async function tellOf(address, { bench, step, picture }) {
   await step("the model is chosen from the endpoint's list, and answers", async () => {
-    await bench.closeEditors();
     await bench.openFile("scale.cu");
     await bench.palette("Xpiler: Select Language Model…");
     await bench.question("The language model").waitFor({ timeout: LONG });
@@ -48,7 +53,5 @@ export async function tell({ bench, step, picture }) {
     await bench.palette("View: Close Editor");
     await bench.palette("Xpiler: Discard Translation");
     await bench.row(/^scale\.hip from/).waitFor({ state: "detached" });
-    await bench.showExplorer();
   });
-  stand.kill();
 }

@@ -1,6 +1,6 @@
 // No Python where the settings say that it is.
 import assert from "node:assert/strict";
-import { LONG } from "../workbench.mjs";
+import { LONG } from "../waiting.mjs";
 
 export async function tell({ bench, page, step, picture }) {
   await step("one message says what to do", async () => {

@@ -1,12 +1,11 @@
 // An accepted translation that is broken afterwards: underlined against its source, and repaired.
 import assert from "node:assert/strict";
-import { LONG, until } from "../workbench.mjs";
+import { LONG, until } from "../waiting.mjs";
 
 export async function tell({ bench, page, step, picture }) {
   let accepted;
 
   await step("an accepted translation is broken: underlined where it differs from its source", async () => {
-    await bench.closeEditors();
     await bench.openFile("saxpy.cu");
     await bench.contextMenu(bench.line("__global__"), "Translate to HIP");
     await page.getByRole("button", { name: /^Accept Translation/ }).first().waitFor({ timeout: LONG });

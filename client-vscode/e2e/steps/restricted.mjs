@@ -1,5 +1,5 @@
 // A workspace that is not trusted: read and translated, but nothing of it is run, until it is.
-import { LONG } from "../workbench.mjs";
+import { LONG } from "../waiting.mjs";
 
 export const own = { trusted: false };
 
@@ -20,7 +20,7 @@ export async function tell({ bench, page, step, picture }) {
   await step("it is not verified on request either", async () => {
     await bench.palette("Xpiler: Verify Edited Translation");
     await bench.toast("isn't trusted").waitFor({ timeout: LONG });
-    await bench.statusBar("Translation unverified").waitFor();
+    await bench.statusBar("Translation unverified").waitFor({ timeout: LONG });
     await bench.clearToasts();
   });
 

@@ -1,18 +1,12 @@
 // Several files of the Explorer at once, each accepted or discarded by itself.
 import assert from "node:assert/strict";
-import { LONG, until } from "../workbench.mjs";
+import { LONG, until } from "../waiting.mjs";
 
 export async function tell({ bench, page, step, picture }) {
   const decided = (name) => page.getByRole("treeitem", { name: new RegExp(`^${name} from`) }).first();
 
   await step("files that are selected in the Explorer are translated together", async () => {
-    await bench.closeEditors();
-    await bench.showExplorer();
-    const file = (name) => page.getByRole("treeitem", { name, exact: true });
-    await file("saxpy.cu").click();
-    await file("scale.cu").click({ modifiers: ["Control"] });
-    await file("twice.cu").click({ modifiers: ["Control"] });
-    await bench.contextMenu(file("scale.cu"), "Translate to HIP");
+    await bench.contextMenu(await bench.selectFiles("saxpy.cu", "scale.cu", "twice.cu"), "Translate to HIP");
     await bench.toast("3 of 3 files translated").waitFor({ timeout: LONG });
     await bench.tab("3 translations").waitFor();
     await bench.toast("3 of 3 files translated").getByRole("button", { name: "Choose…" }).waitFor();
@@ -36,7 +30,5 @@ export async function tell({ bench, page, step, picture }) {
     await bench.acceptAnyway(() => bench.has("scale.hip"));
     await bench.tab("scale.hip").waitFor();
     await until(async () => (await decided("scale.hip").count()) === 0, "the list is empty");
-    await bench.clearToasts();
-    await bench.showExplorer();
   });
 }

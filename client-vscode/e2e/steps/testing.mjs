@@ -1,10 +1,8 @@
 // The Testing view: each kernel and platform is a test.
-import { LONG } from "../workbench.mjs";
+import { LONG } from "../waiting.mjs";
 
 export async function tell({ bench, page, step, picture }) {
   await step("it has every kernel and platform, and runs one", async () => {
-    await bench.showExplorer();
-    await bench.closeEditors();
     await bench.openFile("add.cu");
     await bench.palette("Testing: Focus on Test Explorer View");
     const item = (name) => page.locator(".test-explorer .monaco-list-row", { hasText: name }).first();

@@ -1,7 +1,7 @@
 // Translate, compare, reject one change, check again, accept.
 import assert from "node:assert/strict";
 import { gemm } from "../kernels.mjs";
-import { LONG, until } from "../workbench.mjs";
+import { LONG, until } from "../waiting.mjs";
 
 export async function tell({ bench, page, step, picture }) {
   await step("a kernel opens, and its state is shown beside it and above it", async () => {
@@ -13,7 +13,7 @@ export async function tell({ bench, page, step, picture }) {
   await step("right-click → Translate to HIP shows a verified translation side by side", async () => {
     await bench.contextMenu(bench.line("__global__"), "Translate to HIP");
     await page.locator(".monaco-diff-editor.side-by-side").waitFor({ timeout: LONG });
-    await bench.statusBar("Translation verified").waitFor();
+    await bench.statusBar("Translation verified").waitFor({ timeout: LONG });
     await page.locator(".editor.modified .view-line", { hasText: "hipMalloc" }).first().waitFor();
     await picture("diff-dark");
   });

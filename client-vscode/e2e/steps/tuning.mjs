@@ -1,11 +1,10 @@
 // Tuning in the background: drawn as it goes on, paused, gone on with after a reload, its best compared and accepted.
-import { LONG, until } from "../workbench.mjs";
+import { LONG, until } from "../waiting.mjs";
 
 export async function tell({ bench, page, step, picture }) {
   const view = () => bench.webview();
 
   await step("a search is drawn as it goes on, and rests", async () => {
-    await bench.closeEditors();
     await bench.openFile("gemm.cu");
     await bench.palette("Xpiler: Tune in Background…");
     await bench.question("Tune for").getByRole("option", { name: /^C \+ AVX-512/ }).waitFor({ timeout: LONG });
@@ -35,6 +34,5 @@ export async function tell({ bench, page, step, picture }) {
     await bench.row(/Tune gemm\.cu.*cancelled/).waitFor();
     await view().getByRole("button", { name: "Retry" }).waitFor();
     await bench.palette("Xpiler: Discard Translation");
-    await bench.showExplorer();
   });
 }
