@@ -73,3 +73,17 @@ def test_the_host_interface_and_the_comments_survive(target: str) -> None:
         'extern "C" void gemm(const float *A, const float *B, float *C, int M, int N, int K)' in result.text
     )
     assert "// C = A * B, row-major, with 32x32 tiles staged through shared memory." in result.text
+
+
+def test_a_fault_of_a_template_is_told_once_with_its_instances() -> None:
+    text = (
+        "template <typename T> __global__ void turn(T* x) {\n"
+        "    __shared__ T t[64];\n"
+        "    t[threadIdx.x] = x[threadIdx.x];\n"
+        "    x[threadIdx.x] = t[63 - threadIdx.x];\n"
+        "}\n"
+        "void turn_f(float* x) { turn<<<1, 64>>>(x); }\n"
+        "void turn_i(int* x) { turn<<<1, 64>>>(x); }\n"
+    )
+    (told,) = [d for d in translate_text(text, "turn.cu", "hip").diagnostics if d.code == "race"]
+    assert told.message.endswith("; so it is in turn_i")

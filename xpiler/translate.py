@@ -535,6 +535,22 @@ def _not_launched(entry: Entry, kernels: Sequence[str]) -> Rung:
     return Rung("executed", False, "host code", detail, 0.0)
 
 
+def _told_once(found: Sequence[tuple[str, Diagnostic]]) -> list[Diagnostic]:
+    """What several entries have at one place, as the instances of a template do, is told of the first of
+    them, and the others are named."""
+    by_place: dict[tuple[object, ...], list[tuple[str, Diagnostic]]] = {}
+    for number, (entry, told) in enumerate(found):
+        key = (told.code, told.range, told.severity) if told.range is not None else (number,)
+        by_place.setdefault(key, []).append((entry, told))
+    result: list[Diagnostic] = []
+    for (first, told), *rest in by_place.values():
+        others = ", ".join(dict.fromkeys(entry for entry, _ in rest if entry != first))
+        also = f"; so it is in {others}" if others else ""
+        result.append(replace(told, message=f"{told.message}{also}"))
+        result += [again for entry, again in rest if entry == first]
+    return result
+
+
 def _target_file(file: str, to: str) -> str:
     return str(PurePath(file).with_suffix(PLATFORMS[to].extension))
 
@@ -546,6 +562,7 @@ def _result(
     shared = [rung for rung in rungs if rung.rung in ("parsed", "compiled")]
     results = []
     diagnostics: list[Diagnostic] = []
+    found: list[tuple[str, Diagnostic]] = []
     for item in entries:
         if item.refused is not None:
             diagnostics.append(item.refused)
@@ -555,16 +572,18 @@ def _result(
         results.append(EntryResult(item.entry.name, item.entry.kind, own.status, own.why_unverified()))
         if item.inference is not None:
             made_up = item.inference.made_up
-            diagnostics += [_diagnostic(finding, made_up) for finding in item.inference.findings]
-            diagnostics += [_diagnostic(finding, True) for finding in item.inference.doubts]
+            told = [(f, made_up) for f in item.inference.findings]
+            told += [(f, True) for f in item.inference.doubts]
+            found += [(item.entry.name, _diagnostic(*finding)) for finding in told]
         if item.doubt:
             what = f"{item.entry.name}: {item.doubt}; {MADE_UP}"
             diagnostics.append(Diagnostic("made-up-data", what, item.entry.range, "note"))
         diagnostics += [finding for rung in item.rungs for finding in rung.findings]
-    told = {d.range for d in diagnostics}
+    diagnostics = [*_told_once(found), *diagnostics]
+    known = {d.range for d in diagnostics}
     # Where an entry was verified all the same, what the IR does not know of a kernel is a remark.
     severity = "error" if any(r.status == "refused" for r in results) else "warning"
-    diagnostics += [replace(d, severity=severity) for d in unit.refusals.values() if d.range not in told]
+    diagnostics += [replace(d, severity=severity) for d in unit.refusals.values() if d.range not in known]
     diagnostics += [Diagnostic("note", note, None, "note") for note in dict.fromkeys(notes)]
     if all(result.status == "refused" for result in results):
         first = next(d for d in diagnostics if d.severity == "error")

@@ -48,6 +48,12 @@ def test_a_read_past_the_end_is_reported(tmp_path: Path) -> None:
     assert (event["access"], event["offset"], event["thread"]) == ("read", 400, [99, 0, 0])
 
 
+def test_a_thread_that_never_comes_to_its_end_is_stopped(tmp_path: Path) -> None:
+    kernel = "__global__ void k(volatile float* x) { if (threadIdx.x == 3) while (x[7] == 0) { } }"
+    event = stopped(tmp_path, kernel, "k<<<1, 64>>>(x)", "endless")
+    assert event["thread"] == [3, 0, 0] and event["launch_line"] == 7
+
+
 def test_use_after_free_is_named(tmp_path: Path) -> None:
     kernel = "__global__ void k(float* x) { x[0] = 1; }"
     event = stopped(tmp_path, kernel, "cudaFree(x); k<<<1, 1>>>(x)", "oob")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from xpiler.errors import Refusal
@@ -400,3 +402,16 @@ __global__ void halve(float* a, int n) {
         inferred(text)
     assert told.value.diagnostic.code == "endless-loop" and told.value.diagnostic.range is not None
     assert (told.value.diagnostic.range.line, told.value.diagnostic.range.column) == (6, 5)
+
+
+def test_a_loop_that_nothing_could_end_is_named_at_once() -> None:
+    text = """
+__global__ void count(float* a, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  while (i < n) { a[i] += 1; }
+}
+"""
+    start = time.process_time()
+    with pytest.raises(Refusal, match="never ends once it is entered: nothing in it changes its condition"):
+        inferred(text)
+    assert time.process_time() - start < 2

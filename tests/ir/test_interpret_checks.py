@@ -189,14 +189,20 @@ def test_a_division_by_zero_is_found() -> None:
 
 
 def test_a_program_that_does_not_end_is_stopped() -> None:
-    function = kernel([], While(TRUE, Block(())))
+    counting = Block((Decl("i", I32, init=b.const(0)), While(b.ge(I, 0), Block((Assign(I, b.add(I, 1)),)))))
+    function = kernel([], counting)
     assert "1000 loop iterations" in only(run(function, {}, step_limit=1000), "step-limit").message
     assert "the time allowed" in only(run(function, {}, seconds=0.05), "step-limit").message
 
 
+def test_a_loop_that_nothing_could_end_is_not_tried_for_long() -> None:
+    result = run(kernel([], While(TRUE, Block(()))), {}, step_limit=1000)
+    assert result.steps == 0 and "any number of rounds" in only(result, "step-limit").message
+
+
 def test_the_loop_that_does_not_end_is_the_one_that_goes_round() -> None:
     """The inner loop ends each time; the interpreter is stopped in it all the same."""
-    text = "__global__ void k(int n) {\n  int i = 0;\n  while (n > 0) { while (i < 2) i++; i = 0; }\n}\n"
+    text = "__global__ void k(int n) {\n  int i = 0;\n  while (n > 0) { while (i < 2) i++; i = 0; n++; }\n}\n"
     (function,) = parse(text, "k.cu").program.kernels
     found = only(run(function, {"n": 1}, step_limit=30_000), "step-limit")
     assert found.range is not None and (found.range.line, found.range.column) == (3, 3)

@@ -26,8 +26,8 @@ _EMULATORS = Path(__file__).parent
 _SHARED_RUNTIME = ("memory.cpp", "events.cpp")
 _RUNTIME = {
     "bang": ("runtime.cpp", "checks.cpp", "copies.cpp", "vector.cpp", "shapes.cpp", "matrix.cpp"),
-    "cuda": ("runtime.cpp", "alignment.cpp", "symbols.cpp"),
-    "hip": ("runtime.cpp", "alignment.cpp", "symbols.cpp"),
+    "cuda": ("runtime.cpp", "alignment.cpp", "symbols.cpp", "endless.cpp"),
+    "hip": ("runtime.cpp", "alignment.cpp", "symbols.cpp", "endless.cpp"),
 }
 _BANG_ARCHITECTURES = ("270", "290", "372", "592")
 

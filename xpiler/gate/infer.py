@@ -273,6 +273,8 @@ def never_ends(entry: Entry, loop: Finding) -> Refusal:
     rounds = loop.values["rounds"]
     what = (
         f"this loop of {entry.name} went round {rounds} times and did not end, at all sizes that were tried"
+        if rounds
+        else f"this loop of {entry.name} never ends once it is entered: nothing in it changes its condition"
     )
     return Refusal("endless-loop", what, loop.range, "mend the condition that ends it")
 

@@ -251,7 +251,7 @@ class HostSearch(Search):
             if shape is None:
                 why = f"{launch.kernel} is launched with tasks that do not fill their clusters"
                 return Trial(sizes, make_case(scalars, {}), {}, (), 0, why)
-            most = MAX_THREADS << 2 if self._is_known(sizes) else MAX_THREADS
+            most = MAX_THREADS << 4 if self._is_known(sizes) else MAX_THREADS
             if shape.threads > most or len(trace.launches) > _MAX_LAUNCHES:
                 if self._is_told(sizes, copied):
                     self.checked = False

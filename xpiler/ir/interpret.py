@@ -159,7 +159,7 @@ def run(
 
 
 def _unended(function: Function, limit: StepLimit) -> Finding:
-    if limit.rounds < _MANY_ROUNDS:
+    if limit.rounds < _MANY_ROUNDS and not limit.certain:
         return Finding("step-limit", f"the program did not end within {limit}", function.range, {})
     message = f"this loop did not end within {limit}"
     return Finding("step-limit", message, limit.loop, {"rounds": limit.rounds})

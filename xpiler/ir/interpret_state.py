@@ -81,11 +81,13 @@ class Cancelled(Exception):
 class StepLimit(Exception):
     """The program did not end within the steps or seconds allowed: which, in words.
 
-    `loop` is the `while` of those under way that had gone round most often, `rounds` how often.
+    `loop` is the `while` of those under way that had gone round most often, `rounds` how often. `certain`:
+    nothing could end it.
     """
 
     loop: SourceRange | None = None
     rounds = 0
+    certain = False
 
     def within(self, loop: SourceRange | None, rounds: int) -> None:
         if rounds > self.rounds:

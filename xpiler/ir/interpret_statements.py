@@ -25,6 +25,7 @@ from xpiler.ir.nodes import (
     Barrier,
     Block,
     Break,
+    Call,
     Collective,
     Continue,
     Decl,
@@ -40,8 +41,21 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
+from xpiler.ir.rewrite import uses, walk
 
 PARALLEL_KINDS = frozenset({LoopKind.PARALLEL, LoopKind.VECTOR, LoopKind.THREADS})
+
+
+def _never_ends(loop: While) -> bool:
+    """Whether nothing in the loop leaves it or changes what its condition is about."""
+    inside = [*walk(loop.body), *walk(loop.advance)]
+    if any(isinstance(n, (Break, Return, Trap)) for n in inside):
+        return False
+    asked = list(walk(loop.condition))
+    if any(isinstance(n, (Load, Call)) for n in asked):
+        return False
+    assigned = uses(loop.body).vars_assigned | uses(loop.advance).vars_assigned
+    return not assigned & {n.name for n in asked if isinstance(n, Var)}
 
 
 _RULES = {"alignment": "misaligned", "requirement": "requirement"}  # of instructions
@@ -281,6 +295,7 @@ class Statements:
         test = self.expressions.compile(loop.condition)
         body, advance = self.compile(loop.body), self.compile(loop.advance)
         tests_first = not loop.do_while
+        hopeless = _never_ends(loop)
 
         def run(state: State, lanes: Lanes) -> Lanes:
             current, done = lanes, []
@@ -301,6 +316,10 @@ class Statements:
                         if current is not None and not current.size:
                             break
                 tested = True
+                if hopeless:
+                    never = StepLimit("any number of rounds")
+                    never.loop, never.certain = loop.range, True
+                    raise never
                 rounds += 1
                 try:
                     state.clock.tick()

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "endless.hpp"
 #include "fiber.hpp"
 #include "internal.hpp"
 
@@ -214,6 +215,7 @@ void complete_barrier() {
 }
 
 inline void select(int rank, Fiber* fiber) {
+    turns = turns + 1;
     current = rank;
     running = fiber;
     threadIdx = block->threads[rank].index;
@@ -486,6 +488,7 @@ void run_grid(const LaunchInfo& info, Body run, void* data, const Argument* args
                 poison(dynamic_region->base + info.shared, (16 - info.shared % 16) % 16);
             }
             std::size_t blocks = static_cast<std::size_t>(info.grid.x) * info.grid.y * info.grid.z;
+            const Watched watched;
             if (info.cooperative) run_blocks_together(blocks);
             else run_blocks_in_turn(blocks);
             threadIdx = blockIdx = uint3{0, 0, 0};
