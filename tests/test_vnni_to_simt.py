@@ -49,3 +49,29 @@ def test_a_wrapper_allocates_copies_launches_and_frees() -> None:
         "    check(cudaFree(d_y));\n"
         "}\n"
     )
+
+
+WARPS = """
+#include <math.h>
+extern "C" void mixed(const float *x, float *y, int rows) {
+    for (int r = 0; r < rows; ++r) {
+        float tile[8][64];
+        for (int i = 0; i < 512; ++i) tile[0][i] = 0;
+        for (int w = 0; w < 8; ++w)
+            for (int k = 0; k < 4; ++k) {
+                float t[64];
+                for (int i = 0; i < 64; ++i) t[i] = expf(x[((r * 8 + w) * 4 + k) * 64 + i]);
+                for (int i = 0; i < 64; ++i) tile[w][i] += t[63 - i] * t[i / 2];
+            }
+        for (int j = 0; j < 512; ++j) y[r * 512 + j] = tile[0][511 - j];
+    }
+}
+"""
+
+
+def test_what_an_iteration_of_a_warp_keeps_is_the_warps_own() -> None:
+    result = translate_text(WARPS, "mixed.cpp", "cuda")
+    assert result.status == "verified", result.entries
+    assert result.text is not None
+    assert "__shared__ float t[512];" in result.text
+    assert "t[i_1 + (int64_t)warp * 64ll] = expf(" in result.text

@@ -44,12 +44,14 @@ from xpiler.passes.facts import Facts
 from xpiler.passes.independence import accumulators, independent, independent_iterations
 from xpiler.passes.names import Names
 from xpiler.passes.reduction_values import NAMES, identity, is_idempotent
+from xpiler.passes.simt_memory import bytes_of, spread_in_pieces
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
 
 WORTH_SHARING = 16  # loops of fewer iterations stay whole
 WARP = 32
 _MARGIN = 0.25
+_MOST_PIECES = 8 << 10  # bytes of an array that every warp of a block has for itself
 
 
 @dataclass(frozen=True)
@@ -310,13 +312,33 @@ class _Cooperation:
         for loop in nest:
             inside = inside.inside(loop)
         body = nest[-1].body.body
-        if not prefers_team(nest, body, inside) or any(isinstance(s, Decl) and s.shape for s in body):
+        if not prefers_team(nest, body, inside):
             return None
         lanes = Team(WARP, self.team.lane, "warp")
         inner, _ = cooperate(body, lanes, inside, self.names)
         team = Team(self.team.size // WARP, self.team.warp, "block")
-        shared = spread(nest, Block(inner), team, self.names)
-        return [*self.phase(Block(tuple(shared))), *shared]
+        pieces = _piece_a_warp(Block(inner), team)
+        if pieces is None:
+            return None
+        arrays, taken = pieces
+        shared = spread(nest, taken, team, self.names)
+        return [*arrays, *self.phase(Block((*arrays, *shared))), *shared]
+
+
+def _piece_a_warp(body: Block, warps: Team) -> tuple[list[Decl], Block] | None:
+    """Arrays that a warp shares as its piece of arrays that the block does, with their declarations; None if
+    that is too much.
+
+        t[64] of each of 8 warps, t[i]   -->   t[512], t[warp * 64 + i]
+    """
+    arrays: list[Decl] = []
+    for decl in [s for s in walk_stmts(body) if isinstance(s, Decl) and s.space is Space.SHARED]:
+        bytes_ = bytes_of(decl)
+        if bytes_ is None or decl.init is not None or bytes_ * warps.size > _MOST_PIECES:
+            return None
+        body = spread_in_pieces(body, decl, warps.rank)
+        arrays.append(replace(decl, shape=(const(warps.size * bytes_ // decl.dtype.bytes),)))
+    return arrays, body
 
 
 def prefers_team(nest: Sequence[For], body: Sequence[Stmt], facts: Facts) -> bool:
