@@ -426,3 +426,8 @@ def test_hostile_text_takes_no_more_than_a_second(text: str) -> None:
 def test_scopes_nested_beyond_reason_are_refused() -> None:
     with pytest.raises(Refusal, match="nested more than 100 deep"):
         analyse("namespace a {" * 150 + "}" * 150, "t.cu")
+
+
+def test_a_product_in_parentheses_before_a_sign_is_no_cast() -> None:
+    text = "int f(int n, int m, int k) { return (n * (m + 1)) - (k) + ((long)(n * (m)) + ((long)k)); }\n"
+    assert nodes(analyse(text, "f.cpp"), "cast_expression") == ["(long)((n * (m)))", "(long)k"]

@@ -45,11 +45,10 @@ from xpiler.passes.bang_schedule import schedule
 from xpiler.passes.covered import covered
 from xpiler.passes.promote_arrays import Promoted, flat_loads
 from xpiler.passes.tidy import tidy
-from xpiler.platforms.bang import DEFAULT, POOL_WINDOW, TASK, TASKS, Architecture
+from xpiler.platforms.bang import DEFAULT, POOL_WINDOW, STACK_BYTES, TASK, TASKS, Architecture
 
 DIMENSIONS = tuple(f"{which}.{axis}" for which in ("gridDim", "blockDim") for axis in "xyz")
 SHARED = "dynamicShared.bytes"
-STACK_BYTES = 16 * 1024  # of a core's stack for arrays
 
 NAMES = {"bf16": "bfloat16_t"}
 # BANG has its own 16-bit floats.

@@ -69,6 +69,7 @@ def problem_nodes(root: Node) -> list[Node]:
 _COMPARISON = re.compile(r"[\w$]\s*<(?![<=])[^;{}]{0,400}?[^->\s]\s*>\s*\(")
 _OPERATOR_AFTER = re.compile(r"(?<![->])>\s*[-=*&+]")  # `i < n && j >= 0`, `i < n && j > -m`
 _CAST = re.compile(r"\(\s*([A-Za-z_]\w*)\s*\)\s*[-+*&(]")
+_PRODUCT = re.compile(r"\(\s*([A-Za-z_]\w*)\s*[*&]\s*\(")  # `(n * (m)) - (k)`, `(T *(U))-(k)`
 _ARRAY_POINTER = re.compile(r"[;{}]\s*([A-Za-z_]\w*)\s*\(\s*[*&]\s*\w+\s*\)\s*\[")
 _TEMPLATE_NAME = re.compile(
     r"\btemplate\s*<[^;{}]{0,600}?(?:>|\))\s*(?:[^;{}()=]{0,200}?[\s*&>:](\w+)\s*(?=\()"
@@ -113,6 +114,12 @@ def _ambiguities(root: Node, text: str) -> list[tuple[int, str]]:
         ):
             found[match.start()] = "("
             found[text.index(")", match.end(1)) + 1] = ")"
+    for match in _PRODUCT.finditer(text):
+        at = match.start(1)
+        end = closing(text, match.start())
+        if end is not None and names.is_variable(match[1], at) and _is_cast(root, at, match.end(1)):
+            found[match.start()] = found.get(match.start(), "") + "("
+            found[end] = ")"
     for match in _ARRAY_POINTER.finditer(text):
         at = match.start(1)
         node = root.descendant_for_byte_range(at, match.end(1))

@@ -39,6 +39,7 @@ from xpiler.passes.reroll import reroll
 from xpiler.passes.serial import serial_form
 from xpiler.passes.single_assignment import single_assignments
 from xpiler.passes.special_cases import drop_special_cases
+from xpiler.passes.split_digits import split_serial_digits
 from xpiler.passes.spread_tiles import spread_tiles
 from xpiler.passes.strips import join_rests, merge_strips
 from xpiler.passes.structured import without_continues
@@ -109,6 +110,7 @@ def canonicalise(
         function = settle(name, function, changed)
     marked = mark_parallel(function)
     function = settle("parallel loops", function, marked.function, "; ".join(marked.reasons))
+    function = settle("digits of loops", function, split_serial_digits(function))
     function = settle("rerolling", function, reroll(function))
     joined = settle("joining of rests", function, join_rests(function))
     function = mark_parallel(joined).function if joined is not function else function

@@ -20,6 +20,7 @@ from xpiler.ir.rewrite import assigned_vars, free_vars, map_body, map_expr, map_
 from xpiler.ir.types import DType
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.names import Names
+from xpiler.passes.parallel import mark_parallel
 
 INDEPENDENT = (LoopKind.PARALLEL, LoopKind.THREADS)
 
@@ -39,6 +40,31 @@ def split_digits(function: Function) -> Function:
         return stmt
 
     return map_body(function, change)
+
+
+def split_serial_digits(function: Function) -> Function:
+    """Loops that no independence was shown of, where no digit is left over and one of its loops then is
+    independent. Threads count so what rows of a length that no number says have together:
+
+        for i in 0..rows * n: j = i / n; y[j * stride + i % n] = ...
+          -->   for j in 0..rows: parallel for k in 0..n: y[j * stride + k] = ...
+    """
+    names = Names(function)
+
+    def change(stmt: Stmt) -> Stmt:
+        if not isinstance(stmt, For) or stmt.kind in INDEPENDENT or stmt.step != Const(stmt.step.dtype, 1):
+            return stmt
+        return split_digit(stmt, names) or stmt
+
+    split = map_body(function, change)
+    if split is function:
+        return function
+    marked = mark_parallel(split).function
+    return marked if _independent_loops(marked) > _independent_loops(function) else function
+
+
+def _independent_loops(function: Function) -> int:
+    return sum(isinstance(n, For) and n.kind in INDEPENDENT for n in walk(function.body))
 
 
 def split_digit(loop: For, names: Names) -> For | None:

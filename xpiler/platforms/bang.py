@@ -61,6 +61,7 @@ class Architecture:
 
 
 KB = 1024
+STACK_BYTES = 16 * KB  # of a core's stack for arrays
 ARCHITECTURES = {
     a.name: a
     for a in (

@@ -16,8 +16,10 @@ from xpiler.gate.contract import Role
 from xpiler.gate.evidence import Rung
 from xpiler.gate.infer import Inference
 from xpiler.ir.nodes import Function
+from xpiler.passes.arrays_spilled import with_large_arrays_in_memory
 from xpiler.passes.memory_taken import with_arrays_of_any_size_in_memory
 from xpiler.passes.whole_copies import without_whole_copies
+from xpiler.platforms.bang import DEFAULT
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.to_simt import as_hip
@@ -32,7 +34,9 @@ def to_bang(unit: Unit, entries: list[EntryJob]) -> Produced:
 
     def made(function: Function, inference: Inference) -> Wrapped:
         arrays, direct = _direct(_apart(function), inference)
-        canonical, taken = with_arrays_of_any_size_in_memory(validated(direct, entries, rungs))
+        sized, of_any_size = with_arrays_of_any_size_in_memory(validated(direct, entries, rungs))
+        canonical, large = with_large_arrays_in_memory(sized, DEFAULT)
+        taken = of_any_size + large
         arrays |= {p.name: Moved(count, copy_in=False, copy_out=False) for p, count in taken}
         kernel = bang.generate(canonical, name=f"{function.name}_kernel")
         return Wrapped(function, kernel, arrays, tuple(p for p, _ in taken))
