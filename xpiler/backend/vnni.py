@@ -22,6 +22,7 @@ from xpiler.ir.nodes import Block, Call, Const, Decl, Expr, For, Function, Load,
 from xpiler.ir.rewrite import assigned_vars, map_expr, substitute, walk
 from xpiler.ir.types import U32
 from xpiler.passes.operand_packing import pack_operands
+from xpiler.passes.row_gathering import gather_rows
 from xpiler.passes.vectorize import vectorize
 from xpiler.passes.zero_terms import drop_zero_terms
 
@@ -86,7 +87,7 @@ def generate(
     parallel: frozenset[str] = frozenset()
     function = _with_known_dimensions(canonical, launch)
     if scalar is None:
-        chosen = vectorize(pack_operands(drop_zero_terms(function)))
+        chosen = vectorize(gather_rows(pack_operands(drop_zero_terms(function))))
         function, parallel = chosen.function, chosen.parallel
         notes += chosen.notes
     function, bounds = _with_named_bounds(function)

@@ -1,0 +1,217 @@
+"""What the rows of a product take from their source in pieces is gathered first, some rows at a time.
+
+    for (r) parallel for (c) VECTOR:               for (r0; r0 += 64) parallel:
+      for y: for x:                                  f32 rows[64 * Y * X];
+        sum += (inside(r, y) ? a[g(r, y, x)] : 0)    for (r in r0..) for y: for x:
+               * b[(y * X + x) * n + c]        -->     rows[(r - r0) * Y * X + y * X + x] = inside(r, y) ? ..
+                                                     for (r in r0..) parallel for (c) VECTOR:
+                                                       for f in 0..Y*X:
+                                                         sum += rows[(r - r0) * Y * X + f] * b[f * n + c]
+
+so that choices, digits of counters and strides are worked out once and not for every register of columns, and
+the sum walks through memory (the lowering of convolutions to products, in pieces that fit a cache). For sums
+of products whose factor of the row holds a choice or a digit, or is far from the next one; of memory that is
+never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from xpiler.ir.build import add, cast, const, gt, maximum, minimum, mul, sub
+from xpiler.ir.nodes import (
+    EMPTY,
+    Assign,
+    Binary,
+    Block,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    LoopKind,
+    Select,
+    Space,
+    Stmt,
+    Var,
+)
+from xpiler.ir.rewrite import arrays_written, free_vars, map_expr, map_stmt, substitute, walk
+from xpiler.ir.types import F32, I64
+from xpiler.passes.aliasing import may_be_same, with_aliases
+from xpiler.passes.facts import mutable_vars
+from xpiler.passes.folds import folded
+from xpiler.passes.inside_ranges import inside_of
+from xpiler.passes.knobs import Knob
+from xpiler.passes.loop_flattening import flatten_loops
+from xpiler.passes.names import Names
+from xpiler.passes.register_tile import tile_candidate
+from xpiler.passes.tile_invariants import digits_before
+from xpiler.passes.vectorize import FAR, Strides
+
+ROWS_AT_ONCE = Knob(
+    "row_gathering.rows", (0, 32, 64, 128), 64, "rows that are gathered at a time; 0: none are"
+)
+
+
+def gather_rows(function: Function) -> Function:
+    """Everywhere in a function whose lanes are chosen."""
+    if not ROWS_AT_ONCE.value:
+        return function
+    written = with_aliases(arrays_written(function.body), may_be_same(function.params))
+    gathering = _Gathering(Names(function), frozenset(written), mutable_vars(function))
+
+    def change(stmt: Stmt) -> Stmt:
+        return gathering.rows(stmt) if isinstance(stmt, For) else stmt
+
+    body = map_stmt(function.body, change)
+    assert isinstance(body, Block)
+    return function if body == function.body else replace(function, body=body)
+
+
+@dataclass(frozen=True)
+class _Factor:
+    """A value in the sum that belongs to a row, with the loops of the sum around it, outermost first."""
+
+    value: Load | Select
+    sums: tuple[For, ...]
+
+
+@dataclass
+class _Gathering:
+    names: Names
+    written: frozenset[str]
+    mutable: frozenset[str]
+
+    def rows(self, rows: For) -> Stmt:
+        """The loop, or what replaces it."""
+        columns = tile_candidate(rows)
+        if columns is None or rows.dtype != columns.dtype:
+            return rows
+        inside = {d.name for d in walk(columns.body) if isinstance(d, Decl)} | {columns.var} | self.mutable
+        factors = [
+            f
+            for f in dict.fromkeys(self._factors(columns.body, ()))
+            if not free_vars(f.value) & inside and self._is_worth_it(rows, f)
+        ]
+        if not factors:
+            return rows
+        return self._gathered(rows, columns, factors)
+
+    def _factors(self, block: Block, sums: tuple[For, ...]) -> Iterator[_Factor]:
+        """Of products that every iteration of plain loops adds to a variable."""
+        for stmt in block.body:
+            match stmt:
+                case For(body=body) if stmt.kind is not LoopKind.VECTOR and self._is_plain(stmt, sums):
+                    yield from self._factors(body, (*sums, stmt))
+                case Assign(target=Var(), value=value) if sums and folded(stmt) is not None:
+                    yield from (_Factor(v, sums) for v in _values(value))
+
+    def _is_plain(self, loop: For, sums: Sequence[For]) -> bool:
+        names = {s.var for s in sums} | self.mutable
+        counts = loop.step == const(1, loop.dtype) and loop.start == const(0, loop.dtype)
+        return counts and not free_vars(loop.stop) & names and not _loads(loop.stop)
+
+    def _is_worth_it(self, rows: For, factor: _Factor) -> bool:
+        value = factor.value
+        used = free_vars(value)
+        loads = [n for n in walk(value) if isinstance(n, Load)]
+        if value.dtype != F32 or rows.var not in used or not used & {s.var for s in factor.sums}:
+            return False
+        if any(load.array in self.written or any(_loads(i) for i in load.index) for load in loads):
+            return False
+        if any(free_vars(s.stop) & {rows.var} for s in factor.sums):
+            return False
+        if isinstance(value, Select):
+            return True
+        divides = any(isinstance(n, Binary) and n.op in ("/", "%") for n in walk(value) if n is not value)
+        return divides or _stride(value, factor.sums[-1].var) not in (0, 1)
+
+    def _gathered(self, rows: For, columns: For, factors: Sequence[_Factor]) -> Stmt:
+        at_once = const(ROWS_AT_ONCE.value, rows.dtype)
+        first = Var(rows.dtype, self.names.fresh(f"{rows.var}_first"))
+        end = Var(rows.dtype, self.names.fresh(f"{rows.var}_end"))
+        part = replace(rows, start=first, stop=end)
+        body: list[Stmt] = [
+            Decl(end.name, end.dtype, init=add(first, minimum(at_once, sub(rows.stop, first))))
+        ]
+        places: dict[Expr, Expr] = {}
+        for factor in factors:
+            if factor.value not in places:
+                body += self._fill(part, first, factor, places)
+        used = map_expr(columns.body, lambda e: places.get(e, e) if isinstance(e, (Load, Select)) else e)
+        used = flatten_loops(used, self.names)
+        assert isinstance(used, Block)
+        body.append(replace(part, body=Block((replace(columns, body=used),))))
+        whole: Stmt = replace(
+            rows, var=first.name, step=at_once, body=Block(tuple(body)), kind=LoopKind.PARALLEL
+        )
+        runs = gt(columns.stop, columns.start)
+        return whole if isinstance(runs, Const) and runs.value else If(runs, Block((whole,)), EMPTY)
+
+    def _fill(self, part: For, first: Var, factor: _Factor, places: dict[Expr, Expr]) -> list[Stmt]:
+        """The array, and the loops that fill it: next to one another lies what does so in the source."""
+        value, sums = factor.value, factor.sums
+        load = next(n for n in walk(value) if isinstance(n, Load))
+        name = self.names.fresh(f"{load.array}_rows")
+        depth: Expr = const(1, I64)
+        place: Expr = const(0, I64)
+        for loop in sums:
+            extent = cast(loop.stop, I64)
+            depth, place = mul(depth, extent), add(mul(place, extent), cast(Var(loop.dtype, loop.var), I64))
+        row = cast(sub(Var(part.dtype, part.var), first), I64)
+        by_rows = any(_stride(load, s.var) == 1 for s in sums) or _stride(load, part.var) == FAR
+        many = const(ROWS_AT_ONCE.value, I64)
+        at = add(mul(row, depth), place) if by_rows else add(mul(place, many), row)
+        gathered = Load(F32, name, (at,))
+        places[value] = gathered
+        array = Decl(name, F32, (mul(many, maximum(depth, const(0, I64))),), Space.LOCAL)
+        if not by_rows:
+            fill: Stmt = _nest([*sums, part], Assign(gathered, value))
+            return [array, fill]
+        inside = inside_of(value, sums, self.names)
+        if inside is None:
+            fills: list[Stmt] = [_nest(sums, Assign(gathered, value))]
+        else:
+            f = Var(I64, self.names.fresh("f"))
+            nothing = Assign(Load(F32, name, (add(mul(row, depth), f),)), inside.otherwise)
+            zeros = For(
+                f.name, I64, const(0, I64), depth, const(1, I64), Block((nothing,)), LoopKind.PARALLEL
+            )
+            values = {
+                s.var: add(Var(s.dtype, s.var), low) for s, low in zip(sums, inside.starts, strict=True)
+            }
+            moved = substitute(Assign(gathered, inside.value), values)
+            shifted = [replace(s, stop=n) for s, n in zip(sums, inside.lengths, strict=True)]
+            copy = flatten_loops(_nest(shifted, moved), self.names)
+            fills = [*inside.bounds, If(inside.partly, Block((zeros,)), EMPTY), copy]
+        digits, rest = digits_before(fills, frozenset(), self.names.fresh)
+        return [array, replace(part, body=Block((*digits, *rest)), kind=LoopKind.PARALLEL)]
+
+
+def _nest(loops: Sequence[For], stmt: Stmt) -> Stmt:
+    for loop in reversed(loops):
+        stmt = replace(loop, body=Block((stmt,)), kind=LoopKind.PARALLEL)
+    return stmt
+
+
+def _values(value: Expr) -> Iterator[Load | Select]:
+    """Loads and choices that the value is made of by arithmetic."""
+    match value:
+        case Load() | Select():
+            yield value
+        case Binary(op=op, left=left, right=right) if op not in ("&&", "||"):
+            yield from _values(left)
+            yield from _values(right)
+
+
+def _stride(load: Expr, var: str) -> int:
+    strides = Strides(var)
+    (load,) = [n for n in walk(load) if isinstance(n, Load)][:1]
+    return FAR if len(load.index) != 1 else strides.of(load.index[0])
+
+
+def _loads(expr: Expr) -> bool:
+    return any(isinstance(n, Load) for n in walk(expr))
