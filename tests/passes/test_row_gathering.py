@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from xpiler.frontend import parse
+from xpiler.ir.nodes import Function
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 from xpiler.passes.knobs import chosen
 from xpiler.passes.operand_packing import pack_operands
 from xpiler.passes.row_gathering import gather_rows
+from xpiler.passes.vectorize import vectorize
 
 WINDOWS = """\
 __global__ void windows(const float *__restrict__ x, const float *__restrict__ w, float *__restrict__ y,
@@ -29,9 +31,7 @@ def gathered(value: str) -> str:
     return show(gather_rows(pack_operands(with_lanes(kernel))))
 
 
-def with_lanes(kernel):  # type: ignore[no-untyped-def]
-    from xpiler.passes.vectorize import vectorize
-
+def with_lanes(kernel: Function) -> Function:
     return vectorize(canonicalise(kernel, (128, 1, 1), (None, None, 1)).function).function
 
 
@@ -40,7 +40,6 @@ PADDED = "(r + k - 1 >= 0 && r + k - 1 < length ? x[(r + k - 1) * channels + i] 
 
 def test_a_padded_window_is_copied_where_it_is_inside() -> None:
     text = gathered(PADDED)
-    print(text)
     assert "k_from = min(max(0, " in text
     assert "x_rows[(i64)(block_y - block_y_first) * ((i64)width * (i64)channels) + f] = 0.0f" in text
     assert "i_flat in 0l .. max((i64)(k_to - k_from), 0l) * (i64)channels" in text, "pieces are copied whole"

@@ -21,6 +21,8 @@ from xpiler.ir.build import cast, const
 from xpiler.ir.nodes import Block, Call, Const, Decl, Expr, For, Function, Load, Space, Var
 from xpiler.ir.rewrite import assigned_vars, map_expr, substitute, walk
 from xpiler.ir.types import U32
+from xpiler.passes.element_registers import keep_elements
+from xpiler.passes.guard_bounds import bound_loops
 from xpiler.passes.operand_packing import pack_operands
 from xpiler.passes.row_gathering import gather_rows
 from xpiler.passes.vectorize import vectorize
@@ -88,7 +90,7 @@ def generate(
     function = _with_known_dimensions(canonical, launch)
     if scalar is None:
         chosen = vectorize(gather_rows(pack_operands(drop_zero_terms(function))))
-        function, parallel = chosen.function, chosen.parallel
+        function, parallel = bound_loops(keep_elements(chosen.function)), chosen.parallel
         notes += chosen.notes
     function, bounds = _with_named_bounds(function)
     printer = (

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 
-from xpiler.ir.affine import Affine, lift, linear, prove_le, prove_lt, simplify, stride, to_expr
+from xpiler.ir.affine import Affine, coefficient, lift, linear, prove_le, prove_lt, simplify, stride, to_expr
 from xpiler.ir.affine_form import atom_variables, divide_out
 from xpiler.ir.nodes import (
     Assign,
@@ -40,9 +41,10 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import children, substitute, uses, walk, walk_exprs, walk_stmts
-from xpiler.passes.facts import Facts
+from xpiler.ir.rewrite import children, free_vars, substitute, uses, walk, walk_exprs, walk_stmts
+from xpiler.passes.facts import End, Facts, Ranges
 from xpiler.passes.names import Names
+from xpiler.passes.reached_indices import not_negative
 from xpiler.passes.structured import spliced
 from xpiler.passes.tidy import simplified, without_dead
 from xpiler.passes.tile_fills import Fill, forms
@@ -102,13 +104,27 @@ def _without_tile(function: Function, decl: Decl) -> Block | None:
     fill = replace(fill, assign=replace(fill.assign, value=value))
     if fill.conditions and looped:  # an element may be left over from an earlier iteration
         return None
+    known = {**_definitions(function, facts), **not_negative(later, decl.name)}
     for form in forms(fill, Names(function)):
-        replaced = _Replacement(_Inverse(decl, form))
+        replaced = _Replacement(_Inverse(decl, form), known)
         new_body = simplified(function.body, facts, replaced.load)
         if replaced.failed or _reads(new_body, decl.name):
             continue
         return new_body if _right_in_place(later, new_body, decl.name, value, facts) else None
     return None
+
+
+def _definitions(function: Function, facts: Facts) -> dict[str, tuple[End, End]]:
+    """Numbers that the function declares at its start, by what they are."""
+    found: dict[str, tuple[End, End]] = {}
+    for stmt in function.body.body:
+        match stmt:
+            case Decl(name=name, shape=(), init=Expr() as init) if (
+                init.dtype.is_integer and not ({name} | free_vars(init)) & facts.mutable
+            ):
+                if not any(isinstance(e, Load) for e in walk_exprs(init)):
+                    found[name] = (init, init)
+    return found
 
 
 def _find(
@@ -234,9 +250,9 @@ def _part(load: Load, blocks: set[str], facts: Facts) -> Affine | None:
     """How an index depends on the block."""
     form = linear(load.index[0], facts.ranges) if len(load.index) == 1 else None
     found = lift(0)
-    for monomial, coefficient in form.terms if form is not None else ():
+    for monomial, factor in form.terms if form is not None else ():
         if any(atom_variables(a) & blocks for a in monomial):
-            found = found + Affine(((monomial, coefficient),))
+            found = found + Affine(((monomial, factor),))
     return found
 
 
@@ -289,6 +305,9 @@ class _Inverse:
         wanted_form = linear(wanted, facts.ranges)
         if wanted_form is None:
             return None
+        rows = self._rows(form, loops, wanted_form, facts)
+        if rows is not None:
+            return rows
         terms: list[tuple[int, For]] = []
         rest = form
         for loop in loops.values():
@@ -345,6 +364,27 @@ class _Inverse:
             return result
         return {} if not remaining.terms else None
 
+    def _rows(
+        self, form: Affine, loops: dict[str, For], wanted: Affine, facts: Facts
+    ) -> dict[str, Expr] | None:
+        """Solve high * width + low = wanted for a low digit that counts to the width."""
+        mine = [loop for loop in loops.values() if loop.var in form.variables()]
+        for high, low in permutations(mine, 2) if len(mine) == 2 else ():
+            width, unit = coefficient(form, high.var), stride(form, low.var)
+            ranges = self.fill.facts.ranges
+            if width is None or unit != 1 or width != linear(low.stop, ranges):
+                continue
+            counts = [linear(Var(loop.dtype, loop.var)) for loop in (high, low)]
+            assert counts[0] is not None and counts[1] is not None
+            row, column = divide_out(wanted - (form - counts[0] * width - counts[1]), width)
+            rows = linear(high.stop, ranges)
+            if not _counts_from_zero(high) or not _counts_from_zero(low) or rows is None:
+                continue
+            places = ((row, rows), (column, width))
+            if all(prove_le(0, at, facts.ranges) and prove_lt(at, n, facts.ranges) for at, n in places):
+                return {high.var: to_expr(row, high.dtype), low.var: to_expr(column, low.dtype)}
+        return None
+
 
 def _counts_from_zero(loop: For) -> bool:
     return (
@@ -360,15 +400,19 @@ def _extent(loop: For) -> int | None:
 
 
 class _Replacement:
-    def __init__(self, inverse: _Inverse) -> None:
+    """`known`: ranges that hold wherever the tile is read."""
+
+    def __init__(self, inverse: _Inverse, known: Ranges) -> None:
         self.inverse = inverse
+        self.known = known
         self.failed = False
 
     def load(self, load: Load, facts: Facts) -> Expr:
         decl, fill = self.inverse.decl, self.inverse.fill
         if load.array != decl.name:
             return load
-        values = self.inverse.counters(load.index, facts) if load.dtype == decl.dtype else None
+        told = replace(facts, ranges={**self.known, **facts.ranges})
+        values = self.inverse.counters(load.index, told) if load.dtype == decl.dtype else None
         if values is None:
             self.failed = True
             return load

@@ -42,16 +42,19 @@ def inside_of(value: Expr, loops: Sequence[For], names: Names) -> Inside | None:
     lows: dict[str, list[Expr]] = {loop.var: [] for loop in loops}
     highs: dict[str, list[Expr]] = {loop.var: [] for loop in loops}
     always: list[Expr] = []
-    for condition in _parts(value.condition):
+    for condition in parts_of(value.condition):
         mentioned = free_vars(condition) & counters
         if not mentioned:
             always.append(condition)
             continue
-        found = _bound(condition, next(iter(mentioned))) if len(mentioned) == 1 else None
-        if found is None:
+        var = next(iter(mentioned))
+        low, high = (bound_of(condition, var) if len(mentioned) == 1 else None) or (None, None)
+        if low is not None:
+            lows[var].append(low)
+        elif high is not None:
+            highs[var].append(high)
+        else:
             return None
-        var, low, high = found
-        (lows if low is not None else highs)[var].append(low or high)  # type: ignore[arg-type]
     bounds: list[Decl] = []
     starts: list[Expr] = []
     lengths: list[Expr] = []
@@ -80,15 +83,16 @@ def inside_of(value: Expr, loops: Sequence[For], names: Names) -> Inside | None:
     return Inside(value.then, value.otherwise, tuple(starts), tuple(lengths), tuple(bounds), or_(*partly))
 
 
-def _parts(condition: Expr) -> list[Expr]:
+def parts_of(condition: Expr) -> list[Expr]:
+    """What `&&` joins."""
     match condition:
         case Binary(op="&&", left=left, right=right):
-            return [*_parts(left), *_parts(right)]
+            return [*parts_of(left), *parts_of(right)]
     return [condition]
 
 
-def _bound(condition: Expr, var: str) -> tuple[str, Expr | None, Expr | None] | None:
-    """The counter with the least value that it may have, or with what it must stay below."""
+def bound_of(condition: Expr, var: str) -> tuple[Expr | None, Expr | None] | None:
+    """The least value that a counter may have, or what it must stay below; None: it says something else."""
     if not isinstance(condition, Binary) or condition.op not in ("<", "<=", ">", ">="):
         return None
     left, right = linear(condition.left), linear(condition.right)
@@ -110,5 +114,5 @@ def _bound(condition: Expr, var: str) -> tuple[str, Expr | None, Expr | None] | 
     if var in rest.variables():
         return None
     if step == 1:
-        return var, to_expr(lift(0) - rest, counter.dtype), None
-    return var, None, to_expr(rest + lift(1), counter.dtype)
+        return to_expr(lift(0) - rest, counter.dtype), None
+    return None, to_expr(rest + lift(1), counter.dtype)

@@ -28,7 +28,13 @@ def flatten_loops(stmt: Stmt, names: Names) -> Stmt:
             return _flattened(inner, names) or inner
         return inner
 
-    inside = {n.body.body[0].var for n in walk(stmt) if isinstance(n, For) and _only_loop(n) and _counts(n)}
+    inside = {
+        inner.var
+        for loop in walk(stmt)
+        if isinstance(loop, For) and _counts(loop) and _only_loop(loop)
+        for inner in loop.body.body
+        if isinstance(inner, For)
+    }
     changed = map_stmt(stmt, change)
     assert isinstance(changed, Stmt)
     return changed

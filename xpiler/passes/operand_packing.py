@@ -48,7 +48,7 @@ from xpiler.passes.folds import folded
 from xpiler.passes.knobs import Knob
 from xpiler.passes.names import Names
 from xpiler.passes.split_digits import split_digit
-from xpiler.passes.vectorize import FAR, INDEPENDENT, Strides, perfect_nest, rebuilt
+from xpiler.passes.vectorize import FAR, INDEPENDENT, Strides, rebuilt
 
 PACK = Knob("operand_packing.on", (0, 1), 1, "whether operands that lie crosswise are packed")
 LANES = 16
@@ -100,13 +100,15 @@ class _Packing:
 
     def nest(self, loop: For) -> list[Stmt] | None:
         """What replaces the nest at `loop`; None if it is no sum of products or is as good as it is."""
-        nest = perfect_nest(loop)
+        nest, heads = _nest_of(loop, self.mutable)
         if len(nest) < 2 or any(n.step != const(1, n.dtype) or n.start != const(0, n.dtype) for n in nest):
             return None
         counters = {n.var for n in nest}
         if any(free_vars(n.stop) & counters or _loads(n.stop) for n in nest):
             return None
-        body = self._with_digits(nest[-1].body)
+        if any(free_vars(n.stop) & {head.name for head in heads} for n in nest):
+            return None
+        body = self._with_digits(replace(nest[-1].body, body=(*heads, *nest[-1].body.body)))
         operands = list(self._operands(body, ()))
         if not operands or any(isinstance(s, Decl) and s.shape for s in walk(body)):
             return None
@@ -237,6 +239,27 @@ class _Packing:
             fill = If(and_(*runs), Block((fill,)), EMPTY)
         size = mul(mul(cast(ceil_div(lanes.stop, sixteen), I64), const(LANES, I64)), depth)
         return [Decl(name, load.dtype, (size,), Space.LOCAL), fill]
+
+
+def _nest_of(loop: For, mutable: frozenset[str]) -> tuple[list[For], list[Decl]]:
+    """The independent loops directly inside one another but for numbers that are computed in between, and
+    these numbers."""
+    nest, heads = [loop], list[Decl]()
+    while nest[-1].kind in INDEPENDENT:
+        *between, inner = nest[-1].body.body or (nest[-1],)
+        numbers = [s for s in between if isinstance(s, Decl) and _is_number(s, mutable)]
+        if inner is nest[-1] or not isinstance(inner, For) or inner.kind not in INDEPENDENT:
+            break
+        if len(numbers) < len(between):
+            break
+        heads += numbers
+        nest.append(inner)
+    return nest, heads
+
+
+def _is_number(decl: Decl, mutable: frozenset[str]) -> bool:
+    integer = not decl.shape and decl.dtype.is_integer and decl.name not in mutable
+    return integer and isinstance(decl.init, Expr) and not _loads(decl.init)
 
 
 def _certain(body: Block) -> Iterator[Load]:

@@ -41,10 +41,20 @@ from xpiler.ir.nodes import (
     Unary,
     Var,
 )
-from xpiler.ir.rewrite import arrays_read, arrays_written, map_expr, map_stmt, rename, substitute, walk
+from xpiler.ir.rewrite import (
+    arrays_read,
+    arrays_written,
+    assigned_vars,
+    free_vars,
+    map_expr,
+    map_stmt,
+    rename,
+    substitute,
+    walk,
+)
 from xpiler.passes.knobs import Knob
 from xpiler.passes.sync import leaves_loop
-from xpiler.passes.tile_invariants import conditions_before, digits_before
+from xpiler.passes.tile_invariants import conditions_before, digits_before, without_zero_divisors
 
 LANES = 16
 WIDE = Knob("register_tile.wide", (1, 2, 4), 4, "registers of columns where rows share nothing")
@@ -118,6 +128,9 @@ def widened(columns: For) -> tuple[Stmt, ...] | None:
     if not sums or any(_depth(s) > 3 for s in sums) or not _short(body):
         return None
     loops: list[Stmt] = []
+    heads = _shared_numbers(columns)
+    body = Block(body.body[len(heads) :])
+    columns = replace(columns, body=body)
     if not isinstance(columns.stop, (Const, Var)):
         end = f"{columns.var}_end"
         loops.append(Decl(end, columns.dtype, init=columns.stop))
@@ -131,7 +144,29 @@ def widened(columns: For) -> tuple[Stmt, ...] | None:
         wide = Block(jam.block(body))
         loops.append(replace(columns, start=start, stop=stop, step=const(whole, columns.dtype), body=wide))
         start, registers = stop, registers // 2
-    return (*loops, replace(columns, start=start))
+    loops.append(replace(columns, start=start))
+    return (Block((*heads, *loops)),) if heads else tuple(loops)
+
+
+def _shared_numbers(columns: For) -> tuple[Decl, ...]:
+    """What the body declares first and all lanes have in common, as it can be computed before the loop, which
+    may be empty: nothing is divided by zero."""
+    found: list[Decl] = []
+    assigned = assigned_vars(columns.body) - {d.name for d in walk(columns.body) if isinstance(d, Decl)}
+    for stmt in columns.body.body:
+        if not isinstance(stmt, Decl) or stmt.shape or not stmt.dtype.is_integer:
+            break
+        if not isinstance(stmt.init, Expr) or any(isinstance(n, Load) for n in walk(stmt.init)):
+            break
+        if columns.var in free_vars(stmt.init) or free_vars(stmt.init) & assigned or _changes(stmt, columns):
+            break
+        found.append(replace(stmt, init=map_expr(stmt.init, without_zero_divisors)))
+    return tuple(found)
+
+
+def _changes(decl: Decl, columns: For) -> bool:
+    writes = (s for s in walk(columns.body) if isinstance(s, Assign) and isinstance(s.target, Var))
+    return any(isinstance(s.target, Var) and s.target.name == decl.name for s in writes)
 
 
 def _row_of(columns: For) -> For:

@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import add, cast, const, gt, maximum, minimum, mul, sub
+from xpiler.ir.affine import coefficient, linear
+from xpiler.ir.build import add, cast, const, eq, gt, maximum, minimum, mul, sub
 from xpiler.ir.nodes import (
     EMPTY,
     Assign,
@@ -90,6 +91,7 @@ class _Gathering:
         columns = tile_candidate(rows)
         if columns is None or rows.dtype != columns.dtype:
             return rows
+        columns = replace(columns, body=self._without_numbers(columns))
         inside = {d.name for d in walk(columns.body) if isinstance(d, Decl)} | {columns.var} | self.mutable
         factors = [
             f
@@ -99,6 +101,20 @@ class _Gathering:
         if not factors:
             return rows
         return self._gathered(rows, columns, factors)
+
+    def _without_numbers(self, columns: For) -> Block:
+        """The body with what it declares first, and all its lanes have in common, put in where it is used."""
+        values: dict[str, Expr] = {}
+        body = list(columns.body.body)
+        while body and isinstance(head := substitute(body[0], values), Decl):
+            init = head.init
+            if head.shape or not head.dtype.is_integer or head.name in self.mutable:
+                break
+            if not isinstance(init, Expr) or _loads(init) or columns.var in free_vars(init):
+                break
+            values[head.name] = init
+            body.pop(0)
+        return substitute(Block(tuple(body)), values)
 
     def _factors(self, block: Block, sums: tuple[For, ...]) -> Iterator[_Factor]:
         """Of products that every iteration of plain loops adds to a variable."""
@@ -130,7 +146,7 @@ class _Gathering:
         return divides or _stride(value, factor.sums[-1].var) not in (0, 1)
 
     def _gathered(self, rows: For, columns: For, factors: Sequence[_Factor]) -> Stmt:
-        at_once = const(ROWS_AT_ONCE.value, rows.dtype)
+        at_once = const(_at_once(rows), rows.dtype)
         first = Var(rows.dtype, self.names.fresh(f"{rows.var}_first"))
         end = Var(rows.dtype, self.names.fresh(f"{rows.var}_end"))
         part = replace(rows, start=first, stop=end)
@@ -140,18 +156,20 @@ class _Gathering:
         places: dict[Expr, Expr] = {}
         for factor in factors:
             if factor.value not in places:
-                body += self._fill(part, first, factor, places)
+                body += self._fill(part, first, at_once, factor, places)
         used = map_expr(columns.body, lambda e: places.get(e, e) if isinstance(e, (Load, Select)) else e)
-        used = flatten_loops(used, self.names)
-        assert isinstance(used, Block)
-        body.append(replace(part, body=Block((replace(columns, body=used),))))
+        flat = flatten_loops(used, self.names)
+        assert isinstance(flat, Block)
+        body.append(replace(part, body=Block((replace(columns, body=flat),))))
         whole: Stmt = replace(
             rows, var=first.name, step=at_once, body=Block(tuple(body)), kind=LoopKind.PARALLEL
         )
         runs = gt(columns.stop, columns.start)
         return whole if isinstance(runs, Const) and runs.value else If(runs, Block((whole,)), EMPTY)
 
-    def _fill(self, part: For, first: Var, factor: _Factor, places: dict[Expr, Expr]) -> list[Stmt]:
+    def _fill(
+        self, part: For, first: Var, at_once: Expr, factor: _Factor, places: dict[Expr, Expr]
+    ) -> list[Stmt]:
         """The array, and the loops that fill it: next to one another lies what does so in the source."""
         value, sums = factor.value, factor.sums
         load = next(n for n in walk(value) if isinstance(n, Load))
@@ -162,15 +180,16 @@ class _Gathering:
             extent = cast(loop.stop, I64)
             depth, place = mul(depth, extent), add(mul(place, extent), cast(Var(loop.dtype, loop.var), I64))
         row = cast(sub(Var(part.dtype, part.var), first), I64)
-        by_rows = any(_stride(load, s.var) == 1 for s in sums) or _stride(load, part.var) == FAR
-        many = const(ROWS_AT_ONCE.value, I64)
+        by_rows = _goes_on(load, sums) or coefficient(load.index[0], part.var) is None
+        many = cast(at_once, I64)
         at = add(mul(row, depth), place) if by_rows else add(mul(place, many), row)
         gathered = Load(F32, name, (at,))
         places[value] = gathered
         array = Decl(name, F32, (mul(many, maximum(depth, const(0, I64))),), Space.LOCAL)
         if not by_rows:
             fill: Stmt = _nest([*sums, part], Assign(gathered, value))
-            return [array, fill]
+            digits, (fill,) = digits_before([fill], frozenset(), self.names.fresh)
+            return [array, *digits, *_with_step_of_one(fill, load, part.var)]
         inside = inside_of(value, sums, self.names)
         if inside is None:
             fills: list[Stmt] = [_nest(sums, Assign(gathered, value))]
@@ -195,6 +214,31 @@ def _nest(loops: Sequence[For], stmt: Stmt) -> Stmt:
     for loop in reversed(loops):
         stmt = replace(loop, body=Block((stmt,)), kind=LoopKind.PARALLEL)
     return stmt
+
+
+def _at_once(rows: For) -> int:
+    most = ROWS_AT_ONCE.value
+    if isinstance(rows.start, Const) and isinstance(rows.stop, Const):
+        return min(most, int(rows.stop.value) - int(rows.start.value))
+    return most
+
+
+def _goes_on(load: Load, sums: Sequence[For]) -> bool:
+    """Whether a step of the last counter but one leads to the element behind all those of the last one."""
+    if len(sums) < 2 or _stride(load, sums[-1].var) != 1:
+        return _stride(load, sums[-1].var) == 1
+    high, extent = coefficient(load.index[0], sums[-2].var), linear(sums[-1].stop)
+    return high is not None and high == extent
+
+
+def _with_step_of_one(fill: Stmt, load: Load, row: str) -> list[Stmt]:
+    """Once more for rows that are neighbours, where a variable says how far from one another they are."""
+    step = coefficient(load.index[0], row)
+    match step.terms if step is not None else ():
+        case (((Var(name=name, dtype=dtype),), 1),):
+            close = substitute(fill, {name: const(1, dtype)})
+            return [If(eq(Var(dtype, name), const(1, dtype)), Block((close,)), Block((fill,)))]
+    return [fill]
 
 
 def _values(value: Expr) -> Iterator[Load | Select]:

@@ -4,6 +4,8 @@ for t in 0..256: for i in t..1024 step 256: s[i / 16][i % 16] = f(i)
   -->   for m in 0..64: for k in 0..16: s[m][k] = f(16*m + k)
 for y in 0..8: for x in 0..8: s[(8*y + x) / 4][(8*y + x) % 4] = f(y, x)
   -->   for m in 0..16: for k in 0..4: s[m][k] = f((4*m + k) / 8, (4*m + k) % 8)
+for i in 0..h*w: s[i] = f(i / w, i % w)
+  -->   for m in 0..h: for k in 0..w: s[m*w + k] = f(m, k)
 """
 
 from __future__ import annotations
@@ -34,7 +36,11 @@ def forms(fill: Fill, names: Names) -> Iterator[Fill]:
     """The same fill in other loops: with one for each digit of an index; and with all threads counted by one
     number before that."""
     plain = _by_ones(fill)
-    yield _by_digits(_unshared(plain), names)
+    whole = _unshared(plain)
+    rows = _by_rows(whole, names)
+    if len(rows.loops) > len(whole.loops) and any(not isinstance(loop.stop, Const) for loop in rows.loops):
+        yield rows
+    yield _by_digits(whole, names)
     joined = _joined(plain, names)
     if joined is not None:
         yield _by_digits(_unshared(joined), names)
@@ -113,6 +119,23 @@ def _by_digits(fill: Fill, names: Names) -> Fill:
             continue
         low = split.body.body[0]
         assert isinstance(low, For) and isinstance(low.body.body[0], Assign)
+        high = replace(split, body=low.body)
+        fill = _with(replace(fill, assign=low.body.body[0]), [*loops, high, low, *waiting], {})
+        waiting[:0] = [high, low]
+    return replace(fill, loops=tuple(loops))
+
+
+def _by_rows(fill: Fill, names: Names) -> Fill:
+    """A loop for every digit of a counter that the value takes apart."""
+    loops: list[For] = []
+    waiting = list(fill.loops)
+    while waiting:
+        loop = waiting.pop(0)
+        split = split_digit(replace(loop, body=Block((fill.assign,)), kind=LoopKind.SERIAL), names)
+        low = split.body.body[0] if split is not None and len(split.body.body) == 1 else None
+        if split is None or not isinstance(low, For) or not isinstance(low.body.body[0], Assign):
+            loops.append(loop)
+            continue
         high = replace(split, body=low.body)
         fill = _with(replace(fill, assign=low.body.body[0]), [*loops, high, low, *waiting], {})
         waiting[:0] = [high, low]

@@ -40,13 +40,19 @@ def digits_before(
             return e
         if e not in names:
             names[e] = Var(e.dtype, fresh("digit" if e.op == "%" else "quotient"))
-            guarded = select(ne(e.right, const(0, e.right.dtype)), e, const(0, e.dtype))
-            found.append(Decl(names[e].name, e.dtype, init=guarded))
+            found.append(Decl(names[e].name, e.dtype, init=without_zero_divisors(e)))
         return names[e]
 
     changed = map_expr(block, change)
     assert isinstance(changed, Block)
     return found, list(changed.body)
+
+
+def without_zero_divisors(e: Expr) -> Expr:
+    """A quotient or remainder of integers, 0 where the divisor is; anything else as it is."""
+    if not isinstance(e, Binary) or e.op not in ("/", "%") or e.dtype.is_float or _constant(e.right):
+        return e
+    return select(ne(e.right, const(0, e.right.dtype)), e, const(0, e.dtype))
 
 
 def conditions_before(loop: For, fresh: Fresh) -> list[Stmt]:
