@@ -145,7 +145,7 @@ export interface Trial {
   best: boolean;
 }
 
-/** The course of a search. `limit`: seconds that the device could not be faster than, where that is known. */
+/** The course of a search. `limit`: seconds that the device could not be faster than, where that is known; `estimated`: all times are a model's. */
 export interface Tuning {
   jobId: string;
   source: string;
@@ -156,6 +156,7 @@ export interface Tuning {
   device: string;
   size: number;
   limit: number | null;
+  estimated: boolean;
   spent: number;
   budget: number;
   trials: Trial[];

@@ -47,7 +47,7 @@ export function tuningContent(tuning: Tuning | undefined): string {
   const first = trials.find(({ seconds }) => seconds !== null);
   const gain = best?.seconds && first?.seconds ? first.seconds / best.seconds : 1;
   const told = [
-    best?.seconds ? `best ${time(best.seconds)}, ${gain.toFixed(2)} times as fast as at first` : "no program was measured yet",
+    best?.seconds ? `${tuning.estimated ? "estimated " : ""}best ${time(best.seconds)}, ${gain.toFixed(2)} times as fast as at first` : "no program was measured yet",
     tuning.limit !== null && best?.seconds ? `${((100 * tuning.limit) / best.seconds).toFixed(0)} % of the device's limit` : "",
     `${trials.length}${size > 0 ? ` of ${size}` : ""} programs`,
     `${clock(spent)} of ${clock(budget)}`,
@@ -58,7 +58,7 @@ export function tuningContent(tuning: Tuning | undefined): string {
 ${buttons(tuning)}
 ${chart(tuning)}
 <p class="quiet">${told.map(escape).join(" · ")}</p>
-${candidates(trials)}`;
+${candidates(tuning)}`;
 }
 
 function buttons({ state, hasResult }: Tuning): string {
@@ -74,7 +74,7 @@ function buttons({ state, hasResult }: Tuning): string {
 }
 
 /** Dots are programs, the line is the best so far; time is from zero. The limit of the device is dashed. */
-function chart({ trials, limit }: Tuning): string {
+function chart({ trials, limit, estimated }: Tuning): string {
   const timed = trials.filter((trial): trial is Trial & { seconds: number } => trial.seconds !== null);
   if (timed.length === 0) return "";
   const times = timed.map(({ seconds }) => seconds);
@@ -93,24 +93,24 @@ function chart({ trials, limit }: Tuning): string {
   const dots = timed.map(({ number, seconds, known }) => `<circle class="${known ? "known" : "dot"}" cx="${x(number)}" cy="${y(seconds)}" r="2"/>`);
   const roof =
     limit === null ? "" : `<line class="limit" x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${y(limit)}" y2="${y(limit)}"/><text class="limit" x="${WIDTH - MARGIN.right}" y="${Number(y(limit)) - 4}" text-anchor="end">limit ${time(limit)}</text>`;
-  const words = `Best time over ${trials.length} programs: ${time(best)}${limit === null ? "" : `; the limit is ${time(limit)}`}`;
+  const words = `${estimated ? "Estimated best" : "Best"} time over ${trials.length} programs: ${time(best)}${limit === null ? "" : `; the limit is ${time(limit)}`}`;
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(words)}">
 <line class="axis" x1="${MARGIN.left}" y1="${HEIGHT - MARGIN.bottom}" x2="${WIDTH - MARGIN.right}" y2="${HEIGHT - MARGIN.bottom}"/>
 <line class="axis" x1="${MARGIN.left}" y1="${MARGIN.top}" x2="${MARGIN.left}" y2="${HEIGHT - MARGIN.bottom}"/>
-<text x="${MARGIN.left - 4}" y="${MARGIN.top + 4}" text-anchor="end">${time(most)}</text>
+<text x="${MARGIN.left - 4}" y="${MARGIN.top + 4}" text-anchor="end">${time(most)}</text>${estimated ? `<text x="${MARGIN.left + 6}" y="${MARGIN.top + 4}">estimated</text>` : ""}
 <text x="${MARGIN.left - 4}" y="${HEIGHT - MARGIN.bottom}" text-anchor="end">0</text>
 <text x="${WIDTH - MARGIN.right}" y="${HEIGHT - 6}" text-anchor="end">${trials.length} programs</text>
 ${dots.join("")}<polyline points="${line.join(" ")}"/>${roof}</svg>`;
 }
 
-function candidates(trials: readonly Trial[]): string {
+function candidates({ trials, estimated }: Tuning): string {
   const best = fastest(trials).slice(0, CANDIDATES);
   if (best.length === 0) return "";
   const rows = best.map(({ seconds, knobs, best: isBest }) => {
     const choices = Object.entries(knobs).map(([name, value]) => `${name} = ${value}`);
     return `<tr><td class="number">${time(seconds)}</td><td>${isBest ? "verified" : ""}</td><td>${escape(choices.join(", ") || "no knobs")}</td></tr>`;
   });
-  return `<h3 id="best">Best candidates</h3><table aria-labelledby="best"><thead><tr><th scope="col">time</th><th scope="col"></th><th scope="col">choices</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  return `<h3 id="best">Best candidates</h3><table aria-labelledby="best"><thead><tr><th scope="col">${estimated ? "estimated time" : "time"}</th><th scope="col"></th><th scope="col">choices</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
 }
 
 /** The programs that were measured, the fastest first; the same time stands for the same program, once. */

@@ -10,7 +10,7 @@ const trial = (number: number, seconds: number | null, changes: Partial<Trial> =
 
 const tuning = (changes: Partial<Tuning> = {}): Tuning => ({
   jobId: "t", source: "file:///w/gemm.cu", to: "vnni", title: "Tune gemm.cu for C++", state: "running", message: "measuring rows=3",
-  device: "cpu: X", size: 64, limit: null, spent: 61, budget: 300, hasResult: true,
+  device: "cpu: X", size: 64, limit: null, estimated: false, spent: 61, budget: 300, hasResult: true,
   trials: [trial(1, 2e-3), trial(2, null), trial(3, 1e-3, { best: true })], ...changes,
 });
 
@@ -24,6 +24,14 @@ test("the line falls where a program is faster, and stays where none is", () => 
   assert.ok(heights[0] === heights[1] && Number(heights[2]) > Number(heights[1]));
   assert.equal(content.match(/<circle/g)?.length, 2);
   assert.match(content, /best 1 ms, 2\.00 times as fast as at first · 3 of 64 programs · 1:01 min of 5:00 min · cpu: X/);
+});
+
+test("what a model estimates is never shown as measured", () => {
+  assert.doesNotMatch(tuningContent(tuning()), /estimated/i);
+  const content = tuningContent(tuning({ estimated: true }));
+  assert.match(content, /estimated best/);
+  assert.match(content, /<th scope="col">estimated time/);
+  assert.match(content, />estimated<\/text>/);
 });
 
 test("the limit of the device is drawn where it is known, and only there", () => {

@@ -267,7 +267,8 @@ class Trial:
 @attrs.define(kw_only=True)
 class Tuning:
     """The course of a search. `size`: points of its space; `limit`: seconds that the device could not be
-    faster than, where that is known; `spent` and `budget`: seconds of work."""
+    faster than, where that is known; `estimated`: there is no such device, and all times are a model's;
+    `spent` and `budget`: seconds of work."""
 
     job_id: str
     source: str
@@ -278,6 +279,7 @@ class Tuning:
     device: str
     size: int
     limit: float | None
+    estimated: bool
     spent: float
     budget: float
     trials: list[Trial]

@@ -92,7 +92,7 @@ class Search:
             job.woken.set()
             return
         trial = event["trial"]
-        job.context |= {name: event[name] for name in ("size", "limit", "device")}
+        job.context |= {name: event[name] for name in ("size", "limit", "device", "estimated")}
         # After a restart what is known is told once more, and takes the place of what was told then.
         at = next((n for n, old in enumerate(job.told) if old["knobs"] == trial["knobs"]), len(job.told))
         job.told[at : at + 1] = [{**trial, "number": at + 1}]

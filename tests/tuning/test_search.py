@@ -1,12 +1,19 @@
 """Searches on spaces whose best point is known; nothing is measured."""
 
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from tests.tuning.stand_in import NO_LINE, STAND_IN, StandIn
+from xpiler.gate.timing import Program
 from xpiler.passes.knobs import KNOBS, Knob, chosen
+from xpiler.tuning.record import Question, Record
 from xpiler.tuning.search import EXHAUSTIVE, Begin, proposals
 from xpiler.tuning.space import Point, Space, point, space_of
+from xpiler.tuning.tune import Budget, _Search
 
 A = Knob("test.a", tuple(range(8)), 0, "eighths")
 B = Knob("test.b", tuple(range(8)), 0, "eighths")
@@ -34,6 +41,34 @@ def test_a_small_space_is_tried_whole_from_the_default_on() -> None:
     assert space.size <= EXHAUSTIVE
     assert tried[0] == space.default
     assert len(tried) == len(set(tried)) == 16
+
+
+def test_the_likely_fast_points_of_a_small_space_come_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the model estimates them, behind the default; points of one text are estimated once."""
+    asked: list[str] = []
+
+    def estimated(program: Program) -> float:
+        asked.append(program.text)
+        return float(program.text)
+
+    monkeypatch.setattr("xpiler.tuning.tune.estimated", estimated)
+    tried: list[Point] = []
+    space = space_of(lambda: f"{9 - min(A.value, 4)}{D.value * 0}")
+    trusted: Any = SimpleNamespace(
+        program=lambda text, file: Program(text, file, ()),
+        verify=lambda text, file: SimpleNamespace(status="verified", text=text, evidence=()),
+    )
+    about = Question("source", "sizes", STAND_IN.fingerprint, "vnni")
+    with Record(tmp_path / "record") as record:
+        search = _Search(trusted, space, StandIn(), about, record, Budget(), "k.cu", "vnni", NO_LINE)
+        search.on_step = lambda step: tried.append(step.trial.point)
+        search.run(0)
+    values = [dict(one)["test.a"] for one in tried]
+    assert values[0] == 0
+    assert [min(v, 4) for v in values[1:]] == sorted((min(v, 4) for v in values[1:]), reverse=True)
+    assert len(asked) == 5
 
 
 def test_a_large_space_is_searched_where_rewards_are_high() -> None:

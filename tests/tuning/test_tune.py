@@ -11,8 +11,9 @@ from xpiler.gate.timing import Program, Timing
 from xpiler.translate import Trusted
 from xpiler.tuning.command import part_of
 from xpiler.tuning.peaks import Level, Peaks
+from xpiler.tuning.plot import curve
 from xpiler.tuning.record import Record
-from xpiler.tuning.tune import Budget, device_here, tune
+from xpiler.tuning.tune import Budget, Step, device_here, measurer_here, tune
 
 GEMM = (Path(__file__).parents[2] / "snippets" / "cuda" / "gemm_tiled.cu").read_text(encoding="utf-8")
 
@@ -76,9 +77,34 @@ def test_a_program_that_the_gate_does_not_verify_cannot_win(
     assert {t.program for t in done.trials if t.verified} == {done.default.program}
 
 
-def test_what_cannot_be_measured_here_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Record(tmp_path / "record") as record, pytest.raises(Refusal, match="no device for BANG C"):
-        tune(GEMM, "gemm.cu", "bang", record=record)
+@pytest.mark.parametrize("to", ["bang", "hip"])
+def test_without_a_device_the_model_estimates_and_the_gate_verifies(tmp_path: Path, to: str) -> None:
+    steps: list[Step] = []
+    source = """__global__ void twice(const float* x, float* y, int n) {
+    int i = blockIdx.x * 256 + threadIdx.x;
+    if (i < n) y[i] = 2.0f * x[i];
+}
+extern "C" void run(const float* x, float* y, int n) { twice<<<(n + 255) / 256, 256>>>(x, y, n); }
+"""
+    if to == "hip":  # which CUDA is only edited for; C++ gets kernels that have choices
+        source = """extern "C" void twice(const float* x, float* y, int n) {
+    for (int i = 0; i < n; ++i) y[i] = 2.0f * x[i];
+}
+"""
+    file = "twice.cu" if to == "bang" else "twice.cpp"
+    with Record(tmp_path / "record") as record:
+        done = tune(source, file, to, budget=Budget(trials=3), record=record, on_step=steps.append)
+        assert not list(record.lines())  # what is estimated is no measurement
+    assert done.result.status == "verified"
+    assert done.estimated and all(step.estimated for step in steps)
+    assert done.device.fingerprint.startswith("estimated: ")
+    assert done.best is not None and done.best.seconds and done.line.limit is None
+    assert "estimated" in curve(done)
+
+
+def test_a_device_that_is_named_has_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="no device for BANG C called mlu370"):
+        measurer_here("bang", "mlu370")
 
 
 def test_a_search_ends_at_the_part_of_the_limit_that_was_asked_for(tmp_path: Path, clock: list[str]) -> None:

@@ -23,7 +23,7 @@ from xpiler.tuning.measure import Here, Measurer
 from xpiler.tuning.peaks import Peaks
 from xpiler.tuning.plot import curve
 from xpiler.tuning.record import Record, default_file
-from xpiler.tuning.tune import Budget, Step, Tuned, device_here, spread, tune
+from xpiler.tuning.tune import Budget, Step, Tuned, measurer_here, spread, tune
 
 
 def add_tune_options(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +95,7 @@ def run_tune(arguments: argparse.Namespace, overrides: Overrides, console: Conso
 def _measurer(arguments: argparse.Namespace) -> AbstractContextManager[Measurer]:
     """This machine, or a fleet."""
     if arguments.scheduler is None:
-        return nullcontext(Here(device_here(arguments.to, arguments.device)))
+        return nullcontext(measurer_here(arguments.to, arguments.device))
     required()
     from xpiler.tuning.fleet.client import Elsewhere
 
@@ -117,6 +117,7 @@ def _line(step: Step) -> str:
     values = ", ".join(f"{name}={value}" for name, value in step.trial.point)
     time = f"{step.trial.seconds * 1e6:10.1f} us" if step.trial.seconds else f"{step.trial.why:>13}"
     part = step.line.part(step.trial.seconds)
+    time += " estimated" if step.estimated and step.trial.seconds else ""
     time += f" {_percent(part):>5}" if part is not None else ""
     mark = " known" if step.known else " best" if step.best is step.trial else ""
     return f"  [{step.number}/{step.size}] {time}  {values}{mark}"
@@ -129,15 +130,19 @@ def _print(tuned: Tuned, output: Path | None) -> None:
         values = ", ".join(f"{name}={value}" for name, value in tuned.best.point) or "no knobs"
         part = tuned.line.part(tuned.best.seconds)
         of_limit = f", {_percent(part)} of the limit" if part is not None else ""
+        noise = "estimated" if tuned.estimated else f"spread {100 * spread(tuned.best):.0f} %"
         out.print(
-            f"best: {tuned.best.seconds * 1e6:.1f} us (spread {100 * spread(tuned.best):.0f} %){of_limit}, "
+            f"best: {tuned.best.seconds * 1e6:.1f} us ({noise}){of_limit}, "
             f"{tuned.gain:.2f} times as fast as the default; {values}",
             markup=False,
             soft_wrap=True,
         )
-    out.print(tuned.line.describe(), markup=False, soft_wrap=True)
+    if tuned.estimated:
+        out.print("nothing was measured: there is no such device here, and all times are a model's estimates")
+    else:
+        out.print(tuned.line.describe(), markup=False, soft_wrap=True)
     what = "the whole call, with what host code does besides" if tuned.whole_calls else "the kernels alone"
-    out.print(f"timed: {what}", markup=False)
+    out.print(f"{'estimated' if tuned.estimated else 'timed'}: {what}", markup=False)
     out.print(
         f"{len(tuned.trials)} of {tuned.space.size} points in {tuned.seconds:.0f} s: {tuned.ended}",
         markup=False,
@@ -154,6 +159,7 @@ def _document(tuned: Tuned, output: Path | None) -> dict[str, object]:
         "device": tuned.device.fingerprint,
         "default_us": _microseconds(tuned.default.seconds if tuned.default else None),
         "best_us": _microseconds(tuned.best.seconds if tuned.best else None),
+        "estimated": tuned.estimated,
         "gain": round(tuned.gain, 3),
         "timed": "call" if tuned.whole_calls else "kernels",
         "limit_us": _microseconds(tuned.line.limit.seconds if tuned.line.limit else None),

@@ -86,7 +86,8 @@ class Access:
 @dataclass(eq=False)
 class Nest:
     """A loop, or an axis of a launch, as it is executed. `runs`: how often it is started, `iterations` of all
-    runs together; operations, accesses and barriers directly inside are counted in all."""
+    runs together; operations, accesses and barriers directly inside are counted in all, and so are `sums`: by
+    the name of a variable or an array, values that are made of the one that it had before."""
 
     number: int
     loop: For | While | None = None
@@ -97,6 +98,7 @@ class Nest:
     accesses: dict[int, Access] = field(default_factory=dict)
     instructions: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     barriers: float = 0.0
+    sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     inner: dict[int, Nest] = field(default_factory=dict)
     arrays: dict[str, Decl] = field(default_factory=dict)
 
@@ -211,6 +213,9 @@ class _Walk:
         self.environment[name] = calculated(value, self.environment)
 
     def _assign(self, target: Var | Load, value: Expr, reduce: str | None, nest: Nest, times: float) -> None:
+        place = target.array if isinstance(target, Load) else target.name
+        if reduce is not None or _mentions(value, target):
+            nest.sums[place] += times
         product = isinstance(value, Binary) and value.op == "*"
         if reduce == "+" and product and value.dtype.is_float:
             assert isinstance(value, Binary)
@@ -414,6 +419,10 @@ def _deciding(body: Block) -> frozenset[str]:
         if not more:
             return frozenset(names)
         names |= more
+
+
+def _mentions(value: Expr, target: Var | Load) -> bool:
+    return any(node == target for node in walk(value))
 
 
 def _reads_data(expr: Expr, loaded: set[str]) -> bool:

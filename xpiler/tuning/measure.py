@@ -33,10 +33,12 @@ class Unmeasured(Exception):
 
 
 class Measurer(Protocol):
-    """Times programs on `device`, up to `window` of them under way at once."""
+    """Times programs on `device`, up to `window` of them under way at once. `estimates`: there is no such
+    device, and times are a model's."""
 
     device: Device
     window: int
+    estimates: bool
 
     def begin(self, job: Job, until: float = math.inf) -> Callable[[], Timing]:
         """Asks for a measurement. The function that is returned waits for it, where it is not made by the
@@ -53,6 +55,7 @@ class Here:
     """This process measures, one program after the other: whoever waits for a time makes it."""
 
     window = 1
+    estimates = False
 
     def __init__(self, device: Device) -> None:
         self.device = device

@@ -31,13 +31,14 @@ def curve(tuned: Tuned) -> str:
     limit = ""
     if tuned.line.limit is not None:
         y = place(0, min(tuned.line.limit.seconds, top / 1e6))[1]
-        said = f"limit: {tuned.line.limit.seconds * 1e6:.1f} us, {tuned.line.limit.bound}"
+        bound = f"limit: {tuned.line.limit.seconds * 1e6:.1f} us, {tuned.line.limit.bound}"
         limit = (
             f'<line x1="{MARGIN}" y1="{y:.1f}" x2="{WIDTH - MARGIN}" y2="{y:.1f}" stroke="#2a7" '
             f'stroke-dasharray="5 3"/>\n<text x="{WIDTH - MARGIN}" y="{y - 4:.1f}" text-anchor="end" '
-            f'fill="#2a7">{escape(said)}</text>'
+            f'fill="#2a7">{escape(bound)}</text>'
         )
-    title = escape(f"{tuned.device.fingerprint}: {tuned.gain:.2f} times as fast as the default")
+    said = "estimated, nothing was measured; " if tuned.estimated else ""
+    title = escape(f"{said}{tuned.device.fingerprint}: {tuned.gain:.2f} times as fast as the default")
     font = 'font-family="sans-serif" font-size="12"'
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" {font}>
 <title>{title}</title>

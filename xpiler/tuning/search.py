@@ -35,11 +35,16 @@ def proposals(
     seed: int = 0,
     simulations: int = SIMULATIONS,
     window: Callable[[], int] = lambda: 1,
+    order: Callable[[list[Point]], list[Point]] | None = None,
 ) -> Iterator[Point]:
     """The points to try, each once, in the order in which they were begun, once their rewards are known.
-    `window`: how many may be under way now."""
+    `window`: how many may be under way now; `order`: in which those of a small space come after the
+    default."""
     if space.size <= EXHAUSTIVE:
-        yield from _settled(iter(space.points()), begin, window, lambda one, worth: None)
+        default, *others = space.points()
+        if order is not None and others and window():
+            others = order(others)
+        yield from _settled(iter((default, *others)), begin, window, lambda one, worth: None)
     else:
         tree = _Tree(space, random.Random(seed))
         yield from _settled(tree.points(simulations), begin, window, tree.learn)

@@ -22,8 +22,10 @@ from xpiler.gate.overrides import Overrides
 from xpiler.gate.timing import Program, Timing
 from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.translate import Progress, Result, Trusted, writer
+from xpiler.tuning.cost import estimated
 from xpiler.tuning.device import Device, device_for
 from xpiler.tuning.measure import Here, Job, Measurer, Unmeasured
+from xpiler.tuning.model import Modelled
 from xpiler.tuning.record import Question, Record, Trial
 from xpiler.tuning.roofline import Roofline, corrected, roofline
 from xpiler.tuning.search import SIMULATIONS, proposals
@@ -31,6 +33,7 @@ from xpiler.tuning.space import Made, Point, Space, space_of
 
 WINS = 0.98  # of the best time, below which a program is faster and not lucky
 NO_FORM, SAME = "the translation has no such form", "the same program"
+_ORDERING = 0.2  # of the time for a search: how much of it may go into the order of a small space
 TROUBLE = 3  # points in a row that could not be measured
 
 
@@ -57,12 +60,14 @@ class Step:
     best: Trial | None
     result: Result | None
     line: Roofline
+    estimated: bool
 
 
 @dataclass
 class Tuned:
     """What a search came to. `default` and `best` are trials; `result` is the gate's of the best text.
-    `whole_calls`: what was timed is all that an entry does, else its kernels alone."""
+    `whole_calls`: what was timed is all that an entry does, else its kernels alone. `estimated`: nothing was
+    timed, all seconds are a model's."""
 
     space: Space
     device: Device
@@ -71,6 +76,7 @@ class Tuned:
     result: Result
     line: Roofline
     whole_calls: bool
+    estimated: bool
     trials: list[Trial] = field(default_factory=list)
     seconds: float = 0.0
     ended: str = ""
@@ -99,9 +105,9 @@ def tune(
 ) -> Tuned:
     """Searches the space of a translation, measuring on this machine unless `measurer` says otherwise.
     Raises Refusal where there is nothing to translate or to measure on."""
-    measurer = measurer or Here(device_here(to))
+    measurer = measurer or measurer_here(to)
     trusted, write = writer(text, file, to, overrides, progress)
-    progress("measuring what the device can do at most")
+    progress("finding out what the device can do at most")
     line = roofline(trusted, measurer, record)
     if budget and budget.until and line.limit is None:
         raise Refusal("no-limit", line.describe(), remedy="tune without --until")
@@ -121,6 +127,14 @@ def tune(
     return search.run(seed)
 
 
+def measurer_here(to: str, name: str | None = None) -> Measurer:
+    """The device of this machine for a platform; without one, and without a name that it must have, the model
+    estimates. Raises Refusal if there is none of that name."""
+    if name is None and device_for(to) is None:
+        return Modelled(to)
+    return Here(device_here(to, name))
+
+
 def device_here(to: str, name: str | None = None) -> Device:
     """The device of this machine for a platform. Raises Refusal if there is none, or none of that name."""
     device = device_for(to, name)
@@ -129,7 +143,7 @@ def device_here(to: str, name: str | None = None) -> Device:
         raise Refusal(
             "no-device",
             f"there is no device for {PLATFORMS[to].title}{called} here, so nothing can be measured",
-            remedy="tune on a machine that has one, or in a fleet (--scheduler); `xpiler devices` lists them",
+            remedy="tune on a machine that has one, in a fleet (--scheduler), or by estimates (no --device)",
         )
     return device
 
@@ -167,13 +181,15 @@ class _Search:
     unmeasured: int = 0
     until: float = math.inf
     corrected: bool = False
+    known: dict[Point, Trial] = field(default_factory=dict)
     by_program: dict[str, Trial] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
     def run(self, seed: int) -> Tuned:
         start = time.monotonic()
         self.until = start + self.budget.seconds if self.budget.seconds else math.inf
-        self.known = {trial.point: trial for trial in self.record.trials(self.about)}
+        if not self.measurer.estimates:  # an estimate is made anew, by the model as it is now
+            self.known = {trial.point: trial for trial in self.record.trials(self.about)}
         ended = ""
         try:
             for _ in self._points(seed):
@@ -198,6 +214,7 @@ class _Search:
             result,
             self.line,
             self._program(result.text or "").whole_calls,
+            self.measurer.estimates,
             self.trials,
             time.monotonic() - start,
             ended,
@@ -220,7 +237,29 @@ class _Search:
             if len(one) == len(self.space.knobs) and self._window():
                 self._begin(one)()
                 yield one
-        yield from proposals(self.space, self._begin, seed, SIMULATIONS, self._window)
+        order = None if self.measurer.estimates else self._ordered
+        yield from proposals(self.space, self._begin, seed, SIMULATIONS, self._window, order)
+
+    def _ordered(self, points: list[Point]) -> list[Point]:
+        """Best first as the model estimates, so that a search that is ended early has seen what is likely
+        good. Points that there is no time for, or no estimate of, keep their order behind the others."""
+        until = time.monotonic() + _ORDERING * (self.budget.seconds or math.inf)
+        worth: dict[Point, float] = {}
+        known: dict[str, float] = {}
+        for one in points:
+            if time.monotonic() > until or self.cancelled():
+                break
+            made = self.space.make(one)
+            if made is None:
+                continue
+            self.progress(f"estimating {len(worth) + 1} of {len(points)} points")
+            try:
+                if made.program not in known:
+                    known[made.program] = estimated(self._program(made.text))
+            except Refusal:
+                known[made.program] = math.inf
+            worth[one] = known[made.program]
+        return sorted(points, key=lambda one: worth.get(one, math.inf))
 
     def _begin(self, one: Point) -> Callable[[], float | None]:
         """Has a point measured, unless it was; the function that is returned waits for its reward."""
@@ -267,6 +306,7 @@ class _Search:
                 self.best,
                 self.result,
                 self.line,
+                self.measurer.estimates,
             )
         )
 
@@ -283,15 +323,15 @@ class _Search:
         if made is not None:
             self.by_program[made.program] = trial
         self.trials.append(trial)
-        if not known:
+        if not known and not self.measurer.estimates:
             self.record.add(self.about, trial)
         if self.default is None:
             self.default = trial
         if not self.corrected and (self.line.part(trial.seconds) or 0.0) > 1.0:
             self.progress("measuring again what the device can do at most")
             self.corrected, self.line = True, corrected(self.line, self.trusted, self.measurer, self.record)
-        step = Step(len(self.trials), self.space.size, trial, known, self.best, self.result, self.line)
-        self.on_step(step)
+        number, size, estimates = len(self.trials), self.space.size, self.measurer.estimates
+        self.on_step(Step(number, size, trial, known, self.best, self.result, self.line, estimates))
         return trial
 
     def _accepted(self, trial: Trial, made: Made | None) -> Trial:
@@ -309,7 +349,8 @@ class _Search:
             return lambda: Trial(one, "", False, None, why=NO_FORM)
         if made.program in self.texts:
             return lambda: self._same(one, made.program)
-        self.progress(f"measuring {', '.join(f'{name}={value}' for name, value in one)}")
+        doing = "estimating" if self.measurer.estimates else "measuring"
+        self.progress(f"{doing} {', '.join(f'{name}={value}' for name, value in one)}")
         self.measured += 1
         wait = self.measurer.begin(self._job(made.text), self.until)
         return lambda: _trial(one, made.program, wait())

@@ -9,7 +9,7 @@ from typing import Any
 from xpiler.errors import Refusal
 from xpiler.tuning.device import devices
 from xpiler.tuning.record import Record
-from xpiler.tuning.tune import Budget, Step, device_here, tune
+from xpiler.tuning.tune import Budget, Step, measurer_here, tune
 from xpiler_server.engine.asking import Ask, Cancelled
 from xpiler_server.engine.outline import Places
 from xpiler_server.engine.results import overrides_of, refused, result_of
@@ -56,7 +56,7 @@ def tuned(ask: Ask) -> dict[str, Any]:
         limit = step.line.limit
         event = {"trial": _trial(step), "spent": pace.spent, "size": step.size}
         event["limit"] = limit.seconds if limit is not None else None
-        event["device"] = device.fingerprint
+        event |= {"device": measurer.device.fingerprint, "estimated": step.estimated}
         if step.best is step.trial and step.result is not None:
             event["result"] = result_of(step.result, places)
         ask.tell(event)
@@ -66,7 +66,7 @@ def tuned(ask: Ask) -> dict[str, Any]:
         ask.progress(step)
 
     try:
-        device = device_here(to)
+        measurer = measurer_here(to)
         with Record() as record:
             found = tune(
                 text,
@@ -75,6 +75,7 @@ def tuned(ask: Ask) -> dict[str, Any]:
                 overrides_of(given["arguments"]),
                 budget=Budget(0.0, given["trials"], resumed=given["resumed"]),
                 record=record,
+                measurer=measurer,
                 progress=progress,
                 on_step=told,
                 cancelled=pace.is_over,

@@ -58,6 +58,7 @@ def course(ls: XpilerServer, id: str) -> dict[str, Any]:
             device=job.context.get("device", ""),
             size=job.context.get("size", 0),
             limit=job.context.get("limit"),
+            estimated=job.context.get("estimated", False),
             spent=job.spent,
             budget=job.given["seconds"],
             trials=[protocol.Trial(**trial) for trial in job.told],

@@ -44,6 +44,8 @@ class Elsewhere:
     of its name.
     """
 
+    estimates = False
+
     def __init__(self, address: str, bundle: Bundle, target: str, name: str | None = None) -> None:
         configure()
         self._address, self._bundle = address, bundle
