@@ -2,13 +2,16 @@
 
 import pytest
 
-from xpiler.bench.ablation import PUBLISHED, questions, to_json
+from xpiler.bench import ablation_case
+from xpiler.bench.ablation import PUBLISHED, TIME_LIMIT, questions, to_json
 from xpiler.bench.ablation_case import STRATEGIES, AblationOutcome
 from xpiler.bench.operators import load_operators
 from xpiler.bench.sketches import Sketcher, rate_of_a_sketch
 from xpiler.bench.targets import right_target
+from xpiler.neural.loop import Strategy
 from xpiler.neural.prompt import Question, feedback
 from xpiler.neural.reply import program_in
+from xpiler.neural.settings import Model
 
 
 def sketch(rate: float, seed: int, rounds: int = 0) -> str:
@@ -61,3 +64,16 @@ def test_the_document_counts_a_strategy_and_direction() -> None:
         "cases": 2, "compiled": 2, "computed": 1, "sketched": 0, "requests": 4,
     }  # fmt: skip
     assert [failure["operator"] for failure in document["failures"]] == ["relu"]
+
+
+def test_what_the_stand_in_takes_is_no_time_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Model] = []
+
+    def outcome(place: tuple[str, str, str, str], model: Model, strategy: Strategy) -> AblationOutcome:
+        asked.append(model)
+        return AblationOutcome(*place)
+
+    monkeypatch.setattr(ablation_case, "_outcome", outcome)
+    case = {"operator": "relu", "source": "cuda", "target": "bang", "strategy": "passes", "seed": 0}
+    ablation_case.measure({**case, "wrong": 0.5})
+    assert min(asked[0].timeout, asked[0].budget.seconds) > TIME_LIMIT

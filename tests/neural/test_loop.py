@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from xpiler.bench.stand_in import Answer, Messages, StandIn
+from xpiler.gate.evidence import Evidence
 from xpiler.neural.client import Cancelled
 from xpiler.neural.loop import Event, Strategy, Translation, translate_with_model
 from xpiler.neural.settings import Budget, Model
@@ -181,6 +182,13 @@ def test_an_endpoint_that_fails_costs_the_sketch_not_the_translation() -> None:
     done, _ = translate(lambda messages: Answer(status=500))
     assert done.result.status == "verified"
     assert ("loop_recovery", "skipped") in story(done)
+
+
+def test_without_the_net_it_is_told_why_there_is_no_sketch() -> None:
+    done, _ = translate(lambda messages: Answer(status=500), BARE)
+    assert done.result.status == "unverified" and done.result.text is None
+    why = Evidence(done.result.evidence).why_unverified()
+    assert "no sketch could be used: loop recovery: " in why and "500" in why
 
 
 def test_cancelling_ends_a_translation_at_once() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from xpiler.bench.operators import load_operators, snippet
@@ -31,6 +31,9 @@ STRATEGIES = {
 }
 """The rows of the published table, and ours: what a model is helped by."""
 
+_PATIENCE = 3600.0
+"""Seconds that the stand-in may take: it translates and injects faults, which is no time of a model's. A case
+ends with its process."""
 _BUDGET = Budget(tokens=2_000_000, requests=200, seconds=240.0)
 
 
@@ -71,7 +74,8 @@ def measure(asked: dict[str, Any]) -> AblationOutcome:
     with StandIn(Sketcher(operator, asked["source"], asked["target"], rate, asked["seed"])) as server:
         # The name keeps replies apart in the cache: other rates and seeds have other sketches.
         name = f"stand-in {asked['strategy']} {wrong} {asked['seed']}"
-        return _outcome(place, Model(name, server.base_url, budget=_BUDGET), strategy)
+        patient = replace(_BUDGET, seconds=_PATIENCE)
+        return _outcome(place, Model(name, server.base_url, timeout=_PATIENCE, budget=patient), strategy)
 
 
 def _outcome(place: tuple[str, str, str, str], model: Model, strategy: Strategy) -> AblationOutcome:

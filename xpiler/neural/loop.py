@@ -172,9 +172,10 @@ class _Run:
             return sketch
         if self.wrong is not None:
             return self.wrong
-        return Result(
-            "unverified", evidence=(Rung("parsed", False, "model", "no sketch could be used", 0.0),)
-        )
+        trouble = next((e for e in reversed(self.events) if e.what in ("failed", "skipped")), None)
+        why = f": {trouble.step.replace('_', ' ')}: {trouble.detail}" if trouble is not None else ""
+        rung = Rung("parsed", False, "model", f"no sketch could be used{why}", 0.0)
+        return Result("unverified", evidence=(rung,))
 
     def _choose(self, sketch: Result | None, own: Result | None) -> None:
         """Of two verified programs the faster one, where that can be measured."""
