@@ -33,6 +33,7 @@ from xpiler.gate.landmarks import landmark_cases
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.shim import inline_includes
+from xpiler.gate.special_values import special_values
 from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
@@ -490,6 +491,7 @@ def _verify(
             contract = _at_landmarks(item, text, source.text)
             item.rungs = compare_target(contract, item.build, item.runs, target)
             if all(rung.ok for rung in item.rungs):
+                item.rungs += special_values(contract, item.build, target)
                 sides = Side(source, item.build, {}), lambda: Side(read_back(), target, calls)
                 item.rungs.append(proved(item.entry, contract, *sides))
             if missing := never_launched(source, item, entries):

@@ -10,6 +10,7 @@ export const LADDER: readonly (readonly [rung: string, meaning: string])[] = [
   ["compiled", "the platform's own compiler takes the delivered text, or what stood in for it"],
   ["executed", "source and translation agree on the same inputs"],
   ["sanitized", "nothing is accessed outside of any buffer, in either order of threads"],
+  ["special", "infinities and NaN among the data are passed on as the source does"],
   ["proved", "shown by reasoning, for what each line names"],
   ["measured", "its speed on a named device"],
 ];

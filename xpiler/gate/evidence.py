@@ -7,7 +7,7 @@ from typing import Any
 
 from xpiler.errors import Diagnostic
 
-LADDER = ("parsed", "compiled", "executed", "sanitized", "proved", "measured")
+LADDER = ("parsed", "compiled", "executed", "sanitized", "special", "proved", "measured")
 READ_BACK = "text read back"  # the tool of the rung that proves the delivered text itself
 REQUIRED = frozenset({"parsed", "compiled", "executed"})  # without these nothing is called verified
 

@@ -1,0 +1,40 @@
+"""What the evidence says of infinities and NaN."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.translate import Trusted
+
+RELU = """
+__global__ void relu(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = x[i] > 0.0f ? x[i] : 0.0f;
+}
+void run(const float *x, float *y, int n) { relu<<<(n + 255) / 256, 256>>>(x, y, n); }
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "undecided", "said"),
+    [
+        ("x[i] > 0.0f ? x[i] : 0.0f", False, "passed on alike"),
+        ("fmaxf(x[i], 0.0f)", False, "passed on alike"),
+        ("x[i] < 0.0f ? 0.0f : x[i]", True, "expected 0, got nan"),
+    ],
+)
+def test_nan_is_passed_on_or_the_evidence_says_that_it_is_not(
+    changed: str, undecided: bool, said: str
+) -> None:
+    trusted = Trusted.of(RELU, "relu.cu")
+    result = trusted.verify(RELU.replace("x[i] > 0.0f ? x[i] : 0.0f", changed), "relu.cu")
+    (rung,) = [rung for rung in result.evidence if rung.rung == "special"]
+    assert (rung.undecided, result.status) == (undecided, "verified")
+    assert said in rung.detail
+
+
+def test_nothing_is_said_of_what_holds_no_floats() -> None:
+    text = RELU.replace("float", "int").replace("0.0f", "0")
+    result = Trusted.of(text, "relu.cu").verify(text, "relu.cu")
+    assert result.status == "verified"
+    assert not any(rung.rung == "special" for rung in result.evidence)

@@ -1,0 +1,45 @@
+"""Infinities and NaN among the data: whether the target passes them on as the source does.
+
+A target that is right on all numbers may still differ here, as `x > 0 ? x : 0` and `x < 0 ? 0 : x` do for
+NaN, and hardware may differ from what any text says. So this decides nothing: a difference is shown as
+undecided.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from xpiler.gate.compare import agree
+from xpiler.gate.contract import Contract, Role
+from xpiler.gate.evidence import Rung
+from xpiler.gate.execute import BOTH_ENDS, Build
+from xpiler.gate.sandbox import Limits
+
+_BRIEF = Limits(cpu=1, wall=5)
+_SEED = 7001
+_TOOL = "infinities and NaN"
+
+
+def special_values(contract: Contract, source: Build, target: Build) -> list[Rung]:
+    """The rung for the first case whose data are drawn; none where no floats are read, where only finite
+    numbers are allowed for (fast math), or where the source itself does not take them."""
+    first = next((case for case in contract.cases if not case.all_given), None)
+    reads_floats = any(a.dtype.is_float and a.role in (Role.IN, Role.INOUT) for a in contract.pointers)
+    if first is None or not reads_floats or contract.fast_math:
+        return []
+    start = time.monotonic()
+    case = replace(first, fill="special", seed=_SEED)
+    expected, other = source.run([case], variants=BOTH_ENDS, limits=_BRIEF)
+    if not (expected.ok and other.ok and agree(contract, source, expected, other).ok):
+        return []
+    (actual,) = target.run([case], limits=_BRIEF)
+    sizes = ", ".join(f"{name}={value}" for name, value in case.scalars if isinstance(value, int))
+    at = f"{contract.entry}{f' at {sizes}' if sizes else ''}"
+    if not actual.ok:
+        found = f"{at}: undecided: with some among the data: {actual.describe()}"
+    elif (outcome := agree(contract, source, expected, actual)).ok:
+        return [Rung("special", True, _TOOL, f"{at}: passed on alike", time.monotonic() - start)]
+    else:
+        found = f"{at}: undecided: not passed on alike: {outcome.summary}"
+    return [Rung("special", True, _TOOL, found, time.monotonic() - start, undecided=True)]
