@@ -11,6 +11,7 @@ from xpiler.bench.independent import degenerate, difference, new_findings
 from xpiler.bench.operators import load_operators, snippet
 from xpiler.bench.repair import RepairQuestion, answer, questions, to_json
 from xpiler.bench.repair_case import COUNTED, EQUIVALENT, RepairOutcome
+from xpiler.bench.targets import telling
 from xpiler.cli import main
 
 SIGN = load_operators()["sign"]
@@ -82,3 +83,9 @@ def test_the_command_measures_and_takes_up_again(tmp_path: Path) -> None:
     main([*words, "--cases", "2", "--seed", "3", "--json", str(out)])
     assert json.loads(out.read_text()) == first and len(state.read_text().splitlines()) == 2
     assert main(["bench", "repair", "--classes", "Z9"]) == 2
+
+
+def test_the_stated_shapes_tell_sizes_apart_and_are_large() -> None:
+    chosen = telling(load_operators()["minpool"])[:2]
+    assert any(shape.size("kernel") != shape.size("stride") for shape in chosen)
+    assert max(shape.size("channels") for shape in chosen) == 144

@@ -55,6 +55,11 @@ def test_a_wrong_name_is_a_difference_although_others_are_named_otherwise() -> N
     assert found.title == "`rows` should be `width`"
 
 
+def test_a_function_that_nobody_declares_is_no_other_name() -> None:
+    other = RIGHT.replace("s * 0.5f", "sqrtf(s)")
+    assert differences(other.replace("sqrtf", "root"), other)[0][0].title == "`root` should be `sqrtf`"
+
+
 def test_what_is_a_matter_of_style_stays() -> None:
     text = RIGHT.replace("++r", "r++").replace("0.5f", "0.25f").replace("c < cols", "c < rows")
 
@@ -63,6 +68,12 @@ def test_what_is_a_matter_of_style_stays() -> None:
 
     found = by_comparison(text, RIGHT, right, right)
     assert found is not None and found.titles == ("`rows` should be `cols`", "`0.25f` should be `0.5f`")
+
+
+def test_a_wider_integer_stays_though_no_size_that_is_run_needs_it() -> None:
+    text = RIGHT.replace("int c = 0", "short c = 0").replace("0.5f", "0.25f")
+    found = by_comparison(text, RIGHT, lambda tried: "0.5f" in tried, lambda tried: "0.5f" in tried)
+    assert found is not None and found.titles == ("`short` should be `int`", "`0.25f` should be `0.5f`")
 
 
 def test_a_text_of_another_build_is_not_replaced() -> None:

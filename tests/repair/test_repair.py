@@ -2,6 +2,7 @@
 
 import pytest
 
+from xpiler.gate.overrides import Overrides
 from xpiler.repair import repair
 
 SCALE = """__global__ void scale_kernel(const float *x, float *y, float a, int rows, int cols) {
@@ -166,3 +167,20 @@ def test_what_cannot_be_repaired_is_told() -> None:
     found = repair(SERIAL_SUM, "sum.cpp", wrong, "sum.cu", seconds=1.0)
     assert (found.status, found.text, found.diff) == ("not repaired", None, "")
     assert "no change was found" in found.reason
+
+
+STRIDED = """extern "C" void strided(const float *x, float *y, int n, int window, int stride) {
+  for (int i = 0; i * stride + window <= n; ++i) {
+    float s = 0.0f;
+    for (int k = 0; k < window; ++k) s += x[i * stride + k];
+    y[i] = s;
+  }
+}
+"""
+
+
+def test_a_size_that_equals_another_one_is_told_from_it_at_other_sizes() -> None:
+    wrong = STRIDED.replace("k < window", "k < 3")
+    stated = Overrides(args=(("n", (40, 61)), ("window", (4, 5)), ("stride", (4, 5))))
+    found = repair(STRIDED, "a.cpp", wrong, "b.cpp", stated, seconds=SECONDS, compares=False)
+    assert (found.status, found.text) == ("repaired", STRIDED)

@@ -22,6 +22,7 @@ from xpiler.bench.processes import engine_version, in_process
 from xpiler.bench.repair_case import COUNTED, EQUIVALENT, UNAVAILABLE, RepairOutcome
 from xpiler.files import read_source
 from xpiler.gate import cache
+from xpiler.gate.sandbox import patience
 from xpiler.repair.result import COMPARISON
 
 TIME_LIMIT = 210.0  # seconds for one case with its translation and all its runs, besides the repair itself
@@ -89,11 +90,12 @@ def answers(
 
 def answer(question: RepairQuestion, limit: float = TIME_LIMIT) -> RepairOutcome:
     """One case in a process of its own; what takes too long or fails counts as a fault that was missed."""
-    said, why = in_process("xpiler.bench.repair_case", question.__dict__, limit + question.seconds)
+    limit = patience() * (limit + question.seconds)
+    said, why = in_process("xpiler.bench.repair_case", question.__dict__, limit)
     if said is not None:
         return RepairOutcome.from_json(said)
     place = (question.operator, question.source, question.target, question.seed)
-    return RepairOutcome(*place, question.codes, COUNTED, seconds=limit + question.seconds, why=why)
+    return RepairOutcome(*place, question.codes, COUNTED, seconds=limit, why=why)
 
 
 # ------------------------------------------------------------------------------------------------ counting

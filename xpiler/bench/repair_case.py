@@ -18,7 +18,7 @@ from xpiler.bench.faults.inject import inject
 from xpiler.bench.faults.model import Faulty, Truth
 from xpiler.bench.independent import degenerate, difference
 from xpiler.bench.operators import Operator, load_operators, snippet
-from xpiler.bench.targets import target_file, verified
+from xpiler.bench.targets import target_file, telling, verified
 from xpiler.errors import Refusal
 from xpiler.files import read_source
 from xpiler.frontend.syntax import analyse
@@ -98,7 +98,7 @@ def measure(
         return outcome(status, faults=faulty.faults, seconds=result.seconds, why=why)
     why = result.reason
     if result.text is not None:
-        unseen = (*operator.shapes[found.shapes :][:2], *degenerate(operator))
+        unseen = (*telling(operator)[found.shapes :][:2], *degenerate(operator))
         why = difference(operator, trusted, right, (result.text, file, target), unseen)
     return outcome(
         COUNTED,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
-from xpiler.bench.operators import Operator, snippet, snippets_folder
+from xpiler.bench.operators import Operator, Shape, snippet, snippets_folder
 from xpiler.bench.processes import translator_version
 from xpiler.files import read_source
 from xpiler.gate import cache
@@ -30,8 +31,22 @@ class Right:
 
 
 def stated(operator: Operator, shapes: int = _STATED[0]) -> Overrides:
-    """What is stated about an operator: the sizes of its first shapes, all of whose extents differ."""
-    return operator.overrides(operator.shapes[:shapes])
+    """What is stated about an operator: the sizes of its most telling shapes, all of whose extents differ."""
+    return operator.overrides(telling(operator)[:shapes])
+
+
+def telling(operator: Operator) -> tuple[Shape, ...]:
+    """The shapes, first the two that together tell most sizes from one another, and have the largest of each,
+    as far as two can: what comes after a whole tile or an unrolled loop happens at large sizes only."""
+    names = [name for name, _ in operator.shapes[0].sizes]
+    largest = {name: max(shape.size(name) for shape in operator.shapes) for name in names}
+
+    def reached(pair: tuple[Shape, ...]) -> tuple[int, float]:
+        told = sum(any(s.size(a) != s.size(b) for s in pair) for a, b in combinations(names, 2))
+        return told, sum(max(s.size(n) for s in pair) / max(1, most) for n, most in largest.items())
+
+    first = max(combinations(operator.shapes, 2), key=reached, default=operator.shapes)
+    return (*first, *(shape for shape in operator.shapes if shape not in first))
 
 
 def target_file(operator: Operator, source: str, target: str) -> str:

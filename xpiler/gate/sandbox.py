@@ -31,7 +31,7 @@ _GRACE = 0.2  # seconds to drain pipes once everything was killed
 @dataclass(frozen=True)
 class Limits:
     """`cpu` and `wall` in seconds; `memory` and `file` (largest file) in MB; `output` in bytes kept a
-    stream. `wall` is for a machine with nothing else to do, see `_patience`.
+    stream. `wall` is for a machine with nothing else to do, see `patience`.
     """
 
     cpu: float = 20
@@ -186,7 +186,7 @@ def _processes_of_user() -> int:
 # ------------------------------------------------------------------------------------------------ watching
 
 
-def _patience() -> float:
+def patience() -> float:
     """How often the time that a program may take is granted: as many programs as want a processor share it.
     A program that only waits for its turn is in no endless loop; one that is in one uses up its processor
     time.
@@ -218,7 +218,7 @@ class _Watch:
         wall = self.limits.wall
         while not self.reason:
             left = self.start + wall - time.monotonic()
-            if left <= 0 and wall < self.limits.wall * _patience():
+            if left <= 0 and wall < self.limits.wall * patience():
                 wall += self.limits.wall
                 continue
             if left <= 0:

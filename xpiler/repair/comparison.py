@@ -3,11 +3,13 @@
     target:  y[row * height + x] = s;      own translation:  y[row * width + x] = s;      --> that one edit
 
 All differences are made at once, so that it does not matter how many faults there are; if the text is right
-then, those are taken back that it can do without: what is a matter of style stays the user's.
+then, those are taken back that it can do without: what is a matter of style stays the user's. Wider integers
+are not taken back, as the sizes that need them may be larger than any that are run.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from xpiler.repair.changes import Change, apply, overlap
@@ -33,7 +35,22 @@ def by_comparison(
         without = apply(text, _of(fewer).edits)
         return bool(fewer) and right(without) and accept(without)
 
-    return _of(_least(list(found), list(found), needless))
+    return _of(_least(list(found), [one for one in found if not _widens(text, one)], needless))
+
+
+_INTEGER = re.compile(r"(?:signed|unsigned|char|short|int|long|u?int(?:8|16|32|64)_t|size_t|\s)+")
+_NARROW = re.compile(r"char|short|int8_t|int16_t")
+
+
+def _widens(text: str, difference: Difference) -> bool:
+    """Whether it does nothing but declare a narrow integer as a wider one."""
+    return all(
+        _NARROW.search(text[edit.start : edit.end]) is not None
+        and _INTEGER.fullmatch(text[edit.start : edit.end]) is not None
+        and _INTEGER.fullmatch(edit.text) is not None
+        and _NARROW.search(edit.text) is None
+        for edit in difference.edits
+    )
 
 
 def _least(

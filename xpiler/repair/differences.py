@@ -111,9 +111,11 @@ def _units(text: str) -> list[_Unit]:
 
 
 def _renamed(text: str, other: str) -> str:
-    """The other text with its own names exchanged for those that the text has in their place."""
-    mine, theirs = set(_NAME.findall(text)), set(_NAME.findall(other))
-    own, foreign = mine - theirs, theirs - mine
+    """The other text with its own names exchanged for those that the text has in their place. Whatever is
+    declared is said twice or more; a name that is said once is of the platform, or a mistake."""
+    mine, theirs = Counter(_NAME.findall(text)), Counter(_NAME.findall(other))
+    own = {name for name, count in mine.items() if count > 1 and name not in theirs}
+    foreign = {name for name, count in theirs.items() if count > 1 and name not in mine}
     if not own or not foreign:
         return other
 

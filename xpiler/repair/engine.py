@@ -16,6 +16,7 @@ from xpiler.frontend.syntax import analyse
 from xpiler.gate.contract import Contract
 from xpiler.gate.execute import build
 from xpiler.gate.overrides import Overrides
+from xpiler.gate.sandbox import patience
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.verify import compare_target
 from xpiler.ir.source import SourceRange
@@ -79,7 +80,8 @@ def mend(
     """The same for a source that was run, and a target that is wrong by `verdict`. `own`: the engine's own
     translation, if the target is to be held against it."""
     start = time.monotonic()
-    engine = _Engine(trusted, source, target, target_file, start + seconds, progress, own)
+    deadline = start + patience() * seconds
+    engine = _Engine(trusted, source, target, target_file, deadline, progress, own)
     return replace(engine.run(verdict), seconds=time.monotonic() - start)
 
 

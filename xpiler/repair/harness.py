@@ -9,7 +9,6 @@ a line of its own, by which the compiler names it.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -51,30 +50,18 @@ def harness(
     platform: str,
     contract: Contract,
     sites: Sequence[Site],
-    budget: int,
-    dearest: float,
+    choices: Iterable[tuple[int, int]],
 ) -> Harness:
-    """The program with `budget` alternatives, none dearer than `dearest`: of each kind the cheapest ones."""
-    ranked = sorted(
-        (a.cost, number, choice, a.kind)
-        for number, site in enumerate(sites)
-        for choice, a in enumerate(site.alternatives, 1)
-        if a.cost <= dearest
-    )
-    turns: Counter[str] = Counter()
-    in_turn: list[tuple[int, int, int]] = []
-    for _, number, choice, kind in ranked:
-        in_turn.append((turns[kind], number, choice))
-        turns[kind] += 1
+    """The program with these choices of these sites, as far as they compile."""
     chosen: dict[int, list[int]] = {}
-    for _, number, choice in sorted(in_turn)[:budget]:
+    for number, choice in choices:
         chosen.setdefault(number, []).append(choice)
     for _ in range(_ROUNDS):
         written, lines = _written(text, sites, chosen)
         built = build(written, file, platform, contract, quick=True)
-        choices = {number: tuple(sorted(c)) for number, c in chosen.items() if c}
         if built.ok:
-            return Harness(built, {n: sites[n] for n in choices}, choices)
+            kept = {number: tuple(sorted(c)) for number, c in chosen.items() if c}
+            return Harness(built, {n: sites[n] for n in kept}, kept)
         wrong = set(_blamed(built.log, file, lines)) or _around(built.log, file, lines, chosen)
         wrong |= set(_unlinked(built.log, sites, chosen)) | _undeclared(built.log, text, sites, chosen)
         if not wrong:

@@ -14,7 +14,7 @@ from xpiler.gate.trials import Score
 from xpiler.repair.harness import Harness
 
 One = tuple[int, int]  # site and choice
-_IDLE = 2  # changes of a site without effect, after which it waits
+IDLE = 2  # changes of a site without effect, after which it waits
 _LATER = 400.0
 _SOONER = 150.0
 
@@ -43,7 +43,7 @@ class Order:
 
     def _place(self, one: One) -> float:
         site = one[0]
-        later = _LATER if self.idle[site] >= _IDLE and not self.effects[site] else 0.0
+        later = _LATER if self.idle[site] >= IDLE and not self.effects[site] else 0.0
         return self.left[one] + later - _SOONER * self.effects[site]
 
     def learn(self, scores: Mapping[One, Score], base: Score) -> None:

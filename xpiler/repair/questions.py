@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 
 from xpiler.gate.compare import agree, measure_spreads
 from xpiler.gate.contract import Case, Contract
@@ -17,6 +18,7 @@ from xpiler.gate.verify import SourceRuns
 _QUICK = 0.002  # seconds: below that a run costs no more than its process
 _FRACTIONS = (6, 2)
 _START_SECONDS = 30.0
+_MOST_BESIDE = 16
 
 
 class Questions:
@@ -64,6 +66,22 @@ class Questions:
                 if found is not None:
                     return found
         return question, score
+
+    @cached_property
+    def neighbours(self) -> list[Question]:
+        """Cases in which one size of the first is one more or one less, as far as the source takes them in
+        the arrays of that one."""
+        case = self.all[0].case
+        sizes = [(n, v) for n, v in case.scalars if isinstance(v, int) and not isinstance(v, bool)]
+        beside = [(name, value + step) for name, value in sizes for step in (1, -1) if value + step > 0]
+        if case.launch is not None:
+            return []
+        cases = [_with(case, {name: value}) for name, value in beside[:_MOST_BESIDE]]
+        found = []
+        for _, run in self._right(cases):
+            spread = measure_spreads(self.contract, self.source, [run])[0]
+            found.append(self._question(run, spread, BOTH_ENDS[0]))
+        return found
 
     def _right(self, cases: list[Case]) -> Iterator[tuple[int, RunResult]]:
         """The cases that the source runs well, in both orders of threads."""

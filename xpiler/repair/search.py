@@ -1,9 +1,10 @@
 """The search for changes that make a wrong target right: the smallest and most plausible ones first.
 
-Each change is a choice of one program (`harness.py`), so that trying it costs a run. All changes are tried
-alone before any two: first the plausible ones, then rarer ones. Where one brings the results much nearer to
-what is right, it is gone on from; else the most plausible ones are tried in pairs, as of two faults neither
-need show while the other hides it. What the harness calls right is checked as it is delivered.
+Each change is a choice of one program (`harness.py`), so that trying it costs a run. Changes are tried alone
+before any two: first some at every place, then all where that showed to matter (`stages.py`). Where one
+brings the results much nearer to what is right, it is gone on from; else the most plausible ones are tried in
+pairs, as of two faults neither need show while the other hides it. What the harness calls right is checked as
+it is delivered.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ from xpiler.gate.execute import build
 from xpiler.gate.trials import NOT_RUN, Question, Score, Selection, run_trials
 from xpiler.repair.changes import Change, Site, apply, overlap
 from xpiler.repair.harness import Harness, harness
-from xpiler.repair.order import Order, gain, rank
+from xpiler.repair.order import One, Order, gain, rank
 from xpiler.repair.questions import Questions
+from xpiler.repair.stages import Learned, first, focused, rest
 from xpiler.repair.statics import EARLY, Static
 from xpiler.symbolic.findings import Edit
 
-# Alternatives at most, how dear they may be, and how many of them are tried in pairs.
-_TIERS = (
-    (500, 1.6, 0),
-    (2000, 2.05, 64),
-    (7000, 9.0, 120),
-)
+_PAIRS = (0, 48, 120)  # how many changes of each stage are tried in pairs
 _STATICS = 12  # changes that need a compilation each, at a time
 _CHUNK = 120
 _BEAM = 4  # states that are gone on from, of each number of changes
 _FURTHER = 720  # changes that are tried on top of a state
 _DEPTH = 3
 _CANDIDATES = 5  # that are checked as they are delivered, a step
-_LITTLE, _MUCH = 0.03, 0.15  # shares of the error whose going away says that a change may be, or is, right
+_LITTLE, _MUCH, _HALF = (
+    0.03,
+    0.15,
+    0.5,
+)  # shares of the error whose going away says that a change may be, or is, right
 
 
 @dataclass(frozen=True)
@@ -88,18 +89,32 @@ class Search:
             found = found or self._static(late)
             self.reason = self.reason or "the fault does not show when loops run one after the other"
             return found
-        for number, (budget, dearest, pairs) in enumerate(_TIERS):
+        for stage, pairs in enumerate(_PAIRS):
             if found is not None or self._late():
                 return found
-            tools = harness(self.text, self.file, self.platform, self.contract, self.sites, budget, dearest)
+            choices = self._choices(stage)
+            tools = harness(self.text, self.file, self.platform, self.contract, self.sites, choices)
             if not tools.build.ok:
-                if not number:
+                if not stage:
                     self.reason = f"the text with choices does not compile: {tools.build.error}"
                 return None
-            found = self._singles(tools) or self._several(tools) or self._pairs(tools, pairs)
-            if number == 0:
+            found = self._singles(tools)
+            if stage:  # before that the right change of a place that matters need not be there
+                found = found or self._several(tools)
+            if stage == 1:
                 found = found or self._static(late[:_STATICS])
+            found = found or self._pairs(tools, pairs)
         return found
+
+    def _choices(self, stage: int) -> list[One]:
+        """The changes that the program of a stage has; those that help already are in all of them."""
+        assert self.asked is not None
+        if stage == 0:
+            return first(self.sites)
+        learned = Learned.of(self.known, self.asked[1])
+        if stage == 1:
+            return focused(self.sites, learned, self.near)
+        return rest(self.sites, learned, {s[0] for s in self.known if len(s) == 1})
 
     def _static(self, statics: Sequence[Static]) -> Change | None:
         """Changes that each have to be compiled."""
@@ -130,6 +145,7 @@ class Search:
         assert self.asked is not None
         question, base = self.asked
         order = Order(tools, [one for one in tools.singles() if (one,) not in self.known], self.near)
+        order.learn({s[0]: score for s, score in self.known.items() if len(s) == 1}, base)
         while ones := order.next(_CHUNK):
             scores = dict(zip(ones, self._scores(tools, question, [(one,) for one in ones]), strict=True))
             self.known |= {(one,): score for one, score in scores.items() if score != NOT_RUN}
@@ -180,10 +196,13 @@ class Search:
         order = Order(tools, [one for one in free if self.known.get((one,), NOT_RUN).status != 3], self.near)
         order.learn({s[0]: score for s, score in self.known.items() if len(s) == 1}, self.asked[1])
         for _ in range(_FURTHER // _CHUNK):
-            part = [tuple(sorted((*state.selection, one))) for one in order.next(_CHUNK)]
+            ones = order.next(_CHUNK)
+            part = [tuple(sorted((*state.selection, one))) for one in ones]
             if not part:
                 break
-            scores = dict(zip(part, self._scores(tools, question, part), strict=True))
+            given = self._scores(tools, question, part)
+            order.learn(dict(zip(ones, given, strict=True)), base)
+            scores = dict(zip(part, given, strict=True))
             found = self._accepted(tools, [s for s, score in scores.items() if score.right], question)
             children += [
                 State(s, score, s in self.partial, self._cost(tools, s))
@@ -210,8 +229,8 @@ class Search:
         ]
         pairs = [pair for pair in pairs if pair not in self.known]
         nearer: list[State] = []
-        for first in range(0, len(pairs), 4 * _CHUNK):
-            part = pairs[first : first + 4 * _CHUNK]
+        for start in range(0, len(pairs), 4 * _CHUNK):
+            part = pairs[start : start + 4 * _CHUNK]
             scores = dict(zip(part, self._scores(tools, question, part), strict=True))
             self.known |= {s: score for s, score in scores.items() if score != NOT_RUN}
             found = self._accepted(tools, [s for s, score in scores.items() if score.right], question)
@@ -243,7 +262,7 @@ class Search:
                 self.partial |= {s for s, score in zip(ranked, scores, strict=True) if not score.right}
                 ranked = [s for s, score in zip(ranked, scores, strict=True) if score.right]
         checked = 0
-        for selection in ranked:
+        for selection in self._preferred(tools, ranked):
             change = self._change(tools, selection)
             text = apply(self.text, change.edits)
             if text in self.rejected or overlap(change.edits):
@@ -255,6 +274,14 @@ class Search:
                 return self._least(tools, selection, change)
             self.rejected.add(text)
         return None
+
+    def _preferred(self, tools: Harness, ranked: list[Selection]) -> list[Selection]:
+        """Those that are right at sizes beside those of the contract, too, where there are several: a size
+        that happens to equal another one is told from it there."""
+        for question in self.questions.neighbours if len(ranked) > 1 else ():
+            scores = run_trials(tools.build, question, ranked, 30)
+            ranked = [s for s, score in zip(ranked, scores, strict=True) if score.right] or ranked
+        return ranked
 
     def _least(self, tools: Harness, selection: Selection, change: Change) -> Change:
         """The change without the parts that it can do without; what was wrong in a trial is not asked."""

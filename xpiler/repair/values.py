@@ -158,8 +158,11 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
             if value != literal and (value >= 0 or literal > 0) and not _idle(walker, node, value):
                 likely = abs(value - literal) == 1 or value in (0, 1)
                 first = value == 0 and place.role == "start"
+                halved = place.role == "step" and 2 * value == literal
                 serial = place.role == "launch" and value <= 1  # right, and no longer parallel
-                offer(str(value), 1.0 if first else 2.3 if serial else 1.4 if likely else 1.7)
+                offer(
+                    str(value), 1.0 if first else 1.2 if halved else 2.3 if serial else 1.4 if likely else 1.7
+                )
         offer.kind = "number"
         for word in vocabulary.integers:
             offer(word, 1.3 if place.role == "step" and literal == 1 else 1.5)
@@ -192,7 +195,10 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
         others = _names(place, INT, written)
         if hard_coded and place.loops:
             text = walker.unit.text_of(place.loops[-1])
-            others.sort(key=lambda n: re.search(rf"\b{re.escape(n.name)}\b", text) is None)
+            ends = offer.concepts.bounds if place.role == "bound" else frozenset[str]()
+            others.sort(
+                key=lambda n: (n.name not in ends, re.search(rf"\b{re.escape(n.name)}\b", text) is None)
+            )
         for number, other_name in enumerate(others):
             offer(other_name.name, base + 0.04 * number)
         if literal is None:

@@ -1,0 +1,37 @@
+"""Which changes come into the next program, by what trials showed."""
+
+from xpiler.gate.trials import Score
+from xpiler.repair.changes import Alternative, Form, Site
+from xpiler.repair.stages import Learned, first, focused, rest
+
+BASE = Score(0, True, 100, 100.0)
+NEARER, OTHERWISE = Score(0, True, 50, 50.0), Score(0, True, 120, 130.0)
+
+
+def site(*costs: float) -> Site:
+    return Site(0, 1, Form.VALUE, "f", [Alternative(str(cost), cost, "", kind="number") for cost in costs])
+
+
+SITES = [site(1.0, 1.4, 2.9), site(1.0, 1.4, 2.9), site(1.0, 1.4, 2.9), site(2.8)]
+KNOWN = {
+    ((0, 1),): NEARER,
+    ((1, 1),): OTHERWISE,
+    ((2, 1),): BASE,
+    ((2, 2),): BASE,
+}
+
+
+def test_at_first_every_place_has_a_change_that_is_not_far_fetched() -> None:
+    assert {number for number, _ in first(SITES)} == {0, 1, 2, 3}
+    many = [site(*[1.0] * 500), site(2.1), site(2.8)]
+    assert {number for number, _ in first(many)} == {0, 1}
+
+
+def test_then_all_where_one_helped_and_none_where_they_do_nothing() -> None:
+    learned = Learned.of(KNOWN, BASE)
+    assert focused(SITES, learned, frozenset()) == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2)]
+
+
+def test_at_last_what_is_left_with_what_helped() -> None:
+    tried = {selection[0] for selection in KNOWN}
+    assert rest(SITES, Learned.of(KNOWN, BASE), tried) == [(0, 1), (0, 2), (1, 2), (3, 1), (0, 3), (1, 3)]
