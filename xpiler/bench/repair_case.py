@@ -23,6 +23,7 @@ from xpiler.errors import Refusal
 from xpiler.files import read_source
 from xpiler.frontend.syntax import analyse
 from xpiler.repair import Repair, repair
+from xpiler.repair.differences import differences
 from xpiler.repair.result import NOTHING_WRONG
 
 EQUIVALENT, COUNTED, UNAVAILABLE = "equivalent", "counted", "unavailable"
@@ -97,7 +98,7 @@ def measure(
         status = COUNTED if why else EQUIVALENT
         return outcome(status, faults=faulty.faults, seconds=result.seconds, why=why)
     why = result.reason
-    if result.text is not None:
+    if result.text is not None and differences(result.text, right)[0]:
         unseen = (*telling(operator)[found.shapes :][:2], *degenerate(operator))
         why = difference(operator, trusted, right, (result.text, file, target), unseen)
     return outcome(
