@@ -66,3 +66,21 @@ def test_what_accumulates_in_a_scratchpad_begins_with_a_value() -> None:
     unit, words = analyse(text, "sum.mlu", platform="bang"), vocabulary(text, text, "bang")
     titles = [a.title for s in sites_of(unit, unit, words, "sum") for a in s.alternatives if a.cost < 1.4]
     assert "`__bang_write_value(a, 64, 0.0f);` is missing" in titles
+
+
+def test_an_element_of_an_array_that_sums_are_made_in_begins_with_a_value() -> None:
+    text = """__global__ void norm(const float *x, float *y, int rows, int cols, int depth) {
+  float sum[4];
+  for (int i = 0; i < 4; ++i) {
+    ;
+  }
+  for (int c = 0; c < cols; ++c) {
+    for (int i = 0; i < 4; ++i) sum[i] += x[c * 4 + i];
+  }
+  for (int i = 0; i < 4; ++i) y[i] = sum[i];
+}
+"""
+    unit, source = analyse(text, "norm.cu", platform="cuda"), analyse(SOURCE, "norm.cpp", platform="vnni")
+    sites = sites_of(unit, source, vocabulary(SOURCE, text, "cuda"), "norm")
+    made = {apply(text, s.edits(n)) for s in sites for n, _ in enumerate(s.alternatives, 1)}
+    assert any("{\n    sum[i] = 0.0f;\n    ;\n  }" in one for one in made)

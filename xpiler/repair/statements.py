@@ -14,7 +14,8 @@ from tree_sitter import Node
 
 from xpiler.repair.changes import Alternative, Form, Site
 from xpiler.repair.concepts import computes
-from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR
+from xpiler.repair.resets import element_resets, fills, resets, values
+from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, declared
 from xpiler.repair.values import transposed
 from xpiler.repair.vocabulary import Vocabulary, siblings
 from xpiler.repair.walk import Place, Walker
@@ -205,8 +206,6 @@ _LONGEST_RUN = 12
 
 def _initialisers(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[Site]:
     """A value for what is declared without one."""
-    from xpiler.repair.scope import declared
-
     node = place.node
     span = walker.span(node)
     if span is None:
@@ -216,7 +215,7 @@ def _initialisers(walker: Walker, vocabulary: Vocabulary, place: Place) -> Itera
         if name.has_value or at is None or name.shared:
             continue
         site = Site(span[1], span[1], Form.INSERT, place.function.name)
-        for value, cost in _values(name.kind, name.type, vocabulary):
+        for value, cost in values(name.kind, name.type, vocabulary):
             edit = Edit(at[1], at[1], f" = {value}")
             title = f"`{name.name}` should begin with `{value}`"
             site.alternatives.append(Alternative(f"{name.name} = {value};", cost, title, (edit,), "initial"))
@@ -228,25 +227,6 @@ def _initialisers(walker: Walker, vocabulary: Vocabulary, place: Place) -> Itera
             )
         if site.alternatives:
             yield site
-
-
-def _values(kind: str, type_: str, vocabulary: Vocabulary) -> Iterator[tuple[str, float]]:
-    if kind == INT:
-        yield from (("0", 1.4), ("1", 1.8))
-    elif kind == FLOAT:
-        is_float = "float" in type_
-        yield from (
-            ("0.0f" if is_float else "0.0", 1.4),
-            ("-INFINITY", 1.6),
-            ("1.0f", 1.8),
-            ("INFINITY", 1.8),
-        )
-        yield from ((word, 1.9) for word in vocabulary.floats[:4])
-    elif kind == VECTOR and "__m512" in type_:
-        ending = "si512" if "__m512i" in type_ else "pd" if "__m512d" in type_ else "ps"
-        yield f"_mm512_setzero_{ending}()", 1.4
-        if ending == "ps":
-            yield from (("_mm512_set1_ps(-INFINITY)", 1.6), ("_mm512_set1_ps(1.0f)", 1.9))
 
 
 def _insertions(
@@ -271,9 +251,11 @@ def _insertions(
             deeper = 0.05 * len(place.loops)
             offer(barrier, 1.2 + deeper + 0.3 * number + (0 if named or number == 0 else 0.4), "barrier")
     if place.function.on_device:
-        for text, cost in _resets(walker, vocabulary, place):
+        for text, cost in resets(walker, vocabulary, place):
             offer(text, cost, "reset")
-        for text, cost in _fills(walker, place):
+        for text, cost in element_resets(walker, vocabulary, place):
+            offer(text, cost, "reset")
+        for text, cost in fills(walker, place):
             offer(text, cost, "fill")
         if place.function.is_kernel and not place.loops and place.role == "before":
             for text, cost in _early_returns(place):
@@ -373,38 +355,6 @@ def _early_returns(place: Place) -> Iterator[tuple[str, float]]:
     for index in [n.name for n in names if not n.is_parameter and not n.constant][-2:]:
         for size in sizes:
             yield f"if ({index} >= {size}) return;", 2.1
-
-
-def _resets(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tuple[str, float]]:
-    """A value for what the next loop accumulates in, where a loop around starts again."""
-    following = place.node if place.role == "before" else None
-    if following is None or following.type not in ("for_statement", "while_statement"):
-        return
-    text = walker.written(following)
-    accumulated = set(re.findall(r"\b([A-Za-z_]\w*)(?:\[[^;\]]*\])*\s*(?:\+=|-=|\*=)", text))
-    accumulated |= {
-        a for a, b in re.findall(r"\b([A-Za-z_]\w*)\s*=\s*[\w:]+\(([^;]*)", text) if re.search(rf"\b{a}\b", b)
-    }
-    for word in sorted(accumulated):
-        name = place.scope.names.get(word)
-        if name is not None and name.kind in (INT, FLOAT, VECTOR) and not name.is_parameter:
-            for value, cost in _values(name.kind, name.type, vocabulary):
-                yield f"{word} = {value};", cost + 0.2
-
-
-_ACCUMULATES = re.compile(r"__bang_(\w+)\(\s*(\w+)\s*,\s*\2\s*,[^;]*,\s*([^,;()]+)\)\s*;")
-
-
-def _fills(walker: Walker, place: Place) -> Iterator[tuple[str, float]]:
-    """A value for the scratchpad that instructions of the next loop accumulate in."""
-    if walker.unit.platform != "bang" or place.role != "before" or place.node.type != "for_statement":
-        return
-    for name, buffer, count in dict.fromkeys(_ACCUMULATES.findall(walker.written(place.node))):
-        extreme = "-INFINITY" if "max" in name else "INFINITY" if "min" in name else ""
-        for value, cost in (
-            ((extreme, 1.3), ("0.0f", 1.5 if extreme else 1.3)) if extreme else (("0.0f", 1.3),)
-        ):
-            yield f"__bang_write_value({buffer}, {count}, {value});", cost
 
 
 # ------------------------------------------------------------------------------------ statements like others
