@@ -286,6 +286,12 @@ def test_comparisons_are_no_templates() -> None:
     assert nodes(unit, "template_method") == []
 
 
+def test_a_product_of_a_variable_is_no_cast() -> None:
+    text = "void f(int *o, int a) { for (int j = 0; j < 3; j++) o[j] = (long)(j * (a * 2)) + ((long)a); }"
+    unit = analyse(text, "f.cpp", platform="vnni")
+    assert [t for t in nodes(unit, "cast_expression") if not t.startswith("(long)")] == []
+
+
 def test_casts_to_named_types_are_no_subtractions() -> None:
     unit = load("comparisons")
     casts = nodes(unit, "cast_expression")

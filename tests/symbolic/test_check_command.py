@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,6 +102,22 @@ def test_templates_that_are_never_launched(tmp_path: Path, capsys: pytest.Captur
     shown = capsys.readouterr().out
     assert "turn<float, 32>: bugs" in shown and "assumed: the template's arguments" in shown
     assert "k.cu:5:3: error: thread 31 reads s[0] while thread 0 writes it, with no barrier" in shown
+
+
+def test_findings_do_not_depend_on_the_process(tmp_path: Path) -> None:
+    text = (Path(__file__).parent / "suite" / "graphs.cu").read_text()
+    file = tmp_path / "graphs.cu"
+    file.write_text(text[: text.index("__global__ void warp_per_vertex(")].rsplit("//", 1)[0])
+    command = [sys.executable, "-m", "xpiler", "check", "--json", str(file)]
+    said = set()
+    for seed in ("0", "1", "4711"):
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": seed}, timeout=300
+        )
+        assert done.returncode == 1, done.stderr
+        report = json.loads(done.stdout)
+        said.add(json.dumps([report["findings"], [(k["name"], k["status"]) for k in report["kernels"]]]))
+    assert len(said) == 1
 
 
 def test_every_code_has_its_page() -> None:

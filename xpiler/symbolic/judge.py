@@ -120,6 +120,8 @@ class Judge:
         places = self._places(finding)
         subject, index = who(self.kernel, trial, values), finding.values.get("index")
         element = finding.array if index is None else f"{finding.array}[{index}]"
+        if len(places) > 1:
+            places = [p for p in places if meant(p, self.defined, trial, finding.values) == index] or places
         if len(places) == 1 and index is not None:
             element = spelled(places[0], index, self.lines)
             wanted = meant(places[0], self.defined, trial, finding.values) if index >= 1 << 31 else None
@@ -274,7 +276,7 @@ class Judge:
                 why = f"{limit} lets it" if suggested.is_guard else f"{limit} does not keep it below"
                 values = Places(self.kernel, trial).of_access(access) | {"index": index}
                 subject = who(self.kernel, trial, values)
-                what = f"{subject} {does(self.kernel, [place])} {spelled(place, index, self.lines)}".strip()
+                what = f"{subject} {does(self.kernel, [place])} {spelled(place, index, self.lines)}"
                 return Found(
                     "XP-BOUNDS",
                     WARNING if suggested.is_length else ERROR,

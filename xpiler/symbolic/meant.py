@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from xpiler.ir.nodes import Expr, Function, Load, Ref
-from xpiler.ir.rewrite import walk
+from xpiler.ir.nodes import Binary, Const, Expr, Function, Load, Ref
+from xpiler.ir.rewrite import free_vars, substitute, walk
 from xpiler.symbolic.dependence import Dependence
 from xpiler.symbolic.findings import ERROR, WARNING, Found
 from xpiler.symbolic.scalars import GUARD, roles
@@ -32,7 +32,7 @@ def of_free_sizes(
     counts = _counting(kernel, defined, grid, block, given)
     if len(bare) < 2 or not counts:
         return judged
-    depends = Dependence.of(kernel, counts)
+    depends, named = Dependence.of(kernel, counts), _named(kernel, defined)
     places = [n for n in walk(kernel.body) if isinstance(n, (Load, Ref))]
     everywhere = [{(f.array, f.range) for f in more if f.code == "XP-BOUNDS"} for _, more in judged]
 
@@ -43,6 +43,7 @@ def of_free_sizes(
             return found
         mine = [p for p in places if p.array == found.array and p.range == found.range]
         sources = frozenset[str]().union(*(depends.of_index(p) for p in mine)) & counts
+        sources = {name for name in sources if (name, found.counterexample.get(name)) not in named}
         if not sources:
             return found
         values = " and ".join(f"{name} = {found.counterexample.get(name)}" for name in sorted(sources))
@@ -82,6 +83,16 @@ def _counting(
     shape = launch_shape(kernel, defined, grid, block)
     known = roles(kernel, defined, shape)
     return frozenset(n for n, r in known.items() if n not in given and (GUARD not in r.kinds or r.strides))
+
+
+def _named(kernel: Function, defined: Mapping[str, Expr]) -> set[tuple[str, int | None]]:
+    """Parameters with values that the text names, `case 1:` or `kind == 1`: such are passed."""
+    found: set[tuple[str, int | None]] = set()
+    for node in walk(kernel.body):
+        match node:
+            case Binary(op="==" | "!=", left=left, right=Const(value=value)) if left.dtype.is_integer:
+                found |= {(name, int(value)) for name in free_vars(substitute(left, defined))}
+    return found
 
 
 def is_for_sizes(kernel: Function, defined: dict[str, Expr], judged: list[tuple[Trial, list[Found]]]) -> bool:

@@ -40,7 +40,7 @@ PIVOT = "pivot"  # one index among others, as `k` in `if (i == k)`
 
 
 _TURNS = 3  # of a loop
-_SHARED_OUT = 32  # of one that threads share out: they run at once
+_SHARED_OUT = 8  # more, of one that threads share out
 _BLOCKS = frozenset(f"blockIdx.{axis}" for axis in AXES)
 
 

@@ -21,17 +21,18 @@ _LONGEST = 48  # characters of an index that is spelled out
 _CAST = re.compile(r"\((?:[iuf]\d+|bool)\)")
 _TYPES = {"i8": "char", "u8": "unsigned char", "i16": "short", "u16": "unsigned short", "i32": "int",
           "u32": "unsigned", "i64": "long long", "u64": "unsigned long long"}  # fmt: skip
+_SUFFIX = re.compile(r"\b(\d+)u\b")
 _BLANKS = re.compile(r"\s+")
 _RENAMED = re.compile(r"_\d+$")  # the second `i` of a kernel is `i_1`
 _UNSET = " is read before anything was written to it"
 
 
 def who(kernel: Function, trial: Trial, values: Mapping[str, int]) -> str:
-    """`thread (1, 0) of block 2`, `task 5`; "" where there is but one thread."""
-    if kernel.is_serial:
-        return ""
+    """`thread (1, 0) of block 2`, `task 5`; the function's name where there is but one thread."""
+    if kernel.is_serial or (kernel.tasks and "taskId" not in values):
+        return kernel.name
     if kernel.tasks:
-        return f"task {values['taskId']}" if "taskId" in values else ""
+        return f"task {values['taskId']}"
     parts = []
     for word, name, extents in (("thread", "threadIdx", trial.block), ("block", "blockIdx", trial.grid)):
         axes = [a for a, e in zip(AXES, extents, strict=True) if e > 1] or ["x"]
@@ -64,7 +65,7 @@ def spelled(place: Place, index: int, lines: Sequence[str]) -> str:
     """`out[i] with i = 1000`, where the index stands like that in the text; else `out[1000]`."""
     parts = place.index if isinstance(place, Load) else ()
     if len(parts) == 1 and not isinstance(parts[0], Const):
-        text = _CAST.sub("", show(parts[0]))
+        text = _SUFFIX.sub(r"\1", _CAST.sub("", show(parts[0])))
         if len(text) <= _LONGEST and _is_written(text, place, lines):
             return f"{place.array}[{text}] with {text} = {index}"
     return f"{place.array}[{index}]"
@@ -86,8 +87,6 @@ def outside(array: str, index: int, extent: int | None) -> str:
 
 def worded(finding: Finding, subject: str, verb: str, element: str) -> str:
     """A finding of the interpreter about one access of `element` by `subject`."""
-    if not subject:
-        return finding.message
     match finding.code:
         case "out-of-bounds":
             values = finding.values
