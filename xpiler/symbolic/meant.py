@@ -43,7 +43,7 @@ def of_free_sizes(
             return found
         mine = [p for p in places if p.array == found.array and p.range == found.range]
         sources = frozenset[str]().union(*(depends.of_index(p) for p in mine)) & counts
-        sources = {name for name in sources if (name, found.counterexample.get(name)) not in named}
+        sources -= {name for name in sources if (name, found.counterexample.get(name)) in named}
         if not sources:
             return found
         values = " and ".join(f"{name} = {found.counterexample.get(name)}" for name in sorted(sources))
