@@ -51,7 +51,7 @@ def _home(body: Block, array: str) -> Block | None:
     """The innermost block that holds all accesses; None if its statements hold none directly."""
     block = body
     while True:
-        users = [s for s in spliced(block.body) if _touches(s, array) and not isinstance(s, Decl)]
+        users = [s for s in spliced(block.body) if _touches(s, array)]
         inner = [b for s in users for b in _blocks(s)]
         if len(users) != 1 or len(inner) != 1 or _touches_outside(users[0], array):
             return block if users and not isinstance(users[0], Block) else None
