@@ -132,3 +132,26 @@ def test_memory_afterwards_is_the_same(name: str) -> None:
             if isinstance(expected[array], np.ndarray):
                 message = f"{array}, {form}:\n{show(function)}"
                 np.testing.assert_allclose(found[array], expected[array], 1e-4, 1e-5, err_msg=message)
+
+
+def test_built_in_numbers_do_not_make_guards_unsigned() -> None:
+    """`k0 + threadIdx.x < K` is a comparison of numbers: tiles with such guards are one loop, too."""
+    source = """__global__ void product(const float *a, const float *b, float *c, int n) {
+        __shared__ float as[8][9], bs[8][9];
+        int row = blockIdx.y * 8 + threadIdx.y, column = blockIdx.x * 8 + threadIdx.x;
+        float sum = 0;
+        for (int k0 = 0; k0 < n / 2; k0 += 8) {
+            as[threadIdx.y][threadIdx.x] =
+                row < n && k0 + threadIdx.x < n / 2 ? a[row * (n / 2) + k0 + threadIdx.x] : 0.f;
+            bs[threadIdx.y][threadIdx.x] =
+                column < n && k0 + threadIdx.y < n / 2 ? b[(k0 + threadIdx.y) * n + column] : 0.f;
+            __syncthreads();
+            for (int k = 0; k < 8; ++k) sum += as[threadIdx.y][k] * bs[k][threadIdx.x];
+            __syncthreads();
+        }
+        if (row < n && column < n) c[row * n + column] = sum;
+    }"""
+    (kernel,) = parse(source, "product.cu").program.kernels
+    text = show(canonicalise(kernel, (8, 8, 1)).function)
+    assert "sum += a[(i64)(n / 2) * (i64)row + (i64)k] * b[(i64)k * (i64)n + (i64)column];" in text, text
+    assert "for i32 k in 0 .. n / 2 {" in text

@@ -10,6 +10,7 @@ import pytest
 from tests.backend.emulated import run
 from tests.backend.test_bang import translated
 from tests.passes.mlu import assert_same, canonical, instructions, laid_out
+from xpiler.ir.printer import show
 from xpiler.platforms.bang import ARCHITECTURES
 
 PRODUCT = """__global__ void kernel(const signed char *a, const signed char *b, int *c, int n, int depth) {
@@ -62,3 +63,46 @@ def test_a_sum_starts_from_its_own_number() -> None:
 def test_without_vectors_of_integers_they_stay_scalar() -> None:
     function = canonical(PRODUCT % ("0", "k * n + column"), x=2)
     assert "__bang_matmul" not in instructions(laid_out(function, ARCHITECTURES["mtp_270"]))
+
+
+PACKED = """__global__ void kernel(const int *a, const int *b, int *c, int m, int n, int words) {
+    __shared__ int as[8][9], bs[8][9];
+    int row = blockIdx.y * 8 + threadIdx.y, column = blockIdx.x * 8 + threadIdx.x;
+    int other = blockIdx.x * 8 + threadIdx.y, sum = 0;
+    for (int w = 0; w < words; w += 8) {
+        bool in = w + threadIdx.x < words;
+        as[threadIdx.y][threadIdx.x] = row < m && in ? a[row * words + w + threadIdx.x] : 0;
+        bs[threadIdx.y][threadIdx.x] = other < n && in ? b[other * words + w + threadIdx.x] : 0;
+        __syncthreads();
+        for (int k = 0; k < 8; ++k) sum = __dp4a(as[threadIdx.y][k], bs[threadIdx.x][k], sum);
+        __syncthreads();
+    }
+    if (row < m && column < n) c[row * n + column] = sum;
+}
+"""
+
+
+def test_packed_bytes_are_bytes_of_a_matrix() -> None:
+    function = canonical(PACKED, (8, 8, 1))
+    assert "for i32 k in 0 .. words {\n        sum = dp4a(" in show(function)
+    shaped = laid_out(function)
+    assert "__bang_matmul" in instructions(shaped)
+    assert "_nram, (i8*)a" not in show(shaped)  # the array has words; its bytes are counted from its start
+    rng = np.random.default_rng(4)
+    a, b = (rng.integers(-(2**31), 2**31, count * 10).astype(np.int32) for count in (3, 5))
+    assert_same(function, a=a, b=b, c=np.zeros(15, np.int32), m=3, n=5, words=10)
+
+
+def test_the_copies_of_packed_bytes_count_bytes() -> None:
+    text = translated(
+        PACKED
+        + HOST.replace("const signed char *", "const int *")
+        .replace("signed char", "int")
+        .replace("rows * depth", "rows * depth * 4")
+        .replace("n * depth", "n * depth * 4")
+        .replace(
+            "<<<rows, 64>>>(da, db, dc, n, depth)",
+            "<<<dim3(n, rows), dim3(8, 8)>>>(da, db, dc, rows, n, depth)",
+        )
+    )
+    assert "__memcpy(a_nram, (const int8_t *)a + " in text

@@ -336,6 +336,9 @@ class BangPrinter(CPrinter):
             base = self.base(operand.array)
             if operand.offset == Const(operand.offset.dtype, 0):
                 return base
+            info = self.arrays.get(operand.array)
+            if info is not None and info.dtype.bytes != operand.dtype.bytes:
+                base = f"(const {_type(operand.dtype)} *){base}"
             return f"{base} + {self.expr(operand.offset, 12)}"
         if is_half_width(operand.dtype):
             return self.to_storage(operand)

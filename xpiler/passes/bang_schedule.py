@@ -23,6 +23,7 @@ from xpiler.ir.rewrite import map_body, map_expr, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.arg_extremes import mark_searches, with_best_values
 from xpiler.passes.arranged_products import arrange_products
+from xpiler.passes.byte_products import spread_bytes
 from xpiler.passes.common_sizes import name_sizes
 from xpiler.passes.contraction import INDEPENDENT, contract, match
 from xpiler.passes.folds import with_reductions
@@ -58,7 +59,7 @@ class Scheduled:
 
 def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = map_body(function, _PlainAtomics(function))
-    function = replace(function, body=with_reductions(function.body))
+    function = spread_bytes(replace(function, body=with_reductions(function.body)))
     function = interchange_sums(reroll(with_best_values(function)))
     function = signed_tests(tidy(split_digits(function)))
     promoted = promote_arrays(pool_rows(arrange_products(function)), architecture)

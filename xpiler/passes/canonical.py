@@ -37,6 +37,7 @@ from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.register_threads import spread_registers
 from xpiler.passes.reroll import reroll
 from xpiler.passes.serial import serial_form
+from xpiler.passes.signed_tests import plain_numbers
 from xpiler.passes.single_assignment import single_assignments
 from xpiler.passes.special_cases import drop_special_cases
 from xpiler.passes.split_digits import split_serial_digits
@@ -186,6 +187,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("strips", merge_strips),
     ("invariants", hoist_invariants),
     ("index fusion", fuse_indices),
+    ("numbers", plain_numbers),
     ("invariants", hoist_invariants),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
@@ -195,6 +197,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("order of tiles", order_tiles),
     ("index fusion", fuse_indices),
     ("guards", fold_guards),
+    ("numbers", plain_numbers),
     ("tidy", tidy),
     ("order of tiles", order_tiles),
     ("strips", merge_strips),

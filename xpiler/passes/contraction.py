@@ -41,7 +41,7 @@ from xpiler.ir.rewrite import (
     substitute,
     walk,
 )
-from xpiler.ir.types import F16, F32, I8, I32
+from xpiler.ir.types import F16, F32, I8, I32, U32, DType
 from xpiler.passes.composite_sums import as_one_loop
 from xpiler.passes.names import Names
 from xpiler.passes.weight_tiles import Nest, WeightTiles, widest_end
@@ -69,7 +69,7 @@ def contract(function: Function, architecture: Architecture, taken: int = 0) -> 
         if found or not isinstance(stmt, For):
             return stmt
         nest = match(stmt, names)
-        if nest is None or any(memory.get(f.array) != f.dtype for f in (nest.left, nest.right)):
+        if nest is None or any(not _copied(f, memory.get(f.array)) for f in (nest.left, nest.right)):
             return stmt
         if nest.accumulator.dtype == I32 and not architecture.integers:
             return stmt
@@ -85,6 +85,11 @@ def contract(function: Function, architecture: Architecture, taken: int = 0) -> 
         return Contracted(function, 0)
     body = Block((*found[0].declarations(), *changed.body.body), range=changed.body.range)
     return Contracted(replace(changed, body=body), found[0].bytes)
+
+
+def _copied(factor: Load, memory: DType | None) -> bool:
+    """Whether the elements are those of an array in memory, or the bytes of its words."""
+    return factor.dtype == memory or (factor.dtype == I8 and memory in (I32, U32))
 
 
 # ---------------------------------------------------------------------------------------------- recognition

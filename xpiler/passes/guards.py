@@ -20,6 +20,7 @@ from xpiler.ir.nodes import (
     Binary,
     Block,
     Break,
+    Call,
     Cast,
     Const,
     Decl,
@@ -275,6 +276,8 @@ def _is_zero(expr: Expr) -> bool:
             return _is_zero(operand)
         case Binary(op="*", left=left, right=right):
             return _is_zero(left) and _is_zero(right)
+        case Call(function="dp4a", args=(left, right, start)):
+            return (_is_zero(left) or _is_zero(right)) and _is_zero(start)
         case Select(then=then, otherwise=otherwise):
             return _is_zero(then) and _is_zero(otherwise)
     return False

@@ -1,4 +1,6 @@
-"""One unsigned comparison that tests both ends of a range, as the two that it stands for.
+"""Unsigned comparisons and indices as the signed ones that are meant.
+
+One unsigned comparison that tests both ends of a range is the two that it stands for:
 
     (unsigned)(i - 1) < (unsigned)n ? x[i - 1] : 0   -->   0 <= i - 1 && i - 1 < n ? x[i - 1] : 0
 
@@ -8,14 +10,31 @@ itself is taken to fit a signed type, like all arithmetic of indices.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from xpiler.ir.affine import bounds
+from xpiler.ir.affine import bounds, prove_le
 from xpiler.ir.build import and_, binary, cast, const, le, lt, not_
-from xpiler.ir.nodes import Assign, Binary, Block, Cast, Const, Decl, Expr, For, Function, If, Stmt, While
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Block,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    Stmt,
+    While,
+)
 from xpiler.ir.rewrite import map_expr
 from xpiler.ir.types import I32, I64, U32, U64, DType
 from xpiler.passes.facts import Facts
+
+Rewrite = Callable[[Expr, Facts], Expr]
 
 _SIGNED = {U32: I32, U64: I64}
 _SWAPPED = {">": "<", ">=": "<="}
@@ -23,33 +42,81 @@ _SWAPPED = {">": "<", ">=": "<="}
 
 def signed_tests(function: Function) -> Function:
     """Everywhere in the function."""
-    body = _block(function.body, Facts.of(function))
+    body = _block(function.body, Facts.of(function), _plain)
     return function if body == function.body else replace(function, body=body)
 
 
-def _block(block: Block, facts: Facts) -> Block:
-    return replace(block, body=tuple(_stmt(s, facts) for s in block.body))
+def plain_numbers(function: Function) -> Function:
+    """What is unsigned only for a built-in's sake, and known not to be negative, as signed numbers.
+
+    for k0 in 0..K: if ((unsigned)k0 + (unsigned)k < (unsigned)K)   -->   if (k0 + k < K)
+    a[(unsigned)k0 + (unsigned)k]                                   -->   a[(int64_t)k0 + (int64_t)k]
+    """
+    body = _block(function.body, Facts.of(function), _of_numbers)
+    return function if body == function.body else replace(function, body=body)
 
 
-def _stmt(stmt: Stmt, facts: Facts) -> Stmt:
+def _block(block: Block, facts: Facts, rewrite: Rewrite) -> Block:
+    return replace(block, body=tuple(_stmt(s, facts, rewrite) for s in block.body))
+
+
+def _stmt(stmt: Stmt, facts: Facts, rewrite: Rewrite) -> Stmt:
     def plain(expr: Expr) -> Expr:
-        return _plain(expr, facts)
+        return rewrite(expr, facts)
 
     match stmt:
         case For(body=body):
-            return replace(stmt, body=_block(body, facts.inside(stmt)))
+            return replace(stmt, body=_block(body, facts.inside(stmt), rewrite))
         case If(condition=condition, then=then, otherwise=otherwise):
             condition = map_expr(condition, plain)
-            return replace(
-                stmt, condition=condition, then=_block(then, facts), otherwise=_block(otherwise, facts)
-            )
+            yes = _block(then, facts.where(condition), rewrite)
+            no = _block(otherwise, facts.where(condition, False), rewrite)
+            return replace(stmt, condition=condition, then=yes, otherwise=no)
         case While(condition=condition, body=body):
-            return replace(stmt, condition=map_expr(condition, plain), body=_block(body, facts))
+            return replace(stmt, condition=map_expr(condition, plain), body=_block(body, facts, rewrite))
         case Block():
-            return _block(stmt, facts)
+            return _block(stmt, facts, rewrite)
         case Assign() | Decl():
             return map_expr(stmt, plain)
     return stmt
+
+
+def _of_numbers(expr: Expr, facts: Facts) -> Expr:
+    match expr:
+        case Binary(op="<" | "<=" | ">" | ">=" as op, left=left, right=right) if left.dtype in _SIGNED:
+            sides = [_signed(side, _SIGNED[left.dtype]) for side in (left, right)]
+            if all(side is not None and _is_number(side, facts) for side in sides):
+                return binary(op, *(side for side in sides if side is not None))
+        case Load(index=index) if any(i.dtype == U32 for i in index):
+            return replace(expr, index=tuple(_wide(i, facts) for i in index))
+    return expr
+
+
+def _wide(index: Expr, facts: Facts) -> Expr:
+    """An unsigned index of numbers, in an arithmetic that it does not leave."""
+    if index.dtype != U32:
+        return index
+    wide = _signed(index, I64)
+    return wide if wide is not None and _of_casts(index, facts) else index
+
+
+def _of_casts(index: Expr, facts: Facts) -> bool:
+    match index:
+        case Const():
+            return True
+        case Cast(operand=operand) if operand.dtype.is_signed:
+            return _is_number(operand, facts)
+        case Binary(op="+" | "*", left=left, right=right):
+            return _of_casts(left, facts) and _of_casts(right, facts)
+    return False
+
+
+def _is_number(value: Expr, facts: Facts) -> bool:
+    """Whether it is known not to be negative, as the end of a loop from zero on is not inside it."""
+    if prove_le(0, value, facts.ranges):
+        return True
+    counters = (name for name, stop in facts.below if stop == value)
+    return any(facts.ranges.get(name, (None, None))[0] == 0 for name in counters)
 
 
 def _plain(expr: Expr, facts: Facts) -> Expr:
