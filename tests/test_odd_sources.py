@@ -475,3 +475,13 @@ def test_host_code_may_name_its_launch_like_the_built_in_one() -> None:
         "}\n"
     )
     assert "dim3 gridDim, blockDim;" in translate_text(source, "odd.cu", "hip", run=False).text
+
+
+@pytest.mark.parametrize("parameter", ["float** of", "float* of[2]", "float* const* of"])
+def test_a_wrapper_that_takes_arrays_of_arrays_is_no_entry(parameter: str) -> None:
+    """No test data can be made for it, so nothing is said of it, and least of all that it is wrong."""
+    source = KERNEL + f'extern "C" void run({parameter}, int n) {{ {LAUNCH} }}\n'.replace(
+        "(o, a, n)", "(of[0], of[1], n)"
+    )
+    result = translate_text(source, "odd.cu", "hip")
+    assert [(e.name, e.status) for e in result.entries] == [("k", "verified")]

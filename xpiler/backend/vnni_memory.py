@@ -90,8 +90,10 @@ class Memory(Conversions):
         """An element of an array with one copy a lane: registers, or a gather from them."""
         at = self.position(load)
         name, dtype = self.printer.name(load.array), load.dtype
+        held = self._held(load)
         if at.kind == "uniform":
-            return Value("vector", f"{name}[{at.text}]", dtype)
+            element = Value("vector", f"{name}[{at.text}]", held)
+            return element if held == dtype else self._bitcast(element, dtype)
         if dtype.bits < 32:
             raise NotVectorizable("narrow private arrays at varying positions")
         at = self.convert(at, I64 if dtype.bits == 64 else I32)
@@ -101,6 +103,14 @@ class Memory(Conversions):
             dtype, self.lanes.gather(dtype, f"(const {kind} *){name}", index, at.dtype, self.mask)
         )
 
+    def _held(self, place: Load) -> DType:
+        """The type of the registers of a private array, which an access may take for another of its width."""
+        info = self.printer.arrays.get(place.array)
+        held = info.dtype if info is not None else place.dtype
+        if held != place.dtype and (held.bits != place.dtype.bits or held.bits < 32):
+            raise NotVectorizable("a private array taken for one of another width")
+        return held
+
     def _private_index(self, at: Value, dtype: DType) -> str:
         lanes = self.lanes
         scaled = lanes.op("mullo", at.dtype, self.vector(at), lanes.set1(at.dtype, str(lanes.count)))
@@ -109,6 +119,9 @@ class Memory(Conversions):
     def _store_private(self, target: Load, value: Value) -> None:
         at = self.position(target)
         lanes, dtype, name = self.lanes, target.dtype, self.printer.name(target.array)
+        held = self._held(target)
+        if at.kind == "uniform" and held != dtype:
+            value, dtype = self._bitcast(Value("vector", self.vector(value), dtype), held), held
         text = self.vector(value)
         if at.kind == "uniform":
             place = f"{name}[{at.text}]"

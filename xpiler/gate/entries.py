@@ -49,7 +49,8 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     setups = Setups(unit)
     reached = {function: _reached(unit, setups, function) for function in unit.host_functions}
     launching = [f for f in unit.host_functions if reached[f] and f.name != "main" and not f.is_template]
-    wrappers = [f for f in launching if f.is_extern_c] or [f for f in launching if _callable(setups, f)]
+    wrappers = [f for f in launching if f.is_extern_c and not _takes_pointers_to_pointers(setups, f)]
+    wrappers = wrappers or [f for f in launching if _callable(setups, f)]
     inner = {called for f in wrappers for called in setups.reached(f)[1:]}
     hosts = [f for f in wrappers if f.is_extern_c or f not in inner]
     plans = {f: setups.plan(f) for f in hosts}
@@ -128,6 +129,7 @@ def _host_entry(
     )
 
 
+_OF_POINTERS = re.compile(r"\*\s*(?:const\b|__restrict__\b|\s)*[*\[]")  # `float **`, `float *[2]`
 _HAS_LAMBDA = re.compile(r"\blambda_\d+\b")  # only the function that it stands in can launch such a kernel
 _RESULTS = {"float": F32, "double": F64, "int": I32, "unsigned": U32, "unsigned int": U32, "long": I64}
 _STATUS = re.compile(r"(?:-?\d+|true|false|EXIT_\w+|cuda\w+|hip\w+|\w*(?:err|status|ret|rc)\w*)", re.I)
@@ -191,13 +193,18 @@ def _refused_name(unit: Unit, site: LaunchSite) -> str:
     return next((name for name in unit.refusals if name in (site.spelling, base)), site.spelling)
 
 
+def _takes_pointers_to_pointers(setups: Setups, function: HostFunction) -> bool:
+    """Whether it needs arrays of arrays, for which no test data can be made."""
+    return any(_OF_POINTERS.search(p.spelling) and not setups.record_of(p) for p in function.params)
+
+
 def _callable(setups: Setups, function: HostFunction) -> bool:
     """Whether its parameters can be made: pointers to numbers, numbers, and objects that the file makes."""
     missing = setups.plan(function).missing
     return bool(function.params or setups.plan(function).before) and all(
         p.name not in missing
         if setups.record_of(p)
-        else "**" not in p.spelling.replace(" ", "") and (p.is_pointer or p.lanes == 1)
+        else not _OF_POINTERS.search(p.spelling) and (p.is_pointer or p.lanes == 1)
         for p in function.params
     )
 
