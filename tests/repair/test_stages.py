@@ -32,6 +32,14 @@ def test_then_all_where_one_helped_and_none_where_they_do_nothing() -> None:
     assert focused(SITES, learned, frozenset()) == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2)]
 
 
+def test_where_the_text_breaks_off_nothing_is_said_of_places_that_did_nothing() -> None:
+    broken = Score(2, False, 0, 0.0)
+    learned = Learned.of({((0, 1),): NEARER, ((2, 1),): broken, ((2, 2),): broken}, broken)
+    assert focused(SITES, learned, frozenset())[:3] == [(0, 1), (0, 2), (0, 3)]
+    assert (2, 2) in focused(SITES, learned, frozenset())
+
+
 def test_at_last_what_is_left_with_what_helped() -> None:
     tried = {selection[0] for selection in KNOWN}
-    assert rest(SITES, Learned.of(KNOWN, BASE), tried) == [(0, 1), (0, 2), (1, 2), (3, 1), (0, 3), (1, 3)]
+    left = [(0, 1), (0, 2), (1, 2), (3, 1), (0, 3), (1, 3)]
+    assert rest(SITES, Learned.of(KNOWN, BASE), tried) == [*left, (2, 3)]

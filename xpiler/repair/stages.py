@@ -3,7 +3,7 @@
     at first      the most plausible changes of each kind, and one at every place
     focused       all changes at places where one brought the results nearer to what is right; of places where
                   one made any difference the plausible ones; where nothing did anything, none
-    the rest      what is left, the most plausible first
+    the rest      what is left, the most plausible first, places where nothing did anything last
 
 A program with all changes takes many times as long to compile as the trials of the telling ones do.
 """
@@ -28,15 +28,17 @@ _TELLING = 0.02  # share of the error whose going away tells of a place
 @dataclass
 class Learned:
     """What trials of single changes showed of each place: the largest share of the error that one took away
-    (`gains`), the number of those that did nothing (`idle`), of all (`tried`)."""
+    (`gains`), the number of those that did nothing (`idle`), of all (`tried`). Where the text breaks off
+    before it ends (not `ends`), that a change does nothing says nothing of its place."""
 
     gains: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     idle: Counter[int] = field(default_factory=Counter)
     tried: Counter[int] = field(default_factory=Counter)
+    ends: bool = True
 
     @classmethod
     def of(cls, known: Mapping[tuple[One, ...], Score], base: Score) -> Learned:
-        learned = cls()
+        learned = cls(ends=base.finished)
         for selection, score in known.items():
             if len(selection) == 1 and score != NOT_RUN:
                 site = selection[0][0]
@@ -49,7 +51,7 @@ class Learned:
         return self.tried[site] > self.idle[site]
 
     def is_idle(self, site: int) -> bool:
-        return self.idle[site] >= IDLE and not self.matters(site)
+        return self.ends and self.idle[site] >= IDLE and not self.matters(site)
 
 
 def first(sites: Sequence[Site]) -> list[One]:
@@ -81,12 +83,10 @@ def focused(sites: Sequence[Site], learned: Learned, near: frozenset[int]) -> li
 
 
 def rest(sites: Sequence[Site], learned: Learned, tried: Collection[One]) -> list[One]:
-    """What was not tried and may do something, the most plausible first; and all that helped."""
-    return [
-        one
-        for _, one in sorted(_all(sites))
-        if (learned.gains[one[0]] > _TELLING if one in tried else not learned.is_idle(one[0]))
-    ][:_REST]
+    """What was not tried, the most plausible first, and all that helped; last the places where nothing did
+    anything, as of two faults one may hide the other."""
+    ranked = sorted((learned.is_idle(one[0]), cost, one) for cost, one in _all(sites))
+    return [one for _, _, one in ranked if one not in tried or learned.gains[one[0]] > _TELLING][:_REST]
 
 
 def _all(sites: Sequence[Site]) -> Iterator[tuple[float, One]]:
