@@ -11,6 +11,7 @@ from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import lower_all  # noqa: F401  (registers the handlers)
 from xpiler.frontend.comments import with_lines
 from xpiler.frontend.kernel_values import kernel_values
+from xpiler.frontend.lost_kernels import lost_kernels
 from xpiler.frontend.lower_calls import param_type, return_type
 from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
 from xpiler.frontend.lower_entities import Entities
@@ -54,7 +55,7 @@ def parse(
     entities = Entities.of(syntax, _warp_size(syntax, platform))
     entities.is_serial = is_serial
     entities.tells_streams = tells_streams
-    refusals: dict[str, Diagnostic] = {}
+    refusals = lost_kernels(syntax)
     wanted = wanted_kernels(entities, refusals)
     kernels: list[Function] = []
     for kernel in wanted:
