@@ -74,7 +74,8 @@ def main(wheel: Path, system: str) -> None:
             # What is the same for every Python is there after the first.
             wanted = _sort(folder / python, libs, target / f"cp{python.replace('.', '')}")
         _unpack(wheel, libs, folder)
-    for pattern in LEFT_OUT:
+    # The solver's wheel for macOS has the libraries for Windows, too.
+    for pattern in LEFT_OUT if system.startswith("win32") else (*LEFT_OUT, "**/*.dll"):
         for path in [*target.glob(f"libs/{pattern}"), *target.glob(f"cp*/{pattern}")]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
