@@ -36,6 +36,7 @@ from xpiler.gate.infer_search import Builder, Question, Search, Trial, badness, 
 from xpiler.gate.infer_tasks import TaskSearch
 from xpiler.gate.observe import extent_of
 from xpiler.gate.overrides import Overrides
+from xpiler.gate.scalar_cases import compared, scalar_cases
 from xpiler.gate.trace import Trace
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Call, Const, Decl, Expr, Function, Param
@@ -210,10 +211,17 @@ def infer_contract(
 def _further_cases(
     search: Search, usable: Sequence[Trial], overrides: Overrides, formulas: Mapping[str, Expr]
 ) -> Iterator[Case]:
-    """Cases at further sizes: extents by formulas over the sizes, else by interpreting the call."""
+    """Cases with other flags and factors, then at further sizes: extents by formulas over the sizes, else by
+    interpreting the call."""
     found = [trial for trial in usable if not trial.stated]
     free = [name for name in search.sizes if name not in search.fixed]
-    if not found or not free or overrides.shapes or isinstance(search, ProgramSearch):
+    if not found or isinstance(search, ProgramSearch):
+        return
+    chosen = {name: value for name, value in search.numbers.items() if not overrides.scalar_choices(name)}
+    asked = compared(search.entry, search.kernels.values(), search.unit.launches)
+    of_free = {name: values for name, values in asked.items() if name in free}
+    yield from scalar_cases(found[0].case, chosen, of_free)
+    if not free or overrides.shapes:
         return
     extents = _extents_at(found, free, formulas)
     deadline = time.thread_time() + _FURTHER_SECONDS

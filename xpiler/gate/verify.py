@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.described import sizes_in_words
@@ -62,8 +62,7 @@ def run_further(
     whole = [a for a in contract.outputs if a.role is Role.OUT and not _leaves_poison(a, runs.forward)]
     cases, forward, reverse = list(contract.cases), list(runs.forward), list(runs.reverse)
     spent = 0.0
-    for case in further:
-        one, other = build.run([case], variants=BOTH_ENDS, limits=_BRIEF)
+    for case, one, other in _each_run(build, further):
         spent += one.processor + other.processor
         if spent > _ENOUGH or one.took_too_long or other.took_too_long:
             break  # those that follow are more work still
@@ -75,6 +74,17 @@ def run_further(
     seconds = runs.seconds + time.monotonic() - start
     found = replace(runs, forward=tuple(forward), reverse=tuple(reverse), seconds=seconds)
     return replace(contract, cases=tuple(cases)), found
+
+
+def _each_run(build: Build, cases: Sequence[Case]) -> Iterator[tuple[Case, RunResult, RunResult]]:
+    """Both runs of each case: of all in one process, if none faults, else each in its own."""
+    together = build.run(cases, variants=BOTH_ENDS, limits=_BRIEF) if len(cases) > 1 else []
+    if together and all(result.ok for result in together):
+        yield from zip(cases, together[0::2], together[1::2], strict=True)
+        return
+    for case in cases:
+        one, other = build.run([case], variants=BOTH_ENDS, limits=_BRIEF)
+        yield case, one, other
 
 
 def _says_enough(contract: Contract, result: RunResult) -> bool:

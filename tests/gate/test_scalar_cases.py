@@ -1,0 +1,66 @@
+"""Flags, enumerations and factors beyond those of the first sizes, and the faults that only they show."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.gate.contract import Case
+from xpiler.gate.overrides import Overrides
+from xpiler.gate.scalar_cases import scalar_cases
+from xpiler.translate import Trusted
+
+ACTIVATION = """
+enum Kind { NONE, RELU, SQUARE };
+__device__ float activated(float v, int kind) {
+  switch (kind) { case RELU: return fmaxf(v, 0.0f); case SQUARE: return v * v; default: return v; }
+}
+__global__ void apply(const float *x, const float *b, float *y, int n, int k, bool bias, float low,
+                      float high) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  float v = x[i] + high + 0.5f;
+  if (low == 0.0f) v = 7.0f;
+  if (bias) v += b[i]; else v -= 2.0f;
+  y[i] = activated(v, k);
+}
+void run(const float *x, const float *b, float *y, int n, int activation, bool bias, float low, float high) {
+  apply<<<(n + 255) / 256, 256>>>(x, b, y, n, activation, bias, low, high);
+}
+"""
+
+
+def test_one_parameter_at_a_time() -> None:
+    case = Case((("n", 37), ("mode", 53), ("flag", True), ("low", 0.75), ("high", 0.5)))
+    made = scalar_cases(case, {"flag": True, "low": 0.75, "high": 0.5}, {"mode": (2, 53), "n": (64,)})
+    assert [{k: v for k, v in m.scalars if dict(case.scalars)[k] != v} for m in made] == [
+        {"mode": 2},
+        {"n": 64},
+        {"flag": False},
+        {"low": 0.25, "high": 1.375},
+        {"low": 0.0},
+        {"high": 0.0},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "changed"),
+    [
+        ("return v * v;", "return v + v;"),
+        ("v -= 2.0f", "v -= 3.0f"),
+        ("high + 0.5f", "high * 1.8f"),
+        ("v = 7.0f", "v = 8.0f"),
+    ],
+)
+def test_change_of_a_branch_that_sizes_do_not_choose_is_found(said: str, changed: str) -> None:
+    trusted = Trusted.of(ACTIVATION, "apply.cu")
+    assert said in ACTIVATION
+    assert trusted.verify(ACTIVATION.replace(said, changed), "apply.cu").status != "verified"
+
+
+def test_what_is_stated_stays() -> None:
+    stated = Overrides(args=(("activation", (1,)), ("bias", (True,)), ("low", (0.5,))))
+    (item,) = Trusted.of(ACTIVATION, "apply.cu", stated).entries
+    assert item.inference is not None
+    for case in item.inference.contract.cases:
+        assert (case.scalar("activation"), case.scalar("bias"), case.scalar("low")) == (1, True, 0.5)
+    assert len({case.scalar("high") for case in item.inference.contract.cases}) == 3

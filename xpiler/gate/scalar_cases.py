@@ -1,0 +1,84 @@
+"""Values of scalar parameters beyond those that a contract was found with: other branches, other factors.
+
+    switch (mode) { case 2: ...         found with mode=53    -->  mode=2, mode=1, mode=0
+    y = alpha * x + beta * y            alpha=0.75, beta=0.6  -->  alpha=0.25, beta=1.375   beta=0
+    if (causal) ...                     causal=true           -->  causal=false
+
+Sizes make every access; which branch a flag or an enumeration chooses they do not show. As with further sizes
+the source says which of these it takes (`verify.run_further`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from xpiler.frontend.unit import LaunchSite
+from xpiler.gate.contract import Case, Scalar
+from xpiler.gate.entries import Entry
+from xpiler.ir.nodes import Binary, Cast, Const, Expr, Function, Var
+from xpiler.ir.rewrite import walk
+from xpiler.ir.types import BOOL
+
+_OTHERS = (0.25, 1.375, 2.125, 3.25, 4.5, 5.875)  # unlike those found in size and order
+_SEED = 8001
+_MOST_ZEROS = 4
+_MOST_FLAGS = 4
+_MOST_COMPARED = 12
+
+
+def scalar_cases(
+    case: Case, free: Mapping[str, Scalar], compared: Mapping[str, Sequence[int]]
+) -> Iterator[Case]:
+    """The case with other numbers and flags, of those that are `free`, and with whole ones that the kernels
+    compare with (`compared`), one parameter at a time."""
+    known = dict(case.scalars)
+    flags = [name for name, value in free.items() if isinstance(value, bool)]
+    numbers = [name for name in free if name not in flags]
+    asked = [
+        (name, value) for name, values in compared.items() for value in values if known.get(name) != value
+    ]
+    changes: list[dict[str, Scalar]] = [{name: value} for name, value in asked[:_MOST_COMPARED]]
+    changes += [{name: not known[name]} for name in flags[:_MOST_FLAGS]]
+    if numbers:
+        changes.append({name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(numbers)})
+    changes += [{name: 0.0} for name in numbers[:_MOST_ZEROS]]
+    for number, change in enumerate(changes):
+        yield replace(case, scalars=tuple({**known, **change}.items()), seed=_SEED + number)
+
+
+def compared(
+    entry: Entry, kernels: Iterable[Function], launches: Sequence[LaunchSite]
+) -> dict[str, tuple[int, ...]]:
+    """The integers that kernels compare a parameter of the entry with, in the order of the text; where it is
+    less or more that is asked for, the neighbour on the other side too."""
+    scalars = [p.name for p in entry.params if not p.is_pointer and p.dtype.is_integer and p.dtype != BOOL]
+    found: dict[str, dict[int, None]] = {name: {} for name in scalars}
+    for kernel in kernels:
+        handed = {param.name: param.name for param in kernel.params}
+        for launch in launches:
+            if launch.kernel == kernel.name and launch.host_function == entry.name:
+                handed |= dict(zip(handed, launch.arguments, strict=False))
+        for node in walk(kernel.body):
+            for name, value in _comparison(node):
+                found.get(handed.get(name, ""), {})[value] = None
+    return {name: tuple(values) for name, values in found.items() if values}
+
+
+def _comparison(node: object) -> Iterator[tuple[str, int]]:
+    if not isinstance(node, Binary) or node.op not in ("==", "!=", "<", "<=", ">", ">="):
+        return
+    for one, other in ((node.left, node.right), (node.right, node.left)):
+        one, other = _bare(one), _bare(other)
+        if isinstance(one, Var) and isinstance(other, Const) and one.dtype.is_integer and one.dtype != BOOL:
+            value = int(other.value)
+            yield one.name, value
+            if node.op not in ("==", "!="):
+                beyond = (node.op in ("<", ">=")) == (one is _bare(node.left))
+                yield one.name, value - 1 if beyond else value + 1
+
+
+def _bare(expr: Expr) -> Expr:
+    while isinstance(expr, Cast) and expr.dtype.is_integer:
+        expr = expr.operand
+    return expr
