@@ -75,3 +75,23 @@ def test_what_an_iteration_of_a_warp_keeps_is_the_warps_own() -> None:
     assert result.text is not None
     assert "__shared__ float t[512];" in result.text
     assert "t[i_1 + (int64_t)warp * 64ll] = expf(" in result.text
+
+
+def test_an_array_that_only_a_later_kernel_uses_is_declared_there() -> None:
+    text = """
+extern "C" void pack(const float *x, float *y, int *count, int n) {
+    float kept[512];
+    for (int i = 0; i < n; ++i) y[i] = 2.0f * x[i];
+    int k = 0;
+    for (int i = 0; i < 512 && i < n; ++i)
+        if (x[i] > 0.5f) kept[k++] = x[i];
+    for (int i = 0; i < k; ++i) y[i] += kept[i];
+    *count = k;
+}
+"""
+    result = translate_text(text, "pack.cpp", "cuda")
+    assert result.status == "verified", result.entries
+    assert result.text is not None
+    assert "pack_kernel_1(" in result.text
+    assert "pack_kernel_2(" in result.text
+    assert "float kept[512]" in result.text.split("pack_kernel_2(")[1]

@@ -415,3 +415,24 @@ __global__ void count(float* a, int n) {
     with pytest.raises(Refusal, match="never ends once it is entered: nothing in it changes its condition"):
         inferred(text)
     assert time.process_time() - start < 2
+
+
+def test_a_kernel_keeps_the_grid_that_all_its_launches_agree_on() -> None:
+    text = """
+#include <cstdlib>
+__global__ void twice(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = 2.0f * x[i];
+}
+int main(int argc, char **argv) {
+  if (argc < 2) return 3;  // it never comes to the launch when it is tried
+  twice<<<1, 256>>>(nullptr, nullptr, std::atoi(argv[1]));
+  return 0;
+}
+"""
+    unit = parse(text, "twice.cu")
+    (entry,) = [entry for entry in entries_of(unit) if entry.kind == "kernel"]
+    inference = infer_contract(
+        unit, entry, Overrides(), lambda contract: build(text, "twice.cu", "cuda", contract), lambda: None
+    )
+    assert {case.launch.grid for case in inference.contract.cases if case.launch} == {(1, 1, 1)}

@@ -16,6 +16,7 @@ from xpiler.ir.build import const
 from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.nodes import Const, Expr, Function, Var
 from xpiler.ir.rewrite import walk
+from xpiler.ir.types import I64
 
 _FEW_BLOCKS = (5, 3, 2)
 _DEFAULT_SHARED = 48 * 1024  # dynamic shared memory of a kernel without a launch: what every device has
@@ -52,7 +53,12 @@ class KernelSearch(Search):
         if self.overrides.shared_bytes is not None:
             shared = stated_extent(self.overrides.shared_bytes, self.kernel)
         if self.overrides.grid is None:
-            return replace(infer_grid(self.kernel, block), shared=shared)
+            inferred = infer_grid(self.kernel, block)
+            x, y, z = (  # where all launches of the file agree, the translation is for that grid
+                extent if known is None else const(known, I64)
+                for extent, known in zip(inferred.grid, self.kernel.grid_size, strict=True)
+            )
+            return replace(inferred, grid=(x, y, z), shared=shared)
         x, y, z = (stated_extent(e, self.kernel) for e in (*self.overrides.grid, 1, 1)[:3])
         return LaunchFormula((x, y, z), block, shared)
 

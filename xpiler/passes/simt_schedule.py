@@ -145,9 +145,13 @@ class _Scheduler:
         pending: list[Stmt] = []
 
         def flush() -> None:
-            if any(not isinstance(s, Decl) for s in pending):
-                steps.append(self._block_launch(tuple(pending), facts))
-            pending.clear()
+            later = [  # without a value, for a kernel that comes after this one
+                d for d in pending if isinstance(d, Decl) and d.init is None and not _mentioned(d, pending)
+            ]
+            code = tuple(s for s in pending if s not in later)
+            if any(not isinstance(s, Decl) for s in code):
+                steps.append(self._block_launch(code, facts))
+            pending[:] = later
 
         for stmt in body:
             match stmt:
@@ -417,6 +421,10 @@ class _Scheduler:
         decl = with_whole_pieces(decl, kernel)
         self.scratch.append(Scratch(decl.name, decl.dtype, mul(elements(decl), owners)))
         return decl
+
+
+def _mentioned(decl: Decl, among: Sequence[Stmt]) -> bool:
+    return any(mentions(stmt, decl.name) for stmt in among)
 
 
 def _narrow_index(expr: Expr) -> Expr:
