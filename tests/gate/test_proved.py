@@ -84,3 +84,18 @@ def test_vector_functions_are_read_as_what_they_stand_for_only_word_by_word() ->
     assert "expf(a[i])" in lifted(own)
     changed = own.replace("90.0f", "80.0f")
     assert lifted(changed) == changed
+
+
+def test_a_stream_that_a_serial_function_is_handed_keeps_nothing_open() -> None:
+    text = """
+__global__ void twice(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = 2.0f * x[i];
+}
+extern "C" void run(const float *x, float *y, int n, cudaStream_t stream) {
+  twice<<<(n + 255) / 256, 256, 0, stream>>>(x, y, n);
+}
+"""
+    result = translate_text(text, "twice.cu", "vnni")
+    (rung,) = [r for r in result.evidence if r.detail.startswith("run:") and r.rung == "proved"]
+    assert not rung.undecided, rung.detail

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from xpiler.backend.vnni_helpers import HELPERS
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import Unit
-from xpiler.gate.contract import Case, Contract
+from xpiler.gate.contract import Case, Contract, Role
 from xpiler.gate.entries import Entry
 from xpiler.gate.evidence import READ_BACK, Rung
 from xpiler.gate.execute import Build
@@ -152,11 +152,15 @@ def _procedure(entry: Entry, contract: Contract, side: Side, case: Case) -> Proc
     name = side.calls.get(contract.entry, contract.entry)
     own = [k for k in side.unit.program.kernels if name in (k.name, k.template)]
     if model == "serial":
+        known = dict(case.scalars)
         if len(own) != 1:
             reason = next(iter(side.unit.refusals.values()), None)
             why = f": {reason.message}" if reason else ""
             raise Refusal("procedure", f"the function {name} has no IR{why}")
-        return of_function(_marked(own[0]), case)
+        handles = tuple(
+            (a.name, 0) for a in contract.arguments if a.role is Role.SCALAR and a.name not in known
+        )
+        return of_function(_marked(own[0]), replace(case, scalars=case.scalars + handles))
     if entry.kind == "kernel" and len(own) == 1 and case.launch is not None:
         shape = interpreted(own[0], case.launch)
         if shape is not None:
