@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from xpiler.errors import Refusal
@@ -485,3 +487,20 @@ def test_a_wrapper_that_takes_arrays_of_arrays_is_no_entry(parameter: str) -> No
     )
     result = translate_text(source, "odd.cu", "hip")
     assert [(e.name, e.status) for e in result.entries] == [("k", "verified")]
+
+
+def test_a_step_of_lanes_that_wraps_is_a_number_of_its_type() -> None:
+    text = """
+__global__ void draw(unsigned *y, unsigned long long seed, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  unsigned long long s = (seed + blockIdx.x * blockDim.x + threadIdx.x * 256ull) * 6364136223846793005ull;
+  for (int k = 0; k < 3; k++) s = s * 6364136223846793005ull + 1442695040888963407ull;
+  y[i] = (unsigned)(s >> 40);
+}
+void run(unsigned *y, unsigned long long seed, int n) { draw<<<(n + 255) / 256, 256>>>(y, seed, n); }
+"""
+    result = translate_text(text, "draw.cu", "vnni")
+    assert result.status == "verified", result.entries
+    assert result.text is not None
+    assert not re.search(r"\b\d{20,}", result.text)

@@ -436,3 +436,24 @@ int main(int argc, char **argv) {
         unit, entry, Overrides(), lambda contract: build(text, "twice.cu", "cuda", contract), lambda: None
     )
     assert {case.launch.grid for case in inference.contract.cases if case.launch} == {(1, 1, 1)}
+
+
+def test_tiles_that_meet_at_other_sizes_are_a_demand_on_the_size_of_many() -> None:
+    """Where n is no multiple of 32, the last tile of a head is in the next head."""
+    text = """
+__global__ void shift(const float *x, float *y, int n, int d) {
+  int head = blockIdx.x * gridDim.y + blockIdx.y;
+  for (int t = 0; t < (n + 31) / 32; t++)
+    for (int c = 0; c < d; c++) {
+      int at = head * n * d + (t * 32 + threadIdx.x) * d + c;
+      y[at] = x[at] + head + y[at];
+    }
+}
+void run(const float *x, float *y, int batch, int heads, int n, int d) {
+  shift<<<dim3(batch, heads), 32>>>(x, y, n, d);
+}
+"""
+    found = inferred(text)
+    assert not found.findings
+    assert {case.scalar("n") % 32 for case in found.contract.cases} == {0}
+    assert len({case.scalar("d") for case in found.contract.cases}) > 1

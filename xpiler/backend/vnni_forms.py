@@ -8,6 +8,7 @@ from xpiler.backend.c import CPrinter
 from xpiler.backend.c_types import is_half_width, value_type
 from xpiler.backend.vnni_lanes import Lanes
 from xpiler.backend.vnni_shapes import Shapes
+from xpiler.ir.build import const
 from xpiler.ir.nodes import Expr
 from xpiler.ir.types import F16, DType, Kind
 
@@ -30,6 +31,7 @@ class Value:
 
 
 LONG = 90  # longer vector texts get a name of their own
+_PLAIN = 1 << 31  # a larger literal has a suffix
 
 
 class Forms:
@@ -63,6 +65,8 @@ class Forms:
         numbers = self.lane_numbers(dtype)
         if stride == 1:
             return numbers
+        if isinstance(stride, int) and abs(stride) > _PLAIN:
+            stride = self.printer.expr(const(stride, dtype))  # wrapped to the type, with its suffix
         return lanes.op("mullo", dtype, numbers, lanes.set1(dtype, str(stride)))
 
     def lane_numbers(self, dtype: DType) -> str:

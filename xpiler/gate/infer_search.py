@@ -35,11 +35,12 @@ from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType, Kind
 from xpiler.symbolic.settings import Setting
 
+_TILE = 32  # what rows and columns of a tile may have to divide: beyond the last one it meets the next
 _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
 UNWRITTEN = 8  # flaws that an array counts to which nothing was written, though kernels write to it
 _PATIENCE = 48  # candidates after which one is taken that has such arrays
 _ENDLESS = 3  # trials that did not come out of the same loop
-_ALIKE = 10  # trials with the same finding that make it a bug: every granule was among them
+_ALIKE = 10  # trials with the same finding that make it a bug
 SECONDS = 12.0  # of processor time for the whole search: a busy machine must not change what is found
 PROBE_ELEMENTS = 1 << 16
 _SEEDS = (1, 2, 11, 12)  # of the cases, see `_cases`
@@ -154,7 +155,8 @@ class Search:
             if best is not None and badness(best) == (False, False, 0):
                 break
             clean = [t for t in tried if not t.findings and not t.fault]
-            if not clean and (_is_a_bug(tried) or endless_loop(tried)):
+            free = [name for name in self.sizes if name not in self.fixed]
+            if not clean and (_is_a_bug(tried, free) or endless_loop(tried)):
                 break
             enough = _GOOD_ENOUGH + len(self.sizes)
             if clean and min(t.flaws for t in clean) >= UNWRITTEN:
@@ -353,11 +355,11 @@ def in_modes(uses: Mapping[str, str], observed: Callable[[int], Trial]) -> Itera
         yield observed(UNIQUE)
 
 
-def _is_a_bug(tried: Sequence[Trial]) -> bool:
-    """Whether the same thing went wrong at many sizes, and not for want of memory: then no sizes will
-    help."""
+def _is_a_bug(tried: Sequence[Trial], free: Sequence[str]) -> bool:
+    """Whether the same thing went wrong at many sizes, each of the `free` ones a multiple of a tile in some,
+    and not for want of memory: then no sizes will help."""
     ran = [t for t in tried if t.findings]
-    if len(ran) < _ALIKE:
+    if len(ran) < _ALIKE or not all(any(t.sizes.get(name, 0) % _TILE == 0 for t in tried) for name in free):
         return False
     common = set.intersection(
         *({(f.code, f.range) for f in t.findings if f.code != "out-of-bounds"} for t in ran)
