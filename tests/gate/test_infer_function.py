@@ -90,3 +90,37 @@ def test_extents_are_right_where_windows_take_more_steps_than_at_the_first_sizes
     at = {"height": 29, "width": 31, "channels": 8, "window": 3, "stride": 2}
     assert extent_value(found.extents["out"], at) == 14 * 15 * 8
     assert extent_value(found.extents["in"], at) == 29 * 31 * 8
+
+
+# Means of windows, kept in memory of its own: a window larger than the image has none.
+WINDOWS = """
+#include <stdlib.h>
+#include <string.h>
+extern "C" void windows(const float *x, float *y, int length, int window) {
+    const int count = length - window + 1;
+    float *copy = (float *)malloc(sizeof(float) * length);
+    float *means = (float *)malloc(sizeof(float) * count);
+    memcpy(copy, x, sizeof(float) * length);
+    for (int i = 0; i < count; ++i) {
+        float sum = 0;
+        for (int k = 0; k < window; ++k) sum += copy[i + k];
+        means[i] = sum / window;
+    }
+    memcpy(y, means, sizeof(float) * count);
+    free(copy);
+    free(means);
+}
+"""
+
+
+def test_sizes_that_make_an_array_of_the_function_negative_are_not_meant() -> None:
+    found = inferred(WINDOWS, Overrides(args=(("length", (9,)), ("window", (4,)))), "windows.cpp")
+    assert dict(found.contract.cases[0].extents) == {"x": 9, "y": 6}
+    assert extent_value(found.extents["y"], {"length": 20, "window": 3}) == 18
+
+
+def test_no_further_sizes_lie_beyond_an_array_of_the_function() -> None:
+    found = inferred(WINDOWS, file="windows.cpp")
+    sizes = [(int(c.scalar("length")), int(c.scalar("window"))) for c in found.further]
+    assert sizes
+    assert all(window <= length for length, window in sizes)

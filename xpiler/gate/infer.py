@@ -40,7 +40,7 @@ from xpiler.gate.scalar_cases import compared, scalar_cases
 from xpiler.gate.trace import Trace
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Call, Const, Decl, Expr, Function, Param
-from xpiler.ir.rewrite import walk
+from xpiler.ir.rewrite import walk, walk_stmts
 from xpiler.ir.types import BF16, F16, DType
 from xpiler.platforms.registry import PLATFORMS
 from xpiler.symbolic.settings import Setting
@@ -223,7 +223,7 @@ def _further_cases(
     yield from scalar_cases(found[0].case, chosen, of_free)
     if not free or overrides.shapes:
         return
-    extents = _extents_at(found, free, formulas)
+    extents = None if _has_own_arrays(search) else _extents_at(found, free, formulas)
     deadline = time.thread_time() + _FURTHER_SECONDS
     for number, sizes in enumerate(further_sizes([trial.sizes for trial in found], free)):
         case: Case | None = None
@@ -237,6 +237,15 @@ def _further_cases(
             case = trial.case if badness(trial) == (False, False, 0) else None
         if case is not None and sum(extent for _, extent in case.extents) <= _MOST_ELEMENTS:
             yield replace(case, seed=_FURTHER_SEED + number)
+
+
+def _has_own_arrays(search: Search) -> bool:
+    """Whether a plain function asks for memory. No guard page lies behind that: whether sizes are within
+    its meaning shows only where it is interpreted."""
+    return isinstance(search, FunctionSearch) and any(
+        isinstance(s, Decl) and not all(isinstance(extent, Const) for extent in s.shape)
+        for s in walk_stmts(search.kernel.body)
+    )
 
 
 def _tame(search: Search, case: Case, smallest: int) -> dict[str, Values]:

@@ -30,6 +30,7 @@ from xpiler.gate.infer_sizes import candidates, one_large, scaled_down, structur
 from xpiler.gate.observe import Step
 from xpiler.ir.build import const, mul
 from xpiler.ir.index_arrays import index_arrays
+from xpiler.ir.interpret_declare import NegativeExtent
 from xpiler.ir.nodes import Expr, Function
 from xpiler.ir.types import I64
 from xpiler.passes.canonical import canonicalise
@@ -168,7 +169,11 @@ class FunctionSearch(Search):
             return self.runnable
 
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
-        yield from in_modes(self.index_uses(), lambda mode: self._observed(sizes, mode))
+        try:
+            yield from in_modes(self.index_uses(), lambda mode: self._observed(sizes, mode))
+        except NegativeExtent as refusal:  # a window larger than the image: sizes that are not meant
+            case = make_case({**self.numbers, **sizes}, {})
+            yield Trial(sizes, case, {}, (), 0, refusal.diagnostic.message)
 
     def _observed(self, sizes: Mapping[str, int], mode: int) -> Trial:
         scalars = {**self.numbers, **sizes}

@@ -136,12 +136,16 @@ class Arrays:
             memory.shadow = Shadow.of(count)
 
 
+class NegativeExtent(Refusal):
+    """The program asks for an array of fewer than no elements: it is not meant for these sizes."""
+
+
 def _uniform(value: Any, decl: Decl) -> int:
     values = np.unique(np.asarray(value))
     if values.size != 1:
         raise Refusal("array-extent", f"the extent of {decl.name} differs between threads", decl.range)
     if int(values[0]) < 0:
-        raise Refusal("array-extent", f"the extent of {decl.name} is negative", decl.range)
+        raise NegativeExtent("array-extent", f"the extent of {decl.name} is negative", decl.range)
     return int(values[0])
 
 
