@@ -262,6 +262,15 @@ def _uses(node: Node) -> Uses:
     stack: list[Node] = [node]
     while stack:
         current = stack.pop()
+        if isinstance(current, Block) and current is not node:  # what it uses is asked again when it stays
+            inner = uses(current)
+            read |= inner.vars_read
+            assigned |= inner.vars_assigned
+            declared |= inner.vars_declared
+            arrays_read |= inner.arrays_read
+            arrays_written |= inner.arrays_written
+            arrays_declared |= inner.arrays_declared
+            continue
         below: list[Any] = children(current)
         match current:
             case Var(name=name):

@@ -57,9 +57,11 @@ def remove_caches(function: Function) -> Function:
     outside = frozenset(p.name for p in function.params) | {d.name for d in function.globals}
     tried: set[str] = set()
     while True:
+        fills, facts = _only_writes(function.body), Facts.of(function)
         for decl in _candidates(function.body, tried):
             tried.add(decl.name)
-            body = _without_tile(function, decl)
+            filled = fills.get(decl.name)
+            body = None if filled is None else _without_tile(function, decl, filled, facts)
             if body is not None:
                 function = replace(function, body=without_dead(body, outside))
                 break
@@ -75,20 +77,33 @@ def _candidates(body: Block, tried: set[str]) -> list[Decl]:
     ]
 
 
-def _without_tile(function: Function, decl: Decl) -> Block | None:
-    facts = Facts.of(function)
-    if any(isinstance(n, Ref) and n.array == decl.name for n in walk(function.body)):
+def _only_writes(body: Block) -> dict[str, Assign]:
+    """Of the arrays that one plain assignment of what may be a copy fills, and nothing else touches but
+    loads: that assignment."""
+    writes: dict[str, list[Assign]] = {}
+    others: set[str] = set()
+    for node in walk(body):
+        match node:
+            case Ref(array=array):
+                others.add(array)
+            case Atomic() | Instr():
+                others |= _arrays(node)
+            case Assign(target=Load(array=array)):
+                writes.setdefault(array, []).append(node)
+    return {
+        array: found[0]
+        for array, found in writes.items()
+        if len(found) == 1
+        and found[0].reduce is None
+        and array not in others
+        and _is_of_copies(found[0].value)
+    }
+
+
+def _without_tile(function: Function, decl: Decl, filled: Assign, facts: Facts) -> Block | None:
+    if filled.target.dtype != decl.dtype:
         return None
-    if any(isinstance(s, (Atomic, Instr)) and decl.name in _arrays(s) for s in walk_stmts(function.body)):
-        return None
-    writes = [
-        s
-        for s in walk_stmts(function.body)
-        if isinstance(s, Assign) and isinstance(s.target, Load) and s.target.array == decl.name
-    ]
-    if len(writes) != 1 or writes[0].reduce is not None or writes[0].target.dtype != decl.dtype:
-        return None
-    place = _find(function.body.body, writes[0], facts, ())
+    place = _find(function.body.body, filled, facts, ())
     if place is None:
         return None
     siblings, position, fill, looped = place
@@ -133,10 +148,10 @@ def _find(
     """The list of statements in which the fill is one statement among its readers: the innermost such
     list whose later statements read the tile."""
     stmts = spliced(body)
+    array = target.target.array if isinstance(target.target, Load) else ""
     for n, stmt in enumerate(stmts):
-        if not any(s is target for s in walk_stmts(stmt)):
+        if array not in uses(stmt).arrays_written:
             continue
-        array = target.target.array if isinstance(target.target, Load) else ""
         if any(_reads(s, array) for s in stmts[n + 1 :]):
             fill = _descend(stmt, target, (), (), facts)
             looped = any(not _declares(loop, array) for loop in around)
@@ -193,7 +208,7 @@ def _source(fill: Fill, filler: Stmt) -> Expr | None:
 
 
 def _declares(loop: For | While, array: str) -> bool:
-    return any(isinstance(s, Decl) and s.name == array for s in walk_stmts(loop.body))
+    return array in uses(loop.body).arrays_declared
 
 
 def _copies(value: Expr, body: Block, fill: Fill) -> bool:
@@ -201,19 +216,26 @@ def _copies(value: Expr, body: Block, fill: Fill) -> bool:
     parts = list(walk_exprs(value))
     if len(set(parts)) > _VALUE_NODES:
         return False
-    for part in (*parts, *(e for c in fill.conditions for e in walk_exprs(c))):
-        if isinstance(part, (Binary, Unary)) and part.dtype.is_float:
-            return False
-        if isinstance(part, Call) and not part.dtype.is_integer:
-            return False
-        if not isinstance(part, (Const, Var, Load, Select, Cast, Binary, Unary, Call)):
-            return False
+    if not all(map(_is_of_copies, (value, *fill.conditions))):
+        return False
     written = uses(body).arrays_written
     scalars = {e.name for e in parts if isinstance(e, Var)}
     return (
         not any(isinstance(e, Load) and e.array in written for e in parts)
         and not scalars & fill.facts.mutable
     )
+
+
+def _is_of_copies(value: Expr) -> bool:
+    """Whether nothing is computed but indices and conditions."""
+    for part in walk_exprs(value):
+        if isinstance(part, (Binary, Unary)) and part.dtype.is_float:
+            return False
+        if isinstance(part, Call) and not part.dtype.is_integer:
+            return False
+        if not isinstance(part, (Const, Var, Load, Select, Cast, Binary, Unary, Call)):
+            return False
+    return True
 
 
 def _right_in_place(later: Sequence[Stmt], new_body: Block, tile: str, value: Expr, facts: Facts) -> bool:
@@ -430,6 +452,8 @@ def _reads(stmt: Stmt, array: str) -> bool:
 
 def _count_reads(node: Stmt | Expr, array: str) -> int:
     """Loads of the array, places that are written apart."""
+    if array not in uses(node).arrays_read:
+        return 0
     total = 0
     stack: list[Stmt | Expr] = [node]
     while stack:

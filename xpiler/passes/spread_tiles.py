@@ -132,7 +132,7 @@ class _Spread:
             return None
         extent = self.decl.shape[self.dimension]
         assert isinstance(extent, Const)
-        rolled = _Rolled(self.is_access, self.dimension, int(extent.value), Names(self.function))
+        rolled = _Rolled(array, self.dimension, int(extent.value), Names(self.function))
         body = rolled.block(self.function.body, Facts.of(self.function))
         loops = self.loops(body)
         stop = self.common_stop(loops, extent)
@@ -235,12 +235,14 @@ class _Spread:
 class _Rolled:
     """What is written out for every place of a dimension, as loops over it."""
 
-    is_access: Callable[[object], bool]
+    array: str
     dimension: int
     extent: int
     names: Names
 
     def block(self, block: Block, facts: Facts) -> Block:
+        if not self.is_in(block):  # there are hundreds of registers, each of them in few places
+            return block
         body = [self.below(s, facts) for s in spliced(block.body)]
         out: list[Stmt] = []
         at = 0
@@ -281,10 +283,15 @@ class _Rolled:
 
     def place(self, copy: Sequence[Stmt]) -> int | None:
         """The one place of the dimension that statements are about."""
-        loads = (n for n in walk(Block(tuple(copy))) if isinstance(n, Load) and self.is_access(n))
+        about = [stmt for stmt in copy if self.is_in(stmt)]
+        loads = (n for s in about for n in walk(s) if isinstance(n, Load) and n.array == self.array)
         found = {n.index[self.dimension] for n in loads}
         only = next(iter(found)) if len(found) == 1 else None
         return int(only.value) if isinstance(only, Const) else None
+
+    def is_in(self, stmt: Stmt) -> bool:
+        used = uses(stmt)
+        return self.array in used.arrays_read or self.array in used.arrays_written
 
 
 _LONGEST = 8  # statements that one register may take
