@@ -187,3 +187,18 @@ def test_properties_of_the_device_are_told_from_members_of_the_same_name() -> No
     assert line_with(text, "x = ") == "x = prop.maxSharedMemoryPerMultiProcessor + m.uuid;"
     with pytest.raises(Refusal, match="asyncEngineCount"):
         translated("void f() { cudaDeviceProp p; g(p.asyncEngineCount); }")
+
+
+def test_operators_that_are_members_of_hips_vectors_are_left_out() -> None:
+    text = (
+        "struct s {};\n"
+        "inline __host__ __device__ void operator+=(float4 &a, const float4 b) { a.x += b.x; a.y += b.y; }\n"
+        "__device__ int2& operator*=(int2& a, int2 b) { return a = make_int2(a.x * b.x, a.y * b.y); }\n"
+        "inline __device__ void operator-=(float4 &a, float b) { a.x -= b; a.y -= b; }\n"
+        "inline __device__ void operator+=(float2 &a, float2 b) { a.x += 2 * b.x; a.y += b.y; }\n"
+    )
+    left = translated(text)
+    assert "operator+=(float4" not in left
+    assert "operator*=(int2" not in left
+    assert "operator-=(float4 &a, float b) { a.x -= b; a.y -= b; }" in left
+    assert "operator+=(float2 &a, float2 b) { a.x += 2 * b.x; a.y += b.y; }" in left

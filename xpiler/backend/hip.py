@@ -23,6 +23,7 @@ from xpiler.backend.hip_limits import refuse_beyond_hardware
 from xpiler.backend.hip_math import translate_arithmetic
 from xpiler.backend.hip_mfma import translate_wmma
 from xpiler.backend.hip_source import SourceText
+from xpiler.backend.hip_vectors import drop_vector_operators
 from xpiler.backend.hip_warp import drop_inline_assembly, translate_warps
 from xpiler.errors import Refusal
 from xpiler.platforms import cuda
@@ -72,6 +73,7 @@ def _translate(source: SourceText) -> HipTranslation:
     translate_arithmetic(source, edits)
     translate_small_floats(source, edits)
     translate_half_parts(source, edits)
+    drop_vector_operators(source, edits)
     translate_groups(source, edits)
     translate_wmma(source, edits)
     convert_launch_bounds(source, edits)
