@@ -123,7 +123,7 @@ def test_a_wrong_program_is_found_wrong(name: str, trusted: Trusted, monkeypatch
     status, why, seconds = told(WRONG[name], trusted, monkeypatch)
     assert status == "unverified"
     assert why
-    assert seconds < 90
+    assert seconds < 300  # it is given up, whatever else the machine does
 
 
 @pytest.mark.parametrize("name", ESCAPES)

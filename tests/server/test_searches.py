@@ -52,6 +52,7 @@ class FakeWorker:
                 "size": 9,
                 "limit": None,
                 "device": "cpu",
+                "estimated": False,
             }
             | more
         )

@@ -13,7 +13,7 @@ from xpiler.tuning.command import part_of
 from xpiler.tuning.peaks import Level, Peaks
 from xpiler.tuning.plot import curve
 from xpiler.tuning.record import Record
-from xpiler.tuning.tune import Budget, Step, device_here, measurer_here, tune
+from xpiler.tuning.tune import WINS, Budget, Step, device_here, measurer_here, tune
 
 GEMM = (Path(__file__).parents[2] / "snippets" / "cuda" / "gemm_tiled.cu").read_text(encoding="utf-8")
 
@@ -40,9 +40,9 @@ def test_the_fastest_verified_program_wins(tmp_path: Path, clock: list[str]) -> 
         done = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=6), record=record)
     assert done.result.status == "verified"
     assert done.best is not None and done.default is not None
-    assert done.best.seconds == min(t.seconds for t in done.trials if t.seconds)
+    assert done.best.seconds * WINS <= min(t.seconds for t in done.trials if t.seconds)
     assert done.gain > 1
-    assert done.result.text is not None and len(done.result.text) == min(map(len, clock))
+    assert done.result.text is not None and len(done.result.text) * WINS <= min(map(len, clock))
 
 
 def test_a_search_that_goes_on_measures_nothing_again(tmp_path: Path, clock: list[str]) -> None:

@@ -92,30 +92,39 @@ def _kept(loop: For, shapes: dict[str, Decl], ranges: dict[str, tuple[int, int]]
     after: list[Stmt] = []
     whole: Stmt = loop
     for array in sorted(arrays_written(loop) & shapes.keys() - inside):
-        places = {n for n in walk(loop) if isinstance(n, Load) and n.array == array}
-        if len(places) != 1:
+        places = [n for n in walk(loop) if isinstance(n, Load) and n.array == array]
+        if len({tuple(map(_plain, n.index)) for n in places}) != 1:
             continue
-        (place,) = places
-        if place.dtype != shapes[array].dtype or any(free_vars(i) & assigned_vars(loop) for i in place.index):
+        place = places[0]
+        if {n.dtype for n in places} != {shapes[array].dtype}:
+            continue
+        if any(free_vars(i) & assigned_vars(loop) for i in place.index):
             continue
         if not _exists(place, shapes[array], ranges):
             continue
         kept = Var(place.dtype, names.fresh(f"{array}_kept"))
-        whole = _renamed(whole, place, kept)
+        whole = _renamed(whole, array, kept)
         before.append(Decl(kept.name, kept.dtype, init=place))
         after.append(Assign(place, kept))
     return [*before, whole, *after]
 
 
-def _renamed(stmt: Stmt, place: Load, kept: Var) -> Stmt:
-    def written(target: Var | Load) -> Var | Load:
-        return kept if target == place else target
+def _renamed(stmt: Stmt, array: str, kept: Var) -> Stmt:
+    def is_place(expr: Expr) -> bool:
+        return isinstance(expr, Load) and expr.array == array
 
-    return map_expr(stmt, lambda e: kept if e == place else e, written)
+    def written(target: Var | Load) -> Var | Load:
+        return kept if is_place(target) else target
+
+    return map_expr(stmt, lambda e: kept if is_place(e) else e, written)
 
 
 def _plain(index: Expr) -> Expr:
-    return _plain(index.operand) if isinstance(index, Cast) and index.operand.dtype.is_integer else index
+    """Without conversions that keep the value of what lies within an array."""
+    match index:
+        case Cast(operand=operand) if operand.dtype.is_integer and index.dtype.bits >= 32:
+            return _plain(operand)
+    return index
 
 
 def _exists(place: Load, decl: Decl, ranges: dict[str, tuple[int, int]]) -> bool:
