@@ -7,7 +7,7 @@ import pytest
 from xpiler.gate.contract import Argument, Case, Contract, Role, Values
 from xpiler.gate.inputs import draw
 from xpiler.gate.landmarks import index_landmarks, landmark_cases, landmarks
-from xpiler.ir.types import F16, F32, I32, U8
+from xpiler.ir.types import F16, F32, I32, U8, DType
 from xpiler.translate import Trusted
 
 CLIPPED = """
@@ -58,8 +58,8 @@ def test_numbers_that_mark_an_index(text: str, marks: set[int]) -> None:
         (U8, {3}),
     ],
 )
-def test_landmarks_are_drawn_where_the_type_holds_them(dtype: object, expected: set[float]) -> None:
-    argument = Argument("x", dtype, True, Role.IN)  # type: ignore[arg-type]
+def test_landmarks_are_drawn_where_the_type_holds_them(dtype: DType, expected: set[float]) -> None:
+    argument = Argument("x", dtype, True, Role.IN)
     case = Case(extents=(("x", 64),), fill="landmarks", landmarks=(0.3, 3.0, 300.0, 9e4))
     drawn = draw(argument, case)
     values = drawn.view("f2") if dtype is F16 else drawn

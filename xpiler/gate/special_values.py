@@ -14,9 +14,8 @@ from xpiler.gate.compare import agree
 from xpiler.gate.contract import Contract, Role
 from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import BOTH_ENDS, Build
-from xpiler.gate.sandbox import Limits
+from xpiler.gate.verify import BRIEF
 
-_BRIEF = Limits(cpu=1, wall=5)
 _SEED = 7001
 _TOOL = "infinities and NaN"
 
@@ -30,10 +29,10 @@ def special_values(contract: Contract, source: Build, target: Build) -> list[Run
         return []
     start = time.monotonic()
     case = replace(first, fill="special", seed=_SEED)
-    expected, other = source.run([case], variants=BOTH_ENDS, limits=_BRIEF)
+    expected, other = source.run([case], variants=BOTH_ENDS, limits=BRIEF)
     if not (expected.ok and other.ok and agree(contract, source, expected, other).ok):
         return []
-    (actual,) = target.run([case], limits=_BRIEF)
+    (actual,) = target.run([case], limits=BRIEF)
     sizes = ", ".join(f"{name}={value}" for name, value in case.scalars if isinstance(value, int))
     at = f"{contract.entry}{f' at {sizes}' if sizes else ''}"
     if not actual.ok:

@@ -18,7 +18,7 @@ from xpiler.gate.sandbox import Limits
 from xpiler.gate.trace import read_trace
 from xpiler.gate.violations import violations
 
-_BRIEF = Limits(cpu=1, wall=5)  # for a further case: one that runs longer is none
+BRIEF = Limits(cpu=1, wall=5)  # for a further case: one that runs longer is none
 _ENOUGH = 0.7  # seconds of processor time that all of them may take, in both orders
 _SHOWN = 3  # sizes that the record names
 _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement means little
@@ -78,12 +78,12 @@ def run_further(
 
 def _each_run(build: Build, cases: Sequence[Case]) -> Iterator[tuple[Case, RunResult, RunResult]]:
     """Both runs of each case: of all in one process, if none faults, else each in its own."""
-    together = build.run(cases, variants=BOTH_ENDS, limits=_BRIEF) if len(cases) > 1 else []
+    together = build.run(cases, variants=BOTH_ENDS, limits=BRIEF) if len(cases) > 1 else []
     if together and all(result.ok for result in together):
         yield from zip(cases, together[0::2], together[1::2], strict=True)
         return
     for case in cases:
-        one, other = build.run([case], variants=BOTH_ENDS, limits=_BRIEF)
+        one, other = build.run([case], variants=BOTH_ENDS, limits=BRIEF)
         yield case, one, other
 
 
