@@ -34,8 +34,8 @@ MACHINES = {
 SOLVER = {ELF: "libz3.so", MACH: "libz3.dylib", PE: "libz3.dll"}
 
 IN_WHEEL = re.compile(
-    r"xpiler/(\w+/)*\w+\.py|xpiler/py\.typed|xpiler/emulators/(\w+/)*[\w.]+\.(hpp|cpp|h)|xpiler/gate/\w+\.cpp"
-    r"|xpiler/bench/speed/\w+\.cpp|xpiler/neural/prompts/\w+\.md|xpiler_server/(\w+/)*\w+\.py"
+    r"xpiler/(\w+/)*\w+\.py|xpiler/py\.typed|xpiler/emulators/(\w+/)*[\w.]+\.(hpp|cpp|h)"
+    r"|xpiler/(gate|bench/speed|tuning)/\w+\.cpp|xpiler/neural/prompts/\w+\.md|xpiler_server/(\w+/)*\w+\.py"
     r"|xpiler-[\w.]+\.data/data/share/xpiler/snippets/(operators\.toml|\w+/\w+\.(cu|hip|mlu|cpp))"
     r"|xpiler-[\w.]+\.data/data/share/xpiler/(docs|manuals)/[\w/-]+\.md"
     r"|xpiler-[\w.]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt|top_level\.txt|licenses/LICENSE)"
@@ -49,7 +49,11 @@ IN_VSIX = re.compile(
 REQUIRED_IN_WHEEL = (
     "xpiler/py.typed",
     "xpiler_server/main.py",
-    *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("xpiler/emulators/**/*.h*"))),
+    *(
+        str(path.relative_to(ROOT))
+        for pattern in ("*.h", "*.hpp", "*.cpp", "*.md")
+        for path in sorted((ROOT / "xpiler").rglob(pattern))
+    ),
 )
 REQUIRED_IN_VSIX = (
     "extension/dist/main.js",
