@@ -4,12 +4,16 @@ import asyncio
 import math
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed.comm import connect
+from tornado.iostream import IOStream
+from tornado.tcpclient import TCPClient
 
 from tests.tuning.fleet_worker import (
     ended,
@@ -30,7 +34,7 @@ from xpiler.tuning.fleet import client, messages, work
 from xpiler.tuning.fleet.certificates import Bundle, issue
 from xpiler.tuning.fleet.client import Elsewhere, chosen_device, fleet_now
 from xpiler.tuning.fleet.connection import Fleet, Seen
-from xpiler.tuning.fleet.scheduler import run_scheduler
+from xpiler.tuning.fleet.scheduler import configure, run_scheduler
 from xpiler.tuning.fleet.worker import exclusive, run_worker
 from xpiler.tuning.measure import Job, Unmeasured
 from xpiler.tuning.peaks import Level, Peaks
@@ -352,6 +356,23 @@ def test_a_search_survives_its_workers_and_its_scheduler(certificates: Path, tmp
     assert len(schedulers) == 2
     assert there.trials == here.trials
     assert there.best == here.best
+
+
+def test_who_hangs_up_before_tls_is_a_lost_connection(
+    certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheduler that is being ended does so; what Tornado raises then is no OSError."""
+
+    async def hung_up(self: object, host: str, port: int, ssl_options: Any = None, **_: Any) -> IOStream:
+        stream = IOStream(socket.socket())
+        stream.close()
+        return await stream.start_tls(False, ssl_options)
+
+    monkeypatch.setattr(TCPClient, "connect", hung_up)
+    configure()
+    connection = Bundle.read(certificates / "client.pem").security().get_connection_args("client")
+    with pytest.raises(OSError, match=r"127\.0\.0\.1:1"):
+        asyncio.run(connect("tls://127.0.0.1:1", timeout=0.3, **connection))
 
 
 def test_a_worker_tells_what_its_device_can_do(monkeypatch: pytest.MonkeyPatch) -> None:

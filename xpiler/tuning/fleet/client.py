@@ -63,7 +63,7 @@ class Elsewhere:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close(timeout=2)
+        self._leave()
 
     def begin(self, job: Job, until: float = math.inf) -> Callable[[], Timing]:
         """Has a job measured. The function that is returned waits for it until the monotonic time `until`,
@@ -179,6 +179,11 @@ class Elsewhere:
             self._address, security=self._bundle.security(), set_as_default=False, timeout=20, name="xpiler"
         )
 
+    def _leave(self) -> None:
+        """Closes the client; a scheduler that is lost or busy is not waited for."""
+        with suppress(OSError):
+            self._client.close(timeout=2)
+
     def _submit(self, asking: _Asking, workers: list[str] | None = None) -> None:
         asking.futures.append(
             self._client.submit(
@@ -195,7 +200,7 @@ class Elsewhere:
         """Hands in anew what a scheduler had that was lost, once it is there again."""
         gone = time.monotonic()
         while self._client.status != "running":
-            self._client.close(timeout=2)
+            self._leave()
             try:
                 greet(self._address, self._bundle)
                 self._client = self._connected()
@@ -248,6 +253,7 @@ class _Asking:
 
 def fleet_now(address: str, bundle: Bundle) -> Fleet:
     """What there is in a fleet. Raises Refusal if its scheduler cannot be used."""
+    configure()
     greet(address, bundle)
     return asyncio.run(fleet_at(address, bundle))
 

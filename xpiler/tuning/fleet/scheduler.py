@@ -21,7 +21,7 @@ from distributed.stealing import WorkStealing
 
 import xpiler
 from xpiler.errors import Refusal
-from xpiler.tuning.fleet import pickles
+from xpiler.tuning.fleet import pickles, transport
 from xpiler.tuning.fleet.certificates import Bundle, role_of
 from xpiler.tuning.fleet.messages import PROTOCOL, mismatch_with, own_version
 
@@ -134,6 +134,7 @@ def _wrong_role(comm: Comm, role: str) -> str:
 def configure() -> None:
     """Settings of Dask that a fleet depends on, whatever the user's own are."""
     pickles.restrict()
+    transport.mend()
     dask.config.set(
         {
             "distributed.scheduler.preload": [],
