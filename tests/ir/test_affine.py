@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import time
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 
-from tests.ir.scalar import Undefined, evaluate
+from tests.ir.scalar import Undefined, evaluate, to_type
 from tests.ir.strategies import RANGES, index_expressions
 from xpiler.ir import build
 from xpiler.ir.affine import (
@@ -27,18 +28,29 @@ from xpiler.ir.affine import (
     to_expr,
 )
 from xpiler.ir.build import add, cast, div, lt, mod, mul, sub, var
-from xpiler.ir.nodes import Expr
+from xpiler.ir.nodes import Binary, Expr
 from xpiler.ir.printer import show
-from xpiler.ir.rewrite import free_vars
-from xpiler.ir.types import I32, I64, U32
+from xpiler.ir.rewrite import free_vars, walk
+from xpiler.ir.types import I32, I64, U32, Kind
 
+EXACT = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 A, B, C, K, M, N = (var(name) for name in "abcKMn")
 
 
 def environments(expr: Expr) -> Iterator[dict[str, int]]:
+    """All values of the variables but those for which C gives no meaning: signed arithmetic overflows."""
     names = sorted(free_vars(expr))
     for values in itertools.product(*(range(RANGES[n][0], RANGES[n][1] + 1) for n in names)):
-        yield dict(zip(names, values, strict=True))
+        env = dict(zip(names, values, strict=True))
+        if not any(overflows(part, env) for part in walk(expr)):
+            yield env
+
+
+def overflows(expr: Expr, env: dict[str, int]) -> bool:
+    if not isinstance(expr, Binary) or expr.op not in EXACT or expr.dtype.kind is not Kind.INT:
+        return False
+    exact = EXACT[expr.op](evaluate(expr.left, env), evaluate(expr.right, env))
+    return to_type(exact, expr.dtype) != exact
 
 
 @settings(max_examples=400, deadline=None)
