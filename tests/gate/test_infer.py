@@ -13,7 +13,8 @@ from xpiler.gate.entries import entries_of
 from xpiler.gate.execute import Build, build
 from xpiler.gate.infer import Inference, infer_contract
 from xpiler.gate.overrides import Overrides
-from xpiler.ir.types import F16, F32
+from xpiler.ir.build import const
+from xpiler.ir.types import F16, F32, I64
 from xpiler.platforms.registry import platform_of
 
 
@@ -222,6 +223,22 @@ def test_the_tiles_of_a_kernel_on_an_mlu_tell_the_sizes_of_its_wrapper() -> None
     """
     found = inferred(text, file="relu.mlu")
     assert {case.scalar("size") for case in found.contract.cases} == {7 * 10 * 1024}
+
+
+def test_rows_that_a_task_fetches_by_index_stay_within_what_was_found() -> None:
+    text = """#include <bang.h>
+    __mlu_entry__ void rows(const float *table, const int *ids, float *out, int count, int dim) {
+        __nram__ float row[1024];
+        for (int i = taskId; i < count; i += taskDim) {
+            __memcpy(row, table + ids[i] * dim, dim * sizeof(float), GDRAM2NRAM);
+            __memcpy(out + i * dim, row, dim * sizeof(float), NRAM2GDRAM);
+        }
+    }
+    """
+    found = inferred(text, file="rows.mlu")
+    assert found.formula is not None and found.formula.grid[0] == const(1, I64)
+    (setting, *_) = found.settings["rows"]
+    assert setting.extents["table"] == found.contract.cases[0].extent("table") <= 8 * setting.scalars["dim"]
 
 
 def test_an_array_that_only_host_code_reads_is_as_long_as_it_reads() -> None:

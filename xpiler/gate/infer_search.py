@@ -249,7 +249,7 @@ class Search:
         index arrays, further ones, with the seeds of the cases, the reach of what they index.
         """
         first = observe(steps, buffers)
-        self.ran[frozenset(sizes.items())] = settings_of(steps, buffers, first)
+        self._ran(sizes, steps, buffers, first)
         if not values or not first.clean:
             return first
         extents, _ = self.extents(first, sizes)
@@ -278,8 +278,19 @@ class Search:
             if not again.clean:
                 return again
             merged = merged.joined(again)
-        self.ran[frozenset(sizes.items())] = settings_of(steps, drawn, merged)
+        self._ran(sizes, steps, drawn, merged)
         return merged
+
+    def _ran(
+        self,
+        sizes: Mapping[str, int],
+        steps: Sequence[Step | Fill],
+        buffers: Mapping[str, Buffer],
+        reach: Observation,
+    ) -> None:
+        """Remembers the launches of a run in which nothing was wrong: others reach anywhere."""
+        if reach.clean:
+            self.ran[frozenset(sizes.items())] = settings_of(steps, buffers, reach)
 
     def overrides_cases(self) -> list[Trial]:
         """Further values that the user stated for arguments, one case each, whatever comes of it."""

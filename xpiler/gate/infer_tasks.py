@@ -82,14 +82,9 @@ class TaskSearch(KernelSearch):
             return
         one = const(1, I64)
         several, self.formula = self.formula, replace(self.formula, grid=(one, one, one))
-        alone = next(iter(self.attempt(trial.sizes)), None)
-        same = (
-            alone is not None
-            and not alone.findings
-            and not alone.fault
-            and alone.case.extents == trial.case.extents
-            and alone.roles == trial.roles
-        )
+        clean = (t for t in self.attempt(trial.sizes) if not t.findings and not t.fault)
+        alone = next(clean, None)
+        same = alone is not None and alone.case.extents == trial.case.extents and alone.roles == trial.roles
         if not same:
             self.formula = several
 
