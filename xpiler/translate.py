@@ -22,6 +22,7 @@ from typing import Any
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.events import Event
 from xpiler.frontend import parse
+from xpiler.frontend.own_headers import with_own_headers
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.entries import Entry, deciding_atomic, entries_of
@@ -103,6 +104,21 @@ def translate_text(
     Raises Refusal where nothing can be produced; a result that is not verified says why in its evidence.
     Without `run` nothing is compiled or executed, so that nothing is verified.
     """
+    one = with_own_headers(text, file, platform_of(file, text))
+    try:
+        result = _translated(one.text, file, to, overrides, progress, run=run)
+    except Refusal as refusal:
+        raise one.refusal(refusal) from refusal
+    notes = tuple(
+        Diagnostic("own-header", f"{header} is in the text: it needs the source's compiler", None, "note")
+        for header in one.headers
+    )
+    return replace(result, diagnostics=(*map(one.original, result.diagnostics), *notes))
+
+
+def _translated(
+    text: str, file: str, to: str, overrides: Overrides | None, progress: Progress, *, run: bool
+) -> Result:
     start = time.monotonic()
     platform = platform_of(file, text)
     route = ROUTES.get((platform, to))
@@ -163,7 +179,11 @@ def writer(
         raise Refusal(
             "direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}"
         )
-    trusted = Trusted.of(text, file, overrides, progress, admit=route.admit, needs_ir=route.needs_ir)
+    one = with_own_headers(text, file, platform)
+    try:
+        trusted = Trusted.of(one.text, file, overrides, progress, admit=route.admit, needs_ir=route.needs_ir)
+    except Refusal as refusal:
+        raise one.refusal(refusal) from refusal
     known: Known = {}
 
     def write() -> str:

@@ -21,7 +21,8 @@ class Platform:
     `extension` is that of files written in it; `others` are read as it, too. `emulated`: its programs need
     an emulator's headers to run on the host; others are plain C++ for the host's compiler. `model`: kernels
     are run by threads of a grid (`simt`), by the cores of a chip (`tasks`), or are plain functions
-    (`serial`). `header`: a pattern of the header without which nothing is written in it.
+    (`serial`). `header`: a pattern of the header without which nothing is written in it. `words`: a
+    pattern of what only its compiler takes.
     """
 
     name: str
@@ -31,16 +32,49 @@ class Platform:
     model: Literal["simt", "tasks", "serial"] = "simt"
     emulated: bool = True
     header: str = ""
+    words: str = r"(?!)"
 
+
+_SIMT_WORDS = (
+    r"\b__(?:global|device|host|shared|constant|managed|forceinline|launch_bounds)__|\bdim3\b|\b__half"
+)
 
 PLATFORMS: dict[str, Platform] = {
     platform.name: platform
     for platform in (
-        Platform("cuda", "CUDA C++", ".cu", (".cuh",), header=r"cuda_runtime(_api)?\.h"),
-        Platform("hip", "HIP C++", ".hip", header=r"hip/hip_runtime(_api)?\.h"),
-        Platform("bang", "BANG C", ".mlu", (".mluh",), model="tasks", header=r"bang\.h"),
         Platform(
-            "vnni", "C++ with AVX-512/VNNI", ".cpp", (".cc", ".cxx", ".c"), model="serial", emulated=False
+            "cuda",
+            "CUDA C++",
+            ".cu",
+            (".cuh",),
+            header=r"cuda_runtime(_api)?\.h",
+            words=rf"{_SIMT_WORDS}|<(?:cuda|cooperative_groups|mma)|\b(?:cuda[A-Z]|CUDA_|cublas|cudnn)\w*",
+        ),
+        Platform(
+            "hip",
+            "HIP C++",
+            ".hip",
+            header=r"hip/hip_runtime(_api)?\.h",
+            words=rf"{_SIMT_WORDS}|<hip/|\b(?:hip[A-Z]|HIP_|rocblas|hipblas)\w*",
+        ),
+        Platform(
+            "bang",
+            "BANG C",
+            ".mlu",
+            (".mluh",),
+            model="tasks",
+            header=r"bang\.h",
+            words=r"\b__(?:mlu|bang|nram|wram|ldram|sync|memcpy|is_[im]pu|MLU|BANG)|<(?:bang|mlu|cnrt|cndrv)|"
+            r"\b(?:cnrt[A-Z]|CNRT_|cn[A-Z]|CN_)\w*|\btask(?:Id|Dim)",
+        ),
+        Platform(
+            "vnni",
+            "C++ with AVX-512/VNNI",
+            ".cpp",
+            (".cc", ".cxx", ".c"),
+            model="serial",
+            emulated=False,
+            words=r"<\w*intrin\.h>|\b_mm\d*_|\b__m\d+",
         ),
     )
 }
