@@ -15,6 +15,7 @@ from xpiler.ir.printer import show
 from xpiler.ir.types import DType
 from xpiler.passes.canonical import canonicalise
 from xpiler.passes.loop_recovery import recover_loops
+from xpiler.passes.team_steps import shape_steps
 
 Size = tuple[int, int, int]
 ROOT = Path(__file__).parents[2]
@@ -126,6 +127,7 @@ def test_memory_afterwards_is_the_same(name: str) -> None:
         "canonical": canonicalise(kernel, block, (None, grid[1], grid[2])).function,
         "any block size": canonicalise(kernel).function,
     }
+    forms["steps of teams"] = shape_steps(forms["canonical"])
     for form, function in forms.items():
         found = result(function, given | dims, grid, block)
         for array in expected:

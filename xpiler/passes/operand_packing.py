@@ -9,8 +9,9 @@
                                                             y[pixel, channel] = sum
 
 Sums of products of which every factor is the same for all lanes, or that of neighbouring lanes are
-neighbours, or that can be packed so: because it is read whatever the data are, is never written, and another
-loop of the nest reads it again. Panels of 16 columns, as in Goto's and van de Geijn's products of matrices.
+neighbours, or that can be packed so: because it is read whatever the data are, the nest does not write it,
+and another loop of the nest reads it again. Panels of 16 columns, as in Goto's and van de Geijn's products of
+matrices.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import arrays_written, free_vars, map_expr, walk
 from xpiler.ir.types import F32, I64
-from xpiler.passes.aliasing import may_be_same, with_aliases
+from xpiler.passes.aliasing import Aliases, may_be_same, with_aliases
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.folds import folded
 from xpiler.passes.knobs import Knob
@@ -58,9 +59,7 @@ def pack_operands(function: Function) -> Function:
     """All nests of the function that sum products."""
     if not PACK.value:
         return function
-    written = with_aliases(arrays_written(function.body), may_be_same(function.params))
-    names, mutable = Names(function), mutable_vars(function)
-    packing = _Packing(names, frozenset(written), mutable)
+    packing = _Packing(Names(function), may_be_same(function.params), mutable_vars(function))
 
     def outer(block: Block) -> Block:
         out: list[Stmt] = []
@@ -95,7 +94,7 @@ class _Operand:
 @dataclass
 class _Packing:
     names: Names
-    written: frozenset[str]
+    aliases: Aliases
     mutable: frozenset[str]
 
     def nest(self, loop: For) -> list[Stmt] | None:
@@ -172,7 +171,8 @@ class _Packing:
 
     def _packable(self, nest: Sequence[For], at: int, operand: _Operand) -> bool:
         load = operand.load
-        if load.dtype != F32 or load.array in self.written or any(_loads(i) for i in load.index):
+        written = with_aliases(arrays_written(nest[0]), self.aliases)
+        if load.dtype != F32 or load.array in written or any(_loads(i) for i in load.index):
             return False
         free = frozenset().union(*(free_vars(i) for i in load.index))
         counters, sums = {n.var for n in nest}, {s.var for s in operand.sums}

@@ -1,0 +1,25 @@
+"""What the threads of a block do between two barriers, in the form that lanes of a vector want.
+
+What all threads have alike is computed once (`uniform_elements.py`), copies for the sake of an exchange go
+(`copied_arrays.py`), each thread's elements lie in the order of the tile (`lane_order.py`), and products
+among other steps get nests of their own (`product_nests.py`).
+"""
+
+from __future__ import annotations
+
+from xpiler.ir.nodes import Function
+from xpiler.passes.copied_arrays import drop_copies
+from xpiler.passes.guards import fold_guards
+from xpiler.passes.index_fusion import fuse_indices
+from xpiler.passes.lane_order import order_lanes
+from xpiler.passes.product_nests import split_products
+from xpiler.passes.tidy import tidy
+from xpiler.passes.uniform_elements import collapse_uniform
+
+
+def shape_steps(function: Function) -> Function:
+    """The function with these steps; itself where none applies."""
+    shaped = order_lanes(drop_copies(collapse_uniform(function)))
+    if shaped is not function:
+        shaped = tidy(fold_guards(fuse_indices(shaped)))
+    return split_products(shaped)
