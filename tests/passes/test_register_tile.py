@@ -73,6 +73,21 @@ def test_columns_that_are_read_by_neighbours_are_not_tiled() -> None:
     assert "r += 8" not in text and "_mm512" in text
 
 
+def test_rows_with_matrices_of_their_own_are_not_written_out_side_by_side() -> None:
+    """C[r, c] = sum of A[r, k] * B[r, k, c]: only the columns of one row have a load in common, that of A."""
+    acc, here, row = var("acc", F32), add(mul(R, N), C), add(mul(R, K), INNER)
+    product = mul(load("A", F32, row), load("B", F32, add(mul(row, N), C)))
+    body = (
+        Decl("acc", F32, init=const(0, F32)),
+        serial("k", 0, K, Assign(acc, product, "+")),
+        Assign(load("C", F32, here), acc),
+    )
+    params = (*(pointer(p, F32, p != "C") for p in "ABC"), *(scalar(s) for s in "MNK"))
+    text = generate(function("rows", params, parallel("r", M, parallel("c", N, *body)))).text
+    assert "++r" in text and "r += " not in text
+    assert "acc_0_3" in text and "acc_1_0" not in text, "four registers of one row"
+
+
 def test_rows_that_leave_the_sum_on_their_own_are_not_merged(tmp_path: Path) -> None:
     """Row r of a lower triangular product stops after its diagonal: C = tril(A) * B."""
     acc, here = var("acc", F32), add(mul(R, N), C)

@@ -87,18 +87,18 @@ def tile_candidate(loop: For) -> For | None:
 
 
 def tiled(rows: For) -> tuple[Stmt, ...] | None:
-    """The loops that replace `rows` and the vector loop in it; None if tiling shares no loads."""
+    """The loops that replace `rows` and the vector loop in it; None if the rows share no loads: each
+    would be written out for nothing."""
     columns = tile_candidate(rows)
     if columns is None:
         return None
     extent = _extent(rows)
     wanted, registers = ROWS.value, REGISTERS.value
     height = wanted if extent is None or extent >= wanted else extent
-    wide = _columns(rows, columns, height, registers)
-    if wide is None:
+    wide, shared = _columns(rows, columns, height, registers)
+    narrow, shared_by_rows = _columns(rows, columns, height, 1)
+    if not (shared_by_rows if height > 1 else shared):
         return None
-    narrow = _columns(rows, columns, height, 1)
-    assert narrow is not None
     whole = LANES * registers
     middle = _rounded(columns, whole)
     across = (
@@ -207,8 +207,8 @@ def _rounded(loop: For, unit: int) -> Expr:
     return cast(add(loop.start, whole), loop.dtype)
 
 
-def _columns(rows: For, columns: For, height: int, registers: int) -> tuple[Stmt, ...] | None:
-    """The body for `height` rows and `registers` registers; None if the copies have no load in common."""
+def _columns(rows: For, columns: For, height: int, registers: int) -> tuple[tuple[Stmt, ...], int]:
+    """The body for `height` rows and `registers` registers, and how many loads its copies have in common."""
     copies: list[Callable[[Stmt], Stmt]] = []
     body = columns.body
     scalars = _scalars(body)
@@ -217,7 +217,7 @@ def _columns(rows: For, columns: For, height: int, registers: int) -> tuple[Stmt
             copies.append(_copy(rows, columns, i, j, scalars))
     jam = _Jam(copies, {rows.var, columns.var}, arrays_written(body), scalars)
     result = jam.block(body)
-    return result if jam.shared or registers == 1 else None
+    return result, jam.shared
 
 
 def _copy(rows: For, columns: For, i: int, j: int, scalars: set[str]) -> Callable[[Stmt], Stmt]:
