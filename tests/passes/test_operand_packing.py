@@ -28,9 +28,16 @@ def packed(text: str) -> str:
 def test_the_rows_of_a_transposed_matrix_become_panels() -> None:
     text = packed(TRANSPOSED.replace("WEIGHT", "w[c * depth + k]"))
     panel = "((i64)(c / 16) * (i64)depth + (i64)k) * 16l + (i64)(c % 16)"
-    assert f"w_packed[{panel}] = w[" in text
     assert f"* w_packed[{panel}]" in text
-    assert text.index("w_packed[((") < text.index("parallel for i32 block_y"), "once for all rows"
+    assert "turn_ps(" in text, "it lies row by row: blocks are turned"
+    assert text.index("turn_ps(") < text.index("parallel for i32 block_y"), "once for all rows"
+
+
+def test_rows_with_gaps_become_panels_element_by_element() -> None:
+    text = packed(TRANSPOSED.replace("WEIGHT", "w[(c * depth + k) * 2]"))
+    panel = "((i64)(c / 16) * (i64)depth + (i64)k) * 16l + (i64)(c % 16)"
+    assert f"w_packed[{panel}] = w[" in text
+    assert "turn_ps" not in text
 
 
 def test_what_lies_along_the_lanes_is_not_packed() -> None:

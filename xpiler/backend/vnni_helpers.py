@@ -254,6 +254,41 @@ static inline void scatter_narrow(T *array, unsigned lanes, __m512i index, __m51
         array[at[i]] = (T)x[i];
     }
 }""",
+    # ---------------------------------------------------------------------- matrices
+    """\
+// to[16 * c + r] = from[step * r + c]: up to 16 rows turned into columns, 16 x 16 elements at a time.
+static inline void turn_ps(float *to, const float *from, int64_t step, int64_t rows, int64_t columns) {
+    for (int64_t c = 0; c < columns; c += 16) {
+        const __mmask16 live = columns - c < 16 ? (__mmask16)((1u << (columns - c)) - 1u) : 0xffff;
+        __m512 x[16], y[16];
+        for (int i = 0; i < 16; ++i) {
+            x[i] = i < rows ? _mm512_maskz_loadu_ps(live, from + i * step + c) : _mm512_setzero_ps();
+        }
+        for (int i = 0; i < 16; i += 2) {
+            y[i] = _mm512_unpacklo_ps(x[i], x[i + 1]);
+            y[i + 1] = _mm512_unpackhi_ps(x[i], x[i + 1]);
+        }
+        for (int i = 0; i < 16; i += 4) {  // x[i + j]: columns j, 4 + j, 8 + j and 12 + j of 4 rows
+            for (int j = 0; j < 2; ++j) {
+                x[i + 2 * j] = _mm512_shuffle_ps(y[i + j], y[i + j + 2], 0x44);
+                x[i + 2 * j + 1] = _mm512_shuffle_ps(y[i + j], y[i + j + 2], 0xee);
+            }
+        }
+        for (int j = 0; j < 4; ++j) {
+            const __m512 a = _mm512_shuffle_f32x4(x[j], x[4 + j], 0x44);
+            const __m512 b = _mm512_shuffle_f32x4(x[j], x[4 + j], 0xee);
+            const __m512 d = _mm512_shuffle_f32x4(x[8 + j], x[12 + j], 0x44);
+            const __m512 e = _mm512_shuffle_f32x4(x[8 + j], x[12 + j], 0xee);
+            y[j] = _mm512_shuffle_f32x4(a, d, 0x88);
+            y[4 + j] = _mm512_shuffle_f32x4(a, d, 0xdd);
+            y[8 + j] = _mm512_shuffle_f32x4(b, e, 0x88);
+            y[12 + j] = _mm512_shuffle_f32x4(b, e, 0xdd);
+        }
+        for (int j = 0; j < 16; ++j) {
+            if (c + j < columns) _mm512_storeu_ps(to + (c + j) * 16, y[j]);
+        }
+    }
+}""",
     # ---------------------------------------------------------------------- functions
     """\
 static inline __m512 exp_ps(__m512 x) {

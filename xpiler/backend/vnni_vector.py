@@ -16,15 +16,18 @@ from xpiler.ir.nodes import (
     Const,
     Decl,
     For,
+    Instr,
     Load,
     LoopKind,
     Param,
+    Ref,
     Stmt,
     Var,
 )
 from xpiler.ir.rewrite import walk
 from xpiler.passes.knobs import Knob
 from xpiler.passes.register_tile import tile_candidate, tiled, widened
+from xpiler.passes.turned_panels import TURN
 
 ENOUGH_WORK = Knob(
     "vnni.parallel_work", (32768, 262144, 2097152), 262144, "iterations below which no threads are started"
@@ -70,6 +73,16 @@ class VectorPrinter(CPrinter):
         self.numbers = numbers  # variables that are never NaN
         self.tiling: set[str] = set()  # loops that are being printed as tiles
         self.in_parallel = False
+
+    def stmt(self, stmt: Stmt) -> None:
+        match stmt:
+            case Instr(name=name, operands=(Ref() as to, Ref() as source, *numbers)) if name == TURN:
+                ends = ", ".join(
+                    f"{self.base(ref.array)} + {self.expr(ref.offset, 12)}" for ref in (to, source)
+                )
+                self.line(f"{name}({ends}, {', '.join(self.expr(n) for n in numbers)});")
+            case _:
+                super().stmt(stmt)
 
     def loop(self, loop: For) -> None:
         if loop.var not in self.tiling and tile_candidate(loop) is not None and self._tiled_loop(loop):

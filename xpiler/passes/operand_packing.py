@@ -16,7 +16,7 @@ matrices.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.build import add, and_, cast, ceil_div, const, div, gt, mod, mul
@@ -49,6 +49,7 @@ from xpiler.passes.folds import folded
 from xpiler.passes.knobs import Knob
 from xpiler.passes.names import Names
 from xpiler.passes.split_digits import split_digit
+from xpiler.passes.turned_panels import turned
 from xpiler.passes.vectorize import FAR, INDEPENDENT, Strides, rebuilt
 
 PACK = Knob("operand_packing.on", (0, 1), 1, "whether operands that lie crosswise are packed")
@@ -59,7 +60,8 @@ def pack_operands(function: Function) -> Function:
     """All nests of the function that sum products."""
     if not PACK.value:
         return function
-    packing = _Packing(Names(function), may_be_same(function.params), mutable_vars(function))
+    shapes = {d.name: d.shape for d in walk(function.body) if isinstance(d, Decl) and d.shape}
+    packing = _Packing(Names(function), may_be_same(function.params), mutable_vars(function), shapes)
 
     def outer(block: Block) -> Block:
         out: list[Stmt] = []
@@ -96,6 +98,7 @@ class _Packing:
     names: Names
     aliases: Aliases
     mutable: frozenset[str]
+    shapes: Mapping[str, tuple[Expr, ...]]
 
     def nest(self, loop: For) -> list[Stmt] | None:
         """What replaces the nest at `loop`; None if it is no sum of products or is as good as it is."""
@@ -230,10 +233,12 @@ class _Packing:
         panel = cast(div(column, sixteen), I64)
         place = add(mul(add(mul(panel, depth), row), const(LANES, I64)), cast(mod(column, sixteen), I64))
         places[load] = Load(load.dtype, name, (place,))
-        copy: Stmt = Assign(places[load], load)
-        for loop in reversed(operand.sums):
-            copy = replace(loop, body=Block((copy,)), kind=LoopKind.SERIAL)
-        fill: Stmt = replace(lanes, body=Block((copy,)), kind=LoopKind.VECTOR)
+        fill: Stmt | None = turned(lanes, load, operand.sums, name, self.shapes.get(load.array, ()))
+        if fill is None:
+            copy: Stmt = Assign(places[load], load)
+            for loop in reversed(operand.sums):
+                copy = replace(loop, body=Block((copy,)), kind=LoopKind.SERIAL)
+            fill = replace(lanes, body=Block((copy,)), kind=LoopKind.VECTOR)
         runs = [gt(n.stop, const(0, n.stop.dtype)) for n in others if not isinstance(n.stop, Const)]
         if runs:  # what nobody reads need not be there
             fill = If(and_(*runs), Block((fill,)), EMPTY)
