@@ -13,6 +13,7 @@ import * as sample from "./sample";
 import * as secrets from "./secrets";
 import { Server } from "./server";
 import * as status from "./status";
+import * as suggestions from "./suggestions";
 import * as testing from "./testing";
 import * as translate from "./translate";
 import * as translations from "./translations";
@@ -36,6 +37,7 @@ export async function activate(extension: vscode.ExtensionContext): Promise<void
   tuning.activate(context);
   models.activate(context);
   matching.activate(context, previews);
+  suggestions.activate(context);
   testing.activate(context, states, pairs);
   await secrets.activate(context, server);
   sample.activate(context);

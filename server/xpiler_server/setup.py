@@ -22,6 +22,7 @@ from xpiler_server.features import (
     models,
     repairs,
     session,
+    suggestions,
     symbols,
     translation,
     tuning,
@@ -113,6 +114,10 @@ def _register_reading(server: XpilerServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     def code_action(ls: XpilerServer, params: types.CodeActionParams) -> list[types.CodeAction]:
         return actions.actions(ls, params)
+
+    @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION)
+    def inline(ls: XpilerServer, params: types.InlineCompletionParams) -> list[types.InlineCompletionItem]:
+        return suggestions.suggestions(ls, params.text_document.uri, params.position)
 
 
 def _register_pairs(server: XpilerServer) -> None:

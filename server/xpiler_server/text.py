@@ -50,7 +50,7 @@ class Text:
         """The character at a position; behind the end of a line stands for its end, as the protocol says."""
         if position.line >= len(self.starts):
             return len(self.source)
-        start, end = self._line(position.line)
+        start, end = self.line(position.line)
         line = self.source[start:end]
         if self.encoding == "utf-32" or line.isascii():
             return start + min(position.character, len(line))
@@ -105,7 +105,7 @@ class Text:
             end += 1
         return start, end
 
-    def _line(self, line: int) -> tuple[int, int]:
+    def line(self, line: int) -> tuple[int, int]:
         """A line without its end."""
         start = self.starts[line]
         if line + 1 == len(self.starts):

@@ -28,6 +28,14 @@ async def repairs(editor: Editor, uri: str, found: list[types.Diagnostic]) -> di
     return {a.title: a for a in await editor.client.text_document_code_action_async(params) or []}
 
 
+async def suggested(editor: Editor, uri: str, position: types.Position) -> list[types.InlineCompletionItem]:
+    context = types.InlineCompletionContext(types.InlineCompletionTriggerKind.Invoked)
+    params = types.InlineCompletionParams(context, types.TextDocumentIdentifier(uri), position)
+    found = await editor.client.text_document_inline_completion_async(params)
+    assert isinstance(found, list)
+    return found
+
+
 async def test_a_wrong_translation_is_marked_and_repaired(editor: Editor) -> None:
     await editor.start("emacs", settings=PATIENT)
     source = editor.open("saxpy.cu", SOURCE)
@@ -46,6 +54,9 @@ async def test_a_wrong_translation_is_marked_and_repaired(editor: Editor) -> Non
         await editor.diagnostics(target)
     action = offered["Apply repair (verified)"]
     assert action.is_preferred and action.edit
+    wrong = WRONG.split("\n")[3]
+    (suggestion,) = await suggested(editor, target, types.Position(3, wrong.index("- y[i]")))
+    assert suggestion.insert_text == "+" and suggestion.range.start.character == wrong.index("- y[i]")
     (change,) = action.edit.document_changes or []
     assert isinstance(change, types.TextDocumentEdit)
     editor.replace(target, apply(WRONG, list(change.edits)))

@@ -83,6 +83,29 @@ async def test_a_race_is_shown_with_its_values_and_its_fix_removes_it(editor: Ed
     await editor.diagnostics(uri, lambda found: not found)
 
 
+async def test_a_fix_is_suggested_on_the_line_that_it_changes(editor: Editor) -> None:
+    await editor.start()
+    uri = editor.open("turn.cu", RACE)
+    await editor.diagnostics(uri)
+    context = types.InlineCompletionContext(types.InlineCompletionTriggerKind.Invoked)
+
+    async def suggested(line: int, character: int) -> list[types.InlineCompletionItem]:
+        place = types.TextDocumentIdentifier(uri), types.Position(line, character)
+        found = await editor.client.text_document_inline_completion_async(
+            types.InlineCompletionParams(context, *place)
+        )
+        assert isinstance(found, list)
+        return found
+
+    (item,) = await suggested(5, 0)
+    assert item.range == types.Range(types.Position(5, 0), types.Position(5, 2))
+    assert item.insert_text == "  __syncthreads();\n  "
+    assert await suggested(4, 0) == []
+    editor.replace(uri, apply(RACE, [types.TextEdit(item.range, item.insert_text)]))
+    await editor.diagnostics(uri, lambda found: not found)
+    assert await suggested(5, 0) == []
+
+
 async def test_fix_all_comes_only_when_asked_for(editor: Editor) -> None:
     await editor.start()
     uri = editor.open("turn.cu", RACE)

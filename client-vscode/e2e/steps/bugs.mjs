@@ -13,6 +13,14 @@ export async function tell({ bench, page, step, picture }) {
     await picture("bug");
   });
 
+  await step("the repair is suggested in its line, in grey", async () => {
+    await bench.line("float left").click();
+    await page.keyboard.press("Home");
+    await page.locator(".ghost-text, .ghost-text-decoration", { hasText: "__syncthreads" }).first().waitFor({ timeout: LONG });
+    await picture("suggestion");
+    await page.keyboard.press("Escape");
+  });
+
   await step("the quick fix puts the barrier in, and the race is gone", async () => {
     await page.mouse.move(10, 880);
     await page.mouse.click(place.x, place.y);

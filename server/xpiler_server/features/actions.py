@@ -85,13 +85,20 @@ def _changes(document: Document, fix: dict[str, Any], revision: int) -> list[Cha
     return changes
 
 
-def _all_fixes(ls: XpilerServer, document: Document) -> Iterator[types.CodeAction]:
-    """Every fix at once; where two meet, or are the same, the first alone."""
+def first_fixes(ls: XpilerServer, document: Document) -> Iterator[list[Change]]:
+    """The first fix of each finding that has one, in the text as it is."""
     known = ls.analyses.of(document)
-    taken: list[Change] = []
     for found in (known.check or {"findings": []})["findings"]:
         changes = _changes(document, found["fixes"][0], known.check_revision) if found["fixes"] else None
-        if changes and not any(_meet(one[0], other[0]) for one in changes for other in taken):
+        if changes:
+            yield changes
+
+
+def _all_fixes(ls: XpilerServer, document: Document) -> Iterator[types.CodeAction]:
+    """Every fix at once; where two meet, or are the same, the first alone."""
+    taken: list[Change] = []
+    for changes in first_fixes(ls, document):
+        if not any(_meet(one[0], other[0]) for one in changes for other in taken):
             taken += changes
     if taken:
         yield types.CodeAction(
@@ -118,7 +125,7 @@ def _repairs(ls: XpilerServer, document: Document) -> Iterator[types.CodeAction]
     if repair is None:
         return
     about = repairs.diagnostics(ls, document)
-    changes = [((edit["start"], edit["end"]), edit["text"]) for edit in repair["edits"]]
+    changes = changes_of(repair)
     yield types.CodeAction(
         "Apply repair (verified)",
         types.CodeActionKind.QuickFix,
@@ -133,6 +140,11 @@ def _repairs(ls: XpilerServer, document: Document) -> Iterator[types.CodeAction]
             about,
             edit=edit_of(ls, document, changes, confirm=True),
         )
+
+
+def changes_of(repair: dict[str, Any]) -> list[Change]:
+    """A repair's edits."""
+    return [((edit["start"], edit["end"]), edit["text"]) for edit in repair["edits"]]
 
 
 def _can_preview(ls: XpilerServer) -> bool:
