@@ -209,6 +209,11 @@ def _wrap_arguments(source: SourceText, edits: EditList) -> None:
             )
         elif token.text == "cudaMallocPitch" and not call.arguments[0].text.startswith("(void"):
             _wrap(call, 0, "reinterpret_cast<void**>(", "HIP declares the pointer as void**", edits)
+        elif token.text == "cudaGraphInstantiate" and len(call.arguments) in (2, 3):
+            reason = "HIP takes flags under another name"
+            edits.insert(token.end, "WithFlags", reason)
+            if len(call.arguments) == 2:
+                edits.insert(call.close, ", 0", reason)
         elif token.text in hip.KERNEL_CALLS:
             index = hip.KERNEL_CALLS[token.text]
             if index < len(call.arguments) and not call.arguments[index].text.startswith(

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.host_dispatch import cpp_dispatcher, passed, split, unpacked
+from xpiler.backend.host_graphs import captures, copy_edits, enqueued
 from xpiler.backend.host_halves import converted, needed, with_conversions
 from xpiler.backend.host_lambdas import lambda_edits
 from xpiler.backend.host_math import called_in
@@ -64,7 +65,7 @@ def to_cpp(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
         *_kernel_edits(unit, functions),
         *_device_function_edits(unit, source),
         *_text_edits(source),
-        *(Edit(*edit) for edit in (*value_edits(unit), *lambda_edits(unit))),
+        *(Edit(*e) for e in (*value_edits(unit), *lambda_edits(unit), *copy_edits(source))),
     ]
     body = _apply(unit.text, edits)
     _check(unit, source, edits)
@@ -124,6 +125,8 @@ def _call(
         callee = source.text[span[0] : source.text.index("<<<", span[0])].strip()
         takes_shared = any(functions[name].takes_shared for name in _instances(group))
         dynamic = [configuration[2] if len(configuration) > 2 else "0"] if takes_shared else []
+        if captures(source.text):
+            return enqueued(callee, [*configuration[:2], *dynamic, *arguments])
         return f"{callee}({', '.join([*configuration[:2], *dynamic, *arguments])})"
     return _start(source, span, site, functions, _kernel(unit, site.kernel))
 
@@ -152,6 +155,8 @@ def _start(
     if all(p.argument < len(arguments) for p in kernel.params):
         arguments = passed(kernel, arguments)
     space = kernel.namespace if site.value else _namespace(source, span)
+    if captures(source.text):
+        return enqueued(space + function.name, [*values, *arguments])
     return f"{space}{function.name}({', '.join([*values, *arguments])})"
 
 
@@ -425,6 +430,8 @@ def _with_preamble(body: str) -> str:
         add(name)
     headers = HEADERS
     headers += "#include <time.h>\n" if any("timespec" in t for t in chosen) else ""
+    if any("std::function" in t for t in chosen):
+        headers += "#include <functional>\n#include <vector>\n"
     headers += "#include <stddef.h>\n" if re.search(r"\bptrdiff_t\b", body) else ""
     headers += "#include <type_traits>\n" if "std::is_same_v" in body else ""
     mathematics = called_in(_without_comments(body))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from xpiler.backend.hip_sample_helpers import SAMPLE_HELPERS, SAMPLE_NAMES
+from xpiler.backend.host_graphs import GRAPH_SHIMS
 from xpiler.backend.host_shims_device import DEVICE_SHIMS
 from xpiler.backend.host_values import IS_KERNEL
 
@@ -388,7 +389,14 @@ def _sample_helpers() -> list[tuple[str, str]]:
 
 def _all() -> tuple[tuple[str, str], ...]:
     vectors = [_vector_type(n, e, k) for n, e in _VECTOR_TYPES.items() for k in (1, 2, 3, 4)]
-    return (*_NAMES_BY_TEXT, ("is_kernel", IS_KERNEL), *DEVICE_SHIMS, *vectors, *_sample_helpers())
+    return (
+        *_NAMES_BY_TEXT,
+        ("is_kernel", IS_KERNEL),
+        *DEVICE_SHIMS,
+        *GRAPH_SHIMS,
+        *vectors,
+        *_sample_helpers(),
+    )
 
 
 SHIMS: dict[str, str] = {name: text for names, text in _all() for name in names.split()}

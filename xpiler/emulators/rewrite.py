@@ -101,6 +101,7 @@ def launches(text: str, part: Stretch, kernels: frozenset[str] | None = None) ->
     if that is not known."""
     tokens = part.tokens
     edits: list[Edit] = []
+    before, after = ("::xpemu::captured(", ")))") if "StreamBeginCapture" in text else ("", "))")
     for index, token in enumerate(tokens):
         if token.text != "<<<" or index == 0:
             continue
@@ -112,13 +113,15 @@ def launches(text: str, part: Stretch, kernels: frozenset[str] | None = None) ->
         name = f"XPEMU_TEXT({one_line(kernel)})" if part.is_macro_body else quoted(kernel)
         named = re.fullmatch(r"(?:\w*\s*::\s*)*(\w+)\s*(<.*>)?", kernel, re.S)
         if kernels and not part.is_macro_body and not (named and (named[2] or named[1] in kernels)):
-            edits.append(Edit(tokens[begin].start, tokens[begin].start, "::xpemu::pointer_launcher("))
+            edits.append(
+                Edit(tokens[begin].start, tokens[begin].start, f"{before}::xpemu::pointer_launcher(")
+            )
             edits.append(Edit(token.start, token.end, f", {name}, __LINE__, ::xpemu::Config("))
         else:
-            head = f"::xpemu::launcher({name}, __LINE__, [&](auto&... xpemu_a) {{ "
+            head = f"{before}::xpemu::launcher({name}, __LINE__, [&](auto&... xpemu_a) {{ "
             edits.append(Edit(tokens[begin].start, tokens[begin].start, head))
             edits.append(Edit(token.start, token.end, "(xpemu_a...); }, ::xpemu::Config("))
-        edits.append(Edit(tokens[end].start, tokens[end].end, "))"))
+        edits.append(Edit(tokens[end].start, tokens[end].end, after))
         edits += _null_arguments(tokens, end + 1)
     return edits
 

@@ -68,7 +68,8 @@ enum XPEMU_P(MemcpyKind) {
 namespace xpemu {
 struct Stream {};
 struct TimeMark {
-    double at;  // milliseconds
+    double at;               // milliseconds
+    Graph* graph = nullptr;  // that it was recorded in
 };
 using Status = XPEMU_P(Error_t);
 inline Status fail(int error) {
@@ -192,7 +193,8 @@ XPEMU_STATUS XPEMU_P(HostUnregister)(void*) { return xpemu::success; }
 XPEMU_STATUS XPEMU_P(Memcpy)(void* to, const void* from, std::size_t bytes, XPEMU_P(MemcpyKind) kind) {
     return xpemu::copy(to, from, bytes, kind);
 }
-XPEMU_STATUS XPEMU_P(MemcpyAsync)(void* to, const void* from, std::size_t bytes, XPEMU_P(MemcpyKind) kind, XPEMU_P(Stream_t) = nullptr) {
+XPEMU_STATUS XPEMU_P(MemcpyAsync)(void* to, const void* from, std::size_t bytes, XPEMU_P(MemcpyKind) kind, XPEMU_P(Stream_t) stream = nullptr) {
+    if (xpemu::keep(stream, [=] { xpemu::copy(to, from, bytes, kind); })) return xpemu::success;
     return xpemu::copy(to, from, bytes, kind);
 }
 XPEMU_STATUS XPEMU_P(Memcpy2D)(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
@@ -203,7 +205,8 @@ XPEMU_STATUS XPEMU_P(Memcpy2D)(void* to, std::size_t to_pitch, const void* from,
     return xpemu::success;
 }
 XPEMU_STATUS XPEMU_P(Memcpy2DAsync)(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
-                                    std::size_t height, XPEMU_P(MemcpyKind) kind, XPEMU_P(Stream_t) = nullptr) {
+                                    std::size_t height, XPEMU_P(MemcpyKind) kind, XPEMU_P(Stream_t) stream = nullptr) {
+    if (xpemu::keep(stream, [=] { XPEMU_P(Memcpy2D)(to, to_pitch, from, from_pitch, width, height, kind); })) return xpemu::success;
     return XPEMU_P(Memcpy2D)(to, to_pitch, from, from_pitch, width, height, kind);
 }
 XPEMU_STATUS XPEMU_P(Memset)(void* at, int value, std::size_t bytes) {
@@ -211,7 +214,8 @@ XPEMU_STATUS XPEMU_P(Memset)(void* at, int value, std::size_t bytes) {
     if (bytes) std::memset(at, value, bytes);
     return xpemu::success;
 }
-XPEMU_STATUS XPEMU_P(MemsetAsync)(void* at, int value, std::size_t bytes, XPEMU_P(Stream_t) = nullptr) {
+XPEMU_STATUS XPEMU_P(MemsetAsync)(void* at, int value, std::size_t bytes, XPEMU_P(Stream_t) stream = nullptr) {
+    if (xpemu::keep(stream, [=] { XPEMU_P(Memset)(at, value, bytes); })) return xpemu::success;
     return XPEMU_P(Memset)(at, value, bytes);
 }
 XPEMU_STATUS XPEMU_P(Memset2D)(void* at, std::size_t pitch, int value, std::size_t width, std::size_t height) {
@@ -219,7 +223,8 @@ XPEMU_STATUS XPEMU_P(Memset2D)(void* at, std::size_t pitch, int value, std::size
     return xpemu::success;
 }
 XPEMU_STATUS XPEMU_P(Memset2DAsync)(void* at, std::size_t pitch, int value, std::size_t width, std::size_t height,
-                                    XPEMU_P(Stream_t) = nullptr) {
+                                    XPEMU_P(Stream_t) stream = nullptr) {
+    if (xpemu::keep(stream, [=] { XPEMU_P(Memset2D)(at, pitch, value, width, height); })) return xpemu::success;
     return XPEMU_P(Memset2D)(at, pitch, value, width, height);
 }
 template <class T>
@@ -315,8 +320,8 @@ XPEMU_STATUS XPEMU_P(StreamDestroy)(XPEMU_P(Stream_t) stream) {
 }
 XPEMU_IGNORED(StreamSynchronize, XPEMU_P(Stream_t))
 XPEMU_IGNORED(StreamQuery, XPEMU_P(Stream_t))
-XPEMU_STATUS XPEMU_P(LaunchHostFunc)(XPEMU_P(Stream_t), void (*function)(void*), void* data) {
-    function(data);
+XPEMU_STATUS XPEMU_P(LaunchHostFunc)(XPEMU_P(Stream_t) stream, void (*function)(void*), void* data) {
+    if (!xpemu::keep(stream, [=] { function(data); })) function(data);
     return xpemu::success;
 }
 XPEMU_STATUS XPEMU_P(DeviceGetStreamPriorityRange)(int* least, int* greatest) {
@@ -324,7 +329,10 @@ XPEMU_STATUS XPEMU_P(DeviceGetStreamPriorityRange)(int* least, int* greatest) {
     *greatest = -5;
     return xpemu::success;
 }
-XPEMU_IGNORED(StreamWaitEvent, XPEMU_P(Stream_t), XPEMU_P(Event_t), unsigned = 0)
+XPEMU_STATUS XPEMU_P(StreamWaitEvent)(XPEMU_P(Stream_t) stream, XPEMU_P(Event_t) event, unsigned = 0) {
+    xpemu::begin_capture(stream, event->graph);
+    return xpemu::success;
+}
 XPEMU_STATUS XPEMU_P(EventCreate)(XPEMU_P(Event_t) * event) {
     *event = new xpemu::TimeMark{xpemu::host_milliseconds()};
     return xpemu::success;
@@ -334,7 +342,8 @@ XPEMU_STATUS XPEMU_P(EventDestroy)(XPEMU_P(Event_t) event) {
     delete event;
     return xpemu::success;
 }
-XPEMU_STATUS XPEMU_P(EventRecord)(XPEMU_P(Event_t) event, XPEMU_P(Stream_t) = nullptr) {
+XPEMU_STATUS XPEMU_P(EventRecord)(XPEMU_P(Event_t) event, XPEMU_P(Stream_t) stream = nullptr) {
+    event->graph = xpemu::graph_of(stream);
     event->at = xpemu::host_milliseconds();
     return xpemu::success;
 }
@@ -496,7 +505,7 @@ namespace xpemu {
 template <class... P, std::size_t... I>
 Status launch_pointers(void (*kernel)(P...), const LaunchInfo& info, void** args, std::index_sequence<I...>) {
     auto call = [kernel](auto&... a) { kernel(a...); };
-    start<decltype(call), std::decay_t<P>...>(info, call, *static_cast<std::decay_t<P>*>(args[I])...);
+    captured(Launcher<decltype(call)>{info, call})(*static_cast<std::decay_t<P>*>(args[I])...);
     return static_cast<Status>(last_error);
 }
 }  // namespace xpemu

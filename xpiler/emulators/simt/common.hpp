@@ -26,6 +26,7 @@
 #include "vector.hpp"
 #include "groups.hpp"
 #include "api.hpp"
+#include "graph.hpp"
 
 constexpr int warpSize = XPEMU_WARP;
 

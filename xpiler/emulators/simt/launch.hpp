@@ -1,9 +1,11 @@
 // What the prepared program text refers to: launches, shared declarations, and their argument descriptions.
 #pragma once
 
+#include <tuple>
 #include <typeinfo>
 
 #include "runtime.hpp"
+#include "capture.hpp"
 #include "launcher.hpp"
 
 namespace xpemu {
@@ -25,6 +27,25 @@ template <class... P>
 auto pointer_launcher(void (*kernel)(P...), const char* text, int line, const Config& c) {
     const char* name = function_name(reinterpret_cast<const void*>(kernel), text);
     return launcher(name, line, [kernel](auto&... a) { kernel(a...); }, c);
+}
+
+// A launch of a program that captures graphs: where its stream is captured, the arguments are kept.
+template <class Call>
+struct CapturedLauncher {
+    Launcher<Call> launcher;
+    template <class... T>
+    void operator()(T&&... args) const {
+        auto later = launcher;
+        later.info.stream = nullptr;  // it may be gone then
+        const auto again = [later, given = std::tuple<std::decay_t<T>...>(args...)] {
+            std::apply([&later](const auto&... a) { later(a...); }, given);
+        };
+        if (!keep(launcher.info.stream, again)) launcher(std::forward<T>(args)...);
+    }
+};
+template <class Call>
+CapturedLauncher<Call> captured(const Launcher<Call>& launcher) {
+    return {launcher};
 }
 
 // `S` is a local struct with the declared variable as its only member.

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "capture.hpp"
 #include "endless.hpp"
 #include "fiber.hpp"
 #include "internal.hpp"
@@ -470,6 +471,7 @@ void describe_place(Event& event) {
 
 void run_grid(const LaunchInfo& info, Body run, void* data, const Argument* args, int count) {
     if (active) fatal("bad_launch", "%s is launched from inside a kernel; dynamic parallelism is not emulated", info.kernel);
+    if (graph_of(info.stream)) fatal("bad_launch", "%s is captured in a graph from another file; that is not emulated", info.kernel);
     launch_info = info;
     active = true;
     if (valid_launch()) {
