@@ -388,6 +388,24 @@ def test_arrays_indexed_by_floats_are_as_long_as_the_cases_need() -> None:
     assert all(25 <= case.extent("hist") <= 48 for case in found.contract.cases)
 
 
+def test_arrays_indexed_by_what_floats_decide_are_as_long_as_any_data_may_ask() -> None:
+    """One set of data reaches no further than it happens to; the last row may pick any of its elements."""
+    found = inferred(
+        "__global__ void pick(const float *p, const int *ids, int *token, int n) {\n"
+        "    int r = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (r >= n) return;\n"
+        "    int best = 0;\n"
+        "    for (int k = 1; k < 8; ++k) if (p[r * 8 + k] > p[r * 8 + best]) best = k;\n"
+        "    token[r] = ids[r * 8 + best];\n"
+        "}\n"
+        "void run(const float *p, const int *ids, int *token, int n) {\n"
+        "    pick<<<(n + 63) / 64, 64>>>(p, ids, token, n);\n"
+        "}\n"
+    )
+    cases = [*found.contract.cases, *found.further]
+    assert all(case.extent("ids") >= 8 * int(case.scalar("n")) for case in cases if case.scalar("n") > 8)
+
+
 def test_arrays_of_a_kernel_that_is_not_interpreted_have_room() -> None:
     """Recursion is not lowered, but host code runs all the same."""
     found = inferred(

@@ -19,6 +19,10 @@ HEAD = "#include <cuda_bf16.h>\n__global__ void k(const unsigned short *a, const
         ("unsigned v = (unsigned)a[1] << 16; y[0] = __uint_as_float(v);", {"a": "bf16"}),
         ("y[0] = __half2float(__ushort_as_half(a[1]));", {"a": "f16"}),
         ("y[0] = a[1] << 16;", {}),
+        ("y[0] = *(const float *)(i + 2);", {"i": "f32"}),
+        ("y[0] = __int_as_float(i[3]);", {"i": "f32"}),
+        ("y[0] = __int_as_float(i[3] | 0x3f800000);", {}),
+        ("y[0] = ((const double *)i)[1] + ((const float *)i)[0];", {"i": "f32"}),
     ],
 )
 def test_uses_of_integers(body: str, uses: dict[str, str]) -> None:

@@ -19,7 +19,9 @@ Scalar = int | float | bool
 EntryKind = Literal["host", "kernel", "main"]
 FillKind = Literal["integers", "normal", "positive", "boundary", "special", "landmarks"]
 
-ValueKind = Literal["index", "offsets", "permutation", "uniform", "constant", "bf16", "f16", "given"]
+ValueKind = Literal[
+    "index", "offsets", "permutation", "uniform", "constant", "bf16", "f16", "f32", "f64", "given"
+]
 
 
 RETURN = "return"  # the name of the argument that holds what the entry returns
@@ -71,8 +73,9 @@ class Values:
 
     `index`: integers in [low, high), some of `beyond` among them. `offsets`: non-decreasing from `low` to
     `high` (row starts of a CSR matrix). `permutation`: each of low, low+1, ... once. `uniform`: floats in
-    [low, high). `constant`: all `low`. `bf16`, `f16`: integers that are the bits of such numbers. `given`:
-    the elements of `data` as they are stored, what the file's program has there at a launch.
+    [low, high). `constant`: all `low`. `bf16`, `f16`, `f32`, `f64`: integers that are the bits of such
+    numbers. `given`: the elements of `data` as they are stored, what the file's program has there at a
+    launch.
     """
 
     kind: ValueKind

@@ -31,7 +31,7 @@ from xpiler.gate.infer_host import HostSearch
 from xpiler.gate.infer_kernel import KernelSearch
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.infer_program import ProgramSearch
-from xpiler.gate.infer_room import with_room
+from xpiler.gate.infer_room import Room, room_for
 from xpiler.gate.infer_search import Builder, Question, Search, Trial, badness, endless_loop
 from xpiler.gate.infer_tasks import TaskSearch
 from xpiler.gate.observe import extent_of
@@ -189,8 +189,9 @@ def infer_contract(
     extents = search.formulas() if isinstance(search, FunctionSearch) else {}
     contract = replace(contract, cases=tuple(_with_extents(case, extents) for case in contract.cases))
     own = isinstance(search, ProgramSearch) and search.recorded  # arrays are those of the program
+    room = Room()
     if not extents and not own:
-        contract = with_room(contract, builder, kernels, dict(overrides.shapes), search.checked)
+        contract, room = room_for(contract, builder, kernels, dict(overrides.shapes), search.checked)
     missed = search.unlaunched if isinstance(search, HostSearch) else []
     return Inference(
         contract,
@@ -202,7 +203,8 @@ def infer_contract(
         tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed),
         _settings(search, usable),
         further=tuple(
-            _with_variables(case, variables) for case in _further_cases(search, usable, overrides, extents)
+            room.given(_with_variables(case, variables))
+            for case in _further_cases(search, usable, overrides, extents)
         ),
         doubts=tuple(search.doubts) if isinstance(search, ProgramSearch) else (),
     )

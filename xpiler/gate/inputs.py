@@ -16,9 +16,9 @@ import numpy as np
 
 from xpiler.gate.arrays import Array, decode, encode, storage, unit_roundoff
 from xpiler.gate.contract import Argument, Case, Contract, Role, Values
-from xpiler.ir.types import BF16, F16, DType, Kind
+from xpiler.ir.types import BF16, F16, F32, F64, DType, Kind
 
-FLOAT_BITS: dict[str, DType] = {"bf16": BF16, "f16": F16}
+FLOAT_BITS: dict[str, DType] = {"bf16": BF16, "f16": F16, "f32": F32, "f64": F64}
 _LARGE = {"f16": 100.0, "bf16": 1e3, "f32": 1e3, "f64": 1e6}
 _BESIDE = 2.0**-10  # of a landmark, as a share of it
 _FARTHEST = {"f16": 1e3}  # more than that times itself is infinite
@@ -70,7 +70,7 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
             return rng.uniform(low, high, count)
         case "constant":
             return np.full(count, low)
-        case "given" | "bf16" | "f16":
+        case "given" | "bf16" | "f16" | "f32" | "f64":
             raise ValueError(f"{values.kind}: not drawn as numbers")
 
 

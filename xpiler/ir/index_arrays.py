@@ -26,14 +26,15 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import Node, walk
 from xpiler.ir.types import F32
 
-Use = Literal["index", "offsets", "counter", "bf16", "f16"]
-BITS: tuple[Literal["bf16", "f16"], ...] = ("bf16", "f16")
+Bits = Literal["bf16", "f16", "f32", "f64"]
+Use = Literal["index", "offsets", "counter"] | Bits
+BITS: tuple[Bits, ...] = ("bf16", "f16", "f32", "f64")
 
 
 def index_arrays(kernel: Function) -> dict[str, Use]:
     """Integer array parameters whose elements reach an index (`index`) or a loop bound (`offsets`); a
-    `counter` gives out indices by being counted up (`y[atomicAdd(count, 1)] = x`). `bf16` and `f16`: elements
-    of 16 bits that are read as such a number."""
+    `counter` gives out indices by being counted up (`y[atomicAdd(count, 1)] = x`). The others are read as
+    such a number somewhere: all of the array, or a member of its structs, of several the narrowest."""
     integers = {p.name for p in kernel.params if p.is_pointer and p.dtype.is_integer}
     if not integers:
         return {}
@@ -73,21 +74,24 @@ def index_arrays(kernel: Function) -> dict[str, Use]:
                         uses[array] = "offsets"
     defined = [pair for node in walk(kernel.body) for pair in _definitions(node)]
     shifted = {name: halves for name, value in defined if (halves := _upper_halves(value, {}))}
-    for node in walk(kernel.body):
-        for array, use in _floats(node, sources, shifted):
-            uses.setdefault(array, use)
+    floats = [found for node in walk(kernel.body) for found in _floats(node, sources, shifted)]
+    for array, use in sorted(floats, key=lambda found: BITS.index(found[1])):
+        uses.setdefault(array, use)
     counted = {n.place.array for n in walk(kernel.body) if isinstance(n, Atomic) and n.op in ("add", "inc")}
     return {array: "counter" if array in counted else use for array, use in uses.items()}
 
 
 def _floats(
     node: Node, sources: Callable[[Expr], frozenset[str]], shifted: Mapping[str, list[Expr]]
-) -> Iterator[tuple[str, Use]]:
-    """Arrays of which a node reads bits as floats of 16 bits. `shifted`: see `_upper_halves`."""
+) -> Iterator[tuple[str, Bits]]:
+    """Arrays of which a node reads bits as floats, and of which type. What is computed of integers before it
+    is read as a wide float says nothing of them. `shifted`: see `_upper_halves`."""
     for use in BITS:
         read: frozenset[str] = frozenset()
         match node:
-            case Bitcast(operand=operand) if node.dtype.name == use:
+            case Bitcast(operand=operand) if node.dtype.name == use and (
+                node.dtype.bytes == 2 or isinstance(operand, Load)
+            ):
                 read = sources(operand)
             case Bitcast(operand=operand) if node.dtype == F32 and use == "bf16":
                 read = frozenset[str]().union(*map(sources, _upper_halves(operand, shifted)))
