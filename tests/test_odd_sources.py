@@ -38,6 +38,80 @@ def test_odd_sources_are_verified(name: str) -> None:
     assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
 
 
+PROGRAM = (
+    "#include <cstdio>\n"
+    + "namespace a {\n"
+    + KERNEL
+    + "}\n"
+    + "void work(int n) {\n"
+    + "    float *o, *a, h[100];\n"
+    + "    for (int i = 0; i < n; i++) h[i] = i * 0.5f;\n"
+    + "    cudaMalloc(&o, n * 4); cudaMalloc(&a, n * 4);\n"
+    + "    cudaMemcpy(a, h, n * 4, cudaMemcpyHostToDevice);\n"
+    + "    ::a::k<<<1, 128>>>(o, a, n);\n"
+    + "    cudaMemcpy(h, o, n * 4, cudaMemcpyDeviceToHost);\n"
+    + '    printf("%f\\n", h[n - 1]);\n'
+    + "}\n"
+    + "int main() { work(100); }\n"
+)
+
+
+@pytest.mark.parametrize("target", ["hip", "vnni", "bang"])
+def test_a_function_that_shows_nothing_is_run_by_main(target: str) -> None:
+    """It asks for no memory of a caller, so there is nothing to compare of it alone; its kernel in a
+    namespace is called by its full name."""
+    result = translate_text(PROGRAM, "program.cu", target)
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+    executed = [rung.detail.split(":")[0] for rung in result.evidence if rung.rung == "executed"]
+    assert executed == ["k", "main"]
+
+
+GRAPH = (
+    "#include <cstdio>\n"
+    + KERNEL
+    + "int main() {\n"
+    + "    float *o, *a, h[100];\n"
+    + "    for (int i = 0; i < 100; i++) h[i] = i * 0.5f;\n"
+    + "    cudaMalloc(&o, 400); cudaMalloc(&a, 400);\n"
+    + "    cudaMemcpy(a, h, 400, cudaMemcpyHostToDevice);\n"
+    + "    cudaStream_t s; cudaGraph_t g; cudaGraphExec_t e;\n"
+    + "    cudaStreamCreate(&s);\n"
+    + "    cudaStreamBeginCapture(s, cudaStreamCaptureModeGlobal);\n"
+    + "    k<<<1, 128, 0, s>>>(o, a, 100);\n"
+    + "    cudaMemcpyAsync(a, o, 400, cudaMemcpyDeviceToDevice, s);\n"
+    + "    cudaStreamEndCapture(s, &g);\n"
+    + "    cudaGraphInstantiate(&e, g, 0);\n"
+    + "    for (int i = 0; i < 3; i++) cudaGraphLaunch(e, s);\n"
+    + "    cudaStreamSynchronize(s);\n"
+    + "    cudaMemcpy(h, a, 400, cudaMemcpyDeviceToHost);\n"
+    + '    printf("%f\\n", h[99]);\n'
+    + "}\n"
+)
+
+
+def test_a_captured_graph_is_launched_as_often_on_hip_and_on_a_processor() -> None:
+    for target, expected in (
+        ("hip", "hipGraphInstantiateWithFlags(&e, g, 0);"),
+        ("vnni", "enqueue_work([](auto... given) { k(given...); }, 1, 128, o, a, 100);"),
+    ):
+        result = translate_text(GRAPH, "graph.cu", target)
+        assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+        assert expected in result.text
+
+
+def test_an_instance_for_bfloat16_is_picked_by_the_name_that_it_has_on_an_mlu() -> None:
+    text = (
+        "#include <cuda_bf16.h>\ntemplate <typename T> __global__ void twice(T* x, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) x[i] = (T)((float)x[i] * 2.0f);\n}\n"
+        "template <typename T> void launch(T* x, int n) { twice<T><<<(n + 63) / 64, 64>>>(x, n); }\n"
+        "void of_float(float* x, int n) { launch<float>(x, n); }\n"
+        "void of_bfloat16(__nv_bfloat16* x, int n) { launch<__nv_bfloat16>(x, n); }\n"
+    )
+    result = translate_text(text, "odd.cu", "bang")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
+
+
 def test_a_file_without_kernels_is_refused() -> None:
     with pytest.raises(Refusal, match="no __global__ kernel"):
         translate_text("__device__ float f(float x) { return x; }\n", "odd.cu", "vnni")

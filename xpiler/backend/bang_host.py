@@ -438,7 +438,7 @@ def _picked(
             group[0].range,
             "launch each instance by itself",
         )
-    return found
+    return _renamed(found)
 
 
 # ---------------------------------------------------------------------------------------------- calls

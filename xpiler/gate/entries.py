@@ -55,8 +55,11 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     hosts = [f for f in wrappers if f.is_extern_c or f not in inner]
     plans = {f: setups.plan(f) for f in hosts}
     main = next((f for f in unit.host_functions if f.name == "main"), None)
+    run_by_main = set(setups.reached(main)) if main is not None else set()
     found = [
-        _host_entry(unit, f, reached, plans[f]) for f in hosts if not _is_part_of_another(f, plans, main)
+        _host_entry(unit, f, reached, plans[f])
+        for f in hosts
+        if not _is_part_of_another(f, plans, main is not None, f in run_by_main)
     ]
     covered = {name for entry in found for name in (*entry.kernels, *entry.missing)}
     for kernel in unit.program.kernels:
@@ -95,13 +98,16 @@ def _kernel_word(unit: Unit) -> str:
     return "__global__ kernel"
 
 
-def _is_part_of_another(function: HostFunction, plans: Mapping[HostFunction, Plan], main: object) -> bool:
+def _is_part_of_another(
+    function: HostFunction, plans: Mapping[HostFunction, Plan], has_main: bool, run_by_main: bool
+) -> bool:
     """A function that is run with another entry: one that sets it up and shows nothing of its own, or one
-    that only `main` sets up."""
+    that only `main` sets up, or that does all of its work on memory of its own, which only `main` shows."""
     sets_up = any(function in plan.functions for other, plan in plans.items() if other is not function)
     shows_nothing = not any(p.is_pointer and not p.is_const for p in function.params)
-    needs_main = main is not None and not function.is_extern_c and bool(plans[function].missing)
-    return (sets_up and shows_nothing) or needs_main
+    needs_main = has_main and not function.is_extern_c and bool(plans[function].missing)
+    is_inner = run_by_main and shows_nothing and not _returned(function)
+    return (sets_up and shows_nothing) or needs_main or is_inner
 
 
 def _host_entry(

@@ -53,4 +53,5 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     unit = replace(unit, refusals={**unit.refusals, **failed})
     notes = tuple(note for function in functions.values() for note in function.notes)
     host = bang_host.to_bang(unit, functions, wrapped) if has_host else bang_host.with_wrapper(unit, wrapped)
-    return Produced(host, notes, {name: name for name in wrapped}, tuple(rungs))
+    spaces = {k.name: k.namespace if has_host else "" for k in unit.program.kernels}
+    return Produced(host, notes, {name: spaces[name] + name for name in wrapped}, tuple(rungs))
