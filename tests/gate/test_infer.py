@@ -8,7 +8,7 @@ import pytest
 
 from xpiler.errors import Refusal
 from xpiler.frontend import parse
-from xpiler.gate.contract import Contract, Values
+from xpiler.gate.contract import Contract, Role, Values
 from xpiler.gate.entries import entries_of
 from xpiler.gate.execute import Build, build
 from xpiler.gate.infer import Inference, infer_contract
@@ -223,6 +223,39 @@ def test_the_tiles_of_a_kernel_on_an_mlu_tell_the_sizes_of_its_wrapper() -> None
     """
     found = inferred(text, file="relu.mlu")
     assert {case.scalar("size") for case in found.contract.cases} == {7 * 10 * 1024}
+
+
+def test_what_a_filter_may_keep_has_room_and_what_it_counts_is_written() -> None:
+    text = """#include <bang.h>
+    __mlu_entry__ void kept(const float *x, float *out, unsigned *count, int n, float limit) {
+        __nram__ float tile[1024], mask[1024];
+        if (taskId != 0) return;
+        unsigned total = 0;
+        for (int i = 0; i < n; i += 1024) {
+            int len = n - i < 1024 ? n - i : 1024;
+            __memcpy(tile, x + i, len * sizeof(float), GDRAM2NRAM);
+            __bang_gt_scalar(mask, tile, limit, len);
+            unsigned some = __bang_filter(tile, tile, mask, len);
+            if (some > 0) __memcpy(out + total, tile, some * sizeof(float), NRAM2GDRAM);
+            total += some;
+        }
+        *count = total;
+    }
+    """
+    found = inferred(text, file="kept.mlu")
+    case = found.contract.cases[0]
+    assert case.extent("out") == case.extent("x") == case.scalar("n")
+    assert not found.findings
+    found = inferred(
+        "__global__ void kept(const float *x, float *out, int *count, int n, float limit) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n && x[i] > limit) out[atomicAdd(count, 1)] = x[i];\n"
+        "}\n"
+    )
+    roles = {a.name: a.role for a in found.contract.pointers}
+    assert (roles["count"], roles["out"]) == (Role.INOUT, Role.OUT)
+    case = found.contract.cases[0]
+    assert case.extent("out") >= case.scalar("n")
 
 
 def test_rows_that_a_task_fetches_by_index_stay_within_what_was_found() -> None:

@@ -27,6 +27,7 @@ from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step, observe
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Trace
+from xpiler.ir.data_guards import written_by_data
 from xpiler.ir.flags import flags
 from xpiler.ir.index_arrays import BITS
 from xpiler.ir.interpret_state import Finding
@@ -47,6 +48,12 @@ _SEEDS = (1, 2, 11, 12)  # of the cases, see `_cases`
 _MORE_SEEDS = tuple(range(21, 29))
 UNIQUE = 3  # the mode of `values` in which indices are all different
 MAX_THREADS = 1 << 17  # larger launches are not interpreted
+_DATA = (
+    (1e3, 2e3),
+    (-2e3, -1e3),
+    (-3.0, 3.0),
+    (0.0, 1.0),
+)  # between which data lie that are to be decided on
 _TASKS = 4  # that BANG C kernels are mostly tried with
 _SMALLEST_TILE, _LARGEST_TILE = 16, 1 << 16
 _UNCONSTRAINED = 5  # a size that the extents of the kernels say nothing about (a number of steps)
@@ -248,7 +255,7 @@ class Search:
         extents of the
         index arrays, further ones, with the seeds of the cases, the reach of what they index.
         """
-        first = observe(steps, buffers)
+        first = self._under_data(observe(steps, buffers), steps, buffers)
         self._ran(sizes, steps, buffers, first)
         if not values or not first.clean:
             return first
@@ -280,6 +287,46 @@ class Search:
             merged = merged.joined(again)
         self._ran(sizes, steps, drawn, merged)
         return merged
+
+    def _under_data(
+        self, reach: Observation, steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer]
+    ) -> Observation:
+        """What was seen, and what other data show where data decide what is written at all: a filter that
+        keeps everything, or nothing, or a part. An array that some reach further into has room for as much
+        as any that is read."""
+        run = [step for step in steps if isinstance(step, Step)]
+        places = [
+            (param, value.key, param.name in written_by_data(step.kernel))
+            for step in run
+            for param, value in zip(step.kernel.params, step.arguments, strict=False)
+            if isinstance(value, Pointer)
+        ]
+        decided = {key for _, key, is_decided in places if is_decided}
+        if not reach.clean or not decided:
+            return reach
+        free = {
+            key: param
+            for param, key, _ in places
+            if buffers[key].contents is None and param.dtype.kind is not Kind.BOOL
+        }
+        seen = reach
+        for low, high in _DATA:
+            drawn = dict(buffers)
+            for key, param in free.items():
+                if key not in decided:
+                    between = Values("uniform", *_within(param.dtype, low, high))
+                    case = make_case({}, {param.name: PROBE_ELEMENTS}, values={param.name: between})
+                    drawn[key] = replace(buffers[key], contents=draw(argument_of(param, Role.IN), case))
+            again = observe(steps, drawn)
+            if again.clean:
+                seen = seen.joined(again)
+        longest = max((used.high for key, used in seen.reach.items() if key not in decided), default=0)
+        room = {
+            key: replace(used, high=max(used.high, longest))
+            for key, used in seen.reach.items()
+            if key in decided and buffers[key].size is None and used.high > reach.reach[key].high
+        }
+        return replace(seen, reach={**seen.reach, **room})
 
     def _ran(
         self,
@@ -333,6 +380,18 @@ class Search:
             else:
                 extents[param.name] = param.lanes if self.checked else PROBE_ELEMENTS * param.lanes
         return extents, shapes
+
+
+def _within(dtype: DType, low: float, high: float) -> tuple[float, float]:
+    """The part of a range that a type holds."""
+    if dtype.is_float:
+        return low, high
+    ends = (
+        (-(1 << dtype.bits - 1), (1 << dtype.bits - 1) - 1)
+        if dtype.kind is Kind.INT
+        else (0, (1 << dtype.bits) - 1)
+    )
+    return min(max(low, ends[0]), ends[1]), min(max(high, ends[0]), ends[1])
 
 
 def _scaled(sizes: Mapping[str, int], free: Sequence[str]) -> Iterator[dict[str, int]]:
