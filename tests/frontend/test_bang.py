@@ -8,8 +8,9 @@ import pytest
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.ir.interpret import run
-from xpiler.ir.nodes import Function
+from xpiler.ir.nodes import For, Function, LoopKind
 from xpiler.ir.printer import show
+from xpiler.ir.rewrite import walk
 
 
 def unit_of(text: str) -> Unit:
@@ -204,6 +205,22 @@ def test_a_move_within_an_array_is_no_work_of_independent_lanes() -> None:
     expected[3:63] = expected[:60].copy()
     expected[4:34] = expected[:30].copy()
     np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize(
+    "room",
+    ["half *h = (half *)(b + 32) + pad;", "half *h = (half *)(b + 32) + 64;", "half *h = (half *)b + 256;"],
+)
+def test_halves_in_the_upper_half_of_their_floats_are_widened_in_an_order(room: str) -> None:
+    kernel = kernel_of(
+        "__nram__ float b[256];\n__mlu_entry__ void f(const half *x, float *y, int n) {\n"
+        "  int len = n < 64 ? n : 64;\n  int pad = (len + 31) / 32 * 32;\n"
+        f"  {room}\n  __memcpy(h, x, len * sizeof(half), GDRAM2NRAM);\n"
+        f"  __bang_half2float(b + 32, h, {'pad' if 'pad' in room else 'len'});\n"
+        "  __memcpy(y, b + 32, len * sizeof(float), NRAM2GDRAM);\n}"
+    )
+    (widened,) = [n for n in walk(kernel.body) if isinstance(n, For) and "(f32)b" in show(n)]
+    assert (widened.kind is LoopKind.SERIAL) == ("256" not in room)
 
 
 @pytest.mark.parametrize(

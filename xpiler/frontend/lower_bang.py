@@ -34,7 +34,7 @@ def _intrinsic(call: Invocation) -> Value:
     def lowered(args: Sequence[Value]) -> Value:
         ctx = call.ctx
         operands = tuple(operand(call, arg) for arg in args)
-        use = Use(call.name, operands, ctx.fresh)
+        use = Use(call.name, operands, ctx.fresh, began=ctx.began)
         try:
             stmts = MEANINGS[call.name](use)
         except BadUse as bad:

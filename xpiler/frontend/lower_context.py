@@ -127,6 +127,7 @@ class Context:
         self.dynamic_shared: Memory | None = None
         self.copies: dict[str, Expr] = {}  # variables that began as copies of parameters
         self.held: dict[str, tuple[Var, ...]] = {}  # arrays in structs by value: the parameters in them
+        self.began: dict[str, Expr] = {}  # what each variable was declared with
         self.results: set[str] = set()  # arrays that hold what an instruction has just computed
         self.settled: set[str] = set()  # variables that never change once they have a value
         self.non_negative: set[str] = set()  # integer variables known never to be negative
@@ -179,6 +180,8 @@ class Context:
         place = self.range(node)
         if place is not None:
             _fill_ranges(stmt, place)
+        if isinstance(stmt, Decl) and isinstance(stmt.init, Expr):
+            self.began[stmt.name] = stmt.init
         self.out.append(stmt)
 
     def pool_of(self, name: str, memory: Memory) -> Pool | None:

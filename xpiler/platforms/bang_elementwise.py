@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from xpiler.ir.build import add, and_, bitcast, cast, const, mod, mul, ne, neg, not_, or_, select
 from xpiler.ir.nodes import Binary, Call, Const, Expr, Ref, Stmt, Unary
@@ -207,7 +208,7 @@ means("__bang_cycle_div")(_cyclic(_operator("/")))
 def _div(use: Use) -> Sequence[Stmt]:
     """The deprecated form has a scratch vector before the count."""
     if len(use.operands) == 5:
-        use = Use(use.name, (*use.operands[:3], use.operands[4]), use.fresh)
+        use = replace(use, operands=(*use.operands[:3], use.operands[4]))
     return _binary(_operator("/"))(use)
 
 

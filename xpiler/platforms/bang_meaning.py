@@ -9,24 +9,42 @@ everything else as expressions; and what the call returns, if it does. Counts an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xpiler.ir.affine import simplify
 from xpiler.ir.build import add, cast, const, mul, sub, var
-from xpiler.ir.nodes import Assign, Block, Const, Decl, Expr, For, Load, LoopKind, Ref, Stmt, Trap, Var
+from xpiler.ir.nodes import (
+    Assign,
+    Block,
+    Call,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Load,
+    LoopKind,
+    Ref,
+    Select,
+    Stmt,
+    Trap,
+    Var,
+)
+from xpiler.ir.rewrite import free_vars, substitute
 from xpiler.ir.types import I32, DType
 
 
 @dataclass
 class Use:
-    """One call. `fresh` makes names that are not taken."""
+    """One call. `fresh` makes names that are not taken. `began`: what variables were declared with."""
 
     name: str
     operands: tuple[Expr, ...]
     fresh: Callable[[str], str]
     result: Expr | None = None
     declared: list[Stmt] = field(default_factory=list)  # what the result is read from
+    began: Mapping[str, Expr] = field(default_factory=dict)
 
     def ref(self, position: int) -> Ref:
         """An array operand. Raises BadUse for what is none."""
@@ -73,19 +91,41 @@ class Use:
         __bang_half2float(a, (half *)a, n)       from the last one
         __bang_half2float(a, (half *)a + n, n)   out of the upper half: from the first one on
         """
+        if not same_place(dst, src) or src.dtype.bytes == dst.dtype.bytes:
+            return self.loop(n, body)
         apart = sub(mul(src.offset, src.dtype.bytes), mul(dst.offset, dst.dtype.bytes))
         in_place = src.offset.dtype == dst.offset.dtype and simplify(apart) == const(0, apart.dtype)
-        upper = mul(cast(n, src.offset.dtype), max(0, dst.dtype.bytes - src.dtype.bytes))
-        from_upper_half = simplify(sub(apart, upper)) == const(0, apart.dtype)
-        if (
-            not same_place(dst, src)
-            or src.dtype.bytes == dst.dtype.bytes
-            or not (in_place or from_upper_half)
-        ):
+        wider = max(0, dst.dtype.bytes - src.dtype.bytes)
+        from_upper_half = any(
+            self._same(apart, mul(cast(room, src.offset.dtype), wider)) for room in self._at_most(n)
+        )
+        if not (in_place or from_upper_half):
             return self.loop(n, body)
         if in_place and src.dtype.bytes < dst.dtype.bytes:
             return self.loop(n, lambda i: body(sub(sub(n, 1), i)), lanes=False)
         return self.loop(n, body, lanes=False)
+
+    def _same(self, left: Expr, right: Expr) -> bool:
+        """Whether two numbers are equal as far as their variables' declarations tell: where a variable has
+        changed since, elements are taken one after the other without need."""
+        apart = sub(self._spelled(left), self._spelled(right))
+        return simplify(apart) == const(0, apart.dtype)
+
+    def _spelled(self, expr: Expr, deep: int = 4) -> Expr:
+        known = {name: self.began[name] for name in free_vars(expr) if name in self.began}
+        return self._spelled(substitute(expr, known), deep - 1) if known and deep else expr
+
+    def _at_most(self, n: Expr) -> Iterator[Expr]:
+        """The number itself, and the room that it is the filled part of (`n = left < room ? left : room`)."""
+        yield n
+        while isinstance(n, Var | Cast):
+            found = self.began.get(n.name) if isinstance(n, Var) else n.operand
+            if found is None:
+                return
+            n = found
+        match n:
+            case Select(then=one, otherwise=other) | Call(function="min", args=(one, other)):
+                yield from (one, other)
 
 
 class BadUse(Exception):
