@@ -318,6 +318,22 @@ def test_the_place_of_an_extreme_is_found_by_the_instruction(condition: str) -> 
     assert_same(function, x=x, y=np.zeros(3, np.int32), rows=3, n=40)
 
 
+def test_a_value_that_is_named_before_it_is_compared_is_searched_for_too() -> None:
+    function = canonical(
+        """__global__ void place(const float *x, int *y, int rows, int n) {
+            int r = threadIdx.x;
+            if (r >= rows) return;
+            float best = x[r * n];
+            int at = 0;
+            for (int c = 1; c < n; ++c) { float v = x[r * n + c]; if (v > best) { best = v; at = c; } }
+            y[r] = at;
+        }"""
+    )
+    assert "__bang_argmax" in instructions(laid_out(function))
+    x = np.round(normal(3 * 40))  # with equal values
+    assert_same(function, x=x, y=np.zeros(3, np.int32), rows=3, n=40)
+
+
 @pytest.mark.parametrize("n", [1, 40])
 def test_a_place_alone_is_found_by_the_instruction_too(n: int) -> None:
     function = canonical(

@@ -157,3 +157,27 @@ def test_built_in_numbers_do_not_make_guards_unsigned() -> None:
     text = show(canonicalise(kernel, (8, 8, 1)).function)
     assert "sum += a[(i64)(n / 2) * (i64)row + (i64)k] * b[(i64)k * (i64)n + (i64)column];" in text, text
     assert "for i32 k in 0 .. n / 2 {" in text
+
+
+def test_threads_that_accumulate_several_sums_at_once_leave_one_loop() -> None:
+    text = """__global__ void moments(const float *x, float *y, int n) {
+        __shared__ float a[128], b[128];
+        float s = 0.f, q = 0.f;
+        for (int c = threadIdx.x; c < n; c += 128) { float v = x[blockIdx.x * n + c]; s += v; q += v * v; }
+        a[threadIdx.x] = s; b[threadIdx.x] = q;
+        __syncthreads();
+        for (int w = 64; w > 0; w >>= 1) {
+            if (threadIdx.x < w) {
+                a[threadIdx.x] += a[threadIdx.x + w];
+                b[threadIdx.x] += b[threadIdx.x + w];
+            }
+            __syncthreads();
+        }
+        if (threadIdx.x == 0) y[blockIdx.x] = b[0] / n - a[0] / n * (a[0] / n);
+    }
+    void run(const float *x, float *y, int n) { moments<<<7, 128>>>(x, y, n); }
+    """
+    (kernel,) = parse(text, "moments.cu").program.kernels
+    shown = show(canonicalise(kernel, kernel.block_size, kernel.grid_size).function)
+    assert "for i32 c in 0 .. n {" in shown, shown
+    assert shown.count("for i32") == 2 and "[128]" not in shown, shown

@@ -35,3 +35,21 @@ def test_a_loop_in_larger_steps_is_shared_by_their_number() -> None:
 def test_a_loop_under_a_condition_is_shared_there() -> None:
     shown = shared("if (n < 7) return;", "1")
     assert shown.index("if (") < shown.index("taskId")
+
+
+def test_loops_over_blocks_with_memory_of_their_own_are_shared_out_together() -> None:
+    text = """__global__ void halves(const float *x, float *y, int n) {
+        __shared__ float tile[64];
+        int row = (blockIdx.y * gridDim.x + blockIdx.x) * 64;
+        tile[threadIdx.x] = x[row + threadIdx.x];
+        __syncthreads();
+        float sum = 0;
+        for (int i = 0; i < n; ++i) sum += tile[(threadIdx.x + i) % 64];
+        y[row + threadIdx.x] = sum;
+    }
+    void run(const float *x, float *y, int n, dim3 grid) { halves<<<grid, 64>>>(x, y, n); }
+    """
+    (kernel,) = parse(text, "halves.cu").program.kernels
+    function = canonicalise(kernel, kernel.block_size, kernel.grid_size).function
+    shown = show(split_over_tasks(function, Var(I32, "taskId"), Var(I32, "taskDim")).function)
+    assert "i32 job_count = gridDim.y * gridDim.x * gridDim.z;" in shown, shown

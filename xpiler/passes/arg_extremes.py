@@ -2,6 +2,8 @@
 
     for c: if (x[c] > best) { best = x[c]; at = c; }   -->   VECTOR for c: ...     (`Search` says what it is)
 
+    for c: { v = x[c]; if (v > best) { ... } }         -->   the same with x[c] for v
+
     for c: if (x[c] > x[at]) at = c;                   -->   best = x[at];
                                                              for c: if (x[c] > best) { best = x[c]; at = c; }
 
@@ -79,6 +81,7 @@ def with_best_values(function: Function) -> Function:
     names = Names(function)
 
     def change(stmt: Stmt) -> Stmt:
+        stmt = _with_values_in_place(stmt)
         match stmt:
             case For(
                 kind=LoopKind.SERIAL,
@@ -90,6 +93,25 @@ def with_best_values(function: Function) -> Function:
         return stmt
 
     return map_body(function, change)
+
+
+def _with_values_in_place(stmt: Stmt) -> Stmt:
+    """A loop whose body is a search in values that it names first, without the names."""
+    match stmt:
+        case For(kind=LoopKind.SERIAL, body=Block(body=(*named, If() as step))) if named:
+            pass
+        case _:
+            return stmt
+    for decl in reversed(named):
+        if not isinstance(decl, Decl) or decl.shape or not isinstance(decl.init, Expr):
+            return stmt
+        targets = [n.target for n in walk(step) if isinstance(n, Assign)]
+        if any(isinstance(t, Load) or t.name in {decl.name, *free_vars(decl.init)} for t in targets):
+            return stmt
+        changed = substitute(step, {decl.name: decl.init})
+        assert isinstance(changed, If)
+        step = changed
+    return replace(stmt, body=Block((step,))) if search(step) is not None else stmt
 
 
 def _with_best_value(loop: For, test: Binary, then: Block, names: Names) -> Stmt | None:

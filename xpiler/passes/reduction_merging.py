@@ -46,6 +46,7 @@ def merge_reductions(function: Function) -> Function:
 def _merged(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
     """A loop that only adds up what the threads have accumulated goes into the loop in which they do."""
     out = list(body)
+    merged_loops: list[Stmt] = []
     n = 0
     while n < len(out):
         reduction = _reduction(out, n)
@@ -62,12 +63,25 @@ def _merged(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
                 if merged is not None:
                     first, stmt = merged
                     out[before[0]] = stmt
+                    merged_loops.append(stmt)
                     for m in sorted((n, loop_at), reverse=True):
                         del out[m]
                     out.insert(before[0], Decl(total.name, total.dtype, init=first))
                     continue
         n += 1
-    return tuple(out)
+    return tuple(_serial(s) if any(s is m for m in merged_loops) else s for s in out)
+
+
+def _serial(stmt: Stmt) -> Stmt:
+    """Threads that add to what all of them share, one after the other."""
+
+    def change(s: Stmt) -> Stmt:
+        is_threads = isinstance(s, For) and s.kind is LoopKind.THREADS
+        return replace(s, kind=LoopKind.SERIAL) if is_threads else s
+
+    changed = map_stmt(stmt, change)
+    assert isinstance(changed, Stmt)
+    return changed
 
 
 def _reduction(body: Sequence[Stmt], n: int) -> tuple[Var, Expr, str, str, int] | None:
@@ -104,8 +118,6 @@ def _accumulating(stmt: Stmt, array: str, op: str, total: Var, start: Expr) -> t
 
     def change(s: Stmt) -> Stmt | tuple[Stmt, ...]:
         nonlocal failed
-        if isinstance(s, For) and s.kind is LoopKind.THREADS:
-            return replace(s, kind=LoopKind.SERIAL)
         if not isinstance(s, Assign):
             return s
         mine = isinstance(s.target, Load) and s.target.array == array

@@ -32,8 +32,9 @@ class Split:
 def split_over_tasks(
     function: Function, task: Var, tasks: Var, keep: Callable[[For], bool] = lambda loop: False
 ) -> Split:
-    """The function as one of `tasks` tasks does its share. Nested loops are shared out together, but for the
-    innermost, which is left for vectors, and those from where `keep` holds."""
+    """The function as one of `tasks` tasks does its share. Nested loops are shared out together, but for
+    those from where `keep` holds, and for the innermost, which is left for vectors: unless an iteration of
+    it has arrays of its own, as a block of threads has."""
     found: list[str] = []
     names = Names(function)
 
@@ -93,8 +94,9 @@ def _fused(loop: For, names: Names, keep: Callable[[For], bool]) -> For:
         if free_vars(inner.stop) & {each.var for each in nest} or keep(nest[-1]):
             break
         nest.append(inner)
-    outer = [each for each in nest[:-1] if each.start == Const(each.dtype, 0) and each.dtype == loop.dtype]
-    if len(outer) < 2 or len(outer) < len(nest) - 1 or any(keep(each) for each in outer):
+    shared = nest if any(isinstance(s, Decl) and s.shape for s in nest[-1].body.body) else nest[:-1]
+    outer = [each for each in shared if each.start == Const(each.dtype, 0) and each.dtype == loop.dtype]
+    if len(outer) < 2 or len(outer) < len(shared) or any(keep(each) for each in outer):
         return loop
     job = Var(loop.dtype, names.fresh("job"))
     count: Expr = const(1, loop.dtype)
