@@ -76,8 +76,9 @@ def _serial(stmt: Stmt) -> Stmt:
     """Threads that add to what all of them share, one after the other."""
 
     def change(s: Stmt) -> Stmt:
-        is_threads = isinstance(s, For) and s.kind is LoopKind.THREADS
-        return replace(s, kind=LoopKind.SERIAL) if is_threads else s
+        if isinstance(s, For) and s.kind is LoopKind.THREADS:
+            return replace(s, kind=LoopKind.SERIAL)
+        return s
 
     changed = map_stmt(stmt, change)
     assert isinstance(changed, Stmt)
