@@ -50,7 +50,11 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    "size", [(1, 1, 1), (8, 32, 4), (9, 33, 5), (7, 31, 3), (16, 64, 0), (23, 47, 19), (8, 16, 2), (0, 5, 3)]
+    "size",
+    [
+        *((1, 1, 1), (8, 32, 4), (9, 33, 5), (7, 31, 3), (16, 64, 0), (23, 47, 19), (8, 16, 2), (0, 5, 3)),
+        *((4, 20, 6), (5, 33, 3), (12, 17, 7), (13, 48, 2)),  # rest of half a tile, and of more
+    ],
 )
 def test_a_tiled_product_is_exact_on_small_integers(
     size: tuple[int, int, int], dtype: type, library: Library
@@ -104,3 +108,10 @@ def test_rows_that_leave_the_sum_on_their_own_are_not_merged(tmp_path: Path) -> 
     c = np.full((m, n), 99, np.float32)
     build([made], tmp_path, "tril", "g++").call("tril", a, b, c, *(np.int32(v) for v in (m, n, k)))
     np.testing.assert_array_equal(c, np.tril(a) @ b)
+
+
+def test_whole_tiles_ask_nothing_and_few_rows_get_half_a_tile() -> None:
+    text = generate(gemm("product", F32), extern_c=True, launch={}).text
+    whole = text[text.index("r += 8") : text.index("r += 4")]
+    assert "minimum" not in whole and "if (r + 1" not in whole
+    assert "if (M - r_rest_0 <= 4)" in text

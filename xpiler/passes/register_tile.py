@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from xpiler.ir.build import add, cast, const, div, ge, lt, minimum, mul, sub
+from xpiler.ir.build import add, cast, const, div, ge, le, lt, minimum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -93,10 +93,33 @@ def tiled(rows: For) -> tuple[Stmt, ...] | None:
     if columns is None:
         return None
     extent = _extent(rows)
-    wanted, registers = ROWS.value, REGISTERS.value
-    height = wanted if extent is None or extent >= wanted else extent
-    wide, shared = _columns(rows, columns, height, registers)
-    narrow, shared_by_rows = _columns(rows, columns, height, 1)
+    height = ROWS.value if extent is None or extent >= ROWS.value else extent
+    fresh = _fresh({n.name for n in walk(rows) if isinstance(n, (Var, Decl))} | {columns.var, rows.var})
+    if extent is not None:
+        tiles = _tiles(rows, columns, height, fresh, partial=extent % height != 0)
+        return None if tiles is None else (tiles,)
+    rest = Var(rows.dtype, fresh(f"{rows.var}_rest"))
+    whole = _tiles(replace(rows, stop=rest), columns, height, fresh, partial=False)
+    if whole is None:
+        return None
+    left = replace(rows, start=rest, kind=LoopKind.SERIAL)
+    last: Stmt | None = _tiles(left, columns, height, fresh, partial=True)
+    half = _tiles(left, columns, height // 2, fresh, partial=True) if height >= 2 * FEW - 2 else None
+    assert last is not None
+    if half is not None:  # few rows that are left over are not worth a whole tile
+        few = le(sub(rows.stop, rest), const(height // 2, rows.dtype))
+        last = If(few, Block((half,)), Block((last,)))
+    enough = ge(sub(rows.stop, rows.start), const(min(FEW, height), rows.dtype))
+    parts = (Decl(rest.name, rest.dtype, init=_rounded(rows, height)), whole, last)
+    return (If(enough, Block(parts), Block((rows,))),)
+
+
+def _tiles(rows: For, columns: For, height: int, fresh: Callable[[str], str], *, partial: bool) -> For | None:
+    """The loop over tiles of so many rows; None if these share no loads. `partial`: the last tile may have
+    rows of its own that there are not: they do as the last row, and store nothing."""
+    registers = REGISTERS.value
+    wide, shared = _columns(rows, columns, height, registers, partial)
+    narrow, shared_by_rows = _columns(rows, columns, height, 1, partial)
     if not (shared_by_rows if height > 1 else shared):
         return None
     whole = LANES * registers
@@ -105,15 +128,9 @@ def tiled(rows: For) -> tuple[Stmt, ...] | None:
         replace(columns, stop=middle, step=const(whole, columns.dtype), body=Block(wide)),
         replace(columns, start=middle, body=Block(narrow)),
     )
-    fresh = _fresh({n.name for n in walk(rows) if isinstance(n, (Var, Decl))} | {columns.var, rows.var})
     digits, loops = digits_before(across, frozenset({columns.var}), fresh)
     body = Block((*digits, *(_with_conditions(loop, fresh) for loop in loops)))
-    tiles = replace(rows, step=const(height, rows.dtype), body=body)
-    if extent is not None:
-        return (tiles,)
-    length = sub(rows.stop, rows.start)
-    enough = ge(length, const(min(FEW, height), rows.dtype))
-    return (If(enough, Block((tiles,)), Block((rows,))),)
+    return replace(rows, step=const(height, rows.dtype), body=body)
 
 
 def widened(columns: For) -> tuple[Stmt, ...] | None:
@@ -138,7 +155,7 @@ def widened(columns: For) -> tuple[Stmt, ...] | None:
     start, registers = columns.start, WIDE.value
     while registers > 1:
         whole = LANES * registers
-        copies = [_copy(_row_of(columns), columns, 0, j, _scalars(body)) for j in range(registers)]
+        copies = [_copy(_row_of(columns), columns, 0, j, _scalars(body), False) for j in range(registers)]
         jam = _Jam(copies, {columns.var}, arrays_written(body), _scalars(body))
         stop = _rounded(columns, whole)
         wide = Block(jam.block(body))
@@ -207,31 +224,35 @@ def _rounded(loop: For, unit: int) -> Expr:
     return cast(add(loop.start, whole), loop.dtype)
 
 
-def _columns(rows: For, columns: For, height: int, registers: int) -> tuple[tuple[Stmt, ...], int]:
+def _columns(
+    rows: For, columns: For, height: int, registers: int, partial: bool
+) -> tuple[tuple[Stmt, ...], int]:
     """The body for `height` rows and `registers` registers, and how many loads its copies have in common."""
     copies: list[Callable[[Stmt], Stmt]] = []
     body = columns.body
     scalars = _scalars(body)
     for i in range(height):
         for j in range(registers):
-            copies.append(_copy(rows, columns, i, j, scalars))
+            copies.append(_copy(rows, columns, i, j, scalars, partial))
     jam = _Jam(copies, {rows.var, columns.var}, arrays_written(body), scalars)
     result = jam.block(body)
     return result, jam.shared
 
 
-def _copy(rows: For, columns: For, i: int, j: int, scalars: set[str]) -> Callable[[Stmt], Stmt]:
+def _copy(
+    rows: For, columns: For, i: int, j: int, scalars: set[str], partial: bool
+) -> Callable[[Stmt], Stmt]:
     names = {name: f"{name}_{i}_{j}" for name in scalars}
     row = add(Var(rows.dtype, rows.var), const(i, rows.dtype))
     places = {
-        rows.var: minimum(row, sub(rows.stop, const(1, rows.dtype))) if i and _rest(rows) else row,
+        rows.var: minimum(row, sub(rows.stop, const(1, rows.dtype))) if i and partial else row,
         columns.var: add(Var(columns.dtype, columns.var), const(j * LANES, columns.dtype)),
     }
 
     def make(stmt: Stmt) -> Stmt:
         renamed: Stmt = rename(stmt, names)
         moved: Stmt = substitute(renamed, places)
-        if i and _rest(rows) and isinstance(stmt, Assign) and isinstance(stmt.target, Load):
+        if i and partial and isinstance(stmt, Assign) and isinstance(stmt.target, Load):
             return If(lt(row, rows.stop), Block((moved,)))
         return moved
 
@@ -316,13 +337,6 @@ def _jams(loop: For, names: set[str]) -> bool:
         return False
     bounds = (loop.start, loop.stop, loop.step)
     return not any(_mentions(e, *names) or any(isinstance(n, Load) for n in walk(e)) for e in bounds)
-
-
-def _rest(rows: For) -> bool:
-    """Whether the last tile may have rows of its own that there are not: they do as the last row, and store
-    nothing."""
-    extent = _extent(rows)
-    return extent is None or (extent > ROWS.value and extent % ROWS.value != 0)
 
 
 def _accumulates(loop: For) -> bool:
