@@ -25,13 +25,15 @@ class Form(Enum):
 class Alternative:
     """`text` is what runs instead of the site; `edits` is the change of the text, if it is not to put `text`
     in the site's place. `cost`: how unlikely a fault the change mends, and how large it is. `kind`: the
-    fault, in a word or two; faults of rare kinds are as likely as those of frequent ones."""
+    fault, in a word or two; faults of rare kinds are as likely as those of frequent ones. `also`: choices of
+    other sites that are a part of the change; `edits` has theirs, too."""
 
     text: str
     cost: float
     title: str
     edits: tuple[Edit, ...] = ()
     kind: str = ""
+    also: tuple[tuple[Site, int], ...] = ()
 
 
 @dataclass

@@ -8,12 +8,14 @@ a line of its own, by which the compiler names it.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from xpiler.gate.contract import Contract
 from xpiler.gate.execute import Build, build
+from xpiler.gate.trials import Selection
 from xpiler.repair.changes import Form, Site
 
 _SUPPORT = (
@@ -29,11 +31,13 @@ _ROUNDS = 10  # of compiling without what did not compile
 @dataclass(frozen=True)
 class Harness:
     """`sites`: those that are in the program, with the numbers by which it knows them; choices count from 1.
-    `build` is not ok if the program does not compile whatever is left out."""
+    `parts`: of choices, those that are switched on with them. `build` is not ok if the program does not
+    compile whatever is left out."""
 
     build: Build
     sites: dict[int, Site]
     choices: dict[int, tuple[int, ...]]
+    parts: dict[tuple[int, int], tuple[tuple[int, int], ...]] = field(default_factory=dict)
 
     def singles(self) -> list[tuple[int, int]]:
         """Every change alone, the most plausible first."""
@@ -42,6 +46,10 @@ class Harness:
 
     def cost(self, site: int, choice: int) -> float:
         return self.sites[site].alternatives[choice - 1].cost
+
+    def switched(self, selection: Selection) -> Selection:
+        """What has to be switched on for these changes: choices with those that are a part of them."""
+        return tuple(itertools.chain.from_iterable((*self.parts.get(one, ()), one) for one in selection))
 
 
 def harness(
@@ -53,15 +61,20 @@ def harness(
     choices: Iterable[tuple[int, int]],
 ) -> Harness:
     """The program with these choices of these sites, as far as they compile."""
+    parts = _parts(sites, choices := list(choices))
     chosen: dict[int, list[int]] = {}
-    for number, choice in choices:
+    for number, choice in dict.fromkeys((*choices, *itertools.chain.from_iterable(parts.values()))):
         chosen.setdefault(number, []).append(choice)
     for _ in range(_ROUNDS):
         written, lines = _written(text, sites, chosen)
         built = build(written, file, platform, contract, quick=True)
         if built.ok:
-            kept = {number: tuple(sorted(c)) for number, c in chosen.items() if c}
-            return Harness(built, {n: sites[n] for n in kept}, kept)
+            kept = {
+                number: tuple(sorted(choice for choice in c if _is_whole((number, choice), parts, chosen)))
+                for number, c in chosen.items()
+            }
+            kept = {number: c for number, c in kept.items() if c}
+            return Harness(built, {n: sites[n] for n in kept}, kept, parts)
         wrong = set(_blamed(built.log, file, lines)) or _around(built.log, file, lines, chosen)
         wrong |= set(_unlinked(built.log, sites, chosen)) | _undeclared(built.log, text, sites, chosen)
         if not wrong:
@@ -71,6 +84,23 @@ def harness(
                 chosen[number].remove(choice)
         chosen = {number: c for number, c in chosen.items() if c}
     return Harness(replace(built, program=None), {}, {})
+
+
+_Parts = dict[tuple[int, int], tuple[tuple[int, int], ...]]
+
+
+def _parts(sites: Sequence[Site], choices: Sequence[tuple[int, int]]) -> _Parts:
+    numbers = {id(site): number for number, site in enumerate(sites)}
+    found: _Parts = {}
+    for number, choice in choices:
+        also = sites[number].alternatives[choice - 1].also
+        if also:
+            found[number, choice] = tuple((numbers[id(site)], other) for site, other in also)
+    return found
+
+
+def _is_whole(one: tuple[int, int], parts: _Parts, chosen: dict[int, list[int]]) -> bool:
+    return all(choice in chosen.get(number, ()) for number, choice in parts.get(one, ()))
 
 
 def _blamed(log: str, file: str, lines: dict[int, tuple[int, int]]) -> Iterable[tuple[int, int]]:

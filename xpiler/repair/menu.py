@@ -8,11 +8,14 @@ from dataclasses import replace
 
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.platforms.registry import PLATFORMS
-from xpiler.repair.changes import Form, Site
+from xpiler.repair.changes import Alternative, Form, Site
 from xpiler.repair.concepts import Concepts
+from xpiler.repair.missing import habits_of
+from xpiler.repair.moves import moves
+from xpiler.repair.pairs import exchange_pairs
 from xpiler.repair.phrases import Phrases
 from xpiler.repair.scope import ARRAY
-from xpiler.repair.statements import clones_of, exchanges, statement_sites
+from xpiler.repair.statements import clones_of, statement_sites
 from xpiler.repair.values import value_site
 from xpiler.repair.vocabulary import Vocabulary
 from xpiler.repair.walk import Place, Walker
@@ -32,16 +35,49 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
     phrases.add(other, theirs)
     concepts = Concepts.of(other, theirs, walker, places)
     clones = clones_of(walker, places)
-    found: list[Site] = list(exchanges(walker, places))
+    habits = habits_of(walker, places)
+    known = {name for place in places for name in place.scope.names}
+    found: list[Site] = []
+    removable: dict[int, tuple[Site, int]] = {}
     for place in places:
         if place.role in _STATEMENTS:
-            found += statement_sites(walker, vocabulary, concepts.missing, place, clones)
+            own = habits[place.function.name]
+            here = list(statement_sites(walker, vocabulary, concepts.missing, place, clones, own))
         else:
-            site = value_site(walker, vocabulary, phrases, concepts, place)
-            if site is not None:
-                found.append(site)
+            value = value_site(walker, vocabulary, phrases, concepts, place)
+            here = [] if value is None else [value]
+        for site in here:
+            _in_scope(walker.text, known, place, site)
+            if site.form is Form.STATEMENT and site.alternatives and site.alternatives[0].text == ";":
+                removable[site.start] = site, 1
+        found += (site for site in here if site.alternatives)
+    values = {(site.start, site.end): site for site in found if site.form is Form.VALUE}
+    exchange_pairs(walker, places, values)
+    for site in moves(walker, places, removable):
+        found.append(site)
     _prefer_unused(walker, places, found)
-    return _nested(found)
+    return _whole(_nested(found))
+
+
+def _in_scope(text: str, known: set[str], place: Place, site: Site) -> None:
+    """Leaves out of a site what uses variables of other functions or blocks."""
+    own = text[min(place.start, site.start) : site.end]  # behind a declaration its names are known
+    others = known - set(place.scope.names) - set(re.findall(r"[A-Za-z_]\w*", own))
+    if others:
+        foreign = re.compile(rf"(?<![\w.>])(?:{'|'.join(sorted(others))})\b(?!\s*\()")
+        site.alternatives[:] = [a for a in site.alternatives if foreign.search(a.text) is None]
+
+
+def _whole(sites: list[Site]) -> list[Site]:
+    """Without changes of which a part is at a site that is not among these."""
+    there = set(map(id, sites))
+
+    def is_whole(alternative: Alternative) -> bool:
+        return all(id(site) in there for site, _ in alternative.also)
+
+    for site in sites:
+        site.alternatives[:] = [one for one in site.alternatives if is_whole(one)]
+    return [site for site in sites if site.alternatives]
 
 
 _SOONER = 0.4

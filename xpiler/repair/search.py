@@ -159,7 +159,7 @@ class Search:
 
     def _scores(self, tools: Harness, question: Question, part: Sequence[Selection]) -> list[Score]:
         self.tried += len(part)
-        return run_trials(tools.build, question, part, max(2.0, self.deadline - time.monotonic()))
+        return _run(tools, question, part, max(2.0, self.deadline - time.monotonic()))
 
     # ---------------------------------------------------------------------------------- several at once
 
@@ -187,7 +187,7 @@ class Search:
     def _expand(self, tools: Harness, state: State, children: list[State]) -> Change | None:
         """One more change on top of a state: a right text, or else what is much nearer to one."""
         assert self.asked is not None
-        asked = self.questions.failing(tools.build, state.selection, self.asked[0])
+        asked = self.questions.failing(tools.build, tools.switched(state.selection), self.asked[0])
         if asked is None:
             return self._accepted(tools, [state.selection], None)
         question, base = asked
@@ -258,7 +258,7 @@ class Search:
         ranked = sorted(right, key=lambda s: (self._cost(tools, s), s))
         for question in self.questions.all:
             if ranked and question is not asked:
-                scores = run_trials(tools.build, question, ranked, 30)
+                scores = _run(tools, question, ranked, 30)
                 self.partial |= {s for s, score in zip(ranked, scores, strict=True) if not score.right}
                 ranked = [s for s, score in zip(ranked, scores, strict=True) if score.right]
         checked = 0
@@ -279,7 +279,7 @@ class Search:
         """Those that are right at sizes beside those of the contract, too, where there are several: a size
         that happens to equal another one is told from it there."""
         for question in self.questions.neighbours if len(ranked) > 1 else ():
-            scores = run_trials(tools.build, question, ranked, 30)
+            scores = _run(tools, question, ranked, 30)
             ranked = [s for s, score in zip(ranked, scores, strict=True) if score.right] or ranked
         return ranked
 
@@ -309,6 +309,10 @@ class Search:
         """Places where a change helps, those first where it helps most."""
         for number, helped in sorted(self.effects.items(), key=lambda pair: -pair[1]):
             yield self.sites[number], helped
+
+
+def _run(tools: Harness, question: Question, part: Sequence[Selection], seconds: float) -> list[Score]:
+    return run_trials(tools.build, question, [tools.switched(selection) for selection in part], seconds)
 
 
 def _varied(children: Sequence[State]) -> list[State]:

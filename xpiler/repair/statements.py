@@ -14,6 +14,8 @@ from tree_sitter import Node
 
 from xpiler.repair.changes import Alternative, Form, Site
 from xpiler.repair.concepts import computes
+from xpiler.repair.missing import Habits, likenesses, missing_statements, unfilled
+from xpiler.repair.moves import inserted
 from xpiler.repair.resets import element_resets, fills, resets, values
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, declared
 from xpiler.repair.values import transposed
@@ -35,7 +37,12 @@ BARRIERS = {
 
 
 def statement_sites(
-    walker: Walker, vocabulary: Vocabulary, missing: frozenset[str], place: Place, clones: list[Clone]
+    walker: Walker,
+    vocabulary: Vocabulary,
+    missing: frozenset[str],
+    place: Place,
+    clones: list[Clone],
+    habits: Habits,
 ) -> Iterator[Site]:
     """The sites of a place that is a statement, a declaration or between two of them. `missing`: what the
     text should compute with, and does not."""
@@ -47,7 +54,7 @@ def statement_sites(
         case "declaration":
             yield from _initialisers(walker, vocabulary, place)
         case "before" | "end":
-            yield from _insertions(walker, vocabulary, missing, place, clones)
+            yield from _insertions(walker, vocabulary, missing, place, clones, habits)
 
 
 # ------------------------------------------------------------------------------------------ what is there
@@ -162,45 +169,6 @@ def _assignment(walker: Walker, place: Place) -> Iterator[Site]:
         yield site
 
 
-def exchanges(walker: Walker, places: list[Place]) -> Iterator[Site]:
-    """Neighbouring statements in the other order. One site holds a whole run of them."""
-    seen: set[int] = set()
-    for place in places:
-        if place.role != "statement" or place.start in seen or place.node.type != "expression_statement":
-            continue
-        run = [place.node]
-        while (after := run[-1].next_named_sibling) is not None and after.type == "expression_statement":
-            if len(run) == _LONGEST_RUN:
-                break
-            run.append(after)
-        spans = [walker.span(node) for node in run]
-        if len(run) < 2 or any(span is None for span in spans):
-            continue
-        known = [span for span in spans if span is not None]
-        seen |= {start for start, _ in known}
-        site = Site(known[0][0], known[-1][1], Form.STATEMENT, place.function.name)
-        texts = [walker.text[start:end] for start, end in known]
-        for i in range(len(known) - 1):
-            if texts[i] == texts[i + 1]:
-                continue
-            (a, b), (c, d) = known[i], known[i + 1]
-            moved = (
-                walker.text[site.start : a]
-                + texts[i + 1]
-                + walker.text[b:c]
-                + texts[i]
-                + walker.text[d : site.end]
-            )
-            edits = (Edit(a, b, texts[i + 1]), Edit(c, d, texts[i]))
-            title = "these statements should come in the other order"
-            site.alternatives.append(Alternative(moved, 1.7, title, edits, "order"))
-        if site.alternatives:
-            yield site
-
-
-_LONGEST_RUN = 12
-
-
 # ------------------------------------------------------------------------------------------ what is missing
 
 
@@ -230,7 +198,12 @@ def _initialisers(walker: Walker, vocabulary: Vocabulary, place: Place) -> Itera
 
 
 def _insertions(
-    walker: Walker, vocabulary: Vocabulary, missing: frozenset[str], place: Place, clones: list[Clone]
+    walker: Walker,
+    vocabulary: Vocabulary,
+    missing: frozenset[str],
+    place: Place,
+    clones: list[Clone],
+    habits: Habits,
 ) -> Iterator[Site]:
     body = walker.text[slice(*place.function.definition.span)]
     site = Site(place.start, place.start, Form.INSERT, place.function.name)
@@ -242,7 +215,7 @@ def _insertions(
         if text not in seen:
             seen.add(text)
             cost -= late + (0.05 if text.split("(")[0] in neighbours else 0)
-            edit = _inserted(walker, place, text)
+            edit = inserted(walker.text, place, text)
             site.alternatives.append(Alternative(text, cost, f"`{text}` is missing", (edit,), kind))
 
     if place.function.on_device and _EXCHANGES.search(body):
@@ -257,6 +230,12 @@ def _insertions(
             offer(text, cost, "reset")
         for text, cost in fills(walker, place):
             offer(text, cost, "fill")
+        for text, cost in unfilled(walker, habits, place):
+            offer(text, cost, "reset")
+        for text, cost in likenesses(walker, habits, place):
+            offer(text, cost, "likeness")
+        for text, cost in missing_statements(walker, vocabulary, habits, place):
+            offer(text, cost, "missing")
         if place.function.is_kernel and not place.loops and place.role == "before":
             for text, cost in _early_returns(place):
                 offer(text, cost, "return")
@@ -271,6 +250,8 @@ def _insertions(
                 offer(text, cost, "device call" if place.function.on_device else "host call")
             for text, cost in clone.others(vocabulary, missing, place):
                 offer(text, cost, "instruction")
+            for text, cost in clone.numbered(vocabulary, missing, place):
+                offer(text, cost, "number")
     if site.alternatives:
         yield site
 
@@ -410,6 +391,20 @@ class Clone:
                 for name in [n.name for n in arrays if n.type == known[word].type and n.name != word][:8]:
                     yield _renamed(text, {word: name}), 1.7
 
+    def numbered(
+        self, vocabulary: Vocabulary, missing: frozenset[str], place: Place
+    ) -> Iterator[tuple[str, float]]:
+        """The same with a number that the source has and the text has not, also of a related instruction."""
+        numbers = [f for f in vocabulary.floats if f"number {float(f.rstrip('fF')):g}" in missing]
+        literal = re.search(r"(?<![\w.])\d+\.\d*(?:[eE][-+]?\d+)?[fF]?(?![\w.])", self.text)
+        if not numbers or literal is None or any(word not in place.scope.names for word in self.words):
+            return
+        callee = self.text.split("(")[0]
+        for number in numbers[:3]:
+            text = self.text[: literal.start()] + number + self.text[literal.end() :]
+            for other in (callee, *siblings(callee, vocabulary)[:4]):
+                yield other + text[len(callee) :], 1.4
+
 
 def _renamed(text: str, names: dict[str, str]) -> str:
     return re.sub(r"\b[A-Za-z_]\w*\b", lambda m: names.get(m[0], m[0]), text)
@@ -432,17 +427,6 @@ def clones_of(walker: Walker, places: list[Place]) -> list[Clone]:
         )
         found.setdefault((place.function.name, text), Clone(place.function.name, text, words))
     return list(found.values())
-
-
-def _inserted(walker: Walker, place: Place, text: str) -> Edit:
-    """The statement on a line of its own, indented like its neighbours."""
-    start = walker.text.rfind("\n", 0, place.start) + 1
-    before = walker.text[start : place.start]
-    if before.strip():
-        return Edit(place.start, place.start, f"{text} ")
-    if place.role == "end":
-        return Edit(start, start, f"{before}  {text}\n")
-    return Edit(place.start, place.start, f"{text}\n{before}")
 
 
 __all__ = ["BARRIERS", "MASK", "Clone", "clones_of", "statement_sites"]

@@ -54,6 +54,10 @@ def value_site(
             _floats(walker, vocabulary, place, written, offer)
         elif kind in (POINTER, ARRAY, VECTOR, MASK) and node.type == "identifier":
             _arrays(place, written, offer)
+            if kind == VECTOR:
+                _joined(walker, place, written, offer)
+        elif kind == POINTER and node.type == "binary_expression" and place.root:
+            _offsets(vocabulary, place, written, offer)
         elif kind == "" and node.type in ("identifier", "qualified_identifier"):
             _words(vocabulary, written, offer)
         _phrases(walker, phrases, place, kind, written, offer)
@@ -173,6 +177,9 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
         )
         offer(f"{inner} - 1", near)
         offer(f"{inner} + 1", near)
+    elif literal is None and node.type == "identifier" and place.whole in ("index", "value", "argument"):
+        offer(f"{written} - 1", 1.9)
+        offer(f"{written} + 1", 1.9)
     simple = node.type in ("identifier", "number_literal", "field_expression")
     if place.role in ("value", "argument") and place.root:
         offer.kind = "tail"
@@ -188,6 +195,9 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
             near = same_name or (pair and other_axis == axis) or (other in vocabulary.tasks and not axis)
             odd = axis and axis not in beside and other_axis in beside
             offer(other, (1.15 if near else 1.5) - (SOONER if odd else 0.0))
+    if place.root and (place.role == "step" or (place.role == "value" and "Dim" in written)):
+        for number, count in enumerate(_counts(vocabulary)):
+            offer(count, 1.4 + 0.05 * number)
     offer.kind = "name"
     if simple:
         hard_coded = literal is not None and (place.role == "bound" or (place.role == "step" and place.root))
@@ -211,6 +221,21 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
             offer(other_name.name, 2.0 + 0.04 * number)
         offer("0", 2.4)
     _terms(walker, vocabulary, place, written, offer)
+
+
+def _counts(vocabulary: Vocabulary) -> Iterator[str]:
+    """How many threads or tasks there are: steps of loops that they share."""
+    yield from (task for task in vocabulary.tasks if "Dim" in task)
+    for axis in (a[-1] for a in vocabulary.axes if a.startswith("threadIdx.")):
+        yield from (f"gridDim.{axis} * blockDim.{axis}", f"blockDim.{axis}", f"gridDim.{axis}")
+
+
+def _sizes(place: Place, written: str) -> list[str]:
+    """Integers that a factor or a term may be, some of the function's own and some that it was given."""
+    found = _names(place, INT, written)
+    own = [n.name for n in found if not n.is_parameter][:5]
+    given = [n.name for n in found if n.is_parameter][:7]
+    return [n.name for n in found if n.name in (*own, *given)]
 
 
 def _tails(walker: Walker, place: Place, written: str) -> Iterator[str]:
@@ -256,7 +281,7 @@ def _terms(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, o
     if place.node.type in ("binary_expression", "conditional_expression") and not place.root:
         return
     offer.kind = "term"
-    sizes = [n.name for n in _names(place, INT, written)][:8]
+    sizes = _sizes(place, written)
     indices = [
         *(a for a in vocabulary.axes if "Idx" in a),
         *(t for t in vocabulary.tasks if t.endswith("Id")),
@@ -316,11 +341,11 @@ def _number(text: str) -> int | None:
 def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, offer: Offer) -> None:
     node = place.node
     offer.kind = "number"
-    if node.type == "number_literal":
+    if node.type == "number_literal" or _CONSTANT.fullmatch(written):
         suffix = "f" if written.endswith(("f", "F")) else ""
         for word in (*vocabulary.floats, f"0.0{suffix}", f"1.0{suffix}", "-INFINITY", "INFINITY"):
             offer(word, 1.4)
-        for word in (f"0.5{suffix}", f"2.0{suffix}", f"-{written}"):
+        for word in (f"0.5{suffix}", f"2.0{suffix}", f"-{written}".removeprefix("--")):
             offer(word, 1.9)
         for power in ("1e-5f", "1e-6f", "-FLT_MAX", "FLT_MAX"):
             offer(power, 2.2)
@@ -373,6 +398,33 @@ def _arrays(place: Place, written: str, offer: Offer) -> None:
             offer(f"{written} + {name.name}", 1.7)
 
 
+def _offsets(vocabulary: Vocabulary, place: Place, written: str, offer: Offer) -> None:
+    """An address with a further offset."""
+    offer.kind = "offset"
+    for number, word in enumerate(dict.fromkeys((*vocabulary.integers[:8], *_sizes(place, written)))):
+        if word != "0":
+            offer(f"{written} + {word}", 1.6 + 0.03 * number)
+
+
+_SUMS = {"__m512": "ps", "__m512d": "pd", "__m512i": "epi32", "__m256": "ps", "__m256i": "epi32"}
+
+
+def _joined(walker: Walker, place: Place, written: str, offer: Offer) -> None:
+    """A vector together with another one that is only accumulated in, and used nowhere."""
+    here = place.scope.names.get(written)
+    ending = _SUMS.get(_type(here)) if here is not None else None
+    if here is None or ending is None:
+        return
+    offer.kind = "part of a sum"
+    text = walker.text[slice(*place.function.definition.span)]
+    for name in place.scope.of_kind(VECTOR):
+        own = rf"\b{re.escape(name.name)}\s*=[^;]*;"
+        idle = re.search(rf"\b{re.escape(name.name)}\b", re.sub(own, "", text)) is None
+        if name.name != written and name.type == here.type and idle:
+            width = "_mm256" if "256" in here.type else "_mm512"
+            offer(f"{width}_add_{ending}({written}, {name.name})", 1.3)
+
+
 def _type(name: Name) -> str:
     return re.sub(r"\b(?:const|static|__shared__|__restrict__)\b|\s", "", name.type)
 
@@ -422,6 +474,10 @@ def _structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, 
         for text in _exchanged(place, walker.text[place.start : place.end]):
             offer(text, 1.3)
     if place.role == "condition":
+        if place.root:
+            offer.kind = "axes"
+            for text in _exchanged(place, walker.text[place.start : place.end], sizes=True):
+                offer(text, 1.4)
         conditions(walker, vocabulary, place, offer)
 
 
@@ -432,11 +488,11 @@ def transposed(text: str) -> Iterator[str]:
         yield f"{match[1]}[{match[3]}][{match[2]}]"
 
 
-def _exchanged(place: Place, written: str) -> Iterator[str]:
-    """An index with two of its variables exchanged."""
+def _exchanged(place: Place, written: str, *, sizes: bool = False) -> Iterator[str]:
+    """An index with two of its variables exchanged, or of its sizes."""
     words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", written))
     known = [place.scope.names[w] for w in words if w in place.scope.names]
-    names = [n.name for n in known if n.kind == INT and not n.is_parameter and not n.constant][:4]
+    names = [n.name for n in known if n.kind == INT and n.is_parameter == sizes and not n.constant][:4]
     for one, other in itertools.combinations(names, 2):
         change = {one: other, other: one}
         parts = re.split(r"([A-Za-z_]\w*)", written)

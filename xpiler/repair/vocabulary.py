@@ -83,6 +83,8 @@ def vocabulary(source: str, target: str, platform: str) -> Vocabulary:
     is_simt = PLATFORMS[platform].model == "simt"
     axes = dict.fromkeys(f"{name}.{axis}" for text in texts for name, axis in _AXES.findall(text) if is_simt)
     axes |= dict.fromkeys(("threadIdx.x", "blockIdx.x") if is_simt else ())
+    bases, letters = ({axis.split(".")[part]: None for axis in axes} for part in (0, 1))
+    axes |= dict.fromkeys(f"{base}.{letter}" for base in bases for letter in letters)
     tasks = tuple(t for t in _TASKS if re.search(rf"\b{t}\b", target)) if platform == "bang" else ()
     return Vocabulary(
         tuple(word for word, _ in integers.most_common(14)),

@@ -120,6 +120,13 @@ class Walker:
         span = self.span(node) if node is not None else None
         return self.text[slice(*span)] if span else ""
 
+    def _edge(self, node: Node, role: str) -> tuple[int, int] | None:
+        """The place before a statement, or at the end of a block, whatever stands in it."""
+        file, start, end = self.unit.map.span(node.start_byte, node.end_byte)
+        if file != 0 or not start < end <= len(self.text) or self.unit.map.is_from_macro(node.start_byte):
+            return None
+        return (start, start) if role == "before" else (end - 1, end - 1)
+
     def _add(
         self,
         node: Node,
@@ -129,13 +136,9 @@ class Walker:
         function: Function,
         loops: tuple[Node, ...],
     ) -> bool:
-        span = self.span(node)
+        span = self._edge(node, role) if role in ("before", "end") else self.span(node)
         if span is None:
             return False
-        if role == "before":
-            span = span[0], span[0]
-        elif role == "end":
-            span = span[1] - 1, span[1] - 1
         self.places.append(Place(node, *span, role, root, scope.inner(), function, loops, self.whole))
         return True
 
@@ -370,9 +373,9 @@ class Walker:
         if not name.startswith(("_mm", "__builtin_")):
             return False
         said = self.unit.text_of(argument)
-        return argument.type == "number_literal" or (
-            argument.type == "identifier" and said not in scope.names
-        )
+        if argument.type == "number_literal":
+            return self.kind(argument, scope) == INT
+        return argument.type == "identifier" and said not in scope.names
 
     def _lambda(self, node: Node, scope: Scope, function: Function, loops: tuple[Node, ...]) -> None:
         inner = scope.inner()
