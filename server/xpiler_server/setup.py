@@ -115,7 +115,8 @@ def _register_reading(server: XpilerServer) -> None:
     def code_action(ls: XpilerServer, params: types.CodeActionParams) -> list[types.CodeAction]:
         return actions.actions(ls, params)
 
-    @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION)
+    # pygls names this one to clients only where it has options.
+    @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     def inline(ls: XpilerServer, params: types.InlineCompletionParams) -> list[types.InlineCompletionItem]:
         return suggestions.suggestions(ls, params.text_document.uri, params.position)
 

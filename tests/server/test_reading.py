@@ -84,7 +84,8 @@ async def test_a_race_is_shown_with_its_values_and_its_fix_removes_it(editor: Ed
 
 
 async def test_a_fix_is_suggested_on_the_line_that_it_changes(editor: Editor) -> None:
-    await editor.start()
+    told = await editor.start()
+    assert told.capabilities.inline_completion_provider is not None
     uri = editor.open("turn.cu", RACE)
     await editor.diagnostics(uri)
     context = types.InlineCompletionContext(types.InlineCompletionTriggerKind.Invoked)
