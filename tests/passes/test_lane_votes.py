@@ -34,7 +34,27 @@ def test_a_store_of_the_lanes_that_are_on_needs_no_branch() -> None:
 
 @pytest.mark.parametrize("body", [WHOLE, OTHER, "{ " + MASKED + " y[20] = 0; }"])
 def test_what_lanes_that_are_off_would_do_keeps_the_branch(body: str) -> None:
-    assert "!= (u16)0" in shown(body)
+    text = STORE.replace("set_epi32(LANES)", "loadu_si512((const __m512i *)x)").replace("BODY", body)
+    (kernel,) = parse(text, "copy.cpp", platform="vnni").program.kernels
+    assert "!= (u16)0" in show(drop_votes(kernel)), "any value of x may be the smallest"
+
+
+@pytest.mark.parametrize(
+    ("lanes", "test", "decisive"),
+    [
+        ("ascending", "cmplt", "0 < n"),
+        ("descending", "cmplt", "15 + 15 * -1 < n"),
+        ("ascending", "cmpgt", "15 > n"),
+        ("ascending", "cmpneq", ""),
+    ],
+)
+def test_of_lanes_below_a_bound_one_decides_for_all(lanes: str, test: str, decisive: str) -> None:
+    numbers = LANES if lanes == "ascending" else ", ".join(map(str, range(16)))
+    text = STORE.replace("LANES", numbers).replace("BODY", WHOLE).replace("cmplt", test)
+    (kernel,) = parse(text, "copy.cpp", platform="vnni").program.kernels
+    found = show(drop_votes(kernel))
+    assert f"if ({decisive})" in found if decisive else "!= (u16)0" in found, found
+    assert ("bits" in found) == (not decisive)
 
 
 def test_a_mask_and_a_constant_is_a_condition_of_the_lane() -> None:

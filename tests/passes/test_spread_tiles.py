@@ -177,3 +177,19 @@ def test_a_sum_over_lanes_with_a_rest_of_its_own_is_one_sum() -> None:
     }"""
     shown = canonical(text)
     assert "for i32 lane in 0 .. columns {\nsum_sum += x[columns * r + lane];" in shown, shown
+
+
+def test_an_array_that_is_also_taken_for_one_long_row_stays_as_it_is() -> None:
+    text = """
+void add(const float *x, float *y, int n) {
+  for (int i = 0; i < n; ++i) {
+    float tile[2][4];
+    for (int j = 0; j < 8; ++j) (&tile[0][0])[j] = x[8 * i + j];
+    for (int j = 0; j < 4; ++j) y[4 * i + j] = tile[0][j] + tile[1][j];
+  }
+}
+"""
+    (kernel,) = parse(text, "add.cpp", platform="vnni").program.kernels
+    found = canonicalise(kernel)
+    assert "f32 tile[2][4];" in show(found.function)
+    assert not any("internal error" in step.reason for step in found.log)

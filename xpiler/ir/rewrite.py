@@ -86,7 +86,30 @@ def walk_exprs(node: Node) -> Iterator[Expr]:
 
 
 def walk_stmts(node: Node) -> Iterator[Stmt]:
-    return (n for n in walk(node) if isinstance(n, Stmt))
+    """The same of statements alone; no expression holds one."""
+    stack: list[Node] = [node]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Stmt):
+            yield current
+        stack += reversed([child for child in children(current) if not isinstance(child, Expr)])
+
+
+def walk_users(node: Node, array: str) -> Iterator[Node]:
+    """`walk` without the blocks below that do not use the array."""
+    stack: list[Node] = [node]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Block) and not is_used(array, current):
+            continue
+        yield current
+        stack += reversed(children(current))
+
+
+def is_used(array: str, node: Node) -> bool:
+    """Whether the array is read or written somewhere in the node."""
+    used = uses(node)
+    return array in used.arrays_read or array in used.arrays_written
 
 
 def rebuild(node: Any, change: Callable[[Any, str], Any]) -> Any:

@@ -4,13 +4,18 @@
     if (bits != 0) { for lane: if (c(lane)) y[lane] = x[lane]; }
       -->   for lane: if (c(lane)) y[lane] = x[lane];
 
-Kernels of masked vectors skip stores of nothing that way.
+Kernels of masked vectors skip stores of nothing that way. Where lanes that are off would do something, one
+lane decides for all if the condition is a bound that it is the first to keep:
+
+    bits = 0;  for lane: bits |= (i + lane < n ? 1 : 0) << lane;
+    if (bits != 0) { ... }      -->   if (i + 0 < n) { ... }
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from xpiler.ir.build import const
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -26,7 +31,8 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import map_stmt, substitute
+from xpiler.ir.rewrite import free_vars, map_stmt, substitute
+from xpiler.ir.types import I32
 
 
 def drop_votes(function: Function) -> Function:
@@ -43,10 +49,20 @@ def drop_votes(function: Function) -> Function:
 def _without_votes(block: Block) -> Block:
     out: list[Stmt] = []
     changed = False
-    for stmt in block.body:
+    for position, stmt in enumerate(block.body):
         vote = _vote(out[-2], out[-1], stmt) if len(out) >= 2 else None
+        decisive = _decisive(*vote) if vote is not None else None
         if vote is not None and isinstance(stmt, If) and all(_is_masked(s, *vote) for s in stmt.then.body):
             out.extend(stmt.then.body)
+            changed = True
+        elif vote is not None and isinstance(stmt, If) and decisive is not None:
+            lane, _, condition = vote
+            one = {lane: const(decisive, I32)}
+            rest = Block((stmt.then, *block.body[position + 1 :]))
+            bits = out[-2]
+            if isinstance(bits, Decl) and bits.name not in free_vars(rest):
+                del out[-2:]
+            out.append(replace(stmt, condition=substitute(condition, one)))
             changed = True
         else:
             out.append(stmt)
@@ -83,6 +99,46 @@ def _vote(declared: Stmt, loop: Stmt, branch: Stmt) -> tuple[str, int, Expr] | N
         ) if name == target and lane == by and _bits_of(asked, int(lanes)) == name:
             return lane, int(lanes), condition
     return None
+
+
+def _decisive(lane: str, lanes: int, condition: Expr) -> int | None:
+    """The lane for which the condition holds if it does for any: the first or the last one, where bounds are
+    all that is asked."""
+    growth = _growth(condition, lane)
+    return None if growth is None else lanes - 1 if growth > 0 else 0
+
+
+def _growth(expr: Expr, lane: str) -> int | None:
+    """Whether a value grows with the lane: 1, 0 if it has nothing to do with it, -1 if it falls, None if
+    that is not known. False is less than true."""
+    if lane not in free_vars(expr):
+        return 0
+    match expr:
+        case Var():
+            return 1 if expr.dtype.is_signed else None
+        case Cast(operand=operand, dtype=dtype):
+            is_wider = dtype.is_signed and dtype.is_integer and dtype.bits >= operand.dtype.bits
+            return _growth(operand, lane) if is_wider else None
+        case Binary(op="+" | "&&", left=left, right=right):
+            return _together(_growth(left, lane), _growth(right, lane))
+        case Binary(op="*", left=left, right=Const(value=factor)) if expr.dtype.is_integer:
+            grows = _growth(left, lane)
+            return grows if factor > 0 else _turned(grows)
+        case Binary(op="-" | ">" | ">=", left=left, right=right):
+            return _together(_growth(left, lane), _turned(_growth(right, lane)))
+        case Binary(op="<" | "<=", left=left, right=right):
+            return _together(_turned(_growth(left, lane)), _growth(right, lane))
+    return None
+
+
+def _turned(growth: int | None) -> int | None:
+    return None if growth is None else -growth
+
+
+def _together(first: int | None, second: int | None) -> int | None:
+    if first is None or second is None or first * second < 0:
+        return None
+    return first or second
 
 
 def _bits_of(expr: Expr, lanes: int) -> str:

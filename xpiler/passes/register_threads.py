@@ -19,7 +19,17 @@ from dataclasses import dataclass, replace
 
 from xpiler.ir.build import is_const
 from xpiler.ir.nodes import Assign, Block, Const, Decl, Expr, For, Function, If, Load, LoopKind, Stmt, Var
-from xpiler.ir.rewrite import arrays_read, arrays_written, assigned_vars, free_vars, map_body, rebuild, walk
+from xpiler.ir.rewrite import (
+    arrays_read,
+    arrays_written,
+    assigned_vars,
+    free_vars,
+    is_used,
+    map_body,
+    rebuild,
+    walk_stmts,
+    walk_users,
+)
 from xpiler.passes.names import Names
 from xpiler.passes.structured import spliced
 from xpiler.passes.thread_fusion import fuse_threads
@@ -27,7 +37,7 @@ from xpiler.passes.thread_fusion import fuse_threads
 
 def spread_registers(function: Function) -> Function:
     """Every such array, one after the other."""
-    arrays = [d for d in walk(function.body) if isinstance(d, Decl) and d.shape and d.init is None]
+    arrays = [d for d in walk_stmts(function.body) if isinstance(d, Decl) and d.shape and d.init is None]
     for decl in arrays:
         function = _Spread(function, decl).result() or function
     return function
@@ -42,7 +52,7 @@ class _Spread:
 
     def result(self) -> Function | None:
         extents = [int(e.value) if isinstance(e, Const) else 0 for e in self.decl.shape]
-        if not all(extents):
+        if not all(extents) or not counts_all_dimensions(self.function.body, self.decl):
             return None
         names = Names(self.function)
         rolled = _Rolled(self.decl.name, extents, names).block(self.function.body)
@@ -52,14 +62,16 @@ class _Spread:
         self.extents, self.first = extents[first:], first
         marked = map_body(replace(self.function, body=rolled), self.mark)
         fused = fuse_threads(marked)
-        left = any(isinstance(d, Decl) and d.name == self.decl.name and d.shape for d in walk(fused.body))
+        left = any(
+            isinstance(d, Decl) and d.name == self.decl.name and d.shape for d in walk_stmts(fused.body)
+        )
         return None if left else fused
 
     def first_register(self, body: Block, extents: list[int]) -> int | None:
         """The first of the last dimensions, at most two, that loops count through in every access."""
-        loops = {loop.var: loop for loop in walk(body) if isinstance(loop, For)}
+        loops = {loop.var: loop for loop in walk_stmts(body) if isinstance(loop, For)}
         counted = [True] * len(extents)
-        for load in walk(body):
+        for load in walk_users(body, self.decl.name):
             if isinstance(load, Load) and load.array == self.decl.name:
                 for n, (index, extent) in enumerate(zip(load.index, extents, strict=True)):
                     loop = loops.get(index.name) if isinstance(index, Var) else None
@@ -77,9 +89,8 @@ class _Spread:
             return stmt
         loops: list[For] = []
         body = self.nested(stmt, loops)
-        found = (
-            n.index[self.first :] for n in walk(Block(body)) if isinstance(n, Load) and self.is_register(n)
-        )
+        loads = walk_users(Block(body), self.decl.name)
+        found = (n.index[self.first :] for n in loads if isinstance(n, Load) and self.is_register(n))
         if [Var(loop.dtype, loop.var) for loop in loops] != list(next(found, ())):
             return stmt
         for loop in reversed(loops):
@@ -116,10 +127,16 @@ class _Spread:
         return tuple(body)
 
     def uses(self, stmt: Stmt) -> bool:
-        return any(self.is_register(n) for n in walk(stmt))
+        return is_used(self.decl.name, stmt)
 
     def is_register(self, node: object) -> bool:
         return isinstance(node, Load) and node.array == self.decl.name
+
+
+def counts_all_dimensions(body: Block, array: Decl) -> bool:
+    """Whether every access has an index for each dimension: none takes the array for a longer row."""
+    loads = (n for n in walk_users(body, array.name) if isinstance(n, Load) and n.array == array.name)
+    return all(len(load.index) == len(array.shape) for load in loads)
 
 
 def _goes(loop: For, extent: int) -> bool:
@@ -135,6 +152,8 @@ class _Rolled:
     names: Names
 
     def block(self, block: Block) -> Block:
+        if not is_used(self.array, block):
+            return block
         body = list(spliced(block.body))
         out: list[Stmt] = []
         while body:

@@ -13,7 +13,7 @@ loops over it can be fused into one (`thread_fusion.py`), so that the array lose
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from xpiler.ir.build import const, is_const
@@ -33,6 +33,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import (
     free_vars,
+    is_used,
     map_body,
     map_expr,
     map_stmt,
@@ -41,12 +42,14 @@ from xpiler.ir.rewrite import (
     uses,
     walk,
     walk_stmts,
+    walk_users,
 )
 from xpiler.ir.types import I32
 from xpiler.passes.copies import template
 from xpiler.passes.facts import Facts
 from xpiler.passes.independence import independent_iterations
 from xpiler.passes.names import Names
+from xpiler.passes.register_threads import counts_all_dimensions
 from xpiler.passes.structured import spliced
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
@@ -128,7 +131,9 @@ class _Spread:
         array = self.decl.name
         if sum(isinstance(s, Decl) and s.name == array for s in walk_stmts(self.function.body)) != 1:
             return None
-        if any(isinstance(n, Ref) and n.array == array for n in walk(self.function.body)):
+        if any(isinstance(n, Ref) and n.array == array for n in walk_users(self.function.body, array)):
+            return None
+        if not counts_all_dimensions(self.function.body, self.decl):
             return None
         extent = self.decl.shape[self.dimension]
         assert isinstance(extent, Const)
@@ -147,7 +152,7 @@ class _Spread:
 
         marked = map_body(replace(self.function, body=body), mark)
         for _ in range(len(self.decl.shape) + 1):
-            fused = fuse_threads(marked, outer=True)
+            fused = fuse_threads(marked, outer=True, array=array)
             if not self.is_left(fused):
                 return fused
             marked = replace(fused, body=self.outward(fused.body, counters))
@@ -166,11 +171,11 @@ class _Spread:
     def loops(self, body: Block) -> list[For]:
         """The loops that count through the dimension; none if an access is not by such a loop."""
         by_name: dict[str, list[For]] = {}
-        for loop in walk(body):
+        for loop in walk_stmts(body):
             if isinstance(loop, For):
                 by_name.setdefault(loop.var, []).append(loop)
         found: dict[str, For] = {}
-        for node in walk(body):
+        for node in walk_users(body, self.decl.name):
             if isinstance(node, Load) and self.is_access(node):
                 if len(node.index) != len(self.decl.shape):
                     return []
@@ -241,13 +246,14 @@ class _Rolled:
     names: Names
 
     def block(self, block: Block, facts: Facts) -> Block:
-        if not self.is_in(block):  # there are hundreds of registers, each of them in few places
+        if not is_used(self.array, block):  # there are hundreds of registers, each of them in few places
             return block
         body = [self.below(s, facts) for s in spliced(block.body)]
+        about = [self.indices(s) for s in body]
         out: list[Stmt] = []
         at = 0
         while at < len(body):
-            count, loop = self.run(body[at:], facts)
+            count, loop = self.run(body[at:], about[at:], facts)
             out += [loop] if loop is not None else body[at : at + count]
             at += count
         return Block(tuple(out), range=block.range)
@@ -261,12 +267,13 @@ class _Rolled:
         result: Stmt = rebuild(stmt, change)
         return result
 
-    def run(self, body: Sequence[Stmt], facts: Facts) -> tuple[int, For | None]:
-        """How many statements a loop replaces, and the loop; else how many stay as they are."""
+    def run(self, body: Sequence[Stmt], about: Sequence[Set[Expr]], facts: Facts) -> tuple[int, For | None]:
+        """How many statements a loop replaces, and the loop; else how many stay as they are. `about`: the
+        places of the dimension that each statement is about."""
         for length in range(1, min(_LONGEST, len(body) // self.extent) + 1):
             count = length * self.extent
             copies = [body[n : n + length] for n in range(0, count, length)]
-            places = [self.place(copy) for copy in copies]
+            places = [_only(about[n : n + length]) for n in range(0, count, length)]
             if set(places) != set(range(self.extent)) or _reads_of(body[:count], body[count:]):
                 continue
             ordered = [copies[places.index(n)] for n in range(self.extent)]
@@ -281,20 +288,21 @@ class _Rolled:
                 return count, loop
         return 1, None
 
-    def place(self, copy: Sequence[Stmt]) -> int | None:
-        """The one place of the dimension that statements are about."""
-        about = [stmt for stmt in copy if self.is_in(stmt)]
-        loads = (n for s in about for n in walk(s) if isinstance(n, Load) and n.array == self.array)
-        found = {n.index[self.dimension] for n in loads}
-        only = next(iter(found)) if len(found) == 1 else None
-        return int(only.value) if isinstance(only, Const) else None
-
-    def is_in(self, stmt: Stmt) -> bool:
-        used = uses(stmt)
-        return self.array in used.arrays_read or self.array in used.arrays_written
+    def indices(self, stmt: Stmt) -> Set[Expr]:
+        if not is_used(self.array, stmt):
+            return frozenset()
+        loads = (n for n in walk_users(stmt, self.array) if isinstance(n, Load) and n.array == self.array)
+        return {n.index[self.dimension] for n in loads}
 
 
 _LONGEST = 8  # statements that one register may take
+
+
+def _only(about: Sequence[Set[Expr]]) -> int | None:
+    """The one place that statements are about."""
+    found = frozenset[Expr]().union(*about)
+    only = next(iter(found)) if len(found) == 1 else None
+    return int(only.value) if isinstance(only, Const) else None
 
 
 def _reads_of(copies: Sequence[Stmt], rest: Sequence[Stmt]) -> bool:

@@ -12,8 +12,9 @@ Uniform control flow moves inside the thread loop if what it tests is not writte
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import is_
 
 from xpiler.ir.nodes import (
     Assign,
@@ -30,18 +31,19 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import map_expr, rebuild, rename, uses, walk
+from xpiler.ir.rewrite import is_used, map_expr, rebuild, rename, uses, walk_users
 from xpiler.passes.aliasing import with_aliases
 from xpiler.passes.facts import Facts
 from xpiler.passes.independence import independent_iterations
 from xpiler.passes.structured import spliced
 
 
-def fuse_threads(function: Function, *, outer: bool = False) -> Function:
+def fuse_threads(function: Function, *, outer: bool = False, array: str = "") -> Function:
     """Fuse neighbouring thread loops wherever that is legal, then undo expansions that fusion made
-    needless. `outer`: of nests that differ inside, the outer loops that they share."""
+    needless. `outer`: of nests that differ inside, the outer loops that they share. `array`: only in blocks
+    that use it."""
     facts = Facts.of(function)
-    body = _Fuser(outer).block(function.body, facts)
+    body = _Fuser(outer, array).block(function.body, facts)
     body = contracted(body)
     return function if body == function.body else replace(function, body=body)
 
@@ -83,9 +85,12 @@ def thread_nest(stmt: Stmt) -> _Nest | None:
 @dataclass(frozen=True)
 class _Fuser:
     outer: bool
+    array: str
 
     def block(self, block: Block, facts: Facts) -> Block:
-        return Block(self.body(block.body, facts), range=block.range)
+        if self.array and not is_used(self.array, block):
+            return block
+        return _with_body(block, self.body(block.body, facts))
 
     def body(self, stmts: Sequence[Stmt], facts: Facts) -> tuple[Stmt, ...]:
         inner = [self._below(s, facts) for s in spliced(stmts)]
@@ -99,26 +104,27 @@ class _Fuser:
         out: list[Stmt] = []
         rest = [s for s in inner if s not in arrays]
         for position, stmt in enumerate(rest):
-            fused = self._joined(out, stmt, facts, uses(Block(tuple(rest[position + 1 :]))).vars_read)
+            fused = self._joined(out, stmt, facts, rest[position + 1 :])
             if fused is None:
                 out.append(stmt)
         return (*arrays, *out)
 
     def _below(self, stmt: Stmt, facts: Facts) -> Stmt:
         match stmt:
-            case For():
-                return replace(stmt, body=self.block(stmt.body, facts.inside(stmt)))
+            case For(body=body):
+                inside = self.block(body, facts.inside(stmt))
+                return stmt if inside is body else replace(stmt, body=inside)
             case If(condition=condition):
-                return replace(
-                    stmt,
-                    then=self.block(stmt.then, facts.where(condition)),
-                    otherwise=self.block(stmt.otherwise, facts.where(condition, False)),
-                )
-            case While():
-                return replace(stmt, body=self.block(stmt.body, facts))
+                then = self.block(stmt.then, facts.where(condition))
+                otherwise = self.block(stmt.otherwise, facts.where(condition, False))
+                is_same = then is stmt.then and otherwise is stmt.otherwise
+                return stmt if is_same else replace(stmt, then=then, otherwise=otherwise)
+            case While(body=body):
+                inside = self.block(body, facts)
+                return stmt if inside is body else replace(stmt, body=inside)
         return stmt
 
-    def _joined(self, out: list[Stmt], stmt: Stmt, facts: Facts, later: Set[str]) -> bool | None:
+    def _joined(self, out: list[Stmt], stmt: Stmt, facts: Facts, later: Sequence[Stmt]) -> bool | None:
         """Fuse `stmt` into the last thread nest of `out`, with scalar declarations between them; those that
         are read `later` go before it."""
         turned = self._as_nest(stmt, facts)
@@ -138,7 +144,8 @@ class _Fuser:
                 deep, deep_turned = previous.outermost(shared), turned.outermost(shared)
             previous, turned = deep, deep_turned
         if previous is not None and turned is not None and previous.head == turned.head:
-            before = between if any(isinstance(d, Decl) and d.name in later for d in between) else []
+            read = uses(Block(tuple(later))).vars_read if between else frozenset()
+            before = between if any(isinstance(d, Decl) and d.name in read for d in between) else []
             if before and not _may_go_before(before, previous):
                 return None
             fused = self._fused(previous, [] if before else between, turned, facts)
@@ -209,6 +216,12 @@ class _Fuser:
         return None
 
 
+def _with_body(block: Block, body: tuple[Stmt, ...]) -> Block:
+    """The block itself where its statements are the same objects: what is known of it stays known."""
+    is_same = len(body) == len(block.body) and all(map(is_, body, block.body))
+    return block if is_same else Block(body, range=block.range)
+
+
 def _shared(first: _Nest, second: _Nest) -> int:
     """How many outer loops two nests have alike."""
     pairs = zip(first.head, second.head, strict=False)
@@ -254,7 +267,7 @@ def contracted(block: Block) -> Block:
     for n, decl in enumerate(body):
         if not (isinstance(decl, Decl) and decl.shape and decl.init is None):
             continue
-        users = [m for m, s in enumerate(body) if m != n and _touches(s, decl.name)]
+        users = [m for m, s in enumerate(body) if m != n and is_used(decl.name, s)]
         if len(users) != 1:
             continue
         nest = thread_nest(body[users[0]])
@@ -267,7 +280,7 @@ def contracted(block: Block) -> Block:
         local = replace(decl, shape=_others(decl.shape, own))
         body[users[0]] = _Nest(nest.loops, (local, *inner)).stmt()
         body[n] = Block(())
-    return Block(tuple(_contracted_below(s) for s in spliced(body)), range=block.range)
+    return _with_body(block, tuple(_contracted_below(s) for s in spliced(body)))
 
 
 def _contracted_below(stmt: Stmt) -> Stmt:
@@ -278,15 +291,11 @@ def _contracted_below(stmt: Stmt) -> Stmt:
     return result
 
 
-def _touches(stmt: Stmt, array: str) -> bool:
-    return any(isinstance(n, (Load, Ref)) and n.array == array for n in walk(stmt))
-
-
 def _own_index(decl: Decl, nest: _Nest) -> frozenset[int] | None:
     """The dimensions that the thread's counters index in every access, one for each counter."""
     counters = [Var(loop.dtype, loop.var) for loop in nest.loops]
     places = [set(range(len(decl.shape))) for _ in counters]
-    for node in walk(Block(nest.body)):
+    for node in walk_users(Block(nest.body), decl.name):
         if isinstance(node, Ref) and node.array == decl.name:
             return None
         if not isinstance(node, Load) or node.array != decl.name:
