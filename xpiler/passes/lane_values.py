@@ -33,6 +33,7 @@ from xpiler.platforms.bang import (
     matches,
     tests_as_floats,
 )
+from xpiler.platforms.bang_functions import test_of
 
 
 class LaneValues(LaneMemory):
@@ -202,6 +203,8 @@ class LaneValues(LaneMemory):
                 self.out.append(Instr("__bang_mul_scalar", (whole, part, const(-1), self.count)))
                 self.release(ones)
                 return result
+            case Call(function=name, args=(x,)) if x.dtype == F32 and (test := test_of(name, x)) is not None:
+                return self.mask(test)
         raise NotTileable(f"{in_words(condition)} as a condition")
 
     def bits(self, name: str, *buffers: str) -> None:

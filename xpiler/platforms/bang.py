@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xpiler.ir.build import add, const, div, is_const, mul, sub
+from xpiler.ir.build import add, const, div, mul, sub
 from xpiler.ir.nodes import (
     Binary,
     Bitcast,
@@ -27,6 +27,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, DType
+from xpiler.platforms.bang_functions import Let, function_of, tail_of_erf
 
 # ---------------------------------------------------------------------------------------------- the machine
 
@@ -267,14 +268,6 @@ def _unify(template: Expr, expr: Expr, found: Match, varies: Callable[[Expr], bo
 _LOG2_E, _LN_2 = 1.4426950408889634, 0.6931471805599453
 
 
-@dataclass(frozen=True)
-class Let:
-    """Named intermediate results, in order, and the result that uses them."""
-
-    bindings: tuple[tuple[str, Expr], ...]
-    result: Expr
-
-
 def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architecture) -> Expr | Let | None:
     """What has no intrinsic, by those there are: one step; None if nothing is known."""
     dtype = expr.dtype
@@ -298,11 +291,11 @@ def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architectu
             )
             return Let((("x", x), ("side", side)), mul(sub(one, tail), Var(dtype, "side")))
         case Call(function="erfc", args=(Call(function="abs") as x,)) if dtype == F32:
-            return _tail_of_erf(x)
+            return tail_of_erf(x)
         case Call(function="erfc", args=(x,)) if dtype == F32:
             return sub(one, Call(dtype, "erf", (x,)))
-        case Call(function="pow", args=(x, y)) if dtype == F32 and is_const(y, 2.0):
-            return mul(x, x)
+        case Call(function=name, args=args) if dtype == F32 and (found := function_of(name, args, varies)):
+            return found
         case Cast(operand=x) if dtype in (I8, I16) and x.dtype == F16:
             return Cast(dtype, Cast(F32, x))
         case Cast(operand=x) if dtype == I32 and x.dtype in (I8, I16, F16):
@@ -332,23 +325,6 @@ def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architectu
         case Binary(op="-", left=x, right=y) if not varies(x) and varies(y):
             return add(_negated(y), x)
     return None
-
-
-def _tail_of_erf(x: Expr) -> Let:
-    """1 - erf(x) for x >= 0, to a relative error of 1.2e-7 (Numerical Recipes in C, 6.2)."""
-    z, t = Var(F32, "z"), Var(F32, "t")
-    poly: Expr = const(_ERFC[-1], F32)
-    for factor in reversed(_ERFC[:-1]):
-        poly = add(mul(poly, t), const(factor, F32))
-    power = sub(poly, mul(z, z))
-    reciprocal = Call(F32, "rcp", (add(mul(z, const(0.5, F32)), const(1.0, F32)),))
-    return Let((("z", x), ("t", reciprocal)), mul(Call(F32, "exp", (power,)), t))
-
-
-_ERFC = (
-    *(-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807),
-    *(-1.13520398, 1.48851587, -0.82215223, 0.17087277),
-)
 
 
 _TEST_TYPES = ((F32, I32), (I32, F32))  # of a test's result and of what it compares
