@@ -115,3 +115,10 @@ def test_whole_tiles_ask_nothing_and_few_rows_get_half_a_tile() -> None:
     whole = text[text.index("r += 8") : text.index("r += 4")]
     assert "minimum" not in whole and "if (r + 1" not in whole
     assert "if (M - r_rest_0 <= 4)" in text
+
+
+def test_what_several_operations_read_is_loaded_once() -> None:
+    text = generate(gemm("product", F32), extern_c=True, launch={}).text
+    whole = text[text.index("r += 8") : text.index("for (int c = N / 32 * 32")]
+    assert "B_0 = kept(_mm512_loadu_ps(B" in whole and "B_1 = kept(" in whole
+    assert whole.count("kept(") == 2 * whole.count("for (int k"), "a row's own element is read once"

@@ -254,6 +254,15 @@ static inline void scatter_narrow(T *array, unsigned lanes, __m512i index, __m51
         array[at[i]] = (T)x[i];
     }
 }""",
+    # ---------------------------------------------------------------------- registers
+    """\
+// x in a register: what is loaded once and used often, GCC would load again for every use.
+static inline __m512 kept(__m512 x) {
+#if defined(__OPTIMIZE__) && defined(__AVX512F__)
+    __asm__("" : "+v"(x));
+#endif
+    return x;
+}""",
     # ---------------------------------------------------------------------- matrices
     """\
 // to[16 * c + r] = from[step * r + c]: up to 16 rows turned into columns, 16 x 16 elements at a time.

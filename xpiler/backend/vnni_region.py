@@ -6,6 +6,8 @@ while any lane is active. The last iterations run under a mask.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from math import gcd
 from typing import TYPE_CHECKING
@@ -38,7 +40,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import walk
+from xpiler.ir.rewrite import walk, walk_exprs
 from xpiler.ir.types import BOOL, F32, I32, I64, DType
 from xpiler.passes.folds import folded
 
@@ -61,6 +63,7 @@ class Region:
         self.values = LaneValues(printer, lanes, self.shapes)
         self.scalar_names: dict[str, str] = {}
         self.declared: dict[str, str | None] = {}  # varying variable -> mask in force at its declaration
+        self._reads: Counter[str] | None = None
         self.loops: list[tuple[str, str]] = []  # (live, act) of the divergent loops around
         self._check_outer()
 
@@ -273,7 +276,28 @@ class Region:
             )
             return
         text = self.values.vector(value)
+        if (
+            isinstance(decl.init, Load)
+            and decl.dtype == F32
+            and lanes.count == 16
+            and self._shared(decl.name)
+        ):
+            text = f"kept({text})"
         printer.line(f"{lanes.register(decl.dtype)} {printer.name(decl.name)} = {text};")
+
+    def _shared(self, name: str) -> bool:
+        """Whether several operations read a variable, which nothing changes."""
+        if self._reads is None:
+            self._reads = Counter(
+                n.name for s in self._in_loops() for n in walk_exprs(s) if isinstance(n, Var)
+            )
+        return self._reads[name] > 1 and not self._reassigned(name)
+
+    def _in_loops(self) -> Iterator[Stmt]:
+        """What is done in loops within the lanes."""
+        for loop in walk(self.loop.body):
+            if isinstance(loop, For):
+                yield from (s for s in loop.body.body if isinstance(s, (Assign, Decl)))
 
     def _reassigned(self, name: str) -> bool:
         return any(
