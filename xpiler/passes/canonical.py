@@ -46,6 +46,7 @@ from xpiler.passes.strips import join_rests, merge_strips
 from xpiler.passes.structured import without_continues
 from xpiler.passes.thread_digits import split_thread_digits
 from xpiler.passes.thread_fusion import fuse_threads
+from xpiler.passes.thread_strips import widen_threads
 from xpiler.passes.tidy import tidy
 from xpiler.passes.tile_order import order_tiles
 from xpiler.passes.twin_branches import merge_twins
@@ -170,6 +171,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("counted loops", _counted_in_threads),
     ("masked steps", masked_steps),
+    ("strips of threads", widen_threads),
     ("cache removal", remove_caches),
     ("reductions", recover_reductions),
     ("tidy", tidy),

@@ -103,7 +103,7 @@ def _elements(strips: For) -> For:
     if not _ends_whole(strips, width):
         return strips
     element = Var(strips.dtype, strips.var)
-    inner = _of_the_sum(lanes.body, strips.var, lanes.var, element)
+    inner = of_the_sum(lanes.body, strips.var, lanes.var, element)
     if inner is None:
         return strips
     return replace(strips, step=const(1, strips.dtype), body=inner, kind=strips.kind)
@@ -120,13 +120,17 @@ def _ends_whole(strips: For, width: int) -> bool:
     return False
 
 
-def _of_the_sum(body: Block, counter: str, lane: str, element: Var) -> Block | None:
-    """The body with `counter + lane` as one variable; None if either occurs otherwise."""
+def of_the_sum(
+    body: Block, counter: str, lane: str, element: Var, ranges: Ranges | None = None
+) -> Block | None:
+    """The body with `counter + lane` as one variable; None if either occurs otherwise. `ranges`: of the two,
+    where casts have to be seen through."""
     failed = False
 
     def at(expr: Expr) -> Expr:
         nonlocal failed
-        first, second = coefficient(expr, counter), coefficient(expr, lane)
+        known = ranges or {}
+        first, second = coefficient(expr, counter, known), coefficient(expr, lane, known)
         names = {n.name for n in walk(expr) if isinstance(n, Var)}
         if not names & {counter, lane}:
             return expr
@@ -150,7 +154,12 @@ def _of_the_sum(body: Block, counter: str, lane: str, element: Var) -> Block | N
                     return substitute(expr, {lane: zero})
         return expr
 
-    result = map_expr(body, change)
+    def place(target: Load | Var) -> Load | Var:
+        if isinstance(target, Load):
+            return replace(target, index=tuple(at(i) for i in target.index))
+        return target
+
+    result = map_expr(body, change, place)
     assert isinstance(result, Block)
     if failed or _left(result, lane):
         return None
