@@ -239,3 +239,10 @@ def test_a_conversion_in_place_goes_in_an_order(call: str, index: str) -> None:
     text = show(kernel)
     assert "\n  for i32 i_1 in 0 .. 64 {" in text
     assert index in text
+
+
+@pytest.mark.parametrize("word", ["__syncthreads();", "y[threadIdx.x] = x[0];", "atomicAdd(y, x[0]);"])
+def test_words_of_other_platforms_are_not_known(word: str) -> None:
+    text = f"__mlu_entry__ void f(const float *x, float *y) {{ {word} }}"
+    (refused,) = parse(text, "k.mlu", platform="bang").refusals.values()
+    assert refused.code in ("unknown-function", "unknown-name"), refused

@@ -8,7 +8,7 @@ from tree_sitter import Node
 
 from xpiler.frontend.lower_context import Context, constant, named_children, number
 from xpiler.frontend.lower_memory import member
-from xpiler.frontend.lower_registry import BUILTINS, METHODS
+from xpiler.frontend.lower_registry import BUILTINS, METHODS, is_of_threads
 from xpiler.frontend.lower_scratchpads import scratchpad
 from xpiler.frontend.lower_tasks import task_variable
 from xpiler.frontend.lower_typenames import declared, struct_scope, try_constant, type_of
@@ -41,7 +41,8 @@ def find_name(ctx: Context, name: str) -> Value | None:
             found = struct_member(ctx, scope.struct, name, scope.receiver)
             if found is not None:
                 return found
-    if name in _INDEX_VARIABLES:
+    on_tasks = ctx.entities.unit.platform == "bang"
+    if name in _INDEX_VARIABLES and not on_tasks:
         fields: dict[str, Value] = {a: number(Var(U32, f"{name}.{a}")) for a in "xyz"}
         return Aggregate(VECTORS["dim3"], fields)
     functions = ctx.entities.functions.get(name) or ctx.entities.kernels.get(name)
@@ -51,13 +52,13 @@ def find_name(ctx: Context, name: str) -> Value | None:
         return _global(ctx, ctx.entities.globals[name])
     if name in ctx.entities.enumerators:
         return _enumerator(ctx, name)
-    if ctx.entities.unit.platform == "bang":
+    if on_tasks:
         found = task_variable(name)
         if found is not None:
             return found
         if ("bang", name) in METHODS:
             return Builtin(Closure(name), f"bang.{name}")
-    if name in BUILTINS:
+    if name in BUILTINS and not (on_tasks and is_of_threads(name)):
         return Builtin(Closure(name), name)
     return None
 

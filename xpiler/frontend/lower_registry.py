@@ -33,3 +33,12 @@ def method(kind: str, *names: str) -> Callable[[BuiltinHandler], BuiltinHandler]
         return handler
 
     return register
+
+
+# Modules whose functions only the threads of a grid have.
+_OF_THREADS = frozenset(f"xpiler.frontend.lower_{name}" for name in ("simt", "amd", "dpp", "groups", "wmma"))
+
+
+def is_of_threads(name: str) -> bool:
+    """Whether a function has no meaning where no threads of a block run it."""
+    return BUILTINS[name].__module__ in _OF_THREADS
