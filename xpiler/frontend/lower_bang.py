@@ -8,6 +8,7 @@ from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, number
 from xpiler.frontend.lower_memory import in_units, load, pointer_of, snapshot, without_prefix
 from xpiler.frontend.lower_registry import method
+from xpiler.frontend.lower_spaces import wanted_in
 from xpiler.frontend.lower_streams import operands_of
 from xpiler.frontend.lower_types import Array, Pointer, Scalar
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Choice, Value
@@ -34,6 +35,10 @@ def _intrinsic(call: Invocation) -> Value:
     def lowered(args: Sequence[Value]) -> Value:
         ctx = call.ctx
         operands = tuple(operand(call, arg) for arg in args)
+        if operand_rule(call.name) != "any":  # vectors, all of them
+            for position, arg in enumerate(args):
+                if isinstance(arg.type, (Pointer, Array)):
+                    wanted_in(call, address(call, arg), "NRAM", f"operand {position + 1}")
         use = Use(call.name, operands, ctx.fresh, began=ctx.began)
         try:
             stmts = MEANINGS[call.name](use)

@@ -27,6 +27,7 @@ from xpiler.frontend.lower_memory import (
     store,
 )
 from xpiler.frontend.lower_registry import method
+from xpiler.frontend.lower_spaces import wanted_in
 from xpiler.frontend.lower_streams import operands_of, stream_of
 from xpiler.frontend.lower_tasks import ON_FIRST_CORE
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Value
@@ -57,6 +58,9 @@ def _memcpy(call: Invocation) -> Value:
 
     def lowered(args: Sequence[Value]) -> Value:
         to, from_, size = _shape(call, args)
+        source, target = _direction(call, args).split("2")
+        wanted_in(call, to.pointer, target, "its destination")
+        wanted_in(call, from_.pointer, source, "its source")
         with call.ctx.capture() as out:
             _copy(call, to, from_, size)
         stmts: Sequence[Stmt] = out

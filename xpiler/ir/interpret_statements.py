@@ -58,7 +58,7 @@ def _never_ends(loop: While) -> bool:
     return not assigned & {n.name for n in asked if isinstance(n, Var)}
 
 
-_RULES = {"alignment": "misaligned", "requirement": "requirement"}  # of instructions
+_RULES = {"alignment": "misaligned", "requirement": "requirement", "space": "space"}  # of instructions
 
 
 class Statements:

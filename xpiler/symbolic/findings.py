@@ -19,6 +19,7 @@ CODES: dict[str, str] = {
     "XP-CAPACITY": "more on-chip memory than there is",
     "XP-ALIGN": "a vector access at an address that is no multiple of its size",
     "XP-OVERLAP": "operands of an instruction, or sides of a copy, that share memory in part",
+    "XP-SPACE": "an operand in a memory that the instruction, or the direction of a copy, does not take",
     "XP-OVERFLOW": "an index that does not fit its type",
     "XP-WARP-SIZE": "a warp size that the platform does not have",
     "XP-ZERO": "an integer division by zero",

@@ -43,6 +43,7 @@ _CODES = {
     "misaligned": "XP-ALIGN",
     "requirement": "XP-ALIGN",
     "operand-overlap": "XP-OVERLAP",
+    "space": "XP-SPACE",
     "division-by-zero": "XP-ZERO",
     "stream-hazard": "XP-ASYNC",
 }
