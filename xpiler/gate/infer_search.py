@@ -27,6 +27,7 @@ from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step, observe
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Trace
+from xpiler.ir.build import int_limits
 from xpiler.ir.data_guards import written_by_data
 from xpiler.ir.flags import flags
 from xpiler.ir.index_arrays import BITS
@@ -386,11 +387,7 @@ def _within(dtype: DType, low: float, high: float) -> tuple[float, float]:
     """The part of a range that a type holds."""
     if dtype.is_float:
         return low, high
-    ends = (
-        (-(1 << dtype.bits - 1), (1 << dtype.bits - 1) - 1)
-        if dtype.kind is Kind.INT
-        else (0, (1 << dtype.bits) - 1)
-    )
+    ends = int_limits(dtype)
     return min(max(low, ends[0]), ends[1]), min(max(high, ends[0]), ends[1])
 
 
