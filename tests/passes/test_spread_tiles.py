@@ -181,10 +181,11 @@ def test_a_sum_over_lanes_with_a_rest_of_its_own_is_one_sum() -> None:
 
 def test_an_array_that_is_also_taken_for_one_long_row_stays_as_it_is() -> None:
     text = """
+#include <immintrin.h>
 void add(const float *x, float *y, int n) {
   for (int i = 0; i < n; ++i) {
     float tile[2][4];
-    for (int j = 0; j < 8; ++j) (&tile[0][0])[j] = x[8 * i + j];
+    for (int j = 0; j < 8; ++j) _mm512_mask_storeu_ps(&tile[0][0] + j, 1, _mm512_set1_ps(x[8 * i + j]));
     for (int j = 0; j < 4; ++j) y[4 * i + j] = tile[0][j] + tile[1][j];
   }
 }
