@@ -49,6 +49,7 @@ from xpiler.passes.structured import spliced
 
 _BUDGET = 200_000  # symbolic steps that may go into attempts that fail
 _MOST_STORES = 64
+_NO_STEPS = 3  # ends of a run that are tried
 _UNKNOWN = 1 << 30  # stands for an extent that is not known
 _LARGEST_TILE = 1 << 11  # elements of a tile in a scratchpad of BANG C
 _LARGEST = 1 << 16  # elements of an array that is looked at
@@ -151,11 +152,8 @@ class _Reductions:
         found = False
         n = 0
         while n < len(parts):
-            end = self._run_end(parts, n, unknown)
-            machine, end = self._executed(parts, n, end, _constants(parts[:n]))
-            replaced = self._replaced(parts, n, end, out, machine) if end > n else None
+            end, replaced = self._first_replaced(parts, n, unknown, out)
             if replaced is None:
-                end = max(end, n + 1)
                 out.extend(parts[n:end])
             else:
                 found = True
@@ -166,6 +164,21 @@ class _Reductions:
         if not found:
             return None
         return tuple(out)
+
+    def _first_replaced(
+        self, parts: Sequence[Stmt], start: int, unknown: frozenset[str], before: Sequence[Stmt]
+    ) -> tuple[int, tuple[list[Stmt], list[Stmt]] | None]:
+        """The end of the run that starts there and what replaces it. What lanes do next, each with a value
+        of its own, may look like a step: then the run ends before it."""
+        known = _constants(parts[:start])
+        machine, whole = self._executed(parts, start, self._run_end(parts, start, unknown), known)
+        for end in range(whole, max(start, whole - _NO_STEPS), -1):
+            if end < whole:
+                machine, _ = self._executed(parts, start, end, known)
+            replaced = self._replaced(parts, start, end, before, machine)
+            if replaced is not None:
+                return end, replaced
+        return max(whole, start + 1), None
 
     def _executed(
         self, parts: Sequence[Stmt], start: int, end: int, known: Mapping[str, Value]

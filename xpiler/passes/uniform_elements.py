@@ -48,12 +48,12 @@ Dimension = tuple[str, int]  # of an array
 
 
 def collapse_uniform(function: Function) -> Function:
-    """All such arrays of the function."""
+    """All such arrays of the function. What is stored to all elements one by one is a loop in any case."""
     while True:
         rolled = _rolled(function)
         found = _Uniform.of(rolled).solved()
         if not found:
-            return function
+            return rolled
         function = _collapsed(rolled, found)
 
 
