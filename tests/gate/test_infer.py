@@ -244,7 +244,8 @@ def test_what_a_filter_may_keep_has_room_and_what_it_counts_is_written() -> None
     """
     found = inferred(text, file="kept.mlu")
     case = found.contract.cases[0]
-    assert case.extent("out") == case.extent("x") == case.scalar("n")
+    # As long as memory of a device is aligned: data decide how far they are reached.
+    assert case.scalar("n") <= case.extent("out") == case.extent("x") < case.scalar("n") + 4
     assert not found.findings
     found = inferred(
         "__global__ void kept(const float *x, float *out, int *count, int n, float limit) {\n"
