@@ -456,14 +456,15 @@ void run_trials(Case& test) {
     const int quiet = open("/dev/null", O_WRONLY);
     dup2(quiet, 1);
     dup2(quiet, 2);
-    // Once some have ended, the others are in an endless loop if they take many times as long.
-    constexpr int enough = 8;
+    // Once some have ended, or the program as it is, others that take many times as long are in an endless loop.
+    constexpr int enough = 3;
+    constexpr double least = 100, times = 30;
     int ended = 0;
-    double longest = 3;
+    double longest = 0;
     for (const std::vector<unsigned>& line : lines) {
         unlink(events.c_str());
         *score = Score{};
-        const unsigned most = ended < enough ? test.milliseconds : static_cast<unsigned>(10 * longest);
+        const unsigned most = ended < enough ? test.milliseconds : static_cast<unsigned>(std::max(least, times * longest));
         const unsigned milliseconds = std::min(test.milliseconds, most);
         pid_t child = fork();
         if (child < 0) fail("fork");
@@ -481,7 +482,7 @@ void run_trials(Case& test) {
         }
         if (score->finished) {
             const auto spent = [](const timeval& t) { return 1e3 * t.tv_sec + 1e-3 * t.tv_usec; };
-            ++ended;
+            ended += line.empty() ? enough : 1;
             longest = std::max(longest, spent(used.ru_utime) + spent(used.ru_stime));
         }
         struct stat said {};

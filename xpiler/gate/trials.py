@@ -89,13 +89,21 @@ class Question:
 
 
 def run_trials(
-    build: Build, question: Question, selections: Sequence[Selection], seconds: float
+    build: Build,
+    question: Question,
+    selections: Sequence[Selection],
+    seconds: float,
+    ending: Sequence[Selection] = (),
 ) -> list[Score]:
-    """How wrong each form is; those that `seconds` do not suffice for are `NOT_RUN`."""
+    """How wrong each form is; those that `seconds` do not suffice for are `NOT_RUN`. `ending`: forms that are
+    known to end, by which those are told early that do not."""
     parts = _PROCESSES if len(selections) >= _PROCESSES * _SMALLEST_PART else 1
-    shares = [selections[i::parts] for i in range(parts)]
+    shares = [[*ending, *selections[i::parts]] for i in range(parts)]
     with ThreadPoolExecutor(parts) as pool:
-        found = list(pool.map(lambda share: _run(build, question, share, seconds), shares))
+        found = [
+            scores[len(ending) :]
+            for scores in pool.map(lambda share: _run(build, question, share, seconds), shares)
+        ]
     scores = [NOT_RUN] * len(selections)
     for i, share in enumerate(found):
         scores[i::parts] = share

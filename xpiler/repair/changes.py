@@ -69,6 +69,22 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*pieces, text[at:]])
 
 
+def joined(first: Sequence[Edit], second: Sequence[Edit]) -> tuple[Edit, ...] | None:
+    """Edits of a text, and then further ones of what they make of it, as edits of the text; None where they
+    meet."""
+    moved: list[Edit] = []
+    for edit in second:
+        shift = 0
+        for earlier in sorted(first, key=lambda e: e.start):
+            at = earlier.start + shift  # where it stands now
+            if edit.start >= at + len(earlier.text) and edit.start > at:
+                shift += len(earlier.text) - (earlier.end - earlier.start)
+            elif edit.end > at or edit.start == at:
+                return None
+        moved.append(Edit(edit.start - shift, edit.end - shift, edit.text))
+    return (*first, *moved)
+
+
 def overlap(edits: Sequence[Edit]) -> bool:
     ordered = sorted(edits, key=lambda e: (e.start, e.end))
     return any(b.start < a.end for a, b in pairwise(ordered))

@@ -34,6 +34,8 @@ _PARTS = {
 _CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+(?=[eEfF]))(?:[eE][-+]?\d+)?[fF]?(?![\w.])")
 _SUBSCRIPT = re.compile(r"\[[^\[\]]*\]")
+_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_LONGEST = 80
 _WEIGHT, _MOST = 0.3, 0.45
 
 
@@ -41,13 +43,16 @@ _WEIGHT, _MOST = 0.3, 0.45
 class Concepts:
     """`theirs`: what the source computes with; `missing`: what of it the target does not. `sizes`: the
     source's integer parameters; `bounds`: those that loops end at; `indexed`: those that the indices of an
-    array are made with, by its name."""
+    array are made with, by its name. `forms`: the expressions of the source, with only those names told that
+    the target has, too (`shared`)."""
 
     theirs: frozenset[str]
     sizes: frozenset[str] = frozenset()
     bounds: frozenset[str] = frozenset()
     indexed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
+    forms: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -57,9 +62,13 @@ class Concepts:
         sizes: set[str] = set()
         bounds: set[str] = set()
         indexed: dict[str, set[str]] = {}
+        shared = frozenset(_WORD.findall(source.text)) & frozenset(_WORD.findall(target.text))
+        forms: set[str] = set()
         for place in places:
             node = place.node
             said = set(re.findall(r"[A-Za-z_]\w*", source.unit.text_of(node)))
+            if node.type in ("binary_expression", "call_expression"):
+                forms.add(_form(source.unit.text_of(node), shared))
             own = {n.name for n in place.scope.of_kind(INT) if n.is_parameter}
             sizes |= own
             if place.role == "bound" and place.whole == "loop condition":
@@ -69,7 +78,15 @@ class Concepts:
                 indexed.setdefault(array, set()).update(said & own)
         arrays = {array: frozenset(names) for array, names in indexed.items()}
         missing = frozenset(theirs - _computed(target, target_places))
-        return cls(frozenset(theirs), frozenset(sizes), frozenset(bounds), arrays, missing)
+        told = frozenset(forms - {""}), shared
+        return cls(frozenset(theirs), frozenset(sizes), frozenset(bounds), arrays, missing, *told)
+
+    def says(self, text: str) -> bool:
+        """Whether the source has an expression of this form.
+
+        `total / width + eps`  is said by  `sum / width + eps`
+        """
+        return _form(text, self.shared) in self.forms
 
     def expected(self, walker: Walker, place: Place) -> frozenset[str]:
         """Sizes that should be said where a place is, and are not."""
@@ -104,6 +121,22 @@ def array_of(walker: Walker, place: Place) -> str:
     arguments = index.parent
     base = arguments.parent.child_by_field_name("argument") if arguments and arguments.parent else None
     return walker.unit.text_of(base) if base is not None and base.type == "identifier" else ""
+
+
+def _form(text: str, shared: frozenset[str]) -> str:
+    """An expression with a sign for all names but those; "" if none or no operator is left."""
+    if len(text) > _LONGEST:
+        return ""
+    told = False
+
+    def word(match: re.Match[str]) -> str:
+        nonlocal told
+        known = match[0] in shared
+        told = told or known
+        return match[0] if known else "$"
+
+    form = re.sub(r"[\s()]+", "", _WORD.sub(word, text))
+    return form if told and re.search(r"[-+*/%<>]", form) else ""
 
 
 def _index_around(walker: Walker, place: Place) -> Node | None:

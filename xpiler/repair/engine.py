@@ -37,6 +37,7 @@ from xpiler.translate import Result, Trusted
 Progress = Callable[[str], None]
 _SECONDS = 30.0
 _SUSPECTS = 3
+_LEVELS = 2
 
 
 def repair(
@@ -135,7 +136,7 @@ class _Engine:
         for item in self.trusted.entries:
             if item.refused is not None or item.runs is None or item.build is None or item.runs.fault:
                 continue
-            search = self._search(item, verdict)
+            search = self._search(item, self.text, lines_named(self.file, verdict))
             if search is None:
                 reasons.append(f"{item.entry.name}: it does not compile")
                 continue
@@ -195,21 +196,27 @@ class _Engine:
 
     # ------------------------------------------------------------------------------------------ searching
 
-    def _search(self, item: EntryJob, verdict: Result) -> Search | None:
+    def _search(
+        self, item: EntryJob, text: str, lines: frozenset[int], levels: int = _LEVELS
+    ) -> Search | None:
+        """The search in a text that compiles. `lines`: those that a violation names; `levels`: how often it
+        may begin anew in a text that is nearer to right."""
         assert item.build is not None and item.runs is not None
-        contract = self.trusted.contract_of(item, self.text, self.file)
-        built = build(self.text, self.file, self.platform, contract)
+        contract = self.trusted.contract_of(item, text, self.file)
+        built = build(text, self.file, self.platform, contract)
         if not built.ok:
             return None
         self.progress("looking for the fault")
-        unit = analyse(self.text, self.file, platform=self.platform)
-        words = vocabulary(self.source, self.text, self.platform)
+        unit = analyse(text, self.file, platform=self.platform)
+        words = vocabulary(self.source, text, self.platform)
         sites = sites_of(unit, self.source_unit, words, item.entry.name)
         ran = built.run(contract.cases[:1])
         questions = Questions(contract, item.build, item.runs, ran[0].seconds or item.runs.forward[0].seconds)
         asked = questions.failing(built, ())
+        if asked is None and text != self.text:
+            return None
         return Search(
-            self.text,
+            text,
             self.file,
             self.platform,
             contract,
@@ -218,9 +225,10 @@ class _Engine:
             self._accept,
             self.deadline,
             asked and questions.smaller(built, *asked),
-            statics_of(self.text, self.source, lines_named(self.file, verdict)),
+            statics_of(text, self.source, lines),
             lambda text: self._agrees(item, contract, text),
-            near_lines(self.text, sites, lines_named(self.file, verdict)),
+            near_lines(text, sites, lines),
+            (lambda nearer: self._search(item, nearer, frozenset(), levels - 1)) if levels else None,
         )
 
     def _runs_right(self, text: str) -> bool:

@@ -196,6 +196,7 @@ def unfilled(walker: Walker, habits: Habits, place: Place) -> Iterator[tuple[str
     first = "threadIdx.x" if walker.unit.platform in ("cuda", "hip") else ""
     if not first or place.loops:
         return
+    behind = 0.0 if re.match(r"\w*[sS]ync", walker.written(place.node)) else 0.15
     threads = [n for n in place.scope.names if re.search(rf"\b{n}\s*=\s*threadIdx\.x\s*;", habits.text)]
     one = threads[0] if threads else first
     for name in place.scope.names.values():
@@ -203,5 +204,5 @@ def unfilled(walker: Walker, habits: Habits, place: Place) -> Iterator[tuple[str
             continue
         if re.search(rf"\b{re.escape(name.name)}\s*=(?!=)", habits.text) is None:
             value = "0" if name.kind == INT else "0.0f"
-            yield f"if ({one} == 0) {name.name} = {value};", 1.2
-            yield f"{name.name} = {value};", 1.4
+            yield f"if ({one} == 0) {name.name} = {value};", 1.2 + behind
+            yield f"{name.name} = {value};", 1.4 + behind

@@ -52,9 +52,9 @@ def moves(walker: Walker, places: Sequence[Place], removable: Mapping[int, tuple
             )
             title = f"`{' '.join(written.split())[:50]}` should stand elsewhere"
             edits = (_taken(walker.text, place.start, place.end), inserted(walker.text, target, written))
-            cheaper = 0.1 if _BARRIER.match(written) else 0.0
+            kind = "barrier" if _BARRIER.match(written) else "order"  # one that is missing is more likely
             site.alternatives.append(
-                Alternative(written, cost - cheaper, title, edits, "order", (removable[place.start],))
+                Alternative(written, cost, title, edits, kind, (removable[place.start],))
             )
     return list(found.values())
 

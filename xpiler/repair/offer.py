@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from tree_sitter import Node
 
 from xpiler.repair.changes import Alternative, Site
 from xpiler.repair.concepts import Concepts
@@ -29,7 +32,7 @@ class Offer:
         self.value, self.concepts, self.expected = value, concepts, expected
         self.sooner = SOONER if _is_fixed(place, written) else 0.0
         self.kind = ""
-        self.seen = {bare(written)}
+        self.seen = {bare(written), *_beside(place)}
 
     def __call__(self, text: str, cost: float) -> None:
         fitted = _fitted(text, self.place)
@@ -39,10 +42,45 @@ class Offer:
             cost -= self.sooner
             if self.expected and not self.expected.isdisjoint(re.findall(r"[A-Za-z_]\w*", text)):
                 cost -= SOONER
+            says = self.concepts.says
+            if says(text) and (len(text) > len(self.written) or not says(self.written)):
+                cost -= SOONER
             if self.value != INT:
                 cost += self.concepts.strangeness(self.written, text, floats=self.value == FLOAT)
             title = f"`{self.written}` should be `{text}`"
             self.site.alternatives.append(Alternative(fitted, cost, title, kind=kind))
+
+
+def _beside(place: Place) -> Iterator[str]:
+    """What stands on the other side of an operator that makes the same of any two that are equal, also where
+    the place is a term of its side: `n + 4 <= n` is no condition."""
+    node = place.node
+    while node.parent is not None and node.parent.type == "binary_expression":
+        parent = node.parent
+        operator, *sides = (parent.child_by_field_name(name) for name in ("operator", "left", "right"))
+        sign = operator.type if operator is not None else ""
+        if sign in _COMPARE or (sign in _EQUAL and node == place.node):
+            for side in sides:
+                if side is not None and side != node:
+                    yield from _terms(side)
+        if sign not in ("+", "-"):
+            break
+        node = parent
+
+
+def _terms(node: Node) -> Iterator[str]:
+    """A sum, and what it is made of."""
+    yield bare((node.text or b"").decode())
+    operator = node.child_by_field_name("operator")
+    if node.type == "binary_expression" and operator is not None and operator.type in ("+", "-"):
+        for name in ("left", "right"):
+            part = node.child_by_field_name(name)
+            if part is not None:
+                yield from _terms(part)
+
+
+_COMPARE = ("<", "<=", ">", ">=", "==", "!=")
+_EQUAL = ("-", "/", "%", "&&", "||")
 
 
 def _is_fixed(place: Place, written: str) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from xpiler.gate.contract import Contract
 from xpiler.gate.execute import build
 from xpiler.gate.trials import NOT_RUN, Question, Score, Selection, run_trials
-from xpiler.repair.changes import Change, Site, apply, overlap
+from xpiler.repair.changes import Change, Site, apply, edits_between, joined, overlap
 from xpiler.repair.harness import Harness, harness
 from xpiler.repair.order import One, Order, gain, rank
 from xpiler.repair.questions import Questions
@@ -36,7 +36,8 @@ _LITTLE, _MUCH, _HALF = (
     0.03,
     0.15,
     0.5,
-)  # shares of the error whose going away says that a change may be, or is, right
+)  # shares of the error whose going away says that a change may be right
+_AGAIN = 2  # texts that are nearer to right in which the search begins anew
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Search:
     """`accept` says whether a text passes the gate, `quick` whether it is worth asking. `asked`: the case
     that sorts changes out, with how wrong the text is there; None while none is known that shows the fault.
     `effects`: of sites, which part of the error their best change takes away. `near`: numbers of sites that a
-    violation names. `reason`: why nothing was found."""
+    violation names. `again`: the search in a text that is nearer to right, if it is to go on there; such a
+    one has two stages. `reason`: why nothing was found."""
 
     text: str
     file: str
@@ -72,6 +74,7 @@ class Search:
     statics: Sequence[Static] = ()
     quick: Callable[[str], bool] = lambda text: True
     near: frozenset[int] = frozenset()
+    again: Callable[[str], Search | None] | None = None
     tried: int = 0
     reason: str = ""
     effects: dict[int, float] = field(default_factory=dict)
@@ -102,8 +105,10 @@ class Search:
             if stage:  # before that the right change of a place that matters need not be there
                 found = found or self._several(tools)
             if stage == 1:
-                found = found or self._static(late[:_STATICS])
+                found = found or self._static(late[:_STATICS]) or self._anew(tools)
             found = found or self._pairs(tools, pairs)
+            if stage == 1 and self.again is None:
+                return found
         return found
 
     def _choices(self, stage: int) -> list[One]:
@@ -138,6 +143,13 @@ class Search:
             self.reason = self.reason or "the time allowed was used up"
         return bool(self.reason)
 
+    def _run(
+        self, tools: Harness, question: Question, part: Sequence[Selection], seconds: float
+    ) -> list[Score]:
+        switched = [tools.switched(selection) for selection in part]
+        ends = self.asked is not None and self.asked[1].finished and len(part) > 1
+        return run_trials(tools.build, question, switched, seconds, [()] if ends else ())
+
     # -------------------------------------------------------------------------------- single ones
 
     def _singles(self, tools: Harness) -> Change | None:
@@ -159,7 +171,7 @@ class Search:
 
     def _scores(self, tools: Harness, question: Question, part: Sequence[Selection]) -> list[Score]:
         self.tried += len(part)
-        return _run(tools, question, part, max(2.0, self.deadline - time.monotonic()))
+        return self._run(tools, question, part, max(2.0, self.deadline - time.monotonic()))
 
     # ---------------------------------------------------------------------------------- several at once
 
@@ -213,6 +225,38 @@ class Search:
                 return found
         return None
 
+    def _anew(self, tools: Harness) -> Change | None:
+        """The search in a text where a change has taken away half of the error: what matters there was hidden
+        by what this one mends."""
+        assert self.asked is not None
+        base = self.asked[1]
+        states = [
+            State(s, score, s in self.partial, self._cost(tools, s))
+            for s, score in self.known.items()
+            if len(s) == 1 and s[0][0] in tools.sites and gain(score, base) >= _HALF
+        ]
+        for state in sorted(states, key=lambda s: s.rank)[:_AGAIN]:
+            change = self._change(tools, state.selection)
+            begins = None if self._late() else self.again
+            inner = begins(apply(self.text, change.edits)) if begins is not None else None
+            found = inner.run() if inner is not None else None
+            self.tried += inner.tried if inner is not None else 0
+            if found is not None:
+                return self._both(change, found)
+        return None
+
+    def _both(self, first: Change, second: Change) -> Change:
+        """Two changes of which the second is one of the text that the first makes."""
+        edits = joined(first.edits, second.edits)
+        if edits is None:
+            text = apply(apply(self.text, first.edits), second.edits)
+            edits = edits_between(self.text, text)
+        else:
+            alone = edits[len(first.edits) :]
+            if self.quick(apply(self.text, alone)) and self.accept(apply(self.text, alone)):
+                return Change(alone, second.titles, second.cost)
+        return Change(edits, (*first.titles, *second.titles), first.cost + second.cost)
+
     def _pairs(self, tools: Harness, count: int) -> Change | None:
         """The most plausible of the changes that do anything, two at a time."""
         assert self.asked is not None
@@ -258,7 +302,7 @@ class Search:
         ranked = sorted(right, key=lambda s: (self._cost(tools, s), s))
         for question in self.questions.all:
             if ranked and question is not asked:
-                scores = _run(tools, question, ranked, 30)
+                scores = self._run(tools, question, ranked, 30)
                 self.partial |= {s for s, score in zip(ranked, scores, strict=True) if not score.right}
                 ranked = [s for s, score in zip(ranked, scores, strict=True) if score.right]
         checked = 0
@@ -279,7 +323,7 @@ class Search:
         """Those that are right at sizes beside those of the contract, too, where there are several: a size
         that happens to equal another one is told from it there."""
         for question in self.questions.neighbours if len(ranked) > 1 else ():
-            scores = _run(tools, question, ranked, 30)
+            scores = self._run(tools, question, ranked, 30)
             ranked = [s for s, score in zip(ranked, scores, strict=True) if score.right] or ranked
         return ranked
 
@@ -309,10 +353,6 @@ class Search:
         """Places where a change helps, those first where it helps most."""
         for number, helped in sorted(self.effects.items(), key=lambda pair: -pair[1]):
             yield self.sites[number], helped
-
-
-def _run(tools: Harness, question: Question, part: Sequence[Selection], seconds: float) -> list[Score]:
-    return run_trials(tools.build, question, [tools.switched(selection) for selection in part], seconds)
 
 
 def _varied(children: Sequence[State]) -> list[State]:

@@ -201,7 +201,8 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
     offer.kind = "name"
     if simple:
         hard_coded = literal is not None and (place.role == "bound" or (place.role == "step" and place.root))
-        base = 1.3 if hard_coded else 2.0 if literal is not None else 1.2
+        builtin = BUILTIN_INTEGERS.fullmatch(written.replace(" ", "")) is not None
+        base = 1.3 if hard_coded else 2.0 if literal is not None else 1.6 if builtin else 1.2
         others = _names(place, INT, written)
         if hard_coded and place.loops:
             text = walker.unit.text_of(place.loops[-1])
