@@ -440,6 +440,45 @@ def test_arrays_indexed_by_what_floats_decide_are_as_long_as_any_data_may_ask() 
     assert all(case.extent("ids") >= 8 * int(case.scalar("n")) for case in cases if case.scalar("n") > 8)
 
 
+def test_arrays_that_host_code_fills_as_data_ask_have_room() -> None:
+    found = inferred(
+        "#include <vector>\n"
+        "__global__ void mark(const float *x, int *flag, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) flag[i] = x[i] > -0.5f;\n"
+        "}\n"
+        "void keep(const float *x, int *kept, int *count, int n) {\n"
+        "    std::vector<int> h(n);\n"
+        "    float *d; int *f;\n"
+        "    cudaMalloc(&d, n * 4); cudaMalloc(&f, n * 4);\n"
+        "    cudaMemcpy(d, x, n * 4, cudaMemcpyHostToDevice);\n"
+        "    mark<<<(n + 63) / 64, 64>>>(d, f, n);\n"
+        "    cudaMemcpy(h.data(), f, n * 4, cudaMemcpyDeviceToHost);\n"
+        "    int m = 0;\n"
+        "    for (int i = 0; i < n; i++) if (h[i]) kept[m++] = i;\n"
+        "    *count = m;\n"
+        "    cudaFree(d); cudaFree(f);\n"
+        "}\n"
+    )
+    first = found.contract.cases[0]
+    assert first.extent("kept") >= int(first.scalar("n")) * 5 // 8  # about 7 of 10 are kept
+
+
+def test_arrays_of_one_type_hold_different_data_while_a_kernel_is_observed() -> None:
+    """Else a kernel that counts differences writes nothing, and its counter is taken for an input."""
+    found = inferred(
+        "__global__ void differ(const int *a, const int *b, int *count, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n && a[i] != b[i]) atomicAdd(count, 1);\n"
+        "}\n"
+        "void run(const int *a, const int *b, int *count, int n) {\n"
+        "    differ<<<(n + 63) / 64, 64>>>(a, b, count, n);\n"
+        "}\n"
+    )
+    roles = {argument.name: argument.role for argument in found.contract.arguments if argument.is_pointer}
+    assert roles == {"a": Role.IN, "b": Role.IN, "count": Role.INOUT}
+
+
 def test_arrays_of_a_kernel_that_is_not_interpreted_have_room() -> None:
     """Recursion is not lowered, but host code runs all the same."""
     found = inferred(

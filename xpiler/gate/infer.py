@@ -8,6 +8,7 @@ the first finding is reported as what it is: a bug of the source, with its place
 from __future__ import annotations
 
 import functools
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -191,7 +192,8 @@ def infer_contract(
     own = isinstance(search, ProgramSearch) and search.recorded  # arrays are those of the program
     room = Room()
     if not extents and not own:
-        contract, room = room_for(contract, builder, kernels, dict(overrides.shapes), search.checked)
+        known = search.checked and not _host_code_looks(unit, entry)
+        contract, room = room_for(contract, builder, kernels, dict(overrides.shapes), known)
     missed = search.unlaunched if isinstance(search, HostSearch) else []
     return Inference(
         contract,
@@ -207,6 +209,15 @@ def infer_contract(
             for case in _further_cases(search, usable, overrides, extents)
         ),
         doubts=tuple(search.doubts) if isinstance(search, ProgramSearch) else (),
+    )
+
+
+def _host_code_looks(unit: Unit, entry: Entry) -> bool:
+    """Whether host code reads or writes elements of the arrays that it is handed (`kept[count++] = i`)."""
+    pointers = "|".join(re.escape(p.name) for p in entry.params if p.is_pointer and p.name)
+    accesses = rf"\b(?:{pointers})\s*\[|(?:^|[;{{}}(=])\s*\*\s*(?:{pointers})\b"
+    return bool(pointers) and any(
+        re.search(accesses, f.body) for f in unit.host_functions if f.name == entry.name
     )
 
 

@@ -1,7 +1,8 @@
-"""Arrays whose elements are picked by floats, or by kernels that were not interpreted: how long they are only
-runs can tell.
+"""Arrays whose elements are picked by data, by host code, or by kernels that were not interpreted: how long
+they are only runs can tell.
 
     b = clamp((int)(x[i] * scale), lo, hi);  hist[b - lo] += 1      hist: as long as any data may reach
+    slot = table[t] * 16 + at[t];  cache[slot] = x                  cache: as long as any two of them reach
     if (p[k] > coin) pick = k;  token[r] = ids[r * K + pick]        ids: as long as any pick may reach
 
 The interpreter saw one set of data. The program is run on the cases, and an array of unknown length that it
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.infer_search import Builder
 from xpiler.ir.build import COMPARISONS
+from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -25,6 +27,7 @@ from xpiler.ir.nodes import (
     Collective,
     Decl,
     Expr,
+    For,
     Function,
     If,
     Load,
@@ -43,23 +46,21 @@ _OTHER_SEEDS = (101, 102)  # what other data of the same kinds reach
 
 @dataclass(frozen=True)
 class Room:
-    """What arrays that data index need beyond what one run of them reached. `widths`: bytes of an element, of
-    all arrays that may grow; `short`: those that were too short."""
+    """What arrays need beyond what one run of them reached. `steps`: elements that the lengths of arrays are
+    multiples of, if not 1; `short`: those that were too short."""
 
-    widths: Mapping[str, int] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=dict)
     short: frozenset[str] = frozenset()
 
     def given(self, case: Case) -> Case:
-        """The case with short arrays half as long again, and all as long as memory of the device is aligned:
-        the emulator sees no access beyond an array before that."""
+        """The case with short arrays half as long again, at whole steps."""
         extents = {}
         for name, extent in case.extents:
-            if name in self.widths:
-                step = max(1, _ALIGNMENT // self.widths[name])
-                extents[name] = -(-(extent + extent // 2 if name in self.short else extent) // step) * step
-        kept = tuple((name, extents.get(name, extent)) for name, extent in case.extents)
+            step = self.steps.get(name, 1)
+            needed = extent + extent // 2 + 1 if name in self.short else extent
+            extents[name] = -(-needed // step) * step
         shapes = tuple((n, shape) for n, shape in case.shapes if extents.get(n, 0) == case.extent(n))
-        return replace(case, extents=kept, shapes=shapes)
+        return replace(case, extents=tuple(extents.items()), shapes=shapes)
 
 
 def room_for(
@@ -67,19 +68,22 @@ def room_for(
     builder: Builder,
     kernels: Sequence[Function],
     stated: Collection[str],
-    checked: bool,
+    known: bool,
 ) -> tuple[Contract, Room]:
     """The contract with arrays as long as its cases need them, those of `stated` shape as they were, and what
-    other cases need. `checked`: the interpreter ran all kernels, so that their arrays are known to be long
-    enough but for such places."""
+    other cases need. `known`: the interpreter ran all kernels and host code looks at no array, so that all
+    are known to be long enough but for places that data pick."""
     room = Room()
-    if not contract.cases or (checked and not any(map(_indexes_by_data, kernels))):
+    picked = any(map(_indexes_by_data, kernels))
+    if not contract.cases or (known and not picked):
         return contract, room
     build = builder(contract)
     if not build.ok:
         return contract, room
     widths = {a.name: a.dtype.bytes for a in contract.arguments if a.is_pointer and a.name not in stated}
-    cases = tuple(map(Room(widths).given, contract.cases))
+    # The emulator sees no access that lies beyond an array but before the next aligned address.
+    steps = {name: max(1, _ALIGNMENT // width) for name, width in widths.items()} if picked else {}
+    cases = tuple(map(Room(steps).given, contract.cases))
     for _ in range(_ROUNDS):
         needed: dict[str, int] = {}
         drawn = [replace(case, seed=case.seed + more) for more in _OTHER_SEEDS for case in cases]
@@ -90,16 +94,17 @@ def room_for(
                 needed[name] = max(needed.get(name, 0), offset // widths[name] + 1)
         if not needed or max(needed.values()) > _MOST_ELEMENTS:
             break
-        room = Room(widths, room.short | needed.keys())
-        cases = tuple(map(Room(widths, frozenset(needed)).given, cases))
-    return replace(contract, cases=cases), Room(widths, room.short)
+        room = replace(room, short=room.short | needed.keys())
+        cases = tuple(map(Room(steps, frozenset(needed)).given, cases))
+    return replace(contract, cases=cases), replace(room, steps=steps)
 
 
 def _indexes_by_data(kernel: Function) -> bool:
-    """Whether integers that floats decide, by conversion or by comparison, say where the kernel reads or
-    writes."""
+    """Whether integers that data decide say where the kernel reads or writes: elements of arrays, or what is
+    chosen by conversions or comparisons of floats."""
     arrays = {p.name for p in kernel.params if p.is_pointer}
-    picked = _picked_by_floats(kernel.body)
+    counters = {name for name, use in index_arrays(kernel).items() if use == "counter"}
+    picked = _picked_by_data(kernel.body, frozenset(arrays - counters))
     return any(
         _depends(index, picked)
         for node in walk(kernel.body)
@@ -108,10 +113,9 @@ def _indexes_by_data(kernel: Function) -> bool:
     )
 
 
-def _picked_by_floats(body: Block) -> frozenset[str]:
-    """Variables and arrays of integers whose values depend on floats: what is computed of them, and what is
-    assigned where they decide whether it is."""
-    picked: frozenset[str] = frozenset()
+def _picked_by_data(body: Block, picked: frozenset[str]) -> frozenset[str]:
+    """Variables and arrays of integers whose values depend on those `picked`, or on floats: what is computed
+    of them, and what is assigned where they decide whether it is."""
     while True:
         found = picked | {name for stmt in body.body for name in _picked_in(stmt, picked, False)}
         if found == picked:
@@ -134,6 +138,8 @@ def _picked_in(stmt: Stmt, picked: frozenset[str], decided: bool) -> Iterator[st
         case Atomic(target=Var(name=name), place=place) if not place.dtype.is_float:
             if decided or place.array in picked:
                 yield name
+        case For(var=name, start=start, stop=stop) if _depends(start, picked) or _depends(stop, picked):
+            yield name
         case If(condition=condition) | While(condition=condition):
             decided = decided or _depends(condition, picked)
     for inner in children(stmt):

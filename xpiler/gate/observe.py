@@ -239,7 +239,7 @@ def _contents_of(decl: Decl, seed: int) -> npt.NDArray[Any]:
 
 def _fill(buffer: Buffer, size: int, seed: int) -> npt.NDArray[np.uint8]:
     """Small positive numbers whatever the type: bytes 0..63 are finite as any float."""
-    rng = np.random.default_rng([seed, len(buffer.key), size & 0xFFFF])
+    rng = np.random.default_rng([seed, *buffer.key.encode(), size & 0xFFFF])
     data = rng.integers(0, 64, size, np.uint8)
     if buffer.contents is not None:
         given = np.ascontiguousarray(buffer.contents).view(np.uint8).reshape(-1)[:size]

@@ -233,7 +233,7 @@ class Clock:
         self.poll()
         if self.steps > self.limit:
             raise StepLimit(f"{self.limit} loop iterations")
-        if not self.steps & 0x3F and time.thread_time() > self.deadline:
+        if not self.steps & 3 and time.thread_time() > self.deadline:
             raise StepLimit("the time allowed")
 
     def poll(self) -> None:
