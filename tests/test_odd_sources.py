@@ -26,6 +26,11 @@ SOURCES = {
     + HOST.replace("k<<<", "a::b::k<<<"),
     "a default argument": KERNEL + HOST.replace("int n)", "int n, float unused = 1.0f)"),
     "a static host function": KERNEL + "static " + HOST,
+    "a wrapper of the kernel's name": "namespace a {\n"
+    + KERNEL
+    + "}\n"
+    + HOST.replace("k<<<", "a::k<<<").replace("void run", "void k"),
+    "a kernel named like a helper of ours": KERNEL.replace("void k", "void check"),
     "a kernel that nobody launches": KERNEL
     + KERNEL.replace("void k", "void other").replace("2.0f", "3.0f")
     + HOST,

@@ -537,7 +537,8 @@ def _at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:
 
 def _called(contract: Contract, calls: Mapping[str, str], spell: Callable[[str], str]) -> Contract:
     """The contract of an entry as it is named in the target."""
-    spelling = calls.get(contract.entry, contract.kernel_spelling)
+    named = calls if contract.kind == "kernel" else {}  # a wrapper may have the name of a kernel
+    spelling = named.get(contract.entry, contract.kernel_spelling)
     return replace(contract, kernel_spelling=spelling, signature=spell(contract.signature))
 
 

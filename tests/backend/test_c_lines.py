@@ -18,7 +18,7 @@ def test_without_a_comma_a_line_is_broken_after_the_equals_sign_or_left() -> Non
 
 
 def test_strings_are_never_broken() -> None:
-    line = f'    check(x > 0, "{"a, " * 50}");'
+    line = f'    abort_unless(x > 0, "{"a, " * 50}");'
     assert wrapped(line) == line
 
 

@@ -70,7 +70,7 @@ class CPrinter(CExpressions):
             case Atomic():
                 self.line(f"{self.atomic(stmt)};")
             case Trap(condition=condition, message=message):
-                self.line(f"check({self.expr(condition)}, {c_string(message)});")
+                self.line(f"abort_unless({self.expr(condition)}, {c_string(message)});")
             case Return():
                 self.line("return;")
             case Break():

@@ -245,7 +245,7 @@ static inline T atomic_update(T *place, F change) {
 }""",
     # ------------------------------------------------------------------------------------------ traps
     """\
-static inline void check(bool holds, const char *message) {
+static inline void abort_unless(bool holds, const char *message) {
     if (holds) return;
     fprintf(stderr, "%s\\n", message);
     abort();
