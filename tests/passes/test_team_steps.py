@@ -101,3 +101,27 @@ def test_a_product_gets_a_nest_and_its_sum_a_variable() -> None:
 def test_each_form_computes_the_same(step: Callable[[Function], Function]) -> None:
     before = canonical()
     np.testing.assert_allclose(results(step(before)), results(before), rtol=1e-4, atol=1e-4)
+
+
+def test_an_array_of_each_threads_own_is_not_alike() -> None:
+    text = """\
+__global__ void turned(const int *x, int *y) {
+  __shared__ signed char tile[16][4];
+  int word[1];
+  word[0] = x[threadIdx.x];
+  for (int j = 0; j < 4; ++j) tile[threadIdx.x][j] = ((signed char *)word)[j];
+  __syncthreads();
+  for (int j = 0; j < 4; ++j) y[threadIdx.x * 4 + j] = tile[15 - threadIdx.x][j];
+}
+"""
+    (kernel,) = parse(text, "kernel.cu", platform="cuda").program.kernels
+    before = canonicalise(kernel, (16, 1, 1), (1, 1, 1)).function
+    after = shape_steps(before)
+    assert "tile[16][4]" in show(after)
+    found = []
+    for function in (before, after):
+        given = {"x": np.arange(16, dtype=np.int32) * 77777, "y": np.zeros(64, np.int32)}
+        assert not run(function, given | {f"gridDim.{axis}": 1 for axis in "xyz"}).errors
+        found.append(given["y"])
+    np.testing.assert_array_equal(found[0], found[1])
+    assert found[0].any()

@@ -34,6 +34,7 @@ from xpiler.ir.nodes import (
     If,
     Load,
     LoopKind,
+    Ref,
     Space,
     Stmt,
     Trap,
@@ -218,7 +219,7 @@ class _Split:
 
     # --------------------------------------------------------------------------------------- the loops
 
-    def distributed(self, loop: For, pieces: list[tuple[Stmt, ...]]) -> tuple[Stmt, ...]:
+    def distributed(self, loop: For, pieces: list[tuple[Stmt, ...]]) -> tuple[Stmt, ...] | None:
         """A loop over the rows for each piece, and an element a row of what they have in common."""
         row = Var(loop.dtype, loop.var)
         homes = {
@@ -229,6 +230,8 @@ class _Split:
             for name, (number, _) in homes.items()
             if any(_mentions(s, name) for stmts in pieces[number + 1 :] for s in stmts)
         }
+        if not all(_plain(homes[name][1], loop) for name in across):
+            return None
 
         def read(expr: Expr) -> Expr:
             match expr:
@@ -257,6 +260,21 @@ class _Split:
         bodies = [tuple(new for stmt in stmts for new in placed(stmt)) for stmts in pieces]
         loops = [replace(loop, body=Block(body)) for body in bodies if body]
         return (*heads, *loops)
+
+
+def _plain(decl: Decl, loop: For) -> bool:
+    """Whether a variable can have an element a row: all accesses to an array name each dimension of it, as
+    what it holds, and its extents are known before the loop."""
+    if not decl.shape:
+        return True
+    inside = {loop.var} | {d.name for d in walk_stmts(loop.body) if isinstance(d, Decl)}
+    if decl.init is not None or any(free_vars(e) & inside for e in decl.shape):
+        return False
+    return all(
+        isinstance(n, Load) and len(n.index) == len(decl.shape) and n.dtype == decl.dtype
+        for n in walk(loop.body)
+        if isinstance(n, (Load, Ref)) and n.array == decl.name
+    )
 
 
 def _turned(stmt: Stmt, facts: Facts) -> Stmt:

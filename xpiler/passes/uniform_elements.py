@@ -16,6 +16,7 @@ depend on the counter but by such arrays. What is computed once then leaves the 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -39,8 +40,8 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import children, free_vars, map_expr, map_stmt, walk, walk_stmts
-from xpiler.ir.types import I32
+from xpiler.ir.rewrite import arrays_written, children, free_vars, map_expr, map_stmt, walk, walk_stmts
+from xpiler.ir.types import I32, DType
 from xpiler.passes.names import Names
 from xpiler.passes.vectorize import INDEPENDENT
 
@@ -145,14 +146,19 @@ class _Uniform:
     @classmethod
     def of(cls, function: Function) -> _Uniform:
         shapes = _shapes(function)
+        dtypes: dict[str, set[DType]] = defaultdict(set)
+        for decl in walk_stmts(function.body):
+            if isinstance(decl, Decl):
+                dtypes[decl.name].add(decl.dtype)
         for node in walk(function.body):
             match node:
                 case Ref(array=array):
                     shapes.pop(array, None)
                 case Atomic(place=place):
                     shapes.pop(place.array, None)
-                case Load(array=array, index=index) if len(index) != len(shapes.get(array, ())):
-                    shapes.pop(array, None)
+                case Load(array=array, index=index, dtype=dtype):
+                    if len(index) != len(shapes.get(array, ())) or dtype not in dtypes[array]:
+                        shapes.pop(array, None)
         writes = list(_writes(function.body, ()))
         written = {write.target.array for write in writes}
         assumed = {
@@ -198,16 +204,21 @@ class _Uniform:
             case Var(name=name):
                 return name == counter or name in varying
             case Load(array=array, index=index):
-                return any(
-                    self._depends(i, counter, varying)
+                own = [
+                    (array, k) in self.assumed and isinstance(i, Var) and i.name == counter
                     for k, i in enumerate(index)
-                    if not ((array, k) in self.assumed and isinstance(i, Var) and i.name == counter)
-                )
+                ]
+                if array in varying and not any(own):
+                    return True
+                others = (i for i, alike in zip(index, own, strict=True) if not alike)
+                return any(self._depends(i, counter, varying) for i in others)
         return any(isinstance(c, Expr) and self._depends(c, counter, varying) for c in children(expr))
 
     def _varying(self, loop: For) -> set[str]:
-        """Scalars of an iteration that are not computed once from what all iterations have."""
-        varying: set[str] = set()
+        """Scalars of an iteration that are not computed once from what all iterations have, and arrays that
+        an iteration declares or writes: but where its element is like all others, they hold what is its."""
+        varying = set(arrays_written(loop.body))
+        varying |= {s.name for s in walk_stmts(loop.body) if isinstance(s, Decl) and s.shape}
         for stmt in walk_stmts(loop.body):
             match stmt:
                 case Assign(target=Var(name=name)) | Atomic(target=Var(name=name)):
