@@ -122,6 +122,11 @@ def test_a_file_without_kernels_is_refused() -> None:
         translate_text("__device__ float f(float x) { return x; }\n", "odd.cu", "vnni")
 
 
+def test_an_empty_file_is_called_empty() -> None:
+    with pytest.raises(Refusal, match="this file is empty; name a file that defines a kernel"):
+        translate_text("\n", "odd.cu", "vnni")
+
+
 def test_a_compaction_is_not_wrong_but_cannot_be_compared() -> None:
     """Which element comes first is up to the order of threads; a race is another thing."""
     kernel = (

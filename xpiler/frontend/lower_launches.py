@@ -135,7 +135,10 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
             names = ", ".join(p.name for p in function.template)
             if any(p.is_pack for p in function.template):
                 refusals[function.name] = Diagnostic(
-                    "variadic", f"variadic template kernel `{function.name}` is not supported", function.range
+                    "variadic",
+                    f"variadic template kernel `{function.name}` is not supported",
+                    function.range,
+                    remedy="write out the parameters that its launches give it",
                 )
                 continue
             refusals[function.name] = Diagnostic(

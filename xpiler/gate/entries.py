@@ -83,9 +83,10 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
             )
         return tuple(named)
     if not found:
+        missing = f"there is no {_kernel_word(unit)} in this file"
         raise Refusal(
             "no-kernel",
-            f"there is no {_kernel_word(unit)} in this file",
+            missing if unit.text.strip() else "this file is empty",
             SourceRange(unit.file, 1, 1, 1, 1),
             "name a file that defines a kernel",
         )
