@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.passes.kernels import kernel, pointer
 from xpiler.frontend import parse
+from xpiler.ir.build import const, load, sub, var
 from xpiler.ir.interpret import run
-from xpiler.ir.nodes import Function
+from xpiler.ir.nodes import Assign, Block, Decl, For, Function, LoopKind, Stmt
 from xpiler.ir.printer import show
+from xpiler.ir.types import F32, I8, I32
 from xpiler.passes.canonical import canonicalise
 from xpiler.passes.copied_arrays import drop_copies
 from xpiler.passes.lane_order import order_lanes
@@ -104,24 +107,39 @@ def test_each_form_computes_the_same(step: Callable[[Function], Function]) -> No
 
 
 def test_an_array_of_each_threads_own_is_not_alike() -> None:
-    text = """\
-__global__ void turned(const int *x, int *y) {
-  __shared__ signed char tile[16][4];
-  int word[1];
-  word[0] = x[threadIdx.x];
-  for (int j = 0; j < 4; ++j) tile[threadIdx.x][j] = ((signed char *)word)[j];
-  __syncthreads();
-  for (int j = 0; j < 4; ++j) y[threadIdx.x * 4 + j] = tile[15 - threadIdx.x][j];
-}
-"""
-    (kernel,) = parse(text, "kernel.cu", platform="cuda").program.kernels
-    before = canonicalise(kernel, (16, 1, 1), (1, 1, 1)).function
+    t = var("t")
+    own, tile = load("own", F32, 0), load("tile", F32, t)
+
+    def threads(*body: Stmt) -> Stmt:
+        return For("t", t.dtype, const(0), const(16), const(1), Block(body), LoopKind.THREADS)
+
+    before = kernel(
+        "turned",
+        (pointer("x"), pointer("y")),
+        Decl("tile", F32, (const(16),)),
+        threads(Decl("own", F32, (const(1),)), Assign(own, load("x", F32, t)), Assign(tile, own)),
+        threads(Assign(load("y", F32, t), load("tile", F32, sub(15, t)))),
+    )
     after = shape_steps(before)
-    assert "tile[16][4]" in show(after)
-    found = []
+    assert "f32 tile[16];" in show(after)
     for function in (before, after):
-        given = {"x": np.arange(16, dtype=np.int32) * 77777, "y": np.zeros(64, np.int32)}
-        assert not run(function, given | {f"gridDim.{axis}": 1 for axis in "xyz"}).errors
-        found.append(given["y"])
-    np.testing.assert_array_equal(found[0], found[1])
-    assert found[0].any()
+        given = {"x": np.arange(16, dtype=np.float32), "y": np.zeros(16, np.float32)}
+        assert not run(function, given).errors
+        np.testing.assert_array_equal(given["y"], given["x"][::-1])
+
+
+def test_bytes_of_a_word_are_not_words() -> None:
+    t = var("t")
+    word, byte = load("word", I32, t), load("word", I8, t)
+
+    def threads(*body: Stmt) -> Stmt:
+        return For("t", t.dtype, const(0), const(4), const(1), Block(body), LoopKind.THREADS)
+
+    before = kernel(
+        "bytes",
+        (pointer("y", I8),),
+        Decl("word", I32, (const(4),)),
+        threads(Assign(word, const(0x01020304))),
+        threads(Assign(load("y", I8, t), byte)),
+    )
+    assert collapse_uniform(before) is before

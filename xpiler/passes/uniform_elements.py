@@ -85,7 +85,7 @@ def _rolled(function: Function) -> Function:
 
     body = map_stmt(function.body, change)
     assert isinstance(body, Block)
-    return replace(function, body=body)
+    return function if body == function.body else replace(function, body=body)
 
 
 def _fill(stmts: tuple[Stmt, ...], shapes: dict[str, tuple[int, ...]]) -> int:
