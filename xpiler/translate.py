@@ -28,6 +28,7 @@ from xpiler.gate.contract import Case, Contract
 from xpiler.gate.entries import Entry, deciding_atomic, entries_of
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
+from xpiler.gate.host_memory import host_memory
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.infer_arguments import variable_of, variables_of
 from xpiler.gate.landmarks import landmark_cases
@@ -475,6 +476,8 @@ def _verify(
     def read_back() -> Unit:
         return parse(lifted(text), file, platform=platform)
 
+    has_devices = all(PLATFORMS[p].model != "serial" for p in (source.platform, platform))
+
     def verify(item: EntryJob) -> None:
         if item.refused or item.inference is None or item.build is None:
             return
@@ -510,6 +513,8 @@ def _verify(
         else:
             contract = _at_landmarks(item, text, source.text)
             item.rungs = compare_target(contract, item.build, item.runs, target)
+            if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
+                item.rungs += host_memory(contract, item.build, target)
             if all(rung.ok for rung in item.rungs):
                 item.rungs += special_values(contract, item.build, target)
                 sides = Side(source, item.build, {}), lambda: Side(read_back(), target, calls)

@@ -61,12 +61,15 @@ class Side:
 def proved(entry: Entry, contract: Contract, source: Side, target: Callable[[], Side]) -> Rung:
     """What can be said of one entry for all data."""
     start = time.thread_time()
+    ok = True
     try:
         detail, open_ = _verdict(entry, contract, source, target(), start)
+    except _Undefined as undefined:
+        ok, detail, open_ = False, str(undefined), False
     except Refusal as refusal:
         detail, open_ = f"undecided: {refusal.diagnostic.message}", True
     seconds = time.thread_time() - start
-    return Rung("proved", True, READ_BACK, f"{contract.entry}: {detail}", seconds, undecided=open_)
+    return Rung("proved", ok, READ_BACK, f"{contract.entry}: {detail}", seconds, undecided=open_)
 
 
 def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start: float) -> tuple[str, bool]:
@@ -105,6 +108,10 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
             if isinstance(answer, Refuted):
                 if by > 1:
                     continue
+                if answer.finding is not None and answer.finding.code == "barrier-divergence":
+                    raise _Undefined(
+                        f"{answer.finding.range}: {answer.fault} at {Setting(dict(case.scalars)).describe()}"
+                    )
                 return (
                     f"undecided: {answer} when the text is read back, although executing it agrees: "
                     "one of the two programs is not read as it is meant",
@@ -128,6 +135,11 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
         more = f"; {', '.join(lifted)} taken for what they approximate" if lifted else ""
         return f"the delivered text for {verdict.scope} and all data: {verdict.how}{more}", False
     return str(verdict), True
+
+
+class _Undefined(Exception):
+    """The target does what its platform gives no meaning, however it went where it was executed: threads that
+    pass a barrier by have ended there when the others come to it, on a device perhaps not."""
 
 
 def _smaller(case: Case, by: int) -> Case:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from xpiler.errors import Refusal
+from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Function
 from xpiler.symbolic.comparisons import without_choices
 from xpiler.symbolic.decisions import computes_whole_numbers
@@ -60,7 +61,7 @@ class Agreement:
 @dataclass(frozen=True)
 class Refuted:
     """An input on which they differ: `element` of `array` after a run at `setting` on the data of `seed`.
-    `fault`: what the target does wrong where that is no value."""
+    `fault`: what the target does wrong where that is no value, and `finding` the code and place of it."""
 
     setting: Setting
     seed: int
@@ -70,6 +71,7 @@ class Refuted:
     got: float | int
     wrong: int = 1
     fault: str = ""
+    finding: Finding | None = None
 
     def __str__(self) -> str:
         if self.fault:
@@ -173,10 +175,10 @@ class Pair:
     def answer(self) -> Agreement | Refuted | Undecided:
         setting = self.source.setting
         try:
-            first = self.source.at("trace", _SEEDS[0])
-            if first.unfinished or self.target.at("trace", _SEEDS[0]).unfinished:
+            ran = [side.at("trace", _SEEDS[0]) for side in (self.source, self.target)]
+            if any(outcome.unfinished for outcome in ran):
                 return Undecided(f"at {setting.describe()} it takes too long to run them")
-            if not first.fault and self._equal("trace", _SEEDS[:1]):
+            if not any(outcome.fault for outcome in ran) and self._equal("trace", _SEEDS[:1]):
                 return self._at_points("trace", Level.ORDER, 1)
         except Refusal:
             pass  # it looks at numbers
@@ -220,7 +222,8 @@ class Pair:
             if outcome.unfinished or (outcome.fault and outcome is expected):
                 return Undecided(f"at {setting.describe()} {which} fails: {outcome.fault}")
         if got.fault:
-            return Refuted(setting, seed, "", 0, 0, 0, fault=got.fault)
+            found = got.result.errors[0]
+            return Refuted(setting, seed, "", 0, 0, 0, fault=got.fault, finding=found)
         digits = _DIGITS if mode == "reals" else 1e-4
         for name, mine, other in _arrays(expected, got):
             wrong = np.flatnonzero(~_close(mine, other, digits))
