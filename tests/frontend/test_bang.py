@@ -246,3 +246,13 @@ def test_words_of_other_platforms_are_not_known(word: str) -> None:
     text = f"__mlu_entry__ void f(const float *x, float *y) {{ {word} }}"
     (refused,) = parse(text, "k.mlu", platform="bang").refusals.values()
     assert refused.code in ("unknown-function", "unknown-name"), refused
+
+
+def test_what_a_program_says_of_itself_is_known_everywhere() -> None:
+    kernel = kernel_of(
+        "__mlu_entry__ void f(const float *x, float *y, int n) {\n"
+        '  assert(n <= 1024 && "one tile");\n  printf("%d", n);\n  if (taskId == 0) y[0] = x[0];\n}'
+    )
+    text = show(kernel)
+    assert "assert(n <= 1024, " in text
+    assert "printf" in text

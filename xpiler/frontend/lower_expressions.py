@@ -259,10 +259,10 @@ def _is_null(ctx: Context, value: Value) -> Expr:
     pointer = pointer_of(ctx, value)
     if isinstance(pointer, AddressOf):
         return build.const(False, BOOL)
-    if pointer.memory is None:
-        return build.const(True, BOOL)
     if pointer.null_if is not None:
         return pointer.null_if
+    if pointer.memory is None:
+        return build.const(True, BOOL)
     return null_test(pointer.memory)
 
 

@@ -10,6 +10,7 @@ from tree_sitter import Node
 from xpiler.frontend.lower_context import Context, constant, expression
 from xpiler.frontend.lower_types import Pointer, Scalar
 from xpiler.frontend.lower_values import ZERO, Address, Value
+from xpiler.ir import build
 from xpiler.ir.build import convert, int_limits, round_float
 from xpiler.ir.types import BOOL, F16, F32, F64, I8, I32, I64, U8, U32, U64, DType
 
@@ -132,8 +133,8 @@ def _char(ctx: Context, node: Node) -> Value:
 
 @expression("string_literal", "concatenated_string", "raw_string_literal")
 def _string(ctx: Context, node: Node) -> Value:
-    """Strings only go to printf and the like, which look at their text."""
-    return Address(Pointer(Scalar(I8), True), None, ZERO, 1)
+    """Strings only go to printf and the like, which look at their text; none is null."""
+    return Address(Pointer(Scalar(I8), True), None, ZERO, 1, null_if=build.const(False, BOOL))
 
 
 @expression("true", "false")

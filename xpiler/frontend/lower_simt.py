@@ -4,14 +4,14 @@ names."""
 from __future__ import annotations
 
 from xpiler.frontend.lower_builtins import Invocation
-from xpiler.frontend.lower_context import Context, constant, number
+from xpiler.frontend.lower_context import Context, number
 from xpiler.frontend.lower_memory import copy, deref, load, place_of, pointer_of, snapshot, store, target_of
 from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_types import Scalar, Struct
 from xpiler.frontend.lower_values import VOID_VALUE, Aggregate, Value
 from xpiler.ir import build
-from xpiler.ir.nodes import Atomic, Barrier, Call, Collective, Const, Decl, Expr, Load, Trap, Var
-from xpiler.ir.types import BOOL, I32, I64, U32, U64, DType
+from xpiler.ir.nodes import Atomic, Barrier, Call, Collective, Const, Decl, Expr, Load, Var
+from xpiler.ir.types import I32, I64, U32, U64, DType
 
 
 def collective(
@@ -234,36 +234,6 @@ def _store(call: Invocation) -> Value:
     else:
         copy(ctx, target, call.args[1])
     return VOID_VALUE
-
-
-# ------------------------------------------------------------------------------------------ assertions
-
-
-@builtin("assert")
-def _assert(call: Invocation) -> Value:
-    from xpiler.frontend.lower_expressions import truth
-
-    condition = truth(call.ctx, call.args[0])
-    call.ctx.emit(Trap("assert", condition, call.ctx.text(call.node)))
-    return VOID_VALUE
-
-
-@builtin("__trap", "abort", "exit", "_Exit", "quick_exit", "__builtin_trap", "__brkpt")
-def _trap(call: Invocation) -> Value:
-    call.ctx.emit(Trap("assert", build.const(False, BOOL), call.ctx.text(call.node)))
-    return VOID_VALUE
-
-
-@builtin("__builtin_assume", "__builtin_expect", "__builtin_unreachable", "__assume")
-def _hint(call: Invocation) -> Value:
-    return call.args[0] if call.name == "__builtin_expect" else VOID_VALUE
-
-
-@builtin("printf", "fprintf", "puts", "fputs", "perror", "fflush")
-def _printf(call: Invocation) -> Value:
-    ctx = call.ctx
-    ctx.emit(Trap("printf", build.const(True, BOOL), ctx.text(call.node)))
-    return constant(0, I32)
 
 
 @builtin("__lane_id", "__laneid")

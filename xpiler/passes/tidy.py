@@ -36,6 +36,7 @@ from xpiler.ir.nodes import (
     Ref,
     Select,
     Stmt,
+    Trap,
     Unary,
     Var,
     While,
@@ -130,6 +131,11 @@ class _Simplifier:
                         advance=self.block(stmt.advance, facts),
                     ),
                 )
+            case Trap(kind="assert", condition=condition):
+                condition = self.expr(condition, facts)
+                if isinstance(condition, Const) and condition.value:
+                    return ()  # the launch has decided it: `assert(blockDim.x == 128)`
+                return (replace(stmt, condition=condition),)
         return (self.operands(stmt, facts),)
 
     def operands(self, stmt: Stmt, facts: Facts) -> Stmt:
