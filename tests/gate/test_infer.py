@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
@@ -565,3 +566,27 @@ void run(const float *x, float *y, int batch, int heads, int n, int d) {
     assert not found.findings
     assert {case.scalar("n") % 32 for case in found.contract.cases} == {0}
     assert len({case.scalar("d") for case in found.contract.cases}) > 1
+
+
+@pytest.mark.parametrize(
+    ("block", "index"),
+    [
+        ("blockIdx.x + blockIdx.y * gridDim.x", "bid * blockDim.x + threadIdx.x"),
+        (
+            "blockIdx.y * gridDim.x + blockIdx.x",
+            "bid * blockDim.x * blockDim.y + threadIdx.y * blockDim.x + threadIdx.x",
+        ),
+    ],
+)
+def test_blocks_that_are_counted_through_are_bounded_together(block: str, index: str) -> None:
+    found = inferred(
+        f"__global__ void f(const float *x, float *y, int n) {{\n  int bid = {block};\n  int i = {index};\n"
+        "  if (i < n) y[i] = x[i];\n}\n"
+    )
+    case = found.contract.cases[0]
+    assert case.launch is not None
+    across, rows, layers = case.launch.grid
+    threads = math.prod(case.launch.block)
+    assert (rows, layers) == (2, 1)
+    assert (2 * across - 2) * threads < case.scalar("n") <= 2 * across * threads
+    assert case.extent("x") == case.extent("y") == case.scalar("n")

@@ -4,10 +4,10 @@
     if (row < M) ...                                  -->
 
 A guard compares an index that grows with `blockIdx.a` against a bound that is the same for the whole grid;
-the grid must
-be large enough for the index to reach the bound, and needs to be no larger. Loops that start at such an
-index bound it
-likewise. An axis without a guard cannot be inferred: the user is asked for it by name.
+the grid must be large enough for the index to reach the bound, and needs to be no larger. Loops that start
+at such an index bound it likewise. Where the blocks of several axes are counted through
+(`blockIdx.y * gridDim.x + blockIdx.x`) the guard bounds them together. An axis without a guard cannot be
+inferred: the user is asked for it by name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from xpiler.errors import Refusal
-from xpiler.ir.affine import simplify, stride
+from xpiler.ir.affine import coefficient, simplify, stride
 from xpiler.ir.build import add, binary, cast, const, div, maximum
 from xpiler.ir.nodes import Assign, Binary, Const, Decl, Expr, For, Function, Load, Space, Var
 from xpiler.ir.rewrite import free_vars, substitute, walk
@@ -81,6 +81,7 @@ def infer_grid(kernel: Function, block: tuple[int, int, int]) -> LaunchFormula:
     scalars = {param.name for param in kernel.params if not param.is_pointer}
     used, _ = axes_used(kernel)
     found: dict[str, list[Expr]] = {}
+    rows: set[str] = set()  # axes along which blocks are counted on
     for index, bound in _guards(kernel):
         index = substitute(substitute(index, definitions), sizes)
         bound = substitute(substitute(bound, definitions), sizes)
@@ -91,9 +92,25 @@ def infer_grid(kernel: Function, block: tuple[int, int, int]) -> LaunchFormula:
             if step is not None and step > 0:
                 wide = cast(bound, I64)
                 found.setdefault(axis, []).append(div(add(wide, const(step - 1, I64)), const(step, I64)))
+            elif axis in used and _counts_on(index, axis):
+                rows.add(axis)
     one = const(1, I64)
-    grid = tuple(_largest(found.get(axis, [])) if axis in used else one for axis in AXES)
-    return LaunchFormula((grid[0], grid[1], grid[2]), block)
+    grid = {axis: _largest(found.get(axis, [])) if axis in used else one for axis in AXES}
+    blocks = grid["x"]
+    if blocks is not None:
+        for axis in sorted(rows - found.keys()):
+            grid[axis] = one
+        if "y" in rows - found.keys():  # two rows of blocks: one alone would not show what `blockIdx.y` does
+            two = const(2, I64)
+            grid["x"], grid["y"] = div(add(blocks, one), two), two
+    return LaunchFormula((grid["x"], grid["y"], grid["z"]), block)
+
+
+def _counts_on(index: Expr, axis: str) -> bool:
+    """Whether a step along the axis is one of as many blocks as the axes before it have."""
+    step = coefficient(index, f"blockIdx.{axis}")
+    before = {f"gridDim.{a}" for a in AXES[: AXES.index(axis)]}
+    return step is not None and step.variables() == before
 
 
 def _guards(kernel: Function) -> Iterator[tuple[Expr, Expr]]:
