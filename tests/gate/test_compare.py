@@ -130,6 +130,17 @@ def test_agreement_on_nothing_is_not_informative() -> None:
     assert compare_arrays(nothing, nothing).informative == 0
 
 
+@pytest.mark.parametrize(("written", "informative"), [(64, 1.0), (8, 8 / 10_000)])
+def test_of_a_long_array_the_written_part_counts_where_there_is_enough_of_it(
+    written: int, informative: float
+) -> None:
+    cache = np.full(10_000, np.frombuffer(poison(F32), np.float32)[0], np.float32)
+    cache[:written] = 1.0
+    assert compare_arrays(cache, cache).informative == informative
+    cache[:written] = np.nan
+    assert compare_arrays(cache, cache).informative == 0
+
+
 # ------------------------------------------------------------------------------------------------ mutations
 # Programs in plain C++: C = A B, a softmax over rows, a row normalisation; right and wrong variants of each.
 

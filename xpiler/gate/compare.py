@@ -50,6 +50,7 @@ _AT_THE_EDGE = 0.05  # the part of integers that may change under perturbations
 _ROUNDS = 4  # perturbed runs of the source a case: in fewer, moves cancel in some element
 _LONG_SUM = 4096
 _FAST_MATH = 64.0  # `__expf` and its kind are good to about 2^-18 near 1
+_ENOUGH_WRITTEN = 64  # elements that agreement says something about, however many there are beside them
 
 Spread = Mapping[str, Float64Array]
 Mask = npt.NDArray[np.bool_]
@@ -80,8 +81,8 @@ class Comparison:
     """The verdict on one case. `ratio` is the largest error over its bound (passes up to 1), `max_error`
     absolute.
 
-    `exact` says that all bits agree; `informative` is the share of outputs that were written, finite numbers:
-    near 0 the agreement means little. `summary` says it in words.
+    `exact` says that all bits agree; `informative` is the share of outputs that are written, finite numbers,
+    see `_informative`: near 0 the agreement means little. `summary` says it in words.
     """
 
     ok: bool
@@ -272,7 +273,7 @@ def _compare_argument(
     same = (bits(want) == bits(got)) | undefined
     unwritten = is_poison(want, argument.dtype) if argument.role is Role.OUT else np.zeros(want.shape, bool)
     wanted, gotten = decode(want, argument.dtype), decode(got, argument.dtype)
-    informative = float(np.mean(np.isfinite(wanted) & ~unwritten & ~undefined)) if want.size else 1.0
+    informative = _informative(np.isfinite(wanted) & ~undefined, ~unwritten)
     if same.all():
         return Comparison(True, True, 0.0, 0.0, informative, None, f"{argument.name}: equal in every bit")
     if not argument.dtype.is_float:
@@ -301,6 +302,15 @@ def _compare_argument(
     )
     words = _describe(argument, wrong, want, got, shape, mismatch)
     return Comparison(False, False, max(ratio, 1.0), max_error, informative, mismatch, words)
+
+
+def _informative(finite: Mask, written: Mask) -> float:
+    """The share of finite numbers: of all elements, or, where enough are written that they tell something, of
+    those. A cache of which each call fills a few rows stays as it was for the most part."""
+    count = int(written.sum())
+    if not written.size:
+        return 1.0
+    return float((finite & written).sum()) / (count if count >= _ENOUGH_WRITTEN else written.size)
 
 
 def error_bound(
