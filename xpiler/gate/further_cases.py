@@ -20,6 +20,7 @@ _LARGE = 2051  # tiles of up to 128 rows, one on each of 16 cores
 _LONG = (4099, 1_000_003)  # of an array alone: tiles of a whole scratchpad
 _SMALL = (3, 5, 2)
 _WIDE = {2: ((131, 517),), 3: ((67, 131, 97), (131, 67, 139))}  # as many sizes made wide together
+_NARROW, _ONE_WIDE = 16, 131  # fewer than the lanes of a vector; a tile of 128 and a part of one
 _MOST_WORK = 1 << 21  # the product of all sizes
 _MOST_SINGLE = 4  # cases in which one size is the least
 _GRANULE = 256
@@ -45,6 +46,9 @@ def further_sizes(found: Sequence[Sizes], free: Sequence[str]) -> Iterator[dict[
         made.append(
             {**first, **{n: units[n] * -(-size // units[n]) for n, size in zip(free, wide, strict=True)}}
         )
+    if len(free) > max(_WIDE):  # too many to be wide together: those that were found small, one at a time
+        small_ones = [name for name in free if max(sizes[name] for sizes in found) < _NARROW]
+        made += [{**first, name: units[name] * -(-_ONE_WIDE // units[name])} for name in small_ones]
     known = [dict(sizes) for sizes in found]
     for sizes in sorted(made, key=lambda sizes: prod(sizes[name] for name in free)):
         if sizes not in known and prod(sizes[name] for name in free) <= _MOST_WORK:

@@ -236,10 +236,12 @@ def _further_cases(
     yield from scalar_cases(found[0].case, chosen, of_free)
     if not free or overrides.shapes:
         return
-    extents = None if _has_own_arrays(search) else _extents_at(found, free, formulas)
+    extents = None if _has_own_arrays(search) else _extents_at([*found, *search.dropped], free, formulas)
     deadline = time.thread_time() + _FURTHER_SECONDS
     for number, sizes in enumerate(further_sizes([trial.sizes for trial in found], free)):
         case: Case | None = None
+        if not search.is_meant(sizes):
+            continue
         if extents is not None:
             known = {name: extent(sizes) or 0 for name, extent in extents.items()}
             if min(known.values(), default=0) > 0:
@@ -247,7 +249,7 @@ def _further_cases(
                 case = search.case_at(sizes, known, values | dict(overrides.values))
         elif time.thread_time() < deadline:
             trial = min(search.attempt(sizes), key=badness)
-            case = trial.case if badness(trial) == (False, False, 0) else None
+            case = trial.case if badness(trial) <= (False, False, found[0].flaws) else None
         if case is not None and sum(extent for _, extent in case.extents) <= _MOST_ELEMENTS:
             yield replace(case, seed=_FURTHER_SEED + number)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -27,6 +27,7 @@ from xpiler.gate.infer_search import (
     in_modes,
 )
 from xpiler.gate.infer_sizes import candidates, one_large, scaled_down, structured
+from xpiler.gate.infer_telling import Started
 from xpiler.gate.observe import Step
 from xpiler.ir.build import const, mul
 from xpiler.ir.index_arrays import index_arrays
@@ -167,6 +168,10 @@ class FunctionSearch(Search):
             return canonicalise(self.kernel).function
         except Refusal:
             return self.runnable
+
+    def started_at(self, candidates: Sequence[Mapping[str, int]]) -> Iterator[list[Started] | None]:
+        for sizes in candidates:
+            yield [Started(self.kernel.name, self.kernel, {**self.numbers, **sizes}, (1, 1, 1))]
 
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         try:

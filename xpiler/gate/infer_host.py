@@ -6,12 +6,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from math import prod
 
 import numpy as np
 
 from xpiler.errors import Refusal
+from xpiler.frontend.unit import HostFunction
 from xpiler.gate.arrays import Array
 from xpiler.gate.bound import bind
 from xpiler.gate.contract import Case, Role, Values, make_case
@@ -32,6 +34,7 @@ from xpiler.gate.infer_search import (
     numpy_of,
 )
 from xpiler.gate.infer_sizes import candidates
+from xpiler.gate.infer_telling import Started, divides_negative
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step
 from xpiler.gate.setups import Setups
@@ -95,8 +98,7 @@ class HostSearch(Search):
             return found
         free = [name for name in self.sizes if name not in self.fixed]
         flags = [name for name, value in self.numbers.items() if isinstance(value, bool)]
-        functions = Setups(self.unit).reached_by_name(self.entry.name)
-        others = other_arguments(usable[0].sizes, free, flags, functions)
+        others = other_arguments(usable[0].sizes, free, flags, self.functions)
         self.deadline = time.thread_time() + SECONDS
         more: list[Trial] = []
         while self.unlaunched and (batch := list(islice(others, _BRANCHES))):
@@ -207,6 +209,24 @@ class HostSearch(Search):
     def _probed(self, sizes: Sequence[Mapping[str, int]], elements: int) -> list[Trace]:
         """What the call does when each of its arrays has so many elements."""
         return trace_host(self.build, [self._probe(s, elements, {}) for s in sizes])
+
+    def started_at(self, candidates: Sequence[Mapping[str, int]]) -> Iterator[list[Started] | None]:
+        for trace in self._traced(candidates):
+            yield None if trace.fault or not trace.launches else [*map(self._started, trace.launches)]
+
+    def _started(self, launch: TracedLaunch) -> Started:
+        kernel = self._kernel(launch)
+        bound = (kernel and bind(kernel, launch.arguments)) or ()
+        scalars = {p.name: v for p, v in zip(kernel.params if kernel else (), bound, strict=False)}
+        return Started(launch.kernel, kernel, scalars, launch.launch.grid, launch.launch.block)
+
+    def is_meant(self, sizes: Mapping[str, int]) -> bool:
+        return not divides_negative(self.functions, sizes)
+
+    @cached_property
+    def functions(self) -> tuple[HostFunction, ...]:
+        """Those that decide what is launched."""
+        return Setups(self.unit).reached_by_name(self.entry.name)
 
     def collect(self, stream: Iterator[Mapping[str, int]], limit: int) -> list[Trial]:
         return super().collect(self._ahead(stream), limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from xpiler.errors import Diagnostic
@@ -11,6 +11,7 @@ from xpiler.gate import overrides as stated
 from xpiler.gate.contract import Case, Launch, Values, make_case
 from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid, stated_extent
 from xpiler.gate.infer_search import MAX_THREADS, Question, Search, Trial, in_modes
+from xpiler.gate.infer_telling import Started
 from xpiler.gate.observe import Step
 from xpiler.ir.build import const
 from xpiler.ir.index_arrays import index_arrays
@@ -114,6 +115,17 @@ class KernelSearch(Search):
         launch = self.launch(sizes)
         case = super().case_at(sizes, extents, values)
         return replace(case, launch=launch) if case is not None and launch is not None else None
+
+    def started_at(self, candidates: Sequence[Mapping[str, int]]) -> Iterator[list[Started] | None]:
+        for sizes in candidates:
+            launch = self.launch(sizes)
+            fits = launch is not None and launch.threads <= MAX_THREADS
+            scalars = {**self.numbers, **sizes}
+            yield (
+                [Started(self.kernel.name, self.kernel, scalars, launch.grid, launch.block)]
+                if launch is not None and fits
+                else None
+            )
 
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         launch = self.launch(sizes)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
+from math import gcd
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from xpiler.gate.infer_arguments import argument_of, is_handle
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.infer_settings import settings_of
 from xpiler.gate.infer_sizes import FINER, candidates, granule_of, structured
+from xpiler.gate.infer_telling import Reading, Started, others_alike, read, telling_sizes
 from xpiler.gate.inputs import draw
 from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step, observe
 from xpiler.gate.overrides import Overrides
@@ -55,6 +57,9 @@ _DATA = (
     (-3.0, 3.0),
     (0.0, 1.0),
 )  # between which data lie that are to be decided on
+_TELLING_TRIES = 3  # of the most telling sizes
+_TELLING_SECONDS = 2.0
+_GRANULE = 256
 _TASKS = 4  # that BANG C kernels are mostly tried with
 _SMALLEST_TILE, _LARGEST_TILE = 16, 1 << 16
 _UNCONSTRAINED = 5  # a size that the extents of the kernels say nothing about (a number of steps)
@@ -110,6 +115,7 @@ class Search:
         self.ran: dict[frozenset[tuple[str, int]], dict[str, list[Setting]]] = {}  # by sizes, of each kernel
         self.too_slow: list[dict[str, int]] = []  # sizes whose run was given up: larger ones are not tried
         scalars = [p for p in entry.params if not p.is_pointer and not is_handle(p)]
+        self.dropped: list[Trial] = []  # clean ones, of sizes that nobody means
         self.sizes = [p.name for p in scalars if p.dtype.is_integer and p.dtype.name != "bool"]
         self.fixed: dict[str, int] = {}
         self.numbers: dict[str, Scalar] = {}
@@ -202,10 +208,60 @@ class Search:
             similar = [] if granule is None else [{**self.fixed, **structured(free, granule, 1)}]
             others = self.collect((s for s in (*similar, *islice(stream(1), 24)) if s != first[0].sizes), 24)
             chosen += [t for t in others[:1] if not t.findings and not t.fault and t.flaws <= first[0].flaws]
+        chosen = self.with_telling(chosen, free)
         chosen += self.collect(self.beyond_tiles(chosen[0].sizes), 1)[:1] if free else []
         chosen = [t for t in chosen if not t.findings and not t.fault]
         more = self.overrides_cases()
         return [*chosen, *more]
+
+    def started_at(self, candidates: Sequence[Mapping[str, int]]) -> Iterator[list[Started] | None]:
+        """What runs at each of the sizes, None where nothing does."""
+        raise NotImplementedError
+
+    def is_meant(self, sizes: Mapping[str, int]) -> bool:
+        """Whether host code says nothing against these sizes."""
+        return True
+
+    def readings(
+        self, candidates: Sequence[Mapping[str, int]], free: Sequence[str]
+    ) -> Iterator[Reading | None]:
+        for sizes, started in zip(candidates, self.started_at(candidates), strict=True):
+            reading = None if started is None else read(sizes, free, started)
+            if reading is not None:
+                reading.meant = reading.meant and self.is_meant(sizes)
+            yield reading
+
+    def with_telling(self, chosen: list[Trial], free: Sequence[str]) -> list[Trial]:
+        """The trials, before them those of more telling sizes, where some extent is one in all that were
+        chosen; then without sizes that nobody means."""
+        known = [r for r in self.readings([t.sizes for t in chosen], free) if r is not None]
+        if len(free) < 2 or not known or any(r.meant and not r.hidden for r in known):
+            return chosen
+        shown = max((r.meant, r.shown) for r in known)
+        units = {name: gcd(_GRANULE, *(trial.sizes[name] for trial in chosen)) for name in free}
+        self.deadline = time.thread_time() + _TELLING_SECONDS
+        found: list[Trial] = []
+
+        def take(sizes: Mapping[str, int]) -> bool:
+            (reading,) = self.readings([sizes], free)
+            if reading is None or (reading.meant, reading.shown) <= shown:
+                return False
+            trial = min(self.attempt(sizes), key=badness)
+            if _does_as_much(trial, chosen[0]):
+                found.append(trial)
+            return True
+
+        measured = telling_sizes(chosen[0].sizes, units, lambda c: list(self.readings(c, free)))
+        for sizes in islice(measured, _TELLING_TRIES):
+            if not take(sizes) or found or time.thread_time() > self.deadline:
+                break
+        if not found:
+            return chosen
+        take(others_alike(found[0].sizes, units))
+        readings = self.readings([t.sizes for t in chosen], free)
+        for trial, reading in zip(chosen, readings, strict=True):
+            (found if reading is None or reading.meant else self.dropped).append(trial)
+        return found
 
     def beyond_tiles(self, sizes: Mapping[str, int]) -> Iterator[Mapping[str, int]]:
         """Sizes at which each task of a BANG C kernel works on several tiles, and on a part of one."""
@@ -389,6 +445,15 @@ def _within(dtype: DType, low: float, high: float) -> tuple[float, float]:
         return low, high
     ends = int_limits(dtype)
     return min(max(low, ends[0]), ends[1]), min(max(high, ends[0]), ends[1])
+
+
+def _does_as_much(trial: Trial, other: Trial) -> bool:
+    """Whether nothing is wrong and all arrays are used that the other uses: windows that take several steps
+    may leave a rest at the end of what they read."""
+    if trial.findings or trial.fault or trial.flaws >= UNWRITTEN or trial.roles != other.roles:
+        return False
+    used = dict(trial.case.extents)
+    return all(extent <= 1 or used[name] > 1 for name, extent in other.case.extents)
 
 
 def _scaled(sizes: Mapping[str, int], free: Sequence[str]) -> Iterator[dict[str, int]]:
