@@ -238,7 +238,7 @@ class Search:
         if len(free) < 2 or not known or any(r.meant and not r.hidden for r in known):
             return chosen
         shown = max((r.meant, r.shown) for r in known)
-        units = {name: gcd(_GRANULE, *(trial.sizes[name] for trial in chosen)) for name in free}
+        common = {name: gcd(_GRANULE, *(trial.sizes[name] for trial in chosen)) for name in free}
         self.deadline = time.thread_time() + _TELLING_SECONDS
         found: list[Trial] = []
 
@@ -251,9 +251,12 @@ class Search:
                 found.append(trial)
             return True
 
-        measured = telling_sizes(chosen[0].sizes, units, lambda c: list(self.readings(c, free)))
-        for sizes in islice(measured, _TELLING_TRIES):
-            if not take(sizes) or found or time.thread_time() > self.deadline:
+        for units in (common, dict.fromkeys(free, 1)):  # a common multiple may be by chance
+            measured = telling_sizes(chosen[0].sizes, units, lambda c: list(self.readings(c, free)))
+            for sizes in islice(measured, _TELLING_TRIES):
+                if not take(sizes) or found or time.thread_time() > self.deadline:
+                    break
+            if found or set(units.values()) == {1}:
                 break
         if not found:
             return chosen

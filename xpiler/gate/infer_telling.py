@@ -50,8 +50,10 @@ class Started:
 
 @dataclass
 class Reading:
-    """By place (a size, an axis of a grid, a loop, a quotient): its largest extent. `meant`: whether no
-    quotient is one of a negative number, which C rounds to another side than any extent means."""
+    """By place (a size, an argument, an axis of a grid, a loop, a quotient): its largest extent.
+
+    `meant`: whether no quotient is one of a negative number, which C rounds to another side than any extent
+    means."""
 
     extents: dict[tuple[str, str, int], int] = field(default_factory=dict)
     meant: bool = True
@@ -74,8 +76,8 @@ class Reading:
         return (
             self.meant,
             len(seen),
-            sum(extent > 2 for extent in seen),
             len({*sizes.values()}),
+            sum(extent > 2 for extent in seen),
             -prod(sizes.values()),
         )
 
@@ -90,6 +92,9 @@ def read(sizes: Sizes, free: Sequence[str], started: Iterable[Started]) -> Readi
         for axis, extent in zip("xyz", one.grid, strict=True):
             if axis in looked:
                 reading.see((one.name, axis, 0), extent)
+        for name, value in one.scalars.items():
+            if isinstance(value, int):  # what host code calculated, and passes on
+                reading.see((one.name, name, 0), value)
         if one.kernel is not None:
             _read_kernel(reading, one.kernel, one)
     return reading
