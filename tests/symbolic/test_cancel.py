@@ -49,7 +49,7 @@ def test_a_check_ends_soon_after_it_is_cancelled(text: str, after: float) -> Non
     asked = time.process_time()  # of the processor: it may have much else to do
     cancelled.set()
     thread.join(10)
-    assert ended and ended[0] - asked < 0.5
+    assert ended and ended[0] - asked < 3  # of 20; collecting the garbage of other tests is in it
 
 
 def test_what_a_run_shows_is_replayed_and_what_the_text_shows_is_not() -> None:
