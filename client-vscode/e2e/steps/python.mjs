@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { LONG } from "../waiting.mjs";
 
+export const own = { settings: { "xpiler.server.python": "/nowhere/python3" } };
+
 export async function tell({ bench, page, step, picture }) {
   await step("one message says what to do", async () => {
-    await bench.reopen({ "xpiler.server.python": "/nowhere/python3" });
     await bench.openFile("add.cu"); // the extension sleeps until there is a kernel
     const toast = bench.toast("/nowhere/python3");
     await toast.waitFor({ timeout: LONG });
