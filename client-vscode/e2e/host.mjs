@@ -107,9 +107,13 @@ export class Host {
     await until(() => this.processes().length === 0, "its processes end").catch(() => undefined);
   }
 
+  /** A window in a browser has those of a machine (where Python is) from another file than those of its user. */
   writeSettings(changes) {
     Object.assign(this.settings, changes);
-    writeFileSync(join(this.run, "data", "User", "settings.json"), JSON.stringify(this.settings, null, 1));
+    for (const level of ["User", "Machine"]) {
+      mkdirSync(join(this.run, "data", level), { recursive: true });
+      writeFileSync(join(this.run, "data", level, "settings.json"), JSON.stringify(this.settings, null, 1));
+    }
   }
 
   /** What the extension and its server have written into their log since the window was opened. */
