@@ -99,3 +99,24 @@ extern "C" void run(const float *x, float *y, int n, cudaStream_t stream) {
     result = translate_text(text, "twice.cu", "vnni")
     (rung,) = [r for r in result.evidence if r.detail.startswith("run:") and r.rung == "proved"]
     assert not rung.undecided, rung.detail
+
+
+def test_sizes_at_which_a_launch_wraps_are_not_asked_about() -> None:
+    """At a third of `n` the wrapper would launch four thousand million threads."""
+    windows = """
+    __global__ void windows(const float *x, float *y, unsigned n, unsigned step) {
+        unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+        if (i * step + 6 > n) return;
+        float sum = 0.0f;
+        for (int k = 0; k < 6; ++k) sum += x[i * step + k];
+        y[i] = sum;
+    }
+    void run(const float *x, float *y, unsigned n, unsigned step) {
+        unsigned count = (n - 6) / step + 1;
+        windows<<<(count + 127) / 128, 128>>>(x, y, n, step);
+    }
+    """
+    result = translate_text(windows, "windows.cu", "vnni")
+    (found,) = [r for r in result.evidence if r.rung == "proved" and r.detail.startswith("run:")]
+    assert not found.undecided
+    assert "the delivered text for n=37, step=53" in found.detail

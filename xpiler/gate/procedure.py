@@ -57,6 +57,11 @@ class Procedure:
         return tuple(dict.fromkeys(step.function for step in self.steps if isinstance(step, Step)))
 
 
+def threads(procedure: Procedure) -> int:
+    """How many all its launches have."""
+    return sum(step.launch.threads for step in procedure.steps if isinstance(step, Step))
+
+
 def alike(one: Procedure, other: Procedure) -> bool:
     """Whether they are the same steps of the same programs, whatever these are called."""
     return _anonymous(one) == _anonymous(other)

@@ -22,7 +22,7 @@ from xpiler.gate.contract import Case, Contract, Role
 from xpiler.gate.entries import Entry
 from xpiler.gate.evidence import READ_BACK, Rung
 from xpiler.gate.execute import Build
-from xpiler.gate.procedure import EntryRuns, Procedure, alike, of_function, of_trace
+from xpiler.gate.procedure import EntryRuns, Procedure, alike, of_function, of_trace, threads
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import trace_host
 from xpiler.ir.nodes import Function
@@ -99,6 +99,8 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
                 pair = whole
                 if by > 1:
                     pair = [_procedure(entry, contract, side, smaller_one) for side in (source, target)]
+                    if any(threads(one) > threads(of) for one, of in zip(pair, whole, strict=True)):
+                        continue  # nobody means them: `(n - 6) / step + 1` of unsigned numbers wraps
                 answer = Pair(*(EntryRuns(p, contract, smaller_one, until) for p in pair)).answer()
             except Refusal:
                 if by > 1:

@@ -227,8 +227,9 @@ class _Uniform:
         for stmt in walk_stmts(loop.body):
             match stmt:
                 case Decl(name=name, shape=(), init=init):
-                    given = isinstance(init, Expr) and id(stmt) in top
-                    if not given or self._depends(init, loop.var, varying):  # type: ignore[arg-type]
+                    if not (isinstance(init, Expr) and id(stmt) in top) or self._depends(
+                        init, loop.var, varying
+                    ):
                         varying.add(name)
                 case For(var=name, start=start, stop=stop, step=step):
                     if any(self._depends(e, loop.var, varying) for e in (start, stop, step)):
