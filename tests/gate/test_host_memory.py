@@ -60,6 +60,21 @@ def test_an_array_of_the_host_is_no_kernels_argument() -> None:
     assert "the kernel scale is launched on `y`" in why
 
 
+def test_memory_of_the_host_that_is_mapped_for_the_device_may_be() -> None:
+    mapped = (
+        as_hip(SCALE)
+        .replace("(d_x, d_y, a, n)", "(d_x, y, a, n)")
+        .replace(
+            "    hipMemcpy(y, d_y, n * sizeof(float), hipMemcpyDeviceToHost);",
+            "    hipDeviceSynchronize();\n    hipHostUnregister(y);",
+        )
+    )
+    mapped = mapped.replace(
+        "    scale<<<", "    hipHostRegister(y, n * sizeof(float), hipHostRegisterMapped);\n    scale<<<"
+    )
+    assert verified(SCALE, mapped) == ("verified", "")
+
+
 @pytest.mark.parametrize("moved", [False, True])
 def test_a_barrier_that_half_of_the_threads_pass_by_is_no_barrier(moved: bool) -> None:
     target = as_hip(TOTAL)

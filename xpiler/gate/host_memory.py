@@ -37,6 +37,7 @@ def _misused(source: Trace, target: Trace) -> list[tuple[str, str]]:
     of_host |= _named(c.to for c in source.copies if c.direction in _TO_HOST)
     for launch in source.launches:
         of_host -= _named(launch.memories())
+    of_host -= target.mapped
     return [
         (name, launch.kernel)
         for launch in target.launches

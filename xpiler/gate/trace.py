@@ -75,12 +75,14 @@ class TracedCopy:
 
 @dataclass(frozen=True)
 class Trace:
-    """`fault` says in words what went wrong, "" if nothing did; `hung`: that it was stopped."""
+    """`fault` says in words what went wrong, "" if nothing did; `hung`: that it was stopped. `mapped`: the
+    entry's arguments that the device was given to use as they are."""
 
     launches: tuple[TracedLaunch, ...]
     copies: tuple[TracedCopy, ...]
     fault: str
     hung: bool = False
+    mapped: frozenset[str] = frozenset()
 
 
 def trace_host(build: Build, cases: Sequence[Case]) -> list[Trace]:
@@ -90,9 +92,13 @@ def trace_host(build: Build, cases: Sequence[Case]) -> list[Trace]:
 
 def read_trace(result: RunResult) -> Trace:
     launches, copies = [], []
+    mapped: set[str] = set()
     for event in result.events:
         if event.name == "launch":
             launches.append(_launch(event.fields, result.records))
+        elif event.name == "memcpy" and event.fields.get("direction") == "mapped":
+            memory = _memory(event.fields.get("to"))
+            mapped |= {memory.name} if memory is not None else set()
         elif event.name == "memcpy":
             sides = (_memory(event.fields.get("to")), _memory(event.fields.get("from")))
             copies.append(
@@ -110,7 +116,7 @@ def read_trace(result: RunResult) -> Trace:
     if fault.startswith("endless: "):
         fault = fault.replace("endless", "an endless loop", 1)
     hung = fault.startswith(("stopped after", "an endless loop"))
-    return Trace(tuple(launches), tuple(copies), fault, hung)
+    return Trace(tuple(launches), tuple(copies), fault, hung, frozenset(mapped))
 
 
 def _data(fields: Mapping[str, Any]) -> bytes:

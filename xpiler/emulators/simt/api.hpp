@@ -175,6 +175,7 @@ XPEMU_STATUS XPEMU_P(MallocPitch)(T** at, std::size_t* pitch, std::size_t width,
 }
 template <class T>
 XPEMU_STATUS XPEMU_P(HostGetDevicePointer)(T** device, void* host, unsigned) {
+    xpemu::trace_copy("mapped", host, nullptr, 0);
     *device = static_cast<T*>(host);
     return xpemu::success;
 }
@@ -188,7 +189,10 @@ inline hipError_t hipHostMalloc(T** at, std::size_t bytes, unsigned = 0) {
 }
 inline hipError_t hipHostFree(void* pointer) { return xpemu::release(pointer); }
 #endif
-XPEMU_STATUS XPEMU_P(HostRegister)(void*, std::size_t, unsigned) { return xpemu::success; }
+XPEMU_STATUS XPEMU_P(HostRegister)(void* host, std::size_t, unsigned) {
+    xpemu::trace_copy("mapped", host, nullptr, 0);
+    return xpemu::success;
+}
 XPEMU_STATUS XPEMU_P(HostUnregister)(void*) { return xpemu::success; }
 XPEMU_STATUS XPEMU_P(Memcpy)(void* to, const void* from, std::size_t bytes, XPEMU_P(MemcpyKind) kind) {
     return xpemu::copy(to, from, bytes, kind);
@@ -294,6 +298,8 @@ enum : unsigned {
     XPEMU_P(HostAllocMapped) = 2,
     XPEMU_P(HostAllocWriteCombined) = 4,
     XPEMU_P(HostRegisterDefault) = 0,
+    XPEMU_P(HostRegisterPortable) = 1,
+    XPEMU_P(HostRegisterMapped) = 2,
     XPEMU_P(MemAttachGlobal) = 1,
     XPEMU_P(DeviceScheduleAuto) = 0,
     XPEMU_P(DeviceScheduleSpin) = 1,
