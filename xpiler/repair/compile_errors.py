@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from xpiler.ir.source import SourceRange
 from xpiler.repair.changes import apply
+from xpiler.repair.statics import loop_around
 from xpiler.repair.vocabulary import FAMILIES, known_names
 from xpiler.symbolic.findings import Edit
 from xpiler.symbolic.positions import Lines
@@ -55,6 +56,8 @@ class Mended:
     range: SourceRange
     message: str
 
+
+_COLLAPSE = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+omp\b[^\n]*\bcollapse\s*\(\s*(\d+)\s*\)[^\n]*\n?", re.M)
 
 Compile = Callable[[str], list[CompilerError]]
 
@@ -168,6 +171,8 @@ def suggestions(
             yield from _punctuation(wanted_, error, text, lines)
     if re.search(r"at end of input|expected [‘'\"]}", error.text):
         yield "`}` is missing", (Edit(len(text.rstrip()), len(text.rstrip()), "\n}"),)
+    if re.search(r"loops? to collapse|perfectly nested|expected \d+ for loops", error.text):
+        yield from _nest_missing(error, text, lines)
     redeclared = re.search(rf"(?:redeclaration|redefinition) of {_QUOTED}", error.text)
     if redeclared:
         name = (_WORD.findall(redeclared[1]) or [""])[-1]
@@ -244,14 +249,20 @@ def _declarations(
     declaration = rf"[A-Za-z_][\w:<> \t*]*[\s*]{word}\s*(?:\[[^\]]*\]\s*)*(?:=[^;{{}}]*)?;"
     pattern = rf"^[ \t]*({macro}|{declaration})"
     indent = lines.indentation(error.line)
-    for found in dict.fromkeys(m[1] for t in (source, text) for m in re.finditer(pattern, t, re.M)):
+    declared = list(dict.fromkeys(m[1] for t in (source, text) for m in re.finditer(pattern, t, re.M)))
+    line = text[start:end].strip()
+    for found in declared:
+        type_ = found.removesuffix(line)
+        if line.startswith(name) and type_ != found:  # only the type is missing
+            yield f"`{name}` is declared nowhere", (Edit(start, end, f"{indent}{type_}{line}"),)
+    for found in declared:
         if re.match(r"(?:return|delete|else|goto)\b", found):
             continue
         at_top = found.startswith(("#", "constexpr", "static", "__constant__", "const"))
         at = _top(text) if (at_top and name.isupper()) or found.startswith("#") else start
         new = f"{found}\n" if at != start else f"{indent}{found}\n"
         yield f"`{name}` is declared nowhere", (Edit(at, at, new),)
-    assigned = re.match(rf"[ \t]*(?={re.escape(name)}\s*=)", text[start:end])
+    assigned = re.match(rf"[ \t]*(?={word}\s*=)", text[start:end])
     if assigned:
         for type_ in ("int", "float", "auto"):
             at = start + assigned.end()
@@ -286,6 +297,21 @@ def _punctuation(
             while behind > 0 and text[behind - 1].isspace():
                 behind -= 1
         yield f"`{wanted}` is missing", (Edit(behind, behind, wanted),)
+
+
+def _nest_missing(error: CompilerError, text: str, lines: Lines) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """`collapse(n)` over fewer loops than n: it belongs to the loop around, or it says too many."""
+    pragma = [m for m in _COLLAPSE.finditer(text) if lines.place(m.start())[0] <= error.line][-1:]
+    for match in pragma:
+        outer = loop_around(text, match.start())
+        if outer is not None:
+            at = text.rfind("\n", 0, outer) + 1
+            line = match[0] if match[0].endswith("\n") else f"{match[0]}\n"
+            yield "the pragma belongs to the loop around", (Edit(at, at, line), Edit(*match.span(), ""))
+        for fewer in range(int(match[1]) - 1, 0, -1):
+            clause = f"collapse({fewer})"
+            title = f"`collapse({match[1]})` should be `{clause}`"
+            yield title, (Edit(*match.span(), re.sub(r"\bcollapse\s*\(\s*\d+\s*\)", clause, match[0])),)
 
 
 def _pointer_missing(error: CompilerError, text: str, lines: Lines) -> Iterator[tuple[str, tuple[Edit, ...]]]:

@@ -123,12 +123,12 @@ def _pragmas(text: str) -> Iterator[Static]:
                 line = match[0].rstrip("\n") + f" reduction(+ : {name})\n"
                 title = f"the sum `{name}` needs a reduction"
                 yield Static(Edit(*match.span(), line), 1.6, title)
-        outer = _loop_around(text, match.start())
+        outer = loop_around(text, match.start())
         if outer is not None:
             yield Static(Edit(*match.span(), ""), 1.8, "this loop should not be made parallel")
 
 
-def _loop_around(text: str, at: int) -> int | None:
+def loop_around(text: str, at: int) -> int | None:
     """Where the loop begins that a place lies in."""
     depth = 0
     for place in range(at - 1, -1, -1):
