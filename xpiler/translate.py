@@ -474,7 +474,8 @@ def _verify(
 
     @functools.cache
     def read_back() -> Unit:
-        return parse(lifted(text), file, platform=platform)
+        names = frozenset(calls.get(contract.entry, contract.entry) for contract in running)
+        return parse(lifted(text), file, platform=platform, entries=names)
 
     has_devices = all(PLATFORMS[p].model != "serial" for p in (source.platform, platform))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xpiler.backend.vnni_helpers import HELPERS
-from xpiler.gate.evidence import Evidence, Rung
+from xpiler.gate.evidence import READ_BACK, Evidence, Rung
 from xpiler.gate.proved import lifted
 from xpiler.translate import translate_text
 
@@ -120,3 +120,78 @@ def test_sizes_at_which_a_launch_wraps_are_not_asked_about() -> None:
     (found,) = [r for r in result.evidence if r.rung == "proved" and r.detail.startswith("run:")]
     assert not found.undecided
     assert "the delivered text for n=37, step=53" in found.detail
+
+
+def rungs_of(text: str, file: str, to: str) -> dict[str, Rung]:
+    """What is proved by reading back, by entry, of a program that is verified."""
+    result = translate_text(text, file, to)
+    assert result.status == "verified", result.evidence
+    return {r.detail.split(":")[0]: r for r in result.evidence if r.tool == READ_BACK}
+
+
+STRUCTS = """
+struct Params { float alpha; int n; const float *x; };
+__global__ void scale(Params p, float *y) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < p.n) y[i] = p.alpha * p.x[i];
+}
+extern "C" void run(const float *x, float *y, float alpha, int n) {
+  Params p = {alpha, n, x};
+  scale<<<(n + 255) / 256, 256>>>(p, y);
+}
+"""
+
+
+def test_structs_by_value_are_taken_apart() -> None:
+    assert not rungs_of(STRUCTS, "scale.cu", "hip")["run"].undecided
+    assert not rungs_of(STRUCTS, "scale.cu", "bang")["run"].undecided
+
+
+PROGRAM = """
+#include <cstdio>
+__global__ void twice(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = 2.0f * x[i];
+}
+int main() {
+  const int n = 1000;
+  float *x, *y;
+  cudaMallocManaged(&x, n * sizeof(float));
+  cudaMallocManaged(&y, n * sizeof(float));
+  for (int i = 0; i < n; ++i) x[i] = i;
+  twice<<<(n + 255) / 256, 256>>>(x, y, n);
+  cudaDeviceSynchronize();
+  printf("%g\\n", y[n - 1]);
+}
+"""
+
+
+def test_a_kernel_of_a_program_is_a_function_that_is_handed_its_launch() -> None:
+    rung = rungs_of(PROGRAM, "twice.cu", "vnni")["twice"]
+    assert not rung.undecided, rung.detail
+    assert "for n=1000 and all data" in rung.detail
+
+
+HOST_TEMPLATE = """
+template <typename T, int SIZE>
+__global__ void firsts(const T *x, T *y, int n) {
+  __shared__ T tile[SIZE];
+  int i = blockIdx.x * SIZE + threadIdx.x;
+  tile[threadIdx.x] = i < n ? x[i] : T(0);
+  __syncthreads();
+  if (threadIdx.x == 0) y[blockIdx.x] = tile[0] + tile[SIZE - 1];
+}
+template <typename T> void launch(const T *x, T *y, int n) {
+  constexpr int SIZE = 64;
+  firsts<T, SIZE><<<(n + SIZE - 1) / SIZE, SIZE>>>(x, y, n);
+}
+extern "C" void floats(const float *x, float *y, int n) { launch<float>(x, y, n); }
+extern "C" void ints(const int *x, int *y, int n) { launch<int>(x, y, n); }
+"""
+
+
+def test_the_template_around_a_launch_says_which_kernel_it_is() -> None:
+    """Both have elements of four bytes, and the launch names them by the template's parameters."""
+    rungs = rungs_of(HOST_TEMPLATE, "firsts.cu", "vnni")
+    assert not any(rung.undecided for rung in rungs.values()), rungs
+    assert {*rungs} == {"floats", "ints"}

@@ -45,13 +45,15 @@ def parse(
     platform: str = "cuda",
     defines: dict[str, str] | None = None,
     tells_streams: bool = False,
+    entries: frozenset[str] = frozenset(),
 ) -> Unit:
     """Parses and lowers a text. What cannot be lowered is in `refusals`; a text that is no program raises
-    `Refusal`. `tells_streams`: kernels keep what is asynchronous in them, for those who check it."""
+    `Refusal`. `tells_streams`: kernels keep what is asynchronous in them, for those who check it.
+    `entries`: the functions of a C or C++ text that are its kernels, where that is known."""
     syntax = analyse(text, file, platform=platform, defines=defines)
     is_serial = PLATFORMS[platform].model == "serial"
     if is_serial:
-        syntax = with_serial_kernels(syntax)
+        syntax = with_serial_kernels(syntax, entries)
     entities = Entities.of(syntax, _warp_size(syntax, platform))
     entities.is_serial = is_serial
     entities.tells_streams = tells_streams

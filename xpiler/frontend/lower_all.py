@@ -28,6 +28,7 @@ from xpiler.frontend import (
     lower_simt,
     lower_statements,
     lower_tasks,
+    lower_traits,
     lower_wmma,
 )
 
@@ -59,5 +60,6 @@ __all__ = [
     "lower_simt",
     "lower_statements",
     "lower_tasks",
+    "lower_traits",
     "lower_wmma",
 ]

@@ -31,7 +31,7 @@ from xpiler.frontend.lower_memory import (
     target_of,
     without_prefix,
 )
-from xpiler.frontend.lower_names import find_name, method_value
+from xpiler.frontend.lower_names import find_name, method_value, number_of_type
 from xpiler.frontend.lower_operators import as_built_in, user_operator
 from xpiler.frontend.lower_registers import chosen, negated, register_operator, to_register
 from xpiler.frontend.lower_typenames import find_type, type_of
@@ -110,6 +110,8 @@ def static_member(ctx: Context, scope: Node, name: Node) -> Value | None:
     ):
         return None
     if isinstance(owner, Struct):
+        if owner.definition is None and ctx.text(name) == "value":
+            return number_of_type(owner)
         return struct_member(ctx, owner, ctx.text(name).split("<")[0], None)
     return None
 

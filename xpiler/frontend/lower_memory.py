@@ -8,6 +8,7 @@ from dataclasses import replace
 from xpiler.frontend.lower_context import Context, changes, number
 from xpiler.frontend.lower_types import (
     Array,
+    Binding,
     CType,
     Fragment,
     Pointer,
@@ -543,6 +544,8 @@ def load(ctx: Context, value: Value) -> Expr:
             return place_of(ctx, value)
         case Aggregate(type=Struct(name="__half" | "half")):
             return load(ctx, value.fields["x"])
+        case Aggregate(type=Struct(definition=None, arguments=(Binding(value=int(told)),))):
+            return build.const(told)  # `std::true_type()`
     if isinstance(value.type, Register) and value.type.is_mask:
         from xpiler.frontend.lower_lanes import mask_number
 

@@ -102,12 +102,17 @@ def method_value(ctx: Context, receiver: Value, name: str, explicit: tuple[Node,
             return Functions(Closure(name), name, tuple(methods), explicit, receiver, ctype)
         return struct_member(ctx, ctype, name, receiver)
     if isinstance(ctype, Struct) and name == "value" and ctype.arguments and ctype.definition is None:
-        value = ctype.arguments[0].value
-        return constant(value, I32) if isinstance(value, int) else None
+        return number_of_type(ctype)
     kind = "group" if isinstance(receiver, GroupValue) else type(ctype).__name__.lower()
     if (kind, name) in METHODS:
         return Builtin(Closure(name), f"{kind}.{name}", explicit, receiver)
     return None
+
+
+def number_of_type(ctype: Struct) -> Value | None:
+    """The `value` of `std::integral_constant` and its like."""
+    value = ctype.arguments[0].value if ctype.arguments else None
+    return constant(value, I32) if isinstance(value, int) else None
 
 
 def _enumerator(ctx: Context, name: str) -> Value:

@@ -70,6 +70,8 @@ def _fit(ctx: Context, functions: Functions, candidate: FunctionDef, args: tuple
     for binding in bindings:
         add_binding(scope, binding)
     with ctx.nested(scope):
+        if not _is_enabled(ctx, candidate):
+            return None
         for param, arg in zip(candidate.params, args, strict=False):
             try:
                 rank = conversion_cost(_param_type(ctx, param), arg)
@@ -79,6 +81,22 @@ def _fit(ctx: Context, functions: Functions, candidate: FunctionDef, args: tuple
                 return None
             cost += rank * 4
     return _Fit(cost, Instance(candidate, bindings))
+
+
+def _is_enabled(ctx: Context, candidate: FunctionDef) -> bool:
+    """Whether no `std::enable_if` in the type of a template parameter or of the result takes it away."""
+    types = [p.node.child_by_field_name("type") for p in candidate.template or () if p.kind == "other"]
+    for node in (*types, candidate.return_type if candidate.template else None):
+        if node is None:
+            continue
+        try:
+            type_of(ctx, node)
+        except Refusal as refusal:
+            if refusal.diagnostic.code == "enable-if":
+                return False
+            if "enable_if" in ctx.text(node):
+                raise
+    return True
 
 
 def _specialisation_fits(ctx: Context, candidate: FunctionDef, explicit: tuple[Node, ...]) -> bool:

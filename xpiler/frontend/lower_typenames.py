@@ -7,6 +7,7 @@ from tree_sitter import Node
 from xpiler.errors import Refusal
 from xpiler.frontend.lower_context import Context, Scope, constant, named_children, shorten
 from xpiler.frontend.lower_types import (
+    VOID,
     Array,
     Binding,
     Closure,
@@ -101,6 +102,8 @@ def _qualified(ctx: Context, node: Node) -> CType:
         if isinstance(owner, Struct) and owner.definition is not None:
             with ctx.nested(struct_scope(ctx, owner)):
                 return type_of(ctx, name)
+        if owner is not None and scope.type == "template_type" and ctx.text(name) == "type":
+            return owner  # `std::conditional<...>::type`
     return type_of(ctx, name)
 
 
@@ -252,7 +255,14 @@ def _standard_template(ctx: Context, name: str, nodes: tuple[Node, ...]) -> CTyp
             return Heaped(type_of(ctx, nodes[0]), None)
         case "plus" | "less" | "greater" | "bit_and" | "bit_or" | "bit_xor":
             return Closure(name)
-    return None
+        case "enable_if_t" | "enable_if":
+            if not constant_int(ctx, nodes[0]):
+                ctx.refuse("enable-if", f"`{ctx.text(nodes[0])}` does not hold", nodes[0])
+            return type_of(ctx, nodes[1]) if len(nodes) > 1 else VOID
+    from xpiler.frontend.lower_traits import trait
+
+    told = trait(ctx, name, nodes)
+    return None if told is None else constant_type(int(told))
 
 
 def constant_type(value: int) -> Struct:

@@ -5,7 +5,7 @@
     int main() {...}                                               the program that calls it
 
 The `extern "C"` functions that take a pointer if there are any, else the functions with external linkage
-that take one and that no other function of the file calls.
+that take one and that no other function of the file calls; where the entries are known, these.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.frontend.syntax_model import FunctionDef
 
 
-def with_serial_kernels(unit: SyntaxUnit) -> SyntaxUnit:
+def with_serial_kernels(unit: SyntaxUnit, entries: frozenset[str] = frozenset()) -> SyntaxUnit:
     """The unit with its kernels found; every other function may be called by them and is inlined there."""
     functions = (*unit.host_functions, *unit.device_functions)
     defined = tuple(f for f in functions if f.body is not None and f.name != "main")
-    kernels = _kernels(unit, defined)
+    known = [f for f in defined if f.name in entries and not f.owner]
+    kernels = known or _kernels(unit, defined)
     return replace(
         unit,
         kernels=tuple(f for f in unit.host_functions if f in kernels),

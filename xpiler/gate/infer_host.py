@@ -36,13 +36,14 @@ from xpiler.gate.infer_search import (
 from xpiler.gate.infer_sizes import candidates
 from xpiler.gate.infer_telling import Started, divides_negative
 from xpiler.gate.inputs import draw
+from xpiler.gate.launched import LaunchedKernels
 from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step
 from xpiler.gate.setups import Setups
 from xpiler.gate.tasks import interpreted
-from xpiler.gate.trace import Memory, Trace, TracedLaunch, squeezed, trace_host
+from xpiler.gate.trace import Memory, Trace, TracedLaunch, trace_host
 from xpiler.gate.uncompiled import uncompiled
 from xpiler.ir.index_arrays import index_arrays
-from xpiler.ir.nodes import Function, Param
+from xpiler.ir.nodes import Param
 from xpiler.ir.rewrite import uses
 
 _BATCH = 8
@@ -59,13 +60,7 @@ class HostSearch(Search):
     def __init__(self, question: Question) -> None:
         super().__init__(question)
         unit, entry, builder = question.unit, question.entry, question.builder
-        self.sites: dict[str, list[Function]] = {}
-        self.at_line: dict[int, set[str]] = {}  # kernels launched there
-        for site in unit.launches:
-            if site.kernel in self.kernels:
-                self.at_line.setdefault(site.range.line, set()).add(site.kernel)
-                for key in {squeezed(site.spelling), squeezed(site.spelling).split("<")[0]}:
-                    self.sites.setdefault(key, []).append(self.kernels[site.kernel])
+        self.launched = LaunchedKernels(unit, self.kernels)
         provisional = provisional_contract(unit, entry)
         traced = replace(provisional, globals=())  # kernels are not run, so variables need no contents
         built = builder(provisional)
@@ -114,7 +109,7 @@ class HostSearch(Search):
         return [*found, *more]
 
     def _new_in(self, trace: Trace) -> set[str]:
-        kernels = (self._kernel(launch) for launch in trace.launches)
+        kernels = (self.launched.kernel(launch) for launch in trace.launches)
         return {kernel.name for kernel in kernels if kernel is not None} & {*self.unlaunched}
 
     def _launched_by(self, chosen: Sequence[Mapping[str, int]]) -> None:
@@ -215,7 +210,7 @@ class HostSearch(Search):
             yield None if trace.fault or not trace.launches else [*map(self._started, trace.launches)]
 
     def _started(self, launch: TracedLaunch) -> Started:
-        kernel = self._kernel(launch)
+        kernel = self.launched.kernel(launch)
         bound = (kernel and bind(kernel, launch.arguments)) or ()
         scalars = {p.name: v for p, v in zip(kernel.params if kernel else (), bound, strict=False)}
         return Started(launch.kernel, kernel, scalars, launch.launch.grid, launch.launch.block)
@@ -266,7 +261,7 @@ class HostSearch(Search):
         buffers: dict[str, Buffer] = {}
         launched: list[tuple[int, Step]] = []
         for number, launch in enumerate(trace.launches):
-            kernel = self._kernel(launch)
+            kernel = self.launched.kernel(launch)
             shape = launch.launch if kernel is None else interpreted(kernel, launch.launch)
             if shape is None:
                 why = f"{launch.kernel} is launched with tasks that do not fill their clusters"
@@ -337,7 +332,7 @@ class HostSearch(Search):
         """Which arrays of the entry hold indices, by where its launches pass them."""
         filled_from = _filled_from(trace)
         for launch in trace.launches:
-            kernel = self._kernel(launch)
+            kernel = self.launched.kernel(launch)
             uses = index_arrays(kernel) if kernel else {}
             bound = bind(kernel, launch.arguments) if kernel else None
             for param, argument in zip(kernel.params if kernel else (), bound or (), strict=True):
@@ -353,34 +348,11 @@ class HostSearch(Search):
         case = make_case({}, {param.name: count}, values={param.name: values})
         return draw(argument_of(param, Role.IN), case)
 
-    def _kernel(self, launch: TracedLaunch) -> Function | None:
-        """The kernel that was launched. In a host template it is named by parameters (`k<T, 256>`): then the
-        line tells, and the arguments that are the same; so it does of a launch by a pointer."""
-        name = squeezed(launch.kernel)
-        if name.endswith("bypointer"):  # the trace has no name, the line has
-            there = [self.kernels[k] for k in sorted(self.at_line.get(launch.line, ()))]
-            return next((k for k in there if bind(k, launch.arguments) is not None), None)
-        for key in (name, name.split("::")[-1]):
-            fitting = [k for k in self.sites.get(key, []) if bind(k, launch.arguments) is not None]
-            if fitting and "<" not in name:
-                named = self.at_line.get(launch.line, set())
-                return max(fitting, key=lambda k: (k.name in named, _likeness(k, launch)))
-            if fitting:
-                return max(fitting, key=lambda k: _likeness(k, launch))
-        base = name.split("<")[0]
-        fitting = [k for b in (base, base.split("::")[-1]) for k in self.sites.get(b, [])]
-        fitting = [k for k in fitting if bind(k, launch.arguments) is not None]
-        if not fitting:  # launched through a variable
-            there = [self.kernels[name] for name in self.at_line.get(launch.line, ())]
-            fitting = [k for k in there if bind(k, launch.arguments) is not None]
-        here = [k for k in fitting if k.name in self.at_line.get(launch.line, ())]
-        return max(here or fitting, key=lambda k: _likeness(k, launch), default=None)
-
     def _unwritten(self, trace: Trace, reach: Observation) -> set[str]:
         """Memory that kernels would write to, but did not at these sizes: all threads were at a border."""
         found: set[str] = set()
         for launch in trace.launches:
-            kernel = self._kernel(launch)
+            kernel = self.launched.kernel(launch)
             bound = bind(kernel, launch.arguments) if kernel else None
             for param, argument in zip(kernel.params if kernel else (), bound or (), strict=True):
                 if kernel and isinstance(argument, Memory) and param.name in uses(kernel.body).arrays_written:
@@ -403,29 +375,6 @@ class HostSearch(Search):
             if used.high == 0:
                 flaws += 1
         return flaws
-
-
-def _likeness(kernel: Function, launch: TracedLaunch) -> tuple[int, int, int]:
-    """How well a kernel fits a launch that may name it by the parameters of a host template: template
-    arguments that are the same, those that the host template has too, and pointers to elements of the size
-    seen."""
-    spelling = squeezed(kernel.spelling)
-    around = squeezed(launch.inside).partition("<")[2].partition("(")[0].rstrip(">").split(",")
-    shared = sum(a in around for a in spelling.partition("<")[2].rstrip(">").split(",") if a)
-    bound = bind(kernel, launch.arguments) or ()
-    widths = [
-        (a.width, p.dtype.bytes * p.lanes)
-        for p, a in zip(kernel.params, bound, strict=False)
-        if isinstance(a, Memory) and a.width
-    ]
-    same = _same_arguments(squeezed(launch.kernel), spelling)
-    return same, shared, sum(seen == own for seen, own in widths)
-
-
-def _same_arguments(one: str, other: str) -> int:
-    """How many template arguments two names have in common, place by place."""
-    pairs = zip(one.partition("<")[2].split(","), other.partition("<")[2].split(","), strict=False)
-    return sum(a == b for a, b in pairs)
 
 
 def _with_fills(

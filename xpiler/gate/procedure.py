@@ -20,10 +20,12 @@ import numpy.typing as npt
 
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import Unit
+from xpiler.gate.bound import bind
 from xpiler.gate.contract import Argument, Case, Contract, Launch
 from xpiler.gate.inputs import draw
+from xpiler.gate.launched import LaunchedKernels
 from xpiler.gate.tasks import interpreted
-from xpiler.gate.trace import Memory, Structure, Trace, TracedCopy, TracedLaunch, squeezed
+from xpiler.gate.trace import Memory, Trace, TracedCopy
 from xpiler.ir.interpret import Result, run
 from xpiler.ir.interpret_native import Native
 from xpiler.ir.nodes import Barrier, Cast, Collective, Function, Instr, Load
@@ -108,29 +110,23 @@ def of_trace(unit: Unit, trace: Trace) -> Procedure:
 
 def _in_order(unit: Unit, trace: Trace) -> Iterator[Step | TracedCopy]:
     copies = list(trace.copies)
+    kernels = LaunchedKernels(unit, {k.name: k for k in unit.program.kernels})
     for number, launch in enumerate(trace.launches):
         yield from (c for c in copies if c.after == number)
-        kernel = _kernel(unit, launch)
+        fitting = kernels.fitting(launch)
+        if len(fitting) != 1:
+            raise Refusal("procedure", f"which kernel {launch.kernel} is cannot be told")
+        (kernel,) = fitting
         shape = interpreted(kernel, launch.launch)
         if shape is None:
             raise Refusal("procedure", f"{kernel.name} is launched with clusters that are not full")
         arguments: dict[str, Memory | int | float | bool | None] = {}
-        for param, value in zip(kernel.params, launch.arguments, strict=True):
-            if isinstance(value, Structure) or (value is None and not param.is_pointer):
+        for param, value in zip(kernel.params, bind(kernel, launch.arguments) or (), strict=True):
+            if value is None and not param.is_pointer:
                 raise Refusal("procedure", f"the argument {param.name} of {kernel.name} is not a number")
             arguments[param.name] = value
         yield Step(kernel, shape, arguments)
     yield from (c for c in copies if c.after >= len(trace.launches))
-
-
-def _kernel(unit: Unit, launch: TracedLaunch) -> Function:
-    name = squeezed(launch.kernel).split("::")[-1]
-    fitting = [k for k in unit.program.kernels if len(k.params) == len(launch.arguments)]
-    exact = [k for k in fitting if name in (k.name, squeezed(k.spelling).split("::")[-1])]
-    found = exact or [k for k in fitting if name.split("<")[0] in (k.name, k.template)]
-    if len(found) != 1:
-        raise Refusal("procedure", f"which kernel {launch.kernel} is cannot be told")
-    return found[0]
 
 
 @dataclass

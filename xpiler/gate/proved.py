@@ -166,20 +166,38 @@ def _procedure(entry: Entry, contract: Contract, side: Side, case: Case) -> Proc
     name = side.calls.get(contract.entry, contract.entry)
     own = [k for k in side.unit.program.kernels if name in (k.name, k.template)]
     if model == "serial":
-        known = dict(case.scalars)
         if len(own) != 1:
             reason = next(iter(side.unit.refusals.values()), None)
             why = f": {reason.message}" if reason else ""
             raise Refusal("procedure", f"the function {name} has no IR{why}")
         handles = tuple(
-            (a.name, 0) for a in contract.arguments if a.role is Role.SCALAR and a.name not in known
+            (a.name, 0)
+            for a in contract.arguments
+            if a.role is Role.SCALAR and a.name not in dict(case.scalars)
         )
-        return of_function(_marked(own[0]), replace(case, scalars=case.scalars + handles))
+        serial = _marked(own[0])
+        known = (*case.scalars, *handles, *_launch_numbers(serial, contract, case))
+        return of_function(serial, replace(case, scalars=known))
     if entry.kind == "kernel" and len(own) == 1 and case.launch is not None:
         shape = interpreted(own[0], case.launch)
         if shape is not None:
             return of_function(own[0], case, shape)
     return of_trace(side.unit, trace_host(side.build, [case])[0])
+
+
+def _launch_numbers(function: Function, contract: Contract, case: Case) -> list[tuple[str, int]]:
+    """What a kernel that became a plain function is handed before its arguments: grid, block, and sometimes
+    the bytes of shared memory."""
+    places = max((p.argument for p in function.params), default=-1) + 1
+    before = places - len(contract.arguments) if contract.kind == "kernel" else 0
+    if case.launch is None or before not in (2, 3):
+        return []
+    extents = (case.launch.grid, case.launch.block)
+    return [
+        (p.name, extents[p.argument]["xyz".index(p.member)] if p.member else case.launch.shared_bytes)
+        for p in function.params
+        if p.argument < before
+    ]
 
 
 # ------------------------------------------------------------------------------------------ vector functions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,7 +134,8 @@ def _launch(fields: Mapping[str, Any], records: Mapping[str, bytes]) -> TracedLa
     arguments = tuple(_argument(a) for a in fields["arguments"])
     contents = _contents(records.get(str(fields.get("record")), b""))
     line, inside = int(fields.get("launch_line", 0)), str(fields.get("inside", ""))
-    return TracedLaunch(kernel, launch, arguments, line, inside.partition("::{lambda")[0], contents)
+    around = re.split("::(?:<lambda|{lambda)", inside)[0]
+    return TracedLaunch(kernel, launch, arguments, line, around, contents)
 
 
 def _contents(record: bytes) -> dict[str, bytes]:

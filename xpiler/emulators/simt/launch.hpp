@@ -18,8 +18,17 @@ struct Config {  // collects <<<...>>> as written
 };
 
 template <class Call>
+const char* type_name() {
+#ifdef __clang__
+    return typeid(Call).name();
+#else
+    return __PRETTY_FUNCTION__;  // its own demangler does not know generic closures
+#endif
+}
+
+template <class Call>
 Launcher<Call> launcher(const char* kernel, int line, Call call, const Config& c) {
-    return Launcher<Call>{LaunchInfo{kernel, line, c.grid, c.block, c.shared, c.stream, false, typeid(Call).name()}, call};
+    return Launcher<Call>{LaunchInfo{kernel, line, c.grid, c.block, c.shared, c.stream, false, type_name<Call>()}, call};
 }
 
 // A launch through a pointer, which is evaluated once.

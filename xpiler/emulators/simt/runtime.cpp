@@ -420,10 +420,13 @@ void trace_launch(const Argument* args, int count) {
     event.raw("block_size", json).number("shared", static_cast<long long>(launch_info.shared));
     event.number("cooperative", launch_info.cooperative);
     event.raw("arguments", arguments_json(args, count).c_str());
-    int status = 1;
-    char* inside = launch_info.inside ? abi::__cxa_demangle(launch_info.inside, nullptr, nullptr, &status) : nullptr;
-    if (status == 0 && std::strlen(inside) < 1024) event.text("inside", inside);
-    std::free(inside);
+    if (launch_info.inside) {
+        const char* spelled = std::strstr(launch_info.inside, "Call = ");
+        char* demangled = spelled ? nullptr : abi::__cxa_demangle(launch_info.inside, nullptr, nullptr, nullptr);
+        const char* inside = spelled ? spelled + 7 : demangled;
+        if (inside && std::strlen(inside) < 1024) event.text("inside", inside);
+        std::free(demangled);
+    }
     record_memory(event, launch_info.kernel, launch_info.line, args, count);
     event.write();
 }

@@ -47,7 +47,7 @@ struct LaunchInfo {
     std::size_t shared;  // dynamic bytes
     const void* stream;
     bool cooperative;
-    const char* inside = nullptr;  // mangled type of the closure, which names the template that launches
+    const char* inside = nullptr;  // the type of the closure, which names the template that launches: mangled, or `... [with Call = type]`
 };
 
 // The name of a kernel that is launched through a pointer; `otherwise` if the program's symbols do not tell.

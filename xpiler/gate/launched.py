@@ -1,0 +1,91 @@
+"""Which kernel a traced launch starts.
+
+    template <class T> void run(...) { constexpr int B = 128; sum<T, B><<<n / B, B>>>(x, y, n); }
+
+    traced: `sum<T, B>`, launched inside `run<float>`  -->  sum<float, 128>
+
+A trace has the words of the launch. In a host template these are its parameters: then the line tells, the
+template arguments of the function around, and the arguments of the launch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from xpiler.frontend.unit import Unit
+from xpiler.gate.bound import bind
+from xpiler.gate.trace import Memory, TracedLaunch, squeezed
+from xpiler.ir.nodes import Function
+
+
+class LaunchedKernels:
+    """The kernels of a unit by the launches that start them."""
+
+    def __init__(self, unit: Unit, kernels: Mapping[str, Function]) -> None:
+        self.kernels = kernels
+        self.named: dict[str, dict[str, Function]] = {}  # kernels by what launches may call them
+        self.at_line: dict[int, set[str]] = {}  # kernels launched there
+        for site in unit.launches:
+            if site.kernel in kernels:
+                self.at_line.setdefault(site.range.line, set()).add(site.kernel)
+                for key in {squeezed(site.spelling), squeezed(site.spelling).split("<")[0]}:
+                    self._add(key, kernels[site.kernel])
+        for kernel in kernels.values():
+            for key in {kernel.name, squeezed(kernel.spelling)} - {""}:
+                self._add(key, kernel)
+
+    def _add(self, key: str, kernel: Function) -> None:
+        self.named.setdefault(key, {})[kernel.name] = kernel
+
+    def kernel(self, launch: TracedLaunch) -> Function | None:
+        """The kernel that fits best; None if none does."""
+        return next(iter(self.fitting(launch)), None)
+
+    def fitting(self, launch: TracedLaunch) -> list[Function]:
+        """The kernels that fit best: several where the trace does not tell them apart."""
+        name = squeezed(launch.kernel)
+        here = self.at_line.get(launch.line, set())
+        if name.endswith("bypointer"):  # the trace has no name, the line has
+            return _binding([self.kernels[k] for k in sorted(here)], launch)
+        for key in (name, name.split("::")[-1]):
+            if found := _binding(self.named.get(key, {}).values(), launch):
+                return _best(found, launch, here if "<" not in name else set())
+        base = name.split("<")[0]
+        based = {**self.named.get(base, {}), **self.named.get(base.split("::")[-1], {})}
+        found = _binding(based.values(), launch)
+        if not found:  # launched through a variable
+            found = _binding([self.kernels[k] for k in sorted(here)], launch)
+        return _best([k for k in found if k.name in here] or found, launch, set())
+
+
+def _binding(kernels: Iterable[Function], launch: TracedLaunch) -> list[Function]:
+    return [kernel for kernel in kernels if bind(kernel, launch.arguments) is not None]
+
+
+def _best(kernels: list[Function], launch: TracedLaunch, here: set[str]) -> list[Function]:
+    marks = [(kernel.name in here, _likeness(kernel, launch)) for kernel in kernels]
+    return [kernel for kernel, mark in zip(kernels, marks, strict=True) if mark == max(marks)]
+
+
+def _likeness(kernel: Function, launch: TracedLaunch) -> tuple[int, int, int]:
+    """How well a kernel fits a launch that may name it by the parameters of a host template: template
+    arguments that are the same, those that the host template has too, and pointers to elements of the size
+    seen."""
+    spelling = squeezed(kernel.spelling)
+    around = re.split(r"[<>,]|::", squeezed(launch.inside).partition("(")[0])
+    shared = sum(a in around for a in spelling.partition("<")[2].rstrip(">").split(",") if a)
+    bound = bind(kernel, launch.arguments) or ()
+    widths = [
+        (a.width, p.dtype.bytes * p.lanes)
+        for p, a in zip(kernel.params, bound, strict=False)
+        if isinstance(a, Memory) and a.width
+    ]
+    same = _same_arguments(squeezed(launch.kernel), spelling)
+    return same, shared, sum(seen == own for seen, own in widths)
+
+
+def _same_arguments(one: str, other: str) -> int:
+    """How many template arguments two names have in common, place by place."""
+    pairs = zip(one.partition("<")[2].split(","), other.partition("<")[2].split(","), strict=False)
+    return sum(a == b for a, b in pairs)
