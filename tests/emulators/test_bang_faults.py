@@ -253,3 +253,80 @@ def test_a_copy_to_the_host_needs_the_queue_to_be_waited_for(tmp_path: Path) -> 
     event = outcome.event("bang-sync")
     assert (event["line"], event["intrinsic"]) == (12, "cnrtMemcpy")
     assert "belongs to k, launched in line 10" in event["message"]
+
+
+SHARED = {
+    "a scalar read of SRAM": (
+        "__mlu_shared__ float s[4];\n"
+        "if (!__is_mpu()) s[coreId] = x[coreId] + coreId; // !\n"
+        "{barrier}\n"
+        "if (taskId == 0) y[0] = s[0] + s[1] + s[2] + s[3]; // !",
+        "__sync_cluster();",
+    ),
+    "a copy of what other cores stored one by one": (
+        "__nram__ float a[4];\n"
+        "y[taskId] = x[taskId] + taskId; // !\n"
+        "{barrier}\n"
+        "if (taskId == 1) {{ __memcpy(a, y, 16, GDRAM2NRAM); // !\n"
+        " __memcpy(x, a, 16, NRAM2GDRAM); }}",
+        "__sync_all_ipu();",
+    ),
+    "a scalar read of partial results in device memory": (
+        "__nram__ float a[64];\n"
+        "__bang_write_value(a, 64, 1.0f + taskId);\n"
+        "__memcpy(y + taskId * 64, a, 256, NRAM2GDRAM); // !\n"
+        "{barrier}\n"
+        "if (taskId == 0) for (int i = 1; i < 4; ++i)\n"
+        "  x[0] += y[i * 64]; // !",
+        "__sync_all();",
+    ),
+    "partial results in device memory, copied": (
+        "__nram__ float a[64];\n"
+        "__bang_write_value(a, 64, 1.0f + taskId);\n"
+        "__memcpy(y + taskId * 64, a, 256, NRAM2GDRAM); // !\n"
+        "{barrier}\n"
+        "if (taskId == 0) __memcpy(a, y + 64, 256, GDRAM2NRAM); // !",
+        "__sync_all();",
+    ),
+    "a plain store before atomic sums": (
+        "if (taskId == 0) y[0] = 2.0f; // !\n{barrier}\n__bang_atomic_reduce_add(y, 1.0f, 1); // !",
+        "__sync_all_ipu();",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SHARED)
+def test_cores_that_share_memory_without_a_barrier_are_named(what: str, tmp_path: Path) -> None:
+    body, barrier = SHARED[what]
+    union = {"tasks": 4, "kind": "cnrtFuncTypeUnion1"}
+    for schedule in ("forward", "reverse"):
+        outcome, lines = run(body.format(barrier=""), tmp_path, **union, XPILER_SCHEDULE=schedule)
+        event = outcome.event("bang-sync")
+        others = [line for line in lines if f"in line {line} (" in event["message"]]
+        assert event["line"] in lines and others, event
+        assert "is missing" in event["message"]
+    outcome, _ = run(body.format(barrier=barrier), tmp_path, **union)
+    assert outcome.status == 0, outcome.events
+
+
+def test_what_cannot_change_a_result_is_no_race(tmp_path: Path) -> None:
+    """Work that all cores do alike, and vectors with a margin that belongs to the next core."""
+    body = (
+        "__nram__ float a[128];\n"
+        "__memcpy(a, x + taskId * 60, 256, GDRAM2NRAM);\n"  # four elements of the next core's
+        "__bang_add_scalar(a, a, 1.0f, 64);\n"
+        "__memcpy(x + taskId * 60, a, 240, NRAM2GDRAM);\n"
+        "__bang_write_value(a, 64, 3.0f);\n"
+        "__memcpy(y, a, 256, NRAM2GDRAM);\n"
+        "__memcpy(a, y, 256, GDRAM2NRAM);\n"
+        "y[100] = 7.0f;"
+    )
+    for schedule in ("forward", "reverse"):
+        outcome, _ = run(body, tmp_path, tasks=4, kind="cnrtFuncTypeUnion1", XPILER_SCHEDULE=schedule)
+        assert outcome.status == 0, outcome.events
+        assert outcome.output.startswith("3 ")
+
+
+def test_the_line_of_scalar_code_that_leaves_its_array_is_told(tmp_path: Path) -> None:
+    outcome, lines = run("int far = 1 << 20;\ny[far / 4] = 1.0f; // !", tmp_path)
+    assert outcome.event("oob")["line"] in lines

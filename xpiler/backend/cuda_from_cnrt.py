@@ -62,6 +62,8 @@ RENAMED = {
     "cnrtMallocHost": "cudaMallocHost",
     "cnrtFreeHost": "cudaFreeHost",
     "cnrtMemset": "cudaMemset",
+    "cnrtConvertFloatToHalf": "float_to_half",
+    "cnrtConvertHalfToFloat": "half_to_float",
     "cnrtMemsetAsync": "cudaMemsetAsync",
     "cnrtMemcpy": "cudaMemcpy",
     "cnrtQueueCreate": "cudaStreamCreate",
@@ -137,6 +139,22 @@ _CHECK = """\
             exit(1);                                                                     \\
         }                                                                                \\
     } while (0)
+"""
+_HALVES = """\
+#include <cuda_fp16.h>
+
+static inline cudaError_t float_to_half(void *to, float from) {
+    *(__half *)to = __float2half(from);
+    return cudaSuccess;
+}
+static inline cudaError_t half_to_float(float *to, __half from) {
+    *to = __half2float(from);
+    return cudaSuccess;
+}
+static inline cudaError_t half_to_float(float *to, unsigned short bits) {
+    *to = __half2float(*(__half *)&bits);
+    return cudaSuccess;
+}
 """
 
 
@@ -228,15 +246,19 @@ def _header_edits(source: SourceText) -> Iterator[Edit]:
     for directive in source.directives:
         if directive.word == "include" and _HEADER.search(source.text[directive.start : directive.end]):
             own = "" if replaced else "#include <cuda_runtime.h>\n"
-            if not replaced and _uses_check(source):
+            if not replaced and _uses(source, "CNRT_CHECK"):
                 own += _CHECK
+            if not replaced and any(_uses(source, f"cnrtConvert{way}") for way in _CONVERSIONS):
+                own += _HALVES
             replaced = True
             yield Edit(directive.start, directive.end, own)
 
 
-def _uses_check(source: SourceText) -> bool:
-    used = any(t.text == "CNRT_CHECK" for _, t in source.names())
-    return used and "CNRT_CHECK" not in source.defined
+_CONVERSIONS = ("FloatToHalf", "HalfToFloat")
+
+
+def _uses(source: SourceText, name: str) -> bool:
+    return any(t.text == name for _, t in source.names()) and name not in source.defined
 
 
 def _type_edits(source: SourceText) -> Iterator[Edit]:

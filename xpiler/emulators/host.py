@@ -23,9 +23,17 @@ from xpiler.emulators.rewrite_bang import prepare_bang
 __all__ = ["EmulatorError", "flags", "precompiled_header", "prepare"]
 
 _EMULATORS = Path(__file__).parent
-_SHARED_RUNTIME = ("memory.cpp", "events.cpp")
+_SHARED_RUNTIME = ("memory.cpp", "events.cpp", "lines.cpp")
 _RUNTIME = {
-    "bang": ("runtime.cpp", "checks.cpp", "copies.cpp", "vector.cpp", "shapes.cpp", "matrix.cpp"),
+    "bang": (
+        "runtime.cpp",
+        "checks.cpp",
+        "races.cpp",
+        "copies.cpp",
+        "vector.cpp",
+        "shapes.cpp",
+        "matrix.cpp",
+    ),
     "cuda": ("runtime.cpp", "alignment.cpp", "symbols.cpp", "endless.cpp"),
     "hip": ("runtime.cpp", "alignment.cpp", "symbols.cpp", "endless.cpp"),
 }
@@ -167,6 +175,9 @@ def flags(platform: str, compiler: str, arch: str = "", optimisation: str = "-O1
     is_clang = "clang" in Path(compiler).name
     if platform != "bang":  # its instructions check alignment themselves; here `alignment.cpp` is told
         common += ["-fsanitize=alignment", *(["-fno-sanitize-link-runtime"] if is_clang else [])]
+    else:  # `races.cpp` is told of every scalar access, and `lines.cpp` finds its line
+        common += ["-fsanitize=thread", "-gdwarf-4"]
+        common += ["-fno-sanitize-link-runtime", "-gline-tables-only"] if is_clang else ["-g1"]
     if is_clang:
         common += ["-fbracket-depth=1024"]
     return common
@@ -221,7 +232,7 @@ def _use(platform: str, compiler: str, home: Path, arch: str, optimisation: str)
     if "clang" in Path(compiler).name:
         include = ["-include-pch", str(home / f"{header}.pch")]
     else:
-        include = ["-include", str(home / header), f"-L{home / 'no-sanitizer'}"]
+        include = ["-include", str(home / header), f"-L{home / 'no-sanitizer'}", f"-B{home / 'no-sanitizer'}"]
     return [
         *flags(platform, compiler, arch, optimisation),
         *include,
@@ -239,9 +250,10 @@ def _build(platform: str, compiler: str, home: Path, arch: str, optimisation: st
         stub = home / "include" / name
         stub.parent.mkdir(parents=True, exist_ok=True)
         stub.write_text(f'#pragma once\n#include "{home / content}"\n' if content else "#pragma once\n")
-    # g++ links its own sanitizer runtime beside ours unless it finds this one first.
+    # g++ links its own sanitizer runtimes beside ours unless it finds these first.
     (home / "no-sanitizer").mkdir(exist_ok=True)
-    (home / "no-sanitizer" / "libubsan.a").write_text("!<arch>\n")
+    for library in ("libubsan.a", "libtsan.a"):
+        (home / "no-sanitizer" / library).write_text("!<arch>\n")
     header = f"{platform}.hpp"
     suffix = "pch" if "clang" in Path(compiler).name else "gch"
     runtime = [compiler, "-std=c++17", "-fPIC", "-w", "-c", "runtime_all.cpp"]
@@ -253,6 +265,7 @@ def _build(platform: str, compiler: str, home: Path, arch: str, optimisation: st
     commands = (
         [*runtime, "-o", "runtime.o"],
         [compiler, *options, "-o", str(home / f"{header}.{suffix}")],
+        [compiler, "-x", "c", "-c", "/dev/null", "-o", "no-sanitizer/libtsan_preinit.o"],
     )
     try:
         running = [

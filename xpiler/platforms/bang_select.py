@@ -195,10 +195,10 @@ def _atomic_reduce(use: Use) -> Sequence[Stmt]:
     return (use.loop(add(use.size(4), 1), plane, lanes=False, name="k"),)
 
 
-@means("__bang_atomic_cas", "__bang_atomic_reduce_cas")
+@means(*(f"__bang_atomic_{name}{suffix}" for name in ("cas", "reduce_cas") for suffix in ("", "_async")))
 def _compare_and_swap(use: Use) -> Sequence[Stmt]:
     """`([dst,] cell, compare, value)`"""
-    kept = use.name == "__bang_atomic_cas"
+    kept = "reduce" not in use.name
     cell = use.ref(1 if kept else 0)
     compare, value = (cast(use.number(k), cell.dtype) for k in ((2, 3) if kept else (1, 2)))
     old = Var(cell.dtype, use.fresh("old"))

@@ -212,6 +212,7 @@ void atomic(const Call& call, Atomic op, Type type, void* dst, void* at, const v
     else check_operand(call, Operand{"the updated memory", at, bytes, Space::gdram, true});
     if (dst) check_operand(call, Operand{"dst", dst, bytes, Space::nram, true});
     if (!scalar) check_operand(call, Operand{"src", value, bytes, Space::nram, false});
+    note_access(call, at, bytes, nullptr, true, true);
     for (std::size_t i = 0; i < n; ++i) {
         auto* cell = static_cast<char*>(at) + i * width;
         const auto* from = static_cast<const char*>(value) + (scalar ? 0 : i * width);

@@ -137,18 +137,18 @@ inline void __bang_gather_async(void* dst, const void* src, const unsigned* offs
 // --------------------------------------------------------------------------------------------------- atomics
 #define XPEMU_ATOMIC(NAME, OP)                                                                                                      \
     template <class T, class S, class = xpemu::IfScalar<S>>                                                                         \
-    inline void __bang_atomic_##NAME(T* dst, T* cell, S value, XPEMU_AT) {                                                          \
+    inline void __bang_atomic_##NAME(T* dst, T* cell, S value, unsigned n = 1, XPEMU_AT) {                                          \
         const T v = static_cast<T>(value);                                                                                          \
-        xpemu::atomic({"__bang_atomic_" #NAME, at.value}, xpemu::Atomic::OP, xpemu::type_of<T>(), dst, cell, &v, true, nullptr, 1); \
+        xpemu::atomic({"__bang_atomic_" #NAME, at.value}, xpemu::Atomic::OP, xpemu::type_of<T>(), dst, cell, &v, true, nullptr, n); \
     }                                                                                                                               \
     template <class T>                                                                                                              \
     inline void __bang_atomic_##NAME(T* dst, T* cell, const T* value, unsigned n = 1, XPEMU_AT) {                                   \
         xpemu::atomic({"__bang_atomic_" #NAME, at.value}, xpemu::Atomic::OP, xpemu::type_of<T>(), dst, cell, value, false, nullptr, n); \
     }                                                                                                                               \
     template <class T, class S, class = xpemu::IfScalar<S>>                                                                         \
-    inline void __bang_atomic_reduce_##NAME(T* cell, S value, XPEMU_AT) {                                                           \
+    inline void __bang_atomic_reduce_##NAME(T* cell, S value, unsigned n = 1, XPEMU_AT) {                                           \
         const T v = static_cast<T>(value);                                                                                          \
-        xpemu::atomic({"__bang_atomic_reduce_" #NAME, at.value}, xpemu::Atomic::OP, xpemu::type_of<T>(), nullptr, cell, &v, true, nullptr, 1); \
+        xpemu::atomic({"__bang_atomic_reduce_" #NAME, at.value}, xpemu::Atomic::OP, xpemu::type_of<T>(), nullptr, cell, &v, true, nullptr, n); \
     }                                                                                                                               \
     template <class T>                                                                                                              \
     inline void __bang_atomic_reduce_##NAME(T* cell, const T* value, unsigned n = 1, XPEMU_AT) {                                    \
@@ -163,25 +163,43 @@ inline void __bang_gather_async(void* dst, const void* src, const unsigned* offs
                               reinterpret_cast<char*>(cell) + i * to0 + j * to1, reinterpret_cast<const char*>(value) + i * from0 + j * from1, false, \
                               nullptr, n);                                                                                          \
     }
+// The asynchronous twins are done at once: that is one of the times at which they may happen.
 XPEMU_ATOMIC(add, add)
+XPEMU_ATOMIC(add_async, add)
 XPEMU_ATOMIC(and, band)
+XPEMU_ATOMIC(and_async, band)
 XPEMU_ATOMIC(or, bor)
+XPEMU_ATOMIC(or_async, bor)
 XPEMU_ATOMIC(xor, bxor)
+XPEMU_ATOMIC(xor_async, bxor)
 XPEMU_ATOMIC(max, max)
+XPEMU_ATOMIC(max_async, max)
 XPEMU_ATOMIC(min, min)
+XPEMU_ATOMIC(min_async, min)
 XPEMU_ATOMIC(nan_max, nan_max)
+XPEMU_ATOMIC(nan_max_async, nan_max)
 XPEMU_ATOMIC(nan_min, nan_min)
+XPEMU_ATOMIC(nan_min_async, nan_min)
 XPEMU_ATOMIC(number_max, number_max)
+XPEMU_ATOMIC(number_max_async, number_max)
 XPEMU_ATOMIC(number_min, number_min)
+XPEMU_ATOMIC(number_min_async, number_min)
 XPEMU_ATOMIC(exch, exch)
+XPEMU_ATOMIC(exch_async, exch)
 XPEMU_ATOMIC(inc, inc)
+XPEMU_ATOMIC(inc_async, inc)
 XPEMU_ATOMIC(dec, dec)
+XPEMU_ATOMIC(dec_async, dec)
 #undef XPEMU_ATOMIC
-template <class T>
-inline void __bang_atomic_cas(T* dst, T* cell, xpemu::Same<T> compare, xpemu::Same<T> value, XPEMU_AT) {
-    xpemu::atomic({"__bang_atomic_cas", at.value}, xpemu::Atomic::cas, xpemu::type_of<T>(), dst, cell, &value, true, &compare, 1);
-}
-template <class T>
-inline void __bang_atomic_reduce_cas(T* cell, xpemu::Same<T> compare, xpemu::Same<T> value, XPEMU_AT) {
-    xpemu::atomic({"__bang_atomic_reduce_cas", at.value}, xpemu::Atomic::cas, xpemu::type_of<T>(), nullptr, cell, &value, true, &compare, 1);
-}
+#define XPEMU_CAS(NAME)                                                                                                             \
+    template <class T>                                                                                                              \
+    inline void __bang_atomic_##NAME(T* dst, T* cell, xpemu::Same<T> compare, xpemu::Same<T> value, XPEMU_AT) {                     \
+        xpemu::atomic({"__bang_atomic_" #NAME, at.value}, xpemu::Atomic::cas, xpemu::type_of<T>(), dst, cell, &value, true, &compare, 1); \
+    }                                                                                                                               \
+    template <class T>                                                                                                              \
+    inline void __bang_atomic_reduce_##NAME(T* cell, xpemu::Same<T> compare, xpemu::Same<T> value, XPEMU_AT) {                      \
+        xpemu::atomic({"__bang_atomic_reduce_" #NAME, at.value}, xpemu::Atomic::cas, xpemu::type_of<T>(), nullptr, cell, &value, true, &compare, 1); \
+    }
+XPEMU_CAS(cas)
+XPEMU_CAS(cas_async)
+#undef XPEMU_CAS

@@ -80,6 +80,7 @@ void* closure;
 bool active = false, memory_core_used = false;
 std::vector<Core> cores;
 int current = -1;
+unsigned job_number = 0;
 Fiber scheduler{};
 Fiber* running;
 Fiber* free_fibers;
@@ -183,6 +184,7 @@ void select(int index) {
 }
 
 void yield_to_scheduler() {
+    settle_stores();
     Fiber* mine = running;
     switch_fiber(*mine, scheduler);
 }
@@ -201,8 +203,10 @@ bool takes_part(const Core& c, Barrier kind, int cluster) {
 // A memory core that has left the kernel is taken as arrived, except in strict mode.
 bool excused(const Core& c) { return c.state == State::exited && c.is_memory_core && mode() != Mode::strict; }
 
-void synchronize_clocks(const std::vector<int>& members) {
+// `gone`: memory cores that have left, whose work is done.
+void synchronize_clocks(const std::vector<int>& members, const std::vector<int>& gone) {
     std::vector<unsigned> joint(cores.size(), 0);
+    for (int m : gone) joint[static_cast<std::size_t>(m)] = cores[static_cast<std::size_t>(m)].clock[static_cast<std::size_t>(m)];
     for (int m : members)
         for (std::size_t i = 0; i < cores.size(); ++i) joint[i] = std::max(joint[i], cores[static_cast<std::size_t>(m)].clock[i]);
     for (int m : members) {
@@ -212,16 +216,20 @@ void synchronize_clocks(const std::vector<int>& members) {
 }
 
 void complete(Barrier kind, int cluster) {
-    std::vector<int> members;
+    std::vector<int> members, gone;
     for (std::size_t i = 0; i < cores.size(); ++i) {
         const Core& c = cores[i];
-        if (!takes_part(c, kind, cluster) || excused(c)) continue;
+        if (!takes_part(c, kind, cluster)) continue;
+        if (excused(c)) {
+            gone.push_back(static_cast<int>(i));
+            continue;
+        }
         const bool here = c.state == State::waiting && c.barrier == kind && (c.cluster == cluster || (kind != Barrier::cluster && kind != Barrier::cluster_ipu));
         if (!here) return;
         members.push_back(static_cast<int>(i));
     }
     for (int m : members) cores[static_cast<std::size_t>(m)].state = State::ready;
-    synchronize_clocks(members);
+    synchronize_clocks(members, gone);
     if (kind == Barrier::cluster) shared_accesses[static_cast<std::size_t>(cluster)].clear();
     if (kind == Barrier::all)
         for (auto& list : shared_accesses) list.clear();
@@ -234,6 +242,7 @@ void core_main() {
         Fiber* mine = running;
         body(closure);
         drain(all_streams);
+        settle_stores();
         Core& c = cores[static_cast<std::size_t>(current)];
         c.state = State::exited;
         if (c.is_memory_core)
@@ -321,6 +330,7 @@ void add_core(unsigned x, unsigned y, unsigned z, int cluster, int id, bool is_m
 void run_jobs() {
     const unsigned width = static_cast<unsigned>(launch_info.job);
     const unsigned jobs = taskDimX / width * taskDimY * taskDimZ;
+    start_watching(jobs > 1 || width > 1);
     for (unsigned j = 0; j < jobs; ++j) {
         const unsigned at = reversed() ? jobs - 1 - j : j;
         const unsigned x = at % (taskDimX / width) * width, y = at / (taskDimX / width) % taskDimY, z = at / (taskDimX / width) / taskDimY;
@@ -338,6 +348,8 @@ void run_jobs() {
             cores[i].clock.assign(cores.size(), 0);
             cores[i].clock[i] = 1;
         }
+        job_number = j;
+        forget_shared();
         shared_accesses.assign(std::max<std::size_t>(1, width / coreDim), {});
         splits.clear();
         forget_contents();
@@ -345,6 +357,7 @@ void run_jobs() {
         check_scratch_redzones();
     }
     current = -1;
+    stop_watching();
 }
 
 void trace_launch(const Argument* args, int count) {
@@ -383,14 +396,22 @@ void perform(const Pending& p) {
         for (unsigned long i = 0; i < p.dst.count[0]; ++i) {
             char* to = static_cast<char*>(p.dst.base) + static_cast<long>(i) * p.dst.stride[0] + static_cast<long>(j) * p.dst.stride[1];
             if (p.width) {
+                if (is_watched(to)) {
+                    std::vector<unsigned char> values(p.dst.size);
+                    for (std::size_t k = 0; k < values.size(); ++k) values[k] = p.value[k % p.width];
+                    note_access(p.call, to, p.dst.size, values.data(), true, false);
+                }
                 for (std::size_t k = 0; k + p.width <= p.dst.size; k += p.width) std::memcpy(to + k, p.value, p.width);
                 continue;
             }
             if (!p.read.empty()) {
+                note_access(p.call, to, p.dst.size, &p.read[(j * p.dst.count[0] + i) * p.dst.size], true, false);
                 std::memcpy(to, &p.read[(j * p.dst.count[0] + i) * p.dst.size], p.dst.size);
                 continue;
             }
             const char* from = static_cast<char*>(p.src.base) + static_cast<long>(si) * p.src.stride[0] + static_cast<long>(sj) * p.src.stride[1];
+            note_access(p.call, from, p.dst.size, nullptr, false, false);
+            note_access(p.call, to, p.dst.size, from, true, false);
             std::memmove(to, from, p.dst.size);
             if (++si == p.src.count[0]) {
                 si = 0;
@@ -403,6 +424,7 @@ void read_source(Pending& p) {
     for (unsigned long j = 0; j < p.src.count[1]; ++j)
         for (unsigned long i = 0; i < p.src.count[0]; ++i) {
             const auto* from = static_cast<unsigned char*>(p.src.base) + static_cast<long>(i) * p.src.stride[0] + static_cast<long>(j) * p.src.stride[1];
+            note_access(p.call, from, p.src.size, nullptr, false, false);
             p.read.insert(p.read.end(), from, from + p.src.size);
         }
     p.src.size = 0;  // touches nothing any more
@@ -443,6 +465,19 @@ bool overlap(const Walk& a, const Walk& b) {
             }
         }
     return false;
+}
+
+Position running_position() {
+    const Core& c = cores[static_cast<std::size_t>(current)];
+    return {job_number, current, c.clock[static_cast<std::size_t>(current)], c.task, c.cluster, c.is_memory_core};
+}
+int running_cluster() { return cores[static_cast<std::size_t>(current)].cluster; }
+bool is_before(const Position& p) {
+    return p.job == job_number && (p.core == current || cores[static_cast<std::size_t>(current)].clock[static_cast<std::size_t>(p.core)] >= p.clock);
+}
+bool same_core(const Position& p) { return p.job == job_number && p.core == current; }
+std::string name_of_core(const Position& p) {
+    return p.memory_core ? "the memory core of cluster " + std::to_string(p.cluster) : "task " + std::to_string(p.task);
 }
 
 bool in_task() { return current >= 0; }
@@ -577,6 +612,7 @@ unsigned char* in_cluster(const Call& call, void* sram, int cluster) {
 void barrier(const Call& call, Barrier kind) {
     if (current < 0) fatal("trap", "%s in host code", call.name);
     drain(all_streams);
+    settle_stores();
     if (launch_info.job == 1) return;
     Core& c = cores[static_cast<std::size_t>(current)];
     if (!takes_part(c, kind, c.cluster)) return;
@@ -601,6 +637,7 @@ static Split& split(long key) {
 
 void arrive(const Call&, bool whole_job, int id, int) {
     drain(all_streams);
+    settle_stores();
     ++split(key_of(whole_job, id)).arrived;
 }
 

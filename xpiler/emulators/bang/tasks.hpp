@@ -66,4 +66,28 @@ bool lane_addressed(const void* wram);  // written lane by lane with a stride of
 bool in_task();
 const void* stack_top();
 
+// ----------------------------------------------------------------------------------------- races between cores
+// A core of a job at a moment between two barriers.
+struct Position {
+    unsigned job;
+    int core;
+    unsigned clock, task;
+    int cluster;
+    bool memory_core;
+    bool operator==(const Position& o) const { return job == o.job && core == o.core && clock == o.clock; }
+};
+Position running_position();
+int running_cluster();
+bool is_before(const Position&);  // what the running core is ordered after: its own past, and what barriers say
+bool same_core(const Position&);
+std::string name_of_core(const Position&);
+
+void start_watching(bool several_cores);  // forgets all accesses
+void forget_shared();  // a job begins with SRAM of its own
+void stop_watching();
+void settle_stores();  // before another core's memory takes the place of this one's
+bool is_watched(const void*);
+// A copy, fill or atomic is about to touch memory; `values` are what it writes, null for an atomic's.
+void note_access(const Call&, const void* at, std::size_t bytes, const void* values, bool written, bool atomic);
+
 }  // namespace xpemu

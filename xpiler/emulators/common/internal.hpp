@@ -58,6 +58,8 @@ std::string arguments_json(const Argument*, int count);
 // the first, second, fourth... are recorded, as long as there is room.
 void record_memory(Event&, const char* kernel, int line, const Argument*, int count);
 
+int line_of_code(const void* instruction);  // of the program's text, 0 if nobody knows
+
 bool tracing();
 bool trace_only();
 bool reversed();

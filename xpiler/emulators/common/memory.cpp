@@ -322,6 +322,10 @@ static void on_fault(int signal, siginfo_t* info, void* context) {
     auto* at = static_cast<unsigned char*>(info->si_addr);
     Event event("oob");
     event.text("access", access);
+#if defined(__x86_64__)
+    const auto instruction = static_cast<std::uintptr_t>(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
+    if (const int line = line_of_code(reinterpret_cast<const void*>(instruction))) event.number("line", line);
+#endif
     Region* region = find_region(at, true);
     if (region) {
         const char* message = region->freed ? "use after free" : at < region->base ? "before the start of the array" : "past the end of the array";
