@@ -33,7 +33,7 @@ WITHOUT_VALUE = frozenset("""
 # Refused by the frontend, under their names.
 REFUSED = frozenset("""
     modf modff frexp frexpf __lane_id __laneid inclusive_scan exclusive_scan labeled_partition
-    binary_partition invoke_one coalesced_threads __dp2a_lo __dp2a_hi
+    binary_partition invoke_one __dp2a_lo __dp2a_hi
     __float2half_rz __float2half_rd __float2half_ru __float2bfloat16_rz __float2bfloat16_rd
     __fsqrt_rz __frcp_rz
 """.split())  # fmt: skip
@@ -44,6 +44,7 @@ ELSEWHERE = re.compile(
     r"this_\w+|tiled_partition|reduce|mem(cpy|set|move)(_async)?|__builtin_mem\w+|__pipeline_memcpy_async|"
     r"(fill_fragment|load_matrix_sync|store_matrix_sync|mma_sync)|"
     r"__builtin_amdgcn_\w+|__builtin_nontemporal_\w+|"  # test_amd.py
+    r"coalesced_threads|init|__hip_atomic_\w+|omp_\w+|"  # tests/symbolic/suite/library.cu and its like
     r"(m|c|aligned_)alloc|(__builtin_)?alloca|free"  # of plain functions: tests/frontend/test_serial.py
 )
 

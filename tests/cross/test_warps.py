@@ -17,7 +17,8 @@ from xpiler.ir.types import DType
 _NOT_OF_CUDA = re.compile(
     r"__(shfl|shfl_\w+|all|any|ballot)(?<!_sync)|unsafeAtomicAdd\w*|atomicAddNoRet\w*|"
     r"__builtin_amdgcn_\w+|__builtin_nontemporal_\w+|"  # test_amd.py
-    r"(m|c|aligned_)alloc|(__builtin_)?alloca|free"  # of plain functions
+    r"(m|c|aligned_)alloc|(__builtin_)?alloca|free|omp_\w+|"  # of plain functions
+    r"init|__hip_atomic_\w+"  # read for checks alone
 )
 _COPIES = re.compile(r"mem(cpy|set|move)(_async)?|__builtin_mem\w+|__pipeline_memcpy_async")
 

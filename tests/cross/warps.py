@@ -123,6 +123,16 @@ def groups() -> Iterator[Check]:
             ("cooperative_groups::reduce(tile, x_u32, cooperative_groups::bit_xor<unsigned>())", "u32"),
         ):
             yield Check("tiled_partition", expression, dtype, statement=f"{start}OUT = VALUE; }}")
+    some = f"if ({_LANE} % 3 == 1) {{ auto some = cooperative_groups::coalesced_threads(); OUT = VALUE; }} "
+    for expression, dtype in (
+        ("some.thread_rank()", "u32"),
+        ("some.size()", "u32"),
+        ("some.shfl(x_i32, 0)", "i32"),
+        ("some.shfl(x_f32, some.size() - 1 - some.thread_rank())", "f32"),
+        ("(some.any(x_i32 > 0) ? 1 : 0)", "i32"),
+        ("(some.all(x_i32 > 0) ? 1 : 0)", "i32"),
+    ):
+        yield Check("coalesced_threads", expression, dtype, statement=f"{some} else OUT = 0;")
     block = "{ auto block = cooperative_groups::this_thread_block(); block.sync(); OUT = VALUE; }"
     for expression in ("block.thread_rank()", "block.size()", "block.group_index().x"):
         yield Check("this_thread_block", f"(unsigned)({expression})", "u32", statement=block)

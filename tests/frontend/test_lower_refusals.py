@@ -25,6 +25,10 @@ from xpiler.frontend import parse
         ("static-local", "static int c; o[0] = c;"),
         ("no-member", "float4 v = make_float4(1, 2, 3, 4); o[0] = v.q;"),
         ("read-only", "const int c = n; c = 2;"),
+        (
+            "split-barrier",
+            "__shared__ cuda::barrier<cuda::thread_scope_block> b; auto t = b.arrive(); o[0] = n; b.wait(t);",
+        ),
         ("rounding-mode", "o[0] = __float2half_rz(n);"),
     ],
 )
@@ -62,3 +66,12 @@ def test_a_syntax_error_in_one_kernel_spares_the_others() -> None:
     unit = parse("__global__ void a(int *o) { o[0] = ; }\n__global__ void b(int *o) { o[0] = 1; }", "x.cu")
     assert [k.name for k in unit.program.kernels] == ["b"]
     assert unit.refusals["a"].code == "syntax"
+
+
+def test_the_number_of_the_thread_that_runs_an_iteration_is_not_known() -> None:
+    text = """\
+#pragma omp parallel for
+for (int i = 0; i < n; ++i) y[omp_get_thread_num()] += x[i];
+"""
+    unit = parse(f'extern "C" void f(const float *x, float *y, int n) {{\n{text}}}', "f.cpp", platform="vnni")
+    assert unit.refusals["f"].code == "openmp"

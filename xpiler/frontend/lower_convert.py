@@ -22,6 +22,7 @@ from xpiler.frontend.lower_registers import to_register
 from xpiler.frontend.lower_types import (
     VOID,
     Array,
+    AtomicRef,
     Auto,
     Closure,
     CType,
@@ -40,6 +41,7 @@ from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
     Aggregate,
+    AtomicRefValue,
     Choice,
     Element,
     ListValue,
@@ -121,6 +123,9 @@ def _to_vector(ctx: Context, value: Value, ctype: Vector) -> Value:
 def construct(ctx: Context, ctype: CType, args: Value | Sequence[Value]) -> Value:
     """`T{...}`, `T(...)` or an implicit conversion to a struct."""
     nested = isinstance(args, ListValue)
+    if isinstance(ctype, AtomicRef) and isinstance(args, ListValue) and len(args.nodes) == 1:
+        with ctx.nested(args.scope):
+            return AtomicRefValue(ctype, ctx.value(args.nodes[0]))
     if isinstance(args, ListValue):
         values = _elements(ctx, args, ctype)
     elif isinstance(args, Value):
@@ -154,6 +159,8 @@ def construct(ctx: Context, ctype: CType, args: Value | Sequence[Value]) -> Valu
             return declare_object(ctx, "fragment", ctype)
         case Auto():
             return snapshot(ctx, values[0])
+        case AtomicRef() if len(values) == 1:
+            return AtomicRefValue(ctype, values[0])
         case Reference(target=target):
             return construct(ctx, target, values)
         case Closure():

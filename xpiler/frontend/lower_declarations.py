@@ -19,6 +19,7 @@ from xpiler.frontend.lower_scratchpads import scratchpad
 from xpiler.frontend.lower_typenames import constant_int, declared, instantiate, type_of
 from xpiler.frontend.lower_types import (
     Array,
+    AtomicRef,
     Auto,
     CType,
     Fragment,
@@ -40,6 +41,7 @@ from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
     Aggregate,
+    AtomicRefValue,
     Element,
     Elements,
     GroupValue,
@@ -180,17 +182,37 @@ def _constructed_or_prototype(ctx: Context, base: CType, declarator: Node) -> No
         return
     arguments: list[Value] = []
     for parameter in named_children(parameters):
-        kind = parameter.child_by_field_name("type")
-        if kind is None or parameter.child_by_field_name("declarator") is not None:
+        argument = _taken_for_parameter(ctx, parameter)
+        if argument is None:
             return
-        arguments.append(ctx.value(kind))
+        arguments.append(argument)
     if not arguments:
         return
     name = ctx.text(name_node)
     if isinstance(base, Heaped):
         ctx.scope.names[name] = vector_variable(ctx, name, base.element, arguments)
         return
-    ctx.scope.names[name] = object_from(ctx, name, base, arguments)
+    is_ref = isinstance(base, AtomicRef)
+    made = construct(ctx, base, arguments) if is_ref else object_from(ctx, name, base, arguments)
+    ctx.scope.names[name] = made
+
+
+def _taken_for_parameter(ctx: Context, parameter: Node) -> Value | None:
+    """The argument `x`, or `x[i][j]`, that the grammar took for a parameter of the type `x`."""
+    kind, declarator = parameter.child_by_field_name("type"), parameter.child_by_field_name("declarator")
+    indices: list[Node] = []
+    while declarator is not None and declarator.type == "abstract_array_declarator":
+        size = declarator.child_by_field_name("size")
+        if size is None:
+            return None
+        indices.insert(0, size)
+        declarator = declarator.child_by_field_name("declarator")
+    if kind is None or declarator is not None:
+        return None
+    value = ctx.value(kind)
+    for index in indices:
+        value = subscript(ctx, value, load(ctx, ctx.value(index)))
+    return value
 
 
 def local(
@@ -220,7 +242,7 @@ def local(
         values = [ctx.value(n) for n in named_children(init)]
         if isinstance(ctype, (Struct, Auto)):
             return object_from(ctx, name, ctype, values)
-        if isinstance(ctype, Vector):
+        if isinstance(ctype, (Vector, AtomicRef)):
             return local_value(ctx, name, ctype, construct(ctx, ctype, values), is_const)
         value: Value | None = convert(ctx, values[0], ctype) if values else None
     else:
@@ -262,6 +284,8 @@ def local_value(ctx: Context, name: str, ctype: CType, value: Value | None, is_c
             return object_from(ctx, name, ctype, value if isinstance(value, ListValue) else [value])
         case Group():
             return value or GroupValue(ctype)
+        case AtomicRef() if value is not None and not isinstance(value, AtomicRefValue):
+            return construct(ctx, ctype, value)
         case Vector() if value is not None:
             if isinstance(value, Element) and value.memory.name in ctx.results:
                 ctx.results.discard(value.memory.name)
@@ -533,6 +557,8 @@ def _assign_list(ctx: Context, target: Value, ctype: Array, init: Node) -> None:
 def shared(ctx: Context, name: str, ctype: CType, node: Node, external: bool, alignment: int) -> Value:
     """A `__shared__` variable. It exists once a block, however often its function is inlined, and once for
     each instantiation of a template."""
+    if isinstance(ctype, Group):
+        return GroupValue(ctype)
     if external or (isinstance(ctype, Array) and ctype.extent is None):
         return dynamic_shared(ctx, name, ctype, alignment)
     instance = next((f.instance for f in reversed(ctx.frames) if f.function is not None), "")

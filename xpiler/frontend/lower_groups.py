@@ -1,4 +1,4 @@
-"""Cooperative groups: blocks, tiles of a warp, the grid."""
+"""Cooperative groups: blocks, tiles of a warp, the lanes that are together, the grid."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from xpiler.frontend.lower_typenames import constant_int
 from xpiler.frontend.lower_types import VECTORS, Closure, Group
 from xpiler.frontend.lower_values import VOID_VALUE, Aggregate, GroupValue, Lambda, TypeName, Value
 from xpiler.ir import build
-from xpiler.ir.nodes import Barrier, Const, Expr, Var
-from xpiler.ir.types import I32, U32, U64
+from xpiler.ir.nodes import Assign, Barrier, Block, Call, Const, Expr, For, Var
+from xpiler.ir.types import I32, I64, U32, U64, DType
 
 
 def _index(name: str, axis: str) -> Expr:
@@ -41,24 +41,56 @@ def grid_blocks() -> Expr:
     return build.mul(build.mul(_index("gridDim", "x"), _index("gridDim", "y")), _index("gridDim", "z"))
 
 
-def _group(call: Invocation, position: int | None = None) -> Group:
+def group_value(call: Invocation, position: int | None = None) -> GroupValue:
+    """The group that a method is called of, or that an argument is."""
     value = call.receiver if position is None else call.args[position]
     if not isinstance(value, GroupValue):
         call.ctx.refuse("group", f"`{call.name}` needs a cooperative group", call.node)
-    if value.type.kind == "coalesced":
-        call.ctx.refuse(
-            "coalesced-group",
-            "coalesced groups are not supported",
-            call.node,
-            "use a tiled_partition or __activemask with _sync operations",
-        )
+    return value
+
+
+def _group(call: Invocation, position: int | None = None) -> Group:
+    """The same for what coalesced groups and `cuda::barrier` do not have."""
+    value = group_value(call, position)
+    if value.type.kind in ("coalesced", "barrier"):
+        whose = "a coalesced group" if value.type.kind == "coalesced" else "`cuda::barrier`"
+        call.ctx.refuse("group", f"`{call.name}` of {whose} is not supported", call.node)
     return value.type
 
 
-@builtin("this_thread_block", "this_grid", "coalesced_threads")
+@builtin("this_thread_block", "this_grid")
 def _this(call: Invocation) -> Value:
-    kind = {"this_thread_block": "block", "this_grid": "grid", "coalesced_threads": "coalesced"}[call.name]
-    return GroupValue(Group(kind))
+    return GroupValue(Group("block" if call.name == "this_thread_block" else "grid"))
+
+
+@builtin("coalesced_threads")
+def _coalesced(call: Invocation) -> Value:
+    """The lanes that are here: the group keeps their mask."""
+    mask = collective(call.ctx, "activemask", mask_type(call.ctx), ())
+    return GroupValue(Group("coalesced"), mask)
+
+
+def _bits(ctx: Context, mask: Expr) -> Expr:
+    """How many lanes a mask has."""
+    return build.cast(Call(I32, "popc", (build.cast(mask, _signed(ctx)),)), U32)
+
+
+def _signed(ctx: Context) -> DType:
+    return I64 if ctx.warp_size == 64 else I32
+
+
+def _lane(ctx: Context, mask: Expr, rank: Expr) -> Expr:
+    """The lane of the thread of a rank: the bit of the mask with that many below it."""
+    rest = mask
+    if not build.is_const(rank, 0):
+        rest = ctx.temporary(mask, "rest")
+        assert isinstance(rest, Var)
+        lowest = build.sub(rest, build.const(1, rest.dtype))
+        drop = Assign(rest, build.cast(build.binary("&", rest, lowest), rest.dtype))
+        ctx.emit(
+            For(ctx.fresh("rank"), I32, build.const(0), build.cast(rank, I32), build.const(1), Block((drop,)))
+        )
+    return build.sub(Call(I32, "ffs", (build.cast(rest, _signed(ctx)),)), build.const(1))
 
 
 @builtin("tiled_partition")
@@ -80,6 +112,11 @@ def _partition(call: Invocation) -> Value:
 
 @method("group", "thread_rank", "thread_index_in_group")
 def _thread_rank(call: Invocation) -> Value:
+    mask = group_value(call).mask
+    if mask is not None:
+        lane = build.mod(block_rank(), build.const(call.ctx.warp_size, U32))
+        below = build.sub(build.binary("<<", build.const(1, mask.dtype), lane), build.const(1, mask.dtype))
+        return number(_bits(call.ctx, build.binary("&", mask, below)))
     group = _group(call)
     match group.kind:
         case "tile":
@@ -92,6 +129,9 @@ def _thread_rank(call: Invocation) -> Value:
 
 @method("group", "size", "num_threads")
 def _size(call: Invocation) -> Value:
+    mask = group_value(call).mask
+    if mask is not None:
+        return number(_bits(call.ctx, mask))
     group = _group(call)
     match group.kind:
         case "tile":
@@ -150,14 +190,22 @@ _SCOPES = {"block": "block", "tile": "warp", "grid": "grid"}
 
 @method("group", "sync")
 def _sync_method(call: Invocation) -> Value:
-    call.ctx.emit(_barrier(call.ctx, _group(call)))
+    _meet(call, None)
     return VOID_VALUE
 
 
 @builtin("sync", "wait", "wait_prior")
 def _sync(call: Invocation) -> Value:
-    call.ctx.emit(_barrier(call.ctx, _group(call, 0)))
+    _meet(call, 0)
     return VOID_VALUE
+
+
+def _meet(call: Invocation, position: int | None) -> None:
+    mask = group_value(call, position).mask
+    if mask is not None:
+        call.ctx.emit(Barrier("warp", mask))
+    else:
+        call.ctx.emit(_barrier(call.ctx, _group(call, position)))
 
 
 def _barrier(ctx: Context, group: Group) -> Barrier:
@@ -171,6 +219,10 @@ def _barrier(ctx: Context, group: Group) -> Barrier:
 
 @method("group", "shfl", "shfl_up", "shfl_down", "shfl_xor")
 def _shuffle(call: Invocation) -> Value:
+    mask = group_value(call).mask
+    if mask is not None and call.name == "shfl":
+        lane = _lane(call.ctx, mask, call.number(1))
+        return shuffled(call.ctx, "shfl", call.args[0], lane, build.const(call.ctx.warp_size), mask)
     group = _tile(call)
     return shuffled(call.ctx, call.name, call.args[0], call.number(1), build.const(group.size), None)
 
@@ -184,7 +236,10 @@ def _tile(call: Invocation) -> Group:
 
 @method("group", "any", "all", "ballot")
 def _vote(call: Invocation) -> Value:
-    ctx, group = call.ctx, _tile(call)
+    ctx, mask = call.ctx, group_value(call).mask
+    if mask is not None and call.name != "ballot":
+        return number(collective(ctx, call.name, I32, (build.boolean(call.number(0)),), mask))
+    group = _tile(call)
     predicate = build.boolean(call.number(0))
     bits = mask_type(ctx)
     if group.size == ctx.warp_size:

@@ -48,6 +48,11 @@ CONSTANTS: dict[str, tuple[int | float, DType]] = {
     "INT32_MIN": (int_limits(I32)[0], I32), "UINT32_MAX": (int_limits(U32)[1], U32),
     "INT64_MAX": (int_limits(I64)[1], I64), "INT64_MIN": (int_limits(I64)[0], I64),
     "UINT64_MAX": (int_limits(U64)[1], U64),
+    "memory_order_relaxed": (0, I32), "memory_order_consume": (1, I32), "memory_order_acquire": (2, I32),
+    "memory_order_release": (3, I32), "memory_order_acq_rel": (4, I32), "memory_order_seq_cst": (5, I32),
+    "__HIP_MEMORY_SCOPE_SINGLETHREAD": (1, I32), "__HIP_MEMORY_SCOPE_WAVEFRONT": (2, I32),
+    "__HIP_MEMORY_SCOPE_WORKGROUP": (3, I32), "__HIP_MEMORY_SCOPE_AGENT": (4, I32),
+    "__HIP_MEMORY_SCOPE_SYSTEM": (5, I32),
     "__ATOMIC_RELAXED": (0, I32), "__ATOMIC_CONSUME": (1, I32), "__ATOMIC_ACQUIRE": (2, I32),
     "__ATOMIC_RELEASE": (3, I32), "__ATOMIC_ACQ_REL": (4, I32), "__ATOMIC_SEQ_CST": (5, I32),
 }  # fmt: skip

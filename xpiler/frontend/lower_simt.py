@@ -180,11 +180,24 @@ def _atomic(call: Invocation) -> Value:
     if not isinstance(place, Load):
         ctx.refuse("atomic-place", "an atomic operation on a variable that is no memory", call.node)
     args = tuple(build.cast(call.number(i), place.dtype) for i in range(1, 3 if op == "cas" else 2))
+    return atomic(call, op, place, args, call.name.endswith("_block"))
+
+
+def atomic(
+    call: Invocation,
+    op: str,
+    place: Load,
+    args: tuple[Expr, ...],
+    of_block: bool,
+    is_used: bool = False,
+) -> Value:
+    """Emits an atomic operation; its old value, where the call's value is used or `is_used` says so."""
+    ctx = call.ctx
     old = Var(place.dtype, ctx.fresh("old"))
-    wanted = _is_used(call)
+    wanted = is_used or _is_used(call)
     if wanted:
         ctx.emit(Decl(old.name, place.dtype))
-    ctx.emit(Atomic(op, place, args, old if wanted else None, call.name.endswith("_block")))
+    ctx.emit(Atomic(op, place, args, old if wanted else None, of_block))
     if not wanted:
         ctx.names.discard(old.name)
         return VOID_VALUE

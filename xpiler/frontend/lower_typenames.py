@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tree_sitter import Node
 
 from xpiler.errors import Refusal
@@ -9,6 +11,7 @@ from xpiler.frontend.lower_context import Context, Scope, constant, named_childr
 from xpiler.frontend.lower_types import (
     VOID,
     Array,
+    AtomicRef,
     Binding,
     Closure,
     CType,
@@ -153,6 +156,8 @@ def _library_type(name: str) -> CType | None:
             return Group("grid")
         case "coalesced_group":
             return Group("coalesced")
+        case "atomic_ref":
+            return AtomicRef()
         case "memory_order" | "cudaError_t":
             return Scalar(I32)
         case (
@@ -249,6 +254,10 @@ def _standard_template(ctx: Context, name: str, nodes: tuple[Node, ...]) -> CTyp
             return constant_type(constant_int(ctx, nodes[0]))
         case "integral_constant":
             return constant_type(constant_int(ctx, nodes[1]))
+        case "atomic_ref":
+            return AtomicRef(type_of(ctx, nodes[0]), "thread_scope_block" in map(_last_name(ctx), nodes))
+        case "barrier" if [*map(_last_name(ctx), nodes)] == ["thread_scope_block"]:
+            return Group("barrier")
         case "array":
             return Array(type_of(ctx, nodes[0]), constant_int(ctx, nodes[1]))
         case "vector":
@@ -263,6 +272,11 @@ def _standard_template(ctx: Context, name: str, nodes: tuple[Node, ...]) -> CTyp
 
     told = trait(ctx, name, nodes)
     return None if told is None else constant_type(int(told))
+
+
+def _last_name(ctx: Context) -> Callable[[Node], str]:
+    """`thread_scope_block` of `cuda::thread_scope_block`."""
+    return lambda node: ctx.text(node).rpartition("::")[2].strip()
 
 
 def constant_type(value: int) -> Struct:

@@ -161,7 +161,7 @@ class Register(CType):
 @dataclass(frozen=True)
 class Group(CType):
     """A cooperative group. `size` is that of a tile, 0 for a block or the grid; `kind`: block, tile,
-    coalesced, grid."""
+    coalesced, grid; barrier, `cuda::barrier` of a block's threads."""
 
     kind: str
     size: int = 0
@@ -170,6 +170,17 @@ class Group(CType):
         return {"tile": f"cg::thread_block_tile<{self.size}>", "block": "cg::thread_block"}.get(
             self.kind, self.kind
         )
+
+
+@dataclass(frozen=True)
+class AtomicRef(CType):
+    """`cuda::atomic_ref<element, scope>`; None: what it is made from says. `of_block`: in its block alone."""
+
+    element: CType | None = None
+    of_block: bool = False
+
+    def __str__(self) -> str:
+        return f"cuda::atomic_ref<{self.element}>"
 
 
 @dataclass(frozen=True)

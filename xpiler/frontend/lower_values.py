@@ -11,6 +11,7 @@ from tree_sitter import Node
 from xpiler.frontend.lower_types import (
     VOID,
     Array,
+    AtomicRef,
     Binding,
     Closure,
     CType,
@@ -198,7 +199,18 @@ class Builtin(Value):
 
 @dataclass(frozen=True, eq=False)
 class GroupValue(Value):
+    """`mask`: of a coalesced group, the lanes that were together when it was made."""
+
     type: Group
+    mask: Expr | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class AtomicRefValue(Value):
+    """`cuda::atomic_ref` of the object `target`."""
+
+    type: AtomicRef
+    target: Value
 
 
 @dataclass(frozen=True, eq=False)

@@ -113,11 +113,13 @@ class Meetings:
 class Log:
     """`shown`: by identity of an IR node, the variables to keep with it. `spins`: identities of atomics that
     are retried until they win and do nothing else: in a log they win at once, as they would some time.
+    `waits`: identities of loops that end when another thread has written something: they end in a log, too.
     `whole_warps`: a warp operation without a mask is one of all lanes. `spaces`: of the arrays that are
     watched."""
 
     shown: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     spins: frozenset[int] = frozenset()
+    waits: frozenset[int] = frozenset()
     whole_warps: bool = False
     spaces: frozenset[Space] = frozenset({Space.GLOBAL, Space.SHARED})
     limit: int = 8_000_000  # accesses

@@ -43,6 +43,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import uses, walk
 
+_PATIENCE = 8  # rounds of a loop that waits for another thread
 PARALLEL_KINDS = frozenset({LoopKind.PARALLEL, LoopKind.VECTOR, LoopKind.THREADS})
 
 
@@ -321,6 +322,9 @@ class Statements:
                     never.loop, never.certain = loop.range, True
                     raise never
                 rounds += 1
+                if rounds > _PATIENCE and state.log is not None and id(loop) in state.log.waits:
+                    done.append(current)
+                    break
                 try:
                     state.clock.tick()
                     current = _iterate(state, current, body)

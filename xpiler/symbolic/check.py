@@ -34,7 +34,7 @@ from xpiler.symbolic.judge import Judge
 from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
 from xpiler.symbolic.openmp import not_followed, one_by_one, shared_scalars
 from xpiler.symbolic.reached import Reached
-from xpiler.symbolic.scalars import GUARD, assignments, roles
+from xpiler.symbolic.scalars import GUARD, assignments, multiples, roles
 from xpiler.symbolic.shape import Dims, LaunchShape, definitions, launch_shape
 from xpiler.symbolic.statics import static_findings, unguarded
 from xpiler.symbolic.trial import MIXED, RAMP, SAME, Frame, Observed, Trial, observe
@@ -78,8 +78,8 @@ def check_unit(unit: Unit, options: Options = Options()) -> Report:
             found = _fixed(unit, kernel, options, deadline, found)
         verdicts.append(verdict)
         findings += found
-    for name in unit.refusals:
-        verdicts.append(Verdict(name, REFUSED))
+    for name, refusal in unit.refusals.items():
+        verdicts.append(Verdict(name, REFUSED, undecided=(refusal.message,)))
     return Report(
         unit.file,
         tuple(verdicts),
@@ -153,6 +153,8 @@ def check_kernel(
         undecided += stopped
     if missing := reached.missing():
         scope.append(f"reached in no run: {missing}")
+        if stopped and not undecided:
+            undecided.append(f"{missing}: reached in no run, as {stopped[0]}")
     if options.prove and not undecided and not any(f.severity == ERROR for _, more in judged for f in more):
         proved, suggested = _proved(kernel, defined, trials[0], options, deadline)
         scope += proved
@@ -230,8 +232,9 @@ def _trials(
             return [*launched, *more], [_host_scope(launched), *sampled]
     defined = definitions(kernel)
     shape = launch_shape(kernel, defined, options.grid, options.block)
-    chosen = assignments(kernel, roles(kernel, defined, shape), shape, given)
-    scope = [f"assumed: {text}" for text in shape.assumed]
+    known = roles(kernel, defined, shape)
+    chosen = assignments(kernel, known, shape, given)
+    scope = [f"assumed: {text}" for text in (*shape.assumed, *multiples(known, chosen, given))]
     if kernel.spelling in options.templates:
         scope.append("assumed: the template's arguments")
     shared = options.shared_bytes if options.shared_bytes is not None else _dynamic(kernel)

@@ -30,6 +30,7 @@ from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
 from xpiler.symbolic.overflow import beyond_signed, element_of, may_be_wide, meant, too_wide, wrapped
 from xpiler.symbolic.places import Places
 from xpiler.symbolic.trial import ENDLESS, Observed, Trial
+from xpiler.symbolic.waits import NO_WAITS, Waits
 from xpiler.symbolic.wording import by_users_names, does, in_c, outside, spelled, type_in_c, who, worded
 
 _DONE = {AccessKind.READ: "reads", AccessKind.WRITE: "writes", AccessKind.ATOMIC: "updates atomically"}
@@ -52,7 +53,8 @@ _CODES = {
 @dataclass(frozen=True)
 class Judge:
     """Knows one kernel. `retried`: arrays that a compare-and-swap loop updates; `ordered`: statements that
-    threads enter one after the other, each with the name of what orders them; `lines`: of the text."""
+    threads enter one after the other, each with the name of what orders them; `lines`: of the text; `waits`:
+    loops in which threads wait for others."""
 
     kernel: Function
     dependence: Dependence
@@ -61,6 +63,7 @@ class Judge:
     defined: Mapping[str, Expr]
     ordered: Sequence[tuple[SourceRange, str]] = ()
     lines: Sequence[str] = ()
+    waits: Waits = NO_WAITS
 
     @staticmethod
     def of(
@@ -77,7 +80,9 @@ class Judge:
                 case Atomic(op="cas", place=place, args=(compare, _)) if not isinstance(compare, Const):
                     retried.add(place.array)
         suggested = tuple(suggested)
-        return Judge(kernel, dependence, frozenset(retried), suggested, defined or {}, ordered, lines)
+        return Judge(
+            kernel, dependence, frozenset(retried), suggested, defined or {}, ordered, lines, Waits.of(kernel)
+        )
 
     def judge(self, seen: Observed) -> list[Found]:
         """All that the run shows: its values are those of threads that did run, so each is replayed."""
@@ -354,7 +359,13 @@ class Judge:
             pair.array,
             related,
             holds_if=holds_if,
+            is_open=bool(self._flag(pair)),
         )
+
+    def _flag(self, pair: Conflict) -> str:
+        """The flag that one of the two threads has waited for, "" if there is none."""
+        sides = (pair.first.event, pair.second.event)
+        return self.waits.orders(sides[0].memory.space, *(side.site.node for side in sides))
 
     def _between(self, pair: Conflict, code: str) -> str:
         if code == "XP-SYNCWARP":
@@ -371,6 +382,8 @@ class Judge:
     def _severity(self, pair: Conflict, pairs: list[Conflict], trial: Trial) -> tuple[str, str, str]:
         if pair.same_value:
             return "XP-SAME-VALUE", WARNING, ""
+        if flag := self._flag(pair):
+            return "XP-RACE", WARNING, f"waiting for {flag} does not order them"
         sources = frozenset[str]()
         for side in (pair.first, pair.second):
             node: Any = side.event.site.node

@@ -113,7 +113,7 @@ def document(report: Report) -> dict[str, Any]:
                 "name": v.name,
                 "status": UNDECIDED if v.status == REFUSED else v.status,
                 "scope": list(v.scope),
-                "undecided": list(v.undecided) or (["refused"] if v.status == REFUSED else []),
+                "undecided": list(v.undecided),
                 "seconds": round(v.seconds, 3),
             }
             for v in report.kernels

@@ -8,7 +8,7 @@ a[i + offset]              offset is an offset: 1, 0, and beyond everything
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from xpiler.ir.affine import bounds, linear
@@ -340,6 +340,19 @@ def assignments(
     return result
 
 
+def multiples(
+    found: Mapping[str, Role], chosen: Iterable[Assignment], given: Mapping[str, int | float]
+) -> list[str]:
+    """What is assumed of counts of loops with a step: `n is a multiple of 16`, where no other was chosen."""
+    values = [assignment.values for assignment in chosen]
+    steps = {n: max(role.turns, default=1) for n, role in found.items() if n not in given}
+    return [
+        f"{name} is a multiple of {step}"
+        for name, step in steps.items()
+        if step > 1 and all(int(v[name]) % step == 0 for v in values)
+    ]
+
+
 def _plain(param: Param) -> int | float:
     return True if param.dtype.name == "bool" else 1.5
 
@@ -370,7 +383,8 @@ def _value(role: Role, shape: LaunchShape, variant: int, position: int, trips: i
         least = max(trips * turns, min(4, trips + 1), reach * role.scale if role.wide else 0)
         if role.first or role.shared_out:  # iterations that are some apart, and both after the first
             least += 2 * role.first + (_SHARED_OUT // role.factors if role.shared_out and trips > 1 else 0)
-        return _to_unit(-(-least // turns) * turns, role.unit), False
+        whole = -(-least // turns) * turns
+        return _to_unit(whole + (3 + 2 * position if role.tails and variant == 3 else 0), role.unit), False
     if OFFSET in role.kinds:
         return [1, 0, reach, 2][variant], variant > 1
     near = sorted({c + d for c in role.constants for d in (0, 1, -1)} - {0, 1})

@@ -33,6 +33,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import children, free_vars, walk
 from xpiler.ir.types import DType
+from xpiler.symbolic.waits import Waits
 
 ENDLESS = 1 << 40  # elements of an array whose extent nobody knows
 _STORED = 1 << 16  # elements of an array that exist; indices beyond go around
@@ -78,7 +79,7 @@ def observe(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Observed:
     """Run the trial and keep all accesses. Raises `Refusal` for what the interpreter does not have."""
-    log = Log(frame.shown, frame.spins, whole_warps=kernel.warp_size == 32)
+    log = Log(frame.shown, frame.spins, frame.waits, whole_warps=kernel.warp_size == 32)
     log.streams.is_busy = frame.is_asynchronous
     arguments = _arguments(kernel, trial, frame)
     total = trial.grid[0] * trial.grid[1] * trial.grid[2]
@@ -128,7 +129,9 @@ def _fresh(dtype: DType, data: str, position: int) -> npt.NDArray[Any]:
         return np.ones(_STORED, kind)
     if data == RAMP:
         values = np.arange(_STORED)
-        return (values % 4096 if dtype.is_float else values % (1 << min(dtype.bits - 1, 16))).astype(kind)
+        return (
+            values % 4096 if dtype.is_float else values % (1 << min(dtype.bits - dtype.is_signed, 16))
+        ).astype(kind)
     if dtype.is_float:
         return rng.uniform(-2, 2, _STORED).astype(kind)
     return rng.integers(0, 5, _STORED).astype(kind)
@@ -171,12 +174,14 @@ def block_numbers(trial: Trial, ordinals: Any) -> Any:
 @dataclass(frozen=True)
 class Frame:
     """What a trial has to know of a kernel: which variables explain an access, which atomics are spun on,
-    and the arrays of words that threads compare and swap: they begin as zeros, as locks do."""
+    the arrays of words that threads compare and swap: they begin as zeros, as locks do; and the loops in
+    which threads wait for others."""
 
     shown: Mapping[int, tuple[str, ...]]
     spins: frozenset[int]
     words: frozenset[str]
     is_asynchronous: bool = False
+    waits: frozenset[int] = frozenset()
 
     @staticmethod
     def of(kernel: Function) -> Frame:
@@ -186,7 +191,7 @@ class Frame:
         swaps = (n for n in walk(kernel.body) if isinstance(n, Atomic) and n.op in ("cas", "exch"))
         words = frozenset(n.place.array for n in swaps)
         issues = (n for n in walk(kernel.body) if isinstance(n, Barrier) and n.scope.startswith("issue"))
-        return Frame(shown, frozenset(spins), words, any(issues))
+        return Frame(shown, frozenset(spins), words, any(issues), Waits.of(kernel).loops)
 
 
 def _visit(stmt: Stmt, names: tuple[str, ...], shown: dict[int, tuple[str, ...]], spins: set[int]) -> None:
