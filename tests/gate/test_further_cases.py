@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from xpiler.gate.further_cases import fitted_extent, further_sizes
+from xpiler.gate.further_cases import fitted_extent, further_sizes, least_sizes
+from xpiler.gate.overrides import Overrides
 from xpiler.translate import Trusted
 
 SCALE = """
@@ -43,6 +44,41 @@ def test_sizes_keep_the_granule_that_was_found() -> None:
     assert made[0] == {"n": 64, "m": 64}
     assert all(size % 64 == 0 for sizes in made for size in sizes.values())
     assert max(sizes["n"] for sizes in made) > 2048
+
+
+def test_stated_sizes_are_small_in_turn_the_least_work_first() -> None:
+    found = [{"rows": 20, "cols": 44}, {"rows": 30, "cols": 70}]
+    assert list(least_sizes(found, ["rows", "cols"])) == [
+        {"rows": 20, "cols": 2},
+        {"rows": 30, "cols": 2},
+        {"rows": 2, "cols": 44},
+        {"rows": 2, "cols": 70},
+    ]
+    assert list(least_sizes(found, [])) == []
+
+
+def test_a_loop_that_ends_at_another_size_is_seen_where_that_one_is_smaller() -> None:
+    source = """
+__global__ void scale(const float *x, float *y, int rows, int cols) {
+  int c = blockIdx.x * 16 + threadIdx.x, r = blockIdx.y;
+  if (c < cols) y[r * cols + c] = 3.0f * x[r * cols + c];
+}
+void run(const float *x, float *y, int rows, int cols) {
+  scale<<<dim3((cols + 15) / 16, rows), 16>>>(x, y, rows, cols);
+}
+"""
+    target = """
+void run(const float *x, float *y, int rows, int cols) {
+  for (int r = 0; r < rows; ++r)
+    for (int tile = 0; tile < (cols + 15) / 16; ++tile)
+      for (int c = tile * 16; c < cols && c < tile * 16 + 16; ++c) y[r * cols + c] = 3.0f * x[r * cols + c];
+}
+"""
+    stated = Overrides(args=(("rows", (20, 30)), ("cols", (44, 70))))
+    trusted = Trusted.of(source, "scale.cu", stated)
+    assert trusted.verify(target, "scale.cpp").status == "verified"
+    wrong = trusted.verify(target.replace("tile < (cols + 15) / 16", "tile < rows"), "scale.cpp")
+    assert any("rows=2" in rung.detail for rung in wrong.evidence if not rung.ok)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,19 @@ def further_sizes(found: Sequence[Sizes], free: Sequence[str]) -> Iterator[dict[
             yield sizes
 
 
+def least_sizes(found: Sequence[Sizes], several: Sequence[str]) -> Iterator[dict[str, int]]:
+    """Where all sizes are stated, some with several values: each of these as small as it may be, in turn.
+    That several are stated says that others are meant, too; how two grids or loops differ, which are as large
+    as two of the sizes, may show only if either is the larger one."""
+    units = {name: _granule([sizes[name] for sizes in found]) for name in several}
+    made = [{**sizes, name: unit} for sizes in found for name, unit in units.items()]
+    known = [dict(sizes) for sizes in found]
+    for sizes in sorted(made, key=lambda sizes: prod(size for size in sizes.values() if size > 0)):
+        if sizes not in known:
+            known.append(sizes)
+            yield sizes
+
+
 def _granule(sizes: Sequence[int]) -> int:
     """The power of two that divides all of them, 256 at the most."""
     return gcd(_GRANULE, *sizes)

@@ -18,7 +18,7 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract, Role, Values
 from xpiler.gate.entries import Entry
 from xpiler.gate.extents import extent_value
-from xpiler.gate.further_cases import fitted_extent, further_sizes
+from xpiler.gate.further_cases import fitted_extent, further_sizes, least_sizes
 from xpiler.gate.host_fault import stopped_in_host_code
 from xpiler.gate.infer_arguments import (
     argument_of,
@@ -228,17 +228,23 @@ def _further_cases(
     interpreting the call."""
     found = [trial for trial in usable if not trial.stated]
     free = [name for name in search.sizes if name not in search.fixed]
+    several = [n for n in search.sizes if len(set(overrides.scalar_choices(n))) > 1]
     if not found or isinstance(search, ProgramSearch):
         return
     chosen = {name: value for name, value in search.numbers.items() if not overrides.scalar_choices(name)}
     asked = compared(search.entry, search.kernels.values(), search.unit.launches)
     of_free = {name: values for name, values in asked.items() if name in free}
     yield from scalar_cases(found[0].case, chosen, of_free)
-    if not free or overrides.shapes:
+    if overrides.shapes:
         return
+    if free:
+        further = further_sizes([trial.sizes for trial in found], free)
+    else:
+        found, free = list(usable), several
+        further = least_sizes([trial.sizes for trial in found], free)
     extents = None if _has_own_arrays(search) else _extents_at([*found, *search.dropped], free, formulas)
     deadline = time.thread_time() + _FURTHER_SECONDS
-    for number, sizes in enumerate(further_sizes([trial.sizes for trial in found], free)):
+    for number, sizes in enumerate(further):
         case: Case | None = None
         if not search.is_meant(sizes):
             continue
