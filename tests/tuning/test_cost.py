@@ -123,3 +123,23 @@ def test_copies_in_tiles_beat_elements_from_memory() -> None:
         return on_accelerator(step(text, "f.mlu", launch, n=n, x=4 * n, y=4 * n), ACCELERATOR)
 
     assert time(single) > 10 * time(tiles)
+
+
+def test_rows_of_one_copy_are_one_start_and_copies_ahead_share_their_time_with_the_products() -> None:
+    text = """#include <bang.h>
+    __nram__ float a[2 * 4096];
+    __mlu_entry__ void f(float* x, float* y, int n) {
+        for (int i = 0; i < n / 4096 + %d; ++i) {
+            %s __memcpy(a + i %% 2 * 4096, x + i * 4096, 64 * 4, GDRAM2NRAM, 64 * 4, 64 * 4, 63);
+            for (int k = 0; k < 9; ++k) __bang_add(a, a, a, 4096);
+        }
+    }"""
+    n = 1 << 20
+
+    def time(added: int, condition: str) -> float:
+        made = step(text % (added, condition), "f.mlu", n=n, x=4 * n, y=4)
+        return on_accelerator(made, ACCELERATOR)
+
+    rows = 64 * (n // 4096)
+    assert time(0, "") < rows * ACCELERATOR.copy / ACCELERATOR.cycles
+    assert time(1, "if (i < n / 4096)") < 0.8 * time(0, "")

@@ -100,6 +100,7 @@ extern "C" void run(const float* x, float* y, int n) { twice<<<(n + 255) / 256, 
     assert done.device.fingerprint.startswith("estimated: ")
     assert done.best is not None and done.best.seconds and done.line.limit is None
     assert "estimated" in curve(done)
+    assert len({trial.program for trial in done.trials}) > 1
 
 
 def test_a_device_that_is_named_has_to_be_there(tmp_path: Path) -> None:

@@ -42,8 +42,10 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import arrays_written, free_vars, map_expr, substitute, walk
 from xpiler.ir.types import I32
 from xpiler.passes.aliasing import Aliases, may_be_same, with_aliases
+from xpiler.passes.knobs import Knob
 from xpiler.passes.names import Names
 
+OVERLAPS = Knob("pipeline.overlaps", (0, 1), 1, "whether copies run while a tile is computed (1) or not (0)")
 IN, OUT = "GDRAM2NRAM", "NRAM2GDRAM"
 
 
@@ -104,6 +106,8 @@ def _stages(
     stores = [s for s in rest if _is_copy(s, OUT)]
     compute = [s for s in rest if s not in loads and s not in stores]
     if not loads or not compute or not _in_order(rest, buffers, done.aliases):
+        return None
+    if not OVERLAPS.value:
         return None
     known = {loop.var, *((count.name,) if count else ())}
     inside = {d.name for d in walk(loop.body) if isinstance(d, Decl)} | {loop.var}

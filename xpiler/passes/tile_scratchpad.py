@@ -38,6 +38,7 @@ from xpiler.ir.rewrite import map_stmt, substitute, walk
 from xpiler.ir.types import I32
 from xpiler.passes.aliasing import may_be_same
 from xpiler.passes.choices import branches
+from xpiler.passes.knobs import Knob
 from xpiler.passes.lane_buffers import Buffer, NotTileable, Scratchpad
 from xpiler.passes.names import Names
 from xpiler.passes.pipeline import pipeline
@@ -48,6 +49,8 @@ from xpiler.platforms.bang import (
     VECTOR_BYTES,
     Architecture,
 )
+
+PARTS = Knob("tile_scratchpad.parts", (1, 2, 4, 8, 16), 1, "tiles are so many times smaller than fit")
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     tile = 0
     if tiles:
         group = VECTOR_BYTES // min(b.dtype.bytes for b in tiles)
-        tile = capacity // widths // group * group
+        tile = max(capacity // widths // PARTS.value // group, 1) * group
         tile = min(tile, POOL_WINDOW) if reductions or tiler.strided else tile
     body = _single_tiles(body, tiler.tile, tile, frozenset(pipelined.steps))
     head: list[Stmt] = [Decl(tiler.tile.name, I32, init=const(tile))] if tiles else []

@@ -39,9 +39,14 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import free_vars, map_expr, substitute
 from xpiler.ir.types import F32, I8, I32, DType
 from xpiler.passes.gathered_factors import Tile, by_pieces, by_rows, fill
+from xpiler.passes.knobs import Knob
 from xpiler.passes.names import Names
+from xpiler.passes.pipeline import OVERLAPS
 from xpiler.platforms.bang import WEIGHT_BYTES, WEIGHT_LANES, Architecture
 
+PARTS = Knob(
+    "weight_tiles.parts", (1, 2), 1, "tiles have so many times fewer rows, columns and depth than fit"
+)
 EXACT_DEPTH = 2**24 // 128**2  # so many products of bytes at most add up to an integer that a float holds
 
 
@@ -100,6 +105,7 @@ class WeightTiles:
             for size in (per_element, per_element + 2 * element)
         )
         self.side = min(side, math.isqrt(architecture.wram // element) // WEIGHT_LANES * WEIGHT_LANES)
+        self.side = max(self.side // PARTS.value // WEIGHT_LANES, 1) * WEIGHT_LANES
         if self.dtype == I8:
             self.side = min(self.side, EXACT_DEPTH)
         self.ahead = twice >= self.side  # both factors have room for two tiles
@@ -207,7 +213,7 @@ class WeightTiles:
             inner.name, k.dtype, k.start, k.stop, cast(step, k.dtype), Block((*lengths, *loads, *compute))
         )
         ahead: tuple[Stmt, ...] = ()
-        self.ahead &= bool(left.into and right.into) and len(nest.loops) == 1
+        self.ahead &= bool(left.into and right.into) and len(nest.loops) == 1 and bool(OVERLAPS.value)
         if self.ahead:
             assert isinstance(body, For)
             self.two_parts = (left.into, right.into)
