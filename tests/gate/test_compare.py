@@ -253,6 +253,19 @@ def test_normalisation_in_one_pass_or_two_passes_and_a_wrong_divisor_fails(fill:
     assert not judge_rows(NORM, NORM.replace("1e-5f", "1e-3f"), fill).ok
 
 
+NEAR_ONE = """float s = 1; for (int i = 0; i < n; ++i) s += expf(x[i] - 8);
+  for (int i = 0; i < n; ++i) y[i] = i == n - 1 ? 0.75f : 1 / s - 1;"""
+
+
+def test_what_is_left_of_a_sum_after_a_subtraction_may_differ_by_the_rounding_of_the_sum() -> None:
+    """As the gradient of a cross entropy: p - 1, where p is near 1."""
+    other_order = NEAR_ONE.replace("s = 1;", "s = 0;").replace("1 / s - 1", "1 / (1 + s) - 1")
+    assert judge_rows(NEAR_ONE, other_order, "normal").ok
+    one_off = other_order.replace("i = 0; i < n", "i = 1; i < n", 1)
+    assert not judge_rows(NEAR_ONE, one_off, "normal").ok
+    assert not judge_rows(NEAR_ONE, other_order.replace("- 1;", "- 1 + 2e-6f;"), "normal").ok
+
+
 def test_fast_math_widens_the_bound_but_not_beyond_reason() -> None:
     source = "for (int i = 0; i < n; ++i) y[i] = expf(x[i]);"
     rough = "for (int i = 0; i < n; ++i) y[i] = expf(x[i]) * (1 + 2e-6f);"

@@ -35,10 +35,12 @@ _REPORTED = 86  # exit code: the reason is in the events file
 
 @dataclass(frozen=True)
 class Variant:
-    """How a case is run: which end of each buffer touches a guard page, and in which order threads run."""
+    """How a case is run: which end of each buffer touches a guard page, in which order threads run, and how
+    floats are rounded ("up" and "down" show how much rounding there is)."""
 
     layout: str = "end"
     schedule: str = "forward"
+    rounding: str = "nearest"
 
 
 BOTH_ENDS = (Variant("end", "forward"), Variant("start", "reverse"))
@@ -379,6 +381,7 @@ def manifest_of(
         lines += [f"case {number} {len(contract.arguments)}"]
         lines += [f"entry {call_name(contract)}"]
         lines += [f"schedule {variant.schedule}", f"layout {variant.layout}"]
+        lines += [f"rounding {variant.rounding}"] if variant.rounding != "nearest" else []
         if case.launch:
             numbers = (*case.launch.grid, *case.launch.block, case.launch.shared_bytes)
             lines.append("launch " + " ".join(map(str, numbers)))

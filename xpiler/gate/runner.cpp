@@ -1,7 +1,7 @@
 // Calls an entry under test, once a case, each in a forked child, with every buffer between guard zones.
 //
 // usage: program MANIFEST. The manifest is text, one directive a line (see execute.py, which writes it):
-//   case ID ARGUMENTS / entry NAME / schedule NAME / layout start|end / launch GX GY GZ BX BY BZ SHARED
+//   case ID ARGUMENTS / entry NAME / schedule NAME / layout start|end / rounding nearest|up|down / launch GX GY GZ BX BY BZ SHARED
 //   buffer SLOT NAME BYTES ALIGNMENT in|out|inout FILE|- POISON   (POISON: hex bytes of one element)
 //   scalar SLOT HEX
 //   expect SLOT TYPE SIZE FILE     (what is right: for each element value and allowed error as doubles, then a byte each)
@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cfenv>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -91,7 +92,7 @@ struct Expected {
 };
 
 struct Case {
-    std::string id, schedule = "forward", layout = "end";
+    std::string id, schedule = "forward", layout = "end", rounding = "nearest";
     const XpilerEntry* entry = xpiler_entries;
     std::size_t arguments = 0;
     XpilerLaunch launch{{1, 1, 1}, {1, 1, 1}, 0};
@@ -375,7 +376,9 @@ void run_case(Case& test) {
     if (!xpiler_register) catch_faults();
     auto start = std::chrono::steady_clock::now();
     std::clock_t used = std::clock();
+    if (test.rounding != "nearest") std::fesetround(test.rounding == "up" ? FE_UPWARD : FE_DOWNWARD);
     test.entry->call(slots.data(), &test.launch);
+    std::fesetround(FE_TONEAREST);
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     double processor = static_cast<double>(std::clock() - used) / CLOCKS_PER_SEC;
     std::vector<double> samples = repeated(test, slots);
@@ -521,6 +524,9 @@ int main(int argc, char** argv) {
         } else if (directive == "layout") {
             read = std::fscanf(manifest, "%255s", name) == 1;
             test.layout = name;
+        } else if (directive == "rounding") {
+            read = std::fscanf(manifest, "%255s", name) == 1;
+            test.rounding = name;
         } else if (directive == "launch") {
             XpilerLaunch& launch = test.launch;
             read = std::fscanf(manifest, "%u %u %u %u %u %u %zu", &launch.grid[0], &launch.grid[1], &launch.grid[2],
