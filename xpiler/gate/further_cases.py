@@ -46,7 +46,7 @@ def further_sizes(found: Sequence[Sizes], free: Sequence[str]) -> Iterator[dict[
         made.append(
             {**first, **{n: units[n] * -(-size // units[n]) for n, size in zip(free, wide, strict=True)}}
         )
-    if len(free) > max(_WIDE):  # too many to be wide together: those that were found small, one at a time
+    if len(free) > 1:  # all wide together may be too much work: those that were found small, one at a time
         small_ones = [name for name in free if max(sizes[name] for sizes in found) < _NARROW]
         made += [{**first, name: units[name] * -(-_ONE_WIDE // units[name])} for name in small_ones]
     known = [dict(sizes) for sizes in found]

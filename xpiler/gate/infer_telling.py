@@ -3,9 +3,13 @@
     OH = (H - K) / S + 1    found at H=11, K=6, S=7: one row of output, and nobody sees what S is for
                       -->   H=7, K=3, S=2: three of them
 
+    grid ((N + 31) / 32, B)     found at N=9, B=7: one block along x, and nobody sees what the second does
+                      -->       N=70, B=3
+
 What hides is seen by measuring: `Reading` says how large grids, loops and quotients of sizes are at a
 candidate, whatever the sizes mean. Most sizes are large and some (a window, a stride) small where all show;
-which ones, `telling_sizes` finds by trying.
+which ones, `telling_sizes` finds by trying. Where something still hides behind a tile one size becomes larger
+than tiles are, and the others small.
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ Sizes = Mapping[str, int]
 
 _LARGE = (7, 9, 11, 8, 10, 6, 13, 12)
 _SMALL = (3, 2)
+_BEYOND_A_TILE = (37, 70, 141, 269, 521)  # two tiles of 16 to 256, and a part of one
+_BESIDE = (3, 5, 2)
 _ALL_SUBSETS = 5  # sizes of which every choice is tried as the small ones; of more, neighbours
 _MOST_STARTS = 48
 _ROUNDS = 3
@@ -154,6 +160,7 @@ def telling_sizes(base: Sizes, units: Sizes, measure: Measure) -> Iterator[dict[
         return {**base, **{name: units[name] * value for name, value in values.items()}}
 
     ranked: dict[tuple[int, ...], tuple[tuple[int, ...], dict[str, int]]] = {}
+    hidden: dict[tuple[int, ...], bool] = {}
 
     def weigh(candidates: Iterable[dict[str, int]]) -> None:
         new = [
@@ -164,6 +171,7 @@ def telling_sizes(base: Sizes, units: Sizes, measure: Measure) -> Iterator[dict[
         for sizes, reading in zip(new, measure(new) if new else (), strict=True):
             if reading is not None:
                 ranked[tuple(sizes.values())] = (reading.rank(sizes), sizes)
+                hidden[tuple(sizes.values())] = reading.hidden
 
     weigh(of(small) for small in _choices(free))
     for _ in range(_ROUNDS):
@@ -177,8 +185,22 @@ def telling_sizes(base: Sizes, units: Sizes, measure: Measure) -> Iterator[dict[
         )
         if max(ranked.values(), key=lambda found: found[0])[0] == before:
             break
+    _, best = max(ranked.values(), key=lambda found: found[0])
+    if hidden[tuple(best.values())]:
+        weigh(
+            {**others, name: units[name] * value}
+            for name in free
+            for value in _BEYOND_A_TILE
+            for others in (best, {**base, **_beside(name, units)})
+        )
     for _, sizes in sorted(ranked.values(), key=lambda found: found[0], reverse=True):
         yield sizes
+
+
+def _beside(large: str, units: Sizes) -> dict[str, int]:
+    """Small sizes for all but one."""
+    others = [name for name in units if name != large]
+    return {name: units[name] * _BESIDE[i % len(_BESIDE)] for i, name in enumerate(others)}
 
 
 def _choices(free: Sequence[str]) -> list[tuple[str, ...]]:
