@@ -23,3 +23,11 @@ def test_what_only_the_kernel_calls_goes_with_it() -> None:
 
 def test_a_place_in_a_device_function_is_one_of_the_kernel_that_calls_it() -> None:
     assert kernel_at(parse(TEXT, "k.cu"), "k.cu", 1) == "bad"
+
+
+def test_of_plain_functions_only_the_named_one_goes() -> None:
+    text = """extern "C" float first(const float *x) { return x[0]; }
+extern "C" void scale(const float *x, float *y, int n) { for (int i = 0; i < n; ++i) y[i] = 2 * x[i]; }
+"""
+    left = without_kernel(parse(text, "k.cpp", platform="vnni"), "first").splitlines()
+    assert left == ["/* kernel first is not translated */", text.splitlines()[1]]

@@ -51,13 +51,17 @@ def _contains(text: KernelText, file: str, line: int) -> bool:
 
 
 def _only_for(unit: Unit, name: str) -> list[KernelText]:
-    """The device functions of the file that kernel `name` reaches and nothing else does."""
+    """The device functions of the file that kernel `name` reaches and nothing else does. (A function of plain
+    C++ is a kernel and may be called like a device function: it is none of these.)"""
     own = [kernel for kernel in unit.kernels if kernel.name == name]
+    kernels = {kernel.span for kernel in unit.kernels}
     others = [kernel for kernel in unit.kernels if kernel.name != name]
     kept = _called(unit, others)
     host = set(re.findall(r"\w+", " ".join(function.body for function in unit.host_functions)))
     return [
-        f for f in _called(unit, own) if f not in kept and f.name not in host and f.range.file == unit.file
+        f
+        for f in _called(unit, own)
+        if f.span not in kernels and f not in kept and f.name not in host and f.range.file == unit.file
     ]
 
 
