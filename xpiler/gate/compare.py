@@ -423,8 +423,9 @@ def _same_kind(gotten: Float64Array, contracted: Float64Array | None) -> Mask:
     """Where both are NaN, or the same infinity."""
     if contracted is None:
         return np.zeros(gotten.shape, bool)
-    both_nan = np.isnan(gotten) & np.isnan(contracted)
-    return both_nan | (np.isinf(gotten) & (gotten == contracted))
+    both_nan: Mask = np.isnan(gotten) & np.isnan(contracted)
+    same_infinity: Mask = np.isinf(gotten) & (gotten == contracted)
+    return both_nan | same_infinity
 
 
 def _all_whole(values: Float64Array, unit: float) -> bool:
