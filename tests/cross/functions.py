@@ -45,6 +45,7 @@ ELSEWHERE = re.compile(
     r"(fill_fragment|load_matrix_sync|store_matrix_sync|mma_sync)|"
     r"__builtin_amdgcn_\w+|__builtin_nontemporal_\w+|"  # test_amd.py
     r"coalesced_threads|init|__hip_atomic_\w+|omp_\w+|"  # tests/symbolic/suite/library.cu and its like
+    r"__builtin_(ctz(l|ll)?|assume_aligned)|"  # tests/frontend/test_gnu.py
     r"(m|c|aligned_)alloc|(__builtin_)?alloca|free"  # of plain functions: tests/frontend/test_serial.py
 )
 

@@ -18,7 +18,9 @@ from xpiler.frontend.lower_avx import (
 )
 from xpiler.frontend.lower_avx_math import rounding_form
 from xpiler.frontend.lower_builtins import Invocation
-from xpiler.frontend.lower_lanes import Lanes, simple
+from xpiler.frontend.lower_lanes import Lanes, assign_lanes, mask_of, register_at, simple
+from xpiler.frontend.lower_registry import BUILTINS
+from xpiler.frontend.lower_values import VOID_VALUE, Value
 from xpiler.ir import build
 from xpiler.ir.nodes import Expr
 from xpiler.ir.types import F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, DType
@@ -53,6 +55,29 @@ def conversion(source: DType, target: DType, change: Callable[[Expr], Expr]) -> 
     return make
 
 
+def _narrowing_store(
+    bits: int, source: DType, target: DType, change: Callable[[Expr], Expr]
+) -> Callable[[Invocation], Value]:
+    """(pointer, mask, register): the converted lanes that the mask selects, to memory without a gap."""
+    count = bits // source.bits
+    register = register_type(max(128, count * target.bits), target)
+
+    def handler(call: Invocation) -> Value:
+        call.need(3)
+        value = simple(call.ctx, operand(call, 2, source))
+        selected = mask_of(call.ctx, call.args[1], count)
+        narrow = Lanes(register, target, lambda lane: change(value.at(lane)), live=count)
+
+        def where(lane: Expr) -> Expr:
+            return build.and_(build.lt(lane, build.const(count)), selected(lane))
+
+        place = register_at(call.ctx, register, call.args[0])
+        assign_lanes(call.ctx, place, narrow, where if count * target.bits < 128 else selected)
+        return VOID_VALUE
+
+    return handler
+
+
 def _to(dtype: DType) -> Callable[[Expr], Expr]:
     return lambda x: build.cast(x, dtype)
 
@@ -79,6 +104,9 @@ def _register_conversions() -> None:
             for form, (source, change) in forms.items():
                 target = word if form == "cvtusepi" else narrow
                 everywhere(f"{form}{bits}_epi{narrow_bits}", conversion(source, target, change))
+                for prefix, width in WIDTHS.items():
+                    store = _narrowing_store(width, source, target, change)
+                    BUILTINS[f"{prefix}mask_{form}{bits}_storeu_epi{narrow_bits}"] = store
     for suffix, dtype in (("ps", F32), ("pd", F64), ("ph", F16)):
         for name, target in (("epi32", I32), ("epu32", U32), ("epi64", I64), ("epu64", U64)):
             for form, mode in (("cvt", 0), ("cvtt", 3)):

@@ -7,6 +7,7 @@ import math
 from tree_sitter import Node
 
 from xpiler.frontend.lower_context import Context, constant, named_children, number
+from xpiler.frontend.lower_gnu import function_of
 from xpiler.frontend.lower_memory import member
 from xpiler.frontend.lower_registry import BUILTINS, METHODS, is_of_threads
 from xpiler.frontend.lower_scratchpads import scratchpad
@@ -58,8 +59,9 @@ def find_name(ctx: Context, name: str) -> Value | None:
             return found
         if ("bang", name) in METHODS:
             return Builtin(Closure(name), f"bang.{name}")
-    if name in BUILTINS and not (on_tasks and is_of_threads(name)):
-        return Builtin(Closure(name), name)
+    builtin = function_of(name)
+    if builtin in BUILTINS and not (on_tasks and is_of_threads(builtin)):
+        return Builtin(Closure(builtin), builtin)
     return None
 
 

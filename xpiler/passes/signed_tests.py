@@ -5,7 +5,8 @@ One unsigned comparison that tests both ends of a range is the two that it stand
     (unsigned)(i - 1) < (unsigned)n ? x[i - 1] : 0   -->   0 <= i - 1 && i - 1 < n ? x[i - 1] : 0
 
 Applies where the value may be negative, which as an unsigned number is beyond every bound. The bound
-itself is taken to fit a signed type, like all arithmetic of indices.
+itself is taken to fit a signed type, like all arithmetic of indices. What was never a signed number (a hash,
+a state of a generator) is compared as it is.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def _plain(expr: Expr, facts: Facts) -> Expr:
             return _plain(replace(expr, op=_SWAPPED[op], left=right, right=left), facts)
         case Binary(op="<" | "<=" as op, left=left, right=right) if left.dtype in _SIGNED:
             low, high = (_signed(side, _SIGNED[left.dtype]) for side in (left, right))
-            if low is None or high is None:
+            if low is None or high is None or not _was_signed(left, facts) or not _is_arithmetic(right):
                 return expr
             if _may_be_negative(low, facts):
                 return and_(le(const(0, low.dtype), low), binary(op, low, high))
@@ -133,6 +134,27 @@ def _plain(expr: Expr, facts: Facts) -> Expr:
                 beyond = lt(high, low) if op == "<=" else le(high, low)
                 return not_(and_(le(const(0, high.dtype), high), beyond))
     return expr
+
+
+def _was_signed(value: Expr, facts: Facts) -> bool:
+    """Whether an unsigned number was made of signed ones, or of such as fit a signed type."""
+    match value:
+        case Const():
+            return True
+        case Cast(operand=operand) if operand.dtype.is_integer:
+            return operand.dtype.is_signed or operand.dtype.bits < value.dtype.bits
+        case Binary(op="+" | "-" | "*", left=left, right=right):
+            return _was_signed(left, facts) and _was_signed(right, facts)
+    high = bounds(value, facts.ranges)[1]
+    return high is not None and high < 1 << (value.dtype.bits - 1)
+
+
+def _is_arithmetic(value: Expr) -> bool:
+    """Whether a bound is no pattern of bits."""
+    match value:
+        case Binary(op=op, left=left, right=right):
+            return op in "+-*/%" and _is_arithmetic(left) and _is_arithmetic(right)
+    return True
 
 
 def _may_be_negative(value: Expr, facts: Facts) -> bool:

@@ -170,6 +170,30 @@ XP_NARROW(i32_epi16, int16_t, int32_t, uint32_t, int16_t, __m256i, __m128i, __m1
 XP_NARROW(i64_epi8, int8_t, int64_t, uint64_t, int8_t, __m128i, __m128i, __m128i, __mmask8, __mmask8, __mmask8)
 XP_NARROW(i64_epi16, int16_t, int64_t, uint64_t, int16_t, __m128i, __m128i, __m128i, __mmask8, __mmask8, __mmask8)
 XP_NARROW(i64_epi32, int32_t, int64_t, uint64_t, int32_t, __m256i, __m128i, __m128i, __mmask8, __mmask8, __mmask8)
+// The converted lanes that the mask selects, to memory.
+#define XP_STORE_NARROW(P, V, K, FORM, FROM, TO)                                                                     \
+    static inline void P##_mask_##FORM##FROM##_storeu_epi##TO(void* p, K k, V a) {                                   \
+        const auto narrow = P##_##FORM##FROM##_epi##TO(a);                                                           \
+        for (unsigned i = 0; i < sizeof(V) * 8 / FROM; ++i)                                                          \
+            if (static_cast<uint64_t>(k) >> i & 1)                                                                   \
+                memcpy(static_cast<char*>(p) + i * (TO / 8), reinterpret_cast<const char*>(&narrow) + i * (TO / 8), TO / 8); \
+    }
+#define XP_STORE_NARROWS(FROM, TO, KZ, KY, KX)         \
+    XP_STORE_NARROW(_mm512, __m512i, KZ, cvtepi, FROM, TO)  \
+    XP_STORE_NARROW(_mm512, __m512i, KZ, cvtsepi, FROM, TO) \
+    XP_STORE_NARROW(_mm512, __m512i, KZ, cvtusepi, FROM, TO) \
+    XP_STORE_NARROW(_mm256, __m256i, KY, cvtepi, FROM, TO)  \
+    XP_STORE_NARROW(_mm256, __m256i, KY, cvtsepi, FROM, TO) \
+    XP_STORE_NARROW(_mm256, __m256i, KY, cvtusepi, FROM, TO) \
+    XP_STORE_NARROW(_mm, __m128i, KX, cvtepi, FROM, TO)     \
+    XP_STORE_NARROW(_mm, __m128i, KX, cvtsepi, FROM, TO)    \
+    XP_STORE_NARROW(_mm, __m128i, KX, cvtusepi, FROM, TO)
+XP_STORE_NARROWS(16, 8, __mmask32, __mmask16, __mmask8)
+XP_STORE_NARROWS(32, 8, __mmask16, __mmask8, __mmask8)
+XP_STORE_NARROWS(32, 16, __mmask16, __mmask8, __mmask8)
+XP_STORE_NARROWS(64, 8, __mmask8, __mmask8, __mmask8)
+XP_STORE_NARROWS(64, 16, __mmask8, __mmask8, __mmask8)
+XP_STORE_NARROWS(64, 32, __mmask8, __mmask8, __mmask8)
 
 #define XP_FLOAT_INT(P, F, D, I, H, K)                                                                          \
     XP_CONVERT(P, cvtepi32_ps, F, float, I, int32_t, K, x)                                                      \
