@@ -24,6 +24,7 @@ from xpiler.ir.types import U32
 from xpiler.passes.element_registers import keep_elements
 from xpiler.passes.guard_bounds import bound_loops
 from xpiler.passes.operand_packing import pack_operands
+from xpiler.passes.row_digits import split_rows
 from xpiler.passes.row_gathering import gather_rows
 from xpiler.passes.team_steps import shape_steps
 from xpiler.passes.vectorize import vectorize
@@ -91,7 +92,7 @@ def generate(
     function = _with_known_dimensions(canonical, launch)
     if scalar is None:
         chosen = vectorize(gather_rows(pack_operands(shape_steps(drop_zero_terms(function)))))
-        function, parallel = bound_loops(keep_elements(chosen.function)), chosen.parallel
+        function, parallel = split_rows(bound_loops(keep_elements(chosen.function))), chosen.parallel
         notes += chosen.notes
     function, bounds = _with_named_bounds(function)
     printer = (

@@ -60,6 +60,7 @@ LANES = 16
 WIDE = Knob("register_tile.wide", (1, 2, 4), 4, "registers of columns where rows share nothing")
 SHORT = 12  # statements of a body that is written several times
 FEW = 3  # rows, below which each is computed by itself
+FEW_LOADED = 4  # rows of a tile in which every product loads a register of its own
 ROWS = Knob("register_tile.rows", (1, 2, 4, 6, 8, 10, 12, 14), 8, "rows of a tile")
 REGISTERS = Knob("register_tile.registers", (1, 2, 3, 4), 2, "registers of columns of a tile")
 
@@ -78,7 +79,7 @@ def tile_candidate(loop: For) -> For | None:
     body = columns.body
     if any(isinstance(s, Decl) and s.shape for s in walk(body)):
         return None
-    names = {loop.var, columns.var}
+    names = {loop.var, columns.var} | _scalars(body)
     sums = [s for s in body.body if isinstance(s, For) and _jams(s, names) and _accumulates(s)]
     if not sums or any(_depth(s) > 3 for s in sums):
         return None
@@ -93,7 +94,8 @@ def tiled(rows: For) -> tuple[Stmt, ...] | None:
     if columns is None:
         return None
     extent = _extent(rows)
-    height = ROWS.value if extent is None or extent >= ROWS.value else extent
+    most = ROWS.value if _rows_have_own(rows, columns) else min(ROWS.value, FEW_LOADED)
+    height = most if extent is None or extent >= most else extent
     fresh = _fresh({n.name for n in walk(rows) if isinstance(n, (Var, Decl))} | {columns.var, rows.var})
     if extent is not None:
         tiles = _tiles(rows, columns, height, fresh, partial=extent % height != 0)
@@ -103,6 +105,9 @@ def tiled(rows: For) -> tuple[Stmt, ...] | None:
     if whole is None:
         return None
     left = replace(rows, start=rest, kind=LoopKind.SERIAL)
+    decl = Decl(rest.name, rest.dtype, init=_rounded(rows, height))
+    if most <= FEW_LOADED:  # the few that are left over gain little
+        return (decl, whole, left)
     last: Stmt | None = _tiles(left, columns, height, fresh, partial=True)
     half = _tiles(left, columns, height // 2, fresh, partial=True) if height >= 2 * FEW - 2 else None
     assert last is not None
@@ -110,8 +115,7 @@ def tiled(rows: For) -> tuple[Stmt, ...] | None:
         few = le(sub(rows.stop, rest), const(height // 2, rows.dtype))
         last = If(few, Block((half,)), Block((last,)))
     enough = ge(sub(rows.stop, rows.start), const(min(FEW, height), rows.dtype))
-    parts = (Decl(rest.name, rest.dtype, init=_rounded(rows, height)), whole, last)
-    return (If(enough, Block(parts), Block((rows,))),)
+    return (If(enough, Block((decl, whole, last)), Block((rows,))),)
 
 
 def _tiles(rows: For, columns: For, height: int, fresh: Callable[[str], str], *, partial: bool) -> For | None:
@@ -120,7 +124,7 @@ def _tiles(rows: For, columns: For, height: int, fresh: Callable[[str], str], *,
     registers = REGISTERS.value
     wide, shared = _columns(rows, columns, height, registers, partial)
     narrow, shared_by_rows = _columns(rows, columns, height, 1, partial)
-    if not (shared_by_rows if height > 1 else shared):
+    if not (shared_by_rows if height > 1 else shared) and not _in_windows(columns.body):
         return None
     whole = LANES * registers
     middle = _rounded(columns, whole)
@@ -131,6 +135,16 @@ def _tiles(rows: For, columns: For, height: int, fresh: Callable[[str], str], *,
     digits, loops = digits_before(across, frozenset({columns.var}), fresh)
     body = Block((*digits, *(_with_conditions(loop, fresh) for loop in loops)))
     return replace(rows, step=const(height, rows.dtype), body=body)
+
+
+def _rows_have_own(rows: For, columns: For) -> bool:
+    """Whether the registers of a row have a factor in common: then a tall tile loads little."""
+    return _columns(rows, columns, 1, 2, False)[1] > 0
+
+
+def _in_windows(body: Block) -> bool:
+    """Sums over nests of loops, which are short as a rule: rows that share nothing else share these."""
+    return any(isinstance(s, For) and _depth(s) > 1 for s in body.body)
 
 
 def widened(columns: For) -> tuple[Stmt, ...] | None:
