@@ -71,7 +71,14 @@ def windows(x: np.ndarray, w: np.ndarray, step: int, pad: int, rows: int, column
 # the interior is wide, one row, empty, everything; the last with more columns than data, and one that goes back
 @pytest.mark.parametrize(
     ("width", "reach", "step", "pad", "columns"),
-    [(12, 3, 1, 1, 12), (11, 3, 2, 1, 6), (4, 7, 1, 3, 4), (9, 2, 1, 0, 8), (5, 3, 3, 2, 9), (3, 2, -1, -2, 7)],
+    [
+        (12, 3, 1, 1, 12),
+        (11, 3, 2, 1, 6),
+        (4, 7, 1, 3, 4),
+        (9, 2, 1, 0, 8),
+        (5, 3, 3, 2, 9),
+        (3, 2, -1, -2, 7),
+    ],
 )
 @pytest.mark.parametrize("channels", [16, 37, 70])
 def test_every_row_is_summed_where_it_is_inside(
