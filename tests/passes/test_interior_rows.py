@@ -1,8 +1,6 @@
-"""Rows whose sums are bounded only near the edges: in between a tile of them goes through its loops together."""
+"""Rows whose sums are bounded only near the edges: in between a tile of them shares its loops."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +12,9 @@ from xpiler.passes.canonical import canonicalise
 
 # Rows by a number that is taken apart, a step that is a variable, edges that are left out.
 WINDOW = """\
-__global__ void window(const float *__restrict__ x, const float *__restrict__ w, float *__restrict__ y, int height,
-                       int width, int channels, int reach, int step, int pad, int rows, int columns) {
+__global__ void window(const float *__restrict__ x, const float *__restrict__ w, float *__restrict__ y,
+                       int height, int width, int channels, int reach, int step, int pad, int rows,
+                       int columns) {
   const int c = blockIdx.x * blockDim.x + threadIdx.x, pixel = blockIdx.y;
   if (c >= channels || pixel >= rows * columns) return;
   const int row = pixel / columns, column = pixel % columns;
@@ -68,7 +67,7 @@ def windows(x: np.ndarray, w: np.ndarray, step: int, pad: int, rows: int, column
     return y
 
 
-# the interior is wide, one row, empty, everything; the last with more columns than data, and one that goes back
+# the interior is wide, one row, empty, everything; then more columns than data, and a step backwards
 @pytest.mark.parametrize(
     ("width", "reach", "step", "pad", "columns"),
     [

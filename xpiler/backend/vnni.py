@@ -21,6 +21,7 @@ from xpiler.ir.build import cast, const
 from xpiler.ir.nodes import Block, Call, Const, Decl, Expr, For, Function, Load, Space, Var
 from xpiler.ir.rewrite import assigned_vars, map_expr, substitute, walk
 from xpiler.ir.types import U32
+from xpiler.passes.block_digits import rows_of_blocks
 from xpiler.passes.element_registers import keep_elements
 from xpiler.passes.guard_bounds import bound_loops
 from xpiler.passes.operand_packing import pack_operands
@@ -91,7 +92,8 @@ def generate(
     parallel: frozenset[str] = frozenset()
     function = _with_known_dimensions(canonical, launch)
     if scalar is None:
-        chosen = vectorize(gather_rows(pack_operands(shape_steps(drop_zero_terms(function)))))
+        rows = rows_of_blocks(drop_zero_terms(function))
+        chosen = vectorize(gather_rows(pack_operands(shape_steps(rows))))
         function, parallel = split_rows(bound_loops(keep_elements(chosen.function))), chosen.parallel
         notes += chosen.notes
     function, bounds = _with_named_bounds(function)
