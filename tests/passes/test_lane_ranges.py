@@ -28,6 +28,7 @@ BODIES = {
     " (unsigned)(i - m) < (unsigned)(n - 1) ? x[r * n + i - m] : 2.0f;",
     "an unsigned test that fails": "if (i < n) { float v = 1.0f; unsigned j = i - m;"
     " if (j >= (unsigned)n) v = 3.0f; else v = x[r * n + j]; y[r * n + i] = v; }",
+    "behind a step": "if (i < n) { float v = 1; if (i * step >= m) v = x[r * n + i]; y[r * n + i] = v; }",
     "one place": "if (i < n) y[r * n + i] = i == m ? x[r * n + i] : a[r * n + i];",
     "its own number": "if (i < n) y[r * n + i] = x[r * n + i] * (float)(2 * i + m);",
     "a convolution": "if (i < n) { float v = 0.0f; for (int k = 0; k < 5; ++k) { int j = i - 2 + k;"

@@ -141,3 +141,31 @@ def test_a_stage_that_uses_the_tile_after_its_own_keeps_its_pipeline() -> None:
     """What the first stage loads in this very step is read: come together, it would be the tile before."""
     form = canonical(PIPELINE.format(read="i", sync="__sync();").replace("i - 1 < tiles", "i < tiles"), 160)
     assert "halves[" in show(form), show(form)
+
+
+def test_ranges_of_lanes_are_conditions_on_the_threads_of_a_row() -> None:
+    form = canonical(
+        """
+        #define DEAL 64
+        __nram__ char room[2 * DEAL * sizeof(float)];
+        __mlu_entry__ void k(const float *__restrict__ x, float *__restrict__ y, int n) {
+            float *sum = (float *)room, *row = sum + DEAL;
+            for (int i = taskId * DEAL; i < n; i += taskDim * DEAL) {
+                int count = n - i < DEAL ? n - i : DEAL;
+                __bang_write_value(sum, count, 0.0f);
+                for (int k = 0; k < 3; ++k) {
+                    int end = n / 2 - k < count ? n / 2 - k : count;
+                    if (k < end) {
+                        __bang_write_value(row, count, 1.0f);
+                        __memcpy(row + k, x + i, (end - k) * sizeof(float), GDRAM2NRAM);
+                    } else {
+                        __bang_write_value(row, count, 2.0f);
+                    }
+                    __bang_add(sum, sum, row, count);
+                }
+                __memcpy(y + i, sum, count * sizeof(float), NRAM2GDRAM);
+            }
+        }""",
+        150,
+    )
+    assert "room_0[" not in show(form) and "room_1[" not in show(form), show(form)

@@ -27,6 +27,8 @@ from xpiler.passes.byte_products import spread_bytes
 from xpiler.passes.common_sizes import name_sizes
 from xpiler.passes.contraction import INDEPENDENT, contract, match
 from xpiler.passes.folds import with_reductions
+from xpiler.passes.guards import fold_guards
+from xpiler.passes.index_fusion import fuse_indices
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
 from xpiler.passes.signed_tests import signed_tests
@@ -40,6 +42,7 @@ from xpiler.passes.vectorize import vectorize
 from xpiler.passes.window_nests import match_windows
 from xpiler.passes.window_pools import match_pool, pool_rows, pool_windows
 from xpiler.passes.window_products import convolve_windows
+from xpiler.passes.window_rows import mark_rows
 from xpiler.platforms.bang import TASK, TASKS, Architecture
 
 VECTOR = LoopKind.VECTOR
@@ -61,12 +64,12 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = map_body(function, _PlainAtomics(function))
     function = spread_bytes(replace(function, body=with_reductions(function.body)))
     function = interchange_sums(reroll(with_best_values(function)))
-    function = signed_tests(tidy(split_digits(function)))
+    function = signed_tests(_without_digits(function))
     promoted = promote_arrays(pool_rows(arrange_products(function)), architecture)
     named = name_sizes(promoted.function)
     split = split_over_tasks(named, TASK, TASKS, _keeps(named))
     shaped, taken = _with_tensors(split.function, architecture, promoted.bytes)
-    chosen = vectorize(mark_searches(shaped))
+    chosen = vectorize(mark_rows(mark_searches(shaped)))
     gathered = replace(chosen.function, body=_with_apart(chosen.function.body))
     tiled = tile_vectors(gathered, architecture, taken)
     notes = [*chosen.notes, *tiled.notes]
@@ -77,6 +80,15 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     body = map_expr(tiled.function.body, _folded)
     final = replace(tiled.function, body=body)
     return Scheduled(final, tuple(notes), split.loop is None, promoted, tiled.pipelines)
+
+
+def _without_digits(function: Function) -> Function:
+    """Counters that are taken apart as loops over their digits, joined with the loops that go on from there:
+    rows and columns of the tiles that blocks compute become rows and columns of the result."""
+    split = split_digits(function)
+    if split.body == function.body:
+        return tidy(function)
+    return tidy(fold_guards(fuse_indices(tidy(split))))
 
 
 def _with_tensors(function: Function, architecture: Architecture, taken: int) -> tuple[Function, int]:

@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import prod
 
-from xpiler.ir.affine import bounds, simplify
+from xpiler.ir.affine import Interval, bounds, coefficient, linear, simplify, substitute
 from xpiler.ir.build import const, sub
-from xpiler.ir.nodes import Atomic, Block, Const, Decl, Function, Load, Ref, Space, Stmt
+from xpiler.ir.nodes import Atomic, Block, Const, Decl, Expr, Function, Load, Ref, Space, Stmt
 from xpiler.ir.rewrite import map_stmt, walk, walk_stmts
 from xpiler.ir.types import DType
 from xpiler.passes.facts import Facts
@@ -55,7 +55,7 @@ def _parts(function: Function, decl: Decl) -> list[_Part]:
 
     def visit(load: Load, facts: Facts) -> Load:
         if load.array == decl.name:
-            low, high = bounds(load.index[0], facts.ranges) if len(load.index) == 1 else (None, None)
+            low, high = _span(load.index[0], facts) if len(load.index) == 1 else (None, None)
             width = load.dtype.bytes
             end = size if high is None else min(size, (high + 1) * width)
             spans.add((_first(low) * width, end, load.dtype))
@@ -74,6 +74,21 @@ def _parts(function: Function, decl: Decl) -> list[_Part]:
     return parts if len(parts) > 1 or (parts and parts[0].dtype not in (None, decl.dtype)) else []
 
 
+def _span(index: Expr, facts: Facts) -> Interval:
+    """The lowest and the highest value of an index. Where the end of a counter is an expression, the others
+    in it count with it: `s + j` for j in 0..e - s ends at e."""
+    low, high = bounds(index, facts.ranges)
+    form = linear(index, facts.ranges) if index.dtype.is_signed else None
+    for name in form.variables() if form is not None else ():
+        step, end = coefficient(index, name), facts.ranges.get(name, (None, None))[1]
+        last = linear(end, facts.ranges) if isinstance(end, Expr) else None
+        if form is None or step is None or step.as_int != 1 or last is None:
+            continue
+        at_end = bounds(substitute(form, {name: last}), facts.ranges)[1]
+        high = at_end if high is None or (at_end is not None and at_end < high) else high
+    return low, high
+
+
 def _first(low: int | None) -> int:
     """The first element that an index may be of, where its lower bound is `low`: none is before the array."""
     return max(low or 0, 0)
@@ -87,7 +102,7 @@ def _split(function: Function, decl: Decl, parts: list[_Part], names: Names) -> 
     def visit(load: Load, facts: Facts) -> Load:
         if load.array != decl.name:
             return load
-        at = _first(bounds(load.index[0], facts.ranges)[0]) * load.dtype.bytes
+        at = _first(_span(load.index[0], facts)[0]) * load.dtype.bytes
         part = next(p for p in parts if p.start <= at < p.end)
         first = const(part.start // load.dtype.bytes, load.index[0].dtype)
         return replace(load, array=own[part], index=(simplify(sub(load.index[0], first), facts.ranges),))

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from xpiler.ir.affine import forget
 from xpiler.ir.nodes import Block, Expr, Function, Load, Var
 from xpiler.ir.rewrite import map_expr
+from xpiler.passes.aligned_threads import align_threads
 from xpiler.passes.array_sinking import sink_arrays
 from xpiler.passes.buffer_split import split_buffers
 from xpiler.passes.cache_removal import remove_caches
@@ -155,6 +156,7 @@ TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("pipeline removal", remove_pipelines),
     ("buffer splitting", split_buffers),
     ("tidy", tidy),
+    ("alignment of threads", align_threads),
     ("thread fusion", fuse_threads),
     ("array sinking", sink_arrays),
     ("thread fusion", fuse_threads),

@@ -12,7 +12,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, If, Load, Select, Stmt, Var
-from xpiler.ir.rewrite import assigned_vars, free_vars, map_expr, map_stmt, substitute, walk
+from xpiler.ir.rewrite import free_vars, map_expr, map_stmt, substitute, walk
+from xpiler.ir.types import BOOL
+from xpiler.passes.facts import mutable_vars
 from xpiler.passes.lane_ranges import joined, parts_of
 from xpiler.passes.lane_steps import steps_together
 from xpiler.passes.names import Names
@@ -64,8 +66,8 @@ def branches(loop: For, names: Names) -> For:
 
 
 def _with_places(loop: For) -> For:
-    """Integers that follow from the lane's number alone, put in where they are used."""
-    changed = assigned_vars(loop.body)
+    """Integers and conditions that follow from the lane's number alone, put in where they are used."""
+    changed = mutable_vars(loop.body)
 
     def block(body: Block, lanes: frozenset[str]) -> Block:
         values: dict[str, Expr] = {}
@@ -74,7 +76,7 @@ def _with_places(loop: For) -> For:
             stmt = substitute(stmt, values)
             match stmt:
                 case Decl(name=name, shape=(), init=Expr() as init, dtype=dtype) if (
-                    dtype.is_integer
+                    (dtype.is_integer or dtype == BOOL)
                     and name not in changed
                     and free_vars(init) & lanes
                     and not free_vars(init) & changed

@@ -64,6 +64,21 @@ class LaneMemory(LaneBuffers):
         self.hold(buffer)
         return buffer
 
+    def is_brought(self, load: Load) -> bool:
+        """Whether the elements have to be copied from memory, as they are in no buffer yet."""
+        index = self.flat(load)
+        step = self.distance(index)
+        if step is None or load.dtype not in VECTOR_TYPES or load.array in self.tiler.scratch:
+            return False
+        return (load.array, self.at_first(index)) not in self.loaded
+
+    def bring(self, load: Load, buffer: str) -> None:
+        """Copies the elements into a buffer that is to hold them."""
+        index = self.flat(load)
+        step = self.distance(index)
+        assert step is not None
+        self.copy(load, buffer, self.at_first(index), step, store=False)
+
     def distance(self, index: Expr) -> int | Expr | None:
         """From the element of one lane to that of the next; None if it changes along the lanes."""
         found = coefficient(index, self.loop.var)

@@ -121,15 +121,21 @@ def cut_of(condition: Expr, lane: str, first: Expr) -> Cut:
     form = linear(below)
     room = to_expr(form, I32) if form is not None else below
     number = step.as_int
-    if number is None or number > 0:
-        by = const(number) if number is not None else to_expr(step, I32)
+    by = const(abs(number)) if number is not None else to_expr(step if _grows(step) else -step, I32)
+    needs = by if number is None else None
+    if _grows(step):
         end = room if number == 1 else div(add(maximum(const(0), room), sub(by, 1)), by)
-        return Cut(None, end, by if number is None else None)
+        return Cut(None, end, needs)
     away = linear(sub(const(1), room))
     begin = to_expr(away, I32) if away is not None else sub(const(1), room)
     if number != -1:  # room + |a| t > 0 from t = ceil((1 - room) / |a|) on
-        begin = div(add(maximum(const(0), begin), const(-number - 1)), const(-number))
-    return Cut(begin, None, None)
+        begin = div(add(maximum(const(0), begin), sub(by, 1)), by)
+    return Cut(begin, None, needs)
+
+
+def _grows(step: Affine) -> bool:
+    """Whether a step is positive, as long as what it is a multiple of is."""
+    return step.terms[0][1] > 0
 
 
 def positive(needs: Sequence[Expr]) -> list[Expr]:

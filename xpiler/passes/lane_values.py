@@ -54,6 +54,8 @@ class LaneValues(LaneMemory):
         match expr:
             case Var(name=name) if name in self.lanes:
                 self.move(buffer, self.lanes[name], dtype)
+            case Load() if self.varies(expr) and self.is_brought(expr):
+                self.bring(expr, buffer)
             case Load() if self.varies(expr):
                 source = self.load(expr)
                 self.move(buffer, source, dtype)

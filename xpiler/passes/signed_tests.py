@@ -52,6 +52,9 @@ def plain_numbers(function: Function) -> Function:
 
     for k0 in 0..K: if ((unsigned)k0 + (unsigned)k < (unsigned)K)   -->   if (k0 + k < K)
     a[(unsigned)k0 + (unsigned)k]                                   -->   a[(int64_t)k0 + (int64_t)k]
+    (int)((unsigned)block / (unsigned)tiles) * 16 + thread          -->   block / tiles * 16 + thread
+
+    An extent that a counter is divided by is positive.
     """
     body = _block(function.body, Facts.of(function), _of_numbers)
     return function if body == function.body else replace(function, body=body)
@@ -88,6 +91,12 @@ def _of_numbers(expr: Expr, facts: Facts) -> Expr:
             sides = [_signed(side, _SIGNED[left.dtype]) for side in (left, right)]
             if all(side is not None and _is_number(side, facts) for side in sides):
                 return binary(op, *(side for side in sides if side is not None))
+        case Cast(dtype=dtype, operand=Binary(op="/" | "%" as op, left=left, right=right)) if (
+            dtype == _SIGNED.get(left.dtype)
+        ):
+            count, extent = _signed(left, dtype), _signed(right, dtype)
+            if count is not None and extent is not None and _is_number(count, facts):
+                return binary(op, count, extent)
         case Load(index=index) if any(i.dtype == U32 for i in index):
             return replace(expr, index=tuple(_wide(i, facts) for i in index))
     return expr

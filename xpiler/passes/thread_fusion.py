@@ -196,24 +196,44 @@ class _Fuser:
         if nest is not None:
             return nest
         match stmt:
-            case For(kind=LoopKind.SERIAL | LoopKind.UNROLLED, body=Block(body=(*heads, only))) if all(
-                isinstance(h, Decl) and not h.shape and isinstance(h.init, Expr) for h in heads
-            ):
+            case For(kind=LoopKind.SERIAL | LoopKind.UNROLLED, body=Block(body=(*heads, only))):
                 # What all threads compute alike before they part each computes by itself.
-                inner = self._as_nest(only, facts.inside(stmt))
+                values = _values_of(heads)
+                inner = self._as_nest(only, facts.inside(stmt)) if values is not None else None
                 if inner is None or not _head_is_safe((stmt.start, stmt.stop, stmt.step), inner):
                     return None
-                values = tuple(h.init for h in heads if isinstance(h, Decl) and isinstance(h.init, Expr))
-                if not _head_is_safe(values, inner):
+                if values is None or not _head_is_safe(values, inner):
                     return None
                 turned = _Nest(inner.loops, (replace(stmt, body=Block((*heads, *inner.body))),))
                 return turned if _independent(turned.loops, turned.body, facts) else None
-            case If(condition=condition, then=Block(body=(only,)), otherwise=Block(body=())):
+            case If(condition=condition, then=Block(body=(*heads, only)), otherwise=Block(body=())):
                 inner = self._as_nest(only, facts.where(condition))
-                if inner is None or not _head_is_safe((condition,), inner):
+                values = _values_of(heads)
+                if inner is None or values is None or not _head_is_safe((condition, *values), inner):
                     return None
-                return _Nest(inner.loops, (replace(stmt, then=Block(inner.body)),))
+                return _Nest(inner.loops, (replace(stmt, then=Block((*heads, *inner.body))),))
+            case If(condition=condition, then=Block(body=(one,)), otherwise=Block(body=(other,))):
+                inner = self._as_nest(one, facts.where(condition))
+                second = self._as_nest(other, facts.where(condition, False))
+                if inner is None or second is None or inner.head != second.head:
+                    return None
+                if not _head_is_safe((condition,), inner) or not _head_is_safe((condition,), second):
+                    return None
+                names = {
+                    b.var: a.var for a, b in zip(inner.loops, second.loops, strict=True) if a.var != b.var
+                }
+                if set(names.values()) & uses(Block(second.body)).vars_declared:
+                    return None
+                sides = Block(inner.body), Block(tuple(rename(s, names) for s in second.body))
+                return _Nest(inner.loops, (replace(stmt, then=sides[0], otherwise=sides[1]),))
         return None
+
+
+def _values_of(heads: Sequence[Stmt]) -> tuple[Expr, ...] | None:
+    """What the statements compute, if all that they do is to define scalars."""
+    values = [h.init for h in heads if isinstance(h, Decl) and not h.shape]
+    found = tuple(v for v in values if isinstance(v, Expr))
+    return found if len(found) == len(heads) else None
 
 
 def _with_body(block: Block, body: tuple[Stmt, ...]) -> Block:

@@ -227,6 +227,9 @@ class VectorLoop(LaneValues):
         if not self.varies(stmt.condition):
             self.uniformly(stmt.condition, stmt.then, stmt.otherwise)
             return
+        if parts.cuts and not parts.other and self.is_filled(stmt.then, stmt.otherwise):
+            self.body(stmt.otherwise)
+            stmt = replace(stmt, otherwise=EMPTY)
         if parts.uniform and not parts.other:
             within = Block((If(and_(*parts.cuts), stmt.then, stmt.otherwise),))
             self.uniformly(and_(*parts.uniform), within, stmt.otherwise)
@@ -308,6 +311,17 @@ class VectorLoop(LaneValues):
         if otherwise.body and ends:
             self.on_lanes(maximum(start, end) if begins else end, stop, otherwise)
 
+    def is_filled(self, then: Block, otherwise: Block) -> bool:
+        """Whether all lanes may get what those outside of a range get: numbers that are the same for all
+        of them, in buffers that the range then is loaded into."""
+        places = [_plain_target(s) for s in otherwise.body]
+        loaded = [_plain_target(s) for s in then.body if isinstance(s, Assign) and isinstance(s.value, Load)]
+        if not places or None in places or len(loaded) != len(then.body) or set(places) != set(loaded):
+            return False
+        values = [s.value for s in otherwise.body if isinstance(s, Assign)]
+        held = [self.lanes.get(name, "") in self.fixed for name in places if name is not None]
+        return all(held) and not any(self.varies(value) for value in values)
+
     def number(self, wish: str, value: Expr) -> Expr:
         if isinstance(value, (Const, Var)):
             return value
@@ -379,6 +393,14 @@ class VectorLoop(LaneValues):
             self.loaded[target.array, base] = buffer  # what was stored is what a load would bring
         else:
             self.release(buffer)
+
+
+def _plain_target(stmt: Stmt) -> str | None:
+    """The scalar that a statement gives a value, whatever that was before."""
+    match stmt:
+        case Assign(target=Var(name=name), reduce=None):
+            return name
+    return None
 
 
 _NEUTRAL = {"+": 0.0, "max": -math.inf, "min": math.inf}
