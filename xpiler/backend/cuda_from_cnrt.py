@@ -15,7 +15,7 @@ from inspect import Parameter, signature
 
 from xpiler.backend.bang_host import DIM3
 from xpiler.backend.hip_source import SourceText
-from xpiler.backend.host_cpp import Edit, _apply, _parts, _split
+from xpiler.backend.host_cpp import Edit, _apply, _declaration_start, _parts, _prototype_end, _split
 from xpiler.errors import Refusal
 from xpiler.frontend.predefined_bang import NRAM, WRAM
 from xpiler.frontend.syntax import analyse
@@ -167,6 +167,7 @@ def to_cuda_host(unit: Unit) -> str:
         *_launch_edits(unit, source),
         *_scratchpad_edits(unit),
         *_header_edits(source),
+        *_prototype_edits(source),
         *_type_edits(source),
         *_name_edits(source, kept),
     ]
@@ -252,6 +253,17 @@ def _header_edits(source: SourceText) -> Iterator[Edit]:
                 own += _HALVES
             replaced = True
             yield Edit(directive.start, directive.end, own)
+
+
+def _prototype_edits(source: SourceText) -> Iterator[Edit]:
+    """Device functions that are only declared: their definitions go into the kernels."""
+    for i, token in source.names():
+        if token.text not in ("__mlu_func__", "__mlu_device__") or source.directive_at(token.start):
+            continue
+        end = _prototype_end(source, i)
+        start = _declaration_start(source, i)
+        if end is not None and "__mlu_host__" not in source.text[start:end]:
+            yield Edit(start, end, "")
 
 
 _CONVERSIONS = ("FloatToHalf", "HalfToFloat")

@@ -8,7 +8,14 @@ from tree_sitter import Node
 
 from xpiler.errors import Refusal
 from xpiler.frontend.lower_context import Context, Scope, named_children
-from xpiler.frontend.lower_typenames import add_binding, argument, declared, struct_scope, type_of
+from xpiler.frontend.lower_typenames import (
+    add_binding,
+    argument,
+    constant_int,
+    declared,
+    struct_scope,
+    type_of,
+)
 from xpiler.frontend.lower_types import (
     VOID,
     Array,
@@ -100,14 +107,29 @@ def _is_enabled(ctx: Context, candidate: FunctionDef) -> bool:
 
 
 def _specialisation_fits(ctx: Context, candidate: FunctionDef, explicit: tuple[Node, ...]) -> bool:
-    for wanted, given in zip(candidate.specialises, explicit, strict=False):
-        try:
-            if type_of(ctx, wanted) != type_of(ctx, given):
-                return False
-        except Refusal:
-            if ctx.text(wanted) != ctx.text(given):
-                return False
-    return True
+    return all(
+        _same_argument(ctx, wanted, given)
+        for wanted, given in zip(candidate.specialises, explicit, strict=False)
+    )
+
+
+def _same_argument(ctx: Context, wanted: Node, given: Node) -> bool:
+    """Whether two template arguments are one type or one number, however they are spelled."""
+    if ctx.text(wanted) == ctx.text(given):
+        return True
+    try:
+        return type_of(ctx, wanted) == type_of(ctx, given)
+    except Refusal:
+        pass
+    try:
+        return _number(ctx, wanted) == _number(ctx, given)
+    except Refusal:
+        return False
+
+
+def _number(ctx: Context, node: Node) -> int:
+    inner = named_children(node) if node.type == "type_descriptor" else []  # a name, parsed as a type
+    return constant_int(ctx, inner[0] if len(inner) == 1 else node)
 
 
 def _param_type(ctx: Context, param: ParamDecl) -> CType:

@@ -44,6 +44,7 @@ from xpiler.ir.rewrite import children, map_expr, rebuild, uses, walk, walk_stmt
 from xpiler.ir.types import I32, DType
 from xpiler.passes.fission import split_loop
 from xpiler.passes.names import Names
+from xpiler.passes.reduction_reads import elements_read
 from xpiler.passes.reduction_steps import Machine, Opaque, Place, Reduced, Unknown, Value
 from xpiler.passes.structured import spliced
 
@@ -211,7 +212,12 @@ class _Reductions:
         if not others:
             return (stmt,)
         cuts = [0, len(inner)]
-        if any(isinstance(s, (Decl, Assign)) and self._reads_small(s) for s in inner[: others[0]]):
+        threads = (LoopKind.THREADS,)
+        if any(
+            isinstance(s, (Decl, Assign)) or (isinstance(s, For) and s.kind in threads)
+            for s in inner[: others[0]]
+            if self._reads_small(s)
+        ):
             cuts.insert(1, others[0])
         if any(not isinstance(s, Decl) for s in inner[others[-1] + 1 :]):
             cuts.insert(-1, others[-1] + 1)
@@ -543,6 +549,10 @@ def _elements_read(stmts: Sequence[Stmt], decl: Decl) -> set[int]:
     found: set[int] = set()
     extents = _extents(decl)
     for stmt in stmts:
+        exact = elements_read(stmt, {decl.name: tuple(extents)})
+        if exact is not None:
+            found |= {element for _, element in exact}
+            continue
         ranges = _counters(stmt)
         for node in _read_loads(stmt, decl.name):
             flat: Expr = node.index[0]
