@@ -22,6 +22,7 @@ from xpiler.passes.buffer_split import split_buffers
 from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.chunks import merge_chunks
 from xpiler.passes.counting import counted_loops
+from xpiler.passes.dynamic_parts import split_dynamic
 from xpiler.passes.extrema import name_extrema
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
@@ -174,6 +175,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("counted loops", _counted_in_threads),
     ("masked steps", masked_steps),
     ("strips of threads", widen_threads),
+    ("parts of dynamic memory", split_dynamic),
     ("cache removal", remove_caches),
     ("reductions", recover_reductions),
     ("tidy", tidy),

@@ -326,8 +326,8 @@ class _Reductions:
             later = set().union(*(uses(s).vars_read for s in after)) if after else set()
             if not assigned - declared <= here - later:
                 return None
-        soon = self._needed(after)
-        again = self._needed((*after, *before))  # once more around a loop
+        soon = self._needed(after, written)
+        again = self._needed((*after, *before), written)  # once more around a loop
         places: list[Place] = []
         for array in written:
             if array in own:
@@ -337,8 +337,8 @@ class _Reductions:
                 places.extend({p for p in soon | again if p[0] == array} | elsewhere)
         return sorted(places)
 
-    def _needed(self, stmts: Sequence[Stmt]) -> set[Place]:
-        """Elements whose values at the start may be read by the statements in this order."""
+    def _needed(self, stmts: Sequence[Stmt], arrays: Set[str]) -> set[Place]:
+        """Elements of the arrays whose values at the start may be read by the statements in this order."""
         needed: set[Place] = set()
         killed: set[Place] = set()
         machine = self._machine()
@@ -351,7 +351,7 @@ class _Reductions:
                 killed |= machine.written - needed
             except Unknown:
                 machine = self._machine()
-                for array in uses(stmt).arrays_read & self.small.keys():
+                for array in uses(stmt).arrays_read & arrays:
                     decl = self.small[array]
                     needed |= {(array, n) for n in _elements_read((stmt,), decl)} - killed
         return needed
@@ -407,7 +407,7 @@ class _Reductions:
             return after, True
         rest = after[end:]
         elsewhere = any(name in uses(s).arrays_read for s in self.outside)
-        stored = elsewhere or any(place[0] == name for place in self._needed(rest))
+        stored = elsewhere or any(place[0] == name for place in self._needed(rest, {name}))
         return [*(_replaced_loads(s, name, by) for s in after[:end]), *rest], stored
 
     def _expr(self, value: Value, results: dict[Reduced, Var], dtype: DType) -> Expr:
