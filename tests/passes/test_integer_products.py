@@ -106,3 +106,34 @@ def test_the_copies_of_packed_bytes_count_bytes() -> None:
         )
     )
     assert "__memcpy(a_nram, (const int8_t *)a + " in text
+
+
+DOT = """__global__ void dots(const signed char *x, const signed char *w, int *y, int n) {
+    const int *words = (const int *)x, *others = (const int *)(w + blockIdx.x * n);
+    __shared__ int partial[64];
+    int sum = 0;
+    for (int k = threadIdx.x; k < n / 4; k += 64) sum = __dp4a(words[k], others[k], sum);
+    partial[threadIdx.x] = sum;
+    __syncthreads();
+    for (int half = 32; half > 0; half /= 2) {
+        if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
+        __syncthreads();
+    }
+    if (threadIdx.x == 0) y[blockIdx.x] = partial[0];
+}
+"""
+
+
+def test_dots_of_one_row_are_vectors_whose_sums_are_exact() -> None:
+    function = canonical(DOT, x=3)
+    assert "dp4a" in show(function) and "threads" not in show(function)
+    names = instructions(laid_out(function))
+    assert "__bang_int82float" in names and "__bang_sumpool" in names
+    x = np.full(2052, -128, np.int8)
+    w = np.full((3, 2052), -128, np.int8)
+    x[-1], w[:, -1] = 1, (1, 3, -5)  # 2051 * 2^14 + 1: no float
+    assert_same(function, x=x, w=w.reshape(-1), y=np.zeros(3, np.int32), n=2052)
+
+
+def test_the_second_generation_keeps_sums_of_bytes_as_scalar_code() -> None:
+    assert not instructions(laid_out(canonical(DOT, x=3), ARCHITECTURES["mtp_290"]))

@@ -26,6 +26,7 @@ from xpiler.passes.arranged_products import arrange_products
 from xpiler.passes.byte_products import spread_bytes
 from xpiler.passes.common_sizes import name_sizes
 from xpiler.passes.contraction import INDEPENDENT, contract, match
+from xpiler.passes.exact_sums import sum_exactly
 from xpiler.passes.folds import with_reductions
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices
@@ -69,7 +70,8 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     named = name_sizes(promoted.function)
     split = split_over_tasks(named, TASK, TASKS, _keeps(named))
     shaped, taken = _with_tensors(split.function, architecture, promoted.bytes)
-    chosen = vectorize(mark_rows(mark_searches(shaped)))
+    exact = shaped if architecture.padded else sum_exactly(shaped)
+    chosen = vectorize(mark_rows(mark_searches(exact)))
     gathered = replace(chosen.function, body=_with_apart(chosen.function.body))
     tiled = tile_vectors(gathered, architecture, taken)
     notes = [*chosen.notes, *tiled.notes]

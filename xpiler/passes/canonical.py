@@ -24,6 +24,7 @@ from xpiler.passes.chunks import merge_chunks
 from xpiler.passes.counting import counted_loops
 from xpiler.passes.dynamic_parts import split_dynamic
 from xpiler.passes.extrema import name_extrema
+from xpiler.passes.folds import with_summed_dots
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.invariants import hoist_invariants
@@ -180,6 +181,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("reductions", recover_reductions),
     ("tidy", tidy),
     ("cache removal", remove_caches),
+    ("sums of packed products", with_summed_dots),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
     ("digits of threads", split_thread_digits),

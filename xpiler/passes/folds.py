@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xpiler.ir.nodes import Assign, Binary, Block, Call, Const, Expr, Select, Stmt, Var
-from xpiler.ir.rewrite import map_stmt, walk
+from xpiler.ir.nodes import Assign, Binary, Block, Call, Const, Expr, Function, Load, Select, Stmt, Var
+from xpiler.ir.rewrite import map_body, map_stmt, walk
 
 REDUCTIONS = ("+", "*", "min", "max", "&", "|", "^")  # those that `Assign.reduce` can say
 
@@ -57,6 +57,22 @@ def with_reductions(body: Block) -> Block:
     mapped = map_stmt(body, spelled)
     assert isinstance(mapped, Block)
     return mapped
+
+
+def with_summed_dots(function: Function) -> Function:
+    """Elements that go on in products of packed bytes as sums: `s[t] = dp4a(a, b, s[t])` is `s[t] += ...`."""
+
+    def spelled(stmt: Stmt) -> Stmt:
+        match stmt:
+            case Assign(
+                target=Load() as own,
+                value=Call(function="dp4a", args=(a, b, Load() as start)) as dot,
+                reduce=None,
+            ) if start == own and own.dtype == dot.dtype:
+                return replace(stmt, value=replace(dot, args=(a, b, Const(dot.dtype, 0))), reduce="+")
+        return stmt
+
+    return map_body(function, spelled)
 
 
 def _reads(expr: Expr, name: str) -> bool:
