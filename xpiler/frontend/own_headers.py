@@ -17,6 +17,7 @@ from pathlib import Path
 
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.comments import blank_comments
+from xpiler.frontend.header_search import find_header
 from xpiler.frontend.sourcemap import SourceFile
 from xpiler.ir.source import SourceRange
 from xpiler.platforms.registry import PLATFORMS
@@ -90,13 +91,14 @@ def _lines(
             main = (*opened, path)[0].parent
             yield line.replace(match[1], os.path.relpath(header, main), 1), shown, number + 1
         else:
-            name = str(Path(shown).parent / match[1])
+            beside = (path.parent / match[1]).is_file()
+            name = str(Path(shown).parent / match[1]) if beside else str(header)
             yield from _lines(_read(header), header, name, platform, once, (*opened, path))
 
 
 def _header(path: Path, name: str) -> Path | None:
-    """A header beside the file that includes it, if it is the program's own."""
-    header = (path.parent / name).resolve()
+    """A header of the program's own, if it is one."""
+    header = find_header(path, name).resolve()
     return None if _SAMPLES.fullmatch(name) or not _read(header) else header
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.comments import Comment, blank_comments
 from xpiler.frontend.conditions import ConditionError, evaluate
+from xpiler.frontend.header_search import find_header
 from xpiler.frontend.macros import (
     Expander,
     Macro,
@@ -306,7 +307,7 @@ class _Preprocessor:
         if match[2] is not None:
             self.includes.append(Include(match[2], True, False))
             return
-        path = Path(self.source.name).parent / match[1]
+        path = find_header(Path(self.source.name), match[1])
         text = _read(path)
         self.includes.append(Include(match[1], False, text is not None))
         if text is None or path in self.once:

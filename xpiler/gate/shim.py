@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from xpiler.frontend.header_search import find_header
 from xpiler.gate.contract import RETURN, Contract
 
 RENAMED_MAIN = "xpiler_program_main"
@@ -310,7 +311,7 @@ def inline_includes(text: str, file: str) -> str:
 
 def _inline(text: str, path: Path, shown: str, once: set[Path], opened: tuple[Path, ...]) -> str:
     def replacement(match: re.Match[str]) -> str:
-        header = (path.parent / match[1]).resolve()
+        header = find_header(path, match[1]).resolve()
         if len(opened) > 30 or header in opened or not header.is_file():
             return match[0]
         line = text.count("\n", 0, match.start()) + 2
