@@ -260,6 +260,24 @@ def test_what_a_filter_may_keep_has_room_and_what_it_counts_is_written() -> None
     assert case.extent("out") >= case.scalar("n")
 
 
+def test_sizes_at_which_results_are_made_of_what_a_scratchpad_held_before_are_left_out() -> None:
+    text = """#include <bang.h>
+    __mlu_entry__ void swapped(const float *x, float *y, int rows, int dim) {
+        __nram__ float row[256], turned[256];
+        int half_dim = dim / 2;
+        for (int r = taskId; r < rows; r += taskDim) {
+            __memcpy(row, x + r * dim, dim * sizeof(float), GDRAM2NRAM);
+            __bang_mul_scalar(turned, row + half_dim, -1.0f, half_dim);
+            __bang_add_scalar(turned + half_dim, row, 0.0f, half_dim);
+            __memcpy(y + r * dim, turned, dim * sizeof(float), NRAM2GDRAM);
+        }
+    }
+    """
+    found = inferred(text, file="swapped.mlu")
+    assert found.contract.cases
+    assert all(case.scalar("dim") % 2 == 0 for case in found.contract.cases)
+
+
 def test_rows_that_a_task_fetches_by_index_stay_within_what_was_found() -> None:
     text = """#include <bang.h>
     __mlu_entry__ void rows(const float *table, const int *ids, float *out, int count, int dim) {

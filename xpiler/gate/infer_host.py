@@ -360,8 +360,9 @@ class HostSearch(Search):
         return {key for key in found if key in reach.reach and not reach.reach[key].written}
 
     def _flaws(self, trace: Trace, reach: Observation) -> int:
-        """Copied-out memory that was not written whole, device memory far from being used up."""
-        flaws = 0
+        """Copied-out memory that was not written whole, device memory far from being used up, results made
+        of what a scratchpad held before."""
+        flaws = int(reach.stale)
         for copy in trace.copies:
             if copy.to and copy.to.name and copy.source:
                 used = reach.reach.get(copy.source.key)

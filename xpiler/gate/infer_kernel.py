@@ -145,6 +145,7 @@ class KernelSearch(Search):
         case = make_case(scalars, extents, launch, shapes=shapes, values=values)
         why = reach.unfinished
         flaws = int(not any(used.written for used in reach.reach.values()))  # nothing to do at these sizes
+        flaws += reach.stale
         return Trial(
             sizes, case, roles, reach.findings, flaws, why, unfinished=bool(why), endless=reach.endless
         )

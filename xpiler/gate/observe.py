@@ -91,12 +91,14 @@ class Reach:
 @dataclass(frozen=True)
 class Observation:
     """`findings` are the errors; `reach` by buffer; `unfinished` says why the run was given up, "" if it
-    was not; `endless`: the loop that it was in."""
+    was not; `endless`: the loop that it was in; `stale`: what was left in a scratchpad from before reached
+    memory of the device or decided something."""
 
     findings: tuple[Finding, ...]
     reach: dict[str, Reach] = field(default_factory=dict)
     unfinished: str = ""
     endless: Finding | None = None
+    stale: bool = False
 
     @property
     def clean(self) -> bool:
@@ -106,7 +108,8 @@ class Observation:
         """What either of two runs of the same steps showed."""
         reach = {key: used.joined(other.reach[key]) for key, used in self.reach.items()}
         unfinished, endless = self.unfinished or other.unfinished, self.endless or other.endless
-        return Observation((*self.findings, *other.findings), reach, unfinished, endless)
+        stale = self.stale or other.stale
+        return Observation((*self.findings, *other.findings), reach, unfinished, endless, stale)
 
 
 def observe(
@@ -152,7 +155,7 @@ def _observe(
     reach = {key: Reach() for key in buffers}
     fresh = {key: np.ones(sizes[key], np.bool_) for key in buffers}
     findings: dict[tuple[str, object], Finding] = {}
-    unfinished, endless = "", None
+    unfinished, endless, stale = "", None, False
     variables = {name: contents.copy() for name, contents in given.items()}
     for step in steps:
         if isinstance(step, Fill):
@@ -194,6 +197,7 @@ def _observe(
                 endless = finding if "rounds" in finding.values else None
             elif finding.severity == "error":
                 findings.setdefault((finding.code, finding.range), finding)
+            stale |= finding.code == "uninitialised-read" and finding.severity == "warning"
         for name, place in places.items():
             usage = result.usage.get(name)
             if usage is None or usage.low is None or usage.high is None:
@@ -211,7 +215,7 @@ def _observe(
             window[written[: window.size]] = False
     for key, used in reach.items():
         used.written_bytes = int((~fresh[key]).sum())
-    return Observation(tuple(findings.values()), reach, unfinished, endless)
+    return Observation(tuple(findings.values()), reach, unfinished, endless, stale)
 
 
 def uninitialised_globals(kernel: Function) -> tuple[Decl, ...]:

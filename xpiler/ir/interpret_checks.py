@@ -226,7 +226,8 @@ def _report_uninitialised(access: Access, fresh: Array) -> None:
     state, site, memory = access.state, access.site, access.memory
     index = _index(access, int(np.argmax(fresh)))
     message = f"{memory.space.value} {site.array}[{index}] is read before anything was written to it"
-    state.report_missing(site, access.lanes[fresh], message, {"index": index}, memory.origin)
+    severity = "warning" if memory.stale else "error"
+    state.report_missing(site, access.lanes[fresh], message, {"index": index}, memory.origin, severity)
 
 
 def _index(access: Access, row: int) -> int:

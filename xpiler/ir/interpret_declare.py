@@ -89,9 +89,10 @@ class Arrays:
             state.level,
         )
         memory.parts = parts
+        if state.checks and not has_init:
+            memory.initialised = np.zeros(memory.granules(), np.bool_)
+            memory.stale = state.log is None and decl.space in _SCRATCH
         if state.checks and (state.log is not None or decl.space not in _SCRATCH):
-            if not has_init:
-                memory.initialised = np.zeros(memory.granules(), np.bool_)
             shared = decl.space is Space.SHARED
             if state.log is None and (
                 shared or (decl.space is Space.LOCAL and self.has_parallel_loops and state.level < 2)

@@ -125,6 +125,7 @@ class Memory:
     phase: int = 0  # bytes that its begin is away from an address aligned to everything
     wrap: int = 0  # elements that exist; later ones share their storage. 0: all of `extent` exist
     initialised: npt.NDArray[np.bool_] | None = None  # per granule; None: everything is
+    stale: bool = False  # what was never written is left from before: kernels read it where it does no harm
     origin: Any = None  # of `interpret_state`: what elements lack that were assigned what was never written
     shadow: Shadow | None = None
     read: npt.NDArray[np.bool_] | None = None

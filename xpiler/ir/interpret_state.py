@@ -153,6 +153,7 @@ class State:
         message: str,
         more: dict[str, int],
         origin: Origin | None,
+        severity: str = "error",
     ) -> None:
         """Lanes read what was never written. In an assignment to a thread's own memory that is no fault yet
         (`pending` is a list): what is assigned lacks a value then, and is told of where it comes to matter,
@@ -160,7 +161,7 @@ class State:
         if origin is None:
             lane = int(lanes[0])
             values = self.at(lane, site.loops) | more
-            finding = Finding("uninitialised-read", message, site.range, values, site.array)
+            finding = Finding("uninitialised-read", message, site.range, values, site.array, severity)
             origin = (site.node, finding)
         if self.pending is not None:
             self.pending.append((lanes, origin))
