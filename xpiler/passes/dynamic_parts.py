@@ -57,16 +57,20 @@ def _starts(function: Function, decl: Decl) -> list[Affine]:
     fixed = {p.name for p in function.params if not p.is_pointer}
     halved = _halved(function)
     found: dict[Affine, list[tuple[Affine, Ranges]]] = {}
+    unclear: list[Load] = []
 
     def visit(load: Load, facts: Facts) -> Load:
         if load.array == decl.name:
             form = linear(load.index[0])
+            if form is None:
+                unclear.append(load)
+                return load
             known = {**facts.ranges, **halved}
             found.setdefault(_sizes(form, fixed - facts.mutable), []).append((form, known))
         return load
 
     at_each_access(function, visit)
-    if not 1 < len(found) <= _MOST_PARTS:
+    if unclear or not 1 < len(found) <= _MOST_PARTS:
         return []
 
     def is_below(first: Affine, second: Affine) -> bool:
@@ -120,7 +124,9 @@ def _split(function: Function, decl: Decl, starts: list[Affine], names: Names) -
         if load.array != decl.name:
             return load
         index = load.index[0]
-        start = _sizes(linear(index), fixed - facts.mutable)
+        form = linear(index)
+        assert form is not None
+        start = _sizes(form, fixed - facts.mutable)
         rest = simplify(sub(index, to_expr(start, index.dtype)), facts.ranges) if start.terms else index
         return replace(load, array=own[start], index=(rest,))
 
