@@ -115,3 +115,63 @@ def test_other_sizes_in_the_same_relations() -> None:
         "S": 3,
         "N": 1,
     }
+
+
+ROW_SUMS = """
+__global__ void sums(const float *x, const int *length, float *y, int pitch) {
+  __shared__ float part[32];
+  float s = 0;
+  for (int i = threadIdx.x; i < length[blockIdx.x]; i += 32) s += x[blockIdx.x * pitch + i];
+  part[threadIdx.x] = s;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    for (int i = 1; i < 32; ++i) s += part[i];
+    y[blockIdx.x] = s;
+  }
+}
+extern "C" void row_sums(const float *x, const int *length, float *y, int rows, int pitch) {
+  sums<<<rows, 32>>>(x, length, y, pitch);
+}
+"""
+
+
+def test_lengths_that_data_tell_are_longer_than_a_strip_of_threads() -> None:
+    source = Trusted.of(ROW_SUMS, "sums.cu")
+    strip = "for (int i = threadIdx.x; i < length[blockIdx.x]; i += 32) s +="
+    first_only = ROW_SUMS.replace(strip, "if (int i = threadIdx.x; i < length[blockIdx.x]) s +=")
+    first_only = first_only.replace("x[blockIdx.x * pitch + i]", "x[blockIdx.x * pitch + threadIdx.x]")
+    assert first_only.count("if (int") == 1
+    assert source.verify(ROW_SUMS, "sums.cu").status == "verified"
+    assert source.verify(first_only, "sums.cu").status != "verified"
+
+
+TWO_TILES = """
+__global__ void mix(const float *x, float *y, int n) {
+  __shared__ float tile[64];
+  int row = blockIdx.x * 64 + threadIdx.x;
+  const float *from = x + blockIdx.y * n;
+  float m = -INFINITY, s = 0;
+  for (int j = 0; j <= blockIdx.x; ++j) {
+    int at = j * 64 + threadIdx.x;
+    tile[threadIdx.x] = at < n ? from[at] : -INFINITY;
+    __syncthreads();
+    for (int i = 0; i < 64; ++i)
+      if (j * 64 + i <= row) {
+        float next = fmaxf(m, tile[i]);
+        s = s * expf(m - next) + expf(tile[i] - next);
+        m = next;
+      }
+    __syncthreads();
+  }
+  if (row < n) y[blockIdx.y * n + row] = m + logf(s);
+}
+extern "C" void causal(const float *x, float *y, int B, int H, int N) {
+  mix<<<dim3((N + 63) / 64, B * H), 64>>>(x, y, N);
+}
+"""
+
+
+def test_a_grid_of_tiles_has_several_of_them() -> None:
+    """The batch and the heads together are many blocks: N is small where they are not, and large alone."""
+    cases = inferred(TWO_TILES, file="causal.cu").contract.cases
+    assert int(cases[0].scalar("N")) > 64

@@ -15,6 +15,8 @@ HEAD = "#include <cuda_bf16.h>\n__global__ void k(const unsigned short *a, const
     [
         ("y[i[0]] = a[0];", {"i": "index"}),
         ("for (int n = i[0]; n < i[1]; ++n) y[n] = 1;", {"i": "offsets"}),
+        ("for (int n = 0; n < i[0]; ++n) y[n] = 1;", {"i": "lengths"}),
+        ("for (int n = 0; n < i[0]; ++n) y[i[n]] = 1;", {"i": "index"}),
         ("y[0] = __uint_as_float((unsigned)a[1] << 16);", {"a": "bf16"}),
         ("unsigned v = (unsigned)a[1] << 16; y[0] = __uint_as_float(v);", {"a": "bf16"}),
         ("y[0] = __half2float(__ushort_as_half(a[1]));", {"a": "f16"}),

@@ -275,9 +275,10 @@ def _tame(search: Search, case: Case, smallest: int) -> dict[str, Values]:
     values = dict(case.values)
     for name, use in search.index_uses().items():
         known = values.get(name)
-        if use == "index" and (known is None or known.kind == "index"):
+        if use in ("index", "lengths") and (known is None or known.kind == "index"):
             high = _FEW_PLACES if known is None else known.high
-            values[name] = Values("index", 0, max(1, min(high, smallest)))
+            most = smallest + 1 if use == "lengths" else smallest
+            values[name] = Values("index", 0, max(1, min(high, most)))
     return values
 
 

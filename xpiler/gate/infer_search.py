@@ -50,6 +50,7 @@ PROBE_ELEMENTS = 1 << 16
 _SEEDS = (1, 2, 11, 12)  # of the cases, see `_cases`
 _MORE_SEEDS = tuple(range(21, 29))
 UNIQUE = 3  # the mode of `values` in which indices are all different
+_LENGTHS = (40, 8, 8)  # beyond those of loops whose bounds data tell, by mode: several pages, or few elements
 MAX_THREADS = 1 << 17  # larger launches are not interpreted
 _DATA = (
     (1e3, 2e3),
@@ -137,7 +138,11 @@ class Search:
         high = 8 if mode == 1 else 2
         uses = {name: use for name, use in uses.items() if name not in bits}
         index = Values("permutation", 0) if mode == UNIQUE else Values("index", 0, high)
-        special = {"offsets": Values("offsets", 0, 24), "counter": Values("constant", 0)}
+        special = {
+            "offsets": Values("offsets", 0, 24),
+            "lengths": Values("index", 0, _LENGTHS[mode - 1]),
+            "counter": Values("constant", 0),
+        }
         made = {name: special.get(use, index) for name, use in uses.items()}
         return {**made, **given}
 
@@ -481,7 +486,7 @@ def _tiles(kernel: Function) -> Iterator[int]:
 def in_modes(uses: Mapping[str, str], observed: Callable[[int], Trial]) -> Iterator[Trial]:
     """The trials of one candidate under ever tamer contents of its index arrays."""
     trial: Trial | None = None
-    for mode in range(bool({"offsets", "counter"} & {*uses.values()}), UNIQUE):
+    for mode in range(bool({"offsets", "lengths", "counter"} & {*uses.values()}), UNIQUE):
         trial = observed(mode)
         yield trial
         if {*uses.values()} <= {*BITS}:

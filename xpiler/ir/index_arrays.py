@@ -27,13 +27,13 @@ from xpiler.ir.rewrite import Node, walk
 from xpiler.ir.types import F32
 
 Bits = Literal["bf16", "f16", "f32", "f64"]
-Use = Literal["index", "offsets", "counter"] | Bits
+Use = Literal["index", "offsets", "lengths", "counter"] | Bits
 BITS: tuple[Bits, ...] = ("bf16", "f16", "f32", "f64")
 
 
 def index_arrays(kernel: Function) -> dict[str, Use]:
-    """Integer array parameters whose elements reach an index (`index`) or a loop bound (`offsets`); a
-    `counter` gives out indices by being counted up (`y[atomicAdd(count, 1)] = x`). The others are read as
+    """Integer array parameters whose elements reach an index (`index`), both bounds of a loop (`offsets`) or
+    only its end (`lengths`); a `counter` gives out indices by being counted up (`y[atomicAdd(count, 1)] = x`). The others are read as
     such a number somewhere: all of the array, or a member of its structs, of several the narrowest."""
     integers = {p.name for p in kernel.params if p.is_pointer and p.dtype.is_integer}
     if not integers:
@@ -57,6 +57,7 @@ def index_arrays(kernel: Function) -> dict[str, Use]:
         if taint == before:
             break
     uses: dict[str, Use] = {}
+    ends: set[str] = set()
     for node in walk(kernel.body):
         match node:
             case Load(index=index):
@@ -66,12 +67,15 @@ def index_arrays(kernel: Function) -> dict[str, Use]:
                 for array in sources(offset):
                     uses.setdefault(array, "index")
             case For(start=start, stop=stop):
+                ends |= sources(stop)
                 for array in sources(start) & sources(stop):
                     uses[array] = "offsets"
             case While(condition=condition):
                 for array in sources(condition):
                     if array in uses:
                         uses[array] = "offsets"
+    for array in sorted(ends):
+        uses.setdefault(array, "lengths")
     defined = [pair for node in walk(kernel.body) for pair in _definitions(node)]
     shifted = {name: halves for name, value in defined if (halves := _upper_halves(value, {}))}
     floats = [found for node in walk(kernel.body) for found in _floats(node, sources, shifted)]
