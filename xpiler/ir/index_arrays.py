@@ -33,8 +33,9 @@ BITS: tuple[Bits, ...] = ("bf16", "f16", "f32", "f64")
 
 def index_arrays(kernel: Function) -> dict[str, Use]:
     """Integer array parameters whose elements reach an index (`index`), both bounds of a loop (`offsets`) or
-    only its end (`lengths`); a `counter` gives out indices by being counted up (`y[atomicAdd(count, 1)] = x`). The others are read as
-    such a number somewhere: all of the array, or a member of its structs, of several the narrowest."""
+    only its end (`lengths`); a `counter` gives out indices by being counted up
+    (`y[atomicAdd(count, 1)] = x`). The others are read as such a number somewhere: all of the array, or a
+    member of its structs, of several the narrowest."""
     integers = {p.name for p in kernel.params if p.is_pointer and p.dtype.is_integer}
     if not integers:
         return {}
