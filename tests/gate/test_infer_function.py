@@ -40,6 +40,33 @@ def test_stated_sizes_have_the_extents_of_formulas_found_at_smaller_ones(
     assert extent_value(found.extents["x"], {"rows": 5, "columns": 48}) == 5 * 48
 
 
+BLOCKS = """
+extern "C" void pointwise(const float *x, const float *w, const float *bias, float *y, int N, int H, int IC, int OC) {
+    for (int n = 0; n < N * H; ++n)
+        for (int o = 0; o < OC / 16; ++o)
+            for (int lane = 0; lane < 16; ++lane) {
+                float s = bias[o * 16 + lane];
+                for (int i = 0; i < IC / 16; ++i)
+                    for (int c = 0; c < 16; ++c)
+                        s += x[(n * (IC / 16) + i) * 16 + c] * w[((o * (IC / 16) + i) * 16 + c) * 16 + lane];
+                y[(n * (OC / 16) + o) * 16 + lane] = s;
+            }
+}
+"""
+
+
+def test_sizes_that_are_divided_into_blocks_are_different_numbers_of_blocks() -> None:
+    found = inferred(BLOCKS, file="blocks.cpp")
+    case = found.contract.cases[0]
+    channels = {int(case.scalar(name)) for name in ("IC", "OC")}
+    assert len(channels) == 2 and all(size and size % 16 == 0 for size in channels)
+    extents = {
+        name: extent_value(found.extents[name], {"N": 5, "H": 3, "IC": 96, "OC": 32})
+        for name in found.extents
+    }
+    assert extents == {"x": 15 * 96, "w": 96 * 32, "bias": 32, "y": 15 * 32}
+
+
 def test_a_function_of_whole_vectors_is_run_at_sizes_that_vectors_divide() -> None:
     text = (
         "#include <immintrin.h>\n"

@@ -101,7 +101,7 @@ class FunctionSearch(Search):
         others = (
             [scaled_down(self.fixed, granule) for granule in _GRANULES]
             if self.all_stated
-            else [candidates(self.sizes, self.fixed, 2)]
+            else [candidates(self.sizes, self.fixed, 2, self.units)]
         )
         known, found = list(self.seen), self.explained()
         different = len({tuple(sizes.items()) for sizes, _ in known})

@@ -34,7 +34,7 @@ from xpiler.ir.data_guards import written_by_data
 from xpiler.ir.flags import flags
 from xpiler.ir.index_arrays import BITS
 from xpiler.ir.interpret_state import Finding
-from xpiler.ir.nodes import Binary, Call, Const, For, Function, Param, Select
+from xpiler.ir.nodes import Binary, Call, Const, For, Function, Param, Select, Var
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType, Kind
 from xpiler.symbolic.settings import Setting
@@ -127,6 +127,18 @@ class Search:
             elif param.name not in self.sizes:
                 self.numbers[param.name] = chosen[0] if chosen else _plain_number(param, len(self.numbers))
 
+    @property
+    def units(self) -> dict[str, int]:
+        """What sizes are divided by, as `IC / 16` blocks of channels."""
+        found: dict[str, int] = {}
+        for kernel in self.kernels.values():
+            for node in walk(kernel.body):
+                match node:
+                    case Binary(op="/", left=Var(name=name), right=Const(value=by)) if name in self.sizes:
+                        if 1 < by <= _GRANULE:
+                            found[name] = max(int(by), found.get(name, 1))
+        return found
+
     def values(self, mode: int) -> dict[str, Values]:
         """Contents of index arrays by entry parameter; mode 0 leaves them to chance, `UNIQUE` makes each
         index occur once (threads that scatter by an index array must not meet)."""
@@ -191,7 +203,7 @@ class Search:
         def stream(seed: int) -> Iterator[Mapping[str, int]]:
             rest = dict.fromkeys(self.sizes, _UNCONSTRAINED)
             yield from ({**rest, **p, **self.fixed} for p in preferred if seed == 0)
-            yield from candidates(self.sizes, self.fixed, seed)
+            yield from candidates(self.sizes, self.fixed, seed, self.units)
 
         first = self.collect(stream(0), 220)
         if not first or first[0].findings or first[0].fault:

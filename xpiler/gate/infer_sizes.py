@@ -28,13 +28,17 @@ _RANDOM_TRIES = 96
 _KEPT = 8  # sizes up to this one stay where others are scaled down
 
 
+_BLOCKED = 4  # candidates of whole blocks
 _LARGE = 23  # among sizes of 2 and 3
 
 
-def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) -> Iterator[dict[str, int]]:
-    """Assignments of sizes to the parameters `names`, best first; `fixed` ones keep their value.
+def candidates(
+    names: Sequence[str], fixed: Mapping[str, int], seed: int = 0, units: Mapping[str, int] | None = None
+) -> Iterator[dict[str, int]]:
+    """Assignments of sizes to the parameters `names`, best first; `fixed` ones keep their value. `units`: what
+    the program divides sizes by.
 
-    First all parameters of one granule; then one parameter that divides the others; then one parameter of a
+    First all parameters of one granule; then multiples of those units; then one parameter that divides the others; then one parameter of a
     granule, the others small and odd; then random ones
     that mix small and large, powers of two and odd numbers, for programs with relations between their
     parameters (a
@@ -45,6 +49,8 @@ def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) ->
         yield dict(fixed)
         return
     yield {**fixed, **structured(free, 1, seed)}
+    of_units = {name: unit for name, unit in (units or {}).items() if name in free}
+    yield from ({**fixed, **_blocked(free, of_units, seed + i)} for i in range(_BLOCKED if of_units else 0))
     if len(free) == 1:
         yield {
             **fixed,
@@ -79,6 +85,16 @@ def candidates(names: Sequence[str], fixed: Mapping[str, int], seed: int = 0) ->
     pools = ((1, 2, 3), (2, 3, 4, 5, 6, 7), (8, 9, 12, 13, 16, 17), (16, 24, 32, 33, 48, 64), (64, 96, 128))
     for _ in range(_RANDOM_TRIES):
         yield {**fixed, **{name: rng.choice(rng.choice(pools)) for name in free}}
+
+
+def _blocked(free: Sequence[str], units: Mapping[str, int], seed: int) -> dict[str, int]:
+    """A few blocks of each size that is divided into such, the others small and odd."""
+    return {
+        name: units[name] * _MULTIPLES[(i + seed) % len(_MULTIPLES)]
+        if name in units
+        else _ODD[(i + seed) % len(_ODD)]
+        for i, name in enumerate(free)
+    }
 
 
 def one_large(names: Sequence[str], fixed: Mapping[str, int]) -> Iterator[dict[str, int]]:
