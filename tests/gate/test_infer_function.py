@@ -41,7 +41,8 @@ def test_stated_sizes_have_the_extents_of_formulas_found_at_smaller_ones(
 
 
 BLOCKS = """
-extern "C" void pointwise(const float *x, const float *w, const float *bias, float *y, int N, int H, int IC, int OC) {
+extern "C" void pointwise(const float *x, const float *w, const float *bias, float *y, int N, int H, int IC,
+                          int OC) {
     for (int n = 0; n < N * H; ++n)
         for (int o = 0; o < OC / 16; ++o)
             for (int lane = 0; lane < 16; ++lane) {

@@ -35,14 +35,13 @@ _LARGE = 23  # among sizes of 2 and 3
 def candidates(
     names: Sequence[str], fixed: Mapping[str, int], seed: int = 0, units: Mapping[str, int] | None = None
 ) -> Iterator[dict[str, int]]:
-    """Assignments of sizes to the parameters `names`, best first; `fixed` ones keep their value. `units`: what
-    the program divides sizes by.
+    """Assignments of sizes to the parameters `names`, best first; `fixed` ones keep their value. `units`:
+    what the program divides sizes by.
 
-    First all parameters of one granule; then multiples of those units; then one parameter that divides the others; then one parameter of a
-    granule, the others small and odd; then random ones
-    that mix small and large, powers of two and odd numbers, for programs with relations between their
-    parameters (a
-    window smaller than the image).
+    First all parameters of one granule; then multiples of those units; then one parameter that divides the
+    others; then one parameter of a granule, the others small and odd; then random ones that mix small and
+    large, powers of two and odd numbers, for programs with relations between their parameters (a window
+    smaller than the image).
     """
     free = [name for name in names if name not in fixed]
     if not free:
