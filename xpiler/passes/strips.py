@@ -127,6 +127,9 @@ def of_the_sum(
     where casts have to be seen through."""
     failed = False
 
+    def at_zero(expr: Expr) -> Expr:  # a zero of the lane's own type: comparisons keep theirs
+        return map_expr(expr, lambda e: const(0, e.dtype) if isinstance(e, Var) and e.name == lane else e)
+
     def at(expr: Expr) -> Expr:
         nonlocal failed
         known = ranges or {}
@@ -137,8 +140,7 @@ def of_the_sum(
         if first is None or second is None or first != second:
             failed = True
             return expr
-        zero: Expr = const(0, element.dtype)
-        return simplify(substitute(expr, {lane: zero}), {}, Overflow.IGNORED)
+        return simplify(at_zero(expr), {}, Overflow.IGNORED)
 
     def change(expr: Expr) -> Expr:
         nonlocal failed
@@ -150,8 +152,7 @@ def of_the_sum(
             ):
                 difference = sub(left, right)
                 if at(difference) is not difference and not failed:
-                    zero: Expr = const(0, element.dtype)
-                    return substitute(expr, {lane: zero})
+                    return at_zero(expr)
         return expr
 
     def place(target: Load | Var) -> Load | Var:
