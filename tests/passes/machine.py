@@ -52,7 +52,7 @@ NUMPY = {
     "u16": np.uint16, "u32": np.uint32, "u64": np.uint64, "f16": np.float16, "f32": np.float32, "f64":
     np.float64,
 }  # fmt: skip
-FUNCTIONS = {"exp": math.exp, "sqrt": math.sqrt, "log": math.log, "tanh": math.tanh}
+FUNCTIONS = {"exp": math.exp, "exp2": lambda x: 2.0**x, "sqrt": math.sqrt, "log": math.log, "tanh": math.tanh}
 
 
 class Poison(Exception):

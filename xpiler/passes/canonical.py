@@ -39,6 +39,7 @@ from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.register_threads import spread_registers
 from xpiler.passes.reroll import reroll
+from xpiler.passes.rescaled_sums import split_rescaled_sums
 from xpiler.passes.serial import serial_form
 from xpiler.passes.signed_tests import plain_numbers
 from xpiler.passes.single_assignment import single_assignments
@@ -179,6 +180,8 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("parts of dynamic memory", split_dynamic),
     ("cache removal", remove_caches),
     ("reductions", recover_reductions),
+    ("tidy", tidy),
+    ("rescaled sums", split_rescaled_sums),
     ("tidy", tidy),
     ("cache removal", remove_caches),
     ("sums of packed products", with_summed_dots),
