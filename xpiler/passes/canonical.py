@@ -33,6 +33,7 @@ from xpiler.passes.lane_votes import drop_votes
 from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.parallel import mark_parallel
+from xpiler.passes.partial_tiles import join_tiles
 from xpiler.passes.pipeline_removal import remove_pipelines
 from xpiler.passes.powers import powers_of_two
 from xpiler.passes.reduction_merging import merge_reductions
@@ -198,6 +199,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("strips", merge_strips),
     ("invariants", hoist_invariants),
     ("index fusion", fuse_indices),
+    ("partial tiles", join_tiles),
     ("numbers", plain_numbers),
     ("invariants", hoist_invariants),
     ("merging of reductions", merge_reductions),
