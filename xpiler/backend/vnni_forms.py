@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from xpiler.backend.c import CPrinter
@@ -79,7 +80,7 @@ class Forms:
 
     def named(self, value: Value) -> Value:
         """The value with a short text."""
-        if value.kind != "vector" or len(value.text) < 24:
+        if value.kind != "vector" or _length(value.text) < 24:
             return value
         return self.temporary(value)
 
@@ -90,7 +91,7 @@ class Forms:
         return replace(value, text=name)
 
     def short(self, value: Value) -> Value:
-        return self.temporary(value) if value.kind == "vector" and len(value.text) > LONG else value
+        return self.temporary(value) if value.kind == "vector" and _length(value.text) > LONG else value
 
     def result(self, dtype: DType, text: str) -> Value:
         return self.short(Value("vector", text, dtype))
@@ -120,6 +121,12 @@ class Forms:
     def eval(self, expr: Expr) -> Value:
         """The value of an expression (`LaneValues` knows how)."""
         raise NotImplementedError
+
+
+def _length(text: str) -> int:
+    """How long a text is but for the numbers that tell names apart: a loop that is printed twice, with other
+    names, gives names to the same values both times."""
+    return len(re.sub(r"_\d+\b", "", text))
 
 
 def atom(text: str) -> str:
