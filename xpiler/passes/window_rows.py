@@ -33,7 +33,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import free_vars, map_stmt, substitute, walk, walk_stmts
+from xpiler.ir.rewrite import assigned_vars, free_vars, map_stmt, substitute, walk, walk_stmts
 from xpiler.ir.types import BOOL
 from xpiler.passes.lane_ranges import conjuncts
 
@@ -143,8 +143,9 @@ def _moves_by_one(store: Load, x: str) -> bool:
 
 
 def _with_values(body: Block) -> Block:
-    """The body with the integers and conditions that it computes put in where they are used."""
+    """The body with the integers and conditions that it computes once put in where they are used."""
     values: dict[str, Expr] = {}
+    changed = assigned_vars(body)
 
     def inlined(block: Block) -> Block:
         out: list[Stmt] = []
@@ -153,7 +154,7 @@ def _with_values(body: Block) -> Block:
             match stmt:
                 case Decl(name=name, shape=(), init=Expr() as init, dtype=dtype) if (
                     dtype.is_integer or dtype == BOOL
-                ):
+                ) and name not in changed:
                     values[name] = init
                 case For(body=inner):
                     out.append(replace(stmt, body=inlined(inner)))
