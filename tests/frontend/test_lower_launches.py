@@ -26,6 +26,11 @@ def test_a_template_is_instantiated_once_for_each_set_of_arguments() -> None:
     ]
 
 
+def test_an_instance_has_no_name_that_the_file_gives_to_something_else() -> None:
+    host = "void k_float_8(float *f) { k<float, 8><<<1, 32>>>(f, 1); }"
+    assert [name for name, _, _ in kernels(TEMPLATE + host)] == ["k_float_8_1"]
+
+
 def test_launches_in_a_template_host_function_follow_its_calls() -> None:
     host = """
         template <typename T> void run(T *o, int n) {

@@ -101,3 +101,35 @@ def test_a_variable_of_another_size_is_reported() -> None:
     built = build(CONVOLUTION.replace("2 * R + 1", "2 * R + 2"), "globals.cu", "cuda", contract)
     (result,) = built.run([replace(contract.cases[0])])
     assert "c_filter has 40 bytes in the program, 36 in the contract" in result.describe()
+
+
+TABLE = """
+struct Tap { float weight; int offset; bool on; };
+__constant__ Tap fixed[2] = {{0.5f, -1, true}, {1.5f, 1}};
+__constant__ Tap taps[3];
+__global__ void filter(const float *x, float *y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    float sum = fixed[1].on ? 1.0f : fixed[0].weight * fixed[0].offset;
+    for (int t = 0; t < 3; ++t) {
+        int j = i + taps[t].offset;
+        if (taps[t].on && j >= 0 && j < n) sum += taps[t].weight * x[j];
+    }
+    y[i] = sum;
+}
+extern "C" void run(const float *x, float *y, int n) {
+    Tap own[3] = {{0.25f, -2, true}, {9.0f, 0, false}, {0.75f, 3, true}};
+    cudaMemcpyToSymbol(taps, own, sizeof(own));
+    filter<<<(n + 127) / 128, 128>>>(x, y, n);
+}
+"""
+
+
+@pytest.mark.parametrize("to", ["vnni", "bang"])
+def test_arrays_of_structs_keep_the_bits_of_their_members(to: str) -> None:
+    result = translate_text(TABLE, "table.cu", to)
+    assert result.status == "verified", result.evidence
+    assert result.text is not None
+    wrong = TABLE.replace("{0.75f, 3, true}", "{0.75f, 4, true}")
+    file = {"vnni": "table.cpp", "bang": "table.mlu"}[to]
+    assert verify_text(wrong, "table.cu", result.text, file).status == "unverified"

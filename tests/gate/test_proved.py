@@ -195,3 +195,32 @@ def test_the_template_around_a_launch_says_which_kernel_it_is() -> None:
     rungs = rungs_of(HOST_TEMPLATE, "firsts.cu", "vnni")
     assert not any(rung.undecided for rung in rungs.values()), rungs
     assert {*rungs} == {"floats", "ints"}
+
+
+TABLE = """
+__constant__ float weights[3];
+__global__ void filter(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i + 2 < n) y[i] = weights[0] * x[i] + weights[1] * x[i + 1] + weights[2] * x[i + 2];
+}
+extern "C" void run(const float *x, float *y, int n) {
+  float *d_x, *d_y, table[3] = {0.25f, %s, 0.125f};
+  cudaMalloc(&d_x, n * sizeof(float));
+  cudaMalloc(&d_y, n * sizeof(float));
+  cudaMemcpy(d_x, x, n * sizeof(float), cudaMemcpyHostToDevice);
+  cudaMemset(d_y, 0, n * sizeof(float));
+  cudaMemcpyToSymbol(weights, table, sizeof(table));
+  filter<<<(n + 127) / 128, 128>>>(d_x, d_y, n);
+  cudaMemcpy(y, d_y, n * sizeof(float), cudaMemcpyDeviceToHost);
+}
+"""
+
+
+def test_numbers_of_the_host_are_numbers_of_the_call() -> None:
+    assert not rungs_of(TABLE % "0.5f", "filter.cu", "bang")["run"].undecided
+
+
+def test_numbers_that_host_code_makes_of_the_data_are_none() -> None:
+    rung = rungs_of(TABLE % "x[0]", "filter.cu", "hip")["run"]
+    assert rung.undecided
+    assert "depends on the data" in rung.detail

@@ -214,7 +214,7 @@ def _and_wrapper(name: str, function: BangFunction, kernel: Function) -> str:
 def _passed_globals(function: BangFunction) -> list[str]:
     """The arguments for the variables of the program that a kernel reads."""
     return [
-        f"(const {_type(d.dtype)} *)on_device({d.name}, sizeof({d.name}))" if d.shape else d.name
+        f"(const {_type(d.dtype)} *)on_device(&{d.name}, sizeof({d.name}))" if d.shape else d.name
         for d in function.globals
     ]
 

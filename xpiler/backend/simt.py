@@ -65,15 +65,20 @@ def generate(
     *,
     name: str | None = None,
     comments: Mapping[int, str] | None = None,
+    beside: str = "",
 ) -> CudaFunction:
-    """One canonical function as kernels with their launches. `name`: of the kernel, if there is one.
+    """One canonical function as kernels with their launches. `name`: of the kernel, if there is one;
+    `beside`: the text of the file that it was in, whose names are not given to several kernels.
 
     Raises `Refusal` for what has no CUDA form.
     """
     plan = schedule(canonical)
     shown = name or canonical.name
     launches = plan.launches
-    names = (shown,) if len(launches) == 1 else tuple(f"{shown}_{n + 1}" for n in range(len(launches)))
+    several = shown
+    while re.search(rf"\b{several}_\d+\b", beside):
+        several += "_"
+    names = (shown,) if len(launches) == 1 else tuple(f"{several}_{n + 1}" for n in range(len(launches)))
     texts = []
     left = dict(comments or {})
     for launch, own in zip(launches, names, strict=True):

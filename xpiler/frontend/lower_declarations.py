@@ -494,52 +494,11 @@ def _array(ctx: Context, name: str, ctype: Array, init: Node | None, alignment: 
         _assign_list(ctx, target, ctype, init)
         return target
     with ctx.capture() as before:
+        from xpiler.frontend.lower_initializers import flat_initializer
+
         values = flat_initializer(ctx, init, ctype, leaf)
     ctx.out.extend(before)
     return declare_object(ctx, name, ctype, alignment=alignment, init=values)
-
-
-def flat_initializer(ctx: Context, init: Node, ctype: CType, leaf: DType) -> tuple[Expr, ...]:
-    """The leading scalars of an object from its braced list, row-major; the rest is zero."""
-    values = _flat(ctx, init, ctype, leaf)
-    while values and isinstance(values[-1], Const) and values[-1].value == 0:
-        values.pop()
-    return tuple(values)
-
-
-def _flat(ctx: Context, node: Node, ctype: CType, leaf: DType) -> list[Expr]:
-    if node.type != "initializer_list":
-        value = ctx.value(node)
-        if isinstance(value.type, Struct) and isinstance(ctype, Struct):
-            value = construct(ctx, ctype, [value])
-            assert isinstance(value, Aggregate)
-            return [build.cast(load(ctx, v), leaf) for v in value.fields.values()]
-        return [build.cast(load(ctx, convert(ctx, value, Scalar(leaf))), leaf)]
-    children = named_children(node)
-    if isinstance(ctype, Scalar):
-        return _flat(ctx, children[0], ctype, leaf) if children else [build.const(0, leaf)]
-    if isinstance(ctype, Struct):
-        members = [t for _, t in ctype.fields]
-    elif isinstance(ctype, Array):
-        members = [ctype.element] * (ctype.extent or len(children))
-    else:
-        ctx.refuse("initializer", "this initialiser is not supported", node)
-    total = sum(lanes_of(t) if isinstance(t, (Struct, Array)) else 1 for t in members)
-    if len(children) > len(members) or (
-        children
-        and isinstance(ctype, Array)
-        and isinstance(ctype.element, Array)
-        and all(c.type != "initializer_list" for c in children)
-    ):
-        # Braces left out: the scalars in order.
-        values = [v for c in children for v in _flat(ctx, c, Scalar(leaf), leaf)]
-    else:
-        values = []
-        for child, member in zip(children, members, strict=False):
-            part = _flat(ctx, child, member, leaf)
-            width = lanes_of(member) if isinstance(member, (Struct, Array)) else 1
-            values += part + [build.const(0, leaf)] * (width - len(part))
-    return values + [build.const(0, leaf)] * (total - len(values))
 
 
 def _assign_list(ctx: Context, target: Value, ctype: Array, init: Node) -> None:

@@ -150,13 +150,17 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
             )
     kernels_order = {k.node.start_byte: i for i, k in enumerate(kernels)}
     order.sort(key=lambda key: kernels_order.get(key[0], 0))
-    return _unique([found[key] for key in order])
+    return _unique(entities, [found[key] for key in order])
 
 
-def _unique(wanted: list[Wanted]) -> list[Wanted]:
-    seen: set[str] = set()
+def _unique(entities: Entities, wanted: list[Wanted]) -> list[Wanted]:
+    """With names of their own: an instance has none that the file gives to something else."""
+    tables = (entities.host_functions, entities.functions, entities.kernels, entities.globals)
     result: list[Wanted] = []
+    seen: set[str] = set()
     for kernel in wanted:
+        if kernel.name != kernel.function.name:
+            seen |= {kernel.name} & set().union(*tables)
         name, count = kernel.name, 1
         while name in seen:
             name = f"{kernel.name}_{count}"

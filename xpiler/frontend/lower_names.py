@@ -13,7 +13,17 @@ from xpiler.frontend.lower_registry import BUILTINS, METHODS, is_of_threads
 from xpiler.frontend.lower_scratchpads import scratchpad
 from xpiler.frontend.lower_tasks import task_variable
 from xpiler.frontend.lower_typenames import declared, struct_scope, try_constant, type_of
-from xpiler.frontend.lower_types import VECTORS, Array, Closure, CType, Scalar, Struct, lanes_of, leaf_type
+from xpiler.frontend.lower_types import (
+    VECTORS,
+    Array,
+    Closure,
+    CType,
+    Scalar,
+    Struct,
+    bits_type,
+    lanes_of,
+    leaf_type,
+)
 from xpiler.frontend.lower_values import (
     Aggregate,
     Builtin,
@@ -168,12 +178,13 @@ def _global(ctx: Context, variable: GlobalVar) -> Value:
     assert variable.type_node is not None
     _, ctype, _ = declared(ctx, type_of(ctx, variable.type_node), variable.declarator)
     space = Space.CONSTANT if "__constant__" in variable.qualifiers or not device else Space.GLOBAL
-    leaf = leaf_type(ctype)
+    leaf = leaf_type(ctype) or bits_type(ctype)
     if leaf is None:
         ctx.refuse(
             "global-type", f"global `{variable.name}` of type `{ctype}` is not supported", variable.node
         )
-    from xpiler.frontend.lower_declarations import array_shape, flat_initializer
+    from xpiler.frontend.lower_declarations import array_shape
+    from xpiler.frontend.lower_initializers import flat_initializer
 
     if isinstance(ctype, Array) and ctype.extent is None and variable.init is not None:
         ctype = Array(ctype.element, len([c for c in variable.init.named_children if c.type != "comment"]))

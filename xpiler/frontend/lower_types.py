@@ -419,6 +419,12 @@ def stored_type(ctype: CType) -> DType | None:
     return min(parts, key=lambda d: d.bits) if parts else None
 
 
+def bits_type(ctype: CType) -> DType | None:
+    """As `stored_type`, as an integer: whatever the members of a mixed struct hold, it keeps their bits."""
+    stored = stored_type(ctype)
+    return None if stored is None else {8: U8, 16: U16, 32: U32, 64: U64}[max(stored.bits, 8)]
+
+
 def lanes_of(ctype: CType) -> int:
     """How many scalars of `stored_type` one value takes."""
     if isinstance(ctype, Register):

@@ -385,7 +385,7 @@ def _with_fills(
     fills = [
         (c.after, Fill(Pointer(c.to.key, c.to.offset), c.data, c.size))
         for c in trace.copies
-        if c.data and c.to and c.to.key in buffers
+        if c.data and c.to and (c.to.variable or c.to.key in buffers)
     ]
     steps: list[Step | Fill] = []
     for number, step in launched:

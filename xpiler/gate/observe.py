@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xpiler.gate.contract import Launch, Role
+from xpiler.gate.trace import VARIABLE
 from xpiler.ir.interpret import run
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Const, Decl, Function
@@ -157,7 +158,11 @@ def _observe(
     findings: dict[tuple[str, object], Finding] = {}
     unfinished, endless, stale = "", None, False
     variables = {name: contents.copy() for name, contents in given.items()}
+    fills: dict[str, list[Fill]] = {}  # of variables, until a kernel reads them
     for step in steps:
+        if isinstance(step, Fill) and step.to.key not in memory:
+            fills.setdefault(step.to.key, []).append(step)
+            continue
         if isinstance(step, Fill):
             part = slice(step.to.offset, step.to.offset + step.count)
             memory[step.to.key][part] = np.resize(
@@ -168,6 +173,9 @@ def _observe(
         arguments: dict[str, Any] = {}
         for decl in uninitialised_globals(step.kernel):
             arguments[decl.name] = variables.setdefault(decl.name, _contents_of(decl, seed))
+            for fill in fills.pop(f"{VARIABLE}{decl.name}", ()):
+                part = arguments[decl.name].view(np.uint8)[fill.to.offset : fill.to.offset + fill.count]
+                part[:] = np.resize(np.frombuffer(fill.data, np.uint8), part.size)
         places: dict[str, Pointer] = {}
         for param, value in zip(step.kernel.params, step.arguments, strict=False):
             if isinstance(value, Pointer):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,10 +20,12 @@ import numpy.typing as npt
 
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import Unit
+from xpiler.gate.arrays import decode, storage
 from xpiler.gate.bound import bind
 from xpiler.gate.contract import Argument, Case, Contract, Launch
 from xpiler.gate.inputs import draw
 from xpiler.gate.launched import LaunchedKernels
+from xpiler.gate.observe import extent_of
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Trace, TracedCopy
 from xpiler.ir.interpret import Result, run
@@ -41,7 +43,7 @@ _PADDING = 64  # elements behind an allocation, as allocators leave them
 
 @dataclass(frozen=True)
 class Step:
-    """A run of `function`. `arguments`: by parameter."""
+    """A run of `function`. `arguments`: by parameter, and by variable of the file that it reads."""
 
     function: Function
     launch: Launch
@@ -125,8 +127,24 @@ def _in_order(unit: Unit, trace: Trace) -> Iterator[Step | TracedCopy]:
             if value is None and not param.is_pointer:
                 raise Refusal("procedure", f"the argument {param.name} of {kernel.name} is not a number")
             arguments[param.name] = value
+        arguments |= _variables(kernel, copies)
         yield Step(kernel, shape, arguments)
     yield from (c for c in copies if c.after >= len(trace.launches))
+
+
+def _variables(kernel: Function, copies: Sequence[TracedCopy]) -> dict[str, Memory]:
+    """The variables of the file that a kernel reads, as memory: zero, or what the call copies there."""
+    filled = {c.to.variable: c.to.size for c in copies if c.to is not None and c.to.variable}
+    found: dict[str, Memory] = {}
+    for decl in kernel.globals:
+        size = extent_of(decl) * decl.dtype.bytes
+        if decl.name not in filled and decl.init is None:
+            raise Refusal("procedure", f"nothing in the call says what the variable {decl.name} holds")
+        if decl.name in filled and decl.init is not None:
+            raise Refusal("procedure", f"the variable {decl.name} begins with other numbers than it is given")
+        if decl.name in filled:
+            found[decl.name] = Memory.of_variable(decl.name, 0, max(size, filled[decl.name]))
+    return found
 
 
 @dataclass
@@ -172,6 +190,11 @@ class EntryRuns:
                     arguments[param.name] = _view(value, param.dtype, memory, entry, numeric)
                 elif param.name in step.arguments:
                     arguments[param.name] = value
+            for decl in step.function.globals:
+                place = step.arguments.get(decl.name)
+                if isinstance(place, Memory):
+                    view = _view(place, decl.dtype, memory, entry, numeric)
+                    arguments[decl.name] = view[: extent_of(decl)]
             launch = step.launch
             result = run(
                 without_choices(step.function) if mode in SYMBOLIC else step.function,
@@ -235,6 +258,10 @@ def _copy(
         to[:count] = _view(copy.source, dtype, memory, entry, numeric)[:count]
     elif copy.data and not any(copy.data):
         to[:count] = numeric.const(0, dtype)
+    elif len(copy.data) == copy.size:
+        stored = np.frombuffer(copy.data, storage(dtype), count)
+        for at, value in enumerate(decode(stored, dtype) if dtype.is_float else stored):
+            to[at] = numeric.const(value.item(), dtype)
     else:
         raise Refusal("procedure", "host code fills memory with values of its own")
 
@@ -248,6 +275,9 @@ def _type_of(where: Memory, procedure: Procedure, entry: Mapping[str, Argument])
                 value = step.arguments.get(param.name)
                 if isinstance(value, Memory) and value.key == where.key:
                     return param.dtype
+            for decl in step.function.globals:
+                if decl.name == where.variable:
+                    return decl.dtype
     return None
 
 

@@ -14,19 +14,29 @@ from xpiler.gate.sandbox import Limits
 
 TRACE = {"XPILER_TRACE": "1"}
 TRACE_ONLY = {**TRACE, "XPILER_TRACE_ONLY": "1"}
+VARIABLE = "variable "  # before the name of one, which an argument may have, too
 _LIMITS = Limits(cpu=2)  # for host code alone, which does next to nothing
 
 
 @dataclass(frozen=True)
 class Memory:
-    """A pointer as traced: an allocation of the wrapper, or (with `name`) an argument of the entry. In
-    bytes. `width`: of what it points to, 0 if that is not known."""
+    """A pointer as traced: an allocation of the wrapper, a variable of the file, or (with `name`) an
+    argument of the entry. In bytes. `width`: of what it points to, 0 if that is not known."""
 
     key: str
     name: str
     offset: int
     size: int
     width: int = field(default=0, compare=False)
+
+    @property
+    def variable(self) -> str:
+        """The variable of the file that this is, "" if it is none."""
+        return self.key.removeprefix(VARIABLE) if self.key.startswith(VARIABLE) else ""
+
+    @classmethod
+    def of_variable(cls, name: str, offset: int, size: int) -> Memory:
+        return cls(f"{VARIABLE}{name}", "", offset, size)
 
 
 @dataclass(frozen=True)
@@ -161,6 +171,9 @@ def _argument(fields: Mapping[str, Any]) -> Argument:
 
 
 def _memory(fields: Mapping[str, Any] | None) -> Memory | None:
+    if fields and "variable" in fields:
+        name = str(fields["variable"]).split("::")[-1]
+        return Memory.of_variable(name, int(fields["offset"]), int(fields["size"])) if name else None
     if not fields or "allocation" not in fields:
         return None
     name = str(fields.get("name", ""))

@@ -20,6 +20,7 @@ from xpiler.routes import (
 )
 from xpiler.routes.hub import from_any_host
 from xpiler.routes.job import EntryJob, Produced, without_refused
+from xpiler.routes.own_names import beside_own_names
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,15 @@ class Route:
 
 ROUTES: dict[tuple[str, str], Route] = {
     ("cuda", "hip"): Route(cuda_to_hip.admit, cuda_to_hip.produce, needs_ir=False, spell=cuda_to_hip.spell),
-    ("cuda", "vnni"): Route(without_refused, from_any_host(to_vnni.produce)),
-    ("cuda", "bang"): Route(without_refused, from_any_host(to_bang.produce)),
+    ("cuda", "vnni"): Route(without_refused, beside_own_names(from_any_host(to_vnni.produce))),
+    ("cuda", "bang"): Route(without_refused, beside_own_names(from_any_host(to_bang.produce))),
     ("hip", "cuda"): Route(hip_to_cuda.admit, hip_to_cuda.produce, needs_ir=False),
-    ("hip", "vnni"): Route(without_refused, from_any_host(to_vnni.produce)),
-    ("hip", "bang"): Route(without_refused, from_any_host(to_bang.produce)),
-    ("bang", "vnni"): Route(without_refused, from_any_host(to_vnni.produce)),
-    ("bang", "cuda"): Route(without_refused, from_any_host(to_simt.produce)),
-    ("bang", "hip"): Route(without_refused, from_any_host(to_simt.produce_hip)),
-    ("vnni", "bang"): Route(without_refused, from_serial.to_bang),
-    ("vnni", "cuda"): Route(without_refused, from_serial.to_cuda),
-    ("vnni", "hip"): Route(without_refused, from_serial.to_hip_code),
+    ("hip", "vnni"): Route(without_refused, beside_own_names(from_any_host(to_vnni.produce))),
+    ("hip", "bang"): Route(without_refused, beside_own_names(from_any_host(to_bang.produce))),
+    ("bang", "vnni"): Route(without_refused, beside_own_names(from_any_host(to_vnni.produce))),
+    ("bang", "cuda"): Route(without_refused, beside_own_names(from_any_host(to_simt.produce))),
+    ("bang", "hip"): Route(without_refused, beside_own_names(from_any_host(to_simt.produce_hip))),
+    ("vnni", "bang"): Route(without_refused, beside_own_names(from_serial.to_bang)),
+    ("vnni", "cuda"): Route(without_refused, beside_own_names(from_serial.to_cuda)),
+    ("vnni", "hip"): Route(without_refused, beside_own_names(from_serial.to_hip_code)),
 }

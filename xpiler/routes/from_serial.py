@@ -22,6 +22,7 @@ from xpiler.passes.whole_copies import without_whole_copies
 from xpiler.platforms.bang import DEFAULT
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
+from xpiler.routes.own_names import fresh_in
 from xpiler.routes.to_simt import as_hip
 from xpiler.routes.validated import validated
 
@@ -38,7 +39,7 @@ def to_bang(unit: Unit, entries: list[EntryJob]) -> Produced:
         canonical, large = with_large_arrays_in_memory(sized, DEFAULT)
         taken = of_any_size + large
         arrays |= {p.name: Moved(count, copy_in=False, copy_out=False) for p, count in taken}
-        kernel = bang.generate(canonical, name=f"{function.name}_kernel")
+        kernel = bang.generate(canonical, name=fresh_in(unit.text, f"{function.name}_kernel"))
         return Wrapped(function, kernel, arrays, tuple(p for p, _ in taken))
 
     wrapped = _each(unit, entries, made)
@@ -60,7 +61,10 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
         }
         canonical = validated(direct, entries, rungs)
         kernels = simt.generate(
-            canonical, name=f"{function.name}_kernel", comments=comments_in(unit, function)
+            canonical,
+            name=fresh_in(unit.text, f"{function.name}_kernel"),
+            comments=comments_in(unit, function),
+            beside=unit.text,
         )
         host = simt_host.wrapper(kernels, function.name, function.params, arrays)
         return kernels, "\n\n".join([*kernels.kernels, host])

@@ -13,6 +13,7 @@ from xpiler.ir.nodes import Function
 from xpiler.platforms.bang import ARCHITECTURES, DEFAULT
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
+from xpiler.routes.own_names import fresh_in
 from xpiler.routes.separate_arrays import with_separate_arrays
 from xpiler.routes.validated import validated
 
@@ -43,7 +44,10 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
                     launch, block = launch_of(item.inference.formula)
                 canonical = validated(kernel, entries, rungs, block)
                 function = bang.generate(
-                    canonical, name=f"{kernel.name}_kernel", launch=launch, architecture=architecture
+                    canonical,
+                    name=fresh_in(unit.text, f"{kernel.name}_kernel"),
+                    launch=launch,
+                    architecture=architecture,
                 )
                 functions[kernel.name] = function
                 wrapped[kernel.name] = function, kernel

@@ -22,6 +22,7 @@ from xpiler.ir.nodes import Function
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
 from xpiler.routes.launches import launch_of
+from xpiler.routes.own_names import fresh_in
 from xpiler.routes.separate_arrays import with_separate_arrays
 from xpiler.routes.validated import validated
 
@@ -72,7 +73,7 @@ def _with_its_launch(
     separate = with_separate_arrays(unit, kernel)
     canonical = validated(separate, entries, rungs, kernel.block_size, kernel.grid_size)
     known = with_known_dimensions(canonical, known_dimensions(unit, kernel.name))
-    return generate(known, comments=comments_in(unit, kernel))
+    return generate(known, comments=comments_in(unit, kernel), beside=unit.text)
 
 
 def _without_launch(unit: Unit, kernel: Function, item: EntryJob, rungs: list[Rung]) -> CudaFunction:
@@ -82,4 +83,5 @@ def _without_launch(unit: Unit, kernel: Function, item: EntryJob, rungs: list[Ru
         launch, block = launch_of(item.inference.formula)
     canonical = validated(kernel, [item], rungs, block)
     known = with_known_dimensions(canonical, launch)
-    return generate(known, name=f"{kernel.name}_kernel", comments=comments_in(unit, kernel))
+    name = fresh_in(unit.text, f"{kernel.name}_kernel")
+    return generate(known, name=name, comments=comments_in(unit, kernel), beside=unit.text)

@@ -155,29 +155,51 @@ bool is_device_pointer(const void* pointer) {
     return region && !region->freed;
 }
 
+// Numbers of the host's that are logged with a copy: a counter, a flag, a table.
+constexpr std::size_t most_data = 4096;
+
+static void add_side(Event& event, const char* side, const void* pointer) {
+    Region* region = find_region(pointer, false);
+    char json[256];
+    if (region)
+        std::snprintf(json, sizeof json, "{\"allocation\": %ld, \"name\": \"%s\", \"offset\": %ld, \"size\": %zu}", region->id,
+                      region->name, static_cast<long>(static_cast<const unsigned char*>(pointer) - region->base), region->size);
+    else
+        std::snprintf(json, sizeof json, "{\"address\": %llu}", static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(pointer)));
+    event.raw(side, json);
+}
+
+static void add_source(Event& event, const void* from, std::size_t bytes) {
+    if (bytes <= most_data && !find_region(from, false)) {
+        std::string hex(2 * bytes, '0');
+        constexpr char digits[] = "0123456789abcdef";
+        for (std::size_t i = 0; i < bytes; ++i) {
+            const unsigned char byte = static_cast<const unsigned char*>(from)[i];
+            hex[2 * i] = digits[byte >> 4];
+            hex[2 * i + 1] = digits[byte & 15];
+        }
+        event.text("data", hex.c_str());
+    }
+    add_side(event, "from", from);
+}
+
 void trace_copy(const char* direction, const void* to, const void* from, std::size_t bytes, int value) {
     if (!tracing()) return;
     Event event("memcpy");
     event.text("direction", direction).number("bytes", static_cast<long long>(bytes));
     if (value >= 0) event.number("value", value);
-    if (from && bytes <= 16 && !find_region(from, false)) {  // a number of the host's: a counter, a flag
-        char hex[33] = "";
-        for (std::size_t i = 0; i < bytes; ++i) std::snprintf(hex + 2 * i, 3, "%02x", static_cast<const unsigned char*>(from)[i]);
-        event.text("data", hex);
-    }
-    const char* sides[2] = {"to", "from"};
-    const void* pointers[2] = {to, from};
-    for (int i = 0; i < 2; ++i) {
-        if (!pointers[i]) continue;
-        Region* region = find_region(pointers[i], false);
-        char json[256];
-        if (region)
-            std::snprintf(json, sizeof json, "{\"allocation\": %ld, \"name\": \"%s\", \"offset\": %ld, \"size\": %zu}", region->id,
-                          region->name, static_cast<long>(static_cast<const unsigned char*>(pointers[i]) - region->base), region->size);
-        else
-            std::snprintf(json, sizeof json, "{\"address\": %llu}", static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(pointers[i])));
-        event.raw(sides[i], json);
-    }
+    if (to) add_side(event, "to", to);
+    if (from) add_source(event, from, bytes);
+    event.write();
+}
+
+void trace_copy_to_variable(const char* name, std::size_t size, std::size_t offset, const void* from, std::size_t bytes) {
+    Event event("memcpy");
+    event.text("direction", "variable").number("bytes", static_cast<long long>(bytes));
+    char json[512];
+    std::snprintf(json, sizeof json, "{\"variable\": \"%.400s\", \"offset\": %zu, \"size\": %zu}", name, offset, size);
+    event.raw("to", json);
+    add_source(event, from, bytes);
     event.write();
 }
 

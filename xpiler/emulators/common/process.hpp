@@ -29,6 +29,7 @@ XPEMU_LOCAL double host_milliseconds();  // steady clock
 XPEMU_LOCAL void* device_allocate(std::size_t bytes, const char* kind);
 XPEMU_LOCAL bool device_release(void*);  // false: no such allocation
 // `value`: the byte that memory is set to; -1: it is copied from `from`.
+XPEMU_LOCAL void trace_copy_to_variable(const char* name, std::size_t size, std::size_t offset, const void* from, std::size_t bytes);
 XPEMU_LOCAL void trace_copy(const char* direction, const void* to, const void* from, std::size_t bytes, int value = -1);
 XPEMU_LOCAL bool is_device_pointer(const void*);
 XPEMU_LOCAL bool is_allocated_on_device(const void*);  // for sure: not an argument, whose side nobody knows

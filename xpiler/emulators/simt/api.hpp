@@ -235,6 +235,7 @@ template <class T>
 XPEMU_STATUS XPEMU_P(MemcpyToSymbol)(const T& symbol, const void* from, std::size_t bytes, std::size_t offset = 0,
                                      XPEMU_P(MemcpyKind) = XPEMU_P(MemcpyHostToDevice)) {
     if (offset + bytes > sizeof(T)) return xpemu::fail(XPEMU_P(ErrorInvalidValue));
+    xpemu::trace_variable(&symbol, sizeof(T), offset, from, bytes);
     return xpemu::copy(reinterpret_cast<char*>(const_cast<std::remove_const_t<T>*>(&symbol)) + offset, from, bytes, 1);
 }
 template <class T>

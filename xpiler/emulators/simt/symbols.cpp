@@ -1,5 +1,5 @@
-// The name of a function by its address, out of the program's own symbol table: a launch by a pointer does not say
-// which kernel it starts.
+// Names by addresses, out of the program's own symbol table: a launch by a pointer does not say which kernel it
+// starts, and a copy to a variable not which one that is.
 #include <cxxabi.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -29,8 +29,9 @@ std::uintptr_t load_address() {
     return base;
 }
 
-// The mangled name of the function at `address`; empty if the program has no symbols.
-std::string symbol_at(std::uintptr_t address) {
+// The mangled name of the function (STT_FUNC) or variable (STT_OBJECT) at `address`; empty if the program has no
+// symbols.
+std::string symbol_at(std::uintptr_t address, int type) {
     const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     struct stat about {};
     if (file < 0 || fstat(file, &about) || about.st_size < static_cast<off_t>(sizeof(Header))) return "";
@@ -48,7 +49,7 @@ std::string symbol_at(std::uintptr_t address) {
             const auto* symbols = reinterpret_cast<const Symbol*>(image + sections[i].sh_offset);
             const char* names = reinterpret_cast<const char*>(image + sections[sections[i].sh_link].sh_offset);
             for (std::size_t n = 0; n < sections[i].sh_size / sizeof(Symbol); ++n)
-                if ((symbols[n].st_info & 0xf) == STT_FUNC && symbols[n].st_value == address) found = names + symbols[n].st_name;
+                if ((symbols[n].st_info & 0xf) == type && symbols[n].st_value == address) found = names + symbols[n].st_name;
         }
     munmap(map, size);
     return found;
@@ -75,17 +76,30 @@ std::string called(std::string name) {
 
 }  // namespace
 
-const char* function_name(const void* function, const char* otherwise) {
+namespace {
+
+const std::string& name_at(const void* address, int type) {
     static auto* known = new std::map<const void*, std::string>;
-    auto [at, is_new] = known->try_emplace(function);
+    auto [at, is_new] = known->try_emplace(address);
     if (is_new) {
-        const std::string mangled = symbol_at(reinterpret_cast<std::uintptr_t>(function) - load_address());
+        const std::string mangled = symbol_at(reinterpret_cast<std::uintptr_t>(address) - load_address(), type);
         int status = 0;
         char* plain = abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status);
         at->second = status == 0 && plain ? called(plain) : mangled;
         std::free(plain);
     }
-    return at->second.empty() ? otherwise : at->second.c_str();
+    return at->second;
+}
+
+}  // namespace
+
+const char* function_name(const void* function, const char* otherwise) {
+    const std::string& name = name_at(function, STT_FUNC);
+    return name.empty() ? otherwise : name.c_str();
+}
+
+void trace_variable(const void* variable, std::size_t size, std::size_t offset, const void* from, std::size_t bytes) {
+    if (tracing()) trace_copy_to_variable(name_at(variable, STT_OBJECT).c_str(), size, offset, from, bytes);
 }
 
 }  // namespace xpemu
