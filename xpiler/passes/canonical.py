@@ -24,7 +24,7 @@ from xpiler.passes.chunks import merge_chunks
 from xpiler.passes.counting import counted_loops
 from xpiler.passes.dynamic_parts import split_dynamic
 from xpiler.passes.extrema import name_extrema
-from xpiler.passes.folds import with_summed_dots
+from xpiler.passes.folds import with_chained_dots, with_summed_dots
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.invariants import hoist_invariants
@@ -218,5 +218,6 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("strips", merge_strips),
     ("chunks", merge_chunks),
     ("powers of two", powers_of_two),
+    ("chained packed products", with_chained_dots),
     ("tidy", tidy),
 )

@@ -75,5 +75,21 @@ def with_summed_dots(function: Function) -> Function:
     return map_body(function, spelled)
 
 
+def with_chained_dots(function: Function) -> Function:
+    """The other way round: `s += dp4a(a, b, 0)` is `s = dp4a(a, b, s)`, as instructions have it."""
+
+    def spelled(stmt: Stmt) -> Stmt:
+        match stmt:
+            case Assign(
+                target=target,
+                value=Call(function="dp4a", args=(a, b, Const(value=0))) as dot,
+                reduce="+",
+            ) if target.dtype == dot.dtype:
+                return replace(stmt, value=replace(dot, args=(a, b, target)), reduce=None)
+        return stmt
+
+    return map_body(function, spelled)
+
+
 def _reads(expr: Expr, name: str) -> bool:
     return any(isinstance(n, Var) and n.name == name for n in walk(expr))
