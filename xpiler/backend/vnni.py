@@ -24,6 +24,7 @@ from xpiler.ir.types import U32
 from xpiler.passes.block_digits import rows_of_blocks
 from xpiler.passes.element_registers import keep_elements
 from xpiler.passes.guard_bounds import bound_loops
+from xpiler.passes.kept_values import keep_values
 from xpiler.passes.operand_packing import pack_operands
 from xpiler.passes.row_digits import split_rows
 from xpiler.passes.row_gathering import gather_rows
@@ -92,7 +93,7 @@ def generate(
     parallel: frozenset[str] = frozenset()
     function = _with_known_dimensions(canonical, launch)
     if scalar is None:
-        rows = rows_of_blocks(drop_zero_terms(function))
+        rows = keep_values(rows_of_blocks(drop_zero_terms(function)))
         chosen = vectorize(gather_rows(pack_operands(shape_steps(rows))))
         function, parallel = split_rows(bound_loops(keep_elements(chosen.function))), chosen.parallel
         notes += chosen.notes
