@@ -46,13 +46,17 @@ def test_sizes_keep_the_granule_that_was_found() -> None:
     assert max(sizes["n"] for sizes in made) > 2048
 
 
-def test_stated_sizes_are_small_in_turn_the_least_work_first() -> None:
+def test_stated_sizes_are_small_or_a_tile_and_a_part_in_turn_the_least_work_first() -> None:
     found = [{"rows": 20, "cols": 44}, {"rows": 30, "cols": 70}]
     assert list(least_sizes(found, ["rows", "cols"])) == [
         {"rows": 20, "cols": 2},
         {"rows": 30, "cols": 2},
         {"rows": 2, "cols": 44},
         {"rows": 2, "cols": 70},
+        {"rows": 20, "cols": 132},
+        {"rows": 30, "cols": 132},
+        {"rows": 132, "cols": 44},
+        {"rows": 132, "cols": 70},
     ]
     assert list(least_sizes(found, [])) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import combinations
+from math import gcd, log2
 from pathlib import Path
 
 from xpiler.bench.operators import Operator, Shape, snippet, snippets_folder
@@ -15,6 +16,7 @@ from xpiler.gate.overrides import Overrides
 from xpiler.platforms.registry import PLATFORMS
 from xpiler.translate import translate_text
 
+_TILE = 16  # of which sizes may happen to be multiples
 _STATED = (2, 4, 8)  # shapes that a translation, its verification and its repair are told, if so many suffice
 
 
@@ -36,14 +38,17 @@ def stated(operator: Operator, shapes: int = _STATED[0]) -> Overrides:
 
 
 def telling(operator: Operator) -> tuple[Shape, ...]:
-    """The shapes, first the two that together tell most sizes from one another, and have the largest of each,
-    as far as two can: what comes after a whole tile or an unrolled loop happens at large sizes only."""
+    """The shapes, first the two that together tell most sizes from one another, and have the largest of each
+    and few that happen to be multiples, as far as two can: what comes after a whole tile or an unrolled loop
+    happens at large sizes only, what is left over at others than multiples."""
     names = [name for name, _ in operator.shapes[0].sizes]
     largest = {name: max(shape.size(name) for shape in operator.shapes) for name in names}
 
     def reached(pair: tuple[Shape, ...]) -> tuple[int, float]:
         told = sum(any(s.size(a) != s.size(b) for s in pair) for a, b in combinations(names, 2))
-        return told, sum(max(s.size(n) for s in pair) / max(1, most) for n, most in largest.items())
+        large = sum(max(s.size(n) for s in pair) / max(1, most) for n, most in largest.items())
+        even = sum(log2(gcd(_TILE, *(shape.size(name) for shape in pair))) for name in names)
+        return told, large - even / log2(_TILE)
 
     first = max(combinations(operator.shapes, 2), key=reached, default=operator.shapes)
     return (*first, *(shape for shape in operator.shapes if shape not in first))
