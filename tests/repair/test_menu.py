@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.repair.changed import changed
 from xpiler.frontend.syntax import analyse
 from xpiler.repair.changes import apply
 from xpiler.repair.menu import sites_of
@@ -84,3 +85,43 @@ def test_an_element_of_an_array_that_sums_are_made_in_begins_with_a_value() -> N
     sites = sites_of(unit, source, vocabulary(SOURCE, text, "cuda"), "norm")
     made = {apply(text, s.edits(n)) for s in sites for n, _ in enumerate(s.alternatives, 1)}
     assert any("{\n    sum[i] = 0.0f;\n    ;\n  }" in one for one in made)
+
+
+def test_an_array_that_nothing_reads_is_what_a_constant_stands_for() -> None:
+    text = """__global__ void f(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = 0;
+}
+"""
+    made = changed(text, "f.cu")
+    for right in ("fmaxf(x[i], 0.0f)", "x[i]", "(x[i] > 0.0f ? 1.0f : x[i] < 0.0f ? -1.0f : 0.0f)"):
+        assert text.replace("= 0;", f"= {right};") in made
+
+
+def test_a_loop_that_does_nothing_may_have_set_an_array_of_the_function() -> None:
+    text = """__global__ void f(float *y, int n) {
+  __shared__ float sum[64];
+  for (int i = threadIdx.x; i < 64; i += blockDim.x) ;
+  __syncthreads();
+  y[threadIdx.x] = sum[threadIdx.x];
+}
+"""
+    kind = changed(text, "f.cu")[text.replace("+= blockDim.x) ;", "+= blockDim.x) sum[i] = 0.0f;")]
+    assert kind.endswith("empty loop")
+
+
+def test_a_sum_that_nothing_is_done_with_comes_sooner() -> None:
+    text = """extern "C" void f(const float *x, float *y, int n) {
+  float a = 0.0f, b = 0.0f, c = 0.0f;
+  for (int i = 0; i + 1 < n; i += 2) {
+    a += x[i];
+    b += x[i + 1];
+    c += x[i];
+  }
+  y[0] = a + c;
+}
+"""
+    unit = analyse(text, "f.cpp", platform="vnni")
+    sites = sites_of(unit, unit, vocabulary(text, text, "vnni"), "f")
+    found = {apply(text, s.edits(n)): a.cost for s in sites for n, a in enumerate(s.alternatives, 1)}
+    assert found[text.replace("a + c", "a + b")] < found[text.replace("a + c", "a + a")]

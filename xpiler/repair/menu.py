@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.platforms.registry import PLATFORMS
+from xpiler.repair.analogues import add_analogues
 from xpiler.repair.changes import Alternative, Form, Site
 from xpiler.repair.concepts import Concepts
 from xpiler.repair.missing import habits_of
 from xpiler.repair.moves import moves
 from xpiler.repair.pairs import exchange_pairs
 from xpiler.repair.phrases import Phrases
-from xpiler.repair.scope import ARRAY
+from xpiler.repair.scope import ARRAY, FLOAT, INT, VECTOR, Name
 from xpiler.repair.statements import clones_of, statement_sites
 from xpiler.repair.values import value_site
 from xpiler.repair.vocabulary import Vocabulary
@@ -52,6 +53,7 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
                 removable[site.start] = site, 1
         found += (site for site in here if site.alternatives)
     values = {(site.start, site.end): site for site in found if site.form is Form.VALUE}
+    add_analogues(walker, places, found)
     exchange_pairs(walker, places, values)
     for site in moves(walker, places, removable):
         found.append(site)
@@ -102,7 +104,7 @@ def _prefer_unused(walker: Walker, places: Sequence[Place], sites: Iterable[Site
             filled = len(re.findall(rf"\(\s*{word}\s*[,+]|\b{word}(?:\[[^\]]*\])+\s*=[^=]", text))
             said = len(re.findall(rf"\b{word}\b", text))
             is_own = name.kind == ARRAY and not name.is_parameter
-            if said == 1 or (is_own and said == 1 + filled):
+            if said == 1 or (is_own and said == 1 + filled) or _feeds_itself_alone(name, text):
                 unused[function.name].add(name.name)
             if is_own and not filled:
                 empty[function.name].add(name.name)
@@ -113,6 +115,15 @@ def _prefer_unused(walker: Walker, places: Sequence[Place], sites: Iterable[Site
             first = re.match(r"\w+\(\s*(\w+)", alternative.text) if site.form is Form.INSERT else None
             if words & names or (first is not None and first[1] in arrays):
                 site.alternatives[number] = replace(alternative, cost=alternative.cost - _SOONER)
+
+
+def _feeds_itself_alone(name: Name, text: str) -> bool:
+    """Whether a variable is said only where it gets a value: a sum that nothing is done with."""
+    if name.is_parameter or name.kind not in (INT, FLOAT, VECTOR):
+        return False
+    word = rf"\b{re.escape(name.name)}\b"
+    rest = re.sub(rf"(?:[\w:]+\s+)?{word}\s*[-+*/]?=(?!=)[^;]*;", ";", text)
+    return not re.search(word, re.sub(rf"[\w:]+\s+{word}\s*;", ";", rest))
 
 
 def _reached(unit: SyntaxUnit, entry: str) -> set[str]:

@@ -5,6 +5,7 @@ A case with small sizes is enough to sort out most changes; whatever passes it i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -19,6 +20,7 @@ _QUICK = 0.002  # seconds: below that a run costs no more than its process
 _FRACTIONS = (6, 2)
 _START_SECONDS = 30.0
 _MOST_BESIDE = 16
+_TIMES = 6  # what a changed text may take of the time of the text as it is, with the start of its process
 
 
 class Questions:
@@ -93,8 +95,12 @@ class Questions:
 
     def _asked(self, build: Build, run: RunResult, variant: Variant) -> tuple[Question, Score] | None:
         question = self._question(run, measure_spreads(self.contract, self.source, [run])[0], variant)
+        start = time.monotonic()
         score = run_trials(build, question, [()], _START_SECONDS)[0]
-        return None if score.right else (question, score)
+        if score.right:
+            return None
+        took = int(1000 * (time.monotonic() - start)) if score.finished else question.milliseconds
+        return replace(question, milliseconds=min(question.milliseconds, max(40, _TIMES * took))), score
 
 
 def _work(case: Case) -> int:

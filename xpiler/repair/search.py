@@ -37,6 +37,8 @@ _LITTLE, _MUCH, _HALF = (
     0.15,
     0.5,
 )  # shares of the error whose going away says that a change may be right
+_PROBES = 12  # changes by which it shows whether parts of a text still count
+_IDLE = 0.4  # share of them that does nothing any more, where a change turns a part of the text off
 _AGAIN = 2  # texts that are nearer to right in which the search begins anew
 
 
@@ -60,7 +62,8 @@ class Search:
     that sorts changes out, with how wrong the text is there; None while none is known that shows the fault.
     `effects`: of sites, which part of the error their best change takes away. `near`: numbers of sites that a
     violation names. `again`: the search in a text that is nearer to right, if it is to go on there; such a
-    one has two stages. `reason`: why nothing was found."""
+    one has two stages. `reason`: why nothing was found. `held`: changes that are right, but turn off a part
+    of the text."""
 
     text: str
     file: str
@@ -82,8 +85,13 @@ class Search:
     known: dict[Selection, Score] = field(default_factory=dict)
     partial: set[Selection] = field(default_factory=set)
     expanded: set[Selection] = field(default_factory=set)
+    held: list[Change] = field(default_factory=list)
 
     def run(self) -> Change | None:
+        found = self._staged()
+        return found if found is not None else self._held_back()
+
+    def _staged(self) -> Change | None:
         early = [s for s in self.statics if s.cost <= EARLY]
         late = [s for s in self.statics if s.cost > EARLY]
         found = self._static(early[:_STATICS])
@@ -102,6 +110,8 @@ class Search:
                     self.reason = f"the text with choices does not compile: {tools.build.error}"
                 return None
             found = self._singles(tools)
+            if stage == 1:
+                found = found or self._held_back()
             if stage:  # before that the right change of a place that matters need not be there
                 found = found or self._several(tools)
             if stage == 1:
@@ -182,7 +192,12 @@ class Search:
         states = [
             State(s, score, s in self.partial, self._cost(tools, s))
             for s, score in self.known.items()
-            if set(s) <= inside and (s in self.partial or _is_nearer(score, self.asked[1], _LITTLE))
+            if set(s) <= inside
+            and (
+                s in self.partial
+                or _is_nearer(score, self.asked[1], _LITTLE)
+                or _has_more_right(score, self.asked[1])
+            )
         ]
         for _ in range(_DEPTH - 1):
             children: list[State] = []
@@ -305,8 +320,46 @@ class Search:
                 scores = self._run(tools, question, ranked, 30)
                 self.partial |= {s for s, score in zip(ranked, scores, strict=True) if not score.right}
                 ranked = [s for s, score in zip(ranked, scores, strict=True) if score.right]
+        return self._first_accepted(tools, self._still_whole(tools, self._preferred(tools, ranked)))
+
+    def _still_whole(self, tools: Harness, ranked: list[Selection]) -> list[Selection]:
+        """Without those that make the text right by turning a part of it off, so that another part does the
+        work (`x + 16 <= n - n` before a loop over what is left); they are held back until what else there is
+        in the place was tried."""
+        assert self.asked is not None
+        question, base = self.asked
+        if not base.finished or base.status:
+            return ranked
+        probes: dict[int, One] = {}
+        for selection, score in self.known.items():
+            tells = score.status == 0 and score.wrong and score.distance != base.distance
+            if len(selection) == 1 and tells and selection[0][0] in tools.sites:
+                probes.setdefault(selection[0][0], selection[0])
+        chosen = list(probes.values())[:: max(1, len(probes) // _PROBES)][:_PROBES]
+        kept: list[Selection] = []
+        for selection in ranked[:_CANDIDATES]:
+            places = {site for site, _ in selection}
+            others = [tuple(sorted((*selection, one))) for one in chosen if one[0] not in places]
+            scores = self._run(tools, question, others, 30) if others else []
+            if sum(score.right for score in scores) < max(2, _IDLE * len(scores)):
+                kept.append(selection)
+            else:
+                self.held.append(self._change(tools, selection))
+        return [*kept, *ranked[_CANDIDATES:]]
+
+    def _held_back(self) -> Change | None:
+        """The first change that was held back and passes the gate; there was time when it was found."""
+        for change in self.held[:_CANDIDATES]:
+            text = apply(self.text, change.edits)
+            if text not in self.rejected and not overlap(change.edits):
+                self.rejected.add(text)
+                if self.accept(text):
+                    return change
+        return None
+
+    def _first_accepted(self, tools: Harness, ranked: Sequence[Selection]) -> Change | None:
         checked = 0
-        for selection in self._preferred(tools, ranked):
+        for selection in ranked:
             change = self._change(tools, selection)
             text = apply(self.text, change.edits)
             if text in self.rejected or overlap(change.edits):
@@ -368,6 +421,11 @@ def _varied(children: Sequence[State]) -> list[State]:
                 places.add(here)
                 kept.setdefault(state.selection, state)
     return list(kept.values())
+
+
+def _has_more_right(score: Score, base: Score) -> bool:
+    """Whether some elements are right that were not, however few: of two faults one may hide most."""
+    return score.status == 0 and base.finished and score.wrong < base.wrong
 
 
 def _is_nearer(score: Score, base: Score, share: float) -> bool:

@@ -80,6 +80,8 @@ def _statement(walker: Walker, place: Place) -> Iterator[Site]:
                     kind="conditional barrier" if barrier else "no condition",
                 )
             )
+    if written == ";" and place.loops:
+        site.alternatives[:] = _bodies(place)
     if site.alternatives:
         yield site
     if (
@@ -87,6 +89,18 @@ def _statement(walker: Walker, place: Place) -> Iterator[Site]:
         and place.function.on_device
     ):
         yield from _guarded(walker, place)
+
+
+def _bodies(place: Place) -> list[Alternative]:
+    """What a loop may have done that does nothing: an array of the function's own gets a value."""
+    counters = [n.name for n in place.scope.of_kind(INT) if not n.is_parameter][-1:]
+    found: list[Alternative] = []
+    for name in place.scope.of_kind(ARRAY) if counters else ():
+        if not name.is_parameter and name.element in (INT, FLOAT) and len(name.extents) == 1:
+            value = "0" if name.element == INT else "0.0f" if "float" in name.type else "0.0"
+            text = f"{name.name}[{counters[0]}] = {value};"
+            found.append(Alternative(text, 1.0, f"`{text}` is missing", kind="empty loop"))
+    return found
 
 
 def _guarded(walker: Walker, place: Place) -> Iterator[Site]:

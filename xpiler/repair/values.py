@@ -113,6 +113,12 @@ def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written:
         constant = _CONSTANT.fullmatch(written) is not None
         for number, text in fitting(REAL):
             offer(text, (1.6 if constant else 2.4) + 0.03 * number)
+        if place.role == "value" and constant and place.root:
+            offer.kind = "form"
+            reads = [*_unused_elements(walker, place), *(text for _, text in fitting(READ))]
+            for number, text in enumerate(reads[:_MOST_READ]):
+                for form in _FORMS:
+                    offer(form.format(text), 1.7 + 0.03 * number)
         if place.role == "value" and not constant:
             offer.kind = "read factor"
             inner = (
@@ -125,6 +131,31 @@ def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written:
                     offer(f"{inner} * {text}", 2.0 + 0.03 * number)
 
 
+def _unused_elements(walker: Walker, place: Place) -> Iterator[str]:
+    """`x[i]` where `y[i]` is set, of arrays that the function has and does nothing with."""
+    parent = place.node.parent
+    left = parent.child_by_field_name("left") if parent is not None else None
+    index = re.match(r"\w+(\[.*\])$", walker.written(left), re.S) if left is not None else None
+    if index is None:
+        return
+    text = walker.text[slice(*place.function.definition.span)]
+    for name in place.scope.of_kind(POINTER):
+        said = re.findall(rf"(?<!\.)\b{re.escape(name.name)}\b", text)
+        if name.element == FLOAT and len(said) == 1:
+            yield f"{name.name}{index[1]}"
+
+
+# What is computed of one element, where a constant stands for it.
+_FORMS = (
+    "{0}",
+    "-{0}",
+    "fabsf({0})",
+    "fmaxf({0}, 0.0f)",
+    "{0} * {0}",
+    "({0} > 0.0f ? 1.0f : 0.0f)",
+    "({0} > 0.0f ? 1.0f : {0} < 0.0f ? -1.0f : 0.0f)",
+)
+_MOST_READ = 4
 _COMPOSITE = ("binary_expression", "conditional_expression")
 _CONSTANT = re.compile(r"-?[\d.]+f?")
 

@@ -1,0 +1,56 @@
+"""A change that makes a text right by turning a part of it off waits for one that mends that part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from xpiler.gate.contract import Contract
+from xpiler.gate.trials import Question, Score, Selection
+from xpiler.repair.changes import Alternative, Form, Site
+from xpiler.repair.harness import Harness
+from xpiler.repair.questions import Questions
+from xpiler.repair.search import Search
+
+TEXT = "for (; x + 4 <= n; x += 4) four(a, b); for (; x < n; ++x) one(a, c);"
+WRONG, RIGHT, NEARER = Score(0, True, 40, 40.0), Score(0, True, 0, 0.0), Score(0, True, 30, 35.0)
+OFF, MENDED = ((0, 1),), ((1, 1),)
+
+
+def site(words: str, *others: str) -> Site:
+    start = TEXT.index(words)
+    alternatives = [Alternative(other, 1.0, f"`{words}` should be `{other}`") for other in others]
+    return Site(start, start + len(words), Form.VALUE, "f", alternatives)
+
+
+def test_what_turns_a_loop_off_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    sites = [
+        site("<= n", "<= 0"),
+        site("b)", "c)"),
+        *(site(w, "0") for w in ("four", "(a, b", "+= 4", "x + 4")),
+    ]
+    tools = Harness(cast(Any, None), dict(enumerate(sites)), dict.fromkeys(range(len(sites)), (1,)))
+    search = Search(
+        TEXT,
+        "f.cpp",
+        "vnni",
+        cast(Contract, None),
+        cast(Questions, None),
+        sites,
+        lambda text: "<= 0" in text,
+        float("inf"),
+        (cast(Question, None), WRONG),
+        known={((n, 1),): NEARER for n in range(2, len(sites))},
+    )
+
+    def run(
+        _: Search, tools: Harness, question: Question, part: Sequence[Selection], seconds: float
+    ) -> list[Score]:
+        return [RIGHT if (0, 1) in selection else NEARER for selection in part]
+
+    monkeypatch.setattr(Search, "_run", run)
+    assert search._still_whole(tools, [OFF, MENDED]) == [MENDED]
+    change = search._held_back()
+    assert change is not None and [edit.text for edit in change.edits] == ["<= 0"]
