@@ -7,6 +7,7 @@ import pytest
 from xpiler.frontend import parse
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
+from xpiler.passes.narrow_warps import lanes_together
 
 ROW_SUM = """
 __global__ void row_sum(const float* x, float* y, int n) {
@@ -70,3 +71,38 @@ def test_each_of_several_waves_reduces_its_own_row() -> None:
     shown = canonical(text, "hip")
     assert "shuffled" not in shown and "while" not in shown, shown
     assert "for i32 part in 0 .. 64 {" in shown, shown
+
+
+HALVES = """
+__global__ void rows(const float* x, float* y, int rows, int n) {
+  int half = threadIdx.x / 32, lane = threadIdx.x & 31;
+  for (int row = half; row < rows; row += 8) {
+    float v = 0.f;
+    for (int i = lane; i < n; i += 32) v += x[row * n + i];
+    %s
+    if (lane == 0) y[row] = v;
+  }
+}
+void run(const float* x, float* y, int rows, int n) { rows<<<1, 256>>>(x, y, rows, n); }
+"""
+
+
+def test_halves_of_a_wave_that_reduce_a_row_each_are_warps() -> None:
+    shown = canonical(
+        HALVES % "for (int mask = 16; mask > 0; mask /= 2) v += __shfl_xor(v, mask, 32);", "hip"
+    )
+    assert "while" not in shown and "shuffled" not in shown
+    assert "for i32 row in 0 .. rows {" in shown and "for i32 i in 0 .. n {" in shown
+
+
+@pytest.mark.parametrize(
+    "together",
+    [
+        "for (int mask = 32; mask > 0; mask /= 2) v += __shfl_xor(v, mask, 64);",
+        "for (int mask = n; mask > 0; mask /= 2) v += __shfl_xor(v, mask, 32);",
+        "for (int mask = 16; mask > 0; mask /= 2) v += __shfl_xor(v, mask, 32); if (__any(v > 0)) v = 1;",
+    ],
+)
+def test_a_wave_whose_halves_meet_is_one(together: str) -> None:
+    (kernel,) = parse(HALVES % together, "k.hip", platform="hip").program.kernels
+    assert lanes_together(kernel) == 64

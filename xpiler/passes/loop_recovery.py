@@ -48,6 +48,7 @@ from xpiler.passes.facts import MOST_BLOCKS, End, Facts, mutable_vars
 from xpiler.passes.masking import Masking
 from xpiler.passes.mfma import with_tiles
 from xpiler.passes.names import Names
+from xpiler.passes.narrow_warps import lanes_together
 from xpiler.passes.regions import Cutter, Item, Nest, Once, Region
 from xpiler.passes.structured import without_returns, without_team_exits
 from xpiler.passes.sync import Team, team, team_of
@@ -74,7 +75,7 @@ def recover_loops(
     """
     sizes = kernel.block_size if block_size is None else block_size
     names = Names(kernel)
-    shape = launch(sizes, grid_size, kernel.warp_size)
+    shape = launch(sizes, grid_size, lanes_together(kernel))
     body = _with_dimensions(_shared_scalars_as_arrays(kernel.body, names), shape)
     if shared_bytes is not None:
         body = substitute(body, {SHARED_BYTES: const(shared_bytes, U32)})
