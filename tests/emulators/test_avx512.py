@@ -98,6 +98,8 @@ def expressions() -> list[tuple[str, str]]:
                 add(f"{p}_{name}_{s}", a, b, c)
             for imm in (0, 8, 9, 10, 11, 0x28):
                 masked(p, f"roundscale_{s}", c, k, a, str(imm))
+            for imm in (4, 5):
+                masked(p, f"range_{s}", c, k, a, b, str(imm))
             add(f"{p}_reduce_{s}", a, "0x18")
             add(f"{p}_getmant_{s}", a, "_MM_MANT_NORM_1_2", "_MM_MANT_SIGN_src")
             for predicate in range(32):

@@ -136,20 +136,20 @@ static inline __m512 fma_narrow_ps(__m512 a, __m512 b, __m512 c) {
     """\
 // The smaller; of a number and a NaN the number.
 static inline __m512 min_number_ps(__m512 a, __m512 b) {
-    return _mm512_mask_mov_ps(_mm512_min_ps(b, a), _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), b);
+    return _mm512_range_ps(a, b, 4);
 }""",
     """\
 // The larger; of a number and a NaN the number.
 static inline __m512 max_number_ps(__m512 a, __m512 b) {
-    return _mm512_mask_mov_ps(_mm512_max_ps(b, a), _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), b);
+    return _mm512_range_ps(a, b, 5);
 }""",
     """\
 static inline __m512d min_number_pd(__m512d a, __m512d b) {
-    return _mm512_mask_mov_pd(_mm512_min_pd(b, a), _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q), b);
+    return _mm512_range_pd(a, b, 4);
 }""",
     """\
 static inline __m512d max_number_pd(__m512d a, __m512d b) {
-    return _mm512_mask_mov_pd(_mm512_max_pd(b, a), _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q), b);
+    return _mm512_range_pd(a, b, 5);
 }""",
     """\
 // 32-bit integer division by way of double, which is exact.

@@ -170,6 +170,23 @@ def _with_immediate(bits: int, dtype: DType, meaning: Callable[[int, Expr], Expr
     return handler
 
 
+def _range(bits: int, dtype: DType) -> Handler:
+    """`range`: the smaller or the larger, of a number and a NaN the number, with its sign."""
+
+    def handler(call: Invocation) -> Lanes:
+        function = {4: "min", 5: "max"}.get(immediate(call, 2))
+        if function is None:
+            call.ctx.refuse("range-mode", f"`{call.name}`: only the modes 4 and 5 are supported", call.node)
+        a, b = (operand(call, i, dtype) for i in range(2))
+        return Lanes(
+            register_type(bits, dtype),
+            dtype,
+            lambda lane: build.call(function, dtype, a.at(lane), b.at(lane)),
+        )
+
+    return handler
+
+
 def _rest(imm: int, value: Expr) -> Expr:
     rest = build.sub(value, meanings.scaled_rounding(imm, value))
     return build.select(build.call("isinf", BOOL, value), build.const(0.0, value.dtype), rest)
@@ -198,6 +215,7 @@ for _suffix in ("ps", "pd"):
     _float = SUFFIXES[_suffix]
     _rounded = partial(_with_immediate, dtype=_float)
     everywhere(f"roundscale_{_suffix}", partial(_rounded, meaning=meanings.scaled_rounding))
+    everywhere(f"range_{_suffix}", partial(_range, dtype=_float))
     everywhere(f"reduce_{_suffix}", partial(_rounded, meaning=_rest))
     everywhere(f"round_{_suffix}", partial(_rounded, meaning=meanings.rounded), masked=False)
     everywhere(f"fmaddsub_{_suffix}", partial(_alternating, dtype=_float, even=-1), masked=False)

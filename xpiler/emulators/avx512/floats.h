@@ -37,6 +37,14 @@ static inline T round_scale(T x, int imm) {
     const T scaled = std::ldexp(x, digits);
     return std::isfinite(scaled) ? std::copysign(std::ldexp(rounded(scaled, imm), -digits), x) : x;
 }
+// `range` with the sign of the result: the smaller (4) or the larger (5), of a number and a NaN the number.
+template <class T>
+static inline T range(T x, T y, int imm) {
+    if (imm != 4 && imm != 5) std::abort();
+    if (x != x || y != y) return x != x ? y : x;
+    if (x == y) return std::signbit(x) == (imm == 4) ? x : y;
+    return (x < y) == (imm == 4) ? x : y;
+}
 template <class T>
 static inline T mantissa(T x, int interval, int sign) {
     if (x != x) return x;
@@ -67,6 +75,9 @@ static inline T mantissa(T x, int interval, int sign) {
     static inline V P##_roundscale_##S(V a, int imm) { return xpavx::map<T>(a, [imm](T x) { return xpavx::round_scale(x, imm); }); } \
     static inline V P##_mask_roundscale_##S(V s, K k, V a, int imm) { return xpavx::merge<T>(k, P##_roundscale_##S(a, imm), s); }    \
     static inline V P##_maskz_roundscale_##S(K k, V a, int imm) { return xpavx::merge<T>(k, P##_roundscale_##S(a, imm), V{}); }      \
+    static inline V P##_range_##S(V a, V b, int imm) { return xpavx::zip<T>(a, b, [imm](T x, T y) { return xpavx::range(x, y, imm); }); } \
+    static inline V P##_mask_range_##S(V s, K k, V a, V b, int imm) { return xpavx::merge<T>(k, P##_range_##S(a, b, imm), s); }      \
+    static inline V P##_maskz_range_##S(K k, V a, V b, int imm) { return xpavx::merge<T>(k, P##_range_##S(a, b, imm), V{}); }        \
     static inline V P##_reduce_##S(V a, int imm) { return xpavx::map<T>(a, [imm](T x) { return std::isinf(x) ? T(0) : x - xpavx::round_scale(x, imm); }); } \
     static inline V P##_getmant_##S(V a, _MM_MANTISSA_NORM_ENUM n, _MM_MANTISSA_SIGN_ENUM s) {                            \
         return xpavx::map<T>(a, [n, s](T x) { return xpavx::mantissa(x, n, s); });                                        \
