@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xpiler.backend.vnni_helpers import HELPERS
 from xpiler.gate.evidence import READ_BACK, Evidence, Rung
+from xpiler.gate.overrides import from_flags
 from xpiler.gate.proved import lifted
 from xpiler.translate import translate_text
 
@@ -116,7 +117,8 @@ def test_sizes_at_which_a_launch_wraps_are_not_asked_about() -> None:
         windows<<<(count + 127) / 128, 128>>>(x, y, n, step);
     }
     """
-    result = translate_text(windows, "windows.cu", "vnni")
+    stated = from_flags(arg=["n=37", "step=53"])
+    result = translate_text(windows, "windows.cu", "vnni", stated)
     (found,) = [r for r in result.evidence if r.rung == "proved" and r.detail.startswith("run:")]
     assert not found.undecided
     assert "the delivered text for n=37, step=53" in found.detail
@@ -224,3 +226,15 @@ def test_numbers_that_host_code_makes_of_the_data_are_none() -> None:
     rung = rungs_of(TABLE % "x[0]", "filter.cu", "hip")["run"]
     assert rung.undecided
     assert "depends on the data" in rung.detail
+
+
+def test_variables_that_no_call_fills_hold_the_data_of_the_case() -> None:
+    text = """
+__constant__ float weights[2];
+__global__ void blend(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = weights[0] * x[i] + weights[1];
+}
+extern "C" void run(const float *x, float *y, int n) { blend<<<(n + 127) / 128, 128>>>(x, y, n); }
+"""
+    assert not rungs_of(text, "blend.cu", "hip")["run"].undecided

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from xpiler.backend.hip_edits import EditList
 from xpiler.backend.hip_source import Argument, SourceText
@@ -70,8 +71,14 @@ def translate_arithmetic(source: SourceText, edits: EditList) -> None:
 def _is_variable_of_the_host(source: SourceText, i: int) -> bool:
     """Whether it is a variable that host code has named so: `dim3 gridDim, blockDim;`."""
     token = source.tokens[i]
-    declared = re.search(rf"\bdim3\b[^;(){{}}]*\b{token.text}\b", source.text)
-    return declared is not None and not source.in_device_function(token.start)
+    return token.text in _dimensions_declared(source.text) and not source.in_device_function(token.start)
+
+
+@lru_cache(maxsize=4)
+def _dimensions_declared(text: str) -> frozenset[str]:
+    """The words of the declarations of `dim3`."""
+    declared = re.finditer(r"\bdim3\b([^;(){}]*)", text)
+    return frozenset(word for found in declared for word in re.findall(r"\w+", found[1]))
 
 
 def _index(source: SourceText, edits: EditList, i: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -77,13 +78,17 @@ def blank_comments(source: SourceFile) -> tuple[str, list[Comment]]:
 
 def with_lines(text: str, comments: Iterable[Comment]) -> tuple[tuple[int, str], ...]:
     """Each comment with the line of code (from 1) that it speaks of: its own, the next if it stands alone."""
-    lines = text.splitlines()
+    lines = [line.strip()[:2] for line in text.splitlines()]
+    ends = [match.start() for match in re.finditer("\n", text)]
+    code = [*range(1, len(lines) + 2)]  # the first line from each one on that is none of comments
+    for n in range(len(lines) - 1, -1, -1):
+        if lines[n] in ("", "//", "/*"):
+            code[n] = code[n + 1]
     found: list[tuple[int, str]] = []
     for comment in comments:
-        at = text.count("\n", 0, comment.start) + 1
-        if at <= len(lines) and lines[at - 1].strip().startswith(("//", "/*")):
+        at = bisect_left(ends, comment.start) + 1
+        if at <= len(lines) and lines[at - 1] in ("//", "/*"):
             at += comment.text.count("\n") + 1
-            while at <= len(lines) and lines[at - 1].strip()[:2] in ("", "//", "/*"):
-                at += 1
+            at = code[at - 1] if at <= len(lines) else at
         found.append((at, comment.text))
     return tuple(found)

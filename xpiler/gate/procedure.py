@@ -100,17 +100,18 @@ def of_function(function: Function, case: Case, launch: Launch | None = None) ->
             arguments[param.name] = Memory(param.name, param.name, 0, extent * param.dtype.bytes)
         elif param.name in dict(case.scalars):
             arguments[param.name] = case.scalar(param.name)
+    arguments |= _variables(function, case)
     return Procedure((Step(function, launch or Launch((1, 1, 1), (1, 1, 1)), arguments),))
 
 
-def of_trace(unit: Unit, trace: Trace) -> Procedure:
+def of_trace(unit: Unit, trace: Trace, case: Case) -> Procedure:
     """The steps that host code was seen to make. Raises Refusal for those that have no IR."""
     if trace.fault:
         raise Refusal("procedure", trace.fault)
-    return Procedure(tuple(_in_order(unit, trace)))
+    return Procedure(tuple(_in_order(unit, trace, case)))
 
 
-def _in_order(unit: Unit, trace: Trace) -> Iterator[Step | TracedCopy]:
+def _in_order(unit: Unit, trace: Trace, case: Case) -> Iterator[Step | TracedCopy]:
     copies = list(trace.copies)
     kernels = LaunchedKernels(unit, {k.name: k for k in unit.program.kernels})
     for number, launch in enumerate(trace.launches):
@@ -127,18 +128,22 @@ def _in_order(unit: Unit, trace: Trace) -> Iterator[Step | TracedCopy]:
             if value is None and not param.is_pointer:
                 raise Refusal("procedure", f"the argument {param.name} of {kernel.name} is not a number")
             arguments[param.name] = value
-        arguments |= _variables(kernel, copies)
+        arguments |= _variables(kernel, case, copies)
         yield Step(kernel, shape, arguments)
     yield from (c for c in copies if c.after >= len(trace.launches))
 
 
-def _variables(kernel: Function, copies: Sequence[TracedCopy]) -> dict[str, Memory]:
-    """The variables of the file that a kernel reads, as memory: zero, or what the call copies there."""
+def _variables(kernel: Function, case: Case, copies: Sequence[TracedCopy] = ()) -> dict[str, Memory]:
+    """The variables of the file that a kernel reads, as memory: what the call copies there, or the data that
+    the case has for them."""
+    extents = dict(case.extents)
     filled = {c.to.variable: c.to.size for c in copies if c.to is not None and c.to.variable}
     found: dict[str, Memory] = {}
     for decl in kernel.globals:
         size = extent_of(decl) * decl.dtype.bytes
-        if decl.name not in filled and decl.init is None:
+        if decl.name not in filled and decl.name in extents:
+            found[decl.name] = Memory(decl.name, decl.name, 0, extents[decl.name] * decl.dtype.bytes)
+        elif decl.name not in filled and decl.init is None:
             raise Refusal("procedure", f"nothing in the call says what the variable {decl.name} holds")
         if decl.name in filled and decl.init is not None:
             raise Refusal("procedure", f"the variable {decl.name} begins with other numbers than it is given")
