@@ -622,7 +622,7 @@ def _host_params(entities: Entities, function: FunctionDef) -> list[Param]:
         is_pointer = isinstance(ctype, Pointer) or "*" in param.text
         inner = ctype.pointee if isinstance(ctype, Pointer) else ctype
         leaf = leaf_type(inner) if inner is not None else None
-        is_library = leaf is None and not is_pointer and "std::" in param.text
+        is_object = not is_pointer and leaf is None and ("std::" in param.text or isinstance(inner, Struct))
         result.append(
             Param(
                 name=param.name,
@@ -630,7 +630,7 @@ def _host_params(entities: Entities, function: FunctionDef) -> list[Param]:
                 is_pointer=is_pointer,
                 is_const="const" in param.specifiers,
                 is_restrict="restrict" in param.text,
-                lanes=lanes_of(inner) if inner is not None and leaf is not None else int(not is_library),
+                lanes=lanes_of(inner) if inner is not None and leaf is not None else int(not is_object),
                 spelling=param_spelling(param.text, param.name),
                 range=entities.unit.range_of(param.node),
             )

@@ -65,4 +65,4 @@ def _procedure(unit: Unit, call: Contract, built: Callable[[], Build]) -> Proced
     program = built()
     if not program.ok:
         raise Refusal("procedure", f"the program does not build: {program.error}")
-    return of_trace(unit, trace_host(program, [case])[0])
+    return of_trace(unit, trace_host(program, [case])[0], case)

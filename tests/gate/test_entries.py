@@ -1,0 +1,34 @@
+"""Which functions of a file are run to compare it with its translation."""
+
+from __future__ import annotations
+
+from xpiler.frontend import parse
+from xpiler.gate.entries import entries_of
+
+STEPS = """
+struct Params { float dt; int count; };
+__global__ void move(float *x, const float *v, Params p) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < p.count) x[i] += p.dt * v[i];
+}
+static void step(float *x, const float *v, const Params &p) { move<<<(p.count + 63) / 64, 64>>>(x, v, p); }
+int main() {
+    float *x, *v;
+    cudaMallocManaged(&x, 400);
+    cudaMallocManaged(&v, 400);
+    step(x, v, Params{0.5f, 100});
+}
+"""
+
+
+def test_a_function_that_takes_a_struct_of_several_types_is_run_by_the_program_alone() -> None:
+    entries = entries_of(parse(STEPS, "steps.cu"))
+    assert [(entry.kind, entry.name) for entry in entries] == [("kernel", "move"), ("main", "main")]
+
+
+def test_a_function_of_arrays_and_numbers_is_run_by_itself() -> None:
+    plain = STEPS.replace("const Params &p", "int n").replace(
+        "(p.count + 63) / 64, 64>>>(x, v, p)", "n, 64>>>(x, v, Params{1.0f, n})"
+    )
+    entries = entries_of(parse(plain.replace("Params{0.5f, 100}", "2"), "steps.cu"))
+    assert [(entry.kind, entry.name) for entry in entries] == [("host", "step"), ("main", "main")]
