@@ -57,6 +57,7 @@ from xpiler.ir import build
 from xpiler.ir.nodes import Const, Decl, Expr, Space, Var
 from xpiler.ir.types import I32, U8, U32, DType
 
+_STRUCTS = ("struct_specifier", "union_specifier", "class_specifier")
 DYNAMIC_SHARED_BYTES = Var(U32, "dynamicShared.bytes")
 
 
@@ -72,15 +73,9 @@ def _declaration(ctx: Context, node: Node) -> None:
     declarators = node.children_by_field_name("declarator")
     if type_node.type in ("struct_specifier", "enum_specifier", "union_specifier", "class_specifier"):
         local_type(ctx, type_node)
-    if type_node.type in (
-        "struct_specifier",
-        "union_specifier",
-        "class_specifier",
-    ) and not type_node.child_by_field_name("name"):
-        ctx.refuse(
-            "unnamed-struct", "a variable of an unnamed struct is not supported", type_node, "name the struct"
-        )
-    base = vector_of(ctx, type_of(ctx, type_node), node)
+    unnamed = type_node.type in _STRUCTS and not type_node.child_by_field_name("name")
+    written = _unnamed_struct(ctx, type_node) if unnamed else type_of(ctx, type_node)
+    base = vector_of(ctx, written, node)
     alignment = _alignment(ctx, node)
     for declarator in declarators:
         with ctx.at(declarator):
@@ -120,11 +115,19 @@ def _local_struct(ctx: Context, node: Node) -> None:
     if name_node is None or node.child_by_field_name("body") is None:
         return
     name = ctx.text(name_node)
-    definition = ctx.entities.add_local_struct(node, name)
-    struct = instantiate(ctx, definition, ())
-    ctx.scope.types[name] = struct
+    ctx.scope.types[name] = _struct_named(ctx, node, name)
+
+
+def _unnamed_struct(ctx: Context, node: Node) -> CType:
+    """`union { float f; unsigned u; } bits;`: a type of its place."""
+    return _struct_named(ctx, node, f"unnamed_{node.start_byte}")
+
+
+def _struct_named(ctx: Context, node: Node, name: str) -> CType:
+    struct = instantiate(ctx, ctx.entities.add_local_struct(node, name), ())
     # Its members may depend on template arguments of the function: not the same type the next time.
     ctx.entities.instances.pop(struct.name, None)
+    return struct
 
 
 def _local_enum(ctx: Context, node: Node) -> None:
