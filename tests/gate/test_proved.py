@@ -103,7 +103,7 @@ extern "C" void run(const float *x, float *y, int n, cudaStream_t stream) {
 
 
 def test_sizes_at_which_a_launch_wraps_are_not_asked_about() -> None:
-    """At a third of `n` the wrapper would launch four thousand million threads."""
+    """At a ninth of `n` the wrapper would launch four thousand million threads."""
     windows = """
     __global__ void windows(const float *x, float *y, unsigned n, unsigned step) {
         unsigned i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -30,6 +30,7 @@ from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Trace, TracedCopy
 from xpiler.ir.interpret import Result, run
 from xpiler.ir.interpret_native import Native
+from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Barrier, Cast, Collective, Function, Instr, Load
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import DType
@@ -176,7 +177,14 @@ class EntryRuns:
             found = self.done[mode, seed] = self._run(mode, seed)
         return found
 
-    def _run(self, mode: Mode, seed: int) -> Outcome:
+    def race(self) -> Finding | None:
+        """What threads do to each other's memory with no barrier between, on data of the case."""
+        for finding in self._run("native", 1, checks=True).result.errors:
+            if finding.code == "race":
+                return finding
+        return None
+
+    def _run(self, mode: Mode, seed: int, checks: bool = False) -> Outcome:
         numeric = numbers_of(mode, all(map(has_index_doubles, self.procedure.functions)))
         memory: dict[str, npt.NDArray[Any]] = {}
         for argument in self.contract.pointers:
@@ -208,7 +216,7 @@ class EntryRuns:
                 launch.block,
                 launch.shared_bytes,
                 mode=numeric,
-                checks=False,
+                checks=checks,
                 seconds=max(self.until - time.thread_time(), _LEAST),
             )
             if result.errors:

@@ -44,6 +44,7 @@ from xpiler.symbolic.settings import Setting
 _ALL = 1.0  # seconds of processor time, with reading the text
 _LEAST = 0.5  # without
 _MORE = 1.5  # as long as nothing is shown
+_RACES = 0.7  # for a run that looks at who accesses what
 _DIVISORS = (9, 3, 1)  # of sizes: the larger ones where the time suffices
 _GROWTH = 4.0  # at most, of what the next larger sizes take
 _CASES = 2
@@ -89,6 +90,8 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
         if alike(*whole):
             same.append(Setting(dict(case.scalars)))
             continue
+        if number == 1:
+            _look_for_races(entry, contract, target, case)
         for by in _DIVISORS:
             smaller_one = _smaller(case, by)
             begun, before, size = time.thread_time(), size, _size(smaller_one)
@@ -142,7 +145,27 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
 
 class _Undefined(Exception):
     """The target does what its platform gives no meaning, however it went where it was executed: threads that
-    pass a barrier by have ended there when the others come to it, on a device perhaps not."""
+    pass a barrier by have ended there when the others come to it, on a device perhaps not; or one reads what
+    another writes with no barrier between, which happened to come in the right order."""
+
+
+def _look_for_races(entry: Entry, contract: Contract, target: Side, case: Case) -> None:
+    """At the sizes of the case, or at smaller ones where that takes too long."""
+    if PLATFORMS[target.unit.platform].model != "simt":
+        return
+    for by in sorted(_DIVISORS):
+        smaller_one = _smaller(case, by)
+        until = time.thread_time() + _RACES
+        try:
+            steps = _procedure(entry, contract, target, smaller_one)
+            found = EntryRuns(steps, contract, smaller_one, until).race()
+        except Refusal:
+            continue  # it is not read, or it does not take such sizes
+        if found is not None:
+            at = Setting(dict(smaller_one.scalars)).describe()
+            raise _Undefined(f"{found.range}: {found.message} at {at}")
+        if time.thread_time() < until:
+            return
 
 
 def _smaller(case: Case, by: int) -> Case:
