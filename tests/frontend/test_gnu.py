@@ -30,3 +30,22 @@ def test_functions_of_the_compiler() -> None:
     assert not result.errors
     assert y.tolist() == [2.0, 3.5, 2.5]
     assert n.tolist() == [3, 4, 24, 36]
+
+
+def test_members_of_an_unnamed_union_are_the_same_bits() -> None:
+    text = """
+    extern "C" void f(const float *x, unsigned *n, float *y) {
+        union { float f; unsigned u; } v;
+        v.f = x[0];
+        n[0] = v.u;
+        v.u ^= 0x80000000u;
+        y[0] = v.f;
+    }
+    """
+    unit = parse(text, "f.cpp", platform="vnni")
+    assert not unit.refusals
+    n, y = np.zeros(1, np.uint32), np.zeros(1, np.float32)
+    x = np.array([2.5], np.float32)
+    result = run(unit.program.kernels[0], {"x": x, "n": n, "y": y})
+    assert not result.errors
+    assert n[0] == x.view(np.uint32)[0] and y[0] == -2.5

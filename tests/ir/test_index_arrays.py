@@ -19,6 +19,8 @@ HEAD = "#include <cuda_bf16.h>\n__global__ void k(const unsigned short *a, const
         ("for (int n = 0; n < i[0]; ++n) y[i[n]] = 1;", {"i": "index"}),
         ("y[0] = __uint_as_float((unsigned)a[1] << 16);", {"a": "bf16"}),
         ("unsigned v = (unsigned)a[1] << 16; y[0] = __uint_as_float(v);", {"a": "bf16"}),
+        ("union { unsigned u; float f; } v; v.u = (unsigned)a[1] << 16; y[0] = v.f;", {"a": "bf16"}),
+        ("union { unsigned u; float f; } v; v.u = a[1] | 0x3f800000; y[0] = v.f;", {}),
         ("y[0] = __half2float(__ushort_as_half(a[1]));", {"a": "f16"}),
         ("y[0] = a[1] << 16;", {}),
         ("y[0] = *(const float *)(i + 2);", {"i": "f32"}),

@@ -55,7 +55,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.types import I32, I64, DType, promote
+from xpiler.ir.types import BOOL, I32, I64, DType, promote
 
 _ADDRESSED = frozenset({Space.GLOBAL, Space.CONSTANT, Space.SHARED})
 
@@ -533,6 +533,20 @@ def place_of(ctx: Context, value: Value) -> Var | Load:
     ctx.refuse("not-assignable", "this expression is no place that can be assigned to")
 
 
+def _own_element(value: Value) -> Element | None:
+    """The element of a local array that is seen as another type of the same width, as members of a union are;
+    None where it is none."""
+    match value:
+        case Element(type=Scalar(dtype=dtype), memory=memory) if memory.space is Space.LOCAL:
+            if (
+                memory.dtype != dtype
+                and memory.dtype.bits == dtype.bits
+                and BOOL not in (dtype, memory.dtype)
+            ):
+                return replace(value, type=Scalar(memory.dtype))
+    return None
+
+
 def load(ctx: Context, value: Value) -> Expr:
     """The number that a value is or holds."""
     match value:
@@ -540,6 +554,8 @@ def load(ctx: Context, value: Value) -> Expr:
             return expr
         case Choice(condition=condition, first=first, second=second):
             return build.select(condition, load(ctx, first), load(ctx, second))
+        case Element(type=Scalar(dtype=dtype)) if (own := _own_element(value)) is not None:
+            return build.bitcast(place_of(ctx, own), dtype)
         case Variable() | Element(type=Scalar()):
             return place_of(ctx, value)
         case Aggregate(type=Struct(name="__half" | "half")):
@@ -558,6 +574,11 @@ def store(ctx: Context, target: Value, value: Expr, reduce: str | None = None) -
     if isinstance(target, Choice):
         on_both_sides(ctx, target, lambda side: store(ctx, side, value, reduce))
         return
+    own = _own_element(target) if reduce is None else None
+    if own is not None:
+        assert isinstance(target.type, Scalar)
+        bits = build.bitcast(build.cast(value, target.type.dtype), own.memory.dtype)
+        target, value = own, bits
     place = place_of(ctx, target)
     if isinstance(place, Load) and isinstance(target, Element) and target.memory.space is Space.CONSTANT:
         ctx.refuse("read-only", f"`{target.memory.name}` is constant memory and is written")

@@ -161,7 +161,9 @@ def perturbed(
     unit = max(map(unit_roundoff, floats.values()), default=0.0)
     moved = dict(inputs)
     for name, dtype in floats.items():
-        values = decode(inputs[name].view(storage(dtype)), dtype)
+        wide = np.dtype(storage(dtype)).itemsize  # of bits in narrower integers a part of a float may be left
+        bits = inputs[name][: inputs[name].nbytes // wide * wide // inputs[name].itemsize]
+        values = decode(bits.view(storage(dtype)), dtype)
         steps = rng.choice([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], values.shape)
         with np.errstate(invalid="ignore", over="ignore"):
             stepped = encode(values * (1 + 2 * unit * steps), dtype)
@@ -169,5 +171,6 @@ def perturbed(
             low, high = ranges[name]
             after = decode(stepped, dtype)
             stepped = np.where((low <= after) & (after < high), stepped, inputs[name])
-        moved[name] = stepped.view(inputs[name].dtype)
+        rest = inputs[name][bits.size :]
+        moved[name] = np.concatenate([stepped.view(inputs[name].dtype), rest])
     return moved, 2 * unit

@@ -3,7 +3,7 @@ the bits of floats."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Literal
 
 from xpiler.ir.build import is_const
@@ -79,7 +79,8 @@ def index_arrays(kernel: Function) -> dict[str, Use]:
         uses.setdefault(array, "lengths")
     defined = [pair for node in walk(kernel.body) for pair in _definitions(node)]
     shifted = {name: halves for name, value in defined if (halves := _upper_halves(value, {}))}
-    floats = [found for node in walk(kernel.body) for found in _floats(node, sources, shifted)]
+    local = {node.name for node in walk(kernel.body) if isinstance(node, Decl)}
+    floats = [found for node in walk(kernel.body) for found in _floats(node, sources, shifted, local)]
     for array, use in sorted(floats, key=lambda found: BITS.index(found[1])):
         uses.setdefault(array, use)
     counted = {n.place.array for n in walk(kernel.body) if isinstance(n, Atomic) and n.op in ("add", "inc")}
@@ -87,15 +88,19 @@ def index_arrays(kernel: Function) -> dict[str, Use]:
 
 
 def _floats(
-    node: Node, sources: Callable[[Expr], frozenset[str]], shifted: Mapping[str, list[Expr]]
+    node: Node,
+    sources: Callable[[Expr], frozenset[str]],
+    shifted: Mapping[str, list[Expr]],
+    local: Container[str],
 ) -> Iterator[tuple[str, Bits]]:
-    """Arrays of which a node reads bits as floats, and of which type. What is computed of integers before it
-    is read as a wide float says nothing of them. `shifted`: see `_upper_halves`."""
+    """Arrays of which a node reads bits as floats, and of which type. What is computed of integers, maybe put
+    into a `local` array, before it is read as a wide float says nothing of them. `shifted`: see
+    `_upper_halves`."""
     for use in BITS:
         read: frozenset[str] = frozenset()
         match node:
             case Bitcast(operand=operand) if node.dtype.name == use and (
-                node.dtype.bytes == 2 or isinstance(operand, Load)
+                node.dtype.bytes == 2 or (isinstance(operand, Load) and operand.array not in local)
             ):
                 read = sources(operand)
             case Bitcast(operand=operand) if node.dtype == F32 and use == "bf16":
@@ -112,7 +117,7 @@ def _upper_halves(expr: Expr, shifted: Mapping[str, list[Expr]]) -> list[Expr]:
     match expr:
         case Binary(op="<<", left=left, right=right) if is_const(right, 16):
             return [left]
-        case Var(name=name):
+        case Var(name=name) | Load(array=name):
             return shifted.get(name, [])
     return []
 
