@@ -222,6 +222,9 @@ class CExpressions:
             function = "shift_left" if op == "<<" else "shift_right"
             return f"{function}({self._typed(expr.left)}, {self.expr(expr.right)})", PRIMARY
         left, right = self._operands(expr)
+        if op in ("+", "-") and isinstance(right, Const) and right.dtype.is_integer and right.value < 0:
+            if right.value > -(1 << (right.dtype.bits - 1)):  # `n - -1` is read as a slip
+                op, right = ("-" if op == "+" else "+"), Const(right.dtype, -right.value)
         # gcc and clang warn about the mixes that people misread
         inner = strength + (1 if op in ("<<", ">>", "&", "|", "^") else 0)
         left_text = self._operand(left, inner, op)
