@@ -222,9 +222,8 @@ class CExpressions:
             function = "shift_left" if op == "<<" else "shift_right"
             return f"{function}({self._typed(expr.left)}, {self.expr(expr.right)})", PRIMARY
         left, right = self._operands(expr)
-        if op in ("+", "-") and isinstance(right, Const) and right.dtype.is_integer and right.value < 0:
-            if right.value > -(1 << (right.dtype.bits - 1)):  # `n - -1` is read as a slip
-                op, right = ("-" if op == "+" else "+"), Const(right.dtype, -right.value)
+        if op in ("+", "-") and isinstance(right, Const) and _is_negative(right):  # `n - -1` reads as a slip
+            op, right = ("-" if op == "+" else "+"), Const(right.dtype, -right.value)
         # gcc and clang warn about the mixes that people misread
         inner = strength + (1 if op in ("<<", ">>", "&", "|", "^") else 0)
         left_text = self._operand(left, inner, op)
@@ -504,6 +503,12 @@ def _place_to_break(line: str, start: int) -> int | None:
         elif line[at : at + 2] == "= " and depth == 0:
             within.append((LINE_LENGTH, -at))
     return -min(within)[1] + 1 if within else None
+
+
+def _is_negative(number: Const) -> bool:
+    """Whether it is an integer below zero that has a positive counterpart."""
+    dtype = number.dtype
+    return dtype.is_integer and dtype.is_signed and -(1 << (dtype.bits - 1)) < number.value < 0
 
 
 def _count_in_range(count: Expr, bits: int) -> bool:
