@@ -106,3 +106,26 @@ def test_halves_of_a_wave_that_reduce_a_row_each_are_warps() -> None:
 def test_a_wave_whose_halves_meet_is_one(together: str) -> None:
     (kernel,) = parse(HALVES % together, "k.hip", platform="hip").program.kernels
     assert lanes_together(kernel) == 64
+
+
+def test_lanes_that_walk_over_rows_of_their_warp_are_rows_and_elements() -> None:
+    text = """
+    __global__ void k(float* y, const float* x, const float* w, int rows, int n, int taps) {
+      int warp = threadIdx.x / 32, lane = threadIdx.x & 31;
+      for (int row = warp; row < rows; row += 8)
+        for (int t = 0; t < taps; ++t) {
+          float tap = w[row * taps + t];
+          if (t > 1) {
+            for (int i = lane; i < n; i += 32) y[row * n + i] += x[i + t] * tap;
+          } else {
+            for (int i = lane; i < n; i += 32) y[row * n + i] -= x[i] * tap;
+          }
+        }
+    }
+    void run(float* y, const float* x, const float* w, int rows, int n, int taps) {
+      k<<<1, 256>>>(y, x, w, rows, n, taps);
+    }
+    """
+    shown = canonical(text.replace("float* ", "float* __restrict__ "), "cuda")
+    assert "thread" not in shown.split("block(")[1], shown
+    assert shown.count("in 0 .. n {") == 2

@@ -8,8 +8,12 @@
       if (n % 4 == 0) for i in 4*t..   -->     else for t in 0..T: for i in t..n step T: g(i)
       else for i in t..n step T: g(i)
 
+    for t in 0..T:                             for k in 0..K: v = w[k]
+      for k in 0..K: v = w[k]          -->       for t in 0..T: for i in t..m step T: f(i, v)
+        for i in t..m step T: f(i, v)
+
 The first for independent iterations that keep nothing in scalars from one part to the next, the second for a
-condition that is the same in all iterations and may be tested where there are none.
+condition that is the same in all iterations and may be tested where there are none, the third for threads.
 """
 
 from __future__ import annotations
@@ -53,6 +57,9 @@ def distribute_loops(function: Function) -> Function:
         if not isinstance(stmt, For) or not is_const(stmt.start, 0) or not is_const(stmt.step, 1):
             return stmt
         body = spliced(stmt.body.body)
+        inside = _inside(stmt, body) if _may_go_inside(stmt) else None
+        if inside is not None and not _is_strided(stmt, body[-1]):
+            return inside
         if len(body) == 1:
             return _unswitched(stmt, body[0]) or stmt
         return _parts(stmt, body, names) or stmt
@@ -71,6 +78,46 @@ def stride_of_threads(outer: For, inner: For) -> int | None:
 
 def _is_strided(loop: For, stmt: Stmt) -> bool:
     return isinstance(stmt, For) and stride_of_threads(loop, stmt) is not None
+
+
+def _may_go_inside(loop: For) -> bool:
+    """Whether the loop is over threads that have no scalars of their own but those of a statement."""
+    if loop.kind is not LoopKind.THREADS or not isinstance(loop.stop, Const) or int(loop.stop.value) < 1:
+        return False
+    found = uses(loop.body)
+    return not found.vars_assigned - found.vars_declared and not mutable_vars(loop.body)
+
+
+def _inside(loop: For, stmts: Sequence[Stmt]) -> tuple[Stmt, ...] | None:
+    """The statements with the loop around the strided loops at their ends only; None where something else
+    differs from thread to thread."""
+    *heads, last = spliced(stmts) or (loop,)
+    if not all(isinstance(h, Decl) and isinstance(h.init, Expr) and _is_alike(loop, h.init) for h in heads):
+        return None
+    match last:
+        case For() if _is_strided(loop, last):
+            return (*heads, replace(loop, body=Block((last,))))
+        case For(kind=LoopKind.SERIAL, start=start, stop=stop, step=step) if last is not loop:
+            if leaves_loop(last, (Break, Continue, Return)) or any(
+                leaves_loop(s, (Break, Continue, Return)) for s in last.body.body
+            ):
+                return None
+            inner = _inside(loop, last.body.body)
+            if inner is None or not all(_is_alike(loop, e) for e in (start, stop, step)):
+                return None
+            return (*heads, replace(last, body=Block(inner)))
+        case If(condition=condition) if _is_alike(loop, condition):
+            sides = [_inside(loop, b.body) if b.body else () for b in (last.then, last.otherwise)]
+            if sides[0] is None or sides[1] is None:
+                return None
+            return (*heads, replace(last, then=Block(sides[0]), otherwise=Block(sides[1])))
+    return None
+
+
+def _is_alike(loop: For, expr: Expr) -> bool:
+    """Whether the value is the same for all threads, whatever they have done."""
+    reads = {n.array for n in walk(expr) if isinstance(n, Load)}
+    return loop.var not in free_vars(expr) and not reads & uses(loop.body).arrays_written
 
 
 def _unswitched(loop: For, stmt: Stmt) -> If | None:

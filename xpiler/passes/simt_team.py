@@ -7,7 +7,8 @@
 
 Control flow and scalars outside of shared-out loops are the same in every thread; single elements are
 stored by the first. A barrier stands wherever one phase touches what another thread may have touched since
-the last one. It always applies: what cannot be shared out is done by one thread, or by all alike.
+the last one: none between loops in which each thread has the same elements. It always applies: what cannot
+be shared out is done by one thread, or by all alike.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from xpiler.ir.build import add, cast, ceil_div, const, div, eq, lt, mod, mul, sub
+from xpiler.ir.affine import coefficient
+from xpiler.ir.build import add, cast, ceil_div, const, div, eq, is_const, lt, mod, mul, sub
 from xpiler.ir.nodes import (
     Assign,
+    Atomic,
     Barrier,
     Block,
     Break,
@@ -30,13 +33,14 @@ from xpiler.ir.nodes import (
     If,
     Load,
     LoopKind,
+    Ref,
     Return,
     Space,
     Stmt,
     Var,
     While,
 )
-from xpiler.ir.rewrite import free_vars, rename, uses, walk_exprs, walk_stmts
+from xpiler.ir.rewrite import free_vars, rename, substitute, uses, walk, walk_exprs, walk_stmts
 from xpiler.ir.types import I32, DType
 from xpiler.passes.accesses import declared
 from xpiler.passes.coalescing import quality, trips
@@ -66,59 +70,72 @@ class Team:
     lane: Var | None = None
 
 
+Owner = tuple[object, ...]  # by which rule threads own the elements that a phase touches
+
+
 @dataclass
 class _Hazards:
-    """Arrays that threads have read or written since the last barrier."""
+    """Arrays that threads have read or written since the last barrier, and by which rule each element was the
+    same thread's in all of that (None: by none)."""
 
     aliases: Mapping[str, frozenset[str]]
-    read: set[str] = field(default_factory=set)
-    written: set[str] = field(default_factory=set)
+    read: dict[str, Owner | None] = field(default_factory=dict)
+    written: dict[str, Owner | None] = field(default_factory=dict)
 
-    def meet(self, reads: frozenset[str], writes: frozenset[str]) -> bool:
-        return bool(self._all(reads | writes) & self.written or self._all(writes) & self.read)
+    def meet(self, reads: Mapping[str, Owner | None], writes: Mapping[str, Owner | None]) -> bool:
+        return self._among({**reads, **writes}, self.written) or self._among(writes, self.read)
 
-    def add(self, reads: frozenset[str], writes: frozenset[str]) -> None:
-        self.read |= reads
-        self.written |= writes
+    def add(self, reads: Mapping[str, Owner | None], writes: Mapping[str, Owner | None]) -> None:
+        for old, new in ((self.read, reads), (self.written, writes)):
+            for name, owner in new.items():
+                old[name] = owner if old.get(name, owner) == owner else None
 
     def clear(self) -> None:
         self.read.clear()
         self.written.clear()
 
     def copy(self) -> _Hazards:
-        return _Hazards(self.aliases, set(self.read), set(self.written))
+        return _Hazards(self.aliases, dict(self.read), dict(self.written))
 
     def join(self, other: _Hazards) -> None:
-        self.add(frozenset(other.read), frozenset(other.written))
+        self.add(other.read, other.written)
 
-    def _all(self, names: frozenset[str]) -> set[str]:
-        return {*names, *(a for n in names for a in self.aliases.get(n, ()))}
+    def _among(self, names: Mapping[str, Owner | None], before: Mapping[str, Owner | None]) -> bool:
+        for name, owner in names.items():
+            if name in before and (owner is None or before[name] != owner):
+                return True
+            if any(alias in before for alias in self.aliases.get(name, ()) if alias != name):
+                return True
+        return False
 
 
 def cooperate(stmts: Sequence[Stmt], team: Team, facts: Facts, names: Names) -> tuple[tuple[Stmt, ...], bool]:
     """The statements as the code of each thread of a team, and whether anything was shared out."""
-    worker = _Cooperation(team, names, _Hazards(facts.aliases))
+    worker = _Cooperation(team, names, _Hazards(facts.aliases), uses(Block(tuple(stmts))).vars_assigned)
     body = worker.body(stmts, facts)
     return tuple(_joined(body, team)), worker.shared
 
 
 def in_turn(loop: For, team: Team, facts: Facts, names: Names) -> tuple[tuple[Stmt, ...], bool]:
     """A loop whose iterations the team takes one after the other, each of them together."""
-    worker = _Cooperation(team, names, _Hazards(facts.aliases))
+    worker = _Cooperation(team, names, _Hazards(facts.aliases), uses(loop).vars_assigned)
     return tuple(_joined(worker.serial_loop(loop, facts), team)), worker.shared
 
 
 def worth_sharing(stmts: Sequence[Stmt], facts: Facts) -> bool:
     """Whether the statements hold a loop that a team could share out and that is not short."""
-    worker = _Cooperation(Team(WARP, Var(I32, "threadIdx.x"), "warp"), None, _Hazards({}))
+    worker = _Cooperation(Team(WARP, Var(I32, "threadIdx.x"), "warp"), None, _Hazards({}), frozenset())
     return worker.has_work(stmts, facts)
 
 
 class _Cooperation:
-    def __init__(self, team: Team, names: Names | None, hazards: _Hazards) -> None:
+    """`changing`: the variables that are not the same from the first statement to the last."""
+
+    def __init__(self, team: Team, names: Names | None, hazards: _Hazards, changing: frozenset[str]) -> None:
         self.team = team
         self.names = names
         self.hazards = hazards
+        self.changing = changing
         self.shared = False
 
     # -------------------------------------------------------------------------------------- statements
@@ -147,11 +164,13 @@ class _Cooperation:
                 return self.branch(stmt, facts, condition)
         return self.leaf(stmt)
 
-    def phase(self, stmt: Stmt) -> list[Stmt]:
-        """The barrier that a statement needs before it; what it touches is remembered."""
+    def phase(self, stmt: Stmt, owners: Mapping[str, Owner] | None = None) -> list[Stmt]:
+        """The barrier that a statement needs before it; what it touches is remembered. `owners`: by which
+        rule an element is one thread's, of the arrays where there is one."""
         found = uses(stmt)
-        reads = found.arrays_read - found.arrays_declared
-        writes = found.arrays_written - found.arrays_declared
+        known = owners or {}
+        reads = {name: known.get(name) for name in found.arrays_read - found.arrays_declared}
+        writes = {name: known.get(name) for name in found.arrays_written - found.arrays_declared}
         barrier: list[Stmt] = []
         if self.hazards.meet(reads, writes):
             barrier = [Barrier(self.team.scope)]
@@ -180,7 +199,7 @@ class _Cooperation:
             first.append(Assign(place, Var(dtype, name)))
             after += [Barrier(self.team.scope), Assign(Var(dtype, name), place)]
             self.hazards.clear()
-            self.hazards.add(frozenset({box}), frozenset())
+            self.hazards.add({box: None}, {})
         return [*before, If(eq(self.team.rank, 0), Block(tuple(first))), *after]
 
     def serial_loop(self, loop: For, facts: Facts) -> list[Stmt]:
@@ -288,10 +307,36 @@ class _Cooperation:
         shared = spread(nest, body, self.team, self.names)
         for outer in reversed(around):
             shared = [replace(outer, body=Block(tuple(shared)), kind=LoopKind.SERIAL)]
-        barrier = self.phase(Block(tuple(shared)))
+        owners = self.owners(nest[0], body) if len(nest) == 1 else {}
+        barrier = self.phase(Block(tuple(shared)), owners)
         if closed and self.team.scope == "block":
             self.hazards.clear()
         return [*barrier, *opened, *shared, *closed]
+
+    def owners(self, loop: For, body: Block) -> dict[str, Owner]:
+        """The arrays of which an iteration of a loop that is shared out touches one element, its own: the
+        thread that has the iteration has the same element in any loop that counts from the same start."""
+        places: dict[str, set[Load]] = {}
+        others: set[str] = set()
+        for node in walk(body):
+            match node:
+                case Load(array=array):
+                    places.setdefault(array, set()).add(node)
+                case Ref(array=array) | Atomic(place=Load(array=array)):
+                    others.add(array)
+        counter = Var(loop.dtype, "?")
+        found: dict[str, Owner] = {}
+        for array, loads in places.items():
+            (place, *more) = loads
+            if more or array in others or len(place.index) != 1 or not is_const(loop.step, 1):
+                continue
+            index = substitute(place.index[0], {loop.var: counter})
+            step = coefficient(index, counter.name)
+            if step is None or not step.as_int or (free_vars(index) | free_vars(loop.start)) & self.changing:
+                continue
+            if not any(isinstance(n, Load) for n in walk(index)):
+                found[array] = (loop.start, place.dtype, index)
+        return found
 
     def parallel_part(self, loop: For, facts: Facts) -> list[For]:
         """The loops of a perfect nest, from the outermost on, that are all parallel."""

@@ -6,7 +6,7 @@
       c[(t / 16) * n + t % 16] = acc[t]              c[y * n + x] = acc[y][x]
 
 So that a thread's place in the result is its counters, as in a kernel with two-dimensional blocks. The order
-of the threads is the same.
+of the threads is the same. A loop of which only digits are used, as of warps and their lanes, is split alone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,59 @@ from xpiler.passes.names import Names
 
 
 def split_thread_digits(function: Function) -> Function:
-    """The kernel's threads along x, if one constant takes their number apart in all stores to memory."""
+    """The kernel's threads along x, if one constant takes their number apart in all stores to memory; and
+    each loop over threads of which only digits are used."""
+    return _of_digits(_of_stores(function))
+
+
+def _of_digits(function: Function) -> Function:
+    names = Names(function)
+
+    def change(stmt: Stmt) -> Stmt:
+        if not isinstance(stmt, For) or stmt.kind is not LoopKind.THREADS:
+            return stmt
+        divided = replace(stmt, body=map_expr(stmt.body, lambda e: _divided(e, stmt)))
+        extent, radix = _extent(stmt), _only_radix(divided)
+        if radix < 2 or extent % radix or extent == radix:
+            return stmt
+        y, x = (Var(stmt.dtype, names.fresh(f"{stmt.var}_{digit}")) for digit in ("high", "low"))
+        body = map_expr(divided.body, lambda e: _digit(e, stmt.var, radix, y, x))
+        inner = replace(stmt, var=x.name, stop=const(radix, stmt.dtype), body=body)
+        return replace(stmt, var=y.name, stop=const(extent // radix, stmt.dtype), body=Block((inner,)))
+
+    return map_body(function, change)
+
+
+def _divided(expr: Expr, loop: For) -> Expr:
+    """`t & 31` as `t % 32`, `t >> 5` as `t / 32`: the counter is not negative."""
+    match expr:
+        case Binary(op="&", left=Var(name=loop.var) as t, right=Const(value=mask)) if (
+            int(mask) > 0 and int(mask) & (int(mask) + 1) == 0
+        ):
+            return mod(t, const(int(mask) + 1, t.dtype))
+        case Binary(op=">>", left=Var(name=loop.var) as t, right=Const(value=bits)) if 0 <= int(bits) < 31:
+            return div(t, const(1 << int(bits), t.dtype))
+    return expr
+
+
+def _only_radix(loop: For) -> int:
+    """The constant by which the counter is taken apart wherever it is used, in a loop's bounds at least once;
+    0 if there is none."""
+    nodes = list(walk(loop.body))
+    digits = [
+        n
+        for n in nodes
+        if isinstance(n, Binary) and n.op in ("/", "%") and n.left == Var(loop.dtype, loop.var)
+    ]
+    radices = {int(n.right.value) if isinstance(n.right, Const) else 0 for n in digits}
+    starts = [n.start for n in nodes if isinstance(n, For)]
+    if len(radices) != 1 or not any(n in digits for start in starts for n in walk(start)):
+        return 0
+    uses_of_counter = sum(n == Var(loop.dtype, loop.var) for n in nodes)
+    return radices.pop() if uses_of_counter == len(digits) else 0
+
+
+def _of_stores(function: Function) -> Function:
     memory = {p.name for p in function.params if p.is_pointer}
     loops = [n for n in walk(function.body) if isinstance(n, For) and n.kind is LoopKind.THREADS]
     found = {(_extent(loop), radix) for loop in loops for radix in _radices(loop, memory)}
