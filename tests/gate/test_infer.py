@@ -608,3 +608,46 @@ def test_blocks_that_are_counted_through_are_bounded_together(block: str, index:
     assert (rows, layers) == (2, 1)
     assert (2 * across - 2) * threads < case.scalar("n") <= 2 * across * threads
     assert case.extent("x") == case.extent("y") == case.scalar("n")
+
+
+@pytest.mark.parametrize("work", ["2.0f * x[i]", "x[i] * x[N - 1 - i]"])
+@pytest.mark.parametrize("seconds", [8.0, 0.0])
+def test_a_launch_for_millions_of_elements_that_the_text_states(
+    work: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xpiler.gate.observe._SECONDS_OF_LARGE", seconds)  # 0: some blocks stand for all
+    found = inferred(
+        "#define N (1 << 22)\n"
+        "__global__ void scale(const float *x, float *y) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        f"    if (i < N - 3) y[i] = {work};\n"
+        "}\n"
+        "void run(const float *x, float *y) { scale<<<N / 256, 256>>>(x, y); }\n"
+    )
+    assert not found.findings
+    read = (1 << 22) if "N - 1" in work else (1 << 22) - 3
+    assert {(case.extent("y"), case.extent("x")) for case in found.contract.cases} == {((1 << 22) - 3, read)}
+
+
+def test_a_grid_that_all_launches_have_is_run_whole_at_small_sizes() -> None:
+    text = (
+        "__global__ void scale(const float *x, float *y, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] = 2.0f * x[i];\n"
+        "}\n"
+        "int main() {\n"
+        "    int n = 1 << 25;\n"
+        "    float *x, *y;\n"
+        "    cudaMalloc(&x, n * 4);\n"
+        "    cudaMalloc(&y, n * 4);\n"
+        "    scale<<<1 << 14, 256>>>(x, y, n);\n"
+        "    return 0;\n"
+        "}\n"
+    )
+    unit = parse(text, "kernel.cu", platform="cuda")
+    (entry,) = [e for e in entries_of(unit) if e.kind != "main"]
+    found = infer_contract(
+        unit, entry, Overrides(), lambda c: build(text, "kernel.cu", "cuda", c), lambda: None
+    )
+    assert not found.findings
+    assert all(case.extent("x") == case.extent("y") for case in found.contract.cases)

@@ -23,6 +23,7 @@ from xpiler.gate.infer_coverage import other_arguments
 from xpiler.gate.infer_fixed import fixed_candidates
 from xpiler.gate.infer_search import (
     MAX_THREADS,
+    MOST_THREADS,
     PROBE_ELEMENTS,
     SECONDS,
     UNWRITTEN,
@@ -50,6 +51,7 @@ _BATCH = 8
 _BRANCHES = 32  # arguments traced in one go where a launch is looked for
 _HANGS = 6  # sizes at which nothing came back
 _STEPS = 16  # extents tried in one go
+_PROBES = (PROBE_ELEMENTS, PROBE_ELEMENTS << 6, PROBE_ELEMENTS << 9)
 _MAX_LAUNCHES = 64
 _BLOCK_SIZE = 256
 
@@ -184,11 +186,10 @@ class HostSearch(Search):
     def _traced(self, sizes: Sequence[Mapping[str, int]]) -> list[Trace]:
         missing = [s for s in sizes if tuple(sorted(s.items())) not in self.traces]
         if missing:
-            traces = self._probed(missing, PROBE_ELEMENTS)
-            if any(t.fault and self._is_known(s) for s, t in zip(missing, traces, strict=True)):
-                traces = self._probed(
-                    missing, PROBE_ELEMENTS << 6
-                )  # large sizes, if the text or user says so
+            for elements in _PROBES:  # large ones, if the text or user says so
+                traces = self._probed(missing, elements)
+                if not any(t.fault and self._is_known(s) for s, t in zip(missing, traces, strict=True)):
+                    break
             for one, trace in zip(missing, traces, strict=True):
                 self.traces[tuple(sorted(one.items()))] = trace
             self._give_up_on_hangs()
@@ -266,7 +267,7 @@ class HostSearch(Search):
             if shape is None:
                 why = f"{launch.kernel} is launched with tasks that do not fill their clusters"
                 return Trial(sizes, make_case(scalars, {}), {}, (), 0, why)
-            most = MAX_THREADS << 4 if self._is_known(sizes) else MAX_THREADS
+            most = MOST_THREADS if self._is_known(sizes) else MAX_THREADS
             if shape.threads > most or len(trace.launches) > _MAX_LAUNCHES:
                 if self._is_told(sizes, copied):
                     self.checked = False
@@ -289,7 +290,7 @@ class HostSearch(Search):
                     arguments.append(Pointer(argument.key, argument.offset))
                 else:
                     arguments.append(argument)
-            launched.append((number, Step(kernel, shape, tuple(arguments))))
+            launched.append((number, Step(kernel, shape, tuple(arguments), self._is_known(sizes))))
         steps = _with_fills(trace, launched, buffers)
         reach = self._settled(steps, buffers, values, sizes, filled_from)
         extents, shapes = self.extents(reach, sizes)
@@ -366,7 +367,8 @@ class HostSearch(Search):
         for copy in trace.copies:
             if copy.to and copy.to.name and copy.source:
                 used = reach.reach.get(copy.source.key)
-                flaws += used is not None and used.written and used.written_bytes < copy.size
+                whole = reach.partial or (used is not None and used.written_bytes >= copy.size)
+                flaws += used is not None and used.written and not whole
         flaws += UNWRITTEN * len(self._unwritten(trace, reach))
         sizes = {m.key: m.size for la in trace.launches for m in la.memories()}
         for key, used in reach.reach.items():

@@ -10,7 +10,7 @@ from xpiler.errors import Diagnostic
 from xpiler.gate import overrides as stated
 from xpiler.gate.contract import Case, Launch, Values, make_case
 from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid, stated_extent
-from xpiler.gate.infer_search import MAX_THREADS, Question, Search, Trial, in_modes
+from xpiler.gate.infer_search import MAX_THREADS, MOST_THREADS, Question, Search, Trial, in_modes
 from xpiler.gate.infer_telling import Started
 from xpiler.gate.observe import Step
 from xpiler.ir.build import const
@@ -98,6 +98,10 @@ class KernelSearch(Search):
             return f", grid {extents} (? from the guards; the rest assumed, any works)"
         return "" if self.overrides.grid is not None else ", grid from the guards"
 
+    def _is_set(self) -> bool:
+        """Whether the grid is that of all launches of the file, whatever the sizes."""
+        return self.formula is not None and all(isinstance(extent, Const) for extent in self.formula.grid)
+
     def launch(self, sizes: Mapping[str, int]) -> Launch | None:
         scalars = {**sizes, **self.numbers}
         assert self.formula is not None
@@ -119,7 +123,8 @@ class KernelSearch(Search):
     def started_at(self, candidates: Sequence[Mapping[str, int]]) -> Iterator[list[Started] | None]:
         for sizes in candidates:
             launch = self.launch(sizes)
-            fits = launch is not None and launch.threads <= MAX_THREADS
+            most = MOST_THREADS if self._is_set() else MAX_THREADS
+            fits = launch is not None and launch.threads <= most
             scalars = {**self.numbers, **sizes}
             yield (
                 [Started(self.kernel.name, self.kernel, scalars, launch.grid, launch.block)]
@@ -129,7 +134,7 @@ class KernelSearch(Search):
 
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         launch = self.launch(sizes)
-        if launch is None or launch.threads > MAX_THREADS:
+        if launch is None or launch.threads > (MOST_THREADS if self._is_set() else MAX_THREADS):
             yield Trial(sizes, make_case({}, {}), {}, (), 0, "the launch would be empty or huge")
             return
         uses = self.index_uses()

@@ -51,7 +51,8 @@ _SEEDS = (1, 2, 11, 12)  # of the cases, see `_cases`
 _MORE_SEEDS = tuple(range(21, 29))
 UNIQUE = 3  # the mode of `values` in which indices are all different
 _LENGTHS = (40, 8, 8)  # beyond those of loops whose bounds data tell, by mode: several pages, or few elements
-MAX_THREADS = 1 << 17  # larger launches are not interpreted
+MAX_THREADS = 1 << 17  # larger launches are not interpreted, where smaller ones can be found
+MOST_THREADS = 1 << 28  # of any launch
 _DATA = (
     (1e3, 2e3),
     (-2e3, -1e3),

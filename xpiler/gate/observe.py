@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from xpiler.gate.contract import Launch, Role
 from xpiler.gate.trace import VARIABLE
-from xpiler.ir.interpret import run
+from xpiler.ir.interpret import Result, run
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Const, Decl, Function
 
@@ -25,6 +26,9 @@ _START_BYTES = 1 << 18
 _BYTES_A_THREAD, _MOST_START_BYTES = 16, 1 << 22  # what is too small is found by running all again
 _LIMIT_BYTES = 1 << 26
 _SECONDS = 2.0  # for one launch
+_LARGE = 1 << 21  # threads; a larger launch may take longer
+_SECONDS_OF_LARGE = 8.0
+_ENDS, _BETWEEN = 2, 64  # blocks at each end of an axis, and others
 _STEPS = 1_000_000  # loop iterations of all threads together: a second or so
 
 
@@ -45,11 +49,13 @@ class Pointer:
 
 @dataclass(frozen=True)
 class Step:
-    """A launch of `kernel` with its arguments in order."""
+    """A launch of `kernel` with its arguments in order. `sampled`: some blocks may stand for all, where all
+    take too long: those at the ends of the grid reach furthest, if the grid is of the size of the data."""
 
     kernel: Function
     launch: Launch
     arguments: tuple[Pointer | int | float | None, ...]
+    sampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,13 +99,14 @@ class Reach:
 class Observation:
     """`findings` are the errors; `reach` by buffer; `unfinished` says why the run was given up, "" if it
     was not; `endless`: the loop that it was in; `stale`: what was left in a scratchpad from before reached
-    memory of the device or decided something."""
+    memory of the device or decided something; `partial`: only some blocks of a large launch were run."""
 
     findings: tuple[Finding, ...]
     reach: dict[str, Reach] = field(default_factory=dict)
     unfinished: str = ""
     endless: Finding | None = None
     stale: bool = False
+    partial: bool = False
 
     @property
     def clean(self) -> bool:
@@ -109,8 +116,8 @@ class Observation:
         """What either of two runs of the same steps showed."""
         reach = {key: used.joined(other.reach[key]) for key, used in self.reach.items()}
         unfinished, endless = self.unfinished or other.unfinished, self.endless or other.endless
-        stale = self.stale or other.stale
-        return Observation((*self.findings, *other.findings), reach, unfinished, endless, stale)
+        stale, partial = self.stale or other.stale, self.partial or other.partial
+        return Observation((*self.findings, *other.findings), reach, unfinished, endless, stale, partial)
 
 
 def observe(
@@ -156,7 +163,7 @@ def _observe(
     reach = {key: Reach() for key in buffers}
     fresh = {key: np.ones(sizes[key], np.bool_) for key in buffers}
     findings: dict[tuple[str, object], Finding] = {}
-    unfinished, endless, stale = "", None, False
+    unfinished, endless, stale, partial = "", None, False, False
     variables = {name: contents.copy() for name, contents in given.items()}
     fills: dict[str, list[Fill]] = {}  # of variables, until a kernel reads them
     for step in steps:
@@ -189,16 +196,8 @@ def _observe(
                 arguments[param.name] = None
             else:
                 arguments[param.name] = 0 if value is None else value
-        launch = step.launch
-        result = run(
-            step.kernel,
-            arguments,
-            launch.grid,
-            launch.block,
-            launch.shared_bytes,
-            step_limit=_STEPS,
-            seconds=_SECONDS,
-        )
+        result, sampled = _run(step, arguments)
+        partial |= sampled
         for finding in result.findings:
             if finding.code == "step-limit":
                 unfinished = finding.message
@@ -223,7 +222,37 @@ def _observe(
             window[written[: window.size]] = False
     for key, used in reach.items():
         used.written_bytes = int((~fresh[key]).sum())
-    return Observation(tuple(findings.values()), reach, unfinished, endless, stale)
+    return Observation(tuple(findings.values()), reach, unfinished, endless, stale, partial)
+
+
+def _run(step: Step, arguments: dict[str, Any]) -> tuple[Result, bool]:
+    """What the launch does, and whether only some blocks were run."""
+    launch = step.launch
+    large = launch.threads > _LARGE
+
+    def run_of(given: dict[str, Any], blocks: list[int] | None) -> Result:
+        seconds = _SECONDS_OF_LARGE if large and blocks is None else _SECONDS
+        where = launch.grid, launch.block, launch.shared_bytes
+        return run(step.kernel, given, *where, step_limit=_STEPS, seconds=seconds, blocks=blocks)
+
+    if not large or not step.sampled:
+        return run_of(arguments, None), False
+    before = {k: v.copy() for k, v in arguments.items() if isinstance(v, np.ndarray)}
+    whole = run_of(arguments, None)
+    if not any(f.code == "step-limit" for f in whole.findings):
+        return whole, False
+    for name, contents in before.items():
+        arguments[name][...] = contents
+    return run_of(arguments, _some_blocks(launch)), True
+
+
+def _some_blocks(launch: Launch) -> list[int]:
+    """The blocks at the ends of each axis, and some between."""
+    draws = np.random.default_rng(launch.threads)
+    axes = [sorted({*range(min(_ENDS, n)), *range(max(0, n - _ENDS), n)}) for n in launch.grid]
+    x, y, _ = launch.grid
+    corners = {i + x * (j + y * k) for i, j, k in product(*axes)}
+    return sorted(corners | set(draws.integers(0, prod(launch.grid), _BETWEEN).tolist()))
 
 
 def uninitialised_globals(kernel: Function) -> tuple[Decl, ...]:
