@@ -19,11 +19,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from xpiler.ir.affine import coefficient, lift, linear
 from xpiler.ir.build import cast, const, div, is_const, var
 from xpiler.ir.nodes import (
     EMPTY,
     Atomic,
+    Binary,
     Block,
+    Const,
     Decl,
     Expr,
     For,
@@ -38,7 +41,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import free_vars, map_stmt, substitute, uses, walk_exprs, walk_stmts
+from xpiler.ir.rewrite import free_vars, map_expr, map_stmt, substitute, uses, walk_exprs, walk_stmts
 from xpiler.ir.types import I32, U32
 from xpiler.passes.casts import push_casts
 from xpiler.passes.collectives import Collectives
@@ -324,6 +327,7 @@ class _Recovery:
         ranges: dict[str, tuple[End, End]] = {lane.name: (0, last), warp.name: (0, 31)}
         ranges |= dict.fromkeys(BLOCK_NAMES, (0, MOST_BLOCKS - 1))
         inside = simplified(inlined(inside, mutable), Facts(mutable, ranges))
+        inside = map_expr(inside, lambda e: _of_whole_warps(e, lane, self.launch.warp))
         assert isinstance(inside, Block)
         body = self.recover(Team.WARP, inside.body, lane, warp)
         if is_const(self.launch.warps, 1):
@@ -333,6 +337,24 @@ class _Recovery:
 
 def _loop(counter: str, extent: Expr, body: tuple[Stmt, ...], kind: LoopKind) -> For:
     return For(counter, I32, const(0), extent, const(1), Block(body), kind)
+
+
+def _of_whole_warps(expr: Expr, lane: Var, size: int) -> Expr:
+    """`warp * 32 + lane < 64` is `warp * 32 < 64`: all lanes of a warp are on one side of such a bound."""
+    match expr:
+        case Binary(op="<" | ">=", left=left, right=Const(value=bound)) if bound % size == 0:
+            pass
+        case Binary(op="<=" | ">", left=left, right=Const(value=bound)) if bound % size == size - 1:
+            pass
+        case _:
+            return expr
+    form = linear(left)
+    if form is None or coefficient(left, lane.name) != lift(1):
+        return expr
+    others = [times for monomial, times in form.terms if monomial != (lane,)]
+    if any(times % size for times in others):
+        return expr
+    return replace(expr, left=substitute(left, {lane.name: const(0, lane.dtype)}))
 
 
 def _for_first(stmt: Stmt, lane: Expr | None) -> Stmt:

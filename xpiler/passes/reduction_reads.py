@@ -44,6 +44,16 @@ def elements_read(stmt: Stmt, shapes: Mapping[str, tuple[int, ...]]) -> set[Plac
     return reader.read
 
 
+def elements_written(stmt: Stmt, shapes: Mapping[str, tuple[int, ...]]) -> set[Place]:
+    """The elements that are written whatever the data are; none if only running it would tell."""
+    reader = _Reader(dict(shapes))
+    try:
+        reader.step(stmt)
+    except Unknown:
+        return set()
+    return reader.written
+
+
 @dataclass
 class _Reader(Machine):
     kept: dict[str, Place] = field(default_factory=dict)  # variables that hold an element

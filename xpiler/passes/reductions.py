@@ -43,8 +43,9 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import children, map_expr, rebuild, uses, walk, walk_stmts
 from xpiler.ir.types import I32, DType
 from xpiler.passes.fission import split_loop
+from xpiler.passes.leading_threads import leading
 from xpiler.passes.names import Names
-from xpiler.passes.reduction_reads import elements_read
+from xpiler.passes.reduction_reads import elements_read, elements_written
 from xpiler.passes.reduction_steps import Machine, Opaque, Place, Reduced, Unknown, Value
 from xpiler.passes.structured import spliced
 
@@ -207,6 +208,9 @@ class _Reductions:
         """Thread loops split into reduction steps at the front, the rest, and reduction steps at the end."""
         if not isinstance(stmt, For) or stmt.kind is not LoopKind.THREADS or self._is_step(stmt, unknown):
             return (stmt,)
+        trimmed = leading(stmt)
+        if trimmed != (stmt,):
+            return tuple(p for s in trimmed for p in self._separated(s, unknown))
         inner = [p for s in spliced(stmt.body.body) for p in self._separated(s, unknown)]
         others = [n for n, s in enumerate(inner) if not self._is_step(s, unknown)]
         if not others:
@@ -229,14 +233,28 @@ class _Reductions:
             assert isinstance(rest, For)
             body = spliced(rest.body.body)
             at = len(body) - (len(inner) - cut)  # idle declarations may have moved, but not past a cut
-            parts = split_loop(rest, body[:at], body[at:])
+            parts = split_loop(rest, self._with_values_assigned(body[:at]), body[at:])
             if parts is None:
                 return (*out, rest)
             for part in parts:
                 if isinstance(part, Decl):
                     self.small[part.name] = part
             out, rest = (*out, *parts[:-1]), parts[-1]
-        return (*out, rest)
+        last = self._separated(rest, unknown) if leading(rest) != (rest,) else (rest,)
+        return (*out, *last)
+
+    def _with_values_assigned(self, stmts: Sequence[Stmt]) -> list[Stmt]:
+        """`float x = s[t];` as `float x; x = s[t];`: a step, and no declaration that may go elsewhere."""
+        out: list[Stmt] = []
+        for stmt in stmts:
+            if isinstance(stmt, Decl) and isinstance(stmt.init, Expr) and self._reads_small(stmt):
+                out += [
+                    replace(stmt, init=None),
+                    Assign(Var(stmt.dtype, stmt.name), stmt.init, range=stmt.range),
+                ]
+            else:
+                out.append(stmt)
+        return out
 
     def _reads_small(self, stmt: Stmt) -> bool:
         return any(isinstance(n, Load) and n.array in self.small for n in walk(stmt))
@@ -354,6 +372,7 @@ class _Reductions:
                 for array in uses(stmt).arrays_read & arrays:
                     decl = self.small[array]
                     needed |= {(array, n) for n in _elements_read((stmt,), decl)} - killed
+                killed |= elements_written(stmt, machine.shapes) - needed
         return needed
 
     def _machine(self) -> Machine:
