@@ -122,6 +122,9 @@ def conversions() -> list[Call]:
     ]
 
 
+_PLACES = "for (int i = 0; i < 96; ++i) ((unsigned *)b)[i] = i * 5 % 6; "  # in windows of 2 x 3
+
+
 def reductions() -> list[Call]:
     calls = []
     for kind in ("sumpool", "maxpool", "minpool", "avgpool"):
@@ -134,6 +137,12 @@ def reductions() -> list[Call]:
         *calls,
         Call("__bang_maxpool(dst, a, 3, 8, 8, 2, 2, 1, 2, 2, 3, 1, 1)"),
         Call("__bang_maxpool_index(dst, a, 3, 6, 8, 2, 3, 2, 1)", "float", "unsigned"),
+        Call("__bang_maxpool_value_index(dst, a, 3, 6, 8, 2, 3, 2, 1, 1024)"),
+        Call("__bang_maxpool_value_index(dst, a, 2, 5, 9, 2, 3, 2, 2, 512)", "half"),
+        Call("__bang_sumpool_bp(dst, a, 3, 6, 8, 2, 3, 2, 1)"),
+        Call("__bang_sumpool_bp(dst, a, 3, 6, 8, 2, 3, 2, 1, OVERLAP_COVER)"),
+        Call(_PLACES + "__bang_maxpool_bp(dst, a, (unsigned *)b, 3, 6, 8, 2, 3, 1, 1)"),
+        Call(_PLACES + "__bang_unpool(dst, a, 3, 6, 8, 2, 3, 3, 2, (unsigned *)b)"),
         Call("__bang_reduce_sum(dst, a, 96)"),
         Call("__bang_reduce_sum(dst, a, 128)", "half"),
         Call("__bang_argmax(dst, a, 95)"),

@@ -290,3 +290,62 @@ def _first_maximum(
         _serial(use, w.kernel_h, lambda i: (_serial(use, w.kernel_w, lambda j: step(i, j), "j"),), "i"),
     )
     return best, where, steps
+
+
+@means("__bang_maxpool_value_index")
+def _pool_value_index(use: Use) -> Sequence[Stmt]:
+    """Maxima, and `value_index_stride` bytes later their places in the windows; those that stick out at the
+    right edge are clipped."""
+    dst, src, w = use.ref(0), use.ref(1), window_of(use)
+    apart = div(use.size(9), const(dst.dtype.bytes))
+    rest = Call(I32, "max", (sub(w.width, w.kernel_w), const(0)))
+    wide = add(div(add(rest, sub(w.stride_w, 1)), w.stride_w), 1)
+    numbers = _index_type(dst.dtype)
+
+    def result(y: Expr, x: Expr, c: Expr) -> Sequence[Stmt]:
+        best, where, steps = _first_maximum(use, src, w, y, x, c, w.width)
+        place = flat(flat(y, wide, x), w.channel, c)
+        index = Load(numbers, dst.array, (add(dst.offset, add(apart, place)),))
+        return (*steps, store(at(dst, place), best), store(index, where))
+
+    def row(y: Expr) -> Sequence[Stmt]:
+        return (
+            use.loop(wide, lambda x: (use.loop(w.channel, lambda c: result(y, x, c), name="c"),), name="x"),
+        )
+
+    return (use.loop(w.height_out, row, name="y"),)
+
+
+@means("__bang_maxpool_bp", "__bang_sumpool_bp", "__bang_unpool")
+def _pool_back(use: Use) -> Sequence[Stmt]:
+    """A value of each window goes back to all its elements, or to the one that an index names; the others
+    get 0. Where windows overlap values are added up, or the last one counts."""
+    dst, src = use.ref(0), use.ref(1)
+    chosen = use.ref(2) if use.name == "__bang_maxpool_bp" else None
+    first = 2 if chosen is None else 3
+    w = window_of(use, first)
+    covers = use.name == "__bang_unpool"
+    if covers:
+        chosen = use.ref(9)
+    elif len(use.operands) > first + 7:
+        covers = use.number(first + 7) == const(1)
+    cells = mul(mul(w.height, w.width), w.channel)
+
+    def spread(y: Expr, x: Expr, c: Expr) -> Sequence[Stmt]:
+        here = flat(flat(y, w.width_out, x), w.channel, c)
+
+        def cell(i: Expr, j: Expr) -> Sequence[Stmt]:
+            row, column = add(mul(y, w.stride_h), i), add(mul(x, w.stride_w), j)
+            there = at(dst, flat(flat(row, w.width, column), w.channel, c))
+            back = store(there, at(src, here), None if covers else "+")
+            if chosen is None:
+                return (back,)
+            named = cast(at(chosen, here), I32)
+            return (If(eq(named, flat(i, w.kernel_w, j)), Block((back,))),)
+
+        return (
+            _serial(use, w.kernel_h, lambda i: (_serial(use, w.kernel_w, lambda j: cell(i, j), "j"),), "i"),
+        )
+
+    zeros = use.loop(cells, lambda i: (store(at(dst, i), const(0, dst.dtype)),))
+    return (zeros, *each_output(use, w, spread, lanes=False))
