@@ -83,6 +83,7 @@ def elementwise() -> list[Call]:
         Call("__bang_square(dst, a, 95)", "short", "int"),
         Call("__cn_vector_sin_f32(95, dst, a)"),
         Call("__cn_vector_cos_f32(95, dst, a)"),
+        Call("__cn_vector_hypot_f32(95, dst, a, b)"),
         Call("__bang_band((char *)dst, (char *)a, (char *)b, 95 * 4)", "int"),
         Call("__bang_bor((char *)dst, (char *)a, (char *)b, 95 * 4)", "int"),
         Call("__bang_bxor((char *)dst, (char *)a, (char *)b, 93)", "int"),

@@ -235,6 +235,12 @@ def _library(use: Use) -> Sequence[Stmt]:
     return _each(use, dst, use.size(0), lambda i: function(at(src, i)))
 
 
+@means("__cn_vector_hypot_f32")
+def _hypot(use: Use) -> Sequence[Stmt]:
+    dst, x, y = use.ref(1), use.ref(2), use.ref(3)
+    return _each(use, dst, use.size(0), lambda i: Call(F32, "hypot", (at(x, i), at(y, i))))
+
+
 _FUSED: tuple[Callable[[Expr, Expr, Expr], Expr], ...] = (
     lambda x, y, z: Binary(x.dtype, "+", Binary(x.dtype, "*", x, y), z),
     lambda x, y, z: Binary(x.dtype, "-", Binary(x.dtype, "*", x, y), z),

@@ -34,6 +34,7 @@ void apply(const Call& call, Op op, float* out, const float* a, const float* b, 
         case Op::mul: return each(out, a, b, n, [](float x, float y) { return x * y; });
         case Op::div: return each(out, a, b, n, [](float x, float y) { return x / y; });
         case Op::rem: return each(out, a, b, n, [](float x, float y) { return std::fmod(x, y); });
+        case Op::hypot: return each(out, a, b, n, [](float x, float y) { return std::hypot(x, y); });
         case Op::max: return each(out, a, b, n, [](float x, float y) { return x < y ? y : x; });
         case Op::min: return each(out, a, b, n, [](float x, float y) { return y < x ? y : x; });
         case Op::maximum: return each(out, a, b, n, [](float x, float y) { return std::fmax(x, y); });

@@ -152,6 +152,9 @@ inline void __bang_square(short* dst, const char* src, XPEMU_COUNT n, XPEMU_AT) 
 // The vendor's math library: the count comes first.
 inline void __cn_vector_sin_f32(int n, float* dst, const float* src, XPEMU_AT) { __bang_sin(dst, src, n, at); }
 inline void __cn_vector_cos_f32(int n, float* dst, const float* src, XPEMU_AT) { __bang_cos(dst, src, n, at); }
+inline void __cn_vector_hypot_f32(int n, float* dst, const float* x, const float* y, XPEMU_AT) {
+    xpemu::elementwise(XPEMU_CALL(__cn_vector_hypot_f32), xpemu::Op::hypot, xpemu::Type::f32, dst, x, y, xpemu::Second::vector, n, 0);
+}
 
 // ------------------------------------------------------------------------------------------------------ bits
 // The operands of band and its kin are bytes (n of them); the deprecated short and int forms count elements.
