@@ -155,7 +155,7 @@ void run(const float *x, const float *w, float *y, int n) {
     )
     assert "static float weights[2][3];" in text
     assert "    copy_constants(&weights, w, sizeof(weights));\n" in text
-    assert "(x, y, n, (n + 255) / 256, (const float *)on_device(weights, sizeof(weights)));" in text
+    assert "(x, y, n, (n + 255) / 256, (const float *)on_device(&weights, sizeof(weights)));" in text
     assert "float *y, int n, int blocks_x, const float *weights) {" in " ".join(text.split())
     assert "weights[5]" in text
 
