@@ -125,3 +125,19 @@ def test_a_sum_that_nothing_is_done_with_comes_sooner() -> None:
     sites = sites_of(unit, unit, vocabulary(text, text, "vnni"), "f")
     found = {apply(text, s.edits(n)): a.cost for s in sites for n, a in enumerate(s.alternatives, 1)}
     assert found[text.replace("a + c", "a + b")] < found[text.replace("a + c", "a + a")]
+
+
+def test_a_sum_is_scaled_as_the_others_of_its_loop() -> None:
+    text = """extern "C" void f(const float *s, const float *v, float *y, int n) {
+  float m = s[0], l = 0.0f, acc = 0.0f;
+  for (int i = 0; i < n; ++i) {
+    float m_new = fmaxf(m, s[i]), fix = expf(m - m_new), p = expf(s[i] - m_new);
+    l = l + p;
+    acc = acc * fix + p * v[i];
+    m = m_new;
+  }
+  y[0] = acc / l;
+}
+"""
+    kind = changed(text, "f.cpp")[text.replace("l = l + p", "l = (l * fix) + p")]
+    assert kind.endswith("scaled as others")

@@ -17,6 +17,7 @@ from xpiler.repair.concepts import Concepts
 from xpiler.repair.conditions import ALWAYS, COMPARISONS, conditions
 from xpiler.repair.offer import SOONER, Offer, bare
 from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, Phrases
+from xpiler.repair.rescaling import scales
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
 from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
 from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
@@ -391,6 +392,9 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
     if place.root or node.type in ("identifier", "subscript_expression", "call_expression"):
         inner = written if node.type != "binary_expression" else f"({written})"
         offer(f"-{inner}", 2.2)
+        offer.kind = "scaled as others"
+        for scale in dict.fromkeys(scales(walker, place)):
+            offer(f"{inner} * {scale}", 1.0)
         offer.kind = "float factor"
         if node.type == "identifier":
             offer(f"{inner} * {inner}", 1.9)
