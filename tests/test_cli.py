@@ -269,6 +269,17 @@ def started_by(process: subprocess.Popen[bytes]) -> int:
     raise AssertionError("no process was started")
 
 
+def test_a_reader_that_has_seen_enough_gets_no_traceback(tmp_path: Path) -> None:
+    source = tmp_path / "k.cu"
+    source.write_text(ADD)
+    command = [sys.executable, "-m", "xpiler", "show", "--canonical", str(source)]
+    shown = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert shown.stdout is not None and shown.stderr is not None
+    shown.stdout.close()
+    assert shown.stderr.read() == b""
+    assert shown.wait() == 141
+
+
 def test_the_package_can_be_run() -> None:
     ran = subprocess.run([sys.executable, "-m", "xpiler", "--version"], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout.split()[0]) == (0, "xpiler")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 EXIT_VERIFIED, EXIT_UNVERIFIED, EXIT_REFUSED = 0, 1, 2
+EXIT_NO_READER = 141  # as shells tell of SIGPIPE
 EXIT_BY_STATUS = {"verified": EXIT_VERIFIED, "unverified": EXIT_UNVERIFIED, "refused": EXIT_REFUSED}
 
 
@@ -43,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(stderr=True, highlight=False)
     try:
         with _sigterm_cancels():
-            return int(arguments.run(arguments, console))
+            code = int(arguments.run(arguments, console))
+            sys.stdout.flush()
+            return code
     except Refusal as refusal:
         if getattr(arguments, "json", False) is True:
             print(json.dumps(_refused(refusal.diagnostic)))
@@ -53,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("cancelled; nothing was written", style="yellow")
         return 130
+    except BrokenPipeError:  # whoever reads what is printed has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_NO_READER
 
 
 @contextlib.contextmanager
