@@ -25,7 +25,7 @@ from xpiler.frontend import parse
 from xpiler.frontend.own_headers import with_own_headers
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
-from xpiler.gate.entries import Entry, deciding_atomic, entries_of
+from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
 from xpiler.gate.host_memory import host_memory
@@ -132,13 +132,14 @@ def _translated(
     unit, parsed = _parse(text, file, platform)
     entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
     stated.require_known(_parameters(unit, entries))
+    remarks = () if stated.entry else left_out(unit, [item.entry for item in entries])
     if not run:
         whole, unit = unit, route.admit(unit, entries)
         progress(f"writing {to}")
         _prepare_unrun(entries, unit, stated)
         produced = route.produce(unit, entries)
         rungs = [parsed, *produced.rungs, Rung("executed", False, "none", NOT_RUN, 0.0)]
-        return _result(whole, entries, produced.text, rungs, produced.notes, start)
+        return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
         whole, unit = unit, route.admit(unit, entries)
@@ -150,7 +151,7 @@ def _translated(
         _verify(whole, entries, produced.text, _target_file(file, to), to, pool, produced.calls, route.spell)
         checked = [rung for entry in entries for rung in entry.rungs]
         rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
-    return _result(whole, entries, produced.text, rungs, produced.notes, start)
+    return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
 
 
 def verify_text(
@@ -585,7 +586,13 @@ def _target_file(file: str, to: str) -> str:
 
 
 def _result(
-    unit: Unit, entries: list[EntryJob], text: str, rungs: list[Rung], notes: tuple[str, ...], start: float
+    unit: Unit,
+    entries: list[EntryJob],
+    text: str,
+    rungs: list[Rung],
+    notes: tuple[str, ...],
+    start: float,
+    remarks: tuple[Diagnostic, ...] = (),
 ) -> Result:
     evidence = Evidence(tuple(rungs))
     shared = [rung for rung in rungs if rung.rung in ("parsed", "compiled")]
@@ -613,6 +620,7 @@ def _result(
     # Where an entry was verified all the same, what the IR does not know of a kernel is a remark.
     severity = "error" if any(r.status == "refused" for r in results) else "warning"
     diagnostics += [replace(d, severity=severity) for d in unit.refusals.values() if d.range not in known]
+    diagnostics += remarks
     diagnostics += [Diagnostic("note", note, None, "note") for note in dict.fromkeys(notes)]
     if all(result.status == "refused" for result in results):
         first = next(d for d in diagnostics if d.severity == "error")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xpiler.frontend import parse
-from xpiler.gate.entries import entries_of
+from xpiler.gate.entries import entries_of, left_out
 
 STEPS = """
 struct Params { float dt; int count; };
@@ -32,3 +32,12 @@ def test_a_function_of_arrays_and_numbers_is_run_by_itself() -> None:
     )
     entries = entries_of(parse(plain.replace("Params{0.5f, 100}", "2"), "steps.cu"))
     assert [(entry.kind, entry.name) for entry in entries] == [("host", "step"), ("main", "main")]
+
+
+def test_a_function_that_is_not_called_by_itself_is_told_of() -> None:
+    unit = parse(STEPS, "steps.cu")
+    (remark,) = left_out(unit, entries_of(unit))
+    assert remark.severity == "note" and remark.range is not None and remark.range.line == 7
+    assert "`step` launches kernels and is not called by itself, only `main` does" in remark.message
+    unit = parse(STEPS.replace("const Params &p", "int n").replace("(p.count + 63) / 64", "n"), "steps.cu")
+    assert left_out(unit, entries_of(unit)) == ()

@@ -8,10 +8,10 @@ function launches is an entry of its own; a `main` is run as a whole program bes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.errors import Refusal
+from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
 from xpiler.gate.contract import RETURN, EntryKind, Setup
 from xpiler.gate.setups import Plan, Setups
@@ -90,6 +90,29 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
             SourceRange(unit.file, 1, 1, 1, 1),
             "name a file that defines a kernel",
         )
+    return tuple(found)
+
+
+def left_out(unit: Unit, entries: Sequence[Entry]) -> tuple[Diagnostic, ...]:
+    """Remarks on the functions that launch kernels and that no entry is or calls."""
+    setups = Setups(unit)
+    run = [name for e in entries if e.kind == "host" for name in (e.name, *(s.callee for s in e.before))]
+    called = {f for name in run for f in setups.reached_by_name(name)}
+    by_main = set(setups.reached_by_name("main"))
+    found: list[Diagnostic] = []
+    for function in unit.host_functions:
+        if function.name == "main" or function in called or function.is_template:
+            continue
+        if not _reached(unit, setups, function):
+            continue
+        who = "only `main` does" if function in by_main else "nothing that is compared does"
+        why = (
+            ""
+            if _callable(setups, function)
+            else ": nobody can make up what it takes or what it needs before"
+        )
+        what = f"`{function.name}` launches kernels and is not called by itself, {who}{why}"
+        found.append(Diagnostic("not-called", what, function.range, "note"))
     return tuple(found)
 
 
