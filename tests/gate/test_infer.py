@@ -651,3 +651,19 @@ def test_a_grid_that_all_launches_have_is_run_whole_at_small_sizes() -> None:
     )
     assert not found.findings
     assert all(case.extent("x") == case.extent("y") for case in found.contract.cases)
+
+
+def test_a_test_for_the_left_border_says_nothing_of_the_number_of_blocks() -> None:
+    text = """
+__global__ void before(const float *x, float *y, int n, int width) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x, t = blockIdx.y;
+  if (i >= n) return;
+  float s = 0;
+  for (int k = 0; k < width; ++k) {
+    int from = t - k;
+    if (from >= 0) s += x[from * n + i];
+  }
+  y[t * n + i] = s;
+}"""
+    launch = inferred(text).contract.cases[0].launch
+    assert launch is not None and launch.grid[1] > 1

@@ -87,6 +87,9 @@ def infer_grid(kernel: Function, block: tuple[int, int, int]) -> LaunchFormula:
         bound = substitute(substitute(bound, definitions), sizes)
         if not free_vars(bound) <= scalars or any(isinstance(node, Load) for node in walk(bound)):
             continue
+        folded = simplify(bound)
+        if isinstance(folded, Const) and folded.value < 1:  # `blockIdx.y - k >= 0` says nothing of how many
+            continue
         for axis in AXES:
             step = stride(index, f"blockIdx.{axis}")
             if step is not None and step > 0:
