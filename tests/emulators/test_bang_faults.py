@@ -255,7 +255,7 @@ def test_a_copy_to_the_host_needs_the_queue_to_be_waited_for(tmp_path: Path) -> 
     assert "belongs to k, launched in line 10" in event["message"]
 
 
-SHARED = {
+WITHOUT_BARRIER = {
     "a scalar read of SRAM": (
         "__mlu_shared__ float s[4];\n"
         "if (!__is_mpu()) s[coreId] = x[coreId] + coreId; // !\n"
@@ -295,9 +295,9 @@ SHARED = {
 }
 
 
-@pytest.mark.parametrize("what", SHARED)
+@pytest.mark.parametrize("what", WITHOUT_BARRIER)
 def test_cores_that_share_memory_without_a_barrier_are_named(what: str, tmp_path: Path) -> None:
-    body, barrier = SHARED[what]
+    body, barrier = WITHOUT_BARRIER[what]
     union = {"tasks": 4, "kind": "cnrtFuncTypeUnion1"}
     for schedule in ("forward", "reverse"):
         outcome, lines = run(body.format(barrier=""), tmp_path, **union, XPILER_SCHEDULE=schedule)
