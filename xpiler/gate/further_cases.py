@@ -22,6 +22,7 @@ _SMALL = (3, 5, 2)
 _WIDE = {2: ((131, 517),), 3: ((67, 131, 97), (131, 67, 139))}  # as many sizes made wide together
 _NARROW, _ONE_WIDE = 16, 131  # fewer than the lanes of a vector; a tile of 128 and a part of one
 _TILE = 128
+_BASES = 2  # stated cases that sizes are changed in
 _MOST_WORK = 1 << 21  # the product of all sizes
 _MOST_SINGLE = 4  # cases in which one size is the least
 _GRANULE = 256
@@ -62,9 +63,10 @@ def least_sizes(found: Sequence[Sizes], several: Sequence[str]) -> Iterator[dict
     a tile of 128 and a part of one, where none is. That several are stated says that others are meant, too.
     How two loops differ, which end at two of the sizes, may show only if either is the larger one."""
     units = {name: _granule([sizes[name] for sizes in found]) for name in several}
-    made = [{**sizes, name: unit} for sizes in found for name, unit in units.items()]
+    bases = found[:_BASES]
+    made = [{**sizes, name: unit} for sizes in bases for name, unit in units.items()]
     whole = {n: unit for n, unit in units.items() if not any(_has_part(sizes[n]) for sizes in found)}
-    made += [{**sizes, n: unit * -(-_ONE_WIDE // unit)} for sizes in found for n, unit in whole.items()]
+    made += [{**sizes, n: unit * -(-_ONE_WIDE // unit)} for sizes in bases for n, unit in whole.items()]
     known = [dict(sizes) for sizes in found]
     for sizes in sorted(made, key=lambda sizes: prod(size for size in sizes.values() if size > 0)):
         if sizes not in known and prod(sizes.values()) <= _MOST_WORK:
