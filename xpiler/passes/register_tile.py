@@ -9,7 +9,8 @@
     left over
 
 Unroll-and-jam of two loops with independent iterations around a serial one. Applies to any such nest
-(products of matrices, convolutions, distances) whose copies of the body then have loads in common.
+(products of matrices, convolutions, distances) whose copies of the body then have loads in common, or that
+sums over a window, so that its short loops are gone through for several rows at a time.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ def tile_candidate(loop: For) -> For | None:
 
 
 def tiled(rows: For) -> tuple[Stmt, ...] | None:
-    """The loops that replace `rows` and the vector loop in it; None if the rows share no loads: each
-    would be written out for nothing."""
+    """The loops that replace `rows` and the vector loop in it; None if the rows share neither loads nor short
+    loops: each would be written out for nothing."""
     columns = tile_candidate(rows)
     if columns is None:
         return None
