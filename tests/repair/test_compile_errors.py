@@ -72,3 +72,16 @@ def test_a_collapse_on_the_inner_loop_goes_to_the_loop_around(compile_text: Comp
 def test_a_collapse_of_too_many_loops_says_fewer(compile_text: Compile) -> None:
     text, _ = mended(SOURCE.replace("collapse(2)", "collapse(3)"), compile_text)
     assert text == SOURCE
+
+
+def test_a_shared_array_that_has_no_room_loses_a_factor() -> None:
+    right = "__global__ void k(float* x) { __shared__ float t[512]; t[threadIdx.x] = x[threadIdx.x]; }\n"
+    wrong = right.replace("512", "64 * (512)")
+    log = "error: local memory (131072) exceeds limit (65536) in function '_Z1kPf'\n"
+
+    def compile_(text: str) -> list[CompilerError]:
+        return errors_in(log if "64 *" in text else "", "k.hip")
+
+    text, done, left = without_errors(wrong, "k.hip", "hip", right, compile_, lambda: False)
+    assert (text, left) == (right, [])
+    assert done[0].message.startswith("the array should have `512` elements: local memory")

@@ -266,8 +266,9 @@ def _diagnosis(done: Completed, name: str, file: str) -> str:
             column = f":{match['column']}" if match["column"] else ""
             found.append(f"{where}:{match['line']}{column}: {match['text'].strip()}")
     if not found:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        return said[0][:300] if said else done.describe()
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        errors = [line for line in said if line.startswith(("error:", "fatal error:"))]  # of no place
+        return (errors or said)[0][:300] if said else done.describe()
     return found[0] + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
 
 

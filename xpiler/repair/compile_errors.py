@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from xpiler.ir.source import SourceRange
 from xpiler.repair.changes import apply
-from xpiler.repair.statics import loop_around
+from xpiler.repair.statics import loop_around, smaller_shared_arrays
 from xpiler.repair.vocabulary import FAMILIES, known_names
 from xpiler.symbolic.findings import Edit
 from xpiler.symbolic.positions import Lines
@@ -57,6 +57,8 @@ class Mended:
     message: str
 
 
+_UNPLACED = re.compile(r"^(?:fatal )?error: (?P<text>[^\n]*)", re.M)
+_NO_ROOM = re.compile(r"(?:local memory|shared data).*exceeds|too much shared data")
 _COLLAPSE = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+omp\b[^\n]*\bcollapse\s*\(\s*(\d+)\s*\)[^\n]*\n?", re.M)
 
 Compile = Callable[[str], list[CompilerError]]
@@ -70,6 +72,7 @@ def errors_in(log: str, file: str) -> list[CompilerError]:
         found.append(
             CompilerError(int(match["line"]) if own else 0, int(match["column"] or 1), match["text"])
         )
+    found += [CompilerError(0, 1, match["text"]) for match in _UNPLACED.finditer(log)]
     return found
 
 
@@ -146,6 +149,8 @@ def suggestions(
     error: CompilerError, text: str, platform: str, source: str
 ) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Changes that may remove the error, the most plausible first, each with words for it."""
+    if _NO_ROOM.search(error.text):
+        yield from ((static.title, (static.edit,)) for static in smaller_shared_arrays(text))
     lines = Lines(text)
     if not 0 < error.line <= len(lines.starts):
         return

@@ -97,6 +97,19 @@ def _extents(text: str) -> Iterator[Static]:
             yield Static(Edit(start, end, smaller), 1.7, f"the array should have `{smaller}` elements")
 
 
+def smaller_shared_arrays(text: str) -> Iterator[Static]:
+    """Fewer elements for arrays in shared memory, which has no room for all."""
+    for match in _EXTENT.finditer(text):
+        line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+        if "__shared__" not in line:
+            continue
+        factors = [f.strip() for f in match[1].split("*")] if re.fullmatch(r"[^+\-/%]+", match[1]) else []
+        for factor in factors if len(factors) > 1 else ():
+            rest = " * ".join(f for f in factors if f is not factor)
+            bare = rest[1:-1] if re.fullmatch(r"\(\w+\)", rest) else rest
+            yield Static(Edit(*match.span(1), bare), 1.0, f"the array should have `{bare}` elements")
+
+
 def _layouts(text: str) -> Iterator[Static]:
     for match in _LAYOUT.finditer(text):
         other = match[0].replace(match[2], "col" if match[2] == "row" else "row")
