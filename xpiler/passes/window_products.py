@@ -72,7 +72,7 @@ def convolve_windows(function: Function, architecture: Architecture, taken: int)
             if isinstance(stmt, For) and not made:
                 windows = match_windows(stmt, memory)
                 if windows is not None:
-                    new = _Convolution(windows, stmt, names, architecture, taken)
+                    new = _Convolution(windows, stmt, names, architecture, taken, frozenset(memory))
                     found = new.choice()
                     made.extend([new] if found is not None else [])
             match stmt:
@@ -105,6 +105,7 @@ class _Convolution:
     names: Names
     architecture: Architecture
     taken: int
+    memory: frozenset[str]  # arrays of the device; others lie in the scratchpad
     bytes: int = 0
 
     def __post_init__(self) -> None:
@@ -287,7 +288,8 @@ class _Convolution:
             place = substitute(target.index[0], {x.var: first, o.var: channel})
             to = Ref(F32, target.array, place)
             sums = Ref(F32, self.sums, const(0))
-            return (_copy(to, sums, "NRAM2GDRAM", channels, to_expr(stride, I32), channels, sub(count, 1)),)
+            direction = "NRAM2GDRAM" if target.array in self.memory else "NRAM2NRAM"
+            return (_copy(to, sums, direction, channels, to_expr(stride, I32), channels, sub(count, 1)),)
         at = add(mul(sub(Var(I32, x.var), first), channels), sub(Var(I32, o.var), channel))
         collected: Expr = Load(F32, self.sums, (at,))
         start = nest.accumulator.init
