@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests.passes.mlu import assert_same, canonical, instructions, laid_out, normal
-from xpiler.ir.nodes import Function
+from xpiler.ir.nodes import Function, Instr, Ref
 from xpiler.ir.printer import show
+from xpiler.ir.rewrite import walk
 from xpiler.platforms.bang import DEFAULT, Architecture
 
 KB = 1024
@@ -181,3 +182,28 @@ def test_a_choice_guards_its_own_factor(left: str, right: str) -> None:
     wide = 3 * 8 if left == "{}" else 3 * 6
     arrays = {"A": normal(wide + 2), "B": normal(8 * 5 if right == "{}" else 6 * 5), "C": normal(15)}
     assert_same(function, SMALL, **arrays, N=5, K=6, L=8)
+
+
+def test_sums_into_an_array_of_the_scratchpad_stay_there() -> None:
+    """What is then done with them, here the other order, needs no way through the device's memory."""
+    function = canonical(
+        """__global__ void conv(const float *x, const float *f, float *y) {
+             __shared__ float sums[6 * 8];
+             for (int o = threadIdx.x; o < 8; o += 8)
+               for (int p = 0; p < 6; ++p) {
+                 float acc = 0;
+                 for (int i = 0; i < 3; ++i) for (int j = 0; j < 3; ++j) for (int c = 0; c < 64; ++c)
+                   acc += x[(i * 8 + p + j) * 64 + c] * f[((o * 3 + i) * 3 + j) * 64 + c];
+                 sums[p * 8 + o] = acc;
+               }
+             __syncthreads();
+             for (int p = 0; p < 6; ++p) y[threadIdx.x * 6 + p] = sums[(5 - p) * 8 + (threadIdx.x + 1) % 8];
+           }""",
+        (8, 1, 1),
+    )
+    laid = laid_out(function)
+    moved = [
+        n for n in walk(laid.body) if isinstance(n, Instr) and ("direction", "NRAM2GDRAM") in n.attributes
+    ]
+    assert all(isinstance(n.operands[0], Ref) and n.operands[0].array == "y" for n in moved)
+    assert "__bang_conv" in instructions(laid)
