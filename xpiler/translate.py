@@ -36,6 +36,7 @@ from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.shim import inline_includes
 from xpiler.gate.special_values import special_values
+from xpiler.gate.thread_twins import thread_twins
 from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
@@ -517,6 +518,15 @@ def _verify(
             item.rungs = compare_target(contract, item.build, item.runs, target)
             if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
                 item.rungs += host_memory(contract, item.build, target)
+            if PLATFORMS[platform].model == "serial" and all(rung.ok for rung in item.rungs):
+                item.rungs += thread_twins(
+                    contract,
+                    item.build,
+                    item.runs,
+                    text,
+                    read_back,
+                    lambda t: build(t, file, platform, _called(contract, calls, spell), beside=beside),
+                )
             if all(rung.ok for rung in item.rungs):
                 item.rungs += special_values(contract, item.build, target)
                 sides = Side(source, item.build, {}), lambda: Side(read_back(), target, calls)
