@@ -45,7 +45,7 @@ def test_the_lowest_digit_of_a_counter_makes_the_lanes(digits: str) -> None:
 
 def test_a_split_loop_over_nothing_divides_by_nothing() -> None:
     text = cpp(WINDOWS.replace("DIGITS", "int c = i % channels, column = 0, row = i / channels;"))
-    assert text.index("if (0 < ") < text.index(" / channels;")
+    assert text.index("if (0 < ") < text.index(" / channels")
 
 
 def test_digits_that_are_taken_off_one_by_one_make_the_lanes() -> None:
@@ -130,7 +130,7 @@ def test_a_cycle_of_vectors_is_one_of_their_members() -> None:
     }"""
     (kernel,) = parse(text, "kernel.cu", platform="cuda").program.kernels
     shown = show(canonicalise(kernel, (64, 1, 1), (1, 1, 1)).function)
-    assert "y[j] = x[j] * g[(i64)(j % (4ul * (u64)columns))];" in shown, shown
+    assert "y[j] = x[j] * g[(i64)j % (4l * (i64)columns)];" in shown, shown
 
 
 def test_rows_of_a_counter_that_is_taken_apart_are_copied_by_lanes() -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from xpiler.ir.affine import linear, to_expr
 from xpiler.ir.affine_form import lift, of_var
 from xpiler.ir.build import cast, const, mod, mul
-from xpiler.ir.nodes import Assign, Binary, Const, Decl, Expr, For, Load, Stmt, Var
+from xpiler.ir.nodes import Assign, Binary, Cast, Const, Decl, Expr, For, Load, Stmt, Var
 from xpiler.ir.rewrite import children, free_vars, map_expr, rebuild, substitute, walk
 
 
@@ -94,6 +94,10 @@ def _remainder(index: Expr, loop: For) -> Binary | None:
 
 
 def _counts(expr: Expr, loop: For) -> bool:
+    """Whether it is the counter, as it is or as a number that has room for it."""
+    match expr:
+        case Cast(operand=Var() as counter, dtype=dtype) if dtype.bits >= loop.dtype.bits:
+            return _counts(counter, loop)
     return isinstance(expr, Var) and expr.name == loop.var and expr.dtype == loop.dtype
 
 
