@@ -5,7 +5,8 @@ from __future__ import annotations
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, constant, number
 from xpiler.frontend.lower_groups import block_rank
-from xpiler.frontend.lower_memory import copy, deref, flat_offset, load, pointer_of, snapshot, store
+from xpiler.frontend.lower_memory import copy, deref, load, pointer_of, snapshot, store
+from xpiler.frontend.lower_offsets import flat_offset
 from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_simt import collective, shuffled
 from xpiler.frontend.lower_types import Scalar, Vector

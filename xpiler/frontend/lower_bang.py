@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, number
-from xpiler.frontend.lower_memory import in_units, load, pointer_of, snapshot, without_prefix
+from xpiler.frontend.lower_memory import load, pointer_of, snapshot, without_prefix
+from xpiler.frontend.lower_offsets import in_units
 from xpiler.frontend.lower_registry import method
 from xpiler.frontend.lower_spaces import wanted_in
 from xpiler.frontend.lower_streams import operands_of

@@ -15,17 +15,8 @@ from dataclasses import dataclass
 from xpiler.frontend.lower_bang import address, element_type, on_each_side
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, constant
-from xpiler.frontend.lower_memory import (
-    deref,
-    divided,
-    in_units,
-    load,
-    place_of,
-    plus,
-    pointer_of,
-    snapshot,
-    store,
-)
+from xpiler.frontend.lower_memory import deref, load, place_of, pointer_of, snapshot, store
+from xpiler.frontend.lower_offsets import divided, in_units, plus
 from xpiler.frontend.lower_registry import method
 from xpiler.frontend.lower_spaces import wanted_in
 from xpiler.frontend.lower_streams import operands_of, stream_of

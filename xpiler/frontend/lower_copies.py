@@ -6,16 +6,8 @@ from __future__ import annotations
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context
 from xpiler.frontend.lower_groups import block_rank, block_threads
-from xpiler.frontend.lower_memory import (
-    deref,
-    in_units,
-    load,
-    place_of,
-    plus,
-    pointer_of,
-    store,
-    without_prefix,
-)
+from xpiler.frontend.lower_memory import deref, load, place_of, pointer_of, store, without_prefix
+from xpiler.frontend.lower_offsets import in_units, plus
 from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_types import Group, Pointer, Scalar, lanes_of, leaf_type, size_of
 from xpiler.frontend.lower_values import (

@@ -21,8 +21,6 @@ from xpiler.frontend.lower_memory import (
     address_of,
     advanced,
     both,
-    exact_div,
-    in_units,
     load,
     member,
     pointer_of,
@@ -32,6 +30,7 @@ from xpiler.frontend.lower_memory import (
     without_prefix,
 )
 from xpiler.frontend.lower_names import find_name, method_value, number_of_type
+from xpiler.frontend.lower_offsets import exact_div, in_units
 from xpiler.frontend.lower_operators import as_built_in, user_operator
 from xpiler.frontend.lower_registers import chosen, negated, register_operator, to_register
 from xpiler.frontend.lower_typenames import find_type, type_of

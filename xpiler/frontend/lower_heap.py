@@ -12,7 +12,8 @@ from tree_sitter import Node
 
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, expression, named_children
-from xpiler.frontend.lower_memory import exact_div, load
+from xpiler.frontend.lower_memory import load
+from xpiler.frontend.lower_offsets import exact_div
 from xpiler.frontend.lower_registry import builtin, method
 from xpiler.frontend.lower_typenames import type_of
 from xpiler.frontend.lower_types import VOID, Array, CType, Pointer, Void, lanes_of, size_of, stored_type

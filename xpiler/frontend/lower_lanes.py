@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.frontend.lower_context import Context
-from xpiler.frontend.lower_memory import divided, flat_offset, in_units, plus
+from xpiler.frontend.lower_offsets import divided, flat_offset, in_units, plus
 from xpiler.frontend.lower_types import REGISTERS, Pointer, Register, size_of
 from xpiler.frontend.lower_values import ZERO, Element, Memory, Value
 from xpiler.ir import build

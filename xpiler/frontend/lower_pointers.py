@@ -7,17 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from xpiler.frontend.lower_context import Context, Rebound
-from xpiler.frontend.lower_memory import (
-    advanced,
-    both,
-    divided,
-    in_units,
-    index_type,
-    pointer_of,
-    unit_of,
-    unit_towards,
-    without_prefix,
-)
+from xpiler.frontend.lower_memory import advanced, both, pointer_of, unit_towards, without_prefix
+from xpiler.frontend.lower_offsets import divided, in_units, index_type, unit_of
 from xpiler.frontend.lower_pools import TwoArrays
 from xpiler.frontend.lower_types import Pointer
 from xpiler.frontend.lower_values import Address, AddressOf, Choice, PointerCell, PointerVariable, Value

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, number
-from xpiler.frontend.lower_memory import flattened, in_units, pointer_of, without_prefix
+from xpiler.frontend.lower_memory import pointer_of, without_prefix
+from xpiler.frontend.lower_offsets import flattened, in_units
 from xpiler.frontend.lower_registry import builtin
 from xpiler.frontend.lower_types import Closure, Fragment
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Element, Number, Value
