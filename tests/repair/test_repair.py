@@ -53,6 +53,14 @@ def test_a_bound_or_stride_of_a_serial_target(right: str, wrong: str, line: int)
     assert found.diff.count("\n-") == found.diff.count("\n+ ") == 1
 
 
+def test_a_launch_of_one_block_gets_the_grid_that_was_made_for_it() -> None:
+    launch = "scale_kernel<<<dim3((cols + 31) / 32, rows), 32>>>"
+    right = SCALE.replace(launch, "const dim3 grid((cols + 31) / 32, rows);\n  scale_kernel<<<grid, 32>>>")
+    found = repair(SERIAL, "scale.cpp", right.replace("<<<grid", "<<<1"), "scale.cu", seconds=SECONDS)
+    assert found.status == "repaired", found.reason
+    assert found.text == right
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "line"),
     [

@@ -38,11 +38,15 @@ class Alternative:
 
 @dataclass
 class Site:
+    """A place of the text and what else could stand there. `dtype`: of all that could, where that is another
+    type than that of what stands there."""
+
     start: int
     end: int
     form: Form
     function: str
     alternatives: list[Alternative] = field(default_factory=list)
+    dtype: str = ""
 
     def edits(self, choice: int) -> tuple[Edit, ...]:
         """The change of the text for a choice (from 1)."""

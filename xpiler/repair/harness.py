@@ -205,7 +205,8 @@ def _choice(text: str, site: Site, number: int, choices: Sequence[int], inner: s
     match site.form:
         case Form.VALUE:
             flat = _flat(original)
-            kept = "".join(f"{on}=={c}?{own(c, f'xpiler_as<decltype(({flat}))>(', ')')}:" for c in choices)
+            dtype = site.dtype or f"decltype(({flat}))"
+            kept = "".join(f"{on}=={c}?{own(c, f'xpiler_as<{dtype}>(', ')')}:" for c in choices)
             return f"({on}==0?({inner}):{kept}({flat}))"
         case Form.CALL:
             kept = "".join(f"else if({on}=={c}){{{own(c, '', ';')}}}" for c in choices)

@@ -27,6 +27,16 @@ _ARITHMETIC = ("+", "-", "*", "/")
 _MOST_NAMES = 14
 
 
+def _is_extent(node: Node) -> bool:
+    """Whether it is the grid or the block of a launch."""
+    launch = node.parent
+    return launch is not None and launch.type == "kernel_call_syntax" and node in launch.named_children[:2]
+
+
+def _has_dim3(place: Place) -> bool:
+    return any(re.search(r"\bdim3\b", name.type) for name in place.scope.names.values())
+
+
 def value_site(
     walker: Walker, vocabulary: Vocabulary, phrases: Phrases, concepts: Concepts, place: Place
 ) -> Site | None:
@@ -38,6 +48,8 @@ def value_site(
         return None
     site = Site(place.start, place.end, form, place.function.name)
     kind = walker.kind(node, place.scope)
+    if kind == INT and place.root and _is_extent(node) and _has_dim3(place):
+        site.dtype = "dim3"
     offer = Offer(site, place, written, kind, concepts, concepts.expected(walker, place))
     if any(written in family for family in FAMILIES):
         _words(vocabulary, written, offer)
