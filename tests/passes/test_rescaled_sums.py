@@ -27,6 +27,9 @@ OTHERS = {
     "not rescaled": "float h = fmaxf(m, v); d = d + expf(v - h); m = h;",
     "the smaller": "float h = fminf(m, v); d = d * expf(m - h) + expf(v - h); m = h;",
     "the peak before": "float h = fmaxf(m, v); d = d * expf(m - h) + expf(v - m); m = h;",
+    "a weight beyond a number": (
+        "float h = fmaxf(m, v); d = d * expf(m - h) + (v > 9.0f ? 2.0f : 1.0f) * expf(v - h); m = h;"
+    ),
     "rescaled twice": "float h = fmaxf(m, v); d = d * expf(m - h) * expf(m - h) + expf(v - h); m = h;",
 }
 

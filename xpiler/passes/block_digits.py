@@ -117,7 +117,10 @@ class _Pass:
         if {row.name, column.name} & _divided(fused):
             return None
         nest = replace(outer, body=Block((replace(inner, body=fused),)))
-        (nest,) = fold_guards(replace(self.function, body=Block((nest,)))).body.body  # type: ignore[assignment]
+        folded = fold_guards(replace(self.function, body=Block((nest,)))).body.body[0]
+        if not isinstance(folded, For):
+            return None
+        nest = folded
         body = substitute(nest.body, {row.name: add(row, before)})
         # a divisor that is not positive is, without a sign, larger than any block
         positive = gt(width, const(0, dtype))

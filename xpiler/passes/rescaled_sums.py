@@ -174,7 +174,7 @@ def _term(
 ) -> _Term | None:
     """What is added to the rescaled sum, if the step is one of a peak and its sum at all numbers tried."""
     calls = [n for n in walk(summed) if isinstance(n, Call) and n.function in _EXPONENTIALS]
-    if not calls:
+    if not calls or any(_has_threshold(expr, value) for expr in (larger, summed)):
         return None
     base = _EXPONENTIALS[calls[0].function]
     one = const(1.0, total.dtype)
@@ -195,6 +195,18 @@ def _times(left: Expr, right: Expr) -> Expr:
 def _const(expr: Expr) -> float:
     assert isinstance(expr, Const)
     return float(expr.value)
+
+
+def _has_threshold(expr: Expr, value: Expr) -> bool:
+    """Whether a number decides in a choice, the value itself aside: numbers that are tried may all lie on one
+    side of it."""
+    if expr == value:
+        return False
+    match expr:
+        case Binary(op="<" | "<=" | ">" | ">=") | Call(function="min" | "max"):
+            if any(isinstance(child, Const) for child in children(expr)):
+                return True
+    return any(isinstance(child, Expr) and _has_threshold(child, value) for child in children(expr))
 
 
 def _holds(
