@@ -95,3 +95,25 @@ extern "C" void pack(const float *x, float *y, int *count, int n) {
     assert "pack_kernel_1(" in result.text
     assert "pack_kernel_2(" in result.text
     assert "float kept[512]" in result.text.split("pack_kernel_2(")[1]
+
+
+@pytest.mark.parametrize("to", ["cuda", "bang"])
+def test_an_array_of_any_size_in_a_loop_is_memory_for_every_iteration(to: str) -> None:
+    text = """
+    #include <vector>
+    void sums(const float *x, float *y, int n, int m) {
+    #pragma omp parallel for
+        for (int first = 0; first < n / 4 * 4; first += 4) {
+            const int count = 4 * m;
+            std::vector<float> sums(count + 1);
+            for (int i = 0; i < count; ++i) sums[i + 1] = sums[i] + x[first * m + i];
+            for (int i = 0; i < count; ++i) y[first * m + i] = sums[count - i] * sums[i / 2];
+        }
+    }
+    """
+    result = translate_text(text, "sums.cpp", to)
+    assert result.status == "verified", result.entries
+    assert result.text is not None
+    size = {"cuda": "cudaMalloc(&sums, (", "bang": "const size_t sums_bytes = "}[to]
+    assert size in result.text
+    assert "room for arrays in NRAM" not in result.text

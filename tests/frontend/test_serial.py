@@ -99,8 +99,9 @@ def test_memory_of_its_own_is_a_local_array() -> None:
     extern "C" void reversed(const float *x, float *y, int n) {
         float *copy = (float *)malloc(n * sizeof(float));
         std::vector<int> place(n);
-        for (int i = 0; i < n; ++i) { copy[i] = x[i]; place[i] = n - 1 - i; }
-        for (int i = 0; i < n; ++i) y[i] = copy[place[i]];
+        double wide[2 * n];
+        for (int i = 0; i < n; ++i) { copy[i] = x[i]; place[i] = n - 1 - i; wide[2 * i] = x[i]; }
+        for (int i = 0; i < n; ++i) y[i] = copy[place[i]] + wide[2 * i];
         free(copy);
     }
     """
@@ -109,6 +110,7 @@ def test_memory_of_its_own_is_a_local_array() -> None:
     shown = show(unit.program.kernels[0])
     assert "f32 copy[n];" in shown
     assert "i32 place[n];" in shown
+    assert "f64 wide[2 * n];" in shown
 
 
 def test_loops_that_openmp_shares_out_are_parallel() -> None:

@@ -39,3 +39,23 @@ def test_what_the_scratchpad_has_room_for_stays() -> None:
     shown, taken = spilled(20_000)
     assert not taken
     assert "f32 large[20000];" in shown
+
+
+def test_an_array_of_any_size_becomes_a_piece_of_memory_an_iteration() -> None:
+    text = """\
+void rows(const float *__restrict__ x, float *__restrict__ y, int n, int m) {
+#pragma omp parallel for
+  for (int first = 0; first < n; first += 8) {
+    int width = 2 * m;
+    float row[width];
+    for (int i = 0; i < m; ++i) row[i] = x[first + i] * x[i], row[m + i] = x[i] * x[i];
+    for (int i = 0; i < m; ++i) y[first * m + i] = row[2 * i] * row[i / 2];
+  }
+}
+"""
+    (kernel,) = parse(text, "rows.cpp", platform="vnni").program.kernels
+    function, taken = with_large_arrays_in_memory(canonicalise(kernel).function, DEFAULT)
+    assert [(param.name, show(count)) for param, count in taken] == [
+        ("row", "((i64)n + 7l) / 8l * (i64)(2 * m)")
+    ]
+    assert "row[(i64)i + (i64)first / 8l * (i64)(2 * m)] = " in show(function)

@@ -10,13 +10,13 @@ from tree_sitter import Node
 from xpiler.frontend.lower_assignment import assign_value
 from xpiler.frontend.lower_context import Context, constant, named_children, number, shorten, statement
 from xpiler.frontend.lower_convert import construct, convert
-from xpiler.frontend.lower_heap import Heap, placed, vector_variable
+from xpiler.frontend.lower_heap import Heap, array_of_variable_length, placed, vector_variable
 from xpiler.frontend.lower_loops import non_negative
 from xpiler.frontend.lower_memory import carried_type, copy, load, subscript
 from xpiler.frontend.lower_pointers import declare_pointer
 from xpiler.frontend.lower_registers import register_variable
 from xpiler.frontend.lower_scratchpads import scratchpad
-from xpiler.frontend.lower_typenames import constant_int, declared, instantiate, type_of
+from xpiler.frontend.lower_typenames import constant_int, declared, instantiate, try_constant, type_of
 from xpiler.frontend.lower_types import (
     Array,
     AtomicRef,
@@ -146,6 +146,11 @@ def _local_enum(ctx: Context, node: Node) -> None:
 
 def _declare(ctx: Context, base: CType, declarator: Node, words: set[str], alignment: int) -> None:
     is_const = bool(words & {"const", "constexpr"})
+    size = _variable_length(ctx, declarator)
+    if size is not None:
+        name = ctx.text(declarator.child_by_field_name("declarator"))
+        ctx.scope.names[name] = array_of_variable_length(ctx, name, base, size)
+        return
     name, ctype, _ = declared(ctx, base, declarator, is_const)
     value_node = declarator.child_by_field_name("value") if declarator.type == "init_declarator" else None
     inner = (
@@ -170,6 +175,16 @@ def _declare(ctx: Context, base: CType, declarator: Node, words: set[str], align
         ctx.refuse("static-local", f"static variable `{name}` in device code is not supported", declarator)
     value = local(ctx, name, ctype, value_node, is_const, alignment)
     ctx.scope.names[name] = value
+
+
+def _variable_length(ctx: Context, declarator: Node) -> Node | None:
+    """The size of an array of one dimension in a plain function, where it is no constant."""
+    if not ctx.entities.is_serial or declarator.type != "array_declarator":
+        return None
+    inner, size = (declarator.child_by_field_name(field) for field in ("declarator", "size"))
+    if inner is None or inner.type != "identifier" or size is None:
+        return None
+    return size if try_constant(ctx, size) is None else None
 
 
 def declare_name(ctx: Context, name: str, ctype: CType, init: Node | None) -> None:

@@ -1,4 +1,5 @@
-"""Memory that a plain function takes for its own use: `malloc`, `new`, `std::vector` become local arrays.
+"""Memory that a plain function takes for its own use: `malloc`, `new`, `std::vector` and arrays of variable
+length become local arrays.
 
 float *row = (float *)malloc(n * sizeof(float));   -->   float row[n];
 """
@@ -112,6 +113,17 @@ def vector_variable(ctx: Context, name: str, element: CType, values: Sequence[Va
         body = Assign(Load(leaf, address.memory.name, (at,)), build.cast(load(ctx, values[1]), leaf))
         extent = build.cast(total, I32)
         ctx.emit(For(at.name, I32, build.const(0), extent, build.const(1), Block((body,)), LoopKind.SERIAL))
+    return Element(Array(element, None), address.memory, None, ZERO, leaf.bytes)
+
+
+def array_of_variable_length(ctx: Context, name: str, element: CType, size: Node) -> Value:
+    """`T name[n]` in a plain function."""
+    leaf = stored_type(element)
+    if leaf is None:
+        ctx.refuse("declaration", f"an array `{name}` of `{element}` needs a constant size", size)
+    count = build.mul(load(ctx, ctx.value(size)), build.const(lanes_of(element)))
+    address = new_array(ctx, name, Pointer(element), leaf, count, zero=False)
+    assert address.memory is not None
     return Element(Array(element, None), address.memory, None, ZERO, leaf.bytes)
 
 

@@ -18,12 +18,13 @@ _SMALLER, _LARGER = ("<", "<="), (">", ">=")
 
 def name_extrema(function: Function) -> Function:
     """Everywhere in the function."""
-    body = map_expr(function.body, _named)
+    body = map_expr(function.body, named)
     assert isinstance(body, Block)
     return function if body == function.body else replace(function, body=body)
 
 
-def _named(expr: Expr) -> Expr:
+def named(expr: Expr) -> Expr:
+    """One choice; what it is made of stays as it is."""
     match expr:
         case Select(condition=Binary(op=op, left=left, right=right), then=then, otherwise=otherwise) if (
             expr.dtype.is_integer and left.dtype == expr.dtype

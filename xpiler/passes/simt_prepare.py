@@ -40,6 +40,7 @@ from xpiler.passes.names import Names
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.private_elements import scalars_of_elements
 from xpiler.passes.scatter_atomics import with_atomics
+from xpiler.passes.sizes_at_start import with_sizes_at_start
 from xpiler.passes.strip_mining import whole_loops
 from xpiler.passes.structured import spliced
 from xpiler.passes.sum_registers import sums_in_registers
@@ -61,7 +62,7 @@ def prepare(function: Function) -> Function:
     function = replace(function, body=map_expr(function.body, covered))
     function = tidy(mark_parallel(tidy(function)).function)
     function = replace(function, body=_sunk(function.body, Facts.of(function)))
-    return tidy(sums_in_registers(function))
+    return with_sizes_at_start(tidy(sums_in_registers(function)))
 
 
 def _with_fused_phases(function: Function) -> Function:
