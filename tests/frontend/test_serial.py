@@ -29,8 +29,28 @@ def test_without_exported_functions_the_uncalled_ones_are_kernels() -> None:
     assert functions(text) == ["rows"]
 
 
-def test_a_result_is_refused() -> None:
-    unit = parse('extern "C" float first(const float *x) { return x[0]; }', "f.cpp", platform="vnni")
+def test_what_a_function_returns_is_one_more_array() -> None:
+    text = """
+    extern "C" double above(const float *x, int n, float t) {
+        if (n < 0) return -1;
+        int count = 0;
+        for (int i = 0; i < n; ++i) count += x[i] > t;
+        return count;
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert [(p.name, p.dtype.name, p.is_pointer) for p in kernel.params][-1] == ("return", "f64", True)
+    assert [line.strip() for line in show(kernel).splitlines() if "return" in line][1:] == [
+        "return[0] = -1.0;",
+        "return;",
+        "return[0] = (f64)count;",
+        "return;",
+    ]
+
+
+def test_a_result_that_is_no_number_is_refused() -> None:
+    text = 'extern "C" const float *first(const float *x) { return x; }'
+    unit = parse(text, "f.cpp", platform="vnni")
     assert [d.code for d in unit.refusals.values()] == ["result"]
 
 

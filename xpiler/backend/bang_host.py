@@ -40,7 +40,7 @@ from xpiler.backend.host_math import called_in
 from xpiler.backend.host_values import IS_KERNEL, address_function, chosen, value_edits
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import KernelText, LaunchSite, Unit
-from xpiler.ir.nodes import Expr, Function, Param
+from xpiler.ir.nodes import Decl, Expr, Function, Param
 
 RENAMED = {
     "__half": "half",
@@ -213,10 +213,13 @@ def _and_wrapper(name: str, function: BangFunction, kernel: Function) -> str:
 
 def _passed_globals(function: BangFunction) -> list[str]:
     """The arguments for the variables of the program that a kernel reads."""
-    return [
-        f"(const {_type(d.dtype)} *)on_device(&{d.name}, sizeof({d.name}))" if d.shape else d.name
-        for d in function.globals
-    ]
+    return [passed_global(decl) for decl in function.globals]
+
+
+def passed_global(decl: Decl) -> str:
+    """The argument for a variable of the program: a copy in device memory of an array, a scalar's value."""
+    name = decl.name
+    return f"(const {_type(decl.dtype)} *)on_device(&{name}, sizeof({name}))" if decl.shape else name
 
 
 def _spelling(param: Param) -> str:

@@ -7,16 +7,18 @@ void relu(const float *x, float *y, int n)   -->   __mlu_entry__ void relu_kerne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xpiler.backend.bang import BangFunction, parameter_text
-from xpiler.backend.bang_host import _with_preamble
-from xpiler.backend.c_expressions import PRIMARY, CExpressions
+from xpiler.backend.bang_host import _with_preamble, passed_global
+from xpiler.backend.c_expressions import PRIMARY, CExpressions, wrapped
 from xpiler.backend.c_types import value_type
 from xpiler.backend.serial_host import with_functions
+from xpiler.backend.vnni import global_text
 from xpiler.frontend.unit import Unit
-from xpiler.ir.nodes import Call, Expr, Function, Param
+from xpiler.ir.nodes import RETURN, Call, Expr, Function, Param
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Wrapped:
 def serial_file(unit: Unit, functions: Mapping[str, Wrapped], *, whole: bool) -> str:
     """The file with each function as kernel and wrapper. `whole`: the rest of the file, its `main` and what
     that calls, stays."""
-    texts = {name: _and_wrapper(function) for name, function in functions.items()}
+    texts = {name: _and_wrapper(function, unit.text) for name, function in functions.items()}
     body = with_functions(unit, texts, whole=whole)
     return _with_preamble(body, [function.kernel for function in functions.values()])
 
@@ -59,10 +61,11 @@ class _HostExpressions(CExpressions):
         return super()._call(expr)
 
 
-def _and_wrapper(function: Wrapped) -> str:
+def _and_wrapper(function: Wrapped, beside: str) -> str:
     source, kernel = function.source, function.kernel
     printer = _HostExpressions(source.params)
-    parameters = ", ".join(f"{_spelling(p)}{printer.name(p.name)}" for p in source.params)
+    parameters = ", ".join(f"{_spelling(p)}{printer.name(p.name)}" for p in source.params if p.name != RETURN)
+    returned = next((_element(p) for p in source.params if p.name == RETURN), "void")
     sizes, moves, back, frees = [], [], [], []
     arguments = []
     for param in (*source.params, *function.own):
@@ -79,16 +82,28 @@ def _and_wrapper(function: Wrapped) -> str:
         moves.append(f"cnrtMalloc((void **)&{device}, {size}{room});")
         if array.copy_in:
             moves.append(f"cnrtMemcpy({device}, (void *){name}, {size}, cnrtMemcpyHostToDev);")
+        if param.name == RETURN:
+            sizes.append(f"{element} {name};")
         if array.copy_out:
-            back.append(f"cnrtMemcpy({name}, {device}, {size}, cnrtMemcpyDevToHost);")
+            host = f"&{name}" if param.name == RETURN else name
+            back.append(f"cnrtMemcpy({host}, {device}, {size}, cnrtMemcpyDevToHost);")
         frees.append(f"cnrtFree({device});")
         arguments.append(device)
+    tables = []
+    for table in kernel.globals:
+        shown = f"{kernel.name}_{table.name}"
+        while re.search(rf"\b{shown}\b", beside):
+            shown += "_"
+        tables.append(global_text(replace(table, name=shown)))
+        arguments.append(passed_global(replace(table, name=shown)))
     launch = f"{kernel.name}<<<all_cores(), cnrtFuncTypeUnion1, default_queue()>>>({', '.join(arguments)});"
     lines = [*sizes, *moves, launch, "cnrtQueueSync(default_queue());", *back, *frees]
-    body = "\n".join(f"    {line}" for line in lines)
+    lines += [f"return {printer.name(RETURN)};"] if returned != "void" else []
+    body = "\n".join(wrapped(f"    {line}") for line in lines)
     return (
-        f"{kernel.text}\n\n// The arrays are the host's: they are copied to the device and back.\n"
-        f'extern "C" void {source.name}({parameters}) {{\n{body}\n}}'
+        "".join(f"{text}\n\n" for text in tables) + f"{kernel.text}\n\n"
+        "// The arrays are the host's: they are copied to the device and back.\n"
+        f'extern "C" {returned} {source.name}({parameters}) {{\n{body}\n}}'
     )
 
 

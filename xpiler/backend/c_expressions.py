@@ -15,6 +15,7 @@ from xpiler.backend.c_types import is_half_width, literal, storage_type, value_t
 from xpiler.errors import Refusal
 from xpiler.ir.functions import FLOAT_PREDICATES, POINTER_PREDICATES
 from xpiler.ir.nodes import (
+    RETURN,
     Binary,
     Bitcast,
     Call,
@@ -79,7 +80,7 @@ _AXIS_NAMES = {
         ("blockDim", "threads"),
     )
     for axis in "xyz"
-} | {"dynamicShared.bytes": "shared_bytes"}
+} | {"dynamicShared.bytes": "shared_bytes", RETURN: "result"}
 
 # Names with a float form `f`-suffixed and a double form, as in <math.h>.
 _MATH = {

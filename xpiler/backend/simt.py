@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +36,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import free_vars
 from xpiler.ir.types import BF16, BOOL, F16, F32, F64, DType, Kind
+from xpiler.passes.constant_tables import with_constant_tables
 from xpiler.passes.simt_plan import HostBranch, HostLoop, Launch, Plan, Step
 from xpiler.passes.simt_schedule import schedule
 
@@ -44,12 +47,13 @@ _TAKEN = (
     "threadIdx blockIdx blockDim gridDim warpSize dim3 min max grid block stream half half2 float2 float3 "
     "float4 int2 int3 int4 uint2 uint4 char4 uchar4 rsqrt rsqrtf clock uint ushort uchar norm3d rnorm3d"
 ).split()
+_CONSTANT_BYTES = 4096  # of a table in constant memory, of which a program has 64 KiB
 
 
 @dataclass(frozen=True)
 class CudaFunction:
-    """What a serial function became. `kernels`: texts of the `__global__` functions; `launcher`: a host
-    function of the same parameters and a stream that runs them, "" where one plain launch does."""
+    """What a serial function became. `kernels`: texts of the `__global__` functions, the first with the
+    tables that they read before it."""
 
     name: str
     function: Function
@@ -72,6 +76,7 @@ def generate(
 
     Raises `Refusal` for what has no CUDA form.
     """
+    canonical, tables = with_constant_tables(canonical)
     plan = schedule(canonical)
     shown = name or canonical.name
     launches = plan.launches
@@ -81,13 +86,19 @@ def generate(
     names = (shown,) if len(launches) == 1 else tuple(f"{several}_{n + 1}" for n in range(len(launches)))
     texts = []
     left = dict(comments or {})
+    shown_tables = {table.name: _table_name(table, shown, beside) for table in tables}
     for launch, own in zip(launches, names, strict=True):
-        texts.append(kernel_text(launch, own, canonical, left))
+        texts.append(kernel_text(launch, own, canonical, left, shown_tables))
+    if tables:
+        texts[0] = "\n".join([*(_table(t, shown_tables[t.name]) for t in tables), "", texts[0]])
     helpers = used_in("\n".join(texts), HELPERS)
     return CudaFunction(shown, canonical, plan, tuple(texts), names, helpers, plan.notes)
 
 
-def kernel_text(launch: Launch, name: str, function: Function, comments: dict[int, str]) -> str:
+def kernel_text(
+    launch: Launch, name: str, function: Function, comments: dict[int, str], tables: Mapping[str, str]
+) -> str:
+    """A `__global__` function. `tables`: names of the variables of the program that are declared anew."""
     printer = CudaPrinter(launch.params, comments)
     printer._taken.add(name)
     printer.depth = 1
@@ -101,7 +112,11 @@ def kernel_text(launch: Launch, name: str, function: Function, comments: dict[in
         dtype = next(p.dtype for p in launch.params if p.name == bits)
         printer.line(f"const float {printer.name(bits)} = {printer.from_storage(narrow[bits], dtype)};")
     for decl in function.globals:
-        printer.declare_global(decl)
+        if decl.name in tables:
+            printer.names[decl.name] = tables[decl.name]
+            printer.arrays[decl.name] = ArrayInfo(decl.dtype, decl.shape)
+        else:
+            printer.declare_global(decl)
     printer.block(launch.body)
     threads = launch.block[0] * launch.block[1] * launch.block[2]
     from xpiler.backend.vnni import _wrapped
@@ -110,6 +125,27 @@ def kernel_text(launch: Launch, name: str, function: Function, comments: dict[in
     comments.clear()
     comments.update(printer.comments.left)
     return "\n".join([f"__global__ __launch_bounds__({threads})", *_wrapped(head), *printer.lines, "}"])
+
+
+def _table_name(table: Decl, kernel: str, beside: str) -> str:
+    name = f"{kernel}_{table.name}"
+    while re.search(rf"\b{name}\b", beside):
+        name += "_"
+    return name
+
+
+def _table(table: Decl, name: str) -> str:
+    """A table as memory of the device, flat: constant memory has little room."""
+    printer = CudaPrinter()
+    extents = [int(extent.value) for extent in table.shape if isinstance(extent, Const)]
+    size = f"[{math.prod(extents)}]" if extents else ""
+    small = math.prod(extents) * table.dtype.bits // 8 <= _CONSTANT_BYTES
+    values = table.init if isinstance(table.init, tuple) else (table.init,)
+    texts = ", ".join(printer.to_storage(v) for v in values if v is not None)
+    init = f"{{{texts}}}" if extents else texts
+    qualifier = "__constant__" if small else "__device__ const"
+    text = f"{qualifier} {type_name(table.dtype)} {name}{size} = {init};"
+    return textwrap.fill(text, LINE_LENGTH, subsequent_indent="    ")
 
 
 def parameter_text(param: Param, name: str) -> str:

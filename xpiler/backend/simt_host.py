@@ -33,11 +33,12 @@ from xpiler.backend.simt import (
     launch_dimensions,
     launcher,
     parameter_text,
+    type_name,
 )
 from xpiler.backend.simt_helpers import HELPERS
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import LaunchSite, Unit
-from xpiler.ir.nodes import Expr, Param
+from xpiler.ir.nodes import RETURN, Expr, Param
 
 CHECK = """\
 static void check(cudaError_t status) {
@@ -157,19 +158,21 @@ def wrapper(function: CudaFunction, name: str, params: Sequence[Param], arrays: 
     from xpiler.backend.vnni import _wrapped
 
     printer = HostPrinter(function, "")
-    outer = {p.name: printer.fresh(f"{p.name}") for p in params}
-    parameters = [parameter_text(p, outer[p.name]) for p in params]
+    outer = {p.name: printer.fresh("result" if p.name == RETURN else p.name) for p in params}
+    parameters = [parameter_text(p, outer[p.name]) for p in params if p.name != RETURN]
+    returned = next((type_name(p.dtype) for p in params if p.name == RETURN), "void")
     printer.depth = 1
     for param in params:
         if not param.is_pointer:
             printer.names[param.name] = outer[param.name]
     used = {p.name for launch in function.plan.launches for p in launch.params}
+    sizes: dict[str, str] = {}
     on_device = [arrays[p.name] for p in params if p.is_pointer and p.name in used]
     for array in on_device:
         kind = parameter_text(array.param, "").split("*")[0].replace("const ", "").strip()
-        device = printer.fresh(f"d_{array.param.name}")
+        device = printer.fresh(f"d_{outer[array.param.name]}")
         printer.names[array.param.name] = device
-        size = printer.fresh(f"{array.param.name}_bytes")
+        size = sizes[array.param.name] = printer.fresh(f"{outer[array.param.name]}_bytes")
         count = printer.expr(array.count, 13)
         printer.line(f"const size_t {size} = {count} * sizeof({kind});")
         printer.line(f"{kind} *{device} = nullptr;")
@@ -181,14 +184,19 @@ def wrapper(function: CudaFunction, name: str, params: Sequence[Param], arrays: 
             )
     host_body(function, printer)
     printer.line("check(cudaGetLastError());")
+    if returned != "void":
+        printer.line(f"{returned} {outer[RETURN]};")
     for array in on_device:
         if array.copy_out:
             device = printer.names[array.param.name]
-            host, size = outer[array.param.name], f"{array.param.name}_bytes"
+            host = f"&{outer[RETURN]}" if array.param.name == RETURN else outer[array.param.name]
+            size = sizes[array.param.name]
             printer.line(f"check(cudaMemcpy({host}, {device}, {size}, cudaMemcpyDeviceToHost));")
     for array in on_device:
         printer.line(f"check(cudaFree({printer.names[array.param.name]}));")
-    head = f'extern "C" void {name}({", ".join(parameters)}) {{'
+    if returned != "void":
+        printer.line(f"return {outer[RETURN]};")
+    head = f'extern "C" {returned} {name}({", ".join(parameters)}) {{'
     return "\n".join([*_wrapped(head), *printer.lines, "}"])
 
 

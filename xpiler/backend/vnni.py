@@ -7,10 +7,12 @@ it needs;
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.backend.c import CPrinter
+from xpiler.backend.c_expressions import LINE_LENGTH
 from xpiler.backend.c_helpers import HELPERS as SCALAR_HELPERS
 from xpiler.backend.c_helpers import emit, used_in
 from xpiler.backend.c_types import is_half_width, parameter, storage_type, value_type
@@ -160,7 +162,8 @@ def global_text(decl: Decl) -> str:
         init = " = {" + ", ".join(printer.to_storage(v) for v in decl.init) + "}"
     elif decl.init is not None:
         init = f" = {printer.to_storage(decl.init)}"
-    return f"{qualifier}{storage_type(decl.dtype)} {decl.name}{shape}{init};"
+    text = f"{qualifier}{storage_type(decl.dtype)} {decl.name}{shape}{init};"
+    return textwrap.fill(text, LINE_LENGTH, subsequent_indent="    ")
 
 
 def _with_known_dimensions(function: Function, launch: Mapping[str, Expr | int] | None) -> Function:

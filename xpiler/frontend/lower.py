@@ -12,7 +12,7 @@ from xpiler.frontend import lower_all  # noqa: F401  (registers the handlers)
 from xpiler.frontend.comments import with_lines
 from xpiler.frontend.kernel_values import kernel_values
 from xpiler.frontend.lost_kernels import lost_kernels
-from xpiler.frontend.lower_calls import param_type, return_type
+from xpiler.frontend.lower_calls import param_type
 from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_finish import finish
@@ -24,11 +24,15 @@ from xpiler.frontend.lower_launches import (
     namespace_of,
     wanted_kernels,
 )
-from xpiler.frontend.lower_params import as_used, declare_params, without_idle_copies
+from xpiler.frontend.lower_params import (
+    as_used,
+    declare_params,
+    declare_returned,
+    without_idle_copies,
+)
 from xpiler.frontend.lower_pools import Pools, TwoArrays
 from xpiler.frontend.lower_tasks import as_blocks
 from xpiler.frontend.lower_typenames import add_binding, try_constant
-from xpiler.frontend.lower_types import VOID
 from xpiler.frontend.serial import with_serial_kernels
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.frontend.syntax_model import FunctionDef
@@ -160,14 +164,9 @@ def _lowered(entities: Entities, kernel: Wanted, is_serial: bool, pools: Pools) 
     ctx.frames.append(frame)
     with ctx.nested(scope), ctx.at(function.body):
         types = [param_type(ctx, p) for p in function.params]
-        if is_serial and return_type(ctx, function) != VOID:
-            ctx.refuse(
-                "result",
-                f"`{function.name}` returns a value, which a kernel cannot",
-                function.node,
-                "return it through a pointer",
-            )
         params = declare_params(ctx, function, types, frame)
+        if is_serial:
+            params += declare_returned(ctx, function, frame)
         bounds = _launch_bounds(ctx, function)
         ctx.statement(function.body)
     body = without_idle_copies(ctx, Block((*ctx.prologue, *ctx.out), range=ctx.range(function.body)))

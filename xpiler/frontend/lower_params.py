@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xpiler.frontend.lambda_captures import as_struct, captures, closed_over
+from xpiler.frontend.lower_calls import return_type
 from xpiler.frontend.lower_context import Context, Frame, Scope
 from xpiler.frontend.lower_declarations import declare_object
 from xpiler.frontend.lower_pointers import declare_pointer
 from xpiler.frontend.lower_structs import construct_object
 from xpiler.frontend.lower_types import (
+    VOID,
     Array,
     Closure,
     CType,
@@ -38,7 +40,7 @@ from xpiler.frontend.lower_values import (
     Variable,
 )
 from xpiler.frontend.syntax_model import FunctionDef, ParamDecl
-from xpiler.ir.nodes import Block, Call, Const, Decl, Expr, Load, Param, Ref, Space, Var
+from xpiler.ir.nodes import RETURN, Block, Call, Const, Decl, Expr, Load, Param, Ref, Space, Var
 from xpiler.ir.rewrite import map_expr, substitute, uses, walk
 from xpiler.ir.types import U8, DType
 
@@ -58,6 +60,26 @@ def declare_params(
         for i, (member, offset) in zip(range(first, len(params)), _members(whole), strict=False):
             params[i] = replace(params[i], argument=argument, member=member.removeprefix("."), offset=offset)
     return tuple(params)
+
+
+def declare_returned(ctx: Context, function: FunctionDef, frame: Frame) -> tuple[Param, ...]:
+    """The parameter that a plain function's value goes to, none if it returns nothing.
+
+    float sum(const float *x, int n) {... return s; }   -->   sum(x, n, float *return) {... return[0] = s; }
+    """
+    ctype = return_type(ctx, function)
+    if ctype == VOID:
+        return ()
+    if not isinstance(ctype, Scalar):
+        ctx.refuse(
+            "result",
+            f"`{function.name}` returns a `{ctype}`, which is no number",
+            function.node,
+            "return it through a pointer",
+        )
+    frame.result = Element(ctype, Memory(RETURN, ctype.dtype, (), Space.GLOBAL), (ZERO,))
+    kind = str(ctype)
+    return (Param(RETURN, ctype.dtype, True, is_restrict=True, spelling=f"{kind} *", range=function.range),)
 
 
 def _members(ctype: CType) -> Iterator[tuple[str, int]]:

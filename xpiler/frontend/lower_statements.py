@@ -17,9 +17,10 @@ from xpiler.frontend.lower_context import (
     shorten,
     statement,
 )
+from xpiler.frontend.lower_convert import convert
 from xpiler.frontend.lower_expressions import truth
 from xpiler.frontend.lower_leave import resolve
-from xpiler.frontend.lower_memory import load
+from xpiler.frontend.lower_memory import load, store
 from xpiler.frontend.lower_pointers import join_sides, one_side
 from xpiler.frontend.lower_streams import waited
 from xpiler.frontend.lower_typenames import constant_int, is_template, template_type
@@ -168,6 +169,8 @@ def _return(ctx: Context, node: Node) -> None:
     frame = ctx.frames[-1]
     values = named_children(node)
     if frame.label is None:
+        if frame.result is not None and values:
+            store(ctx, frame.result, load(ctx, convert(ctx, ctx.value(values[0]), frame.result.type)))
         ctx.emit(Return())
         return
     if values:

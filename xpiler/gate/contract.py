@@ -24,9 +24,6 @@ ValueKind = Literal[
 ]
 
 
-RETURN = "return"  # the name of the argument that holds what the entry returns
-
-
 class Role(Enum):
     """What the entry does with an argument."""
 

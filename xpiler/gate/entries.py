@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
-from xpiler.gate.contract import RETURN, EntryKind, Setup
+from xpiler.gate.contract import EntryKind, Setup
 from xpiler.gate.setups import Plan, Setups
-from xpiler.ir.nodes import Atomic, Function, Param
+from xpiler.ir.nodes import RETURN, Atomic, Function, Param
 from xpiler.ir.rewrite import walk
 from xpiler.ir.source import SourceRange
 from xpiler.ir.types import F32, F64, I32, I64, U32, DType
@@ -214,7 +214,9 @@ def _typed(unit: Unit, function: HostFunction, param: Param) -> Param:
 def _kernel_entry(kernel: Function) -> Entry:
     spelling = kernel.namespace + kernel.spelling
     kind: EntryKind = "host" if kernel.is_serial else "kernel"
-    return Entry(kernel.name, kind, kernel.params, (kernel.name,), (), kernel.range, spelling)
+    taken = tuple(p.name for p in kernel.params if p.name != RETURN)
+    handed = taken if len(taken) < len(kernel.params) else ()
+    return Entry(kernel.name, kind, kernel.params, (kernel.name,), (), kernel.range, spelling, handed=handed)
 
 
 def _refused_name(unit: Unit, site: LaunchSite) -> str:

@@ -25,7 +25,7 @@ from xpiler.gate.execute import Build
 from xpiler.gate.procedure import EntryRuns, Procedure, alike, of_function, of_trace, threads
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import trace_host
-from xpiler.ir.nodes import Function
+from xpiler.ir.nodes import RETURN, Function
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.serial import serial_form
 from xpiler.platforms.registry import PLATFORMS
@@ -90,6 +90,7 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
         if alike(*whole):
             same.append(Setting(dict(case.scalars)))
             continue
+        _look_at_result(contract, source, target)
         if number == 1:
             _look_for_races(entry, contract, target, case)
         for by in _DIVISORS:
@@ -147,6 +148,13 @@ class _Undefined(Exception):
     """The target does what its platform gives no meaning, however it went where it was executed: threads that
     pass a barrier by have ended there when the others come to it, on a device perhaps not; or one reads what
     another writes with no barrier between, which happened to come in the right order."""
+
+
+def _look_at_result(contract: Contract, *sides: Side) -> None:
+    """Raises Refusal for a result that host code hands back: which memory it comes from is not traced."""
+    returns = any(argument.name == RETURN for argument in contract.arguments)
+    if returns and any(PLATFORMS[side.unit.platform].model != "serial" for side in sides):
+        raise Refusal("procedure", "host code returns the result, and how is not read")
 
 
 def _look_for_races(entry: Entry, contract: Contract, target: Side, case: Case) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xpiler.frontend.header_search import find_header
-from xpiler.gate.contract import RETURN, Contract
+from xpiler.gate.contract import Contract
+from xpiler.ir.nodes import RETURN
 
 RENAMED_MAIN = "xpiler_program_main"
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"[^\n]*$', re.MULTILINE)

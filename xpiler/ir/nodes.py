@@ -334,6 +334,8 @@ class Trap(Stmt):
 
 # ---------------------------------------------------------------------------------------------- programs
 
+RETURN = "return"  # the name of the parameter that holds what a plain function returns, an array of one
+
 
 @dataclass(frozen=True)
 class Param:

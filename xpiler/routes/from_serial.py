@@ -15,7 +15,9 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Role
 from xpiler.gate.evidence import Rung
 from xpiler.gate.infer import Inference
-from xpiler.ir.nodes import Function
+from xpiler.ir.build import const
+from xpiler.ir.nodes import RETURN, Function
+from xpiler.ir.types import I64
 from xpiler.passes.arrays_spilled import with_large_arrays_in_memory
 from xpiler.passes.memory_taken import with_arrays_of_any_size_in_memory
 from xpiler.passes.whole_copies import without_whole_copies
@@ -118,6 +120,9 @@ def _arrays(function: Function, inference: Inference) -> dict[str, Moved]:
     found: dict[str, Moved] = {}
     for param in function.params:
         if not param.is_pointer:
+            continue
+        if param.name == RETURN:
+            found[param.name] = Moved(const(1, I64), copy_in=False, copy_out=True)
             continue
         if param.name not in inference.extents:
             raise Refusal(
