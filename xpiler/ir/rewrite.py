@@ -257,6 +257,7 @@ class Uses:
 
     vars_read: frozenset[str]
     vars_assigned: frozenset[str]  # with loop variables and declared scalars
+    vars_set: frozenset[str]  # by an assignment or another statement, after their declaration
     vars_declared: frozenset[str]  # by Decl or For
     arrays_read: frozenset[str]
     arrays_written: frozenset[str]
@@ -278,6 +279,7 @@ def uses(node: Node) -> Uses:
 def _uses(node: Node) -> Uses:
     read: set[str] = set()
     assigned: set[str] = set()
+    changed: set[str] = set()
     declared: set[str] = set()
     arrays_read: set[str] = set()
     arrays_written: set[str] = set()
@@ -289,6 +291,7 @@ def _uses(node: Node) -> Uses:
             inner = uses(current)
             read |= inner.vars_read
             assigned |= inner.vars_assigned
+            changed |= inner.vars_set
             declared |= inner.vars_declared
             arrays_read |= inner.arrays_read
             arrays_written |= inner.arrays_written
@@ -301,7 +304,7 @@ def _uses(node: Node) -> Uses:
             case Load(array=array) | Ref(array=array):
                 arrays_read.add(array)
             case Assign(target=Var(name=name), value=value, reduce=reduce):
-                assigned.add(name)
+                changed.add(name)
                 if reduce is not None:
                     read.add(name)
                 below = [value]
@@ -314,10 +317,10 @@ def _uses(node: Node) -> Uses:
                 arrays_read.add(place.array)
                 arrays_written.add(place.array)
                 if target is not None:
-                    assigned.add(target.name)
+                    changed.add(target.name)
                 below = [*place.index, *args]
             case Collective(target=target, args=args, mask=mask):
-                assigned.add(target.name)
+                changed.add(target.name)
                 below = [*args] if mask is None else [*args, mask]
             case Instr(operands=(Ref(array=array, offset=offset), *rest)):
                 arrays_written.add(array)
@@ -333,7 +336,8 @@ def _uses(node: Node) -> Uses:
         stack.extend(below)
     return Uses(
         frozenset(read),
-        frozenset(assigned),
+        frozenset(assigned | changed),
+        frozenset(changed),
         frozenset(declared),
         frozenset(arrays_read),
         frozenset(arrays_written),

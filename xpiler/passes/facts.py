@@ -8,11 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from xpiler.ir.build import sub
 from xpiler.ir.nodes import (
-    Assign,
-    Atomic,
     Binary,
     Call,
-    Collective,
     Const,
     Expr,
     For,
@@ -21,7 +18,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import walk, walk_exprs
+from xpiler.ir.rewrite import uses, walk_exprs
 from xpiler.passes.aliasing import Aliases, may_be_same
 
 End = int | Expr | None
@@ -33,16 +30,7 @@ Ranges = Mapping[str, tuple[End, End]]
 
 def mutable_vars(node: Stmt | Function) -> frozenset[str]:
     """Scalars that are assigned anywhere: what is said of them holds only for a moment."""
-    names = set()
-    for n in walk(node):
-        match n:
-            case (
-                Assign(target=Var(name=name))
-                | Atomic(target=Var(name=name))
-                | Collective(target=Var(name=name))
-            ):
-                names.add(name)
-    return frozenset(names)
+    return uses(node.body if isinstance(node, Function) else node).vars_set
 
 
 @dataclass(frozen=True)

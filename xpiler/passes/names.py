@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xpiler.ir.nodes import Decl, For, Function, Load, Stmt, Var
-from xpiler.ir.rewrite import walk
+from xpiler.ir.nodes import Function, Stmt
+from xpiler.ir.rewrite import uses
 
 
 class Names:
@@ -15,10 +15,9 @@ class Names:
 
     def take(self, stmt: Stmt) -> None:
         """Mark every name in a statement as used."""
-        for node in walk(stmt):
-            match node:
-                case Var(name=name) | Decl(name=name) | Load(array=name) | For(var=name):
-                    self._taken.add(name)
+        found = uses(stmt)
+        self._taken |= found.vars_read | found.vars_assigned
+        self._taken |= found.arrays_read | found.arrays_written | found.arrays_declared
 
     def fresh(self, base: str) -> str:
         name, n = base, 0
