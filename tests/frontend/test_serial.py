@@ -133,6 +133,17 @@ def test_memory_of_its_own_is_a_local_array() -> None:
     assert "f64 wide[2 * n];" in shown
 
 
+def test_a_choice_of_calls_that_only_name_their_arguments_is_an_expression() -> None:
+    text = """
+    static inline int smaller(int a, int b) { return a < b ? a : b; }
+    extern "C" void part(const float *x, float *y, int n, int m, int low) {
+        for (int i = low ? 0 : m; i < (low ? smaller(n - m, m) : n); ++i) y[i] = x[i] * 2.0f;
+    }
+    """
+    shown = show(parse(text, "f.cpp", platform="vnni").program.kernels[0])
+    assert "for i32 i in low != 0 ? 0 : m .. low != 0 ? n - m < m ? n - m : m : n {" in shown
+
+
 def test_loops_that_openmp_shares_out_are_parallel() -> None:
     text = """
     extern "C" void twice(const float *x, float *y, float *sum, int m, int n) {

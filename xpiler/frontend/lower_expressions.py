@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tree_sitter import Node
@@ -51,6 +52,7 @@ from xpiler.frontend.lower_values import (
 from xpiler.frontend.lower_vectors import arithmetic_of, unary_of
 from xpiler.ir import build
 from xpiler.ir.nodes import Assign, Call, Const, Decl, Expr, If, Ref, Space, Stmt, Unary, Var
+from xpiler.ir.rewrite import substitute, walk
 from xpiler.ir.types import BOOL, I32, I64, U64, common_type, promote
 
 _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
@@ -405,9 +407,31 @@ def _conditional(ctx: Context, node: Node) -> Value:
         first = snapshot(ctx, ctx.value(yes))
     with ctx.branch() as no_out:
         second = snapshot(ctx, ctx.value(no))
-    if not yes_out and not no_out:
-        return chosen_of(ctx, test, first, second, node)
+    plain = _spelled(first, yes_out), _spelled(second, no_out)
+    if plain[0] is not None and plain[1] is not None:
+        return chosen_of(ctx, test, plain[0], plain[1], node)
     return _branching(ctx, test, (first, yes_out), (second, no_out), node)
+
+
+def _spelled(side: Value, named: Sequence[Stmt]) -> Value | None:
+    """A side of a choice without statements before it; None if there must be some. Integers that are only
+    given names, such as the arguments of `smaller(n - i, 16)`, are written where the names stand."""
+    if not named:
+        return side
+    if not isinstance(side, Number) or not side.expr.dtype.is_integer:
+        return None
+    known: dict[str, Expr] = {}
+    for stmt in named:
+        match stmt:
+            case Decl(name=name, shape=(), init=Expr() as init) if init.dtype.is_integer:
+                known[name] = substitute(init, known)
+            case _:
+                return None
+    spelled = substitute(side.expr, known)
+    return replace(side, expr=spelled) if sum(1 for _ in walk(spelled)) <= _LONGEST_SPELLED else None
+
+
+_LONGEST_SPELLED = 80  # nodes of an expression
 
 
 def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node) -> Value:

@@ -29,6 +29,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, rebuild, rename, walk, walk_stmts
 from xpiler.ir.types import BOOL
+from xpiler.passes.branch_names import without_branch_names
 from xpiler.passes.covered import covered
 from xpiler.passes.facts import Facts
 from xpiler.passes.guards import fold_guards
@@ -62,7 +63,7 @@ def prepare(function: Function) -> Function:
     function = replace(function, body=map_expr(function.body, covered))
     function = tidy(mark_parallel(tidy(function)).function)
     function = replace(function, body=_sunk(function.body, Facts.of(function)))
-    return with_sizes_at_start(tidy(sums_in_registers(function)))
+    return without_branch_names(with_sizes_at_start(tidy(sums_in_registers(function))))
 
 
 def _with_fused_phases(function: Function) -> Function:
