@@ -21,6 +21,10 @@ STEPS = {
     "choices": "float h = m > v ? m : v; d *= expf(m - h); d += expf(v - h); m = h;",
     "base two": "float h = fmaxf(m, v); d = d * exp2f((m - h) * 1.5f) + exp2f((v - h) * 1.5f); m = h;",
     "weights": "float h = fmaxf(m, v); d = fmaf(d, expf(m - h), w[j] * expf(v - h)); m = h;",
+    "empty": (
+        "float h = fmaxf(m, v), a = m == -INFINITY ? 0.f : expf(m - h);"
+        "float b = v == -INFINITY ? 0.f : expf(v - h); d = d * a + b; m = h;"
+    ),
     "guarded": "if (j % 3 != 1) { float h = fmaxf(m, v); d = d * expf(m - h) + expf(v - h); m = h; }",
 }
 OTHERS = {
@@ -30,6 +34,7 @@ OTHERS = {
     "a weight beyond a number": (
         "float h = fmaxf(m, v); d = d * expf(m - h) + (v > 9.0f ? 2.0f : 1.0f) * expf(v - h); m = h;"
     ),
+    "another where equal": "float h = fmaxf(m, v); d = m == v ? d : d * expf(m - h) + expf(v - h); m = h;",
     "rescaled twice": "float h = fmaxf(m, v); d = d * expf(m - h) * expf(m - h) + expf(v - h); m = h;",
 }
 
@@ -77,6 +82,11 @@ def test_what_is_no_rescaled_sum_stays(name: str) -> None:
     made = serial(OTHERS[name])
     assert loops(made) == 2
     close(machine.run(made, arguments(3, 7)), machine.run(written(OTHERS[name]), arguments(3, 7)), show(made))
+
+
+def test_nothing_is_added_for_numbers_of_minus_infinity_where_the_step_asks() -> None:
+    assert "== -inf ? 0.0f : exp(" in show(serial(STEPS["empty"]))
+    assert "-inf" not in show(serial(STEPS["larger"]))
 
 
 def test_a_sum_that_starts_with_something_stays() -> None:

@@ -32,6 +32,7 @@ from xpiler.passes.lane_masks import masked_steps, plain_masks
 from xpiler.passes.lane_votes import drop_votes
 from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
+from xpiler.passes.merged_peaks import split_merged_peaks
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.partial_tiles import join_tiles
 from xpiler.passes.pipeline_removal import remove_pipelines
@@ -181,11 +182,15 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("parts of dynamic memory", split_dynamic),
     ("cache removal", remove_caches),
     ("reductions", recover_reductions),
+    ("merged peaks", split_merged_peaks),
     ("tidy", tidy),
     ("rescaled sums", split_rescaled_sums),
     ("tidy", tidy),
     ("cache removal", remove_caches),
     ("sums of packed products", with_summed_dots),
+    ("merging of reductions", merge_reductions),
+    ("tidy", tidy),
+    ("rescaled sums", split_rescaled_sums),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
     ("digits of threads", split_thread_digits),

@@ -11,8 +11,9 @@ shared-memory trees and mixtures all end in the same set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from xpiler.ir.build import convert, evaluate
 from xpiler.ir.nodes import (
@@ -60,9 +61,32 @@ class Opaque:
     """Some value that is no reduction; fine as long as nobody needs it."""
 
 
+@dataclass(frozen=True)
+class Rescaled:
+    """The sum of the start elements of `array` in `members`, each times e^(rate * (its peak - the largest
+    peak)). Peaks are the elements of `peaks` of the same numbers."""
+
+    array: str
+    peaks: Reduced  # the largest of them
+    members: int
+    call: Call  # an exponential as the steps have it
+    scale: Expr  # what a difference of peaks is multiplied by before it
+    guarded: bool  # nothing of a lane whose peak is -inf
+
+
 Value = int | float | bool | Reduced | Opaque
+Result = Value | Rescaled
 OPAQUE = Opaque()
 Place = tuple[str, int]
+
+
+class State(Protocol):
+    """What steps leave behind."""
+
+    @property
+    def arrays(self) -> Mapping[Place, Result]: ...
+    @property
+    def scalars(self) -> Mapping[str, Result]: ...
 
 
 @dataclass

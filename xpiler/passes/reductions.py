@@ -46,7 +46,7 @@ from xpiler.passes.fission import split_loop
 from xpiler.passes.leading_threads import leading
 from xpiler.passes.names import Names
 from xpiler.passes.reduction_reads import elements_read, elements_written
-from xpiler.passes.reduction_steps import Machine, Opaque, Place, Reduced, Unknown, Value
+from xpiler.passes.reduction_steps import Machine, Opaque, Place, Reduced, Result, State, Unknown, Value
 from xpiler.passes.structured import spliced
 
 _BUDGET = 200_000  # symbolic steps that may go into attempts that fail
@@ -59,6 +59,11 @@ _LARGEST = 1 << 16  # elements of an array that is looked at
 
 def recover_reductions(function: Function) -> Function:
     """In every list of statements where it is shown to be right."""
+    return with_steps_replaced(function, Reductions)
+
+
+def with_steps_replaced(function: Function, kind: type[Reductions]) -> Function:
+    """The function after a walk of that kind over all of it."""
     small = {
         s.name: s
         for s in walk_stmts(function.body)
@@ -69,7 +74,7 @@ def recover_reductions(function: Function) -> Function:
     if not small:
         return function
     outside = frozenset(p.name for p in function.params) | {d.name for d in function.globals}
-    body = _Reductions(function, small, Names(function)).block(function.body, outside)
+    body = kind(function, small, Names(function)).block(function.body, outside)
     return function if body == function.body else replace(function, body=body)
 
 
@@ -94,7 +99,9 @@ class _Unbounded(Exception):
 
 
 @dataclass
-class _Reductions:
+class Reductions:
+    """A walk over a function that executes runs of steps and replaces those whose results are known."""
+
     function: Function
     small: dict[str, Decl]
     names: Names
@@ -184,7 +191,7 @@ class _Reductions:
 
     def _executed(
         self, parts: Sequence[Stmt], start: int, end: int, known: Mapping[str, Value]
-    ) -> tuple[Machine, int]:
+    ) -> tuple[State, int]:
         """The symbolic state after parts[start:end], or up to the first that cannot be executed."""
         if self.budget < 0:
             return self._machine(), start
@@ -295,7 +302,7 @@ class _Reductions:
     # ------------------------------------------------------------------ replacing
 
     def _replaced(
-        self, parts: Sequence[Stmt], start: int, end: int, before: Sequence[Stmt], machine: Machine
+        self, parts: Sequence[Stmt], start: int, end: int, before: Sequence[Stmt], machine: State
     ) -> tuple[list[Stmt], list[Stmt]] | None:
         """Statements in place of parts[start:end] and those after it; None if they are no reduction."""
         run = parts[start:end]
@@ -308,10 +315,12 @@ class _Reductions:
             return None
         if live is None:
             return None
-        wanted: dict[Place, Value] = {}
+        wanted: dict[Place, Result] = {}
+        kept: set[str] = set()  # arrays of which elements are read later that stay as they are
         for place in live:
             value = machine.arrays.get(place)
             if value is None or value == Reduced("", place[0], 1 << place[1]):
+                kept.add(place[0])
                 continue
             if isinstance(value, Opaque):
                 return None
@@ -324,9 +333,13 @@ class _Reductions:
                 if isinstance(value, Opaque):
                     return None
                 wanted[decl.name, -1] = value
-        if not any(isinstance(v, Reduced) and v.members.bit_count() > 1 for v in wanted.values()):
+        if not any(self._is_result(v) for v in wanted.values()):
             return None
-        return self._emitted(run, wanted, after)
+        return self._emitted(run, wanted, kept, before, after)
+
+    def _is_result(self, value: Result) -> bool:
+        """Whether it takes a loop to have it."""
+        return isinstance(value, Reduced) and value.members.bit_count() > 1
 
     def _live(self, run: Sequence[Stmt], before: Sequence[Stmt], after: Sequence[Stmt]) -> list[Place] | None:
         """Elements that the run writes and that may be read later."""
@@ -379,19 +392,20 @@ class _Reductions:
         return Machine({n: tuple(_extents(d)) for n, d in self.small.items()})
 
     def _emitted(
-        self, run: Sequence[Stmt], wanted: dict[Place, Value], after: list[Stmt]
+        self,
+        run: Sequence[Stmt],
+        wanted: dict[Place, Result],
+        kept: Set[str],
+        before: Sequence[Stmt],
+        after: list[Stmt],
     ) -> tuple[list[Stmt], list[Stmt]] | None:
-        kept: list[Stmt] = [s for s in run if isinstance(s, Decl) and s.shape]
-        results: dict[Reduced, Var] = {}
+        made = self._results(tuple(dict.fromkeys(wanted.values())), kept, before)
+        if made is None:
+            return None
+        results, loops = made
+        out: list[Stmt] = [*(s for s in run if isinstance(s, Decl) and s.shape), *loops]
         stores: list[Stmt] = []
-        for value in wanted.values():
-            if isinstance(value, Reduced) and value.members.bit_count() > 1 and value not in results:
-                made = self._loop(value)
-                if made is None:
-                    return None
-                results[value], stmts = made
-                kept.extend(stmts)
-        arrays: dict[str, dict[int, Value]] = {}
+        arrays: dict[str, dict[int, Result]] = {}
         for (name, index), value in wanted.items():
             if index >= 0:
                 arrays.setdefault(name, {})[index] = value
@@ -413,7 +427,7 @@ class _Reductions:
             for index, value in sorted(values.items()):
                 expr = self._expr(value, results, decl.dtype)
                 stores.append(Assign(Load(decl.dtype, name, (const(index),)), expr))
-        return [*kept, *stores], after
+        return [*out, *stores], after
 
     def _forwarded(
         self, name: str, indices: Iterable[int], by: Expr, after: list[Stmt]
@@ -429,13 +443,30 @@ class _Reductions:
         stored = elsewhere or any(place[0] == name for place in self._needed(rest, {name}))
         return [*(_replaced_loads(s, name, by) for s in after[:end]), *rest], stored
 
-    def _expr(self, value: Value, results: dict[Reduced, Var], dtype: DType) -> Expr:
+    def _results(
+        self, values: Sequence[Result], kept: Set[str], before: Sequence[Stmt]
+    ) -> tuple[dict[Result, Var], list[Stmt]] | None:
+        """Scalars that hold those of the values which take a loop, and the loops that they come from. Start
+        elements of `kept` are wanted as they are."""
+        results: dict[Result, Var] = {}
+        loops: list[Stmt] = []
+        for value in values:
+            if not isinstance(value, Reduced) or not self._is_result(value):
+                continue
+            made = self._loop(value)
+            if made is None:
+                return None
+            results[value], stmts = made
+            loops.extend(stmts)
+        return results, loops
+
+    def _expr(self, value: Result, results: dict[Result, Var], dtype: DType) -> Expr:
+        if value in results:
+            return results[value]
         if isinstance(value, Reduced):
-            if value in results:
-                return results[value]
             index = value.members.bit_length() - 1
             return Load(self.small[value.array].dtype, value.array, (const(index),))
-        assert not isinstance(value, Opaque)
+        assert isinstance(value, (int, float))
         return const(value, dtype)
 
     def _loop(self, value: Reduced) -> tuple[Var, list[Stmt]] | None:

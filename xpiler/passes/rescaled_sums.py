@@ -4,8 +4,6 @@
            sum = sum * exp(peak - higher) + exp(x[c] - higher)     -->      for c: sum += exp(x[c] - peak)
            peak = higher
 
-    sum *= exp(peak - top)  after the second loop                  -->      for c: sum += exp(x[c] - top)
-
 A sum that is rescaled whenever its peak rises is, over the reals, the sum at the last peak. GPUs keep both
 together to read memory once; vectors want one loop that finds the peak and one that adds up. How the step is
 spelled does not matter: it is run on numbers, and has to give the larger peak and the rescaled sum at each of
@@ -18,9 +16,8 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from xpiler.ir.build import const, is_const, mul, sub
+from xpiler.ir.build import binary, const, is_const, mul, select, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -39,21 +36,11 @@ from xpiler.ir.nodes import (
     Stmt,
     Unary,
     Var,
-    While,
 )
-from xpiler.ir.rewrite import (
-    arrays_read,
-    arrays_written,
-    assigned_vars,
-    children,
-    free_vars,
-    map_expr,
-    walk,
-)
+from xpiler.ir.rewrite import arrays_read, children, free_vars, map_expr, walk
+from xpiler.passes.later_peaks import EXPONENTIALS, Above, Place, at_later_peaks, mentions, name_of, zero_of
 
 _TRIES = 12
-_EXPONENTIALS = {"exp": 1.0, "exp2": math.log(2.0)}
-Place = Var | Load
 
 
 def split_rescaled_sums(function: Function) -> Function:
@@ -73,28 +60,24 @@ class _Step:
     peak: Place
     total: Place
     value: Expr
-    term: Expr
-
-
-_Above = tuple[tuple[Sequence[Stmt], Stmt | None], ...]
-"""The statements before a place, level by level, the nearest first; with what each level is inside of."""
+    term: Expr  # nothing for a value of -inf, where the step asks for that
 
 
 class _Split:
     """One walk over a function."""
 
-    def block(self, block: Block, above: _Above) -> Block:
+    def block(self, block: Block, above: Above) -> Block:
         out: list[Stmt] = []
         for stmt in block.body:
-            here: _Above = ((tuple(out), None), *above)
+            here: Above = ((tuple(out), None), *above)
             out += self.stmt(stmt, here)
-        out = _late(out, above)
+        out = at_later_peaks(out, above)
         same = len(out) == len(block.body) and all(a is b for a, b in zip(out, block.body, strict=True))
         return block if same else replace(block, body=tuple(out))
 
-    def stmt(self, stmt: Stmt, above: _Above) -> Sequence[Stmt]:
+    def stmt(self, stmt: Stmt, above: Above) -> Sequence[Stmt]:
         (before, _), *rest = above
-        inside: _Above = ((before, stmt), *rest)
+        inside: Above = ((before, stmt), *rest)
         match stmt:
             case For():
                 made = self._loops(stmt, inside)
@@ -110,7 +93,7 @@ class _Split:
                 return (self.block(stmt, inside),)
         return (stmt,)
 
-    def _loops(self, loop: For, above: _Above) -> list[Stmt] | None:
+    def _loops(self, loop: For, above: Above) -> list[Stmt] | None:
         guard: Expr | None = None
         body = loop.body.body
         *first, last = body or (loop,)
@@ -119,7 +102,7 @@ class _Split:
         step = _step(body, loop.var)
         if step is None or (guard is not None and _reads(guard, (step.peak, step.total))):
             return None
-        if _zero_of(step.total, above) is None:
+        if zero_of(step.total, above) is None:
             return None
 
         def over(what: Assign) -> For:
@@ -144,15 +127,29 @@ def _step(body: Sequence[Stmt], var: str) -> _Step | None:
         return None
     for peak, total in (states, states[::-1]):
         larger, summed = after[peak], after[total]
-        if not peak.dtype.is_float or peak.dtype != total.dtype or _mentions(larger, (total,)):
+        if not peak.dtype.is_float or peak.dtype != total.dtype or mentions(larger, (total,)):
             continue
         values = [v for v in _parts(larger, states) if v.dtype == peak.dtype]
         if len(set(values)) != 1 or _reads(values[0], states):
             continue
         term = _term(larger, summed, values[0], peak, total, states)
         if term is not None and not _reads(term.weight, states):
-            return _Step(peak, total, values[0], term.at(peak))
+            added = term.at(peak)
+            if _asks_for_nothing(larger) or _asks_for_nothing(summed):
+                nothing = binary("==", term.value, const(-math.inf, peak.dtype))
+                added = select(nothing, const(0.0, total.dtype), added)
+            return _Step(peak, total, values[0], added)
     return None
+
+
+def _asks_for_nothing(expr: Expr) -> bool:
+    """Whether it looks at numbers of -inf."""
+    return any(
+        isinstance(n, Binary)
+        and n.op in ("==", "!=")
+        and any(isinstance(side, Const) and side.value == -math.inf for side in (n.left, n.right))
+        for n in walk(expr)
+    )
 
 
 @dataclass(frozen=True)
@@ -173,10 +170,10 @@ def _term(
     larger: Expr, summed: Expr, value: Expr, peak: Place, total: Place, states: Sequence[Place]
 ) -> _Term | None:
     """What is added to the rescaled sum, if the step is one of a peak and its sum at all numbers tried."""
-    calls = [n for n in walk(summed) if isinstance(n, Call) and n.function in _EXPONENTIALS]
+    calls = [n for n in walk(summed) if isinstance(n, Call) and n.function in EXPONENTIALS]
     if not calls or any(_has_threshold(expr, value) for expr in (larger, summed)):
         return None
-    base = _EXPONENTIALS[calls[0].function]
+    base = EXPONENTIALS[calls[0].function]
     one = const(1.0, total.dtype)
     weights = [one, *(p for p in _parts(summed, states) if p != value and p.dtype == total.dtype)]
     scales = [one, *(n for n in walk(summed) if isinstance(n, Const) and n.dtype == total.dtype)]
@@ -206,6 +203,9 @@ def _has_threshold(expr: Expr, value: Expr) -> bool:
         case Binary(op="<" | "<=" | ">" | ">=") | Call(function="min" | "max"):
             if any(isinstance(child, Const) for child in children(expr)):
                 return True
+        case Binary(op="==" | "!="):
+            if any(isinstance(child, Const) and child.value != -math.inf for child in children(expr)):
+                return True
     return any(isinstance(child, Expr) and _has_threshold(child, value) for child in children(expr))
 
 
@@ -220,8 +220,9 @@ def _holds(
     leaves: Sequence[Expr],
 ) -> bool:
     draws = random.Random(0)
-    for _ in range(_TRIES):
-        at = {leaf: draws.uniform(-2.0, 2.0) for leaf in leaves}
+    for number in range(_TRIES):
+        ties = number % 4 == 3
+        at = {leaf: float(draws.randint(-1, 1)) if ties else draws.uniform(-2.0, 2.0) for leaf in leaves}
         try:
             v, w = _number(value, at), _number(weight, at)
             found = _number(larger, at), _number(summed, at)
@@ -298,19 +299,15 @@ def _substituted(decls: Sequence[Stmt], expr: Expr) -> Expr:
         return expr
 
 
-def _mentions(expr: Expr, places: Sequence[Place]) -> bool:
-    return any(n in places for n in walk(expr) if isinstance(n, (Var, Load)))
-
-
 def _reads(expr: Expr, places: Sequence[Place]) -> bool:
     """Whether it may read one of the places, by any index."""
-    names = {_name(p) for p in places}
+    names = {name_of(p) for p in places}
     return bool((free_vars(expr) | arrays_read(expr)) & names)
 
 
 def _parts(expr: Expr, states: Sequence[Place]) -> Iterator[Expr]:
     """The largest parts of an expression that no state is in."""
-    if not _mentions(expr, states):
+    if not mentions(expr, states):
         if not isinstance(expr, Const):
             yield expr
         return
@@ -348,8 +345,8 @@ def _number(expr: Expr, at: Mapping[Expr, float]) -> float:
             return (max if function == "max" else min)(_number(a, at) for a in args)
         case Call(function="fma", args=(left, right, added)):
             return _number(left, at) * _number(right, at) + _number(added, at)
-        case Call(function=function, args=(argument,)) if function in _EXPONENTIALS:
-            return math.exp(_EXPONENTIALS[function] * _number(argument, at))
+        case Call(function=function, args=(argument,)) if function in EXPONENTIALS:
+            return math.exp(EXPONENTIALS[function] * _number(argument, at))
         case Binary(op=op, left=left, right=right) if left.dtype.is_float:
             return _calculated(op, _number(left, at), _number(right, at))
     raise _NotStraight
@@ -367,192 +364,8 @@ def _calculated(op: str, left: float, right: float) -> float:
             return float(left < right)
         case ">" | ">=":
             return float(left > right)
+        case "==":
+            return float(left == right)
+        case "!=":
+            return float(left != right)
     raise _NotStraight
-
-
-def _zero_of(place: Place, above: _Above) -> Stmt | None:
-    """What makes the sum 0 that it is known to be where `above` ends."""
-    loops: list[For] = []
-    for level, (before, around) in enumerate(above):
-        if level:
-            match around:
-                case For(kind=LoopKind.SERIAL) | While():
-                    return None  # the iteration before has left something
-                case For():
-                    loops.append(around)
-        for stmt in reversed(before):
-            known = _zeroed(stmt, place, loops)
-            if known is not None:
-                return known or None
-    return None
-
-
-def _zeroed(stmt: Stmt, place: Place, loops: Sequence[For]) -> Stmt | Literal[False] | None:
-    """What leaves 0 there in a statement; False if it may leave something else, None if it leaves the place
-    alone."""
-    match stmt:
-        case Decl(init=init) if isinstance(place, Var) and stmt.name == place.name:
-            return stmt if isinstance(init, Expr) and is_const(init, 0) else False
-        case Assign(target=target, value=value, reduce=None) if target == place:
-            return stmt if is_const(value, 0) else False
-        case For(body=body) if any(_same_range(stmt, loop) for loop in loops):
-            for inner in reversed(body.body):
-                known = _zeroed(inner, place, loops)
-                if known is not None:
-                    return known
-            return None
-    written = assigned_vars(stmt) if isinstance(place, Var) else arrays_written(stmt)
-    declared = {n.name for n in walk(stmt) if isinstance(n, Decl)}
-    return False if _name(place) in written | declared else None
-
-
-def _same_range(one: For, other: For) -> bool:
-    return (one.var, one.start, one.stop, one.step) == (other.var, other.start, other.stop, other.step)
-
-
-# ------------------------------------------------------------------------------------- at a later peak
-
-
-def _late(stmts: list[Stmt], above: _Above) -> list[Stmt]:
-    """The statements of a block, with sums that are rescaled to another peak added up at that one."""
-    for later, stmt in enumerate(stmts):
-        for path, rescale in _statements(stmt, ()):
-            factor = _factor(rescale) if isinstance(rescale, Assign) else None
-            if not isinstance(rescale, Assign) or factor is None:
-                continue
-            for earlier in range(later):
-                for back, loop in _statements(stmts[earlier], ()):
-                    if not isinstance(loop, For) or not _alike(path, back):
-                        continue
-                    between = [
-                        *_beside(stmts[earlier], loop, behind=True),
-                        *stmts[earlier + 1 : later],
-                        *_beside(stmt, rescale, behind=False),
-                    ]
-                    new = _at_the_peak_of(rescale, factor, loop, between)
-                    levels = _levels(stmts[:earlier], stmts[earlier], loop)
-                    zero = _zero_of(rescale.target, (*levels, *above)) if new is not None else None
-                    if new is None or zero is None:
-                        continue
-                    before = [_with(s, loop, ()) for s in stmts[:later]]
-                    first: tuple[Stmt, ...] = ()
-                    if isinstance(zero, Assign):
-                        first = (zero,)
-                        before = [_with(s, zero, ()) for s in before]
-                    name = _name(rescale.target)
-                    if any(name in free_vars(s) | arrays_read(s) for s in before):
-                        continue
-                    return _late([*before, _with(stmt, rescale, (*first, new)), *stmts[later + 1 :]], above)
-    return stmts
-
-
-def _levels(before: Sequence[Stmt], stmt: Stmt, inner: Stmt) -> _Above:
-    """The levels above the inner statement, up to that of `stmt`, which `before` stands before."""
-    if stmt is inner:
-        return ((before, None),)
-    assert isinstance(stmt, For)
-    body = stmt.body.body
-    place = next(i for i, s in enumerate(body) if s is inner or any(n is inner for n in walk(s)))
-    return (*_levels(body[:place], body[place], inner), (before, stmt))
-
-
-def _statements(stmt: Stmt, path: tuple[For, ...]) -> Iterator[tuple[tuple[For, ...], Stmt]]:
-    """It, and what stands in loops of independent iterations."""
-    yield path, stmt
-    if isinstance(stmt, For) and stmt.kind is not LoopKind.SERIAL:
-        for inner in stmt.body.body:
-            yield from _statements(inner, (*path, stmt))
-
-
-def _beside(stmt: Stmt, inner: Stmt, behind: bool) -> list[Stmt]:
-    """The statements behind or before the inner one, in the loops around it."""
-    if stmt is inner:
-        return []
-    assert isinstance(stmt, For)
-    body = stmt.body.body
-    place = next(i for i, s in enumerate(body) if s is inner or any(n is inner for n in walk(s)))
-    return [*_beside(body[place], inner, behind), *(body[place + 1 :] if behind else body[:place])]
-
-
-def _alike(path: Sequence[For], other: Sequence[For]) -> bool:
-    return len(path) == len(other) and all(map(_same_range, path, other))
-
-
-def _with(stmt: Stmt, old: Stmt, new: tuple[Stmt, ...]) -> Stmt:
-    """The statement with others in the place of one that it is, or that stands in its loops."""
-    if stmt is old:
-        return new[0] if len(new) == 1 else Block(new)
-    if not isinstance(stmt, For):
-        return stmt
-    body: list[Stmt] = []
-    for inner in stmt.body.body:
-        if inner is old:
-            body += new
-        elif isinstance(inner, For) and any(n is old for n in walk(inner)):
-            body.append(_with(inner, old, new))
-        else:
-            body.append(inner)
-    return replace(stmt, body=replace(stmt.body, body=tuple(body)))
-
-
-def _at_the_peak_of(rescale: Assign, factor: Call, loop: For, between: Sequence[Stmt]) -> For | None:
-    """The loop with the later peak, if all that it reads is as it was and nobody wants the sum before."""
-    total = rescale.target
-    body = loop.body.body
-    inner = body[0].then.body if len(body) == 1 and isinstance(body[0], If) else body
-    if len(inner) != 1 or not isinstance(inner[0], Assign):
-        return None
-    summed = inner[0]
-    if summed.target != total or summed.reduce != "+":
-        return None
-    calls = [n for n in walk(summed.value) if isinstance(n, Call) and n.function == factor.function]
-    if len(calls) != 1 or not _is_factor(summed.value, calls[0]):
-        return None
-    match factor.args[0], calls[0].args[0]:
-        case (
-            Binary(op="-", left=Var() | Load() as peak, right=Var() as top),
-            Binary(op="-", left=value, right=old),
-        ) if old == peak and peak.dtype == top.dtype and not _mentions(value, (peak,)):
-            late = replace(calls[0], args=(sub(value, top),))
-        case _:
-            return None
-    own = {_name(total)}
-    kept = (free_vars(loop) | arrays_read(loop) | own | {_name(peak)}) - {loop.var}
-    for stmt in between:
-        if (assigned_vars(stmt) | arrays_written(stmt)) & kept or (free_vars(stmt) | arrays_read(stmt)) & own:
-            return None
-
-    def at_top(expr: Expr) -> Expr:
-        return late if expr == calls[0] else expr
-
-    again = map_expr(loop.body, at_top)
-    assert isinstance(again, Block)
-    return replace(loop, body=again)
-
-
-def _is_factor(product: Expr, call: Call) -> bool:
-    match product:
-        case Binary(op="*", left=left, right=right):
-            return _is_factor(left, call) or _is_factor(right, call)
-    return product == call
-
-
-def _name(place: Place) -> str:
-    return place.name if isinstance(place, Var) else place.array
-
-
-def _factor(rescale: Assign) -> Call | None:
-    """`exp(peak - top)` of `total *= exp(peak - top)`, however it is spelled."""
-    factors: tuple[Expr, ...] = ()
-    match rescale:
-        case Assign(value=value, reduce="*"):
-            factors = (value,)
-        case Assign(target=target, value=Binary(op="*", left=left, right=right), reduce=None) if target in (
-            left,
-            right,
-        ):
-            factors = (right if left == target else left,)
-    for factor in factors:
-        if isinstance(factor, Call) and factor.function in _EXPONENTIALS:
-            return factor
-    return None
