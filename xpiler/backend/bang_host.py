@@ -38,6 +38,7 @@ from xpiler.backend.host_dispatch import dispatcher, passed
 from xpiler.backend.host_lambdas import lambda_edits
 from xpiler.backend.host_math import called_in
 from xpiler.backend.host_values import IS_KERNEL, address_function, chosen, value_edits
+from xpiler.backend.largest_index import LARGEST_INDEX
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import KernelText, LaunchSite, Unit
 from xpiler.ir.nodes import Decl, Expr, Function, Param
@@ -609,6 +610,8 @@ def _with_preamble(body: str, functions: Iterable[BangFunction]) -> str:
     if "on_device(" in code:
         parts.append(ON_DEVICE + "\n")
     parts += [text + "\n" for word, text in MEMORY_HELPERS.items() if word in code]
+    if "largest_index(" in code:
+        parts.append(LARGEST_INDEX + "\n")
     if "is_kernel(" in code:
         parts.append(IS_KERNEL + "\n")
     if "copy_constants(" in code:

@@ -15,6 +15,7 @@ from xpiler.backend.bang import BangFunction, parameter_text
 from xpiler.backend.bang_host import _with_preamble, passed_global
 from xpiler.backend.c_expressions import PRIMARY, CExpressions, wrapped
 from xpiler.backend.c_types import value_type
+from xpiler.backend.largest_index import largest_lines
 from xpiler.backend.serial_host import with_functions
 from xpiler.backend.vnni import global_text
 from xpiler.frontend.unit import Unit
@@ -66,8 +67,12 @@ def _and_wrapper(function: Wrapped, beside: str) -> str:
     printer = _HostExpressions(source.params)
     parameters = ", ".join(f"{_spelling(p)}{printer.name(p.name)}" for p in source.params if p.name != RETURN)
     returned = next((_element(p) for p in source.params if p.name == RETURN), "void")
-    sizes, moves, back, frees = [], [], [], []
+    sizes: list[str] = []
+    moves, back, frees = [], [], []
     arguments = []
+    counts = {name: array.extent for name, array in function.arrays.items()}
+    names = {p.name: printer.name(p.name) for p in source.params}
+    sizes += largest_lines(counts.values(), counts, names, printer)
     for param in (*source.params, *function.own):
         name = printer.name(param.name)
         if not param.is_pointer:

@@ -24,6 +24,7 @@ from xpiler.backend.host_cpp import (
     leading_comment,
 )
 from xpiler.backend.host_dispatch import passed
+from xpiler.backend.largest_index import LARGEST_INDEX, largest_lines
 from xpiler.backend.simt import (
     BLOCKS,
     CudaFunction,
@@ -167,6 +168,9 @@ def wrapper(function: CudaFunction, name: str, params: Sequence[Param], arrays: 
             printer.names[param.name] = outer[param.name]
     used = {p.name for launch in function.plan.launches for p in launch.params}
     sizes: dict[str, str] = {}
+    lengths = [arrays[p.name].count for p in params if p.is_pointer and p.name in used]
+    for line in largest_lines(lengths, {n: a.count for n, a in arrays.items()}, outer, printer):
+        printer.line(line)
     on_device = [arrays[p.name] for p in params if p.is_pointer and p.name in used]
     for array in on_device:
         kind = parameter_text(array.param, "").split("*")[0].replace("const ", "").strip()
@@ -256,7 +260,7 @@ def with_preamble(body: str, functions: Iterable[CudaFunction]) -> str:
         "mma.h": r"\bwmma::",
         "assert.h": r"\bassert\(",
         "math.h": r"\b(INFINITY|NAN|HUGE_VAL)\b",
-        "algorithm": r"\bstd::m(in|ax)\b",
+        "algorithm": r"\bstd::m(in|ax)\b|\blargest_index\(",
         "stdint.h": r"\bu?int(8|16|32|64)_t\b|\bblocks\(",
         "stdio.h": r"\bcheck\(cuda|\bstderr\b|\bf?printf\(",
         "stdlib.h": r"\bcheck\(cuda|\b(exit|abort|malloc|calloc|free|atoi|rand)\(",
@@ -274,6 +278,8 @@ def with_preamble(body: str, functions: Iterable[CudaFunction]) -> str:
         parts.append(BLOCKS + "\n")
     if re.search(r"\bcheck\(cuda", code) and "static void check(" not in code:
         parts.append(CHECK + "\n")
+    if re.search(r"\blargest_index\(", code):
+        parts.append(LARGEST_INDEX + "\n")
     parts += [text + "\n" for text in texts]
     at = _after_includes(body)
     head = body[:at]

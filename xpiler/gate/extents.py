@@ -18,6 +18,7 @@ from xpiler.gate.extents_walked import walked_extents
 from xpiler.ir.affine import Affine, coefficient, linear, simplify
 from xpiler.ir.affine_form import to_expr
 from xpiler.ir.build import add, cast, const, convert, div, evaluate, is_const, maximum, minimum, mul, sub
+from xpiler.ir.largest_index import index_parameters, largest_of
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -119,7 +120,7 @@ def _made_guesses(function: Function, array: str) -> Iterator[Expr]:
     yield from walked_extents(function, array)
     yield const(1, I64)
     dtype = next(p.dtype for p in function.params if p.name == array)
-    ends = _Ends(array, dtype, frozenset(p.name for p in names))
+    ends = _Ends(array, dtype, frozenset(p.name for p in names), index_parameters(function) - {array})
     ends.block(function.body, {})
     count = 0
     lengths = [*scalars, *dict.fromkeys(ends.lengths)]
@@ -188,6 +189,7 @@ class _Ends:
     array: str
     dtype: DType
     sizes: frozenset[str]  # the integer parameters
+    indices: frozenset[str]  # arrays of integers, of which the largest element is known
     lengths: list[Expr] = field(default_factory=list)  # `(height - window) / stride + 1`, of loops or named
     found: list[Expr] = field(default_factory=list)
     limits: list[tuple[Expr, Expr]] = field(default_factory=list)  # guards that hold: (value, highest)
@@ -220,6 +222,8 @@ class _Ends:
                 else:
                     self.reads(target, ranges)
             case For(var=var, start=start, stop=stop, body=body):
+                self.reads(start, ranges)
+                self.reads(stop, ranges)
                 low, high = self.range(start, ranges)[0], self.range(stop, ranges)[1]
                 last = None if high is None else sub(high, const(1, I64))
                 inner = {**ranges, var: (low, last)}
@@ -236,7 +240,8 @@ class _Ends:
                 self.block(then, ranges)
                 self.forget(marks)
                 self.block(otherwise, ranges)
-            case While(body=body, advance=advance):
+            case While(condition=condition, body=body, advance=advance):
+                self.reads(condition, ranges)
                 self.block(body, ranges)
                 self.block(advance, ranges)
             case _:
@@ -335,6 +340,8 @@ class _Ends:
                 return number, number
             case Var(name=name):
                 return ranges[name] if name in ranges else (cast(expr, I64), cast(expr, I64))
+            case Load(array=array, dtype=dtype) if array in self.indices and dtype.is_integer:
+                return const(0, I64), largest_of(array)
             case Cast(operand=operand) if operand.dtype.is_integer:
                 return self.range(operand, ranges)
             case Unary(op="-", operand=operand):

@@ -35,6 +35,7 @@ from xpiler.gate.infer_program import ProgramSearch
 from xpiler.gate.infer_room import Room, room_for
 from xpiler.gate.infer_search import Builder, Question, Search, Trial, badness, endless_loop
 from xpiler.gate.infer_tasks import TaskSearch
+from xpiler.gate.largest_index import largest_elements
 from xpiler.gate.observe import extent_of
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.scalar_cases import compared, scalar_cases
@@ -249,10 +250,12 @@ def _further_cases(
         if not search.is_meant(sizes):
             continue
         if extents is not None:
-            known = {name: extent(sizes) or 0 for name, extent in extents.items()}
+            values = _tame(search, found[0].case, min(sizes[name] for name in free))
+            values |= dict(overrides.values)
+            told = {**sizes, **largest_elements(values, {})}
+            known = {name: extent(told) or 0 for name, extent in extents.items()}
             if min(known.values(), default=0) > 0:
-                values = _tame(search, found[0].case, min(sizes[name] for name in free))
-                case = search.case_at(sizes, known, values | dict(overrides.values))
+                case = search.case_at(sizes, known, values)
         elif time.thread_time() < deadline:
             trial = min(search.attempt(sizes), key=badness)
             case = trial.case if badness(trial) <= (False, False, found[0].flaws) else None
@@ -341,6 +344,7 @@ def _refuse_unset(entry: Entry) -> None:
 def _with_extents(case: Case, formulas: Mapping[str, Expr]) -> Case:
     """The case with arrays as large as their formulas say, where a run uses less of them."""
     sizes = {name: int(value) for name, value in case.scalars if isinstance(value, int)}
+    sizes |= largest_elements(dict(case.values), dict(case.extents))
     extents = []
     for name, extent in case.extents:
         stated = extent_value(formulas[name], sizes) if name in formulas else None

@@ -28,6 +28,7 @@ from xpiler.gate.infer_search import (
 )
 from xpiler.gate.infer_sizes import candidates, one_large, scaled_down, structured
 from xpiler.gate.infer_telling import Started
+from xpiler.gate.largest_index import largest_elements
 from xpiler.gate.observe import Step
 from xpiler.ir.build import const, mul
 from xpiler.ir.index_arrays import index_arrays
@@ -192,7 +193,7 @@ class FunctionSearch(Search):
         case = make_case(scalars, extents, shapes=shapes, values=values)
         unused = sum(used.high == 0 for used in reach.reach.values())
         if reach.clean and not unused:
-            self.seen.append((dict(sizes), extents))
+            self.seen.append(({**sizes, **largest_elements(values, extents)}, extents))
             self.roles = {n: r if self.roles.get(n, r) == r else Role.INOUT for n, r in roles.items()}
         why = reach.unfinished
         trial = Trial(

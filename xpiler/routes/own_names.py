@@ -18,7 +18,16 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from xpiler.backend import bang_host, bang_memory, host_values, simt, simt_helpers, simt_host, vnni
+from xpiler.backend import (
+    bang_host,
+    bang_memory,
+    host_values,
+    largest_index,
+    simt,
+    simt_helpers,
+    simt_host,
+    vnni,
+)
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.ir.source import SourceRange
@@ -53,6 +62,7 @@ def _generated() -> Mapping[str, str]:
         bang_host.COPY_CONSTANTS,
         bang_host.NRAM,
         host_values.IS_KERNEL,
+        largest_index.LARGEST_INDEX,
     ]
     return {
         name: text for text in texts for found in _DEFINED.finditer(text) for name in found.groups() if name
