@@ -1,4 +1,7 @@
-"""Builds generated C++ into a shared library once and calls its functions on NumPy arrays."""
+"""Builds generated C++ into a shared library once and calls its functions on NumPy arrays.
+
+A processor without what a text uses of AVX-512 runs it through the emulator's header, as the gate does.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
+import xpiler
 from xpiler.backend.vnni import CppFunction, assemble
+from xpiler.gate.avx512 import VNNI_FLAGS, missing_parts
 from xpiler.ir.build import as_expr
 from xpiler.ir.nodes import Block, For, Function, LoopKind, Param, Stmt
 from xpiler.ir.types import I32, DType
 
-FLAGS = (
-    "-std=c++17 -O1 -fPIC -shared -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512bf16 -mfma "
+COMMON = (
+    "-std=c++17 -O1 -fPIC -shared -mfma "
     "-ffp-contract=off -Wall -Wno-unused-function -Wno-unused-variable -Werror=return-type"
 ).split()
+
+EMULATOR = Path(xpiler.__file__).parent / "emulators" / "avx512"
 
 NUMPY = {
     "bool": np.bool_, "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64, "u8": np.uint8,
@@ -42,6 +49,11 @@ class Library:
         getattr(self._library, name)(*values)
 
 
+def flags_for(text: str) -> list[str]:
+    """The compiler's flags for a text that is to run here."""
+    return [*COMMON, "-I", str(EMULATOR)] if missing_parts(text) else [*COMMON, *VNNI_FLAGS]
+
+
 def build(functions: Iterable[CppFunction] | str, folder: Path, name: str, compiler: str = "g++") -> Library:
     """Compiles functions (or a text) to a shared library."""
     text = functions if isinstance(functions, str) else assemble(functions)
@@ -49,7 +61,7 @@ def build(functions: Iterable[CppFunction] | str, folder: Path, name: str, compi
     source.write_text(text)
     openmp = ["-fopenmp"] if compiler == "g++" else []  # clang's OpenMP library is not always there
     done = subprocess.run(
-        [compiler, *FLAGS, *openmp, str(source), "-o", str(library)], capture_output=True, text=True
+        [compiler, *flags_for(text), *openmp, str(source), "-o", str(library)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[:3000]
     return Library(library)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.backend.cpp import FLAGS, build
+from tests.backend.cpp import build, flags_for
 from xpiler.backend.host_cpp import to_cpp
 from xpiler.backend.plain_host import plain_host
 from xpiler.backend.vnni import generate
@@ -106,7 +106,7 @@ int main() {
 def output_of(text: str, folder: Path, compiler: str) -> str:
     source = folder / "program.cpp"
     source.write_text(text)
-    flags = [f for f in FLAGS if f not in ("-shared", "-fPIC")]
+    flags = [f for f in flags_for(text) if f not in ("-shared", "-fPIC")]
     subprocess.run([compiler, *flags, str(source), "-o", str(folder / "program")], check=True)
     return subprocess.run([str(folder / "program")], capture_output=True, text=True, check=True).stdout
 

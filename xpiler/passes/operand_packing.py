@@ -47,6 +47,7 @@ from xpiler.passes.aliasing import Aliases, may_be_same, with_aliases
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.folds import folded
 from xpiler.passes.knobs import Knob
+from xpiler.passes.lane_gathering import LaneGathering, stores_contiguously
 from xpiler.passes.names import Names
 from xpiler.passes.split_digits import split_digit
 from xpiler.passes.turned_panels import turned
@@ -121,6 +122,11 @@ class _Packing:
         at, crosswise = min(plans, key=lambda plan: self._cost(nest, plan))
         if not crosswise:
             return None  # lanes and tiles are found as they are
+        if not stores_contiguously(nest[at], body):
+            written = with_aliases(arrays_written(nest[0]), self.aliases)
+            gathered = LaneGathering(self.names, frozenset(written), self.mutable).gathered(nest, body)
+            if gathered is not None:
+                return gathered
         return self._written(nest, at, body, crosswise)
 
     def _with_digits(self, body: Block) -> Block:

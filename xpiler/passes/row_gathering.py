@@ -123,7 +123,7 @@ class _Gathering:
                 case For(body=body) if stmt.kind is not LoopKind.VECTOR and self._is_plain(stmt, sums):
                     yield from self._factors(body, (*sums, stmt))
                 case Assign(target=Var(), value=value) if sums and folded(stmt) is not None:
-                    yield from (_Factor(v, sums) for v in _values(value))
+                    yield from (_Factor(v, sums) for v in values_in(value))
 
     def _is_plain(self, loop: For, sums: Sequence[For]) -> bool:
         names = {s.var for s in sums} | self.mutable
@@ -189,7 +189,7 @@ class _Gathering:
         if not by_rows:
             fill: Stmt = _nest([*sums, part], Assign(gathered, value))
             digits, (fill,) = digits_before([fill], frozenset(), self.names.fresh)
-            return [array, *digits, *_with_step_of_one(fill, load, part.var)]
+            return [array, *digits, *with_step_of_one(fill, load, part.var)]
         inside = inside_of(value, sums, self.names)
         if inside is None:
             fills: list[Stmt] = [_nest(sums, Assign(gathered, value))]
@@ -231,7 +231,7 @@ def _goes_on(load: Load, sums: Sequence[For]) -> bool:
     return high is not None and high == extent
 
 
-def _with_step_of_one(fill: Stmt, load: Load, row: str) -> list[Stmt]:
+def with_step_of_one(fill: Stmt, load: Load, row: str) -> list[Stmt]:
     """Once more for rows that are neighbours, where a variable says how far from one another they are."""
     step = coefficient(load.index[0], row)
     match step.terms if step is not None else ():
@@ -241,14 +241,14 @@ def _with_step_of_one(fill: Stmt, load: Load, row: str) -> list[Stmt]:
     return [fill]
 
 
-def _values(value: Expr) -> Iterator[Load | Select]:
+def values_in(value: Expr) -> Iterator[Load | Select]:
     """Loads and choices that the value is made of by arithmetic."""
     match value:
         case Load() | Select():
             yield value
         case Binary(op=op, left=left, right=right) if op not in ("&&", "||"):
-            yield from _values(left)
-            yield from _values(right)
+            yield from values_in(left)
+            yield from values_in(right)
 
 
 def _stride(load: Expr, var: str) -> int:
