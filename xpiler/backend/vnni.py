@@ -30,6 +30,7 @@ from xpiler.passes.kept_values import keep_values
 from xpiler.passes.operand_packing import pack_operands
 from xpiler.passes.row_digits import split_rows
 from xpiler.passes.row_gathering import gather_rows
+from xpiler.passes.shared_stages import share_stages
 from xpiler.passes.team_steps import shape_steps
 from xpiler.passes.vectorize import vectorize
 from xpiler.passes.zero_terms import drop_zero_terms
@@ -96,7 +97,7 @@ def generate(
     function = _with_known_dimensions(canonical, launch)
     if scalar is None:
         rows = keep_values(rows_of_blocks(drop_zero_terms(function)))
-        chosen = vectorize(gather_rows(pack_operands(shape_steps(rows))))
+        chosen = vectorize(gather_rows(pack_operands(share_stages(shape_steps(rows)))))
         function, parallel = split_rows(bound_loops(keep_elements(chosen.function))), chosen.parallel
         notes += chosen.notes
     function, bounds = _with_named_bounds(function)
