@@ -98,14 +98,14 @@ def _of_stores(function: Function) -> Function:
     threads = {loop.var for loop in loops if _extent(loop) == extent}
     if any(_extent(loop) != extent for loop in loops if loop.var in threads):
         return function
-    names = Names(function)
-    high, low = names.fresh("thread_y"), names.fresh("thread_x")
+    counters = _counters(loops, threads, Names(function))
     arrays = [d for d in walk(function.body) if isinstance(d, Decl) and d.shape]
     split = {d.name for d in arrays if _is_of_threads(d, function, threads, extent)}
 
     def change(stmt: Stmt) -> Stmt:
         match stmt:
             case For(var=name) if name in threads and stmt.kind is LoopKind.THREADS:
+                high, low = counters[name]
                 y, x = Var(stmt.dtype, high), Var(stmt.dtype, low)
                 whole = add(mul(y, const(radix, stmt.dtype)), x)
                 body = substitute(map_expr(stmt.body, lambda e: _digit(e, name, radix, y, x)), {name: whole})
@@ -130,6 +130,23 @@ def _of_stores(function: Function) -> Function:
     body = map_expr(function.body, place, target)
     assert isinstance(body, Block)
     return map_body(replace(function, body=body), change)
+
+
+def _counters(loops: list[For], threads: set[str], names: Names) -> dict[str, tuple[str, str]]:
+    """What the two counters of each of the loops are called: alike, but where one loop is inside another, as of
+    four warps and four rows of each."""
+    nested = any(
+        isinstance(inner, For) and inner.var in threads
+        for loop in loops
+        if loop.var in threads
+        for inner in walk(loop.body)
+    )
+    common = names.fresh("thread_y"), names.fresh("thread_x")
+    if not nested:
+        return dict.fromkeys(threads, common)
+    first = next(loop.var for loop in loops if loop.var in threads)
+    others = sorted(threads - {first})
+    return {first: common} | {o: (names.fresh(f"{o}_high"), names.fresh(f"{o}_low")) for o in others}
 
 
 def _extent(loop: For) -> int:
