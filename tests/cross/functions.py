@@ -46,6 +46,7 @@ ELSEWHERE = re.compile(
     r"__builtin_amdgcn_\w+|__builtin_nontemporal_\w+|"  # test_amd.py
     r"coalesced_threads|init|__hip_atomic_\w+|omp_\w+|"  # tests/symbolic/suite/library.cu and its like
     r"__builtin_(ctz(l|ll)?|assume_aligned)|"  # tests/frontend/test_gnu.py
+    r"_(tzcnt|lzcnt|blsr|blsi|blsmsk|andn)_u\d+|"  # test_x86_bits.py
     r"(m|c|aligned_)alloc|(__builtin_)?alloca|free"  # of plain functions: tests/frontend/test_serial.py
 )
 

@@ -99,10 +99,9 @@ def _movemask(call: Invocation) -> Value:
 
 @builtin("_bzhi_u32", "_bzhi_u64")
 def _low_bits(call: Invocation) -> Value:
-    """The lowest bits of a number: as many as the second operand says."""
+    """The lowest bits of a number: as many as the lowest byte of the second operand says."""
     dtype = U64 if call.name.endswith("64") else U32
-    value, count = call.number_as(0, dtype), call.number_as(1, U32)
+    value, count = call.number_as(0, dtype), build.binary("&", call.number_as(1, U32), build.const(255, U32))
     ones = build.sub(build.binary("<<", build.const(1, dtype), count), build.const(1, dtype))
-    if build.is_const(value, (1 << dtype.bits) - 1):
-        return number(ones)
-    return number(build.binary("&", value, ones))
+    low = ones if build.is_const(value, (1 << dtype.bits) - 1) else build.binary("&", value, ones)
+    return number(build.select(build.ge(count, build.const(dtype.bits, U32)), value, low))

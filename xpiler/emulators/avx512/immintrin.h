@@ -8,3 +8,4 @@
 #include "floats.h"
 #include "integers.h"
 #include "shuffles.h"
+#include "scalars.h"
