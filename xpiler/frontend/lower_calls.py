@@ -65,8 +65,7 @@ def _call(ctx: Context, node: Node) -> Value:
     if any(c.type == "kernel_call_syntax" for c in node.children):
         ctx.refuse("dynamic-parallelism", "a kernel launches a kernel", node, "launch it from the host")
     nodes = tuple(named_children(arguments)) if arguments is not None else ()
-    name = ctx.text(function).split("::")[-1]
-    head = name.split("<")[0].strip()
+    head = ctx.text(function).split("<")[0].split("::")[-1].strip()
     if head in _CASTS:
         return _cast(ctx, function, nodes)
     if head in _UNSUPPORTED and ctx.scope.find(head) is None:

@@ -88,6 +88,7 @@ _NO_TYPES = frozenset(
 _VENDOR_TYPES = re.compile(
     r"(?:__)?(?:half2?|nv_bfloat16(?:2)?|nv_fp8_\w+|hip_bfloat16)|(?:u?(?:char|short|int|long|longlong)|float|double)[1-4]"
     r"|uint|uchar|ushort|ulong|(?:u?int(?:8|16|32|64)|size|ptrdiff|u?intptr)_t|bfloat16|floatX|scalar_t|dim3"
+    r"|__m(?:128|256|512)(?:d|i|h|bh)?|__mmask(?:8|16|32|64)|_Float16|__(?:hip_)?bf(?:loat)?16"
 )
 
 
