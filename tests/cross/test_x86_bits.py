@@ -20,7 +20,8 @@ CALLS = """
 NAMES = [call.strip() for call in CALLS if call.strip()]
 FUNCTION = (
     "#include <immintrin.h>\n"
-    'extern "C" void f(const unsigned long long *in, const unsigned *counts, unsigned long long *out, int n) {\n'
+    'extern "C" void f(const unsigned long long *in, const unsigned *counts, unsigned long long *out,\n'
+    "                  int n) {\n"
     "    for (int i = 0; i < n; ++i) {\n"
     "        unsigned x = (unsigned)in[i], c = counts[i];\n        unsigned long long w = in[i];\n"
     + "".join(

@@ -29,6 +29,29 @@ def test_without_exported_functions_the_uncalled_ones_are_kernels() -> None:
     assert functions(text) == ["rows"]
 
 
+def test_functions_of_a_program_are_kernels_though_they_are_static() -> None:
+    text = """
+    #define M 70
+    static void fill(double a[][M], double *x) { for (int j = 0; j < M; ++j) a[0][j] = x[j] = j; }
+    static double twice(double x) { return x + x; }
+    static void scale(int n, double a[][M]) {
+        for (int i = 0; i < n; ++i) for (int j = 0; j < M; ++j) a[i][j] = twice(a[i][j]);
+    }
+    int main() { static double a[1][M], x[M]; fill(a, x); scale(1, a); }
+    """
+    assert functions(text) == ["fill", "scale"]
+
+
+def test_casts_to_types_of_the_standard_library_are_casts() -> None:
+    text = """
+    void row(const float *x, float *y, int r, int n) {
+        const float *from = x + static_cast<std::size_t>(r) * n;
+        y[static_cast<std::int64_t>(r)] = from[0];
+    }
+    """
+    assert functions(text) == ["row"]
+
+
 def test_what_a_function_returns_is_one_more_array() -> None:
     text = """
     extern "C" double above(const float *x, int n, float t) {
@@ -110,6 +133,20 @@ def test_a_mask_of_a_run_of_bits_is_a_comparison() -> None:
     """
     (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
     assert "if (lane < n) {" in show(kernel)
+
+
+def test_a_mask_of_all_lanes_may_be_minus_one() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" void copy(const float *x, float *y, int n) {
+        for (int i = 0; i < n; i += 16) {
+            __mmask16 k = n - i >= 16 ? (__mmask16)-1 : (__mmask16)((1u << (n - i)) - 1u);
+            _mm512_mask_storeu_ps(y + i, k, _mm512_maskz_loadu_ps(k, x + i));
+        }
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert "if (lane < n - i)" in show(kernel)
 
 
 def test_memory_of_its_own_is_a_local_array() -> None:

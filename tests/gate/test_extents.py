@@ -155,3 +155,16 @@ def test_a_size_that_indices_are_multiplied_by_keeps_its_name_and_its_loops_stay
     assert [line.split(" for ")[0].strip() for line in shown.splitlines() if " for " in line] == [
         "parallel"
     ] * 4
+
+
+def test_rows_of_a_fixed_length_count_as_a_whole() -> None:
+    text = """
+    extern "C" void scale(double a[][72], int m, int n) {
+        for (int i = 0; i < m; ++i) for (int j = 0; j < n; ++j) a[i][j] *= 2;
+    }
+    """
+    (kernel,) = parse(text, "scale.c", platform="vnni").program.kernels
+    observed = [({"m": 5, "n": 30}, 360), ({"m": 9, "n": 11}, 648)]
+    found = extent_formula(canonicalise(kernel).function, "a", observed)
+    assert found is not None
+    assert extent_value(found, {"m": 20, "n": 3}) == 20 * 72

@@ -16,7 +16,7 @@ from xpiler.backend.bang_host import _with_preamble, passed_global
 from xpiler.backend.c_expressions import PRIMARY, CExpressions, wrapped
 from xpiler.backend.c_types import value_type
 from xpiler.backend.largest_index import largest_lines
-from xpiler.backend.serial_host import with_functions
+from xpiler.backend.serial_host import as_passed, with_functions
 from xpiler.backend.vnni import global_text
 from xpiler.frontend.unit import Unit
 from xpiler.ir.nodes import RETURN, Call, Expr, Function, Param
@@ -47,7 +47,7 @@ class Wrapped:
 def serial_file(unit: Unit, functions: Mapping[str, Wrapped], *, whole: bool) -> str:
     """The file with each function as kernel and wrapper. `whole`: the rest of the file, its `main` and what
     that calls, stays."""
-    texts = {name: _and_wrapper(function, unit.text) for name, function in functions.items()}
+    texts = {name: _and_wrapper(function, unit.text, whole=whole) for name, function in functions.items()}
     body = with_functions(unit, texts, whole=whole)
     return _with_preamble(body, [function.kernel for function in functions.values()])
 
@@ -62,10 +62,14 @@ class _HostExpressions(CExpressions):
         return super()._call(expr)
 
 
-def _and_wrapper(function: Wrapped, beside: str) -> str:
+def _and_wrapper(function: Wrapped, beside: str, *, whole: bool) -> str:
     source, kernel = function.source, function.kernel
     printer = _HostExpressions(source.params)
-    parameters = ", ".join(f"{_spelling(p)}{printer.name(p.name)}" for p in source.params if p.name != RETURN)
+    parameters = ", ".join(
+        (as_passed(p, printer.name(p.name)) if whole else "") or f"{_spelling(p)}{printer.name(p.name)}"
+        for p in source.params
+        if p.name != RETURN
+    )
     returned = next((_element(p) for p in source.params if p.name == RETURN), "void")
     sizes: list[str] = []
     moves, back, frees = [], [], []

@@ -7,11 +7,29 @@ from collections.abc import Iterable, Mapping
 
 from xpiler.backend.host_cpp import Edit, _after_leading_comment, _apply
 from xpiler.frontend.unit import Unit
+from xpiler.ir.nodes import Param
 
 _INTRINSICS = re.compile(r"\b_mm(?:256|512)?_\w+|\b__m(?:128|256|512)\w*|\b__mmask\d+")
 _INTRINSICS_HEADER = re.compile(
     r"^[ \t]*#[ \t]*include[ \t]*<\w*intrin\.h>[^\n]*\n?|^[ \t]*#pragma omp [^\n]*\n", re.M
 )
+_ROW = re.compile(r"(?P<base>(?:const )?\w+)(?P<extents>(?:\[\d+\])+)\*")
+_STRUCT = re.compile(r"(?P<base>(?:const )?[A-Za-z_]\w*)\*.*")
+
+
+def as_passed(param: Param, name: str) -> str:
+    """A parameter that is a pointer to rows or structs, as the file's own callers pass it; "" for others.
+
+    double a[][3][72]   -->   double (*a)[3][72]
+    """
+    if param.lanes == 1 or not param.is_pointer:
+        return ""
+    row = _ROW.fullmatch(param.spelling)
+    if row is not None:
+        extents = re.findall(r"\[\d+\]", row["extents"])
+        return f"{row['base']} (*{name}){''.join(reversed(extents))}"
+    struct = _STRUCT.fullmatch(param.spelling)
+    return f"{struct['base']} *{name}" if struct is not None else ""
 
 
 def with_functions(unit: Unit, texts: Mapping[str, str], *, whole: bool) -> str:

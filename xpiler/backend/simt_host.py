@@ -25,6 +25,7 @@ from xpiler.backend.host_cpp import (
 )
 from xpiler.backend.host_dispatch import passed
 from xpiler.backend.largest_index import LARGEST_INDEX, largest_lines
+from xpiler.backend.serial_host import as_passed
 from xpiler.backend.simt import (
     BLOCKS,
     CudaFunction,
@@ -154,13 +155,25 @@ class Array:
     room: int = 0
 
 
-def wrapper(function: CudaFunction, name: str, params: Sequence[Param], arrays: Mapping[str, Array]) -> str:
-    """The `extern "C"` function of the source's name and parameters, on host memory."""
+def wrapper(
+    function: CudaFunction,
+    name: str,
+    params: Sequence[Param],
+    arrays: Mapping[str, Array],
+    *,
+    whole: bool = False,
+) -> str:
+    """The `extern "C"` function of the source's name and parameters, on host memory. `whole`: in a file whose
+    own functions call it."""
     from xpiler.backend.vnni import _wrapped
 
     printer = HostPrinter(function, "")
     outer = {p.name: printer.fresh("result" if p.name == RETURN else p.name) for p in params}
-    parameters = [parameter_text(p, outer[p.name]) for p in params if p.name != RETURN]
+    parameters = [
+        (as_passed(p, outer[p.name]) if whole else "") or parameter_text(p, outer[p.name])
+        for p in params
+        if p.name != RETURN
+    ]
     returned = next((type_name(p.dtype) for p in params if p.name == RETURN), "void")
     printer.depth = 1
     for param in params:

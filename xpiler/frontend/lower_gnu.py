@@ -3,7 +3,8 @@
 __builtin_sqrtf(x)   -->  sqrtf(x)          __builtin_popcount(m)  -->  __popc(m)
 __builtin_ctz(m)     -->  __ffs(m) - 1      __builtin_assume_aligned(p, 64)  -->  p
 
-and the instructions of x86 on the bits of an integer, `_bzhi_u32` apart, which makes masks (`lower_avx_mask.py`).
+and the instructions of x86 on the bits of an integer, but `_bzhi_u32`, which makes masks
+(`lower_avx_mask.py`).
 """
 
 from __future__ import annotations

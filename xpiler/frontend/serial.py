@@ -5,7 +5,8 @@
     int main() {...}                                               the program that calls it
 
 The `extern "C"` functions that take a pointer if there are any, else the functions with external linkage
-that take one and that no other function of the file calls; where the entries are known, these.
+that take one and that no other function of the file calls, else those without it that `main` calls; where the
+entries are known, these.
 """
 
 from __future__ import annotations
@@ -32,22 +33,21 @@ def with_serial_kernels(unit: SyntaxUnit, entries: frozenset[str] = frozenset())
 
 
 def _kernels(unit: SyntaxUnit, defined: tuple[FunctionDef, ...]) -> list[FunctionDef]:
-    outside = [f for f in defined if f.is_local and not f.owner and _is_visible(f) and _takes_arrays(f)]
+    on_arrays = [f for f in defined if f.is_local and not f.owner and not f.template and _takes_arrays(f)]
+    outside = [f for f in on_arrays if _is_visible(f)]
     exported = [f for f in outside if f.is_extern_c]
     if exported:
         return exported
+    if not outside:
+        by_main = {name for f in unit.host_functions if f.name == "main" for name in _called(unit, f)}
+        return [f for f in on_arrays if f.name in by_main]
     called = {name for f in defined for name in _called(unit, f) if name != f.name}
     return [f for f in outside if f.name not in called] or outside
 
 
 def _is_visible(function: FunctionDef) -> bool:
     hidden = {"static", "constexpr", "inline"} & function.qualifiers and not function.is_extern_c
-    return (
-        not hidden
-        and "static" not in function.qualifiers
-        and function.template is None
-        and all(function.namespace)
-    )
+    return not hidden and "static" not in function.qualifiers and all(function.namespace)
 
 
 def _takes_arrays(function: FunctionDef) -> bool:

@@ -119,8 +119,9 @@ def _made_guesses(function: Function, array: str) -> Iterator[Expr]:
     scalars: list[Expr] = [cast(Var(p.dtype, p.name), I64) for p in names]
     yield from walked_extents(function, array)
     yield const(1, I64)
-    dtype = next(p.dtype for p in function.params if p.name == array)
-    ends = _Ends(array, dtype, frozenset(p.name for p in names), index_parameters(function) - {array})
+    param = next(p for p in function.params if p.name == array)
+    indices = index_parameters(function) - {array}
+    ends = _Ends(array, param.dtype, frozenset(p.name for p in names), indices)
     ends.block(function.body, {})
     count = 0
     lengths = [*scalars, *dict.fromkeys(ends.lengths)]
@@ -141,7 +142,9 @@ def _made_guesses(function: Function, array: str) -> Iterator[Expr]:
         yield longest
     if not scalars:
         return
-    yield from (mul(s, const(factor, I64)) for s in scalars for factor in (2, 3, 4))
+    # Whole elements of `lanes` numbers: also rows of `double a[][72]`, of which the last may be used in part.
+    multiples = dict.fromkeys((2, 3, 4, param.lanes))
+    yield from (mul(s, const(factor, I64)) for s in scalars for factor in multiples)
 
 
 def extent_value(formula: Expr, sizes: Sizes) -> int | None:

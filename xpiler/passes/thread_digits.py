@@ -133,8 +133,8 @@ def _of_stores(function: Function) -> Function:
 
 
 def _counters(loops: list[For], threads: set[str], names: Names) -> dict[str, tuple[str, str]]:
-    """What the two counters of each of the loops are called: alike, but where one loop is inside another, as of
-    four warps and four rows of each."""
+    """What the two counters of each of the loops are called: alike, but where one loop is inside another, as
+    of four warps and four rows of each."""
     nested = any(
         isinstance(inner, For) and inner.var in threads
         for loop in loops

@@ -17,6 +17,7 @@ from xpiler.gate.evidence import Rung
 from xpiler.gate.infer import Inference
 from xpiler.ir.build import const
 from xpiler.ir.nodes import RETURN, Function
+from xpiler.ir.source import SourceRange
 from xpiler.ir.types import I64
 from xpiler.passes.arrays_spilled import with_large_arrays_in_memory
 from xpiler.passes.memory_taken import with_arrays_of_any_size_in_memory
@@ -68,7 +69,8 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
             comments=comments_in(unit, function),
             beside=unit.text,
         )
-        host = simt_host.wrapper(kernels, function.name, function.params, arrays)
+        whole = bool(unit.host_functions)
+        host = simt_host.wrapper(kernels, function.name, function.params, arrays, whole=whole)
         return kernels, "\n\n".join([*kernels.kernels, host])
 
     functions = _each(unit, entries, made)
@@ -93,6 +95,13 @@ def to_hip_code(unit: Unit, entries: list[EntryJob]) -> Produced:
 def _each(
     unit: Unit, entries: list[EntryJob], make: Callable[[Function, Inference], Made]
 ) -> dict[str, Made]:
+    if not unit.kernels:
+        raise Refusal(
+            "no-kernel",
+            "no function of this file can be a kernel: none takes its arrays by pointer",
+            SourceRange(unit.file, 1, 1, 1, 1),
+            "put the loops into a function, no template, that takes pointers to its arrays",
+        )
     jobs = {i.entry.kernels[0]: i for i in entries if i.entry.kind == "host" and i.entry.kernels}
     done: dict[str, Made] = {}
     failed: dict[str, Diagnostic] = {}
