@@ -22,13 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from xpiler.errors import Refusal
-from xpiler.ir.flags import flags
-from xpiler.ir.interpret_declare import Arrays, orders_blocks
-from xpiler.ir.interpret_expressions import Context
+from xpiler.ir.interpret_declare import Arrays
 from xpiler.ir.interpret_field import Field
 from xpiler.ir.interpret_log import Log
 from xpiler.ir.interpret_memory import Memory, Usage
 from xpiler.ir.interpret_native import Native, bf16_bits, bf16_values, round_bf16
+from xpiler.ir.interpret_program import Compiled, compiled
 from xpiler.ir.interpret_reals import Reals
 from xpiler.ir.interpret_state import (
     Cancelled,
@@ -107,15 +106,28 @@ def run(
     Raises `Refusal` where an argument is missing or of another type, or the program has what the interpreter
     cannot run.
     """
-    numeric = _numeric(mode)
+    with compiled(function, _numeric(mode)) as program:
+        clock = Clock(step_limit, time.thread_time() + seconds)
+        clock.cancelled = cancelled
+        return _run(program, arguments, grid, block, shared_bytes, checks, lanes, blocks, log, clock)
+
+
+def _run(
+    program: Compiled,
+    arguments: Mapping[str, Any],
+    grid: Shape,
+    block: Shape,
+    shared_bytes: int,
+    checks: bool,
+    lanes: int,
+    blocks: Sequence[int] | None,
+    log: Log | None,
+    clock: Clock,
+) -> Result:
+    function, numeric, arrays = program.function, program.numeric, program.arrays
     warp_size = function.warp_size
-    arrays = Arrays.of(function, numeric)
-    context = Context(numeric, orders_blocks(function), flags(function))
-    statements = Statements(context, arrays)
-    body = statements.compile(function.body)
     scalars, memories, copied_back = _bind(function, arguments, numeric, arrays, checks and log is None)
-    recorder, clock = Recorder(), Clock(step_limit, time.thread_time() + seconds)
-    clock.cancelled = cancelled
+    recorder = Recorder()
     threads = block[0] * block[1] * block[2]
     numbers = np.arange(grid[0] * grid[1] * grid[2]) if blocks is None else np.asarray(blocks)
     total = numbers.size
@@ -131,7 +143,7 @@ def run(
         checks,
         log=log,
     )
-    _declare_globals(function, arrays, statements, setup)
+    _declare_globals(function, arrays, program.statements, setup)
     with np.errstate(all="ignore"):
         try:
             for first in range(0, total, chunk):
@@ -148,7 +160,7 @@ def run(
                     checks,
                     log=log,
                 )
-                body(state, None)
+                program.body(state, None)
         except StepLimit as limit:
             recorder.add(function, _unended(function, limit))
     for values, bits in copied_back:

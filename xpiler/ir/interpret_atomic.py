@@ -52,7 +52,7 @@ def atomic(stmt: Atomic, expressions: Expressions) -> Run:
         count = state.size(kept)
         if count:
             if state.checks and watched(memory, state):
-                note_atomic(locate(state, memory, kept, address, place.width(), place.site))
+                note_atomic(locate(state, memory, kept, address, place.width, place.site))
             data: Any = memory.view(numeric.storage_type(dtype))
             if state.log is not None:
                 state.log.access(
@@ -60,7 +60,7 @@ def atomic(stmt: Atomic, expressions: Expressions) -> Run:
                     memory,
                     kept,
                     address,
-                    place.width(),
+                    place.width,
                     place.site,
                     AccessKind.ATOMIC,
                     of_block=stmt.of_block,

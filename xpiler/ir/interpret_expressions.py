@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -255,10 +256,10 @@ class ReachOf:
         """`offset` (one a lane) is added to the index, as an instruction does that walks through memory."""
         memory = state.memories[self.site.array]
         parts = memory.parts if state.log is None and not state.checks else None
-        if parts is None and not self.numeric.can_view({self.dtype, memory.dtype}):
+        if parts is None and memory.dtype is not self.dtype and not self._can_view(memory):
             what = f"{self.site.array} holds residues of {memory.dtype}: they cannot be read as {self.dtype}"
             raise Refusal("field-conversion", what, self.site.range)
-        width, own = self.width(), memory.data.itemsize
+        width, own = self.width, memory.data.itemsize
         if parts is not None:
             width, own = self.dtype.bytes, memory.dtype.bytes
         extent = memory.extent if width == own else memory.extent * own // width
@@ -320,14 +321,22 @@ class ReachOf:
         message = f"{self.site.array}[{values['index']}] is out of bounds: it has {extent} elements"
         state.report(self.site, "out-of-bounds", int(state.numbers(lanes)[row]), message, values)
 
+    def _can_view(self, memory: Memory) -> bool:
+        return self.numeric.can_view({self.dtype, memory.dtype})
+
+    @cached_property
+    def stored_as(self) -> np.dtype[Any]:
+        return np.dtype(self.numeric.storage_type(self.dtype))
+
+    @cached_property
     def width(self) -> int:
-        return int(np.dtype(self.numeric.storage_type(self.dtype)).itemsize)
+        return self.stored_as.itemsize
 
     def load(self, state: State, lanes: Lanes, reached: Reached) -> Value:
         memory = reached.memory
         if memory.parts is not None:
             return self._load_part(memory.parts, reached)
-        data = memory.view(self.numeric.storage_type(self.dtype))
+        data = memory.view(self.stored_as)
         if not data.size:
             return self.numeric.const(0, self.dtype)
         if state.checks and watched(memory, state):
@@ -343,7 +352,7 @@ class ReachOf:
         return value
 
     def _load_part(self, parts: Parts, reached: Reached) -> Value:
-        kind = self.numeric.storage_type(self.dtype)
+        kind = self.stored_as
         value, as_written = parts.load(reached.address * self.dtype.bytes, self.dtype, kind)
         if not as_written:
             what = f"{self.site.array} is read as {self.dtype} where it holds numbers of another type"
@@ -354,7 +363,7 @@ class ReachOf:
 
     def _note_read(self, state: State, lanes: Lanes, reached: Reached) -> None:
         kept, address = in_bounds(state, lanes, reached)
-        note_read(locate(state, reached.memory, kept, address, self.width(), self.site))
+        note_read(locate(state, reached.memory, kept, address, self.width, self.site))
 
     def keeps(self, state: State) -> bool:
         """Whether it is remembered of the memory which elements have a value."""
@@ -372,7 +381,7 @@ class ReachOf:
         memory = reached.memory
         data: Any = memory.data
         if memory.parts is None:
-            data = memory.view(self.numeric.storage_type(self.dtype))
+            data = memory.view(self.stored_as)
         convert = self.numeric.stored(self.dtype)
         if convert is not None:
             value = convert(value)
@@ -387,14 +396,14 @@ class ReachOf:
         if not isinstance(address, np.ndarray) and isinstance(value, np.ndarray):
             address = np.full(value.size, address)
         if state.checks and watched(memory, state):
-            access = locate(state, memory, lanes, address, self.width(), self.site)
+            access = locate(state, memory, lanes, address, self.width, self.site)
             note_write(access, data[address], value)
             if missing:
                 note_missing(access, missing)
         if state.log is not None:
-            state.log.access(state, memory, lanes, address, self.width(), self.site, AccessKind.WRITE, value)
+            state.log.access(state, memory, lanes, address, self.width, self.site, AccessKind.WRITE, value)
         if memory.parts is not None:
-            kind = self.numeric.storage_type(self.dtype)
+            kind = self.stored_as
             memory.parts.store(address * self.dtype.bytes, value, self.dtype, kind)
             return
         data[address % data.size if memory.wrap else address] = value
@@ -402,7 +411,7 @@ class ReachOf:
     def log(self, state: State, lanes: Lanes, reached: Reached, kind: AccessKind) -> None:
         assert state.log is not None
         kept, address = in_bounds(state, lanes, reached)
-        state.log.access(state, reached.memory, kept, address, self.width(), self.site, kind)
+        state.log.access(state, reached.memory, kept, address, self.width, self.site, kind)
 
 
 def watched(memory: Memory, state: State) -> bool:

@@ -247,15 +247,21 @@ class Field(Native):
     def __init__(self, *, numeric_doubles: bool = False) -> None:
         self.numeric_doubles = numeric_doubles
         least, greatest = frozenset((MINUS_INFINITY,)), frozenset((INFINITY,))
-        highest = Extrema("max", _symbol, least, greatest, _number_of)
-        lowest = Extrema("min", _symbol, greatest, least, _number_of)
+        self.extrema = {
+            "max": Extrema("max", _symbol, least, greatest, _number_of),
+            "min": Extrema("min", _symbol, greatest, least, _number_of),
+        }
         self.calls: dict[str, Callable[..., Value]] = {
             **_CALLS,
-            "max": highest,
-            "min": lowest,
+            "max": lambda x, y: self.extrema["max"](x, y),
+            "min": lambda x, y: self.extrema["min"](x, y),
             "abs": _abs,
-            "fdim": lambda x, y: highest(_subtract(x, y), np.int64(0)),
+            "fdim": lambda x, y: self.extrema["max"](_subtract(x, y), np.int64(0)),
         }
+
+    def know(self, other: Native) -> None:
+        assert isinstance(other, Field)
+        self.extrema = other.extrema
 
     def value_type(self, dtype: DType) -> npt.DTypeLike:
         return np.int64 if self.is_symbolic(dtype) else super().value_type(dtype)

@@ -22,6 +22,7 @@ from xpiler.ir.types import BOOL, DType, Kind
 Value = Any  # np.generic, or np.ndarray of one element a lane
 Unary = Callable[[Value], Value]
 Binary = Callable[[Value, Value], Value]
+Family = tuple[type["Native"], bool]
 
 _VALUE = {
     "bool": np.bool_,
@@ -45,6 +46,15 @@ class Native:
 
     reinterprets = True  # floats in memory may be read as another type
     numeric_doubles = False  # where floats stand for something else, doubles are numbers all the same
+
+    @property
+    def family(self) -> Family | None:
+        """Closures made for one of a family serve any other of it; None: they serve this one alone."""
+        return type(self), self.numeric_doubles
+
+    def know(self, other: Native) -> None:
+        """What another one of its family knows of its numbers, and goes on to learn, this one knows from now
+        on."""
 
     def is_symbolic(self, dtype: DType) -> bool:
         """Whether values of the type stand for something else in a mode that has such values."""

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from xpiler.errors import Refusal
 from xpiler.ir.build import COMPARISONS
 from xpiler.ir.interpret_extrema import Extrema
-from xpiler.ir.interpret_native import Binary, Native, Unary, Value
+from xpiler.ir.interpret_native import Binary, Family, Native, Unary, Value
 from xpiler.ir.types import BOOL, DType
 
 _COMMUTATIVE = frozenset({"+", "*", "hypot"})
@@ -75,6 +75,15 @@ class Trace(Native):
             op: Extrema(op, lambda bits: bits >> 1, nothing=_LEAST if op == "max" else _GREATEST)
             for op in ("min", "max")
         }
+
+    @property
+    def family(self) -> Family | None:
+        """Who is told of operations is told of constants where closures are made."""
+        return super().family if self.note is None else None
+
+    def know(self, other: Native) -> None:
+        assert isinstance(other, Trace)
+        self.extrema = other.extrema
 
     def _operation(self, name: str) -> Callable[..., Value]:
         """An operation on hashes by its name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 
 class Kind(Enum):
@@ -30,20 +31,20 @@ class DType:
     def __reduce__(self) -> tuple[type[DType], tuple[str, Kind, int]]:
         return DType, (self.name, self.kind, self.bits)
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         return self.bits // 8
 
-    @property
+    @cached_property
     def is_float(self) -> bool:
         return self.kind is Kind.FLOAT
 
-    @property
+    @cached_property
     def is_integer(self) -> bool:
         """True for bool too: in C it promotes to int."""
         return self.kind is not Kind.FLOAT
 
-    @property
+    @cached_property
     def is_signed(self) -> bool:
         return self.kind in (Kind.INT, Kind.FLOAT)
 
