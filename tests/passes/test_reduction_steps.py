@@ -6,7 +6,7 @@ import pytest
 
 from xpiler.frontend import parse
 from xpiler.ir import build as b
-from xpiler.ir.nodes import Assign, Block, For
+from xpiler.ir.nodes import Assign, Block, Expr, For
 from xpiler.ir.printer import show
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import F32, I32
@@ -145,3 +145,13 @@ def test_an_element_is_read_when_the_variable_that_keeps_it_is(condition: str, r
     (kernel,) = parse(READS.replace("t == 2 || t > n", condition), "k.cu").program.kernels
     (loop,) = [s for s in walk(kernel.body) if isinstance(s, For)]
     assert elements_read(loop, {"s": (8,)}) == {("s", n) for n in read}
+
+
+def test_an_index_that_is_computed_of_many_parts_is_computed_once() -> None:
+    """Each level of it twice would be 2^60 times."""
+    index: Expr = b.var("i")
+    for _ in range(60):
+        index = b.mod(b.add(b.mul(index, 3), 1), 8)
+    store = Assign(b.load("y", F32, b.var("i")), b.load("s", F32, index))
+    loop = For("i", I32, b.const(0), b.const(1), b.const(1), Block((store,)))
+    assert len(elements_read(loop, {"s": (8,)}) or ()) == 1

@@ -29,7 +29,16 @@ from xpiler.ir.nodes import (
     While,
 )
 from xpiler.ir.rewrite import children
-from xpiler.passes.reduction_steps import OPAQUE, Machine, Opaque, Place, Reduced, Unknown, Value
+from xpiler.passes.reduction_steps import (
+    OPAQUE,
+    Machine,
+    Opaque,
+    Place,
+    Reduced,
+    Unknown,
+    Value,
+    computed,
+)
 
 _STEPS = 5_000
 
@@ -139,7 +148,7 @@ class _Reader(Machine):
         if any(isinstance(value, (Opaque, Reduced)) for value in below):
             return OPAQUE
         try:
-            return super().value(expr)
+            return computed(expr, *below) if below else super().value(expr)
         except Unknown:
             return OPAQUE
 

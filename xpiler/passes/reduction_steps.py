@@ -206,21 +206,35 @@ class Machine:
                 inner = self.value(operand)
                 if isinstance(inner, (Reduced, Opaque)):
                     return inner if operand.dtype == expr.dtype else OPAQUE
-                return convert(inner, expr.dtype)
+                return computed(expr, inner)
             case Binary(op="&&", left=left, right=right):
                 return bool(self.number(left)) and bool(self.number(right))
             case Binary(op="||", left=left, right=right):
                 return bool(self.number(left)) or bool(self.number(right))
-            case Binary(op=op, left=left, right=right):
-                return combine(op, self.value(left), self.value(right), left)
-            case Call(function="max" | "min" as op, args=(left, right)):
-                return combine(op, self.value(left), self.value(right), left)
+            case Binary(left=left, right=right) | Call(function="max" | "min", args=(left, right)):
+                return computed(expr, self.value(left), self.value(right))
             case Unary(op="!", operand=operand):
-                return not self.number(operand)
+                return computed(expr, self.number(operand))
             case Unary(op="-", operand=operand):
                 inner = self.value(operand)
-                return OPAQUE if isinstance(inner, (Reduced, Opaque)) else convert(-inner, expr.dtype)
+                return OPAQUE if isinstance(inner, (Reduced, Opaque)) else computed(expr, inner)
         raise Unknown(type(expr).__name__)
+
+
+def computed(expr: Expr, *operands: Value) -> Value:
+    """An operation on values: of one operand on a number."""
+    match expr, operands:
+        case Binary(op=op, left=left), (first, second):
+            return combine(op, first, second, left)
+        case Call(function="max" | "min" as op, args=(left, _)), (first, second):
+            return combine(op, first, second, left)
+        case Cast(dtype=dtype), (int() | float() as number,):
+            return convert(number, dtype)
+        case Unary(op="!"), (int() | float() as number,):
+            return not int(number)
+        case Unary(op="-", dtype=dtype), (int() | float() as number,):
+            return convert(-number, dtype)
+    raise Unknown(type(expr).__name__)
 
 
 def combine(op: str, left: Value, right: Value, typed: Expr) -> Value:
