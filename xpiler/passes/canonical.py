@@ -10,8 +10,10 @@ the check is not used.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from xpiler.ir.affine import forget
 from xpiler.ir.nodes import Block, Expr, Function, Load, Var
@@ -75,6 +77,38 @@ class Canonical:
     log: tuple[Step, ...]
 
 
+Made = TypeVar("Made")
+
+
+@dataclass
+class _Applications:
+    """What was made of the forms of one kernel, by the pass and the form: who asks for its canonical form
+    again gets the very same objects."""
+
+    kernel: Function
+    made: dict[tuple[object, int], tuple[object, Any]] = field(default_factory=dict)
+
+    def of(self, run: Callable[..., Made], form: Function, *more: object) -> Made:
+        known = self.made.get((run, id(form)))
+        if known is None:
+            known = self.made[run, id(form)] = form, run(form, *more)
+        result: Made = known[1]
+        return result
+
+
+@functools.lru_cache(maxsize=4)  # kernels; a search for sizes asks for what the route asks for again
+def _applications(kernel: Function, body: int, *sizes: object) -> _Applications:
+    """Of a kernel whose body is the object of this identity: forms name places of the text."""
+    return _Applications(kernel)
+
+
+def _loops(kernel: Function, *sizes: Any) -> Function:
+    """The kernel as loops, before any other pass."""
+    if kernel.is_serial:
+        return counted_loops(serial_form(kernel))
+    return _of_single_elements(recover_loops(uniform_starts(kernel), *sizes))
+
+
 Check = Callable[[Function, Function, str], str]  # before, after, pass name: why not, "" if they are equal
 
 
@@ -88,12 +122,11 @@ def canonicalise(
     """The kernel as a serial function. `check` is asked about every application of a pass: what it has
     something against is not used, but for loop recovery, without which there is no serial function."""
     forget()
-    if kernel.is_serial:
-        function = counted_loops(serial_form(kernel))
-    else:
-        uniform = uniform_starts(kernel)
-        function = _of_single_elements(recover_loops(uniform, block_size, grid_size, shared_bytes))
-    hints = name_hints(function)
+    sizes = block_size, grid_size, shared_bytes
+    known = _applications(kernel, id(kernel.body), *sizes)
+    applied = known.of
+    function = applied(_loops, known.kernel, *sizes)
+    hints = applied(name_hints, function)
     recovered = check(kernel, function, "loop recovery") if check is not None and not kernel.is_serial else ""
     log = [Step("loop recovery", not kernel.is_serial, recovered)]
 
@@ -109,19 +142,19 @@ def canonicalise(
             log.append(Step(name, False))
             continue
         try:
-            changed = run(function, hints) if run is fuse_indices else run(function)
+            changed = applied(run, function, *((hints,) if run is fuse_indices else ()))
         except (RecursionError, ValueError, KeyError, IndexError, AssertionError) as error:
             log.append(Step(name, False, f"internal error: {type(error).__name__}: {error}"))
             continue
         if changed is function:
             settled[run] = function
         function = settle(name, function, changed)
-    marked = mark_parallel(function)
+    marked = applied(mark_parallel, function)
     function = settle("parallel loops", function, marked.function, "; ".join(marked.reasons))
-    function = settle("digits of loops", function, split_serial_digits(function))
-    function = settle("rerolling", function, reroll(function))
-    joined = settle("joining of rests", function, join_rests(function))
-    function = mark_parallel(joined).function if joined is not function else function
+    function = settle("digits of loops", function, applied(split_serial_digits, function))
+    function = settle("rerolling", function, applied(reroll, function))
+    joined = settle("joining of rests", function, applied(join_rests, function))
+    function = applied(mark_parallel, joined).function if joined is not function else function
     return Canonical(function, tuple(log))
 
 
