@@ -23,6 +23,7 @@ from xpiler.ir.affine_bounds import (
     Interval,
     Known,
     Ranges,
+    Stated,
     expr_interval,
     interval,
     nonnegative,
@@ -40,7 +41,7 @@ from xpiler.ir.affine_form import (
     to_expr,
 )
 from xpiler.ir.nodes import Binary, Call, Cast, Const, Expr, Select, Unary, Var
-from xpiler.ir.rewrite import rebuild, walk
+from xpiler.ir.rewrite import children, rebuild, walk
 from xpiler.ir.rewrite import substitute as substitute_expr
 from xpiler.ir.types import BOOL, DType, Kind
 
@@ -97,6 +98,10 @@ def _forms(ranges: ExprRanges) -> Known:
     """Ends that are expressions as forms."""
     if isinstance(ranges, Known):
         return ranges
+    if isinstance(ranges, Stated):
+        if ranges.known is None:
+            ranges.known = _known(tuple(ranges.items()))
+        return ranges.known
     return _known(tuple(ranges.items()))
 
 
@@ -352,19 +357,21 @@ _WEIGHT = {"/": 8, "%": 8, "*": 2, "<<": 1, ">>": 1}
 
 def cost(expr: Expr) -> int:
     """A rough count of operations; a division counts as eight, a conversion of an integer as almost
-    nothing."""
-    total = 0
-    for node in walk(expr):
-        match node:
-            case Binary(op=op):
-                total += 4 * _WEIGHT.get(op, 1)
-            case Cast():
-                total += 1
-            case Const() | Var():
-                total += 1
-            case _:
-                total += 4
-    return total
+    nothing. Remembered with the node."""
+    known: int | None = expr.__dict__.get("_cost")
+    if known is None:
+        known = _own_cost(expr) + sum(cost(child) for child in children(expr) if isinstance(child, Expr))
+        object.__setattr__(expr, "_cost", known)  # nodes never change
+    return known
+
+
+def _own_cost(expr: Expr) -> int:
+    match expr:
+        case Binary(op=op):
+            return 4 * _WEIGHT.get(op, 1)
+        case Cast() | Const() | Var():
+            return 1
+    return 4
 
 
 def _decide(expr: Binary, ranges: Known, overflow: Overflow) -> bool | None:

@@ -53,6 +53,13 @@ class Known(dict[str, tuple[Bound, Bound]]):
         )
 
 
+class Stated(dict[str, tuple[Bound | Expr, Bound | Expr]]):
+    """Ranges as a text states them, whose ends may be expressions, with what they say once that was asked.
+    Not to be changed then."""
+
+    known: Known | None = None
+
+
 def interval(affine: Affine, ranges: Ranges) -> Interval:
     """Lowest and highest value over the box of the ranges; None where unbounded."""
     return _interval(affine, ranges if isinstance(ranges, Known) else Known(ranges), _DEPTH)

@@ -37,6 +37,7 @@ _NODES = (Expr, Stmt, Function, Program)
 
 
 _CHILD_FIELDS: dict[type, tuple[str, ...]] = {}
+_REVERSED_FIELDS: dict[type, tuple[str, ...]] = {}
 
 
 def _child_fields(cls: Any) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ def _mentions_node(hint: Any) -> bool:
 def children(node: Node) -> list[Expr | Stmt | Function]:
     """The nodes directly below, in the order of the fields."""
     below: list[Any] = []
-    for name in _child_fields(type(node)):
+    for name in _CHILD_FIELDS.get(type(node)) or _child_fields(type(node)):
         value = getattr(node, name)
         if type(value) is tuple:
             below += value
@@ -70,15 +71,20 @@ def children(node: Node) -> list[Expr | Stmt | Function]:
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it, parents first, in source order."""
     stack: list[Node] = [node]
+    pop, push, fields_of = stack.pop, stack.append, _REVERSED_FIELDS
     while stack:
-        current = stack.pop()
+        current = pop()
         yield current
-        for name in reversed(_CHILD_FIELDS.get(type(current)) or _child_fields(type(current))):
+        cls = type(current)
+        if cls not in fields_of:
+            fields_of[cls] = _child_fields(cls)[::-1]
+        for name in fields_of[cls]:
             value = getattr(current, name)
             if type(value) is tuple:
-                stack += value[::-1]
+                if value:
+                    stack += value[::-1]
             elif value is not None:
-                stack.append(value)
+                push(value)
 
 
 def walk_exprs(node: Node) -> Iterator[Expr]:
@@ -114,7 +120,7 @@ def is_used(array: str, node: Node) -> bool:
 
 def rebuild(node: Any, change: Callable[[Any, str], Any]) -> Any:
     """`node` with `change(child, field)` for each child; a tuple that it returns is spliced into a tuple."""
-    names = _child_fields(type(node))
+    names = _CHILD_FIELDS.get(type(node)) or _child_fields(type(node))
     if not names:
         return node
     changes: dict[str, Any] = {}
@@ -128,7 +134,15 @@ def rebuild(node: Any, change: Callable[[Any, str], Any]) -> Any:
             new = change(old, name)
         if new is not old:
             changes[name] = new
-    return replace(node, **changes) if changes else node
+    return _with(node, changes) if changes else node
+
+
+def _with(node: Any, changes: dict[str, Any]) -> Any:
+    """`replace` of dataclasses, for nodes, whose fields are all they have."""
+    made = object.__new__(type(node))
+    made.__dict__.update({name: value for name, value in node.__dict__.items() if name[0] != "_"})
+    made.__dict__.update(changes)
+    return made
 
 
 def _rebuild_tuple(old: tuple[Any, ...], name: str, change: Callable[[Any, str], Any]) -> tuple[Any, ...]:
@@ -207,7 +221,7 @@ def substitute(node: N, values: Mapping[str, Expr]) -> N:
     Where a replaced variable is written its replacement must be a place (`Var` or `Load`), else ValueError.
     Names declared within `node` are not changed: names are unique in a function, so they are other variables.
     """
-    if not values:
+    if not values or not _mentions(node, values):
         return node
 
     def value(expr: Expr) -> Expr:
@@ -219,7 +233,25 @@ def substitute(node: N, values: Mapping[str, Expr]) -> N:
             raise ValueError(f"{old} is assigned and cannot become {new}")
         return new
 
-    return map_expr(node, value, place)
+    def change(child: Any, field: str) -> Any:
+        if isinstance(child, Block) and not _mentions(child, values):
+            return child
+        if field in ("target", "place"):
+            return place(rebuild(child, change))
+        return go(child)
+
+    def go(current: Any) -> Any:
+        rebuilt = rebuild(current, change)
+        return value(rebuilt) if isinstance(rebuilt, Expr) else rebuilt
+
+    result: N = go(node)
+    return result
+
+
+def _mentions(node: Node, names: Mapping[str, object]) -> bool:
+    """Whether one of the scalars is read or assigned in the node."""
+    used = uses(node)
+    return not (names.keys().isdisjoint(used.vars_read) and names.keys().isdisjoint(used.vars_assigned))
 
 
 def rename(node: N, names: Mapping[str, str]) -> N:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from xpiler.ir.affine_bounds import Stated
 from xpiler.ir.build import sub
 from xpiler.ir.nodes import (
     Binary,
@@ -43,6 +44,10 @@ class Facts:
     below: frozenset[tuple[str, Expr]] = frozenset()
     above: frozenset[tuple[str, Expr]] = frozenset()
     aliases: Aliases = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.ranges, Stated):
+            object.__setattr__(self, "ranges", Stated(self.ranges))
 
     @staticmethod
     def of(function: Function) -> Facts:

@@ -122,13 +122,17 @@ class _Question:
         self.counters = {loop.var for loop in self.loops}
         self.own = declared(self.body)
         self.assigned = assigned_scalars(self.body)
+        self.ranges_at: dict[int, dict[str, tuple[End, End]]] = {}  # of accesses, by identity
+        self.readable: dict[tuple[Affine, int], set[str]] = {}
+        self.found: list[Access] = []  # all accesses: while they are here their identities are theirs
 
     def answer(self) -> Independence:
         for name in self.assigned:
             if name not in self.own and name not in self.reductions:
                 return Independence(f"`{name}` carries a value from one iteration to the next")
         by_array: dict[str, list[Access]] = {}
-        for access in accesses(self.body, self.facts):
+        self.found = accesses(self.body, self.facts)
+        for access in self.found:
             if access.array not in self.own and access.array not in self.ordered:
                 by_array.setdefault(access.array, []).append(access)
         atomics = []
@@ -230,6 +234,12 @@ class _Question:
 
     def _readable(self, form: Affine, access: Access) -> set[str]:
         """Counters that can be read back from an address."""
+        known = self.readable.get((form, id(access)))
+        if known is None:
+            known = self.readable[form, id(access)] = self._read_back(form, access)
+        return known
+
+    def _read_back(self, form: Affine, access: Access) -> set[str]:
         ranges = self._ranges(access)
         definitions: dict[str, Affine] = {}
         known = self._digits(form, ranges)
@@ -294,6 +304,12 @@ class _Question:
 
     def _ranges(self, access: Access) -> dict[str, tuple[End, End]]:
         """Ends of counters and inner loop variables, as numbers where they depend on counters."""
+        known = self.ranges_at.get(id(access))
+        if known is None:
+            known = self.ranges_at[id(access)] = self._ends(access)
+        return known
+
+    def _ends(self, access: Access) -> dict[str, tuple[End, End]]:
         ranges = dict(access.facts.ranges)
         for loop in (*self.loops, *access.loops):
             low, high = ranges.get(loop.var, (None, None))

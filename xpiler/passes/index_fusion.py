@@ -17,7 +17,6 @@ from xpiler.ir.affine import substitute as substitute_form
 from xpiler.ir.build import add, ceil_div, const, div, is_const, mod, mul, sub, var
 from xpiler.ir.nodes import (
     Assign,
-    Binary,
     Block,
     Break,
     Const,
@@ -40,7 +39,7 @@ from xpiler.passes.loop_distribution import stride_of_threads
 from xpiler.passes.names import Names
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
-from xpiler.passes.tidy import simplified
+from xpiler.passes.tidy import divisions, simplified_within
 
 Hints = Mapping[Affine, str]  # what the user called a sum of indices
 
@@ -139,8 +138,8 @@ class _Fusion:
             inside = inside.inside(fused if loop is outer or loop is inner else loop)
         below = nest.loops[last + 1 :]
         old = Block((_rebuilt(below, nest.body),) if below else nest.body)
-        new = simplified(substitute(old, values), inside.inside(fused))
-        if _divisions(new) > _divisions(old):
+        new = simplified_within(substitute(old, values), inside.inside(fused), divisions(old))
+        if new is None:
             return False
         if first + 1 != last and not self._independent(nest, first, last, facts):
             return False
@@ -239,10 +238,6 @@ def _joined(outer: For, inner: For) -> tuple[For, dict[str, Expr]] | None:
         return None
     fused = For(_INDEX, outer.dtype, outer.start, stop, inner.step, Block(()), _kind(outer, inner))
     return fused, {outer.var: high, inner.var: mod(index, extent)}
-
-
-def _divisions(block: Block) -> int:
-    return sum(isinstance(n, Binary) and n.op in "/%" and n.dtype.is_integer for n in walk(block))
 
 
 @dataclass

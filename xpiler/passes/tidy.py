@@ -41,7 +41,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import children, map_stmt, rebuild, substitute, uses, walk_exprs
+from xpiler.ir.rewrite import children, map_stmt, rebuild, substitute, uses, walk, walk_exprs
 from xpiler.passes.facts import Facts
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
@@ -80,9 +80,43 @@ def simplified(block: Block, facts: Facts, replace_load: Rewrite | None = None) 
     return _Simplifier(replace_load).block(block, facts)
 
 
+def simplified_within(block: Block, facts: Facts, most: int) -> Block | None:
+    """The same, None if more than `most` divisions of integers are left: to see that takes less time."""
+    try:
+        return _Simplifier(None, _Allowance(most)).block(block, facts)
+    except _Exceeded:
+        return None
+
+
+def divisions(node: Stmt | Expr) -> int:
+    """How many divisions of integers there are."""
+    return sum(isinstance(n, Binary) and n.op in "/%" and n.dtype.is_integer for n in walk(node))
+
+
+class _Exceeded(Exception):
+    pass
+
+
+@dataclass
+class _Allowance:
+    left: int
+
+    def spend(self, *nodes: Stmt | Expr) -> None:
+        self.left -= sum(map(divisions, nodes))
+        if self.left < 0:
+            raise _Exceeded
+
+
 @dataclass(frozen=True)
 class _Simplifier:
+    """What is left of a piece is final, but for the body of a loop that may turn out to have one point."""
+
     replace_load: Rewrite | None
+    allowance: _Allowance | None = None
+
+    def spend(self, *nodes: Stmt | Expr) -> None:
+        if self.allowance is not None:
+            self.allowance.spend(*nodes)
 
     def block(self, block: Block, facts: Facts) -> Block:
         return Block(self.body(block.body, facts), range=block.range)
@@ -100,6 +134,7 @@ class _Simplifier:
                 otherwise = self.block(stmt.otherwise, facts.where(condition, False))
                 if not then.body and not otherwise.body:
                     return ()
+                self.spend(condition)
                 return (replace(stmt, condition=condition, then=then, otherwise=otherwise),)
             case For():
                 start, stop, step = (self.expr(e, facts) for e in (stmt.start, stmt.stop, stmt.step))
@@ -113,21 +148,26 @@ class _Simplifier:
                     )
                     if single:
                         return self.body(substitute(loop.body, {loop.var: start}).body, facts)
-                inner = self.block(loop.body, facts.inside(loop))
+                inside = replace(self, allowance=None) if _has_points(loop) else self
+                inner = inside.block(loop.body, facts.inside(loop))
                 if not inner.body:
                     return ()
                 point = _single_point(loop, inner)
-                return (replace(loop, body=inner),) if point is None else self.body(point.body, facts)
+                if point is not None:
+                    return self.body(point.body, facts)
+                self.spend(start, stop, step, *(() if inside is self else (inner,)))
+                return (replace(loop, body=inner),)
             case While():
                 condition = self.expr(stmt.condition, facts)
                 if isinstance(condition, Const) and not condition.value and not stmt.do_while:
                     return ()
-                inside = facts if stmt.do_while else facts.where(condition)
+                known = facts if stmt.do_while else facts.where(condition)
+                self.spend(condition)
                 return (
                     replace(
                         stmt,
                         condition=condition,
-                        body=self.block(stmt.body, inside),
+                        body=self.block(stmt.body, known),
                         advance=self.block(stmt.advance, facts),
                     ),
                 )
@@ -135,8 +175,11 @@ class _Simplifier:
                 condition = self.expr(condition, facts)
                 if isinstance(condition, Const) and condition.value:
                     return ()  # the launch has decided it: `assert(blockDim.x == 128)`
+                self.spend(condition)
                 return (replace(stmt, condition=condition),)
-        return (self.operands(stmt, facts),)
+        plain = self.operands(stmt, facts)
+        self.spend(plain)
+        return (plain,)
 
     def operands(self, stmt: Stmt, facts: Facts) -> Stmt:
         """A plain statement with its expressions simplified; places keep being places."""
@@ -173,7 +216,7 @@ class _Simplifier:
         decided = facts.decides(expr)
         if decided is not None:
             return TRUE if decided else FALSE
-        if expr.dtype.is_integer and not any(isinstance(e, (Load, Select)) for e in walk_exprs(expr)):
+        if expr.dtype.is_integer and _is_arithmetic(expr):
             return simplify(expr, facts.ranges)
         result: Expr = rebuild(expr, lambda child, _: self.expr(child, facts))
         if isinstance(result, Load) and self.replace_load is not None:
@@ -183,14 +226,27 @@ class _Simplifier:
         return result
 
 
+def _is_arithmetic(expr: Expr) -> bool:
+    """Whether nothing is loaded or chosen in it; remembered with the node."""
+    known: bool | None = expr.__dict__.get("_arithmetic")
+    if known is None:
+        below = (child for child in children(expr) if isinstance(child, Expr))
+        known = not isinstance(expr, (Load, Select)) and all(map(_is_arithmetic, below))
+        object.__setattr__(expr, "_arithmetic", known)  # nodes never change
+    return known
+
+
+def _has_points(loop: For) -> bool:
+    return (
+        isinstance(loop.start, Const) and isinstance(loop.stop, Const) and loop.step == const(1, loop.dtype)
+    )
+
+
 def _single_point(loop: For, body: Block) -> Block | None:
     """`for t in 0..32: if (t == 3) f(t)` --> `f(3)`."""
-    if (
-        not isinstance(loop.start, Const)
-        or not isinstance(loop.stop, Const)
-        or loop.step != const(1, loop.dtype)
-    ):
+    if not _has_points(loop):
         return None
+    assert isinstance(loop.start, Const) and isinstance(loop.stop, Const)
     match body.body:
         case (If(condition=condition, then=then, otherwise=Block(body=())),):
             conjuncts = [condition]
