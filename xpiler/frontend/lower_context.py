@@ -121,6 +121,7 @@ class Context:
         self.globals: dict[str, Decl] = {}
         self.statics: dict[tuple[int, str], Value] = {}  # shared variables by their declaration
         self.names: set[str] = set()
+        self._counts: dict[str, int] = {}  # of the names of one stem, all of which are taken up to it
         self.frames: list[Frame] = []
         self.breaks: list[str | None] = []  # what `break` leaves: a loop (None) or the region of a switch
         self.here: Node | None = None
@@ -169,11 +170,12 @@ class Context:
 
     def fresh(self, name: str) -> str:
         """A name not yet used in the kernel: `i`, then `i_1`."""
-        candidate, count = name, 0
+        candidate, count = name, self._counts.get(name, 0)
         while candidate in self.names:
             count += 1
             candidate = f"{name}_{count}"
         self.names.add(candidate)
+        self._counts[name] = count
         return candidate
 
     def emit(self, stmt: Stmt, node: Node | None = None) -> None:
