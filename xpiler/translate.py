@@ -13,7 +13,8 @@ import functools
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from threading import Lock
@@ -149,7 +150,8 @@ def _translated(
         produced = route.produce(unit, entries)
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
-        _verify(whole, entries, produced.text, _target_file(file, to), to, pool, produced.calls, route.spell)
+        target = produced.text, _target_file(file, to), to
+        _verify(whole, entries, *target, pool, produced.calls, route.spell, ahead=True)
         checked = [rung for entry in entries for rung in entry.rungs]
         rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
     return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
@@ -468,18 +470,43 @@ def _verify(
     pool: ThreadPoolExecutor,
     calls: Mapping[str, str],
     spell: Callable[[str], str],
+    *,
+    ahead: bool = False,
 ) -> None:
+    """Fills in the rungs of the entries. `ahead`: what is proved is looked for while the target is compiled
+    and run, as whoever expects it to be right wants to wait for neither."""
     running = [i.inference.contract for i in entries if i.runs is not None and i.inference and not i.refused]
     beside = tuple(_called(contract, calls, spell) for contract in running)
     if len(beside) > 1 and not build(text, file, platform, beside[0], beside=beside).together:
         beside = ()
 
     @functools.cache
-    def read_back() -> Unit:
+    def parsed_again() -> Unit:
         names = frozenset(calls.get(contract.entry, contract.entry) for contract in running)
         return parse(lifted(text), file, platform=platform, entries=names)
 
+    once = Lock()
+
+    def read_back() -> Unit:
+        with once:
+            return parsed_again()
+
     has_devices = all(PLATFORMS[p].model != "serial" for p in (source.platform, platform))
+    helpers = ThreadPoolExecutor(4)  # for each of two entries one that builds and one that proves
+
+    def prove(item: EntryJob, contract: Contract, building: Future[Build]) -> Rung:
+        assert item.build is not None
+
+        def target() -> Side:
+            unit, built = read_back(), building.result()
+            if not built.ok:
+                raise Refusal("procedure", f"the target does not compile: {built.error}")
+            return Side(unit, built, calls)
+
+        if PLATFORMS[platform].model == "serial":
+            with suppress(Refusal):
+                read_back()  # for thread twins, too: no time that proofs are given goes there
+        return proved(item.entry, contract, Side(source, item.build, {}), target)
 
     def verify(item: EntryJob) -> None:
         if item.refused or item.inference is None or item.build is None:
@@ -488,7 +515,13 @@ def _verify(
         if item.inference.findings:
             item.rungs = [_source_bug(item.entry, item.inference)]
             return
-        target = build(text, file, platform, _called(contract, calls, spell), beside=beside)
+        called = _called(contract, calls, spell)
+        building = helpers.submit(build, text, file, platform, called, beside=beside)
+        proving: Future[Rung] | None = None
+        if ahead and _is_compared(item):
+            contract = _at_landmarks(item, text, source.text)
+            proving = helpers.submit(prove, item, contract, building)
+        target = building.result()
         if not target.ok:
             item.rungs = [
                 Rung("executed", False, target.tool, f"{item.entry.name}: {target.error}", target.seconds)
@@ -514,7 +547,8 @@ def _verify(
             why = f"{item.runs.order}, by the order of the atomics at {item.atomic}{doubt}"
             item.rungs = compare_unordered(contract, item.build, item.runs, target, why)
         else:
-            contract = _at_landmarks(item, text, source.text)
+            if proving is None:
+                contract = _at_landmarks(item, text, source.text)
             item.rungs = compare_target(contract, item.build, item.runs, target)
             if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
                 item.rungs += host_memory(contract, item.build, target)
@@ -529,12 +563,18 @@ def _verify(
                 )
             if all(rung.ok for rung in item.rungs):
                 item.rungs += special_values(contract, item.build, target)
-                sides = Side(source, item.build, {}), lambda: Side(read_back(), target, calls)
-                item.rungs.append(proved(item.entry, contract, *sides))
+                shown = proving.result() if proving is not None else prove(item, contract, building)
+                item.rungs.append(shown)
             if missing := never_launched(source, item, entries):
                 item.rungs.append(_not_launched(item.entry, missing))
 
     list(pool.map(verify, entries))
+    helpers.shutdown(wait=False)
+
+
+def _is_compared(item: EntryJob) -> bool:
+    """Whether the source ran, and the same in every order, so that a target can be held against it."""
+    return item.entry.kind != "main" and item.runs is not None and not (item.runs.fault or item.runs.order)
 
 
 def _at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:
