@@ -373,3 +373,26 @@ def test_arrays_of_known_sizes_may_take_most_of_the_scratchpad() -> None:
     (function,) = parse(source, "sums.cpp", platform="vnni").program.kernels
     promoted = promote_arrays(canonicalise(function).function, DEFAULT)
     assert len(promoted.offsets) == 2 and promoted.bytes <= DEFAULT.usable_nram * 7 // 8
+
+
+SCATTER = """__global__ void add_rows(float *w, const float *d, const int *id, int rows, int n, int pad) {
+    int t = blockIdx.x;
+    int row = id[t];
+    if (row == pad) return;
+    for (int c = threadIdx.x; c < n; c += blockDim.x) UPDATE;
+}"""
+
+
+def test_rows_that_tasks_may_update_at_the_same_time_are_updated_as_tiles() -> None:
+    function = canonical(SCATTER.replace("UPDATE", "atomicAdd(&w[row * n + c], 2.0f * d[t * n + c])"), x=32)
+    assert instructions(laid_out(function)) == ["__memcpy", "__bang_mul_scalar", "__bang_atomic_reduce_add"]
+
+
+@pytest.mark.parametrize(
+    "update",
+    ["atomicAdd(&w[row * n + 2 * c], d[t * n + c])", "atomicAdd(&w[row * n + c], w[row * n + c])"],
+    ids=["apart", "read"],
+)
+def test_elements_that_are_apart_or_read_are_updated_one_by_one(update: str) -> None:
+    function = canonical(SCATTER.replace("UPDATE", update), x=32)
+    assert "__bang_atomic_reduce_add" not in instructions(laid_out(function))

@@ -17,6 +17,7 @@ from xpiler.ir.build import add, and_, cast, const, lt, maximum, minimum, not_, 
 from xpiler.ir.nodes import (
     EMPTY,
     Assign,
+    Atomic,
     Binary,
     Block,
     Call,
@@ -117,6 +118,8 @@ class VectorLoop(LaneValues):
                 self.body(stmt)
             case If():
                 self.branch(stmt)
+            case Atomic(op=op, target=None) if op in _ATOMICS:
+                self.atomic(stmt)
             case _:
                 raise NotTileable(f"{in_words(stmt)} in it")
 
@@ -370,8 +373,37 @@ class VectorLoop(LaneValues):
                     self.reduction(
                         replace(stmt, value=Select(target.dtype, condition, value, neutral)), target
                     )
+                case Atomic(op=op, place=place, args=(value,), target=None) if (
+                    op in _ATOMICS and place.dtype == F32 and self.speculable(place)
+                ):
+                    neutral = const(_NEUTRAL[_ATOMICS[op]], F32)
+                    self.atomic(replace(stmt, args=(Select(F32, condition, value, neutral),)))
                 case _:
                     raise NotTileable(f"{in_words(stmt)} under a condition that varies along it")
+
+    def atomic(self, stmt: Atomic) -> None:
+        """Neighbouring elements that all tasks may update: one instruction takes a tile of values."""
+        place = stmt.place
+        index = self.flat(place)
+        if self.tiler.architecture.padded or place.dtype != F32 or place.array in self.tiler.scratch:
+            raise NotTileable(f"no atomic instruction takes several elements of `{place.array}`")
+        if self.distance(index) != 1:
+            raise NotTileable(f"the elements of `{place.array}` it updates lie {apart(self.distance(index))}")
+        updated = [n.place for n in walk(self.loop.body) if isinstance(n, Atomic)]
+        if any(
+            isinstance(n, (Load, Ref)) and n.array == place.array and not any(n is u for u in updated)
+            for n in walk(self.loop.body)
+        ):
+            raise NotTileable(f"`{place.array}` is updated and read")
+        (value,) = stmt.args
+        buffer = self.value(value, place.array)
+        lane: Expr = self.first
+        if self.skipped != const(0):
+            lane = add(lane, cast(self.skipped, lane.dtype))
+        first = substitute(index, {self.loop.var: lane})
+        operands = (Ref(F32, place.array, first), self.ref(F32, buffer), self.count)
+        self.out.append(Instr(f"__bang_atomic_reduce_{stmt.op}", operands))
+        self.release(buffer)
 
     def store(self, stmt: Assign, target: Load) -> None:
         index = self.flat(target)
@@ -403,6 +435,7 @@ def _plain_target(stmt: Stmt) -> str | None:
     return None
 
 
+_ATOMICS = {"add": "+", "max": "max", "min": "min"}
 _NEUTRAL = {"+": 0.0, "max": -math.inf, "min": math.inf}
 
 
