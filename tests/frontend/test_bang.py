@@ -256,3 +256,39 @@ def test_what_a_program_says_of_itself_is_known_everywhere() -> None:
     text = show(kernel)
     assert "assert(n <= 1024, " in text
     assert "printf" in text
+
+
+def test_what_the_memory_core_sets_for_itself_is_not_the_first_cores() -> None:
+    kernel = kernel_of("""
+        __mlu_global__ void fill(float *y, int n) {
+            int count = n;
+            if (__is_mpu()) count = 0;
+            __sync_cluster();
+            if (__is_ipu()) {
+                for (int i = coreId; i < count; i += coreDim) y[i] = 1.0f;
+            }
+        }""")
+    y = np.zeros(10, np.float32)
+    result = run(kernel, {"y": y, "n": 10}, grid=(1, 1, 1), block=(4, 1, 1))
+    assert not result.errors
+    np.testing.assert_array_equal(y, 1)
+
+
+def test_what_the_memory_core_copies_by_stays_its_own() -> None:
+    kernel = kernel_of("""
+        __mlu_shared__ float row[8];
+        __mlu_global__ void fill(const float *x, float *y) {
+            int from = 0;
+            if (__is_mpu()) {
+                from = 8;
+                __memcpy(row, x + from, 8 * sizeof(float), GDRAM2SRAM);
+            }
+            __sync_cluster();
+            if (__is_ipu() && coreId == 3) {
+                for (int i = 0; i < 8; ++i) y[i] = row[i];
+            }
+        }""")
+    x, y = np.arange(16, dtype=np.float32), np.zeros(8, np.float32)
+    result = run(kernel, {"x": x, "y": y}, grid=(1, 1, 1), block=(4, 1, 1))
+    assert not result.errors
+    np.testing.assert_array_equal(y, x[8:])

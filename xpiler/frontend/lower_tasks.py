@@ -22,6 +22,7 @@ from xpiler.ir.nodes import (
     EMPTY,
     FALSE,
     TRUE,
+    Assign,
     Barrier,
     Binary,
     Block,
@@ -34,7 +35,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import map_expr, map_stmt, substitute, walk
+from xpiler.ir.rewrite import map_expr, map_stmt, substitute, uses, walk
 from xpiler.ir.types import BOOL, U32
 from xpiler.platforms.bang_tasks import CORES, GRID, LINEAR
 
@@ -159,6 +160,7 @@ def _values(linear: bool, clustered: bool) -> Mapping[str, Expr]:
 
 def _on_first_core(body: Block) -> Block:
     """What only the memory core does is done by the first core; what it leaves out others do."""
+    unread = _own_of_memory_core(body)
 
     def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         if not isinstance(stmt, If):
@@ -169,7 +171,7 @@ def _on_first_core(body: Block) -> Block:
         if ON_MEMORY_CORE not in parts:
             return stmt
         rest = tuple(p for p in parts if p != ON_MEMORY_CORE)
-        kept = tuple(s for s in stmt.then.body if not isinstance(s, Return))
+        kept = tuple(s for s in stmt.then.body if not isinstance(s, Return) and not _sets(s, unread))
         guarded = If(build.and_(*rest, ON_FIRST_CORE), Block(kept), EMPTY, range=stmt.range)
         return (*((guarded,) if kept else ()), *stmt.otherwise.body)
 
@@ -179,6 +181,25 @@ def _on_first_core(body: Block) -> Block:
     never = map_expr(changed, lambda e: known.get(e, e))
     assert isinstance(never, Block)
     return never
+
+
+def _own_of_memory_core(body: Block) -> frozenset[str]:
+    """Scalars to which the memory core gives values that it does no work by: the cores have their own."""
+    choices = [s for s in walk(body) if isinstance(s, If)]
+    if any(ON_FIRST_CORE in _conjuncts(s.condition) for s in choices):
+        return frozenset()  # it also copies outside of its branches
+    branches = [s for s in choices if ON_MEMORY_CORE in _conjuncts(s.condition)]
+    read = frozenset().union(*(uses(s.then).vars_read for s in branches))
+    return frozenset(
+        s.target.name
+        for branch in branches
+        for s in branch.then.body
+        if isinstance(s, Assign) and isinstance(s.target, Var) and s.target.name not in read
+    )
+
+
+def _sets(stmt: Stmt, names: frozenset[str]) -> bool:
+    return isinstance(stmt, Assign) and isinstance(stmt.target, Var) and stmt.target.name in names
 
 
 def _conjuncts(expr: Expr) -> tuple[Expr, ...]:
