@@ -12,7 +12,6 @@ from xpiler.frontend import lower_all  # noqa: F401  (registers the handlers)
 from xpiler.frontend.comments import with_lines
 from xpiler.frontend.kernel_values import kernel_values
 from xpiler.frontend.lost_kernels import lost_kernels
-from xpiler.frontend.lower_calls import param_type
 from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_finish import finish
@@ -28,6 +27,8 @@ from xpiler.frontend.lower_params import (
     as_used,
     declare_params,
     declare_returned,
+    declared_params,
+    name_packs,
     without_idle_copies,
 )
 from xpiler.frontend.lower_pools import Pools, TwoArrays
@@ -163,8 +164,9 @@ def _lowered(entities: Entities, kernel: Wanted, is_serial: bool, pools: Pools) 
     frame = Frame(function, function.name, None, None, None, found.changed, found.addressed)
     ctx.frames.append(frame)
     with ctx.nested(scope), ctx.at(function.body):
-        types = [param_type(ctx, p) for p in function.params]
-        params = declare_params(ctx, function, types, frame)
+        declarations, types = declared_params(ctx, function)
+        params = declare_params(ctx, declarations, types, frame)
+        name_packs(ctx, function)
         if is_serial:
             params += declare_returned(ctx, function, frame)
         bounds = _launch_bounds(ctx, function)

@@ -14,6 +14,7 @@ from xpiler.frontend.lower_declarations import declare_object, local_value
 from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import copy, load, member, pointer_of, snapshot, store
 from xpiler.frontend.lower_overloads import choose
+from xpiler.frontend.lower_packs import expanded, params_of_pack, values_pack
 from xpiler.frontend.lower_pointers import assign_pointer
 from xpiler.frontend.lower_registry import BUILTINS, METHODS
 from xpiler.frontend.lower_typenames import add_binding, declared, find_type, struct_scope, type_of
@@ -183,9 +184,10 @@ def call_value(ctx: Context, target: Value, nodes: tuple[Node, ...], node: Node)
 def arguments_of(ctx: Context, nodes: Sequence[Node]) -> tuple[Value, ...]:
     """Arguments from left to right; one that a later one changes keeps its value."""
     values: list[Value] = []
-    for node in nodes:
+    for scope, node in expanded(ctx, nodes):
         mark = len(ctx.out)
-        value = ctx.value(node)
+        with ctx.nested(scope):
+            value = ctx.value(node)
         if len(ctx.out) > mark:
             values = [_kept(ctx, v, mark) for v in values]
         values.append(value)
@@ -354,9 +356,12 @@ def _bind_params(
     """Parameters as names: of the argument itself where the body cannot tell the difference, else of a
     copy."""
     bound: dict[str, Value] = {}
-    if len(args) > len(params):
+    if len(args) > len(params) and not any(param.is_pack for param in params):
         ctx.refuse("arguments", f"`{frame.name}` takes {len(params)} arguments, not {len(args)}", node)
     for position, param in enumerate(params):
+        if param.is_pack:
+            bound[param.name] = _bind_pack(ctx, param, args[position:], frame)
+            continue
         ctype = param_type(ctx, param)
         if position < len(args):
             value = args[position]
@@ -368,6 +373,16 @@ def _bind_params(
             continue
         bound[param.name] = _bind_param(ctx, param.name, ctype, value, frame)
     return bound
+
+
+def _bind_pack(ctx: Context, param: ParamDecl, args: tuple[Value, ...], frame: Frame) -> Value:
+    """The arguments that a pack of parameters takes, each bound as a parameter of its own type."""
+    elements: list[Value] = []
+    for scope, value in zip(params_of_pack(ctx, param), args, strict=True):
+        with ctx.nested(scope):
+            ctype = param_type(ctx, param)
+        elements.append(_bind_param(ctx, param.name, ctype, value, frame))
+    return values_pack(elements)
 
 
 def _bind_param(ctx: Context, name: str, ctype: CType, value: Value, frame: Frame) -> Value:

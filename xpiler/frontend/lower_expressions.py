@@ -33,6 +33,7 @@ from xpiler.frontend.lower_memory import (
 from xpiler.frontend.lower_names import find_name, method_value, number_of_type
 from xpiler.frontend.lower_offsets import exact_div, in_units
 from xpiler.frontend.lower_operators import as_built_in, user_operator
+from xpiler.frontend.lower_packs import pack_named
 from xpiler.frontend.lower_registers import chosen, negated, register_operator, to_register
 from xpiler.frontend.lower_typenames import find_type, type_of
 from xpiler.frontend.lower_types import Array, Pointer, Register, Scalar, Struct, Vector, size_of
@@ -287,7 +288,7 @@ def _binary(ctx: Context, node: Node) -> Value:
     )
     left = ctx.value(left_node)
     if op in ("&&", "||"):
-        return _short_circuit(ctx, op, truth(ctx, left), right_node)
+        return short_circuit(ctx, op, truth(ctx, left), right_node)
     mark = len(ctx.out)
     right = ctx.value(right_node)
     return arithmetic(ctx, op, left, right, mark, node)
@@ -334,7 +335,7 @@ def _is_pointer(value: Value) -> bool:
     )
 
 
-def _short_circuit(ctx: Context, op: str, first: Expr, right_node: Node) -> Value:
+def short_circuit(ctx: Context, op: str, first: Expr, right_node: Node) -> Value:
     with ctx.branch() as out:
         second = truth(ctx, ctx.value(right_node))
     if not out:
@@ -523,6 +524,12 @@ def _cast(ctx: Context, node: Node) -> Value:
 
 @expression("sizeof_expression", "alignof_expression")
 def _sizeof(ctx: Context, node: Node) -> Value:
+    if any(c.type == "..." for c in node.children):
+        name = named_children(node)[-1]
+        pack = pack_named(ctx, ctx.text(name))
+        if pack is None:
+            ctx.refuse("pack", f"`{ctx.text(name)}` is no parameter pack", node)
+        return constant(len(pack.elements), U64)
     type_node = node.child_by_field_name("type")
     value_node = node.child_by_field_name("value")
     if type_node is not None:

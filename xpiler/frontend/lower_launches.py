@@ -12,6 +12,7 @@ from xpiler.frontend.kernel_values import is_by_value, kernel_values, started_by
 from xpiler.frontend.lower_context import Context, Scope, named_children
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_overloads import deduce
+from xpiler.frontend.lower_packs import TypePack
 from xpiler.frontend.lower_scan import walk
 from xpiler.frontend.lower_typenames import add_binding, declared, try_constant, type_of
 from xpiler.frontend.lower_types import (
@@ -179,8 +180,16 @@ def spelled(entities: Entities, function: FunctionDef, bindings: tuple[Binding, 
     if not bindings:
         return function.name
     kinds = {param.name: param.type_text for param in function.template or ()}
-    values = [_spelled_value(entities, b.value, kinds.get(b.name, "")) for b in bindings]
+    parts = [(b.name, part) for b in bindings for part in _parts_of(b.value)]
+    values = [_spelled_value(entities, part, kinds.get(name, "")) for name, part in parts]
     return f"{function.name}<{', '.join(values)}>"
+
+
+def _parts_of(value: CType | int | str | tuple[int, ...]) -> tuple[CType | int | str, ...]:
+    """A template argument, those of a pack one by one."""
+    if isinstance(value, TypePack):
+        return value.elements
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _spelled_value(entities: Entities, value: CType | int | str, kind: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tree_sitter import Node
 
 from xpiler.errors import Refusal
 from xpiler.frontend.lower_context import Context, Scope, named_children
+from xpiler.frontend.lower_packs import TypePack, expanded, params_of_pack
 from xpiler.frontend.lower_typenames import (
     add_binding,
     argument,
@@ -56,8 +58,9 @@ def choose(ctx: Context, functions: Functions, args: tuple[Value, ...], node: No
 
 
 def _fit(ctx: Context, functions: Functions, candidate: FunctionDef, args: tuple[Value, ...]) -> _Fit | None:
-    required = [p for p in candidate.params if p.default is None]
-    if len(args) > len(candidate.params) or len(args) < len(required):
+    required = [p for p in candidate.params if p.default is None and not p.is_pack]
+    has_pack = any(p.is_pack for p in candidate.params)
+    if (len(args) > len(candidate.params) and not has_pack) or len(args) < len(required):
         return None
     scope = Scope() if functions.struct is None else struct_scope(ctx, functions.struct, functions.receiver)
     bindings: tuple[Binding, ...] = ()
@@ -67,7 +70,7 @@ def _fit(ctx: Context, functions: Functions, candidate: FunctionDef, args: tuple
         if found is None:
             return None
         bindings = found
-        cost += 1
+        cost += 2 if any(p.is_pack for p in candidate.template) else 1
     elif functions.explicit and candidate.template is None:
         return None
     elif candidate.specialises and functions.explicit:
@@ -79,11 +82,14 @@ def _fit(ctx: Context, functions: Functions, candidate: FunctionDef, args: tuple
     with ctx.nested(scope):
         if not _is_enabled(ctx, candidate):
             return None
-        for param, arg in zip(candidate.params, args, strict=False):
-            try:
-                rank = conversion_cost(_param_type(ctx, param), arg)
-            except Refusal:
-                return None
+        try:
+            types = list(_param_types(ctx, candidate))
+        except Refusal:
+            return None
+        if len(args) > len(types):
+            return None
+        for ctype, arg in zip(types, args, strict=False):
+            rank = conversion_cost(ctype, arg)
             if rank is None:
                 return None
             cost += rank * 4
@@ -130,6 +136,17 @@ def _same_argument(ctx: Context, wanted: Node, given: Node) -> bool:
 def _number(ctx: Context, node: Node) -> int:
     inner = named_children(node) if node.type == "type_descriptor" else []  # a name, parsed as a type
     return constant_int(ctx, inner[0] if len(inner) == 1 else node)
+
+
+def _param_types(ctx: Context, function: FunctionDef) -> Iterator[CType]:
+    """The types of the parameters, those of a pack one by one."""
+    for param in function.params:
+        if not param.is_pack:
+            yield _param_type(ctx, param)
+            continue
+        for scope in params_of_pack(ctx, param):
+            with ctx.nested(scope):
+                yield _param_type(ctx, param)
 
 
 def _param_type(ctx: Context, param: ParamDecl) -> CType:
@@ -194,20 +211,26 @@ def deduce(
     not work."""
     params = function.template or ()
     known: dict[str, Binding] = {}
-    for param, node in zip(params, explicit, strict=False):
-        if param.is_pack:
-            ctx.refuse("variadic", f"variadic template `{function.name}` is not supported", function.node)
-        known[param.name] = argument(ctx, param, node)
-    if any(p.is_pack for p in params):
-        ctx.refuse("variadic", f"variadic template `{function.name}` is not supported", function.node)
+    written = list(expanded(ctx, explicit))
+    for position, param in enumerate(params):
+        if param.is_pack and len(written) > position:
+            known[param.name] = _pack(param, [_argument(ctx, param, *each) for each in written[position:]])
+            break
+        if position < len(written):
+            known[param.name] = _argument(ctx, param, *written[position])
     names = {p.name: p for p in params}
-    for decl, arg in zip(function.params, args, strict=False):
+    for position, (decl, arg) in enumerate(zip(function.params, args, strict=False)):
         if decl.type_node is None:
             continue
+        if decl.is_pack:
+            _match_pack(ctx, decl, args[position:], names, known)
+            break
         _match_declarator(ctx, decl.declarator, decl.type_node, arg.type, names, known)
     inner = Scope(scope)
     for param in params:
         binding = known.get(param.name)
+        if binding is None and param.is_pack:
+            binding = known[param.name] = _pack(param, [])
         if binding is None:
             if param.default is None:
                 if not param.name:
@@ -221,6 +244,42 @@ def deduce(
             known[param.name] = binding
         add_binding(inner, binding)
     return tuple(known[p.name] for p in params if p.name in known)
+
+
+def _argument(ctx: Context, param: TemplateParam, scope: Scope, node: Node) -> Binding:
+    with ctx.nested(scope):
+        return argument(ctx, param, node)
+
+
+def _pack(param: TemplateParam, bindings: list[Binding]) -> Binding:
+    """The template arguments that a pack takes, as one."""
+    values = [binding.value for binding in bindings]
+    if param.kind == "type":
+        return Binding(param.name, TypePack(tuple(v for v in values if isinstance(v, CType))))
+    return Binding(param.name, tuple(v for v in values if isinstance(v, int)))
+
+
+def _match_pack(
+    ctx: Context,
+    decl: ParamDecl,
+    args: tuple[Value, ...],
+    names: dict[str, TemplateParam],
+    known: dict[str, Binding],
+) -> None:
+    """Binds the packs in the type of `Ts... name` by the arguments that it takes."""
+    assert decl.type_node is not None
+    found: dict[str, list[Binding]] = {}
+    for arg in args:
+        one: dict[str, Binding] = {}
+        _match_declarator(ctx, decl.declarator, decl.type_node, arg.type, names, one)
+        for name, binding in one.items():
+            if names[name].is_pack:
+                found.setdefault(name, []).append(binding)
+            else:
+                known.setdefault(name, binding)
+    for name, bindings in found.items():
+        if name not in known:
+            known[name] = _pack(names[name], bindings)
 
 
 def _match_declarator(

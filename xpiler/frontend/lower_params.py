@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xpiler.frontend.lambda_captures import as_struct, captures, closed_over
-from xpiler.frontend.lower_calls import return_type
+from xpiler.frontend.lower_calls import param_type, return_type
 from xpiler.frontend.lower_context import Context, Frame, Scope
 from xpiler.frontend.lower_declarations import declare_object
+from xpiler.frontend.lower_packs import params_of_pack, values_pack
 from xpiler.frontend.lower_pointers import declare_pointer
 from xpiler.frontend.lower_structs import construct_object
 from xpiler.frontend.lower_types import (
@@ -46,11 +47,11 @@ from xpiler.ir.types import U8, DType
 
 
 def declare_params(
-    ctx: Context, function: FunctionDef, types: Sequence[CType], frame: Frame
+    ctx: Context, declarations: Sequence[ParamDecl], types: Sequence[CType], frame: Frame
 ) -> tuple[Param, ...]:
     """Binds the parameters in the current scope; the IR's parameters."""
     params: list[Param] = []
-    for argument, (decl, ctype) in enumerate(zip(function.params, types, strict=True)):
+    for argument, (decl, ctype) in enumerate(zip(declarations, types, strict=True)):
         name = decl.name or f"unnamed_{len(params)}"
         first = len(params)
         ctx.scope.names[name] = _param(ctx, params, decl, name, ctype, name in frame.mutated)
@@ -60,6 +61,31 @@ def declare_params(
         for i, (member, offset) in zip(range(first, len(params)), _members(whole), strict=False):
             params[i] = replace(params[i], argument=argument, member=member.removeprefix("."), offset=offset)
     return tuple(params)
+
+
+def declared_params(ctx: Context, function: FunctionDef) -> tuple[list[ParamDecl], list[CType]]:
+    """The parameters and their types, those of a pack one by one: `const Ts *...in` is `in_0`, `in_1`."""
+    declarations: list[ParamDecl] = []
+    types: list[CType] = []
+    for decl in function.params:
+        if not decl.is_pack:
+            declarations.append(decl)
+            types.append(param_type(ctx, decl))
+            continue
+        for number, scope in enumerate(params_of_pack(ctx, decl)):
+            with ctx.nested(scope):
+                types.append(param_type(ctx, decl))
+            declarations.append(replace(decl, name=f"{decl.name}_{number}"))
+    return declarations, types
+
+
+def name_packs(ctx: Context, function: FunctionDef) -> None:
+    """The packs among the parameters by their names, each element of which is declared."""
+    for decl in function.params:
+        if decl.is_pack:
+            count = len(list(params_of_pack(ctx, decl)))
+            elements = [ctx.scope.names[f"{decl.name}_{number}"] for number in range(count)]
+            ctx.scope.names[decl.name] = values_pack(elements)
 
 
 def declare_returned(ctx: Context, function: FunctionDef, frame: Frame) -> tuple[Param, ...]:

@@ -403,6 +403,10 @@ def add_binding(scope: Scope, binding: Binding) -> None:
             scope.aliases[binding.name] = binding.value
         case bool():
             scope.names[binding.name] = constant(binding.value, I32)
+        case tuple():
+            from xpiler.frontend.lower_packs import numbers_pack
+
+            scope.names[binding.name] = numbers_pack(binding.value)
         case int():
             scope.names[binding.name] = constant(binding.value, I32 if abs(binding.value) < 2**31 else U32)
 

@@ -79,10 +79,11 @@ class Heaped(Array):
 
 @dataclass(frozen=True)
 class Binding:
-    """The value of a template parameter: a type, an integer, or a template by its name."""
+    """The value of a template parameter: a type, an integer, a template by its name, or a pack of numbers.
+    A pack of types is a type."""
 
     name: str
-    value: CType | int | str  # a string names a function or a template
+    value: CType | int | str | tuple[int, ...]  # a string names a function or a template, a tuple is a pack
 
 
 @dataclass(frozen=True)

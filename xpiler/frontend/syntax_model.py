@@ -45,6 +45,11 @@ class ParamDecl:
     default: Node | None
     text: str
 
+    @property
+    def is_pack(self) -> bool:
+        """`Ts... name`: any number of parameters."""
+        return "variadic" in self.node.type
+
 
 @dataclass(frozen=True, eq=False)
 class FunctionDef:
