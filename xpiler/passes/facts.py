@@ -69,10 +69,11 @@ class Facts:
         more = frozenset((loop.var, stop) for stop in stops)
         ranges = {**self.ranges, loop.var: (low, high)}
         for stop in stops:  # in the body the loop is not empty
-            if isinstance(stop, Var) and isinstance(low, int):
+            least = _least(low)
+            if isinstance(stop, Var) and least is not None:
                 known = ranges.get(stop.name, (None, None))
-                if not isinstance(known[0], int) or known[0] <= low:
-                    ranges[stop.name] = (low + 1, known[1])
+                if not isinstance(known[0], int) or known[0] <= least:
+                    ranges[stop.name] = (least + 1, known[1])
         return replace(self, ranges=ranges, below=self.below | more)
 
     def decides(self, condition: Expr) -> bool | None:
@@ -130,6 +131,13 @@ class Facts:
     @staticmethod
     def _end(expr: Expr) -> End:
         return int(expr.value) if isinstance(expr, Const) else expr
+
+
+def _least(low: End) -> int | None:
+    """A number that the end is not below: 0 of `max(0, -top)`."""
+    if isinstance(low, Call) and low.function == "max" and low.dtype.is_integer:
+        return max((int(a.value) for a in low.args if isinstance(a, Const)), default=None)
+    return low if isinstance(low, int) else None
 
 
 def _smaller_than_all(stop: Expr) -> list[Expr]:
