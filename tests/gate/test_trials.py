@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.gate.programs import vector_contract
 from xpiler.gate.compare import measure_spreads
 from xpiler.gate.execute import build
-from xpiler.gate.trials import Question, rights_of, run_trials
+from xpiler.gate.trials import Question, rights_of, run_in_all, run_trials
 
 TEXT = """extern "C" { unsigned short xpiler_on[2]; }
 extern "C" void f(const float* x, float* y, int n) {
@@ -26,3 +28,20 @@ def test_an_endless_one_does_not_use_up_the_time() -> None:
     scores = run_trials(built, question, [endless, wrong, endless], 10, [()])
     assert [score.status for score in scores] == [3, 0, 3]
     assert not any(score.right for score in scores)
+
+
+def test_several_cases_in_one_process_tell_the_same_as_each_alone() -> None:
+    contract = vector_contract()
+    contract = replace(contract, cases=(*contract.cases, *vector_contract(7).cases))
+    built = build(TEXT, "f.cpp", "vnni", contract)
+    runs = built.run(contract.cases)
+    spreads = measure_spreads(contract, built, runs)
+    questions = [
+        Question(run.case, run.variant, rights_of(contract, run, spread), 2000)
+        for run, spread in zip(runs, spreads, strict=True)
+    ]
+    assert len(questions) > 1
+    selections = [(), ((1, 1),)]
+    scores = run_in_all(built, questions, selections, 30)
+    assert [[score.right for score in own] for own in scores] == [[True, False]] * len(questions)
+    assert scores == [run_trials(built, question, selections, 30) for question in questions]

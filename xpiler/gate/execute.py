@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,8 @@ class RunResult:
 @dataclass(frozen=True)
 class Build:
     """A program ready to run, or the compiler's `error`, the first of all that it said (`log`). `together`:
-    it holds other entries besides. `file` and `text` are those of the program."""
+    it holds other entries besides. `file` and `text` are those of the program. `measured`: how far its
+    results move and round, once `compare.py` has asked for that."""
 
     contract: Contract
     platform: str
@@ -101,6 +103,7 @@ class Build:
     file: str = ""
     text: str = field(default="", compare=False, repr=False)
     log: str = field(default="", compare=False, repr=False)
+    measured: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -102,7 +102,7 @@ def run_trials(
     with ThreadPoolExecutor(parts) as pool:
         found = [
             scores[len(ending) :]
-            for scores in pool.map(lambda share: _run(build, question, share, seconds), shares)
+            for (scores,) in pool.map(lambda share: _run(build, [question], share, seconds), shares)
         ]
     scores = [NOT_RUN] * len(selections)
     for i, share in enumerate(found):
@@ -110,10 +110,18 @@ def run_trials(
     return scores
 
 
-def _run(build: Build, question: Question, selections: Sequence[Selection], seconds: float) -> list[Score]:
+def run_in_all(
+    build: Build, questions: Sequence[Question], selections: Sequence[Selection], seconds: float
+) -> list[list[Score]]:
+    """How wrong each form is in each of the cases, which are run in one process: a list of scores a case."""
+    return _run(build, questions, selections, seconds) if questions else []
+
+
+def _run(
+    build: Build, questions: Sequence[Question], selections: Sequence[Selection], seconds: float
+) -> list[list[Score]]:
     assert build.program is not None
     contract = build.contract
-    slots = {argument.name: i for i, argument in enumerate((*contract.arguments, *contract.globals))}
     with tempfile.TemporaryDirectory(prefix="xpiler-trials-") as name:
         scratch = Path(name)
         program = scratch / "program"
@@ -122,15 +130,13 @@ def _run(build: Build, question: Question, selections: Sequence[Selection], seco
         except OSError:
             shutil.copy2(build.program, program)
         (scratch / "trials").write_text("".join(_line(selection) for selection in selections))
-        lines = [f"trials trials results {question.milliseconds}"]
-        for argument in contract.outputs:
-            right, file = question.rights[argument.name], f"right-{slots[argument.name]}"
-            parts = (right.values.astype("<f8"), right.bounds.astype("<f8"), right.kinds)
-            (scratch / file).write_bytes(b"".join(part.tobytes() for part in parts))
-            lines.append(f"expect {slots[argument.name]} {argument.dtype.name} {right.values.size} {file}")
-        job = (question.case, inputs_of(contract, question.case), question.variant)
+        data: dict[Case, Mapping[str, Array]] = {}
+        for question in questions:
+            data.setdefault(question.case, inputs_of(contract, question.case))
+        jobs = [(question.case, data[question.case], question.variant) for question in questions]
+        told = [_told(contract, question, number, scratch) for number, question in enumerate(questions)]
         (scratch / "manifest").write_text(
-            manifest_of(contract, build.platform, [job], scratch, lambda number: lines)
+            manifest_of(contract, build.platform, jobs, scratch, lambda number: told[number])
         )
         sandbox.run(
             [str(program), "manifest"],
@@ -138,12 +144,28 @@ def _run(build: Build, question: Question, selections: Sequence[Selection], seco
             limits=Limits(cpu=seconds + 5, wall=seconds),
             env={"OMP_NUM_THREADS": "1"},
         )
-        try:
-            answers = (scratch / "results").read_text().splitlines()
-        except OSError:
-            answers = []
+        return [_answers(scratch / f"results-{i}", len(selections)) for i in range(len(questions))]
+
+
+def _told(contract: Contract, question: Question, number: int, scratch: Path) -> list[str]:
+    """What the runner is told of a question: that it is asked of trials, and what is right."""
+    slots = {argument.name: i for i, argument in enumerate((*contract.arguments, *contract.globals))}
+    lines = [f"trials trials results-{number} {question.milliseconds}"]
+    for argument in contract.outputs:
+        right, file = question.rights[argument.name], f"right-{number}-{slots[argument.name]}"
+        parts = (right.values.astype("<f8"), right.bounds.astype("<f8"), right.kinds)
+        (scratch / file).write_bytes(b"".join(part.tobytes() for part in parts))
+        lines.append(f"expect {slots[argument.name]} {argument.dtype.name} {right.values.size} {file}")
+    return lines
+
+
+def _answers(file: Path, count: int) -> list[Score]:
+    try:
+        answers = file.read_text().splitlines()
+    except OSError:
+        answers = []
     scores = [_score(line) for line in answers if line.count(" ") == 3]
-    return (scores + [NOT_RUN] * len(selections))[: len(selections)]
+    return (scores + [NOT_RUN] * count)[:count]
 
 
 def _line(selection: Selection) -> str:

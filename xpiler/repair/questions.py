@@ -13,7 +13,7 @@ from functools import cached_property
 from xpiler.gate.compare import agree, measure_spreads
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.execute import BOTH_ENDS, Build, RunResult, Variant
-from xpiler.gate.trials import Question, Score, Selection, rights_of, run_trials
+from xpiler.gate.trials import Question, Score, Selection, rights_of, run_in_all, run_trials
 from xpiler.gate.verify import SourceRuns
 
 _QUICK = 0.002  # seconds: below that a run costs no more than its process
@@ -51,10 +51,12 @@ class Questions:
         self, build: Build, state: Selection, first: Question | None = None
     ) -> tuple[Question, Score] | None:
         """The quickest case that the text fails with these changes, and how; `first` is tried before all."""
-        for question in (*(() if first is None else (first,)), *self.all):
-            score = run_trials(build, question, [state], _START_SECONDS)[0]
-            if not score.right:
-                return question, score
+        asked = [*(() if first is None else (first,)), *self.all]
+        for some in (asked[:1], asked[1:]):  # most that fail do so in the first
+            scores = run_in_all(build, some, [state], _START_SECONDS * max(1, len(some)))
+            for question, (score,) in zip(some, scores, strict=True):
+                if not score.right:
+                    return question, score
         return None
 
     def smaller(self, build: Build, question: Question, score: Score) -> tuple[Question, Score]:
