@@ -33,7 +33,8 @@ SHARES = (0.6, 0.25, 0.15)  # of cases with one, two and three faults
 @dataclass(frozen=True)
 class RepairQuestion:
     """Faults of the classes `codes` in the translation of an operator; `seconds` that a repair may take, and
-    whether the engine also compares with its own translation, which is here the right text."""
+    whether the engine also compares with its own translation, which is here the right text, unless that is
+    the target platform's own snippet (`by_hand`)."""
 
     operator: str
     source: str
@@ -42,6 +43,7 @@ class RepairQuestion:
     seed: int
     seconds: float = REPAIR_SECONDS
     compares: bool = True
+    by_hand: bool = False
 
     def key(self) -> str:
         """What the answer depends on: the snippet, the table of operators and the engine."""
@@ -49,6 +51,7 @@ class RepairQuestion:
         text = read_source(snippet(self.operator, self.source))
         names = (self.operator, self.source, self.target, *self.codes, str(self.seed), str(self.seconds))
         names += () if self.compares else ("search only",)
+        names += (read_source(snippet(self.operator, self.target)),) if self.by_hand else ()
         return cache.key("repair", *names, text, table, engine_version())
 
 
@@ -61,6 +64,7 @@ def questions(
     seed: int,
     seconds: float = REPAIR_SECONDS,
     compares: bool = True,
+    by_hand: bool = False,
 ) -> list[RepairQuestion]:
     """`cases` of them, no two alike."""
     rng = random.Random(seed)
@@ -75,7 +79,9 @@ def questions(
         for _ in range(count):
             codes = codes or rng.sample(list(classes), len(classes))
             drawn.append(codes.pop())
-        asked.append(RepairQuestion(*turn.pop(), tuple(drawn), rng.randrange(1 << 30), seconds, compares))
+        asked.append(
+            RepairQuestion(*turn.pop(), tuple(drawn), rng.randrange(1 << 30), seconds, compares, by_hand)
+        )
     return asked
 
 

@@ -18,7 +18,7 @@ from xpiler.bench.faults.inject import inject
 from xpiler.bench.faults.model import Faulty, Truth
 from xpiler.bench.independent import degenerate, difference
 from xpiler.bench.operators import Operator, load_operators, snippet
-from xpiler.bench.targets import target_file, telling, verified
+from xpiler.bench.targets import target_file, telling, verified, written_by_hand
 from xpiler.errors import Refusal
 from xpiler.files import read_source
 from xpiler.frontend.syntax import analyse
@@ -71,15 +71,16 @@ def measure(
     seed: int,
     seconds: float,
     compares: bool = True,
+    by_hand: bool = False,
 ) -> RepairOutcome:
-    """Makes the faulty text and asks the engine about it."""
+    """Makes the faulty text and asks the engine about it. `by_hand`: out of the target platform's snippet."""
     path = snippet(operator.name, source)
     text, file = read_source(path), target_file(operator, source, target)
 
     def outcome(status: str, **known: Any) -> RepairOutcome:
         return RepairOutcome(operator.name, source, target, seed, tuple(codes), status, **known)
 
-    found = verified(operator, source, target)
+    found = (written_by_hand if by_hand else verified)(operator, source, target)
     if found is None:
         return outcome(UNAVAILABLE, why="no verified translation")
     right = found.text
@@ -155,7 +156,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     operator = load_operators()[asked["operator"]]
     place = asked["source"], asked["target"]
-    how = asked["seconds"], asked["compares"]
+    how = asked["seconds"], asked["compares"], asked["by_hand"]
     measured = measure(operator, *place, asked["codes"], asked["seed"], *how)
     json.dump(measured.to_json(), sys.stdout)
 

@@ -48,6 +48,12 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         help="without the engine's own translation, which is here the text that faults are put into: how "
         "well it repairs texts of others",
     )
+    repair.add_argument(
+        "--hand-written",
+        action="store_true",
+        help="put the faults into the target platform's own snippet of the operator, a text that the engine "
+        "did not write",
+    )
     repair.add_argument("--jobs", type=int, default=1, metavar="N", help="cases at a time")
     repair.add_argument("--json", type=Path, metavar="OUT", help="write the counts and failures to a file")
     repair.set_defaults(run=_repair)
@@ -69,6 +75,7 @@ def _repair(arguments: argparse.Namespace, console: Console) -> int:
         arguments.seed,
         arguments.seconds,
         not arguments.search_only,
+        arguments.hand_written,
     )
     if not asked:
         raise Refusal("bench-direction", "there is no direction from a platform to itself")
@@ -82,7 +89,7 @@ def _repair(arguments: argparse.Namespace, console: Console) -> int:
             else:
                 console.print(f"[{len(found)}/{len(asked)}] {_line(outcome)}", markup=False, soft_wrap=True)
     outcomes = [found[question] for question in asked]
-    _print(outcomes)
+    _print(outcomes, by_hand=arguments.hand_written)
     if arguments.json:
         write_atomically(arguments.json, json.dumps(to_json(outcomes), indent=2) + "\n")
     return 0 if all(o.detected and o.repaired for o in outcomes if o.status == COUNTED) else 1
@@ -104,7 +111,7 @@ def _line(outcome: RepairOutcome) -> str:
 # ------------------------------------------------------------------------------------------------ printing
 
 
-def _print(outcomes: Sequence[RepairOutcome]) -> None:
+def _print(outcomes: Sequence[RepairOutcome], *, by_hand: bool) -> None:
     out = Console(highlight=False)
     single = [o for o in outcomes if is_single(o)]
     out.print("texts with one fault, by class")
@@ -122,9 +129,10 @@ def _print(outcomes: Sequence[RepairOutcome]) -> None:
         out.print(f"and {len(missed) - _SHOWN} more")
     compared = tally(outcomes).compared
     if compared:
+        own = "" if by_hand else ", which is here the text that the faults were put into"
         out.print(
             f"{compared} of {tally(outcomes).repaired} repairs came of a comparison with the engine's own "
-            "translation, which is here the text that the faults were put into; --search-only does without"
+            f"translation{own}; --search-only does without"
         )
     counts = {status: sum(o.status == status for o in outcomes) for status in (EQUIVALENT, UNAVAILABLE)}
     out.print(

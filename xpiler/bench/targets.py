@@ -14,7 +14,7 @@ from xpiler.files import read_source
 from xpiler.gate import cache
 from xpiler.gate.overrides import Overrides
 from xpiler.platforms.registry import PLATFORMS
-from xpiler.translate import translate_text
+from xpiler.translate import translate_text, verify_text
 
 _TILE = 16  # of which sizes may happen to be multiples
 _STATED = (2, 4, 8)  # shapes that a translation, its verification and its repair are told, if so many suffice
@@ -62,6 +62,23 @@ def right_target(operator: Operator, source: str, target: str) -> str | None:
     """The text of the verified translation; None where there is none."""
     found = verified(operator, source, target)
     return found.text if found is not None else None
+
+
+def written_by_hand(operator: Operator, source: str, target: str) -> Right | None:
+    """The target platform's own snippet of the operator, where that is verified against the source's."""
+    path, other = snippet(operator.name, source), snippet(operator.name, target)
+    text, right = read_source(path), read_source(other)
+
+    def make(kept: Path) -> bool:
+        result = verify_text(text, str(path), right, str(other), stated(operator))
+        kept.write_text(result.status, encoding="utf-8")
+        return True
+
+    table = (snippets_folder() / "operators.toml").read_bytes()
+    name = cache.key("by hand", operator.name, source, target, text, right, table, translator_version())
+    kept = cache.fetch("translations", name, make)
+    is_right = kept is not None and kept.read_text(encoding="utf-8") == "verified"
+    return Right(right, _STATED[0]) if is_right else None
 
 
 def verified(operator: Operator, source: str, target: str) -> Right | None:
