@@ -231,17 +231,26 @@ class Trusted:
             _prepare(entries, unit, unit.text, file, platform, stated, pool, needs_ir=needs_ir)
         return cls(unit, parsed, tuple(entries), platform)
 
-    def verify(self, target: str, file: str, progress: Progress = lambda step: None) -> Result:
-        """The target, compiled, run and compared."""
+    def verify(
+        self, target: str, file: str, progress: Progress = lambda step: None, *, until_wrong: bool = False
+    ) -> Result:
+        """The target, compiled, run and compared. `until_wrong`: its platform's compilers are not asked
+        about a target that does not run, or whose results are wrong."""
         start = time.monotonic()
         to = platform_of(file, target)
         entries = [replace(item, rungs=[]) for item in self.entries]
         progress("compiling and comparing")
         with ThreadPoolExecutor(2) as pool:
-            compiled = pool.submit(compile_check, target, file, to)
+            compiled = None if until_wrong else pool.submit(compile_check, target, file, to)
             calls, spell = self._calls(target, to)
             _verify(self.unit, entries, target, file, to, pool, calls, spell)
-            rungs = [self.parsed, *compiled.result(), *(rung for item in entries for rung in item.rungs)]
+            ran = [rung for item in entries for rung in item.rungs]
+            checked: Sequence[Rung] = ()
+            if compiled is not None:
+                checked = compiled.result()
+            elif all(rung.ok for rung in ran):
+                checked = compile_check(target, file, to)
+            rungs = [self.parsed, *checked, *ran]
         return _result(self.unit, entries, target, rungs, (), start)
 
     def translation(self, to: str) -> str | None:

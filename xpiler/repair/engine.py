@@ -57,7 +57,7 @@ def repair(
     trusted = Trusted.of(source, source_file, overrides, progress)
     with ThreadPoolExecutor(1) as pool:  # written while the target is being compiled
         own = pool.submit(trusted.translation, platform_of(target_file, target)) if compares else None
-        verdict = trusted.verify(target, target_file, progress)
+        verdict = trusted.verify(target, target_file, progress, until_wrong=True)
         if verdict.status == "verified":
             return Repair(NOTHING_WRONG, evidence=verdict.evidence, seconds=time.monotonic() - start)
         written = own.result() if own is not None else None
@@ -86,8 +86,14 @@ def mend(
     return replace(engine.run(verdict), seconds=time.monotonic() - start)
 
 
+class _RefusedByCompiler(Exception):
+    """A text that is right when it is run is refused by a compiler of its platform."""
+
+
 class _Engine:
-    """`text` is the target with the errors mended that kept it from being compiled (`mended`)."""
+    """`text` is the target with the errors mended that kept it from being compiled (`mended`). `is_compiled`:
+    its platform's compilers were asked about it; that takes longer than most searches, so that they are asked
+    first about what is right when it is run."""
 
     def __init__(
         self,
@@ -106,6 +112,7 @@ class _Engine:
         self.source_unit = analyse(source, trusted.unit.file, platform=trusted.platform)
         self.text = target
         self.mended: list[Mended] = []
+        self.is_compiled = False
         self.accepted: Result | None = None
 
     def run(self, verdict: Result) -> Repair:
@@ -115,16 +122,23 @@ class _Engine:
             change = by_comparison(self.target, self.own, self._runs_right, self._accept)
             if change is not None:
                 return replace(self._repaired(change, symptom), by=COMPARISON)
-        if self._errors(self.target):
-            self.progress("mending what does not compile")
-            self.text, self.mended, left = without_errors(
-                self.target, self.file, self.platform, self.source, self._errors, self._late
-            )
-            if left:
-                return self._not_compiled(verdict, left)
-            if self._accept(self.text):
-                return self._repaired(Change((), (), 0.0), symptom)
-            verdict = self.trusted.verify(self.text, self.file)
+        if not self._build_errors(self.target):
+            try:
+                found = self._behaviour(verdict, symptom)
+            except _RefusedByCompiler:
+                found = None
+            if found is not None and (found.status == REPAIRED or not self._compiler_errors(self.target)):
+                return found
+        self.progress("mending what does not compile")
+        self.text, self.mended, left = without_errors(
+            self.target, self.file, self.platform, self.source, self._errors, self._late
+        )
+        self.is_compiled = True
+        if left:
+            return self._not_compiled(verdict, left)
+        if self._accept(self.text):
+            return self._repaired(Change((), (), 0.0), symptom)
+        verdict = self.trusted.verify(self.text, self.file)
         return self._behaviour(verdict, _symptom(verdict))
 
     def _late(self) -> bool:
@@ -163,6 +177,9 @@ class _Engine:
 
     def _errors(self, text: str) -> list[CompilerError]:
         """What keeps the text from being run, or what its platform's own compilers say of it."""
+        return self._build_errors(text) or self._compiler_errors(text)
+
+    def _build_errors(self, text: str) -> list[CompilerError]:
         for item in self.trusted.entries:
             if item.refused is None and item.inference is not None and item.entry.kind != "main":
                 built = build(text, self.file, self.platform, self.trusted.contract_of(item, text, self.file))
@@ -171,6 +188,9 @@ class _Engine:
                         CompilerError(0, 1, built.error)
                     ]
                 break
+        return []
+
+    def _compiler_errors(self, text: str) -> list[CompilerError]:
         for rung in compile_check(text, self.file, self.platform):
             if not rung.ok:
                 found = re.match(rf"{re.escape(self.file)}:(\d+):(?:(\d+):)? (.*)", rung.detail)
@@ -222,7 +242,7 @@ class _Engine:
             contract,
             questions,
             sites,
-            self._accept,
+            self._accept_change,
             self.deadline,
             asked and questions.smaller(built, *asked),
             statics_of(text, self.source, lines),
@@ -248,6 +268,18 @@ class _Engine:
     def _accept(self, text: str) -> bool:
         self.progress("checking a repair")
         result = self.trusted.verify(text, self.file)
+        if result.status == "verified":
+            self.accepted = result
+        return result.status == "verified"
+
+    def _accept_change(self, text: str) -> bool:
+        """The same of a text that is right when it is run, as far as is known; raises where only the
+        compilers refuse it, which may be so for what is wrong elsewhere in it."""
+        self.progress("checking a repair")
+        result = self.trusted.verify(text, self.file)
+        failed = {rung.rung for rung in result.evidence if not rung.ok}
+        if failed == {"compiled"} and not self.is_compiled:
+            raise _RefusedByCompiler
         if result.status == "verified":
             self.accepted = result
         return result.status == "verified"
