@@ -37,3 +37,13 @@ def test_what_the_other_copy_says_is_offered_with_the_names_of_this_one() -> Non
 
 def test_copies_that_say_the_same_offer_nothing() -> None:
     assert elsewhere(TEXT) == []
+
+
+def test_a_loop_is_counted_as_another_one_whose_head_is_the_same_but_for_a_part() -> None:
+    text = """extern "C" void f(float *x, int n) {
+  for (int m = 16; m > 0; m /= 2) x[0] += x[m];
+  for (int k = 16; k > 0; k /= 2) x[1] *= x[k];
+}
+"""
+    for right, wrong in (("k = 16", "k = 24"), ("m > 0", "m > 3"), ("k /= 2", "k /= 5")):
+        assert text in elsewhere(text.replace(right, wrong)), wrong

@@ -31,3 +31,24 @@ extern "C" void f(float *y, int n) {
 def test_two_that_were_exchanged(right: str, wrong: str) -> None:
     assert right in RIGHT
     assert changed(RIGHT.replace(right, wrong), "f.cu")[RIGHT] == "pair"
+
+
+def test_extents_in_braces_and_the_place_of_a_thread() -> None:
+    text = """__global__ void k(float *y, int n) {
+  int row = blockIdx.y * 8 + threadIdx.y, col = blockIdx.x * 8 + threadIdx.x;
+  if (row < n && col < 7) y[row * 7 + col] = 1.0f;
+}
+extern "C" void f(float *y, int n) {
+  unsigned sizes[3] = {1, 16, 3};
+  k<<<dim3(1, n), dim3(8, 8)>>>(y, n);
+}
+"""
+    for right, wrong in (
+        ("{1, 16, 3}", "{16, 1, 3}"),
+        (
+            "row = blockIdx.y * 8 + threadIdx.y, col = blockIdx.x * 8 + threadIdx.x",
+            "row = blockIdx.x * 8 + threadIdx.x, col = blockIdx.y * 8 + threadIdx.y",
+        ),
+    ):
+        assert right in text
+        assert changed(text.replace(right, wrong), "f.cu")[text] == "pair"

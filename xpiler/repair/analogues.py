@@ -10,6 +10,7 @@ fault is in one of them.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -39,8 +40,45 @@ class Statement:
 def add_analogues(walker: Walker, places: Sequence[Place], values: Iterable[Site]) -> None:
     """Adds to sites of values what stands in like places."""
     sites = [site for site in values if site.form is Form.VALUE]
+    for here, there in _like_heads(_heads(walker, places)):
+        _offer(walker.text, here, there, sites)
     for here, there in _alike(_statements(walker, places)):
         _offer(walker.text, here, there, sites)
+
+
+def _heads(walker: Walker, places: Sequence[Place]) -> list[tuple[Statement, ...]]:
+    """The three parts of each loop's head, the loop's own variable as `$`."""
+    found = []
+    for place in places:
+        if place.role != "statement" or place.node.type != "for_statement":
+            continue
+        parts = [place.node.child_by_field_name(n) for n in ("initializer", "condition", "update")]
+        spans = [walker.span(part) if part is not None else None for part in parts]
+        name = re.search(r"([A-Za-z_]\w*)\s*=", walker.written(parts[0]))
+        if name is None or not all(spans):
+            continue
+        head = []
+        for span in spans:
+            tokens = list(_TOKEN.finditer(walker.text, *span)) if span is not None else []
+            plain = tuple(_VARIABLE if t[0] == name[1] else t[0] for t in tokens)
+            said = tuple(t[0] for t in tokens)
+            head.append(Statement(place.function.name, tuple(t.span() for t in tokens), said, plain))
+        found.append(tuple(head))
+    return found
+
+
+def _like_heads(heads: Sequence[tuple[Statement, ...]]) -> Iterator[tuple[Statement, Statement]]:
+    """Parts of heads that differ where the two other ones are the same, in the words of the first loop.
+
+    for (int m = 16; m > 0; m /= 2)    for (int m = 8; m > 0; m /= 2)    -->    int m = 16
+    """
+    for here, there in itertools.permutations(heads, 2):
+        same = [a.plain == b.plain for a, b in zip(here, there, strict=True)]
+        if sum(same) == 2:
+            one, other = here[same.index(False)], there[same.index(False)]
+            own = dict(zip(other.plain, other.tokens, strict=True)).get(_VARIABLE, "")
+            mine = dict(zip(one.plain, one.tokens, strict=True)).get(_VARIABLE, own)
+            yield one, replace(other, tokens=tuple(mine if t == own else t for t in other.tokens))
 
 
 def _statements(walker: Walker, places: Sequence[Place]) -> list[Statement]:

@@ -29,10 +29,12 @@ _PARTS = {
     **dict.fromkeys(("min", "fmin", "fminf", "minpool", "minequal", "argmin"), ("min",)),
     **dict.fromkeys(("fmadd", "fma", "fmaf", "matmul", "conv", "mma", "dp4a"), ("mul", "add")),
     **dict.fromkeys(("fmsub", "fnmadd"), ("mul", "sub")),
+    **dict.fromkeys(("setzero", "zero"), ("number 0",)),
     **{name: (name,) for name in ("exp", "exp2", "log", "sqrt", "rsqrt", "tanh", "abs", "sinh", "erf")},
 }
 _CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+(?=[eEfF]))(?:[eE][-+]?\d+)?[fF]?(?![\w.])")
+_EXTREME = re.compile(r"\b(?:INFINITY|HUGE_VALF?|FLT_MAX|infinity|lowest)\b")
 _SUBSCRIPT = re.compile(r"\[[^\[\]]*\]")
 _WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 _LONGEST = 80
@@ -195,6 +197,8 @@ def _spoken(text: str, floats: bool) -> set[str]:
 def _named(text: str) -> set[str]:
     """What the functions and the numbers in a text say."""
     found = {f"number {float(number.rstrip('fF')):g}" for number in _NUMBER.findall(text)}
+    if _EXTREME.search(text):
+        found.add("number that nothing exceeds")
     for name in _CALL.findall(text):
         parts = name.strip("_").split("_")
         for part in (*parts, *(p.removesuffix("f") for p in parts)):

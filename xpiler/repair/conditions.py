@@ -23,6 +23,8 @@ def conditions(walker: Walker, vocabulary: Vocabulary, place: Place, offer: Offe
     operator = walker.operator(place.node) if place.node.type == "binary_expression" else ""
     offer.kind = "condition"
     if place.root and written in ALWAYS:
+        for text in _extrema(walker, place):
+            offer(text, 0.9)
         for number, text in enumerate(_tests(walker, vocabulary, place)):
             offer(text, 1.5 + 0.01 * number)
     elif place.root:
@@ -34,6 +36,18 @@ def conditions(walker: Walker, vocabulary: Vocabulary, place: Place, offer: Offe
         if operator in (*COMPARISONS, "&&"):
             for index, size in _guards(walker, place):
                 offer(f"{index} < {size} && {written}", 1.7 if "+" in index else 2.3)
+
+
+def _extrema(walker: Walker, place: Place) -> Iterator[str]:
+    """The smaller or the larger one of the two that are chosen from: `n - i < T ? n - i : T`."""
+    parent = place.node.parent
+    while parent is not None and parent.type == "parenthesized_expression":
+        parent = parent.parent
+    if parent is not None and parent.type == "conditional_expression":
+        chosen = [walker.written(parent.child_by_field_name(n)) for n in ("consequence", "alternative")]
+        if all(chosen):
+            yield " < ".join(chosen)
+            yield " > ".join(chosen)
 
 
 def _tests(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[str]:

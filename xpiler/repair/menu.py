@@ -61,13 +61,15 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
     return _whole(_nested(found))
 
 
+_FREE = re.compile(r"(?<![\w.>])[A-Za-z_]\w*\b(?!\s*\()")  # names of variables
+
+
 def _in_scope(text: str, known: set[str], place: Place, site: Site) -> None:
     """Leaves out of a site what uses variables of other functions or blocks."""
     own = text[min(place.start, site.start) : site.end]  # behind a declaration its names are known
     others = known - set(place.scope.names) - set(re.findall(r"[A-Za-z_]\w*", own))
     if others:
-        foreign = re.compile(rf"(?<![\w.>])(?:{'|'.join(sorted(others))})\b(?!\s*\()")
-        site.alternatives[:] = [a for a in site.alternatives if foreign.search(a.text) is None]
+        site.alternatives[:] = [a for a in site.alternatives if others.isdisjoint(_FREE.findall(a.text))]
 
 
 def _whole(sites: list[Site]) -> list[Site]:

@@ -69,12 +69,16 @@ def habits_of(walker: Walker, places: Iterable[Place]) -> dict[str, Habits]:
         found[name] = Habits(
             text,
             frozenset(changed),
-            tuple(dict.fromkeys(" ".join(m[3].split()) for m in _UPDATE.finditer(text)))[:_MOST],
+            tuple(dict.fromkeys(s for s in _steps(text) if s.count("(") == s.count(")")))[:_MOST],
             {array: tuple(texts_) for array, texts_ in indices.get(name, {}).items()},
             outside.get(name, {}),
             frozenset(w for w in names[name] if len(re.findall(rf"\b{re.escape(w)}\b", text)) == 1),
         )
     return found
+
+
+def _steps(text: str) -> Iterator[str]:
+    return (" ".join(m[3].split()) for m in _UPDATE.finditer(text))
 
 
 def _is_changed(name: str, text: str) -> bool:
@@ -142,7 +146,9 @@ def _carried(habits: Habits, place: Place, loop: Node) -> Iterator[tuple[str, fl
     outside = habits.outside.get(loop.id, frozenset())
     inner = [n for n in known.values() if n.name not in outside and n.kind in _NUMERIC]
     for name in (known[w] for w in outside if w in known):
-        if name.kind not in _NUMERIC or name.name in habits.changed or name.is_const or name.is_parameter:
+        if name.kind not in _NUMERIC or name.name in habits.changed or name.is_parameter:
+            continue
+        if name.is_const or name.constant:
             continue
         for value in inner:
             if value.kind == name.kind:

@@ -47,6 +47,9 @@ def moves(walker: Walker, places: Sequence[Place], removable: Mapping[int, tuple
         for target, crossed, cost in blocks.targets(node):
             if target.start == place.start or not _depend(walker, written, crossed):
                 continue
+            unknown = set(place.scope.names) - set(target.scope.names)
+            if unknown & set(_WORD.findall(written)):
+                continue
             site = found.setdefault(
                 target.start, Site(target.start, target.start, Form.INSERT, target.function.name)
             )

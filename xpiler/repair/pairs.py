@@ -19,35 +19,65 @@ from xpiler.repair.walk import Place, Walker
 from xpiler.symbolic.findings import Edit
 
 _BUILTIN = re.compile(r"(threadIdx|blockIdx|blockDim|gridDim)\s*\.\s*[xyz]")
-_COST = 1.4
+_LISTS = ("argument_list", "initializer_list")
+_COST, _OF_EXTENTS = 1.4, 1.1  # whose axes are easily mixed up
+_ALONE = 2.6  # a half of an exchange
 
 
 def exchange_pairs(walker: Walker, places: Sequence[Place], sites: Mapping[tuple[int, int], Site]) -> None:
     """Adds the exchanges to the first of their two sites. `sites`: those of expressions, by their spans."""
-    for one, other in (*_arguments(places), *_builtins(walker, places)):
+    for one, other in (*_arguments(places), *_builtins(walker, places), *_values(walker, places)):
         first, second = sites.get((one.start, one.end)), sites.get((other.start, other.end))
         texts = walker.text[one.start : one.end], walker.text[other.start : other.end]
         if first is None or second is None or first is second or texts[0] == texts[1]:
             continue
         number = next((n for n, a in enumerate(second.alternatives, 1) if a.text == texts[0]), 0)
         if not number:
-            continue
+            said = f"`{texts[1]}` should be `{texts[0]}`"
+            second.alternatives.append(Alternative(texts[0], _ALONE, said, kind="pair"))
+            number = len(second.alternatives)
         edits = (Edit(one.start, one.end, texts[1]), Edit(other.start, other.end, texts[0]))
         title = f"`{texts[0]}` and `{texts[1]}` should be exchanged"
-        first.alternatives.append(Alternative(texts[1], _COST, title, edits, "pair", ((second, number),)))
+        parent = one.node.parent
+        cost = _OF_EXTENTS if parent is not None and parent.type == "initializer_list" else _COST
+        first.alternatives.append(Alternative(texts[1], cost, title, edits, "pair", ((second, number),)))
 
 
 def _arguments(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
-    """The first arguments of a constructor."""
+    """Neighbouring arguments of a constructor, also in braces."""
     last: Place | None = None
     for place in places:
         parent = place.node.parent
-        outer = parent.parent if parent is not None and parent.type == "argument_list" else None
+        outer = parent.parent if parent is not None and parent.type in _LISTS else None
         if outer is None or outer.type != "init_declarator" or not place.root:
             continue
         if last is not None and last.node.parent == parent and place.start >= last.end:
             yield last, place
         last = place
+
+
+def _values(walker: Walker, places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
+    """What two variables begin with that follow one another, where both take it from a thread's place.
+
+    `int row = blockIdx.x * T + threadIdx.x, col = blockIdx.y * T + threadIdx.y;`
+    """
+    last: Place | None = None
+    for place in places:
+        parent = place.node.parent
+        if parent is None or parent.type != "init_declarator" or not place.root or place.role != "value":
+            continue
+        if _BUILTIN.search(walker.text, place.start, place.end) is None:
+            last = None
+            continue
+        if last is not None and last.function is place.function and _near(last.node, place.node):
+            yield last, place
+        last = place
+
+
+def _near(one: Node, other: Node) -> bool:
+    """Whether two places are in the same statement or in neighbouring ones."""
+    first, second = _statement(one), _statement(other)
+    return first is not None and second is not None and second in (first, first.next_named_sibling)
 
 
 def _builtins(walker: Walker, places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:

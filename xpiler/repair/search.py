@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from xpiler.gate.contract import Contract
 from xpiler.gate.execute import build
-from xpiler.gate.trials import NOT_RUN, Question, Score, Selection, run_trials
+from xpiler.gate.trials import NOT_RUN, Question, Score, Selection, run_in_all, run_trials
 from xpiler.repair.changes import Change, Site, apply, edits_between, joined, overlap
 from xpiler.repair.harness import Harness, harness
 from xpiler.repair.order import One, Order, gain, rank
@@ -62,8 +62,8 @@ class Search:
     that sorts changes out, with how wrong the text is there; None while none is known that shows the fault.
     `effects`: of sites, which part of the error their best change takes away. `near`: numbers of sites that a
     violation names. `again`: the search in a text that is nearer to right, if it is to go on there; such a
-    one has two stages. `reason`: why nothing was found. `held`: changes that are right, but turn off a part
-    of the text."""
+    one has two stages. `expanded`: what was tried on top of each state. `reason`: why
+    nothing was found. `held`: changes that are right, but turn off a part of the text."""
 
     text: str
     file: str
@@ -84,7 +84,7 @@ class Search:
     rejected: set[str] = field(default_factory=set)
     known: dict[Selection, Score] = field(default_factory=dict)
     partial: set[Selection] = field(default_factory=set)
-    expanded: set[Selection] = field(default_factory=set)
+    expanded: dict[Selection, set[One]] = field(default_factory=dict)
     held: list[Change] = field(default_factory=list)
 
     def run(self) -> Change | None:
@@ -202,9 +202,6 @@ class Search:
         for _ in range(_DEPTH - 1):
             children: list[State] = []
             for state in _varied(states)[:_BEAM]:
-                if state.selection in self.expanded:
-                    continue
-                self.expanded.add(state.selection)
                 found = self._expand(tools, state, children)
                 if found is not None or self._late():
                     return found
@@ -212,14 +209,18 @@ class Search:
         return None
 
     def _expand(self, tools: Harness, state: State, children: list[State]) -> Change | None:
-        """One more change on top of a state: a right text, or else what is much nearer to one."""
+        """One more change on top of a state, of those that no program before had: a right text, or else what
+        is much nearer to one."""
         assert self.asked is not None
+        tried = self.expanded.setdefault(state.selection, set())
+        taken = {site for site, _ in state.selection}
+        free = [one for one in tools.singles() if one[0] not in taken and one not in tried]
+        if not free:
+            return None
         asked = self.questions.failing(tools.build, tools.switched(state.selection), self.asked[0])
         if asked is None:
             return self._accepted(tools, [state.selection], None)
         question, base = asked
-        taken = {site for site, _ in state.selection}
-        free = [one for one in tools.singles() if one[0] not in taken]
         order = Order(tools, [one for one in free if self.known.get((one,), NOT_RUN).status != 3], self.near)
         order.learn({s[0]: score for s, score in self.known.items() if len(s) == 1}, self.asked[1])
         for _ in range(_FURTHER // _CHUNK):
@@ -228,6 +229,7 @@ class Search:
             if not part:
                 break
             given = self._scores(tools, question, part)
+            tried.update(ones)
             order.learn(dict(zip(ones, given, strict=True)), base)
             scores = dict(zip(part, given, strict=True))
             found = self._accepted(tools, [s for s, score in scores.items() if score.right], question)
@@ -301,11 +303,9 @@ class Search:
                 if s in self.partial or _is_nearer(score, base, _MUCH)
             ]
         for state in _varied(nearer)[:_BEAM]:
-            if state.selection not in self.expanded:
-                self.expanded.add(state.selection)
-                found = self._expand(tools, state, [])
-                if found is not None or self._late():
-                    return found
+            found = self._expand(tools, state, [])
+            if found is not None or self._late():
+                return found
         return None
 
     def _cost(self, tools: Harness, selection: Selection) -> float:
@@ -315,12 +315,23 @@ class Search:
         """The most plausible of the selections that are right in every case and pass the gate; those that are
         right in some cases are added to `partial`."""
         ranked = sorted(right, key=lambda s: (self._cost(tools, s), s))
-        for question in self.questions.all:
-            if ranked and question is not asked:
-                scores = self._run(tools, question, ranked, 30)
-                self.partial |= {s for s, score in zip(ranked, scores, strict=True) if not score.right}
-                ranked = [s for s, score in zip(ranked, scores, strict=True) if score.right]
+        others = [question for question in self.questions.all if question is not asked]
+        for some in (others[:1], others[1:]) if ranked else ():  # the first sorts most of them out
+            ranked = self._right_in(tools, some, ranked)
         return self._first_accepted(tools, self._still_whole(tools, self._preferred(tools, ranked)))
+
+    def _right_in(
+        self, tools: Harness, questions: Sequence[Question], ranked: Sequence[Selection]
+    ) -> list[Selection]:
+        """Those that are right in all of the cases, too."""
+        if not ranked:
+            return []
+        switched = [tools.switched(selection) for selection in ranked]
+        seconds = 30.0 * max(1, len(questions))
+        scores = list(zip(*run_in_all(tools.build, questions, switched, seconds), strict=True))
+        right = [all(s.right for s in own) for own in scores] or [True] * len(ranked)
+        self.partial |= {s for s, ok in zip(ranked, right, strict=True) if not ok}
+        return [s for s, ok in zip(ranked, right, strict=True) if ok]
 
     def _still_whole(self, tools: Harness, ranked: list[Selection]) -> list[Selection]:
         """Without those that make the text right by turning a part of it off, so that another part does the
@@ -375,9 +386,12 @@ class Search:
     def _preferred(self, tools: Harness, ranked: list[Selection]) -> list[Selection]:
         """Those that are right at sizes beside those of the contract, too, where there are several: a size
         that happens to equal another one is told from it there."""
-        for question in self.questions.neighbours if len(ranked) > 1 else ():
-            scores = self._run(tools, question, ranked, 30)
-            ranked = [s for s, score in zip(ranked, scores, strict=True) if score.right] or ranked
+        beside = self.questions.neighbours if len(ranked) > 1 else []
+        everything = ranked
+        switched = [tools.switched(selection) for selection in ranked]
+        for scores in run_in_all(tools.build, beside, switched, 30.0 * max(1, len(beside))):
+            kept = {s for s, score in zip(everything, scores, strict=True) if score.right}
+            ranked = [s for s in ranked if s in kept] or ranked
         return ranked
 
     def _least(self, tools: Harness, selection: Selection, change: Change) -> Change:

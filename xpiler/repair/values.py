@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from tree_sitter import Node
 
+from xpiler.platforms.registry import PLATFORMS
 from xpiler.repair.changes import Form, Site
 from xpiler.repair.concepts import Concepts
 from xpiler.repair.conditions import ALWAYS, COMPARISONS, conditions
@@ -21,6 +22,7 @@ from xpiler.repair.rescaling import scales
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
 from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
 from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
+from xpiler.repair.wellformed import can_exchange, can_stand_for, takes_the_same
 
 _LIKELY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 _ARITHMETIC = ("+", "-", "*", "/")
@@ -31,10 +33,6 @@ def _is_extent(node: Node) -> bool:
     """Whether it is the grid or the block of a launch."""
     launch = node.parent
     return launch is not None and launch.type == "kernel_call_syntax" and node in launch.named_children[:2]
-
-
-def _has_dim3(place: Place) -> bool:
-    return any(re.search(r"\bdim3\b", name.type) for name in place.scope.names.values())
 
 
 def value_site(
@@ -48,7 +46,7 @@ def value_site(
         return None
     site = Site(place.start, place.end, form, place.function.name)
     kind = walker.kind(node, place.scope)
-    if kind == INT and place.root and _is_extent(node) and _has_dim3(place):
+    if kind == INT and place.root and _is_extent(node) and PLATFORMS[walker.unit.platform].model == "simt":
         site.dtype = "dim3"
     offer = Offer(site, place, written, kind, concepts, concepts.expected(walker, place))
     if any(written in family for family in FAMILIES):
@@ -91,12 +89,14 @@ def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written:
             if not constant:
                 offer(f"{_side(written)} && {_side(text)}", 2.1 + 0.03 * number)
     if place.role == "launch":
+        own = place.scope.names.get(written)
         for name in place.scope.names.values():
-            if "im3" in name.type:
+            if "im3" in name.type and (kind == INT or own is None or own.type == name.type):
                 offer(name.name, 1.3)
-        for number, text in fitting(LAUNCH):
+        launched = fitting(LAUNCH) if kind == INT and _is_extent(place.node) else iter(())
+        for number, text in launched:
             offer(text, 1.5 + 0.03 * number)
-        for number, text in fitting(INTEGER):
+        for number, text in fitting(INTEGER) if kind == INT else ():
             offer(text, 1.8 + 0.03 * number)
     elif kind == INT and (place.root or place.role == "bound") and place.role != "condition":
         hard_coded = place.role == "bound" and place.node.type == "number_literal"
@@ -208,12 +208,25 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
                 first = value == 0 and place.role == "start"
                 halved = place.role == "step" and 2 * value == literal
                 serial = place.role == "launch" and value <= 1  # right, and no longer parallel
+                power = literal >= 4 and literal & (literal - 1) == 0 and value in (2 * literal, literal // 2)
                 offer(
-                    str(value), 1.0 if first else 1.2 if halved else 2.3 if serial else 1.4 if likely else 1.7
+                    str(value),
+                    1.0
+                    if first
+                    else 1.2
+                    if halved
+                    else 2.3
+                    if serial
+                    else 1.35
+                    if power
+                    else 1.4
+                    if likely
+                    else 1.7,
                 )
         offer.kind = "number"
         for word in vocabulary.integers:
-            offer(word, 1.3 if place.role == "step" and literal == 1 else 1.5)
+            far = _is_mask(word) != _is_mask(written)
+            offer(word, 1.8 if far else 1.3 if place.role == "step" and literal == 1 else 1.5)
     elif at_edge and node.type not in ("sizeof_expression",):
         near = 1.0 if place.role in ("bound", "start") else 1.3 if place.role in ("index", "value") else 1.7
         inner = (
@@ -247,7 +260,8 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
         hard_coded = literal is not None and (place.role == "bound" or (place.role == "step" and place.root))
         builtin = BUILTIN_INTEGERS.fullmatch(written.replace(" ", "")) is not None
         base = 1.3 if hard_coded else 2.0 if literal is not None else 1.6 if builtin else 1.2
-        others = _names(place, INT, written)
+        is_word = written.isidentifier() and written not in place.scope.names and not builtin
+        others = [] if is_word else _names(place, INT, written)  # another word of the instruction's
         if hard_coded and place.loops:
             text = walker.unit.text_of(place.loops[-1])
             ends = offer.concepts.bounds if place.role == "bound" else frozenset[str]()
@@ -375,6 +389,10 @@ def _counts_elements(walker: Walker, place: Place) -> bool:
     )
 
 
+def _is_mask(number: str) -> bool:
+    return number[:2].lower() == "0x"
+
+
 def _number(text: str) -> int | None:
     digits = text.rstrip("uUlL")
     try:
@@ -403,7 +421,7 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
     offer.kind = "term"
     if place.root or node.type in ("identifier", "subscript_expression", "call_expression"):
         inner = written if node.type != "binary_expression" else f"({written})"
-        offer(f"-{inner}", 2.2)
+        offer(inner.removeprefix("-") if inner.startswith("-") else f"-{inner}", 2.2)
         offer.kind = "scaled as others"
         for scale in dict.fromkeys(scales(walker, place)):
             offer(f"{inner} * {scale}", 1.0)
@@ -425,7 +443,8 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
             offer(f"{inner} + {word}", 2.1)
         offer.kind = "function"
         for function in ("expf", "sqrtf", "rsqrtf", "fabsf", "tanhf", "logf"):
-            if function in vocabulary.called and place.root:
+            is_here = function in vocabulary.known or walker.unit.platform != "bang"
+            if function in vocabulary.called and is_here and place.root:
                 offer(f"{function}({written})", 2.1)
 
 
@@ -437,6 +456,7 @@ def _arrays(place: Place, written: str, offer: Offer) -> None:
         return
     kinds = (POINTER, ARRAY) if here.kind in (POINTER, ARRAY) else (here.kind,)
     others = [n for n in place.scope.of_kind(*kinds) if n.name != written and n.element == here.element]
+    others = [n for n in others if can_stand_for(here, n, place)]
     same_first = sorted(others, key=lambda n: _type(n) != _type(here))
     for number, name in enumerate(same_first[:_MOST_NAMES]):
         offer(name.name, 1.3 + 0.05 * number + (0.6 if _type(name) != _type(here) else 0))
@@ -517,10 +537,11 @@ def _structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, 
             if base and member in ("x", "y", "z", "w"):
                 for other in "xyzw":
                     offer(f"{base}.{other}", 1.4)
-    if kind == INT and place.role == "index" and place.root:
+    if kind == INT and place.role in ("index", "value") and place.root:
         offer.kind = "axes"
-        for text in _exchanged(place, walker.text[place.start : place.end]):
-            offer(text, 1.3)
+        for sizes in (False, True):
+            for text in _exchanged(place, walker.text[place.start : place.end], sizes=sizes):
+                offer(text, 1.3 if place.role == "index" and not sizes else 1.4)
     if place.role == "condition":
         if place.root:
             offer.kind = "axes"
@@ -568,7 +589,8 @@ def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
     if operator in ("&", "|", "^", "<<", ">>"):
         for other in {"<<": (">>",), ">>": ("<<",)}.get(operator, tuple(o for o in "&|^" if o != operator)):
             offer(f"{left} {other} {right}", 1.4)
-    alternatives = [o for o in (*_ARITHMETIC, *("%",) * (kind == INT)) if o != operator]
+    signs = ("+", "-") if kind == POINTER else (*_ARITHMETIC, *("%",) * (kind == INT))
+    alternatives = [o for o in signs if o != operator]
     if operator in (*_ARITHMETIC, "%"):
         for other in alternatives:
             near = {operator, other} in ({"+", "-"}, {"*", "/"}, {"/", "%"}, {"+", "*"})
@@ -589,7 +611,8 @@ def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
     plain = operator in ("+", "-") and _number(right) is not None  # nobody writes it without need
     offer.kind = "part"
     offer(left, 0.9 if plain else 1.4 if operator in ("+", "-") else 1.8)
-    offer(right, 1.4 if operator == "+" else 1.8)
+    if kind != POINTER:
+        offer(right, 1.4 if operator == "+" else 1.8)
 
 
 def _likelihood(operator: str, other: str) -> float:
@@ -650,25 +673,34 @@ def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tupl
     plain = name.split("::")[-1]
     if re.fullmatch(r"\w+", plain) and callee.type in ("identifier", "qualified_identifier"):
         prefix = name[: len(name) - len(plain)]
-        for number, other in enumerate(siblings(plain, vocabulary)):
+        others = [other for other in siblings(plain, vocabulary) if takes_the_same(plain, other, len(given))]
+        if walker.unit.platform == "bang":
+            others = [other for other in others if other in vocabulary.known]
+        for number, other in enumerate(others):
             yield f"{prefix}{other}({', '.join(given)})", 1.4 + 0.08 * number, "callee"
     count = len(given)
+    arguments_ = [c for c in arguments.named_children if c.type != "comment"]
     for i in range(min(count, 16)):
         for j in range(i + 1, min(count, 16)):
-            if given[i] != given[j] and (j == i + 1 or j < 8):
+            if (
+                given[i] != given[j]
+                and (j == i + 1 or j < 8)
+                and can_exchange(walker, callee, arguments_, i, j, place.scope)
+            ):
                 swapped = list(given)
                 swapped[i], swapped[j] = swapped[j], swapped[i]
                 yield f"{name}({', '.join(swapped)})", 1.5 if j == i + 1 else 1.8, "exchange"
-    arguments_ = [c for c in arguments.named_children if c.type != "comment"]
     for position, constant in enumerate(arguments_):
         if walker.is_immediate(callee, constant, place.scope):
             for word in _immediates(given[position], vocabulary):
                 changed = [*given[:position], word, *given[position + 1 :]]
                 yield f"{name}({', '.join(changed)})", 1.3, "immediate"
     yield from _masked(plain, given, [n.name for n in place.scope.of_kind(MASK)])
-    if 1 <= count <= 2 and re.fullmatch(r"[a-z_]\w*", plain):
-        for argument in given:
-            yield argument, 2.3, "no call"
+    if 1 <= count <= 2 and re.fullmatch(r"(?!cuda|hip|cnrt)[a-z_]\w*", plain):
+        own = walker.kind(node, place.scope)
+        for argument, said in zip(arguments_, given, strict=True):
+            if not own or walker.kind(argument, place.scope) in ("", own):
+                yield said, 2.3, "no call"
 
 
 def _masked(name: str, given: list[str], masks: list[str]) -> Iterator[tuple[str, float, str]]:

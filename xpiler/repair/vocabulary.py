@@ -160,7 +160,8 @@ def _alike(one: set[str], other: set[str]) -> int:
     return 3 if different <= frozenset().union(*_GROUPS) else 20
 
 
-def relatives(name: str, vocabulary: Vocabulary) -> list[str]:
+@functools.lru_cache(maxsize=1024)  # a text calls the same instructions in many places
+def relatives(name: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """Functions whose names differ in one part from `name`, those that the programs call first."""
     parts = name.split("_")
     found: dict[str, int] = {}
@@ -172,7 +173,7 @@ def relatives(name: str, vocabulary: Vocabulary) -> list[str]:
         distance = _parts_apart(parts, others)
         if distance is not None:
             found[other] = (0 if other in used else 2) + distance + _alike(set(parts), set(others))
-    return sorted(found, key=lambda other: (found[other], other))
+    return tuple(sorted(found, key=lambda other: (found[other], other)))
 
 
 def _parts_apart(one: list[str], other: list[str]) -> int | None:
@@ -216,7 +217,11 @@ def siblings(name: str, vocabulary: Vocabulary) -> list[str]:
             stem = name[: -len(ending)] if ending else name
             if (not ending or name.endswith(ending)) and stem.lstrip("_") in family:
                 prefix = name[: len(name) - len(name.lstrip("_"))]
-                ordinary = [f"{other}{ending}" for other in family if other != stem.lstrip("_")]
+                ordinary = [
+                    f"{other}{ending}"
+                    for other in family
+                    if other != stem.lstrip("_") and not (ending and other in ("max", "min"))
+                ]
                 used = [n for n in ordinary if n in vocabulary.called]
                 rest = [n for n in ordinary[:6] if n not in used]
                 return used + (
@@ -225,5 +230,5 @@ def siblings(name: str, vocabulary: Vocabulary) -> list[str]:
     if name in _ATOMIC:
         return [other for other in _ATOMIC if other != name]
     if "_" in name.strip("_"):
-        return relatives(name, vocabulary)[:14]
+        return list(relatives(name, vocabulary)[:14])
     return []

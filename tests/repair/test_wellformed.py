@@ -1,0 +1,74 @@
+"""What no compiler takes is not offered, and what some compiler takes is."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.repair.changed import changed
+
+CUDA = """__device__ float dot(const float *a, float *b) { return a[0] * b[0]; }
+__global__ void k(const float *x, float *y, float *z, int n) {
+  y[0] = z[0];
+  z[1] = dot(x, y);
+}
+extern "C" void f(const float *x, float *y, int n) {
+  float *d_x, *d_y;
+  size_t bytes = n * sizeof(float);
+  cudaMalloc(&d_x, bytes);
+  cudaMemcpy(d_x, x, bytes, cudaMemcpyHostToDevice);
+  k<<<n, 64>>>(d_x, d_y, d_y, n);
+}
+"""
+AVX = """#include <immintrin.h>
+extern "C" void f(const float *x, float *y) {
+  __m512 v = _mm512_loadu_ps(x);
+  _mm512_storeu_ps(y, _mm512_max_ps(v, v));
+}
+"""
+BANG = """#include <bang.h>
+__nram__ float a[64], b[64];
+__mlu_entry__ void f(float *y, int n) {
+  __memcpy(a, y, n * sizeof(float), GDRAM2NRAM);
+  __bang_fusion(FUSION_FMA, a, a, b, b, n, n);
+  __bang_active_relu(a, a, n);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "here", "there"),
+    [
+        (CUDA, "f.cu", "cudaMalloc(&d_x, bytes)", "cudaMalloc(bytes, &d_x)"),
+        (CUDA, "f.cu", "cudaMemcpy(d_x, x, bytes,", "cudaMemcpy(x, d_x, bytes,"),
+        (CUDA, "f.cu", "bytes, cudaMemcpyHostToDevice", "cudaMemcpyHostToDevice, bytes"),
+        (CUDA, "f.cu", "y[0] = z", "x[0] = z"),
+        (CUDA, "f.cu", "dot(x, y)", "dot(y, x)"),
+        (AVX, "f.cpp", "_mm512_loadu_ps(x)", "_mm512_loadu_pd(x)"),
+        (AVX, "f.cpp", "_mm512_storeu_ps(y,", "_mm512_loadu_ps(y,"),
+        (
+            BANG,
+            "f.mlu",
+            "__bang_fusion(FUSION_FMA, a, a, b, b, n, n)",
+            "__bang_mul(FUSION_FMA, a, a, b, b, n, n)",
+        ),
+        (BANG, "f.mlu", "n * sizeof(float), GDRAM2NRAM", "GDRAM2NRAM, n * sizeof(float)"),
+    ],
+)
+def test_what_cannot_be_compiled(text: str, file: str, here: str, there: str) -> None:
+    assert here in text
+    assert text.replace(here, there) not in changed(text, file)
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "here", "there"),
+    [
+        (CUDA, "f.cu", "y[0] = z", "y[0] = x"),
+        (CUDA, "f.cu", "(d_x, d_y, d_y, n)", "(d_y, d_x, d_y, n)"),
+        (CUDA, "f.cu", "<<<n, 64>>>", "<<<n, 128>>>"),
+        (AVX, "f.cpp", "_mm512_max_ps", "_mm512_min_ps"),
+        (BANG, "f.mlu", "__memcpy(a, y, n", "__memcpy(y, a, n"),
+    ],
+)
+def test_what_can_be(text: str, file: str, here: str, there: str) -> None:
+    assert here in text
+    assert text.replace(here, there) in changed(text, file)
