@@ -2,6 +2,7 @@
 
 import pytest
 
+from xpiler.gate.evidence import Rung
 from xpiler.gate.overrides import Overrides
 from xpiler.repair import repair
 
@@ -192,3 +193,20 @@ def test_a_size_that_equals_another_one_is_told_from_it_at_other_sizes() -> None
     stated = Overrides(args=(("n", (40, 61)), ("window", (4, 5)), ("stride", (4, 5))))
     found = repair(STRIDED, "a.cpp", wrong, "b.cpp", stated, seconds=SECONDS, compares=False)
     assert (found.status, found.text) == ("repaired", STRIDED)
+
+
+def test_compilers_are_asked_about_repairs_and_not_about_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def check(text: str, file: str, platform: str) -> list[Rung]:
+        asked.append(text)
+        return [Rung("compiled", True, "a compiler", "", 0.0)]
+
+    monkeypatch.setattr("xpiler.translate.compile_check", check)
+    monkeypatch.setattr("xpiler.repair.engine.compile_check", check)
+    wrong = SUM.replace("= part[0]", "= part[1]")
+    found = repair(SERIAL_SUM, "sum.cpp", wrong, "sum.cu", seconds=SECONDS, compares=False)
+    assert found.text == SUM
+    assert asked == [SUM]

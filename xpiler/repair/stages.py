@@ -2,7 +2,7 @@
 
     at first      the most plausible changes of each kind, and one at every place
     focused       all changes at places where one brought the results nearer to what is right; of places where
-                  one made any difference the plausible ones; where nothing did anything, none
+                  one made any difference the plausible ones; where nothing did anything, the likeliest alone
     the rest      what is left, the most plausible first, places where nothing did anything last
 
 A program with all changes takes many times as long to compile as the trials of the telling ones do.
@@ -21,6 +21,7 @@ from xpiler.repair.order import IDLE, One, gain
 _FIRST, _FOCUSED, _REST = 450, 1500, 5000  # changes of a program
 _PLAUSIBLE = 2.0  # costs up to this are tried at places that make a difference
 _LIKELY = 1.5  # and up to this at those that were not tried
+_SURE = 1.2  # and up to this where changes do nothing, as of two faults one may hide the other
 _FEW = 2.2  # what a place's own first change may cost
 _TELLING = 0.02  # share of the error whose going away tells of a place
 
@@ -69,7 +70,8 @@ def first(sites: Sequence[Site]) -> list[One]:
 
 
 def focused(sites: Sequence[Site], learned: Learned, near: frozenset[int]) -> list[One]:
-    """All changes where one helped, plausible ones where one made a difference, likely ones elsewhere."""
+    """All changes where one helped, plausible ones where one made a difference, likely ones elsewhere, and
+    the likeliest ones where changes do nothing."""
     ranked: list[tuple[int, float, One]] = []
     for cost, one in _all(sites):
         site = one[0]
@@ -79,14 +81,20 @@ def focused(sites: Sequence[Site], learned: Learned, near: frozenset[int]) -> li
             ranked.append((1, cost, one))
         elif not learned.is_idle(site) and cost <= _LIKELY:
             ranked.append((2, cost, one))
+        elif cost <= _SURE:
+            ranked.append((3, cost, one))
     return [one for _, _, one in sorted(ranked)[:_FOCUSED]]
 
 
 def rest(sites: Sequence[Site], learned: Learned, tried: Collection[One]) -> list[One]:
-    """What was not tried, the most plausible first, and all that helped; last the places where nothing did
-    anything, as of two faults one may hide the other."""
+    """What was not tried, the most plausible first, and all that helped or is likely; last the places where
+    nothing did anything, as of two faults one may hide the other."""
     ranked = sorted((learned.is_idle(one[0]), cost, one) for cost, one in _all(sites))
-    return [one for _, _, one in ranked if one not in tried or learned.gains[one[0]] > _TELLING][:_REST]
+    return [
+        one
+        for _, cost, one in ranked
+        if one not in tried or learned.gains[one[0]] > _TELLING or cost <= _LIKELY
+    ][:_REST]
 
 
 def _all(sites: Sequence[Site]) -> Iterator[tuple[float, One]]:
