@@ -154,3 +154,10 @@ def test_indices_are_none_beyond_the_smallest_size() -> None:
     assert item.inference is not None
     narrow = [case for case in item.inference.contract.cases if case.scalar("classes") == 1]
     assert narrow and all(dict(case.values)["label"].high == 1 for case in narrow)
+
+
+def test_an_array_is_long_beside_a_number_of_steps() -> None:
+    found = [{"n": 37, "steps": 3}, {"n": 53, "steps": 2}]
+    made = list(further_sizes(found, ["n", "steps"], lengths=["n"]))
+    assert {"n": 1_000_003, "steps": 1} in made
+    assert all(sizes["n"] < 10_000 for sizes in further_sizes(found, ["n", "steps"], lengths=["n", "steps"]))

@@ -32,18 +32,25 @@ _MULTIPLES = 64
 Sizes = Mapping[str, int]
 
 
-def further_sizes(found: Sequence[Sizes], free: Sequence[str]) -> Iterator[dict[str, int]]:
-    """Sizes that are multiples of what those `found` are multiples of, the least work first."""
+def further_sizes(
+    found: Sequence[Sizes], free: Sequence[str], lengths: Sequence[str] = ()
+) -> Iterator[dict[str, int]]:
+    """Sizes that are multiples of what those `found` are multiples of, the least work first. `lengths`: those
+    that arrays are as long as, where it is known; one beside a number of steps or a mode is made long."""
     units = {name: _granule([sizes[name] for sizes in found]) for name in free}
     least = {name: units[name] for name in free}
     first = dict(found[0])
     made = [{**first, **least}]
     if len(free) > 1:
         made += [{**first, name: least[name]} for name in free[:_MOST_SINGLE]]
+    long: list[dict[str, int]] = []
     for large in free:
         small = {n: units[n] * _SMALL[i % len(_SMALL)] for i, n in enumerate(n for n in free if n != large)}
         for size in _LONG if len(free) == 1 else (_LARGE,):
             made.append({**first, **small, large: units[large] * (size // units[large] | 1)})
+        if len(free) > 1 and list(lengths) == [large]:
+            few = {name: units[name] for name in small}
+            long += [{**first, **few, large: units[large] * (size // units[large] | 1)} for size in _LONG]
     for wide in _WIDE.get(len(free), ()):
         made.append(
             {**first, **{n: units[n] * -(-size // units[n]) for n, size in zip(free, wide, strict=True)}}
@@ -52,7 +59,7 @@ def further_sizes(found: Sequence[Sizes], free: Sequence[str]) -> Iterator[dict[
         small_ones = [name for name in free if max(sizes[name] for sizes in found) < _NARROW]
         made += [{**first, name: units[name] * -(-_ONE_WIDE // units[name])} for name in small_ones]
     known = [dict(sizes) for sizes in found]
-    for sizes in sorted(made, key=lambda sizes: prod(sizes[name] for name in free)):
+    for sizes in (*sorted(made, key=lambda sizes: prod(sizes[name] for name in free)), *long):
         if sizes not in known and prod(sizes[name] for name in free) <= _MOST_WORK:
             known.append(sizes)
             yield sizes

@@ -238,12 +238,13 @@ def _further_cases(
     yield from scalar_cases(found[0].case, chosen, of_free)
     if overrides.shapes:
         return
-    if free:
-        further = further_sizes([trial.sizes for trial in found], free)
-    else:
+    stated = not free
+    if stated:
         found, free = list(usable), several
-        further = least_sizes([trial.sizes for trial in found], free)
     extents = None if _has_own_arrays(search) else _extents_at([*found, *search.dropped], free, formulas)
+    tried = [trial.sizes for trial in found]
+    lengths = [] if extents is None else [name for name in free if _is_length(name, tried[0], extents)]
+    further = least_sizes(tried, free) if stated else further_sizes(tried, free, lengths)
     deadline = time.thread_time() + _FURTHER_SECONDS
     for number, sizes in enumerate(further):
         case: Case | None = None
@@ -261,6 +262,14 @@ def _further_cases(
             case = trial.case if badness(trial) <= (False, False, found[0].flaws) else None
         if case is not None and sum(extent for _, extent in case.extents) <= _MOST_ELEMENTS:
             yield replace(case, seed=_FURTHER_SEED + number)
+
+
+def _is_length(
+    name: str, sizes: Mapping[str, int], extents: Mapping[str, Callable[[Mapping[str, int]], int | None]]
+) -> bool:
+    """Whether an array is longer where this size is larger."""
+    larger = {**sizes, name: 2 * sizes[name]}
+    return any(extent(larger) != extent(sizes) for extent in extents.values())
 
 
 def _has_own_arrays(search: Search) -> bool:
