@@ -107,7 +107,7 @@ def test_extents_that_products_explain(
     ("loop", "wrong_at"),
     [
         ("for (int i = 0; i < n; ++i) y[i] = 3.0f * x[i];", None),
-        ("for (int i = 0; i < n && i < 65536; ++i) y[i] = 3.0f * x[i];", "n=1000003"),  # a second tile
+        ("for (int i = 0; i < n && i < 65536; ++i) y[i] = 3.0f * x[i];", "n=200003"),  # a second tile
         ("if (n > 1) for (int i = 0; i < n; ++i) y[i] = 3.0f * x[i];", "n=1;"),
     ],
 )
@@ -161,3 +161,10 @@ def test_an_array_is_long_beside_a_number_of_steps() -> None:
     made = list(further_sizes(found, ["n", "steps"], lengths=["n"]))
     assert {"n": 1_000_003, "steps": 1} in made
     assert all(sizes["n"] < 10_000 for sizes in further_sizes(found, ["n", "steps"], lengths=["n", "steps"]))
+
+
+def test_a_large_size_of_a_coarse_granule_stands_beside_the_least_others() -> None:
+    found = [{"m": 48, "n": 144, "k": 32}, {"m": 32, "n": 48, "k": 16}]
+    made = list(further_sizes(found, ["m", "n", "k"]))
+    assert {"m": 16, "n": 16, "k": 2064} in made
+    assert {"m": 2064, "n": 16, "k": 16} in made

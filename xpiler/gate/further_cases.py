@@ -17,7 +17,7 @@ from itertools import combinations, combinations_with_replacement
 from math import gcd, prod
 
 _LARGE = 2051  # tiles of up to 128 rows, one on each of 16 cores
-_LONG = (4099, 1_000_003)  # of an array alone: tiles of a whole scratchpad
+_LONG = (4099, 200_003, 1_000_003)  # of an array alone: tiles of a whole scratchpad
 _SMALL = (3, 5, 2)
 _WIDE = {2: ((131, 517),), 3: ((67, 131, 97), (131, 67, 139))}  # as many sizes made wide together
 _NARROW, _ONE_WIDE = 16, 131  # fewer than the lanes of a vector; a tile of 128 and a part of one
@@ -46,6 +46,8 @@ def further_sizes(
     long: list[dict[str, int]] = []
     for large in free:
         small = {n: units[n] * _SMALL[i % len(_SMALL)] for i, n in enumerate(n for n in free if n != large)}
+        if prod(small.values()) * _LARGE > _MOST_WORK:
+            small = {name: units[name] for name in small}
         for size in _LONG if len(free) == 1 else (_LARGE,):
             made.append({**first, **small, large: units[large] * (size // units[large] | 1)})
         if len(free) > 1 and list(lengths) == [large]:

@@ -20,6 +20,7 @@ from xpiler.gate.violations import violations
 
 BRIEF = Limits(cpu=1, wall=5)  # for a further case: one that runs longer is none
 _ENOUGH = 0.7  # seconds of processor time that all of them may take, in both orders
+_PATIENCE = 2  # further cases that may take longer than that alone, before no other is tried
 _SHOWN = 3  # sizes that the record names
 _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement means little
 
@@ -62,9 +63,16 @@ def run_further(
     whole = [a for a in contract.outputs if a.role is Role.OUT and not _leaves_poison(a, runs.forward)]
     cases, forward, reverse = list(contract.cases), list(runs.forward), list(runs.reverse)
     spent = 0.0
+    too_long = 0
     for case, one, other in _each_run(build, further):
-        spent += one.processor + other.processor
-        if spent > _ENOUGH or one.took_too_long or other.took_too_long:
+        cost = one.processor + other.processor
+        if cost > _ENOUGH or one.took_too_long or other.took_too_long:
+            too_long += 1  # thousands of blocks of one element each: long rows of a few may take no time
+            if too_long > _PATIENCE:
+                break
+            continue
+        spent += cost
+        if spent > _ENOUGH:
             break  # those that follow are more work still
         clean = one.ok and other.ok and not any(_leaves_poison(argument, [one]) for argument in whole)
         if clean and _says_enough(contract, one) and schedule_race(contract, one, other, build) is None:
