@@ -204,6 +204,18 @@ XP_SCATTER(i64scatter_ps, __m256, __mmask8, float, __m512i, int64_t)
 XP_SCATTER(i64scatter_epi32, __m256i, __mmask8, int32_t, __m512i, int64_t)
 XP_SCATTER(i64scatter_pd, __m512d, __mmask8, double, __m512i, int64_t)
 XP_SCATTER(i64scatter_epi64, __m512i, __mmask8, int64_t, __m512i, int64_t)
+XP_SCATTER(i32scatter_epi64, __m512i, __mmask8, int64_t, __m256i, int32_t)
+#define XP_SCATTER_VL(P, NAME, V, T, X, I)                                                                                              \
+    static inline void P##_##NAME(void* p, X i, V a, int scale) { xpavx::scatter<T, V, I>(p, ~0ull, i, a, scale); }                     \
+    static inline void P##_mask_##NAME(void* p, __mmask8 k, X i, V a, int scale) { xpavx::scatter<T, V, I>(p, k, i, a, scale); }
+XP_SCATTER_VL(_mm256, i32scatter_ps, __m256, float, __m256i, int32_t)
+XP_SCATTER_VL(_mm256, i32scatter_epi32, __m256i, int32_t, __m256i, int32_t)
+XP_SCATTER_VL(_mm256, i32scatter_pd, __m256d, double, __m128i, int32_t)
+XP_SCATTER_VL(_mm256, i32scatter_epi64, __m256i, int64_t, __m128i, int32_t)
+XP_SCATTER_VL(_mm256, i64scatter_pd, __m256d, double, __m256i, int64_t)
+XP_SCATTER_VL(_mm256, i64scatter_epi64, __m256i, int64_t, __m256i, int64_t)
+XP_SCATTER_VL(_mm, i32scatter_ps, __m128, float, __m128i, int32_t)
+XP_SCATTER_VL(_mm, i32scatter_epi32, __m128i, int32_t, __m128i, int32_t)
 static inline __m256 _mm256_i32gather_ps(const float* p, __m256i i, int scale) { return xpavx::gather<float, __m256, int32_t>(__m256{}, ~0ull, i, p, scale); }
 static inline __m256i _mm256_i32gather_epi32(const int* p, __m256i i, int scale) { return xpavx::gather<int32_t, __m256i, int32_t>(__m256i{}, ~0ull, i, p, scale); }
 #define XP_GATHER_VL(P, V, S, T, X, I)                                                                                                  \
