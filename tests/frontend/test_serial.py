@@ -37,7 +37,8 @@ def test_functions_of_a_program_are_kernels_though_they_are_static() -> None:
     static void scale(int n, double a[][M]) {
         for (int i = 0; i < n; ++i) for (int j = 0; j < M; ++j) a[i][j] = twice(a[i][j]);
     }
-    int main() { static double a[1][M], x[M]; fill(a, x); scale(1, a); }
+    static void print(const double *x, int n) { for (int j = 0; j < n; ++j) printf("%f ", x[j]); }
+    int main() { static double a[1][M], x[M]; fill(a, x); scale(1, a); print(x, M); }
     """
     assert functions(text) == ["fill", "scale"]
 

@@ -46,23 +46,22 @@ def _edits(unit: Unit, texts: Mapping[str, str]) -> Iterable[Edit]:
     for text in unit.kernels:
         if text.name in texts:
             yield Edit(*text.span, texts[text.name])
-    kept = _called_by_host(unit)
+    kept = _called_by_host(unit, texts)
     for text in unit.device_functions:
         if text.name not in kept and text.name not in texts:
             yield Edit(*text.span, "")
 
 
-def _called_by_host(unit: Unit) -> set[str]:
-    """Functions that the file's `main` calls, directly or through others."""
+def _called_by_host(unit: Unit, texts: Mapping[str, str]) -> set[str]:
+    """Functions that the file's `main` calls, directly or through others, and that no text replaces."""
     bodies: dict[str, str] = {}
     for text in unit.device_functions:
         bodies[text.name] = bodies.get(text.name, "") + unit.text[slice(*text.span)]
     found: set[str] = set()
     work = [unit.text[slice(*f.span)] for f in unit.host_functions]
-    kernels = {k.name for k in unit.kernels}
     while work:
         for word in re.findall(r"\b[A-Za-z_]\w*", work.pop()):
-            if word in bodies and word not in found and word not in kernels:
+            if word in bodies and word not in found and word not in texts:
                 found.add(word)
                 work.append(bodies[word])
     return found

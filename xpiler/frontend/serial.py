@@ -5,8 +5,8 @@
     int main() {...}                                               the program that calls it
 
 The `extern "C"` functions that take a pointer if there are any, else the functions with external linkage
-that take one and that no other function of the file calls, else those without it that `main` calls; where the
-entries are known, these.
+that take one and that no other function of the file calls, else those without it that `main` calls and that
+print nothing; where the entries are known, these.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from dataclasses import replace
 
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.frontend.syntax_model import FunctionDef
+
+# A program's own function that shows results stays with its `main`.
+_WRITES = frozenset(("printf", "fprintf", "puts", "fputs", "putchar", "fputc", "fwrite"))
 
 
 def with_serial_kernels(unit: SyntaxUnit, entries: frozenset[str] = frozenset()) -> SyntaxUnit:
@@ -40,7 +43,7 @@ def _kernels(unit: SyntaxUnit, defined: tuple[FunctionDef, ...]) -> list[Functio
         return exported
     if not outside:
         by_main = {name for f in unit.host_functions if f.name == "main" for name in _called(unit, f)}
-        return [f for f in on_arrays if f.name in by_main]
+        return [f for f in on_arrays if f.name in by_main and not _called(unit, f) & _WRITES]
     called = {name for f in defined for name in _called(unit, f) if name != f.name}
     return [f for f in outside if f.name not in called] or outside
 
