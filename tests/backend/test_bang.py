@@ -9,6 +9,7 @@ from xpiler.backend.bang_host import known_dimensions, to_bang
 from xpiler.errors import Refusal
 from xpiler.frontend import parse
 from xpiler.passes.canonical import canonicalise
+from xpiler.translate import translate_text
 
 SCALE = """// Scales.
 #include <cuda_runtime.h>
@@ -181,3 +182,22 @@ void run(const float *x, float *y, int n) { scale<<<(n + 255) / 256, 256>>>(x, y
     assert "struct float2 {\n    float x, y;\n};" in text
     assert "static inline float2 make_float2(float x, float y) { return {x, y}; }" in text
     assert "struct half2 {\n    half x, y;\n};" in text and "__half2" not in text
+
+
+def test_the_number_of_blocks_is_no_dim3_because_another_launch_has_one() -> None:
+    text = """
+    __global__ void rows(const float *x, float *y, int n) {
+        for (int i = threadIdx.x; i < n; i += 256) y[blockIdx.x * n + i] = 2 * x[blockIdx.x * n + i];
+    }
+    __global__ void columns(const float *x, float *y, int m, int n) {
+        int c = blockIdx.x * 32 + threadIdx.x;
+        if (c < n && threadIdx.y == 0) y[c] = x[c] * m;
+    }
+    void both(const float *x, float *y, float *z, int R, int C) {
+        rows<<<R, 256>>>(x, y, C);
+        columns<<<(C + 31) / 32, dim3(32, 8)>>>(x, z, R, C);
+    }
+    """
+    result = translate_text(text, "both.cu", "bang", run=False)
+    assert result.text is not None
+    assert "(x, y, C, R)" in result.text and "R.x" not in result.text

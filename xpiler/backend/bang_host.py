@@ -387,9 +387,11 @@ def _dimension(unit: Unit, dimension: str, configuration: list[str]) -> str:
 
 
 def _is_dim3(text: str, name: str) -> bool:
-    return not name.strip().isdigit() and bool(
-        re.search(rf"\bdim3\b[^;]*\b{re.escape(name.strip())}\b", text)
-    )
+    """Whether a name is declared so: `dim3 grid(n)`, the second of `dim3 block(256), grid(n)`; not the number
+    in `k<<<n, dim3(32, 8)>>>(n)`."""
+    word = re.escape(name.strip())
+    first, further = rf"\bdim3(?:\s+const)?[\s&]+{word}\b", rf"\bdim3\s[^;<>]*,\s*{word}\s*[({{=;]"
+    return re.search(rf"{first}|{further}", text) is not None
 
 
 # ---------------------------------------------------------------------------------------------- definitions
