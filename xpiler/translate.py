@@ -669,6 +669,7 @@ def _result(
             made_up = item.inference.made_up
             told = [(f, made_up) for f in item.inference.findings]
             told += [(f, True) for f in item.inference.doubts]
+            told += [(f, False) for f in item.inference.warnings]
             found += [(item.entry.name, _diagnostic(*finding)) for finding in told]
         if item.doubt:
             what = f"{item.entry.name}: {item.doubt}; {MADE_UP}"

@@ -40,6 +40,7 @@ from xpiler.gate.observe import extent_of
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.scalar_cases import compared, scalar_cases
 from xpiler.gate.trace import Trace
+from xpiler.gate.unguarded_blocks import unguarded_blocks
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Call, Const, Decl, Expr, Function, Param
 from xpiler.ir.rewrite import walk, walk_stmts
@@ -68,7 +69,7 @@ class Inference:
     condition, but in none of the cases. `settings`: by kernel, the launches at which its IR was run.
     `made_up`: the findings were shown by data that the file's program may never hand the kernel; `doubts` are
     findings of such data that the program's own do not show. `further`: cases that are part of the contract
-    if the source takes them, which only running it shows.
+    if the source takes them, which only running it shows. `warnings`: what is right for some callers only.
     """
 
     contract: Contract
@@ -82,6 +83,7 @@ class Inference:
     made_up: bool = False
     further: tuple[Case, ...] = ()
     doubts: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
 
 def _search_host(question: Question) -> _Found:
@@ -196,6 +198,7 @@ def infer_contract(
         known = search.checked and not _host_code_looks(unit, entry)
         contract, room = room_for(contract, builder, kernels, dict(overrides.shapes), known)
     missed = search.unlaunched if isinstance(search, HostSearch) else []
+    settings = _settings(search, usable)
     return Inference(
         contract,
         search.formula,
@@ -204,12 +207,15 @@ def infer_contract(
         search.assumed,
         extents,
         tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed),
-        _settings(search, usable),
+        settings,
         further=tuple(
             room.given(_with_variables(case, variables))
             for case in _further_cases(search, usable, overrides, extents)
         ),
         doubts=tuple(search.doubts) if isinstance(search, ProgramSearch) else (),
+        warnings=unguarded_blocks(entry, contract, kernels, settings)
+        if isinstance(search, HostSearch)
+        else (),
     )
 
 
