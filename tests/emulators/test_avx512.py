@@ -104,6 +104,9 @@ def expressions() -> list[tuple[str, str]]:
             add(f"{p}_getmant_{s}", a, "_MM_MANT_NORM_1_2", "_MM_MANT_SIGN_src")
             for predicate in range(32):
                 add(f"{p}_cmp_{s}_mask", a, b, str(predicate))
+            for classes in (0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80):
+                add(f"{p}_fpclass_{s}_mask", a, f"{classes:#x}")
+            add(f"{p}_mask_fpclass_{s}_mask", k, a, "0x99")
             add(f"{p}_mask_cmp_{s}_mask", k, a, b, "_CMP_LT_OQ")
             add(f"{p}_mask_blend_{s}", k, a, b)
             add(f"{p}_mask_mov_{s}", a, k, b)

@@ -60,6 +60,22 @@ static inline T mantissa(T x, int interval, int sign) {
     }
     return negative && !(sign & 1) ? -m : m;
 }
+// Whether a number with these bits is of one of `classes`, the bits of fpclass.
+template <class T, class U>
+static inline bool is_of_class(U bits, int classes) {
+    const int digits = std::numeric_limits<T>::digits - 1, top = static_cast<int>(sizeof(U)) * 8 - 1;
+    const U ones = (U(1) << (top - digits)) - 1, exponent = bits >> digits & ones, fraction = bits & ((U(1) << digits) - 1);
+    const bool negative = bits >> top, quiet = fraction >> (digits - 1);
+    int found = 0;
+    if (exponent == ones) {
+        found = fraction ? (quiet ? 0x01 : 0x80) : (negative ? 0x10 : 0x08);
+    } else if (exponent == 0 && fraction == 0) {
+        found = negative ? 0x04 : 0x02;
+    } else {
+        found = (exponent == 0 ? 0x20 : 0) | (negative ? 0x40 : 0);
+    }
+    return (found & classes) != 0;
+}
 }  // namespace xpavx
 
 #define XP_ALTERNATING(P, V, K, S, T)                                                                                      \
@@ -102,6 +118,10 @@ XP_FLOATS(XP_PD, pd, double)
     static inline V P##_or_##S(V a, V b) { return xpavx::zip<U>(a, b, [](U x, U y) { return x | y; }); }                              \
     static inline V P##_xor_##S(V a, V b) { return xpavx::zip<U>(a, b, [](U x, U y) { return x ^ y; }); }                             \
     static inline V P##_andnot_##S(V a, V b) { return xpavx::zip<U>(a, b, [](U x, U y) { return ~x & y; }); }                         \
+    static inline K P##_fpclass_##S##_mask(V a, int classes) {                                                                        \
+        return static_cast<K>(xpavx::test<U>(a, a, [classes](U x, U) { return xpavx::is_of_class<T, U>(x, classes); }));              \
+    }                                                                                                                                 \
+    static inline K P##_mask_fpclass_##S##_mask(K k, V a, int classes) { return k & P##_fpclass_##S##_mask(a, classes); }             \
     XP_MASKED2(P, V, K, and_##S, T)                                                                                                   \
     XP_MASKED2(P, V, K, or_##S, T)                                                                                                    \
     XP_MASKED2(P, V, K, xor_##S, T)                                                                                                   \

@@ -223,6 +223,7 @@ XP_DOUBLE_INT(_mm512, __m512d, __m256i, __m256)
 XP_DOUBLE_INT(_mm256, __m256d, __m128i, __m128)
 XP_DOUBLE_INT(_mm, __m128d, __m128i, __m128)
 XP_CONVERT(_mm512, cvtepi64_ps, __m256, float, __m512i, int64_t, __mmask8, x)
+XP_CONVERT(_mm512, cvtepu64_ps, __m256, float, __m512i, uint64_t, __mmask8, x)
 XP_CONVERT(_mm512, cvtps_epi64, __m512i, int64_t, __m256, float, __mmask8, xpavx::to_integer<int64_t>(x, 0))
 XP_CONVERT(_mm512, cvttps_epi64, __m512i, int64_t, __m256, float, __mmask8, xpavx::to_integer<int64_t>(x, 3))
 
