@@ -72,6 +72,29 @@ def test_a_fix_that_was_tried_is_offered(text: str, code: str, title: str, line:
     assert check_unit(parse(edited, "k.cu")).kernels[0].status == "clean"
 
 
+COUNT = """void count(int *n, const int *in, int size) {
+    #pragma omp parallel for
+    for (int i = 0; i < size; i++) {
+        n[0] += in[i];
+    }
+}
+"""
+
+
+def test_an_update_by_all_iterations_is_made_atomic() -> None:
+    report = check_unit(parse(COUNT, "k.cpp", platform="vnni"), Options(fixes=True))
+    fix = next(f.fixes[0] for f in report.findings if f.code == "XP-RACE")
+    assert fix.title == "insert `#pragma omp atomic` before line 4"
+    assert "        #pragma omp atomic\n        n[0] +=" in apply(COUNT, fix.edits)
+
+
+def test_iterations_that_read_and_write_alike_have_no_barrier_to_add() -> None:
+    text = COUNT.replace("n[0] += in[i]", "n[0] = n[0] * 2 + in[i]")
+    report = check_unit(parse(text, "k.cpp", platform="vnni"), Options(fixes=True))
+    fixes = [f.fixes for f in report.findings if f.code == "XP-RACE"]
+    assert fixes and not any(fixes)
+
+
 CORES = """__mlu_shared__ float part[4];
 __mlu_entry__ void sum(float *out, const float *in) {
   part[coreId] = in[taskId];

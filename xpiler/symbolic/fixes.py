@@ -24,6 +24,7 @@ _BARRIERS = {"XP-RACE": ("__syncthreads();",), "XP-SYNCWARP": ("__syncwarp();",)
 _CORES = ("__sync_cluster();", "__sync_all();")  # of BANG C, the smallest first
 _WITHOUT_MEMORY_CORE = ("__sync_all_ipu_within_cluster();", "__sync_all_ipu();")  # it has returned
 _MEMORY_CORE_RETURNS = re.compile(r"if\s*\(\s*(__is_mpu\(\)|coreId\s*==\s*0x80)\s*\)\s*\{?\s*return\b")
+_UPDATE = re.compile(r"[\w.\[\]\->+*()% ]*?(?:[-+*/&|^]=|<<=|>>=|\+\+|--)")  # one that OpenMP has atomically
 _MOST = 4  # candidates of a finding
 
 
@@ -68,7 +69,12 @@ def _candidates(found: Found, kernel: Function, text: str) -> Iterator[Fix]:
     lines = Lines(text)
     if found.code in _BARRIERS:
         other = found.related[0].range if found.related else found.range
-        if other is not None and other.file == found.range.file:
+        if (
+            kernel.is_serial
+        ):  # iterations have no barrier: what two of them update is updated by one at a time
+            if other == found.range and _UPDATE.match(lines.text, lines.offset(other.line, other.column)):
+                yield _before(other, lines, "#pragma omp atomic")
+        elif other is not None and other.file == found.range.file:
             for barrier in _barriers_of(found.code, kernel, lines):
                 yield from _places(found.range, other, kernel, lines, barrier)
     elif found.code == "XP-BOUNDS" and "lets it" in found.message:
