@@ -37,6 +37,7 @@ from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.shim import inline_includes
 from xpiler.gate.special_values import special_values
+from xpiler.gate.thread_races import thread_races
 from xpiler.gate.thread_twins import thread_twins
 from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
@@ -562,6 +563,9 @@ def _verify(
             if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
                 item.rungs += host_memory(contract, item.build, target)
             if PLATFORMS[platform].model == "serial" and all(rung.ok for rung in item.rungs):
+                if not ahead and "omp" in text:  # loops of our own are shared out where that is shown right
+                    with suppress(Refusal):
+                        item.rungs += thread_races(calls.get(contract.entry, contract.entry), read_back())
                 item.rungs += thread_twins(
                     contract,
                     item.build,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xpiler.frontend import parse
+from xpiler.symbolic.check import check_unit
 from xpiler.symbolic.openmp import not_followed, shared_scalars
 
 
@@ -47,3 +49,23 @@ def test_what_threads_do_beside_sharing_out_loops_is_named() -> None:
     assert not followed("#pragma omp parallel\n{ y[0] += 1;\n" + loop + "}")
     sections = "{\n#pragma omp section\ny[0] = 1;\n#pragma omp section\ny[1] = 2;\n}"
     assert not followed("#pragma omp parallel sections\n" + sections)
+
+
+PARTIAL = """#include <omp.h>
+void total(const float *x, float *part, int n) {
+    #pragma omp parallel
+    {
+        int t = THREAD;
+        #pragma omp for
+        for (int i = 0; i < n; i++) part[t * 16] += x[i];
+    }
+}
+"""
+
+
+def test_elements_that_threads_have_for_themselves_are_not_called_shared() -> None:
+    def status(thread: str) -> str:
+        unit = parse(PARTIAL.replace("THREAD", thread), "k.cpp", platform="vnni")
+        return check_unit(unit).kernels[0].status
+
+    assert (status("omp_get_thread_num()"), status("0")) == ("undecided", "bugs")

@@ -32,7 +32,7 @@ from xpiler.symbolic.fixes import fix_of
 from xpiler.symbolic.hosts import Hosts
 from xpiler.symbolic.judge import Judge
 from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
-from xpiler.symbolic.openmp import not_followed, one_by_one, shared_scalars
+from xpiler.symbolic.openmp import asks_for_its_thread, not_followed, one_by_one, shared_scalars
 from xpiler.symbolic.reached import Reached
 from xpiler.symbolic.scalars import GUARD, assignments, multiples, roles
 from xpiler.symbolic.shape import Dims, LaunchShape, definitions, launch_shape
@@ -167,6 +167,10 @@ def check_kernel(
             (t, [f for f in more if f.code != "XP-BOUNDS" or f.array not in t.extents]) for t, more in judged
         ]
         scope.append("no size that was tried is the one that the kernel is written for")
+    if kernel.is_serial and asks_for_its_thread(unit.text, unit.file, unit.platform, kernel.name):
+        races = [f for _, more in judged for f in more if f.code == "XP-RACE"]
+        undecided += [f"{race.message}: unless threads have elements of their own" for race in races]
+        judged = [(t, [f for f in more if f.code != "XP-RACE"]) for t, more in judged]
     for _, more in judged:
         _merge(found, more)
     if not any(t.extents for t in trials) and (idle := unguarded(kernel, defined)) is not None:

@@ -52,6 +52,17 @@ def not_followed(text: str, file: str, platform: str, function: str) -> list[str
     return found
 
 
+def asks_for_its_thread(text: str, file: str, platform: str, function: str) -> bool:
+    """Whether a function asks which thread it runs on: it is read as the first one, and so elements that
+    threads have for themselves look as if all shared them."""
+    if _THREAD not in text:
+        return False
+    unit = analyse(text, file, platform=platform)
+    bodies = [f.body for f in (*unit.kernels, *unit.host_functions) if f.name == function]
+    return any(body is not None and _THREAD in unit.text_of(body) for body in bodies)
+
+
+_THREAD = "omp_get_thread_num"
 _OTHER = re.compile(r"omp\b.*\b(?:sections|task)\b")
 _HARMLESS = ("declaration", "comment", "preproc_call")
 _TOLD = re.compile(r"omp\s+(?:for|single|master|masked|barrier|critical|atomic)\b")
