@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.hardware import timed_with_avx512
 from xpiler.gate import avx512, timing
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.timing import Program, Timing, run_time
@@ -28,16 +29,19 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     return ending
 
 
+@timed_with_avx512
 def test_a_program_that_somebody_killed_is_run_again(runs: Runs) -> None:
     runs(KILLED, KILLED, FINE)
     assert run_time(PROGRAM, 2) == Timing((1e-3, 2e-3))
 
 
+@timed_with_avx512
 def test_a_program_that_is_always_killed_says_so(runs: Runs) -> None:
     runs(KILLED, KILLED, KILLED)
     assert run_time(PROGRAM, 2) == Timing(why="it does not run: killed by SIGKILL")
 
 
+@timed_with_avx512
 def test_a_program_that_does_not_build_says_so() -> None:
     broken = Program("int f() { return }", "f.cpp", PROGRAM.calls)
     assert "it does not build" in run_time(broken).why

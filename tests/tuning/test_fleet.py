@@ -15,6 +15,7 @@ from distributed.comm import connect
 from tornado.iostream import IOStream
 from tornado.tcpclient import TCPClient
 
+from tests.hardware import timed_with_avx512
 from tests.tuning.fleet_worker import (
     ended,
     free_port,
@@ -164,7 +165,11 @@ def test_of_several_kinds_of_devices_one_is_to_be_named() -> None:
         ("worker --device mlu --scheduler tls://host:1", "this machine has no mlu; it has cpu"),
         ("worker --device cpu:7 --scheduler tls://host:1", "this machine has no cpu:7"),
         ("worker --device cpu", "a worker needs a scheduler"),
-        ("worker --device cpu --scheduler tls://host:1", "worker.pem cannot be read"),
+        pytest.param(
+            "worker --device cpu --scheduler tls://host:1",
+            "worker.pem cannot be read",
+            marks=timed_with_avx512,
+        ),
         ("worker --device cpu --scheduler tls://host:1 --port 70000", "70000 is no port"),
         ("scheduler --port -1", "-1 is no port"),
         ("devices --scheduler tls://host:1", "client.pem cannot be read"),

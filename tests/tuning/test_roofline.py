@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hardware import timed_with_avx512
 from xpiler.frontend import parse
 from xpiler.gate.contract import Launch
 from xpiler.gate.procedure import Procedure, Step
@@ -120,6 +121,7 @@ def test_types_that_a_processor_lacks_are_those_that_it_computes_in_instead() ->
     assert limit is not None and limit.seconds == pytest.approx(0.01)
 
 
+@timed_with_avx512
 def test_peaks_are_measured_and_recorded_at_their_greatest(tmp_path: Path) -> None:
     peaks = measured_peaks()
     assert peaks.operations["f32"][0] > 1e9

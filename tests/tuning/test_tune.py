@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hardware import timed_with_avx512
 from xpiler.cli import main
 from xpiler.errors import Refusal
 from xpiler.gate.timing import Program, Timing
@@ -35,6 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
+@timed_with_avx512
 def test_the_fastest_verified_program_wins(tmp_path: Path, clock: list[str]) -> None:
     with Record(tmp_path / "record") as record:
         done = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=6), record=record)
@@ -45,6 +47,7 @@ def test_the_fastest_verified_program_wins(tmp_path: Path, clock: list[str]) -> 
     assert done.result.text is not None and len(done.result.text) * WINS <= min(map(len, clock))
 
 
+@timed_with_avx512
 def test_a_search_that_goes_on_measures_nothing_again(tmp_path: Path, clock: list[str]) -> None:
     with Record(tmp_path / "record") as record:
         first = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=3), record=record)
@@ -56,6 +59,7 @@ def test_a_search_that_goes_on_measures_nothing_again(tmp_path: Path, clock: lis
     assert len(new) == 2
 
 
+@timed_with_avx512
 def test_a_program_that_the_gate_does_not_verify_cannot_win(
     tmp_path: Path, clock: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +112,7 @@ def test_a_device_that_is_named_has_to_be_there(tmp_path: Path) -> None:
         measurer_here("bang", "mlu370")
 
 
+@timed_with_avx512
 def test_a_search_ends_at_the_part_of_the_limit_that_was_asked_for(tmp_path: Path, clock: list[str]) -> None:
     with Record(tmp_path / "record") as record:
         first = tune(GEMM, "gemm.cu", "vnni", budget=Budget(trials=1), record=record)
@@ -119,6 +124,7 @@ def test_a_search_ends_at_the_part_of_the_limit_that_was_asked_for(tmp_path: Pat
     assert len(more.trials) > 1
 
 
+@timed_with_avx512
 def test_limits_that_a_program_beats_are_measured_again(
     tmp_path: Path, clock: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,12 +148,14 @@ def test_parts_of_a_limit_are_written_two_ways() -> None:
         part_of("1.5")
 
 
+@timed_with_avx512
 def test_a_device_is_chosen_by_name() -> None:
     assert device_here("vnni", "cpu") == device_here("vnni")
     with pytest.raises(Refusal, match="called h100 here"):
         device_here("vnni", "h100")
 
 
+@timed_with_avx512
 def test_the_command_prints_a_document_and_writes_the_best(
     tmp_path: Path, clock: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
