@@ -393,18 +393,18 @@ def test_damaged_files_never_crash_the_analysis() -> None:
                     assert function.span[0] < function.span[1]
 
 
-def test_five_thousand_lines_take_a_fraction_of_a_second() -> None:
+def test_ten_times_the_lines_take_about_ten_times_as_long() -> None:
     text = (FILES / "gemm_tiled.cu").read_text() + (FILES / "attention_online.cu").read_text()
-    text *= 5000 // text.count("\n") + 1
-    best = min(_seconds(text) for _ in range(3))
-    assert best < 0.6  # a quarter of a second where nothing else runs
+    few = 500 // text.count("\n") + 1
+    short, long = (min(_seconds(text * n) for _ in range(3)) for n in (few, 10 * few))
+    assert long < 20 * short
 
 
 def _seconds(text: str) -> float:
     start = time.process_time()
     unit = analyse(text, "t.cu")
     elapsed = time.process_time() - start
-    assert len(unit.kernels) > 50
+    assert len(unit.kernels) >= 10
     return elapsed
 
 
