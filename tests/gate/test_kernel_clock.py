@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tests.hardware import timed_with_avx512
 from xpiler.gate.contract import Argument, Contract, Role, make_case
 from xpiler.gate.kernel_clock import clocked
 from xpiler.gate.timing import Program, run_time
@@ -36,6 +37,7 @@ def test_without_calls_of_kernels_the_whole_call_is_timed() -> None:
     assert clocked(TEXT, []) is None
 
 
+@timed_with_avx512
 def test_what_host_code_does_besides_is_not_counted() -> None:
     whole = run_time(Program(TEXT, "f.cpp", (CALL,)), samples=3)
     kernel = Program(TEXT, "f.cpp", (CALL,), ("twice",))
