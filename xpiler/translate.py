@@ -152,7 +152,7 @@ def _translated(
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
         target = produced.text, _target_file(file, to), to
-        _verify(whole, entries, *target, pool, produced.calls, route.spell, ahead=True)
+        _verify(whole, entries, *target, pool, produced.calls, route.spell, own=True)
         checked = [rung for entry in entries for rung in entry.rungs]
         rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
     return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
@@ -481,10 +481,11 @@ def _verify(
     calls: Mapping[str, str],
     spell: Callable[[str], str],
     *,
-    ahead: bool = False,
+    own: bool = False,
 ) -> None:
-    """Fills in the rungs of the entries. `ahead`: what is proved is looked for while the target is compiled
-    and run, as whoever expects it to be right wants to wait for neither."""
+    """Fills in the rungs of the entries. `own`: the engine wrote the text, so it is expected to be right:
+    what is proved is looked for while it is compiled and run. Its loops are shared out where that is shown
+    right, so the races of others' OpenMP loops are not looked for in it."""
     running = [i.inference.contract for i in entries if i.runs is not None and i.inference and not i.refused]
     beside = tuple(_called(contract, calls, spell) for contract in running)
     if len(beside) > 1 and not build(text, file, platform, beside[0], beside=beside).together:
@@ -528,7 +529,7 @@ def _verify(
         called = _called(contract, calls, spell)
         building = helpers.submit(build, text, file, platform, called, beside=beside)
         proving: Future[Rung] | None = None
-        if ahead and _is_compared(item):
+        if own and _is_compared(item):
             contract = _at_landmarks(item, text, source.text)
             proving = helpers.submit(prove, item, contract, building)
         target = building.result()
@@ -563,7 +564,7 @@ def _verify(
             if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
                 item.rungs += host_memory(contract, item.build, target)
             if PLATFORMS[platform].model == "serial" and all(rung.ok for rung in item.rungs):
-                if not ahead and "omp" in text:  # loops of our own are shared out where that is shown right
+                if not own and "omp" in text:
                     with suppress(Refusal):
                         item.rungs += thread_races(calls.get(contract.entry, contract.entry), read_back())
                 item.rungs += thread_twins(

@@ -27,7 +27,8 @@ def thread_races(name: str, unit: Unit) -> list[Rung]:
     for kernel in unit.program.kernels:
         if name not in (kernel.name, kernel.template):
             continue
-        _, found = check_kernel(unit, kernel, Options(seconds=_SECONDS, prove=True), start + _SECONDS, Hosts.of(unit))
+        options = Options(seconds=_SECONDS, prove=True)
+        _, found = check_kernel(unit, kernel, options, start + _SECONDS, Hosts.of(unit))
         race = next((f for f in found if f.code == "XP-RACE" and f.severity == ERROR), None)
         if race is not None:
             detail = f"{race.range}: {race.message}"
