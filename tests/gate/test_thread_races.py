@@ -15,7 +15,7 @@ void positives(int *found, const float *x, int n) { count<<<(n + 127) / 128, 128
 """
 TARGET = """
 extern "C" void positives(int *found, const float *x, int n) {
-    #pragma omp parallel for if (n > 1000000)
+    #pragma omp parallel for if (n > 100000000)
     for (int i = 0; i < n; i++) {
         if (x[i] > 0.0f) {
             ATOMIC
