@@ -208,6 +208,26 @@ def test_a_host_wrapper_and_its_kernel_compute_the_same() -> None:
         assert schedule_race(one, runs[0], runs[1]) is None
 
 
+def test_a_bang_kernel_that_a_macro_defines_is_launched() -> None:
+    text = """#include <bang.h>
+#define KERNEL(op) \\
+  __mlu_global__ void twice_##op(const float *x, float *y, int n) { \\
+    __nram__ float tile[1000]; \\
+    __memcpy(tile, x, n * sizeof(float), GDRAM2NRAM); \\
+    __bang_##op(tile, tile, tile, n); \\
+    __memcpy(y, tile, n * sizeof(float), NRAM2GDRAM); \\
+  }
+KERNEL(add)
+"""
+    contract = replace(vector_contract(), entry="twice_add", kind="kernel")
+    built = build(text, "macros.mlu", "bang", contract)
+    assert built.ok, built.error
+    case = replace(contract.cases[0], launch=Launch((1, 1, 1), (1, 1, 1)))
+    (done,) = built.run([case])
+    assert done.ok, done.describe()
+    assert np.array_equal(done.buffers["y"], 2 * inputs_of(contract, case)["x"])
+
+
 def test_a_missing_barrier_shows_as_a_race() -> None:
     contract = gemm_contract()
     racy = TILED_GEMM.replace("    __syncthreads();\n    for", "    for")

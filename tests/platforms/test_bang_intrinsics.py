@@ -77,6 +77,11 @@ def elementwise() -> list[Call]:
         Call("__bang_div(dst, a, 3, 95)"),
         Call("__bang_rem(dst, a, b, 95)", "int", fill="positive"),
         Call("__bang_relun(dst, a, 95, 1.5f)"),
+        *(
+            Call(f"__bang_{name}(dst, a, b, 95)", t, fill="extreme")
+            for name in ("adds", "subs", "mulh")
+            for t in ("int", "short", "int8_t", "unsigned")
+        ),
         Call("__bang_sll(dst, a, 3u, 95)", "int"),
         Call("__bang_sra(dst, a, 2u, 95)", "int"),
         Call("__bang_srl(dst, a, 2u, 95)", "unsigned"),
@@ -254,6 +259,9 @@ def operand(call: Call, seed: int, dtype: str) -> npt.NDArray[np.int32]:
     count = WORDS * 4 // np.dtype(kind).itemsize
     if call.fill == "index":
         values = random.integers(0, 80, count).astype(np.float64)
+    elif call.fill == "extreme":
+        bounds = np.iinfo(kind)
+        values = random.integers(bounds.min, bounds.max, count, endpoint=True).astype(np.float64)
     elif call.fill == "positive":
         values = random.uniform(0.5, 9, count).round(1)
         values = values if np.dtype(kind).kind == "f" else np.ceil(values)

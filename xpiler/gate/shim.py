@@ -175,8 +175,11 @@ def _configuration(contract: Contract, text: str, platform: str) -> str | None:
     name = re.escape((contract.kernel_spelling or contract.entry).split("<")[0].split("::")[-1])
     if platform in ("cuda", "hip"):  # a kernel of another platform may have become a function that launches
         return None if re.search(rf'extern "C" void {name}\s*\(', text) else _SIMT
+    if platform != "bang":
+        return None
     kernel = rf"\b__mlu_(?:entry|global)__\b[^;{{}}()]*\b{name}\s*\("
-    return _TASKS if platform == "bang" and re.search(kernel, text) else None
+    function = rf"\b{name}\s*\([^;{{}}]*\)\s*\{{"  # neither: a macro defines it
+    return _TASKS if re.search(kernel, text) or not re.search(function, text) else None
 
 
 def _call(number: int, contract: Contract, text: str, platform: str) -> str:

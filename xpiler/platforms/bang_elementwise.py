@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from xpiler.ir.build import add, and_, bitcast, cast, const, mod, mul, ne, neg, not_, or_, select
 from xpiler.ir.nodes import Binary, Call, Const, Expr, Ref, Stmt, Unary
-from xpiler.ir.types import BF16, BOOL, F16, F32, I32, U8, U32, DType
+from xpiler.ir.types import BF16, BOOL, F16, F32, I32, I64, U8, U32, DType
 from xpiler.platforms.bang_meaning import BadUse, Use, at, means, store
 
 Unary1 = Callable[[Expr], Expr]
@@ -98,6 +98,28 @@ def _shift(op: str) -> Binary2:
     return apply
 
 
+def _saturating(op: str) -> Binary2:
+    """The sum or difference, or what is nearest to it of the operands' type."""
+
+    def apply(x: Expr, y: Expr) -> Expr:
+        dtype = x.dtype
+        if dtype.is_float:
+            return Binary(dtype, op, x, y)
+        value = Binary(I64, op, cast(x, I64), cast(y, I64))
+        most = (1 << (dtype.bits - dtype.is_signed)) - 1
+        least = -most - 1 if dtype.is_signed else 0
+        clamped = Call(I64, "max", (Call(I64, "min", (value, const(most, I64))), const(least, I64)))
+        return cast(clamped, dtype)
+
+    return apply
+
+
+def _high_half(x: Expr, y: Expr) -> Expr:
+    """The upper half of the product's bits."""
+    product = mul(cast(x, I64), cast(y, I64))
+    return cast(Binary(I64, ">>", product, const(x.dtype.bits, I64)), x.dtype)
+
+
 def _logical_right(x: Expr, y: Expr) -> Expr:
     unsigned = DType(f"u{x.dtype.bits}", U32.kind, x.dtype.bits)
     return cast(_shift(">>")(cast(x, unsigned), y), x.dtype)
@@ -115,6 +137,7 @@ OTHERS: dict[str, Binary2] = {
     "__bang_maxeq_scalar": _call("max"), "__bang_mineq_scalar": _call("min"),
     "__bang_add_const": _operator("+"), "__bang_sub_const": _operator("-"),
     "__bang_mul_const": _operator("*"),
+    "__bang_adds": _saturating("+"), "__bang_subs": _saturating("-"), "__bang_mulh": _high_half,
     "__bang_div_scalar": _operator("/"), "__bang_rem": _remainder,
     "__bang_sll": _shift("<<"), "__bang_srl": _logical_right, "__bang_sra": _shift(">>"),
 }  # fmt: skip

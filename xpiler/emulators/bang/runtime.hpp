@@ -83,7 +83,7 @@ XPEMU_LOCAL void fill(const Call&, Walk dst, const void* value, std::size_t widt
 
 // ------------------------------------------------------------------------------------------------- vectors
 enum class Op : std::uint8_t {
-    add, sub, mul, div, rem, hypot, max, min, maximum, minimum, nan_maximum, nan_minimum,
+    add, sub, mul, adds, subs, mulh, div, rem, hypot, max, min, maximum, minimum, nan_maximum, nan_minimum,
     eq, ne, lt, le, gt, ge, logic_and, logic_or, logic_xor, band, bor, bxor, sll, srl, sra,
     logic_not, bnot, abs, neg, square, recip, sqrt, rsqrt, sin, cos, tan, pow2, log2, ln, exp, sigmoid, tanh, gelu, relu,
     sign, floor, ceil, trunc, round, nearbyint, softplus, copy,

@@ -80,14 +80,19 @@ void apply(const Call& call, Op op, float* out, const float* a, const float* b, 
     }
 }
 
-void apply(const Call& call, Op op, std::int64_t* out, const std::int64_t* a, const std::int64_t* b, std::size_t n, unsigned bits) {
+void apply(const Call& call, Op op, std::int64_t* out, const std::int64_t* a, const std::int64_t* b, std::size_t n, Type type) {
     using I = std::int64_t;
     using U = std::uint64_t;
+    const unsigned bits = static_cast<unsigned>(size_of(type)) * 8;
     const U mask = bits == 64 ? ~U{0} : (U{1} << bits) - 1;
+    const I least = static_cast<I>(lowest(type)), most = static_cast<I>(highest(type));  // of operands below 64 bits
     switch (op) {
         case Op::add: return each(out, a, b, n, [](I x, I y) { return U(x) + U(y); });
         case Op::sub: return each(out, a, b, n, [](I x, I y) { return U(x) - U(y); });
         case Op::mul: return each(out, a, b, n, [](I x, I y) { return U(x) * U(y); });
+        case Op::adds: return each(out, a, b, n, [=](I x, I y) { return std::clamp(x + y, least, most); });
+        case Op::subs: return each(out, a, b, n, [=](I x, I y) { return std::clamp(x - y, least, most); });
+        case Op::mulh: return each(out, a, b, n, [=](I x, I y) { return static_cast<I>(U(x) * U(y)) >> bits; });
         case Op::div:
         case Op::rem:
             for (std::size_t i = 0; i < n; ++i)
@@ -176,9 +181,8 @@ void elementwise(const Call& call, Op op, Type type, void* dst, const void* a, c
     } else {
         auto load = [=](const void* from, std::size_t m, std::int64_t* out) { load_ints(type, from, m, out); };
         auto store = [=](void* at, std::size_t m, const std::int64_t* from) { store_ints(type, at, m, from); };
-        const unsigned bits = static_cast<unsigned>(width) * 8;
         in_chunks<std::int64_t>(dst, a, b, second, n, period, width, load, store,
-                                [&](std::int64_t* z, const std::int64_t* x, const std::int64_t* y, std::size_t m) { apply(call, op, z, x, y, m, bits); });
+                                [&](std::int64_t* z, const std::int64_t* x, const std::int64_t* y, std::size_t m) { apply(call, op, z, x, y, m, type); });
     }
 }
 
