@@ -117,3 +117,26 @@ def test_an_array_of_any_size_in_a_loop_is_memory_for_every_iteration(to: str) -
     size = {"cuda": "cudaMalloc(&sums, (", "bang": "const size_t sums_bytes = "}[to]
     assert size in result.text
     assert "room for arrays in NRAM" not in result.text
+
+
+def test_memory_for_threads_of_which_every_iteration_of_the_host_has_others() -> None:
+    text = """
+    #include <vector>
+    void ramps(const float *x, float *y, int n, int m) {
+        for (int part = 0; part < 2; ++part) {
+            const int from = part * (n / 3), to = part ? n : n / 3;
+    #pragma omp parallel for
+            for (int r = from; r < to; ++r) {
+                std::vector<float> sums(m + 1);
+                for (int i = 0; i < m; ++i) sums[i + 1] = sums[i] + x[r * m + i] * (part + 1);
+                for (int i = 0; i < m; ++i) y[r * m + i] += sums[m - i] * sums[i / 2];
+            }
+        }
+    }
+    """
+    result = translate_text(text, "ramps.cpp", "cuda")
+    assert result.status == "verified", result.entries
+    assert result.text is not None
+    loop = result.text.split("for (int part = 0; part < 2; ++part) {")[-1].split("\n    }")[0]
+    calls = [loop.find(call) for call in ("cudaMalloc(&sums", "ramps_kernel<<<", "cudaFree(sums)")]
+    assert -1 not in calls and calls == sorted(calls)

@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from xpiler.backend.c import CPrinter
 from xpiler.backend.c_expressions import CONDITIONAL, LINE_LENGTH, PRIMARY, UNARY, ArrayInfo
@@ -37,7 +38,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import free_vars
 from xpiler.ir.types import BF16, BOOL, F16, F32, F64, DType, Kind
 from xpiler.passes.constant_tables import with_constant_tables
-from xpiler.passes.simt_plan import HostBranch, HostLoop, Launch, Plan, Step
+from xpiler.passes.simt_plan import HostBranch, HostLoop, Launch, Plan, Scratch, Step
 from xpiler.passes.simt_schedule import schedule
 
 _INDICES = tuple(
@@ -409,12 +410,23 @@ class HostPrinter(CPrinter):
             match step:
                 case Launch():
                     self.launch(step)
-                case HostLoop(loop=loop, steps=inner):
-                    self.braces(self.loop_head(loop), lambda inner=inner: self.steps(inner))  # type: ignore[misc]
+                case HostLoop(loop=loop):
+                    run = partial(self.with_memory, step.scratch, step.steps)
+                    self.braces(self.loop_head(loop), run)
                 case HostBranch(condition=condition, then=then, otherwise=otherwise):
                     self.braces(f"if ({self.expr(condition)})", lambda then=then: self.steps(then))  # type: ignore[misc]
                     if otherwise:
                         self.braces("else", lambda otherwise=otherwise: self.steps(otherwise))  # type: ignore[misc]
+
+    def with_memory(self, scratch: Sequence[Scratch], steps: Sequence[Step]) -> None:
+        """The steps between taking memory of the device and giving it back."""
+        for memory in scratch:
+            kind, own = type_name(memory.dtype), self.name(memory.name)
+            self.line(f"{kind} *{own} = nullptr;")
+            self.line(f"cudaMalloc(&{own}, ({self.expr(memory.count)}) * sizeof({kind}));")
+        self.steps(steps)
+        for memory in scratch:
+            self.line(f"cudaFree({self.name(memory.name)});")
 
     def launch(self, launch: Launch) -> None:
         name = self.function.names[self.next]
@@ -525,8 +537,9 @@ def _step_scalars(steps: Sequence[Step]) -> set[str]:
     found: set[str] = set()
     for step in steps:
         match step:
-            case HostLoop(loop=loop, steps=inner):
-                found |= {v for e in (loop.start, loop.stop, loop.step) for v in free_vars(e)}
+            case HostLoop(loop=loop, steps=inner, scratch=scratch):
+                sizes = (s.count for s in scratch)
+                found |= {v for e in (loop.start, loop.stop, loop.step, *sizes) for v in free_vars(e)}
                 found |= _step_scalars(inner)
             case HostBranch(condition=condition, then=then, otherwise=otherwise):
                 found |= free_vars(condition) | _step_scalars(then) | _step_scalars(otherwise)
@@ -547,13 +560,7 @@ def host_body(function: CudaFunction, printer: HostPrinter) -> None:
         assert isinstance(decl.init, Expr)
         text = printer.converted(decl.init, decl.dtype)
         printer.line(f"const {value_type(decl.dtype)} {printer.name(decl.name)} = {text};")
-    for memory in plan.scratch:
-        kind, own = type_name(memory.dtype), printer.name(memory.name)
-        printer.line(f"{kind} *{own} = nullptr;")
-        printer.line(f"cudaMalloc(&{own}, ({printer.expr(memory.count)}) * sizeof({kind}));")
-    printer.steps(plan.steps)
-    for memory in plan.scratch:
-        printer.line(f"cudaFree({printer.name(memory.name)});")
+    printer.with_memory(plan.scratch, plan.steps)
 
 
 def finished(text: str) -> str:

@@ -19,7 +19,7 @@ from xpiler.ir.types import DType
 
 @dataclass(frozen=True)
 class Scratch:
-    """Global memory that lives from the first kernel to the last; `count` elements."""
+    """Global memory of `count` elements for the kernels of a plan or of one iteration of a loop."""
 
     name: str
     dtype: DType
@@ -41,10 +41,12 @@ class Launch:
 
 @dataclass(frozen=True)
 class HostLoop:
-    """The head of `loop` run on the host around launches."""
+    """The head of `loop` run on the host around launches. `scratch`: memory of which each iteration needs its
+    own amount."""
 
     loop: For
     steps: tuple[Step, ...]
+    scratch: tuple[Scratch, ...] = ()
 
 
 @dataclass(frozen=True)

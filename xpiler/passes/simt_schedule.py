@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from xpiler.errors import Refusal
-from xpiler.ir.build import add, cast, ceil_div, const, div, ge, mod, mul, var
+from xpiler.ir.build import add, cast, ceil_div, const, div, ge, maximum, mod, mul, var
 from xpiler.ir.nodes import (
     Block,
     Break,
@@ -162,7 +162,8 @@ class _Scheduler:
                     flush()
                     self.known.add(stmt.var)
                     inner = self._kernels(spliced(stmt.body.body), facts.inside(stmt))
-                    steps.append(HostLoop(replace(stmt, body=Block(())), tuple(inner)))
+                    memory = self._memory_of_iteration(stmt.var)
+                    steps.append(HostLoop(replace(stmt, body=Block(())), tuple(inner), memory))
                     self.known.discard(stmt.var)
                 case If(condition=condition) if self._is_known(condition) and self._has_grid(stmt, facts):
                     flush()
@@ -173,6 +174,13 @@ class _Scheduler:
                     pending.append(stmt)
         flush()
         return steps
+
+    def _memory_of_iteration(self, counter: str) -> tuple[Scratch, ...]:
+        """Takes the memory that is as large as the counter of a host loop says out of that for all kernels.
+        Where an iteration launches nothing its size may come out negative."""
+        own = [s for s in self.scratch if counter in free_vars(s.count)]
+        self.scratch = [s for s in self.scratch if s not in own]
+        return tuple(replace(s, count=maximum(s.count, const(0, s.count.dtype))) for s in own)
 
     def _kernels(self, body: Sequence[Stmt], facts: Facts) -> list[Step]:
         return self._steps(self._promoted(body, facts), facts)
@@ -210,7 +218,6 @@ class _Scheduler:
         """Scalars and arrays that several of the kernels of a body use live in global memory."""
         groups = self._groups(body, facts)
         out = Block(tuple(body))
-        fixed = {p.name for p in self.function.params} | {d.name for d in self.lets}
         for stmt in body:
             if not isinstance(stmt, Decl):
                 continue
@@ -218,7 +225,7 @@ class _Scheduler:
             by_grid = any(self._stands_alone(s, facts) for s, _ in users)
             if len({g for _, g in users}) < 2 and not by_grid:
                 continue
-            if not self._is_known(*stmt.shape) or any(free_vars(e) - fixed for e in stmt.shape):
+            if not self._is_known(*stmt.shape):
                 raise _StaysTogether
             name = stmt.name if stmt.shape else self.names.fresh(f"{stmt.name}_buffer")
             self.scratch.append(Scratch(name, stmt.dtype, elements(stmt)))
