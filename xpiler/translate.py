@@ -39,6 +39,7 @@ from xpiler.gate.shim import inline_includes
 from xpiler.gate.special_values import special_values
 from xpiler.gate.thread_races import thread_races
 from xpiler.gate.thread_twins import thread_twins
+from xpiler.gate.threshold_cases import threshold_cases
 from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
@@ -268,12 +269,14 @@ class Trusted:
         except Refusal:
             return None
 
-    def against(self, target: str) -> Trusted:
+    def against(self, target: str, file: str) -> Trusted:
         """The same with runs on data among which the target's own numbers are."""
         entries = [replace(item) for item in self.entries]
         for item in entries:
             if item.refused is None and item.runs is not None and not (item.runs.fault or item.runs.order):
                 _at_landmarks(item, target, self.unit.text)
+                named = self.contract_of(item, target, file)
+                _at_turns(item, target, file, platform_of(file, target), named.kernel_spelling or named.entry)
         return replace(self, entries=tuple(entries))
 
     def run_time(self, target: str, file: str, samples: int = 5, least: float = 0.002) -> list[float]:
@@ -441,9 +444,9 @@ def _prepare(
             contract, item.runs, item.doubt = run_on_sound_data(contract, item.build)
             item.inference = replace(item.inference, contract=contract)
             if not (item.runs.fault or item.runs.order):
-                contract = _at_landmarks(item, text)
-                contract, item.runs = run_further(contract, item.build, item.runs, item.inference.further)
-                item.inference = replace(item.inference, contract=contract)
+                _at_landmarks(item, text)
+                _run_further(item, item.inference.further)
+                _at_turns(item, text, file, platform, item.entry.name)
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))
@@ -530,7 +533,8 @@ def _verify(
         building = helpers.submit(build, text, file, platform, called, beside=beside)
         proving: Future[Rung] | None = None
         if own and _is_compared(item):
-            contract = _at_landmarks(item, text, source.text)
+            _at_landmarks(item, text, source.text)
+            contract = _at_turns(item, text, file, platform, called.kernel_spelling or called.entry)
             proving = helpers.submit(prove, item, contract, building)
         target = building.result()
         if not target.ok:
@@ -559,7 +563,8 @@ def _verify(
             item.rungs = compare_unordered(contract, item.build, item.runs, target, why)
         else:
             if proving is None:
-                contract = _at_landmarks(item, text, source.text)
+                _at_landmarks(item, text, source.text)
+                contract = _at_turns(item, text, file, platform, called.kernel_spelling or called.entry)
             item.rungs = compare_target(contract, item.build, item.runs, target)
             if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
                 item.rungs += host_memory(contract, item.build, target)
@@ -591,6 +596,13 @@ def _is_compared(item: EntryJob) -> bool:
     return item.entry.kind != "main" and item.runs is not None and not (item.runs.fault or item.runs.order)
 
 
+def _at_turns(item: EntryJob, text: str, file: str, platform: str, name: str) -> Contract:
+    """The contract with runs at the scalars at which decisions of a text turn, where the entry is `name`."""
+    assert item.inference is not None
+    called = name.split("<")[0].split("::")[-1]
+    return _run_further(item, threshold_cases(item.inference, text, file, platform, called))
+
+
 def _at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:
     """The contract with runs on data that hold the numbers of a text, those of a `known` one excepted."""
     assert item.build is not None and item.runs is not None and item.inference is not None
@@ -603,6 +615,14 @@ def _at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:
         if len(contract.cases) > before:
             break
     item.inference, item.runs = replace(item.inference, contract=contract), runs
+    return contract
+
+
+def _run_further(item: EntryJob, cases: Iterable[Case]) -> Contract:
+    """The contract with those cases that the source takes."""
+    assert item.build is not None and item.runs is not None and item.inference is not None
+    contract, item.runs = run_further(item.inference.contract, item.build, item.runs, tuple(cases))
+    item.inference = replace(item.inference, contract=contract)
     return contract
 
 

@@ -7,18 +7,15 @@ the first finding is reported as what it is: a bug of the source, with its place
 
 from __future__ import annotations
 
-import functools
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
-from xpiler.gate.contract import Case, Contract, Role, Values
+from xpiler.gate.contract import Case, Contract, Role, Scalar, Values
 from xpiler.gate.entries import Entry
 from xpiler.gate.extents import extent_value
-from xpiler.gate.further_cases import fitted_extent, further_sizes, least_sizes
 from xpiler.gate.host_fault import stopped_in_host_code
 from xpiler.gate.infer_arguments import (
     argument_of,
@@ -28,6 +25,7 @@ from xpiler.gate.infer_arguments import (
     variables_of,
 )
 from xpiler.gate.infer_function import FunctionSearch
+from xpiler.gate.infer_further import Elsewhere
 from xpiler.gate.infer_host import HostSearch
 from xpiler.gate.infer_kernel import KernelSearch
 from xpiler.gate.infer_launch import LaunchFormula
@@ -38,22 +36,16 @@ from xpiler.gate.infer_tasks import TaskSearch
 from xpiler.gate.largest_index import largest_elements
 from xpiler.gate.observe import extent_of
 from xpiler.gate.overrides import Overrides
-from xpiler.gate.scalar_cases import compared, scalar_cases
 from xpiler.gate.trace import Trace
 from xpiler.gate.unguarded_blocks import unguarded_blocks
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Call, Const, Decl, Expr, Function, Param
-from xpiler.ir.rewrite import walk, walk_stmts
+from xpiler.ir.rewrite import walk
 from xpiler.ir.types import BF16, F16, DType
 from xpiler.platforms.registry import PLATFORMS
 from xpiler.symbolic.settings import Setting
 
 __all__ = ["Inference", "infer_contract", "provisional_contract"]
-
-_FURTHER_SEED = 1001
-_FEW_PLACES = 8  # that indices of further cases choose among
-_FURTHER_SECONDS = 1.0  # of processor time, where further cases have to be interpreted
-_MOST_ELEMENTS = 1 << 23  # of all arrays of a further case
 
 _Found = tuple[Search, list[Trial]]
 
@@ -69,7 +61,8 @@ class Inference:
     condition, but in none of the cases. `settings`: by kernel, the launches at which its IR was run.
     `made_up`: the findings were shown by data that the file's program may never hand the kernel; `doubts` are
     findings of such data that the program's own do not show. `further`: cases that are part of the contract
-    if the source takes them, which only running it shows. `warnings`: what is right for some callers only.
+    if the source takes them, which only running it shows; `at`: such a case with other scalars, None where
+    there is none. `warnings`: what is right for some callers only.
     """
 
     contract: Contract
@@ -84,6 +77,7 @@ class Inference:
     further: tuple[Case, ...] = ()
     doubts: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    at: Callable[[Mapping[str, Scalar]], Case | None] = lambda changes: None
 
 
 def _search_host(question: Question) -> _Found:
@@ -199,6 +193,11 @@ def infer_contract(
         contract, room = room_for(contract, builder, kernels, dict(overrides.shapes), known)
     missed = search.unlaunched if isinstance(search, HostSearch) else []
     settings = _settings(search, usable)
+    elsewhere = Elsewhere(search, usable, overrides, extents)
+
+    def given(case: Case) -> Case:
+        return room.given(_with_variables(case, variables))
+
     return Inference(
         contract,
         search.formula,
@@ -208,10 +207,8 @@ def infer_contract(
         extents,
         tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed),
         settings,
-        further=tuple(
-            room.given(_with_variables(case, variables))
-            for case in _further_cases(search, usable, overrides, extents)
-        ),
+        further=tuple(map(given, elsewhere.cases())),
+        at=lambda changes: None if (case := elsewhere.at(changes)) is None else given(case),
         doubts=tuple(search.doubts) if isinstance(search, ProgramSearch) else (),
         warnings=unguarded_blocks(entry, contract, kernels, settings)
         if isinstance(search, HostSearch)
@@ -226,95 +223,6 @@ def _host_code_looks(unit: Unit, entry: Entry) -> bool:
     return bool(pointers) and any(
         re.search(accesses, f.body) for f in unit.host_functions if f.name == entry.name
     )
-
-
-def _further_cases(
-    search: Search, usable: Sequence[Trial], overrides: Overrides, formulas: Mapping[str, Expr]
-) -> Iterator[Case]:
-    """Cases with other flags and factors, then at further sizes: extents by formulas over the sizes, else by
-    interpreting the call."""
-    found = [trial for trial in usable if not trial.stated]
-    free = [name for name in search.sizes if name not in search.fixed]
-    several = [n for n in search.sizes if len(set(overrides.scalar_choices(n))) > 1]
-    if not found or isinstance(search, ProgramSearch):
-        return
-    chosen = {name: value for name, value in search.numbers.items() if not overrides.scalar_choices(name)}
-    asked = compared(search.entry, search.kernels.values(), search.unit.launches)
-    of_free = {name: values for name, values in asked.items() if name in free}
-    yield from scalar_cases(found[0].case, chosen, of_free)
-    if overrides.shapes:
-        return
-    stated = not free
-    if stated:
-        found, free = list(usable), several
-    extents = None if _has_own_arrays(search) else _extents_at([*found, *search.dropped], free, formulas)
-    tried = [trial.sizes for trial in found]
-    lengths = [] if extents is None else [name for name in free if _is_length(name, tried[0], extents)]
-    further = least_sizes(tried, free) if stated else further_sizes(tried, free, lengths)
-    deadline = time.thread_time() + _FURTHER_SECONDS
-    for number, sizes in enumerate(further):
-        case: Case | None = None
-        if not search.is_meant(sizes):
-            continue
-        if extents is not None:
-            values = _tame(search, found[0].case, min(sizes[name] for name in free))
-            values |= dict(overrides.values)
-            told = {**sizes, **largest_elements(values, {})}
-            known = {name: extent(told) or 0 for name, extent in extents.items()}
-            if min(known.values(), default=0) > 0:
-                case = search.case_at(sizes, known, values)
-        elif time.thread_time() < deadline:
-            trial = min(search.attempt(sizes), key=badness)
-            case = trial.case if badness(trial) <= (False, False, found[0].flaws) else None
-        if case is not None and sum(extent for _, extent in case.extents) <= _MOST_ELEMENTS:
-            yield replace(case, seed=_FURTHER_SEED + number)
-
-
-def _is_length(
-    name: str, sizes: Mapping[str, int], extents: Mapping[str, Callable[[Mapping[str, int]], int | None]]
-) -> bool:
-    """Whether an array is longer where this size is larger."""
-    larger = {**sizes, name: 2 * sizes[name]}
-    return any(extent(larger) != extent(sizes) for extent in extents.values())
-
-
-def _has_own_arrays(search: Search) -> bool:
-    """Whether a plain function asks for memory. No guard page lies behind that: whether sizes are within
-    its meaning shows only where it is interpreted."""
-    return isinstance(search, FunctionSearch) and any(
-        isinstance(s, Decl) and not all(isinstance(extent, Const) for extent in s.shape)
-        for s in walk_stmts(search.kernel.body)
-    )
-
-
-def _tame(search: Search, case: Case, smallest: int) -> dict[str, Values]:
-    """Contents of a case's arrays, indices none beyond the smallest of the sizes: whatever they choose among
-    has as many elements."""
-    values = dict(case.values)
-    for name, use in search.index_uses().items():
-        known = values.get(name)
-        if use in ("index", "lengths") and (known is None or known.kind == "index"):
-            high = _FEW_PLACES if known is None else known.high
-            most = smallest + 1 if use == "lengths" else smallest
-            values[name] = Values("index", 0, max(1, min(high, most)))
-    return values
-
-
-def _extents_at(
-    found: Sequence[Trial], free: Sequence[str], formulas: Mapping[str, Expr]
-) -> dict[str, Callable[[Mapping[str, int]], int | None]] | None:
-    """The extents of all arrays as functions of the sizes; None if some array has none, or a single size
-    tells none."""
-    at: dict[str, Callable[[Mapping[str, int]], int | None]] = {}
-    for name in dict(found[0].case.extents):
-        fitted = fitted_extent([(trial.sizes, trial.case.extent(name)) for trial in found], free)
-        if name in formulas:
-            at[name] = functools.partial(extent_value, formulas[name])
-        elif fitted is not None and len(found) > 1:
-            at[name] = fitted
-        else:
-            return None
-    return at
 
 
 def _settings(search: Search, trials: Sequence[Trial]) -> dict[str, tuple[Setting, ...]]:

@@ -105,7 +105,7 @@ class _Engine:
         progress: Progress,
         own: str | None,
     ) -> None:
-        self.trusted = trusted.against(target)
+        self.trusted = trusted.against(target, file)
         self.source, self.target, self.file = source, target, file
         self.deadline, self.progress, self.own = deadline, progress, own
         self.platform = platform_of(file, target)

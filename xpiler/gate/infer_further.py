@@ -1,0 +1,161 @@
+"""Cases other than those that a search found: other flags and factors, further sizes, and any asked for.
+
+Extents are formulas over the sizes; where there are none the call is interpreted, while there is time.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import prod
+
+from xpiler.gate.contract import Case, Scalar, Values
+from xpiler.gate.extents import extent_value
+from xpiler.gate.further_cases import fitted_extent, further_sizes, least_sizes
+from xpiler.gate.infer_function import FunctionSearch
+from xpiler.gate.infer_program import ProgramSearch
+from xpiler.gate.infer_search import Search, Trial, badness
+from xpiler.gate.largest_index import largest_elements
+from xpiler.gate.overrides import Overrides
+from xpiler.gate.scalar_cases import compared, scalar_cases
+from xpiler.ir.nodes import Const, Decl, Expr
+from xpiler.ir.rewrite import walk_stmts
+
+_SEED = 1001
+_ASKED_SEED = 8501  # of cases that somebody asks for
+_FEW_PLACES = 8  # that indices of further cases choose among
+_SECONDS = 1.0  # of processor time, where further cases have to be interpreted
+_MOST_ELEMENTS = 1 << 23  # of all arrays of a further case
+_MOST_WORK = 1 << 21  # the product of all sizes of a case that is asked for
+
+_Extents = dict[str, Callable[[Mapping[str, int]], int | None]]
+
+
+class Elsewhere:
+    """Where else an entry may be run, as `usable` trials of a `search` say."""
+
+    def __init__(
+        self, search: Search, usable: Sequence[Trial], overrides: Overrides, formulas: Mapping[str, Expr]
+    ) -> None:
+        self._search, self._overrides = search, overrides
+        found = [trial for trial in usable if not trial.stated]
+        self._base = found[0] if found and not isinstance(search, ProgramSearch) else None
+        free = [name for name in search.sizes if name not in search.fixed]
+        self._numbers = {n: v for n, v in search.numbers.items() if not overrides.scalar_choices(n)}
+        self._asked = {
+            name: values
+            for name, values in compared(search.entry, search.kernels.values(), search.unit.launches).items()
+            if name in free
+        }
+        self._stated = not free
+        if self._stated:
+            found = list(usable)
+            free = [n for n in search.sizes if len(set(overrides.scalar_choices(n))) > 1]
+        self._found, self._free = found, free
+        self._extents: _Extents | None = None
+        if self._base is not None and not overrides.shapes and not _has_own_arrays(search):
+            self._extents = _extents_at([*found, *search.dropped], free, formulas)
+        self._deadline = 0.0
+
+    def cases(self) -> Iterator[Case]:
+        """Cases with other flags and factors, then at further sizes."""
+        if self._base is None:
+            return
+        yield from scalar_cases(self._base.case, self._numbers, self._asked)
+        if self._overrides.shapes:
+            return
+        tried = [trial.sizes for trial in self._found]
+        lengths = [] if self._extents is None else [name for name in self._free if self._is_length(name)]
+        further = (
+            least_sizes(tried, self._free) if self._stated else further_sizes(tried, self._free, lengths)
+        )
+        self._deadline = time.thread_time() + _SECONDS
+        for number, sizes in enumerate(further):
+            case = self._case(sizes)
+            if case is not None:
+                yield replace(case, seed=_SEED + number)
+
+    def at(self, changes: Mapping[str, Scalar]) -> Case | None:
+        """The first case with other values of scalars that nobody stated; None where there is none, or it
+        would be much work."""
+        known = {*self._numbers, *(() if self._stated else self._free)}
+        if self._base is None or not changes.keys() <= known:
+            return None
+        case: Case | None = self._base.case
+        sizes = {name: int(value) for name, value in changes.items() if name in self._free}
+        if sizes:
+            if self._overrides.shapes or prod(max(1, abs(v)) for v in sizes.values()) > _MOST_WORK:
+                return None
+            rest = {**self._base.sizes, **sizes}
+            if prod(rest[name] for name in self._free) > _MOST_WORK:
+                return None
+            self._deadline = max(self._deadline, time.thread_time() + _SECONDS / 10)
+            case = self._case(rest)
+        if case is None:
+            return None
+        return replace(case, scalars=tuple({**dict(case.scalars), **changes}.items()), seed=_ASKED_SEED)
+
+    def _case(self, sizes: Mapping[str, int]) -> Case | None:
+        """The case at other sizes, None where they are not meant or not known to be right."""
+        search, base = self._search, self._base
+        assert base is not None
+        if not search.is_meant(sizes):
+            return None
+        case: Case | None = None
+        if self._extents is not None:
+            values = self._tame(min(sizes[name] for name in self._free))
+            values |= dict(self._overrides.values)
+            told = {**sizes, **largest_elements(values, {})}
+            known = {name: extent(told) or 0 for name, extent in self._extents.items()}
+            if min(known.values(), default=0) > 0:
+                case = search.case_at(sizes, known, values)
+        elif time.thread_time() < self._deadline:
+            trial = min(search.attempt(sizes), key=badness)
+            case = trial.case if badness(trial) <= (False, False, base.flaws) else None
+        small = case is not None and sum(extent for _, extent in case.extents) <= _MOST_ELEMENTS
+        return case if small else None
+
+    def _is_length(self, name: str) -> bool:
+        """Whether an array is longer where this size is larger."""
+        assert self._extents is not None
+        sizes = self._found[0].sizes
+        larger = {**sizes, name: 2 * sizes[name]}
+        return any(extent(larger) != extent(sizes) for extent in self._extents.values())
+
+    def _tame(self, smallest: int) -> dict[str, Values]:
+        """Contents of the base case's arrays, indices none beyond the smallest of the sizes: whatever they
+        choose among has as many elements."""
+        values = dict(self._found[0].case.values)
+        for name, use in self._search.index_uses().items():
+            known = values.get(name)
+            if use in ("index", "lengths") and (known is None or known.kind == "index"):
+                high = _FEW_PLACES if known is None else known.high
+                most = smallest + 1 if use == "lengths" else smallest
+                values[name] = Values("index", 0, max(1, min(high, most)))
+        return values
+
+
+def _has_own_arrays(search: Search) -> bool:
+    """Whether a plain function asks for memory. No guard page lies behind that: whether sizes are within
+    its meaning shows only where it is interpreted."""
+    return isinstance(search, FunctionSearch) and any(
+        isinstance(s, Decl) and not all(isinstance(extent, Const) for extent in s.shape)
+        for s in walk_stmts(search.kernel.body)
+    )
+
+
+def _extents_at(found: Sequence[Trial], free: Sequence[str], formulas: Mapping[str, Expr]) -> _Extents | None:
+    """The extents of all arrays as functions of the sizes; None if some array has none, or a single size
+    tells none."""
+    at: _Extents = {}
+    for name in dict(found[0].case.extents):
+        fitted = fitted_extent([(trial.sizes, trial.case.extent(name)) for trial in found], free)
+        if name in formulas:
+            at[name] = functools.partial(extent_value, formulas[name])
+        elif fitted is not None and len(found) > 1:
+            at[name] = fitted
+        else:
+            return None
+    return at
