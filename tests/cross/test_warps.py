@@ -18,6 +18,7 @@ _NOT_OF_CUDA = re.compile(
     r"__(shfl|shfl_\w+|all|any|ballot)(?<!_sync)|unsafeAtomicAdd\w*|atomicAddNoRet\w*|"
     r"__builtin_amdgcn_\w+|__builtin_nontemporal_\w+|"  # test_amd.py
     r"__builtin_(ctz(l|ll)?|assume_aligned)|"  # tests/frontend/test_gnu.py
+    r"_(tzcnt|lzcnt|blsr|blsi|blsmsk|andn)_u\d+|"  # test_x86_bits.py
     r"(m|c|aligned_)alloc|(__builtin_)?alloca|free|omp_\w+|"  # of plain functions
     r"init|__hip_atomic_\w+"  # read for checks alone
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hardware import timed_with_avx512
 from xpiler.bench.stand_in import Answer, Messages, StandIn
 from xpiler.gate.evidence import Evidence
 from xpiler.neural.client import Cancelled
@@ -160,6 +161,7 @@ def test_without_the_net_a_wrong_sketch_stays_unverified() -> None:
     assert done.result.text is not None
 
 
+@timed_with_avx512
 def test_the_faster_of_two_right_programs_wins() -> None:
     waits = "    for (volatile int k = 0; k < 40000000; ++k) {}\n"
     slow = SERIAL.replace("{\n", "{\n" + waits, 1)

@@ -9,6 +9,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from tests.hardware import HAS_AVX512, timed_with_avx512
 from tests.server.conftest import Editor, until
 from tests.server.test_hostile import QUIET, Wire
 from tests.server.test_translation import SAXPY
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.asyncio
 SIZES = {"n": "4096", "a": "2.5", "grid": "16", "block": "256"}
 
 
+@timed_with_avx512
 async def test_a_search_tells_its_trials_rests_and_has_a_verified_program(
     editor: Editor, tmp_path: Path
 ) -> None:
@@ -74,4 +76,4 @@ async def test_what_cannot_be_tuned_is_said(editor: Editor) -> None:
     with pytest.raises(JsonRpcException, match="-1 minutes"):
         await editor.request("xpiler/tune", uri=uri, to="vnni", minutes=-1)
     found = (await editor.request("xpiler/devices")).devices
-    assert any("vnni" in device.runs for device in found)
+    assert any("vnni" in device.runs for device in found) == HAS_AVX512

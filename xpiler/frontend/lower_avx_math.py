@@ -243,6 +243,15 @@ def _predicate(bits: int, dtype: DType) -> Handler:
     return handler
 
 
+def _classes(bits: int, dtype: DType) -> Handler:
+    def handler(call: Invocation) -> Lanes:
+        a, classes = simple(call.ctx, operand(call, 0, dtype)), immediate(call, 1)
+        lanes = bits // dtype.bits
+        return new_mask(call.ctx, lanes, lambda lane: meanings.is_of_class(classes, a.at(lane)))
+
+    return handler
+
+
 def _define_comparison(prefix: str, stem: str, handler: Handler, lanes: int) -> None:
     """A comparison into a mask; the masked form compares only the lanes of its mask."""
     BUILTINS[prefix + stem] = handler
@@ -289,6 +298,8 @@ def _register_comparisons() -> None:
                 _define_comparison(
                     prefix, f"cmp{name}_{suffix}_mask", _comparison(bits, dtype, compare), lanes
                 )
+            if dtype in (F32, F64):
+                _define_comparison(prefix, f"fpclass_{suffix}_mask", _classes(bits, dtype), lanes)
             if dtype.is_float:
                 continue
             _define_comparison(

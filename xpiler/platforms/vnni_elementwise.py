@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from xpiler.ir.build import (
     add,
+    and_,
     binary,
     bitcast,
     call,
@@ -279,6 +280,40 @@ def _not(condition: Expr) -> Expr:
     if isinstance(condition, Binary) and condition.left.dtype.is_float:
         return Unary(BOOL, "!", condition)
     return not_(condition)
+
+
+_QUIET_NAN, _ZERO, _MINUS_ZERO, _INFINITE, _MINUS_INFINITE, _DENORMAL, _NEGATIVE, _SIGNALING_NAN = (
+    1 << n for n in range(8)
+)
+
+
+def is_of_class(classes: int, a: Expr) -> Expr:
+    """Whether `a` is of one of the classes of `fpclass`, a bit each."""
+    dtype, zero = a.dtype, const(0.0, a.dtype)
+    minus = call("signbit", BOOL, a)
+    quiet_bit = const(1 << {F32: 22, F64: 51}[dtype], unsigned(dtype))
+    quiet = ne(binary("&", as_bits(a, unsigned(dtype)), quiet_bit), const(0, unsigned(dtype)))
+    smallest = const({F32: 2.0**-126, F64: 2.0**-1022}[dtype], dtype)
+    nan, infinite = call("isnan", BOOL, a), call("isinf", BOOL, a)
+    members = {
+        _QUIET_NAN | _SIGNALING_NAN: nan,
+        _QUIET_NAN: and_(nan, quiet),
+        _SIGNALING_NAN: and_(nan, not_(quiet)),
+        _INFINITE | _MINUS_INFINITE: infinite,
+        _INFINITE: and_(infinite, not_(minus)),
+        _MINUS_INFINITE: and_(infinite, minus),
+        _ZERO | _MINUS_ZERO: eq(a, zero),
+        _ZERO: and_(eq(a, zero), not_(minus)),
+        _MINUS_ZERO: and_(eq(a, zero), minus),
+        _DENORMAL: and_(ne(a, zero), lt(call("abs", dtype, a), smallest)),
+        _NEGATIVE: and_(lt(a, zero), call("isfinite", BOOL, a)),
+    }
+    found = []
+    for bits, condition in members.items():  # pairs come before the halves that they cover
+        if classes & bits == bits:
+            found.append(condition)
+            classes &= ~bits
+    return or_(const(False, BOOL), *found)
 
 
 def compared_integers(predicate: int, a: Expr, b: Expr) -> Expr:

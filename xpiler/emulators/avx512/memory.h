@@ -4,11 +4,11 @@
 #include "lanes.h"
 
 #define XP_FLOAT_MEMORY(P, V, K, S, T)                                                                                     \
-    static inline V P##_load_##S(const T* p) { return xpavx::load_aligned<V>(p); }                                         \
-    static inline V P##_loadu_##S(const T* p) { return xpavx::load<V>(p); }                                                \
-    static inline void P##_store_##S(T* p, V a) { xpavx::store_aligned(p, a); }                                            \
-    static inline void P##_storeu_##S(T* p, V a) { xpavx::store(p, a); }                                                   \
-    static inline void P##_stream_##S(T* p, V a) { xpavx::store_aligned(p, a); }                                           \
+    static inline V P##_load_##S(const void* p) { return xpavx::load_aligned<V>(p); }                                      \
+    static inline V P##_loadu_##S(const void* p) { return xpavx::load<V>(p); }                                             \
+    static inline void P##_store_##S(void* p, V a) { xpavx::store_aligned(p, a); }                                         \
+    static inline void P##_storeu_##S(void* p, V a) { xpavx::store(p, a); }                                                \
+    static inline void P##_stream_##S(void* p, V a) { xpavx::store_aligned(p, a); }                                        \
     static inline V P##_set1_##S(T v) { return xpavx::build<T, V>([v](int) { return v; }); }                               \
     static inline V P##_setzero_##S() { return V{}; }                                                                      \
     static inline V P##_undefined_##S() { return V{}; }                                                                    \
