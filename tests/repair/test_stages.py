@@ -2,7 +2,7 @@
 
 from xpiler.gate.trials import Score
 from xpiler.repair.changes import Alternative, Form, Site
-from xpiler.repair.stages import Learned, first, focused, rest
+from xpiler.repair.stages import Learned, at_once, first, focused, rest
 
 BASE = Score(0, True, 100, 100.0)
 NEARER, OTHERWISE = Score(0, True, 50, 50.0), Score(0, True, 120, 130.0)
@@ -19,6 +19,15 @@ KNOWN = {
     ((2, 1),): BASE,
     ((2, 2),): BASE,
 }
+
+
+def test_at_once_come_the_most_plausible_of_each_kind_and_first_those_at_places_that_a_violation_names() -> (
+    None
+):
+    many = [site(*[1.0 + n / 1000 for n in range(500)]), site(1.9, 2.8)]
+    found = at_once(many, frozenset({1}))
+    assert found[:3] == [(1, 1), (0, 1), (0, 2)]
+    assert len(found) < 200
 
 
 def test_at_first_every_place_has_a_change_that_is_not_far_fetched() -> None:

@@ -17,6 +17,7 @@ from xpiler.repair.differences import Difference, differences
 
 _MOST = 24  # differences of texts that are alike
 _STAYS = 0.6  # share of the text that differences may not touch
+_SMALL = 6  # statements that a change may touch to be a repair and not a rewriting
 
 
 def by_comparison(
@@ -36,6 +37,17 @@ def by_comparison(
         return bool(fewer) and right(without) and accept(without)
 
     return _of(_least(list(found), [one for one in found if not _widens(text, one)], needless))
+
+
+def is_small(text: str, change: Change) -> bool:
+    """Whether a change mends statements, three faults at most, and does not write the text anew: faults in
+    the same stretch as matters of style cannot be told from them by what the text can do without."""
+    touched = 0
+    for edit in change.edits:
+        touched += max(
+            1, *(len(re.findall(r"[;{]", part)) for part in (text[edit.start : edit.end], edit.text))
+        )
+    return touched <= _SMALL
 
 
 _INTEGER = re.compile(r"(?:signed|unsigned|char|short|int|long|u?int(?:8|16|32|64)_t|size_t|\s)+")

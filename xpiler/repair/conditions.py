@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from xpiler.repair.offer import Offer
-from xpiler.repair.scope import INT
+from xpiler.repair.scope import ARRAY, INT, POINTER
 from xpiler.repair.vocabulary import Vocabulary
 from xpiler.repair.walk import Place, Walker
 
@@ -75,7 +75,11 @@ def _guards(walker: Walker, place: Place) -> Iterator[tuple[str, str]]:
     sizes = [n.name for n in names if n.is_parameter][:6]
     indices = [n.name for n in names if not n.is_parameter and not n.constant][-6:]
     guarded = walker.written(place.node.parent)
-    sums = dict.fromkeys(re.findall(r"\(([\w.]+ \+ [\w.]+)\)", guarded))
+    sums = [
+        one
+        for one in dict.fromkeys(re.findall(r"\(([\w.]+ \+ [\w.]+)\)", guarded))
+        if not {place.scope.kind(word) for word in re.findall(r"[A-Za-z_]\w*", one)} & {POINTER, ARRAY}
+    ]
     for index in [*sums, *reversed(indices)]:
         for size in sizes:
             yield index, size

@@ -22,7 +22,7 @@ from xpiler.gate.verify import compare_target
 from xpiler.ir.source import SourceRange
 from xpiler.platforms.registry import platform_of
 from xpiler.repair.changes import Change, apply, edits_between, unified
-from xpiler.repair.comparison import by_comparison
+from xpiler.repair.comparison import by_comparison, is_small
 from xpiler.repair.compile_errors import CompilerError, Mended, errors_in, without_errors
 from xpiler.repair.menu import sites_of
 from xpiler.repair.places import lines_named, near_lines, range_of, statement_of
@@ -121,7 +121,16 @@ class _Engine:
             self.progress("comparing it with a translation")
             change = by_comparison(self.target, self.own, self._runs_right, self._accept)
             if change is not None:
-                return replace(self._repaired(change, symptom), by=COMPARISON)
+                rewritten = replace(self._repaired(change, symptom), by=COMPARISON)
+                if is_small(self.target, change):
+                    return rewritten
+                self.accepted = None
+                found = self._searched(verdict, symptom)
+                return found if found.status == REPAIRED else rewritten
+        return self._searched(verdict, symptom)
+
+    def _searched(self, verdict: Result, symptom: str) -> Repair:
+        """The repair that is found without the engine's own translation."""
         if not self._build_errors(self.target):
             try:
                 found = self._behaviour(verdict, symptom)

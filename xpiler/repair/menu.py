@@ -11,6 +11,7 @@ from xpiler.platforms.registry import PLATFORMS
 from xpiler.repair.analogues import add_analogues
 from xpiler.repair.changes import Alternative, Form, Site
 from xpiler.repair.concepts import Concepts
+from xpiler.repair.like_calls import add_from_like_calls
 from xpiler.repair.missing import habits_of
 from xpiler.repair.moves import moves
 from xpiler.repair.pairs import exchange_pairs
@@ -20,6 +21,7 @@ from xpiler.repair.statements import clones_of, statement_sites
 from xpiler.repair.values import value_site
 from xpiler.repair.vocabulary import Vocabulary
 from xpiler.repair.walk import Place, Walker
+from xpiler.repair.wellformed import undeclared
 
 _STATEMENTS = ("statement", "assignment", "declaration", "before", "end")
 
@@ -37,7 +39,7 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
     concepts = Concepts.of(other, theirs, walker, places)
     clones = clones_of(walker, places)
     habits = habits_of(walker, places)
-    known = {name for place in places for name in place.scope.names}
+    known = {name for place in places for name in place.scope.names} | undeclared(unit.text, unit.platform)
     found: list[Site] = []
     removable: dict[int, tuple[Site, int]] = {}
     for place in places:
@@ -54,6 +56,7 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
         found += (site for site in here if site.alternatives)
     values = {(site.start, site.end): site for site in found if site.form is Form.VALUE}
     add_analogues(walker, places, found)
+    add_from_like_calls(walker, places, found)
     exchange_pairs(walker, places, values)
     for site in moves(walker, places, removable):
         found.append(site)

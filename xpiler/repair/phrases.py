@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from xpiler.repair.scope import FLOAT, INT, MASK, Scope
+from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, Scope
 from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
 
 CONDITION, PRODUCT, INTEGER, LAUNCH, REAL, LANES, READ = (
@@ -26,9 +26,11 @@ _FIELD = re.compile(r"\b(?:threadIdx|blockIdx|blockDim|gridDim)\s*\.\s*[xyz]\b")
 
 @dataclass(frozen=True)
 class Phrase:
+    """`names`: its variables with their kinds where it stands."""
+
     text: str
     function: str
-    names: frozenset[str]
+    names: Mapping[str, str]
     order: int
 
 
@@ -51,7 +53,8 @@ class Phrases:
                 if len(text) > _LONGEST or "//" in text or (kind, text) in self.seen or self._foreign(text):
                     continue
                 self.seen.add((kind, text))
-                names = frozenset(_WORD.findall(_FIELD.sub("0", text))) - _calls(text)
+                words = frozenset(_WORD.findall(_FIELD.sub("0", text))) - _calls(text)
+                names = {word: place.scope.kind(word) for word in words}
                 phrases = self.found.setdefault(kind, [])
                 phrases.append(Phrase(text, place.function.name, names, len(phrases)))
 
@@ -63,14 +66,18 @@ class Phrases:
         fits = [
             p
             for p in self.found.get(kind, ())
-            if p.text != written and all(_known(n, scope) for n in p.names)
+            if p.text != written and all(_known(*name, scope) for name in p.names.items())
         ]
         fits.sort(key=lambda p: (p.function != function, p.order))
         yield from (p.text for p in fits[:_MOST])
 
 
-def _known(name: str, scope: Scope) -> bool:
-    return name in scope.names or BUILTIN_INTEGERS.fullmatch(name) is not None or name in _FREE
+def _known(name: str, kind: str, scope: Scope) -> bool:
+    """Whether a variable of the name is there, of the same kind; arrays are as good as pointers."""
+    here = scope.names.get(name)
+    if here is not None:
+        return not kind or here.kind == kind or {here.kind, kind} == {ARRAY, POINTER}
+    return BUILTIN_INTEGERS.fullmatch(name) is not None or name in _FREE
 
 
 _BUILTINS = {

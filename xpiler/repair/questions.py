@@ -1,16 +1,18 @@
 """The runs that tell a right text from a wrong one: the contract's cases, and smaller ones as telling.
 
-A case with small sizes is enough to sort out most changes; whatever passes it is tried on all others.
+A case with small sizes is enough to sort out most changes; whatever passes it is tried on all others. What is
+right within the bound that follows from the expected number alone is right; how far the source's own results
+move, which takes runs of the source, is measured only for cases in which something is not.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from xpiler.gate.compare import agree, measure_spreads
+from xpiler.gate.compare import Spread, agree, measure_spreads
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.execute import BOTH_ENDS, Build, RunResult, Variant
 from xpiler.gate.trials import Question, Score, Selection, rights_of, run_in_all, run_trials
@@ -30,18 +32,38 @@ class Questions:
     def __init__(self, contract: Contract, source: Build, runs: SourceRuns, seconds: float) -> None:
         self.contract, self.source = contract, source
         self.seconds = seconds
-        spreads = measure_spreads(contract, source, runs.forward)
-        largest = _largest(run.case for run in runs.forward)
+        self._runs = {run.case: run for run in runs.forward}
+        largest = _largest(self._runs)
 
-        def order(pair: tuple[RunResult, object]) -> tuple[bool, int, str]:
-            case = pair[0].case
+        def order(case: Case) -> tuple[bool, int, str]:
             return _is_degenerate(case, largest), _work(case), case.fill
 
-        pairs = sorted(zip(runs.forward, spreads, strict=True), key=order)
-        self.all = [self._question(run, spread, v) for run, spread in pairs for v in BOTH_ENDS]
+        ordered = sorted(runs.forward, key=lambda run: order(run.case))
+        self.all = [self._question(run, None, v) for run in ordered for v in BOTH_ENDS]
 
-    def _question(self, run: RunResult, spread: object, variant: Variant) -> Question:
-        return Question(run.case, variant, rights_of(self.contract, run, spread), self._limit(run.case))  # type: ignore[arg-type]
+    def _question(self, run: RunResult, spread: Spread | None, variant: Variant) -> Question:
+        return Question(run.case, variant, rights_of(self.contract, run, spread), self._limit(run.case))
+
+    def measured(self, questions: Sequence[Question]) -> list[Question]:
+        """The same with as much allowed as the source's own results move; those that had that stay."""
+        runs = [self._runs[q.case] for q in questions]
+        spreads = measure_spreads(self.contract, self.source, runs)
+        return [
+            self._question(run, spread, q.variant)
+            for run, spread, q in zip(runs, spreads, questions, strict=True)
+        ]
+
+    def scores(
+        self, build: Build, questions: Sequence[Question], selections: Sequence[Selection]
+    ) -> list[list[Score]]:
+        """How wrong each form is in each of the cases: a list of scores a case."""
+        seconds = _START_SECONDS * max(1, len(questions))
+        found = run_in_all(build, questions, selections, seconds)
+        doubtful = [i for i, scores in enumerate(found) if any(_is_doubtful(score) for score in scores)]
+        again = self.measured([questions[i] for i in doubtful])
+        for i, scores in zip(doubtful, run_in_all(build, again, selections, seconds), strict=True):
+            found[i] = scores
+        return found
 
     def _limit(self, case: Case) -> int:
         """Milliseconds that a run may take: by the time of the first case and how much larger this is."""
@@ -55,9 +77,19 @@ class Questions:
         for some in (asked[:1], asked[1:]):  # most that fail do so in the first
             scores = run_in_all(build, some, [state], _START_SECONDS * max(1, len(some)))
             for question, (score,) in zip(some, scores, strict=True):
-                if not score.right:
+                if score.right:
+                    continue
+                if question is first or not _is_doubtful(score):
                     return question, score
+                if (wrong := self._wrong(build, state, question)) is not None:
+                    return wrong
         return None
+
+    def _wrong(self, build: Build, state: Selection, question: Question) -> tuple[Question, Score] | None:
+        """The case and how wrong the text is in it, by all that is allowed there; None if that is enough."""
+        (question,) = self.measured([question])
+        ((score,),) = run_in_all(build, [question], [state], _START_SECONDS)
+        return None if score.right else (question, score)
 
     def smaller(self, build: Build, question: Question, score: Score) -> tuple[Question, Score]:
         """A case with smaller sizes that the text fails, too; the given one if there is none, or no need."""
@@ -81,11 +113,9 @@ class Questions:
         if case.launch is not None:
             return []
         cases = [_with(case, {name: value}) for name, value in beside[:_MOST_BESIDE]]
-        found = []
-        for _, run in self._right(cases):
-            spread = measure_spreads(self.contract, self.source, [run])[0]
-            found.append(self._question(run, spread, BOTH_ENDS[0]))
-        return found
+        runs = [run for _, run in self._right(cases)]
+        spreads = measure_spreads(self.contract, self.source, runs)
+        return [self._question(*pair, BOTH_ENDS[0]) for pair in zip(runs, spreads, strict=True)]
 
     def _right(self, cases: list[Case]) -> Iterator[tuple[int, RunResult]]:
         """The cases that the source runs well, in both orders of threads."""
@@ -111,6 +141,11 @@ def _work(case: Case) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and value > 1:
             work *= value
     return work
+
+
+def _is_doubtful(score: Score) -> bool:
+    """Whether it ended well with elements that are wrong unless more is allowed."""
+    return score.status == 0 and score.wrong > 0
 
 
 def _largest(cases: Iterable[Case]) -> dict[str, int]:

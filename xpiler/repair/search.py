@@ -21,11 +21,12 @@ from xpiler.repair.changes import Change, Site, apply, edits_between, joined, ov
 from xpiler.repair.harness import Harness, harness
 from xpiler.repair.order import One, Order, gain, rank
 from xpiler.repair.questions import Questions
-from xpiler.repair.stages import Learned, first, focused, rest
+from xpiler.repair.stages import Learned, at_once, first, focused, rest
 from xpiler.repair.statics import EARLY, Static
 from xpiler.symbolic.findings import Edit
 
-_PAIRS = (0, 48, 120)  # how many changes of each stage are tried in pairs
+_PAIRS = (0, 0, 48, 120)  # how many changes of each stage are tried in pairs
+_FOCUS = 2  # the stage from which on it is known which places matter
 _STATICS = 12  # changes that need a compilation each, at a time
 _CHUNK = 120
 _BEAM = 4  # states that are gone on from, of each number of changes
@@ -104,20 +105,23 @@ class Search:
             if found is not None or self._late():
                 return found
             choices = self._choices(stage)
+            if not choices:
+                continue
             tools = harness(self.text, self.file, self.platform, self.contract, self.sites, choices)
             if not tools.build.ok:
                 if not stage:
                     self.reason = f"the text with choices does not compile: {tools.build.error}"
                 return None
             found = self._singles(tools)
-            if stage == 1:
+            if stage == _FOCUS:
                 found = found or self._held_back()
-            if stage:  # before that the right change of a place that matters need not be there
+            if stage >= _FOCUS:  # before that the right change of a place that matters need not be there
                 found = found or self._several(tools)
-            if stage == 1:
+            if stage == _FOCUS:
                 found = found or self._static(late[:_STATICS]) or self._anew(tools)
-            found = found or self._pairs(tools, pairs)
-            if stage == 1 and self.again is None:
+            if pairs:
+                found = found or self._pairs(tools, pairs)
+            if stage == _FOCUS and self.again is None:
                 return found
         return found
 
@@ -125,9 +129,11 @@ class Search:
         """The changes that the program of a stage has; those that help already are in all of them."""
         assert self.asked is not None
         if stage == 0:
-            return first(self.sites)
-        learned = Learned.of(self.known, self.asked[1])
+            return at_once(self.sites, self.near)
         if stage == 1:
+            return [one for one in first(self.sites) if (one,) not in self.known]
+        learned = Learned.of(self.known, self.asked[1])
+        if stage == _FOCUS:
             return focused(self.sites, learned, self.near)
         return rest(self.sites, learned, {s[0] for s in self.known if len(s) == 1})
 
@@ -327,8 +333,7 @@ class Search:
         if not ranked:
             return []
         switched = [tools.switched(selection) for selection in ranked]
-        seconds = 30.0 * max(1, len(questions))
-        scores = list(zip(*run_in_all(tools.build, questions, switched, seconds), strict=True))
+        scores = list(zip(*self.questions.scores(tools.build, questions, switched), strict=True))
         right = [all(s.right for s in own) for own in scores] or [True] * len(ranked)
         self.partial |= {s for s, ok in zip(ranked, right, strict=True) if not ok}
         return [s for s, ok in zip(ranked, right, strict=True) if ok]
@@ -342,9 +347,10 @@ class Search:
         if not base.finished or base.status:
             return ranked
         probes: dict[int, One] = {}
+        there = set(tools.singles())
         for selection, score in self.known.items():
             tells = score.status == 0 and score.wrong and score.distance != base.distance
-            if len(selection) == 1 and tells and selection[0][0] in tools.sites:
+            if len(selection) == 1 and tells and selection[0] in there:
                 probes.setdefault(selection[0][0], selection[0])
         chosen = list(probes.values())[:: max(1, len(probes) // _PROBES)][:_PROBES]
         kept: list[Selection] = []

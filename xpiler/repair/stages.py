@@ -1,6 +1,7 @@
 """Which changes come into the next program: first some at every place, then all where it matters.
 
-    at first      the most plausible changes of each kind, and one at every place
+    at once       the most plausible changes of each kind, and those at places that a violation names
+    at first      further ones of each kind, and one at every place
     focused       all changes at places where one brought the results nearer to what is right; of places where
                   one made any difference the plausible ones; where nothing did anything, the likeliest alone
     the rest      what is left, the most plausible first, places where nothing did anything last
@@ -18,7 +19,7 @@ from xpiler.gate.trials import NOT_RUN, Score
 from xpiler.repair.changes import Site
 from xpiler.repair.order import IDLE, One, gain
 
-_FIRST, _FOCUSED, _REST = 450, 1500, 5000  # changes of a program
+_ONCE, _FIRST, _FOCUSED, _REST = 150, 450, 1500, 5000  # changes of a program
 _PLAUSIBLE = 2.0  # costs up to this are tried at places that make a difference
 _LIKELY = 1.5  # and up to this at those that were not tried
 _SURE = 1.2  # and up to this where changes do nothing, as of two faults one may hide the other
@@ -55,18 +56,29 @@ class Learned:
         return self.ends and self.idle[site] >= IDLE and not self.matters(site)
 
 
+def at_once(sites: Sequence[Site], near: frozenset[int]) -> list[One]:
+    """The cheapest changes of each kind in turn, after those at places that a violation names."""
+    named = [one for cost, one in sorted(_all(sites)) if one[0] in near and cost <= _PLAUSIBLE]
+    return list(dict.fromkeys([*named[: _ONCE // 2], *_in_turn(sites)[:_ONCE]]))
+
+
 def first(sites: Sequence[Site]) -> list[One]:
     """The cheapest changes of each kind in turn, and the cheapest of each place."""
-    turns: Counter[str] = Counter()
-    in_turn: list[tuple[int, One]] = []
     own: dict[int, One] = {}
     for cost, one in sorted(_all(sites)):
+        if cost <= _FEW:
+            own.setdefault(one[0], one)
+    return list(dict.fromkeys([*_in_turn(sites)[:_FIRST], *own.values()]))
+
+
+def _in_turn(sites: Sequence[Site]) -> list[One]:
+    turns: Counter[str] = Counter()
+    in_turn: list[tuple[int, One]] = []
+    for _, one in sorted(_all(sites)):
         kind = sites[one[0]].alternatives[one[1] - 1].kind
         in_turn.append((turns[kind], one))
         turns[kind] += 1
-        if cost <= _FEW:
-            own.setdefault(one[0], one)
-    return list(dict.fromkeys([*(one for _, one in sorted(in_turn)[:_FIRST]), *own.values()]))
+    return [one for _, one in sorted(in_turn)]
 
 
 def focused(sites: Sequence[Site], learned: Learned, near: frozenset[int]) -> list[One]:

@@ -17,7 +17,7 @@ from xpiler.repair.concepts import computes
 from xpiler.repair.missing import Habits, likenesses, missing_statements, unfilled
 from xpiler.repair.moves import inserted
 from xpiler.repair.resets import element_resets, fills, resets, values
-from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, declared
+from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, declared
 from xpiler.repair.values import transposed
 from xpiler.repair.vocabulary import Vocabulary, siblings
 from xpiler.repair.walk import Place, Walker
@@ -48,7 +48,7 @@ def statement_sites(
     text should compute with, and does not."""
     match place.role:
         case "statement":
-            yield from _statement(walker, place)
+            yield from _statement(walker, vocabulary, place)
         case "assignment":
             yield from _assignment(walker, place)
         case "declaration":
@@ -60,7 +60,7 @@ def statement_sites(
 # ------------------------------------------------------------------------------------------ what is there
 
 
-def _statement(walker: Walker, place: Place) -> Iterator[Site]:
+def _statement(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[Site]:
     written = walker.text[place.start : place.end]
     site = Site(place.start, place.end, Form.STATEMENT, place.function.name)
     first = " ".join(written.split())[:50]
@@ -81,7 +81,7 @@ def _statement(walker: Walker, place: Place) -> Iterator[Site]:
                 )
             )
     if written == ";" and place.loops:
-        site.alternatives[:] = _bodies(place)
+        site.alternatives[:] = _bodies(vocabulary, place)
     if site.alternatives:
         yield site
     if (
@@ -91,15 +91,16 @@ def _statement(walker: Walker, place: Place) -> Iterator[Site]:
         yield from _guarded(walker, place)
 
 
-def _bodies(place: Place) -> list[Alternative]:
+def _bodies(vocabulary: Vocabulary, place: Place) -> list[Alternative]:
     """What a loop may have done that does nothing: an array of the function's own gets a value."""
     counters = [n.name for n in place.scope.of_kind(INT) if not n.is_parameter][-1:]
     found: list[Alternative] = []
     for name in place.scope.of_kind(ARRAY) if counters else ():
-        if not name.is_parameter and name.element in (INT, FLOAT) and len(name.extents) == 1:
-            value = "0" if name.element == INT else "0.0f" if "float" in name.type else "0.0"
+        if name.is_parameter or name.element not in (INT, FLOAT, VECTOR) or len(name.extents) != 1:
+            continue
+        for value, cost in values(name.element, name.type, vocabulary):
             text = f"{name.name}[{counters[0]}] = {value};"
-            found.append(Alternative(text, 1.0, f"`{text}` is missing", kind="empty loop"))
+            found.append(Alternative(text, cost - 0.4, f"`{text}` is missing", kind="empty loop"))
     return found
 
 

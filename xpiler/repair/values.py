@@ -20,7 +20,8 @@ from xpiler.repair.offer import SOONER, Offer, bare
 from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, Phrases
 from xpiler.repair.rescaling import scales
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
-from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
+from xpiler.repair.unread import unread
+from xpiler.repair.vocabulary import FAMILIES, Vocabulary, is_of_library, siblings
 from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
 from xpiler.repair.wellformed import can_exchange, can_stand_for, takes_the_same
 
@@ -72,6 +73,9 @@ def value_site(
         elif kind == "" and node.type in ("identifier", "qualified_identifier"):
             _words(vocabulary, written, offer)
         _phrases(walker, phrases, place, kind, written, offer)
+        offer.kind = "unread"
+        for text, cost in unread(walker, place, kind):
+            offer(text, cost)
     return site if site.alternatives else None
 
 
@@ -209,6 +213,7 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
                 halved = place.role == "step" and 2 * value == literal
                 serial = place.role == "launch" and value <= 1  # right, and no longer parallel
                 power = literal >= 4 and literal & (literal - 1) == 0 and value in (2 * literal, literal // 2)
+                shifts = abs(value - literal) == 1 and _is_shift(walker, node)
                 offer(
                     str(value),
                     1.0
@@ -217,6 +222,8 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
                     if halved
                     else 2.3
                     if serial
+                    else 1.3
+                    if shifts
                     else 1.35
                     if power
                     else 1.4
@@ -331,6 +338,13 @@ def _idle(walker: Walker, node: Node, value: int) -> bool:
     return (value == 0 and operator in ("+", "-")) or (value == 1 and operator in ("*", "/"))
 
 
+def _is_shift(walker: Walker, node: Node) -> bool:
+    """Whether it is the number of places by which something is shifted, as by a power of two."""
+    parent = node.parent
+    shifts = parent is not None and parent.type == "binary_expression"
+    return shifts and parent is not None and walker.operator(parent) in ("<<", ">>")
+
+
 def _compares(walker: Walker, node: Node) -> bool:
     return node.type == "binary_expression" and walker.operator(node) not in (*_ARITHMETIC, "%")
 
@@ -443,7 +457,7 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
             offer(f"{inner} + {word}", 2.1)
         offer.kind = "function"
         for function in ("expf", "sqrtf", "rsqrtf", "fabsf", "tanhf", "logf"):
-            is_here = function in vocabulary.known or walker.unit.platform != "bang"
+            is_here = function != "rsqrtf" or PLATFORMS[walker.unit.platform].model == "simt"
             if function in vocabulary.called and is_here and place.root:
                 offer(f"{function}({written})", 2.1)
 
@@ -457,6 +471,9 @@ def _arrays(place: Place, written: str, offer: Offer) -> None:
     kinds = (POINTER, ARRAY) if here.kind in (POINTER, ARRAY) else (here.kind,)
     others = [n for n in place.scope.of_kind(*kinds) if n.name != written and n.element == here.element]
     others = [n for n in others if can_stand_for(here, n, place)]
+    if any(n.is_const and n.kind == POINTER for n in others) and not here.is_const and here.kind != VECTOR:
+        element = f"std::remove_reference_t<decltype({written}[0])>"
+        offer.site.dtype = f"const {element} *"  # what is read there may be either
     same_first = sorted(others, key=lambda n: _type(n) != _type(here))
     for number, name in enumerate(same_first[:_MOST_NAMES]):
         offer(name.name, 1.3 + 0.05 * number + (0.6 if _type(name) != _type(here) else 0))
@@ -648,6 +665,13 @@ def _outside(text: str) -> str:
 # ------------------------------------------------------------------------------------------ calls
 
 
+def _is_there(walker: Walker, function: str) -> bool:
+    """Whether a function that no header of the platform's has is one of the text, or of the C library."""
+    is_simt = PLATFORMS[walker.unit.platform].model == "simt"
+    library = is_of_library(function) and (is_simt or "rsqrt" not in function)
+    return library or re.search(rf"\b{re.escape(function)}\b", walker.text) is not None
+
+
 def _immediates(written: str, vocabulary: Vocabulary) -> list[str]:
     for family in FAMILIES:
         if written in family:
@@ -674,8 +698,7 @@ def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tupl
     if re.fullmatch(r"\w+", plain) and callee.type in ("identifier", "qualified_identifier"):
         prefix = name[: len(name) - len(plain)]
         others = [other for other in siblings(plain, vocabulary) if takes_the_same(plain, other, len(given))]
-        if walker.unit.platform == "bang":
-            others = [other for other in others if other in vocabulary.known]
+        others = [other for other in others if other in vocabulary.known or _is_there(walker, other)]
         for number, other in enumerate(others):
             yield f"{prefix}{other}({', '.join(given)})", 1.4 + 0.08 * number, "callee"
     count = len(given)

@@ -96,6 +96,9 @@ def vocabulary(source: str, target: str, platform: str) -> Vocabulary:
     )
 
 
+_INNER = re.compile(r"\bxpemu::(\w+)")  # what the emulator alone calls
+
+
 _WARPS = tuple(f"__shfl{way}{end}" for way in ("", "_up", "_down", "_xor") for end in ("", "_sync"))
 
 
@@ -110,7 +113,9 @@ def known_names(platform: str) -> frozenset[str]:
         names.update(re.findall(r"#\s*define\s+(\w+)\(", text))
     if PLATFORMS[platform].model == "serial":
         return frozenset(n for n in names if n.startswith("_mm"))
-    return frozenset(n for n in names if not n.startswith(("xpemu", "XPEMU", "_mm", "__builtin")))
+    inner = () if platform == "bang" else _INNER.findall("".join(_headers(platform)))
+    own = ("xpemu", "XPEMU", "_mm", "__builtin")
+    return frozenset(n for n in names if not n.startswith(own) and n not in inner)
 
 
 def _headers(platform: str) -> Iterable[str]:
@@ -153,11 +158,14 @@ _GROUPS = tuple(
 )
 
 
+_FAR = 20  # of names that have nothing in common but their form
+
+
 def _alike(one: set[str], other: set[str]) -> int:
     different = one ^ other
     if any(different <= group for group in _GROUPS):
         return 0
-    return 3 if different <= frozenset().union(*_GROUPS) else 20
+    return 3 if different <= frozenset().union(*_GROUPS) else _FAR
 
 
 @functools.lru_cache(maxsize=1024)  # a text calls the same instructions in many places
@@ -171,7 +179,7 @@ def relatives(name: str, vocabulary: Vocabulary) -> tuple[str, ...]:
             continue
         others = other.split("_")
         distance = _parts_apart(parts, others)
-        if distance is not None:
+        if distance is not None and (other in used or _alike(set(parts), set(others)) < _FAR):
             found[other] = (0 if other in used else 2) + distance + _alike(set(parts), set(others))
     return tuple(sorted(found, key=lambda other: (found[other], other)))
 
@@ -208,6 +216,11 @@ _UNARY = (
 )
 _BINARY = ("fmax", "fmin", "max", "min", "pow", "fmod")
 _ATOMIC = ("atomicAdd", "atomicMax", "atomicMin", "atomicSub", "atomicExch")
+
+
+def is_of_library(function: str) -> bool:
+    """Whether it is a function of the C library, of a float or a double."""
+    return function in _ATOMIC or any(function in (name, f"{name}f") for name in (*_UNARY, *_BINARY))
 
 
 def siblings(name: str, vocabulary: Vocabulary) -> list[str]:

@@ -37,10 +37,20 @@ _FIRST_NAME = re.compile(r"\(?\s*(?:\([^()]*\)\s*)?([A-Za-z_]\w*)")
 def can_stand_for(name: Name, other: Name, place: Place) -> bool:
     """Whether `other` can be put where a pointer or array `name` stands: what may be written through is not
     replaced by what may only be read."""
+    if name.kind == VECTOR:
+        return _plain_type(name) == _plain_type(other)
     pointers = name.kind in (POINTER, ARRAY) and other.kind in (POINTER, ARRAY)
-    if not pointers or name.is_const or not other.is_const:
+    if not pointers:
+        return True
+    if (name.extents[1:] or other.extents[1:]) and name.extents[1:] != other.extents[1:]:
+        return False
+    if name.is_const or not other.is_const:
         return True
     return place.role == "base" and place.whole not in ("whole", "update")
+
+
+def _plain_type(name: Name) -> str:
+    return re.sub(r"\b(?:const|static|volatile)\b|\s", "", name.type)
 
 
 def can_exchange(
@@ -78,10 +88,23 @@ def takes_the_same(name: str, other: str, count: int) -> bool:
     known = _signatures() if name.startswith("_mm") and other.startswith("_mm") else {}
     if name in known and other in known:
         return known[name] == known[other]
+    if known:  # macros, of which the names alone tell
+        return name not in known and other not in known and name.split("_")[-1] == other.split("_")[-1]
     counts = _counts() if other.startswith("__") else {}
     if other not in counts:
         return name not in counts  # what is defined in another way is of another form
     return count in counts[other]
+
+
+_MATHEMATICS = re.compile(r"#\s*include\s*<(?:c?math|c?math\.h|cfloat|float\.h|limits|algorithm)>")
+_CONSTANTS = ("INFINITY", "FLT_MAX")
+
+
+def undeclared(text: str, platform: str) -> frozenset[str]:
+    """The constants of the C library that a text of C++ cannot use, as it includes nothing that has them."""
+    if platform != "vnni" or _MATHEMATICS.search(text):
+        return frozenset()
+    return frozenset(word for word in _CONSTANTS if not re.search(rf"\b{word}\b", text))
 
 
 _DEFINED = re.compile(r"\b(\w+)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*\{")
