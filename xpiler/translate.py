@@ -26,6 +26,7 @@ from xpiler.frontend import parse
 from xpiler.frontend.own_headers import with_own_headers
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
+from xpiler.gate.conversions import conversion_cases, converts, spells_conversion
 from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
@@ -447,6 +448,9 @@ def _prepare(
                 _at_landmarks(item, text)
                 _run_further(item, item.inference.further)
                 _at_turns(item, text, file, platform, item.entry.name)
+                known = [kernel for kernel in unit.program.kernels if kernel.name in entry.kernels]
+                if any(map(converts, known)) or (entry.missing and spells_conversion(text)):
+                    _run_further(item, conversion_cases(item.inference.contract, item.build))
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))
@@ -504,6 +508,14 @@ def _verify(
     def read_back() -> Unit:
         with once:
             return parsed_again()
+
+    def converting() -> bool:
+        """Whether the target makes integers of floats: by what its text says, or means where it is read."""
+        if spells_conversion(text):
+            return True
+        with suppress(Refusal):
+            return any(map(converts, read_back().program.kernels))
+        return False
 
     has_devices = all(PLATFORMS[p].model != "serial" for p in (source.platform, platform))
     helpers = ThreadPoolExecutor(4)  # for each of two entries one that builds and one that proves
@@ -565,6 +577,8 @@ def _verify(
             if proving is None:
                 _at_landmarks(item, text, source.text)
                 contract = _at_turns(item, text, file, platform, called.kernel_spelling or called.entry)
+            if not own and converting():
+                contract = _run_further(item, conversion_cases(contract, item.build))
             item.rungs = compare_target(contract, item.build, item.runs, target)
             if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
                 item.rungs += host_memory(contract, item.build, target)

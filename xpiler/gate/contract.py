@@ -17,7 +17,9 @@ from xpiler.ir.types import DType
 
 Scalar = int | float | bool
 EntryKind = Literal["host", "kernel", "main"]
-FillKind = Literal["integers", "normal", "positive", "boundary", "special", "landmarks"]
+FillKind = Literal[
+    "integers", "normal", "positive", "boundary", "special", "landmarks", "magnitudes", "sizes"
+]
 
 ValueKind = Literal[
     "index", "offsets", "permutation", "uniform", "constant", "bf16", "f16", "f32", "f64", "given"
@@ -126,6 +128,8 @@ class Case:
             "boundary": "boundary values",
             "special": "infinities and NaN",
             "landmarks": "the numbers of the texts",
+            "magnitudes": "the ends of integer types",
+            "sizes": "the ends of unsigned integer types",
         }
         drawn = f"{words[self.fill]}, seed {self.seed}"
         given = [name for name, values in self.values if values.kind == "given"]

@@ -39,11 +39,13 @@ _NUDGED = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos"
 @dataclass(frozen=True)
 class Variant:
     """How a case is run: which end of each buffer touches a guard page, in which order threads run, and how
-    floats are rounded ("up" and "down" show how much rounding there is)."""
+    floats are rounded ("up" and "down" show how much rounding there is). `trapped`: it ends where a float
+    operation has no number for a result, as a conversion to integers that do not hold it."""
 
     layout: str = "end"
     schedule: str = "forward"
     rounding: str = "nearest"
+    trapped: bool = False
 
 
 BOTH_ENDS = (Variant("end", "forward"), Variant("start", "reverse"))
@@ -210,6 +212,7 @@ def build(
     fused: bool = False,
     quick: bool = False,
     timed: bool = False,
+    converting: bool = False,
 ) -> Build:
     """Compiles `text` as it is delivered, together with a call of `contract.entry`.
 
@@ -217,15 +220,16 @@ def build(
     compiled once. If one of them does not compile, the entry is compiled alone. `fused`: products and sums
     are contracted, as a GPU's compiler may; otherwise an emulated program rounds after each. `quick`: it is
     compiled to be run a few times only. `timed`: as fast as it can be, without what makes faults show.
+    `converting`: it ends where a float is converted to an integer type that does not hold it.
     """
     together = _together(contract, beside)
-    built = _build(text, file, platform, contract, together, compiler, fused, quick, timed)
+    built = _build(text, file, platform, contract, together, compiler, fused, quick, timed, converting)
     if len(together) == 1:
         return built
     return (
         replace(built, together=True)
         if built.ok
-        else build(text, file, platform, contract, compiler=compiler, fused=fused)
+        else build(text, file, platform, contract, compiler=compiler, fused=fused, converting=converting)
     )
 
 
@@ -250,6 +254,7 @@ def _build(
     fused: bool,
     quick: bool,
     timed: bool,
+    converting: bool,
 ) -> Build:
     start = time.monotonic()
     chosen = host_compiler(compiler)
@@ -272,6 +277,8 @@ def _build(
     if fused:
         flags = [*(flag for flag in flags if flag != "-ffp-contract=off"), "-ffp-contract=fast"]
         flags += ["-fexpensive-optimizations"]  # without it g++ contracts nothing at -O1
+    if converting:
+        flags = [*flags, "-fsanitize=float-cast-overflow", "-fsanitize-undefined-trap-on-error"]
     source = with_prologue(unit, file, contract)
     compile_flags = [flag for flag in flags if not _is_link_input(flag)]
     link_inputs = [flag for flag in flags if _is_link_input(flag)]
@@ -394,6 +401,7 @@ def manifest_of(
         lines += [f"entry {call_name(contract)}"]
         lines += [f"schedule {variant.schedule}", f"layout {variant.layout}"]
         lines += [f"rounding {variant.rounding}"] if variant.rounding != "nearest" else []
+        lines += ["trapped"] if variant.trapped else []
         if case.launch:
             numbers = (*case.launch.grid, *case.launch.block, case.launch.shared_bytes)
             lines.append("launch " + " ".join(map(str, numbers)))

@@ -4,7 +4,7 @@
 integers over their usual range. `positive`: away from zero and negative numbers. `boundary`: zeros of both
 signs, large, tiny and subnormal numbers, the ends of the narrow integer types. `special`: normal values with
 infinities and NaN among them. `landmarks`: normal values, and the case's landmarks of both signs and just
-beside them.
+beside them; `magnitudes` the same among floats alone, `sizes` their absolute values.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def draw(argument: Argument, case: Case) -> Array:
     """The contents of one argument. Each argument has its own stream of random numbers."""
     rng = np.random.default_rng([case.seed, zlib.crc32(argument.name.encode())])
     count = case.extent(argument.name)
+    numbers = case.landmarks
     special = dict(case.values).get(argument.name)
     if special and special.kind == "given":
         return np.frombuffer(special.data, storage(argument.dtype), count)
@@ -47,9 +48,11 @@ def draw(argument: Argument, case: Case) -> Array:
         return encode(_draw_values(special, count, rng), argument.dtype)
     if argument.dtype.is_float:
         drawn = _draw_floats(argument.dtype, case.fill, count, rng)
-        return encode(_with_landmarks(drawn, argument.dtype, case.landmarks, rng), argument.dtype)
+        drawn = _with_landmarks(drawn, argument.dtype, numbers, rng)
+        return encode(np.abs(drawn) if case.fill == "sizes" else drawn, argument.dtype)
     whole = _draw_integers(argument.dtype, case.fill, count, rng)
-    return _with_landmarks(whole, argument.dtype, case.landmarks, rng).astype(whole.dtype)
+    numbers = numbers if case.fill == "landmarks" else ()
+    return _with_landmarks(whole, argument.dtype, numbers, rng).astype(whole.dtype)
 
 
 def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:

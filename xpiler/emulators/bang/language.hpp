@@ -1,6 +1,8 @@
 // The words of the language: qualifiers, built-in names, scalar functions, and the storage behind __nram__ and its kin.
 #pragma once
 
+#include <cfenv>
+
 #include "runtime.hpp"
 
 #define __BANG__ 1
@@ -98,6 +100,7 @@ template <class To>
 inline To rounded(double v, Rounding mode) {
     const double r = round_to(v, mode);
     constexpr double low = static_cast<double>(std::numeric_limits<To>::lowest()), high = static_cast<double>(std::numeric_limits<To>::max());
+    if (!(r >= low && r <= high)) std::feraiseexcept(FE_INVALID);  // `runner.cpp` can be told to end there
     return v != v ? To(0) : static_cast<To>(r < low ? low : r > high ? high : r);
 }
 XPEMU_LOCAL double round_float(Type, double, Rounding);

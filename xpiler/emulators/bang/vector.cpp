@@ -1,5 +1,6 @@
 // Vector instructions: elementwise, comparisons, selections, reductions, conversions.
 #include <algorithm>
+#include <cfenv>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -471,7 +472,11 @@ void convert(const Call& call, Type to, Type from, Rounding mode, int scale, voi
             if (scale) v = std::ldexp(v, scale);
             if (to == Type::f16 || to == Type::bf16) store_float(to, at, round_float(to, v, mode));
             else if (is_float(to)) store_float(to, at, v);
-            else store_int(to, at, v != v ? 0 : static_cast<std::int64_t>(std::clamp(round_to(v, mode), lowest(to), highest(to))));
+            else {
+                const double whole = round_to(v, mode);
+                if (!(whole >= lowest(to) && whole <= highest(to))) std::feraiseexcept(FE_INVALID);  // see `language.hpp`
+                store_int(to, at, v != v ? 0 : static_cast<std::int64_t>(std::clamp(whole, lowest(to), highest(to))));
+            }
         }
     }
 }

@@ -203,9 +203,12 @@ inline To bits(From from) {
     std::memcpy(&to, &from, sizeof to);
     return to;
 }
-// Rounds with f, clamps to the target's range; NaN gives 0 for 32-bit targets of float, else 0x80....
+// Clamps to the target's range; NaN gives 0 for 32-bit targets of float, else 0x80.... What is clamped is raised as
+// invalid, as C++'s own conversion of it is: `runner.cpp` can be told to end there.
 template <class To, class From>
 inline To convert(From rounded) {
+    constexpr From end = static_cast<From>(std::numeric_limits<To>::max() / 2 + 1) * 2;
+    if (!(rounded >= static_cast<From>(std::numeric_limits<To>::min()) && rounded < end)) std::feraiseexcept(FE_INVALID);
     if (rounded != rounded) return sizeof(To) == 8 || sizeof(From) == 8 ? static_cast<To>(std::uint64_t{1} << (8 * sizeof(To) - 1)) : To{0};
     constexpr To low = std::numeric_limits<To>::min(), high = std::numeric_limits<To>::max();
     if (rounded <= static_cast<From>(low)) return low;

@@ -1,0 +1,88 @@
+"""Floats that become integers, at the ends of these: what a source means, and faults that only they show."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.gate.conversions import converts, spells_conversion
+from xpiler.translate import Trusted
+
+KERNEL = """
+__global__ void make(const float *x, OUT *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = VALUE;
+}
+void run(const float *x, OUT *y, int n) { make<<<(n + 255) / 256, 256>>>(x, y, n); }
+"""
+CLAMPED_FIRST = "(signed char)(int)fminf(fmaxf(rintf(x[i]), -128.f), 127.f)"
+CLAMPED_LAST = "(signed char)max(-128, min(127, (int)rintf(x[i])))"
+WIDE_FIRST = "(int)((long long)x[i] / 65536)"
+
+
+def text(value: str, out: str = "int") -> str:
+    return KERNEL.replace("VALUE", value).replace("OUT", out)
+
+
+def verdict(source: str, target: str, out: str = "int") -> str:
+    trusted = Trusted.of(text(source, out), "make.cu")
+    return trusted.verify(text(target, out), "make.cu", until_wrong=True).status
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "out"),
+    [
+        (CLAMPED_FIRST, CLAMPED_LAST, "signed char"),
+        (WIDE_FIRST, "(int)x[i] / 65536", "int"),
+        ("floorf(x[i]) * 0.5f", "(float)__float2int_rd(x[i]) * 0.5f", "float"),
+        ("(unsigned char)fminf(fabsf(x[i]), 255.f)", "(unsigned char)fabsf(x[i])", "unsigned char"),
+    ],
+)
+def test_conversion_of_too_narrow_a_range_is_found(source: str, target: str, out: str) -> None:
+    assert verdict(source, target, out) == "unverified"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "out"),
+    [
+        (CLAMPED_LAST, CLAMPED_FIRST, "signed char"),  # beyond int nothing is said
+        ("__float2int_rz(x[i])", "(int)x[i]", "int"),  # what the device makes of others is its own
+        ("(unsigned char)x[i]", "(unsigned char)(unsigned)x[i]", "unsigned char"),
+        (CLAMPED_FIRST, "(signed char)(int)rintf(fmaxf(fminf(x[i], 127.f), -128.f))", "signed char"),
+    ],
+)
+def test_what_the_source_leaves_open_is_not_asked(source: str, target: str, out: str) -> None:
+    assert verdict(source, target, out) == "verified"
+
+
+@pytest.mark.parametrize(
+    ("value", "fill", "largest"),
+    [(CLAMPED_FIRST, "magnitudes", 66), ("(int)x[i]", "magnitudes", 31), ("(unsigned)x[i]", "sizes", 32)],
+)
+def test_magnitudes_are_the_largest_that_the_source_takes(value: str, fill: str, largest: int) -> None:
+    (item,) = Trusted.of(text(value), "make.cu").entries
+    assert item.inference is not None
+    (case,) = [c for c in item.inference.contract.cases if c.fill in ("magnitudes", "sizes")]
+    assert case.fill == fill
+    assert 2.0 ** (largest - 1) < max(case.landmarks) < 2.0**largest
+
+
+@pytest.mark.parametrize(
+    ("value", "makes"), [("x[i] * 2.0f", False), ("(float)n", False), ("lrintf(x[i])", True), ("x[i]", True)]
+)
+def test_conversions_are_seen_where_they_are_implied(value: str, makes: bool) -> None:
+    out = "int" if makes else "float"
+    assert converts(parse(text(value, out), "make.cu").program.kernels[0]) == makes
+
+
+@pytest.mark.parametrize(
+    ("code", "spelled"),
+    [
+        ("y[i] = (int)v;", True),
+        ("y = _mm512_cvttps_epi32(v);", True),
+        ("static_cast<int64_t>(v)", True),
+        ("float y = (float)v; int f(int n);", False),
+    ],
+)
+def test_conversions_are_seen_in_any_language(code: str, spelled: bool) -> None:
+    assert spells_conversion(code) == spelled

@@ -1,0 +1,70 @@
+"""Floats at the ends of integer types, for texts that convert floats to integers.
+
+    q[i] = (int)fminf(fmaxf(x[i], -128.f), 127.f);  -->  data with 2^7, 2^8, 2^15 ... 2^66 and beside them
+    q[i] = (int)x[i];                               -->  the same up to 2^31
+
+A target that converts before it clamps, or through a narrower type, agrees with its source on ordinary data.
+But what a conversion makes of a number that its type does not hold is undefined in C++, and each platform has
+its own answer (the nearest integer on GPUs, the least one on x86), also where a manual states it. So the
+source is first run in a build that ends at such a conversion, and where any other operation has no number for
+a result: the largest magnitudes at which it does not are those that its meaning covers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from xpiler.gate.contract import Case, Contract, FillKind, Role
+from xpiler.gate.execute import Build, Variant, build
+from xpiler.ir.nodes import Cast, Function
+from xpiler.ir.rewrite import walk
+
+_ENDS = (66, 63, 32, 31, 16, 15, 8, 7)  # powers of two that integer types end at; the first is beyond all
+_LEAST = 1 - 2.0**-8  # of an end: what is drawn beside it stays below
+_TIES = (0.5, 1.5, 2.5, 3.5, 0.49999997, 8388609.0)  # where ways to round differ
+_SEED = 9101
+_SPELLED = re.compile(
+    r"\(\s*(?:unsigned|signed|int|long|short|char|u?int\d+_t|size_t)(?:\s+\w+)*\s*\)\s*[\w(-]"
+    r"|\b(?:static_cast\s*<\s*|)(?:unsigned|int|long|short|char|u?int\d+_t)\s*>?\s*\("
+    r"|\bll?r(?:int|ound)f?\s*\(|(?:float|half|double|bfloat16)2u?(?:int|ll|short|char)|_cvtt?p[sdh]_ep"
+)
+
+
+def converts(kernel: Function) -> bool:
+    """Whether some float becomes an integer in a kernel."""
+    return any(
+        isinstance(node, Cast) and node.dtype.is_integer and node.operand.dtype.is_float
+        for node in walk(kernel.body)
+    )
+
+
+def spells_conversion(text: str) -> bool:
+    """Whether a text of any language seems to convert something to integers."""
+    return _SPELLED.search(text) is not None
+
+
+def conversion_cases(contract: Contract, source: Build) -> Iterator[Case]:
+    """The first case with such data, up to the largest magnitudes that the source takes; none where no floats
+    are read, or the source takes none of it."""
+    drawn = next((case for case in contract.cases if not case.all_given), None)
+    reads = [a for a in contract.pointers if a.dtype.is_float and a.role in (Role.IN, Role.INOUT)]
+    if drawn is None or not reads or any(case.fill in ("magnitudes", "sizes") for case in contract.cases):
+        return
+    checked = build(source.text, source.file, source.platform, contract, converting=True)
+    if not checked.ok:
+        return
+    fills: tuple[FillKind, ...] = ("magnitudes", "sizes")
+    for first in range(len(_ENDS)):
+        for fill in fills:
+            case = replace(drawn, fill=fill, landmarks=_below(first), seed=_SEED)
+            if all(result.ok for result in checked.run([case], variants=(Variant(trapped=True),))):
+                yield case
+                return
+
+
+def _below(first: int) -> tuple[float, ...]:
+    """Numbers of which the largest lie below an end, and on and beside all ends before it."""
+    ends = [2.0**power for power in _ENDS[first + 1 :]]
+    return (*_TIES, *ends, *(end / 2 for end in ends), 2.0 ** _ENDS[first] * _LEAST)
