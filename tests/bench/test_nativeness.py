@@ -25,6 +25,8 @@ def bang(body: str) -> str:
         ("for (int i = 0; i < n; ++i) y[i] = x[i] * 2;", Depths(-1, 1)),
         ("for (int i = 0; i < n; ++i) __bang_mul_scalar(y, x, 2.0f, n);", Depths(2, -1)),
         ("__bang_matmul(y, x, w, n, n, n);", Depths(3, -1)),
+        ("for (int i = 0; i < n; ++i) __bang_atomic_reduce_add(&y[i], x[i]);", Depths(-1, 1)),
+        ("for (int i = 0; i < n; ++i) __bang_atomic_reduce_add(y, x, n);", Depths(2, -1)),
         ("__bang_write_zero(y, n); for (int i = 0; i < n; ++i) y[i] += x[i];", Depths(-1, 1)),
         ("for (int i = 0; i < n; ++i) y[i] = x[i];", Depths(-1, -1)),  # a copy computes nothing
         ("for (int i = 0; i < n; ++i) y[i] = x[n - i];", Depths(-1, -1)),
@@ -43,6 +45,13 @@ def test_a_scalar_loop_beside_vectors_does_no_harm_but_a_deeper_one_does() -> No
     assert is_native(bang(vectors + beside), "bang")
     assert not is_native(bang(vectors + deeper), "bang")
     assert not is_native(bang(vectors).replace("taskId", "0"), "bang")
+
+
+def test_what_only_moves_data_is_native_by_way_of_a_scratchpad() -> None:
+    copies = "__memcpy(tile, x, n, GDRAM2NRAM); __memcpy(y, tile, n, NRAM2GDRAM);"
+    assert is_native(bang(copies), "bang")
+    assert not is_native(bang(copies).replace("taskId", "0"), "bang")
+    assert not is_native(bang("for (int i = 0; i < n; ++i) y[i] = x[i];"), "bang")
 
 
 def test_vector_code_in_a_function_counts_where_it_is_called() -> None:

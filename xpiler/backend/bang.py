@@ -40,7 +40,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import arrays_written, assigned_vars, map_expr, substitute, walk
-from xpiler.ir.types import F16, F32, F64, I8, U32, DType
+from xpiler.ir.types import F16, F32, F64, I8, I16, I32, U8, U32, DType
 from xpiler.passes.bang_schedule import schedule
 from xpiler.passes.covered import covered
 from xpiler.passes.promote_arrays import Promoted, flat_loads
@@ -304,8 +304,9 @@ class BangPrinter(CPrinter):
             return self.copy(instr, texts, attributes["direction"])
         if instr.name == "__bang_write_value":  # elements are as wide as the value's type
             *_, value = instr.operands
-            if value.dtype.is_integer and value.dtype.bytes < 4:
-                texts[-1] = f"({_type(value.dtype)}){_wrapped_text(texts[-1])}"
+            kind = _SIGNED.get(value.dtype.bytes) if value.dtype.is_integer else None
+            if kind is not None and value.dtype != I32:
+                texts[-1] = f"({_type(kind)}){_wrapped_text(texts[-1])}"
         if "suffix" in attributes:
             texts = self.suffixed(instr, texts, attributes["suffix"])
         return f"{instr.name}({', '.join(texts)})"
@@ -334,9 +335,11 @@ class BangPrinter(CPrinter):
     def operand(self, operand: Expr) -> str:
         if isinstance(operand, Ref):
             base = self.base(operand.array)
+            info = self.arrays.get(operand.array)
+            if info is not None and {info.dtype, operand.dtype} == {I8, U8}:
+                base = f"({_type(operand.dtype)} *){base}"
             if operand.offset == Const(operand.offset.dtype, 0):
                 return base
-            info = self.arrays.get(operand.array)
             if info is not None and info.dtype.bytes != operand.dtype.bytes:
                 base = f"(const {_type(operand.dtype)} *){base}"
             return f"{base} + {self.expr(operand.offset, 12)}"
@@ -359,6 +362,7 @@ class BangPrinter(CPrinter):
 
 
 _BY_WIDTH = {4: F32, 2: F16, 1: I8}
+_SIGNED = {4: I32, 2: I16, 1: I8}  # fills have no unsigned values
 
 
 @dataclass

@@ -7,7 +7,8 @@ stands, a product of matrices three, a convolution six. A program is native if
 * for CUDA and HIP, some kernel takes its place from `threadIdx` and `blockIdx` (or their kind) and is
   launched with more than one thread;
 * for BANG C, tasks share the work (`taskId` or its kind) and no arithmetic on single elements of arrays is
-  deeper than the deepest vector or tensor instruction;
+  deeper than the deepest vector or tensor instruction; what computes nothing at all has to copy by way of a
+  scratchpad;
 * for C++ with AVX-512, the same of vector instructions; a loop under `#pragma omp simd` counts as vectors.
 
 So a scalar loop beside vector loops of the same depth (a remainder, say) does no harm, and one that is nested
@@ -30,6 +31,7 @@ _THREADS = re.compile(r"\b(?:threadIdx|hipThreadIdx_|thread_rank|workitem_id)")
 _BLOCKS = re.compile(r"\b(?:blockIdx|hipBlockIdx_|workgroup_id|grid_group|this_grid)")
 _TASKS = re.compile(r"\b(?:taskId[XYZ]?|coreId|clusterId)\b")
 _ONE_TASK = re.compile(r"\bif\s*\(\s*(?:taskId|coreId|clusterId)\s*!=\s*0\s*\)\s*return\b")
+_SCRATCHPAD_COPY = re.compile(r"\b__memcpy(?:_async)?\s*\([^;]*\b(?:NRAM|SRAM)2GDRAM\b")
 _LAUNCH = re.compile(r"<<<\s*([^,<>]+)\s*,\s*([^,<>]+?)\s*[,>]|hipLaunchKernelGGL\s*\([^;]*;")
 _SIMD = re.compile(r"#\s*pragma\s+omp\b.*\bsimd\b")
 
@@ -37,6 +39,7 @@ _SIMD = re.compile(r"#\s*pragma\s+omp\b.*\bsimd\b")
 _BANG_LOOPS = {"matmul": 3, "mlp": 2, "conv": 6, "conv_partial": 6, "reduce_sum": 1}
 _BANG_LOOPS |= dict.fromkeys(("sumpool", "maxpool", "minpool", "avgpool"), 4)
 _BANG_MOVES = ("write_value", "write_zero", "move", "transpose", "reshape_filter", "pad", "printf")
+_ATOMIC = "__bang_atomic_reduce_"
 _AVX_MOVES = re.compile(
     r"_mm\d*_\w*(?:load|store|set1?r?|setzero|undefined|broadcast|mov|cast\w*|gather|scatter)\w*_"
 )
@@ -61,6 +64,8 @@ def is_native(text: str, platform: str) -> bool:
     if platform in ("cuda", "hip"):
         return _uses_threads(text)
     depths = depths_of(text)
+    if platform == "bang" and depths == Depths():
+        return bool(_TASKS.search(_ONE_TASK.sub("", text)) and _SCRATCHPAD_COPY.search(text))
     shared = platform != "bang" or bool(_TASKS.search(_ONE_TASK.sub("", text)))
     return shared and depths.vector >= 0 and depths.vector >= depths.scalar
 
@@ -127,7 +132,9 @@ class _Functions:
             if name in self.bodies:
                 found = found.joined(self.of(name), depth)
             loops = _loops_of(name)
-            if loops:
+            if name.startswith(_ATOMIC) and _arguments(call) < 3:  # of one element
+                found = found.joined(Depths(-1, depth))
+            elif loops:
                 found = found.joined(Depths(depth + loops))
         touches = any(
             True for kind in ("subscript_expression", "pointer_expression") for _ in _every(node, kind)
@@ -135,6 +142,11 @@ class _Functions:
         if found.vector < 0 and touches and _computes(node):
             found = found.joined(Depths(-1, depth))
         return found
+
+
+def _arguments(call: Node) -> int:
+    given = call.child_by_field_name("arguments")
+    return given.named_child_count if given is not None else 0
 
 
 def _loops_of(name: str) -> int:

@@ -25,13 +25,14 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import children, walk
-from xpiler.ir.types import F16, F32, I8, I16, I32, DType
+from xpiler.ir.types import F16, F32, I8, I16, I32, U8, U32, DType
 from xpiler.passes.names import Names
 from xpiler.platforms.bang import (
     Architecture,
 )
+from xpiler.platforms.bang_integers import Range
 
-VECTOR_TYPES = (F32, F16, I32, I16, I8)
+VECTOR_TYPES = (F32, F16, I32, U32, I16, I8, U8)  # which may be moved; instructions have their own
 TILE = "tile"
 
 
@@ -85,6 +86,7 @@ class LaneBuffers:
         self.tiler, self.loop = tiler, loop
         self.first = Var(loop.dtype, tiler.names.fresh(f"{loop.var}0"))  # the tile's first lane
         self.count = Var(I32, tiler.names.fresh("count"))
+        self.ranges: dict[str, Range] = {}  # of integers that vary along the lanes
         self.lanes: dict[str, str] = {}  # scalar that varies along the lanes -> its buffer
         self.uniform: set[str] = set()  # scalars declared inside that do not vary
         self.inside: set[str] = {n.name for n in walk(loop.body) if isinstance(n, Decl)}

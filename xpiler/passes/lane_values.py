@@ -7,12 +7,15 @@ An expression is unified with the meanings of the instructions; what unifies wit
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xpiler.ir.build import cast, const
 from xpiler.ir.nodes import (
     Binary,
     Bitcast,
     Call,
     Cast,
+    Const,
     Expr,
     If,
     Instr,
@@ -24,7 +27,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import substitute
-from xpiler.ir.types import F16, F32, I8, I16, I32, DType
+from xpiler.ir.types import F16, F32, I8, I16, I32, U8, DType
 from xpiler.passes.lane_buffers import NotTileable
 from xpiler.passes.lane_memory import LaneMemory
 from xpiler.platforms.bang import (
@@ -34,6 +37,7 @@ from xpiler.platforms.bang import (
     tests_as_floats,
 )
 from xpiler.platforms.bang_functions import test_of
+from xpiler.platforms.bang_integers import choice_as_clamp, integer_conversion
 
 
 class LaneValues(LaneMemory):
@@ -102,7 +106,8 @@ class LaneValues(LaneMemory):
                 return self.bitwise(_BITWISE[op], normal, into)
         if isinstance(normal, Var) and normal.name == self.loop.var:
             return self.index(wish, into)
-        simpler = compose(normal, self.varies, self.tiler.architecture)
+        simpler = integer_conversion(normal, self.ranges)
+        simpler = simpler or compose(normal, self.varies, self.tiler.architecture)
         if simpler is None or simpler == expr:
             raise NotTileable(f"no instruction for {in_words(expr)}")
         if isinstance(simpler, Let):
@@ -110,6 +115,8 @@ class LaneValues(LaneMemory):
         return self.compute_or_value(simpler, wish, into)
 
     def same_bytes(self, operand: Expr, dtype: DType, wish: str, into: str | None) -> str:
+        if {operand.dtype, dtype} == {I8, U8}:  # an instruction looks at such a buffer either way
+            return self.compute_or_value(operand, wish, into)
         buffer = self.value(operand, "bits")
         result = into or self.acquire(wish, dtype)
         self.move(result, buffer, dtype)
@@ -191,7 +198,9 @@ class LaneValues(LaneMemory):
                 inner = self.mask(operand)
                 self.bits("__bang_bnot", inner, inner)
                 return inner
-            case Binary(op=op, left=left, right=right) if left.dtype in (F16, I16, I8):
+            case Binary(op="==" | "!=", left=left, right=Const(value=0)) if left.dtype == U8:
+                return self.mask(replace(condition, left=Bitcast(I8, left), right=const(0, I8)))
+            case Binary(op=op, left=left, right=right) if left.dtype in (F16, I16, I8, U8):
                 wide = F32 if left.dtype == F16 else I32
                 return self.mask(Binary(condition.dtype, op, cast(left, wide), cast(right, wide)))
             case Binary(left=left) if left.dtype in (F32, I32):
@@ -226,6 +235,8 @@ _BITWISE = {"&": "__bang_band", "|": "__bang_bor", "^": "__bang_bxor"}
 def _normal(expr: Expr) -> Expr:
     """`x > 0 ? x : 0` and its kin as max and min; the sum with a negation as a difference; sums of tests by
     floats."""
+    if (clamp := choice_as_clamp(expr)) is not None:
+        return clamp
     match expr:
         case Select(condition=Binary(op="<" | "<=" | ">" | ">=" as op, left=a, right=b), then=x, otherwise=y):
             if (x, y) in ((a, b), (b, a)):

@@ -42,6 +42,7 @@ from xpiler.passes.lane_memory import apart
 from xpiler.passes.lane_ranges import cut_of, joined, parts_of, positive
 from xpiler.passes.lane_values import LaneValues, in_words
 from xpiler.passes.padded_vectors import padded_vectors
+from xpiler.platforms.bang_integers import range_of
 
 
 class VectorLoop(LaneValues):
@@ -136,6 +137,10 @@ class VectorLoop(LaneValues):
             self.into(self.lanes[name], decl.dtype, init)
         else:
             self.lanes[name] = self.named(self.value(init, name), name)
+        within = range_of(init, self.ranges)
+        changed = (isinstance(n, Assign) and n.target == Var(decl.dtype, name) for n in walk(self.loop.body))
+        if within is not None and not any(changed):
+            self.ranges[name] = within
 
     def _becomes_varying(self) -> set[str]:
         """Scalars declared in the loop that some assignment makes vary along the lanes."""
@@ -385,7 +390,11 @@ class VectorLoop(LaneValues):
         """Neighbouring elements that all tasks may update: one instruction takes a tile of values."""
         place = stmt.place
         index = self.flat(place)
-        if self.tiler.architecture.padded or place.dtype != F32 or place.array in self.tiler.scratch:
+        if (
+            self.tiler.architecture.padded
+            or place.dtype not in (F32, I32, U32)
+            or place.array in self.tiler.scratch
+        ):
             raise NotTileable(f"no atomic instruction takes several elements of `{place.array}`")
         if self.distance(index) != 1:
             raise NotTileable(f"the elements of `{place.array}` it updates lie {apart(self.distance(index))}")
@@ -401,7 +410,7 @@ class VectorLoop(LaneValues):
         if self.skipped != const(0):
             lane = add(lane, cast(self.skipped, lane.dtype))
         first = substitute(index, {self.loop.var: lane})
-        operands = (Ref(F32, place.array, first), self.ref(F32, buffer), self.count)
+        operands = (Ref(place.dtype, place.array, first), self.ref(place.dtype, buffer), self.count)
         self.out.append(Instr(f"__bang_atomic_reduce_{stmt.op}", operands))
         self.release(buffer)
 

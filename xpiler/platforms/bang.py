@@ -28,6 +28,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, DType
 from xpiler.platforms.bang_functions import Let, function_of, tail_of_erf
+from xpiler.platforms.bang_integers import clamped
 
 # ---------------------------------------------------------------------------------------------- the machine
 
@@ -167,6 +168,8 @@ ELEMENTWISE: tuple[Elementwise, ...] = (
         for n, op in _TESTS.items()
     ),
     *(Elementwise(f"__bang_{n}", _test(op), NUMBERS) for n, op in _TESTS.items()),
+    Elementwise("__bang_sll", _two("<<", _s), (I32, I16), since=SECOND),
+    Elementwise("__bang_sra", _two(">>", _s), (I32, I16), since=SECOND),
     Elementwise("__bang_band", _two("&"), (I32,), suffix="bytes"),
     Elementwise("__bang_bor", _two("|"), (I32,), suffix="bytes"),
     Elementwise("__bang_bxor", _two("^"), (I32,), suffix="bytes"),
@@ -176,6 +179,17 @@ ELEMENTWISE: tuple[Elementwise, ...] = (
     *(
         Elementwise(f"__bang_{name}2float", _converted(F32, other), (F32,), overlap=False, suffix="0")
         for name, other in _INTEGERS.items()
+    ),
+    *(
+        Elementwise(
+            f"__bang_int322int{other.bits}",  # which clamps
+            lambda t: Cast(t, clamped(_a(I32), t)),
+            (other,),
+            overlap=False,
+            suffix="0, 0",
+            since=SECOND,
+        )
+        for other in (I8, I16)
     ),
     *(
         Elementwise(
