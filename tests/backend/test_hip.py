@@ -126,6 +126,15 @@ def test_tensor_core_tiles_change_namespace_only() -> None:
     assert translated(text).endswith("using namespace amd;\nvoid f() {\n    mfma::mma_sync(c, a, b, c);\n}\n")
 
 
+def test_an_alias_of_the_tensor_core_namespace_stays_an_alias() -> None:
+    text = (
+        "#include <mma.h>\nnamespace wmma = nvcuda::wmma;\nvoid f() {\n    wmma::mma_sync(c, a, b, c);\n}\n"
+    )
+    assert translated(text).endswith(
+        "namespace wmma = amd::mfma;\nvoid f() {\n    wmma::mma_sync(c, a, b, c);\n}\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "code", "place"),
     [

@@ -21,7 +21,9 @@ def translate_wmma(source: SourceText, edits: EditList) -> None:
     tokens = source.tokens
     for i, token in source.names():
         neighbours = {tokens[i - 1].text, tokens[i + 1].text if i + 1 < len(tokens) else ""}
-        if token.text == "wmma" and neighbours & {"::", "namespace"} and "wmma" not in source.defined:
+        of_cuda = i > 1 and [t.text for t in tokens[i - 2 : i]] == ["nvcuda", "::"]
+        named = neighbours & {"::", "namespace"} and "wmma" not in source.defined
+        if token.text == "wmma" and (of_cuda or named):
             edits.replace(token.start, token.end, "mfma", _REASON)
         elif token.text == "nvcuda":
             edits.replace(token.start, token.end, "amd", _REASON)
