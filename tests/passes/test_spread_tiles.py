@@ -152,7 +152,7 @@ extern "C" void add(const float *a, const float *b, float *y, int n) {
 
 def test_vectors_that_a_loop_takes_two_at_a_time_are_elements() -> None:
     assert canonical(STRIPS.replace("SECOND", "16")) == (
-        "parallel for i32 index_1 in 0 .. n {\ny[index_1] = a[index_1] + b[index_1];\n}"
+        "parallel for i32 i_1 in 0 .. n {\nf32 low = a[i_1] + b[i_1];\ny[i_1] = low;\n}"
     )
 
 

@@ -30,6 +30,7 @@ from xpiler.passes.folds import with_chained_dots, with_summed_dots
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.invariants import hoist_invariants
+from xpiler.passes.jammed_copies import separate_copies
 from xpiler.passes.lane_masks import masked_steps, plain_masks
 from xpiler.passes.lane_votes import drop_votes
 from xpiler.passes.loop_distribution import distribute_loops
@@ -226,6 +227,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("rescaled sums", split_rescaled_sums),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
+    ("copies in step", separate_copies),
     ("digits of threads", split_thread_digits),
     ("thread fusion", fuse_threads),
     ("registers as threads", spread_registers),

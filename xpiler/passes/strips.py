@@ -363,7 +363,7 @@ class _Joiner:
         """Scalars put in place, products apart, indices as sums: a form to compare."""
         values: dict[str, Expr] = {}
         stmts: list[Stmt] = []
-        assigned = uses(body).vars_assigned
+        assigned = uses(body).vars_set
         for stmt in spliced(body.body):
             stmt = substitute(stmt, values)
             is_value = isinstance(stmt, Decl) and not stmt.shape and isinstance(stmt.init, Expr)
@@ -384,7 +384,7 @@ class _Joiner:
             return changed
 
         result = map_expr(rename(Block(tuple(stmts)), names), self.normal, place)
-        compared = map_stmt(result, _plain_loop)
+        compared = map_stmt(result, _plain)
         assert isinstance(compared, Block)
         return compared
 
@@ -405,8 +405,13 @@ class _Joiner:
         return index if form is None else to_expr(form, I64)
 
 
-def _plain_loop(stmt: Stmt) -> Stmt:
-    return replace(stmt, kind=LoopKind.SERIAL, unroll=0) if isinstance(stmt, For) else stmt
+def _plain(stmt: Stmt) -> Stmt:
+    match stmt:
+        case For():
+            return replace(stmt, kind=LoopKind.SERIAL, unroll=0)
+        case Assign(target=target, value=value, reduce="+"):
+            return replace(stmt, value=add(value, target), reduce=None)
+    return stmt
 
 
 def _below(condition: Expr, lane: str) -> Expr | None:
