@@ -141,3 +141,27 @@ def test_a_sum_is_scaled_as_the_others_of_its_loop() -> None:
 """
     kind = changed(text, "f.cpp")[text.replace("l = l + p", "l = (l * fix) + p")]
     assert kind.endswith("scaled as others")
+
+
+def test_a_row_that_misses_the_number_of_its_plane_is_what_the_source_has_there() -> None:
+    source = """extern "C" void f(const float *x, float *y, int planes, int height, int width) {
+  for (int n = 0; n < planes; ++n)
+    for (int r = 0; r < height; ++r)
+      for (int c = 0; c < width; ++c) y[(n * height + r) * width + c] = x[(n * height + r) * width + c];
+}
+"""
+    text = """__global__ void f(const float *x, float *y, int planes, int height, int width) {
+  int n = blockIdx.y, r = blockIdx.x;
+  for (int c = threadIdx.x; c < width; c += 32) {
+    float v = x[(n * height + r) * width + c];
+    y[(n * height + r) * width + c] = v;
+  }
+}
+"""
+    wrong = text.replace("v = x[(n * height + r) * width", "v = x[r * width")
+    assert text in changed(wrong, "f.cu", source)
+
+
+def test_a_number_that_ends_a_loop_where_the_source_has_a_size_is_likely_that_size() -> None:
+    found = costs("c < 32", "c < cols")
+    assert found[TARGET] <= min(found.values()) + 0.05

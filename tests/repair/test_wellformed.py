@@ -72,3 +72,40 @@ def test_what_cannot_be_compiled(text: str, file: str, here: str, there: str) ->
 def test_what_can_be(text: str, file: str, here: str, there: str) -> None:
     assert here in text
     assert text.replace(here, there) in changed(text, file)
+
+
+HIP = """#include <hip/hip_runtime.h>
+__global__ void k(const float2 *x, float *y, int n) { y[0] = x[0].x; }
+extern "C" void f(const float2 *x, float *y, int n, int rows) {
+  dim3 grid(n, rows);
+  hipLaunchKernelGGL(k, grid, dim3(64), 0, 0, x, y, n);
+}
+"""
+
+
+def test_arguments_of_a_launch_stay_what_they_are_and_a_constructed_grid_may_change() -> None:
+    texts = changed(HIP, "f.hip")
+    assert HIP.replace("(k, grid, dim3(64),", "(grid, k, dim3(64),") not in texts
+    assert HIP.replace("(k, grid, dim3(64),", "(k, dim3(64), grid,") in texts
+    assert HIP.replace("grid(n, rows)", "grid(rows, rows)") in texts
+    moved = HIP.replace("  dim3 grid(n, rows);\n", "").replace(
+        "x, y, n);\n}", "x, y, n);\n  dim3 grid(n, rows);\n}"
+    )
+    assert moved not in texts
+
+
+def test_constants_of_a_header_that_is_not_included_and_functions_of_the_source_alone() -> None:
+    text = """#include <immintrin.h>
+extern "C" void f(const float *x, float *y, int n) {
+  float best = 0.0f;
+  for (int i = 0; i < n; ++i) best = best > x[i] ? best : x[i];
+  y[0] = best;
+}
+"""
+    source = text.replace("extern", "float top(float v) { return v; }\nextern").replace(
+        "y[0] = best", "y[0] = top(best)"
+    )
+    texts = "\n".join(changed(text, "f.cpp", source))
+    assert "INFINITY" not in texts
+    assert "top(" not in texts
+    assert "INFINITY" in "\n".join(changed("#include <math.h>\n" + text, "f.cpp", source))

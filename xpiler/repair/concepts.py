@@ -44,13 +44,14 @@ _WEIGHT, _MOST = 0.3, 0.45
 @dataclass(frozen=True)
 class Concepts:
     """`theirs`: what the source computes with; `missing`: what of it the target does not. `sizes`: the
-    source's integer parameters; `bounds`: those that loops end at; `indexed`: those that the indices of an
-    array are made with, by its name. `forms`: the expressions of the source, with only those names told that
-    the target has, too (`shared`)."""
+    source's integer parameters; `bounds`: those that loops end at, `ends`: numbers that they do; `indexed`:
+    those that the indices of an array are made with, by its name. `forms`: the expressions of the source,
+    with only those names told that the target has, too (`shared`)."""
 
     theirs: frozenset[str]
     sizes: frozenset[str] = frozenset()
     bounds: frozenset[str] = frozenset()
+    ends: frozenset[str] = frozenset()
     indexed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     forms: frozenset[str] = frozenset()
@@ -63,6 +64,7 @@ class Concepts:
         theirs = _computed(source, places)
         sizes: set[str] = set()
         bounds: set[str] = set()
+        ends: set[str] = set()
         indexed: dict[str, set[str]] = {}
         shared = frozenset(_WORD.findall(source.text)) & frozenset(_WORD.findall(target.text))
         forms: set[str] = set()
@@ -75,13 +77,15 @@ class Concepts:
             sizes |= own
             if place.role == "bound" and place.whole == "loop condition":
                 bounds |= said & own
+                ends |= set(re.findall(r"\b\d+\b", source.unit.text_of(node)))
             array = array_of(source, place) if place.root else ""
             if array:
                 indexed.setdefault(array, set()).update(said & own)
         arrays = {array: frozenset(names) for array, names in indexed.items()}
         missing = frozenset(theirs - _computed(target, target_places))
         told = frozenset(forms - {""}), shared
-        return cls(frozenset(theirs), frozenset(sizes), frozenset(bounds), arrays, missing, *told)
+        loops = frozenset(bounds), frozenset(ends)
+        return cls(frozenset(theirs), frozenset(sizes), *loops, arrays, missing, *told)
 
     def says(self, text: str) -> bool:
         """Whether the source has an expression of this form.
@@ -94,12 +98,17 @@ class Concepts:
         """Sizes that should be said where a place is, and are not."""
         said = walker.unit.text_of(place.node)
         if place.role == "bound" and place.whole == "loop condition":
-            return self.bounds if said in self.sizes and said not in self.bounds else frozenset()
+            strange = said in self.sizes and said not in self.bounds
+            return self.bounds if strange or self._is_strange_number(said) else frozenset()
         index = _index_around(walker, place)
         array = array_of(walker, place)
         if index is None or array not in self.indexed:
             return frozenset()
         return self.indexed[array] - set(re.findall(r"[A-Za-z_]\w*", walker.unit.text_of(index)))
+
+    def _is_strange_number(self, said: str) -> bool:
+        """Whether it is a number that ends a loop, and no loop of the source ends there."""
+        return said.isdigit() and int(said) > 1 and said not in self.ends
 
     def strangeness(self, written: str, instead: str, *, floats: bool) -> float:
         """How much dearer a change is that puts `instead` where `written` stands: less than nothing if that

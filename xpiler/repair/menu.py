@@ -32,7 +32,8 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
     walker, other = Walker(unit), Walker(source)
     reached = _reached(unit, entry)
     places = [place for place in walker.run() if place.function.name in reached]
-    phrases = Phrases(PLATFORMS[unit.platform].model)
+    functions = frozenset(re.findall(r"[A-Za-z_][\w:]*", unit.text)) | vocabulary.known
+    phrases = Phrases(PLATFORMS[unit.platform].model, functions)
     phrases.add(walker, places)
     theirs = other.run()
     phrases.add(other, theirs)

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, Scope
+from xpiler.repair.vocabulary import is_of_library
 from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
 
-CONDITION, PRODUCT, INTEGER, LAUNCH, REAL, LANES, READ = (
+CONDITION, PRODUCT, SUM, INTEGER, LAUNCH, REAL, LANES, READ = (
     "condition",
     "product",
+    "sum",
     "integer",
     "launch",
     "real",
@@ -36,11 +38,12 @@ class Phrase:
 
 @dataclass
 class Phrases:
-    """By what they are: conditions, products of integers, other integers, launch sizes, floats, masks,
-    elements.
-    `model`: of the target; what names threads or tasks of another one is left out."""
+    """By what they are: conditions, products and sums of integers, other integers, launch sizes, floats,
+    masks, elements. `model`: of the target; what names threads or tasks of another one is left out.
+    `functions`: those that the target may call."""
 
     model: str
+    functions: frozenset[str] = frozenset()
     found: dict[str, list[Phrase]] = field(default_factory=dict)
     seen: set[tuple[str, str]] = field(default_factory=set)
 
@@ -53,7 +56,10 @@ class Phrases:
                 if len(text) > _LONGEST or "//" in text or (kind, text) in self.seen or self._foreign(text):
                     continue
                 self.seen.add((kind, text))
-                words = frozenset(_WORD.findall(_FIELD.sub("0", text))) - _calls(text)
+                calls = _calls(text)
+                if not all(name in self.functions or _is_anywhere(name) for name in calls):
+                    continue
+                words = frozenset(_WORD.findall(_FIELD.sub("0", text))) - calls
                 names = {word: place.scope.kind(word) for word in words}
                 phrases = self.found.setdefault(kind, [])
                 phrases.append(Phrase(text, place.function.name, names, len(phrases)))
@@ -95,6 +101,10 @@ def _calls(text: str) -> frozenset[str]:
     )
 
 
+def _is_anywhere(function: str) -> bool:
+    return is_of_library(function.removeprefix("std::")) or function.startswith(("__mmask", "static_cast"))
+
+
 def _kinds(walker: Walker, place: Place) -> Iterator[str]:
     node = place.node
     if place.role == "launch":
@@ -126,6 +136,8 @@ def _kinds(walker: Walker, place: Place) -> Iterator[str]:
         else False
     ):
         yield PRODUCT
+    if kind == INT and node.type == "binary_expression" and walker.operator(node) == "+":
+        yield SUM
     if kind == INT and (place.root or place.role == "bound"):
         yield INTEGER
     if kind == FLOAT and place.root:

@@ -53,17 +53,18 @@ class Questions:
             for run, spread, q in zip(runs, spreads, questions, strict=True)
         ]
 
-    def scores(
+    def right_in(
         self, build: Build, questions: Sequence[Question], selections: Sequence[Selection]
-    ) -> list[list[Score]]:
-        """How wrong each form is in each of the cases: a list of scores a case."""
-        seconds = _START_SECONDS * max(1, len(questions))
-        found = run_in_all(build, questions, selections, seconds)
-        doubtful = [i for i, scores in enumerate(found) if any(_is_doubtful(score) for score in scores)]
-        again = self.measured([questions[i] for i in doubtful])
-        for i, scores in zip(doubtful, run_in_all(build, again, selections, seconds), strict=True):
-            found[i] = scores
-        return found
+    ) -> list[bool]:
+        """Of each form whether it is right in all of the cases."""
+        found = run_in_all(build, questions, selections, _START_SECONDS * max(1, len(questions)))
+        return [
+            all(
+                score.right or (_is_doubtful(score) and self._wrong(build, selection, question) is None)
+                for question, score in zip(questions, scores, strict=True)
+            )
+            for selection, scores in zip(selections, _by_selection(found, len(selections)), strict=True)
+        ]
 
     def _limit(self, case: Case) -> int:
         """Milliseconds that a run may take: by the time of the first case and how much larger this is."""
@@ -141,6 +142,11 @@ def _work(case: Case) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and value > 1:
             work *= value
     return work
+
+
+def _by_selection(scores: Sequence[Sequence[Score]], count: int) -> list[list[Score]]:
+    """Lists of scores a case as lists of scores a form."""
+    return [[of_case[i] for of_case in scores] for i in range(count)]
 
 
 def _is_doubtful(score: Score) -> bool:

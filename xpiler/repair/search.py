@@ -26,6 +26,7 @@ from xpiler.repair.statics import EARLY, Static
 from xpiler.symbolic.findings import Edit
 
 _PAIRS = (0, 0, 48, 120)  # how many changes of each stage are tried in pairs
+_TOO_LONG = 3  # status of a trial
 _FOCUS = 2  # the stage from which on it is known which places matter
 _STATICS = 12  # changes that need a compilation each, at a time
 _CHUNK = 120
@@ -133,6 +134,8 @@ class Search:
         if stage == 1:
             return [one for one in first(self.sites) if (one,) not in self.known]
         learned = Learned.of(self.known, self.asked[1])
+        # What took too long while the machine had much else to do is tried once more.
+        self.known = {s: score for s, score in self.known.items() if score.status != _TOO_LONG}
         if stage == _FOCUS:
             return focused(self.sites, learned, self.near)
         return rest(self.sites, learned, {s[0] for s in self.known if len(s) == 1})
@@ -258,7 +261,11 @@ class Search:
             for s, score in self.known.items()
             if len(s) == 1 and s[0][0] in tools.sites and gain(score, base) >= _HALF
         ]
-        for state in sorted(states, key=lambda s: s.rank)[:_AGAIN]:
+        nearest = sorted(states, key=lambda s: s.rank)
+        if not base.finished:  # many changes let it end: the one that is likeliest to be right, too
+            likeliest = sorted(states, key=lambda s: (s.selection[0][0] not in self.near, s.cost))
+            nearest = list(dict.fromkeys([*likeliest[:1], *nearest]))
+        for state in nearest[:_AGAIN]:
             change = self._change(tools, state.selection)
             begins = None if self._late() else self.again
             inner = begins(apply(self.text, change.edits)) if begins is not None else None
@@ -333,8 +340,7 @@ class Search:
         if not ranked:
             return []
         switched = [tools.switched(selection) for selection in ranked]
-        scores = list(zip(*self.questions.scores(tools.build, questions, switched), strict=True))
-        right = [all(s.right for s in own) for own in scores] or [True] * len(ranked)
+        right = self.questions.right_in(tools.build, questions, switched)
         self.partial |= {s for s, ok in zip(ranked, right, strict=True) if not ok}
         return [s for s, ok in zip(ranked, right, strict=True) if ok]
 

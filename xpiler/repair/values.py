@@ -17,7 +17,7 @@ from xpiler.repair.changes import Form, Site
 from xpiler.repair.concepts import Concepts
 from xpiler.repair.conditions import ALWAYS, COMPARISONS, conditions
 from xpiler.repair.offer import SOONER, Offer, bare
-from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, Phrases
+from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, SUM, Phrases
 from xpiler.repair.rescaling import scales
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
 from xpiler.repair.unread import unread
@@ -114,6 +114,10 @@ def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written:
     if kind == INT and place.root and place.role not in ("condition", "launch"):
         for number, text in fitting(PRODUCT):
             offer(f"{text} + {written}", 1.8 + 0.03 * number)
+    if kind == INT and place.node.type == "identifier" and place.role == "operand":
+        for number, text in fitting(SUM):  # of a row in a plane the number of the plane is missing
+            if re.search(rf"\+ {re.escape(written)}$", text):
+                offer(text, 1.5 + 0.03 * number)
     if (
         kind in (POINTER, ARRAY)
         and place.node.type == "identifier"
@@ -244,7 +248,7 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
     elif literal is None and node.type == "identifier" and place.whole in ("index", "value", "argument"):
         offer(f"{written} - 1", 1.9)
         offer(f"{written} + 1", 1.9)
-    simple = node.type in ("identifier", "number_literal", "field_expression")
+    simple = node.type in ("identifier", "type_identifier", "number_literal", "field_expression")
     if place.role in ("value", "argument") and place.root:
         offer.kind = "tail"
         for text in _tails(walker, place, written):
@@ -552,7 +556,9 @@ def _structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, 
         case "field_expression" if kind != INT:
             base, _, member = walker.text[place.start : place.end].rpartition(".")
             if base and member in ("x", "y", "z", "w"):
-                for other in "xyzw":
+                known = place.scope.names.get(base)
+                lanes = re.search(r"[a-z](\d)\b", known.type) if known is not None else None
+                for other in "xyzw"[: int(lanes[1]) if lanes else 4]:
                     offer(f"{base}.{other}", 1.4)
     if kind == INT and place.role in ("index", "value") and place.root:
         offer.kind = "axes"

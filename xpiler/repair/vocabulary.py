@@ -43,6 +43,7 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
         *("GDRAM2NRAM", "NRAM2GDRAM", "GDRAM2WRAM", "NRAM2WRAM", "WRAM2NRAM", "NRAM2NRAM", "GDRAM2SRAM"),
         *("SRAM2GDRAM", "SRAM2NRAM", "NRAM2SRAM", "SRAM2WRAM", "GDRAM2GDRAM", "SRAM2SRAM"),
     ),
+    tuple(f"FUSION_F{first}{second}" for first in "AMS" for second in "AMS" if first + second != "MM"),
     ("wmma::mem_row_major", "wmma::mem_col_major"),
     ("wmma::row_major", "wmma::col_major"),
     (

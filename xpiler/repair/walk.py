@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tree_sitter import Node
@@ -200,13 +200,41 @@ class Walker:
             value = declarator.child_by_field_name("value") if declarator.type == "init_declarator" else None
             if value is not None and not self._is_static(name, value):
                 self._value(value, scope, function, loops)
-            scope.names[name.name] = name
+            scope.names[name.name] = self._as_known(name, value, scope)
+        for declarator in node.children_by_field_name("declarator"):
+            if declarator.type == "function_declarator":
+                self._constructed(node, declarator, scope, function, loops)
+
+    def _constructed(
+        self, node: Node, declarator: Node, scope: Scope, function: Function, loops: tuple[Node, ...]
+    ) -> None:
+        """`dim3 grid(rows, heads);` with names of variables is read as the declaration of a function."""
+        name, given = (declarator.child_by_field_name(n) for n in ("declarator", "parameters"))
+        if name is None or given is None or name.type != "identifier":
+            return
+        types = [one.child_by_field_name("type") for one in given.named_children]
+        if not types or any(one is None or self.unit.text_of(one) not in scope.names for one in types):
+            return
+        for one in types:
+            if one is not None:
+                self._expression(one, "value", True, scope, function, loops)
+        text = self.unit.text_of(name)
+        scope.names[text] = Name(text, OTHER, self.unit.text_of(node.child_by_field_name("type")))
 
     def _is_static(self, name: Name, value: Node) -> bool:
         """Whether the value has to be known when the text is compiled."""
         return name.constant and (
             "constexpr" in name.type or value.type == "number_literal" or name.name in self._in_constants
         )
+
+    def _as_known(self, name: Name, value: Node | None, scope: Scope) -> Name:
+        """`const int row = blockIdx.x` is no constant: its value is known in a run alone."""
+        if not name.constant or value is None or "constexpr" in name.type or name.name in self._in_constants:
+            return name
+        said = re.findall(r"[A-Za-z_]\w*", self.unit.text_of(value))
+        known = [scope.names.get(word) for word in said]
+        varies = any(one is not None and not one.constant for one in known)
+        return replace(name, constant=not varies and not BUILTIN_INTEGERS.search(self.unit.text_of(value)))
 
     @cached_property
     def _in_constants(self) -> frozenset[str]:
@@ -399,7 +427,7 @@ class Walker:
                 return FLOAT if not is_hex and re.search(r"[.eEfF]", text) else INT
             case "char_literal" | "true" | "false" | "sizeof_expression":
                 return INT
-            case "identifier":
+            case "identifier" | "type_identifier":
                 if BUILTIN_INTEGERS.fullmatch(text):
                     return INT
                 return scope.kind(text)

@@ -30,6 +30,7 @@ _GROUPS = {
     ARRAY: "pointer",
     VECTOR: "vector",
 }
+_LAUNCHED = 5  # arguments that say what is launched and how: kernel, grid, block, bytes, stream
 _RUNTIME = re.compile(r"(?:__|_mm|cuda|hip|cnrt)\w+")
 _FIRST_NAME = re.compile(r"\(?\s*(?:\([^()]*\)\s*)?([A-Za-z_]\w*)")
 
@@ -62,6 +63,8 @@ def can_exchange(
     if "" not in groups and len(groups) == 2:
         return False
     said = [walker.written(one) for one in both]
+    if walker.unit.text_of(callee) == "hipLaunchKernelGGL" and i < _LAUNCHED and {i, j} != {1, 2}:
+        return False
     if len({next((f for f in FAMILIES if text in f), None) for text in said}) == 2:
         return False
     if len({walker.is_immediate(callee, one, scope) for one in both}) == 2:
