@@ -79,3 +79,32 @@ def test_a_launch_by_a_call_of_the_runtime(launch: str) -> None:
     assert result.status == "verified", result
     assert result.text is not None and "cnrt" not in result.text
     assert "cudaError_t status = (launch_scale(dy, dx, s, n, q), cudaSuccess);" in result.text
+
+
+def test_the_tasks_of_a_launch_by_a_call_in_main_are_those_that_run() -> None:
+    text = """
+    #include <mlu.h>
+    #include <cnrt.h>
+    __mlu_entry__ void twice(float *x, int n) {
+      __nram__ float a[1024];
+      int per = n / 4;
+      __memcpy(a, x + taskId * per, per * sizeof(float), GDRAM2NRAM);
+      __bang_add(a, a, a, per);
+      __memcpy(x + taskId * per, a, per * sizeof(float), NRAM2GDRAM);
+    }
+    int main() {
+      const int n = 1000;
+      float h[n], *d;
+      for (int i = 0; i < n; ++i) h[i] = i;
+      cnrtMalloc((void **)&d, n * sizeof(float));
+      cnrtMemcpy(d, h, n * sizeof(float), CNRT_MEM_TRANS_DIR_HOST2DEV);
+      cnrtDim3_t dim = {4, 1, 1};
+      void *args[] = {&d, (void *)&n};
+      cnrtInvokeKernel((void *)&twice, dim, CNRT_FUNC_TYPE_BLOCK, args, 0, nullptr);
+      cnrtSyncQueue(nullptr);
+      cnrtMemcpy(h, d, n * sizeof(float), CNRT_MEM_TRANS_DIR_DEV2HOST);
+      return h[999] != 1998;
+    }
+    """
+    result = translate_text(text, "twice.mlu", "cuda")
+    assert result.status == "verified", result

@@ -23,7 +23,7 @@ from xpiler.emulators.rewrite_bang import prepare_bang
 __all__ = ["EmulatorError", "flags", "precompiled_header", "prepare"]
 
 _EMULATORS = Path(__file__).parent
-_SHARED_RUNTIME = ("memory.cpp", "events.cpp", "lines.cpp")
+_SHARED_RUNTIME = ("memory.cpp", "events.cpp", "lines.cpp", "symbols.cpp")
 _RUNTIME = {
     "bang": (
         "runtime.cpp",
@@ -34,8 +34,8 @@ _RUNTIME = {
         "shapes.cpp",
         "matrix.cpp",
     ),
-    "cuda": ("runtime.cpp", "alignment.cpp", "symbols.cpp", "endless.cpp"),
-    "hip": ("runtime.cpp", "alignment.cpp", "symbols.cpp", "endless.cpp"),
+    "cuda": ("runtime.cpp", "alignment.cpp", "endless.cpp"),
+    "hip": ("runtime.cpp", "alignment.cpp", "endless.cpp"),
 }
 _BANG_ARCHITECTURES = ("270", "290", "372", "592")
 

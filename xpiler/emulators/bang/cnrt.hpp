@@ -105,7 +105,7 @@ XPEMU_API cnrtInvokeKernel_V2(void (*kernel)(P...), cnrtDim3_t dim, cnrtKernelPa
         args.push_back(v.data());
     }
     if (args.size() != sizeof...(P)) return cnrtErrorArgsInvalid;
-    return xpemu::invoke(kernel, xpemu::LaunchInfo{"(by pointer)", line, dim, type, queue}, args.data(), std::index_sequence_for<P...>{});
+    return xpemu::invoke(kernel, xpemu::LaunchInfo{xpemu::function_name(reinterpret_cast<const void*>(kernel), "(by pointer)"), line, dim, type, queue}, args.data(), std::index_sequence_for<P...>{});
 }
 template <class... P>
 XPEMU_API cnrtInvokeKernel_V3(void (*kernel)(P...), const void*, cnrtDim3_t dim, cnrtKernelParamsBuffer_t p, cnrtFunctionType_t type, cnrtQueue_t queue,
@@ -115,7 +115,7 @@ XPEMU_API cnrtInvokeKernel_V3(void (*kernel)(P...), const void*, cnrtDim3_t dim,
 template <class... P>
 XPEMU_API cnrtInvokeKernel(void (*kernel)(P...), cnrtDim3_t dim, cnrtFunctionType_t type, void** args, std::size_t, cnrtQueue_t queue,
                            int line = __builtin_LINE()) {
-    return xpemu::invoke(kernel, xpemu::LaunchInfo{"(by pointer)", line, dim, type, queue}, args, std::index_sequence_for<P...>{});
+    return xpemu::invoke(kernel, xpemu::LaunchInfo{xpemu::function_name(reinterpret_cast<const void*>(kernel), "(by pointer)"), line, dim, type, queue}, args, std::index_sequence_for<P...>{});
 }
 
 typedef void* cnrtKernelInitParam_t;

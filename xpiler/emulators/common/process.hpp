@@ -36,4 +36,10 @@ XPEMU_LOCAL bool is_allocated_on_device(const void*);  // for sure: not an argum
 XPEMU_LOCAL void check_redzones();
 extern XPEMU_LOCAL int last_error;  // the platform's code of the last failed call
 
+// Names by addresses (symbols.cpp).
+// The name of a kernel that is launched through a pointer; `otherwise` if the program's symbols do not tell.
+XPEMU_LOCAL const char* function_name(const void* function, const char* otherwise);
+// Logs a copy of `bytes` into a variable of the program, which has `size` bytes.
+XPEMU_LOCAL void trace_variable(const void* variable, std::size_t size, std::size_t offset, const void* from, std::size_t bytes);
+
 }  // namespace xpemu

@@ -50,11 +50,6 @@ struct LaunchInfo {
     const char* inside = nullptr;  // the type of the closure, which names the template that launches: mangled, or `... [with Call = type]`
 };
 
-// The name of a kernel that is launched through a pointer; `otherwise` if the program's symbols do not tell.
-XPEMU_LOCAL const char* function_name(const void* function, const char* otherwise);
-// Logs a copy of `bytes` into a variable of the program, which has `size` bytes.
-XPEMU_LOCAL void trace_variable(const void* variable, std::size_t size, std::size_t offset, const void* from, std::size_t bytes);
-
 using Finish = void (*)(void* const* slots, Lanes members, void* context);
 
 // Runs body(closure) once for each thread of the grid; an invalid configuration sets the last error instead.

@@ -13,7 +13,7 @@
 #include <map>
 #include <string>
 
-#include "runtime.hpp"
+#include "internal.hpp"
 
 namespace xpemu {
 
