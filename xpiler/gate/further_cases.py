@@ -37,7 +37,7 @@ def further_sizes(
 ) -> Iterator[dict[str, int]]:
     """Sizes that are multiples of what those `found` are multiples of, the least work first. `lengths`: those
     that arrays are as long as, where it is known; one beside a number of steps or a mode is made long."""
-    units = {name: _granule([sizes[name] for sizes in found]) for name in free}
+    units = {name: granule([sizes[name] for sizes in found]) for name in free}
     least = {name: units[name] for name in free}
     first = dict(found[0])
     made = [{**first, **least}]
@@ -71,7 +71,7 @@ def least_sizes(found: Sequence[Sizes], several: Sequence[str]) -> Iterator[dict
     """Where all sizes are stated, some with several values: each of these as small as it may be, in turn, and
     a tile of 128 and a part of one, where none is. That several are stated says that others are meant, too.
     How two loops differ, which end at two of the sizes, may show only if either is the larger one."""
-    units = {name: _granule([sizes[name] for sizes in found]) for name in several}
+    units = {name: granule([sizes[name] for sizes in found]) for name in several}
     bases = found[:_BASES]
     made = [{**sizes, name: unit} for sizes in bases for name, unit in units.items()]
     whole = {n: unit for n, unit in units.items() if not any(_has_part(sizes[n]) for sizes in found)}
@@ -88,7 +88,7 @@ def _has_part(size: int) -> bool:
     return size > _TILE and size % _TILE != 0
 
 
-def _granule(sizes: Sequence[int]) -> int:
+def granule(sizes: Sequence[int]) -> int:
     """The power of two that divides all of them, 256 at the most."""
     return gcd(_GRANULE, *sizes)
 

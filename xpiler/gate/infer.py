@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
@@ -185,7 +186,8 @@ def infer_contract(
         raise Refusal("contract-sizes", why, entry.range, "state other sizes")
     findings = wrong[0].findings if wrong else ()
     extents = search.formulas() if isinstance(search, FunctionSearch) else {}
-    contract = replace(contract, cases=tuple(_with_extents(case, extents) for case in contract.cases))
+    wholes = search.wholes() if isinstance(search, FunctionSearch) else {}
+    contract = replace(contract, cases=tuple(_with_extents(case, extents, wholes) for case in contract.cases))
     own = isinstance(search, ProgramSearch) and search.recorded  # arrays are those of the program
     room = Room()
     if not extents and not own:
@@ -195,8 +197,10 @@ def infer_contract(
     settings = _settings(search, usable)
     elsewhere = Elsewhere(search, usable, overrides, extents)
 
-    def given(case: Case) -> Case:
-        return room.given(_with_variables(case, variables))
+    def given(case: Case) -> Case | None:
+        if any(case.extent(name) > _product(case, factors) for name, factors in wholes.items()):
+            return None  # a window larger than the image: sizes that are not meant
+        return room.given(_with_variables(_with_extents(case, {}, wholes), variables))
 
     return Inference(
         contract,
@@ -207,7 +211,7 @@ def infer_contract(
         extents,
         tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed),
         settings,
-        further=tuple(map(given, elsewhere.cases())),
+        further=tuple(made for case in elsewhere.cases() if (made := given(case)) is not None),
         at=lambda changes: None if (case := elsewhere.at(changes)) is None else given(case),
         doubts=tuple(search.doubts) if isinstance(search, ProgramSearch) else (),
         warnings=unguarded_blocks(entry, contract, kernels, settings)
@@ -264,15 +268,21 @@ def _refuse_unset(entry: Entry) -> None:
         )
 
 
-def _with_extents(case: Case, formulas: Mapping[str, Expr]) -> Case:
-    """The case with arrays as large as their formulas say, where a run uses less of them."""
+def _with_extents(case: Case, formulas: Mapping[str, Expr], wholes: Mapping[str, Sequence[str]]) -> Case:
+    """The case with arrays as large as their formulas say, or as their whole rows are, where a run uses
+    less."""
     sizes = {name: int(value) for name, value in case.scalars if isinstance(value, int)}
     sizes |= largest_elements(dict(case.values), dict(case.extents))
     extents = []
     for name, extent in case.extents:
         stated = extent_value(formulas[name], sizes) if name in formulas else None
-        extents.append((name, max(extent, stated or 0)))
+        whole = _product(case, wholes[name]) if name in wholes else 0
+        extents.append((name, max(extent, stated or 0, whole)))
     return replace(case, extents=tuple(extents))
+
+
+def _product(case: Case, names: Sequence[str]) -> int:
+    return prod(int(case.scalar(name)) for name in names)
 
 
 def _with_variables(case: Case, variables: Sequence[Decl]) -> Case:

@@ -30,6 +30,7 @@ from xpiler.gate.infer_sizes import candidates, one_large, scaled_down, structur
 from xpiler.gate.infer_telling import Started
 from xpiler.gate.largest_index import largest_elements
 from xpiler.gate.observe import Step
+from xpiler.gate.whole_arrays import is_product, overruns, steps_of, whole_multiples, whole_rows
 from xpiler.ir.build import const, mul
 from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.interpret_declare import NegativeExtent
@@ -75,8 +76,10 @@ class FunctionSearch(Search):
             for (n = 0; n < N; n += 16) y[n ... n + 16] = x[n*K ... n*K + 16]       N = 8: 16 elements of y
         """
         found = self.two_sizes()
-        if not found or badness(found[0])[:2] != (False, False) or self.fixed or self.is_explained():
+        if not found or badness(found[0])[:2] != (False, False) or self.fixed:
             return found
+        if self.is_explained():
+            return self.whole_steps() or found
         first = list(self.seen), dict(self.roles)
         for granule in _VECTORS:
             self.seen, self.roles = [], {}
@@ -93,6 +96,39 @@ class FunctionSearch(Search):
                     return whole
         self.seen, self.roles = first
         return found
+
+    def written(self) -> list[str]:
+        return [name for name, role in self.roles.items() if role is not Role.IN]
+
+    def observed(self, name: str) -> list[tuple[dict[str, int], int]]:
+        """The elements that an array was seen to have, by sizes."""
+        return [(sizes, extents[name]) for sizes, extents in self.seen if name in extents]
+
+    def whole_steps(self) -> list[Trial]:
+        """Trials of multiples of the steps of loops, if rows are written over into others between them."""
+        steps = steps_of(self.kernel, self.sizes)
+        if not steps or all(is_product(self.observed(name), self.sizes) for name in self.written()):
+            return []
+        first = list(self.seen), dict(self.roles)
+        self.seen, self.roles = [], {}
+        self.deadline = time.thread_time() + SECONDS
+        multiples = list(whole_multiples(self.sizes, steps))
+        tried = [trial for sizes in multiples for trial in self.collect(iter([sizes]), 1)]
+        clean = [trial for trial in tried if badness(trial) == (False, False, 0)]
+        if len(clean) == len(multiples) and any(
+            overruns([(s, e[name]) for s, e in first[0]], self.observed(name), steps, self.sizes)
+            for name in self.written()
+        ):
+            return clean[:2]
+        self.seen, self.roles = first
+        return []
+
+    def wholes(self) -> dict[str, tuple[str, ...]]:
+        """The sizes whose product an array has, of which the function reads all but a part of its end."""
+        given = dict(self.overrides.shapes)
+        read = [name for name, role in self.roles.items() if role is Role.IN and name not in given]
+        found = {name: whole_rows(self.observed(name), self.sizes) for name in read}
+        return {name: factors for name, factors in found.items() if factors}
 
     def is_explained(self) -> bool:
         return len(self.formulas()) == sum(param.is_pointer for param in self.kernel.params)

@@ -13,7 +13,7 @@ from math import prod
 
 from xpiler.gate.contract import Case, Scalar, Values
 from xpiler.gate.extents import extent_value
-from xpiler.gate.further_cases import fitted_extent, further_sizes, least_sizes
+from xpiler.gate.further_cases import fitted_extent, further_sizes, granule, least_sizes
 from xpiler.gate.infer_function import FunctionSearch
 from xpiler.gate.infer_program import ProgramSearch
 from xpiler.gate.infer_search import Search, Trial, badness
@@ -86,6 +86,8 @@ class Elsewhere:
         case: Case | None = self._base.case
         sizes = {name: int(value) for name, value in changes.items() if name in self._free}
         if sizes:
+            if any(size % granule([t.sizes[n] for t in self._found]) for n, size in sizes.items()):
+                return None
             if self._overrides.shapes or prod(max(1, abs(v)) for v in sizes.values()) > _MOST_WORK:
                 return None
             rest = {**self._base.sizes, **sizes}

@@ -434,7 +434,9 @@ def _grid(whole: bool) -> list[float]:
 def _beside(root: float, like: Scalar, *, wide: bool) -> list[Scalar]:
     """The point itself, what is next to it, and what is well on either side."""
     if isinstance(like, int):
-        return [int(root), int(root) - 1, int(root) + 1]
+        step = max(1, like & -like)  # it may have to be a multiple of that
+        whole = int(root) // step * step
+        return [*dict.fromkeys((int(root), int(root) - 1, int(root) + 1, whole, whole - step, whole + step))]
     kind = np.float64 if wide else np.float32
     at = kind(root)
     apart = 0.375 * max(abs(root), 1.0)
