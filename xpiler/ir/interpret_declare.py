@@ -105,7 +105,7 @@ class Arrays:
         kind = np.dtype(self.numeric.storage_type(dtype))
         if zero or kind == np.bool_:
             return np.zeros(count, kind)
-        return np.full(count * kind.itemsize, 0xFF, np.uint8).view(kind)
+        return np.full(count * kind.itemsize, self.numeric.fresh, np.uint8).view(kind)
 
     def _copies(self, decl: Decl, state: State) -> tuple[int, Any]:
         """How many copies, and the number of each lane's."""

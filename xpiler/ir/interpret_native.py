@@ -45,6 +45,7 @@ class Native:
     """Arithmetic as the hardware does it."""
 
     reinterprets = True  # floats in memory may be read as another type
+    fresh = 0xFF  # every byte of what was never written: NaN, -1
     numeric_doubles = False  # where floats stand for something else, doubles are numbers all the same
 
     @property

@@ -31,6 +31,7 @@ from xpiler.symbolic.findings import (
 from xpiler.symbolic.fixes import fix_of
 from xpiler.symbolic.hosts import Hosts
 from xpiler.symbolic.judge import Judge
+from xpiler.symbolic.leftovers import without_harmless
 from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
 from xpiler.symbolic.openmp import asks_for_its_thread, not_followed, one_by_one, shared_scalars
 from xpiler.symbolic.reached import Reached
@@ -99,6 +100,10 @@ def check_kernel(
     lines = unit.text.splitlines()
     judge = Judge.of(kernel, dependence, beyond_guards(kernel, defined), defined, ordered, lines)
     frame = Frame.of(kernel)
+
+    def judged_of(seen: Observed) -> list[Found]:
+        return without_harmless(judge.judge(seen), kernel, seen, frame, deadline)
+
     trials, scope = _trials(unit, kernel, options, dependence, hosts)
     found: dict[tuple[object, ...], Found] = {}
     undecided: list[str] = []
@@ -117,7 +122,7 @@ def check_kernel(
             left = deadline - time.thread_time()
             slice_ = min(max(left / max(1, len(trials) - number), min(left, _SLICE)), _LONGEST)
             seen = observe(kernel, trial, frame, time.thread_time() + slice_, options.cancelled)
-            found_here = judge.judge(seen)
+            found_here = judged_of(seen)
         except Refusal as refusal:
             if refusal.diagnostic.code == "array-extent":
                 stopped.append(f"{refusal.diagnostic.message} ({_sizes(trial)})")
@@ -146,7 +151,7 @@ def check_kernel(
                 kernel, larger, frame, min(deadline, time.thread_time() + _SLICE), options.cancelled
             )
             reached.look_at(seen)
-            judged.append((larger, judge.judge(seen)))
+            judged.append((larger, judged_of(seen)))
     if len(stopped) < len(judged):
         scope += [f"not to the end: {text}" for text in stopped]
     else:
@@ -160,7 +165,7 @@ def check_kernel(
         scope += proved
         for trial in suggested:
             seen = observe(kernel, trial, frame, deadline, options.cancelled)
-            judged.append((trial, [] if seen.stopped else judge.judge(seen)))
+            judged.append((trial, [] if seen.stopped else judged_of(seen)))
     judged = of_some_sizes(of_free_sizes(kernel, defined, options.grid, options.block, given, judged))
     if not is_for_sizes(kernel, defined, judged):
         judged = [

@@ -38,7 +38,7 @@ from xpiler.symbolic.waits import Waits
 ENDLESS = 1 << 40  # elements of an array whose extent nobody knows
 _STORED = 1 << 16  # elements of an array that exist; indices beyond go around
 _LANES = 1 << 13  # threads that run in a trial, about
-_STEPS = 60_000
+STEPS = 60_000
 MIXED, RAMP, SAME = "mixed", "ramp", "same"
 
 
@@ -81,7 +81,7 @@ def observe(
     """Run the trial and keep all accesses. Raises `Refusal` for what the interpreter does not have."""
     log = Log(frame.shown, frame.spins, frame.waits, whole_warps=kernel.warp_size == 32)
     log.streams.is_busy = frame.is_asynchronous
-    arguments = _arguments(kernel, trial, frame)
+    arguments = arguments_of(kernel, trial, frame)
     total = trial.grid[0] * trial.grid[1] * trial.grid[2]
     blocks = chosen_blocks(trial.grid, trial.block)
     seconds = max(0.05, deadline - time.thread_time())
@@ -91,7 +91,7 @@ def observe(
         trial.grid,
         trial.block,
         trial.shared_bytes,
-        step_limit=_STEPS,
+        step_limit=STEPS,
         seconds=seconds,
         blocks=blocks,
         log=log,
@@ -103,7 +103,8 @@ def observe(
     )
 
 
-def _arguments(kernel: Function, trial: Trial, frame: Frame) -> dict[str, Any]:
+def arguments_of(kernel: Function, trial: Trial, frame: Frame) -> dict[str, Any]:
+    """What a trial hands to the kernel: arrays are fresh ones."""
     arguments: dict[str, Any] = dict(trial.scalars)
     stored: dict[str, npt.NDArray[Any]] = {}
     for position, param in enumerate(p for p in kernel.params if p.is_pointer):
