@@ -49,3 +49,17 @@ def test_indices_that_the_function_changes_say_nothing() -> None:
     with pytest.raises(Refusal) as refused:
         translate_text(text, "moved.cpp", "cuda")
     assert refused.value.diagnostic.code == "array-extent"
+
+
+def test_a_function_that_reads_before_its_array_is_told_so_and_not_asked_for_a_size() -> None:
+    text = """
+    extern "C" void blur(const float *a, float *b, int n) {
+        for (int i = 0; i < n; ++i) b[i] = a[i - 1] + a[i] + a[i + 1];
+    }
+    """
+    with pytest.raises(Refusal) as refused:
+        translate_text(text, "blur.cpp", "cuda")
+    told = refused.value.diagnostic
+    assert told.code == "out-of-bounds"
+    assert "a[-1]" in told.message
+    assert told.range is not None and told.range.line == 3

@@ -134,6 +134,14 @@ def _arrays(function: Function, inference: Inference) -> dict[str, Moved]:
             found[param.name] = Moved(const(1, I64), copy_in=False, copy_out=True)
             continue
         if param.name not in inference.extents:
+            if inference.findings:
+                bug = inference.findings[0]
+                raise Refusal(
+                    bug.code,
+                    f"{function.name} is itself wrong, and the sizes of its arrays unknown: {bug.message}",
+                    bug.range or function.range,
+                    "mend it",
+                )
             raise Refusal(
                 "array-extent",
                 f"how many elements `{param.name}` of {function.name} has cannot be told from its sizes",
