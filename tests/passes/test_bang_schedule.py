@@ -396,3 +396,17 @@ def test_rows_that_tasks_may_update_at_the_same_time_are_updated_as_tiles() -> N
 def test_elements_that_are_apart_or_read_are_updated_one_by_one(update: str) -> None:
     function = canonical(SCATTER.replace("UPDATE", update), x=32)
     assert "__bang_atomic_reduce_add" not in instructions(laid_out(function))
+
+
+def test_the_numbers_of_lanes_are_kept_only_where_they_are_used() -> None:
+    function = canonical(
+        """__global__ void diagonal(const char *a, const char *b, int *h, int n, int m, int d) {
+            int k = blockIdx.x * blockDim.x + threadIdx.x, i = d - k;
+            if (i < 0 || i >= n || k >= m) return;
+            int up = i ? h[(i - 1) * m + k] : 0;
+            h[i * m + k] = max(0, up + (a[i] == b[k] ? 3 : -2));
+        }""",
+        x=4,
+    )
+    assert instructions(laid_out(function)) == []  # a diagonal is no row of lanes
+    assert "numbers_nram" not in show(laid_out(function))

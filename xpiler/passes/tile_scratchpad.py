@@ -72,6 +72,8 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
         d.name: d.dtype for d in walk(function.body) if isinstance(d, Decl) and d.space is Space.NRAM
     }
     body = tiler.block(function.body)
+    if not any(isinstance(node, Ref) and node.array == tiler.numbers for node in walk(body)):
+        tiler.numbers = ""  # of a loop that stays scalar after all
     own_tiles = [name for name in tiler.buffers if name not in tiler.small]
     aliases = may_be_same(function.params)
     body = resident_rows(body, tiler.tile, tiler.rows, tiler.names, aliases)
