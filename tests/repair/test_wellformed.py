@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.repair.changed import changed
@@ -109,3 +111,20 @@ extern "C" void f(const float *x, float *y, int n) {
     assert "INFINITY" not in texts
     assert "top(" not in texts
     assert "INFINITY" in "\n".join(changed("#include <math.h>\n" + text, "f.cpp", source))
+
+
+def test_a_pointer_to_another_type_is_none_and_a_function_needs_its_header() -> None:
+    text = """#include <immintrin.h>
+extern "C" void f(const unsigned char *x, const signed char *w, const signed char *v, float *y, int n) {
+  float sum = 0.0f;
+  for (int i = 0; i < n; ++i) sum += x[i] * w[i] * v[i];
+  y[0] = sum;
+}
+"""
+    source = text.replace("y[0] = sum", "y[0] = tanhf(sum)").replace("i < n", "i < min(n, 4)")
+    texts = changed(text, "f.cpp", source)
+    assert text.replace("x[i]", "w[i]") not in texts
+    assert text.replace("w[i]", "v[i]") in texts
+    assert not [made for made in texts if "tanhf" in made or re.search(r"(?<!::)min\(", made)]
+    included = "#include <math.h>\n" + text
+    assert included.replace("y[0] = sum", "y[0] = tanhf(sum)") in changed(included, "f.cpp", source)

@@ -16,6 +16,7 @@ from xpiler.repair.missing import habits_of
 from xpiler.repair.moves import moves
 from xpiler.repair.pairs import exchange_pairs
 from xpiler.repair.phrases import Phrases
+from xpiler.repair.remainders import told_by
 from xpiler.repair.scope import ARRAY, FLOAT, INT, VECTOR, Name
 from xpiler.repair.statements import clones_of, statement_sites
 from xpiler.repair.values import value_site
@@ -32,13 +33,14 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
     walker, other = Walker(unit), Walker(source)
     reached = _reached(unit, entry)
     places = [place for place in walker.run() if place.function.name in reached]
-    functions = frozenset(re.findall(r"[A-Za-z_][\w:]*", unit.text)) | vocabulary.known
+    functions = frozenset(re.findall(r"[A-Za-z_][\w:]*", unit.text)) | vocabulary.known | vocabulary.library
     phrases = Phrases(PLATFORMS[unit.platform].model, functions)
     phrases.add(walker, places)
     theirs = other.run()
     phrases.add(other, theirs)
     concepts = Concepts.of(other, theirs, walker, places)
     clones = clones_of(walker, places)
+    told = told_by(other, theirs) if unit.platform == "vnni" else []
     habits = habits_of(walker, places)
     known = {name for place in places for name in place.scope.names} | undeclared(unit.text, unit.platform)
     found: list[Site] = []
@@ -46,7 +48,7 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
     for place in places:
         if place.role in _STATEMENTS:
             own = habits[place.function.name]
-            here = list(statement_sites(walker, vocabulary, concepts.missing, place, clones, own))
+            here = list(statement_sites(walker, vocabulary, concepts.missing, place, clones, own, told))
         else:
             value = value_site(walker, vocabulary, phrases, concepts, place)
             here = [] if value is None else [value]

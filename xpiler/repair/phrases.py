@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, Scope
-from xpiler.repair.vocabulary import is_of_library
 from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
 
 CONDITION, PRODUCT, SUM, INTEGER, LAUNCH, REAL, LANES, READ = (
@@ -22,6 +21,12 @@ CONDITION, PRODUCT, SUM, INTEGER, LAUNCH, REAL, LANES, READ = (
 )
 _MOST = 12
 _LONGEST = 120
+_WORDS = (
+    "std::",
+    "static_cast",
+    "__mmask",
+    "__ldg",
+)  # that stand before a bracket and are there without a header
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _FIELD = re.compile(r"\b(?:threadIdx|blockIdx|blockDim|gridDim)\s*\.\s*[xyz]\b")
 
@@ -57,7 +62,7 @@ class Phrases:
                     continue
                 self.seen.add((kind, text))
                 calls = _calls(text)
-                if not all(name in self.functions or _is_anywhere(name) for name in calls):
+                if not all(name in self.functions or name.startswith(_WORDS) for name in calls):
                     continue
                 words = frozenset(_WORD.findall(_FIELD.sub("0", text))) - calls
                 names = {word: place.scope.kind(word) for word in words}
@@ -99,10 +104,6 @@ def _calls(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\b([A-Za-z_][\w:]*)\s*(?=\(|<\w+>\()", text)) | frozenset(
         re.findall(r"\b__mmask\d+", text)
     )
-
-
-def _is_anywhere(function: str) -> bool:
-    return is_of_library(function.removeprefix("std::")) or function.startswith(("__mmask", "static_cast"))
 
 
 def _kinds(walker: Walker, place: Place) -> Iterator[str]:

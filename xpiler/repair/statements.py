@@ -8,7 +8,7 @@ sum += tile[63 - t];       -->       __syncthreads();
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tree_sitter import Node
 
@@ -16,6 +16,7 @@ from xpiler.repair.changes import Alternative, Form, Site
 from xpiler.repair.concepts import computes
 from xpiler.repair.missing import Habits, likenesses, missing_statements, unfilled
 from xpiler.repair.moves import inserted
+from xpiler.repair.remainders import Told, remainders
 from xpiler.repair.resets import element_resets, fills, resets, values
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, declared
 from xpiler.repair.values import transposed
@@ -43,9 +44,10 @@ def statement_sites(
     place: Place,
     clones: list[Clone],
     habits: Habits,
+    told: Sequence[Told] = (),
 ) -> Iterator[Site]:
     """The sites of a place that is a statement, a declaration or between two of them. `missing`: what the
-    text should compute with, and does not."""
+    text should compute with, and does not; `told`: statements of the source."""
     match place.role:
         case "statement":
             yield from _statement(walker, vocabulary, place)
@@ -54,7 +56,7 @@ def statement_sites(
         case "declaration":
             yield from _initialisers(walker, vocabulary, place)
         case "before" | "end":
-            yield from _insertions(walker, vocabulary, missing, place, clones, habits)
+            yield from _insertions(walker, vocabulary, missing, place, clones, habits, told)
 
 
 # ------------------------------------------------------------------------------------------ what is there
@@ -219,6 +221,7 @@ def _insertions(
     place: Place,
     clones: list[Clone],
     habits: Habits,
+    told: Sequence[Told],
 ) -> Iterator[Site]:
     body = walker.text[slice(*place.function.definition.span)]
     site = Site(place.start, place.start, Form.INSERT, place.function.name)
@@ -251,6 +254,8 @@ def _insertions(
             offer(text, cost, "likeness")
         for text, cost in missing_statements(walker, vocabulary, habits, place):
             offer(text, cost, "missing")
+        for text, cost in remainders(walker, told, place):
+            offer(text, cost, "remainder")
         if place.function.is_kernel and not place.loops and place.role == "before":
             for text, cost in _early_returns(place):
                 offer(text, cost, "return")

@@ -21,7 +21,7 @@ from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, RE
 from xpiler.repair.rescaling import scales
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
 from xpiler.repair.unread import unread
-from xpiler.repair.vocabulary import FAMILIES, Vocabulary, is_of_library, siblings
+from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
 from xpiler.repair.walk import BUILTIN_INTEGERS, Place, Walker
 from xpiler.repair.wellformed import can_exchange, can_stand_for, takes_the_same
 
@@ -461,7 +461,7 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
             offer(f"{inner} + {word}", 2.1)
         offer.kind = "function"
         for function in ("expf", "sqrtf", "rsqrtf", "fabsf", "tanhf", "logf"):
-            is_here = function != "rsqrtf" or PLATFORMS[walker.unit.platform].model == "simt"
+            is_here = function in vocabulary.library or re.search(rf"\b{function}\b", walker.text)
             if function in vocabulary.called and is_here and place.root:
                 offer(f"{function}({written})", 2.1)
 
@@ -671,11 +671,9 @@ def _outside(text: str) -> str:
 # ------------------------------------------------------------------------------------------ calls
 
 
-def _is_there(walker: Walker, function: str) -> bool:
+def _is_there(walker: Walker, vocabulary: Vocabulary, function: str) -> bool:
     """Whether a function that no header of the platform's has is one of the text, or of the C library."""
-    is_simt = PLATFORMS[walker.unit.platform].model == "simt"
-    library = is_of_library(function) and (is_simt or "rsqrt" not in function)
-    return library or re.search(rf"\b{re.escape(function)}\b", walker.text) is not None
+    return function in vocabulary.library or re.search(rf"\b{re.escape(function)}\b", walker.text) is not None
 
 
 def _immediates(written: str, vocabulary: Vocabulary) -> list[str]:
@@ -704,7 +702,9 @@ def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tupl
     if re.fullmatch(r"\w+", plain) and callee.type in ("identifier", "qualified_identifier"):
         prefix = name[: len(name) - len(plain)]
         others = [other for other in siblings(plain, vocabulary) if takes_the_same(plain, other, len(given))]
-        others = [other for other in others if other in vocabulary.known or _is_there(walker, other)]
+        others = [
+            other for other in others if other in vocabulary.known or _is_there(walker, vocabulary, other)
+        ]
         for number, other in enumerate(others):
             yield f"{prefix}{other}({', '.join(given)})", 1.4 + 0.08 * number, "callee"
     count = len(given)

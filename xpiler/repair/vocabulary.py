@@ -64,6 +64,7 @@ class Vocabulary:
     tasks: tuple[str, ...]
     called: tuple[str, ...]
     known: frozenset[str]
+    library: frozenset[str]
 
 
 def vocabulary(source: str, target: str, platform: str) -> Vocabulary:
@@ -94,6 +95,7 @@ def vocabulary(source: str, target: str, platform: str) -> Vocabulary:
         tuple(dict.fromkeys((*tasks, *(("taskId", "taskDim") if platform == "bang" else ())))),
         tuple(word for word, _ in called.most_common(60)),
         known_names(platform),
+        library(target, platform),
     )
 
 
@@ -219,9 +221,18 @@ _BINARY = ("fmax", "fmin", "max", "min", "pow", "fmod")
 _ATOMIC = ("atomicAdd", "atomicMax", "atomicMin", "atomicSub", "atomicExch")
 
 
-def is_of_library(function: str) -> bool:
-    """Whether it is a function of the C library, of a float or a double."""
-    return function in _ATOMIC or any(function in (name, f"{name}f") for name in (*_UNARY, *_BINARY))
+_MATHEMATICS = re.compile(r"#\s*include\s*<(?:c?math|math\.h)>")
+_NOT_OF_C = ("rsqrt", "rsqrtf", "min", "max", "minf", "maxf", *_ATOMIC)
+
+
+def library(text: str, platform: str) -> frozenset[str]:
+    """The functions of floats that a text may call, for all that it includes."""
+    every = {f"{name}{ending}" for name in (*_UNARY, *_BINARY) for ending in ("", "f")}
+    if PLATFORMS[platform].model == "simt":
+        return frozenset((*every, *_ATOMIC))
+    if PLATFORMS[platform].model == "serial" and not _MATHEMATICS.search(text):
+        return frozenset()
+    return frozenset(every.difference(_NOT_OF_C))
 
 
 def siblings(name: str, vocabulary: Vocabulary) -> list[str]:

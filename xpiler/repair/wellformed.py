@@ -18,7 +18,7 @@ from tree_sitter import Node
 
 import xpiler.emulators
 from xpiler.gate.compilers import host_compilers, output_of
-from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name, Scope
+from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, OTHER, POINTER, VECTOR, Name, Scope, kind_of_type
 from xpiler.repair.vocabulary import FAMILIES
 from xpiler.repair.walk import Place, Walker
 
@@ -43,6 +43,9 @@ def can_stand_for(name: Name, other: Name, place: Place) -> bool:
     pointers = name.kind in (POINTER, ARRAY) and other.kind in (POINTER, ARRAY)
     if not pointers:
         return True
+    types = [_plain_type(one) for one in (name, other)]
+    if types[0] != types[1] and OTHER not in map(kind_of_type, (name.type, other.type)):
+        return False
     if (name.extents[1:] or other.extents[1:]) and name.extents[1:] != other.extents[1:]:
         return False
     if name.is_const or not other.is_const:
@@ -51,7 +54,7 @@ def can_stand_for(name: Name, other: Name, place: Place) -> bool:
 
 
 def _plain_type(name: Name) -> str:
-    return re.sub(r"\b(?:const|static|volatile)\b|\s", "", name.type)
+    return re.sub(r"\b(?:const|static|volatile|extern|__\w+__)\b|\s", "", name.type)
 
 
 def can_exchange(
