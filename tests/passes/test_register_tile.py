@@ -110,15 +110,61 @@ def test_rows_that_leave_the_sum_on_their_own_are_not_merged(tmp_path: Path) -> 
     np.testing.assert_array_equal(c, np.tril(a) @ b)
 
 
-def test_whole_tiles_ask_nothing_and_few_rows_get_half_a_tile() -> None:
+def test_rows_that_are_left_over_get_lower_tiles_which_ask_nothing_either() -> None:
     text = generate(gemm("product", F32), extern_c=True, launch={}).text
-    whole = text[text.index("r += 8") : text.index("r += 4")]
-    assert "minimum" not in whole and "if (r + 1" not in whole
-    assert "if (M - r_rest_0 <= 4)" in text
+    assert "minimum" not in text and "if (r" not in text.replace("if (r_rest", "")
+    heights = [text.count(f"acc_{last}_1 = _mm512_fmadd") > 0 for last in range(8)]
+    assert heights == [True] * 8
+    assert "M - r_rest_0 >= 4 && M - r_rest_0 != 5" in text, "5 rows are 3 and 2"
+
+
+@pytest.mark.parametrize("m", range(20))
+def test_any_number_of_rows_is_computed_once(m: int, library: Library) -> None:
+    rng = np.random.default_rng(m)
+    n, k = 37, 5
+    a, b, c = (rng.integers(-4, 5, shape).astype(np.float32) for shape in ((m, k), (k, n), (m, n)))
+    out = np.concatenate([c.ravel(), np.full(64, 99, np.float32)])
+    library.call("gemm_f32", a, b, out, *(np.int32(v) for v in (m, n, k)))
+    np.testing.assert_array_equal(out[: m * n].reshape(m, n), a @ b + c)
+    assert (out[m * n :] == 99).all()
+
+
+def test_the_last_register_of_a_row_is_read_and_stored_as_far_as_it_goes() -> None:
+    text = generate(gemm("product", F32), extern_c=True, launch={}).text
+    assert "c < (N + 15) / 32 * 32; c += 32" in text
+    assert (
+        "maskz_loadu_ps(live_0, B" in text and "_mask_storeu_ps(C + ((r + 7) * N + (c + 16)), live_0" in text
+    )
+
+
+def test_lanes_that_read_where_data_say_end_with_the_columns(tmp_path: Path) -> None:
+    """C[r, c] = sum of A[r, k] * B[at[c] - 1, k]: a lane beyond the end would read in front of B."""
+    acc, here, at = var("acc", F32), add(mul(R, N), C), var("at_c")
+    row = add(mul(add(at, const(-1)), K), INNER)
+    product = mul(load("A", F32, add(mul(R, K), INNER)), load("B", F32, row))
+    body = (
+        Decl("acc", F32, init=const(0, F32)),
+        Decl("at_c", C.dtype, init=load("at", C.dtype, C)),
+        serial("k", 0, K, Assign(acc, product, "+")),
+        Assign(load("C", F32, here), acc),
+    )
+    pointers = (*(pointer(p, F32, p != "C") for p in "ABC"), pointer("at", C.dtype, True))
+    params = (*pointers, *(scalar(s) for s in "MNK"))
+    made = generate(
+        function("taken", params, parallel("r", M, parallel("c", N, *body))), extern_c=True, launch={}
+    )
+    assert "live_0" not in made.text
+    m, n, k = 9, 21, 4
+    rng = np.random.default_rng(5)
+    a, b = (rng.integers(-4, 5, shape).astype(np.float32) for shape in ((m, k), (6, k)))
+    where = rng.integers(1, 7, n).astype(np.int32)
+    c = np.full((m, n), 99, np.float32)
+    build([made], tmp_path, "taken", "g++").call("taken", a, b, c, where, *(np.int32(v) for v in (m, n, k)))
+    np.testing.assert_array_equal(c, a @ b[where - 1].T)
 
 
 def test_what_several_operations_read_is_loaded_once() -> None:
     text = generate(gemm("product", F32), extern_c=True, launch={}).text
-    whole = text[text.index("r += 8") : text.index("for (int c = N / 32 * 32")]
+    whole = text[text.index("r += 8") : text.index("for (int c = (N + 15) / 32 * 32")]
     assert "B_0 = kept(_mm512_loadu_ps(B" in whole and "B_1 = kept(" in whole
     assert whole.count("kept(") == 2 * whole.count("for (int k"), "a row's own element is read once"

@@ -118,7 +118,8 @@ def generate(
         p.name: printer.fresh(f"{p.name}_bits") for p in own if is_half_width(p.dtype) and not p.is_pointer
     }
     parameters += [parameter(p, narrow.get(p.name) or printer.name(p.name)) for p in own]
-    linkage = 'extern "C"' if extern_c else "static"
+    # inlined, the loops of a kernel would share the registers of what is around its calls
+    linkage = 'extern "C"' if extern_c else "static __attribute__((noinline))"
     _print_dimensions(printer, launch, used)
     for param in own:
         if param.name in narrow:

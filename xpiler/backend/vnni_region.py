@@ -36,6 +36,7 @@ from xpiler.ir.nodes import (
     For,
     If,
     Load,
+    Select,
     Stmt,
     Var,
     While,
@@ -276,12 +277,7 @@ class Region:
             )
             return
         text = self.values.vector(value)
-        if (
-            isinstance(decl.init, Load)
-            and decl.dtype == F32
-            and lanes.count == 16
-            and self._shared(decl.name)
-        ):
+        if _reads_memory(decl.init) and decl.dtype == F32 and lanes.count == 16 and self._shared(decl.name):
             text = f"kept({text})"
         printer.line(f"{lanes.register(decl.dtype)} {printer.name(decl.name)} = {text};")
 
@@ -360,6 +356,11 @@ class Region:
                 printer.line("} else {")
                 self.scoped(stmt.otherwise, values.mask)
             printer.line("}")
+            return
+        if values.mask is None and not stmt.otherwise.body and _stores_alone(stmt):
+            values.mask = condition.text
+            self.block(stmt.then)
+            values.mask = None
             return
         outer = values.mask_text()
         taken = values.temporary(condition, "m")
@@ -577,6 +578,21 @@ class Region:
         kind = _register_type(stmt.place.dtype)
         self.printer.line(f"alignas(64) {storage_type(kind)} {name}[{self.lanes.count}] = {{}};")
         return name
+
+
+def _stores_alone(stmt: If) -> bool:
+    """What a variable says may be done, and is one store of another variable: no branch saves anything."""
+    match stmt:
+        case If(condition=Var(), then=Block(body=(Assign(target=Load(), value=Var()),))):
+            return True
+    return False
+
+
+def _reads_memory(value: Expr) -> bool:
+    """Whether the value is an element, or one that is read where a condition holds."""
+    return isinstance(value, Load) or (
+        isinstance(value, Select) and isinstance(value.then, Load) and isinstance(value.otherwise, Const)
+    )
 
 
 def _jumps(stmt: Stmt) -> bool:

@@ -13,7 +13,7 @@ from xpiler.backend.vnni_lanes import NotVectorizable, is_real
 from xpiler.backend.vnni_memory import Memory
 from xpiler.ir.nodes import Binary, Bitcast, Call, Cast, Const, Expr, Load, Select, Unary, Var
 from xpiler.ir.rewrite import walk
-from xpiler.ir.types import BOOL, I32, I64, U32, DType, Kind
+from xpiler.ir.types import BOOL, F32, I32, I64, U32, DType, Kind
 
 COMPARE_FLOAT = {
     "<": "_CMP_LT_OQ",
@@ -276,10 +276,27 @@ class LaneValues(Functions, Memory):
             printer.line("}")
             return Value("vector", name, dtype)
         chosen = self.named(condition)
-        active = self.mask_text()
+        active = self.mask_text() if self.mask is not None else ""
+        if self._is_masked_load(expr):  # which is 0 where the mask is
+            held = chosen.text if not active else f"({lanes.mask})({active} & {chosen.text})"
+            if active:
+                held = self.temporary(Value("vector", held, BOOL), "m").text
+            return self.under(held, expr.then)
+        active = active or lanes.all
         yes = self._side(expr.then, f"({lanes.mask})({active} & {chosen.text})")
         no = self._side(expr.otherwise, f"({lanes.mask})({active} & ~{chosen.text})")
         return self.result(dtype, lanes.blend(dtype, chosen.text, self.vector(no), self.vector(yes)))
+
+    def _is_masked_load(self, expr: Select) -> bool:
+        """Elements of lanes where a condition holds, else 0: what a load under a mask gives."""
+        zero, load = expr.otherwise, expr.then
+        if not isinstance(load, Load) or not isinstance(zero, Const) or str(zero.value) not in ("0", "0.0"):
+            return False
+        return (
+            load.dtype == F32
+            and load.array not in self.shapes.arrays
+            and any(map(self.shapes.varies, load.index))
+        )
 
     def _side(self, expr: Expr, active: str) -> Value:
         """One side of a selection; memory is touched only by the lanes that choose it."""

@@ -34,8 +34,8 @@ ENOUGH_WORK = Knob(
 )
 TWICE = Knob(
     "vnni.written_twice",
-    (0, 160, 400),
-    160,
+    (0, 160, 500),
+    500,
     "lines of a loop that is written twice at most, with and without threads",
 )
 

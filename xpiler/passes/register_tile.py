@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from xpiler.ir.build import add, cast, const, div, ge, le, lt, minimum, mul, sub
+from xpiler.ir.build import add, and_, cast, const, div, ge, lt, mul, ne, select, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -53,6 +53,7 @@ from xpiler.ir.rewrite import (
     substitute,
     walk,
 )
+from xpiler.ir.types import BOOL, F32
 from xpiler.passes.knobs import Knob
 from xpiler.passes.sync import leaves_loop
 from xpiler.passes.tile_invariants import conditions_before, digits_before, without_zero_divisors
@@ -60,8 +61,8 @@ from xpiler.passes.tile_invariants import conditions_before, digits_before, with
 LANES = 16
 WIDE = Knob("register_tile.wide", (1, 2, 4), 4, "registers of columns where rows share nothing")
 SHORT = 12  # statements of a body that is written several times
-FEW = 3  # rows, below which each is computed by itself
 FEW_LOADED = 4  # rows of a tile in which every product loads a register of its own
+HEIGHTS = (8, 4, 3, 2)  # of tiles for rows that are left over
 ROWS = Knob("register_tile.rows", (1, 2, 4, 6, 8, 10, 12, 14), 8, "rows of a tile")
 REGISTERS = Knob("register_tile.registers", (1, 2, 3, 4), 2, "registers of columns of a tile")
 
@@ -98,49 +99,104 @@ def tiled(rows: For) -> tuple[Stmt, ...] | None:
     most = ROWS.value if _rows_have_own(rows, columns) else min(ROWS.value, FEW_LOADED)
     height = most if extent is None or extent >= most else extent
     fresh = _fresh({n.name for n in walk(rows) if isinstance(n, (Var, Decl))} | {columns.var, rows.var})
-    if extent is not None:
-        tiles = _tiles(rows, columns, height, fresh, partial=extent % height != 0)
-        return None if tiles is None else (tiles,)
-    rest = Var(rows.dtype, fresh(f"{rows.var}_rest"))
-    whole = _tiles(replace(rows, stop=rest), columns, height, fresh, partial=False)
-    if whole is None:
+    if not _worth_it(rows, columns, height):
         return None
-    left = replace(rows, start=rest, kind=LoopKind.SERIAL)
+    if extent is not None:
+        end = add(rows.start, const(extent - extent % height, rows.dtype))
+        whole = _tiles(replace(rows, stop=end), columns, height, fresh)
+        return (
+            (whole, *_left_over(rows, columns, end, extent % height, fresh)) if extent % height else (whole,)
+        )
+    rest = Var(rows.dtype, fresh(f"{rows.var}_rest"))
+    whole = _tiles(replace(rows, stop=rest), columns, height, fresh)
     decl = Decl(rest.name, rest.dtype, init=_rounded(rows, height))
     if most <= FEW_LOADED:  # the few that are left over gain little
-        return (decl, whole, left)
-    last: Stmt | None = _tiles(left, columns, height, fresh, partial=True)
-    half = _tiles(left, columns, height // 2, fresh, partial=True) if height >= 2 * FEW - 2 else None
-    assert last is not None
-    if half is not None:  # few rows that are left over are not worth a whole tile
-        few = le(sub(rows.stop, rest), const(height // 2, rows.dtype))
-        last = If(few, Block((half,)), Block((last,)))
-    enough = ge(sub(rows.stop, rows.start), const(min(FEW, height), rows.dtype))
-    return (If(enough, Block((decl, whole, last)), Block((rows,))),)
+        return (decl, whole, replace(rows, start=rest, kind=LoopKind.SERIAL))
+    return (decl, whole, *_few_rows(rows, columns, rest, height, fresh))
 
 
-def _tiles(rows: For, columns: For, height: int, fresh: Callable[[str], str], *, partial: bool) -> For | None:
-    """The loop over tiles of so many rows; None if these share no loads. `partial`: the last tile may have
-    rows of its own that there are not: they do as the last row, and store nothing."""
-    registers = REGISTERS.value
-    wide, shared = _columns(rows, columns, height, registers, partial)
-    narrow, shared_by_rows = _columns(rows, columns, height, 1, partial)
-    if not (shared_by_rows if height > 1 else shared) and not _in_windows(columns.body):
-        return None
-    whole = LANES * registers
-    middle = _rounded(columns, whole)
-    across = (
-        replace(columns, stop=middle, step=const(whole, columns.dtype), body=Block(wide)),
-        replace(columns, start=middle, body=Block(narrow)),
-    )
-    digits, loops = digits_before(across, frozenset({columns.var}), fresh)
-    body = Block((*digits, *(_with_conditions(loop, fresh) for loop in loops)))
+def _worth_it(rows: For, columns: For, height: int) -> bool:
+    """Whether the copies of the body share loads, or short loops."""
+    shared = _columns(rows, columns, height, 1 if height > 1 else REGISTERS.value, None)[1]
+    return shared > 0 or _in_windows(columns.body)
+
+
+def _tiles(rows: For, columns: For, height: int, fresh: Callable[[str], str]) -> For:
+    """The loop over tiles of so many rows, all of which there are."""
+
+    def tile(registers: int, live: Var | None) -> tuple[Stmt, ...]:
+        return _columns(rows, columns, height, registers, live)[0]
+
+    body = Block(_across(columns, tile, fresh))
     return replace(rows, step=const(height, rows.dtype), body=body)
+
+
+def _left_over(
+    rows: For, columns: For, start: Expr, count: int, fresh: Callable[[str], str]
+) -> tuple[Stmt, ...]:
+    """So many rows from `start` on, in a tile of their own."""
+    if count == 1:
+        return (replace(rows, start=start, kind=LoopKind.SERIAL),)
+    return (_tiles(replace(rows, start=start), columns, count, fresh),)
+
+
+def _few_rows(
+    rows: For, columns: For, rest: Var, height: int, fresh: Callable[[str], str]
+) -> tuple[Stmt, ...]:
+    """Fewer rows than a tile has, from `rest` on: lower tiles below one another, which read the same columns.
+    A last row goes through the columns by itself."""
+    starts: list[tuple[Expr, Var, int]] = []  # whether there is such a tile, its first row, its height
+    heads: list[Stmt] = []
+    here = rest
+    for rows_of in (h for h in HEIGHTS if h < height):
+        number, left = const(rows_of, rows.dtype), sub(rows.stop, here)
+        there = ge(left, number)
+        if rows_of > 3:  # 5 rows are 3 and 2: one by itself waits for its sums
+            there = and_(there, ne(left, const(rows_of + 1, rows.dtype)))
+        behind = Var(rows.dtype, fresh(f"{rows.var}_rest"))
+        heads.append(Decl(behind.name, behind.dtype, init=select(there, add(here, number), here)))
+        starts.append((lt(here, behind), here, rows_of))
+        here = behind
+
+    def tiles(registers: int, live: Var | None) -> tuple[Stmt, ...]:
+        out: list[Stmt] = []
+        for there, start, rows_of in starts:
+            body, _ = _columns(rows, columns, rows_of, registers, live)
+            out.append(If(there, substitute(Block(body), {rows.var: start})))
+        return tuple(out)
+
+    last = replace(rows, start=here, kind=LoopKind.SERIAL)
+    across = _across(columns, tiles, fresh) if starts else ()
+    return (*heads, *across, last)
+
+
+def _across(
+    columns: For, tile: Callable[[int, Var | None], tuple[Stmt, ...]], fresh: Callable[[str], str]
+) -> tuple[Stmt, ...]:
+    """The loops over the columns. `tile` gives the body of a tile with so many registers in a row, and what
+    says which lanes of the last one are there (None: all)."""
+    registers = REGISTERS.value
+    extent = _extent(columns)
+    masked = registers > 1 and columns.dtype.bits == 32 and _may_be_beyond(columns)
+    if extent is not None:  # whole registers but for the last tile's only one
+        masked = masked and extent % (LANES * registers) > LANES * (registers - 1)
+    live = Var(BOOL, fresh("live")) if masked else None
+    middle = _rounded(columns, LANES * registers, LANES - 1 if masked else 0)
+    wide: list[Stmt] = []
+    if live is not None:
+        wide.append(Decl(live.name, BOOL, init=lt(_moved(columns, registers - 1), columns.stop)))
+    step = const(LANES * registers, columns.dtype)
+    loops = [
+        replace(columns, stop=middle, step=step, body=Block((*wide, *tile(registers, live)))),
+        replace(columns, start=middle, body=Block(tile(1, None))),
+    ]
+    digits, stmts = digits_before(loops, frozenset({columns.var}), fresh)
+    return (*digits, *(_with_conditions(loop, fresh) for loop in stmts))
 
 
 def _rows_have_own(rows: For, columns: For) -> bool:
     """Whether the registers of a row have a factor in common: then a tall tile loads little."""
-    return _columns(rows, columns, 1, 2, False)[1] > 0
+    return _columns(rows, columns, 1, 2, None)[1] > 0
 
 
 def _in_windows(body: Block) -> bool:
@@ -170,7 +226,7 @@ def widened(columns: For) -> tuple[Stmt, ...] | None:
     start, registers = columns.start, WIDE.value
     while registers > 1:
         whole = LANES * registers
-        copies = [_copy(_row_of(columns), columns, 0, j, _scalars(body), False) for j in range(registers)]
+        copies = [_copy(_row_of(columns), columns, 0, j, _scalars(body), None) for j in range(registers)]
         jam = _Jam(copies, {columns.var}, arrays_written(body), _scalars(body))
         stop = _rounded(columns, whole)
         wide = Block(jam.block(body))
@@ -232,46 +288,85 @@ def _fresh(taken: set[str]) -> Callable[[str], str]:
     return fresh
 
 
-def _rounded(loop: For, unit: int) -> Expr:
-    """The end of the whole units of a loop's range."""
-    length = sub(loop.stop, loop.start)
+def _rounded(loop: For, unit: int, more: int = 0) -> Expr:
+    """The end of the whole units of a loop's range, where that is `more` longer."""
+    length = add(sub(loop.stop, loop.start), const(more, loop.dtype))
     whole = mul(div(length, const(unit, loop.dtype)), const(unit, loop.dtype))
     return cast(add(loop.start, whole), loop.dtype)
 
 
 def _columns(
-    rows: For, columns: For, height: int, registers: int, partial: bool
+    rows: For, columns: For, height: int, registers: int, live: Var | None
 ) -> tuple[tuple[Stmt, ...], int]:
-    """The body for `height` rows and `registers` registers, and how many loads its copies have in common."""
+    """The body for `height` rows and `registers` registers, and how many loads its copies have in common.
+    `live`: where the last register's lanes are there, if they may not be."""
     copies: list[Callable[[Stmt], Stmt]] = []
     body = columns.body
     scalars = _scalars(body)
     for i in range(height):
         for j in range(registers):
-            copies.append(_copy(rows, columns, i, j, scalars, partial))
+            copies.append(_copy(rows, columns, i, j, scalars, live if j == registers - 1 else None))
     jam = _Jam(copies, {rows.var, columns.var}, arrays_written(body), scalars)
     result = jam.block(body)
     return result, jam.shared
 
 
+def _moved(columns: For, registers: int) -> Expr:
+    return add(Var(columns.dtype, columns.var), const(registers * LANES, columns.dtype))
+
+
 def _copy(
-    rows: For, columns: For, i: int, j: int, scalars: set[str], partial: bool
+    rows: For, columns: For, i: int, j: int, scalars: set[str], live: Var | None
 ) -> Callable[[Stmt], Stmt]:
     names = {name: f"{name}_{i}_{j}" for name in scalars}
-    row = add(Var(rows.dtype, rows.var), const(i, rows.dtype))
     places = {
-        rows.var: minimum(row, sub(rows.stop, const(1, rows.dtype))) if i and partial else row,
-        columns.var: add(Var(columns.dtype, columns.var), const(j * LANES, columns.dtype)),
+        rows.var: add(Var(rows.dtype, rows.var), const(i, rows.dtype)),
+        columns.var: _moved(columns, j),
     }
 
     def make(stmt: Stmt) -> Stmt:
-        renamed: Stmt = rename(stmt, names)
-        moved: Stmt = substitute(renamed, places)
-        if i and partial and isinstance(stmt, Assign) and isinstance(stmt.target, Load):
-            return If(lt(row, rows.stop), Block((moved,)))
+        own = stmt
+        if live is not None:
+            there = live
+            own = map_expr(
+                stmt, lambda e: select(there, e, const(0, e.dtype)) if _of_lane(e, columns.var) else e
+            )
+        moved: Stmt = substitute(rename(own, names), places)
+        if live is not None and isinstance(stmt, Assign) and isinstance(stmt.target, Load):
+            return If(live, Block((moved,)))
         return moved
 
     return make
+
+
+def _of_lane(expr: Expr, lane: str) -> bool:
+    return isinstance(expr, Load) and any(lane in free_vars(i) for i in expr.index)
+
+
+def _may_be_beyond(columns: For) -> bool:
+    """Whether lanes beyond the end may run along, with zeros for what they would read, and store nothing:
+    what is read are floats, by the lane's number alone, and they decide nothing."""
+    lane = {columns.var}
+    own = lane | {s.name for s in walk(columns.body) if isinstance(s, Decl)}
+    own |= assigned_vars(columns.body)
+    for node in walk(columns.body):
+        match node:
+            case Load(index=index, dtype=dtype):
+                used = frozenset().union(*(free_vars(i) for i in index))
+                if (used & lane and dtype != F32) or used & (own - lane):
+                    return False
+            case Binary(op="/" | "%", right=right) if node.dtype.is_integer and free_vars(right):
+                return False
+            case Decl(init=Expr() as init, dtype=dtype) if dtype.is_integer and free_vars(init) & own:
+                return False
+            case If(condition=condition) if free_vars(condition) & own:
+                return False
+            case For(start=start, stop=stop, step=step):
+                if any(free_vars(e) & own for e in (start, stop, step)):
+                    return False
+            case Stmt() if not isinstance(node, (Decl, If, Assign, Block)):
+                return False
+    return True
 
 
 class _Jam:
