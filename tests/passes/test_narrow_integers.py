@@ -9,8 +9,9 @@ import pytest
 
 from tests.passes.mlu import assert_same, canonical, expanded, instructions, laid_out
 from xpiler.ir.interpret import run
-from xpiler.ir.nodes import Assign
+from xpiler.ir.nodes import Assign, Const
 from xpiler.ir.rewrite import walk
+from xpiler.ir.types import F32
 from xpiler.platforms.bang_integers import Range, range_of
 
 
@@ -94,3 +95,4 @@ def test_ranges_are_of_what_was_computed_last() -> None:
     assert within("min(a, 9)", {"a": (3, 20)}) == (3, 9)
     assert within("a < 0 ? 0 : a > 9 ? 9 : a", {}) == (0, 9)
     assert within("b + 1", {"b": (0, 3)}) is None
+    assert range_of(Const(F32, float("-inf")), {}) is None

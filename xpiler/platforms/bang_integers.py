@@ -101,7 +101,7 @@ def range_of(expr: Expr, ranges: Mapping[str, Range]) -> Range | None:
     match choice_as_clamp(expr) or expr:
         case Var(name=name):
             return ranges.get(name)
-        case Const(value=value):
+        case Const(value=value) if not expr.dtype.is_float:
             return int(value), int(value)
         case Cast(operand=operand) if operand.dtype == BOOL:
             return 0, 1
