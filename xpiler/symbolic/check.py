@@ -7,7 +7,7 @@ access is kept. What is found that way is a bug with the values that show it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from xpiler.symbolic.findings import (
     Verdict,
 )
 from xpiler.symbolic.fixes import fix_of
-from xpiler.symbolic.hosts import Hosts
+from xpiler.symbolic.hosts import Hosts, as_launched
 from xpiler.symbolic.judge import Judge
 from xpiler.symbolic.leftovers import without_harmless
 from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
@@ -115,7 +115,7 @@ def check_kernel(
         shared = shared_scalars(unit.text, unit.file, unit.platform)
         _merge(found, [f for f in shared if f.kernel in (kernel.name, kernel.template, kernel.spelling)])
         undecided += not_followed(unit.text, unit.file, unit.platform, kernel.name)
-    for number, trial in _less_each_time(trials, stopped, lambda: _short(kernel, trials[0], given)):
+    for number, trial in _less_each_time(trials, stopped, lambda: _short(kernel, trials, given)):
         if options.cancelled():
             raise Cancelled
         try:
@@ -163,7 +163,7 @@ def check_kernel(
     if options.prove and not undecided and not any(f.severity == ERROR for _, more in judged for f in more):
         proved, suggested = _proved(kernel, defined, trials[0], options, deadline)
         scope += proved
-        for trial in suggested:
+        for trial in (as_launched(trials, t) for t in suggested):
             seen = observe(kernel, trial, frame, deadline, options.cancelled)
             judged.append((trial, [] if seen.stopped else judged_of(seen)))
     judged = of_some_sizes(of_free_sizes(kernel, defined, options.grid, options.block, given, judged))
@@ -280,12 +280,14 @@ def _less_each_time(
             return
 
 
-def _short(kernel: Function, trial: Trial, given: Mapping[str, int | float]) -> list[Trial]:
-    """Trials like this one with loops that take one turn."""
+def _short(kernel: Function, trials: Sequence[Trial], given: Mapping[str, int | float]) -> list[Trial]:
+    """Trials like the first one with loops that take one turn."""
+    trial = trials[0]
     shape = LaunchShape(trial.grid, trial.block)
     known = roles(kernel, definitions(kernel), shape)
     chosen = assignments(kernel, known, shape, given, trips=1)
-    return [replace(trial, scalars=a.values, strained=a.strained) for a in chosen]
+    short = (replace(trial, scalars=a.values, strained=a.strained) for a in chosen)
+    return [as_launched(trials, t) for t in short]
 
 
 def _host_scope(trials: list[Trial]) -> str:

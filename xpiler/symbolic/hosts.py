@@ -8,9 +8,10 @@ follows.
 from __future__ import annotations
 
 import ast
+import itertools
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from xpiler.frontend import Unit
 from xpiler.frontend.host_model import Formula, HostModel, LaunchModel, model_host
@@ -185,6 +186,7 @@ def _trial(kernel: Function, model: HostModel, launch: LaunchModel, sizes: Mappi
         aliases,
         strained=frozenset(unsure),
         host={n: v for n, v in sizes.items() if n not in scalars},
+        is_launched=True,
     )
 
 
@@ -223,3 +225,15 @@ def _number(formula: Formula | None, sizes: Mapping[str, int]) -> int | None:
         return int(eval(formula, {"__builtins__": {}}, dict(sizes)))
     except (ArithmeticError, NameError, SyntaxError, TypeError, ValueError):
         return None
+
+
+def as_launched(launches: Sequence[Trial], trial: Trial) -> Trial:
+    """The trial with the numbers equal that the host code hands over as one (`rows, columns, columns`): those
+    that are the same in all its launches, whatever the sizes."""
+    values = dict(trial.scalars)
+    made = [t for t in launches if t.is_launched]
+    for first, second in itertools.combinations([n for n, v in values.items() if isinstance(v, int)], 2):
+        pairs = {(t.scalars.get(first), t.scalars.get(second)) for t in made}
+        if len(pairs) > 2 and all(a == b for a, b in pairs):
+            values[first] = values[second] = max(values[first], values[second])
+    return replace(trial, scalars=values)

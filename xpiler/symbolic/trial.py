@@ -56,6 +56,7 @@ class Trial:
     data: str = MIXED
     strained: frozenset[str] = frozenset()
     host: Mapping[str, int] = field(default_factory=dict)  # of the host function that launches
+    is_launched: bool = False  # host code makes this launch
 
 
 @dataclass(frozen=True)
