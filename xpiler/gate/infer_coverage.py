@@ -2,6 +2,7 @@
 
     if (n % 4 == 0) wide<<<...>>>(...); else narrow<<<...>>>(...);              n=37, n=64
     switch (kind) { case 0: add<<<...>>>(...); case 1: mul<<<...>>>(...); }     kind=0, kind=1
+    switch (log2(n)) { case 9: rows<9><<<...>>>(...); case 10: rows<10>... }    n=512, n=1024
 
 A branch is found by trying: the search for sizes traces the call with each of them.
 """
@@ -16,6 +17,7 @@ from xpiler.frontend.unit import HostFunction
 _SMALL = range(10)  # enumerations, flags, numbers of bits
 _ROUND = 64  # what vectors and tiles divide
 _FACTORS = (2, 8, 64)  # many rows, long rows
+_DOUBLED = tuple(1 << k for k in range(4, 14))  # a template for each power of two
 _MOST_STATED = 24
 _LARGEST = 1 << 14
 
@@ -35,7 +37,7 @@ def other_arguments(
     stated = _numbers_in(functions)
     for name in free:
         near = (rounded[name], *(sizes[name] * factor for factor in _FACTORS))
-        for value in dict.fromkeys((*_SMALL, *near, *stated)):
+        for value in dict.fromkeys((*_SMALL, *near, *stated, *_DOUBLED)):
             if value <= _LARGEST:
                 yield {**sizes, name: value}
     for name in free:  # both at once: a kind of operation, and sizes that its vectors divide
