@@ -87,6 +87,7 @@ class LaneBuffers:
         self.first = Var(loop.dtype, tiler.names.fresh(f"{loop.var}0"))  # the tile's first lane
         self.count = Var(I32, tiler.names.fresh("count"))
         self.ranges: dict[str, Range] = {}  # of integers that vary along the lanes
+        self.tests: set[str] = set()  # scalars that say of each lane whether a condition holds: 1 or 0
         self.lanes: dict[str, str] = {}  # scalar that varies along the lanes -> its buffer
         self.uniform: set[str] = set()  # scalars declared inside that do not vary
         self.inside: set[str] = {n.name for n in walk(loop.body) if isinstance(n, Decl)}

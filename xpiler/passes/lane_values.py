@@ -204,7 +204,8 @@ class LaneValues(LaneMemory):
                 wide = F32 if left.dtype == F16 else I32
                 return self.mask(Binary(condition.dtype, op, cast(left, wide), cast(right, wide)))
             case Binary(left=left) if left.dtype in (F32, I32):
-                ones = self.compute(Cast(left.dtype, condition), "tmp", None)
+                known = isinstance(left, Var) and left.name in self.tests
+                ones = self.value(left if known else Cast(left.dtype, condition), "tmp")
                 result = self.acquire("mask", I32)
                 whole, part = self.ref(I32, result), self.ref(left.dtype, ones)
                 if left.dtype == F32:

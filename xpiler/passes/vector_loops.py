@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from xpiler.ir.build import add, and_, cast, const, lt, maximum, minimum, not_, sub
+from xpiler.ir.build import add, and_, cast, const, lt, maximum, minimum, ne, not_, sub
 from xpiler.ir.nodes import (
     EMPTY,
     Assign,
@@ -21,6 +21,7 @@ from xpiler.ir.nodes import (
     Binary,
     Block,
     Call,
+    Cast,
     Const,
     Decl,
     Expr,
@@ -34,7 +35,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import assigned_vars, free_vars, substitute, walk
+from xpiler.ir.rewrite import arrays_read, assigned_vars, free_vars, substitute, walk
 from xpiler.ir.types import BOOL, F32, I32, U32
 from xpiler.passes.arg_extremes import Search, search
 from xpiler.passes.lane_buffers import VECTOR_TYPES, NotTileable, places_of
@@ -250,14 +251,24 @@ class VectorLoop(LaneValues):
             then = Block((If(and_(*parts.other), stmt.then),)) if parts.other else stmt.then
             self.ranged(parts.cuts, then, stmt.otherwise)
             return
-        self.masked(stmt.then, stmt.condition)
-        if stmt.otherwise.body:
-            targets = {
-                s.target.name for s in stmt.then.body if isinstance(s, Assign) and isinstance(s.target, Var)
-            }
-            if targets & free_vars(stmt.condition):
-                raise NotTileable("a branch that changes its own condition")
-            self.masked(stmt.otherwise, not_(stmt.condition))
+        self.sides(stmt.condition, stmt.then, stmt.otherwise)
+
+    def sides(self, condition: Expr, then: Block, otherwise: Block, around: tuple[Expr, ...] = ()) -> None:
+        """Both sides of a branch, each for its lanes. A condition that they change is kept as it was.
+        `around`: the condition of the branch that it stands in."""
+        changing = [n for side in (then, otherwise) for n in walk(side) if isinstance(n, Assign)]
+        changed = {n.target.name if isinstance(n.target, Var) else n.target.array for n in changing}
+        kept = ""
+        if len(changing) > 1 and changed & (free_vars(condition) | arrays_read(condition)):
+            kept = self.tiler.names.fresh("hit")
+            self.lanes[kept] = self.value(Cast(F32, condition), "hit")
+            self.tests.add(kept)
+            condition = ne(Var(F32, kept), const(0.0, F32))
+        self.masked(then, and_(*around, condition))
+        if otherwise.body:
+            self.masked(otherwise, and_(*around, not_(condition)))
+        if kept:
+            self.release(self.lanes.pop(kept))
 
     def search(self, found: Search) -> None:
         """The extreme of the tile and its place, which the instruction puts behind it."""
@@ -360,15 +371,12 @@ class VectorLoop(LaneValues):
                 case Decl(shape=(), init=Expr() as init) if self.speculable(init):
                     self.declare(stmt, stmt.name, init)
                 case If(condition=inner, then=then, otherwise=otherwise):
-                    self.masked(then, and_(condition, inner))
-                    self.masked(otherwise, and_(condition, not_(inner)))
+                    self.sides(inner, then, otherwise, (condition,))
                 case Assign(target=Load() as target, value=value, reduce=op) if self.speculable(target):
                     new = value if op is None else _combined(target, value, op)
                     chosen = Select(target.dtype, condition, new, target)
                     self.store(Assign(target, chosen), target)
                 case Assign(target=Var(name=name) as target, value=value, reduce=op) if name in self.lanes:
-                    if len(block.body) > 1 and name in free_vars(condition):
-                        raise NotTileable("a branch that changes its own condition")
                     new = value if op is None else _combined(target, value, op)
                     self.assign(Assign(target, Select(target.dtype, condition, new, target)), target)
                 case Assign(target=Var(name=name) as target, value=value, reduce=op) if (
