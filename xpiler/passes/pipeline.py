@@ -14,7 +14,8 @@ Rows that a tile holds whole (`resident_rows.py`) make a pipeline in the same wa
 Preconditions: the tiles are independent or only fold into scalars; the loop stands in no other loop (whose
 rows would fill and drain the pipeline each time); its body is straight-line but for loops without copies;
 what is copied in cannot have been copied out before, and goes into buffers that nothing has touched before;
-no buffer is written after it has been copied out; and where the copies go follows from the tile alone.
+copies are of tiles alone, since other arrays of the scratchpad have no parts; no buffer is written after it
+has been copied out; and where the copies go follows from the tile alone.
 """
 
 from __future__ import annotations
@@ -189,10 +190,12 @@ def _in_order(body: list[Stmt], buffers: Collection[str], aliases: Aliases) -> b
         arrays = _arrays(stmt)
         if _is_copy(stmt, IN):
             to, source = _ends(stmt)
-            if to in touched or source in stored:
+            if to not in buffers or to in touched or source in stored:
                 return False
         elif _is_copy(stmt, OUT):
             to, source = _ends(stmt)
+            if source not in buffers:
+                return False
             sent.add(source)
             stored |= with_aliases((to,), aliases)
         elif _written(stmt) & sent or not _is_computation(stmt, buffers):
