@@ -40,6 +40,7 @@ from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.partial_tiles import join_tiles
 from xpiler.passes.pipeline_removal import remove_pipelines
 from xpiler.passes.powers import powers_of_two
+from xpiler.passes.prefix_sums import join_prefixes
 from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.register_threads import spread_registers
@@ -216,6 +217,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("parts of dynamic memory", split_dynamic),
     ("cache removal", remove_caches),
     ("reductions", recover_reductions),
+    ("prefix sums", join_prefixes),
     ("merged peaks", split_merged_peaks),
     ("tidy", tidy),
     ("rescaled sums", split_rescaled_sums),

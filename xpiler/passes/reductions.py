@@ -472,7 +472,7 @@ class Reductions:
     def _loop(self, value: Reduced) -> tuple[Var, list[Stmt]] | None:
         """A scalar and the loop that reduces a range of elements into it."""
         decl = self.small[value.array]
-        start = _neutral(value.op, decl.dtype)
+        start = neutral(value.op, decl.dtype)
         if start is None:
             return None
         total = var(self.names.fresh(f"{value.array}_{_NAMES[value.op]}"), decl.dtype)
@@ -541,7 +541,8 @@ def _extents(decl: Decl) -> list[int]:
     return [int(e.value) if isinstance(e, Const) else _UNKNOWN for e in decl.shape]
 
 
-def _neutral(op: str, dtype: DType) -> Expr | None:
+def neutral(op: str, dtype: DType) -> Expr | None:
+    """What an operation with leaves the other operand as it is."""
     match op:
         case "+" | "|" | "^":
             return const(0, dtype)
