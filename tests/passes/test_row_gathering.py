@@ -51,6 +51,18 @@ def test_the_sum_walks_through_what_was_gathered() -> None:
     assert sums.count("for ") == 1, "one loop for the whole window"
 
 
+def test_rows_that_are_counted_by_digits_are_copied_digit_by_digit() -> None:
+    """The row is that of an image: nothing is divided for each of its pixels."""
+    inside = "r % length + k - 1 >= 0 && r % length + k - 1 < length"
+    text = gathered(f"({inside} ? x[(r / length * length + r % length + k - 1) * channels + i] : 0.0f)")
+    fill, product = text.split("vector for i32 c ")[0], text.split("vector for i32 c ")[-1]
+    assert "length_or_one = max(length, 1)" in fill
+    assert "in block_y_first / length_or_one .. (block_y_end - 1) / length_or_one + 1" in fill
+    pixels = fill[fill.index("block_y_low in") :]
+    assert "%" not in pixels and "/" not in pixels, pixels
+    assert "sum += x_rows[" in product
+
+
 def test_what_lies_in_a_row_already_is_not_copied() -> None:
     assert "x_rows" not in gathered("x[(r * width + k) * channels + i]")
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import coefficient, linear
-from xpiler.ir.build import add, cast, const, eq, gt, maximum, minimum, mul, sub
+from xpiler.ir.build import add, cast, const, div, eq, gt, maximum, minimum, mul, sub
 from xpiler.ir.nodes import (
     EMPTY,
     Assign,
@@ -49,6 +49,7 @@ from xpiler.passes.knobs import Knob
 from xpiler.passes.loop_flattening import flatten_loops
 from xpiler.passes.names import Names
 from xpiler.passes.register_tile import tile_candidate
+from xpiler.passes.split_digits import radix_of, split_digit
 from xpiler.passes.tile_invariants import digits_before
 from xpiler.passes.vectorize import FAR, Strides
 
@@ -206,8 +207,42 @@ class _Gathering:
             shifted = [replace(s, stop=n) for s, n in zip(sums, inside.lengths, strict=True)]
             copy = flatten_loops(_nest(shifted, moved), self.names)
             fills = [*inside.bounds, If(inside.partly, Block((zeros,)), EMPTY), copy]
-        digits, rest = digits_before(fills, frozenset(), self.names.fresh)
-        return [array, replace(part, body=Block((*digits, *rest)), kind=LoopKind.PARALLEL)]
+        whole = replace(part, body=Block(tuple(fills)), kind=LoopKind.PARALLEL)
+        return [array, *(self._by_digit(whole) or [self._with_digits(whole)])]
+
+    def _with_digits(self, loop: For) -> For:
+        """The loop with the digits of counters from outside at the beginning of its body."""
+        digits, rest = digits_before(loop.body.body, frozenset(), self.names.fresh)
+        return replace(loop, body=Block((*digits, *rest)))
+
+    def _by_digit(self, part: For) -> list[Stmt] | None:
+        """Some rows by the digits of their numbers, so that nothing is divided for each; None: these are no
+        digits of a length with a name."""
+        zero, one = const(0, part.dtype), const(1, part.dtype)
+        radix = radix_of(part)
+        if not isinstance(radix, Var) or radix.dtype != part.dtype:
+            return None
+        length = Var(radix.dtype, self.names.fresh(f"{radix.name}_or_one"))
+
+        def divided_by_some(e: Expr) -> Expr:
+            """Where the length is 0 nothing that is used is divided by it."""
+            if not isinstance(e, Binary) or e.op not in ("/", "%") or e.left != Var(part.dtype, part.var):
+                return e
+            return replace(e, right=substitute(e.right, {radix.name: length}))
+
+        counted = map_expr(replace(part, start=zero), divided_by_some)
+        assert isinstance(counted, For)
+        split = split_digit(counted, self.names)
+        if split is None:
+            return None
+        *heads, low = split.body.body
+        assert isinstance(low, For)
+        before = mul(Var(part.dtype, split.var), length)
+        start, stop = maximum(sub(part.start, before), zero), minimum(sub(part.stop, before), length)
+        body = (*heads, replace(low, start=start, stop=stop))
+        inner = self._with_digits(replace(split, body=Block(body)))
+        rows = replace(inner, start=div(part.start, length), stop=add(div(sub(part.stop, one), length), one))
+        return [Decl(length.name, length.dtype, init=maximum(radix, one)), rows]
 
 
 def _nest(loops: Sequence[For], stmt: Stmt) -> Stmt:

@@ -69,7 +69,7 @@ def _independent_loops(function: Function) -> int:
 
 def split_digit(loop: For, names: Names) -> For | None:
     """A loop that counts from 0 by 1 as the loops over the lowest digit and the rest."""
-    radix = _radix(loop)
+    radix = radix_of(loop)
     if radix is None or loop.start != Const(loop.dtype, 0):
         return None
     count = _quotient(loop.stop, radix, loop.dtype)
@@ -119,7 +119,7 @@ def split_digit(loop: For, names: Names) -> For | None:
     return replace(loop, var=high.name, stop=count or ceil_div(loop.stop, radix), body=outer_body, kind=kind)
 
 
-def _radix(loop: For) -> Expr | None:
+def radix_of(loop: For) -> Expr | None:
     """The divisor of the lowest digit: all others are its multiples, by their form or as numbers."""
     found: list[Expr] = []
     by_remainder: list[Expr] = []
