@@ -46,6 +46,7 @@ from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
 from xpiler.gate.uncompiled import uncompiled
 from xpiler.gate.verify import (
+    ENOUGH,
     compare_programs,
     compare_target,
     compare_unordered,
@@ -456,6 +457,7 @@ def _prepare(
     list(pool.map(prepare, entries))
 
 
+_OTHERS_TURNS = 5.0  # seconds of processor time for decisions of a text that the engine did not write
 MADE_UP = "that is of data made up for the kernel, which the program may never hand it"
 NOT_RUN = "nothing was compiled or run, as asked"
 
@@ -576,7 +578,8 @@ def _verify(
         else:
             if proving is None:
                 _at_landmarks(item, text, source.text)
-                contract = _at_turns(item, text, file, platform, called.kernel_spelling or called.entry)
+                name = called.kernel_spelling or called.entry
+                contract = _at_turns(item, text, file, platform, name, _OTHERS_TURNS)
             if not own and converting():
                 contract = _run_further(item, conversion_cases(contract, item.build))
             item.rungs = compare_target(contract, item.build, item.runs, target)
@@ -610,11 +613,13 @@ def _is_compared(item: EntryJob) -> bool:
     return item.entry.kind != "main" and item.runs is not None and not (item.runs.fault or item.runs.order)
 
 
-def _at_turns(item: EntryJob, text: str, file: str, platform: str, name: str) -> Contract:
+def _at_turns(
+    item: EntryJob, text: str, file: str, platform: str, name: str, enough: float = ENOUGH
+) -> Contract:
     """The contract with runs at the scalars at which decisions of a text turn, where the entry is `name`."""
     assert item.inference is not None
     called = name.split("<")[0].split("::")[-1]
-    return _run_further(item, threshold_cases(item.inference, text, file, platform, called))
+    return _run_further(item, threshold_cases(item.inference, text, file, platform, called), enough)
 
 
 def _at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:
@@ -632,10 +637,11 @@ def _at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:
     return contract
 
 
-def _run_further(item: EntryJob, cases: Iterable[Case]) -> Contract:
-    """The contract with those cases that the source takes."""
+def _run_further(item: EntryJob, cases: Iterable[Case], enough: float = ENOUGH) -> Contract:
+    """The contract with those cases that the source takes, in so many seconds."""
     assert item.build is not None and item.runs is not None and item.inference is not None
-    contract, item.runs = run_further(item.inference.contract, item.build, item.runs, tuple(cases))
+    known = item.inference.contract
+    contract, item.runs = run_further(known, item.build, item.runs, tuple(cases), enough)
     item.inference = replace(item.inference, contract=contract)
     return contract
 

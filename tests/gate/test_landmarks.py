@@ -29,6 +29,18 @@ void run(const int *id, const float *table, float *y, int n, int rows, int cols)
   gather<<<(n * cols + 255) / 256, 256>>>(id, table, y, n, rows, cols);
 }
 """
+COUNTED = """
+__global__ void count(const int *x, int *h, int n, int bins) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  int b = x[i];
+  if (b >= 0 && b < bins) atomicAdd(&h[b], 1);
+}
+void run(const int *x, int *h, int n, int bins) {
+  cudaMemset(h, 0, bins * sizeof(int));
+  count<<<(n + 255) / 256, 256>>>(x, h, n, bins);
+}
+"""
 UNGUARDED = PADDED.replace("k == NONE || k == -7", "n == NONE")
 
 
@@ -69,8 +81,11 @@ def test_landmarks_are_drawn_where_the_type_holds_them(dtype: DType, expected: s
 
 def test_source_says_whether_an_index_may_be_none() -> None:
     values = (("id", Values("index", 0, 4)),)
-    contract = Contract("run", "host", cases=(Case(extents=(("id", 9),), values=values),))
-    marked, plain = landmark_cases(contract, PADDED)
+    argument = Argument("id", I32, True, Role.IN)
+    contract = Contract("run", "host", (argument,), (Case(extents=(("id", 9),), values=values),))
+    outside, marked, plain = landmark_cases(contract, PADDED)
+    assert {-7, 255, -1, 65536, -(2**31)} <= set(dict(outside.values)["id"].beyond)
+    assert 2**32 not in dict(outside.values)["id"].beyond
     assert dict(marked.values)["id"].beyond == (-7, 255)
     assert plain.values == values
 
@@ -82,6 +97,7 @@ def test_source_says_whether_an_index_may_be_none() -> None:
         (CLIPPED, "fminf(x[i], 70000.0f)", "fminf(fmaxf(x[i], -3000.0f), 70000.0f)"),
         (PADDED, "|| k == -7", "|| k == -8"),
         (PADDED, "0.5f", "0.25f"),
+        (COUNTED, "int b = x[i]", "int b = x[i] & 0xffff"),
     ],
 )
 def test_change_beside_a_landmark_is_found(source: str, said: str, changed: str) -> None:

@@ -36,6 +36,7 @@ def tried(body: str, name: str, before: str = "") -> set[Scalar]:
         ("if (size % 96 == 0) f();", "", {96, 95, 97}),
         ("switch (size) { case 500: f(); }", "", {499, 500, 501}),
         ("g(x, std::min(size, 100));", "", {99, 100, 101}),
+        ("for (int r = 0; r < size; ++r) x[r % 4096] = 0;", "", {4096, 4097}),
     ],
 )
 def test_whole_numbers(body: str, before: str, expected: set[int]) -> None:

@@ -94,7 +94,7 @@ def _draw_floats(dtype: DType, fill: str, count: int, rng: np.random.Generator) 
             # A few are enough: one a row would turn every sum into NaN, and all programs would agree.
             drawn = rng.standard_normal(count)
             places = rng.choice(count, min(3, count), replace=False)
-            drawn[places] = rng.choice([np.inf, -np.inf, np.nan], places.size)
+            drawn[places] = rng.permutation([np.inf, -np.inf, np.nan])[: places.size]
             return drawn
         case _:
             return rng.standard_normal(count)

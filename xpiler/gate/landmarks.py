@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from xpiler.gate.contract import Case, Contract, Values
+from xpiler.ir.build import int_limits
 
 _NOT_CODE = re.compile(
     r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])+'|#\s*include[^\n]*", re.S
@@ -26,6 +27,17 @@ _NEGATIVE = re.compile(r"(?:[(,=<>?:]|return|#\s*define\s+\w+)\s*-\s*(\d+)(?![\w
 _EQUAL = re.compile(r"[=!]=\s*(\w+)")
 _NAMED = re.compile(r"(?:\b(\w+)\s*=|#\s*define\s+(\w+))\s*\(?\s*(\d+)\b")
 _SIGN_ASKED = re.compile(r"<\s*0(?![\w.])|>=\s*0(?![\w.])")
+_OUTSIDE = (
+    -1,
+    1 << 8,
+    (1 << 8) + 1,
+    1 << 16,
+    (1 << 16) + 1,
+    (1 << 31) - 1,
+    -(1 << 31),
+    1 << 32,
+    (1 << 32) + 1,
+)
 _LARGEST = 1e6  # what is further out is a stand-in for infinity, or a size
 _SEED = 9001
 _MOST = 48
@@ -59,7 +71,8 @@ def index_landmarks(text: str) -> frozenset[int]:
 
 def landmark_cases(contract: Contract, text: str, known: str = "") -> Iterator[Case]:
     """The first case whose data are drawn, with those numbers of a text among them that do not stand in a
-    `known` one: among the indices too, then among other data only.
+    `known` one: among the indices with any that are out of all ranges, among the indices alone, then among
+    other data only.
 
     Only the source can say whether it takes them (`verify.run_further`): an index may not be asked whether
     it is one.
@@ -71,13 +84,19 @@ def landmark_cases(contract: Contract, text: str, known: str = "") -> Iterator[C
         return
     step = max(1, -(-len(numbers) // _MOST))
     case = replace(drawn, fill="landmarks", landmarks=tuple(numbers[::step]), seed=_SEED)
-    marked = tuple((name, _with_marks(values, marks)) for name, values in case.values)
-    if marked != case.values:
-        yield replace(case, values=marked)
+    offered = [marks] if known else [(*marks, *_OUTSIDE), marks]
+    for some in offered:
+        marked = tuple((name, _with_marks(name, values, some, contract)) for name, values in case.values)
+        if marked != case.values:
+            yield replace(case, values=marked)
     if numbers:
         yield case
 
 
-def _with_marks(values: Values, marks: tuple[int, ...]) -> Values:
-    beyond = tuple(mark for mark in marks if not values.low <= mark < values.high)
-    return replace(values, beyond=beyond) if values.kind == "index" else values
+def _with_marks(name: str, values: Values, marks: tuple[int, ...], contract: Contract) -> Values:
+    if values.kind != "index":
+        return values
+    dtype = contract.argument(name).dtype
+    low, high = int_limits(dtype) if dtype.is_integer else (0, 0)
+    beyond = tuple(m for m in marks if low <= m <= high and not values.low <= m < values.high)
+    return replace(values, beyond=beyond)

@@ -11,12 +11,13 @@ from math import prod
 
 from xpiler.errors import Refusal
 from xpiler.frontend.syntax import analyse
-from xpiler.gate.contract import Case
+from xpiler.gate.contract import Case, Scalar
 from xpiler.gate.infer import Inference
 from xpiler.gate.thresholds import Thresholds, Turn
 from xpiler.ir.types import F64
 
 _MOST = 48  # runs
+_MUCH = 8  # times the work of an ordinary call
 _TRIED = 400  # turns of a text that are looked at
 
 
@@ -36,9 +37,13 @@ def threshold_cases(inference: Inference, text: str, file: str, platform: str, e
     except (Refusal, RecursionError):
         return
     known = {case.scalars for case in contract.cases}
+    several = {name: [v for c in contract.cases if (v := c.scalar(name)) > 1] for name in base}
+    least = {name: min(values) for name, values in several.items() if values}  # of one element nothing shows
     made: list[Case] = []
-    for turn in sorted(turns, key=lambda turn: _work(base, turn)):
-        case = inference.at(dict(turn.values))
+    for changes in sorted(
+        (_changes(base, least, turn) for turn in turns), key=lambda c: _work({**base, **c})
+    ):
+        case = inference.at(changes)
         if case is not None and case.scalars not in known:
             known.add(case.scalars)
             made.append(case)
@@ -47,6 +52,18 @@ def threshold_cases(inference: Inference, text: str, file: str, platform: str, e
     yield from made
 
 
-def _work(base: Mapping[str, object], turn: Turn) -> int:
-    sizes = {name: value for name, value in {**base, **dict(turn.values)}.items() if isinstance(value, int)}
-    return prod(max(1, abs(size)) for size in sizes.values())
+def _changes(base: Mapping[str, Scalar], least: Mapping[str, Scalar], turn: Turn) -> dict[str, Scalar]:
+    """The values to try; where they make the call much larger, sizes that do not matter are the least."""
+    changes = dict(turn.values)
+    if _work({**base, **changes}) <= _MUCH * _work(base):
+        return changes
+    small = {n: v for n, v in least.items() if _is_size(base[n]) and _is_size(v) and n not in turn.others}
+    return {**small, **changes}
+
+
+def _is_size(value: Scalar) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _work(scalars: Mapping[str, Scalar]) -> int:
+    return prod(int(value) for value in scalars.values() if _is_size(value))

@@ -49,9 +49,11 @@ class Formula:
 
 @dataclass(frozen=True)
 class Turn:
-    """Values of scalars at which a comparison turns: the point itself, or beside it."""
+    """Values of scalars at which a comparison turns: the point itself, or beside it. `others`: those that it
+    depends on besides."""
 
     values: tuple[tuple[str, Scalar], ...]
+    others: frozenset[str] = frozenset()
 
 
 class Thresholds:
@@ -89,7 +91,7 @@ class Thresholds:
             for name in sorted(side.names & base.keys()):
                 for root in _roots(side, name, base, self._numbers(node)):
                     for value in _beside(root, base[name], wide=name in doubles):
-                        yield Turn(((name, value),))
+                        yield Turn(((name, value),), side.names - {name})
 
     def _together(
         self, function: FunctionDef, node: Node, base: Scalars, doubles: frozenset[str]
@@ -234,8 +236,12 @@ class Thresholds:
     def _found(self, function: FunctionDef | None, name: str, depth: int) -> Formula | None:
         if function is not None and function.body is not None:
             values = _definitions(function.body, name, self._unit)
-            if values:
-                return self._formula(function, values[0], depth + 1) if len(values) == 1 else None
+            value = self._formula(function, values[0], depth + 1) if len(values) == 1 else None
+            if value is not None and value.names:
+                return value
+            bound = self._bound(function, name, depth)
+            if bound is not None or values:
+                return bound or value
             names = [param.name for param in function.params]
             if name in names:
                 place = names.index(name)
@@ -248,6 +254,21 @@ class Thresholds:
         if name in self._globals and (init := self._globals[name]) is not None:
             return self._formula(None, init, depth + 1)
         return self._own(name)
+
+    def _bound(self, function: FunctionDef, name: str, depth: int) -> Formula | None:
+        """What a counter or a thread's index stays below: it takes every value up to there."""
+        assert function.body is not None
+        if any(param.name == name for param in function.params):
+            return None
+        for node in _nodes(function.body):
+            if node.type != "binary_expression" or self._operator(node) not in ("<", ">=", "<=", "!="):
+                continue
+            left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+            if left is not None and right is not None and self._unit.text_of(left).strip("() ") == name:
+                known = self._formula(function, right, depth + 1)
+                if known is not None and known.names:
+                    return known
+        return None
 
     def _own(self, name: str) -> Formula | None:
         return Formula(frozenset({name}), lambda scalars: scalars[name]) if name in self._scalars else None
@@ -436,7 +457,7 @@ def _beside(root: float, like: Scalar, *, wide: bool) -> list[Scalar]:
     if isinstance(like, int):
         step = max(1, like & -like)  # it may have to be a multiple of that
         whole = int(root) // step * step
-        return [*dict.fromkeys((int(root), int(root) - 1, int(root) + 1, whole, whole - step, whole + step))]
+        return [*dict.fromkeys((int(root), int(root) + 1, int(root) - 1, whole, whole - step, whole + step))]
     kind = np.float64 if wide else np.float32
     at = kind(root)
     apart = 0.375 * max(abs(root), 1.0)

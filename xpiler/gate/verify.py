@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from xpiler.described import sizes_in_words
 from xpiler.errors import Diagnostic
@@ -19,7 +20,9 @@ from xpiler.gate.trace import read_trace
 from xpiler.gate.violations import violations
 
 BRIEF = Limits(cpu=1, wall=5)  # for a further case: one that runs longer is none
-_ENOUGH = 0.7  # seconds of processor time that all of them may take, in both orders
+ENOUGH = 0.7  # seconds for all further cases
+_WALL = 7  # seconds by the clock for each of processor time
+_NOTICED = 0.05  # seconds that tell how long others take
 _PATIENCE = 2  # further cases that may take longer than that alone, before no other is tried
 _SHOWN = 3  # sizes that the record names
 _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement means little
@@ -54,25 +57,27 @@ def run_source(contract: Contract, build: Build) -> SourceRuns:
 
 
 def run_further(
-    contract: Contract, build: Build, runs: SourceRuns, further: Sequence[Case]
+    contract: Contract, build: Build, runs: SourceRuns, further: Sequence[Case], enough: float = ENOUGH
 ) -> tuple[Contract, SourceRuns]:
     """The contract with those of the `further` cases that the source takes without fault, the same in both
     orders of threads, leaving nothing unwritten that it writes elsewhere, with results that are numbers; and
-    its results with theirs."""
+    its results with theirs. `enough`: seconds of processor time that all of them may take, in both orders."""
     start = time.monotonic()
     whole = [a for a in contract.outputs if a.role is Role.OUT and not _leaves_poison(a, runs.forward)]
     cases, forward, reverse = list(contract.cases), list(runs.forward), list(runs.reverse)
+    meant = [case for case in further if _expected(case, runs) <= enough]
+    limits = replace(BRIEF, cpu=max(BRIEF.cpu, round(enough)), wall=max(BRIEF.wall, round(_WALL * enough)))
     spent = 0.0
     too_long = 0
-    for case, one, other in _each_run(build, further):
+    for case, one, other in _each_run(build, meant, limits):
         cost = one.processor + other.processor
-        if cost > _ENOUGH or one.took_too_long or other.took_too_long:
+        if cost > enough or one.took_too_long or other.took_too_long:
             too_long += 1  # thousands of blocks of one element each: long rows of a few may take no time
             if too_long > _PATIENCE:
                 break
             continue
         spent += cost
-        if spent > _ENOUGH:
+        if spent > enough:
             break  # those that follow are more work still
         clean = one.ok and other.ok and not any(_leaves_poison(argument, [one]) for argument in whole)
         if clean and _says_enough(contract, one) and schedule_race(contract, one, other, build) is None:
@@ -84,14 +89,27 @@ def run_further(
     return replace(contract, cases=tuple(cases)), found
 
 
-def _each_run(build: Build, cases: Sequence[Case]) -> Iterator[tuple[Case, RunResult, RunResult]]:
+def _expected(case: Case, runs: SourceRuns) -> float:
+    """Seconds that a case may take in both orders, by those that took longest; 0 where none took long."""
+    times = [(2 * run.processor, run.case) for run in runs.forward if run.processor > _NOTICED]
+    seconds, longest = max(times, key=lambda known: known[0], default=(0.0, case))
+    return seconds * _work(case) / _work(longest)
+
+
+def _work(case: Case) -> int:
+    return prod(value for _, value in case.scalars if isinstance(value, int) and value > 0)
+
+
+def _each_run(
+    build: Build, cases: Sequence[Case], limits: Limits
+) -> Iterator[tuple[Case, RunResult, RunResult]]:
     """Both runs of each case: of all in one process, if none faults, else each in its own."""
-    together = build.run(cases, variants=BOTH_ENDS, limits=BRIEF) if len(cases) > 1 else []
+    together = build.run(cases, variants=BOTH_ENDS, limits=limits) if len(cases) > 1 else []
     if together and all(result.ok for result in together):
         yield from zip(cases, together[0::2], together[1::2], strict=True)
         return
     for case in cases:
-        one, other = build.run([case], variants=BOTH_ENDS, limits=BRIEF)
+        one, other = build.run([case], variants=BOTH_ENDS, limits=limits)
         yield case, one, other
 
 
