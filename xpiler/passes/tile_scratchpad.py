@@ -159,6 +159,8 @@ class _Tiler(Scratchpad):
                 if stmt.kind is not LoopKind.SERIAL and is_const(stmt.step, 1):
                     self.rows.add(stmt.var)
                 return (replace(stmt, body=self.block(stmt.body), kind=LoopKind.SERIAL),)
+            case While(body=body):
+                return (replace(stmt, body=self.block(body)),)
             case If(then=then, otherwise=otherwise):
                 return (replace(stmt, then=self.block(then), otherwise=self.block(otherwise)),)
             case Block():
