@@ -24,6 +24,7 @@ from xpiler.passes.buffer_split import split_buffers
 from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.chunks import merge_chunks
 from xpiler.passes.counting import counted_loops
+from xpiler.passes.covered import without_covers
 from xpiler.passes.dynamic_parts import split_dynamic
 from xpiler.passes.extrema import name_extrema
 from xpiler.passes.folds import with_chained_dots, with_summed_dots
@@ -211,6 +212,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("single assignment", single_assignments),
     ("invariants", hoist_invariants),
     ("tidy", tidy),
+    ("covers", without_covers),
     ("counted loops", _counted_in_threads),
     ("masked steps", masked_steps),
     ("strips of threads", widen_threads),

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xpiler.ir.affine import coefficient, linear, prove_lt, simplify
+from xpiler.ir.affine import coefficient, linear, prove_le, prove_lt, simplify
 from xpiler.ir.affine_form import Affine, lift, of_var
 from xpiler.ir.build import add, and_, cast, ceil_div, const, lt, mul, sub
 from xpiler.ir.nodes import (
@@ -44,7 +44,7 @@ from xpiler.passes.accesses import Access, accesses
 from xpiler.passes.aliasing import with_aliases
 from xpiler.passes.constant_fills import with_known_fills
 from xpiler.passes.facts import End, Facts, Ranges
-from xpiler.passes.loop_ends import with_ends
+from xpiler.passes.loop_ends import behind, largest, with_ends
 from xpiler.passes.normal_statements import normal
 from xpiler.passes.structured import spliced
 
@@ -71,23 +71,27 @@ def _block(block: Block, facts: Facts) -> Block:
             return replace(stmt, then=then, otherwise=otherwise)
         return stmt
 
-    return replace(block, body=tuple(inside(s, facts) for s in spliced(block.body)))
+    out: list[Stmt] = []
+    for stmt in spliced(block.body):
+        out.append(inside(stmt, facts))
+        facts = behind(stmt, facts)
+    return replace(block, body=tuple(out))
 
 
 def _separated(loop: For, facts: Facts) -> For | None:
-    if not isinstance(loop.step, Const) or int(loop.step.value) < 2 or not _is_plain(loop):
+    step = _step(loop)
+    if step < 2 or not _is_plain(loop):
         return None
-    step = int(loop.step.value)
     spelled = replace(loop, body=_with_numbers(loop.body, facts.mutable))
     results = list(_results(spelled.body, _declared(spelled.body)))
     if len(results) < 2 or len(results) > _MOST_RESULTS:
         return None
     for count in range(min(step, len(results)), 1, -1):
-        if step % count == 0 and len(results) % count == 0:
-            classes = _classes(spelled, results, count)
-            if classes and _Copies(spelled, classes, facts).are_alike():
+        for shift in _shifts(loop, count, facts) if len(results) % count == 0 else ():
+            classes = _classes(spelled, results, count, shift)
+            if classes and _Copies(spelled, classes, shift, facts).are_alike():
                 first = [n for n, r in enumerate(results) if any(r is own for own in classes[0].results)]
-                return _Copies(loop, classes, facts).separated(first)
+                return _Copies(loop, classes, shift, facts).separated(first)
     return None
 
 
@@ -103,6 +107,21 @@ def _with_numbers(body: Block, mutable: Set[str]) -> Block:
         if sum(d.name == stmt.name for d in decls) == 1 and cast(stmt.init, stmt.dtype) == stmt.init:
             values[stmt.name] = substitute(stmt.init, values)
     return substitute(body, values)
+
+
+def _step(loop: For) -> int:
+    return int(loop.step.value) if isinstance(loop.step, Const) else 0
+
+
+def _shifts(loop: For, count: int, facts: Facts) -> Iterator[int]:
+    """How far the copies may lie apart: they fill the step of the loop, or it is the rest of another loop and
+    not longer than they are."""
+    step = _step(loop)
+    if step % count == 0:
+        yield step // count
+    ranges = with_ends(facts.inside(loop).ranges, (loop,), facts.mutable)
+    if count < step and prove_le(sub(loop.stop, loop.start), lift(count), ranges):
+        yield 1
 
 
 def _is_plain(loop: For) -> bool:
@@ -188,10 +207,9 @@ class _Class:
     guarded: bool
 
 
-def _classes(loop: For, results: Sequence[_Result], count: int) -> list[_Class] | None:
+def _classes(loop: For, results: Sequence[_Result], count: int, shift: int) -> list[_Class] | None:
     """By the places that are written: the results of each iteration, in the same order; None if not all
     have a class. Where the classes but the first are guarded, all of them are."""
-    shift = int(loop.step.value) // count if isinstance(loop.step, Const) else 0
     counter = Var(loop.dtype, loop.var)
     left = list(results)
     guards = [_slack(lt(add(counter, n * shift), loop.stop)) for n in range(count)]
@@ -207,7 +225,8 @@ def _classes(loop: For, results: Sequence[_Result], count: int) -> list[_Class] 
             left.remove(found)
             classes[n].append(found)
     made = [_Class(tuple(c), all(_is_guarded(r, guards[n]) for r in c)) for n, c in enumerate(classes)]
-    if any(c.guarded for c in made[1:]) and not all(c.guarded for c in made[1:]):
+    guarded = {c.guarded for c in made[1:]}
+    if len(guarded) > 1 or (count * shift != _step(loop) and guarded != {True}):
         return None
     return made
 
@@ -271,16 +290,8 @@ class _Copies:
 
     loop: For
     classes: Sequence[_Class]
+    shift: int  # from one to the next
     facts: Facts
-
-    @property
-    def step(self) -> int:
-        assert isinstance(self.loop.step, Const)
-        return int(self.loop.step.value)
-
-    @property
-    def shift(self) -> int:
-        return self.step // len(self.classes)
 
     def later(self, by: int | Expr) -> Expr:
         return add(Var(self.loop.dtype, self.loop.var), by)
@@ -337,8 +348,7 @@ class _Copies:
         if any(self.loop.var in free_vars(e) for e in ends):
             return False
         names = {loop.var: Var(loop.dtype, f"{loop.var}?other") for loop in other.loops}
-        both = (with_ends(a.facts.ranges, (self.loop, *a.loops), self.facts.mutable) for a in (one, other))
-        mine, theirs = both
+        mine, theirs = (self.ranges(access) for access in (one, other))
         ranges = {**_renamed(theirs, names), **mine}  # both take place
         first = linear(one.index[0], ranges)
         second = linear(substitute(other.index[0], names), ranges)
@@ -351,7 +361,31 @@ class _Copies:
         local = (first.variables() | second.variables() | width.variables()) & _declared(self.loop.body)
         if self.loop.var in first.variables() | second.variables() or local - {c.var for c in one.loops}:
             return False
-        return prove_lt(first - second, width, ranges) and prove_lt(second - first, width, ranges)
+        guarded = {**ranges, **_renamed(self.guarded(other, theirs), names), **self.guarded(one, mine)}
+        inner = [*(v.name for v in names.values()), *(loop.var for loop in one.loops)][::-1]
+        return all(
+            any(
+                prove_lt(difference, width, known)
+                or prove_lt(largest(difference, inner, known), width, known)
+                for known in (ranges, guarded)
+            )
+            for difference in (first - second, second - first)
+        )
+
+    def ranges(self, access: Access) -> dict[str, tuple[End, End]]:
+        return with_ends(access.facts.ranges, (self.loop, *access.loops), self.facts.mutable)
+
+    def guarded(self, access: Access, ranges: Ranges) -> dict[str, tuple[End, End]]:
+        """Of the counters that a condition keeps below something else than a number: up to there."""
+        counters = {loop.var for loop in access.loops}
+        return {
+            name: (ranges.get(name, (None, None))[0], sub(stop, 1))
+            for name, stop in sorted(access.facts.below, key=str)
+            if name in counters
+            and not isinstance(stop, Const)
+            and self.loop.var not in free_vars(stop)
+            and isinstance(ranges.get(name, (None, None))[1], int)
+        }
 
     def stop(self) -> Expr:
         """Where the last iteration that is taken at a time ends."""
@@ -359,7 +393,9 @@ class _Copies:
             return self.loop.stop
         length = sub(self.loop.stop, self.loop.start)
         form = linear(length, self.facts.ranges)
-        if form is not None and not any(n % self.step for n in (form.constant, *(f for _, f in form.terms))):
+        if form is not None and not any(
+            n % _step(self.loop) for n in (form.constant, *(f for _, f in form.terms))
+        ):
             return self.loop.stop
         whole = mul(ceil_div(length, self.loop.step), self.loop.step)
         return simplify(add(self.loop.start, whole), self.facts.ranges)
