@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -52,5 +53,32 @@ def test_what_turns_a_loop_off_is_held_back(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Search, "_run", run)
     assert search._still_whole(tools, [OFF, MENDED]) == [MENDED]
-    change = search._held_back()
+    change = search._held_back(search.held)
     assert change is not None and [edit.text for edit in change.edits] == ["<= 0"]
+
+
+def test_what_is_far_fetched_waits_until_every_place_had_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = TEXT.index("+= 4")
+    sites = [
+        Site(words, words + 4, Form.VALUE, "f", [Alternative("+= 2", 2.2, ""), Alternative("+= 8", 1.2, "")])
+    ]
+    tools = Harness(cast(Any, None), dict(enumerate(sites)), {0: (1, 2)})
+    search = Search(
+        TEXT,
+        "f.cpp",
+        "vnni",
+        cast(Contract, None),
+        cast(Questions, SimpleNamespace(all=[], right_in=lambda _, none, some: [True] * len(some))),
+        sites,
+        lambda text: True,
+        float("inf"),
+        (cast(Question, None), WRONG),
+        early=True,
+    )
+    for name in ("_preferred", "_still_whole"):
+        monkeypatch.setattr(Search, name, lambda _, tools, ranked: ranked)
+    assert search._accepted(tools, [((0, 1),)], None) is None
+    found = search._accepted(tools, [((0, 1),), ((0, 2),)], None)
+    assert found is not None and [edit.text for edit in found.edits] == ["+= 8"]
+    last = search._held_back(search.far)
+    assert last is not None and [edit.text for edit in last.edits] == ["+= 2"]

@@ -15,6 +15,7 @@ from xpiler.repair.harness import Harness
 
 One = tuple[int, int]  # site and choice
 IDLE = 2  # changes of a site without effect, after which it waits
+TURNS = 8.0  # by which a change comes later that is dearer by 1
 _LATER = 400.0
 _SOONER = 150.0
 
@@ -29,7 +30,7 @@ class Order:
         turns: dict[str, float] = defaultdict(float)
         for one in sorted(changes, key=lambda one: (tools.cost(*one), one)):
             kind = tools.sites[one[0]].alternatives[one[1] - 1].kind
-            self.left[one] = turns[kind] + 8 * tools.cost(*one)
+            self.left[one] = turns[kind] + TURNS * tools.cost(*one)
             turns[kind] += 0.2 if one[0] in near else 1
             if one[0] in near:
                 self.left[one] *= 0.2

@@ -26,6 +26,7 @@ from xpiler.repair.statics import EARLY, Static
 from xpiler.symbolic.findings import Edit
 
 _PAIRS = (0, 0, 48, 120)  # how many changes of each stage are tried in pairs
+_FAR_FETCHED = 2.0  # costs from which on a change is so
 _TOO_LONG = 3  # status of a trial
 _FOCUS = 2  # the stage from which on it is known which places matter
 _STATICS = 12  # changes that need a compilation each, at a time
@@ -65,7 +66,8 @@ class Search:
     `effects`: of sites, which part of the error their best change takes away. `near`: numbers of sites that a
     violation names. `again`: the search in a text that is nearer to right, if it is to go on there; such a
     one has two stages. `expanded`: what was tried on top of each state. `reason`: why
-    nothing was found. `held`: changes that are right, but turn off a part of the text."""
+    nothing was found. `held`: changes that are right, but turn off a part of the text; `far`: those that are
+    right and far-fetched, and wait until every place had its turn (while it is `early`)."""
 
     text: str
     file: str
@@ -88,10 +90,12 @@ class Search:
     partial: set[Selection] = field(default_factory=set)
     expanded: dict[Selection, set[One]] = field(default_factory=dict)
     held: list[Change] = field(default_factory=list)
+    far: list[Change] = field(default_factory=list)
+    early: bool = False
 
     def run(self) -> Change | None:
         found = self._staged()
-        return found if found is not None else self._held_back()
+        return found if found is not None else self._held_back((*self.far, *self.held))
 
     def _staged(self) -> Change | None:
         early = [s for s in self.statics if s.cost <= EARLY]
@@ -113,9 +117,12 @@ class Search:
                 if not stage:
                     self.reason = f"the text with choices does not compile: {tools.build.error}"
                 return None
+            self.early = stage + 1 < _FOCUS
             found = self._singles(tools)
+            if not self.early:
+                found = found or self._held_back(self.far)
             if stage == _FOCUS:
-                found = found or self._held_back()
+                found = found or self._held_back(self.held)
             if stage >= _FOCUS:  # before that the right change of a place that matters need not be there
                 found = found or self._several(tools)
             if stage == _FOCUS:
@@ -331,7 +338,11 @@ class Search:
         others = [question for question in self.questions.all if question is not asked]
         for some in (others[:1], others[1:]) if ranked else ():  # the first sorts most of them out
             ranked = self._right_in(tools, some, ranked)
-        return self._first_accepted(tools, self._still_whole(tools, self._preferred(tools, ranked)))
+        ranked = self._still_whole(tools, self._preferred(tools, ranked))
+        if self.early:
+            self.far += [self._change(tools, s) for s in ranked if self._cost(tools, s) >= _FAR_FETCHED]
+            ranked = [s for s in ranked if self._cost(tools, s) < _FAR_FETCHED]
+        return self._first_accepted(tools, ranked)
 
     def _right_in(
         self, tools: Harness, questions: Sequence[Question], ranked: Sequence[Selection]
@@ -370,9 +381,9 @@ class Search:
                 self.held.append(self._change(tools, selection))
         return [*kept, *ranked[_CANDIDATES:]]
 
-    def _held_back(self) -> Change | None:
-        """The first change that was held back and passes the gate; there was time when it was found."""
-        for change in self.held[:_CANDIDATES]:
+    def _held_back(self, changes: Sequence[Change]) -> Change | None:
+        """The first of those that were held back and passes the gate; there was time when it was found."""
+        for change in sorted(changes, key=lambda c: c.cost)[:_CANDIDATES]:
             text = apply(self.text, change.edits)
             if text not in self.rejected and not overlap(change.edits):
                 self.rejected.add(text)

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 from xpiler.gate.trials import NOT_RUN, Score
 from xpiler.repair.changes import Site
-from xpiler.repair.order import IDLE, One, gain
+from xpiler.repair.order import IDLE, TURNS, One, gain
 
-_ONCE, _FIRST, _FOCUSED, _REST = 150, 450, 1500, 5000  # changes of a program
+_ONCE, _FIRST, _FOCUSED, _REST = 120, 450, 1500, 5000  # changes of a program
 _PLAUSIBLE = 2.0  # costs up to this are tried at places that make a difference
 _LIKELY = 1.5  # and up to this at those that were not tried
 _SURE = 1.2  # and up to this where changes do nothing, as of two faults one may hide the other
@@ -72,11 +72,12 @@ def first(sites: Sequence[Site]) -> list[One]:
 
 
 def _in_turn(sites: Sequence[Site]) -> list[One]:
+    """All changes, those of each kind in turn, and what is far-fetched later by so many turns."""
     turns: Counter[str] = Counter()
-    in_turn: list[tuple[int, One]] = []
-    for _, one in sorted(_all(sites)):
+    in_turn: list[tuple[float, One]] = []
+    for cost, one in sorted(_all(sites)):
         kind = sites[one[0]].alternatives[one[1] - 1].kind
-        in_turn.append((turns[kind], one))
+        in_turn.append((turns[kind] + TURNS * cost, one))
         turns[kind] += 1
     return [one for _, one in sorted(in_turn)]
 

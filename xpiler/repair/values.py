@@ -216,6 +216,9 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
                 first = value == 0 and place.role == "start"
                 halved = place.role == "step" and 2 * value == literal
                 serial = place.role == "launch" and value <= 1  # right, and no longer parallel
+                wider = (
+                    place.whole == "launch" and value >= 2 * literal
+                )  # right, and more threads do the same
                 power = literal >= 4 and literal & (literal - 1) == 0 and value in (2 * literal, literal // 2)
                 shifts = abs(value - literal) == 1 and _is_shift(walker, node)
                 offer(
@@ -226,6 +229,8 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
                     if halved
                     else 2.3
                     if serial
+                    else 1.9
+                    if wider
                     else 1.3
                     if shifts
                     else 1.35
