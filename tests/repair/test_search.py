@@ -82,3 +82,24 @@ def test_what_is_far_fetched_waits_until_every_place_had_its_turn(monkeypatch: p
     assert found is not None and [edit.text for edit in found.edits] == ["+= 8"]
     last = search._held_back(search.far)
     assert last is not None and [edit.text for edit in last.edits] == ["+= 2"]
+
+
+def test_a_condition_whose_statements_no_longer_matter_turns_them_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sites = [site("<= n", "<= 0"), site("four", "five"), site("one", "two")]
+    sites[0].controls = (TEXT.index("four"), TEXT.index(" for (; x < n"))
+    tools = Harness(cast(Any, None), dict(enumerate(sites)), dict.fromkeys(range(len(sites)), (1,)))
+    none = cast(Any, None)
+    asked = (cast(Question, None), WRONG)
+    search = Search(TEXT, "f.cpp", "vnni", none, none, sites, lambda text: True, float("inf"), asked)
+
+    def run(
+        _: Search, tools: Harness, question: Question, part: Sequence[Selection], seconds: float
+    ) -> list[Score]:
+        return [RIGHT if (2, 1) not in selection else NEARER for selection in part]
+
+    monkeypatch.setattr(Search, "_run", run)
+    assert search._turns_off(tools, OFF, [(1, 1), (2, 1)])
+    assert not search._turns_off(tools, OFF, [(2, 1)])
+    assert not search._turns_off(tools, ((1, 1),), [(2, 1)])

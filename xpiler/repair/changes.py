@@ -39,7 +39,8 @@ class Alternative:
 @dataclass
 class Site:
     """A place of the text and what else could stand there. `dtype`: of all that could, where that is another
-    type than that of what stands there."""
+    type than that of what stands there. `controls`: from where to where the statements go that run if this
+    holds."""
 
     start: int
     end: int
@@ -47,6 +48,7 @@ class Site:
     function: str
     alternatives: list[Alternative] = field(default_factory=list)
     dtype: str = ""
+    controls: tuple[int, int] | None = None
 
     def edits(self, choice: int) -> tuple[Edit, ...]:
         """The change of the text for a choice (from 1)."""

@@ -373,6 +373,9 @@ class Search:
         kept: list[Selection] = []
         for selection in ranked[:_CANDIDATES]:
             places = {site for site, _ in selection}
+            if self._turns_off(tools, selection, [p for p in probes.values() if p[0] not in places]):
+                self.held.append(self._change(tools, selection))
+                continue
             others = [tuple(sorted((*selection, one))) for one in chosen if one[0] not in places]
             scores = self._run(tools, question, others, 30) if others else []
             if sum(score.right for score in scores) < max(2, _IDLE * len(scores)):
@@ -380,6 +383,31 @@ class Search:
             else:
                 self.held.append(self._change(tools, selection))
         return [*kept, *ranked[_CANDIDATES:]]
+
+    def _turns_off(self, tools: Harness, selection: Selection, probes: Sequence[One]) -> bool:
+        """Whether nothing matters any more of the statements that one of the changes is a condition of."""
+        assert self.asked is not None
+        for site, _ in selection:
+            start, end = tools.sites[site].controls or (0, 0)
+            inside = [one for one in probes if start <= tools.sites[one[0]].start < end]
+            inside = (inside or self._telling(tools, start, end))[:_PROBES]
+            others = [tuple(sorted((*selection, one))) for one in inside]
+            scores = self._run(tools, self.asked[0], others, 30) if others else []
+            if scores and all(score.right for score in scores):
+                return True
+        return False
+
+    def _telling(self, tools: Harness, start: int, end: int) -> list[One]:
+        """Changes of a stretch of the text, of each place one, that make the results wrong in another way, or
+        let the run end."""
+        assert self.asked is not None
+        question, base = self.asked
+        ones = {one[0]: one for one in tools.singles() if start <= tools.sites[one[0]].start < end}
+        chosen = list(ones.values())[:_PROBES]
+        scores = self._run(tools, question, [(one,) for one in chosen], 30) if chosen else []
+        return [
+            one for one, s in zip(chosen, scores, strict=True) if s not in (base, NOT_RUN) and not s.right
+        ]
 
     def _held_back(self, changes: Sequence[Change]) -> Change | None:
         """The first of those that were held back and passes the gate; there was time when it was found."""

@@ -45,7 +45,7 @@ def value_site(
     form = Form.CALL if place.role == "whole" else Form.VALUE
     if place.role in ("update", "assignment") or (place.role == "whole" and node.type != "call_expression"):
         return None
-    site = Site(place.start, place.end, form, place.function.name)
+    site = Site(place.start, place.end, form, place.function.name, controls=_controlled(walker, place))
     kind = walker.kind(node, place.scope)
     if kind == INT and place.root and _is_extent(node) and PLATFORMS[walker.unit.platform].model == "simt":
         site.dtype = "dim3"
@@ -77,6 +77,21 @@ def value_site(
         for text, cost in unread(walker, place, kind):
             offer(text, cost)
     return site if site.alternatives else None
+
+
+def _controlled(walker: Walker, place: Place) -> tuple[int, int] | None:
+    """The span of the statements that run if a condition holds of which the place is a part."""
+    if place.whole not in ("condition", "loop condition"):
+        return None
+    node: Node | None = place.node
+    while node is not None and not node.type.endswith("statement"):
+        node = node.parent
+    body = (
+        node.child_by_field_name("body") or node.child_by_field_name("consequence")
+        if node is not None
+        else None
+    )
+    return walker.unit.map.span(body.start_byte, body.end_byte)[1:] if body is not None else None
 
 
 def _phrases(walker: Walker, phrases: Phrases, place: Place, kind: str, written: str, offer: Offer) -> None:
