@@ -26,7 +26,7 @@ from xpiler.frontend import parse
 from xpiler.frontend.own_headers import with_own_headers
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
-from xpiler.gate.conversions import conversion_cases, converts, spells_conversion
+from xpiler.gate.conversions import conversion_cases, converts, spells_conversion, wide_cases
 from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
@@ -452,6 +452,7 @@ def _prepare(
                 known = [kernel for kernel in unit.program.kernels if kernel.name in entry.kernels]
                 if any(map(converts, known)) or (entry.missing and spells_conversion(text)):
                     _run_further(item, conversion_cases(item.inference.contract, item.build))
+                _run_further(item, wide_cases(item.inference.contract, item.build))
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))

@@ -67,6 +67,33 @@ def test_magnitudes_are_the_largest_that_the_source_takes(value: str, fill: str,
     assert 2.0 ** (largest - 1) < max(case.landmarks) < 2.0**largest
 
 
+SQUARES = """
+__global__ void squares(const int *x, long long *y, int n, int d) {
+  int r = blockIdx.x * blockDim.x + threadIdx.x;
+  if (r >= n) return;
+  long long sum = 0;
+  for (int i = 0; i < d; ++i) sum += (long long)(x[r * d + i] / 4) * x[r * d + i];
+  y[r] = sum;
+}
+void run(const int *x, long long *y, int n, int d) { squares<<<(n + 63) / 64, 64>>>(x, y, n, d); }
+"""
+
+
+def test_product_of_too_narrow_integers_is_found() -> None:
+    trusted = Trusted.of(SQUARES, "squares.cu")
+    assert trusted.verify(SQUARES, "squares.cu", until_wrong=True).status == "verified"
+    for narrow in ("(x[r * d + i] / 4)", "(unsigned)(x[r * d + i] / 4)"):
+        wrong = SQUARES.replace("(long long)(x[r * d + i] / 4)", narrow)
+        assert trusted.verify(wrong, "squares.cu", until_wrong=True).status == "unverified"
+
+
+def test_integers_stay_as_small_as_the_source_needs_them() -> None:
+    text = SQUARES.replace("(long long)(x[r * d + i] / 4)", "x[r * d + i]")
+    (item,) = Trusted.of(text, "squares.cu").entries
+    assert item.inference is not None
+    assert all(max(c.landmarks) < 2**16 for c in item.inference.contract.cases if c.fill == "wide")
+
+
 @pytest.mark.parametrize(
     ("value", "makes"), [("x[i] * 2.0f", False), ("(float)n", False), ("lrintf(x[i])", True), ("x[i]", True)]
 )

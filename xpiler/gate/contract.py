@@ -18,7 +18,7 @@ from xpiler.ir.types import DType
 Scalar = int | float | bool
 EntryKind = Literal["host", "kernel", "main"]
 FillKind = Literal[
-    "integers", "normal", "positive", "boundary", "special", "landmarks", "magnitudes", "sizes"
+    "integers", "normal", "positive", "boundary", "special", "landmarks", "magnitudes", "sizes", "wide"
 ]
 
 ValueKind = Literal[
@@ -130,6 +130,7 @@ class Case:
             "landmarks": "the numbers of the texts",
             "magnitudes": "the ends of integer types",
             "sizes": "the ends of unsigned integer types",
+            "wide": "large integers",
         }
         drawn = f"{words[self.fill]}, seed {self.seed}"
         given = [name for name, values in self.values if values.kind == "given"]

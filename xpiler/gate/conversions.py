@@ -1,4 +1,4 @@
-"""Floats at the ends of integer types, for texts that convert floats to integers.
+"""Floats at the ends of integer types, for texts that convert floats to integers, and large integers.
 
     q[i] = (int)fminf(fmaxf(x[i], -128.f), 127.f);  -->  data with 2^7, 2^8, 2^15 ... 2^66 and beside them
     q[i] = (int)x[i];                               -->  the same up to 2^31
@@ -7,7 +7,8 @@ A target that converts before it clamps, or through a narrower type, agrees with
 But what a conversion makes of a number that its type does not hold is undefined in C++, and each platform has
 its own answer (the nearest integer on GPUs, the least one on x86), also where a manual states it. So the
 source is first run in a build that ends at such a conversion, and where any other operation has no number for
-a result: the largest magnitudes at which it does not are those that its meaning covers.
+a result: the largest magnitudes at which it does not are those that its meaning covers. So it is with
+integers and their products and sums, which a target may compute in a narrower type.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from xpiler.ir.rewrite import walk
 _ENDS = (66, 63, 32, 31, 16, 15, 8, 7)  # powers of two that integer types end at; the first is beyond all
 _LEAST = 1 - 2.0**-8  # of an end: what is drawn beside it stays below
 _TIES = (0.5, 1.5, 2.5, 3.5, 0.49999997, 8388609.0)  # where ways to round differ
+_WIDE = (63, 48, 31, 28, 24, 20, 17)  # powers of two up to which integers are tried; 2^16 others reach
 _SEED = 9101
 _SPELLED = re.compile(
     r"\(\s*(?:unsigned|signed|int|long|short|char|u?int\d+_t|size_t)(?:\s+\w+)*\s*\)\s*[\w(-]"
@@ -62,6 +64,24 @@ def conversion_cases(contract: Contract, source: Build) -> Iterator[Case]:
             if all(result.ok for result in checked.run([case], variants=(Variant(trapped=True),))):
                 yield case
                 return
+
+
+def wide_cases(contract: Contract, source: Build) -> Iterator[Case]:
+    """The first case with integers as large as the source computes with without overflow; none where no
+    integers are read but indices."""
+    drawn = next((case for case in contract.cases if not case.all_given), None)
+    if drawn is None or any(case.fill == "wide" for case in contract.cases):
+        return
+    meant = dict(drawn.values)
+    reads = [a for a in contract.pointers if a.dtype.is_integer and a.role in (Role.IN, Role.INOUT)]
+    if not any(a.dtype.bits >= 32 and a.name not in meant for a in reads):
+        return
+    checked = build(source.text, source.file, source.platform, contract, converting=True)
+    for power in _WIDE if checked.ok else ():
+        case = replace(drawn, fill="wide", landmarks=(2.0**power,), seed=_SEED)
+        if all(result.ok for result in checked.run([case], variants=(Variant(),))):
+            yield case
+            return
 
 
 def _below(first: int) -> tuple[float, ...]:

@@ -220,7 +220,8 @@ def build(
     compiled once. If one of them does not compile, the entry is compiled alone. `fused`: products and sums
     are contracted, as a GPU's compiler may; otherwise an emulated program rounds after each. `quick`: it is
     compiled to be run a few times only. `timed`: as fast as it can be, without what makes faults show.
-    `converting`: it ends where a float is converted to an integer type that does not hold it.
+    `converting`: it ends where a float is converted to an integer type that does not hold it, and where a
+    signed integer overflows.
     """
     together = _together(contract, beside)
     built = _build(text, file, platform, contract, together, compiler, fused, quick, timed, converting)
@@ -278,7 +279,8 @@ def _build(
         flags = [*(flag for flag in flags if flag != "-ffp-contract=off"), "-ffp-contract=fast"]
         flags += ["-fexpensive-optimizations"]  # without it g++ contracts nothing at -O1
     if converting:
-        flags = [*flags, "-fsanitize=float-cast-overflow", "-fsanitize-undefined-trap-on-error"]
+        flags = [*flags, "-fno-wrapv", "-fsanitize=float-cast-overflow,signed-integer-overflow"]
+        flags += ["-fsanitize-undefined-trap-on-error"]
     source = with_prologue(unit, file, contract)
     compile_flags = [flag for flag in flags if not _is_link_input(flag)]
     link_inputs = [flag for flag in flags if _is_link_input(flag)]

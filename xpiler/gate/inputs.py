@@ -4,7 +4,8 @@
 integers over their usual range. `positive`: away from zero and negative numbers. `boundary`: zeros of both
 signs, large, tiny and subnormal numbers, the ends of the narrow integer types. `special`: normal values with
 infinities and NaN among them. `landmarks`: normal values, and the case's landmarks of both signs and just
-beside them; `magnitudes` the same among floats alone, `sizes` their absolute values.
+beside them; `magnitudes` the same among floats alone, `sizes` their absolute values. `wide`: integers of all
+magnitudes up to the case's landmark.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def draw(argument: Argument, case: Case) -> Array:
         drawn = _draw_floats(argument.dtype, case.fill, count, rng)
         drawn = _with_landmarks(drawn, argument.dtype, numbers, rng)
         return encode(np.abs(drawn) if case.fill == "sizes" else drawn, argument.dtype)
+    if case.fill == "wide":
+        return _draw_wide(argument.dtype, max(case.landmarks, default=2.0**17), count, rng)
     whole = _draw_integers(argument.dtype, case.fill, count, rng)
     numbers = numbers if case.fill == "landmarks" else ()
     return _with_landmarks(whole, argument.dtype, numbers, rng).astype(whole.dtype)
@@ -120,6 +123,21 @@ def _draw_integers(dtype: DType, fill: str, count: int, rng: np.random.Generator
             narrow = dtype.bits == 8
             low, high = (-128, 127) if signed and narrow else (-100, 100) if signed else (0, 255)
     return rng.integers(low, high + 1, count).astype(f"{'i' if signed else 'u'}{dtype.bytes}")
+
+
+def _draw_wide(dtype: DType, most: float, count: int, rng: np.random.Generator) -> Array:
+    """Integers whose magnitudes are as often small as large, up to `most` or what the type holds."""
+    signed = dtype.kind is Kind.INT
+    if dtype.kind is Kind.BOOL:
+        return rng.integers(0, 2, count).astype(np.uint8)
+    bits = min(dtype.bits - signed, int(np.log2(most)))
+    drawn = rng.integers(0, 1 << bits, count, dtype=np.uint64) >> rng.integers(
+        0, bits, count, dtype=np.uint64
+    )
+    kind = np.dtype(f"{'i' if signed else 'u'}{dtype.bytes}")
+    signs = rng.choice([-1, 1], count).astype(kind) if signed else kind.type(1)
+    wide: Array = drawn.astype(kind) * signs
+    return wide
 
 
 def _with_landmarks(
