@@ -139,7 +139,7 @@ def test_a_sum_is_scaled_as_the_others_of_its_loop() -> None:
   y[0] = acc / l;
 }
 """
-    kind = changed(text, "f.cpp")[text.replace("l = l + p", "l = (l * fix) + p")]
+    kind = changed(text, "f.cpp")[text.replace("l = l + p", "l = l * fix + p")]
     assert kind.endswith("scaled as others")
 
 
@@ -165,3 +165,15 @@ def test_a_row_that_misses_the_number_of_its_plane_is_what_the_source_has_there(
 def test_a_number_that_ends_a_loop_where_the_source_has_a_size_is_likely_that_size() -> None:
     found = costs("c < 32", "c < cols")
     assert found[TARGET] <= min(found.values()) + 0.05
+
+
+def test_a_lane_alone_in_a_sum_over_lanes_is_multiplied_as_the_others() -> None:
+    text = """__global__ void f(const float4 *a, const float4 *b, float *y) {
+  float4 u = a[threadIdx.x], v = b[threadIdx.x];
+  y[threadIdx.x] = u.x * v.x + u.y * v.y + u.z * v.z;
+}
+"""
+    for right, wrong in (("u.z * v.z", "u.z"), ("u.y * v.y", "v.y")):
+        assert text in [
+            made.replace("v.y * u.y", "u.y * v.y") for made in changed(text.replace(right, wrong), "f.cu")
+        ]

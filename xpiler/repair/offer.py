@@ -103,9 +103,16 @@ def bare(text: str) -> str:
 _ATOM = re.compile(r"-?[\w.]+|[A-Za-z_][\w:]*\s*(?:\([^()]*\)|\[[^\[\]]*\])+|\(.*\)", re.S)
 
 
+_PRODUCT = re.compile(r"[\w.]+ \* [\w.]+")
+
+
 def _fitted(text: str, place: Place) -> str:
     """With the parentheses that it needs there."""
     if place.root or (_ATOM.fullmatch(text) and not text.startswith("-")):
+        return text
+    parent = place.node.parent
+    operator = parent.child_by_field_name("operator") if parent is not None else None
+    if operator is not None and operator.type == "+" and _PRODUCT.fullmatch(text):
         return text
     if place.role == "bound" and not re.search(r"[<>=&|?^]", text):
         return text

@@ -34,3 +34,23 @@ def scales(walker: Walker, place: Place) -> Iterator[str]:
         name = match[2] or match[4]
         if own not in (match[1], match[3]) and name in place.scope.names:
             yield name
+
+
+_LANE = re.compile(r"([A-Za-z_]\w*)\.([xyzw])")
+_PRODUCT = re.compile(r"([A-Za-z_]\w*)\.([xyzw])\s*\*\s*([A-Za-z_]\w*)\.\2")
+
+
+def lane_factors(walker: Walker, place: Place) -> Iterator[str]:
+    """What the other terms of a sum over lanes are multiplied by, of a term that is one lane alone.
+
+    u.x * v.x + u.y * v.y + u.z      -->      u.z * v.z
+    """
+    lane = _LANE.fullmatch(walker.written(place.node))
+    node = place.node
+    while node.parent is not None and node.parent.type == "binary_expression":
+        if walker.operator(node.parent) != "+":
+            return
+        node = node.parent
+    for one, _, other in _PRODUCT.findall(walker.written(node)) if lane is not None else ():
+        if lane is not None and lane[1] in (one, other):
+            yield f"{other if lane[1] == one else one}.{lane[2]}"

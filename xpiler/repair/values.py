@@ -18,7 +18,7 @@ from xpiler.repair.concepts import Concepts
 from xpiler.repair.conditions import ALWAYS, COMPARISONS, conditions
 from xpiler.repair.offer import SOONER, Offer, bare
 from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, SUM, Phrases
-from xpiler.repair.rescaling import scales
+from xpiler.repair.rescaling import lane_factors, scales
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
 from xpiler.repair.unread import unread
 from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
@@ -457,11 +457,16 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
         for word in ("0.0f", "-INFINITY"):
             offer(word, 2.4)
     offer.kind = "term"
-    if place.root or node.type in ("identifier", "subscript_expression", "call_expression"):
+    if place.root or node.type in (
+        "identifier",
+        "subscript_expression",
+        "call_expression",
+        "field_expression",
+    ):
         inner = written if node.type != "binary_expression" else f"({written})"
         offer(inner.removeprefix("-") if inner.startswith("-") else f"-{inner}", 2.2)
         offer.kind = "scaled as others"
-        for scale in dict.fromkeys(scales(walker, place)):
+        for scale in dict.fromkeys((*scales(walker, place), *lane_factors(walker, place))):
             offer(f"{inner} * {scale}", 1.0)
         offer.kind = "float factor"
         if node.type == "identifier":
