@@ -51,6 +51,7 @@ from xpiler.passes.structured import spliced
 
 _BUDGET = 200_000  # symbolic steps that may go into attempts that fail
 _MOST_STORES = 64
+_MOST_READS = 8  # of an element, for different results
 _NO_STEPS = 3  # ends of a run that are tried
 _UNKNOWN = 1 << 30  # stands for an extent that is not known
 _LARGEST_TILE = 1 << 11  # elements of a tile in a scratchpad of BANG C
@@ -450,9 +451,10 @@ class Reductions:
         elements of `kept` are wanted as they are."""
         results: dict[Result, Var] = {}
         loops: list[Stmt] = []
-        for value in values:
-            if not isinstance(value, Reduced) or not self._is_result(value):
-                continue
+        folds = [v for v in values if isinstance(v, Reduced) and self._is_result(v)]
+        if _read_often([fold.members for fold in folds]):
+            return None
+        for value in folds:
             made = self._loop(value)
             if made is None:
                 return None
@@ -493,6 +495,15 @@ class Reductions:
         stmts = [Decl(total.name, total.dtype, init=start), body]
         stmts.extend(Assign(total, const(c, decl.dtype), value.op) for c in value.constants)
         return total, stmts
+
+
+def _read_often(members: Sequence[int]) -> bool:
+    """Whether sums of their own would read each element again and again, as those of a scan: its steps are
+    better as they are."""
+    everything = 0
+    for each in members:
+        everything |= each
+    return sum(each.bit_count() for each in members) > _MOST_READS * everything.bit_count()
 
 
 def _outside(body: Block, block: Block) -> tuple[Stmt, ...]:
