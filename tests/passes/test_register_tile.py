@@ -137,6 +137,20 @@ def test_the_last_register_of_a_row_is_read_and_stored_as_far_as_it_goes() -> No
     )
 
 
+def test_columns_that_are_whole_tiles_have_no_loop_for_a_rest() -> None:
+    acc, here = var("acc", F32), add(mul(R, const(64)), C)
+    product = mul(load("A", F32, add(mul(R, K), INNER)), load("B", F32, add(mul(INNER, const(64)), C)))
+    body = (
+        Decl("acc", F32, init=const(0, F32)),
+        serial("k", 0, K, Assign(acc, product, "+")),
+        Assign(load("C", F32, here), acc),
+    )
+    params = (*(pointer(p, F32, p != "C") for p in "ABC"), *(scalar(s) for s in "MK"))
+    nest = parallel("r", const(16), parallel("c", const(64), *body))
+    text = generate(function("whole", params, nest)).text
+    assert "c = 0; c < 64; c += 32" in text and "c = 64" not in text and "live" not in text
+
+
 def test_lanes_that_read_where_data_say_end_with_the_columns(tmp_path: Path) -> None:
     """C[r, c] = sum of A[r, k] * B[at[c] - 1, k]: a lane beyond the end would read in front of B."""
     acc, here, at = var("acc", F32), add(mul(R, N), C), var("at_c")

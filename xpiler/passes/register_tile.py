@@ -176,20 +176,22 @@ def _across(
     """The loops over the columns. `tile` gives the body of a tile with so many registers in a row, and what
     says which lanes of the last one are there (None: all)."""
     registers = REGISTERS.value
-    extent = _extent(columns)
+    width, extent = LANES * registers, _extent(columns)
     masked = registers > 1 and columns.dtype.bits == 32 and _may_be_beyond(columns)
     if extent is not None:  # whole registers but for the last tile's only one
-        masked = masked and extent % (LANES * registers) > LANES * (registers - 1)
+        masked = masked and extent % width > width - LANES
     live = Var(BOOL, fresh("live")) if masked else None
-    middle = _rounded(columns, LANES * registers, LANES - 1 if masked else 0)
+    middle = _rounded(columns, width, LANES - 1 if masked else 0)
     wide: list[Stmt] = []
     if live is not None:
         wide.append(Decl(live.name, BOOL, init=lt(_moved(columns, registers - 1), columns.stop)))
-    step = const(LANES * registers, columns.dtype)
+    step = const(width, columns.dtype)
     loops = [
         replace(columns, stop=middle, step=step, body=Block((*wide, *tile(registers, live)))),
         replace(columns, start=middle, body=Block(tile(1, None))),
     ]
+    if extent is not None and extent <= (extent + (LANES - 1 if masked else 0)) // width * width:
+        del loops[1]  # no column is left
     digits, stmts = digits_before(loops, frozenset({columns.var}), fresh)
     return (*digits, *(_with_conditions(loop, fresh) for loop in stmts))
 
@@ -347,8 +349,10 @@ def _may_be_beyond(columns: For) -> bool:
     """Whether lanes beyond the end may run along, with zeros for what they would read, and store nothing:
     what is read are floats, by the lane's number alone, and they decide nothing."""
     lane = {columns.var}
-    own = lane | {s.name for s in walk(columns.body) if isinstance(s, Decl)}
-    own |= assigned_vars(columns.body)
+    own = lane | _scalars(columns.body)
+    for stmt in walk(columns.body):
+        if isinstance(stmt, Assign) and isinstance(stmt.target, Var):
+            own.add(stmt.target.name)
     for node in walk(columns.body):
         match node:
             case Load(index=index, dtype=dtype):
