@@ -37,7 +37,7 @@ from xpiler.gate.landmarks import landmark_cases
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.shim import inline_includes
-from xpiler.gate.special_values import special_values
+from xpiler.gate.special_values import asks, special_values
 from xpiler.gate.thread_races import thread_races
 from xpiler.gate.thread_twins import thread_twins
 from xpiler.gate.threshold_cases import threshold_cases
@@ -599,7 +599,8 @@ def _verify(
                     lambda t: build(t, file, platform, _called(contract, calls, spell), beside=beside),
                 )
             if all(rung.ok for rung in item.rungs):
-                item.rungs += special_values(contract, item.build, target)
+                asked = any(asks(k) for k in source.program.kernels if k.name in item.entry.kernels)
+                item.rungs += special_values(contract, item.build, target, asked=asked)
                 shown = proving.result() if proving is not None else prove(item, contract, building)
                 item.rungs.append(shown)
             if missing := never_launched(source, item, entries):

@@ -33,6 +33,15 @@ def test_nan_is_passed_on_or_the_evidence_says_that_it_is_not(
     assert said in rung.detail
 
 
+@pytest.mark.parametrize("changed", ["x[i] * 2.0f", "isinf(x[i]) ? 0.0f : x[i] * 2.0f"])
+def test_answer_to_a_question_of_the_source_decides(changed: str) -> None:
+    text = RELU.replace("x[i] > 0.0f ? x[i] : 0.0f", "isnan(x[i]) ? 0.0f : x[i] * 2.0f")
+    trusted = Trusted.of(text, "relu.cu")
+    assert trusted.verify(text, "relu.cu", until_wrong=True).status == "verified"
+    wrong = text.replace("isnan(x[i]) ? 0.0f : x[i] * 2.0f", changed)
+    assert trusted.verify(wrong, "relu.cu", until_wrong=True).status == "unverified"
+
+
 def test_nothing_is_said_of_what_holds_no_floats() -> None:
     text = RELU.replace("float", "int").replace("0.0f", "0")
     result = Trusted.of(text, "relu.cu").verify(text, "relu.cu")

@@ -2,7 +2,7 @@
 
 A target that is right on all numbers may still differ here, as `x > 0 ? x : 0` and `x < 0 ? 0 : x` do for
 NaN, and hardware may differ from what any text says. So this decides nothing: a difference is shown as
-undecided.
+undecided. Only where a kernel of the source itself asks (`isnan(x) ? 0 : x`) its answer is what is meant.
 """
 
 from __future__ import annotations
@@ -15,14 +15,23 @@ from xpiler.gate.contract import Contract, Role
 from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import BOTH_ENDS, Build
 from xpiler.gate.verify import BRIEF
+from xpiler.ir.nodes import Call, Function
+from xpiler.ir.rewrite import walk
 
 _SEED = 7001
+_QUESTIONS = ("isnan", "isinf", "isfinite")
 _TOOL = "infinities and NaN"
 
 
-def special_values(contract: Contract, source: Build, target: Build) -> list[Rung]:
+def asks(kernel: Function) -> bool:
+    """Whether a kernel asks if something is NaN, infinite or neither."""
+    return any(isinstance(node, Call) and node.function in _QUESTIONS for node in walk(kernel.body))
+
+
+def special_values(contract: Contract, source: Build, target: Build, *, asked: bool = False) -> list[Rung]:
     """The rung for the first case whose data are drawn; none where no floats are read, where only finite
-    numbers are allowed for (fast math), or where the source itself does not take them."""
+    numbers are allowed for (fast math), or where the source itself does not take them. `asked`: its kernels
+    say what becomes of them, so that a difference is an error."""
     first = next((case for case in contract.cases if not case.all_given), None)
     reads_floats = any(a.dtype.is_float and a.role in (Role.IN, Role.INOUT) for a in contract.pointers)
     if first is None or not reads_floats or contract.fast_math:
@@ -35,10 +44,11 @@ def special_values(contract: Contract, source: Build, target: Build) -> list[Run
     (actual,) = target.run([case], limits=BRIEF)
     sizes = ", ".join(f"{name}={value}" for name, value in case.scalars if isinstance(value, int))
     at = f"{contract.entry}{f' at {sizes}' if sizes else ''}"
+    doubt = "" if asked else "undecided: "
     if not actual.ok:
-        found = f"{at}: undecided: with some among the data: {actual.describe()}"
+        found = f"{at}: {doubt}with some among the data: {actual.describe()}"
     elif (outcome := agree(contract, source, expected, actual)).ok:
         return [Rung("special", True, _TOOL, f"{at}: passed on alike", time.monotonic() - start)]
     else:
-        found = f"{at}: undecided: not passed on alike: {outcome.summary}"
-    return [Rung("special", True, _TOOL, found, time.monotonic() - start, undecided=True)]
+        found = f"{at}: {doubt}not passed on alike: {outcome.summary}"
+    return [Rung("special", not asked, _TOOL, found, time.monotonic() - start, undecided=not asked)]
