@@ -50,6 +50,7 @@ def test_a_scalar_loop_beside_vectors_does_no_harm_but_a_deeper_one_does() -> No
 def test_what_only_moves_data_is_native_by_way_of_a_scratchpad() -> None:
     copies = "__memcpy(tile, x, n, GDRAM2NRAM); __memcpy(y, tile, n, NRAM2GDRAM);"
     assert is_native(bang(copies), "bang")
+    assert is_native("int cores() { int n; cnrtGetDevice(&n); return n; }" + bang(copies), "bang")
     assert not is_native(bang(copies).replace("taskId", "0"), "bang")
     assert not is_native(bang("for (int i = 0; i < n; ++i) y[i] = x[i];"), "bang")
 

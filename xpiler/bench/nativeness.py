@@ -137,7 +137,9 @@ class _Functions:
             elif loops:
                 found = found.joined(Depths(depth + loops))
         touches = any(
-            True for kind in ("subscript_expression", "pointer_expression") for _ in _every(node, kind)
+            not _text(place).startswith("&")
+            for kind in ("subscript_expression", "pointer_expression")
+            for place in _every(node, kind)
         )
         if found.vector < 0 and touches and _computes(node):
             found = found.joined(Depths(-1, depth))
