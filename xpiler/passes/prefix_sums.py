@@ -5,7 +5,8 @@
     s3 = 0; for p in 0..4: s3 += v[p]
     v[1] = s1; v[2] = s2; v[3] = s3
 
-It is what a scan by shuffles or through shared memory computes. The elements are added up in the same order.
+It is what a short scan by shuffles or through shared memory computes (a long one stays in its steps of
+lanes, see `reductions.py`). The elements are added up in the same order.
 Applies where nothing else uses the sums, and also to maxima, minima and products.
 """
 
