@@ -26,7 +26,7 @@ from xpiler.frontend import parse
 from xpiler.frontend.own_headers import with_own_headers
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
-from xpiler.gate.conversions import conversion_cases, converts, spells_conversion, wide_cases
+from xpiler.gate.conversions import conversion_cases, converts, holds, spells_conversion, wide_cases
 from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
@@ -631,6 +631,8 @@ def _at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:
     for case in landmark_cases(contract, text, known):
         if case in contract.cases:
             break
+        if not holds(contract, item.build, case):
+            continue
         before = len(contract.cases)
         contract, runs = run_further(contract, item.build, runs, [case])
         if len(contract.cases) > before:

@@ -67,6 +67,11 @@ def test_magnitudes_are_the_largest_that_the_source_takes(value: str, fill: str,
     assert 2.0 ** (largest - 1) < max(case.landmarks) < 2.0**largest
 
 
+def test_numbers_of_a_text_are_not_taken_beyond_what_the_source_holds() -> None:
+    target = text("x[i] * 65535.f > 3.e9f ? 7 : (int)(x[i] * 65535.f)")
+    assert Trusted.of(text("(int)(x[i] * 65535.f)"), "make.cu").verify(target, "make.cu").status == "verified"
+
+
 SQUARES = """
 __global__ void squares(const int *x, long long *y, int n, int d) {
   int r = blockIdx.x * blockDim.x + threadIdx.x;

@@ -32,6 +32,7 @@ _SPELLED = re.compile(
     r"|\b(?:static_cast\s*<\s*|)(?:unsigned|int|long|short|char|u?int\d+_t)\s*>?\s*\("
     r"|\bll?r(?:int|ound)f?\s*\(|(?:float|half|double|bfloat16)2u?(?:int|ll|short|char)|_cvtt?p[sdh]_ep"
 )
+_INSTRUCTION = re.compile(r"2u?(?:int|ll|short|char)|_cvtt?p[sdh]_ep|\bll?r(?:int|ound)f?\b")
 
 
 def converts(kernel: Function) -> bool:
@@ -64,6 +65,15 @@ def conversion_cases(contract: Contract, source: Build) -> Iterator[Case]:
             if all(result.ok for result in checked.run([case], variants=(Variant(trapped=True),))):
                 yield case
                 return
+
+
+def holds(contract: Contract, source: Build, case: Case) -> bool:
+    """Whether the source's conversions hold all that a case makes of its data, as far as that can be told."""
+    if not spells_conversion(source.text):
+        return True
+    checked = build(source.text, source.file, source.platform, contract, converting=True)
+    trapped = _INSTRUCTION.search(source.text) is not None  # else casts alone, which the build itself checks
+    return not checked.ok or checked.run([case], variants=(Variant(trapped=trapped),))[0].ok
 
 
 def wide_cases(contract: Contract, source: Build) -> Iterator[Case]:
