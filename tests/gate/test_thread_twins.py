@@ -14,7 +14,7 @@ extern "C" void scale(const float *x, float *y, int rows, int cols) {
 """
 TARGET = """
 extern "C" void scale(const float *x, float *y, int rows, int cols) {
-  if ((long)rows * (cols + 1) >= 300000) {
+  if ((long)rows * (cols + 1) >= 90000000) {
 #pragma omp parallel for
     for (int r = 0; r < rows; ++r)
       for (int c = FIRST; c < cols; ++c) y[r * cols + c] = 2.0f * x[r * cols + c];
