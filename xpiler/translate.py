@@ -13,8 +13,7 @@ import functools
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from threading import Lock
@@ -26,31 +25,19 @@ from xpiler.frontend import parse
 from xpiler.frontend.own_headers import with_own_headers
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
-from xpiler.gate.conversions import conversion_cases, converts, holds, spells_conversion, wide_cases
-from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out
+from xpiler.gate.conversions import conversion_cases, converts, spells_conversion, wide_cases
+from xpiler.gate.entries import deciding_atomic, entries_of, left_out
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
-from xpiler.gate.host_memory import host_memory
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.infer_arguments import variable_of, variables_of
-from xpiler.gate.landmarks import landmark_cases
 from xpiler.gate.overrides import Overrides, load_beside
-from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.shim import inline_includes
-from xpiler.gate.special_values import asks, special_values
-from xpiler.gate.thread_races import thread_races
-from xpiler.gate.thread_twins import thread_twins
-from xpiler.gate.threshold_cases import threshold_cases
 from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
 from xpiler.gate.uncompiled import uncompiled
 from xpiler.gate.verify import (
-    ENOUGH,
-    compare_programs,
-    compare_target,
-    compare_unordered,
-    run_further,
     run_on_sound_data,
 )
 from xpiler.ir.interpret_state import Finding
@@ -59,8 +46,9 @@ from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.routes import ROUTES
-from xpiler.routes.job import EntryJob, never_launched
+from xpiler.routes.job import EntryJob
 from xpiler.routes.validated import Known, remembered
+from xpiler.verification import MADE_UP, at_landmarks, at_turns, called_as, run_cases, verify_entries
 
 Progress = Callable[[str], None]
 
@@ -155,7 +143,7 @@ def _translated(
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
         target = produced.text, _target_file(file, to), to
-        _verify(whole, entries, *target, pool, produced.calls, route.spell, own=True)
+        verify_entries(whole, entries, *target, pool, produced.calls, route.spell, own=True)
         checked = [rung for entry in entries for rung in entry.rungs]
         rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
     return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
@@ -247,7 +235,7 @@ class Trusted:
         with ThreadPoolExecutor(2) as pool:
             compiled = None if until_wrong else pool.submit(compile_check, target, file, to)
             calls, spell = self._calls(target, to)
-            _verify(self.unit, entries, target, file, to, pool, calls, spell)
+            verify_entries(self.unit, entries, target, file, to, pool, calls, spell)
             ran = [rung for item in entries for rung in item.rungs]
             checked: Sequence[Rung] = ()
             if compiled is not None:
@@ -276,9 +264,9 @@ class Trusted:
         entries = [replace(item) for item in self.entries]
         for item in entries:
             if item.refused is None and item.runs is not None and not (item.runs.fault or item.runs.order):
-                _at_landmarks(item, target, self.unit.text)
+                at_landmarks(item, target, self.unit.text)
                 named = self.contract_of(item, target, file)
-                _at_turns(item, target, file, platform_of(file, target), named.kernel_spelling or named.entry)
+                at_turns(item, target, file, platform_of(file, target), named.kernel_spelling or named.entry)
         return replace(self, entries=tuple(entries))
 
     def run_time(self, target: str, file: str, samples: int = 5, least: float = 0.002) -> list[float]:
@@ -301,7 +289,7 @@ class Trusted:
     def contract_of(self, item: EntryJob, target: str, file: str) -> Contract:
         """How an entry is called in the target."""
         assert item.inference is not None
-        return _called(item.inference.contract, *self._calls(target, platform_of(file, target)))
+        return called_as(item.inference.contract, *self._calls(target, platform_of(file, target)))
 
     def _calls(self, target: str, to: str) -> tuple[Mapping[str, str], Callable[[str], str]]:
         route = ROUTES.get((self.platform, to))
@@ -446,20 +434,18 @@ def _prepare(
             contract, item.runs, item.doubt = run_on_sound_data(contract, item.build)
             item.inference = replace(item.inference, contract=contract)
             if not (item.runs.fault or item.runs.order):
-                _at_landmarks(item, text)
-                _run_further(item, item.inference.further)
-                _at_turns(item, text, file, platform, item.entry.name)
+                at_landmarks(item, text)
+                run_cases(item, item.inference.further)
+                at_turns(item, text, file, platform, item.entry.name)
                 known = [kernel for kernel in unit.program.kernels if kernel.name in entry.kernels]
                 if any(map(converts, known)) or (entry.missing and spells_conversion(text)):
-                    _run_further(item, conversion_cases(item.inference.contract, item.build))
-                _run_further(item, wide_cases(item.inference.contract, item.build))
+                    run_cases(item, conversion_cases(item.inference.contract, item.build))
+                run_cases(item, wide_cases(item.inference.contract, item.build))
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))
 
 
-_OTHERS_TURNS = 5.0  # seconds of processor time for decisions of a text that the engine did not write
-MADE_UP = "that is of data made up for the kernel, which the program may never hand it"
 NOT_RUN = "nothing was compiled or run, as asked"
 
 
@@ -479,198 +465,6 @@ def _prepare_unrun(entries: Iterable[EntryJob], unit: Unit, overrides: Overrides
             item.inference = infer_contract(unit, item.entry, overrides, unbuilt, lambda: None)
         except Refusal as refusal:
             item.refused = refusal.diagnostic
-
-
-def _verify(
-    source: Unit,
-    entries: list[EntryJob],
-    text: str,
-    file: str,
-    platform: str,
-    pool: ThreadPoolExecutor,
-    calls: Mapping[str, str],
-    spell: Callable[[str], str],
-    *,
-    own: bool = False,
-) -> None:
-    """Fills in the rungs of the entries. `own`: the engine wrote the text, so it is expected to be right:
-    what is proved is looked for while it is compiled and run. Its loops are shared out where that is shown
-    right, so the races of others' OpenMP loops are not looked for in it."""
-    running = [i.inference.contract for i in entries if i.runs is not None and i.inference and not i.refused]
-    beside = tuple(_called(contract, calls, spell) for contract in running)
-    if len(beside) > 1 and not build(text, file, platform, beside[0], beside=beside).together:
-        beside = ()
-
-    @functools.cache
-    def parsed_again() -> Unit:
-        names = frozenset(calls.get(contract.entry, contract.entry) for contract in running)
-        return parse(lifted(text), file, platform=platform, entries=names)
-
-    once = Lock()
-
-    def read_back() -> Unit:
-        with once:
-            return parsed_again()
-
-    def converting() -> bool:
-        """Whether the target makes integers of floats: by what its text says, or means where it is read."""
-        if spells_conversion(text):
-            return True
-        with suppress(Refusal):
-            return any(map(converts, read_back().program.kernels))
-        return False
-
-    has_devices = all(PLATFORMS[p].model != "serial" for p in (source.platform, platform))
-    helpers = ThreadPoolExecutor(4)  # for each of two entries one that builds and one that proves
-
-    def prove(item: EntryJob, contract: Contract, building: Future[Build]) -> Rung:
-        assert item.build is not None
-
-        def target() -> Side:
-            unit, built = read_back(), building.result()
-            if not built.ok:
-                raise Refusal("procedure", f"the target does not compile: {built.error}")
-            return Side(unit, built, calls)
-
-        if PLATFORMS[platform].model == "serial":
-            with suppress(Refusal):
-                read_back()  # for thread twins, too: no time that proofs are given goes there
-        return proved(item.entry, contract, Side(source, item.build, {}), target)
-
-    def verify(item: EntryJob) -> None:
-        if item.refused or item.inference is None or item.build is None:
-            return
-        contract = item.inference.contract
-        if item.inference.findings:
-            item.rungs = [_source_bug(item.entry, item.inference)]
-            return
-        called = _called(contract, calls, spell)
-        building = helpers.submit(build, text, file, platform, called, beside=beside)
-        proving: Future[Rung] | None = None
-        if own and _is_compared(item):
-            _at_landmarks(item, text, source.text)
-            contract = _at_turns(item, text, file, platform, called.kernel_spelling or called.entry)
-            proving = helpers.submit(prove, item, contract, building)
-        target = building.result()
-        if not target.ok:
-            item.rungs = [
-                Rung("executed", False, target.tool, f"{item.entry.name}: {target.error}", target.seconds)
-            ]
-        elif item.entry.kind == "main":
-            item.rungs = compare_programs(item.build, target, item.ran)
-        elif item.runs is None:
-            item.rungs = [
-                Rung("executed", False, target.tool, f"{item.entry.name}: no sizes to run with", 0.0)
-            ]
-        elif item.runs.fault:
-            wrong = "the source itself is wrong"
-            if not item.inference.checked:
-                wrong = "its kernels were not interpreted, so sizes are guesses (state them: --arg, --shape)"
-            detail = f"{item.entry.name}: {wrong}: {item.runs.fault}"
-            runs = item.runs
-            item.rungs = [Rung("sanitized", False, item.build.tool, detail, runs.seconds, runs.findings)]
-        elif item.runs.order and item.atomic is None:
-            detail = f"{item.entry.name}: the source itself is wrong: race: {item.runs.order}"
-            item.rungs = [Rung("sanitized", False, item.build.tool, detail, item.runs.seconds)]
-        elif item.runs.order:
-            doubt = "" if item.inference.checked else ", or by a race: its kernels were not interpreted"
-            why = f"{item.runs.order}, by the order of the atomics at {item.atomic}{doubt}"
-            item.rungs = compare_unordered(contract, item.build, item.runs, target, why)
-        else:
-            if proving is None:
-                _at_landmarks(item, text, source.text)
-                name = called.kernel_spelling or called.entry
-                contract = _at_turns(item, text, file, platform, name, _OTHERS_TURNS)
-            if not own and converting():
-                contract = _run_further(item, conversion_cases(contract, item.build))
-            item.rungs = compare_target(contract, item.build, item.runs, target)
-            if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
-                item.rungs += host_memory(contract, item.build, target)
-            if PLATFORMS[platform].model == "serial" and all(rung.ok for rung in item.rungs):
-                if not own and "omp" in text:
-                    with suppress(Refusal):
-                        item.rungs += thread_races(calls.get(contract.entry, contract.entry), read_back())
-                item.rungs += thread_twins(
-                    contract,
-                    item.build,
-                    item.runs,
-                    text,
-                    read_back,
-                    lambda t: build(t, file, platform, _called(contract, calls, spell), beside=beside),
-                )
-            if all(rung.ok for rung in item.rungs):
-                asked = any(asks(k) for k in source.program.kernels if k.name in item.entry.kernels)
-                item.rungs += special_values(contract, item.build, target, asked=asked)
-                shown = proving.result() if proving is not None else prove(item, contract, building)
-                item.rungs.append(shown)
-            if missing := never_launched(source, item, entries):
-                item.rungs.append(_not_launched(item.entry, missing))
-
-    list(pool.map(verify, entries))
-    helpers.shutdown(wait=False)
-
-
-def _is_compared(item: EntryJob) -> bool:
-    """Whether the source ran, and the same in every order, so that a target can be held against it."""
-    return item.entry.kind != "main" and item.runs is not None and not (item.runs.fault or item.runs.order)
-
-
-def _at_turns(
-    item: EntryJob, text: str, file: str, platform: str, name: str, enough: float = ENOUGH
-) -> Contract:
-    """The contract with runs at the scalars at which decisions of a text turn, where the entry is `name`."""
-    assert item.inference is not None
-    called = name.split("<")[0].split("::")[-1]
-    return _run_further(item, threshold_cases(item.inference, text, file, platform, called), enough)
-
-
-def _at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:
-    """The contract with runs on data that hold the numbers of a text, those of a `known` one excepted."""
-    assert item.build is not None and item.runs is not None and item.inference is not None
-    contract, runs = item.inference.contract, item.runs
-    for case in landmark_cases(contract, text, known):
-        if case in contract.cases:
-            break
-        if not holds(contract, item.build, case):
-            continue
-        before = len(contract.cases)
-        contract, runs = run_further(contract, item.build, runs, [case])
-        if len(contract.cases) > before:
-            break
-    item.inference, item.runs = replace(item.inference, contract=contract), runs
-    return contract
-
-
-def _run_further(item: EntryJob, cases: Iterable[Case], enough: float = ENOUGH) -> Contract:
-    """The contract with those cases that the source takes, in so many seconds."""
-    assert item.build is not None and item.runs is not None and item.inference is not None
-    known = item.inference.contract
-    contract, item.runs = run_further(known, item.build, item.runs, tuple(cases), enough)
-    item.inference = replace(item.inference, contract=contract)
-    return contract
-
-
-def _called(contract: Contract, calls: Mapping[str, str], spell: Callable[[str], str]) -> Contract:
-    """The contract of an entry as it is named in the target."""
-    named = calls if contract.kind == "kernel" else {}  # a wrapper may have the name of a kernel
-    spelling = named.get(contract.entry, contract.kernel_spelling)
-    return replace(contract, kernel_spelling=spelling, signature=spell(contract.signature))
-
-
-def _source_bug(entry: Entry, inference: Inference) -> Rung:
-    finding = inference.findings[0]
-    place = f"{finding.range}: " if finding.range else ""
-    what = f"not compared by itself: {MADE_UP}" if inference.made_up else "the source itself is wrong"
-    detail = f"{entry.name}: {what}: {place}{finding.message} [{finding.code}]"
-    return Rung("sanitized", False, "IR interpreter", detail, 0.0)
-
-
-def _not_launched(entry: Entry, kernels: Sequence[str]) -> Rung:
-    detail = (
-        f"{entry.name}: none of the runs launched {' or '.join(kernels)}, which is therefore not checked; "
-        "state arguments with which it is launched, for example --arg mode=2"
-    )
-    return Rung("executed", False, "host code", detail, 0.0)
 
 
 def _told_once(found: Sequence[tuple[str, Diagnostic]]) -> list[Diagnostic]:
