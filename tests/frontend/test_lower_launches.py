@@ -110,3 +110,15 @@ def test_traits_by_specialisation_give_types_and_constants() -> None:
     first, second = (show(k) for k in parse(text, "traits.cu").program.kernels)
     assert "f64 sum = 5.0" in first
     assert "f32 sum = 9.0f" in second
+
+
+def test_functors_of_a_namespace_are_spelled_with_it() -> None:
+    """What calls an instance from outside has to name its arguments in full."""
+    text = (
+        "namespace ops {\n"
+        "struct Sum { __device__ float operator()(float a, float b) const { return a + b; } };\n"
+        "template <class T> struct Scale { T by; }; }\n"
+        "template <class Op, class S> __global__ void fold(float *x) { x[0] = Op()(x[0], S().by); }\n"
+        "void run(float *x) { fold<ops::Sum, ops::Scale<float>><<<1, 1>>>(x); }\n"
+    )
+    assert kernels(text) == [("fold_ops_Sum_ops_Scale_float", "fold<ops::Sum, ops::Scale<float>>", (1, 1, 1))]

@@ -119,7 +119,7 @@ def generate(
     }
     parameters += [parameter(p, narrow.get(p.name) or printer.name(p.name)) for p in own]
     # inlined, the loops of a kernel would share the registers of what is around its calls
-    linkage = 'extern "C"' if extern_c else "static __attribute__((noinline))"
+    linkage = 'extern "C" ' if extern_c else "static __attribute__((noinline))\n"
     _print_dimensions(printer, launch, used)
     for param in own:
         if param.name in narrow:
@@ -131,8 +131,8 @@ def generate(
         printer.declare_global(decl)
     printer.block(function.body)
     shown = name or canonical.name
-    head = f"{linkage} void {shown}({', '.join(parameters)}) {{"
-    text = "\n".join([*_wrapped(head), *printer.lines, "}"])
+    head = f"{linkage}void {shown}({', '.join(parameters)}) {{"
+    text = "\n".join([*(part for line in head.split("\n") for part in _wrapped(line)), *printer.lines, "}"])
     helpers = used_in(text, ALL_HELPERS)
     return CppFunction(
         shown, text, helpers, tuple(dict.fromkeys(notes)), launch is None, takes_shared, function.globals

@@ -200,6 +200,12 @@ def _spelled_value(entities: Entities, value: CType | int | str, kind: str) -> s
         return f"({space}{enum.name}){value}"
     if isinstance(value, Scalar):
         return {"__half": "half"}.get(str(value), str(value))
+    if isinstance(value, Struct) and value.definition is not None:
+        space = "".join(f"{name}::" for name in value.definition.namespace if name)
+        if not value.arguments:
+            return space + value.name
+        parts = [part for b in value.arguments for part in _parts_of(b.value)]
+        return f"{space}{value.definition.name}<{', '.join(_spelled_value(entities, p, '') for p in parts)}>"
     return str(value)
 
 
