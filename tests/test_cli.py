@@ -280,6 +280,31 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback(tmp_path: Path) -> None
     assert shown.wait() == 141
 
 
+def test_a_fault_of_xpiler_itself_is_a_message_and_spoils_no_other_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> object:
+        raise OverflowError("too large for a float")
+
+    monkeypatch.setattr("xpiler.passes.canonical.canonicalise", fails)
+    monkeypatch.setattr("xpiler.routes.validated.canonicalise", fails)
+    (tmp_path / "a.cu").write_text(ADD)
+    (tmp_path / "empty.cu").write_text("")
+    code, out, err = run(capsys, "translate", tmp_path / "a.cu", "--to", "vnni", "-o", tmp_path / "a.cpp")
+    assert code == 2 and "Traceback" not in out + err
+    told = " ".join(err.split())
+    assert (
+        "a.cu:1:1: error: xpiler itself failed: OverflowError: too large for a float; report it with" in told
+    )
+    kept = Path(told.split(" and ")[-1].split(" ")[0])
+    assert "in fails" in kept.read_text()
+    kept.unlink()
+    assert not (tmp_path / "a.cpp").exists()
+    code, out, _ = run(capsys, "translate", tmp_path, "--to", "vnni", "-o", tmp_path / "out", "--json")
+    codes = [document["diagnostics"][0]["code"] for document in json.loads(out)]
+    assert (code, codes) == (2, ["internal-error", "no-kernel"])
+
+
 def test_the_package_can_be_run() -> None:
     ran = subprocess.run([sys.executable, "-m", "xpiler", "--version"], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout.split()[0]) == (0, "xpiler")

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.status import Status
 
 from xpiler import __version__
-from xpiler.errors import Diagnostic, Refusal
+from xpiler.errors import Diagnostic, Refusal, internal_error
 from xpiler.events import Event
 from xpiler.files import read_source, write_atomically
 from xpiler.gate.evidence import Evidence
@@ -49,17 +49,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return code
     except Refusal as refusal:
-        if getattr(arguments, "json", False) is True:
-            print(json.dumps(_refused(refusal.diagnostic)))
-        else:
-            _print_diagnostic(refusal.diagnostic, console)
-        return EXIT_REFUSED
+        return _tell(refusal, arguments, console)
     except KeyboardInterrupt:
         console.print("cancelled; nothing was written", style="yellow")
         return 130
     except BrokenPipeError:  # whoever reads what is printed has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_NO_READER
+    except Exception as error:
+        return _tell(internal_error(error), arguments, console)
+
+
+def _tell(refusal: Refusal, arguments: argparse.Namespace, console: Console) -> int:
+    if getattr(arguments, "json", False) is True:
+        print(json.dumps(_refused(refusal.diagnostic)))
+    else:
+        _print_diagnostic(refusal.diagnostic, console)
+    return EXIT_REFUSED
 
 
 @contextlib.contextmanager
@@ -339,9 +345,10 @@ def _translate_file(
                     text, str(path), arguments.to, model, overrides, progress=step, on_event=step.tell
                 )
                 result = translation.result
-    except Refusal as refusal:
+    except Exception as error:
+        refusal = error if isinstance(error, Refusal) else internal_error(error, str(path))
         if not several:
-            raise
+            raise refusal from error
         return Result(status="refused", diagnostics=(refusal.diagnostic,))
     if result.text is not None:
         written = output if result.status == "verified" else output.with_name(output.name + ".unverified")

@@ -6,6 +6,8 @@ Every stage raises `Refusal` for input that it cannot handle faithfully. The com
 
 from __future__ import annotations
 
+import tempfile
+import traceback
 from dataclasses import dataclass
 
 from xpiler.ir.source import SourceRange
@@ -37,3 +39,18 @@ class Refusal(Exception):
     def __init__(self, code: str, message: str, range: SourceRange | None = None, remedy: str = "") -> None:
         self.diagnostic = Diagnostic(code, message, range, "error", remedy)
         super().__init__(str(self.diagnostic))
+
+
+def internal_error(error: Exception, file: str = "") -> Refusal:
+    """A fault of xpiler itself as a refusal of `file`; where it happened is kept in a file of its own."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="xpiler-error-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as kept:
+        traceback.print_exception(error, file=kept)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Refusal(
+        "internal-error",
+        f"xpiler itself failed: {what}",
+        SourceRange(file, 1, 1, 1, 1) if file else None,
+        f"report it with your input and {kept.name}",
+    )
