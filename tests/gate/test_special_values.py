@@ -47,3 +47,13 @@ def test_nothing_is_said_of_what_holds_no_floats() -> None:
     result = Trusted.of(text, "relu.cu").verify(text, "relu.cu")
     assert result.status == "verified"
     assert not any(rung.rung == "special" for rung in result.evidence)
+
+
+def test_a_factor_of_zero_is_tried_for_it_takes_no_nan_away() -> None:
+    text = RELU.replace("float *y, int n)", "float *y, float b, int n)").replace("(x, y, n)", "(x, y, b, n)")
+    text = text.replace("x[i] > 0.0f ? x[i] : 0.0f", "b == 0.0f ? x[i] : x[i] + b * y[i]")
+    trusted = Trusted.of(text, "add.cu")
+    result = trusted.verify(text.replace("b == 0.0f ? x[i] : ", ""), "add.cu")
+    (rung,) = [rung for rung in result.evidence if rung.rung == "special"]
+    assert rung.undecided
+    assert "at b=0.0" in rung.detail and "got nan" in rung.detail
