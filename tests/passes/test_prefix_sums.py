@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -53,7 +55,9 @@ def sums(start: str = "0.0f", place: str = "3", other: str = "v[0]") -> Function
         ("unsigned", "v * u", np.cumprod),
     ],
 )
-def test_a_short_scan_by_shuffles_is_one_loop(kind: str, merge: str, meant: object) -> None:
+def test_a_short_scan_by_shuffles_is_one_loop(
+    kind: str, merge: str, meant: Callable[..., np.ndarray]
+) -> None:
     text = SCAN.replace("TYPE", kind).replace("MERGE", merge)
     kernel = canonicalise(parse(text, "k.cu").program.kernels[0], (8, 1, 1), (1, 1, 1)).function
     assert show(kernel).count("in 1 .. 8") == 1
@@ -63,7 +67,7 @@ def test_a_short_scan_by_shuffles_is_one_loop(kind: str, merge: str, meant: obje
     y = np.zeros(8, dtype)
     result = run(kernel, {"x": x, "y": y})
     assert not result.errors
-    np.testing.assert_array_equal(y, meant(x, dtype=dtype))  # type: ignore[operator]
+    np.testing.assert_array_equal(y, meant(x, dtype=dtype))
 
 
 def test_sums_of_ever_more_elements_become_one_loop() -> None:
