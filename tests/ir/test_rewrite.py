@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.ir.kernels import array, index, integer, kernel, tiled_gemm
@@ -179,3 +182,18 @@ def test_uses() -> None:
     assert arrays_read(body) == {"l", "sum", "hist", "a"}
     assert uses(body).arrays_declared == {"l"}
     assert uses(Assign(X, b.const(1))).vars_read == frozenset()
+
+
+def test_nodes_are_rebuilt_while_other_threads_remember_things_with_them() -> None:
+    often = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(300):
+                sums = [b.binary("+", b.var(f"i{k}"), X) for k in range(40)]
+                hashed = pool.submit(lambda sums: [hash(one) for one in sums], sums)
+                renamed = [rename(one, {"x": "y"}) for one in sums]
+                assert renamed == [b.binary("+", b.var(f"i{k}"), b.var("y")) for k in range(40)]
+                hashed.result()
+    finally:
+        sys.setswitchinterval(often)

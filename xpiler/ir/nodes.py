@@ -399,6 +399,14 @@ class Program:
 # ---------------------------------------------------------------------------------------------- comparison
 
 
+def fields_alone(node: Any) -> dict[str, Any]:
+    """The fields of a node without what is remembered with it.
+
+    Of a copy of its dictionary (one step for the interpreter): another thread may be remembering something.
+    """
+    return {name: value for name, value in node.__dict__.copy().items() if name[0] != "_"}
+
+
 def _remember_hashes(base: type) -> None:
     """Nodes are keys of many tables: each computes its hash once, and different hashes decide `==` early.
 
@@ -426,10 +434,7 @@ def _remember_hash(cls: Any) -> None:
             return NotImplemented
         return hash(self) == hash(other) and compare(self, other)
 
-    def getstate(self: Any) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
-
-    cls.__hash__, cls.__eq__, cls.__getstate__ = hash_, eq, getstate
+    cls.__hash__, cls.__eq__, cls.__getstate__ = hash_, eq, fields_alone
 
 
 _remember_hashes(Expr)

@@ -27,6 +27,7 @@ from xpiler.ir.nodes import (
     Ref,
     Stmt,
     Var,
+    fields_alone,
 )
 
 Node = Expr | Stmt | Function | Program
@@ -140,7 +141,7 @@ def rebuild(node: Any, change: Callable[[Any, str], Any]) -> Any:
 def _with(node: Any, changes: dict[str, Any]) -> Any:
     """`replace` of dataclasses, for nodes, whose fields are all they have."""
     made = object.__new__(type(node))
-    made.__dict__.update({name: value for name, value in node.__dict__.items() if name[0] != "_"})
+    made.__dict__.update(fields_alone(node))
     made.__dict__.update(changes)
     return made
 
