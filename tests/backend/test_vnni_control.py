@@ -139,6 +139,7 @@ case(  # short circuit: the right side would be out of bounds
 )  # fmt: skip
 case("scatter", lanes("t", N, Assign(at("out", sub(sub(N, 1), T)), at("a", T))))
 case("strides", lanes("t", N, Assign(at("out", T), at("a", mul(T, 3)))))
+case("pairs", lanes("t", N, Assign(at("out", T), at("a", add(mul(T, 2), 1)))))
 case(  # a private array at uniform and at varying positions
     "private",
     lanes(

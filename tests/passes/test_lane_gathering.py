@@ -73,11 +73,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     made = generate(
         canonical(), extern_c=True, launch={"gridDim.x": 2, "gridDim.y": 5, "gridDim.z": 11, "blockDim.x": 64}
     )
-    assert "scatter" not in made.text
+    assert "scatter" not in made.text and "load_step_ps(" in made.text
     return build([made], Path(tmp_path_factory.mktemp("planes")), "planes")
 
 
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize(("rows", "columns"), [(5, 13), (1, 1), (3, 64), (5, 100), (4, 128)])
 @pytest.mark.parametrize("depth", [1, 3])
 def test_sums_at_all_sizes(library: Library, rows: int, columns: int, depth: int, stride: int) -> None:

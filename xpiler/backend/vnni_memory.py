@@ -7,7 +7,7 @@ from xpiler.backend.vnni_conversions import Conversions
 from xpiler.backend.vnni_forms import Value, atom
 from xpiler.backend.vnni_lanes import NotVectorizable, is_real
 from xpiler.ir.nodes import Binary, Cast, Const, Expr, Load, Var
-from xpiler.ir.types import F64, I32, I64, U32, DType
+from xpiler.ir.types import F32, F64, I32, I64, U32, DType
 
 
 class Memory(Conversions):
@@ -35,8 +35,11 @@ class Memory(Conversions):
         if at.kind == "linear" and not wraps:
             if at.stride == 1:
                 return self.result(dtype, lanes.load(dtype, f"{base} + {at.text}", self.mask))
-            pointer = f"{base} + {at.text}"
-            index = self.offsets(I32, self._int_stride(at))
+            pointer, step = f"{base} + {at.text}", self._int_stride(at)
+            if dtype == F32 and lanes.count == 16 and (step == 2 or isinstance(step, str)):
+                live = self.mask or f"({lanes.mask}){lanes.all}"
+                return self.result(dtype, f"load_step_ps({live}, {pointer}, {step})")
+            index = self.offsets(I32, step)
             return self.result(dtype, lanes.gather(dtype, pointer, index, I32, self.mask))
         return self.result(dtype, lanes.gather(dtype, base, self.vector(at), at.dtype, self.mask))
 
