@@ -19,7 +19,7 @@ from xpiler.repair.moves import inserted
 from xpiler.repair.remainders import Told, remainders
 from xpiler.repair.resets import element_resets, fills, resets, values
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, declared
-from xpiler.repair.values import transposed
+from xpiler.repair.structure import transposed
 from xpiler.repair.vocabulary import Vocabulary, siblings
 from xpiler.repair.walk import Place, Walker
 from xpiler.symbolic.findings import Edit
