@@ -178,7 +178,7 @@ def check_kernel(
         judged = [(t, [f for f in more if f.code != "XP-RACE"]) for t, more in judged]
     for _, more in judged:
         _merge(found, more)
-    if not any(t.extents for t in trials) and (idle := unguarded(kernel, defined)) is not None:
+    if not any(t.extents for t in trials) and (idle := unguarded(kernel, defined, trials)) is not None:
         _merge(found, [idle])
     findings = sorted(_recoded(found.values()), key=lambda f: (f.range or _FIRST, f.code, f.array))
     undecided += [f"{f.message}: if {f.holds_if}" for f in findings if f.code in _OPEN or f.is_open]

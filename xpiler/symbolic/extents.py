@@ -2,6 +2,7 @@
 
     if (i <= n) a[i] = 1;          a has n elements, by the usual meaning of `n`: a[n] is one too many
     if (i < n)  b[i] = a[i + 1];   likewise
+    if (r < n) for (c = 0; c <= m; ++c) s += a[r * m + c];      of n rows of m elements, c reaches the next
 
 An access through a guarded index, or one with a constant added, that reaches beyond the bound which the
 guards name. Indices that are guarded otherwise too are left alone; so are arrays of offsets, which have one
@@ -96,21 +97,51 @@ def _excesses(
         if not moving.terms or len(size.terms) != 1 or size.terms[0][1] != 1:
             continue
         added = (index - moving).as_int
-        stride = _stride(index, moving, scalars) if added is None else lift(1)
-        if stride is not None:
-            excess = bound.constant + (added or 0)
-            known.append((excess, Suggested(place, size * stride, limit, bound.constant >= 1)))
+        if added is not None:
+            excess = bound.constant + added
+            known.append((excess, Suggested(place, size, limit, bound.constant >= 1)))
+            continue
+        for stride in _strides(index, moving, scalars):
+            over, inner = _over_row(index - moving * stride, stride, limits, defined)
+            if stride.as_int is not None and (over is None or over > 0):
+                continue  # a window may be longer than its step
+            beyond = inner is not None and bound.constant < 1
+            at = inner if beyond and inner is not None else limit
+            suggested = Suggested(place, size * stride, at, beyond or bound.constant >= 1)
+            known.append((bound.constant + max(over or 0, 0), suggested))
     return known
 
 
-def _stride(index: Affine, moving: Affine, scalars: frozenset[str]) -> Affine | None:
-    """The parameter `s` for which the index is `moving * s + ...`."""
+def _strides(index: Affine, moving: Affine, scalars: frozenset[str]) -> Iterator[Affine]:
+    """The parameter or number `s` for which the index is `moving * s + ...`."""
     for atom in index.atoms():
         if getattr(atom, "name", None) in scalars:
             scaled = moving * of_atom(atom)
             if set(scaled.terms) <= set(index.terms):
-                return of_atom(atom)
-    return None
+                yield of_atom(atom)
+                return
+    (first, *_) = moving.terms
+    step = dict(index.terms).get(first[0], 0) // first[1]
+    if step > 1 and set((moving * step).terms) <= set(index.terms):
+        yield lift(step)
+
+
+def _over_row(
+    rest: Affine, stride: Affine, limits: Limits, defined: Mapping[str, Expr]
+) -> tuple[int | None, Binary | None]:
+    """By how much the place in a row of `stride` elements may be beyond its last one, with the comparison
+    that lets it; None where no comparison speaks of it."""
+    if (number := rest.as_int) is not None and (length := stride.as_int) is not None:
+        return number - (length - 1), None
+    for limit in limits:
+        one, other = (linear(substitute(e, defined)) for e in (limit.left, limit.right))
+        if one is None or other is None:
+            continue
+        beside, short = (rest - one).as_int, (other - stride).as_int
+        if beside is not None and short is not None:
+            over = beside + short + (1 if limit.op == "<=" else 0)
+            return over, limit if over > 0 else None
+    return None, None
 
 
 def _offsets(kernel: Function, defined: Mapping[str, Expr]) -> tuple[set[str], set[str]]:

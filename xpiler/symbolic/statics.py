@@ -3,7 +3,7 @@ another size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from xpiler.ir.affine import linear
 from xpiler.ir.nodes import (
@@ -23,6 +23,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import free_vars, substitute, uses, walk
 from xpiler.symbolic.findings import ERROR, WARNING, Found
+from xpiler.symbolic.trial import Trial
 
 _STATIC = {"cuda": 48 << 10, "hip": 64 << 10}  # bytes of shared memory that may be declared
 _DYNAMIC = {"cuda": 227 << 10, "hip": 64 << 10}  # and with what a launch adds, at most
@@ -80,11 +81,12 @@ def _too_much(kernel: Function, decl: Decl | None, total: int, limit: int, what:
     )
 
 
-def unguarded(kernel: Function, defined: dict[str, Expr]) -> Found | None:
-    """`void f(float *a, int n)` that never looks at `n` and lets every thread access `a`."""
+def unguarded(kernel: Function, defined: dict[str, Expr], trials: Sequence[Trial] = ()) -> Found | None:
+    """`void f(float *a, int n)` that never looks at `n` and lets every thread access `a`, unless `n` is how
+    many threads or blocks host code launches."""
     used = uses(kernel.body).vars_read
     scalars = (p for p in kernel.params if not p.is_pointer and p.dtype.is_integer and not p.member)
-    idle = [p for p in scalars if p.name not in used]
+    idle = [p for p in scalars if p.name not in used and not _counts_launched(p.name, trials)]
     arrays = {p.name for p in kernel.params if p.is_pointer}
     if not idle or has_guard(kernel, defined):
         return None
@@ -106,6 +108,15 @@ def unguarded(kernel: Function, defined: dict[str, Expr]) -> Found | None:
                     holds_if=f"{node.array} has fewer elements than there are threads",
                 )
     return None
+
+
+def _counts_launched(name: str, trials: Sequence[Trial]) -> bool:
+    """Whether every trial is a launch of host code, of so many blocks or threads."""
+    return bool(trials) and all(
+        t.is_launched
+        and t.scalars.get(name) in (*t.grid, *(g * b for g, b in zip(t.grid, t.block, strict=True)))
+        for t in trials
+    )
 
 
 def has_guard(kernel: Function, defined: dict[str, Expr]) -> bool:

@@ -232,3 +232,30 @@ __global__ void tiles_of_a_whole_grid(const float* in, float* out, int n) {
     __syncthreads();
   }
 }
+
+// expect: XP-BOUNDS
+__global__ void row_of_one_too_many(const float* m, float* sums, int rows, int cols) {
+  int r = blockIdx.x * blockDim.x + threadIdx.x;
+  if (r >= rows) return;
+  float s = 0;
+  for (int c = 0; c <= cols; ++c) s += m[r * cols + c];
+  sums[r] = s;
+}
+
+// expect: XP-BOUNDS
+__global__ void row_of_a_fixed_length_too_many(float* m, int rows) {
+  for (int r = blockIdx.x; r <= rows; r += gridDim.x)
+    for (int c = threadIdx.x; c < 64; c += blockDim.x) m[r * 64 + c] = 0;
+}
+
+// expect: clean
+__global__ void windows_longer_than_their_step(const float* x, float* y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = x[2 * i] + x[2 * i + 1] + x[2 * i + 2];
+}
+
+// expect: clean
+__global__ void rows_are_the_blocks(float* m, int rows, int cols) {
+  for (int c = threadIdx.x; c < cols; c += blockDim.x) m[blockIdx.x * cols + c] = 1;
+}
+void run_rows_are_the_blocks(float* m) { rows_are_the_blocks<<<700, 64>>>(m, 700, 100); }
