@@ -17,7 +17,14 @@ from xpiler.errors import Refusal
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
-from xpiler.gate.conversions import conversion_cases, converts, holds, spells_conversion
+from xpiler.gate.conversions import (
+    conversion_cases,
+    converts,
+    holds,
+    rounding,
+    spells_conversion,
+    tie_cases,
+)
 from xpiler.gate.entries import Entry
 from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import Build, build
@@ -80,6 +87,12 @@ def verify_entries(
             return True
         with suppress(Refusal):
             return any(map(converts, read_back().program.kernels))
+        return False
+
+    def rounds_otherwise() -> bool:
+        """Whether the target makes whole numbers by other functions than the source, where it can be read."""
+        with suppress(Refusal):
+            return rounding(read_back().program.kernels) != rounding(source.program.kernels)
         return False
 
     has_devices = all(PLATFORMS[p].model != "serial" for p in (source.platform, platform))
@@ -145,6 +158,8 @@ def verify_entries(
                 contract = at_turns(item, text, file, platform, name, _OTHERS_TURNS)
             if not own and converting():
                 contract = run_cases(item, conversion_cases(contract, item.build))
+            if rounding(source.program.kernels) and rounds_otherwise():
+                contract = run_cases(item, tie_cases(contract, item.inference.at))
             item.rungs = compare_target(contract, item.build, item.runs, target)
             if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
                 item.rungs += host_memory(contract, item.build, target)

@@ -118,3 +118,31 @@ def test_conversions_are_seen_where_they_are_implied(value: str, makes: bool) ->
 )
 def test_conversions_are_seen_in_any_language(code: str, spelled: bool) -> None:
     assert spells_conversion(code) == spelled
+
+
+ROUNDED = """
+__global__ void quant(const float *x, signed char *q, int n, float inv) {
+  int i = blockIdx.x * 256 + threadIdx.x;
+  if (i < n) q[i] = (signed char)fminf(fmaxf(rintf(x[i] * inv), -128.f), 127.f);
+}
+void run(const float *x, signed char *q, int n, float inv) { quant<<<(n + 255) / 256, 256>>>(x, q, n, inv); }
+"""
+
+
+@pytest.mark.parametrize(
+    ("rounded", "verified"),
+    [
+        ("nearbyintf(x[i] / (1.f / inv))", True),
+        ("roundf(x[i] * inv)", False),
+    ],
+)
+def test_halves_tell_ways_to_round_apart(rounded: str, verified: bool) -> None:
+    target = f"""
+#include <cmath>
+void run(const float *x, signed char *q, int n, float inv) {{
+  for (int i = 0; i < n; ++i) q[i] = (signed char)fminf(fmaxf({rounded}, -128.f), 127.f);
+}}
+"""
+    result = Trusted.of(ROUNDED, "quant.cu").verify(target, "quant.cpp")
+    assert (result.status == "verified") == verified
+    assert verified or any("halves" in rung.detail for rung in result.evidence if not rung.ok)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xpiler.gate.further_cases import fitted_extent, further_sizes, least_sizes
+from xpiler.gate.further_cases import fitted_extent, further_sizes, least_sizes, with_many_places
 from xpiler.gate.overrides import Overrides
 from xpiler.translate import Trusted
 
@@ -168,3 +168,53 @@ def test_a_large_size_of_a_coarse_granule_stands_beside_the_least_others() -> No
     made = list(further_sizes(found, ["m", "n", "k"]))
     assert {"m": 16, "n": 16, "k": 2064} in made
     assert {"m": 2064, "n": 16, "k": 16} in made
+
+
+GUARDED = """
+__global__ void hist(const int *data, int *counts, int n, int bins) {
+  int i = blockIdx.x * 64 + threadIdx.x;
+  if (i < n && data[i] >= 0 && data[i] < bins) atomicAdd(&counts[data[i]], 1);
+}
+void run(const int *data, int *counts, int n, int bins) {
+  hist<<<(n + 63) / 64, 64>>>(data, counts, n, bins);
+}
+"""
+CLAMPED = """
+__global__ void hist(const float *data, int *counts, int n, int bins) {
+  int i = blockIdx.x * 64 + threadIdx.x;
+  if (i < n) atomicAdd(&counts[max(0, min((int)data[i], bins - 1))], 1);
+}
+void run(const float *data, int *counts, int n, int bins) {
+  hist<<<(n + 63) / 64, 64>>>(data, counts, n, bins);
+}
+"""
+
+
+@pytest.mark.parametrize(("most", "verified"), [("bins", True), ("256", False), ("4096", False)])
+@pytest.mark.parametrize("source", [GUARDED, CLAMPED], ids=["guarded", "clamped"])
+def test_data_lead_as_far_as_the_guards_of_a_table_let_them(source: str, most: str, verified: bool) -> None:
+    dtype, b = (
+        ("int", "data[i]")
+        if source is GUARDED
+        else ("float", "std::max(0, std::min((int)data[i], bins - 1))")
+    )
+    target = f"""
+#include <algorithm>
+void run(const {dtype} *data, int *counts, int n, int bins) {{
+  for (int i = 0; i < n; ++i) {{
+    int b = {b};
+    if (b >= 0 && b < bins && b < {most}) counts[b] += 1;
+  }}
+}}
+"""
+    result = Trusted.of(source, "hist.cu").verify(target, "hist.cpp")
+    assert (result.status == "verified") == verified
+
+
+def test_sizes_of_tables_that_data_pick_from() -> None:
+    assert list(with_many_places({"n": 37, "bins": 53}, ["n", "bins"])) == [
+        {"n": 4099, "bins": 53},
+        {"n": 70001, "bins": 27},
+        {"n": 37, "bins": 4099},
+        {"n": 19, "bins": 70001},
+    ]

@@ -64,6 +64,8 @@ def test_declared_contents_are_kept_to() -> None:
 
     index = contents(Values("index", 5, 9))
     assert set(index.tolist()) == {5, 6, 7, 8}
+    spread = contents(Values("spread", 0, 10_000, beyond=(-1,)))
+    assert {-1, 0, 9_999} <= set(spread.tolist()) and sorted(spread.tolist())[50] < 400
     offsets = contents(Values("offsets", 0, 40))
     assert offsets[0] == 0 and offsets[-1] == 40 and (np.diff(offsets) >= 0).all()
     assert sorted(contents(Values("permutation", 0)).tolist()) == list(range(100))

@@ -18,11 +18,32 @@ from xpiler.ir.types import DType
 Scalar = int | float | bool
 EntryKind = Literal["host", "kernel", "main"]
 FillKind = Literal[
-    "integers", "normal", "positive", "boundary", "special", "landmarks", "magnitudes", "sizes", "wide"
+    "integers",
+    "normal",
+    "positive",
+    "boundary",
+    "special",
+    "landmarks",
+    "magnitudes",
+    "sizes",
+    "wide",
+    "spread",
+    "powers",
 ]
 
 ValueKind = Literal[
-    "index", "offsets", "permutation", "uniform", "constant", "bf16", "f16", "f32", "f64", "given"
+    "index",
+    "spread",
+    "offsets",
+    "permutation",
+    "uniform",
+    "halves",
+    "constant",
+    "bf16",
+    "f16",
+    "f32",
+    "f64",
+    "given",
 ]
 
 
@@ -70,11 +91,12 @@ class Launch:
 class Values:
     """How to fill a pointer argument whose contents have a meaning.
 
-    `index`: integers in [low, high), some of `beyond` among them. `offsets`: non-decreasing from `low` to
-    `high` (row starts of a CSR matrix). `permutation`: each of low, low+1, ... once. `uniform`: floats in
-    [low, high). `constant`: all `low`. `bf16`, `f16`, `f32`, `f64`: integers that are the bits of such
-    numbers. `given`: the elements of `data` as they are stored, what the file's program has there at a
-    launch.
+    `index`: integers in [low, high), some of `beyond` among them. `spread`: the same from 0, as many of
+    each magnitude. `offsets`: non-decreasing from `low` to `high` (row starts of a CSR matrix).
+    `permutation`: each of low, low+1, ... once. `uniform`: floats in [low, high). `halves`: half a unit
+    beside whole numbers there, the half or twice of that. `constant`: all `low`. `bf16`, `f16`, `f32`,
+    `f64`: integers that are the bits of such numbers. `given`: the elements of `data` as they are stored,
+    what the file's program has there at a launch.
     """
 
     kind: ValueKind
@@ -131,6 +153,8 @@ class Case:
             "magnitudes": "the ends of integer types",
             "sizes": "the ends of unsigned integer types",
             "wide": "large integers",
+            "spread": "values of all magnitudes",
+            "powers": "halves and powers of two",
         }
         drawn = f"{words[self.fill]}, seed {self.seed}"
         given = [name for name, values in self.values if values.kind == "given"]

@@ -9,17 +9,23 @@ its own answer (the nearest integer on GPUs, the least one on x86), also where a
 source is first run in a build that ends at such a conversion, and where any other operation has no number for
 a result: the largest magnitudes at which it does not are those that its meaning covers. So it is with
 integers and their products and sums, which a target may compute in a narrower type.
+
+    q[i] = (int)rintf(x[i] * s);  -->  data k + 1/2 with s = 1, where the target rounds by other functions
+
+At the edge of two integers rounding decides, and a right target may round otherwise on the way there. So
+ordinary data tell `rintf` from `roundf` nowhere. Halves times powers of two need no rounding on the way, in
+any order.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from xpiler.gate.contract import Case, Contract, FillKind, Role
+from xpiler.gate.contract import Case, Contract, FillKind, Role, Scalar, Values
 from xpiler.gate.execute import Build, Variant, build
-from xpiler.ir.nodes import Cast, Function
+from xpiler.ir.nodes import Call, Cast, Function
 from xpiler.ir.rewrite import walk
 
 _ENDS = (66, 63, 32, 31, 16, 15, 8, 7)  # powers of two that integer types end at; the first is beyond all
@@ -27,6 +33,9 @@ _LEAST = 1 - 2.0**-8  # of an end: what is drawn beside it stays below
 _TIES = (0.5, 1.5, 2.5, 3.5, 0.49999997, 8388609.0)  # where ways to round differ
 _WIDE = (63, 48, 31, 28, 24, 20, 17)  # powers of two up to which integers are tried; 2^16 others reach
 _SEED = 9101
+_ROUNDING = ("rint", "round", "floor", "ceil", "trunc")
+_POWERS = ((1.0, 1.0, 1.0, 1.0), (0.5, -64.0, 64.0, 2.0))  # for factors and ends of a range, by position
+_HALVES = (-131, 131)  # between which halves lie: beyond the narrowest integers
 _SPELLED = re.compile(
     r"\(\s*(?:unsigned|signed|int|long|short|char|u?int\d+_t|size_t)(?:\s+\w+)*\s*\)\s*[\w(-]"
     r"|\b(?:static_cast\s*<\s*|)(?:unsigned|int|long|short|char|u?int\d+_t)\s*>?\s*\("
@@ -92,6 +101,33 @@ def wide_cases(contract: Contract, source: Build) -> Iterator[Case]:
         if all(result.ok for result in checked.run([case], variants=(Variant(),))):
             yield case
             return
+
+
+def rounding(kernels: Iterable[Function]) -> frozenset[str]:
+    """By which functions numbers become whole."""
+    nodes = [node for kernel in kernels for node in walk(kernel.body)]
+    called = {n.function for n in nodes if isinstance(n, Call) and n.function in _ROUNDING}
+    return frozenset(called | ({"cast"} if any(map(converts, kernels)) else set()))
+
+
+def tie_cases(contract: Contract, at: Callable[[Mapping[str, Scalar]], Case | None]) -> Iterator[Case]:
+    """Cases with halves in the longest array of floats, all other floats powers of two. `at`: the case with
+    other scalars."""
+    drawn = next((case for case in contract.cases if not case.all_given), None)
+    if drawn is None:
+        return
+    known = dict(drawn.values)
+    reads = [a.name for a in contract.pointers if a.dtype.is_float and a.role in (Role.IN, Role.INOUT)]
+    free = [name for name in reads if name not in known]
+    if not free:
+        return
+    longest = max(free, key=drawn.extent)
+    numbers = [name for name, value in drawn.scalars if isinstance(value, float)]
+    for powers in _POWERS if numbers else _POWERS[:1]:
+        case = at({n: powers[i % len(powers)] for i, n in enumerate(numbers)}) if numbers else drawn
+        if case is not None:
+            values = (*case.values, (longest, Values("halves", *_HALVES)))
+            yield replace(case, fill="powers", values=values, seed=_SEED)
 
 
 def _below(first: int) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ _WIDE = {2: ((131, 517),), 3: ((67, 131, 97), (131, 67, 139))}  # as many sizes 
 _NARROW, _ONE_WIDE = 16, 131  # fewer than the lanes of a vector; a tile of 128 and a part of one
 _TILE = 128
 _BASES = 2  # stated cases that sizes are changed in
+_MANY_PLACES = (4099, 70_001)  # beyond what a scratchpad holds; beyond 16 bits
 _MOST_WORK = 1 << 21  # the product of all sizes
 _MOST_SINGLE = 4  # cases in which one size is the least
 _GRANULE = 256
@@ -81,6 +82,19 @@ def least_sizes(found: Sequence[Sizes], several: Sequence[str]) -> Iterator[dict
         if sizes not in known and prod(sizes.values()) <= _MOST_WORK:
             known.append(sizes)
             yield sizes
+
+
+def with_many_places(found: Sizes, free: Sequence[str]) -> Iterator[dict[str, int]]:
+    """Sizes of which one is as large as only a table is that data pick from, others as `found` or less."""
+    for name in free:
+        unit = granule([found[name]])
+        for many in _MANY_PLACES:
+            size = unit * -(-many // unit)
+            others = {n: found[n] for n in free if n != name}
+            while prod(others.values()) * size > _MOST_WORK and any(n > 1 for n in others.values()):
+                others = {n: -(-value // 2) for n, value in others.items()}
+            if prod(others.values()) * size <= _MOST_WORK:
+                yield {**found, **others, name: size}
 
 
 def _has_part(size: int) -> bool:

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import islice
+from itertools import combinations, islice
+from math import prod
 
 from xpiler.errors import Refusal
 from xpiler.gate.contract import Launch, Role, make_case
@@ -29,7 +30,7 @@ from xpiler.gate.infer_search import (
 from xpiler.gate.infer_sizes import candidates, one_large, scaled_down, structured
 from xpiler.gate.infer_telling import Started
 from xpiler.gate.largest_index import largest_elements
-from xpiler.gate.observe import Step
+from xpiler.gate.observe import Buffer, Fill, Step
 from xpiler.gate.whole_arrays import is_product, overruns, steps_of, whole_multiples, whole_rows
 from xpiler.ir.build import const, mul
 from xpiler.ir.index_arrays import index_arrays
@@ -67,6 +68,18 @@ class FunctionSearch(Search):
 
     def index_uses(self) -> dict[str, str]:
         return dict(index_arrays(self.kernel))
+
+    def room_for_data(self, steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer]) -> dict[str, int]:
+        """Only whole products of sizes: a device gets copies as long as the formulas say, and where a mask
+        ends a row is not seen."""
+        found = super().room_for_data(steps, buffers)
+        widths = {p.name: p.dtype.bytes for p in self.kernel.params}
+        (step,) = (s for s in steps if isinstance(s, Step))
+        sizes = [v for v in step.arguments if isinstance(v, int) and v > 0]
+        products = {prod(some) for count in range(1, len(sizes) + 1) for some in combinations(sizes, count)}
+        room = {name: size for name, size in found.items() if size // widths[name] in products}
+        self.anywhere = self.anywhere and len(room) == len(found)
+        return room
 
     def run(self) -> list[Trial]:
         """The trials of sizes whose extents formulas explain, if there are any.

@@ -12,8 +12,15 @@ from dataclasses import replace
 from math import prod
 
 from xpiler.gate.contract import Case, Scalar, Values
+from xpiler.gate.conversions import converts
 from xpiler.gate.extents import extent_value
-from xpiler.gate.further_cases import fitted_extent, further_sizes, granule, least_sizes
+from xpiler.gate.further_cases import (
+    fitted_extent,
+    further_sizes,
+    granule,
+    least_sizes,
+    with_many_places,
+)
 from xpiler.gate.infer_function import FunctionSearch
 from xpiler.gate.infer_program import ProgramSearch
 from xpiler.gate.infer_search import Search, Trial, badness
@@ -26,6 +33,7 @@ from xpiler.ir.rewrite import walk_stmts
 _SEED = 1001
 _ASKED_SEED = 8501  # of cases that somebody asks for
 _FEW_PLACES = 8  # that indices of further cases choose among
+_REACH = 4  # times the largest size: how far data lead that may lead anywhere
 _SECONDS = 1.0  # of processor time, where further cases have to be interpreted
 _MOST_ELEMENTS = 1 << 23  # of all arrays of a further case
 _MOST_WORK = 1 << 21  # the product of all sizes of a case that is asked for
@@ -76,6 +84,28 @@ class Elsewhere:
             case = self._case(sizes)
             if case is not None:
                 yield replace(case, seed=_SEED + number)
+                if self._search.anywhere:
+                    yield self._spread(replace(case, seed=_SEED + number))
+        if self._search.anywhere and not self._stated:
+            for sizes in with_many_places(self._base.sizes, self._free):
+                case = self._case(sizes)
+                if case is not None:
+                    yield self._spread(replace(case, seed=_SEED))
+
+    def _spread(self, case: Case) -> Case:
+        """The case with data that lead anywhere: guards bound what they pick."""
+        sizes = [int(value) for _, value in case.scalars if isinstance(value, int) and value > 0]
+        most = _REACH * max(sizes, default=_FEW_PLACES)
+        beyond = tuple(sorted({-1, *sizes, *(size - 1 for size in sizes)}))
+        spread = Values("spread", 0, most, beyond=beyond)
+        known = dict(self._overrides.values)
+        uses = self._search.index_uses()
+        values = tuple(
+            (n, spread if uses.get(n) == "index" and n not in known else v) for n, v in case.values
+        )
+        if any(map(converts, self._search.kernels.values())):
+            case = replace(case, fill="spread", landmarks=(float(most),))
+        return replace(case, values=values)
 
     def at(self, changes: Mapping[str, Scalar]) -> Case | None:
         """The first case with other values of scalars that nobody stated; None where there is none, or it
@@ -95,6 +125,8 @@ class Elsewhere:
                 return None
             self._deadline = max(self._deadline, time.thread_time() + _SECONDS / 10)
             case = self._case(rest)
+            if case is not None and self._search.anywhere:
+                case = self._spread(case)
         if case is None:
             return None
         return replace(case, scalars=tuple({**dict(case.scalars), **changes}.items()), seed=_ASKED_SEED)

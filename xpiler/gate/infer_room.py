@@ -11,32 +11,14 @@ leaves grows until it does not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.infer_search import Builder
-from xpiler.ir.build import COMPARISONS
-from xpiler.ir.index_arrays import index_arrays
-from xpiler.ir.nodes import (
-    Assign,
-    Atomic,
-    Binary,
-    Block,
-    Cast,
-    Collective,
-    Decl,
-    Expr,
-    For,
-    Function,
-    If,
-    Load,
-    Ref,
-    Stmt,
-    Var,
-    While,
-)
-from xpiler.ir.rewrite import children, walk
+from xpiler.ir.nodes import Function, Load, Ref
+from xpiler.ir.picked_by_data import is_picked, picked_by_data
+from xpiler.ir.rewrite import walk
 
 _ROUNDS = 24  # each array grows by itself: a run shows its first overrun alone
 _MOST_ELEMENTS = 1 << 20  # a float far out of range is no index
@@ -103,55 +85,10 @@ def _indexes_by_data(kernel: Function) -> bool:
     """Whether integers that data decide say where the kernel reads or writes: elements of arrays, or what is
     chosen by conversions or comparisons of floats."""
     arrays = {p.name for p in kernel.params if p.is_pointer}
-    counters = {name for name, use in index_arrays(kernel).items() if use == "counter"}
-    picked = _picked_by_data(kernel.body, frozenset(arrays - counters))
+    picked = picked_by_data(kernel)
     return any(
-        _depends(index, picked)
+        is_picked(index, picked)
         for node in walk(kernel.body)
         if isinstance(node, Load | Ref) and node.array in arrays
         for index in (node.index if isinstance(node, Load) else (node.offset,))
-    )
-
-
-def _picked_by_data(body: Block, picked: frozenset[str]) -> frozenset[str]:
-    """Variables and arrays of integers whose values depend on those `picked`, or on floats: what is computed
-    of them, and what is assigned where they decide whether it is."""
-    while True:
-        found = picked | {name for stmt in body.body for name in _picked_in(stmt, picked, False)}
-        if found == picked:
-            return picked
-        picked = found
-
-
-def _picked_in(stmt: Stmt, picked: frozenset[str], decided: bool) -> Iterator[str]:
-    """`decided`: floats say whether the statement is run."""
-    match stmt:
-        case Decl(name=name, init=Expr() as value) | Assign(target=Var(name=name), value=value):
-            if not value.dtype.is_float and (decided or _depends(value, picked)):
-                yield name
-        case Assign(target=Load(array=name), value=value) if not value.dtype.is_float:
-            if decided or _depends(value, picked):
-                yield name
-        case Collective(target=Var(name=name, dtype=dtype), args=args) if not dtype.is_float:
-            if decided or any(_depends(arg, picked) for arg in args):
-                yield name
-        case Atomic(target=Var(name=name), place=place) if not place.dtype.is_float:
-            if decided or place.array in picked:
-                yield name
-        case For(var=name, start=start, stop=stop) if _depends(start, picked) or _depends(stop, picked):
-            yield name
-        case If(condition=condition) | While(condition=condition):
-            decided = decided or _depends(condition, picked)
-    for inner in children(stmt):
-        if isinstance(inner, Stmt):
-            yield from _picked_in(inner, picked, decided)
-
-
-def _depends(expr: Expr, picked: frozenset[str]) -> bool:
-    return any(
-        (isinstance(n, Var) and n.name in picked)
-        or (isinstance(n, Load) and n.array in picked)
-        or (isinstance(n, Cast) and n.dtype.is_integer and n.operand.dtype.is_float)
-        or (isinstance(n, Binary) and n.op in COMPARISONS and n.left.dtype.is_float)
-        for n in walk(expr)
     )

@@ -18,6 +18,7 @@ from xpiler.errors import Diagnostic
 from xpiler.frontend.unit import Unit
 from xpiler.gate import overrides as stated
 from xpiler.gate.contract import Case, Contract, Role, Scalar, Values, make_case
+from xpiler.gate.data_reach import data_reach
 from xpiler.gate.entries import Entry
 from xpiler.gate.execute import Build
 from xpiler.gate.infer_arguments import argument_of, is_handle
@@ -32,7 +33,7 @@ from xpiler.gate.trace import Trace
 from xpiler.ir.build import int_limits
 from xpiler.ir.data_guards import written_by_data
 from xpiler.ir.flags import flags
-from xpiler.ir.index_arrays import BITS
+from xpiler.ir.index_arrays import BITS, index_arrays
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Binary, Call, Const, For, Function, Param, Select, Var
 from xpiler.ir.rewrite import walk
@@ -115,6 +116,7 @@ class Search:
         self.checked = True
         self.deadline = time.thread_time() + SECONDS
         self.ran: dict[frozenset[tuple[str, int]], dict[str, list[Setting]]] = {}  # by sizes, of each kernel
+        self.anywhere = False  # whether guards bound all that data pick, so that these may be anything
         self.too_slow: list[dict[str, int]] = []  # sizes whose run was given up: larger ones are not tried
         scalars = [p for p in entry.params if not p.is_pointer and not is_handle(p)]
         self.dropped: list[Trial] = []  # clean ones, of sizes that nobody means
@@ -335,7 +337,11 @@ class Search:
         """
         first = self._under_data(observe(steps, buffers), steps, buffers)
         self._ran(sizes, steps, buffers, first)
-        if not values or not first.clean:
+        if not first.clean:
+            return first
+        room = self.room_for_data(steps, buffers)
+        first = _with_room(first, room)
+        if not values:
             return first
         extents, _ = self.extents(first, sizes)
         by_entry = {p.name: p for p in self.entry.params}
@@ -364,7 +370,25 @@ class Search:
                 return again
             merged = merged.joined(again)
         self._ran(sizes, steps, drawn, merged)
-        return merged
+        return _with_room(merged, room)
+
+    def room_for_data(self, steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer]) -> dict[str, int]:
+        """Bytes of buffers of unknown size that data may ask for, where something bounds what they pick."""
+        room: dict[str, int] = {}
+        anywhere: list[bool] = []
+        for step in steps:
+            if not isinstance(step, Step):
+                continue
+            places = dict(zip((p.name for p in step.kernel.params), step.arguments, strict=False))
+            scalars = {name: v for name, v in places.items() if isinstance(v, int)}
+            found = data_reach(step.kernel, step.launch, scalars)
+            anywhere += [found.anywhere] if found.anywhere or index_arrays(step.kernel) else []
+            for name, size in found.needed.items():
+                place = places.get(name)
+                if isinstance(place, Pointer) and buffers[place.key].size is None:
+                    room[place.key] = max(room.get(place.key, 0), place.offset + size)
+        self.anywhere = bool(anywhere) and all(anywhere)
+        return room
 
     def _under_data(
         self, reach: Observation, steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer]
@@ -458,6 +482,16 @@ class Search:
             else:
                 extents[param.name] = param.lanes if self.checked else PROBE_ELEMENTS * param.lanes
         return extents, shapes
+
+
+def _with_room(reach: Observation, room: Mapping[str, int]) -> Observation:
+    """What was seen, with buffers that are used at all as large as `room` says."""
+    more = {
+        key: replace(used, high=max(used.high, room[key]))
+        for key, used in reach.reach.items()
+        if used.high and key in room
+    }
+    return replace(reach, reach={**reach.reach, **more})
 
 
 def _within(dtype: DType, low: float, high: float) -> tuple[float, float]:

@@ -5,7 +5,8 @@ integers over their usual range. `positive`: away from zero and negative numbers
 signs, large, tiny and subnormal numbers, the ends of the narrow integer types. `special`: normal values with
 infinities and NaN among them. `landmarks`: normal values, and the case's landmarks of both signs and just
 beside them; `magnitudes` the same among floats alone, `sizes` their absolute values. `wide`: integers of all
-magnitudes up to the case's landmark.
+magnitudes up to the case's landmark; `spread` floats of all magnitudes up to it, else normal values.
+`powers`: powers of two, else normal values.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ def draw(argument: Argument, case: Case) -> Array:
         return drawn.view(storage(argument.dtype))[:count]
     if special:
         return encode(_draw_values(special, count, rng), argument.dtype)
+    if argument.dtype.is_float and case.fill == "spread":
+        farthest = min(max(numbers, default=1.0), _FARTHEST.get(argument.dtype.name, np.inf))
+        return encode(_of_all_magnitudes(-1.0, farthest, count, rng), argument.dtype)
     if argument.dtype.is_float:
         drawn = _draw_floats(argument.dtype, case.fill, count, rng)
         drawn = _with_landmarks(drawn, argument.dtype, numbers, rng)
@@ -61,8 +65,11 @@ def draw(argument: Argument, case: Case) -> Array:
 def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
     low, high = values.low, values.high
     match values.kind:
-        case "index":
-            drawn = rng.integers(int(low), max(int(high), int(low) + 1), count)
+        case "index" | "spread":
+            if values.kind == "spread":
+                drawn = _of_all_magnitudes(0.0, int(high), count, rng).astype(np.int64)
+            else:
+                drawn = rng.integers(int(low), max(int(high), int(low) + 1), count)
             drawn[: min(count, 2)] = [int(low), max(int(high) - 1, int(low))][:count]  # both ends occur
             if values.beyond:
                 drawn = np.where(rng.random(count) < _SHARE, rng.choice(values.beyond, count), drawn)
@@ -74,10 +81,18 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
             return rng.permutation(count) + int(low)
         case "uniform":
             return rng.uniform(low, high, count)
+        case "halves":
+            halves: Array = rng.integers(int(low), int(high), count) + 0.5
+            return np.asarray(halves * rng.choice([0.5, 1.0, 2.0], count))
         case "constant":
             return np.full(count, low)
         case "given" | "bf16" | "f16" | "f32" | "f64":
             raise ValueError(f"{values.kind}: not drawn as numbers")
+
+
+def _of_all_magnitudes(low: float, high: float, count: int, rng: np.random.Generator) -> Array:
+    """Numbers in [low, high): as many between 1 and 2 more than `low` as between 2 and 4 more, and so on."""
+    return np.expm1(rng.uniform(0.0, np.log1p(high - low), count)) + low
 
 
 def _draw_floats(dtype: DType, fill: str, count: int, rng: np.random.Generator) -> Array:
@@ -93,6 +108,8 @@ def _draw_floats(dtype: DType, fill: str, count: int, rng: np.random.Generator) 
             )
             picked = rng.choice(pool, count)
             return np.where(rng.random(count) < 0.5, picked, rng.standard_normal(count))
+        case "powers":
+            return rng.choice([0.5, 1.0, 2.0], count)
         case "special":
             # A few are enough: one a row would turn every sum into NaN, and all programs would agree.
             drawn = rng.standard_normal(count)
