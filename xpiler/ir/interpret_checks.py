@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xpiler.ir.interpret_memory import Memory, Shadow
+from xpiler.ir.interpret_memory import Memory, Reads, Shadow
 from xpiler.ir.interpret_state import (
     BLOCK_BITS,
     EPOCH_BITS,
@@ -29,6 +29,8 @@ from xpiler.ir.interpret_state import (
 from xpiler.ir.nodes import Space
 
 Array = Any  # of NumPy; one element a lane
+
+_PUT_OFF = 64  # reads of one array
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def note_read(access: Access) -> None:
         memory.read_first[unwritten] = True
     if memory.shadow is not None:
         for column in granules.T:
-            _race_of_read(access, memory.shadow, column)
+            if not _put_off(access, memory.shadow, column):
+                _race_of_read(access, memory.shadow, column)
 
 
 def note_write(access: Access, old: Any, new: Any) -> None:
@@ -77,6 +80,7 @@ def note_write(access: Access, old: Any, new: Any) -> None:
     if memory.written is not None:
         memory.written[granules] = True
     if memory.shadow is not None:
+        _changes(access, memory.shadow)
         for column in granules.T:
             _race_of_write(access, memory.shadow, column, old, new)
 
@@ -94,9 +98,10 @@ def note_atomic(access: Access) -> None:
     shadow = memory.shadow
     if shadow is None:
         return
+    _changes(access, shadow)
     for column in granules.T:
         mine, warp = _identity(access)
-        conflict = _concurrent(access, shadow.writer[column], shadow.writer_warp[column], mine, warp)
+        conflict = _concurrent(access.state, shadow.writer[column], shadow.writer_warp[column], mine, warp)
         if conflict.any():
             _report_race(access, conflict, shadow.writer[column], "an atomic", "a plain write")
         conflict = _reader_conflict(access, shadow, column, mine, warp)
@@ -110,7 +115,7 @@ def _identity(access: Access) -> tuple[Array, Array]:
     return state.of_lanes("@code", lanes), state.of_lanes("@warp_epoch", lanes)
 
 
-def _concurrent(access: Access, other: Array, other_warp: Array, mine: Array, warp: Array) -> Array:
+def _concurrent(state: State, other: Array, other_warp: Array, mine: Array, warp: Array) -> Array:
     """Which accesses are by another thread and not ordered before mine."""
     suspicious = (other >= 0) & (other != mine)
     if not suspicious.any():
@@ -118,9 +123,9 @@ def _concurrent(access: Access, other: Array, other_warp: Array, mine: Array, wa
     epoch = (other >> THREAD_BITS) & EPOCH_MASK
     same_block = (other ^ mine) >> (EPOCH_BITS + THREAD_BITS) == 0
     same_epoch = epoch == (mine >> THREAD_BITS) & EPOCH_MASK
-    suspicious &= epoch >= access.state.clock.grid_epoch
+    suspicious &= epoch >= state.clock.grid_epoch
     suspicious &= ~same_block | same_epoch
-    size = access.state.launch.warp_size
+    size = state.launch.warp_size
     same_warp = same_block & ((other & THREAD_MASK) // size == (mine & THREAD_MASK) // size)
     suspicious &= ~(same_warp & (other_warp != warp))
     return suspicious
@@ -129,31 +134,75 @@ def _concurrent(access: Access, other: Array, other_warp: Array, mine: Array, wa
 def _race_of_read(access: Access, shadow: Shadow, column: Array) -> None:
     mine, warp = _identity(access)
     writer = shadow.writer[column]
-    conflict = _concurrent(access, writer, shadow.writer_warp[column], mine, warp)
+    conflict = _concurrent(access.state, writer, shadow.writer_warp[column], mine, warp)
     if conflict.any():
         _report_race(access, conflict, writer, "a read", "a write")
     atomic = shadow.atomic[column]
-    conflict = _concurrent(access, atomic, np.full(column.size, -1), mine, warp)
+    conflict = _concurrent(access.state, atomic, np.full(column.size, -1), mine, warp)
     if conflict.any():
         _report_race(access, conflict, atomic, "a plain read", "an atomic")
+    _note_readers(access.state, shadow, column, mine, warp)
+
+
+def _put_off(access: Access, shadow: Shadow, column: Array) -> bool:
+    """Keep a read of shared memory for later if all is ordered before it: a loop over a tile has many.
+
+    A block's own memory that nobody changed since the barrier that the block passed last. All those of one
+    epoch are noted in one go.
+    """
+    if access.memory.space is not Space.SHARED or access.state.level:
+        return False  # iterations of parallel loops count as blocks, and share it
+    variables = access.state.vars
+    code, warp_epoch = variables["@code"], variables["@warp_epoch"]
+    reads = shadow.reads
+    if reads is None or reads.code is not code or reads.warp_epoch is not warp_epoch:
+        _note_put_off(access.state, shadow)
+        since = int(((np.asarray(code) >> THREAD_BITS) & EPOCH_MASK).min())
+        reads = shadow.reads = Reads(code, warp_epoch, since)
+    if shadow.changed >= reads.since:
+        return False
+    mine, warp = _identity(access)
+    reads.columns.append(column)
+    reads.codes.append(mine)
+    reads.warps.append(warp)
+    if len(reads.columns) == _PUT_OFF:
+        _note_put_off(access.state, shadow)
+    return True
+
+
+def _note_put_off(state: State, shadow: Shadow) -> None:
+    reads = shadow.reads
+    if reads is not None and reads.columns:
+        who = np.concatenate(reads.codes), np.concatenate(reads.warps)
+        _note_readers(state, shadow, np.concatenate(reads.columns), *who)
+        reads.columns, reads.codes, reads.warps = [], [], []
+
+
+def _changes(access: Access, shadow: Shadow) -> None:
+    """Before a write or an atomic."""
+    _note_put_off(access.state, shadow)
+    shadow.changed = access.state.clock.epoch
+
+
+def _note_readers(state: State, shadow: Shadow, column: Array, mine: Array, warp: Array) -> None:
     reader = shadow.reader[column]
-    beside = _concurrent(access, reader, shadow.reader_warp[column], mine, warp)
-    alive = (reader >> THREAD_BITS) & EPOCH_MASK >= access.state.clock.grid_epoch
+    beside = _concurrent(state, reader, shadow.reader_warp[column], mine, warp)
+    alive = (reader >> THREAD_BITS) & EPOCH_MASK >= state.clock.grid_epoch
     stays = beside | (reader == mine) | ((shadow.many[column] == 3) & alive)
     shadow.many[column] = np.where(stays, shadow.many[column], 0)
     if beside.any():
-        np.maximum.at(shadow.many, column[beside], _closeness(access, reader[beside], mine[beside]))
+        np.maximum.at(shadow.many, column[beside], _closeness(state, reader[beside], mine[beside]))
     shadow.reader[column] = mine
     shadow.reader_warp[column] = warp
     lost = shadow.reader[column] != mine
     if lost.any():
         winners = shadow.reader[column[lost]]
-        np.maximum.at(shadow.many, column[lost], _closeness(access, winners, mine[lost]))
+        np.maximum.at(shadow.many, column[lost], _closeness(state, winners, mine[lost]))
 
 
-def _closeness(access: Access, first: Array, second: Array) -> Array:
+def _closeness(state: State, first: Array, second: Array) -> Array:
     """1 for threads of one warp, 2 for threads of one block, 3 otherwise."""
-    size = access.state.launch.warp_size
+    size = state.launch.warp_size
     same_block = (first ^ second) >> (EPOCH_BITS + THREAD_BITS) == 0
     same_warp = (first & THREAD_MASK) // size == (second & THREAD_MASK) // size
     return np.where(same_block, np.where(same_warp, 1, 2), 3).astype(np.int8)
@@ -161,7 +210,7 @@ def _closeness(access: Access, first: Array, second: Array) -> Array:
 
 def _reader_conflict(access: Access, shadow: Shadow, column: Array, mine: Array, warp: Array) -> Array:
     reader, many = shadow.reader[column], shadow.many[column]
-    conflict = _concurrent(access, reader, shadow.reader_warp[column], mine, warp)
+    conflict = _concurrent(access.state, reader, shadow.reader_warp[column], mine, warp)
     if not many.any():
         return conflict
     epoch = (reader >> THREAD_BITS) & EPOCH_MASK
@@ -180,11 +229,11 @@ def _race_of_write(access: Access, shadow: Shadow, column: Array, old: Any, new:
     if conflict.any():
         _report_race(access, conflict, shadow.reader[column], "a write", "a read")
     atomic = shadow.atomic[column]
-    conflict = _concurrent(access, atomic, np.full(column.size, -1), mine, warp)
+    conflict = _concurrent(access.state, atomic, np.full(column.size, -1), mine, warp)
     if conflict.any():
         _report_race(access, conflict, atomic, "a plain write", "an atomic")
     writer = shadow.writer[column].copy()
-    conflict = _concurrent(access, writer, shadow.writer_warp[column], mine, warp)
+    conflict = _concurrent(access.state, writer, shadow.writer_warp[column], mine, warp)
     shadow.writer[column] = mine
     shadow.writer_warp[column] = warp
     if conflict.any():

@@ -31,6 +31,18 @@ class Usage:
 
 
 @dataclass
+class Reads:
+    """Reads in one epoch of all that read. `code`, `warp_epoch`: of all lanes, by which it is known."""
+
+    code: object
+    warp_epoch: object
+    since: int  # the first epoch that some lane is in
+    columns: list[npt.NDArray[np.int64]] = field(default_factory=list)  # granules
+    codes: list[npt.NDArray[np.int64]] = field(default_factory=list)  # who
+    warps: list[npt.NDArray[np.int32]] = field(default_factory=list)
+
+
+@dataclass
 class Shadow:
     """Per granule (element, or part of one where accesses are narrower): who used it last. See
     `lane_code`."""
@@ -43,6 +55,8 @@ class Shadow:
     many: npt.NDArray[
         np.int8
     ]  # readers of the same epoch: 0 one, 1 several of a warp, 2 of a block, 3 of several
+    changed: int = NOBODY  # epoch of the last write or atomic
+    reads: Reads | None = None  # that are not noted yet in the above
 
     @staticmethod
     def of(size: int) -> Shadow:
