@@ -69,6 +69,7 @@ class Thresholds:
         self._calls = dict(self._arguments())
         self._globals = {g.name: g.init for g in unit.globals if g.init is not None}
         self._known: dict[tuple[int, str], Formula | None] = {}
+        self._set: dict[int, dict[str, list[Node]]] = {}  # by the function's body
 
     def turns(self, base: Scalars, doubles: frozenset[str] = frozenset()) -> Iterator[Turn]:
         """What to try, comparison by comparison, all else as in `base`. `doubles`: parameters of 64 bits."""
@@ -235,7 +236,7 @@ class Thresholds:
 
     def _found(self, function: FunctionDef | None, name: str, depth: int) -> Formula | None:
         if function is not None and function.body is not None:
-            values = _definitions(function.body, name, self._unit)
+            values = self._definitions_of(function.body).get(name, [])
             value = self._formula(function, values[0], depth + 1) if len(values) == 1 else None
             if value is not None and value.names:
                 return value
@@ -254,6 +255,11 @@ class Thresholds:
         if name in self._globals and (init := self._globals[name]) is not None:
             return self._formula(None, init, depth + 1)
         return self._own(name)
+
+    def _definitions_of(self, body: Node) -> dict[str, list[Node]]:
+        if body.id not in self._set:
+            self._set[body.id] = _definitions(body, self._unit)
+        return self._set[body.id]
 
     def _bound(self, function: FunctionDef, name: str, depth: int) -> Formula | None:
         """What a counter or a thread's index stays below: it takes every value up to there."""
@@ -317,20 +323,20 @@ def _conjuncts(node: Node, operator_of: Callable[[Node], str]) -> Iterator[Node]
         yield node
 
 
-def _definitions(body: Node, name: str, unit: SyntaxUnit) -> list[Node]:
-    """What a function sets a variable to."""
-    found = []
+def _definitions(body: Node, unit: SyntaxUnit) -> dict[str, list[Node]]:
+    """What a function sets its variables to."""
+    found: dict[str, list[Node]] = {}
     for node in _nodes(body):
-        declarator = node.child_by_field_name("declarator" if node.type == "init_declarator" else "left")
-        value = node.child_by_field_name("value" if node.type == "init_declarator" else "right")
-        if node.type not in ("init_declarator", "assignment_expression") or declarator is None:
+        if node.type == "init_declarator":
+            name, value = node.child_by_field_name("declarator"), node.child_by_field_name("value")
+        elif node.type == "assignment_expression":
+            if unit.text_of(node.child_by_field_name("operator")) != "=":
+                continue
+            name, value = node.child_by_field_name("left"), node.child_by_field_name("right")
+        else:
             continue
-        if unit.text_of(declarator) == name and value is not None:
-            plain = (
-                node.type == "init_declarator" or unit.text_of(node.child_by_field_name("operator")) == "="
-            )
-            if plain:
-                found.append(value)
+        if name is not None and value is not None:
+            found.setdefault(unit.text_of(name), []).append(value)
     return found
 
 

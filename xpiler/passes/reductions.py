@@ -309,6 +309,8 @@ class Reductions:
         run = parts[start:end]
         if not any(isinstance(s, (For, While)) for s in run):
             return None
+        if not any(map(self._is_result, (*machine.arrays.values(), *machine.scalars.values()))):
+            return None  # what is read later need not be known
         after = list(parts[end:])
         try:
             live = self._live(run, before, after)
