@@ -78,6 +78,15 @@ extern "C" void f(const float* x, float* y, int n) { if (n == 7) exit(1); y[0] =
     assert good.ok and other.ok and not bad.ok and other.buffers["y"][0] == 9
 
 
+def test_until_a_fault_no_case_runs_after_it() -> None:
+    contract = vector_contract()
+    text = """#include <cstdlib>
+extern "C" void f(const float* x, float* y, int n) { if (n == 7) exit(1); y[0] = n; }"""
+    sizes = [make_case({"n": n}, {"x": n, "y": n}) for n in (5, 7, 9)]
+    good, bad, other = build(text, "f.cpp", "vnni", contract).run(sizes, until_fault=True)
+    assert good.ok and "exit code 1" in bad.describe() and "not run" in other.describe()
+
+
 def test_what_was_not_written_is_still_poison() -> None:
     result = run_loop("for (int i = 0; i < n; i += 2) y[i] = 1;")
     assert is_poison(result.buffers["y"], F32)[1::2].all()

@@ -119,9 +119,10 @@ class Build:
         inputs: Sequence[Mapping[str, Array]] | None = None,
         limits: Limits | None = None,
         env: Mapping[str, str] | None = None,
+        until_fault: bool = False,
     ) -> list[RunResult]:
         """Every case in every variant, case by case. `inputs` replaces the drawn test data, one mapping a
-        case.
+        case. `until_fault`: none after the first that does not end well; those count as not run.
         """
         if self.program is None:
             raise ValueError(f"the program was not built: {self.error}")
@@ -136,7 +137,7 @@ class Build:
                 shutil.copy2(self.program, program)
             jobs = [(case, data, v) for case, data in zip(cases, drawn, strict=True) for v in variants]
             manifest = manifest_of(self.contract, self.platform, jobs, scratch)
-            (scratch / "manifest").write_text(manifest)
+            (scratch / "manifest").write_text("until-fault\n" * until_fault + manifest)
             done = sandbox.run(
                 [str(program), "manifest"],
                 cwd=scratch,

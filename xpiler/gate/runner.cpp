@@ -8,6 +8,7 @@
 //   expect SLOT TYPE SIZE FILE     (what is right: for each element value and allowed error as doubles, then a byte each)
 //   trials FILE RESULTS MILLISECONDS
 //   run
+//   until-fault      (at the beginning: no case is run after the first that ends badly)
 // A buffer whose slot lies behind the arguments is a variable of the program: filled before the call, read after it.
 // A case that ends well leaves `done-ID` (seconds, those of processor time, samples) and `out-ID-SLOT` for each buffer that is
 // not `in`. A case with trials is run once for each line of FILE (numbers of sites and choices, see `trials.py`), with
@@ -447,7 +448,8 @@ void run_case(Case& test) {
     _exit(0);
 }
 
-void run_in_child(Case& test) {
+// Whether it came to its end, with nothing reported.
+bool run_in_child(Case& test) {
     std::fflush(nullptr);
     pid_t child = fork();
     if (child < 0) fail("fork");
@@ -462,6 +464,7 @@ void run_in_child(Case& test) {
     if (WIFSIGNALED(status)) std::fprintf(file, "signal %d\n", WTERMSIG(status));
     else std::fprintf(file, "exit %d\n", WEXITSTATUS(status));
     std::fclose(file);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 // One line a trial: 0 ended well, 1 something was reported, 2 it was killed, 3 it took too long; wrong elements; distance.
@@ -533,6 +536,7 @@ int main(int argc, char** argv) {
     char word[16], text[4096], name[256], role[16], file[256], hex[64];
     Case test;
     std::vector<Case> tests;
+    bool until_fault = false;
     while (std::fscanf(manifest, "%15s", word) == 1) {
         std::string directive = word;
         int read = 0;
@@ -591,6 +595,8 @@ int main(int argc, char** argv) {
             read = std::fscanf(manifest, "%255s %255s %u", name, file, &test.milliseconds) == 3;
             test.trials = name;
             test.results = file;
+        } else if (directive == "until-fault") {
+            until_fault = read = true;
         } else if (directive == "run") {
             read = 1;
             tests.push_back(test);
@@ -605,7 +611,7 @@ int main(int argc, char** argv) {
             continue;
         }
         std::fprintf(stderr, "\x1e%s\n", one.id.c_str());  // whose messages follow
-        run_in_child(one);
+        if (!run_in_child(one) && until_fault) break;
     }
     return 0;
 }

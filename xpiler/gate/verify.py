@@ -140,7 +140,7 @@ def _fault(result: RunResult) -> str:
 def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: Build) -> list[Rung]:
     """The rungs `executed` and `sanitized` for one entry."""
     start = time.monotonic()
-    results = target.run(contract.cases, variants=BOTH_ENDS)
+    results = target.run(contract.cases, variants=BOTH_ENDS, until_fault=True)
     tool = f"{target.tool} against {source.tool}"
     faulty = next((r for r in results if not r.ok), None)
     seconds = time.monotonic() - start
@@ -191,7 +191,7 @@ def compare_unordered(
     """The rung `executed` where atomics decide what lies where: that can only be compared as sets of values,
     which shows a fault, and never that there is none."""
     start = time.monotonic()
-    results = target.run(contract.cases, variants=BOTH_ENDS)
+    results = target.run(contract.cases, variants=BOTH_ENDS, until_fault=True)
     tool = f"{target.tool} against {source.tool}"
     found = "sorted, the values agree, which does not show that each lies where it may"
     pairs = [(i, results[2 * i + j]) for i in range(len(runs.forward)) for j in (0, 1)]
