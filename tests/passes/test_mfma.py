@@ -98,8 +98,8 @@ def test_a_gemm_on_registers_is_three_loops() -> None:
     """
     (kernel,) = parse(text, "k.hip", platform="hip").program.kernels
     shown = show(canonicalise(kernel, kernel.block_size, kernel.grid_size).function)
-    (product,) = [line.strip() for line in shown.splitlines() if "acc[tile_i][tile_j] +=" in line]
+    (product,) = [line.strip() for line in shown.splitlines() if "+=" in line]
     assert product == (
-        "acc[tile_i][tile_j] += (f32)A[(i64)K * (i64)tile_i + (i64)k + (i64)tile_k] * "
-        "(f32)B[(k + tile_k) * N + tile_j];"
+        "acc[index][lane_1_column] += (f32)A[(i64)K * (i64)index + (i64)tile_k] * "
+        "(f32)B[tile_k * N + lane_1_column];"
     )

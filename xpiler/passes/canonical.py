@@ -42,12 +42,15 @@ from xpiler.passes.partial_tiles import join_tiles
 from xpiler.passes.pipeline_removal import remove_pipelines
 from xpiler.passes.powers import powers_of_two
 from xpiler.passes.prefix_sums import join_prefixes
+from xpiler.passes.race_aliases import restrict_racing
 from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.register_threads import spread_registers
 from xpiler.passes.reroll import reroll
 from xpiler.passes.rescaled_sums import split_rescaled_sums
+from xpiler.passes.rolled_fills import roll_fills
 from xpiler.passes.serial import serial_form
+from xpiler.passes.shaped_indices import shape_indices
 from xpiler.passes.signed_tests import plain_numbers
 from xpiler.passes.single_assignment import single_assignments
 from xpiler.passes.special_cases import drop_special_cases
@@ -60,6 +63,7 @@ from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.thread_strips import widen_threads
 from xpiler.passes.tidy import tidy
 from xpiler.passes.tile_order import order_tiles
+from xpiler.passes.tile_threads import turn_tiles
 from xpiler.passes.twin_branches import merge_twins
 from xpiler.passes.uniform_starts import uniform_starts
 from xpiler.passes.unrolled_strips import roll_strips
@@ -109,7 +113,7 @@ def _loops(kernel: Function, *sizes: Any) -> Function:
     """The kernel as loops, before any other pass."""
     if kernel.is_serial:
         return counted_loops(serial_form(kernel))
-    return _of_single_elements(recover_loops(uniform_starts(kernel), *sizes))
+    return restrict_racing(_of_single_elements(recover_loops(uniform_starts(kernel), *sizes)))
 
 
 Check = Callable[[Function, Function, str], str]  # before, after, pass name: why not, "" if they are equal
@@ -217,7 +221,10 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("masked steps", masked_steps),
     ("strips of threads", widen_threads),
     ("parts of dynamic memory", split_dynamic),
+    ("fills of tiles", roll_fills),
+    ("shaped indices", shape_indices),
     ("cache removal", remove_caches),
+    ("threads of tiles", turn_tiles),
     ("reductions", recover_reductions),
     ("prefix sums", join_prefixes),
     ("merged peaks", split_merged_peaks),

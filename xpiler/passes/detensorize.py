@@ -30,6 +30,7 @@ from xpiler.ir.nodes import (
     If,
     Instr,
     Load,
+    LoopKind,
     Ref,
     Space,
     Stmt,
@@ -164,7 +165,7 @@ class _Tensor:
         i, j = var(self.names.fresh("tile_i"), I32), var(self.names.fresh("tile_j"), I32)
 
         def wrap(*stmts: Stmt) -> tuple[Stmt, ...]:
-            return (_loop(i, rows, _loop(j, columns, *stmts)),)
+            return (_elements(i, rows, _elements(j, columns, *stmts)),)
 
         return i, j, wrap
 
@@ -193,14 +194,14 @@ class _Tensor:
         if self.attributes.get("satf") == "true":
             return self._saturating(i, j, k, target, start, product)
         if d == c and d.dtype == dtype:
-            return (_loop(i, rows, _loop(j, columns, _loop(k, depth, Assign(target, product, "+")))),)
+            return (_elements(i, rows, _elements(j, columns, _loop(k, depth, Assign(target, product, "+")))),)
         total = var(self.names.fresh("tile_sum"), dtype)
         inner = (
             Decl(total.name, dtype, init=cast(start, dtype)),
             _loop(k, depth, Assign(total, product, "+")),
             Assign(target, cast(total, d.dtype)),
         )
-        return (_loop(i, rows, _loop(j, columns, *inner)),)
+        return (_elements(i, rows, _elements(j, columns, *inner)),)
 
     def _saturating(
         self, i: Var, j: Var, k: Var, target: Load, start: Load, product: Binary
@@ -214,11 +215,16 @@ class _Tensor:
             _loop(k, depth, Assign(total, wide, "+")),
             Assign(target, cast(clamped, target.dtype)),
         )
-        return (_loop(i, rows, _loop(j, columns, *inner)),)
+        return (_elements(i, rows, _elements(j, columns, *inner)),)
 
 
 def _wide(expr: Expr) -> Expr:
     return cast(expr, I64)
+
+
+def _elements(counter: Var, extent: int, *body: Stmt) -> For:
+    """Over the elements of a tile: the threads of a warp have them, in no order."""
+    return replace(_loop(counter, extent, *body), kind=LoopKind.THREADS)
 
 
 def _loop(counter: Var, extent: int, *body: Stmt) -> For:

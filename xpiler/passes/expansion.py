@@ -192,7 +192,7 @@ class Expansion:
     def _declaration(self, decl: Decl) -> Decl:
         member = self.expanded[decl.name]
         shape = decl.shape
-        if decl.name in self._flat and len(shape) > 1:
+        if decl.name in self._flat and len(shape) > 1 and decl.space is not Space.FRAGMENT:
             shape = (_product(shape),)
         space = Space.LOCAL if decl.space is not Space.FRAGMENT else Space.FRAGMENT
         return replace(decl, shape=(*member.shape, *shape), init=None, space=space)

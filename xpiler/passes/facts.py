@@ -65,7 +65,7 @@ class Facts:
         """In the body of a loop."""
         stops = [e for e in _smaller_than_all(loop.stop) if self._stable(e)]
         low = self._end(loop.start) if self._stable(loop.start) else None
-        high = self._end(sub(stops[0], 1)) if stops else None
+        high = _last(loop) if _last(loop) is not None else self._end(sub(stops[0], 1)) if stops else None
         more = frozenset((loop.var, stop) for stop in stops)
         ranges = {**self.ranges, loop.var: (low, high)}
         for stop in stops:  # in the body the loop is not empty
@@ -131,6 +131,16 @@ class Facts:
     @staticmethod
     def _end(expr: Expr) -> End:
         return int(expr.value) if isinstance(expr, Const) else expr
+
+
+def _last(loop: For) -> int | None:
+    """The last value of a counter that goes from one number to another."""
+    match loop:
+        case For(start=Const(value=start), stop=Const(value=stop), step=Const(value=step)) if int(
+            step
+        ) > 0 and int(start) < int(stop):
+            return int(start) + (int(stop) - 1 - int(start)) // int(step) * int(step)
+    return None
 
 
 def _least(low: End) -> int | None:

@@ -59,6 +59,7 @@ from xpiler.passes.targets import with_plain_targets
 from xpiler.passes.teams import AXES, BLOCK_NAMES, THREAD_NAMES, Launch, block, launch, thread
 from xpiler.passes.tidy import inlined, simplified
 from xpiler.passes.tile_digits import split_lanes
+from xpiler.passes.tile_threads import mark_tiles
 from xpiler.passes.uniformity import analyse
 from xpiler.passes.unique import with_unique_names
 
@@ -94,7 +95,8 @@ def recover_loops(
     assert isinstance(result, Block)
     tiles = {s.name for s in walk_stmts(body) if isinstance(s, Decl) and s.space is Space.FRAGMENT}
     result = split_lanes(result, tiles, names) if tiles else result
-    return _with_parameters(replace(kernel, body=with_unique_names(result, names)))
+    found = _with_parameters(replace(kernel, body=with_unique_names(result, names)))
+    return mark_tiles(found, tiles) if tiles else found
 
 
 def _with_dimensions(body: Block, shape: Launch) -> Block:

@@ -70,8 +70,7 @@ def _divided(expr: Expr, loop: For) -> Expr:
 
 
 def _only_radix(loop: For) -> int:
-    """The constant by which the counter is taken apart wherever it is used, in a loop's bounds at least once;
-    0 if there is none."""
+    """The constant by which the counter is taken apart wherever it is used; 0 if there is none."""
     nodes = list(walk(loop.body))
     digits = [
         n
@@ -79,8 +78,7 @@ def _only_radix(loop: For) -> int:
         if isinstance(n, Binary) and n.op in ("/", "%") and n.left == Var(loop.dtype, loop.var)
     ]
     radices = {int(n.right.value) if isinstance(n.right, Const) else 0 for n in digits}
-    starts = [n.start for n in nodes if isinstance(n, For)]
-    if len(radices) != 1 or not any(n in digits for start in starts for n in walk(start)):
+    if len(radices) != 1:
         return 0
     uses_of_counter = sum(n == Var(loop.dtype, loop.var) for n in nodes)
     return radices.pop() if uses_of_counter == len(digits) else 0
