@@ -1,0 +1,46 @@
+"""Which arrays a call may give twice, by what the blocks would do to one another then."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.passes.canonical import canonicalise
+
+
+def restricted(body: str) -> list[str]:
+    text = f"""
+    __global__ void f(const float *x, float *y, int n, int m) {{ {body} }}
+    void run(const float *x, float *y, int n, int m) {{ f<<<m, 64>>>(x, y, n, m); }}
+    """
+    (kernel,) = parse(text, "f.cu").program.kernels
+    found = canonicalise(kernel, kernel.block_size, kernel.grid_size).function
+    return [p.name for p in found.params if p.is_restrict]
+
+
+ROWS = "for (int b = blockIdx.x; b < m; b += gridDim.x) for (int i = threadIdx.x; i < n; i += 64) "
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ROWS + "y[b * n + i] = x[2 * b * n + i] * x[2 * b * n + n + i];",
+        ROWS + "y[i * m + b] = x[b * n + i];",
+        "int t = blockIdx.x * 64 + threadIdx.x; if (t < n * m) y[t] = x[t % n * m + t / n];",
+    ],
+)
+def test_what_would_race_in_place_is_no_call(body: str) -> None:
+    assert restricted(body) == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ROWS + "y[b * n + i] = x[b * n + i];",
+        ROWS + "y[b * n + i] = x[b * n + n - 1 - i];",
+        "int t = blockIdx.x * 64 + threadIdx.x; if (t < n * m) y[t] = x[t / n * n + t % n];",
+        ROWS + "if (x[b] > 0.0f) y[b * n + i] = 0.0f;",
+    ],
+)
+def test_what_is_right_in_place_or_not_known_may_be_a_call(body: str) -> None:
+    assert restricted(body) == []

@@ -1,0 +1,193 @@
+"""Arrays that cannot be one another in any call, as blocks would race.
+
+    for b: for i in 0..n: y[b*n + i] = x[2*b*n + i] * x[2*b*n + n + i]      -->      y is __restrict__
+
+In a call in place block 1 would read what block 2 writes, in no order: who calls the kernel so gets anything.
+That is seen by an element that two blocks touch, one of them writing, at several sizes. An array is
+restricted if all that may be the same one (`aliasing.py`) meet it so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xpiler.ir.nodes import (
+    Assign,
+    Binary,
+    Call,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    LoopKind,
+    Stmt,
+    Unary,
+    Var,
+)
+from xpiler.ir.rewrite import walk
+from xpiler.passes.aliasing import may_be_same
+from xpiler.passes.facts import mutable_vars
+from xpiler.passes.single_assignment import single_assignments
+from xpiler.passes.structured import spliced
+
+_SIZES = 24  # that are tried
+_POINTS = 512  # iterations of a kernel at each
+_FIRST = 8  # iterations of a loop
+_ENOUGH = 3  # sizes at which blocks meet
+Values = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Access:
+    """An element that is read or written, with the loops, values and conditions that lead to it."""
+
+    array: str
+    index: Expr
+    writes: bool
+    path: tuple[Stmt | Expr, ...]
+
+
+def restrict_racing(function: Function) -> Function:
+    """The function with what is shown about its array parameters."""
+    aliases = may_be_same(function.params)
+    blocks = _blocks(function)
+    if not aliases or not blocks:
+        return function
+    single = single_assignments(function)
+    accesses = list(_accesses(single.body.body, (), mutable_vars(single)))
+    scalars = [p.name for p in function.params if not p.is_pointer and p.dtype.is_integer]
+    rng = np.random.default_rng(1)
+    meetings: dict[tuple[str, str], int] = {}
+    for _ in range(_SIZES):
+        sizes = {name: np.full(_POINTS, rng.integers(2, rng.choice([7, 60]))) for name in scalars}
+        touched = [(a, t) for a in accesses if (t := _touched(a, sizes, blocks, rng)) is not None]
+        met = {
+            (one.array, other.array)
+            for one, (block, element) in touched
+            for other, (second, place) in touched
+            if one.writes and other.array in aliases.get(one.array, ())
+            if ((element[:, None] == place[None, :]) & (block[:, None] != second[None, :])).any()
+        }
+        for one, other in met | {(b, a) for a, b in met}:
+            meetings[one, other] = meetings.get((one, other), 0) + 1
+    apart = {
+        name
+        for name, others in aliases.items()
+        if all(meetings.get((name, other), 0) >= _ENOUGH for other in others)
+    }
+    if not apart:
+        return function
+    params = tuple(replace(p, is_restrict=True) if p.name in apart else p for p in function.params)
+    return replace(function, params=params)
+
+
+def _blocks(function: Function) -> tuple[str, ...]:
+    """The counters of the loops over blocks, if the whole function is in them."""
+    found: list[str] = []
+    body = spliced(function.body.body)
+    while len(body) == 1 and isinstance(body[0], For) and body[0].kind is LoopKind.PARALLEL:
+        found.append(body[0].var)
+        body = spliced(body[0].body.body)
+    return tuple(found)
+
+
+def _accesses(
+    stmts: Sequence[Stmt], path: tuple[Stmt | Expr, ...], mutable: frozenset[str]
+) -> Iterator[_Access]:
+    """All accesses with one index, but those that only a value of the data leads to."""
+    for stmt in spliced(stmts):
+        match stmt:
+            case For():
+                yield from _accesses(stmt.body.body, (*path, stmt), mutable)
+            case If(condition=condition, then=then):
+                yield from _accesses(then.body, (*path, condition), mutable)
+            case Assign() | Decl():
+                target = stmt.target if isinstance(stmt, Assign) else None
+                if isinstance(target, Load) and len(target.index) == 1:
+                    yield _Access(target.array, target.index[0], True, path)
+                value = stmt.value if isinstance(stmt, Assign) else stmt.init
+                for node in walk(value) if isinstance(value, Expr) else ():
+                    if isinstance(node, Load) and len(node.index) == 1:
+                        yield _Access(node.array, node.index[0], False, path)
+                if isinstance(stmt, Decl) and not stmt.shape and stmt.name not in mutable:
+                    path = (*path, stmt)
+
+
+def _touched(
+    access: _Access, sizes: Values, blocks: Sequence[str], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Blocks and the elements that they touch; None if that is not known."""
+    values, there = dict(sizes), np.ones(_POINTS, bool)
+    for step in access.path:
+        match step:
+            case For(var=var, start=start, stop=stop, step=by):
+                ends = [_value(e, values) for e in (start, stop, by)]
+                first, last, stride = ends
+                if first is None or last is None or stride is None or (stride < 1).any():
+                    return None
+                count = np.maximum(-(-(last - first) // stride), 0)
+                there &= count > 0
+                few = np.clip(count, 1, _FIRST)  # of many threads the first ones have work at such sizes
+                values[var] = first + rng.integers(0, few) * stride
+            case Decl(name=name, init=Expr() as init):
+                value = _value(init, values)
+                if value is not None:
+                    values[name] = value
+            case Expr():
+                holds = _value(step, values)
+                if holds is None:
+                    return None
+                there &= holds.astype(bool)
+    element = _value(access.index, values)
+    if element is None or not there.any():
+        return None
+    number = np.zeros(_POINTS, np.int64)
+    for block in blocks:
+        number = number * 1000 + values[block]
+    return number[there], element[there]
+
+
+def _value(expr: Expr, values: Values) -> np.ndarray | None:
+    match expr:
+        case Const(value=value) if not expr.dtype.is_float:
+            return np.full(_POINTS, int(value))
+        case Var(name=name):
+            return values.get(name)
+        case Cast(operand=operand) if expr.dtype.is_integer and operand.dtype.is_integer:
+            return _value(operand, values)
+        case Unary(op="-", operand=operand) if expr.dtype.is_integer:
+            inner = _value(operand, values)
+            return None if inner is None else -inner
+        case Call(function="min" | "max" as name, args=(left, right)) if expr.dtype.is_integer:
+            a, b = _value(left, values), _value(right, values)
+            return None if a is None or b is None else (np.minimum if name == "min" else np.maximum)(a, b)
+        case Binary(op=op, left=left, right=right) if op in _MEANING and left.dtype.is_integer:
+            a, b = _value(left, values), _value(right, values)
+            if a is None or b is None or (op in "/%" and ((a < 0).any() or (b < 1).any())):
+                return None
+            return np.asarray(_MEANING[op](a, b))
+    return None
+
+
+_MEANING = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.floor_divide,
+    "%": np.mod,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    "&&": np.logical_and,
+    "||": np.logical_or,
+}
