@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.backend.cpp import Library, build, function, pointer, scalar, serial
 from xpiler.backend.vnni import generate
 from xpiler.ir.build import add, const, gt, load, mul, var
 from xpiler.ir.nodes import Assign, Block, Break, Decl, For, Function, If, LoopKind, Stmt
+from xpiler.ir.rewrite import rename
 from xpiler.ir.types import F32, F64, DType
 
 M, N, K, R, C, INNER = (var(v) for v in ("M", "N", "K", "r", "c", "k"))
@@ -182,3 +184,16 @@ def test_what_several_operations_read_is_loaded_once() -> None:
     whole = text[text.index("r += 8") : text.index("for (int c = (N + 15) / 32 * 32")]
     assert "B_0 = kept(_mm512_loadu_ps(B" in whole and "B_1 = kept(" in whole
     assert whole.count("kept(") == 2 * whole.count("for (int k"), "a row's own element is read once"
+
+
+def test_a_loop_keeps_its_counter_from_what_is_named_like_an_element(tmp_path: Path) -> None:
+    product = gemm("product", F32)
+    made = generate(
+        replace(product, body=rename(product.body, {"r": "A_1", "k": "acc_1_0"})), extern_c=True, launch={}
+    )
+    rng = np.random.default_rng(6)
+    m, n, k = 9, 33, 5
+    a, b, c = (rng.integers(-4, 5, shape).astype(np.float32) for shape in ((m, k), (k, n), (m, n)))
+    expected = a @ b + c
+    build([made], tmp_path, "named", "g++").call("product", a, b, c, *(np.int32(v) for v in (m, n, k)))
+    np.testing.assert_array_equal(c, expected)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 
 from xpiler.ir.build import add, and_, cast, const, div, ge, lt, mul, ne, select, sub
@@ -226,10 +226,12 @@ def widened(columns: For) -> tuple[Stmt, ...] | None:
         loops.append(Decl(end, columns.dtype, init=columns.stop))
         columns = replace(columns, stop=Var(columns.dtype, end))
     start, registers = columns.start, WIDE.value
+    taken = _names(columns)
     while registers > 1:
         whole = LANES * registers
-        copies = [_copy(_row_of(columns), columns, 0, j, _scalars(body), None) for j in range(registers)]
-        jam = _Jam(copies, {columns.var}, arrays_written(body), _scalars(body))
+        names = [_copied_names(body, taken, 0, j) for j in range(registers)]
+        copies = [_copy(_row_of(columns), columns, 0, j, own, None) for j, own in enumerate(names)]
+        jam = _Jam(copies, {columns.var}, arrays_written(body), _scalars(body), taken)
         stop = _rounded(columns, whole)
         wide = Block(jam.block(body))
         loops.append(replace(columns, start=start, stop=stop, step=const(whole, columns.dtype), body=wide))
@@ -305,12 +307,32 @@ def _columns(
     copies: list[Callable[[Stmt], Stmt]] = []
     body = columns.body
     scalars = _scalars(body)
+    taken = _names(columns) | {rows.var}
     for i in range(height):
         for j in range(registers):
-            copies.append(_copy(rows, columns, i, j, scalars, live if j == registers - 1 else None))
-    jam = _Jam(copies, {rows.var, columns.var}, arrays_written(body), scalars)
+            names = _copied_names(body, taken, i, j)
+            copies.append(_copy(rows, columns, i, j, names, live if j == registers - 1 else None))
+    jam = _Jam(copies, {rows.var, columns.var}, arrays_written(body), scalars, taken)
     result = jam.block(body)
     return result, jam.shared
+
+
+def _names(columns: For) -> set[str]:
+    """What the loop reads and writes, and counts with: no scalar of a copy may hide it."""
+    counters = {n.var for n in walk(columns) if isinstance(n, For)}
+    return counters | free_vars(columns) | set(arrays_read(columns)) | set(arrays_written(columns))
+
+
+def _copied_names(body: Block, taken: Set[str], i: int, j: int) -> dict[str, str]:
+    """What the scalars of the body are called in the copy of a row and a register."""
+    return {name: _beside(taken, f"{name}_{i}_{j}") for name in _scalars(body)}
+
+
+def _beside(taken: Set[str], name: str) -> str:
+    """The name, or one like it that is not taken."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _moved(columns: For, registers: int) -> Expr:
@@ -318,9 +340,8 @@ def _moved(columns: For, registers: int) -> Expr:
 
 
 def _copy(
-    rows: For, columns: For, i: int, j: int, scalars: set[str], live: Var | None
+    rows: For, columns: For, i: int, j: int, names: dict[str, str], live: Var | None
 ) -> Callable[[Stmt], Stmt]:
-    names = {name: f"{name}_{i}_{j}" for name in scalars}
     places = {
         rows.var: add(Var(rows.dtype, rows.var), const(i, rows.dtype)),
         columns.var: _moved(columns, j),
@@ -382,9 +403,11 @@ class _Jam:
         names: set[str],
         written: frozenset[str],
         scalars: set[str],
+        taken: Set[str],
     ) -> None:
         self.copies = copies
         self.names = names | scalars
+        self.taken = taken
         self.written = written
         self.shared = 0
         self._count: Counter[str] = Counter()
@@ -411,9 +434,10 @@ class _Jam:
         names: dict[Expr, Var] = {}
         for load in common:
             array = min(arrays_read(load))
-            number = self._count[array]
+            while (name := f"{array}_{self._count[array]}") in self.taken:
+                self._count[array] += 1
             self._count[array] += 1
-            names[load] = Var(load.dtype, f"{array}_{number}")
+            names[load] = Var(load.dtype, name)
             self.shared += 1
             yield Decl(names[load].name, load.dtype, init=load)
         for stmt in stmts:
