@@ -31,6 +31,7 @@ from xpiler.gate.execute import Build, build
 from xpiler.gate.host_memory import host_memory
 from xpiler.gate.infer import Inference
 from xpiler.gate.landmarks import landmark_cases
+from xpiler.gate.one_sided import compares_data, one_sided_cases
 from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.special_values import asks, special_values
 from xpiler.gate.thread_races import thread_races
@@ -158,6 +159,8 @@ def verify_entries(
                 contract = at_turns(item, text, file, platform, name, _OTHERS_TURNS)
             if not own and converting():
                 contract = run_cases(item, conversion_cases(contract, item.build))
+            if any(compares_data(k) for k in source.program.kernels if k.name in item.entry.kernels):
+                contract = run_cases(item, one_sided_cases(contract))
             if rounding(source.program.kernels) and rounds_otherwise():
                 contract = run_cases(item, tie_cases(contract, item.inference.at))
             item.rungs = compare_target(contract, item.build, item.runs, target)

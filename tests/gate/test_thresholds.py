@@ -35,7 +35,8 @@ def tried(body: str, name: str, before: str = "") -> set[Scalar]:
         ("k<<<1, 2>>>(x, size * 2);", "__global__ void k(float *x, int m) { if (m == 64) x[0] = 1; }", {32}),
         ("if (size % 96 == 0) f();", "", {96, 95, 97}),
         ("switch (size) { case 500: f(); }", "", {499, 500, 501}),
-        ("g(x, std::min(size, 100));", "", {99, 100, 101}),
+        ("g(x, std::min(size, 100));", "", {99, 100, 101, 150}),
+        ("const int room = 16384 / (2 * sizeof(float)); if (size > room) f();", "", {2048, 2049, 3072}),
         ("for (int r = 0; r < size; ++r) x[r % 4096] = 0;", "", {4096, 4097}),
     ],
 )

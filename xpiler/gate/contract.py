@@ -29,6 +29,8 @@ FillKind = Literal[
     "wide",
     "spread",
     "powers",
+    "below",
+    "above",
 ]
 
 ValueKind = Literal[
@@ -155,6 +157,8 @@ class Case:
             "wide": "large integers",
             "spread": "values of all magnitudes",
             "powers": "halves and powers of two",
+            "below": "values far below zero",
+            "above": "values far above zero",
         }
         drawn = f"{words[self.fill]}, seed {self.seed}"
         given = [name for name, values in self.values if values.kind == "given"]

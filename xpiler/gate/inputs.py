@@ -6,7 +6,8 @@ signs, large, tiny and subnormal numbers, the ends of the narrow integer types. 
 infinities and NaN among them. `landmarks`: normal values, and the case's landmarks of both signs and just
 beside them; `magnitudes` the same among floats alone, `sizes` their absolute values. `wide`: integers of all
 magnitudes up to the case's landmark; `spread` floats of all magnitudes up to it, else normal values.
-`powers`: powers of two, else normal values.
+`powers`: powers of two, else normal values. `below`, `above`: all on one
+side of zero, floats far from it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FLOAT_BITS: dict[str, DType] = {"bf16": BF16, "f16": F16, "f32": F32, "f64": F64
 _LARGE = {"f16": 100.0, "bf16": 1e3, "f32": 1e3, "f64": 1e6}
 _BESIDE = 2.0**-10  # of a landmark, as a share of it
 _FARTHEST = {"f16": 1e3}  # more than that times itself is infinite
+_FAR = {"f16": 2.0**7, "bf16": 2.0**20, "f32": 2.0**20, "f64": 2.0**20}  # products of a few are finite
 _SHARE = 1 / 8  # of an array of indices: those that mark that there is none
 _SUBNORMAL = {"f16": 2.0**-20, "bf16": 2.0**-130, "f32": 2.0**-130, "f64": 2.0**-1040}
 
@@ -108,6 +110,9 @@ def _draw_floats(dtype: DType, fill: str, count: int, rng: np.random.Generator) 
             )
             picked = rng.choice(pool, count)
             return np.where(rng.random(count) < 0.5, picked, rng.standard_normal(count))
+        case "below" | "above":
+            far = _FAR[dtype.name] * (1 + np.abs(rng.standard_normal(count)))
+            return far if fill == "above" else -far
         case "powers":
             return rng.choice([0.5, 1.0, 2.0], count)
         case "special":
@@ -129,8 +134,10 @@ def _draw_integers(dtype: DType, fill: str, count: int, rng: np.random.Generator
     match fill:
         case "integers" | "special":
             low, high = (-4, 4) if signed else (0, 8)
-        case "positive":
+        case "positive" | "above":
             low, high = 1, 100
+        case "below":
+            low, high = (-100, -1) if signed else (1, 100)
         case "boundary":
             low, high = (-widest // 2, widest // 2 - 1) if signed else (0, widest - 1)
             ends = rng.choice(np.array([low, high, 0, 1, -1 if signed else 2]), count)

@@ -35,6 +35,14 @@ _EXTREMA = re.compile(r"^(?:std::)?(?:f?(?:min|max)f?|fm(?:in|ax)[fl]?|clamp)$",
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([fFlLuU]*)$")
 _CASTS = ("static_cast", "int", "float", "double", "long", "unsigned", "size_t", "int64_t", "uint32_t")
 
+_SIZES = {
+    r"char|u?int8_t|bool": 1,
+    r"short|u?int16_t|half|__half|bfloat16_t": 2,
+    r"int|float|unsigned|signed|u?int32_t": 4,
+    r"long|long long|double|u?int64_t|size_t": 8,
+}
+_WELL_BEYOND = 3 / 2  # of a whole number: what lies behind it shows in one element of that many
+
 Value = int | float | bool
 Scalars = Mapping[str, Scalar]
 
@@ -195,6 +203,9 @@ class Thresholds:
                 return self._formula(function, node.named_children[0], depth + 1)
             case "cast_expression":
                 return _converted(of("value"), self._unit.text_of(node.child_by_field_name("type")))
+            case "sizeof_expression":
+                size = _size(text)
+                return None if size is None else Formula(frozenset(), lambda _: size)
             case "unary_expression":
                 return _unary(self._operator(node), of("argument"))
             case "binary_expression":
@@ -340,6 +351,13 @@ def _definitions(body: Node, unit: SyntaxUnit) -> dict[str, list[Node]]:
     return found
 
 
+def _size(text: str) -> int | None:
+    """Bytes of a type that is named: `sizeof(float)`."""
+    inside = text.removeprefix("sizeof").strip("() ")
+    sizes = [size for name, size in _SIZES.items() if re.fullmatch(rf"(?:(?:un)?signed )?(?:{name})", inside)]
+    return sizes[0] if sizes else None
+
+
 def _number(text: str) -> Value | None:
     match = _NUMBER.match(text.replace("'", ""))
     if match is None:
@@ -463,7 +481,9 @@ def _beside(root: float, like: Scalar, *, wide: bool) -> list[Scalar]:
     if isinstance(like, int):
         step = max(1, like & -like)  # it may have to be a multiple of that
         whole = int(root) // step * step
-        return [*dict.fromkeys((int(root), int(root) + 1, int(root) - 1, whole, whole - step, whole + step))]
+        tried = [int(root), int(root) + 1, int(root) - 1, whole, whole - step, whole + step]
+        tried += [int(root * _WELL_BEYOND) // step * step] if root > _CLOSE else []
+        return [*dict.fromkeys(tried)]
     kind = np.float64 if wide else np.float32
     at = kind(root)
     apart = 0.375 * max(abs(root), 1.0)

@@ -12,7 +12,7 @@ from xpiler.errors import Diagnostic
 from xpiler.gate.arrays import is_poison
 from xpiler.gate.compare import Comparison, agree_all, compare, compare_sets, schedule_race
 from xpiler.gate.compare_output import compare_output
-from xpiler.gate.contract import Argument, Case, Contract, Role
+from xpiler.gate.contract import Argument, Case, Contract, Role, Scalar
 from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import BOTH_ENDS, Build, RunResult
 from xpiler.gate.sandbox import Limits
@@ -22,7 +22,6 @@ from xpiler.gate.violations import violations
 BRIEF = Limits(cpu=1, wall=5)  # for a further case: one that runs longer is none
 ENOUGH = 0.7  # seconds for all further cases
 _WALL = 7  # seconds by the clock for each of processor time
-_NOTICED = 0.05  # seconds that tell how long others take
 _PATIENCE = 2  # further cases that may take longer than that alone, before no other is tried
 _SHOWN = 3  # sizes that the record names
 _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement means little
@@ -90,14 +89,18 @@ def run_further(
 
 
 def _expected(case: Case, runs: SourceRuns) -> float:
-    """Seconds that a case may take in both orders, by those that took longest; 0 where none took long."""
-    times = [(2 * run.processor, run.case) for run in runs.forward if run.processor > _NOTICED]
-    seconds, longest = max(times, key=lambda known: known[0], default=(0.0, case))
-    return seconds * _work(case) / _work(longest)
+    """Seconds that a case may take in both orders: as long as one that was run, as many times as each size is
+    larger; by the one that says least. A block takes long, whatever the number of its elements."""
+    return min((2 * run.processor * _times(case, run.case) for run in runs.forward), default=0.0)
 
 
-def _work(case: Case) -> int:
-    return prod(value for _, value in case.scalars if isinstance(value, int) and value > 0)
+def _times(case: Case, known: Case) -> float:
+    sizes = zip(map(_size, case.scalars), map(_size, known.scalars), strict=True)
+    return prod(max(1.0, size / before) for size, before in sizes)
+
+
+def _size(scalar: tuple[str, Scalar]) -> int:
+    return scalar[1] if isinstance(scalar[1], int) and scalar[1] > 0 else 1
 
 
 def _each_run(
