@@ -667,3 +667,33 @@ __global__ void before(const float *x, float *y, int n, int width) {
 }"""
     launch = inferred(text).contract.cases[0].launch
     assert launch is not None and launch.grid[1] > 1
+
+
+EVERY_STRIDE = """
+__global__ void pick(const float *x, float *y, int m, int stride) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < m) y[i] = x[i * stride];
+}
+void run(const float *x, float *y, int n, int stride) {
+  int m = (n - 1) / stride + 1;
+  float *dx, *dy;
+  cudaMalloc(&dx, n * sizeof(float));
+  cudaMalloc(&dy, m * sizeof(float));
+  cudaMemcpy(dx, x, n * sizeof(float), cudaMemcpyHostToDevice);
+  pick<<<(m + 63) / 64, 64>>>(dx, dy, m, stride);
+  cudaMemcpy(y, dy, m * sizeof(float), cudaMemcpyDeviceToHost);
+  cudaFree(dx);
+  cudaFree(dy);
+}
+"""
+
+
+def test_what_a_call_copies_tells_the_extents_at_other_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = inferred(EVERY_STRIDE)
+
+    def interpreted(*_: object) -> None:
+        raise AssertionError("the kernels are interpreted")
+
+    monkeypatch.setattr("xpiler.gate.infer_host.HostSearch.attempt", interpreted)
+    case = found.at({"n": 1000, "stride": 33})
+    assert case is not None and (case.extent("x"), case.extent("y")) == (1000, 31)

@@ -145,6 +145,8 @@ class Elsewhere:
             known = {name: extent(told) or 0 for name, extent in self._extents.items()}
             if min(known.values(), default=0) > 0:
                 case = search.case_at(sizes, known, values)
+        elif (call := search.told(sizes)) is not None:
+            case = call
         elif time.thread_time() < self._deadline:
             trial = min(search.attempt(sizes), key=badness)
             case = trial.case if badness(trial) <= (False, False, base.flaws) else None

@@ -249,13 +249,7 @@ class HostSearch(Search):
 
     def _observed(self, sizes: Mapping[str, int], trace: Trace, mode: int) -> Trial:
         scalars = {**self.numbers, **sizes}
-        copied: dict[str, int] = {}
-        roles: dict[str, set[Role]] = {}
-        for copy in trace.copies:
-            for side, role in ((copy.source, Role.IN), (copy.to, Role.OUT)):
-                if side is not None and side.name:
-                    copied[side.name] = max(copied.get(side.name, 0), side.offset + copy.size)
-                    roles.setdefault(side.name, set()).add(role)
+        copied, roles = _copied(trace)
         filled_from = _filled_from(trace)
         by_entry = {p.name: p for p in self.entry.params}
         values = self.values(mode)
@@ -294,10 +288,7 @@ class HostSearch(Search):
         steps = _with_fills(trace, launched, buffers)
         reach = self._settled(steps, buffers, values, sizes, filled_from)
         extents, shapes = self.extents(reach, sizes)
-        for name, size in copied.items():
-            if name in by_entry and name not in shapes:
-                unit = by_entry[name].dtype.bytes * by_entry[name].lanes
-                extents[name] = -(-size // unit) * by_entry[name].lanes
+        extents |= {name: e for name, e in self._room_for(copied).items() if name not in shapes}
         given: dict[str, Role] = {
             name: Role.INOUT if len(r) > 1 else next(iter(r)) for name, r in roles.items()
         }
@@ -323,6 +314,25 @@ class HostSearch(Search):
         if set(self.sizes) <= set(self.fixed):
             return True
         return any(dict(sizes) == p for p in self.preferred)
+
+    def told(self, sizes: Mapping[str, int]) -> Case | None:
+        if self.uses:  # what the data lead to decides how long arrays are
+            return None
+        (trace,) = self._traced([sizes])
+        copied, _ = _copied(trace)
+        known = {p.name for p in self.entry.params if p.is_pointer} <= set(copied)
+        if trace.fault or not trace.launches or not known or min(copied.values(), default=1) <= 0:
+            return None
+        return make_case({**self.numbers, **sizes}, self._room_for(copied), values=self.values(0))
+
+    def _room_for(self, copied: Mapping[str, int]) -> dict[str, int]:
+        """Elements of the arrays of which so many bytes are copied."""
+        found: dict[str, int] = {}
+        for param in self.entry.params:
+            if param.name in copied:
+                unit = param.dtype.bytes * param.lanes
+                found[param.name] = -(-copied[param.name] // unit) * param.lanes
+        return found
 
     def _is_told(self, sizes: Mapping[str, int], copied: Mapping[str, int]) -> bool:
         """Whether nothing has to be found out: the sizes are known, and the call copies all its arrays."""
@@ -378,6 +388,18 @@ class HostSearch(Search):
             if used.high == 0:
                 flaws += 1
         return flaws
+
+
+def _copied(trace: Trace) -> tuple[dict[str, int], dict[str, set[Role]]]:
+    """How many bytes of the entry's arrays a call copies, from their begin, and in which directions."""
+    copied: dict[str, int] = {}
+    roles: dict[str, set[Role]] = {}
+    for copy in trace.copies:
+        for side, role in ((copy.source, Role.IN), (copy.to, Role.OUT)):
+            if side is not None and side.name:
+                copied[side.name] = max(copied.get(side.name, 0), side.offset + copy.size)
+                roles.setdefault(side.name, set()).add(role)
+    return copied, roles
 
 
 def _with_fills(
