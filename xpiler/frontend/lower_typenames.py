@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from tree_sitter import Node
@@ -29,6 +30,8 @@ from xpiler.frontend.lower_values import Value
 from xpiler.frontend.syntax_model import AliasDef, StructDef, TemplateParam
 from xpiler.ir.nodes import Const
 from xpiler.ir.types import F32, I32, U8, U32
+
+_WORD = re.compile(r"\w+")
 
 
 def constant_int(ctx: Context, node: Node, what: str = "this") -> int:
@@ -119,6 +122,9 @@ def find_type(ctx: Context, name: str) -> CType | None:
             for own in scope.struct.definition.aliases:
                 if own.name == name and own.template is None:
                     return aliased(ctx, own)
+    alias = ctx.entities.aliases.get(name)
+    if alias is not None and alias.template is None and name not in _WORD.findall(ctx.text(alias.type_node)):
+        return aliased(ctx, alias)  # a file may give a library's name, `float16_t`, to a type of its own
     found = named_type(name)
     structs = ctx.entities.structs.get(name)
     is_alias = isinstance(found, Struct) and found.name != name  # `cuComplex`, which a file may define itself
@@ -126,7 +132,6 @@ def find_type(ctx: Context, name: str) -> CType | None:
         return found
     if structs and structs[0].template is None:
         return instantiate(ctx, structs[0], ())
-    alias = ctx.entities.aliases.get(name)
     if alias is not None and alias.template is None:
         return aliased(ctx, alias)
     enum = ctx.entities.enums.get(name)

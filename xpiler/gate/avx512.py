@@ -21,8 +21,9 @@ _BASE = {
     "-mfma": "fma",
     "-mf16c": "f16c",
 }
+_BITS = ("-mbmi", "-mbmi2", "-mlzcnt", "-mpopcnt")  # masks are counted with; older than AVX-512
 _VNNI, _BF16 = ("-mavx512vnni", "avx512_vnni"), ("-mavx512bf16", "avx512_bf16")
-VNNI_FLAGS = (*_BASE, _VNNI[0], _BF16[0])  # of all that the platform has
+VNNI_FLAGS = (*_BASE, *_BITS, _VNNI[0], _BF16[0])  # of all that the platform has
 
 # By a part that not every text needs: what a text says that does.
 _USES = {
@@ -56,4 +57,4 @@ def flags_here(text: str) -> tuple[str, ...] | None:
     if missing_parts(text):
         return None
     present = [flag for flag, part in (_VNNI, _BF16) if part in cpu_features()]
-    return (*_BASE, *present)
+    return (*_BASE, *_BITS, *present)

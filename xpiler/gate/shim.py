@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from xpiler.frontend.c_text import as_cpp, is_c
 from xpiler.frontend.header_search import find_header
 from xpiler.gate.contract import Contract
 from xpiler.ir.nodes import RETURN
@@ -309,8 +310,10 @@ def inline_includes(text: str, file: str) -> str:
     """The text with its own headers (`#include "x"` beside the file) in place: they are prepared with it.
 
     Line directives keep places right. A header with `#pragma once` is put in once; others guard themselves.
+    C is compiled as the C++ that it is but for some words.
     """
-    return _inline(text, Path(file), file, set(), ())
+    whole = _inline(text, Path(file), file, set(), ())
+    return as_cpp(whole, file) if is_c(file) else whole
 
 
 def _inline(text: str, path: Path, shown: str, once: set[Path], opened: tuple[Path, ...]) -> str:

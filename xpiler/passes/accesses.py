@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from xpiler.ir.affine import Affine, bounds, linear
-from xpiler.ir.build import sub
+from xpiler.ir.affine import Affine, bounds, lift, linear, prove_le
+from xpiler.ir.build import add, sub
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -26,7 +26,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import children, substitute, walk_exprs, walk_stmts
 from xpiler.ir.types import DType
-from xpiler.passes.facts import Facts
+from xpiler.passes.facts import Facts, smaller_than_all
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ class _Collector:
             case For(start=start, stop=stop, step=step, body=inner):
                 for e in (start, stop, step):
                     self.expr(e, loops, guards, facts)
-                self.body(inner.body, (*loops, stmt), guards, facts.inside(stmt))
+                below = _below(Var(stmt.dtype, stmt.var), stop, facts)
+                self.body(inner.body, (*loops, stmt), (*guards, *below), facts.inside(stmt))
             case If(condition=condition, then=then, otherwise=otherwise):
                 self.expr(condition, loops, guards, facts)
                 yes = (*guards, *guards_of(condition, True, facts))
@@ -155,18 +156,38 @@ def guards_of(condition: Expr, holds: bool, facts: Facts) -> tuple[Guard, ...]:
                 op = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}[op]
             if op in (">", ">="):
                 left, right, op = right, left, {">": "<", ">=": "<="}[op]
-            form = linear(left, facts.ranges)
-            high = linear(sub(right, 1) if op == "<" else right, facts.ranges)
-            if form is not None and high is not None and len(form.variables()) > 1:
-                return (Guard(form, high),)
+            return _below(left, right if op == "<" else add(right, 1), facts)
     return ()
+
+
+def _below(form: Expr, stops: Expr, facts: Facts) -> tuple[Guard, ...]:
+    """What `form < stops` says; `i < n - j*32` is one of `j*32 + i`."""
+    found = []
+    left = linear(form, facts.ranges)
+    for stop in smaller_than_all(stops) if left is not None else ():
+        right = linear(sub(stop, 1), facts.ranges)
+        if left is None or right is None:
+            continue
+        taken = lift(0)
+        for monomial, count in right.terms:
+            if monomial and count < 0:
+                taken = taken + Affine(((monomial, -count),))
+        if len((left + taken).variables()) > 1:
+            found.append(Guard(left + taken, right + taken))
+    return tuple(found)
 
 
 _UPPER = frozenset({"<", "<=", ">", ">="})
 
 
 def lower_bound(expr: Expr, facts: Facts) -> int | None:
-    return bounds(expr, facts.ranges)[0]
+    """A number that the expression is not below: 0 also of `min(n - j*32, 32)` if neither part is less."""
+    low = bounds(expr, facts.ranges)[0]
+    if low is None or low < 0:
+        parts = [linear(e, facts.ranges) for e in smaller_than_all(expr)]
+        if all(part is not None and prove_le(lift(0), part, facts.ranges) for part in parts):
+            return 0
+    return low
 
 
 def assigned_scalars(stmts: Sequence[Stmt]) -> Mapping[str, Stmt]:

@@ -30,6 +30,7 @@ from xpiler.passes.extrema import name_extrema
 from xpiler.passes.folds import with_chained_dots, with_summed_dots
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
+from xpiler.passes.inductions import without_inductions
 from xpiler.passes.invariants import hoist_invariants
 from xpiler.passes.jammed_copies import separate_copies
 from xpiler.passes.lane_masks import masked_steps, plain_masks
@@ -112,7 +113,7 @@ def _applications(kernel: Function, body: int, *sizes: object) -> _Applications:
 def _loops(kernel: Function, *sizes: Any) -> Function:
     """The kernel as loops, before any other pass."""
     if kernel.is_serial:
-        return counted_loops(serial_form(kernel))
+        return without_inductions(counted_loops(serial_form(kernel)))
     return restrict_racing(_of_single_elements(recover_loops(uniform_starts(kernel), *sizes)))
 
 
@@ -184,6 +185,10 @@ def _counted_in_threads(function: Function) -> Function:
     return function if function.is_serial else counted_loops(function)
 
 
+def _moving_in_threads(function: Function) -> Function:
+    return function if function.is_serial else without_inductions(function)
+
+
 def _with_plain_masks(function: Function) -> Function:
     return plain_masks(function) if function.is_serial else function
 
@@ -218,6 +223,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("covers", without_covers),
     ("counted loops", _counted_in_threads),
+    ("moving places", _moving_in_threads),
     ("masked steps", masked_steps),
     ("strips of threads", widen_threads),
     ("parts of dynamic memory", split_dynamic),

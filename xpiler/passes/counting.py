@@ -156,9 +156,9 @@ def _counted(stmt: Stmt) -> _Counted | None:
     body, advance = stmt.body, spliced(stmt.advance.body)
     if not advance and body.body:  # while (...) { ...; i += 16; }
         *rest, last = spliced(body.body)
-        if _growth(last) is not None and not any(leaves_loop(s, (Continue,)) for s in rest):
+        if growth(last) is not None and not any(leaves_loop(s, (Continue,)) for s in rest):
             body, advance = replace(body, body=tuple(rest)), (last,)
-    steps = [_growth(s) for s in advance]
+    steps = [growth(s) for s in advance]
     grown = [s for s in steps if s is not None]
     read = uses(Assign(Var(BOOL, "?"), stmt.condition)).vars_read
     counters = [(var, amount) for var, amount in grown if var.name in read]
@@ -190,7 +190,7 @@ def _counted(stmt: Stmt) -> _Counted | None:
     return _Counted(var, stop, step, whole, body, followers)
 
 
-def _growth(stmt: Stmt) -> tuple[Var, Expr] | None:
+def growth(stmt: Stmt) -> tuple[Var, Expr] | None:
     """The variable and the amount of `v += amount` or `v = v + amount`."""
     match stmt:
         case Assign(target=Var() as var, value=amount, reduce="+"):

@@ -63,17 +63,23 @@ class Facts:
 
     def inside(self, loop: For) -> Facts:
         """In the body of a loop."""
-        stops = [e for e in _smaller_than_all(loop.stop) if self._stable(e)]
+        stops = [e for e in smaller_than_all(loop.stop) if self._stable(e)]
         low = self._end(loop.start) if self._stable(loop.start) else None
-        high = _last(loop) if _last(loop) is not None else self._end(sub(stops[0], 1)) if stops else None
+        number = min((int(e.value) for e in stops if isinstance(e, Const)), default=None)
+        high: End = _last(loop)
+        if high is None and number is not None:
+            high = number - 1
+        elif high is None and stops:
+            high = self._end(sub(stops[0], 1))
         more = frozenset((loop.var, stop) for stop in stops)
         ranges = {**self.ranges, loop.var: (low, high)}
         for stop in stops:  # in the body the loop is not empty
             least = _least(low)
-            if isinstance(stop, Var) and least is not None:
-                known = ranges.get(stop.name, (None, None))
-                if not isinstance(known[0], int) or known[0] <= least:
-                    ranges[stop.name] = (least + 1, known[1])
+            name, smallest = _at_least(stop, least + 1) if least is not None else ("", 0)
+            if name:
+                known = ranges.get(name, (None, None))
+                if not isinstance(known[0], int) or known[0] < smallest:
+                    ranges[name] = (smallest, known[1])
         return replace(self, ranges=ranges, below=self.below | more)
 
     def decides(self, condition: Expr) -> bool | None:
@@ -150,10 +156,27 @@ def _least(low: End) -> int | None:
     return low if isinstance(low, int) else None
 
 
-def _smaller_than_all(stop: Expr) -> list[Expr]:
+def _at_least(expr: Expr, number: int) -> tuple[str, int]:
+    """The variable that is not below a number where the expression is not below one: `(n + 31) / 32 >= 1`
+    says n >= 1; no name if there is none."""
+    match expr:
+        case Var(name=name):
+            return name, number
+        case Binary(op="/", left=left, right=Const(value=by)) if (
+            number > 0 and by > 0 and expr.dtype.is_integer
+        ):
+            return _at_least(left, number * int(by))
+        case Binary(op="+", left=left, right=Const(value=more)) if expr.dtype.is_signed:
+            return _at_least(left, number - int(more))
+        case Binary(op="-", left=left, right=Const(value=less)) if expr.dtype.is_signed:
+            return _at_least(left, number + int(less))
+    return "", 0
+
+
+def smaller_than_all(stop: Expr) -> list[Expr]:
     """`i < min(a, b)` says `i < a` and `i < b`."""
     if isinstance(stop, Call) and stop.function == "min" and stop.dtype.is_integer:
-        return [e for a in stop.args for e in _smaller_than_all(a)]
+        return [e for a in stop.args for e in smaller_than_all(a)]
     return [stop]
 
 

@@ -191,7 +191,7 @@ class _Question:
             return self._readable(first, one)
         if self._apart(first - second, first):
             return set(self.counters)
-        return self._with_residue(first, one, second, other)
+        return self._with_residue(first, one, second, other) or self._with_sums(first, one, second, other)
 
     def _apart(self, distance: Affine, form: Affine) -> bool:
         """Whether addresses that run in step are further apart than the loop reaches, as halves of a row are:
@@ -200,7 +200,7 @@ class _Question:
         if len(self.loops) != 1 or moving or distance.variables() & self.own:
             return False
         (loop,) = self.loops
-        step, extent = coefficient(form, loop.var), linear(sub(loop.stop, loop.start))
+        step, extent = coefficient(form, loop.var), linear(sub(loop.stop, loop.start), self.facts.ranges)
         if step is None or step.as_int is None or extent is None or not is_const(loop.step, 1):
             return False
         reach = extent * abs(step.as_int)
@@ -371,6 +371,29 @@ class _Question:
         if len(lows) < 2 or len(highs) < 2:
             return set()
         return self._digits(moving_one + of_var("?rest"), {**ranges, "?rest": (min(lows), max(highs))})
+
+    def _with_sums(self, first: Affine, one: Access, second: Affine, other: Access) -> set[str]:
+        """Sums that guards of both keep below the same ends are digits: `n*i + 32*j + l` and
+        `n*i + 32*j + l + 16`, each with its column below n, are of one row and one column."""
+        mine: dict[str, Affine] = {}
+        theirs: dict[str, Affine] = {}
+        ranges = self._ranges(one)
+        form, more = self._with_guards(first, one.guards, ranges, mine)
+        like, ends = self._with_guards(second, other.guards, self._ranges(other), theirs)
+        twins = {name: [n for n, end in ends.items() if end == more[name]] for name in mine}
+        if not mine or any(len(found) != 1 for found in twins.values()):
+            return set()
+        names = {found[0]: of_var(name) for name, found in twins.items()}
+        if substitute(like, names) != form or form.variables() & self.own:
+            return set()
+        known = self._digits(form, {**ranges, **more})
+        for name in known & set(mine):
+            left, right = mine[name], theirs[twins[name][0]]
+            if left == right and self._same_inner(one, other, left):
+                known |= self._digits(left, ranges)
+            else:
+                known |= self._with_residue(left, one, right, other)
+        return known
 
 
 def _head(loop: For) -> tuple[Expr, Expr, Expr]:

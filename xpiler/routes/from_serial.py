@@ -11,6 +11,7 @@ from xpiler.backend import bang, simt, simt_host
 from xpiler.backend.bang_wrapper import Moved, Wrapped, serial_file
 from xpiler.backend.serial_host import with_functions
 from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend.c_text import as_cpp, is_c
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Role
 from xpiler.gate.evidence import Rung
@@ -48,7 +49,7 @@ def to_bang(unit: Unit, entries: list[EntryJob]) -> Produced:
     wrapped = _each(unit, entries, made)
     notes = tuple(note for w in wrapped.values() for note in w.kernel.notes)
     text = serial_file(unit, wrapped, whole=bool(unit.host_functions))
-    return Produced(text, notes, rungs=tuple(rungs))
+    return Produced(_as_cpp(text, unit), notes, rungs=tuple(rungs))
 
 
 def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
@@ -78,7 +79,11 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
     body = with_functions(unit, texts, whole=bool(unit.host_functions))
     notes = tuple(note for kernels, _ in functions.values() for note in kernels.notes)
     text = simt_host.with_preamble(body, [kernels for kernels, _ in functions.values()])
-    return Produced(text, notes, rungs=tuple(rungs))
+    return Produced(_as_cpp(text, unit), notes, rungs=tuple(rungs))
+
+
+def _as_cpp(text: str, unit: Unit) -> str:
+    return as_cpp(text, unit.file) if is_c(unit.file) else text
 
 
 def _apart(function: Function) -> Function:

@@ -1,0 +1,47 @@
+"""Which loops of a tiled function have independent iterations."""
+
+import re
+
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.ir.printer import show
+from xpiler.passes.canonical import canonicalise
+
+PANELS = """
+#include <algorithm>
+void pack(const float *__restrict__ b, float *__restrict__ o, int n, int k) {
+    for (int j = 0; j < (n + 31) / 32; ++j)
+        for (int p = 0; p < std::min(k, 128); ++p) {
+            for (int t = 0; t < std::min(n - j * 32, 32); ++t) o[j * REACH + p * 32 + t] = b[p * n + j * 32 + t];
+            for (int u = std::min(n - j * 32, 32); u < 32; ++u) o[j * REACH + p * 32 + u] = 0.0f;
+        }
+}
+"""
+HALVES = """
+#include <algorithm>
+void store(const float *__restrict__ b, float *__restrict__ c, int n, int m) {
+    for (int i = 0; i < m; i += 6)
+        for (int j = 0; j < (n + 31) / 32; ++j)
+            for (int t = 0; t < std::min(6, m - i); ++t)
+                for (int l = 0; l < 16; ++l) {
+                    if (l < std::min(n - j * 32, 32)) c[i * n + j * 32 + t * n + l] = b[l];
+                    if (AHEAD + l < std::min(n - j * 32, 32)) c[i * n + j * 32 + t * n + l + 16] = b[l];
+                }
+}
+"""
+
+
+def parallel(text: str) -> set[str]:
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    return set(re.findall(r"parallel for i32 (\w+) in", show(canonicalise(kernel).function)))
+
+
+@pytest.mark.parametrize(("reach", "expected"), [("4096", set("jptu")), ("4000", set("ptu"))])
+def test_panels_are_apart_if_they_have_room_for_their_rows(reach: str, expected: set[str]) -> None:
+    assert parallel(PANELS.replace("REACH", reach)) == expected
+
+
+@pytest.mark.parametrize(("ahead", "expected"), [("16", {"i", "j", "l"}), ("0", {"l"})])
+def test_halves_of_a_tile_are_of_one_row_where_both_are_guarded(ahead: str, expected: set[str]) -> None:
+    assert parallel(HALVES.replace("AHEAD", ahead)) == expected

@@ -1,0 +1,99 @@
+"""Pointers that walk become numbers of the loop's counter, so that their rounds are seen to be apart."""
+
+import numpy as np
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.ir.interpret import run
+from xpiler.ir.nodes import Function
+from xpiler.ir.printer import show
+from xpiler.passes.canonical import canonicalise
+from xpiler.passes.counting import counted_loops
+from xpiler.passes.inductions import without_inductions
+from xpiler.passes.serial import serial_form
+
+NESTED = """
+void pack(const float *__restrict__ a, float *__restrict__ o, int rows, int columns) {
+    float *at = o + 1;
+    for (int r = 0; r < rows; r += 2) {
+        at[0] = 0.5f;
+        at += 1;
+        for (int c = 0; c < columns; ++c) {
+            *at = a[r * columns + c];
+            ++at;
+        }
+        at += 2;
+    }
+    o[0] = at - o;
+}
+"""
+TILES = """
+#define T 4
+__global__ void product(const float *A, const float *B, float *C, int n) {
+    __shared__ float a[T][T], b[T][T];
+    A += blockIdx.y * T * n;
+    B += blockIdx.x * T;
+    float sum = 0;
+    for (int k = 0; k < n; k += T) {
+        a[threadIdx.y][threadIdx.x] = A[threadIdx.y * n + threadIdx.x];
+        b[threadIdx.y][threadIdx.x] = B[threadIdx.y * n + threadIdx.x];
+        __syncthreads();
+        A += T;
+        B += T * n;
+        for (int i = 0; i < T; ++i) sum += a[threadIdx.y][i] * b[i][threadIdx.x];
+        __syncthreads();
+    }
+    C[(blockIdx.y * T + threadIdx.y) * n + blockIdx.x * T + threadIdx.x] = sum;
+}
+"""
+LEFT_ALONE = {
+    "an amount that changes": "at += c;",
+    "an amount from memory": "at += (int)a[c];",
+    "an amount under a condition": "if (a[c] > 0) at += 1;",
+    "a loop that ends early": "if (a[c] > 0) break; at += 1;",
+    "another assignment": "at += 1; if (c == 2) at = 0;",
+}
+
+
+def serial(text: str) -> Function:
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    return counted_loops(serial_form(kernel))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+@pytest.mark.parametrize("columns", [0, 3])
+def test_places_are_those_of_the_pointer(rows: int, columns: int) -> None:
+    before = serial(NESTED)
+    after = without_inductions(before)
+    a, room = np.arange(rows * columns + 1, dtype=np.float32), 2 + (rows + 1) // 2 * (3 + columns)
+    results = []
+    for function in (before, after):
+        o = np.full(room, -1, np.float32)
+        run(function, {"a": a, "o": o, "rows": rows, "columns": columns})
+        results.append(o)
+    assert np.array_equal(*results)
+    assert "+=" in show(before).split("for")[-1]
+
+
+def test_rounds_of_a_walking_pointer_are_independent() -> None:
+    text = NESTED.replace("    o[0] = at - o;\n", "")
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    shown = show(canonicalise(kernel).function)
+    assert "parallel for i32 c in" in shown and "+=" not in shown
+
+
+def test_tiles_at_walking_pointers_are_found_in_the_arrays() -> None:
+    (kernel,) = parse(TILES, "f.cu").program.kernels
+    shown = show(canonicalise(kernel, (4, 4, 1)).function)
+    assert "a[" not in shown and "A_offset" not in shown
+
+
+@pytest.mark.parametrize("body", LEFT_ALONE.values(), ids=LEFT_ALONE)
+def test_what_does_not_grow_evenly_stays(body: str) -> None:
+    function = serial(
+        "void f(const float *a, float *o, int n) {\n"
+        "    int at = 0;\n"
+        f"    for (int c = 0; c < n; ++c) {{ o[at] = a[c]; {body} }}\n"
+        "}\n"
+    )
+    assert without_inductions(function) is function
