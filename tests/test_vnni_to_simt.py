@@ -140,3 +140,33 @@ def test_memory_for_threads_of_which_every_iteration_of_the_host_has_others() ->
     loop = result.text.split("for (int part = 0; part < 2; ++part) {")[-1].split("\n    }")[0]
     calls = [loop.find(call) for call in ("cudaMalloc(&sums", "ramps_kernel<<<", "cudaFree(sums)")]
     assert -1 not in calls and calls == sorted(calls)
+
+
+C_MASKED = """
+#include <immintrin.h>
+#include <stdlib.h>
+void scale(const float *restrict x, float *restrict y, int n, float by) {
+    for (int i = 0; i < n; i += 16) {
+        const __mmask16 rest = _bzhi_u32(0xffff, n - i < 16 ? n - i : 16);
+        const __m512 v = _mm512_maskz_loadu_ps(rest, x + i);
+        _mm512_mask_storeu_ps(y + i, rest, _mm512_mul_ps(v, _mm512_set1_ps(by)));
+    }
+}
+static float *ones(int n) {
+    float *restrict a = malloc(n * sizeof(float));
+    for (int i = 0; i < n; ++i) a[i] = 1.0f;
+    return a;
+}
+int main(void) {
+    float *a = ones(50), *b = ones(50);
+    scale(a, b, 50, 3.0f);
+    return b[49] != 3.0f;
+}
+"""
+
+
+def test_c_is_verified_and_what_stays_of_it_is_cpp() -> None:
+    result = translate_text(C_MASKED, "scale.c", "cuda")
+    assert result.status == "verified", result.evidence
+    assert result.text is not None
+    assert "float *__restrict__ a = (float *)malloc" in result.text

@@ -9,6 +9,7 @@ import pytest
 
 from xpiler.frontend import parse
 from xpiler.ir.interpret import run
+from xpiler.ir.printer import show
 
 
 def moved(call: str) -> list[int]:
@@ -93,3 +94,15 @@ def test_elements_of_vector_types() -> None:
     out = np.zeros(1, np.int32)
     run(kernel, {"out": out}, (1, 1, 1), (1, 1, 1))
     assert out[0] == 11 + 100 * -11 + 10000 * 13
+
+
+def test_a_file_may_give_a_librarys_name_to_a_vector_of_its_own() -> None:
+    text = """
+using float16_t = __attribute__((ext_vector_type(16))) float;
+__global__ void k(float *o) {
+    float16_t v = {0};
+    for (int i = 0; i < 16; ++i) o[i] = v[i];
+}
+"""
+    (kernel,) = parse(text, "f.hip", platform="hip").program.kernels
+    assert "f32 v[16]" in show(kernel)

@@ -1,6 +1,7 @@
 """Plain C and AVX-512 functions as kernels: which they are, and what their registers become."""
 
 from xpiler.frontend import parse
+from xpiler.frontend.c_text import as_cpp
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 
@@ -264,3 +265,23 @@ def test_an_object_that_converts_to_a_pointer_is_added_to_and_indexed() -> None:
     """
     unit = parse(text, "f.cpp", platform="vnni")
     assert not unit.refusals, unit.refusals
+
+
+C_SOURCE = """
+/* restrict stays in a comment */
+float *restrict t = malloc(n);
+static unsigned char *c = (unsigned char *)malloc(3);
+_Bool b; p->x = calloc(1, 4); for (;;) { q = realloc(q, 8); }
+"""
+
+
+def test_c_is_cpp_but_for_some_words_and_conversions() -> None:
+    assert (
+        as_cpp(C_SOURCE, "f.c")
+        == """
+/* restrict stays in a comment */
+float *__restrict__ t = (float *)malloc(n);
+static unsigned char *c = (unsigned char *)malloc(3);
+bool b; p->x = (decltype(p->x))calloc(1, 4); for (;;) { q = (decltype(q))realloc(q, 8); }
+"""
+    )

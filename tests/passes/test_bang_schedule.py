@@ -410,3 +410,17 @@ def test_the_numbers_of_lanes_are_kept_only_where_they_are_used() -> None:
     )
     assert instructions(laid_out(function)) == []  # a diagonal is no row of lanes
     assert "numbers_nram" not in show(laid_out(function))
+
+
+def test_a_value_that_the_body_goes_on_to_change_is_no_name_of_a_number() -> None:
+    function = canonical(
+        """__global__ void ranks(const int *totals, int *o, int n) {
+            int before = 0;
+            for (int t = 0; t < 8; ++t)
+                if (t < threadIdx.x / 32) before += totals[blockIdx.x * 8 + t];
+            o[blockIdx.x * 256 + threadIdx.x] = before;
+        }""",
+        (256, 1, 1),
+        x=2,
+    )
+    assert_same(function, totals=np.arange(16, dtype=np.int32), o=np.zeros(512, np.int32), n=1)

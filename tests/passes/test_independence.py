@@ -13,7 +13,8 @@ PANELS = """
 void pack(const float *__restrict__ b, float *__restrict__ o, int n, int k) {
     for (int j = 0; j < (n + 31) / 32; ++j)
         for (int p = 0; p < std::min(k, 128); ++p) {
-            for (int t = 0; t < std::min(n - j * 32, 32); ++t) o[j * REACH + p * 32 + t] = b[p * n + j * 32 + t];
+            for (int t = 0; t < std::min(n - j * 32, 32); ++t)
+                o[j * REACH + p * 32 + t] = b[p * n + j * 32 + t];
             for (int u = std::min(n - j * 32, 32); u < 32; ++u) o[j * REACH + p * 32 + u] = 0.0f;
         }
 }

@@ -122,11 +122,10 @@ def find_type(ctx: Context, name: str) -> CType | None:
             for own in scope.struct.definition.aliases:
                 if own.name == name and own.template is None:
                     return aliased(ctx, own)
-    alias = ctx.entities.aliases.get(name)
-    if alias is not None and alias.template is None and name not in _WORD.findall(ctx.text(alias.type_node)):
+    alias, structs = ctx.entities.aliases.get(name), ctx.entities.structs.get(name)
+    if alias is not None and alias.template is None and not (structs or _names_itself(ctx, alias)):
         return aliased(ctx, alias)  # a file may give a library's name, `float16_t`, to a type of its own
     found = named_type(name)
-    structs = ctx.entities.structs.get(name)
     is_alias = isinstance(found, Struct) and found.name != name  # `cuComplex`, which a file may define itself
     if found is not None and not (structs and is_alias):
         return found
@@ -139,6 +138,10 @@ def find_type(ctx: Context, name: str) -> CType | None:
         base_type = type_of(ctx, enum.base) if enum.base is not None else Scalar(I32)
         return Scalar(base_type.dtype, name) if isinstance(base_type, Scalar) else None
     return _library_type(name)
+
+
+def _names_itself(ctx: Context, alias: AliasDef) -> bool:
+    return alias.name in _WORD.findall(ctx.text(alias.type_node))
 
 
 def aliased(ctx: Context, alias: AliasDef) -> CType:

@@ -20,6 +20,7 @@ from xpiler.ir.nodes import Block, Expr, Function, Load, Var
 from xpiler.ir.rewrite import map_expr
 from xpiler.passes.aligned_threads import align_threads
 from xpiler.passes.array_sinking import sink_arrays
+from xpiler.passes.bit_views import with_bits_as_meant
 from xpiler.passes.buffer_split import split_buffers
 from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.chunks import merge_chunks
@@ -114,7 +115,8 @@ def _loops(kernel: Function, *sizes: Any) -> Function:
     """The kernel as loops, before any other pass."""
     if kernel.is_serial:
         return without_inductions(counted_loops(serial_form(kernel)))
-    return restrict_racing(_of_single_elements(recover_loops(uniform_starts(kernel), *sizes)))
+    recovered = recover_loops(uniform_starts(with_bits_as_meant(kernel)), *sizes)
+    return restrict_racing(_of_single_elements(recovered))
 
 
 Check = Callable[[Function, Function, str], str]  # before, after, pass name: why not, "" if they are equal

@@ -108,6 +108,8 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
     values = {d.name: d.init for d in before if isinstance(d, Decl) and isinstance(d.init, Expr)}
     if any(d.dtype.is_float for d in before if isinstance(d, Decl)):
         return None
+    if assigned_vars(columns.body) & set(values):
+        return None
     for name in list(values):
         values[name] = substitute(values[name], values)
     body = substitute(columns.body, values).body

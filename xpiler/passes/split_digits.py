@@ -16,7 +16,17 @@ from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import divide_out, to_expr
 from xpiler.ir.build import add, cast, ceil_div, const, div, is_const, minimum, mod, mul, sub
 from xpiler.ir.nodes import Binary, Block, Const, Decl, Expr, For, Function, LoopKind, Stmt, Var
-from xpiler.ir.rewrite import assigned_vars, free_vars, map_body, map_expr, map_stmt, substitute, walk
+from xpiler.ir.rewrite import (
+    arrays_read,
+    assigned_vars,
+    free_vars,
+    map_body,
+    map_expr,
+    map_stmt,
+    substitute,
+    uses,
+    walk,
+)
 from xpiler.ir.types import DType
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.names import Names
@@ -104,7 +114,7 @@ def split_digit(loop: For, names: Names) -> For | None:
     body = _inlined(body, low.name)
     head: list[Stmt] = []
     rest = list(body.body)
-    while rest and _stays(rest[0], low.name):
+    while rest and _stays(rest[0], low.name, body):
         head.append(rest.pop(0))
     inner = replace(
         loop,
@@ -182,10 +192,10 @@ def _inlined(body: Block, low: str) -> Block:
     return Block(tuple(out), range=body.range)
 
 
-def _stays(stmt: Stmt, low: str) -> bool:
-    return (
-        isinstance(stmt, Decl)
-        and isinstance(stmt.init, Expr)
-        and stmt.dtype.is_integer
-        and low not in free_vars(stmt.init)
-    )
+def _stays(stmt: Stmt, low: str, body: Block) -> bool:
+    """Whether it is one value for all of the lowest digit: not what the body goes on to change."""
+    if not isinstance(stmt, Decl) or not isinstance(stmt.init, Expr) or not stmt.dtype.is_integer:
+        return False
+    inside = uses(body)
+    changed = stmt.name in inside.vars_set or arrays_read(stmt.init) & inside.arrays_written
+    return not changed and low not in free_vars(stmt.init)

@@ -26,7 +26,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import arrays_read, arrays_written, free_vars, substitute, walk
+from xpiler.ir.rewrite import arrays_read, arrays_written, free_vars, substitute, uses, walk
 from xpiler.ir.types import F16, F32, I32, DType
 from xpiler.passes.contraction import INDEPENDENT, factors_of, guarded_loops, with_guards, without_values
 from xpiler.passes.lane_ranges import conjuncts, is_cut
@@ -74,6 +74,8 @@ def match_windows(outermost: For, memory: Mapping[str, DType]) -> Windows | None
     if pixels.dtype != I32 or channels.dtype != I32:
         return None
     values = {d.name: d.init for d in before if isinstance(d.init, Expr)}
+    if uses(channels.body).vars_set & set(values):
+        return None
     for name in list(values):
         values[name] = substitute(values[name], values)
     body = without_values(substitute(channels.body, values)).body
