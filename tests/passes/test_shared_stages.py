@@ -74,10 +74,10 @@ def results(function: Function, rows: int, taps: int) -> np.ndarray[Any, Any]:
     return given["y"]
 
 
-def test_eight_blocks_share_a_tile() -> None:
+def test_sixteen_blocks_share_a_tile() -> None:
     text = show(share_stages(sums()))
-    assert "f32 total[8][4];" in text and "tile[32];" in text
-    assert "parallel for i32 b_first in 0 .. blocks step 8" in text
+    assert "f32 total[16][4];" in text and "tile[32];" in text
+    assert "parallel for i32 b_first in 0 .. blocks step 16" in text
     step = text[text.index("for i32 base") :]
     assert step.index("tile[k] =") < step.index("parallel for i32 b in 0 .. b_many")
 

@@ -8,19 +8,20 @@
       B(r)                                                   acc[r][c] = sum
                                                            threads r in 0..4: B(r)
 
-The rows are independent, so each step may be done for all of them before the next one. It applies to loops
-of few rows around a sum of which a factor is the same in all rows. What lives from one step to another gets
-an element a row; a sum for some of the columns only is done for all of them where what it reads is there,
-and the others then get what they had.
+The rows are independent, so each step may be done for all of them before the next one; a step that waits for
+what a loop has computed is one of its own, so that the processor goes on with another row meanwhile. It
+applies to loops of few rows around a sum of which a factor is the same in all rows. What lives from one step
+to another gets an element a row; a sum for some of the columns only is done for those where a bound says so,
+else for all of them where what it reads is there, and the others then get what they had.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import simplify
-from xpiler.ir.build import const, is_const, select
+from xpiler.ir.build import const, is_const, minimum, select
 from xpiler.ir.nodes import (
     TRUE,
     Assign,
@@ -44,6 +45,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import (
     arrays_read,
     arrays_written,
+    assigned_vars,
     free_vars,
     map_expr,
     map_stmt,
@@ -54,6 +56,7 @@ from xpiler.ir.rewrite import (
 from xpiler.passes.facts import Facts
 from xpiler.passes.folds import REDUCTIONS
 from xpiler.passes.independence import independent_iterations
+from xpiler.passes.inside_ranges import bound_of
 from xpiler.passes.names import Names
 from xpiler.passes.vectorize import INDEPENDENT
 
@@ -112,10 +115,13 @@ class _Split:
         pieces: list[tuple[bool, tuple[Stmt, ...]]] = []  # whether it is a product, and its statements
         for stmt in loop.body.body:
             for product, stmts in self.pieces(stmt, loop, inside):
-                if pieces and not product and not pieces[-1][0]:
-                    pieces[-1] = False, (*pieces[-1][1], *stmts)
-                else:
+                if product or not pieces or pieces[-1][0]:
                     pieces.append((product, stmts))
+                elif _waits(stmts[0], pieces[-1][1]):
+                    before, starts = _with_starts(pieces[-1][1])
+                    pieces[-1:] = [(False, before), (False, (*starts, *stmts))]
+                else:
+                    pieces[-1] = False, (*pieces[-1][1], *stmts)
         if not any(product for product, _ in pieces):
             return None
         return self.distributed(loop, [stmts for _, stmts in pieces])
@@ -161,10 +167,11 @@ class _Split:
                 exprs = (start, value, condition)
                 if any(isinstance(n, Load) for e in exprs for n in walk(e)):
                     return None
-                if not self.exists(loop, condition, columns, facts):
+                some = _bounded(columns, condition, rows)
+                if some is None and not self.exists(loop, condition, columns, facts):
                     return None
                 kept = Assign(place, select(condition, place, value))
-                return self.summed(columns, place, start, loop), replace(columns, body=Block((kept,)))
+                return self.summed(some or columns, place, start, loop), replace(columns, body=Block((kept,)))
             case (Assign(target=Load() as place, value=start, reduce=None), For() as loop):
                 plain = _element(loop) == place and self.shared(loop, rows, columns)
                 if not plain or any(isinstance(n, Load) and n.array == place.array for n in walk(start)):
@@ -275,6 +282,40 @@ def _plain(decl: Decl, loop: For) -> bool:
         for n in walk(loop.body)
         if isinstance(n, (Load, Ref)) and n.array == decl.name
     )
+
+
+def _waits(stmt: Stmt, before: Sequence[Stmt]) -> bool:
+    """Whether a loop needs what a loop before it has computed: the processor waits for a row at such places,
+    unless another row is next."""
+    late: frozenset[str] = frozenset()
+    for other in before:
+        changed = arrays_written(other) | assigned_vars(other)
+        match other:
+            case For():
+                late |= changed
+            case Decl(name=name, init=Expr() as init) if late & (free_vars(init) | arrays_read(init)):
+                late |= {name}
+            case Assign(value=value) if late & (free_vars(value) | arrays_read(value)):
+                late |= changed
+    return isinstance(stmt, For) and bool(late & (free_vars(stmt) | arrays_read(stmt)))
+
+
+def _with_starts(stmts: tuple[Stmt, ...]) -> tuple[tuple[Stmt, ...], tuple[Stmt, ...]]:
+    """The statements, and apart from them the variables they declare last, with numbers to start from."""
+    end = len(stmts)
+    while end and isinstance(last := stmts[end - 1], Decl) and isinstance(last.init, Const):
+        end -= 1
+    return stmts[:end], stmts[end:]
+
+
+def _bounded(columns: For, condition: Expr, rows: For) -> For | None:
+    """The columns of which the condition holds, where it is a bound that all rows have in common."""
+    bound = bound_of(condition, columns.var) if columns.var in free_vars(condition) else None
+    _, high = bound or (None, None)
+    inside = {rows.var} | {d.name for d in walk_stmts(rows.body) if isinstance(d, Decl)}
+    if high is None or free_vars(high) & inside | free_vars(high) & assigned_vars(rows.body):
+        return None
+    return replace(columns, stop=minimum(columns.stop, high))
 
 
 def _turned(stmt: Stmt, facts: Facts) -> Stmt:

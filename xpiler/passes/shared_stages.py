@@ -59,7 +59,7 @@ from xpiler.passes.knobs import Knob
 from xpiler.passes.names import Names
 from xpiler.passes.sync import leaves_loop
 
-TOGETHER = Knob("shared_stages.blocks", (1, 2, 4, 8), 8, "blocks that share what they stage; 1: none do")
+TOGETHER = Knob("shared_stages.blocks", (1, 2, 4, 8, 16), 16, "blocks that share what they stage; 1: none do")
 ROOM = 128 * 1024  # bytes of all blocks' own arrays
 
 _ORDERED = (
