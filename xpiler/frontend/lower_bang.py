@@ -26,7 +26,7 @@ from xpiler.platforms import (
     bang_shape,
 )
 from xpiler.platforms.bang_meaning import MEANINGS, BadUse, Use
-from xpiler.platforms.bang_operands import operand_rule
+from xpiler.platforms.bang_operands import operand_memory, operand_rule
 
 _FAMILIES = (bang_convert, bang_elementwise, bang_matrix, bang_reduce, bang_select, bang_shape)
 
@@ -36,10 +36,11 @@ def _intrinsic(call: Invocation) -> Value:
     def lowered(args: Sequence[Value]) -> Value:
         ctx = call.ctx
         operands = tuple(operand(call, arg) for arg in args)
-        if operand_rule(call.name) != "any":  # vectors, all of them
-            for position, arg in enumerate(args):
-                if isinstance(arg.type, (Pointer, Array)):
-                    wanted_in(call, address(call, arg), "NRAM", f"operand {position + 1}")
+        pointers = [n for n, arg in enumerate(args) if isinstance(arg.type, (Pointer, Array))]
+        for n, position in enumerate(pointers):
+            memory = operand_memory(call.name, n, len(pointers))
+            if memory:
+                wanted_in(call, address(call, args[position]), memory, f"operand {position + 1}")
         use = Use(call.name, operands, ctx.fresh, began=ctx.began)
         try:
             stmts = MEANINGS[call.name](use)

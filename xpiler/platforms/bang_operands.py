@@ -17,9 +17,22 @@ _IN_PLACE = re.compile(
     r"(_scalar|_const)?|active_\w+|abs|neg|square|recip|sqrt|rsqrt|relun?|fusion|b(and|or|xor)(_scalar)?)$"
 )
 
+# Their weights come third, behind the bias of `mlp`.
+_WEIGHTED = re.compile(r"__bang_(?:matmul|mlp|conv|conv_partial|conv_tf32)$")
+
 
 def operand_rule(name: str) -> str:
     """`same`: one place, or apart; `none`: apart; `any` where nothing is said."""
     if _MOVING.match(name):
         return "none"
     return "same" if _IN_PLACE.match(name) else "any"
+
+
+def operand_memory(name: str, pointer: int, pointers: int) -> str:
+    """The memory of pointer number `pointer`, of `pointers` among the operands; "" where nothing is said."""
+    if operand_rule(name) != "any":
+        return "NRAM"
+    if not _WEIGHTED.match(name):
+        return ""
+    weights = pointers - 1 if name == "__bang_mlp" else 2
+    return "WRAM" if pointer == weights else "NRAM"
