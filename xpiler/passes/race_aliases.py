@@ -135,7 +135,8 @@ def _touched(
                 count = np.maximum(-(-(last - first) // stride), 0)
                 there &= count > 0
                 few = np.clip(count, 1, _FIRST)  # of many threads the first ones have work at such sizes
-                values[var] = first + rng.integers(0, few) * stride
+                some = np.where(rng.random(_POINTS) < 0.5, few, np.maximum(count, 1))
+                values[var] = first + rng.integers(0, some) * stride
             case Decl(name=name, init=Expr() as init):
                 value = _value(init, values)
                 if value is not None:
