@@ -158,6 +158,24 @@ def test_a_grid_that_the_serial_form_has_is_that_of_all_sizes() -> None:
     assert not validation.refuted
 
 
+def test_sizes_at_which_the_source_races_refute_no_pass() -> None:
+    """Divided by three, pairs are rotated that belong to two rows."""
+    text = """
+    __global__ void f(float *q, int heads, int width, int n) {
+      for (int i = threadIdx.x; i < heads * (n / 2); i += 32) {
+        int h = i / (n / 2), r = i % (n / 2);
+        float a = q[h * width + r], b = q[h * width + n / 2 + r];
+        q[h * width + r] = a - b;
+        q[h * width + n / 2 + r] = a + b;
+      }
+    }"""
+    (source,) = parse(text, "f.cu").program.kernels
+    setting = Setting({"heads": 6, "width": 11, "n": 8}, {"q": 66}, block=(32, 1, 1))
+    validation = Validation([setting])
+    canonicalise(source, (32, 1, 1), check=validation.check)
+    assert not validation.refuted
+
+
 def whole(op: str) -> Function:
     """`y[0] = x[0] op x[1]` of whole numbers."""
     x, y = Param("x", I32, True), Param("y", I32, True)

@@ -16,7 +16,7 @@ from xpiler.errors import Refusal
 from xpiler.ir.nodes import Function
 from xpiler.symbolic.equivalence_runs import Agreement, Level, Pair, Refuted, Runs, smaller
 from xpiler.symbolic.forms import Formula, Unknown, formula
-from xpiler.symbolic.settings import Setting
+from xpiler.symbolic.settings import Setting, arguments, execute
 
 _SECONDS = 0.25  # of processor time for the applications of one kernel's passes at all sizes
 _MOST = 0.45  # at the smallest, and formulas as well
@@ -112,7 +112,7 @@ class Validation:
                     outcome = None
                 if time.thread_time() - start > _QUICK and by < _DIVISORS[-1]:
                     break
-                if outcome is None or not outcome.fault:
+                if (outcome is None or not outcome.fault) and _has_one_meaning(function, smaller_one):
                     found.append(smaller_one)
         return found[-2:]
 
@@ -130,6 +130,15 @@ class Validation:
             found = function, Runs(function, setting)
             self.known[id(function), number] = found
         return found[1]
+
+
+def _has_one_meaning(function: Function, setting: Setting) -> bool:
+    """Whether threads do not race there: a kernel may not be meant for sizes that were only divided."""
+    given = arguments(function, setting, "native", 1)
+    try:
+        return not execute(function, given, setting, "native", checks=True, seconds=_MOST).fault
+    except Refusal:
+        return True
 
 
 def _formula(function: Function) -> Formula | None:
