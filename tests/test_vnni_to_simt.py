@@ -170,3 +170,32 @@ def test_c_is_verified_and_what_stays_of_it_is_cpp() -> None:
     assert result.status == "verified", result.evidence
     assert result.text is not None
     assert "float *__restrict__ a = (float *)malloc" in result.text
+
+
+PARTS = """
+#include <immintrin.h>
+#include <stdint.h>
+struct Shape { int rows, columns; };
+void widen(const uint16_t *x, float *y, Shape s, float by) {
+    for (int r = 0; r < s.rows; ++r) {
+        int c = 0;
+        for (; c + 16 <= s.columns; c += 16) {
+            const __m256i half = _mm256_loadu_si256((const __m256i *)(x + r * s.columns + c));
+            _mm512_storeu_ps(y + r * s.columns + c, _mm512_mul_ps(_mm512_cvtph_ps(half), _mm512_set1_ps(by)));
+        }
+        for (; c < s.columns; ++c) y[r * s.columns + c] = _cvtsh_ss(x[r * s.columns + c]) * by;
+    }
+}
+void narrow(const float *x, uint16_t *y, int n) {
+    for (int i = 0; i < n; ++i) y[i] = _cvtss_sh(x[i], 0);
+}
+"""
+
+
+@pytest.mark.parametrize("to", ["cuda", "bang"])
+def test_structs_by_value_are_handed_over_by_their_members(to: str) -> None:
+    result = translate_text(PARTS, "widen.cpp", to)
+    assert result.status == "verified", result.evidence
+    assert {entry.name for entry in result.entries} == {"widen", "narrow"}
+    assert result.text is not None
+    assert "int s_rows, int s_columns" in result.text

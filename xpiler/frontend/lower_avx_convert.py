@@ -18,8 +18,9 @@ from xpiler.frontend.lower_avx import (
 )
 from xpiler.frontend.lower_avx_math import rounding_form
 from xpiler.frontend.lower_builtins import Invocation
+from xpiler.frontend.lower_context import number
 from xpiler.frontend.lower_lanes import Lanes, assign_lanes, mask_of, register_at, simple
-from xpiler.frontend.lower_registry import BUILTINS
+from xpiler.frontend.lower_registry import BUILTINS, builtin
 from xpiler.frontend.lower_values import VOID_VALUE, Value
 from xpiler.ir import build
 from xpiler.ir.nodes import Expr
@@ -132,6 +133,18 @@ def _directed(source: DType, target: DType, bits: int) -> Handler:
         return conversion(source, target, change)(bits)(call)
 
     return handler
+
+
+@builtin("_cvtsh_ss")
+def _one_from_half(call: Invocation) -> Value:
+    half = build.bitcast(call.number_as(0, U16), F16)
+    return number(build.cast(half, F32))
+
+
+@builtin("_cvtss_sh")
+def _one_to_half(call: Invocation) -> Value:
+    nearest(call, 1)
+    return number(build.bitcast(build.cast(call.number_as(0, F32), F16), U16))
 
 
 def _to_half(bits: int) -> Handler:

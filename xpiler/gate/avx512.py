@@ -23,12 +23,19 @@ _BASE = {
 }
 _BITS = ("-mbmi", "-mbmi2", "-mlzcnt", "-mpopcnt")  # masks are counted with; older than AVX-512
 _VNNI, _BF16 = ("-mavx512vnni", "avx512_vnni"), ("-mavx512bf16", "avx512_bf16")
-VNNI_FLAGS = (*_BASE, *_BITS, _VNNI[0], _BF16[0])  # of all that the platform has
+_VBMI, _VBMI2 = ("-mavx512vbmi", "avx512_vbmi"), ("-mavx512vbmi2", "avx512_vbmi2")
+_BITALG, _POPCNT = ("-mavx512bitalg", "avx512_bitalg"), ("-mavx512vpopcntdq", "avx512_vpopcntdq")
+_PARTS = (_VNNI, _BF16, _VBMI, _VBMI2, _BITALG, _POPCNT)
+VNNI_FLAGS = (*_BASE, *_BITS, *(flag for flag, _ in _PARTS))  # of all that the platform has
 
 # By a part that not every text needs: what a text says that does.
 _USES = {
     _VNNI: re.compile(r"dpbusd|dpwssd"),
     _BF16: re.compile(r"_dpbf16_|cvtne2?ps_?p?bh|(?:\b|_)cvtp?bh_|__m\d+bh|__bf16|\w_(?:pbh|sbh)\b"),
+    _VBMI: re.compile(r"permutex2?var_epi8|multishift_"),
+    _VBMI2: re.compile(r"(?:compress|expand)(?:storeu|loadu)?_epi(?:8|16)|_sh[lr]dv?i?_epi"),
+    _BITALG: re.compile(r"popcnt_epi(?:8|16)|bitshuffle_"),
+    _POPCNT: re.compile(r"popcnt_epi(?:32|64)"),
 }
 
 
@@ -56,5 +63,5 @@ def flags_here(text: str) -> tuple[str, ...] | None:
     compiler uses those that it is told of. None where the text needs such a part."""
     if missing_parts(text):
         return None
-    present = [flag for flag, part in (_VNNI, _BF16) if part in cpu_features()]
+    present = [flag for flag, part in _PARTS if part in cpu_features()]
     return (*_BASE, *_BITS, *present)

@@ -203,9 +203,10 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
         )
     if contract.cooperative and launch == _SIMT:
         return head + _cooperative_call(contract, callee, opening, platform)
-    if contract.kind == "host":
+    in_parts = any(a.member for a in contract.arguments)
+    if contract.kind == "host" and not (in_parts and _takes_plainly(contract)):
         return head + _host_call(contract, callee, opening)
-    if "<" in callee or any(a.member for a in contract.arguments):
+    if "<" in callee or in_parts:
         return head + _call_in_parts(contract, f"{callee}{launch}", opening)
     sizes = ", ".join(f"sizeof(XpilerSignature::Argument<{i}>)" for i in range(count))
     arguments = ", ".join(f"XpilerSignature::at<{i}>(xpiler_slots, {i})" for i in range(count))
@@ -214,6 +215,12 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
         f"const std::size_t sizes[] = {{{sizes or '0'}}};\n{opening}"
         f"    {callee}{launch}({arguments});\n}}\n}}\n"
     )
+
+
+def _takes_plainly(contract: Contract) -> bool:
+    """Whether a host function is handed its arguments in their order: nothing before, nothing back."""
+    handed = (contract.handed, contract.before, contract.signature)
+    return not any(handed) and all(a.name != RETURN for a in contract.arguments)
 
 
 def _cooperative_call(contract: Contract, callee: str, opening: str, platform: str) -> str:
