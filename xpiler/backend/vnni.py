@@ -24,6 +24,7 @@ from xpiler.ir.nodes import Block, Call, Const, Decl, Expr, For, Function, Load,
 from xpiler.ir.rewrite import assigned_vars, map_expr, substitute, walk
 from xpiler.ir.types import U32
 from xpiler.passes.block_digits import rows_of_blocks
+from xpiler.passes.column_panels import panel_columns
 from xpiler.passes.element_registers import keep_elements
 from xpiler.passes.guard_bounds import bound_loops
 from xpiler.passes.kept_values import keep_values
@@ -98,7 +99,10 @@ def generate(
     if scalar is None:
         rows = keep_values(rows_of_blocks(drop_zero_terms(function)))
         chosen = vectorize(gather_rows(pack_operands(share_stages(shape_steps(rows)))))
-        function, parallel = split_rows(bound_loops(keep_elements(chosen.function))), chosen.parallel
+        function, parallel = (
+            split_rows(bound_loops(keep_elements(panel_columns(chosen.function)))),
+            chosen.parallel,
+        )
         notes += chosen.notes
     function, bounds = _with_named_bounds(function)
     printer = (

@@ -13,9 +13,12 @@ from xpiler.backend.vnni_region import Region
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
+    Binary,
     Const,
     Decl,
+    Expr,
     For,
+    If,
     Instr,
     Load,
     LoopKind,
@@ -25,6 +28,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import walk
+from xpiler.passes.inside_ranges import parts_of
 from xpiler.passes.knobs import Knob
 from xpiler.passes.register_tile import tile_candidate, tiled, widened
 from xpiler.passes.turned_panels import TURN
@@ -83,6 +87,29 @@ class VectorPrinter(CPrinter):
                 self.line(f"{name}({ends}, {', '.join(self.expr(n) for n in numbers)});")
             case _:
                 super().stmt(stmt)
+
+    def conditional(self, stmt: If) -> None:
+        match stmt.then.body:
+            case (For(kind=LoopKind.PARALLEL) as loop,) if (
+                stmt.otherwise.body and not self.in_parallel and _asks_for_work(stmt.condition)
+            ):
+                shared = self.parallel_pragma(loop)
+            case _:
+                shared = None
+        if shared is None:
+            super().conditional(stmt)
+            return
+        self.line(f"if ({self.expr(stmt.condition)}) {{")
+        self.depth += 1
+        self.in_parallel = True
+        self._loop(loop, shared[0])
+        self.in_parallel = False
+        self.depth -= 1
+        self.line("} else {")
+        self.depth += 1
+        self.block(stmt.otherwise)
+        self.depth -= 1
+        self.line("}")
 
     def loop(self, loop: For) -> None:
         if loop.var not in self.tiling and tile_candidate(loop) is not None and self._tiled_loop(loop):
@@ -244,3 +271,13 @@ class VectorPrinter(CPrinter):
             return "" if count >= ENOUGH_WORK.value else None
         least = max(1, ENOUGH_WORK.value // count)
         return f"{' * '.join(factors)} >= {least}"
+
+
+def _asks_for_work(condition: Expr) -> bool:
+    """Whether a condition on sizes says that there is enough to do for threads."""
+    least = 1
+    for part in parts_of(condition):
+        match part:
+            case Binary(op=">=", right=Const(value=number)):
+                least *= int(number)
+    return least >= ENOUGH_WORK.value

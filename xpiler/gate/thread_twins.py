@@ -90,7 +90,18 @@ def _differ(unit: Unit) -> bool:
     """Whether some branch with a loop for threads is no copy of the other one."""
     merged = [merge_twins(function).body for function in unit.program.kernels]
     branches = [n for body in merged for n in walk(body) if isinstance(n, If) and n.otherwise.body]
-    return any(_is_shared_out(branch.then) != _is_shared_out(branch.otherwise) for branch in branches)
+    return any(
+        _starts_threads(branch.then) or _is_shared_out(branch.then) != _is_shared_out(branch.otherwise)
+        for branch in branches
+    )
+
+
+def _starts_threads(block: Block) -> bool:
+    """Whether a loop for threads is all that a branch is, as behind the thresholds of `as_if_enough`."""
+    match block.body:
+        case (For(kind=LoopKind.PARALLEL),):
+            return True
+    return False
 
 
 def _is_shared_out(block: Block) -> bool:
