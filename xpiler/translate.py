@@ -224,10 +224,17 @@ class Trusted:
         return cls(unit, parsed, tuple(entries), platform)
 
     def verify(
-        self, target: str, file: str, progress: Progress = lambda step: None, *, until_wrong: bool = False
+        self,
+        target: str,
+        file: str,
+        progress: Progress = lambda step: None,
+        *,
+        until_wrong: bool = False,
+        own: bool = False,
     ) -> Result:
         """The target, compiled, run and compared. `until_wrong`: its platform's compilers are not asked
-        about a target that does not run, or whose results are wrong."""
+        about a target that does not run, or whose results are wrong, nor is it run at further sizes. `own`:
+        the engine wrote it."""
         start = time.monotonic()
         to = platform_of(file, target)
         entries = [replace(item, rungs=[]) for item in self.entries]
@@ -235,7 +242,9 @@ class Trusted:
         with ThreadPoolExecutor(2) as pool:
             compiled = None if until_wrong else pool.submit(compile_check, target, file, to)
             calls, spell = self._calls(target, to)
-            verify_entries(self.unit, entries, target, file, to, pool, calls, spell)
+            verify_entries(
+                self.unit, entries, target, file, to, pool, calls, spell, own=own, doubted=until_wrong
+            )
             ran = [rung for item in entries for rung in item.rungs]
             checked: Sequence[Rung] = ()
             if compiled is not None:

@@ -62,10 +62,12 @@ def verify_entries(
     spell: Callable[[str], str],
     *,
     own: bool = False,
+    doubted: bool = False,
 ) -> None:
     """Fills in the rungs of the entries. `own`: the engine wrote the text, so it is expected to be right:
     what is proved is looked for while it is compiled and run. Its loops are shared out where that is shown
-    right, so the races of others' OpenMP loops are not looked for in it."""
+    right, so the races of others' OpenMP loops are not looked for in it. `doubted`: it is likely wrong, so
+    that it is run at the sizes that are known before others are looked for."""
     running = [i.inference.contract for i in entries if i.runs is not None and i.inference and not i.refused]
     beside = tuple(called_as(contract, calls, spell) for contract in running)
     if len(beside) > 1 and not build(text, file, platform, beside[0], beside=beside).together:
@@ -152,6 +154,8 @@ def verify_entries(
             doubt = "" if item.inference.checked else ", or by a race: its kernels were not interpreted"
             why = f"{item.runs.order}, by the order of the atomics at {item.atomic}{doubt}"
             item.rungs = compare_unordered(contract, item.build, item.runs, target, why)
+        elif doubted and (wrong := _wrong(contract, item, target)):
+            item.rungs = wrong
         else:
             if proving is None:
                 at_landmarks(item, text, source.text)
@@ -188,6 +192,13 @@ def verify_entries(
 
     list(pool.map(verify, entries))
     helpers.shutdown(wait=False)
+
+
+def _wrong(contract: Contract, item: EntryJob, target: Build) -> list[Rung]:
+    """The rungs of a target that fails at the sizes of the contract; none of one that does not."""
+    assert item.build is not None and item.runs is not None
+    rungs = compare_target(contract, item.build, item.runs, target)
+    return [] if all(rung.ok for rung in rungs) else rungs
 
 
 def is_compared(item: EntryJob) -> bool:

@@ -45,3 +45,27 @@ def test_several_cases_in_one_process_tell_the_same_as_each_alone() -> None:
     scores = run_in_all(built, questions, selections, 30)
     assert [[score.right for score in own] for own in scores] == [[True, False]] * len(questions)
     assert scores == [run_trials(built, question, selections, 30) for question in questions]
+
+
+OUTSIDE = """extern "C" { unsigned short xpiler_on[2]; }
+extern "C" void f(const float* x, float* y, int n) {
+  const int first = xpiler_on[0] ? 0 : -1, end = n + (xpiler_on[1] ? 0 : 3000);
+  for (int i = first; i < end; ++i) y[i] = i < 0 ? 7 : x[i < n ? i : 0];
+  if (!xpiler_on[0]) y[n / 2] += 1;
+}
+"""
+
+
+def test_a_trial_goes_on_after_an_access_outside_an_array() -> None:
+    contract = vector_contract()
+    built = build(OUTSIDE, "f.cpp", "vnni", contract)
+    right = build(TEXT, "f.cpp", "vnni", contract).run(contract.cases)[0]
+    question = Question(right.case, right.variant, rights_of(contract, right, None), 2000)
+    scores = run_trials(built, question, [(), ((0, 1),), ((1, 1),), ((0, 1), (1, 1))], 10)
+    assert [(s.status, s.finished, s.wrong) for s in scores] == [
+        (1, True, 1),
+        (1, True, 0),
+        (1, True, 1),
+        (0, True, 0),
+    ]
+    assert [score.right for score in scores] == [False, False, False, True]

@@ -12,7 +12,8 @@
 // A buffer whose slot lies behind the arguments is a variable of the program: filled before the call, read after it.
 // A case that ends well leaves `done-ID` (seconds, those of processor time, samples) and `out-ID-SLOT` for each buffer that is
 // not `in`. A case with trials is run once for each line of FILE (numbers of sites and choices, see `trials.py`), with
-// the program's `xpiler_on` set to them, and leaves no buffers but RESULTS, a line each. What goes wrong is a JSON line
+// the program's `xpiler_on` set to them, and leaves no buffers but RESULTS, a line each; an access outside a buffer is
+// reported and does not end it, so that it shows how wrong the rest is. What goes wrong is a JSON line
 // in `events-ID.jsonl`, the file that XPILER_EVENTS names for the emulators too.
 
 #include <algorithm>
@@ -190,6 +191,14 @@ void out_of_bounds(char* line, std::size_t room, const Buffer& buffer, const uns
                   access, buffer.name.c_str(), buffer.bytes, static_cast<long long>(at - buffer.data));
 }
 
+// The page of a guard can be used from now on: a trial shows how wrong the whole of a run is.
+void open_guard(const unsigned char* address) {
+    constexpr std::size_t page = 4096;
+    auto* start = const_cast<unsigned char*>(address - reinterpret_cast<std::uintptr_t>(address) % page);
+    if (mprotect(start, page, PROT_READ | PROT_WRITE) != 0) _exit(reported);
+    std::memset(start, canary, page);
+}
+
 void on_fault(int number, siginfo_t* info, void* context) {
     const unsigned char* address = static_cast<const unsigned char*>(info->si_addr);
     const char* access = "access";
@@ -208,7 +217,9 @@ void on_fault(int number, siginfo_t* info, void* context) {
                 continue;
             out_of_bounds(line, sizeof line, buffer, address, access);
             report(line);
-            _exit(reported);
+            if (!score) _exit(reported);
+            open_guard(address);
+            return;
         }
     }
     unsigned long at = reinterpret_cast<unsigned long>(address);
@@ -230,7 +241,7 @@ void catch_faults() {
     sigaltstack(&stack, nullptr);
     struct sigaction action {};
     action.sa_sigaction = on_fault;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | (score ? 0 : static_cast<int>(SA_RESETHAND));
     for (int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigaction(number, &action, nullptr);
 }
 
@@ -362,6 +373,7 @@ void run_case(Case& test) {
     std::snprintf(events_path, sizeof events_path, "events-%s.jsonl", test.id.c_str());
     setenv("XPILER_EVENTS", events_path, 1);
     setenv("XPILER_SCHEDULE", test.schedule.c_str(), 1);
+    if (score) setenv("XPILER_GOES_ON", "1", 1);
 
     std::vector<void*> slots(test.arguments, nullptr);
     std::vector<void*> pointers(test.arguments, nullptr);

@@ -35,7 +35,8 @@ _SMALLEST_PART = 12  # trials for which a second process is worth its start
 @dataclass(frozen=True)
 class Score:
     """`status`: 0 it ended well, 1 something was reported, 2 it was killed, 3 it took too long, 4 it was not
-    run. `distance`: the wrong elements, each counted by how wrong it is, see `judge` in `runner.cpp`."""
+    run. A trial goes on after an access outside an array, which is reported, so that it tells how wrong the
+    rest is. `distance`: the wrong elements, each counted by how wrong it is, see `judge` in `runner.cpp`."""
 
     status: int
     finished: bool

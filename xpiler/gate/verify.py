@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -143,7 +144,7 @@ def _fault(result: RunResult) -> str:
 def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: Build) -> list[Rung]:
     """The rungs `executed` and `sanitized` for one entry."""
     start = time.monotonic()
-    results = target.run(contract.cases, variants=BOTH_ENDS, until_fault=True)
+    results = _in_two_processes(contract.cases, target)
     tool = f"{target.tool} against {source.tool}"
     faulty = next((r for r in results if not r.ok), None)
     seconds = time.monotonic() - start
@@ -186,6 +187,16 @@ def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: 
         Rung("executed", True, tool, f"{contract.entry}: {_cases(contract)}; {worst.summary}", seconds),
         Rung("sanitized", True, "guard pages", guarded, 0.0),
     ]
+
+
+def _in_two_processes(cases: Sequence[Case], target: Build) -> list[RunResult]:
+    """Both variants of every case, every other case in a process of its own; none after a fault in either,
+    so that the first that is no result is one."""
+    shares = [cases[i::2] for i in range(2 if len(cases) > 1 else 1)]
+    with ThreadPoolExecutor(len(shares)) as pool:
+        ran = pool.map(lambda share: target.run(share, variants=BOTH_ENDS, until_fault=True), shares)
+    results = [iter(share) for share in ran]
+    return [next(results[i % len(shares)]) for i in range(len(cases)) for _ in BOTH_ENDS]
 
 
 def compare_unordered(

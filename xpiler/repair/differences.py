@@ -73,6 +73,11 @@ def differences(text: str, other: str) -> tuple[list[Difference], float]:
     return made, 1 - max(gone, new) / max(1, _tokens(text))
 
 
+def is_same_code(text: str, other: str) -> bool:
+    """Whether two texts differ in comments and spaces alone."""
+    return [unit.tokens for unit in _units(text)] == [unit.tokens for unit in _units(other)]
+
+
 def _tokens(text: str) -> int:
     return sum(match.lastgroup is not None for match in _TOKEN.finditer(text))
 

@@ -24,6 +24,7 @@ from xpiler.platforms.registry import platform_of
 from xpiler.repair.changes import Change, apply, edits_between, unified
 from xpiler.repair.comparison import by_comparison, is_small
 from xpiler.repair.compile_errors import CompilerError, Mended, errors_in, without_errors
+from xpiler.repair.differences import is_same_code
 from xpiler.repair.menu import sites_of
 from xpiler.repair.places import lines_named, near_lines, range_of, statement_of
 from xpiler.repair.questions import Questions
@@ -105,7 +106,7 @@ class _Engine:
         progress: Progress,
         own: str | None,
     ) -> None:
-        self.trusted = trusted.against(target, file)
+        self.trusted, self.is_against = trusted, False
         self.source, self.target, self.file = source, target, file
         self.deadline, self.progress, self.own = deadline, progress, own
         self.platform = platform_of(file, target)
@@ -130,7 +131,10 @@ class _Engine:
         return self._searched(verdict, symptom)
 
     def _searched(self, verdict: Result, symptom: str) -> Repair:
-        """The repair that is found without the engine's own translation."""
+        """The repair that is found without the engine's own translation. What is tried is run on data among
+        which the target's own numbers are, too."""
+        if not self.is_against:
+            self.trusted, self.is_against = self.trusted.against(self.target, self.file), True
         if not self._build_errors(self.target):
             try:
                 found = self._behaviour(verdict, symptom)
@@ -276,7 +280,8 @@ class _Engine:
 
     def _accept(self, text: str) -> bool:
         self.progress("checking a repair")
-        result = self.trusted.verify(text, self.file)
+        own = self.own is not None and is_same_code(text, self.own)
+        result = self.trusted.verify(text, self.file, own=own)
         if result.status == "verified":
             self.accepted = result
         return result.status == "verified"

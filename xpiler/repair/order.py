@@ -57,10 +57,14 @@ class Order:
 
 
 def gain(score: Score, base: Score) -> float:
-    """Which part of the error a change takes away, from 0 to 1."""
-    if score.status == 0 and base.finished and base.wrong:
-        return max(0.0, 1 - score.distance / max(base.distance, 1e-12))
-    return 0.5 if rank(score) < rank(base) else 0.0
+    """Which part of the error a change takes away, from 0 to 1. That nothing is reported any more is half of
+    it, unless the results are farther from what is right then, as where nothing is done any more."""
+    if not (score.finished and base.finished and base.wrong) or score.status > base.status:
+        return 0.5 if rank(score) < rank(base) else 0.0
+    nearer = max(0.0, 1 - score.distance / max(base.distance, 1e-12))
+    if score.status == base.status:
+        return nearer
+    return max(nearer, 0.5) if score.distance <= base.distance else 0.1
 
 
 def rank(score: Score) -> tuple[int, float]:

@@ -490,13 +490,15 @@ def _varied(children: Sequence[State]) -> list[State]:
 
 def _has_more_right(score: Score, base: Score) -> bool:
     """Whether some elements are right that were not, however few: of two faults one may hide most."""
-    return score.status == 0 and base.finished and score.wrong < base.wrong
+    return score.finished and base.finished and score.status <= base.status and score.wrong < base.wrong
 
 
 def _is_nearer(score: Score, base: Score, share: float) -> bool:
     """Whether the results are nearer to what is right: the entry ends, or that part of the error is gone."""
     if score.status >= 2 or score == NOT_RUN:
         return False
-    if base.status >= 2 or not base.finished or (base.status and not score.status):
+    if base.status >= 2 or not base.finished:
         return score.finished
+    if base.status and not score.status:
+        return score.distance <= base.distance
     return score.status <= base.status and score.distance < (1 - share) * base.distance

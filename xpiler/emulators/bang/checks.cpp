@@ -23,13 +23,14 @@ bool weights_as_rows() {
     return rows;
 }
 
-static void report(const char* event, const Call& call, const char* format, va_list list, bool ends) {
+static void report(const char* event, const Call& call, const char* format, va_list list, bool ends, bool fails = false) {
     char words[3500], message[4000];
     std::vsnprintf(words, sizeof words, format, list);
     std::snprintf(message, sizeof message, "%s in line %d: %s", call.name, call.line, words);
     Event e(event);
     e.number("line", call.line).text("intrinsic", call.name).text("message", message);
-    if (ends) e.die();
+    if (ends && fails) e.die();
+    if (ends) return e.fault();
     static const bool wanted = std::getenv("XPILER_BANG_NOTES") != nullptr;
     static int written = 0;
     if (wanted && ++written <= 64) e.write();
@@ -38,7 +39,7 @@ static void report(const char* event, const Call& call, const char* format, va_l
 void violation(const char* event, const Call& call, const char* format, ...) {
     va_list list;
     va_start(list, format);
-    report(event, call, format, list, true);
+    report(event, call, format, list, true, true);
     std::abort();
 }
 
@@ -168,7 +169,7 @@ void check_extent(const Call& call, const Operand& o, unsigned long segments) {
         .number("size", static_cast<long long>(r->size))
         .number("offset", before > 0 ? -before : static_cast<long long>(r->size))
         .text("message", message)
-        .die();
+        .fault();
 }
 
 void check_operand(const Call& call, const Operand& o) {

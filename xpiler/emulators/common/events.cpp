@@ -41,6 +41,11 @@ bool reversed() {
     return on;
 }
 
+bool goes_on() {
+    static const bool on = flag("XPILER_GOES_ON");
+    return on;
+}
+
 void Event::put(const char* text) {
     while (*text && used_ < sizeof buffer_ - 3) buffer_[used_++] = *text++;
 }
@@ -112,6 +117,12 @@ void Event::die() {
     write();
     fflush_unlocked(stdout);  // the fault may have happened inside printf
     _exit(exit_code);
+}
+
+void Event::fault() {
+    if (!goes_on()) die();
+    static int written = 0;
+    if (++written <= 4) write();
 }
 
 void fatal(const char* event, const char* format, ...) {

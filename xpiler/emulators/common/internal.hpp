@@ -38,6 +38,7 @@ class Event {
     Event& raw(const char* key, const char* json);
     void write();  // appends to $XPILER_EVENTS, or prints to stderr
     [[noreturn]] void die();
+    void fault();  // ends the process; where a run is to show how wrong the whole of it is, it goes on
 
   private:
     char buffer_[16384];
@@ -63,5 +64,6 @@ int line_of_code(const void* instruction);  // of the program's text, 0 if nobod
 bool tracing();
 bool trace_only();
 bool reversed();
+bool goes_on();  // after an access outside an array: XPILER_GOES_ON
 
 }  // namespace xpemu

@@ -119,7 +119,7 @@ void check_region(Region& r) {
         .number("offset", hit - r.base)
         .text("access", "write")
         .text("message", "write outside the array, found after the fact")
-        .die();
+        .fault();
 }
 
 void check_redzones() {
@@ -331,6 +331,13 @@ void record_memory(Event& event, const char* kernel, int line, const Argument* a
 
 // ---------------------------------------------------------------------------------------------- faults
 
+// The page of a guard can be used from now on: it holds what lies around a buffer.
+static void open_guard(unsigned char* at, const Region& region) {
+    unsigned char* start = at - reinterpret_cast<std::uintptr_t>(at) % page;
+    if (mprotect(start, page, PROT_READ | PROT_WRITE)) _exit(exit_code);
+    poison(start, page, redzone_word(region));
+}
+
 static void on_fault(int signal, siginfo_t* info, void* context) {
     const char* access = "access";
 #if defined(__x86_64__)
@@ -356,8 +363,11 @@ static void on_fault(int signal, siginfo_t* info, void* context) {
             .number("allocation", region->id)
             .number("size", static_cast<long long>(region->size))
             .number("offset", at - region->base)
-            .text("message", message)
-            .die();
+            .text("message", message);
+        if (region->freed || !goes_on()) event.die();
+        event.fault();
+        open_guard(at, *region);
+        return;
     }
     if (info->si_code == SI_KERNEL || (signal == SIGBUS && info->si_code == BUS_ADRALN))
         event.text("array", "").text("kind", "misaligned").text("message", "misaligned vector access, or a wild address").die();
