@@ -5,7 +5,7 @@ import pytest
 from xpiler.repair import repair
 from xpiler.repair.changes import apply
 from xpiler.repair.comparison import by_comparison
-from xpiler.repair.differences import differences
+from xpiler.repair.differences import differences, is_same_code
 from xpiler.repair.result import COMPARISON, SEARCH
 
 RIGHT = """void scale(const float *x, float *y, int rows, int cols) {
@@ -111,3 +111,8 @@ def test_without_a_comparison_a_repair_comes_of_the_search() -> None:
     wrong = "#include <hip/hip_runtime.h>\n" + SOURCE.replace("cuda", "hip").replace("i < n", "i <= n")
     found = repair(SOURCE, "scale.cu", wrong, "scale.hip", seconds=120, compares=False)
     assert (found.status, found.by) == ("repaired", SEARCH)
+
+
+def test_comments_and_spaces_are_no_code() -> None:
+    assert is_same_code(RIGHT, RIGHT.replace("  ", "\t").replace("{", "{ // rows\n", 1))
+    assert not is_same_code(RIGHT, RIGHT.replace("r < rows", "r <= rows"))
