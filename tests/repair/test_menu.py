@@ -177,3 +177,20 @@ def test_a_lane_alone_in_a_sum_over_lanes_is_multiplied_as_the_others() -> None:
         assert text in [
             made.replace("v.y * u.y", "u.y * v.y") for made in changed(text.replace(right, wrong), "f.cu")
         ]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("!(i > 1 && j < n && x[i] > x[j])", "i > 1 && j < n && x[i] > x[j]"),
+        ("i <= 1 || j >= n || x[i] <= x[j]", "!(i <= 1 || j >= n || x[i] <= x[j])"),
+    ],
+)
+def test_a_condition_that_leaves_out_others_says_which_ones_are_meant(said: str, meant: str) -> None:
+    head = "void pick(const float *x, float *y, int i, int j, int n) {"
+    source = f'extern "C" {head} if ({said}) return; y[i] = x[j]; }}'
+    text = f"__global__ {head} if (true) {{ y[i] = x[j]; }} }}"
+    unit, other = analyse(text, "p.cu", platform="cuda"), analyse(source, "p.cpp", platform="vnni")
+    sites = sites_of(unit, other, vocabulary(source, text, "cuda"), "pick")
+    offered = {a.text for s in sites if text[s.start : s.end] == "true" for a in s.alternatives}
+    assert meant in offered

@@ -58,16 +58,21 @@ class Phrases:
                 text = " ".join(walker.text[place.start : place.end].split())
                 if self.model == "simt":
                     text = re.sub(r"\bstd::(?=(?:min|max)\b)", "", text)
-                if len(text) > _LONGEST or "//" in text or (kind, text) in self.seen or self._foreign(text):
-                    continue
-                self.seen.add((kind, text))
-                calls = _calls(text)
-                if not all(name in self.functions or name.startswith(_WORDS) for name in calls):
-                    continue
-                words = frozenset(_WORD.findall(_FIELD.sub("0", text))) - calls
-                names = {word: place.scope.kind(word) for word in words}
-                phrases = self.found.setdefault(kind, [])
-                phrases.append(Phrase(text, place.function.name, names, len(phrases)))
+                opposite = _opposite(text) if kind == CONDITION and place.root else ""
+                for said in (text, opposite) if opposite else (text,):
+                    self._add(kind, said, place)
+
+    def _add(self, kind: str, text: str, place: Place) -> None:
+        if len(text) > _LONGEST or "//" in text or (kind, text) in self.seen or self._foreign(text):
+            return
+        self.seen.add((kind, text))
+        calls = _calls(text)
+        if not all(name in self.functions or name.startswith(_WORDS) for name in calls):
+            return
+        words = frozenset(_WORD.findall(_FIELD.sub("0", text))) - calls
+        names = {word: place.scope.kind(word) for word in words}
+        phrases = self.found.setdefault(kind, [])
+        phrases.append(Phrase(text, place.function.name, names, len(phrases)))
 
     def _foreign(self, text: str) -> bool:
         return any(pattern.search(text) for model, pattern in _BUILTINS.items() if model != self.model)
@@ -81,6 +86,25 @@ class Phrases:
         ]
         fits.sort(key=lambda p: (p.function != function, p.order))
         yield from (p.text for p in fits[:_MOST])
+
+
+def _opposite(text: str) -> str:
+    """What holds where one that leaves out others does not: `if (!(a && b)) continue;` is `if (a && b) ...`
+    elsewhere. "" for a condition of one comparison, whose opposite is offered everywhere."""
+    inner = text[2:-1] if text.startswith("!(") and text.endswith(")") else ""
+    if inner and _is_balanced(inner):
+        return inner
+    return f"!({text})" if "||" in text else ""
+
+
+def _is_balanced(text: str) -> bool:
+    """Whether each bracket that is closed in it was opened in it."""
+    depth = 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _known(name: str, kind: str, scope: Scope) -> bool:
