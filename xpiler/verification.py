@@ -154,8 +154,8 @@ def verify_entries(
             doubt = "" if item.inference.checked else ", or by a race: its kernels were not interpreted"
             why = f"{item.runs.order}, by the order of the atomics at {item.atomic}{doubt}"
             item.rungs = compare_unordered(contract, item.build, item.runs, target, why)
-        elif doubted and (wrong := _wrong(contract, item, target)):
-            item.rungs = wrong
+        elif doubted and (failed := _failed(contract, item, target)):
+            item.rungs = failed
         else:
             if proving is None:
                 at_landmarks(item, text, source.text)
@@ -194,7 +194,7 @@ def verify_entries(
     helpers.shutdown(wait=False)
 
 
-def _wrong(contract: Contract, item: EntryJob, target: Build) -> list[Rung]:
+def _failed(contract: Contract, item: EntryJob, target: Build) -> list[Rung]:
     """The rungs of a target that fails at the sizes of the contract; none of one that does not."""
     assert item.build is not None and item.runs is not None
     rungs = compare_target(contract, item.build, item.runs, target)

@@ -26,8 +26,8 @@ _TIMES = 6  # what a changed text may take of the time of the text as it is, wit
 
 
 class Questions:
-    """All cases in both variants, quickest first, but those with a size of 1 last, as one element tells
-    little of what is wrong with it; and smaller ones where a run takes long."""
+    """All cases in both variants, quickest first, but those with sizes of 1 last, the more of them the later,
+    as one element tells little of what is wrong with it; and smaller ones where a run takes long."""
 
     def __init__(self, contract: Contract, source: Build, runs: SourceRuns, seconds: float) -> None:
         self.contract, self.source = contract, source
@@ -35,8 +35,8 @@ class Questions:
         self._runs = {run.case: run for run in runs.forward}
         largest = _largest(self._runs)
 
-        def order(case: Case) -> tuple[bool, int, str]:
-            return _is_degenerate(case, largest), _work(case), case.fill
+        def order(case: Case) -> tuple[int, int, str]:
+            return _degenerate(case, largest), _work(case), case.fill
 
         ordered = sorted(runs.forward, key=lambda run: order(run.case))
         self.all = [self._question(run, None, v) for run in ordered for v in BOTH_ENDS]
@@ -163,9 +163,9 @@ def _largest(cases: Iterable[Case]) -> dict[str, int]:
     return found
 
 
-def _is_degenerate(case: Case, largest: dict[str, int]) -> bool:
-    """Whether a size is 1 that is more in other cases."""
-    return any(value == 1 and largest.get(name, 1) > 1 for name, value in case.scalars)
+def _degenerate(case: Case, largest: dict[str, int]) -> int:
+    """How many sizes are 1 that are more in other cases."""
+    return sum(value == 1 and largest.get(name, 1) > 1 for name, value in case.scalars)
 
 
 def _growth(first: Case, case: Case) -> float:
