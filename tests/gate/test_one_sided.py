@@ -54,3 +54,38 @@ def test_which_kernels_compare_data(body: str, compared: bool) -> None:
     head = "__global__ void f(const float *x, const int *k, float *y, int n) {\n int i = threadIdx.x;\n"
     (kernel,) = parse(head + body + "}", "kernel.cu").program.kernels
     assert compares_data(kernel) == compared
+
+
+ENTROPY = """
+    float m = -INFINITY, z = 0.f, sum = 0.f;
+    for (int c = 0; c < cols; ++c) m = fmaxf(m, x[r * cols + c] * scale);
+    for (int c = 0; c < cols; ++c) {
+      const float t = x[r * cols + c] * scale - m;
+      z += expf(t);
+      sum += expf(t) * t;
+    }
+    y[r] = logf(z) - sum / z;
+"""
+
+
+def test_what_contraction_leaves_where_most_cancels_may_differ_between_rows() -> None:
+    source = f"""
+__global__ void entropy(const float *x, float *y, int rows, int cols, float scale) {{
+  int r = blockIdx.x * 64 + threadIdx.x;
+  if (r < rows) {{ {ENTROPY} }}
+}}
+void run(const float *x, float *y, int rows, int cols, float scale) {{
+  entropy<<<(rows + 63) / 64, 64>>>(x, y, rows, cols, scale);
+}}
+"""
+    contracted = ENTROPY.replace("x[r * cols + c] * scale - m", "fmaf(x[r * cols + c], scale, -m)")
+    contracted = contracted.replace("+= expf(t) * t", "= fmaf(expf(t), t, sum)").replace(
+        "sum / z", "sum * (1 / z)"
+    )
+    target = f"""
+#include <cmath>
+void run(const float *x, float *y, int rows, int cols, float scale) {{
+  for (int r = 0; r < rows; ++r) {{ {contracted} }}
+}}
+"""
+    assert Trusted.of(source, "entropy.cu").verify(target, "entropy.cpp").status == "verified"

@@ -18,7 +18,8 @@ down, functions by two units more (`tanhf` is no better on a device), and with p
 Inputs that move by their own rounding do not show how an intermediate result is rounded when it is far larger
 than they are: the sum of a softmax in `p - 1`, with p near 1, or `1 + tanh(x)` near 0. Twice the distance of
 the first two runs is allowed besides, yet no more than a few roundings of the largest element of the output,
-and twice that of the contracted one; an element may be the infinity or NaN that the latter has there.
+and twice that of the contracted one (where sums cancel to less than that, the largest such); an element may
+be the infinity or NaN that the latter has there.
 
 Integer outputs are compared bit by bit; one may differ by as much as the perturbations change that very one
 in the source, where they change few (floats that are rounded to integers, at the edge of two). Where the
@@ -449,7 +450,9 @@ def error_bound(
 def _excused(
     contract: Contract, argument: Argument, wanted: Float64Array, rounding: Roundings
 ) -> Float64Array:
-    """What other roundings add to the bound of each element."""
+    """What other roundings add to the bound of each element. Where sums cancel to nothing, contraction leaves
+    something of its products, and how much differs between elements as chance has it: each of those may be as
+    far off as any."""
     added = np.zeros_like(wanted)
     if argument.name in rounding.distance:
         finite = np.abs(wanted[np.isfinite(wanted)])
@@ -458,7 +461,10 @@ def _excused(
     if argument.name in rounding.contracted:
         with np.errstate(invalid="ignore"):
             moved = 2 * np.abs(rounding.contracted[argument.name] - wanted)
-        added = np.maximum(added, np.where(np.isfinite(moved), moved, 0.0))
+        moved = np.where(np.isfinite(moved), moved, 0.0)
+        vanished = np.abs(wanted) <= moved
+        moved[vanished] = moved[vanished].max(initial=0.0)
+        added = np.maximum(added, moved)
     return added
 
 
