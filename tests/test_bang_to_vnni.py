@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xpiler.backend.cuda_from_cnrt import to_cuda_host
+from xpiler.frontend import parse
 from xpiler.translate import translate_text
 
 ADD = """
@@ -103,3 +105,14 @@ def test_an_old_value_that_nobody_looks_at_and_constant_memory() -> None:
     result = translate_text(text, "count.mlu", "vnni")
     assert result.status == "verified", result
     assert result.text is not None and "__mlu_const__" not in result.text
+
+
+def test_a_variable_that_is_called_like_a_type_of_cuda_has_another_name() -> None:
+    host = """
+    void run(const float *a, const float *b, float *c, int n, cnrtQueue_t queue) {
+        cnrtDim3_t dim3 = {4, 1, 1};
+        add_kernel<<<dim3, cnrtFuncTypeUnion1, queue>>>(a, b, c, n);
+    }"""
+    text = to_cuda_host(parse("#include <cnrt.h>\n" + ADD + host, "add.mlu", platform="bang"))
+    assert "dim3 dims = {4, 1, 1};" in text
+    assert "<<<dim3(dims.x * dims.y * dims.z), 1, 0, queue>>>(a, b, c, n);" in text

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from inspect import Parameter, signature
 
 from xpiler.backend.bang_host import DIM3
@@ -160,6 +161,7 @@ static inline cudaError_t half_to_float(float *to, unsigned short bits) {
 
 def to_cuda_host(unit: Unit) -> str:
     """The text with CUDA host code. Raises Refusal for what has no form there, with its place."""
+    unit = _with_free_names(unit)
     source = SourceText(unit.text, unit.file)
     kept = [text.span for text in (*unit.kernels, *unit.device_functions)]
     kept += [site.span for site in unit.launches]
@@ -172,6 +174,28 @@ def to_cuda_host(unit: Unit) -> str:
         *_name_edits(source, kept),
     ]
     return _apply(unit.text, edits)
+
+
+def _with_free_names(unit: Unit) -> Unit:
+    """A variable `dim3` has another name, as long as that one: it would hide the type."""
+    if not re.search(r"\b(?:cnrt)?Dim3_t\s+dim3\b", unit.text):
+        return unit
+    names = ("dims", *(f"dim{c}" for c in "zyxwvu"))
+    name = next(n for n in names if not re.search(rf"\b{n}\b", unit.text))
+
+    def renamed(text: str) -> str:
+        return re.sub(r"\bdim3\b", name, text)
+
+    launches = tuple(
+        replace(
+            site,
+            grid=renamed(site.grid),
+            block=renamed(site.block),
+            arguments=tuple(map(renamed, site.arguments)),
+        )
+        for site in unit.launches
+    )
+    return replace(unit, text=renamed(unit.text), launches=launches)
 
 
 # ------------------------------------------------------------------------------------------ launches
