@@ -204,10 +204,12 @@ def with_guards(body: Block, guards: list[Expr]) -> tuple[Block, int | None]:
 
 
 def _with_scalar(body: tuple[Stmt, ...], places: set[str]) -> tuple[Stmt, ...]:
-    """`for k: t[m, n] += a * b` as a sum of its own that is added to the element at the end."""
-    if len(body) != 1 or not isinstance(body[0], For):
+    """`for k: t[m, n] += a * b` as a sum of its own that is added to the element at the end; one that starts
+    with `t[m, n] = 0` is the element."""
+    before, body_of_sum, behind = _set_first(body)
+    if len(body_of_sum) != 1 or not isinstance(body_of_sum[0], For):
         return body
-    loops = [body[0]]
+    loops = [body_of_sum[0]]
     while len(loops[-1].body.body) == 1:
         inner = loops[-1].body.body[0]
         if not isinstance(inner, For):
@@ -219,12 +221,25 @@ def _with_scalar(body: tuple[Stmt, ...], places: set[str]) -> tuple[Stmt, ...]:
             moving = {name for index in target.index for name in free_vars(index)}
             if moving & inside or not places <= moving or target.array in arrays_read(value):
                 return body
+            if before is not None and before.target != target:
+                return body
             total = Var(target.dtype, f"{target.array}_product")
             nest: Stmt = Assign(total, value, "+")
             for each in reversed(loops):
                 nest = replace(each, body=Block((nest,)))
-            return Decl(total.name, total.dtype, init=const(0, total.dtype)), nest, Assign(target, total, "+")
+            stored = Assign(target, total, "+" if before is None else None)
+            return Decl(total.name, total.dtype, init=const(0, total.dtype)), nest, stored, *behind
     return body
+
+
+def _set_first(body: tuple[Stmt, ...]) -> tuple[Assign | None, tuple[Stmt, ...], tuple[Stmt, ...]]:
+    """An element that is set to zero, the statement behind it, and the rest; None where nothing is."""
+    match body:
+        case (Assign(target=Load(), value=value, reduce=None) as first, For() as loop, *rest) if is_const(
+            value, 0
+        ):
+            return first, (loop,), tuple(rest)
+    return None, body, ()
 
 
 def _independent(loop: For) -> bool:
