@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.gate.test_infer import inferred
+from xpiler.gate.unguarded_blocks import _rounded
 
 COPY = """
 __global__ void copy(const float *a, float *b, int n) {
@@ -42,3 +43,9 @@ def test_rows_of_a_matrix_are_whole_blocks() -> None:
 
 def test_a_guard_leaves_nothing_to_say() -> None:
     assert inferred(COPY % "if (i < n)").warnings == ()
+
+
+def test_a_row_as_long_as_a_block_is_no_size_rounded_up() -> None:
+    rows_of_128 = [({"heads": heads, "keys": keys}, heads * 128) for heads, keys in ((3, 37), (5, 100))]
+    assert _rounded(rows_of_128, (64, 128)) is None
+    assert _rounded([*rows_of_128, ({"heads": 2, "keys": 200}, 2 * 256)], (64, 128)) == ("keys", 128)

@@ -89,7 +89,9 @@ def _is_rounded(seen: Sequence[_Seen], factors: Sequence[str], name: str, step: 
         if extent != -(-at[name] // step) * step * others:
             return False
         beyond += at[name] % step != 0
-    return beyond >= _DIFFERENT_SIZES
+    # One number of blocks at all sizes, where other sizes say the rest, is a factor of the text: rows of 128.
+    blocks = {-(-at[name] // step) for at, _ in seen}
+    return beyond >= _DIFFERENT_SIZES and (len(blocks) > 1 or len(factors) == 1)
 
 
 def _place(kernels: Sequence[Function], array: str) -> SourceRange | None:
