@@ -46,3 +46,31 @@ def test_panels_are_apart_if_they_have_room_for_their_rows(reach: str, expected:
 @pytest.mark.parametrize(("ahead", "expected"), [("16", {"i", "j", "l"}), ("0", {"l"})])
 def test_halves_of_a_tile_are_of_one_row_where_both_are_guarded(ahead: str, expected: set[str]) -> None:
     assert parallel(HALVES.replace("AHEAD", ahead)) == expected
+
+
+MASKS = """
+#include <algorithm>
+#include <immintrin.h>
+void store(const float *__restrict__ b, float *__restrict__ c, int n, int m) {
+    for (int m0 = 0; m0 < m; m0 += 72)
+        for (int j = 0; j < (n + 31) / 32; ++j)
+            for (int i = 0; i < std::min(72, m - m0); i += 6) {
+                const int rows = std::min(6, std::min(72, m - m0) - i), left = std::min(32, n - j * 32);
+                const __mmask16 first = left >= 16 ? 0xFFFF : (__mmask16)((1u << left) - 1);
+                const __mmask16 some = left > 16 ? (__mmask16)((1u << (left - 16)) - 1) : 0;
+                const __mmask16 second = left >= 32 ? 0xFFFF : some;
+                for (int t = 0; t < rows; ++t) {
+                    float *row = c + (m0 + i + t) * n + j * 32;
+                    _mm512_mask_storeu_ps(row, first, _mm512_loadu_ps(b));
+                    _mm512_mask_storeu_ps(row + 16, second, _mm512_loadu_ps(b + 16));
+                }
+            }
+}
+"""
+
+
+def test_a_tile_behind_two_masks_is_one_of_independent_ones() -> None:
+    (kernel,) = parse(MASKS, "f.cpp", platform="vnni").program.kernels
+    shown = show(canonicalise(kernel).function)
+    assert ">= 32" not in shown and "> 16" not in shown
+    assert parallel(MASKS) >= {"j", "m0"}  # the rows are one loop

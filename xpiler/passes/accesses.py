@@ -12,6 +12,7 @@ from xpiler.ir.nodes import (
     Atomic,
     Binary,
     Block,
+    Call,
     Decl,
     Expr,
     For,
@@ -180,14 +181,34 @@ def _below(form: Expr, stops: Expr, facts: Facts) -> tuple[Guard, ...]:
 _UPPER = frozenset({"<", "<=", ">", ">="})
 
 
+def _is_never_negative(expr: Expr, facts: Facts) -> bool:
+    """By its own form, or by all that it is the smallest of: n - i and 72 - i for `min(n, 72) - i`."""
+    form = linear(expr, facts.ranges)
+    if form is not None and _is_form_never_negative(form, facts):
+        return True
+    match expr:
+        case Call(function="min", args=args) if expr.dtype.is_integer:
+            return all(_is_never_negative(arg, facts) for arg in args)
+        case Binary(op="-", left=Call(function="min", args=args), right=right) if expr.dtype.is_signed:
+            return all(_is_never_negative(sub(arg, right), facts) for arg in args)
+    return False
+
+
+def _is_form_never_negative(form: Affine, facts: Facts) -> bool:
+    if prove_le(lift(0), form, facts.ranges):
+        return True
+    for name, stop in facts.below:  # of several ends of a loop the range has one
+        if name in form.variables():
+            ranges = {**facts.ranges, name: (facts.ranges.get(name, (None, None))[0], sub(stop, 1))}
+            if prove_le(lift(0), form, ranges):
+                return True
+    return False
+
+
 def lower_bound(expr: Expr, facts: Facts) -> int | None:
     """A number that the expression is not below: 0 also of `min(n - j*32, 32)` if neither part is less."""
     low = bounds(expr, facts.ranges)[0]
-    if low is None or low < 0:
-        parts = [linear(e, facts.ranges) for e in smaller_than_all(expr)]
-        if all(part is not None and prove_le(lift(0), part, facts.ranges) for part in parts):
-            return 0
-    return low
+    return 0 if (low is None or low < 0) and _is_never_negative(expr, facts) else low
 
 
 def assigned_scalars(stmts: Sequence[Stmt]) -> Mapping[str, Stmt]:

@@ -328,13 +328,16 @@ class _Question:
     def _with_guards(
         self, form: Affine, guards: Sequence[Guard], ranges: Ranges, definitions: dict[str, Affine]
     ) -> tuple[Affine, dict[str, tuple[End, End]]]:
-        """Sums that a guard bounds, as one new variable each."""
+        """Sums that a guard bounds, as one new variable each, those of the most variables first."""
         more: dict[str, tuple[End, End]] = {}
         numbers = _numbers(ranges)
-        for n, guard in enumerate(guards):
-            moving = [
-                a for a in guard.form.atoms() if isinstance(a, Var) and a.name in self.counters | self.own
-            ]
+
+        def moving_in(guard: Guard) -> list[Var]:
+            inside = self.counters | self.own
+            return [a for a in guard.form.atoms() if isinstance(a, Var) and a.name in inside]
+
+        for n, guard in enumerate(sorted(guards, key=lambda guard: -len(moving_in(guard)))):
+            moving = moving_in(guard)
             if not moving or not guard.form.variables() & form.variables():
                 continue
             lowest = interval(guard.form, numbers)[0]

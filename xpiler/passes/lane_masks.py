@@ -1,6 +1,7 @@
 """Conditions on lanes in their simplest form.
 
 n - i >= 16 ? true : lane < n - i                           lane in 0..16     -->   i + lane < n
+n - i > 16 && lane < n - i - 16                                               -->   i + (16 + lane) < n
 n - i <= 16 ? false : n - i >= 32 || lane < n - i - 16                        -->   i + (16 + lane) < n
 """
 
@@ -82,6 +83,8 @@ class _Masks:
                 return one if self.none_set(test, one) else expr
             case Binary(op="||", left=Binary() as test, right=Binary(op="<") as one):
                 return one if self.all_set(test, one) else expr
+            case Binary(op="&&", left=Binary() as test, right=Binary(op="<") as one):
+                return one if self.none_set(_opposite(test), one) else expr
             case Binary(op="<", left=left, right=Binary(op="-", left=end, right=start)) if (
                 left.dtype == end.dtype and self._is_lane(left)
             ):
