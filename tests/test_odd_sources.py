@@ -588,3 +588,19 @@ void run(unsigned *y, unsigned long long seed, int n) { draw<<<(n + 255) / 256, 
     assert result.status == "verified", result.entries
     assert result.text is not None
     assert not re.search(r"\b\d{20,}", result.text)
+
+
+def test_a_grid_whose_type_is_deduced_is_handed_to_a_kernel_by_its_axes() -> None:
+    source = (
+        "__global__ void k(float* y, int n) {\n"
+        "    int i = (blockIdx.y * gridDim.x + blockIdx.x) * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] *= gridDim.x;\n"
+        "}\n"
+        "void run(float* y, int n) {\n"
+        "    auto blockDim = dim3(64);\n"
+        "    auto gridDim = dim3(2, (n + 127) / 128);\n"
+        "    k<<<gridDim, blockDim>>>(y, n);\n"
+        "}\n"
+    )
+    result = translate_text(source, "odd.cu", "bang")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]

@@ -258,7 +258,7 @@ def _rank_of(text: str, grid: str) -> int | None:
         declared = re.search(rf"\bdim3\b[^;]*?\b{grid}\s*[({{]([^;]*)[)}}]\s*;", text)
         if declared:
             return _arguments(declared[1])
-        assigned = re.search(rf"\bdim3\s+{grid}\s*=\s*([^;]*);", text)
+        assigned = re.search(rf"\b(?:dim3|auto)\s+{grid}\s*=\s*([^;]*);", text)
         if assigned:
             return _rank_of(text, assigned[1].strip()) if assigned[1].strip() != grid else None
         if re.search(rf"\bdim3\b[^;()]*\b{grid}\b", text):
@@ -387,11 +387,12 @@ def _dimension(unit: Unit, dimension: str, configuration: list[str]) -> str:
 
 
 def _is_dim3(text: str, name: str) -> bool:
-    """Whether a name is declared so: `dim3 grid(n)`, the second of `dim3 block(256), grid(n)`; not the number
-    in `k<<<n, dim3(32, 8)>>>(n)`."""
+    """Whether a name is declared so: `dim3 grid(n)`, the second of `dim3 block(256), grid(n)`, `auto grid =
+    dim3(n)`; not the number in `k<<<n, dim3(32, 8)>>>(n)`."""
     word = re.escape(name.strip())
     first, further = rf"\bdim3(?:\s+const)?[\s&]+{word}\b", rf"\bdim3\s[^;<>]*,\s*{word}\s*[({{=;]"
-    return re.search(rf"{first}|{further}", text) is not None
+    deduced = rf"\bauto\s+(?:const\s+)?{word}\s*(?:=\s*|[({{]\s*)dim3\b"
+    return re.search(rf"{first}|{further}|{deduced}", text) is not None
 
 
 # ---------------------------------------------------------------------------------------------- definitions
