@@ -14,7 +14,7 @@ def restricted(body: str) -> list[str]:
     void run(const float *x, float *y, int n, int m) {{ f<<<m, 64>>>(x, y, n, m); }}
     """
     (kernel,) = parse(text, "f.cu").program.kernels
-    found = canonicalise(kernel, kernel.block_size, kernel.grid_size).function
+    found = canonicalise(kernel, kernel.block_size).function
     return [p.name for p in found.params if p.is_restrict]
 
 
@@ -39,6 +39,8 @@ def test_what_would_race_in_place_is_no_call(body: str) -> None:
         ROWS + "y[b * n + i] = x[b * n + i];",
         ROWS + "y[b * n + i] = x[b * n + n - 1 - i];",
         "int t = blockIdx.x * 64 + threadIdx.x; if (t < n * m) y[t] = x[t / n * n + t % n];",
+        "int t = blockIdx.x * 64 + threadIdx.x; if (t < n) y[t] = x[t];",
+        "int t = threadIdx.x; if (t < n) y[t] = x[t] * blockIdx.x;",
         ROWS + "if (x[b] > 0.0f) y[b * n + i] = 0.0f;",
     ],
 )

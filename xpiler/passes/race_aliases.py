@@ -17,6 +17,7 @@ import numpy as np
 from xpiler.ir.nodes import (
     Assign,
     Binary,
+    Block,
     Call,
     Cast,
     Const,
@@ -31,7 +32,7 @@ from xpiler.ir.nodes import (
     Unary,
     Var,
 )
-from xpiler.ir.rewrite import walk
+from xpiler.ir.rewrite import free_vars, walk
 from xpiler.passes.aliasing import may_be_same
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.single_assignment import single_assignments
@@ -70,11 +71,13 @@ def restrict_racing(function: Function) -> Function:
         touched = [(a, t) for a in accesses if (t := _touched(a, sizes, blocks, rng)) is not None]
         met = {
             (one.array, other.array)
-            for one, (block, element) in touched
-            for other, (second, place) in touched
-            if one.writes and other.array in aliases.get(one.array, ())
-            if ((element[:, None] == place[None, :]) & (block[:, None] != second[None, :])).any()
+            for one, at in touched
+            for other, place in touched
+            if one.writes and other.array in {one.array, *aliases.get(one.array, ())}
+            if _meet(at, place)
         }
+        if any(one == other for one, other in met):  # blocks do the same work: nothing is said about others
+            continue
         for one, other in met | {(b, a) for a, b in met}:
             meetings[one, other] = meetings.get((one, other), 0) + 1
     apart = {
@@ -88,14 +91,21 @@ def restrict_racing(function: Function) -> Function:
     return replace(function, params=params)
 
 
+def _meet(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Whether two blocks touch one element."""
+    (block, element), (second, place) = one, other
+    return bool(((element[:, None] == place[None, :]) & (block[:, None] != second[None, :])).any())
+
+
 def _blocks(function: Function) -> tuple[str, ...]:
-    """The counters of the loops over blocks, if the whole function is in them."""
+    """The counters of the loops over blocks that the body uses, if the whole function is in them."""
     found: list[str] = []
     body = spliced(function.body.body)
     while len(body) == 1 and isinstance(body[0], For) and body[0].kind is LoopKind.PARALLEL:
         found.append(body[0].var)
         body = spliced(body[0].body.body)
-    return tuple(found)
+    used = free_vars(Block(tuple(body)))
+    return tuple(name for name in found if name in used)
 
 
 def _accesses(
