@@ -17,6 +17,7 @@ from xpiler.gate.overrides import Overrides
 from xpiler.ir.build import const
 from xpiler.ir.types import F16, F32, I64
 from xpiler.platforms.registry import platform_of
+from xpiler.translate import Trusted
 
 
 def inferred(text: str, overrides: Overrides | None = None, file: str = "kernel.cu") -> Inference:
@@ -697,3 +698,23 @@ def test_what_a_call_copies_tells_the_extents_at_other_sizes(monkeypatch: pytest
     monkeypatch.setattr("xpiler.gate.infer_host.HostSearch.attempt", interpreted)
     case = found.at({"n": 1000, "stride": 33})
     assert case is not None and (case.extent("x"), case.extent("y")) == (1000, 31)
+
+
+def test_what_labels_keep_from_being_read_has_its_size_all_the_same() -> None:
+    source = """
+__global__ void backward(const float *x, const int *label, float *y, int v) {
+  int i = blockIdx.x * 64 + threadIdx.x, row = blockIdx.y, at = label[row];
+  if (i >= v) return;
+  float g = 0.f;
+  if (at >= 0 && at < v) g = x[row * v + i] - (i == at ? 1.f : 0.f);
+  y[row * v + i] = g;
+}
+void run(const float *x, const int *label, float *y, int rows, int v) {
+  backward<<<dim3((v + 63) / 64, rows), 64>>>(x, label, y, v);
+}
+"""
+    (item,) = Trusted.of(source, "backward.cu").entries
+    assert item.runs is not None and item.runs.fault == ""
+    assert item.inference is not None
+    cases = item.inference.contract.cases
+    assert all(c.extent("x") == c.scalar("rows") * c.scalar("v") for c in cases)

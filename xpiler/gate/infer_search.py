@@ -36,7 +36,7 @@ from xpiler.ir.flags import flags
 from xpiler.ir.index_arrays import BITS, index_arrays
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Binary, Call, Const, For, Function, Param, Select, Var
-from xpiler.ir.rewrite import walk
+from xpiler.ir.rewrite import arrays_read, walk
 from xpiler.ir.types import DType, Kind
 from xpiler.symbolic.settings import Setting
 
@@ -400,7 +400,7 @@ class Search:
     ) -> Observation:
         """What was seen, and what other data show where data decide what is written at all: a filter that
         keeps everything, or nothing, or a part. An array that some reach further into has room for as much
-        as any that is read."""
+        as any that is read. So it is where data seem to decide that an array is not used at all."""
         run = [step for step in steps if isinstance(step, Step)]
         places = [
             (param, value.key, param.name in written_by_data(step.kernel))
@@ -409,7 +409,9 @@ class Search:
             if isinstance(value, Pointer)
         ]
         decided = {key for _, key, is_decided in places if is_decided}
-        if not reach.clean or not decided:
+        used = frozenset[str]().union(*(arrays_read(step.kernel.body) for step in run))
+        unseen = any(param.name in used and not reach.reach[key].high for param, key, _ in places)
+        if not reach.clean or not (decided or unseen):
             return reach
         free = {
             key: param
