@@ -52,9 +52,11 @@ def test_a_row_is_loaded_once_and_stored_once_while_its_neighbours_are_under_way
 
 
 def test_what_is_the_same_for_all_rows_is_loaded_before_them_if_no_row_may_write_it() -> None:
-    text = fitting(rows_of(NORM))
+    function = rows_of(NORM)
+    text = fitting(function)
     assert text.index("&g[0]") < text.index("for i32 step")
-    text = fitting(rows_of(NORM.replace("RESTRICT", "")))
+    params = tuple(replace(param, is_restrict=False) for param in function.params)
+    text = fitting(replace(function, params=params))
     assert text.index("&g[0]") > text.index("for i32 step")
 
 
