@@ -10,8 +10,8 @@ from xpiler.passes.canonical import canonicalise
 
 def restricted(body: str) -> list[str]:
     text = f"""
-    __global__ void f(const float *x, float *y, int n, int m) {{ {body} }}
-    void run(const float *x, float *y, int n, int m) {{ f<<<m, 64>>>(x, y, n, m); }}
+    __global__ void f(const float *x, float *y, int n, int m, int p, int q) {{ {body} }}
+    void run(const float *x, float *y, int n, int m, int p, int q) {{ f<<<m, 64>>>(x, y, n, m, p, q); }}
     """
     (kernel,) = parse(text, "f.cu").program.kernels
     found = canonicalise(kernel, kernel.block_size).function
@@ -38,6 +38,8 @@ def test_what_would_race_in_place_is_no_call(body: str) -> None:
     [
         ROWS + "y[b * n + i] = x[b * n + i];",
         ROWS + "y[b * n + i] = x[b * n + n - 1 - i];",
+        ROWS + "y[b * p + i] = x[b * q + i];",
+        ROWS + "y[b * n + i * m] = x[b * p + i * q];",
         "int t = blockIdx.x * 64 + threadIdx.x; if (t < n * m) y[t] = x[t / n * n + t % n];",
         "int t = blockIdx.x * 64 + threadIdx.x; if (t < n) y[t] = x[t];",
         "int t = threadIdx.x; if (t < n) y[t] = x[t] * blockIdx.x;",

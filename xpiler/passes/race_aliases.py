@@ -3,13 +3,14 @@
     for b: for i in 0..n: y[b*n + i] = x[2*b*n + i] * x[2*b*n + n + i]      -->      y is __restrict__
 
 In a call in place block 1 would read what block 2 writes, in no order: who calls the kernel so gets anything.
-That is seen by an element that two blocks touch, one of them writing, at several sizes. An array is
-restricted if all that may be the same one (`aliasing.py`) meet it so.
+That is seen by an element that two blocks touch, one of them writing, at all sizes that are tried and have
+several blocks along each axis. Sizes are equal in some of them: rows `ldx` and `ldy` apart are the same rows
+where those are. An array is restricted if all that may be the same one (`aliasing.py`) meet it so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,10 +39,10 @@ from xpiler.passes.facts import mutable_vars
 from xpiler.passes.single_assignment import single_assignments
 from xpiler.passes.structured import spliced
 
-_SIZES = 24  # that are tried
+_SIZES = 40  # that are tried
 _POINTS = 512  # iterations of a kernel at each
 _FIRST = 8  # iterations of a loop
-_ENOUGH = 3  # sizes at which blocks meet
+_ENOUGH = 3  # sizes at which blocks meet, at the least
 Values = dict[str, np.ndarray]
 
 
@@ -55,6 +56,25 @@ class _Access:
     path: tuple[Stmt | Expr, ...]
 
 
+def _sizes(names: Sequence[str], number: int, rng: np.random.Generator) -> dict[str, int]:
+    """Sizes of which some are equal: those `number` parameters apart (strides of one array and of the other),
+    or some by chance."""
+    drawn = rng.integers(2, rng.choice([7, 60]), max(1, len(names)))
+    if number % 2:
+        return {name: int(drawn[i % (1 + number // 2 % len(drawn))]) for i, name in enumerate(names)}
+    few = drawn[: rng.choice([2, 3, len(drawn)])]
+    return {name: int(rng.choice(few)) for name in names}
+
+
+@dataclass(frozen=True)
+class _Touched:
+    """Elements, and the blocks that touch them. `several`: more than one along each axis."""
+
+    blocks: np.ndarray
+    elements: np.ndarray
+    several: bool
+
+
 def restrict_racing(function: Function) -> Function:
     """The function with what is shown about its array parameters."""
     aliases = may_be_same(function.params)
@@ -66,24 +86,23 @@ def restrict_racing(function: Function) -> Function:
     scalars = [p.name for p in function.params if not p.is_pointer and p.dtype.is_integer]
     rng = np.random.default_rng(1)
     meetings: dict[tuple[str, str], int] = {}
-    for _ in range(_SIZES):
-        sizes = {name: np.full(_POINTS, rng.integers(2, rng.choice([7, 60]))) for name in scalars}
+    strangers: set[tuple[str, str]] = set()  # that may be one array at some sizes
+    for number in range(_SIZES):
+        sizes = {name: np.full(_POINTS, size) for name, size in _sizes(scalars, number, rng).items()}
         touched = [(a, t) for a in accesses if (t := _touched(a, sizes, blocks, rng)) is not None]
-        met = {
-            (one.array, other.array)
-            for one, at in touched
-            for other, place in touched
-            if one.writes and other.array in {one.array, *aliases.get(one.array, ())}
-            if _meet(at, place)
-        }
-        if any(one == other for one, other in met):  # blocks do the same work: nothing is said about others
-            continue
-        for one, other in met | {(b, a) for a, b in met}:
-            meetings[one, other] = meetings.get((one, other), 0) + 1
+        pairs = _pairs(touched, aliases)
+        if any(met for (one, other), met in pairs.items() if one == other):
+            continue  # blocks do the same work: nothing is said about others
+        several = {a.array for a, at in touched if at.several and a.writes}
+        for writer, other in pairs:
+            met = pairs[writer, other] or pairs.get((other, writer), False)
+            for pair in ((writer, other), (other, writer)) if writer in several else ():
+                meetings[pair] = meetings.get(pair, 0) + met
+                strangers |= set() if met else {pair}
     apart = {
         name
         for name, others in aliases.items()
-        if all(meetings.get((name, other), 0) >= _ENOUGH for other in others)
+        if all(meetings.get((name, o), 0) >= _ENOUGH and (name, o) not in strangers for o in others)
     }
     if not apart:
         return function
@@ -91,10 +110,23 @@ def restrict_racing(function: Function) -> Function:
     return replace(function, params=params)
 
 
-def _meet(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> bool:
+def _pairs(
+    touched: Sequence[tuple[_Access, _Touched]], aliases: Mapping[str, Set[str]]
+) -> dict[tuple[str, str], bool]:
+    """By a written array and one that may be the same, or itself: whether two blocks touch one element."""
+    pairs: dict[tuple[str, str], bool] = {}
+    for one, at in touched:
+        for other, place in touched:
+            if one.writes and other.array in {one.array, *aliases.get(one.array, ())}:
+                pair = (one.array, other.array)
+                pairs[pair] = pairs.get(pair, False) or _meet(at, place)
+    return pairs
+
+
+def _meet(one: _Touched, other: _Touched) -> bool:
     """Whether two blocks touch one element."""
-    (block, element), (second, place) = one, other
-    return bool(((element[:, None] == place[None, :]) & (block[:, None] != second[None, :])).any())
+    same = one.elements[:, None] == other.elements[None, :]
+    return bool((same & (one.blocks[:, None] != other.blocks[None, :])).any())
 
 
 def _blocks(function: Function) -> tuple[str, ...]:
@@ -132,8 +164,8 @@ def _accesses(
 
 def _touched(
     access: _Access, sizes: Values, blocks: Sequence[str], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Blocks and the elements that they touch; None if that is not known."""
+) -> _Touched | None:
+    """None if it is not known."""
     values, there = dict(sizes), np.ones(_POINTS, bool)
     for step in access.path:
         match step:
@@ -162,7 +194,8 @@ def _touched(
     number = np.zeros(_POINTS, np.int64)
     for block in blocks:
         number = number * 1000 + values[block]
-    return number[there], element[there]
+    several = all(np.unique(values[block][there]).size > 1 for block in blocks)
+    return _Touched(number[there], element[there], several)
 
 
 def _value(expr: Expr, values: Values) -> np.ndarray | None:
