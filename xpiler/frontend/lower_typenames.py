@@ -123,9 +123,11 @@ def find_type(ctx: Context, name: str) -> CType | None:
                 if own.name == name and own.template is None:
                     return aliased(ctx, own)
     alias, structs = ctx.entities.aliases.get(name), ctx.entities.structs.get(name)
-    if alias is not None and alias.template is None and not (structs or _names_itself(ctx, alias)):
-        return aliased(ctx, alias)  # a file may give a library's name, `float16_t`, to a type of its own
     found = named_type(name)
+    if alias is not None and alias.template is None and not (structs or _names_itself(ctx, alias)):
+        meant = aliased(ctx, alias)  # a file may give a library's name, `float16_t`, to a type of its own
+        if found is None or not isinstance(meant, Pointer):
+            return meant  # a handle, `cudaStream_t`, stays a number
     is_alias = isinstance(found, Struct) and found.name != name  # `cuComplex`, which a file may define itself
     if found is not None and not (structs and is_alias):
         return found
