@@ -285,3 +285,17 @@ static unsigned char *c = (unsigned char *)malloc(3);
 bool b; p->x = (decltype(p->x))calloc(1, 4); for (;;) { q = (decltype(q))realloc(q, 8); }
 """
     )
+
+
+def test_a_stream_is_a_number_however_a_file_defines_its_type() -> None:
+    text = """
+    typedef void *cudaStream_t;
+    static int cudaStreamCreate(cudaStream_t *stream) { *stream = 0; return 0; }
+    extern "C" void twice(const float *x, float *y, int n) {
+        cudaStream_t queue;
+        cudaStreamCreate(&queue);
+        for (int i = 0; i < n; ++i) y[i] = 2 * x[i];
+    }
+    """
+    unit = parse(text, "f.cpp", platform="vnni")
+    assert not unit.refusals, unit.refusals
