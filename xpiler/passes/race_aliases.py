@@ -10,7 +10,7 @@ where those are. An array is restricted if all that may be the same one (`aliasi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,11 +68,33 @@ def _sizes(names: Sequence[str], number: int, rng: np.random.Generator) -> dict[
 
 @dataclass(frozen=True)
 class _Touched:
-    """Elements, and the blocks that touch them. `several`: more than one along each axis."""
+    """The elements of an array that are touched, each once, with the lowest and the highest number of a block
+    that does. `several`: more than one block along each axis."""
 
-    blocks: np.ndarray
     elements: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
     several: bool
+
+    @staticmethod
+    def of(blocks: np.ndarray, elements: np.ndarray, several: bool) -> _Touched:
+        order = np.lexsort((blocks, elements))
+        sorted_elements, sorted_blocks = elements[order], blocks[order]
+        first = np.flatnonzero(np.r_[True, sorted_elements[1:] != sorted_elements[:-1]])
+        last = np.r_[first[1:], elements.size] - 1
+        return _Touched(sorted_elements[first], sorted_blocks[first], sorted_blocks[last], several)
+
+    def joined(self, other: _Touched) -> _Touched:
+        blocks = np.concatenate((self.lowest, self.highest, other.lowest, other.highest))
+        elements = np.concatenate((self.elements, self.elements, other.elements, other.elements))
+        return _Touched.of(blocks, elements, self.several or other.several)
+
+    def meets(self, other: _Touched) -> bool:
+        """Whether two blocks touch one element."""
+        _, here, there = np.intersect1d(self.elements, other.elements, True, True)
+        low, high = self.lowest[here], self.highest[here]
+        one_block = (low == high) & (low == other.lowest[there]) & (low == other.highest[there])
+        return not bool(one_block.all())
 
 
 def restrict_racing(function: Function) -> Function:
@@ -89,16 +111,17 @@ def restrict_racing(function: Function) -> Function:
     strangers: set[tuple[str, str]] = set()  # that may be one array at some sizes
     for number in range(_SIZES):
         sizes = {name: np.full(_POINTS, size) for name, size in _sizes(scalars, number, rng).items()}
-        touched = [(a, t) for a in accesses if (t := _touched(a, sizes, blocks, rng)) is not None]
-        pairs = _pairs(touched, aliases)
-        if any(met for (one, other), met in pairs.items() if one == other):
+        written, used = _arrays_touched(accesses, sizes, blocks, rng)
+        if any(at.meets(used[array]) for array, at in written.items()):
             continue  # blocks do the same work: nothing is said about others
-        several = {a.array for a, at in touched if at.several and a.writes}
-        for writer, other in pairs:
-            met = pairs[writer, other] or pairs.get((other, writer), False)
-            for pair in ((writer, other), (other, writer)) if writer in several else ():
-                meetings[pair] = meetings.get(pair, 0) + met
-                strangers |= set() if met else {pair}
+        for writer, at in written.items():
+            for other in aliases.get(writer, frozenset()) & used.keys() if at.several else ():
+                met = at.meets(used[other]) or (other in written and written[other].meets(used[writer]))
+                for pair in ((writer, other), (other, writer)):
+                    meetings[pair] = meetings.get(pair, 0) + met
+                    strangers |= set() if met else {pair}
+        if all(any((name, other) in strangers for other in others) for name, others in aliases.items()):
+            return function
     apart = {
         name
         for name, others in aliases.items()
@@ -110,23 +133,20 @@ def restrict_racing(function: Function) -> Function:
     return replace(function, params=params)
 
 
-def _pairs(
-    touched: Sequence[tuple[_Access, _Touched]], aliases: Mapping[str, Set[str]]
-) -> dict[tuple[str, str], bool]:
-    """By a written array and one that may be the same, or itself: whether two blocks touch one element."""
-    pairs: dict[tuple[str, str], bool] = {}
-    for one, at in touched:
-        for other, place in touched:
-            if one.writes and other.array in {one.array, *aliases.get(one.array, ())}:
-                pair = (one.array, other.array)
-                pairs[pair] = pairs.get(pair, False) or _meet(at, place)
-    return pairs
-
-
-def _meet(one: _Touched, other: _Touched) -> bool:
-    """Whether two blocks touch one element."""
-    same = one.elements[:, None] == other.elements[None, :]
-    return bool((same & (one.blocks[:, None] != other.blocks[None, :])).any())
+def _arrays_touched(
+    accesses: Sequence[_Access], sizes: Values, blocks: Sequence[str], rng: np.random.Generator
+) -> tuple[dict[str, _Touched], dict[str, _Touched]]:
+    """By array: what is written of it, and what is used of it at all."""
+    written: dict[str, _Touched] = {}
+    used: dict[str, _Touched] = {}
+    for access in accesses:
+        touched = _touched(access, sizes, blocks, rng)
+        if touched is None:
+            continue
+        for found in (written, used) if access.writes else (used,):
+            known = found.get(access.array)
+            found[access.array] = touched if known is None else known.joined(touched)
+    return written, used
 
 
 def _blocks(function: Function) -> tuple[str, ...]:
@@ -195,7 +215,7 @@ def _touched(
     for block in blocks:
         number = number * 1000 + values[block]
     several = all(np.unique(values[block][there]).size > 1 for block in blocks)
-    return _Touched(number[there], element[there], several)
+    return _Touched.of(number[there], element[there], several)
 
 
 def _value(expr: Expr, values: Values) -> np.ndarray | None:
