@@ -1,6 +1,7 @@
 """A whole search: a small program, measured for real; only what the gate verifies may win."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,12 @@ from tests.hardware import timed_with_avx512
 from xpiler.cli import main
 from xpiler.errors import Refusal
 from xpiler.gate.timing import Program, Timing
-from xpiler.translate import Trusted
+from xpiler.translate import Trusted, largest_case
 from xpiler.tuning.command import part_of
 from xpiler.tuning.peaks import Level, Peaks
 from xpiler.tuning.plot import curve
 from xpiler.tuning.record import Record
-from xpiler.tuning.tune import WINS, Budget, Step, device_here, measurer_here, tune
+from xpiler.tuning.tune import WINS, Budget, Step, _about, device_here, measurer_here, tune
 
 GEMM = (Path(__file__).parents[2] / "snippets" / "cuda" / "gemm_tiled.cu").read_text(encoding="utf-8")
 
@@ -199,3 +200,18 @@ def test_a_record_that_cannot_be_opened_is_refused(
     record.write_text("this is no database " * 100, encoding="utf-8")
     assert main(["tune", str(source), "--to", "vnni", "--record", str(record)]) == 2
     assert "cannot be used as a record" in capsys.readouterr().err
+
+
+def test_sizes_that_time_allowed_besides_are_no_other_question() -> None:
+    trusted = Trusted.of(GEMM, "gemm.cu")
+    item = next(item for item in trusted.entries if largest_case(item) is not None)
+    assert item.inference is not None
+    device = measurer_here("bang").device
+    known = _about(trusted, GEMM, "gemm.cu", "bang", device)
+    contract = item.inference.contract
+    fewer = tuple(c for c in contract.cases if c in (contract.cases[0], largest_case(item)))
+    assert len(fewer) < len(contract.cases)
+    item.inference = replace(item.inference, contract=replace(contract, cases=fewer))
+    assert _about(trusted, GEMM, "gemm.cu", "bang", device) == known
+    item.inference = replace(item.inference, contract=replace(contract, cases=contract.cases[1:2]))
+    assert _about(trusted, GEMM, "gemm.cu", "bang", device) != known

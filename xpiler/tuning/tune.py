@@ -21,7 +21,7 @@ from xpiler.gate import cache
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.timing import Program, Timing
 from xpiler.platforms.registry import PLATFORMS, platform_of
-from xpiler.translate import Progress, Result, Trusted, writer
+from xpiler.translate import Progress, Result, Trusted, largest_case, writer
 from xpiler.tuning.cost import estimated
 from xpiler.tuning.device import Device, device_for
 from xpiler.tuning.measure import Here, Job, Measurer, Unmeasured
@@ -149,12 +149,13 @@ def device_here(to: str, name: str | None = None) -> Device:
 
 
 def _about(trusted: Trusted, text: str, file: str, to: str, device: Device) -> Question:
-    cases = [
-        case.describe()
-        for item in trusted.entries
-        if item.inference is not None
-        for case in item.inference.contract.cases
-    ]
+    """Of the sizes those that are timed, and the first ones: how many others are run besides is decided by
+    processor time, and a search that goes on must know what it measured on a busier machine."""
+    cases: list[str] = []
+    for item in trusted.entries:
+        largest = largest_case(item)
+        if item.inference is not None and largest is not None:
+            cases += (item.inference.contract.cases[0].describe(), largest.describe())
     source = cache.key(text, platform_of(file, text))
     return Question(source, cache.key(*cases), device.fingerprint, to)
 
