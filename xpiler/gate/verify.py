@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 
 from xpiler.described import sizes_in_words
@@ -23,6 +24,7 @@ from xpiler.gate.violations import violations
 BRIEF = Limits(cpu=1, wall=5)  # for a further case: one that runs longer is none
 ENOUGH = 0.7  # seconds for all further cases
 _WALL = 7  # seconds by the clock for each of processor time
+_AT_ONCE = 12  # cases that the ordinary limit is meant for
 _PATIENCE = 2  # further cases that may take longer than that alone, before no other is tried
 _SHOWN = 3  # sizes that the record names
 _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement means little
@@ -189,12 +191,18 @@ def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: 
     ]
 
 
+def _time_for(cases: Sequence[Case]) -> Limits:
+    """By the clock more the more cases there are; processor time is limited for each by itself."""
+    return Limits(wall=Limits().wall * (1 + len(cases) // _AT_ONCE))
+
+
 def _in_two_processes(cases: Sequence[Case], target: Build) -> list[RunResult]:
     """Both variants of every case, every other case in a process of its own; none after a fault in either,
     so that the first that is no result is one."""
     shares = [cases[i::2] for i in range(2 if len(cases) > 1 else 1)]
     with ThreadPoolExecutor(len(shares)) as pool:
-        ran = pool.map(lambda share: target.run(share, variants=BOTH_ENDS, until_fault=True), shares)
+        run = partial(target.run, variants=BOTH_ENDS, limits=_time_for(cases), until_fault=True)
+        ran = pool.map(run, shares)
     results = [iter(share) for share in ran]
     return [next(results[i % len(shares)]) for i in range(len(cases)) for _ in BOTH_ENDS]
 
@@ -205,7 +213,8 @@ def compare_unordered(
     """The rung `executed` where atomics decide what lies where: that can only be compared as sets of values,
     which shows a fault, and never that there is none."""
     start = time.monotonic()
-    results = target.run(contract.cases, variants=BOTH_ENDS, until_fault=True)
+    limits = _time_for(contract.cases)
+    results = target.run(contract.cases, variants=BOTH_ENDS, limits=limits, until_fault=True)
     tool = f"{target.tool} against {source.tool}"
     found = "sorted, the values agree, which does not show that each lies where it may"
     pairs = [(i, results[2 * i + j]) for i in range(len(runs.forward)) for j in (0, 1)]
