@@ -31,3 +31,12 @@ def test_loops_inside_each_other_have_counters_of_their_own() -> None:
         assert not run(function, {"x": x, "c": c, "n": 4}).errors
         results.append(c)
     assert results[0].any() and (results[0] == results[1]).all()
+
+
+def test_threads_of_an_unknown_number_stay_together() -> None:
+    text = """extern "C" void f(const float *x, float *c, int n) {
+        for (int t = 0; t < n; ++t) { float v = x[t / 8]; c[t / 8 * 16 + t % 8] = v; }
+    }"""
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    threads = map_body(kernel, lambda s: replace(s, kind=LoopKind.THREADS) if isinstance(s, For) else s)
+    assert split_thread_digits(threads) == threads

@@ -47,7 +47,7 @@ def _of_digits(function: Function) -> Function:
             return stmt
         divided = replace(stmt, body=map_expr(stmt.body, lambda e: _divided(e, stmt)))
         extent, radix = _extent(stmt), _only_radix(divided)
-        if radix < 2 or extent % radix or extent == radix:
+        if radix < 2 or extent <= radix or extent % radix:  # 0: it is not known
             return stmt
         y, x = (Var(stmt.dtype, names.fresh(f"{stmt.var}_{digit}")) for digit in ("high", "low"))
         body = map_expr(divided.body, lambda e: _digit(e, stmt.var, radix, y, x))
@@ -91,7 +91,7 @@ def _of_stores(function: Function) -> Function:
     if len(found) != 1:
         return function
     extent, radix = found.pop()
-    if radix < 2 or extent % radix or extent == radix:
+    if radix < 2 or extent <= radix or extent % radix:
         return function
     threads = {loop.var for loop in loops if _extent(loop) == extent}
     if any(_extent(loop) != extent for loop in loops if loop.var in threads):
