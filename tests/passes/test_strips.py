@@ -113,3 +113,16 @@ def test_lanes_are_compared_as_signed_numbers_where_the_counter_is_unsigned() ->
     }
     """
     assert "step" not in "\n".join(body(text))
+
+
+def test_a_flag_that_changes_is_no_mask() -> None:
+    stays = canonical("""extern "C" void f(const float *x, float *y, int n) {
+        int i = 0;
+        for (; i + 16 <= n; i += 16) for (int l = 0; l < 16; ++l) y[i + l] = x[i + l];
+        for (int l = 0; l < 16; ++l) {
+            bool done = false;
+            if (x[l] > 0) done = true;
+            if (!done && l < n - i) y[i + l] = x[i + l];
+        }
+    }""")
+    assert "bool done = false" in show(stays)

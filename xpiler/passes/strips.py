@@ -302,7 +302,7 @@ class _Joiner:
             while stmts and isinstance(stmts[0], Decl) and stmts[0].dtype.name == "bool":
                 first = stmts.pop(0)
                 assert isinstance(first, Decl)
-                if not isinstance(first.init, Expr):
+                if not isinstance(first.init, Expr) or first.name in uses(lanes.body).vars_set:
                     return None
                 values[first.name] = first.init
             body = Block(tuple(substitute(s, values) for s in stmts))
