@@ -21,7 +21,7 @@ from math import prod
 from xpiler.gate.contract import Launch
 from xpiler.gate.infer_launch import AXES
 from xpiler.ir.affine_bounds import Interval, Known, expr_interval
-from xpiler.ir.build import int_limits
+from xpiler.ir.build import OPPOSITE, int_limits
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -51,7 +51,6 @@ from xpiler.ir.picked_by_data import is_picked, picked_by_data
 from xpiler.ir.rewrite import Node, assigned_vars, children, map_expr, walk
 
 _MOST_BYTES = 1 << 26  # of an array; what reaches beyond is not bounded
-_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _WHOLE = ("floor", "ceil", "rint", "round", "trunc", "roundeven", "nearbyint")
 _Floats = tuple[float, float]
@@ -197,8 +196,8 @@ class _State:
                 if (op == "&&") == holds:
                     self._assume(left, holds)
                     self._assume(right, holds)
-            case Binary(op=op, left=left, right=right) if op in _OPPOSITE and left.dtype.is_integer:
-                op = op if holds else _OPPOSITE[op]
+            case Binary(op=op, left=left, right=right) if op in OPPOSITE and left.dtype.is_integer:
+                op = op if holds else OPPOSITE[op]
                 of_left, of_right = self.interval(left), self.interval(right)
                 self._bound(left, op, of_right)
                 self._bound(right, _TURNED[op], of_left)

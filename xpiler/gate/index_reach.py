@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from xpiler.gate.infer_launch import AXES, single_definitions
 from xpiler.ir.affine import bounds
+from xpiler.ir.build import OPPOSITE
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -164,17 +165,14 @@ class _Reach:
                 self.needed[load.array] = max(self.needed[load.array], needed)
 
 
-_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
-
-
 def _negated(condition: Expr) -> Expr:
     match condition:
         case Unary(op="!", operand=operand):
             return operand
         case Binary(op="||", left=left, right=right):
             return replace(condition, op="&&", left=_negated(left), right=_negated(right))
-        case Binary(op=op) if op in _OPPOSITE:
-            return replace(condition, op=_OPPOSITE[op])
+        case Binary(op=op) if op in OPPOSITE:
+            return replace(condition, op=OPPOSITE[op])
     return Unary(condition.dtype, "!", condition)
 
 

@@ -259,12 +259,12 @@ def not_(operand: Operand) -> Expr:
             return Const(BOOL, not value)
         case Unary(op="!", operand=inner) if inner.dtype == BOOL:
             return inner
-        case Binary(op=op, left=left, right=right) if op in _OPPOSITE and not left.dtype.is_float:
-            return Binary(BOOL, _OPPOSITE[op], left, right, range=operand.range)
+        case Binary(op=op, left=left, right=right) if op in OPPOSITE and not left.dtype.is_float:
+            return Binary(BOOL, OPPOSITE[op], left, right, range=operand.range)
     return Unary(BOOL, "!", operand, range=operand.range)
 
 
-_OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
+OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 
 
 def neg(operand: Operand) -> Expr:
