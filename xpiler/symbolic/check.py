@@ -38,6 +38,7 @@ from xpiler.symbolic.reached import Reached
 from xpiler.symbolic.scalars import GUARD, assignments, multiples, roles
 from xpiler.symbolic.shape import Dims, LaunchShape, definitions, launch_shape
 from xpiler.symbolic.statics import static_findings, unguarded
+from xpiler.symbolic.tails import beyond_tails
 from xpiler.symbolic.trial import MIXED, RAMP, SAME, Frame, Observed, Trial, observe
 
 _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
@@ -98,7 +99,8 @@ def check_kernel(
     defined = definitions(kernel)
     ordered = one_by_one(unit.text, unit.file, unit.platform) if kernel.is_serial else ()
     lines = unit.text.splitlines()
-    judge = Judge.of(kernel, dependence, beyond_guards(kernel, defined), defined, ordered, lines)
+    beyond = [*beyond_guards(kernel, defined), *beyond_tails(kernel, defined)]
+    judge = Judge.of(kernel, dependence, beyond, defined, ordered, lines)
     frame = Frame.of(kernel)
 
     def judged_of(seen: Observed) -> list[Found]:

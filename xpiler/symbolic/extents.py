@@ -47,7 +47,8 @@ class Suggested:
     """`place` may reach element `size` of its array, which the guards suggest has `size` elements.
     `is_guard`: the comparison itself lets its index be the size; otherwise something is added to it.
     `is_length`: its array may be one of offsets whose differences are lengths; `is_kept`: these are
-    stored."""
+    stored. `chunk`: elements that are accessed where only the first one is guarded; `is_bare`: `limit` guards
+    other accesses of the array, and this one is not guarded."""
 
     place: Load
     size: Affine
@@ -55,6 +56,8 @@ class Suggested:
     is_guard: bool
     is_length: bool = False
     is_kept: bool = False
+    chunk: int = 0
+    is_bare: bool = False
 
 
 def beyond_guards(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
@@ -65,7 +68,7 @@ def beyond_guards(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggest
     lengths = _lengths(kernel, defined)
     worst: list[tuple[int, Suggested]] = []
     plain: set[str] = set()
-    for place, limits in _places(kernel.body, ()):
+    for place, limits in reached_places(kernel):
         if place.array not in passed or len(place.index) != 1:
             continue
         index = linear(substitute(place.index[0], defined))
@@ -183,6 +186,11 @@ def _lengths(kernel: Function, defined: Mapping[str, Expr]) -> dict[str, bool]:
 
 
 # ------------------------------------------------------------------------------------------ the way there
+
+
+def reached_places(kernel: Function) -> Iterator[tuple[Load, Limits]]:
+    """All accesses, each with the comparisons that hold where it is reached, the smaller side first."""
+    return _places(kernel.body, ())
 
 
 def _places(stmt: Stmt, limits: Limits) -> Iterator[tuple[Load, Limits]]:

@@ -270,6 +270,8 @@ class Judge:
         size = _number(suggested.size, trial)
         if size is None or size <= 0 or place.array in trial.extents:
             return None
+        if suggested.is_bare and not (trial.host or _as_many_blocks_as_needed(trial, size)):
+            return None
         for event in seen.log.events:
             if event.site.node is not place:
                 continue
@@ -280,19 +282,26 @@ class Judge:
                 index = int(elements[wrong[0]])
                 limit = f"`{show(suggested.limit)}`"
                 why = f"{limit} lets it" if suggested.is_guard else f"{limit} does not keep it below"
+                holds_if = f"{place.array} has {suggested.size} elements, as the guards suggest"
+                if suggested.chunk:
+                    why = f"{limit} guards only the first of {suggested.chunk} elements"
+                    holds_if = f"sizes that are no multiple of {suggested.chunk} are meant"
+                elif suggested.is_bare:
+                    why = f"{limit} guards other accesses of it, but not this one"
+                is_open = suggested.is_kept or (bool(suggested.chunk) and not trial.host)
                 values = Places(self.kernel, trial).of_access(access) | {"index": index}
                 subject = who(self.kernel, trial, values)
                 what = f"{subject} {does(self.kernel, [place])} {spelled(place, index, self.lines)}"
                 return Found(
                     "XP-BOUNDS",
-                    WARNING if suggested.is_length else ERROR,
+                    WARNING if suggested.is_length or is_open else ERROR,
                     f"{what}, beyond {suggested.size} = {size} elements of {place.array}: {why}",
                     event.site.range,
                     self.kernel.spelling or self.kernel.name,
                     self._values(trial, values),
                     place.array,
-                    holds_if=f"{place.array} has {suggested.size} elements, as the guards suggest",
-                    is_open=suggested.is_kept,
+                    holds_if=holds_if,
+                    is_open=is_open,
                 )
         return None
 
@@ -415,6 +424,12 @@ def _element(pair: Conflict) -> str:
         indices.append(f"[{rest % extent}]")
         rest //= extent
     return pair.array + "".join(reversed(indices))
+
+
+def _as_many_blocks_as_needed(trial: Trial, size: int) -> bool:
+    """Whether each block of an assumed launch has elements to work on, as one that host code makes has."""
+    blocks, threads = trial.grid, trial.block
+    return blocks[1:] == threads[1:] == (1, 1) and (blocks[0] - 1) * threads[0] < size
 
 
 def _number(form: Affine, trial: Trial) -> int | None:

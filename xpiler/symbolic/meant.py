@@ -63,7 +63,7 @@ def of_some_sizes(judged: list[tuple[Trial, list[Found]]]) -> list[tuple[Trial, 
         suggested = found.code == "XP-BOUNDS" and bool(found.holds_if)
         if found.severity != ERROR or not (suggested or found.code in ("XP-ALIGN", "XP-OVERLAP")):
             return found
-        if found.code == "XP-BOUNDS" and "lets it" in found.message:
+        if found.code == "XP-BOUNDS" and "does not keep it below" not in found.message:
             return found
         if all((found.code, found.array, found.range) in seen for seen in everywhere):
             return found
