@@ -110,6 +110,7 @@ def check_kernel(
     found: dict[tuple[object, ...], Found] = {}
     undecided: list[str] = []
     stopped: list[str] = []
+    events: list[int] = []  # of each trial
     judged: list[tuple[Trial, list[Found]]] = []
     reached, given = Reached.of(kernel, defined, trials[0]), dict(options.scalars)
     _merge(found, static_findings(kernel, unit.platform, options.shared_bytes or 0))
@@ -117,7 +118,8 @@ def check_kernel(
         shared = shared_scalars(unit.text, unit.file, unit.platform)
         _merge(found, [f for f in shared if f.kernel in (kernel.name, kernel.template, kernel.spelling)])
         undecided += not_followed(unit.text, unit.file, unit.platform, kernel.name)
-    for number, trial in _less_each_time(trials, stopped, lambda: _short(kernel, trials, given)):
+    less = (lambda: _short(kernel, trials, given)), (lambda: _smaller(kernel, trials, given))
+    for number, trial in _less_each_time(trials, stopped, events, *less):
         if options.cancelled():
             raise Cancelled
         try:
@@ -136,6 +138,7 @@ def check_kernel(
             undecided.append(f"the checker has a hole here: {type(error).__name__}: {error}")
             break
         reached.look_at(seen)
+        events.append(len(seen.log.events))
         if seen.stopped:
             stopped.append(f"{seen.stopped} ({_sizes(trial)})")
         if any(f.code == "assertion" for f in seen.findings):
@@ -272,14 +275,25 @@ def _trials(
 
 
 def _less_each_time(
-    trials: list[Trial], stopped: list[str], short: Callable[[], list[Trial]]
+    trials: list[Trial],
+    stopped: list[str],
+    events: list[int],
+    short: Callable[[], list[Trial]],
+    smaller: Callable[[], list[Trial]],
 ) -> Iterator[tuple[int, Trial]]:
-    """The trials with their numbers; once one takes too long, those whose loops take one turn instead."""
-    for number, trial in enumerate(trials):
+    """The trials with their numbers; once one takes too long, those whose loops take one turn instead, and
+    after a long one those whose sizes are those of a block."""
+    for number in range(len(trials)):
+        trial = trials[number]
         yield number, trial
         if stopped and not trial.host:
             yield from enumerate(short(), number + 1)
             return
+        if number == 0 and events and events[0] > _LONG and not trial.host:
+            trials = [trial, *smaller()]
+
+
+_LONG = 8000  # events of a trial, about a tenth of a second
 
 
 def _short(kernel: Function, trials: Sequence[Trial], given: Mapping[str, int | float]) -> list[Trial]:
@@ -290,6 +304,19 @@ def _short(kernel: Function, trials: Sequence[Trial], given: Mapping[str, int | 
     chosen = assignments(kernel, known, shape, given, trips=1)
     short = (replace(trial, scalars=a.values, strained=a.strained) for a in chosen)
     return [as_launched(trials, t) for t in short]
+
+
+def _smaller(kernel: Function, trials: Sequence[Trial], given: Mapping[str, int | float]) -> list[Trial]:
+    """The trials after the first one, with sizes that a single block would have."""
+    first = trials[0]
+    shape = LaunchShape((1, 1, 1), first.block)
+    known = roles(kernel, definitions(kernel), shape)
+    chosen = assignments(kernel, known, shape, given)
+    smaller = []
+    for number, trial in enumerate(trials[1:], 1):
+        a = chosen[number if number < len(chosen) and trial.scalars != first.scalars else 0]
+        smaller.append(replace(trial, scalars=a.values, strained=a.strained))
+    return smaller
 
 
 def _host_scope(trials: list[Trial]) -> str:
