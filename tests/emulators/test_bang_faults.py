@@ -57,6 +57,51 @@ FAULTS = {
         "bang-sync",
         "out of it",
     ),
+    "a result that is stored before it is computed": (
+        LOAD + "__bang_add(b, a, a, 1024);\n__memcpy_async(y, b + 512, 2048, NRAM2GDRAM); // !",
+        "bang-sync",
+        "(b +2048 bytes, NRAM) is read while __bang_add of line",
+    ),
+    "a load into what is still computed on": (
+        LOAD + "__bang_add(b, a, a, 1024);\n__memcpy_async(a, x, 4096, GDRAM2NRAM); // !",
+        "bang-sync",
+        "which reads it, may still be computing: a __sync_compute() is missing",
+    ),
+    "a load into weights that are still multiplied": (
+        LOAD + "__memcpy(w, x, 4096, GDRAM2WRAM);\n__bang_matmul(b, a, w, 1, 16, 64);\n"
+        "__memcpy_async(w, x, 4096, GDRAM2WRAM); // !",
+        "bang-sync",
+        "(w, WRAM) is written while __bang_matmul",
+    ),
+    "a wait for copies where one for the computation is needed": (
+        LOAD + "__bang_add(b, a, a, 1024);\n__sync_io();\n__memcpy_async(y, b, 4096, NRAM2GDRAM); // !",
+        "bang-sync",
+        "a __sync_compute() is missing",
+    ),
+    "a wait on behalf of another stream": (
+        LOAD + "__bang_add(b, a, a, 1024);\n"
+        "__sync_io_move_compute(false, false, true, false, true, false);\n"
+        "__memcpy_async(y, b, 4096, NRAM2GDRAM); // !",
+        "bang-sync",
+        "a __sync_compute() is missing",
+    ),
+    "a copy that only the stores wait for": (
+        "__memcpy_async(a, x, 4096, GDRAM2NRAM);\n"
+        "__sync_io_move_compute(true, false, false, false, true, false);\n"
+        "__bang_add(b, a, a, 1024); // !",
+        "bang-sync",
+        "a __sync_io() is missing",
+    ),
+    "a scalar read of what is not there yet": (
+        "__memcpy_async(a, x, 4096, GDRAM2NRAM);\ny[0] = a[3]; // !",
+        "bang-sync",
+        "(a +12 bytes, NRAM) is read while the asynchronous __memcpy_async",
+    ),
+    "a scalar write into what is still copied": (
+        LOAD + "__memcpy_async(y, a, 4096, NRAM2GDRAM);\na[5] = 1.0f; // !",
+        "bang-sync",
+        "out of it",
+    ),
     "array overrun by an instruction": (
         LOAD + "__bang_add(a, b, b, 1056); // !",
         "bang-capacity",
@@ -189,10 +234,42 @@ def test_alignment_holds_on_the_second_generation_only(
     assert words in outcome.event(name)["message"]
 
 
-def test_what_is_not_waited_for_is_garbage(tmp_path: Path) -> None:
-    body = "__memcpy_async(a, x, 4096, GDRAM2NRAM);\nfloat first = a[0];\n__sync();\na[0] = first;"
-    outcome, _ = run(body + "\n__memcpy(y, a, 4096, NRAM2GDRAM);", tmp_path, variables=ARRAYS)
-    assert outcome.output == "nan 1\n"
+WAITED = {
+    "streams one by one": (
+        "__memcpy_async(a, x, 4096, GDRAM2NRAM);\n__sync_io();\n__bang_add(b, a, a, 1024);\n"
+        "__sync_compute();\n__memcpy_async(y, b, 4096, NRAM2GDRAM);"
+    ),
+    "copies that wait for themselves": (
+        "__memcpy(a, x, 4096, GDRAM2NRAM);\n__bang_add(b, a, a, 1024);\n__memcpy(y, b, 4096, NRAM2GDRAM);\n"
+        "__memcpy_async(a, x, 4096, GDRAM2NRAM);"
+    ),
+    "stores for the computation, and it for the loads": (
+        "__memcpy_async(a, x, 4096, GDRAM2NRAM);\n"
+        "__sync_io_move_compute(true, false, false, false, false, true);\n__bang_add(b, a, a, 1024);\n"
+        "__sync_io_move_compute(false, false, true, true, false, false);\n"
+        "__memcpy_async(y, b, 4096, NRAM2GDRAM);"
+    ),
+    "a count that the store needs": (
+        "__memcpy(a, x, 4096, GDRAM2NRAM);\nunsigned n = __bang_filter(b, a, a, 1024);\n"
+        "__bang_add(b, b, b, 1024);\nn = __bang_count(b, 1024);\n__memcpy_async(y, b, n * 4, NRAM2GDRAM);"
+    ),
+    "a scalar read of the result": (
+        "__memcpy(a, x, 4096, GDRAM2NRAM);\n__bang_add(b, a, a, 1024);\nif (b[0] == 2.0f)\n"
+        "__memcpy_async(y, b, 4096, NRAM2GDRAM);"
+    ),
+    "the other half": (
+        "__memcpy_async(a, x, 2048, GDRAM2NRAM);\n__sync();\n"
+        "__memcpy_async(a + 512, x + 512, 2048, GDRAM2NRAM);\n__bang_add(b, a, a, 512);\n__sync();\n"
+        "__memcpy_async(y, b, 2048, NRAM2GDRAM);\n__bang_add(b + 512, a + 512, a + 512, 512);\n__sync();\n"
+        "__memcpy_async(y + 512, b + 512, 2048, NRAM2GDRAM);"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WAITED)
+def test_a_pipeline_that_waits_is_right(what: str, tmp_path: Path) -> None:
+    outcome, _ = run(WAITED[what], tmp_path, variables=ARRAYS)
+    assert (outcome.status, outcome.output) == (0, "2 2\n"), outcome.events
 
 
 def test_fresh_scratchpads_are_garbage(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ _SHARED_RUNTIME = ("memory.cpp", "events.cpp", "lines.cpp", "symbols.cpp")
 _RUNTIME = {
     "bang": (
         "runtime.cpp",
+        "computing.cpp",
         "checks.cpp",
         "races.cpp",
         "copies.cpp",

@@ -58,7 +58,8 @@ def _memcpy(call: Invocation) -> Value:
         if _direction(call, args) in _BY_MEMORY_CORE:
             stmts = (If(ON_FIRST_CORE, Block(tuple(out))),)
         rule = "any" if call.name == "__bang_move" else "same"
-        with stream_of(call, _direction(call, args)), operands_of(call, rule):
+        streams = stream_of(call, _direction(call, args), strided=bool(to.strides))
+        with streams, operands_of(call, rule):
             for stmt in stmts:
                 call.ctx.emit(stmt)
         return VOID_VALUE

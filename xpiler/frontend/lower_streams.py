@@ -5,9 +5,10 @@
     __sync_io();                                Barrier("wait io")
     __bang_not(a, b, n);                        Barrier("operands same") a[i] = b[i]...  Barrier("apart")
 
-A copy that touches DRAM is in the stream `io`, another one in `move`, all else in `compute`. What one stream
-does is in order; the marks order nothing else, and nobody but the log of a run looks at them. The operands
-of an instruction, or the sides of a copy, may be the `same` memory or share none; or must share none.
+A copy that touches DRAM is in the stream `io`, another one in `move`, all else in `compute` (as are copies of
+one piece within NRAM). What one stream does is in order; the marks order nothing else, and nobody but the log
+of a run looks at them. The operands of an instruction, or the sides of a copy, may be the `same` memory or
+share none; or must share none.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ _WAITS = {
 
 
 @contextlib.contextmanager
-def stream_of(call: Invocation, direction: str) -> Iterator[None]:
-    """Around the statements of a copy in this direction."""
-    if not call.ctx.entities.tells_streams or direction == "NRAM2NRAM":
+def stream_of(call: Invocation, direction: str, strided: bool) -> Iterator[None]:
+    """Around the statements of a copy in this direction. Within NRAM a copy of one piece is an instruction of
+    the stream `compute`, which is waited for if the copy is no asynchronous one."""
+    moves = direction == "NRAM2NRAM" and (not strided or call.name == "__bang_move")
+    if not call.ctx.entities.tells_streams or (moves and call.name != "__memcpy"):
         yield
         return
-    stream = "io" if "DRAM" in direction else "move"
+    stream = "io" if "DRAM" in direction else "compute" if moves else "move"
     start = "issue" if call.name.endswith("_async") else "within"
     call.ctx.emit(Barrier(f"{start} {stream}", range=call.ctx.range(call.node)))
     yield

@@ -187,6 +187,11 @@ void check_operand(const Call& call, const Operand& o) {
 
 // ------------------------------------------------------------------------------------------------ operands
 
+void computes_on(const Call& call, const Operand& o) {
+    check_operand(call, o);
+    note_computing(call, o);
+}
+
 static void check_overlap(const Call& call, const Operand& a, const Operand& b, Overlap rule) {
     if (rule == Overlap::any || (!a.written && !b.written)) return;
     const auto *x = static_cast<const char*>(a.at), *y = static_cast<const char*>(b.at);
@@ -200,9 +205,9 @@ static void check_overlap(const Call& call, const Operand& a, const Operand& b, 
 bool enter(const Call& call, std::initializer_list<Operand> operands, const Rule& rule) {
     if (!in_task()) fatal("trap", "%s in host code", call.name);
     if (on_memory_core()) return false;
-    drain(stream_compute);
+    begin_in(stream_compute);
     for (const Operand& o : operands) {
-        check_operand(call, o);
+        computes_on(call, o);
         const auto address = reinterpret_cast<std::uintptr_t>(o.at);
         if (architecture.exact() && o.space == Space::nram) {
             if (rule.address2 > 1 && address % rule.address2)

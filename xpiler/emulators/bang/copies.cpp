@@ -206,7 +206,7 @@ void atomic(const Call& call, Atomic op, Type type, void* dst, void* at, const v
     if (!in_task()) fatal("trap", "%s in host code", call.name);
     if (on_memory_core()) return;
     const std::size_t width = size_of(type), bytes = n * width;
-    drain(stream_compute);
+    begin_in(stream_compute);
     const Space space = space_of(at);
     if (space == Space::sram) check_operand(call, Operand{"the updated memory", at, bytes, Space::sram, true});
     else check_operand(call, Operand{"the updated memory", at, bytes, Space::gdram, true});

@@ -100,9 +100,13 @@ inline void __sync(XPEMU_AT) { xpemu::synchronize({"__sync", at.value}, xpemu::a
 inline void __sync_io(XPEMU_AT) { xpemu::synchronize({"__sync_io", at.value}, xpemu::stream_io); }
 inline void __sync_move(XPEMU_AT) { xpemu::synchronize({"__sync_move", at.value}, xpemu::stream_move); }
 inline void __sync_compute(XPEMU_AT) { xpemu::synchronize({"__sync_compute", at.value}, xpemu::stream_compute); }
-// Later work of the consumers waits for earlier work of the producers; here everything later waits.
-inline void __sync_io_move_compute(bool io_p = true, bool move_p = true, bool compute_p = true, bool = true, bool = true, bool = true, XPEMU_AT) {
-    xpemu::synchronize({"__sync_io_move_compute", at.value}, (io_p ? xpemu::stream_io : 0) | (move_p ? xpemu::stream_move : 0) | (compute_p ? xpemu::stream_compute : 0));
+// Later work of the consumers waits for earlier work of the producers.
+inline void __sync_io_move_compute(bool io_p = true, bool move_p = true, bool compute_p = true, bool io_c = true, bool move_c = true, bool compute_c = true,
+                                   XPEMU_AT) {
+    const auto streams = [](bool io, bool move, bool compute) {
+        return (io ? xpemu::stream_io : 0) | (move ? xpemu::stream_move : 0) | (compute ? xpemu::stream_compute : 0);
+    };
+    xpemu::synchronize({"__sync_io_move_compute", at.value}, streams(io_p, move_p, compute_p), streams(io_c, move_c, compute_c));
 }
 inline void __sync_cluster(XPEMU_AT) { xpemu::barrier({"__sync_cluster", at.value}, xpemu::Barrier::cluster); }
 inline void __sync_all(XPEMU_AT) { xpemu::barrier({"__sync_all", at.value}, xpemu::Barrier::all); }

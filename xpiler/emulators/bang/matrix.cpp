@@ -60,13 +60,19 @@ std::vector<V> panel(Tensor weights, long rows, long inner, bool in_rows) {
     return out;
 }
 
-// Bytes of WRAM from the first weight to the last.
-std::size_t weight_bytes(Tensor w, long rows, long inner, bool in_rows) {
+// Where the weights lie in WRAM.
+Operand weights_in_wram(const char* role, Tensor w, long rows, long inner, bool in_rows) {
     const std::size_t stride = bytes_for(w.type, static_cast<std::size_t>(inner)), n = static_cast<std::size_t>(rows);
-    if (in_rows) return bytes_for(w.type, n * static_cast<std::size_t>(inner));
+    const auto lying = [&](std::size_t bytes) { return Operand{role, w.at, bytes, Space::wram, false}; };
+    if (in_rows) return lying(bytes_for(w.type, n * static_cast<std::size_t>(inner)));
     const std::size_t groups = (n + 63) / 64;
-    if (lane_addressed(w.at)) return (std::min<std::size_t>(n, 64) - 1) * (architecture.wram / 64) + groups * stride;
-    return (n < 64 ? n : 64 * groups) * stride;
+    if (!lane_addressed(w.at)) return lying((n < 64 ? n : 64 * groups) * stride);
+    const std::size_t lane = architecture.wram / 64, lanes = std::min<std::size_t>(n, 64);
+    Operand in_lanes = lying((lanes - 1) * lane + groups * stride);
+    in_lanes.stride = static_cast<long>(lane);
+    in_lanes.pieces = lanes;
+    in_lanes.piece = groups * stride;
+    return in_lanes;
 }
 
 void check_types(const Call& call, Type to, Type src, Type weights) {
@@ -118,10 +124,10 @@ void matmul(const Call& call, Tensor dst, Tensor src, Tensor weights, const void
     const std::size_t out = rows * columns * size_of(dst.type);
     if (!enter(call,
                {{"dst", dst.at, out, Space::nram, true}, {"src", src.at, bytes_for(src.type, rows * inner), Space::nram, false},
-                {"the weights", weights.at, weight_bytes(weights, n, k, in_rows), Space::wram, false}},
+                weights_in_wram("the weights", weights, n, k, in_rows)},
                Rule{Overlap::forbidden, 64, 1, 1}))
         return;
-    if (add) check_operand(call, Operand{per_column ? "bias" : "src2", add, per_column ? columns * size_of(dst.type) : out, Space::nram, false});
+    if (add) computes_on(call, Operand{per_column ? "bias" : "src2", add, per_column ? columns * size_of(dst.type) : out, Space::nram, false});
     check_types(call, dst.type, src.type, weights.type);
     check_inner(call, weights, n, k);
     if (is_float(src.type)) multiply(dst, src, panel<float>(weights, n, k, in_rows), add, per_column, rows, inner, columns, scale);
@@ -170,11 +176,11 @@ void convolve(const Call& call, Tensor dst, Tensor src, Tensor kernel, const voi
     const std::size_t out = static_cast<std::size_t>(ho * wo * c.channel_out) * size_of(dst.type);
     if (!enter(call,
                {{"dst", dst.at, out, Space::nram, true}, {"src", src.at, bytes_for(src.type, static_cast<std::size_t>(c.height * c.width * c.channel_in)), Space::nram, false},
-                {"the kernel", kernel.at, weight_bytes(kernel, c.channel_out, inner, false), Space::wram, false}},
+                weights_in_wram("the kernel", kernel, c.channel_out, inner, false)},
                Rule{Overlap::forbidden, 64, 1, 1}))
         return;
-    if (bias) check_operand(call, Operand{"bias", bias, static_cast<std::size_t>(c.channel_out) * size_of(dst.type), Space::nram, false});
-    if (partial) check_operand(call, Operand{"partial", partial, out, Space::nram, false});
+    if (bias) computes_on(call, Operand{"bias", bias, static_cast<std::size_t>(c.channel_out) * size_of(dst.type), Space::nram, false});
+    if (partial) computes_on(call, Operand{"partial", partial, out, Space::nram, false});
     check_types(call, dst.type, src.type, kernel.type);
     check_inner(call, kernel, c.channel_out, c.channel_in);
     if (is_float(src.type)) slide(dst, src, panel<float>(kernel, c.channel_out, inner, false), bias, partial, c, ho, wo, scale);

@@ -232,6 +232,7 @@ void note_access(const Call& call, const void* at, std::size_t bytes, const void
 }
 
 void note_scalar(const void* at, std::size_t bytes, bool written, const void* code) {
+    note_own_scalar(at, bytes, written, static_cast<const char*>(code) - 1);  // within the call
     if (watching) scalar(at, bytes, written, code);
 }
 

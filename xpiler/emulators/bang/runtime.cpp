@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "computing.hpp"
 #include "fiber.hpp"
 #include "tasks.hpp"
 
@@ -41,6 +42,7 @@ struct Pending {
     unsigned char value[8];
     std::size_t width;
     std::vector<unsigned char> read{};  // the source, where it had to be read before the copy was waited for
+    unsigned waited = 0;                // the streams whose later work waits for this copy
 };
 
 struct Core {
@@ -53,6 +55,7 @@ struct Core {
     Call call{};
     long awaited = 0;                                  // key of a split barrier
     std::vector<Pending> pending;
+    Computing computing;
     std::vector<unsigned> clock;                       // of every core of the job, as far as this one is ordered
     std::vector<std::pair<unsigned char*, unsigned char*>> lanes;  // WRAM written lane by lane
 };
@@ -171,6 +174,8 @@ void count_capacity(Scratch& added) {
 }
 
 // -------------------------------------------------------------------------------------------------- cores
+void finish();
+
 void select(int index) {
     current = index;
     Core& c = cores[static_cast<std::size_t>(index)];
@@ -241,7 +246,7 @@ void core_main() {
         top_of_stack = &here;
         Fiber* mine = running;
         body(closure);
-        drain(all_streams);
+        finish();
         settle_stores();
         Core& c = cores[static_cast<std::size_t>(current)];
         c.state = State::exited;
@@ -436,6 +441,12 @@ void spoil_walk(const Walk& w) {
             spoil(static_cast<char*>(w.base) + static_cast<long>(i) * w.stride[0] + static_cast<long>(j) * w.stride[1], w.size);
 }
 
+// All streams of the running core are waited for.
+void finish() {
+    drain(all_streams);
+    if (current >= 0) cores[static_cast<std::size_t>(current)].computing.clear();
+}
+
 const char* stream_sync(unsigned stream) {
     return stream == stream_io ? "__sync_io" : stream == stream_move ? "__sync_move" : "__sync_compute";
 }
@@ -611,7 +622,7 @@ unsigned char* in_cluster(const Call& call, void* sram, int cluster) {
 
 void barrier(const Call& call, Barrier kind) {
     if (current < 0) fatal("trap", "%s in host code", call.name);
-    drain(all_streams);
+    finish();
     settle_stores();
     if (launch_info.job == 1) return;
     Core& c = cores[static_cast<std::size_t>(current)];
@@ -636,13 +647,13 @@ static Split& split(long key) {
 }
 
 void arrive(const Call&, bool whole_job, int id, int) {
-    drain(all_streams);
+    finish();
     settle_stores();
     ++split(key_of(whole_job, id)).arrived;
 }
 
 void await(const Call& call, bool whole_job, int id, int count) {
-    drain(all_streams);
+    finish();
     const long key = key_of(whole_job, id);
     for (;;) {
         Split& s = split(key);
@@ -679,11 +690,59 @@ void drain(unsigned streams) {
     pending.resize(kept);
 }
 
-void synchronize(const Call&, unsigned streams) { drain(streams); }
+void begin_in(unsigned stream) {
+    drain(stream & stream_compute);
+    if (current < 0) return;
+    auto& pending = cores[static_cast<std::size_t>(current)].pending;
+    for (std::size_t i = 0; i < pending.size();) {
+        if (!(pending[i].waited & stream)) {
+            ++i;
+            continue;
+        }
+        const Pending next = pending[i];
+        pending.erase(pending.begin() + static_cast<long>(i));
+        perform(next);
+    }
+}
+
+void synchronize(const Call&, unsigned producers, unsigned consumers) {
+    if (current < 0) return;
+    Core& c = cores[static_cast<std::size_t>(current)];
+    if (consumers == all_streams) {
+        drain(producers);
+        if (producers & stream_compute) c.computing.clear();
+        return;
+    }
+    for (Pending& p : c.pending)
+        if (p.stream & producers) p.waited |= consumers;
+    if (producers & stream_compute) c.computing.wait(consumers);
+}
+
+void note_computing(const Call& call, const Operand& operand) {
+    if (current < 0 || (operand.space != Space::nram && operand.space != Space::wram)) return;
+    cores[static_cast<std::size_t>(current)].computing.add(walk_of(operand), operand.written, call);
+}
+
+void value_returned() { cores[static_cast<std::size_t>(current)].computing.clear(); }
+
+void note_own_scalar(const void* at, std::size_t bytes, bool written, const void* code) {
+    if (current < 0) return;
+    Core& c = cores[static_cast<std::size_t>(current)];
+    if (c.pending.empty() && c.computing.empty()) return;
+    const Walk here{const_cast<void*>(at), bytes, {0, 0}, {1, 1}};
+    for (const Pending& p : c.pending) {
+        const bool into = overlap(p.dst, here);
+        if (!into && !(written && !p.width && overlap(p.src, here))) continue;
+        violation("bang-sync", Call{"scalar code", line_of_code(code)}, "%s is %s while the asynchronous %s of line %d %s is not waited for: a %s() is missing between them",
+                  describe(at).c_str(), written ? "written" : "read", p.call.name, p.call.line, into ? "into it" : "out of it", stream_sync(p.stream));
+    }
+    for (const Scratch* s : scratchpads())
+        if (at >= s->region->base && at < s->region->base + s->region->size && s->variable->space != Space::sram) return c.computing.clear();
+}
 
 void check_pending(const Call& call, const Operand& operand) {
     if (current < 0) return;
-    const Walk mine{const_cast<void*>(operand.at), operand.bytes, {0, 0}, {1, 1}};
+    const Walk mine = walk_of(operand);
     for (const Pending& p : cores[static_cast<std::size_t>(current)].pending) {
         if (overlap(p.dst, mine))
             violation("bang-sync", call, "%s %s is %s while the asynchronous %s of line %d into it is not waited for: a %s() is missing between them",
@@ -722,7 +781,30 @@ bool lane_addressed(const void* wram) {
     return false;
 }
 
+namespace {
+
+// A copy of the compute stream is one of its instructions.
+void note_moved(Core& core, const Pending& p) {
+    core.computing.add(p.dst, true, p.call);
+    if (!p.width) core.computing.add(p.src, false, p.call);
+}
+
+// An asynchronous copy begins while what was computed before it, and not waited for, may still be under way.
+void check_computing(const Core& core, const Pending& p) {
+    const auto report = [&](const Ranges::Range& r, const Walk& side, const char* this_does, const char* that_did) {
+        violation("bang-sync", p.call, "%s is %s while %s of line %d, which %s it, may still be computing: a __sync_compute() is missing between them",
+                  describe(side.base).c_str(), this_does, r.call.name, r.call.line, that_did);
+    };
+    if (!p.width)
+        if (const auto* r = core.computing.written.met(p.src, p.stream)) report(*r, p.src, "read", "writes");
+    if (const auto* r = core.computing.written.met(p.dst, p.stream)) report(*r, p.dst, "written", "writes");
+    if (const auto* r = core.computing.read.met(p.dst, p.stream)) report(*r, p.dst, "written", "reads");
+}
+
+}  // namespace
+
 void issue(const Call& call, unsigned stream, const Walk& dst, const Walk& src, const void* value, std::size_t width, bool asynchronous) {
+    begin_in(stream);
     Pending next{call, stream, dst, src, {}, width};
     if (width) std::memcpy(next.value, value, width);
     Core* core = current < 0 ? nullptr : &cores[static_cast<std::size_t>(current)];
@@ -735,8 +817,13 @@ void issue(const Call& call, unsigned stream, const Walk& dst, const Walk& src, 
                     violation("bang-sync", call, "%s is %s while the asynchronous %s of line %d is not waited for: a %s() is missing between them",
                               describe(reads ? src.base : dst.base).c_str(), reads ? "read" : "written", p.call.name, p.call.line, stream_sync(p.stream));
             }
+        if (core && stream == stream_compute) note_moved(*core, next);
+        // A copy waits for what is computed before it, and is complete when the next instruction begins.
+        if (core && (stream != stream_compute || !std::strcmp(call.name, "__memcpy"))) core->computing.clear();
         return perform(next);
     }
+    if (stream == stream_compute) note_moved(*core, next);
+    else check_computing(*core, next);
     for (std::size_t i = 0; i < core->pending.size(); ++i) {
         Pending& p = core->pending[i];
         const bool spoils = !p.width && overlap(p.src, dst);

@@ -66,7 +66,8 @@ XPEMU_LOCAL bool on_memory_core();
 enum class Barrier { cluster, cluster_ipu, all, all_ipu, all_mpu };
 XPEMU_LOCAL void barrier(const Call&, Barrier);
 enum : unsigned { stream_io = 1, stream_move = 2, stream_compute = 4, all_streams = 7 };
-XPEMU_LOCAL void synchronize(const Call&, unsigned streams);
+// Later work of the consumers, and with all of them the scalar code, waits for earlier work of the producers.
+XPEMU_LOCAL void synchronize(const Call&, unsigned producers, unsigned consumers = all_streams);
 XPEMU_LOCAL void arrive(const Call&, bool whole_job, int id, int count);
 XPEMU_LOCAL void await(const Call&, bool whole_job, int id, int count);
 

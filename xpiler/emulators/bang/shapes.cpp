@@ -105,7 +105,7 @@ void pool_back(const Call& call, bool sums, Type type, void* dst, const void* sr
     const std::size_t width = size_of(type), in = area(o.height, o.width, w.channel), out = area(w.height, w.width, w.channel);
     const std::size_t index_width = width == 4 ? 4 : 2;
     if (!enter(call, {{"dst", dst, out * width, Space::nram, true}, {"src", src, in * width, Space::nram, false}}, Rule{Overlap::forbidden, 64, 1, 1})) return;
-    if (!sums) check_operand(call, Operand{"mask", mask, in * index_width, Space::nram, false});
+    if (!sums) computes_on(call, Operand{"mask", mask, in * index_width, Space::nram, false});
     std::vector<float> gradient(in), result(out, 0.0f);
     load_floats(type, src, in, gradient.data());
     const auto channels = static_cast<std::size_t>(w.channel);
@@ -199,7 +199,7 @@ void expand_multiply(const Call& call, Type type, void* dst, const void* weights
     if (!enter(call,
                {{"dst", dst, bytes, Space::nram, true}, {"src", src, bytes, Space::nram, false}, {"weights", weights, static_cast<std::size_t>(rows) * width, Space::nram, false}}))
         return;
-    if (add) check_operand(call, Operand{"add", add, bytes, Space::nram, false});
+    if (add) computes_on(call, Operand{"add", add, bytes, Space::nram, false});
     for (long r = 0; r < rows; ++r)
         for (long c = 0; c < channels; ++c) {
             const std::size_t at = static_cast<std::size_t>(r * channels + c) * width;

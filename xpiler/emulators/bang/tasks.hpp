@@ -28,7 +28,10 @@ struct Operand {
     std::size_t bytes;
     Space space;
     bool written;
+    long stride = 0;  // where it lies in pieces: from one to the next
+    std::size_t pieces = 1, piece = 0;
 };
+inline Walk walk_of(const Operand& o) { return Walk{const_cast<void*>(o.at), o.piece ? o.piece : o.bytes, {o.stride, 0}, {o.pieces, 1}}; }
 enum class Overlap { forbidden, same, any };  // of what is written with what is read
 struct Rule {
     Overlap overlap = Overlap::same;
@@ -50,6 +53,7 @@ std::string describe(const void*);
 const char* name_of(Space);
 Space space_of(const void*);
 void check_operand(const Call&, const Operand&);
+void computes_on(const Call&, const Operand&);  // one more operand of a compute instruction that was entered
 void check_extent(const Call&, const Operand&, unsigned long segments = 1);  // within its variable or allocation
 void check_operand_range(const Call&, const Operand& whole, const Walk&);
 bool overlap(const Walk&, const Walk&);  // does any segment of one meet one of the other?
@@ -59,6 +63,11 @@ unsigned char* in_cluster(const Call&, void* sram, int cluster);  // the same ad
 void check_pending(const Call&, const Operand&);  // against copies of this core that are under way
 void note_shared(const Call&, const Operand&);    // SRAM accesses of different cores need a barrier between
 void drain(unsigned streams);
+void begin_in(unsigned stream);  // does what an instruction of this stream waits for before it begins
+void note_computing(const Call&, const Operand&);  // of a compute instruction, which nobody has waited for yet
+void value_returned();  // to the scalar code, by a compute instruction: whoever has it has waited
+// A core's own load or store: against copies under way; in NRAM or WRAM it waits for what is computed.
+void note_own_scalar(const void*, std::size_t bytes, bool written, const void* code);
 // Performs a copy or a fill (width > 0) now, or puts it off until its stream is waited for.
 void issue(const Call&, unsigned stream, const Walk& dst, const Walk& src, const void* value, std::size_t width, bool asynchronous);
 void wrote_weights(const Walk& dst);

@@ -274,6 +274,7 @@ void reduce_sum(const Call& call, Type type, void* dst, const void* src, std::si
 double total(const Call& call, Type type, const void* src, std::size_t n) {
     if (!enter(call, {{"src", src, n * size_of(type), Space::nram, false}})) return 0;
     if (architecture.number < 520) irregular("bang-arch", call, "it needs an architecture from 520 on, this is mtp_%d", architecture.number);
+    value_returned();
     double sum = 0;
     for (std::size_t i = 0; i < n; ++i) {
         const void* at = bytes_of(src) + i * size_of(type);
@@ -306,6 +307,7 @@ static bool nonzero(Type type, const void* at) { return is_float(type) ? load_fl
 
 unsigned count_nonzero(const Call& call, Type type, const void* src, std::size_t n) {
     if (!enter(call, {{"src", src, n * size_of(type), Space::nram, false}})) return 0;
+    value_returned();
     unsigned hits = 0;
     for (std::size_t i = 0; i < n; ++i) hits += nonzero(type, bytes_of(src) + i * size_of(type));
     return hits;
@@ -314,6 +316,7 @@ unsigned count_nonzero(const Call& call, Type type, const void* src, std::size_t
 unsigned find_nonzero(const Call& call, Type type, bool first, const void* src, std::size_t n) {
     unsigned found = 0xFFFFFFFFu;
     if (!enter(call, {{"src", src, n * size_of(type), Space::nram, false}})) return found;
+    value_returned();
     for (std::size_t i = 0; i < n; ++i)
         if (nonzero(type, bytes_of(src) + i * size_of(type))) {
             found = static_cast<unsigned>(i);
@@ -324,6 +327,7 @@ unsigned find_nonzero(const Call& call, Type type, bool first, const void* src, 
 
 unsigned population(const Call& call, const void* src, std::size_t bytes) {
     if (!enter(call, {{"src", src, bytes, Space::nram, false}})) return 0;
+    value_returned();
     unsigned ones = 0;
     for (std::size_t i = 0; i < bytes; ++i) ones += static_cast<unsigned>(__builtin_popcount(bytes_of(src)[i]));
     return ones;
@@ -355,6 +359,7 @@ unsigned compress(const Call& call, Type type, void* dst, const void* src, const
     if (bits && n % (architecture.exact() ? 512 : 8)) improper("bang-size", call, "%zu elements are no multiple of %d", n, architecture.exact() ? 512 : 8);
     if (!enter(call, {{"src", src, n * width, Space::nram, false}, {"index", index, bits ? (n + 7) / 8 : n * width, Space::nram, false}}, Rule{Overlap::any, 64, 1, 1}))
         return 0;
+    value_returned();
     std::vector<unsigned char> packed;
     for (std::size_t i = 0; i < n; ++i) {
         const bool hit = bits ? bytes_of(index)[i / 8] >> (i % 8) & 1 : nonzero(type, bytes_of(index) + i * width);
@@ -385,7 +390,7 @@ void compare_filter(const Call& call, CompareMode compare, Type type, void* dst,
         if (z != 0) packed.insert(packed.end(), bytes_of(a) + i * width, bytes_of(a) + (i + 1) * width);
     }
     const auto hits = static_cast<std::uint32_t>(packed.size() / width);
-    check_operand(call, Operand{"dst", dst, 4 + packed.size(), Space::nram, true});
+    computes_on(call, Operand{"dst", dst, 4 + packed.size(), Space::nram, true});
     std::memcpy(dst, &hits, 4);
     if (hits) std::memcpy(bytes_of(dst) + 4, packed.data(), packed.size());
 }
