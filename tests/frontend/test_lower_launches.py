@@ -122,3 +122,17 @@ def test_functors_of_a_namespace_are_spelled_with_it() -> None:
         "void run(float *x) { fold<ops::Sum, ops::Scale<float>><<<1, 1>>>(x); }\n"
     )
     assert kernels(text) == [("fold_ops_Sum_ops_Scale_float", "fold<ops::Sum, ops::Scale<float>>", (1, 1, 1))]
+
+
+def test_each_specialisation_has_its_own_methods() -> None:
+    text = """
+        enum class Op { Neg, Twice };
+        template <Op O> struct Apply;
+        template <> struct Apply<Op::Neg> { static __device__ float f(float x) { return -x; } };
+        template <> struct Apply<Op::Twice> { static __device__ float f(float x) { return 2.0f * x; } };
+        template <Op O> __global__ void k(float *x) { x[0] = Apply<O>::f(x[0]); }
+        void run(float *x) { k<Op::Neg><<<1, 1>>>(x); k<Op::Twice><<<1, 1>>>(x); }
+    """
+    first, second = (show(k) for k in parse(text, "methods.cu").program.kernels)
+    assert "2.0f" not in first
+    assert "2.0f * " in second

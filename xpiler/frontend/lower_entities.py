@@ -86,6 +86,12 @@ class Entities:
                     self.methods[unique, unique if method.name == name else method.name].append(method)
         return self.structs[unique][0]
 
+    def methods_of(self, struct: StructDef, name: str) -> tuple[FunctionDef, ...]:
+        """The methods of that name of one definition: its specialisations have methods of their own."""
+        found = self.methods.get((struct.name, name), [])
+        others = {m for other in self.structs[struct.name] if other is not struct for m in other.methods}
+        return tuple(method for method in found if method not in others)
+
     def changes_argument(self, name: str, position: int) -> bool:
         """Whether a call of `name` may change its argument: a reference that is not const. Unknown
         functions may."""

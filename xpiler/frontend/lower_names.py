@@ -99,9 +99,9 @@ def struct_member(ctx: Context, struct: Struct, name: str, receiver: Value | Non
         if any(e.name == name for e in enum.enumerators):
             with ctx.nested(struct_scope(ctx, struct)):
                 return _enumerator(ctx, name)
-    methods = ctx.entities.methods.get((definition.name, name))
+    methods = ctx.entities.methods_of(definition, name)
     if methods:
-        return Functions(Closure(name), name, tuple(methods), receiver=receiver, struct=struct)
+        return Functions(Closure(name), name, methods, receiver=receiver, struct=struct)
     return None
 
 
@@ -109,9 +109,9 @@ def method_value(ctx: Context, receiver: Value, name: str, explicit: tuple[Node,
     """`receiver.name` as a method: one of the user's structs or of a type of CUDA."""
     ctype: CType = receiver.type
     if isinstance(ctype, Struct) and ctype.definition is not None:
-        methods = ctx.entities.methods.get((ctype.definition.name, name))
+        methods = ctx.entities.methods_of(ctype.definition, name)
         if methods:
-            return Functions(Closure(name), name, tuple(methods), explicit, receiver, ctype)
+            return Functions(Closure(name), name, methods, explicit, receiver, ctype)
         return struct_member(ctx, ctype, name, receiver)
     if isinstance(ctype, Struct) and name == "value" and ctype.arguments and ctype.definition is None:
         return number_of_type(ctype)

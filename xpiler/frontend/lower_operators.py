@@ -27,7 +27,7 @@ def user_operator(ctx: Context, op: str, operands: Sequence[Value]) -> Value | N
     first = operands[0]
     name = f"operator{op}"
     if isinstance(first.type, Struct) and first.type.definition is not None:
-        methods = ctx.entities.methods.get((first.type.definition.name, name))
+        methods = ctx.entities.methods_of(first.type.definition, name)
         if methods:
             candidates = tuple(m for m in methods if m.body is not None)
             functions = Functions(Closure(name), name, candidates, receiver=first, struct=first.type)
@@ -114,9 +114,9 @@ def _conversions(ctx: Context, struct: Struct) -> list[tuple[FunctionDef, CType]
     if struct.definition is None:
         return []
     found = []
-    for (owner, name), methods in ctx.entities.methods.items():
+    for owner, name in ctx.entities.methods:
         if owner == struct.definition.name and name.startswith("operator "):
-            for method in methods:
+            for method in ctx.entities.methods_of(struct.definition, name):
                 if method.template is None:
                     with ctx.nested(struct_scope(ctx, struct)):
                         found.append((method, return_type(ctx, method)))

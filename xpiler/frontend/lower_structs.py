@@ -29,7 +29,7 @@ def has_pointers(ctype: CType) -> bool:
 
 def constructors(ctx: Context, ctype: Struct) -> tuple[FunctionDef, ...]:
     assert ctype.definition is not None
-    found = ctx.entities.methods.get((ctype.definition.name, ctype.definition.name), [])
+    found = ctx.entities.methods_of(ctype.definition, ctype.definition.name)
     return tuple(f for f in found if f.body is not None)
 
 
