@@ -27,6 +27,18 @@ def test_a_launch_becomes_a_call_of_its_kernel(launch: str, kernel: str) -> None
     assert f'launcher("{kernel}", __LINE__, [&](auto&... xpemu_a) {{ {kernel}(xpemu_a...); }}' in out
 
 
+def test_an_instance_that_a_generic_lambda_launches_is_told_by_its_address() -> None:
+    kernel = "template <class T, int N> __global__ void k(T *x) {}\n"
+    launch = "void f(float *x) { auto run = [&](auto n) { k<float, n.value><<<1, 2>>>(x); }; }"
+    named = "function_name([&] { return reinterpret_cast<const void*>(&k<float, n.value>); }()"
+    assert named in prepared(kernel + launch)
+    assert named not in prepared(kernel + launch.replace("auto n", "Two n"))
+    deduced = launch.replace("k<float, n.value>", "k<float>")  # has no address by these arguments alone
+    assert "function_name" not in prepared(kernel + deduced)
+    overloaded = kernel + "template <class T, int N> __global__ void k(T *x, int n) {}\n"
+    assert "function_name" not in prepared(overloaded + launch)
+
+
 def test_a_launch_in_a_macro_body_names_the_kernel_after_expansion() -> None:
     out = prepared("#define RUN(K, n) \\\n  K<n><<<1, 32>>>(p)\n")
     assert "XPEMU_TEXT(K<n>)" in out

@@ -67,6 +67,8 @@ def one_line(text: str) -> str:
 # ------------------------------------------------------------------------------------------------ launches
 
 
+_GENERIC_LAMBDA = re.compile(r"\]\s*\([^(){};]*\bauto\b")
+_TEMPLATE_KERNEL = re.compile(r"\btemplate\s*<([^<>]*)>\s*(?:static\s+)?__global__\b([^;{}]*)")
 _ATTRIBUTE = re.compile(r"\b__(?:launch_bounds|attribute)__\s*\(")
 
 
@@ -87,13 +89,27 @@ def _without_attributes(text: str) -> str:
 
 def _kernel_names(text: str) -> frozenset[str]:
     """The functions that the text declares as kernels."""
-    found: set[str] = set()
-    for declared in re.finditer(r"\b__global__\b([^;{}]*)", text):
-        plain = _without_attributes(declared[1])
-        name = re.search(r"(\w+)\s*(?:<[^()]*>\s*)?\(", plain)
-        if name:
-            found.add(name[1])
-    return frozenset(found)
+    declared = (_declared_name(match[1]) for match in re.finditer(r"\b__global__\b([^;{}]*)", text))
+    return frozenset(name for name in declared if name)
+
+
+def _declared_name(declaration: str) -> str:
+    name = re.search(r"(\w+)\s*(?:<[^()]*>\s*)?\(", _without_attributes(declaration))
+    return name[1] if name else ""
+
+
+def _told_by_address(text: str) -> dict[str, int]:
+    """The kernel templates that are alone of their name, by the number of their parameters: with so many
+    arguments each has an address. Only where a generic lambda may launch them, in which neither the words of
+    the launch nor the function around say which instance it is."""
+    if not _GENERIC_LAMBDA.search(text):
+        return {}
+    names = [_declared_name(match[1]) for match in re.finditer(r"\b__global__\b([^;{}]*)", text)]
+    return {
+        name: match[1].count(",") + 1
+        for match in _TEMPLATE_KERNEL.finditer(text)
+        if names.count(name := _declared_name(match[2])) == 1 and "..." not in match[1]
+    }
 
 
 def launches(text: str, part: Stretch, kernels: frozenset[str] | None = None) -> list[Edit]:
@@ -101,6 +117,7 @@ def launches(text: str, part: Stretch, kernels: frozenset[str] | None = None) ->
     if that is not known."""
     tokens = part.tokens
     edits: list[Edit] = []
+    sized = _told_by_address(text)
     before, after = ("::xpemu::captured(", ")))") if "StreamBeginCapture" in text else ("", "))")
     for index, token in enumerate(tokens):
         if token.text != "<<<" or index == 0:
@@ -118,12 +135,24 @@ def launches(text: str, part: Stretch, kernels: frozenset[str] | None = None) ->
             )
             edits.append(Edit(token.start, token.end, f", {name}, __LINE__, ::xpemu::Config("))
         else:
+            if named and not part.is_macro_body and sized.get(named[1]) == _count(named[2] or ""):
+                address = f"reinterpret_cast<const void*>(&{one_line(kernel)})"
+                name = f"::xpemu::function_name([&] {{ return {address}; }}(), {name})"
             head = f"{before}::xpemu::launcher({name}, __LINE__, [&](auto&... xpemu_a) {{ "
             edits.append(Edit(tokens[begin].start, tokens[begin].start, head))
             edits.append(Edit(token.start, token.end, "(xpemu_a...); }, ::xpemu::Config("))
         edits.append(Edit(tokens[end].start, tokens[end].end, after))
         edits += _null_arguments(tokens, end + 1)
     return edits
+
+
+def _count(arguments: str) -> int:
+    """How many template arguments `<a, b<c>>` has."""
+    depth, commas = 0, 0
+    for character in arguments:
+        depth += (character in "<(") - (character in ">)")
+        commas += character == "," and depth == 1
+    return commas + 1 if arguments else 0
 
 
 def _kernel_start(tokens: tuple[Token, ...], last: int) -> int | None:

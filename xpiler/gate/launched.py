@@ -87,5 +87,12 @@ def _likeness(kernel: Function, launch: TracedLaunch) -> tuple[int, int, int]:
 
 def _same_arguments(one: str, other: str) -> int:
     """How many template arguments two names have in common, place by place."""
-    pairs = zip(one.partition("<")[2].split(","), other.partition("<")[2].split(","), strict=False)
+    pairs = zip(_arguments(one), _arguments(other), strict=False)
     return sum(a == b for a, b in pairs)
+
+
+_SPELLED = {"true": "1", "false": "0", "__half": "half"}  # as kernels of a unit are spelled
+
+
+def _arguments(name: str) -> list[str]:
+    return [_SPELLED.get(a, a) for a in name.partition("<")[2].removesuffix(">").split(",")]
