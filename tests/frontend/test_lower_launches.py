@@ -124,6 +124,60 @@ def test_functors_of_a_namespace_are_spelled_with_it() -> None:
     assert kernels(text) == [("fold_ops_Sum_ops_Scale_float", "fold<ops::Sum, ops::Scale<float>>", (1, 1, 1))]
 
 
+def test_a_name_of_a_block_is_that_of_its_own_launches() -> None:
+    text = """
+        #define ON_TYPE(TYPE, NAME, ...)                            \\
+            switch (TYPE) {                                         \\
+            case 0: { using NAME = float; __VA_ARGS__(); break; }   \\
+            case 1: { using NAME = __half; __VA_ARGS__(); break; }  \\
+            default: { using NAME = double; __VA_ARGS__(); }        \\
+            }
+        template <typename T> __global__ void k(T *o) { o[threadIdx.x] = T(0); }
+        void run(int type, void *o) { ON_TYPE(type, scalar, [&] { k<scalar><<<1, 64>>>((scalar *)o); }); }
+    """
+    assert [name for name, _, _ in kernels(text)] == ["k_float", "k_half", "k_double"]
+
+
+def test_a_generic_lambda_launches_what_it_is_called_with() -> None:
+    host = """
+        void run(float *o, int n) {
+            auto launch = [&](auto items) {
+                constexpr int N = decltype(items)::value;
+                k<float, N><<<1, 32>>>(o, n);
+            };
+            if (n > 64) launch(std::integral_constant<int, 2>{});
+            else launch(std::integral_constant<int, 1>{});
+        }
+    """
+    assert [name for name, _, _ in kernels(TEMPLATE + host)] == ["k_float_2", "k_float_1"]
+
+
+def test_a_lambda_that_is_handed_on_launches_what_it_gets_there() -> None:
+    host = """
+        template <typename T> struct Tag { using type = T; };
+        template <typename F> void by_size(int n, F f) {
+            if (n > 64) f(std::integral_constant<int, 8>{}); else f(std::integral_constant<int, 2>{});
+        }
+        template <typename F> void by_type(bool wide, F &&f) {
+            if (wide) f(Tag<double>{}); else f(Tag<float>{});
+        }
+        void run(void *o, int n, bool wide) {
+            by_size(n, [&](auto size) {
+                by_type(wide, [&](auto tag) {
+                    using T = typename decltype(tag)::type;
+                    k<T, size.value><<<1, 32>>>((T *)o, n);
+                });
+            });
+        }
+    """
+    assert {name for name, _, _ in kernels(TEMPLATE + host)} == {
+        "k_double_8",
+        "k_float_8",
+        "k_double_2",
+        "k_float_2",
+    }
+
+
 def test_each_specialisation_has_its_own_methods() -> None:
     text = """
         enum class Op { Neg, Twice };

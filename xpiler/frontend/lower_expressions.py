@@ -100,7 +100,7 @@ def static_member(ctx: Context, scope: Node, name: Node) -> Value | None:
     from xpiler.frontend.lower_names import struct_member
 
     owner = None
-    if scope.type in ("template_type", "dependent_type"):
+    if scope.type in ("template_type", "dependent_type", "decltype"):
         owner = type_of(ctx, scope)
     else:
         name_text = ctx.text(scope)

@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from tree_sitter import Node
 
 from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend.host_scopes import launch_contexts
 from xpiler.frontend.kernel_values import is_by_value, kernel_values, started_by
-from xpiler.frontend.lower_context import Context, Scope, named_children
+from xpiler.frontend.launch_dims import Dims, block_dims, grid_dims, typed
+from xpiler.frontend.lower_context import Context
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_overloads import deduce
 from xpiler.frontend.lower_packs import TypePack
-from xpiler.frontend.lower_scan import walk
-from xpiler.frontend.lower_typenames import add_binding, declared, try_constant, type_of
+from xpiler.frontend.lower_typenames import declared, type_of
 from xpiler.frontend.lower_types import (
-    Auto,
     Binding,
-    Closure,
     CType,
     Pointer,
     Reference,
@@ -27,23 +26,10 @@ from xpiler.frontend.lower_types import (
     lanes_of,
     leaf_type,
 )
-from xpiler.frontend.lower_values import (
-    ZERO,
-    Address,
-    Aggregate,
-    Element,
-    Lambda,
-    Memory,
-    Number,
-    Value,
-    Variable,
-)
-from xpiler.frontend.syntax_model import FunctionDef, Launch, TemplateParam
+from xpiler.frontend.syntax_model import FunctionDef, Launch
 from xpiler.frontend.unit import HostFunction, LaunchSite
-from xpiler.ir.nodes import Const, Param, Space, Var
-from xpiler.ir.types import BF16, F16, F32, F64, U8, U32, DType
-
-Dims = tuple[int | None, int | None, int | None]
+from xpiler.ir.nodes import Param
+from xpiler.ir.types import U8
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +91,12 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
         named = [(launch.name, launch.template_arguments)]
         if is_by_value(entities.unit, launch):
             named = list(started_by(entities.unit, launch, values))
-        for ctx, outer in host_contexts(entities, launch.host_function):
-            for scope in _dispatch_scopes(ctx, launch, outer):
-                with ctx.nested(scope):
-                    for name, explicit in named:
-                        chosen = _launched(ctx, launch, kernels, name, explicit)
-                        if chosen is not None:
-                            add(*chosen, launch, block_dims(ctx, launch), grid_dims(ctx, launch))
+        for ctx, scope in launch_contexts(entities, launch):
+            with ctx.nested(scope):
+                for name, explicit in named:
+                    chosen = _launched(ctx, launch, kernels, name, explicit)
+                    if chosen is not None:
+                        add(*chosen, launch, block_dims(ctx, launch), grid_dims(ctx, launch))
     for instantiation in entities.unit.instantiations:
         ctx = Context(entities)
         for function in entities.kernels.get(instantiation.name, []):
@@ -225,7 +210,7 @@ def _launched(
         plain = not function.template and not function.specialises and not explicit
         if plain and (launch.api or len(function.params) >= len(launch.arguments)):
             return function, ()
-    args = tuple(_typed(ctx, node) for node in launch.arguments)
+    args = tuple(typed(ctx, node) for node in launch.arguments)
     for function in candidates:
         if function.template:
             try:
@@ -235,323 +220,6 @@ def _launched(
             if bindings is not None:
                 return function, bindings
     return None
-
-
-_DISPATCHED = (("HALF", F16), ("BFLOAT16", BF16), ("REDUCED_FLOATING", F16), ("REDUCED_FLOATING", BF16))
-
-
-def _dispatch_scopes(ctx: Context, launch: Launch, scope: Scope) -> list[Scope]:
-    """A launch in PyTorch's `AT_DISPATCH_FLOATING_TYPES(..., [&] { ... })`: a scope for each `scalar_t`."""
-    around: Node | None = launch.node
-    while around is not None and around.type != "function_definition":
-        if around.type == "call_expression":
-            name = ctx.text(around.child_by_field_name("function"))
-            if name.startswith("AT_DISPATCH_"):
-                listed = ctx.text(around)
-                types = [] if "REDUCED" in name else [F32, F64]
-                types += [
-                    dtype for word, dtype in _DISPATCHED if word in name or f"::{word.title()}" in listed
-                ]
-                return [_dispatch_scope(ctx, scope, dtype, around) for dtype in dict.fromkeys(types)]
-        around = around.parent
-    return [scope]
-
-
-def _dispatch_scope(ctx: Context, scope: Scope, dtype: DType, call: Node) -> Scope:
-    inner = Scope(scope)
-    inner.types["scalar_t"] = Scalar(dtype)
-    with ctx.nested(inner):
-        for node in walk(call):
-            if node.type == "alias_declaration":
-                name, type_node = node.child_by_field_name("name"), node.child_by_field_name("type")
-                if type_node is None:
-                    continue
-                if "acc_type" in ctx.text(type_node) or "opmath_type" in ctx.text(type_node):
-                    # Accumulation happens in float, of double in double.
-                    inner.types[ctx.text(name)] = Scalar(F64 if dtype is F64 else F32)
-                    continue
-                try:
-                    inner.types[ctx.text(name)] = type_of(ctx, type_node)
-                except Refusal:
-                    continue
-    return inner
-
-
-def _typed(ctx: Context, node: Node) -> Value:
-    """An argument of a launch, as far as its type goes."""
-    try:
-        with ctx.capture():
-            return ctx.value(node)
-    except Refusal:
-        return Value(Auto())
-
-
-# ------------------------------------------------------------------------------------------ host functions
-
-
-def host_contexts(
-    entities: Entities, function: FunctionDef | None, depth: int = 0
-) -> list[tuple[Context, Scope]]:
-    """The scopes that the body of a host function is seen in: one, or one for each instantiation of a
-    template."""
-    ctx = Context(entities)
-    if function is None:
-        return [(ctx, Scope())]
-    if function.template is None and function.outer_template is None:
-        return [(ctx, _host_scope(ctx, function, Scope()))]
-    result: list[tuple[Context, Scope]] = []
-    seen: set[tuple[Binding, ...]] = set()
-    for bindings in _instantiations(entities, function, depth):
-        if bindings in seen:
-            continue
-        seen.add(bindings)
-        outer = Scope()
-        for binding in bindings:
-            add_binding(outer, binding)
-        inner = Context(entities)
-        result.append((inner, _host_scope(inner, function, outer)))
-    return result
-
-
-def _instantiations(entities: Entities, function: FunctionDef, depth: int) -> list[tuple[Binding, ...]]:
-    params: tuple[TemplateParam, ...] = function.template or ()
-    result: list[tuple[Binding, ...]] = []
-    if depth < 6:
-        for caller in (*entities.unit.host_functions, *entities.unit.device_functions):
-            if (
-                caller.body is None
-                or caller is function
-                or function.name not in entities.unit.text_of(caller.body)
-            ):
-                continue
-            calls = [n for n in walk(caller.body) if _calls(entities, n, function.name)]
-            if not calls:
-                continue
-            for ctx, scope in host_contexts(entities, caller, depth + 1):
-                with ctx.nested(scope):
-                    result += [b for n in calls if (b := _call_bindings(ctx, n, function)) is not None]
-        for instantiation in entities.unit.instantiations:
-            if instantiation.name == function.name:
-                ctx = Context(entities)
-                found = _deduced(ctx, function, instantiation.arguments, ())
-                result += [found] if found is not None else []
-    if not result and params and all(p.default is not None for p in params):
-        found = _deduced(Context(entities), function, (), ())
-        result += [found] if found is not None else []
-    return result
-
-
-def _calls(entities: Entities, node: Node, name: str) -> bool:
-    if node.type != "call_expression":
-        return False
-    callee = entities.unit.text_of(node.child_by_field_name("function"))
-    return callee.split("<")[0].split("::")[-1].strip() == name
-
-
-def _call_bindings(ctx: Context, call: Node, function: FunctionDef) -> tuple[Binding, ...] | None:
-    callee, arguments = call.child_by_field_name("function"), call.child_by_field_name("arguments")
-    while callee is not None and callee.type == "qualified_identifier":
-        callee = callee.child_by_field_name("name")
-    explicit: tuple[Node, ...] = ()
-    if callee is not None and callee.type == "template_function":
-        list_node = callee.child_by_field_name("arguments")
-        explicit = tuple(named_children(list_node)) if list_node is not None else ()
-    args = tuple(_typed(ctx, n) for n in named_children(arguments)) if arguments is not None else ()
-    return _deduced(ctx, function, explicit, args)
-
-
-def _deduced(
-    ctx: Context, function: FunctionDef, explicit: tuple[Node, ...], args: tuple[Value, ...]
-) -> tuple[Binding, ...] | None:
-    try:
-        return deduce(ctx, function, explicit, args, ctx.scope)
-    except Refusal:
-        return None
-
-
-def _host_scope(ctx: Context, function: FunctionDef, outer: Scope) -> Scope:
-    """Names of a host function: constants with their values, other variables with their types."""
-    scope = Scope(outer)
-    if function.body is None:
-        return scope
-    changed = ctx.entities.mutations_of(function.body).changed
-    with ctx.nested(scope):
-        for param in function.params:
-            if param.type_node is not None and param.name:
-                _host_name(
-                    ctx, scope, param.type_node, param.declarator, None, "const" in param.specifiers, True
-                )
-        for node in walk(function.body):
-            if node.type == "alias_declaration":
-                from xpiler.frontend.lower_declarations import local_type
-
-                try:
-                    local_type(ctx, node)
-                except Refusal:
-                    continue
-            if node.type != "declaration":
-                continue
-            type_node = node.child_by_field_name("type")
-            if type_node is None:
-                continue
-            for declarator in node.children_by_field_name("declarator"):
-                value = (
-                    declarator.child_by_field_name("value") if declarator.type == "init_declarator" else None
-                )
-                if value is None and ctx.text(type_node) == "dim3":
-                    value = declarator.child_by_field_name("parameters")
-                    inner = declarator.child_by_field_name("declarator")
-                    if value is not None and inner is not None:
-                        scope.names[ctx.text(inner)] = _dim3(ctx, value)
-                        continue
-                name_text = ctx.text(declarator)
-                _host_name(
-                    ctx,
-                    scope,
-                    type_node,
-                    declarator,
-                    value,
-                    False,
-                    any(c in name_text for c in changed) and _is_in(ctx, declarator, changed),
-                )
-    return scope
-
-
-def _is_in(ctx: Context, declarator: Node, changed: frozenset[str]) -> bool:
-    node: Node | None = declarator
-    while node is not None and node.type not in ("identifier", "field_identifier"):
-        node = node.child_by_field_name("declarator") or next(
-            (c for c in node.named_children if c.type.endswith("declarator") or c.type == "identifier"), None
-        )
-    return ctx.text(node) in changed
-
-
-def _host_name(
-    ctx: Context,
-    scope: Scope,
-    type_node: Node,
-    declarator: Node | None,
-    value: Node | None,
-    is_const: bool,
-    changed: bool,
-) -> None:
-    if declarator is None:
-        return
-    try:
-        base = type_of(ctx, type_node)
-        name, ctype, _ = declared(ctx, base, declarator, is_const)
-    except Refusal:
-        return
-    if isinstance(ctype, Reference):
-        ctype = ctype.target
-    if isinstance(ctype, Auto) and value is not None:
-        given = _typed(ctx, value)
-        if isinstance(given, Lambda):
-            scope.names[name] = given
-            return
-        ctype = given.type
-    if isinstance(ctype, Closure) and ctype.name in ctx.entities.lambdas:
-        scope.names[name] = ctx.entities.lambdas[ctype.name]
-    elif isinstance(ctype, Scalar):
-        if value is not None and not changed:
-            try:
-                constant = try_constant(ctx, value)
-            except Refusal:
-                constant = None
-            if constant is not None:
-                from xpiler.ir import build
-
-                scope.names[name] = Number(ctype, build.cast(constant, ctype.dtype))
-                return
-        scope.names[name] = Variable(ctype, Var(ctype.dtype, name))
-    elif isinstance(ctype, Pointer):
-        leaf = leaf_type(ctype.pointee) or U8
-        scope.names[name] = Address(ctype, Memory(name, leaf, (), Space.GLOBAL), ZERO, leaf.bytes)
-    elif isinstance(ctype, Struct) and ctype.name == "dim3":
-        scope.names[name] = _dim3(ctx, value) if not changed else _unknown_dim3()
-    elif isinstance(ctype, Struct):
-        leaf = leaf_type(ctype) or U8
-        scope.names[name] = Element(ctype, Memory(name, leaf, (lanes_of(ctype),), Space.LOCAL), ())
-
-
-def _unknown_dim3() -> Value:
-    from xpiler.frontend.lower_types import VECTORS
-
-    fields: dict[str, Value] = {a: Variable(Scalar(U32), Var(U32, f"?.{a}")) for a in "xyz"}
-    return Aggregate(VECTORS["dim3"], fields)
-
-
-def _dim3(ctx: Context, value: Node | None) -> Value:
-    from xpiler.frontend.lower_context import constant
-    from xpiler.frontend.lower_types import VECTORS
-
-    dims = _dims(ctx, value) if value is not None else (1, 1, 1)
-    fields: dict[str, Value] = {
-        axis: constant(extent, U32) if extent is not None else Variable(Scalar(U32), Var(U32, f"?.{axis}"))
-        for axis, extent in zip("xyz", dims, strict=True)
-    }
-    return Aggregate(VECTORS["dim3"], fields)
-
-
-def block_dims(ctx: Context, launch: Launch) -> Dims:
-    """The constant dimensions of a launch's blocks."""
-    return _dims(ctx, launch.config[1]) if len(launch.config) > 1 else (None, None, None)
-
-
-def grid_dims(ctx: Context, launch: Launch) -> Dims:
-    """The constant dimensions of a launch's grid: of `<<<blocks, 256>>>` the last two are 1."""
-    return _dims(ctx, launch.config[0]) if launch.config else (None, None, None)
-
-
-def _dims(ctx: Context, node: Node) -> Dims:
-    while node.type == "parenthesized_expression":
-        node = named_children(node)[0]
-    parts: list[Node] | None = None
-    if node.type == "call_expression" and ctx.text(node.child_by_field_name("function")) == "dim3":
-        arguments = node.child_by_field_name("arguments")
-        parts = named_children(arguments) if arguments is not None else []
-    elif node.type == "compound_literal_expression":
-        value = node.child_by_field_name("value")
-        parts = named_children(value) if value is not None else []
-    elif node.type in ("initializer_list", "argument_list", "parameter_list"):
-        parts = named_children(node)
-    if parts is not None and len(parts) != 1:
-        found = [_extent(ctx, p) for p in parts[:3]]
-        found += [1] * (3 - len(found))
-        return found[0], found[1], found[2]
-    if parts is not None:
-        node = parts[0]
-        if node.type == "parameter_declaration" and node.child_by_field_name("declarator") is not None:
-            return _extent(ctx, node), 1, 1
-        if node.type == "parameter_declaration":
-            node = node.child_by_field_name("type") or node
-    found_value = _typed(ctx, node)
-    if isinstance(found_value, Aggregate):
-        x, y, z = (_constant(found_value.fields.get(axis)) for axis in "xyz")
-        return x, y, z
-    return _extent(ctx, node), 1, 1
-
-
-def _constant(value: Value | None) -> int | None:
-    return int(value.expr.value) if isinstance(value, Number) and isinstance(value.expr, Const) else None
-
-
-def _extent(ctx: Context, node: Node) -> int | None:
-    if node.type == "parameter_declaration":
-        declarator = node.child_by_field_name("declarator")
-        node = node.child_by_field_name("type") or node
-        if (
-            declarator is not None
-        ):  # `dim3 block(WARPS * WARP, ROWS)` reads as a function's parameter `WARPS *WARP`
-            factors = [_extent(ctx, node), *(_extent(ctx, child) for child in named_children(declarator))]
-            known = [factor for factor in factors if factor is not None]
-            is_product = declarator.type == "pointer_declarator" and len(known) == len(factors) == 2
-            return known[0] * known[1] if is_product else None
-    try:
-        value = try_constant(ctx, node)
-    except Refusal:
-        return None
-    return int(value.value) if value is not None else None
 
 
 # ------------------------------------------------------------------------------------- what the unit reports
@@ -588,7 +256,7 @@ def launch_sites(entities: Entities, wanted: list[Wanted], lowered: dict[str, st
 
 def _site_dims(entities: Entities, launch: Launch) -> Dims:
     result: Dims | None = None
-    for ctx, scope in host_contexts(entities, launch.host_function):
+    for ctx, scope in launch_contexts(entities, launch):
         with ctx.nested(scope):
             dims = block_dims(ctx, launch)
         result = dims if result is None else _agreed(result, dims)

@@ -100,7 +100,7 @@ def _qualified(ctx: Context, node: Node) -> CType:
     assert name is not None
     if scope is not None:
         owner = ctx.scope.find_type(ctx.text(scope))
-        if owner is None and scope.type == "template_type":
+        if owner is None and scope.type in ("template_type", "decltype"):
             owner = type_of(ctx, scope)
         if owner is None and ctx.text(scope) in ctx.entities.structs:
             structs = ctx.entities.structs[ctx.text(scope)]
