@@ -193,9 +193,37 @@ void narrow(const float *x, uint16_t *y, int n) {
 
 
 @pytest.mark.parametrize("to", ["cuda", "bang"])
-def test_structs_by_value_are_handed_over_by_their_members(to: str) -> None:
+def test_structs_by_value_are_passed_as_the_source_takes_them(to: str) -> None:
     result = translate_text(PARTS, "widen.cpp", to)
     assert result.status == "verified", result.evidence
     assert {entry.name for entry in result.entries} == {"widen", "narrow"}
     assert result.text is not None
-    assert "int s_rows, int s_columns" in result.text
+    assert "struct Shape { int rows, columns; };" in result.text
+    assert "Shape s, float by) {" in result.text
+
+
+CHECKED = """
+#include <stddef.h>
+typedef struct { float by, more; } factor_t;
+struct shape { int rows, columns; };
+int scale(const float *x, float *y, struct shape s, const factor_t *f) {
+    if (!x || y == NULL) return -1;
+    const int n = s.rows * s.columns;
+    if (s.rows < 1 || n > 100000) return -2;
+    for (int i = 0; i < n; ++i) y[i] = x[i] * f->by + f->more;
+    return n;
+}
+"""
+
+
+@pytest.mark.parametrize("to", ["cuda", "hip", "bang"])
+def test_checks_of_arguments_come_before_anything_is_moved(to: str) -> None:
+    result = translate_text(CHECKED, "scale.c", to)
+    assert result.status == "verified", result.evidence
+    assert result.text is not None
+    wrapper = result.text[result.text.index('extern "C" int scale') :]
+    assert "(const float *x, float *y, struct shape s, const factor_t *f) {" in wrapper
+    before = wrapper[: wrapper.index("size_t")]
+    assert "if (!x || !y) return -1;" in before
+    assert "if (s.rows < 1 || s.rows * s.columns > 100000) return -2;" in before
+    assert "return s.rows * s.columns;" in wrapper

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from xpiler.backend.host_cpp import Edit, _after_leading_comment, _apply
+from xpiler.backend.signature import with_definitions
 from xpiler.frontend.unit import Unit
 from xpiler.ir.nodes import Param
 
@@ -34,10 +35,11 @@ def as_passed(param: Param, name: str) -> str:
 
 def with_functions(unit: Unit, texts: Mapping[str, str], *, whole: bool) -> str:
     """The file with `texts` for its functions of these names. `whole`: the rest of the file, its `main` and
-    what that calls, stays; else only its leading comment does."""
+    what that calls, stays; else only its leading comment does, and what the functions' parameters need."""
     if not whole:
         leading = unit.text[: _after_leading_comment(unit.text)].rstrip()
-        return "\n\n".join([*([leading] if leading else []), *texts.values()]) + "\n"
+        body = with_definitions(unit, list(texts), "\n\n".join(texts.values()))
+        return "\n\n".join([*([leading] if leading else []), body]) + "\n"
     body = _apply(unit.text, _edits(unit, texts))
     return body if _INTRINSICS.search(body) else _INTRINSICS_HEADER.sub("", body)
 

@@ -26,6 +26,7 @@ from xpiler.backend.host_cpp import (
 from xpiler.backend.host_dispatch import passed
 from xpiler.backend.largest_index import LARGEST_INDEX, largest_lines
 from xpiler.backend.serial_host import as_passed
+from xpiler.backend.signature import check_lines, parameters, signature_of
 from xpiler.backend.simt import (
     BLOCKS,
     CudaFunction,
@@ -40,7 +41,8 @@ from xpiler.backend.simt import (
 from xpiler.backend.simt_helpers import HELPERS
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import LaunchSite, Unit
-from xpiler.ir.nodes import RETURN, Expr, Param
+from xpiler.ir.nodes import RETURN, Expr, Function, Param
+from xpiler.passes.argument_checks import Checked
 
 CHECK = """\
 static void check(cudaError_t status) {
@@ -157,28 +159,33 @@ class Array:
 
 def wrapper(
     function: CudaFunction,
-    name: str,
-    params: Sequence[Param],
+    source: Function,
     arrays: Mapping[str, Array],
+    checked: Checked,
+    unit: Unit,
     *,
     whole: bool = False,
 ) -> str:
-    """The `extern "C"` function of the source's name and parameters, on host memory. `whole`: in a file whose
-    own functions call it."""
+    """The `extern "C"` function of the source's name and parameters, on host memory. `checked`: the source
+    apart from its checks. `whole`: in a file whose own functions call it."""
     from xpiler.backend.vnni import _wrapped
 
+    name, params = source.name, source.params
     printer = HostPrinter(function, "")
-    outer = {p.name: printer.fresh("result" if p.name == RETURN else p.name) for p in params}
-    parameters = [
-        (as_passed(p, outer[p.name]) if whole else "") or parameter_text(p, outer[p.name])
-        for p in params
-        if p.name != RETURN
-    ]
+    declared, outer = parameters(
+        params,
+        signature_of(unit, name),
+        {p.name: printer.fresh("result" if p.name == RETURN else p.name) for p in params},
+        lambda p, shown: (as_passed(p, shown) if whole else "") or parameter_text(p, shown),
+        printer.fresh,
+    )
     returned = next((type_name(p.dtype) for p in params if p.name == RETURN), "void")
     printer.depth = 1
     for param in params:
         if not param.is_pointer:
             printer.names[param.name] = outer[param.name]
+    for line in check_lines(checked, outer, printer):
+        printer.line(line)
     used = {p.name for launch in function.plan.launches for p in launch.params}
     sizes: dict[str, str] = {}
     lengths = [arrays[p.name].count for p in params if p.is_pointer and p.name in used]
@@ -187,9 +194,10 @@ def wrapper(
     on_device = [arrays[p.name] for p in params if p.is_pointer and p.name in used]
     for array in on_device:
         kind = parameter_text(array.param, "").split("*")[0].replace("const ", "").strip()
-        device = printer.fresh(f"d_{outer[array.param.name]}")
+        shown = re.sub(r"\W+", "_", outer[array.param.name])
+        device = printer.fresh(f"d_{shown}")
         printer.names[array.param.name] = device
-        size = sizes[array.param.name] = printer.fresh(f"{outer[array.param.name]}_bytes")
+        size = sizes[array.param.name] = printer.fresh(f"{shown}_bytes")
         count = printer.expr(array.count, 13)
         printer.line(f"const size_t {size} = {count} * sizeof({kind});")
         printer.line(f"{kind} *{device} = nullptr;")
@@ -201,7 +209,7 @@ def wrapper(
             )
     host_body(function, printer)
     printer.line("check(cudaGetLastError());")
-    if returned != "void":
+    if returned != "void" and checked.result is None:
         printer.line(f"{returned} {outer[RETURN]};")
     for array in on_device:
         if array.copy_out:
@@ -212,8 +220,8 @@ def wrapper(
     for array in on_device:
         printer.line(f"check(cudaFree({printer.names[array.param.name]}));")
     if returned != "void":
-        printer.line(f"return {outer[RETURN]};")
-    head = f'extern "C" {returned} {name}({", ".join(parameters)}) {{'
+        printer.line(f"return {outer[RETURN] if checked.result is None else printer.expr(checked.result)};")
+    head = f'extern "C" {returned} {name}({", ".join(declared)}) {{'
     return "\n".join([*_wrapped(head), *printer.lines, "}"])
 
 

@@ -35,6 +35,7 @@ from xpiler.frontend.lower_pools import Pools, TwoArrays
 from xpiler.frontend.lower_tasks import as_blocks
 from xpiler.frontend.lower_typenames import add_binding, try_constant
 from xpiler.frontend.serial import with_serial_kernels
+from xpiler.frontend.signatures import signatures
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.frontend.syntax_model import FunctionDef
 from xpiler.frontend.unit import HandedLambda, KernelText, Unit
@@ -105,6 +106,7 @@ def parse(
         records=records(syntax),
         lambdas=tuple(_handed_lambdas(entities)),
         kernel_values=tuple(value.span for value in kernel_values(syntax)),
+        signatures=signatures(syntax, syntax.kernels),
     )
 
 

@@ -88,6 +88,16 @@ class KernelText:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """A function that takes structs: the place among its parameters, the name and the declaration of each
+    (`const shape_t s`), and the definitions that they need, each with its offset in the file."""
+
+    name: str
+    structs: tuple[tuple[int, str, str], ...]
+    definitions: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
 class Unit:
     """A whole file: the kernels that lowered, and why the others did not (by kernel name or spelling)."""
 
@@ -109,3 +119,4 @@ class Unit:
     records: tuple[Record, ...] = ()
     lambdas: tuple[HandedLambda, ...] = ()
     kernel_values: tuple[tuple[int, int], ...] = ()  # names of kernels that host code takes as values
+    signatures: tuple[Signature, ...] = ()  # of the kernels that take structs

@@ -218,9 +218,9 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
 
 
 def _takes_plainly(contract: Contract) -> bool:
-    """Whether a host function is handed its arguments in their order: nothing before, nothing back."""
-    handed = (contract.handed, contract.before, contract.signature)
-    return not any(handed) and all(a.name != RETURN for a in contract.arguments)
+    """Whether a host function is handed its arguments in their order, and nothing is called before."""
+    in_order = tuple(a.name for a in contract.arguments if a.name != RETURN)
+    return contract.handed in ((), in_order) and not contract.before and not contract.signature
 
 
 def _cooperative_call(contract: Contract, callee: str, opening: str, platform: str) -> str:
@@ -240,20 +240,23 @@ def _call_in_parts(contract: Contract, launch: str, opening: str) -> str:
     a struct without members, which a template's parameter may be."""
     sizes = ", ".join(str(8 if a.is_pointer else a.dtype.bytes) for a in contract.arguments)
     first = next((a.place for a in contract.arguments if a.member), 0)
+    taken = [(slot, a) for slot, a in enumerate(contract.arguments) if a.name != RETURN]
+    back = next((slot for slot, a in enumerate(contract.arguments) if a.name == RETURN), None)
     puts, place = [], -1
-    for slot, argument in enumerate(contract.arguments):
+    for slot, argument in taken:
         place = argument.place if argument.place >= 0 else place + 1
         target = f"std::get<{place}>(xpiler_rooms).object()" + (
             f".{argument.member}" if argument.member else ""
         )
         puts.append(f"xpiler_shim::put({target}, xpiler_slots[{slot}]);")
     callee = launch.partition("<<<")[0]
+    result = "" if back is None else f"**static_cast<XpilerSignature::Result**>(xpiler_slots[{back}]) = "
     return (
         f"using XpilerSignature = xpiler_shim::Signature<decltype(&{callee})>;\n"
         f"const std::size_t sizes[] = {{{sizes}}};\n{opening}"
         f"    const auto fill = [&](auto& xpiler_rooms) {{ {' '.join(puts)} }};\n"
-        f"    const auto start = [&](auto&... xpiler_given) {{ {launch}(xpiler_given...); }};\n"
-        f"    xpiler_shim::start_in_parts<XpilerSignature, {first}, {len(contract.arguments)}>"
+        f"    const auto start = [&](auto&... xpiler_given) {{ {result}{launch}(xpiler_given...); }};\n"
+        f"    xpiler_shim::start_in_parts<XpilerSignature, {first}, {len(taken)}>"
         "(xpiler_slots, fill, start);\n}\n}\n"
     )
 

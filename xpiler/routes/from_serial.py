@@ -20,6 +20,7 @@ from xpiler.ir.build import const
 from xpiler.ir.nodes import RETURN, Function
 from xpiler.ir.source import SourceRange
 from xpiler.ir.types import I64
+from xpiler.passes.argument_checks import with_checks_apart
 from xpiler.passes.arrays_spilled import with_large_arrays_in_memory
 from xpiler.passes.memory_taken import with_arrays_of_any_size_in_memory
 from xpiler.passes.whole_copies import without_whole_copies
@@ -38,13 +39,14 @@ def to_bang(unit: Unit, entries: list[EntryJob]) -> Produced:
     rungs: list[Rung] = []
 
     def made(function: Function, inference: Inference) -> Wrapped:
-        arrays, direct = _direct(_apart(function), inference)
+        checked = with_checks_apart(function)
+        arrays, direct = _direct(_apart(checked.function), inference)
         sized, of_any_size = with_arrays_of_any_size_in_memory(validated(direct, entries, rungs))
         canonical, large = with_large_arrays_in_memory(sized, DEFAULT)
         taken = of_any_size + large
         arrays |= {p.name: Moved(count, copy_in=False, copy_out=False) for p, count in taken}
         kernel = bang.generate(canonical, name=fresh_in(unit.text, f"{function.name}_kernel"))
-        return Wrapped(function, kernel, arrays, tuple(p for p, _ in taken))
+        return Wrapped(function, kernel, arrays, tuple(p for p, _ in taken), checked)
 
     wrapped = _each(unit, entries, made)
     notes = tuple(note for w in wrapped.values() for note in w.kernel.notes)
@@ -57,8 +59,9 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
     rungs: list[Rung] = []
 
     def made(function: Function, inference: Inference) -> tuple[simt.CudaFunction, str]:
+        checked = with_checks_apart(function)
         params = {p.name: p for p in function.params}
-        moves, direct = _direct(_apart(function), inference)
+        moves, direct = _direct(_apart(checked.function), inference)
         arrays = {
             name: simt_host.Array(params[name], moved.extent, moved.copy_in, moved.copy_out, moved.room)
             for name, moved in moves.items()
@@ -71,7 +74,7 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
             beside=unit.text,
         )
         whole = bool(unit.host_functions)
-        host = simt_host.wrapper(kernels, function.name, function.params, arrays, whole=whole)
+        host = simt_host.wrapper(kernels, function, arrays, checked, unit, whole=whole)
         return kernels, "\n\n".join([*kernels.kernels, host])
 
     functions = _each(unit, entries, made)
