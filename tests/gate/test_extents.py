@@ -168,3 +168,57 @@ def test_rows_of_a_fixed_length_count_as_a_whole() -> None:
     found = extent_formula(canonicalise(kernel).function, "a", observed)
     assert found is not None
     assert extent_value(found, {"m": 20, "n": 3}) == 20 * 72
+
+
+PACKED = """
+#include <stdint.h>
+#include <string.h>
+extern "C" void pack(const int8_t *w, int8_t *to, const uint8_t *a, int *out, int n, int k4, int zero) {
+    for (int n0 = 0; n0 < n; n0 += 16)
+        for (int k = 0; k < k4; ++k)
+            for (int l = 0; l < 16; ++l) to[(n0 * k4 + k * 16 + l)] = n0 + l < n ? w[(n0 + l) * k4 + k] : 0;
+    for (int m = 0; m < n; ++m) {
+        int word;
+        memcpy(&word, a + 4 * m, 4);
+        out[m] = word - zero;
+    }
+}
+"""
+
+
+def packed(array: str, observed: list[tuple[dict[str, int], int]]) -> Expr | None:
+    (kernel,) = parse(PACKED, "pack.cpp", platform="vnni").program.kernels
+    return extent_formula(canonicalise(kernel).function, array, observed, in_steps=True)
+
+
+def test_loops_in_steps_end_at_their_last_step() -> None:
+    observed = [
+        ({"n": 37, "k4": 5, "zero": 2}, 48 * 5),
+        ({"n": 16, "k4": 3, "zero": 2}, 16 * 3),
+        ({"n": 29, "k4": 7, "zero": 2}, 32 * 7),
+    ]
+    found = packed("to", observed)
+    assert found is not None
+    assert extent_value(found, {"n": 50, "k4": 9, "zero": 4}) == 64 * 9
+
+
+def test_what_only_values_are_computed_from_is_no_size() -> None:
+    observed = [({"n": 37, "k4": 5, "zero": 2}, 148), ({"n": 16, "k4": 3, "zero": 2}, 64)]
+    found = packed("a", observed)
+    assert found is not None
+    assert extent_value(found, {"n": 50, "k4": 9, "zero": 7}) == 200
+
+
+ROWS = """
+extern "C" void inner(const float (*x)[12], float (*y)[12], int rows) {
+    for (int i = 1; i < rows - 1; ++i)
+        for (int j = 1; j < 11; ++j) y[i][j] = x[i - 1][j] + x[i + 1][j];
+}
+"""
+
+
+def test_rows_of_a_fixed_length_are_whole() -> None:
+    (kernel,) = parse(ROWS, "rows.cpp", platform="vnni").program.kernels
+    found = extent_formula(canonicalise(kernel).function, "y", [({"rows": 9}, 96), ({"rows": 5}, 48)])
+    assert found is not None
+    assert extent_value(found, {"rows": 30}) == 29 * 12

@@ -32,13 +32,14 @@ from xpiler.ir.nodes import (
     Function,
     If,
     Load,
+    Ref,
     Select,
     Stmt,
     Unary,
     Var,
     While,
 )
-from xpiler.ir.rewrite import children, substitute, walk
+from xpiler.ir.rewrite import children, free_vars, substitute, walk
 from xpiler.ir.types import I64, DType
 
 _FACTORS = 5  # of a product of parameters
@@ -48,30 +49,37 @@ _MOST_COMPARED = 1000  # guesses, to see whether they agree
 Sizes = Mapping[str, int]
 
 
-def extent_formula(function: Function, array: str, observed: Sequence[tuple[Sizes, int]]) -> Expr | None:
+def extent_formula(
+    function: Function, array: str, observed: Sequence[tuple[Sizes, int]], *, in_steps: bool = False
+) -> Expr | None:
     """Elements of the pointer parameter `array` of which `observed` says sizes and extents; None if no
-    formula fits all of them.
+    formula fits all of them. `in_steps`: a loop of steps above one may use the whole of its last step.
 
     Where padding or a stride leaves some of an array alone at some sizes, the product of parameters is taken
     that is never exceeded, and reached at two sizes or more.
     """
     if not observed:
         return None
-    right = _right(function, array, _frozen(observed))
+    right = _right(function, array, _frozen(observed), in_steps)
     if right:
         return right[0]
-    for guess in filter(_is_product, _guesses(function, array)):
+    for guess in filter(_is_product, _guesses(function, array, in_steps)):
         if _covers([extent_value(guess, sizes) for sizes, _ in observed], [extent for _, extent in observed]):
             return guess
     return None
 
 
 def is_in_doubt(
-    function: Function, array: str, observed: Sequence[tuple[Sizes, int]], places: Sequence[Sizes]
+    function: Function,
+    array: str,
+    observed: Sequence[tuple[Sizes, int]],
+    places: Sequence[Sizes],
+    *,
+    in_steps: bool = False,
 ) -> bool:
     """Whether formulas that are right at all sizes observed say different extents at one of `places`. What a
     loop walks over from end to end leaves no doubt."""
-    right = _right(function, array, _frozen(observed))
+    right = _right(function, array, _frozen(observed), in_steps)
     if right and right[0] in walked_extents(function, array):
         return False
     return any(len({extent_value(guess, at) for guess in right[:_MOST_COMPARED]}) > 1 for at in places)
@@ -85,12 +93,12 @@ def _frozen(observed: Sequence[tuple[Sizes, int]]) -> _Observed:
 
 
 @functools.lru_cache(maxsize=256)  # a search asks again with every size that it runs
-def _right(function: Function, array: str, observed: _Observed) -> tuple[Expr, ...]:
+def _right(function: Function, array: str, observed: _Observed, in_steps: bool) -> tuple[Expr, ...]:
     """The guesses that say all that was observed, in their order."""
     if not observed:
-        return _guesses(function, array)
+        return _guesses(function, array, in_steps)
     sizes, extent = dict(observed[-1][0]), observed[-1][1]
-    before = _right(function, array, observed[:-1])
+    before = _right(function, array, observed[:-1], in_steps)
     known: dict[Expr, int | None] = {}
     return tuple(guess for guess in before if _value(guess, sizes, known) == extent)
 
@@ -110,18 +118,19 @@ def _is_product(formula: Expr) -> bool:
 
 
 @functools.lru_cache(maxsize=32)
-def _guesses(function: Function, array: str) -> tuple[Expr, ...]:
-    return tuple(_made_guesses(function, array))
+def _guesses(function: Function, array: str, in_steps: bool) -> tuple[Expr, ...]:
+    return tuple(_made_guesses(function, array, in_steps))
 
 
-def _made_guesses(function: Function, array: str) -> Iterator[Expr]:
-    names = [p for p in function.params if not p.is_pointer and p.dtype.is_integer]
+def _made_guesses(function: Function, array: str, in_steps: bool) -> Iterator[Expr]:
+    leading = _leading(function)
+    names = [p for p in function.params if not p.is_pointer and p.dtype.is_integer and p.name in leading]
     scalars: list[Expr] = [cast(Var(p.dtype, p.name), I64) for p in names]
     yield from walked_extents(function, array)
     yield const(1, I64)
     param = next(p for p in function.params if p.name == array)
     indices = index_parameters(function) - {array}
-    ends = _Ends(array, param.dtype, frozenset(p.name for p in names), indices)
+    ends = _Ends(array, param.dtype, frozenset(p.name for p in names), indices, in_steps)
     ends.block(function.body, {})
     count = 0
     lengths = [*scalars, *dict.fromkeys(ends.lengths)]
@@ -134,6 +143,8 @@ def _made_guesses(function: Function, array: str) -> Iterator[Expr]:
                     product = mul(product, lengths[position])
                 yield product
     found = [simplify(add(end, const(1, I64))) for end in dict.fromkeys(ends.found)]
+    if param.lanes > 1:  # rows of `double a[][72]`, of which the last may be used in part
+        found = [_whole(end, param.lanes) for end in found]
     yield from found
     if 1 < len(found) <= 24:
         longest = found[0]
@@ -142,9 +153,43 @@ def _made_guesses(function: Function, array: str) -> Iterator[Expr]:
         yield longest
     if not scalars:
         return
-    # Whole elements of `lanes` numbers: also rows of `double a[][72]`, of which the last may be used in part.
+    # Whole elements of `lanes` numbers.
     multiples = dict.fromkeys((2, 3, 4, param.lanes))
     yield from (mul(s, const(factor, I64)) for s in scalars for factor in multiples)
+
+
+def _whole(elements: Expr, lanes: int) -> Expr:
+    """The elements of all rows of `lanes` that have some."""
+    form = linear(elements)
+    if form is not None and all(factor % lanes == 0 for monomial, factor in form.terms if monomial):
+        return to_expr(form + -form.constant % lanes, I64)
+    row = const(lanes, I64)
+    return mul(div(add(elements, const(lanes - 1, I64)), row), row)
+
+
+def _leading(function: Function) -> set[str]:
+    """Scalars on which it depends where the function goes: what indices, ends of loops and conditions are
+    computed from. A zero point, which only values are computed from, is no size."""
+    reads: dict[str, set[str]] = {}  # of a scalar, the scalars that it is computed from
+    leading: set[str] = set()
+    for node in walk(function.body):
+        match node:
+            case Decl(name=name, init=Expr() as value) | Assign(target=Var(name=name), value=value):
+                reads.setdefault(name, set()).update(free_vars(value))
+            case Load(index=index):
+                leading |= {name for each in index for name in free_vars(each)}
+            case Ref(offset=offset):
+                leading |= free_vars(offset)
+            case For(start=start, stop=stop, step=step):
+                leading |= free_vars(start) | free_vars(stop) | free_vars(step)
+            case If(condition=condition) | While(condition=condition) | Select(condition=condition):
+                leading |= free_vars(condition)
+    pending = [*leading]
+    while pending:
+        more = reads.get(pending.pop(), set()) - leading
+        leading |= more
+        pending += more
+    return leading
 
 
 def extent_value(formula: Expr, sizes: Sizes) -> int | None:
@@ -193,6 +238,7 @@ class _Ends:
     dtype: DType
     sizes: frozenset[str]  # the integer parameters
     indices: frozenset[str]  # arrays of integers, of which the largest element is known
+    in_steps: bool  # whether a loop goes to the end of its last step
     lengths: list[Expr] = field(default_factory=list)  # `(height - window) / stride + 1`, of loops or named
     found: list[Expr] = field(default_factory=list)
     limits: list[tuple[Expr, Expr]] = field(default_factory=list)  # guards that hold: (value, highest)
@@ -229,6 +275,9 @@ class _Ends:
                 self.reads(stop, ranges)
                 low, high = self.range(start, ranges)[0], self.range(stop, ranges)[1]
                 last = None if high is None else sub(high, const(1, I64))
+                if self.in_steps and low is not None and last is not None and not is_const(stmt.step, 1):
+                    step = cast(stmt.step, I64)
+                    last = add(cast(low, I64), mul(div(sub(last, cast(low, I64)), step), step))
                 inner = {**ranges, var: (low, last)}
                 marks = len(self.limits), len(self.sums)
                 for part in _smallest_of(substitute(stop, self.definitions)):
@@ -270,10 +319,14 @@ class _Ends:
 
     def reads(self, expr: Expr, ranges: dict[str, Range]) -> None:
         match expr:
-            case Load(array=array, index=(index,), dtype=dtype) if (array, dtype) == (self.array, self.dtype):
+            case Load(array=array, index=(index,), dtype=dtype) if array == self.array:
                 high = self.range(self.below_guards(index, ranges), ranges)[1]
-                if high is not None:
+                if high is not None and dtype == self.dtype:
                     self.found.append(high)
+                elif high is not None and dtype.bytes > self.dtype.bytes:  # words of several elements
+                    words = add(cast(high, I64), const(1, I64))
+                    elements = mul(words, const(dtype.bytes // self.dtype.bytes, I64))
+                    self.found.append(sub(elements, const(1, I64)))
             case Select(condition=condition, then=then, otherwise=otherwise):
                 self.reads(condition, ranges)
                 marks = len(self.limits), len(self.sums)

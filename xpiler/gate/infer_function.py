@@ -65,6 +65,7 @@ class FunctionSearch(Search):
         self.seen: list[tuple[dict[str, int], dict[str, int]]] = []  # sizes and extents that go together
         self.roles: dict[str, Role] = {}  # of the arrays, at any of these sizes
         self.learning = False
+        self.in_steps = False  # whether loops in steps may use the whole of their last one
 
     def index_uses(self) -> dict[str, str]:
         return dict(index_arrays(self.kernel))
@@ -87,6 +88,8 @@ class FunctionSearch(Search):
         A function of whole vectors that is given a part of one reaches beyond its rows:
 
             for (n = 0; n < N; n += 16) y[n ... n + 16] = x[n*K ... n*K + 16]       N = 8: 16 elements of y
+
+        What no whole vectors explain either fills its last step, as a packed copy does.
         """
         found = self.two_sizes()
         if not found or badness(found[0])[:2] != (False, False) or self.fixed:
@@ -108,7 +111,8 @@ class FunctionSearch(Search):
                 if self.is_explained():
                     return whole
         self.seen, self.roles = first
-        return found
+        self.in_steps = True
+        return self.whole_steps() or found if self.is_explained() else found
 
     def written(self) -> list[str]:
         return [name for name, role in self.roles.items() if role is not Role.IN]
@@ -182,7 +186,11 @@ class FunctionSearch(Search):
         places = [self.fixed] if self.all_stated else list(one_large(self.sizes, self.fixed))
         return any(
             is_in_doubt(
-                self.shapely(), p.name, [(sizes, extents[p.name]) for sizes, extents in self.seen], places
+                self.shapely(),
+                p.name,
+                [(sizes, extents[p.name]) for sizes, extents in self.seen],
+                places,
+                in_steps=self.in_steps,
             )
             for p in self.kernel.params
             if p.is_pointer and p.name not in given
@@ -202,7 +210,7 @@ class FunctionSearch(Search):
                 found[param.name] = elements
                 continue
             observed = [(sizes, extents[param.name]) for sizes, extents in self.seen]
-            formula = extent_formula(self.shapely(), param.name, observed)
+            formula = extent_formula(self.shapely(), param.name, observed, in_steps=self.in_steps)
             if formula is not None:
                 found[param.name] = formula
         return found
