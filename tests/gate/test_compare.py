@@ -11,8 +11,8 @@ from tests.gate.programs import build_loop, gemm_contract, vector_contract
 from xpiler.gate.arrays import Array, encode, poison, storage
 from xpiler.gate.compare import Comparison, agree, compare
 from xpiler.gate.contract import Argument, Case, Contract, FillKind, Role, make_case
-from xpiler.gate.execute import RunResult, Variant, build
-from xpiler.ir.types import BF16, F16, F32, I32, I64, DType
+from xpiler.gate.execute import BOTH_ENDS, RunResult, Variant, build
+from xpiler.ir.types import BF16, F16, F32, I8, I32, I64, DType
 
 
 def result(case: Case, **buffers: Array) -> RunResult:
@@ -320,3 +320,14 @@ def test_an_integer_may_change_only_where_rounding_noise_changes_it_in_the_sourc
     huge = np.array([2**62], np.int64)
     case = make_case({}, {"q": 1})
     assert not compare(wide, result(case, q=huge), result(case, q=huge + 1), {"q": np.zeros(1)}).ok
+
+
+def test_an_integer_of_the_pattern_is_a_result_and_leaving_it_out_is_wrong() -> None:
+    contract = Contract("f", "host", (Argument("y", I8, True, Role.OUT), Argument("n", I32, False, Role.IN)))
+    contract = replace(contract, cases=(make_case({"n": 64}, {"y": 64}),))
+    text = 'extern "C" void f(signed char* y, int n) {{ for (int i = 0; i < {}; ++i) y[i] = -91; }}'
+    both = [build(text.format(n), "f.cpp", "vnni", contract) for n in ("n", "n - 1")]
+    whole, short = (one.run(contract.cases, variants=BOTH_ENDS) for one in both)
+    assert [compare(contract, whole[0], run).informative for run in whole] == [1.0, 1.0]
+    for run in short:
+        assert compare(contract, whole[0], run).summary == "y: elements 63 never written"

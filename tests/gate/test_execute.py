@@ -16,7 +16,7 @@ from xpiler.gate.contract import Argument, Contract, Launch, Role, make_case
 from xpiler.gate.execute import BOTH_ENDS, Variant, build
 from xpiler.gate.inputs import inputs_of
 from xpiler.gate.sandbox import Limits
-from xpiler.ir.types import ALL_DTYPES, BF16, BOOL, F16, F32, F64, I32, DType
+from xpiler.ir.types import ALL_DTYPES, BF16, BOOL, F16, F32, F64, I8, I32, DType
 
 # ------------------------------------------------------------------------------------------------ plain C++
 
@@ -91,6 +91,17 @@ def test_what_was_not_written_is_still_poison() -> None:
     result = run_loop("for (int i = 0; i < n; i += 2) y[i] = 1;")
     assert is_poison(result.buffers["y"], F32)[1::2].all()
     assert not is_poison(result.buffers["y"], F32)[::2].any()
+
+
+def test_an_integer_of_the_pattern_is_told_from_what_was_not_written() -> None:
+    byte = Argument("y", I8, True, Role.OUT)
+    contract = Contract("f", "host", (byte, Argument("n", I32, False, Role.IN)))
+    text = """extern "C" void f(signed char* y, int n) {
+        for (int i = 0; i < n; i += 2) y[i] = i % 4 ? -91 : 90; }"""
+    case = make_case({"n": 8}, {"y": 8})
+    for run in build(text, "f.cpp", "vnni", contract).run([case], variants=BOTH_ENDS):
+        assert run.left_alone(byte).tolist() == [False, True] * 4
+        assert run.buffers["y"].tolist() == [90, -91, -91, -91] * 2
 
 
 def test_a_text_that_does_not_compile_gives_the_users_line() -> None:

@@ -45,7 +45,6 @@ from xpiler.gate.arrays import (
     bits,
     decode,
     is_device_poison,
-    is_poison,
     smallest_normal,
     unit_roundoff,
 )
@@ -359,12 +358,15 @@ def compare_sets(contract: Contract, forward: RunResult, reverse: RunResult, act
 
 
 def _sorted(contract: Contract, result: RunResult, names: Sequence[str]) -> RunResult:
-    buffers = dict(result.buffers)
+    buffers, unwritten = dict(result.buffers), dict(result.unwritten)
     for argument in contract.outputs:
         if argument.name in names:
             data = buffers[argument.name]
-            buffers[argument.name] = data[np.argsort(decode(data, argument.dtype), kind="stable")]
-    return replace(result, buffers=buffers)
+            order = np.argsort(decode(data, argument.dtype), kind="stable")
+            buffers[argument.name] = data[order]
+            if argument.name in unwritten:
+                unwritten[argument.name] = unwritten[argument.name][order]
+    return replace(result, buffers=buffers, unwritten=unwritten)
 
 
 # ----------------------------------------------------------------------------------------------- one argument
@@ -382,7 +384,9 @@ def _compare_argument(
     want, got = expected.buffers[argument.name], actual.buffers[argument.name]
     undefined = is_device_poison(want)
     same = (bits(want) == bits(got)) | undefined
-    unwritten = is_poison(want, argument.dtype) if argument.role is Role.OUT else np.zeros(want.shape, bool)
+    unwritten = expected.left_alone(argument) if argument.role is Role.OUT else np.zeros(want.shape, bool)
+    if argument.name in actual.unwritten:  # the pattern of what is not written may be what should be
+        same &= ~actual.unwritten[argument.name] | unwritten | undefined
     wanted, gotten = decode(want, argument.dtype), decode(got, argument.dtype)
     informative = _informative(np.isfinite(wanted) & ~undefined, ~unwritten)
     if same.all():
@@ -415,7 +419,8 @@ def _compare_argument(
     mismatch = Mismatch(
         argument.name, coordinates, float(wanted[first]), float(gotten[first]), float(bound[first])
     )
-    words = _describe(argument, wrong, want, got, shape, mismatch)
+    left = actual.left_alone(argument) if argument.role is Role.OUT else np.zeros(want.shape, bool)
+    words = _describe(argument, wrong, unwritten, left, shape, mismatch)
     return Comparison(False, False, max(ratio, 1.0), max_error, informative, mismatch, words)
 
 
@@ -505,15 +510,21 @@ def _shape(case: Case, argument: Argument, size: int) -> tuple[int, ...]:
 
 
 def _describe(
-    argument: Argument, wrong: Mask, want: Array, got: Array, shape: tuple[int, ...], mismatch: Mismatch
+    argument: Argument,
+    wrong: Mask,
+    unwritten: Mask,
+    left: Mask,
+    shape: tuple[int, ...],
+    mismatch: Mismatch,
 ) -> str:
+    """`unwritten`: what the source leaves alone; `left`: what the target does."""
     count = int(wrong.sum())
-    untouched = wrong & is_poison(got, argument.dtype)
-    if argument.role is Role.OUT and untouched.any():
+    untouched = wrong & left
+    if untouched.any():
         rest = f", {count - int(untouched.sum())} others are wrong" if count > untouched.sum() else ""
         return f"{argument.name}: {_region(untouched.reshape(shape))} never written{rest}"
-    stray = wrong & is_poison(want, argument.dtype)
-    if argument.role is Role.OUT and stray.any():
+    stray = wrong & unwritten
+    if stray.any():
         return f"{argument.name}: {_region(stray.reshape(shape))} written, but the source leaves it alone"
     share = f"{count} of {wrong.size} elements wrong" if count < wrong.size else "all elements wrong"
     return f"{mismatch}; {share}{_where(wrong.reshape(shape))}"

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from xpiler.gate import cache, sandbox
-from xpiler.gate.arrays import Array, poison, scalar_bytes, storage
+from xpiler.gate.arrays import Array, is_poison, poison, scalar_bytes, storage
 from xpiler.gate.avx512 import flags_here
 from xpiler.gate.compilers import Compiler, host_compiler, openmp_flag
-from xpiler.gate.contract import Case, Contract, Role
+from xpiler.gate.contract import Argument, Case, Contract, Role
 from xpiler.gate.events import Event, parse_events
 from xpiler.gate.inputs import inputs_of
 from xpiler.gate.sandbox import Completed, Limits
@@ -47,6 +47,11 @@ class Variant:
     rounding: str = "nearest"
     trapped: bool = False
 
+    @property
+    def has_second_poison(self) -> bool:
+        """Whether what nobody has written holds the second pattern: see `arrays.poison`."""
+        return self.layout == "start"
+
 
 BOTH_ENDS = (Variant("end", "forward"), Variant("start", "reverse"))
 
@@ -55,7 +60,8 @@ BOTH_ENDS = (Variant("end", "forward"), Variant("start", "reverse"))
 class RunResult:
     """One call: the pointer arguments afterwards (those the entry may write), what was reported, how it
     ended. `seconds` by the clock, `processor` of processor time. `records`: files of memory
-    at launches, by name, where the run was asked for them.
+    at launches, by name, where the run was asked for them. `unwritten`: which elements of outputs were left
+    alone, where two runs tell; `buffers` hold the first pattern there.
     """
 
     case: Case
@@ -69,6 +75,14 @@ class RunResult:
     samples: tuple[float, ...] = ()
     processor: float = 0.0
     records: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    unwritten: Mapping[str, Array] = field(default_factory=dict, compare=False, repr=False)
+
+    def left_alone(self, argument: Argument) -> Array:
+        """Which elements of an output were never written; of integers in one run alone, which may be."""
+        if argument.name in self.unwritten:
+            return self.unwritten[argument.name]
+        second = self.variant.has_second_poison
+        return is_poison(self.buffers[argument.name], argument.dtype, second=second)
 
     @property
     def ok(self) -> bool:
@@ -144,7 +158,9 @@ class Build:
                 limits=limits or Limits(),
                 env={"OMP_NUM_THREADS": str(program_threads()), **(env or {})},
             )
-            return [_result(self.contract, job, number, scratch, done) for number, job in enumerate(jobs)]
+            results = [_result(self.contract, job, number, scratch, done) for number, job in enumerate(jobs)]
+        groups = [results[i : i + len(variants)] for i in range(0, len(results), len(variants))]
+        return [result for group in groups for result in _told_apart(self.contract, group)]
 
     def run_program(
         self,
@@ -431,7 +447,7 @@ def manifest_of(
             alignment = max(16, natural) if PLATFORMS[platform].emulated else natural
             lines.append(
                 f"buffer {slot} {argument.name} {size} {alignment} {argument.role.value} {file} "
-                f"{poison(argument.dtype).hex()}"
+                f"{poison(argument.dtype, second=variant.has_second_poison).hex()}"
             )
         lines += [*more(number), "run"]
     return "\n".join(lines) + "\n"
@@ -460,6 +476,23 @@ def _result(contract: Contract, job: Job, number: int, scratch: Path, done: Comp
         samples=tuple(samples),
         processor=processor,
     )
+
+
+def _told_apart(contract: Contract, runs: Sequence[RunResult]) -> list[RunResult]:
+    """Runs of one case, with what all of them left alone, if they began with both patterns."""
+    if not all(run.ok for run in runs) or len({run.variant.has_second_poison for run in runs}) < 2:
+        return list(runs)
+    outputs = [a for a in contract.outputs if a.role is Role.OUT and a.name in runs[0].buffers]
+    unwritten = {a.name: np.logical_and.reduce([run.left_alone(a) for run in runs]) for a in outputs}
+    told = []
+    for run in runs:
+        buffers = dict(run.buffers)
+        for a in outputs:
+            if run.variant.has_second_poison and unwritten[a.name].any():
+                buffers[a.name] = buffers[a.name].copy()
+                buffers[a.name][unwritten[a.name]] = np.frombuffer(poison(a.dtype), storage(a.dtype))[0]
+        told.append(replace(run, buffers=buffers, unwritten=unwritten))
+    return told
 
 
 def _how_it_ended(events: tuple[Event, ...], number: int, scratch: Path, done: Completed) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from xpiler.gate import sandbox
-from xpiler.gate.arrays import Array, Float64Array, decode, is_device_poison, is_poison
+from xpiler.gate.arrays import Array, Float64Array, decode, is_device_poison
 from xpiler.gate.compare import Spread, error_bound
 from xpiler.gate.contract import Case, Contract, Role
 from xpiler.gate.execute import Build, RunResult, Variant, manifest_of
@@ -73,7 +73,7 @@ def rights_of(contract: Contract, expected: RunResult, spread: Spread | None) ->
         kinds = np.zeros(values.shape, np.uint8)
         kinds[np.isnan(values)] = 2
         if argument.role is Role.OUT:
-            kinds[is_poison(stored, argument.dtype)] = 3
+            kinds[expected.left_alone(argument)] = 3
         kinds[is_device_poison(stored)] = 1
         found[argument.name] = Right(values, np.nan_to_num(bounds, nan=0.0), kinds)
     return found

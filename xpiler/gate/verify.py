@@ -11,7 +11,6 @@ from math import prod
 
 from xpiler.described import sizes_in_words
 from xpiler.errors import Diagnostic
-from xpiler.gate.arrays import is_poison
 from xpiler.gate.compare import Comparison, agree_all, compare, compare_sets, schedule_race
 from xpiler.gate.compare_output import compare_output
 from xpiler.gate.contract import Argument, Case, Contract, Role, Scalar
@@ -124,7 +123,7 @@ def _says_enough(contract: Contract, result: RunResult) -> bool:
 
 
 def _leaves_poison(argument: Argument, results: Sequence[RunResult]) -> bool:
-    return any(is_poison(result.buffers[argument.name], argument.dtype).any() for result in results)
+    return any(result.left_alone(argument).any() for result in results)
 
 
 def run_on_sound_data(contract: Contract, build: Build) -> tuple[Contract, SourceRuns, str]:
