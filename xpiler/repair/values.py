@@ -13,8 +13,9 @@ from tree_sitter import Node
 
 from xpiler.platforms.registry import PLATFORMS
 from xpiler.repair.changes import Form, Site
-from xpiler.repair.concepts import Concepts
+from xpiler.repair.concepts import Concepts, array_of
 from xpiler.repair.conditions import ALWAYS
+from xpiler.repair.indices import recombined
 from xpiler.repair.offer import SOONER, Offer, bare
 from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, SUM, Phrases
 from xpiler.repair.rescaling import lane_factors, scales
@@ -228,10 +229,11 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
                 likely = abs(value - literal) == 1 or value in (0, 1)
                 first = value == 0 and place.role == "start"
                 halved = place.role == "step" and 2 * value == literal
-                serial = place.role == "launch" and value <= 1  # right, and no longer parallel
+                launched = place.role == "launch" or _is_launched(walker, place)
+                serial = launched and value <= 1  # right, and no longer parallel
                 wider = (
-                    place.whole == "launch" and value >= 2 * literal
-                )  # right, and more threads do the same
+                    place.whole == "launch" or launched
+                ) and value >= 2 * literal  # right, and more threads do the same
                 power = literal >= 4 and literal & (literal - 1) == 0 and value in (2 * literal, literal // 2)
                 shifts = abs(value - literal) == 1 and _is_shift(walker, node)
                 offer(
@@ -309,6 +311,12 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
             offer(other_name.name, 2.0 + 0.04 * number)
         offer("0", 2.4)
     _terms(walker, vocabulary, place, written, offer)
+    if place.role == "index" and place.root:
+        offer.kind = "digits"
+        lengths = [n.name for n in place.scope.of_kind(INT) if n.is_parameter]
+        theirs = offer.concepts.indexed.get(array_of(walker, place), frozenset[str]())
+        for text, cost in recombined(written, lengths, theirs):
+            offer(text, cost)
 
 
 def _counts(vocabulary: Vocabulary) -> Iterator[str]:
@@ -351,6 +359,15 @@ def _axes_beside(walker: Walker, node: Node) -> set[str]:
     here = walker.unit.text_of(node).replace(" ", "")
     found = [m for m in re.findall(r"(?:thread|block)(?:Idx|Dim)\.[xyz]", text) if m != here]
     return {builtin[-1] for builtin in found}
+
+
+def _is_launched(walker: Walker, place: Place) -> bool:
+    """Whether a variable begins with it that is the grid or the block of a launch, or a part of them."""
+    parent = place.node.parent
+    if parent is None or parent.type != "init_declarator":
+        return False
+    name = re.escape(walker.written(parent.child_by_field_name("declarator")))
+    return re.search(rf"(?:<<<|\bdim3\b)[^;]*\b{name}\b", walker.text) is not None
 
 
 def _idle(walker: Walker, node: Node, value: int) -> bool:
