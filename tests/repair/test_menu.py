@@ -194,3 +194,43 @@ def test_a_condition_that_leaves_out_others_says_which_ones_are_meant(said: str,
     sites = sites_of(unit, other, vocabulary(source, text, "cuda"), "pick")
     offered = {a.text for s in sites if text[s.start : s.end] == "true" for a in s.alternatives}
     assert meant in offered
+
+
+def test_a_number_of_blocks_is_no_sooner_one_where_a_variable_has_it() -> None:
+    text = """__global__ void k(float *y) { y[blockIdx.x * 64 + threadIdx.x] = 1.0f; }
+extern "C" void f(float *y) {
+  int blocks = 64;
+  int turns = 64;
+  for (int i = 0; i < turns; ++i) k<<<blocks, 64>>>(y);
+}
+"""
+    unit = analyse(text, "f.cu", platform="cuda")
+    sites = sites_of(unit, unit, vocabulary(text, text, "cuda"), "f")
+    found = {apply(text, s.edits(n)): a.cost for s in sites for n, a in enumerate(s.alternatives, 1)}
+    assert found[text.replace("blocks = 64", "blocks = 1")] > 2
+    assert found[text.replace("turns = 64", "turns = 1")] < 2
+
+
+def test_host_code_has_no_number_of_a_thread() -> None:
+    text = """__global__ void k(float *y) { y[blockIdx.x * 64 + threadIdx.x] = 1.0f; }
+extern "C" void f(float *y, int n) {
+  int blocks = n / 64;
+  k<<<blocks, 64>>>(y);
+}
+"""
+    host = [one[one.index('extern "C"') :] for one in changed(text, "f.cu")]
+    assert len(host) > 50 and not any("Idx" in one or "Dim" in one for one in host)
+
+
+def test_what_was_begun_may_have_to_be_waited_for() -> None:
+    text = """__mlu_entry__ void f(float *y, const float *x) {
+  __nram__ float a[64];
+  __memcpy_async(a, x, 64 * sizeof(float), GDRAM2NRAM);
+  __bang_add(a, a, a, 64);
+  __memcpy(y, a, 64 * sizeof(float), NRAM2GDRAM);
+}
+"""
+    right = text.replace("  __bang_add", "  __sync();\n  __bang_add")
+    assert changed(text, "f.mlu")[right] == "device wait"
+    plain = text.replace("_async", "")
+    assert "device wait" not in changed(plain, "f.mlu").values()

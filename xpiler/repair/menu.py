@@ -69,13 +69,17 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
 
 _FREE = re.compile(r"(?<![\w.>])[A-Za-z_]\w*\b(?!\s*\()")  # names of variables
 
+_OF_A_THREAD = re.compile(r"\b(?:(?:thread|block)(?:Idx|Dim)|gridDim)\.|\b(?:task|cluster|core)(?:Id|Dim)\b")
+
 
 def _in_scope(text: str, known: set[str], place: Place, site: Site) -> None:
-    """Leaves out of a site what uses variables of other functions or blocks."""
+    """Leaves out of a site what uses variables of other functions or blocks, and of host code threads'."""
     own = text[min(place.start, site.start) : site.end]  # behind a declaration its names are known
     others = known - set(place.scope.names) - set(re.findall(r"[A-Za-z_]\w*", own))
     if others:
         site.alternatives[:] = [a for a in site.alternatives if others.isdisjoint(_FREE.findall(a.text))]
+    if not place.function.on_device:
+        site.alternatives[:] = [a for a in site.alternatives if not _OF_A_THREAD.search(a.text)]
 
 
 def _whole(sites: list[Site]) -> list[Site]:

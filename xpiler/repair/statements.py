@@ -29,6 +29,7 @@ _SETS = re.compile(
     r"\w+(?:\[[^\]=]*\])*\s*=\s*-?(?:[\w.]+|_mm512_setzero_\w+\(\)|_mm512_set1_\w+\([^()]*\))\s*;"
 )
 _EXCHANGES = re.compile(r"__shared__|__syncthreads|__mlu_shared__|__sync_\w+|__syncwarp|extern\s+__shared__")
+_WAITS = {"bang": ("__sync();", "__sync_io();", "__sync_compute();")}  # of a thread for what it has begun
 BARRIERS = {
     "cuda": ("__syncthreads();", "__syncwarp();"),
     "hip": ("__syncthreads();",),
@@ -241,6 +242,9 @@ def _insertions(
             named = barrier.split("(")[0] in walker.text
             deeper = 0.05 * len(place.loops)
             offer(barrier, 1.2 + deeper + 0.3 * number + (0 if named or number == 0 else 0.4), "barrier")
+    if place.function.on_device and re.search(r"_async\s*\(", body):
+        for number, wait in enumerate(_WAITS.get(walker.unit.platform, ())):
+            offer(wait, 1.2 + 0.05 * len(place.loops) + 0.1 * number, "device wait")
     if place.function.on_device:
         for text, cost in resets(walker, vocabulary, place):
             offer(text, cost, "reset")
