@@ -10,6 +10,7 @@ import pytest
 
 from tests.backend.cpp import Library, build, function, pointer, scalar, serial
 from xpiler.backend.vnni import generate
+from xpiler.backend.vnni_unroll import known_multiple
 from xpiler.ir.build import add, const, gt, load, mul, var
 from xpiler.ir.nodes import Assign, Block, Break, Decl, For, Function, If, LoopKind, Stmt
 from xpiler.ir.rewrite import rename
@@ -46,7 +47,7 @@ def gemm(name: str, dtype: DType) -> Function:
 @pytest.fixture(scope="module", params=["g++", "clang++"])
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Library:
     made = [generate(gemm(f"gemm_{t}", t), extern_c=True, launch={}) for t in (F32, F64)]
-    assert "acc_7_1" in made[0].text, "eight rows by two registers"
+    assert "acc_7_2" in made[0].text, "eight rows by three registers"
     return build(made, tmp_path_factory.mktemp("tile"), "tile", request.param)
 
 
@@ -132,11 +133,68 @@ def test_any_number_of_rows_is_computed_once(m: int, library: Library) -> None:
 
 
 def test_the_last_register_of_a_row_is_read_and_stored_as_far_as_it_goes() -> None:
-    text = generate(gemm("product", F32), extern_c=True, launch={}).text
-    assert "c < (N + 15) / 32 * 32; c += 32" in text
+    text = " ".join(generate(gemm("product", F32), extern_c=True, launch={}).text.split())
+    assert "c < (N + 15) / 48 * 48; c += 48" in text
     assert (
-        "maskz_loadu_ps(live_0, B" in text and "_mask_storeu_ps(C + ((r + 7) * N + (c + 16)), live_0" in text
+        "maskz_loadu_ps(live_2, B" in text and "_mask_storeu_ps(C + ((r + 7) * N + (c + 32)), live_2" in text
     )
+
+
+def test_columns_that_are_left_over_are_computed_together_too() -> None:
+    text = generate(gemm("product", F32), extern_c=True, launch={}).text
+    assert (
+        "c = (N + 15) / 48 * 48; c < (N + 15) / 48 * 48 + (N - (N + 15) / 48 * 48 + 15) / 32 * 32; c += 32"
+        in (" ".join(text.split()))
+    )
+
+
+def batch_of_products() -> Function:
+    """C[b] = A[b] * B[b] + C[b]"""
+    b = var("b")
+    own = {"A": mul(b, mul(M, K)), "B": mul(b, mul(K, N)), "C": mul(b, mul(M, N))}
+    acc, here = var("acc", F32), add(own["C"], add(mul(R, N), C))
+    product = mul(
+        load("A", F32, add(own["A"], add(mul(R, K), INNER))),
+        load("B", F32, add(own["B"], add(mul(INNER, N), C))),
+    )
+    body = (
+        Decl("acc", F32, init=load("C", F32, here)),
+        serial("k", 0, K, Assign(acc, product, "+")),
+        Assign(load("C", F32, here), acc),
+    )
+    params = (*(pointer(p, F32, p != "C") for p in "ABC"), *(scalar(s) for s in ("batch", "M", "N", "K")))
+    nest = parallel("b", var("batch"), parallel("r", M, parallel("c", N, *body)))
+    return function("batch_of", params, nest)
+
+
+@pytest.mark.parametrize(
+    "size", [(3, 8, 48, 4), (2, 13, 37, 5), (1, 19, 99, 3), (2, 3, 16, 2), (2, 1, 85, 3)]
+)
+def test_tiles_of_the_same_columns_follow_one_another_within_a_thread(
+    size: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    made = generate(batch_of_products(), extern_c=True, launch={})
+    loops = [line.split(";")[2].strip(" ){") for line in made.text.split("\n") if "for (int " in line]
+    assert loops[:3] == ["++b", "c += 48", "r += 8"]
+    batch, m, n, k = size
+    rng = np.random.default_rng(m + n)
+    shapes = ((batch, m, k), (batch, k, n), (batch, m, n))
+    a, b, c = (rng.integers(-4, 5, shape).astype(np.float32) for shape in shapes)
+    out = c.copy()
+    build([made], tmp_path, "batch_of", "g++").call("batch_of", a, b, out, *(np.int32(v) for v in size))
+    np.testing.assert_array_equal(out, a @ b + c)
+
+
+def test_a_tile_of_three_registers_is_written_with_and_without_threads() -> None:
+    text = generate(batch_of_products()).text
+    assert text.count("#pragma omp parallel for\n") == 1 and "parallel for if" not in text
+    assert text.count("c += 48") == 2
+
+
+def test_a_sum_of_multiples_is_a_multiple() -> None:
+    whole, behind = mul(const(48), var("i")), mul(const(32), var("j"))
+    assert known_multiple(add(whole, behind)) == 16
+    assert known_multiple(add(whole, var("n"))) == 1
 
 
 def test_columns_that_are_whole_tiles_have_no_loop_for_a_rest() -> None:
@@ -181,9 +239,9 @@ def test_lanes_that_read_where_data_say_end_with_the_columns(tmp_path: Path) -> 
 
 def test_what_several_operations_read_is_loaded_once() -> None:
     text = generate(gemm("product", F32), extern_c=True, launch={}).text
-    whole = text[text.index("r += 8") : text.index("for (int c = (N + 15) / 32 * 32")]
+    whole = text[text.index("r += 8") : text.index("for (int c = (N + 15) / 48 * 48")]
     assert "B_0 = kept(_mm512_loadu_ps(B" in whole and "B_1 = kept(" in whole
-    assert whole.count("kept(") == 2 * whole.count("for (int k"), "a row's own element is read once"
+    assert whole.count("kept(") == 3 * whole.count("for (int k"), "a row's own element is read once"
 
 
 def test_a_loop_keeps_its_counter_from_what_is_named_like_an_element(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ and two can start in each.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import gcd
 from typing import TYPE_CHECKING
 
 from xpiler.ir.nodes import Assign, Binary, Call, Cast, Const, Decl, Expr, For, Load, Select, Stmt, Var
@@ -114,4 +115,7 @@ def known_multiple(expr: Expr) -> int:
             return known_multiple(operand)
         case Binary(op="*", left=left, right=right):
             return known_multiple(left) * known_multiple(right)
+        case Binary(op="+" | "-", left=left, right=right):
+            common = gcd(known_multiple(left), known_multiple(right))
+            return common & -common  # a power of two also where the sum wraps
     return 1

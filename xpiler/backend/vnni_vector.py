@@ -38,8 +38,8 @@ ENOUGH_WORK = Knob(
 )
 TWICE = Knob(
     "vnni.written_twice",
-    (0, 160, 500),
-    500,
+    (0, 160, 500, 1500),
+    1500,
     "lines of a loop that is written twice at most, with and without threads",
 )
 
@@ -161,7 +161,7 @@ class VectorPrinter(CPrinter):
 
     def _tiled_loop(self, loop: For) -> bool:
         """Print as register tiles; False (and nothing printed) if that cannot be."""
-        return self._instead(loop, tiled(loop))
+        return self._instead(loop, tiled(loop, columns_first=self.in_parallel))
 
     def _instead(self, loop: For, loops: tuple[Stmt, ...] | None) -> bool:
         """Print these for the loop; False (and nothing printed) if that cannot be."""

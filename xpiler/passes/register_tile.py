@@ -18,7 +18,8 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import ceil
 
 from xpiler.ir.build import add, and_, cast, const, div, ge, lt, mul, ne, select, sub
 from xpiler.ir.nodes import (
@@ -64,7 +65,7 @@ SHORT = 12  # statements of a body that is written several times
 FEW_LOADED = 4  # rows of a tile in which every product loads a register of its own
 HEIGHTS = (8, 4, 3, 2)  # of tiles for rows that are left over
 ROWS = Knob("register_tile.rows", (1, 2, 4, 6, 8, 10, 12, 14), 8, "rows of a tile")
-REGISTERS = Knob("register_tile.registers", (1, 2, 3, 4), 2, "registers of columns of a tile")
+REGISTERS = Knob("register_tile.registers", (1, 2, 3, 4), 3, "registers of columns of a tile")
 
 
 def tile_candidate(loop: For) -> For | None:
@@ -89,9 +90,10 @@ def tile_candidate(loop: For) -> For | None:
     return columns if extent is None or extent >= 4 else None
 
 
-def tiled(rows: For) -> tuple[Stmt, ...] | None:
+def tiled(rows: For, columns_first: bool = False) -> tuple[Stmt, ...] | None:
     """The loops that replace `rows` and the vector loop in it; None if the rows share neither loads nor short
-    loops: each would be written out for nothing."""
+    loops: each would be written out for nothing. `columns_first`: tiles of the same columns follow one
+    another, so that what these columns read stays in the first cache; then no threads share the rows."""
     columns = tile_candidate(rows)
     if columns is None:
         return None
@@ -101,18 +103,23 @@ def tiled(rows: For) -> tuple[Stmt, ...] | None:
     fresh = _fresh({n.name for n in walk(rows) if isinstance(n, (Var, Decl))} | {columns.var, rows.var})
     if not _worth_it(rows, columns, height):
         return None
+    tiles = _columns_outside if columns_first else _rows_outside
     if extent is not None:
         end = add(rows.start, const(extent - extent % height, rows.dtype))
-        whole = _tiles(replace(rows, stop=end), columns, height, fresh)
-        return (
-            (whole, *_left_over(rows, columns, end, extent % height, fresh)) if extent % height else (whole,)
-        )
+        whole = tiles(replace(rows, stop=end), columns, height, fresh, _no_more)
+        left = _left_over(rows, columns, end, extent % height, fresh) if extent % height else ()
+        return (*whole, *left)
     rest = Var(rows.dtype, fresh(f"{rows.var}_rest"))
-    whole = _tiles(replace(rows, stop=rest), columns, height, fresh)
     decl = Decl(rest.name, rest.dtype, init=_rounded(rows, height))
+    most_rows = replace(rows, stop=rest)
     if most <= FEW_LOADED:  # the few that are left over gain little
-        return (decl, whole, replace(rows, start=rest, kind=LoopKind.SERIAL))
-    return (decl, whole, *_few_rows(rows, columns, rest, height, fresh))
+        last = replace(rows, start=rest, kind=LoopKind.SERIAL)
+        return (decl, *tiles(most_rows, columns, height, fresh, _no_more), last)
+    few = _few_rows(rows, columns, rest, height, fresh)
+    if columns_first:
+        return (decl, *few.heads, *tiles(most_rows, columns, height, fresh, few.tiles), few.last)
+    behind = _across(columns, few.tiles, fresh) if few.tiles is not _no_more else ()
+    return (decl, *tiles(most_rows, columns, height, fresh, _no_more), *few.heads, *behind, few.last)
 
 
 def _worth_it(rows: For, columns: For, height: int) -> bool:
@@ -121,14 +128,41 @@ def _worth_it(rows: For, columns: For, height: int) -> bool:
     return shared > 0 or _in_windows(columns.body)
 
 
-def _tiles(rows: For, columns: For, height: int, fresh: Callable[[str], str]) -> For:
+Tile = Callable[[int, Var | None], tuple[Stmt, ...]]
+"""The body of a tile: with so many registers in a row, and what says which lanes of the last one are there
+(None: all)."""
+
+
+def _no_more(registers: int, live: Var | None) -> tuple[Stmt, ...]:
+    return ()
+
+
+def _rows_outside(
+    rows: For, columns: For, height: int, fresh: Callable[[str], str], more: Tile
+) -> tuple[Stmt, ...]:
     """The loop over tiles of so many rows, all of which there are."""
 
     def tile(registers: int, live: Var | None) -> tuple[Stmt, ...]:
-        return _columns(rows, columns, height, registers, live)[0]
+        return (*_columns(rows, columns, height, registers, live)[0], *more(registers, live))
 
     body = Block(_across(columns, tile, fresh))
-    return replace(rows, step=const(height, rows.dtype), body=body)
+    return (replace(rows, step=const(height, rows.dtype), body=body),)
+
+
+def _columns_outside(
+    rows: For, columns: For, height: int, fresh: Callable[[str], str], more: Tile
+) -> tuple[Stmt, ...]:
+    """The same with the loop over the columns outside, and behind the tiles `more` of the same columns."""
+
+    def tile(registers: int, live: Var | None) -> tuple[Stmt, ...]:
+        body = _columns(rows, columns, height, registers, live)[0]
+        digits, stmts = digits_before(body, frozenset(), fresh)
+        down = replace(
+            rows, step=const(height, rows.dtype), body=Block((*digits, *stmts)), kind=LoopKind.SERIAL
+        )
+        return (down, *more(registers, live))
+
+    return _across(columns, tile, fresh)
 
 
 def _left_over(
@@ -137,14 +171,21 @@ def _left_over(
     """So many rows from `start` on, in a tile of their own."""
     if count == 1:
         return (replace(rows, start=start, kind=LoopKind.SERIAL),)
-    return (_tiles(replace(rows, start=start), columns, count, fresh),)
+    return _rows_outside(replace(rows, start=start), columns, count, fresh, _no_more)
 
 
-def _few_rows(
-    rows: For, columns: For, rest: Var, height: int, fresh: Callable[[str], str]
-) -> tuple[Stmt, ...]:
-    """Fewer rows than a tile has, from `rest` on: lower tiles below one another, which read the same columns.
-    A last row goes through the columns by itself."""
+@dataclass(frozen=True)
+class _FewRows:
+    """Fewer rows than a tile has: numbers that say which, lower tiles below one another, which read the same
+    columns, and a last row, which goes through the columns by itself."""
+
+    heads: tuple[Stmt, ...]
+    tiles: Tile
+    last: Stmt
+
+
+def _few_rows(rows: For, columns: For, rest: Var, height: int, fresh: Callable[[str], str]) -> _FewRows:
+    """The rows from `rest` on."""
     starts: list[tuple[Expr, Var, int]] = []  # whether there is such a tile, its first row, its height
     heads: list[Stmt] = []
     here = rest
@@ -166,32 +207,35 @@ def _few_rows(
         return tuple(out)
 
     last = replace(rows, start=here, kind=LoopKind.SERIAL)
-    across = _across(columns, tiles, fresh) if starts else ()
-    return (*heads, *across, last)
+    return _FewRows(tuple(heads), tiles if starts else _no_more, last)
 
 
-def _across(
-    columns: For, tile: Callable[[int, Var | None], tuple[Stmt, ...]], fresh: Callable[[str], str]
-) -> tuple[Stmt, ...]:
-    """The loops over the columns. `tile` gives the body of a tile with so many registers in a row, and what
-    says which lanes of the last one are there (None: all)."""
-    registers = REGISTERS.value
-    width, extent = LANES * registers, _extent(columns)
-    masked = registers > 1 and columns.dtype.bits == 32 and _may_be_beyond(columns)
-    if extent is not None:  # whole registers but for the last tile's only one
-        masked = masked and extent % width > width - LANES
-    live = Var(BOOL, fresh("live")) if masked else None
-    middle = _rounded(columns, width, LANES - 1 if masked else 0)
-    wide: list[Stmt] = []
-    if live is not None:
-        wide.append(Decl(live.name, BOOL, init=lt(_moved(columns, registers - 1), columns.stop)))
-    step = const(width, columns.dtype)
-    loops = [
-        replace(columns, stop=middle, step=step, body=Block((*wide, *tile(registers, live)))),
-        replace(columns, start=middle, body=Block(tile(1, None))),
-    ]
-    if extent is not None and extent <= (extent + (LANES - 1 if masked else 0)) // width * width:
-        del loops[1]  # no column is left
+def _across(columns: For, tile: Tile, fresh: Callable[[str], str]) -> tuple[Stmt, ...]:
+    """The loops over the columns."""
+    extent, beyond = _extent(columns), columns.dtype.bits == 32 and _may_be_beyond(columns)
+    most = REGISTERS.value
+    if extent:  # 64 columns are twice 32, not 48 and 16
+        count = ceil(extent / LANES)
+        most = ceil(count / ceil(count / most))
+    loops: list[For] = []
+    for registers in range(most, 1, -1):
+        width = LANES * registers
+        masked = beyond and (extent is None or extent % width > width - LANES)
+        live = Var(BOOL, fresh("live")) if masked else None
+        more = LANES - 1 if masked else 0
+        middle, step = _rounded(columns, width, more), const(width, columns.dtype)
+        heads: list[Stmt] = []
+        if live is not None:
+            heads.append(Decl(live.name, BOOL, init=lt(_moved(columns, registers - 1), columns.stop)))
+        if extent is None or extent + more >= width:
+            loops.append(
+                replace(columns, stop=middle, step=step, body=Block((*heads, *tile(registers, live))))
+            )
+        if extent is not None:  # whole registers but for the last tile's only one
+            extent = max(extent - (extent + more) // width * width, 0)
+        columns = replace(columns, start=middle)
+    if extent is None or extent:
+        loops.append(replace(columns, body=Block(tile(1, None))))
     digits, stmts = digits_before(loops, frozenset({columns.var}), fresh)
     return (*digits, *(_with_conditions(loop, fresh) for loop in stmts))
 
