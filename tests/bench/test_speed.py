@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from xpiler.bench.operators import load_operators
 from xpiler.bench.speed import harness
-from xpiler.bench.speed.cases import Measured, Settings, by_operator
+from xpiler.bench.speed.cases import Measured, Settings, by_operator, scaling
 from xpiler.bench.speed.chart import chart
 from xpiler.bench.speed.command import to_json
 from xpiler.bench.speed.kernel_timer import with_clock
+from xpiler.cli import main
 from xpiler.errors import Refusal
 from xpiler.gate import cache
 
@@ -35,6 +38,7 @@ def test_the_clock_runs_while_a_kernel_does() -> None:
     text = with_clock(DELIVERED, ["add_kernel"], "add", ADD.arguments)
     assert "xpiler_timed([&] { add_kernel((n + 255) / 256, 256, d_a, d_b, d_out, n); });" in text
     assert "xpiler_timed([&] { cudaMemcpy" not in text
+    assert "int xpiler_clock = CLOCK_THREAD_CPUTIME_ID;" in text
     assert "add((float*)pointers[0], (float*)pointers[1], (float*)pointers[2], (int)sizes[0]);" in text
 
 
@@ -49,6 +53,28 @@ def test_means_are_over_operators_and_leave_out_those_without_a_counterpart() ->
     assert document["geomean"] == 2.0
     assert (document["worst"]["ratio"], document["best"]["ratio"]) == (0.5, 4.0)
     assert document["cases"][3]["ratio"] is None
+
+
+def test_several_threads_are_told_beside_one() -> None:
+    alone = Measured("add", "n=1", 1.8e-6, 3.0e-6, "jit", True, 0.01, True)
+    case = replace(CASES[0], alone=alone)
+    assert case.scaling == pytest.approx((1.8, 1.5))
+    disturbed = replace(case, ours=9e-6, shared=True)
+    assert scaling([case, disturbed, CASES[3]], "add") == pytest.approx((1.8, 1.5))
+    told = to_json([case, disturbed], "cpu", Settings(processors=(0, 1)))
+    assert told["threads"] == 2 and told["geomean"] == told["worst"]["ratio"] == 2.0
+    assert [(one["scaling"], one["shared"]) for one in told["cases"]] == [(1.8, False), (0.2, True)]
+
+
+def test_of_several_threads_only_samples_that_had_the_processors_count() -> None:
+    way = {"samples": [3e-6, 2e-6], "had": [0.99, 0.6]}
+    assert harness._counted(way, one=False) == (3e-6,)
+    assert harness._counted(way, one=True) == (3e-6, 2e-6)
+
+
+def test_more_threads_than_processors_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "speed", "--ops", "add", "--threads", "4096"]) == 2
+    assert "--threads must be from 1 to" in capsys.readouterr().err
 
 
 def test_the_chart_has_a_row_an_operator() -> None:

@@ -6,7 +6,7 @@ import math
 import statistics
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +26,21 @@ _LARGEST_DIFFERENCE = 1e-3  # of results, relative: beyond it the two do not com
 @dataclass(frozen=True)
 class Settings:
     """`source`: the platform of the snippets; `tuning`: seconds of search a shape, 0 for the knobs' defaults;
-    `least`: seconds of a sample; `cpu`: the processor that is measured on, None for any."""
+    `least`: seconds of a sample; `processors`: those that are measured on, with a thread each."""
 
     source: str = "cuda"
     tuning: float = 0.0
     samples: int = 15
     least: float = 5e-4
-    cpu: int | None = None
+    processors: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True)
 class Measured:
     """One shape. Seconds are those of the best sample; `vendor` is None where the library has no counterpart.
-    `way`: the implementations that were the library's best. `exact`: both compute the same."""
+    `way`: the implementations that were the library's best. `exact`: both compute the same. `alone`: the same
+    on one thread, where these are times of several; `shared`: in every sample of one of the two other
+    processes took processors away."""
 
     operator: str
     shape: str
@@ -48,6 +50,16 @@ class Measured:
     exact: bool
     spread: float
     verified: bool
+    alone: Measured | None = None
+    shared: bool = False
+
+    @property
+    def scaling(self) -> tuple[float, float | None] | None:
+        """How many times as fast as on one thread: ours, and the library."""
+        if self.alone is None:
+            return None
+        vendor = self.alone.vendor / self.vendor if self.alone.vendor and self.vendor else None
+        return self.alone.ours / self.ours, vendor
 
     @property
     def ratio(self) -> float | None:
@@ -55,7 +67,15 @@ class Measured:
         return None if self.vendor is None else self.vendor / self.ours
 
     def to_json(self) -> dict[str, Any]:
-        ratio = self.ratio
+        ratio, scaling = self.ratio, self.scaling
+        several: dict[str, Any] = {}
+        if scaling is not None:
+            ours, vendor = scaling
+            several = {
+                "scaling": round(ours, 2),
+                "vendor_scaling": vendor and round(vendor, 2),
+                "shared": self.shared,
+            }
         return {
             "op": self.operator,
             "shape": self.shape,
@@ -66,6 +86,7 @@ class Measured:
             "vendor_way": self.way,
             "exact_counterpart": self.exact,
             "verified": self.verified,
+            **several,
         }
 
 
@@ -89,7 +110,12 @@ def measure(
                 text, verified = _translated(source, path, operator, shape, settings)
                 built = library(text, kernels, operator, Path(name))
             times = _steady(program, built, operator, shape, settings)
-            found.append(_measured(operator, shape, times, verified))
+            case = _measured(operator, shape, times, verified)
+            if len(settings.processors) > 1:
+                single = replace(settings, processors=settings.processors[-1:])
+                alone = _measured(operator, shape, _steady(program, built, operator, shape, single), verified)
+                case = replace(case, alone=alone)
+            found.append(case)
             on_case(found[-1])
     return found
 
@@ -127,14 +153,14 @@ def _steady(program: Path, built: Path, operator: Operator, shape: Shape, settin
             shape,
             samples=settings.samples,
             least=settings.least,
-            cpu=settings.cpu,
+            processors=settings.processors,
         )
 
     first = once()
-    if spread(first.ours) <= NOISY:
+    if spread(first.ours) <= NOISY and not first.shared:
         return first
     second = once()
-    return second if spread(second.ours) < spread(first.ours) else first
+    return min(first, second, key=lambda times: (times.shared, spread(times.ours)))
 
 
 def _measured(operator: Operator, shape: Shape, times: Times, verified: bool) -> Measured:
@@ -148,7 +174,15 @@ def _measured(operator: Operator, shape: Shape, times: Times, verified: bool) ->
     vendor, way = best or (None, "")
     exact = times.difference is not None
     return Measured(
-        operator.name, shape.describe(), min(times.ours), vendor, way, exact, spread(times.ours), verified
+        operator.name,
+        shape.describe(),
+        min(times.ours),
+        vendor,
+        way,
+        exact,
+        spread(times.ours),
+        verified,
+        shared=times.shared,
     )
 
 
@@ -163,9 +197,18 @@ def geometric_mean(values: Iterable[float]) -> float:
 
 
 def by_operator(cases: Iterable[Measured]) -> Mapping[str, float]:
-    """The geometric mean of each operator's ratios; operators without a counterpart are left out."""
+    """The geometric mean of each operator's ratios; left out are operators without a counterpart, and cases
+    that were measured beside other processes."""
     ratios: dict[str, list[float]] = {}
     for case in cases:
-        if case.ratio is not None:
+        if case.ratio is not None and not case.shared:
             ratios.setdefault(case.operator, []).append(case.ratio)
     return {name: geometric_mean(values) for name, values in ratios.items()}
+
+
+def scaling(cases: Iterable[Measured], operator: str) -> tuple[float, float]:
+    """How many times as fast as on one thread an operator is: ours, and the library; geometric means of its
+    shapes that have a counterpart."""
+    own = [case.scaling for case in cases if case.operator == operator and not case.shared]
+    pairs = [(ours, vendor) for ours, vendor in filter(None, own) if vendor is not None]
+    return geometric_mean(ours for ours, _ in pairs), geometric_mean(vendor for _, vendor in pairs)

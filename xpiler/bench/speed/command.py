@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xpiler.bench.operators import load_operators
-from xpiler.bench.speed.cases import Measured, Settings, by_operator, geometric_mean, measure
+from xpiler.bench.speed.cases import Measured, Settings, by_operator, geometric_mean, measure, scaling
 from xpiler.bench.speed.chart import chart
 from xpiler.bench.speed.harness import harness, vendor_version
 from xpiler.bench.words import chosen
@@ -30,7 +30,8 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "speed",
         help="translated kernels against oneDNN",
         description="Translate the operators of `snippets/` to C++ with AVX-512, verify them, and measure "
-        "their kernels in turn with oneDNN's primitives: one thread, the same data, packing inside the call. "
+        "their kernels in turn with oneDNN's primitives: as many threads, the same data, packing inside "
+        "the call. "
         "Exit 0: everything that was measured is verified; 1: something is not.",
     )
     speed.add_argument("--ops", help="operators, separated by commas (default: all)")
@@ -46,6 +47,13 @@ def add_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     speed.add_argument("--tune", metavar="B", help="search the knobs at each shape for so long: 30s, 2m")
     speed.add_argument("--samples", type=int, default=15, metavar="N", help="samples a case (15)")
     speed.add_argument("--cpu", type=int, metavar="N", help="the processor to measure on")
+    speed.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        metavar="N",
+        help="threads of both sides, pinned; with several their speed over one thread is told, too (1)",
+    )
     speed.add_argument("--json", type=Path, metavar="OUT", help="write the cases to a file")
     speed.add_argument("--chart", type=Path, metavar="OUT.svg", help="draw the ratios")
     speed.set_defaults(run=_speed)
@@ -59,11 +67,15 @@ def _speed(arguments: argparse.Namespace, console: Console) -> int:
     processors = os.sched_getaffinity(0)
     if arguments.cpu is not None and arguments.cpu not in processors:
         raise Refusal("bench-cpu", f"there is no processor {arguments.cpu} here: {sorted(processors)}")
+    if not 1 <= arguments.threads <= len(processors):
+        raise Refusal("bench-number", f"--threads must be from 1 to {len(processors)}, the processors here")
+    first = arguments.cpu if arguments.cpu is not None else max(processors)
+    others = sorted(processors - {first})[len(processors) - arguments.threads :]
     settings = Settings(
         source=arguments.source,
         tuning=seconds_of(arguments.tune) if arguments.tune else 0.0,
         samples=arguments.samples,
-        cpu=arguments.cpu if arguments.cpu is not None else max(processors),
+        processors=(*others, first),
     )
     device = device_for("vnni")
     if device is None:
@@ -97,6 +109,10 @@ def _tell(case: Measured, cases: list[Measured], console: Console) -> None:
             f"{case.operator} {case.shape}: {case.ours * 1e6:.2f} us, oneDNN {case.vendor * 1e6:.2f} us, "
             f"ratio {case.ratio:.2f}"
         )
+    if case.scaling is not None:
+        ours, vendor = case.scaling
+        line += f"; over one thread {ours:.2f}x" + (f", oneDNN {vendor:.2f}x" if vendor else "")
+        line += "; others used the processors, too" if case.shared else ""
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -105,7 +121,7 @@ def to_json(
 ) -> dict[str, Any]:
     """What `--json` writes. Means are over operators: of the geometric mean of each one's shapes."""
     means = by_operator(cases)
-    ratios = [case for case in cases if case.ratio is not None]
+    ratios = [case for case in cases if case.ratio is not None and not case.shared]
     worst = min(ratios, key=lambda case: case.ratio or 0.0, default=None)
     best = max(ratios, key=lambda case: case.ratio or 0.0, default=None)
     return {
@@ -114,7 +130,7 @@ def to_json(
         "vendor": f"oneDNN {vendor_version()}",
         "from": settings.source,
         "tuned": settings.tuning > 0,
-        "threads": 1,
+        "threads": len(settings.processors),
         "caches": "warm: the same buffers in every sample",
         "cases": [case.to_json() for case in cases],
         "operators": {name: round(value, 3) for name, value in means.items()},
@@ -127,18 +143,23 @@ def to_json(
 
 def _print(cases: Sequence[Measured], document: dict[str, Any]) -> None:
     out = Console(highlight=False)
-    said = f"{document['device']}, {document['vendor']}, one thread, packing inside the call"
+    many = "one thread" if document["threads"] == 1 else f"{document['threads']} threads"
+    said = f"{document['device']}, {document['vendor']}, {many}, packing inside the call"
     out.print(said, markup=False)
     table = Table()
     table.add_column("operator")
-    for title in ("ratio", "worst", "best", "shapes"):
+    scaled = {name: scaling(cases, name) for name in document["operators"]} if document["threads"] > 1 else {}
+    for title in ("ratio", "worst", "best", "shapes", *(("over one thread", "oneDNN's") if scaled else ())):
         table.add_column(title, justify="right")
     table.add_column("oneDNN's part")
     for name, mean in document["operators"].items():
-        own = [case for case in cases if case.operator == name and case.ratio is not None]
+        own = [case for case in cases if case.operator == name and case.ratio and not case.shared]
         ratios = [case.ratio or 0.0 for case in own]
         part = own[0].way if own[0].exact else f"{own[0].way} (nearest: it computes something else)"
-        table.add_row(name, f"{mean:.2f}", f"{min(ratios):.2f}", f"{max(ratios):.2f}", str(len(own)), part)
+        more = [f"{one:.2f}" for one in scaled.get(name, ())]
+        table.add_row(
+            name, f"{mean:.2f}", f"{min(ratios):.2f}", f"{max(ratios):.2f}", str(len(own)), *more, part
+        )
     out.print(table)
     alone = list(dict.fromkeys(case.operator for case in cases if case.vendor is None))
     if alone:

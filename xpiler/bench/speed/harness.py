@@ -1,7 +1,8 @@
 """oneDNN beside a translated program: builds `onednn.cpp`, and runs a case in it.
 
-oneDNN is a dependency of this benchmark alone. One thread, and the processor time of that thread; the buffers
-are the same for every sample, so what fits into a cache is in it.
+oneDNN is a dependency of this benchmark alone. One thread, and the processor time of that thread, or several
+and wall time, where a sample counts if the process had its processors; the buffers are the same for every
+sample, so what fits into a cache is in it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,17 +30,19 @@ from xpiler.gate.inputs import inputs_of
 
 _SOURCE = Path(__file__).with_name("onednn.cpp")
 _NICENESS = -5  # of the process that is timed, where that is allowed
+_HAD = 0.97  # share of its processors from which on a sample of several threads counts
 
 
 @dataclass(frozen=True)
 class Times:
     """Seconds of one run, a sample each. `vendor` has the samples of every way that the library has, by the
     name of its implementation; `difference` is the largest of the two results, None if they differ by
-    what they compute."""
+    what they compute. `shared`: other processes took processors away from every sample of one of the two."""
 
     ours: tuple[float, ...]
     vendor: tuple[tuple[str, tuple[float, ...]], ...]
     difference: float | None
+    shared: bool = False
 
 
 def harness() -> Path:
@@ -50,7 +53,17 @@ def harness() -> Path:
 
     def make(path: Path) -> bool:
         done = subprocess.run(
-            [*compiler.command, "-std=c++17", "-O2", str(_SOURCE), "-o", str(path), "-ldnnl", "-ldl"],
+            [
+                *compiler.command,
+                "-std=c++17",
+                "-O2",
+                "-fopenmp",
+                str(_SOURCE),
+                "-o",
+                str(path),
+                "-ldnnl",
+                "-ldl",
+            ],
             capture_output=True,
             text=True,
             check=False,
@@ -92,14 +105,15 @@ def race(
     *,
     samples: int,
     least: float,
-    cpu: int | None,
+    processors: Sequence[int],
 ) -> Times:
-    """Both in turn on the shape, `samples` times, each at least `least` seconds long."""
+    """Both in turn on the shape, `samples` times, `least` seconds long at least, a thread a processor."""
     contract, case = operator.contract(), operator.case(shape)
     data = inputs_of(contract, case)
     with tempfile.TemporaryDirectory(prefix="xpiler-speed-") as name:
         folder = Path(name)
         lines = [f"operator {operator.name}", f"samples {samples} {least}"]
+        lines.append(f"threads {len(processors)}")
         lines += [f"size {size} {value}" for size, value in shape.sizes]
         for argument in operator.arguments:
             if argument.is_pointer:
@@ -117,21 +131,48 @@ def race(
             text=True,
             check=False,
             timeout=600,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            preexec_fn=_alone(cpu),
+            env={**os.environ, **_threads(len(processors))},
+            preexec_fn=_alone(processors),
         )
     if done.returncode != 0:
         raise Refusal("bench-run", f"{operator.name} at {shape.describe()}: {done.stderr.strip()[-500:]}")
     told = json.loads(done.stdout)
-    ways = tuple((way["name"], tuple(way["samples"])) for way in told["vendor"])
     off = told["difference"]
-    return Times(tuple(told["ours"]["samples"]), ways, None if off < 0 else off)
+    one = len(processors) == 1
+    counted = {
+        name: _counted(way, one)
+        for name, way in (("", told["ours"]), *((w["name"], w) for w in told["vendor"]))
+    }
+    return Times(
+        counted[""] or tuple(told["ours"]["samples"]),
+        tuple((w["name"], counted[w["name"]] or tuple(w["samples"])) for w in told["vendor"]),
+        None if off < 0 else off,
+        not all(counted.values()),
+    )
 
 
-def _alone(cpu: int | None) -> Callable[[], None]:
+def _counted(way: Mapping[str, Sequence[float]], one: bool) -> tuple[float, ...]:
+    """The samples that say something: all processor times, and wall times of threads that all ran."""
+    pairs = zip(way["samples"], way["had"], strict=True)
+    return tuple(seconds for seconds, had in pairs if one or had >= _HAD)
+
+
+def _threads(count: int) -> dict[str, str]:
+    """What OpenMP, which both sides use, is told. Threads stay where they are, and wait busily."""
+    if count == 1:
+        return {"OMP_NUM_THREADS": "1"}
+    return {
+        "OMP_NUM_THREADS": str(count),
+        "OMP_DYNAMIC": "false",
+        "OMP_PROC_BIND": "true",
+        "OMP_PLACES": "threads",
+        "OMP_WAIT_POLICY": "active",
+    }
+
+
+def _alone(processors: Sequence[int]) -> Callable[[], None]:
     def prepare() -> None:
-        if cpu is not None:
-            os.sched_setaffinity(0, {cpu})
+        os.sched_setaffinity(0, processors)
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
 

@@ -19,12 +19,13 @@ _CLOCK = """
 #include <ctime>
 extern "C" int xpiler_repeats;
 extern "C" double xpiler_seconds;
+extern "C" int xpiler_clock;
 template <class Work>
 static inline void xpiler_timed(const Work& work) {
     timespec from, to;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+    clock_gettime(xpiler_clock, &from);
     for (int i = 0; i < xpiler_repeats; ++i) work();
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+    clock_gettime(xpiler_clock, &to);
     xpiler_seconds += (to.tv_sec - from.tv_sec) + 1e-9 * (to.tv_nsec - from.tv_nsec);
 }
 """
@@ -48,6 +49,6 @@ def with_clock(text: str, kernels: Iterable[str], entry: str, arguments: Sequenc
         call = f"xpiler_timed([&] {{ {call} }});"
     return (
         f"{_CLOCK}\n{timed}\n"
-        "int xpiler_repeats = 1;\ndouble xpiler_seconds = 0;\n"
+        "int xpiler_repeats = 1;\ndouble xpiler_seconds = 0;\nint xpiler_clock = CLOCK_THREAD_CPUTIME_ID;\n"
         f'extern "C" void xpiler_call(void** pointers, const long* sizes) {{ {call} }}\n'
     )

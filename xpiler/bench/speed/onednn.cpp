@@ -1,10 +1,12 @@
-// Times the kernels of a translated program in turn with oneDNN's primitives, on one thread and the same data.
+// Times the kernels of a translated program in turn with oneDNN's primitives, on as many threads and the same data.
 //
 // usage: harness LIBRARY CASE. The case is text, one directive a line (`harness.py` writes it):
 //   operator NAME / size NAME VALUE / array NAME BYTES FILE|- / order NAME... (as the entry takes its arguments)
-//   samples COUNT SECONDS
+//   samples COUNT SECONDS / threads COUNT
 // LIBRARY exports `xpiler_call(pointers, sizes)`, which runs the entry's kernels `xpiler_repeats` times each and adds
-// the processor seconds that they took to `xpiler_seconds`.
+// the seconds that they took, by the clock `xpiler_clock`, to `xpiler_seconds`: processor time of one thread, wall time
+// of several. While several run, threads that wait do so busily, so that a process that had its processors has used
+// them all: `had`, beside each sample, is the share of them that it got.
 // Prints a JSON object: seconds of one run for each sample of ours and of every way oneDNN has for it, by its
 // implementation's name, and the largest difference of the results.
 
@@ -25,6 +27,7 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
+#include <omp.h>
 
 #include <dnnl.hpp>
 #if DNNL_VERSION_MAJOR != 2
@@ -38,9 +41,9 @@ using Args = std::unordered_map<int, memory>;
 
 namespace {
 
-double cpu_seconds() {
+double seconds_of(clockid_t clock) {
     timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    clock_gettime(clock, &now);
     return now.tv_sec + 1e-9 * now.tv_nsec;
 }
 
@@ -55,7 +58,7 @@ struct Case {
     std::map<std::string, float*> arrays;
     std::map<std::string, std::size_t> bytes;
     std::vector<std::string> order;
-    int samples = 15;
+    int samples = 15, threads = 1;
     double least = 1e-3;
 
     long operator[](const char* size) const {
@@ -82,6 +85,7 @@ Case read_case(const char* path) {
         words >> what;
         if (what == "operator") words >> c.name;
         if (what == "size") words >> name, words >> c.sizes[name];
+        if (what == "threads") words >> c.threads;
         if (what == "samples") words >> c.samples >> c.least;
         if (what == "order")
             while (words >> name) c.order.push_back(name);
@@ -356,10 +360,17 @@ Vendor counterpart(const Case& c) {
 
 struct Contestant {
     std::string name;
-    std::function<double(int)> run;  // so many times: processor seconds
+    std::function<double(int)> run;  // so many times: seconds
     int repeats = 1;
-    std::vector<double> samples{};
+    std::vector<double> samples{}, had{};
 };
+
+void sample(Contestant& one, int threads) {
+    const double wall = seconds_of(CLOCK_MONOTONIC), used = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    one.samples.push_back(one.run(one.repeats) / one.repeats);
+    const double got = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - used;
+    one.had.push_back(got / (threads * (seconds_of(CLOCK_MONOTONIC) - wall)));
+}
 
 void calibrate(Contestant& one, double least) {
     one.run(1);
@@ -382,10 +393,16 @@ double difference(const Case& c, const Vendor& vendor) {
     return most;
 }
 
-void print(const char* name, const std::vector<double>& samples) {
-    std::printf("{\"name\": \"%s\", \"samples\": [", name);
-    for (std::size_t i = 0; i < samples.size(); ++i) std::printf("%s%.6e", i ? ", " : "", samples[i]);
-    std::printf("]}");
+void print(const Contestant& one) {
+    const auto list = [](const char* name, const std::vector<double>& values) {
+        std::printf(", \"%s\": [", name);
+        for (std::size_t i = 0; i < values.size(); ++i) std::printf("%s%.6e", i ? ", " : "", values[i]);
+        std::printf("]");
+    };
+    std::printf("{\"name\": \"%s\"", one.name.c_str());
+    list("samples", one.samples);
+    list("had", one.had);
+    std::printf("}");
 }
 
 int measure(const char* library, const char* path) {
@@ -398,7 +415,13 @@ int measure(const char* library, const char* path) {
     const auto call = reinterpret_cast<void (*)(void**, const long*)>(dlsym(handle, "xpiler_call"));
     auto* repeats = static_cast<int*>(dlsym(handle, "xpiler_repeats"));
     auto* seconds = static_cast<double*>(dlsym(handle, "xpiler_seconds"));
-    if (!call || !repeats || !seconds) throw std::runtime_error(dlerror());
+    auto* clock = static_cast<int*>(dlsym(handle, "xpiler_clock"));
+    if (!call || !repeats || !seconds || !clock) throw std::runtime_error(dlerror());
+    *clock = c.threads > 1 ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID;
+    if (c.threads > 1) {
+#pragma omp parallel
+        if (omp_get_num_threads() != c.threads) std::abort();
+    }
     std::vector<void*> pointers;
     std::vector<long> sizes;
     for (const auto& name : c.order) c.arrays.count(name) ? pointers.push_back(c.arrays[name]) : sizes.push_back(c.sizes.at(name));
@@ -411,10 +434,10 @@ int measure(const char* library, const char* path) {
         return *seconds;
     }}};
     for (auto& way : vendor.ways)
-        all.push_back({way.name, [&way](int times) {
-            const double start = cpu_seconds();
+        all.push_back({way.name, [&way, clock](int times) {
+            const double start = seconds_of(*clock);
             for (int i = 0; i < times; ++i) way.run();
-            return cpu_seconds() - start;
+            return seconds_of(*clock) - start;
         }});
     std::vector<double> differences;
     all[0].run(1);
@@ -435,18 +458,15 @@ int measure(const char* library, const char* path) {
         if (first[i] <= 1.5 * fastest) racing.push_back(all[i]);
     for (auto& one : racing) calibrate(one, c.least);
     for (int round = 0; round < c.samples; ++round)
-        for (std::size_t i = 0; i < racing.size(); ++i) {
-            auto& one = racing[(i + round) % racing.size()];
-            one.samples.push_back(one.run(one.repeats) / one.repeats);
-        }
+        for (std::size_t i = 0; i < racing.size(); ++i) sample(racing[(i + round) % racing.size()], c.threads);
     double most = vendor.result.empty() || differences.empty() ? -1 : 0;
     for (const double d : differences) most = d <= most ? most : d;
     std::printf("{\"ours\": ");
-    print("", racing[0].samples);
+    print(racing[0]);
     std::printf(", \"vendor\": [");
     for (std::size_t i = 1; i < racing.size(); ++i) {
         std::printf("%s", i > 1 ? ", " : "");
-        print(racing[i].name.c_str(), racing[i].samples);
+        print(racing[i]);
     }
     std::printf("], \"difference\": %g}\n", std::isnan(most) ? 1e30 : most);
     return 0;
