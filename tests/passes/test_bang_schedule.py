@@ -14,6 +14,7 @@ from xpiler.ir.printer import show
 from xpiler.ir.rewrite import substitute
 from xpiler.passes.bang_schedule import schedule
 from xpiler.passes.canonical import canonicalise
+from xpiler.passes.joint_products import separate_products
 from xpiler.passes.promote_arrays import promote_arrays
 from xpiler.passes.reroll import reroll
 from xpiler.passes.split_digits import split_digits
@@ -95,6 +96,45 @@ def test_a_product_goes_through_the_weights_in_every_layout(index: str, store: s
     function = canonical(GEMM.replace("INDEX", index).replace("STORE", store), (16, 16, 1), x=5, y=1)
     assert "__bang_matmul" in instructions(laid_out(function))
     assert_same(function, A=normal(11, 13), B=normal(13, 70), C=normal(11, 70), M=11, N=70, K=13)
+
+
+GATED = """
+__global__ void gated(const float *x, const float *a, const float *b, float *y, int M, int N, int K) {
+    int col = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y * blockDim.y + threadIdx.y;
+    if (row >= M || col >= N) return;
+    float gate = 0.0f, up = 0.0f;
+    for (int k = 0; k < END; ++k) {
+        float v = k < K ? x[row * K + k] : 0.0f;
+        gate += v * (k < K ? a[k * N + col] : 0.0f);
+        up += v * (k < K ? b[k * N + col] : 0.0f);
+    }
+    y[row * N + col] = gate / (1.0f + expf(-gate)) * up;
+}"""
+
+
+@pytest.mark.parametrize("end", ["K", "(K + 15) / 16 * 16"])
+def test_two_products_that_share_a_loop_and_an_operand_are_two_instructions(end: str) -> None:
+    function = canonical(GATED.replace("END", end), (16, 16, 1), x=5, y=1)
+    assert instructions(laid_out(function)).count("__bang_matmul") == 2
+    assert_same(
+        function, x=normal(11, 13), a=normal(13, 70), b=-normal(13, 70), y=normal(11, 70), M=11, N=70, K=13
+    )
+
+
+def test_two_sums_of_a_row_keep_their_loop() -> None:
+    """A sum and one of squares are no products of matrices: each row is read once."""
+    text = """__global__ void moments(const float *x, float *y, int rows, int n) {
+    int row = blockIdx.x * blockDim.x + threadIdx.x;
+    if (row >= rows) return;
+    float sum = 0.0f, squares = 0.0f;
+    for (int k = 0; k < n; ++k) {
+        sum += x[row * n + k];
+        squares += x[row * n + k] * x[row * n + k];
+    }
+    y[row] = squares / n - sum / n * (sum / n);
+}"""
+    function = canonical(text)
+    assert separate_products(function) == function
 
 
 def test_the_next_tiles_of_a_product_are_copied_while_one_is_multiplied() -> None:

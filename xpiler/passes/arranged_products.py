@@ -32,17 +32,17 @@ def arrange_products(function: Function) -> Function:
 
 
 def _arranged(outer: For, memory: Mapping[str, DType]) -> For | None:
-    nest, decls = _nest(outer)
+    nest, decls = nest_of(outer)
     if len(nest) < 2 or any(
         free_vars(end) & {e.var for e in nest} for each in nest for end in (each.start, each.stop)
     ):
         return None
 
     def windows(pair: Sequence[For]) -> bool:
-        return match_windows(_built(list(pair), decls), memory) is not None
+        return match_windows(built(pair, decls), memory) is not None
 
     def product(pair: Sequence[For]) -> bool:
-        return match(_built(list(pair), decls)) is not None
+        return match(built(pair, decls)) is not None
 
     if windows(nest[-2:]):
         return None
@@ -54,10 +54,10 @@ def _arranged(outer: For, memory: Mapping[str, DType]) -> For | None:
         return None
     rows, columns = next((p for p in pairs if _stores_along(p[1])), pairs[0])
     others = [each for each in nest if each not in (rows, columns)]
-    return _built([*others, rows, columns], decls)
+    return built([*others, rows, columns], decls)
 
 
-def _nest(outer: For) -> tuple[list[For], tuple[Stmt, ...]]:
+def nest_of(outer: For) -> tuple[list[For], tuple[Stmt, ...]]:
     """Independent loops directly inside each other, and what is in the innermost; integers between them are
     moved inside."""
     nest: list[For] = [outer]
@@ -72,7 +72,8 @@ def _nest(outer: For) -> tuple[list[For], tuple[Stmt, ...]]:
     return nest, (*decls, *nest[-1].body.body)
 
 
-def _built(nest: list[For], body: tuple[Stmt, ...]) -> For:
+def built(nest: Sequence[For], body: tuple[Stmt, ...]) -> For:
+    """Loops around statements, the first outermost."""
     inner: For | None = None
     for each in reversed(nest):
         inner = replace(each, body=Block(body if inner is None else (inner,)))

@@ -30,6 +30,7 @@ from xpiler.passes.exact_sums import sum_exactly
 from xpiler.passes.folds import with_reductions
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices
+from xpiler.passes.joint_products import separate_products
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
 from xpiler.passes.signed_tests import signed_tests
@@ -66,7 +67,8 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = spread_bytes(replace(function, body=with_reductions(function.body)))
     function = interchange_sums(reroll(with_best_values(function)))
     function = signed_tests(_without_digits(function))
-    promoted = promote_arrays(pool_rows(arrange_products(function)), architecture)
+    function = arrange_products(separate_products(function))
+    promoted = promote_arrays(pool_rows(function), architecture)
     named = name_sizes(promoted.function)
     split = split_over_tasks(named, TASK, TASKS, _keeps(named))
     shaped, taken = _with_tensors(split.function, architecture, promoted.bytes)

@@ -8,7 +8,8 @@
 What is matched is the meaning of `__bang_matmul`, dst[m, n] = sum over k of src0[m, k] * src1[n, k], and
 nothing of names: any two factors of which one does not move with n and the other not with m. Outer loops of
 a reduction stay around the product. The right factor is brought into the order of WRAM: columns first,
-padded to 64 lanes.
+padded to 64 lanes. Where an element takes several sums, each is such a product in turn, within the tiles of
+those before it.
 """
 
 from __future__ import annotations
@@ -61,6 +62,27 @@ class Contracted:
 def contract(function: Function, architecture: Architecture, taken: int = 0) -> Contracted:
     """The first such nest of the function as products of tiles; unchanged if there is none. `taken`: bytes of
     NRAM that are in use otherwise."""
+    first = _contracted(function, architecture, taken)
+    if not first.further:
+        return Contracted(first.function, first.bytes)
+    # The loops that take the tiles of the first sum to the elements of the result are a nest like it.
+    rest = replace(architecture, wram=architecture.wram - first.weights)
+    others = contract(first.function, rest, taken + first.bytes)
+    return Contracted(others.function, first.bytes + others.reserved)
+
+
+@dataclass(frozen=True)
+class _First:
+    """`bytes` of NRAM and `weights` of WRAM that the tiles take; `further`: how many sums of the same
+    elements are left."""
+
+    function: Function
+    bytes: int = 0
+    weights: int = 0
+    further: int = 0
+
+
+def _contracted(function: Function, architecture: Architecture, taken: int) -> _First:
     names = Names(function)
     memory = {p.name: p.dtype for p in function.params if p.is_pointer}
     found: list[WeightTiles] = []
@@ -73,7 +95,10 @@ def contract(function: Function, architecture: Architecture, taken: int = 0) -> 
             return stmt
         if nest.accumulator.dtype == I32 and not architecture.integers:
             return stmt
-        product = WeightTiles(nest, names, architecture, memory, taken)
+        count = 1 + _further_sums(nest)
+        room = architecture.usable_nram - taken
+        part = replace(architecture, wram=architecture.wram // count)
+        product = WeightTiles(nest, names, part, memory, taken + room - room // count)
         result = product.loops()
         if result is None:
             return stmt
@@ -82,9 +107,18 @@ def contract(function: Function, architecture: Architecture, taken: int = 0) -> 
 
     changed = map_body(function, change)
     if not found:
-        return Contracted(function, 0)
-    body = Block((*found[0].declarations(), *changed.body.body), range=changed.body.range)
-    return Contracted(replace(changed, body=body), found[0].bytes)
+        return _First(function)
+    (product,) = found
+    body = Block((*product.declarations(), *changed.body.body), range=changed.body.range)
+    further = _further_sums(product.nest)
+    return _First(replace(changed, body=body), product.bytes, product.weight_bytes, further)
+
+
+def _further_sums(nest: Nest) -> int:
+    """How many of the statements behind the sum are such products, too."""
+    columns = replace(nest.columns, body=Block(nest.rest))
+    following = match(replace(nest.rows, body=Block((*nest.before, columns))))
+    return 0 if following is None else 1 + _further_sums(following)
 
 
 def _copied(factor: Load, memory: DType | None) -> bool:
@@ -114,6 +148,7 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
         values[name] = substitute(values[name], values)
     body = substitute(columns.body, values).body
     body = _with_scalar(without_values(Block(body)).body, {rows.var, columns.var})
+    body = _sum_first(body)
     if len(body) < 2:
         return None
     start, reduction, rest = body[0], body[1], body[2:]
@@ -153,6 +188,22 @@ def match(rows: For, names: Names | None = None) -> Nest | None:
                 rows, columns, (), start, tuple(loops), left, right, tuple(rest), tuple(guards), piece, about
             )
     return None
+
+
+def _sum_first(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    """The first sum and the scalar that it starts from ahead of other values, which are of no use to it."""
+    at = next((n for n, s in enumerate(body) if isinstance(s, For)), 0)
+    before = [s for s in body[:at] if isinstance(s, Decl) and s.shape == ()]
+    added = assigned_vars(body[at]) if body else frozenset()
+    starts = [d for d in before if d.name in added]
+    if len(before) != at or len(starts) != 1:
+        return body
+    others = tuple(d for d in before if d is not starts[0])
+    start, loop = starts[0], body[at]
+    used = free_vars(loop) | (free_vars(start.init) if isinstance(start.init, Expr) else frozenset())
+    if any(d.name in used for d in others) or any(start.name in free_vars(d) for d in others):
+        return body
+    return start, loop, *others, *body[at + 1 :]
 
 
 def guarded_loops(reduction: For) -> tuple[list[For], list[Expr], Block]:

@@ -127,6 +127,11 @@ class WeightTiles:
         """Of NRAM."""
         return (self.per_element + (2 * self.dtype.bytes if self.ahead else 0)) * self.side**2
 
+    @property
+    def weight_bytes(self) -> int:
+        """Of WRAM."""
+        return self.dtype.bytes * self.side**2
+
     def declarations(self) -> list[Stmt]:
         area = (self.side_var, self.side_var)
         out: list[Stmt] = [Decl(self.side_var.name, I32, init=const(self.side))]
