@@ -11,8 +11,9 @@ a state of a generator) is compared as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
+from functools import partial
 
 from xpiler.ir.affine import bounds, prove_le
 from xpiler.ir.build import and_, binary, cast, const, le, lt, not_
@@ -20,6 +21,7 @@ from xpiler.ir.nodes import (
     Assign,
     Binary,
     Block,
+    Call,
     Cast,
     Const,
     Decl,
@@ -29,15 +31,17 @@ from xpiler.ir.nodes import (
     If,
     Load,
     Stmt,
+    Var,
     While,
 )
-from xpiler.ir.rewrite import map_expr
+from xpiler.ir.rewrite import map_expr, walk
 from xpiler.ir.types import I32, I64, U32, U64, DType
 from xpiler.passes.facts import Facts
 
 Rewrite = Callable[[Expr, Facts], Expr]
 
 _SIGNED = {U32: I32, U64: I64}
+_LARGE = 1 << 24  # no factor or shift of a place in memory
 _SWAPPED = {">": "<", ">=": "<="}
 
 
@@ -54,9 +58,10 @@ def plain_numbers(function: Function) -> Function:
     a[(unsigned)k0 + (unsigned)k]                                   -->   a[(int64_t)k0 + (int64_t)k]
     (int)((unsigned)block / (unsigned)tiles) * 16 + thread          -->   block / tiles * 16 + thread
 
-    An extent that a counter is divided by is positive.
+    An extent that a counter is divided by is positive. Parameters count as sizes, which fit a signed type;
+    what was read from memory, hashed or carried on in a variable has any bits and stays unsigned.
     """
-    body = _block(function.body, Facts.of(function), _of_numbers)
+    body = _block(function.body, Facts.of(function), partial(_of_numbers, counts=_counts(function)))
     return function if body == function.body else replace(function, body=body)
 
 
@@ -85,8 +90,38 @@ def _stmt(stmt: Stmt, facts: Facts, rewrite: Rewrite) -> Stmt:
     return stmt
 
 
-def _of_numbers(expr: Expr, facts: Facts) -> Expr:
+def _counts(function: Function) -> frozenset[str]:
+    """The variables that hold sizes and places: parameters, counters, and what is computed of them once."""
+    stores = [s.target for s in walk(function.body) if isinstance(s, Assign)]
+    assigned = {target.name for target in stores if isinstance(target, Var)}
+    found = {p.name for p in function.params if not p.is_pointer} - assigned
+    for stmt in walk(function.body):
+        if isinstance(stmt, For):
+            found.add(stmt.var)
+        elif isinstance(stmt, Decl) and isinstance(stmt.init, Expr) and _of_counts(stmt.init, found):
+            found |= {stmt.name} - assigned
+    return frozenset(found)
+
+
+def _of_counts(value: Expr, counts: Set[str]) -> bool:
+    """Whether a value is arithmetic on sizes and places alone, without the large factors of hashes."""
+    for part in walk(value):
+        match part:
+            case Var(name=name) if name not in counts and "." not in name:  # `blockIdx.x`
+                return False
+            case Const(value=number) if abs(number) >= _LARGE:
+                return False
+            case Load() | Call():
+                return False
+    return True
+
+
+def _of_numbers(expr: Expr, facts: Facts, counts: frozenset[str]) -> Expr:
     match expr:
+        case Binary(op="<" | "<=" | ">" | ">=") if not _of_counts(expr, counts):
+            return expr
+        case Cast(operand=Binary(op="/" | "%") as quotient) if not _of_counts(quotient, counts):
+            return expr
         case Binary(op="<" | "<=" | ">" | ">=" as op, left=left, right=right) if left.dtype in _SIGNED:
             sides = [_signed(side, _SIGNED[left.dtype]) for side in (left, right)]
             if all(side is not None and _is_number(side, facts) for side in sides):
