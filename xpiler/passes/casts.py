@@ -2,10 +2,11 @@
 
     (i32)(blockIdx.x * 256u + threadIdx.x)   -->   block_x * 256 + thread_x
 
-Exact: narrowing or changing the sign commutes with `+ - * & | ^ ~ <<` modulo 2^bits. It does not commute
-with `/ % >>`
-and comparisons; those are only converted where both operands are known not to be negative (loop
-counters, launch dimensions and their sums, products and quotients, which a launch keeps below 2^31).
+Exact: narrowing or changing the sign commutes with `+ - * & | ^ ~ <<` modulo 2^bits. Signed sums and
+products have no meaning in C beyond their range: those of what was read from memory, and products by the
+large factors of hashes, stay unsigned. It does not commute with `/ % >>` and comparisons; those are only
+converted where both operands are known not to be negative (loop counters, launch dimensions and their sums,
+products and quotients, which a launch keeps below 2^31).
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from xpiler.ir.build import add, binary, cast, is_const, mul
-from xpiler.ir.nodes import Binary, Block, Cast, Const, Expr, Select, Stmt, Unary, Var
-from xpiler.ir.rewrite import map_expr
+from xpiler.ir.nodes import Binary, Block, Cast, Const, Expr, Load, Select, Stmt, Unary, Var
+from xpiler.ir.rewrite import map_expr, walk
 from xpiler.ir.types import I32, U32, DType
 
 N = TypeVar("N", Expr, Stmt, Block)
 _RING = frozenset("+-*&|^")
 _NO_RING = frozenset({"/", "%", ">>", "<", "<=", ">", ">=", "==", "!="})
+_LARGE = 1 << 24
 _DIMENSIONS = ("blockDim.", "gridDim.")
 
 
@@ -98,6 +100,8 @@ def pushed(expr: Expr, dtype: DType) -> Expr:
             return cast(expr, dtype)
         case Cast(operand=inner) if inner.dtype == dtype:
             return inner
+        case Binary(op="+" | "-" | "*") if dtype == I32 and _wraps(expr):
+            return Cast(dtype, expr)
         case Binary(op=op, left=left, right=right) if op in _RING:
             return binary(op, pushed(left, dtype), pushed(right, dtype))
         case Binary(op="<<", left=left, right=right):
@@ -107,3 +111,16 @@ def pushed(expr: Expr, dtype: DType) -> Expr:
         case Select(condition=condition, then=then, otherwise=otherwise):
             return Select(dtype, condition, pushed(then, dtype), pushed(otherwise, dtype))
     return Cast(dtype, expr)
+
+
+def _wraps(expr: Expr) -> bool:
+    """Whether unsigned arithmetic may be meant modulo 2^32: on data, or by a factor that no index has."""
+    return any(
+        isinstance(part, Load)
+        or (isinstance(part, Binary) and part.op == "*" and (_is_large(part.left) or _is_large(part.right)))
+        for part in walk(expr)
+    )
+
+
+def _is_large(factor: Expr) -> bool:
+    return isinstance(factor, Const) and _LARGE <= int(factor.value) < 2**32 - _LARGE
