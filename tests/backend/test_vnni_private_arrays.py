@@ -8,9 +8,9 @@ import numpy as np
 
 from tests.backend.cpp import build, function, lanes, pointer, scalar
 from xpiler.backend.vnni import generate
-from xpiler.ir.build import add, const, load, var
-from xpiler.ir.nodes import Assign, Decl, Load
-from xpiler.ir.types import F32, I32
+from xpiler.ir.build import add, cast, const, load, var
+from xpiler.ir.nodes import Assign, Block, Decl, For, Load
+from xpiler.ir.types import F32, I32, U32, U64
 
 T, N = var("t"), var("n")
 
@@ -32,3 +32,14 @@ def test_words_that_were_floats_are_read_as_integers(tmp_path: Path) -> None:
     y = np.zeros_like(x)
     build([text], tmp_path, "next").call("next_float", x, y, np.int32(37))
     np.testing.assert_array_equal(y, np.nextafter(x, np.float32(9)))
+
+
+def test_what_narrows_in_braces_says_so() -> None:
+    """C++ takes no `{wide}` for a narrower element, g++ but with a warning."""
+    element = load("y", U32, T)
+    words = Decl("p", U32, (const(2),), init=(cast(var("wide", U64), U32), cast(T, U32)))
+    chosen = Assign(element, Load(U32, "p", (cast(element, I32),)))
+    body = For("t", I32, const(0), N, const(1), Block((words, chosen)))
+    kernel = function("words", (pointer("y", U32), scalar("wide", U64), scalar("n")), body)
+    text = generate(kernel, name="words", extern_c=True, launch={}).text
+    assert "= {(uint32_t)wide, (uint32_t)t}" in text

@@ -123,9 +123,8 @@ class CPrinter(CExpressions):
                 self.line(f"{name}[{i}] = {self.to_storage(value)};")
 
     def _initial(self, value: Expr) -> str:
-        if is_half_width(value.dtype):
-            return self.to_storage(value)
-        return self.converted(value, value.dtype)
+        """An element in braces, where C++ does not narrow by itself."""
+        return self.to_storage(value) if is_half_width(value.dtype) else self.expr(value)
 
     def assignment(self, assign: Assign) -> str:
         target, value, op = assign.target, assign.value, assign.reduce
