@@ -79,6 +79,21 @@ def test_a_kernel_that_nothing_bounds_is_tried_with_a_few_blocks() -> None:
     assert "--grid" in found.assumed.remedy
 
 
+def test_a_kernel_that_counts_its_threads_by_a_number_has_blocks_of_so_many() -> None:
+    """Blocks of another shape would write beyond the tile, which is no fault of the kernel."""
+    found = inferred(
+        "__global__ void k(const float *x, float *y, int w, int h) {\n"
+        "    __shared__ float tile[10][34];\n"
+        "    int c = blockIdx.x * 32 + threadIdx.x, r = blockIdx.y * 8 + threadIdx.y;\n"
+        "    tile[threadIdx.y + 1][threadIdx.x + 1] = r < h && c < w ? x[r * w + c] : 0;\n"
+        "    __syncthreads();\n"
+        "    if (r < h && c < w) y[r * w + c] = tile[threadIdx.y + 1][threadIdx.x + 1];\n"
+        "}\n"
+    )
+    assert not found.findings
+    assert found.formula is not None and found.formula.block == (32, 8, 1)
+
+
 def test_a_number_of_blocks_need_not_be_a_thousand() -> None:
     found = inferred(
         "__global__ void k(float *x) { x[blockIdx.x * 256 + threadIdx.x] += 1; }\n"

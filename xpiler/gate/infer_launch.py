@@ -154,6 +154,7 @@ def block_candidates(kernel: Function) -> list[tuple[int, int, int]]:
         return [(x, y, z)]
     _, threads = axes_used(kernel)
     limit = kernel.launch_bounds[0] if kernel.launch_bounds else 1024
+    counted = _counted_block(kernel, threads)
     extents = {
         int(node.value)
         for decl in walk(kernel.body)
@@ -173,7 +174,27 @@ def block_candidates(kernel: Function) -> list[tuple[int, int, int]]:
         found = [*bound, *line, (256, 1, 1), (128, 1, 1), (64, 1, 1), (32, 1, 1), (512, 1, 1), (1024, 1, 1)]
     else:
         found = [(1, 1, 1)]
+    found = [*counted, *found]
     return [block for block in dict.fromkeys(found) if block[0] * block[1] * block[2] <= limit]
+
+
+def _counted_block(kernel: Function, threads: set[str]) -> list[tuple[int, int, int]]:
+    """The block that the kernel's own numbers of threads tell, if they do so for every axis of it:
+
+    int x = blockIdx.x * 32 + threadIdx.x, y = blockIdx.y * 8 + threadIdx.y;   -->   (32, 8, 1)
+    """
+    extents: dict[str, set[int]] = {axis: set() for axis in AXES}
+    for index in single_definitions(kernel).values():
+        if isinstance(index, Load) or not index.dtype.is_integer:
+            continue
+        for axis in AXES:
+            step = stride(index, f"blockIdx.{axis}")
+            if step is not None and step > 1 and stride(index, f"threadIdx.{axis}") == 1:
+                extents[axis].add(step)
+    if not threads or any(len(extents[axis]) != 1 for axis in threads):
+        return []
+    x, y, z = (min(extents[axis]) if axis in threads else 1 for axis in AXES)
+    return [(x, y, z)]
 
 
 def stated_extent(extent: int | str, kernel: Function) -> Expr:
