@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xpiler.backend.omit import base_name, without_kernel
 from xpiler.errors import Diagnostic, Refusal
@@ -89,6 +89,22 @@ def without_refused(unit: Unit, entries: list[EntryJob]) -> Unit:
     """
     for spelling, diagnostic in unit.refusals.items():
         unit = omit(unit, base_name(spelling), diagnostic, entries)
+    return unit
+
+
+def without_failed(unit: Unit, failed: Mapping[str, Diagnostic], entries: list[EntryJob]) -> Unit:
+    """The unit without the kernels that have no form on the target; what launches them stops there.
+
+    A program with a `main` needs all that it launches: its unit says only why they are missing.
+    """
+    unit = replace(unit, refusals={**unit.refusals, **failed})
+    if any(item.entry.kind == "main" for item in entries):
+        return unit
+    launched = {site.kernel for site in unit.launches}
+    names = {k.template or k.name: k.name for k in unit.program.kernels if k.name in failed}
+    for name, instance in names.items():
+        if instance in launched:
+            unit = omit(unit, name, failed[instance], entries)
     return unit
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from xpiler.backend import bang, bang_host
 from xpiler.errors import Diagnostic, Refusal
@@ -11,7 +10,7 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate.evidence import Rung
 from xpiler.ir.nodes import Function
 from xpiler.platforms.bang import ARCHITECTURES, DEFAULT
-from xpiler.routes.job import EntryJob, Produced, refuse_failed
+from xpiler.routes.job import EntryJob, Produced, refuse_failed, without_failed
 from xpiler.routes.launches import launch_of
 from xpiler.routes.own_names import fresh_in
 from xpiler.routes.separate_arrays import with_separate_arrays
@@ -54,7 +53,7 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
     refuse_failed(unit, entries, functions, failed)
-    unit = replace(unit, refusals={**unit.refusals, **failed})
+    unit = without_failed(unit, failed, entries)
     notes = tuple(note for function in functions.values() for note in function.notes)
     host = bang_host.to_bang(unit, functions, wrapped) if has_host else bang_host.with_wrapper(unit, wrapped)
     spaces = {k.name: k.namespace if has_host else "" for k in unit.program.kernels}

@@ -14,7 +14,7 @@ from xpiler.gate.evidence import Rung
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.ir.nodes import Const, Function
 from xpiler.routes.comments import comments_in
-from xpiler.routes.job import EntryJob, Produced, refuse_failed
+from xpiler.routes.job import EntryJob, Produced, refuse_failed, without_failed
 from xpiler.routes.launches import launch_of
 from xpiler.routes.parallelism import settled
 from xpiler.routes.separate_arrays import with_separate_arrays
@@ -46,7 +46,7 @@ def produce(unit: Unit, entries: list[EntryJob], *, scalar: type[CPrinter] | Non
         except Refusal as refusal:
             failed[kernel.name] = refusal.diagnostic
     refuse_failed(unit, entries, functions, failed)
-    unit = replace(unit, refusals={**unit.refusals, **failed})
+    unit = without_failed(unit, failed, entries)
     notes = tuple(note for function in functions.values() for note in function.notes)
     text = to_cpp(unit, functions) if has_host else _cpp_of_kernels(unit, functions)
     spaces = {k.name: k.namespace if has_host else "" for k in unit.program.kernels}
