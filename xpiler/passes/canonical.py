@@ -69,6 +69,7 @@ from xpiler.passes.tile_threads import turn_tiles
 from xpiler.passes.twin_branches import merge_twins
 from xpiler.passes.uniform_starts import uniform_starts
 from xpiler.passes.unrolled_strips import roll_strips
+from xpiler.passes.zeroed_arrays import with_filled_arrays
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _applications(kernel: Function, body: int, *sizes: object) -> _Applications:
 def _loops(kernel: Function, *sizes: Any) -> Function:
     """The kernel as loops, before any other pass."""
     if kernel.is_serial:
-        return without_inductions(counted_loops(serial_form(kernel)))
+        return without_inductions(counted_loops(with_filled_arrays(serial_form(kernel))))
     recovered = recover_loops(uniform_starts(with_bits_as_meant(kernel)), *sizes)
     return restrict_racing(_of_single_elements(recovered))
 
