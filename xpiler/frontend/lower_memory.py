@@ -387,7 +387,7 @@ def deref(ctx: Context, pointer: Address | AddressOf) -> Value:
 def _alignment(memory: Memory, ctype: CType) -> int:
     """What an object that is read at once has to be aligned to, where its array's elements are not.
     (Variables of a thread are in registers, or aligned by the compiler.)"""
-    alignment = align_of(ctype) if isinstance(ctype, Struct) else 0
+    alignment = align_of(ctype) if isinstance(ctype, (Struct, Vector)) else 0
     return alignment if alignment > memory.dtype.bytes and memory.space in _ADDRESSED else 0
 
 
@@ -593,6 +593,8 @@ def _copied_by_loop(ctx: Context, target: Value, source: Value) -> bool:
             return False
     else:
         return False
+    if isinstance(source, Element) and source.alignment:
+        ctx.temporary(load(ctx, subscript(ctx, source, build.const(0))))  # says that they are aligned
     counter = Var(I32, ctx.fresh("e"))
     with ctx.branch() as out:
         value = load(ctx, element if element is not None else subscript(ctx, source, counter))

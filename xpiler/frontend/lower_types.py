@@ -63,10 +63,12 @@ class Array(CType):
 
 @dataclass(frozen=True)
 class Vector(CType):
-    """Clang's `ext_vector_type(extent)`: a value of several numbers, with element-wise operators."""
+    """Clang's `ext_vector_type(extent)`: a value of several numbers, with element-wise operators. `aligned`:
+    bytes that the text says its address is a multiple of, 0 if it does not say."""
 
     element: Scalar
     extent: int
+    aligned: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.element} __attribute__((ext_vector_type({self.extent})))"
@@ -340,8 +342,8 @@ def align_of(ctype: CType) -> int:
             return 8
         case Array(element=element):
             return align_of(element)
-        case Vector():
-            return min(size_of(ctype) or 1, 16)
+        case Vector(aligned=aligned):
+            return aligned or min(size_of(ctype) or 1, 16)
         case Struct(fields=fields, alignment=alignment):
             return max([alignment, 1, *(align_of(t) for _, t in fields)])
     return 1

@@ -20,6 +20,7 @@ from xpiler.ir.nodes import Const, Expr
 from xpiler.ir.types import common_type
 
 _ATTRIBUTE = re.compile(r"\b(?:__)?(ext_vector_type|vector_size)(?:__)?\s*\(")
+_ALIGNED = re.compile(r"\b(?:__)?aligned(?:__)?\s*\(\s*(\d+)\s*\)")
 _SIZEOF = re.compile(r"\bsizeof\s*\(\s*([\w:]+(?:\s+\w+)*)\s*\)")
 _NAME = re.compile(r"\b[A-Za-z_]\w*(?:::\w+)*")
 
@@ -39,7 +40,8 @@ def vector_of(ctx: Context, base: CType, node: Node) -> CType:
         count //= base.dtype.bytes
     if count < 1:
         ctx.refuse("vector-type", f"a vector of {count} elements", node)
-    return Vector(base, count)
+    aligned = _ALIGNED.search(text)
+    return Vector(base, count, int(aligned[1]) if aligned else 0)
 
 
 def _evaluated(ctx: Context, text: str, node: Node) -> int:
