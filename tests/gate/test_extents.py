@@ -222,3 +222,27 @@ def test_rows_of_a_fixed_length_are_whole() -> None:
     found = extent_formula(canonicalise(kernel).function, "y", [({"rows": 9}, 96), ({"rows": 5}, 48)])
     assert found is not None
     assert extent_value(found, {"rows": 30}) == 29 * 12
+
+
+CHOSEN = """
+#include <stdint.h>
+extern "C" void loss(const float *x, const int64_t *label, float *out, int64_t rows, int64_t classes) {
+    for (int64_t r = 0; r < rows; ++r) {
+        float s = 0;
+        for (int64_t c = 0; c < classes; ++c) s += x[r * classes + c];
+        out[r] = s - x[r * classes + label[r]];
+    }
+}
+"""
+
+
+def test_data_that_lead_beyond_a_row_need_not_lead_to_the_end() -> None:
+    (kernel,) = parse(CHOSEN, "loss.cpp", platform="vnni").program.kernels
+    observed = [
+        ({"rows": 37, "classes": 53, "label.largest": 7}, 37 * 53),
+        ({"rows": 53, "classes": 29, "label.largest": 7}, 53 * 29),
+        ({"rows": 23, "classes": 2, "label.largest": 7}, 51),  # the last row's is 6
+    ]
+    found = extent_formula(canonicalise(kernel).function, "x", observed)
+    assert found is not None
+    assert extent_value(found, {"rows": 5, "classes": 11, "label.largest": 3}) == 55

@@ -18,7 +18,7 @@ from xpiler.gate.extents_walked import walked_extents
 from xpiler.ir.affine import Affine, coefficient, linear, simplify
 from xpiler.ir.affine_form import to_expr
 from xpiler.ir.build import add, cast, const, convert, div, evaluate, is_const, maximum, minimum, mul, sub
-from xpiler.ir.largest_index import index_parameters, largest_of
+from xpiler.ir.largest_index import arrays_asked, index_parameters, largest_of
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -56,14 +56,16 @@ def extent_formula(
     formula fits all of them. `in_steps`: a loop of steps above one may use the whole of its last step.
 
     Where padding or a stride leaves some of an array alone at some sizes, the product of parameters is taken
-    that is never exceeded, and reached at two sizes or more.
+    that is never exceeded, and reached at two sizes or more; likewise the formula of what an array of indices
+    may reach at most, where its largest element did not lead to the end.
     """
     if not observed:
         return None
     right = _right(function, array, _frozen(observed), in_steps)
     if right:
         return right[0]
-    for guess in filter(_is_product, _guesses(function, array, in_steps)):
+    guesses = _guesses(function, array, in_steps)
+    for guess in (*filter(_is_product, guesses), *filter(_is_of_data, guesses)):
         if _covers([extent_value(guess, sizes) for sizes, _ in observed], [extent for _, extent in observed]):
             return guess
     return None
@@ -115,6 +117,10 @@ def _is_product(formula: Expr) -> bool:
         case Cast(operand=operand):
             return _is_product(operand)
     return isinstance(formula, Var)
+
+
+def _is_of_data(formula: Expr) -> bool:
+    return any(True for _ in arrays_asked(formula))
 
 
 @functools.lru_cache(maxsize=32)

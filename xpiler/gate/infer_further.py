@@ -27,6 +27,7 @@ from xpiler.gate.infer_search import Search, Trial, badness
 from xpiler.gate.largest_index import largest_elements
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.scalar_cases import compared, scalar_cases
+from xpiler.ir.largest_index import largest_of
 from xpiler.ir.nodes import Const, Decl, Expr
 from xpiler.ir.rewrite import walk_stmts
 
@@ -156,7 +157,8 @@ class Elsewhere:
     def _is_length(self, name: str) -> bool:
         """Whether an array is longer where this size is larger."""
         assert self._extents is not None
-        sizes = self._found[0].sizes
+        picked = {largest_of(array).name: _FEW_PLACES for array in self._search.index_uses()}
+        sizes = {**self._found[0].sizes, **picked}
         larger = {**sizes, name: 2 * sizes[name]}
         return any(extent(larger) != extent(sizes) for extent in self._extents.values())
 
