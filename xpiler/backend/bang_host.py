@@ -39,8 +39,9 @@ from xpiler.backend.host_lambdas import lambda_edits
 from xpiler.backend.host_math import called_in
 from xpiler.backend.host_values import IS_KERNEL, address_function, chosen, value_edits
 from xpiler.backend.largest_index import LARGEST_INDEX
+from xpiler.backend.signature import parameters_of, signature_of, with_definitions
 from xpiler.errors import Refusal
-from xpiler.frontend.unit import KernelText, LaunchSite, Unit
+from xpiler.frontend.unit import KernelText, LaunchSite, Signature, Unit
 from xpiler.ir.nodes import Decl, Expr, Function, Param
 
 RENAMED = {
@@ -185,15 +186,27 @@ def to_bang(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wrapped 
 def with_wrapper(unit: Unit, kernels: Wrapped) -> str:
     """The file of kernels without host code: each with a wrapper of the name it is called by."""
     leading = unit.text[: _after_leading_comment(unit.text)].rstrip()
-    parts = [_and_wrapper(name, *pair) for name, pair in kernels.items()]
-    body = "\n\n".join([*([leading] if leading else []), *parts]) + "\n"
+    parts = [_and_wrapper(name, *pair, signature_of(unit, name)) for name, pair in kernels.items()]
+    text = with_definitions(
+        unit, [name for name, (f, _) in kernels.items() if not f.launch], "\n\n".join(parts)
+    )
+    body = "\n\n".join([*([leading] if leading else []), text]) + "\n"
     return _with_preamble(body, [f for f, _ in kernels.values()])
 
 
-def _and_wrapper(name: str, function: BangFunction, kernel: Function) -> str:
+def _and_wrapper(
+    name: str, function: BangFunction, kernel: Function, signature: Signature | None = None
+) -> str:
     own = [p for p in kernel.params if "." not in p.name]
-    parameters = ", ".join(f"{_spelling(p)}{p.name}" for p in own)
-    arguments = ", ".join(p.name for p in own)
+    declared, values = parameters_of(
+        own,
+        None if function.launch else signature,
+        {p.name: p.name for p in own},
+        lambda p, shown: f"{_spelling(p)}{shown}",
+        str,
+    )
+    parameters = ", ".join(declared)
+    arguments = ", ".join(values[p.name] for p in own)
     if function.launch:  # the caller says what the source's launch would be
         sizes = "dim3 grid, dim3 block" + (", size_t shared" if SHARED in function.launch else "")
         parameters = f"{sizes}, {parameters}"

@@ -17,7 +17,7 @@ from xpiler.backend.c_expressions import PRIMARY, CExpressions, wrapped
 from xpiler.backend.c_types import value_type
 from xpiler.backend.largest_index import largest_lines
 from xpiler.backend.serial_host import as_passed, with_functions
-from xpiler.backend.signature import check_lines, parameters, signature_of
+from xpiler.backend.signature import check_lines, parameters_of, signature_of
 from xpiler.backend.vnni import global_text
 from xpiler.frontend.unit import Unit
 from xpiler.ir.nodes import RETURN, Call, Expr, Function, Param
@@ -68,7 +68,7 @@ class _HostExpressions(CExpressions):
 def _and_wrapper(function: Wrapped, unit: Unit, *, whole: bool) -> str:
     source, kernel = function.source, function.kernel
     printer = _HostExpressions(source.params)
-    declared, values = parameters(
+    declared, values = parameters_of(
         source.params,
         signature_of(unit, source.name),
         {p.name: printer.name(p.name) for p in source.params},

@@ -23,7 +23,7 @@ def signature_of(unit: Unit, name: str) -> Signature | None:
     return next((s for s in unit.signatures if s.name == name), None)
 
 
-def parameters(
+def parameters_of(
     params: Sequence[Param],
     signature: Signature | None,
     names: Mapping[str, str],

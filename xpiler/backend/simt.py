@@ -13,8 +13,10 @@ from xpiler.backend.c import CPrinter
 from xpiler.backend.c_expressions import CONDITIONAL, LINE_LENGTH, PRIMARY, UNARY, ArrayInfo
 from xpiler.backend.c_helpers import used_in
 from xpiler.backend.c_types import c_string, is_half_width, storage_type, value_type
+from xpiler.backend.signature import parameters_of
 from xpiler.backend.simt_helpers import HELPERS, REDUCERS
 from xpiler.errors import Refusal
+from xpiler.frontend.unit import Signature
 from xpiler.ir.nodes import (
     Atomic,
     Barrier,
@@ -476,11 +478,17 @@ static unsigned blocks(int64_t count) {
 }"""
 
 
-def launcher(function: CudaFunction, name: str, *, stream: str = "stream") -> str:
+def launcher(
+    function: CudaFunction, name: str, signature: Signature | None = None, *, stream: str = "stream"
+) -> str:
     """A host function of the parameters of the source that runs all kernels on device memory. Without a
-    `stream` it can be called from outside, and waits for them."""
+    `stream` it can be called from outside, and waits for them. `signature`: the source's, where it takes
+    structs."""
     printer = HostPrinter(function, stream)
-    parameters = [parameter_text(p, printer.name(p.name)) for p in plain_params(function)]
+    params = plain_params(function)
+    names = {p.name: printer.name(p.name) for p in params}
+    parameters, values = parameters_of(params, signature, names, parameter_text, printer.fresh)
+    printer.names |= values
     parameters += [f"cudaStream_t {stream}"] if stream else []
     printer.depth = 1
     host_body(function, printer)

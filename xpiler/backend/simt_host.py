@@ -26,7 +26,7 @@ from xpiler.backend.host_cpp import (
 from xpiler.backend.host_dispatch import passed
 from xpiler.backend.largest_index import LARGEST_INDEX, largest_lines
 from xpiler.backend.serial_host import as_passed
-from xpiler.backend.signature import check_lines, parameters, signature_of
+from xpiler.backend.signature import check_lines, parameters_of, signature_of, with_definitions
 from xpiler.backend.simt import (
     BLOCKS,
     CudaFunction,
@@ -40,7 +40,7 @@ from xpiler.backend.simt import (
 )
 from xpiler.backend.simt_helpers import HELPERS
 from xpiler.errors import Refusal
-from xpiler.frontend.unit import LaunchSite, Unit
+from xpiler.frontend.unit import LaunchSite, Signature, Unit
 from xpiler.ir.nodes import RETURN, Expr, Function, Param
 from xpiler.passes.argument_checks import Checked
 
@@ -172,7 +172,7 @@ def wrapper(
 
     name, params = source.name, source.params
     printer = HostPrinter(function, "")
-    declared, outer = parameters(
+    declared, outer = parameters_of(
         params,
         signature_of(unit, name),
         {p.name: printer.fresh("result" if p.name == RETURN else p.name) for p in params},
@@ -225,9 +225,9 @@ def wrapper(
     return "\n".join([*_wrapped(head), *printer.lines, "}"])
 
 
-def alone(function: CudaFunction, name: str) -> str:
+def alone(function: CudaFunction, name: str, signature: Signature | None = None) -> str:
     """The function that stands for a kernel without host code: it chooses the launch."""
-    return f"// The pointers are device pointers.\n{launcher(function, name, stream='')}"
+    return f"// The pointers are device pointers.\n{launcher(function, name, signature, stream='')}"
 
 
 def passing(function: CudaFunction, name: str, to: str) -> str:
@@ -255,13 +255,14 @@ def passing(function: CudaFunction, name: str, to: str) -> str:
     return "\n".join(["// The pointers are device pointers.", *_wrapped(head), *lines, "}"])
 
 
-def with_wrappers(unit: Unit, parts: Iterable[tuple[CudaFunction, str]]) -> str:
-    """The file of functions without host code: each one's kernels, then its wrapper."""
-    parts = tuple(parts)
+def with_wrappers(unit: Unit, functions: Mapping[str, CudaFunction]) -> str:
+    """The file of functions without host code: each one's kernels, then what stands for it."""
     leading = leading_comment(unit.text).rstrip()
-    texts = [t for f, host in parts for t in (*f.kernels, host)]
-    body = "\n\n".join([*([leading] if leading else []), *texts]) + "\n"
-    return with_preamble(body, [f for f, _ in parts])
+    known = {name: signature_of(unit, name) for name, f in functions.items() if not launch_dimensions(f)}
+    texts = [t for name, f in functions.items() for t in (*f.kernels, alone(f, name, known.get(name)))]
+    text = with_definitions(unit, list(known), "\n\n".join(texts))
+    body = "\n\n".join([*([leading] if leading else []), text]) + "\n"
+    return with_preamble(body, functions.values())
 
 
 # ---------------------------------------------------------------------------------------------- the whole

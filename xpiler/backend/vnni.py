@@ -16,9 +16,11 @@ from xpiler.backend.c_expressions import LINE_LENGTH
 from xpiler.backend.c_helpers import HELPERS as SCALAR_HELPERS
 from xpiler.backend.c_helpers import emit, used_in
 from xpiler.backend.c_types import is_half_width, parameter, storage_type, value_type
+from xpiler.backend.signature import parameters_of
 from xpiler.backend.vnni_accumulators import numbers_in
 from xpiler.backend.vnni_helpers import HELPERS as VECTOR_HELPERS
 from xpiler.backend.vnni_vector import VectorPrinter
+from xpiler.frontend.unit import Signature
 from xpiler.ir.build import cast, const
 from xpiler.ir.nodes import Block, Call, Const, Decl, Expr, For, Function, Load, Space, Var
 from xpiler.ir.rewrite import assigned_vars, map_expr, substitute, walk
@@ -81,6 +83,7 @@ def generate(
     name: str | None = None,
     extern_c: bool = False,
     launch: Mapping[str, Expr | int] | None = None,
+    signature: Signature | None = None,
     comments: Mapping[int, str] | None = None,
     scalar: type[CPrinter] | None = None,
 ) -> CppFunction:
@@ -90,6 +93,7 @@ def generate(
     scalar parameters; with it
     the function takes the kernel's parameters alone. Without it the launch dimensions come first in its
     signature.
+    `signature`: how the source takes structs, where the function does as well.
     `comments`: the user's comments by source line. `scalar` prints plain loops instead of vectors.
     Raises `Refusal` for what has no serial C++ form.
     """
@@ -121,7 +125,12 @@ def generate(
     narrow = {
         p.name: printer.fresh(f"{p.name}_bits") for p in own if is_half_width(p.dtype) and not p.is_pointer
     }
-    parameters += [parameter(p, narrow.get(p.name) or printer.name(p.name)) for p in own]
+    names = {p.name: narrow.get(p.name) or printer.name(p.name) for p in own}
+    declared, values = parameters_of(own, signature, names, parameter, printer.fresh)
+    parameters += declared
+    for param in own:
+        if values[param.name] != names[param.name]:  # a member of a struct
+            printer.line(f"{parameter(param, names[param.name])} = {values[param.name]};")
     # inlined, the loops of a kernel would share the registers of what is around its calls
     linkage = 'extern "C" ' if extern_c else "static __attribute__((noinline))\n"
     _print_dimensions(printer, launch, used)
@@ -143,8 +152,8 @@ def generate(
     )
 
 
-def assemble(functions: Iterable[CppFunction], *, banner: str = "") -> str:
-    """A whole file of generated functions: headers, helpers in use, global arrays, functions."""
+def assemble(functions: Iterable[CppFunction], *, banner: str = "", types: str = "") -> str:
+    """A whole file of generated functions: headers, helpers in use, `types`, global arrays, functions."""
     functions = tuple(functions)
     helpers = dict.fromkeys(h for f in functions for h in f.helpers)
     parts = [f"{banner}\n"] if banner else []
@@ -152,6 +161,7 @@ def assemble(functions: Iterable[CppFunction], *, banner: str = "") -> str:
     if any(f.takes_launch for f in functions):
         parts.append(DIM3 + "\n")
     parts += [text + "\n" for text in emit(helpers, ALL_HELPERS)]
+    parts += [f"{types}\n"] if types else []
     seen: dict[str, Decl] = {d.name: d for f in functions for d in f.globals}
     parts += [global_text(d) + "\n" for d in seen.values()]
     parts += [f.text + "\n" for f in functions]

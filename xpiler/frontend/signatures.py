@@ -22,6 +22,11 @@ from xpiler.frontend.unit import Signature
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(?:[^\\\n]|\\\n|\\.)*", re.M)
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"[^"\n]+"', re.M)
+# What other platforms have no word for: qualifiers, vectors, halves, registers.
+_OWN = re.compile(
+    r"\b(?:__\w+|half2?|(?:u?(?:char|short|int|long|longlong)|float|double)[1-4]|dim3|cuda\w+|hip\w+|"
+    r"ext_vector_type|vector_size)\b"
+)
 _STRUCTS = ("struct_specifier", "class_specifier", "union_specifier")
 _TYPES = (*_STRUCTS, "enum_specifier", "type_definition", "alias_declaration", "template_declaration")
 
@@ -38,7 +43,8 @@ class _Definition:
 
 
 def signatures(unit: SyntaxUnit, functions: Iterable[FunctionDef]) -> tuple[Signature, ...]:
-    """Those of the functions that take a struct, or a pointer to one, of the program's own."""
+    """Those of the functions that take a struct, or a pointer to one, of the program's own, whose definition
+    every platform takes."""
     own = {s.name for s in unit.structs if s.name}
     own |= {a.name for a in unit.aliases if own.intersection(_WORD.findall(unit.text_of(a.type_node)))}
     found: list[Signature] = []
@@ -52,6 +58,8 @@ def signatures(unit: SyntaxUnit, functions: Iterable[FunctionDef]) -> tuple[Sign
         texts = {d.start: d.text for d in needed if d.start >= 0}
         if any(d.start < 0 for d in needed):
             texts |= {m.start(): m[0].strip() for m in _INCLUDE.finditer(unit.text)}
+        if any(_OWN.search(text) for text in texts.values()):
+            continue
         structs = tuple((n, p.name, _declaration(p)) for n, p in taken)
         found.append(Signature(function.name, structs, tuple(sorted(texts.items()))))
     return tuple(found)

@@ -194,6 +194,9 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
     opening = "void call(void* const* xpiler_slots, const xpiler_shim::Launch* xpiler_launch) {\n"
     opening += "    (void)xpiler_slots; (void)xpiler_launch;\n"
     launch = _configuration(contract, text, platform)
+    in_parts = any(a.member for a in contract.arguments)
+    if launch is None and in_parts and _takes_structs(contract, text):
+        return head + _call_in_parts(contract, callee, opening)
     if launch is None:
         sizes = ", ".join(str(8 if a.is_pointer else a.dtype.bytes) for a in contract.arguments)
         return (
@@ -203,7 +206,6 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
         )
     if contract.cooperative and launch == _SIMT:
         return head + _cooperative_call(contract, callee, opening, platform)
-    in_parts = any(a.member for a in contract.arguments)
     if contract.kind == "host" and not (in_parts and _takes_plainly(contract)):
         return head + _host_call(contract, callee, opening)
     if "<" in callee or in_parts:
@@ -215,6 +217,13 @@ def _call(number: int, contract: Contract, text: str, platform: str) -> str:
         f"const std::size_t sizes[] = {{{sizes or '0'}}};\n{opening}"
         f"    {callee}{launch}({arguments});\n}}\n}}\n"
     )
+
+
+def _takes_structs(contract: Contract, text: str) -> bool:
+    """Whether the function that a kernel became takes structs whole, its launch not at all."""
+    name = re.escape((contract.kernel_spelling or contract.entry).split("<")[0].split("::")[-1])
+    found = re.search(rf'extern "C" void {name}\s*\(([^)]*)\)', text)
+    return found is not None and "dim3" not in found[1] and found[1].count(",") + 1 < len(contract.arguments)
 
 
 def _takes_plainly(contract: Contract) -> bool:

@@ -13,7 +13,7 @@ from xpiler.backend.bang import with_known_dimensions
 from xpiler.backend.bang_host import known_dimensions
 from xpiler.backend.hip import to_hip
 from xpiler.backend.simt import CudaFunction, generate
-from xpiler.backend.simt_host import alone, with_host, with_wrappers
+from xpiler.backend.simt_host import with_host, with_wrappers
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
@@ -49,10 +49,7 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     unit = replace(unit, refusals={**unit.refusals, **failed})
     notes = tuple(note for function in functions.values() for note in function.notes)
     names = {name: name for name in functions if name in bare}
-    if has_host:
-        text = with_host(unit, functions, names)
-    else:
-        text = with_wrappers(unit, [(f, alone(f, name)) for name, f in functions.items()])
+    text = with_host(unit, functions, names) if has_host else with_wrappers(unit, functions)
     return Produced(text, notes, names, tuple(rungs))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from xpiler.backend.c import CPrinter
 from xpiler.backend.host_cpp import comment_before, leading_comment, to_cpp
+from xpiler.backend.signature import signature_of, with_definitions
 from xpiler.backend.vnni import CppFunction, assemble, generate
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
@@ -63,7 +64,8 @@ def _cpp_of_kernels(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
             comment = above.pop(kernel.template or kernel.name, "")
             own = functions[kernel.name]
             shown[kernel.name] = replace(own, text=f"{comment}\n{own.text}".lstrip())
-    return assemble(shown.values(), banner=leading_comment(unit.text))
+    types = with_definitions(unit, [f.name for f in shown.values()], "").rstrip()
+    return assemble(shown.values(), banner=leading_comment(unit.text), types=types)
 
 
 def _cpp_kernel(
@@ -86,7 +88,13 @@ def _cpp_kernel(
     canonical, rung = settled(kernel.name, validated(kernel, entries, rungs, block, flat), entries)
     name = kernel.template or kernel.name
     made = generate(
-        canonical, name=name, extern_c=True, launch=launch, comments=comments_in(unit, kernel), scalar=scalar
+        canonical,
+        name=name,
+        extern_c=True,
+        launch=launch,
+        signature=None if unit.host_functions else signature_of(unit, name),
+        comments=comments_in(unit, kernel),
+        scalar=scalar,
     )
     rungs.append(rung)
     return made
