@@ -216,6 +216,14 @@ int scale(const float *x, float *y, struct shape s, const factor_t *f) {
 """
 
 
+def test_a_struct_by_constant_reference_is_one_by_value() -> None:
+    text = CHECKED.replace("struct shape s, const factor_t *f", "const shape &s, const factor_t *f")
+    result = translate_text(text, "scale.cpp", "cuda")
+    assert result.status == "verified", result.evidence
+    assert result.text is not None
+    assert "const shape &s, const factor_t *f) {" in " ".join(result.text.split())
+
+
 @pytest.mark.parametrize("to", ["cuda", "hip", "bang"])
 def test_checks_of_arguments_come_before_anything_is_moved(to: str) -> None:
     result = translate_text(CHECKED, "scale.c", to)

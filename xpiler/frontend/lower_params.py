@@ -1,4 +1,5 @@
-"""Parameters of kernels: scalars, arrays in global memory, structs by value in pieces."""
+"""Parameters of kernels: scalars, arrays in global memory, structs by value in pieces, of plain functions
+those by constant reference, too."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ def declare_params(
         name = decl.name or f"unnamed_{len(params)}"
         first = len(params)
         ctx.scope.names[name] = _param(ctx, params, decl, name, ctype, name in frame.mutated)
-        whole = decay(ctype)
+        whole = decay(ctype.target if isinstance(ctype, Reference) else ctype)
         if isinstance(whole, Closure) and whole.name in ctx.entities.lambdas:
             whole = as_struct(whole.name, captures(ctx, ctx.entities.lambdas[whole.name]))
         for i, (member, offset) in zip(range(first, len(params)), _members(whole), strict=False):
@@ -152,6 +153,8 @@ def _param(
             return _struct(ctx, params, decl, name, ctype, changed)
         case Closure(name=kind) if kind in ctx.entities.lambdas:
             return _lambda(ctx, params, decl, name, ctx.entities.lambdas[kind], changed)
+        case Reference(target=Struct() as target, is_const=True) if ctx.entities.is_serial:
+            return _struct(ctx, params, decl, name, target, changed)
         case Reference():
             ctx.refuse(
                 "kernel-parameter", f"kernel parameter `{name}` is a reference", decl.node, "pass it by value"
