@@ -98,6 +98,22 @@ def test_a_product_goes_through_the_weights_in_every_layout(index: str, store: s
     assert_same(function, A=normal(11, 13), B=normal(13, 70), C=normal(11, 70), M=11, N=70, K=13)
 
 
+@pytest.mark.parametrize("index", ["n - 1 - i", "3 * (n - 1 - i)"])
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_what_runs_backwards_is_copied_from_its_end(index: str, is_stored: bool) -> None:
+    """A copy walks backwards through its source only."""
+    to, from_ = (index, "i") if is_stored else ("i", index)
+    function = canonical(
+        f"""__global__ void back(const float *x, float *y, int n) {{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[{to}] = 2.0f * x[{from_}];
+}}""",
+        x=5,
+    )
+    assert "__bang_mul_scalar" in instructions(laid_out(function))
+    assert_same(function, x=normal(3 * 131), y=normal(3 * 131), n=131)
+
+
 GATED = """
 __global__ void gated(const float *x, const float *a, const float *b, float *y, int M, int N, int K) {
     int col = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y * blockDim.y + threadIdx.y;

@@ -330,6 +330,8 @@ class BangPrinter(CPrinter):
 
     @staticmethod
     def bytes(count: str, unit: str) -> str:
+        if count.startswith("-") and count[1:].isdigit():  # of sizes, which have no sign
+            return f"-(int){unit}" if count == "-1" else f"{count} * (int){unit}"
         return unit if count == "1" else f"{_factor(count)} * {unit}"
 
     def operand(self, operand: Expr) -> str:

@@ -7,8 +7,10 @@ What was loaded stays known until the array, or the buffer, is written.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xpiler.ir.affine import coefficient, to_expr
-from xpiler.ir.build import add, cast, const, sub
+from xpiler.ir.build import add, cast, const, mul, sub
 from xpiler.ir.nodes import (
     Expr,
     Instr,
@@ -95,13 +97,16 @@ class LaneMemory(LaneBuffers):
             at = add(self.first, cast(self.skipped, self.first.dtype))
             base = substitute(self.flat(place), {self.loop.var: at})
         memory, pad = Ref(place.dtype, place.array, base), self.ref(place.dtype, buffer)
-        if isinstance(step, int) and step < 0:
-            raise NotTileable(f"it runs backwards through `{place.array}`")
         extent: tuple[Expr, ...] = (self.count,)
         if step != 1:
             self.tiler.strided = True
             apart = const(step) if isinstance(step, int) else step
             strides = (apart, const(1)) if store else (const(1), apart)
+            if store and isinstance(step, int) and step < 0:  # a copy may walk backwards in its source only
+                last = sub(self.count, 1)
+                memory = replace(memory, offset=sub(base, cast(mul(last, -step), base.dtype)))
+                pad = replace(pad, offset=add(pad.offset, last))
+                strides = const(-step), const(-1)
             extent = (const(1), *strides, sub(self.count, 1))
         ends = (memory, pad) if store else (pad, memory)
         direction = "NRAM2GDRAM" if store else "GDRAM2NRAM"
