@@ -103,3 +103,42 @@ def test_a_condition_whose_statements_no_longer_matter_turns_them_off(
     assert search._turns_off(tools, OFF, [(1, 1), (2, 1)])
     assert not search._turns_off(tools, OFF, [(2, 1)])
     assert not search._turns_off(tools, ((1, 1),), [(2, 1)])
+
+
+def test_what_is_right_in_one_case_is_gone_on_from_before_other_places_are_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sites = [site("<= n", "< n"), site("b)", "c)"), site("+= 4", "+= 2")]
+    tools = Harness(cast(Any, None), dict(enumerate(sites)), dict.fromkeys(range(len(sites)), (1,)))
+    question = cast(Question, object())
+    asked = SimpleNamespace(
+        all=[question],
+        failing=lambda *_: (question, NEARER),
+        right_in=lambda _, none, some: [True] * len(some),
+    )
+    search = Search(
+        TEXT,
+        "f.cpp",
+        "vnni",
+        cast(Contract, None),
+        cast(Questions, asked),
+        sites,
+        lambda text: "c)" in text and "+= 2" in text,
+        float("inf"),
+        (cast(Question, None), WRONG),
+        known={((0, 1),): NEARER, ((1, 1),): RIGHT, ((2, 1),): WRONG},
+        partial={((1, 1),)},
+        early=True,
+    )
+
+    def run(
+        _: Search, tools: Harness, question: Question, part: Sequence[Selection], seconds: float
+    ) -> list[Score]:
+        return [RIGHT if {(1, 1), (2, 1)} <= set(selection) else NEARER for selection in part]
+
+    monkeypatch.setattr(Search, "_run", run)
+    for name in ("_preferred", "_still_whole"):
+        monkeypatch.setattr(Search, name, lambda _, tools, ranked: ranked)
+    change = search._completed(tools)
+    assert change is not None and {edit.text for edit in change.edits} == {"c)", "+= 2"}
+    assert (1, 1) in search._choices(1)

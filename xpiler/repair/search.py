@@ -26,12 +26,13 @@ from xpiler.repair.statics import EARLY, Static
 from xpiler.symbolic.findings import Edit
 
 _PAIRS = (0, 0, 48, 120)  # how many changes of each stage are tried in pairs
-_FAR_FETCHED = 2.0  # costs from which on a change is so
+_FAR_FETCHED = 2.0  # costs of a change from which on it is so
 _TOO_LONG = 3  # status of a trial
 _FOCUS = 2  # the stage from which on it is known which places matter
 _STATICS = 12  # changes that need a compilation each, at a time
 _CHUNK = 120
 _BEAM = 4  # states that are gone on from, of each number of changes
+_COMPLETED = 2  # states that are right in one case and are gone on from at once
 _FURTHER = 720  # changes that are tried on top of a state
 _DEPTH = 3
 _CANDIDATES = 5  # that are checked as they are delivered, a step
@@ -119,6 +120,8 @@ class Search:
                 return None
             self.early = stage + 1 < _FOCUS
             found = self._singles(tools)
+            if stage < _FOCUS:
+                found = found or self._completed(tools)
             if not self.early:
                 found = found or self._held_back(self.far)
             if stage == _FOCUS:
@@ -139,7 +142,8 @@ class Search:
         if stage == 0:
             return at_once(self.sites, self.near)
         if stage == 1:
-            return [one for one in first(self.sites) if (one,) not in self.known]
+            new = [one for one in first(self.sites) if (one,) not in self.known]
+            return [*new, *(s[0] for s in self.known if len(s) == 1 and s in self.partial)]
         learned = Learned.of(self.known, self.asked[1])
         # What took too long while the machine had much else to do is tried once more.
         self.known = {s: score for s, score in self.known.items() if score.status != _TOO_LONG}
@@ -222,6 +226,23 @@ class Search:
                 if found is not None or self._late():
                     return found
             states = children
+        return None
+
+    def _completed(self, tools: Harness) -> Change | None:
+        """One more change on top of those that are right in one case and not in others, as where a race shows
+        in another order of threads only."""
+        assert self.asked is not None
+        there = set(tools.singles())
+        states = [
+            State(s, self.known[s], True, self._cost(tools, s)) for s in self.partial if set(s) <= there
+        ]
+        made: dict[str, State] = {}  # `n` for `k` in an index, and the whole index with it, are one text
+        for state in sorted(states, key=lambda s: s.rank):
+            made.setdefault(apply(self.text, self._change(tools, state.selection).edits), state)
+        for state in list(made.values())[:_COMPLETED]:
+            found = self._expand(tools, state, [])
+            if found is not None or self._late():
+                return found
         return None
 
     def _expand(self, tools: Harness, state: State, children: list[State]) -> Change | None:
@@ -340,8 +361,9 @@ class Search:
             ranked = self._right_in(tools, some, ranked)
         ranked = self._still_whole(tools, self._preferred(tools, ranked))
         if self.early:
-            self.far += [self._change(tools, s) for s in ranked if self._cost(tools, s) >= _FAR_FETCHED]
-            ranked = [s for s in ranked if self._cost(tools, s) < _FAR_FETCHED]
+            far = [s for s in ranked if self._cost(tools, s) >= _FAR_FETCHED * len(s)]
+            self.far += [self._change(tools, s) for s in far]
+            ranked = [s for s in ranked if s not in far]
         return self._first_accepted(tools, ranked)
 
     def _right_in(

@@ -240,8 +240,8 @@ def _insertions(
     if place.function.on_device and _EXCHANGES.search(body):
         for number, barrier in enumerate(BARRIERS.get(walker.unit.platform, ())):
             named = barrier.split("(")[0] in walker.text
-            deeper = 0.05 * len(place.loops)
-            offer(barrier, 1.2 + deeper + 0.3 * number + (0 if named or number == 0 else 0.4), "barrier")
+            deeper = 0.05 * min(2, len(place.loops))
+            offer(barrier, 1.1 + deeper + 0.3 * number + (0 if named or number == 0 else 0.4), "barrier")
     if place.function.on_device and re.search(r"_async\s*\(", body):
         for number, wait in enumerate(_WAITS.get(walker.unit.platform, ())):
             offer(wait, 1.2 + 0.05 * len(place.loops) + 0.1 * number, "device wait")
