@@ -112,3 +112,21 @@ def test_indices_stay_in_range_where_they_are_not_asked() -> None:
     cases = item.inference.contract.cases
     assert any(case.fill == "landmarks" for case in cases)
     assert not any(values.beyond for case in cases for _, values in case.values)
+
+
+ABOVE = """
+__global__ void above(const float *x, int *count, float threshold, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n && x[i] > threshold) atomicAdd(count, 1);
+}
+void run(const float *x, int *count, float threshold, int n) {
+  cudaMemset(count, 0, sizeof(int));
+  above<<<(n + 255) / 256, 256>>>(x, count, threshold, n);
+}
+"""
+
+
+def test_data_lie_at_the_thresholds_that_an_entry_is_called_with() -> None:
+    trusted = Trusted.of(ABOVE, "above.cu")
+    assert trusted.verify(ABOVE, "above.cu").status == "verified"
+    assert trusted.verify(ABOVE.replace("> threshold", ">= threshold"), "above.cu").status != "verified"

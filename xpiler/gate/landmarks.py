@@ -4,7 +4,8 @@
     if (label[i] == -100) continue;       -->  100, -100, and one beside; among indices -100
 
 A translation that lost a clip at 60 agrees with its source on all numbers of N(0, 1). So both are also run
-on data among which the numbers of either text occur (`landmark_cases`). They are read from the text, whatever
+on data among which the numbers of either text occur, and those that the entry is called with, a `threshold`
+(`landmark_cases`). They are read from the text, whatever
 its language: what a macro stands for is found too.
 """
 
@@ -70,9 +71,9 @@ def index_landmarks(text: str) -> frozenset[int]:
 
 
 def landmark_cases(contract: Contract, text: str, known: str = "") -> Iterator[Case]:
-    """The first case whose data are drawn, with those numbers of a text among them that do not stand in a
-    `known` one: among the indices with any that are out of all ranges, among the indices alone, then among
-    other data only.
+    """The first case whose data are drawn, with its own scalars and those numbers of a text among them that
+    do not stand in a `known` one: among the indices with any that are out of all ranges, among the indices
+    alone, then among other data only.
 
     Only the source can say whether it takes them (`verify.run_further`): an index may not be asked whether
     it is one.
@@ -83,7 +84,9 @@ def landmark_cases(contract: Contract, text: str, known: str = "") -> Iterator[C
     if drawn is None:
         return
     step = max(1, -(-len(numbers) // _MOST))
-    case = replace(drawn, fill="landmarks", landmarks=tuple(numbers[::step]), seed=_SEED)
+    bounds = {abs(value) for _, value in drawn.scalars if isinstance(value, float)} if not known else set()
+    numbers = sorted({*numbers[::step], *bounds - {0.0, 1.0}})
+    case = replace(drawn, fill="landmarks", landmarks=tuple(numbers), seed=_SEED)
     offered = [marks] if known else [(*marks, *_OUTSIDE), marks]
     for some in offered:
         marked = tuple((name, _with_marks(name, values, some, contract)) for name, values in case.values)
