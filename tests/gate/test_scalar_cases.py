@@ -64,3 +64,22 @@ def test_what_is_stated_stays() -> None:
     for case in item.inference.contract.cases:
         assert (case.scalar("activation"), case.scalar("bias"), case.scalar("low")) == (1, True, 0.5)
     assert len({case.scalar("high") for case in item.inference.contract.cases}) == 3
+
+
+WORDS = """
+__device__ unsigned mixed(unsigned long long seed, unsigned i) {
+  unsigned low = (unsigned)seed, high = (unsigned)(seed >> 32);
+  return (i * 2654435761u ^ low) + high * 40503u;
+}
+__global__ void fill(unsigned *y, int n, unsigned long long seed) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = mixed(seed, i);
+}
+void run(unsigned *y, int n, unsigned long long seed) { fill<<<(n + 255) / 256, 256>>>(y, n, seed); }
+"""
+
+
+def test_the_upper_word_of_a_seed_is_not_always_zero() -> None:
+    trusted = Trusted.of(WORDS, "words.cu")
+    assert trusted.verify(WORDS, "words.cu").status == "verified"
+    assert trusted.verify(WORDS.replace("(unsigned)(seed >> 32)", "0"), "words.cu").status != "verified"

@@ -3,6 +3,7 @@
     switch (mode) { case 2: ...         found with mode=53    -->  mode=2, mode=1, mode=0
     y = alpha * x + beta * y            alpha=0.75, beta=0.6  -->  alpha=0.25, beta=1.375   beta=0
     if (causal) ...                     causal=true           -->  causal=false
+    k1 = (uint32_t)(seed >> 32);        seed=53               -->  seed=47244640257
 
 Sizes make every access; which branch a flag or an enumeration chooses they do not show. As with further sizes
 the source says which of these it takes (`verify.run_further`).
@@ -21,6 +22,7 @@ from xpiler.ir.rewrite import walk
 from xpiler.ir.types import BOOL
 
 _OTHERS = (0.25, 1.375, 2.125, 3.25, 4.5, 5.875)  # unlike those found in size and order
+_UPPER = 0b1011  # bits above those that a shift takes away
 _SEED = 8001
 _MOST_ZEROS = 4
 _MOST_FLAGS = 4
@@ -51,7 +53,8 @@ def compared(
     entry: Entry, kernels: Iterable[Function], launches: Sequence[LaunchSite]
 ) -> dict[str, tuple[int, ...]]:
     """The integers that kernels compare a parameter of the entry with, in the order of the text; where it is
-    less or more that is asked for, the neighbour on the other side too."""
+    less or more that is asked for, the neighbour on the other side too. Of one that is shifted, `seed >> 32`,
+    a number whose upper bits are not all zero."""
     scalars = [p.name for p in entry.params if not p.is_pointer and p.dtype.is_integer and p.dtype != BOOL]
     found: dict[str, dict[int, None]] = {name: {} for name in scalars}
     for kernel in kernels:
@@ -60,7 +63,7 @@ def compared(
             if launch.kernel == kernel.name and launch.host_function == entry.name:
                 handed |= dict(zip(handed, launch.arguments, strict=False))
         for node in walk(kernel.body):
-            for name, value in _comparison(node):
+            for name, value in (*_comparison(node), *_upper_bits(node)):
                 found.get(handed.get(name, ""), {})[value] = None
     return {name: tuple(values) for name, values in found.items() if values}
 
@@ -76,6 +79,13 @@ def _comparison(node: object) -> Iterator[tuple[str, int]]:
             if node.op not in ("==", "!="):
                 beyond = (node.op in ("<", ">=")) == (one is _bare(node.left))
                 yield one.name, value - 1 if beyond else value + 1
+
+
+def _upper_bits(node: object) -> Iterator[tuple[str, int]]:
+    match node:
+        case Binary(op=">>", left=left, right=Const(value=bits)) if isinstance(value := _bare(left), Var):
+            if value.dtype.is_integer and value.dtype.bits > bits + len(f"{_UPPER:b}"):
+                yield value.name, (_UPPER << int(bits)) + 1
 
 
 def _bare(expr: Expr) -> Expr:
