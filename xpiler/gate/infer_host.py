@@ -261,7 +261,8 @@ class HostSearch(Search):
             if shape is None:
                 why = f"{launch.kernel} is launched with tasks that do not fill their clusters"
                 return Trial(sizes, make_case(scalars, {}), {}, (), 0, why)
-            most = MOST_THREADS if self._is_known(sizes) else MAX_THREADS
+            known = self._is_known(sizes) or self._is_everywhere(number, launch)
+            most = MOST_THREADS if known else MAX_THREADS
             if shape.threads > most or len(trace.launches) > _MAX_LAUNCHES:
                 if self._is_told(sizes, copied):
                     self.checked = False
@@ -308,6 +309,11 @@ class HostSearch(Search):
         return Trial(
             sizes, case, given, reach.findings, flaws, why, unfinished=bool(why), endless=reach.endless
         )
+
+    def _is_everywhere(self, number: int, launch: TracedLaunch) -> bool:
+        """Whether all sizes that were tried launch as many threads there: no others launch fewer."""
+        traces = [trace for trace in self.traces.values() if number < len(trace.launches)]
+        return len(traces) > 1 and all(trace.launches[number].launch == launch.launch for trace in traces)
 
     def _is_known(self, sizes: Mapping[str, int]) -> bool:
         """Whether the sizes are no guess: the user stated them, or the kernels' extents tell them."""
