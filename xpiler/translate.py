@@ -25,7 +25,13 @@ from xpiler.frontend import parse
 from xpiler.frontend.own_headers import with_own_headers
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
-from xpiler.gate.conversions import conversion_cases, converts, spells_conversion, wide_cases
+from xpiler.gate.conversions import (
+    conversion_cases,
+    converts,
+    not_beyond,
+    spells_conversion,
+    wide_cases,
+)
 from xpiler.gate.entries import deciding_atomic, entries_of, left_out
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
@@ -444,7 +450,8 @@ def _prepare(
             item.inference = replace(item.inference, contract=contract)
             if not (item.runs.fault or item.runs.order):
                 at_landmarks(item, text)
-                run_cases(item, item.inference.further)
+                further = item.inference.further
+                run_cases(item, [case for case in further if not_beyond(contract, item.build, case)])
                 at_turns(item, text, file, platform, item.entry.name)
                 known = [kernel for kernel in unit.program.kernels if kernel.name in entry.kernels]
                 if any(map(converts, known)) or (entry.missing and spells_conversion(text)):

@@ -16,6 +16,7 @@ from threading import Lock
 from xpiler.errors import Refusal
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
+from xpiler.gate.alike_data import alike_cases
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.conversions import (
     conversion_cases,
@@ -31,7 +32,6 @@ from xpiler.gate.execute import Build, build
 from xpiler.gate.host_memory import host_memory
 from xpiler.gate.infer import Inference
 from xpiler.gate.landmarks import landmark_cases
-from xpiler.gate.one_sided import compares_data, one_sided_cases
 from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.special_values import asks, special_values
 from xpiler.gate.thread_races import thread_races
@@ -163,8 +163,8 @@ def verify_entries(
                 contract = at_turns(item, text, file, platform, name, _OTHERS_TURNS)
             if not own and converting():
                 contract = run_cases(item, conversion_cases(contract, item.build))
-            if any(compares_data(k) for k in source.program.kernels if k.name in item.entry.kernels):
-                contract = run_cases(item, one_sided_cases(contract))
+            own_kernels = [k for k in source.program.kernels if k.name in item.entry.kernels]
+            contract = run_cases(item, alike_cases(contract, own_kernels))
             if rounding(source.program.kernels) and rounds_otherwise():
                 contract = run_cases(item, tie_cases(contract, item.inference.at))
             item.rungs = compare_target(contract, item.build, item.runs, target)
@@ -183,7 +183,7 @@ def verify_entries(
                     lambda t: build(t, file, platform, called_as(contract, calls, spell), beside=beside),
                 )
             if all(rung.ok for rung in item.rungs):
-                asked = any(asks(k) for k in source.program.kernels if k.name in item.entry.kernels)
+                asked = any(map(asks, own_kernels))
                 item.rungs += special_values(contract, item.build, target, asked=asked)
                 shown = proving.result() if proving is not None else prove(item, contract, building)
                 item.rungs.append(shown)

@@ -146,3 +146,25 @@ void run(const float *x, signed char *q, int n, float inv) {{
     result = Trusted.of(ROUNDED, "quant.cu").verify(target, "quant.cpp")
     assert (result.status == "verified") == verified
     assert verified or any("halves" in rung.detail for rung in result.evidence if not rung.ok)
+
+
+def test_no_scale_of_zero_is_asked_for_where_the_source_divides_by_it() -> None:
+    source = """
+__global__ void quantized(const float *x, signed char *q, int n, float scale) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) q[i] = (signed char)max(-128, min(127, __float2int_rn(x[i] / scale)));
+}
+void run(const float *x, signed char *q, int n, float scale) {
+  quantized<<<(n + 255) / 256, 256>>>(x, q, n, scale);
+}
+"""
+    target = """
+#include <algorithm>
+#include <cmath>
+void run(const float *x, signed char *q, int n, float scale) {
+  for (int i = 0; i < n; ++i) q[i] = std::max(-128, std::min(127, (int)std::nearbyint(x[i] / scale)));
+}
+"""
+    trusted = Trusted.of(source, "quantized.cu")
+    assert trusted.verify(target, "quantized.cpp").status == "verified"
+    assert trusted.verify(target.replace("127", "126"), "quantized.cpp").status == "unverified"

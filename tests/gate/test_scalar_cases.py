@@ -83,3 +83,21 @@ def test_the_upper_word_of_a_seed_is_not_always_zero() -> None:
     trusted = Trusted.of(WORDS, "words.cu")
     assert trusted.verify(WORDS, "words.cu").status == "verified"
     assert trusted.verify(WORDS.replace("(unsigned)(seed >> 32)", "0"), "words.cu").status != "verified"
+
+
+def test_seeds_of_all_bits_are_tried() -> None:
+    source = """
+__global__ void draw(unsigned *y, int n, unsigned long long seed, int first) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  unsigned long long z = (seed + first + i) * 0x9E3779B97F4A7C15ull;
+  y[i] = (unsigned)(z >> 40);
+}
+void run(unsigned *y, int n, unsigned long long seed, int first) {
+  draw<<<(n + 255) / 256, 256>>>(y, n, seed, first);
+}
+"""
+    trusted = Trusted.of(source, "draw.cu")
+    assert trusted.verify(source, "draw.cu").status == "verified"
+    assert trusted.verify(source.replace("(seed +", "((unsigned)seed +"), "draw.cu").status == "unverified"
+    assert trusted.verify(source.replace("+ first", "+ (short)first"), "draw.cu").status == "unverified"

@@ -51,9 +51,20 @@ def test_nothing_is_said_of_what_holds_no_floats() -> None:
 
 def test_a_factor_of_zero_is_tried_for_it_takes_no_nan_away() -> None:
     text = RELU.replace("float *y, int n)", "float *y, float b, int n)").replace("(x, y, n)", "(x, y, b, n)")
+    text = text.replace("x[i] > 0.0f ? x[i] : 0.0f", "x[i] == 0.5f ? 0.5f : x[i] + b * y[i]")
+    trusted = Trusted.of(text, "add.cu")
+    result = trusted.verify(text.replace("b * y[i]", "(b == 0.0f ? 0.0f : b * y[i])"), "add.cu")
+    (rung,) = [rung for rung in result.evidence if rung.rung == "special"]
+    assert rung.undecided
+    assert "at b=0.0" in rung.detail
+
+
+def test_nothing_shows_of_an_array_that_the_source_does_not_look_at() -> None:
+    text = RELU.replace("float *y, int n)", "float *y, float b, int n)").replace("(x, y, n)", "(x, y, b, n)")
     text = text.replace("x[i] > 0.0f ? x[i] : 0.0f", "b == 0.0f ? x[i] : x[i] + b * y[i]")
     trusted = Trusted.of(text, "add.cu")
     result = trusted.verify(text.replace("b == 0.0f ? x[i] : ", ""), "add.cu")
     (rung,) = [rung for rung in result.evidence if rung.rung == "special"]
-    assert rung.undecided
-    assert "at b=0.0" in rung.detail and "got nan" in rung.detail
+    assert not rung.ok and not rung.undecided and result.status == "unverified"
+    assert "b=0.0" in rung.detail and "y all NaN, which the source does not look at" in rung.detail
+    assert trusted.verify(text, "add.cu").status == "verified"

@@ -31,6 +31,8 @@ FillKind = Literal[
     "powers",
     "below",
     "above",
+    "faint",
+    "full",
 ]
 
 ValueKind = Literal[
@@ -159,6 +161,8 @@ class Case:
             "powers": "halves and powers of two",
             "below": "values far below zero",
             "above": "values far above zero",
+            "faint": "floats near zero",
+            "full": "bytes near the end of their type",
         }
         drawn = f"{words[self.fill]}, seed {self.seed}"
         given = [name for name, values in self.values if values.kind == "given"]

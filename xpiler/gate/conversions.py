@@ -85,6 +85,13 @@ def holds(contract: Contract, source: Build, case: Case) -> bool:
     return not checked.ok or checked.run([case], variants=(Variant(trapped=trapped),))[0].ok
 
 
+def not_beyond(contract: Contract, source: Build, case: Case) -> bool:
+    """Whether the case has no factor of zero at which the source, dividing by it, makes integers of what
+    these do not hold (`(int)(x[i] / scale)`)."""
+    zeros = [name for name, value in case.scalars if isinstance(value, float) and value == 0.0]
+    return not zeros or holds(contract, source, case)
+
+
 def wide_cases(contract: Contract, source: Build) -> Iterator[Case]:
     """The first case with integers as large as the source computes with without overflow; none where no
     integers are read but indices."""

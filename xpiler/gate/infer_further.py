@@ -26,12 +26,13 @@ from xpiler.gate.infer_program import ProgramSearch
 from xpiler.gate.infer_search import Search, Trial, badness
 from xpiler.gate.largest_index import largest_elements
 from xpiler.gate.overrides import Overrides
-from xpiler.gate.scalar_cases import compared, scalar_cases
+from xpiler.gate.scalar_cases import compared, scalar_cases, wide_numbers
 from xpiler.ir.largest_index import largest_of
 from xpiler.ir.nodes import Const, Decl, Expr
 from xpiler.ir.rewrite import walk_stmts
 
 _SEED = 1001
+_WIDE_SEED = 8301
 _ASKED_SEED = 8501  # of cases that somebody asks for
 _FEW_PLACES = 8  # that indices of further cases choose among
 _REACH = 4  # times the largest size: how far data lead that may lead anywhere
@@ -58,6 +59,8 @@ class Elsewhere:
             for name, values in compared(search.entry, search.kernels.values(), search.unit.launches).items()
             if name in free
         }
+        wide = wide_numbers(search.entry, search.kernels.values(), search.unit.launches)
+        self._wide = {name: value for name, value in wide.items() if name in free}
         self._stated = not free
         if self._stated:
             found = list(usable)
@@ -75,6 +78,9 @@ class Elsewhere:
         yield from scalar_cases(self._base.case, self._numbers, self._asked)
         if self._overrides.shapes:
             return
+        for number, (name, value) in enumerate(self._wide.items()):
+            if (case := self._case({**self._base.sizes, name: value})) is not None:
+                yield replace(case, seed=_WIDE_SEED + number)
         tried = [trial.sizes for trial in self._found]
         lengths = [] if self._extents is None else [name for name in self._free if self._is_length(name)]
         further = (

@@ -3,7 +3,7 @@
     switch (mode) { case 2: ...         found with mode=53    -->  mode=2, mode=1, mode=0
     y = alpha * x + beta * y            alpha=0.75, beta=0.6  -->  alpha=0.25, beta=1.375   beta=0
     if (causal) ...                     causal=true           -->  causal=false
-    k1 = (uint32_t)(seed >> 32);        seed=53               -->  seed=47244640257
+    z = (seed + i) * 0x9E3779B97F4A7C15 seed=3                -->  seed=0x9E3779B97F4A7C15
 
 Sizes make every access; which branch a flag or an enumeration chooses they do not show. As with further sizes
 the source says which of these it takes (`verify.run_further`).
@@ -17,12 +17,13 @@ from dataclasses import replace
 from xpiler.frontend.unit import LaunchSite
 from xpiler.gate.contract import Case, Scalar
 from xpiler.gate.entries import Entry
-from xpiler.ir.nodes import Binary, Cast, Const, Expr, Function, Var
+from xpiler.ir.build import COMPARISONS
+from xpiler.ir.nodes import Binary, Cast, Const, Expr, For, Function, If, Load, Var, While
 from xpiler.ir.rewrite import walk
-from xpiler.ir.types import BOOL
+from xpiler.ir.types import BOOL, Kind
 
 _OTHERS = (0.25, 1.375, 2.125, 3.25, 4.5, 5.875)  # unlike those found in size and order
-_UPPER = 0b1011  # bits above those that a shift takes away
+_WIDE = 0x9E3779B97F4A7C15  # about as many ones as zeros, in each part
 _SEED = 8001
 _MOST_ZEROS = 4
 _MOST_FLAGS = 4
@@ -58,14 +59,47 @@ def compared(
     scalars = [p.name for p in entry.params if not p.is_pointer and p.dtype.is_integer and p.dtype != BOOL]
     found: dict[str, dict[int, None]] = {name: {} for name in scalars}
     for kernel in kernels:
-        handed = {param.name: param.name for param in kernel.params}
-        for launch in launches:
-            if launch.kernel == kernel.name and launch.host_function == entry.name:
-                handed |= dict(zip(handed, launch.arguments, strict=False))
+        handed = _handed(entry, kernel, launches)
         for node in walk(kernel.body):
-            for name, value in (*_comparison(node), *_upper_bits(node)):
+            for name, value in _comparison(node):
                 found.get(handed.get(name, ""), {})[value] = None
     return {name: tuple(values) for name, values in found.items() if values}
+
+
+def wide_numbers(entry: Entry, kernels: Iterable[Function], launches: Sequence[LaunchSite]) -> dict[str, int]:
+    """A number that takes all bits for each integer that kernels neither compare nor count up to."""
+    wide = {
+        p.name: _WIDE >> (64 - p.dtype.bits + (p.dtype.kind is Kind.INT))
+        for p in entry.params
+        if not p.is_pointer and p.dtype.is_integer and p.dtype != BOOL
+    }
+    for kernel in kernels:
+        handed = _handed(entry, kernel, launches)
+        for node in walk(kernel.body):
+            match node:
+                case For(start=start, stop=stop, step=step):
+                    counted: tuple[Expr, ...] = (start, stop, step)
+                case While(condition=condition) | If(condition=condition):
+                    counted = (condition,)
+                case Binary(op=op) if op in COMPARISONS:
+                    counted = (node,)
+                case Load(index=index):
+                    counted = index
+                case _:
+                    continue
+            for inner in (inner for expr in counted for inner in walk(expr)):
+                if isinstance(inner, Var):
+                    wide.pop(handed.get(inner.name, ""), None)
+    return wide
+
+
+def _handed(entry: Entry, kernel: Function, launches: Sequence[LaunchSite]) -> dict[str, str]:
+    """Parameters of a kernel and those of the entry that they are given."""
+    handed = {param.name: param.name for param in kernel.params}
+    for launch in launches:
+        if launch.kernel == kernel.name and launch.host_function == entry.name:
+            handed |= dict(zip(handed, launch.arguments, strict=False))
+    return handed
 
 
 def _comparison(node: object) -> Iterator[tuple[str, int]]:
@@ -79,13 +113,6 @@ def _comparison(node: object) -> Iterator[tuple[str, int]]:
             if node.op not in ("==", "!="):
                 beyond = (node.op in ("<", ">=")) == (one is _bare(node.left))
                 yield one.name, value - 1 if beyond else value + 1
-
-
-def _upper_bits(node: object) -> Iterator[tuple[str, int]]:
-    match node:
-        case Binary(op=">>", left=left, right=Const(value=bits)) if isinstance(value := _bare(left), Var):
-            if value.dtype.is_integer and value.dtype.bits > bits + len(f"{_UPPER:b}"):
-                yield value.name, (_UPPER << int(bits)) + 1
 
 
 def _bare(expr: Expr) -> Expr:

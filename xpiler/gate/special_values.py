@@ -2,18 +2,21 @@
 
 A target that is right on all numbers may still differ here, as `x > 0 ? x : 0` and `x < 0 ? 0 : x` do for
 NaN, and hardware may differ from what any text says. So this decides nothing: a difference is shown as
-undecided. Only where a kernel of the source itself asks (`isnan(x) ? 0 : x`) its answer is what is meant.
+undecided. Only where a kernel of the source itself asks (`isnan(x) ? 0 : x`) its answer is what is meant; and
+where it does not look at an array (C, if beta is 0), nothing in it may show.
 """
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 from xpiler.gate.compare import agree
-from xpiler.gate.contract import Case, Contract, Role
+from xpiler.gate.contract import Case, Contract, Role, Values
 from xpiler.gate.evidence import Rung
-from xpiler.gate.execute import BOTH_ENDS, Build
+from xpiler.gate.execute import BOTH_ENDS, Build, RunResult
 from xpiler.gate.verify import BRIEF
 from xpiler.ir.nodes import Call, Function
 from xpiler.ir.rewrite import walk
@@ -22,6 +25,7 @@ _SEED = 7001
 _QUESTIONS = ("isnan", "isinf", "isfinite")
 _TOOL = "infinities and NaN"
 _MOST = 4  # cases
+_ANY = (77.0, -77.0, math.nan)  # contents of an array
 
 
 def asks(kernel: Function) -> bool:
@@ -38,7 +42,12 @@ def special_values(contract: Contract, source: Build, target: Build, *, asked: b
         return []
     start = time.monotonic()
     passed: list[str] = []
-    for case in _by_zeros(contract):
+    cases = _by_zeros(contract)
+    for case in cases:
+        for name in _unread(contract, source, case):
+            if found := _shows(contract, source, target, case, name):
+                return [Rung("special", False, _TOOL, found, time.monotonic() - start)]
+    for case in cases:
         case = replace(case, fill="special", seed=_SEED)
         expected, other = source.run([case], variants=BOTH_ENDS, limits=BRIEF)
         if not (expected.ok and other.ok and agree(contract, source, expected, other).ok):
@@ -61,6 +70,39 @@ def special_values(contract: Contract, source: Build, target: Build, *, asked: b
         return []
     found = f"{' and '.join(passed)}: passed on alike"
     return [Rung("special", True, _TOOL, found, time.monotonic() - start)]
+
+
+def _unread(contract: Contract, source: Build, case: Case) -> Iterator[str]:
+    """Arrays of floats whose contents make no difference to the source at the case's scalars."""
+    known = dict(case.values)
+    names = [a.name for a in contract.pointers if a.dtype.is_float and a.role in (Role.IN, Role.INOUT)]
+    drawn = [name for name in names if name not in known]
+    others = [_holding(case, name, value) for name in drawn for value in _ANY]
+    expected, *results = source.run([case, *others], limits=BRIEF)
+    for number, name in enumerate(drawn):
+        ran = results[number * len(_ANY) : (number + 1) * len(_ANY)]
+        if expected.ok and all(_alike(expected, result) for result in ran):
+            yield name
+
+
+def _holding(case: Case, name: str, value: float) -> Case:
+    return replace(case, values=(*case.values, (name, Values("constant", value))))
+
+
+def _alike(one: RunResult, other: RunResult) -> bool:
+    return other.ok and all(array.tobytes() == other.buffers[n].tobytes() for n, array in one.buffers.items())
+
+
+def _shows(contract: Contract, source: Build, target: Build, case: Case, name: str) -> str:
+    """How the target differs where an array that the source does not look at is full of NaN, "" if not."""
+    full = _holding(case, name, math.nan)
+    (expected,) = source.run([full], limits=BRIEF)
+    (actual,) = target.run([full], limits=BRIEF)
+    how = agree(contract, source, expected, actual) if actual.ok else None
+    if how is not None and how.ok:
+        return ""
+    why = actual.describe() if how is None else how.summary
+    return f"{contract.entry} ({full.describe()}), {name} all NaN, which the source does not look at: {why}"
 
 
 def _by_zeros(contract: Contract) -> list[Case]:

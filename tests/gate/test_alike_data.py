@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from xpiler.frontend import parse
-from xpiler.gate.one_sided import compares_data
+from xpiler.gate.alike_data import compares_data
 from xpiler.translate import Trusted
 
 ROWMAX = """
@@ -54,6 +56,55 @@ def test_which_kernels_compare_data(body: str, compared: bool) -> None:
     head = "__global__ void f(const float *x, const int *k, float *y, int n) {\n int i = threadIdx.x;\n"
     (kernel,) = parse(head + body + "}", "kernel.cu").program.kernels
     assert compares_data(kernel) == compared
+
+
+MASKED = """
+__global__ void mean(const float *x, const unsigned char *mask, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  float sum = 0.0f;
+  int many = 0;
+  for (int j = 0; j < n; ++j)
+    if (mask[j]) { sum += expm1f(x[i * n + j]); ++many; }
+  y[i] = many > 0 ? sum / many : 0.0f;
+}
+void run(const float *x, const unsigned char *mask, float *y, int n) {
+  mean<<<(n + 63) / 64, 64>>>(x, mask, y, n);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "changed", "seen"),
+    [
+        ("many > 0 ? sum / many : 0.0f", "many > 0 ? sum / many : 1.0f", "small integers|normal values"),
+        ("expm1f(x[i * n + j])", "expf(x[i * n + j]) - 1.0f", "floats near zero"),
+    ],
+)
+def test_masks_that_are_off_and_floats_near_zero_are_tried(said: str, changed: str, seen: str) -> None:
+    assert said in MASKED
+    result = Trusted.of(MASKED, "mean.cu").verify(MASKED.replace(said, changed), "mean.cu")
+    assert result.status == "unverified"
+    assert any(re.search(seen, rung.detail) for rung in result.evidence if not rung.ok)
+
+
+def test_bytes_near_the_end_of_their_type_leave_a_float_and_a_short_behind() -> None:
+    source = """
+__global__ void dots(const signed char *a, const signed char *b, int *y, int rows, int n) {
+  int r = blockIdx.x * blockDim.x + threadIdx.x;
+  if (r >= rows) return;
+  int sum = 0;
+  for (int k = 0; k < n; ++k) sum += a[r * n + k] * b[k];
+  y[r] = sum;
+}
+void run(const signed char *a, const signed char *b, int *y, int rows, int n) {
+  dots<<<(rows + 63) / 64, 64>>>(a, b, y, rows, n);
+}
+"""
+    trusted = Trusted.of(source, "dots.cu")
+    result = trusted.verify(source.replace("int sum = 0", "float sum = 0"), "dots.cu")
+    assert result.status == "unverified"
+    assert any("near the end of their type" in rung.detail for rung in result.evidence if not rung.ok)
 
 
 ENTROPY = """

@@ -1,0 +1,65 @@
+"""Data that are all alike in one way, where others hide a fault.
+
+    float m = 0.0f; for (...) m = fmaxf(m, x[i]);      data from -2^20 downwards: m has to come from them
+    p[j] = mask[j] ? expf(s[j] - m) / sum : 0          a mask that is off everywhere: sum is 0
+    float sum = 0; ... sum += a[k] * b[k];             bytes all near 127: beyond 2^24 a float is not exact
+    expf(v) - 1 for expm1f(v), eps of a norm           floats near zero
+
+A target whose extrema begin with a number amid the data agrees with its source on data of both signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from xpiler.gate.contract import Case, Contract, FillKind, Role, Values
+from xpiler.ir.build import COMPARISONS
+from xpiler.ir.nodes import Binary, Call, Function
+from xpiler.ir.picked_by_data import is_picked, picked_by_data
+from xpiler.ir.rewrite import walk
+
+_SEED = 9201
+_MOST = 3  # sizes, of those tried last, where decisions of the texts turn; arrays
+
+
+def compares_data(kernel: Function) -> bool:
+    """Whether a kernel asks which of two numbers is the larger, and data are among them."""
+    picked = picked_by_data(kernel)
+    for node in walk(kernel.body):
+        match node:
+            case Call(function="min" | "max", args=operands) if node.dtype.is_float:
+                return True
+            case Call(function="min" | "max", args=operands):
+                pass
+            case Binary(op=op, left=left, right=right) if op in COMPARISONS:
+                operands = (left, right)
+            case _:
+                continue
+        if any(operand.dtype.is_float or is_picked(operand, picked) for operand in operands):
+            return True
+    return False
+
+
+def alike_cases(contract: Contract, kernels: Sequence[Function]) -> Iterator[Case]:
+    """Cases of such data, at sizes that the contract has, as far as the kernels ask for them."""
+    drawn = {case.scalars: case for case in contract.cases if not case.all_given and case.fill == "normal"}
+    sizes = list(drawn.values())
+    read = [a for a in contract.pointers if a.role in (Role.IN, Role.INOUT)]
+    if any(a.dtype.is_float for a in read):
+        yield from (replace(case, fill="faint", seed=_SEED) for case in sizes[:1])
+    if any(a.dtype.is_integer and a.dtype.bits == 8 for a in read):
+        yield from (replace(case, fill="full", seed=_SEED) for case in sorted(sizes, key=_longest)[-_MOST:])
+    if any(map(compares_data, kernels)):
+        fills: tuple[FillKind, ...] = ("below", "above")
+        for case in dict.fromkeys((*sizes[:1], *sizes[: -_MOST - 1 : -1])):
+            for fill in fills:
+                yield replace(case, fill=fill, seed=_SEED)
+        for case in sizes[:1]:
+            known = dict(case.values)
+            for name in [a.name for a in read if not a.dtype.is_float and a.name not in known][:_MOST]:
+                yield replace(case, values=(*case.values, (name, Values("constant", 0))), seed=_SEED)
+
+
+def _longest(case: Case) -> int:
+    return max((value for _, value in case.scalars if isinstance(value, int)), default=0)
