@@ -88,6 +88,30 @@ def test_masks_that_are_off_and_floats_near_zero_are_tried(said: str, changed: s
     assert any(re.search(seen, rung.detail) for rung in result.evidence if not rung.ok)
 
 
+def test_sums_in_which_the_deviations_are_lost_are_seen() -> None:
+    source = """
+__global__ void variances(const float *x, float *y, int rows, int n) {
+  int r = blockIdx.x * blockDim.x + threadIdx.x;
+  if (r >= rows) return;
+  float mean = 0, sum = 0;
+  for (int k = 0; k < n; ++k) mean += x[r * n + k];
+  mean /= n;
+  for (int k = 0; k < n; ++k) { float d = x[r * n + k] - mean; sum += d * d; }
+  y[r] = sum / n;
+}
+void run(const float *x, float *y, int rows, int n) { variances<<<(rows + 63) / 64, 64>>>(x, y, rows, n); }
+"""
+    trusted = Trusted.of(source, "variances.cu")
+    other_order = source.replace("int k = 0; k < n; ++k) { float", "int k = n - 1; k >= 0; --k) { float")
+    assert trusted.verify(other_order, "variances.cu").status == "verified"
+    lost = source.replace(
+        "{ float d = x[r * n + k] - mean; sum += d * d; }", "sum += x[r * n + k] * x[r * n + k];"
+    )
+    result = trusted.verify(lost.replace("sum / n", "sum / n - mean * mean"), "variances.cu")
+    assert result.status == "unverified"
+    assert any("near one another" in rung.detail for rung in result.evidence if not rung.ok)
+
+
 def test_bytes_near_the_end_of_their_type_leave_a_float_and_a_short_behind() -> None:
     source = """
 __global__ void dots(const signed char *a, const signed char *b, int *y, int rows, int n) {

@@ -4,6 +4,7 @@
     p[j] = mask[j] ? expf(s[j] - m) / sum : 0          a mask that is off everywhere: sum is 0
     float sum = 0; ... sum += a[k] * b[k];             bytes all near 127: beyond 2^24 a float is not exact
     expf(v) - 1 for expm1f(v), eps of a norm           floats near zero
+    E[x*x] - E[x]*E[x] for E[(x - E[x])^2]             floats near one another, far from zero
 
 A target whose extrema begin with a number amid the data agrees with its source on data of both signs.
 """
@@ -47,11 +48,12 @@ def alike_cases(contract: Contract, kernels: Sequence[Function]) -> Iterator[Cas
     sizes = list(drawn.values())
     read = [a for a in contract.pointers if a.role in (Role.IN, Role.INOUT)]
     if any(a.dtype.is_float for a in read):
-        yield from (replace(case, fill="faint", seed=_SEED) for case in sizes[:1])
+        fills: tuple[FillKind, ...] = ("faint", "offset")
+        yield from (replace(case, fill=fill, seed=_SEED) for case in sizes[:1] for fill in fills)
     if any(a.dtype.is_integer and a.dtype.bits == 8 for a in read):
         yield from (replace(case, fill="full", seed=_SEED) for case in sorted(sizes, key=_longest)[-_MOST:])
     if any(map(compares_data, kernels)):
-        fills: tuple[FillKind, ...] = ("below", "above")
+        fills = ("below", "above")
         for case in dict.fromkeys((*sizes[:1], *sizes[: -_MOST - 1 : -1])):
             for fill in fills:
                 yield replace(case, fill=fill, seed=_SEED)

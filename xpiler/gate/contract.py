@@ -32,6 +32,7 @@ FillKind = Literal[
     "below",
     "above",
     "faint",
+    "offset",
     "full",
 ]
 
@@ -162,6 +163,7 @@ class Case:
             "below": "values far below zero",
             "above": "values far above zero",
             "faint": "floats near zero",
+            "offset": "floats near one another",
             "full": "bytes near the end of their type",
         }
         drawn = f"{words[self.fill]}, seed {self.seed}"

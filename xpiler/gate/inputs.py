@@ -7,7 +7,8 @@ infinities and NaN among them. `landmarks`: normal values, and the case's landma
 beside them; `magnitudes` the same among floats alone, `sizes` their absolute values. `wide`: integers of all
 magnitudes up to the case's landmark; `spread` floats of all magnitudes up to it, else normal values.
 `powers`: powers of two, else normal values. `below`, `above`: all on one
-side of zero, floats far from it. `faint`: floats near zero. `full`: bytes near the upper end of their type.
+side of zero, floats far from it. `faint`: floats near zero. `offset`: floats
+near one another and far from it. `full`: bytes near the upper end of their type.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ _BESIDE = 2.0**-10  # of a landmark, as a share of it
 _FARTHEST = {"f16": 1e3}  # more than that times itself is infinite
 _FAR = {"f16": 2.0**7, "bf16": 2.0**20, "f32": 2.0**20, "f64": 2.0**20}  # products of a few are finite
 _FAINT = 2.0**-12  # its square is far below one, and no subnormal number of 16 bits
+_OFFSET = {
+    "f16": 16.0,
+    "bf16": 64.0,
+    "f32": 1024.0,
+    "f64": 2.0**20,
+}  # its square leaves few digits for the rest
 _SHARE = 1 / 8  # of an array of indices: those that mark that there is none
 _SUBNORMAL = {"f16": 2.0**-20, "bf16": 2.0**-130, "f32": 2.0**-130, "f64": 2.0**-1040}
 
@@ -116,6 +123,8 @@ def _draw_floats(dtype: DType, fill: str, count: int, rng: np.random.Generator) 
             return far if fill == "above" else -far
         case "faint":
             return rng.standard_normal(count) * _FAINT
+        case "offset":
+            return _OFFSET[dtype.name] + rng.standard_normal(count)
         case "powers":
             return rng.choice([0.5, 1.0, 2.0], count)
         case "special":
