@@ -5,7 +5,7 @@
     ((float *)room)[512 + i] = ...;    i < 512         room_1[i] = ...;
 
 Applies where the bounds of all indices are known as numbers and show the parts to be apart. A part that is
-used with several types stays a part of untyped memory.
+used with several types stays a part of untyped memory; one of a single element is a scalar.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from math import prod
 
 from xpiler.ir.affine import Interval, bounds, coefficient, linear, simplify, substitute
 from xpiler.ir.build import const, sub
-from xpiler.ir.nodes import Atomic, Block, Const, Decl, Expr, Function, Load, Ref, Space, Stmt
-from xpiler.ir.rewrite import map_stmt, walk, walk_stmts
+from xpiler.ir.nodes import Atomic, Block, Const, Decl, Expr, Function, Load, Ref, Space, Stmt, Var
+from xpiler.ir.rewrite import map_expr, map_stmt, walk, walk_stmts
 from xpiler.ir.types import DType
 from xpiler.passes.facts import Facts
 from xpiler.passes.names import Names
@@ -111,6 +111,17 @@ def _split(function: Function, decl: Decl, parts: list[_Part], names: Names) -> 
         return tuple(_declared(decl, p, own[p]) for p in parts) if stmt == decl else stmt
 
     body = map_stmt(at_each_access(function, visit).body, change)
+    single = {own[p]: p.dtype for p in parts if p.dtype and p.end - p.start == p.dtype.bytes}
+
+    def scalar(expr: Expr) -> Expr:
+        return Var(expr.dtype, expr.array) if isinstance(expr, Load) and expr.array in single else expr
+
+    def place(target: Var | Load) -> Var | Load:
+        return (
+            Var(target.dtype, target.array) if isinstance(target, Load) and target.array in single else target
+        )
+
+    body = map_expr(body, scalar, place) if single else body
     assert isinstance(body, Block)
     return replace(function, body=body)
 
@@ -118,4 +129,6 @@ def _split(function: Function, decl: Decl, parts: list[_Part], names: Names) -> 
 def _declared(decl: Decl, part: _Part, name: str) -> Decl:
     dtype = part.dtype or decl.dtype
     extent = -(-(part.end - part.start) // dtype.bytes)
+    if part.dtype and extent == 1:
+        return replace(decl, name=name, dtype=dtype, shape=())
     return replace(decl, name=name, dtype=dtype, shape=(const(extent),))

@@ -247,6 +247,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("rescaled sums", split_rescaled_sums),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
+    ("buffer splitting", split_buffers),
     ("copies in step", separate_copies),
     ("digits of threads", split_thread_digits),
     ("thread fusion", fuse_threads),
