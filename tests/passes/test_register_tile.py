@@ -134,18 +134,29 @@ def test_any_number_of_rows_is_computed_once(m: int, library: Library) -> None:
 
 def test_the_last_register_of_a_row_is_read_and_stored_as_far_as_it_goes() -> None:
     text = " ".join(generate(gemm("product", F32), extern_c=True, launch={}).text.split())
-    assert "c < (N + 15) / 48 * 48; c += 48" in text
+    assert "c < c_tiles_2 * 48; c += 48" in text
     assert (
         "maskz_loadu_ps(live_2, B" in text and "_mask_storeu_ps(C + ((r + 7) * N + (c + 32)), live_2" in text
     )
 
 
 def test_columns_that_are_left_over_are_computed_together_too() -> None:
-    text = generate(gemm("product", F32), extern_c=True, launch={}).text
-    assert (
-        "c = (N + 15) / 48 * 48; c < (N + 15) / 48 * 48 + (N - (N + 15) / 48 * 48 + 15) / 32 * 32; c += 32"
-        in (" ".join(text.split()))
-    )
+    text = " ".join(generate(gemm("product", F32), extern_c=True, launch={}).text.split())
+    three = "int c_tiles_2 = COUNT % 3 == 1 && COUNT > 1 ? COUNT / 3 - 1 : COUNT / 3;"
+    assert three.replace("COUNT", "(N + 15) / 16") in text, "four registers are twice two"
+    assert "int c_tiles_3 = (N - c_tiles_2 * 48 + 15) / 16 / 2;" in text
+    assert "for (int c = c_tiles_2 * 48; c < c_tiles_2 * 48 + c_tiles_3 * 32; c += 32)" in text
+
+
+@pytest.mark.parametrize("n", [*range(1, 8), 15, 16, 17, 47, 49, 63, 64, 65, 79, 80, 81, 111, 112, 113, 129])
+def test_any_number_of_columns_is_computed_once(n: int, library: Library) -> None:
+    rng = np.random.default_rng(n)
+    m, k = 9, 5
+    a, b, c = (rng.integers(-4, 5, shape).astype(np.float32) for shape in ((m, k), (k, n), (m, n)))
+    out = np.concatenate([c.ravel(), np.full(64, 99, np.float32)])
+    library.call("gemm_f32", a, b, out, *(np.int32(v) for v in (m, n, k)))
+    np.testing.assert_array_equal(out[: m * n].reshape(m, n), a @ b + c)
+    assert (out[m * n :] == 99).all()
 
 
 def batch_of_products() -> Function:
@@ -239,7 +250,7 @@ def test_lanes_that_read_where_data_say_end_with_the_columns(tmp_path: Path) -> 
 
 def test_what_several_operations_read_is_loaded_once() -> None:
     text = generate(gemm("product", F32), extern_c=True, launch={}).text
-    whole = text[text.index("r += 8") : text.index("for (int c = (N + 15) / 48 * 48")]
+    whole = text[text.index("r += 8") : text.index("for (int c = c_tiles_2 * 48")]
     assert "B_0 = kept(_mm512_loadu_ps(B" in whole and "B_1 = kept(" in whole
     assert whole.count("kept(") == 3 * whole.count("for (int k"), "a row's own element is read once"
 

@@ -19,9 +19,8 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
-from math import ceil
 
-from xpiler.ir.build import add, and_, cast, const, div, ge, lt, mul, ne, select, sub
+from xpiler.ir.build import add, and_, cast, const, div, eq, ge, gt, lt, mod, mul, ne, select, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -213,31 +212,54 @@ def _few_rows(rows: For, columns: For, rest: Var, height: int, fresh: Callable[[
 def _across(columns: For, tile: Tile, fresh: Callable[[str], str]) -> tuple[Stmt, ...]:
     """The loops over the columns."""
     extent, beyond = _extent(columns), columns.dtype.bits == 32 and _may_be_beyond(columns)
-    most = REGISTERS.value
-    if extent:  # 64 columns are twice 32, not 48 and 16
-        count = ceil(extent / LANES)
-        most = ceil(count / ceil(count / most))
     loops: list[For] = []
-    for registers in range(most, 1, -1):
+    counts: list[Decl] = []
+    for registers in range(REGISTERS.value, 1, -1):
         width = LANES * registers
-        masked = beyond and (extent is None or extent % width > width - LANES)
-        live = Var(BOOL, fresh("live")) if masked else None
-        more = LANES - 1 if masked else 0
-        middle, step = _rounded(columns, width, more), const(width, columns.dtype)
-        heads: list[Stmt] = []
-        if live is not None:
-            heads.append(Decl(live.name, BOOL, init=lt(_moved(columns, registers - 1), columns.stop)))
-        if extent is None or extent + more >= width:
+        more = LANES - 1 if beyond else 0
+        masked, step = beyond, const(width, columns.dtype)
+        if extent is None:
+            count = Decl(
+                fresh(f"{columns.var}_tiles"), columns.dtype, init=_wide_tiles(columns, registers, more)
+            )
+            counts.append(count)
+            tiles: Expr = Var(columns.dtype, count.name)
+        else:
+            number = _without_single(max(extent + more, 0) // LANES, registers)
+            masked = masked and 0 < extent < number * width
+            extent = max(extent - number * width, 0)
+            tiles = const(number, columns.dtype)
+        middle = add(columns.start, mul(tiles, step))
+        if not isinstance(tiles, Const) or tiles.value:
+            live = Var(BOOL, fresh("live")) if masked else None
+            heads: list[Stmt] = []
+            if live is not None:
+                heads.append(Decl(live.name, BOOL, init=lt(_moved(columns, registers - 1), columns.stop)))
             loops.append(
                 replace(columns, stop=middle, step=step, body=Block((*heads, *tile(registers, live))))
             )
-        if extent is not None:  # whole registers but for the last tile's only one
-            extent = max(extent - (extent + more) // width * width, 0)
         columns = replace(columns, start=middle)
     if extent is None or extent:
         loops.append(replace(columns, body=Block(tile(1, None))))
     digits, stmts = digits_before(loops, frozenset({columns.var}), fresh)
-    return (*digits, *(_with_conditions(loop, fresh) for loop in stmts))
+    return (*counts, *digits, *(_with_conditions(loop, fresh) for loop in stmts))
+
+
+def _without_single(count: int, registers: int) -> int:
+    """How many tiles of `count` registers have so many: one fewer where a single register would be left,
+    whose sums wait for one another."""
+    return count // registers - (registers > 2 and count % registers == 1 and count > 1)
+
+
+def _wide_tiles(columns: For, registers: int, more: int) -> Expr:
+    """The same for a number of columns that is not known, `more` of which count besides."""
+    length = add(sub(columns.stop, columns.start), const(more, columns.dtype))
+    count = div(length, const(LANES, columns.dtype))
+    whole, one = div(count, const(registers, columns.dtype)), const(1, columns.dtype)
+    if registers == 2:
+        return cast(whole, columns.dtype)
+    single = and_(eq(mod(count, const(registers, columns.dtype)), one), gt(count, one))
+    return cast(select(single, sub(whole, one), whole), columns.dtype)
 
 
 def _rows_have_own(rows: For, columns: For) -> bool:
