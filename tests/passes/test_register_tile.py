@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from xpiler.ir.build import add, const, gt, load, mul, var
 from xpiler.ir.nodes import Assign, Block, Break, Decl, For, Function, If, LoopKind, Stmt
 from xpiler.ir.rewrite import rename
 from xpiler.ir.types import F32, F64, DType
+from xpiler.passes.knobs import chosen
 
 M, N, K, R, C, INNER = (var(v) for v in ("M", "N", "K", "r", "c", "k"))
 
@@ -42,6 +44,13 @@ def gemm(name: str, dtype: DType) -> Function:
         Assign(load("C", dtype, here), acc),
     )
     return function(name, params, parallel("r", M, parallel("c", N, *body)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def three_registers() -> Iterator[None]:
+    """The widest tiles have all the parts that others have."""
+    with chosen({"register_tile.registers": 3, "vnni.written_twice": 1500}):
+        yield
 
 
 @pytest.fixture(scope="module", params=["g++", "clang++"])

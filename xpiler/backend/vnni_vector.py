@@ -39,7 +39,7 @@ ENOUGH_WORK = Knob(
 TWICE = Knob(
     "vnni.written_twice",
     (0, 160, 500, 1500),
-    1500,
+    500,
     "lines of a loop that is written twice at most, with and without threads",
 )
 

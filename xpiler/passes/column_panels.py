@@ -42,7 +42,7 @@ from xpiler.passes.knobs import Knob
 from xpiler.passes.names import Names
 from xpiler.passes.register_tile import tile_candidate
 
-COLUMNS = Knob("column_panels.columns", (0, 32, 48, 64, 96, 128), 48, "columns of a panel; 0: no panels")
+COLUMNS = Knob("column_panels.columns", (0, 32, 48, 64, 96, 128), 64, "columns of a panel; 0: no panels")
 FEWEST_ROWS = 192
 LARGE = 1 << 17  # elements: half of the second cache
 
