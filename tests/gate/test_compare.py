@@ -13,6 +13,7 @@ from xpiler.gate.compare import Comparison, agree, compare
 from xpiler.gate.contract import Argument, Case, Contract, FillKind, Role, make_case
 from xpiler.gate.execute import BOTH_ENDS, RunResult, Variant, build
 from xpiler.ir.types import BF16, F16, F32, I8, I32, I64, DType
+from xpiler.translate import Trusted
 
 
 def result(case: Case, **buffers: Array) -> RunResult:
@@ -331,3 +332,29 @@ def test_an_integer_of_the_pattern_is_a_result_and_leaving_it_out_is_wrong() -> 
     assert [compare(contract, whole[0], run).informative for run in whole] == [1.0, 1.0]
     for run in short:
         assert compare(contract, whole[0], run).summary == "y: elements 63 never written"
+
+
+ABOVE = """
+__global__ void above(const float *x, int *y, float t, int n) {
+  __shared__ float row[128];
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  row[threadIdx.x] = i < n ? x[i] : 0.0f;
+  __syncthreads();
+  if (i < n) y[i] = SAID;
+}
+void run(const float *x, int *y, float t, int n) { above<<<(n + 127) / 128, 128>>>(x, y, t, n); }
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "changed", "verified"),
+    [
+        ("row[threadIdx.x] > t", "row[threadIdx.x] >= t", False),  # nothing is rounded: there is one answer
+        ("row[threadIdx.x] / 3.0f > t", "row[threadIdx.x] * (1 / 3.0f) > t", True),
+    ],
+)
+def test_an_integer_may_differ_only_where_something_is_rounded(
+    said: str, changed: str, verified: bool
+) -> None:
+    trusted = Trusted.of(ABOVE.replace("SAID", said), "above.cu")
+    assert (trusted.verify(ABOVE.replace("SAID", changed), "above.cu").status == "verified") == verified

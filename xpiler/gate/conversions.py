@@ -71,7 +71,7 @@ def conversion_cases(contract: Contract, source: Build) -> Iterator[Case]:
     for first in range(len(_ENDS)):
         for fill in fills:
             case = replace(drawn, fill=fill, landmarks=_below(first), seed=_SEED)
-            if all(result.ok for result in checked.run([case], variants=(Variant(trapped=True),))):
+            if all(result.ok for result in checked.run([case], variants=(Variant(trapped="number"),))):
                 yield case
                 return
 
@@ -82,7 +82,9 @@ def holds(contract: Contract, source: Build, case: Case) -> bool:
         return True
     checked = build(source.text, source.file, source.platform, contract, converting=True)
     trapped = _INSTRUCTION.search(source.text) is not None  # else casts alone, which the build itself checks
-    return not checked.ok or checked.run([case], variants=(Variant(trapped=trapped),))[0].ok
+    return (
+        not checked.ok or checked.run([case], variants=(Variant(trapped="number" if trapped else ""),))[0].ok
+    )
 
 
 def not_beyond(contract: Contract, source: Build, case: Case) -> bool:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -40,12 +40,13 @@ _NUDGED = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos"
 class Variant:
     """How a case is run: which end of each buffer touches a guard page, in which order threads run, and how
     floats are rounded ("up" and "down" show how much rounding there is). `trapped`: it ends where a float
-    operation has no number for a result, as a conversion to integers that do not hold it."""
+    operation has no number for a result, as a conversion to integers that do not hold it, or where one rounds
+    ("exact")."""
 
     layout: str = "end"
     schedule: str = "forward"
     rounding: str = "nearest"
-    trapped: bool = False
+    trapped: Literal["", "number", "exact"] = ""
 
     @property
     def has_second_poison(self) -> bool:
@@ -420,7 +421,7 @@ def manifest_of(
         lines += [f"entry {call_name(contract)}"]
         lines += [f"schedule {variant.schedule}", f"layout {variant.layout}"]
         lines += [f"rounding {variant.rounding}"] if variant.rounding != "nearest" else []
-        lines += ["trapped"] if variant.trapped else []
+        lines += [f"trapped {variant.trapped}"] if variant.trapped else []
         if case.launch:
             numbers = (*case.launch.grid, *case.launch.block, case.launch.shared_bytes)
             lines.append("launch " + " ".join(map(str, numbers)))

@@ -1,8 +1,8 @@
 // Calls an entry under test, once a case, each in a forked child, with every buffer between guard zones.
 //
 // usage: program MANIFEST. The manifest is text, one directive a line (see execute.py, which writes it):
-//   case ID ARGUMENTS / entry NAME / schedule NAME / layout start|end / rounding nearest|up|down / trapped / launch GX GY GZ BX BY BZ SHARED
-//   (trapped: a float operation whose result is no number, or too large for any, ends the call)
+//   case ID ARGUMENTS / entry NAME / schedule NAME / layout start|end / rounding nearest|up|down / trapped number|exact / launch GX GY GZ BX BY BZ SHARED
+//   (trapped: a float operation whose result is no number, or too large for any, ends the call; exact: one that rounds)
 //   buffer SLOT NAME BYTES ALIGNMENT in|out|inout FILE|- POISON   (POISON: hex bytes of one element)
 //   scalar SLOT HEX
 //   expect SLOT TYPE SIZE FILE     (what is right: for each element value and allowed error as doubles, then a byte each)
@@ -121,7 +121,7 @@ struct Case {
     std::vector<Expected> expected;
     std::string trials, results;
     unsigned milliseconds = 0;
-    bool trapped = false;
+    std::string trapped;
 };
 
 // How far a trial is from what is right. Shared by parent and child.
@@ -412,7 +412,10 @@ void run_case(Case& test) {
     direction = test.rounding == "up" ? 1 : test.rounding == "down" ? -1 : 0;
     if (direction) std::fesetround(direction > 0 ? FE_UPWARD : FE_DOWNWARD);
 #ifdef __GLIBC__  // threads and fibers that begin later begin with it
-    if (test.trapped) feenableexcept(FE_INVALID | FE_OVERFLOW);
+    if (test.trapped == "number") feenableexcept(FE_INVALID | FE_OVERFLOW);
+    if (test.trapped == "exact") feenableexcept(FE_INEXACT);
+#else
+    if (test.trapped == "exact") std::abort();  // nobody knows
 #endif
     test.entry->call(slots.data(), &test.launch);
 #ifdef __GLIBC__
@@ -571,7 +574,8 @@ int main(int argc, char** argv) {
             read = std::fscanf(manifest, "%255s", name) == 1;
             test.rounding = name;
         } else if (directive == "trapped") {
-            test.trapped = read = true;
+            read = std::fscanf(manifest, "%255s", name) == 1;
+            test.trapped = name;
         } else if (directive == "launch") {
             XpilerLaunch& launch = test.launch;
             read = std::fscanf(manifest, "%u %u %u %u %u %u %zu", &launch.grid[0], &launch.grid[1], &launch.grid[2],
