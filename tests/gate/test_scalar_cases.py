@@ -101,3 +101,28 @@ void run(unsigned *y, int n, unsigned long long seed, int first) {
     assert trusted.verify(source, "draw.cu").status == "verified"
     assert trusted.verify(source.replace("(seed +", "((unsigned)seed +"), "draw.cu").status == "unverified"
     assert trusted.verify(source.replace("+ first", "+ (short)first"), "draw.cu").status == "unverified"
+
+
+def test_limits_of_sums_are_reached() -> None:
+    source = """
+__global__ void clipped(const float *x, float *y, int n, float most) {
+  __shared__ float sums[256];
+  float sum = 0.0f;
+  for (int i = threadIdx.x; i < n; i += 256) sum += x[i] * x[i];
+  sums[threadIdx.x] = sum;
+  __syncthreads();
+  for (int s = 128; s > 0; s /= 2) {
+    if (threadIdx.x < s) sums[threadIdx.x] += sums[threadIdx.x + s];
+    __syncthreads();
+  }
+  float norm = sqrtf(sums[0]);
+  float scale = norm > most ? most / norm : 1.0f;
+  for (int i = threadIdx.x; i < n; i += 256) y[i] = scale * x[i];
+}
+void run(const float *x, float *y, int n, float most) { clipped<<<1, 256>>>(x, y, n, most); }
+"""
+    trusted = Trusted.of(source, "clipped.cu")
+    assert trusted.verify(source, "clipped.cu").status == "verified"
+    assert (
+        trusted.verify(source.replace("norm > most", "norm > 2 * most"), "clipped.cu").status == "unverified"
+    )

@@ -26,7 +26,7 @@ from xpiler.gate.infer_program import ProgramSearch
 from xpiler.gate.infer_search import Search, Trial, badness
 from xpiler.gate.largest_index import largest_elements
 from xpiler.gate.overrides import Overrides
-from xpiler.gate.scalar_cases import compared, scalar_cases, wide_numbers
+from xpiler.gate.scalar_cases import compared, float_limits, scalar_cases, wide_numbers
 from xpiler.ir.largest_index import largest_of
 from xpiler.ir.nodes import Const, Decl, Expr
 from xpiler.ir.rewrite import walk_stmts
@@ -59,6 +59,7 @@ class Elsewhere:
             for name, values in compared(search.entry, search.kernels.values(), search.unit.launches).items()
             if name in free
         }
+        self._limits = float_limits(search.entry, search.kernels.values(), search.unit.launches)
         wide = wide_numbers(search.entry, search.kernels.values(), search.unit.launches)
         self._wide = {name: value for name, value in wide.items() if name in free}
         self._stated = not free
@@ -75,7 +76,7 @@ class Elsewhere:
         """Cases with other flags and factors, then at further sizes."""
         if self._base is None:
             return
-        yield from scalar_cases(self._base.case, self._numbers, self._asked)
+        yield from scalar_cases(self._base.case, self._numbers, self._asked, self._limits)
         if self._overrides.shapes:
             return
         for number, (name, value) in enumerate(self._wide.items()):

@@ -3,6 +3,7 @@
     switch (mode) { case 2: ...         found with mode=53    -->  mode=2, mode=1, mode=0
     y = alpha * x + beta * y            alpha=0.75, beta=0.6  -->  alpha=0.25, beta=1.375   beta=0
     if (causal) ...                     causal=true           -->  causal=false
+    if (sqrtf(sum) > most) ...          most=0.75             -->  most=0.0625, most=0.125 ... most=256.0
     z = (seed + i) * 0x9E3779B97F4A7C15 seed=3                -->  seed=0x9E3779B97F4A7C15
 
 Sizes make every access; which branch a flag or an enumeration chooses they do not show. As with further sizes
@@ -28,13 +29,18 @@ _SEED = 8001
 _MOST_ZEROS = 4
 _MOST_FLAGS = 4
 _MOST_COMPARED = 12
+_POWERS = range(-4, 9)  # of two: a limit that a sum of some hundred squares exceeds, and its double does not
+_MOST_LIMITS = 2
 
 
 def scalar_cases(
-    case: Case, free: Mapping[str, Scalar], compared: Mapping[str, Sequence[int]]
+    case: Case,
+    free: Mapping[str, Scalar],
+    compared: Mapping[str, Sequence[int]],
+    limits: Sequence[str] = (),
 ) -> Iterator[Case]:
     """The case with other numbers and flags, of those that are `free`, and with whole ones that the kernels
-    compare with (`compared`), one parameter at a time."""
+    compare with (`compared`), one parameter at a time; with small and large ones for `limits` of floats."""
     known = dict(case.scalars)
     flags = [name for name, value in free.items() if isinstance(value, bool)]
     numbers = [name for name in free if name not in flags]
@@ -46,6 +52,8 @@ def scalar_cases(
     if numbers:
         changes.append({name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(numbers)})
     changes += [{name: 0.0} for name in numbers[:_MOST_ZEROS]]
+    asked_floats = [name for name in numbers if name in limits]
+    changes += [{name: 2.0**power} for name in asked_floats[:_MOST_LIMITS] for power in _POWERS]
     for number, change in enumerate(changes):
         yield replace(case, scalars=tuple({**known, **change}.items()), seed=_SEED + number)
 
@@ -54,8 +62,7 @@ def compared(
     entry: Entry, kernels: Iterable[Function], launches: Sequence[LaunchSite]
 ) -> dict[str, tuple[int, ...]]:
     """The integers that kernels compare a parameter of the entry with, in the order of the text; where it is
-    less or more that is asked for, the neighbour on the other side too. Of one that is shifted, `seed >> 32`,
-    a number whose upper bits are not all zero."""
+    less or more that is asked for, the neighbour on the other side too."""
     scalars = [p.name for p in entry.params if not p.is_pointer and p.dtype.is_integer and p.dtype != BOOL]
     found: dict[str, dict[int, None]] = {name: {} for name in scalars}
     for kernel in kernels:
@@ -64,6 +71,21 @@ def compared(
             for name, value in _comparison(node):
                 found.get(handed.get(name, ""), {})[value] = None
     return {name: tuple(values) for name, values in found.items() if values}
+
+
+def float_limits(
+    entry: Entry, kernels: Iterable[Function], launches: Sequence[LaunchSite]
+) -> tuple[str, ...]:
+    """The floats of the entry that kernels compare other floats with."""
+    floats = {p.name for p in entry.params if not p.is_pointer and p.dtype.is_float}
+    found: dict[str, None] = {}
+    for kernel in kernels if floats else ():
+        handed = _handed(entry, kernel, launches)
+        for node in walk(kernel.body):
+            if isinstance(node, Binary) and node.op in COMPARISONS:
+                sides = {side.name for side in (node.left, node.right) if isinstance(side, Var)}
+                found |= dict.fromkeys(handed.get(name, "") for name in sides)
+    return tuple(name for name in found if name in floats)
 
 
 def wide_numbers(entry: Entry, kernels: Iterable[Function], launches: Sequence[LaunchSite]) -> dict[str, int]:
