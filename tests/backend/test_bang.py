@@ -59,7 +59,7 @@ void run(const float *x, float *y, int n, cudaStream_t s) {
 """
     )
     assert "void run(const float *x, float *y, int n, cnrtQueue_t s)" in text
-    assert "cnrtFuncTypeUnion1, s>>>(x, y, n, dim3(dim3(n / 256 + 1)).x)" in text
+    assert "cnrtFuncTypeUnion1, s>>>(x, y, n, dim3(n / 256 + 1).x)" in text
     assert "cnrtQueueSync" not in text
 
 

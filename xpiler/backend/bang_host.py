@@ -39,6 +39,7 @@ from xpiler.backend.host_lambdas import lambda_edits
 from xpiler.backend.host_math import called_in
 from xpiler.backend.host_values import IS_KERNEL, address_function, chosen, value_edits
 from xpiler.backend.largest_index import LARGEST_INDEX
+from xpiler.backend.launch_axes import axis_of
 from xpiler.backend.signature import parameters_of, signature_of, with_definitions
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import KernelText, LaunchSite, Signature, Unit
@@ -396,7 +397,7 @@ def _dimension(unit: Unit, dimension: str, configuration: list[str]) -> str:
     text = configuration[0] if which == "gridDim" else configuration[1]
     if _rank_of(unit.text, text.strip()) == 1 and "dim3" not in text and not _is_dim3(unit.text, text):
         return text if axis == "x" else "1"
-    return f"{text}.{axis}" if re.fullmatch(r"\w+", text.strip()) else f"dim3({text}).{axis}"
+    return f"{text}.{axis}" if re.fullmatch(r"\w+", text.strip()) else axis_of(text, axis)
 
 
 def _is_dim3(text: str, name: str) -> bool:

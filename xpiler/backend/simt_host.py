@@ -25,6 +25,7 @@ from xpiler.backend.host_cpp import (
 )
 from xpiler.backend.host_dispatch import passed
 from xpiler.backend.largest_index import LARGEST_INDEX, largest_lines
+from xpiler.backend.launch_axes import axis_of
 from xpiler.backend.serial_host import as_passed
 from xpiler.backend.signature import check_lines, parameters_of, signature_of, with_definitions
 from xpiler.backend.simt import (
@@ -115,7 +116,7 @@ def _launch(
         if which == "dynamicShared":
             arguments.append(configuration[2] if len(configuration) > 2 else "0")
         else:
-            arguments.append(f"dim3({configuration[0 if which == 'gridDim' else 1]}).{axis}")
+            arguments.append(axis_of(configuration[0 if which == "gridDim" else 1], axis))
     stream = configuration[3] if len(configuration) > 3 else "0"
     return f"{launch_name(unit, function)}({', '.join([*arguments, stream])})"
 
