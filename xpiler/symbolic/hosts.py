@@ -27,6 +27,7 @@ _THREE = ((20, 40, 33), (1, 2, 3), (37, 35, 39), (64, 64, 64))
 _LARGE = 40
 _BLOCKS = (256, 128, 64, 512)
 _MOST_THREADS = 1024
+_CORES = 4  # of a device whose host code asks for them: a cluster
 _MOST_BEYOND = 1 << 13  # threads of a launch whose loops are followed further
 _MOST_SHARED = 227 << 10  # bytes, where the launch's are unknown
 
@@ -192,7 +193,9 @@ def _trial(kernel: Function, model: HostModel, launch: LaunchModel, sizes: Mappi
 
 def _shape(kernel: Function, launch: LaunchModel, sizes: Mapping[str, int]) -> tuple[Shape, Shape] | None:
     """Grid and block, if they are numbers that a device takes."""
-    grid = [_number(f, sizes) or 0 for f in launch.grid]
+    unknown = (_CORES, 1, 1) if kernel.tasks else (0, 0, 0)  # as many as the device has cores
+    said = [_number(f, sizes) for f in launch.grid]
+    grid = [other if number is None else number for number, other in zip(said, unknown, strict=False)]
     block = [1, 1, 1] if kernel.tasks else [_number(f, sizes) or 0 for f in launch.block]
     if min(*grid, *block) < 1 or block[0] * block[1] * block[2] > _MOST_THREADS:
         return None
