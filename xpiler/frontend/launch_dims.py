@@ -26,13 +26,13 @@ def typed(ctx: Context, node: Node) -> Value:
 
 
 def unknown_dim3() -> Value:
-
+    """A dim3 whose extents nobody can tell."""
     fields: dict[str, Value] = {a: Variable(Scalar(U32), Var(U32, f"?.{a}")) for a in "xyz"}
     return Aggregate(VECTORS["dim3"], fields)
 
 
 def dim3_value(ctx: Context, value: Node | None) -> Value:
-
+    """A dim3 made of `value`, with those extents that are constants; of ones, where it is made of nothing."""
     dims = _dims(ctx, value) if value is not None else (1, 1, 1)
     fields: dict[str, Value] = {
         axis: constant(extent, U32) if extent is not None else Variable(Scalar(U32), Var(U32, f"?.{axis}"))
@@ -88,9 +88,8 @@ def _extent(ctx: Context, node: Node) -> int | None:
     if node.type == "parameter_declaration":
         declarator = node.child_by_field_name("declarator")
         node = node.child_by_field_name("type") or node
-        if (
-            declarator is not None
-        ):  # `dim3 block(WARPS * WARP, ROWS)` reads as a function's parameter `WARPS *WARP`
+        # `dim3 block(WARPS * WARP, ROWS)` reads as a function's parameter `WARPS *WARP`.
+        if declarator is not None:
             factors = [_extent(ctx, node), *(_extent(ctx, child) for child in named_children(declarator))]
             known = [factor for factor in factors if factor is not None]
             is_product = declarator.type == "pointer_declarator" and len(known) == len(factors) == 2
