@@ -402,9 +402,11 @@ class Program:
 def fields_alone(node: Any) -> dict[str, Any]:
     """The fields of a node without what is remembered with it.
 
-    Of a copy of its dictionary (one step for the interpreter): another thread may be remembering something.
+    One by one, and never by the node's dictionary: another thread may be remembering something meanwhile.
+    That ends a walk over the dictionary; and CPython 3.11, making or copying one, does not expect that others
+    change it while it looks for garbage, which was the end of the interpreter.
     """
-    return {name: value for name, value in node.__dict__.copy().items() if name[0] != "_"}
+    return {name: getattr(node, name) for name in node.__dataclass_fields__}
 
 
 def _remember_hashes(base: type) -> None:
@@ -435,6 +437,9 @@ def _remember_hash(cls: Any) -> None:
         return hash(self) == hash(other) and compare(self, other)
 
     cls.__hash__, cls.__eq__, cls.__getstate__ = hash_, eq, fields_alone
+    first = object.__new__(cls)
+    for name in ("_hash", "_uses"):  # that all nodes have room for: to remember makes no dictionary, either
+        store(first, name, None)
 
 
 _remember_hashes(Expr)

@@ -302,7 +302,7 @@ def uses(node: Node) -> Uses:
 
     Of the arrays handed to an `Instr` the first is written, the others are read.
     """
-    known: Uses | None = node.__dict__.get("_uses")
+    known: Uses | None = getattr(node, "_uses", None)
     if known is None:
         known = _uses(node)
         object.__setattr__(node, "_uses", known)  # nodes never change
