@@ -358,3 +358,26 @@ def test_an_integer_may_differ_only_where_something_is_rounded(
 ) -> None:
     trusted = Trusted.of(ABOVE.replace("SAID", said), "above.cu")
     assert (trusted.verify(ABOVE.replace("SAID", changed), "above.cu").status == "verified") == verified
+
+
+def test_an_infinity_of_contracted_products_may_be_no_number_of_others() -> None:
+    source = """
+void scan(const float *a, const float *b, float *y, int n) {
+  for (int i = 0; i < n; ++i) {
+    float p = 0x1p63f * a[i], q = 0x1p63f * b[i];
+    y[i] = p * p - q * q;
+  }
+}
+"""
+    target = """
+__global__ void scanned(const float *a, const float *b, float *y, int n) {
+  int i = blockIdx.x * 256 + threadIdx.x;
+  if (i >= n) return;
+  float p = 0x1p63f * a[i], q = 0x1p63f * b[i];
+  y[i] = p * p - q * q;
+}
+void scan(const float *a, const float *b, float *y, int n) { scanned<<<(n + 255) / 256, 256>>>(a, b, y, n); }
+"""
+    trusted = Trusted.of(source, "scan.c")
+    assert trusted.verify(target, "scan.cu").status == "verified"
+    assert trusted.verify(target.replace("- q * q", "- p * q"), "scan.cu").status == "unverified"

@@ -376,7 +376,8 @@ def test_sums_of_a_kernel_are_contracted_only_where_that_is_asked_for() -> None:
     contract = Contract("k", "kernel", arguments, (case,), kernel_spelling="k")
     given = [{"x": np.concatenate([x, x * x])}]
     apart, fused = (
-        build(text, "k.cu", "cuda", contract, fused=f).run([case], inputs=given)[0] for f in (False, True)
+        build(text, "k.cu", "cuda", contract, recontracted=f).run([case], inputs=given)[0]
+        for f in (False, True)
     )
     assert (apart.buffers["y"] == 0).all()
     exact = x.astype(np.float64) ** 2 - (x * x).astype(np.float64)

@@ -14,12 +14,13 @@ matrices or softmax is needed. The factor sqrt(n) allows for another order of su
 replaced by a wrong one moves by its own size, thousands of times the spread: a dropped term of a sum fails.
 
 Where that does not suffice the source also runs with every operation rounded up and with every one rounded
-down, functions by two units more (`tanhf` is no better on a device), and with products and sums contracted.
-Inputs that move by their own rounding do not show how an intermediate result is rounded when it is far larger
-than they are: the sum of a softmax in `p - 1`, with p near 1, or `1 + tanh(x)` near 0. Twice the distance of
-the first two runs is allowed besides, yet no more than a few roundings of the largest element of the output,
-and twice that of the contracted one (where sums cancel to less than that, the largest such); an element may
-be the infinity or NaN that the latter has there.
+down, functions by two units more (`tanhf` is no better on a device), and with products and sums contracted
+(not contracted, where the processor does it by itself). Inputs that move by their own rounding do not show
+how an intermediate result is rounded when it is far larger than they are: the sum of a softmax in `p - 1`,
+with p near 1, or `1 + tanh(x)` near 0. Twice the distance of the first two runs is allowed besides, yet no
+more than a few roundings of the largest element of the output, and twice that of the contracted one (where
+sums cancel to less than that, the largest such); an element may be the infinity or NaN that the latter has
+there.
 
 Integer outputs are compared bit by bit; one may differ by as much as the perturbations change that very one
 in the source, where they change few (floats that are rounded to integers, at the edge of two) and anything is
@@ -225,7 +226,7 @@ def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResu
             _spread(contract, r, runs[i * rounds : (i + 1) * rounds], sizes[i * rounds])
             for i, r in enumerate(expected)
         ]
-    fused = _with_fused_sums(contract, source, expected)
+    fused = _recontracted(contract, source, expected)
     exact = [source.run([r.case], variants=(Variant(trapped="exact"),))[0].ok for r in expected]
     return [
         _unmoved(contract, r)
@@ -261,7 +262,7 @@ def _fresh_roundings(contract: Contract, source: Build, expected: Sequence[RunRe
         return []
     directed = (Variant(rounding="up"), Variant(rounding="down"))
     runs = source.run([result.case for result in expected], variants=directed)
-    fused = _with_fused_sums(contract, source, expected)
+    fused = _recontracted(contract, source, expected)
     return [
         Roundings(
             _distance(contract, *runs[2 * i : 2 * i + 2]),
@@ -287,12 +288,13 @@ def _distance(contract: Contract, up: RunResult, down: RunResult) -> Spread:
     return distance
 
 
-def _with_fused_sums(
+def _recontracted(
     contract: Contract, source: Build, expected: Sequence[RunResult]
 ) -> dict[int, list[RunResult]]:
-    """The source with its products and sums contracted, as a GPU's compiler does unless told not to: an
-    integer that a float is truncated to may differ by that alone."""
-    built = build(source.text, source.file, source.platform, contract, fused=True)
+    """The source with its products and sums contracted, as a GPU's compiler does unless told not to, or not,
+    where they are by themselves: an integer that a float is truncated to may differ by that alone, and what
+    is too large for a float, or no number."""
+    built = build(source.text, source.file, source.platform, contract, recontracted=True)
     if not source.text or not built.ok:
         return {}
     return {i: [run] for i, run in enumerate(built.run([result.case for result in expected]))}

@@ -227,7 +227,7 @@ def build(
     *,
     compiler: str | None = None,
     beside: Sequence[Contract] = (),
-    fused: bool = False,
+    recontracted: bool = False,
     quick: bool = False,
     timed: bool = False,
     converting: bool = False,
@@ -235,20 +235,29 @@ def build(
     """Compiles `text` as it is delivered, together with a call of `contract.entry`.
 
     `beside`: other entries of the text, compiled in the same go, so that a program of many entries is
-    compiled once. If one of them does not compile, the entry is compiled alone. `fused`: products and sums
-    are contracted, as a GPU's compiler may; otherwise an emulated program rounds after each. `quick`: it is
+    compiled once. If one of them does not compile, the entry is compiled alone. `recontracted`: products
+    and sums of an emulated program are contracted, as a GPU's compiler may (it rounds after each by
+    itself); those of others, which are contracted where the processor can, are not. `quick`: it is
     compiled to be run a few times only. `timed`: as fast as it can be, without what makes faults show.
     `converting`: it ends where a float is converted to an integer type that does not hold it, and where a
     signed integer overflows.
     """
     together = _together(contract, beside)
-    built = _build(text, file, platform, contract, together, compiler, fused, quick, timed, converting)
+    built = _build(text, file, platform, contract, together, compiler, recontracted, quick, timed, converting)
     if len(together) == 1:
         return built
     return (
         replace(built, together=True)
         if built.ok
-        else build(text, file, platform, contract, compiler=compiler, fused=fused, converting=converting)
+        else build(
+            text,
+            file,
+            platform,
+            contract,
+            compiler=compiler,
+            recontracted=recontracted,
+            converting=converting,
+        )
     )
 
 
@@ -270,7 +279,7 @@ def _build(
     contract: Contract,
     together: Sequence[Contract],
     compiler: str | None,
-    fused: bool,
+    recontracted: bool,
     quick: bool,
     timed: bool,
     converting: bool,
@@ -293,9 +302,11 @@ def _build(
         optimisation = "-O3" if timed else "-O0" if quick else "-O2"
         flags = list(vnni_flags(chosen, unit, optimisation, shows_faults=not timed))
         tool = chosen.name if flags_here(unit) else f"emulator ({chosen.name})"
-    if fused:
+    if recontracted and "-ffp-contract=off" in flags:
         flags = [*(flag for flag in flags if flag != "-ffp-contract=off"), "-ffp-contract=fast"]
         flags += ["-fexpensive-optimizations"]  # without it g++ contracts nothing at -O1
+    elif recontracted:
+        flags = [*flags, "-ffp-contract=off"]
     if converting:
         flags = [*flags, "-fno-wrapv", "-fsanitize=float-cast-overflow,signed-integer-overflow"]
         flags += ["-fsanitize-undefined-trap-on-error"]
