@@ -205,6 +205,24 @@ def test_tiles_of_the_same_columns_follow_one_another_within_a_thread(
     np.testing.assert_array_equal(out, a @ b + c)
 
 
+def test_rows_whose_elements_are_read_once_are_gone_through_in_the_order_of_memory() -> None:
+    """Y[b, r, c] = sum of X[b, r + k, c] * W[k, c], channel by channel."""
+    b, acc = var("b"), var("acc", F32)
+    product = mul(
+        load("X", F32, add(mul(add(mul(b, M), add(R, INNER)), N), C)), load("W", F32, add(mul(INNER, N), C))
+    )
+    body = (
+        Decl("acc", F32, init=const(0, F32)),
+        serial("k", 0, const(3), Assign(acc, product, "+")),
+        Assign(load("Y", F32, add(mul(add(mul(b, M), R), N), C)), acc),
+    )
+    params = (*(pointer(p, F32, p != "Y") for p in "XWY"), *(scalar(s) for s in ("batch", "M", "N")))
+    nest = parallel("b", var("batch"), parallel("r", M, parallel("c", N, *body)))
+    text = generate(function("channels", params, nest), launch={}).text
+    loops = [line.split(";")[2].strip(" ){") for line in text.split("\n") if "for (int " in line]
+    assert [loop.split(" ")[0].strip("+") for loop in loops[:3]] == ["b", "r", "c"]
+
+
 def test_a_tile_of_three_registers_is_written_with_and_without_threads() -> None:
     text = generate(batch_of_products()).text
     assert text.count("#pragma omp parallel for\n") == 1 and "parallel for if" not in text

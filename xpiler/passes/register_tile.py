@@ -93,16 +93,19 @@ def tile_candidate(loop: For) -> For | None:
 def tiled(rows: For, columns_first: bool = False) -> tuple[Stmt, ...] | None:
     """The loops that replace `rows` and the vector loop in it; None if the rows share neither loads nor short
     loops: each would be written out for nothing. `columns_first`: tiles of the same columns follow one
-    another, so that what these columns read stays in the first cache; then no threads share the rows."""
+    another, so that what these columns read stays in the first cache; then no threads share the rows. That is
+    for columns of an operand that all rows read: others are read once, and best in the order of memory."""
     columns = tile_candidate(rows)
     if columns is None:
         return None
     extent = _extent(rows)
-    most = ROWS.value if _rows_have_own(rows, columns) else min(ROWS.value, FEW_LOADED)
+    product = _rows_have_own(rows, columns)
+    most = ROWS.value if product else min(ROWS.value, FEW_LOADED)
     height = most if extent is None or extent >= most else extent
     fresh = _fresh({n.name for n in walk(rows) if isinstance(n, (Var, Decl))} | {columns.var, rows.var})
     if not _worth_it(rows, columns, height):
         return None
+    columns_first = columns_first and product
     tiles = _columns_outside if columns_first else _rows_outside
     if extent is not None:
         end = add(rows.start, const(extent - extent % height, rows.dtype))
