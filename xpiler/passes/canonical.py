@@ -34,6 +34,7 @@ from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.inductions import without_inductions
 from xpiler.passes.invariants import hoist_invariants
 from xpiler.passes.jammed_copies import separate_copies
+from xpiler.passes.joined_conditions import join_conditions
 from xpiler.passes.lane_masks import masked_steps, plain_masks
 from xpiler.passes.lane_votes import drop_votes
 from xpiler.passes.loop_distribution import distribute_loops
@@ -224,6 +225,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("single assignment", single_assignments),
     ("invariants", hoist_invariants),
     ("tidy", tidy),
+    ("joined conditions", join_conditions),
     ("covers", without_covers),
     ("counted loops", _counted_in_threads),
     ("moving places", _moving_in_threads),
