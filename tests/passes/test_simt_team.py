@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from xpiler.frontend import parse
-from xpiler.ir.build import var
-from xpiler.ir.nodes import Barrier, Function
+from xpiler.ir.build import const, maximum, minimum, sub, var
+from xpiler.ir.nodes import Barrier, Block, For, Function
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import I32
 from xpiler.passes.canonical import canonicalise
 from xpiler.passes.facts import Facts
 from xpiler.passes.names import Names
-from xpiler.passes.simt_team import Team, cooperate
+from xpiler.passes.simt_team import Team, cooperate, extents
 
 BODIES = {
     "an element is the same thread's in both": (
@@ -48,3 +50,10 @@ def test_threads_meet_where_they_touch_what_others_did(name: str) -> None:
     stmts, shared = cooperate(function.body.body, team, Facts.of(function), Names(function))
     assert shared
     assert sum(isinstance(n, Barrier) for s in stmts for n in walk(s)) == barriers
+
+
+def test_at_most_one_length_of_a_nest_is_below_zero() -> None:
+    rows, columns = (minimum(sub(var(size), var("tile")), const(16)) for size in ("M", "N"))
+    nest = [For(name, I32, const(0), n, const(1), Block(())) for name, n in (("i", rows), ("j", columns))]
+    assert extents(nest) == [rows, maximum(columns, const(0))]
+    assert extents([replace(nest[0], stop=var("K")), nest[1]]) == [var("K"), columns]

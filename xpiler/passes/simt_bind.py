@@ -20,7 +20,7 @@ from xpiler.passes.coalescing import quality, trips
 from xpiler.passes.facts import Facts
 from xpiler.passes.knobs import Knob
 from xpiler.passes.names import Names
-from xpiler.passes.simt_team import extent, unravel, value
+from xpiler.passes.simt_team import extent, extents, unravel, value
 
 THREADS = Knob("simt_bind.threads", (64, 128, 256, 512, 1024), 256, "threads of a block")
 WIDTH = 32
@@ -72,8 +72,8 @@ def index_type(nest: Sequence[For]) -> DType:
 
 def total(nest: Sequence[For], dtype: DType) -> Expr:
     count: Expr = const(1, dtype)
-    for loop in nest:
-        count = mul(count, cast(extent(loop), dtype))
+    for one in extents(nest):
+        count = mul(count, cast(one, dtype))
     return count
 
 

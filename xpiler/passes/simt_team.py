@@ -17,11 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.affine import coefficient
-from xpiler.ir.build import add, cast, ceil_div, const, div, eq, is_const, lt, mod, mul, sub
+from xpiler.ir.build import add, cast, ceil_div, const, div, eq, is_const, lt, maximum, mod, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
     Barrier,
+    Binary,
     Block,
     Break,
     Collective,
@@ -37,6 +38,7 @@ from xpiler.ir.nodes import (
     Return,
     Space,
     Stmt,
+    Unary,
     Var,
     While,
 )
@@ -495,6 +497,21 @@ def extent(loop: For) -> Expr:
     return width if loop.step == Const(loop.step.dtype, 1) else ceil_div(width, loop.step)
 
 
+def extents(nest: Sequence[For]) -> list[Expr]:
+    """How many iterations each loop of a nest has. At most one of them is below zero: the product of two
+    would be a number of iterations, where there are none."""
+    found = [extent(loop) for loop in nest]
+    doubtful = [i for i, one in enumerate(found) if _may_be_negative(one)]
+    for i in doubtful[1:]:
+        found[i] = maximum(found[i], const(0, found[i].dtype))
+    return found
+
+
+def _may_be_negative(extent: Expr) -> bool:
+    """Sizes are none, nor sums and products of them; differences may be."""
+    return any((isinstance(e, Binary) and e.op == "-") or isinstance(e, Unary) for e in walk_exprs(extent))
+
+
 def value(loop: For, count: Expr) -> Expr:
     """The loop variable in an iteration."""
     return cast(add(loop.start, mul(cast(count, loop.dtype), loop.step)), loop.dtype)
@@ -525,8 +542,8 @@ def spread(nest: Sequence[For], body: Block, team: Team, names: Names | None) ->
         step = mul(const(team.size, loop.dtype), loop.step)
         return [replace(loop, start=start, step=step, body=body, kind=LoopKind.SERIAL)]
     total: Expr = const(1)
-    for loop in nest:
-        total = mul(total, extent(loop))
+    for count in extents(nest):
+        total = mul(total, count)
     dtype = total.dtype if total.dtype.bits == 64 else I32
     assert names is not None
     name = names.fresh("index")
