@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from xpiler.frontend import parse
-from xpiler.ir.build import const, maximum, minimum, sub, var
+from xpiler.ir.build import add, const, maximum, minimum, sub, var
 from xpiler.ir.nodes import Barrier, Block, For, Function
 from xpiler.ir.rewrite import walk
 from xpiler.ir.types import I32
@@ -57,3 +57,5 @@ def test_at_most_one_length_of_a_nest_is_below_zero() -> None:
     nest = [For(name, I32, const(0), n, const(1), Block(())) for name, n in (("i", rows), ("j", columns))]
     assert extents(nest) == [rows, maximum(columns, const(0))]
     assert extents([replace(nest[0], stop=var("K")), nest[1]]) == [var("K"), columns]
+    less = add(var("K"), const(-1))
+    assert extents([nest[0], replace(nest[1], stop=less)]) == [rows, maximum(less, const(0))]

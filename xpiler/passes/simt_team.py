@@ -509,7 +509,13 @@ def extents(nest: Sequence[For]) -> list[Expr]:
 
 def _may_be_negative(extent: Expr) -> bool:
     """Sizes are none, nor sums and products of them; differences may be."""
-    return any((isinstance(e, Binary) and e.op == "-") or isinstance(e, Unary) for e in walk_exprs(extent))
+    for e in walk_exprs(extent):
+        match e:
+            case Binary(op="-") | Unary():
+                return True
+            case Const(value=number) if number < 0:
+                return True
+    return False
 
 
 def value(loop: For, count: Expr) -> Expr:
