@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.gate.programs import TILED_GEMM, gemm_contract, run_loop, vector_contract
-from xpiler.gate import avx512
+from xpiler.gate import avx512, execute
 from xpiler.gate.arrays import decode, encode, is_poison
 from xpiler.gate.compare import schedule_race
 from xpiler.gate.contract import Argument, Contract, Launch, Role, make_case
@@ -85,6 +85,21 @@ extern "C" void f(const float* x, float* y, int n) { if (n == 7) exit(1); y[0] =
     sizes = [make_case({"n": n}, {"x": n, "y": n}) for n in (5, 7, 9)]
     good, bad, other = build(text, "f.cpp", "vnni", contract).run(sizes, until_fault=True)
     assert good.ok and "exit code 1" in bad.describe() and "not run" in other.describe()
+
+
+def test_cases_that_are_not_needed_are_left_out_once_the_others_took_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(execute, "SLOW", 0.1)
+    text = """#include <ctime>
+extern "C" void f(const float* x, float* y, int n) {
+        while (n == 7 && clock() < 0.2 * CLOCKS_PER_SEC) {}
+        y[0] = n; }"""
+    sizes = [make_case({"n": n}, {"x": n, "y": n}) for n in (5, 6, 7, 8, 9)]
+    program = build(text, "f.cpp", "vnni", vector_contract())
+    first = [run.left_out for run in program.run(sizes, needed=1)]
+    assert first == [False, False, False, True, True]
+    assert not any(run.left_out for run in program.run(sizes, needed=len(sizes)))
 
 
 def test_what_was_not_written_is_still_poison() -> None:

@@ -33,6 +33,7 @@ from xpiler.platforms.registry import PLATFORMS
 _RUNNER = Path(__file__).with_name("runner.cpp")
 _AVX512 = Path(__file__).parent.parent / "emulators" / "avx512"
 _REPORTED = 86  # exit code: the reason is in the events file
+SLOW = 20.0  # seconds of processor time after which a program need not run further cases
 _NUDGED = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tanh", "erf", "erfc")
 
 
@@ -62,7 +63,8 @@ class RunResult:
     """One call: the pointer arguments afterwards (those the entry may write), what was reported, how it
     ended. `seconds` by the clock, `processor` of processor time. `records`: files of memory
     at launches, by name, where the run was asked for them. `unwritten`: which elements of outputs were left
-    alone, where two runs tell; `buffers` hold the first pattern there.
+    alone, where two runs tell; `buffers` hold the first pattern there. `left_out`: it was not run, as those
+    before took long.
     """
 
     case: Case
@@ -77,6 +79,7 @@ class RunResult:
     processor: float = 0.0
     records: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     unwritten: Mapping[str, Array] = field(default_factory=dict, compare=False, repr=False)
+    left_out: bool = False
 
     def left_alone(self, argument: Argument) -> Array:
         """Which elements of an output were never written; of integers in one run alone, which may be."""
@@ -135,9 +138,11 @@ class Build:
         limits: Limits | None = None,
         env: Mapping[str, str] | None = None,
         until_fault: bool = False,
+        needed: int | None = None,
     ) -> list[RunResult]:
         """Every case in every variant, case by case. `inputs` replaces the drawn test data, one mapping a
-        case. `until_fault`: none after the first that does not end well; those count as not run.
+        case. `until_fault`: none after the first that does not end well; those count as not run. `needed`:
+        of so many cases at least; the others are left out once all have taken `SLOW` seconds.
         """
         if self.program is None:
             raise ValueError(f"the program was not built: {self.error}")
@@ -152,6 +157,8 @@ class Build:
                 shutil.copy2(self.program, program)
             jobs = [(case, data, v) for case, data in zip(cases, drawn, strict=True) for v in variants]
             manifest = manifest_of(self.contract, self.platform, jobs, scratch)
+            if needed is not None:
+                manifest = f"needed {needed * len(variants)} {SLOW}\n{manifest}"
             (scratch / "manifest").write_text("until-fault\n" * until_fault + manifest)
             done = sandbox.run(
                 [str(program), "manifest"],
@@ -469,6 +476,8 @@ def _result(contract: Contract, job: Job, number: int, scratch: Path, done: Comp
     case, _, variant = job
     events = parse_events(_read(scratch / f"events-{number}.jsonl"), contract)
     finished = _read(scratch / f"done-{number}")
+    if not finished and (scratch / "left-out").exists() and not (scratch / f"status-{number}").exists():
+        return RunResult(case, variant, {}, left_out=True)
     if not finished:
         return RunResult(case, variant, {}, events, _how_it_ended(events, number, scratch, done))
     buffers = {}
@@ -492,7 +501,10 @@ def _result(contract: Contract, job: Job, number: int, scratch: Path, done: Comp
 
 def _told_apart(contract: Contract, runs: Sequence[RunResult]) -> list[RunResult]:
     """Runs of one case, with what all of them left alone, if they began with both patterns."""
-    if not all(run.ok for run in runs) or len({run.variant.has_second_poison for run in runs}) < 2:
+    if (
+        not all(run.ok and not run.left_out for run in runs)
+        or len({run.variant.has_second_poison for run in runs}) < 2
+    ):
         return list(runs)
     outputs = [a for a in contract.outputs if a.role is Role.OUT and a.name in runs[0].buffers]
     unwritten = {a.name: np.logical_and.reduce([run.left_alone(a) for run in runs]) for a in outputs}
