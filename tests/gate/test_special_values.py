@@ -68,3 +68,14 @@ def test_nothing_shows_of_an_array_that_the_source_does_not_look_at() -> None:
     assert not rung.ok and not rung.undecided and result.status == "unverified"
     assert "b=0.0" in rung.detail and "y all NaN, which the source does not look at" in rung.detail
     assert trusted.verify(text, "add.cu").status == "verified"
+
+
+def test_a_limit_below_another_one_says_nothing_of_what_is_looked_at() -> None:
+    """At lo=0.75 and hi=0.625, or 0, all results are hi, also those of NaN: `fmaxf` takes the number."""
+    text = RELU.replace("int n)", "float lo, float hi, int n)").replace("(x, y, n)", "(x, y, lo, hi, n)")
+    text = text.replace("x[i] > 0.0f ? x[i] : 0.0f", "fminf(fmaxf(x[i], lo), hi)")
+    trusted = Trusted.of(text, "clamp.cu")
+    changed = "x[i] != x[i] ? x[i] : fminf(fmaxf(x[i], lo), hi)"
+    result = trusted.verify(text.replace("fminf(fmaxf(x[i], lo), hi)", changed), "clamp.cu")
+    (rung,) = [rung for rung in result.evidence if rung.rung == "special"]
+    assert (rung.undecided, result.status) == (True, "verified")

@@ -23,6 +23,12 @@ def test_coordinates_are_exchanged_in_rows_of_another_length(written: str, right
     assert right in [text for text, _ in recombined(written, SIZES, frozenset({"m", "n"}))]
 
 
+def test_of_many_coordinates_two_are_exchanged_with_the_lengths_of_their_axes() -> None:
+    texts = [text for text, _ in recombined("((b * w + x) * h + y) * c + z", ("w", "h", "c"), frozenset())]
+    assert "((b * h + y) * w + x) * c + z" in texts
+    assert len(texts) == 3
+
+
 @pytest.mark.parametrize("written", ["i", "i + j", "i * n", "a[i] * n + j", "i / 2 * n + j", "4 * n + 1"])
 def test_what_has_no_two_coordinates_is_left_alone(written: str) -> None:
     assert not [text for text, _ in recombined(written, SIZES, frozenset())]

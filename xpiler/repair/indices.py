@@ -12,21 +12,25 @@ import ast
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 Product = tuple[str, ...]  # names, as they are written
 Form = Counter[Product]  # factors of products
 _CAST = re.compile(r"\(\s*(?:const\s+)?(?:unsigned|size_t|u?int(?:\d+_t)?|long(?:\s+long)?|ptrdiff_t)\s*\)")
 _LONGEST = 120
 _MOST_SIZES = 6
+_FEW = 3  # coordinates that are put together in all ways
 
 
 def recombined(written: str, sizes: Sequence[str], likely: frozenset[str]) -> Iterator[tuple[str, float]]:
     """Other indices of the same coordinates, with costs. `sizes`: names that may be lengths of rows;
     `likely`: those that the source makes indices of this array with."""
     form = _form(written) if len(written) <= _LONGEST else None
-    digits = _digits(form, frozenset(sizes)) if form is not None else None
-    if digits is None:
+    found = _digits(form, frozenset(sizes)) if form is not None else {}
+    digits = list(found.values())
+    if len(digits) > _FEW:
+        yield from _axes_exchanged(found)
+    if not 2 <= len(digits) <= _FEW:
         return
     said = [s for s in sizes if re.search(rf"\b{re.escape(s)}\b", written)]
     lengths = [s for s in sizes if s in likely or s in said] if len(digits) > 2 else list(sizes)
@@ -38,16 +42,38 @@ def recombined(written: str, sizes: Sequence[str], likely: frozenset[str]) -> It
             yield text, 1.4 if set(radices) <= likely else 1.9
 
 
-def _digits(form: Form, sizes: frozenset[str]) -> list[str] | None:
-    """The coordinates of an index, that of the longest stride first; None unless there are two or three."""
+def _axes_exchanged(digits: Mapping[Product, str]) -> Iterator[tuple[str, float]]:
+    """Two coordinates exchanged, each with the length of its own axis.
+
+    ((n * w + x) * h + y) * c + z    -->    ((n * h + y) * w + x) * c + z, ...
+    """
+    strides = list(digits)
+    lengths = [
+        list((Counter(long) - Counter(short)).elements()) for long, short in itertools.pairwise(strides)
+    ]
+    if any(len(names) != 1 for names in lengths):
+        return
+    first, *rest = digits.values()
+    axes = [(names[0], digit) for names, digit in zip(lengths, rest, strict=True)]
+    for one, other in itertools.combinations(range(len(axes)), 2):
+        order = list(axes)
+        order[one], order[other] = order[other], order[one]
+        text = first
+        for length, digit in order:
+            text = f"{_factor(text)} * {length} + {digit}"
+        yield text, 1.4
+
+
+def _digits(form: Form, sizes: frozenset[str]) -> dict[Product, str]:
+    """The coordinates of an index by their strides, the longest first; none of what is no such index."""
     found: dict[Product, Form] = {}
     for product, factor in form.items():
         stride = tuple(sorted(name for name in product if name in sizes))
         found.setdefault(stride, Counter())[tuple(n for n in product if n not in sizes)] += factor
     strides = sorted(found, key=lambda s: (-len(s), s))
-    if not 2 <= len(strides) <= 3 or any(not any(found[s]) for s in strides):
-        return None
-    return [_spelled(found[stride]) for stride in strides]
+    if any(not any(found[s]) for s in strides):
+        return {}
+    return {stride: _spelled(found[stride]) for stride in strides}
 
 
 def _spelled(form: Form) -> str:

@@ -18,16 +18,16 @@ def values(kind: str, type_: str, vocabulary: Vocabulary) -> Iterator[tuple[str,
         is_float = "float" in type_
         yield from (
             ("0.0f" if is_float else "0.0", 1.4),
-            ("-INFINITY", 1.6),
+            (vocabulary.extremes[0], 1.6),
             ("1.0f", 1.8),
-            ("INFINITY", 1.8),
+            (vocabulary.extremes[1], 1.8),
         )
         yield from ((word, 1.9) for word in vocabulary.floats[:4])
     elif kind == VECTOR and "__m512" in type_:
         ending = "si512" if "__m512i" in type_ else "pd" if "__m512d" in type_ else "ps"
         yield f"_mm512_setzero_{ending}()", 1.4
         if ending == "ps":
-            yield from (("_mm512_set1_ps(-INFINITY)", 1.6), ("_mm512_set1_ps(1.0f)", 1.9))
+            yield from ((f"_mm512_set1_ps({vocabulary.extremes[0]})", 1.6), ("_mm512_set1_ps(1.0f)", 1.9))
 
 
 def resets(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tuple[str, float]]:
@@ -79,12 +79,13 @@ def element_resets(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iter
 _ACCUMULATES = re.compile(r"__bang_(\w+)\(\s*(\w+)\s*,\s*\2\s*,[^;]*,\s*([^,;()]+)\)\s*;")
 
 
-def fills(walker: Walker, place: Place) -> Iterator[tuple[str, float]]:
+def fills(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tuple[str, float]]:
     """A value for the scratchpad that instructions of the next loop accumulate in."""
     if walker.unit.platform != "bang" or place.role != "before" or place.node.type != "for_statement":
         return
     for name, buffer, count in dict.fromkeys(_ACCUMULATES.findall(walker.written(place.node))):
-        extreme = "-INFINITY" if "max" in name else "INFINITY" if "min" in name else ""
+        lowest, highest = vocabulary.extremes
+        extreme = lowest if "max" in name else highest if "min" in name else ""
         for value, cost in (
             ((extreme, 1.3), ("0.0f", 1.5 if extreme else 1.3)) if extreme else (("0.0f", 1.3),)
         ):

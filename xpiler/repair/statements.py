@@ -250,7 +250,7 @@ def _insertions(
             offer(text, cost, "reset")
         for text, cost in element_resets(walker, vocabulary, place):
             offer(text, cost, "reset")
-        for text, cost in fills(walker, place):
+        for text, cost in fills(walker, vocabulary, place):
             offer(text, cost, "fill")
         for text, cost in unfilled(walker, habits, place):
             offer(text, cost, "reset")

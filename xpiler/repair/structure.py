@@ -42,7 +42,7 @@ def structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, o
             offer.kind = "axes"
             for text in transposed(walker.text[place.start : place.end]):
                 offer(text, 1.3)
-        case "unary_expression" | "cast_expression":
+        case "unary_expression":
             inner = walker.written(place.node.child_by_field_name("argument"))
             if inner:
                 offer(inner, 1.6)
@@ -53,6 +53,10 @@ def structure(walker: Walker, vocabulary: Vocabulary, place: Place, kind: str, o
                 lanes = re.search(r"[a-z](\d)\b", known.type) if known is not None else None
                 for other in "xyzw"[: int(lanes[1]) if lanes else 4]:
                     offer(f"{base}.{other}", 1.4)
+    if kind == INT and place.root and place.node.type == "binary_expression":
+        offer.kind = "numbers of threads"
+        for text, cost in _numbers_exchanged(walker.text[place.start : place.end]):
+            offer(text, cost)
     if kind == INT and place.role in ("index", "value") and place.root:
         offer.kind = "axes"
         for sizes in (False, True):
@@ -91,6 +95,19 @@ def _exchanged(place: Place, written: str, *, sizes: bool = False) -> Iterator[s
         change = {one: other, other: one}
         parts = re.split(r"([A-Za-z_]\w*)", written)
         yield "".join(change.get(part, part) for part in parts)
+
+
+_NUMBER = re.compile(r"((?:threadIdx|blockIdx)\.[xyz]|\b(?:task|cluster|core)Id[XYZ]?\b)")
+
+
+def _numbers_exchanged(written: str) -> Iterator[tuple[str, float]]:
+    """With two of the numbers exchanged that tell which thread or task it is: of a block and in it, or of
+    two axes."""
+    parts = _NUMBER.split(written)
+    for one, other in itertools.combinations(dict.fromkeys(parts[1::2]), 2):
+        near = one.partition(".")[0] == other.partition(".")[0] or one[-2:] == other[-2:]
+        change = {one: other, other: one}
+        yield "".join(change.get(part, part) for part in parts), 1.1 if near else 1.6
 
 
 def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:

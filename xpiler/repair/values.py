@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from xpiler.platforms.registry import PLATFORMS
+from xpiler.repair.casts import casts
 from xpiler.repair.changes import Form, Site
 from xpiler.repair.concepts import Concepts, array_of
 from xpiler.repair.conditions import ALWAYS
@@ -72,6 +73,12 @@ def value_site(
         elif kind == "" and node.type in ("identifier", "qualified_identifier"):
             _words(vocabulary, written, offer)
         _phrases(walker, phrases, place, kind, written, offer)
+        offer.kind = "cast"
+        for text, cost in (
+            casts(walker, vocabulary, place, kind) if not opaque and "\n" not in written else ()
+        ):
+            site.dtype = site.dtype or f"decltype(true ? ({written}) : ({text}))"
+            offer(text, cost)
         offer.kind = "unread"
         for text, cost in unread(walker, place, kind):
             offer(text, cost)
@@ -409,8 +416,10 @@ def _terms(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, o
     for word in (*sizes, *vocabulary.integers[:4]) if written not in ("0", "1") else ():
         offer(f"{factor} * {word}", (1.8 if word.isidentifier() else 2.4) + inside)
     offer.kind = "addend"
+    launched = place.role == "launch" or _is_launched(walker, place)  # more threads do the same
     for word in (*own, *indices, *sizes) if place.root else ():
-        offer(f"{additive} + {word}", 2.3 if word in sizes and word not in own else 1.7)
+        far = launched or (word in sizes and word not in own)
+        offer(f"{additive} + {word}", 2.3 if far else 1.7)
     for quotient in re.finditer(r"\b(\w+)\s*/\s*(\w+)\b(?!\()", written):
         rest = f"{quotient[1]} % {quotient[2]}"  # the other digit of a number that is taken apart
         for word in ("", *sizes) if place.root and rest not in written else ():
@@ -451,17 +460,17 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
     offer.kind = "number"
     if node.type == "number_literal" or _CONSTANT.fullmatch(written):
         suffix = "f" if written.endswith(("f", "F")) else ""
-        for word in (*vocabulary.floats, f"0.0{suffix}", f"1.0{suffix}", "-INFINITY", "INFINITY"):
+        for word in (*vocabulary.floats, f"0.0{suffix}", f"1.0{suffix}", *vocabulary.extremes):
             offer(word, 1.4)
         for word in (f"0.5{suffix}", f"2.0{suffix}", f"-{written}".removeprefix("--")):
             offer(word, 1.9)
-        for power in ("1e-5f", "1e-6f", "-FLT_MAX", "FLT_MAX"):
+        for power in ("1e-5f", "1e-6f", "-FLT_MAX", "FLT_MAX", "-INFINITY", "INFINITY"):
             offer(power, 2.2)
     offer.kind = "name"
     if node.type == "identifier":
         for number, name in enumerate(_names(place, FLOAT, written)):
             offer(name.name, 1.4 + 0.05 * number)
-        for word in ("0.0f", "-INFINITY"):
+        for word in ("0.0f", vocabulary.extremes[0]):
             offer(word, 2.4)
     offer.kind = "term"
     if place.root or node.type in (

@@ -56,7 +56,8 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
 @dataclass(frozen=True)
 class Vocabulary:
     """`integers` and `floats`: literals, most used first. `axes`: builtin indices. `called`: names of
-    functions called, most used first. `known`: what the platform has."""
+    functions called, most used first. `known`: what the platform has. `casts`: types that either text
+    converts to, `own_casts` the target. `extremes`: how they say what is below and above all floats."""
 
     integers: tuple[str, ...]
     floats: tuple[str, ...]
@@ -65,6 +66,9 @@ class Vocabulary:
     called: tuple[str, ...]
     known: frozenset[str]
     library: frozenset[str]
+    casts: frozenset[str]
+    own_casts: frozenset[str]
+    extremes: tuple[str, str]
 
 
 def vocabulary(source: str, target: str, platform: str) -> Vocabulary:
@@ -96,7 +100,29 @@ def vocabulary(source: str, target: str, platform: str) -> Vocabulary:
         tuple(word for word, _ in called.most_common(60)),
         known_names(platform),
         library(target, platform),
+        frozenset().union(*map(_casts, texts)),
+        _casts(texts[0]),
+        _extremes(texts),
     )
+
+
+_CASTS = re.compile(
+    r"\(\s*((?:unsigned |signed )?\w+)\s*\)\s*[\w(]|\b(float|double|int)\s*\(|static_cast<\s*([\w ]+?)\s*>"
+)
+
+
+def _casts(text: str) -> frozenset[str]:
+    """The types that a text converts to."""
+    return frozenset(word for found in _CASTS.findall(text) for word in found if word)
+
+
+def _extremes(texts: Iterable[str]) -> tuple[str, str]:
+    """The target's own way to say them, or else the source's."""
+    for text in texts:
+        for word in ("INFINITY", "FLT_MAX"):
+            if re.search(rf"\b{word}\b", text):
+                return f"-{word}", word
+    return "-INFINITY", "INFINITY"
 
 
 _INNER = re.compile(r"\bxpemu::(\w+)")  # what the emulator alone calls
