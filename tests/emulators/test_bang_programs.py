@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.emulators.running import compile_program, run_built, run_program
+from tests.pace import paces
 from xpiler.emulators import host
 
 FOLDER = Path(__file__).parent / "programs_bang"
@@ -102,7 +102,6 @@ int main() {
 
 def test_a_product_of_512_cubed_takes_seconds_at_most(tmp_path: Path) -> None:
     program = compile_program(SQUARE, tmp_path, "bang")
-    begin = time.process_time()
-    outcome = run_built(program, tmp_path)
-    assert outcome.output == "128\n"
-    assert time.process_time() - begin < 5
+    outcomes = []
+    assert paces(lambda: outcomes.append(run_built(program, tmp_path))) < 600
+    assert outcomes[0].output == "128\n"

