@@ -25,7 +25,7 @@ _SEED = 7001
 _QUESTIONS = ("isnan", "isinf", "isfinite")
 _TOOL = "infinities and NaN"
 _MOST = 4  # cases
-_ANY = (77.0, -77.0, math.nan)  # contents of an array
+_ANY = (77.0, -77.0, math.nan)  # contents of an array, NaN at last
 
 
 def asks(kernel: Function) -> bool:
@@ -43,12 +43,12 @@ def special_values(contract: Contract, source: Build, target: Build, *, asked: b
     start = time.monotonic()
     passed: list[str] = []
     cases = _by_zeros(contract)
-    unread = {case: list(_unread(contract, source, case)) for case in cases}
-    if cases and unread[cases[0]] == _drawn(contract, cases[0]):  # as between limits in the wrong order
+    unread = {case: dict(_unread(contract, source, case)) for case in cases}
+    if cases and list(unread[cases[0]]) == _drawn(contract, cases[0]):  # as between limits in the wrong order
         unread = {}
-    for case, names in unread.items():
-        for name in names:
-            if found := _shows(contract, source, target, case, name):
+    for full in unread.values():
+        for name, expected in full.items():
+            if found := _shows(contract, source, target, name, expected):
                 return [Rung("special", False, _TOOL, found, time.monotonic() - start)]
     for case in cases:
         case = replace(case, fill="special", seed=_SEED)
@@ -75,15 +75,16 @@ def special_values(contract: Contract, source: Build, target: Build, *, asked: b
     return [Rung("special", True, _TOOL, found, time.monotonic() - start)]
 
 
-def _unread(contract: Contract, source: Build, case: Case) -> Iterator[str]:
-    """Arrays of floats whose contents make no difference to the source at the case's scalars."""
+def _unread(contract: Contract, source: Build, case: Case) -> Iterator[tuple[str, RunResult]]:
+    """Arrays of floats whose contents make no difference to the source at the case's scalars, each with what
+    it makes of one that is all NaN."""
     drawn = _drawn(contract, case)
     others = [_holding(case, name, value) for name in drawn for value in _ANY]
     expected, *results = source.run([case, *others], limits=BRIEF)
     for number, name in enumerate(drawn):
         ran = results[number * len(_ANY) : (number + 1) * len(_ANY)]
         if expected.ok and all(_alike(expected, result) for result in ran):
-            yield name
+            yield name, ran[-1]
 
 
 def _drawn(contract: Contract, case: Case) -> list[str]:
@@ -101,10 +102,9 @@ def _alike(one: RunResult, other: RunResult) -> bool:
     return other.ok and all(array.tobytes() == other.buffers[n].tobytes() for n, array in one.buffers.items())
 
 
-def _shows(contract: Contract, source: Build, target: Build, case: Case, name: str) -> str:
+def _shows(contract: Contract, source: Build, target: Build, name: str, expected: RunResult) -> str:
     """How the target differs where an array that the source does not look at is full of NaN, "" if not."""
-    full = _holding(case, name, math.nan)
-    (expected,) = source.run([full], limits=BRIEF)
+    full = expected.case
     (actual,) = target.run([full], limits=BRIEF)
     how = agree(contract, source, expected, actual) if actual.ok else None
     if how is not None and how.ok:
