@@ -3,6 +3,7 @@
 import pytest
 
 from tests.test_vnni_to_bang import ADD
+from xpiler.errors import Refusal
 from xpiler.translate import translate_text
 
 SOFTMAX = """
@@ -235,3 +236,44 @@ def test_checks_of_arguments_come_before_anything_is_moved(to: str) -> None:
     assert "if (!x || !y) return -1;" in before
     assert "if (s.rows < 1 || s.rows * s.columns > 100000) return -2;" in before
     assert "return s.rows * s.columns;" in wrapper
+
+
+DESCRIBED = """
+typedef struct {
+    int rows, columns;
+    float by;
+    const float *bias;  /* may be null */
+} layer_t;
+static float at(const layer_t *l, int c) { return l->bias ? l->bias[c] : 0.0f; }
+void layer(const layer_t *l, const float *x, float *y) {
+    for (int r = 0; r < l->rows; ++r)
+        for (int c = 0; c < (*l).columns; ++c)
+            y[r * l->columns + c] = l->by * x[r * l->columns + c] + at(l, c);
+}
+int main() {
+    float x[6] = {1, 2, 3, 4, 5, 6}, y[6];
+    layer_t l = {2, 3, 2.0f, 0};
+    layer(&l, x, y);
+    return y[5] == 12.0f ? 0 : 1;
+}
+"""
+
+
+@pytest.mark.parametrize(("to", "moves"), [("cuda", "check(cudaMalloc"), ("bang", "cnrtMalloc")])
+def test_a_struct_by_pointer_is_one_object_and_its_arrays_may_be_missing(to: str, moves: str) -> None:
+    result = translate_text(DESCRIBED, "layer.c", to)
+    assert {entry.name: entry.status for entry in result.entries} == {"layer": "verified", "main": "verified"}
+    assert result.text is not None
+    assert "(const layer_t *l, const float *x, float *y) {" in result.text
+    assert f"if (l->bias) {moves}" in result.text
+
+
+@pytest.mark.parametrize(
+    ("use", "code"),
+    [("if (!l) return;", "null-object"), ("if (l[1].rows) return;", "pointer-to-variable")],
+)
+def test_what_only_an_array_or_a_null_pointer_would_be_is_refused(use: str, code: str) -> None:
+    text = DESCRIBED.replace("y) {\n", f"y) {{\n    {use}\n", 1)
+    with pytest.raises(Refusal) as refused:
+        translate_text(text, "layer.c", "cuda", run=False)
+    assert refused.value.diagnostic.code == code

@@ -2,7 +2,9 @@
 
 from xpiler.frontend import parse
 from xpiler.frontend.c_text import as_cpp
+from xpiler.ir.nodes import Decl
 from xpiler.ir.printer import show
+from xpiler.ir.rewrite import walk_stmts
 from xpiler.passes.canonical import canonicalise
 
 
@@ -265,6 +267,24 @@ def test_an_object_that_converts_to_a_pointer_is_added_to_and_indexed() -> None:
     """
     unit = parse(text, "f.cpp", platform="vnni")
     assert not unit.refusals, unit.refusals
+
+
+def test_products_and_masks_in_a_constructor_are_no_pointers_and_references() -> None:
+    text = """
+    #include <vector>
+    extern "C" void pairs(const float *x, float *y, int n, int m) {
+        std::vector<float> a(n * m), b(n & m);
+        a[0] = b[0] = x[0];
+        y[0] = a[0];
+    }
+    """
+    unit = parse(text, "f.cpp", platform="vnni")
+    assert not unit.refusals, unit.refusals
+    (kernel,) = unit.program.kernels
+    assert [show(s.shape[0]) for s in walk_stmts(kernel.body) if isinstance(s, Decl) and s.shape] == [
+        "n * m",
+        "n & m",
+    ]
 
 
 C_SOURCE = """

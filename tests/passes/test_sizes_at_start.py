@@ -43,6 +43,8 @@ def test_names_of_the_loop_are_spelled_out() -> None:
         ("i + 1", "n"),
         ("n - i", "n"),
         ("end - i", "n"),
+        ("-i + n", "n"),
+        ("((-i + n < 32 ? -i + n : 32) + 15) / 16 * m", "max((min(n, 32) + 15) / 16 * m, m)"),
         ("k * 2 + 1", "n * 2 - 1"),
         ("i * m", "max((n - 1) * m, 0)"),
         ("(n - i) / 2", "n / 2"),

@@ -21,7 +21,7 @@ from xpiler.backend.signature import check_lines, parameters_of, signature_of
 from xpiler.backend.vnni import global_text
 from xpiler.frontend.unit import Unit
 from xpiler.ir.nodes import RETURN, Call, Expr, Function, Param
-from xpiler.passes.argument_checks import Checked
+from xpiler.passes.argument_checks import Checked, optional_arrays
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def _and_wrapper(function: Wrapped, unit: Unit, *, whole: bool) -> str:
     checks = list(check_lines(function.checked, values, printer))
     sizes += largest_lines(counts.values(), counts, values, printer)
     result = function.checked.result
+    optional = optional_arrays(function.checked.function)
     for param in (*source.params, *function.own):
         if param.name == RETURN and result is not None:
             continue
@@ -98,14 +99,15 @@ def _and_wrapper(function: Wrapped, unit: Unit, *, whole: bool) -> str:
         sizes.append(f"const size_t {size} = {printer.expr(array.extent, 13)} * sizeof({element});")
         sizes.append(f"{element} *{device} = nullptr;")
         room = f" + {array.room} * sizeof({element})" if array.room else ""
-        moves.append(f"cnrtMalloc((void **)&{device}, {size}{room});")
+        if_given = f"if ({value}) " if param.name in optional else ""
+        moves.append(f"{if_given}cnrtMalloc((void **)&{device}, {size}{room});")
         if array.copy_in:
-            moves.append(f"cnrtMemcpy({device}, (void *){value}, {size}, cnrtMemcpyHostToDev);")
+            moves.append(f"{if_given}cnrtMemcpy({device}, (void *){value}, {size}, cnrtMemcpyHostToDev);")
         if param.name == RETURN:
             sizes.append(f"{element} {name};")
         if array.copy_out:
             host = f"&{name}" if param.name == RETURN else value
-            back.append(f"cnrtMemcpy({host}, {device}, {size}, cnrtMemcpyDevToHost);")
+            back.append(f"{if_given}cnrtMemcpy({host}, {device}, {size}, cnrtMemcpyDevToHost);")
         frees.append(f"cnrtFree({device});")
         arguments.append(device)
     tables = []

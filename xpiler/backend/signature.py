@@ -1,7 +1,8 @@
 """Parameters of what stands for a function, as its callers pass them: structs whole, kernels take them apart.
 
 relu_kernel(const float *x, int s_rows, int s_columns)
--->   extern "C" void relu(const float *x, shape_t s)   with `s.rows` for `s_rows`
+-->   extern "C" void relu(const float *x, shape_t s)          with `s.rows` for `s_rows`
+      extern "C" void relu(const float *x, const shape_t *s)   with `s->rows`
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def parameters_of(
             whole[param.argument] = fresh(name) if param.member else names[param.name]
             lines.append(re.sub(rf"\b{name}\b(?!.*\b{name}\b)", whole[param.argument], declared))
         value = whole[param.argument]
-        values[param.name] = f"{value}.{param.member}" if param.member else value
+        of = "->" if "*" in structs[param.argument][1] else "."
+        values[param.name] = f"{value}{of}{param.member}" if param.member else value
     return lines, values
 
 

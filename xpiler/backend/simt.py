@@ -17,6 +17,7 @@ from xpiler.backend.signature import parameters_of
 from xpiler.backend.simt_helpers import HELPERS, REDUCERS
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import Signature
+from xpiler.ir.functions import POINTER_PREDICATES
 from xpiler.ir.nodes import (
     Atomic,
     Barrier,
@@ -222,6 +223,8 @@ class CudaPrinter(CPrinter):
 
     def _call(self, expr: Call) -> tuple[str, int]:
         name, dtype = expr.function, expr.dtype
+        if name in POINTER_PREDICATES:
+            return super()._call(expr)
         args = [self.expr(a, CONDITIONAL) for a in expr.args]
         joined = ", ".join(args)
         if name in ("min", "max"):

@@ -43,7 +43,7 @@ from xpiler.backend.simt_helpers import HELPERS
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import LaunchSite, Signature, Unit
 from xpiler.ir.nodes import RETURN, Expr, Function, Param
-from xpiler.passes.argument_checks import Checked
+from xpiler.passes.argument_checks import Checked, optional_arrays
 
 CHECK = """\
 static void check(cudaError_t status) {
@@ -193,9 +193,12 @@ def wrapper(
     for line in largest_lines(lengths, {n: a.count for n, a in arrays.items()}, outer, printer):
         printer.line(line)
     on_device = [arrays[p.name] for p in params if p.is_pointer and p.name in used]
+    optional = optional_arrays(checked.function)
     for array in on_device:
+        given = outer[array.param.name]
+        if_given = f"if ({given}) " if array.param.name in optional else ""
         kind = parameter_text(array.param, "").split("*")[0].replace("const ", "").strip()
-        shown = re.sub(r"\W+", "_", outer[array.param.name])
+        shown = re.sub(r"\W+", "_", given)
         device = printer.fresh(f"d_{shown}")
         printer.names[array.param.name] = device
         size = sizes[array.param.name] = printer.fresh(f"{shown}_bytes")
@@ -203,11 +206,9 @@ def wrapper(
         printer.line(f"const size_t {size} = {count} * sizeof({kind});")
         printer.line(f"{kind} *{device} = nullptr;")
         room = f" + {array.room} * sizeof({kind})" if array.room else ""
-        printer.line(f"check(cudaMalloc(&{device}, {size}{room}));")
+        printer.line(f"{if_given}check(cudaMalloc(&{device}, {size}{room}));")
         if array.copy_in:
-            printer.line(
-                f"check(cudaMemcpy({device}, {outer[array.param.name]}, {size}, cudaMemcpyHostToDevice));"
-            )
+            printer.line(f"{if_given}check(cudaMemcpy({device}, {given}, {size}, cudaMemcpyHostToDevice));")
     host_body(function, printer)
     printer.line("check(cudaGetLastError());")
     if returned != "void" and checked.result is None:
@@ -217,7 +218,8 @@ def wrapper(
             device = printer.names[array.param.name]
             host = f"&{outer[RETURN]}" if array.param.name == RETURN else outer[array.param.name]
             size = sizes[array.param.name]
-            printer.line(f"check(cudaMemcpy({host}, {device}, {size}, cudaMemcpyDeviceToHost));")
+            if_given = f"if ({host}) " if array.param.name in optional else ""
+            printer.line(f"{if_given}check(cudaMemcpy({host}, {device}, {size}, cudaMemcpyDeviceToHost));")
     for array in on_device:
         printer.line(f"check(cudaFree({printer.names[array.param.name]}));")
     if returned != "void":

@@ -49,6 +49,7 @@ from xpiler.frontend.lower_values import (
     ListValue,
     Memory,
     Nothing,
+    TypeName,
     Value,
     Variable,
 )
@@ -58,6 +59,7 @@ from xpiler.ir.nodes import Const, Decl, Expr, Space, Var
 from xpiler.ir.types import I32, U8, U32, DType
 
 _STRUCTS = ("struct_specifier", "union_specifier", "class_specifier")
+_OPERATORS = {"pointer_declarator": "*", "reference_declarator": "&"}
 DYNAMIC_SHARED_BYTES = Var(U32, "dynamicShared.bytes")
 
 
@@ -216,8 +218,16 @@ def _constructed_or_prototype(ctx: Context, base: CType, declarator: Node) -> No
 
 
 def _taken_for_parameter(ctx: Context, parameter: Node) -> Value | None:
-    """The argument `x`, or `x[i][j]`, that the grammar took for a parameter of the type `x`."""
+    """The argument `x`, or `x[i][j]`, that the grammar took for a parameter of the type `x`; `x * y` and
+    `x & y`, which it took for the pointer or reference `y` to such a type."""
     kind, declarator = parameter.child_by_field_name("type"), parameter.child_by_field_name("declarator")
+    operator = _OPERATORS.get(declarator.type) if declarator is not None else None
+    if operator and declarator is not None and kind is not None and kind.type == "type_identifier":
+        (right,) = named_children(declarator)
+        factors = [ctx.value(kind), ctx.value(right)] if right.type == "identifier" else []
+        if not factors or any(isinstance(f, TypeName) for f in factors):
+            return None
+        return number(build.binary(operator, *(load(ctx, f) for f in factors)))
     indices: list[Node] = []
     while declarator is not None and declarator.type == "abstract_array_declarator":
         size = declarator.child_by_field_name("size")

@@ -262,6 +262,12 @@ def _is_null(ctx: Context, value: Value) -> Expr:
         return build.select(value.condition, _is_null(ctx, value.first), _is_null(ctx, value.second))
     pointer = pointer_of(ctx, value)
     if isinstance(pointer, AddressOf):
+        if pointer.passed:
+            ctx.refuse(
+                "null-object",
+                f"`{pointer.passed}` is asked for, which only stands for its members here",
+                remedy="ask for that where the function is called",
+            )
         return build.const(False, BOOL)
     if pointer.null_if is not None:
         return pointer.null_if

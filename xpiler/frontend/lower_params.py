@@ -1,5 +1,5 @@
 """Parameters of kernels: scalars, arrays in global memory, structs by value in pieces, of plain functions
-those by constant reference, too."""
+those by constant reference or pointer, too."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from xpiler.frontend.lower_types import (
 from xpiler.frontend.lower_values import (
     ZERO,
     Address,
+    AddressOf,
     Aggregate,
     Element,
     Elements,
@@ -57,6 +58,8 @@ def declare_params(
         first = len(params)
         ctx.scope.names[name] = _param(ctx, params, decl, name, ctype, name in frame.mutated)
         whole = decay(ctype.target if isinstance(ctype, Reference) else ctype)
+        if isinstance(ctx.scope.names[name], AddressOf) and isinstance(whole, Pointer):
+            whole = whole.pointee
         if isinstance(whole, Closure) and whole.name in ctx.entities.lambdas:
             whole = as_struct(whole.name, captures(ctx, ctx.entities.lambdas[whole.name]))
         for i, (member, offset) in zip(range(first, len(params)), _members(whole), strict=False):
@@ -147,6 +150,10 @@ def _param(
             return _pointer(
                 ctx, params, decl, name, Pointer(ctype.element, "const" in decl.specifiers), changed
             )
+        case Pointer(pointee=Struct() as target, is_const=True) if (
+            ctx.entities.is_serial and stored_type(target) is None and not changed
+        ):  # numbers in an array are of one type: this is a descriptor, as libraries in C take it
+            return AddressOf(ctype, _struct(ctx, params, decl, name, target, changed), passed=name)
         case Pointer():
             return _pointer(ctx, params, decl, name, ctype, changed)
         case Struct():

@@ -106,10 +106,12 @@ class Address(Value):
 
 @dataclass(frozen=True, eq=False)
 class AddressOf(Value):
-    """A pointer to something that is no array: a scalar variable, a struct in pieces."""
+    """A pointer to something that is no array: a scalar variable, a struct in pieces. `passed`: it is a
+    parameter, which may be null for all that the function knows."""
 
     type: Pointer
     target: Value
+    passed: str = ""
 
 
 @dataclass(eq=False)

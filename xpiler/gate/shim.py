@@ -22,6 +22,7 @@ _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"[^\n]*$', re.MULTI
 
 _SUPPORT = """
 #include <cstddef>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -72,6 +73,19 @@ template <class P, class T> decltype(auto) fit(T& object) {
 template <class T> struct Room {
     alignas(T) unsigned char bytes[sizeof(T)] = {};
     T& object() { return *reinterpret_cast<T*>(bytes); }
+    T& whole() { return object(); }
+};
+// Of a pointer what it points to may be filled member by member.
+template <class T> struct Room<T*> {
+    T* pointer = nullptr;
+    std::unique_ptr<unsigned char[]> bytes;
+    T*& object() { return pointer; }
+    std::remove_cv_t<T>& whole() {
+        using Whole = std::remove_cv_t<T>;
+        if (!bytes) bytes.reset(new unsigned char[sizeof(Whole)]());
+        pointer = reinterpret_cast<Whole*>(bytes.get());
+        return *reinterpret_cast<Whole*>(bytes.get());
+    }
 };
 template <class S, class Fill, class Start, std::size_t... I>
 void start_filled(const Fill& fill, const Start& start, std::index_sequence<I...>) {
@@ -254,9 +268,8 @@ def _call_in_parts(contract: Contract, launch: str, opening: str) -> str:
     puts, place = [], -1
     for slot, argument in taken:
         place = argument.place if argument.place >= 0 else place + 1
-        target = f"std::get<{place}>(xpiler_rooms).object()" + (
-            f".{argument.member}" if argument.member else ""
-        )
+        part = f"whole().{argument.member}" if argument.member else "object()"
+        target = f"std::get<{place}>(xpiler_rooms).{part}"
         puts.append(f"xpiler_shim::put({target}, xpiler_slots[{slot}]);")
     callee = launch.partition("<<<")[0]
     result = "" if back is None else f"**static_cast<XpilerSignature::Result**>(xpiler_slots[{back}]) = "

@@ -35,7 +35,7 @@ from xpiler.ir.nodes import (
     Unary,
     Var,
 )
-from xpiler.ir.rewrite import children, is_used, substitute, uses, walk_exprs
+from xpiler.ir.rewrite import children, is_used, substitute, uses, walk, walk_exprs
 from xpiler.passes.structured import spliced
 
 
@@ -110,6 +110,12 @@ def _is_of(expr: Expr, arguments: set[str]) -> bool:
     names |= {e.array for e in walk_exprs(expr) if isinstance(e, Ref)}
     loads = any(isinstance(e, (Load, Ref)) and id(e) not in inside for e in walk_exprs(expr))
     return names <= arguments and not loads
+
+
+def optional_arrays(function: Function) -> frozenset[str]:
+    """The arrays that the function does without where they are not passed: it asks for them."""
+    tests = (n for n in walk(function.body) if isinstance(n, Expr) and _is_null(n))
+    return frozenset(ref.array for test in tests for ref in children(test) if isinstance(ref, Ref))
 
 
 def _is_null(expr: Expr) -> bool:

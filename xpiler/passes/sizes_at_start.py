@@ -15,8 +15,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xpiler.ir.affine import simplify
-from xpiler.ir.build import add, binary, cast, const, maximum, minimum, mul, sub
-from xpiler.ir.nodes import Binary, Block, Call, Cast, Const, Decl, Expr, For, Function, Load, Select, Stmt
+from xpiler.ir.build import add, binary, cast, const, maximum, minimum, mul, neg, sub
+from xpiler.ir.nodes import (
+    Binary,
+    Block,
+    Call,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    Load,
+    Select,
+    Stmt,
+    Unary,
+)
 from xpiler.ir.nodes import Var as Variable
 from xpiler.ir.rewrite import free_vars, map_expr, rebuild, substitute, walk
 from xpiler.passes.extrema import named
@@ -105,6 +119,9 @@ class _Scope:
                 if a is None or b is None:
                     return None
                 return maximum(a, b) if high else minimum(a, b)
+            case Unary(op="-", operand=operand) if value.dtype.is_integer:
+                inner = self.end(operand, not high)
+                return None if inner is None else neg(inner)
             case Binary(op="+" | "-" as op, left=left, right=right) if value.dtype.is_integer:
                 a, b = self.end(left, high), self.end(right, high == (op == "+"))
                 return None if a is None or b is None else (add if op == "+" else sub)(a, b)
