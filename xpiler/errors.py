@@ -40,6 +40,11 @@ class Refusal(Exception):
         self.diagnostic = Diagnostic(code, message, range, "error", remedy)
         super().__init__(str(self.diagnostic))
 
+    @staticmethod
+    def of(told: Diagnostic) -> Refusal:
+        """The refusal for what was told."""
+        return Refusal(told.code, told.message, told.range, told.remedy)
+
 
 def internal_error(error: Exception, file: str = "") -> Refusal:
     """A fault of xpiler itself as a refusal of `file`; where it happened is kept in a file of its own."""

@@ -53,6 +53,7 @@ from xpiler.passes.canonical import canonicalise
 from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.routes import ROUTES
 from xpiler.routes.job import EntryJob
+from xpiler.routes.libraries import held
 from xpiler.routes.validated import Known, remembered
 from xpiler.verification import MADE_UP, at_landmarks, at_turns, called_as, run_cases, verify_entries
 
@@ -105,11 +106,12 @@ def translate_text(
     Raises Refusal where nothing can be produced; a result that is not verified says why in its evidence.
     Without `run` nothing is compiled or executed, so that nothing is verified.
     """
-    one = with_own_headers(text, file, platform_of(file, text))
+    one, lost = held(with_own_headers(text, file, platform_of(file, text)), to)
     try:
-        result = _translated(one.text, file, to, overrides, progress, run=run)
+        result = _translated(one.text, file, to, overrides, progress, run=run, lost=lost)
     except Refusal as refusal:
-        raise one.refusal(refusal) from refusal
+        told = lost[0].refused if lost and refusal.diagnostic.code == "no-kernel" else None
+        raise one.refusal(Refusal.of(told) if told is not None else refusal) from refusal
     notes = tuple(
         Diagnostic("own-header", f"{header} is in the text: it needs the source's compiler", None, "note")
         for header in one.headers
@@ -118,8 +120,16 @@ def translate_text(
 
 
 def _translated(
-    text: str, file: str, to: str, overrides: Overrides | None, progress: Progress, *, run: bool
+    text: str,
+    file: str,
+    to: str,
+    overrides: Overrides | None,
+    progress: Progress,
+    *,
+    run: bool,
+    lost: Sequence[EntryJob] = (),
 ) -> Result:
+    """`lost`: entries that are no longer in the text, and why."""
     start = time.monotonic()
     platform = platform_of(file, text)
     route = ROUTES.get((platform, to))
@@ -139,7 +149,7 @@ def _translated(
         _prepare_unrun(entries, unit, stated)
         produced = route.produce(unit, entries)
         rungs = [parsed, *produced.rungs, Rung("executed", False, "none", NOT_RUN, 0.0)]
-        return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
+        return _result(whole, [*entries, *lost], produced.text, rungs, produced.notes, start, remarks)
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
         whole, unit = unit, route.admit(unit, entries)
@@ -152,7 +162,7 @@ def _translated(
         verify_entries(whole, entries, *target, pool, produced.calls, route.spell, own=True)
         checked = [rung for entry in entries for rung in entry.rungs]
         rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
-    return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
+    return _result(whole, [*entries, *lost], produced.text, rungs, produced.notes, start, remarks)
 
 
 def verify_text(
@@ -182,7 +192,7 @@ def writer(
         raise Refusal(
             "direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}"
         )
-    one = with_own_headers(text, file, platform)
+    one, _ = held(with_own_headers(text, file, platform), to)
     try:
         trusted = Trusted.of(one.text, file, overrides, progress, admit=route.admit, needs_ir=route.needs_ir)
     except Refusal as refusal:
@@ -543,7 +553,7 @@ def _result(
     diagnostics += [Diagnostic("note", note, None, "note") for note in dict.fromkeys(notes)]
     if all(result.status == "refused" for result in results):
         first = next(d for d in diagnostics if d.severity == "error")
-        raise Refusal(first.code, first.message, first.range, first.remedy)
+        raise Refusal.of(first)
     verified = evidence.verified and all(result.status == "verified" for result in results)
     return Result(
         "verified" if verified else "unverified",

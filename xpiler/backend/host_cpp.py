@@ -92,7 +92,7 @@ def launched(unit: Unit, site: LaunchSite, functions: Mapping[str, Made]) -> Mad
         return functions[site.kernel]
     why = unit.refusals.get(site.kernel) or unit.refusals.get(site.spelling)
     if why is not None:
-        raise Refusal(why.code, why.message, why.range, why.remedy)
+        raise Refusal.of(why)
     name = site.spelling.split("<")[0].split("::")[-1].strip()
     if not any(kernel.name == name for kernel in unit.kernels):
         raise Refusal(

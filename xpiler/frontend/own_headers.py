@@ -47,7 +47,7 @@ class OneText:
 
     def refusal(self, refusal: Refusal) -> Refusal:
         told = self.original(refusal.diagnostic)
-        return Refusal(told.code, told.message, told.range, told.remedy)
+        return Refusal.of(told)
 
     def _place(self, place: SourceRange) -> SourceRange:
         begin, file, line = max(piece for piece in self.pieces if piece[0] <= place.line)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend.libraries import without_libraries
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
 from xpiler.gate.contract import EntryKind, Setup
 from xpiler.gate.setups import Plan, Setups
@@ -61,7 +62,9 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
         for f in hosts
         if not _is_part_of_another(f, plans, main is not None, f in run_by_main)
     ]
-    covered = {name for entry in found for name in (*entry.kernels, *entry.missing)}
+    reduced = without_libraries(unit.text, unit.file) if PLATFORMS[unit.platform].emulated else None
+    gone = reduced.names if reduced is not None else frozenset()  # nobody can run these
+    covered = {n for entry in found if entry.name not in gone for n in (*entry.kernels, *entry.missing)}
     for kernel in unit.program.kernels:
         if kernel.name not in covered and not _HAS_LAMBDA.search(kernel.spelling):
             found.append(_kernel_entry(kernel))

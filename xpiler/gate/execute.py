@@ -8,6 +8,7 @@ program does not compile, crashes or hangs; only a machine without a C++ compile
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from xpiler.frontend.libraries import without_libraries
 from xpiler.gate import cache, sandbox
 from xpiler.gate.arrays import Array, is_poison, poison, scalar_bytes, storage
 from xpiler.gate.avx512 import flags_here
@@ -34,6 +36,7 @@ _RUNNER = Path(__file__).with_name("runner.cpp")
 _AVX512 = Path(__file__).parent.parent / "emulators" / "avx512"
 _REPORTED = 86  # exit code: the reason is in the events file
 SLOW = 20.0  # seconds of processor time after which a program need not run further cases
+MISSING_HEADER = re.compile(r"fatal error: .*(?:No such file or directory|file not found)")
 _NUDGED = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tanh", "erf", "erfc")
 
 
@@ -111,7 +114,8 @@ class RunResult:
 class Build:
     """A program ready to run, or the compiler's `error`, the first of all that it said (`log`). `together`:
     it holds other entries besides. `file` and `text` are those of the program. `measured`: how far its
-    results move and round, once `compare.py` has asked for that."""
+    results move and round, once `compare.py` has asked for that. `without`: the headers of libraries that are
+    not here, and so neither is what uses them."""
 
     contract: Contract
     platform: str
@@ -124,6 +128,7 @@ class Build:
     text: str = field(default="", compare=False, repr=False)
     log: str = field(default="", compare=False, repr=False)
     measured: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+    without: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -249,23 +254,32 @@ def build(
     `converting`: it ends where a float is converted to an integer type that does not hold it, and where a
     signed integer overflows.
     """
-    together = _together(contract, beside)
-    built = _build(text, file, platform, contract, together, compiler, recontracted, quick, timed, converting)
-    if len(together) == 1:
-        return built
-    return (
-        replace(built, together=True)
-        if built.ok
-        else build(
-            text,
+
+    def one(text: str, together: Sequence[Contract]) -> Build:
+        built = _build(
+            text, file, platform, contract, together, compiler, recontracted, quick, timed, converting
+        )
+        return replace(built, together=len(together) > 1)
+
+    reduced = without_libraries(inline_includes(text, file), file) if PLATFORMS[platform].emulated else None
+    if reduced is not None and contract.entry not in reduced.names:
+        beside = [other for other in beside if other.entry not in reduced.names]
+        left = build(
+            reduced.text,
             file,
             platform,
             contract,
             compiler=compiler,
+            beside=beside,
             recontracted=recontracted,
+            quick=quick,
+            timed=timed,
             converting=converting,
         )
-    )
+        return replace(left, text=text, without=reduced.headers)
+    together = _together(contract, beside)
+    built = one(text, together)
+    return built if built.ok or len(together) == 1 else one(text, (contract,))
 
 
 def _together(contract: Contract, beside: Sequence[Contract]) -> tuple[Contract, ...]:

@@ -69,7 +69,7 @@ class HostSearch(Search):
         self.build = replace(built, contract=traced) if built.ok else builder(traced)
         if not self.build.ok:
             fault = uncompiled(self.build, entry.range)
-            raise Refusal(fault.code, fault.message, fault.range)
+            raise Refusal.of(fault)
         self.uses: dict[str, str] = {}  # how the entry's arrays are used, learnt from the traces
         self.preferred: list[dict[str, int]] = []  # sizes that the kernels' fixed extents tell
         self.unlaunched: list[str] = []  # kernels of the entry that no chosen sizes launch

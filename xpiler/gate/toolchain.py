@@ -14,11 +14,12 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from xpiler.frontend.libraries import without_libraries
 from xpiler.gate import cache, nvrtc, sandbox
 from xpiler.gate.avx512 import VNNI_FLAGS, missing_parts
 from xpiler.gate.compilers import (
@@ -30,7 +31,7 @@ from xpiler.gate.compilers import (
 )
 from xpiler.gate.contract import Contract
 from xpiler.gate.evidence import Rung
-from xpiler.gate.execute import build
+from xpiler.gate.execute import MISSING_HEADER, build
 from xpiler.gate.sandbox import Completed, Limits
 from xpiler.gate.shim import inline_includes
 from xpiler.platforms.registry import PLATFORMS
@@ -176,11 +177,10 @@ def _check_hip(text: str, file: str) -> Rung:
     ]
     with ThreadPoolExecutor(2) as pool:
         device, host = pool.map(
-            lambda argv: _compile("hipcc", argv, _hipcc_version(), text, file, "hip"), sides
+            lambda argv: _compile("hipcc", argv, f"{_hipcc_version()} for gfx90a", text, file, "hip"), sides
         )
     worst = host if device.ok and not host.ok else device
-    detail = f"{worst.detail} for gfx90a" if worst.ok else worst.detail
-    return Rung("compiled", worst.ok, "hipcc", detail, max(device.seconds, host.seconds))
+    return Rung("compiled", worst.ok, "hipcc", worst.detail, max(device.seconds, host.seconds))
 
 
 def _check_vnni(text: str, file: str, compiler: Compiler) -> Rung:
@@ -203,7 +203,7 @@ def _check_emulated(text: str, file: str, platform: str, why_not: str = "") -> R
     emulated = PLATFORMS[platform].emulated
     reason = why_not or (f"no compiler for {platform} here; " if emulated else "")
     accepted = "accepted by the emulator's headers only" if emulated else "accepted"
-    detail = f"{reason}{accepted}" if ok else f"{reason}{built.error}"
+    detail = f"{reason}{accepted}{_without(built.without)}" if ok else f"{reason}{built.error}"
     return Rung("compiled", ok, built.tool, detail, built.seconds)
 
 
@@ -228,9 +228,19 @@ def _compile(tool: str, argv: list[str], version: str, text: str, file: str, pla
             return {"ok": done.ok, "detail": detail, "cut_short": bool(done.reason)}
 
     known = _remembered(name, ask)
-    return Rung(
-        "compiled", bool(known["ok"]), tool, str(known["detail"]) or version, time.monotonic() - start
-    )
+    detail = str(known["detail"])
+    if not known["ok"] and MISSING_HEADER.search(f"fatal error: {detail}"):
+        reduced = without_libraries(text, file)
+        if reduced is not None:
+            rung = _compile(tool, argv, version, reduced.text, file, platform)
+            left_out = _without(reduced.headers) if rung.ok else ""
+            return replace(rung, detail=f"{rung.detail}{left_out}", seconds=time.monotonic() - start)
+    return Rung("compiled", bool(known["ok"]), tool, detail or version, time.monotonic() - start)
+
+
+def _without(headers: Sequence[str]) -> str:
+    """What a compiler did not see, for the headers of libraries that are not here."""
+    return f", without what uses {', '.join(headers)}, not found here" if headers else ""
 
 
 def _remembered(name: str, ask: Callable[[], dict[str, object]]) -> dict[str, object]:

@@ -54,7 +54,7 @@ def refuse_failed(
     if not functions:
         reasons = [item.refused for item in entries if item.refused] or list(unit.refusals.values())
         first = reasons[0]
-        raise Refusal(first.code, first.message, first.range, first.remedy)
+        raise Refusal.of(first)
 
 
 def never_launched(unit: Unit, item: EntryJob, entries: Sequence[EntryJob]) -> list[str]:
@@ -110,7 +110,7 @@ def without_failed(unit: Unit, failed: Mapping[str, Diagnostic], entries: list[E
 
 def omit(unit: Unit, name: str, diagnostic: Diagnostic, entries: list[EntryJob]) -> Unit:
     if all(kernel.name == name for kernel in unit.kernels):
-        raise Refusal(diagnostic.code, diagnostic.message, diagnostic.range, diagnostic.remedy)
+        raise Refusal.of(diagnostic)
     lowered = {k.name for k in unit.program.kernels if name in (k.name, k.template)}
     for item in entries:
         reached = {base_name(missing) for missing in item.entry.missing} | (

@@ -94,7 +94,7 @@ def beside_own_names(produce: Produce) -> Produce:
             made = produce(_changed(unit, away), copies)
         except Refusal as refusal:
             told = _restored(refusal.diagnostic, restored)
-            raise Refusal(told.code, told.message, told.range, told.remedy) from refusal
+            raise Refusal.of(told) from refusal
         for item, copy in zip(entries, copies, strict=True):
             if copy.refused is not item.refused and copy.refused is not None:
                 item.refused = _restored(copy.refused, restored)

@@ -1,0 +1,49 @@
+"""Files that call vendors' libraries: the rest of them is translated and held against its source."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.errors import Refusal
+from xpiler.translate import translate_text
+
+FILE = """#include <cublas_v2.h>
+__global__ void bias(float* y, const float* b, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] += b[i];
+}
+__global__ void twice(float* y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] *= 2;
+}
+void dense(cublasHandle_t h, const float* a, const float* x, const float* b, float* y, int m, int n) {
+  const float one = 1, zero = 0;
+  cublasSgemv(h, CUBLAS_OP_T, n, m, &one, a, n, x, 1, &zero, y, 1);
+  bias<<<(m + 255) / 256, 256>>>(y, b, m);
+}
+void doubled(float* y, int n) { twice<<<(n + 127) / 128, 128>>>(y, n); }
+"""
+
+
+@pytest.mark.parametrize(("to", "code"), [("hip", "missing-header"), ("vnni", "library")])
+def test_what_needs_none_is_verified_and_the_others_are_named(to: str, code: str) -> None:
+    result = translate_text(FILE, "dense.cu", to)
+    assert {e.name: e.status for e in result.entries} == {
+        "dense": "refused",
+        "doubled": "verified",
+        "bias": "verified",
+    }
+    assert result.status == "unverified"
+    told = [d for d in result.diagnostics if d.severity == "error"]
+    assert [(d.code, d.range.line if d.range else 0) for d in told] == [(code, 10)]
+    assert ("hipblasSgemv" in (result.text or "")) == (to == "hip")
+
+
+def test_where_all_needs_one_it_is_said() -> None:
+    text = (
+        FILE[: FILE.index("__global__ void bias")]
+        + FILE[FILE.index("void dense") : FILE.index("void doubled")]
+    )
+    kernel = "__global__ void bias(float* y, const float* b, int n) { cub::BlockReduce<float, 128> r; }\n"
+    with pytest.raises(Refusal, match="`bias` needs a vendor's library"):
+        translate_text(text.replace("void dense", f"{kernel}void dense"), "dense.cu", "bang")
