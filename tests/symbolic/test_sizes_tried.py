@@ -38,6 +38,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     observe = check.observe
     monkeypatch.setattr(check, "observe", observed)
     monkeypatch.setattr(check, "_LONGEST", LONG)
+    monkeypatch.setattr(check, "_FURTHER", LONG)
     return tried
 
 

@@ -295,6 +295,10 @@ def _text_edits(source: SourceText) -> Iterable[Edit]:
         ):
             before = {t.text for t in tokens[max(0, i - 3) : i]} | {t.text for t in tokens[i + 1 : i + 4]}
             yield Edit(token.start, token.end, "" if "static" in before or _extern(before) else "static")
+        elif token.text == "__shared__":  # the kernels that come out have memory of their own
+            semicolon = next((t for t in tokens[i:] if t.text == ";"), None)
+            if semicolon is not None:
+                yield Edit(_declaration_start(source, i), semicolon.end, "")
         elif token.text == "__align__":
             yield Edit(token.start, token.end, "alignas")
         elif token.text == "__forceinline__":

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from xpiler.frontend.syntax import SyntaxUnit
-from xpiler.frontend.syntax_model import FunctionDef
+from xpiler.frontend.syntax_model import FunctionDef, StructDef
 
 Formula = str  # a Python expression over parameter names; `//` and `%` on non-negative values
 
@@ -33,6 +33,7 @@ _SIZES = {
 }  # fmt: skip
 _OPERATORS = {"+": "+", "-": "-", "*": "*", "/": "//", "%": "%", "<<": "<<", ">>": ">>", "&": "&", "|": "|"}
 
+_PITCH = 512  # bytes that rows of `cudaMallocPitch` are aligned to
 _INPUT = re.compile(r"\b(?:ato[il]|atoll|strtou?ll?|stou?[il]l?|argc)\b")  # reads the command line
 
 
@@ -81,6 +82,8 @@ class _Reader:
         self.bytes: dict[str, Formula] = {}
         self.launches: list[LaunchModel] = []
         self.inputs: list[str] = []
+        self.pointees: dict[str, str] = {}  # the types that pointers point to, as written
+        self.lengths: dict[str, Formula] = {}  # of vectors
         self.by_node = {launch.node.id: launch for launch in unit.launches}
 
     def text(self, node: Node) -> str:
@@ -92,6 +95,10 @@ class _Reader:
                 name, value = node.child_by_field_name("declarator"), node.child_by_field_name("value")
                 if name is not None and value is not None:
                     self._define(self.text(name).lstrip("*& "), value)
+                    if value.type == "argument_list" and "vector<" in self._declared_type(node):
+                        self._give_length(self.text(name), value)
+            case "pointer_declarator":
+                self.pointees[self.text(node).lstrip("*& ")] = self._declared_type(node)
             case "assignment_expression":
                 left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
                 if left is not None and right is not None and left.type == "identifier":
@@ -109,12 +116,21 @@ class _Reader:
         """`dim3 grid(b, heads);` which the grammar takes for a function of that type."""
         name, arguments = node.child_by_field_name("declarator"), node.child_by_field_name("parameters")
         kind = node.parent.child_by_field_name("type") if node.parent is not None else None
-        if name is None or arguments is None or kind is None or self.text(kind) != "dim3":
+        if name is None or arguments is None or kind is None:
             return
         texts = [self.text(child) for child in arguments.named_children]
+        if "vector<" in self.text(kind) and texts and (length := self._of_words(texts[0])) is not None:
+            self.lengths[self.text(name)] = length
+        if self.text(kind) != "dim3":
+            return
         self.dims[self.text(name)] = [
             self.values.get(text) if text.isidentifier() else None for text in texts
         ]
+
+    def _of_words(self, text: str) -> Formula | None:
+        """A product that the grammar takes for a parameter: `rows * columns`."""
+        factors = [self.values.get(f, f if f.isdecimal() else "") for f in re.split(r"\s*\*\s*", text)]
+        return "(" + " * ".join(f"({f})" for f in factors) + ")" if all(factors) else None
 
     def _define(self, name: str, value: Node) -> None:
         if value.type in ("argument_list", "initializer_list"):
@@ -133,6 +149,19 @@ class _Reader:
             self.values[name] = formula
         else:
             self.values.pop(name, None)
+
+    def _declared_type(self, declarator: Node) -> str:
+        outer: Node | None = declarator.parent
+        while outer is not None and outer.type in ("init_declarator", "pointer_declarator"):
+            outer = outer.parent
+        kind = outer.child_by_field_name("type") if outer is not None else None
+        return self.text(kind) if kind is not None else ""
+
+    def _give_length(self, name: str, arguments: Node) -> None:
+        """`std::vector<float> x(n);`"""
+        length = self.formula(arguments.named_children[0]) if arguments.named_children else None
+        if length is not None:
+            self.lengths[name] = length
 
     def _define_component(self, place: str, value: Node) -> None:
         """`dim.x = n`"""
@@ -170,6 +199,12 @@ class _Reader:
             formula = self.formula(given[1])
             if formula is not None:
                 self.bytes[self._pointer(given[0])] = formula
+        elif re.fullmatch(r"(cuda|hip)MallocPitch", name) and len(given) == 4:
+            width, rows = self.formula(given[2]), self.formula(given[3])
+            if width is not None and rows is not None:
+                pitch = f"(({width} + {_PITCH - 1}) // {_PITCH} * {_PITCH})"
+                self.values[self._pointer(given[1])] = pitch
+                self.bytes[self._pointer(given[0])] = f"({pitch} * {rows})"
         elif re.fullmatch(r"(cuda|hip|cnrt)Memcpy(Async)?", name) and len(given) >= 3:
             formula = self.formula(given[2])
             if formula is not None:
@@ -277,9 +312,7 @@ class _Reader:
                 value = node.child_by_field_name("value")
                 return self.formula(value) if value is not None else None
             case "sizeof_expression":
-                words = re.findall(r"\w+", self.text(node))
-                sizes = [_SIZES[word] for word in words if word in _SIZES]
-                return str(sizes[-1]) if sizes and "*" not in self.text(node) else None
+                return self._size_of(self.text(node))
             case "binary_expression":
                 return self._binary(node)
             case "call_expression":
@@ -287,6 +320,33 @@ class _Reader:
             case "initializer_list" if len(node.named_children) == 1:
                 return self.formula(node.named_children[0])
         return None
+
+    def _size_of(self, text: str) -> Formula | None:
+        """`sizeof(float)` or that of a struct, or `sizeof(*x)` of a pointer to such."""
+        pointee = re.fullmatch(r"sizeof\s*\(?\s*(?:\*\s*(\w+)|(\w+)\s*\[\s*0\s*\])\s*\)?", text)
+        if pointee is not None:
+            text = self.pointees.get(pointee[1] or pointee[2], "*")
+        words = re.findall(r"\w+", text)
+        sizes = [_SIZES[word] for word in words if word in _SIZES]
+        if not sizes and (struct := next((s for s in self.unit.structs if s.name in words), None)):
+            sizes = [size for size in (self._struct_size(struct),) if size]
+        return str(sizes[-1]) if sizes and "*" not in text else None
+
+    def _struct_size(self, struct: StructDef) -> int:
+        """Of one whose members are numbers; 0 of any other."""
+        end, alignment = 0, 1
+        for field in struct.fields:
+            kind = self.text(field.type_node) if field.type_node is not None else ""
+            size = _SIZES.get(kind.split()[-1] if kind else "", 0)
+            if not size or field.declarator.type != "field_identifier":
+                return 0
+            end = -(-end // size) * size + size
+            alignment = max(alignment, size)
+        return (
+            0
+            if struct.kind == "union" or struct.alignment or struct.bases
+            else -(-end // alignment) * alignment
+        )
 
     def _component(self, node: Node) -> Formula | None:
         """`block.x` of a `dim3`."""
@@ -314,6 +374,8 @@ class _Reader:
             return None
         given = [self.formula(child) for child in arguments.named_children]
         name = self.text(function)
+        if name.endswith(".size") and not given:
+            return self.lengths.get(name.removesuffix(".size"))
         if len(given) == 1 and (name.startswith("static_cast<") or name in _SIZES):
             return given[0]
         for helper in (f for f in (*self.unit.host_functions, *self.unit.device_functions) if f.name == name):

@@ -78,13 +78,13 @@ def _declaration(ctx: Context, node: Node) -> None:
     unnamed = type_node.type in _STRUCTS and not type_node.child_by_field_name("name")
     written = _unnamed_struct(ctx, type_node) if unnamed else type_of(ctx, type_node)
     base = vector_of(ctx, written, node)
-    alignment = _alignment(ctx, node)
+    alignment = alignment_of(ctx, node)
     for declarator in declarators:
         with ctx.at(declarator):
             _declare(ctx, base, declarator, words, alignment)
 
 
-def _alignment(ctx: Context, node: Node) -> int:
+def alignment_of(ctx: Context, node: Node) -> int:
     for child in node.children:
         if child.type in ("alignas_qualifier", "alignas_specifier"):
             arguments = named_children(child)

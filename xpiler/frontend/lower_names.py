@@ -201,11 +201,13 @@ def _global(ctx: Context, variable: GlobalVar) -> Value:
 
 
 def _scratchpad(ctx: Context, variable: GlobalVar, space: Space) -> Value:
-    """A scratchpad of namespace scope: one a task, or one a cluster, as if the kernel declared it."""
-    from xpiler.frontend.lower_declarations import own_memory
+    """A scratchpad of namespace scope: one a task, a block or a cluster, as if the kernel declared it."""
+    from xpiler.frontend.lower_declarations import alignment_of, dynamic_shared, own_memory
 
     assert variable.type_node is not None
     _, ctype, _ = declared(ctx, type_of(ctx, variable.type_node), variable.declarator)
+    if isinstance(ctype, Array) and ctype.extent is None:
+        return dynamic_shared(ctx, variable.name, ctype, alignment_of(ctx, variable.node))
     return own_memory(ctx, variable.name, ctype, variable.declarator, space)
 
 

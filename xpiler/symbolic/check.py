@@ -14,7 +14,7 @@ from typing import Any
 from xpiler.errors import Refusal
 from xpiler.frontend import Unit, parse
 from xpiler.ir.interpret import Cancelled as Cancelled
-from xpiler.ir.nodes import Decl, Expr, Function, Load, Ref, Space
+from xpiler.ir.nodes import Decl, Expr, For, Function, Load, Ref, Space, While
 from xpiler.ir.rewrite import walk
 from xpiler.symbolic.dependence import ATOMIC, Dependence
 from xpiler.symbolic.extents import beyond_guards
@@ -35,11 +35,12 @@ from xpiler.symbolic.leftovers import without_harmless
 from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
 from xpiler.symbolic.openmp import asks_for_its_thread, not_followed, one_by_one, shared_scalars
 from xpiler.symbolic.reached import Reached
+from xpiler.symbolic.rests import Rests
 from xpiler.symbolic.scalars import GUARD, assignments, multiples, roles
 from xpiler.symbolic.shape import Dims, LaunchShape, definitions, launch_shape
 from xpiler.symbolic.statics import static_findings, unguarded
 from xpiler.symbolic.tails import beyond_tails
-from xpiler.symbolic.trial import MIXED, RAMP, SAME, Frame, Observed, Trial, observe
+from xpiler.symbolic.trial import MIXED, RAMP, SAME, WILD, Frame, Observed, Trial, observe
 
 _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
 
@@ -64,6 +65,7 @@ class Options:
 
 
 _SLICE, _LONGEST = 0.5, 1.0  # seconds that a trial has at least and at most
+_ENOUGH, _FURTHER = 2, 0.25  # trials that came to their end, and seconds for each one after them
 _HOLES = (ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
@@ -113,6 +115,7 @@ def check_kernel(
     events: list[int] = []  # of each trial
     judged: list[tuple[Trial, list[Found]]] = []
     reached, given = Reached.of(kernel, defined, trials[0]), dict(options.scalars)
+    rests = Rests.of(kernel, reached.roles, given)
     _merge(found, static_findings(kernel, unit.platform, options.shared_bytes or 0))
     if kernel.is_serial:
         shared = shared_scalars(unit.text, unit.file, unit.platform)
@@ -124,7 +127,8 @@ def check_kernel(
             raise Cancelled
         try:
             left = deadline - time.thread_time()
-            slice_ = min(max(left / max(1, len(trials) - number), min(left, _SLICE)), _LONGEST)
+            most = _LONGEST if len(events) - len(stopped) < _ENOUGH else _FURTHER
+            slice_ = min(max(left / max(1, len(trials) - number), min(left, _SLICE)), most)
             seen = observe(kernel, trial, frame, time.thread_time() + slice_, options.cancelled)
             found_here = judged_of(seen)
         except Refusal as refusal:
@@ -138,6 +142,7 @@ def check_kernel(
             undecided.append(f"the checker has a hole here: {type(error).__name__}: {error}")
             break
         reached.look_at(seen)
+        rests.look_at(seen)
         events.append(len(seen.log.events))
         if seen.stopped:
             stopped.append(f"{seen.stopped} ({_sizes(trial)})")
@@ -153,10 +158,24 @@ def check_kernel(
         larger = reached.larger(trials[0], frozenset(given))
         if larger is not None:
             seen = observe(
-                kernel, larger, frame, min(deadline, time.thread_time() + _SLICE), options.cancelled
+                kernel, larger, frame, min(deadline, time.thread_time() + _FURTHER), options.cancelled
             )
             reached.look_at(seen)
             judged.append((larger, judged_of(seen)))
+    if not undecided and _picks_of_known(kernel, dependence, trials[0]):
+        wild = replace(trials[0], data=WILD)
+        seen = observe(kernel, wild, frame, min(deadline, time.thread_time() + _FURTHER), options.cancelled)
+        judged.append((wild, [f for f in judged_of(seen) if _is_clamped(f)]))
+    if not undecided and time.thread_time() < deadline:
+        rest = rests.trial(trials) if reached.missing() or any(s.chunk for s in beyond) else None
+        if rest is not None:
+            seen = observe(
+                kernel, rest, frame, min(deadline, time.thread_time() + _FURTHER), options.cancelled
+            )
+            judge = replace(judge, suggested=(*beyond, *rests.beyond()))
+            is_meant = _is_meant(seen, reached)
+            judged.append((rest, [f for f in judged_of(seen) if is_meant or f.is_open]))
+            scope = [text for text in scope if not is_meant or text not in rests.assumed()]
     if len(stopped) < len(judged):
         scope += [f"not to the end: {text}" for text in stopped]
     else:
@@ -197,6 +216,32 @@ def check_kernel(
         Verdict(name, status, tuple(scope), tuple(dict.fromkeys(undecided)), time.thread_time() - started),
         findings,
     )
+
+
+def _picks_of_known(kernel: Function, dependence: Dependence, trial: Trial) -> bool:
+    """Whether elements of memory pick those of an array whose size is known, and bound no loop."""
+    known = {n.name for n in walk(kernel.body) if isinstance(n, Decl) and n.shape} | trial.extents.keys()
+    turns = (n for n in walk(kernel.body) if isinstance(n, (For, While)))
+    ends = (e for n in turns for e in ((n.start, n.stop, n.step) if isinstance(n, For) else (n.condition,)))
+    places = (n for n in walk(kernel.body) if isinstance(n, (Load, Ref)) and n.array in known)
+    return any(dependence.fetched(p) for p in places) and not any(dependence.of_expr(e) for e in ends)
+
+
+def _is_clamped(found: Found) -> bool:
+    """Whether an index that is out of bounds is a small one, though the data are larger than any index: the
+    kernel keeps it below some number, which is not that of the array."""
+    index = found.counterexample.get("index", -1)
+    return found.code == "XP-BOUNDS" and 0 <= index < _SMALL
+
+
+_SMALL = 1 << 24  # of indices
+
+
+def _is_meant(seen: Observed, reached: Reached) -> bool:
+    """Whether the kernel has code for the rests that a run had."""
+    missing = reached.missing()
+    reached.look_at(seen)
+    return reached.missing() != missing and not any(f.code == "assertion" for f in seen.findings)
 
 
 def _fixed(
@@ -281,16 +326,19 @@ def _less_each_time(
     short: Callable[[], list[Trial]],
     smaller: Callable[[], list[Trial]],
 ) -> Iterator[tuple[int, Trial]]:
-    """The trials with their numbers; once one takes too long, those whose loops take one turn instead, and
-    after a long one those whose sizes are those of a block."""
+    """The trials with their numbers; once one takes too long, those whose loops take one turn instead (of
+    launches of host code only if hardly any came to its end), and after a long one those whose sizes are
+    those of a block."""
     for number in range(len(trials)):
         trial = trials[number]
         yield number, trial
-        if stopped and not trial.host:
+        if stopped and not trial.is_launched:
             yield from enumerate(short(), number + 1)
             return
-        if number == 0 and events and events[0] > _LONG and not trial.host:
+        if number == 0 and events and events[0] > _LONG and not trial.is_launched:
             trials = [trial, *smaller()]
+    if stopped and not trials[0].host and len(events) - len(stopped) < _ENOUGH:
+        yield from enumerate(short(), len(trials))
 
 
 _LONG = 8000  # events of a trial, about a tenth of a second
@@ -316,7 +364,7 @@ def _smaller(kernel: Function, trials: Sequence[Trial], given: Mapping[str, int 
     for number, trial in enumerate(trials[1:], 1):
         a = chosen[number if number < len(chosen) and trial.scalars != first.scalars else 0]
         smaller.append(replace(trial, scalars=a.values, strained=a.strained))
-    return smaller
+    return [as_launched(trials, t) for t in smaller]
 
 
 def _host_scope(trials: list[Trial]) -> str:

@@ -48,16 +48,18 @@ class Suggested:
     `is_guard`: the comparison itself lets its index be the size; otherwise something is added to it.
     `is_length`: its array may be one of offsets whose differences are lengths; `is_kept`: these are
     stored. `chunk`: elements that are accessed where only the first one is guarded; `is_bare`: `limit` guards
-    other accesses of the array, and this one is not guarded."""
+    other accesses of the array, and this one is not guarded. Without `limit` it is sizes without a rest that
+    suggest it; `any_size`: the guard itself tells that others are meant."""
 
     place: Load
     size: Affine
-    limit: Binary
+    limit: Binary | None
     is_guard: bool
     is_length: bool = False
     is_kept: bool = False
     chunk: int = 0
     is_bare: bool = False
+    any_size: bool = False
 
 
 def beyond_guards(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:

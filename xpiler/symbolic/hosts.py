@@ -19,7 +19,7 @@ from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.ir.nodes import Function, Param
 from xpiler.platforms.bang_tasks import blocks_of
 from xpiler.symbolic.shape import Shape, loads_tiles
-from xpiler.symbolic.trial import Trial
+from xpiler.symbolic.trial import ENDLESS, Trial
 
 _ONE = (512, 1000, 1, 257)
 _TWO = ((64, 64), (100, 37), (37, 100), (3, 1))
@@ -232,11 +232,12 @@ def _number(formula: Formula | None, sizes: Mapping[str, int]) -> int | None:
 
 def as_launched(launches: Sequence[Trial], trial: Trial) -> Trial:
     """The trial with the numbers equal that the host code hands over as one (`rows, columns, columns`): those
-    that are the same in all its launches, whatever the sizes."""
+    that are the same in all its launches, whatever the sizes. How long arrays are then nobody tells."""
     values = dict(trial.scalars)
     made = [t for t in launches if t.is_launched]
     for first, second in itertools.combinations([n for n, v in values.items() if isinstance(v, int)], 2):
         pairs = {(t.scalars.get(first), t.scalars.get(second)) for t in made}
         if len(pairs) > 2 and all(a == b for a, b in pairs):
             values[first] = values[second] = max(values[first], values[second])
-    return replace(trial, scalars=values)
+    of_these = next((t.extents for t in made if t.scalars == values), dict.fromkeys(trial.extents, ENDLESS))
+    return replace(trial, scalars=values, extents=of_these if made else trial.extents)

@@ -29,7 +29,7 @@ from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
 from xpiler.symbolic.overflow import beyond_signed, element_of, may_be_wide, meant, too_wide, wrapped
 from xpiler.symbolic.places import Places
-from xpiler.symbolic.trial import ENDLESS, Observed, Trial
+from xpiler.symbolic.trial import ENDLESS, WILD, Observed, Trial
 from xpiler.symbolic.waits import NO_WAITS, Waits
 from xpiler.symbolic.wording import by_users_names, does, in_c, outside, spelled, type_in_c, who, worded
 
@@ -226,7 +226,7 @@ class Judge:
         """An index out of memory, or with a parameter that may never be that large, is only possible."""
         places = self._places(finding)
         sources = frozenset[str]().union(*(self.dependence.of_index(p) for p in places)) - {ATOMIC}
-        if sources:
+        if sources and trial.data != WILD:
             return WARNING, f"{_names(sources)} may hold such values"
         if trial.strained:
             named = {n.name for p in places for n in walk(p) if hasattr(n, "name")} & trial.strained
@@ -280,15 +280,18 @@ class Judge:
             if wrong.size:
                 access = Access(event, int(wrong[0]))
                 index = int(elements[wrong[0]])
-                limit = f"`{show(suggested.limit)}`"
+                limit = f"`{show(suggested.limit)}`" if suggested.limit is not None else ""
                 why = f"{limit} lets it" if suggested.is_guard else f"{limit} does not keep it below"
                 holds_if = f"{place.array} has {suggested.size} elements, as the guards suggest"
-                if suggested.chunk:
+                if suggested.limit is None:
+                    why = "for sizes without a rest all accesses of it end there"
+                elif suggested.chunk:
                     why = f"{limit} guards only the first of {suggested.chunk} elements"
                     holds_if = f"sizes that are no multiple of {suggested.chunk} are meant"
                 elif suggested.is_bare:
                     why = f"{limit} guards other accesses of it, but not this one"
-                is_open = suggested.is_kept or (bool(suggested.chunk) and not trial.host)
+                any_size = suggested.any_size or trial.is_launched
+                is_open = suggested.is_kept or (bool(suggested.chunk) and not any_size)
                 values = Places(self.kernel, trial).of_access(access) | {"index": index}
                 subject = who(self.kernel, trial, values)
                 what = f"{subject} {does(self.kernel, [place])} {spelled(place, index, self.lines)}"

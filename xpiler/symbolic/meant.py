@@ -28,7 +28,7 @@ def of_free_sizes(
 ) -> list[tuple[Trial, list[Found]]]:
     """An array that is too small for some values of a parameter is a bug if a guard relates the parameter to
     the threads; where it merely counts turns (`for (k = 0; k < n; k++) s[k]`) small values may be meant."""
-    bare = [trial for trial, _ in judged if not trial.host and not trial.extents]
+    bare = [trial for trial, _ in judged if not trial.is_launched and not trial.extents]
     counts = _counting(kernel, defined, grid, block, given)
     if len(bare) < 2 or not counts:
         return judged

@@ -68,12 +68,16 @@ class Places:
 
     def of_access(self, access: Access, prefix: str = "") -> dict[str, int]:
         """Its thread, and the loop variables around it."""
-        values = {} if access.event.level == 1 else self.values(access.block, access.own_thread, prefix)
+        values = {} if self._is_of_loop(access) else self.values(access.block, access.own_thread, prefix)
         for name, value in access.event.shown.items():
             one = value[access.lane] if isinstance(value, np.ndarray) and value.ndim else value
             if isinstance(one, (np.integer, int)):
                 values[f"{prefix}{name}"] = int(one)
         return values
+
+    def _is_of_loop(self, access: Access) -> bool:
+        """Whether an iteration of a loop made the access, not a thread of the launch."""
+        return self.kernel.is_serial or access.event.level == 1
 
     def thread(self, block: int, thread: int, with_block: bool) -> str:
         """`thread 3`, `thread (1, 0) of block 2`, `task 5`."""
@@ -85,7 +89,7 @@ class Places:
 
     def who(self, access: Access, other: Access, across: bool) -> str:
         """One side of a conflict, told apart from the other."""
-        if access.event.level == 1:
+        if self._is_of_loop(access):
             mine, others = self.of_access(access), self.of_access(other)
             shown = [f"{name} = {value}" for name, value in mine.items() if others.get(name) != value]
             return f"iteration {', '.join(shown) or access.block}"

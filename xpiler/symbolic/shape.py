@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xpiler.ir.affine import linear
-from xpiler.ir.affine_form import Affine, Mod, atom_variables
+from xpiler.ir.affine_form import Affine, Mod, atom_variables, of_var
 from xpiler.ir.nodes import (
     Assign,
     Collective,
@@ -28,7 +28,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import children, substitute, walk
-from xpiler.ir.types import BOOL
+from xpiler.ir.types import BOOL, U32
 
 AXES = ("x", "y", "z")
 Shape = tuple[int, int, int]
@@ -133,6 +133,8 @@ def _block(kernel: Function, defined: dict[str, Expr], used: set[str]) -> Shape:
                 size = linear(extent)
                 if form is not None and size is not None and size.as_int is not None:
                     _from_extent(form, size.as_int, steps, evidence)
+        elif place.array in shared and len(index) == 1 and forms[0] is not None:
+            _from_row(forms[0], shared[place.array].shape, evidence)
         for form in forms:
             if form is not None:
                 _from_stride(form, evidence, offsets)
@@ -206,9 +208,12 @@ def coefficient_of(form: Affine, name: str) -> int | None:
 
 
 def _from_extent(form: Affine, extent: int, steps: dict[str, int], evidence: dict[str, list[int]]) -> None:
-    """`s[threadIdx.x + c]` in a dimension of 258: 256 threads; `s[ty*16 + tx]` in 256: 16 by 16; in a loop
-    that goes by 8, `s[threadIdx.y + j]`: 8."""
+    """`s[threadIdx.x + c]` in a dimension of 258: 256 threads; `s[ty*16 + tx]` in 256: 16 by 16; `s[127 -
+    threadIdx.x]` in 128: 128; in a loop that goes by 8, `s[threadIdx.y + j]`: 8."""
     factors = {a: coefficient_of(form, f"threadIdx.{a}") for a in AXES}
+    backwards = [a for a, f in factors.items() if f == -1]
+    if backwards and form.variables() == {f"threadIdx.{backwards[0]}"} and form.constant == extent - 1:
+        evidence[backwards[0]].append(extent)
     if any(f is None or f < 0 for f in factors.values()):
         return
     present = sorted((f, a) for a, f in factors.items() if f)
@@ -224,6 +229,17 @@ def _from_extent(form: Affine, extent: int, steps: dict[str, int], evidence: dic
             evidence[axis].append(following // unit)
         else:
             evidence[axis].append(_round(extent // present[-1][0]))
+
+
+def _from_row(form: Affine, shape: tuple[Expr, ...], evidence: dict[str, list[int]]) -> None:
+    """`&s[k][threadIdx.x]` in rows of 128, which is `k*128 + threadIdx.x`: 128 threads."""
+    row = linear(shape[-1])
+    size = row.as_int if row is not None else None
+    for axis in AXES if size else ():
+        rest = form - of_var(f"threadIdx.{axis}", U32)
+        is_column = coefficient_of(form, f"threadIdx.{axis}") == 1 and len(rest.terms) < len(form.terms)
+        if is_column and size and all(factor % size == 0 for _, factor in rest.terms):
+            evidence[axis].append(_round(size))
 
 
 def _from_stride(form: Affine, evidence: dict[str, list[int]], offsets: dict[str, set[int]]) -> None:

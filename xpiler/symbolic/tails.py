@@ -13,12 +13,13 @@ same size says that it is how far the work goes, and that its rest was thought o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import gcd
 
 from xpiler.ir.affine import linear
-from xpiler.ir.affine_form import Affine, Monomial
-from xpiler.ir.nodes import Assign, Binary, Expr, For, Function, Load
+from xpiler.ir.affine_form import Affine, Monomial, atom_variables, lift
+from xpiler.ir.nodes import Assign, Binary, Call, Expr, For, Function, Load, Select
 from xpiler.ir.rewrite import substitute, walk
 from xpiler.symbolic.extents import Limits, Suggested, reached_places
 
@@ -31,7 +32,7 @@ def beyond_tails(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggeste
 def _chunks(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
     passed = {p.name for p in kernel.params if p.is_pointer}
     scalars = frozenset(p.name for p in kernel.params if not p.is_pointer)
-    steps = _steps(kernel, defined)
+    steps = _steps(kernel, defined, scalars)
     found = []
     for place, limits in reached_places(kernel):
         index = _form(place, defined) if place.array in passed else None
@@ -39,14 +40,16 @@ def _chunks(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
             continue
         beyond: list[tuple[int, int, Suggested]] = []
         for limit in limits:
-            bounded = _bounded(limit, defined, scalars)
+            bounded = next(_each_bounded(limit, defined, scalars), None)
             if bounded is None:
                 continue
             moving, size, over = bounded
-            longest = _longest(index - moving, limits, defined)
+            rest, rows = _within_row(index - moving, size, limits, defined, scalars)
+            longest = _longest(rest, limits, defined)
             if longest is not None:
                 step = _granule(moving, steps)
-                suggested = Suggested(place, size, limit, False, chunk=step)
+                any_size = _bounded(limit, defined, scalars) is None
+                suggested = Suggested(place, size * rows, limit, False, chunk=step, any_size=any_size)
                 beyond.append((over + longest, longest, suggested))
         if beyond:
             excess, longest, suggested = min(beyond, key=lambda b: b[0])
@@ -107,6 +110,39 @@ def _bounded(
     return one - one.constant, size, bound.constant
 
 
+def _each_bounded(
+    limit: Binary, defined: Mapping[str, Expr], scalars: frozenset[str]
+) -> Iterator[tuple[Affine, Affine, int]]:
+    """What is below the smaller of two is below each: `i < min(end, n)`."""
+    bound = substitute(limit.right, defined)
+    match bound:
+        case Call(function="min", args=parts):
+            pass
+        case Select(condition=Binary(op="<" | "<=", left=left, right=right), then=then, otherwise=other) if (
+            then,
+            other,
+        ) == (left, right):
+            parts = (then, other)
+        case _:
+            parts = (limit.right,)
+    for part in parts:
+        bounded = _bounded(replace(limit, right=part), defined, scalars)
+        if bounded is not None:
+            yield bounded
+
+
+def _within_row(
+    rest: Affine, size: Affine, limits: Limits, defined: Mapping[str, Expr], scalars: frozenset[str]
+) -> tuple[Affine, Affine]:
+    """`row * size + k` of `rows` rows: `k` and `rows`; `rest` and 1 if it has no rows."""
+    for limit in limits:
+        bounded = _bounded(limit, defined, scalars)
+        row = bounded[0] * size if bounded is not None and bounded[2] == 0 else None
+        if bounded is not None and row is not None and row.terms and set(row.terms) <= set(rest.terms):
+            return rest - row, bounded[1]
+    return rest, lift(1)
+
+
 def _names_size(limit: Binary, defined: Mapping[str, Expr], scalars: frozenset[str]) -> bool:
     """Whether a comparison may speak of a size: all but those of indices and numbers."""
     forms = [linear(substitute(e, defined)) for e in (limit.left, limit.right)]
@@ -131,15 +167,21 @@ def _longest(rest: Affine, limits: Limits, defined: Mapping[str, Expr]) -> int |
     return total
 
 
-def _steps(kernel: Function, defined: Mapping[str, Expr]) -> dict[str, int]:
-    """What the values of loops' counters are multiples of."""
+def _steps(kernel: Function, defined: Mapping[str, Expr], scalars: frozenset[str]) -> dict[str, int]:
+    """What the values of loops' counters are multiples of, from where a thread's share begins."""
     steps: dict[str, int] = {}
     for node in walk(kernel.body):
         if isinstance(node, For):
             start, step = (linear(substitute(e, defined)) for e in (node.start, node.step))
-            known = 1 if start is None or step is None else gcd(_granule(start, {}), _granule(step, {}))
+            known = 1 if start is None or step is None else gcd(_begin(start, scalars), _granule(step, {}))
             steps[node.var] = gcd(steps.get(node.var, known), known)
     return steps
+
+
+def _begin(start: Affine, scalars: frozenset[str]) -> int:
+    """As `_granule`; shares as long as a size says (`task * per`) are longer than any step."""
+    terms = ((m, f) for m, f in start.terms if not any(atom_variables(a) & scalars for a in m))
+    return _granule(Affine(tuple(terms)), {})
 
 
 def _granule(form: Affine, steps: Mapping[str, int]) -> int:

@@ -39,7 +39,7 @@ ENDLESS = 1 << 40  # elements of an array whose extent nobody knows
 _STORED = 1 << 16  # elements of an array that exist; indices beyond go around
 _LANES = 1 << 13  # threads that run in a trial, about
 STEPS = 60_000
-MIXED, RAMP, SAME = "mixed", "ramp", "same"
+MIXED, RAMP, SAME, WILD = "mixed", "ramp", "same", "wild"
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def arguments_of(kernel: Function, trial: Trial, frame: Frame) -> dict[str, Any]
 @lru_cache(maxsize=64)
 def _fresh(dtype: DType, data: str, position: int) -> npt.NDArray[Any]:
     """Small numbers with many repetitions and both signs for floats; or a ramp of different ones; or, for
-    indices, one number everywhere."""
+    indices, one number everywhere, or numbers of both signs that are larger than any index."""
     rng = np.random.default_rng(7 + position)
     kind = np.dtype(Native().storage_type(dtype))
     if kind == np.bool_:
@@ -129,6 +129,9 @@ def _fresh(dtype: DType, data: str, position: int) -> npt.NDArray[Any]:
         return rng.integers(0x3C00, 0x4200, _STORED).astype(kind)
     if data == SAME and not dtype.is_float:
         return np.ones(_STORED, kind)
+    if data == WILD and not dtype.is_float and dtype.bits >= 32:
+        signs = rng.choice([-1, 1] if dtype.is_signed else [1], _STORED)
+        return (signs * rng.integers(1 << 30, (1 << 31) - 1, _STORED)).astype(kind)
     if data == RAMP:
         values = np.arange(_STORED)
         return (

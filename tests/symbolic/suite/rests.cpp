@@ -1,0 +1,52 @@
+// Vector loops and what is left over.
+#include <immintrin.h>
+
+// expect: XP-BOUNDS
+extern "C" void no_rest(const float *x, float *y, int n) {
+  for (int i = 0; i < n; i += 16) _mm512_storeu_ps(y + i, _mm512_loadu_ps(x + i));
+}
+
+// expect: XP-BOUNDS
+extern "C" void no_rest_of_rows(float *x, const float *bias, long rows, long cols) {
+  for (long r = 0; r < rows; ++r)
+    for (long c = 0; c < cols; c += 16) {
+      float *p = x + r * cols + c;
+      _mm512_storeu_ps(p, _mm512_add_ps(_mm512_loadu_ps(p), _mm512_loadu_ps(bias + c)));
+    }
+}
+
+// expect: clean
+extern "C" void masked(const float *x, float *y, int n) {
+  int i = 0;
+  for (; i + 16 <= n; i += 16) _mm512_storeu_ps(y + i, _mm512_loadu_ps(x + i));
+  if (i < n) {
+    __mmask16 m = (__mmask16)((1u << (n - i)) - 1);
+    _mm512_mask_storeu_ps(y + i, m, _mm512_maskz_loadu_ps(m, x + i));
+  }
+}
+
+// expect: XP-BOUNDS
+extern "C" void masked_one_too_many(const float *x, float *y, int n) {
+  int i = 0;
+  for (; i + 16 <= n; i += 16) _mm512_storeu_ps(y + i, _mm512_loadu_ps(x + i));
+  if (i < n) {
+    __mmask16 m = (__mmask16)((2u << (n - i)) - 1);
+    _mm512_mask_storeu_ps(y + i, m, _mm512_maskz_loadu_ps(m, x + i));
+  }
+}
+
+// expect: XP-BOUNDS
+extern "C" void stored_without_mask(const float *x, float *y, size_t n) {
+  size_t i = 0, full = n & ~(size_t)15;
+  for (; i < full; i += 16) _mm512_storeu_ps(y + i, _mm512_loadu_ps(x + i));
+  if (n - full) {
+    const __mmask16 m = _cvtu32_mask16((1u << (n - full)) - 1u);
+    _mm512_storeu_ps(y + i, _mm512_maskz_loadu_ps(m, x + i));
+  }
+}
+
+// expect: XP-SAME-VALUE
+extern "C" void stores_that_overlap(const float *a, float *o, int n) {
+#pragma omp parallel for
+  for (int i = 0; i < n - 16; i += 8) _mm512_storeu_ps(o + i, _mm512_loadu_ps(a + i));
+}

@@ -1,0 +1,82 @@
+"""What handles the rest of a size, where all sizes that were tried so far leave none.
+
+    for (; i + 16 <= n; i += 16) store(y + i, ...);       n = 48, 64: y ends at n, the last line does not run
+    if (i < n) mask_store(y + i, mask, ...);        -->   n = 51: y[51] is beyond it
+
+Arrays whose accesses ended at a size whenever there was no rest are taken to have that size.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+
+from xpiler.ir.affine_form import Affine, lift, of_var
+from xpiler.ir.nodes import Function, Load, Space
+from xpiler.ir.rewrite import walk
+from xpiler.symbolic.extents import Suggested
+from xpiler.symbolic.scalars import Role
+from xpiler.symbolic.trial import ENDLESS, Observed, Trial
+
+_MOST_FACTORS = 2  # of a size
+
+
+@dataclass
+class Rests:
+    """`steps`: parameters that count the turns of loops, with what these go by; `ends`: of each array the
+    products of parameters at which its accesses ended in every run."""
+
+    kernel: Function
+    steps: Mapping[str, int]
+    ends: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(kernel: Function, roles: Mapping[str, Role], given: Collection[str]) -> Rests:
+        steps = {n: max(r.turns, default=1) for n, r in roles.items() if n not in given}
+        return Rests(kernel, {n: step for n, step in steps.items() if step > 1})
+
+    def look_at(self, seen: Observed) -> None:
+        if not self.steps:
+            return
+        sizes = {n: v for n, v in seen.trial.scalars.items() if isinstance(v, int)}
+        products = [c for k in range(_MOST_FACTORS) for c in itertools.combinations(sizes, k + 1)]
+        for array, end in _ends(seen).items():
+            here = {names for names in products if prod(sizes[n] for n in names) == end}
+            self.ends[array] = self.ends.get(array, here) & here
+
+    def trial(self, trials: Sequence[Trial]) -> Trial | None:
+        """The first trial with rests for all loops that had none in any of them."""
+        if any(t.is_launched for t in trials):
+            return None
+        values = dict(trials[0].scalars)
+        for name, step in self.steps.items():
+            if all(int(t.scalars[name]) % step == 0 for t in trials):
+                values[name] = int(values[name]) + max(1, step // 2 - 1)
+        return replace(trials[0], scalars=values) if values != trials[0].scalars else None
+
+    def assumed(self) -> list[str]:
+        """What was assumed without the run of that trial, as `multiples` puts it."""
+        return [f"assumed: {name} is a multiple of {step}" for name, step in self.steps.items()]
+
+    def beyond(self) -> Iterator[Suggested]:
+        """Accesses to look at in the run of that trial."""
+        for node in walk(self.kernel.body):
+            if isinstance(node, Load) and len(node.index) == 1:
+                for names in sorted(self.ends.get(node.array, ()))[:1]:
+                    size: Affine = lift(1)
+                    for name in names:
+                        size = size * of_var(name)
+                    yield Suggested(node, size, None, False)
+
+
+def _ends(seen: Observed) -> dict[str, int]:
+    """How far the accesses go of each array whose size nobody tells."""
+    ends: dict[str, int] = {}
+    for event in seen.log.events:
+        memory = event.memory
+        if memory.space is Space.GLOBAL and memory.extent >= ENDLESS and event.granules.size:
+            last = int(event.granules.max()) * memory.granule // memory.data.itemsize
+            ends[memory.name] = max(ends.get(memory.name, 0), last + 1)
+    return ends
