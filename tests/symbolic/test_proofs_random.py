@@ -30,6 +30,8 @@ FORMS = (
     *("n - 1 - i", "2 * i + i % 2", "blockIdx.x * {d} + threadIdx.x", "i / {c} * {c} + i % {c}"),
     *("threadIdx.x * gridDim.x + blockIdx.x", "i * {a} + k", "k * n + i"),
 )
+STRIDES = ("blockIdx.x * blockDim.x + threadIdx.x", "threadIdx.x", "threadIdx.x * gridDim.x + blockIdx.x")
+STRIDED = ("gridDim.x * blockDim.x", "blockDim.x", "gridDim.x", "2 * gridDim.x * blockDim.x", "3")
 
 
 def index(rng: random.Random) -> str:
@@ -44,6 +46,13 @@ def text_of(rng: random.Random) -> str:
         for _ in range(rng.randint(1, 2))
     ]
     body = " ".join(lines)
+    if rng.random() < 0.3:
+        first, step = rng.choice(STRIDES), rng.choice(STRIDED)
+        return (
+            "__global__ void f(int* x, int* y, int n) {\n"
+            f"  for (int i = {first}, k = 0; i < n; i += {step}) {{ {body} }}\n"
+            "}\n"
+        )
     return (
         "__global__ void f(int* x, int* y, int n) {\n"
         "  int i = blockIdx.x * blockDim.x + threadIdx.x;\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from xpiler.errors import Refusal
@@ -247,8 +248,15 @@ def _is_meant(seen: Observed, reached: Reached) -> bool:
 def _fixed(
     unit: Unit, kernel: Function, options: Options, deadline: float, found: list[Found]
 ) -> list[Found]:
-    """The findings, with a fix where one that was tried removes them."""
+    """The findings, with a fix where one that was tried removes them. Where runs show them without the help
+    of a proof, runs tell whether they are gone."""
+    if all(f.severity != ERROR for f in found):
+        return found
+    by_runs = replace(options, prove=False)
+    shown = check_kernel(unit, kernel, by_runs, deadline, Hosts.of(unit))[1] if options.prove else found
+    again_with = by_runs if any(f.severity == ERROR for f in shown) else options
 
+    @cache
     def recheck(text: str) -> list[Found] | None:
         if time.thread_time() > deadline or options.cancelled():
             return None
@@ -259,7 +267,7 @@ def _fixed(
         again = next((k for k in edited.program.kernels if k.name == kernel.name), None)
         if again is None:
             return None
-        return check_kernel(edited, again, options, deadline, Hosts.of(edited))[1]
+        return check_kernel(edited, again, again_with, deadline, Hosts.of(edited))[1]
 
     fixed: list[Found] = []
     tried = 0

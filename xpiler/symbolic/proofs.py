@@ -47,7 +47,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import children, substitute, walk
+from xpiler.ir.rewrite import children, free_vars, substitute, walk
 from xpiler.symbolic.interruption import interrupted_if
 from xpiler.symbolic.shape import AXES
 from xpiler.symbolic.trial import Trial
@@ -170,13 +170,20 @@ class Question:
         one.reach(first)
         two.reach(second)
         equal = self._equal(first, second, one, two, shared)
-        solver.add(*shared.constraints, *one.constraints, *two.constraints, equal)
         blocks = [one.names[f"blockIdx.{a}"] != two.names[f"blockIdx.{a}"] for a in AXES]
         threads = [one.names[f"threadIdx.{a}"] != two.names[f"threadIdx.{a}"] for a in AXES]
         if self.kernel.is_serial:
             solver.add(*_beside(first, second, one, two))
         else:
             solver.add(z3.Or(*blocks) if self.only_blocks else z3.Or(*blocks, *threads))
+        solver.add(*shared.constraints, equal)
+        if residues := list(self._residues(first, second, one, two, shared)):
+            solver.push()
+            solver.add(*residues, *one.without_products(), *two.without_products())
+            if solver.check() == z3.unsat:
+                return "all"
+            solver.pop()
+        solver.add(*one.constraints, *two.constraints)
         if solver.check() == z3.unsat:
             return "all"
         for axis, blocks_ in zip(AXES, self.trial.grid, strict=True):
@@ -188,6 +195,27 @@ class Question:
         if answer == z3.sat:
             self._suggest(solver.model(), shared)
         return "here" if answer == z3.unsat else "open"
+
+    def _residues(self, first: Site, second: Site, one: Thread, two: Thread, shared: Shared) -> Iterator[Any]:
+        """`for (i = thread; i < n; i += threads)`: where counters are equal the threads are. It follows from
+        what is said of them, but by a product of unknowns."""
+        for loop in first.loops:
+            for other in second.loops:
+                if (loop.start, loop.step) != (other.start, other.step):
+                    continue
+                start, step = (substitute(e, self.defined) for e in (loop.start, loop.step))
+                if not free_vars(step) <= shared.names.keys() or isinstance(step, Const):
+                    continue
+                try:
+                    begins, width = (one.value(start), two.value(start)), one.value(step)
+                except Unknown:
+                    continue
+                solver = z3.Solver()
+                solver.set("rlimit", QUERY_EFFORT)
+                solver.add(*shared.constraints, *Thread("a", shared, self.defined).constraints)
+                solver.add(z3.Or(begins[0] < 0, begins[0] >= width))
+                if solver.check() == z3.unsat:
+                    yield z3.Implies(one.names[loop.var] == two.names[other.var], begins[0] == begins[1])
 
     def _equal(self, first: Site, second: Site, one: Thread, two: Thread, shared: Shared) -> Any:
         """Both reach the same element. Rows and columns of `r * n + c` are compared one by one, where `c` is
@@ -270,13 +298,15 @@ class Shared:
 
 @dataclass
 class Thread:
-    """One thread's view: its indices and loop counters."""
+    """One thread's view: its indices and loop counters. `turned`: of the constraints those that say how far
+    loops went."""
 
     prefix: str
     shared: Shared
     defined: Mapping[str, Expr]
     names: dict[str, Any] = field(default_factory=dict)
     constraints: list[Any] = field(default_factory=list)
+    turned: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for axis in AXES:
@@ -295,7 +325,8 @@ class Thread:
                     self.value(substitute(e, self.defined)) for e in (loop.start, loop.stop, loop.step)
                 )
                 turns = z3.Int(f"{self.prefix}.{loop.var}.turns")
-                self.constraints += [turns >= 0, counter == start + turns * step, counter < stop]
+                self.turned.append(counter == start + turns * step)
+                self.constraints += [turns >= 0, self.turned[-1], counter < stop]
             except Unknown:
                 continue
         for condition, holds in site.conditions:
@@ -304,6 +335,10 @@ class Thread:
             except Unknown:
                 continue
             self.constraints.append(formula if holds else z3.Not(formula))
+
+    def without_products(self) -> list[Any]:
+        """What holds, but for how often loops were turned."""
+        return [c for c in self.constraints if not any(c is equation for equation in self.turned)]
 
     def form(self, form: Affine) -> Any:
         """The value of a linear form."""
