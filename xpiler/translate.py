@@ -462,7 +462,7 @@ def _prepare(
                 at_landmarks(item, text)
                 further = item.inference.further
                 run_cases(item, [case for case in further if not_beyond(contract, item.build, case)])
-                at_turns(item, text, file, platform, item.entry.name)
+                at_turns(item, text, file, platform, entry.spelling or entry.name)
                 known = [kernel for kernel in unit.program.kernels if kernel.name in entry.kernels]
                 if any(map(converts, known)) or (entry.missing and spells_conversion(text)):
                     run_cases(item, conversion_cases(item.inference.contract, item.build))

@@ -157,6 +157,7 @@ def test_a_launch_of_several_instances_picks_by_the_template_arguments() -> None
     text = translated(FUNCTORS)
     assert "if constexpr (std::is_same_v<Op, Relu>) map_Relu(gridDim, blockDim, in, out, n);" in text
     assert "std::is_same_v<Op, Scale>) map_Scale(gridDim, blockDim, in, out, n, op.by);" in text
+    assert "else __builtin_trap();" in text
     assert "map((n + 63) / 64, 64, in, out, n, op);" in text
 
 

@@ -41,3 +41,46 @@ def test_a_function_that_is_not_called_by_itself_is_told_of() -> None:
     assert "`step` launches kernels and is not called by itself, only `main` does" in remark.message
     unit = parse(STEPS.replace("const Params &p", "int n").replace("(p.count + 63) / 64", "n"), "steps.cu")
     assert left_out(unit, entries_of(unit)) == ()
+
+
+LIBRARY = """
+template <typename T, int STEP> __global__ void scale(const T *x, T *y, int n) {
+    int i = (blockIdx.x * blockDim.x + threadIdx.x) * STEP;
+    for (int k = 0; k < STEP; ++k) if (i + k < n) y[i + k] = x[i + k] * T(2);
+}
+namespace lib {
+template <typename T, int STEP> void steps(const T *x, T *y, int n) {
+    scale<T, STEP><<<(n + 64 * STEP - 1) / (64 * STEP), 64>>>(x, y, n);
+}
+template <typename T> T run(const T *x, T *y, int n) {
+    if (n % 2) steps<T, 1>(x, y, n);
+    else steps<T, 2>(x, y, n);
+    return T(n);
+}
+template float run<float>(const float *, float *, int);
+template double run(const double *, double *, int);
+}
+"""
+
+
+def test_each_explicit_instantiation_of_a_host_template_is_an_entry() -> None:
+    unit = parse(LIBRARY, "library.cu")
+    entries = entries_of(unit)
+    assert [(entry.kind, entry.spelling) for entry in entries] == [
+        ("host", "lib::run<float>"),
+        ("host", "lib::run<double>"),
+    ]
+    assert [[str(p.dtype) for p in entry.params] for entry in entries] == [
+        ["f32", "f32", "i32"],
+        ["f64", "f64", "i32"],
+    ]
+    assert [entry.kernels for entry in entries] == [
+        ("scale_float_1", "scale_float_2"),
+        ("scale_double_1", "scale_double_2"),
+    ]
+
+
+def test_an_instance_is_named_with_its_arguments_or_by_its_function() -> None:
+    unit = parse(LIBRARY, "library.cu")
+    assert [entry.name for entry in entries_of(unit, "run<double>")] == ["run<double>"]
+    assert [entry.name for entry in entries_of(unit, "run")] == ["run<float>", "run<double>"]

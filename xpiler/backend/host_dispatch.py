@@ -5,11 +5,13 @@
     -->
     template <typename Op> static inline void map(dim3 gridDim, dim3 blockDim, float *x, int n, Op op) {
         if constexpr (std::is_same_v<Op, Relu>) map_Relu(gridDim, blockDim, x, n);
-        if constexpr (std::is_same_v<Op, Scale>) map_Scale(gridDim, blockDim, x, n, op.factor);
+        else if constexpr (std::is_same_v<Op, Scale>) map_Scale(gridDim, blockDim, x, n, op.factor);
+        else __builtin_trap();
     }
     template <typename Op> void run(Op op) { map(g, b, x, n, op); }
 
-The header and the parameters are those of the source, so that arguments are deduced as they are there.
+The header and the parameters are those of the source, so that arguments are deduced as they are there. An
+instance that there is none of is not passed over in silence.
 """
 
 from __future__ import annotations
@@ -74,7 +76,9 @@ def dispatcher(
             if k is not None
         ]
         values = passed(kernel, [n or "" for n in names])
-        lines.append(f"    if constexpr ({' && '.join(conditions)}) {call(values)};")
+        otherwise = "else " if lines else ""
+        lines.append(f"    {otherwise}if constexpr ({' && '.join(conditions)}) {call(values)};")
+    lines.append("    else __builtin_trap();")
     parameters = re.sub(r"\s*=[^,>]+(?=[,>])", "", text[header.start() : close + 1].strip())
     signature = ", ".join([*head, *params])
     return "\n".join([parameters, f"static inline void {name}({signature}) {{", *lines, "}"])

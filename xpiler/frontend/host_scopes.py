@@ -26,9 +26,11 @@ from xpiler.frontend.lower_overloads import deduce
 from xpiler.frontend.lower_scan import walk
 from xpiler.frontend.lower_typenames import add_binding, declared, try_constant, type_of
 from xpiler.frontend.lower_types import (
+    VOID,
     Auto,
     Binding,
     Closure,
+    CType,
     Pointer,
     Reference,
     Scalar,
@@ -37,7 +39,7 @@ from xpiler.frontend.lower_types import (
     leaf_type,
 )
 from xpiler.frontend.lower_values import ZERO, Address, Element, Lambda, Memory, Number, Value, Variable
-from xpiler.frontend.syntax_model import FunctionDef, Launch, TemplateParam
+from xpiler.frontend.syntax_model import FunctionDef, Launch, ParamDecl, TemplateParam
 from xpiler.ir.nodes import Space, Var
 from xpiler.ir.types import BF16, F16, F32, F64, U8, DType
 
@@ -46,14 +48,19 @@ _DISPATCHED = (("HALF", F16), ("BFLOAT16", BF16), ("REDUCED_FLOATING", F16), ("R
 
 def launch_contexts(entities: Entities, launch: Launch) -> Iterator[tuple[Context, Scope]]:
     """The scopes that a launch is seen in."""
+    for ctx, outer in host_contexts(entities, launch.host_function):
+        yield from scopes_in(ctx, launch, outer)
+
+
+def scopes_in(ctx: Context, launch: Launch, outer: Scope) -> Iterator[tuple[Context, Scope]]:
+    """The scopes that a launch is seen in where its function is seen in `outer`."""
     function = launch.host_function
-    for ctx, outer in host_contexts(entities, function):
-        for scope in _dispatch_scopes(ctx, launch, outer):
-            if function is None:
-                yield ctx, scope
-                continue
-            for inner in _block_scopes(ctx, launch.node, function, scope, 0):
-                yield ctx, inner
+    for scope in _dispatch_scopes(ctx, launch, outer):
+        if function is None:
+            yield ctx, scope
+            continue
+        for inner in block_scopes(ctx, launch.node, function, scope, 0):
+            yield ctx, inner
 
 
 def _dispatch_scopes(ctx: Context, launch: Launch, scope: Scope) -> list[Scope]:
@@ -109,12 +116,46 @@ def host_contexts(
         if bindings in seen:
             continue
         seen.add(bindings)
-        outer = Scope()
-        for binding in bindings:
-            add_binding(outer, binding)
-        inner = Context(entities)
-        result.append((inner, _host_scope(inner, function, outer)))
+        result.append(instance_context(entities, function, bindings))
     return result
+
+
+def instance_context(
+    entities: Entities, function: FunctionDef, bindings: tuple[Binding, ...]
+) -> tuple[Context, Scope]:
+    """The scope that the body of a host function is seen in with these template arguments."""
+    ctx = Context(entities)
+    outer = Scope()
+    for binding in bindings:
+        add_binding(outer, binding)
+    return ctx, _host_scope(ctx, function, outer)
+
+
+def explicit_bindings(entities: Entities, function: FunctionDef) -> list[tuple[Binding, ...]]:
+    """The template arguments of each `template void run<float>(const float *, int);` of a function, and of
+    each `template void run(const float *, int);`, which leaves them to the types of its parameters."""
+    result: list[tuple[Binding, ...]] = []
+    for instantiation in entities.unit.instantiations:
+        if instantiation.name != function.name or len(instantiation.params) != len(function.params):
+            continue
+        ctx = Context(entities)
+        found = _deduced(ctx, function, instantiation.arguments, _of_types(ctx, instantiation.params))
+        if found is not None and found not in result:
+            result.append(found)
+    return result
+
+
+def _of_types(ctx: Context, params: tuple[ParamDecl, ...]) -> tuple[Value, ...]:
+    """Values of the types of parameters, as far as those are known."""
+    values: list[Value] = []
+    for param in params:
+        ctype: CType = VOID
+        if param.type_node is not None:
+            with suppress(Refusal):
+                base = type_of(ctx, param.type_node)
+                ctype = declared(ctx, base, param.declarator)[1] if param.declarator is not None else base
+        values.append(Value(ctype.target if isinstance(ctype, Reference) else ctype))
+    return tuple(values)
 
 
 def _instantiations(entities: Entities, function: FunctionDef, depth: int) -> list[tuple[Binding, ...]]:
@@ -133,15 +174,11 @@ def _instantiations(entities: Entities, function: FunctionDef, depth: int) -> li
                 continue
             for ctx, scope in host_contexts(entities, caller, depth + 1):
                 for call in calls:
-                    for inner in _block_scopes(ctx, call, caller, scope, depth + 1):
+                    for inner in block_scopes(ctx, call, caller, scope, depth + 1):
                         with ctx.nested(inner):
-                            found = _call_bindings(ctx, call, function)
+                            found = call_bindings(ctx, call, function)
                         result += [found] if found is not None else []
-        for instantiation in entities.unit.instantiations:
-            if instantiation.name == function.name:
-                ctx = Context(entities)
-                found = _deduced(ctx, function, instantiation.arguments, ())
-                result += [found] if found is not None else []
+        result += explicit_bindings(entities, function)
     if not result and params and all(p.default is not None for p in params):
         found = _deduced(Context(entities), function, (), ())
         result += [found] if found is not None else []
@@ -155,7 +192,7 @@ def _calls(entities: Entities, node: Node, name: str) -> bool:
     return callee.split("<")[0].split("::")[-1].strip() == name
 
 
-def _call_bindings(ctx: Context, call: Node, function: FunctionDef) -> tuple[Binding, ...] | None:
+def call_bindings(ctx: Context, call: Node, function: FunctionDef) -> tuple[Binding, ...] | None:
     callee, arguments = call.child_by_field_name("function"), call.child_by_field_name("arguments")
     while callee is not None and callee.type == "qualified_identifier":
         callee = callee.child_by_field_name("name")
@@ -221,7 +258,7 @@ def _declare(ctx: Context, scope: Scope, node: Node, changed: frozenset[str]) ->
 # --------------------------------------------------------------------------------------- blocks and lambdas
 
 
-def _block_scopes(
+def block_scopes(
     ctx: Context, node: Node, function: FunctionDef, outer: Scope, depth: int
 ) -> Iterator[Scope]:
     """The scopes of the blocks around `node`, which hide what other blocks of the function declare by the
@@ -281,7 +318,7 @@ def _arguments_of(
         if arguments is None or node.start_byte < call.start_byte < node.end_byte:
             continue
         if name and ctx.text(call.child_by_field_name("function")) == name:
-            for scope in _block_scopes(ctx, call, function, outer, depth + 1):
+            for scope in block_scopes(ctx, call, function, outer, depth + 1):
                 with ctx.nested(scope):
                     yield tuple(typed(ctx, argument) for argument in named_children(arguments))
             continue
@@ -304,7 +341,7 @@ def _arguments_in(
             arguments = call.child_by_field_name("arguments")
             if arguments is None or not _calls(entities, call, name):
                 continue
-            for scope in _block_scopes(ctx, call, function, outer, depth):
+            for scope in block_scopes(ctx, call, function, outer, depth):
                 with ctx.nested(scope):
                     yield tuple(typed(ctx, argument) for argument in named_children(arguments))
 

@@ -94,7 +94,7 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
         for ctx, scope in launch_contexts(entities, launch):
             with ctx.nested(scope):
                 for name, explicit in named:
-                    chosen = _launched(ctx, launch, kernels, name, explicit)
+                    chosen = launched_kernel(ctx, launch, kernels, name, explicit)
                     if chosen is not None:
                         add(*chosen, launch, block_dims(ctx, launch), grid_dims(ctx, launch))
     for instantiation in entities.unit.instantiations:
@@ -200,7 +200,7 @@ def mangled(spelling: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_") if "<" in spelling else spelling
 
 
-def _launched(
+def launched_kernel(
     ctx: Context, launch: Launch, kernels: list[FunctionDef], name: str, explicit: tuple[Node, ...]
 ) -> tuple[FunctionDef, tuple[Binding, ...]] | None:
     """The kernel `name` and its template arguments as a launch means them, or None where that cannot be
@@ -265,23 +265,26 @@ def _site_dims(entities: Entities, launch: Launch) -> Dims:
 
 def host_functions(entities: Entities) -> tuple[HostFunction, ...]:
     """Definitions of host functions in the main file."""
-    result: list[HostFunction] = []
-    for function in entities.unit.host_functions:
-        if function.is_local and function.body is not None and not function.owner:
-            result.append(
-                HostFunction(
-                    name=function.name,
-                    is_extern_c=function.is_extern_c,
-                    params=tuple(_host_params(entities, function)),
-                    returns=function.return_text or "void",
-                    range=function.range,
-                    span=function.span,
-                    namespace=namespace_of(function),
-                    body=entities.unit.text_of(function.body),
-                    is_template=function.template is not None,
-                )
-            )
-    return tuple(result)
+    return tuple(
+        host_function(Context(entities), function)
+        for function in entities.unit.host_functions
+        if function.is_local and function.body is not None and not function.owner
+    )
+
+
+def host_function(ctx: Context, function: FunctionDef) -> HostFunction:
+    """A host function as it is seen in the scope of `ctx`, where its template parameters may be known."""
+    return HostFunction(
+        name=function.name,
+        is_extern_c=function.is_extern_c,
+        params=tuple(_host_params(ctx, function)),
+        returns=function.return_text or "void",
+        range=function.range,
+        span=function.span,
+        namespace=namespace_of(function),
+        body=ctx.text(function.body),
+        is_template=function.template is not None,
+    )
 
 
 def namespace_of(function: FunctionDef) -> str:
@@ -289,8 +292,7 @@ def namespace_of(function: FunctionDef) -> str:
     return "".join(f"{name}::" for name in function.namespace if name)
 
 
-def _host_params(entities: Entities, function: FunctionDef) -> list[Param]:
-    ctx = Context(entities)
+def _host_params(ctx: Context, function: FunctionDef) -> list[Param]:
     result: list[Param] = []
     for param in function.params:
         ctype: CType | None = None
@@ -315,7 +317,7 @@ def _host_params(entities: Entities, function: FunctionDef) -> list[Param]:
                 is_restrict="restrict" in param.text,
                 lanes=lanes_of(inner) if inner is not None and leaf is not None else int(not is_object),
                 spelling=param_spelling(param.text, param.name),
-                range=entities.unit.range_of(param.node),
+                range=ctx.entities.unit.range_of(param.node),
             )
         )
     return result

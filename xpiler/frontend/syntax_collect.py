@@ -484,9 +484,9 @@ class Collector:
         inner = _function_declarator(node.child_by_field_name("declarator"))
         name_node = inner.child_by_field_name("declarator") if inner is not None else None
         name = self.declared_name(name_node)
-        if name:
-            arguments = _template_arguments(name_node)
-            self.found.instantiations.append(Instantiation(name, arguments, node, self.range(node)))
+        if name and inner is not None:
+            arguments, params = _template_arguments(name_node), self.params(inner)
+            self.found.instantiations.append(Instantiation(name, arguments, params, node, self.range(node)))
 
     # ------------------------------------------------------------------------------------------ launches
 

@@ -204,6 +204,7 @@ class Instantiation:
 
     name: str
     arguments: tuple[Node, ...]
+    params: tuple[ParamDecl, ...]
     node: Node
     range: SourceRange
 

@@ -46,6 +46,13 @@ class HostFunction:
     namespace: str = ""  # "ops::" for a function in namespace ops
     body: str = ""
     is_template: bool = False
+    instance: str = ""  # "<float>" of a template that the file instantiates by name
+    launched: frozenset[str] = frozenset()  # by an instance, itself or through others: kernels by spelling
+
+    @property
+    def callee(self) -> str:
+        """The name by which it is called from anywhere."""
+        return self.namespace + self.name + self.instance
 
 
 @dataclass(frozen=True)
@@ -120,3 +127,4 @@ class Unit:
     lambdas: tuple[HandedLambda, ...] = ()
     kernel_values: tuple[tuple[int, int], ...] = ()  # names of kernels that host code takes as values
     signatures: tuple[Signature, ...] = ()  # of the kernels that take structs
+    instances: tuple[HostFunction, ...] = ()  # explicit instantiations of host templates

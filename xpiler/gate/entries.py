@@ -44,12 +44,18 @@ class Entry:
     signature: str = ""
     unset: tuple[str, ...] = ()
 
+    @property
+    def function(self) -> str:
+        """The name of the function, of which the entry may be an instance."""
+        return self.name.split("<")[0]
+
 
 def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     """All entries of a file, or the one named `only`. Raises `Refusal` if there is none."""
     setups = Setups(unit)
-    reached = {function: _reached(unit, setups, function) for function in unit.host_functions}
-    launching = [f for f in unit.host_functions if reached[f] and f.name != "main" and not f.is_template]
+    functions = (*unit.host_functions, *unit.instances)
+    reached = {function: _reached(unit, setups, function) for function in functions}
+    launching = [f for f in functions if reached[f] and f.name != "main" and not f.is_template]
     wrappers = [f for f in launching if f.is_extern_c and not _takes_pointers_to_pointers(setups, f)]
     wrappers = wrappers or [f for f in launching if _callable(setups, f)]
     inner = {called for f in wrappers for called in setups.reached(f)[1:]}
@@ -74,8 +80,8 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     if main is not None:
         found.append(Entry("main", "main", (), (), (), main.range))
     if only is not None:
-        named = [entry for entry in found if only in (entry.name, entry.spelling)]
-        named = named or [_host_entry(unit, f, reached, setups.plan(f)) for f in launching if f.name == only]
+        named = [entry for entry in found if only in (entry.name, entry.spelling, entry.function)]
+        named = named or [_host_entry(unit, f, reached, setups.plan(f)) for f in launching if only in (f.name, f.name + f.instance)]
         named = named or [
             _kernel_entry(k) for k in unit.program.kernels if only in (k.name, k.spelling, k.template)
         ]
@@ -99,7 +105,7 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
 def left_out(unit: Unit, entries: Sequence[Entry]) -> tuple[Diagnostic, ...]:
     """Remarks on the functions that launch kernels and that no entry is or calls."""
     setups = Setups(unit)
-    run = [name for e in entries if e.kind == "host" for name in (e.name, *(s.callee for s in e.before))]
+    run = [name for e in entries if e.kind == "host" for name in (e.function, *(s.callee for s in e.before))]
     called = {f for name in run for f in setups.reached_by_name(name)}
     by_main = set(setups.reached_by_name("main"))
     found: list[Diagnostic] = []
@@ -146,15 +152,14 @@ def _host_entry(
     owners = (function, *plan.functions)
     params = tuple(_typed(unit, next(f for f in owners if _has(f, p)), p) for p in plan.params)
     returned = _returned(function)
-    spelling = function.namespace + function.name if function.namespace else ""
     return Entry(
-        function.name,
+        function.name + function.instance,
         "host",
         (*params, *returned),
         kernels,
         missing,
         function.range,
-        spelling,
+        function.callee if function.namespace else "",
         plan.before,
         plan.handed if plan.before or returned else (),
         _signature(unit, function),
@@ -184,9 +189,10 @@ def _has(function: HostFunction, param: Param) -> bool:
 
 
 def _signature(unit: Unit, function: HostFunction) -> str:
-    """The type of an overloaded function, to tell it from the others; "" for a function alone of its name."""
+    """The type of an overloaded function, to tell it from the others; "" for a function alone of its name,
+    or an instance, which is named by its arguments."""
     same = [f for f in unit.host_functions if (f.namespace, f.name) == (function.namespace, function.name)]
-    if len(same) < 2:
+    if len(same) < 2 or function.instance:
         return ""
     return f"{function.returns} (*)({', '.join(p.spelling for p in function.params)})"
 
@@ -250,6 +256,7 @@ def _reached(unit: Unit, setups: Setups, function: HostFunction) -> tuple[Launch
         site
         for site in unit.launches
         if any(f.name == site.host_function and f.span[0] <= site.span[0] < f.span[1] for f in functions)
+        and (not function.instance or site.spelling in function.launched)
     )
 
 

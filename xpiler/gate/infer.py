@@ -225,7 +225,7 @@ def _host_code_looks(unit: Unit, entry: Entry) -> bool:
     pointers = "|".join(re.escape(p.name) for p in entry.params if p.is_pointer and p.name)
     accesses = rf"\b(?:{pointers})\s*\[|(?:^|[;{{}}(=])\s*\*\s*(?:{pointers})\b"
     return bool(pointers) and any(
-        re.search(accesses, f.body) for f in unit.host_functions if f.name == entry.name
+        re.search(accesses, f.body) for f in unit.host_functions if f.name == entry.function
     )
 
 

@@ -222,7 +222,7 @@ class HostSearch(Search):
     @cached_property
     def functions(self) -> tuple[HostFunction, ...]:
         """Those that decide what is launched."""
-        return Setups(self.unit).reached_by_name(self.entry.name)
+        return Setups(self.unit).reached_by_name(self.entry.function)
 
     def collect(self, stream: Iterator[Mapping[str, int]], limit: int) -> list[Trial]:
         return super().collect(self._ahead(stream), limit)

@@ -119,7 +119,7 @@ def _handed(entry: Entry, kernel: Function, launches: Sequence[LaunchSite]) -> d
     """Parameters of a kernel and those of the entry that they are given."""
     handed = {param.name: param.name for param in kernel.params}
     for launch in launches:
-        if launch.kernel == kernel.name and launch.host_function == entry.name:
+        if launch.kernel == kernel.name and launch.host_function == entry.function:
             handed |= dict(zip(handed, launch.arguments, strict=False))
     return handed
 

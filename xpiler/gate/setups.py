@@ -248,7 +248,7 @@ class _Order:
             named = param if same is None else replace(param, name=f"{function.name}.{param.name}")
             params.append(named)
             names.append(named.name)
-        return Setup(function.namespace + function.name, tuple(names), made, form)
+        return Setup(function.callee, tuple(names), made, form)
 
 
 def _and_contents(record: Record) -> list[str]:

@@ -171,8 +171,10 @@ def _row(number: int, contract: Contract) -> str:
 
 def call_name(contract: Contract) -> str:
     """The word by which the runner finds an entry."""
-    types = f"-{zlib.crc32(contract.signature.encode()):x}" if contract.signature else ""
-    return re.sub(r"\W+", "_", f"{contract.kind}-{contract.kernel_spelling or contract.entry}{types}")
+    callee = contract.kernel_spelling or contract.entry
+    told = contract.signature or (callee if "<" in callee else "")  # `k<-1>` and `k<1>` are words apart
+    types = f"-{zlib.crc32(told.encode()):x}" if told else ""
+    return re.sub(r"\W+", "_", f"{contract.kind}-{callee}{types}")
 
 
 _GRID, _BLOCK = (

@@ -65,14 +65,14 @@ class Turn:
 
 
 class Thresholds:
-    """The comparisons of one text. `entry`: the name of the function whose scalars are asked for, `params`
-    what they are called, by position (empty for one that is no scalar)."""
+    """The comparisons of one text. `entry`: the function whose scalars are asked for, as it is called,
+    `params` what they are called, by position (empty for one that is no scalar)."""
 
     def __init__(self, unit: SyntaxUnit, entry: str, params: Sequence[str]) -> None:
         self._unit = unit
         functions = (*unit.kernels, *unit.device_functions, *unit.host_functions)
         self._functions = [f for f in functions if f.body is not None]
-        self._entry, self._params = entry, params
+        self._entry, self._params = entry.split("<")[0].split("::")[-1], params
         self._scalars = {name for name in params if name}
         self._calls = dict(self._arguments())
         self._globals = {g.name: g.init for g in unit.globals if g.init is not None}
