@@ -257,8 +257,7 @@ def _source_bug(entry: Entry, inference: Inference) -> Rung:
 
 
 def _not_launched(entry: Entry, kernels: Sequence[str]) -> Rung:
-    detail = (
-        f"{entry.name}: none of the runs launched {' or '.join(kernels)}, which is therefore not checked; "
-        "state arguments with which it is launched, for example --arg mode=2"
-    )
+    scalars = [f"--arg {p.name}=..." for p in entry.params if not p.is_pointer and p.dtype.is_integer]
+    detail = f"{entry.name}: none of the runs launched {' or '.join(kernels)}, which is therefore not checked"
+    detail += f"; state arguments with which it is launched ({' '.join(scalars)})" if scalars else ""
     return Rung("executed", False, "host code", detail, 0.0)

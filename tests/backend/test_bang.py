@@ -49,6 +49,42 @@ extern "C" void run(const float *x, float *y, int n) {
     assert "cuda" not in text
 
 
+HALVE = SCALE.replace("scale", "halve").replace("2.0f", "0.5f").replace("#include <cuda_runtime.h>", "")
+
+
+def test_a_launch_by_a_table_of_arguments_stays_an_expression() -> None:
+    text = translated(
+        SCALE
+        + """
+int run(const float *x, float *y, int n, cudaStream_t s) {
+    const void *f = (const void *)scale;
+    void *args[] = {&x, &y, &n};
+    cudaError_t e = cudaLaunchKernel(f, dim3((n + 63) / 64), dim3(64), args, 0, s);
+    return e;
+}
+"""
+    )
+    arguments = "*(const float **)((args)[0]), *(float **)((args)[1]), *(int *)((args)[2])"
+    call = f"scale<<<all_cores(), cnrtFuncTypeUnion1, s>>>({arguments}, dim3((n + 63) / 64).x)"
+    assert f"cnrtRet_t e = ({call}, cnrtSuccess);" in text
+
+
+def test_a_table_launch_by_a_value_asks_which_kernel_it_is() -> None:
+    text = translated(
+        SCALE
+        + HALVE
+        + """
+void run(const float *x, float *y, int n, bool less) {
+    const void *f = less ? (const void *)halve : (const void *)scale;
+    void *args[] = {&x, &y, &n};
+    cudaLaunchKernel(f, dim3((n + 63) / 64), dim3(64), args, 0, nullptr);
+}
+"""
+    )
+    assert "((is_kernel(f, scale_address) ? scale<<<" in text and " : halve<<<all_cores()" in text
+    assert ", cnrtQueueSync(default_queue()));" in text
+
+
 def test_a_launch_on_a_stream_goes_to_that_queue() -> None:
     text = translated(
         SCALE
@@ -135,7 +171,7 @@ void run(const float *x, float *y, int n, bool more) {
     )
     assert "{ act<KIND>(n / 64 + 1, 64, 0, default_queue(), x, y, n); cnrtQueueSync(" in text
     assert (
-        "    if constexpr (KIND == 1) "
+        "    else if constexpr (KIND == 1) "
         "act_1<<<all_cores(), cnrtFuncTypeUnion1, queue>>>(x, y, n, gridDim.x);\n"
     ) in text
 

@@ -173,6 +173,11 @@ int main(int argc, char **argv) {
     EXPECT(size > 0 && blocks > 0);
     void* arguments[] = {(void*)&runner.data_, (void*)&n, &range};
     checkCudaErrors(cudaLaunchKernel((const void*)fill, dim3(4), dim3(64), arguments, 0, 0));
+    const void* untyped = n > 0 ? reinterpret_cast<const void*>(&fill) : nullptr;
+    checkCudaErrors(cudaLaunchKernel(untyped, dim3(4), dim3(64), arguments, 0, 0));
+    untyped = &n;
+    EXPECT(cudaLaunchKernel(untyped, 4, 64, arguments, 0, 0) == cudaErrorInvalidDeviceFunction);
+    cudaGetLastError();
     getLastCudaError("fill failed");
     checkCudaErrors(cudaDeviceSynchronize());
     printf("%d failures\n", failures);

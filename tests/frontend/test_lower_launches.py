@@ -178,6 +178,20 @@ def test_a_lambda_that_is_handed_on_launches_what_it_gets_there() -> None:
     }
 
 
+def test_a_lambda_with_template_parameters_launches_what_it_is_called_with() -> None:
+    host = """
+        template <typename F> void by_size(bool wide, F &&f) {
+            if (wide) f.template operator()<8>(); else f.template operator()<2>();
+        }
+        void run(float *o, int n, bool wide) {
+            by_size(wide, [&]<int N>() { k<float, N><<<1, 32>>>(o, n); });
+            auto launch = [&]<typename T>(T *p) { k<T, 4><<<1, 32>>>(p, n); };
+            launch((double *)o);
+        }
+    """
+    assert {name for name, _, _ in kernels(TEMPLATE + host)} == {"k_float_8", "k_float_2", "k_double_4"}
+
+
 def test_each_specialisation_has_its_own_methods() -> None:
     text = """
         enum class Op { Neg, Twice };

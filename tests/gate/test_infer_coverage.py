@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from xpiler.frontend import parse
 from xpiler.gate.infer_coverage import other_arguments
 
 
@@ -9,3 +12,16 @@ def test_a_template_for_each_power_of_two_is_reached() -> None:
     tried = {sizes["n"] for sizes in other_arguments({"rows": 37, "n": 53}, ["rows", "n"], [], [])}
     for k in range(14):  # ceil(log2(n)) chooses the instance
         assert any(2 ** (k - 1) < n <= 2**k for n in tried if n > 0), k
+
+
+def test_sizes_that_one_condition_asks_for_are_tried_together() -> None:
+    text = (
+        "void run(int d, int m) { if (d == 64 && m == 128) first(); else if (d == 128 && m == 32) other(); }"
+    )
+    (function,) = parse(text, "run.cu").host_functions
+    tried = [(s["d"], s["m"]) for s in other_arguments({"d": 37, "m": 53}, ["d", "m"], [], [function])]
+    assert (64, 128) in tried and (128, 32) in tried
+    nested = "{ switch (d) { case 64: if (m == 32) first(); } switch (m) { case 16: if (d == 7) other(); } }"
+    function = replace(function, body=nested)
+    tried = [(s["d"], s["m"]) for s in other_arguments({"d": 37, "m": 53}, ["d", "m"], [], [function])]
+    assert (64, 32) in tried and (7, 16) in tried

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from xpiler.backend.bang import HELPERS, SHARED, BangFunction, _type
 from xpiler.backend.bang_memory import CALLS, is_managed, memory_call
 from xpiler.backend.bang_memory import HELPERS as MEMORY_HELPERS
+from xpiler.backend.bang_table_launch import launch_by_table
 from xpiler.backend.c_helpers import emit
 from xpiler.backend.hip_source import SourceText, Token
 from xpiler.backend.host_cpp import (
@@ -315,6 +316,13 @@ def _launch(
 ) -> str:
     site = group[0]
     function, kernel = launched(unit, site, functions), _kernel(unit, site.kernel)
+    for other in group[1:] if site.value else ():
+        launched(unit, other, functions)
+    by_table = launch_by_table(
+        unit, source, span, group, lambda k, *given: _start_with(unit, functions[k.name], *given)
+    )
+    if by_table is not None:
+        return by_table
     configuration, arguments = _parts(source, span)
     if not configuration:  # the launch comes from a macro
         configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)
@@ -354,11 +362,17 @@ def _start(
     values = list(arguments)
     if all(p.argument < len(arguments) for p in kernel.params):
         values = passed(kernel, arguments)
+    return _start_with(unit, function, configuration, values, queue)
+
+
+def _start_with(
+    unit: Unit, function: BangFunction, configuration: Sequence[str], values: Sequence[str], queue: str
+) -> str:
+    """The launch with what is passed for each parameter."""
     if is_managed(unit.text):
         values = [f"on_mlu({value})" for value in values]
-    values += [_dimension(unit, d, configuration) for d in function.launch]
-    values += _passed_globals(function)
-    return f"{function.name}<<<all_cores(), cnrtFuncTypeUnion1, {queue}>>>({', '.join(values)})"
+    given = [_dimension(unit, d, configuration) for d in function.launch] + _passed_globals(function)
+    return f"{function.name}<<<all_cores(), cnrtFuncTypeUnion1, {queue}>>>({', '.join([*values, *given])})"
 
 
 def _launch_by_value(
@@ -379,8 +393,6 @@ def _launch_by_value(
             group[0].range,
             "launch each kernel by its own name: if (...) one<<<...>>>(...); else other<<<...>>>(...);",
         )
-    for site in group:
-        launched(unit, site, functions)
     cases = []
     for kernel, question in chosen(unit, group):
         call = _start(unit, kernel, functions[kernel.name], configuration, arguments, queue)
@@ -389,7 +401,7 @@ def _launch_by_value(
     return f"{{ to_device(); {started} from_device(); }}" if is_managed(unit.text) else f"{{ {started} }}"
 
 
-def _dimension(unit: Unit, dimension: str, configuration: list[str]) -> str:
+def _dimension(unit: Unit, dimension: str, configuration: Sequence[str]) -> str:
     """A launch dimension as an argument."""
     if dimension == SHARED:
         return configuration[2] if len(configuration) > 2 else "0"

@@ -42,6 +42,7 @@ def prepare(text: str, file: str, platform: str) -> str:
         edits += fixed_width_typedefs(text, part)
         edits += _vector_attributes(text, part)
         edits += _launch_by_pointer(part)
+        edits += _untyped_kernels(part, kernels or frozenset())
     return apply(text, edits)
 
 
@@ -241,6 +242,49 @@ def _launch_by_pointer(part: Stretch) -> list[Edit]:
             and ">" in words
         ):
             edits.append(Edit(rest[1].start, rest[words.index(">")].end, ""))
+    return edits
+
+
+def _angle_close(tokens: tuple[Token, ...], at: int) -> int:
+    """Index of the `>` that closes the template arguments which begin at the `<` at `at`."""
+    depth = 0
+    for index in range(at, len(tokens)):
+        depth += {"<": 1, ">": -1, ">>": -2}.get(tokens[index].text, 0)
+        if depth <= 0:
+            return index
+    return at
+
+
+def _untyped_kernels(part: Stretch, kernels: frozenset[str]) -> list[Edit]:
+    """`f = (const void *)kernel;`: the emulator notes with which parameters that address is to be called."""
+    edits: list[Edit] = []
+    tokens = part.tokens
+    for index, token in enumerate(tokens):
+        if token.text != "void":
+            continue
+        first = index - 1 - (tokens[index - 1].text == "const")
+        at = index + 1
+        while at < len(tokens) and tokens[at].text in ("*", "const"):
+            at += 1
+        if first < 0 or at >= len(tokens):
+            continue
+        if (tokens[first].text, tokens[at].text) == ("(", ")"):
+            at += 1
+        elif (tokens[first - 1].text, tokens[first].text, tokens[at].text) == ("reinterpret_cast", "<", ">"):
+            first, at = first - 1, at + 2  # its parenthesis stays
+        else:
+            continue
+        begin = at
+        while at + 1 < len(tokens) and (tokens[at].text in ("&", "::") or tokens[at + 1].text == "::"):
+            at += 1
+        if at >= len(tokens) or tokens[at].text not in kernels:
+            continue
+        last = at
+        if at + 1 < len(tokens) and tokens[at + 1].text == "<":
+            last = _angle_close(tokens, at + 1)
+        is_new_style = tokens[first].text == "reinterpret_cast"
+        edits.append(Edit(tokens[first].start, tokens[begin].start, f"::xpemu::untyped({'(' * is_new_style}"))
+        edits.append(Edit(tokens[last].end, tokens[last].end, ")"))
     return edits
 
 

@@ -1,8 +1,8 @@
 """Host templates that a file instantiates by name: each instance is a function that others link against.
 
-    template <typename T> void run(const T *x, T *y, int n) { twice<T><<<blocks, 256>>>(x, y, n); }
-    template void run<float>(const float *, float *, int);     -->   run<float>, which launches twice<float>
-    template void run<half>(const half *, half *, int);              run<half>, which launches twice<half>
+template <typename T> void run(const T *x, T *y, int n) { twice<T><<<blocks, 256>>>(x, y, n); }
+template void run<float>(const float *, float *, int);     -->   run<float>, which launches twice<float>
+template void run<half>(const half *, half *, int);              run<half>, which launches twice<half>
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ def host_instances(entities: Entities) -> tuple[HostFunction, ...]:
             ctx, scope = instance_context(entities, function, bindings)
             with ctx.nested(scope):
                 plain = host_function(ctx, function)
-            values = {b.name: spelled(entities, function, (b,))[len(function.name) + 1 : -1] for b in bindings}
+            returns = plain.returns
+            for binding in bindings:
+                value = spelled(entities, function, (binding,))[len(function.name) + 1 : -1]
+                returns = re.sub(rf"\b{re.escape(binding.name)}\b", value, returns)
             found.append(
                 replace(
                     plain,
-                    returns=re.sub(r"\w+", lambda word: values.get(word[0], word[0]), plain.returns),
+                    returns=returns,
                     is_template=False,
                     instance=spelled(entities, function, bindings)[len(function.name) :],
                     launched=frozenset(_launched(entities, function, bindings, set())),
@@ -58,7 +61,7 @@ def host_instances(entities: Entities) -> tuple[HostFunction, ...]:
 def _launched(
     entities: Entities, function: FunctionDef, bindings: tuple[Binding, ...], seen: _Seen
 ) -> Iterator[str]:
-    """The kernels, by spelling, that a call with these template arguments launches, itself or through others."""
+    """The kernels, by spelling, that a call with these template arguments launches, or what it calls."""
     key = (function.node.start_byte, bindings)
     if function.body is None or key in seen:
         return

@@ -22,7 +22,7 @@ from xpiler.errors import Refusal
 from xpiler.frontend.launch_dims import dim3_value, typed, unknown_dim3
 from xpiler.frontend.lower_context import Context, Scope, named_children
 from xpiler.frontend.lower_entities import Entities
-from xpiler.frontend.lower_overloads import deduce
+from xpiler.frontend.lower_overloads import deduce, deduce_from
 from xpiler.frontend.lower_scan import walk
 from xpiler.frontend.lower_typenames import add_binding, declared, try_constant, type_of
 from xpiler.frontend.lower_types import (
@@ -287,26 +287,49 @@ def block_scopes(
 def _lambda_scopes(
     ctx: Context, node: Node, function: FunctionDef, outer: Scope, depth: int
 ) -> Iterator[Scope]:
-    """Scopes with the parameters of a lambda, where they may be of any type."""
+    """Scopes with the parameters of a lambda, where they may be of any type, and those of its template."""
     with ctx.nested(outer):
         value = typed(ctx, node)
     params = value.params if isinstance(value, Lambda) else ()
-    if not any(p.type_node is not None and p.type_node.type == "placeholder_type_specifier" for p in params):
+    header = next((c for c in node.named_children if c.type == "template_parameter_list"), None)
+    template = ctx.entities.collector.template_params(header)
+    if not template and not any(
+        p.type_node is not None and p.type_node.type == "placeholder_type_specifier" for p in params
+    ):
         yield Scope(outer)
         return
-    seen: set[tuple[str, ...]] = set()
-    for args in _arguments_of(ctx, node, function, outer, depth):
-        spelled = tuple(str(arg.type) for arg in args)
-        if len(args) != len(params) or spelled in seen:
+    seen: set[tuple[object, ...]] = set()
+    for given, args, around in _calls_of(ctx, node, function, outer, depth):
+        bindings = _deduced_by(ctx, template, params, given, args, around)
+        spelled = (bindings, *(str(arg.type) for arg in args))
+        if bindings is None or len(args) != len(params) or spelled in seen:
             continue
         seen.add(spelled)
-        yield Scope(outer, names={p.name: arg for p, arg in zip(params, args, strict=True) if p.name})
+        inner = Scope(outer, names={p.name: arg for p, arg in zip(params, args, strict=True) if p.name})
+        for binding in bindings:
+            add_binding(inner, binding)
+        yield inner
 
 
-def _arguments_of(
-    ctx: Context, node: Node, function: FunctionDef, outer: Scope, depth: int
-) -> Iterator[tuple[Value, ...]]:
-    """What a lambda is called with: by its name, or in a function of the file that it is handed to."""
+def _deduced_by(
+    ctx: Context,
+    template: tuple[TemplateParam, ...],
+    params: tuple[ParamDecl, ...],
+    given: tuple[Node, ...],
+    args: tuple[Value, ...],
+    around: Scope,
+) -> tuple[Binding, ...] | None:
+    with ctx.nested(around), suppress(Refusal):
+        return deduce_from(ctx, template, params, given, args, ctx.scope)
+    return None
+
+
+# The template arguments of a call, what it passes, and the scope that it stands in.
+_Call = tuple[tuple[Node, ...], tuple[Value, ...], Scope]
+
+
+def _calls_of(ctx: Context, node: Node, function: FunctionDef, outer: Scope, depth: int) -> Iterator[_Call]:
+    """The calls of a lambda: by its name, or in a function of the file that it is handed to."""
     assert function.body is not None
     if depth > 6:
         return
@@ -317,10 +340,15 @@ def _arguments_of(
         arguments = call.child_by_field_name("arguments") if call.type == "call_expression" else None
         if arguments is None or node.start_byte < call.start_byte < node.end_byte:
             continue
-        if name and ctx.text(call.child_by_field_name("function")) == name:
+        explicit = _called_with(ctx.entities, call, name) if name else None
+        if explicit is not None:
             for scope in block_scopes(ctx, call, function, outer, depth + 1):
                 with ctx.nested(scope):
-                    yield tuple(typed(ctx, argument) for argument in named_children(arguments))
+                    yield (
+                        explicit,
+                        tuple(typed(ctx, argument) for argument in named_children(arguments)),
+                        scope,
+                    )
             continue
         handed = [
             i for i, a in enumerate(named_children(arguments)) if a == node or (name and ctx.text(a) == name)
@@ -328,22 +356,40 @@ def _arguments_of(
         callee = ctx.text(call.child_by_field_name("function")).split("<")[0].split("::")[-1].strip()
         for other in ctx.entities.host_functions.get(callee, ()) if handed else ():
             if other is not function and other.body is not None and handed[0] < len(other.params):
-                yield from _arguments_in(ctx.entities, other, other.params[handed[0]].name, depth + 1)
+                yield from _calls_in(ctx.entities, other, other.params[handed[0]].name, depth + 1)
 
 
-def _arguments_in(
-    entities: Entities, function: FunctionDef, name: str, depth: int
-) -> Iterator[tuple[Value, ...]]:
-    """What a function calls its parameter `name` with."""
+def _called_with(entities: Entities, call: Node, name: str) -> tuple[Node, ...] | None:
+    """The template arguments with which a call calls the object `name`, as `name()` or as `name.template
+    operator()<4>()`; None if it calls something else."""
+    callee = call.child_by_field_name("function")
+    if callee is None or callee.type != "field_expression":
+        return () if entities.unit.text_of(callee) == name else None
+    if entities.unit.text_of(callee.child_by_field_name("argument")) != name:
+        return None
+    method = next((n for n in walk(callee) if n.type == "template_method"), None)
+    if method is None or not any(c.type == "operator_name" for c in method.named_children):
+        return None
+    listed = method.child_by_field_name("arguments")
+    return tuple(named_children(listed)) if listed is not None else None
+
+
+def _calls_in(entities: Entities, function: FunctionDef, name: str, depth: int) -> Iterator[_Call]:
+    """How a function calls its parameter `name`."""
     assert function.body is not None
     for ctx, outer in host_contexts(entities, function, depth):
         for call in walk(function.body):
-            arguments = call.child_by_field_name("arguments")
-            if arguments is None or not _calls(entities, call, name):
+            arguments = call.child_by_field_name("arguments") if call.type == "call_expression" else None
+            explicit = _called_with(entities, call, name) if arguments is not None else None
+            if arguments is None or explicit is None:
                 continue
             for scope in block_scopes(ctx, call, function, outer, depth):
                 with ctx.nested(scope):
-                    yield tuple(typed(ctx, argument) for argument in named_children(arguments))
+                    yield (
+                        explicit,
+                        tuple(typed(ctx, argument) for argument in named_children(arguments)),
+                        scope,
+                    )
 
 
 def _is_in(ctx: Context, declarator: Node, changed: frozenset[str]) -> bool:

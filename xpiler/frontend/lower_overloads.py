@@ -209,7 +209,18 @@ def deduce(
 ) -> tuple[Binding, ...] | None:
     """Template arguments from those written, the arguments of the call, and defaults; None if that does
     not work."""
-    params = function.template or ()
+    return deduce_from(ctx, function.template or (), function.params, explicit, args, scope)
+
+
+def deduce_from(
+    ctx: Context,
+    params: tuple[TemplateParam, ...],
+    declared: tuple[ParamDecl, ...],
+    explicit: tuple[Node, ...],
+    args: tuple[Value, ...],
+    scope: Scope,
+) -> tuple[Binding, ...] | None:
+    """The same by the parameters of a template and those that it declares."""
     known: dict[str, Binding] = {}
     written = list(expanded(ctx, explicit))
     for position, param in enumerate(params):
@@ -219,7 +230,7 @@ def deduce(
         if position < len(written):
             known[param.name] = _argument(ctx, param, *written[position])
     names = {p.name: p for p in params}
-    for position, (decl, arg) in enumerate(zip(function.params, args, strict=False)):
+    for position, (decl, arg) in enumerate(zip(declared, args, strict=False)):
         if decl.type_node is None:
             continue
         if decl.is_pack:

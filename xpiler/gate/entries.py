@@ -81,7 +81,11 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
         found.append(Entry("main", "main", (), (), (), main.range))
     if only is not None:
         named = [entry for entry in found if only in (entry.name, entry.spelling, entry.function)]
-        named = named or [_host_entry(unit, f, reached, setups.plan(f)) for f in launching if only in (f.name, f.name + f.instance)]
+        named = named or [
+            _host_entry(unit, f, reached, setups.plan(f))
+            for f in launching
+            if only in (f.name, f.name + f.instance)
+        ]
         named = named or [
             _kernel_entry(k) for k in unit.program.kernels if only in (k.name, k.spelling, k.template)
         ]

@@ -3,6 +3,7 @@
     if (n % 4 == 0) wide<<<...>>>(...); else narrow<<<...>>>(...);              n=37, n=64
     switch (kind) { case 0: add<<<...>>>(...); case 1: mul<<<...>>>(...); }     kind=0, kind=1
     switch (log2(n)) { case 9: rows<9><<<...>>>(...); case 10: rows<10>... }    n=512, n=1024
+    if (d == 64 && m == 128) k<64, 128><<<...>>>(...); else if ...              d=64, m=128
 
 A branch is found by trying: the search for sizes traces the call with each of them.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
 
 from xpiler.frontend.unit import HostFunction
 
@@ -20,6 +22,7 @@ _FACTORS = (2, 8, 64)  # many rows, long rows
 _DOUBLED = tuple(1 << k for k in range(4, 14))  # a template for each power of two
 _MOST_STATED = 24
 _LARGEST = 1 << 14
+_MOST_TOGETHER = 64
 
 
 def other_arguments(
@@ -34,6 +37,10 @@ def other_arguments(
     for setting in settings:
         yield {**sizes, **setting}
         yield {**sizes, **rounded, **setting}
+    for together in islice(_asked_together(free, functions), _MOST_TOGETHER):
+        for setting in settings:
+            yield {**sizes, **together, **setting}
+            yield {**sizes, **rounded, **together, **setting}
     stated = _numbers_in(functions)
     for name in free:
         near = (rounded[name], *(sizes[name] * factor for factor in _FACTORS))
@@ -43,6 +50,30 @@ def other_arguments(
     for name in free:  # both at once: a kind of operation, and sizes that its vectors divide
         for value in dict.fromkeys((*_SMALL, *stated)):
             yield from ({**sizes, **rounded, name: value, **setting} for setting in settings[1:] or [{}])
+
+
+def _asked_together(free: Sequence[str], functions: Sequence[HostFunction]) -> Iterator[dict[str, int]]:
+    """Values of several sizes at once, each of which the text compares with numbers: first those of one
+    condition, then all others."""
+    text = " ".join(function.body for function in functions)
+    asked: dict[str, list[int]] = {}
+    conditions: list[dict[str, int]] = []
+    for condition in re.split(r"[;{}]|\|\||\belse\b", text):
+        found = {
+            name: int(n) for name, n in re.findall(r"\b(\w+)\s*==\s*(\d{1,6})\b", condition) if name in free
+        }
+        conditions += [found] if len(found) > 1 and found not in conditions else []
+        for name, value in found.items():
+            asked.setdefault(name, []).append(value)
+    cases = [int(n) for n in re.findall(r"\bcase\s+(\d{1,6})\s*:", text)]
+    for name in re.findall(r"\bswitch\s*\(\s*(\w+)\s*\)", text):
+        if name in free:
+            asked.setdefault(name, []).extend(cases)
+    yield from conditions
+    if len(asked) > 1:
+        for values in product(*(dict.fromkeys(values) for values in asked.values())):
+            if (setting := dict(zip(asked, values, strict=True))) not in conditions:
+                yield setting
 
 
 def _numbers_in(functions: Sequence[HostFunction]) -> tuple[int, ...]:

@@ -37,7 +37,9 @@ def fixed_candidates(unit: Unit, entry: Entry, kernels: Mapping[str, Function]) 
     ):
         return []
     syntax = analyse(unit.text, unit.file, platform=unit.platform)
-    function = next((f for f in syntax.host_functions if f.name == entry.function and f.body is not None), None)
+    function = next(
+        (f for f in syntax.host_functions if f.name == entry.function and f.body is not None), None
+    )
     if function is None:
         return []
     model = model_host(syntax, function)

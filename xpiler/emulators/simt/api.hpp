@@ -528,3 +528,38 @@ XPEMU_STATUS XPEMU_P(LaunchCooperativeKernel)(void (*kernel)(P...), dim3 grid, d
     return xpemu::launch_pointers(kernel, xpemu::LaunchInfo{xpemu::function_name(reinterpret_cast<const void*>(kernel), "(by pointer)"), line, grid, block, shared, stream, true}, args,
                                   std::index_sequence_for<P...>{});
 }
+
+// Kernels whose address was taken without its type: `const void* f = (const void*)kernel;`.
+namespace xpemu {
+struct UntypedKernel {
+    const void* address;
+    Status (*start)(const void*, const LaunchInfo&, void**);
+    const UntypedKernel* next;
+};
+inline const UntypedKernel* untyped_kernels = nullptr;
+template <class... P>
+void* untyped(void (*kernel)(P...)) {
+    const auto start = [](const void* address, const LaunchInfo& info, void** args) {
+        return launch_pointers(reinterpret_cast<void (*)(P...)>(const_cast<void*>(address)), info, args,
+                               std::index_sequence_for<P...>{});
+    };
+    void* address = reinterpret_cast<void*>(kernel);
+    const UntypedKernel* known = untyped_kernels;
+    while (known && known->address != address) known = known->next;
+    if (!known) untyped_kernels = new UntypedKernel{address, start, untyped_kernels};
+    return address;
+}
+inline Status launch_untyped(const void* kernel, const LaunchInfo& info, void** args) {
+    for (const UntypedKernel* known = untyped_kernels; known; known = known->next)
+        if (known->address == kernel) return known->start(kernel, info, args);
+    return fail(XPEMU_P(ErrorInvalidDeviceFunction));
+}
+}  // namespace xpemu
+XPEMU_STATUS XPEMU_P(LaunchKernel)(const void* kernel, dim3 grid, dim3 block, void** args, std::size_t shared = 0,
+                                          XPEMU_P(Stream_t) stream = nullptr, int line = __builtin_LINE()) {
+    return xpemu::launch_untyped(kernel, xpemu::LaunchInfo{xpemu::function_name(kernel, "(by pointer)"), line, grid, block, shared, stream, false}, args);
+}
+XPEMU_STATUS XPEMU_P(LaunchCooperativeKernel)(const void* kernel, dim3 grid, dim3 block, void** args, std::size_t shared = 0,
+                                                     XPEMU_P(Stream_t) stream = nullptr, int line = __builtin_LINE()) {
+    return xpemu::launch_untyped(kernel, xpemu::LaunchInfo{xpemu::function_name(kernel, "(by pointer)"), line, grid, block, shared, stream, true}, args);
+}
