@@ -204,3 +204,30 @@ def test_each_specialisation_has_its_own_methods() -> None:
     first, second = (show(k) for k in parse(text, "methods.cu").program.kernels)
     assert "2.0f" not in first
     assert "2.0f * " in second
+
+
+def test_a_constant_of_an_inner_block_does_not_hide_that_of_the_function_before_it() -> None:
+    host = """
+        void run(float *o, int n) {
+            constexpr int N = 4;
+            k<float, N><<<1, 32>>>(o, n);
+            if (n > 9) { constexpr int N = 8; k<float, N><<<1, 32>>>(o, n); }
+        }
+    """
+    assert [name for name, _, _ in kernels(TEMPLATE + host)] == ["k_float_4", "k_float_8"]
+
+
+def test_the_numbers_that_main_calls_functions_with_are_known() -> None:
+    text = """
+        #define COLS 768
+        __global__ void k(float *x, int rows, int cols, float by) { x[threadIdx.x] = by; }
+        void run(float *x, int rows, int cols, float by) { k<<<rows, 32>>>(x, rows, cols, by); }
+        int main(int argc, char **argv) {
+            float *x;
+            const int rows = 4 * 256;
+            run(x, rows, COLS, 0.5f);
+            if (argc > 1) { int rows = 3; run(x, rows, atoi(argv[1]), 2.0f); }
+        }
+    """
+    calls = [(call.name, call.numbers) for call in parse(text, "k.cu").calls]
+    assert calls == [("run", (None, 1024, 768, 0.5)), ("run", (None, 3, None, 2.0))]

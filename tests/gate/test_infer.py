@@ -120,6 +120,21 @@ def test_a_launch_of_fixed_size_tells_the_extents() -> None:
     assert dict(found.contract.cases[0].scalars) == {"channels": 12, "height": 8, "width": 8}
 
 
+def test_an_array_that_kernels_write_is_an_output_though_host_code_copies_it_on() -> None:
+    found = inferred(
+        "__global__ void k(const float *x, float *y, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] = 2 * x[i];\n"
+        "}\n"
+        "void run(float *data, float *work, int n) {\n"
+        "    k<<<(n + 63) / 64, 64>>>(data, work, n);\n"
+        "    cudaMemcpy(data, work, n * sizeof(float), cudaMemcpyDeviceToDevice);\n"
+        "}\n"
+    )
+    roles = {a.name: a.role for a in found.contract.arguments if a.is_pointer}
+    assert roles == {"data": Role.INOUT, "work": Role.INOUT}
+
+
 def test_sizes_are_such_that_words_are_aligned() -> None:
     """Rows of bytes read as words: their length has to be a multiple of 4."""
     found = inferred(

@@ -63,7 +63,7 @@ def dispatcher(
     names = [_declared(p) for p in params]
     if None in kinds or None in names or not kinds:
         return None
-    lines = []
+    lines: list[str] = []
     for kernel, call in instances:
         arguments = (
             split(kernel.spelling[kernel.spelling.find("<") + 1 : -1]) if "<" in kernel.spelling else []

@@ -269,6 +269,7 @@ def block_scopes(
     while current is not None and current != function.body:
         around.append(current)
         current = current.parent
+    around.append(function.body)
     changed = ctx.entities.mutations_of(function.body).changed
     scopes = [Scope(outer)]
     for position in range(len(around) - 1, 0, -1):

@@ -10,6 +10,7 @@ from tree_sitter import Node
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import lower_all  # noqa: F401  (registers the handlers)
 from xpiler.frontend.comments import with_lines
+from xpiler.frontend.host_calls import calls_of_main
 from xpiler.frontend.host_instances import host_instances
 from xpiler.frontend.kernel_values import kernel_values
 from xpiler.frontend.lost_kernels import lost_kernels
@@ -109,6 +110,7 @@ def parse(
         kernel_values=tuple(value.span for value in kernel_values(syntax)),
         signatures=signatures(syntax, syntax.kernels),
         instances=host_instances(entities),
+        calls=calls_of_main(entities),
     )
 
 

@@ -101,7 +101,8 @@ class Entities:
             return False
         known = self.references.get(name)
         if known is None:
-            candidates = [*self.functions.get(name, ()), *self.kernels.get(name, ())]
+            tables = (self.functions, self.kernels, self.host_functions)
+            candidates = [function for table in tables for function in table.get(name, ())]
             candidates += [m for (_, n), methods in self.methods.items() if n == name for m in methods]
             if name in self.structs:
                 candidates += self.methods.get((name, name), [])

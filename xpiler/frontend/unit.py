@@ -56,6 +56,15 @@ class HostFunction:
 
 
 @dataclass(frozen=True)
+class HostCall:
+    """A call of the function `name` by the file's own `main`: the number of each argument, None where none
+    is known."""
+
+    name: str
+    numbers: tuple[int | float | None, ...]
+
+
+@dataclass(frozen=True)
 class HostVariable:
     """A variable of file scope that host code may change. `begins_empty`: null, or without a value."""
 
@@ -128,3 +137,4 @@ class Unit:
     kernel_values: tuple[tuple[int, int], ...] = ()  # names of kernels that host code takes as values
     signatures: tuple[Signature, ...] = ()  # of the kernels that take structs
     instances: tuple[HostFunction, ...] = ()  # explicit instantiations of host templates
+    calls: tuple[HostCall, ...] = ()  # by `main`, of functions of the file

@@ -48,6 +48,8 @@ from xpiler.symbolic.settings import Setting
 
 __all__ = ["Inference", "infer_contract", "provisional_contract"]
 
+_MOST_OF_MAIN = 2  # calls by `main` at whose sizes an entry is run
+
 _Found = tuple[Search, list[Trial]]
 
 
@@ -202,6 +204,7 @@ def infer_contract(
             return None  # a window larger than the image: sizes that are not meant
         return room.given(_with_variables(_with_extents(case, {}, wholes), variables))
 
+    stated = [case for numbers in _of_main(unit, entry, search.sizes) if (case := elsewhere.at(numbers))]
     return Inference(
         contract,
         search.formula,
@@ -211,13 +214,24 @@ def infer_contract(
         extents,
         tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed),
         settings,
-        further=tuple(made for case in elsewhere.cases() if (made := given(case)) is not None),
+        further=tuple(made for c in (*stated, *elsewhere.cases()) if (made := given(c)) is not None),
         at=lambda changes: None if (case := elsewhere.at(changes)) is None else given(case),
         doubts=tuple(search.doubts) if isinstance(search, ProgramSearch) else (),
         warnings=unguarded_blocks(entry, contract, kernels, settings)
         if isinstance(search, HostSearch)
         else (),
     )
+
+
+def _of_main(unit: Unit, entry: Entry, sizes: Sequence[str]) -> Iterator[dict[str, Scalar]]:
+    """The sizes with which the file's own `main` calls the entry."""
+    handed = entry.handed or tuple(p.name for p in entry.params)
+    calls = [c for c in unit.calls if c.name == entry.function and len(c.numbers) == len(handed)]
+    for call in calls[:_MOST_OF_MAIN]:
+        numbers = dict(zip(handed, call.numbers, strict=True))
+        found: dict[str, Scalar] = {n: int(v) for n, v in numbers.items() if v is not None and n in sizes}
+        if found:
+            yield found
 
 
 def _host_code_looks(unit: Unit, entry: Entry) -> bool:

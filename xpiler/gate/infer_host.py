@@ -295,8 +295,9 @@ class HostSearch(Search):
         }
         for param in self.entry.params:
             used = reach.reach.get(param.name)
-            if param.is_pointer and param.name not in given and used is not None:
-                given[param.name] = used.role
+            if param.is_pointer and used is not None:  # copied on the device besides: both hold
+                same = given.get(param.name, used.role) is used.role
+                given[param.name] = used.role if same else Role.INOUT
         case = make_case(
             scalars, extents, shapes=shapes, values={k: v for k, v in values.items() if k in extents}
         )

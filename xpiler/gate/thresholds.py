@@ -488,4 +488,6 @@ def _beside(root: float, like: Scalar, *, wide: bool) -> list[Scalar]:
     at = kind(root)
     apart = 0.375 * max(abs(root), 1.0)
     near = [at, np.nextafter(at, kind(-np.inf)), np.nextafter(at, kind(np.inf))]
-    return [*map(float, near), root - apart, root + apart]
+    least = float(np.finfo(kind).tiny)  # what is smaller is zero on some devices, and has no reciprocal
+    normal = [math.copysign(least, n) if 0 < abs(n) < least else float(n) for n in near]
+    return [*normal, root - apart, root + apart]
