@@ -140,3 +140,13 @@ def test_counts_at_places_that_the_data_choose_are_atomic():
         "    }\n"
         "}"
     )
+
+
+def test_extremes_of_wide_numbers_are_of_one_type():
+    made = kernel(
+        "#include <stdint.h>\n"
+        "__global__ void shift(const float *x, float *y, uint64_t n) {\n"
+        "  for (uint64_t i = 0; i < n; ++i) y[i] = x[max(i + 3, n)];\n"
+        "}\n"
+    )
+    assert "max((uint64_t)(i + 3ull), n)" in made

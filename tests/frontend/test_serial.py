@@ -153,6 +153,19 @@ def test_a_mask_of_all_lanes_may_be_minus_one() -> None:
     assert "if (lane < n - i)" in show(kernel)
 
 
+def test_halves_that_a_mask_selects_stay_halves() -> None:
+    text = """
+    #include <immintrin.h>
+    #include <stdint.h>
+    extern "C" void widen(const uint16_t *a, float *y, int n) {
+        _mm512_storeu_ps(y, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16((1 << n) - 1, a)));
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert "f16 v[16];" in show(kernel)
+    assert "= (f32)v[lane_1];" in show(kernel)
+
+
 def test_memory_of_its_own_is_a_local_array() -> None:
     text = """
     #include <stdlib.h>

@@ -104,6 +104,20 @@ class Comments:
         return self.left.pop(line, "").splitlines()
 
 
+def _is_of_wide_literals(expr: Expr) -> bool:
+    """Whether C takes it for a `long long` although it is an `int64_t`, which may be a `long`."""
+    match expr:
+        case Const(dtype=dtype):
+            return dtype.bits == 64 and not dtype.is_float
+        case Binary(left=left, right=right):
+            return _is_of_wide_literals(left) or _is_of_wide_literals(right)
+        case Unary(operand=operand):
+            return _is_of_wide_literals(operand)
+        case Select(then=then, otherwise=otherwise):
+            return _is_of_wide_literals(then) or _is_of_wide_literals(otherwise)
+    return False
+
+
 @dataclass(frozen=True)
 class ArrayInfo:
     """An array in scope: element type, extents (() for pointers), and whether C indexes it with all its
@@ -261,9 +275,9 @@ class CExpressions:
         """The value with exactly its C type, for template arguments."""
         if expr.dtype.bits < 32 and not is_half_width(expr.dtype) and not isinstance(expr, (Var, Load)):
             return f"({value_type(expr.dtype)})({self.expr(expr)})"
-        text = self.expr(expr)
-        if isinstance(expr, Const) and expr.dtype.bits == 64 and not expr.dtype.is_float:
-            return f"({value_type(expr.dtype)}){text}"
+        text, strength = self.expr_strength(expr)
+        if _is_of_wide_literals(expr):
+            return f"({value_type(expr.dtype)}){text if strength >= UNARY else f'({text})'}"
         return text
 
     def convert(self, operand: Expr, dtype: DType) -> tuple[str, int]:

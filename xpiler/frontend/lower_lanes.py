@@ -446,7 +446,8 @@ def simple(ctx: Context, lanes: Lanes) -> Lanes:
     sample = lanes.at(Var(I32, "lane"))
     if lanes.terms is None and (isinstance(sample, (Load, Const, Var)) or _is_cheap(sample)):
         return lanes
-    return _lanes(ctx, kept(ctx, "v", lanes))
+    written = _lanes(ctx, kept(ctx, "v", lanes))
+    return written if lanes.type.is_mask else seen_as(ctx, written, lanes.dtype)
 
 
 def _is_cheap(expr: Expr) -> bool:
