@@ -166,6 +166,23 @@ def test_halves_that_a_mask_selects_stay_halves() -> None:
     assert "= (f32)v[lane_1];" in show(kernel)
 
 
+def test_a_half_that_a_file_defines_has_bits() -> None:
+    text = """
+    #include <immintrin.h>
+    #include <stdint.h>
+    struct half { uint16_t bits; };
+    static inline float half_to_float(half h) {
+        return _mm_cvtss_f32(_mm_maskz_cvtph_ps(0xf, _mm_cvtsi32_si128(h.bits)));
+    }
+    extern "C" void widen(const half *x, float *y, int n) {
+        for (int i = 0; i < n; ++i) y[i] = half_to_float(x[i]);
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert "f16 h = x[i];" in show(kernel)
+    assert "y[i] = (f32)h;" in show(kernel)
+
+
 def test_memory_of_its_own_is_a_local_array() -> None:
     text = """
     #include <stdlib.h>

@@ -16,6 +16,7 @@ from xpiler.frontend.lower_context import (
     shorten,
 )
 from xpiler.frontend.lower_convert import construct, convert
+from xpiler.frontend.lower_half_bits import bits_of_half
 from xpiler.frontend.lower_lanes import lanes_of_value
 from xpiler.frontend.lower_literals import named_constant
 from xpiler.frontend.lower_memory import (
@@ -143,6 +144,9 @@ def member_of(ctx: Context, receiver: Value, field: Node, node: Node) -> Value:
     if found is not None:
         return found
     found = method_value(ctx, receiver, name, explicit)
+    if found is not None:
+        return found
+    found = bits_of_half(ctx, receiver, name)
     if found is not None:
         return found
     ctx.refuse(
