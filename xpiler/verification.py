@@ -32,6 +32,7 @@ from xpiler.gate.execute import Build, build
 from xpiler.gate.host_memory import host_memory
 from xpiler.gate.infer import Inference
 from xpiler.gate.landmarks import landmark_cases
+from xpiler.gate.missing_arrays import cases_without
 from xpiler.gate.proved import Side, lifted, proved
 from xpiler.gate.special_values import asks, special_values
 from xpiler.gate.thread_races import thread_races
@@ -165,6 +166,7 @@ def verify_entries(
                 contract = run_cases(item, conversion_cases(contract, item.build))
             own_kernels = [k for k in source.program.kernels if k.name in item.entry.kernels]
             contract = run_cases(item, alike_cases(contract, own_kernels))
+            contract = run_cases(item, cases_without(contract, own_kernels))
             if rounding(source.program.kernels) and rounds_otherwise():
                 contract = run_cases(item, tie_cases(contract, item.inference.at))
             item.rungs = compare_target(contract, item.build, item.runs, target)

@@ -117,7 +117,8 @@ class Case:
 
     `extents` counts scalars of the argument's dtype (a `float4*` of 8 vectors has 32). `shapes` is only for
     reports: coordinates of the first wrong element. `fill` says how arrays without special `values` are drawn
-    from `seed`; `landmarks` are the magnitudes that data of that kind are drawn around.
+    from `seed`; `landmarks` are the magnitudes that data of that kind are drawn around. `missing`: arrays
+    that are only read, for which the call gets a null pointer.
     """
 
     scalars: tuple[tuple[str, Scalar], ...] = ()
@@ -128,6 +129,7 @@ class Case:
     fill: FillKind = "normal"
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     landmarks: tuple[float, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def scalar(self, name: str) -> Scalar:
         return dict(self.scalars)[name]
@@ -172,6 +174,8 @@ class Case:
             drawn = "memory as at a launch of the program"
         elif given:
             drawn = f"{', '.join(given)} as at a launch of the program, else {drawn}"
+        if self.missing:
+            drawn += f", no {', '.join(self.missing)}"
         return f"{scalars + '; ' if scalars else ''}{drawn}"
 
 

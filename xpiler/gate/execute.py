@@ -463,6 +463,8 @@ def manifest_of(
                 value = dict(case.scalars).get(argument.name, 0)
                 lines.append(f"scalar {slot} {scalar_bytes(value, argument.dtype).hex()}")
                 continue
+            if argument.name in case.missing:
+                continue
             size = case.extent(argument.name) * argument.dtype.bytes
             file = "-"
             if argument.role is not Role.OUT:

@@ -377,7 +377,8 @@ void run_case(Case& test) {
     if (score) setenv("XPILER_GOES_ON", "1", 1);
 
     std::vector<void*> slots(test.arguments, nullptr);
-    std::vector<void*> pointers(test.arguments, nullptr);
+    std::vector<void*> pointers(test.arguments, nullptr);  // null where the call gets no array
+    for (std::size_t slot = 0; slot < test.arguments; ++slot) slots[slot] = &pointers[slot];
     for (Buffer& buffer : test.buffers) {
         place(buffer, test.layout == "end");
         fill(buffer);
@@ -387,7 +388,6 @@ void run_case(Case& test) {
                             buffer.pages + buffer.page_bytes + guard_bytes);
         if (buffer.role == "in") mprotect(buffer.pages, buffer.page_bytes, PROT_READ);
         pointers[buffer.slot] = buffer.data;
-        slots[buffer.slot] = &pointers[buffer.slot];
     }
     for (Scalar& scalar : test.scalars) slots[scalar.slot] = scalar.bytes.data();
     for (std::size_t slot = 0; slot < test.arguments; ++slot) {
