@@ -26,7 +26,9 @@ def test_both_ends_of_a_range() -> None:
     assert "if (0 <= i - w && i - w < n)" in rewritten("(unsigned)(i - w) < (unsigned)n")
 
 
-@pytest.mark.parametrize("test", ["state * 5u < limit", "(state ^ state >> 7) >= limit", "state < limit"])
+@pytest.mark.parametrize(
+    "test", ["state * 5u < limit", "(state ^ state >> 7) >= limit", "state < limit", "state > 0x80000000u"]
+)
 def test_what_was_never_signed_is_compared_as_it_is(test: str) -> None:
     assert "(i32)" not in rewritten(test).split("if (")[1].split("\n")[0]
 

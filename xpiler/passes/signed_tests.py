@@ -168,6 +168,8 @@ def _plain(expr: Expr, facts: Facts) -> Expr:
     match expr:
         case Binary(op=">" | ">=" as op, left=left, right=right) if left.dtype in _SIGNED:
             return _plain(replace(expr, op=_SWAPPED[op], left=right, right=left), facts)
+        case Binary(op="<" | "<=", left=Const(value=value)) if value >= 1 << (expr.left.dtype.bits - 1):
+            return expr  # a pattern of bits
         case Binary(op="<" | "<=" as op, left=left, right=right) if left.dtype in _SIGNED:
             low, high = (_signed(side, _SIGNED[left.dtype]) for side in (left, right))
             if low is None or high is None or not _was_signed(left, facts) or not _is_arithmetic(right):
