@@ -108,3 +108,43 @@ def test_the_tasks_of_a_launch_by_a_call_in_main_are_those_that_run() -> None:
     """
     result = translate_text(text, "twice.mlu", "cuda")
     assert result.status == "verified", result
+
+
+BY_TYPE = """
+#include <bang.h>
+namespace ops {
+template <typename T>
+__mlu_entry__ void twice(T *y, const T *x, int n, int position) {
+  __nram__ T a[1024];
+  for (int base = taskId * 1024; base < n; base += taskDim * 1024) {
+    int count = n - base < 1024 ? n - base : 1024;
+    __memcpy(a, x + base, count * sizeof(T), GDRAM2NRAM);
+    __bang_add(a, a, a, count);
+    __memcpy(y + base, a, count * sizeof(T), NRAM2GDRAM);
+  }
+}
+}  // namespace ops
+template <typename T>
+static void run(T *y, const T *x, int n) {
+  T *dx, *dy;
+  cnrtMalloc((void **)&dx, n * sizeof(T));
+  cnrtMalloc((void **)&dy, n * sizeof(T));
+  cnrtMemcpy(dx, (void *)x, n * sizeof(T), cnrtMemcpyHostToDev);
+  cnrtDim3_t dim = {4, 1, 1};
+  cnrtQueue_t q;
+  cnrtQueueCreate(&q);
+  ops::twice<T><<<dim, cnrtFuncTypeUnion1, q>>>(dy, dx, n, 0);
+  cnrtQueueSync(q);
+  cnrtMemcpy(y, dy, n * sizeof(T), cnrtMemcpyDevToHost);
+}
+extern "C" void twice_f32(float *y, const float *x, int n) { run<float>(y, x, n); }
+extern "C" void twice_f16(half *y, const half *x, int n) { run<half>(y, x, n); }
+"""
+
+
+def test_one_launch_of_several_instances_picks_the_instance() -> None:
+    result = translate_text(BY_TYPE, "twice.mlu", "cuda")
+    assert result.status == "verified", result
+    assert result.text is not None
+    assert "if constexpr (std::is_same_v<T, half>)" in result.text
+    assert "ops::twice<T>(" in result.text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xpiler.backend.c_helpers import emit
@@ -19,11 +19,13 @@ from xpiler.backend.host_cpp import (
     _apply,
     _device_function_edits,
     _kernel,
+    _namespace,
     _parts,
+    _without_comments,
     launched,
     leading_comment,
 )
-from xpiler.backend.host_dispatch import passed
+from xpiler.backend.host_dispatch import SHARED, dispatcher, passed
 from xpiler.backend.largest_index import LARGEST_INDEX, largest_lines
 from xpiler.backend.launch_axes import axis_of
 from xpiler.backend.serial_host import as_passed
@@ -41,7 +43,7 @@ from xpiler.backend.simt import (
 )
 from xpiler.backend.simt_helpers import HELPERS
 from xpiler.errors import Refusal
-from xpiler.frontend.unit import LaunchSite, Signature, Unit
+from xpiler.frontend.unit import KernelText, LaunchSite, Signature, Unit
 from xpiler.ir.nodes import RETURN, Expr, Function, Param
 from xpiler.passes.argument_checks import Checked, optional_arrays
 
@@ -99,14 +101,13 @@ def _launch(
 ) -> str:
     site = group[0]
     function, kernel = launched(unit, site, functions), _kernel(unit, site.kernel)
-    if len({s.kernel for s in group}) != 1:
-        raise Refusal(
-            "template-launch",
-            f"one launch starts several instances: {', '.join(sorted(s.spelling for s in group))}",
-            site.range,
-            "launch each instance by itself",
-        )
     configuration, arguments = _parts(source, span)
+    if len({s.kernel for s in group}) != 1:
+        if not configuration or site.value:
+            raise _several_instances(group)
+        callee = source.text[span[0] : source.text.index("<<<", span[0])].strip()
+        defaults = ["1", "1", "0", "0"][len(configuration) :]
+        return f"{callee}({', '.join([*configuration, *defaults, *arguments])})"
     if not configuration:  # the launch comes from a macro
         configuration, arguments = [site.grid, site.block, site.shared or "0"], list(site.arguments)
     if all(p.argument < len(arguments) for p in kernel.params):
@@ -118,12 +119,43 @@ def _launch(
         else:
             arguments.append(axis_of(configuration[0 if which == "gridDim" else 1], axis))
     stream = configuration[3] if len(configuration) > 3 else "0"
-    return f"{launch_name(unit, function)}({', '.join([*arguments, stream])})"
+    return f"{_namespace(source, span)}{launch_name(unit, function)}({', '.join([*arguments, stream])})"
+
+
+def _several_instances(group: Sequence[LaunchSite]) -> Refusal:
+    return Refusal(
+        "template-launch",
+        f"one launch starts several instances: {', '.join(sorted(s.spelling for s in group))}",
+        group[0].range,
+        "launch each instance by itself",
+    )
+
+
+def _picked(
+    unit: Unit, text: KernelText, group: Sequence[LaunchSite], functions: Mapping[str, CudaFunction]
+) -> str:
+    """The template that starts the instance which one launch of several means."""
+
+    def call(function: CudaFunction) -> Callable[[Sequence[str]], str]:
+        given = [d.replace("dynamicShared.bytes", SHARED) for d in launch_dimensions(function)]
+        return lambda values: f"{launch_name(unit, function)}({', '.join([*values, *given, 'stream'])})"
+
+    every = [k for k in unit.program.kernels if k.template == text.name and k.name in functions]
+    head = ["dim3 gridDim", "dim3 blockDim", f"size_t {SHARED}", "cudaStream_t stream"]
+    definition = _without_comments(unit.text[slice(*text.span)])
+    found = dispatcher(definition, text.name, head, [(k, call(functions[k.name])) for k in every])
+    if found is None:
+        raise _several_instances(group)
+    return found
 
 
 def _kernel_edits(
     unit: Unit, functions: Mapping[str, CudaFunction], callable_alone: Mapping[str, str]
 ) -> Iterable[Edit]:
+    sites: dict[tuple[int, int], list[LaunchSite]] = defaultdict(list)
+    for site in unit.launches:
+        sites[site.span].append(site)
+    several = [g for g in sites.values() if len({s.kernel for s in g}) > 1 and not g[0].value]
     for text in unit.kernels:
         own = [
             k.name
@@ -140,6 +172,9 @@ def _kernel_edits(
                     parts.append(passing(made, callable_alone[name], launch_name(unit, made)))
             elif name in callable_alone:
                 parts.append(alone(made, callable_alone[name]))
+        group = next((g for g in several if _kernel(unit, g[0].kernel).template == text.name), None)
+        if group is not None:
+            parts.append(_picked(unit, text, group, functions))
         yield Edit(*text.span, "\n\n".join(parts) or f"// {text.name}: not launched here, left out")
 
 
@@ -285,6 +320,7 @@ def with_preamble(body: str, functions: Iterable[CudaFunction]) -> str:
         "mma.h": r"\bwmma::",
         "assert.h": r"\bassert\(",
         "math.h": r"\b(INFINITY|NAN|HUGE_VAL)\b",
+        "type_traits": r"\bstd::is_same_v\b",
         "algorithm": r"\bstd::m(in|ax)\b|\blargest_index\(",
         "stdint.h": r"\bu?int(8|16|32|64)_t\b|\bblocks\(",
         "stdio.h": r"\bcheck\(cuda|\bstderr\b|\bf?printf\(",
