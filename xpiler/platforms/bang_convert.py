@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xpiler.ir.build import add, and_, bitcast, cast, const, is_const, le, lt, mul, select, sub
-from xpiler.ir.nodes import Binary, Call, Expr, Stmt
+from xpiler.ir.nodes import Binary, Call, Const, Expr, Stmt
 from xpiler.ir.types import BF16, BOOL, F16, F32, I8, I16, I32, U8, U16, U32, DType
 from xpiler.platforms.bang_meaning import Use, at, means, store
 
@@ -18,6 +18,7 @@ _INTEGERS = {
     "int8": I8, "uint8": U8, "int16": I16, "int32": I32, "uint32": U32, "char": I8, "fix8": I8, "uchar": U8,
     "short": I16, "int": I32,
 }  # fmt: skip
+_LARGEST_POWER = 126  # of two, among floats and their reciprocals
 _MODES = ("tz", "oz", "up", "dn", "rd", "rn", "rm", "sr")
 _BETWEEN = (
     "int322int16", "int322int8", "int162int32", "int162int8", "int82int16", "int82int32", "char2short",
@@ -76,18 +77,14 @@ def narrowed(x: Expr, dtype: DType, mode: str) -> Expr:
 def converted(x: Expr, dtype: DType, mode: str, position: Expr | None = None) -> Expr:
     """A value of any type as another, scaled by 2^position before it is rounded."""
     if dtype.is_float:
-        wide = cast(x, F32)
-        if position is not None and not is_const(position, 0):
-            wide = mul(wide, _power(position))
+        wide = scaled(cast(x, F32), position)
         if dtype == F32:
             return wide
         return narrowed(wide, dtype, mode)
     if not x.dtype.is_float and position is None:
         low, high = _limits(dtype)
         return cast(Call(I32, "min", (Call(I32, "max", (cast(x, I32), low)), high)), dtype)
-    wide = cast(x, F32)
-    if position is not None and not is_const(position, 0):
-        wide = mul(wide, _power(position))
+    wide = scaled(cast(x, F32), position)
     if mode in ("tz", ""):
         return cast(wide, dtype)
     return cast(rounded(wide, mode), dtype)
@@ -96,6 +93,16 @@ def converted(x: Expr, dtype: DType, mode: str, position: Expr | None = None) ->
 def _limits(dtype: DType) -> tuple[Expr, Expr]:
     high = 2 ** (dtype.bits - dtype.is_signed) - 1
     return const(-high - 1 if dtype.is_signed else 0), const(min(high, 2**31 - 1))
+
+
+def scaled(x: Expr, position: Expr | None) -> Expr:
+    """x * 2^position, in two steps where that power may be no float."""
+    if position is None or is_const(position, 0):
+        return x
+    if isinstance(position, Const) and abs(position.value) <= _LARGEST_POWER:
+        return mul(x, _power(position))
+    half = Binary(I32, ">>", position, const(1))
+    return mul(mul(x, _power(half)), _power(sub(position, half)))
 
 
 def _power(position: Expr) -> Expr:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xpiler.ir.build import add, cast, const, is_const, mul
-from xpiler.ir.nodes import Assign, Binary, Call, Decl, Expr, Ref, Stmt, Var
+from xpiler.ir.nodes import Assign, Binary, Decl, Expr, Ref, Stmt, Var
 from xpiler.ir.types import F32, I32, DType
+from xpiler.platforms.bang_convert import scaled
 from xpiler.platforms.bang_meaning import Use, at, flat, means, store
 from xpiler.platforms.bang_reduce import Window, each_output
 from xpiler.platforms.bang_shape import lane_groups, lane_row
@@ -20,10 +21,8 @@ def _sum_type(src: Ref) -> DType:
 
 
 def _scaled(total: Expr, position: Expr | None) -> Expr:
-    if position is None or is_const(position, 0):
-        return total
-    power = Call(F32, "exp2", (cast(position, F32),))
-    return Binary(F32, "*", cast(total, F32), power)
+    is_plain = position is None or is_const(position, 0)
+    return total if is_plain else scaled(cast(total, F32), position)
 
 
 def _product(
