@@ -17,12 +17,15 @@ from xpiler.ir.build import const
 from xpiler.ir.interpret import run
 from xpiler.ir.nodes import Block, Expr, Function, Instr, Load, Param, Ref, Var
 from xpiler.ir.rewrite import walk
-from xpiler.ir.types import F16, F32, I8, I16, I32, DType
+from xpiler.ir.types import BF16, F16, F32, I8, I16, I32, U32, DType
 from xpiler.platforms.bang import ARCHITECTURES, ELEMENTWISE, Elementwise
 from xpiler.platforms.bang_instructions import meaning
 
 COUNT = 96
-NUMPY = {F32: np.float32, F16: np.float16, I32: np.int32, I16: np.int16, I8: np.int8}
+NUMPY = {
+    F32: np.float32, F16: np.float16, BF16: np.uint16,
+    I32: np.int32, U32: np.uint32, I16: np.int16, I8: np.int8,
+}  # fmt: skip
 
 
 def operand_type(intrinsic: Elementwise, dtype: DType) -> DType:
@@ -36,8 +39,10 @@ def vectors(intrinsic: Elementwise, dtype: DType) -> list[str]:
     return sorted(names)
 
 
-def has_scalar(intrinsic: Elementwise, dtype: DType) -> bool:
-    return any(isinstance(n, Var) and n.name == "s" for n in walk(intrinsic.template(dtype)))
+def scalar_type(intrinsic: Elementwise, dtype: DType) -> DType | None:
+    """Of its scalar, if it takes one."""
+    found = (n for n in walk(intrinsic.template(dtype)) if isinstance(n, Var) and n.name == "s")
+    return next((n.dtype for n in found), None)
 
 
 def program(intrinsics: list[tuple[Elementwise, DType]]) -> str:
@@ -48,7 +53,7 @@ def program(intrinsics: list[tuple[Elementwise, DType]]) -> str:
         if intrinsic.suffix == "bytes":
             refs = [f"(char *){r}" for r in refs]
         n = "n * 4" if intrinsic.suffix == "bytes" else "n"
-        scalar = ["s"] if has_scalar(intrinsic, dtype) else []
+        scalar = ["s"] if scalar_type(intrinsic, dtype) is not None else []
         extra = ["0"] if intrinsic.suffix == "0" else []
         lines.append(f"""    {{
         {source} *a = ({source} *)room, *b = a + n;
@@ -83,7 +88,8 @@ def by_meaning(
     source = operand_type(intrinsic, dtype)
     names = vectors(intrinsic, dtype)
     refs: list[Expr] = [Ref(source, name, const(0)) for name in names]
-    scalar: list[Expr] = [const(3, source)] if has_scalar(intrinsic, dtype) else []
+    kind = scalar_type(intrinsic, dtype)
+    scalar: list[Expr] = [] if kind is None else [const(3, kind)]
     operands = (Ref(dtype, "out", const(0)), *refs, *scalar, const(COUNT))
     nest = meaning(Instr(intrinsic.name, operands))
     params = (*(Param(name, source, True) for name in names), Param("out", dtype, True))
@@ -100,7 +106,12 @@ def drawn(intrinsic: Elementwise, dtype: DType, seed: int) -> dict[str, npt.NDAr
     if any(word in intrinsic.name for word in ("recip", "sqrt", "log", "div")):
         values = np.abs(values) + 0.1
     values[1, ::4] = values[0, ::4]
-    a, b = values.astype(NUMPY[source])
+    if source == BF16:  # its bits
+        a, b = (values.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    elif source == U32:
+        a, b = values.astype(np.int32).view(np.uint32)
+    else:
+        a, b = values.astype(NUMPY[source])
     return {"a": a, "b": b}
 
 

@@ -40,7 +40,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import arrays_written, assigned_vars, map_expr, substitute, walk
-from xpiler.ir.types import F16, F32, F64, I8, I16, I32, U8, U32, DType
+from xpiler.ir.types import F16, F32, F64, I8, I16, I32, U32, DType
 from xpiler.passes.bang_schedule import schedule
 from xpiler.passes.covered import covered
 from xpiler.passes.promote_arrays import Promoted, flat_loads
@@ -299,7 +299,8 @@ class BangPrinter(CPrinter):
 
     def instruction(self, instr: Instr) -> str:
         attributes = dict(instr.attributes)
-        texts = [self.operand(o) for o in instr.operands]
+        is_untyped = instr.name.startswith("__memcpy") or attributes.get("suffix") == "bytes"
+        texts = [self.operand(o, typed=not is_untyped) for o in instr.operands]
         if instr.name.startswith("__memcpy"):
             return self.copy(instr, texts, attributes["direction"])
         if instr.name == "__bang_write_value":  # elements are as wide as the value's type
@@ -334,11 +335,12 @@ class BangPrinter(CPrinter):
             return f"-(int){unit}" if count == "-1" else f"{count} * (int){unit}"
         return unit if count == "1" else f"{_factor(count)} * {unit}"
 
-    def operand(self, operand: Expr) -> str:
+    def operand(self, operand: Expr, typed: bool = True) -> str:
+        """`typed`: for an instruction that asks what type elements have, not only how many bytes."""
         if isinstance(operand, Ref):
             base = self.base(operand.array)
             info = self.arrays.get(operand.array)
-            if info is not None and {info.dtype, operand.dtype} == {I8, U8}:
+            if typed and info is not None and _is_other_view(info.dtype, operand.dtype):
                 base = f"({_type(operand.dtype)} *){base}"
             if operand.offset == Const(operand.offset.dtype, 0):
                 return base
@@ -361,6 +363,10 @@ class BangPrinter(CPrinter):
         value = self.expr(stmt.args[0], UNARY)
         op, value = ("add", f"-{value}") if stmt.op == "sub" else (stmt.op, value)
         return f"__bang_atomic_reduce_{op}({self.pointer(stmt.place)}, {value})"
+
+
+def _is_other_view(stored: DType, dtype: DType) -> bool:
+    return stored != dtype and stored.bytes == dtype.bytes
 
 
 _BY_WIDTH = {4: F32, 2: F16, 1: I8}

@@ -17,11 +17,13 @@ import numpy as np
 from xpiler.errors import Diagnostic
 from xpiler.frontend.unit import Unit
 from xpiler.gate import overrides as stated
+from xpiler.gate.alongside import read_alongside
 from xpiler.gate.contract import Case, Contract, Role, Scalar, Values, make_case
 from xpiler.gate.data_reach import data_reach
 from xpiler.gate.entries import Entry
 from xpiler.gate.execute import Build
 from xpiler.gate.infer_arguments import argument_of, is_handle
+from xpiler.gate.infer_demands import Demands
 from xpiler.gate.infer_launch import LaunchFormula
 from xpiler.gate.infer_settings import settings_of
 from xpiler.gate.infer_sizes import FINER, candidates, granule_of, structured
@@ -63,6 +65,7 @@ _DATA = (
 _TELLING_TRIES = 3  # of the most telling sizes
 _TELLING_SECONDS = 2.0
 _GRANULE = 256
+_LANES = 64  # of which instructions may demand multiples
 _TASKS = 4  # that BANG C kernels are mostly tried with
 _SMALLEST_TILE, _LARGEST_TILE = 16, 1 << 16
 _UNCONSTRAINED = 5  # a size that the extents of the kernels say nothing about (a number of steps)
@@ -97,6 +100,7 @@ class Trial:
     unfinished: bool = False  # the fault is that it took too long
     endless: Finding | None = None  # the loop that it was in then
     host_fault: str = ""  # where host code came to its end, if that is the fault
+    unmet: bool = False  # the fault is that an instruction demands other sizes
 
 
 class Search:
@@ -111,6 +115,7 @@ class Search:
         self.unit, self.entry, self.overrides = unit, entry, overrides
         self.kernels = {k.name: k for k in unit.program.kernels if k.name in entry.kernels}
         self.notes: list[str] = []
+        self.demands = Demands(question)
         self.formula: LaunchFormula | None = None
         self.assumed: Diagnostic | None = None
         self.checked = True
@@ -184,7 +189,8 @@ class Search:
         for sizes in stream:
             if any(all(sizes[n] >= size for n, size in slow.items()) for slow in self.too_slow):
                 continue
-            for trial in self.attempt(sizes):
+            for attempted in self.attempt(sizes):
+                trial = self.demands.held(attempted)
                 tried.append(trial)
                 if trial.unfinished:
                     self.too_slow.append(dict(sizes))
@@ -195,7 +201,7 @@ class Search:
                 break
             clean = [t for t in tried if not t.findings and not t.fault]
             free = [name for name in self.sizes if name not in self.fixed]
-            if not clean and (_is_a_bug(tried, free) or endless_loop(tried)):
+            if not clean and (_is_a_bug(tried, free) or endless_loop(tried) or self.demands.hopeless):
                 break
             enough = _GOOD_ENOUGH + len(self.sizes)
             if clean and min(t.flaws for t in clean) >= UNWRITTEN:
@@ -215,7 +221,9 @@ class Search:
 
         first = self.collect(stream(0), 220)
         if not first or first[0].findings or first[0].fault:
-            return first
+            unmet = [replace(trial, fault="") for trial in first if trial.unmet]
+            return unmet[:1] or first  # what is wrong at all sizes shows where the program is run
+        self.notes += self.demands.notes
         free = [name for name in self.sizes if name not in self.fixed]
         granule = granule_of(first[0].sizes, free) if free else None
         if granule == 64:
@@ -296,7 +304,8 @@ class Search:
         kernels = [k for k in self.kernels.values() if k.tasks]
         tile = max((t for k in kernels for t in _tiles(k)), default=0)
         for name in self.sizes:
-            size = 2 * tile * _TASKS + tile // 3
+            unit = gcd(_LANES, sizes[name])
+            size = (2 * tile * _TASKS + tile // 3) // unit * unit
             if name not in self.fixed and size > sizes[name]:
                 yield {**sizes, name: size}
 
@@ -344,7 +353,7 @@ class Search:
         self._ran(sizes, steps, buffers, first)
         if not first.clean:
             return first
-        room = self.room_for_data(steps, buffers)
+        room = {**_room_alongside(steps, buffers, first), **self.room_for_data(steps, buffers)}
         first = _with_room(first, room)
         if not values:
             return first
@@ -489,6 +498,24 @@ class Search:
             else:
                 extents[param.name] = param.lanes if self.checked else PROBE_ELEMENTS * param.lanes
         return extents, shapes
+
+
+def _room_alongside(
+    steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer], reach: Observation
+) -> dict[str, int]:
+    """Bytes of buffers of unknown size that are read for some elements only, beside what is written."""
+    room: dict[str, int] = {}
+    for step in steps:
+        if not isinstance(step, Step):
+            continue
+        places = dict(zip((p.name for p in step.kernel.params), step.arguments, strict=False))
+        widths = {p.name: p.dtype.bytes for p in step.kernel.params}
+        for name, other in read_alongside(step.kernel):
+            place, beside = places.get(name), places.get(other)
+            if isinstance(place, Pointer) and isinstance(beside, Pointer) and buffers[place.key].size is None:
+                elements = (reach.reach[beside.key].high - beside.offset) // widths[other]
+                room[place.key] = max(room.get(place.key, 0), place.offset + elements * widths[name])
+    return room
 
 
 def _with_room(reach: Observation, room: Mapping[str, int]) -> Observation:

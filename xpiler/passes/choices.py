@@ -18,6 +18,7 @@ from xpiler.passes.facts import mutable_vars
 from xpiler.passes.lane_ranges import joined, parts_of
 from xpiler.passes.lane_steps import steps_together
 from xpiler.passes.names import Names
+from xpiler.passes.repeated_hashes import mixes_bits
 
 
 def branches(loop: For, names: Names) -> For:
@@ -81,6 +82,7 @@ def _with_places(loop: For) -> For:
                     and free_vars(init) & lanes
                     and not free_vars(init) & changed
                     and not any(isinstance(n, Load) for n in walk(init))
+                    and not mixes_bits(init)
                 ):
                     values[name] = init
                 case For(body=inside):

@@ -25,14 +25,14 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import children, walk
-from xpiler.ir.types import F16, F32, I8, I16, I32, U8, U32, DType
+from xpiler.ir.types import BF16, F16, F32, I8, I16, I32, U8, U32, DType
 from xpiler.passes.names import Names
 from xpiler.platforms.bang import (
     Architecture,
 )
 from xpiler.platforms.bang_integers import Range
 
-VECTOR_TYPES = (F32, F16, I32, U32, I16, I8, U8)  # which may be moved; instructions have their own
+VECTOR_TYPES = (F32, F16, BF16, I32, U32, I16, I8, U8)  # which may be moved; instructions have their own
 TILE = "tile"
 
 

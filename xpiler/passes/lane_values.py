@@ -27,7 +27,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import substitute
-from xpiler.ir.types import F16, F32, I8, I16, I32, U8, DType
+from xpiler.ir.types import BF16, F16, F32, I8, I16, I32, U8, U32, DType
 from xpiler.passes.lane_buffers import NotTileable
 from xpiler.passes.lane_memory import LaneMemory
 from xpiler.platforms.bang import (
@@ -36,8 +36,10 @@ from xpiler.platforms.bang import (
     matches,
     tests_as_floats,
 )
+from xpiler.platforms.bang_bfloat16 import bfloat16_conversion
 from xpiler.platforms.bang_functions import test_of
 from xpiler.platforms.bang_integers import choice_as_clamp, integer_conversion
+from xpiler.platforms.bang_words import signed_comparison, word_operation
 
 
 class LaneValues(LaneMemory):
@@ -106,7 +108,8 @@ class LaneValues(LaneMemory):
                 return self.bitwise(_BITWISE[op], normal, into)
         if isinstance(normal, Var) and normal.name == self.loop.var:
             return self.index(wish, into)
-        simpler = integer_conversion(normal, self.ranges)
+        simpler = word_operation(normal) or bfloat16_conversion(normal)
+        simpler = simpler or integer_conversion(normal, self.ranges)
         simpler = simpler or compose(normal, self.varies, self.tiler.architecture)
         if simpler is None or simpler == expr:
             raise NotTileable(f"no instruction for {in_words(expr)}")
@@ -115,13 +118,9 @@ class LaneValues(LaneMemory):
         return self.compute_or_value(simpler, wish, into)
 
     def same_bytes(self, operand: Expr, dtype: DType, wish: str, into: str | None) -> str:
-        if {operand.dtype, dtype} == {I8, U8}:  # an instruction looks at such a buffer either way
-            return self.compute_or_value(operand, wish, into)
-        buffer = self.value(operand, "bits")
-        result = into or self.acquire(wish, dtype)
-        self.move(result, buffer, dtype)
-        self.release(buffer)
-        return result
+        if operand.dtype.bytes != dtype.bytes:
+            raise NotTileable(f"the bits of {operand.dtype} values as {dtype}")
+        return self.compute_or_value(operand, wish, into)  # an instruction looks at a buffer in any way
 
     def bitwise(self, name: str, expr: Binary, into: str | None) -> str:
         """With an operand that is the same for all lanes, which no instruction takes as a scalar."""
@@ -158,21 +157,25 @@ class LaneValues(LaneMemory):
     def choice(self, expr: Select, wish: str, into: str | None) -> str:
         """`condition ? a : b` by masks of bits: exact for every value."""
         if expr.dtype.bytes < I32.bytes:
-            wide = F32 if expr.dtype == F16 else I32
+            wide = F32 if expr.dtype in (F16, BF16) else I32
             sides = (cast(side, wide) for side in (expr.then, expr.otherwise))
             return self.compute_or_value(Cast(expr.dtype, Select(wide, expr.condition, *sides)), wish, into)
         if expr.dtype.bytes != I32.bytes:
             raise NotTileable(f"a choice between values of {expr.dtype}")
         mask = self.mask(expr.condition)
-        for side in (expr.then, expr.otherwise):
+        then, otherwise = expr.then, expr.otherwise
+        for side in (then, otherwise):
             if not self.speculable(side):
                 raise NotTileable("it reads memory only where a condition holds")
-        chosen = self.value(expr.then, "tmp")
+        if then == const(0, expr.dtype):
+            self.bits("__bang_bnot", mask, mask)
+            then, otherwise = otherwise, then
+        chosen = self.value(then, "tmp")
         result = self.acquire("choice", expr.dtype)
         self.bits("__bang_band", result, chosen, mask)
         self.release(chosen)
-        if expr.otherwise != const(0, expr.dtype):
-            other = self.value(expr.otherwise, "tmp")
+        if otherwise != const(0, expr.dtype):
+            other = self.value(otherwise, "tmp")
             rest = self.acquire("rest", I32)
             self.bits("__bang_bnot", mask, mask)
             self.bits("__bang_band", rest, other, mask)
@@ -200,8 +203,10 @@ class LaneValues(LaneMemory):
                 return inner
             case Binary(op="==" | "!=", left=left, right=Const(value=0)) if left.dtype == U8:
                 return self.mask(replace(condition, left=Bitcast(I8, left), right=const(0, I8)))
-            case Binary(op=op, left=left, right=right) if left.dtype in (F16, I16, I8, U8):
-                wide = F32 if left.dtype == F16 else I32
+            case Binary(left=left) if left.dtype == U32 and (signed := signed_comparison(condition)):
+                return self.mask(signed)
+            case Binary(op=op, left=left, right=right) if left.dtype in (F16, BF16, I16, I8, U8):
+                wide = F32 if left.dtype in (F16, BF16) else I32
                 return self.mask(Binary(condition.dtype, op, cast(left, wide), cast(right, wide)))
             case Binary(left=left) if left.dtype in (F32, I32):
                 known = isinstance(left, Var) and left.name in self.tests

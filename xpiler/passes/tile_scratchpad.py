@@ -42,6 +42,7 @@ from xpiler.passes.knobs import Knob
 from xpiler.passes.lane_buffers import Buffer, NotTileable, Scratchpad
 from xpiler.passes.names import Names
 from xpiler.passes.pipeline import pipeline
+from xpiler.passes.repeated_hashes import name_hashes
 from xpiler.passes.resident_rows import resident_rows
 from xpiler.passes.vector_loops import VectorLoop
 from xpiler.platforms.bang import (
@@ -170,7 +171,7 @@ class _Tiler(Scratchpad):
     def vector(self, loop: For) -> Sequence[Stmt]:
         kept = dict(self.buffers), set(self.small), {k: list(v) for k, v in self.by_wish.items()}
         try:
-            return VectorLoop(self, branches(loop, self.names)).tiles()
+            return VectorLoop(self, branches(name_hashes(loop, self.names), self.names)).tiles()
         except NotTileable as reason:
             self.buffers, self.small, self.by_wish = kept
             place = f"line {loop.range.line}: " if loop.range else ""

@@ -9,6 +9,7 @@ the loop nest of an instruction with its operands, which the interpreter runs.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from xpiler.ir.nodes import (
     Unary,
     Var,
 )
-from xpiler.ir.types import BOOL, F16, F32, I8, I16, I32, DType
+from xpiler.ir.types import BF16, BOOL, F16, F32, I8, I16, I32, U32, DType
 from xpiler.platforms.bang_functions import Let, function_of, tail_of_erf
 from xpiler.platforms.bang_integers import clamped
 
@@ -170,12 +171,15 @@ ELEMENTWISE: tuple[Elementwise, ...] = (
     *(Elementwise(f"__bang_{n}", _test(op), NUMBERS) for n, op in _TESTS.items()),
     Elementwise("__bang_sll", _two("<<", _s), (I32, I16), since=SECOND),
     Elementwise("__bang_sra", _two(">>", _s), (I32, I16), since=SECOND),
+    Elementwise("__bang_srl", _two(">>", lambda t: _s(I32)), (U32,), since=SECOND),
     Elementwise("__bang_band", _two("&"), (I32,), suffix="bytes"),
     Elementwise("__bang_bor", _two("|"), (I32,), suffix="bytes"),
     Elementwise("__bang_bxor", _two("^"), (I32,), suffix="bytes"),
     Elementwise("__bang_bnot", lambda t: Unary(t, "~", _a(t)), (I32,), suffix="bytes"),
     Elementwise("__bang_half2float", lambda t: Cast(F32, _a(F16)), (F32,), overlap=False),
     Elementwise("__bang_float2half_rn", lambda t: Cast(F16, _a(F32)), (F16,), overlap=False, since=SECOND),
+    Elementwise("__bang_bfloat162float", lambda t: Cast(F32, _a(BF16)), (F32,), overlap=False, since=520),
+    Elementwise("__bang_float2bfloat16_rn", lambda t: Cast(BF16, _a(F32)), (BF16,), overlap=False, since=520),
     *(
         Elementwise(f"__bang_{name}2float", _converted(F32, other), (F32,), overlap=False, suffix="0")
         for name, other in _INTEGERS.items()
@@ -286,11 +290,11 @@ def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architectu
     """What has no intrinsic, by those there are: one step; None if nothing is known."""
     dtype = expr.dtype
     one = const(1.0, F32)
-    if dtype == F16 and isinstance(expr, (Binary, Call)):
+    if dtype in (F16, BF16) and isinstance(expr, (Binary, Call)):
         return _through_single(expr)
     match expr:
         case Call(function="exp", args=(x,)):
-            return Call(dtype, "exp2", (mul(x, const(_LOG2_E, dtype)),))
+            return Call(dtype, "exp2", (_times_log2_e(x),))
         case Call(function="log", args=(x,)):
             return mul(Call(dtype, "log2", (x,)), const(_LN_2, dtype))
         case Call(function="log10", args=(x,)):
@@ -347,6 +351,8 @@ _TEST_TYPES = ((F32, I32), (I32, F32))  # of a test's result and of what it comp
 def tests_as_floats(expr: Expr) -> Expr | None:
     """An integer sum or difference of tests and small numbers by floats, which are exact; else None."""
     match expr:
+        case Cast(operand=Binary(op=op, left=left)) if op in _MIRROR and left.dtype.is_integer:
+            return None  # it is an integer already
         case Cast(operand=test) if expr.dtype.is_integer and test.dtype == BOOL:
             return Cast(F32, test)
         case Const(value=value) if expr.dtype.is_integer and abs(value) < 1 << 10:
@@ -363,17 +369,27 @@ def _bits(x: Expr) -> Expr:
     return Bitcast(I32, x)
 
 
+def _times_log2_e(x: Expr) -> Expr:
+    """One product where a factor is there already that changes no digit."""
+    match x:
+        case Unary(op="-", operand=inner):
+            return mul(inner, const(-_LOG2_E, x.dtype))
+        case Binary(op="*", left=inner, right=Const(value=factor)) if abs(math.frexp(factor)[0]) == 0.5:
+            return mul(inner, const(factor * _LOG2_E, x.dtype))
+    return mul(x, const(_LOG2_E, x.dtype))
+
+
 def _negated(x: Expr) -> Expr:
     return mul(x, const(-1, x.dtype))
 
 
 def _through_single(expr: Binary | Call) -> Expr:
-    """A half operation computed in single precision and rounded."""
+    """An operation of 16-bit floats computed in single precision and rounded."""
     if isinstance(expr, Binary):
         wide: Expr = Binary(F32, expr.op, Cast(F32, expr.left), Cast(F32, expr.right))
     else:
         wide = Call(F32, expr.function, tuple(Cast(F32, a) for a in expr.args), expr.fast)
-    return Cast(F16, wide)
+    return Cast(expr.dtype, wide)
 
 
 __all__ = [
