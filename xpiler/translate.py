@@ -54,7 +54,7 @@ from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.routes import ROUTES
 from xpiler.routes.job import EntryJob
 from xpiler.routes.libraries import held
-from xpiler.routes.validated import Known, remembered
+from xpiler.routes.validated import Known, remembered, unchecked
 from xpiler.verification import MADE_UP, at_landmarks, at_turns, called_as, run_cases, verify_entries
 
 Progress = Callable[[str], None]
@@ -280,7 +280,8 @@ class Trusted:
             return None
         entries = [replace(item, rungs=[]) for item in self.entries]
         try:
-            return route.produce(route.admit(self.unit, entries), entries).text
+            with unchecked():
+                return route.produce(route.admit(self.unit, entries), entries).text
         except Refusal:
             return None
 

@@ -114,6 +114,16 @@ def test_conversions_are_seen_where_they_are_implied(value: str, makes: bool) ->
         ("y = _mm512_cvttps_epi32(v);", True),
         ("static_cast<int64_t>(v)", True),
         ("float y = (float)v; int f(int n);", False),
+        ("void f(int row) { size_t at = (size_t)row * 4; }", False),
+        ("size_t at = (size_t)blockIdx.x * n;", False),
+        ("for (int b = 0; b < n; ++b) a += (long)b * m;", False),
+        ("void f(float *v) { long a = (long)v; }", True),
+        ("void f(int v) { g((int)v.x); }", True),
+        ("void f(int v) { g((int)v[0]); }", True),
+        ("void f(int v) {} void g(float v) { int a = (int)v; }", True),
+        ("int v; void g() { float a = 1, v = 2; int b = (int)v; }", True),
+        ("template <class T> void f(T v) { int a = (int)v; }", True),
+        ("void f(int v) { a = (int)(v * s); }", True),
     ],
 )
 def test_conversions_are_seen_in_any_language(code: str, spelled: bool) -> None:

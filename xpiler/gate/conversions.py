@@ -53,8 +53,30 @@ def converts(kernel: Function) -> bool:
 
 
 def spells_conversion(text: str) -> bool:
-    """Whether a text of any language seems to convert something to integers."""
-    return _SPELLED.search(text) is not None
+    """Whether a text of any language seems to convert something to integers that is no integer already."""
+    return any(not _is_of_integer(text, found) for found in _SPELLED.finditer(text))
+
+
+_BUILTIN = re.compile(r"(?:threadIdx|blockIdx|blockDim|gridDim)\.[xyz]\b")
+_OPERAND = re.compile(r"([A-Za-z_]\w*)\s*(?![\w\s([.]|->)")
+_INTEGERS = re.compile(r"unsigned|signed|int|long|short|char|bool|u?int\d+_t|size_t|ptrdiff_t")
+_NO_TYPES = ("return", "else", "case", "goto", "in")
+
+
+def _is_of_integer(text: str, found: re.Match[str]) -> bool:
+    """Whether what is converted, `(long)row * n`, is a variable that all declarations of its name make an
+    integer."""
+    start = found.end() - (not found[0].endswith("(") or found[0].startswith("("))
+    if _BUILTIN.match(text, start):
+        return True
+    operand = _OPERAND.match(text, start)
+    if operand is None:
+        return False
+    name = operand[1]
+    types = re.findall(rf"(\w+)\s+{name}\s*[=;,){{:]", text)
+    types = [word for word in types if word not in _NO_TYPES]
+    beside = re.search(rf"\b(?!(?:{_INTEGERS.pattern})\b)\w+\s+\w+[^;(){{}}]*,\s*[*&]*{name}\s*[=;,]", text)
+    return bool(types) and beside is None and all(_INTEGERS.fullmatch(word) for word in types)
 
 
 def conversion_cases(contract: Contract, source: Build) -> Iterator[Case]:

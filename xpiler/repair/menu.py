@@ -68,8 +68,14 @@ def sites_of(unit: SyntaxUnit, source: SyntaxUnit, vocabulary: Vocabulary, entry
 
 
 _FREE = re.compile(r"(?<![\w.>])[A-Za-z_]\w*\b(?!\s*\()")  # names of variables
+_DECLARED = re.compile(r"\b(?!else\b)\w+\s+([A-Za-z_]\w*)\s*=(?!=)")
 
 _OF_A_THREAD = re.compile(r"\b(?:(?:thread|block)(?:Idx|Dim)|gridDim)\.|\b(?:task|cluster|core)(?:Id|Dim)\b")
+
+
+def _free(text: str) -> set[str]:
+    """The names of a text that it does not declare itself."""
+    return set(_FREE.findall(text)).difference(_DECLARED.findall(text))
 
 
 def _in_scope(text: str, known: set[str], place: Place, site: Site) -> None:
@@ -77,7 +83,7 @@ def _in_scope(text: str, known: set[str], place: Place, site: Site) -> None:
     own = text[min(place.start, site.start) : site.end]  # behind a declaration its names are known
     others = known - set(place.scope.names) - set(re.findall(r"[A-Za-z_]\w*", own))
     if others:
-        site.alternatives[:] = [a for a in site.alternatives if others.isdisjoint(_FREE.findall(a.text))]
+        site.alternatives[:] = [a for a in site.alternatives if others.isdisjoint(_free(a.text))]
     if not place.function.on_device:
         site.alternatives[:] = [a for a in site.alternatives if not _OF_A_THREAD.search(a.text)]
 

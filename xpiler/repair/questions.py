@@ -54,10 +54,11 @@ class Questions:
         ]
 
     def right_in(
-        self, build: Build, questions: Sequence[Question], selections: Sequence[Selection]
+        self, build: Build, questions: Sequence[Question], selections: Sequence[Selection], seconds: float
     ) -> list[bool]:
-        """Of each form whether it is right in all of the cases."""
-        found = run_in_all(build, questions, selections, _START_SECONDS * max(1, len(questions)))
+        """Of each form whether it is right in all of the cases, as far as the seconds suffice."""
+        allowed = min(seconds, _START_SECONDS * max(1, len(questions)))
+        found = run_in_all(build, questions, selections, allowed)
         return [
             all(
                 score.right or (_is_doubtful(score) and self._wrong(build, selection, question) is None)

@@ -35,6 +35,8 @@ _BEAM = 4  # states that are gone on from, of each number of changes
 _COMPLETED = 2  # states that are right in one case and are gone on from at once
 _FURTHER = 720  # changes that are tried on top of a state
 _DEPTH = 3
+_AT_ONCE = 8  # of those that are right in two cases, tried in others
+_LONG = 1000  # milliseconds that a run may take which is left to the gate
 _CANDIDATES = 5  # that are checked as they are delivered, a step
 _LITTLE, _MUCH, _HALF = (
     0.03,
@@ -357,23 +359,29 @@ class Search:
         right in some cases are added to `partial`."""
         ranked = sorted(right, key=lambda s: (self._cost(tools, s), s))
         others = [question for question in self.questions.all if question is not asked]
-        for some in (others[:1], others[1:]) if ranked else ():  # the first sorts most of them out
-            ranked = self._right_in(tools, some, ranked)
-        ranked = self._still_whole(tools, self._preferred(tools, ranked))
-        if self.early:
-            far = [s for s in ranked if self._cost(tools, s) >= _FAR_FETCHED * len(s)]
-            self.far += [self._change(tools, s) for s in far]
-            ranked = [s for s in ranked if s not in far]
-        return self._first_accepted(tools, ranked)
+        ranked = self._right_in(tools, others[:1], ranked)  # it sorts most of them out
+        quick = [question for question in others[1:] if question.milliseconds < _LONG] or others[1:]
+        for start in range(0, len(ranked), _AT_ONCE):
+            part = self._right_in(tools, quick, ranked[start : start + _AT_ONCE])
+            part = self._still_whole(tools, self._preferred(tools, part))
+            if self.early:
+                far = [s for s in part if self._cost(tools, s) >= _FAR_FETCHED * len(s)]
+                self.far += [self._change(tools, s) for s in far]
+                part = [s for s in part if s not in far]
+            found = self._first_accepted(tools, part)
+            if found is not None or self._late():
+                return found
+        return None
 
     def _right_in(
         self, tools: Harness, questions: Sequence[Question], ranked: Sequence[Selection]
     ) -> list[Selection]:
         """Those that are right in all of the cases, too."""
-        if not ranked:
-            return []
+        if not ranked or not questions:
+            return list(ranked)
         switched = [tools.switched(selection) for selection in ranked]
-        right = self.questions.right_in(tools.build, questions, switched)
+        left = max(2.0, self.deadline - time.monotonic())
+        right = self.questions.right_in(tools.build, questions, switched, left)
         self.partial |= {s for s, ok in zip(ranked, right, strict=True) if not ok}
         return [s for s, ok in zip(ranked, right, strict=True) if ok]
 

@@ -14,6 +14,7 @@ from tree_sitter import Node
 
 from xpiler.repair.changes import Alternative, Form, Site
 from xpiler.repair.concepts import computes
+from xpiler.repair.masked_rest import masked_rest
 from xpiler.repair.missing import Habits, likenesses, missing_statements, unfilled
 from xpiler.repair.moves import inserted
 from xpiler.repair.remainders import Told, remainders
@@ -260,6 +261,8 @@ def _insertions(
             offer(text, cost, "missing")
         for text, cost in remainders(walker, told, place):
             offer(text, cost, "remainder")
+        for text, cost in masked_rest(walker, place):
+            offer(text, cost, "remainder")
         if place.function.is_kernel and not place.loops and place.role == "before":
             for text, cost in _early_returns(place):
                 offer(text, cost, "return")
@@ -271,13 +274,21 @@ def _insertions(
     for clone in clones:
         if clone.function == place.function.name:
             for text, cost in clone.forms(walker, place):
-                offer(text, cost, "device call" if place.function.on_device else "host call")
+                again = 0.08 * len(place.loops) if not _varies(walker, place, text) else 0.0
+                offer(text, cost + again, "device call" if place.function.on_device else "host call")
             for text, cost in clone.others(vocabulary, missing, place):
                 offer(text, cost, "instruction")
             for text, cost in clone.numbered(vocabulary, missing, place):
                 offer(text, cost, "number")
     if site.alternatives:
         yield site
+
+
+def _varies(walker: Walker, place: Place, text: str) -> bool:
+    """Whether a statement says the counter of a loop around the place: else it belongs before the loop."""
+    heads = [walker.written(loop.child_by_field_name("initializer")) for loop in place.loops]
+    counters = {word for head in heads for word in re.findall(r"([A-Za-z_]\w*)\s*=", head)}
+    return not counters.isdisjoint(re.findall(r"[A-Za-z_]\w*", text))
 
 
 _ALLOCATION = re.compile(r"\b(cuda|hip|cnrt)Malloc\w*\(\s*(?:\(\s*void\s*\*\*\s*\)\s*)?&(\w+)\s*,")
@@ -394,8 +405,19 @@ class Clone:
             yield one, 2.6
             if len(pointers) == 2:
                 for second in like(pointers[1]):
-                    if second != first and (first in second or second in first):
-                        yield _renamed(self.text, {pointers[0]: first, pointers[1]: second}), 2.1
+                    idle = self._is_idle(walker, place, first, second)
+                    if second != first and (idle or _alike(first, second)):
+                        both = {pointers[0]: first, pointers[1]: second}
+                        yield _renamed(self.text, both), 1.5 if idle else 2.1
+
+    def _is_idle(self, walker: Walker, place: Place, array: str, parameter: str) -> bool:
+        """Whether the function fills an array with nothing, and does nothing with a parameter."""
+        body = walker.unit.text_of(place.function.definition.body)
+        known = place.scope.names
+        is_own = known[array].kind == ARRAY and not known[array].is_parameter
+        filled = rf"\(\s*{array}\s*[,+]|\b{array}(?:\[[^\]]*\])+\s*=[^=]"
+        said = re.search(rf"\b{parameter}\b", body)
+        return is_own and known[parameter].is_parameter and not said and not re.search(filled, body)
 
     def others(
         self, vocabulary: Vocabulary, missing: frozenset[str], place: Place
@@ -428,6 +450,12 @@ class Clone:
             text = self.text[: literal.start()] + number + self.text[literal.end() :]
             for other in (callee, *siblings(callee, vocabulary)[:4]):
                 yield other + text[len(callee) :], 1.4
+
+
+def _alike(one: str, other: str) -> bool:
+    """`gamma` and `d_gamma`, or `nramGamma`."""
+    one, other = (word.lower().replace("_", "") for word in (one, other))
+    return one in other or other in one
 
 
 def _renamed(text: str, names: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from xpiler.repair.conditions import COMPARISONS, conditions
+from xpiler.repair.distribution import distributed
 from xpiler.repair.offer import Offer
 from xpiler.repair.scope import INT, MASK, POINTER
 from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
@@ -140,8 +141,12 @@ def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
                 f"{_operand(left, other)} {other} {_operand(right, other, right=True)}",
                 1.3 if near else 1.9,
             )
-    if operator in ("-", "/", "%", "<<", ">>"):
+    if operator in ("-", "/", "%", "<<", ">>") and kind != POINTER:
         offer(f"{_operand(right, operator)} {operator} {_operand(left, operator, right=True)}", 1.5)
+    if place.root and kind != POINTER:
+        offer.kind = "brackets"
+        for text in distributed(walker, node):
+            offer(text, 1.5)
     if operator == "/" and kind == INT:
         offer.kind = "rounding"
         offer(f"({left} + {right} - 1) / {right}", 1.2)

@@ -77,7 +77,8 @@ def value_site(
         for text, cost in (
             casts(walker, vocabulary, place, kind) if not opaque and "\n" not in written else ()
         ):
-            site.dtype = site.dtype or f"decltype(true ? ({written}) : ({text}))"
+            if kind == INT:
+                site.dtype = site.dtype or f"decltype(true ? ({written}) : ({text}))"
             offer(text, cost)
         offer.kind = "unread"
         for text, cost in unread(walker, place, kind):
