@@ -39,11 +39,42 @@ def test_what_needs_none_is_verified_and_the_others_are_named(to: str, code: str
     assert ("hipblasSgemv" in (result.text or "")) == (to == "hip")
 
 
+EXTENSION = """#include <torch/extension.h>
+#define CHECK(x) TORCH_CHECK(x.is_cuda(), #x)
+template <typename scalar_t>
+__global__ void halve_kernel(const scalar_t* x, scalar_t* y, size_t n) {
+  const size_t i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = x[i] * scalar_t(0.5);
+}
+torch::Tensor halve(torch::Tensor x) {
+  CHECK(x);
+  auto y = torch::empty_like(x);
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "halve", ([&] {
+    halve_kernel<scalar_t><<<(x.numel() + 255) / 256, 256>>>(
+        x.data_ptr<scalar_t>(), y.data_ptr<scalar_t>(), x.numel());
+  }));
+  return y;
+}
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("halve", &halve); }
+"""
+
+
+def test_kernels_of_an_extension_are_instances_for_the_types_that_it_dispatches_to() -> None:
+    result = translate_text(EXTENSION, "halve.cu", "vnni")
+    assert {e.name: e.status for e in result.entries} == {
+        "halve": "refused",
+        "halve_kernel_float": "verified",
+        "halve_kernel_double": "verified",
+    }
+    text = result.text or ""
+    assert "torch" not in text and "\n/* halve: needs a library */\n" in text
+
+
 def test_where_all_needs_one_it_is_said() -> None:
     text = (
         FILE[: FILE.index("__global__ void bias")]
         + FILE[FILE.index("void dense") : FILE.index("void doubled")]
     )
     kernel = "__global__ void bias(float* y, const float* b, int n) { cub::BlockReduce<float, 128> r; }\n"
-    with pytest.raises(Refusal, match="`bias` needs a vendor's library"):
+    with pytest.raises(Refusal, match="`dense` needs a library that has no form on the target"):
         translate_text(text.replace("void dense", f"{kernel}void dense"), "dense.cu", "bang")

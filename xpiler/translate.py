@@ -53,7 +53,6 @@ from xpiler.passes.canonical import canonicalise
 from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.routes import ROUTES
 from xpiler.routes.job import EntryJob
-from xpiler.routes.libraries import held
 from xpiler.routes.validated import Known, remembered, unchecked
 from xpiler.verification import MADE_UP, at_landmarks, at_turns, called_as, run_cases, verify_entries
 
@@ -106,12 +105,11 @@ def translate_text(
     Raises Refusal where nothing can be produced; a result that is not verified says why in its evidence.
     Without `run` nothing is compiled or executed, so that nothing is verified.
     """
-    one, lost = held(with_own_headers(text, file, platform_of(file, text)), to)
+    one = with_own_headers(text, file, platform_of(file, text))
     try:
-        result = _translated(one.text, file, to, overrides, progress, run=run, lost=lost)
+        result = _translated(one.text, file, to, overrides, progress, run=run)
     except Refusal as refusal:
-        told = lost[0].refused if lost and refusal.diagnostic.code == "no-kernel" else None
-        raise one.refusal(Refusal.of(told) if told is not None else refusal) from refusal
+        raise one.refusal(refusal) from refusal
     notes = tuple(
         Diagnostic("own-header", f"{header} is in the text: it needs the source's compiler", None, "note")
         for header in one.headers
@@ -120,16 +118,8 @@ def translate_text(
 
 
 def _translated(
-    text: str,
-    file: str,
-    to: str,
-    overrides: Overrides | None,
-    progress: Progress,
-    *,
-    run: bool,
-    lost: Sequence[EntryJob] = (),
+    text: str, file: str, to: str, overrides: Overrides | None, progress: Progress, *, run: bool
 ) -> Result:
-    """`lost`: entries that are no longer in the text, and why."""
     start = time.monotonic()
     platform = platform_of(file, text)
     route = ROUTES.get((platform, to))
@@ -149,7 +139,7 @@ def _translated(
         _prepare_unrun(entries, unit, stated)
         produced = route.produce(unit, entries)
         rungs = [parsed, *produced.rungs, Rung("executed", False, "none", NOT_RUN, 0.0)]
-        return _result(whole, [*entries, *lost], produced.text, rungs, produced.notes, start, remarks)
+        return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
         whole, unit = unit, route.admit(unit, entries)
@@ -162,7 +152,7 @@ def _translated(
         verify_entries(whole, entries, *target, pool, produced.calls, route.spell, own=True)
         checked = [rung for entry in entries for rung in entry.rungs]
         rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
-    return _result(whole, [*entries, *lost], produced.text, rungs, produced.notes, start, remarks)
+    return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
 
 
 def verify_text(
@@ -192,7 +182,7 @@ def writer(
         raise Refusal(
             "direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}"
         )
-    one, _ = held(with_own_headers(text, file, platform), to)
+    one = with_own_headers(text, file, platform)
     try:
         trusted = Trusted.of(one.text, file, overrides, progress, admit=route.admit, needs_ir=route.needs_ir)
     except Refusal as refusal:

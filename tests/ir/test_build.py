@@ -130,3 +130,21 @@ def test_float_constants_are_rounded_once() -> None:
     assert b.const(1 + 3 * 2**-8, BF16).value == 1 + 2**-6
     assert b.const(1e39, F32).value == math.inf
     assert b.const(-0.0, F32).value == 0.0 and math.copysign(1, float(b.const(-0.0, F32).value)) == -1
+
+
+@pytest.mark.parametrize(
+    ("op", "mask", "shown"),
+    [
+        ("^", b.const(0x80000000, U32), "-x"),
+        ("^", b.bitcast(b.const(-0.0, F32), U32), "-x"),
+        ("&", b.const(0x7FFFFFFF, U32), "abs(x)"),
+        ("&", b.bitcast(b.const(0x7FFFFFFF, I32), U32), "abs(x)"),
+        ("|", b.const(0x80000000, U32), "-abs(x)"),
+        ("&", b.const(0xFFFF0000, U32), "bits<f32>(bits<u32>(x) & 4294901760u)"),
+        ("^", b.const(0x7FFFFFFF, U32), "bits<f32>(bits<u32>(x) ^ 2147483647u)"),
+    ],
+)
+def test_bits_that_only_change_the_sign_are_read_as_that(op: str, mask: Expr, shown: str) -> None:
+    x = b.bitcast(b.var("x", F32), U32)
+    assert show(b.bitcast(b.binary(op, x, mask), F32)) == shown
+    assert show(b.bitcast(b.binary(op, mask, x), F32)) == shown or shown.startswith("bits")

@@ -1,4 +1,4 @@
-"""A text without what needs a vendor's library: cuBLAS, CUB, Thrust, cuRAND, NCCL... and their HIP twins.
+"""A text without what needs a library that runs on devices: cuBLAS, CUB, Thrust, cuRAND, NCCL..., PyTorch.
 
     #include <cublas_v2.h>
     void dense(cublasHandle_t h, ...) { cublasSgemv(...); bias<<<grid, block>>>(...); }      taken out
@@ -6,7 +6,7 @@
 
 Such libraries are not emulated, and their headers are on few machines. Definitions and macros that name one
 go, and with them all that use those, by name: an overload that stays is used by nothing that stays, so that
-no call comes to mean another function. Lines keep their numbers.
+no call comes to mean another function. Offsets are kept.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from xpiler.frontend.sourcemap import SourceFile
 _HEADER = re.compile(
     r"^[ \t]*#[ \t]*include[ \t]*[<\"](?P<name>"
     r"(?:cu|hip|roc)(?:blas|rand|fft|sparse|solver|dnn|tensor|cub|prim)\w*(?:/[\w/.]+|\.h)|"
-    r"(?:cub|thrust|cutlass|miopen|nccl|rccl|roctracer|nvtx3)/[\w/.]+|(?:nccl|rccl|nvToolsExt|roctx)\.h)[>\"][^\n]*",
+    r"(?:cub|thrust|cutlass|miopen|nccl|rccl|roctracer|nvtx3|torch|ATen|c10|pybind11)/[\w/.]+|"
+    r"(?:nccl|rccl|nvToolsExt|roctx)\.h)[>\"][^\n]*",
     re.MULTILINE,
 )
 _NAMED = re.compile(
     r"\b(?:(?:cu|hip|roc)(?:blas|rand|fft|sparse|solver|dnn|tensor)|nccl|nvtx|roctx|miopen)[A-Z_]\w*|"
     r"\b(?:CU|HIP|ROC)(?:BLAS|RAND|FFT|SPARSE|SOLVER|DNN|TENSOR)_\w+|\b(?:CUDA|HIP)_[RC]_\d+\w+|"
-    r"\b(?:thrust|cub|hipcub|rocprim|cutlass)\s*::"
+    r"\b(?:thrust|cub|hipcub|rocprim|cutlass|torch|at|c10|pybind11|py)\s*::|\b(?:AT|TORCH|C10|PYBIND11)_[A-Z]\w*"
 )
-_ALL_NAMES = re.compile(r"\busing\s+namespace\s+(?:thrust|cub|hipcub|rocprim|cutlass)\b")
+_ALL_NAMES = re.compile(r"\busing\s+namespace\s+(?:thrust|cub|hipcub|rocprim|cutlass|torch|at|c10)\b")
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\\r?\n|\\.)*", re.MULTILINE)
 _DEFINE = re.compile(r"[ \t]*#[ \t]*define\s+(\w+)")
 _CONDITION = re.compile(r"[ \t]*#[ \t]*(?:el)?if")
@@ -41,13 +42,13 @@ _SPACES = re.compile(r"[^\n]")
 
 @dataclass(frozen=True)
 class Reduced:
-    """`headers` that were needed, the `names` of the functions, types and macros that went with them, and the
-    `functions` among those, each with where it begins."""
+    """The `headers` that were needed, the `names` of the functions, types and macros that went with them, and
+    where they stood."""
 
     text: str
     headers: tuple[str, ...]
     names: frozenset[str]
-    functions: tuple[tuple[str, int], ...]
+    spans: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -84,23 +85,16 @@ def without_libraries(text: str, file: str) -> Reduced | None:
         gone |= {item for item in items if used.search(bare, item.start, item.end)}
     if any("operator" in bare[item.start : item.end].split("{")[0] for item in gone):
         return None  # nobody writes its name
-    functions = {name: item.start for item in gone if item.is_function for name in item.names}
-    edits = [(*include.span(), "") for include in includes]
-    edits += [(i.start, i.end, _remark(i)) for i in gone if not any(_is_in(i, other) for other in gone)]
-    for start, end, said in sorted(edits, reverse=True):
-        text = text[:start] + said + "\n" * text.count("\n", start, end) + text[end:]
     headers = tuple(dict.fromkeys(include["name"] for include in includes))
-    return Reduced(text, headers, frozenset(names), tuple(functions.items()))
-
-
-def _is_in(item: _Item, other: _Item) -> bool:
-    return other is not item and other.start <= item.start and item.end <= other.end
-
-
-def _remark(item: _Item) -> str:
-    return (
-        f"/* {', '.join(sorted(item.names))} needs a library and is left out */" if item.is_function else ""
-    )
+    spans = tuple((item.start, item.end) for item in gone)
+    for start, end in [*(include.span() for include in includes), *spans]:
+        text = text[:start] + _SPACES.sub(" ", text[start:end]) + text[end:]
+    for item in gone:
+        name = ", ".join(sorted(item.names))
+        remark = f"/* {name}: needs a library */" if item.is_function else ""
+        if "\n" not in text[item.start : item.start + len(remark)]:
+            text = text[: item.start] + remark + text[item.start + len(remark) :]
+    return Reduced(text, headers, frozenset(names), spans)
 
 
 def _macros(directives: list[re.Match[str]]) -> Iterator[_Item]:

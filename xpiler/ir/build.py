@@ -168,7 +168,31 @@ def bitcast(operand: Expr, dtype: DType) -> Expr:
             return bitcast(inner, dtype)
         case Const(value=0) if not operand.dtype.is_float:
             return const(0, dtype)
+        case Const(value=number) if operand.dtype.is_integer and dtype.is_integer:
+            return const(wrap(int(number), dtype), dtype)
+        case Const(value=0) if not dtype.is_float:
+            sign = math.copysign(1.0, operand.value) < 0
+            return const(wrap(1 << (dtype.bits - 1), dtype) if sign else 0, dtype)
+        case Binary(op="^" | "&" | "|" as op, left=left, right=right) if dtype.is_float:
+            for value, mask in ((left, right), (right, left)):
+                changed = _with_sign(op, value, mask, dtype)
+                if changed is not None:
+                    return changed
     return operand if operand.dtype == dtype else Bitcast(dtype, operand, range=operand.range)
+
+
+def _with_sign(op: str, value: Expr, mask: Expr, dtype: DType) -> Expr | None:
+    """What only changes the sign of a float: its bits `^ 0x80000000` are those of -x."""
+    if not (isinstance(value, Bitcast) and value.operand.dtype == dtype and isinstance(mask, Const)):
+        return None
+    top = 1 << (dtype.bits - 1)
+    bits = int(mask.value) & (2 * top - 1)
+    if op == "^" and bits == top:
+        return neg(value.operand)
+    if (op, bits) in (("&", top - 1), ("|", top)):
+        magnitude = call("abs", dtype, value.operand)
+        return magnitude if op == "&" else neg(magnitude)
+    return None
 
 
 def unify(left: Operand, right: Operand) -> tuple[Expr, Expr]:

@@ -8,6 +8,7 @@ The kernels stay what they were read as: waves of 64 lanes, tasks of an MLU.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,9 @@ class Host:
     even_bare: bool = False
 
 
+_BLANK = re.compile(r"[ \t]+$", re.MULTILINE)  # where something is left out
+
+
 def from_any_host(produce: Produce) -> Produce:
     """A route from CUDA's host code as one from that of any platform in `HOSTS`."""
 
@@ -39,7 +43,7 @@ def from_any_host(produce: Produce) -> Produce:
         host = HOSTS[unit.platform]
         has_host = any(item.entry.kind != "kernel" for item in entries) or bool(unit.launches)
         made = produce(host.to_cuda(unit) if has_host or host.even_bare else unit, entries)
-        return replace(made, text=host.finish(made.text, unit.file))
+        return replace(made, text=_BLANK.sub("", host.finish(made.text, unit.file)))
 
     return through_hub
 

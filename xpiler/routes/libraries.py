@@ -1,32 +1,54 @@
-"""What a platform cannot hold of a text because it needs a vendor's library: GPUs have twins of those, others
-have none."""
+"""Units on their way to a platform that has no twins of the libraries of GPUs: without what needs one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from xpiler.backend.omit import base_name
 from xpiler.errors import Diagnostic
-from xpiler.frontend.libraries import without_libraries
-from xpiler.frontend.own_headers import OneText
-from xpiler.frontend.sourcemap import SourceFile
-from xpiler.gate.entries import Entry
-from xpiler.platforms.registry import PLATFORMS, platform_of
-from xpiler.routes.job import EntryJob
+from xpiler.frontend.libraries import Reduced, without_libraries
+from xpiler.frontend.unit import Unit
+from xpiler.routes.job import EntryJob, without_refused
 
 
-def held(one: OneText, to: str) -> tuple[OneText, list[EntryJob]]:
-    """The text that goes on to `to`, and the entries that are refused because it has lost them."""
-    source = platform_of(one.file, one.text)
-    both = {PLATFORMS[source].model, PLATFORMS[to].model}
-    reduced = without_libraries(one.text, one.file) if "simt" in both and len(both) > 1 else None
-    if reduced is None:
-        return one, []
-    headers = ", ".join(reduced.headers)
-    places = SourceFile.of(one.file, one.text)
-    lost = []
-    for name, at in reduced.functions:
-        place = places.range(at, at + 1)
-        what = f"`{name}` needs a vendor's library ({headers}), and there is none of them on {to}"
-        told = Diagnostic("library", what, place, remedy="move it out of this file")
-        lost.append(EntryJob(Entry(name, "host", (), (), (), place), refused=told))
-    return replace(one, text=reduced.text), lost
+def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
+    """The unit without its kernels that have no IR and without what needs a library; their entries are
+    refused."""
+    reduced = without_libraries(unit.text, unit.file)
+    if reduced is not None:
+        headers = ", ".join(reduced.headers)
+        for item in entries:
+            if item.entry.name in reduced.names or base_name(item.entry.spelling) in reduced.names:
+                what = f"`{item.entry.name}` needs a library that has no form on the target: {headers}"
+                item.refused = Diagnostic("library", what, item.entry.range)
+        unit = _reduced(unit, reduced)
+    return without_refused(unit, entries)
+
+
+def _reduced(unit: Unit, reduced: Reduced) -> Unit:
+    """The rest of a unit, as it was understood with the whole: launches that are gone say which instances of
+    templates there are."""
+
+    def stays(name: str) -> bool:
+        return base_name(name) not in reduced.names
+
+    def stands(span: tuple[int, int]) -> bool:
+        return not any(start <= span[0] < end for start, end in reduced.spans)
+
+    kernels = tuple(k for k in unit.program.kernels if stays(k.name) and stays(k.template))
+    return replace(
+        unit,
+        text=reduced.text,
+        program=replace(unit.program, kernels=kernels),
+        refusals={name: told for name, told in unit.refusals.items() if stays(name)},
+        launches=tuple(site for site in unit.launches if stands(site.span)),
+        host_functions=tuple(f for f in unit.host_functions if stands(f.span)),
+        kernels=tuple(k for k in unit.kernels if stands(k.span)),
+        device_functions=tuple(f for f in unit.device_functions if stands(f.span)),
+        device_methods=tuple(f for f in unit.device_methods if stands(f.span)),
+        variables=tuple(v for v in unit.variables if stays(v.name)),
+        records=tuple(r for r in unit.records if stays(r.name)),
+        lambdas=tuple(handed for handed in unit.lambdas if stands(handed.span)),
+        kernel_values=tuple(span for span in unit.kernel_values if stands(span)),
+        signatures=tuple(s for s in unit.signatures if stays(s.name)),
+    )
