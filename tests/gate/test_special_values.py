@@ -59,8 +59,10 @@ def test_a_factor_of_zero_is_tried_for_it_takes_no_nan_away() -> None:
     assert "at b=0.0" in rung.detail
 
 
-def test_nothing_shows_of_an_array_that_the_source_does_not_look_at() -> None:
+@pytest.mark.parametrize("written", ["i < n", "i < n && i % 4 != 3"])
+def test_nothing_shows_of_an_array_that_the_source_does_not_look_at(written: str) -> None:
     text = RELU.replace("float *y, int n)", "float *y, float b, int n)").replace("(x, y, n)", "(x, y, b, n)")
+    text = text.replace("i < n", written)
     text = text.replace("x[i] > 0.0f ? x[i] : 0.0f", "b == 0.0f ? x[i] : x[i] + b * y[i]")
     trusted = Trusted.of(text, "add.cu")
     result = trusted.verify(text.replace("b == 0.0f ? x[i] : ", ""), "add.cu")

@@ -32,7 +32,7 @@ _LARGEST = 1 << 20  # of whole numbers
 _CLOSE = 40  # whole numbers that are tried one by one: remainders turn often
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _EXTREMA = re.compile(r"^(?:std::)?(?:f?(?:min|max)f?|fm(?:in|ax)[fl]?|clamp)$", re.I)
-_NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([fFlLuU]*)$")
+_NUMBER = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([fFlLuU]*)$")
 _CASTS = ("static_cast", "int", "float", "double", "long", "unsigned", "size_t", "int64_t", "uint32_t")
 
 _SIZES = {
@@ -96,9 +96,10 @@ class Thresholds:
         if self._operator(node) == "&&":
             yield from self._together(function, node, base, doubles)
             return
+        equal = self._operator(node) in ("==", "!=", "!")
         for side in self._sides(function, node):
             for name in sorted(side.names & base.keys()):
-                for root in _roots(side, name, base, self._numbers(node)):
+                for root in _roots(side, name, base, self._numbers(node), equal=equal):
                     for value in _beside(root, base[name], wide=name in doubles):
                         yield Turn(((name, value),), side.names - {name})
 
@@ -362,11 +363,15 @@ def _number(text: str) -> Value | None:
     match = _NUMBER.match(text.replace("'", ""))
     if match is None:
         return None
-    if match[1][:2] in ("0x", "0X"):
-        return int(match[1], 16)
-    if re.fullmatch(r"\d+", match[1]) and not re.search("[fF]", match[2]):
-        return int(match[1])
-    return float(np.float32(match[1])) if re.search("[fF]", match[2]) else float(match[1])
+    sign, digits, suffix = match.groups()
+    value: Value
+    if digits[:2] in ("0x", "0X"):
+        value = int(digits, 16)
+    elif re.search("[fF]", suffix):
+        value = float(np.float32(digits))
+    else:
+        value = int(digits) if digits.isdigit() else float(digits)
+    return -value if sign == "-" else value
 
 
 # ------------------------------------------------------------------------------------------------ arithmetic
@@ -431,8 +436,11 @@ def _converted(inner: Formula | None, to: str) -> Formula | None:
 # ------------------------------------------------------------------------------------------------ roots
 
 
-def _roots(formula: Formula, name: str, base: Scalars, numbers: Sequence[float]) -> Iterator[float]:
-    """Values of a parameter at which the sign of the formula changes, or where it is 0, a few of them."""
+def _roots(
+    formula: Formula, name: str, base: Scalars, numbers: Sequence[float], *, equal: bool = False
+) -> Iterator[float]:
+    """Values of a parameter at which the sign of the formula changes, or where it is 0, a few of them. Whole
+    numbers of 1 or less only where the text asks if it is `equal`: as sizes they say nothing."""
     whole = isinstance(base[name], int) and not isinstance(base[name], bool)
     if isinstance(base[name], bool):
         return
@@ -447,13 +455,14 @@ def _roots(formula: Formula, name: str, base: Scalars, numbers: Sequence[float])
     def between(low: float, high: float) -> bool:
         return high - low > 1 if whole else np.nextafter(np.float32(low), np.float32(high)) < np.float32(high)
 
-    written = [n for number in numbers for n in (number, -number) if not whole or n > 0]
+    written = [n for number in numbers for n in (number, -number) if equal or not whole or n > 0]
     found = 0
     before: tuple[float, int] | None = None
     met = math.nan  # a point at which it is 0: what follows leaves it again
-    for point in sorted({*_grid(whole), *written}):
+    around = [n + beside for n in written for beside in (-1, 1)] if equal and whole else []
+    for point in sorted({*_grid(whole), *written, *around}):
         now = sign(point)
-        if before is not None and now is not None and now != before[1] and (not whole or point > 1):
+        if before is not None and now is not None and now != before[1] and (equal or not whole or point > 1):
             low, high = before[0], point
             while between(low, high):
                 middle = (low + high) // 2 if whole else (low + high) / 2
