@@ -105,3 +105,18 @@ def test_a_kernel_without_a_form_on_the_target_refuses_its_own_entries_alone() -
         "doubled": "verified",
     }
     assert result.text is not None and "__builtin_trap()" in result.text
+
+
+def test_an_instance_that_the_target_spells_as_one_word_is_found_there() -> None:
+    source = """
+template <class T> __global__ void scale(const T* x, T* y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = x[i] * 3;
+}
+template __global__ void scale<float>(const float*, float*, int);
+"""
+    target = translate_text(source, "scale.cu", "bang").text or ""
+    assert "scale<" not in target
+    assert (
+        verify_text(source, "scale.cu", f"// scale: by instances\n{target}", "scale.mlu").status == "verified"
+    )

@@ -309,7 +309,7 @@ class Trusted:
 
     def _calls(self, target: str, to: str) -> tuple[Mapping[str, str], Callable[[str], str]]:
         route = ROUTES.get((self.platform, to))
-        return _names_in(target, self.unit) if to == "vnni" else {}, route.spell if route else str
+        return _names_in(target, to, self.unit), route.spell if route else str
 
 
 def largest_case(item: EntryJob) -> Case | None:
@@ -351,9 +351,13 @@ def _parameters(unit: Unit, entries: Iterable[EntryJob]) -> list[str]:
     return params + [decl.name for kernel in unit.program.kernels for decl in kernel.globals]
 
 
-def _names_in(target: str, unit: Unit) -> dict[str, str]:
-    """What each kernel is called in a C++ text: by the template's name if there is such a function."""
+def _names_in(target: str, to: str, unit: Unit) -> dict[str, str]:
+    """What instances of template kernels are called in a text. A C++ text calls one by the template's name if
+    there is such a function; elsewhere one is spelled with its arguments where its template is."""
     names = {k.name: k.template for k in unit.program.kernels if k.template}
+    if to != "vnni":
+        words = set(re.findall(r"\w+", re.sub(r"//[^\n]*|/\*.*?\*/", " ", target, flags=re.DOTALL)))
+        return {name: name for name, template in names.items() if name in words and template not in words}
     return {
         name: template if re.search(rf"\b{template}\s*\(", target) else name
         for name, template in names.items()

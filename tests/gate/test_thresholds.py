@@ -38,10 +38,18 @@ def tried(body: str, name: str, before: str = "") -> set[Scalar]:
         ("g(x, std::min(size, 100));", "", {99, 100, 101, 150}),
         ("const int room = 16384 / (2 * sizeof(float)); if (size > room) f();", "", {2048, 2049, 3072}),
         ("for (int r = 0; r < size; ++r) x[r % 4096] = 0;", "", {4096, 4097}),
+        ("if (size == 0) f();", "", {0, -1, 1}),
+        ("if (!size) f();", "", {0}),
+        ("if (size != -100) f();", "", {-100, -99, -101}),
+        ("if (size == -0x10) f();", "", {-16}),
     ],
 )
 def test_whole_numbers(body: str, before: str, expected: set[int]) -> None:
     assert tried(body, "n", before) >= expected
+
+
+def test_a_size_of_nothing_or_one_says_nothing_where_it_is_a_limit() -> None:
+    assert not tried("for (int i = 0; i < size; ++i) x[i] = 0;", "n") & {-1, 0, 1}
 
 
 def test_floats_are_tried_at_the_point_and_next_to_it() -> None:
