@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from xpiler.frontend import parse
 from xpiler.gate.contract import Argument, Contract, FillKind, Role, make_case
+from xpiler.gate.entries import entries_of
 from xpiler.gate.execute import Build, RunResult, Variant, build
+from xpiler.gate.infer import Inference, infer_contract
+from xpiler.gate.overrides import Overrides
 from xpiler.gate.sandbox import Limits
 from xpiler.ir.types import F32, I32, DType
+from xpiler.platforms.registry import platform_of
 
 
 def vector_contract(n: int = 1000, dtype: DType = F32, fill: FillKind = "normal") -> Contract:
@@ -70,3 +75,15 @@ def gemm_contract(fill: FillKind = "normal", m: int = 40, n: int = 35, k: int = 
         {"m": m, "n": n, "k": k}, {"A": m * k, "B": k * n, "C": m * n}, shapes={"C": (m, n)}, fill=fill
     )
     return Contract("launch", "host", arguments, (case,), reduction_length=k)
+
+
+def inferred(text: str, overrides: Overrides | None = None, file: str = "kernel.cu") -> Inference:
+    """What is found out about the only entry of a text."""
+    platform = platform_of(file)
+    unit = parse(text, file, platform=platform)
+    (entry,) = entries_of(unit)
+
+    def builder(contract: Contract) -> Build:
+        return build(text, file, platform, contract)
+
+    return infer_contract(unit, entry, overrides or Overrides(), builder, lambda: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gate.test_infer import inferred
+from tests.gate.programs import inferred
 from xpiler.errors import Refusal
 from xpiler.gate import observe
 from xpiler.gate.contract import Role

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gate.test_infer import inferred
+from tests.gate.programs import inferred
 from xpiler.gate.contract import Case
 from xpiler.gate.infer_telling import Started, others_alike, read
 from xpiler.translate import Trusted

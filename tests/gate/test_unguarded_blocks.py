@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.gate.test_infer import inferred
+from tests.gate.programs import inferred
 from xpiler.gate.unguarded_blocks import _rounded
 
 COPY = """
