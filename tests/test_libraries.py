@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from xpiler.errors import Refusal
+from xpiler.repair.engine import repair
+from xpiler.repair.result import NOTHING_WRONG
 from xpiler.translate import translate_text
 
 FILE = """#include <cublas_v2.h>
@@ -57,6 +59,15 @@ torch::Tensor halve(torch::Tensor x) {
 }
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("halve", &halve); }
 """
+
+
+def test_what_could_not_be_run_is_not_repaired() -> None:
+    text = FILE.replace("cublasSgemv", "hipblasSgemv").replace("cublasHandle_t", "hipblasHandle_t")
+    text = "#include <hip/hip_runtime.h>\n" + text.replace("cublas_v2", "hipblas/hipblas").replace(
+        "CUBLAS", "HIPBLAS"
+    )
+    assert repair(FILE, "dense.cu", text, "dense.hip").status == NOTHING_WRONG
+    assert repair(FILE, "dense.cu", text.replace("*= 2", "*= 3"), "dense.hip").status != NOTHING_WRONG
 
 
 def test_kernels_of_an_extension_are_instances_for_the_types_that_it_dispatches_to() -> None:

@@ -382,7 +382,7 @@ def _verify(arguments: argparse.Namespace, console: Console) -> int:
         trusted = Trusted.of(source, str(arguments.source), _overrides(arguments), step)
         result = trusted.verify(target, str(arguments.target), step).at(str(arguments.target))
         found = None
-        if result.status == "unverified" and arguments.seconds > 0:
+        if Evidence(result.evidence).failed is not None and arguments.seconds > 0:
             found = located(trusted, source, target, arguments, result, step)
     if arguments.json:
         told = {"localized": [place.to_json() for place in found.localized] if found else []}

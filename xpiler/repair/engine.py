@@ -14,6 +14,7 @@ from dataclasses import replace
 from xpiler.errors import Refusal
 from xpiler.frontend.syntax import analyse
 from xpiler.gate.contract import Contract
+from xpiler.gate.evidence import Evidence
 from xpiler.gate.execute import build
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.sandbox import patience
@@ -59,7 +60,7 @@ def repair(
     with ThreadPoolExecutor(1) as pool:  # written while the target is being compiled
         own = pool.submit(trusted.translation, platform_of(target_file, target)) if compares else None
         verdict = trusted.verify(target, target_file, progress, until_wrong=True)
-        if verdict.status == "verified":
+        if Evidence(verdict.evidence).failed is None:  # entries that are refused are nothing to mend
             return Repair(NOTHING_WRONG, evidence=verdict.evidence, seconds=time.monotonic() - start)
         written = own.result() if own is not None else None
     found = mend(
