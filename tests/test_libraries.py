@@ -6,7 +6,7 @@ import pytest
 
 from xpiler.errors import Refusal
 from xpiler.repair.engine import repair
-from xpiler.repair.result import NOTHING_WRONG
+from xpiler.repair.result import NOTHING_WRONG, REPAIRED
 from xpiler.translate import translate_text
 
 FILE = """#include <cublas_v2.h>
@@ -67,6 +67,8 @@ def test_what_could_not_be_run_is_not_repaired() -> None:
         "CUBLAS", "HIPBLAS"
     )
     assert repair(FILE, "dense.cu", text, "dense.hip").status == NOTHING_WRONG
+    found = repair(FILE, "dense.cu", text.replace("*= 2", "*= 3"), "dense.hip")
+    assert found.status == REPAIRED and "+  if (i < n) y[i] *= 2;" in found.diff
 
 
 def test_kernels_of_an_extension_are_instances_for_the_types_that_it_dispatches_to() -> None:

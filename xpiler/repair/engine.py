@@ -282,10 +282,7 @@ class _Engine:
     def _accept(self, text: str) -> bool:
         self.progress("checking a repair")
         own = self.own is not None and is_same_code(text, self.own)
-        result = self.trusted.verify(text, self.file, own=own)
-        if result.status == "verified":
-            self.accepted = result
-        return result.status == "verified"
+        return self._keeps(self.trusted.verify(text, self.file, own=own))
 
     def _accept_change(self, text: str) -> bool:
         """The same of a text that is right when it is run, as far as is known; raises where only the
@@ -295,9 +292,14 @@ class _Engine:
         failed = {rung.rung for rung in result.evidence if not rung.ok}
         if failed == {"compiled"} and not self.is_compiled:
             raise _RefusedByCompiler
-        if result.status == "verified":
+        return self._keeps(result)
+
+    def _keeps(self, result: Result) -> bool:
+        """Whether all that can be run is right: entries that are refused are refused with any text."""
+        right = Evidence(result.evidence).verified
+        if right:
             self.accepted = result
-        return result.status == "verified"
+        return right
 
     def _repaired(self, change: Change, symptom: str) -> Repair:
         assert self.accepted is not None
