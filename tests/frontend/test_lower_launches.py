@@ -53,6 +53,15 @@ def test_block_sizes_come_from_dim3_macros_and_constants() -> None:
     assert kernels(text)[0][2] == (16, 8, 1)
 
 
+def test_functions_that_a_macro_defines_launch_the_instances_of_their_arguments() -> None:
+    host = """
+        #define LAUNCHER(T) void run_##T(T *o, int n) { k<T, 2><<<1, 32>>>(o, n); }
+        LAUNCHER(float)
+        LAUNCHER(int)
+    """
+    assert [name for name, _, _ in kernels(TEMPLATE + host)] == ["k_float_2", "k_int_2"]
+
+
 def test_launches_that_disagree_leave_the_dimension_open() -> None:
     text = """
         __global__ void k(float *o) { o[0] = 1; }
