@@ -19,6 +19,10 @@ HOST = f"void run(float* o, const float* a, int n) {{ {LAUNCH} }}\n"
 SOURCES = {
     "lines that end in CR LF": (KERNEL + HOST).replace("\n", "\r\n"),
     "a comment that is not UTF-8": "// caf\udce9\n" + KERNEL + HOST,
+    "launchers that a macro defines": "template <class T> "
+    + KERNEL.replace("float", "T")
+    + f"#define LAUNCHER(T) void run_##T(T* o, const T* a, int n) {{ {LAUNCH.replace('k<<<', 'k<T><<<')} }}\n"
+    + "LAUNCHER(float)\nLAUNCHER(double)\n",
     "an extern C kernel": 'extern "C" ' + KERNEL,
     "a kernel in namespaces": "namespace a { namespace b {\n"
     + KERNEL

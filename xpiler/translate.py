@@ -22,7 +22,8 @@ from typing import Any
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.events import Event
 from xpiler.frontend import parse
-from xpiler.frontend.own_headers import with_own_headers
+from xpiler.frontend.launchers import with_launchers
+from xpiler.frontend.own_headers import OneText, with_own_headers
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.conversions import (
@@ -105,7 +106,7 @@ def translate_text(
     Raises Refusal where nothing can be produced; a result that is not verified says why in its evidence.
     Without `run` nothing is compiled or executed, so that nothing is verified.
     """
-    one = with_own_headers(text, file, platform_of(file, text))
+    one = _one_text(text, file, to)
     try:
         result = _translated(one.text, file, to, overrides, progress, run=run)
     except Refusal as refusal:
@@ -115,6 +116,15 @@ def translate_text(
         for header in one.headers
     )
     return replace(result, diagnostics=(*map(one.original, result.diagnostics), *notes))
+
+
+def _one_text(text: str, file: str, to: str) -> OneText:
+    """The text as it is translated: with headers that the target cannot include, and where launches are
+    written anew with what macros make of them."""
+    platform = platform_of(file, text)
+    one = with_own_headers(text, file, platform)
+    route = ROUTES.get((platform, to))
+    return with_launchers(one) if route is not None and route.needs_ir else one
 
 
 def _translated(
@@ -182,7 +192,7 @@ def writer(
         raise Refusal(
             "direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}"
         )
-    one = with_own_headers(text, file, platform)
+    one = _one_text(text, file, to)
     try:
         trusted = Trusted.of(one.text, file, overrides, progress, admit=route.admit, needs_ir=route.needs_ir)
     except Refusal as refusal:

@@ -41,7 +41,7 @@ class OneText:
     def original(self, diagnostic: Diagnostic) -> Diagnostic:
         """The diagnostic at the place that the user wrote."""
         place = diagnostic.range
-        if place is None or place.file != self.file or not self.headers:
+        if place is None or place.file != self.file or not self.pieces:
             return diagnostic
         return replace(diagnostic, range=self._place(place))
 
