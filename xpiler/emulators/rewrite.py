@@ -217,12 +217,15 @@ def _null_arguments(tokens: tuple[Token, ...], at: int) -> list[Edit]:
     ]
 
 
+_BY_POINTER = ("LaunchKernel", "LaunchCooperativeKernel")
+
+
 def _launch_by_pointer(part: Stretch) -> list[Edit]:
     """`cudaLaunchKernel((void*)kernel, ...)`: without the cast the emulator sees the parameter types."""
     edits: list[Edit] = []
     tokens = part.tokens
     for index, token in enumerate(tokens):
-        if token.kind != "word" or not token.text.endswith(("LaunchKernel", "LaunchCooperativeKernel")):
+        if token.kind != "word" or not token.text.endswith(_BY_POINTER):
             continue
         rest = tokens[index + 1 : index + 8]
         words = [t.text for t in rest]
@@ -274,6 +277,8 @@ def _untyped_kernels(part: Stretch, kernels: frozenset[str]) -> list[Edit]:
             first, at = first - 1, at + 2  # its parenthesis stays
         else:
             continue
+        if first > 1 and tokens[first - 1].text == "(" and tokens[first - 2].text.endswith(_BY_POINTER):
+            continue  # without the cast, see `_launch_by_pointer`
         begin = at
         while at + 1 < len(tokens) and (tokens[at].text in ("&", "::") or tokens[at + 1].text == "::"):
             at += 1
