@@ -1,4 +1,4 @@
-"""Functions that macros define, in the form that they stand for."""
+"""Macros that launch kernels, in the form that they stand for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def written(text: str) -> str:
 
 
 def test_a_call_becomes_what_it_stands_for_line_by_line() -> None:
-    assert written(f"{KERNEL}{LAUNCHER}LAUNCHER(float, of floats);\nint last;\n") == (
+    assert written(f"{KERNEL}{LAUNCHER}LAUNCHER(float, of floats)\nint last;\n") == (
         f"{KERNEL}{chr(10) * 5}"
         "void run_float(float* y, int n) {\n"
         '  say("of floats");\n'
@@ -31,6 +31,21 @@ def test_a_call_becomes_what_it_stands_for_line_by_line() -> None:
         "}\n"
         "int last;\n"
     )
+
+
+def test_cases_of_a_switch_and_launches_of_any_kernel() -> None:
+    case = "#define CASE(N) case N: k<N><<<1, N>>>(y); break;\n"
+    launch = "#define RUN(kernel, block, ...) kernel<<<1, block>>>(__VA_ARGS__)\n"
+    host = "void f(int n) {\n  switch (n) {\n    CASE(32)\n    default: RUN((k<2>), 64, y, n);\n  }\n}\n"
+    assert written(f"{case}{launch}{host}") == (
+        "\n\nvoid f(int n) {\n  switch (n) {\n    case 32: k<32><<<1, 32>>>(y); break;\n"
+        "    default: (k<2>)<<<1, 64>>>(y, n);\n  }\n}\n"
+    )
+
+
+def test_what_takes_several_lines_is_indented_like_the_call() -> None:
+    text = written(f"{LAUNCHER}namespace a {{\n    LAUNCHER(int, x)\n}}\n")
+    assert '    void run_int(int* y, int n) {\n      say("x");\n' in text
 
 
 def test_macros_that_use_macros_are_written_out_too() -> None:
@@ -47,9 +62,8 @@ def test_macros_that_use_macros_are_written_out_too() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"{LAUNCHER}void f() {{\nLAUNCHER(float, x)\n}}\n",  # in a function
         "#define CHECK(x) if (x) return\nCHECK(1)\n",  # launches nothing
-        f"{LAUNCHER}int a; LAUNCHER(float, x)\n",  # more in its line
+        f"{LAUNCHER}void f() {{ CHECK(LAUNCHER(float, x)); }}\n",  # commas of <<<...>>> would part arguments
         f"{LAUNCHER}LAUNCHER(float)\n",  # of other arguments
         f"{LAUNCHER}// LAUNCHER(float, x)\n",
         f"/*\n{LAUNCHER}*/\nLAUNCHER(float, x)\n",

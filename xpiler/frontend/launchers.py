@@ -1,4 +1,4 @@
-"""Functions that a macro defines, written out where they launch kernels.
+"""Macros that launch kernels, written out where they are called.
 
     #define LAUNCHER(T) void scale_##T(T* y, int n) { scale<T><<<1, 256>>>(y, n); }
     LAUNCHER(float)     -->     void scale_float(float* y, int n) { scale<float><<<1, 256>>>(y, n); }
@@ -26,7 +26,7 @@ _MOST_ROUNDS = 4  # macros that use macros
 
 
 def with_launchers(one: OneText) -> OneText:
-    """The text with calls at file scope of macros that launch kernels in the form that they stand for."""
+    """The text with calls of macros that launch kernels in the form that they stand for."""
     for _ in range(_MOST_ROUNDS):
         changed = _expanded(one)
         if changed is None:
@@ -47,8 +47,9 @@ def _expanded(one: OneText) -> OneText | None:
     for macro in macros:
         params = [name.strip() for name in macro[2].split(",") if name.strip()]
         is_code = bare[macro.start() : macro.end()].strip()
-        calls = [c for c in _calls(code, macro[1]) if len(c[2]) == len(params)]
-        if macro[1] in launching and "..." not in params and is_code and calls:
+        takes = range(len(params) - 1, 1 << 16) if "..." in params else (len(params),)
+        calls = [c for c in _calls(code, macro[1]) if len(c[2]) in takes]
+        if macro[1] in launching and is_code and calls:
             return _with_calls(one, macro, params, calls)
     return None
 
@@ -66,24 +67,44 @@ def _launching(macros: Sequence[re.Match[str]]) -> set[str]:
 def _with_calls(
     one: OneText, macro: re.Match[str], params: Sequence[str], calls: Sequence[tuple[int, int, list[str]]]
 ) -> OneText:
-    lines = one.text.split("\n")
+    text = one.text
     known = list(one.pieces) or [(1, one.file, 1)]
-    origin = [_origin(known, number) for number in range(1, len(lines) + 1)]
-    for first, last, given in reversed(calls):
-        body = _substituted(macro[3], dict(zip(params, given, strict=True)))
-        made = textwrap.dedent("\n".join(line.rstrip() for line in body.split("\n") if line.strip()))
-        lines[first : last + 1] = made.split("\n")
-        origin[first : last + 1] = [origin[first]] * (made.count("\n") + 1)
-    if len(re.findall(rf"\b{macro[1]}\b", "\n".join(lines))) == 1:
-        first = one.text.count("\n", 0, macro.start())
-        length = macro[0].count("\n") + 1
-        lines[first : first + length] = [""] * length
+    source = [_origin(known, number) for number in range(1, text.count("\n") + 2)]
+    made, origin, at, line = "", [source[0]], 0, 0
+    for start, end, given in (*calls, (len(text), len(text), None)):
+        made += text[at:start]
+        lines = text.count("\n", at, start)
+        origin += source[line + 1 : line + 1 + lines]
+        line += lines
+        if given is not None:
+            indent = re.match(r"[ \t]*", text[text.rfind("\n", 0, start) + 1 : start])
+            body = _body(_substituted(macro[3], _bound(params, given)), indent[0] if indent else "")
+            made += body
+            origin += [source[line]] * body.count("\n")
+            line += text.count("\n", start, end)
+        at = end
+    if len(re.findall(rf"\b{macro[1]}\b", made)) == 1:
+        made = made[: macro.start()] + "\n" * macro[0].count("\n") + made[macro.end() :]
     pieces = [
-        (number, file, line)
-        for number, (file, line) in enumerate(origin, 1)
-        if number == 1 or (file, line) != (origin[number - 2][0], origin[number - 2][1] + 1)
+        (number, file, begin)
+        for number, (file, begin) in enumerate(origin, 1)
+        if number == 1 or (file, begin) != (origin[number - 2][0], origin[number - 2][1] + 1)
     ]
-    return replace(one, text="\n".join(lines), pieces=tuple(pieces))
+    return replace(one, text=made, pieces=tuple(pieces))
+
+
+def _bound(params: Sequence[str], given: Sequence[str]) -> dict[str, str]:
+    """The arguments by the names of the parameters; those of `...` are one."""
+    if params and params[-1] == "...":
+        named = len(params) - 1
+        return {**dict(zip(params, given[:named], strict=False)), "__VA_ARGS__": ", ".join(given[named:])}
+    return dict(zip(params, given, strict=True))
+
+
+def _body(text: str, indent: str) -> str:
+    """What a call stands for, in the place of the call."""
+    lines = textwrap.dedent("\n".join(line.rstrip() for line in text.split("\n") if line.strip())).split("\n")
+    return f"\n{indent}".join(lines).strip()
 
 
 def _origin(pieces: list[tuple[int, str, int]], number: int) -> tuple[str, int]:
@@ -92,9 +113,10 @@ def _origin(pieces: list[tuple[int, str, int]], number: int) -> tuple[str, int]:
 
 
 def _calls(code: str, name: str) -> Iterator[tuple[int, int, list[str]]]:
-    """Calls that fill whole lines at file scope: the first line, the last, and the arguments."""
-    for match in re.finditer(rf"^[ \t]*{name}[ \t]*\(", code, re.MULTILINE):
-        if not _is_at_file_scope(code[: match.start()]):
+    """Calls that are no argument of another: where they begin and end, and their arguments."""
+    for match in re.finditer(rf"(?<![\w.>]){name}[ \t]*\(", code):
+        statement = re.split(r"[;{}]", code[: match.start()])[-1]
+        if statement.count("(") != statement.count(")"):
             continue
         depth, at, given = 1, match.end(), [""]
         while at < len(code) and depth:
@@ -104,22 +126,8 @@ def _calls(code: str, name: str) -> Iterator[tuple[int, int, list[str]]]:
             elif depth:
                 given[-1] += code[at]
             at += 1
-        rest = code[at:].partition("\n")[0]
-        if depth == 0 and not rest.strip(" \t;"):
-            first = code.count("\n", 0, match.start())
-            yield first, code.count("\n", 0, at), [text.strip() for text in given]
-
-
-def _is_at_file_scope(before: str) -> bool:
-    """Whether all braces are those of namespaces and `extern "C"`."""
-    outer: list[bool] = []
-    for brace in re.finditer(r"[{}]", before):
-        if brace[0] == "{":
-            head = re.split(r"[;{}]", before[: brace.start()])[-1]
-            outer.append(re.search(r"\bnamespace\b[^()]*$|\bextern\s*\"C\"\s*$", head) is not None)
-        elif outer:
-            outer.pop()
-    return all(outer)
+        if depth == 0:
+            yield match.start(), at, [text.strip() for text in given]
 
 
 def _substituted(body: str, given: dict[str, str]) -> str:
