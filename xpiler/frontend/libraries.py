@@ -63,6 +63,8 @@ class _Item:
 
 def without_libraries(text: str, file: str) -> Reduced | None:
     """None where the text includes no library's header, or where what uses one is not told by names."""
+    if not _HEADER.search(text):
+        return None
     try:
         bare, _ = blank_comments(SourceFile.of(file, text))
     except Refusal:
