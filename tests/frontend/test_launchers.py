@@ -36,6 +36,7 @@ def test_a_call_becomes_what_it_stands_for_line_by_line() -> None:
 def test_cases_of_a_switch_and_launches_of_any_kernel() -> None:
     case = "#define CASE(N) case N: k<N><<<1, N>>>(y); break;\n"
     launch = "#define RUN(kernel, block, ...) kernel<<<1, block>>>(__VA_ARGS__)\n"
+    assert "(y)" in written("#define GO(k, ...) k<<<1, 2>>>(y, ##__VA_ARGS__)\nGO(f);\n")
     host = "void f(int n) {\n  switch (n) {\n    CASE(32)\n    default: RUN((k<2>), 64, y, n);\n  }\n}\n"
     assert written(f"{case}{launch}{host}") == (
         "\n\nvoid f(int n) {\n  switch (n) {\n    case 32: k<32><<<1, 32>>>(y); break;\n"
@@ -63,6 +64,7 @@ def test_macros_that_use_macros_are_written_out_too() -> None:
     "text",
     [
         "#define CHECK(x) if (x) return\nCHECK(1)\n",  # launches nothing
+        f"{LAUNCHER}LAUNCHER(float, x)\n#undef LAUNCHER\n#define LAUNCHER(T, name)\nLAUNCHER(int, x)\n",
         f"{LAUNCHER}void f() {{ CHECK(LAUNCHER(float, x)); }}\n",  # commas of <<<...>>> would part arguments
         f"{LAUNCHER}LAUNCHER(float)\n",  # of other arguments
         f"{LAUNCHER}// LAUNCHER(float, x)\n",

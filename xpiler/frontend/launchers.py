@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -43,7 +44,8 @@ def _expanded(one: OneText) -> OneText | None:
         return None  # no program: whoever reads it says so
     code = _DIRECTIVE.sub(lambda directive: re.sub(r"[^\n]", " ", directive[0]), bare)
     macros = list(_DEFINE.finditer(one.text))
-    launching = _launching(macros)
+    often = Counter(re.findall(r"^[ \t]*#[ \t]*(?:define|undef)[ \t]+(\w+)", bare, re.MULTILINE))
+    launching = {name for name in _launching(macros) if often[name] == 1}  # else it means now this, now that
     for macro in macros:
         params = [name.strip() for name in macro[2].split(",") if name.strip()]
         is_code = bare[macro.start() : macro.end()].strip()
@@ -135,6 +137,8 @@ def _substituted(body: str, given: dict[str, str]) -> str:
     made: list[str] = []
     text = re.sub(r"[ \t]*\\\n", "\n", body)
     text = re.sub(r"\s*##\s*", "##", text)
+    if given.get("__VA_ARGS__") == "":
+        text = re.sub(r",\s*##__VA_ARGS__", "", text)
     after_hash = False
     for token in TOKEN.finditer(text):
         word = token[0]
