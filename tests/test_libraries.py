@@ -61,6 +61,17 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("halve", &halve); }
 """
 
 
+def test_a_function_that_launches_nothing_is_not_lost_silently() -> None:
+    text = (
+        FILE[FILE.index("__global__ void twice") : FILE.index("void dense")]
+        + FILE[FILE.index("void doubled") :]
+    )
+    lost = "#include <thrust/sort.h>\nvoid sorted(float* x, int n) { thrust::sort(x, x + n); }\n"
+    result = translate_text(lost + text, "sorted.cu", "vnni")
+    assert {e.name: e.status for e in result.entries} == {"doubled": "verified", "sorted": "refused"}
+    assert result.status == "unverified"
+
+
 def test_what_could_not_be_run_is_not_repaired() -> None:
     text = FILE.replace("cublasSgemv", "hipblasSgemv").replace("cublasHandle_t", "hipblasHandle_t")
     text = "#include <hip/hip_runtime.h>\n" + text.replace("cublas_v2", "hipblas/hipblas").replace(

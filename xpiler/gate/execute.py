@@ -8,7 +8,6 @@ program does not compile, crashes or hangs; only a machine without a C++ compile
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -36,7 +35,6 @@ _RUNNER = Path(__file__).with_name("runner.cpp")
 _AVX512 = Path(__file__).parent.parent / "emulators" / "avx512"
 _REPORTED = 86  # exit code: the reason is in the events file
 SLOW = 20.0  # seconds of processor time after which a program need not run further cases
-MISSING_HEADER = re.compile(r"fatal error: .*(?:No such file or directory|file not found)")
 _NUDGED = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tanh", "erf", "erfc")
 
 

@@ -31,13 +31,14 @@ from xpiler.gate.compilers import (
 )
 from xpiler.gate.contract import Contract
 from xpiler.gate.evidence import Rung
-from xpiler.gate.execute import MISSING_HEADER, build
+from xpiler.gate.execute import build
 from xpiler.gate.sandbox import Completed, Limits
 from xpiler.gate.shim import inline_includes
 from xpiler.platforms.registry import PLATFORMS
 
 _LIMITS = Limits(cpu=240, wall=300, memory=16384, processes=256, file=512)
 _HIP_ENVIRONMENT = {"HIP_PLATFORM": "amd"}
+_MISSING_HEADER = re.compile(r"No such file or directory|file not found")
 _ERROR = re.compile(
     r"^(?P<file>[^\s:(][^:(\n]*)[:(](?P<line>\d+)(?:[:,](?P<column>\d+))?\)?: "
     r"(?:fatal |catastrophic )?error:? ?(?P<text>.*)$"
@@ -233,7 +234,7 @@ def _compile(tool: str, argv: list[str], version: str, text: str, file: str, pla
 
     known = _remembered(name, ask)
     detail = str(known["detail"])
-    if not known["ok"] and MISSING_HEADER.search(f"fatal error: {detail}"):
+    if not known["ok"] and _MISSING_HEADER.search(detail):
         reduced = without_libraries(text, file)
         if reduced is not None:
             rung = _compile(tool, argv, version, reduced.text, file, platform)

@@ -8,15 +8,19 @@ from xpiler.backend.omit import base_name
 from xpiler.errors import Diagnostic
 from xpiler.frontend.libraries import Reduced, without_libraries
 from xpiler.frontend.unit import Unit
+from xpiler.gate.entries import Entry
 from xpiler.routes.job import EntryJob, without_refused
 
 
 def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
     """The unit without its kernels that have no IR and without what needs a library; their entries are
-    refused."""
+    refused, and so are functions that the target's text will not have, whether or not they are entries."""
     reduced = without_libraries(unit.text, unit.file)
     if reduced is not None:
         headers = ", ".join(reduced.headers)
+        known = {item.entry.name for item in entries}
+        lost = [f for f in unit.host_functions if f.name in reduced.names and f.name not in known]
+        entries += [EntryJob(Entry(f.name, "host", (), (), (), f.range)) for f in lost]
         for item in entries:
             if item.entry.name in reduced.names or base_name(item.entry.spelling) in reduced.names:
                 what = f"`{item.entry.name}` needs a library that has no form on the target: {headers}"
