@@ -61,13 +61,14 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("halve", &halve); }
 """
 
 
-def test_a_function_that_launches_nothing_is_not_lost_silently() -> None:
+@pytest.mark.parametrize("to", ["hip", "vnni"])
+def test_a_function_that_launches_nothing_is_not_lost_silently(to: str) -> None:
     text = (
         FILE[FILE.index("__global__ void twice") : FILE.index("void dense")]
         + FILE[FILE.index("void doubled") :]
     )
     lost = "#include <thrust/sort.h>\nvoid sorted(float* x, int n) { thrust::sort(x, x + n); }\n"
-    result = translate_text(lost + text, "sorted.cu", "vnni")
+    result = translate_text(lost + text, "sorted.cu", to)
     assert {e.name: e.status for e in result.entries} == {"doubled": "verified", "sorted": "refused"}
     assert result.status == "unverified"
 

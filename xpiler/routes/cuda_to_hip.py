@@ -10,6 +10,7 @@ from xpiler.backend.omit import kernel_at
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.routes.job import EntryJob, Produced, omit
+from xpiler.routes.libraries import unrun
 
 
 def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
@@ -17,6 +18,7 @@ def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
 
     Raises the refusal if it is about no kernel, or if no kernel would be left.
     """
+    entries += unrun(unit, entries)
     while True:
         try:
             to_hip(unit.text, unit.file, unit)

@@ -29,6 +29,7 @@ from xpiler.platforms import cuda
 from xpiler.routes import to_simt
 from xpiler.routes.hub import from_any_host
 from xpiler.routes.job import EntryJob, Produced, omit
+from xpiler.routes.libraries import unrun
 
 
 def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
@@ -36,6 +37,7 @@ def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
 
     Raises the refusal if it is about no kernel, or if no kernel would be left.
     """
+    entries += unrun(unit, entries)
     while True:
         try:
             to_cuda(unit.text, unit.file, operators=unit.vector_operators)

@@ -17,16 +17,31 @@ def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
     refused, and so are functions that the target's text will not have, whether or not they are entries."""
     reduced = without_libraries(unit.text, unit.file)
     if reduced is not None:
+        entries += unrun(unit, entries)
         headers = ", ".join(reduced.headers)
-        known = {item.entry.name for item in entries}
-        lost = [f for f in unit.host_functions if f.name in reduced.names and f.name not in known]
-        entries += [EntryJob(Entry(f.name, "host", (), (), (), f.range)) for f in lost]
         for item in entries:
             if item.entry.name in reduced.names or base_name(item.entry.spelling) in reduced.names:
                 what = f"`{item.entry.name}` needs a library that has no form on the target: {headers}"
                 item.refused = Diagnostic("library", what, item.entry.range)
         unit = _reduced(unit, reduced)
     return without_refused(unit, entries)
+
+
+def unrun(unit: Unit, entries: list[EntryJob]) -> list[EntryJob]:
+    """The functions that need a library and are no entries, as entries that are refused."""
+    reduced = without_libraries(unit.text, unit.file)
+    if reduced is None:
+        return []
+    known = {item.entry.name for item in entries}
+    headers = ", ".join(reduced.headers)
+    return [
+        EntryJob(
+            Entry(f.name, "host", (), (), (), f.range),
+            refused=Diagnostic("library", f"`{f.name}` needs a library and was not run: {headers}", f.range),
+        )
+        for f in unit.host_functions
+        if f.name in reduced.names and f.name not in known
+    ]
 
 
 def _reduced(unit: Unit, reduced: Reduced) -> Unit:
