@@ -31,9 +31,11 @@ from xpiler.backend.host_cpp import (
     _namespace,
     _parts,
     _split,
+    _template,
     _text_edits,
     _without_comments,
     launched,
+    none_of,
 )
 from xpiler.backend.host_dispatch import dispatcher, passed
 from xpiler.backend.host_lambdas import lambda_edits
@@ -314,6 +316,10 @@ def _launch(
     group: list[LaunchSite],
     functions: Mapping[str, BangFunction],
 ) -> str:
+    stopped = none_of(unit, group, functions)
+    if stopped is not None:
+        return stopped
+    group = sorted(group, key=lambda s: s.kernel not in functions)
     site = group[0]
     function, kernel = launched(unit, site, functions), _kernel(unit, site.kernel)
     for other in group[1:] if site.value else ():
@@ -331,7 +337,7 @@ def _launch(
     queue = stream if given else "default_queue()"
     if site.value:
         return _launch_by_value(unit, source, span, group, functions, (configuration, arguments, queue))
-    if len({functions[s.kernel].name for s in group if s.kernel in functions}) != 1:
+    if len({s.kernel for s in group}) > 1:
         named = unit.text[slice(*span)].split("<<<")[0].strip()
         shared = configuration[2] if len(configuration) > 2 else "0"
         call = f"{named}({', '.join([*configuration[:2], shared, queue, *arguments])})"
@@ -436,7 +442,7 @@ def _kernel_edits(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wr
             if k.name in functions and text.name in (k.template, k.name, k.spelling.split("<")[0])
         ]
         replacement = "\n\n".join(dict.fromkeys(own))
-        group = next((g for g in several if _kernel(unit, g[0].kernel).template == text.name), None)
+        group = next((g for g in several if _template(unit, g) == text.name), None)
         if group is not None:
             replacement += f"\n\n{_picked(unit, text, group, functions)}"
         address = address_function(unit, text.name, _without_comments(unit.text[slice(*text.span)]))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from xpiler.backend.host_lambdas import lambda_edits
 from xpiler.backend.host_math import called_in
 from xpiler.backend.host_shims import SHIMS
 from xpiler.backend.host_values import address_function, chosen, value_edits
+from xpiler.backend.omit import base_name
 from xpiler.backend.vnni import ALL_HELPERS, HEADERS, CppFunction
 from xpiler.errors import Refusal
 from xpiler.frontend.unit import LaunchSite, Unit
@@ -86,6 +87,18 @@ def _launch_edits(unit: Unit, source: SourceText, functions: Mapping[str, CppFun
 Made = TypeVar("Made")
 
 
+def none_of(unit: Unit, group: Sequence[LaunchSite], functions: Mapping[str, Made]) -> str | None:
+    """What stands for the launch of an instance that has no form on the target, of a template with others
+    that have one: the program stops there. None where one of the launch's instances has a form."""
+    had = {k.template for k in unit.program.kernels if k.name in functions}
+    templates = {k.name: k.template for k in unit.program.kernels}
+    if any(s.kernel in functions or s.value for s in group):
+        return None
+    if not all(templates.get(s.kernel, base_name(s.spelling)) in had for s in group):
+        return None
+    return f"__builtin_trap() /* {group[0].spelling} is not translated */"
+
+
 def launched(unit: Unit, site: LaunchSite, functions: Mapping[str, Made]) -> Made:
     """What was made of the kernel that a launch starts. Raises the reason why nothing was."""
     if site.kernel in functions:
@@ -111,7 +124,11 @@ def _call(
     group: list[LaunchSite],
     functions: Mapping[str, CppFunction],
 ) -> str:
-    for site in group:
+    stopped = none_of(unit, group, functions)
+    if stopped is not None:
+        return stopped
+    group = sorted(group, key=lambda s: s.kernel not in functions)
+    for site in group[: None if group[0].value else 1]:
         launched(unit, site, functions)
     site = group[0]
     if site.value:
@@ -123,7 +140,7 @@ def _call(
         if not configuration:
             raise _several_instances(group)
         callee = source.text[span[0] : source.text.index("<<<", span[0])].strip()
-        takes_shared = any(functions[name].takes_shared for name in _instances(group))
+        takes_shared = any(f.takes_shared for name in _instances(group) if (f := functions.get(name)))
         dynamic = [configuration[2] if len(configuration) > 2 else "0"] if takes_shared else []
         if captures(source.text):
             return enqueued(callee, [*configuration[:2], *dynamic, *arguments])
@@ -170,6 +187,11 @@ def _argument_table(source: SourceText, span: tuple[int, int]) -> str | None:
 
 def _instances(group: list[LaunchSite]) -> list[str]:
     return list(dict.fromkeys(site.kernel for site in group))
+
+
+def _template(unit: Unit, group: Sequence[LaunchSite]) -> str:
+    """The template of whose instances a launch starts several."""
+    return next((_kernel(unit, s.kernel).template for s in group if s.kernel), "")
 
 
 def _several_instances(group: list[LaunchSite]) -> Refusal:
@@ -253,8 +275,7 @@ def _kernel_edits(unit: Unit, functions: Mapping[str, CppFunction]) -> Iterable[
         ]
         replacement = "\n\n".join(dict.fromkeys(f.text for f in own))
         for group in several:
-            kernels = [_kernel(unit, name) for name in _instances(group)]
-            if kernels[0].template != text.name or f"static inline void {text.name}(" in replacement:
+            if _template(unit, group) != text.name or f"static inline void {text.name}(" in replacement:
                 continue
             every = [k for k in unit.program.kernels if k.template == text.name and k.name in functions]
             instances = [(k, functions[k.name]) for k in every]

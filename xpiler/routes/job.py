@@ -13,6 +13,8 @@ from xpiler.gate.entries import Entry
 from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import Build, RunResult
 from xpiler.gate.infer import Inference
+from xpiler.gate.launched import LaunchedKernels
+from xpiler.gate.trace import Trace, read_trace
 from xpiler.gate.verify import SourceRuns
 from xpiler.ir.source import SourceRange
 
@@ -47,10 +49,18 @@ def refuse_failed(
     unit: Unit, entries: list[EntryJob], functions: Mapping[str, object], failed: Mapping[str, Diagnostic]
 ) -> None:
     """Entries that run a kernel which could not be had are refused; so is the file if there is no other."""
+    spellings = {k.name: k.spelling or k.name for k in unit.program.kernels}
     for item in entries:
+        unneeded = _of_others(unit, item, entries)
         for name in item.entry.kernels:
-            if name in failed and item.refused is None:
-                item.refused = failed[name]
+            if name in failed and item.refused is None and spellings[name] not in unneeded:
+                is_instance = item.entry.kind == "host" and "<" in spellings[name]
+                item.refused = (
+                    _without(item.entry, spellings[name], failed[name]) if is_instance else failed[name]
+                )
+    for item in entries:
+        if item.entry.kind == "main" and item.refused is None and item.ran is not None:
+            item.refused = _lacking(unit, item.entry, read_trace(item.ran), failed)
     if not functions:
         reasons = [item.refused for item in entries if item.refused] or list(unit.refusals.values())
         first = reasons[0]
@@ -58,9 +68,16 @@ def refuse_failed(
 
 
 def never_launched(unit: Unit, item: EntryJob, entries: Sequence[EntryJob]) -> list[str]:
-    """The kernels of an entry that none of its runs launched. An instance of a template that a host template
-    launches is another entry's where the runs of that launch it: `launch<half>` is not called from here."""
-    missing = list(item.inference.unlaunched) if item.inference is not None else []
+    """The kernels of an entry that none of its runs launched, but for those that are of others."""
+    of_others = _of_others(unit, item, entries)
+    missing = item.inference.unlaunched if item.inference is not None else ()
+    return [spelling for spelling in missing if spelling not in of_others]
+
+
+def _of_others(unit: Unit, item: EntryJob, entries: Sequence[EntryJob]) -> frozenset[str]:
+    """An instance of a template that a host template launches is another entry's where the runs of that
+    launch it, and those of this entry do not: `launch<half>` is not called from here."""
+    missing = item.inference.unlaunched if item.inference is not None else ()
     launched = {
         spelling
         for other in entries
@@ -75,7 +92,28 @@ def never_launched(unit: Unit, item: EntryJob, entries: Sequence[EntryJob]) -> l
         for b in unit.launches
         if a.span == b.span and not a.value and b.spelling in own
     }
-    return [spelling for spelling in missing if not (spelling in launched and spelling in shared)]
+    return frozenset(spelling for spelling in missing if spelling in launched and spelling in shared)
+
+
+def _lacking(unit: Unit, entry: Entry, ran: Trace, failed: Mapping[str, Diagnostic]) -> Diagnostic | None:
+    """Why the program as a whole cannot be had: one of its launches has no form on the target."""
+    known = LaunchedKernels(unit, {k.name: k for k in unit.program.kernels})
+    refused = {base_name(name): told for name, told in unit.refusals.items()}
+    for launch in ran.launches:
+        fitting = known.fitting(launch)
+        missing = next((k for k in fitting if k.name in failed), None)
+        why = failed[missing.name] if missing is not None else None
+        if not fitting:
+            why = refused.get(base_name(launch.kernel))
+        if why is not None:
+            name = launch.kernel if missing is None else missing.spelling or missing.name
+            return _without(entry, name, why)
+    return None
+
+
+def _without(entry: Entry, kernel: str, why: Diagnostic) -> Diagnostic:
+    what = f"`{entry.name}` needs `{kernel}`, which is not translated: {why.message}"
+    return replace(why, message=what)
 
 
 def _kernels(unit: Unit, item: EntryJob) -> list[str]:
@@ -83,27 +121,28 @@ def _kernels(unit: Unit, item: EntryJob) -> list[str]:
 
 
 def without_refused(unit: Unit, entries: list[EntryJob]) -> Unit:
-    """The unit without the kernels that have no IR, whose entries are refused; the others go on.
+    """The unit without the kernels that have no IR, whose entries are refused; the others go on, and so do
+    templates of which other instances have one.
 
     Raises the refusal if no kernel would be left.
     """
+    had = {k.template for k in unit.program.kernels}
     for spelling, diagnostic in unit.refusals.items():
+        if base_name(spelling) in had:
+            continue
         unit = omit(unit, base_name(spelling), diagnostic, entries)
     return unit
 
 
 def without_failed(unit: Unit, failed: Mapping[str, Diagnostic], entries: list[EntryJob]) -> Unit:
-    """The unit without the kernels that have no form on the target; what launches them stops there.
-
-    A program with a `main` needs all that it launches: its unit says only why they are missing.
-    """
+    """The unit without the kernels that have no form on the target; what launches them stops there. A
+    template of which some instances have one stays, and the unit says why the others are missing."""
     unit = replace(unit, refusals={**unit.refusals, **failed})
-    if any(item.entry.kind == "main" for item in entries):
-        return unit
     launched = {site.kernel for site in unit.launches}
+    had = {k.template for k in unit.program.kernels if k.name not in failed}
     names = {k.template or k.name: k.name for k in unit.program.kernels if k.name in failed}
     for name, instance in names.items():
-        if instance in launched:
+        if instance in launched and name not in had:
             unit = omit(unit, name, failed[instance], entries)
     return unit
 
