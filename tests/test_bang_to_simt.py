@@ -148,3 +148,36 @@ def test_one_launch_of_several_instances_picks_the_instance() -> None:
     assert result.text is not None
     assert "if constexpr (std::is_same_v<T, half>)" in result.text
     assert "ops::twice<T>(" in result.text
+
+
+DECLARED = """
+#define DECLARE(Op, T) __mlu_global__ void tiled##Op##T(const T *x, T *y, int n);
+#define DEFINE(Op, T)                                                                  \\
+    __mlu_global__ void tiled##Op##T(const T *x, T *y, int n) {                        \\
+        for (int i = taskId * 64; i < n; i += taskDim * 64) {                          \\
+            int count = n - i < 64 ? n - i : 64;                                       \\
+            __memcpy(tile, x + i, count * sizeof(T), GDRAM2NRAM);                      \\
+            __bang_##Op(tile, tile, tile, count);                                      \\
+            __asm__ volatile("sync;");                                                 \\
+            __memcpy(y + i, tile, count * sizeof(T), NRAM2GDRAM);                      \\
+        }                                                                              \\
+    }
+__nram__ float tile[64];
+DECLARE(add, float)
+DECLARE(mul, float);
+DEFINE(add, float)
+DEFINE(mul, float)
+extern "C" void sums_and_products(const float *x, float *s, float *p, int n, cnrtQueue_t queue) {
+    cnrtDim3_t dim = {4, 1, 1};
+    tiledaddfloat<<<dim, cnrtFuncTypeUnion1, queue>>>(x, s, n);
+    tiledmulfloat<<<dim, cnrtFuncTypeUnion1, queue>>>(x, p, n);
+}
+"""
+
+
+@pytest.mark.parametrize("to", ["hip", "vnni"])
+def test_macros_that_declare_and_define_kernels_are_gone(to: str) -> None:
+    result = translate_text(HEADERS + DECLARED, "ops.mlu", to)
+    assert result.status == "verified", result
+    assert result.text is not None
+    assert "DECLARE" not in result.text and "DEFINE" not in result.text

@@ -292,3 +292,38 @@ def test_what_the_memory_core_copies_by_stays_its_own() -> None:
     result = run(kernel, {"x": x, "y": y}, grid=(1, 1, 1), block=(4, 1, 1))
     assert not result.errors
     np.testing.assert_array_equal(y, x[8:])
+
+
+def test_copies_of_bytes_are_of_the_words_that_they_are_used_as() -> None:
+    """What an operator library writes: `void *` and a scratchpad carved by bytes."""
+    kernel = kernel_of("""
+        __nram__ char room[4096];
+        __mlu_entry__ void twice(const void *x, void *y, int n) {
+            int half = 512 * sizeof(float);
+            const char *from = (const char *)x + taskId * n * sizeof(float);
+            for (int i = 0; i < n / 512; i++) {
+                char *now = room + i % 2 * half;
+                __memcpy(now, from + i * 512 * sizeof(float), 512 * sizeof(float), GDRAM2NRAM);
+                __bang_add((float *)now, (float *)now, (float *)now, 512);
+                __memcpy((char *)y + (taskId * n + i * 512) * sizeof(float), now, half, NRAM2GDRAM);
+            }
+        }""")
+    assert [(p.name, str(p.dtype)) for p in kernel.params if p.is_pointer] == [("x", "f32"), ("y", "f32")]
+    assert "nram f32 room[1024];" in show(kernel)
+    x = np.arange(4096, dtype=np.float32)
+    y = np.zeros(4096, np.float32)
+    result = run(kernel, {"x": x, "y": y, "n": 2048}, grid=(2, 1, 1))
+    assert not result.errors
+    np.testing.assert_array_equal(y, 2 * x)
+
+
+@pytest.mark.parametrize("length", ["3 * n", "4 * n + 2", "n"])
+def test_a_copy_that_may_end_within_a_word_stays_one_of_bytes(length: str) -> None:
+    kernel = kernel_of(f"""
+        __nram__ char room[4096];
+        __mlu_entry__ void k(const void *x, void *y, int n) {{
+            __memcpy(room, x, {length}, GDRAM2NRAM);
+            __bang_add((float *)room, (float *)room, (float *)room, 512);
+            __memcpy(y, room, 2048, NRAM2GDRAM);
+        }}""")
+    assert "nram i8 room[4096];" in show(kernel)

@@ -116,7 +116,40 @@ def test_faults_that_ordinary_sizes_do_not_show(loop: str, wrong_at: str | None)
     result = Trusted.of(SCALE, "scale.cu").verify(target, "scale.cpp")
     (executed,) = [rung for rung in result.evidence if rung.rung == "executed"]
     assert executed.ok == (wrong_at is None)
-    assert (wrong_at or "from 1 to 1000003") in executed.detail
+    assert (wrong_at or "from 1 to 2000003") in executed.detail
+
+
+PIPELINE = """
+__nram__ float room[2][40960];
+__mlu_entry__ void twice(const float *x, float *y, int n) {
+  int share = n / taskDim, tiles = share / 40960;
+  if (taskId == taskDim - 1) share += n % taskDim;
+  const float *from = x + taskId * (n / taskDim);
+  float *to = y + taskId * (n / taskDim);
+  for (int i = 0; i <= tiles; ++i) {
+    int count = i < tiles ? 40960 : share - tiles * 40960;
+    if (count == 0) continue;
+    __memcpy(room[i % 2], from + i * 40960, count * sizeof(float), GDRAM2NRAM);
+    __bang_add(room[i % 2], room[i % 2], room[i % 2], count);
+    __memcpy(to + i * 40960, room[i % 2], count * sizeof(float), NRAM2GDRAM);
+  }
+}
+extern "C" void run(const float *x, float *y, int n, cnrtQueue_t queue) {
+  cnrtDim3_t dim = {16, 1, 1};
+  twice<<<dim, cnrtFuncTypeUnion4, queue>>>(x, y, n);
+}
+"""
+
+
+def test_a_tile_that_only_the_second_round_of_every_core_reaches() -> None:
+    """16 cores with tiles of 40960: what they do to a second one shows beyond 1310720 elements."""
+    target = """extern "C" void run(const float *x, float *y, int n, void *) {
+      for (int i = 0; i < n; ++i) y[i] = n > 1500000 && i == 90000 ? 0 : x[i] + x[i];
+    }
+    """
+    result = Trusted.of(PIPELINE, "twice.mlu").verify(target, "twice.cpp")
+    (executed,) = [rung for rung in result.evidence if rung.rung == "executed"]
+    assert not executed.ok and "y[90000]" in executed.detail
 
 
 def test_sizes_that_the_source_does_not_mean_are_left_out() -> None:

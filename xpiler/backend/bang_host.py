@@ -35,6 +35,7 @@ from xpiler.backend.host_cpp import (
     _text_edits,
     _without_comments,
     launched,
+    macro_prototype_edits,
     none_of,
 )
 from xpiler.backend.host_dispatch import dispatcher, passed
@@ -180,6 +181,7 @@ def to_bang(unit: Unit, functions: Mapping[str, BangFunction], wrapped: Wrapped 
         *_device_function_edits(unit, source),
         *_api_edits(source),
         *_text_edits(source),
+        *macro_prototype_edits(unit),
         *(Edit(*edit) for edit in (*value_edits(unit), *lambda_edits(unit))),
     ]
     body = _apply(unit.text, edits)

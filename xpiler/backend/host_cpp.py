@@ -66,6 +66,7 @@ def to_cpp(unit: Unit, functions: Mapping[str, CppFunction]) -> str:
         *_kernel_edits(unit, functions),
         *_device_function_edits(unit, source),
         *_text_edits(source),
+        *macro_prototype_edits(unit),
         *(Edit(*e) for e in (*value_edits(unit), *lambda_edits(unit), *copy_edits(source))),
     ]
     body = _apply(unit.text, edits)
@@ -296,6 +297,13 @@ def _device_function_edits(unit: Unit, source: SourceText) -> Iterable[Edit]:
         body = source.text[text.span[0] : text.span[1]]
         if "__host__" not in body.split("{")[0]:
             yield Edit(*text.span, "")
+
+
+def macro_prototype_edits(unit: Unit) -> Iterable[Edit]:
+    """`DECLARE(relu, float)`, with the semicolon behind it: what is generated stands before its launches."""
+    for start, end in unit.macro_prototypes:
+        semicolon = re.match(r"\s*;", unit.text[end:])
+        yield Edit(start, end + (semicolon.end() if semicolon else 0), "")
 
 
 def _text_edits(source: SourceText) -> Iterable[Edit]:

@@ -24,6 +24,7 @@ from xpiler.backend.host_cpp import (
     _without_comments,
     launched,
     leading_comment,
+    macro_prototype_edits,
 )
 from xpiler.backend.host_dispatch import SHARED, dispatcher, passed
 from xpiler.backend.largest_index import LARGEST_INDEX, largest_lines
@@ -72,6 +73,7 @@ def with_host(
         *_launch_edits(unit, source, functions),
         *_kernel_edits(unit, functions, callable_alone or {}),
         *_device_function_edits(unit, source),
+        *macro_prototype_edits(unit),
     ]
     body = _apply(unit.text, edits)
     return with_preamble(body, functions.values())

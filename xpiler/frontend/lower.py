@@ -41,6 +41,7 @@ from xpiler.frontend.signatures import signatures
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.frontend.syntax_model import FunctionDef
 from xpiler.frontend.unit import HandedLambda, KernelText, Unit
+from xpiler.frontend.word_copies import with_word_copies
 from xpiler.ir.nodes import Block, Const, Function, Program
 from xpiler.platforms import cuda, hip
 from xpiler.platforms.registry import PLATFORMS
@@ -111,7 +112,21 @@ def parse(
         signatures=signatures(syntax, syntax.kernels),
         instances=host_instances(entities),
         calls=calls_of_main(entities),
+        macro_prototypes=_macro_prototypes(syntax),
     )
+
+
+def _macro_prototypes(syntax: SyntaxUnit) -> tuple[tuple[int, int], ...]:
+    """The calls of macros that write declarations of kernels, and nothing else."""
+    written: dict[tuple[int, int], set[bool]] = {}
+    kernels = {p.node.start_byte: p for p in syntax.prototypes if p.is_kernel}
+    for node in syntax.root.named_children:
+        file, start, end = syntax.map.span(node.start_byte, node.end_byte)
+        if file == 0:
+            kernel = kernels.get(node.start_byte)
+            by_macro = kernel is not None and f"{kernel.name}(" not in syntax.text[start:end].replace(" ", "")
+            written.setdefault((start, end), set()).add(by_macro)
+    return tuple(span for span, all_kernels in written.items() if all_kernels == {True})
 
 
 def _handed_lambdas(entities: Entities) -> Iterator[HandedLambda]:
@@ -178,6 +193,7 @@ def _lowered(entities: Entities, kernel: Wanted, is_serial: bool, pools: Pools) 
         bounds = _launch_bounds(ctx, function)
         ctx.statement(function.body)
     body = without_idle_copies(ctx, Block((*ctx.prologue, *ctx.out), range=ctx.range(function.body)))
+    body = with_word_copies(params, body)
     result = Function(
         name=kernel.name,
         params=as_used(params, body),

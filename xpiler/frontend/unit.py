@@ -138,3 +138,4 @@ class Unit:
     signatures: tuple[Signature, ...] = ()  # of the kernels that take structs
     instances: tuple[HostFunction, ...] = ()  # explicit instantiations of host templates
     calls: tuple[HostCall, ...] = ()  # by `main`, of functions of the file
+    macro_prototypes: tuple[tuple[int, int], ...] = ()  # calls of macros that only declare kernels

@@ -25,6 +25,9 @@ ENOUGH = 0.7  # seconds for all further cases
 _WALL = 7  # seconds by the clock for each of processor time
 _AT_ONCE = 12  # cases that the ordinary limit is meant for
 _PATIENCE = 2  # further cases that may take longer than that alone, before no other is tried
+_LONG_CASES = 2  # the longest that take no longer than this many seconds together:
+_LONG_ENOUGH = 1.2  # the loop of a pipeline through scratchpads runs only where every core has several tiles
+_NOISE = 0.02  # of the time that a run takes at least
 _SHOWN = 3  # sizes that the record names
 _MIN_INFORMATIVE = 0.02  # below this share of finite written outputs, agreement means little
 
@@ -65,32 +68,53 @@ def run_further(
 ) -> tuple[Contract, SourceRuns]:
     """The contract with those of the `further` cases that the source takes without fault, the same in both
     orders of threads, leaving nothing unwritten that it writes elsewhere, with results that are numbers; and
-    its results with theirs. `enough`: seconds of processor time that all of them may take, in both orders."""
+    its results with theirs. `enough`: seconds of processor time that all of them may take, in both orders. Of
+    those that seem to take longer, a few do not, by what the others took: `_LONG_CASES`."""
     start = time.monotonic()
     whole = [a for a in contract.outputs if a.role is Role.OUT and not _leaves_poison(a, runs.forward)]
     cases, forward, reverse = list(contract.cases), list(runs.forward), list(runs.reverse)
-    meant = [case for case in further if _expected(case, runs) <= enough]
-    limits = replace(BRIEF, cpu=max(BRIEF.cpu, round(enough)), wall=max(BRIEF.wall, round(_WALL * enough)))
-    spent = 0.0
-    too_long = 0
-    for case, one, other in _each_run(build, meant, limits):
-        cost = one.processor + other.processor
-        if cost > enough or one.took_too_long or other.took_too_long:
-            too_long += 1  # thousands of blocks of one element each: long rows of a few may take no time
-            if too_long > _PATIENCE:
-                break
-            continue
-        spent += cost
-        if spent > enough:
-            break  # those that follow are more work still
-        clean = one.ok and other.ok and not any(_leaves_poison(argument, [one]) for argument in whole)
-        if clean and _says_enough(contract, one) and schedule_race(contract, one, other, build) is None:
-            cases.append(case)
-            forward.append(one)
-            reverse.append(other)
+
+    def take(asked: Sequence[Case], enough: float) -> None:
+        limits = replace(
+            BRIEF, cpu=max(BRIEF.cpu, round(enough)), wall=max(BRIEF.wall, round(_WALL * enough))
+        )
+        spent = 0.0
+        too_long = 0
+        for case, one, other in _each_run(build, asked, limits):
+            cost = one.processor + other.processor
+            if cost > enough or one.took_too_long or other.took_too_long:
+                too_long += 1  # thousands of blocks of one element each: long rows of a few may take no time
+                if too_long > _PATIENCE:
+                    break
+                continue
+            spent += cost
+            if spent > enough:
+                break  # those that follow are more work still
+            clean = one.ok and other.ok and not any(_leaves_poison(argument, [one]) for argument in whole)
+            if clean and _says_enough(contract, one) and schedule_race(contract, one, other, build) is None:
+                cases.append(case)
+                forward.append(one)
+                reverse.append(other)
+
+    meant = [_expected(case, runs) <= enough for case in further]
+    take([case for case, is_meant in zip(further, meant, strict=True) if is_meant], enough)
+    costs = [(one.case, one.processor + other.processor) for one, other in zip(forward, reverse, strict=True)]
+    left = [case for case, is_meant in zip(further, meant, strict=True) if not is_meant]
+    if left and costs:
+        expected = sorted(((_by_growth(case, costs), at) for at, case in enumerate(left)), reverse=True)
+        quick = [left[at] for seconds, at in expected if seconds <= _LONG_ENOUGH]
+        take(quick[:_LONG_CASES], _LONG_ENOUGH)
     seconds = runs.seconds + time.monotonic() - start
     found = replace(runs, forward=tuple(forward), reverse=tuple(reverse), seconds=seconds)
     return replace(contract, cases=tuple(cases)), found
+
+
+def _by_growth(case: Case, costs: Sequence[tuple[Case, float]]) -> float:
+    """Seconds that a case may take: what no run is without, and what the nearest one took beyond that, times
+    as much larger as its sizes are. Blocks that share out an array are as many for a long one."""
+    least = min(seconds for _, seconds in costs)
+    times, seconds = min((_times(case, known), seconds) for known, seconds in costs)
+    return least + max(seconds - least, _NOISE * least) * times
 
 
 def _expected(case: Case, runs: SourceRuns) -> float:

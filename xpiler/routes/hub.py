@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from xpiler.backend.cuda import host_as_cuda
 from xpiler.backend.cuda_drop import without_device_types
 from xpiler.backend.cuda_from_cnrt import to_cuda_host
+from xpiler.backend.idle_macros import without_idle_macros
 from xpiler.backend.plain_host import plain_host
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
@@ -72,5 +73,5 @@ def _from_cnrt(unit: Unit) -> Unit:
 HOSTS: dict[str, Host] = {
     "cuda": Host(_plain),
     "hip": Host(_from_hip, without_device_types, even_bare=True),
-    "bang": Host(_from_cnrt),
+    "bang": Host(_from_cnrt, without_idle_macros),
 }

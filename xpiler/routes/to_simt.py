@@ -12,6 +12,7 @@ from pathlib import Path
 from xpiler.backend.bang import with_known_dimensions
 from xpiler.backend.bang_host import known_dimensions
 from xpiler.backend.hip import to_hip
+from xpiler.backend.idle_macros import without_idle_macros
 from xpiler.backend.simt import CudaFunction, generate
 from xpiler.backend.simt_host import with_host, with_wrappers
 from xpiler.errors import Diagnostic, Refusal
@@ -60,7 +61,8 @@ def produce_hip(unit: Unit, entries: list[EntryJob]) -> Produced:
 def as_hip(made: Produced, unit: Unit) -> Produced:
     """What was produced in CUDA as HIP, by the edits that any CUDA text gets."""
     file = str(Path(unit.file).with_suffix(".cu"))
-    translated = to_hip(made.text, file, parse(made.text, file, platform="cuda"))
+    text = without_idle_macros(made.text, file)  # what they hold has no form in HIP
+    translated = to_hip(text, file, parse(text, file, platform="cuda"))
     return Produced(translated.text, (*made.notes, *translated.notes), made.calls, made.rungs)
 
 
