@@ -165,8 +165,8 @@ def verify_entries(
             if not own and converting():
                 contract = run_cases(item, conversion_cases(contract, item.build))
             own_kernels = [k for k in source.program.kernels if k.name in item.entry.kernels]
-            contract = run_cases(item, alike_cases(contract, own_kernels))
             contract = run_cases(item, cases_without(contract, own_kernels))
+            contract = run_cases(item, alike_cases(contract, own_kernels))
             if rounding(source.program.kernels) and rounds_otherwise():
                 contract = run_cases(item, tie_cases(contract, item.inference.at))
             item.rungs = compare_target(contract, item.build, item.runs, target)

@@ -164,3 +164,48 @@ void run(const float *x, float *y, int rows, int cols, float scale) {{
 }}
 """
     assert Trusted.of(source, "entropy.cu").verify(target, "entropy.cpp").status == "verified"
+
+
+RANK = """
+__global__ void rank(const float *key, int *place, int n, bool descending) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  int r = 0;
+  for (int j = 0; j < n; ++j) {
+    bool before = descending ? key[j] > key[i] : key[j] < key[i];
+    if (before || (key[j] == key[i] && j < i)) ++r;
+  }
+  place[i] = r;
+}
+void run(const float *key, int *place, int n, bool descending) {
+  rank<<<(n + 63) / 64, 64>>>(key, place, n, descending);
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["descending", "!descending"])
+def test_duplicates_are_among_the_data_in_either_mode(mode: str) -> None:
+    wrong = RANK.replace("&& j < i", f"&& ({mode} ? j > i : j < i)")
+    result = Trusted.of(RANK, "rank.cu").verify(wrong, "rank.cu", until_wrong=True)
+    assert result.status == "unverified"
+
+
+PICK = """
+__global__ void largest(const float *x, const float *w, float *y, int rows, int cols) {
+  int r = blockIdx.x * 64 + threadIdx.x;
+  if (r >= rows) return;
+  float m = -INFINITY;
+  for (int c = 0; c < cols; ++c) m = fmaxf(m, FACTOR x[r * cols + c]);
+  y[r] = m;
+}
+void run(const float *x, const float *w, float *y, int rows, int cols) {
+  largest<<<(rows + 63) / 64, 64>>>(x, w, y, rows, cols);
+}
+"""
+
+
+@pytest.mark.parametrize("factor", ["w[c] *", "(w ? w[c] : 1.0f) *"])
+def test_a_maximum_of_products_is_far_below_zero_too(factor: str) -> None:
+    source = PICK.replace("FACTOR", factor)
+    wrong = source.replace("-INFINITY", "-1e5f")
+    assert Trusted.of(source, "largest.cu").verify(wrong, "largest.cu").status == "unverified"

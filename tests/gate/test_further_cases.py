@@ -251,3 +251,44 @@ def test_sizes_of_tables_that_data_pick_from() -> None:
         {"n": 37, "bins": 4099},
         {"n": 19, "bins": 70001},
     ]
+
+
+SUMS = """
+__global__ void sums(const float *x, float *part, int n) {
+  __shared__ float s[64];
+  float v = 0;
+  for (int i = blockIdx.x * 64 + threadIdx.x; i < n; i += gridDim.x * 64) v += x[i];
+  s[threadIdx.x] = v;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    float sum = 0;
+    for (int i = 0; i < 64; ++i) sum += s[i];
+    part[blockIdx.x] = sum;
+  }
+}
+void run(const float *x, float *part, int n) {
+  int blocks = (n + 63) / 64;
+  if (blocks > 128) blocks = 128;
+  float *dx, *dp;
+  cudaMalloc(&dx, n * sizeof(float));
+  cudaMalloc(&dp, blocks * sizeof(float));
+  cudaMemcpy(dx, x, n * sizeof(float), cudaMemcpyHostToDevice);
+  sums<<<blocks, 64>>>(dx, dp, n);
+  cudaMemcpy(part, dp, blocks * sizeof(float), cudaMemcpyDeviceToHost);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "verified"),
+    [
+        ("if (blocks >= 128) blocks = 128;", True),
+        ("if (blocks > 128) blocks = 96;", False),
+        ("if (blocks >= 128) blocks = 127;", False),
+        ("", False),
+    ],
+)
+def test_as_many_elements_as_blocks_of_which_there_is_a_limit(limit: str, verified: bool) -> None:
+    target = SUMS.replace("if (blocks > 128) blocks = 128;", limit)
+    result = Trusted.of(SUMS, "sums.cu").verify(target, "sums.cu", until_wrong=True)
+    assert (result.status == "verified") == verified

@@ -81,3 +81,12 @@ def test_a_limit_below_another_one_says_nothing_of_what_is_looked_at() -> None:
     result = trusted.verify(text.replace("fminf(fmaxf(x[i], lo), hi)", changed), "clamp.cu")
     (rung,) = [rung for rung in result.evidence if rung.rung == "special"]
     assert (rung.undecided, result.status) == (True, "verified")
+
+
+def test_an_integer_made_of_what_a_factor_of_zero_takes_away_is_not_unread() -> None:
+    text = RELU.replace("float *y, int n)", "int *y, float b, int n)").replace("(x, y, n)", "(x, y, b, n)")
+    text = text.replace("x[i] > 0.0f ? x[i] : 0.0f", "__float2int_rn(x[i] * b)")
+    other = text.replace("__float2int_rn(x[i] * b)", "x[i] != x[i] ? -7 : __float2int_rn(x[i] * b)")
+    result = Trusted.of(text, "round.cu").verify(other, "round.cu")
+    (rung,) = [rung for rung in result.evidence if rung.rung == "special"]
+    assert (rung.undecided, result.status) == (True, "verified")

@@ -2,6 +2,7 @@
 
     float m = 0.0f; for (...) m = fmaxf(m, x[i]);      data from -2^20 downwards: m has to come from them
     p[j] = mask[j] ? expf(s[j] - m) / sum : 0          a mask that is off everywhere: sum is 0
+    descending ? a > b : a < b                         duplicates, also with the flag that is off at first
     float sum = 0; ... sum += a[k] * b[k];             bytes all near 127: beyond 2^24 a float is not exact
     expf(v) - 1 for expm1f(v), eps of a norm           floats near zero
     E[x*x] - E[x]*E[x] for E[(x - E[x])^2]             floats near one another, far from zero
@@ -22,6 +23,7 @@ from xpiler.ir.rewrite import walk
 
 _SEED = 9201
 _MOST = 3  # sizes, of those tried last, where decisions of the texts turn; arrays
+_MOST_MODES = 8
 
 
 def compares_data(kernel: Function) -> bool:
@@ -57,10 +59,27 @@ def alike_cases(contract: Contract, kernels: Sequence[Function]) -> Iterator[Cas
         for case in dict.fromkeys((*sizes[:1], *sizes[: -_MOST - 1 : -1])):
             for fill in fills:
                 yield replace(case, fill=fill, seed=_SEED)
+        yield from _on_other_branches(contract, sizes, [a.name for a in read if a.dtype.is_float])
         for case in sizes[:1]:
             known = dict(case.values)
             for name in [a.name for a in read if not a.dtype.is_float and a.name not in known][:_MOST]:
                 yield replace(case, values=(*case.values, (name, Values("constant", 0))), seed=_SEED)
+
+
+def _on_other_branches(contract: Contract, sizes: Sequence[Case], floats: Sequence[str]) -> Iterator[Case]:
+    """Duplicates in each mode (`descending`), and what is far from zero where it is not multiplied by what
+    else is: without another array, or with one that is all 1."""
+    modes = [case for case in sizes[1:] if case.extents == sizes[0].extents]
+    yield from (replace(case, fill="integers", seed=_SEED) for case in modes[:_MOST_MODES])
+    fills: tuple[FillKind, ...] = ("below", "above")
+    without = [case for case in contract.cases if case.missing]
+    yield from (replace(case, fill=fill, seed=_SEED) for case in without[:_MOST] for fill in fills)
+    for case in sizes[:1]:
+        free = [name for name in floats if name not in dict(case.values)]
+        for name in free[:_MOST] if len(free) > 1 else ():
+            ones = tuple((other, Values("constant", 1)) for other in free if other != name)
+            for fill in fills:
+                yield replace(case, fill=fill, values=(*case.values, *ones), seed=_SEED)
 
 
 def _longest(case: Case) -> int:

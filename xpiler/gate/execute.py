@@ -33,6 +33,7 @@ from xpiler.platforms.registry import PLATFORMS
 
 _RUNNER = Path(__file__).with_name("runner.cpp")
 _AVX512 = Path(__file__).parent.parent / "emulators" / "avx512"
+_NOT_RUN = "not run"
 _REPORTED = 86  # exit code: the reason is in the events file
 SLOW = 20.0  # seconds of processor time after which a program need not run further cases
 _NUDGED = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tanh", "erf", "erfc")
@@ -102,6 +103,11 @@ class RunResult:
     def took_too_long(self) -> bool:
         """It was ended from outside, by the clock or by the limit of processor time."""
         return (self.crash or "").startswith(("stopped", "killed by SIGKILL", "killed by SIGXCPU"))
+
+    @property
+    def was_run(self) -> bool:
+        """Whether it was begun before the process of all cases ended."""
+        return not (self.crash or "").startswith(_NOT_RUN)
 
     def describe(self) -> str:
         """What went wrong, in words; empty if nothing did."""
@@ -536,7 +542,8 @@ def _told_apart(contract: Contract, runs: Sequence[RunResult]) -> list[RunResult
 def _how_it_ended(events: tuple[Event, ...], number: int, scratch: Path, done: Completed) -> str:
     status = _read(scratch / f"status-{number}").split()
     if not status:  # the runner itself was stopped, in this case or in one before
-        return done.describe() if done.reason or done.signal else f"not run: {done.stderr.strip()[:500]}"
+        said = f"{_NOT_RUN}: {done.stderr.strip()[:500]}"
+        return done.describe() if done.reason or done.signal else said
     kind, code = status[0], int(status[1])
     said = _said(number, done.stderr)
     words = f": {said}" if said else ""

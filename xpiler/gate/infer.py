@@ -64,8 +64,8 @@ class Inference:
     condition, but in none of the cases. `settings`: by kernel, the launches at which its IR was run.
     `made_up`: the findings were shown by data that the file's program may never hand the kernel; `doubts` are
     findings of such data that the program's own do not show. `further`: cases that are part of the contract
-    if the source takes them, which only running it shows; `at`: such a case with other scalars, None where
-    there is none. `warnings`: what is right for some callers only.
+    if the source takes them, which only running it shows; `at`: such a case with other scalars, see
+    `Elsewhere.at`. `warnings`: what is right for some callers only.
     """
 
     contract: Contract
@@ -80,7 +80,7 @@ class Inference:
     further: tuple[Case, ...] = ()
     doubts: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
-    at: Callable[[Mapping[str, Scalar]], Case | None] = lambda changes: None
+    at: Callable[..., Case | None] = lambda changes, kept="": None
 
 
 def _search_host(question: Question) -> _Found:
@@ -215,7 +215,7 @@ def infer_contract(
         tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed),
         settings,
         further=tuple(made for c in (*stated, *elsewhere.cases()) if (made := given(c)) is not None),
-        at=lambda changes: None if (case := elsewhere.at(changes)) is None else given(case),
+        at=lambda changes, kept="": None if (case := elsewhere.at(changes, kept)) is None else given(case),
         doubts=tuple(search.doubts) if isinstance(search, ProgramSearch) else (),
         warnings=unguarded_blocks(entry, contract, kernels, settings)
         if isinstance(search, HostSearch)

@@ -9,6 +9,7 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from math import prod
 
 from xpiler.gate.contract import Case, Scalar, Values
@@ -24,6 +25,7 @@ from xpiler.gate.further_cases import (
 from xpiler.gate.infer_function import FunctionSearch
 from xpiler.gate.infer_program import ProgramSearch
 from xpiler.gate.infer_search import Search, Trial, badness
+from xpiler.gate.kept_orders import keeping_orders
 from xpiler.gate.largest_index import largest_elements
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.scalar_cases import compared, float_limits, scalar_cases, wide_numbers
@@ -67,10 +69,23 @@ class Elsewhere:
             found = list(usable)
             free = [n for n in search.sizes if len(set(overrides.scalar_choices(n))) > 1]
         self._found, self._free = found, free
-        self._extents: _Extents | None = None
-        if self._base is not None and not overrides.shapes and not _has_own_arrays(search):
-            self._extents = _extents_at([*found, *search.dropped], free, formulas)
+        self._formulas = formulas
         self._deadline = 0.0
+
+    @cached_property
+    def _extents(self) -> _Extents | None:
+        """The extents as functions of the sizes, unless the call says otherwise at some of the further ones:
+        a number of blocks may be the same at all sizes that were found, and has a limit."""
+        if self._base is None or self._overrides.shapes or _has_own_arrays(self._search):
+            return None
+        at = _extents_at([*self._found, *self._search.dropped], self._free, self._formulas)
+        further = list(further_sizes([trial.sizes for trial in self._found], self._free)) if at else []
+        meant = [sizes for sizes in further if self._search.is_meant(sizes)]
+        for sizes, case in zip(meant, self._search.told(meant), strict=True):
+            said = dict(case.extents) if case is not None else {}
+            if at is not None and any(at[name](sizes) != extent for name, extent in said.items()):
+                return None
+        return at
 
     def cases(self) -> Iterator[Case]:
         """Cases with other flags and factors, then at further sizes."""
@@ -88,7 +103,7 @@ class Elsewhere:
             least_sizes(tried, self._free) if self._stated else further_sizes(tried, self._free, lengths)
         )
         self._deadline = time.thread_time() + _SECONDS
-        for number, sizes in enumerate(further):
+        for number, sizes in enumerate(self._with_orders(further, tried)):
             case = self._case(sizes)
             if case is not None:
                 yield replace(case, seed=_SEED + number)
@@ -99,6 +114,15 @@ class Elsewhere:
                 case = self._case(sizes)
                 if case is not None:
                     yield self._spread(replace(case, seed=_SEED))
+
+    def _with_orders(
+        self, further: Iterator[dict[str, int]], tried: Sequence[Mapping[str, int]]
+    ) -> Iterator[dict[str, int]]:
+        """The sizes, and those with another one raised that was never less before."""
+        for sizes in further:
+            yield sizes
+            for name, value in keeping_orders(sizes, self._free, tried):
+                yield {**sizes, name: value}
 
     def _spread(self, case: Case) -> Case:
         """The case with data that lead anywhere: guards bound what they pick."""
@@ -115,9 +139,9 @@ class Elsewhere:
             case = replace(case, fill="spread", landmarks=(float(most),))
         return replace(case, values=values)
 
-    def at(self, changes: Mapping[str, Scalar]) -> Case | None:
+    def at(self, changes: Mapping[str, Scalar], kept: str = "") -> Case | None:
         """The first case with other values of scalars that nobody stated; None where there is none, or it
-        would be much work."""
+        would be much work. `kept`: a size that is large only as another one is, as strides are."""
         known = {*self._numbers, *(() if self._stated else self._free)}
         if self._base is None or not changes.keys() <= known:
             return None
@@ -126,10 +150,11 @@ class Elsewhere:
         if sizes:
             if any(size % granule([t.sizes[n] for t in self._found]) for n, size in sizes.items()):
                 return None
-            if self._overrides.shapes or prod(max(1, abs(v)) for v in sizes.values()) > _MOST_WORK:
+            counted = [max(1, abs(v)) for name, v in sizes.items() if name != kept]
+            if self._overrides.shapes or prod(counted) > _MOST_WORK:
                 return None
             rest = {**self._base.sizes, **sizes}
-            if prod(rest[name] for name in self._free) > _MOST_WORK:
+            if prod(rest[name] for name in self._free if name != kept) > _MOST_WORK:
                 return None
             self._deadline = max(self._deadline, time.thread_time() + _SECONDS / 10)
             case = self._case(rest)
@@ -153,7 +178,7 @@ class Elsewhere:
             known = {name: extent(told) or 0 for name, extent in self._extents.items()}
             if min(known.values(), default=0) > 0:
                 case = search.case_at(sizes, known, values)
-        elif (call := search.told(sizes)) is not None:
+        elif (call := search.told([sizes])[0]) is not None:
             case = call
         elif time.thread_time() < self._deadline:
             trial = min(search.attempt(sizes), key=badness)

@@ -322,10 +322,17 @@ class HostSearch(Search):
             return True
         return any(dict(sizes) == p for p in self.preferred)
 
-    def told(self, sizes: Mapping[str, int]) -> Case | None:
+    def told(self, several: Sequence[Mapping[str, int]]) -> list[Case | None]:
         if self.uses:  # what the data lead to decides how long arrays are
-            return None
-        (trace,) = self._traced([sizes])
+            return [None] * len(several)
+        traces = self._traced(several)
+        short = [i for i, trace in enumerate(traces) if trace.fault and not trace.hung]
+        roomy = self._probed([several[i] for i in short], _PROBES[1]) if short else []
+        for i, trace in zip(short, roomy, strict=True):
+            traces[i] = self.traces[tuple(sorted(several[i].items()))] = trace
+        return [self._told(sizes, trace) for sizes, trace in zip(several, traces, strict=True)]
+
+    def _told(self, sizes: Mapping[str, int], trace: Trace) -> Case | None:
         copied, _ = _copied(trace)
         known = {p.name for p in self.entry.params if p.is_pointer} <= set(copied)
         if trace.fault or not trace.launches or not known or min(copied.values(), default=1) <= 0:

@@ -172,10 +172,10 @@ class Search:
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         raise NotImplementedError
 
-    def told(self, sizes: Mapping[str, int]) -> Case | None:
-        """The call at sizes that were not tried, where it says itself how long all its arrays are: what is
-        wrong with it then shows when it is run. None where it does not."""
-        return None
+    def told(self, several: Sequence[Mapping[str, int]]) -> list[Case | None]:
+        """The calls at sizes that were not tried, where they say themselves how long all arrays are: what is
+        wrong with one then shows when it is run. None where it does not."""
+        return [None] * len(several)
 
     def case_at(
         self, sizes: Mapping[str, int], extents: Mapping[str, int], values: Mapping[str, Values]

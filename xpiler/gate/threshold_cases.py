@@ -2,21 +2,25 @@
 
 if (alpha == 1.0f) copy(x, y); else scale(alpha, x, y);    -->  runs with alpha=1, 0.99999994, 1.0000001 ...
 if (n >= 4096) wide(x, y, n); else narrow(x, y, n);        -->  runs with n=4096, n=4095, n=4097
+for (; i + 16 <= n; i += 16) ...                           -->  runs with n=16, n=17 ... (`rests.py`)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from math import prod
 
 from xpiler.errors import Refusal
 from xpiler.frontend.syntax import analyse
 from xpiler.gate.contract import Case, Scalar
 from xpiler.gate.infer import Inference
+from xpiler.gate.kept_orders import keeping_orders
+from xpiler.gate.rests import rests
 from xpiler.gate.thresholds import Thresholds, Turn
 from xpiler.ir.types import F64
 
-_MOST = 48  # runs
+_MOST = 64  # runs
 _MUCH = 8  # times the work of an ordinary call
 _TRIED = 400  # turns of a text that are looked at
 
@@ -33,21 +37,26 @@ def threshold_cases(inference: Inference, text: str, file: str, platform: str, e
     params = [name if (name := argument.name) in base else "" for argument in contract.arguments]
     try:
         found = Thresholds(analyse(text, file, platform=platform), entry, params)
-        turns = [turn for _, turn in zip(range(_TRIED), found.turns(base, doubles), strict=False)]
+        all_turns = chain(rests(found, base), found.turns(base, doubles))
+        turns = [turn for _, turn in zip(range(_TRIED), all_turns, strict=False)]
     except (Refusal, RecursionError):
         return
     known = {case.scalars for case in contract.cases}
     several = {name: [v for c in contract.cases if (v := c.scalar(name)) > 1] for name in base}
     least = {name: min(values) for name, values in several.items() if values}  # of one element nothing shows
+    ran = [_sizes(dict(case.scalars)) for case in contract.cases if not case.all_given]
     made: list[Case] = []
     for changes in sorted(
         (_changes(base, least, turn) for turn in turns), key=lambda c: _work({**base, **c})
     ):
-        case = inference.at(changes)
-        if case is not None and case.scalars not in known:
-            known.add(case.scalars)
-            made.append(case)
-        if len(made) == _MOST:
+        sizes = _sizes({**base, **changes})
+        raised = [(name, {name: value}) for name, value in keeping_orders(sizes, list(sizes), ran)]
+        for kept, more in (("", {}), *raised):
+            case = inference.at({**changes, **more}, kept)
+            if case is not None and case.scalars not in known:
+                known.add(case.scalars)
+                made.append(case)
+        if len(made) >= _MOST:
             break
     yield from made
 
@@ -59,6 +68,10 @@ def _changes(base: Mapping[str, Scalar], least: Mapping[str, Scalar], turn: Turn
         return changes
     small = {n: v for n, v in least.items() if _is_size(base[n]) and _is_size(v) and n not in turn.others}
     return {**small, **changes}
+
+
+def _sizes(scalars: Mapping[str, Scalar]) -> dict[str, int]:
+    return {n: v for n, v in scalars.items() if isinstance(v, int) and not isinstance(v, bool)}
 
 
 def _is_size(value: Scalar) -> bool:

@@ -71,7 +71,7 @@ class Thresholds:
     def __init__(self, unit: SyntaxUnit, entry: str, params: Sequence[str]) -> None:
         self._unit = unit
         functions = (*unit.kernels, *unit.device_functions, *unit.host_functions)
-        self._functions = [f for f in functions if f.body is not None]
+        self.functions = [f for f in functions if f.body is not None]
         self._entry, self._params = entry.split("<")[0].split("::")[-1], params
         self._scalars = {name for name in params if name}
         self._calls = dict(self._arguments())
@@ -120,9 +120,9 @@ class Thresholds:
             yield Turn(tuple(met.items()))
 
     def _comparisons(self) -> Iterator[tuple[FunctionDef, Node]]:
-        for function in self._functions:
+        for function in self.functions:
             assert function.body is not None
-            for node in _nodes(function.body):
+            for node in nodes_of(function.body):
                 if node.type in (
                     "binary_expression",
                     "unary_expression",
@@ -175,11 +175,18 @@ class Thresholds:
 
     def _numbers(self, node: Node) -> list[float]:
         """The numbers that are written in a comparison, or near by."""
-        texts = (self._unit.text_of(n) for n in _nodes(node) if n.type == "number_literal")
+        texts = (self._unit.text_of(n) for n in nodes_of(node) if n.type == "number_literal")
         found = [value for value in map(_number, texts) if value is not None]
         return [float(value) for value in found]
 
     # ------------------------------------------------------------------------------------------- formulas
+
+    def formula(self, function: FunctionDef, node: Node) -> Formula | None:
+        """What stands there as a function of the entry's scalars, if it can be followed."""
+        return self._formula(function, node, 0)
+
+    def text_of(self, node: Node | None) -> str:
+        return self._unit.text_of(node)
 
     def _formula(self, function: FunctionDef | None, node: Node, depth: int) -> Formula | None:
         if depth > _DEPTH * 4:
@@ -252,10 +259,10 @@ class Thresholds:
             value = self._formula(function, values[0], depth + 1) if len(values) == 1 else None
             if value is not None and value.names:
                 return value
-            bound = self._bound(function, name, depth)
-            if bound is not None or values:
-                return bound or value
             names = [param.name for param in function.params]
+            bound = self._bound(function, name, depth)
+            if bound is not None or (values and name not in names):
+                return bound or value
             if name in names:
                 place = names.index(name)
                 if function.name == self._entry and len(names) == len(self._params):
@@ -278,7 +285,7 @@ class Thresholds:
         assert function.body is not None
         if any(param.name == name for param in function.params):
             return None
-        for node in _nodes(function.body):
+        for node in nodes_of(function.body):
             if node.type != "binary_expression" or self._operator(node) not in ("<", ">=", "<=", "!="):
                 continue
             left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
@@ -296,10 +303,10 @@ class Thresholds:
         found: dict[str, list[tuple[FunctionDef | None, Sequence[Node]]]] = {}
         for launch in self._unit.launches:
             found.setdefault(launch.name, []).append((launch.host_function, launch.arguments))
-        names = {f.name for f in self._functions}
-        for function in self._functions:
+        names = {f.name for f in self.functions}
+        for function in self.functions:
             assert function.body is not None
-            for node in _nodes(function.body):
+            for node in nodes_of(function.body):
                 if node.type == "call_expression":
                     called = self._unit.text_of(node.child_by_field_name("function"))
                     name = called.partition("<")[0].split("::")[-1].strip()
@@ -315,7 +322,7 @@ class Thresholds:
 # ------------------------------------------------------------------------------------------------ syntax
 
 
-def _nodes(root: Node) -> Iterator[Node]:
+def nodes_of(root: Node) -> Iterator[Node]:
     todo = [root]
     while todo:
         node = todo.pop()
@@ -338,7 +345,7 @@ def _conjuncts(node: Node, operator_of: Callable[[Node], str]) -> Iterator[Node]
 def _definitions(body: Node, unit: SyntaxUnit) -> dict[str, list[Node]]:
     """What a function sets its variables to."""
     found: dict[str, list[Node]] = {}
-    for node in _nodes(body):
+    for node in nodes_of(body):
         if node.type == "init_declarator":
             name, value = node.child_by_field_name("declarator"), node.child_by_field_name("value")
         elif node.type == "assignment_expression":
@@ -416,9 +423,11 @@ def _binary(op: str, left: Formula | None, right: Formula | None) -> Formula | N
 
 
 def _unary(op: str, inner: Formula | None) -> Formula | None:
-    if inner is None or op not in ("-", "+", "!"):
+    if inner is None or op not in ("-", "+", "!", "~"):
         return None
     at = inner.at
+    if op == "~":
+        return Formula(inner.names, lambda scalars: ~int(at(scalars)))
     if op == "!":
         return Formula(inner.names, lambda scalars: not at(scalars))
     return Formula(inner.names, lambda scalars: -at(scalars)) if op == "-" else inner

@@ -135,14 +135,14 @@ def _size(scalar: tuple[str, Scalar]) -> int:
 def _each_run(
     build: Build, cases: Sequence[Case], limits: Limits
 ) -> Iterator[tuple[Case, RunResult, RunResult]]:
-    """Both runs of each case: of all in one process, if none faults, else each in its own."""
+    """Both runs of each case: of all in one process, and of those that did not get their turn there, as one
+    before them took too long, each in its own."""
     together = build.run(cases, variants=BOTH_ENDS, limits=limits) if len(cases) > 1 else []
-    if together and all(result.ok for result in together):
-        yield from zip(cases, together[0::2], together[1::2], strict=True)
-        return
-    for case in cases:
-        one, other = build.run([case], variants=BOTH_ENDS, limits=limits)
-        yield case, one, other
+    for number, case in enumerate(cases):
+        both = together[2 * number : 2 * number + 2]
+        if not both or any(result.took_too_long or not result.was_run for result in both):
+            both = build.run([case], variants=BOTH_ENDS, limits=limits)
+        yield case, both[0], both[1]
 
 
 def _says_enough(contract: Contract, result: RunResult) -> bool:

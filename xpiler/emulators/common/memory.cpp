@@ -42,10 +42,12 @@ std::map<unsigned char*, Region*>& regions() {
 unsigned char* lower_redzone(const Region& r) { return std::max(r.low + guard, r.base - 256); }
 
 // What lies around a buffer. A value that was read beyond one shows when it is written beyond another: arithmetic makes
-// a quiet NaN of a signalling one, and each allocation has its own.
+// a quiet NaN of a signalling one, and each allocation has its own. In reverse order it is a large number instead, so
+// that results which depend on what was read there differ between the two.
 std::uint32_t redzone_word(const Region& r) {
     const bool own = !std::strcmp(r.kind, "device") || !std::strcmp(r.kind, "managed") || !std::strcmp(r.kind, "host");
-    return own ? 0x7fa00001u + (static_cast<std::uint32_t>(r.id) * 0x9e35u & 0xfffffu) : poison_word;
+    const std::uint32_t first = reversed() ? 0x7e900001u : 0x7fa00001u;
+    return own ? first + (static_cast<std::uint32_t>(r.id) * 0x9e35u & 0xfffffu) : poison_word;
 }
 
 }  // namespace
