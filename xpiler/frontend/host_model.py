@@ -14,26 +14,17 @@ emulator is the authority, this is the shortcut to good questions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
+from xpiler.frontend.host_formulas import SIZES, Formula, Formulas, returned_by
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.frontend.syntax_model import FunctionDef, StructDef
 
-Formula = str  # a Python expression over parameter names; `//` and `%` on non-negative values
-
-_SIZES = {
-    "char": 1, "bool": 1, "int8_t": 1, "uint8_t": 1, "short": 2, "int16_t": 2, "uint16_t": 2, "half": 2,
-    "__half": 2,
-    "__nv_bfloat16": 2, "nv_bfloat16": 2, "int": 4, "unsigned": 4, "float": 4, "int32_t": 4, "uint32_t": 4,
-    "long": 8,
-    "double": 8, "size_t": 8, "int64_t": 8, "uint64_t": 8, "half2": 4, "float2": 8, "float4": 16, "int4": 16,
-}  # fmt: skip
-_OPERATORS = {"+": "+", "-": "-", "*": "*", "/": "//", "%": "%", "<<": "<<", ">>": ">>", "&": "&", "|": "|"}
-
 _PITCH = 512  # bytes that rows of `cudaMallocPitch` are aligned to
+_DEEPEST = 3  # calls of functions that allocate
 _INPUT = re.compile(r"\b(?:ato[il]|atoll|strtou?ll?|stou?[il]l?|argc)\b")  # reads the command line
 
 
@@ -47,6 +38,12 @@ class LaunchModel:
     values: tuple[Formula | None, ...] = ()  # the arguments, where they are numbers
     conditions: tuple[Formula | None, ...] = ()  # that hold where it is reached, as Python expressions
     span: tuple[int, int] = (0, 0)  # in the text
+    bytes: Mapping[str, Formula] = field(default_factory=dict)  # of what has been allocated before
+    members: Mapping[str, Formula] = field(default_factory=dict)  # numbers in structs, by `p.n`
+    held: Mapping[str, str] = field(default_factory=dict)  # and pointers, each to the one that it is
+    starts: tuple[
+        tuple[str, Formula | None], ...
+    ] = ()  # of pointers: what they point into, from which byte on
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,7 @@ def model_host(unit: SyntaxUnit, function: FunctionDef) -> HostModel:
     if function.body is None:
         return HostModel({}, ())
     reader = _Reader(unit, {p.name: p.name for p in function.params})
+    reader.vectors = {p.name for p in function.params if "vector<" in p.text}
     for node in _statements(function.body):
         reader.read(node)
     return HostModel(reader.bytes, tuple(reader.launches), tuple(reader.inputs))
@@ -74,20 +72,16 @@ def _statements(node: Node) -> Iterator[Node]:
         yield from _statements(child)
 
 
-class _Reader:
-    def __init__(self, unit: SyntaxUnit, values: dict[str, Formula]) -> None:
-        self.unit = unit
-        self.values = values
-        self.dims: dict[str, list[Formula | None]] = {}
+class _Reader(Formulas):
+    def __init__(self, unit: SyntaxUnit, values: dict[str, Formula], depth: int = 0) -> None:
+        super().__init__(unit, values)
         self.bytes: dict[str, Formula] = {}
         self.launches: list[LaunchModel] = []
-        self.inputs: list[str] = []
-        self.pointees: dict[str, str] = {}  # the types that pointers point to, as written
-        self.lengths: dict[str, Formula] = {}  # of vectors
+        self.held: dict[str, str] = {}
+        self.counters: set[str] = set()  # of loops
+        self.objects: dict[str, StructDef] = {}  # that are constructed
+        self.depth = depth
         self.by_node = {launch.node.id: launch for launch in unit.launches}
-
-    def text(self, node: Node) -> str:
-        return self.unit.text_of(node)
 
     def read(self, node: Node) -> None:
         match node.type:
@@ -95,8 +89,17 @@ class _Reader:
                 name, value = node.child_by_field_name("declarator"), node.child_by_field_name("value")
                 if name is not None and value is not None:
                     self._define(self.text(name).lstrip("*& "), value)
-                    if value.type == "argument_list" and "vector<" in self._declared_type(node):
-                        self._give_length(self.text(name), value)
+                    outer = node.parent.parent if node.parent is not None else None
+                    if outer is not None and outer.type == "for_statement":
+                        self.counters.add(self.text(name))
+                    kind = self._declared_type(node)
+                    if value.type == "argument_list" and "vector<" in kind:
+                        self._give_length(self.text(name), value, kind)
+                    elif value.type in ("argument_list", "initializer_list"):
+                        self._give_members(self.text(name), kind, value)
+                        self._construct(
+                            self.text(name), kind, [self.formula(a) for a in value.named_children]
+                        )
             case "pointer_declarator":
                 self.pointees[self.text(node).lstrip("*& ")] = self._declared_type(node)
             case "assignment_expression":
@@ -120,8 +123,9 @@ class _Reader:
             return
         texts = [self.text(child) for child in arguments.named_children]
         if "vector<" in self.text(kind) and texts and (length := self._of_words(texts[0])) is not None:
-            self.lengths[self.text(name)] = length
+            self._has_length(self.text(name), length, self.text(kind))
         if self.text(kind) != "dim3":
+            self._construct(self.text(name), self.text(kind), [self._of_words(text) for text in texts])
             return
         self.dims[self.text(name)] = [
             self.values.get(text) if text.isidentifier() else None for text in texts
@@ -137,6 +141,10 @@ class _Reader:
             self.dims[name] = [self.formula(child) for child in value.named_children]
             if len(value.named_children) == 1 and (only := self.dims[name][0]) is not None:
                 self.values[name] = only
+            return
+        helper = self._helper(value) if value.type == "call_expression" else None
+        if helper is not None and helper.returned in helper.reader.bytes:
+            self.bytes[name] = helper.reader.bytes[helper.returned]
             return
         dims = self._dims(value)
         if dims is not None:
@@ -157,31 +165,72 @@ class _Reader:
         kind = outer.child_by_field_name("type") if outer is not None else None
         return self.text(kind) if kind is not None else ""
 
-    def _give_length(self, name: str, arguments: Node) -> None:
+    def _give_length(self, name: str, arguments: Node, kind: str) -> None:
         """`std::vector<float> x(n);`"""
         length = self.formula(arguments.named_children[0]) if arguments.named_children else None
         if length is not None:
-            self.lengths[name] = length
+            self._has_length(name, length, kind)
+
+    def _has_length(self, name: str, length: Formula, kind: str) -> None:
+        self.lengths[name] = length
+        size = re.search(r"device_vector<\s*(\w+)\s*>", kind)
+        if size is not None and size[1] in SIZES:
+            self.bytes[f"{name}.data"] = f"({length} * {SIZES[size[1]]})"
+
+    def _give_members(self, name: str, kind: str, values: Node) -> None:
+        """`Params p = {d_in, d_out, n};`"""
+        struct = next((s for s in self.unit.structs if s.name in kind.split()), None)
+        members = struct.fields if struct is not None else ()
+        for member, value in zip(members, values.named_children, strict=False):
+            self._give_member(f"{name}.{member.name}", value)
+
+    def _construct(self, name: str, kind: str, given: list[Formula | None]) -> None:
+        """`Buffer<float> b(n);` whose constructor allocates."""
+        called, _, written = kind.partition("<")
+        struct = next((s for s in self.unit.structs if s.name == called.strip()), None)
+        if struct is None or self.depth >= _DEEPEST:
+            return
+        for method in struct.methods:
+            if method.name != struct.name or method.body is None or len(method.params) != len(given):
+                continue
+            known = {p.name: f"({g})" for p, g in zip(method.params, given, strict=True) if g is not None}
+            reader = _Reader(self.unit, known, self.depth + 1)
+            passed = [t.strip() for t in written.rstrip("> ").split(",")]
+            reader.types = dict(zip([t.name for t in struct.template or ()], passed, strict=False))
+            for node in _statements(method.body):
+                reader.read(node)
+            self.objects[name] = struct
+            for pointer, size in reader.bytes.items():
+                self._allocated(f"{name}.{pointer.removeprefix('this->')}", size)
+
+    def _given_by(self, call: Node) -> str:
+        """The member that a method returns: `b.get()` is `b.p_`."""
+        function = call.child_by_field_name("function")
+        name, _, method = (self.text(function) if function is not None else "").partition(".")
+        struct = self.objects.get(name)
+        for known in struct.methods if struct is not None else ():
+            returned = returned_by(known) if known.name == method else None
+            if returned is not None:
+                return f"{name}.{self.text(returned).removeprefix('this->')}"
+        return ""
+
+    def _give_member(self, place: str, value: Node) -> None:
+        formula = self.formula(value)
+        self.members.pop(place, None)
+        self.held.pop(place, None)
+        if formula is not None:
+            self.members[place] = formula
+        elif self.text(value) not in ("nullptr", "NULL"):
+            self.held[place] = self.text(value)
 
     def _define_component(self, place: str, value: Node) -> None:
         """`dim.x = n`"""
+        self._give_member(place, value)
         name, _, axis = place.partition(".")
         if axis in ("x", "y", "z"):
             known = self.dims.setdefault(name, [])
             known += ["1"] * (3 - len(known))
             known["xyz".index(axis)] = self.formula(value)
-
-    def _dims(self, node: Node) -> list[Formula | None] | None:
-        """The components of `dim3(x, y)`, `{x, y}` or a variable that holds them."""
-        if node.type == "identifier" and self.text(node) in self.dims:
-            return self.dims[self.text(node)]
-        arguments = node.child_by_field_name("arguments")
-        if node.type == "call_expression" and arguments is not None and self.text(node).startswith("dim3"):
-            return [self.formula(child) for child in arguments.named_children]
-        if node.type == "compound_literal_expression" or node.type == "initializer_list":
-            holder = node.child_by_field_name("value") or node
-            return [self.formula(child) for child in holder.named_children]
-        return None
 
     def _triple(self, node: Node) -> tuple[Formula | None, Formula | None, Formula | None]:
         dims = self._dims(node)
@@ -195,10 +244,14 @@ class _Reader:
         if function is None or arguments is None:
             return
         name, given = self.text(function), arguments.named_children
-        if re.fullmatch(r"(cuda|hip|cnrt)Malloc(Managed|Async)?", name) and len(given) >= 2:
+        if (helper := self._helper(node)) is not None:
+            for param, argument in zip(helper.parameters, given, strict=False):
+                if param in helper.reader.bytes:
+                    self._allocated(self._pointer(argument), helper.reader.bytes[param])
+        elif re.fullmatch(r"(cuda|hip|cnrt)Malloc(Managed|Async)?", name) and len(given) >= 2:
             formula = self.formula(given[1])
             if formula is not None:
-                self.bytes[self._pointer(given[0])] = formula
+                self._allocated(self._pointer(given[0]), formula)
         elif re.fullmatch(r"(cuda|hip)MallocPitch", name) and len(given) == 4:
             width, rows = self.formula(given[2]), self.formula(given[3])
             if width is not None and rows is not None:
@@ -211,6 +264,41 @@ class _Reader:
                 for side in given[:2]:
                     self.bytes.setdefault(self._pointer(side), formula)
 
+    def _allocated(self, pointer: str, size: Formula) -> None:
+        self.bytes[pointer] = size
+        self.held.pop(pointer, None)
+
+    def _helper(self, call: Node) -> _Helper | None:
+        """What a function of the file allocates, called like this."""
+        function, arguments = call.child_by_field_name("function"), call.child_by_field_name("arguments")
+        if function is None or arguments is None or self.depth >= _DEEPEST:
+            return None
+        name, _, written = self.text(function).partition("<")
+        defined = (f for f in self.unit.host_functions if f.name == name and f.body is not None)
+        found = next((f for f in defined if "alloc" in self.text(f.node).lower()), None)
+        if found is None or found.body is None or self.by_node.get(call.id) is not None:
+            return None
+        given = {
+            p.name: self.formula(a) for p, a in zip(found.params, arguments.named_children, strict=False)
+        }
+        reader = _Reader(self.unit, {n: f"({g})" for n, g in given.items() if g is not None}, self.depth + 1)
+        passed = [t.strip() for t in written.removesuffix(">").split(",")] if written else []
+        for position, kind in enumerate(found.template or ()):
+            told = passed[position] if position < len(passed) else self._deduced(found, kind.name, arguments)
+            reader.types[kind.name] = self.types.get(told, told)
+        for node in _statements(found.body):
+            reader.read(node)
+        returned = (n for n in _statements(found.body) if n.type == "return_statement" and n.named_children)
+        results = [reader.text(n.named_children[0]) for n in returned]
+        return _Helper([p.name for p in found.params], reader, results[-1] if results else "")
+
+    def _deduced(self, function: FunctionDef, kind: str, arguments: Node) -> str:
+        """What `T` is where a `T *` or `T **` is passed."""
+        for param, argument in zip(function.params, arguments.named_children, strict=False):
+            if re.search(rf"\b{kind}\b", param.text) and "*" in param.text:
+                return self.pointees.get(self._pointer(argument), "")
+        return ""
+
     def _pointer(self, node: Node) -> str:
         return re.sub(r"\([^()]*\)|[&\s()]", "", self.text(node))
 
@@ -222,11 +310,49 @@ class _Reader:
         shared = self.formula(launch.config[2]) if len(launch.config) > 2 else "0"
         arguments = tuple(self.text(a) for a in launch.arguments)
         values = tuple(self.formula(a) for a in launch.arguments)
+        starts = tuple(self._start(a) for a in launch.arguments)
         conditions = tuple(self._conditions(node))
         span = self.unit.span_of(launch.node)
         self.launches.append(
-            LaunchModel(launch.name, grid, block, arguments, shared, values, conditions, span)
+            LaunchModel(
+                launch.name,
+                grid,
+                block,
+                arguments,
+                shared,
+                values,
+                conditions,
+                span,
+                dict(self.bytes),
+                dict(self.members),
+                dict(self.held),
+                starts,
+            )
         )
+
+    def _start(self, node: Node) -> tuple[str, Formula | None]:
+        """`d + 8` and `&d[8]`: from the 32nd byte of `d` on."""
+        match node.type:
+            case "cast_expression" | "parenthesized_expression" if node.named_children:
+                return self._start(node.named_children[-1])
+            case "binary_expression" if node.children[1].type == "+":
+                base, added = node.named_children[0], node.named_children[-1]
+            case "pointer_expression" if node.named_children[0].type == "subscript_expression":
+                subscript = node.named_children[0]
+                base, indices = subscript.named_children[0], subscript.named_children[-1]
+                added = indices.named_children[0] if indices.named_children else indices
+            case "call_expression" if given := self._given_by(node):
+                return given, "0"
+            case "call_expression" if re.search(r"\b(\w+)\.data\(\)", self.text(node)):
+                found = re.findall(r"\b(\w+)\.data\(\)", self.text(node))
+                return f"{found[0]}.data", "0"
+            case _:
+                return self.text(node), "0"
+        name, elements = self.text(base), self.formula(added)
+        if {self.text(n) for n in (added, *_statements(added))} & self.counters:
+            return name, None  # another one in each turn
+        size = SIZES.get((self.pointees.get(name) or "*").split()[-1])
+        return name, None if size is None or elements is None else f"(({elements}) * {size})"
 
     def _conditions(self, node: Node) -> Iterator[Formula | None]:
         """Of the `if`s around a node, and of those before it that leave the function."""
@@ -261,129 +387,14 @@ class _Reader:
         first, second = self.formula(subject.named_children[-1]), self.formula(value)
         return None if first is None or second is None else f"({first} == {second})"
 
-    def condition(self, node: Node) -> Formula | None:
-        """A condition as a Python expression, or None."""
-        match node.type:
-            case "condition_clause" | "parenthesized_expression" if node.named_children:
-                return self.condition(node.named_children[-1])
-            case "unary_expression" if self.text(node).startswith("!") and node.named_children:
-                inner = self.condition(node.named_children[-1])
-                return None if inner is None else f"(not {inner})"
-            case "binary_expression":
-                return self._comparison(node)
-        value = self.formula(node)
-        return None if value is None else f"(({value}) != 0)"
 
-    def _comparison(self, node: Node) -> Formula | None:
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        symbol = node.child_by_field_name("operator")
-        if left is None or right is None or symbol is None:
-            return None
-        operator, first, second = self.text(symbol), None, None
-        if operator in ("&&", "||"):
-            first, second = self.condition(left), self.condition(right)
-            operator = "and" if operator == "&&" else "or"
-        elif operator in ("<", "<=", ">", ">=", "==", "!="):
-            first, second = self.formula(left), self.formula(right)
-        else:
-            value = self.formula(node)
-            return None if value is None else f"(({value}) != 0)"
-        return None if first is None or second is None else f"({first} {operator} {second})"
+@dataclass(frozen=True)
+class _Helper:
+    """A function of the file as a caller sees it: `returned` is the variable that it gives back."""
 
-    def formula(self, node: Node) -> Formula | None:
-        """`node` over the parameters, or None."""
-        match node.type:
-            case "number_literal":
-                digits = self.text(node).rstrip("uUlLfF")
-                return digits if re.fullmatch(r"\d+", digits) else None
-            case "identifier":
-                name = self.text(node)
-                if name in self.values:
-                    return f"({self.values[name]})" if name != self.values[name] else name
-                for variable in self.unit.globals:
-                    if variable.name == name and variable.init is not None:
-                        return self.formula(variable.init)
-                return None
-            case "field_expression":
-                return self._component(node)
-            case "parenthesized_expression":
-                return self.formula(node.named_children[0]) if node.named_children else None
-            case "cast_expression":
-                value = node.child_by_field_name("value")
-                return self.formula(value) if value is not None else None
-            case "sizeof_expression":
-                return self._size_of(self.text(node))
-            case "binary_expression":
-                return self._binary(node)
-            case "call_expression":
-                return self._converted(node)
-            case "initializer_list" if len(node.named_children) == 1:
-                return self.formula(node.named_children[0])
-        return None
-
-    def _size_of(self, text: str) -> Formula | None:
-        """`sizeof(float)` or that of a struct, or `sizeof(*x)` of a pointer to such."""
-        pointee = re.fullmatch(r"sizeof\s*\(?\s*(?:\*\s*(\w+)|(\w+)\s*\[\s*0\s*\])\s*\)?", text)
-        if pointee is not None:
-            text = self.pointees.get(pointee[1] or pointee[2], "*")
-        words = re.findall(r"\w+", text)
-        sizes = [_SIZES[word] for word in words if word in _SIZES]
-        if not sizes and (struct := next((s for s in self.unit.structs if s.name in words), None)):
-            sizes = [size for size in (self._struct_size(struct),) if size]
-        return str(sizes[-1]) if sizes and "*" not in text else None
-
-    def _struct_size(self, struct: StructDef) -> int:
-        """Of one whose members are numbers; 0 of any other."""
-        end, alignment = 0, 1
-        for field in struct.fields:
-            kind = self.text(field.type_node) if field.type_node is not None else ""
-            size = _SIZES.get(kind.split()[-1] if kind else "", 0)
-            if not size or field.declarator.type != "field_identifier":
-                return 0
-            end = -(-end // size) * size + size
-            alignment = max(alignment, size)
-        return (
-            0
-            if struct.kind == "union" or struct.alignment or struct.bases
-            else -(-end // alignment) * alignment
-        )
-
-    def _component(self, node: Node) -> Formula | None:
-        """`block.x` of a `dim3`."""
-        name, field = node.child_by_field_name("argument"), node.child_by_field_name("field")
-        axis = "xyz".find(self.text(field)) if field is not None else -1
-        dims = self.dims.get(self.text(name)) if name is not None else None
-        if dims is None or axis < 0:
-            return None
-        return dims[axis] if axis < len(dims) else "1"
-
-    def _binary(self, node: Node) -> Formula | None:
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        operator = node.child_by_field_name("operator")
-        if left is None or right is None or operator is None or self.text(operator) not in _OPERATORS:
-            return None
-        first, second = self.formula(left), self.formula(right)
-        if first is None or second is None:
-            return None
-        return f"({first} {_OPERATORS[self.text(operator)]} {second})"
-
-    def _converted(self, node: Node) -> Formula | None:
-        """`static_cast<size_t>(e)`, `size_t(e)`, or a one-line helper such as `ceil_div(a, b)`."""
-        function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
-        if function is None or arguments is None:
-            return None
-        given = [self.formula(child) for child in arguments.named_children]
-        name = self.text(function)
-        if name.endswith(".size") and not given:
-            return self.lengths.get(name.removesuffix(".size"))
-        if len(given) == 1 and (name.startswith("static_cast<") or name in _SIZES):
-            return given[0]
-        for helper in (f for f in (*self.unit.host_functions, *self.unit.device_functions) if f.name == name):
-            returned = _returned(helper)
-            if returned is not None and len(helper.params) == len(given) and None not in given:
-                inner = {p.name: f"({g})" for p, g in zip(helper.params, given, strict=True)}
-                return _Reader(self.unit, inner).formula(returned)
-        return None
+    parameters: list[str]
+    reader: _Reader
+    returned: str
 
 
 def _leaves(statement: Node) -> bool:
@@ -395,16 +406,4 @@ def _leaves(statement: Node) -> bool:
     return any(n.type in ("return_statement", "throw_statement") for n in inside) or any(
         n.type == "call_expression" and (n.text or b"").startswith((b"exit", b"abort", b"std::exit"))
         for n in inside
-    )
-
-
-def _returned(function: FunctionDef) -> Node | None:
-    """The expression of a body that is a single return statement."""
-    if function.body is None or len(function.body.named_children) != 1:
-        return None
-    statement = function.body.named_children[0]
-    return (
-        statement.named_children[0]
-        if statement.type == "return_statement" and statement.named_children
-        else None
     )

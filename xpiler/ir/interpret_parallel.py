@@ -20,6 +20,7 @@ from xpiler.ir.interpret_state import (
     EPOCH_BITS,
     EPOCH_MASK,
     THREAD_BITS,
+    THREAD_MASK,
     Evaluate,
     Lanes,
     Run,
@@ -58,7 +59,7 @@ def run_parallel(loop: For, body: Run, bounds: list[Evaluate], numeric: Native) 
         total = int(ends[-1])
         level = _child_level(state, loop)
         alone = state.level == 0 and state.count == 1  # no other blocks that run beside this one
-        own = _is_a_threads_own(state, loop)
+        own = _is_a_threads_own(state, loop, total)
         if not own:
             if state.clock.joined:
                 _synchronise(state, alone)
@@ -90,12 +91,14 @@ def _own_elements(loop: For) -> int:
     return max(1, sum(prod(int(e.value) for e in d.shape if isinstance(e, Const)) for d in declared))
 
 
-def _is_a_threads_own(state: State, loop: For) -> bool:
+def _is_a_threads_own(state: State, loop: For, turns: int) -> bool:
     """An instruction on vectors of one thread among others, or a loop within what counts as a thread: its
     lanes are that thread, and it orders nothing that the others do. Checks tell apart blocks and threads, and
-    nothing within threads."""
+    nothing within threads; of loops that are shared out together (`collapse(3)`) all inner ones make threads.
+    """
     if state.level >= 2:
-        return True
+        together = loop.kind is LoopKind.PARALLEL and state.launch.threads == 1
+        return not together or turns >= THREAD_MASK
     return loop.kind is LoopKind.VECTOR and state.level == 0 and state.launch.threads > 1
 
 

@@ -37,11 +37,12 @@ from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
 from xpiler.symbolic.openmp import asks_for_its_thread, not_followed, one_by_one, shared_scalars
 from xpiler.symbolic.reached import Reached
 from xpiler.symbolic.rests import Rests
+from xpiler.symbolic.rows import beyond_rows
 from xpiler.symbolic.scalars import GUARD, assignments, multiples, roles
 from xpiler.symbolic.shape import Dims, LaunchShape, definitions, launch_shape
 from xpiler.symbolic.statics import static_findings, unguarded
 from xpiler.symbolic.tails import beyond_tails
-from xpiler.symbolic.trial import MIXED, RAMP, SAME, WILD, Frame, Observed, Trial, observe
+from xpiler.symbolic.trial import EDGE, MIXED, RAMP, SAME, WILD, Frame, Observed, Trial, observe
 
 _DYNAMIC = 48 << 10  # bytes of dynamic shared memory, where nobody says
 
@@ -102,14 +103,18 @@ def check_kernel(
     defined = definitions(kernel)
     ordered = one_by_one(unit.text, unit.file, unit.platform) if kernel.is_serial else ()
     lines = unit.text.splitlines()
-    beyond = [*beyond_guards(kernel, defined), *beyond_tails(kernel, defined)]
+    trials, scope = _trials(unit, kernel, options, dependence, hosts)
+    beyond = [
+        *beyond_guards(kernel, defined),
+        *beyond_tails(kernel, defined, trials[0].block),
+        *beyond_rows(kernel, defined),
+    ]
     judge = Judge.of(kernel, dependence, beyond, defined, ordered, lines)
-    frame = Frame.of(kernel)
+    frame = Frame.of(kernel, defined, dependence)
 
     def judged_of(seen: Observed) -> list[Found]:
         return without_harmless(judge.judge(seen), kernel, seen, frame, deadline)
 
-    trials, scope = _trials(unit, kernel, options, dependence, hosts)
     found: dict[tuple[object, ...], Found] = {}
     undecided: list[str] = []
     stopped: list[str] = []
@@ -164,17 +169,22 @@ def check_kernel(
             reached.look_at(seen)
             judged.append((larger, judged_of(seen)))
     if not undecided and _picks_of_known(kernel, dependence, trials[0]):
-        wild = replace(trials[0], data=WILD)
-        seen = observe(kernel, wild, frame, min(deadline, time.thread_time() + _FURTHER), options.cancelled)
-        judged.append((wild, [f for f in judged_of(seen) if _is_clamped(f)]))
+        free: set[tuple[object, ...]] = set()  # accesses that any number gets to
+        for data in (WILD, EDGE) if frame.compared else (WILD,):
+            wild = replace(trials[0], data=data)
+            until = min(deadline, time.thread_time() + _FURTHER)
+            outside = judged_of(observe(kernel, wild, frame, until, options.cancelled))
+            free |= {(f.array, f.range) for f in outside if data == WILD and not _is_clamped(f)}
+            clamped = [f for f in outside if _is_clamped(f) and (f.array, f.range) not in free]
+            judged.append((wild, clamped))
     if not undecided and time.thread_time() < deadline:
-        rest = rests.trial(trials) if reached.missing() or any(s.chunk for s in beyond) else None
-        if rest is not None:
-            seen = observe(
-                kernel, rest, frame, min(deadline, time.thread_time() + _FURTHER), options.cancelled
-            )
-            judge = replace(judge, suggested=(*beyond, *rests.beyond()))
-            is_meant = _is_meant(seen, reached)
+        asked = reached.missing() or rests.shared or any(s.chunk for s in beyond)
+        judge = replace(judge, suggested=(*beyond, *rests.beyond())) if asked else judge
+        is_meant = bool(rests.shared) or any(s.any_size for s in beyond)
+        for rest in rests.trials(trials) if asked else ():
+            until = min(deadline, time.thread_time() + _FURTHER)
+            seen = observe(kernel, rest, frame, until, options.cancelled)
+            is_meant = _is_meant(seen, reached) or is_meant
             judged.append((rest, [f for f in judged_of(seen) if is_meant or f.is_open]))
             scope = [text for text in scope if not is_meant or text not in rests.assumed()]
     if len(stopped) < len(judged):
@@ -229,8 +239,9 @@ def _picks_of_known(kernel: Function, dependence: Dependence, trial: Trial) -> b
 
 
 def _is_clamped(found: Found) -> bool:
-    """Whether an index that is out of bounds is a small one, though the data are larger than any index: the
-    kernel keeps it below some number, which is not that of the array."""
+    """Whether an index that is out of bounds is a small one, though the data are larger than any index, or
+    about the numbers that the kernel compares them with: it keeps the index below some number, which is not
+    that of the array."""
     index = found.counterexample.get("index", -1)
     return found.code == "XP-BOUNDS" and 0 <= index < _SMALL
 

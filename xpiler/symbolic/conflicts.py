@@ -20,6 +20,7 @@ from xpiler.ir.interpret_memory import NOBODY
 from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, EPOCH_MASK, THREAD_BITS, THREAD_MASK
 from xpiler.ir.nodes import Space
 
+NOWHERE: Mapping[str, int] = {}
 _MOST_GROUPS = 400  # elements of a part of the run whose pairs are looked at one by one
 _MOST_MEMBERS = 160  # accesses of one element that are compared with each other
 _SAMPLES = 4  # of one place, block and time
@@ -88,13 +89,22 @@ class Conflict:
 
 
 def conflicts(
-    log: Log, warp_size: int, aliases: Mapping[str, str], cancelled: Callable[[], bool] = lambda: False
+    log: Log,
+    warp_size: int,
+    aliases: Mapping[str, str],
+    starts: Mapping[str, int] = NOWHERE,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Conflict]:
-    """One conflict for each pair of places, in the order of the run. Raises `Cancelled`."""
+    """One conflict for each pair of places, in the order of the run. Arrays that are one begin at elements of
+    their own in it. Raises `Cancelled`."""
     by_array: dict[str, list[Event]] = {}
+    shared = {*aliases, *aliases.values()}
     for event in log.events:
-        name = aliases.get(event.memory.name, event.memory.name)
-        by_array.setdefault(name, []).append(event)
+        name = event.memory.name
+        if name in shared and (start := starts.get(name, 0)):
+            begin = start * event.memory.data.itemsize // event.memory.granule
+            event = replace(event, granules=event.granules + begin)
+        by_array.setdefault(aliases.get(name, name), []).append(event)
     found: list[Conflict] = []
     for name, events in by_array.items():
         if any(e.kind is not AccessKind.READ for e in events):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
+    Binary,
     Block,
     Break,
     Collective,
@@ -42,10 +43,12 @@ ATOMIC = "@atomic"
 @dataclass
 class Dependence:
     """`reached`: by identity of a statement or access, what the conditions on the way to it depend on.
-    `scalars`: parameters that are sources too."""
+    `scalars`: parameters that are sources too. `by_values`: only by what values are computed from, not by
+    what decides whether they are."""
 
     declared: frozenset[str]
     scalars: frozenset[str] = NOTHING
+    by_values: bool = False
     names: dict[str, Sources] = field(default_factory=dict)
     loaded: dict[str, Sources] = field(default_factory=dict)  # scalars computed from loads alone
     reached: dict[int, Sources] = field(default_factory=dict)
@@ -53,9 +56,9 @@ class Dependence:
     _ambient: Sources = NOTHING  # of returns further up
 
     @staticmethod
-    def of(function: Function, scalars: Sources = NOTHING) -> Dependence:
+    def of(function: Function, scalars: Sources = NOTHING, *, by_values: bool = False) -> Dependence:
         declared = frozenset(n.name for n in walk(function.body) if isinstance(n, Decl) and n.shape)
-        found = Dependence(declared, scalars)
+        found = Dependence(declared, scalars, by_values)
         while found._changed:
             found._changed = False
             found._ambient = NOTHING
@@ -121,6 +124,10 @@ class Dependence:
             self.names[name] = old | sources
             self._changed = True
 
+    def _way(self, sources: Sources) -> Sources:
+        """Sources of what decides that something happens, or where."""
+        return NOTHING if self.by_values else sources
+
     def _note(self, stmt: Stmt, control: Sources) -> None:
         """Remember the way to a statement and to the accesses in its own expressions."""
         stack: list[object] = [stmt]
@@ -149,27 +156,27 @@ class Dependence:
             case Decl(name=name, init=init):
                 values = (init,) if isinstance(init, Expr) else (init or ())
                 for value in values:
-                    self._give(name, self.of_expr(value) | control)
+                    self._give(name, self.of_expr(value) | self._way(control))
                     self._load(name, value)
             case Assign(target=Var(name=name), value=value):
                 self._load(name, value)
-                self._give(name, self.of_expr(value) | control)
+                self._give(name, self.of_expr(value) | self._way(control))
             case Assign(target=Load(array=array) as place, value=value):
-                self._give(array, self.of_expr(value) | control | self.of_index(place))
+                self._give(array, self.of_expr(value) | self._way(control | self.of_index(place)))
             case Atomic(place=place, args=args, target=target):
-                sources = control | self.of_index(place)
+                sources = self._way(control | self.of_index(place))
                 for arg in args:
                     sources |= self.of_expr(arg)
                 self._give(place.array, sources)
                 if target is not None:
                     self._give(target.name, sources | {ATOMIC})
             case Collective(target=target, args=args):
-                sources = control
+                sources = self._way(control)
                 for arg in args:
                     sources |= self.of_expr(arg)
                 self._give(target.name, sources)
             case Instr(operands=operands):
-                sources = control
+                sources = self._way(control)
                 for operand in operands:
                     sources |= self.of_expr(operand)
                 if operands and isinstance(operands[0], Ref):
@@ -201,3 +208,26 @@ class Dependence:
         if any(isinstance(n, Return) for n in inside):
             self._ambient |= inner
         return inner if any(isinstance(n, (Break, Continue)) for n in inside) else NOTHING
+
+
+def counts_by_data(function: Function) -> bool:
+    """Whether data say how often a loop turns: `while (e < ends[row]) ++e`."""
+    values = Dependence.of(function, by_values=True)
+    for node in walk(function.body):
+        match node:
+            case For():
+                if any(values.of_expr(end) for end in (node.start, node.stop, node.step)):
+                    return True
+            case While():
+                stepped = {
+                    n.target.name
+                    for part in (node.body, node.advance)
+                    for n in walk(part)
+                    if isinstance(n, Assign) and isinstance(n.target, Var)
+                }
+                for test in walk(node.condition):
+                    sides = (test.left, test.right) if isinstance(test, Binary) else ()
+                    for one, other in (sides, sides[::-1]) if sides else ():
+                        if isinstance(one, Var) and one.name in stepped and values.of_expr(other):
+                            return True
+    return False

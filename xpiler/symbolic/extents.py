@@ -49,7 +49,8 @@ class Suggested:
     `is_length`: its array may be one of offsets whose differences are lengths; `is_kept`: these are
     stored. `chunk`: elements that are accessed where only the first one is guarded; `is_bare`: `limit` guards
     other accesses of the array, and this one is not guarded. Without `limit` it is sizes without a rest that
-    suggest it; `any_size`: the guard itself tells that others are meant."""
+    suggest it; `any_size`: the guard itself tells that others are meant; `axes`: of the launch, along which
+    the threads are numbered that nothing keeps below `count`."""
 
     place: Load
     size: Affine
@@ -60,6 +61,8 @@ class Suggested:
     chunk: int = 0
     is_bare: bool = False
     any_size: bool = False
+    axes: str = ""
+    count: Affine | None = None
 
 
 def beyond_guards(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
@@ -90,8 +93,10 @@ def beyond_guards(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggest
 def _excesses(
     place: Load, index: Affine, limits: Limits, defined: Mapping[str, Expr], scalars: frozenset[str]
 ) -> list[tuple[int, Suggested]]:
-    """How far beyond the bound the index may be, by each guard that speaks of it."""
+    """How far beyond the bound the index may be, by each guard that speaks of it; of those that speak of its
+    row alone only where none says where in the row it is."""
     known: list[tuple[int, Suggested]] = []
+    of_rows: list[tuple[int, Suggested]] = []
     for limit in limits:
         one, other = (linear(substitute(e, defined)) for e in (limit.left, limit.right))
         if one is None or other is None or not other.variables() <= scalars or one.variables() & scalars:
@@ -113,8 +118,9 @@ def _excesses(
             beyond = inner is not None and bound.constant < 1
             at = inner if beyond and inner is not None else limit
             suggested = Suggested(place, size * stride, at, beyond or bound.constant >= 1)
-            known.append((bound.constant + max(over or 0, 0), suggested))
-    return known
+            to = known if over is not None else of_rows
+            to.append((bound.constant + max(over or 0, 0), suggested))
+    return known or of_rows
 
 
 def _strides(index: Affine, moving: Affine, scalars: frozenset[str]) -> Iterator[Affine]:

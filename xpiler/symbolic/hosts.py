@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.frontend import Unit
-from xpiler.frontend.host_model import Formula, HostModel, LaunchModel, model_host
+from xpiler.frontend.host_formulas import Formula
+from xpiler.frontend.host_model import HostModel, LaunchModel, model_host
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.ir.nodes import Function, Param
 from xpiler.platforms.bang_tasks import blocks_of
@@ -75,7 +76,8 @@ def _of_launch(
     formulas = [*launch.grid, *launch.values, *launch.conditions]
     if not kernel.tasks:
         formulas += [*launch.block, launch.shared]
-    formulas += [model.bytes.get(_pointer(a)) for a in launch.arguments]
+    for _, text, value, start in _arguments(kernel, launch):
+        formulas += [_bytes(model, launch, _pointer(text)), value, start]
     free = [n for n in names if any(re.search(rf"\b{n}\b", f) for f in formulas if f)]
     found: list[Trial] = []
     present = [f for f in formulas if f]
@@ -159,14 +161,17 @@ def _trial(kernel: Function, model: HostModel, launch: LaunchModel, sizes: Mappi
     scalars: dict[str, int | float] = {}
     extents: dict[str, int] = {}
     aliases: dict[str, str] = {}
+    starts: dict[str, int] = {}
     first: dict[str, str] = {}
-    for param, text, value in _arguments(kernel, launch):
+    for param, text, value, start in _arguments(kernel, launch):
         if param.is_pointer:
             pointer = _pointer(text)
-            bytes_ = _number(model.bytes.get(pointer), sizes)
-            if bytes_ is not None:
-                extents[param.name] = bytes_ // param.dtype.bytes
-            if re.fullmatch(r"\w+", pointer):
+            bytes_, begin = _number(_bytes(model, launch, pointer), sizes), _number(start, sizes)
+            if bytes_ is not None and begin is not None:
+                extents[param.name] = max(0, bytes_ - begin) // param.dtype.bytes
+            if begin:
+                starts[param.name] = begin // param.dtype.bytes
+            if re.fullmatch(r"[\w.]+", pointer) and begin is not None:
                 if pointer in first:
                     aliases[param.name] = first[pointer]
                 first.setdefault(pointer, param.name)
@@ -185,6 +190,7 @@ def _trial(kernel: Function, model: HostModel, launch: LaunchModel, sizes: Mappi
         shared if shared is not None else _MOST_SHARED,
         extents,
         aliases,
+        starts,
         strained=frozenset(unsure),
         host={n: v for n, v in sizes.items() if n not in scalars},
         is_launched=True,
@@ -204,14 +210,27 @@ def _shape(kernel: Function, launch: LaunchModel, sizes: Mapping[str, int]) -> t
     return (grid[0], grid[1], grid[2]), (block[0], block[1], block[2])
 
 
-def _arguments(kernel: Function, launch: LaunchModel) -> list[tuple[Param, str, Formula | None]]:
-    found = []
+def _arguments(
+    kernel: Function, launch: LaunchModel
+) -> list[tuple[Param, str, Formula | None, Formula | None]]:
+    """Each parameter with what is passed: the pointer, the number, the byte that the pointer begins at."""
+    found: list[tuple[Param, str, Formula | None, Formula | None]] = []
     for position, param in enumerate(kernel.params):
         at = param.argument if param.argument >= 0 else position
-        if at < len(launch.arguments):
-            value = launch.values[at] if not param.member else None
-            found.append((param, launch.arguments[at], value))
+        if at >= len(launch.arguments):
+            continue
+        if param.member:
+            place = f"{launch.arguments[at]}.{param.member}"
+            found.append((param, launch.held.get(place, place), launch.members.get(place), "0"))
+        else:
+            pointer, start = launch.starts[at] if launch.starts else (launch.arguments[at], "0")
+            found.append((param, pointer, launch.values[at], start))
     return found
+
+
+def _bytes(model: HostModel, launch: LaunchModel, pointer: str) -> Formula | None:
+    """Of an array as it was last allocated before the launch; else as the function tells elsewhere."""
+    return launch.bytes.get(pointer) or model.bytes.get(pointer)
 
 
 def _pointer(text: str) -> str:
@@ -232,9 +251,14 @@ def _number(formula: Formula | None, sizes: Mapping[str, int]) -> int | None:
 
 def as_launched(launches: Sequence[Trial], trial: Trial) -> Trial:
     """The trial with the numbers equal that the host code hands over as one (`rows, columns, columns`): those
-    that are the same in all its launches, whatever the sizes. How long arrays are then nobody tells."""
+    that are the same in all its launches, whatever the sizes; and with those that it never changes. How long
+    arrays are then nobody tells."""
     values = dict(trial.scalars)
     made = [t for t in launches if t.is_launched]
+    for name in values if made else ():
+        handed = {t.scalars.get(name) for t in made}
+        if len(handed) == 1 and (only := next(iter(handed))) is not None:
+            values[name] = only
     for first, second in itertools.combinations([n for n, v in values.items() if isinstance(v, int)], 2):
         pairs = {(t.scalars.get(first), t.scalars.get(second)) for t in made}
         if len(pairs) > 2 and all(a == b for a, b in pairs):

@@ -24,12 +24,12 @@ from xpiler.ir.printer import show
 from xpiler.ir.rewrite import walk
 from xpiler.ir.source import SourceRange
 from xpiler.symbolic.conflicts import Access, Conflict, conflicts
-from xpiler.symbolic.dependence import ATOMIC, Dependence
+from xpiler.symbolic.dependence import ATOMIC, Dependence, counts_by_data
 from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
 from xpiler.symbolic.overflow import beyond_signed, element_of, may_be_wide, meant, too_wide, wrapped
 from xpiler.symbolic.places import Places
-from xpiler.symbolic.trial import ENDLESS, WILD, Observed, Trial
+from xpiler.symbolic.trial import ENDLESS, MADE_UP, Observed, Trial
 from xpiler.symbolic.waits import NO_WAITS, Waits
 from xpiler.symbolic.wording import by_users_names, does, in_c, outside, spelled, type_in_c, who, worded
 
@@ -96,7 +96,8 @@ class Judge:
         found += [f for g in seen.findings if (f := self._wrapped(g, seen.trial)) is not None]
         found += [f for s in self.suggested if (f := self._beyond(s, seen)) is not None]
         return found + self._races(
-            conflicts(seen.log, self.kernel.warp_size, seen.trial.aliases, seen.cancelled), seen.trial
+            conflicts(seen.log, self.kernel.warp_size, seen.trial.aliases, seen.trial.starts, seen.cancelled),
+            seen.trial,
         )
 
     # ------------------------------------------------------------------------------------------ of a run
@@ -107,6 +108,8 @@ class Judge:
             return None
         severity, holds_if = finding.severity, ""
         if code == "XP-BOUNDS":
+            if 0 > finding.values.get("index", 0) >= -trial.starts.get(finding.array, 0):
+                return None  # what lies before it was allocated, too
             severity, holds_if = self._of_index(finding, trial)
         elif code == "XP-ZERO" and trial.strained:
             severity = WARNING
@@ -226,13 +229,20 @@ class Judge:
         """An index out of memory, or with a parameter that may never be that large, is only possible."""
         places = self._places(finding)
         sources = frozenset[str]().union(*(self.dependence.of_index(p) for p in places)) - {ATOMIC}
-        if sources and trial.data != WILD:
+        if sources and trial.data not in MADE_UP and not self._is_counted(places):
             return WARNING, f"{_names(sources)} may hold such values"
         if trial.strained:
             named = {n.name for p in places for n in walk(p) if hasattr(n, "name")} & trial.strained
             if named:
                 return WARNING, f"{_names(named)} may have such values"
         return ERROR, ""
+
+    def _is_counted(self, places: Sequence[Load | Ref]) -> bool:
+        """An index of an array of the kernel's own that threads count themselves: data decide only who does
+        (`if (x[i] > 0) queue[atomicAdd(&tail, 1)] = i`), and no promise about them is known."""
+        values = Dependence.of(self.kernel, by_values=True)
+        own = all(p.array in values.declared and not values.of_index(p) - {ATOMIC} for p in places)
+        return own and not counts_by_data(self.kernel)
 
     def _barrier(self, event: BarrierEvent, trial: Trial) -> Found:
         absent = np.setdiff1d(np.arange(event.threads), np.union1d(event.here, event.ended))
@@ -270,7 +280,7 @@ class Judge:
         size = _number(suggested.size, trial)
         if size is None or size <= 0 or place.array in trial.extents:
             return None
-        if suggested.is_bare and not (trial.host or _as_many_blocks_as_needed(trial, size)):
+        if suggested.is_bare and not (trial.host or _as_many_blocks_as_needed(trial, suggested, size)):
             return None
         for event in seen.log.events:
             if event.site.node is not place:
@@ -289,7 +299,8 @@ class Judge:
                     why = f"{limit} guards only the first of {suggested.chunk} elements"
                     holds_if = f"sizes that are no multiple of {suggested.chunk} are meant"
                 elif suggested.is_bare:
-                    why = f"{limit} guards other accesses of it, but not this one"
+                    others = "other arrays" if suggested.axes else "other accesses of it"
+                    why = f"{limit} guards {others}, but not this one"
                 any_size = suggested.any_size or trial.is_launched
                 is_open = suggested.is_kept or (bool(suggested.chunk) and not any_size)
                 values = Places(self.kernel, trial).of_access(access) | {"index": index}
@@ -429,9 +440,13 @@ def _element(pair: Conflict) -> str:
     return pair.array + "".join(reversed(indices))
 
 
-def _as_many_blocks_as_needed(trial: Trial, size: int) -> bool:
+def _as_many_blocks_as_needed(trial: Trial, suggested: Suggested, size: int) -> bool:
     """Whether each block of an assumed launch has elements to work on, as one that host code makes has."""
     blocks, threads = trial.grid, trial.block
+    if suggested.count is not None:
+        count = _number(suggested.count, trial)
+        along = ("xyz".index(axis) for axis in suggested.axes)
+        return count is not None and all((blocks[a] - 1) * threads[a] < count for a in along)
     return blocks[1:] == threads[1:] == (1, 1) and (blocks[0] - 1) * threads[0] < size
 
 

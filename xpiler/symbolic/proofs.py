@@ -347,6 +347,8 @@ class Thread:
             term: Any = z3.IntVal(factor)
             for atom in monomial:
                 if isinstance(atom, (FloorDiv, Mod)):
+                    if any(len(factors) > 1 for factors, _ in atom.divisor.terms):
+                        raise Unknown("z3 does not come to an end with quotients of products of unknowns")
                     by = self.form(atom.divisor)
                     self.constraints.append(by > 0)
                     operand = self.form(atom.operand)
@@ -386,6 +388,8 @@ class Thread:
                 a, b = self.value(left), self.value(right)
                 return a + b if op == "+" else a - b if op == "-" else a * b
             case Binary(op="/" | "%" as op, left=left, right=right):
+                if any(isinstance(n, Binary) and n.op == "*" and len(free_vars(n)) > 1 for n in walk(right)):
+                    raise Unknown("z3 does not come to an end with quotients of products of unknowns")
                 a, b = self.value(left), self.value(right)
                 self.constraints.append(b > 0)
                 quotient = z3.If(a >= 0, a / b, -((-a) / b))

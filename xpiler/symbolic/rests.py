@@ -25,20 +25,23 @@ _MOST_FACTORS = 2  # of a size
 
 @dataclass
 class Rests:
-    """`steps`: parameters that count the turns of loops, with what these go by; `ends`: of each array the
-    products of parameters at which its accesses ended in every run."""
+    """`steps`: parameters that count the turns of loops, with what these go by, or that are divided into
+    shares, rounded up (`shared`), with how many; `ends`: of each array the products of parameters at which
+    its accesses ended in every run without a rest."""
 
     kernel: Function
     steps: Mapping[str, int]
+    shared: frozenset[str] = frozenset()
     ends: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
 
     @staticmethod
     def of(kernel: Function, roles: Mapping[str, Role], given: Collection[str]) -> Rests:
-        steps = {n: max(r.turns, default=1) for n, r in roles.items() if n not in given}
-        return Rests(kernel, {n: step for n, step in steps.items() if step > 1})
+        steps = {n: max(*r.turns, r.shares, 1) for n, r in roles.items() if n not in given}
+        shared = frozenset(n for n in steps if roles[n].shares > 1)
+        return Rests(kernel, {n: step for n, step in steps.items() if step > 1}, shared)
 
     def look_at(self, seen: Observed) -> None:
-        if not self.steps:
+        if not self.steps or any(int(seen.trial.scalars[n]) % step for n, step in self.steps.items()):
             return
         sizes = {n: v for n, v in seen.trial.scalars.items() if isinstance(v, int)}
         products = [c for k in range(_MOST_FACTORS) for c in itertools.combinations(sizes, k + 1)]
@@ -46,15 +49,18 @@ class Rests:
             here = {names for names in products if prod(sizes[n] for n in names) == end}
             self.ends[array] = self.ends.get(array, here) & here
 
-    def trial(self, trials: Sequence[Trial]) -> Trial | None:
-        """The first trial with rests for all loops that had none in any of them."""
-        if any(t.is_launched for t in trials):
-            return None
-        values = dict(trials[0].scalars)
-        for name, step in self.steps.items():
-            if all(int(t.scalars[name]) % step == 0 for t in trials):
-                values[name] = int(values[name]) + max(1, step // 2 - 1)
-        return replace(trials[0], scalars=values) if values != trials[0].scalars else None
+    def trials(self, trials: Sequence[Trial]) -> Iterator[Trial]:
+        """The first trial with rests for all loops that had none in any of them: of less than half a step,
+        and of all but one."""
+        whole = {n for n, step in self.steps.items() if all(int(t.scalars[n]) % step == 0 for t in trials)}
+        names = [n for n in self.steps if n in whole or n in self.shared]
+        if any(t.is_launched for t in trials) or not names:
+            return
+        values = trials[0].scalars
+        for by in (2, 1):
+            rests = {name: max(1, self.steps[name] // by - 1) for name in names}
+            grown = {n: int(values[n]) // self.steps[n] * self.steps[n] + rest for n, rest in rests.items()}
+            yield replace(trials[0], scalars={**values, **grown})
 
     def assumed(self) -> list[str]:
         """What was assumed without the run of that trial, as `multiples` puts it."""

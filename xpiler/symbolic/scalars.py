@@ -64,6 +64,7 @@ class Role:
     )
     factors: int = 1  # parameters whose product counts the turns of a loop
     tails: bool = False  # whether something rounds it up, or asks for its rest: any value is meant
+    shares: int = 1  # into which it is divided, rounded up
     wide: bool = False  # a stride of rows whose columns threads share out
     first: int = 0  # where loops that it ends begin
     shared_out: bool = False  # whether threads share such a loop out
@@ -90,7 +91,9 @@ def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> 
                 found[name].divides, found[name].tails = False, True
             case Binary(op="/"):
                 for name in free_vars(node.left) & found.keys():
-                    found[name].tails |= _rounds_up(node, name)
+                    if _rounds_up(node, name):
+                        found[name].tails = True
+                        found[name].shares = max(found[name].shares, *_divisors(node, shape, name), 1)
             case Call(function="min", args=args):
                 for name in {n for arg in args for n in free_vars(arg)} & found.keys():
                     found[name].tails = True

@@ -18,21 +18,35 @@ from dataclasses import replace
 from math import gcd
 
 from xpiler.ir.affine import linear
-from xpiler.ir.affine_form import Affine, Monomial, atom_variables, lift
-from xpiler.ir.nodes import Assign, Binary, Call, Expr, For, Function, Load, Select
+from xpiler.ir.affine_form import (
+    Affine,
+    Monomial,
+    atom_variables,
+    divide_out,
+    lift,
+)
+from xpiler.ir.nodes import Assign, Binary, Call, Const, Expr, For, Function, Load, Select, Var, While
 from xpiler.ir.rewrite import substitute, walk
+from xpiler.ir.source import SourceRange
 from xpiler.symbolic.extents import Limits, Suggested, reached_places
+from xpiler.symbolic.scalars import roles
+from xpiler.symbolic.shape import AXES, LaunchShape
 
 
-def beyond_tails(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
-    """Accesses to look at in a run, as `beyond_guards` has them."""
-    return [*_chunks(kernel, defined), *_unguarded(kernel, defined)]
+def beyond_tails(
+    kernel: Function, defined: Mapping[str, Expr], block: tuple[int, int, int]
+) -> list[Suggested]:
+    """Accesses to look at in a run, as `beyond_guards` has them. `block`: its threads."""
+    return [*_chunks(kernel, defined, block), *_unguarded(kernel, defined)]
 
 
-def _chunks(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
+def _chunks(kernel: Function, defined: Mapping[str, Expr], block: tuple[int, int, int]) -> list[Suggested]:
     passed = {p.name for p in kernel.params if p.is_pointer}
     scalars = frozenset(p.name for p in kernel.params if not p.is_pointer)
     steps = _steps(kernel, defined, scalars)
+    turned = _turned(kernel)
+    threads = {f"threadIdx.{axis}": count - 1 for axis, count in zip(AXES, block, strict=True)}
+    any_sizes = _any_sizes(kernel, defined, scalars, steps, turned)
     found = []
     for place, limits in reached_places(kernel):
         index = _form(place, defined) if place.array in passed else None
@@ -44,17 +58,76 @@ def _chunks(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
             if bounded is None:
                 continue
             moving, size, over = bounded
-            rest, rows = _within_row(index - moving, size, limits, defined, scalars)
-            longest = _longest(rest, limits, defined)
-            if longest is not None:
-                step = _granule(moving, steps)
-                any_size = _bounded(limit, defined, scalars) is None
-                suggested = Suggested(place, size * rows, limit, False, chunk=step, any_size=any_size)
-                beyond.append((over + longest, longest, suggested))
+            step = _granule(moving, {**steps, **turned.get(limit.range, {})})
+            is_any = _bounded(limit, defined, scalars) is None or size.variables() <= any_sizes
+            for form, length in ((index, lift(1)), *_rows_of(index, limits, defined, scalars)):
+                if not set(moving.terms) <= set(form.terms):
+                    continue
+                rest, rows = _within_row(form - moving, size, limits, defined, scalars)
+                longest = _longest(rest, limits, defined, threads if is_any else {})
+                if longest is not None:
+                    suggested = Suggested(
+                        place, size * rows * length, limit, False, chunk=step, any_size=is_any
+                    )
+                    beyond.append((over + longest, longest, suggested))
         if beyond:
             excess, longest, suggested = min(beyond, key=lambda b: b[0])
             if excess > 0 and 0 < longest < suggested.chunk:
                 found.append(suggested)
+    return found
+
+
+def _rows_of(
+    index: Affine, limits: Limits, defined: Mapping[str, Expr], scalars: frozenset[str]
+) -> Iterator[tuple[Affine, Affine]]:
+    """The number of the row and its length, where a guard keeps the place in it below: `row * n + column`."""
+    for limit in limits:
+        bounded = _bounded(limit, defined, scalars)
+        if bounded is not None and bounded[2] <= 0:
+            row, column = divide_out(index, bounded[1])
+            if row.terms and (column - bounded[0]).as_int == 0:
+                yield row, bounded[1]
+
+
+def _any_sizes(
+    kernel: Function,
+    defined: Mapping[str, Expr],
+    scalars: frozenset[str],
+    steps: Mapping[str, int],
+    turned: Mapping[SourceRange | None, Mapping[str, int]],
+) -> frozenset[str]:
+    """Parameters of which any value is meant: single elements are asked whether they are below one, or
+    something takes it for no multiple."""
+    known = roles(kernel, dict(defined), LaunchShape((1, 1, 1), (1, 1, 1)))
+    found = {name for name, role in known.items() if role.tails}
+    for _, limits in reached_places(kernel):
+        for limit in limits:
+            bounded = _bounded(limit, defined, scalars) if limit.range is not None else None
+            if bounded is not None and bounded[2] <= 0:
+                moving, size, _ = bounded
+                if _granule(moving, {**steps, **turned.get(limit.range, {})}) == 1:
+                    found |= size.variables()
+    return frozenset(found)
+
+
+def _turned(kernel: Function) -> dict[SourceRange | None, dict[str, int]]:
+    """By the comparisons that end loops, what their counters go by: `while (i + 16 <= n) i += 16`."""
+    found: dict[SourceRange | None, dict[str, int]] = {}
+    for loop in walk(kernel.body):
+        if not isinstance(loop, While):
+            continue
+        own = {
+            n.target.name: int(n.value.value)
+            for part in (loop.advance, loop.body)
+            for n in part.body
+            if isinstance(n, Assign)
+            and isinstance(n.target, Var)
+            and n.reduce == "+"
+            and isinstance(n.value, Const)
+        }
+        for node in walk(loop.condition):
+            if isinstance(node, Binary):
+                found[node.range] = own
     return found
 
 
@@ -101,13 +174,14 @@ def _bounded(
 ) -> tuple[Affine, Affine, int] | None:
     """`moving`, the `size` that it is compared with, and how far it may go beyond the last element."""
     one, other = (linear(substitute(e, defined)) for e in (limit.left, limit.right))
-    if one is None or other is None or not other.variables() <= scalars or one.variables() & scalars:
+    if one is None or other is None:
         return None
-    bound = other - one.constant + (1 if limit.op == "<=" else 0)
-    size = bound - bound.constant
-    if not (one - one.constant).terms or len(size.terms) != 1 or size.terms[0][1] != 1:
+    form = one - other  # `k < n - i` is `k + i < n`
+    sizes = Affine(tuple((m, -f) for m, f in form.terms if m and Affine(((m, f),)).variables() <= scalars))
+    moving = form + sizes - form.constant
+    if not moving.terms or moving.variables() & scalars or len(sizes.terms) != 1 or sizes.terms[0][1] != 1:
         return None
-    return one - one.constant, size, bound.constant
+    return moving, sizes, (1 if limit.op == "<=" else 0) - form.constant
 
 
 def _each_bounded(
@@ -118,6 +192,14 @@ def _each_bounded(
     match bound:
         case Call(function="min", args=parts):
             pass
+        case Binary(op="/", left=left, right=Const(value=by)) if limit.op == "<":
+            # `tile < (n + 15) / 16`: the first element of the tile is below n
+            whole, tile = linear(left), linear(substitute(limit.left, defined))
+            if whole is not None and tile is not None and whole.constant == by - 1 and not tile.constant:
+                size = whole - whole.constant
+                if len(size.terms) == 1 and size.terms[0][1] == 1 and size.variables() <= scalars:
+                    yield tile * int(by), size, 0
+            return
         case Select(condition=Binary(op="<" | "<=", left=left, right=right), then=then, otherwise=other) if (
             then,
             other,
@@ -149,9 +231,11 @@ def _names_size(limit: Binary, defined: Mapping[str, Expr], scalars: frozenset[s
     return any(form is None or form.variables() & scalars for form in forms)
 
 
-def _longest(rest: Affine, limits: Limits, defined: Mapping[str, Expr]) -> int | None:
-    """The largest value of what is added to the guarded index, a sum of counters from zero; None where one of
-    them has no number for its end."""
+def _longest(
+    rest: Affine, limits: Limits, defined: Mapping[str, Expr], threads: Mapping[str, int]
+) -> int | None:
+    """The largest value of what is added to the guarded index, a sum of counters from zero, or threads; None
+    where one of them has no number for its end."""
     total = rest.constant
     ends: dict[Monomial, int] = {}
     for limit in limits:
@@ -161,9 +245,11 @@ def _longest(rest: Affine, limits: Limits, defined: Mapping[str, Expr]) -> int |
         if (end := other.as_int) is not None:
             ends[one.terms[0][0]] = end - (limit.op == "<")
     for monomial, factor in rest.terms:
-        if factor < 0 or monomial not in ends:
+        name = getattr(monomial[0], "name", "") if len(monomial) == 1 else ""
+        end = ends.get(monomial, threads.get(name)) if monomial else 0
+        if factor < 0 or end is None:
             return None
-        total += factor * ends[monomial]
+        total += factor * end
     return total
 
 

@@ -21,6 +21,7 @@ from xpiler.ir.nodes import (
     Block,
     Collective,
     Decl,
+    Expr,
     For,
     Function,
     If,
@@ -33,18 +34,22 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import children, free_vars, walk
 from xpiler.ir.types import DType
+from xpiler.symbolic.compared import Numbers, numbers_compared, steering
+from xpiler.symbolic.dependence import Dependence
 from xpiler.symbolic.waits import Waits
 
 ENDLESS = 1 << 40  # elements of an array whose extent nobody knows
 _STORED = 1 << 16  # elements of an array that exist; indices beyond go around
 _LANES = 1 << 13  # threads that run in a trial, about
 STEPS = 60_000
-MIXED, RAMP, SAME, WILD = "mixed", "ramp", "same", "wild"
+MIXED, RAMP, SAME, WILD, EDGE = "mixed", "ramp", "same", "wild", "edge"
+MADE_UP = frozenset({WILD, EDGE})  # data that nobody would hand over, but to show what a kernel does with it
 
 
 @dataclass(frozen=True)
 class Trial:
     """`extents`: of arrays whose size is known; `aliases`: arrays that are one, to the name of the first;
+    `starts`: elements that lie before those that begin within what was allocated;
     `data`: what arrays hold; `strained`: parameters with values that may not be meant."""
 
     grid: tuple[int, int, int]
@@ -53,6 +58,7 @@ class Trial:
     shared_bytes: int = 0
     extents: Mapping[str, int] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    starts: Mapping[str, int] = field(default_factory=dict)
     data: str = MIXED
     strained: frozenset[str] = frozenset()
     host: Mapping[str, int] = field(default_factory=dict)  # of the host function that launches
@@ -111,16 +117,20 @@ def arguments_of(kernel: Function, trial: Trial, frame: Frame) -> dict[str, Any]
     for position, param in enumerate(p for p in kernel.params if p.is_pointer):
         name = trial.aliases.get(param.name, param.name)
         if name not in stored:
-            fresh = _fresh(param.dtype, trial.data, position)
+            numbers = frame.compared.get(param.name, ())
+            if trial.data != EDGE and (trial.data != MIXED or param.name in frame.steering):
+                numbers = ()
+            fresh = _fresh(param.dtype, trial.data, position, numbers)
             stored[name] = np.zeros_like(fresh) if param.name in frame.words else fresh.copy()
         arguments[param.name] = Endless(stored[name], trial.extents.get(param.name, ENDLESS))
     return arguments
 
 
 @lru_cache(maxsize=64)
-def _fresh(dtype: DType, data: str, position: int) -> npt.NDArray[Any]:
+def _fresh(dtype: DType, data: str, position: int, numbers: tuple[int | float, ...] = ()) -> npt.NDArray[Any]:
     """Small numbers with many repetitions and both signs for floats; or a ramp of different ones; or, for
-    indices, one number everywhere, or numbers of both signs that are larger than any index."""
+    indices, one number everywhere, or numbers of both signs that are larger than any index; `numbers` among
+    them."""
     rng = np.random.default_rng(7 + position)
     kind = np.dtype(Native().storage_type(dtype))
     if kind == np.bool_:
@@ -137,9 +147,12 @@ def _fresh(dtype: DType, data: str, position: int) -> npt.NDArray[Any]:
         return (
             values % 4096 if dtype.is_float else values % (1 << min(dtype.bits - dtype.is_signed, 16))
         ).astype(kind)
-    if dtype.is_float:
-        return rng.uniform(-2, 2, _STORED).astype(kind)
-    return rng.integers(0, 5, _STORED).astype(kind)
+    usual = rng.uniform(-2, 2, _STORED) if dtype.is_float else rng.integers(0, 5, _STORED)
+    if kind.kind in "iu":
+        numbers = tuple(n for n in numbers if np.iinfo(kind).min <= n <= np.iinfo(kind).max)
+    if not numbers:
+        return usual.astype(kind)
+    return np.where(rng.integers(0, 2, _STORED) == 0, usual, rng.choice(numbers, _STORED)).astype(kind)
 
 
 def chosen_blocks(grid: tuple[int, int, int], block: tuple[int, int, int]) -> list[int] | None:
@@ -179,24 +192,38 @@ def block_numbers(trial: Trial, ordinals: Any) -> Any:
 @dataclass(frozen=True)
 class Frame:
     """What a trial has to know of a kernel: which variables explain an access, which atomics are spun on,
-    the arrays of words that threads compare and swap: they begin as zeros, as locks do; and the loops in
-    which threads wait for others."""
+    the arrays of words that threads compare and swap: they begin as zeros, as locks do; the loops in
+    which threads wait for others; the numbers that data are compared with; and the arrays whose elements
+    pick others."""
 
     shown: Mapping[int, tuple[str, ...]]
     spins: frozenset[int]
     words: frozenset[str]
     is_asynchronous: bool = False
     waits: frozenset[int] = frozenset()
+    compared: Numbers = field(default_factory=dict)
+    steering: frozenset[str] = frozenset()
 
     @staticmethod
-    def of(kernel: Function) -> Frame:
+    def of(
+        kernel: Function, defined: Mapping[str, Expr] | None = None, dependence: Dependence | None = None
+    ) -> Frame:
+        """Without `dependence` nothing is known of the data."""
         shown: dict[int, tuple[str, ...]] = {}
         spins: set[int] = set()
         _visit(kernel.body, (), shown, spins)
         swaps = (n for n in walk(kernel.body) if isinstance(n, Atomic) and n.op in ("cas", "exch"))
         words = frozenset(n.place.array for n in swaps)
         issues = (n for n in walk(kernel.body) if isinstance(n, Barrier) and n.scope.startswith("issue"))
-        return Frame(shown, frozenset(spins), words, any(issues), Waits.of(kernel).loops)
+        return Frame(
+            shown,
+            frozenset(spins),
+            words,
+            any(issues),
+            Waits.of(kernel).loops,
+            numbers_compared(kernel, defined or {}, dependence) if dependence is not None else {},
+            steering(kernel, dependence) if dependence is not None else frozenset(),
+        )
 
 
 def _visit(stmt: Stmt, names: tuple[str, ...], shown: dict[int, tuple[str, ...]], spins: set[int]) -> None:

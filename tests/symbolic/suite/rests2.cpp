@@ -1,0 +1,53 @@
+// Whole vectors, and what is left of a size.
+#include <immintrin.h>
+#include <cstdint>
+
+// expect: clean
+extern "C" void scale(const float* x, float* y, int n) {
+#pragma omp parallel for
+  for (int i = 0; i < n / 16 * 16; i += 16) _mm512_storeu_ps(y + i, _mm512_mul_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(2.f)));
+  for (int i = n / 16 * 16; i < n; ++i) y[i] = x[i] * 2.f;
+}
+
+// expect: XP-BOUNDS
+extern "C" void scale_tail(const float* x, float* y, int n) {
+#pragma omp parallel for
+  for (int i = 0; i < n; i += 16) _mm512_storeu_ps(y + i, _mm512_mul_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(2.f)));
+  if (n % 16) y[n - 1] = x[n - 1] * 2.f;
+}
+
+// expect: clean
+extern "C" void scale_masked(const float* x, float* y, int n) {
+  for (int i = 0; i < n; i += 16) {
+    __mmask16 m = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+    _mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(_mm512_maskz_loadu_ps(m, x + i), _mm512_set1_ps(2.f)));
+  }
+}
+
+// expect: XP-BOUNDS
+extern "C" void scale_store_unmasked(const float* x, float* y, int n) {
+  for (int i = 0; i < n; i += 16) {
+    __mmask16 m = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+    _mm512_storeu_ps(y + i, _mm512_mul_ps(_mm512_maskz_loadu_ps(m, x + i), _mm512_set1_ps(2.f)));
+  }
+}
+
+// expect: clean
+extern "C" void dot_u8s8(const uint8_t* a, const int8_t* b, int32_t* c, int n) {
+  __m512i acc = _mm512_setzero_si512();
+  int i = 0;
+  for (; i + 64 <= n; i += 64) acc = _mm512_dpbusd_epi32(acc, _mm512_loadu_si512(a + i), _mm512_loadu_si512(b + i));
+  int s = _mm512_reduce_add_epi32(acc);
+  for (; i < n; ++i) s += a[i] * b[i];
+  *c = s;
+}
+
+// expect: XP-BOUNDS
+extern "C" void dot_u8s8_lt(const uint8_t* a, const int8_t* b, int32_t* c, int n) {
+  __m512i acc = _mm512_setzero_si512();
+  int i = 0;
+  for (; i + 32 < n; i += 64) acc = _mm512_dpbusd_epi32(acc, _mm512_loadu_si512(a + i), _mm512_loadu_si512(b + i));
+  int s = _mm512_reduce_add_epi32(acc);
+  for (; i < n; ++i) s += a[i] * b[i];
+  *c = s;
+}

@@ -1,0 +1,93 @@
+"""Rows or columns that one access does not guard, though others do.
+
+    a = r < M && k < K ? A[r * K + k] : 0;
+    if (c < N)  C[r * N + c] = ...             r goes beyond M: that of A was asked for, this one was not
+
+Which array ends where nothing tells; the guards of the others say how far the threads' indices count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from xpiler.ir.affine import linear
+from xpiler.ir.affine_form import Affine, divide_out, of_var
+from xpiler.ir.nodes import Binary, Expr, Function
+from xpiler.ir.rewrite import substitute
+from xpiler.symbolic.extents import Limits, Suggested, reached_places
+from xpiler.symbolic.shape import AXES
+
+Bound = tuple[Affine, Affine]  # what moves, and the parameter that it is kept below
+
+
+def beyond_rows(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
+    """Accesses to look at in a run, as `beyond_guards` has them."""
+    scalars = frozenset(p.name for p in kernel.params if not p.is_pointer and p.dtype.is_integer)
+    passed = {p.name for p in kernel.params if p.is_pointer}
+    places = [(p, limits) for p, limits in reached_places(kernel) if p.array in passed and len(p.index) == 1]
+    asked: dict[Affine, tuple[Affine, Binary]] = {}
+    for _, limits in places:
+        for limit in limits:
+            for moving, size in _bounds(limit, defined, scalars):
+                if limit.range is not None and _axes(moving):  # a comparison of threads, no end of a loop
+                    asked.setdefault(moving, (size, limit))
+    found = []
+    for place, limits in places:
+        index = linear(substitute(place.index[0], defined))
+        for name in sorted(scalars & index.variables()) if index is not None else ():
+            assert index is not None
+            row, column = divide_out(index, of_var(name))
+            row, column = row - row.constant, column - column.constant
+            here = {moving: size for limit in limits for moving, size in _bounds(limit, defined, scalars)}
+            for free, kept in ((row, column), (column, row)):
+                if free in here or kept not in here or free not in asked or not _axes(free):
+                    continue
+                size, limit = asked[free]
+                if (free == row and str(here[kept]) != name) or (free == column and str(size) != name):
+                    continue
+                if not _is_asked(free, limits, defined):
+                    rows = size if free == row else here[kept]
+                    found.append(
+                        Suggested(
+                            place,
+                            rows * of_var(name),
+                            limit,
+                            False,
+                            is_bare=True,
+                            axes=_axes(free),
+                            count=size,
+                        )
+                    )
+    return found
+
+
+def _bounds(limit: Binary, defined: Mapping[str, Expr], scalars: frozenset[str]) -> Iterator[Bound]:
+    """`moving + c < size` with a parameter `size`, exactly up to it."""
+    one, other = (linear(substitute(e, defined)) for e in (limit.left, limit.right))
+    if one is None or other is None or one.variables() & scalars:
+        return
+    bound = other - one.constant + (1 if limit.op == "<=" else 0)
+    if (
+        not bound.constant
+        and len(bound.terms) == 1
+        and bound.terms[0][1] == 1
+        and bound.variables() <= scalars
+    ):
+        yield one - one.constant, bound
+
+
+def _axes(moving: Affine) -> str:
+    """Of the launch, along which it is the number of a thread."""
+    names = moving.variables()
+    return "".join(a for a in AXES if f"blockIdx.{a}" in names and f"threadIdx.{a}" in names)
+
+
+def _is_asked(free: Affine, limits: Limits, defined: Mapping[str, Expr]) -> bool:
+    """Whether any comparison on the way speaks of what moves."""
+    moving = {n for n in free.variables() if "Idx." in n}
+    for limit in limits:
+        for side in (limit.left, limit.right):
+            form = linear(substitute(side, defined))
+            if form is None or form.variables() & moving:
+                return True
+    return False
