@@ -73,3 +73,31 @@ def test_nothing_is_known_where_nothing_bounds_the_data(body: str) -> None:
 
 def test_indices_that_no_data_pick_are_none_of_its_concern() -> None:
     assert reach("counts[i] = data[i];") == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "elements"),
+    [
+        ("if (data[i] > 0) counts[i] = 1;", 600),
+        ("if (x[i] < 0.f) return; counts[2 * i] = 1;", 1199),
+        ("if (data[i] > 0) { counts[i] = 1; counts[data[i]] = 1; }", None),
+        ("if (n > 5) counts[i] = 1;", None),
+    ],
+)
+def test_places_that_data_decide_on_are_needed_whatever_the_data(body: str, elements: int | None) -> None:
+    assert reach(body) == (elements, False)
+
+
+def test_counts_of_the_kernels_own_decide_on_what_they_guard() -> None:
+    text = """__global__ void k(const unsigned char *data, int n, unsigned *bins) {
+      __shared__ unsigned local[256];
+      local[threadIdx.x] = 0;
+      __syncthreads();
+      for (int i = threadIdx.x; i < n; i += 256) atomicAdd(&local[data[i]], 1u);
+      __syncthreads();
+      unsigned c = local[threadIdx.x];
+      if (c) atomicAdd(&bins[threadIdx.x], c);
+    }"""
+    kernel = parse(text, "kernel.cu").program.kernels[0]
+    found = data_reach(kernel, Launch((2, 1, 1), (256, 1, 1)), {"n": 600})
+    assert found.needed == {"bins": 256 * 4}

@@ -4,6 +4,7 @@
     b = max(0, min((int)(x[i] * scale), bins - 1))            likewise
     counts[keys[i] % bins] += 1                               likewise
     counts[data[i]] += 1                                      nobody knows
+    if (local[threadIdx.x]) bins[threadIdx.x] += ...      every element: data decide which are used
 
 A run shows how far the data of that run lead, and those are few places. Here the kernel is walked once with
 an interval for each integer, at the scalars of one launch.
@@ -15,7 +16,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from xpiler.gate.contract import Launch
@@ -67,8 +68,8 @@ class DataReach:
 
 def data_reach(kernel: Function, launch: Launch, scalars: Mapping[str, int]) -> DataReach:
     """Of one launch; `scalars` are its integers."""
-    picked = _picked(kernel)
-    if not picked:
+    picked, deciding = _picked(kernel), _deciding(kernel)
+    if not (picked or deciding):
         return DataReach({}, False)
     ranges: dict[str, Interval] = {name: (value, value) for name, value in scalars.items()}
     for axis, blocks, threads in zip(AXES, launch.grid, launch.block, strict=True):
@@ -76,10 +77,14 @@ def data_reach(kernel: Function, launch: Launch, scalars: Mapping[str, int]) -> 
         ranges[f"threadIdx.{axis}"] = (0, threads - 1)
         ranges[f"gridDim.{axis}"] = (blocks, blocks)
         ranges[f"blockDim.{axis}"] = (threads, threads)
-    seen = _Walk({p.name: p.dtype.bytes for p in kernel.params if p.is_pointer}, picked)
+    seen = _Walk({p.name: p.dtype.bytes for p in kernel.params if p.is_pointer}, picked, deciding)
     seen.block(kernel.body, _State(ranges))
     bounded = {name: size for name, size in seen.needed.items() if 0 < size <= _MOST_BYTES}
-    return DataReach(bounded, bool(bounded) and len(bounded) == len(seen.needed) and not seen.below)
+    anywhere = bool(bounded) and len(bounded) == len(seen.needed) and not seen.below
+    for name, size in seen.guarded.items():
+        if seen.needed.get(name, 0) >= 0 and size <= _MOST_BYTES:
+            bounded[name] = max(bounded.get(name, 0), size)
+    return DataReach(bounded, anywhere)
 
 
 @functools.lru_cache(maxsize=64)  # a search asks at many sizes
@@ -94,27 +99,63 @@ def _picked(kernel: Function) -> frozenset[str]:
     return picked if indexed else frozenset()
 
 
+@functools.lru_cache(maxsize=64)
+def _deciding(kernel: Function) -> frozenset[str]:
+    """What data decide, if guards of the kernel's accesses ask for it: variables, and arrays of its own
+    among them that are filled where data say."""
+    found = picked_by_data(kernel)
+    while True:
+        more = found | {name for name, given in _filled(kernel) if any(is_picked(e, found) for e in given)}
+        if more == found:
+            break
+        found = more
+    guards = (n.condition for n in walk(kernel.body) if isinstance(n, If))
+    return found if any(is_picked(guard, found) for guard in guards) else frozenset()
+
+
+def _filled(kernel: Function) -> Iterator[tuple[str, Sequence[Expr]]]:
+    """What a kernel sets, with what it is given and where."""
+    for node in walk(kernel.body):
+        match node:
+            case Decl(name=name, init=Expr() as init):
+                yield name, (init,)
+            case Assign(target=Var(name=name), value=value):
+                yield name, (value,)
+            case Assign(target=Load(array=name, index=index), value=value):
+                yield name, (*index, value)
+            case Atomic(place=Load(array=name, index=index)):
+                yield name, index
+
+
 @dataclass
 class _State:
-    """What holds at a statement. `ranges`: of variables, and of the names that guarded expressions have."""
+    """What holds at a statement. `ranges`: of variables, and of the names that guarded expressions have.
+    `decided`: whether data say if it is run."""
 
     ranges: dict[str, Interval]
     named: dict[Expr, Var] = field(default_factory=dict)
     conditions: dict[str, Expr] = field(default_factory=dict)  # what flags stand for
     numbers: Iterator[int] = field(default_factory=itertools.count)  # of all states of a walk
+    decided: bool = False
 
     def copy(self) -> _State:
-        return _State(dict(self.ranges), dict(self.named), dict(self.conditions), self.numbers)
+        return replace(
+            self, ranges=dict(self.ranges), named=dict(self.named), conditions=dict(self.conditions)
+        )
 
     def without(self, names: frozenset[str]) -> _State:
         """When variables or arrays have changed."""
         if not names:
             return self
-        return _State(
-            {name: known for name, known in self.ranges.items() if name not in names},
-            {expr: var for expr, var in self.named.items() if not _mentions(expr, names)},
-            {flag: c for flag, c in self.conditions.items() if flag not in names and not _mentions(c, names)},
-            self.numbers,
+        return replace(
+            self,
+            ranges={name: known for name, known in self.ranges.items() if name not in names},
+            named={expr: var for expr, var in self.named.items() if not _mentions(expr, names)},
+            conditions={
+                flag: c
+                for flag, c in self.conditions.items()
+                if flag not in names and not _mentions(c, names)
+            },
         )
 
     def interval(self, expr: Expr) -> Interval:
@@ -257,11 +298,14 @@ def _keeps(inner: Expr, outer: Expr, known: Interval) -> bool:
 @dataclass
 class _Walk:
     """`needed`: bytes that data reach in each array, negative where nothing bounds them. `below`: whether
-    some may lie before its beginning, or leave an array of the kernel's own."""
+    some may lie before its beginning, or leave an array of the kernel's own. `guarded`: bytes of the places
+    that do not depend on data, where data decide whether they are used."""
 
     widths: dict[str, int]
     picked: frozenset[str]
+    deciding: frozenset[str]
     needed: dict[str, int] = field(default_factory=dict)
+    guarded: dict[str, int] = field(default_factory=dict)
     own: dict[str, int] = field(default_factory=dict)
     below: bool = False
 
@@ -289,9 +333,13 @@ class _Walk:
                 return self._set(state, name, value)
             case If(condition=condition, then=then, otherwise=otherwise):
                 self.expression(condition, state)
-                first = self.block(then, state.where(condition, True))
-                second = self.block(otherwise, state.where(condition, False))
-                return _joined(first, second)
+                asked = is_picked(condition, self.deciding)
+                inside = replace(state, decided=state.decided or asked)
+                first = self.block(then, inside.where(condition, True))
+                second = self.block(otherwise, inside.where(condition, False))
+                after = _joined(first, second)
+                leaves = first is None or second is None
+                return after and replace(after, decided=state.decided or (asked and leaves))
             case For(var=name, start=start, stop=stop, step=step, body=body):
                 self._expressions((start, stop), state)
                 (low, latest), high = state.interval(start), state.interval(stop)[1]
@@ -343,6 +391,11 @@ class _Walk:
             case Load(array=array, index=index):
                 if any(is_picked(i, self.picked) for i in index):
                     self._access(expr, [state.interval(i) for i in index])
+                elif state.decided and array in self.widths and len(index) == 1:
+                    low, high = state.interval(index[0])
+                    if low is not None and low >= 0 and high is not None and high != _limit(expr):
+                        size = (high + 1) * expr.dtype.bytes
+                        self.guarded[array] = max(self.guarded.get(array, 0), size)
             case Ref(array=array, offset=offset) if is_picked(offset, self.picked):
                 self.needed[array] = -1
         for inner in children(expr):

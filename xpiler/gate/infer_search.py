@@ -21,6 +21,7 @@ from xpiler.gate.alongside import read_alongside
 from xpiler.gate.contract import Case, Contract, Role, Scalar, Values, make_case
 from xpiler.gate.data_reach import data_reach
 from xpiler.gate.entries import Entry
+from xpiler.gate.equal_data import where_equal
 from xpiler.gate.execute import Build
 from xpiler.gate.infer_arguments import argument_of, is_handle
 from xpiler.gate.infer_demands import Demands
@@ -62,6 +63,7 @@ _DATA = (
     (-3.0, 3.0),
     (0.0, 1.0),
 )  # between which data lie that are to be decided on
+_NO_VALUES = Values("uniform")
 _TELLING_TRIES = 3  # of the most telling sizes
 _TELLING_SECONDS = 2.0
 _GRANULE = 256
@@ -383,6 +385,8 @@ class Search:
             if not again.clean:
                 return again
             merged = merged.joined(again)
+        picks = {key for key in drawn if values.get(filled_from.get(key, key), _NO_VALUES).kind == "index"}
+        merged = where_equal(steps, drawn, merged, picks)
         self._ran(sizes, steps, drawn, merged)
         return _with_room(merged, room)
 
@@ -438,6 +442,7 @@ class Search:
             again = observe(steps, drawn)
             if again.clean:
                 seen = seen.joined(again)
+        seen = where_equal(steps, buffers, seen)
         longest = max((used.high for key, used in seen.reach.items() if key not in decided), default=0)
         room = {
             key: replace(used, high=max(used.high, longest))
