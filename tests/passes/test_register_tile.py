@@ -17,6 +17,7 @@ from xpiler.ir.nodes import Assign, Block, Break, Decl, For, Function, If, LoopK
 from xpiler.ir.rewrite import rename
 from xpiler.ir.types import F32, F64, DType
 from xpiler.passes.knobs import chosen
+from xpiler.passes.register_tile import widened
 
 M, N, K, R, C, INNER = (var(v) for v in ("M", "N", "K", "r", "c", "k"))
 
@@ -293,3 +294,17 @@ def test_a_loop_keeps_its_counter_from_what_is_named_like_an_element(tmp_path: P
     expected = a @ b + c
     build([made], tmp_path, "named", "g++").call("product", a, b, c, *(np.int32(v) for v in (m, n, k)))
     np.testing.assert_array_equal(c, expected)
+
+
+@pytest.mark.parametrize(("columns", "starts"), [(64, [0]), (96, [0, 64]), (40, [0, 32])])
+def test_columns_of_a_known_number_have_no_loop_that_never_runs(columns: int, starts: list[int]) -> None:
+    size = const(columns)
+    body = (
+        Decl("acc", F32, init=const(0.0, F32)),
+        serial("k", 0, K, Assign(var("acc", F32), load("B", F32, add(mul(INNER, size), C)), "+")),
+        Assign(load("C", F32, C), var("acc", F32)),
+    )
+    lanes = replace(parallel("c", size, *body), kind=LoopKind.VECTOR)
+    loops = widened(lanes)
+    assert loops is not None
+    assert [s.start for s in loops if isinstance(s, For)] == [const(start) for start in starts]

@@ -307,6 +307,7 @@ def widened(columns: For) -> tuple[Stmt, ...] | None:
         loops.append(replace(columns, start=start, stop=stop, step=const(whole, columns.dtype), body=wide))
         start, registers = stop, registers // 2
     loops.append(replace(columns, start=start))
+    loops = [stmt for stmt in loops if not (isinstance(stmt, For) and _is_empty(stmt))]
     return (Block((*heads, *loops)),) if heads else tuple(loops)
 
 
@@ -562,6 +563,11 @@ def _mentions(expr: Expr, *names: str) -> bool:
 
 def _one(expr: Expr) -> bool:
     return expr == Const(expr.dtype, 1)
+
+
+def _is_empty(loop: For) -> bool:
+    extent = _extent(loop)
+    return extent is not None and extent <= 0
 
 
 def _extent(loop: For) -> int | None:
