@@ -181,3 +181,36 @@ def test_threads_that_accumulate_several_sums_at_once_leave_one_loop() -> None:
     shown = show(canonicalise(kernel, kernel.block_size, kernel.grid_size).function)
     assert "for i32 c in 0 .. n {" in shown, shown
     assert shown.count("for i32") == 2 and "[128]" not in shown, shown
+
+
+def test_sums_that_are_begun_before_threads_meet_for_a_peak_leave_loops_over_the_row() -> None:
+    """All variables at the top, one function for the sums and the peak: three loops, no array."""
+    text = """__device__ float over(float v, bool peak) {
+        __shared__ float s[128];
+        s[threadIdx.x] = v;
+        __syncthreads();
+        for (int o = 64; o; o >>= 1) {
+            if (threadIdx.x < o)
+                s[threadIdx.x] = peak ? fmaxf(s[threadIdx.x], s[threadIdx.x + o])
+                                      : s[threadIdx.x] + s[threadIdx.x + o];
+            __syncthreads();
+        }
+        float r = s[0];
+        __syncthreads();
+        return r;
+    }
+    __global__ void loss(const float *x, float *y, int n) {
+        float top = -3.0e38f, sum = 0.f, all = 0.f;
+        const float *row = x + blockIdx.x * n;
+        for (int c = threadIdx.x; c < n; c += 128) top = fmaxf(top, row[c]);
+        top = over(top, true);
+        for (int c = threadIdx.x; c < n; c += 128) { sum += expf(row[c] - top); all += row[c]; }
+        sum = over(sum, false);
+        all = over(all, false);
+        if (threadIdx.x == 0) y[blockIdx.x] = top + logf(sum) - all / n;
+    }
+    void run(const float *x, float *y, int n) { loss<<<7, 128>>>(x, y, n); }
+    """
+    (kernel,) = parse(text, "loss.cu").program.kernels
+    shown = show(canonicalise(kernel, kernel.block_size, kernel.grid_size).function)
+    assert shown.count("for i32") == 3 and "[128]" not in shown, shown

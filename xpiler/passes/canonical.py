@@ -37,6 +37,7 @@ from xpiler.passes.jammed_copies import separate_copies
 from xpiler.passes.joined_conditions import join_conditions
 from xpiler.passes.lane_masks import masked_steps, plain_masks
 from xpiler.passes.lane_votes import drop_votes
+from xpiler.passes.late_declarations import declare_late
 from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.merged_peaks import split_merged_peaks
@@ -49,6 +50,7 @@ from xpiler.passes.race_aliases import restrict_racing
 from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.register_threads import spread_registers
+from xpiler.passes.renewed_variables import renew_variables
 from xpiler.passes.reroll import reroll
 from xpiler.passes.rescaled_sums import split_rescaled_sums
 from xpiler.passes.rolled_fills import roll_fills
@@ -117,7 +119,8 @@ def _loops(kernel: Function, *sizes: Any) -> Function:
     """The kernel as loops, before any other pass."""
     if kernel.is_serial:
         return without_inductions(counted_loops(with_filled_arrays(serial_form(kernel))))
-    recovered = recover_loops(uniform_starts(with_bits_as_meant(kernel)), *sizes)
+    between = renew_variables(declare_late(uniform_starts(with_bits_as_meant(kernel))))
+    recovered = recover_loops(between, *sizes)
     return restrict_racing(_of_single_elements(recovered))
 
 

@@ -5,7 +5,8 @@
     += f(i)
 
 Applies if nothing else reads the array, and its threads only set it to the neutral value and accumulate
-by the same operator. The order of the additions changes; for `max` and `min` any start value will do.
+by the same operator; a loop before may set it, too. The order of the additions changes; for `max` and `min`
+any start value will do.
 """
 
 from __future__ import annotations
@@ -58,15 +59,20 @@ def _merged(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
                 for m, s in enumerate(out)
                 if array in uses(s).arrays_read and m != loop_at and m not in before
             ]
-            if len(before) == 1 and not readers:
-                merged = _accumulating(out[before[0]], array, op, total, start)
+            begun = _begun(out[before[0]], out[loop_at], array) if len(before) == 2 else None
+            if (len(before) == 1 or begun is not None) and not readers:
+                at = before[-1]
+                merged = _accumulating(out[at], out[loop_at], array, op, total, start, begun)
                 if merged is not None:
                     first, stmt = merged
-                    out[before[0]] = stmt
+                    out[at] = stmt
                     merged_loops.append(stmt)
                     for m in sorted((n, loop_at), reverse=True):
                         del out[m]
-                    out.insert(before[0], Decl(total.name, total.dtype, init=first))
+                    out.insert(at, Decl(total.name, total.dtype, init=first))
+                    if begun is not None:
+                        del out[before[0]]
+                        n -= 1
                     continue
         n += 1
     return tuple(_serial(s) if any(s is m for m in merged_loops) else s for s in out)
@@ -103,18 +109,38 @@ def _reduction(body: Sequence[Stmt], n: int) -> tuple[Var, Expr, str, str, int] 
     return None
 
 
-def _accumulating(stmt: Stmt, array: str, op: str, total: Var, start: Expr) -> tuple[Expr, Stmt] | None:
+def _begun(stmt: Stmt, like: Stmt, array: str) -> Const | None:
+    """The number that a loop of this range does no more than set the elements of an array to."""
+    match stmt:
+        case For(
+            var=var, body=Block(body=(Assign(target=Load(array=name, index=(Var(name=at),)), value=value),))
+        ):
+            whole = name == array and at == var and _same_range(stmt, like)
+            return value if whole and isinstance(value, Const) else None
+    return None
+
+
+def _same_range(loop: For, like: Stmt) -> bool:
+    return isinstance(like, For) and (loop.start, loop.stop, loop.step) == (like.start, like.stop, like.step)
+
+
+def _accumulating(
+    stmt: Stmt, adding: Stmt, array: str, op: str, total: Var, start: Expr, begun: Const | None
+) -> tuple[Expr, Stmt] | None:
     """The loop with `array[own] op= e` turned into `total op= e`, and the start value; None if it does
-    anything else with the array."""
+    anything else with the array. `adding` is the loop that adds up the elements; those of an array that is
+    `begun` are set to that before."""
     counters: list[Expr] = []
     inner: Stmt = stmt
+    if isinstance(stmt, For) and stmt.kind is LoopKind.SERIAL and _same_range(stmt, adding):
+        counters.append(Var(stmt.dtype, stmt.var))  # of threads that share another sum already
     while isinstance(inner, For) and inner.kind is LoopKind.THREADS:
         counters.append(Var(inner.dtype, inner.var))
         body = spliced(inner.body.body)
         if len(body) != 1 or not isinstance(body[0], For):
             break
         inner = body[0]
-    starts: list[Expr] = []
+    starts: list[Expr] = [] if begun is None else [begun]
     failed = False
 
     def change(s: Stmt) -> Stmt | tuple[Stmt, ...]:
