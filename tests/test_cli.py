@@ -73,6 +73,29 @@ def test_a_folder_is_translated_with_a_summary(capsys: pytest.CaptureFixture[str
     assert [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()] == ["add.hip"]
 
 
+def test_a_file_is_read_as_its_build_reads_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "headers").mkdir()
+    (tmp_path / "headers" / "norm.cuh").write_text(
+        "template <int N> __global__ void unused(float *x) { x[threadIdx.x] = N; }\n"
+        "__device__ float scaled(float x) { return SCALE * x; }\n"
+    )
+    (tmp_path / "k.cu").write_text(
+        "#include <norm.cuh>\n__global__ void k(float *y, const float *x, int n) {\n"
+        "  int i = blockIdx.x * 64 + threadIdx.x;\n  if (i < n) y[i] = scaled(x[i]);\n}\n"
+        "void run(float *y, const float *x, int n) { k<<<(n + 63) / 64, 64>>>(y, x, n); }\n"
+    )
+    build = ("-I", tmp_path / "headers", "-DSCALE=2.5f")
+    code, _, err = run(capsys, "translate", tmp_path / "k.cu", "--to", "hip", *build)
+    assert code == 0, err
+    assert "#define SCALE 2.5f" in (tmp_path / "k.hip").read_text()
+    assert run(capsys, "check", tmp_path / "k.cu", *build)[0] == 0
+    assert run(capsys, "check", tmp_path / "k.cu")[0] == 2  # nothing is kept from one command to the next
+    code, _, err = run(capsys, "check", tmp_path / "k.cu", "-I", tmp_path / "absent")
+    assert code == 2 and "there is no such folder" in err
+    code, _, err = run(capsys, "check", tmp_path / "k.cu", "-D", "3=4")
+    assert code == 2 and "a macro needs a name" in err
+
+
 def test_doctor_names_the_tools(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "doctor")
     assert code == 0

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from xpiler.build_options import add_build_options
 from xpiler.errors import Refusal
 from xpiler.files import read_source, write_atomically
 from xpiler.gate.overrides import Overrides, from_flags
@@ -44,6 +45,7 @@ def add_check(commands: Any) -> None:
     check.add_argument("--seconds", type=float, default=10.0, help="time allowed (default 10)")
     check.add_argument("--json", action="store_true", help="print the findings as JSON")
     check.add_argument("--sarif", type=Path, metavar="OUT", help="write the findings as SARIF 2.1.0")
+    add_build_options(check)
     check.set_defaults(run=run_check)
 
 

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.status import Status
 
 from xpiler import __version__
+from xpiler.build_options import add_build_options, state_build
 from xpiler.errors import Diagnostic, Refusal, internal_error
 from xpiler.events import Event
 from xpiler.files import read_source, write_atomically
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser(words).parse_args(words)
     console = Console(stderr=True, highlight=False)
     try:
+        state_build(arguments)
         with _sigterm_cancels():
             code = int(arguments.run(arguments, console))
             sys.stdout.flush()
@@ -114,6 +116,7 @@ def _add_translate(commands: Commands) -> None:
     )
     translate.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_contract_options(translate)
+    add_build_options(translate)
     add_model_options(translate)
     translate.set_defaults(run=_translate)
 
@@ -135,6 +138,7 @@ def _add_verify(commands: Commands) -> None:
         help="time to find the wrong statement in (default 20; 0: none)",
     )
     _add_contract_options(verify)
+    add_build_options(verify)
     verify.set_defaults(run=_verify)
 
 
@@ -151,6 +155,7 @@ def _add_repair(commands: Commands) -> None:
     mend.add_argument("--seconds", type=float, default=30.0, help="time allowed for the search (default 30)")
     mend.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_contract_options(mend)
+    add_build_options(mend)
     mend.set_defaults(run=_repair)
 
 
@@ -171,6 +176,7 @@ def _add_show(commands: Commands) -> None:
         "--annotated", choices=tuple(PLATFORMS), help="the serial form, with what may do it on a platform"
     )
     show.add_argument("file", type=Path, metavar="FILE")
+    add_build_options(show)
     show.set_defaults(run=_show)
 
 
@@ -186,6 +192,7 @@ def _add_tune(commands: Commands) -> None:
     )
     add_tune_options(tuning)
     _add_contract_options(tuning)
+    add_build_options(tuning)
     tuning.set_defaults(run=lambda a, console: run_tune(a, _overrides(a), console))
 
 

@@ -23,6 +23,7 @@ from xpiler.errors import Diagnostic, Refusal
 from xpiler.events import Event
 from xpiler.frontend import parse
 from xpiler.frontend.launchers import with_launchers
+from xpiler.frontend.lower_launches import NOT_LAUNCHED
 from xpiler.frontend.own_headers import OneText, with_own_headers
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract
@@ -108,7 +109,7 @@ def translate_text(
     """
     one = _one_text(text, file, to)
     try:
-        result = _translated(one.text, file, to, overrides, progress, run=run)
+        result = _translated(one, to, overrides, progress, run=run)
     except Refusal as refusal:
         raise one.refusal(refusal) from refusal
     notes = tuple(
@@ -128,9 +129,10 @@ def _one_text(text: str, file: str, to: str) -> OneText:
 
 
 def _translated(
-    text: str, file: str, to: str, overrides: Overrides | None, progress: Progress, *, run: bool
+    one: OneText, to: str, overrides: Overrides | None, progress: Progress, *, run: bool
 ) -> Result:
     start = time.monotonic()
+    text, file = one.text, one.file
     platform = platform_of(file, text)
     route = ROUTES.get((platform, to))
     if route is None:
@@ -139,7 +141,7 @@ def _translated(
         )
     stated = load_beside(file).merged(overrides or Overrides())
     progress("parsing")
-    unit, parsed = _parse(text, file, platform)
+    unit, parsed = _parse(one, platform)
     entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
     stated.require_known(_parameters(unit, entries))
     remarks = () if stated.entry else left_out(unit, [item.entry for item in entries])
@@ -194,7 +196,7 @@ def writer(
         )
     one = _one_text(text, file, to)
     try:
-        trusted = Trusted.of(one.text, file, overrides, progress, admit=route.admit, needs_ir=route.needs_ir)
+        trusted = Trusted.of_one(one, overrides, progress, admit=route.admit, needs_ir=route.needs_ir)
     except Refusal as refusal:
         raise one.refusal(refusal) from refusal
     known: Known = {}
@@ -223,14 +225,25 @@ class Trusted:
         file: str,
         overrides: Overrides | None = None,
         progress: Progress = lambda step: None,
+    ) -> Trusted:
+        return cls.of_one(OneText(text, file), overrides, progress)
+
+    @classmethod
+    def of_one(
+        cls,
+        one: OneText,
+        overrides: Overrides | None = None,
+        progress: Progress = lambda step: None,
         *,
         admit: Callable[[Unit, list[EntryJob]], Unit] = lambda unit, entries: unit,
         needs_ir: bool = False,
     ) -> Trusted:
+        """Of a text with headers in it; `admit` is that of the route which translates it."""
+        text, file = one.text, one.file
         platform = platform_of(file, text)
         stated = load_beside(file).merged(overrides or Overrides())
         progress("parsing")
-        unit, parsed = _parse(text, file, platform)
+        unit, parsed = _parse(one, platform)
         entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
         stated.require_known(_parameters(unit, entries))
         unit = admit(unit, entries)
@@ -377,9 +390,16 @@ def _names_in(target: str, to: str, unit: Unit) -> dict[str, str]:
 # ------------------------------------------------------------------------------------------------ the steps
 
 
-def _parse(text: str, file: str, platform: str) -> tuple[Unit, Rung]:
+def _parse(one: OneText, platform: str) -> tuple[Unit, Rung]:
+    """The unit, without the templates that a header offers and the file does not launch."""
     start = time.monotonic()
-    unit = parse(text, file, platform=platform)
+    unit = parse(one.text, one.file, platform=platform)
+    refusals = {
+        name: refusal
+        for name, refusal in unit.refusals.items()
+        if refusal.code != NOT_LAUNCHED or one.is_of_main(refusal)
+    }
+    unit = replace(unit, refusals=refusals)
     names = ", ".join(kernel.spelling or kernel.name for kernel in unit.program.kernels)
     detail = f"kernels: {names or 'none'}"
     return unit, Rung("parsed", True, "tree-sitter", detail, time.monotonic() - start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xpiler.frontend import parse
-from xpiler.frontend.header_search import find_header
+from xpiler.frontend.header_search import find_angled, find_header
 from xpiler.gate.shim import inline_includes
 
 
@@ -46,3 +46,22 @@ def test_the_kernel_is_read_and_compiled_with_them(tmp_path: Path) -> None:
     assert [k.name for k in unit.program.kernels] == ["k"]
     compiled = inline_includes(source.read_text(), str(source))
     assert "#define SPAN 64" in compiled and "#define MORE 2" in compiled and '"lib/more.h"' not in compiled
+
+
+def test_other_names_are_looked_for_in_folders_of_headers(tmp_path: Path) -> None:
+    source = project(tmp_path)
+    (tmp_path / "kernels" / "inc").mkdir()
+    for name in ("include/norm.cuh", "kernels/inc/own.cuh", "stray.cuh"):
+        (tmp_path / name).write_text("")
+    assert find_header(source, "norm.cuh") == tmp_path / "include" / "norm.cuh"
+    assert find_header(source, "own.cuh") == tmp_path / "kernels" / "inc" / "own.cuh"
+    assert find_header(source, "stray.cuh") == source.parent / "stray.cuh"  # beside, though there is none
+    assert find_angled(source, "norm.cuh") == tmp_path / "include" / "norm.cuh"
+    assert find_angled(source, "stray.cuh") is None and find_angled(source, "stdio.h") is None
+
+
+def test_headers_of_libraries_are_not_the_programs(tmp_path: Path) -> None:
+    source = project(tmp_path)
+    (tmp_path / "include" / "cub").mkdir()
+    (tmp_path / "include" / "cub" / "cub.cuh").write_text("")
+    assert find_angled(source, "cub/cub.cuh") is None

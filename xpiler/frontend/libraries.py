@@ -20,13 +20,12 @@ from xpiler.frontend.comments import blank_comments
 from xpiler.frontend.macros import TOKEN
 from xpiler.frontend.sourcemap import SourceFile
 
-_HEADER = re.compile(
-    r"^[ \t]*#[ \t]*include[ \t]*[<\"](?P<name>"
+_LIBRARY = (
     r"(?:cu|hip|roc)(?:blas|rand|fft|sparse|solver|dnn|tensor|cub|prim)\w*(?:/[\w/.]+|\.h)|"
     r"(?:cub|thrust|cutlass|miopen|nccl|rccl|roctracer|nvtx3|torch|ATen|c10|pybind11)/[\w/.]+|"
-    r"(?:nccl|rccl|nvToolsExt|roctx)\.h)[>\"][^\n]*",
-    re.MULTILINE,
+    r"(?:nccl|rccl|nvToolsExt|roctx)\.h"
 )
+_HEADER = re.compile(rf"^[ \t]*#[ \t]*include[ \t]*[<\"](?P<name>{_LIBRARY})[>\"][^\n]*", re.MULTILINE)
 _NAMED = re.compile(
     r"\b(?:(?:cu|hip|roc)(?:blas|rand|fft|sparse|solver|dnn|tensor)|nccl|nvtx|roctx|miopen)[A-Z_]\w*|"
     r"\b(?:CU|HIP|ROC)(?:BLAS|RAND|FFT|SPARSE|SOLVER|DNN|TENSOR)_\w+|\b(?:CUDA|HIP)_[RC]_\d+\w+|"
@@ -59,6 +58,11 @@ class _Item:
     end: int
     names: frozenset[str]
     is_function: bool = False
+
+
+def is_library(header: str) -> bool:
+    """Whether a header is one of theirs, by its name."""
+    return re.fullmatch(_LIBRARY, header) is not None
 
 
 def without_libraries(text: str, file: str) -> Reduced | None:

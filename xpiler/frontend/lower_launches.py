@@ -31,6 +31,8 @@ from xpiler.frontend.unit import HostFunction, LaunchSite
 from xpiler.ir.nodes import Param
 from xpiler.ir.types import U8
 
+NOT_LAUNCHED = "template-not-launched"  # the code of a refusal: nobody says what the arguments are
+
 
 @dataclass(frozen=True, eq=False)
 class Wanted:
@@ -128,7 +130,7 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
                 )
                 continue
             refusals[function.name] = Diagnostic(
-                "template-not-launched",
+                NOT_LAUNCHED,
                 f"template kernel `{function.name}<{names}>` is never launched in this file: "
                 "its arguments are unknown",
                 function.range,

@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend.build_flags import defined_above, flags_of
 from xpiler.frontend.comments import blank_comments
-from xpiler.frontend.header_search import find_header
+from xpiler.frontend.header_search import find_angled, find_header
 from xpiler.frontend.sourcemap import SourceFile
 from xpiler.ir.source import SourceRange
 from xpiler.platforms.registry import PLATFORMS
 
-_INCLUDE = re.compile(r'[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"')
+_INCLUDE = re.compile(r'[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)')
 _DIRECTIVE = re.compile(r"[ \t]*#[ \t]*(\w+)[ \t]*(.*)")
 _SAMPLES = re.compile(r"(?:helper_\w+|exception)\.h")  # of the toolkit's samples, which the backends know
 _DEEPEST = 30
@@ -49,6 +50,11 @@ class OneText:
         told = self.original(refusal.diagnostic)
         return Refusal.of(told)
 
+    def is_of_main(self, diagnostic: Diagnostic) -> bool:
+        """Whether its place is in the file itself, not in a header."""
+        place = self.original(diagnostic).range
+        return place is None or place.file == self.file
+
     def _place(self, place: SourceRange) -> SourceRange:
         begin, file, line = max(piece for piece in self.pieces if piece[0] <= place.line)
         down = line - begin
@@ -56,14 +62,18 @@ class OneText:
 
 
 def with_own_headers(text: str, file: str, platform: str) -> OneText:
-    """The text with those headers beside the file in it that the platform's compiler is needed for."""
+    """The text with those of its headers in it that the platform's compiler is needed for, and with the
+    macros that its build defines."""
+    path = Path(file).resolve()
     try:
-        lines = list(_lines(text, Path(file).resolve(), file, platform, set(), ()))
+        lines = list(_lines(text, path, file, platform, set(), ()))
     except Refusal:
         return OneText(text, file)  # no program: whoever reads it says so
     headers = tuple(dict.fromkeys(name for _, name, _ in lines if name != file))
-    if not headers:
+    defined = defined_above("\n".join(line for line, _, _ in lines), flags_of(path).macros)
+    if not headers and not defined:
         return OneText(text, file)
+    lines = [*((line, file, 1) for line in defined.splitlines()), *lines]
     pieces: list[tuple[int, str, int]] = []
     for number, (_, name, line) in enumerate(lines, 1):
         if not pieces or pieces[-1][1] != name or line - pieces[-1][2] != number - pieces[-1][0]:
@@ -82,24 +92,30 @@ def _lines(
         once.add(path)
     for number, line in enumerate(text.split("\n")):
         match = _INCLUDE.match(code[number])
-        header = _header(path, match[1]) if match else None
+        header = _header(path, match) if match else None
         if number in guards or header in once:
             continue
         if match is None or header is None or header in opened or len(opened) > _DEEPEST:
             yield line, shown, number + 1
         elif not _needs(header, platform, {header}):
-            main = (*opened, path)[0].parent
-            yield line.replace(match[1], os.path.relpath(header, main), 1), shown, number + 1
+            main = (*opened, path)[0]
+            name = os.path.relpath(header, main.parent)
+            include = line if _header(main, match) == header else f'#include "{name}"'
+            yield include, shown, number + 1
         else:
-            beside = (path.parent / match[1]).is_file()
-            name = str(Path(shown).parent / match[1]) if beside else str(header)
+            written = match[1] or match[2]
+            beside = (path.parent / written).is_file()
+            name = str(Path(shown).parent / written) if beside else str(header)
             yield from _lines(_read(header), header, name, platform, once, (*opened, path))
 
 
-def _header(path: Path, name: str) -> Path | None:
+def _header(path: Path, include: re.Match[str]) -> Path | None:
     """A header of the program's own, if it is one."""
-    header = find_header(path, name).resolve()
-    return None if _SAMPLES.fullmatch(name) or not _read(header) else header
+    quoted, angled = include.groups()
+    found = find_header(path, quoted) if quoted else find_angled(path, angled)
+    if found is None or _SAMPLES.fullmatch(quoted or angled) or not _read(found):
+        return None
+    return found.resolve()
 
 
 def _read(path: Path) -> str:
@@ -117,7 +133,7 @@ def _needs(header: Path, platform: str, seen: set[Path]) -> bool:
         return False
     if re.search(PLATFORMS[platform].words, bare):
         return True
-    inner = [_header(header, match[1]) for match in map(_INCLUDE.match, bare.split("\n")) if match]
+    inner = [_header(header, match) for match in map(_INCLUDE.match, bare.split("\n")) if match]
     for path in inner:
         if path is not None and path not in seen:
             seen.add(path)

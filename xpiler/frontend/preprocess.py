@@ -13,9 +13,10 @@ from functools import cache
 from pathlib import Path
 
 from xpiler.errors import Diagnostic, Refusal
+from xpiler.frontend.build_flags import flags_of
 from xpiler.frontend.comments import Comment, blank_comments
 from xpiler.frontend.conditions import ConditionError, evaluate
-from xpiler.frontend.header_search import find_header
+from xpiler.frontend.header_search import find_angled, find_header
 from xpiler.frontend.macros import (
     Expander,
     Macro,
@@ -70,12 +71,13 @@ class Expanded:
 def preprocess(
     text: str, file: str, defines: dict[str, str] | None = None, *, platform: str = "cuda"
 ) -> Expanded:
-    """The expanded text. `defines` are extra macros: name (or `name(params)`) -> body.
+    """The expanded text. `defines` are macros beside those of its build: name (or `name(params)`) -> body.
 
     Raises Refusal for text that has no meaning: binary, unterminated comments and conditionals, malformed
     macros.
     """
-    preprocessor = _Preprocessor(text, file, platform, defines or {})
+    macros = flags_of(Path(file)).macros
+    preprocessor = _Preprocessor(text, file, platform, {**macros, **(defines or {})})
     preprocessor.run()
     return preprocessor.result()
 
@@ -304,12 +306,13 @@ class _Preprocessor:
         if match is None:  # a macro that the build would define
             self.includes.append(Include(rest.strip(), False, False))
             return
-        if match[2] is not None:
-            self.includes.append(Include(match[2], True, False))
+        includer, name = Path(self.source.name), match[1] or match[2]
+        path = find_header(includer, name) if match[1] else find_angled(includer, name)
+        if path is None:
+            self.includes.append(Include(name, True, False))
             return
-        path = find_header(Path(self.source.name), match[1])
         text = _read(path)
-        self.includes.append(Include(match[1], False, text is not None))
+        self.includes.append(Include(name, False, text is not None))
         if text is None or path in self.once:
             return
         if self.depth >= _MAX_INCLUDE_DEPTH:

@@ -8,6 +8,8 @@ from typing import Any
 
 from xpiler.gate.contract import Contract
 
+ABSENT = "absent"  # a function without a body was called: see `elsewhere.py`
+
 
 @dataclass(frozen=True)
 class Event:
@@ -44,6 +46,8 @@ def _words(fields: dict[str, Any], contract: Contract) -> str:
     elif fields.get("event") == "crash":
         reason = fields.get("message")
         what = f"{fields.get('signal', 'crash')}{f': {reason}' if reason else ''}"
+    elif fields.get("event") == ABSENT:
+        what = f"`{fields.get('function')}` is called, which another file defines"
     else:
         message = fields.get("message") or ", ".join(
             f"{name}={value}"

@@ -25,6 +25,7 @@ from xpiler.gate.arrays import Array, is_poison, poison, scalar_bytes, storage
 from xpiler.gate.avx512 import flags_here
 from xpiler.gate.compilers import Compiler, host_compiler, openmp_flag
 from xpiler.gate.contract import Argument, Case, Contract, Role
+from xpiler.gate.elsewhere import Unlinked, compiled_alone, known_unlinked, lacks_functions_only, linked
 from xpiler.gate.events import Event, parse_events
 from xpiler.gate.inputs import inputs_of
 from xpiler.gate.sandbox import Completed, Limits
@@ -340,23 +341,29 @@ def _build(
     link_inputs = [flag for flag in flags if _is_link_input(flag)]
     name = cache.key(source, *flags, *chosen.command, chosen.version, _RUNNER.read_bytes(), contract.kind)
     failure: list[Completed] = []
+    parts = [*link_inputs]
+    if contract.kind != "main":
+        parts += [str(runner_object(chosen)), *(_wrapped() if not timed else ())]
 
     def make(path: Path) -> bool:
         with tempfile.TemporaryDirectory(prefix="xpiler-build-") as folder:
             scratch = Path(folder)
             (scratch / "unit.cpp").write_text(source, encoding="utf-8", errors="surrogateescape")
-            parts = ["unit.cpp", *link_inputs]
-            if contract.kind != "main":
-                parts.append(str(runner_object(chosen)))
-                parts += _wrapped() if not timed else ()
-            done = chosen.compile([*compile_flags, *parts, "-o", "program"], scratch)
+            done = chosen.compile([*compile_flags, "unit.cpp", *parts, "-o", "program"], scratch)
             if not done.ok:
                 failure.append(done)
                 return False
             shutil.copy2(scratch / "program", path)
             return True
 
-    program = cache.fetch("programs", name, make)
+    def with_others(unlinked: Unlinked) -> Path | None:
+        return linked(chosen, unlinked, file, name, compile_flags, parts)
+
+    known = known_unlinked(name)
+    program = with_others(known) if known else cache.fetch("programs", name, make)
+    if failure and lacks_functions_only(failure[0].stderr, unit):
+        unlinked = compiled_alone(chosen, name, source, compile_flags, parts)
+        program = with_others(unlinked) if unlinked else None
     error = "" if program else _first_errors(failure[0], file)
     seconds = time.monotonic() - start
     log = failure[0].stderr if failure else ""

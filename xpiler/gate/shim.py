@@ -12,13 +12,14 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from xpiler.frontend.build_flags import defined_above, flags_of
 from xpiler.frontend.c_text import as_cpp, is_c
-from xpiler.frontend.header_search import find_header
+from xpiler.frontend.header_search import find_angled, find_header
 from xpiler.gate.contract import Contract
 from xpiler.ir.nodes import RETURN
 
 RENAMED_MAIN = "xpiler_program_main"
-_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"[^\n]*$', re.MULTILINE)
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)[^\n]*$', re.MULTILINE)
 
 _SUPPORT = """
 #include <cstddef>
@@ -347,12 +348,18 @@ def inline_includes(text: str, file: str) -> str:
     C is compiled as the C++ that it is but for some words.
     """
     whole = _inline(text, Path(file), file, set(), ())
+    macros = defined_above(whole, flags_of(Path(file)).macros)
+    if macros:
+        whole = f'{macros}#line 1 "{_quoted(file)}"\n{whole}'
     return as_cpp(whole, file) if is_c(file) else whole
 
 
 def _inline(text: str, path: Path, shown: str, once: set[Path], opened: tuple[Path, ...]) -> str:
     def replacement(match: re.Match[str]) -> str:
-        header = find_header(path, match[1]).resolve()
+        found = find_header(path, match[1]) if match[1] else find_angled(path, match[2])
+        if found is None:
+            return match[0]
+        header = found.resolve()
         if len(opened) > 30 or header in opened or not header.is_file():
             return match[0]
         line = text.count("\n", 0, match.start()) + 2

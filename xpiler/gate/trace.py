@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xpiler.gate.contract import Case, Launch
+from xpiler.gate.events import ABSENT
 from xpiler.gate.execute import Build, RunResult
 from xpiler.gate.sandbox import Limits
 
@@ -121,7 +122,8 @@ def read_trace(result: RunResult) -> Trace:
                     len(launches),
                 )
             )
-    fault = result.describe()
+    is_cut = any(event.name == ABSENT for event in result.events)  # what came before counts
+    fault = "" if is_cut else result.describe()
     if fault.startswith(("killed by SIGXCPU", "killed by SIGKILL")):
         fault = f"an endless loop: it used {_LIMITS.cpu:g} s of processor time"
     if fault.startswith("endless: "):

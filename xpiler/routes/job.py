@@ -48,7 +48,8 @@ class Produced:
 def refuse_failed(
     unit: Unit, entries: list[EntryJob], functions: Mapping[str, object], failed: Mapping[str, Diagnostic]
 ) -> None:
-    """Entries that run a kernel which could not be had are refused; so is the file if there is no other."""
+    """Entries that run a kernel which could not be had are refused; so is the file if there is no other, but
+    for one that has only host code."""
     spellings = {k.name: k.spelling or k.name for k in unit.program.kernels}
     for item in entries:
         unneeded = _of_others(unit, item, entries)
@@ -62,9 +63,8 @@ def refuse_failed(
         if item.entry.kind == "main" and item.refused is None and item.ran is not None:
             item.refused = _lacking(unit, item.entry, read_trace(item.ran), failed)
     if not functions:
-        reasons = [item.refused for item in entries if item.refused] or list(unit.refusals.values())
-        first = reasons[0]
-        raise Refusal.of(first)
+        for reason in [item.refused for item in entries if item.refused] or list(unit.refusals.values()):
+            raise Refusal.of(reason)
 
 
 def never_launched(unit: Unit, item: EntryJob, entries: Sequence[EntryJob]) -> list[str]:

@@ -7,21 +7,21 @@ __global__ void f(T *a) { ... }            -->    (behind the text)
 from __future__ import annotations
 
 from xpiler.frontend import Unit, parse
+from xpiler.frontend.lower_launches import NOT_LAUNCHED
 from xpiler.frontend.syntax import analyse
 
 _ARGUMENTS = {"type": "float", "int": "32", "bool": "true"}
-_REFUSED = "template-not-launched"
 
 
 def parse_with_templates(text: str, file: str, platform: str) -> tuple[Unit, tuple[str, ...]]:
     """The unit, and the instantiations that were chosen for it. Raises `Refusal`."""
     unit = parse(text, file, platform=platform, tells_streams=True)
-    if not any(refusal.code == _REFUSED for refusal in unit.refusals.values()):
+    if not any(refusal.code == NOT_LAUNCHED for refusal in unit.refusals.values()):
         return unit, ()
     chosen: list[str] = []
     for kernel in analyse(text, file, platform=platform).kernels:
         refusal = unit.refusals.get(kernel.name)
-        if refusal is None or refusal.code != _REFUSED or not kernel.template:
+        if refusal is None or refusal.code != NOT_LAUNCHED or not kernel.template:
             continue
         arguments = [p.default_text or _ARGUMENTS.get(p.kind, "") for p in kernel.template]
         if all(arguments):

@@ -20,6 +20,7 @@ from xpiler_server.job import Job
 from xpiler_server.server import XpilerServer
 
 _EXTRAS = ("status", "jobs", "commands")
+_WATCHED = ("**/*.xpiler.toml", "**/*.{h,hpp,cuh,mluh}", "**/compile_commands.json")
 
 
 def initialize(ls: XpilerServer, params: types.InitializeParams) -> None:
@@ -49,8 +50,8 @@ async def initialized(ls: XpilerServer) -> None:
 
 
 async def _watch(ls: XpilerServer) -> None:
-    """Asks to be told of contracts and headers that change on disk."""
-    watchers = [types.FileSystemWatcher(glob) for glob in ("**/*.xpiler.toml", "**/*.{h,hpp,cuh,mluh}")]
+    """Asks to be told of contracts, headers and flags of builds that change on disk."""
+    watchers = [types.FileSystemWatcher(glob) for glob in _WATCHED]
     options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
     method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
     await ls.client_register_capability_async(
