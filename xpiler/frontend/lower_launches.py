@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tree_sitter import Node
@@ -15,6 +16,7 @@ from xpiler.frontend.lower_context import Context
 from xpiler.frontend.lower_entities import Entities
 from xpiler.frontend.lower_overloads import deduce
 from xpiler.frontend.lower_packs import TypePack
+from xpiler.frontend.lower_params import members
 from xpiler.frontend.lower_typenames import declared, type_of
 from xpiler.frontend.lower_types import (
     Binding,
@@ -26,7 +28,7 @@ from xpiler.frontend.lower_types import (
     lanes_of,
     leaf_type,
 )
-from xpiler.frontend.syntax_model import FunctionDef, Launch
+from xpiler.frontend.syntax_model import FunctionDef, Launch, ParamDecl
 from xpiler.frontend.unit import HostFunction, LaunchSite
 from xpiler.ir.nodes import Param
 from xpiler.ir.types import U8
@@ -280,6 +282,7 @@ def host_function(ctx: Context, function: FunctionDef) -> HostFunction:
         name=function.name,
         is_extern_c=function.is_extern_c,
         params=tuple(_host_params(ctx, function)),
+        parts=tuple(_host_parts(ctx, function)),
         returns=function.return_text or "void",
         range=function.range,
         span=function.span,
@@ -294,16 +297,42 @@ def namespace_of(function: FunctionDef) -> str:
     return "".join(f"{name}::" for name in function.namespace if name)
 
 
+def _host_type(ctx: Context, param: ParamDecl) -> CType | None:
+    if param.type_node is None:
+        return None
+    try:
+        base = type_of(ctx, param.type_node)
+        return declared(ctx, base, param.declarator)[1] if param.declarator is not None else base
+    except Refusal:
+        return None
+
+
+def _host_parts(ctx: Context, function: FunctionDef) -> Iterator[Param]:
+    """`Shape s` is `s_rows` and `s_cols`."""
+    for place, param in enumerate(function.params):
+        ctype = _host_type(ctx, param)
+        if isinstance(ctype, Reference) and "const" in param.specifiers:
+            ctype = ctype.target
+        parts = list(members(ctype)) if isinstance(ctype, Struct) else []
+        for path, offset, leaf in parts if all(isinstance(leaf, Scalar) for _, _, leaf in parts) else []:
+            assert isinstance(leaf, Scalar)
+            name = re.sub(r"\W+", "_", f"{param.name}{path}").rstrip("_")
+            yield Param(
+                name,
+                leaf.dtype,
+                False,
+                spelling=str(leaf),
+                range=ctx.entities.unit.range_of(param.node),
+                argument=place,
+                member=path.removeprefix("."),
+                offset=offset,
+            )
+
+
 def _host_params(ctx: Context, function: FunctionDef) -> list[Param]:
     result: list[Param] = []
     for param in function.params:
-        ctype: CType | None = None
-        if param.type_node is not None:
-            try:
-                base = type_of(ctx, param.type_node)
-                ctype = declared(ctx, base, param.declarator)[1] if param.declarator is not None else base
-            except Refusal:
-                ctype = None
+        ctype = _host_type(ctx, param)
         if isinstance(ctype, Reference):
             ctype = ctype.target
         is_pointer = isinstance(ctype, Pointer) or "*" in param.text

@@ -62,7 +62,7 @@ def declare_params(
             whole = whole.pointee
         if isinstance(whole, Closure) and whole.name in ctx.entities.lambdas:
             whole = as_struct(whole.name, captures(ctx, ctx.entities.lambdas[whole.name]))
-        for i, (member, offset) in zip(range(first, len(params)), _members(whole), strict=False):
+        for i, (member, offset, _) in zip(range(first, len(params)), members(whole), strict=False):
             params[i] = replace(params[i], argument=argument, member=member.removeprefix("."), offset=offset)
     return tuple(params)
 
@@ -112,8 +112,8 @@ def declare_returned(ctx: Context, function: FunctionDef, frame: Frame) -> tuple
     return (Param(RETURN, ctype.dtype, True, is_restrict=True, spelling=f"{kind} *", range=function.range),)
 
 
-def _members(ctype: CType) -> Iterator[tuple[str, int]]:
-    """Path and offset in bytes of the scalars and pointers of a value, in the order of their parameters:
+def members(ctype: CType) -> Iterator[tuple[str, int, CType]]:
+    """Path, offset in bytes and type of the scalars and pointers of a value, in the order of its parameters:
     `.range.low`, `.strides[1]`; "" for a value that has no parts."""
     parts: list[tuple[str, int, CType]]
     match ctype:
@@ -123,11 +123,11 @@ def _members(ctype: CType) -> Iterator[tuple[str, int]]:
             size = size_of(element) or 0
             parts = [(f"[{i}]", i * size, element) for i in range(extent)]
         case _:
-            yield "", 0
+            yield "", 0, ctype
             return
     for part, start, inner in parts:
-        for path, offset in _members(inner):
-            yield f"{part}{path}", start + offset
+        for path, offset, leaf in members(inner):
+            yield f"{part}{path}", start + offset, leaf
 
 
 def _param(

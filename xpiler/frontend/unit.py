@@ -35,7 +35,7 @@ class LaunchSite:
 @dataclass(frozen=True)
 class HostFunction:
     """A function that runs on the host. `span` is that of its definition in the original text, `body` its
-    expanded text."""
+    expanded text. `parts`: the members of those parameters that are structs of numbers, by value."""
 
     name: str
     is_extern_c: bool
@@ -47,6 +47,7 @@ class HostFunction:
     body: str = ""
     is_template: bool = False
     instance: str = ""  # "<float>" of a template that the file instantiates by name
+    parts: tuple[Param, ...] = ()
     launched: frozenset[str] = frozenset()  # by an instance, itself or through others: kernels by spelling
 
     @property

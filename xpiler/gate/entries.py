@@ -154,7 +154,13 @@ def _host_entry(
     kernels = tuple(dict.fromkeys(site.kernel for site in launches if site.kernel))
     missing = tuple(dict.fromkeys(_refused_name(unit, site) for site in launches if not site.kernel))
     owners = (function, *plan.functions)
-    params = tuple(_typed(unit, next(f for f in owners if _has(f, p)), p) for p in plan.params)
+    parts = _parts(unit, function, plan)
+    params = tuple(
+        part
+        for p in plan.params
+        for part in [q for q in parts if q.range == p.range]
+        or [_typed(unit, next(f for f in owners if _has(f, p)), p)]
+    )
     returned = _returned(function)
     return Entry(
         function.name + function.instance,
@@ -245,13 +251,21 @@ def _takes_pointers_to_pointers(setups: Setups, function: HostFunction) -> bool:
 
 def _callable(setups: Setups, function: HostFunction) -> bool:
     """Whether its parameters can be made: pointers to numbers, numbers, and objects that the file makes."""
-    missing = setups.plan(function).missing
-    return bool(function.params or setups.plan(function).before) and all(
-        p.name not in missing
+    plan = setups.plan(function)
+    in_parts = {part.argument for part in _parts(setups.unit, function, plan)}
+    return bool(function.params or plan.before) and all(
+        p.name not in plan.missing
         if setups.record_of(p)
-        else not _OF_POINTERS.search(p.spelling) and (p.is_pointer or p.lanes == 1)
-        for p in function.params
+        else not _OF_POINTERS.search(p.spelling) and (p.is_pointer or p.lanes == 1 or place in in_parts)
+        for place, p in enumerate(function.params)
     )
+
+
+def _parts(unit: Unit, function: HostFunction, plan: Plan) -> tuple[Param, ...]:
+    """The members that stand for structs by value, where it is called with nothing else made up."""
+    names = [p.name for p in (*function.params, *function.parts)]
+    is_plain = not plan.before and not _returned(function) and not _signature(unit, function)
+    return function.parts if is_plain and len(set(names)) == len(names) else ()
 
 
 def _reached(unit: Unit, setups: Setups, function: HostFunction) -> tuple[LaunchSite, ...]:

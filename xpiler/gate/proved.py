@@ -196,7 +196,7 @@ def _size(case: Case) -> float:
 def _procedure(entry: Entry, contract: Contract, side: Side, case: Case) -> Procedure:
     model = PLATFORMS[side.unit.platform].model
     name = side.calls.get(contract.entry, contract.entry)
-    own = [k for k in side.unit.program.kernels if name in (k.name, k.template)]
+    own = [k for k in side.unit.program.kernels if name in (k.name, k.template, k.namespace + k.name)]
     if model == "serial":
         if len(own) != 1:
             reason = next(iter(side.unit.refusals.values()), None)

@@ -88,6 +88,14 @@ template <class T> struct Room<T*> {
         return *reinterpret_cast<Whole*>(bytes.get());
     }
 };
+template <> struct Room<void*> {
+    void* pointer = nullptr;
+    void*& object() { return pointer; }
+};
+template <> struct Room<const void*> {
+    const void* pointer = nullptr;
+    const void*& object() { return pointer; }
+};
 template <class S, class Fill, class Start, std::size_t... I>
 void start_filled(const Fill& fill, const Start& start, std::index_sequence<I...>) {
     std::tuple<Room<typename S::template Argument<I>>...> rooms;
