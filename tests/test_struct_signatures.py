@@ -2,7 +2,7 @@
 
 import pytest
 
-from xpiler.translate import translate_text
+from xpiler.translate import Trusted, translate_text
 
 CUDA = """
 struct Shape { int rows, columns; };
@@ -10,6 +10,11 @@ __global__ void scale(const float *x, float *y, Shape s, float by) {
     int j = blockIdx.x * blockDim.x + threadIdx.x;
     if (j >= s.columns) return;
     for (int i = 0; i < s.rows; ++i) y[i * s.columns + j] = x[i * s.columns + j] * by;
+}
+"""
+HOST = """
+void run(const float *x, float *y, const Shape &s, float by, cudaStream_t stream) {
+    scale<<<(s.columns + 63) / 64, 64, 0, stream>>>(x, y, s, by);
 }
 """
 BANG = """
@@ -41,3 +46,15 @@ def test_structs_that_only_the_source_has_words_for_come_by_their_members() -> N
     assert result.status == "verified", result.evidence
     assert result.text is not None
     assert "int s_rows, int s_columns" in " ".join(result.text.split())
+
+
+@pytest.mark.parametrize("to", ["hip", "vnni", "bang"])
+def test_host_functions_are_handed_structs(to: str) -> None:
+    result = translate_text(CUDA + HOST, "k.cu", to)
+    assert [(e.name, e.kind, e.status) for e in result.entries] == [("run", "host", "verified")]
+
+
+def test_a_guard_on_a_member_is_tried_on_both_sides() -> None:
+    source = CUDA + HOST.replace("    scale", "    if (s.rows > 100) by += 1;\n    scale")
+    wrong = source.replace("> 100", ">= 100")
+    assert Trusted.of(source, "k.cu").verify(wrong, "w.cu").status == "unverified"

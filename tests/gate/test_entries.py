@@ -21,9 +21,24 @@ int main() {
 """
 
 
-def test_a_function_that_takes_a_struct_of_several_types_is_run_by_the_program_alone() -> None:
-    entries = entries_of(parse(STEPS, "steps.cu"))
-    assert [(entry.kind, entry.name) for entry in entries] == [("kernel", "move"), ("main", "main")]
+def test_a_struct_of_numbers_by_value_is_made_up_member_by_member() -> None:
+    step, main = entries_of(parse(STEPS, "steps.cu"))
+    assert (step.kind, step.name, main.kind) == ("host", "step", "main")
+    assert [(p.name, p.argument, p.member) for p in step.params] == [
+        ("x", -1, ""),
+        ("v", -1, ""),
+        ("p_dt", 2, "dt"),
+        ("p_count", 2, "count"),
+    ]
+
+
+def test_an_object_that_is_filled_in_or_holds_pointers_is_not_made_up() -> None:
+    for changed in (
+        STEPS.replace("const Params &p", "Params &p"),
+        STEPS.replace("float dt", "float *by, dt"),
+    ):
+        entries = entries_of(parse(changed, "steps.cu"))
+        assert [(entry.kind, entry.name) for entry in entries] == [("kernel", "move"), ("main", "main")]
 
 
 def test_a_function_of_arrays_and_numbers_is_run_by_itself() -> None:
@@ -35,7 +50,7 @@ def test_a_function_of_arrays_and_numbers_is_run_by_itself() -> None:
 
 
 def test_a_function_that_is_not_called_by_itself_is_told_of() -> None:
-    unit = parse(STEPS, "steps.cu")
+    unit = parse(STEPS.replace("const Params &p", "Params &p"), "steps.cu")
     (remark,) = left_out(unit, entries_of(unit))
     assert remark.severity == "note" and remark.range is not None and remark.range.line == 7
     assert "`step` launches kernels and is not called by itself, only `main` does" in remark.message

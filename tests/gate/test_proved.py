@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from xpiler.backend.vnni_helpers import HELPERS
 from xpiler.gate.evidence import READ_BACK, Evidence, Rung
 from xpiler.gate.overrides import from_flags
@@ -87,7 +89,8 @@ def test_vector_functions_are_read_as_what_they_stand_for_only_word_by_word() ->
     assert lifted(changed) == changed
 
 
-def test_a_stream_that_a_serial_function_is_handed_keeps_nothing_open() -> None:
+@pytest.mark.parametrize("returned", ["void", "cudaError_t"])
+def test_a_stream_and_a_status_of_a_serial_function_keep_nothing_open(returned: str) -> None:
     text = """
 __global__ void twice(const float *x, float *y, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -95,10 +98,29 @@ __global__ void twice(const float *x, float *y, int n) {
 }
 extern "C" void run(const float *x, float *y, int n, cudaStream_t stream) {
   twice<<<(n + 255) / 256, 256, 0, stream>>>(x, y, n);
+  return;
 }
 """
+    if returned != "void":
+        text = text.replace("void run", f"{returned} run").replace("return;", "return cudaGetLastError();")
     result = translate_text(text, "twice.cu", "vnni")
     (rung,) = [r for r in result.evidence if r.detail.startswith("run:") and r.rung == "proved"]
+    assert not rung.undecided, rung.detail
+
+
+def test_kernels_in_namespaces_are_found_again() -> None:
+    text = """
+struct Handle { float *data; };
+namespace ops {
+__global__ void twice(const float *x, float *y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = 2.0f * x[i];
+}
+}
+void run(Handle &h, float *y, int n) { ops::twice<<<(n + 255) / 256, 256>>>(h.data, y, n); }
+"""
+    result = translate_text(text, "twice.cu", "vnni")
+    (rung,) = [r for r in result.evidence if r.detail.startswith("twice:") and r.tool == "text read back"]
     assert not rung.undecided, rung.detail
 
 

@@ -206,7 +206,9 @@ class Thresholds:
             case "identifier":
                 return self._variable(function, text, depth)
             case "field_expression":
-                return self._own(re.split(r"\.|->", text)[-1].strip())
+                return self._member(function, text) or self._own(re.split(r"\.|->", text)[-1].strip())
+            case "subscript_expression":
+                return self._member(function, text)
             case "parenthesized_expression" | "condition_clause" if len(node.named_children) == 1:
                 return self._formula(function, node.named_children[0], depth + 1)
             case "cast_expression":
@@ -274,6 +276,20 @@ class Thresholds:
         if name in self._globals and (init := self._globals[name]) is not None:
             return self._formula(None, init, depth + 1)
         return self._own(name)
+
+    def _member(self, function: FunctionDef | None, text: str, depth: int = _DEPTH) -> Formula | None:
+        """`s.rows` of a struct that the entry is handed: its scalar `s_rows`."""
+        object_, _, path = text.replace("->", ".").partition(".")
+        if not path or not object_.strip("() ").isidentifier() or depth == 0:
+            return None
+        object_ = object_.strip("() ")
+        names = [param.name for param in function.params] if function is not None else []
+        if function is not None and function.name != self._entry and object_ in names:
+            for caller, arguments in self._calls.get(function.name, ()):
+                if len(arguments) == len(names) and caller is not function:
+                    given = self._unit.text_of(arguments[names.index(object_)]).lstrip("&* ")
+                    return self._member(caller, f"{given}.{path}", depth - 1)
+        return self._own(re.sub(r"\W+", "_", f"{object_}.{path}").rstrip("_"))
 
     def _definitions_of(self, body: Node) -> dict[str, list[Node]]:
         if body.id not in self._set:
