@@ -25,7 +25,8 @@ def with_serial_kernels(unit: SyntaxUnit, entries: frozenset[str] = frozenset())
     """The unit with its kernels found; every other function may be called by them and is inlined there."""
     functions = (*unit.host_functions, *unit.device_functions)
     defined = tuple(f for f in functions if f.body is not None and f.name != "main")
-    known = [f for f in defined if f.name in entries and not f.owner]
+    names = {name.split("::")[-1] for name in entries}
+    known = [f for f in defined if f.name in names and not f.owner]
     kernels = known or _kernels(unit, defined)
     return replace(
         unit,
