@@ -54,3 +54,21 @@ def test_a_launch_of_such_an_instance_alone_stops_the_program() -> None:
     stopped = {site.spelling: none_of(unit, [site], had) for site in unit.launches}
     assert stopped["axpy<float>"] is None
     assert stopped["axpy<double>"] == "__builtin_trap() /* axpy<double> is not translated */"
+
+
+def test_a_main_that_stops_where_a_kernel_was_left_out_is_refused_for_it() -> None:
+    text = """
+__global__ void lane(unsigned* x) { unsigned r; asm("mov.u32 %0, %%smid;" : "=r"(r)); x[0] = r; }
+__global__ void twice(float* x, int n) { int i = threadIdx.x; if (i < n) x[i] *= 2; }
+int main() {
+  float* x;
+  cudaMalloc(&x, 64 * sizeof(float));
+  cudaMemset(x, 0, 64 * sizeof(float));
+  twice<<<1, 64>>>(x, 64);
+  lane<<<1, 1>>>((unsigned*)x);
+}
+"""
+    result = translate_text(text, "lane.cu", "vnni")
+    told = {e.name: e.detail for e in result.entries if e.status == "refused"}
+    assert "`main` needs `lane`, which is not translated" in told["main"]
+    assert {e.name: e.status for e in result.entries}["twice"] == "verified"

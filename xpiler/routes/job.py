@@ -32,6 +32,7 @@ class EntryJob:
     refused: Diagnostic | None = None
     doubt: str = ""  # a fault of data made up, which the program's own do not show
     atomic: SourceRange | None = None  # whose order decides what the source computes
+    lacks: Diagnostic | None = None  # why the source was run without one of its kernels, if it is a `main`
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def refuse_failed(
                 )
     for item in entries:
         if item.entry.kind == "main" and item.refused is None and item.ran is not None:
-            item.refused = _lacking(unit, item.entry, read_trace(item.ran), failed)
+            ran = read_trace(item.ran)
+            item.refused = (item.lacks if ran.fault else None) or _lacking(unit, item.entry, ran, failed)
     if not functions:
         for reason in [item.refused for item in entries if item.refused] or list(unit.refusals.values()):
             raise Refusal.of(reason)
@@ -157,4 +159,6 @@ def omit(unit: Unit, name: str, diagnostic: Diagnostic, entries: list[EntryJob])
         )
         if item.refused is None and name in reached:
             item.refused = diagnostic
+        if item.entry.kind == "main" and item.lacks is None:
+            item.lacks = _without(item.entry, name, diagnostic)
     return parse(without_kernel(unit, name), unit.file, platform=unit.platform)
