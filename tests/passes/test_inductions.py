@@ -52,6 +52,7 @@ LEFT_ALONE = {
     "an amount under a condition": "if (a[c] > 0) at += 1;",
     "a loop that ends early": "if (a[c] > 0) break; at += 1;",
     "another assignment": "at += 1; if (c == 2) at = 0;",
+    "an even amount and another one": "at += 2; int odd = c % 3; at += odd;",
 }
 
 

@@ -67,19 +67,21 @@ def _moved(loop: For) -> dict[str, tuple[Var, Expr]]:
     if free_vars(bounds) & inside.vars_assigned or uses(bounds).arrays_read & inside.arrays_written:
         return {}
     moved: dict[str, tuple[Var, Expr]] = {}
+    unsteady: set[str] = set()  # what some statement moves by another amount each time, or sets
     for stmt in body:
         step = growth(stmt)
-        if step is None or step[0].name in inside.vars_declared:
+        if step is None:
+            unsteady |= uses(stmt).vars_assigned
             continue
         var, by = step
-        fixed = not any(
+        if var.name in inside.vars_declared or any(
             isinstance(n, Load) or (isinstance(n, Var) and n.name in inside.vars_assigned) for n in walk(by)
-        )
-        others = any(var.name in uses(s).vars_assigned for s in body if growth(s) is None)
-        if fixed and not others:
-            so_far = moved[var.name][1] if var.name in moved else const(0, var.dtype)
-            moved[var.name] = var, add(so_far, cast(by, var.dtype))
-    return moved
+        ):
+            unsteady.add(var.name)
+            continue
+        so_far = moved[var.name][1] if var.name in moved else const(0, var.dtype)
+        moved[var.name] = var, add(so_far, cast(by, var.dtype))
+    return {name: step for name, step in moved.items() if name not in unsteady}
 
 
 def _plain(loop: For, moved: dict[str, tuple[Var, Expr]]) -> For:
