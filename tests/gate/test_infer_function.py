@@ -87,6 +87,34 @@ def test_a_function_of_whole_vectors_is_run_at_sizes_that_vectors_divide() -> No
     assert extent_value(found.extents["x"], {"columns": 48, "steps": 5}) == 48 * 5
 
 
+PACKED = """
+#include <cstdint>
+#include <vector>
+void linear(const int8_t *x, const int8_t *w, int *y, int M, int N, int K, int zero, int limit, int offset) {
+    std::vector<int8_t> packed((size_t)N * K);
+    for (int n = 0; n < N; n += 16)
+        for (int k = 0; k < K; k += 4)
+            for (int j = 0; j < 64; ++j) packed[n * K + k * 16 + j] = w[(n + j / 4) * K + k + j % 4];
+    for (int m = 0; m < M; ++m)
+        for (int n = 0; n < N; ++n) {
+            int sum = offset;
+            for (int k = 0; k < K; ++k)
+                sum += (x[m * K + k] - zero) * packed[n / 16 * 16 * K + k / 4 * 64 + n % 16 * 4 + k % 4];
+            y[m * N + n] = sum < limit ? sum : limit;
+        }
+}
+"""
+
+
+def test_sizes_are_multiples_of_steps_that_fill_an_array_of_the_function() -> None:
+    found = inferred(PACKED, file="linear.cpp")
+    assert not found.findings
+    for case in found.contract.cases:
+        sizes = dict(case.scalars)
+        assert sizes["N"] % 16 == sizes["K"] % 4 == 0
+    assert extent_value(found.extents["y"], {"M": 3, "N": 32, "K": 8}) == 96
+
+
 def test_extents_that_no_formula_explains_are_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observe, "_STEPS", 2000)
     text = SCAN.replace("LANES", "1").replace("first[r]", "first[r * r + 3 * rows % 7]")

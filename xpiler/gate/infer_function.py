@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations, islice
-from math import prod
+from math import lcm, prod
 
 from xpiler.errors import Refusal
 from xpiler.gate.contract import Launch, Role, make_case
@@ -66,6 +66,12 @@ class FunctionSearch(Search):
         self.roles: dict[str, Role] = {}  # of the arrays, at any of these sizes
         self.learning = False
         self.in_steps = False  # whether loops in steps may use the whole of their last one
+
+    @property
+    def units(self) -> dict[str, int]:
+        """Also the steps of loops: what takes no part of one goes beyond its arrays at other sizes."""
+        steps, divisors = steps_of(self.kernel, self.sizes), super().units
+        return {n: lcm(steps.get(n, 1), divisors.get(n, 1)) for n in (*steps, *divisors)}
 
     def index_uses(self) -> dict[str, str]:
         return dict(index_arrays(self.kernel))
@@ -155,7 +161,7 @@ class FunctionSearch(Search):
         others = (
             [scaled_down(self.fixed, granule) for granule in _GRANULES]
             if self.all_stated
-            else [candidates(self.sizes, self.fixed, 2, self.units)]
+            else [candidates(self.sizes, self.fixed, 2, super().units)]
         )
         known, found = list(self.seen), self.explained()
         different = len({tuple(sizes.items()) for sizes, _ in known})
