@@ -115,6 +115,31 @@ def test_sizes_are_multiples_of_steps_that_fill_an_array_of_the_function() -> No
     assert extent_value(found.extents["y"], {"M": 3, "N": 32, "K": 8}) == 96
 
 
+GATHERS = """
+#include <immintrin.h>
+void looked_up(const float *x, const int *at, const float *table, const unsigned char *code, float *y,
+               int n, int length) {
+    const __m512 known = _mm512_loadu_ps(table);
+    for (int i = 0; i < n; i += 16) {
+        const __mmask16 some = n - i < 16 ? (1u << (n - i)) - 1u : 0xffff;
+        __m512i index = _mm512_maskz_loadu_epi32(some, at + i);
+        __mmask16 within = _mm512_mask_cmplt_epu32_mask(some, index, _mm512_set1_epi32(length));
+        __m512 found = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), within, index, x, 4);
+        __m512i low = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(some, code + i));
+        low = _mm512_and_epi32(low, _mm512_set1_epi32(15));
+        _mm512_mask_storeu_ps(y + i, some, _mm512_mul_ps(found, _mm512_permutexvar_ps(low, known)));
+    }
+}
+"""
+
+
+def test_lanes_that_a_mask_holds_within_an_array_tell_its_length() -> None:
+    found = inferred(GATHERS, file="gathers.cpp")
+    sizes = {"n": 100, "length": 7}
+    lengths = {name: extent_value(extent, sizes) for name, extent in found.extents.items()}
+    assert lengths == {"x": 7, "at": 100, "table": 16, "code": 100, "y": 100}
+
+
 def test_extents_that_no_formula_explains_are_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observe, "_STEPS", 2000)
     text = SCAN.replace("LANES", "1").replace("first[r]", "first[r * r + 3 * rows % 7]")

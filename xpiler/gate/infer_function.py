@@ -55,6 +55,13 @@ def _with_separate_arrays(function: Function) -> Function:
     return replace(function, params=params)
 
 
+def _at_others(step: Step | Fill) -> Step | Fill:
+    """The call with other integers, all of them larger."""
+    if isinstance(step, Fill):
+        return step
+    return replace(step, arguments=tuple(2 * v + 1 if type(v) is int else v for v in step.arguments))
+
+
 class FunctionSearch(Search):
     """Interprets the function, its independent loops as lanes."""
 
@@ -77,15 +84,19 @@ class FunctionSearch(Search):
         return dict(index_arrays(self.kernel))
 
     def room_for_data(self, steps: Sequence[Step | Fill], buffers: Mapping[str, Buffer]) -> dict[str, int]:
-        """Only whole products of sizes: a device gets copies as long as the formulas say, and where a mask
-        ends a row is not seen."""
-        found = super().room_for_data(steps, buffers)
+        """Only whole products of sizes, and tables of one length whatever the sizes: a device gets copies as
+        long as the formulas say, and where a mask ends a row is not seen. In the canonical form, where lanes
+        of indices are indices and their masks are conditions."""
+        shown = [replace(s, kernel=self.shapely()) if isinstance(s, Step) else s for s in steps]
+        found = super().room_for_data(shown, buffers)
+        within = self.anywhere
+        fixed = super().room_for_data([_at_others(s) for s in shown], buffers)
         widths = {p.name: p.dtype.bytes for p in self.kernel.params}
         (step,) = (s for s in steps if isinstance(s, Step))
         sizes = [v for v in step.arguments if isinstance(v, int) and v > 0]
         products = {prod(some) for count in range(1, len(sizes) + 1) for some in combinations(sizes, count)}
-        room = {name: size for name, size in found.items() if size // widths[name] in products}
-        self.anywhere = self.anywhere and len(room) == len(found)
+        room = {n: s for n, s in found.items() if s // widths[n] in products or fixed.get(n) == s}
+        self.anywhere = within and len(room) == len(found)
         return room
 
     def run(self) -> list[Trial]:
