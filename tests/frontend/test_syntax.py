@@ -436,3 +436,16 @@ def test_scopes_nested_beyond_reason_are_refused() -> None:
 def test_a_product_in_parentheses_before_a_sign_is_no_cast() -> None:
     text = "int f(int n, int m, int k) { return (n * (m + 1)) - (k) + ((long)(n * (m)) + ((long)k)); }\n"
     assert nodes(analyse(text, "f.cpp"), "cast_expression") == ["(long)((n * (m)))", "(long)k"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(*(&cores) = 4, done);",
+        "int status = (at[i] <<= 2, done);",
+        "if ((cores = count(x, y)) > 2) return (cores += 1, cores >= 3);",
+    ],
+)
+def test_assignments_before_a_comma_are_operands(text: str) -> None:
+    unit = analyse(f"int f(int *at, int i) {{ int cores; {text} return 0; }}", "f.cpp", platform="vnni")
+    assert not unit.root.has_error

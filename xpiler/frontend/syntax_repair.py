@@ -71,6 +71,8 @@ _OPERATOR_AFTER = re.compile(r"(?<![->])>\s*[-=*&+]")  # `i < n && j >= 0`, `i <
 _CAST = re.compile(r"\(\s*([A-Za-z_]\w*)\s*\)\s*[-+*&(]")
 _PRODUCT = re.compile(r"\(\s*([A-Za-z_]\w*)\s*[*&]\s*\(")  # `(n * (m)) - (k)`, `(T *(U))-(k)`
 _ARRAY_POINTER = re.compile(r"[;{}]\s*([A-Za-z_]\w*)\s*\(\s*[*&]\s*\w+\s*\)\s*\[")
+_GROUP = re.compile(r"(?:(?<=[;{}(=,?:])|(?<=\breturn))\s*\(")
+_OPERAND_SIGNS = re.compile(r"(?<![=!<>])=(?!=)|(?:<<|>>)=|[(\[{)\]},;]")
 _TEMPLATE_NAME = re.compile(
     r"\btemplate\s*<[^;{}]{0,600}?(?:>|\))\s*(?:[^;{}()=]{0,200}?[\s*&>:](\w+)\s*(?=\()"
     r"|(?:struct|class|union)\s+(\w+)|using\s+(\w+))"
@@ -128,7 +130,31 @@ def _ambiguities(root: Node, text: str) -> list[tuple[int, str]]:
             continue
         if node.type == "primitive_type" or names.is_type(match[1], at):
             found[at] = "register "
+    for match in _GROUP.finditer(text) if root.has_error else ():
+        end = _assigned_first(text, match.end())
+        if end is not None:
+            found[match.end()] = "(" + found.get(match.end(), "")
+            found[end] = found.get(end, "") + ")"
     return sorted(found.items())
+
+
+def _assigned_first(text: str, start: int) -> int | None:
+    """Where the first of several operands ends that is an assignment, of `(*out = 4, 0)`: the grammar wants
+    it in parentheses."""
+    depth, assigned = 0, False
+    for match in _OPERAND_SIGNS.finditer(text, start, start + 400):
+        sign = match[0]
+        if sign in ("(", "[", "{"):
+            depth += 1
+        elif sign in (")", "]", "}"):
+            depth -= 1
+        elif sign == "," and depth == 0:
+            return match.start() if assigned else None
+        elif depth == 0:
+            assigned = True
+        if depth < 0 or sign == ";":
+            return None
+    return None
 
 
 class _Names:
