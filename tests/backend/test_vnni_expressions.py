@@ -13,7 +13,7 @@ import pytest
 from tests.backend.cpp import NUMPY, Library, build, function, pointer, scalar, threads
 from xpiler.backend.c import CPrinter
 from xpiler.backend.vnni import generate
-from xpiler.ir.build import binary, cast, load, select, var
+from xpiler.ir.build import binary, cast, const, load, select, var
 from xpiler.ir.nodes import Assign, Binary, Call, Expr, Function, Unary
 from xpiler.ir.types import (
     ALL_DTYPES,
@@ -77,6 +77,9 @@ def cases() -> dict[str, tuple[Function, DType, DType]]:
         a, b = load("a", t, T), load("b", t, T)
         case(f"shl_{t}", t, Binary(t, "<<", a, binary("&", b, 31)))
         case(f"shr_{t}", t, Binary(t, ">>", a, binary("&", b, 31)))
+        for power in (1, 4, 1 << 30):
+            case(f"quotient_{power}_{t}", t, Binary(t, "/", a, const(power, t)))
+            case(f"rest_{power}_{t}", t, Binary(t, "%", a, const(power, t)))
     for t in (F32, F64, F16, BF16):
         a = load("a", t, T)
         case(f"fma_{t}", t, Call(t, "fma", (a, load("b", t, T), a)))

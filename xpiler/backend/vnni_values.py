@@ -222,6 +222,8 @@ class LaneValues(Functions, Memory):
                 return self.result(
                     dtype, lanes.bitwise("and", dtype, self.vector(left), lanes.set1(dtype, str(amount - 1)))
                 )
+        if right.kind == "uniform" and dtype == I32 and digits.isdigit() and int(digits).bit_count() == 1:
+            return self._by_power(op, left, int(digits))
         left = self.named(Value("vector", self.vector(left), dtype))
         right = self.named(Value("vector", self.vector(right), dtype))
         function = "divide_epu32" if dtype.kind is Kind.UINT else "divide_epi32"
@@ -233,6 +235,19 @@ class LaneValues(Functions, Memory):
         return self.result(
             dtype, lanes.op("sub", dtype, left.text, lanes.op("mullo", dtype, quotient, right.text))
         )
+
+    def _by_power(self, op: str, left: Value, amount: int) -> Value:
+        """By a power of two, towards zero: negative numbers are moved up by one less than it first."""
+        if amount == 1:
+            return left if op == "/" else self.result(I32, self.lanes.set1(I32, "0"))
+        lanes, bits = self.lanes, amount.bit_length() - 1
+        number = self.named(Value("vector", self.vector(left), I32)).text
+        less = lanes.op("srli", I32, lanes.op("srai", I32, number, "31"), str(32 - bits))
+        moved = lanes.op("add", I32, number, less)
+        if op == "/":
+            return self.result(I32, lanes.op("srai", I32, moved, str(bits)))
+        whole = lanes.bitwise("and", I32, moved, lanes.set1(I32, str(-amount)))
+        return self.result(I32, lanes.op("sub", I32, number, whole))
 
     def _shift(self, op: str, left: Value, right: Value) -> Value:
         lanes, dtype = self.lanes, left.dtype

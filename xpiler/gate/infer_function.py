@@ -31,7 +31,7 @@ from xpiler.gate.infer_sizes import candidates, one_large, scaled_down, structur
 from xpiler.gate.infer_telling import Started
 from xpiler.gate.largest_index import largest_elements
 from xpiler.gate.observe import Buffer, Fill, Step
-from xpiler.gate.whole_arrays import is_product, overruns, steps_of, whole_multiples, whole_rows
+from xpiler.gate.whole_arrays import is_product, overruns, rounded_up, steps_of, whole_multiples, whole_rows
 from xpiler.ir.build import const, mul
 from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.interpret_declare import NegativeExtent
@@ -149,6 +149,10 @@ class FunctionSearch(Search):
         multiples = list(whole_multiples(self.sizes, steps))
         tried = [trial for sizes in multiples for trial in self.collect(iter([sizes]), 1)]
         clean = [trial for trial in tried if badness(trial) == (False, False, 0)]
+        if len(clean) < len(multiples):  # sizes that go together: as many heads as groups, or more
+            multiples = [rounded_up(sizes, steps) for sizes, _ in first[0][: len(multiples)]]
+            tried = [trial for sizes in multiples for trial in self.collect(iter([sizes]), 1)]
+            clean = [trial for trial in tried if badness(trial) == (False, False, 0)]
         if len(clean) == len(multiples) and any(
             overruns([(s, e[name]) for s, e in first[0]], self.observed(name), steps, self.sizes)
             for name in self.written()

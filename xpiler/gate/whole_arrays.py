@@ -65,6 +65,11 @@ def whole_multiples(names: Sequence[str], steps: Mapping[str, int]) -> Iterator[
         yield {n: steps.get(n, 1) * _FEW[(i + first) % len(_FEW)] for i, n in enumerate(names)}
 
 
+def rounded_up(sizes: Sizes, steps: Sizes) -> dict[str, int]:
+    """The sizes at the ends of the steps that they lie in."""
+    return {name: -(-size // steps.get(name, 1)) * steps.get(name, 1) for name, size in sizes.items()}
+
+
 def overruns(observed: Observed, whole: Observed, steps: Mapping[str, int], names: Sequence[str]) -> bool:
     """Whether an array that has a product of sizes for elements where they are multiples of `steps` (`whole`)
     is used beyond that at others: not in longer rows, but at its end."""
@@ -73,7 +78,7 @@ def overruns(observed: Observed, whole: Observed, steps: Mapping[str, int], name
         return False
     found = False
     for sizes, used in observed:
-        rounded = {name: -(-sizes[name] // step) * step for name, step in steps.items()}
+        rounded = {name: size for name, size in rounded_up(sizes, steps).items() if name in steps}
         padded = {
             extent({**sizes, **{name: rounded[name] for name in some}})
             for count in range(len(steps) + 1)
