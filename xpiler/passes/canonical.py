@@ -29,6 +29,7 @@ from xpiler.passes.covered import without_covers
 from xpiler.passes.dynamic_parts import split_dynamic
 from xpiler.passes.extrema import name_extrema
 from xpiler.passes.folds import with_chained_dots, with_summed_dots
+from xpiler.passes.gathered_votes import tell_votes
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices, name_hints
 from xpiler.passes.inductions import without_inductions
@@ -247,6 +248,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("cache removal", remove_caches),
     ("sums of packed products", with_summed_dots),
+    ("gathered votes", tell_votes),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
     ("rescaled sums", split_rescaled_sums),
