@@ -24,6 +24,7 @@ from xpiler.passes.argument_checks import with_checks_apart
 from xpiler.passes.arrays_spilled import with_large_arrays_in_memory
 from xpiler.passes.memory_taken import with_arrays_of_any_size_in_memory
 from xpiler.passes.whole_copies import without_whole_copies
+from xpiler.passes.whole_steps import in_whole_steps
 from xpiler.platforms.bang import DEFAULT
 from xpiler.routes.comments import comments_in
 from xpiler.routes.job import EntryJob, Produced, refuse_failed
@@ -66,7 +67,7 @@ def to_cuda(unit: Unit, entries: list[EntryJob]) -> Produced:
             name: simt_host.Array(params[name], moved.extent, moved.copy_in, moved.copy_out, moved.room)
             for name, moved in moves.items()
         }
-        canonical = validated(direct, entries, rungs)
+        canonical = in_whole_steps(validated(direct, entries, rungs))
         kernels = simt.generate(
             canonical,
             name=fresh_in(unit.text, f"{function.name}_kernel"),
