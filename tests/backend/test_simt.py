@@ -150,3 +150,16 @@ def test_extremes_of_wide_numbers_are_of_one_type():
         "}\n"
     )
     assert "max((uint64_t)(i + 3ull), n)" in made
+
+
+def test_rounds_of_one_step_of_a_block_are_one_kernel():
+    made = kernel(
+        "__global__ void f(const float *__restrict__ x, float *__restrict__ y, int n) {\n"
+        "  float last = 0;\n"
+        "  for (int i = 0; i < n; i += 16) {\n"
+        "    for (int lane = 0; lane < 16; ++lane) y[i + lane] = x[i + lane] * last;\n"
+        "    last = y[i + 15];\n"
+        "  }\n}\n"
+    )
+    assert "for (int i = 0; i < n; i += 16) {" in made
+    assert "if (thread < 16) {" in made

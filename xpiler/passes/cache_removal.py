@@ -114,7 +114,9 @@ def _without_tile(function: Function, decl: Decl, filled: Assign, facts: Facts) 
     ):
         return None
     value = _source(fill, filler)
-    if value is None or not _copies(value, function.body, fill):
+    # Behind the fill of an array that a round has for itself a variable is what it was there until it is set.
+    changing = uses(Block((filler, *later))).vars_assigned if not looped else facts.mutable
+    if value is None or not _copies(value, function.body, fill, changing):
         return None
     fill = replace(fill, assign=replace(fill.assign, value=value))
     if fill.conditions and looped:  # an element may be left over from an earlier iteration
@@ -211,8 +213,8 @@ def _declares(loop: For | While, array: str) -> bool:
     return array in uses(loop.body).arrays_declared
 
 
-def _copies(value: Expr, body: Block, fill: Fill) -> bool:
-    """Whether the value may be computed again by each reader: cheap, and of things that never change."""
+def _copies(value: Expr, body: Block, fill: Fill, changing: frozenset[str]) -> bool:
+    """Whether the value may be computed again by each reader: cheap, and of things that do not change."""
     parts = list(walk_exprs(value))
     if len(set(parts)) > _VALUE_NODES:
         return False
@@ -222,7 +224,7 @@ def _copies(value: Expr, body: Block, fill: Fill) -> bool:
     scalars = {e.name for e in parts if isinstance(e, Var)}
     return (
         not any(isinstance(e, Load) and e.array in written for e in parts)
-        and not scalars & fill.facts.mutable
+        and not scalars & fill.facts.mutable & changing
     )
 
 

@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xpiler.ir.build import add, cast, ceil_div, const, ge, minimum, mul, or_, var
-from xpiler.ir.nodes import Block, Const, Decl, Expr, For, If, Return, Stmt, Var
+from xpiler.ir.affine import linear
+from xpiler.ir.build import add, cast, ceil_div, const, ge, is_const, minimum, mul, or_, sub, var
+from xpiler.ir.nodes import Block, Const, Decl, Expr, For, If, Return, Stmt, Var, While
+from xpiler.ir.rewrite import walk_stmts
 from xpiler.ir.types import I32, I64, U32, DType
 from xpiler.passes.coalescing import quality, trips
 from xpiler.passes.facts import Facts
@@ -25,6 +27,7 @@ from xpiler.passes.simt_team import extent, extents, unravel, value
 THREADS = Knob("simt_bind.threads", (64, 128, 256, 512, 1024), 256, "threads of a block")
 WIDTH = 32
 MOST_Y = 65535
+STEP = 256  # threads of a block that takes turns with itself
 ONE = const(1)
 
 Grid = tuple[Expr, Expr, Expr]
@@ -140,3 +143,10 @@ def _plane(rows: For, columns: For, body: Block) -> Bound:
     )
     out.append(If(guard, Block((Return(),))))
     return Bound(Block((*out, *inner)), grid, (width, height, 1), const(0), const(1, I64))
+
+
+def is_a_step(loop: For) -> bool:
+    """Whether a block does all of a parallel loop in one step of its threads: the lanes of a register."""
+    inner = [s for s in walk_stmts(loop.body) if isinstance(s, For | While)]
+    count = linear(sub(loop.stop, loop.start)).as_int
+    return not inner and is_const(loop.step, 1) and count is not None and count <= STEP

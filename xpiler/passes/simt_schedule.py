@@ -43,7 +43,7 @@ from xpiler.passes.names import Names
 from xpiler.passes.product_fragments import on_tensor_cores
 from xpiler.passes.product_tiles import tiled
 from xpiler.passes.products import find_product
-from xpiler.passes.simt_bind import ONE, bind_threads, index_of, index_type, total
+from xpiler.passes.simt_bind import ONE, bind_threads, index_of, index_type, is_a_step, total
 from xpiler.passes.simt_memory import (
     bytes_of,
     elements,
@@ -192,11 +192,12 @@ class _Scheduler:
         return (
             self._is_known(loop.start, loop.stop, loop.step)
             and not any(leaves_loop(s, (Break, Continue, Return)) for s in loop.body.body)
-            and self._has_grid(loop, facts)
+            and self._has_grid(loop, facts, worth_launches=True)
         )
 
-    def _has_grid(self, stmt: For | If, facts: Facts) -> bool:
-        """Whether there is a loop inside that a grid can take."""
+    def _has_grid(self, stmt: For | If, facts: Facts, *, worth_launches: bool = False) -> bool:
+        """Whether there is a loop inside that a grid can take. `worth_launches`: one that is more than a
+        block takes in a step."""
         if isinstance(stmt, For):
             bodies, counter = [(stmt.body.body, facts.inside(stmt))], {stmt.var}
         else:
@@ -204,8 +205,8 @@ class _Scheduler:
             bodies, counter = [(stmt.then.body, yes), (stmt.otherwise.body, no)], set()
         self.known |= counter
         found = any(
-            (isinstance(s, For) and (self._is_grid(s, f) or self._has_grid(s, f)))
-            or (isinstance(s, If) and self._has_grid(s, f))
+            (isinstance(s, For) and self._is_grid(s, f) and not (worth_launches and is_a_step(s)))
+            or (isinstance(s, For | If) and self._has_grid(s, f, worth_launches=worth_launches))
             for b, f in bodies
             for s in spliced(b)
         )
