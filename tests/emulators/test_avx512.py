@@ -253,6 +253,9 @@ def expressions() -> list[tuple[str, str]]:
     for name, operands in {
         "hadd_ps": "fa256, fb256",
         "hadd_pd": "da256, db256",
+        "hsub_pd": "da256, db256",
+        "hadd_epi32": "ia256, ib256",
+        "hsub_epi16": "ia256, ib256",
         "permute2f128_ps": "fa256, fb256, 0x21",
         "permute2x128_si256": "ia256, ib256, 0x83",
         "permutevar8x32_ps": "fa256, ia256",

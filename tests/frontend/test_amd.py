@@ -106,3 +106,11 @@ __global__ void k(float *o) {
 """
     (kernel,) = parse(text, "f.hip", platform="hip").program.kernels
     assert "f32 v[16]" in show(kernel)
+
+
+def test_waves_of_rocwmma_are_those_of_the_device() -> None:
+    text = """
+__global__ void k(int *o) { o[threadIdx.x] = threadIdx.x / rocwmma::Constants::AMDGCN_WAVE_SIZE; }
+"""
+    (kernel,) = parse(text, "f.hip", platform="hip").program.kernels
+    assert "threadIdx.x / 64" in show(kernel)

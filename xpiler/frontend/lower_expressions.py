@@ -69,7 +69,7 @@ _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
 def _identifier(ctx: Context, node: Node) -> Value:
     name = ctx.text(node)
     found = find_name(ctx, name) or named_constant(name)
-    if found is None and name == "warpSize":
+    if found is None and name in ("warpSize", "AMDGCN_WAVE_SIZE"):  # of `rocwmma::Constants`
         found = constant(ctx.warp_size, I32)
     if found is not None:
         return found

@@ -46,7 +46,7 @@ def in_units(memory: Memory | None, offset: Expr, old: int, new: int) -> Expr:
 
 def exact_div(expr: Expr, divisor: int) -> Expr:
     """`expr / divisor`, which has to leave no rest, without a division where the factors show it."""
-    shorter = divided(expr, divisor)
+    shorter = expr if divisor == 1 else divided(expr, divisor)
     if shorter is not None:
         return shorter
     match expr:

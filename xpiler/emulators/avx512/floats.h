@@ -200,6 +200,16 @@ XP_HORIZONTAL(_mm, __m128, ps, float, hadd, +)
 XP_HORIZONTAL(_mm, __m128d, pd, double, hadd, +)
 XP_HORIZONTAL(_mm256, __m256, ps, float, hsub, -)
 XP_HORIZONTAL(_mm, __m128, ps, float, hsub, -)
+XP_HORIZONTAL(_mm256, __m256d, pd, double, hsub, -)
+XP_HORIZONTAL(_mm, __m128d, pd, double, hsub, -)
+XP_HORIZONTAL(_mm256, __m256i, epi32, uint32_t, hadd, +)
+XP_HORIZONTAL(_mm, __m128i, epi32, uint32_t, hadd, +)
+XP_HORIZONTAL(_mm256, __m256i, epi32, uint32_t, hsub, -)
+XP_HORIZONTAL(_mm, __m128i, epi32, uint32_t, hsub, -)
+XP_HORIZONTAL(_mm256, __m256i, epi16, uint16_t, hadd, +)
+XP_HORIZONTAL(_mm, __m128i, epi16, uint16_t, hadd, +)
+XP_HORIZONTAL(_mm256, __m256i, epi16, uint16_t, hsub, -)
+XP_HORIZONTAL(_mm, __m128i, epi16, uint16_t, hsub, -)
 #define XP_SCALAR(NAME, OP)                                                                              \
     static inline __m128 _mm_##NAME##_ss(__m128 a, __m128 b) {                                           \
         a[0] = a[0] OP b[0];                                                                             \
