@@ -1,5 +1,7 @@
 """Plain C and AVX-512 functions as kernels: which they are, and what their registers become."""
 
+import pytest
+
 from xpiler.frontend import parse
 from xpiler.frontend.c_text import as_cpp
 from xpiler.ir.nodes import Decl
@@ -349,3 +351,20 @@ def test_a_stream_is_a_number_however_a_file_defines_its_type() -> None:
     """
     unit = parse(text, "f.cpp", platform="vnni")
     assert not unit.refusals, unit.refusals
+
+
+@pytest.mark.parametrize(
+    ("body", "objects"),
+    [
+        ("for (int i = 0; i < s->n * s->c; ++i) y[i] = s->fill;", True),
+        ("for (int i = 0; i < 4; ++i) y[i] = s[i].n + s->c;", False),
+        ("for (int i = 0; i < 4; ++i, ++s) y[i] = s->n;", False),
+    ],
+    ids=["members", "elements", "walked through"],
+)
+def test_whole_numbers_by_pointer_are_a_descriptor_where_only_members_are_asked_for(
+    body: str, objects: bool
+) -> None:
+    text = f"struct Shape {{ int n, c, fill; }};\nvoid filled(const Shape *s, int *y) {{ {body} }}\n"
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert ("s_fill" in [p.name for p in kernel.params]) == objects

@@ -3,8 +3,11 @@ those by constant reference or pointer, too."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+
+from tree_sitter import Node
 
 from xpiler.frontend.lambda_captures import as_struct, captures, closed_over
 from xpiler.frontend.lower_calls import param_type, return_type
@@ -151,8 +154,8 @@ def _param(
                 ctx, params, decl, name, Pointer(ctype.element, "const" in decl.specifiers), changed
             )
         case Pointer(pointee=Struct() as target, is_const=True) if (
-            ctx.entities.is_serial and stored_type(target) is None and not changed
-        ):  # numbers in an array are of one type: this is a descriptor, as libraries in C take it
+            ctx.entities.is_serial and not changed and _is_descriptor(ctx, decl, name, target)
+        ):
             return AddressOf(ctype, _struct(ctx, params, decl, name, target, changed), passed=name)
         case Pointer():
             return _pointer(ctx, params, decl, name, ctype, changed)
@@ -232,6 +235,22 @@ def _without_idle_arrays(ctx: Context, body: Block) -> Block:
         result,
         body=tuple(s for s in result.body if not (isinstance(s, Decl) and s.name in {*unchanged} - read)),
     )
+
+
+def _is_descriptor(ctx: Context, decl: ParamDecl, name: str, target: Struct) -> bool:
+    """Whether a pointer is to one object, as libraries in C take it: what is in an array is of one type, and
+    of whole numbers that nothing but members is asked of only one is looked at."""
+    stored = stored_type(target)
+    if stored is None:
+        return True
+    function: Node | None = decl.node
+    while function is not None and function.type != "function_definition":
+        function = function.parent
+    body = function.child_by_field_name("body") if function is not None else None
+    if body is None or not stored.is_integer:
+        return False
+    text, word = ctx.text(body), rf"\b{re.escape(name)}\b"
+    return len(re.findall(word, text)) == len(re.findall(rf"(?<!\.){word}\s*->", text)) > 0
 
 
 def _lambda(
