@@ -148,5 +148,6 @@ def _plane(rows: For, columns: For, body: Block) -> Bound:
 def is_a_step(loop: For) -> bool:
     """Whether a block does all of a parallel loop in one step of its threads: the lanes of a register."""
     inner = [s for s in walk_stmts(loop.body) if isinstance(s, For | While)]
-    count = linear(sub(loop.stop, loop.start)).as_int
+    form = linear(sub(loop.stop, loop.start))
+    count = None if form is None else form.as_int
     return not inner and is_const(loop.step, 1) and count is not None and count <= STEP
