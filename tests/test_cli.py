@@ -73,6 +73,18 @@ def test_a_folder_is_translated_with_a_summary(capsys: pytest.CaptureFixture[str
     assert [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()] == ["add.hip"]
 
 
+def test_host_code_beside_device_code_is_left_as_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "add.cu").write_text(ADD)
+    (tmp_path / "main.cpp").write_text("int main() { return 0; }\n")
+    code, out, err = run(capsys, "translate", tmp_path, "--to", "hip", "-o", tmp_path / "out")
+    assert code == 0 and "1 files: 1 verified" in out
+    assert "main.cpp: host code in C or C++, left as it is" in err.replace("\n", "")
+    (tmp_path / "add.cu").unlink()  # alone it is what is asked about
+    assert run(capsys, "translate", tmp_path, "--to", "hip", "-o", tmp_path / "out")[0] == 2
+
+
 def test_a_file_is_read_as_its_build_reads_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "headers").mkdir()
     (tmp_path / "headers" / "norm.cuh").write_text(

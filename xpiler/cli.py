@@ -28,7 +28,8 @@ from xpiler.events import Event
 from xpiler.files import read_source, write_atomically
 from xpiler.gate.evidence import Evidence
 from xpiler.gate.overrides import Overrides, from_flags
-from xpiler.platforms.registry import PLATFORMS, extensions
+from xpiler.inputs import programs
+from xpiler.platforms.registry import PLATFORMS
 
 if TYPE_CHECKING:
     from xpiler.translate import Result
@@ -293,13 +294,15 @@ def _overrides(arguments: argparse.Namespace) -> Overrides:
 
 
 def _translate(arguments: argparse.Namespace, console: Console) -> int:
-    files = _expand(arguments.files)
+    files, left = programs(arguments.files)
     overrides = _overrides(arguments)
     several = len(files) > 1 or any(path.is_dir() for path in arguments.files)
     if several and arguments.output and arguments.output.is_file():
         raise Refusal(
             "output", f"{arguments.output} is a file; several inputs need a folder", remedy="pass -o DIR"
         )
+    for path in left:
+        console.print(f"{path}: host code in C or C++, left as it is", highlight=False, markup=False)
     results = []
     for path in files:
         result = _translate_file(path, arguments, overrides, console, several)
@@ -312,22 +315,6 @@ def _translate(arguments: argparse.Namespace, console: Console) -> int:
     if several and not arguments.json:
         _print_summary(results)
     return max(EXIT_BY_STATUS[result.status] for _, result in results)
-
-
-def _expand(paths: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            sources = [e for e in extensions() if not e.endswith("h")]  # headers are read where included
-            found = sorted(p for p in path.rglob("*") if p.suffix in sources and p.is_file())
-            if not found:
-                raise Refusal(
-                    "no-input", f"{path}: no kernel files ({', '.join(sorted(extensions()))}) in this folder"
-                )
-            files.extend(found)
-        else:
-            files.append(path)
-    return files
 
 
 def _translate_file(
