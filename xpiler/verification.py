@@ -17,6 +17,7 @@ from xpiler.errors import Refusal
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.gate.alike_data import alike_cases
+from xpiler.gate.called_again import called_again
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.conversions import (
     conversion_cases,
@@ -172,6 +173,8 @@ def verify_entries(
             item.rungs = compare_target(contract, item.build, item.runs, target)
             if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
                 item.rungs += host_memory(contract, item.build, target)
+            if all(rung.ok for rung in item.rungs):
+                item.rungs += called_again(contract, item.build, item.runs, target)
             if PLATFORMS[platform].model == "serial" and all(rung.ok for rung in item.rungs):
                 if not own and "omp" in text:
                     with suppress(Refusal):

@@ -70,6 +70,24 @@ def test_what_is_a_matter_of_style_stays() -> None:
     assert found is not None and found.titles == ("`rows` should be `cols`", "`0.25f` should be `0.5f`")
 
 
+def test_the_gate_is_asked_once_about_what_runs_right() -> None:
+    text = RIGHT.replace("++r", "r++").replace("0.5f", "0.25f").replace("c < cols", "c < rows")
+    asked: list[str] = []
+
+    def accept(tried: str) -> bool:
+        asked.append(tried)
+        return True
+
+    found = by_comparison(text, RIGHT, lambda tried: "0.5f" in tried and "c < cols" in tried, accept)
+    assert found is not None and asked == [apply(text, found.edits)]
+
+
+def test_where_the_gate_says_no_to_the_fewest_it_is_asked_about_more() -> None:
+    text = RIGHT.replace("++r", "r++").replace("0.5f", "0.25f").replace("c < cols", "c < rows")
+    found = by_comparison(text, RIGHT, lambda tried: "0.5f" in tried, lambda tried: "c < cols" in tried)
+    assert found is not None and found.titles == ("`rows` should be `cols`", "`0.25f` should be `0.5f`")
+
+
 def test_a_wider_integer_stays_though_no_size_that_is_run_needs_it() -> None:
     text = RIGHT.replace("int c = 0", "short c = 0").replace("0.5f", "0.25f")
     found = by_comparison(text, RIGHT, lambda tried: "0.5f" in tried, lambda tried: "0.5f" in tried)

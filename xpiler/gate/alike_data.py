@@ -24,6 +24,7 @@ from xpiler.ir.rewrite import walk
 _SEED = 9201
 _MOST = 3  # sizes, of those tried last, where decisions of the texts turn; arrays
 _MOST_MODES = 8
+_DRAWN = ("index", "spread")  # contents of which any may be 0
 
 
 def compares_data(kernel: Function) -> bool:
@@ -60,10 +61,11 @@ def alike_cases(contract: Contract, kernels: Sequence[Function]) -> Iterator[Cas
             for fill in fills:
                 yield replace(case, fill=fill, seed=_SEED)
         yield from _on_other_branches(contract, sizes, [a.name for a in read if a.dtype.is_float])
-        for case in sizes[:1]:
-            known = dict(case.values)
-            for name in [a.name for a in read if not a.dtype.is_float and a.name not in known][:_MOST]:
-                yield replace(case, values=(*case.values, (name, Values("constant", 0))), seed=_SEED)
+        for case in dict.fromkeys((*sizes[:1], *sorted(sizes, key=_longest)[-_MOST:])):  # 65536 alike, too
+            given = {name for name, values in case.values if values.kind not in _DRAWN}
+            for name in [a.name for a in read if not a.dtype.is_float and a.name not in given][:_MOST]:
+                others = tuple(pair for pair in case.values if pair[0] != name)
+                yield replace(case, values=(*others, (name, Values("constant", 0))), seed=_SEED)
 
 
 def _on_other_branches(contract: Contract, sizes: Sequence[Case], floats: Sequence[str]) -> Iterator[Case]:

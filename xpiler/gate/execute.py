@@ -45,12 +45,13 @@ class Variant:
     """How a case is run: which end of each buffer touches a guard page, in which order threads run, and how
     floats are rounded ("up" and "down" show how much rounding there is). `trapped`: it ends where a float
     operation has no number for a result, as a conversion to integers that do not hold it, or where one rounds
-    ("exact")."""
+    ("exact"). `again`: the result is that of a second call on the same data."""
 
     layout: str = "end"
     schedule: str = "forward"
     rounding: str = "nearest"
     trapped: Literal["", "number", "exact"] = ""
+    again: bool = False
 
     @property
     def has_second_poison(self) -> bool:
@@ -465,6 +466,7 @@ def manifest_of(
         lines += [f"schedule {variant.schedule}", f"layout {variant.layout}"]
         lines += [f"rounding {variant.rounding}"] if variant.rounding != "nearest" else []
         lines += [f"trapped {variant.trapped}"] if variant.trapped else []
+        lines += ["again 1"] if variant.again else []
         if case.launch:
             numbers = (*case.launch.grid, *case.launch.block, case.launch.shared_bytes)
             lines.append("launch " + " ".join(map(str, numbers)))

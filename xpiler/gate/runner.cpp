@@ -1,8 +1,8 @@
 // Calls an entry under test, once a case, each in a forked child, with every buffer between guard zones.
 //
 // usage: program MANIFEST. The manifest is text, one directive a line (see execute.py, which writes it):
-//   case ID ARGUMENTS / entry NAME / schedule NAME / layout start|end / rounding nearest|up|down / trapped number|exact / launch GX GY GZ BX BY BZ SHARED
-//   (trapped: a float operation whose result is no number, or too large for any, ends the call; exact: one that rounds)
+//   case ID ARGUMENTS / entry NAME / schedule NAME / layout start|end / rounding nearest|up|down / trapped number|exact / again 1 / launch GX GY GZ BX BY BZ SHARED
+//   (trapped: a float operation whose result is no number, or too large for any, ends the call; exact: one that rounds; again: called twice, the second result counts)
 //   buffer SLOT NAME BYTES ALIGNMENT in|out|inout FILE|- POISON   (POISON: hex bytes of one element)
 //   scalar SLOT HEX
 //   expect SLOT TYPE SIZE FILE     (what is right: for each element value and allowed error as doubles, then a byte each)
@@ -122,6 +122,7 @@ struct Case {
     std::string trials, results;
     unsigned milliseconds = 0;
     std::string trapped;
+    int again = 0;
 };
 
 // How far a trial is from what is right. Shared by parent and child.
@@ -418,6 +419,12 @@ void run_case(Case& test) {
     if (test.trapped == "exact") std::abort();  // nobody knows
 #endif
     test.entry->call(slots.data(), &test.launch);
+    if (test.again) {
+        for (Buffer& buffer : test.buffers)
+            if (buffer.role != "in") fill(buffer);
+        exchange_globals(test, true);
+        test.entry->call(slots.data(), &test.launch);
+    }
 #ifdef __GLIBC__
     fedisableexcept(FE_ALL_EXCEPT);
 #endif
@@ -586,6 +593,8 @@ int main(int argc, char** argv) {
         } else if (directive == "trapped") {
             read = std::fscanf(manifest, "%255s", name) == 1;
             test.trapped = name;
+        } else if (directive == "again") {
+            read = std::fscanf(manifest, "%d", &test.again) == 1;
         } else if (directive == "launch") {
             XpilerLaunch& launch = test.launch;
             read = std::fscanf(manifest, "%u %u %u %u %u %u %zu", &launch.grid[0], &launch.grid[1], &launch.grid[2],
