@@ -228,6 +228,11 @@ def precompiled_header(
     return _use(platform, compiler, home, arch, optimisation)
 
 
+def headers(platform: str) -> frozenset[str]:
+    """What a program may include because the emulator stands for it."""
+    return frozenset(_HEADERS[platform])
+
+
 def _use(platform: str, compiler: str, home: Path, arch: str, optimisation: str) -> list[str]:
     header = f"{platform}.hpp"
     if "clang" in Path(compiler).name:

@@ -12,7 +12,7 @@ no call comes to mean another function. Offsets are kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xpiler.errors import Refusal
@@ -37,17 +37,19 @@ _DEFINE = re.compile(r"[ \t]*#[ \t]*define\s+(\w+)")
 _CONDITION = re.compile(r"[ \t]*#[ \t]*(?:el)?if")
 _TYPE = re.compile(r"\b(?:struct|class|union|enum(?:\s+(?:class|struct))?)\s+(\w+)")
 _SPACES = re.compile(r"[^\n]")
+NEEDS_LIBRARY = "needs a library"
 
 
 @dataclass(frozen=True)
 class Reduced:
-    """The `headers` that were needed, the `names` of the functions, types and macros that went with them, and
-    where they stood."""
+    """The `headers` that were needed, the `names` of the functions, types and macros that went with them,
+    where they stood, and why."""
 
     text: str
     headers: tuple[str, ...]
     names: frozenset[str]
     spans: tuple[tuple[int, int], ...]
+    why: str
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,22 @@ def without_libraries(text: str, file: str) -> Reduced | None:
     directives = list(_DIRECTIVE.finditer(bare))
     if any(_CONDITION.match(d[0]) and _NAMED.search(d[0]) for d in directives):
         return None
+    return cut(text, bare, includes, lambda start, end: bool(_NAMED.search(bare, start, end)), NEEDS_LIBRARY)
+
+
+def cut(
+    text: str,
+    bare: str,
+    includes: Sequence[re.Match[str]],
+    goes: Callable[[int, int], bool],
+    why: str,
+) -> Reduced | None:
+    """The text without some includes (whose headers the group `name` names), without the definitions and
+    macros that go by themselves, and without all that uses those. `bare` is the text with its comments
+    blank."""
+    directives = list(_DIRECTIVE.finditer(bare))
     items = [*_macros(directives), *_items(_DIRECTIVE.sub(lambda d: _SPACES.sub(" ", d[0]), bare))]
-    gone = {item for item in items if _NAMED.search(bare, item.start, item.end)}
+    gone = {item for item in items if goes(item.start, item.end)}
     names: set[str] = set()
     while True:
         more = {name for item in gone for name in item.names} - names
@@ -97,10 +113,11 @@ def without_libraries(text: str, file: str) -> Reduced | None:
         text = text[:start] + _SPACES.sub(" ", text[start:end]) + text[end:]
     for item in gone:
         name = ", ".join(sorted(item.names))
-        remark = f"/* {name}: needs a library */" if item.is_function else ""
-        if "\n" not in text[item.start : item.start + len(remark)]:
+        remark = f"/* {name}: {why} */" if item.is_function else ""
+        is_room = len(remark) <= item.end - item.start
+        if is_room and "\n" not in text[item.start : item.start + len(remark)]:
             text = text[: item.start] + remark + text[item.start + len(remark) :]
-    return Reduced(text, headers, frozenset(names), spans)
+    return Reduced(text, headers, frozenset(names), spans, why)
 
 
 def _macros(directives: list[re.Match[str]]) -> Iterator[_Item]:

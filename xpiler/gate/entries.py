@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.errors import Diagnostic, Refusal
-from xpiler.frontend.libraries import without_libraries
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
+from xpiler.gate.absent_headers import reduced_text
 from xpiler.gate.contract import EntryKind, Setup
 from xpiler.gate.setups import Plan, Setups
 from xpiler.ir.nodes import RETURN, Atomic, Function, Param
@@ -68,7 +68,7 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
         for f in hosts
         if not _is_part_of_another(f, plans, main is not None, f in run_by_main)
     ]
-    reduced = without_libraries(unit.text, unit.file) if PLATFORMS[unit.platform].emulated else None
+    reduced = reduced_text(unit.text, unit.file, unit.platform)
     gone = reduced.names if reduced is not None else frozenset()  # nobody can run these
     covered = {n for entry in found if entry.name not in gone for n in (*entry.kernels, *entry.missing)}
     for kernel in unit.program.kernels:

@@ -8,6 +8,7 @@ program does not compile, crashes or hangs; only a machine without a C++ compile
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -19,8 +20,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xpiler.frontend.libraries import without_libraries
 from xpiler.gate import cache, sandbox
+from xpiler.gate.absent_headers import reduced_text
 from xpiler.gate.arrays import Array, is_poison, poison, scalar_bytes, storage
 from xpiler.gate.avx512 import flags_here
 from xpiler.gate.compilers import Compiler, host_compiler, openmp_flag
@@ -267,7 +268,7 @@ def build(
         )
         return replace(built, together=len(together) > 1)
 
-    reduced = without_libraries(inline_includes(text, file), file) if PLATFORMS[platform].emulated else None
+    reduced = reduced_text(inline_includes(text, file), file, platform)
     if reduced is not None and contract.entry not in reduced.names:
         beside = [other for other in beside if other.entry not in reduced.names]
         left = build(
@@ -286,6 +287,13 @@ def build(
     together = _together(contract, beside)
     built = one(text, together)
     return built if built.ok or len(together) == 1 else one(text, (contract,))
+
+
+def complaints(text: str, file: str, platform: str) -> str:
+    """What the compiler says of a text by itself, "" where it compiles, whether or not it links."""
+    alone = Contract("", "main")
+    built = _build(text, file, platform, alone, (alone,), None, False, True, False, False)
+    return built.log if "error:" in re.sub(r".*(?:ld returned|linker command).*", "", built.log) else ""
 
 
 def _together(contract: Contract, beside: Sequence[Contract]) -> tuple[Contract, ...]:

@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xpiler.frontend.libraries import without_libraries
 from xpiler.gate import cache, nvrtc, sandbox
+from xpiler.gate.absent_headers import reduced_text
 from xpiler.gate.avx512 import VNNI_FLAGS, missing_parts
 from xpiler.gate.compilers import (
     Compiler,
@@ -235,7 +235,7 @@ def _compile(tool: str, argv: list[str], version: str, text: str, file: str, pla
     known = _remembered(name, ask)
     detail = str(known["detail"])
     if not known["ok"] and _MISSING_HEADER.search(detail):
-        reduced = without_libraries(text, file)
+        reduced = reduced_text(text, file, platform)
         if reduced is not None:
             rung = _compile(tool, argv, version, reduced.text, file, platform)
             left_out = _without(reduced.headers) if rung.ok else ""

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from xpiler.backend.omit import base_name
 from xpiler.errors import Diagnostic
-from xpiler.frontend.libraries import Reduced, without_libraries
+from xpiler.frontend.libraries import NEEDS_LIBRARY, Reduced
 from xpiler.frontend.unit import Unit
+from xpiler.gate.absent_headers import reduced_text
 from xpiler.gate.entries import Entry
 from xpiler.routes.job import EntryJob, without_refused
 
@@ -15,13 +16,14 @@ from xpiler.routes.job import EntryJob, without_refused
 def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
     """The unit without its kernels that have no IR and without what needs a library; their entries are
     refused, and so are functions that the target's text will not have, whether or not they are entries."""
-    reduced = without_libraries(unit.text, unit.file)
+    reduced = reduced_text(unit.text, unit.file, unit.platform)
     if reduced is not None:
         entries += unrun(unit, entries)
         headers = ", ".join(reduced.headers)
         for item in entries:
             if item.entry.name in reduced.names or base_name(item.entry.spelling) in reduced.names:
-                what = f"`{item.entry.name}` needs a library that has no form on the target: {headers}"
+                no_form = " that has no form on the target" if reduced.why == NEEDS_LIBRARY else ""
+                what = f"`{item.entry.name}` {reduced.why}{no_form}: {headers}"
                 item.refused = Diagnostic("library", what, item.entry.range)
         unit = _reduced(unit, reduced)
     return without_refused(unit, entries)
@@ -29,7 +31,7 @@ def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
 
 def unrun(unit: Unit, entries: list[EntryJob]) -> list[EntryJob]:
     """The functions that need a library and are no entries, as entries that are refused."""
-    reduced = without_libraries(unit.text, unit.file)
+    reduced = reduced_text(unit.text, unit.file, unit.platform)
     if reduced is None:
         return []
     known = {item.entry.name for item in entries}
@@ -37,7 +39,7 @@ def unrun(unit: Unit, entries: list[EntryJob]) -> list[EntryJob]:
     return [
         EntryJob(
             Entry(f.name, "host", (), (), (), f.range),
-            refused=Diagnostic("library", f"`{f.name}` needs a library and was not run: {headers}", f.range),
+            refused=Diagnostic("library", f"`{f.name}` {reduced.why} and was not run: {headers}", f.range),
         )
         for f in unit.host_functions
         if f.name in reduced.names and f.name not in known
