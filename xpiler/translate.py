@@ -37,6 +37,7 @@ from xpiler.gate.conversions import (
 from xpiler.gate.entries import deciding_atomic, entries_of, left_out
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
+from xpiler.gate.idle_arrays import idle_arrays
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.infer_arguments import variable_of, variables_of
 from xpiler.gate.overrides import Overrides, load_beside
@@ -492,6 +493,8 @@ def _prepare(
                 if any(map(converts, known)) or (entry.missing and spells_conversion(text)):
                     run_cases(item, conversion_cases(item.inference.contract, item.build))
                 run_cases(item, wide_cases(item.inference.contract, item.build))
+                if not overrides.args:
+                    item.idle = idle_arrays(item.inference.contract, item.build, known)
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))

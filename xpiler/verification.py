@@ -194,6 +194,8 @@ def verify_entries(
                 item.rungs.append(shown)
             if missing := never_launched(source, item, entries):
                 item.rungs.append(_not_launched(item.entry, missing))
+            if item.idle:
+                item.rungs.append(_idle(item.entry, item.idle))
 
     list(pool.map(verify, entries))
     helpers.shutdown(wait=False)
@@ -262,7 +264,16 @@ def _source_bug(entry: Entry, inference: Inference) -> Rung:
 
 
 def _not_launched(entry: Entry, kernels: Sequence[str]) -> Rung:
-    scalars = [f"--arg {p.name}=..." for p in entry.params if not p.is_pointer and p.dtype.is_integer]
     detail = f"{entry.name}: none of the runs launched {' or '.join(kernels)}, which is therefore not checked"
-    detail += f"; state arguments with which it is launched ({' '.join(scalars)})" if scalars else ""
-    return Rung("executed", False, "host code", detail, 0.0)
+    return Rung("executed", False, "host code", detail + _state(entry, "it is launched"), 0.0)
+
+
+def _idle(entry: Entry, arrays: Sequence[str]) -> Rung:
+    names = " and ".join(f"`{name}`" for name in arrays)
+    detail = f"{entry.name}: whatever {names} holds, all results are the same, so that nothing is shown of it"
+    return Rung("executed", False, "data", detail + _state(entry, "it matters"), 0.0)
+
+
+def _state(entry: Entry, when: str) -> str:
+    scalars = [f"--arg {p.name}=..." for p in entry.params if not p.is_pointer and p.dtype.is_integer]
+    return f"; state arguments with which {when} ({' '.join(scalars)})" if scalars else ""

@@ -48,7 +48,9 @@ def special_values(contract: Contract, source: Build, target: Build, *, asked: b
     passed: list[str] = []
     cases = _by_zeros(contract)
     unread = {case: dict(_unread(contract, source, case)) for case in cases}
-    if cases and list(unread[cases[0]]) == _drawn(contract, cases[0]):  # as between limits in the wrong order
+    if cases and list(unread[cases[0]]) == drawn_arrays(
+        contract, cases[0]
+    ):  # as between limits in the wrong order
         unread = {}
     for full in unread.values():
         for name, expected in full.items():
@@ -82,12 +84,12 @@ def special_values(contract: Contract, source: Build, target: Build, *, asked: b
 def _unread(contract: Contract, source: Build, case: Case) -> Iterator[tuple[str, RunResult]]:
     """Arrays of floats whose contents make no difference to the source at the case's scalars, each with what
     it makes of one that is all NaN."""
-    drawn = _drawn(contract, case)
+    drawn = drawn_arrays(contract, case)
     others = [_holding(case, name, value) for name in drawn for value in _ANY]
     expected, *results = source.run([case, *others], limits=BRIEF)
     for number, name in enumerate(drawn):
         ran = results[number * len(_ANY) : (number + 1) * len(_ANY)]
-        if expected.ok and all(_alike(contract, expected, result, name) for result in ran):
+        if expected.ok and all(is_unmoved(contract, expected, result, name) for result in ran):
             # An integer that is made of NaN times zero is the same for all data, too.
             looks = Variant(trapped="number")
             (infinite,) = source.run([_holding(case, name, math.inf)], variants=(looks,), limits=BRIEF)
@@ -95,7 +97,7 @@ def _unread(contract: Contract, source: Build, case: Case) -> Iterator[tuple[str
                 yield name, ran[-1]
 
 
-def _drawn(contract: Contract, case: Case) -> list[str]:
+def drawn_arrays(contract: Contract, case: Case) -> list[str]:
     """Arrays of floats that are read and whose contents the case leaves open."""
     known = dict(case.values)
     names = [a.name for a in contract.pointers if a.dtype.is_float and a.role in (Role.IN, Role.INOUT)]
@@ -106,7 +108,7 @@ def _holding(case: Case, name: str, value: float) -> Case:
     return replace(case, values=(*case.values, (name, Values("constant", value))))
 
 
-def _alike(contract: Contract, one: RunResult, other: RunResult, name: str) -> bool:
+def is_unmoved(contract: Contract, one: RunResult, other: RunResult, name: str) -> bool:
     """Whether two runs that began with other contents of one array computed the same; what both left alone of
     that one holds what it held."""
     if not other.ok:

@@ -30,6 +30,7 @@ class EntryJob:
     ran: RunResult | None = None  # the source's own `main`
     rungs: list[Rung] = field(default_factory=list)
     refused: Diagnostic | None = None
+    idle: tuple[str, ...] = ()  # arrays that make no difference in any run
     doubt: str = ""  # a fault of data made up, which the program's own do not show
     atomic: SourceRange | None = None  # whose order decides what the source computes
     lacks: Diagnostic | None = None  # why the source was run without one of its kernels, if it is a `main`
