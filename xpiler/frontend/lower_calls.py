@@ -17,7 +17,7 @@ from xpiler.frontend.lower_overloads import choose
 from xpiler.frontend.lower_packs import expanded, params_of_pack, values_pack
 from xpiler.frontend.lower_pointers import assign_pointer
 from xpiler.frontend.lower_registry import BUILTINS, METHODS
-from xpiler.frontend.lower_typenames import add_binding, declared, find_type, struct_scope, type_of
+from xpiler.frontend.lower_typenames import add_binding, bases_of, declared, find_type, struct_scope, type_of
 from xpiler.frontend.lower_types import (
     VOID,
     Array,
@@ -280,11 +280,25 @@ def _initialise_members(ctx: Context, function: FunctionDef, functions: Function
     for initialiser in named_children(initialisers):
         name, values = initialiser.named_children[0], initialiser.named_children[-1]
         place = member(ctx, functions.receiver, ctx.text(name))
-        if place is None:
+        base = _base_named(ctx, functions, ctx.text(name)) if place is None else None
+        whole = base if base is not None else place.type if place is not None else None
+        if whole is None:
             ctx.refuse("construct", f"`{ctx.text(initialiser)}` initialises no member", initialiser)
         with ctx.at(initialiser):
-            value = construct(ctx, place.type, arguments_of(ctx, named_children(values)))
-            assign_value(ctx, place, value, initialiser)
+            value = construct(ctx, whole, arguments_of(ctx, named_children(values)))
+            if place is not None:
+                assign_value(ctx, place, value, initialiser)
+            for field, _ in base.fields if base is not None else ():
+                own, given = member(ctx, functions.receiver, field), member(ctx, value, field)
+                assert own is not None and given is not None
+                assign_value(ctx, own, given, initialiser)
+
+
+def _base_named(ctx: Context, functions: Functions, name: str) -> Struct | None:
+    if functions.struct is None or functions.struct.definition is None:
+        return None
+    bases = bases_of(ctx, functions.struct.definition)
+    return next((base for base in bases if base.name == name.split("::")[-1]), None)
 
 
 def _depth_limit(ctx: Context, instance: Instance) -> int:

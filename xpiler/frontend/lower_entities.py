@@ -90,7 +90,15 @@ class Entities:
         """The methods of that name of one definition: its specialisations have methods of their own."""
         found = self.methods.get((struct.name, name), [])
         others = {m for other in self.structs[struct.name] if other is not struct for m in other.methods}
-        return tuple(method for method in found if method not in others)
+        own = tuple(method for method in found if method not in others)
+        return own or tuple(m for base in self.bases_of(struct) or () for m in self.methods_of(base, name))
+
+    def bases_of(self, struct: StructDef) -> tuple[StructDef, ...] | None:
+        """The plain structs that it is derived from; None where one is a template or not here."""
+        found = [self.structs.get(name.split("::")[-1].strip(), []) for name in struct.bases]
+        if any(len(one) != 1 or one[0].template for one in found):
+            return None
+        return tuple(one[0] for one in found)
 
     def changes_argument(self, name: str, position: int) -> bool:
         """Whether a call of `name` may change its argument: a reference that is not const. Unknown

@@ -107,7 +107,7 @@ def _write(ctx: Context, node: Node, ctype: CType, data: bytearray, at: int) -> 
         return
     parts: list[tuple[int, CType]]
     match ctype:
-        case Struct(is_union=False):
+        case Struct(is_union=False, definition=definition) if definition is None or not definition.bases:
             parts = [(offset, member) for _, offset, member in field_offsets(ctype)]
         case Array(element=element, extent=int(extent)):
             parts = [(i * (size_of(element) or 0), element) for i in range(extent)]

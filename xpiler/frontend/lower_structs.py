@@ -13,7 +13,7 @@ from xpiler.frontend.lower_overloads import choose
 from xpiler.frontend.lower_typenames import struct_scope
 from xpiler.frontend.lower_types import Array, Closure, CType, Pointer, Scalar, Struct
 from xpiler.frontend.lower_values import Aggregate, Elements, Functions, ListValue, Value
-from xpiler.frontend.syntax_model import FunctionDef
+from xpiler.frontend.syntax_model import Field, FunctionDef, StructDef
 
 
 def has_pointers(ctype: CType) -> bool:
@@ -52,6 +52,8 @@ def construct_object(ctx: Context, ctype: Struct, values: Sequence[Value], brace
             return converted
     if user or len(values) > len(ctype.fields):
         ctx.refuse("construct", f"`{ctype}` cannot be constructed from these values")
+    if ctype.definition is not None and ctype.definition.bases:
+        ctx.refuse("construct", f"`{ctype}` has a base: name the members, or give it a constructor")
     fields: dict[str, Value] = {}
     if any(isinstance(t, Array) for _, t in ctype.fields):
         target = declare_object(ctx, _local_name(ctype), ctype)
@@ -80,6 +82,8 @@ def _local_name(ctype: Struct) -> str:
 
 
 def _zero(ctx: Context, ctype: Struct) -> Value:
+    if ctype.definition is not None:
+        _default_bases(ctx, ctype.definition)
     if any(isinstance(t, Array) for _, t in ctype.fields):
         return default_object(ctx, _local_name(ctype), ctype)
     return Aggregate(ctype, {n: _default_member(ctx, ctype, n, t) for n, t in ctype.fields})
@@ -88,7 +92,7 @@ def _zero(ctx: Context, ctype: Struct) -> Value:
 def _default_member(ctx: Context, ctype: Struct, name: str, inner: CType) -> Value:
     definition = ctype.definition
     if definition is not None:
-        for field in definition.fields:
+        for field in _all_fields(ctx, definition):
             if field.default is not None and ctx.text(field.declarator).split("[")[0].strip("* ") == name:
                 with ctx.nested(struct_scope(ctx, ctype)):
                     return convert(ctx, ctx.value(field.default), inner)
@@ -111,13 +115,29 @@ def default_object(ctx: Context, name: str, ctype: Struct, pieces: bool = True) 
         _run_constructor(ctx, ctype, user[0], (), target)
         return target
     assert ctype.definition is not None
+    _default_bases(ctx, ctype.definition)
     _set_defaults(ctx, ctype, target)
     return target
 
 
+def _all_fields(ctx: Context, definition: StructDef) -> tuple[Field, ...]:
+    """With those of its bases, which are no more than their members as long as they have no constructors."""
+    bases = ctx.entities.bases_of(definition) or ()
+    return (*(field for base in bases for field in _all_fields(ctx, base)), *definition.fields)
+
+
+def _default_bases(ctx: Context, definition: StructDef, explicit: frozenset[str] = frozenset()) -> None:
+    """Refuses bases whose constructors would run by themselves."""
+    for base in ctx.entities.bases_of(definition) or ():
+        if base.name not in explicit and ctx.entities.methods_of(base, base.name):
+            what = f"the constructor of `{base.name}` runs by itself in `{definition.name}`"
+            ctx.refuse("construct", what, remedy="name it among the initialisers")
+        _default_bases(ctx, base)
+
+
 def _set_defaults(ctx: Context, ctype: Struct, target: Value) -> None:
     assert ctype.definition is not None
-    for field in ctype.definition.fields:
+    for field in _all_fields(ctx, ctype.definition):
         if field.default is not None:
             place = member(ctx, target, ctx.text(field.declarator).split("[")[0].strip("* "))
             if place is not None:
@@ -137,6 +157,10 @@ def _run_constructor(
     from xpiler.frontend.lower_calls import inline
     from xpiler.frontend.lower_values import Instance
 
+    assert ctype.definition is not None
+    named = next((c for c in function.node.children if c.type == "field_initializer_list"), None)
+    names = [c.named_children[0] for c in named.named_children if c.named_children] if named else []
+    _default_bases(ctx, ctype.definition, frozenset(ctx.text(n).split("::")[-1] for n in names))
     _set_defaults(ctx, ctype, target)
     functions = Functions(Closure(ctype.name), ctype.name, (function,), receiver=target, struct=ctype)
     node = ctx.here

@@ -23,7 +23,9 @@ from xpiler.frontend.lower_types import (
     Reference,
     Scalar,
     Struct,
+    field_offsets,
     named_type,
+    size_of,
     sized_type,
 )
 from xpiler.frontend.lower_values import Value
@@ -446,15 +448,14 @@ def instantiate(ctx: Context, struct: StructDef, nodes: tuple[Node, ...]) -> Str
         ctx.refuse("incomplete-type", f"`{name}` is declared but not defined for these arguments")
     if chosen is not primary:
         bindings = inner_bindings
-    if chosen.bases:
-        ctx.refuse("base-class", f"`{struct.name}` has base classes, which are not supported", struct.node)
+    inherited = [field for base in bases_of(ctx, chosen) for field in base.fields]
     result = Struct(name, (), 0, chosen.kind == "union", chosen, bindings)
     ctx.entities.instances[name] = result
     outer_scope = ctx.scope if "@" in struct.name else None
     inner = Scope(outer_scope, types={name: result, struct.name.split("@")[0]: result}, struct=result)
     for binding in bindings:
         add_binding(inner, binding)
-    fields: list[tuple[str, CType]] = []
+    fields: list[tuple[str, CType]] = [*inherited]
     with ctx.nested(inner):
         for field in chosen.fields:
             if field.type_node is None:
@@ -463,9 +464,30 @@ def instantiate(ctx: Context, struct: StructDef, nodes: tuple[Node, ...]) -> Str
             field_name, ctype, _ = declared(ctx, base, field.declarator, "const" in field.specifiers)
             fields.append((field_name, ctype))
         alignment = _alignment(ctx, chosen)
+    if inherited and len({field_name for field_name, _ in fields}) < len(fields):
+        ctx.refuse("base-class", f"members of `{name}` are called like those of its base", chosen.node)
     result = Struct(name, tuple(fields), alignment, chosen.kind == "union", chosen, bindings)
     ctx.entities.instances[name] = result
     return result
+
+
+def bases_of(ctx: Context, struct: StructDef) -> tuple[Struct, ...]:
+    """The structs that one is derived from: their members come first, as its own. Refuses what is more than
+    that: templates, virtual functions, and members behind which the compiler may put those of the other."""
+    if not struct.bases:
+        return ()
+    definitions = ctx.entities.bases_of(struct)
+    what = f"`{struct.name}` is derived from {', '.join(struct.bases)}"
+    if definitions is None:
+        ctx.refuse("base-class", f"{what}, which is a template, or defined nowhere", struct.node)
+    if any(re.search(r"\bvirtual\b", ctx.text(one.node)) for one in (struct, *definitions)):
+        ctx.refuse("base-class", f"{what}, and virtual functions are not supported", struct.node)
+    bases = tuple(instantiate(ctx, one, ()) for one in definitions)
+    for base in bases:
+        end = max((offset + (size_of(inner) or 0) for _, offset, inner in field_offsets(base)), default=0)
+        if base.fields and (size_of(base) != end or base.alignment):
+            ctx.refuse("base-class", f"{what}, which ends in padding", struct.node)
+    return bases
 
 
 def _alignment(ctx: Context, struct: StructDef) -> int:

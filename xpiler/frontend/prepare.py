@@ -18,6 +18,7 @@ _WITH_ARGUMENT = re.compile(
 )
 _PLAIN = re.compile(
     r"\b(?:__grid_constant__|__extension__|__nv_pure__|__cdecl|__stdcall|CUDARTAPI|CUDAAPI|CUDA_CB|WINAPI|__tile__)\b"
+    r"|\bexplicit\b(?:\s*\([^()]*\)(?=\s*\w))?"  # after `__host__ __device__` it is a type to the grammar
     r"|\[\[[^\[\]]*\]\]"  # [[nodiscard]]
     r"|^[ \t]*(?:extern\s+)?template\s+(?:class|struct)\s[^;{}()]*;"  # explicit instantiation of a class
     r"|(?<=[^\]]\])(?:\s*__(?:device|host|forceinline)__\b)+",  # [=] __device__ (int i) { }

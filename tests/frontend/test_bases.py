@@ -1,0 +1,74 @@
+"""Structs that are derived from others: the members of a base are their own."""
+
+from __future__ import annotations
+
+import pytest
+
+from xpiler.frontend import parse
+from xpiler.translate import translate_text
+
+TEXT = """
+struct Range { int low, high; __device__ bool has(int i) const { return low <= i && i < high; } };
+struct Scaled { float by = 2; __host__ __device__ float scaled(float x) const { return by * x; } };
+struct Window : public Range, Scaled {
+    float shift;
+    __device__ float operator()(int i, float x) const { return has(i) ? scaled(x) + shift : x; }
+};
+struct Double : Scaled {
+    __host__ __device__ explicit Double(float s) : Scaled{s}, twice(2 * s) {}
+    float twice;
+};
+__global__ void apply(const float *x, float *y, int n, Window w) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = w(i, x[i]);
+}
+__global__ void more(const float *x, float *y, int n) {
+    Double d(3.0f);
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = d.scaled(x[i]) + d.twice;
+}
+void run(const float *x, float *y, int n, int low, float shift) {
+    Window w;
+    w.low = low; w.high = n - 2; w.shift = shift;
+    apply<<<(n + 63) / 64, 64>>>(x, y, n, w);
+}
+void run_more(const float *x, float *y, int n) { more<<<(n + 63) / 64, 64>>>(x, y, n); }
+"""
+
+
+def test_members_of_bases_come_first() -> None:
+    apply = next(k for k in parse(TEXT, "k.cu").program.kernels if k.name == "apply")
+    parts = [(p.member, p.offset) for p in apply.params if p.member]
+    assert parts == [("low", 0), ("high", 4), ("by", 8), ("shift", 12)]
+
+
+@pytest.mark.parametrize("to", ["hip", "vnni", "bang"])
+def test_derived_functors_are_translated(to: str) -> None:
+    result = translate_text(TEXT, "k.cu", to)
+    assert {e.name: e.status for e in result.entries} == {"run": "verified", "run_more": "verified"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("__device__ bool has", "virtual __device__ bool has", "virtual functions are not supported"),
+        ("public Range", "public Unknown", "which is a template, or defined nowhere"),
+        ("struct Scaled {", "template <int N> struct Scaled {", "which is a template, or defined nowhere"),
+        ("float by = 2;", "double by = 2; float pad;", "which ends in padding"),
+        ("float shift;", "float shift, low;", "are called like those of its base"),
+        ("float by = 2;", "float by; __host__ __device__ Scaled() : by(2) {}", "runs by itself"),
+    ],
+)
+def test_what_is_more_than_members_is_refused(old: str, new: str, why: str) -> None:
+    text = (
+        TEXT[: TEXT.index("struct Double")]
+        + """
+__global__ void k(float *y, int n) {
+    Window w;
+    w.low = 0; w.high = n; w.shift = 1;
+    y[threadIdx.x] = w(0, 1.0f);
+}
+"""
+    )
+    unit = parse(text.replace(old, new, 1), "k.cu")
+    assert why in unit.refusals["k"].message
