@@ -15,6 +15,7 @@ from xpiler.build_options import add_build_options
 from xpiler.errors import Refusal
 from xpiler.files import read_source, write_atomically
 from xpiler.gate.overrides import Overrides, from_flags
+from xpiler.ir.source import SourceRange
 from xpiler.platforms.registry import platform_of
 from xpiler.symbolic.check import Options, check_unit
 from xpiler.symbolic.findings import Report
@@ -56,6 +57,9 @@ def run_check(arguments: argparse.Namespace, console: Console) -> int:
     try:
         unit, chosen = parse_with_templates(text, file, platform_of(file, text))
         report = check_unit(unit, replace(options, templates=chosen))
+        if not report.kernels and not report.refusals:
+            place = SourceRange(file, 1, 1, 1, 1)
+            raise Refusal("no-kernel", "there is no kernel in this file", place, "name a file that has one")
     except Refusal as refusal:
         report = Report(file, (), (), (refusal.diagnostic,))
     if arguments.sarif is not None:

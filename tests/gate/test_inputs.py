@@ -68,6 +68,7 @@ def test_declared_contents_are_kept_to() -> None:
     assert {-1, 0, 9_999} <= set(spread.tolist()) and sorted(spread.tolist())[50] < 400
     offsets = contents(Values("offsets", 0, 40))
     assert offsets[0] == 0 and offsets[-1] == 40 and (np.diff(offsets) >= 0).all()
+    assert (np.diff(contents(Values("offsets", 0, 8))) >= 2).any()  # also where parts outnumber elements
     assert sorted(contents(Values("permutation", 0)).tolist()) == list(range(100))
     assert set(contents(Values("constant", 7)).tolist()) == {7}
 

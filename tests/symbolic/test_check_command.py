@@ -123,3 +123,40 @@ def test_findings_do_not_depend_on_the_process(tmp_path: Path) -> None:
 def test_every_code_has_its_page() -> None:
     pages = Path(__file__).parents[2] / "docs" / "checks"
     assert {page.stem for page in pages.glob("XP-*.md")} == set(CODES)
+
+
+def test_a_file_without_kernels_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(tmp_path, "int main() { return 0; }\n") == 2
+    assert "k.cu:1:1: error: there is no kernel in this file" in capsys.readouterr().out
+
+
+HEADER = """#pragma once
+template <int BLOCK> __global__ void __launch_bounds__(BLOCK / 2) turned(float* a) {
+  __shared__ float s[BLOCK / 2];
+  s[threadIdx.x] = a[threadIdx.x];
+  a[threadIdx.x] = s[BLOCK / 2 - 1 - threadIdx.x];
+}
+"""
+
+
+def test_findings_in_headers_are_shown_with_their_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "turned.cuh").write_text(HEADER)
+    launched = '#include "turned.cuh"\nvoid run(float* a) { turned<64><<<1, 32>>>(a); }\n'
+    assert check(tmp_path, launched) == 1
+    out = capsys.readouterr().out
+    assert (
+        "turned.cuh:5:3: error:" in out
+        and "    5 |   a[threadIdx.x] = s[BLOCK / 2 - 1 - threadIdx.x];" in out
+    )
+
+
+def test_templates_of_headers_are_for_those_who_launch_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "turned.cuh").write_text(HEADER)
+    assert check(tmp_path, f'#include "turned.cuh"\n{RIGHT}') == 0
+    assert "turned" not in capsys.readouterr().out
+    assert check(tmp_path, HEADER, name="turned.cuh") == 1
+    assert "blockDim = 16" in capsys.readouterr().out  # as the launch bounds of the chosen arguments say

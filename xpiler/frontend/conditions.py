@@ -30,11 +30,16 @@ _MAX_DEPTH = 60
 
 def evaluate(tokens: list[Token]) -> bool:
     """Whether the expression is not zero. Names are macros no more: `true` is 1, all others are 0."""
+    return integer(tokens) != 0
+
+
+def integer(tokens: list[Token]) -> int:
+    """The value of a constant expression of integers, in which names are as they are for `evaluate`."""
     parser = _Parser([t.text for t in tokens])
     value = parser.conditional()
     if parser.position < len(parser.tokens):
         raise ConditionError(f"unexpected '{parser.tokens[parser.position]}'")
-    return value.number != 0
+    return value.number
 
 
 class _Parser:

@@ -10,6 +10,7 @@ from tree_sitter import Node
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend import lower_all  # noqa: F401  (registers the handlers)
 from xpiler.frontend.comments import with_lines
+from xpiler.frontend.conditions import ConditionError, integer
 from xpiler.frontend.host_calls import calls_of_main
 from xpiler.frontend.host_instances import host_instances
 from xpiler.frontend.kernel_values import kernel_values
@@ -25,6 +26,7 @@ from xpiler.frontend.lower_launches import (
     namespace_of,
     wanted_kernels,
 )
+from xpiler.frontend.lower_memory import load
 from xpiler.frontend.lower_params import (
     as_used,
     declare_params,
@@ -36,6 +38,7 @@ from xpiler.frontend.lower_params import (
 from xpiler.frontend.lower_pools import Pools, TwoArrays
 from xpiler.frontend.lower_tasks import as_blocks
 from xpiler.frontend.lower_typenames import add_binding, try_constant
+from xpiler.frontend.macros import Token, tokens_of
 from xpiler.frontend.serial import with_serial_kernels
 from xpiler.frontend.signatures import signatures
 from xpiler.frontend.syntax import SyntaxUnit, analyse
@@ -216,6 +219,23 @@ def _lowered(entities: Entities, kernel: Wanted, is_serial: bool, pools: Pools) 
     return result
 
 
+def _number(ctx: Context, text: str) -> int:
+    """The value of `2 * BLOCK`, where a template or a constant says what `BLOCK` is; 0 if nobody does."""
+    words: list[Token] = []
+    for token in tokens_of(text):
+        known = ctx.scope.find(token.text) if token.text.isidentifier() else None
+        if token.text.isidentifier() and known is None:
+            return 0
+        value = load(ctx, known) if known is not None else None
+        if value is not None and not isinstance(value, Const):
+            return 0
+        words += tokens_of(str(int(value.value))) if value is not None else [token]
+    try:
+        return integer(words)
+    except ConditionError:
+        return 0
+
+
 def _launch_bounds(ctx: Context, function: FunctionDef) -> tuple[int, int] | None:
     node = next((c for c in function.node.children if c.type == "launch_bounds"), None)
     if node is None and not function.launch_bounds:
@@ -226,7 +246,7 @@ def _launch_bounds(ctx: Context, function: FunctionDef) -> tuple[int, int] | Non
         value = try_constant(ctx, child)
         values.append(int(value.value) if isinstance(value, Const) else 0)
     if not values:
-        values = [int(t) if t.isdigit() else 0 for t in function.launch_bounds]
+        values = [_number(ctx, text) for text in function.launch_bounds]
     if not values or values[0] == 0:
         return None
     return values[0], values[1] if len(values) > 1 else 0

@@ -85,7 +85,10 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
                 drawn = np.where(rng.random(count) < _SHARE, rng.choice(values.beyond, count), drawn)
             return rng.permutation(drawn)
         case "offsets":
-            inner = np.sort(rng.integers(int(low), int(high) + 1, max(count - 2, 0)))
+            inner = rng.integers(int(low), int(high) + 1, max(count - 2, 0))
+            if len(inner) > (high - low) / 2:  # else nearly all parts are empty, the rest of one element
+                inner = rng.choice(inner[: int(high - low) // 4 + 1], len(inner))
+            inner = np.sort(inner)
             return np.concatenate([[int(low)], inner, [int(high)]])[:count]
         case "permutation":
             return rng.permutation(count) + int(low)

@@ -283,7 +283,8 @@ def _fixed(
     fixed: list[Found] = []
     tried = 0
     for finding in found:
-        if finding.severity == ERROR and tried < _MOST_FIXES:
+        is_ours = finding.range is not None and finding.range.file == unit.file  # not in a header
+        if finding.severity == ERROR and is_ours and tried < _MOST_FIXES:
             tried += 1
             fix = fix_of(finding, found, kernel, unit.text, recheck)
             finding = replace(finding, fixes=(fix,)) if fix is not None else finding

@@ -9,6 +9,9 @@ k.cu:10:3: note: written here by thread 32
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from xpiler.ir.source import SourceRange
@@ -31,15 +34,23 @@ def exit_code(report: Report) -> int:
 
 
 def render(report: Report, text: str) -> str:
-    """All findings of a text with its lines, then a line a kernel."""
-    lines = text.splitlines()
+    """All findings of a text with its lines, or those of its headers, then a line a kernel."""
+
+    @cache
+    def lines(file: str) -> tuple[str, ...]:
+        try:
+            whole = text if file == report.file else Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ()
+        return tuple(whole.splitlines())
+
     parts = [_finding(f, lines) for f in report.findings]
     parts += [str(d) for d in report.refusals]
     parts += [_verdict(v, report) for v in report.kernels]
     return "\n".join(parts)
 
 
-def _finding(found: Found, lines: list[str]) -> str:
+def _finding(found: Found, lines: Callable[[str], tuple[str, ...]]) -> str:
     place = f"{found.range}: " if found.range else ""
     out = [f"{place}{found.severity}: {found.message} [{found.code}]", *_quoted(found.range, lines)]
     for related in found.related:
@@ -54,10 +65,10 @@ def _finding(found: Found, lines: list[str]) -> str:
     return "\n".join(out)
 
 
-def _quoted(place: SourceRange | None, lines: list[str]) -> list[str]:
-    if place is None or not 0 < place.line <= len(lines):
+def _quoted(place: SourceRange | None, lines: Callable[[str], tuple[str, ...]]) -> list[str]:
+    if place is None or not 0 < place.line <= len(lines(place.file)):
         return []
-    line = lines[place.line - 1]
+    line = lines(place.file)[place.line - 1]
     end = place.end_column if place.end_line == place.line else len(line.rstrip()) + 1
     length = max(1, end - place.column)
     start = "".join("\t" if c == "\t" else " " for c in line[: place.column - 1])
