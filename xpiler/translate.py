@@ -26,6 +26,7 @@ from xpiler.frontend.launchers import with_launchers
 from xpiler.frontend.lower_launches import NOT_LAUNCHED
 from xpiler.frontend.own_headers import OneText, with_own_headers
 from xpiler.frontend.unit import Unit
+from xpiler.gate.absent_headers import reduced_text
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.conversions import (
     conversion_cases,
@@ -143,6 +144,7 @@ def _translated(
     stated = load_beside(file).merged(overrides or Overrides())
     progress("parsing")
     unit, parsed = _parse(one, platform)
+    unit = _reduced(unit) if run else unit
     entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
     stated.require_known(_parameters(unit, entries))
     remarks = () if stated.entry else left_out(unit, [item.entry for item in entries])
@@ -245,6 +247,7 @@ class Trusted:
         stated = load_beside(file).merged(overrides or Overrides())
         progress("parsing")
         unit, parsed = _parse(one, platform)
+        unit = _reduced(unit)
         entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
         stated.require_known(_parameters(unit, entries))
         unit = admit(unit, entries)
@@ -404,6 +407,11 @@ def _parse(one: OneText, platform: str) -> tuple[Unit, Rung]:
     names = ", ".join(kernel.spelling or kernel.name for kernel in unit.program.kernels)
     detail = f"kernels: {names or 'none'}"
     return unit, Rung("parsed", True, "tree-sitter", detail, time.monotonic() - start)
+
+
+def _reduced(unit: Unit) -> Unit:
+    """The unit that knows what a compiler misses headers for."""
+    return replace(unit, reduced=reduced_text(unit.text, unit.file, unit.platform))
 
 
 def _prepare(

@@ -14,6 +14,7 @@ from xpiler.frontend.conditions import ConditionError, integer
 from xpiler.frontend.host_calls import calls_of_main
 from xpiler.frontend.host_instances import host_instances
 from xpiler.frontend.kernel_values import kernel_values
+from xpiler.frontend.libraries import without_libraries
 from xpiler.frontend.lost_kernels import lost_kernels
 from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
 from xpiler.frontend.lower_entities import Entities
@@ -92,6 +93,7 @@ def parse(
     lowered = {k.spelling: k.name for k in kernels}
     return Unit(
         file=file,
+        reduced=without_libraries(text, file) if PLATFORMS[platform].emulated else None,
         text=text,
         platform=platform,
         program=Program(file, platform, tuple(kernels)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xpiler.errors import Diagnostic
+from xpiler.frontend.libraries import Reduced
 from xpiler.ir.nodes import Param, Program
 from xpiler.ir.source import SourceRange
 
@@ -139,4 +140,5 @@ class Unit:
     signatures: tuple[Signature, ...] = ()  # of the kernels that take structs
     instances: tuple[HostFunction, ...] = ()  # explicit instantiations of host templates
     calls: tuple[HostCall, ...] = ()  # by `main`, of functions of the file
+    reduced: Reduced | None = None  # the text without what can be run nowhere here, if there is such
     macro_prototypes: tuple[tuple[int, int], ...] = ()  # calls of macros that only declare kernels

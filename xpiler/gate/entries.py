@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import HostFunction, LaunchSite, Unit
-from xpiler.gate.absent_headers import reduced_text
 from xpiler.gate.contract import EntryKind, Setup
 from xpiler.gate.setups import Plan, Setups
 from xpiler.ir.nodes import RETURN, Atomic, Function, Param
@@ -68,8 +67,7 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
         for f in hosts
         if not _is_part_of_another(f, plans, main is not None, f in run_by_main)
     ]
-    reduced = reduced_text(unit.text, unit.file, unit.platform)
-    gone = reduced.names if reduced is not None else frozenset()  # nobody can run these
+    gone = unit.reduced.names if unit.reduced is not None else frozenset()  # nobody can run these
     covered = {n for entry in found if entry.name not in gone for n in (*entry.kernels, *entry.missing)}
     for kernel in unit.program.kernels:
         if kernel.name not in covered and not _HAS_LAMBDA.search(kernel.spelling):

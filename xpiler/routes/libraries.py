@@ -8,7 +8,6 @@ from xpiler.backend.omit import base_name
 from xpiler.errors import Diagnostic
 from xpiler.frontend.libraries import NEEDS_LIBRARY, Reduced
 from xpiler.frontend.unit import Unit
-from xpiler.gate.absent_headers import reduced_text
 from xpiler.gate.entries import Entry
 from xpiler.routes.job import EntryJob, without_refused
 
@@ -16,7 +15,7 @@ from xpiler.routes.job import EntryJob, without_refused
 def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
     """The unit without its kernels that have no IR and without what needs a library; their entries are
     refused, and so are functions that the target's text will not have, whether or not they are entries."""
-    reduced = reduced_text(unit.text, unit.file, unit.platform)
+    reduced = unit.reduced
     if reduced is not None:
         entries += unrun(unit, entries)
         headers = ", ".join(reduced.headers)
@@ -31,7 +30,7 @@ def admit(unit: Unit, entries: list[EntryJob]) -> Unit:
 
 def unrun(unit: Unit, entries: list[EntryJob]) -> list[EntryJob]:
     """The functions that need a library and are no entries, as entries that are refused."""
-    reduced = reduced_text(unit.text, unit.file, unit.platform)
+    reduced = unit.reduced
     if reduced is None:
         return []
     known = {item.entry.name for item in entries}
@@ -60,6 +59,7 @@ def _reduced(unit: Unit, reduced: Reduced) -> Unit:
     return replace(
         unit,
         text=reduced.text,
+        reduced=None,
         program=replace(unit.program, kernels=kernels),
         refusals={name: told for name, told in unit.refusals.items() if stays(name)},
         launches=tuple(site for site in unit.launches if stands(site.span)),
