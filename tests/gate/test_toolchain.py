@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from xpiler.gate import nvrtc, toolchain
+from xpiler.gate import nvrtc, sandbox, toolchain
 from xpiler.gate.device_text import chunks, device_side, instantiations
+from xpiler.gate.sandbox import Completed
 from xpiler.gate.toolchain import compile_check, doctor, render_doctor
 
 CUDA = """#include <cuda_runtime.h>
@@ -101,6 +106,19 @@ def test_cpp_is_checked_by_every_host_compiler() -> None:
     assert {"g++", "clang++"} <= {rung.tool for rung in good} and all(rung.ok for rung in good)
     bad = compile_check(text.replace("set1", "set9"), "dir/f.cpp", "vnni")
     assert all(not rung.ok and rung.detail.startswith("dir/f.cpp:2:") for rung in bad)
+
+
+def test_a_compiler_that_was_killed_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "int killed_once() { return 0; }\n"
+    right = sandbox.run
+
+    def killed(*arguments: Any, **others: Any) -> Completed:
+        return replace(right(*arguments, **others), returncode=None, signal=signal.SIGTERM)
+
+    monkeypatch.setattr(sandbox, "run", killed)
+    assert not all(rung.ok for rung in compile_check(text, "killed_once.cpp", "vnni"))
+    monkeypatch.setattr(sandbox, "run", right)
+    assert all(rung.ok for rung in compile_check(text, "killed_once.cpp", "vnni"))
 
 
 def test_hip_is_checked_for_gfx90a() -> None:

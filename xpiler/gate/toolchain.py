@@ -230,7 +230,7 @@ def _compile(tool: str, argv: list[str], version: str, text: str, file: str, pla
                 [*argv, includes, source.name, "-o", "object.o"], cwd=scratch, limits=_LIMITS, env=environment
             )
             detail = _diagnosis(done, source.name, file)
-            return {"ok": done.ok, "detail": detail, "cut_short": bool(done.reason)}
+            return {"ok": done.ok, "detail": detail, "cut_short": bool(done.reason or done.signal)}
 
     known = _remembered(name, ask)
     detail = str(known["detail"])
