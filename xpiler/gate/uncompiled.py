@@ -5,21 +5,19 @@ from __future__ import annotations
 import re
 
 from xpiler.errors import Diagnostic
+from xpiler.gate.absent_headers import ABSENT
 from xpiler.gate.execute import Build
 from xpiler.ir.source import SourceRange
 
 _ERROR = re.compile(r"^(?P<file>[^\n]+?):(?P<line>\d+):(?P<column>\d+): (?:fatal )?error: ", re.MULTILINE)
-_ABSENT = re.compile(
-    r"fatal error: (?:(?P<header>[^\s:]+): No such file or directory|'(?P<quoted>[^']+)' file not found)"
-)
 
 
 def uncompiled(built: Build, entry: SourceRange | None) -> Diagnostic:
     """`k.cu:5:1: the source does not compile: expected declaration before '}' token`."""
     error = built.error or ""
-    absent = _ABSENT.search(error)
+    absent = ABSENT.search(error)
     if absent is not None:
-        name = absent["header"] or absent["quoted"]
+        name = absent["plain"] or absent["quoted"]
         message = f"{name} is not here, so that what uses it was not run"
         return Diagnostic(
             "missing-header", message, entry, remedy="put it beside the file, or move what uses it"
