@@ -20,7 +20,7 @@ def uncompiled(built: Build, entry: SourceRange | None) -> Diagnostic:
         name = absent["plain"] or absent["quoted"]
         message = f"{name} is not here, so that what uses it was not run"
         return Diagnostic(
-            "missing-header", message, entry, remedy="put it beside the file, or move what uses it"
+            "missing-header", message, entry, remedy="say where it is with -I, or move what uses it"
         )
     found = _ERROR.search(error)
     if found is None or found["file"] != built.file:
