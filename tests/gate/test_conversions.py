@@ -155,7 +155,9 @@ void run(const float *x, signed char *q, int n, float inv) {{
 """
     result = Trusted.of(ROUNDED, "quant.cu").verify(target, "quant.cpp")
     assert (result.status == "verified") == verified
-    assert verified or any("halves" in rung.detail for rung in result.evidence if not rung.ok)
+    # With a factor of 0.25 small integers are halves, too.
+    told = [rung.detail for rung in result.evidence if not rung.ok]
+    assert verified or any("halves" in one or "small integers" in one for one in told), told
 
 
 def test_no_scale_of_zero_is_asked_for_where_the_source_divides_by_it() -> None:

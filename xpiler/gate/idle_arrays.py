@@ -22,8 +22,12 @@ _MOST = 12  # cases
 
 
 def idle_arrays(contract: Contract, source: Build, kernels: Sequence[Function]) -> tuple[str, ...]:
-    """Those arrays of floats, of the ones that the kernels read by the same name, whatever they hold."""
-    read = frozenset(node.array for kernel in kernels for node in walk(kernel.body) if isinstance(node, Load))
+    """Those arrays of floats, of the ones that the kernels read by the same name, whatever they hold. Members
+    of structs are not asked about: a list of tensors has room for more than there are."""
+    own = {argument.name for argument in contract.arguments if not argument.member}
+    read = own & frozenset(
+        node.array for kernel in kernels for node in walk(kernel.body) if isinstance(node, Load)
+    )
     idle: list[str] | None = None
     for case in _one_for_all_scalars(contract.cases):
         names = [name for name in drawn_arrays(contract, case) if name in read]
