@@ -309,7 +309,8 @@ class Trusted:
             if item.refused is None and item.runs is not None and not (item.runs.fault or item.runs.order):
                 at_landmarks(item, target, self.unit.text)
                 named = self.contract_of(item, target, file)
-                at_turns(item, target, file, platform_of(file, target), named.kernel_spelling or named.entry)
+                called = named.kernel_spelling or named.entry
+                at_turns(item, target, file, platform_of(file, target), called, tails=True)
         return replace(self, entries=tuple(entries))
 
     def run_time(self, target: str, file: str, samples: int = 5, least: float = 0.002) -> list[float]:

@@ -162,7 +162,7 @@ def verify_entries(
             if proving is None:
                 at_landmarks(item, text, source.text)
                 name = called.kernel_spelling or called.entry
-                contract = at_turns(item, text, file, platform, name, _OTHERS_TURNS)
+                contract = at_turns(item, text, file, platform, name, _OTHERS_TURNS, tails=True)
             if not own and converting():
                 contract = run_cases(item, conversion_cases(contract, item.build))
             own_kernels = [k for k in source.program.kernels if k.name in item.entry.kernels]
@@ -214,12 +214,21 @@ def is_compared(item: EntryJob) -> bool:
 
 
 def at_turns(
-    item: EntryJob, text: str, file: str, platform: str, name: str, enough: float = ENOUGH
+    item: EntryJob,
+    text: str,
+    file: str,
+    platform: str,
+    name: str,
+    enough: float = ENOUGH,
+    *,
+    tails: bool = False,
 ) -> Contract:
-    """The contract with runs at the scalars at which decisions of a text turn, where the entry is `name`."""
+    """The contract with runs at the scalars at which decisions of a text turn, where the entry is `name`, and
+    at the rests of its loops (`tails`)."""
     assert item.inference is not None
     called = name.split("<")[0].split("::")[-1]
-    return run_cases(item, threshold_cases(item.inference, text, file, platform, called), enough)
+    cases = threshold_cases(item.inference, text, file, platform, called, tails=tails)
+    return run_cases(item, cases, enough)
 
 
 def at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:

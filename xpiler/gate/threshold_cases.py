@@ -25,9 +25,12 @@ _MUCH = 8  # times the work of an ordinary call
 _TRIED = 400  # turns of a text that are looked at
 
 
-def threshold_cases(inference: Inference, text: str, file: str, platform: str, entry: str) -> Iterator[Case]:
+def threshold_cases(
+    inference: Inference, text: str, file: str, platform: str, entry: str, *, tails: bool = False
+) -> Iterator[Case]:
     """Cases that the contract does not have yet, the least work first; none where nobody knows how to call
-    the entry with other scalars. `entry`: what the function is called in the text."""
+    the entry with other scalars. `entry`: what the function is called in the text. `tails`: at the rests of
+    its loops, too, which others may treat each by itself."""
     contract = inference.contract
     first = next((case for case in contract.cases if not case.all_given), None)
     if first is None:
@@ -37,7 +40,7 @@ def threshold_cases(inference: Inference, text: str, file: str, platform: str, e
     params = [name if (name := argument.name) in base else "" for argument in contract.arguments]
     try:
         found = Thresholds(analyse(text, file, platform=platform), entry, params)
-        all_turns = chain(rests(found, base), found.turns(base, doubles))
+        all_turns = chain(rests(found, base) if tails else (), found.turns(base, doubles))
         turns = [turn for _, turn in zip(range(_TRIED), all_turns, strict=False)]
     except (Refusal, RecursionError):
         return
