@@ -73,3 +73,14 @@ def test_a_condition_on_what_a_header_may_define_is_not_decided() -> None:
 def test_errors_that_no_header_explains_are_told_as_they_are() -> None:
     text = FILE.replace('#include "common.h"\n#include <own/packed.cuh>\n', "\n\n")
     assert reduced_text(text, "scale.cu", "cuda") is None
+
+
+def test_a_header_that_comes_later_is_seen(tmp_path: Path) -> None:
+    text, file = FILE.replace("#include <own/packed.cuh>\n", ""), str(tmp_path / "scale.cu")
+    reduced = reduced_text(text, file, "cuda")
+    assert reduced is not None and "scale_checked" in reduced.names
+    (tmp_path / "common.h").write_text(
+        "#define cudaCheck(x) (x)\ninline int ceil_div(int a, int b) { return (a + b - 1) / b; }\n"
+        "typedef float Packed;\n"
+    )
+    assert reduced_text(text, file, "cuda") is None

@@ -37,16 +37,12 @@ _WHY = "needs a header that is not here"
 _SYSTEM = (Path("/usr/include"), Path("/usr/local/include"))
 
 
-@functools.lru_cache(maxsize=64)
 def reduced_text(text: str, file: str, platform: str) -> Reduced | None:
     """None where everything stays."""
     known = without_libraries(text, file) if PLATFORMS[platform].emulated else None
     rest = known.text if known is not None else text
-    if not any(_seems_absent(name, file, platform) for name in _INCLUDE.findall(rest)):
-        return known
-    from xpiler.gate.execute import complaints
-
-    found = without_absent(rest, file, platform, lambda one: complaints(one, file, platform))
+    absent = tuple(name for name in _INCLUDE.findall(rest) if _seems_absent(name, file, platform))
+    found = _asked(rest, file, platform, absent) if absent else None
     if found is None or known is None:
         return found or known
     return Reduced(
@@ -56,6 +52,14 @@ def reduced_text(text: str, file: str, platform: str) -> Reduced | None:
         (*known.spans, *found.spans),
         f"{known.why} or {found.why}",
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _asked(text: str, file: str, platform: str, _absent: tuple[str, ...]) -> Reduced | None:
+    """What the compiler says, for as long as the same headers are missing."""
+    from xpiler.gate.execute import complaints
+
+    return without_absent(text, file, platform, lambda one: complaints(one, file, platform))
 
 
 def _seems_absent(name: str, file: str, platform: str) -> bool:
