@@ -22,9 +22,7 @@ from xpiler.gate.shim import inline_includes
 from xpiler.platforms.registry import PLATFORMS
 
 _UNDEFINED = re.compile(r"undefined (?:reference to|symbol:?) [`'\"]?(?P<name>[^`'\"\n]+)")
-_LINKER = re.compile(
-    r"undefined (?:reference|symbol)|ld returned|In function|linker command failed|: in function"
-)
+_LINKER = re.compile(r"undefined (?:reference|symbol)|ld returned|linker command failed")
 _PLAIN = {".c": "c", ".cc": "c++", ".cpp": "c++", ".cxx": "c++"}
 _LARGEST = 1 << 20  # bytes of a file that is looked into
 _WORDS = re.compile("|".join(platform.words for platform in PLATFORMS.values() if platform.words))
