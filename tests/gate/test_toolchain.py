@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,7 +109,8 @@ def test_cpp_is_checked_by_every_host_compiler() -> None:
     assert all(not rung.ok and rung.detail.startswith("dir/f.cpp:2:") for rung in bad)
 
 
-def test_a_compiler_that_was_killed_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_was_killed_is_asked_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XPILER_CACHE", str(tmp_path))  # no answer of an earlier run may be there
     text = "int killed_once() { return 0; }\n"
     right = sandbox.run
 
