@@ -27,7 +27,7 @@ WITHOUT_VALUE = frozenset("""
     abort exit _Exit quick_exit assert printf fprintf puts fputs perror fflush __prefetch
     __nanosleep __threadfence __threadfence_block __threadfence_system atomic_thread_fence
     __syncthreads __syncwarp
-    __pipeline_commit __pipeline_wait_prior cp_async_commit cp_async_wait sync wait wait_prior
+    __pipeline_commit __pipeline_wait_prior sync wait wait_prior
     swap move forward as_const launder bit_and bit_or bit_xor plus less greater
 """.split())  # fmt: skip
 # Refused by the frontend, under their names.

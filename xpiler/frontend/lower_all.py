@@ -3,6 +3,7 @@
 from xpiler.frontend import (
     lower_amd,
     lower_assignment,
+    lower_async_copies,
     lower_avx_compress,
     lower_avx_convert,
     lower_avx_dots,
@@ -39,6 +40,7 @@ from xpiler.frontend import (
 __all__ = [
     "lower_amd",
     "lower_assignment",
+    "lower_async_copies",
     "lower_avx_compress",
     "lower_avx_convert",
     "lower_avx_dots",

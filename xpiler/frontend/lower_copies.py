@@ -1,20 +1,17 @@
-"""memcpy and memset in device code, and asynchronous copies, which are done at once: that is one of the
-allowed times."""
+"""memcpy and memset in device code."""
 
 from __future__ import annotations
 
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context
-from xpiler.frontend.lower_groups import block_rank, block_threads
 from xpiler.frontend.lower_memory import deref, load, place_of, pointer_of, store, without_prefix
 from xpiler.frontend.lower_offsets import in_units, plus
 from xpiler.frontend.lower_registry import builtin
-from xpiler.frontend.lower_types import Group, Pointer, Scalar, lanes_of, leaf_type, size_of
+from xpiler.frontend.lower_types import Pointer, Scalar, lanes_of, leaf_type, size_of
 from xpiler.frontend.lower_values import (
     VOID_VALUE,
     Address,
     AddressOf,
-    GroupValue,
     Memory,
     Value,
     Variable,
@@ -29,35 +26,6 @@ def _memcpy(call: Invocation) -> Value:
     call.need(3)
     copy_bytes(call, call.args[0], call.args[1], call.number(2), build.const(0, U32), build.const(1, U32))
     return VOID_VALUE
-
-
-@builtin("__pipeline_memcpy_async")
-def _pipeline_copy(call: Invocation) -> Value:
-    return _memcpy(call)
-
-
-@builtin("__pipeline_commit", "__pipeline_wait_prior", "cp_async_commit", "cp_async_wait")
-def _pipeline(call: Invocation) -> Value:
-    return VOID_VALUE
-
-
-@builtin("memcpy_async")
-def _memcpy_async(call: Invocation) -> Value:
-    """`cg::memcpy_async(group, dst, src, bytes)`: the threads of the group copy in turn."""
-    call.need(4)
-    group = call.args[0]
-    if not isinstance(group, GroupValue):
-        call.ctx.refuse("group", "`memcpy_async` needs a cooperative group", call.node)
-    rank, size = _share(group.type)
-    copy_bytes(call, call.args[1], call.args[2], call.number(len(call.args) - 1), rank, size)
-    return VOID_VALUE
-
-
-def _share(group: Group) -> tuple[Expr, Expr]:
-    if group.kind == "tile":
-        size = build.const(group.size, U32)
-        return build.mod(block_rank(), size), size
-    return block_rank(), block_threads()
 
 
 def copy_bytes(call: Invocation, target: Value, source: Value, count: Expr, first: Expr, step: Expr) -> None:
@@ -142,6 +110,22 @@ def _copy_struct(call: Invocation, to: Address | AddressOf, from_: Address | Add
     copy(ctx, sides[0], sides[1])
 
 
+def clear_bytes(call: Invocation, target: Value, begin: Expr, end: Expr) -> None:
+    """Zeros in bytes `begin`, ... `end - 1`."""
+    pointer = pointer_of(call.ctx, target)
+    if isinstance(pointer, AddressOf):
+        call.ctx.refuse("memset", f"`{call.name}` of this variable is not supported", call.node)
+    pointer = without_prefix(pointer)
+    if pointer.memory is None:
+        call.ctx.refuse("null-pointer", f"`{call.name}` of a null pointer", call.node)
+    dtype = pointer.memory.dtype
+    i = call.ctx.fresh("i")
+    place = _at(pointer, pointer.memory, dtype, Var(U32, i))
+    first, last = (build.cast(in_units(None, e, 1, dtype.bytes), U32) for e in (begin, end))
+    body = Block((Assign(place, build.const(0, dtype)),))
+    call.ctx.emit(For(i, U32, first, last, build.const(1, U32), body))
+
+
 @builtin("memset", "__builtin_memset")
 def _memset(call: Invocation) -> Value:
     call.need(3)
@@ -155,13 +139,5 @@ def _memset(call: Invocation) -> Value:
             store(ctx, pointer.target, build.const(0, pointer.target.var.dtype))
             return VOID_VALUE
         ctx.refuse("memset", "`memset` of this variable is not supported", call.node)
-    pointer = without_prefix(pointer)
-    if pointer.memory is None:
-        ctx.refuse("null-pointer", "`memset` of a null pointer", call.node)
-    dtype = pointer.memory.dtype
-    i = ctx.fresh("i")
-    place = _at(pointer, pointer.memory, dtype, Var(U32, i))
-    total = build.cast(in_units(None, build.cast(count, U64), 1, dtype.bytes), U32)
-    body = Block((Assign(place, build.const(0, dtype)),))
-    ctx.emit(For(i, U32, build.const(0, U32), total, build.const(1, U32), body))
+    clear_bytes(call, call.args[0], build.const(0, U64), build.cast(count, U64))
     return VOID_VALUE

@@ -190,17 +190,17 @@ _SCOPES = {"block": "block", "tile": "warp", "grid": "grid"}
 
 @method("group", "sync")
 def _sync_method(call: Invocation) -> Value:
-    _meet(call, None)
+    meet(call, None)
     return VOID_VALUE
 
 
-@builtin("sync", "wait", "wait_prior")
+@builtin("sync")
 def _sync(call: Invocation) -> Value:
-    _meet(call, 0)
+    meet(call, 0)
     return VOID_VALUE
 
 
-def _meet(call: Invocation, position: int | None) -> None:
+def meet(call: Invocation, position: int | None) -> None:
     mask = group_value(call, position).mask
     if mask is not None:
         call.ctx.emit(Barrier("warp", mask))

@@ -18,6 +18,7 @@ from xpiler.frontend.lower_groups import block_threads, group_value
 from xpiler.frontend.lower_memory import deref, load, place_of, pointer_of, store
 from xpiler.frontend.lower_registry import builtin, method
 from xpiler.frontend.lower_simt import atomic
+from xpiler.frontend.lower_streams import mark_copies
 from xpiler.frontend.lower_types import Group
 from xpiler.frontend.lower_values import VOID_VALUE, AddressOf, AtomicRefValue, GroupValue, Value
 from xpiler.ir import build
@@ -118,6 +119,7 @@ def _barrier_of(call: Invocation) -> None:
 @method("group", "arrive_and_wait")
 def _arrive_and_wait(call: Invocation) -> Value:
     _barrier_of(call)
+    mark_copies(call.ctx, "wait all", call.node)
     call.ctx.emit(Barrier("block"))
     return VOID_VALUE
 
@@ -152,6 +154,7 @@ def _wait(call: Invocation) -> Value:
             "followed",
             call.node,
         )
+    mark_copies(call.ctx, "wait all", call.node)
     call.ctx.emit(Barrier("block"))
     return VOID_VALUE
 

@@ -37,7 +37,8 @@ def method(kind: str, *names: str) -> Callable[[BuiltinHandler], BuiltinHandler]
 
 # Modules whose functions only the threads of a grid have.
 _OF_THREADS = frozenset(
-    f"xpiler.frontend.lower_{name}" for name in ("simt", "amd", "dpp", "groups", "libcu", "wmma")
+    f"xpiler.frontend.lower_{name}"
+    for name in ("simt", "amd", "dpp", "groups", "libcu", "wmma", "async_copies")
 )
 
 

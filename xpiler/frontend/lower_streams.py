@@ -9,6 +9,13 @@ A copy that touches DRAM is in the stream `io`, another one in `move`, all else 
 one piece within NRAM). What one stream does is in order; the marks order nothing else, and nobody but the log
 of a run looks at them. The operands of an instruction, or the sides of a copy, may be the `same` memory or
 share none; or must share none.
+
+    __pipeline_memcpy_async(s, x, 4);           Barrier("copies begin") s[0] = x[0]  Barrier("copies end")
+    __pipeline_commit();                        Barrier("copies commit")
+    __pipeline_wait_prior(1);                   Barrier("copies wait 1")
+
+Threads of a grid have no streams, but their copies to shared memory are under way until they wait: for all,
+for all groups but the last ones that they committed, or for the stage of a pipeline that comes next.
 """
 
 from __future__ import annotations
@@ -16,9 +23,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from tree_sitter import Node
+
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context
-from xpiler.ir.nodes import Barrier
+from xpiler.ir import build
+from xpiler.ir.nodes import Barrier, Block, Const, Expr, If
 
 _WAITS = {
     "__sync_io": ("io",),
@@ -51,6 +61,35 @@ def operands_of(call: Invocation, rule: str) -> Iterator[None]:
     call.ctx.emit(Barrier(f"operands {rule}", range=call.ctx.range(call.node)))
     yield
     call.ctx.emit(Barrier("apart", range=call.ctx.range(call.node)))
+
+
+@contextlib.contextmanager
+def copying(ctx: Context, node: Node) -> Iterator[None]:
+    """Around the statements of an asynchronous copy of threads."""
+    mark_copies(ctx, "begin", node)
+    yield
+    mark_copies(ctx, "end", node)
+
+
+def mark_copies(ctx: Context, word: str, node: Node) -> None:
+    if ctx.entities.tells_streams:
+        ctx.emit(Barrier(f"copies {word}", range=ctx.range(node)))
+
+
+def wait_for_all_but(ctx: Context, groups: Expr, node: Node) -> None:
+    """Where the number of groups is no constant, it is one of the few that there may be."""
+    if not ctx.entities.tells_streams:
+        return
+    if isinstance(groups, Const):
+        mark_copies(ctx, f"wait {int(groups.value)}", node)
+        return
+    kept = ctx.temporary(groups, "kept")
+    for number in range(_MOST_KEPT):
+        wait = Block((Barrier(f"copies wait {number}", range=ctx.range(node)),))
+        ctx.emit(If(build.eq(kept, build.const(number, kept.dtype)), wait, Block(())))
+
+
+_MOST_KEPT = 8
 
 
 def waited(ctx: Context, name: str) -> None:

@@ -270,6 +270,8 @@ def _standard_template(ctx: Context, name: str, nodes: tuple[Node, ...]) -> CTyp
             return AtomicRef(type_of(ctx, nodes[0]), "thread_scope_block" in map(_last_name(ctx), nodes))
         case "barrier" if [*map(_last_name(ctx), nodes)] == ["thread_scope_block"]:
             return Group("barrier")
+        case "pipeline" if [*map(_last_name(ctx), nodes)] == ["thread_scope_thread"]:
+            return Group("pipeline")
         case "array":
             return Array(type_of(ctx, nodes[0]), constant_int(ctx, nodes[1]))
         case "vector":

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from xpiler.ir.interpret_copies import Copies
 from xpiler.ir.interpret_memory import Memory
 from xpiler.ir.interpret_operands import Operands
 from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, THREAD_BITS, Lanes, Site, State, StepLimit
@@ -53,6 +54,7 @@ class Event:
     level: int  # of the state: 0 for the launch's own threads
     threads: Any  # of the launch, that the lanes work for; None where that is in `codes`
     of_block: bool = False  # atomic among the threads of a block alone
+    under_way: bool = False  # of an asynchronous copy that began before
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Log:
     count: int = 0
     meetings: Meetings = field(default_factory=lambda: Meetings())
     streams: Streams = field(default_factory=Streams)
+    copies: Copies = field(default_factory=Copies)
     operands: Operands = field(default_factory=Operands)
     _numbers: dict[str, int] = field(default_factory=dict)
 
@@ -184,6 +187,17 @@ class Log:
             of_block,
         )
         self.events.append(event)
+        if self.copies.is_busy and memory.space is Space.SHARED:
+            if self.copies.is_copying and kind is AccessKind.WRITE:
+                self.copies.issued(state, event)
+            else:
+                what = "read" if kind is AccessKind.READ else "written"
+                self.copies.access(state, memory, lanes, granules, site, what)
+
+    def passed(self, state: State) -> None:
+        """A barrier was passed, and what was under way before it still is."""
+        if self.copies.is_busy:
+            self.events += self.copies.carried(state)
 
     def _shown(self, state: State, site: Site) -> dict[str, Any]:
         names = self.shown.get(id(site.node), ())

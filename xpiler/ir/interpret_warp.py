@@ -65,6 +65,8 @@ def block_barrier(state: State, lanes: Lanes, site: Site) -> None:
     if lanes is not None:
         passed = np.where((here > 0)[block], passed, code)
     state.vars["@code"] = passed
+    if state.log is not None:
+        state.log.passed(state)
 
 
 class Warps:

@@ -391,6 +391,10 @@ class Judge:
         return self.waits.orders(sides[0].memory.space, *(side.site.node for side in sides))
 
     def _between(self, pair: Conflict, code: str) -> str:
+        if code == "XP-ASYNC":
+            return (
+                "; the asynchronous copy is under way until its thread waits, and no barrier comes after that"
+            )
         if code == "XP-SYNCWARP":
             return "; threads of a warp do not run in lockstep, and there is no __syncwarp() between"
         if pair.across_blocks:
@@ -419,6 +423,8 @@ class Judge:
         )
         if sources and only_writes:
             return "XP-SCATTER", WARNING, f"{_names(sources)} holds a value twice"
+        if pair.first.event.under_way or pair.second.event.under_way:
+            return "XP-ASYNC", ERROR, ""
         warps = prod(trial.block) / self.kernel.warp_size
         a, b = pair.first.event, pair.second.event
         in_lockstep = pair.same_warp and a is not b and a.memory.space is Space.SHARED and warps > 1

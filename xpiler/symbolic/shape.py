@@ -137,8 +137,13 @@ def _block(kernel: Function, defined: dict[str, Expr], used: set[str]) -> Shape:
             _from_row(forms[0], shared[place.array].shape, evidence)
         for form in forms:
             if form is not None:
-                _from_stride(form, evidence, offsets)
+                _from_stride(form, steps, evidence, offsets)
                 _from_wrap(form, evidence)
+    for value in defined.values():
+        if (form := linear(value)) is not None and value.dtype.is_integer:
+            _from_stride(form, steps, evidence, offsets)
+    for loop in (n for n in walk(kernel.body) if isinstance(n, For)):
+        _from_turns(linear(substitute(loop.start, defined)), loop, evidence)
     for axis, added in offsets.items():
         # `in[b*256 + t]` and `in[b*256 + t + 128]`: 128 threads, each with two elements
         for whole in list(evidence[axis]):
@@ -242,12 +247,26 @@ def _from_row(form: Affine, shape: tuple[Expr, ...], evidence: dict[str, list[in
             evidence[axis].append(_round(size))
 
 
-def _from_stride(form: Affine, evidence: dict[str, list[int]], offsets: dict[str, set[int]]) -> None:
-    """`blockIdx.x * 128 + threadIdx.x`: 128 threads."""
+def _from_turns(start: Affine | None, loop: For, evidence: dict[str, list[int]]) -> None:
+    """`for (i = threadIdx.x; i < 512; i += 128)`: 128 threads."""
+    if start is None or not isinstance(loop.step, Const) or int(loop.step.value) < 2:
+        return
+    own = [a for a in AXES if coefficient_of(start, f"threadIdx.{a}")]
+    if len(own) == 1 and coefficient_of(start, f"threadIdx.{own[0]}") == 1:
+        evidence[own[0]].append(int(loop.step.value))
+
+
+def _from_stride(
+    form: Affine, steps: dict[str, int], evidence: dict[str, list[int]], offsets: dict[str, set[int]]
+) -> None:
+    """`blockIdx.x * 128 + threadIdx.x`: 128 threads, and so it is of `blockIdx.x * 512 + k * 128 +
+    threadIdx.x` in a loop of `k`."""
     for axis in AXES:
         block, thread = (coefficient_of(form, f"{kind}.{axis}") for kind in ("blockIdx", "threadIdx"))
         if block and thread and block > thread > 0 and block % thread == 0:
-            evidence[axis].append(block // thread)
+            turns = (coefficient_of(form, name) or 0 for name in steps)
+            whole = [c for c in turns if thread < c < block and block % c == 0 and c % thread == 0]
+            evidence[axis].append(min([block, *whole]) // thread)
             offsets[axis].add(form.constant)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import z3
 
 from xpiler.ir.affine import linear
-from xpiler.ir.nodes import Const, Decl, Space
+from xpiler.ir.nodes import Assign, Barrier, Block, Const, Decl, Function, Load, Space
 from xpiler.ir.rewrite import substitute, walk
 from xpiler.symbolic.interruption import interrupted_if
 from xpiler.symbolic.phases import Irregular, Phases
@@ -35,6 +35,7 @@ def proved_shared(question: Question) -> list[str]:
         sites = list(sites_of(question.kernel.body, (), (), set(arrays)))
     except (Unknown, Irregular):
         return []
+    arrays = {name: decl for name, decl in arrays.items() if name not in _copied_later(question.kernel)}
     safe: list[str] = []
     with interrupted_if(question.cancelled):
         for name, decl in arrays.items():
@@ -44,6 +45,21 @@ def proved_shared(question: Question) -> list[str]:
     where = question.free()
     text = f"proved for every {where}: no two threads of a block conflict on {', '.join(safe)}"
     return [text] if safe and where else []
+
+
+def _copied_later(kernel: Function) -> set[str]:
+    """Arrays that asynchronous copies write, which barriers alone order with nothing."""
+    found: set[str] = set()
+    for block in (n for n in walk(kernel.body) if isinstance(n, Block)):
+        is_copying = False
+        for stmt in block.body:
+            if isinstance(stmt, Barrier) and stmt.scope.startswith("copies "):
+                is_copying = stmt.scope.endswith("begin")
+            elif is_copying:
+                found |= {
+                    n.target.array for n in walk(stmt) if isinstance(n, Assign) and isinstance(n.target, Load)
+                }
+    return found
 
 
 def _is_safe(question: Question, phases: Phases, sites: list[Site], decl: Decl) -> bool:

@@ -88,6 +88,7 @@ def observe(
     """Run the trial and keep all accesses. Raises `Refusal` for what the interpreter does not have."""
     log = Log(frame.shown, frame.spins, frame.waits, whole_warps=kernel.warp_size == 32)
     log.streams.is_busy = frame.is_asynchronous
+    log.copies.is_busy = frame.copies
     arguments = arguments_of(kernel, trial, frame)
     total = trial.grid[0] * trial.grid[1] * trial.grid[2]
     blocks = chosen_blocks(trial.grid, trial.block)
@@ -194,12 +195,13 @@ class Frame:
     """What a trial has to know of a kernel: which variables explain an access, which atomics are spun on,
     the arrays of words that threads compare and swap: they begin as zeros, as locks do; the loops in
     which threads wait for others; the numbers that data are compared with; and the arrays whose elements
-    pick others."""
+    pick others. `is_asynchronous`: streams of a core, `copies`: threads copy without waiting."""
 
     shown: Mapping[int, tuple[str, ...]]
     spins: frozenset[int]
     words: frozenset[str]
     is_asynchronous: bool = False
+    copies: bool = False
     waits: frozenset[int] = frozenset()
     compared: Numbers = field(default_factory=dict)
     steering: frozenset[str] = frozenset()
@@ -220,6 +222,7 @@ class Frame:
             frozenset(spins),
             words,
             any(issues),
+            any(isinstance(n, Barrier) and n.scope.startswith("copies") for n in walk(kernel.body)),
             Waits.of(kernel).loops,
             numbers_compared(kernel, defined or {}, dependence) if dependence is not None else {},
             steering(kernel, dependence) if dependence is not None else frozenset(),
