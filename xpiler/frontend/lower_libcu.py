@@ -18,7 +18,7 @@ from xpiler.frontend.lower_groups import block_threads, group_value
 from xpiler.frontend.lower_memory import deref, load, place_of, pointer_of, store
 from xpiler.frontend.lower_registry import builtin, method
 from xpiler.frontend.lower_simt import atomic
-from xpiler.frontend.lower_streams import mark_copies
+from xpiler.frontend.lower_streams import fenced, mark_copies
 from xpiler.frontend.lower_types import Group
 from xpiler.frontend.lower_values import VOID_VALUE, AddressOf, AtomicRefValue, GroupValue, Value
 from xpiler.ir import build
@@ -40,9 +40,16 @@ def _place(call: Invocation) -> tuple[Load, bool]:
     return place, call.receiver.type.of_block
 
 
+def _ordered(call: Invocation) -> None:
+    """An operation that is not told to be relaxed is a fence to what comes before."""
+    if "relaxed" not in call.ctx.text(call.node).lower():
+        fenced(call.ctx, call.node)
+
+
 @method("atomicref", *_UPDATES)
 def _update(call: Invocation) -> Value:
     place, of_block = _place(call)
+    _ordered(call)
     return atomic(call, _UPDATES[call.name], place, (call.number_as(0, place.dtype),), of_block)
 
 
@@ -85,6 +92,7 @@ def _hip_update(call: Invocation) -> Value:
     if not isinstance(place, Load):
         call.ctx.refuse("atomic-place", "an atomic operation on a variable that is no memory", call.node)
     of_block = call.ctx.text(call.node).rstrip(") \n").endswith("_WORKGROUP")
+    _ordered(call)
     return atomic(
         call, _UPDATES[call.name.removeprefix(_HIP)], place, (call.number_as(1, place.dtype),), of_block
     )

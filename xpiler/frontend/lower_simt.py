@@ -7,6 +7,7 @@ from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, number
 from xpiler.frontend.lower_memory import copy, deref, load, place_of, pointer_of, snapshot, store, target_of
 from xpiler.frontend.lower_registry import builtin
+from xpiler.frontend.lower_streams import fenced
 from xpiler.frontend.lower_types import Scalar, Struct
 from xpiler.frontend.lower_values import VOID_VALUE, Aggregate, Value
 from xpiler.ir import build
@@ -60,15 +61,14 @@ def _syncthreads_vote(call: Invocation) -> Value:
     return number(collective(call.ctx, call.name.strip("_"), I32, (predicate,), None, "block"))
 
 
-@builtin(
-    "__threadfence",
-    "__threadfence_block",
-    "__threadfence_system",
-    "__nanosleep",
-    "__prefetch",
-    "atomic_thread_fence",
-)
+@builtin("__threadfence", "__threadfence_system", "atomic_thread_fence")
 def _fence(call: Invocation) -> Value:
+    fenced(call.ctx, call.node)
+    return VOID_VALUE
+
+
+@builtin("__threadfence_block", "__nanosleep", "__prefetch")
+def _no_meaning(call: Invocation) -> Value:
     return VOID_VALUE
 
 

@@ -16,6 +16,7 @@ share none; or must share none.
 
 Threads of a grid have no streams, but their copies to shared memory are under way until they wait: for all,
 for all groups but the last ones that they committed, or for the stage of a pipeline that comes next.
+`Barrier("fence")` orders what a thread writes to the eyes of all.
 """
 
 from __future__ import annotations
@@ -74,6 +75,12 @@ def copying(ctx: Context, node: Node) -> Iterator[None]:
 def mark_copies(ctx: Context, word: str, node: Node) -> None:
     if ctx.entities.tells_streams:
         ctx.emit(Barrier(f"copies {word}", range=ctx.range(node)))
+
+
+def fenced(ctx: Context, node: Node) -> None:
+    """What was written before is there before what comes after."""
+    if ctx.entities.tells_streams:
+        ctx.emit(Barrier("fence", range=ctx.range(node)))
 
 
 def wait_for_all_but(ctx: Context, groups: Expr, node: Node) -> None:

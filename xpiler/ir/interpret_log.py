@@ -55,6 +55,7 @@ class Event:
     threads: Any  # of the launch, that the lanes work for; None where that is in `codes`
     of_block: bool = False  # atomic among the threads of a block alone
     under_way: bool = False  # of an asynchronous copy that began before
+    number: int = 0  # of the accesses in the order of the run, fences among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +128,14 @@ class Log:
     limit: int = 8_000_000  # accesses
     events: list[Event] = field(default_factory=list)
     barriers: list[BarrierEvent] = field(default_factory=list)
+    fences: list[tuple[int, Any]] = field(default_factory=list)  # when, and the codes of lanes
     count: int = 0
     meetings: Meetings = field(default_factory=lambda: Meetings())
     streams: Streams = field(default_factory=Streams)
     copies: Copies = field(default_factory=Copies)
     operands: Operands = field(default_factory=Operands)
     _numbers: dict[str, int] = field(default_factory=dict)
+    _time: int = 0
 
     def access(
         self,
@@ -185,6 +188,7 @@ class Log:
             state.level,
             state.of_lanes("@thread", lanes) if state.level == 2 else None,
             of_block,
+            number=self._tick(),
         )
         self.events.append(event)
         if self.copies.is_busy and memory.space is Space.SHARED:
@@ -193,6 +197,14 @@ class Log:
             else:
                 what = "read" if kind is AccessKind.READ else "written"
                 self.copies.access(state, memory, lanes, granules, site, what)
+
+    def fence(self, state: State, lanes: Lanes) -> None:
+        """What these lanes wrote before is seen by all before what they write later."""
+        self.fences.append((self._tick(), state.of_lanes("@code", lanes)))
+
+    def _tick(self) -> int:
+        self._time += 1
+        return self._time
 
     def passed(self, state: State) -> None:
         """A barrier was passed, and what was under way before it still is."""

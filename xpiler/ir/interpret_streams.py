@@ -148,6 +148,8 @@ def mark_stream(state: State, lanes: Lanes, scope: str, site: Site) -> Lanes:
         state.log.operands.begin(rule)
     elif word == "apart":
         state.log.operands.end(state, lanes, site)
+    elif word == "fence":
+        state.log.fence(state, lanes)
     elif word == "copies":
         state.log.events += state.log.copies.mark(state, lanes, rule)
     else:

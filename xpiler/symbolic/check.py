@@ -37,7 +37,7 @@ from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
 from xpiler.symbolic.openmp import asks_for_its_thread, not_followed, one_by_one, shared_scalars
 from xpiler.symbolic.reached import Reached
 from xpiler.symbolic.rests import Rests
-from xpiler.symbolic.rows import beyond_rows
+from xpiler.symbolic.rows import beyond_either, beyond_rows
 from xpiler.symbolic.scalars import GUARD, assignments, multiples, roles
 from xpiler.symbolic.shape import Dims, LaunchShape, definitions, launch_shape
 from xpiler.symbolic.statics import static_findings, unguarded
@@ -108,6 +108,7 @@ def check_kernel(
         *beyond_guards(kernel, defined),
         *beyond_tails(kernel, defined, trials[0].block),
         *beyond_rows(kernel, defined),
+        *beyond_either(kernel, defined),
     ]
     judge = Judge.of(kernel, dependence, beyond, defined, ordered, lines)
     frame = Frame.of(kernel, defined, dependence)

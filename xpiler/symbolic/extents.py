@@ -2,6 +2,7 @@
 
     if (i <= n) a[i] = 1;          a has n elements, by the usual meaning of `n`: a[n] is one too many
     if (i < n)  b[i] = a[i + 1];   likewise
+    if (i < n)  b[i] = a[n - i];   and thread 0 reads a[n]
     if (r < n) for (c = 0; c <= m; ++c) s += a[r * m + c];      of n rows of m elements, c reaches the next
 
 An access through a guarded index, or one with a constant added, that reaches beyond the bound which the
@@ -12,7 +13,7 @@ of two neighbours in an array of integers (`ptr[i + 1] - ptr[i]`, a length, or a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import linear
@@ -50,7 +51,8 @@ class Suggested:
     stored. `chunk`: elements that are accessed where only the first one is guarded; `is_bare`: `limit` guards
     other accesses of the array, and this one is not guarded. Without `limit` it is sizes without a rest that
     suggest it; `any_size`: the guard itself tells that others are meant; `axes`: of the launch, along which
-    the threads are numbered that nothing keeps below `count`."""
+    the threads are numbered that nothing keeps below `count`.
+    `is_backwards`: the index counts down from the size."""
 
     place: Load
     size: Affine
@@ -63,6 +65,7 @@ class Suggested:
     any_size: bool = False
     axes: str = ""
     count: Affine | None = None
+    is_backwards: bool = False
 
 
 def beyond_guards(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
@@ -85,9 +88,19 @@ def beyond_guards(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggest
             if place.array in lengths:
                 suggested = replace(suggested, is_length=True, is_kept=lengths[place.array])
             worst.append((excess, suggested))
-            if excess <= 0 or suggested.is_guard:
+            if (
+                excess <= 0
+                or suggested.is_guard
+                or (suggested.is_backwards and _is_thread(suggested, defined))
+            ):
                 plain.add(place.array)
     return [s for excess, s in worst if excess >= 1 and (s.is_guard or s.place.array in plain)]
+
+
+def _is_thread(suggested: Suggested, defined: Mapping[str, Expr]) -> bool:
+    """Whether it is a thread's number that is counted down: a loop may be meant for one element more."""
+    form = linear(substitute(suggested.place.index[0], defined)) if suggested.is_backwards else None
+    return form is not None and any(name.startswith("threadIdx.") for name in form.variables())
 
 
 def _excesses(
@@ -110,6 +123,10 @@ def _excesses(
         if added is not None:
             excess = bound.constant + added
             known.append((excess, Suggested(place, size, limit, bound.constant >= 1)))
+            continue
+        backwards = (index + moving - size).as_int
+        if backwards is not None:
+            known.append((backwards + 1, Suggested(place, size, limit, False, is_backwards=True)))
             continue
         for stride in _strides(index, moving, scalars):
             over, inner = _over_row(index - moving * stride, stride, limits, defined)
@@ -196,76 +213,79 @@ def _lengths(kernel: Function, defined: Mapping[str, Expr]) -> dict[str, bool]:
 # ------------------------------------------------------------------------------------------ the way there
 
 
-def reached_places(kernel: Function) -> Iterator[tuple[Load, Limits]]:
-    """All accesses, each with the comparisons that hold where it is reached, the smaller side first."""
-    return _places(kernel.body, ())
-
-
-def _places(stmt: Stmt, limits: Limits) -> Iterator[tuple[Load, Limits]]:
-    """Accesses with the comparisons that hold where they are reached, as `moving < bound` or `<=`."""
-    match stmt:
-        case Block(body=body):
-            for child in body:
-                yield from _places(child, limits)
-                if isinstance(child, If) and _leaves(child.then) and not child.otherwise.body:
-                    limits = (*limits, *_holds(child.condition, False))
-        case If(condition=condition):
-            yield from _in_expr(condition, limits)
-            yield from _places(stmt.then, (*limits, *_holds(condition, True)))
-            yield from _places(stmt.otherwise, (*limits, *_holds(condition, False)))
-        case For():
-            for end in (stmt.start, stmt.stop, stmt.step):
-                yield from _in_expr(end, limits)
-            counted = Binary(BOOL, "<", Var(stmt.dtype, stmt.var), stmt.stop)
-            from_zero = isinstance(stmt.start, Const) and stmt.start.value == 0
-            begins = from_zero or not isinstance(stmt.start, Const)
-            yield from _places(stmt.body, (*limits, counted) if begins else limits)
-        case While(condition=condition):
-            inner = limits if stmt.do_while else (*limits, *_holds(condition, True))
-            yield from _in_expr(condition, limits)
-            yield from _places(stmt.body, inner)
-            yield from _places(stmt.advance, limits)
-        case _:
-            for part in children(stmt):
-                if isinstance(part, Expr):
-                    yield from _in_expr(part, limits)
-
-
-def _in_expr(expr: Expr, limits: Limits) -> Iterator[tuple[Load, Limits]]:
-    match expr:
-        case Select(condition=condition):
-            yield from _in_expr(condition, limits)
-            yield from _in_expr(expr.then, (*limits, *_holds(condition, True)))
-            yield from _in_expr(expr.otherwise, (*limits, *_holds(condition, False)))
-            return
-        case Binary(op="&&" | "||", left=left, right=right):
-            yield from _in_expr(left, limits)
-            yield from _in_expr(right, (*limits, *_holds(left, expr.op == "&&")))
-            return
-        case Load():
-            yield expr, limits
-    for child in children(expr):
-        if isinstance(child, Expr):
-            yield from _in_expr(child, limits)
-
-
-def _leaves(block: Block) -> bool:
-    return bool(block.body) and isinstance(block.body[-1], (Return, Break, Continue))
-
-
-def _holds(condition: Expr, value: bool) -> Iterator[Binary]:
+def holds(condition: Expr, value: bool) -> Iterator[Binary]:
     """Comparisons that are true if the condition is `value`; smaller side first."""
     match condition:
         case Unary(op="!", operand=operand):
-            yield from _holds(operand, not value)
+            yield from holds(operand, not value)
         case Binary(op="&&" | "||", left=left, right=right) if (condition.op == "&&") is value:
-            yield from _holds(left, value)
-            yield from _holds(right, value)
+            yield from holds(left, value)
+            yield from holds(right, value)
         case Binary(op=op, left=left, right=right) if op in _NOT and left.dtype.is_integer:
             op = op if value else _NOT[op]
             if op in _MIRRORED:
                 op, left, right = _MIRRORED[op], right, left
             yield Binary(BOOL, op, left, right, range=condition.range)
+
+
+Told = Callable[[Expr, bool], Iterator[Binary]]
+
+
+def reached_places(kernel: Function, told: Told = holds) -> Iterator[tuple[Load, Limits]]:
+    """All accesses, each with what the conditions on the way tell: the comparisons that hold where it is
+    reached, the smaller side first, as `moving < bound` or `<=`."""
+    return _places(kernel.body, (), told)
+
+
+def _places(stmt: Stmt, limits: Limits, told: Told) -> Iterator[tuple[Load, Limits]]:
+    match stmt:
+        case Block(body=body):
+            for child in body:
+                yield from _places(child, limits, told)
+                if isinstance(child, If) and _leaves(child.then) and not child.otherwise.body:
+                    limits = (*limits, *told(child.condition, False))
+        case If(condition=condition):
+            yield from _in_expr(condition, limits, told)
+            yield from _places(stmt.then, (*limits, *told(condition, True)), told)
+            yield from _places(stmt.otherwise, (*limits, *told(condition, False)), told)
+        case For():
+            for end in (stmt.start, stmt.stop, stmt.step):
+                yield from _in_expr(end, limits, told)
+            counted = Binary(BOOL, "<", Var(stmt.dtype, stmt.var), stmt.stop)
+            from_zero = isinstance(stmt.start, Const) and stmt.start.value == 0
+            begins = from_zero or not isinstance(stmt.start, Const)
+            yield from _places(stmt.body, (*limits, counted) if begins else limits, told)
+        case While(condition=condition):
+            inner = limits if stmt.do_while else (*limits, *told(condition, True))
+            yield from _in_expr(condition, limits, told)
+            yield from _places(stmt.body, inner, told)
+            yield from _places(stmt.advance, limits, told)
+        case _:
+            for part in children(stmt):
+                if isinstance(part, Expr):
+                    yield from _in_expr(part, limits, told)
+
+
+def _in_expr(expr: Expr, limits: Limits, told: Told) -> Iterator[tuple[Load, Limits]]:
+    match expr:
+        case Select(condition=condition):
+            yield from _in_expr(condition, limits, told)
+            yield from _in_expr(expr.then, (*limits, *told(condition, True)), told)
+            yield from _in_expr(expr.otherwise, (*limits, *told(condition, False)), told)
+            return
+        case Binary(op="&&" | "||", left=left, right=right):
+            yield from _in_expr(left, limits, told)
+            yield from _in_expr(right, (*limits, *told(left, expr.op == "&&")), told)
+            return
+        case Load():
+            yield expr, limits
+    for child in children(expr):
+        if isinstance(child, Expr):
+            yield from _in_expr(child, limits, told)
+
+
+def _leaves(block: Block) -> bool:
+    return bool(block.body) and isinstance(block.body[-1], (Return, Break, Continue))
 
 
 _NOT = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}

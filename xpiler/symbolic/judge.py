@@ -29,6 +29,7 @@ from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
 from xpiler.symbolic.overflow import beyond_signed, element_of, may_be_wide, meant, too_wide, wrapped
 from xpiler.symbolic.places import Places
+from xpiler.symbolic.published import NO_FENCE, Published
 from xpiler.symbolic.trial import ENDLESS, MADE_UP, Observed, Trial
 from xpiler.symbolic.waits import NO_WAITS, Waits
 from xpiler.symbolic.wording import by_users_names, does, in_c, outside, spelled, type_in_c, who, worded
@@ -95,10 +96,10 @@ class Judge:
         found += self._below_zero(seen)
         found += [f for g in seen.findings if (f := self._wrapped(g, seen.trial)) is not None]
         found += [f for s in self.suggested if (f := self._beyond(s, seen)) is not None]
-        return found + self._races(
-            conflicts(seen.log, self.kernel.warp_size, seen.trial.aliases, seen.trial.starts, seen.cancelled),
-            seen.trial,
+        pairs = conflicts(
+            seen.log, self.kernel.warp_size, seen.trial.aliases, seen.trial.starts, seen.cancelled
         )
+        return found + self._races(pairs, seen)
 
     # ------------------------------------------------------------------------------------------ of a run
 
@@ -321,30 +322,32 @@ class Judge:
 
     # ------------------------------------------------------------------------------------------ races
 
-    def _races(self, pairs: list[Conflict], trial: Trial) -> list[Found]:
+    def _races(self, pairs: list[Conflict], seen: Observed) -> list[Found]:
         found = []
+        published = Published.of(self.kernel, seen.log) if pairs else Published()
         for pair in pairs:
             if self._is_harmless(pair):
                 continue
-            found.append(self._race(pair, pairs, trial))
+            told = [side for side in (pair.first, pair.second) if pair.across_blocks and self._is_told(side)]
+            race = self._race(pair, pairs, seen.trial)
+            if not told:
+                found.append(race)
+            elif any(published.too_early(s) for s in (pair.first, pair.second) if s not in told):
+                found.append(replace(race, message=f"{race.message}{NO_FENCE}"))
         return found
 
     def _is_harmless(self, pair: Conflict) -> bool:
         if self.ordered and self._orders(pair.first) & self._orders(pair.second):
             return True
         kinds = {pair.first.event.kind, pair.second.event.kind}
-        if kinds == {AccessKind.READ, AccessKind.ATOMIC} and pair.array in self.retried:
-            return True  # the first look of a compare-and-swap loop: if it is old the loop tries again
-        return pair.across_blocks and any(
-            ATOMIC in self.dependence.reached.get(id(side.event.site.node), ()) and self._is_guarded(side)
-            for side in (pair.first, pair.second)
-        )
+        # The first look of a compare-and-swap loop: if it is old the loop tries again.
+        return kinds == {AccessKind.READ, AccessKind.ATOMIC} and pair.array in self.retried
 
     def _orders(self, side: Access) -> set[str]:
         at = side.event.site.range
         return {name for place, name in self.ordered if at is not None and place.contains(at)}
 
-    def _is_guarded(self, side: Access) -> bool:
+    def _is_told(self, side: Access) -> bool:
         """Reached depending on an atomic's old value, not merely at an index that one gave."""
         node: Any = side.event.site.node
         if not isinstance(node, (Load, Ref)):

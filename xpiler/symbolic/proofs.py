@@ -104,7 +104,10 @@ class Question:
 
     def __post_init__(self) -> None:
         self.scalars = [p.name for p in self.kernel.params if not p.is_pointer and p.dtype.is_integer]
-        synchronises = any(isinstance(n, (Barrier, Collective)) for n in walk(self.kernel.body))
+        synchronises = any(
+            isinstance(n, Collective) or (isinstance(n, Barrier) and n.scope in ("block", "warp", "grid"))
+            for n in walk(self.kernel.body)
+        )
         self.only_blocks = synchronises
 
     def answer(self) -> Outcome:

@@ -3,6 +3,8 @@
     a = r < M && k < K ? A[r * K + k] : 0;
     if (c < N)  C[r * N + c] = ...             r goes beyond M: that of A was asked for, this one was not
 
+    if (c < N || r < M)  C[r * N + c] = ...    one of the two suffices, so that the other goes beyond
+
 Which array ends where nothing tells; the guards of the others say how far the threads' indices count.
 """
 
@@ -12,9 +14,10 @@ from collections.abc import Iterator, Mapping
 
 from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import Affine, divide_out, of_var
-from xpiler.ir.nodes import Binary, Expr, Function
+from xpiler.ir.nodes import Binary, Expr, Function, Unary
 from xpiler.ir.rewrite import substitute
-from xpiler.symbolic.extents import Limits, Suggested, reached_places
+from xpiler.ir.types import BOOL
+from xpiler.symbolic.extents import Limits, Suggested, holds, reached_places
 from xpiler.symbolic.shape import AXES
 
 Bound = tuple[Affine, Affine]  # what moves, and the parameter that it is kept below
@@ -59,6 +62,43 @@ def beyond_rows(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested
                         )
                     )
     return found
+
+
+def beyond_either(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
+    """Accesses at a row and a column, of which a guard keeps one or the other within its size."""
+    scalars = frozenset(p.name for p in kernel.params if not p.is_pointer and p.dtype.is_integer)
+    passed = {p.name for p in kernel.params if p.is_pointer}
+    found = []
+    for place, limits in reached_places(kernel, _one_of):
+        index = linear(substitute(place.index[0], defined)) if len(place.index) == 1 else None
+        if index is None or place.array not in passed:
+            continue
+        for either in limits:
+            sides = [side for side in (either.left, either.right) if isinstance(side, Binary)]
+            known = [next(_bounds(side, defined, scalars), None) for side in sides]
+            if either.op != "||":
+                continue
+            for one, other in ((known[0], known[1]), (known[1], known[0])):
+                if one is None or other is None or not (_axes(one[0]) and _axes(other[0])):
+                    continue
+                row, column = divide_out(index, of_var(str(other[1])))
+                if (row - row.constant, column - column.constant) == (one[0], other[0]):
+                    found.append(Suggested(place, one[1] * other[1], either, True))
+    return found
+
+
+def _one_of(condition: Expr, value: bool) -> Iterator[Binary]:
+    """Pairs of comparisons of which one holds if the condition is `value`."""
+    match condition:
+        case Unary(op="!", operand=operand):
+            yield from _one_of(operand, not value)
+        case Binary(op="&&" | "||", left=left, right=right) if (condition.op == "&&") is value:
+            yield from _one_of(left, value)
+            yield from _one_of(right, value)
+        case Binary(op="&&" | "||", left=left, right=right):
+            for one in holds(left, value):
+                for other in holds(right, value):
+                    yield Binary(BOOL, "||", one, other, range=condition.range)
 
 
 def _bounds(limit: Binary, defined: Mapping[str, Expr], scalars: frozenset[str]) -> Iterator[Bound]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from xpiler.ir.affine import linear
 from xpiler.ir.nodes import (
     Binary,
+    Cast,
     Collective,
     Const,
     Decl,
@@ -22,6 +23,7 @@ from xpiler.ir.nodes import (
     While,
 )
 from xpiler.ir.rewrite import free_vars, substitute, uses, walk
+from xpiler.ir.types import BOOL
 from xpiler.symbolic.findings import ERROR, WARNING, Found
 from xpiler.symbolic.trial import Trial
 
@@ -33,7 +35,7 @@ _INDICES = frozenset(f"{kind}.{axis}" for kind in ("threadIdx", "blockIdx") for 
 
 
 def static_findings(kernel: Function, platform: str, shared_bytes: int) -> list[Found]:
-    return [*_capacity(kernel, platform, shared_bytes), *_warp_size(kernel)]
+    return [*_capacity(kernel, platform, shared_bytes), *_warp_size(kernel), *_cut_ballots(kernel)]
 
 
 def _capacity(kernel: Function, platform: str, shared_bytes: int) -> Iterator[Found]:
@@ -149,3 +151,30 @@ def _warp_size(kernel: Function) -> Iterator[Found]:
                 kernel.spelling or kernel.name,
             )
             return
+
+
+def _cut_ballots(kernel: Function) -> Iterator[Found]:
+    """The votes of 64 lanes kept in 32 bits, in kernels that never shift down those of the upper half."""
+    votes = {n.target.name: n for n in walk(kernel.body) if isinstance(n, Collective) and n.kind == "ballot"}
+    if kernel.warp_size != 64 or not votes or any(_is_upper_half(n) for n in walk(kernel.body)):
+        return
+    for node in walk(kernel.body):
+        match node:
+            case Cast(operand=Var(name=name), dtype=dtype) if (
+                name in votes and dtype.is_integer and dtype != BOOL and dtype.bits < 64
+            ):
+                yield Found(
+                    "XP-WARP-SIZE",
+                    ERROR,
+                    f"a wave has 64 lanes here, and {dtype.bits} bits do not hold their votes: "
+                    "those of lanes 32 to 63 are lost",
+                    node.range or votes[name].range or kernel.range,
+                    kernel.spelling or kernel.name,
+                    {"lane": 32, "bits": dtype.bits},
+                )
+                return
+
+
+def _is_upper_half(node: object) -> bool:
+    """`votes >> 32`, by whatever number is added or multiplied to it."""
+    return isinstance(node, Binary) and node.op in (">>", ">>=") and node.left.dtype.bits == 64
