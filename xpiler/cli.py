@@ -26,6 +26,7 @@ from xpiler.build_options import add_build_options, state_build
 from xpiler.errors import Diagnostic, Refusal, internal_error
 from xpiler.events import Event
 from xpiler.files import read_source, write_atomically
+from xpiler.gate import program_files
 from xpiler.gate.evidence import Evidence
 from xpiler.gate.overrides import Overrides, from_flags
 from xpiler.inputs import programs
@@ -303,12 +304,17 @@ def _translate(arguments: argparse.Namespace, console: Console) -> int:
         )
     for path in left:
         console.print(f"{path}: host code in C or C++, left as it is", highlight=False, markup=False)
-    results = []
-    for path in files:
-        result = _translate_file(path, arguments, overrides, console, several)
-        results.append((path, result))
+    program_files.state([*files, *left], _output_folder(arguments, several))
+    done: dict[Path, Result] = {}
+    for path in program_files.callees_first(files):
+        done[path] = _translate_file(path, arguments, overrides, console, several)
         if not arguments.json:
-            _print_result(result, path, console)
+            _print_result(done[path], path, console)
+    for path in [path for path in files if program_files.is_outdated(path, arguments.to)]:
+        done[path] = _translate_file(path, arguments, overrides, console, several)
+        if not arguments.json:
+            _print_result(done[path], path, console)
+    results = [(path, done[path]) for path in files]
     if arguments.json:
         documents = [_document(result) for _, result in results]
         print(json.dumps(documents if several else documents[0]))
@@ -345,10 +351,16 @@ def _translate_file(
             raise refusal from error
         return Result(status="refused", diagnostics=(refusal.diagnostic,))
     if result.text is not None:
+        program_files.keep_translation(path, text, arguments.to, result.text)
         written = output if result.status == "verified" else output.with_name(output.name + ".unverified")
         write_atomically(written, result.text)
         result = result.at(str(written))
     return result
+
+
+def _output_folder(arguments: argparse.Namespace, several: bool) -> Path | None:
+    output: Path | None = arguments.output
+    return output if output is None or several or output.is_dir() else output.parent
 
 
 def _output_path(path: Path, arguments: argparse.Namespace, several: bool) -> Path:

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from threading import Lock
@@ -26,6 +27,7 @@ from xpiler.frontend.launchers import with_launchers
 from xpiler.frontend.lower_launches import NOT_LAUNCHED
 from xpiler.frontend.own_headers import OneText, with_own_headers
 from xpiler.frontend.unit import Unit
+from xpiler.gate import program_files
 from xpiler.gate.absent_headers import reduced_text
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.conversions import (
@@ -163,11 +165,12 @@ def _translated(
         produced = route.produce(unit, entries)
         progress("compiling and comparing")
         compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
+        also = _translate_others(entries, to, progress)
         target = produced.text, _target_file(file, to), to
         verify_entries(whole, entries, *target, pool, produced.calls, route.spell, own=True)
         checked = [rung for entry in entries for rung in entry.rungs]
         rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
-    return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
+    return _result(whole, entries, produced.text, rungs, (*produced.notes, *also), start, remarks)
 
 
 def verify_text(
@@ -507,6 +510,21 @@ def _prepare(
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))
+
+
+def _translate_others(entries: Iterable[EntryJob], to: str, progress: Progress) -> list[str]:
+    """Device code of other files that the source's programs were linked with, and that has no translation
+    yet: translated as it would be by itself, to be linked with the target's. Notes of which they are."""
+    notes = []
+    others = [other for item in entries if item.build is not None for other in item.build.others]
+    for other in dict.fromkeys(o for o in others if o.platform):
+        if program_files.has_translation(other, to):
+            continue
+        with suppress(Refusal):  # then the target's programs lack what it defines, and say so
+            _, write = writer(other.text, other.path, to, progress=progress)
+            program_files.keep_translation(other.path, other.text, to, write())
+            notes.append(f"{other.path} is translated to be linked, and not written: translate it, too")
+    return notes
 
 
 NOT_RUN = "nothing was compiled or run, as asked"

@@ -27,6 +27,7 @@ from xpiler.gate.conversions import (
     spells_conversion,
     tie_cases,
 )
+from xpiler.gate.elsewhere import told
 from xpiler.gate.entries import Entry
 from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import Build, build
@@ -196,6 +197,11 @@ def verify_entries(
                 item.rungs.append(_not_launched(item.entry, missing))
             if item.idle:
                 item.rungs.append(_idle(item.entry, item.idle))
+        others = told(item.build.others, target.others)
+        item.rungs = [
+            replace(rung, detail=rung.detail + others) if rung.rung == "executed" else rung
+            for rung in item.rungs
+        ]
 
     list(pool.map(verify, entries))
     helpers.shutdown(wait=False)

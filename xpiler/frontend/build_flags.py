@@ -57,6 +57,15 @@ def flags_of(file: Path) -> BuildFlags:
     return _stated if found is None else _stated + _listed(found, found.stat().st_mtime_ns, file.resolve())
 
 
+def listed_files(file: Path) -> tuple[Path, ...]:
+    """The files that the database of a file names, itself among them; none if its database does not."""
+    found = next(_databases(file), None)
+    if found is None:
+        return ()
+    commands = _commands(found, found.stat().st_mtime_ns)
+    return tuple(dict.fromkeys((folder / str(item["file"])).resolve() for item, folder in commands))
+
+
 def defined_above(text: str, macros: dict[str, str]) -> str:
     """Lines that define those of the macros that a text names, unless its own build does."""
     named = {head.partition("(")[0]: f"{head} {body}" for head, body in macros.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from xpiler.gate.contract import Contract
 
-ABSENT = "absent"  # a function without a body was called: see `elsewhere.py`
+ABSENT = "absent"  # a function or variable that no file here defines was used: see `elsewhere.py`
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ def _words(fields: dict[str, Any], contract: Contract) -> str:
         reason = fields.get("message")
         what = f"{fields.get('signal', 'crash')}{f': {reason}' if reason else ''}"
     elif fields.get("event") == ABSENT:
-        what = f"`{fields.get('function')}` is called, which another file defines"
+        name = fields.get("function")
+        used = f"`{name}` is called" if name else f"`{fields.get('variable')}` is used"
+        what = f"{used}, which another file defines; translate that file with this one"
     else:
         message = fields.get("message") or ", ".join(
             f"{name}={value}"

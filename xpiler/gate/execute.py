@@ -26,9 +26,10 @@ from xpiler.gate.arrays import Array, is_poison, poison, scalar_bytes, storage
 from xpiler.gate.avx512 import flags_here
 from xpiler.gate.compilers import Compiler, host_compiler, openmp_flag
 from xpiler.gate.contract import Argument, Case, Contract, Role
-from xpiler.gate.elsewhere import Unlinked, compiled_alone, known_unlinked, lacks_functions_only, linked
+from xpiler.gate.elsewhere import Linked, Unlinked, compiled_alone, known_unlinked, lacks_bodies_only, linked
 from xpiler.gate.events import Event, parse_events
 from xpiler.gate.inputs import inputs_of
+from xpiler.gate.program_files import OtherFile
 from xpiler.gate.sandbox import Completed, Limits
 from xpiler.gate.shim import call_name, inline_includes, translation_unit, with_prologue
 from xpiler.platforms.registry import PLATFORMS
@@ -122,7 +123,7 @@ class Build:
     """A program ready to run, or the compiler's `error`, the first of all that it said (`log`). `together`:
     it holds other entries besides. `file` and `text` are those of the program. `measured`: how far its
     results move and round, once `compare.py` has asked for that. `without`: the headers of libraries that are
-    not here, and so neither is what uses them."""
+    not here, and so neither is what uses them. `others`: the files of its program that it is linked with."""
 
     contract: Contract
     platform: str
@@ -136,6 +137,7 @@ class Build:
     log: str = field(default="", compare=False, repr=False)
     measured: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     without: tuple[str, ...] = ()
+    others: tuple[OtherFile, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -365,18 +367,23 @@ def _build(
             shutil.copy2(scratch / "program", path)
             return True
 
-    def with_others(unlinked: Unlinked) -> Path | None:
-        return linked(chosen, unlinked, file, name, compile_flags, parts)
+    def with_others(unlinked: Unlinked) -> Linked | None:
+        return linked(chosen, unlinked, file, platform, name, unit, compile_flags, parts)
 
     known = known_unlinked(name)
-    program = with_others(known) if known else cache.fetch("programs", name, make)
-    if failure and lacks_functions_only(failure[0].stderr, unit):
+    whole = with_others(known) if known else None
+    program = None if known else cache.fetch("programs", name, make)
+    if failure and lacks_bodies_only(failure[0].stderr):
         unlinked = compiled_alone(chosen, name, source, compile_flags, parts)
-        program = with_others(unlinked) if unlinked else None
-    error = "" if program else _first_errors(failure[0], file)
+        whole = with_others(unlinked) if unlinked else None
+    program = whole.program if whole else program
+    error = "" if program else _first_errors(failure[0], file) if failure else "it does not link"
     seconds = time.monotonic() - start
     log = failure[0].stderr if failure else ""
-    return Build(contract, platform, program, tool, error, seconds, file=file, text=text, log=log)
+    others = whole.others if whole else ()
+    return Build(
+        contract, platform, program, tool, error, seconds, file=file, text=text, log=log, others=others
+    )
 
 
 def vnni_flags(

@@ -62,7 +62,6 @@ class HostSearch(Search):
     def __init__(self, question: Question) -> None:
         super().__init__(question)
         unit, entry, builder = question.unit, question.entry, question.builder
-        self.launched = LaunchedKernels(unit, self.kernels)
         provisional = provisional_contract(unit, entry)
         traced = replace(provisional, globals=())  # kernels are not run, so variables need no contents
         built = builder(provisional)
@@ -70,6 +69,7 @@ class HostSearch(Search):
         if not self.build.ok:
             fault = uncompiled(self.build, entry.range)
             raise Refusal.of(fault)
+        self.launched = LaunchedKernels(unit, self.kernels, self.build.others)
         self.uses: dict[str, str] = {}  # how the entry's arrays are used, learnt from the traces
         self.preferred: list[dict[str, int]] = []  # sizes that the kernels' fixed extents tell
         self.unlaunched: list[str] = []  # kernels of the entry that no chosen sizes launch

@@ -11,18 +11,24 @@ template arguments of the function around, and the arguments of the launch.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
+from xpiler.errors import Refusal
+from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.gate.bound import bind
+from xpiler.gate.program_files import OtherFile
 from xpiler.gate.trace import Memory, TracedLaunch, squeezed
 from xpiler.ir.nodes import Function
+from xpiler.platforms.registry import PLATFORMS
 
 
 class LaunchedKernels:
     """The kernels of a unit by the launches that start them."""
 
-    def __init__(self, unit: Unit, kernels: Mapping[str, Function]) -> None:
+    def __init__(self, unit: Unit, kernels: Mapping[str, Function], others: Sequence[OtherFile] = ()) -> None:
+        """`others`: files that the program is linked with, whose kernels have other names."""
         self.kernels = kernels
         self.named: dict[str, dict[str, Function]] = {}  # kernels by what launches may call them
         self.at_line: dict[int, set[str]] = {}  # kernels launched there
@@ -33,6 +39,10 @@ class LaunchedKernels:
                     self._add(key, kernels[site.kernel])
         for kernel in kernels.values():
             for key in {kernel.name, squeezed(kernel.spelling)} - {""}:
+                self._add(key, kernel)
+        own = set(self.named)
+        for kernel in (k for other in others for k in _kernels(other) if k.name not in kernels):
+            for key in {kernel.name, squeezed(kernel.spelling)} - {"", *own}:
                 self._add(key, kernel)
 
     def _add(self, key: str, kernel: Function) -> None:
@@ -57,6 +67,16 @@ class LaunchedKernels:
         if not found:  # launched through a variable
             found = _binding([self.kernels[k] for k in sorted(here)], launch)
         return _best([k for k in found if k.name in here] or found, launch, set())
+
+
+@lru_cache(maxsize=64)
+def _kernels(other: OtherFile) -> tuple[Function, ...]:
+    if not other.platform or not PLATFORMS[other.platform].emulated:
+        return ()
+    try:
+        return parse(other.text, other.path, platform=other.platform).program.kernels
+    except Refusal:
+        return ()
 
 
 def _binding(kernels: Iterable[Function], launch: TracedLaunch) -> list[Function]:

@@ -26,6 +26,7 @@ from xpiler.gate.contract import Argument, Case, Contract, Launch
 from xpiler.gate.inputs import draw
 from xpiler.gate.launched import LaunchedKernels
 from xpiler.gate.observe import extent_of
+from xpiler.gate.program_files import OtherFile
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Trace, TracedCopy
 from xpiler.ir.interpret import Result, run
@@ -106,16 +107,19 @@ def of_function(function: Function, case: Case, launch: Launch | None = None) ->
     return Procedure((Step(function, launch or Launch((1, 1, 1), (1, 1, 1)), arguments),))
 
 
-def of_trace(unit: Unit, trace: Trace, case: Case) -> Procedure:
-    """The steps that host code was seen to make. Raises Refusal for those that have no IR."""
+def of_trace(unit: Unit, trace: Trace, case: Case, others: Sequence[OtherFile] = ()) -> Procedure:
+    """The steps that host code, linked with `others`, was seen to make. Raises Refusal for those that have
+    no IR."""
     if trace.fault:
         raise Refusal("procedure", trace.fault)
-    return Procedure(tuple(_in_order(unit, trace, case)))
+    return Procedure(tuple(_in_order(unit, trace, case, others)))
 
 
-def _in_order(unit: Unit, trace: Trace, case: Case) -> Iterator[Step | TracedCopy]:
+def _in_order(
+    unit: Unit, trace: Trace, case: Case, others: Sequence[OtherFile]
+) -> Iterator[Step | TracedCopy]:
     copies = list(trace.copies)
-    kernels = LaunchedKernels(unit, {k.name: k for k in unit.program.kernels})
+    kernels = LaunchedKernels(unit, {k.name: k for k in unit.program.kernels}, others)
     for number, launch in enumerate(trace.launches):
         yield from (c for c in copies if c.after == number)
         fitting = kernels.fitting(launch)

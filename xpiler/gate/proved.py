@@ -217,7 +217,7 @@ def _procedure(entry: Entry, contract: Contract, side: Side, case: Case) -> Proc
     first, other = trace_host(side.build, [case, replace(case, seed=case.seed + _OTHER_DATA)])
     if (first.launches, first.copies) != (other.launches, other.copies):
         raise Refusal("procedure", "what host code hands to the device depends on the data")
-    return of_trace(side.unit, first, case)
+    return of_trace(side.unit, first, case, side.build.others)
 
 
 def _launch_numbers(function: Function, contract: Contract, case: Case) -> list[tuple[str, int]]:

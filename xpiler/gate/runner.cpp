@@ -62,6 +62,8 @@ extern "C" const XpilerEntry xpiler_entries[];
 extern "C" __attribute__((weak)) void xpiler_register(const char* name, void* base, std::size_t bytes, void* low, void* high);
 extern "C" __attribute__((weak)) void xpiler_check();
 extern "C" __attribute__((weak)) int xpiler_last_error();
+// Of a program without the variables of another file: ends it if this is a place in one.
+extern "C" __attribute__((weak)) void xpiler_absent_at(const void* place);
 // Of a program with a clock around its kernels: what they have taken so far.
 extern "C" __attribute__((weak)) double xpiler_kernel_seconds;
 // Of a program with several forms of its statements: which of them run.
@@ -201,6 +203,7 @@ void open_guard(const unsigned char* address) {
 }
 
 void on_fault(int number, siginfo_t* info, void* context) {
+    if (number == SIGSEGV && xpiler_absent_at) xpiler_absent_at(info->si_addr);
     const unsigned char* address = static_cast<const unsigned char*>(info->si_addr);
     const char* access = "access";
     unsigned long stack = 0;

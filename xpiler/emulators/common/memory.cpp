@@ -22,6 +22,8 @@ struct ProgramVariable {
     std::size_t bytes;
 };
 extern "C" __attribute__((weak)) const ProgramVariable xpiler_variables[];
+// Of a program without the variables of another file: ends it if this is a place in one, see the gate's `elsewhere.py`.
+extern "C" __attribute__((weak)) void xpiler_absent_at(const void* place);
 
 namespace xpemu {
 
@@ -351,6 +353,7 @@ static void on_fault(int signal, siginfo_t* info, void* context) {
     if (signal == SIGABRT) Event("trap").text("message", "abort or failed assertion").die();
     if (signal == SIGILL || signal == SIGTRAP) Event("trap").text("message", "trap").die();
     auto* at = static_cast<unsigned char*>(info->si_addr);
+    if (xpiler_absent_at) xpiler_absent_at(at);
     Event event("oob");
     event.text("access", access);
 #if defined(__x86_64__)
