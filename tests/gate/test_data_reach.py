@@ -82,6 +82,7 @@ def test_indices_that_no_data_pick_are_none_of_its_concern() -> None:
         ("if (x[i] < 0.f) return; counts[2 * i] = 1;", 1199),
         ("if (data[i] > 0) { counts[i] = 1; counts[data[i]] = 1; }", None),
         ("if (n > 5) counts[i] = 1;", None),
+        ("bool keep = x[i] > 0.f; counts[0] = keep ? counts[i] : 0;", 600),
     ],
 )
 def test_places_that_data_decide_on_are_needed_whatever_the_data(body: str, elements: int | None) -> None:

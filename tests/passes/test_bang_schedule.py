@@ -276,15 +276,15 @@ def test_steps_that_wait_for_each_other_are_one_tasks_work() -> None:
 
 def test_what_no_instruction_fits_stays_scalar_and_is_named() -> None:
     function = canonical(
-        """__global__ void gather(const float *x, const int *at, float *y, int n) {
+        """__global__ void rest(const int *x, const int *by, int *y, int n) {
             int i = blockIdx.x * blockDim.x + threadIdx.x;
-            if (i < n) y[i] = x[at[i]];
+            if (i < n) y[i] = x[i] % by[i];
         }"""
     )
     scheduled = schedule(function, DEFAULT)
-    assert any("scalar code for the loop over" in note and "`at`" in note for note in scheduled.notes)
-    at = np.arange(20, dtype=np.int32)[::-1].copy()
-    assert_same(function, x=normal(20), at=at, y=np.zeros(20, np.float32), n=20)
+    assert any("scalar code for the loop over" in note and "`%`" in note for note in scheduled.notes)
+    x, by = np.arange(20, dtype=np.int32), np.arange(1, 21, dtype=np.int32)
+    assert_same(function, x=x, by=by, y=np.zeros(20, np.int32), n=20)
 
 
 def test_a_block_of_shared_memory_lies_in_the_scratchpad() -> None:

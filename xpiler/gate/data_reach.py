@@ -5,6 +5,7 @@
     counts[keys[i] % bins] += 1                               likewise
     counts[data[i]] += 1                                      nobody knows
     if (local[threadIdx.x]) bins[threadIdx.x] += ...      every element: data decide which are used
+    y[i] = hash(i) > p ? x[i] : 0                         likewise
 
 A run shows how far the data of that run lead, and those are few places. Here the kernel is walked once with
 an interval for each integer, at the scalars of one launch.
@@ -109,7 +110,7 @@ def _deciding(kernel: Function) -> frozenset[str]:
         if more == found:
             break
         found = more
-    guards = (n.condition for n in walk(kernel.body) if isinstance(n, If))
+    guards = (n.condition for n in walk(kernel.body) if isinstance(n, If | Select))
     return found if any(is_picked(guard, found) for guard in guards) else frozenset()
 
 
@@ -381,8 +382,10 @@ class _Walk:
         match expr:
             case Select(condition=condition, then=then, otherwise=otherwise):
                 self.expression(condition, state)
-                self.expression(then, state.where(condition, True))
-                self.expression(otherwise, state.where(condition, False))
+                decided = state.decided or is_picked(condition, self.deciding)
+                inside = replace(state, decided=decided)
+                self.expression(then, inside.where(condition, True))
+                self.expression(otherwise, inside.where(condition, False))
                 return
             case Binary(op="&&" | "||" as op, left=left, right=right):
                 self.expression(left, state)

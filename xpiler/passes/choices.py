@@ -24,7 +24,7 @@ from xpiler.passes.repeated_hashes import mixes_bits
 def branches(loop: For, names: Names) -> For:
     """The vector loop with such branches instead of choices."""
     loop = steps_together(_with_places(loop), names)
-    varying = _varying(loop)
+    varying = varying_scalars(loop)
 
     def varies(expr: Expr) -> bool:
         return bool(free_vars(expr) & varying) or any(isinstance(n, Load) for n in walk(expr))
@@ -96,7 +96,7 @@ def _with_places(loop: For) -> For:
     return replace(loop, body=block(loop.body, frozenset((loop.var,))))
 
 
-def _varying(loop: For) -> set[str]:
+def varying_scalars(loop: For) -> set[str]:
     """The lane, and scalars that are assigned a value which depends on it or on memory."""
     varying = {loop.var}
     while True:

@@ -59,6 +59,7 @@ class Scratchpad:
     def __post_init__(self) -> None:
         self.strided = False  # some copy takes elements apart, and so many at most
         self.scratch: dict[str, DType] = {}  # arrays that other passes have put into the scratchpad
+        self.lengths: dict[str, Expr] = {}  # of those, how many elements they have
         self.memory: dict[str, DType] = {}  # and those in device memory
         self.tile = Var(I32, self.names.fresh(TILE))
         self.by_wish: dict[tuple[str, DType], list[str]] = {}

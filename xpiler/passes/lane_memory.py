@@ -7,6 +7,7 @@ What was loaded stays known until the array, or the buffer, is written.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 
 from xpiler.ir.affine import coefficient, to_expr
@@ -25,11 +26,20 @@ from xpiler.passes.lane_buffers import VECTOR_TYPES, LaneBuffers, NotTileable
 class LaneMemory(LaneBuffers):
     """One vector loop, with its loads and stores."""
 
+    @abstractmethod
+    def is_apart(self, place: Load) -> bool: ...
+
+    @abstractmethod
+    def is_table(self, load: Load) -> bool: ...
+
     def speculable(self, expr: Expr) -> bool:
         """Whether memory may be read for lanes that have no use for it: only where the loop reads or writes
         at the same index for every lane anyway, which is taken to mean arrays of the same length."""
         for node in walk(expr):
-            if isinstance(node, Load) and self.varies(node) and node.array not in self.tiler.scratch:
+            if isinstance(node, Load) and self.varies(node) and self.is_apart(node):
+                if not self.is_table(node):
+                    return False
+            elif isinstance(node, Load) and self.varies(node) and node.array not in self.tiler.scratch:
                 if (node.array, self.at_first(self.flat(node))) in self.loaded:
                     continue
                 if not set(node.index) <= self.places:
@@ -114,7 +124,8 @@ class LaneMemory(LaneBuffers):
             direction = "NRAM2NRAM"
         self.out.append(Instr("__memcpy", (*ends, *extent), (("direction", direction),)))
 
-    def flat(self, place: Load) -> Expr:
+    def known(self, place: Load) -> None:
+        """Refuses what lies neither in memory nor in the scratchpad as elements of its own type."""
         if len(place.index) != 1:
             raise NotTileable(f"`{place.array}` has several dimensions")
         kind = {**self.tiler.memory, **self.tiler.scratch}.get(place.array)
@@ -122,6 +133,9 @@ class LaneMemory(LaneBuffers):
             raise NotTileable(f"`{place.array}` lies on the stack")
         if kind != place.dtype:
             raise NotTileable(f"it looks at `{place.array}` as {place.dtype}")
+
+    def flat(self, place: Load) -> Expr:
+        self.known(place)
         for node in walk(place.index[0]):
             if isinstance(node, Load) and self.varies(node):
                 raise NotTileable(f"it reads `{place.array}` where `{node.array}` says")

@@ -84,6 +84,8 @@ def is_cut(condition: Expr, lane: str, varies: Callable[[Expr], bool]) -> bool:
         return False
     if any(isinstance(n, (Load, Call)) and varies(n) for n in walk(condition)):
         return False
+    if varies(substitute(condition, {lane: const(0)})):
+        return False  # each lane is compared with a number of its own
     step = _step(condition, lane)
     return step is not None and step.as_int != 0 and lane not in step.variables()
 

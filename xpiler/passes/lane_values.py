@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xpiler.ir.build import cast, const
+from xpiler.ir.build import cast, const, select
 from xpiler.ir.nodes import (
     Binary,
     Bitcast,
+    Block,
     Call,
     Cast,
     Const,
@@ -27,9 +28,9 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import substitute
-from xpiler.ir.types import BF16, F16, F32, I8, I16, I32, U8, U32, DType
+from xpiler.ir.types import BF16, BOOL, F16, F32, I8, I16, I32, U8, U32, DType
 from xpiler.passes.lane_buffers import NotTileable
-from xpiler.passes.lane_memory import LaneMemory
+from xpiler.passes.lane_elements import LaneElements
 from xpiler.platforms.bang import (
     Let,
     compose,
@@ -42,7 +43,7 @@ from xpiler.platforms.bang_integers import choice_as_clamp, integer_conversion
 from xpiler.platforms.bang_words import signed_comparison, word_operation
 
 
-class LaneValues(LaneMemory):
+class LaneValues(LaneElements):
     """One vector loop, with the values of its lanes."""
 
     def value(self, expr: Expr, wish: str) -> str:
@@ -60,6 +61,8 @@ class LaneValues(LaneMemory):
         match expr:
             case Var(name=name) if name in self.lanes:
                 self.move(buffer, self.lanes[name], dtype)
+            case Load() if self.varies(expr) and self.is_apart(expr):
+                self.gathered(expr, buffer)
             case Load() if self.varies(expr) and self.is_brought(expr):
                 self.bring(expr, buffer)
             case Load() if self.varies(expr):
@@ -102,6 +105,8 @@ class LaneValues(LaneMemory):
         match normal:
             case Select(condition=condition) if self.varies(condition):
                 return self.choice(normal, wish, into)
+            case Select():
+                return self.either(normal, wish, into)
             case Bitcast(operand=operand):
                 return self.same_bytes(operand, normal.dtype, wish, into)
             case Binary(op="&" | "|" | "^" as op, dtype=dtype) if dtype == I32:
@@ -111,6 +116,7 @@ class LaneValues(LaneMemory):
         simpler = word_operation(normal) or bfloat16_conversion(normal)
         simpler = simpler or integer_conversion(normal, self.ranges)
         simpler = simpler or compose(normal, self.varies, self.tiler.architecture)
+        simpler = simpler or _test_as_choice(normal)
         if simpler is None or simpler == expr:
             raise NotTileable(f"no instruction for {in_words(expr)}")
         if isinstance(simpler, Let):
@@ -189,9 +195,35 @@ class LaneValues(LaneMemory):
         self.release(result)
         return into
 
+    def either(self, expr: Select, wish: str, into: str | None) -> str:
+        """`condition ? a : b` for all lanes alike: the one or the other is computed."""
+        buffer = into or self.acquire(wish or "choice", expr.dtype)
+        outer, before = self.out, dict(self.loaded)
+        sides: list[Block] = []
+        for side in (expr.then, expr.otherwise):
+            self.out = []
+            self.into(buffer, expr.dtype, side)
+            for key in [k for k in self.loaded if self.loaded[k] != before.get(k)]:
+                self.release(self.loaded.pop(key))
+            sides.append(Block(tuple(self.out)))
+        self.out = [*outer, If(expr.condition, sides[0], sides[1])]
+        return buffer
+
     def mask(self, condition: Expr) -> str:
         """All bits of the lanes where the condition holds."""
+        if not self.varies(condition):
+            result = self.acquire("mask", I32)
+            word = select(condition, const(-1), const(0))
+            self.out.append(Instr("__bang_write_value", (self.ref(I32, result), self.count, word)))
+            return result
         match condition:
+            case Binary(op="==" | "!=" as op, left=left, right=right) if left.dtype == BOOL == right.dtype:
+                first, second = self.mask(left), self.mask(right)
+                self.bits("__bang_bxor", first, first, second)
+                if op == "==":
+                    self.bits("__bang_bnot", first, first)
+                self.release(second)
+                return first
             case Binary(op="&&" | "||" as op, left=left, right=right):
                 first, second = self.mask(left), self.mask(right)
                 self.bits("__bang_band" if op == "&&" else "__bang_bor", first, first, second)
@@ -233,6 +265,18 @@ class LaneValues(LaneMemory):
             return self.value(expr, wish)
         self.into(into, expr.dtype, expr)
         return into
+
+
+def _test_as_choice(expr: Expr) -> Expr | None:
+    """A condition as a number, where no comparison gives it."""
+    match expr:
+        case Cast(operand=test, dtype=dtype) if test.dtype == BOOL and dtype in (F32, I32):
+            by_instruction = isinstance(test, Binary) and test.left.dtype == dtype
+            if not by_instruction:
+                return Select(dtype, test, const(1, dtype), const(0, dtype))
+        case Cast(operand=test, dtype=dtype) if test.dtype == BOOL and dtype in (I8, U8, I16):
+            return Cast(dtype, Cast(I32, test))
+    return None
 
 
 _BITWISE = {"&": "__bang_band", "|": "__bang_bor", "^": "__bang_bxor"}

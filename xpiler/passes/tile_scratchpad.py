@@ -40,6 +40,7 @@ from xpiler.passes.aliasing import may_be_same
 from xpiler.passes.choices import branches
 from xpiler.passes.knobs import Knob
 from xpiler.passes.lane_buffers import Buffer, NotTileable, Scratchpad
+from xpiler.passes.lane_tests import tests_as_numbers
 from xpiler.passes.names import Names
 from xpiler.passes.pipeline import pipeline
 from xpiler.passes.repeated_hashes import name_hashes
@@ -71,6 +72,11 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     tiler.memory = {p.name: p.dtype for p in function.params if p.is_pointer}
     tiler.scratch = {
         d.name: d.dtype for d in walk(function.body) if isinstance(d, Decl) and d.space is Space.NRAM
+    }
+    tiler.lengths = {
+        d.name: d.shape[0]
+        for d in walk(function.body)
+        if isinstance(d, Decl) and d.space is Space.NRAM and len(d.shape) == 1
     }
     body = tiler.block(function.body)
     if not any(isinstance(node, Ref) and node.array == tiler.numbers for node in walk(body)):
@@ -143,6 +149,10 @@ def _numbers(tiler: _Tiler, tile: int) -> list[Stmt]:
     ]
 
 
+def _prepared(loop: For, names: Names) -> For:
+    return tests_as_numbers(branches(name_hashes(loop, names), names))
+
+
 class _Tiler(Scratchpad):
     """One run of the pass."""
 
@@ -171,7 +181,7 @@ class _Tiler(Scratchpad):
     def vector(self, loop: For) -> Sequence[Stmt]:
         kept = dict(self.buffers), set(self.small), {k: list(v) for k, v in self.by_wish.items()}
         try:
-            return VectorLoop(self, branches(name_hashes(loop, self.names), self.names)).tiles()
+            return VectorLoop(self, _prepared(loop, self.names)).tiles()
         except NotTileable as reason:
             self.buffers, self.small, self.by_wish = kept
             place = f"line {loop.range.line}: " if loop.range else ""

@@ -372,6 +372,12 @@ class VectorLoop(LaneValues):
                     self.declare(stmt, stmt.name, init)
                 case If(condition=inner, then=then, otherwise=otherwise):
                     self.sides(inner, then, otherwise, (condition,))
+                case Assign(target=Load() as target, value=value, reduce=op) if self.is_apart(target):
+                    if not all(self.speculable(e) for e in (*target.index, value)):
+                        raise NotTileable(f"{in_words(stmt)} under a condition that varies along it")
+                    mask = self.mask(condition)
+                    self.spread(target, value, op, mask)
+                    self.release(mask)
                 case Assign(target=Load() as target, value=value, reduce=op) if self.speculable(target):
                     new = value if op is None else _combined(target, value, op)
                     chosen = Select(target.dtype, condition, new, target)
@@ -423,6 +429,9 @@ class VectorLoop(LaneValues):
         self.release(buffer)
 
     def store(self, stmt: Assign, target: Load) -> None:
+        if self.is_apart(target):
+            self.spread(target, stmt.value, stmt.reduce)
+            return
         index = self.flat(target)
         step = self.distance(index)
         if step is None or step == 0 or target.dtype not in VECTOR_TYPES:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xpiler.ir.build import add, cast, const, div, mod, mul, sub
+from xpiler.ir.build import add, and_, cast, const, div, le, lt, mod, mul, sub
 from xpiler.ir.nodes import Assign, Binary, Block, Decl, Expr, For, If, Instr, Load, Ref, Stmt, Var
 from xpiler.ir.rewrite import map_expr
 from xpiler.ir.types import BOOL, I32, U32
@@ -57,6 +57,12 @@ def meaning(instr: Instr) -> Stmt:
                     Assign(Load(U32, dst.array, (index,)), cast(place, U32)),  # behind the value
                 )
             )
+        case "__bang_lut":
+            dst, index, table, n, length = operands
+            assert isinstance(dst, Ref) and isinstance(index, Ref) and isinstance(table, Ref)
+            entry = cast(at(index, i), I32)
+            inside = and_(le(const(0), entry), lt(entry, length))
+            return _loop(i, n, If(inside, Block((Assign(at(dst, i), at(table, entry)),))))
         case "__bang_transpose":
             dst, src, height, width = operands
             sides = (("h", height), ("w", width))

@@ -1,0 +1,122 @@
+"""Elements that lie where each lane says, on an MLU: looked up in tables, or brought one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.passes.mlu import assert_same, canonical, instructions, laid_out, normal
+from xpiler.ir.nodes import If
+from xpiler.ir.rewrite import walk
+from xpiler.passes.bang_schedule import schedule
+from xpiler.platforms.bang import DEFAULT
+
+SCALED = """__global__ void scaled(const float *x, const int *at, const float *w, float *y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = x[at[i]] * w[i] + 1.0f;
+}"""
+
+
+def test_gathered_elements_are_brought_one_by_one_and_the_rest_is_vectors() -> None:
+    function = canonical(SCALED, x=4)
+    scheduled = schedule(function, DEFAULT)
+    assert "`x` is read one element at a time, where `at` says" in scheduled.notes
+    assert [n for n in instructions(scheduled.function) if n.startswith("__bang")] == [
+        "__bang_mul",
+        "__bang_add_scalar",
+    ]
+    at = np.random.default_rng(3).integers(0, 50, 190).astype(np.int32)
+    zeros = np.zeros(190, np.float32)
+    assert_same(function, x=normal(50), at=at, w=normal(190), y=zeros, n=190)
+
+
+def test_scattered_elements_leave_one_by_one() -> None:
+    function = canonical(
+        """__global__ void placed(const float *x, const int *at, float *y, int n) {
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i < n) y[at[i]] = x[i] * 2.0f;
+        }"""
+    )
+    assert "__bang_mul_scalar" in instructions(laid_out(function))
+    at = np.random.default_rng(3).permutation(60).astype(np.int32)
+    assert_same(function, x=normal(60), at=at, y=np.zeros(60, np.float32), n=60)
+
+
+def test_bins_are_counted_by_what_vectors_say() -> None:
+    function = canonical(
+        """__global__ void bins(const float *x, int *h, int n) {
+            __shared__ int own[32];
+            if (threadIdx.x < 32) own[threadIdx.x] = 0;
+            __syncthreads();
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i < n) {
+                int b = (int)(x[i] * 31.0f);
+                atomicAdd(&own[b], 1);
+            }
+            __syncthreads();
+            if (threadIdx.x < 32) h[blockIdx.x * 32 + threadIdx.x] = own[threadIdx.x];
+        }""",
+        x=3,
+    )
+    assert "__bang_float2int32_tz" in instructions(laid_out(function))
+    values = np.random.default_rng(3).random(190).astype(np.float32)
+    assert_same(function, x=values, h=np.zeros(96, np.int32), n=190)
+
+
+BUTTERFLY = """__global__ void butterfly(const float *x, float *y, int h) {
+    __shared__ float s[64];
+    int t = threadIdx.x;
+    s[t] = x[blockIdx.x * 64 + t];
+    __syncthreads();
+    y[blockIdx.x * 64 + t] = s[t] + s[t ^ h];
+}"""
+
+
+def test_elements_of_a_scratchpad_are_looked_up() -> None:
+    function = canonical(BUTTERFLY, x=3)
+    assert "__bang_lut" in instructions(laid_out(function))
+    for h in (1, 16):
+        assert_same(function, x=normal(192), y=np.zeros(192, np.float32), h=h)
+
+
+SORT = """__global__ void sort(float *x) {
+    __shared__ float s[64];
+    int t = threadIdx.x;
+    s[t] = x[blockIdx.x * 64 + t];
+    __syncthreads();
+    for (int k = 2; k <= 64; k <<= 1)
+        for (int j = k >> 1; j > 0; j >>= 1) {
+            int p = t ^ j;
+            if (p > t) {
+                bool up = (t & k) == 0;
+                float a = s[t], b = s[p];
+                if ((a > b) == up) { s[t] = b; s[p] = a; }
+            }
+            __syncthreads();
+        }
+    x[blockIdx.x * 64 + t] = s[t];
+}"""
+
+
+def test_pairs_change_places_where_a_condition_of_conditions_says() -> None:
+    function = canonical(SORT, x=2)
+    layout = laid_out(function)
+    assert "__bang_lut" in instructions(layout)
+    assert any(isinstance(n, If) for n in walk(layout.body)), "only some of the elements are written"
+    assert_same(function, x=normal(128))
+
+
+def test_conditions_have_names_and_change() -> None:
+    function = canonical(
+        """__global__ void kept(const float *x, const float *y, float *z, unsigned char *mask, int n) {
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i < n) {
+                bool keep = x[i] > 0.5f;
+                if (y[i] < 0.0f) keep = !keep;
+                mask[i] = keep;
+                z[i] = keep ? y[i] : 0.0f;
+            }
+        }"""
+    )
+    assert "__bang_gt_scalar" in instructions(laid_out(function))
+    mask, zeros = np.zeros(60, np.uint8), np.zeros(60, np.float32)
+    assert_same(function, x=normal(60), y=normal(60)[::-1].copy(), z=zeros, mask=mask, n=60)
