@@ -25,9 +25,34 @@ void launch(const float *x, float *y, int count, int n, int stride) {
 """
 
 
-@pytest.mark.parametrize(("less", "rows"), [("", True), ("- 1", False)])
-def test_rows_of_an_unknown_length_are_loops_of_their_own(less: str, rows: bool) -> None:
+@pytest.mark.parametrize(("less", "length"), [("", "width"), ("- 1", "min(width, ")])
+def test_rows_of_an_unknown_length_are_loops_of_their_own(less: str, length: str) -> None:
     (kernel,) = parse(ROWS.replace("LESS", less), "rows.cu", platform="cuda").program.kernels
     shown = show(canonicalise(kernel, (256, 1, 1), (1, 1, 1)).function)
-    assert ("for i32 k in 0 .. " in shown) == rows
-    assert ("parallel for i32 k" in shown) == rows
+    assert f"parallel for i32 k in 0 .. {length}" in shown
+
+
+COLUMNS = """\
+__global__ void columns(int n, const float *__restrict__ x, int height, int width, int size, int hc, int wc,
+                        float *__restrict__ y) {
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += blockDim.x * gridDim.x) {
+    int w = i % wc, h = i / wc % hc, c = i / wc / hc;
+    float *at = y + (c * size * hc + h) * wc + w;
+    for (int k = 0; k < size; ++k) {
+      *at = x[(c * height + h + k) * width + w];
+      at += hc * wc;
+    }
+  }
+}
+void launch(int n, const float *x, int height, int width, int size, int hc, int wc, float *y) {
+  columns<<<(n + 255) / 256, 256>>>(n, x, height, width, size, hc, wc, y);
+}
+"""
+
+
+def test_digits_of_a_number_that_is_no_product_of_theirs_are_loops_all_the_same() -> None:
+    (kernel,) = parse(COLUMNS, "columns.cu", platform="cuda").program.kernels
+    shown = show(canonicalise(kernel, (256, 1, 1), (None, 1, 1)).function)
+    assert "if (0 < n)" in shown, "an empty loop divides by nothing"
+    for digit in ("c", "h", "w"):
+        assert f"parallel for i32 {digit} in 0 .. " in shown

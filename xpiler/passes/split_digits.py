@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import divide_out, to_expr
-from xpiler.ir.build import add, cast, ceil_div, const, div, is_const, minimum, mod, mul, sub
-from xpiler.ir.nodes import Binary, Block, Const, Decl, Expr, For, Function, LoopKind, Stmt, Var
+from xpiler.ir.build import add, cast, ceil_div, const, div, is_const, lt, minimum, mod, mul, sub
+from xpiler.ir.nodes import Binary, Block, Const, Decl, Expr, For, Function, If, LoopKind, Stmt, Var
 from xpiler.ir.rewrite import (
     arrays_read,
     assigned_vars,
@@ -53,18 +53,29 @@ def split_digits(function: Function) -> Function:
 
 
 def split_serial_digits(function: Function) -> Function:
-    """Loops that no independence was shown of, where no digit is left over and one of its loops then is
-    independent. Threads count so what rows of a length that no number says have together:
+    """Loops that no independence was shown of, where one of their digits' loops then is independent. Threads
+    count so what rows of a length that no number says have together, or all elements of a tensor:
 
         for i in 0..rows * n: j = i / n; y[j * stride + i % n] = ...
           -->   for j in 0..rows: parallel for k in 0..n: y[j * stride + k] = ...
+
+        for i in 0..n: y[(i / w) * stride + i % w] = ...
+          -->   if (0 < n)  for j in 0..ceil(n / w):
+                              parallel for k in 0..min(w, n - j*w): y[j * stride + k] = ...
     """
     names = Names(function)
 
     def change(stmt: Stmt) -> Stmt:
         if not isinstance(stmt, For) or stmt.kind in INDEPENDENT or stmt.step != Const(stmt.step.dtype, 1):
             return stmt
-        return split_digit(stmt, names) or stmt
+        split = split_digit(stmt, names, left_over=True)
+        if split is None:
+            return stmt
+        while (more := split_digit(split, names, left_over=True)) is not None:
+            split = more
+        if isinstance(split.stop, Const) or split_digit(stmt, names) is not None:
+            return split
+        return If(lt(const(0, stmt.dtype), stmt.stop), Block((split,)))  # an empty loop divides by nothing
 
     split = map_body(function, change)
     if split is function:
@@ -77,13 +88,14 @@ def _independent_loops(function: Function) -> int:
     return sum(isinstance(n, For) and n.kind in INDEPENDENT for n in walk(function.body))
 
 
-def split_digit(loop: For, names: Names) -> For | None:
-    """A loop that counts from 0 by 1 as the loops over the lowest digit and the rest."""
+def split_digit(loop: For, names: Names, *, left_over: bool = False) -> For | None:
+    """A loop that counts from 0 by 1 as the loops over the lowest digit and the rest. `left_over`: also where
+    no independence is known and the last one of the rest may be short of digits."""
     radix = radix_of(loop)
     if radix is None or loop.start != Const(loop.dtype, 0):
         return None
     count = _quotient(loop.stop, radix, loop.dtype)
-    if loop.kind not in INDEPENDENT and count is None:
+    if loop.kind not in INDEPENDENT and count is None and not left_over:
         return None
     kind = LoopKind.PARALLEL if loop.kind in INDEPENDENT else LoopKind.SERIAL
     low_name, high_name = (_named(loop, op, radix) for op in "%/")

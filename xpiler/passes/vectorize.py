@@ -52,6 +52,7 @@ from xpiler.passes.split_digits import split_digit
 FAR = 1 << 20  # the stride of an access that is neither consecutive nor equal
 
 UNIT, EQUAL, OTHER = 4, 2, -3  # worth of an access by its stride
+APART = -4  # of elements that are written so: worse than to read them
 INDEPENDENT = (LoopKind.THREADS, LoopKind.PARALLEL)
 
 
@@ -301,11 +302,11 @@ class Strides:
             case Assign(target=target, value=value):
                 self._reads(value, depth)
                 if isinstance(target, Load):
-                    self._access(target, depth)
+                    self._access(target, depth, APART)
                 elif self.of(value) != 0:
                     self.known[target.name] = FAR
             case Atomic(place=place, args=args, target=target):
-                self._access(place, depth)
+                self._access(place, depth, APART)
                 for arg in args:
                     self._reads(arg, depth)
                 if target is not None:
@@ -332,12 +333,12 @@ class Strides:
             elif isinstance(node, Call):
                 self.score += 2 * 8 ** min(depth, 3)
 
-    def _access(self, load: Load, depth: int) -> None:
+    def _access(self, load: Load, depth: int, far: int = OTHER) -> None:
         if load.array in self.private:
             return
         *outer, last = (self.of(i) for i in load.index)
         stride = FAR if any(outer) else last
-        worth = UNIT if stride == 1 else EQUAL if stride == 0 else OTHER
+        worth = UNIT if stride == 1 else EQUAL if stride == 0 else far
         self.score += worth * 8 ** min(depth, 3)
 
     def of(self, expr: Expr) -> int:
