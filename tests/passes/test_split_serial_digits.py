@@ -25,7 +25,7 @@ void launch(const float *x, float *y, int count, int n, int stride) {
 """
 
 
-@pytest.mark.parametrize(("less", "length"), [("", "width"), ("- 1", "min(width, ")])
+@pytest.mark.parametrize(("less", "length"), [("", "min(n - c, 32) "), ("- 1", "min(min(n - c, 32), ")])
 def test_rows_of_an_unknown_length_are_loops_of_their_own(less: str, length: str) -> None:
     (kernel,) = parse(ROWS.replace("LESS", less), "rows.cu", platform="cuda").program.kernels
     shown = show(canonicalise(kernel, (256, 1, 1), (1, 1, 1)).function)
