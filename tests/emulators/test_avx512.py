@@ -96,12 +96,19 @@ def expressions() -> list[tuple[str, str]]:
                 add(f"{p}_maskz_{name}_{s}", k, a, b, c)
             for name in ("fmaddsub", "fmsubadd"):
                 add(f"{p}_{name}_{s}", a, b, c)
+            if width < 512:
+                add(f"{p}_addsub_{s}", a, b)
+            else:
+                for name in ("lt", "le", "nlt", "nle", "ord", "unord", "neq"):
+                    add(f"{p}_cmp{name}_{s}_mask", a, b)
             for imm in (0, 8, 9, 10, 11, 0x28):
                 masked(p, f"roundscale_{s}", c, k, a, str(imm))
             for imm in (4, 5):
                 masked(p, f"range_{s}", c, k, a, b, str(imm))
             add(f"{p}_reduce_{s}", a, "0x18")
-            add(f"{p}_getmant_{s}", a, "_MM_MANT_NORM_1_2", "_MM_MANT_SIGN_src")
+            for interval in ("1_2", "p5_2", "p5_1", "p75_1p5"):
+                add(f"{p}_getmant_{s}", a, f"_MM_MANT_NORM_{interval}", "_MM_MANT_SIGN_src")
+            add(f"{p}_getmant_{s}", a, "_MM_MANT_NORM_1_2", "_MM_MANT_SIGN_zero")
             for predicate in range(32):
                 add(f"{p}_cmp_{s}_mask", a, b, str(predicate))
             for classes in (0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80):
@@ -198,6 +205,11 @@ def expressions() -> list[tuple[str, str]]:
         masked(p, "mullo_epi32", c, mask_of(width, 32), a, b)
         for name in ("mullo_epi64", "mul_epi32", "mul_epu32"):
             masked(p, name, c, mask_of(width, 64), a, b)
+        if width < 512:
+            for bits in (8, 16, 32):
+                add(f"{p}_sign_epi{bits}", a, b)
+            add(f"{p}_testz_si{width}", a, f"{p}_and_si{width}({b}, {p}_set1_epi32(1))")
+            add(f"{p}_testc_si{width}", a, f"{p}_and_si{width}({b}, {p}_set1_epi32(1))")
         for name in ("packs_epi32", "packus_epi32"):
             masked(p, name, c, mask_of(width, 16), a, b)
         for name in ("packs_epi16", "packus_epi16", "shuffle_epi8"):
@@ -250,6 +262,14 @@ def expressions() -> list[tuple[str, str]]:
     add("_mm512_mask_i32gather_epi32", "ib512", "k16", indices, "memory + 1", "8")
     add("_mm512_i32gather_epi64", "_mm512_castsi512_si256(" + indices + ")", "(long long*)memory", "8")
     add("_mm512_i64gather_epi32", "_mm512_and_si512(ia512, _mm512_set1_epi64(127))", "memory", "4")
+    add("_kunpackb_mask16", "k8", "k8")
+    add("_kunpackd_mask64", "k32", "k32")
+    for bits in (8, 16, 32, 64):
+        add(f"_kadd_mask{bits}", f"k{bits}", f"k{bits}")
+        add(f"_kshiftli_mask{bits}", f"k{bits}", "3")
+        add(f"_kshiftri_mask{bits}", f"k{bits}", "5")
+        add(f"_kortestz_mask{bits}_u8", f"k{bits}", f"k{bits}")
+        add(f"_kortestc_mask{bits}_u8", f"k{bits}", f"_knot_mask{bits}(k{bits})")
     for name, operands in {
         "hadd_ps": "fa256, fb256",
         "hadd_pd": "da256, db256",

@@ -1,6 +1,7 @@
 """Imports every module that registers handlers of syntax or of built-in functions."""
 
 from xpiler.frontend import (
+    lower_algorithms,
     lower_amd,
     lower_assignment,
     lower_async_copies,
@@ -33,11 +34,13 @@ from xpiler.frontend import (
     lower_simt,
     lower_statements,
     lower_tasks,
+    lower_threads,
     lower_traits,
     lower_wmma,
 )
 
 __all__ = [
+    "lower_algorithms",
     "lower_amd",
     "lower_assignment",
     "lower_async_copies",
@@ -70,6 +73,7 @@ __all__ = [
     "lower_simt",
     "lower_statements",
     "lower_tasks",
+    "lower_threads",
     "lower_traits",
     "lower_wmma",
 ]

@@ -31,7 +31,7 @@ from xpiler.frontend.lower_memory import (
 from xpiler.frontend.lower_operators import user_operator
 from xpiler.frontend.lower_pointers import assign_pointer, step_pointer
 from xpiler.frontend.lower_registers import assign_register
-from xpiler.frontend.lower_types import Array, Fragment, Pointer, Register, Scalar, Struct, Vector
+from xpiler.frontend.lower_types import Array, Fragment, Pointer, Register, Scalar, Struct, Thread, Vector
 from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
@@ -116,6 +116,8 @@ def assign_value(ctx: Context, target: Value, source: Value, node: Node) -> None
             from xpiler.frontend.lower_wmma import copy_fragment
 
             copy_fragment(ctx, target, source)
+        case Thread() if source.type == target.type:
+            pass  # it runs where it was started
         case _:
             ctx.refuse(
                 "assignment-type", f"`{shorten(ctx.text(node))}`: cannot assign to `{target.type}`", node

@@ -187,6 +187,31 @@ def _range(bits: int, dtype: DType) -> Handler:
     return handler
 
 
+def _mantissa(bits: int, dtype: DType) -> Handler:
+    def handler(call: Invocation) -> Lanes:
+        value = simple(call.ctx, operand(call, 0, dtype))
+        interval, sign = immediate(call, 1), immediate(call, 2)
+        meaning = partial(meanings.mantissa, interval, sign)
+        return Lanes(register_type(bits, dtype), dtype, lambda lane: meaning(value.at(lane)))
+
+    return handler
+
+
+def _added_or_subtracted(bits: int, dtype: DType) -> Handler:
+    """`addsub`: differences in even lanes, sums in odd ones."""
+
+    def handler(call: Invocation) -> Lanes:
+        a, b = (simple(call.ctx, operand(call, i, dtype)) for i in range(2))
+
+        def at(lane: Expr) -> Expr:
+            x, y = a.at(lane), b.at(lane)
+            return build.select(build.eq(build.mod(lane, 2), 1), build.add(x, y), build.sub(x, y))
+
+        return Lanes(register_type(bits, dtype), dtype, at)
+
+    return handler
+
+
 def _rest(imm: int, value: Expr) -> Expr:
     rest = build.sub(value, meanings.scaled_rounding(imm, value))
     return build.select(build.call("isinf", BOOL, value), build.const(0.0, value.dtype), rest)
@@ -216,6 +241,8 @@ for _suffix in ("ps", "pd"):
     _rounded = partial(_with_immediate, dtype=_float)
     everywhere(f"roundscale_{_suffix}", partial(_rounded, meaning=meanings.scaled_rounding))
     everywhere(f"range_{_suffix}", partial(_range, dtype=_float))
+    everywhere(f"getmant_{_suffix}", partial(_mantissa, dtype=_float))
+    everywhere(f"addsub_{_suffix}", partial(_added_or_subtracted, dtype=_float), masked=False)
     everywhere(f"reduce_{_suffix}", partial(_rounded, meaning=_rest))
     everywhere(f"round_{_suffix}", partial(_rounded, meaning=meanings.rounded), masked=False)
     everywhere(f"fmaddsub_{_suffix}", partial(_alternating, dtype=_float, even=-1), masked=False)
@@ -294,7 +321,7 @@ def _register_comparisons() -> None:
         for prefix, bits in WIDTHS.items():
             lanes = bits // dtype.bits
             _define_comparison(prefix, f"cmp_{suffix}_mask", _predicate(bits, dtype), lanes)
-            for name, compare in meanings.COMPARISONS.items():
+            for name, compare in meanings.comparisons(dtype).items():
                 _define_comparison(
                     prefix, f"cmp{name}_{suffix}_mask", _comparison(bits, dtype, compare), lanes
                 )
@@ -318,7 +345,7 @@ def _register_comparisons() -> None:
                 return _all_ones(bits, dtype, lambda a, b: meanings.compared(predicate, a, b))(call)
 
             BUILTINS[f"{prefix}cmp_{suffix}"] = old
-            for name, compare in meanings.COMPARISONS.items():
+            for name, compare in meanings.comparisons(dtype).items():
                 BUILTINS[f"{prefix}cmp{name}_{suffix}"] = _all_ones(bits, dtype, compare)
 
 

@@ -181,6 +181,24 @@ def call_value(ctx: Context, target: Value, nodes: tuple[Node, ...], node: Node)
     ctx.refuse("not-callable", f"`{shorten(ctx.text(node))}`: this cannot be called", node)
 
 
+def called_with(ctx: Context, target: Value, args: tuple[Value, ...], node: Node) -> Value:
+    """A function object that a library's function was given, called with values."""
+    match target:
+        case Lambda():
+            return call_lambda(ctx, target, args, node)
+        case Functions():
+            return call_functions(ctx, target, args, node)
+        case Builtin(name=name) if "." not in name:
+            return BUILTINS[name](Invocation(ctx, name, node, args, target.explicit))
+    if isinstance(target.type, Struct):
+        from xpiler.frontend.lower_operators import user_operator
+
+        result = user_operator(ctx, "()", [target, *args])
+        if result is not None:
+            return result
+    ctx.refuse("not-callable", f"a value of type `{target.type}` cannot be called", node)
+
+
 def arguments_of(ctx: Context, nodes: Sequence[Node]) -> tuple[Value, ...]:
     """Arguments from left to right; one that a later one changes keeps its value."""
     values: list[Value] = []

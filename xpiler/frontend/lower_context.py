@@ -134,6 +134,7 @@ class Context:
         self.non_negative: set[str] = set()  # integer variables known never to be negative
         self.hoisted: dict[str, list[Stmt]] = {}  # declarations that belong before an inlined body, by label
         self.lanes: dict[str, tuple[int, int]] = {}  # ranges of loops over the lanes of registers
+        self.lengths: dict[str, Expr] = {}  # of vectors that never change theirs, in elements
         self.tables: set[str] = set()  # arrays of constants that such loops read
         self.constant_tables: dict[object, str] = {}  # their names, by what is in them
         self.collapsed = 0  # loops that OpenMP still shares out together with the one around

@@ -16,6 +16,7 @@ from xpiler.frontend.lower_memory import carried_type, copy, load, subscript
 from xpiler.frontend.lower_pointers import declare_pointer
 from xpiler.frontend.lower_registers import register_variable
 from xpiler.frontend.lower_scratchpads import scratchpad
+from xpiler.frontend.lower_threads import started_thread
 from xpiler.frontend.lower_typenames import constant_int, declared, instantiate, try_constant, type_of
 from xpiler.frontend.lower_types import (
     Array,
@@ -30,6 +31,7 @@ from xpiler.frontend.lower_types import (
     Register,
     Scalar,
     Struct,
+    Thread,
     Vector,
     align_of,
     lanes_of,
@@ -212,6 +214,9 @@ def _constructed_or_prototype(ctx: Context, base: CType, declarator: Node) -> No
     if isinstance(base, Heaped):
         ctx.scope.names[name] = vector_variable(ctx, name, base.element, arguments)
         return
+    if isinstance(base, Thread):
+        ctx.scope.names[name] = started_thread(ctx, tuple(arguments), declarator)
+        return
     is_ref = isinstance(base, AtomicRef)
     made = construct(ctx, base, arguments) if is_ref else object_from(ctx, name, base, arguments)
     ctx.scope.names[name] = made
@@ -257,6 +262,9 @@ def local(
         case Heaped(element=element):
             given = named_children(init) if arguments and init is not None else []
             return vector_variable(ctx, name, element, [ctx.value(n) for n in given])
+        case Thread():
+            given = named_children(init) if arguments and init is not None else []
+            return started_thread(ctx, tuple(ctx.value(n) for n in given), init)
         case Array():
             return _array(ctx, name, ctype, init, alignment, is_const)
         case Vector() if init is None:

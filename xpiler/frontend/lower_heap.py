@@ -12,16 +12,27 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from xpiler.frontend.lower_builtins import Invocation
-from xpiler.frontend.lower_context import Context, expression, named_children
-from xpiler.frontend.lower_memory import load
+from xpiler.frontend.lower_context import Context, constant, expression, named_children
+from xpiler.frontend.lower_memory import deref, load, pointer_of
 from xpiler.frontend.lower_offsets import exact_div
 from xpiler.frontend.lower_registry import builtin, method
 from xpiler.frontend.lower_typenames import type_of
-from xpiler.frontend.lower_types import VOID, Array, CType, Pointer, Void, lanes_of, size_of, stored_type
-from xpiler.frontend.lower_values import VOID_VALUE, ZERO, Address, Element, Memory, Value
+from xpiler.frontend.lower_types import (
+    VOID,
+    Array,
+    CType,
+    Pointer,
+    Thread,
+    Void,
+    lanes_of,
+    size_of,
+    stored_type,
+)
+from xpiler.frontend.lower_values import VOID_VALUE, ZERO, Address, Element, Memory, Nothing, Value
 from xpiler.ir import build
 from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, Load, LoopKind, Space, Var
-from xpiler.ir.types import I32, U64, DType
+from xpiler.ir.rewrite import free_vars
+from xpiler.ir.types import I32, I64, U64, DType
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +82,18 @@ def _malloc(call: Invocation) -> Value:
     return Heap(Pointer(VOID), call.number_as(1 if call.name == "aligned_alloc" else 0, U64))
 
 
+@builtin("posix_memalign")
+def _posix_memalign(call: Invocation) -> Value:
+    """`posix_memalign((void **)&p, alignment, bytes)`, which succeeds."""
+    from xpiler.frontend.lower_assignment import assign_value
+
+    require_serial(call.ctx, call.name, call.node)
+    call.need(3)
+    heap = Heap(Pointer(VOID), call.number_as(2, U64))
+    assign_value(call.ctx, deref(call.ctx, pointer_of(call.ctx, call.args[0])), heap, call.node)
+    return constant(0, I32)
+
+
 @builtin("free")
 def _free(call: Invocation) -> Value:
     require_serial(call.ctx, call.name, call.node)
@@ -100,6 +123,8 @@ def _delete(ctx: Context, node: Node) -> Value:
 
 def vector_variable(ctx: Context, name: str, element: CType, values: Sequence[Value]) -> Value:
     """`std::vector<T> name(n)` and `name(n, value)`."""
+    if isinstance(element, Thread):
+        return Nothing(element)
     leaf = stored_type(element)
     if not values or leaf is None:
         ctx.refuse("vector", f"`std::vector` {name} needs its size where it is declared")
@@ -108,6 +133,8 @@ def vector_variable(ctx: Context, name: str, element: CType, values: Sequence[Va
     total = count if lanes == 1 else build.mul(count, build.const(lanes, count.dtype))
     address = new_array(ctx, name, Pointer(element), leaf, total, zero=len(values) < 2)
     assert address.memory is not None
+    if all("." in v or v in ctx.settled for v in free_vars(count)):
+        ctx.lengths[address.memory.name] = build.cast(count, I64)
     if len(values) > 1:
         at = Var(I32, ctx.fresh("e"))
         body = Assign(Load(leaf, address.memory.name, (at,)), build.cast(load(ctx, values[1]), leaf))
@@ -127,9 +154,7 @@ def array_of_variable_length(ctx: Context, name: str, element: CType, size: Node
     return Element(Array(element, None), address.memory, None, ZERO, leaf.bytes)
 
 
-@method("array", "data", "begin")
+@method("array", "data", "begin", "cbegin")
 def _data(call: Invocation) -> Value:
-    from xpiler.frontend.lower_memory import pointer_of
-
     assert call.receiver is not None
     return pointer_of(call.ctx, call.receiver)

@@ -384,7 +384,7 @@ def _swap(call: Invocation) -> Value:
     return VOID_VALUE
 
 
-@builtin("move", "forward", "as_const", "launder")
+@builtin("move", "forward", "as_const", "launder", "ref", "cref")
 def _move(call: Invocation) -> Value:
     return call.args[0]
 

@@ -22,6 +22,7 @@ from xpiler.frontend.lower_types import (
     Register,
     Scalar,
     Struct,
+    Thread,
     Vector,
     align_of,
     field_offsets,
@@ -167,6 +168,8 @@ def subscript(ctx: Context, value: Value, index: Expr) -> Value:
         return both(value, lambda side: subscript(ctx, side, index))
     if isinstance(value, Elements):
         return _one_of(ctx, value, index)
+    if isinstance(value.type, Thread):
+        return value
     if isinstance(value, Aggregate) and isinstance(value.type, Vector):
         if isinstance(index, Const):
             return value.fields[str(int(index.value))]

@@ -23,6 +23,7 @@ from xpiler.frontend.lower_types import (
     Reference,
     Scalar,
     Struct,
+    Thread,
     field_offsets,
     named_type,
     size_of,
@@ -170,6 +171,8 @@ def _library_type(name: str) -> CType | None:
             return Group("coalesced")
         case "atomic_ref":
             return AtomicRef()
+        case "thread" | "jthread":
+            return Thread()
         case "memory_order" | "cudaError_t":
             return Scalar(I32)
         case (

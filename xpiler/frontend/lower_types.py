@@ -80,6 +80,14 @@ class Heaped(Array):
 
 
 @dataclass(frozen=True)
+class Thread(CType):
+    """`std::thread`, one or a vector of them: see `lower_threads.py`."""
+
+    def __str__(self) -> str:
+        return "std::thread"
+
+
+@dataclass(frozen=True)
 class Binding:
     """The value of a template parameter: a type, an integer, a template by its name, or a pack of numbers.
     A pack of types is a type."""

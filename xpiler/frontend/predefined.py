@@ -220,6 +220,8 @@ _AVX512 = {
     "_MM_SHUFFLE(z, y, x, w)": "(((z) << 6) | ((y) << 4) | ((x) << 2) | (w))",
     "_MM_FROUND_TO_NEAREST_INT": "0",
     "_MM_FROUND_TO_NEG_INF": "1",
+    **{f"_MM_MANT_NORM_{name}": str(n) for n, name in enumerate(("1_2", "p5_2", "p5_1", "p75_1p5"))},
+    **{f"_MM_MANT_SIGN_{name}": str(n) for n, name in enumerate(("src", "zero", "nan"))},
     "_MM_FROUND_TO_POS_INF": "2",
     "_MM_FROUND_TO_ZERO": "3",
     "_MM_FROUND_CUR_DIRECTION": "4",

@@ -11,6 +11,7 @@ wrap here too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from xpiler.ir.build import (
     add,
@@ -189,6 +190,64 @@ def _scaled(a: Expr, b: Expr) -> Expr:
     return select(ne(b, b), b, call("ldexp", a.dtype, a, power))
 
 
+def _signed_by(a: Expr, b: Expr) -> Expr:
+    """`a` with its sign changed where `b` is negative, 0 where `b` is."""
+    opposite = cast(sub(const(0, unsigned(a.dtype)), cast(a, unsigned(a.dtype))), a.dtype)
+    zero = const(0, a.dtype)
+    return select(lt(b, zero), opposite, select(eq(b, zero), zero, a))
+
+
+_FRACTION = {F32: 23, F64: 52}
+_BIAS = {F32: 127, F64: 1023}
+
+
+def _of_normal_size(a: Expr) -> tuple[Expr, Expr]:
+    """The bits of |a|, of a denormal times 2 to the bits of its fraction; and what that adds to its
+    exponent."""
+    dtype, places = a.dtype, _FRACTION[a.dtype]
+    size: Expr = call("abs", dtype, a)
+    small = lt(size, const(2.0 ** (1 - _BIAS[dtype]), dtype))
+    size = select(small, mul(size, const(2.0**places, dtype)), size)
+    return as_bits(size, unsigned(dtype)), select(small, const(places), const(0))
+
+
+def _exponent(a: Expr) -> Expr:
+    """floor(log2 |a|) as a float: minus infinity of 0, infinity of infinities."""
+    dtype = a.dtype
+    word, more = _of_normal_size(a)
+    power = sub(cast(binary(">>", word, const(_FRACTION[dtype], word.dtype)), I32), const(_BIAS[dtype]))
+    found = select(eq(a, const(0.0, dtype)), const(float("-inf"), dtype), cast(sub(power, more), dtype))
+    found = select(call("isinf", BOOL, a), const(float("inf"), dtype), found)
+    return select(call("isnan", BOOL, a), a, found)
+
+
+def mantissa(interval: int, sign: int, a: Expr) -> Expr:
+    """`getmant`: |a| times a power of two that puts it into [1, 2), [1/2, 2), [1/2, 1) or [3/4, 3/2), for an
+    interval of 0 to 3, with the sign of `a`; none if `sign` is 1, and NaN in place of a negative one if 2."""
+    dtype, places = a.dtype, _FRACTION[a.dtype]
+    word, more = _of_normal_size(a)
+    fraction = binary("&", word, const((1 << places) - 1, word.dtype))
+    one = const(_BIAS[dtype] << places, word.dtype)
+    found = as_bits(cast(binary("|", fraction, one), word.dtype), dtype)
+    half = mul(found, const(0.5, dtype))
+    odd = binary("&", sub(cast(binary(">>", word, const(places, word.dtype)), I32), more), const(1))
+    halved = (
+        const(False, BOOL),
+        eq(odd, const((_BIAS[dtype] + 1) & 1)),
+        const(True, BOOL),
+        ge(found, const(1.5, dtype)),
+    )[interval & 3]
+    found = select(halved, half, found)
+    whole = or_(call("isinf", BOOL, a), eq(a, const(0.0, dtype)))
+    found = select(whole, const(1.0, dtype), found)
+    negative = call("signbit", BOOL, a)
+    if sign & 1 == 0:
+        found = select(negative, neg(found), found)
+    if sign & 2:
+        found = select(lt(a, const(0.0, dtype)), const(float("nan"), dtype), found)
+    return select(call("isnan", BOOL, a), a, found)
+
+
 ONE, TWO, THREE = 1, 2, 3
 
 
@@ -220,6 +279,8 @@ TABLE: dict[str, tuple[tuple[str, ...], int, Meaning]] = {
     "mulhrs": (("epi16",), TWO, _rounded_high_product),
     "avg": (("epu8", "epu16"), TWO, _average),
     "abs": ((*FLOATS, *SIGNED), ONE, _absolute),
+    "sign": (("epi8", "epi16", "epi32"), TWO, _signed_by),
+    "getexp": (("ps", "pd"), ONE, _exponent),
     "sllv": (("epi16", "epi32", "epi64"), TWO, _variable_shift("sll")),
     "srlv": (("epi16", "epi32", "epi64"), TWO, _variable_shift("srl")),
     "srav": (("epi16", "epi32", "epi64"), TWO, _variable_shift("sra")),
@@ -257,6 +318,18 @@ def _word(a: Expr) -> Expr:
 COMPARISONS: dict[str, Callable[[Expr, Expr], Expr]] = {
     "eq": eq, "lt": lt, "le": le, "neq": ne, "ge": ge, "gt": gt, "nlt": ge, "nle": gt,
 }  # fmt: skip
+# Of floats, by their predicate: `nlt` holds where either is NaN.
+ORDERS = {
+    "eq": 0, "lt": 1, "le": 2, "unord": 3, "neq": 4, "nlt": 5, "nle": 6, "ord": 7, "nge": 9, "ngt": 10,
+    "ge": 13, "gt": 14,
+}  # fmt: skip
+
+
+def comparisons(dtype: DType) -> dict[str, Callable[[Expr, Expr], Expr]]:
+    """Those with names of their own, for lanes of a type."""
+    if not dtype.is_float:
+        return COMPARISONS
+    return {name: partial(compared, predicate) for name, predicate in ORDERS.items()}
 
 
 def _unordered(a: Expr, b: Expr) -> Expr:

@@ -86,6 +86,10 @@ static inline bool is_of_class(U bits, int classes) {
     static inline V P##_fmsubadd_##S(V a, V b, V c) {                                                                     \
         auto x = xpavx::lanes<T>(a), y = xpavx::lanes<T>(b), z = xpavx::lanes<T>(c);                                      \
         return xpavx::build<T, V>([&](int i) { return std::fma(x.at[i], y.at[i], i % 2 ? -z.at[i] : z.at[i]); });         \
+    }                                                                                                                     \
+    static inline V P##_addsub_##S(V a, V b) {                                                                            \
+        auto x = xpavx::lanes<T>(a), y = xpavx::lanes<T>(b);                                                              \
+        return xpavx::build<T, V>([&](int i) { return i % 2 ? x.at[i] + y.at[i] : x.at[i] - y.at[i]; });                  \
     }
 #define XP_FLOAT_REST(P, V, K, S, T)                                                                                       \
     static inline V P##_roundscale_##S(V a, int imm) { return xpavx::map<T>(a, [imm](T x) { return xpavx::round_scale(x, imm); }); } \

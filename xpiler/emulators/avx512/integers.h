@@ -53,6 +53,9 @@ XP_I64(XP_BINARY, mullo_epi64, uint64_t, x* y)
 XP_I16(XP_BINARY, mulhi_epi16, int16_t, (x * y) >> 16)
 XP_I16(XP_BINARY, mulhi_epu16, uint16_t, (static_cast<unsigned>(x) * y) >> 16)
 XP_I16(XP_BINARY, mulhrs_epi16, int16_t, ((x * y >> 14) + 1) >> 1)
+XP_I8(XP_BINARY, sign_epi8, int8_t, y < 0 ? static_cast<int8_t>(-x) : y == 0 ? int8_t(0) : x)
+XP_I16(XP_BINARY, sign_epi16, int16_t, y < 0 ? static_cast<int16_t>(-x) : y == 0 ? int16_t(0) : x)
+XP_I32(XP_BINARY, sign_epi32, int32_t, y < 0 ? static_cast<int32_t>(0u - static_cast<uint32_t>(x)) : y == 0 ? 0 : x)
 XP_I64(XP_BINARY, mul_epi32, int64_t, static_cast<int64_t>(static_cast<int32_t>(x)) * static_cast<int32_t>(y))
 XP_I64(XP_BINARY, mul_epu32, uint64_t, (x & 0xffffffffu) * (y & 0xffffffffu))
 XP_I8(XP_BINARY, adds_epi8, int8_t, xpavx::clamp<int8_t>(x + y))
@@ -237,6 +240,7 @@ XP_BF16(_mm, __m128, __m128bh, __mmask8)
     static inline K _knot_mask##W(K a) { return static_cast<K>(~a); }                        \
     static inline K _kshiftli_mask##W(K a, unsigned n) { return n < W ? static_cast<K>(a << n) : K(0); } \
     static inline K _kshiftri_mask##W(K a, unsigned n) { return n < W ? static_cast<K>(a >> n) : K(0); } \
+    static inline K _kadd_mask##W(K a, K b) { return static_cast<K>(a + b); }                \
     static inline unsigned char _kortestz_mask##W##_u8(K a, K b) { return static_cast<K>(a | b) == 0; }  \
     static inline unsigned char _kortestc_mask##W##_u8(K a, K b) { return static_cast<K>(a | b) == static_cast<K>(~K(0)); } \
     static inline K _load_mask##W(const K* p) { return *p; }                                 \
@@ -261,6 +265,16 @@ static inline __mmask16 _mm512_knot(__mmask16 a) { return static_cast<__mmask16>
 static inline __mmask16 _mm512_int2mask(int a) { return static_cast<__mmask16>(a); }
 static inline int _mm512_mask2int(__mmask16 a) { return a; }
 static inline __mmask16 _mm512_kunpackb(__mmask16 a, __mmask16 b) { return static_cast<__mmask16>(a << 8 | (b & 255)); }
+static inline __mmask16 _kunpackb_mask16(__mmask8 a, __mmask8 b) { return static_cast<__mmask16>(a << 8 | b); }
+static inline __mmask32 _kunpackw_mask32(__mmask16 a, __mmask16 b) { return static_cast<__mmask32>(a) << 16 | b; }
+static inline __mmask64 _kunpackd_mask64(__mmask32 a, __mmask32 b) { return static_cast<__mmask64>(a) << 32 | b; }
+#define XP_BIT_TEST(P, V, W)                                                                                                     \
+    static inline int P##_testz_si##W(V a, V b) { return !xpavx::test<int64_t>(a, b, [](int64_t x, int64_t y) { return (x & y) != 0; }); } \
+    static inline int P##_testc_si##W(V a, V b) { return !xpavx::test<int64_t>(a, b, [](int64_t x, int64_t y) { return (~x & y) != 0; }); }
+XP_BIT_TEST(_mm, __m128i, 128)
+XP_BIT_TEST(_mm256, __m256i, 256)
+static inline int _mm_test_all_zeros(__m128i a, __m128i b) { return _mm_testz_si128(a, b); }
+static inline int _mm512_kortestc(__mmask16 a, __mmask16 b) { return static_cast<__mmask16>(a | b) == 0xffff; }
 static inline int _mm512_kortestz(__mmask16 a, __mmask16 b) { return !(a | b); }
 #define XP_MASK_VECTOR(P, V, K, B)                                                                                                                               \
     static inline K P##_movepi##B##_mask(V a) { return static_cast<K>(xpavx::test<int##B##_t>(a, a, [](int##B##_t x, int##B##_t) { return x < 0; })); }          \
