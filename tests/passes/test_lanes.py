@@ -40,7 +40,7 @@ def test_sums_of_lanes_become_one_sum():
         "    y[r] = _mm512_reduce_add_ps(sum);\n"
         "  }\n}\n"
     )
-    assert "for i32 lane in 0 .. 64 {\n      sum_sum += x[" in shown
+    assert "for i32 c in 0 .. 64 {\n      sum_1 += x[" in shown
     assert "[16]" not in shown
 
 

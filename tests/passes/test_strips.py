@@ -126,3 +126,95 @@ def test_a_flag_that_changes_is_no_mask() -> None:
         }
     }""")
     assert "bool done = false" in show(stays)
+
+
+def test_sums_that_lanes_keep_apart_are_one_sum_over_all_elements() -> None:
+    """Also where each step stores something else, the size is rounded down by its bits, and a mask picks the
+    rest."""
+    assert body("""
+    extern "C" void norm(const float *x, float *y, int n) {
+        const int full = n & ~15;
+        const __mmask16 rest = (__mmask16)((1u << (n - full)) - 1u);
+        __m512 most = _mm512_set1_ps(0.5f), sum = _mm512_setzero_ps();
+        int i = 0;
+        for (; i < full; i += 16) most = _mm512_max_ps(most, _mm512_loadu_ps(x + i));
+        if (rest) most = _mm512_mask_max_ps(most, rest, most, _mm512_maskz_loadu_ps(rest, x + i));
+        const __m512 peak = _mm512_set1_ps(_mm512_reduce_max_ps(most));
+        for (i = 0; i < full; i += 16) {
+            const __m512 v = _mm512_div_ps(_mm512_loadu_ps(x + i), peak);
+            _mm512_storeu_ps(y + i, v);
+            sum = _mm512_add_ps(sum, v);
+        }
+        if (rest) {
+            const __m512 v = _mm512_div_ps(_mm512_maskz_loadu_ps(rest, x + i), peak);
+            _mm512_mask_storeu_ps(y + i, rest, v);
+            sum = _mm512_mask_add_ps(sum, rest, sum, v);
+        }
+        y[0] = _mm512_reduce_add_ps(sum);
+    }
+    """) == [
+        "f32 reduced_max = 0.5f;",
+        "f32 sum_1 = 0.0f;",
+        "for i32 i_1 in 0 .. n {",
+        "reduced_max max= x[(i64)i_1];",
+        "}",
+        "for i32 i_2 in 0 .. n {",
+        "f32 v_1 = x[(i64)i_2] / reduced_max;",
+        "y[(i64)i_2] = v_1;",
+        "sum_1 += v_1;",
+        "}",
+        "y[0] = sum_1;",
+    ]
+
+
+def test_several_sums_of_neighbouring_vectors_are_one_with_the_rest_behind_them() -> None:
+    assert body("""
+    extern "C" void dot(const float *x, float *y, int n) {
+        __m256 a = _mm256_setzero_ps(), b = _mm256_setzero_ps();
+        int i = 0;
+        for (; i + 16 <= n; i += 16) {
+            a = _mm256_fmadd_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(x + i), a);
+            b = _mm256_fmadd_ps(_mm256_loadu_ps(x + i + 8), _mm256_loadu_ps(x + i + 8), b);
+        }
+        a = _mm256_add_ps(a, b);
+        __m128 h = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+        h = _mm_add_ps(h, _mm_movehl_ps(h, h));
+        h = _mm_add_ss(h, _mm_movehdup_ps(h));
+        float s = _mm_cvtss_f32(h);
+        for (; i < n; ++i) s += x[i] * x[i];
+        y[0] = s;
+    }
+    """) == [
+        "f32 s = 0.0f;",
+        "for i32 lane_2 in 0 .. n {",
+        "s += x[(i64)lane_2] * x[(i64)lane_2];",
+        "}",
+        "y[0] = s;",
+    ]
+
+
+def test_lanes_that_are_read_before_the_end_stay_apart() -> None:
+    text = show(
+        canonical("""
+    extern "C" void means(const float *x, float *y, int n) {
+        __m512 sum = _mm512_setzero_ps();
+        for (int i = 0; i + 16 <= n; i += 16) {
+            sum = _mm512_add_ps(sum, _mm512_loadu_ps(x + i));
+            _mm512_storeu_ps(y + i, sum);
+        }
+        if (n > 20) y[16] = _mm512_reduce_add_ps(sum);
+    }
+    """)
+    )
+    assert "sum[" in text or "part" in text
+
+
+def test_a_rest_under_a_condition_of_its_own_stays_apart() -> None:
+    text = """
+    extern "C" void twice(const float *x, float *y, int n) {
+        int i = 0;
+        for (; i + 16 <= n; i += 16) _mm512_storeu_ps(y + i, _mm512_loadu_ps(x + i));
+        if (x[0] != 0) for (; i < n; ++i) y[i] = x[i];
+    }
+    """
+    assert "if (" in show(canonical(text))

@@ -37,6 +37,7 @@ from xpiler.passes.invariants import hoist_invariants
 from xpiler.passes.jammed_copies import separate_copies
 from xpiler.passes.joined_conditions import join_conditions
 from xpiler.passes.lane_masks import masked_steps, plain_masks
+from xpiler.passes.lane_totals import join_lane_totals
 from xpiler.passes.lane_votes import drop_votes
 from xpiler.passes.late_declarations import declare_late
 from xpiler.passes.loop_distribution import distribute_loops
@@ -73,6 +74,7 @@ from xpiler.passes.tile_threads import turn_tiles
 from xpiler.passes.twin_branches import merge_twins
 from xpiler.passes.uniform_starts import uniform_starts
 from xpiler.passes.unrolled_strips import roll_strips
+from xpiler.passes.whole_parts import plain_parts
 from xpiler.passes.zeroed_arrays import with_filled_arrays
 
 
@@ -233,6 +235,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("covers", without_covers),
     ("counted loops", _counted_in_threads),
     ("moving places", _moving_in_threads),
+    ("whole parts", plain_parts),
     ("masked steps", masked_steps),
     ("strips of threads", widen_threads),
     ("parts of dynamic memory", split_dynamic),
@@ -240,6 +243,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("shaped indices", shape_indices),
     ("cache removal", remove_caches),
     ("threads of tiles", turn_tiles),
+    ("totals of lanes", join_lane_totals),
     ("reductions", recover_reductions),
     ("prefix sums", join_prefixes),
     ("merged peaks", split_merged_peaks),
@@ -249,6 +253,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("cache removal", remove_caches),
     ("sums of packed products", with_summed_dots),
     ("gathered votes", tell_votes),
+    ("totals of lanes", join_lane_totals),
     ("merging of reductions", merge_reductions),
     ("tidy", tidy),
     ("rescaled sums", split_rescaled_sums),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import Overflow, coefficient, linear, prove_le, simplify
 from xpiler.ir.affine_form import to_expr
-from xpiler.ir.build import add, const, mul, sub
+from xpiler.ir.build import add, const, div, mul, sub
 from xpiler.ir.nodes import (
     TRUE,
     Assign,
@@ -35,7 +35,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import children, map_expr, map_stmt, rename, substitute, uses, walk, walk_stmts
-from xpiler.ir.types import I64
+from xpiler.ir.types import BOOL, I64
 from xpiler.passes.facts import Facts, Ranges
 from xpiler.passes.strip_mining import whole_loops
 from xpiler.passes.structured import spliced
@@ -273,23 +273,33 @@ class _Joiner:
 
     def rest_of(self, stmt: Stmt, end: Expr) -> _Rest | None:
         """The rest as a loop over elements: it is one, or a strip of which a mask selects the lanes."""
-        if isinstance(stmt, If) and not stmt.otherwise.body and self.is_nonempty(stmt.condition, end):
+        if isinstance(stmt, If) and not stmt.otherwise.body:
             inner = spliced(stmt.then.body)
-            return self.rest_of(inner[0], end) if len(inner) == 1 else None
+            rest = self.rest_of(inner[0], end) if len(inner) == 1 else None
+            return rest if rest is not None and self.is_nonempty(stmt.condition, rest) else None
         if not isinstance(stmt, For) or stmt.step != const(1, stmt.dtype):
             return None
         if stmt.start != const(0, stmt.dtype) or self.same(stmt.start, end):
             return _Rest(stmt.start, stmt.stop, stmt.var, stmt.body)
         return self.masked(stmt, end)
 
-    def is_nonempty(self, condition: Expr, end: Expr) -> bool:
-        """`end < n`, `n % 16 != 0`: without it there is nothing left."""
+    def is_nonempty(self, condition: Expr, rest: _Rest) -> bool:
+        """`end < n`, `n % 16 != 0`, `0 < n - end`: without it there is nothing left."""
         match condition:
-            case Binary(op="<", left=left) if self.same(left, end):
-                return True
-            case Binary(op="!=" | ">", right=Const(value=0)):
-                return True
+            case Binary(op="<", left=left, right=right) if self.same(left, rest.start):
+                return self.same(right, rest.stop)
+            case Binary(op="!=" | ">", left=count, right=Const(value=0)):
+                return self.is_count(count, rest)
+            case Binary(op="<", left=Const(value=0), right=count):
+                return self.is_count(count, rest)
         return False
+
+    def is_count(self, count: Expr, rest: _Rest) -> bool:
+        """Whether it is how many elements are left, `n - end` or `n % 16`."""
+        match count:
+            case Binary(op="%", left=size, right=width):
+                count = sub(size, mul(div(size, width), width))
+        return self.same(count, sub(rest.stop, rest.start))
 
     def masked(self, lanes: For, end: Expr) -> _Rest | None:
         """`for lane in 0..16: if (lane < n - end) f(end + lane)` as `for x in end..n: f(x)`."""
@@ -306,25 +316,19 @@ class _Joiner:
                     return None
                 values[first.name] = first.init
             body = Block(tuple(substitute(s, values) for s in stmts))
-            masks = {
-                e
-                for e in walk(body)
-                if isinstance(e, Binary)
-                and e.op == "<"
-                and e.left == lane
-                and not _mentions(e.right, lane.name)
-            }
-            if len(masks) != 1:
+            tests = {e: _below(e, lane.name) for e in walk(body) if isinstance(e, Binary) and e.op == "<"}
+            masks = {e: self.plain(c) for e, c in tests.items() if c is not None}
+            if not masks or len(set(masks.values())) != 1:
                 return None
-            (mask,) = masks
-            assert isinstance(mask, Binary)
-            flag = Var(mask.dtype, "mask?")
-            guarded = map_expr(body, lambda e: flag if e == mask else e)
+            (only,) = set(masks.values())
+            flag = Var(BOOL, "mask?")
+            guarded = map_expr(body, lambda e: flag if e in masks else e)
             assert isinstance(guarded, Block)
-            if not all(_is_quiet(s, flag) for s in guarded.body):
+            own = {s.name for s in guarded.body if isinstance(s, Decl)}
+            if not all(_is_quiet(s, flag, own) for s in guarded.body):
                 return None
             body = substitute(guarded, {"mask?": TRUE})
-            count = mask.right
+            count = only
         elif len(stmts) == 1 and isinstance(stmts[0], If) and not stmts[0].otherwise.body:
             below = _below(stmts[0].condition, lane.name)
             if below is None or not prove_le(self.plain(below), lanes.stop, self.sizes):
@@ -411,6 +415,8 @@ def _plain(stmt: Stmt) -> Stmt:
             return replace(stmt, kind=LoopKind.SERIAL, unroll=0)
         case Assign(target=target, value=value, reduce="+"):
             return replace(stmt, value=add(value, target), reduce=None)
+        case Assign(target=target, value=value, reduce="max" | "min" as op):
+            return replace(stmt, value=Call(target.dtype, op, (target, value)), reduce=None)
     return stmt
 
 
@@ -424,11 +430,17 @@ def _below(condition: Expr, lane: str) -> Expr | None:
     return None
 
 
-def _is_quiet(stmt: Stmt, flag: Var) -> bool:
-    """Whether a statement does nothing that is seen where the mask is not set."""
-    if isinstance(stmt, Decl):
-        return True
-    return isinstance(stmt, If) and stmt.condition == flag and not stmt.otherwise.body
+def _is_quiet(stmt: Stmt, flag: Var, own: set[str]) -> bool:
+    """Whether a statement does nothing that is seen where the mask is not set. `own`: variables of its
+    list."""
+    match stmt:
+        case Decl():
+            return True
+        case Assign(target=Var(name=name)):
+            return name in own
+        case If(condition=condition, otherwise=Block(body=())):
+            return condition == flag
+    return False
 
 
 def _unguarded(body: Block) -> Block:

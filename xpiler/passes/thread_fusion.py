@@ -38,12 +38,14 @@ from xpiler.passes.independence import independent_iterations
 from xpiler.passes.structured import spliced
 
 
-def fuse_threads(function: Function, *, outer: bool = False, array: str = "") -> Function:
+def fuse_threads(
+    function: Function, *, outer: bool = False, array: str = "", beside: bool = False
+) -> Function:
     """Fuse neighbouring thread loops wherever that is legal, then undo expansions that fusion made
     needless. `outer`: of nests that differ inside, the outer loops that they share. `array`: only in blocks
-    that use it."""
+    that use it. `beside`: loops over steps stay around those over threads."""
     facts = Facts.of(function)
-    body = _Fuser(outer, array).block(function.body, facts)
+    body = _Fuser(outer, array, beside).block(function.body, facts)
     body = contracted(body)
     return function if body == function.body else replace(function, body=body)
 
@@ -86,6 +88,7 @@ def thread_nest(stmt: Stmt) -> _Nest | None:
 class _Fuser:
     outer: bool
     array: str
+    beside: bool
 
     def block(self, block: Block, facts: Facts) -> Block:
         if self.array and not is_used(self.array, block):
@@ -196,7 +199,9 @@ class _Fuser:
         if nest is not None:
             return nest
         match stmt:
-            case For(kind=LoopKind.SERIAL | LoopKind.UNROLLED, body=Block(body=(*heads, only))):
+            case For(kind=LoopKind.SERIAL | LoopKind.UNROLLED, body=Block(body=(*heads, only))) if (
+                not self.beside
+            ):
                 # What all threads compute alike before they part each computes by itself.
                 values = _values_of(heads)
                 inner = self._as_nest(only, facts.inside(stmt)) if values is not None else None

@@ -5,6 +5,10 @@
         low = a[i + lane]; high = a[i + 16 + lane]    -->     threads lane in 0..16:
         c[i + lane] = low; c[i + 16 + lane] = high              c[i + 16*r + lane] = a[i + 16*r + lane]
 
+Sums that all lanes add to are taken together likewise,
+
+    for lane in 0..16: { s += a[i + lane]; s += a[i + 16 + lane] }
+
 so that strips of any width are loops over elements (`index_fusion.py`, `strips.py`).
 """
 
@@ -13,8 +17,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xpiler.ir.build import const
-from xpiler.ir.nodes import Assign, Block, Const, Expr, For, Function, If, Load, LoopKind, Stmt, Var, While
-from xpiler.ir.rewrite import substitute, walk
+from xpiler.ir.nodes import (
+    Assign,
+    Block,
+    Const,
+    Expr,
+    For,
+    Function,
+    If,
+    Load,
+    LoopKind,
+    Stmt,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import substitute, uses
 from xpiler.passes.copies import template
 from xpiler.passes.facts import Facts
 from xpiler.passes.independence import independent_iterations
@@ -51,7 +68,7 @@ def _rolled(block: Block, facts: Facts, names: Names) -> Block:
 def _with_vectors(strips: For, facts: Facts, names: Names) -> For:
     body = spliced(strips.body.body)
     lanes = body[0] if len(body) == 1 else None
-    if not isinstance(lanes, For) or lanes.kind is not LoopKind.THREADS:
+    if not isinstance(lanes, For) or lanes.kind not in (LoopKind.THREADS, LoopKind.SERIAL):
         return strips
     if not isinstance(strips.step, Const) or not isinstance(lanes.stop, Const) or lanes.stop.value == 0:
         return strips
@@ -59,30 +76,28 @@ def _with_vectors(strips: For, facts: Facts, names: Names) -> For:
     stores = _stores(lanes.body)
     if rest or count < 2 or not stores or len(stores) % count:
         return strips
-    by_array: dict[str, list[Stmt]] = {}
+    by_target: dict[str, list[Stmt]] = {}
     for store in stores:
-        assert isinstance(store.target, Load)
-        by_array.setdefault(store.target.array, []).append(store)
-    if any(len(own) != count for own in by_array.values()):
+        by_target.setdefault(_written(store), []).append(store)
+    if any(len(own) != count for own in by_target.values()):
         return strips
+    totals = frozenset(s.target.name for s in stores if isinstance(s.target, Var))
     number = Var(lanes.dtype, names.fresh("r"))
-    copies = [[own[n] for own in by_array.values()] for n in range(count)]
+    copies = [[own[n] for own in by_target.values()] for n in range(count)]
     made = template(copies, number)
     if made is None:
         return strips
     inner = replace(lanes, body=Block(made))
-    vectors = For(
-        number.name, number.dtype, const(0), const(count), const(1), Block((inner,)), LoopKind.THREADS
-    )
+    vectors = For(number.name, number.dtype, const(0), const(count), const(1), Block((inner,)), lanes.kind)
     inside = facts.inside(strips).inside(vectors).inside(inner)
-    if not independent_iterations([vectors, inner], made, inside):
+    if not independent_iterations([vectors, inner], made, inside, totals):
         return strips
     return replace(strips, body=Block((vectors,)))
 
 
 def _stores(block: Block) -> list[Assign]:
-    """The stores of straight-line code with all scalars put in; none if it is anything else, or reads what it
-    writes."""
+    """The stores and sums of straight-line code with all scalars put in; none if it is anything else, or
+    reads what it writes."""
     values: dict[str, Expr] = {}
     out: list[Assign] = []
     for stmt in spliced(block.body):
@@ -92,8 +107,14 @@ def _stores(block: Block) -> list[Assign]:
             case Assign(target=Load(index=index) as target, value=value, reduce=None):
                 place = replace(target, index=tuple(substitute(i, values) for i in index))
                 out.append(replace(stmt, target=place, value=substitute(value, values)))
+            case Assign(target=Var(), value=value, reduce=str()):
+                out.append(replace(stmt, value=substitute(value, values)))
             case _:
                 return []
-    written = {s.target.array for s in out if isinstance(s.target, Load)}
-    reads = {n.array for s in out for n in walk(s.value) if isinstance(n, Load)}
-    return [] if written & reads else out
+    found = [uses(s.value) for s in out]
+    reads = {name for one in found for name in one.arrays_read | one.vars_read}
+    return [] if {_written(s) for s in out} & reads else out
+
+
+def _written(store: Assign) -> str:
+    return store.target.array if isinstance(store.target, Load) else store.target.name
