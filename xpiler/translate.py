@@ -474,9 +474,7 @@ def _prepare(
             return
         if entry.missing and (needs_ir or entry.kind == "kernel"):
             name = entry.missing[0]
-            item.refused = unit.refusals.get(name) or Diagnostic(
-                "kernel-refused", f"kernel {name} cannot be translated", entry.range
-            )
+            item.refused = unit.refusals.get(name) or _unknown_kernel(unit, name)
             return
         try:
             if entry.kind == "main":
@@ -510,6 +508,13 @@ def _prepare(
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))
+
+
+def _unknown_kernel(unit: Unit, name: str) -> Diagnostic:
+    """Of a launch that starts nothing that the file, or a header of it, defines."""
+    place = next((site.range for site in unit.launches if site.spelling == name), None)
+    message = f"which kernel `{name}` is cannot be told: neither this file nor a header of it defines it"
+    return Diagnostic("kernel-unknown", message, place, remedy="include the file that defines it")
 
 
 def _translate_others(entries: Iterable[EntryJob], to: str, progress: Progress) -> list[str]:

@@ -40,7 +40,8 @@ class KernelValue:
 
 
 def is_by_value(unit: SyntaxUnit, launch: Launch) -> bool:
-    return not any(kernel.name == launch.name for kernel in unit.kernels)
+    declared = (p for p in unit.prototypes if p.is_kernel)
+    return not any(kernel.name == launch.name for kernel in (*unit.kernels, *declared))
 
 
 def kernel_values(unit: SyntaxUnit) -> tuple[KernelValue, ...]:

@@ -19,6 +19,7 @@ from xpiler.frontend.lower_packs import TypePack
 from xpiler.frontend.lower_params import members
 from xpiler.frontend.lower_typenames import declared, type_of
 from xpiler.frontend.lower_types import (
+    Auto,
     Binding,
     CType,
     Pointer,
@@ -91,6 +92,7 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
             )
 
     values = kernel_values(entities.unit)
+    untold: dict[Launch, Diagnostic] = {}  # launches of templates whose arguments cannot be told
     for launch in entities.unit.launches:
         named = [(launch.name, launch.template_arguments)]
         if is_by_value(entities.unit, launch):
@@ -101,6 +103,10 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
                     chosen = launched_kernel(ctx, launch, kernels, name, explicit)
                     if chosen is not None:
                         add(*chosen, launch, block_dims(ctx, launch), grid_dims(ctx, launch))
+                    elif any(k.name == name for k in kernels) and launch.is_local:
+                        untold.setdefault(launch, _untold(ctx, launch, kernels, name, explicit))
+    started = {launch for wanted in found.values() for launch in wanted.launches}
+    untold = {launch: why for launch, why in untold.items() if launch not in started}
     for instantiation in entities.unit.instantiations:
         ctx = Context(entities)
         for function in entities.kernels.get(instantiation.name, []):
@@ -131,13 +137,29 @@ def wanted_kernels(entities: Entities, refusals: dict[str, Diagnostic]) -> list[
                     remedy="write out the parameters that its launches give it",
                 )
                 continue
+            if why := next((d for launch, d in untold.items() if launch.name == function.name), None):
+                refusals[function.name] = why
+                continue
+            where = "is never launched in this file"
+            remedy = f"add a launch, or `template __global__ void {function.name}<...>(...);`"
+            within = [la.host_function for la in entities.unit.launches if la.name == function.name]
+            around = within[0] if within else None
+            if around is not None and around.template:
+                where = f"is launched in the template `{around.name}` only, which nothing in this file calls"
+                remedy = f"add a call, or `template {around.return_text or 'void'} {around.name}<...>(...);`"
             refusals[function.name] = Diagnostic(
                 NOT_LAUNCHED,
-                f"template kernel `{function.name}<{names}>` is never launched in this file: "
-                "its arguments are unknown",
+                f"template kernel `{function.name}<{names}>` {where}: its arguments are unknown",
                 function.range,
-                remedy=f"add a launch, or `template __global__ void {function.name}<...>(...);`",
+                remedy=remedy,
             )
+    declared_only = {p.name for p in entities.unit.prototypes if p.is_kernel} - {*entities.kernels}
+    for launch in entities.unit.launches:
+        if launch.is_local and launch.name in declared_only:
+            refusals.setdefault(launch.name, _elsewhere(launch))
+    for launch, why in untold.items():
+        if launch.name not in refusals and launch.host_function and not launch.host_function.template:
+            refusals[launch.spelling] = why
     kernels_order = {k.node.start_byte: i for i, k in enumerate(kernels)}
     order.sort(key=lambda key: kernels_order.get(key[0], 0))
     return _unique(entities, [found[key] for key in order])
@@ -224,6 +246,34 @@ def launched_kernel(
             if bindings is not None:
                 return function, bindings
     return None
+
+
+def _elsewhere(launch: Launch) -> Diagnostic:
+    """Of a launch of a kernel that is declared only."""
+    message = f"kernel `{launch.name}` is launched here and defined in another file"
+    remedy = "include that file, or have a function of it launch the kernel"
+    return Diagnostic("kernel-elsewhere", message, launch.range, remedy=remedy)
+
+
+def _untold(
+    ctx: Context, launch: Launch, kernels: list[FunctionDef], name: str, explicit: tuple[Node, ...]
+) -> Diagnostic:
+    """Why nobody can tell which instance of a template kernel a launch starts."""
+    arguments = {ctx.text(node): typed(ctx, node) for node in launch.arguments}
+    unknown = [f"`{text}`" for text, value in arguments.items() if isinstance(value.type, Auto)]
+    remedy = f"write them out: `{name}<...><<<...>>>`"
+    if unknown and not explicit:
+        why = f"what {' and '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} is not known here"
+    else:
+        why = "they do not follow from its arguments"
+    for function in kernels:
+        if function.name == name and function.template and explicit:
+            try:
+                deduce(ctx, function, explicit, tuple(arguments.values()), ctx.scope)
+            except Refusal as refusal:
+                why = refusal.diagnostic.message
+    message = f"the template arguments of kernel `{name}` cannot be told from this launch: {why}"
+    return Diagnostic("template-arguments", message, launch.range, remedy=remedy)
 
 
 # ------------------------------------------------------------------------------------- what the unit reports

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Argument, Contract, Role
 from xpiler.gate.entries import Entry
 from xpiler.gate.observe import uninitialised_globals
 from xpiler.ir.nodes import Barrier, Decl, Function, Param, Space
-from xpiler.ir.rewrite import walk
+from xpiler.ir.rewrite import uses, walk
 from xpiler.ir.types import U64
 
 
@@ -45,6 +45,12 @@ def variables_of(kernels: Sequence[Function], arguments: Sequence[Argument]) -> 
 
 def variable_of(decl: Decl) -> Argument:
     return Argument(decl.name, decl.dtype, True, Role.IN if decl.space is Space.CONSTANT else Role.INOUT)
+
+
+def roles_of(kernel: Function, seen: Mapping[str, Role]) -> dict[str, Role]:
+    """The roles that a launch showed; what another launch may write, with other data, is compared too."""
+    written = uses(kernel.body).arrays_written
+    return {name: Role.INOUT if role is Role.IN and name in written else role for name, role in seen.items()}
 
 
 def argument_of(param: Param, role: Role) -> Argument:

@@ -242,7 +242,7 @@ class HostSearch(Search):
             yield Trial(sizes, blank, {}, (), 0, trace.fault, host_fault=where)
             return
         if not trace.launches:
-            yield Trial(sizes, blank, {}, (), 0, "the call launches no kernel")
+            yield Trial(sizes, blank, {}, (), 0, trace.cut or "the call launches no kernel")
             return
         self._learn_uses(trace)
         yield from in_modes(self.uses, lambda mode: self._observed(sizes, trace, mode))

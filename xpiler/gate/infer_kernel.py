@@ -9,6 +9,7 @@ from dataclasses import replace
 from xpiler.errors import Diagnostic
 from xpiler.gate import overrides as stated
 from xpiler.gate.contract import Case, Launch, Values, make_case
+from xpiler.gate.infer_arguments import roles_of
 from xpiler.gate.infer_launch import LaunchFormula, block_candidates, evaluate_grid, infer_grid, stated_extent
 from xpiler.gate.infer_search import MAX_THREADS, MOST_THREADS, Question, Search, Trial, in_modes
 from xpiler.gate.infer_telling import Started
@@ -146,7 +147,7 @@ class KernelSearch(Search):
         buffers, arguments = self.memory(self.kernel, scalars, values)
         reach = self._settled([Step(self.kernel, launch, arguments)], buffers, values, sizes, {})
         extents, shapes = self.extents(reach, sizes)
-        roles = {name: used.role for name, used in reach.reach.items()}
+        roles = roles_of(self.kernel, {name: used.role for name, used in reach.reach.items()})
         case = make_case(scalars, extents, launch, shapes=shapes, values=values)
         why = reach.unfinished
         flaws = int(not any(used.written for used in reach.reach.values()))  # nothing to do at these sizes

@@ -15,7 +15,7 @@ import numpy as np
 from xpiler.gate.arrays import Array, storage
 from xpiler.gate.bound import bind
 from xpiler.gate.contract import Case, Launch, Role, Scalar, Values, make_case
-from xpiler.gate.infer_arguments import argument_of
+from xpiler.gate.infer_arguments import argument_of, roles_of
 from xpiler.gate.infer_search import MAX_THREADS, UNIQUE, Question, Search, Trial, badness
 from xpiler.gate.infer_settings import settings_of
 from xpiler.gate.inputs import draw
@@ -25,7 +25,7 @@ from xpiler.gate.trace import Memory, TracedLaunch, squeezed
 from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Call, Expr, For, If, Load, Param, Ref, Select, While
-from xpiler.ir.rewrite import uses, walk
+from xpiler.ir.rewrite import walk
 
 _MAX_PROGRAM_ELEMENTS = 1 << 24  # larger arrays of a program are not copied for a test
 _RECORDED = 4  # recorded launches of a kernel that it is tried with
@@ -199,14 +199,8 @@ class ProgramSearch(Search):
         return Trial(call.sizes, case, roles, reach.findings, 0, why, endless=reach.endless)
 
     def _roles(self, seen: Mapping[str, Role]) -> dict[str, Role]:
-        """The roles that a launch showed; what another launch may write is compared too."""
-        written = uses(self.kernel.body).arrays_written
-        roles: dict[str, Role] = {}
-        for param in self.kernel.params:
-            if param.is_pointer:
-                role = seen.get(param.name, Role.IN)
-                roles[param.name] = Role.INOUT if role is Role.IN and param.name in written else role
-        return roles
+        arrays = [param.name for param in self.kernel.params if param.is_pointer]
+        return roles_of(self.kernel, {name: seen.get(name, Role.IN) for name in arrays})
 
     def _contents(self, name: str, case: Case) -> Array | None:
         return draw(argument_of(self._param(name), Role.IN), case) if name in dict(case.values) else None

@@ -88,13 +88,15 @@ class TracedCopy:
 @dataclass(frozen=True)
 class Trace:
     """`fault` says in words what went wrong, "" if nothing did; `hung`: that it was stopped. `mapped`: the
-    entry's arguments that the device was given to use as they are."""
+    entry's arguments that the device was given to use as they are. `cut`: what ended it, of the things that
+    other files define."""
 
     launches: tuple[TracedLaunch, ...]
     copies: tuple[TracedCopy, ...]
     fault: str
     hung: bool = False
     mapped: frozenset[str] = frozenset()
+    cut: str = ""
 
 
 def trace_host(build: Build, cases: Sequence[Case]) -> list[Trace]:
@@ -122,14 +124,14 @@ def read_trace(result: RunResult) -> Trace:
                     len(launches),
                 )
             )
-    is_cut = any(event.name == ABSENT for event in result.events)  # what came before counts
-    fault = "" if is_cut else result.describe()
+    cut = next((event.message for event in result.events if event.name == ABSENT), "")
+    fault = "" if cut else result.describe()  # what came before counts
     if fault.startswith(("killed by SIGXCPU", "killed by SIGKILL")):
         fault = f"an endless loop: it used {_LIMITS.cpu:g} s of processor time"
     if fault.startswith("endless: "):
         fault = fault.replace("endless", "an endless loop", 1)
     hung = fault.startswith(("stopped after", "an endless loop"))
-    return Trace(tuple(launches), tuple(copies), fault, hung, frozenset(mapped))
+    return Trace(tuple(launches), tuple(copies), fault, hung, frozenset(mapped), cut)
 
 
 def _data(fields: Mapping[str, Any]) -> bytes:
