@@ -103,11 +103,14 @@ def generate(
     if scalar is None:
         rows = keep_values(rows_of_blocks(drop_zero_terms(function)))
         chosen = vectorize(gather_rows(pack_operands(share_stages(shape_steps(rows)))))
-        function, parallel = (
-            split_rows(bound_loops(keep_elements(panel_columns(chosen.function)))),
-            chosen.parallel,
-        )
         notes += chosen.notes
+        gathered = gather_rows(chosen.function)  # of products whose lanes were found only now
+        parallel = chosen.parallel
+        if gathered is not chosen.function:
+            chosen = vectorize(gathered)
+            notes += chosen.notes
+            parallel |= chosen.parallel
+        function = split_rows(bound_loops(keep_elements(panel_columns(chosen.function))))
     function, bounds = _with_named_bounds(function)
     printer = (
         VectorPrinter(function.params, comments, notes, parallel, numbers_in(function.body))

@@ -525,9 +525,8 @@ def _certain_loads(stmt: Stmt) -> Iterable[Load | Select]:
     while values:
         value = values.pop()
         match value:
-            case Load(index=index):
-                if not any(isinstance(n, Load) for i in index for n in walk(i)):
-                    yield value
+            case Load():
+                yield value
             case Select(then=Load(), otherwise=Const()):
                 yield value
             case Binary(op=op, left=left, right=right) if op not in ("&&", "||"):

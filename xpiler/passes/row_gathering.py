@@ -42,12 +42,14 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import arrays_written, free_vars, map_expr, map_stmt, substitute, walk
 from xpiler.ir.types import F32, I64
 from xpiler.passes.aliasing import may_be_same, with_aliases
+from xpiler.passes.contraction import without_values
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.folds import folded
 from xpiler.passes.inside_ranges import inside_of
 from xpiler.passes.knobs import Knob
 from xpiler.passes.loop_flattening import flatten_loops
 from xpiler.passes.names import Names
+from xpiler.passes.padded_windows import Padded, padded_windows
 from xpiler.passes.register_tile import tile_candidate
 from xpiler.passes.split_digits import radix_of, split_digit
 from xpiler.passes.tile_invariants import digits_before
@@ -92,7 +94,7 @@ class _Gathering:
         columns = tile_candidate(rows)
         if columns is None or rows.dtype != columns.dtype:
             return rows
-        columns = replace(columns, body=self._without_numbers(columns))
+        columns = replace(columns, body=_without_names(self._without_numbers(columns)))
         inside = {d.name for d in walk(columns.body) if isinstance(d, Decl)} | {columns.var} | self.mutable
         factors = [
             f
@@ -155,9 +157,16 @@ class _Gathering:
             Decl(end.name, end.dtype, init=add(first, minimum(at_once, sub(rows.stop, first))))
         ]
         places: dict[Expr, Expr] = {}
+        before: list[Stmt] = []
         for factor in factors:
-            if factor.value not in places:
+            if factor.value in places:
+                continue
+            padded = padded_windows(rows, factor.value, factor.sums, self.names)
+            if padded is None:
                 body += self._fill(part, first, at_once, factor, places)
+                continue
+            before += padded.before
+            body += self._begins(part, first, at_once, padded, factor, places)
         used = map_expr(columns.body, lambda e: places.get(e, e) if isinstance(e, (Load, Select)) else e)
         flat = flatten_loops(used, self.names)
         assert isinstance(flat, Block)
@@ -165,8 +174,32 @@ class _Gathering:
         whole: Stmt = replace(
             rows, var=first.name, step=at_once, body=Block(tuple(body)), kind=LoopKind.PARALLEL
         )
+        work = Block((*before, whole))
         runs = gt(columns.stop, columns.start)
-        return whole if isinstance(runs, Const) and runs.value else If(runs, Block((whole,)), EMPTY)
+        if not isinstance(runs, Const) or not runs.value:
+            return If(runs, work, EMPTY)
+        return work if before else whole
+
+    def _begins(
+        self,
+        part: For,
+        first: Var,
+        at_once: Expr,
+        padded: Padded,
+        factor: _Factor,
+        places: dict[Expr, Expr],
+    ) -> list[Stmt]:
+        """Where the elements of each row begin: in a table, if that is a matter of digits."""
+        if not any(isinstance(n, Binary) and n.op in ("/", "%") for n in walk(padded.base)):
+            places[factor.value] = Load(F32, padded.array, (add(padded.base, padded.place),))
+            return []
+        name = self.names.fresh(f"{padded.array}_from")
+        row = cast(sub(Var(part.dtype, part.var), first), I64)
+        begin = Load(I64, name, (row,))
+        places[factor.value] = Load(F32, padded.array, (add(begin, padded.place),))
+        fill = replace(part, body=Block((Assign(begin, padded.base),)), kind=LoopKind.PARALLEL)
+        table = Decl(name, I64, (cast(at_once, I64),), Space.LOCAL)
+        return [table, *(self._by_digit(fill) or [self._with_digits(fill)])]
 
     def _fill(
         self, part: For, first: Var, at_once: Expr, factor: _Factor, places: dict[Expr, Expr]
@@ -243,6 +276,17 @@ class _Gathering:
         inner = self._with_digits(replace(split, body=Block(body)))
         rows = replace(inner, start=div(part.start, length), stop=add(div(sub(part.stop, one), length), one))
         return [Decl(length.name, length.dtype, init=maximum(radix, one)), rows]
+
+
+def _without_names(body: Block) -> Block:
+    """With factors that have names of their own in the sums put in where they are used."""
+
+    def change(stmt: Stmt) -> Stmt:
+        return replace(stmt, body=without_values(stmt.body)) if isinstance(stmt, For) else stmt
+
+    plain = map_stmt(body, change)
+    assert isinstance(plain, Block)
+    return plain
 
 
 def _nest(loops: Sequence[For], stmt: Stmt) -> Stmt:
