@@ -13,7 +13,7 @@ from xpiler.ir.nodes import Function
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 from xpiler.passes.operand_packing import pack_operands
-from xpiler.passes.row_gathering import gather_rows
+from xpiler.passes.row_gathering import gather_rows, pad_windows
 from xpiler.passes.vectorize import vectorize
 
 # A row is a pixel of an image, and its sum runs over a window of that and its channels.
@@ -111,3 +111,11 @@ def test_what_is_compared_is_what_is_read() -> None:
     """Else neighbours share less than it seems."""
     other = WINDOWS.replace("at_x) * channels + k]", "at_x + ox) * channels + k]")
     assert "x_padded" not in show(gather_rows(lanes(other)))
+
+
+def test_windows_alone_are_padded_where_lanes_were_found_late() -> None:
+    """The copy has its lanes already, and what is gathered otherwise stays as it is."""
+    text = show(pad_windows(lanes()))
+    assert "vector for i64 k_at_flat" in text.split("x_padded_from")[0]
+    other = lanes(WINDOWS.replace("at_x) * channels + k]", "at_x + ox) * channels + k]"))
+    assert gather_rows(other) is not other and pad_windows(other) is other

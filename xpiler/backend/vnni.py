@@ -32,7 +32,7 @@ from xpiler.passes.guard_bounds import bound_loops
 from xpiler.passes.kept_values import keep_values
 from xpiler.passes.operand_packing import pack_operands
 from xpiler.passes.row_digits import split_rows
-from xpiler.passes.row_gathering import gather_rows
+from xpiler.passes.row_gathering import gather_rows, pad_windows
 from xpiler.passes.shared_stages import share_stages
 from xpiler.passes.team_steps import shape_steps
 from xpiler.passes.vectorize import vectorize
@@ -104,13 +104,9 @@ def generate(
         rows = keep_values(rows_of_blocks(drop_zero_terms(function)))
         chosen = vectorize(gather_rows(pack_operands(share_stages(shape_steps(rows)))))
         notes += chosen.notes
-        gathered = gather_rows(chosen.function)  # of products whose lanes were found only now
         parallel = chosen.parallel
-        if gathered is not chosen.function:
-            chosen = vectorize(gathered)
-            notes += chosen.notes
-            parallel |= chosen.parallel
-        function = split_rows(bound_loops(keep_elements(panel_columns(chosen.function))))
+        padded = pad_windows(chosen.function)  # of products whose lanes were found only now
+        function = split_rows(bound_loops(keep_elements(panel_columns(padded))))
     function, bounds = _with_named_bounds(function)
     printer = (
         VectorPrinter(function.params, comments, notes, parallel, numbers_in(function.body))

@@ -50,7 +50,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import substitute
+from xpiler.ir.rewrite import substitute, walk
 from xpiler.ir.types import BOOL, F32, I64
 from xpiler.passes.inside_ranges import Inside, inside_of, parts_of
 from xpiler.passes.loop_flattening import flatten_loops
@@ -335,8 +335,21 @@ def _row(array: str, place: Expr, loops: Sequence[For], inside: Inside, names: N
         fills = [If(inside.partly, Block((_nest(loops, zero),)), EMPTY), copy]
     return [
         *inside.bounds,
-        *(flatten_loops(stmt, names) if isinstance(stmt, For) else stmt for stmt in fills),
+        *(_with_lanes(flatten_loops(stmt, names)) if isinstance(stmt, For) else stmt for stmt in fills),
     ]
+
+
+def _with_lanes(stmt: Stmt) -> Stmt:
+    """The loop with the elements of its innermost one as lanes, if these are neighbours."""
+    if not isinstance(stmt, For):
+        return stmt
+    (inner,) = stmt.body.body
+    if isinstance(inner, For):
+        return replace(stmt, body=Block((_with_lanes(inner),)))
+    loads = [n for n in walk(inner) if isinstance(n, Load)]
+    apart = [coefficient(load.index[0], stmt.var) for load in loads]
+    lanes = all(step is not None and step.as_int == 1 for step in apart)
+    return replace(stmt, kind=LoopKind.VECTOR) if lanes else stmt
 
 
 def _nest(loops: Sequence[For], stmt: Stmt) -> Stmt:

@@ -16,7 +16,7 @@ never written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import coefficient, linear
@@ -62,10 +62,19 @@ ROWS_AT_ONCE = Knob(
 
 def gather_rows(function: Function) -> Function:
     """Everywhere in a function whose lanes are chosen."""
+    return _gathered(function, windows_alone=False)
+
+
+def pad_windows(function: Function) -> Function:
+    """The same for windows of an array with borders, whose copy has its lanes already."""
+    return _gathered(function, windows_alone=True)
+
+
+def _gathered(function: Function, *, windows_alone: bool) -> Function:
     if not ROWS_AT_ONCE.value:
         return function
     written = with_aliases(arrays_written(function.body), may_be_same(function.params))
-    gathering = _Gathering(Names(function), frozenset(written), mutable_vars(function))
+    gathering = _Gathering(Names(function), frozenset(written), mutable_vars(function), windows_alone)
 
     def change(stmt: Stmt) -> Stmt:
         return gathering.rows(stmt) if isinstance(stmt, For) else stmt
@@ -88,6 +97,7 @@ class _Gathering:
     names: Names
     written: frozenset[str]
     mutable: frozenset[str]
+    windows_alone: bool
 
     def rows(self, rows: For) -> Stmt:
         """The loop, or what replaces it."""
@@ -101,9 +111,10 @@ class _Gathering:
             for f in dict.fromkeys(self._factors(columns.body, ()))
             if not free_vars(f.value) & inside and self._is_worth_it(rows, f)
         ]
-        if not factors:
-            return rows
-        return self._gathered(rows, columns, factors)
+        windows = {f: padded_windows(rows, f.value, f.sums, self.names) for f in factors}
+        if self.windows_alone:
+            factors = [f for f in factors if windows[f] is not None]
+        return self._gathered(rows, columns, factors, windows) if factors else rows
 
     def _without_numbers(self, columns: For) -> Block:
         """The body with what it declares first, and all its lanes have in common, put in where it is used."""
@@ -148,7 +159,13 @@ class _Gathering:
         divides = any(isinstance(n, Binary) and n.op in ("/", "%") for n in walk(value) if n is not value)
         return divides or _stride(value, factor.sums[-1].var) not in (0, 1)
 
-    def _gathered(self, rows: For, columns: For, factors: Sequence[_Factor]) -> Stmt:
+    def _gathered(
+        self,
+        rows: For,
+        columns: For,
+        factors: Sequence[_Factor],
+        windows: Mapping[_Factor, Padded | None],
+    ) -> Stmt:
         at_once = const(_at_once(rows), rows.dtype)
         first = Var(rows.dtype, self.names.fresh(f"{rows.var}_first"))
         end = Var(rows.dtype, self.names.fresh(f"{rows.var}_end"))
@@ -161,7 +178,7 @@ class _Gathering:
         for factor in factors:
             if factor.value in places:
                 continue
-            padded = padded_windows(rows, factor.value, factor.sums, self.names)
+            padded = windows[factor]
             if padded is None:
                 body += self._fill(part, first, at_once, factor, places)
                 continue
