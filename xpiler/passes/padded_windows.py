@@ -39,6 +39,7 @@ from xpiler.ir.nodes import (
     Assign,
     Binary,
     Block,
+    Const,
     Decl,
     Expr,
     For,
@@ -63,8 +64,9 @@ ZERO, ONE, FALSE = const(0, I64), const(1, I64), const(0, BOOL)
 @dataclass(frozen=True)
 class Padded:
     """`before` makes the copy; `base` is where the elements of a row begin, by its counter, and `place` where
-    one is from there on, by the counters of the sum."""
+    one is from there on, by the counters of the sum. `holds`: what digits are taken by is positive."""
 
+    holds: Expr
     before: tuple[Stmt, ...]
     array: str
     base: Expr
@@ -167,7 +169,8 @@ def padded_windows(rows: For, value: Expr, sums: Sequence[For], names: Names) ->
     if fill is None:
         return None
     copy = Decl(array, F32, (maximum(size, ZERO),), Space.LOCAL)
-    return Padded((*declared, copy, fill), array, base, place)
+    lengths = [gt(d.extent, const(0, d.extent.dtype)) for d in digits[1:] if not isinstance(d.extent, Const)]
+    return Padded(and_(*lengths), (*declared, copy, fill), array, base, place)
 
 
 def _digits(rows: For, value: Expr, names: Names) -> tuple[list[_Digit], Expr] | None:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import coefficient, linear
-from xpiler.ir.build import add, cast, const, div, eq, gt, maximum, minimum, mul, sub
+from xpiler.ir.build import add, and_, cast, const, div, eq, gt, maximum, minimum, mul, sub
 from xpiler.ir.nodes import (
     EMPTY,
     Assign,
@@ -192,6 +192,9 @@ class _Gathering:
             rows, var=first.name, step=at_once, body=Block(tuple(body)), kind=LoopKind.PARALLEL
         )
         work = Block((*before, whole))
+        holds = and_(*(padded.holds for f in factors if (padded := windows[f]) is not None))
+        if not isinstance(holds, Const):
+            work = Block((If(holds, work, Block((replace(rows, kind=LoopKind.SERIAL),))),))
         runs = gt(columns.stop, columns.start)
         if not isinstance(runs, Const) or not runs.value:
             return If(runs, work, EMPTY)
