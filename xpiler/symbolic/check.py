@@ -31,6 +31,7 @@ from xpiler.symbolic.findings import (
 )
 from xpiler.symbolic.fixes import fix_of
 from xpiler.symbolic.hosts import Hosts, as_launched
+from xpiler.symbolic.idle_cores import Cores
 from xpiler.symbolic.judge import Judge
 from xpiler.symbolic.leftovers import without_harmless
 from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
@@ -40,6 +41,7 @@ from xpiler.symbolic.rests import Rests
 from xpiler.symbolic.rows import beyond_either, beyond_rows
 from xpiler.symbolic.scalars import GUARD, assignments, multiples, roles
 from xpiler.symbolic.shape import Dims, LaunchShape, definitions, launch_shape
+from xpiler.symbolic.shares import lost_rests
 from xpiler.symbolic.statics import static_findings, unguarded
 from xpiler.symbolic.tails import beyond_tails
 from xpiler.symbolic.trial import EDGE, MIXED, RAMP, SAME, WILD, Frame, Observed, Trial, observe
@@ -122,7 +124,7 @@ def check_kernel(
     events: list[int] = []  # of each trial
     judged: list[tuple[Trial, list[Found]]] = []
     reached, given = Reached.of(kernel, defined, trials[0]), dict(options.scalars)
-    rests = Rests.of(kernel, reached.roles, given)
+    rests, cores = Rests.of(kernel, reached.roles, given), Cores.of(kernel)
     _merge(found, static_findings(kernel, unit.platform, options.shared_bytes or 0))
     if kernel.is_serial:
         shared = shared_scalars(unit.text, unit.file, unit.platform)
@@ -150,6 +152,7 @@ def check_kernel(
             break
         reached.look_at(seen)
         rests.look_at(seen)
+        cores.look_at(seen)
         events.append(len(seen.log.events))
         if seen.stopped:
             stopped.append(f"{seen.stopped} ({_sizes(trial)})")
@@ -188,6 +191,21 @@ def check_kernel(
             is_meant = _is_meant(seen, reached) or is_meant
             judged.append((rest, [f for f in judged_of(seen) if is_meant or f.is_open]))
             scope = [text for text in scope if not is_meant or text not in rests.assumed()]
+    if not undecided and time.thread_time() < deadline:
+
+        def run(trial: Trial) -> Observed | None:
+            until = min(deadline, time.thread_time() + _LONGEST)
+            try:
+                return observe(kernel, trial, frame, until, options.cancelled)
+            except (Refusal, *_HOLES):
+                return None  # not at sizes that nobody launches
+
+        judged.append((trials[0], lost_rests(kernel, dependence, trials, run)))
+        for trial in cores.larger(trials, given):
+            busier = run(trial) if time.thread_time() < deadline else None
+            if busier is not None:
+                cores.look_at(busier)
+                judged.append((trial, cores.among(judged_of(busier))))
     if len(stopped) < len(judged):
         scope += [f"not to the end: {text}" for text in stopped]
     else:

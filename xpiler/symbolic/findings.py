@@ -24,6 +24,7 @@ CODES: dict[str, str] = {
     "XP-WARP-SIZE": "a warp size that the platform does not have",
     "XP-ZERO": "an integer division by zero",
     "XP-ASYNC": "memory that an asynchronous copy may still be using",
+    "XP-UNWRITTEN": "a rest of a size that tasks share out is left",
     "XP-UNGUARDED": "a size that is passed but bounds nothing",
 }
 ERROR, WARNING, NOTE = "error", "warning", "note"  # proved and replayed; possible; style
