@@ -74,3 +74,24 @@ def test_a_tile_behind_two_masks_is_one_of_independent_ones() -> None:
     shown = show(canonicalise(kernel).function)
     assert ">= 32" not in shown and "> 16" not in shown
     assert parallel(MASKS) >= {"j", "m0"}  # the rows are one loop
+
+
+SLOT = """
+void keep(const float *__restrict__ k, float *__restrict__ cache, int slot, int heads, int dim, int size) {
+    BEFORE
+    for (int h = 0; h < heads; ++h)
+        for (int d = 0; d < dim; ++d) cache[(h * dim + d) * size + off] = k[h * dim + d];
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ("int off = slot % size;", {"h", "d"}),
+        ("int off = slot;", set()),
+        ("int off = slot > 0 && slot % size > 2 ? 1 : 0;", set()),
+    ],
+)
+def test_what_something_was_divided_by_is_a_stride_that_is_not_0(before: str, expected: set[str]) -> None:
+    assert parallel(SLOT.replace("BEFORE", before)) == expected

@@ -3,23 +3,27 @@ it say."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.affine_bounds import Stated
 from xpiler.ir.build import sub
 from xpiler.ir.nodes import (
+    Assign,
     Binary,
     Call,
     Const,
+    Decl,
     Expr,
     For,
     Function,
+    If,
     Load,
+    Select,
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import uses, walk_exprs
+from xpiler.ir.rewrite import children, uses, walk_exprs
 from xpiler.passes.aliasing import Aliases, may_be_same
 
 End = int | Expr | None
@@ -34,6 +38,19 @@ def mutable_vars(node: Stmt | Function) -> frozenset[str]:
     return uses(node.body if isinstance(node, Function) else node).vars_set
 
 
+def _evaluated(expr: Expr) -> Iterator[Binary]:
+    """The integer divisions that are done whenever the expression is evaluated."""
+    match expr:
+        case Select(condition=first) | Binary(op="&&" | "||", left=first):
+            yield from _evaluated(first)
+            return
+        case Binary(op="/" | "%") if expr.dtype.is_integer:
+            yield expr
+    for child in children(expr):
+        if isinstance(child, Expr):
+            yield from _evaluated(child)
+
+
 @dataclass(frozen=True)
 class Facts:
     """Inclusive ranges by variable; ends are numbers or expressions of variables that never change."""
@@ -44,6 +61,7 @@ class Facts:
     below: frozenset[tuple[str, Expr]] = frozenset()
     above: frozenset[tuple[str, Expr]] = frozenset()
     aliases: Aliases = field(default_factory=dict, compare=False)
+    divisors: frozenset[str] = frozenset()  # something was divided by them: they are not 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.ranges, Stated):
@@ -60,6 +78,14 @@ class Facts:
             if param.name.startswith("gridDim."):
                 facts.ranges[param.name] = (1, MOST_BLOCKS if param.name.endswith(".x") else _MOST_ACROSS)
         return facts
+
+    def after(self, stmt: Stmt) -> Facts:
+        """Behind a statement, as far as it divides whatever the data."""
+        match stmt:
+            case Decl(init=Expr() as value) | Assign(value=value) | If(condition=value):
+                by = {e.right.name for e in _evaluated(value) if isinstance(e.right, Var)} - self.mutable
+                return replace(self, divisors=self.divisors | by) if by else self
+        return self
 
     def inside(self, loop: For) -> Facts:
         """In the body of a loop."""

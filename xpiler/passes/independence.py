@@ -276,8 +276,17 @@ class _Question:
             return set()
         if any(not isinstance(a, Var) and _variables(a) & (self.own | self.counters) for a in form.atoms()):
             return set()
-        found = digits(form, ranges)
+        found = digits(self._without_divisors(form), ranges)
         return set() if found is None else {d.variable for d in found}
+
+    def _without_divisors(self, form: Affine) -> Affine:
+        """What moves, divided by factors of all of it that are not 0: so it tells as much as before."""
+        moving, _ = _split(form, self.counters | self.own)
+        for name in self.facts.divisors if moving is not None else ():
+            if moving is not None and moving.terms and all(_holds(m, name) for m, _ in moving.terms):
+                moving, _ = divide_out(moving, of_var(name))
+                form = moving
+        return form
 
     def _with_parts_as_variables(self, form: Affine, ranges: Ranges) -> tuple[Affine, Ranges]:
         """`thread / 16` and `thread % 16` of an inner loop as variables of their own, free in their ranges:
@@ -397,6 +406,10 @@ class _Question:
             else:
                 known |= self._with_residue(left, one, right, other)
         return known
+
+
+def _holds(monomial: Sequence[Atom], name: str) -> bool:
+    return any(isinstance(a, Var) and a.name == name for a in monomial)
 
 
 def _head(loop: For) -> tuple[Expr, Expr, Expr]:

@@ -37,7 +37,11 @@ def _block(block: Block, facts: Facts, marked: Marked, outermost: bool) -> Block
 
 
 def _body(stmts: Sequence[Stmt], facts: Facts, marked: Marked, outermost: bool) -> tuple[Stmt, ...]:
-    return tuple(_stmt(s, facts, marked, outermost) for s in spliced(stmts))
+    out: list[Stmt] = []
+    for stmt in spliced(stmts):
+        out.append(_stmt(stmt, facts, marked, outermost))
+        facts = facts.after(stmt)
+    return tuple(out)
 
 
 def _stmt(stmt: Stmt, facts: Facts, marked: Marked, outermost: bool) -> Stmt:
