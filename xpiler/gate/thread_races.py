@@ -17,7 +17,7 @@ from xpiler.symbolic.check import Options, check_kernel
 from xpiler.symbolic.findings import ERROR
 from xpiler.symbolic.hosts import Hosts
 
-_SECONDS = 6.0  # of processor time
+_SECONDS = 3.0  # of processor time
 _TOOL = "index analysis"
 
 

@@ -20,6 +20,7 @@ from xpiler.ir.types import DType
 # Kernels compute on what lies behind the end of a tile and throw the results away: where accesses are logged
 # such values are followed, else nothing is said of them.
 _SCRATCH = (Space.NRAM, Space.WRAM)
+_MANY = 1 << 22  # elements that are not filled where accesses are logged: a run comes to few of them
 _ALIGNMENT = 16  # bytes; a copy begins at a multiple, so that it can be read as wider elements
 
 
@@ -76,7 +77,10 @@ class Arrays:
         state.vars[f"@base {decl.name}"] = number * pitch if copies > 1 else np.int64(0)
         parts = Parts(copies * pitch * decl.dtype.bytes) if decl.name in self.mixed and not has_init else None
         count = copies * pitch if parts is None else 0
-        data = self.blank(decl.dtype, count, has_init)
+        is_told = state.log is not None and state.checks and count > _MANY  # what of it was never written
+        data = self._again(decl, state, count, has_init)
+        if data is None:
+            data = self.blank(decl.dtype, count, has_init or is_told)
         memory = Memory(
             decl.name,
             decl.dtype,
@@ -99,6 +103,18 @@ class Arrays:
             ):
                 memory.shadow = Shadow.of(memory.granules())
         return memory
+
+    def _again(self, decl: Decl, state: State, count: int, zero: bool) -> Any:
+        """The storage of the array as it was declared in the turn before of a loop: fresh pages take longer to
+        get than what a loop does in them."""
+        before = state.memories.get(decl.name)
+        if before is None or decl.space is Space.SHARED or before.level != state.level:
+            return None
+        kind = np.dtype(self.numeric.storage_type(decl.dtype))
+        if before.data.size != count or before.data.dtype != kind or before.space is not decl.space:
+            return None
+        before.data.view(np.uint8).fill(0 if zero or kind == np.bool_ else self.numeric.fresh)
+        return before.data
 
     def blank(self, dtype: DType, count: int, zero: bool) -> Any:
         """Zeros, or bits that no program would mean: NaN, -1."""
