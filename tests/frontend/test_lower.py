@@ -87,6 +87,14 @@ def test_effects_of_one_side_of_a_condition_run_only_there() -> None:
         }""")
 
 
+def test_a_variable_that_a_condition_declares_has_its_value() -> None:
+    assert body("if (int left = n - 4) o[0] = left;") == dedent("""\
+        i32 left = n - 4;
+        if (left != 0) {
+          o[0] = (f32)left;
+        }""")
+
+
 # ------------------------------------------------------------------------------------------ loops
 
 

@@ -83,7 +83,7 @@ def _declaration(ctx: Context, node: Node) -> None:
     alignment = alignment_of(ctx, node)
     for declarator in declarators:
         with ctx.at(declarator):
-            _declare(ctx, base, declarator, words, alignment)
+            _declare(ctx, base, declarator, words, alignment, node.child_by_field_name("value"))
 
 
 def alignment_of(ctx: Context, node: Node) -> int:
@@ -148,7 +148,10 @@ def _local_enum(ctx: Context, node: Node) -> None:
         ctx.scope.types[ctx.text(name)] = Scalar(I32, ctx.text(name))
 
 
-def _declare(ctx: Context, base: CType, declarator: Node, words: set[str], alignment: int) -> None:
+def _declare(
+    ctx: Context, base: CType, declarator: Node, words: set[str], alignment: int, tested: Node | None
+) -> None:
+    """`tested`: the value of a variable that a condition declares: `if (int left = n - i)`."""
     is_const = bool(words & {"const", "constexpr"})
     size = _variable_length(ctx, declarator)
     if size is not None:
@@ -156,7 +159,7 @@ def _declare(ctx: Context, base: CType, declarator: Node, words: set[str], align
         ctx.scope.names[name] = array_of_variable_length(ctx, name, base, size)
         return
     name, ctype, _ = declared(ctx, base, declarator, is_const)
-    value_node = declarator.child_by_field_name("value") if declarator.type == "init_declarator" else None
+    value_node = declarator.child_by_field_name("value") if declarator.type == "init_declarator" else tested
     inner = (
         declarator.child_by_field_name("declarator") if declarator.type == "init_declarator" else declarator
     )

@@ -105,8 +105,8 @@ class Arrays:
         return memory
 
     def _again(self, decl: Decl, state: State, count: int, zero: bool) -> Any:
-        """The storage of the array as it was declared in the turn before of a loop: fresh pages take longer to
-        get than what a loop does in them."""
+        """The storage of the array as it was declared in the turn before of a loop: fresh pages take longer
+        to get than what a loop does in them."""
         before = state.memories.get(decl.name)
         if before is None or decl.space is Space.SHARED or before.level != state.level:
             return None

@@ -236,7 +236,9 @@ class Search:
         assert self.asked is not None
         there = set(tools.singles())
         states = [
-            State(s, self.known[s], True, self._cost(tools, s)) for s in self.partial if set(s) <= there
+            State(s, self.known.get(s, self.asked[1]), True, self._cost(tools, s))
+            for s in self.partial
+            if set(s) <= there
         ]
         made: dict[str, State] = {}  # `n` for `k` in an index, and the whole index with it, are one text
         for state in sorted(states, key=lambda s: s.rank):

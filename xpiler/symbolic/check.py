@@ -35,7 +35,7 @@ from xpiler.symbolic.idle_cores import Cores
 from xpiler.symbolic.judge import Judge
 from xpiler.symbolic.leftovers import without_harmless
 from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
-from xpiler.symbolic.openmp import asks_for_its_thread, not_followed, one_by_one, shared_scalars
+from xpiler.symbolic.openmp import asks_for_its_thread, not_followed, one_by_one, regions, shared_scalars
 from xpiler.symbolic.reached import Reached
 from xpiler.symbolic.rests import Rests
 from xpiler.symbolic.rows import beyond_either, beyond_rows
@@ -220,7 +220,8 @@ def check_kernel(
         for trial in (as_launched(trials, t) for t in suggested):
             seen = observe(kernel, trial, frame, deadline, options.cancelled)
             judged.append((trial, [] if seen.stopped else judged_of(seen)))
-    judged = of_some_sizes(of_free_sizes(kernel, defined, options.grid, options.block, given, judged))
+    judged = of_free_sizes(kernel, defined, options.grid, options.block, given, judged)
+    judged = of_some_sizes(kernel, defined, reached.roles, judged)
     if not is_for_sizes(kernel, defined, judged):
         judged = [
             (t, [f for f in more if f.code != "XP-BOUNDS" or f.array not in t.extents]) for t, more in judged
@@ -230,6 +231,8 @@ def check_kernel(
         races = [f for _, more in judged for f in more if f.code == "XP-RACE"]
         undecided += [f"{race.message}: unless threads have elements of their own" for race in races]
         judged = [(t, [f for f in more if f.code != "XP-RACE"]) for t, more in judged]
+    if own := _own_of_threads(unit, kernel) if kernel.is_serial else set():
+        judged = [(t, [f for f in more if f.code != "XP-RACE" or f.array not in own]) for t, more in judged]
     for _, more in judged:
         _merge(found, more)
     if not any(t.extents for t in trials) and (idle := unguarded(kernel, defined, trials)) is not None:
@@ -246,6 +249,13 @@ def check_kernel(
         Verdict(name, status, tuple(scope), tuple(dict.fromkeys(undecided)), time.thread_time() - started),
         findings,
     )
+
+
+def _own_of_threads(unit: Unit, kernel: Function) -> set[str]:
+    """Arrays that each thread of OpenMP has for itself beyond the turns of a loop that it gets."""
+    blocks = regions(unit.text, unit.file, unit.platform)
+    arrays = (n for n in walk(kernel.body) if isinstance(n, Decl) and n.shape and n.range is not None)
+    return {n.name for n in arrays if any(n.range is not None and b.contains(n.range) for b in blocks)}
 
 
 def _picks_of_known(kernel: Function, dependence: Dependence, trial: Trial) -> bool:
@@ -446,7 +456,10 @@ def _proved(
     until = min(deadline, time.thread_time() + _PROOF_SECONDS)
     question = Question(kernel, defined, trial, bounds, until, options.cancelled)
     outcome = question.answer()
-    return outcome.proved + proved_shared(question) + proved_inside(question), outcome.suggested
+    # Sizes that reach from one plane into the next are none that a stride of planes is passed with.
+    planes = any(role.plane and GUARD not in role.kinds for role in known.values())
+    suggested = [] if planes else outcome.suggested
+    return outcome.proved + proved_shared(question) + proved_inside(question), suggested
 
 
 _PROOF_SECONDS = 1.0

@@ -27,7 +27,15 @@ from xpiler.symbolic.conflicts import Access, Conflict, conflicts
 from xpiler.symbolic.dependence import ATOMIC, Dependence, counts_by_data
 from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.findings import ERROR, WARNING, Found, Related
-from xpiler.symbolic.overflow import beyond_signed, element_of, may_be_wide, meant, too_wide, wrapped
+from xpiler.symbolic.overflow import (
+    beyond_signed,
+    element_of,
+    may_be_wide,
+    meant,
+    narrow_counters,
+    too_wide,
+    wrapped,
+)
 from xpiler.symbolic.places import Places
 from xpiler.symbolic.published import NO_FENCE, Published
 from xpiler.symbolic.trial import ENDLESS, MADE_UP, Observed, Trial
@@ -179,6 +187,16 @@ class Judge:
     def _overflows(self, seen: Observed) -> Iterator[Found]:
         """Accesses of other elements than their indices mean, by an arithmetic that is wide enough."""
         trial = seen.trial
+        for loop, stop, value in narrow_counters(self.kernel, self.defined, trial):
+            yield Found(
+                "XP-OVERFLOW",
+                ERROR,
+                f"`{loop.var}` is below `{in_c(show(stop))}` = {value}, which {type_in_c(loop.dtype.name)} "
+                "does not hold: it overflows before the loop ends",
+                loop.range,
+                self.kernel.spelling or self.kernel.name,
+                self._values(trial, {}),
+            )
         if not may_be_wide(trial):
             return
         done: set[int] = set()

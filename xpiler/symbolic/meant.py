@@ -12,7 +12,7 @@ from xpiler.ir.nodes import Binary, Const, Expr, Function, Load, Ref
 from xpiler.ir.rewrite import free_vars, substitute, walk
 from xpiler.symbolic.dependence import Dependence
 from xpiler.symbolic.findings import ERROR, WARNING, Found
-from xpiler.symbolic.scalars import GUARD, roles
+from xpiler.symbolic.scalars import GUARD, Role, roles
 from xpiler.symbolic.shape import Dims, launch_shape
 from xpiler.symbolic.statics import has_guard
 from xpiler.symbolic.trial import MADE_UP, Trial
@@ -52,9 +52,22 @@ def of_free_sizes(
     return [(trial, more if trial.data in MADE_UP else [weaker(f) for f in more]) for trial, more in judged]
 
 
-def of_some_sizes(judged: list[tuple[Trial, list[Found]]]) -> list[tuple[Trial, list[Found]]]:
+def of_some_sizes(
+    kernel: Function,
+    defined: Mapping[str, Expr],
+    known: Mapping[str, Role],
+    judged: list[tuple[Trial, list[Found]]],
+) -> list[tuple[Trial, list[Found]]]:
     """Alignment, operands that overlap, a bound that only a guard suggests: a right run says that some sizes
-    are meant."""
+    are meant. Of rows as long as a parameter whose rest is asked for (`n & 1`), all lengths are."""
+    any_length = {name for name, role in known.items() if role.tails and not role.divides}
+    places = [n for n in walk(kernel.body) if isinstance(n, (Load, Ref))]
+
+    def is_any(found: Found) -> bool:
+        mine = (p for p in places if p.array == found.array and p.range == found.range)
+        indices = (i for p in mine for i in (p.index if isinstance(p, Load) else (p.offset,)))
+        return any(free_vars(substitute(i, dict(defined))) & any_length for i in indices)
+
     if len({tuple(sorted({**t.scalars, **t.host}.items())) for t, _ in judged}) < 2:
         return judged
     everywhere = [{(f.code, f.array, f.range) for f in more} for _, more in judged]
@@ -66,6 +79,8 @@ def of_some_sizes(judged: list[tuple[Trial, list[Found]]]) -> list[tuple[Trial, 
         if found.code == "XP-BOUNDS" and "does not keep it below" not in found.message:
             return found
         if all((found.code, found.array, found.range) in seen for seen in everywhere):
+            return found
+        if found.code == "XP-ALIGN" and is_any(found):
             return found
         return replace(found, severity=WARNING, holds_if=found.holds_if or "such sizes are meant")
 

@@ -45,7 +45,7 @@ def not_followed(text: str, file: str, platform: str, function: str) -> list[str
             continue
         for node in _all(definition.body, *_STATEMENTS):
             words = unit.pragma_before(node)
-            region = re.match(r"omp\s+parallel\b(?!.*\b(?:for|loop|sections)\b)", words)
+            region = _REGION.match(words)
             if _OTHER.match(words) or (region and any(_by_all(unit, child) for child in node.named_children)):
                 line = unit.range_of(node).line - 1
                 found.append(f"the threads of `#pragma {words}` in line {line} do not only share out loops")
@@ -71,6 +71,23 @@ _TOLD = re.compile(r"omp\s+(?:for|single|master|masked|barrier|critical|atomic)\
 def _by_all(unit: SyntaxUnit, node: Node) -> bool:
     """Whether each thread of a region carries the statement out."""
     return node.type not in _HARMLESS and not _TOLD.match(unit.pragma_before(node))
+
+
+def regions(text: str, file: str, platform: str) -> list[SourceRange]:
+    """Blocks that each thread of OpenMP carries out: what they declare is each thread's own, also where
+    a loop within is shared out."""
+    if "omp" not in text:
+        return []
+    unit = analyse(text, file, platform=platform)
+    return [
+        unit.range_of(node)
+        for function in (*unit.kernels, *unit.host_functions)
+        for node in (_all(function.body, "compound_statement") if function.body is not None else ())
+        if _REGION.match(unit.pragma_before(node))
+    ]
+
+
+_REGION = re.compile(r"omp\s+parallel\b(?!.*\b(?:for|loop|sections)\b)")
 
 
 def one_by_one(text: str, file: str, platform: str) -> list[tuple[SourceRange, str]]:

@@ -5,7 +5,7 @@ int i = row * cols + col;      rows = cols = 100000:  row * cols reaches 9999900
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from xpiler.ir.affine_form import Affine, FloorDiv, Mod
 from xpiler.ir.build import int_limits
 from xpiler.ir.interpret_log import Event
 from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, THREAD_BITS, THREAD_MASK
-from xpiler.ir.nodes import Binary, Expr, Load, Ref, Var
+from xpiler.ir.nodes import Binary, Cast, Expr, For, Function, Load, Ref, Var
 from xpiler.ir.rewrite import substitute, walk
 from xpiler.symbolic.shape import AXES
 from xpiler.symbolic.trial import Trial, block_numbers
@@ -40,6 +40,24 @@ def too_wide(place: Load | Ref, defined: Mapping[str, Expr], trial: Trial) -> tu
         if high is not None and high > int_limits(node.dtype)[1]:
             found = node, high  # the walk goes inwards: the last is the smallest
     return found
+
+
+def narrow_counters(
+    kernel: Function, defined: Mapping[str, Expr], trial: Trial
+) -> Iterator[tuple[For, Expr, int]]:
+    """Loops whose counter never gets to its end, as its type does not hold that: `int i < n` with `size_t n`.
+    With each the end, and its value."""
+    sizes = {
+        name: (int(value), int(value)) for name, value in trial.scalars.items() if isinstance(value, int)
+    }
+    for loop in walk(kernel.body):
+        if not isinstance(loop, For) or not isinstance(loop.stop, Cast):
+            continue
+        stop = loop.stop.operand
+        form = linear(substitute(stop, defined))
+        low = bounds(form, sizes)[0] if form is not None and form.variables() <= sizes.keys() else None
+        if low is not None and low > int_limits(loop.dtype)[1] and stop.dtype.bits > loop.dtype.bits:
+            yield loop, stop, low
 
 
 def may_be_wide(trial: Trial) -> bool:

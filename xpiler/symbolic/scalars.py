@@ -24,6 +24,7 @@ from xpiler.ir.nodes import (
     Expr,
     For,
     Function,
+    If,
     Load,
     LoopKind,
     Param,
@@ -66,8 +67,10 @@ class Role:
     tails: bool = False  # whether something rounds it up, or asks for its rest: any value is meant
     shares: int = 1  # into which it is divided, rounded up
     wide: bool = False  # a stride of rows whose columns threads share out
+    plane: bool = False  # a stride of planes whose rows are as long as another parameter
     first: int = 0  # where loops that it ends begin
     shared_out: bool = False  # whether threads share such a loop out
+    wraps: int = 0  # after how many turns something in the loop begins again: `i % 16`, `i & 15`
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,13 @@ def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> 
         match node:
             case Binary(op="%", left=Var(name=name) | Cast(operand=Var(name=name))) if name in found:
                 found[name].divides, found[name].tails = False, True
+            case Binary(
+                op="&", left=Var(name=name) | Cast(operand=Var(name=name)), right=Const(value=mask)
+            ) if name in found and mask & (mask + 1) == 0:
+                found[name].divides, found[name].tails = False, True
+            case For(var=var, stop=stop):
+                for name in free_vars(substitute(stop, defined)) & found.keys():
+                    found[name].wraps = max(found[name].wraps, _wraps(node, var))
             case Binary(op="/"):
                 for name in free_vars(node.left) & found.keys():
                     if _rounds_up(node, name):
@@ -100,12 +110,58 @@ def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> 
             case Select(condition=Binary(op="<" | "<=" | ">" | ">="), then=then, otherwise=otherwise):
                 for name in (free_vars(then) | free_vars(otherwise)) & found.keys():
                     found[name].tails |= then.dtype.is_integer
+    for name in _asked_for_rests(kernel, defined):
+        if name in found:
+            found[name].tails = True
     for role in found.values():
         if not role.divides:
             role.unit = 1
         if not role.kinds:
             role.kinds.add(VALUE)
     return found
+
+
+def _wraps(loop: For, counter: str) -> int:
+    """The largest number by which its counter is taken."""
+    found = 0
+    for node in walk(loop.body):
+        match node:
+            case Binary(op="%", left=Var(name=name), right=Const(value=by)) if name == counter:
+                found = max(found, int(by))
+            case Binary(op="&", left=Var(name=name), right=Const(value=mask)) if name == counter:
+                found = max(found, int(mask) + 1)
+    return found if found <= _MOST_WRAPPED else 0
+
+
+_MOST_WRAPPED = 64
+
+
+def _asked_for_rests(kernel: Function, defined: Mapping[str, Expr]) -> set[str]:
+    """Parameters that something in a loop that goes by more than one compares with where it has come to:
+    `n - i >= 16 ? all : some`, `lane < n - i`."""
+    asked: set[str] = set()
+    for loop in walk(kernel.body):
+        counters = _stepped(loop)
+        for node in walk(loop.body) if counters and isinstance(loop, (For, While)) else ():
+            for part in walk(node.condition) if isinstance(node, (If, Select)) else ():
+                if isinstance(part, Binary) and part.op in COMPARISONS:
+                    one, other = (linear(substitute(e, dict(defined))) for e in (part.left, part.right))
+                    if one is not None and other is not None and (one - other).variables() & counters:
+                        asked |= (one - other).variables()
+    return asked
+
+
+def _stepped(loop: object) -> set[str]:
+    """Counters of a loop that goes by more than one."""
+    if isinstance(loop, For):
+        return set() if isinstance(loop.step, Const) and loop.step.value == 1 else {loop.var}
+    steps = walk(loop.advance) if isinstance(loop, While) else ()
+    own = (n for n in steps if isinstance(n, Assign) and n.reduce == "+" and isinstance(n.target, Var))
+    return {
+        n.target.name
+        for n in own
+        if isinstance(n.target, Var) and isinstance(n.value, Const) and n.value.value != 1
+    }
 
 
 def _ranges(shape: LaunchShape) -> dict[str, tuple[int, int]]:
@@ -246,6 +302,11 @@ class _Reader:
                 self.found[name].kinds.add(STRIDE if of_index else OFFSET)
                 if of_index and self._columns_move(form, name):
                     self.found[name].wide = True
+                if of_index and not self.found.keys() & (set(inside) - {name}):
+                    others = (m for m, _ in form.terms if name not in [getattr(a, "name", "") for a in m])
+                    self.found[name].plane |= any(
+                        self.found.keys() & {getattr(a, "name", "") for a in m} for m in others
+                    )
         for name in self.found.keys() & form.variables():
             if not self.found[name].kinds & {STRIDE, OFFSET}:
                 role = self.found[name]
@@ -384,6 +445,10 @@ def _value(role: Role, shape: LaunchShape, variant: int, position: int, trips: i
         return _to_unit(3 + 2 * position, role.unit), False
     if TRIPS in role.kinds or STRIDE in role.kinds:
         least = max(trips * turns, min(4, trips + 1), reach * role.scale if role.wide else 0)
+        if role.plane and role.wide and TRIPS not in role.kinds:
+            least = max(least, 2 * reach * reach)
+        if trips > 1:
+            least = max(least, role.wraps)
         if role.first or role.shared_out:  # iterations that are some apart, and both after the first
             least += 2 * role.first + (_SHARED_OUT // role.factors if role.shared_out and trips > 1 else 0)
         whole = -(-least // turns) * turns

@@ -14,6 +14,7 @@ from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import Affine, Mod, atom_variables, of_var
 from xpiler.ir.nodes import (
     Assign,
+    Binary,
     Collective,
     Const,
     Decl,
@@ -27,7 +28,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import children, substitute, walk
+from xpiler.ir.rewrite import children, free_vars, substitute, walk
 from xpiler.ir.types import BOOL, U32
 
 AXES = ("x", "y", "z")
@@ -46,16 +47,44 @@ class LaunchShape:
 
 
 def definitions(kernel: Function) -> dict[str, Expr]:
-    """Scalars that get one value, where they are declared, down to parameters, indices and loads."""
+    """Scalars that get one value, where they are declared, down to parameters, indices and loads; also those
+    that get it in several steps before anything reads them, as a pointer that is moved to its block."""
     assigned = {
         n.target.name for n in walk(kernel.body) if isinstance(n, Assign) and isinstance(n.target, Var)
     }
+    moved = _moved_once(kernel)
     found: dict[str, Expr] = {}
     for node in walk(kernel.body):
         match node:
             case Decl(name=name, shape=(), init=Expr() as init) if name not in assigned:
                 found[name] = substitute(init, found)
+            case Assign(target=Var(name=name)) if name in moved and name not in found:
+                if not free_vars(moved[name]) & assigned:
+                    found[name] = substitute(moved[name], found)
     return found
+
+
+def _moved_once(kernel: Function) -> dict[str, Expr]:
+    """`p = 0; p += block * n;`, with nothing between that reads `p` and no further assignment."""
+    values: dict[str, Expr] = {}
+    settled: set[str] = set()  # read, or assigned where that depends on something
+    for stmt in kernel.body.body:
+        match stmt:
+            case Decl(name=name, shape=(), init=Expr() as init):
+                settled |= free_vars(init) & values.keys()
+                values[name] = init
+                continue
+            case Assign(target=Var(name=name) as target, value=value, reduce="+") if (
+                name in values and name not in settled
+            ):
+                settled |= free_vars(value) & values.keys()
+                values[name] = Binary(target.dtype, "+", values[name], value)
+                continue
+        for node in walk(stmt):
+            if isinstance(node, Assign) and isinstance(node.target, Var):
+                values.pop(node.target.name, None)
+        settled |= free_vars(stmt) & values.keys()
+    return values
 
 
 def launch_shape(

@@ -64,7 +64,7 @@ def _chunks(kernel: Function, defined: Mapping[str, Expr], block: tuple[int, int
                 if not set(moving.terms) <= set(form.terms):
                     continue
                 rest, rows = _within_row(form - moving, size, limits, defined, scalars)
-                longest = _longest(rest, limits, defined, threads if is_any else {})
+                longest = _longest(rest, limits, defined, steps, threads if is_any else {})
                 if longest is not None:
                     suggested = Suggested(
                         place, size * rows * length, limit, False, chunk=step, any_size=is_any
@@ -232,7 +232,11 @@ def _names_size(limit: Binary, defined: Mapping[str, Expr], scalars: frozenset[s
 
 
 def _longest(
-    rest: Affine, limits: Limits, defined: Mapping[str, Expr], threads: Mapping[str, int]
+    rest: Affine,
+    limits: Limits,
+    defined: Mapping[str, Expr],
+    steps: Mapping[str, int],
+    threads: Mapping[str, int],
 ) -> int | None:
     """The largest value of what is added to the guarded index, a sum of counters from zero, or threads; None
     where one of them has no number for its end."""
@@ -243,7 +247,9 @@ def _longest(
         if one is None or other is None or len(one.terms) != 1 or one.terms[0][1] != 1 or one.constant:
             continue
         if (end := other.as_int) is not None:
-            ends[one.terms[0][0]] = end - (limit.op == "<")
+            monomial = one.terms[0][0]
+            by = steps.get(getattr(monomial[0], "name", ""), 1) if len(monomial) == 1 else 1
+            ends[monomial] = (end - (limit.op == "<")) // max(by, 1) * max(by, 1)
     for monomial, factor in rest.terms:
         name = getattr(monomial[0], "name", "") if len(monomial) == 1 else ""
         end = ends.get(monomial, threads.get(name)) if monomial else 0

@@ -51,3 +51,34 @@ extern "C" void dot_u8s8_lt(const uint8_t* a, const int8_t* b, int32_t* c, int n
   for (; i < n; ++i) s += a[i] * b[i];
   *c = s;
 }
+
+// expect: XP-BOUNDS
+extern "C" void mask_of_one_more(const float *x, float *y, int n) {
+  const __m512 z = _mm512_setzero_ps();
+  for (int i = 0; i < n; i += 16) {
+    int left = n - i;
+    __mmask16 m = left >= 16 ? 0xFFFF : (__mmask16)((1u << (left + 1)) - 1);
+    _mm512_mask_storeu_ps(y + i, m, _mm512_max_ps(_mm512_maskz_loadu_ps(m, x + i), z));
+  }
+}
+
+// expect: clean
+extern "C" void mask_of_what_is_left(const float *x, float *y, int n) {
+  int i = 0;
+  for (; i < n; i += 16) {
+    int left = n - i;
+    __mmask16 m = left >= 16 ? 0xFFFF : (__mmask16)((1u << left) - 1);
+    _mm512_mask_storeu_ps(y + i, m, _mm512_maskz_loadu_ps(m, x + i));
+  }
+}
+
+// expect: XP-BOUNDS
+extern "C" void four_vectors_where_one_is_asked_for(float a, const float *x, float *y, int n) {
+  __m512 va = _mm512_set1_ps(a);
+  int i = 0;
+  for (; i + 16 <= n; i += 64) {
+    for (int u = 0; u < 64; u += 16)
+      _mm512_storeu_ps(y + i + u, _mm512_fmadd_ps(va, _mm512_loadu_ps(x + i + u), _mm512_loadu_ps(y + i + u)));
+  }
+  for (; i < n; ++i) y[i] += a * x[i];
+}

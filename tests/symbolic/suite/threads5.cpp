@@ -73,3 +73,38 @@ extern "C" void o12(const float* A, const float* B, float* C, int M, int N, int 
     for (int j = 0; j < N; ++j)
       for (int k = 0; k < K; ++k) C[i * N + j] += A[i * K + k] * B[k * N + j];
 }
+
+// expect: clean
+extern "C" void hist_of_own_copies(const unsigned char *x, unsigned *h, int n) {
+  for (int b = 0; b < 256; ++b) h[b] = 0;
+#pragma omp parallel
+  {
+    unsigned own[256] = {0};
+#pragma omp for nowait
+    for (int i = 0; i < n; ++i) own[x[i]]++;
+#pragma omp critical
+    for (int b = 0; b < 256; ++b) h[b] += own[b];
+  }
+}
+
+// expect: XP-RACE
+extern "C" void hist_of_one_copy(const unsigned char *x, unsigned *h, int n) {
+  unsigned own[256] = {0};
+#pragma omp parallel
+  {
+#pragma omp for nowait
+    for (int i = 0; i < n; ++i) own[x[i]]++;
+#pragma omp critical
+    for (int b = 0; b < 256; ++b) h[b] += own[b];
+  }
+}
+
+// expect: XP-BOUNDS
+extern "C" void next_of_a_ring(const float *t, float *y, int n) {
+  float table[16];
+  for (int i = 0; i < 16; ++i) table[i] = t[i];
+  for (int i = 0; i < n; ++i) {
+    int k = i & 15;
+    y[i] = 0.5f * (table[k] + table[k + 1]);
+  }
+}
