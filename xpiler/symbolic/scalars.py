@@ -94,7 +94,7 @@ def roles(kernel: Function, defined: Mapping[str, Expr], shape: LaunchShape) -> 
                 found[name].divides, found[name].tails = False, True
             case Binary(
                 op="&", left=Var(name=name) | Cast(operand=Var(name=name)), right=Const(value=mask)
-            ) if name in found and mask & (mask + 1) == 0:
+            ) if name in found and int(mask) & (int(mask) + 1) == 0:
                 found[name].divides, found[name].tails = False, True
             case For(var=var, stop=stop):
                 for name in free_vars(substitute(stop, defined)) & found.keys():
