@@ -368,3 +368,24 @@ def test_whole_numbers_by_pointer_are_a_descriptor_where_only_members_are_asked_
     text = f"struct Shape {{ int n, c, fill; }};\nvoid filled(const Shape *s, int *y) {{ {body} }}\n"
     (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
     assert ("s_fill" in [p.name for p in kernel.params]) == objects
+
+
+def test_iterations_that_take_turns_are_not_independent_as_they_stand() -> None:
+    (kernel,) = parse(
+        """
+        void count(const int *x, int *h, int n) {
+        #pragma omp parallel for
+            for (int i = 0; i < n; ++i) {
+        #pragma omp atomic
+                h[x[i]] += 1;
+            }
+        #pragma omp parallel for
+            for (int i = 0; i < n; ++i) h[i] += 1;
+        }
+        """,
+        "f.cpp",
+        platform="vnni",
+    ).program.kernels
+    shown = show(kernel)
+    assert shown.count("parallel for") == 1
+    assert shown.index("h[x[i]]") < shown.index("parallel for")

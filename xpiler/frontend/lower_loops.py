@@ -71,14 +71,18 @@ def _for(ctx: Context, node: Node) -> None:
 _COLLAPSE = re.compile(r"\bcollapse\s*\(\s*(\d+)\s*\)")
 
 
+_TAKING_TURNS = re.compile(r"omp\s+(atomic|critical|ordered)\b")
+
+
 def _is_shared_out(ctx: Context, node: Node) -> bool:
-    """Whether OpenMP shares the loop out, by a pragma before it or by `collapse` of one around it."""
+    """Whether OpenMP shares the loop out, by a pragma before it or by `collapse` of one around it. Iterations
+    that take turns somewhere inside are not independent as they stand (`passes/scatter_atomics.py`)."""
     words = ctx.entities.unit.pragma_before(node)
     ctx.collapsed = max(0, ctx.collapsed - 1)
     if re.match(r"omp\b.*\b(for|loop|taskloop)\b", words):
         found = _COLLAPSE.search(words)
         ctx.collapsed = int(found[1]) if found else 1
-    return ctx.collapsed > 0
+    return ctx.collapsed > 0 and not any(_TAKING_TURNS.match(t) for t in ctx.entities.unit.pragmas_in(node))
 
 
 def _goes_on(ctx: Context, node: Node) -> bool:

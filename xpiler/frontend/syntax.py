@@ -99,6 +99,10 @@ class SyntaxUnit:
         found = self.pragmas_before(node)
         return found[-1].text if found else ""
 
+    def pragmas_in(self, node: Node) -> tuple[str, ...]:
+        """The texts of the pragmas inside a node."""
+        return tuple(p.text for p in self.pragmas if node.start_byte < p.offset < node.end_byte)
+
     def comments_in(self, span: tuple[int, int]) -> tuple[Comment, ...]:
         """Comments that lie within [start, end) of the original text."""
         return tuple(c for c in self.comments if span[0] <= c.start and c.end <= span[1])
