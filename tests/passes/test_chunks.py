@@ -39,3 +39,38 @@ def test_chunks_of_elements_are_the_elements(size: str, count: str, stop: str) -
 
 def test_a_chunk_whose_number_counts_otherwise_stays() -> None:
     assert len(loops("(n + 15) / 16", "16", " + w")) == 2
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        "int first = w * size, last = std::min(n, first + size); if (first >= last) break;",
+        "int first = w * size, last = std::min(n, first + size); if (n <= first) break;",
+        "int first = w * size, last = std::min(n, first + size); if (first >= n) continue;",
+        "int first = std::min(n, w * size), last = std::min(n, (w + 1) * size);",
+    ],
+)
+def test_chunks_that_may_be_empty_are_the_elements(chunk: str) -> None:
+    text = """
+    extern "C" void twice(const float *x, float *y, int n) {
+      const int size = (n + 7) / 8;
+      for (int w = 0; w < 8; ++w) { CHUNK for (int i = first; i < last; ++i) y[i] = 2 * x[i]; }
+    }
+    """.replace("CHUNK", chunk)
+    assert [line for line in canonical(text).splitlines() if "for i32" in line] == [
+        "parallel for i32 i in 0 .. n {"
+    ]
+
+
+def test_a_loop_that_ends_for_another_reason_stays() -> None:
+    text = """
+    extern "C" void twice(const float *x, float *y, int n) {
+      const int size = (n + 7) / 8;
+      for (int w = 0; w < 8; ++w) {
+        int first = w * size, last = std::min(n, first + size);
+        if (first >= n / 2) break;
+        for (int i = first; i < last; ++i) y[i] = 2 * x[i];
+      }
+    }
+    """
+    assert "break" in canonical(text)

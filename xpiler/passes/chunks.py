@@ -5,7 +5,8 @@
       for x in b*c..min(b*c + c, n): y[x] = f(x)
 
 Applies where the number of the chunk is used for its ends only. The elements keep their order, and a chunk
-that is empty has none in either form.
+that is empty has none in either form: so it does not matter whether the loop asks for it, as in
+`if (b*c >= n) break`, or begins it at the end, `min(b*c, n)`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from xpiler.ir.affine_form import Affine, of_var, split_by_var, to_expr
 from xpiler.ir.build import is_const, minimum, mul
 from xpiler.ir.nodes import (
     Binary,
+    Block,
     Break,
     Call,
     Cast,
@@ -25,6 +27,7 @@ from xpiler.ir.nodes import (
     Expr,
     For,
     Function,
+    If,
     Load,
     LoopKind,
     Select,
@@ -49,10 +52,20 @@ def merge_chunks(function: Function) -> Function:
 
 def _merged(chunks: For, mutable: frozenset[str]) -> For | None:
     *heads, inner = spliced(chunks.body.body)
+    asked: list[tuple[Expr, Expr]] = []
+    match inner:
+        case If(condition=Binary(op="<", left=left, right=right), then=then, otherwise=Block(body=())):
+            asked.append((left, right))
+            *more, inner = spliced(then.body)
+            heads += more
     if not (isinstance(inner, For) and _counts(chunks) and is_const(inner.step, 1)):
         return None
     names: dict[str, Expr] = {}
     for head in heads:
+        empty = _leaves_if_empty(head)
+        if empty is not None:
+            asked.append((substitute(empty[0], names), substitute(empty[1], names)))
+            continue
         if not (isinstance(head, Decl) and not head.shape and isinstance(head.init, Expr)):
             return None
         if head.name in mutable or not head.dtype.is_integer or any(isinstance(n, Load) for n in walk(head)):
@@ -62,21 +75,49 @@ def _merged(chunks: For, mutable: frozenset[str]) -> For | None:
         return None
     if any(leaves_loop(s, (Break, Continue)) for s in inner.body.body):
         return None
-    start, ends = linear(substitute(inner.start, names)), _smaller_of(substitute(inner.stop, names))
-    size = None if start is None else _multiplied(start, chunks)
-    if size is None or ends is None:
+    stop = substitute(inner.stop, names)
+    ends = _smaller_of(stop)
+    if ends is None:
         return None
     counter = of_var(chunks.var, chunks.dtype)
     for last, whole in (ends, ends[::-1]):
-        form = linear(last)
-        if form is None or _mentions(whole, chunks.var) or form != counter * size + size:
+        first = _inside(substitute(inner.start, names), whole)
+        start, form = linear(first), linear(last)
+        size = None if start is None else _multiplied(start, chunks)
+        if size is None or form is None or _mentions(whole, chunks.var) or form != counter * size + size:
             continue
+        begins = {first, substitute(inner.start, names)}
+        if not all(_same_as(low, begins) and _same_as(high, {stop, whole}) for low, high in asked):
+            return None
         length = to_expr(size, chunks.dtype)
-        stop = whole if _covers(chunks.stop, length, whole) else minimum(mul(chunks.stop, length), whole)
+        end = whole if _covers(chunks.stop, length, whole) else minimum(mul(chunks.stop, length), whole)
         return replace(
-            inner, start=chunks.start, stop=simplify(stop, {}, Overflow.IGNORED), kind=LoopKind.SERIAL
+            inner, start=chunks.start, stop=simplify(end, {}, Overflow.IGNORED), kind=LoopKind.SERIAL
         )
     return None
+
+
+def _leaves_if_empty(stmt: Stmt) -> tuple[Expr, Expr] | None:
+    """Of `if (first >= last) break;` the two."""
+    match stmt:
+        case If(condition=condition, then=Block(body=(Break(),)), otherwise=Block(body=())):
+            match condition:
+                case Binary(op=">=", left=left, right=right) | Binary(op="<=", left=right, right=left):
+                    return left, right
+    return None
+
+
+def _inside(first: Expr, whole: Expr) -> Expr:
+    """`e` of `min(e, whole)`: chunks that begin behind the end are empty."""
+    ends = _smaller_of(first)
+    if ends is None or not _same_as(whole, set(ends)):
+        return first
+    return ends[1] if _same_as(whole, {ends[0]}) else ends[0]
+
+
+def _same_as(expr: Expr, others: set[Expr]) -> bool:
+    form = linear(expr)
+    return expr in others or (form is not None and any(linear(o) == form for o in others))
 
 
 def _counts(loop: For) -> bool:
