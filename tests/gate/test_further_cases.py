@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from xpiler.gate.contract import Case
+from xpiler.gate.execute import RunResult, Variant
 from xpiler.gate.further_cases import fitted_extent, further_sizes, least_sizes, with_many_places
 from xpiler.gate.overrides import Overrides
+from xpiler.gate.verify import without_hopeless
 from xpiler.translate import Trusted
 
 SCALE = """
@@ -292,3 +295,18 @@ def test_as_many_elements_as_blocks_of_which_there_is_a_limit(limit: str, verifi
     target = SUMS.replace("if (blocks > 128) blocks = 128;", limit)
     result = Trusted.of(SUMS, "sums.cu").verify(target, "sums.cu", until_wrong=True)
     assert (result.status == "verified") == verified
+
+
+def ended(n: int, processor: float, crash: str | None = None) -> RunResult:
+    return RunResult(Case((("n", n),)), Variant(), {}, crash=crash, processor=processor)
+
+
+def test_a_large_case_for_which_a_target_has_no_time_is_left_out() -> None:
+    quick = [ended(1, 0.01), ended(100, 1.0)]
+    slow, waiting = ended(10_000, 0.0, "killed by SIGKILL"), ended(20_000, 0.0, "not run")
+    assert [r.left_out for r in without_hopeless([*quick, slow, waiting], 1)] == [False, False, True, True]
+    unchanged = [*quick, ended(300, 0.0, "killed by SIGKILL")]
+    assert without_hopeless(unchanged, 1) == unchanged  # it should have ended: an endless loop
+    assert without_hopeless([*quick, slow], 3) == [*quick, slow]  # one of those that have to be run
+    faulty = [*quick, ended(10_000, 0.0, "killed by SIGSEGV")]
+    assert without_hopeless(faulty, 1) == faulty

@@ -12,7 +12,7 @@ from xpiler.passes.canonical import canonicalise
 HEADER = "#include <immintrin.h>\n"
 
 
-def canonical(text: str) -> Function:
+def canonical(text: str, **more: np.ndarray) -> Function:
     (kernel,) = parse(HEADER + text, "f.cpp", platform="vnni").program.kernels
 
     def check(before: Function, after: Function, name: str) -> str:
@@ -22,7 +22,7 @@ def canonical(text: str) -> Function:
             for function in (before, after):
                 x = np.arange(1, 41, dtype=np.float32)
                 y = np.zeros(40, np.float32)
-                result = run(function, {"x": x, "y": y, "n": n})
+                result = run(function, {"x": x, "y": y, "n": n, **more})
                 assert not result.errors, (name, result.errors)
                 results.append(y)
             assert np.allclose(*results), name
@@ -218,3 +218,30 @@ def test_a_rest_under_a_condition_of_its_own_stays_apart() -> None:
     }
     """
     assert "if (" in show(canonical(text))
+
+
+def test_a_bfloat_is_widened_alike_as_a_signed_and_as_an_unsigned_number() -> None:
+    shown = show(
+        canonical(
+            """
+    #include <cstdint>
+    extern "C" void sum(const float *x, float *y, const uint16_t *w, int n) {
+        __m512 s = _mm512_setzero_ps();
+        int i = 0;
+        for (; i + 16 <= n; i += 16) {
+            const __m512i bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(w + i)));
+            s = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_slli_epi32(bits, 16)), _mm512_loadu_ps(x + i), s);
+        }
+        float total = _mm512_reduce_add_ps(s);
+        for (; i < n; ++i) {
+            union { uint32_t u; float f; } c;
+            c.u = (uint32_t)w[i] << 16;
+            total += c.f * x[i];
+        }
+        y[0] = total;
+    }
+    """,
+            w=np.arange(16256, 16296, dtype=np.uint16),
+        )
+    )
+    assert shown.count("for i32") == 1

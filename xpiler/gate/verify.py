@@ -185,7 +185,7 @@ def _fault(result: RunResult) -> str:
 def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: Build) -> list[Rung]:
     """The rungs `executed` and `sanitized` for one entry."""
     start = time.monotonic()
-    results = _in_two_processes(contract.cases, target, runs.needed)
+    results = without_hopeless(_in_two_processes(contract.cases, target, runs.needed), 2 * runs.needed)
     tool = f"{target.tool} against {source.tool}"
     faulty = next((r for r in results if not r.ok), None)
     seconds = time.monotonic() - start
@@ -257,6 +257,23 @@ def _in_two_processes(cases: Sequence[Case], target: Build, needed: int) -> list
         ran = pool.map(lambda share, least: run(share, needed=least), shares, at_least)
     results = [iter(share) for share in ran]
     return [next(results[i % len(shares)]) for i in range(len(cases)) for _ in BOTH_ENDS]
+
+
+def without_hopeless(results: Sequence[RunResult], needed: int) -> list[RunResult]:
+    """The results of a target with a run that took too long as left out, and those that did not get their
+    turn behind it: if it is none of the `needed` first ones, and as much longer than those that ended well as
+    its sizes are larger. The source may take an instant where an emulated grid of blocks takes minutes."""
+    at = next((n for n, r in enumerate(results) if not r.ok), None)
+    if at is None or at < needed or not results[at].took_too_long:
+        return list(results)
+    done = [(r.case, r.processor) for r in results if r.ok and not r.left_out]
+    if not done or _by_growth(results[at].case, done) < Limits().cpu:
+        return list(results)  # by what the others took it should have ended: it may never do
+    return [replace(r, left_out=True, crash=None) if _waited(r) else r for r in results]
+
+
+def _waited(result: RunResult) -> bool:
+    return result.took_too_long or not result.was_run
 
 
 def compare_unordered(

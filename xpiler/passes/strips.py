@@ -20,8 +20,10 @@ from xpiler.ir.nodes import (
     TRUE,
     Assign,
     Binary,
+    Bitcast,
     Block,
     Call,
+    Cast,
     Const,
     Decl,
     Expr,
@@ -35,7 +37,7 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import children, map_expr, map_stmt, rename, substitute, uses, walk, walk_stmts
-from xpiler.ir.types import BOOL, I64
+from xpiler.ir.types import BOOL, F32, I64, U16, U32
 from xpiler.passes.facts import Facts, Ranges
 from xpiler.passes.strip_mining import whole_loops
 from xpiler.passes.structured import spliced
@@ -398,6 +400,11 @@ class _Joiner:
                 return replace(expr, index=tuple(self.wide(i) for i in index))
             case Call(function="fma", args=(a, b, c)):
                 return add(mul(a, b), c)
+            case Bitcast(operand=Binary(op="<<", left=Cast(operand=half), right=Const(value=places))) if (
+                half.dtype is U16 and expr.dtype is F32
+            ):  # a bfloat's bits, shifted as a signed or an unsigned number
+                bits = Binary(U32, "<<", Cast(U32, half), const(int(places), U32))
+                return replace(expr, operand=bits)
             case Select(
                 condition=Binary(op=">" | "<" as op, left=left, right=right), then=then, otherwise=other
             ) if (left, right) == (then, other):
