@@ -176,7 +176,7 @@ def test_a_sum_over_lanes_with_a_rest_of_its_own_is_one_sum() -> None:
       }
     }"""
     shown = canonical(text)
-    assert "for i32 lane in 0 .. columns {\nsum_sum += x[columns * r + lane];" in shown, shown
+    assert "for i32 c_1 in 0 .. columns {\nsum_1 += x[columns * r + c_1];" in shown, shown
 
 
 def test_an_array_that_is_also_taken_for_one_long_row_stays_as_it_is() -> None:

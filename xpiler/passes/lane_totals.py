@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from xpiler.ir.build import const
 from xpiler.ir.nodes import (
@@ -35,8 +36,9 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import map_expr, map_stmt, rename, uses, walk
-from xpiler.ir.types import F32
+from xpiler.ir.rewrite import map_expr, map_stmt, rename, uses, walk, walk_stmts
+from xpiler.ir.types import F32, I32
+from xpiler.passes.copies import template
 from xpiler.passes.folds import folded
 from xpiler.passes.reduction_values import NAMES, identity
 from xpiler.passes.structured import spliced
@@ -48,9 +50,45 @@ def join_lane_totals(function: Function) -> Function:
     first."""
     if not function.is_serial:
         return function
-    beside = fuse_threads(function, beside=True)
+    beside = _with_known_starts(fuse_threads(function, beside=True))
     joined = _with_totals(beside)
     return function if joined is beside else joined
+
+
+def _with_known_starts(function: Function) -> Function:
+    """`a[lane] = 0; b[lane] = a[lane]` as `a[lane] = 0; b[lane] = 0`."""
+
+    def change(stmt: Stmt) -> Stmt:
+        return replace(stmt, body=Block(_known(spliced(stmt.body.body)))) if _is_of_lanes(stmt) else stmt
+
+    body = map_stmt(function.body, change)
+    assert isinstance(body, Block)
+    return function if body == function.body else replace(function, body=body)
+
+
+def _is_of_lanes(stmt: Stmt) -> TypeGuard[For]:
+    return isinstance(stmt, For) and stmt.kind is LoopKind.THREADS
+
+
+def _known(stmts: Sequence[Stmt]) -> tuple[Stmt, ...]:
+    known: dict[Expr, Const] = {}
+    out: list[Stmt] = []
+    for stmt in stmts:
+        match stmt:
+            case Assign(target=Load() as target, value=value, reduce=None):
+                value = known.get(value, value)
+                known = {place: c for place, c in known.items() if not _is_of(place, target.array)}
+                if isinstance(value, Const):
+                    known[target] = value
+                out.append(replace(stmt, value=value))
+            case _:
+                known = {}
+                out.append(stmt)
+    return tuple(out)
+
+
+def _is_of(place: Expr, array: str) -> bool:
+    return isinstance(place, Load) and place.array == array
 
 
 def _with_totals(function: Function) -> Function:
@@ -193,7 +231,7 @@ def _with_one_sum(stmts: tuple[Stmt, ...], n: int) -> tuple[Stmt, ...] | None:
     joining = stmts[loop]
     count = joining.stop if isinstance(joining, For) else None
     users = [m for m, s in enumerate(stmts) if not isinstance(s, Decl) and _touches(s, array)]
-    if count is None or len(users) < 3 or users[-1] != loop:
+    if count is None or len(users) < 3 or users[-1] != loop or _is_a_row(stmts, n, array):
         return None
     first = users[0]
     begin = stmts[first]
@@ -222,6 +260,33 @@ def _with_one_sum(stmts: tuple[Stmt, ...], n: int) -> tuple[Stmt, ...] | None:
                 return None
             out.append(changed)
     return _under_own_name(tuple(out), total)
+
+
+def _is_a_row(stmts: Sequence[Stmt], n: int, array: str) -> bool:
+    """Whether there is a register that the same steps add other rows or columns to, and that is summed up for
+    itself: together they are a loop over rows (`spread_tiles.py`)."""
+    others = [
+        found[2]
+        for m, decl in enumerate(stmts)
+        if m != n and isinstance(decl, Decl) and not decl.shape
+        for found in [_where_summed(stmts, m, decl)]
+        if found is not None
+    ]
+    mine = _added_to(stmts, array)
+    copies = ([rename(s, {other: array}) for s in _added_to(stmts, other)] for other in others)
+    return any(template([mine, copy], Var(I32, "row?")) is not None for copy in copies if copy)
+
+
+def _added_to(stmts: Sequence[Stmt], array: str) -> list[Stmt]:
+    """What loops over steps do with a register, with one name for the lane."""
+    found: list[Stmt] = []
+    for stmt in stmts:
+        if isinstance(stmt, For) and stmt.kind is not LoopKind.THREADS:
+            for s in walk_stmts(stmt):
+                match s:
+                    case Assign(target=Load(array=name, index=(Var(name=lane),))) if name == array:
+                        found.append(rename(s, {lane: "lane?"}))
+    return found
 
 
 def _where_summed(stmts: Sequence[Stmt], n: int, decl: Decl) -> tuple[int, Var, str, str] | None:
