@@ -295,6 +295,8 @@ def _overrides(arguments: argparse.Namespace) -> Overrides:
 
 
 def _translate(arguments: argparse.Namespace, console: Console) -> int:
+    from xpiler.whole_program import verify_main, with_users
+
     files, left = programs(arguments.files)
     overrides = _overrides(arguments)
     several = len(files) > 1 or any(path.is_dir() for path in arguments.files)
@@ -302,18 +304,38 @@ def _translate(arguments: argparse.Namespace, console: Console) -> int:
         raise Refusal(
             "output", f"{arguments.output} is a file; several inputs need a folder", remedy="pass -o DIR"
         )
-    for path in left:
-        console.print(f"{path}: host code in C or C++, left as it is", highlight=False, markup=False)
     program_files.state([*files, *left], _output_folder(arguments, several))
     done: dict[Path, Result] = {}
+    later: list[Path] = []  # files that others' programs show something of
+
+    def translate(path: Path) -> None:
+        done[path] = _translate_file(path, arguments, overrides, console, several)
+        if path not in later:
+            finish(path)
+
+    def finish(path: Path) -> None:
+        done[path] = _write(done[path], path, arguments, several)
+        if not arguments.json:
+            _print_result(done[path], path, console)
+
     for path in program_files.callees_first(files):
-        done[path] = _translate_file(path, arguments, overrides, console, several)
-        if not arguments.json:
-            _print_result(done[path], path, console)
+        if several and _is_part(path):
+            later.append(path)
+        translate(path)
     for path in [path for path in files if program_files.is_outdated(path, arguments.to)]:
-        done[path] = _translate_file(path, arguments, overrides, console, several)
+        translate(path)
+    for path in left:
+        result = verify_main(path, files, arguments.to) if several else None
+        if result is None:
+            console.print(f"{path}: host code in C or C++, left as it is", highlight=False, markup=False)
+            continue
+        done[path] = result
         if not arguments.json:
-            _print_result(done[path], path, console)
+            _print_result(result, path, console)
+    for path in later:
+        done[path] = with_users(path, arguments.to, done[path], done)
+        finish(path)
+    files += [path for path in left if path in done]
     results = [(path, done[path]) for path in files]
     if arguments.json:
         documents = [_document(result) for _, result in results]
@@ -328,6 +350,7 @@ def _translate_file(
 ) -> Result:
     from xpiler.neural.options import chosen_model
     from xpiler.translate import Result, translate_text
+    from xpiler.whole_program import translate_host_code
 
     output = _output_path(path, arguments, several)
     if output.exists() and output.samefile(path):
@@ -336,7 +359,9 @@ def _translate_file(
         text = read_source(path)
         with _progress(console, arguments.json, f"{path.name} to {arguments.to}") as step:
             model = chosen_model(arguments)
-            if model is None:
+            if _is_part(path):
+                result = translate_host_code(text, str(path), arguments.to)
+            elif model is None:
                 result = translate_text(text, str(path), arguments.to, overrides, progress=step)
             else:
                 from xpiler.neural.loop import translate_with_model
@@ -352,10 +377,26 @@ def _translate_file(
         return Result(status="refused", diagnostics=(refusal.diagnostic,))
     if result.text is not None:
         program_files.keep_translation(path, text, arguments.to, result.text)
-        written = output if result.status == "verified" else output.with_name(output.name + ".unverified")
-        write_atomically(written, result.text)
-        result = result.at(str(written))
     return result
+
+
+def _is_part(path: Path) -> bool:
+    """Whether a file is one that is run in other files' programs only."""
+    from xpiler.translate import has_no_kernel
+
+    try:
+        return has_no_kernel(read_source(path), str(path))
+    except Refusal:  # whoever translates it says so
+        return False
+
+
+def _write(result: Result, path: Path, arguments: argparse.Namespace, several: bool) -> Result:
+    if result.text is None:
+        return result
+    output = _output_path(path, arguments, several)
+    written = output if result.status == "verified" else output.with_name(output.name + ".unverified")
+    write_atomically(written, result.text)
+    return result.at(str(written))
 
 
 def _output_folder(arguments: argparse.Namespace, several: bool) -> Path | None:

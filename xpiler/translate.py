@@ -37,13 +37,14 @@ from xpiler.gate.conversions import (
     spells_conversion,
     wide_cases,
 )
-from xpiler.gate.entries import deciding_atomic, entries_of, left_out
+from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
 from xpiler.gate.idle_arrays import idle_arrays
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.infer_arguments import variable_of, variables_of
 from xpiler.gate.overrides import Overrides, load_beside
+from xpiler.gate.program_files import OtherFile
 from xpiler.gate.shim import inline_includes
 from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
@@ -140,9 +141,7 @@ def _translated(
     platform = platform_of(file, text)
     route = ROUTES.get((platform, to))
     if route is None:
-        raise Refusal(
-            "direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}"
-        )
+        raise _no_direction(platform, to)
     stated = load_beside(file).merged(overrides or Overrides())
     progress("parsing")
     unit, parsed = _parse(one, platform)
@@ -197,9 +196,7 @@ def writer(
     platform = platform_of(file, text)
     route = ROUTES.get((platform, to))
     if route is None:
-        raise Refusal(
-            "direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}"
-        )
+        raise _no_direction(platform, to)
     one = _one_text(text, file, to)
     try:
         trusted = Trusted.of_one(one, overrides, progress, admit=route.admit, needs_ir=route.needs_ir)
@@ -372,6 +369,13 @@ def show_canonical(
     return "\n\n".join(shown), tuple(refused)
 
 
+_KERNEL = re.compile(r"\b__(?:global|mlu_entry|mlu_global)__\b")
+
+
+def _no_direction(platform: str, to: str) -> Refusal:
+    return Refusal("direction", f"{platform} to {to} is not supported", remedy=f"supported: {_directions()}")
+
+
 def _directions() -> str:
     return ", ".join(f"{source} to {target}" for source, target in sorted(ROUTES))
 
@@ -517,6 +521,40 @@ def _unknown_kernel(unit: Unit, name: str) -> Diagnostic:
     return Diagnostic("kernel-unknown", message, place, remedy="include the file that defines it")
 
 
+def _translated_apart(other: OtherFile, to: str, progress: Progress) -> str:
+    """The translation of a file, as it is without those that call it."""
+    if has_no_kernel(other.text, other.path):
+        return host_text(other.text, other.path, to)[1]
+    _, write = writer(other.text, other.path, to, progress=progress)
+    return write()
+
+
+def has_no_kernel(text: str, file: str) -> bool:
+    """Whether a file for devices has host code alone, for other files of its program."""
+    platform = platform_of(file, text)
+    if PLATFORMS[platform].model == "serial" or _KERNEL.search(inline_includes(text, file)):
+        return False
+    other = OtherFile(file, text, platform)
+    return bool(other.functions() or other.variables())
+
+
+def host_text(text: str, file: str, to: str) -> tuple[Unit, str, tuple[str, ...]]:
+    """The translation of a file without kernels, and notes on it: the parts of its host code that the target
+    has otherwise."""
+    one = _one_text(text, file, to)
+    platform = platform_of(file, text)
+    route = ROUTES.get((platform, to))
+    if route is None:
+        raise _no_direction(platform, to)
+    try:
+        unit, _ = _parse(one, platform)
+        whole = EntryJob(Entry(PurePath(file).name, "main", (), (), (), None))
+        produced = route.produce(route.admit(unit, [whole]), [whole])
+    except Refusal as refusal:
+        raise one.refusal(refusal) from refusal
+    return unit, produced.text, produced.notes
+
+
 def _translate_others(entries: Iterable[EntryJob], to: str, progress: Progress) -> list[str]:
     """Device code of other files that the source's programs were linked with, and that has no translation
     yet: translated as it would be by itself, to be linked with the target's. Notes of which they are."""
@@ -526,9 +564,10 @@ def _translate_others(entries: Iterable[EntryJob], to: str, progress: Progress) 
         if program_files.has_translation(other, to):
             continue
         with suppress(Refusal):  # then the target's programs lack what it defines, and say so
-            _, write = writer(other.text, other.path, to, progress=progress)
-            program_files.keep_translation(other.path, other.text, to, write())
-            notes.append(f"{other.path} is translated to be linked, and not written: translate it, too")
+            text = _translated_apart(other, to, progress)
+            program_files.keep_translation(other.path, other.text, to, text)
+            if not program_files.is_stated(other.path):
+                notes.append(f"{other.path} is translated to be linked, and not written: translate it, too")
     return notes
 
 

@@ -57,12 +57,11 @@ def lacks_bodies_only(errors: str) -> bool:
 
 
 def told(source: Sequence[OtherFile], target: Sequence[OtherFile]) -> str:
-    """`; linked with norm.cu and norm.hip`: the files of both programs beside those that are compared."""
+    """`; linked with norm.cu (translated: norm.hip)`: the files beside those whose programs are compared."""
     names = [Path(other.path).name for other in source]
-    made = [f"{Path(other.path).name}, translated" for other in target if other.source]
-    others = [Path(other.path).name for other in target if not other.source]
-    listed = list(dict.fromkeys([*names, *made, *others]))
-    return f"; linked with {', '.join(listed)}" if listed else ""
+    made = [name for other in target if (name := Path(other.path).name) not in names]
+    translated = f" (translated: {', '.join(made)})" if made else ""
+    return f"; linked with {', '.join(names)}{translated}" if names or made else ""
 
 
 def _names(errors: str) -> tuple[str, ...]:
@@ -243,6 +242,7 @@ def _linking(flags: Sequence[str]) -> list[str]:
 
 _RENAMED = "#define main xpiler_main_of_another\n"  # a program of its own, whose functions are wanted
 _ENDING = r"""
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <sys/mman.h>
@@ -263,11 +263,22 @@ static int xpiler_keep(XpilerAbsent* variable) {
     xpiler_absent_ones = variable;
     return mprotect(variable->start, xpiler_room, PROT_NONE);
 }
-// Whoever handles faults asks whether one is an access of such a variable.
+// Whoever handles faults asks whether one is an access of such a variable; where nobody does, this does.
 extern "C" void xpiler_absent_at(const void* place) {
     const char* at = static_cast<const char*>(place);
     for (XpilerAbsent* v = xpiler_absent_ones; v; v = v->next)
         if (at >= v->start && at < v->start + xpiler_room) xpiler_absent("variable", v->name);
+}
+static void xpiler_fault(int number, siginfo_t* info, void*) {
+    xpiler_absent_at(info->si_addr);
+    std::signal(number, SIG_DFL);
+}
+__attribute__((constructor)) static void xpiler_watch() {
+    struct sigaction before, ours {};
+    ours.sa_sigaction = xpiler_fault;
+    ours.sa_flags = SA_SIGINFO;
+    if (sigaction(SIGSEGV, nullptr, &before) || (before.sa_flags & SA_SIGINFO)) return;
+    if (before.sa_handler == SIG_DFL) sigaction(SIGSEGV, &ours, nullptr);
 }
 """
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from xpiler.gate import sandbox
 from xpiler.gate.device_text import Chunk, chunks, device_side, instantiations, without
 from xpiler.gate.sandbox import Limits
+from xpiler.gate.shim import include_folders
 
 _CHILD = Path(__file__).with_name("nvrtc_child.py")
 _ROUNDS = 6  # how often declarations that only hosts can compile are taken out
@@ -188,7 +189,7 @@ def _compile(source: str, file: str, wanted: list[str], nvrtc: Nvrtc) -> dict[st
     # Headers that exist for real are better than stand-ins.
     real = {name for name in _STUBS for folder in nvrtc.includes if (folder / name).is_file()}
     headers = {name: body for name, body in _STUBS.items() if name not in real or not body}
-    folders = [*nvrtc.includes, Path(file).resolve().parent]
+    folders = [*nvrtc.includes, Path(file).resolve().parent, *include_folders(source, file)]
     request = {
         "library": str(nvrtc.library),
         "builtins": str(nvrtc.builtins) if nvrtc.builtins else "",

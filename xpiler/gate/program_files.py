@@ -20,9 +20,14 @@ from xpiler.platforms.registry import PLATFORMS, extensions, platform_of
 
 _LARGEST = 1 << 20  # bytes of a file that is looked into
 _WORDS = re.compile("|".join(platform.words for platform in PLATFORMS.values() if platform.words))
+_VARIABLE = re.compile(
+    r"^(?!extern\b[^;={]*;|(?:return|using|typedef|static|namespace|template|struct|class|enum)\b)"
+    r"[A-Za-z_][\w:<>,*& \t]*[\s*&](?P<name>\w+)\s*(?:\[[^;=]*\]\s*)*[;={]",
+    re.MULTILINE,
+)
 _HOST_FUNCTION = re.compile(
     r"^(?!.*__(?:global|device)__|\s*(?:static|inline|template|else|return)\b)[A-Za-z_][\w:<>,*& \t\"]*[\s*&]"
-    r"(?P<name>\w+)\s*\([^;{}]*\)[\w\s]*\{",
+    r"(?:\w+::)*(?P<name>\w+)\s*\([^;{}]*\)[\w\s]*\{",
     re.MULTILINE,
 )
 _MAIN = re.compile(r"\bmain\s*\(")
@@ -48,6 +53,10 @@ class OtherFile:
         """The host functions that others may call."""
         return frozenset(m["name"] for m in _HOST_FUNCTION.finditer(self.text)) - {"main"}
 
+    def variables(self) -> frozenset[str]:
+        """Those at the start of lines, which others may use."""
+        return frozenset(m["name"] for m in _VARIABLE.finditer(self.text))
+
 
 _stated: tuple[Path, ...] = ()
 _folder: Path | None = None
@@ -67,12 +76,14 @@ def state(files: Sequence[Path], output: Path | None = None) -> None:
 def callees_first(files: Sequence[Path]) -> list[Path]:
     """The files in an order in which those that others call come before them, as far as there is one."""
     read = {path: _read(path) for path in files}
-    defined = {path: other.functions() if other is not None else frozenset() for path, other in read.items()}
+    defined: dict[Path, frozenset[str]] = {}
+    for path, other in read.items():
+        defined[path] = other.functions() | other.variables() if other is not None else frozenset()
     needs: dict[Path, list[Path]] = {}
     for path, other in read.items():
-        words = frozenset(re.findall(r"\b(\w+)\s*\(", other.text)) if other is not None else frozenset()
-        called = words - defined[path]
-        needs[path] = [callee for callee in files if callee != path and called & defined[callee]]
+        used = frozenset(re.findall(r"\b\w+\b", other.text)) if other is not None else frozenset()
+        used -= defined[path]
+        needs[path] = [callee for callee in files if callee != path and used & defined[callee]]
     ordered: list[Path] = []
     begun: set[Path] = set()
 
@@ -86,6 +97,11 @@ def callees_first(files: Sequence[Path]) -> list[Path]:
     for path in files:
         visit(path)
     return ordered
+
+
+def is_stated(path: str) -> bool:
+    """Whether the command names the file, so that its translation is written."""
+    return Path(path).resolve() in _stated
 
 
 def translated_path(file: Path | str, to: str) -> Path:
@@ -143,6 +159,13 @@ def note_use(file: str, others: Sequence[OtherFile]) -> None:
     of_file.update({Path(o.path): o.text for o in others if o.source})
 
 
+def users_of(file: Path | str, to: str, text: str) -> list[Path]:
+    """The files, as their translations lie beside them, whose programs were linked with this text as the
+    translation of `file`."""
+    path = translated_path(file, to)
+    return [user for user, used in _used.items() if used.get(path) == text]
+
+
 def is_outdated(file: Path | str, to: str) -> bool:
     """Whether a program of the file's translation was linked with a text that is another one now."""
     used = _used.get(translated_path(file, to), {})
@@ -192,7 +215,7 @@ def _definition(name: str) -> re.Pattern[str]:
     n = re.escape(name)
     function = rf"\b{n}\s*\([^;{{}}]*\)[\w\s]*\{{"
     variable = (
-        rf"^(?!\s*(?:extern|return|using|static)\b)\s*[A-Za-z_][\w:<>,*& \t]*[\s*&]{n}\s*"
+        rf"^(?!\s*(?:extern\b[^;={{]*;|(?:return|using|static)\b))\s*[A-Za-z_][\w:<>,*& \t]*[\s*&]{n}\s*"
         r"(?:\[[^;=]*\]\s*)*[;={,]"
     )
     return re.compile(f"{function}|{variable}", re.MULTILINE)

@@ -362,6 +362,30 @@ def inline_includes(text: str, file: str) -> str:
     return as_cpp(whole, file) if is_c(file) else whole
 
 
+def include_folders(text: str, file: str) -> list[Path]:
+    """Where a compiler has to look for the headers of its own that a text includes, and for theirs."""
+    folders: list[Path] = []
+    pending, seen = [(text, Path(file))], set[Path]()
+    while pending:
+        body, path = pending.pop()
+        for match in _INCLUDE.finditer(body):
+            header = find_header(path, match[1]) if match[1] else find_angled(path, match[2])
+            if header is None or not header.is_file() or header.resolve() in seen:
+                continue
+            seen.add(header.resolve())
+            name = Path(match[1] or match[2])
+            root = header.resolve()
+            for _ in name.parts:
+                root = root.parent
+            if root / name == header.resolve():
+                folders.append(root)
+            try:
+                pending.append((header.read_text(encoding="utf-8"), header))
+            except (OSError, UnicodeDecodeError):
+                continue
+    return list(dict.fromkeys(folders))
+
+
 def _inline(text: str, path: Path, shown: str, once: set[Path], opened: tuple[Path, ...]) -> str:
     def replacement(match: re.Match[str]) -> str:
         found = find_header(path, match[1]) if match[1] else find_angled(path, match[2])

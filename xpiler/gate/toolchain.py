@@ -33,7 +33,7 @@ from xpiler.gate.contract import Contract
 from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import build
 from xpiler.gate.sandbox import Completed, Limits
-from xpiler.gate.shim import inline_includes
+from xpiler.gate.shim import include_folders, inline_includes
 from xpiler.platforms.registry import PLATFORMS
 
 _LIMITS = Limits(cpu=240, wall=300, memory=16384, processes=256, file=512)
@@ -214,20 +214,24 @@ def _check_emulated(text: str, file: str, platform: str, why_not: str = "") -> R
 
 def _compile(tool: str, argv: list[str], version: str, text: str, file: str, platform: str) -> Rung:
     start = time.monotonic()
-    name = cache.key("compile", inline_includes(text, file), file, version, *argv)
+    folders = dict.fromkeys([Path(file).resolve().parent, *include_folders(text, file)])
+    includes = [f"-I{folder}" for folder in folders]
+    name = cache.key("compile", inline_includes(text, file), file, version, *argv, *includes)
 
     def ask() -> dict[str, object]:
         with tempfile.TemporaryDirectory(prefix="xpiler-compile-") as folder:
             scratch = Path(folder)
             source = scratch / (re.sub(r"[^\w.-]", "_", Path(file).stem) + PLATFORMS[platform].extension)
             source.write_text(text, encoding="utf-8", errors="surrogateescape")
-            includes = f"-I{Path(file).resolve().parent}"
             environment = dict(_HIP_ENVIRONMENT)
             for variable in ("CUDA_HOME", "CUDA_PATH", "ROCM_PATH", "HIP_PATH", "HIP_DEVICE_LIB_PATH"):
                 if variable in os.environ:
                     environment[variable] = os.environ[variable]
             done = sandbox.run(
-                [*argv, includes, source.name, "-o", "object.o"], cwd=scratch, limits=_LIMITS, env=environment
+                [*argv, *includes, source.name, "-o", "object.o"],
+                cwd=scratch,
+                limits=_LIMITS,
+                env=environment,
             )
             detail = _diagnosis(done, source.name, file)
             return {"ok": done.ok, "detail": detail, "cut_short": bool(done.reason or done.signal)}
@@ -282,7 +286,9 @@ def _diagnosis(done: Completed, name: str, file: str) -> str:
             found.append(f"{where}:{match['line']}{column}: {match['text'].strip()}")
     if not found:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        errors = [line for line in said if line.startswith(("error:", "fatal error:"))]  # of no place
+        errors = [
+            line for line in said if re.search(r"\b(?:fatal )?error: ", line)
+        ]  # of no place, as the linker's
         return (errors or said)[0][:300] if said else done.describe()
     return found[0] + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
 
