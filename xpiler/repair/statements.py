@@ -21,6 +21,7 @@ from xpiler.repair.remainders import Told, remainders
 from xpiler.repair.resets import element_resets, fills, resets, values
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, declared
 from xpiler.repair.structure import transposed
+from xpiler.repair.unread_tiles import unread_tiles
 from xpiler.repair.vocabulary import Vocabulary, siblings
 from xpiler.repair.walk import Place, Walker
 from xpiler.symbolic.findings import Edit
@@ -259,6 +260,8 @@ def _insertions(
             offer(text, cost, "likeness")
         for text, cost in missing_statements(walker, vocabulary, habits, place):
             offer(text, cost, "missing")
+        for text, cost in unread_tiles(walker, habits, missing, place):
+            offer(text, cost, "instruction")
         for text, cost in remainders(walker, told, place):
             offer(text, cost, "remainder")
         for text, cost in masked_rest(walker, place):
