@@ -287,6 +287,28 @@ def test_comparisons_are_no_templates() -> None:
     assert nodes(unit, "template_method") == []
 
 
+def test_one_comparison_read_as_a_template_may_hide_another() -> None:
+    text = """\
+__global__ void windows(const float *x, const float *w, float *y, int H, int W, int C, int O, int K, int P) {
+  int o = blockIdx.x * blockDim.x + threadIdx.x;
+  if (o >= O || blockIdx.y >= H * W) return;
+  float acc = 0;
+  for (int i = 0; i < K; ++i) {
+    int iy = blockIdx.y / W - P + i;
+    for (int j = 0; j < K; ++j) {
+      int ix = blockIdx.y % W - P + j;
+      for (int c = 0; c < C; ++c) {
+        float v = (iy < 0 || iy >= H || ix < 0 || ix >= W) ? 0.f : x[(iy * W + ix) * C + c];
+        acc += v * w[((i * K + j) * C + c) * O + o];
+      }
+    }
+  }
+  y[blockIdx.y * O + o] = acc > 0.f ? acc : 0.f;
+}
+"""
+    assert nodes(analyse(text, "kernel.cu"), "template_function") == []
+
+
 def test_a_product_of_a_variable_is_no_cast() -> None:
     text = "void f(int *o, int a) { for (int j = 0; j < 3; j++) o[j] = (long)(j * (a * 2)) + ((long)a); }"
     unit = analyse(text, "f.cpp", platform="vnni")

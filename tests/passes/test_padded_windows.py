@@ -121,8 +121,25 @@ def test_what_is_compared_is_what_is_read() -> None:
 
 
 def test_windows_alone_are_padded_where_lanes_were_found_late() -> None:
-    """The copy has its lanes already, and what is gathered otherwise stays as it is."""
+    """The copy has its lanes already, and what is gathered otherwise stays as it is; so do long pieces."""
     text = show(pad_windows(lanes()))
     assert "vector for i64 k_at_flat" in text.split("x_padded_from")[0]
+    assert "(i64)reach * (i64)channels <= 16l" in text.replace(
+        "(i64)channels * (i64)reach", "(i64)reach * (i64)channels"
+    )
+    assert text.count("parallel for i32 block_y in ") == 2
     other = lanes(WINDOWS.replace("at_x) * channels + k]", "at_x + ox) * channels + k]"))
     assert gather_rows(other) is not other and pad_windows(other) is other
+
+
+def test_a_choice_may_say_where_there_is_nothing() -> None:
+    outside = WINDOWS.replace(
+        "inside = at_y >= 0 && at_y < height && at_x >= 0 && at_x < width", "inside = true"
+    )
+    outside = outside.replace(
+        "inside ? x[((n * height + at_y) * width + at_x) * channels + k] : 0.0f",
+        "(at_y < 0 || at_y >= height || at_x < 0 || at_x >= width) ? 0.0f"
+        " : x[((n * height + at_y) * width + at_x) * channels + k]",
+    )
+    turned, plain = (show(gather_rows(lanes(text))).split("else {")[0] for text in (outside, WINDOWS))
+    assert turned == plain

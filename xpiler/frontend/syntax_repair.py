@@ -20,6 +20,7 @@ from xpiler.frontend.prepare import closing, prepare
 from xpiler.frontend.preprocess import Expanded
 
 _LANGUAGE = Language(tree_sitter_cuda.language())
+_ROUNDS = 8  # one misreading may hide another
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,10 @@ def parse(expanded: Expanded) -> Parsed:
     """The tree of an expanded text, and the text with what was inserted."""
     prepared = prepare(expanded.text)
     tree = _tree(prepared)
-    insertions = _ambiguities(tree.root_node, prepared)
-    if insertions:
+    for _ in range(_ROUNDS):
+        insertions = _ambiguities(tree.root_node, prepared)
+        if not insertions:
+            break
         expanded = _insert(expanded, insertions)
         prepared = prepare(expanded.text)
         tree = _tree(prepared)

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import coefficient, linear
-from xpiler.ir.build import add, and_, cast, const, div, eq, gt, maximum, minimum, mul, sub
+from xpiler.ir.build import add, and_, cast, const, div, eq, gt, le, maximum, minimum, mul, select, sub
 from xpiler.ir.nodes import (
     EMPTY,
     Assign,
@@ -47,6 +47,7 @@ from xpiler.passes.facts import mutable_vars
 from xpiler.passes.folds import folded
 from xpiler.passes.inside_ranges import inside_of
 from xpiler.passes.knobs import Knob
+from xpiler.passes.lane_ranges import conjuncts, opposite
 from xpiler.passes.loop_flattening import flatten_loops
 from xpiler.passes.names import Names
 from xpiler.passes.padded_windows import Padded, padded_windows
@@ -58,6 +59,8 @@ from xpiler.passes.vectorize import FAR, Strides
 ROWS_AT_ONCE = Knob(
     "row_gathering.rows", (0, 32, 64, 128), 64, "rows that are gathered at a time; 0: none are"
 )
+
+LONG_PIECE = 16  # elements of a row of a window
 
 
 def gather_rows(function: Function) -> Function:
@@ -193,8 +196,12 @@ class _Gathering:
         )
         work = Block((*before, whole))
         holds = and_(*(padded.holds for f in factors if (padded := windows[f]) is not None))
+        otherwise = replace(rows, kind=LoopKind.SERIAL)
+        if self.windows_alone:  # loops over the pieces of a window, if these are long, cost less than a copy
+            holds = and_(holds, *(le(_piece(f), const(LONG_PIECE, I64)) for f in factors))
+            otherwise = rows
         if not isinstance(holds, Const):
-            work = Block((If(holds, work, Block((replace(rows, kind=LoopKind.SERIAL),))),))
+            work = Block((If(holds, work, Block((otherwise,))),))
         runs = gt(columns.stop, columns.start)
         if not isinstance(runs, Const) or not runs.value:
             return If(runs, work, EMPTY)
@@ -299,14 +306,29 @@ class _Gathering:
 
 
 def _without_names(body: Block) -> Block:
-    """With factors that have names of their own in the sums put in where they are used."""
+    """With factors that have names of their own in the sums put in where they are used, and choices that say
+    where there is nothing saying where there is something."""
 
     def change(stmt: Stmt) -> Stmt:
         return replace(stmt, body=without_values(stmt.body)) if isinstance(stmt, For) else stmt
 
+    def turned(e: Expr) -> Expr:
+        match e:
+            case Select(condition=condition, then=Const() as nothing, otherwise=Load() as value):
+                return select(and_(*conjuncts(opposite(condition))), value, nothing)
+        return e
+
     plain = map_stmt(body, change)
     assert isinstance(plain, Block)
-    return plain
+    return map_expr(plain, turned)
+
+
+def _piece(factor: _Factor) -> Expr:
+    """Elements of a row of a window: those of its last two loops."""
+    size: Expr = const(1, I64)
+    for loop in factor.sums[-2:]:
+        size = mul(size, cast(loop.stop, I64))
+    return size
 
 
 def _nest(loops: Sequence[For], stmt: Stmt) -> Stmt:
