@@ -24,6 +24,7 @@ from xpiler.errors import Diagnostic, Refusal
 from xpiler.events import Event
 from xpiler.frontend import parse
 from xpiler.frontend.launchers import with_launchers
+from xpiler.frontend.lower_calls import FUNCTION_ELSEWHERE
 from xpiler.frontend.lower_launches import NOT_LAUNCHED
 from xpiler.frontend.own_headers import OneText, with_own_headers
 from xpiler.frontend.unit import Unit
@@ -37,6 +38,7 @@ from xpiler.gate.conversions import (
     spells_conversion,
     wide_cases,
 )
+from xpiler.gate.device_borders import with_device_functions
 from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
@@ -130,7 +132,9 @@ def _one_text(text: str, file: str, to: str) -> OneText:
     platform = platform_of(file, text)
     one = with_own_headers(text, file, platform)
     route = ROUTES.get((platform, to))
-    return with_launchers(one) if route is not None and route.needs_ir else one
+    if route is None or not route.needs_ir:
+        return one
+    return with_launchers(with_device_functions(one, platform))
 
 
 def _translated(
@@ -405,7 +409,7 @@ def _names_in(target: str, to: str, unit: Unit) -> dict[str, str]:
 def _parse(one: OneText, platform: str) -> tuple[Unit, Rung]:
     """The unit, without the templates that a header offers and the file does not launch."""
     start = time.monotonic()
-    unit = parse(one.text, one.file, platform=platform)
+    unit = _with_others_meaning(parse(one.text, one.file, platform=platform), one)
     refusals = {
         name: refusal
         for name, refusal in unit.refusals.items()
@@ -415,6 +419,24 @@ def _parse(one: OneText, platform: str) -> tuple[Unit, Rung]:
     names = ", ".join(kernel.spelling or kernel.name for kernel in unit.program.kernels)
     detail = f"kernels: {names or 'none'}"
     return unit, Rung("parsed", True, "tree-sitter", detail, time.monotonic() - start)
+
+
+def _with_others_meaning(unit: Unit, one: OneText) -> Unit:
+    """The unit of a text that stays as it is, with kernels that call device functions of other files as what
+    they mean with these."""
+    if not any(refusal.code == FUNCTION_ELSEWHERE for refusal in unit.refusals.values()):
+        return unit
+    whole = with_device_functions(one, unit.platform)
+    if whole.text == one.text:
+        return unit
+    known = parse(whole.text, one.file, platform=unit.platform)
+    launches = tuple(
+        replace(meant, span=site.span, range=site.range)
+        for site, meant in zip(unit.launches, known.launches, strict=False)
+    )
+    if len(known.launches) != len(unit.launches):
+        return unit
+    return replace(unit, program=known.program, refusals=known.refusals, launches=launches)
 
 
 def _reduced(unit: Unit) -> Unit:

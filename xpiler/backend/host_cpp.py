@@ -323,7 +323,8 @@ def _text_edits(source: SourceText) -> Iterable[Edit]:
             token.text == "__device__" and _is_variable(source, i)
         ):
             before = {t.text for t in tokens[max(0, i - 3) : i]} | {t.text for t in tokens[i + 1 : i + 4]}
-            yield Edit(token.start, token.end, "" if "static" in before or _extern(before) else "static")
+            is_own = "static" not in before and not _extern(before) and not _is_declared(source, token.end)
+            yield Edit(token.start, token.end, "static" if is_own else "")
         elif token.text == "__shared__":  # the kernels that come out have memory of their own
             semicolon = next((t for t in tokens[i:] if t.text == ";"), None)
             if semicolon is not None:
@@ -343,6 +344,14 @@ def _text_edits(source: SourceText) -> Iterable[Edit]:
 
 def _extern(words: set[str]) -> bool:
     return "extern" in words or ("__constant__" in words and "__device__" in words)
+
+
+def _is_declared(source: SourceText, start: int) -> bool:
+    """Whether the variable whose declaration goes on at `start` is declared for other files, too."""
+    name = re.match(r"[^;={\[]*?\b(\w+)\s*[\[=;{]", source.text[start:])
+    return name is not None and bool(
+        re.search(rf"\bextern\b[^;={{}}()]*\b{name[1]}\s*(?:\[[^\]]*\]\s*)*;", source.text)
+    )
 
 
 def _declaration_start(source: SourceText, i: int) -> int:

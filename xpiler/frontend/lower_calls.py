@@ -50,6 +50,7 @@ from xpiler.frontend.syntax_model import FunctionDef, ParamDecl
 from xpiler.ir.nodes import Const, Load, Var
 from xpiler.ir.rewrite import walk
 
+FUNCTION_ELSEWHERE = "function-elsewhere"  # the code of a refusal: another file defines what is called
 _CASTS = ("static_cast", "reinterpret_cast", "const_cast", "dynamic_cast", "bit_cast")
 _UNSUPPORTED = {
     "clock": ("clock", "clock() has no portable meaning", "remove the timing code"),
@@ -142,6 +143,13 @@ def callee(ctx: Context, function: Node) -> Value:
             return TypeName(type_of(ctx, function))
         if name in ctx.entities.host_functions:
             ctx.refuse("host-call", f"`{name}` is a host function and is called in device code", function)
+        if any(p.name == name and p.is_device for p in ctx.entities.unit.prototypes):
+            ctx.refuse(
+                FUNCTION_ELSEWHERE,
+                f"device function `{name}` is declared here and defined in another file",
+                function,
+                "include the file that defines it",
+            )
         ctx.refuse(
             "unknown-function",
             f"function `{name}` is not known",

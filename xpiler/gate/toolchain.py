@@ -140,7 +140,13 @@ def _check_cuda(text: str, file: str) -> Rung:
     why_not = ""
     nvcc = nvcc_path()
     if nvcc:
-        argv = [nvcc, "-std=c++17", "-arch=sm_80", "-c"]
+        argv = [
+            nvcc,
+            "-std=c++17",
+            "-arch=sm_80",
+            *(["-rdc=true"] if lacks_device_code(inline_includes(text, file)) else []),
+            "-c",
+        ]
         rung = _compile("nvcc", argv, _nvcc_version(), text, file, "cuda")
         if rung.ok or not re.search(r"cuda_runtime\.h|nvcc fatal|No such file or directory: ", rung.detail):
             return rung
@@ -172,8 +178,9 @@ def _check_hip(text: str, file: str) -> Rung:
     """Code for gfx90a and, at the same time, the host side up to its types: what `hipcc -c` would check."""
     hipcc = shutil.which("hipcc")
     assert hipcc
+    apart = ["-fgpu-rdc"] if lacks_device_code(inline_includes(text, file)) else []
     sides = [
-        [hipcc, "--offload-arch=gfx90a", "-std=c++17", "-O1", "--cuda-device-only", "-c"],
+        [hipcc, "--offload-arch=gfx90a", "-std=c++17", "-O1", *apart, "--cuda-device-only", "-c"],
         [hipcc, "--offload-arch=gfx90a", "-std=c++17", "--cuda-host-only", "-fsyntax-only"],
     ]
     with ThreadPoolExecutor(2) as pool:
@@ -182,6 +189,19 @@ def _check_hip(text: str, file: str) -> Rung:
         )
     worst = host if device.ok and not host.ok else device
     return Rung("compiled", worst.ok, "hipcc", worst.detail, max(device.seconds, host.seconds))
+
+
+_OF_OTHERS = re.compile(
+    r"\bextern\s+__(?:device|constant)__|\bextern\b[^;={}()]*\b__(?:device|constant)__[^;={}()]*;|"
+    r"^[ \t]*__device__[^;={}()#]*\b\w+\s*\([^;{}]*\)\s*;",
+    re.MULTILINE,
+)
+
+
+def lacks_device_code(text: str) -> bool:
+    """Whether device code may use functions or variables of other files, which only builds with relocatable
+    device code link."""
+    return _OF_OTHERS.search(text) is not None
 
 
 def _check_vnni(text: str, file: str, compiler: Compiler) -> Rung:
