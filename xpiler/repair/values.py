@@ -16,6 +16,7 @@ from xpiler.repair.casts import casts
 from xpiler.repair.changes import Form, Site
 from xpiler.repair.concepts import Concepts, array_of
 from xpiler.repair.conditions import ALWAYS
+from xpiler.repair.directions import told_direction
 from xpiler.repair.indices import recombined
 from xpiler.repair.offer import SOONER, Offer, bare
 from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, SUM, Phrases
@@ -51,7 +52,7 @@ def value_site(
         site.dtype = "dim3"
     offer = Offer(site, place, written, kind, concepts, concepts.expected(walker, place))
     if any(written in family for family in FAMILIES):
-        _words(vocabulary, written, offer)
+        _words(written, told_direction(walker, place), offer)
     elif place.role == "base":
         _arrays(place, written, offer)
     else:
@@ -71,7 +72,7 @@ def value_site(
         elif kind == POINTER and node.type == "binary_expression" and place.root:
             _offsets(vocabulary, place, written, offer)
         elif kind == "" and node.type in ("identifier", "qualified_identifier"):
-            _words(vocabulary, written, offer)
+            _words(written, "", offer)
         _phrases(walker, phrases, place, kind, written, offer)
         offer.kind = "cast"
         for text, cost in (
@@ -560,9 +561,10 @@ def _type(name: Name) -> str:
     return re.sub(r"\b(?:const|static|__shared__|__restrict__)\b|\s", "", name.type)
 
 
-def _words(vocabulary: Vocabulary, written: str, offer: Offer) -> None:
+def _words(written: str, told: str, offer: Offer) -> None:
+    """Another word of its kind, first of all the one that the place asks for (`told`)."""
     offer.kind = "word"
     for family in FAMILIES:
         if written in family:
             for number, word in enumerate(w for w in family if w != written):
-                offer(word, 1.1 + 0.05 * number)
+                offer(word, 0.6 if word == told else 1.1 + 0.05 * number)
