@@ -15,6 +15,8 @@ HEAD = "#include <cuda_bf16.h>\n__global__ void k(const unsigned short *a, const
     [
         ("y[i[0]] = a[0];", {"i": "index"}),
         ("for (int n = i[0]; n < i[1]; ++n) y[n] = 1;", {"i": "offsets"}),
+        ("int s = i[2], n = i[3] - s; if (n > 1) y[s + 1] = 1;", {"i": "offsets"}),
+        ("int s = i[2], n = i[4] - s; if (n > 1) y[s + 1] = 1;", {"i": "index"}),
         ("for (int n = 0; n < i[0]; ++n) y[n] = 1;", {"i": "lengths"}),
         ("for (int n = 0; n < i[0]; ++n) y[i[n]] = 1;", {"i": "index"}),
         ("y[0] = __uint_as_float((unsigned)a[1] << 16);", {"a": "bf16"}),

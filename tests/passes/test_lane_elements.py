@@ -120,3 +120,53 @@ def test_conditions_have_names_and_change() -> None:
     assert "__bang_gt_scalar" in instructions(laid_out(function))
     mask, zeros = np.zeros(60, np.uint8), np.zeros(60, np.float32)
     assert_same(function, x=normal(60), y=normal(60)[::-1].copy(), z=zeros, mask=mask, n=60)
+
+
+def test_what_is_one_number_for_all_lanes_of_a_branch_is_no_vector() -> None:
+    function = canonical(
+        """__global__ void scaled(const float *x, const float *scale, float *y, int n) {
+            int i = threadIdx.x, r = blockIdx.x;
+            if (i < n) {
+                float s = scale[r];
+                y[r * 64 + i] = x[r * n + i] * s;
+            } else {
+                y[r * 64 + i] = 0.0f;
+            }
+        }""",
+        x=3,
+    )
+    layout = laid_out(function)
+    assert "__bang_mul_scalar" in instructions(layout)
+    assert_same(function, x=normal(3 * 50), scale=normal(3), y=np.ones(3 * 64, np.float32), n=50)
+
+
+def test_windows_that_the_edges_cut_off_have_as_many_turns_for_all_lanes() -> None:
+    function = canonical(
+        """__global__ void pool(const float *x, float *y, int *mask, int w, int ow, int k, int s, int p) {
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i >= ow) return;
+            int at = -1, first = max(i * s - p, 0), last = min(i * s - p + k, w);
+            float best = -1000.0f;
+            for (int j = first; j < last; ++j)
+                if (x[j] > best) { at = j; best = x[at]; }
+            y[i] = best;
+            mask[i] = at;
+        }"""
+    )
+    assert "__bang_lt" in instructions(laid_out(function)), "the number of turns is no lane's own"
+    y, mask = np.zeros(15, np.float32), np.zeros(15, np.int32)
+    assert_same(function, x=normal(30), y=y, mask=mask, w=30, ow=15, k=3, s=2, p=1)
+
+
+def test_what_memory_says_for_all_lanes_alike_is_the_end_of_a_range() -> None:
+    function = canonical(
+        """__global__ void pad(const float *x, const int *start, float *y, int most) {
+            int b = blockIdx.x, i = threadIdx.x;
+            int s = start[b], len = start[b + 1] - s;
+            if (i < most) y[b * most + i] = i < len ? x[s + i] : -1.0f;
+        }""",
+        x=3,
+    )
+    assert "__memcpy" in instructions(laid_out(function)), "rows are copied"
+    start = np.array([0, 5, 5, 40], np.int32)
+    assert_same(function, x=normal(40), start=start, y=np.zeros(3 * 40, np.float32), most=40)

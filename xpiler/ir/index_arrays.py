@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Literal
 
-from xpiler.ir.build import is_const
+from xpiler.ir.affine import lift, linear
+from xpiler.ir.build import is_const, sub
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -75,6 +76,11 @@ def index_arrays(kernel: Function) -> dict[str, Use]:
                 for array in sources(condition):
                     if array in uses:
                         uses[array] = "offsets"
+    for node in walk(kernel.body):
+        if isinstance(node, Binary) and node.op == "-":
+            for array in sources(node.left) & sources(node.right) & uses.keys():
+                if _has_neighbours(kernel, array):  # the length of a row: start[b + 1] - start[b]
+                    uses[array] = "offsets"
     for array in sorted(ends):
         uses.setdefault(array, "lengths")
     defined = [pair for node in walk(kernel.body) for pair in _definitions(node)]
@@ -85,6 +91,12 @@ def index_arrays(kernel: Function) -> dict[str, Use]:
         uses.setdefault(array, use)
     counted = {n.place.array for n in walk(kernel.body) if isinstance(n, Atomic) and n.op in ("add", "inc")}
     return {array: "counter" if array in counted else use for array, use in uses.items()}
+
+
+def _has_neighbours(kernel: Function, array: str) -> bool:
+    """Whether elements are read that follow one another."""
+    places = {n.index[0] for n in walk(kernel.body) if isinstance(n, Load) and n.array == array}
+    return any(linear(sub(one, other)) == lift(1) for one in places for other in places if one != other)
 
 
 def _floats(

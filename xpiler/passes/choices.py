@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, If, Load, Select, Stmt, Var
-from xpiler.ir.rewrite import free_vars, map_expr, map_stmt, substitute, walk
+from xpiler.ir.rewrite import arrays_written, free_vars, map_expr, map_stmt, substitute, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.lane_ranges import joined, parts_of
@@ -24,10 +24,10 @@ from xpiler.passes.repeated_hashes import mixes_bits
 def branches(loop: For, names: Names) -> For:
     """The vector loop with such branches instead of choices."""
     loop = steps_together(_with_places(loop), names)
-    varying = varying_scalars(loop)
+    varying, written = varying_scalars(loop), arrays_written(loop.body)
 
     def varies(expr: Expr) -> bool:
-        return bool(free_vars(expr) & varying) or any(isinstance(n, Load) for n in walk(expr))
+        return _depends(expr, varying, written)
 
     def cuts(select: Select) -> bool:
         if not any(isinstance(n, Load) for side in (select.then, select.otherwise) for n in walk(side)):
@@ -97,20 +97,22 @@ def _with_places(loop: For) -> For:
 
 
 def varying_scalars(loop: For) -> set[str]:
-    """The lane, and scalars that are assigned a value which depends on it or on memory."""
-    varying = {loop.var}
+    """The lane, and scalars that are assigned a value which depends on it or on what the loop writes."""
+    varying, written = {loop.var}, arrays_written(loop.body)
     while True:
         more: set[str] = set()
         for stmt in walk(loop.body):
             match stmt:
-                case Decl(name=name, init=Expr() as value) if _depends(value, varying):
+                case Decl(name=name, init=Expr() as value) if _depends(value, varying, written):
                     more.add(name)
-                case Assign(target=Var(name=name), value=value) if _depends(value, varying):
+                case Assign(target=Var(name=name), value=value) if _depends(value, varying, written):
                     more.add(name)
         if more <= varying:
             return varying
         varying |= more
 
 
-def _depends(expr: Expr, varying: set[str]) -> bool:
-    return bool(free_vars(expr) & varying) or any(isinstance(n, Load) for n in walk(expr))
+def _depends(expr: Expr, varying: set[str], written: frozenset[str]) -> bool:
+    return bool(free_vars(expr) & varying) or any(
+        isinstance(n, Load) and n.array in written for n in walk(expr)
+    )

@@ -38,6 +38,7 @@ from xpiler.ir.rewrite import map_stmt, substitute, walk
 from xpiler.ir.types import I32
 from xpiler.passes.aliasing import may_be_same
 from xpiler.passes.choices import branches
+from xpiler.passes.forwarded_places import forward_places
 from xpiler.passes.knobs import Knob
 from xpiler.passes.lane_buffers import Buffer, NotTileable, Scratchpad
 from xpiler.passes.lane_tests import tests_as_numbers
@@ -46,6 +47,7 @@ from xpiler.passes.pipeline import pipeline
 from xpiler.passes.repeated_hashes import name_hashes
 from xpiler.passes.resident_rows import resident_rows
 from xpiler.passes.vector_loops import VectorLoop
+from xpiler.passes.window_bounds import uniform_windows
 from xpiler.platforms.bang import (
     POOL_WINDOW,
     VECTOR_BYTES,
@@ -150,7 +152,8 @@ def _numbers(tiler: _Tiler, tile: int) -> list[Stmt]:
 
 
 def _prepared(loop: For, names: Names) -> For:
-    return tests_as_numbers(branches(name_hashes(loop, names), names))
+    chosen = branches(name_hashes(forward_places(loop), names), names)
+    return uniform_windows(tests_as_numbers(chosen), names)
 
 
 class _Tiler(Scratchpad):

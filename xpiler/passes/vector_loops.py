@@ -147,6 +147,11 @@ class VectorLoop(LaneValues):
         """Scalars declared in the loop that some assignment makes vary along the lanes."""
         if not hasattr(self, "_varying"):
             varying = {self.loop.var}
+            assigned = {
+                n.target.name
+                for n in walk(self.loop.body)
+                if isinstance(n, (Assign, Atomic)) and isinstance(n.target, Var)
+            }
             while True:
                 more = {
                     s.target.name
@@ -162,7 +167,7 @@ class VectorLoop(LaneValues):
                 }
                 for branch in walk(self.loop.body):
                     if isinstance(branch, If) and free_vars(branch.condition) & varying:
-                        more |= assigned_vars(branch) & self.inside
+                        more |= assigned_vars(branch) & self.inside & assigned
                 if more <= varying:
                     break
                 varying |= more
