@@ -10,6 +10,7 @@ import pytest
 from xpiler.cli import main
 from xpiler.gate import program_files
 from xpiler.gate.contract import Contract
+from xpiler.gate.elsewhere import bare_name
 from xpiler.gate.execute import Build, build
 from xpiler.gate.trace import TRACE, read_trace
 from xpiler.platforms.registry import PLATFORMS
@@ -149,6 +150,18 @@ def test_a_folder_is_one_program(halves: Path, tmp_path: Path, capsys: pytest.Ca
     halves.rename(folder / "halves.cu")  # no file is beside the one that it calls
     code = main(["translate", str(tmp_path), "--to", "hip", "-o", str(tmp_path / "out")])
     assert code == 0 and "linked with twice.cu (translated: twice.hip)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        ("computeGold", "computeGold"),
+        ("ops::norm(float*, std::vector<int>)", "norm"),
+        ("void ops::scan<Pair<int>>(int)", "scan"),
+    ],
+)
+def test_names_as_linkers_say_them(name: str, bare: str) -> None:
+    assert bare_name(name) == bare
 
 
 def test_two_files_with_the_same_function_are_not_guessed_between(halves: Path) -> None:

@@ -357,12 +357,21 @@ def _host_type(ctx: Context, param: ParamDecl) -> CType | None:
         return None
 
 
+def _is_one(body: str, name: str) -> bool:
+    """Whether a pointer is to one object, whose members alone are used: `d->rows`."""
+    used = re.findall(rf"\b{re.escape(name)}\b\s*(->)?", body)
+    return bool(used) and all(used)
+
+
 def _host_parts(ctx: Context, function: FunctionDef) -> Iterator[Param]:
-    """`Shape s` is `s_rows` and `s_cols`."""
+    """`Shape s` is `s_rows` and `s_cols`; so is `const Shape *s`, of which nothing but members is used."""
     for place, param in enumerate(function.params):
         ctype = _host_type(ctx, param)
-        if isinstance(ctype, Reference) and "const" in param.specifiers:
+        is_const = "const" in param.specifiers
+        if isinstance(ctype, Reference) and is_const:
             ctype = ctype.target
+        elif isinstance(ctype, Pointer) and is_const and _is_one(ctx.text(function.body), param.name):
+            ctype = ctype.pointee
         parts = list(members(ctype)) if isinstance(ctype, Struct) else []
         for path, offset, leaf in parts if all(isinstance(leaf, Scalar) for _, _, leaf in parts) else []:
             assert isinstance(leaf, Scalar)

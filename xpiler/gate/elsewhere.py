@@ -69,8 +69,11 @@ def _names(errors: str) -> tuple[str, ...]:
 
 
 def bare_name(name: str) -> str:
-    """`ops::norm(float*, int)` is `norm`."""
-    return re.sub(r"\(.*", "", name, flags=re.DOTALL).split("::")[-1]
+    """`ops::norm(float*, int)` is `norm`, `void scan<Pair<int>>(int)` is `scan`."""
+    bare = re.sub(r"\(.*", "", name, flags=re.DOTALL)
+    while re.search(r"<[^<>]*>", bare):
+        bare = re.sub(r"<[^<>]*>", "", bare)
+    return (bare.split("::")[-1].split() or [name])[-1]
 
 
 def compiled_alone(
