@@ -194,3 +194,64 @@ void add(const float *x, float *y, int n) {
     found = canonicalise(kernel)
     assert "f32 tile[2][4];" in show(found.function)
     assert not any("internal error" in step.reason for step in found.log)
+
+
+PACKED = """
+#include <immintrin.h>
+#include <stdlib.h>
+#include <algorithm>
+static void pack(const float *B, int ldb, float *P, int kc, int nr) {
+  for (int k = 0; k < kc; ++k) {
+    if (nr == 16) {
+      _mm512_store_ps(P + k * 16, _mm512_loadu_ps(B + (long)k * ldb));
+    } else {
+      for (int j = 0; j < nr; ++j) P[k * 16 + j] = B[(long)k * ldb + j];
+      for (int j = nr; j < 16; ++j) P[k * 16 + j] = PADDING;
+    }
+  }
+}
+template <int ROWS>
+static void tile(const float *A, int lda, const float *P, float *C, int ldc, int kc, __mmask16 mask) {
+  __m512 acc[ROWS];
+  for (int i = 0; i < ROWS; ++i) acc[i] = _mm512_maskz_loadu_ps(mask, C + (long)i * ldc);
+  for (int k = 0; k < kc; ++k) {
+    const __m512 b = _mm512_load_ps(P + k * 16);
+    for (int i = 0; i < ROWS; ++i) acc[i] = _mm512_fmadd_ps(_mm512_set1_ps(A[(long)i * lda + k]), b, acc[i]);
+  }
+  for (int i = 0; i < ROWS; ++i) _mm512_mask_storeu_ps(C + (long)i * ldc, mask, acc[i]);
+}
+extern "C" void gemm(const float *A, const float *B, float *C, int M, int N, int K) {
+  float *P = (float *)aligned_alloc(64, sizeof(float) * 256 * 16);
+  for (int n = 0; n < N; n += 16) {
+    const int nr = std::min(16, N - n);
+    const __mmask16 mask = (__mmask16)((1u << nr) - 1);
+    const int kc = std::min(256, K);
+    pack(B + n, N, P, kc, nr);
+    int m = 0;
+    for (; m + 6 <= M; m += 6) tile<6>(A + (long)m * K, K, P, C + (long)m * N + n, N, kc, mask);
+    for (; m < M; ++m) tile<1>(A + (long)m * K, K, P, C + (long)m * N + n, N, kc, mask);
+  }
+  free(P);
+}
+"""
+
+
+def test_a_panel_that_is_packed_in_parts_is_what_it_was_packed_from() -> None:
+    assert canonical(PACKED.replace("PADDING", "0.0f")) == (
+        "parallel for i32 n in 0 .. N {\n"
+        "parallel for i32 index in 0 .. M {\n"
+        "f32 acc = C[N * index + n];\n"
+        "for i32 k_1 in 0 .. min(256, K) {\n"
+        "acc = fma(A[index * K + k_1], B[n + N * k_1], acc);\n"
+        "}\n"
+        "C[N * index + n] = acc;\n"
+        "}\n"
+        "}"
+    )
+
+
+def test_a_panel_whose_cases_differ_stays() -> None:
+    other = PACKED.replace("PADDING", "0.0f").replace(
+        "_mm512_loadu_ps(B + (long)k * ldb)", "_mm512_set1_ps(1)"
+    )
+    assert "f32 P[4096];" in canonical(other)

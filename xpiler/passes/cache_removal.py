@@ -375,18 +375,25 @@ class _Inverse:
                 if first is None or second is None:
                     return None
                 digit, remaining = first, second
-            start, stop = (
-                linear(loop.start, self.fill.facts.ranges),
-                linear(loop.stop, self.fill.facts.ranges),
-            )
-            if start is None or stop is None:
+            start = linear(loop.start, self.fill.facts.ranges)
+            if start is None or not prove_le(start, digit, facts.ranges):
                 return None
-            if not (prove_le(start, digit, facts.ranges) and prove_lt(digit, stop, facts.ranges)):
+            if not self._is_below(digit, loop.stop, facts):
                 return None
             result[loop.var] = to_expr(digit, loop.dtype)
         if terms:
             return result
         return {} if not remaining.terms else None
+
+    def _is_below(self, digit: Affine, stop: Expr, facts: Facts) -> bool:
+        match stop:
+            case Call(function="min", args=sides):
+                return all(self._is_below(digit, side, facts) for side in sides)
+        form = linear(stop, self.fill.facts.ranges)
+        if form is None or prove_lt(digit, form, facts.ranges):
+            return form is not None
+        said = [linear(end) for name, end in facts.below if linear(Var(stop.dtype, name)) == digit]
+        return form in said
 
     def _rows(
         self, form: Affine, loops: dict[str, For], wanted: Affine, facts: Facts

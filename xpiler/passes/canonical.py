@@ -43,6 +43,7 @@ from xpiler.passes.late_declarations import declare_late
 from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.merged_peaks import split_merged_peaks
+from xpiler.passes.padded_fills import join_fills
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.partial_tiles import join_tiles
 from xpiler.passes.pipeline_removal import remove_pipelines
@@ -60,6 +61,7 @@ from xpiler.passes.serial import serial_form
 from xpiler.passes.shaped_indices import shape_indices
 from xpiler.passes.signed_tests import plain_numbers
 from xpiler.passes.single_assignment import single_assignments
+from xpiler.passes.single_elements import drop_single
 from xpiler.passes.special_cases import drop_special_cases
 from xpiler.passes.split_digits import split_serial_digits
 from xpiler.passes.spread_tiles import spread_tiles
@@ -231,6 +233,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("single assignment", single_assignments),
     ("invariants", hoist_invariants),
     ("tidy", tidy),
+    ("single elements", drop_single),
     ("joined conditions", join_conditions),
     ("covers", without_covers),
     ("counted loops", _counted_in_threads),
@@ -239,6 +242,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("masked steps", masked_steps),
     ("strips of threads", widen_threads),
     ("parts of dynamic memory", split_dynamic),
+    ("fills part by part", join_fills),
     ("fills of tiles", roll_fills),
     ("shaped indices", shape_indices),
     ("cache removal", remove_caches),

@@ -79,6 +79,11 @@ def join_rests(function: Function) -> Function:
     return function if body == function.body else replace(function, body=body)
 
 
+def same_work(first: Block, second: Block) -> bool:
+    """Whether two pieces of a function do the same, in whatever spelling."""
+    return _Joiner({}).alike(first, second)
+
+
 def _serial(stmt: Stmt) -> Stmt:
     return replace(stmt, kind=LoopKind.SERIAL) if isinstance(stmt, For) else stmt
 

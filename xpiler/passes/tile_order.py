@@ -39,7 +39,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import assigned_vars, free_vars, substitute, walk, walk_stmts
 from xpiler.passes.facts import Facts
-from xpiler.passes.independence import accumulators, independent_iterations
+from xpiler.passes.independence import accumulators, independent, independent_iterations
 from xpiler.passes.strip_mining import end_of_tiles
 from xpiler.passes.structured import spliced
 
@@ -118,8 +118,11 @@ def _may_move(elements: For, past: Sequence[tuple[Sequence[Decl], For]], facts: 
     nest = [*loops, elements]
     if all(loop.kind in _INDEPENDENT for loop in nest):
         return True
+    around = facts
     for loop in nest:
         facts = facts.inside(loop)
+    if all(loop.kind in _INDEPENDENT or independent(loop, around) for loop in loops):
+        return True  # what one iteration does has nothing to do with the others, whole as they are
     heads = tuple(d for heads, _ in past[1:] for d in heads)
     return bool(independent_iterations(nest, (*heads, *spliced(elements.body.body)), facts))
 
