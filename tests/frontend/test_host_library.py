@@ -114,3 +114,12 @@ def test_aligned_memory_through_a_pointer_is_a_local_array() -> None:
 def test_what_is_not_known_is_refused(body: str, message: str) -> None:
     unit = parse(f"void f(const float *x, float *y, int n) {{ {body} }}", "f.cpp", platform="vnni")
     assert message in next(iter(unit.refusals.values())).message
+
+
+def test_a_row_is_as_long_as_it_is() -> None:
+    function = kernel("""
+    void f(float *y, int m, int n) {
+        for (int r = 0; r < m; ++r) std::fill(y + (size_t)r * n, y + (size_t)(r + 1) * n, 0.0f);
+    }
+    """)
+    assert show(canonicalise(function).function).count("parallel for") == 2

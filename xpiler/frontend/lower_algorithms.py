@@ -33,8 +33,9 @@ from xpiler.frontend.lower_values import (
     Variable,
 )
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Decl, Expr, For, If, LoopKind, Var
-from xpiler.ir.types import I64
+from xpiler.ir.affine import Overflow, linear, simplify, to_expr
+from xpiler.ir.nodes import Assign, Cast, Decl, Expr, For, If, LoopKind, Var
+from xpiler.ir.types import I32, I64
 
 # ------------------------------------------------------------------------------------------ ranges
 
@@ -46,8 +47,16 @@ def _range(call: Invocation, first: int = 0) -> tuple[Address, Expr]:
     call.need(first + 2)
     begin = _iterator(call, first)
     mark = len(ctx.out)
-    count = arithmetic(ctx, "-", call.args[first + 1], begin, mark, call.node)
-    return begin, settled(ctx, load(ctx, count), "count")
+    count = load(ctx, arithmetic(ctx, "-", call.args[first + 1], begin, mark, call.node))
+    return begin, settled(ctx, _plain(count), "count")
+
+
+def _plain(count: Expr) -> Expr:
+    """`n` of `(i + 1) * n - i * n`; pointers into an array are no further apart than numbers reach. An int is
+    left one."""
+    form = linear(simplify(count, {}, Overflow.IGNORED))
+    plain = count if form is None else to_expr(form, count.dtype)
+    return plain.operand if isinstance(plain, Cast) and plain.operand.dtype is I32 else plain
 
 
 def _iterator(call: Invocation, position: int) -> Address:
@@ -60,15 +69,17 @@ def _iterator(call: Invocation, position: int) -> Address:
 
 def _each(ctx: Context, count: Expr, body: Callable[[Expr], None]) -> None:
     """`for (i = 0; i < count; ++i) body(i)`"""
-    at = Var(I64, ctx.fresh("i"))
+    count = count if count.dtype is I32 else build.cast(count, I64)
+    dtype = count.dtype
+    at = Var(dtype, ctx.fresh("i"))
     ctx.settled.add(at.name)
     ctx.non_negative.add(at.name)
     ctx.breaks.append(None)
     with ctx.nested(), ctx.branch() as out:
         body(at)
     ctx.breaks.pop()
-    zero, one = build.const(0, I64), build.const(1, I64)
-    ctx.emit(For(at.name, I64, zero, build.cast(count, I64), one, ctx.sealed(out), LoopKind.SERIAL))
+    zero, one = build.const(0, dtype), build.const(1, dtype)
+    ctx.emit(For(at.name, dtype, zero, count, one, ctx.sealed(out), LoopKind.SERIAL))
 
 
 # ------------------------------------------------------------------------------------------ algorithms
@@ -192,7 +203,7 @@ def _extremum(call: Invocation) -> Value:
 
     def body(i: Expr) -> None:
         value = load(ctx, subscript(ctx, begin, i))
-        found = (Assign(best, value), Assign(at, i))
+        found = (Assign(best, value), Assign(at, build.cast(i, I64)))
         ctx.emit(If(build.binary(op, value, best), ctx.sealed(found)))
 
     _each(ctx, count, body)
