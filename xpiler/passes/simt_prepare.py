@@ -39,12 +39,14 @@ from xpiler.passes.lane_masks import plain_masks
 from xpiler.passes.lane_sums import joined_lanes, sums_of_sums
 from xpiler.passes.names import Names
 from xpiler.passes.parallel import mark_parallel
+from xpiler.passes.partial_tiles import join_tiles
 from xpiler.passes.private_elements import scalars_of_elements
 from xpiler.passes.scatter_atomics import with_atomics
 from xpiler.passes.sizes_at_start import with_sizes_at_start
 from xpiler.passes.strip_mining import whole_loops
 from xpiler.passes.structured import spliced
 from xpiler.passes.sum_registers import sums_in_registers
+from xpiler.passes.sums_in_memory import sums_of_blocks
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.tidy import tidy
 
@@ -62,7 +64,8 @@ def prepare(function: Function) -> Function:
     function = fold_guards(tidy(function))
     function = replace(function, body=map_expr(function.body, covered))
     function = tidy(mark_parallel(tidy(function)).function)
-    function = replace(function, body=_sunk(function.body, Facts.of(function)))
+    function = sums_of_blocks(function)
+    function = join_tiles(replace(function, body=_sunk(function.body, Facts.of(function))))
     return without_branch_names(with_sizes_at_start(tidy(sums_in_registers(function))))
 
 
