@@ -82,6 +82,7 @@ def _joined(first: Stmt, second: Stmt, facts: Facts) -> For | None:
         return None
     names = {second.var: first.var}
     one, other = parts[0], rename(parts[1], names)
+    assert isinstance(other, Assign)
     if first.dtype != second.dtype or one.target != other.target or first.kind != second.kind:
         return None
     middle = first.stop
