@@ -65,26 +65,40 @@ def beyond_rows(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested
 
 
 def beyond_either(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
-    """Accesses at a row and a column, of which a guard keeps one or the other within its size."""
+    """Accesses at a row, a column (and a plane), of which a guard keeps one or the other within its size."""
     scalars = frozenset(p.name for p in kernel.params if not p.is_pointer and p.dtype.is_integer)
     passed = {p.name for p in kernel.params if p.is_pointer}
+    kept = {id(place): limits for place, limits in reached_places(kernel)}
     found = []
     for place, limits in reached_places(kernel, _one_of):
         index = linear(substitute(place.index[0], defined)) if len(place.index) == 1 else None
-        if index is None or place.array not in passed:
-            continue
-        for either in limits:
+        for either in limits if index is not None and place.array in passed else ():
             sides = [side for side in (either.left, either.right) if isinstance(side, Binary)]
-            known = [next(_bounds(side, defined, scalars), None) for side in sides]
-            if either.op != "||":
+            if either.op != "||" or len(sides) != 2 or index is None:
                 continue
-            for one, other in ((known[0], known[1]), (known[1], known[0])):
-                if one is None or other is None or not (_axes(one[0]) and _axes(other[0])):
-                    continue
-                row, column = divide_out(index, of_var(str(other[1])))
-                if (row - row.constant, column - column.constant) == (one[0], other[0]):
-                    found.append(Suggested(place, one[1] * other[1], either, True))
+            loose = dict(bound for side in sides for bound in _bounds(side, defined, scalars))
+            others = dict(bound for limit in kept[id(place)] for bound in _bounds(limit, defined, scalars))
+            if len(loose) != 2 or loose.keys() & others.keys() or not all(map(_axes, loose)):
+                continue
+            extent = _extent(index, {**loose, **others}, frozenset(loose))
+            if extent is not None:
+                found.append(Suggested(place, extent, either, True))
     return found
+
+
+def _extent(index: Affine, known: Mapping[Affine, Affine], asked: frozenset[Affine]) -> Affine | None:
+    """How many elements there are of an index `(z * Y + y) * X + x` of bounded coordinates, all of those
+    that are `asked` for among them."""
+    if index in known and asked <= {index}:
+        return known[index]
+    for moving, size in known.items():
+        row, column = divide_out(index, of_var(str(size)))
+        if row.terms and column == moving:
+            rest = {m: s for m, s in known.items() if m != moving}
+            rows = _extent(row, rest, asked - {moving})
+            if rows is not None:
+                return rows * size
+    return None
 
 
 def _one_of(condition: Expr, value: bool) -> Iterator[Binary]:

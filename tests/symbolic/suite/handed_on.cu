@@ -86,3 +86,17 @@ __global__ void last_block(const float* in, float* part, float* out, unsigned* c
     if (t == 0) { out[0] = s[0]; *count = 0; }
   }
 }
+
+// expect: XP-BOUNDS
+__global__ void one_of_two_guards_in_a_volume(float* v, int nx, int ny, int nz, float c) {
+  int x = blockIdx.x * 8 + threadIdx.x, y = blockIdx.y * 8 + threadIdx.y, z = blockIdx.z * 4 + threadIdx.z;
+  if (x >= nx || (y >= ny && z >= nz)) return;
+  v[(z * ny + y) * nx + x] = c;
+}
+
+// expect: clean
+__global__ void faces_of_a_volume(float* v, int nx, int ny, int nz, float c) {
+  int x = blockIdx.x * 8 + threadIdx.x, y = blockIdx.y * 8 + threadIdx.y, z = blockIdx.z * 4 + threadIdx.z;
+  if (x >= nx || y >= ny || z >= nz) return;
+  if (x == 0 || y == 0 || z == 0 || x == nx - 1 || y == ny - 1 || z == nz - 1) v[(z * ny + y) * nx + x] = c;
+}
