@@ -170,3 +170,26 @@ def test_what_memory_says_for_all_lanes_alike_is_the_end_of_a_range() -> None:
     assert "__memcpy" in instructions(laid_out(function)), "rows are copied"
     start = np.array([0, 5, 5, 40], np.int32)
     assert_same(function, x=normal(40), start=start, y=np.zeros(3 * 40, np.float32), most=40)
+
+
+def test_blocks_with_a_scratchpad_are_no_lanes() -> None:
+    function = canonical(
+        """__global__ void turned(const float *x, float *y) {
+            __shared__ float s[64];
+            int t = threadIdx.x;
+            for (int k = t; k < 64; k += 32) s[k] = x[(blockIdx.x * 64 + k) * 2];
+            __syncthreads();
+            for (int len = 2; len <= 64; len <<= 1) {
+                int half = len / 2, g = t / half, j = t % half, a = g * len + j, b = a + half;
+                float angle = 0.5f * j / len, u = s[a], v = s[b] * cosf(angle) * sinf(angle + 1.0f);
+                s[a] = u + v;
+                s[b] = u - v;
+                __syncthreads();
+            }
+            for (int k = t; k < 64; k += 32) y[blockIdx.x * 64 + k] = s[k];
+        }""",
+        (32, 1, 1),
+        x=2,
+    )
+    assert "__bang_cos" in instructions(laid_out(function))
+    assert_same(function, x=normal(256), y=np.zeros(128, np.float32))

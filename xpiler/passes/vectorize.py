@@ -35,6 +35,7 @@ from xpiler.ir.nodes import (
     Instr,
     Load,
     LoopKind,
+    Space,
     Stmt,
     Trap,
     Unary,
@@ -223,6 +224,8 @@ def candidate_worth(loop: For, body: Block, facts: Facts) -> int:
     if extent is not None and extent < 4:
         return 0
     if any(isinstance(n, Instr) for n in walk(body)):  # lanes of its own
+        return 0
+    if any(isinstance(n, Decl) and n.space is Space.NRAM for n in walk(body)):  # a scratchpad of each lane
         return 0
     if loop.kind not in INDEPENDENT and not _reduces(loop, facts):
         return 0
