@@ -28,6 +28,7 @@ from xpiler.passes.counting import counted_loops
 from xpiler.passes.covered import without_covers
 from xpiler.passes.dynamic_parts import split_dynamic
 from xpiler.passes.extrema import name_extrema
+from xpiler.passes.first_threads import first_threads_last
 from xpiler.passes.folds import with_chained_dots, with_summed_dots
 from xpiler.passes.gathered_votes import tell_votes
 from xpiler.passes.guards import fold_guards
@@ -274,6 +275,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("unrolled strips", roll_strips),
     ("special cases", drop_special_cases),
     ("strips", merge_strips),
+    ("first threads", first_threads_last),
     ("invariants", hoist_invariants),
     ("index fusion", fuse_indices),
     ("partial tiles", join_tiles),

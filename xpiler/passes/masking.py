@@ -18,34 +18,31 @@ the other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from xpiler.ir.build import add, and_, lt, not_, or_, var
+from xpiler.ir.build import add, and_, const, lt, not_, or_, var
 from xpiler.ir.nodes import (
     FALSE,
     TRUE,
     Assign,
     Barrier,
-    Binary,
     Block,
     Collective,
-    Const,
     Decl,
     Expr,
     For,
     If,
     Instr,
-    Load,
     Stmt,
     Var,
     While,
 )
-from xpiler.ir.rewrite import uses, walk_exprs
+from xpiler.ir.rewrite import uses
 from xpiler.ir.types import BOOL
 from xpiler.passes.names import Names
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import Team, team
-from xpiler.passes.uniformity import Uniformity
+from xpiler.passes.uniformity import Uniformity, harmless
 
 
 @dataclass
@@ -64,7 +61,7 @@ class Masking:
         for n, stmt in enumerate(stmts):
             if team(stmt) >= self.level:
                 out.extend(self._synchronising(stmt, mask))
-            elif mask is None:
+            elif mask is None or self.uniformity.along(stmt):
                 out.append(stmt)
             elif isinstance(stmt, Decl):
                 out.extend(self._decl(stmt, mask, stmts[n + 1 :]))
@@ -84,9 +81,12 @@ class Masking:
                 out.append(If(mask, Block((stmt,))))
 
     def _decl(self, decl: Decl, mask: Expr, later: Sequence[Stmt]) -> tuple[Stmt, ...]:
-        if decl.init is None or decl.shape or _harmless(decl.init):
+        if decl.init is None and not decl.shape and self.uniformity.read_along(decl.name):
+            return (replace(decl, init=const(0, decl.dtype)),)
+        if decl.init is None or decl.shape or harmless(_parts(decl.init)):
             return (decl,)
-        bare = Decl(decl.name, decl.dtype, space=decl.space, range=decl.range)
+        start = const(0, decl.dtype) if self.uniformity.read_along(decl.name) else None
+        bare = Decl(decl.name, decl.dtype, space=decl.space, init=start, range=decl.range)
         assert isinstance(decl.init, Expr)
         assign = Assign(Var(decl.dtype, decl.name), decl.init, range=decl.range)
         return (bare, If(mask, Block((assign,))))
@@ -96,24 +96,23 @@ class Masking:
             case Barrier():
                 return (stmt,)
             case Collective() | Instr():
-                return (stmt,) if mask is None else (If(mask, Block((stmt,))),)
+                alone = mask is None or self.uniformity.along(stmt)
+                return (stmt,) if mask is None or alone else (If(mask, Block((stmt,))),)
             case If(condition=condition, then=then, otherwise=otherwise):
-                if self.uniformity.uniform(condition) and (mask is None or _harmless(condition)):
+                if self.uniformity.uniform(condition) and (mask is None or harmless((condition,))):
                     yes, no = self.body(then.body, mask), self.body(otherwise.body, mask)
                     return (If(condition, Block(yes), Block(no), range=stmt.range),)
                 return self._branch(stmt, mask)
             case For():
                 bounds = (stmt.start, stmt.stop, stmt.step)
-                if not self.uniformity.divergent_loop(stmt) and (mask is None or all(map(_harmless, bounds))):
+                if not self.uniformity.divergent_loop(stmt) and (mask is None or harmless(bounds)):
                     return (_with_body(stmt, self.body(stmt.body.body, mask)),)
                 return self._divergent_for(stmt, mask)
             case While():
-                if not self.uniformity.divergent_loop(stmt) and mask is None:
-                    inner = (*stmt.body.body, *stmt.advance.body)
-                    return (
-                        While(stmt.condition, Block(self.body(inner, None)), stmt.do_while, range=stmt.range),
-                    )
-                return self._divergent_while(stmt, mask)
+                if self.uniformity.divergent_loop(stmt):
+                    return self._divergent_while(stmt, mask)
+                inner = Block(self.body((*stmt.body.body, *stmt.advance.body), mask))
+                return (While(stmt.condition, inner, stmt.do_while, range=stmt.range),)
         raise AssertionError(f"a statement that synchronises: {type(stmt).__name__}")
 
     def _varying(self, base: str) -> Var:
@@ -148,7 +147,7 @@ class Masking:
         start = Decl(loop.var, loop.dtype, init=loop.start, range=loop.range)
         head = (start,) if mask is None else self._decl(start, mask, ())
         stop, step = loop.stop, loop.step
-        if not isinstance(stop, Var) and not _harmless(stop):  # bounds are evaluated once
+        if not isinstance(stop, Var) and not harmless((stop,)):  # bounds are evaluated once
             end = var(self.names.fresh(f"{loop.var}_end"), loop.dtype)
             self.uniformity.names.add(end.name)
             bound = Decl(end.name, end.dtype, init=stop)
@@ -196,18 +195,8 @@ def _with_body(loop: For, body: tuple[Stmt, ...]) -> For:
     )
 
 
-def _harmless(init: Expr | tuple[Expr, ...]) -> bool:
-    """Whether evaluating an expression for a masked-off thread can do no harm: no memory access, no
-    division by 0."""
-    parts = init if isinstance(init, tuple) else (init,)
-    for part in parts:
-        for e in walk_exprs(part):
-            if isinstance(e, Load):
-                return False
-            divides = isinstance(e, Binary) and e.op in "/%" and e.dtype.is_integer
-            if divides and isinstance(e, Binary) and not (isinstance(e.right, Const) and e.right.value):
-                return False
-    return True
+def _parts(init: Expr | tuple[Expr, ...]) -> tuple[Expr, ...]:
+    return init if isinstance(init, tuple) else (init,)
 
 
 def _assigns(block: Block, mask: Expr) -> bool:

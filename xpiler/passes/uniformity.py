@@ -6,6 +6,9 @@ value, memory that
 the kernel writes), or is assigned where only some threads of the team come by. Everything else is
 *uniform*. This is
 the usual divergence analysis: a fixed point over names, insensitive to the order of statements.
+
+What is declared where only some threads come by, and assigned nowhere else, is uniform as well if it is
+computed from what is uniform: the other threads may compute it along, as no one looks at theirs.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from dataclasses import dataclass, field
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
+    Binary,
     Block,
     Break,
     Collective,
@@ -33,8 +37,10 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import children, walk
-from xpiler.passes.sync import Team
+from xpiler.ir.rewrite import children, uses, walk, walk_exprs, walk_stmts
+from xpiler.passes.sync import Team, team
+
+_Context = tuple[int, ...]  # the divergent branches and loops around a statement, from the outside
 
 _WARP_UNIFORM = frozenset(
     "all any ballot activemask reduce_add reduce_min reduce_max reduce_and reduce_or reduce_xor".split()
@@ -49,6 +55,21 @@ def full_mask(mask: Expr | None) -> bool:
     return int(mask.value) & everyone == everyone
 
 
+def _operands(stmt: Stmt) -> tuple[Expr, ...]:
+    return tuple(c for c in children(stmt) if isinstance(c, Expr))
+
+
+def harmless(parts: tuple[Expr, ...]) -> bool:
+    """Whether threads that are masked off may evaluate them: no access to memory, no division by zero."""
+    for e in (e for part in parts for e in walk_exprs(part)):
+        if isinstance(e, Load):
+            return False
+        divides = isinstance(e, Binary) and e.op in "/%" and e.dtype.is_integer
+        if divides and isinstance(e, Binary) and not (isinstance(e.right, Const) and e.right.value):
+            return False
+    return True
+
+
 @dataclass
 class Uniformity:
     """What varies within one team. `names` grows until nothing changes."""
@@ -57,6 +78,9 @@ class Uniformity:
     names: set[str]  # varying scalars and arrays
     warp: int = 32  # lanes of a warp
     _divergent: set[int] = field(default_factory=set)  # loops that threads leave at different times
+    _home: dict[str, _Context] = field(default_factory=dict)  # where variables are declared
+    _along: set[int] = field(default_factory=set)  # statements that threads which are masked off may run, too
+    _read_along: set[str] = field(default_factory=set)
     _changed: bool = True
 
     def varies(self, expr: Expr) -> bool:
@@ -78,6 +102,14 @@ class Uniformity:
             return any(map(self.varies, (loop.start, loop.stop, loop.step)))
         return self.varies(loop.condition)
 
+    def along(self, stmt: Stmt) -> bool:
+        """Whether threads that are masked off may run the statement, too: nobody sees what they change."""
+        return id(stmt) in self._along
+
+    def read_along(self, name: str) -> bool:
+        """Whether threads that are masked off read the variable, as they run a statement along."""
+        return name in self._read_along
+
     # ------------------------------------------------------------------ the fixed point
 
     def _add(self, name: str) -> None:
@@ -88,53 +120,98 @@ class Uniformity:
     def solve(self, body: Block) -> None:
         while self._changed:
             self._changed = False
-            self._visit(body, False, [])
+            self._along.clear()
+            self._read_along.clear()
+            self._visit(body, (), [])
 
-    def _visit(self, stmt: Stmt, varying: bool, loops: list[tuple[For | While, bool]]) -> None:
+    def _assigned(self, name: str, value: tuple[Expr, ...], context: _Context) -> None:
+        """`name` gets a value there: it varies unless all threads may compute that alike."""
+        alone = context != self._home.get(name, ()) or (context and not harmless(value))
+        if alone or any(map(self.varies, value)):
+            self._add(name)
+
+    def _visit(self, stmt: Stmt, context: _Context, loops: list[tuple[For | While, _Context]]) -> None:
         match stmt:
             case Block(body=body):
                 for inner in body:
-                    self._visit(inner, varying, loops)
-            case Decl(name=name, init=init):
+                    if context and not isinstance(inner, Block):
+                        self._look_along(inner, context)
+                    self._visit(inner, context, loops)
+            case Decl(name=name, init=init, shape=shape):
                 parts = init if isinstance(init, tuple) else (init,) if init is not None else ()
-                if (varying and init is not None and stmt.shape == ()) or any(map(self.varies, parts)):
+                if shape == ():
+                    self._home[name] = context
+                    self._assigned(name, parts, context)
+                elif any(map(self.varies, parts)):
                     self._add(name)
             case Assign(target=Var(name=name), value=value):
-                if varying or self.varies(value):
-                    self._add(name)
+                self._assigned(name, (value,), context)
             case Assign(target=Load(array=array, index=index), value=value):
                 # Memory of the team is one copy: only what is private to a thread can vary by what is stored.
-                if (varying or self.varies(value) or any(map(self.varies, index))) and array in self._private:
+                varying = bool(context) or self.varies(value) or any(map(self.varies, index))
+                if varying and array in self._private:
                     self._add(array)
             case Atomic(target=Var(name=name)):
                 self._add(name)
             case Collective(kind=kind, target=target, args=args, mask=mask):
-                if varying or not self._same_for_all(kind, args, mask):
+                if context or not self._same_for_all(kind, args, mask):
                     self._add(target.name)
             case Instr(operands=operands):
                 for operand in operands:
                     if isinstance(operand, Ref) and operand.array in self._private:
                         self._add(operand.array)
             case If(condition=condition, then=then, otherwise=otherwise):
-                inside = varying or self.varies(condition)
-                self._visit(then, inside, loops)
-                self._visit(otherwise, inside, loops)
-            case For(var=name):
-                inside = varying or self.divergent_loop(stmt)
-                if inside:
+                apart = self.varies(condition) or (context != () and not harmless((condition,)))
+                self._visit(then, (*context, id(then)) if apart else context, loops)
+                self._visit(otherwise, (*context, id(otherwise)) if apart else context, loops)
+            case For(var=name, start=start, stop=stop, step=step):
+                inside = self._inside(stmt, (start, stop, step), context)
+                self._home[name] = inside
+                if inside != context:
                     self._add(name)
-                self._visit(stmt.body, inside, [*loops, (stmt, varying)])
-            case While():
-                inside = varying or self.divergent_loop(stmt)
-                self._visit(stmt.body, inside, [*loops, (stmt, varying)])
+                self._visit(stmt.body, inside, [*loops, (stmt, inside)])
+            case While(condition=condition):
+                inside = self._inside(stmt, (condition,), context)
+                self._visit(stmt.body, inside, [*loops, (stmt, inside)])
                 self._visit(stmt.advance, inside, loops)
-            case Break() | Continue() if varying:
+            case Break() | Continue():
                 loop, entered = loops[-1]
-                if not entered:
+                if context != entered:
                     self._diverge(loop)
-            case Return() if varying:
+            case Return() if context:
                 for loop, _ in loops:
                     self._diverge(loop)
+
+    def _look_along(self, stmt: Stmt, context: _Context) -> None:
+        """Whether the others may run a statement of a list along; else what it assigns varies."""
+        synchronises = team(stmt) >= self.level
+        shuffle = isinstance(stmt, Collective) and stmt.kind.startswith("shfl")
+        found = uses(stmt)
+        if isinstance(stmt, Decl) and self.level is Team.WARP and not found.arrays_read:
+            self._read_along |= found.vars_read
+        if isinstance(stmt, Decl) or (synchronises and not shuffle):
+            return
+        own = found.vars_declared
+        parts = [s for s in walk_stmts(stmt) if not isinstance(s, Block)]
+        if (
+            all(isinstance(s, (Assign, Collective)) and isinstance(s.target, Var) for s in parts)
+            and all(self._home.get(name, ()) == context for name in found.vars_assigned - own)
+            and not found.arrays_read
+            and harmless(tuple(e for s in parts for e in _operands(s)))
+            and (self.level is Team.WARP or not found.vars_assigned & self.names)
+        ):
+            self._along.add(id(stmt))
+            self._read_along |= found.vars_read
+            return
+        for name in found.vars_assigned - own:
+            self._add(name)
+
+    def _inside(self, loop: For | While, head: tuple[Expr, ...], context: _Context) -> _Context:
+        """The context of the loop's body. Where some threads are missing only they may evaluate what could
+        do harm, or go round for ever."""
+        if context and not (harmless(head) and (isinstance(loop, For) or _ends(loop))):
+            self._diverge(loop)
+        return (*context, id(loop)) if self.divergent_loop(loop) else context
 
     def _diverge(self, loop: For | While) -> None:
         if id(loop) not in self._divergent:
@@ -175,3 +252,27 @@ def analyse(
     result._private = frozenset(private)
     result.solve(body)
     return result
+
+
+def _ends(loop: While) -> bool:
+    """Whether it ends whatever its variable holds at first, as it must where no thread entered it: the loop
+    goes on while `v > 0`, and each round shifts or divides `v`."""
+    match loop.condition:
+        case Binary(op="<", left=Const(value=0), right=Var(name=name)):
+            pass
+        case Binary(op=">", left=Var(name=name), right=Const(value=0)):
+            pass
+        case _:
+            return False
+    changes = [s for s in walk_stmts(Block((loop.body, loop.advance))) if isinstance(s, Assign)]
+    values = [s.value for s in changes if isinstance(s.target, Var) and s.target.name == name]
+    rounds = (*loop.body.body, *loop.advance.body)
+    every = any(isinstance(s, Assign) and s.value in values for s in rounds)
+    return every and all(_smaller(value, name) for value in values)
+
+
+def _smaller(value: Expr, name: str) -> bool:
+    match value:
+        case Binary(op=">>" | "/" as op, left=Var(name=shifted), right=Const(value=by)):
+            return shifted == name and by >= (1 if op == ">>" else 2)
+    return False
