@@ -35,6 +35,23 @@ SOURCES = {
     + "}\n"
     + HOST.replace("k<<<", "a::k<<<").replace("void run", "void k"),
     "a kernel named like a helper of ours": KERNEL.replace("void k", "void check"),
+    "constants of the device": KERNEL.replace("2.0f", "f[i % 2] * g").replace(
+        "__global__",
+        "__device__ __constant__ float f[2] = {2, 3};\n__constant__ __device__ float g = 4;\n__global__",
+        1,
+    )
+    + HOST,
+    "a mode that is an enum class": "enum class Mode { half = 3, twice };\n"
+    + KERNEL.replace("int n)", "int n, Mode mode)").replace("2.0f", "(mode == Mode::twice ? 2.0f : 0.5f)")
+    + HOST.replace("int n)", "int n, int mode)").replace("a, n);", "a, n, static_cast<Mode>(mode));"),
+    "structs that a condition chooses": "struct P { float s; int c; "
+    "__device__ P(float s = 1, int c = 0) : s(s), c(c) { while (this->c > 2) this->c -= 2; } };\n"
+    + KERNEL.replace("o[i] = a[i] * 2.0f;", "{ P p = i > 3 ? P(a[i], i) : P(); o[i] = p.s * p.c; }")
+    + HOST,
+    "a flag in memory": KERNEL.replace("int n)", "int n, const int* skip)").replace(
+        ") {\n", ") {\n if (*skip) return;\n", 1
+    )
+    + HOST.replace("int n)", "int n, const int* skip)").replace("a, n);", "a, n, skip);"),
     "a kernel that nobody launches": KERNEL
     + KERNEL.replace("void k", "void other").replace("2.0f", "3.0f")
     + HOST,

@@ -71,6 +71,8 @@ def test_declared_contents_are_kept_to() -> None:
     assert (np.diff(contents(Values("offsets", 0, 8))) >= 2).any()  # also where parts outnumber elements
     assert sorted(contents(Values("permutation", 0)).tolist()) == list(range(100))
     assert set(contents(Values("constant", 7)).tolist()) == {7}
+    flags = contents(Values("flags"))
+    assert 30 < (flags == 0).sum() < 70 and len(set(flags.tolist())) > 10
 
 
 def test_only_what_is_read_is_drawn() -> None:

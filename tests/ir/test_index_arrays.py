@@ -29,6 +29,10 @@ HEAD = "#include <cuda_bf16.h>\n__global__ void k(const unsigned short *a, const
         ("y[0] = __int_as_float(i[3]);", {"i": "f32"}),
         ("y[0] = __int_as_float(i[3] | 0x3f800000);", {}),
         ("y[0] = ((const double *)i)[1] + ((const float *)i)[0];", {"i": "f32"}),
+        ("if (*i) return; y[0] = 1;", {"i": "flags"}),
+        ("const int stop = i[0]; if (!stop) y[0] = a[0] == 0 ? 1 : 2;", {"i": "flags", "a": "flags"}),
+        ("if (i[0]) y[0] = i[0];", {}),
+        ("if (i[0] == 1) y[0] = 1;", {}),
     ],
 )
 def test_uses_of_integers(body: str, uses: dict[str, str]) -> None:

@@ -322,8 +322,10 @@ def _text_edits(source: SourceText) -> Iterable[Edit]:
         elif token.text in ("__constant__", "__managed__") or (
             token.text == "__device__" and _is_variable(source, i)
         ):
-            before = {t.text for t in tokens[max(0, i - 3) : i]} | {t.text for t in tokens[i + 1 : i + 4]}
-            is_own = "static" not in before and not _extern(before) and not _is_declared(source, token.end)
+            before = {t.text for t in tokens[max(0, i - 3) : i]}
+            said = {"static", "extern"} & (before | {t.text for t in tokens[i + 1 : i + 4]})
+            second = before & {"__constant__", "__device__", "__managed__"}
+            is_own = not said and not second and not _is_declared(source, token.end)
             yield Edit(token.start, token.end, "static" if is_own else "")
         elif token.text == "__shared__":  # the kernels that come out have memory of their own
             semicolon = next((t for t in tokens[i:] if t.text == ";"), None)
@@ -340,10 +342,6 @@ def _text_edits(source: SourceText) -> Iterable[Edit]:
             start = tokens[i - 1].start if i and tokens[i - 1].text == "using" else token.start
             if semicolon is not None:
                 yield Edit(start, semicolon.end, "")
-
-
-def _extern(words: set[str]) -> bool:
-    return "extern" in words or ("__constant__" in words and "__device__" in words)
 
 
 def _is_declared(source: SourceText, start: int) -> bool:

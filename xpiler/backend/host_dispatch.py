@@ -114,7 +114,10 @@ def unpacked(param: Param, table: str, place: int) -> str:
 
 
 def cast(param: Param, argument: str) -> str:
-    """A pointer argument in the generated function's type where that may be another than in the text."""
+    """An argument in the generated function's type where that may be another than in the text: of pointers,
+    and of enumerations that do not turn into numbers by themselves."""
+    if param.spelling.startswith("enum class "):
+        return f"({storage_type(param.dtype)})({argument})"
     if not param.is_pointer or not _needscast(param):
         return argument
     const = "const " if param.is_const else ""

@@ -502,24 +502,41 @@ def _null_or(pointer: Address, memory: Memory, null_if: Expr) -> Address:
 def _branching(
     ctx: Context, test: Expr, first: tuple[Value, list[Stmt]], second: tuple[Value, list[Stmt]], node: Node
 ) -> Value:
-    if isinstance(first[0].type, Scalar) and isinstance(second[0].type, Scalar):
-        a, b = load(ctx, first[0]), load(ctx, second[0])
-        dtype = a.dtype if a.dtype == b.dtype else common_type(a.dtype, b.dtype)
-        result = Var(dtype, ctx.fresh("t"))
-        ctx.emit(Decl(result.name, dtype))
-        first[1].append(Assign(result, build.cast(a, dtype)))
-        second[1].append(Assign(result, build.cast(b, dtype)))
-        ctx.emit(If(test, ctx.sealed(first[1]), ctx.sealed(second[1])))
-        return number(Var(dtype, result.name))
     if isinstance(first[0], Nothing) or isinstance(second[0], Nothing):
         ctx.emit(If(test, ctx.sealed(first[1]), ctx.sealed(second[1])))
         return first[0]
+    joined = _joined(ctx, first, second)
+    if joined is not None:
+        ctx.emit(If(test, ctx.sealed(first[1]), ctx.sealed(second[1])))
+        return joined
     ctx.refuse(
         "conditional-effects",
         f"`{shorten(ctx.text(node))}`: sides with effects and of type `{first[0].type}` are not supported",
         node,
         "write it as an if statement",
     )
+
+
+def _joined(ctx: Context, first: tuple[Value, list[Stmt]], second: tuple[Value, list[Stmt]]) -> Value | None:
+    """A value for each number of the two sides, assigned at the end of either; None for other types."""
+    (one, yes), (two, no) = first, second
+    if isinstance(one.type, Scalar) and isinstance(two.type, Scalar):
+        a, b = load(ctx, one), load(ctx, two)
+        dtype = a.dtype if a.dtype == b.dtype else common_type(a.dtype, b.dtype)
+        result = Var(dtype, ctx.fresh("t"))
+        ctx.emit(Decl(result.name, dtype))
+        yes.append(Assign(result, build.cast(a, dtype)))
+        no.append(Assign(result, build.cast(b, dtype)))
+        return number(Var(dtype, result.name))
+    if one.type != two.type or not (isinstance(one, Aggregate) and isinstance(two, Aggregate)):
+        return None
+    fields: dict[str, Value] = {}
+    for name, value in one.fields.items():
+        joined = _joined(ctx, (value, yes), (two.fields[name], no))
+        if joined is None:
+            return None
+        fields[name] = joined
+    return Aggregate(one.type, fields)
 
 
 # ------------------------------------------------------------------------------------------ types as operands

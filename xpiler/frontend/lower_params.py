@@ -139,8 +139,10 @@ def _param(
     match ctype:
         case Scalar(dtype=dtype):
             unique = ctx.fresh(name)
+            enum = ctx.entities.enums.get(ctype.name)
+            spelling = f"enum class {ctype}" if enum is not None and enum.is_scoped else str(ctype)
             params.append(
-                Param(unique, dtype, False, is_const=True, spelling=str(ctype), range=ctx.range(decl.node))
+                Param(unique, dtype, False, is_const=True, spelling=spelling, range=ctx.range(decl.node))
             )
             if changed:  # each thread has a copy of its own
                 own = Var(dtype, ctx.fresh(name))

@@ -44,6 +44,7 @@ ValueKind = Literal[
     "uniform",
     "halves",
     "constant",
+    "flags",
     "bf16",
     "f16",
     "f32",
@@ -99,7 +100,8 @@ class Values:
     `index`: integers in [low, high), some of `beyond` among them. `spread`: the same from 0, as many of
     each magnitude. `offsets`: non-decreasing from `low` to `high` (row starts of a CSR matrix).
     `permutation`: each of low, low+1, ... once. `uniform`: floats in [low, high). `halves`: half a unit
-    beside whole numbers there, the half or twice of that. `constant`: all `low`. `bf16`, `f16`, `f32`,
+    beside whole numbers there, the half or twice of that. `constant`: all `low`. `flags`: what integers
+    otherwise are, half of them zero. `bf16`, `f16`, `f32`,
     `f64`: integers that are the bits of such numbers. `given`: the elements of `data` as they are stored,
     what the file's program has there at a launch.
     """

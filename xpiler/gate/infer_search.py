@@ -36,7 +36,7 @@ from xpiler.gate.trace import Trace
 from xpiler.ir.build import int_limits
 from xpiler.ir.data_guards import written_by_data
 from xpiler.ir.flags import flags
-from xpiler.ir.index_arrays import BITS, index_arrays
+from xpiler.ir.index_arrays import CONTENTS, index_arrays
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Binary, Call, Const, For, Function, Param, Select, Var
 from xpiler.ir.rewrite import arrays_read, walk
@@ -153,7 +153,7 @@ class Search:
         """Contents of index arrays by entry parameter; mode 0 leaves them to chance, `UNIQUE` makes each
         index occur once (threads that scatter by an index array must not meet)."""
         uses = self.index_uses()
-        bits = {name: Values(kind) for name, use in uses.items() for kind in BITS if use == kind}
+        bits = {name: Values(kind) for name, use in uses.items() for kind in CONTENTS if use == kind}
         given = bits | dict(self.overrides.values)
         if mode == 0:
             return given
@@ -575,7 +575,7 @@ def in_modes(uses: Mapping[str, str], observed: Callable[[int], Trial]) -> Itera
     for mode in range(bool({"offsets", "lengths", "counter"} & {*uses.values()}), UNIQUE):
         trial = observed(mode)
         yield trial
-        if {*uses.values()} <= {*BITS}:
+        if {*uses.values()} <= {*CONTENTS}:
             return
     if trial is not None and "index" in uses.values() and any(f.code == "race" for f in trial.findings):
         yield observed(UNIQUE)

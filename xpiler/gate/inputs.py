@@ -56,7 +56,7 @@ def draw(argument: Argument, case: Case) -> Array:
         floats = -(-count * argument.dtype.bytes // read_as.bytes)
         drawn = encode(_draw_floats(read_as, case.fill, floats, rng), read_as)
         return drawn.view(storage(argument.dtype))[:count]
-    if special:
+    if special and special.kind != "flags":
         return encode(_draw_values(special, count, rng), argument.dtype)
     if argument.dtype.is_float and case.fill == "spread":
         farthest = min(max(numbers, default=1.0), _FARTHEST.get(argument.dtype.name, np.inf))
@@ -69,7 +69,8 @@ def draw(argument: Argument, case: Case) -> Array:
         return _draw_wide(argument.dtype, max(case.landmarks, default=2.0**17), count, rng)
     whole = _draw_integers(argument.dtype, case.fill, count, rng)
     numbers = numbers if case.fill == "landmarks" else ()
-    return _with_landmarks(whole, argument.dtype, numbers, rng).astype(whole.dtype)
+    whole = _with_landmarks(whole, argument.dtype, numbers, rng).astype(whole.dtype)
+    return np.where(rng.random(count) < 0.5, whole, 0).astype(whole.dtype) if special else whole
 
 
 def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
@@ -99,7 +100,7 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
             return np.asarray(halves * rng.choice([0.5, 1.0, 2.0], count))
         case "constant":
             return np.full(count, low)
-        case "given" | "bf16" | "f16" | "f32" | "f64":
+        case "given" | "flags" | "bf16" | "f16" | "f32" | "f64":
             raise ValueError(f"{values.kind}: not drawn as numbers")
 
 

@@ -3,6 +3,7 @@ the bits of floats."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -13,6 +14,7 @@ from xpiler.ir.nodes import (
     Atomic,
     Binary,
     Bitcast,
+    Cast,
     Collective,
     Decl,
     Expr,
@@ -28,15 +30,17 @@ from xpiler.ir.rewrite import Node, walk
 from xpiler.ir.types import F32
 
 Bits = Literal["bf16", "f16", "f32", "f64"]
-Use = Literal["index", "offsets", "lengths", "counter"] | Bits
+Use = Literal["index", "offsets", "lengths", "counter", "flags"] | Bits
 BITS: tuple[Bits, ...] = ("bf16", "f16", "f32", "f64")
+# Uses that say what the elements are, and lead nowhere.
+CONTENTS: tuple[Bits | Literal["flags"], ...] = (*BITS, "flags")
 
 
 def index_arrays(kernel: Function) -> dict[str, Use]:
     """Integer array parameters whose elements reach an index (`index`), both bounds of a loop (`offsets`) or
     only its end (`lengths`); a `counter` gives out indices by being counted up
-    (`y[atomicAdd(count, 1)] = x`). The others are read as such a number somewhere: all of the array, or a
-    member of its structs, of several the narrowest."""
+    (`y[atomicAdd(count, 1)] = x`); `flags` are only asked whether they are zero. The others are read as such
+    a number somewhere: all of the array, or a member of its structs, of several the narrowest."""
     integers = {p.name for p in kernel.params if p.is_pointer and p.dtype.is_integer}
     if not integers:
         return {}
@@ -89,6 +93,8 @@ def index_arrays(kernel: Function) -> dict[str, Use]:
     floats = [found for node in walk(kernel.body) for found in _floats(node, sources, shifted, local)]
     for array, use in sorted(floats, key=lambda found: BITS.index(found[1])):
         uses.setdefault(array, use)
+    for array in _only_asked(kernel, integers):
+        uses.setdefault(array, "flags")
     counted = {n.place.array for n in walk(kernel.body) if isinstance(n, Atomic) and n.op in ("add", "inc")}
     return {array: "counter" if array in counted else use for array, use in uses.items()}
 
@@ -97,6 +103,34 @@ def _has_neighbours(kernel: Function, array: str) -> bool:
     """Whether elements are read that follow one another."""
     places = {n.index[0] for n in walk(kernel.body) if isinstance(n, Load) and n.array == array}
     return any(linear(sub(one, other)) == lift(1) for one in places for other in places if one != other)
+
+
+def _only_asked(kernel: Function, arrays: Container[str]) -> list[str]:
+    """Those of the arrays whose elements, or variables that hold them, are compared with zero and nothing
+    else is done with them."""
+    held = {
+        node.name: node.init.array
+        for node in walk(kernel.body)
+        if isinstance(node, Decl) and isinstance(node.init, Load) and node.init.array in arrays
+    }
+    kept = Counter(held.values())
+    asked: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    for node in walk(kernel.body):
+        match node:
+            case Load(array=name) | Ref(array=name):
+                found[name] += 1
+            case Var(name=name):
+                found[held.get(name, "")] += 1
+            case Binary(op="!=" | "==", left=left, right=right) if is_const(right, 0):
+                while isinstance(left, Cast):
+                    left = left.operand
+                match left:
+                    case Load(array=name):
+                        asked[name] += 1
+                    case Var(name=name):
+                        asked[held.get(name, "")] += 1
+    return [name for name in asked if name in arrays and asked[name] + kept[name] == found[name]]
 
 
 def _floats(
