@@ -20,6 +20,7 @@ from xpiler.gate.alike_data import alike_cases
 from xpiler.gate.called_again import called_again
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.conversions import (
+    beyond,
     conversion_cases,
     converts,
     holds,
@@ -46,6 +47,7 @@ from xpiler.gate.verify import (
     compare_target,
     compare_unordered,
     run_further,
+    without_cases,
 )
 from xpiler.platforms.registry import PLATFORMS
 from xpiler.routes.job import EntryJob, never_launched
@@ -171,7 +173,7 @@ def verify_entries(
             contract = run_cases(item, alike_cases(contract, own_kernels))
             if rounding(source.program.kernels) and rounds_otherwise():
                 contract = run_cases(item, tie_cases(contract, item.inference.at))
-            item.rungs = compare_target(contract, item.build, item.runs, target)
+            contract = _compared(item, contract, target)
             if has_devices and item.entry.kind == "host" and all(rung.ok for rung in item.rungs):
                 item.rungs += host_memory(contract, item.build, target)
             if all(rung.ok for rung in item.rungs):
@@ -235,6 +237,23 @@ def at_turns(
     called = name.split("<")[0].split("::")[-1]
     cases = threshold_cases(item.inference, text, file, platform, called, tails=tails)
     return run_cases(item, cases, enough)
+
+
+def _compared(item: EntryJob, contract: Contract, target: Build) -> Contract:
+    """The contract that the rungs are about: where the target differs, without the cases in which the source
+    makes integers of numbers that these do not hold, of which each platform makes something else."""
+    assert item.build is not None and item.runs is not None and item.inference is not None
+    item.rungs = compare_target(contract, item.build, item.runs, target)
+    lost = [] if all(rung.ok for rung in item.rungs) else beyond(contract, item.build, contract.cases)
+    if not lost or len(lost) == len(contract.cases):
+        return contract
+    contract, item.runs = without_cases(contract, item.runs, lost)
+    item.inference = replace(item.inference, contract=contract)
+    first, *others = compare_target(contract, item.build, item.runs, target)
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    beside = f"; not at {lost[0].describe()}{more}: the source makes an integer of what it does not hold"
+    item.rungs = [replace(first, detail=first.detail + beside), *others]
+    return contract
 
 
 def at_landmarks(item: EntryJob, text: str, known: str = "") -> Contract:

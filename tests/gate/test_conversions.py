@@ -6,7 +6,7 @@ import pytest
 
 from xpiler.frontend import parse
 from xpiler.gate.conversions import converts, spells_conversion
-from xpiler.translate import Trusted
+from xpiler.translate import Trusted, translate_text
 
 KERNEL = """
 __global__ void make(const float *x, OUT *y, int n) {
@@ -180,3 +180,26 @@ void run(const float *x, signed char *q, int n, float scale) {
     trusted = Trusted.of(source, "quantized.cu")
     assert trusted.verify(target, "quantized.cpp").status == "verified"
     assert trusted.verify(target.replace("127", "126"), "quantized.cpp").status == "unverified"
+
+
+LOOK_UP = """
+__global__ void look_up(const float *table, float *y, int n, int m) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    float at = 4.0f / (2000 - i);
+    int k = (int)at;
+    y[i] = k >= 0 && k + 1 < m ? table[k] + at * table[k + 1] : 0.0f;
+}
+"""
+
+
+def test_sizes_at_which_the_source_converts_what_no_integer_holds_are_left_out_and_told() -> None:
+    result = translate_text(LOOK_UP, "look_up.cu", "vnni")
+    assert result.status == "verified"
+    (ran,) = [rung.detail for rung in result.evidence if "runs at" in rung.detail]
+    assert "; not at n=" in ran and "the source makes an integer of what it does not hold" in ran
+
+
+def test_what_is_wrong_at_other_sizes_is_told_all_the_same() -> None:
+    target = LOOK_UP.replace("k + 1 < m", "k + 2 < m")
+    assert Trusted.of(LOOK_UP, "look_up.cu").verify(target, "look_up.hip").status == "unverified"

@@ -20,7 +20,7 @@ any order.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from xpiler.gate.contract import Case, Contract, FillKind, Role, Scalar, Values
@@ -100,13 +100,19 @@ def conversion_cases(contract: Contract, source: Build) -> Iterator[Case]:
 
 def holds(contract: Contract, source: Build, case: Case) -> bool:
     """Whether the source's conversions hold all that a case makes of its data, as far as that can be told."""
+    return not beyond(contract, source, [case])
+
+
+def beyond(contract: Contract, source: Build, cases: Sequence[Case]) -> list[Case]:
+    """Those of the cases in which the source makes integers of numbers that these do not hold."""
     if not spells_conversion(source.text):
-        return True
+        return []
     checked = build(source.text, source.file, source.platform, contract, converting=True)
+    if not checked.ok:
+        return []
     trapped = _INSTRUCTION.search(source.text) is not None  # else casts alone, which the build itself checks
-    return (
-        not checked.ok or checked.run([case], variants=(Variant(trapped="number" if trapped else ""),))[0].ok
-    )
+    results = checked.run(cases, variants=(Variant(trapped="number" if trapped else ""),))
+    return [case for case, result in zip(cases, results, strict=True) if result.was_run and not result.ok]
 
 
 def not_beyond(contract: Contract, source: Build, case: Case) -> bool:

@@ -110,6 +110,17 @@ def run_further(
     return replace(contract, cases=tuple(cases)), found
 
 
+def without_cases(
+    contract: Contract, runs: SourceRuns, dropped: Sequence[Case]
+) -> tuple[Contract, SourceRuns]:
+    """The contract and its results as if it had not had those cases."""
+    kept = [number for number, case in enumerate(contract.cases) if case not in dropped]
+    forward, reverse = (tuple(each[n] for n in kept) for each in (runs.forward, runs.reverse))
+    needed = sum(number < runs.needed for number in kept)
+    cases = tuple(contract.cases[n] for n in kept)
+    return replace(contract, cases=cases), replace(runs, forward=forward, reverse=reverse, needed=needed)
+
+
 def _by_growth(case: Case, costs: Sequence[tuple[Case, float]]) -> float:
     """Seconds that a case may take: what no run is without, and what the nearest one took beyond that, times
     as much larger as its sizes are. Blocks that share out an array are as many for a long one."""
