@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xpiler.ir.build import add, const, div, mul, sub
+from xpiler.ir.build import add, const, div, mul
 from xpiler.ir.nodes import (
     Binary,
     Bitcast,
@@ -299,19 +299,8 @@ def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architectu
             return mul(Call(dtype, "log2", (x,)), const(_LN_2, dtype))
         case Call(function="log10", args=(x,)):
             return mul(Call(dtype, "log2", (x,)), const(0.30102999566398120, dtype))
-        case Call(function="tanh", args=(x,)) if dtype == F32:
-            grown = Call(dtype, "exp", (mul(x, const(2.0, dtype)),))
-            return sub(one, div(const(2.0, dtype), add(grown, one)))
-        case Call(function="erf", args=(x,)) if dtype == F32:
-            tail = Call(dtype, "erfc", (Call(dtype, "abs", (Var(dtype, "x"),)),))
-            side = sub(
-                mul(Cast(F32, Binary(BOOL, ">=", Var(dtype, "x"), const(0.0, F32))), const(2.0, F32)), one
-            )
-            return Let((("x", x), ("side", side)), mul(sub(one, tail), Var(dtype, "side")))
         case Call(function="erfc", args=(Call(function="abs") as x,)) if dtype == F32:
             return tail_of_erf(x)
-        case Call(function="erfc", args=(x,)) if dtype == F32:
-            return sub(one, Call(dtype, "erf", (x,)))
         case Call(function=name, args=args) if dtype == F32 and (found := function_of(name, args, varies)):
             return found
         case Cast(operand=x) if dtype in (I8, I16) and x.dtype == F16:

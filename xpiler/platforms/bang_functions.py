@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from xpiler.ir.build import add, const, div, eq, lt, mul, sub
-from xpiler.ir.nodes import Binary, Bitcast, Call, Const, Expr, Select, Var
+from xpiler.ir.nodes import Binary, Bitcast, Call, Cast, Const, Expr, Select, Var
 from xpiler.ir.types import BOOL, F32, I32
 
 _X = Var(F32, "x")
@@ -102,11 +102,19 @@ _ERFC = (
     *(-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807),
     *(-1.13520398, 1.48851587, -0.82215223, 0.17087277),
 )
+_TANH = (1.0, -0.333332819422, 0.133314422036, -0.0537397155531, 0.0206390887954, -0.00570498872745)  # Cephes
+_ERF = (  # the same
+    *(1.128379165726710, -0.3761262582423300, 0.1128358514861418, -0.02685381193529856),
+    *(0.005188327685732524, -0.0008010193625184903, 0.00007853861353153693),
+)
 _EXP, _EXP_OF_NEGATIVE = _call("exp", _X), _call("exp", mul(_X, const(-1.0, F32)))
 _R, _SQUARE = Var(F32, "r"), Var(F32, "q")
 _STEPS: dict[str, tuple[tuple[str, Expr], ...]] = {  # what a result needs more than once
     "log1p": (("r", div(_X, add(_X, const(2.0, F32)))), ("q", mul(_R, _R))),  # log1p(x) = 2 * atanh(r)
     "sinh": (("q", mul(_X, _X)),),
+    "tanh": (("q", mul(_X, _X)),),
+    "erf": (("q", mul(_X, _X)),),
+    "erfc": (("tail", _call("erfc", _call("abs", _X))),),
 }
 _NOT_NEGATIVE = Binary(BOOL, ">=", _X, const(0.0, F32))
 _OF_ONE: dict[str, Expr] = {
@@ -121,6 +129,20 @@ _OF_ONE: dict[str, Expr] = {
         mul(_polynomial(_inverse_factorials(1, 9, 2), _SQUARE), _X),
         mul(sub(_EXP, _EXP_OF_NEGATIVE), _HALF),
     ),
+    "tanh": _near_zero(
+        0.625,
+        mul(_polynomial(_TANH, _SQUARE), _X),
+        sub(_ONE, div(const(2.0, F32), add(_call("exp", mul(_X, const(2.0, F32))), _ONE))),
+    ),
+    "erf": _near_zero(
+        1.0,
+        mul(_polynomial(_ERF, _SQUARE), _X),
+        mul(
+            sub(_ONE, _call("erfc", _call("abs", _X))),
+            sub(mul(Cast(F32, _NOT_NEGATIVE), const(2.0, F32)), _ONE),
+        ),
+    ),
+    "erfc": Select(F32, _NOT_NEGATIVE, Var(F32, "tail"), sub(const(2.0, F32), Var(F32, "tail"))),
     "cosh": mul(add(_EXP, _EXP_OF_NEGATIVE), _HALF),
     "tan": div(_call("sin", _X), _call("cos", _X)),
     "trunc": Select(F32, _NOT_NEGATIVE, _call("floor", _X), _call("ceil", _X)),
