@@ -24,6 +24,7 @@ from xpiler.gate.conversions import (
     conversion_cases,
     converts,
     holds,
+    may_be_beyond,
     rounding,
     spells_conversion,
     tie_cases,
@@ -241,17 +242,20 @@ def at_turns(
 
 def _compared(item: EntryJob, contract: Contract, target: Build) -> Contract:
     """The contract that the rungs are about: where the target differs, without the cases in which the source
-    makes integers of numbers that these do not hold, of which each platform makes something else."""
+    makes integers of numbers that these do not hold or shifts by more than their bits, of which each platform
+    makes something else."""
     assert item.build is not None and item.runs is not None and item.inference is not None
     item.rungs = compare_target(contract, item.build, item.runs, target)
-    lost = [] if all(rung.ok for rung in item.rungs) else beyond(contract, item.build, contract.cases)
+    if all(rung.ok for rung in item.rungs) or not may_be_beyond(item.build.text):
+        return contract
+    lost = beyond(contract, item.build, contract.cases)
     if not lost or len(lost) == len(contract.cases):
         return contract
     contract, item.runs = without_cases(contract, item.runs, lost)
     item.inference = replace(item.inference, contract=contract)
     first, *others = compare_target(contract, item.build, item.runs, target)
     more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-    beside = f"; not at {lost[0].describe()}{more}: the source makes an integer of what it does not hold"
+    beside = f"; not at {lost[0].describe()}{more}: the source converts or shifts there what no integer holds"
     item.rungs = [replace(first, detail=first.detail + beside), *others]
     return contract
 

@@ -197,7 +197,20 @@ def test_sizes_at_which_the_source_converts_what_no_integer_holds_are_left_out_a
     result = translate_text(LOOK_UP, "look_up.cu", "vnni")
     assert result.status == "verified"
     (ran,) = [rung.detail for rung in result.evidence if "runs at" in rung.detail]
-    assert "; not at n=" in ran and "the source makes an integer of what it does not hold" in ran
+    assert "; not at n=" in ran and "the source converts or shifts there what no integer holds" in ran
+
+
+def test_shifts_by_more_than_the_bits_have_no_meaning() -> None:
+    source = """
+__global__ void level(const unsigned *code, int *y, int n, int depth) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = (code[i] >> depth) * 2;
+}
+"""
+    result = translate_text(source, "level.cu", "bang")
+    assert result.status == "verified"
+    (ran,) = [rung.detail for rung in result.evidence if "runs at" in rung.detail]
+    assert "shifts there what no integer holds" in ran
 
 
 def test_what_is_wrong_at_other_sizes_is_told_all_the_same() -> None:

@@ -94,3 +94,15 @@ def test_rows_that_are_summed_up_one_by_one_are_the_lanes() -> None:
     )
     assert "__bang_add" in instructions(laid_out(function))
     assert_same(function, x=normal(20 * 7), y=np.zeros(20 * 7, np.float32), rows=20, n=7)
+
+
+@pytest.mark.parametrize("asked", ["i == 0 || code[i] != code[i - 1]", "i > 0 && code[i] > code[i - 1]"])
+def test_what_only_some_lanes_may_read_is_not_read_for_all(asked: str) -> None:
+    function = canonical(
+        f"""__global__ void f(const int *code, int *y, int n) {{
+            int i = threadIdx.x;
+            if (i < n) y[i] = {asked};
+        }}"""
+    )
+    code = np.array([3, 3, 5, 1, 1, 1, 7], np.int32)
+    assert_same(function, code=code, y=np.full(7, -1, np.int32), n=7)

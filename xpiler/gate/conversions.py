@@ -41,6 +41,7 @@ _SPELLED = re.compile(
     r"|\b(?:static_cast\s*<\s*|)(?:unsigned|int|long|short|char|u?int\d+_t)\s*>?\s*\("
     r"|\bll?r(?:int|ound)f?\s*\(|(?:float|half|double|bfloat16)2u?(?:int|ll|short|char)|_cvtt?p[sdh]_ep"
 )
+_SHIFT = re.compile(r"(?<!<)<<=?(?!<)\s*[A-Za-z_(]|(?<!>)>>=?(?!>)\s*[A-Za-z_(]")
 _INSTRUCTION = re.compile(r"2u?(?:int|ll|short|char)|_cvtt?p[sdh]_ep|\bll?r(?:int|ound)f?\b")
 
 
@@ -55,6 +56,12 @@ def converts(kernel: Function) -> bool:
 def spells_conversion(text: str) -> bool:
     """Whether a text of any language seems to convert something to integers that is no integer already."""
     return any(not _is_of_integer(text, found) for found in _SPELLED.finditer(text))
+
+
+def may_be_beyond(text: str) -> bool:
+    """Whether a text seems to do what platforms answer differently for some numbers: it converts to integers,
+    or shifts by variables."""
+    return spells_conversion(text) or _SHIFT.search(text) is not None
 
 
 _BUILTIN = re.compile(r"(?:threadIdx|blockIdx|blockDim|gridDim)\.[xyz]\b")
@@ -100,13 +107,12 @@ def conversion_cases(contract: Contract, source: Build) -> Iterator[Case]:
 
 def holds(contract: Contract, source: Build, case: Case) -> bool:
     """Whether the source's conversions hold all that a case makes of its data, as far as that can be told."""
-    return not beyond(contract, source, [case])
+    return not (spells_conversion(source.text) and beyond(contract, source, [case]))
 
 
 def beyond(contract: Contract, source: Build, cases: Sequence[Case]) -> list[Case]:
-    """Those of the cases in which the source makes integers of numbers that these do not hold."""
-    if not spells_conversion(source.text):
-        return []
+    """Those of the cases in which the source makes integers of numbers that these do not hold, or shifts by
+    more than their bits."""
     checked = build(source.text, source.file, source.platform, contract, converting=True)
     if not checked.ok:
         return []

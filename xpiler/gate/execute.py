@@ -345,7 +345,11 @@ def _build(
     elif recontracted:
         flags = [*flags, "-ffp-contract=off"]
     if converting:
-        flags = [*flags, "-fno-wrapv", "-fsanitize=float-cast-overflow,signed-integer-overflow"]
+        flags = [
+            *flags,
+            "-fno-wrapv",
+            "-fsanitize=float-cast-overflow,signed-integer-overflow,shift-exponent",
+        ]
         flags += ["-fsanitize-undefined-trap-on-error"]
     source = with_prologue(unit, file, contract)
     compile_flags = [flag for flag in flags if not _is_link_input(flag)]

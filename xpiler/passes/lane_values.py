@@ -225,6 +225,8 @@ class LaneValues(LaneElements):
                 self.release(second)
                 return first
             case Binary(op="&&" | "||" as op, left=left, right=right):
+                if not self.speculable(right):
+                    raise NotTileable("it reads memory only where a condition holds")
                 first, second = self.mask(left), self.mask(right)
                 self.bits("__bang_band" if op == "&&" else "__bang_bor", first, first, second)
                 self.release(second)

@@ -20,7 +20,7 @@ from xpiler.routes.validated import validated
 def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
     """BANG C for every kernel that can be had; kernels that cannot refuse the entries that run them."""
     bare = {i.entry.kernels[0]: i for i in entries if i.entry.kind == "kernel" and i.entry.kernels}
-    has_host = any(item.entry.kind != "kernel" for item in entries)
+    has_host = any(item.entry.kind != "kernel" for item in entries) or bool(unit.launches)
     functions: dict[str, bang.BangFunction] = {}
     wrapped: dict[str, tuple[bang.BangFunction, Function]] = {}
     failed: dict[str, Diagnostic] = {}
