@@ -530,7 +530,8 @@ def _prepare(
                     run_cases(item, conversion_cases(item.inference.contract, item.build))
                 run_cases(item, wide_cases(item.inference.contract, item.build))
                 if not overrides.args:
-                    item.idle = idle_arrays(item.inference.contract, item.build, known)
+                    unused = _never_named(unit, entry)
+                    item.idle = idle_arrays(item.inference.contract, item.build, known, unused)
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
     list(pool.map(prepare, entries))
@@ -591,6 +592,14 @@ def _translate_others(entries: Iterable[EntryJob], to: str, progress: Progress) 
             if not program_files.is_stated(other.path):
                 notes.append(f"{other.path} is translated to be linked, and not written: translate it, too")
     return notes
+
+
+def _never_named(unit: Unit, entry: Entry) -> frozenset[str]:
+    """Parameters of a host function that its body does not name: nothing can depend on them."""
+    bodies = [f.body for f in (*unit.host_functions, *unit.instances) if f.callee == entry.name]
+    names = {p.name for p in entry.params if p.is_pointer}
+    words = set(re.findall(r"\w+", bodies[0])) if bodies and bodies[0] else names
+    return frozenset(names - words)
 
 
 NOT_RUN = "nothing was compiled or run, as asked"

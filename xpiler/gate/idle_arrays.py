@@ -14,20 +14,23 @@ from xpiler.gate.contract import Case, Contract, Values
 from xpiler.gate.execute import Build
 from xpiler.gate.special_values import drawn_arrays, is_unmoved
 from xpiler.gate.verify import BRIEF
-from xpiler.ir.nodes import Function, Load
+from xpiler.ir.nodes import Assign, Function, Load
 from xpiler.ir.rewrite import walk
 
 _VALUES = (77.0, -77.0)
 _MOST = 12  # cases
 
 
-def idle_arrays(contract: Contract, source: Build, kernels: Sequence[Function]) -> tuple[str, ...]:
+def idle_arrays(
+    contract: Contract, source: Build, kernels: Sequence[Function], unused: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
     """Those arrays of floats, of the ones that the kernels read by the same name, whatever they hold. Members
-    of structs are not asked about: a list of tensors has room for more than there are."""
-    own = {argument.name for argument in contract.arguments if not argument.member}
+    of structs are not asked about: a list of tensors has room for more than there are. `unused`: parameters
+    that only share their name with one of a kernel."""
+    own = {argument.name for argument in contract.arguments if not argument.member} - unused
     read = own & frozenset(
         node.array for kernel in kernels for node in walk(kernel.body) if isinstance(node, Load)
-    )
+    ).difference(*map(_made, kernels))
     idle: list[str] | None = None
     for case in _one_for_all_scalars(contract.cases):
         names = [name for name in drawn_arrays(contract, case) if name in read]
@@ -51,6 +54,23 @@ def idle_arrays(contract: Contract, source: Build, kernels: Sequence[Function]) 
             )
         ]
     return tuple(idle or ())
+
+
+def _made(kernel: Function) -> set[str]:
+    """Arrays that a kernel writes before it reads them, whatever they held: `mean[j] = 0; mean[j] += ...`."""
+    made: dict[str, bool] = {}
+    for node in walk(kernel.body):
+        match node:
+            case Assign(target=Load(array=name) as place, value=value, reduce=None):
+                read = any(
+                    isinstance(n, Load) and n.array == name
+                    for part in (value, *place.index)
+                    for n in walk(part)
+                )
+                made.setdefault(name, not read)
+            case Load(array=name):
+                made.setdefault(name, False)
+    return {name for name, is_made in made.items() if is_made}
 
 
 def _one_for_all_scalars(cases: Iterable[Case]) -> Iterator[Case]:
