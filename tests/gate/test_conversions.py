@@ -216,3 +216,18 @@ __global__ void level(const unsigned *code, int *y, int n, int depth) {
 def test_what_is_wrong_at_other_sizes_is_told_all_the_same() -> None:
     target = LOOK_UP.replace("k + 1 < m", "k + 2 < m")
     assert Trusted.of(LOOK_UP, "look_up.cu").verify(target, "look_up.hip").status == "unverified"
+
+
+def test_quotients_of_an_mlu_are_compared_without_subnormal_numbers_and_that_is_told() -> None:
+    source = """
+__global__ void share(const float *a, const float *b, float *y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = a[i] / b[i];
+}
+"""
+    result = translate_text(source, "share.cu", "bang")
+    assert result.status == "verified"
+    assert any(rung.detail.endswith("; not with subnormal numbers") for rung in result.evidence)
+    wrong = result.text.replace("__bang_recip(", "__bang_rsqrt(")
+    assert wrong != result.text
+    assert Trusted.of(source, "share.cu").verify(wrong, "share.mlu").status == "unverified"

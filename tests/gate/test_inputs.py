@@ -55,6 +55,8 @@ def test_boundary_values_have_zeros_of_both_signs_and_subnormals() -> None:
     assert np.signbit(zeros).any() and not np.signbit(zeros).all()
     assert ((values != 0) & (np.abs(values) < 2.0**-126)).any()
     assert {-128, 127} <= set(drawn(I8, "boundary").tolist())
+    edges = drawn(F32, "edges")
+    assert not ((edges != 0) & (np.abs(edges) < 2.0**-100)).any() and (np.abs(edges) == 2.0**-100).any()
 
 
 def test_declared_contents_are_kept_to() -> None:

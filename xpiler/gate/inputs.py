@@ -2,13 +2,13 @@
 
 `integers`: small integers, whose sums and products are exact in any order. `normal`: floats of N(0, 1),
 integers over their usual range. `positive`: away from zero and negative numbers. `boundary`: zeros of both
-signs, large, tiny and subnormal numbers, the ends of the narrow integer types. `special`: normal values with
-infinities and NaN among them. `landmarks`: normal values, and the case's landmarks of both signs and just
-beside them; `magnitudes` the same among floats alone, `sizes` their absolute values. `wide`: integers of all
-magnitudes up to the case's landmark; `spread` floats of all magnitudes up to it, else normal values.
-`powers`: powers of two, else normal values. `below`, `above`: all on one
-side of zero, floats far from it. `faint`: floats near zero. `offset`: floats
-near one another and far from it. `full`: bytes near the upper end of their type.
+signs, large, tiny and subnormal numbers, the ends of the narrow integer types; `edges` the same without the
+subnormal ones. `special`: normal values with infinities and NaN among them. `landmarks`: normal values, and
+the case's landmarks of both signs and just beside them; `magnitudes` the same among floats alone, `sizes`
+their absolute values. `wide`: integers of all magnitudes up to the case's landmark; `spread` floats of all
+magnitudes up to it, else normal values. `powers`: powers of two, else normal values. `below`, `above`: all on
+one side of zero, floats far from it. `faint`: floats near zero. `offset`: floats near one another and far
+from it. `full`: bytes near the upper end of their type.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _OFFSET = {
 }  # its square leaves few digits for the rest
 _SHARE = 1 / 8  # of an array of indices: those that mark that there is none
 _SUBNORMAL = {"f16": 2.0**-20, "bf16": 2.0**-130, "f32": 2.0**-130, "f64": 2.0**-1040}
+_TINY = {"f16": 2.0**-11, "bf16": 2.0**-100, "f32": 2.0**-100, "f64": 2.0**-900}  # well above subnormal ones
 
 
 def inputs_of(contract: Contract, case: Case) -> dict[str, Array]:
@@ -115,8 +116,9 @@ def _draw_floats(dtype: DType, fill: str, count: int, rng: np.random.Generator) 
             return rng.integers(-4, 5, count).astype(np.float64)
         case "positive":
             return np.abs(rng.standard_normal(count)) + 0.125
-        case "boundary":
+        case "boundary" | "edges":
             large, tiny = _LARGE[dtype.name], _SUBNORMAL[dtype.name]
+            tiny = tiny if fill == "boundary" else _TINY[dtype.name]
             pool = np.array(
                 [0.0, -0.0, 1.0, -1.0, large, -large, 1 / large, -1 / large, tiny, -tiny, 0.5, -2.0]
             )
@@ -156,7 +158,7 @@ def _draw_integers(dtype: DType, fill: str, count: int, rng: np.random.Generator
             low, high = (124, 127) if signed else (252, 255)
         case "below":
             low, high = (-100, -1) if signed else (1, 100)
-        case "boundary":
+        case "boundary" | "edges":
             low, high = (-widest // 2, widest // 2 - 1) if signed else (0, widest - 1)
             ends = rng.choice(np.array([low, high, 0, 1, -1 if signed else 2]), count)
             drawn = np.where(rng.random(count) < 0.5, ends, rng.integers(low, high + 1, count))
