@@ -106,3 +106,26 @@ def test_what_only_some_lanes_may_read_is_not_read_for_all(asked: str) -> None:
     )
     code = np.array([3, 3, 5, 1, 1, 1, 7], np.int32)
     assert_same(function, code=code, y=np.full(7, -1, np.int32), n=7)
+
+
+SHIFTED = """
+__global__ void shifted(const int *x, int *y) {
+    __shared__ int part[64];
+    part[threadIdx.x] = x[threadIdx.x];
+    __syncthreads();
+    for (int d = 1; d < 64; d *= 2) {
+        int other = threadIdx.x >= d ? part[threadIdx.x - d] : 0;
+        __syncthreads();
+        part[threadIdx.x] += other;
+        __syncthreads();
+    }
+    int before = CONDITION ? part[threadIdx.x - 1] : 0;
+    for (int i = 0; i < 3; ++i) { y[threadIdx.x * 3 + i] = before; before += i; }
+}
+"""
+
+
+@pytest.mark.parametrize("condition", ["threadIdx.x", "threadIdx.x && x[threadIdx.x] > 0"])
+def test_nothing_is_read_before_the_first_array_of_a_scratchpad(condition: str) -> None:
+    function = canonical(SHIFTED.replace("CONDITION", condition))
+    assert_same(function, x=np.arange(64, dtype=np.int32) - 20, y=np.zeros(192, np.int32))

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, If, Load, Select, Stmt, Var
+from xpiler.ir.build import is_const
+from xpiler.ir.nodes import Assign, Binary, Block, Const, Decl, Expr, For, If, Load, Select, Stmt, Var
 from xpiler.ir.rewrite import arrays_written, free_vars, map_expr, map_stmt, substitute, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.facts import mutable_vars
@@ -23,7 +24,7 @@ from xpiler.passes.repeated_hashes import mixes_bits
 
 def branches(loop: For, names: Names) -> For:
     """The vector loop with such branches instead of choices."""
-    loop = steps_together(_with_places(loop), names)
+    loop = steps_together(_from_zero(_with_places(loop)), names)
     varying, written = varying_scalars(loop), arrays_written(loop.body)
 
     def varies(expr: Expr) -> bool:
@@ -64,6 +65,20 @@ def branches(loop: For, names: Names) -> For:
     body = map_stmt(loop.body, change)
     assert isinstance(body, Block)
     return replace(loop, body=body)
+
+
+def _from_zero(loop: For) -> For:
+    """`t != 0` as `t > 0` and `t == 0` as `t <= 0`, ranges of lanes, where these count from 0 or more."""
+    if not (isinstance(loop.start, Const) and loop.start.value >= 0):
+        return loop
+
+    def change(expr: Expr) -> Expr:
+        match expr:
+            case Binary(op="!=" | "==" as op, left=Var(name=name), right=right) if name == loop.var:
+                return replace(expr, op=">" if op == "!=" else "<=") if is_const(right, 0) else expr
+        return expr
+
+    return replace(loop, body=map_expr(loop.body, change))
 
 
 def _with_places(loop: For) -> For:

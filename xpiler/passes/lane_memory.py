@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import replace
 
-from xpiler.ir.affine import coefficient, to_expr
+from xpiler.ir.affine import bounds, coefficient, to_expr
 from xpiler.ir.build import add, cast, const, mul, sub
 from xpiler.ir.nodes import (
     Expr,
@@ -39,7 +39,11 @@ class LaneMemory(LaneBuffers):
             if isinstance(node, Load) and self.varies(node) and self.is_apart(node):
                 if not self.is_table(node):
                     return False
-            elif isinstance(node, Load) and self.varies(node) and node.array not in self.tiler.scratch:
+            elif isinstance(node, Load) and self.varies(node) and node.array in self.tiler.scratch:
+                low, _ = bounds(self.flat(node), {self.loop.var: (0, None)})
+                if low is not None and low < 0:  # of the first array in the scratchpad nothing lies before it
+                    return False
+            elif isinstance(node, Load) and self.varies(node):
                 if (node.array, self.at_first(self.flat(node))) in self.loaded:
                     continue
                 if not set(node.index) <= self.places:
