@@ -24,7 +24,6 @@ from xpiler.gate.conversions import (
     conversion_cases,
     converts,
     holds,
-    may_be_beyond,
     rounding,
     spells_conversion,
     tie_cases,
@@ -243,7 +242,8 @@ def at_turns(
 def _compared(item: EntryJob, contract: Contract, target: Build) -> Contract:
     """The contract that the rungs are about. Where the target differs, it is without what platforms answer
     differently: subnormal numbers where one side is an MLU, whose reciprocal of them is infinite, and cases
-    in which the source makes integers of numbers that these do not hold or shifts by more than their bits."""
+    in which the source makes integers of numbers that these do not hold, shifts by more than their bits, or
+    looks beyond an array of constant length."""
     assert item.build is not None and item.runs is not None and item.inference is not None
     item.rungs = compare_target(contract, item.build, item.runs, target)
     tiny = [case for case in contract.cases if case.fill == "boundary"]
@@ -253,12 +253,12 @@ def _compared(item: EntryJob, contract: Contract, target: Build) -> Contract:
         edges = [replace(case, fill="edges") for case in tiny]
         contract, item.runs = run_further(contract, item.build, runs, edges)
         contract = _compared_again(item, contract, target, "; not with subnormal numbers")
-    if not all(rung.ok for rung in item.rungs) and may_be_beyond(item.build.text):
+    if not all(rung.ok for rung in item.rungs):
         lost = beyond(contract, item.build, contract.cases)
         if lost and len(lost) < len(contract.cases):
             contract, item.runs = without_cases(contract, item.runs, lost)
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-            why = "the source converts or shifts there what no integer holds"
+            why = "there the source converts or shifts what no integer holds, or indexes past a table"
             told = f"; not at {lost[0].describe()}{more}: {why}"
             contract = _compared_again(item, contract, target, told)
     return contract

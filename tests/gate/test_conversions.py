@@ -197,7 +197,7 @@ def test_sizes_at_which_the_source_converts_what_no_integer_holds_are_left_out_a
     result = translate_text(LOOK_UP, "look_up.cu", "vnni")
     assert result.status == "verified"
     (ran,) = [rung.detail for rung in result.evidence if "runs at" in rung.detail]
-    assert "; not at n=" in ran and "the source converts or shifts there what no integer holds" in ran
+    assert "; not at n=" in ran and "the source converts or shifts what no integer holds" in ran
 
 
 def test_shifts_by_more_than_the_bits_have_no_meaning() -> None:
@@ -210,7 +210,26 @@ __global__ void level(const unsigned *code, int *y, int n, int depth) {
     result = translate_text(source, "level.cu", "bang")
     assert result.status == "verified"
     (ran,) = [rung.detail for rung in result.evidence if "runs at" in rung.detail]
-    assert "shifts there what no integer holds" in ran
+    assert "shifts what no integer holds" in ran
+
+
+def test_sizes_at_which_the_source_looks_past_a_table_have_no_meaning() -> None:
+    source = """
+__constant__ float weights[7];
+__global__ void smooth(const float *x, float *y, int n, int radius) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    float sum = 0;
+    for (int k = -radius; k <= radius; ++k) sum += weights[k + radius] * x[min(max(i + k, 0), n - 1)];
+    y[i] = sum;
+}
+void run(const float *w, const float *x, float *y, int n, int radius) {
+    cudaMemcpyToSymbol(weights, w, sizeof(weights));
+    smooth<<<(n + 127) / 128, 128>>>(x, y, n, radius);
+}
+"""
+    result = translate_text(source, "smooth.cu", "bang")
+    assert result.status == "verified", [rung.detail for rung in result.evidence if not rung.ok]
 
 
 def test_what_is_wrong_at_other_sizes_is_told_all_the_same() -> None:

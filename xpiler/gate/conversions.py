@@ -41,7 +41,6 @@ _SPELLED = re.compile(
     r"|\b(?:static_cast\s*<\s*|)(?:unsigned|int|long|short|char|u?int\d+_t)\s*>?\s*\("
     r"|\bll?r(?:int|ound)f?\s*\(|(?:float|half|double|bfloat16)2u?(?:int|ll|short|char)|_cvtt?p[sdh]_ep"
 )
-_SHIFT = re.compile(r"(?<!<)<<=?(?!<)\s*[A-Za-z_(]|(?<!>)>>=?(?!>)\s*[A-Za-z_(]")
 _INSTRUCTION = re.compile(r"2u?(?:int|ll|short|char)|_cvtt?p[sdh]_ep|\bll?r(?:int|ound)f?\b")
 
 
@@ -56,12 +55,6 @@ def converts(kernel: Function) -> bool:
 def spells_conversion(text: str) -> bool:
     """Whether a text of any language seems to convert something to integers that is no integer already."""
     return any(not _is_of_integer(text, found) for found in _SPELLED.finditer(text))
-
-
-def may_be_beyond(text: str) -> bool:
-    """Whether a text seems to do what platforms answer differently for some numbers: it converts to integers,
-    or shifts by variables."""
-    return spells_conversion(text) or _SHIFT.search(text) is not None
 
 
 _BUILTIN = re.compile(r"(?:threadIdx|blockIdx|blockDim|gridDim)\.[xyz]\b")
@@ -111,8 +104,8 @@ def holds(contract: Contract, source: Build, case: Case) -> bool:
 
 
 def beyond(contract: Contract, source: Build, cases: Sequence[Case]) -> list[Case]:
-    """Those of the cases in which the source makes integers of numbers that these do not hold, or shifts by
-    more than their bits."""
+    """Those of the cases in which the source makes integers of numbers that these do not hold, shifts by more
+    than their bits, or looks beyond an array of constant length."""
     checked = build(source.text, source.file, source.platform, contract, converting=True)
     if not checked.ok:
         return []

@@ -345,12 +345,8 @@ def _build(
     elif recontracted:
         flags = [*flags, "-ffp-contract=off"]
     if converting:
-        flags = [
-            *flags,
-            "-fno-wrapv",
-            "-fsanitize=float-cast-overflow,signed-integer-overflow,shift-exponent",
-        ]
-        flags += ["-fsanitize-undefined-trap-on-error"]
+        asked = "float-cast-overflow,signed-integer-overflow,shift-exponent,bounds"
+        flags = [*flags, "-fno-wrapv", f"-fsanitize={asked}", "-fsanitize-undefined-trap-on-error"]
     source = with_prologue(unit, file, contract)
     compile_flags = [flag for flag in flags if not _is_link_input(flag)]
     link_inputs = [flag for flag in flags if _is_link_input(flag)]

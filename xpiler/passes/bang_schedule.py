@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import binary, is_const
+from xpiler.ir.build import binary, eq, is_const
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -19,7 +19,7 @@ from xpiler.ir.nodes import (
     LoopKind,
     Stmt,
 )
-from xpiler.ir.rewrite import map_body, map_expr, walk
+from xpiler.ir.rewrite import free_vars, map_body, map_expr, walk
 from xpiler.ir.types import BOOL
 from xpiler.passes.arg_extremes import mark_searches, with_best_values
 from xpiler.passes.arranged_products import arrange_products
@@ -63,7 +63,8 @@ class Scheduled:
 
 
 def schedule(function: Function, architecture: Architecture) -> Scheduled:
-    function = map_body(function, _PlainAtomics(function))
+    shared = {p.name for p in function.params} | {d.name for d in function.globals}
+    function = map_body(function, _PlainAtomics(frozenset(shared)))
     function = spread_bytes(replace(function, body=with_reductions(function.body)))
     function = interchange_sums(reroll(with_best_values(function)))
     function = signed_tests(_without_digits(function))
@@ -83,6 +84,8 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
         notes.append("one task does all the work: no outer loop is known to be independent")
     body = map_expr(tiled.function.body, _folded)
     final = replace(tiled.function, body=body)
+    if split.loop is None:
+        final = map_body(final, _PlainAtomics(frozenset()))
     return Scheduled(final, tuple(notes), split.loop is None, promoted, tiled.pipelines)
 
 
@@ -157,20 +160,28 @@ def _folded(expr: Expr) -> Expr:
     return expr
 
 
+@dataclass(frozen=True)
 class _PlainAtomics:
-    """Atomic operations on memory of a core's own are plain ones: its threads are loops."""
+    """Atomic operations on memory of a core's own are plain ones: its threads are loops. `shared`: arrays
+    that other cores may change."""
 
-    def __init__(self, function: Function) -> None:
-        self.shared = {p.name for p in function.params} | {d.name for d in function.globals}
+    shared: frozenset[str]
 
     def __call__(self, stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         match stmt:
-            case Atomic(op=op, place=place, args=(value,), target=target) if (
-                place.array not in self.shared and op in _REDUCES
-            ):
-                before = (Assign(target, place, range=stmt.range),) if target is not None else ()
-                return (*before, Assign(place, value, _REDUCES[op], range=stmt.range))
-        return stmt
+            case Atomic(place=place) if place.array in self.shared:
+                return stmt
+            case Atomic(op=op, place=place, args=(value,), target=target) if op in _REDUCES:
+                changed: Stmt = Assign(place, value, _REDUCES[op], range=stmt.range)
+            case Atomic(op="cas", place=place, args=(known, value), target=target):
+                changed = If(eq(place, known), Block((Assign(place, value, range=stmt.range),)))
+            case _:
+                return stmt
+        if target is None:
+            return changed
+        if target.name in set().union(*(free_vars(argument) for argument in (place, *stmt.args))):
+            return stmt
+        return (Assign(target, place, range=stmt.range), changed)
 
 
 _REDUCES = {"add": "+", "min": "min", "max": "max", "and": "&", "or": "|", "xor": "^", "exch": None}
