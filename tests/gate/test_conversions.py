@@ -250,3 +250,19 @@ __global__ void share(const float *a, const float *b, float *y, int n) {
     wrong = result.text.replace("__bang_recip(", "__bang_rsqrt(")
     assert wrong != result.text
     assert Trusted.of(source, "share.cu").verify(wrong, "share.mlu").status == "unverified"
+
+
+def test_integers_at_the_edge_of_what_rounding_decides_are_told_by_rounding_up_and_down() -> None:
+    source = """
+#include <hip/hip_runtime.h>
+__global__ void scaled(const unsigned char *x, unsigned char *y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    const float v = x[i] + 1.0f;
+    y[i] = i % 64 ? x[i] : (unsigned char)expf(logf(v));
+}
+"""
+    trusted = Trusted.of(source, "scaled.hip")
+    target = source.replace("expf(logf(", "exp2f(log2f(")
+    assert trusted.verify(target, "other.hip").status == "verified"
+    assert trusted.verify(target.replace("1.0f", "3.0f"), "other.hip").status == "unverified"

@@ -241,12 +241,16 @@ def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResu
             for i, r in enumerate(expected)
         ]
     fused = _recontracted(contract, source, expected)
+    directed = source.run([r.case for r in expected], variants=_DIRECTED)
     exact = [source.run([r.case], variants=(Variant(trapped="exact"),))[0].ok for r in expected]
     return [
         _unmoved(contract, r)
         if exact[i]
         else _spread(
-            contract, r, [*runs[i * rounds : (i + 1) * rounds], *fused.get(i, ())], sizes[i * rounds]
+            contract,
+            r,
+            [*runs[i * rounds : (i + 1) * rounds], *fused.get(i, ()), *directed[2 * i : 2 * i + 2]],
+            sizes[i * rounds],
         )
         for i, r in enumerate(expected)
     ]
@@ -255,6 +259,9 @@ def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResu
 def _unmoved(contract: Contract, expected: RunResult) -> Spread:
     """Of a result that nothing was rounded for: `x > t` has one answer."""
     return {a.name: np.zeros(expected.buffers[a.name].shape) for a in contract.outputs}
+
+
+_DIRECTED = (Variant(rounding="up"), Variant(rounding="down"))
 
 
 @dataclass(frozen=True)
@@ -274,8 +281,7 @@ def measure_roundings(contract: Contract, source: Build, expected: Sequence[RunR
 def _fresh_roundings(contract: Contract, source: Build, expected: Sequence[RunResult]) -> list[Roundings]:
     if not expected:
         return []
-    directed = (Variant(rounding="up"), Variant(rounding="down"))
-    runs = source.run([result.case for result in expected], variants=directed)
+    runs = source.run([result.case for result in expected], variants=_DIRECTED)
     fused = _recontracted(contract, source, expected)
     return [
         Roundings(
