@@ -47,7 +47,11 @@ ELSEWHERE = re.compile(
     r"coalesced_threads|init|__hip_atomic_\w+|omp_\w+|"  # tests/symbolic/suite/library.cu and its like
     r"__builtin_(ctz(l|ll)?|assume_aligned)|"  # tests/frontend/test_gnu.py
     r"_(tzcnt|lzcnt|blsr|blsi|blsmsk|andn)_u\d+|"  # test_x86_bits.py
-    r"(m|c|aligned_)alloc|(__builtin_)?alloca|free"  # of plain functions: tests/frontend/test_serial.py
+    r"(m|c|aligned_)alloc|(__builtin_)?alloca|free|"  # of plain functions: tests/frontend/test_serial.py
+    # tests/frontend/test_host_library.py
+    r"accumulate|copy(_n)?|fill(_n)?|for_each|inner_product|iota|(max|min)_element|transform|"
+    r"c?ref|j?thread|hardware_concurrency|posix_memalign|"
+    r"make_pipeline|pipeline_consumer_wait_prior"  # tests/symbolic/suite/copies.cu
 )
 
 

@@ -44,6 +44,19 @@ def test_algorithms_are_the_loops_that_they_mean() -> None:
     assert y.tolist() == [3, 1, 4, 31, 15, 26, 137, 5]
 
 
+def test_algorithms_by_counts_and_with_functions() -> None:
+    y = results("""
+    void f(const float *x, float *y, int n) {
+        std::fill_n(y, n, 0.5f);
+        std::copy_n(x, 2, y);
+        std::iota(y + 2, y + 5, 7.0f);
+        y[5] = std::min_element(x, x + n) - x;
+        std::for_each(y, y + 2, [](float &v) { v *= 10; });
+    }
+    """)
+    assert y.tolist() == [30, 10, 7, 8, 9, 1, 0.5, -1]
+
+
 def test_the_largest_of_no_elements_is_the_end() -> None:
     assert results("void f(const float *x, float *y, int n) { y[0] = std::max_element(x, x) - x; }")[0] == 0
 
@@ -88,6 +101,20 @@ void f(const float *x, float *y, int n) {
 
 def test_threads_run_where_they_are_started() -> None:
     assert results(THREADS).tolist() == [6, 2, 8, 2, 10, 18, 4, -1]
+
+
+def test_arguments_of_threads_by_reference_and_as_many_threads_as_there_may_be() -> None:
+    y = results("""
+    static void add(const float *x, int n, float &sum) { for (int i = 0; i < n; ++i) sum += x[i]; }
+    void f(const float *x, float *y, int n) {
+        float sum = 0.0f;
+        std::jthread one(add, x, n, std::ref(sum));
+        one.join();
+        const int most = std::thread::hardware_concurrency();
+        y[0] = most >= 0 ? sum : 0.0f;
+    }
+    """)
+    assert y[0] == 25
 
 
 def test_aligned_memory_through_a_pointer_is_a_local_array() -> None:

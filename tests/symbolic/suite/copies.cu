@@ -153,6 +153,22 @@ __global__ void zeros_beyond_the_end(const float* a, float* o, int n) {
   for (int k = 0; k < 4; ++k) { int j = blockIdx.x * 512 + k * 128 + t; if (j < n) o[j] = s[k * 128 + t]; }
 }
 
+// The group before the last has come when all but one are waited for.
+// expect: clean
+__global__ void all_but_one(const float* in, float* out) {
+  __shared__ float s[2][128];
+  int t = threadIdx.x;
+  auto pipe = cuda::make_pipeline();
+  for (int k = 0; k < 2; ++k) {
+    pipe.producer_acquire();
+    cuda::memcpy_async(&s[k][t], &in[blockIdx.x * 256 + k * 128 + t], sizeof(float), pipe);
+    pipe.producer_commit();
+  }
+  cuda::pipeline_consumer_wait_prior<1>(pipe);
+  __syncthreads();
+  out[blockIdx.x * 128 + t] = s[0][127 - t];
+}
+
 // Two stages, and the wait is for the first of two groups.
 // expect: clean
 __global__ void stages(const float* in, float* out, int tiles) {
