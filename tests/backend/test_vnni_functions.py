@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from tests.backend.cpp import Library, build, function, lanes, pointer, scalar
 from xpiler.backend.vnni import generate
 from xpiler.ir.build import load, var
 from xpiler.ir.nodes import Assign, Call
-from xpiler.ir.types import F32
+from xpiler.ir.types import F32, F64, I32, DType
 
 T, N = var("t"), var("n")
 ULP = {"exp": 2, "exp2": 2, "log": 2, "tanh": 4, "erf": 3, "sin": 2, "cos": 2, "rsqrt": 2}
@@ -83,3 +85,17 @@ def test_functions_are_within_a_few_ulp(name: str, library: Library) -> None:
         error = np.minimum(error, np.abs(out[~special] - expected[~special]) / 2.0**-24)
     worst = int(np.argmax(error))
     assert error[worst] <= ULP[name], f"{name}({x[~special][worst]!r}) is {error[worst]:.1f} ulp off"
+
+
+@pytest.mark.parametrize("dtype, number", [(F32, np.float32), (F64, np.float64)])
+def test_powers_of_two_are_multiplied_with(dtype: DType, number: type, tmp_path: Path) -> None:
+    product = Call(dtype, "ldexp", (load("a", dtype, T), load("k", I32, T)))
+    params = (pointer("a", dtype, True), pointer("k", I32, True), pointer("out", dtype), scalar("n"))
+    f = function("scale", params, lanes("t", N, Assign(load("out", dtype, T), product)))
+    made = build([generate(f, extern_c=True, launch={})], tmp_path, "scale")
+    a = np.array([*EDGES, 1.5], number)
+    for power in (-200, -1, 0, 3, 130):
+        k, out = np.full(a.size, power, np.int32), np.zeros_like(a)
+        made.call("scale", a, k, out, np.int32(a.size))
+        with np.errstate(over="ignore", under="ignore"):
+            np.testing.assert_array_equal(out, np.ldexp(a, k))

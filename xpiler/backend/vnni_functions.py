@@ -5,7 +5,7 @@ from __future__ import annotations
 from xpiler.backend.c_types import is_half_width, value_type
 from xpiler.backend.vnni_forms import Forms, Value
 from xpiler.backend.vnni_lanes import NotVectorizable, is_real
-from xpiler.ir.nodes import Call, Var
+from xpiler.ir.nodes import Call, Cast, Var
 from xpiler.ir.types import BOOL, F32, DType, Kind
 
 ROUNDINGS = {"floor": 9, "ceil": 10, "trunc": 11, "rint": 8}
@@ -40,6 +40,11 @@ class Functions(Forms):
         if name == "fma":
             factors = ", ".join(lanes.widen(dtype, t) for t in texts)
             return self.rounded(dtype, lanes.narrow(dtype, f"fma_narrow_ps({factors})"))
+        if name == "ldexp":
+            if is_half_width(dtype):
+                raise NotVectorizable("ldexp")
+            power = self.vector(self.eval(Cast(dtype, expr.args[1])))
+            return self.result(dtype, lanes.op("scalef", dtype, texts[0], power))
         if name == "sqrt":
             return self.rounded(dtype, lanes.op("sqrt", dtype, texts[0]))
         if name == "abs":
