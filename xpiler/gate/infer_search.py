@@ -355,8 +355,8 @@ class Search:
         self._ran(sizes, steps, buffers, first)
         if not first.clean:
             return first
-        room = {**_room_alongside(steps, buffers, first), **self.room_for_data(steps, buffers)}
-        first = _with_room(first, room)
+        for room in (_room_alongside(steps, buffers, first), self.room_for_data(steps, buffers)):
+            first = _with_room(first, room)
         if not values:
             return first
         extents, _ = self.extents(first, sizes)
