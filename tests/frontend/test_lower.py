@@ -95,6 +95,19 @@ def test_a_variable_that_a_condition_declares_has_its_value() -> None:
         }""")
 
 
+def test_a_statement_before_a_condition_is_done_first() -> None:
+    assert body("if (int left = n - 4; left > 2) o[0] = left;") == dedent("""\
+        i32 left = n - 4;
+        if (left > 2) {
+          o[0] = (f32)left;
+        }""")
+    assert body("switch (int rest = n % 2; rest) { case 1: o[0] = rest; }") == dedent("""\
+        i32 rest = n % 2;
+        if (rest == 1) {
+          o[0] = (f32)rest;
+        }""")
+
+
 # ------------------------------------------------------------------------------------------ loops
 
 

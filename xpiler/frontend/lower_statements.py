@@ -144,6 +144,13 @@ def _if(ctx: Context, node: Node) -> None:
         ctx.emit(If(test, yes, no))
 
 
+@statement("init_statement")
+def _initializer(ctx: Context, node: Node) -> None:
+    """`int i = f(x);` in `if (int i = f(x); i < n)`."""
+    for child in node.named_children:
+        ctx.statement(child)
+
+
 def condition_of(ctx: Context, node: Node) -> Expr:
     """The condition of an if or loop, which may declare a variable."""
     value = node.child_by_field_name("value") if node.type == "condition_clause" else None
@@ -254,6 +261,14 @@ def _refuse_asm(ctx: Context, node: Node) -> NoReturn:
 def _switch(ctx: Context, node: Node) -> None:
     condition, body = node.child_by_field_name("condition"), node.child_by_field_name("body")
     assert condition is not None and body is not None
+    with ctx.nested():
+        initializer = condition.child_by_field_name("initializer")
+        if initializer is not None:
+            ctx.statement(initializer)
+        _cases(ctx, condition, body)
+
+
+def _cases(ctx: Context, condition: Node, body: Node) -> None:
     inner = condition.child_by_field_name("value") or condition
     subject = load(ctx, ctx.value(inner))
     subject = build.cast(subject, promote(subject.dtype))
