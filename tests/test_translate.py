@@ -91,17 +91,17 @@ def test_a_fault_of_a_template_is_told_once_with_its_instances() -> None:
 
 def test_a_kernel_without_a_form_on_the_target_refuses_its_own_entries_alone() -> None:
     text = (
-        "__global__ void ticket(int *next, int *mine) { mine[blockIdx.x] = atomicAdd(next, 1); }\n"
+        "__global__ void halve(double *x) { x[blockIdx.x] *= 0.5; }\n"
         "__global__ void twice(float *x, int n) {\n"
         "    int i = blockIdx.x * 64 + threadIdx.x;\n"
         "    if (i < n) x[i] *= 2;\n"
         "}\n"
-        'extern "C" void tickets(int *next, int *mine, int n) { ticket<<<n, 1>>>(next, mine); }\n'
+        'extern "C" void halved(double *x, int n) { halve<<<n, 1>>>(x); }\n'
         'extern "C" void doubled(float *x, int n) { twice<<<(n + 63) / 64, 64>>>(x, n); }\n'
     )
     result = translate_text(text, "two.cu", "bang")
     assert {entry.name: entry.status for entry in result.entries} == {
-        "tickets": "refused",
+        "halved": "refused",
         "doubled": "verified",
     }
     assert result.text is not None and "__builtin_trap()" in result.text

@@ -20,7 +20,7 @@ _NOT_OF_CUDA = re.compile(
     r"__builtin_(ctz(l|ll)?|assume_aligned)|"  # tests/frontend/test_gnu.py
     r"_(tzcnt|lzcnt|blsr|blsi|blsmsk|andn)_u\d+|"  # test_x86_bits.py
     r"(m|c|aligned_)alloc|(__builtin_)?alloca|free|omp_\w+|"  # of plain functions
-    r"init|__hip_atomic_\w+"  # read for checks alone
+    r"make_pipeline|pipeline_consumer_wait_prior|init|__hip_atomic_\w+"  # read for checks alone
 )
 _COPIES = re.compile(r"mem(cpy|set|move)(_async)?|__builtin_mem\w+|__pipeline_memcpy_async")
 
