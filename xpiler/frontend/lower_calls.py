@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tree_sitter import Node
 
@@ -223,7 +224,7 @@ def arguments_of(ctx: Context, nodes: Sequence[Node]) -> tuple[Value, ...]:
 def _kept(ctx: Context, value: Value, mark: int) -> Value:
     if isinstance(value, Number):
         kept = ctx.stable(value.expr, mark)
-        return value if kept is value.expr else number(kept, value.type.name)
+        return value if kept is value.expr else replace(value, expr=kept)
     return value
 
 

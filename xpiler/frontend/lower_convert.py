@@ -47,6 +47,7 @@ from xpiler.frontend.lower_values import (
     ListValue,
     Nothing,
     PointerVariable,
+    SharedAddress,
     TypeName,
     Value,
 )
@@ -71,6 +72,8 @@ def convert(ctx: Context, value: Value, ctype: CType, explicit: bool = False) ->
                 from xpiler.frontend.lower_expressions import truth
 
                 return number(truth(ctx, value))
+            if isinstance(value, SharedAddress) and dtype.is_integer and dtype.bits >= 32:
+                return replace(value, type=ctype, expr=build.cast(value.expr, dtype))
             return number(build.cast(load(ctx, value), dtype), name)
         case Pointer():
             if isinstance(value, Heap):

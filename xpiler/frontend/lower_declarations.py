@@ -51,6 +51,7 @@ from xpiler.frontend.lower_values import (
     ListValue,
     Memory,
     Nothing,
+    SharedAddress,
     TypeName,
     Value,
     Variable,
@@ -315,7 +316,12 @@ def local_value(ctx: Context, name: str, ctype: CType, value: Value | None, is_c
         case Register():
             return register_variable(ctx, name, ctype, value, changed)
         case Scalar(dtype=dtype):
-            expr = None if value is None else load(ctx, convert(ctx, value, ctype))
+            init = None if value is None else convert(ctx, value, ctype)
+            if isinstance(init, SharedAddress) and not changed:
+                kept = ctx.temporary(init.expr, name)
+                ctx.settled.add(kept.name)
+                return replace(init, expr=kept)
+            expr = None if init is None else load(ctx, init)
             return _scalar(ctx, name, ctype, dtype, expr, is_const, changed)
         case Struct():
             if value is None:

@@ -48,6 +48,7 @@ from xpiler.frontend.lower_values import (
     Nothing,
     Number,
     PointerVariable,
+    SharedAddress,
     TypeName,
     Value,
 )
@@ -332,7 +333,11 @@ def arithmetic(ctx: Context, op: str, left: Value, right: Value, mark: int, node
         ctx.refuse(
             "operand-type", f"operator `{op}` cannot be applied to `{left.type}` and `{right.type}`", node
         )
-    return number(build.binary(op, first, second))
+    whole = number(build.binary(op, first, second))
+    based = left if isinstance(left, SharedAddress) else right
+    if isinstance(based, SharedAddress) and (op == "+" or (op == "-" and based is left)):
+        return SharedAddress(whole.type, whole.expr, based.memory)
+    return whole
 
 
 def _is_struct(value: Value) -> bool:

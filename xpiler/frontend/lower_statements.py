@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from typing import NoReturn
-
 from tree_sitter import Node
 
 from xpiler.frontend.lower_assignment import effect
@@ -12,7 +9,6 @@ from xpiler.frontend.lower_context import (
     Context,
     Leave,
     Scope,
-    expression,
     named_children,
     shorten,
     statement,
@@ -22,12 +18,11 @@ from xpiler.frontend.lower_expressions import truth
 from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import load, store
 from xpiler.frontend.lower_pointers import join_sides, one_side
-from xpiler.frontend.lower_streams import waited
 from xpiler.frontend.lower_typenames import constant_int, is_template, template_type
 from xpiler.frontend.lower_types import VOID, Auto
-from xpiler.frontend.lower_values import VOID_VALUE, Nothing, Value
+from xpiler.frontend.lower_values import Nothing
 from xpiler.ir import build
-from xpiler.ir.nodes import EMPTY, Barrier, Break, Const, Continue, Expr, If, Return, Stmt, Var
+from xpiler.ir.nodes import EMPTY, Break, Const, Continue, Expr, If, Return, Stmt, Var
 from xpiler.ir.types import promote
 
 
@@ -216,41 +211,6 @@ def _goto(ctx: Context, node: Node) -> None:
         )
     ctx.refuse(
         "unsupported-goto", f"`{shorten(ctx.text(node))}` is not supported", node, "use loops and break"
-    )
-
-
-@statement("gnu_asm_expression", "asm_statement")
-def _asm(ctx: Context, node: Node) -> None:
-    _assembly(ctx, node)
-
-
-@expression("gnu_asm_expression")
-def _asm_expression(ctx: Context, node: Node) -> Value:
-    return _assembly(ctx, node)
-
-
-def _assembly(ctx: Context, node: Node) -> Value:
-    code = re.sub(r"\\[nt]|\s", "", "".join(re.findall(r'"((?:\\.|[^"\\])*)"', ctx.text(node))))
-    if ctx.entities.unit.platform == "bang" and set(filter(None, code.split(";"))) == {"sync"}:
-        waited(ctx, "__sync")  # a core waits for its own copies: see `lower_tasks`
-        return VOID_VALUE
-    scope = _BARRIERS.get(code.rstrip(";"))
-    if scope is not None and ctx.entities.tells_streams:
-        ctx.emit(Barrier(scope))
-        return VOID_VALUE
-    _refuse_asm(ctx, node)
-
-
-# What can be checked, if not translated.
-_BARRIERS = {"bar.sync0": "block", "barrier.sync0": "block", "bar.warp.sync0xffffffff": "warp"}
-
-
-def _refuse_asm(ctx: Context, node: Node) -> NoReturn:
-    ctx.refuse(
-        "unsupported-ptx",
-        f"inline assembly `{shorten(ctx.text(node))}` has no meaning on other platforms",
-        node,
-        "use the CUDA intrinsic that does the same",
     )
 
 

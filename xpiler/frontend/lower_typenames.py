@@ -273,8 +273,13 @@ def _standard_template(ctx: Context, name: str, nodes: tuple[Node, ...]) -> CTyp
             return AtomicRef(type_of(ctx, nodes[0]), "thread_scope_block" in map(_last_name(ctx), nodes))
         case "barrier" if [*map(_last_name(ctx), nodes)] == ["thread_scope_block"]:
             return Group("barrier")
-        case "pipeline" if [*map(_last_name(ctx), nodes)] == ["thread_scope_thread"]:
+        case "pipeline" if [*map(_last_name(ctx), nodes)] in (
+            ["thread_scope_thread"],
+            ["thread_scope_block"],
+        ):
             return Group("pipeline")
+        case "pipeline_shared_state" if _last_name(ctx)(nodes[0]) == "thread_scope_block":
+            return Group("pipeline state", constant_int(ctx, nodes[1], "the number of stages"))
         case "array":
             return Array(type_of(ctx, nodes[0]), constant_int(ctx, nodes[1]))
         case "vector":

@@ -172,7 +172,8 @@ class Register(CType):
 @dataclass(frozen=True)
 class Group(CType):
     """A cooperative group. `size` is that of a tile, 0 for a block or the grid; `kind`: block, tile,
-    coalesced, grid; barrier, `cuda::barrier` of a block's threads."""
+    coalesced, grid; barrier, `cuda::barrier` of a block's threads; pipeline, of a thread or with `size`
+    stages of a block; pipeline state, what the threads of a block share of one."""
 
     kind: str
     size: int = 0

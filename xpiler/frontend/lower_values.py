@@ -59,6 +59,14 @@ class Number(Value):
 
 
 @dataclass(frozen=True, eq=False)
+class SharedAddress(Number):
+    """The address of a byte of shared memory as a number, with the array that it lies in; `expr` counts from
+    the beginning of that."""
+
+    memory: Memory
+
+
+@dataclass(frozen=True, eq=False)
 class Variable(Value):
     """A scalar variable."""
 
