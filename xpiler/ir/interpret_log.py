@@ -129,6 +129,7 @@ class Log:
     events: list[Event] = field(default_factory=list)
     barriers: list[BarrierEvent] = field(default_factory=list)
     fences: list[tuple[int, Any]] = field(default_factory=list)  # when, and the codes of lanes
+    released: list[tuple[int, Any]] = field(default_factory=list)  # likewise, of locks
     count: int = 0
     meetings: Meetings = field(default_factory=lambda: Meetings())
     streams: Streams = field(default_factory=Streams)
@@ -173,6 +174,7 @@ class Log:
             locks = locks if lanes is None else locks[lanes]
             if kind is AccessKind.WRITE:
                 kind = self._released_by_store(state, memory, lanes, flat, locks)
+            locks = np.where(locks == NO_LOCK, state.of_lanes("@lent", lanes), locks)
         event = Event(
             kind,
             site,
@@ -210,6 +212,8 @@ class Log:
         """A barrier was passed, and what was under way before it still is."""
         if self.copies.is_busy:
             self.events += self.copies.carried(state)
+        if "@lock" in state.vars:
+            self._lend(state)
 
     def _shown(self, state: State, site: Site) -> dict[str, Any]:
         names = self.shown.get(id(site.node), ())
@@ -266,7 +270,7 @@ class Log:
             keys = self._keys(memory, address)
             self._hold(state, lanes, np.where(won, keys, self._held(state, lanes)))
         elif new == 0:
-            self._hold(state, lanes, np.full(address.size, NO_LOCK, np.int64))
+            self._let_go(state, lanes)
         return old
 
     def _keys(self, memory: Memory, address: Any) -> Any:
@@ -284,6 +288,7 @@ class Log:
         locks = np.full(state.count, NO_LOCK, np.int64) if locks is None else locks.copy()
         locks[slice(None) if lanes is None else lanes] = keys
         state.vars["@lock"] = locks
+        state.vars.setdefault("@lent", np.full(state.count, NO_LOCK, np.int64))
 
     def _released_by_store(
         self, state: State, memory: Memory, lanes: Lanes, address: Any, locks: Any
@@ -292,8 +297,35 @@ class Log:
         mine = locks == self._keys(memory, address)
         if not mine.all():
             return AccessKind.WRITE
-        self._hold(state, lanes, np.full(locks.size, NO_LOCK, np.int64))
+        self._let_go(state, lanes)
         return AccessKind.ATOMIC
+
+    def _lend(self, state: State) -> None:
+        """What a thread holds at a barrier all threads of its block hold with it, until it lets it go."""
+        block, locks = state.of_lanes("@block", None), state.vars["@lock"]
+        lent = np.full(state.launch.blocks, NO_LOCK, np.int64)
+        holding = locks != NO_LOCK
+        lent[block[holding]] = locks[holding]
+        state.vars["@lent"] = lent[block]
+
+    def _let_go(self, state: State, lanes: Lanes) -> None:
+        """These lanes hold nothing from here on. Other threads of their blocks had no share in what they held
+        since the last barrier: nothing says that they were through by now."""
+        codes = state.of_lanes("@code", lanes)
+        self.released.append((self._tick(), codes))
+        gone = self._held(state, lanes)
+        self._hold(state, lanes, np.full(codes.size, NO_LOCK, np.int64))
+        lent = state.vars["@lent"]
+        lost = np.isin(lent, gone[gone != NO_LOCK])
+        if not lost.any():
+            return
+        state.vars["@lent"] = np.where(lost, NO_LOCK, lent)
+        phases = np.unique(codes >> THREAD_BITS)
+        for event in reversed(self.events):
+            if event.locks is None:
+                break
+            shared = np.isin(event.codes >> THREAD_BITS, phases) & ~np.isin(event.codes, codes)
+            event.locks[shared] = NO_LOCK
 
 
 def _is_shared_out(memory: Memory, state: State) -> bool:

@@ -3,7 +3,8 @@
 Two accesses conflict if different threads make them, one at least writes, and not both are atomic for the
 other (`atomicAdd_block` is so among the threads of a block alone). They are
 ordered by a barrier of their block (another epoch), within a warp also by a warp-level barrier (another warp
-epoch), by a barrier of the grid, and by a lock that both threads hold.
+epoch), by a barrier of the grid, and by a lock that both threads hold, if there is a fence before it is let
+go (`released.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from xpiler.ir.interpret_log import NO_LOCK, AccessKind, Event, Log, Meetings
 from xpiler.ir.interpret_memory import NOBODY
 from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, EPOCH_MASK, THREAD_BITS, THREAD_MASK
 from xpiler.ir.nodes import Space
+from xpiler.symbolic.released import Released
 
 NOWHERE: Mapping[str, int] = {}
 _MOST_GROUPS = 400  # elements of a part of the run whose pairs are looked at one by one
@@ -77,7 +79,8 @@ class Access:
 @dataclass(frozen=True)
 class Conflict:
     """`element` of `array` is used by `first` and, not ordered with it, by `second`, the later in the text of
-    the run. `same_value`: all conflicting writes of these two places write equal values."""
+    the run. `same_value`: all conflicting writes of these two places write equal values; `unfenced`: both
+    hold a lock that is let go before what was written has arrived."""
 
     array: str
     element: int
@@ -86,6 +89,7 @@ class Conflict:
     across_blocks: bool
     same_warp: bool
     same_value: bool
+    unfenced: bool
 
 
 def conflicts(
@@ -106,18 +110,20 @@ def conflicts(
             event = replace(event, granules=event.granules + begin)
         by_array.setdefault(aliases.get(name, name), []).append(event)
     found: list[Conflict] = []
+    released = Released.of(log)
     for name, events in by_array.items():
         if any(e.kind is not AccessKind.READ for e in events):
-            found += _of_array(name, events, _Warps(warp_size, log.meetings), cancelled)
+            found += _of_array(name, events, _Order(warp_size, log.meetings, released), cancelled)
     return found
 
 
 @dataclass(frozen=True)
-class _Warps:
-    """Which threads are of one warp, and what orders them."""
+class _Order:
+    """Which threads are of one warp, and what orders them; what locks do not order."""
 
     size: int
     meetings: Meetings
+    released: Released
 
     def are_one(self, first: Access, second: Access) -> bool:
         return first.thread // self.size == second.thread // self.size
@@ -233,7 +239,7 @@ def _rows(event: Event, rows: Any) -> Event:
     )
 
 
-def _of_array(name: str, events: list[Event], warps: _Warps, cancelled: Callable[[], bool]) -> list[Conflict]:
+def _of_array(name: str, events: list[Event], order: _Order, cancelled: Callable[[], bool]) -> list[Conflict]:
     seen: dict[tuple[int, int, bool], Conflict] = {}
     for part in _parts(events):
         if cancelled():
@@ -243,7 +249,7 @@ def _of_array(name: str, events: list[Event], warps: _Warps, cancelled: Callable
             continue
         if suspects.size > _MOST_GROUPS:
             suspects = suspects[np.unique(np.linspace(0, suspects.size - 1, _MOST_GROUPS).astype(np.int64))]
-        _look_at(name, part.events, suspects, warps, seen, cancelled)
+        _look_at(name, part.events, suspects, order, seen, cancelled)
     return sorted(seen.values(), key=lambda c: (c.second.event.site.range or _NOWHERE, c.element))
 
 
@@ -251,21 +257,21 @@ def _look_at(
     name: str,
     events: list[Event],
     suspects: Any,
-    warps: _Warps,
+    order: _Order,
     seen: dict[tuple[int, int, bool], Conflict],
     cancelled: Callable[[], bool],
 ) -> None:
     """Elements one after the other, spread over the array, until many in a row show nothing new. Writes of
     equal values are no bug only if all are equal: then every element counts."""
-    order = [i for step in range(_SPREAD) for i in range(step, suspects.size, _SPREAD)]
+    spread = [i for step in range(_SPREAD) for i in range(step, suspects.size, _SPREAD)]
     stale = 0
-    for first in range(0, len(order), _AT_ONCE):
+    for first in range(0, len(spread), _AT_ONCE):
         known = len(seen)
-        chosen = np.sort(suspects[order[first : first + _AT_ONCE]])
+        chosen = np.sort(suspects[spread[first : first + _AT_ONCE]])
         for members in _members(events, chosen):
             if cancelled():
                 raise Cancelled
-            _pairs(name, members, warps, seen)
+            _pairs(name, members, order, seen)
         stale = 0 if len(seen) > known or not seen else stale + 1
         if stale >= 2 and not any(c.same_value for c in seen.values()):
             return
@@ -309,7 +315,7 @@ def _members(events: list[Event], suspects: Any) -> Iterator[list[Access]]:
 
 
 def _pairs(
-    name: str, members: list[Access], warps: _Warps, seen: dict[tuple[int, int, bool], Conflict]
+    name: str, members: list[Access], order: _Order, seen: dict[tuple[int, int, bool], Conflict]
 ) -> None:
     """Conflicts among the accesses of one element."""
     for index, first in enumerate(members):
@@ -318,11 +324,11 @@ def _pairs(
         else:
             others = members[index + 1 :]
         for second in others:
-            _pair(name, first, second, warps, seen)
+            _pair(name, first, second, order, seen)
 
 
 def _pair(
-    name: str, first: Access, second: Access, warps: _Warps, seen: dict[tuple[int, int, bool], Conflict]
+    name: str, first: Access, second: Access, order: _Order, seen: dict[tuple[int, int, bool], Conflict]
 ) -> None:
     a, b = first.event, second.event
     across = first.block != second.block
@@ -335,11 +341,14 @@ def _pair(
         return
     if not across and first.epoch != second.epoch:
         return
-    same_warp = not across and warps.are_one(first, second)
-    if same_warp and warps.order(first, second):
+    same_warp = not across and order.are_one(first, second)
+    if same_warp and order.order(first, second):
         return
+    unfenced = False
     if first.lock != NO_LOCK and first.lock == second.lock:
-        return
+        unfenced = across and any(order.released.too_early(s.event, s.row) for s in (first, second))
+        if not unfenced:
+            return
     both_write = a.kind is AccessKind.WRITE and b.kind is AccessKind.WRITE
     same = both_write and _equal(first.value, second.value)
     key = (id(a.site.node), id(b.site.node), across)
@@ -353,7 +362,7 @@ def _pair(
     if better:
         same = same and (known is None or known.same_value)
         warp = same_warp and (known is None or known.same_warp)
-        seen[key] = Conflict(name, element, first, second, across, warp, same)
+        seen[key] = Conflict(name, element, first, second, across, warp, same, unfenced)
 
 
 def _equal(first: Any, second: Any) -> bool:

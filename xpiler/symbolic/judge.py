@@ -38,6 +38,7 @@ from xpiler.symbolic.overflow import (
 )
 from xpiler.symbolic.places import Places
 from xpiler.symbolic.published import NO_FENCE, Published
+from xpiler.symbolic.released import LET_GO
 from xpiler.symbolic.trial import ENDLESS, MADE_UP, Observed, Trial
 from xpiler.symbolic.waits import NO_WAITS, Waits
 from xpiler.symbolic.wording import by_users_names, does, in_c, outside, spelled, type_in_c, who, worded
@@ -348,7 +349,7 @@ class Judge:
                 continue
             told = [side for side in (pair.first, pair.second) if pair.across_blocks and self._is_told(side)]
             race = self._race(pair, pairs, seen.trial)
-            if not told:
+            if not told or pair.unfenced:
                 found.append(race)
             elif any(published.too_early(s) for s in (pair.first, pair.second) if s not in told):
                 found.append(replace(race, message=f"{race.message}{NO_FENCE}"))
@@ -418,6 +419,8 @@ class Judge:
             )
         if code == "XP-SYNCWARP":
             return "; threads of a warp do not run in lockstep, and there is no __syncwarp() between"
+        if pair.unfenced:
+            return LET_GO
         if pair.across_blocks:
             who = "tasks" if self.kernel.tasks else "iterations" if self.kernel.is_serial else "blocks"
             return f"; {who} are not ordered"
@@ -478,10 +481,12 @@ def _as_many_blocks_as_needed(trial: Trial, suggested: Suggested, size: int) -> 
 
 
 def _number(form: Affine, trial: Trial) -> int | None:
+    launched = {f"gridDim.{axis}": blocks for axis, blocks in zip("xyz", trial.grid, strict=True)}
     total = 0
     for monomial, factor in form.terms:
         for atom in monomial:
-            value = trial.scalars.get(getattr(atom, "name", ""))
+            name = getattr(atom, "name", "")
+            value = trial.scalars.get(name, launched.get(name))
             if not isinstance(value, int):
                 return None
             factor *= value
