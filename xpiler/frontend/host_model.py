@@ -26,6 +26,8 @@ from xpiler.frontend.syntax_model import FunctionDef, StructDef
 _PITCH = 512  # bytes that rows of `cudaMallocPitch` are aligned to
 _DEEPEST = 3  # calls of functions that allocate
 _INPUT = re.compile(r"\b(?:ato[il]|atoll|strtou?ll?|stou?[il]l?|argc)\b")  # reads the command line
+# Calls that a program does not get past if their first argument does not hold.
+_ASSERTIONS = re.compile(r"(?:\w+::)*(?:assert|\w*ASSERT\w*|(?:\w+_)?CHECK(?:_ARG)?|\w+_ENFORCE|\w+_REQUIRE)")
 
 
 @dataclass(frozen=True)
@@ -178,11 +180,16 @@ class _Reader(Formulas):
             self.bytes[f"{name}.data"] = f"({length} * {SIZES[size[1]]})"
 
     def _give_members(self, name: str, kind: str, values: Node) -> None:
-        """`Params p = {d_in, d_out, n};`"""
-        struct = next((s for s in self.unit.structs if s.name in kind.split()), None)
-        members = struct.fields if struct is not None else ()
-        for member, value in zip(members, values.named_children, strict=False):
-            self._give_member(f"{name}.{member.name}", value)
+        """`Params p = {d_in, d_out, n};`, `View<float> v{.data = d, .n = n};`"""
+        words = re.split(r"[\s:]+", kind.partition("<")[0])
+        struct = next((s for s in self.unit.structs if s.name in words), None)
+        members = [member.name for member in struct.fields] if struct is not None else []
+        for position, value in enumerate(values.named_children):
+            if value.type == "initializer_pair" and len(value.named_children) == 2:
+                designator, value = value.named_children
+                self._give_member(f"{name}{self.text(designator)}", value)
+            elif position < len(members):
+                self._give_member(f"{name}.{members[position]}", value)
 
     def _construct(self, name: str, kind: str, given: list[Formula | None]) -> None:
         """`Buffer<float> b(n);` whose constructor allocates."""
@@ -355,7 +362,7 @@ class _Reader(Formulas):
         return name, None if size is None or elements is None else f"(({elements}) * {size})"
 
     def _conditions(self, node: Node) -> Iterator[Formula | None]:
-        """Of the `if`s around a node, and of those before it that leave the function."""
+        """Of the `if`s around a node, of those before it that leave the function, and of assertions."""
         inner, outer = node, node.parent
         while outer is not None and outer.type != "function_definition":
             if outer.type == "if_statement":
@@ -372,9 +379,21 @@ class _Reader(Formulas):
                         test = before.child_by_field_name("condition")
                         holds = self.condition(test) if test is not None else None
                         yield None if holds is None else f"not {holds}"
+                    if (asserted := self._asserted(before)) is not None:
+                        yield asserted
             if outer.type == "case_statement":
                 yield self._case(outer)
             inner, outer = outer, outer.parent
+
+    def _asserted(self, statement: Node) -> Formula | None:
+        """`assert(pad < n);`, `CHECK(n % 4 == 0, "...");`, as far as it is understood."""
+        call = statement.named_children[0] if statement.type == "expression_statement" else None
+        if call is None or call.type != "call_expression":
+            return None
+        function, arguments = (call.child_by_field_name(field) for field in ("function", "arguments"))
+        if function is None or arguments is None or not _ASSERTIONS.fullmatch(self.text(function)):
+            return None
+        return self.condition(arguments.named_children[0]) if arguments.named_children else None
 
     def _case(self, case: Node) -> Formula | None:
         """`switch (threads) { case 256: ...`  -->  threads == 256"""

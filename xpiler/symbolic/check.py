@@ -38,7 +38,7 @@ from xpiler.symbolic.meant import is_for_sizes, of_free_sizes, of_some_sizes
 from xpiler.symbolic.openmp import asks_for_its_thread, not_followed, one_by_one, regions, shared_scalars
 from xpiler.symbolic.reached import Reached
 from xpiler.symbolic.rests import Rests
-from xpiler.symbolic.rows import beyond_either, beyond_rows
+from xpiler.symbolic.rows import beyond_either, beyond_row_of_block, beyond_rows
 from xpiler.symbolic.scalars import GUARD, assignments, multiples, roles
 from xpiler.symbolic.shape import Dims, LaunchShape, definitions, launch_shape
 from xpiler.symbolic.shares import lost_rests
@@ -111,6 +111,7 @@ def check_kernel(
         *beyond_tails(kernel, defined, trials[0].block),
         *beyond_rows(kernel, defined),
         *beyond_either(kernel, defined),
+        *beyond_row_of_block(kernel, defined),
     ]
     judge = Judge.of(kernel, dependence, beyond, defined, ordered, lines)
     frame = Frame.of(kernel, defined, dependence)
@@ -221,7 +222,7 @@ def check_kernel(
             seen = observe(kernel, trial, frame, deadline, options.cancelled)
             judged.append((trial, [] if seen.stopped else judged_of(seen)))
     judged = of_free_sizes(kernel, defined, options.grid, options.block, given, judged)
-    judged = of_some_sizes(kernel, defined, reached.roles, judged)
+    judged = of_some_sizes(kernel, defined, reached, judged)
     if not is_for_sizes(kernel, defined, judged):
         judged = [
             (t, [f for f in more if f.code != "XP-BOUNDS" or f.array not in t.extents]) for t, more in judged

@@ -10,12 +10,16 @@ from dataclasses import replace
 
 from xpiler.ir.nodes import Binary, Const, Expr, Function, Load, Ref
 from xpiler.ir.rewrite import free_vars, substitute, walk
+from xpiler.ir.source import SourceRange
 from xpiler.symbolic.dependence import Dependence
 from xpiler.symbolic.findings import ERROR, WARNING, Found
-from xpiler.symbolic.scalars import GUARD, Role, roles
+from xpiler.symbolic.reached import Reached
+from xpiler.symbolic.scalars import GUARD, roles
 from xpiler.symbolic.shape import Dims, launch_shape
 from xpiler.symbolic.statics import has_guard
 from xpiler.symbolic.trial import MADE_UP, Trial
+
+_Mark = tuple[str, str, SourceRange | None]  # the code of a finding, its array and place
 
 
 def of_free_sizes(
@@ -34,7 +38,7 @@ def of_free_sizes(
         return judged
     depends, named = Dependence.of(kernel, counts), _named(kernel, defined)
     places = [n for n in walk(kernel.body) if isinstance(n, (Load, Ref))]
-    everywhere = [{(f.array, f.range) for f in more if f.code == "XP-BOUNDS"} for _, more in judged]
+    everywhere = [{mark[1:] for mark in marks if mark[0] == "XP-BOUNDS"} for _, marks in _by_trial(judged)]
 
     def weaker(found: Found) -> Found:
         if found.code != "XP-BOUNDS" or found.severity != ERROR or found.holds_if:
@@ -55,12 +59,13 @@ def of_free_sizes(
 def of_some_sizes(
     kernel: Function,
     defined: Mapping[str, Expr],
-    known: Mapping[str, Role],
+    reached: Reached,
     judged: list[tuple[Trial, list[Found]]],
 ) -> list[tuple[Trial, list[Found]]]:
     """Alignment, operands that overlap, a bound that only a guard suggests: a right run says that some sizes
-    are meant. Of rows as long as a parameter whose rest is asked for (`n & 1`), all lengths are."""
-    any_length = {name for name, role in known.items() if role.tails and not role.divides}
+    are meant. Of rows as long as a parameter whose rest is asked for (`n & 1`), all lengths are. A run says
+    nothing of addresses that it never came to, nor one of a single row of those of other rows."""
+    any_length = {name for name, role in reached.roles.items() if role.tails and not role.divides}
     places = [n for n in walk(kernel.body) if isinstance(n, (Load, Ref))]
 
     def is_any(found: Found) -> bool:
@@ -70,21 +75,43 @@ def of_some_sizes(
 
     if len({tuple(sorted({**t.scalars, **t.host}.items())) for t, _ in judged}) < 2:
         return judged
-    everywhere = [{(f.code, f.array, f.range) for f in more} for _, more in judged]
+    everywhere = _by_trial(judged)
 
-    def weaker(found: Found) -> Found:
+    def tells(right: Trial, wrong: Trial, found: Found) -> bool:
+        if found.code == "XP-BOUNDS":
+            return True
+        line = found.range.line if found.range is not None else 0
+        return reached.was_at(right, line) and not _is_single(right, wrong)
+
+    def weaker(trial: Trial, found: Found) -> Found:
         suggested = found.code == "XP-BOUNDS" and bool(found.holds_if)
         if found.severity != ERROR or not (suggested or found.code in ("XP-ALIGN", "XP-OVERLAP")):
             return found
         if found.code == "XP-BOUNDS" and "does not keep it below" not in found.message:
             return found
-        if all((found.code, found.array, found.range) in seen for seen in everywhere):
+        mark = (found.code, found.array, found.range)
+        if all(mark in seen for other, seen in everywhere if mark in seen or tells(other, trial, found)):
             return found
         if found.code == "XP-ALIGN" and is_any(found):
             return found
         return replace(found, severity=WARNING, holds_if=found.holds_if or "such sizes are meant")
 
-    return [(trial, [weaker(f) for f in more]) for trial, more in judged]
+    return [(trial, [weaker(trial, f) for f in more]) for trial, more in judged]
+
+
+def _by_trial(judged: list[tuple[Trial, list[Found]]]) -> list[tuple[Trial, set[_Mark]]]:
+    """What each run showed: several parts judge it."""
+    found: dict[int, tuple[Trial, set[_Mark]]] = {}
+    for trial, more in judged:
+        found.setdefault(id(trial), (trial, set()))[1].update((f.code, f.array, f.range) for f in more)
+    return list(found.values())
+
+
+def _is_single(right: Trial, wrong: Trial) -> bool:
+    """Whether one has a single block, or a size of one, where the other has several."""
+    own, other = ({**t.scalars, **t.host} for t in (right, wrong))
+    numbers = [(own[name], other[name]) for name in own.keys() & other.keys()]
+    return any(one <= 1 < several for one, several in (*numbers, *zip(right.grid, wrong.grid, strict=True)))
 
 
 def _counting(

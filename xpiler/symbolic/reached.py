@@ -28,6 +28,9 @@ class Reached:
     places: Mapping[int, Load | Ref]
     roles: Mapping[str, Role]
     seen: set[int] = field(default_factory=set)
+    lines: list[tuple[Trial, frozenset[int]]] = field(
+        default_factory=list
+    )  # that each run accessed memory in
 
     @staticmethod
     def of(kernel: Function, defined: Mapping[str, Expr], trial: Trial) -> Reached:
@@ -44,6 +47,12 @@ class Reached:
 
     def look_at(self, seen: Observed) -> None:
         self.seen |= {id(event.site.node) for event in seen.log.events}
+        ranges = (event.site.range for event in seen.log.events)
+        self.lines.append((seen.trial, frozenset(place.line for place in ranges if place is not None)))
+
+    def was_at(self, trial: Trial, line: int) -> bool:
+        """Whether the run of a trial came to accesses of a line, as far as is known."""
+        return any(line in lines for known, lines in self.lines if known is trial)
 
     def missing(self) -> str:
         """The lines in words, "" if there are none."""

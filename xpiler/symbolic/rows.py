@@ -5,6 +5,8 @@
 
     if (c < N || r < M)  C[r * N + c] = ...    one of the two suffices, so that the other goes beyond
 
+    for (c = thread; c <= N; c += threads)  s += x[block * N + c];     c reaches the row of the next block
+
 Which array ends where nothing tells; the guards of the others say how far the threads' indices count.
 """
 
@@ -13,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from xpiler.ir.affine import linear
-from xpiler.ir.affine_form import Affine, divide_out, of_var
+from xpiler.ir.affine_form import Affine, divide_out, of_atom, of_var
 from xpiler.ir.nodes import Binary, Expr, Function, Unary
 from xpiler.ir.rewrite import substitute
 from xpiler.ir.types import BOOL
@@ -86,6 +88,37 @@ def beyond_either(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggest
     return found
 
 
+def beyond_row_of_block(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
+    """Accesses in a row of its own for each block, at a place that a comparison lets go one too far."""
+    scalars = frozenset(p.name for p in kernel.params if not p.is_pointer and p.dtype.is_integer)
+    passed = {p.name for p in kernel.params if p.is_pointer}
+    found = []
+    for place, limits in reached_places(kernel):
+        index = linear(substitute(place.index[0], defined)) if len(place.index) == 1 else None
+        for limit in limits if index is not None and place.array in passed else ():
+            assert index is not None
+            for moving, size in _bounds(limit, defined, scalars, 1):
+                row, column = divide_out(index, of_var(str(size)))
+                if row.terms and column == moving and row.variables() <= _BLOCKS | _GRID:
+                    found.append(Suggested(place, _last_block(row) * size + size, limit, True))
+    return found
+
+
+_BLOCKS, _GRID = (frozenset(f"{name}.{axis}" for axis in AXES) for name in ("blockIdx", "gridDim"))
+
+
+def _last_block(row: Affine) -> Affine:
+    """The number that the last block has."""
+    last = {name: of_var(name.replace("blockIdx", "gridDim")) - 1 for name in _BLOCKS}
+    total = Affine()
+    for monomial, factor in row.terms:
+        value = Affine((((), factor),))
+        for atom in monomial:
+            value = value * last.get(getattr(atom, "name", ""), of_atom(atom))
+        total = total + value
+    return total
+
+
 def _extent(index: Affine, known: Mapping[Affine, Affine], asked: frozenset[Affine]) -> Affine | None:
     """How many elements there are of an index `(z * Y + y) * X + x` of bounded coordinates, all of those
     that are `asked` for among them."""
@@ -115,12 +148,14 @@ def _one_of(condition: Expr, value: bool) -> Iterator[Binary]:
                     yield Binary(BOOL, "||", one, other, range=condition.range)
 
 
-def _bounds(limit: Binary, defined: Mapping[str, Expr], scalars: frozenset[str]) -> Iterator[Bound]:
-    """`moving + c < size` with a parameter `size`, exactly up to it."""
+def _bounds(
+    limit: Binary, defined: Mapping[str, Expr], scalars: frozenset[str], beyond: int = 0
+) -> Iterator[Bound]:
+    """`moving + c < size` with a parameter `size`, exactly up to it, or so far beyond."""
     one, other = (linear(substitute(e, defined)) for e in (limit.left, limit.right))
     if one is None or other is None or one.variables() & scalars:
         return
-    bound = other - one.constant + (1 if limit.op == "<=" else 0)
+    bound = other - one.constant + (1 if limit.op == "<=" else 0) - beyond
     if (
         not bound.constant
         and len(bound.terms) == 1

@@ -85,12 +85,13 @@ def _too_much(kernel: Function, decl: Decl | None, total: int, limit: int, what:
 
 def unguarded(kernel: Function, defined: dict[str, Expr], trials: Sequence[Trial] = ()) -> Found | None:
     """`void f(float *a, int n)` that never looks at `n` and lets every thread access `a`, unless `n` is how
-    many threads or blocks host code launches."""
+    many threads or blocks host code launches, or it launches the kernel with numbers alone."""
     used = uses(kernel.body).vars_read
     scalars = (p for p in kernel.params if not p.is_pointer and p.dtype.is_integer and not p.member)
     idle = [p for p in scalars if p.name not in used and not _counts_launched(p.name, trials)]
     arrays = {p.name for p in kernel.params if p.is_pointer}
-    if not idle or has_guard(kernel, defined):
+    numbers_alone = trials and all(t.is_launched and not t.host for t in trials)
+    if not idle or has_guard(kernel, defined) or numbers_alone:
         return None
     for node in walk(kernel.body):
         if isinstance(node, Load) and node.array in arrays:

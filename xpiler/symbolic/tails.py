@@ -5,6 +5,8 @@
                                    a chunk is as long as the step, and only its first element is guarded
     s[t] = g < n ? in[g] : 0;  s[t + B] = in[g + B];  if (g < n) out[g] = ...
                                    of two accesses like each other one is guarded and the other is not
+    if (lane < n % 16 + 1)  y[i + lane] = ...
+                                   the rest is thought of, and one is too many
 
 A chunk that is longer than its step is a window, whose array has more elements. Whether a size that is no
 multiple of the chunk is ever passed nobody can tell from the kernel alone. That a write is guarded by the
@@ -20,10 +22,12 @@ from math import gcd
 from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import (
     Affine,
+    Mod,
     Monomial,
     atom_variables,
     divide_out,
     lift,
+    of_var,
 )
 from xpiler.ir.nodes import Assign, Binary, Call, Const, Expr, For, Function, Load, Select, Var, While
 from xpiler.ir.rewrite import substitute, walk
@@ -37,7 +41,7 @@ def beyond_tails(
     kernel: Function, defined: Mapping[str, Expr], block: tuple[int, int, int]
 ) -> list[Suggested]:
     """Accesses to look at in a run, as `beyond_guards` has them. `block`: its threads."""
-    return [*_chunks(kernel, defined, block), *_unguarded(kernel, defined)]
+    return [*_chunks(kernel, defined, block), *_unguarded(kernel, defined), *_masked(kernel, defined)]
 
 
 def _chunks(kernel: Function, defined: Mapping[str, Expr], block: tuple[int, int, int]) -> list[Suggested]:
@@ -163,6 +167,40 @@ def _unguarded(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]
                 found.append(Suggested(place, size, limit_of[moving, size], False, is_bare=True))
                 break
     return found
+
+
+def _masked(kernel: Function, defined: Mapping[str, Expr]) -> list[Suggested]:
+    """Accesses of as many elements as a rest says, which must be the last ones of a size, or of its rows."""
+    scalars = frozenset(p.name for p in kernel.params if not p.is_pointer and p.dtype.is_integer)
+    passed = {p.name for p in kernel.params if p.is_pointer}
+    found = []
+    for place, limits in reached_places(kernel):
+        index = _form(place, defined) if place.array in passed else None
+        for limit in limits if index is not None else ():
+            size = _rest_of(limit, defined, scalars)
+            if index is None or size is None:
+                continue
+            row, _ = divide_out(index, of_var(size))
+            bounds = (b for other in limits if (b := _bounded(other, defined, scalars)) is not None)
+            plain = lift(1) if len(index.terms) == 2 and not index.variables() & scalars else None
+            rows = next((b[1] for b in bounds if b[0] == row and not b[2]), None) if row.terms else plain
+            if rows is not None:
+                found.append(Suggested(place, rows * of_var(size), limit, True))
+                break
+    return found
+
+
+def _rest_of(limit: Binary, defined: Mapping[str, Expr], scalars: frozenset[str]) -> str | None:
+    """`n` of `k < n % 16 + c`."""
+    one, other = (linear(substitute(e, defined)) for e in (limit.left, limit.right))
+    if one is None or other is None or one.variables() & scalars or len((other - other.constant).terms) != 1:
+        return None
+    monomial, factor = (other - other.constant).terms[0]
+    if factor != 1 or len(monomial) != 1 or not isinstance(monomial[0], Mod):
+        return None
+    whole = monomial[0].operand
+    names = whole.variables() & scalars
+    return next(iter(names)) if len(names) == 1 and whole == of_var(next(iter(names))) else None
 
 
 def _form(place: Load, defined: Mapping[str, Expr]) -> Affine | None:

@@ -127,3 +127,55 @@ int main() {
   cudaDeviceSynchronize();
   return 0;
 }
+
+// expect: clean
+__global__ void mirrored(const float* in, float* out, int n, int pad) {
+  int j = blockIdx.x * blockDim.x + threadIdx.x;
+  if (j >= n + 2 * pad) return;
+  int i = abs(j - pad);
+  out[j] = in[n - 1 - abs(n - 1 - i)];
+}
+void mirrored_host(const float* in, float* out, int n, int pad) {
+  assert(pad < n);
+  float *a, *b;
+  cudaMalloc(&a, n * sizeof(float));
+  cudaMalloc(&b, (n + 2 * pad) * sizeof(float));
+  cudaMemcpy(a, in, n * sizeof(float), cudaMemcpyHostToDevice);
+  mirrored<<<(n + 2 * pad + 127) / 128, 128>>>(a, b, n, pad);
+  cudaMemcpy(out, b, (n + 2 * pad) * sizeof(float), cudaMemcpyDeviceToHost);
+}
+
+template <typename T>
+struct Plane {
+  T* data;
+  int step, rows, columns;
+};
+
+// expect: clean
+__global__ void add_planes(Plane<float> a, Plane<const float> b) {
+  for (int r = blockIdx.y; r < a.rows; r += gridDim.y)
+    for (int c = blockIdx.x * blockDim.x + threadIdx.x; c < a.columns; c += gridDim.x * blockDim.x)
+      a.data[r * a.step + c] += b.data[r * b.step + c];
+}
+void add_planes_host(float* a, const float* b, int rows, int columns) {
+  Plane<float> x{a, columns, rows, columns};
+  Plane<const float> y{.data = b, .step = columns, .rows = rows, .columns = columns};
+  add_planes<<<dim3(2, 3), 64>>>(x, y);
+}
+
+// expect: clean
+__global__ void numbers_alone(int rows, int columns, const float* a, float* b) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  b[i % columns] = a[i];
+}
+void numbers_alone_host(const float* a, float* b) { numbers_alone<<<1, 64>>>(4, 64, a, b); }
+
+// expect: XP-ALIGN
+__global__ void rows_at_odd_places(const float* in, float* out, int length) {
+  const float4* from = reinterpret_cast<const float4*>(in + blockIdx.x * (length + 1));
+  float4* to = reinterpret_cast<float4*>(out + blockIdx.x * length);
+  for (int c = threadIdx.x; c < length / 4; c += blockDim.x) to[c] = from[c];
+}
+void rows_at_odd_places_host(const float* in, float* out, int rows) {
+  rows_at_odd_places<<<rows, 64>>>(in, out, 256);
+}

@@ -50,3 +50,25 @@ extern "C" void stores_that_overlap(const float *a, float *o, int n) {
 #pragma omp parallel for
   for (int i = 0; i < n - 16; i += 8) _mm512_storeu_ps(o + i, _mm512_loadu_ps(a + i));
 }
+
+// expect: XP-BOUNDS
+extern "C" void mask_of_one_lane_too_many(const float *x, float *y, int rows, int cols, int ld) {
+  const int whole = cols & ~15;
+  const __mmask16 rest = (__mmask16)((1u << ((cols & 15) + 1)) - 1);
+  for (int r = 0; r < rows; ++r) {
+    int c = 0;
+    for (; c < whole; c += 16) _mm512_storeu_ps(y + r * ld + c, _mm512_loadu_ps(x + r * cols + c));
+    if (c < cols) _mm512_mask_storeu_ps(y + r * ld + c, rest, _mm512_maskz_loadu_ps(rest, x + r * cols + c));
+  }
+}
+
+// expect: clean
+extern "C" void mask_of_the_rest(const float *x, float *y, int rows, int cols, int ld) {
+  const int whole = cols & ~15;
+  const __mmask16 rest = (__mmask16)((1u << (cols & 15)) - 1);
+  for (int r = 0; r < rows; ++r) {
+    int c = 0;
+    for (; c < whole; c += 16) _mm512_storeu_ps(y + r * ld + c, _mm512_loadu_ps(x + r * cols + c));
+    if (c < cols) _mm512_mask_storeu_ps(y + r * ld + c, rest, _mm512_maskz_loadu_ps(rest, x + r * cols + c));
+  }
+}

@@ -76,3 +76,21 @@ __global__ void mm_block_xy_swapped(const float* A, const float* B, float* C, in
     C[IDX(r, c, N)] = acc + blockIdx.x;
   }
 }
+
+// expect: XP-BOUNDS
+__global__ void row_of_a_block(const float* x, float* y, int H) {
+  float s = 0.f;
+  for (int i = threadIdx.x; i <= H; i += blockDim.x) s += x[(size_t)blockIdx.x * H + i];
+  atomicAdd(&y[blockIdx.x], s);
+}
+void sums_of_rows(const float* x, float* y, int rows, int H) { row_of_a_block<<<rows, 64>>>(x, y, H); }
+
+// expect: clean
+__global__ void longer_row_of_a_block(const float* x, float* y, int H) {
+  float s = 0.f;
+  for (int i = threadIdx.x; i <= H; i += blockDim.x) s += x[(size_t)blockIdx.x * (H + 1) + i];
+  atomicAdd(&y[blockIdx.x], s);
+}
+void sums_of_longer_rows(const float* x, float* y, int rows, int H) {
+  longer_row_of_a_block<<<rows, 64>>>(x, y, H);
+}
