@@ -42,7 +42,7 @@ from xpiler.gate.device_borders import with_device_functions
 from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
-from xpiler.gate.idle_arrays import idle_arrays
+from xpiler.gate.idle_arrays import idle_arrays, never_named
 from xpiler.gate.infer import Inference, infer_contract, provisional_contract
 from xpiler.gate.infer_arguments import variable_of, variables_of
 from xpiler.gate.overrides import Overrides, load_beside
@@ -52,6 +52,7 @@ from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.trace import TRACE, Trace, read_trace
 from xpiler.gate.uncompiled import uncompiled
+from xpiler.gate.unlaunched import unlaunched
 from xpiler.gate.verify import (
     run_on_sound_data,
 )
@@ -529,8 +530,12 @@ def _prepare(
                 if any(map(converts, known)) or (entry.missing and spells_conversion(text)):
                     run_cases(item, conversion_cases(item.inference.contract, item.build))
                 run_cases(item, wide_cases(item.inference.contract, item.build))
+                if entry.kind == "host" and PLATFORMS[platform].model != "serial":
+                    item.inference = replace(
+                        item.inference, unlaunched=unlaunched(unit, entry, item.build, item.runs)
+                    )
                 if not overrides.args:
-                    unused = _never_named(unit, entry)
+                    unused = never_named(unit, entry)
                     item.idle = idle_arrays(item.inference.contract, item.build, known, unused)
             item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
 
@@ -592,14 +597,6 @@ def _translate_others(entries: Iterable[EntryJob], to: str, progress: Progress) 
             if not program_files.is_stated(other.path):
                 notes.append(f"{other.path} is translated to be linked, and not written: translate it, too")
     return notes
-
-
-def _never_named(unit: Unit, entry: Entry) -> frozenset[str]:
-    """Parameters of a host function that its body does not name: nothing can depend on them."""
-    bodies = [f.body for f in (*unit.host_functions, *unit.instances) if f.callee == entry.name]
-    names = {p.name for p in entry.params if p.is_pointer}
-    words = set(re.findall(r"\w+", bodies[0])) if bodies and bodies[0] else names
-    return frozenset(names - words)
 
 
 NOT_RUN = "nothing was compiled or run, as asked"

@@ -86,8 +86,8 @@ def test_each_explicit_instantiation_of_a_host_template_is_an_entry() -> None:
         ("host", "lib::run<double>"),
     ]
     assert [[str(p.dtype) for p in entry.params] for entry in entries] == [
-        ["f32", "f32", "i32"],
-        ["f64", "f64", "i32"],
+        ["f32", "f32", "i32", "f32"],  # and the result
+        ["f64", "f64", "i32", "f64"],
     ]
     assert [entry.kernels for entry in entries] == [
         ("scale_float_1", "scale_float_2"),

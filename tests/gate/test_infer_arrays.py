@@ -10,7 +10,7 @@ from xpiler.gate.contract import Role, Values
 from xpiler.gate.entries import entries_of
 from xpiler.ir.build import const
 from xpiler.ir.types import F16, F32, I64
-from xpiler.translate import Trusted
+from xpiler.translate import Trusted, verify_text
 
 
 def test_indices_by_which_threads_scatter_are_all_different() -> None:
@@ -165,6 +165,29 @@ def test_what_a_function_returns_is_an_output_if_it_has_no_other() -> None:
         "}\n"
     )
     assert [a.name for a in found.contract.outputs] == ["return"]
+
+
+def test_a_number_that_is_returned_besides_is_compared_and_a_status_is_not() -> None:
+    count = (
+        "__global__ void keep(const float *x, float *y, int *count, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n && x[i] > 0.25f) atomicAdd(count, 1);\n"
+        "    if (i < n) y[i] = x[i] > 0.25f ? x[i] : 0.0f;\n"
+        "}\n"
+        "int run(const float *x, float *y, int n) {\n"
+        "    int *d, found = 0;\n"
+        "    cudaMalloc(&d, 4); cudaMemset(d, 0, 4);\n"
+        "    keep<<<(n + 63) / 64, 64>>>(x, y, d, n);\n"
+        "    cudaMemcpy(&found, d, 4, cudaMemcpyDeviceToHost); cudaFree(d);\n"
+        "    return found;\n"
+        "}\n"
+    )
+    assert [a.name for a in inferred(count).contract.outputs] == ["y", "return"]
+    status = count.replace("return found", "return cudaGetLastError() == cudaSuccess ? 0 : -1")
+    assert [a.name for a in inferred(status).contract.outputs] == ["y"]
+    wrong = verify_text(count, "keep.cu", count.replace("return found", "return n"), "wrong.cu")
+    assert wrong.status == "unverified"
+    assert any("return[0]: expected" in rung.detail for rung in wrong.evidence if not rung.ok)
 
 
 def test_flags_are_true_or_false_as_in_the_cases() -> None:

@@ -18,7 +18,7 @@ from xpiler.gate.setups import Plan, Setups
 from xpiler.ir.nodes import RETURN, Atomic, Function, Param
 from xpiler.ir.rewrite import walk
 from xpiler.ir.source import SourceRange
-from xpiler.ir.types import F32, F64, I32, I64, U32, DType
+from xpiler.ir.types import BOOL, F32, F64, I32, I64, U32, U64, DType
 from xpiler.platforms.registry import PLATFORMS
 
 
@@ -169,7 +169,7 @@ def _host_entry(
         function.range,
         function.callee if function.namespace else "",
         plan.before,
-        plan.handed if plan.before or returned else (),
+        plan.handed if plan.before or (returned and not parts) else (),
         _signature(unit, function),
         plan.missing,
     )
@@ -177,17 +177,42 @@ def _host_entry(
 
 _OF_POINTERS = re.compile(r"\*\s*(?:const\b|__restrict__\b|\s)*[*\[]")  # `float **`, `float *[2]`
 _HAS_LAMBDA = re.compile(r"\blambda_\d+\b")  # only the function that it stands in can launch such a kernel
-_RESULTS = {"float": F32, "double": F64, "int": I32, "unsigned": U32, "unsigned int": U32, "long": I64}
-_STATUS = re.compile(r"(?:-?\d+|true|false|EXIT_\w+|cuda\w+|hip\w+|\w*(?:err|status|ret|rc)\w*)", re.I)
+_RESULTS = {
+    "bool": BOOL,
+    "float": F32,
+    "double": F64,
+    "int": I32,
+    "int32_t": I32,
+    "unsigned": U32,
+    "unsigned int": U32,
+    "uint32_t": U32,
+    "long": I64,
+    "long long": I64,
+    "int64_t": I64,
+    "size_t": U64,
+    "std::size_t": U64,
+    "unsigned long": U64,
+    "unsigned long long": U64,
+    "uint64_t": U64,
+}
+_STATUS = re.compile(
+    r"(?:\(int\)\s*|static_cast<int>\()?"
+    r"(?:-?\d+|true|false|EXIT_\w+|(?:cuda|hip|cnrt)\w+(?:\(.*\))?|\w*(?:err|status|ret|rc|ok|success|res)\w*)\)?"
+    r"(?:\s*[!=]=\s*(?:\d+|\w*success\w*)(?:\s*\?\s*[-\w]+\s*:\s*[-\w]+)?)?",
+    re.I | re.S,
+)
+_CLOCKS = re.compile(r"ElapsedTime|\bchrono\b|\bclock\w*\s*\(|\bgettimeofday\b|\bomp_get_wtime\b")
 
 
 def _returned(function: HostFunction) -> tuple[Param, ...]:
-    """The result of a function that shows nothing else, as one more array for the contract: a number, not a
-    status code."""
-    dtype = _RESULTS.get(re.sub(r"\b(?:static|inline|extern|\"C\")\s*", "", function.returns).strip())
-    shows_more = any(p.is_pointer and not p.is_const for p in function.params)
+    """The result of a function as one more array for the contract: a number, not a status code, which
+    platforms have others of, nor what a clock said."""
+    returns = re.sub(r"\b(?:static|inline|extern|const|\"C\")\s*", "", function.returns).strip()
+    dtype = _RESULTS.get(returns)
     values = re.findall(r"\breturn\s+([^;]+);", function.body)
-    if dtype is None or shows_more or all(_STATUS.fullmatch(value.strip()) for value in values):
+    if dtype is None or all(_STATUS.fullmatch(value.strip()) for value in values):
+        return ()
+    if dtype.is_float and _CLOCKS.search(function.body):
         return ()
     return (Param(RETURN, dtype, True),)
 
@@ -260,9 +285,9 @@ def _callable(setups: Setups, function: HostFunction) -> bool:
 
 
 def _parts(unit: Unit, function: HostFunction, plan: Plan) -> tuple[Param, ...]:
-    """The members that stand for structs by value, where it is called with nothing else made up."""
+    """The members that stand for structs by value, where it is called with nothing before."""
     names = [p.name for p in (*function.params, *function.parts)]
-    is_plain = not plan.before and not _returned(function) and not _signature(unit, function)
+    is_plain = not plan.before and not _signature(unit, function)
     return function.parts if is_plain and len(set(names)) == len(names) else ()
 
 

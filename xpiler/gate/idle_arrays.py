@@ -7,10 +7,13 @@ With length = 4, pad = 20 and dilation = 12 every sum is 0, and any target that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from xpiler.frontend.unit import Unit
 from xpiler.gate.contract import Case, Contract, Values
+from xpiler.gate.entries import Entry
 from xpiler.gate.execute import Build
 from xpiler.gate.special_values import drawn_arrays, is_unmoved
 from xpiler.gate.verify import BRIEF
@@ -79,3 +82,11 @@ def _one_for_all_scalars(cases: Iterable[Case]) -> Iterator[Case]:
         if not case.all_given and case.scalars not in seen and len(seen) < _MOST:
             seen.add(case.scalars)
             yield case
+
+
+def never_named(unit: Unit, entry: Entry) -> frozenset[str]:
+    """Parameters of a host function that its body does not name: nothing can depend on them."""
+    bodies = [f.body for f in (*unit.host_functions, *unit.instances) if f.callee == entry.name]
+    names = {p.name for p in entry.params if p.is_pointer}
+    words = set(re.findall(r"\w+", bodies[0])) if bodies and bodies[0] else names
+    return frozenset(names - words)

@@ -35,6 +35,7 @@ from xpiler.gate.infer_room import Room, room_for
 from xpiler.gate.infer_search import Builder, Question, Search, Trial, badness, endless_loop
 from xpiler.gate.infer_tasks import TaskSearch
 from xpiler.gate.largest_index import largest_elements
+from xpiler.gate.launched import spellings
 from xpiler.gate.observe import extent_of
 from xpiler.gate.overrides import Overrides
 from xpiler.gate.trace import Trace
@@ -61,7 +62,8 @@ class Inference:
     what the user has to be asked for where the launch becomes part of the translation (the grid of a kernel
     that works with any), None if nothing. `extents`: elements of the arrays of a plain function as formulas
     over its scalar parameters, where one was found. `unlaunched`: kernels that the entry launches under some
-    condition, but in none of the cases. `settings`: by kernel, the launches at which its IR was run.
+    condition, but in none of the cases, those without IR among them. `settings`: by kernel, the launches at
+    which its IR was run.
     `made_up`: the findings were shown by data that the file's program may never hand the kernel; `doubts` are
     findings of such data that the program's own do not show. `further`: cases that are part of the contract
     if the source takes them, which only running it shows; `at`: such a case with other scalars, see
@@ -212,7 +214,7 @@ def infer_contract(
         search.checked,
         search.assumed,
         extents,
-        tuple(kernel.spelling or kernel.name for kernel in kernels if kernel.name in missed),
+        spellings(unit, missed),
         settings,
         further=tuple(made for c in (*stated, *elsewhere.cases()) if (made := given(c)) is not None),
         at=lambda changes, kept="": None if (case := elsewhere.at(changes, kept)) is None else given(case),

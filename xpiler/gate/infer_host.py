@@ -44,7 +44,7 @@ from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Trace, TracedLaunch, trace_host
 from xpiler.gate.uncompiled import uncompiled
 from xpiler.ir.index_arrays import index_arrays
-from xpiler.ir.nodes import Param
+from xpiler.ir.nodes import RETURN, Param
 from xpiler.ir.rewrite import uses
 
 _BATCH = 8
@@ -87,9 +87,9 @@ class HostSearch(Search):
     def _on_all_branches(self, found: list[Trial]) -> list[Trial]:
         """With trials at which host code launches what it does not at the sizes found so far."""
         usable = [t for t in found if not t.findings and not t.fault]
-        if not usable or not self.kernels:
+        if not usable:
             return found
-        self.unlaunched = [*self.kernels]
+        self.unlaunched = [*self.kernels, *self.entry.missing]
         self._launched_by([dict(t.sizes) for t in usable])
         if not self.unlaunched:
             return found
@@ -102,7 +102,8 @@ class HostSearch(Search):
             if time.thread_time() > self.deadline:
                 break
             for sizes, trace in zip(batch, self._traced(batch), strict=True):
-                if trace.fault or not self._new_in(trace):
+                left = self.launched.waiting(self.unlaunched, trace.launches)
+                if trace.fault or left == self.unlaunched:
                     continue
                 trial = min(self.attempt(sizes), key=badness)
                 if badness(trial)[:2] == (False, False):
@@ -110,21 +111,18 @@ class HostSearch(Search):
                     self._launched_by([sizes])
         return [*found, *more]
 
-    def _new_in(self, trace: Trace) -> set[str]:
-        kernels = (self.launched.kernel(launch) for launch in trace.launches)
-        return {kernel.name for kernel in kernels if kernel is not None} & {*self.unlaunched}
-
     def _launched_by(self, chosen: Sequence[Mapping[str, int]]) -> None:
         for trace in self._traced(chosen):
-            new = self._new_in(trace)
-            self.unlaunched = [name for name in self.unlaunched if name not in new]
+            self.unlaunched = self.launched.waiting(self.unlaunched, trace.launches)
 
     def _with_host_reach(self, trial: Trial) -> Trial:
         """The trial with the extents of arrays that only host code touches: `managed[i] = x[i]`."""
         shaped = dict(self.overrides.shapes)
         extents = dict(trial.case.extents)
         for param in self.entry.params:
-            if param.is_pointer and param.name not in trial.roles and param.name not in shaped:
+            if param.name == RETURN or param.name in shaped:
+                continue
+            if param.is_pointer and param.name not in trial.roles:
                 extents[param.name] = self._host_reach(param, trial.sizes)
         return replace(trial, case=replace(trial.case, extents=tuple(extents.items())))
 
@@ -289,7 +287,8 @@ class HostSearch(Search):
         steps = _with_fills(trace, launched, buffers)
         reach = self._settled(steps, buffers, values, sizes, filled_from)
         extents, shapes = self.extents(reach, sizes)
-        extents |= {name: e for name, e in self._room_for(copied).items() if name not in shapes}
+        room = {name: e for name, e in self._room_for(copied).items() if name not in shapes}
+        extents |= {name: max(e, extents.get(name, 0)) for name, e in room.items()}
         given: dict[str, Role] = {
             name: Role.INOUT if len(r) > 1 else next(iter(r)) for name, r in roles.items()
         }
@@ -334,14 +333,14 @@ class HostSearch(Search):
 
     def _told(self, sizes: Mapping[str, int], trace: Trace) -> Case | None:
         copied, _ = _copied(trace)
-        known = {p.name for p in self.entry.params if p.is_pointer} <= set(copied)
+        known = self._arrays() <= set(copied)
         if trace.fault or not trace.launches or not known or min(copied.values(), default=1) <= 0:
             return None
         return make_case({**self.numbers, **sizes}, self._room_for(copied), values=self.values(0))
 
     def _room_for(self, copied: Mapping[str, int]) -> dict[str, int]:
         """Elements of the arrays of which so many bytes are copied."""
-        found: dict[str, int] = {}
+        found = {param.name: 1 for param in self.entry.params if param.name == RETURN}
         for param in self.entry.params:
             if param.name in copied:
                 unit = param.dtype.bytes * param.lanes
@@ -350,8 +349,11 @@ class HostSearch(Search):
 
     def _is_told(self, sizes: Mapping[str, int], copied: Mapping[str, int]) -> bool:
         """Whether nothing has to be found out: the sizes are known, and the call copies all its arrays."""
-        pointers = {p.name for p in self.entry.params if p.is_pointer}
-        return self._is_known(sizes) and pointers <= set(copied)
+        return self._is_known(sizes) and self._arrays() <= set(copied)
+
+    def _arrays(self) -> set[str]:
+        """Those that the call is handed."""
+        return {p.name for p in self.entry.params if p.is_pointer and p.name != RETURN}
 
     def _learn_uses(self, trace: Trace) -> None:
         """Which arrays of the entry hold indices, by where its launches pass them."""

@@ -32,6 +32,7 @@ class LaunchedKernels:
         self.kernels = kernels
         self.named: dict[str, dict[str, Function]] = {}  # kernels by what launches may call them
         self.at_line: dict[int, set[str]] = {}  # kernels launched there
+        self.refused = {squeezed(name).split("::")[-1] for name in unit.refusals}  # that have no IR
         for site in unit.launches:
             if site.kernel in kernels:
                 self.at_line.setdefault(site.range.line, set()).add(site.kernel)
@@ -58,6 +59,8 @@ class LaunchedKernels:
         here = self.at_line.get(launch.line, set())
         if name.endswith("bypointer"):  # the trace has no name, the line has
             return _binding([self.kernels[k] for k in sorted(here)], launch)
+        if self._has_no_ir(name.split("::")[-1]):
+            return []
         for key in (name, name.split("::")[-1]):
             if found := _binding(self.named.get(key, {}).values(), launch):
                 return _best(found, launch, here if "<" not in name else set())
@@ -67,6 +70,40 @@ class LaunchedKernels:
         if not found:  # launched through a variable
             found = _binding([self.kernels[k] for k in sorted(here)], launch)
         return _best([k for k in found if k.name in here] or found, launch, set())
+
+    def _has_no_ir(self, name: str) -> bool:
+        """Whether a launch names a kernel, or an instance, that was refused: no other stands for it."""
+        return bool({name, name.split("<")[0]} & self.refused) and name not in self.named
+
+    def waiting(self, names: Sequence[str], launches: Iterable[TracedLaunch]) -> list[str]:
+        """Those of the names, of functions of the IR or of kernels without any, that no launch starts.
+
+        A launch that a host template makes of a kernel without IR may be of any of its instances.
+        """
+        left = list(names)
+        for launch in launches:
+            kernel = self.kernel(launch)
+            started = {kernel.name} if kernel is not None else _meant(launch, left, self.kernels)
+            left = [name for name in left if name not in started]
+        return left
+
+
+def spellings(unit: Unit, names: Iterable[str]) -> tuple[str, ...]:
+    """Kernels as launches spell them."""
+    known = {kernel.name: kernel.spelling or kernel.name for kernel in unit.program.kernels}
+    return tuple(known.get(name, name) for name in names)
+
+
+def _meant(launch: TracedLaunch, names: Sequence[str], known: Mapping[str, Function]) -> set[str]:
+    """Kernels without IR that a launch may be of."""
+    spelling = squeezed(launch.kernel).split("::")[-1]
+    same = {n for n in names if n not in known and _last(n).split("<")[0] == spelling.split("<")[0]}
+    exact = {name for name in same if _last(name) in (spelling, spelling.split("<")[0])}
+    return exact or same
+
+
+def _last(name: str) -> str:
+    return squeezed(name).split("::")[-1]
 
 
 @lru_cache(maxsize=64)

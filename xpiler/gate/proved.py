@@ -75,6 +75,7 @@ def proved(entry: Entry, contract: Contract, source: Side, target: Callable[[], 
 
 
 def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start: float) -> tuple[str, bool]:
+    _look_at_result(contract, source, target)
     found: list[Agreement] = []
     functions: set[Function] = set()
     doubts: list[str] = []
@@ -90,7 +91,6 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
         if alike(*whole):
             same.append(Setting(dict(case.scalars)))
             continue
-        _look_at_result(contract, source, target)
         if number == 1:
             _look_for_races(entry, contract, target, case)
         for by in _DIVISORS:

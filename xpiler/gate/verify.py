@@ -18,8 +18,9 @@ from xpiler.gate.evidence import Rung
 from xpiler.gate.execute import BOTH_ENDS, Build, RunResult
 from xpiler.gate.inputs import inputs_of
 from xpiler.gate.sandbox import Limits
-from xpiler.gate.trace import read_trace
+from xpiler.gate.trace import TRACE, read_trace
 from xpiler.gate.violations import violations
+from xpiler.ir.nodes import RETURN
 
 BRIEF = Limits(cpu=1, wall=5)  # for a further case: one that runs longer is none
 ENOUGH = 0.7  # seconds for all further cases
@@ -49,9 +50,10 @@ class SourceRuns:
 
 
 def run_source(contract: Contract, build: Build) -> SourceRuns:
-    """Every case in both thread orders, with each end of every buffer against a guard page once."""
+    """Every case in both thread orders, with each end of every buffer against a guard page once, and what is
+    launched told."""
     start = time.monotonic()
-    results = build.run(contract.cases, variants=BOTH_ENDS)
+    results = build.run(contract.cases, variants=BOTH_ENDS, env=TRACE)
     forward, reverse = tuple(results[0::2]), tuple(results[1::2])
     fault = order = ""
     for one, other in zip(forward, reverse, strict=True):
@@ -149,11 +151,12 @@ def _each_run(
 ) -> Iterator[tuple[Case, RunResult, RunResult]]:
     """Both runs of each case: of all in one process, and of those that did not get their turn there, as one
     before them took too long, each in its own."""
-    together = build.run(cases, variants=BOTH_ENDS, limits=limits) if len(cases) > 1 else []
+    run = partial(build.run, variants=BOTH_ENDS, limits=limits, env=TRACE)
+    together = run(cases) if len(cases) > 1 else []
     for number, case in enumerate(cases):
         both = together[2 * number : 2 * number + 2]
         if not both or any(result.took_too_long or not result.was_run for result in both):
-            both = build.run([case], variants=BOTH_ENDS, limits=limits)
+            both = run([case])
         yield case, both[0], both[1]
 
 
@@ -166,13 +169,15 @@ def _leaves_poison(argument: Argument, results: Sequence[RunResult]) -> bool:
 
 
 def _changes_nothing(contract: Contract, result: RunResult) -> bool:
-    """Whether all that a call may write is as it was, so that nothing it does was seen."""
-    if any(argument.role is not Role.INOUT for argument in contract.outputs):
+    """Whether all that a call may write is as it was, so that nothing it does was seen: what it returns
+    besides may be the same for all data."""
+    arrays = [a for a in contract.outputs if a.name != RETURN] or contract.outputs
+    if any(argument.role is not Role.INOUT for argument in arrays):
         return False
     before = inputs_of(contract, result.case)
     return all(
         result.buffers[a.name].tobytes() == before[a.name].tobytes()
-        for a in contract.outputs
+        for a in arrays
         if a.name in before and a.name in result.buffers
     )
 
