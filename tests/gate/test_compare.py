@@ -381,3 +381,36 @@ void scan(const float *a, const float *b, float *y, int n) { scanned<<<(n + 255)
     trusted = Trusted.of(source, "scan.c")
     assert trusted.verify(target, "scan.cu").status == "verified"
     assert trusted.verify(target.replace("- q * q", "- p * q"), "scan.cu").status == "unverified"
+
+
+NEAREST = """
+__global__ void nearest(const float *x, signed char *q, float s, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) q[i] = (signed char)fminf(fmaxf(SAID, -128.0f), 127.0f);
+}
+void run(const float *x, signed char *q, float s, int n) { nearest<<<(n + 127) / 128, 128>>>(x, q, s, n); }
+"""
+
+
+@pytest.mark.parametrize(
+    "said", ["rintf(x[i] / 1.7f)", "nearbyintf(x[i] / 1.7f)", "__float2int_rn(x[i] / 1.7f)"]
+)
+def test_the_nearest_integer_is_no_rounding_error(said: str) -> None:
+    contract = Contract(
+        "run",
+        "host",
+        (
+            Argument("x", F32, True, Role.IN),
+            Argument("q", I8, True, Role.OUT),
+            Argument("s", F32, False, Role.IN),
+            Argument("n", I32, False, Role.IN),
+        ),
+    )
+    case = make_case({"s": 1.0, "n": 500}, {"x": 500, "q": 500})
+    contract = replace(contract, cases=(case,))
+    source = build(NEAREST.replace("SAID", said), "nearest.cu", "cuda", contract)
+    near, up, down = (
+        source.run([case], variants=(Variant(rounding=r),))[0] for r in ("nearest", "up", "down")
+    )
+    changed = [np.count_nonzero(near.buffers["q"] != run.buffers["q"]) for run in (up, down)]
+    assert max(changed) <= 2

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.gate.programs import inferred
+from xpiler.frontend import parse
 from xpiler.gate.contract import Case
-from xpiler.gate.infer_telling import Started, others_alike, read
+from xpiler.gate.infer_telling import Started, divides_negative, others_alike, read
+from xpiler.gate.setups import Setups
 from xpiler.translate import Trusted
 
 MAXIMA = """
@@ -175,3 +177,16 @@ def test_a_grid_of_tiles_has_several_of_them() -> None:
     """The batch and the heads together are many blocks: N is small where they are not, and large alone."""
     cases = inferred(TWO_TILES, file="causal.cu").contract.cases
     assert int(cases[0].scalar("N")) > 64
+
+
+def test_a_window_that_is_wider_than_the_row_has_no_places() -> None:
+    text = """__global__ void k(float *y, int P) { if (threadIdx.x < P) y[threadIdx.x] = 1.0f; }
+    extern "C" void windows(float *y, int H, int pad, int dil, int R, int stride) {
+        int P = (H + 2 * pad -
+                 dil * (R - 1) - 1) / stride + 1;
+        k<<<1, 64>>>(y, P);
+    }"""
+    functions = Setups(parse(text, "k.cu")).reached_by_name("windows")
+    wide = {"H": 4, "pad": 4, "dil": 20, "R": 4, "stride": 16}
+    assert divides_negative(functions, wide)
+    assert not divides_negative(functions, {**wide, "dil": 3})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.passes.mlu import assert_same, canonical, instructions, laid_out, normal
+from xpiler.ir.build import const
 from xpiler.ir.nodes import If
 from xpiler.ir.rewrite import walk
 from xpiler.passes.bang_schedule import schedule
@@ -193,3 +194,28 @@ def test_blocks_with_a_scratchpad_are_no_lanes() -> None:
     )
     assert "__bang_cos" in instructions(laid_out(function))
     assert_same(function, x=normal(256), y=np.zeros(128, np.float32))
+
+
+def test_a_table_has_room_for_whole_groups_of_its_own() -> None:
+    function = canonical(
+        """__global__ void most(const float *x, float *y, int h) {
+            __shared__ float s[32];
+            __shared__ float other[32];
+            int t = threadIdx.x;
+            s[t] = x[blockIdx.x * 32 + t];
+            __syncthreads();
+            for (int o = h; o > 0; o >>= 1) {
+                other[t] = s[t ^ o];
+                __syncthreads();
+                s[t] = fmaxf(s[t], other[t]);
+                __syncthreads();
+            }
+            y[blockIdx.x * 32 + t] = s[t] + other[t];
+        }""",
+        (32, 1, 1),
+        x=3,
+    )
+    scheduled = schedule(function, DEFAULT)
+    assert "__bang_lut" in instructions(scheduled.function)
+    assert scheduled.promoted.offsets == {"s": const(0), "other": const(256)}
+    assert_same(function, x=normal(96), y=np.zeros(96, np.float32), h=16)

@@ -123,6 +123,13 @@ class EmulatorError(RuntimeError):
     """The emulator's own headers could not be compiled: the compiler is unusable, not the program."""
 
 
+_NO_BUILTINS = tuple(
+    f"-fno-builtin-{name}{suffix}"
+    for name in ("rint", "nearbyint", "lrint", "llrint")
+    for suffix in ("", "f")
+)
+
+
 @cache
 def _machine_flags() -> tuple[str, ...]:
     """Instruction sets of this machine that make half precision and fused multiply-add fast."""
@@ -157,6 +164,8 @@ def flags(platform: str, compiler: str, arch: str = "", optimisation: str = "-O1
     """Compiler flags for a prepared program, without the precompiled header.
 
     Contraction is off: what a kernel fuses is decided where it is compared, not by the host compiler.
+    Functions that round to the nearest integer are called, so that the runner can have them do so where all
+    other operations are rounded up or down.
     """
     if platform not in _HEADERS:
         raise ValueError(f"no emulator for platform {platform!r}")
@@ -170,6 +179,7 @@ def flags(platform: str, compiler: str, arch: str = "", optimisation: str = "-O1
         "-fwrapv",
         "-ftrivial-auto-var-init=pattern",  # what nobody set is the same in every build, and no zero
         "-pthread",
+        *_NO_BUILTINS,
     ]
     common += _machine_flags()
     common += _platform_flags(platform, arch)

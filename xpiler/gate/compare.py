@@ -348,14 +348,18 @@ def _spread(contract: Contract, expected: RunResult, runs: Sequence[RunResult], 
 
 def _changes(argument: Argument, expected: RunResult, runs: Sequence[RunResult]) -> Float64Array:
     """How far each integer moves: by 0, except where a float that was rounded to it lies at the edge of two
-    integers. If many do, that says nothing about any of them, and all are 0."""
+    integers. If many do, in one run or in all together, that says nothing about any of them."""
     reference = decode(expected.buffers[argument.name], argument.dtype)
     widest = np.zeros_like(reference)
     for run in runs:
         if argument.name in run.buffers:
             moved = np.abs(decode(run.buffers[argument.name], argument.dtype) - reference)
-            widest = np.maximum(widest, moved)
-    return widest if np.count_nonzero(widest > 0) <= _AT_THE_EDGE * widest.size else np.zeros_like(reference)
+            widest = np.maximum(widest, moved) if _are_few(moved) else widest
+    return widest if _are_few(widest) else np.zeros_like(reference)
+
+
+def _are_few(moves: Float64Array) -> bool:
+    return bool(np.count_nonzero(moves > 0) <= _AT_THE_EDGE * moves.size)
 
 
 def _longest_sum(case: Case) -> int:

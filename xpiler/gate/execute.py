@@ -40,6 +40,7 @@ _NOT_RUN = "not run"
 _REPORTED = 86  # exit code: the reason is in the events file
 SLOW = 20.0  # seconds of processor time after which a program need not run further cases
 _NUDGED = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tanh", "erf", "erfc")
+_NEAREST = ("rint", "nearbyint", "lrint", "llrint")
 
 
 @dataclass(frozen=True)
@@ -440,7 +441,7 @@ def runner_object(compiler: Compiler) -> Path:
 
 def _wrapped() -> list[str]:
     """The linker has the program call the runner's functions in the place of the C library's."""
-    both = [f"-Wl,--wrap={name}{suffix}" for name in _NUDGED for suffix in ("", "f")]
+    both = [f"-Wl,--wrap={name}{suffix}" for name in (*_NUDGED, *_NEAREST) for suffix in ("", "f")]
     return both if sys.platform == "linux" else []
 
 

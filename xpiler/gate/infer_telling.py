@@ -40,7 +40,8 @@ _ALL_SUBSETS = 5  # sizes of which every choice is tried as the small ones; of m
 _MOST_STARTS = 48
 _ROUNDS = 3
 _MOST_WORK = 1 << 18  # the product of all sizes
-_QUOTIENT = re.compile(r"\(([\w\s+*-]+)\)\s*/(?![/*=])")
+_SUM = r"[\w\s+*-]"
+_QUOTIENT = re.compile(rf"\(((?:{_SUM}|\({_SUM}+\))+)\)\s*/(?![/*=])")
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,13 @@ def _read_kernel(reading: Reading, kernel: Function, one: Started) -> None:
 
 
 def divides_negative(functions: Iterable[HostFunction], sizes: Sizes) -> bool:
-    """Whether host code divides a sum of its sizes that is negative: `(W - K) / S` with W < K."""
+    """Whether host code divides a sum of its sizes that is negative: `(W - D * (K - 1) - 1) / S`
+    of a window that is wider than the row."""
     for function in functions:
         for match in _QUOTIENT.finditer(function.body):
             try:
-                if names_in(match[1]) <= {*sizes} and evaluate(match[1], sizes) < 0:
+                over = " ".join(match[1].split())
+                if names_in(over) <= {*sizes} and evaluate(over, sizes) < 0:
                     return True
             except Refusal:  # a cast, or what else is no sum of sizes
                 continue

@@ -84,6 +84,18 @@ static T nudged(T y) {
 #define NUDGED_BOTH(NAME) NUDGED(double, NAME) NUDGED(float, NAME##f)
 NUDGED_BOTH(exp) NUDGED_BOTH(exp2) NUDGED_BOTH(expm1) NUDGED_BOTH(log) NUDGED_BOTH(log2) NUDGED_BOTH(log10)
 NUDGED_BOTH(log1p) NUDGED_BOTH(sin) NUDGED_BOTH(cos) NUDGED_BOTH(tanh) NUDGED_BOTH(erf) NUDGED_BOTH(erfc)
+// The nearest integer is what a program asks for, and no rounding error.
+#define NEAREST(TO, NAME, T)                             \
+    extern "C" __attribute__((weak)) TO __real_##NAME(T); \
+    extern "C" TO __wrap_##NAME(T x) {                   \
+        if (direction) std::fesetround(FE_TONEAREST);    \
+        const TO y = __real_##NAME(x);                   \
+        if (direction) std::fesetround(direction > 0 ? FE_UPWARD : FE_DOWNWARD); \
+        return y;                                        \
+    }
+NEAREST(double, rint, double) NEAREST(float, rintf, float) NEAREST(double, nearbyint, double)
+NEAREST(float, nearbyintf, float) NEAREST(long, lrint, double) NEAREST(long, lrintf, float)
+NEAREST(long long, llrint, double) NEAREST(long long, llrintf, float)
 #endif
 
 namespace {

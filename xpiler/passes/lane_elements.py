@@ -22,8 +22,7 @@ from xpiler.ir.rewrite import free_vars, rebuild, walk
 from xpiler.ir.types import I32, U32
 from xpiler.passes.lane_buffers import VECTOR_TYPES, NotTileable
 from xpiler.passes.lane_memory import LaneMemory
-
-TABLE_GROUP = 64  # entries of a table are looked up in so many at least
+from xpiler.platforms.bang import TABLE_GROUP
 
 
 class LaneElements(LaneMemory):

@@ -4,7 +4,8 @@
     float tile[n + 1][32];       tile behind it, in a part of the scratchpad set aside for unknown sizes
 
 What was memory shared by a block, or a value of each thread that lives across a barrier, is such an array
-once threads are loops.
+once threads are loops. An array whose elements may be looked up by `__bang_lut` has room for whole groups of
+the table: nothing that is written while it is read may lie in the last of them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.ir.build import add, const, div, mul
-from xpiler.ir.nodes import Const, Decl, Expr, For, Function, Load, Space, Stmt, Var
+from xpiler.ir.nodes import Binary, Const, Decl, Expr, For, Function, Load, Space, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, walk
 from xpiler.passes.facts import mutable_vars
-from xpiler.platforms.bang import VECTOR_BYTES, Architecture
+from xpiler.platforms.bang import TABLE_GROUP, VECTOR_BYTES, Architecture
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def promote_arrays(function: Function, architecture: Architecture) -> Promoted:
     decls = [d for d in walk(function.body) if isinstance(d, Decl) and d.shape and _movable(d, function)]
     fixed = [d for d in decls if all(isinstance(e, Const) for e in d.shape)]
     open_ = [d for d in decls if d not in fixed]
+    tables = _tables(function, {d.name for d in decls})
+    units = {d.name: TABLE_GROUP * d.dtype.bytes if d.name in tables else VECTOR_BYTES for d in decls}
     offsets: dict[str, Expr] = {}
     at = 0
     # The rest is for tiles; of arrays whose extents are known that leaves enough when it is small.
@@ -47,7 +50,7 @@ def promote_arrays(function: Function, architecture: Architecture) -> Promoted:
         if at + size > room:
             continue
         offsets[decl.name] = const(at)
-        at += -(-size // VECTOR_BYTES) * VECTOR_BYTES
+        at += -(-size // units[decl.name]) * units[decl.name]
     limit: Expr | None = None
     if open_:
         place: Expr = const(at)
@@ -56,7 +59,8 @@ def promote_arrays(function: Function, architecture: Architecture) -> Promoted:
             size_now: Expr = const(decl.dtype.bytes)
             for extent in decl.shape:
                 size_now = mul(size_now, extent)
-            place = add(place, mul(div(add(size_now, VECTOR_BYTES - 1), VECTOR_BYTES), VECTOR_BYTES))
+            unit = units[decl.name]
+            place = add(place, mul(div(add(size_now, unit - 1), unit), unit))
         limit, at = place, at + room
     shapes = {d.name: d.shape for d in decls if d.name in offsets}
     moved = map_body(flat_loads(function, shapes), _Flat(shapes))
@@ -70,6 +74,25 @@ def _movable(decl: Decl, function: Function) -> bool:
     names = {name for e in decl.shape for name in free_vars(e)}
     known = not names & (changing | inside | loops)
     return decl.init is None and decl.space in (Space.LOCAL, Space.SHARED) and known
+
+
+def _tables(function: Function, arrays: set[str]) -> set[str]:
+    """Those of them with elements of four bytes that are read at places other than what loops count."""
+    counted = {n.var for n in walk(function.body) if isinstance(n, For)}
+    set_once = {p.name for p in function.params} - mutable_vars(function)
+
+    def plain(index: Expr) -> bool:
+        for node in walk(index):
+            if isinstance(node, Load) or (isinstance(node, Binary) and node.op not in ("+", "-", "*")):
+                return False
+            if isinstance(node, Var) and node.name not in counted | set_once:
+                return False
+        return True
+
+    words = [
+        n for n in walk(function.body) if isinstance(n, Load) and n.array in arrays and n.dtype.bytes == 4
+    ]
+    return {load.array for load in words if not all(plain(index) for index in load.index)}
 
 
 class _Flat:

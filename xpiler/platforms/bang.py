@@ -78,6 +78,7 @@ DEFAULT = ARCHITECTURES["mtp_372"]
 
 SECOND = 322  # architectures with lower numbers are of the second generation
 VECTOR_BYTES = 128  # lengths of vectors are rounded to this many bytes
+TABLE_GROUP = 64  # entries of a table are looked up in so many at least
 WEIGHT_LANES = 64  # WRAM is striped over this many lanes: columns of a matrix are rounded to it
 WEIGHT_BYTES = 64  # and rows of a weight to this many bytes
 POOL_WINDOW = 65536  # elements of one window at most

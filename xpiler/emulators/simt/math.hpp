@@ -230,7 +230,7 @@ inline double __hiloint2double(int hi, int lo) {
 }
 
 #define XPEMU_TO_INT(NAME, TO, FROM)                                                            \
-    inline TO NAME##_rn(FROM x) { return xpemu::convert<TO, FROM>(::nearbyint(x)); }            \
+    inline TO NAME##_rn(FROM x) { return xpemu::convert<TO, FROM>(__builtin_roundeven(x)); }    \
     inline TO NAME##_rz(FROM x) { return xpemu::convert<TO, FROM>(::trunc(x)); }                \
     inline TO NAME##_ru(FROM x) { return xpemu::convert<TO, FROM>(::ceil(x)); }                 \
     inline TO NAME##_rd(FROM x) { return xpemu::convert<TO, FROM>(::floor(x)); }
