@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import binary, eq, is_const
+from xpiler.ir.build import binary, eq
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -21,11 +21,12 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, walk
 from xpiler.ir.types import BOOL
+from xpiler.passes.apart_lanes import with_apart_lanes
 from xpiler.passes.arg_extremes import mark_searches, with_best_values
 from xpiler.passes.arranged_products import arrange_products
 from xpiler.passes.byte_products import spread_bytes
 from xpiler.passes.common_sizes import name_sizes
-from xpiler.passes.contraction import INDEPENDENT, contract, match
+from xpiler.passes.contraction import contract, match
 from xpiler.passes.exact_sums import sum_exactly
 from xpiler.passes.folds import with_reductions
 from xpiler.passes.guards import fold_guards
@@ -75,7 +76,7 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     shaped, taken = _with_tensors(split.function, architecture, promoted.bytes)
     exact = shaped if architecture.padded else sum_exactly(shaped)
     chosen = vectorize(mark_rows(mark_searches(exact)))
-    gathered = replace(chosen.function, body=_with_apart(chosen.function.body))
+    gathered = replace(chosen.function, body=with_apart_lanes(chosen.function.body))
     tiled = tile_vectors(gathered, architecture, taken)
     notes = [*chosen.notes, *tiled.notes]
     if not any(isinstance(n, Instr) for n in walk(tiled.function.body)):
@@ -112,32 +113,6 @@ def _with_tensors(function: Function, architecture: Architecture, taken: int) ->
     taken += pooled.bytes
     turned = transpose_tiles(pooled.function, architecture, taken)
     return turned.function, taken + turned.bytes
-
-
-def _with_apart(block: Block) -> Block:
-    """Loops without vectors in them run over elements that lie apart: those of the innermost independent one
-    are gathered by copies, which is far better than scalar code on device memory."""
-
-    def stmt(stmt: Stmt) -> Stmt:
-        match stmt:
-            case For() if any(_is_vector(n) for n in walk(stmt)):
-                return replace(stmt, body=_with_apart(stmt.body)) if stmt.kind is not VECTOR else stmt
-            case For(kind=kind) if kind in INDEPENDENT and is_const(stmt.step, 1):
-                *_, last = stmt.body.body or (stmt,)
-                if isinstance(last, For) and last.kind in INDEPENDENT and is_const(last.step, 1):
-                    return replace(stmt, body=_with_apart(stmt.body))
-                return replace(stmt, kind=VECTOR)
-            case For():
-                return replace(stmt, body=_with_apart(stmt.body))
-            case If(then=then, otherwise=otherwise):
-                return replace(stmt, then=_with_apart(then), otherwise=_with_apart(otherwise))
-        return stmt
-
-    return replace(block, body=tuple(stmt(s) for s in block.body))
-
-
-def _is_vector(node: object) -> bool:
-    return isinstance(node, Instr) or (isinstance(node, For) and node.kind is VECTOR)
 
 
 def _keeps(function: Function) -> Callable[[For], bool]:

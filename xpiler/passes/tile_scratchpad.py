@@ -37,6 +37,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import map_stmt, substitute, walk
 from xpiler.ir.types import I32
 from xpiler.passes.aliasing import may_be_same
+from xpiler.passes.apart_lanes import has_lanes, with_apart_lanes
 from xpiler.passes.choices import branches
 from xpiler.passes.forwarded_places import forward_places
 from xpiler.passes.knobs import Knob
@@ -187,6 +188,9 @@ class _Tiler(Scratchpad):
             return VectorLoop(self, _prepared(loop, self.names)).tiles()
         except NotTileable as reason:
             self.buffers, self.small, self.by_wish = kept
+            inner = with_apart_lanes(loop.body)
+            if has_lanes(inner):
+                return self.stmt(replace(loop, body=inner, kind=LoopKind.SERIAL))
             place = f"line {loop.range.line}: " if loop.range else ""
             self.notes.append(f"{place}scalar code for the loop over `{loop.var}`: {reason}")
             return (replace(loop, kind=LoopKind.SERIAL),)

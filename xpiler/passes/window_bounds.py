@@ -5,7 +5,8 @@
         best = max(best, x[w])                           -->     w = ow*s - p + q
                                                                  if (w >= 0 && w < W)  best = max(best, x[w])
 
-Applies where a start and an end differ by what is the same for all lanes. The turns come in the same order.
+Applies where a start and an end differ by what is the same for all lanes: the lowest digits of a counter,
+`for low in 0 .. min(2, n - high * 2)`, too. The turns come in the same order.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def uniform_windows(loop: For, names: Names) -> For:
     varying = varying_scalars(loop)
 
     def change(stmt: Stmt) -> Stmt:
-        if isinstance(stmt, For) and is_const(stmt.step, 1) and free_vars(stmt.start) & varying:
+        ends = free_vars(stmt.start) | free_vars(stmt.stop) if isinstance(stmt, For) else set()
+        if isinstance(stmt, For) and is_const(stmt.step, 1) and ends & varying:
             return _uniform(stmt, varying, names) or stmt
         return stmt
 
