@@ -126,3 +126,20 @@ void run(const float *x, float *y, int n, float most) { clipped<<<1, 256>>>(x, y
     assert (
         trusted.verify(source.replace("norm > most", "norm > 2 * most"), "clipped.cu").status == "unverified"
     )
+
+
+LIMITED = """
+__global__ void limited(const float *x, float *y, int n, long long limit) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = i < limit ? x[i] : 0.0f;
+}
+void run(const float *x, float *y, int n, long long limit) {
+  limited<<<(n + 255) / 256, 256>>>(x, y, n, limit);
+}
+"""
+
+
+def test_a_limit_of_64_bits_is_not_always_a_small_one() -> None:
+    trusted = Trusted.of(LIMITED, "limited.cu")
+    assert trusted.verify(LIMITED, "limited.cu").status == "verified"
+    assert trusted.verify(LIMITED.replace("i < limit", "i < (int)limit"), "limited.cu").status != "verified"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.passes.mlu import assert_same, canonical, instructions, laid_out, normal
+from tests.passes.mlu import assert_same, canonical, instructions, normal
 from xpiler.passes.bang_schedule import schedule
 from xpiler.platforms.bang import DEFAULT
 

@@ -129,3 +129,24 @@ __global__ void shifted(const int *x, int *y) {
 def test_nothing_is_read_before_the_first_array_of_a_scratchpad(condition: str) -> None:
     function = canonical(SHIFTED.replace("CONDITION", condition))
     assert_same(function, x=np.arange(64, dtype=np.int32) - 20, y=np.zeros(192, np.int32))
+
+
+LIMITED = """__global__ void limited(const float *x, float *y, int n, long long low, long long high) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+    if (i >= low && i < high) y[i] = x[i] * 2.0f; else y[i] = -1.0f;
+}"""
+
+
+@pytest.mark.parametrize("low", [-(1 << 40), 0, 5, 1 << 40])
+@pytest.mark.parametrize("high", [-(1 << 40), 7, (1 << 63) - 1])
+def test_limits_of_64_bits_are_not_cut_off(low: int, high: int) -> None:
+    function = canonical(LIMITED, x=2)
+    assert "__bang_mul_scalar" in instructions(laid_out(function))
+    assert_same(function, x=normal(70), y=np.zeros(70, np.float32), n=70, low=low, high=high)
+
+
+@pytest.mark.parametrize(("low", "high"), [(5, 20), (20, 5), (90, 5), (5, -3)])
+def test_lanes_outside_of_an_empty_range_are_all(low: int, high: int) -> None:
+    function = canonical(LIMITED.replace("long long", "int"), x=2)
+    assert_same(function, x=normal(70), y=np.zeros(70, np.float32), n=70, low=low, high=high)

@@ -28,7 +28,8 @@ from xpiler.gate.infer_search import Search, Trial, badness
 from xpiler.gate.kept_orders import keeping_orders
 from xpiler.gate.largest_index import largest_elements
 from xpiler.gate.overrides import Overrides
-from xpiler.gate.scalar_cases import compared, float_limits, scalar_cases, wide_numbers
+from xpiler.gate.scalar_cases import compared, far_limits, float_limits, scalar_cases, wide_numbers
+from xpiler.gate.setups import Setups
 from xpiler.ir.largest_index import largest_of
 from xpiler.ir.nodes import Const, Decl, Expr
 from xpiler.ir.rewrite import walk_stmts
@@ -63,6 +64,10 @@ class Elsewhere:
         }
         self._limits = float_limits(search.entry, search.kernels.values(), search.unit.launches)
         wide = wide_numbers(search.entry, search.kernels.values(), search.unit.launches)
+        if search.entry.kind == "host":
+            reached = Setups(search.unit).reached_by_name(search.entry.function)
+            bodies = [function.body for function in reached]
+            wide |= far_limits(search.entry, search.kernels.values(), search.unit.launches, bodies)
         self._wide = {name: value for name, value in wide.items() if name in free}
         self._stated = not free
         if self._stated:
@@ -94,6 +99,7 @@ class Elsewhere:
         yield from scalar_cases(self._base.case, self._numbers, self._asked, self._limits)
         if self._overrides.shapes:
             return
+        self._deadline = time.thread_time() + _SECONDS
         for number, (name, value) in enumerate(self._wide.items()):
             if (case := self._case({**self._base.sizes, name: value})) is not None:
                 yield replace(case, seed=_WIDE_SEED + number)
@@ -102,7 +108,6 @@ class Elsewhere:
         further = (
             least_sizes(tried, self._free) if self._stated else further_sizes(tried, self._free, lengths)
         )
-        self._deadline = time.thread_time() + _SECONDS
         for number, sizes in enumerate(self._with_orders(further, tried)):
             case = self._case(sizes)
             if case is not None:

@@ -5,6 +5,7 @@
     if (causal) ...                     causal=true           -->  causal=false
     if (sqrtf(sum) > most) ...          most=0.75             -->  most=0.0625, most=0.125 ... most=256.0
     z = (seed + i) * 0x9E3779B97F4A7C15 seed=3                -->  seed=0x9E3779B97F4A7C15
+    if (i < limit) ...                  limit=53, 64 bits     -->  limit=1 << 40
 
 Sizes make every access; which branch a flag or an enumeration chooses they do not show. As with further sizes
 the source says which of these it takes (`verify.run_further`).
@@ -12,6 +13,7 @@ the source says which of these it takes (`verify.run_further`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -25,6 +27,7 @@ from xpiler.ir.types import BOOL, Kind
 
 _OTHERS = (0.25, 1.375, 2.125, 3.25, 4.5, 5.875)  # unlike those found in size and order
 _WIDE = 0x9E3779B97F4A7C15  # about as many ones as zeros, in each part
+_FAR = 1 << 40  # of whose lower half nothing is left
 _SEED = 8001
 _MOST_ZEROS = 4
 _MOST_FLAGS = 4
@@ -113,6 +116,40 @@ def wide_numbers(entry: Entry, kernels: Iterable[Function], launches: Sequence[L
                 if isinstance(inner, Var):
                     wide.pop(handed.get(inner.name, ""), None)
     return wide
+
+
+def far_limits(
+    entry: Entry,
+    kernels: Iterable[Function],
+    launches: Sequence[LaunchSite],
+    bodies: Iterable[str],
+) -> dict[str, int]:
+    """A number beyond 32 bits for each integer of 64 that kernels do no more than compare, and host code (the
+    `bodies` of its functions) no more than pass on."""
+    text = "".join(bodies)
+    found = {
+        p.name: _FAR
+        for p in entry.params
+        if not p.is_pointer and p.dtype.is_integer and p.dtype.bits == 64
+        if len(re.findall(rf"\b{re.escape(p.name)}\b", text)) <= 1
+        if not any(re.search(rf"\b{re.escape(p.name)}\b", launch.grid + launch.block) for launch in launches)
+    }
+    for kernel in kernels if found else ():
+        handed = _handed(entry, kernel, launches)
+        for node in walk(kernel.body):
+            match node:
+                case For(start=start, stop=stop, step=step):
+                    used: tuple[Expr, ...] = (start, stop, step)
+                case While(condition=condition):
+                    used = (condition,)
+                case Load(index=index):
+                    used = index
+                case _:
+                    continue
+            for inner in (inner for expr in used for inner in walk(expr)):
+                if isinstance(inner, Var):
+                    found.pop(handed.get(inner.name, ""), None)
+    return found
 
 
 def _handed(entry: Entry, kernel: Function, launches: Sequence[LaunchSite]) -> dict[str, str]:

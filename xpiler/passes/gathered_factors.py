@@ -19,7 +19,7 @@ from xpiler.ir.build import add, and_, cast, const, lt, maximum, minimum, mod, m
 from xpiler.ir.nodes import Assign, Block, Const, Decl, Expr, For, If, Instr, Load, Ref, Stmt, Var, While
 from xpiler.ir.rewrite import free_vars, substitute
 from xpiler.ir.types import I32, DType
-from xpiler.passes.lane_ranges import cut_of, parts_of
+from xpiler.passes.lane_ranges import clamped, cut_of, parts_of
 from xpiler.passes.names import Names
 
 
@@ -143,8 +143,8 @@ def _guarded(
             cut = cut_of(condition, tile.var, tile.first)
             if cut.needs is not None:
                 return None
-            begin = begin if cut.begin is None else maximum(begin, cut.begin)
-            end = end if cut.end is None else minimum(end, cut.end)
+            begin = begin if cut.begin is None else maximum(begin, clamped(cut.begin, const(0), tile.count))
+            end = end if cut.end is None else minimum(end, clamped(cut.end, const(0), tile.count))
     if begin == const(0) and end == tile.count:
         stmts: list[Stmt] = [copy(begin, end)]
     else:

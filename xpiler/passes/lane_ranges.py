@@ -5,7 +5,8 @@
 
 A comparison whose sides differ by a multiple of the lane cuts a tile at one place. The multiple may be an
 expression that is the same for all lanes: the cut is right where it is positive, which the caller has to see
-to.
+to. Bounds of 64 bits (`i < limit` with the largest number for none) are compared as such before they count
+lanes.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from xpiler.ir.affine import Affine, coefficient, linear, to_expr
-from xpiler.ir.build import add, const, div, lt, maximum, sub
-from xpiler.ir.nodes import Binary, Call, Expr, Load, Unary
+from xpiler.ir.build import add, cast, const, div, lt, maximum, minimum, sub
+from xpiler.ir.nodes import Binary, Call, Cast, Expr, Load, Unary, Var
 from xpiler.ir.rewrite import substitute, walk
-from xpiler.ir.types import I32
+from xpiler.ir.types import I32, I64, DType
 
 _OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
@@ -121,18 +122,35 @@ def cut_of(condition: Expr, lane: str, first: Expr) -> Cut:
     if condition.op in ("<=", ">="):
         below = add(below, 1)
     form = linear(below)
-    room = to_expr(form, I32) if form is not None else below
+    width = _width(below)
+    room = to_expr(form, width) if form is not None else below
     number = step.as_int
-    by = const(abs(number)) if number is not None else to_expr(step if _grows(step) else -step, I32)
+    by = const(abs(number), width) if number is not None else to_expr(step if _grows(step) else -step, width)
     needs = by if number is None else None
     if _grows(step):
-        end = room if number == 1 else div(add(maximum(const(0), room), sub(by, 1)), by)
+        end = room if number == 1 else div(add(maximum(const(0, width), room), sub(by, 1)), by)
         return Cut(None, end, needs)
     away = linear(sub(const(1), room))
-    begin = to_expr(away, I32) if away is not None else sub(const(1), room)
+    begin = to_expr(away, width) if away is not None else sub(const(1), room)
     if number != -1:  # room + |a| t > 0 from t = ceil((1 - room) / |a|) on
-        begin = div(add(maximum(const(0), begin), sub(by, 1)), by)
+        begin = div(add(maximum(const(0, width), begin), sub(by, 1)), by)
     return Cut(begin, None, needs)
+
+
+def _width(bound: Expr) -> DType:
+    wide = any(isinstance(n, (Var, Load)) and n.dtype.bits > I32.bits for n in walk(bound))
+    return I64 if wide else I32
+
+
+def clamped(place: Expr, low: Expr, high: Expr) -> Expr:
+    """What a cut says, which may be of 64 bits, as a number of lanes from `low` to `high`."""
+    if place.dtype.bits <= I32.bits:
+        return place
+    return cast(minimum(maximum(place, low), high), I32)
+
+
+def is_clamped(place: Expr) -> bool:
+    return isinstance(place, Cast) and place.operand.dtype == I64 and place.dtype == I32
 
 
 def _grows(step: Affine) -> bool:

@@ -40,7 +40,7 @@ from xpiler.ir.types import BOOL, F32, I32, U32
 from xpiler.passes.arg_extremes import Search, search
 from xpiler.passes.lane_buffers import VECTOR_TYPES, NotTileable, places_of
 from xpiler.passes.lane_memory import apart
-from xpiler.passes.lane_ranges import cut_of, joined, parts_of, positive
+from xpiler.passes.lane_ranges import clamped, cut_of, is_clamped, joined, parts_of, positive
 from xpiler.passes.lane_values import LaneValues, in_words
 from xpiler.passes.padded_vectors import padded_vectors
 from xpiler.platforms.bang_integers import range_of
@@ -311,29 +311,31 @@ class VectorLoop(LaneValues):
         """`then` on the lanes that satisfy all the cuts, `otherwise` on those before and behind."""
         begins: list[Expr] = []
         ends: list[Expr] = []
+        stop = add(self.skipped, self.count)
         for condition in cuts:
             cut = cut_of(condition, self.loop.var, self.first)
-            begins += [cut.begin] if cut.begin is not None else []
-            ends += [cut.end] if cut.end is not None else []
+            begins += [clamped(cut.begin, self.skipped, stop)] if cut.begin is not None else []
+            ends += [clamped(cut.end, self.skipped, stop)] if cut.end is not None else []
             self.needs += [cut.needs] if cut.needs is not None else []
-        stop = add(self.skipped, self.count)
         start, end = self.skipped, stop
         for each in begins:
             start = maximum(start, each)
         for each in ends:
-            end = minimum(end, each)
-        if otherwise.body and begins:
+            end = each if end == stop and is_clamped(each) else minimum(end, each)
+        if otherwise.body and begins and not all(map(is_clamped, begins)):
             start = minimum(start, stop)
-        if otherwise.body and ends:
-            end = maximum(end, self.skipped)
         start = self.number("lane_begin", start)
+        if otherwise.body and begins and ends:
+            end = maximum(end, start)  # of no lanes at all the others are those before and behind
+        elif otherwise.body and ends and not all(map(is_clamped, ends)):
+            end = maximum(end, self.skipped)
         end = self.number("lane_end", end)
         if then.body:
             self.on_lanes(start, end, then)
         if otherwise.body and begins:
-            self.on_lanes(self.skipped, minimum(start, end) if ends else start, otherwise)
+            self.on_lanes(self.skipped, start, otherwise)
         if otherwise.body and ends:
-            self.on_lanes(maximum(start, end) if begins else end, stop, otherwise)
+            self.on_lanes(end, stop, otherwise)
 
     def is_filled(self, then: Block, otherwise: Block) -> bool:
         """Whether all lanes may get what those outside of a range get: numbers that are the same for all

@@ -40,7 +40,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import free_vars, substitute
 from xpiler.ir.types import F32, I32
-from xpiler.passes.lane_ranges import cut_of
+from xpiler.passes.lane_ranges import clamped, cut_of
 from xpiler.passes.names import Names
 from xpiler.passes.window_nests import Windows, is_form, match_windows
 from xpiler.platforms.bang import VECTOR_BYTES, WEIGHT_BYTES, WEIGHT_LANES, Architecture
@@ -249,8 +249,8 @@ class _Convolution:
         end: Expr = width
         for guard in nest.cuts:
             cut = cut_of(substitute(guard, here), j_var, const(0))
-            begin = begin if cut.begin is None else maximum(begin, cut.begin)
-            end = end if cut.end is None else minimum(end, cut.end)
+            begin = begin if cut.begin is None else maximum(begin, clamped(cut.begin, const(0), width))
+            end = end if cut.end is None else minimum(end, clamped(cut.end, const(0), width))
         named: list[Stmt] = []
         if nest.cuts:
             lo, hi = Var(I32, fresh("begin")), Var(I32, fresh("end"))
