@@ -99,3 +99,23 @@ def test_an_instance_is_named_with_its_arguments_or_by_its_function() -> None:
     unit = parse(LIBRARY, "library.cu")
     assert [entry.name for entry in entries_of(unit, "run<double>")] == ["run<double>"]
     assert [entry.name for entry in entries_of(unit, "run")] == ["run<float>", "run<double>"]
+
+
+def test_tables_of_launchers_say_which_instances_there_are_and_who_launches_them() -> None:
+    source = (
+        "struct Op { const char *name; void (*launch)(const float *, float *, int); int flops; };\n"
+        "template <int K> __global__ void scale(const float *x, float *y, int n) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] = x[i] * K;\n"
+        "}\n"
+        "template <int K> static void run(const float *x, float *y, int n) {\n"
+        "    scale<K><<<(n + 63) / 64, 64>>>(x, y, n);\n"
+        "}\n"
+        'static const Op ops[2] = {{"two", run<2>, 1}, {"three", run<3>, 2}};\n'
+        'extern "C" int flops_of(int op) { return ops[op & 1].flops; }\n'
+        'extern "C" void apply(int op, const float *x, float *y, int n) { ops[op & 1].launch(x, y, n); }\n'
+    )
+    unit = parse(source, "ops.cu")
+    assert [kernel.spelling for kernel in unit.program.kernels] == ["scale<2>", "scale<3>"]
+    (entry,) = entries_of(unit)
+    assert (entry.name, entry.kernels) == ("apply", ("scale_2", "scale_3"))

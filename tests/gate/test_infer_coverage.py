@@ -25,3 +25,21 @@ def test_sizes_that_one_condition_asks_for_are_tried_together() -> None:
     function = replace(function, body=nested)
     tried = [(s["d"], s["m"]) for s in other_arguments({"d": 37, "m": 53}, ["d", "m"], [], [function])]
     assert (64, 32) in tried and (7, 16) in tried
+
+
+def test_each_switch_has_its_own_cases_and_enumerators_count_from_zero() -> None:
+    text = (
+        "void run(Kind kind, int width) {\n"
+        "    switch (kind) {\n"
+        "        case Kind::First: { switch (width) { case 1: a(); break; case 4: b(); } break; }\n"
+        "        case Kind::Other: c(); break;\n"
+        "        default: return;\n"
+        "    }\n"
+        "}"
+    )
+    (function,) = parse("enum Kind { First, Other };\n" + text, "run.cu").host_functions
+    tried = [
+        (s["kind"], s["width"])
+        for s in other_arguments({"kind": 9, "width": 53}, ["kind", "width"], [], [function])
+    ]
+    assert {(0, 1), (0, 4), (1, 1), (1, 4)} <= {*tried}

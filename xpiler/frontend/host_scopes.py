@@ -13,12 +13,14 @@ There is a scope for each set of types that `run`, and in it `launch`, are calle
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 
 from tree_sitter import Node
 
 from xpiler.errors import Refusal
+from xpiler.frontend.kernel_values import enclosing, function_values
 from xpiler.frontend.launch_dims import dim3_value, typed, unknown_dim3
 from xpiler.frontend.lower_context import Context, Scope, named_children
 from xpiler.frontend.lower_entities import Entities
@@ -179,9 +181,28 @@ def _instantiations(entities: Entities, function: FunctionDef, depth: int) -> li
                             found = call_bindings(ctx, call, function)
                         result += [found] if found is not None else []
         result += explicit_bindings(entities, function)
+        result += _taken_bindings(entities, function, depth)
     if not result and params and all(p.default is not None for p in params):
         found = _deduced(Context(entities), function, (), ())
         result += [found] if found is not None else []
+    return result
+
+
+def _taken_bindings(entities: Entities, function: FunctionDef, depth: int) -> list[tuple[Binding, ...]]:
+    """The template arguments with which a function is taken as a value: `{run<float, 2>, run<half, 4>}`."""
+    if not re.search(rf"\b{function.name}\s*<", entities.unit.text):
+        return []
+    result: list[tuple[Binding, ...]] = []
+    for value in function_values(entities.unit):
+        if value.name != function.name or not value.arguments:
+            continue
+        around = enclosing(entities.unit, value.node)
+        if around is function:
+            continue
+        for ctx, scope in host_contexts(entities, around, depth + 1):
+            with ctx.nested(scope):
+                found = _deduced(ctx, function, value.arguments, ())
+            result += [found] if found is not None else []
     return result
 
 

@@ -1,4 +1,4 @@
-"""Kernels as values of host code, and which of them a launch by a value may start.
+"""Kernels as values of host code, and which of them a launch by a value may start; host functions as values.
 
     auto k = wide ? smooth<3> : smooth<1>;
     k<<<grid, block>>>(x, y, n);                 may start smooth<3> and smooth<1>
@@ -29,8 +29,8 @@ _OF_THE_RUNTIME = re.compile(r"(?:cuda|hip|cnrt)[A-Z]\w*")
 
 @dataclass(frozen=True, eq=False)
 class KernelValue:
-    """`name` with its template `arguments` as a value. `span`: of the name alone, in the original text;
-    `targets`: what it is assigned to, as text, "" if to nothing."""
+    """`name`, of a kernel or host function, with its template `arguments` as a value. `span`: of the name
+    alone, in the original text; `targets`: what it is assigned to, as text, "" if to nothing."""
 
     node: Node
     name: str
@@ -48,7 +48,15 @@ def kernel_values(unit: SyntaxUnit) -> tuple[KernelValue, ...]:
     """All places of host code that take a kernel as a value; none where no launch is by a value."""
     if not any(is_by_value(unit, launch) for launch in unit.launches):
         return ()
-    names = {kernel.name for kernel in unit.kernels}
+    return _values_of(unit, {kernel.name for kernel in unit.kernels})
+
+
+def function_values(unit: SyntaxUnit) -> tuple[KernelValue, ...]:
+    """All places of host code that take a host function as a value: tables of launchers."""
+    return _values_of(unit, {function.name for function in unit.host_functions})
+
+
+def _values_of(unit: SyntaxUnit, names: set[str]) -> tuple[KernelValue, ...]:
     inside = [(k.node.start_byte, k.node.end_byte) for k in unit.kernels]
     found = []
     pending = [unit.tree.root_node]
@@ -111,6 +119,11 @@ def started_by(
 
 def _takes(unit: SyntaxUnit, value: KernelValue, count: int) -> bool:
     return any(k.name == value.name and len(k.params) == count for k in unit.kernels)
+
+
+def enclosing(unit: SyntaxUnit, node: Node) -> FunctionDef | None:
+    """The host function that a node stands in."""
+    return next((f for f in unit.host_functions if f.body is not None and _is_in(node, f)), None)
 
 
 def _is_in(node: Node, function: FunctionDef) -> bool:

@@ -3,6 +3,7 @@ on its own."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tree_sitter import Node
@@ -13,7 +14,7 @@ from xpiler.frontend.comments import with_lines
 from xpiler.frontend.conditions import ConditionError, integer
 from xpiler.frontend.host_calls import calls_of_main
 from xpiler.frontend.host_instances import host_instances
-from xpiler.frontend.kernel_values import kernel_values
+from xpiler.frontend.kernel_values import enclosing, function_values, kernel_values
 from xpiler.frontend.libraries import without_libraries
 from xpiler.frontend.lost_kernels import lost_kernels
 from xpiler.frontend.lower_context import Context, Frame, Scope, complete_ranges
@@ -44,7 +45,7 @@ from xpiler.frontend.serial import with_serial_kernels
 from xpiler.frontend.signatures import signatures
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.frontend.syntax_model import FunctionDef
-from xpiler.frontend.unit import HandedLambda, KernelText, Unit
+from xpiler.frontend.unit import HandedLambda, KernelText, TakenFunction, Unit
 from xpiler.frontend.word_copies import with_word_copies
 from xpiler.ir.nodes import Block, Const, Function, Program
 from xpiler.platforms import cuda, hip
@@ -117,8 +118,25 @@ def parse(
         signatures=signatures(syntax, syntax.kernels),
         instances=host_instances(entities),
         calls=calls_of_main(entities),
+        taken=tuple(_taken_functions(syntax)),
         macro_prototypes=_macro_prototypes(syntax),
     )
+
+
+def _taken_functions(syntax: SyntaxUnit) -> Iterator[TakenFunction]:
+    for value in function_values(syntax):
+        around = enclosing(syntax, value.node)
+        if around is not None and _declares(syntax, around, value.name):
+            continue
+        variable = re.search(r"[A-Za-z_]\w*", value.target)
+        yield TakenFunction(value.name, variable[0] if variable else "", around.name if around else "")
+
+
+def _declares(syntax: SyntaxUnit, function: FunctionDef, name: str) -> bool:
+    """Whether a parameter or a variable of the function hides what the file calls by the name."""
+    declared = rf"(?<!\breturn)(?<!\belse)(?<=[\w>])[\s*&]+{name}\s*[=;,\[{{]"
+    hidden = re.search(declared, syntax.text_of(function.body)) is not None
+    return hidden or any(param.name == name for param in function.params)
 
 
 def _macro_prototypes(syntax: SyntaxUnit) -> tuple[tuple[int, int], ...]:

@@ -67,6 +67,16 @@ class HostCall:
 
 
 @dataclass(frozen=True)
+class TakenFunction:
+    """A host function `name` that is taken as a value: by `variable`, as `{launch<float>, launch<int>}` of a
+    table, "" if by none, in the function `inside`, "" at file scope."""
+
+    name: str
+    variable: str
+    inside: str
+
+
+@dataclass(frozen=True)
 class HostVariable:
     """A variable of file scope that host code may change. `begins_empty`: null, or without a value."""
 
@@ -140,5 +150,6 @@ class Unit:
     signatures: tuple[Signature, ...] = ()  # of the kernels that take structs
     instances: tuple[HostFunction, ...] = ()  # explicit instantiations of host templates
     calls: tuple[HostCall, ...] = ()  # by `main`, of functions of the file
+    taken: tuple[TakenFunction, ...] = ()
     reduced: Reduced | None = None  # the text without what can be run nowhere here, if there is such
     macro_prototypes: tuple[tuple[int, int], ...] = ()  # calls of macros that only declare kernels

@@ -65,15 +65,29 @@ def _asked_together(free: Sequence[str], functions: Sequence[HostFunction]) -> I
         conditions += [found] if len(found) > 1 and found not in conditions else []
         for name, value in found.items():
             asked.setdefault(name, []).append(value)
-    cases = [int(n) for n in re.findall(r"\bcase\s+(\d{1,6})\s*:", text)]
-    for name in re.findall(r"\bswitch\s*\(\s*(\w+)\s*\)", text):
+    for name, values in _switches(text):
         if name in free:
-            asked.setdefault(name, []).extend(cases)
+            asked.setdefault(name, []).extend(values)
     yield from conditions
     if len(asked) > 1:
         for values in product(*(dict.fromkeys(values) for values in asked.values())):
             if (setting := dict(zip(asked, values, strict=True))) not in conditions:
                 yield setting
+
+
+def _switches(text: str) -> Iterator[tuple[str, list[int]]]:
+    """What each `switch` looks at, and the values of its own cases: enumerators count from 0."""
+    cast = r"(?:static_cast\s*<[\w\s:]+>\s*\(|\([\w\s:]+\))?"
+    for found in re.finditer(rf"\bswitch\s*\(\s*{cast}\s*(\w+)", text):
+        labels: list[str] = []
+        depth = 0
+        for part in re.finditer(r"[{}]|\bcase\s+(-?[\w:]+)\s*:(?!:)", text[found.end() :]):
+            depth += {"{": 1, "}": -1}.get(part[0], 0)
+            if depth == 0:
+                break
+            labels += [part[1]] if part[1] and depth == 1 else []
+        numbers = [int(label) for label in labels if re.fullmatch(r"\d{1,6}", label)]
+        yield found[1], numbers or [*range(len(labels))]
 
 
 def _numbers_in(functions: Sequence[HostFunction]) -> tuple[int, ...]:

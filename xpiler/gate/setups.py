@@ -11,7 +11,7 @@ after `ctx = create(n)`). What a function sets and uses is read off its text and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,6 +23,11 @@ _ADDRESS = r"(?:[(,=?:]|\*\s*\)|\breturn\b)\s*&\s*(?:\w+\s*(?:\.|->)\s*)*"  # no
 _COPY = r"\w*(?:Memcpy|Memset)\w*\s*\(\s*[^,;]*"
 _NOTHING = r"(?:nullptr|NULL|0|\{\s*\}|false)\s*[;,)]"
 _MOST = 8  # calls before an entry; more are no set-up
+
+# `table[i](x)`, `table[i].run(x)`, `(*run)(x)`, `auto run = table[i]; run(x)`
+_CALLED_VALUE = re.compile(
+    r"\]\s*\(|(?:\.|->)\s*\w+\s*\(|\(\s*\*[^()]+\)\s*\(|\b(\w+)\s*(?:=(?!=)|\{)[^;]*;.*\b\1\s*\(", re.S
+)
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,21 @@ class Setups:
     # ------------------------------------------------------------------------------ what a function does
 
     def reached(self, function: HostFunction) -> tuple[HostFunction, ...]:
-        """The function and those of the file that it calls, directly or through others."""
+        """The function and those of the file that it calls, directly or through others, also by tables."""
         found = [function]
         for current in found:
-            for word in dict.fromkeys(re.findall(r"\b(\w+)\s*(?:<[^;{}()]*>)?\s*\(", current.body)):
+            called = re.findall(r"\b(\w+)\s*(?:<[^;{}()]*>)?\s*\(", current.body)
+            for word in dict.fromkeys([*called, *self._taken_by(current)]):
                 found += [f for f in self._named.get(word, ()) if f not in found]
         return tuple(found)
+
+    def _taken_by(self, function: HostFunction) -> Iterator[str]:
+        """Functions that it takes as values, and those in variables of which it calls something."""
+        calls = _CALLED_VALUE.search(function.body) is not None
+        for taken in self.unit.taken:
+            named = calls and taken.variable and re.search(rf"\b{taken.variable}\b", function.body)
+            if taken.inside == function.name or (named and not taken.inside):
+                yield taken.name
 
     def reached_by_name(self, name: str) -> tuple[HostFunction, ...]:
         """The functions of that name, and those that they call."""
