@@ -65,9 +65,9 @@ def _asked_together(free: Sequence[str], functions: Sequence[HostFunction]) -> I
         conditions += [found] if len(found) > 1 and found not in conditions else []
         for name, value in found.items():
             asked.setdefault(name, []).append(value)
-    for name, values in _switches(text):
+    for name, cases in _switches(text):
         if name in free:
-            asked.setdefault(name, []).extend(values)
+            asked.setdefault(name, []).extend(cases)
     yield from conditions
     if len(asked) > 1:
         for values in product(*(dict.fromkeys(values) for values in asked.values())):
