@@ -35,6 +35,7 @@ from xpiler.frontend.lower_types import (
 from xpiler.frontend.lower_values import (
     Address,
     AddressOf,
+    Aggregate,
     Builtin,
     Functions,
     Instance,
@@ -306,6 +307,8 @@ def _initialise_members(ctx: Context, function: FunctionDef, functions: Function
         return
     for initialiser in named_children(initialisers):
         name, values = initialiser.named_children[0], initialiser.named_children[-1]
+        if _binds(ctx, functions.receiver, ctx.text(name), named_children(values)):
+            continue
         place = member(ctx, functions.receiver, ctx.text(name))
         base = _base_named(ctx, functions, ctx.text(name)) if place is None else None
         whole = base if base is not None else place.type if place is not None else None
@@ -319,6 +322,16 @@ def _initialise_members(ctx: Context, function: FunctionDef, functions: Function
                 own, given = member(ctx, functions.receiver, field), member(ctx, value, field)
                 assert own is not None and given is not None
                 assign_value(ctx, own, given, initialiser)
+
+
+def _binds(ctx: Context, receiver: Value, name: str, values: Sequence[Node]) -> bool:
+    """Whether a member that is a reference, `TempStorage &temp`, was made to stand for an object."""
+    kind = receiver.type.field_type(name) if isinstance(receiver.type, Struct) else None
+    if not isinstance(kind, Reference) or not isinstance(receiver, Aggregate) or len(values) != 1:
+        return False
+    value = ctx.value(values[0])
+    receiver.fields[name] = value if value.type == kind.target else convert(ctx, value, kind)
+    return True
 
 
 def _base_named(ctx: Context, functions: Functions, name: str) -> Struct | None:

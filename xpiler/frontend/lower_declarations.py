@@ -419,8 +419,8 @@ def declare_object(
         case Pointer():
             return declare_pointer(ctx, name, ctype, None, True)
         case Struct() if space is Space.LOCAL and pieces and not ctype.is_union:
-            fields = {n: declare_object(ctx, f"{name}_{n}", t, space) for n, t in ctype.fields}
-            return Aggregate(ctype, fields)
+            own = [(n, t) for n, t in ctype.fields if not isinstance(t, Reference)]  # the others are bound
+            return Aggregate(ctype, {n: declare_object(ctx, f"{name}_{n}", t, space) for n, t in own})
     inner = element_type(ctype)
     leaf = inner.dtype if isinstance(inner, Fragment) else leaf_type(inner)
     if leaf is None:

@@ -19,6 +19,7 @@ from xpiler.frontend.lower_types import (
     CType,
     Fragment,
     Pointer,
+    Reference,
     Register,
     Scalar,
     Struct,
@@ -501,11 +502,9 @@ def snapshot(ctx: Context, value: Value) -> Value:
             if isinstance(value.type, Struct) and any(isinstance(t, Array) for _, t in fields):
                 return value
             assert isinstance(value.type, Struct)
-            parts: dict[str, Value] = {}
-            for name, _ in fields:
-                part = member(ctx, value, name)
-                if part is not None:
-                    parts[name] = snapshot(ctx, part)
+            found = ((name, inner, member(ctx, value, name)) for name, inner in fields)
+            kept = ((n, t, part) for n, t, part in found if part is not None)
+            parts = {n: part if isinstance(t, Reference) else snapshot(ctx, part) for n, t, part in kept}
             return Aggregate(value.type, parts)
         case Element(type=Vector() as ctype):
             from xpiler.frontend.lower_vectors import elements, vector_value

@@ -11,7 +11,7 @@ from xpiler.frontend.lower_declarations import declare_object, local_value
 from xpiler.frontend.lower_memory import copy, member, snapshot
 from xpiler.frontend.lower_overloads import choose
 from xpiler.frontend.lower_typenames import struct_scope
-from xpiler.frontend.lower_types import Array, Closure, CType, Pointer, Scalar, Struct
+from xpiler.frontend.lower_types import Array, Closure, CType, Pointer, Reference, Scalar, Struct
 from xpiler.frontend.lower_values import Aggregate, Elements, Functions, ListValue, Value
 from xpiler.frontend.syntax_model import Field, FunctionDef, StructDef
 
@@ -176,7 +176,9 @@ def initialise_object(ctx: Context, name: str, ctype: Struct, value: Value) -> V
         part = member(ctx, value, field)
         if part is None:
             ctx.refuse("construct", f"`{ctype}` cannot be made from a value of type `{value.type}`")
-        if isinstance(inner, Struct):
+        if isinstance(inner, Reference):
+            fields[field] = part
+        elif isinstance(inner, Struct):
             fields[field] = initialise_object(ctx, f"{name}_{field}", inner, part)
         elif isinstance(inner, (Scalar, Pointer)):
             part = convert(ctx, part, inner)

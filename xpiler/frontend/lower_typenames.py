@@ -125,6 +125,8 @@ def find_type(ctx: Context, name: str) -> CType | None:
             for own in scope.struct.definition.aliases:
                 if own.name == name and own.template is None:
                     return aliased(ctx, own)
+            if (inner := _nested(ctx, scope.struct, name)) is not None:
+                return inner
     alias, structs = ctx.entities.aliases.get(name), ctx.entities.structs.get(name)
     found = named_type(name)
     if alias is not None and alias.template is None and not (structs or _names_itself(ctx, alias)):
@@ -143,6 +145,16 @@ def find_type(ctx: Context, name: str) -> CType | None:
         base_type = type_of(ctx, enum.base) if enum.base is not None else Scalar(I32)
         return Scalar(base_type.dtype, name) if isinstance(base_type, Scalar) else None
     return _library_type(name)
+
+
+def _nested(ctx: Context, owner: Struct, name: str) -> Struct | None:
+    """The struct of that name in an instance of a template, whose arguments it may use."""
+    around = owner.definition
+    for struct in ctx.entities.structs.get(name, ()) if around is not None and owner.arguments else ():
+        inside = around is not None and around.node.start_byte < struct.node.start_byte < around.node.end_byte
+        if inside and struct.template is None:
+            return instantiate(ctx, struct, (), owner)
+    return None
 
 
 def _names_itself(ctx: Context, alias: AliasDef) -> bool:
@@ -433,8 +445,11 @@ def add_binding(scope: Scope, binding: Binding) -> None:
             scope.names[binding.name] = constant(binding.value, I32 if abs(binding.value) < 2**31 else U32)
 
 
-def instantiate(ctx: Context, struct: StructDef, nodes: tuple[Node, ...]) -> Struct:
-    """The struct type for template arguments (none for a plain struct)."""
+def instantiate(
+    ctx: Context, struct: StructDef, nodes: tuple[Node, ...], owner: Struct | None = None
+) -> Struct:
+    """The struct type for template arguments (none for a plain struct); `owner` is what it is defined in, if
+    that is an instance of a template."""
     bindings: tuple[Binding, ...] = ()
     candidates = ctx.entities.structs[struct.name]
     primary = next((s for s in candidates if not s.specialises), None)
@@ -443,7 +458,7 @@ def instantiate(ctx: Context, struct: StructDef, nodes: tuple[Node, ...]) -> Str
         bindings = tuple(_written(ctx, node, position) for position, node in enumerate(nodes))
     elif primary.template:
         bindings = bind(ctx, Scope(ctx.scope), primary.template, nodes)
-    name = struct.name
+    name = struct.name if owner is None else f"{owner.name}::{struct.name}"
     if bindings:
         name = f"{struct.name}<{', '.join(str(b.value) for b in bindings)}>"
     found = ctx.entities.instances.get(name)
@@ -459,9 +474,9 @@ def instantiate(ctx: Context, struct: StructDef, nodes: tuple[Node, ...]) -> Str
     if chosen is not primary:
         bindings = inner_bindings
     inherited = [field for base in bases_of(ctx, chosen) for field in base.fields]
-    result = Struct(name, (), 0, chosen.kind == "union", chosen, bindings)
+    result = Struct(name, (), 0, chosen.kind == "union", chosen, bindings, owner)
     ctx.entities.instances[name] = result
-    outer_scope = ctx.scope if "@" in struct.name else None
+    outer_scope = ctx.scope if "@" in struct.name else struct_scope(ctx, owner) if owner else None
     inner = Scope(outer_scope, types={name: result, struct.name.split("@")[0]: result}, struct=result)
     for binding in bindings:
         add_binding(inner, binding)
@@ -476,7 +491,7 @@ def instantiate(ctx: Context, struct: StructDef, nodes: tuple[Node, ...]) -> Str
         alignment = _alignment(ctx, chosen)
     if inherited and len({field_name for field_name, _ in fields}) < len(fields):
         ctx.refuse("base-class", f"members of `{name}` are called like those of its base", chosen.node)
-    result = Struct(name, tuple(fields), alignment, chosen.kind == "union", chosen, bindings)
+    result = Struct(name, tuple(fields), alignment, chosen.kind == "union", chosen, bindings, owner)
     ctx.entities.instances[name] = result
     return result
 
@@ -544,7 +559,8 @@ def _specialised(ctx: Context, struct: StructDef, given: tuple[Binding, ...]) ->
 def struct_scope(ctx: Context, struct: Struct, receiver: Value | None = None) -> Scope:
     """The scope inside a struct: its template arguments and, through `receiver`, its members."""
     assert struct.definition is not None
-    scope = Scope(None, struct=struct, receiver=receiver)
+    around = struct_scope(ctx, struct.owner) if struct.owner is not None else None
+    scope = Scope(around, struct=struct, receiver=receiver)
     scope.types[struct.definition.name] = struct
     for binding in struct.arguments:
         add_binding(scope, binding)

@@ -99,7 +99,7 @@ class Binding:
 @dataclass(frozen=True)
 class Struct(CType):
     """A struct, union or built-in vector, instantiated. `name` spells it with its arguments and is its
-    identity."""
+    identity. `owner`: the instance of a template that it is defined in."""
 
     name: str
     fields: tuple[tuple[str, CType], ...] = field(compare=False)
@@ -107,6 +107,7 @@ class Struct(CType):
     is_union: bool = field(default=False, compare=False)
     definition: StructDef | None = field(default=None, compare=False, repr=False)
     arguments: tuple[Binding, ...] = field(default=(), compare=False, repr=False)
+    owner: Struct | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return self.name
