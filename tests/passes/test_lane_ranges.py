@@ -8,6 +8,8 @@ import pytest
 from tests.passes.mlu import assert_same, canonical, instructions, laid_out, normal
 from xpiler.ir.nodes import Assign, For, Load
 from xpiler.ir.rewrite import walk
+from xpiler.passes.bang_schedule import schedule
+from xpiler.platforms.bang import DEFAULT
 
 
 def kernel(body: str) -> str:
@@ -150,3 +152,22 @@ def test_limits_of_64_bits_are_not_cut_off(low: int, high: int) -> None:
 def test_lanes_outside_of_an_empty_range_are_all(low: int, high: int) -> None:
     function = canonical(LIMITED.replace("long long", "int"), x=2)
     assert_same(function, x=normal(70), y=np.zeros(70, np.float32), n=70, low=low, high=high)
+
+
+MARKED = """__global__ void marked(const float *x, const long long *label, float *y, COUNTER n, float by) {
+    long long t = label[blockIdx.x];
+    for (COUNTER c = threadIdx.x; c < n; c += blockDim.x)
+        y[blockIdx.x * n + c] = x[blockIdx.x * n + c] - (c TEST t ? 1.0f - by : by);
+}"""
+
+
+@pytest.mark.parametrize("counter", ["int", "long long"])
+@pytest.mark.parametrize("test", ["==", "!=", "<", ">="])
+def test_places_are_compared_with_labels_of_64_bits(counter: str, test: str) -> None:
+    function = canonical(MARKED.replace("COUNTER", counter).replace("TEST", test), x=4)
+    scheduled = schedule(function, DEFAULT)
+    assert scheduled.notes == ()
+    assert any(name.endswith("_scalar") for name in instructions(scheduled.function))
+    label = np.array([3, -1, 1 << 40, 69], np.int64)
+    zeros = np.zeros(4 * 70, np.float32)
+    assert_same(function, x=normal(4 * 70), label=label, y=zeros, n=70, by=0.25)

@@ -21,6 +21,7 @@ from xpiler.ir.rewrite import substitute, walk
 from xpiler.ir.types import I32, I64, DType
 
 _OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,28 @@ def clamped(place: Expr, low: Expr, high: Expr) -> Expr:
     if place.dtype.bits <= I32.bits:
         return place
     return cast(minimum(maximum(place, low), high), I32)
+
+
+def lane_test(
+    condition: Binary, lane: str, first: Expr, varies: Callable[[Expr], bool]
+) -> tuple[str, Expr] | None:
+    """A comparison of the lane with what is the same for all of them, as the operator and the number that
+    places in the tile are compared with; None for another one."""
+    if condition.op not in (*_OPPOSITE, "==", "!=") or not condition.left.dtype.is_integer:
+        return None
+    step = coefficient(sub(condition.left, condition.right), lane)
+    if step is None or step.as_int not in (1, -1):
+        return None
+    if any(isinstance(n, (Load, Call)) and varies(n) for n in walk(condition)):
+        return None
+    if varies(substitute(condition, {lane: const(0)})):
+        return None
+    here = linear(substitute(sub(condition.left, condition.right), {lane: first}))
+    if here is None:
+        return None
+    if step.as_int == 1:
+        return condition.op, to_expr(-here, I64)
+    return _TURNED.get(condition.op, condition.op), to_expr(here, I64)
 
 
 def is_clamped(place: Expr) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xpiler.ir.build import cast, const, select
+from xpiler.ir.build import add, cast, const, select
 from xpiler.ir.nodes import (
     Binary,
     Bitcast,
@@ -17,6 +17,7 @@ from xpiler.ir.nodes import (
     Call,
     Cast,
     Const,
+    Decl,
     Expr,
     If,
     Instr,
@@ -28,9 +29,10 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import substitute
-from xpiler.ir.types import BF16, BOOL, F16, F32, I8, I16, I32, U8, U32, DType
+from xpiler.ir.types import BF16, BOOL, F16, F32, I8, I16, I32, I64, U8, U32, DType
 from xpiler.passes.lane_buffers import NotTileable
 from xpiler.passes.lane_elements import LaneElements
+from xpiler.passes.lane_ranges import clamped, lane_test
 from xpiler.platforms.bang import (
     Let,
     compose,
@@ -41,6 +43,8 @@ from xpiler.platforms.bang_bfloat16 import bfloat16_conversion
 from xpiler.platforms.bang_functions import test_of
 from xpiler.platforms.bang_integers import choice_as_clamp, integer_conversion
 from xpiler.platforms.bang_words import signed_comparison, word_operation
+
+_TESTS = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
 
 class LaneValues(LaneElements):
@@ -140,11 +144,13 @@ class LaneValues(LaneElements):
     def index(self, wish: str, into: str | None) -> str:
         """The numbers of the lanes: those within a tile, which are kept, and the first one."""
         buffer = into or self.acquire(wish, I32)
-        self.tiler.numbers = self.tiler.numbers or self.tiler.names.fresh("numbers_nram")
-        numbers = Ref(I32, self.tiler.numbers, cast(self.skipped, I32))
-        start = cast(self.first, I32)
-        self.out.append(Instr("__bang_add_scalar", (self.ref(I32, buffer), numbers, start, self.count)))
+        operands = (self.ref(I32, buffer), self.lane_numbers(), cast(self.first, I32), self.count)
+        self.out.append(Instr("__bang_add_scalar", operands))
         return buffer
+
+    def lane_numbers(self) -> Ref:
+        self.tiler.numbers = self.tiler.numbers or self.tiler.names.fresh("numbers_nram")
+        return Ref(I32, self.tiler.numbers, cast(self.skipped, I32))
 
     def let(self, steps: Let, wish: str, into: str | None) -> str:
         """Intermediate results that are needed more than once, then the result."""
@@ -256,7 +262,24 @@ class LaneValues(LaneElements):
                 return result
             case Call(function=name, args=(x,)) if x.dtype == F32 and (test := test_of(name, x)) is not None:
                 return self.mask(test)
+            case Binary(left=left) if left.dtype == I64 and (mask := self.test_of_place(condition)):
+                return mask
         raise NotTileable(f"{in_words(condition)} as a condition")
+
+    def test_of_place(self, condition: Binary) -> str | None:
+        """All bits of the lanes whose number compares so with what is of 64 bits and the same for all."""
+        found = lane_test(condition, self.loop.var, self.first, self.varies)
+        if found is None or self.tiler.architecture.padded:
+            return None
+        op, place = found
+        at = Var(I32, self.tiler.names.fresh("place"))
+        behind = add(self.skipped, self.count)
+        self.out.append(Decl(at.name, I32, init=clamped(place, const(-1), behind)))
+        result = self.acquire("mask", I32)
+        own = self.ref(I32, result)
+        self.out.append(Instr(f"__bang_{_TESTS[op]}_scalar", (own, self.lane_numbers(), at, self.count)))
+        self.out.append(Instr("__bang_mul_scalar", (own, own, const(-1), self.count)))
+        return result
 
     def bits(self, name: str, *buffers: str) -> None:
         refs = tuple(self.ref(I32, b) for b in buffers)
