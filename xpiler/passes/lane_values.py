@@ -8,8 +8,11 @@ An expression is unified with the meanings of the instructions; what unifies wit
 from __future__ import annotations
 
 from dataclasses import replace
+from math import copysign, isfinite
 
-from xpiler.ir.build import add, cast, const, select
+from numpy import float32
+
+from xpiler.ir.build import COMPARISONS, add, cast, const, mul, select
 from xpiler.ir.nodes import (
     Binary,
     Bitcast,
@@ -174,6 +177,9 @@ class LaneValues(LaneElements):
             return self.compute_or_value(Cast(expr.dtype, Select(wide, expr.condition, *sides)), wish, into)
         if expr.dtype.bytes != I32.bytes:
             raise NotTileable(f"a choice between values of {expr.dtype}")
+        numbers = _as_sum(expr)
+        if numbers is not None:
+            return self.compute_or_value(numbers, wish, into)
         mask = self.mask(expr.condition)
         then, otherwise = expr.then, expr.otherwise
         for side in (then, otherwise):
@@ -322,6 +328,20 @@ def _normal(expr: Expr) -> Expr:
         case Cast(operand=operand, dtype=dtype) if dtype == F32:
             return tests_as_floats(operand) or expr
     return expr
+
+
+def _as_sum(expr: Select) -> Expr | None:
+    """A choice by a comparison of floats between numbers a and b of which `(a - b) + b` is a: the 1 or 0 that
+    the instruction gives, times `a - b`, plus b."""
+    match expr:
+        case Select(
+            condition=Binary(op=op, left=left) as test, then=Const(value=a), otherwise=Const(value=b)
+        ) if op in COMPARISONS and left.dtype == F32 == expr.dtype:
+            step = float32(a) - float32(b)
+            exact = isfinite(step) and float32(step + float32(b)) == float32(a)
+            if exact and b != 0 and step != 0 and (a != 0 or copysign(1, a) > 0):
+                return add(mul(Cast(F32, test), const(float(step), F32)), const(b, F32))
+    return None
 
 
 def in_words(node: Expr | Stmt) -> str:

@@ -30,7 +30,10 @@ def function_of(name: str, args: Sequence[Expr], varies: Callable[[Expr], bool])
     """The function of floats by others; None for one that is not here."""
     match name, args:
         case "pow", (x, y):
-            return None if varies(y) else _power(x, y)
+            return _powers(x, y, varies) if varies(y) else _power(x, y)
+        case (("atan2" | "hypot"), (first, second)):
+            x, y = (second, first) if name == "atan2" else (first, second)
+            return Let((("x", x), ("y", y), *_SIDES), _ATAN2 if name == "atan2" else _HYPOT)
         case _, (x,) if name in _OF_ONE:
             return Let((("x", x), *_STEPS.get(name, ())), _OF_ONE[name])
     return None
@@ -78,6 +81,29 @@ def _power(x: Expr, y: Expr) -> Expr | Let:
     return Let((("x", x),), Select(F32, eq(_X, zero), _call("pow", zero, y), signed))
 
 
+def _powers(x: Expr, y: Expr, varies: Callable[[Expr], bool]) -> Let:
+    """x ** y for a y of each lane. The logarithm of 0 and of infinity is a number whose product with a y of 0
+    is 0. An x that is the same for all lanes has its logarithm taken once, and one sign."""
+    names: tuple[tuple[str, Expr], ...] = (("y", y),)
+    base = x
+    if varies(x):
+        names, base = (("x", x), *names), _X
+    most, half = const(2.0**127, F32), mul(_Y, _HALF)
+    log = _call("log2", _call("abs", base))
+    log = _call("max", _call("min", log, most), const(-(2.0**127), F32))
+    size = _call("exp2", mul(_Y, log))
+    is_even = eq(_call("floor", half), half)
+    is_whole = eq(_call("floor", _Y), _Y)
+    sign = Select(F32, is_even, _ONE, Select(F32, is_whole, const(-1.0, F32), const(math.nan, F32)))
+    if isinstance(base, Const):
+        plain = 0 < base.value < math.inf
+        return Let(
+            names, _call("exp2", mul(_Y, const(math.log2(base.value), F32))) if plain else mul(size, sign)
+        )
+    is_negative = lt(base if varies(x) else _call("copysign", _ONE, base), const(0.0, F32))
+    return Let(names, Select(F32, is_negative, mul(size, sign), size))
+
+
 def _polynomial(factors: Sequence[float], x: Expr) -> Expr:
     """`factors[0] + factors[1] * x + ...`"""
     result: Expr = const(factors[-1], F32)
@@ -107,15 +133,65 @@ _ERF = (  # the same
     *(1.128379165726710, -0.3761262582423300, 0.1128358514861418, -0.02685381193529856),
     *(0.005188327685732524, -0.0008010193625184903, 0.00007853861353153693),
 )
+_ATAN = (  # atan(t) = t + t * q * _ATAN(q) with q = t * t, to 1.7 units in the last place up to t = 1
+    *(-0.33333152720567016, 0.19993772461997453, -0.1421105219524394, 0.10665992172824368),
+    *(-0.07552187383759375, 0.04321154055782187, -0.016367729931472834, 0.00292064253185423),
+)
+_ASIN = (0.16666752422, 0.074953002686, 0.045470025998, 0.024181311049, 0.042163199048)  # Cephes, up to 1 / 2
 _EXP, _EXP_OF_NEGATIVE = _call("exp", _X), _call("exp", mul(_X, const(-1.0, F32)))
 _R, _SQUARE = Var(F32, "r"), Var(F32, "q")
+_Y, _SIZE, _ROOT = Var(F32, "y"), Var(F32, "size"), Var(F32, "root")
+_PI = const(math.pi, F32)
+_RIGHT = const(math.pi / 2, F32)
+
+
+def _series(factors: Sequence[float], x: Expr) -> Expr:
+    """x + x * q * polynomial(q) with q, the square of x, known by its name."""
+    return add(mul(mul(_polynomial(factors, _SQUARE), _SQUARE), x), x)
+
+
+_LARGER, _SMALLER = (_call(name, _call("abs", _X), _call("abs", _Y)) for name in ("max", "min"))
+_SIDES: tuple[tuple[str, Expr], ...] = (  # the smaller side by the larger one, and its square
+    ("size", _call("max", _LARGER, const(2.0**-126, F32))),
+    ("r", div(_SMALLER, _SIZE)),
+    ("q", mul(_R, _R)),
+)
+_IS_STEEP = lt(_call("abs", _X), _call("abs", _Y))
+_UP = _series(_ATAN, _R)
+_ATAN2 = _call(
+    "copysign",
+    Select(
+        F32,
+        lt(Bitcast(I32, _X), const(0, I32)),
+        sub(_PI, Select(F32, _IS_STEEP, sub(_RIGHT, _UP), _UP)),
+        Select(F32, _IS_STEEP, sub(_RIGHT, _UP), _UP),
+    ),
+    _Y,
+)
+_HYPOT = mul(_call("sqrt", add(_SQUARE, _ONE)), _SIZE)
+_FAR = lt(const(2.0**30, F32), _SIZE)  # whose square need not be known
+_BY_LOG = add(_call("log", _SIZE), const(math.log(2), F32))
 _STEPS: dict[str, tuple[tuple[str, Expr], ...]] = {  # what a result needs more than once
     "log1p": (("r", div(_X, add(_X, const(2.0, F32)))), ("q", mul(_R, _R))),  # log1p(x) = 2 * atanh(r)
     "sinh": (("q", mul(_X, _X)),),
     "tanh": (("q", mul(_X, _X)),),
     "erf": (("q", mul(_X, _X)),),
     "erfc": (("tail", _call("erfc", _call("abs", _X))),),
+    "atan": (
+        ("size", _call("abs", _X)),
+        ("r", _call("min", _SIZE, _call("rcp", _SIZE))),
+        ("q", mul(_R, _R)),
+    ),
+    "asin": (
+        ("size", _call("abs", _X)),
+        ("q", Select(F32, lt(_SIZE, _HALF), mul(_X, _X), mul(sub(_ONE, _SIZE), _HALF))),
+        ("root", Select(F32, lt(_SIZE, _HALF), _SIZE, _call("sqrt", _SQUARE))),
+        ("r", _series(_ASIN, _ROOT)),
+    ),
+    "asinh": (("size", _call("abs", _X)), ("q", mul(_X, _X))),
+    "acosh": (("size", _X), ("r", sub(_X, _ONE))),
 }
+_STEPS["acos"] = _STEPS["asin"]
 _NOT_NEGATIVE = Binary(BOOL, ">=", _X, const(0.0, F32))
 _OF_ONE: dict[str, Expr] = {
     "expm1": _near_zero(0.5, mul(_polynomial(_inverse_factorials(1, 9, 1), _X), _X), sub(_EXP, _ONE)),
@@ -143,6 +219,31 @@ _OF_ONE: dict[str, Expr] = {
         ),
     ),
     "erfc": Select(F32, _NOT_NEGATIVE, Var(F32, "tail"), sub(const(2.0, F32), Var(F32, "tail"))),
+    "atan": _call("copysign", Select(F32, lt(_ONE, _SIZE), sub(_RIGHT, _UP), _UP), _X),
+    "asin": _call("copysign", Select(F32, lt(_SIZE, _HALF), _R, sub(_RIGHT, mul(_R, const(2.0, F32)))), _X),
+    "acos": Select(
+        F32,
+        lt(_SIZE, _HALF),
+        sub(_RIGHT, _call("copysign", _R, _X)),
+        Select(F32, _NOT_NEGATIVE, mul(_R, const(2.0, F32)), sub(_PI, mul(_R, const(2.0, F32)))),
+    ),
+    "asinh": _call(
+        "copysign",
+        Select(
+            F32,
+            _FAR,
+            _BY_LOG,
+            _call("log1p", add(_SIZE, div(_SQUARE, add(_call("sqrt", add(_SQUARE, _ONE)), _ONE)))),
+        ),
+        _X,
+    ),
+    "acosh": Select(
+        F32,
+        _FAR,
+        _BY_LOG,
+        _call("log1p", add(_R, _call("sqrt", mul(_R, add(_R, const(2.0, F32)))))),
+    ),
+    "atanh": mul(_call("log1p", div(mul(_X, const(2.0, F32)), sub(_ONE, _X))), _HALF),
     "cosh": mul(add(_EXP, _EXP_OF_NEGATIVE), _HALF),
     "tan": div(_call("sin", _X), _call("cos", _X)),
     "trunc": Select(F32, _NOT_NEGATIVE, _call("floor", _X), _call("ceil", _X)),
