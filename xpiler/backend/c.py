@@ -35,6 +35,9 @@ from xpiler.ir.types import BOOL, F16, DType
 # Stack arrays larger than this go to the heap: OpenMP threads have small stacks.
 STACK_BYTES = 64 * 1024
 
+PLAIN = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^"}
+"""Atomics that are an assignment where nobody else looks."""
+
 
 class CPrinter(CExpressions):
     """Prints statements into `lines`."""
@@ -232,8 +235,10 @@ class CPrinter(CExpressions):
     # -------------------------------------------------------------------------------------- atomics
 
     def atomic(self, stmt: Atomic) -> str:
-        pointer = self.pointer(stmt.place)
-        call = self.atomic_call(stmt.op, pointer, stmt.place.dtype, [self.expr(a) for a in stmt.args])
+        args = [self.expr(a) for a in stmt.args]
+        if self.updates_alone(stmt):
+            return self.update(stmt.op, self.place(stmt.place), stmt.place.dtype, *args)
+        call = self.atomic_call(stmt.op, self.pointer(stmt.place), stmt.place.dtype, args)
         if stmt.target is None:
             return call
         return f"{self.name(stmt.target.name)} = {call}"
@@ -242,6 +247,18 @@ class CPrinter(CExpressions):
         if self.reinterprets(place):
             return f"({storage_type(place.dtype)} *){self.base(place.array)} + {self.flat_index(place)}"
         return f"&{self.place(place)}"
+
+    def updates_alone(self, stmt: Atomic) -> bool:
+        """Whether no other thread sees the element, and nobody asks what was there."""
+        return False
+
+    def update(self, op: str, place: str, dtype: DType, value: str) -> str:
+        """An atomic of `PLAIN` as an assignment. It wraps around, as signed sums must not."""
+        sign = PLAIN[op]
+        if dtype.is_float or not dtype.is_signed or op not in ("add", "sub"):
+            return f"{place} {sign}= {value}"
+        kind, wraps = value_type(dtype), f"uint{dtype.bits}_t"
+        return f"{place} = ({kind})(({wraps}){place} {sign} ({wraps})({value}))"
 
     def atomic_call(self, op: str, pointer: str, dtype: DType, args: list[str]) -> str:
         """The call that does it; its value is the old one."""

@@ -234,6 +234,7 @@ static inline __m512i map_lanes_int_3(F f, __m512i a, __m512i b, __m512i c) {
 // Elements that lie `step` apart, in the lanes given; others are 0 and not touched. Every second one is taken
 // out of two registers: 16 elements one by one take much longer.
 static inline __m512 load_step_ps(__mmask16 lanes, const float *from, int step) {
+    if (step == 1) return _mm512_maskz_loadu_ps(lanes, from);
     if (step == 2) {
         uint32_t both = lanes;
         both = (both | both << 8) & 0x00ff00ffu;

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from xpiler.backend.vnni_lanes import Lanes, NotVectorizable
 from xpiler.backend.vnni_shapes import Shapes
 from xpiler.backend.vnni_unroll import copies_of, known_multiple, print_unrolled
 from xpiler.backend.vnni_values import LaneValues
+from xpiler.ir.build import and_
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -44,6 +46,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import walk, walk_exprs
 from xpiler.ir.types import BOOL, F32, I32, I64, DType
 from xpiler.passes.folds import folded
+from xpiler.passes.inside_ranges import parts_of
 
 if TYPE_CHECKING:
     from xpiler.backend.vnni_vector import VectorPrinter
@@ -342,12 +345,12 @@ class Region:
 
     def conditional(self, stmt: If) -> None:
         printer, values, lanes = self.printer, self.values, self.lanes
-        match stmt.condition:
-            case Binary(op="&&", left=left, right=right) if (
-                not stmt.otherwise.body and not self.shapes.varies(left)
-            ):
-                self.conditional(replace(stmt, condition=left, then=Block((replace(stmt, condition=right),))))
-                return
+        parts = parts_of(stmt.condition)
+        alike = [*takewhile(lambda part: not self.shapes.varies(part), parts)]
+        if alike and len(alike) < len(parts) and not stmt.otherwise.body:
+            inner = replace(stmt, condition=and_(*parts[len(alike) :]))
+            self.conditional(replace(stmt, condition=and_(*alike), then=Block((inner,))))
+            return
         condition = values.condition(stmt.condition)
         if condition.kind == "uniform":
             printer.line(f"if ({_plain(condition.text)}) {{")
@@ -548,9 +551,12 @@ class Region:
         printer.depth += 1
         printer.line(f"const int {lane} = __builtin_ctz({active});")
         position = where if at.kind == "uniform" else f"{where}[{lane}]"
-        pointer = f"&{printer.base(place.array)}[{position}]"
+        element = f"{printer.base(place.array)}[{position}]"
         operands = [t if a.kind == "uniform" else f"{t}[{lane}]" for t, a in zip(texts, args, strict=True)]
-        call = printer.atomic_call(stmt.op, pointer, dtype, operands)
+        if printer.updates_alone(stmt):
+            call = printer.update(stmt.op, element, dtype, *operands)
+        else:
+            call = printer.atomic_call(stmt.op, f"&{element}", dtype, operands)
         printer.line(f"{target}[{lane}] = {call};" if target else f"{call};")
         printer.depth -= 1
         printer.line("}")

@@ -64,6 +64,7 @@ SHORT = 12  # statements of a body that is written several times
 FEW_LOADED = 4  # rows of a tile in which every product loads a register of its own
 HEIGHTS = (8, 4, 3, 2)  # of tiles for rows that are left over
 ROWS = Knob("register_tile.rows", (1, 2, 4, 6, 8, 10, 12, 14), 8, "rows of a tile")
+ACCUMULATORS = 28  # registers of sums in a tile: of 32
 # 3 are 2 to 5 % faster, and make a text so long that it is not shown equal in the time there is for that
 REGISTERS = Knob("register_tile.registers", (1, 2, 3, 4), 2, "registers of columns of a tile")
 
@@ -84,7 +85,7 @@ def tile_candidate(loop: For) -> For | None:
         return None
     names = {loop.var, columns.var} | _scalars(body)
     sums = [s for s in body.body if isinstance(s, For) and _jams(s, names) and _accumulates(s)]
-    if not sums or any(_depth(s) > 3 for s in sums):
+    if not sums or any(_depth(s) > 3 or _masks(s, columns.var) for s in sums):
         return None
     extent = _extent(loop)
     return columns if extent is None or extent >= 4 else None
@@ -96,11 +97,12 @@ def tiled(rows: For, columns_first: bool = False) -> tuple[Stmt, ...] | None:
     another, so that what these columns read stays in the first cache; then no threads share the rows. That is
     for columns of an operand that all rows read: others are read once, and best in the order of memory."""
     columns = tile_candidate(rows)
-    if columns is None:
+    if columns is None or not _short(columns.body):
         return None
     extent = _extent(rows)
     product = _rows_have_own(rows, columns)
     most = ROWS.value if product else min(ROWS.value, FEW_LOADED)
+    most = min(most, max(1, ACCUMULATORS // (_summed(columns.body) * REGISTERS.value)))
     height = most if extent is None or extent >= most else extent
     fresh = _fresh({n.name for n in walk(rows) if isinstance(n, (Var, Decl))} | {columns.var, rows.var})
     if not _worth_it(rows, columns, height):
@@ -285,7 +287,7 @@ def widened(columns: For) -> tuple[Stmt, ...] | None:
     if any(isinstance(s, Decl) and s.shape for s in walk(body)) or (extent is not None and extent <= LANES):
         return None
     sums = [s for s in body.body if isinstance(s, For) and _jams(s, {columns.var}) and _accumulates(s)]
-    if not sums or any(_depth(s) > 3 for s in sums) or not _short(body):
+    if not sums or any(_depth(s) > 3 or _masks(s, columns.var) for s in sums) or not _short(body):
         return None
     loops: list[Stmt] = []
     heads = _shared_numbers(columns)
@@ -339,6 +341,11 @@ def _row_of(columns: For) -> For:
 
 def _scalars(body: Block) -> set[str]:
     return {s.name for s in walk(body) if isinstance(s, Decl)}
+
+
+def _masks(loop: For, lane: str) -> bool:
+    """Whether lanes sit out steps of the sum: every copy would be most of all the work for its own mask."""
+    return any(isinstance(s, If) and lane in free_vars(s.condition) for s in walk(loop))
 
 
 def _short(body: Block) -> bool:
@@ -500,7 +507,7 @@ class _Jam:
 
     def _share(self, stmts: list[Stmt]) -> Iterable[Stmt]:
         """Loads that several copies do are done once, before them."""
-        counts = Counter(load for s in stmts for load in dict.fromkeys(_certain_loads(s)))
+        counts = Counter(load for s in stmts for load in dict.fromkeys(certain_loads(s)))
         common = [load for load, n in counts.items() if n > 1 and not arrays_read(load) & self.written]
         names: dict[Expr, Var] = {}
         for load in common:
@@ -515,7 +522,7 @@ class _Jam:
             yield map_expr(stmt, lambda e: names.get(e, e)) if names else stmt
 
 
-def _certain_loads(stmt: Stmt) -> Iterable[Load | Select]:
+def certain_loads(stmt: Stmt) -> Iterable[Load | Select]:
     """Loads of a statement that are done whatever the values are, and choices between one and a number."""
     values: list[Expr] = []
     if isinstance(stmt, Assign):
@@ -549,6 +556,15 @@ def _jams(loop: For, names: set[str]) -> bool:
 
 def _accumulates(loop: For) -> bool:
     return any(isinstance(s, Assign) and isinstance(s.target, Var) for s in walk(loop.body))
+
+
+def _summed(body: Block) -> int:
+    """Variables that the sums go on with."""
+    sums = [s for s in body.body if isinstance(s, For)]
+    inside = {d.name for s in sums for d in walk(s) if isinstance(d, Decl)}
+    assigned = (n for s in sums for n in walk(s) if isinstance(n, Assign))
+    names = {n.target.name for n in assigned if isinstance(n.target, Var)}
+    return max(1, len(names - inside))
 
 
 def _depth(loop: For) -> int:

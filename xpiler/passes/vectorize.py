@@ -49,6 +49,8 @@ from xpiler.passes.folds import with_reductions
 from xpiler.passes.independence import accumulators, independent_iterations
 from xpiler.passes.names import Names
 from xpiler.passes.split_digits import split_digit
+from xpiler.passes.window_bounds import uniform_windows
+from xpiler.passes.window_rows import is_window_row
 
 FAR = 1 << 20  # the stride of an access that is neither consecutive nor equal
 
@@ -108,6 +110,10 @@ class _Choice:
         inside."""
         if loop.kind is LoopKind.VECTOR:
             return loop
+        if is_window_row(loop):
+            if loop.kind is LoopKind.PARALLEL:
+                self.parallel.add(loop.var)
+            return uniform_windows(replace(loop, kind=LoopKind.VECTOR), self.names)
         apart = self.rows(loop, facts)
         if apart is not None:
             rows = replace(apart, body=self.block(apart.body, facts.inside(apart)))
@@ -128,7 +134,7 @@ class _Choice:
             inner_facts = inner_facts.inside(each)
         if worth[best] <= 0 or worth[best] < inner_worth(nest[-1].body, inner_facts, 0):
             if worth[best] <= 0 and inner_worth(nest[-1].body, inner_facts, 0) <= 0:
-                split = self.digits(nest, facts)
+                split = self.digits(nest, facts) or self.without_division(nest, facts)
                 if split is not None:
                     return split
             return rebuilt(nest, self.block(nest[-1].body, inner_facts), None)
@@ -157,7 +163,7 @@ class _Choice:
                 return None
             low = replace(low, kind=LoopKind.PARALLEL)
         own = candidate_worth(loop, loop.body, facts)
-        if candidate_worth(low, low.body, inside) <= max(own, 0):
+        if not is_window_row(low) and candidate_worth(low, low.body, inside) <= max(own, 0):
             return None
         return replace(split, body=Block((*heads, low)))
 
@@ -178,6 +184,18 @@ class _Choice:
                 body = Block((replace(each, body=body),))
             return body.body[0]
         return None
+
+    def without_division(self, nest: list[For], facts: Facts) -> Stmt | None:
+        """A loop without lanes whose counter is taken apart, as the loops over its digits: nothing is divided
+        for each element, and neighbours are seen to be neighbours."""
+        (loop,) = nest if len(nest) == 1 else (None,)
+        if loop is None or not _counts(loop) or not _takes_apart(loop):
+            return None
+        split = split_digit(loop, self.names)
+        if split is None:
+            return None
+        body = self.block(Block((split,)), facts)
+        return If(lt(const(0, loop.dtype), loop.stop), body, EMPTY)  # an empty loop divides by nothing
 
 
 def _takes_apart(loop: For) -> bool:

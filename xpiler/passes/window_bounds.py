@@ -37,7 +37,7 @@ def uniform_windows(loop: For, names: Names) -> For:
 
 
 def _uniform(window: For, varying: set[str], names: Names) -> For | None:
-    starts, stops = _operands(window.start, "max"), _operands(window.stop, "min")
+    starts, stops = operands_of(window.start, "max"), operands_of(window.stop, "min")
     changed = assigned_vars(window.body)
     if (free_vars(window.start) | free_vars(window.stop)) & changed:
         return None
@@ -59,8 +59,9 @@ def _uniform(window: For, varying: set[str], names: Names) -> For | None:
     return None
 
 
-def _operands(expr: Expr, of: str) -> list[Expr]:
+def operands_of(expr: Expr, of: str) -> list[Expr]:
+    """What the least or the greatest is taken of."""
     match expr:
         case Call(function=name, args=(left, right)) if name == of and expr.dtype.is_integer:
-            return [*_operands(left, of), *_operands(right, of)]
+            return [*operands_of(left, of), *operands_of(right, of)]
     return [expr]

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import Affine, coefficient, linear, prove_eq
-from xpiler.ir.build import is_const
+from xpiler.ir.build import add, is_const
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -36,8 +36,10 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import assigned_vars, free_vars, map_stmt, substitute, walk, walk_stmts
 from xpiler.ir.types import BOOL
 from xpiler.passes.lane_ranges import conjuncts
+from xpiler.passes.window_bounds import operands_of
 
 INDEPENDENT = (LoopKind.PARALLEL, LoopKind.THREADS)
+IN_TURN = (LoopKind.SERIAL, LoopKind.UNROLLED)
 LONGEST_STEP = 16  # from one window to the next, where it is a number
 
 
@@ -45,14 +47,15 @@ def mark_rows(function: Function) -> Function:
     """All such loops over the outputs of a row, as vector loops."""
 
     def change(stmt: Stmt) -> Stmt:
-        return replace(stmt, kind=LoopKind.VECTOR) if isinstance(stmt, For) and _is_row(stmt) else stmt
+        return replace(stmt, kind=LoopKind.VECTOR) if isinstance(stmt, For) and is_window_row(stmt) else stmt
 
     body = map_stmt(function.body, change)
     assert isinstance(body, Block)
     return function if body == function.body else replace(function, body=body)
 
 
-def _is_row(row: For) -> bool:
+def is_window_row(row: For) -> bool:
+    """Whether neighbouring iterations are windows of neighbouring outputs."""
     if row.kind not in INDEPENDENT or not is_const(row.step, 1):
         return False
     if any(
@@ -83,7 +86,7 @@ def _sums(stmts: Sequence[Stmt], guards: tuple[Expr, ...], loops: tuple[For, ...
     for stmt in stmts:
         match stmt:
             case For():
-                more = (*loops, stmt) if stmt.kind is LoopKind.SERIAL else loops
+                more = (*loops, stmt) if stmt.kind in IN_TURN else loops
                 found += _sums(stmt.body.body, guards, more)
             case If(condition=condition, then=then, otherwise=otherwise):
                 found += _sums(then.body, (*guards, *conjuncts(condition)), loops)
@@ -96,6 +99,7 @@ def _sums(stmts: Sequence[Stmt], guards: tuple[Expr, ...], loops: tuple[For, ...
 def _is_of_windows(found: _Sum, x: str) -> bool:
     """Whether one element that is added lies `S` further for the next output and 1 for the next element of
     the window, and all others are for all outputs or lie side by side."""
+    found = _from_their_starts(found, x)
     loads = [n for n in walk(found.step.value) if isinstance(n, Load)]
     guards = [*found.guards, *(c for n in walk(found.step.value) if isinstance(n, Select)
                                for c in conjuncts(n.condition))]  # fmt: skip
@@ -113,6 +117,17 @@ def _is_of_windows(found: _Sum, x: str) -> bool:
             return False
         windows |= shared
     return windows
+
+
+def _from_their_starts(found: _Sum, x: str) -> _Sum:
+    """With loops that begin where the window of an output does, or at the first element of the array, counted
+    from there."""
+    values: dict[str, Expr] = {}
+    for loop in found.loops:
+        begins = [e for e in operands_of(loop.start, "max") if x in free_vars(e)]
+        if len(begins) == 1:
+            values[loop.var] = add(begins[0], Var(loop.dtype, loop.var))
+    return replace(found, step=substitute(found.step, values)) if values else found
 
 
 def _shares(load: Load, across: Affine, loop: For, found: _Sum, guards: Sequence[Expr], x: str) -> bool:
