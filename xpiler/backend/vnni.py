@@ -30,6 +30,7 @@ from xpiler.passes.column_panels import panel_columns
 from xpiler.passes.element_registers import keep_elements
 from xpiler.passes.guard_bounds import bound_loops
 from xpiler.passes.kept_values import keep_values
+from xpiler.passes.lane_invariants import read_before_loops
 from xpiler.passes.operand_packing import pack_operands
 from xpiler.passes.row_digits import split_rows
 from xpiler.passes.row_gathering import gather_rows, pad_windows
@@ -106,7 +107,7 @@ def generate(
         notes += chosen.notes
         parallel = chosen.parallel
         padded = pad_windows(chosen.function)  # of products whose lanes were found only now
-        function = split_rows(bound_loops(keep_elements(panel_columns(padded))))
+        function = split_rows(bound_loops(read_before_loops(keep_elements(panel_columns(padded)))))
     function, bounds = _with_named_bounds(function)
     printer = (
         VectorPrinter(function.params, comments, notes, parallel, numbers_in(function.body))

@@ -13,6 +13,8 @@ write.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from xpiler.ir.nodes import (
@@ -35,8 +37,11 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import arrays_written, assigned_vars, free_vars, map_expr, map_stmt, walk, walk_stmts
+from xpiler.passes.facts import mutable_vars
 from xpiler.passes.names import Names
+from xpiler.passes.window_bounds import operands_of
 
+_IN_TURN = (LoopKind.SERIAL, LoopKind.UNROLLED)
 _OTHERS = (Atomic, Collective, Instr, Return)  # which do more with an element, or leave more than the loop
 
 
@@ -71,21 +76,41 @@ def keep_elements(function: Function) -> Function:
 
 
 def _ranges(function: Function) -> dict[str, tuple[int, int]]:
-    """By counter: the least value and the first too large one, where loops over it say so by numbers."""
+    """By counter: the least value and a value that is too large, where loops over it say so by numbers."""
     found: dict[str, tuple[int, int]] = {}
     open_: set[str] = set()
+    changed = mutable_vars(function)
+    declared = [d for d in walk_stmts(function.body) if isinstance(d, Decl) and not d.shape]
+    often = Counter(d.name for d in declared)
+    values = {d.name: d.init for d in declared if often[d.name] == 1 and d.name not in changed}
     for loop in walk_stmts(function.body):
         match loop:
-            case For(var=var, start=Const(value=start), stop=Const(value=stop)):
-                low, high = found.get(var, (int(start), int(stop)))
-                found[var] = min(low, int(start)), max(high, int(stop))
+            case For(var=var, start=Const(value=start), stop=stop):
+                end = _at_most(stop, values)
+                if end is None:
+                    open_.add(var)
+                    continue
+                low, high = found.get(var, (int(start), end))
+                found[var] = min(low, int(start)), max(high, end)
             case For(var=var):
                 open_.add(var)
     return {var: ends for var, ends in found.items() if var not in open_}
 
 
+def _at_most(stop: Expr, values: Mapping[str, object]) -> int | None:
+    """A number that a loop ends at or before, as far as one is in sight: a constant, also among others of
+    which the loop ends at the least, under a name or not."""
+    value = values.get(stop.name) if isinstance(stop, Var) else stop
+    if not isinstance(value, Expr):
+        return None
+    numbers = [int(e.value) for e in operands_of(value, "min") if isinstance(e, Const)]
+    return min(numbers, default=None)
+
+
 def _kept(loop: For, shapes: dict[str, Decl], ranges: dict[str, tuple[int, int]], names: Names) -> list[Stmt]:
-    if loop.kind is not LoopKind.SERIAL or any(isinstance(s, _OTHERS) for s in walk_stmts(loop)):
+    if loop.kind not in (LoopKind.SERIAL, LoopKind.UNROLLED) or any(
+        isinstance(s, _OTHERS) for s in walk_stmts(loop)
+    ):
         return [loop]
     inside = {d.name for d in walk_stmts(loop) if isinstance(d, Decl)}
     before: list[Stmt] = []
