@@ -46,7 +46,9 @@ def read_before_loops(function: Function) -> Function:
         def inside(inner: Stmt) -> Stmt | tuple[Stmt, ...]:
             return _read_before(inner, lane, changing, names) if isinstance(inner, For) else inner
 
-        return replace(stmt, body=map_stmt(stmt.body, inside))
+        body = map_stmt(stmt.body, inside)
+        assert isinstance(body, Block)
+        return replace(stmt, body=body)
 
     body = map_stmt(function.body, change)
     assert isinstance(body, Block)

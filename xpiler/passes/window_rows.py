@@ -127,7 +127,9 @@ def _from_their_starts(found: _Sum, x: str) -> _Sum:
         begins = [e for e in operands_of(loop.start, "max") if x in free_vars(e)]
         if len(begins) == 1:
             values[loop.var] = add(begins[0], Var(loop.dtype, loop.var))
-    return replace(found, step=substitute(found.step, values)) if values else found
+    step = substitute(found.step, values)
+    assert isinstance(step, Assign)
+    return replace(found, step=step)
 
 
 def _shares(load: Load, across: Affine, loop: For, found: _Sum, guards: Sequence[Expr], x: str) -> bool:
