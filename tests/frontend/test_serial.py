@@ -1,9 +1,11 @@
 """Plain C and AVX-512 functions as kernels: which they are, and what their registers become."""
 
+import numpy as np
 import pytest
 
 from xpiler.frontend import parse
 from xpiler.frontend.c_text import as_cpp
+from xpiler.ir.interpret import run
 from xpiler.ir.nodes import Decl
 from xpiler.ir.printer import show
 from xpiler.ir.rewrite import walk_stmts
@@ -139,6 +141,33 @@ def test_a_mask_of_a_run_of_bits_is_a_comparison() -> None:
     """
     (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
     assert "if (lane < n) {" in show(kernel)
+
+
+def test_a_mask_is_the_number_that_it_was_made_of() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" void copy(const signed char *x, signed char *y, int n) {
+        const __mmask64 m = ((__mmask64)1 << n) - 1;
+        _mm512_mask_storeu_epi8(y, m, _mm512_maskz_loadu_epi8(m, x));
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert "bits" not in show(kernel)
+
+
+def test_bits_of_a_mask_are_gathered_before_they_are_moved() -> None:
+    text = """
+    #include <immintrin.h>
+    extern "C" int first(const float *x) {
+        __mmask16 m = _mm512_cmp_ps_mask(_mm512_loadu_ps(x), _mm512_setzero_ps(), _CMP_GT_OQ);
+        return (m << 1) - (m >> 2);
+    }
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    x, found = np.zeros(16, np.float32), np.zeros(1, np.int32)
+    x[[0, 2]] = 1
+    run(kernel, {"x": x, "return": found})
+    assert found[0] == (5 << 1) - (5 >> 2)
 
 
 def test_a_mask_of_all_lanes_may_be_minus_one() -> None:

@@ -17,7 +17,7 @@ from xpiler.frontend.lower_context import (
 )
 from xpiler.frontend.lower_convert import construct, convert
 from xpiler.frontend.lower_half_bits import bits_of_half
-from xpiler.frontend.lower_lanes import lanes_of_value
+from xpiler.frontend.lower_lanes import Lanes, lanes_of_value
 from xpiler.frontend.lower_literals import named_constant
 from xpiler.frontend.lower_memory import (
     address_of,
@@ -259,6 +259,8 @@ def truth(ctx: Context, value: Value) -> Expr:
     """The value as a condition."""
     if isinstance(value, (Address, PointerVariable, AddressOf)) or isinstance(value.type, Pointer):
         return build.not_(_is_null(ctx, value))
+    if isinstance(value, Lanes):  # of a mask: that some lane is in it is known from its lanes
+        value = replace(value, bits=None)
     return build.boolean(load(ctx, value))
 
 
@@ -327,7 +329,9 @@ def arithmetic(ctx: Context, op: str, left: Value, right: Value, mark: int, node
     combined = register_operator(ctx, op, left, right)
     if combined is not None:
         return combined
-    first = ctx.stable(load(ctx, left), mark)
+    emitted = len(ctx.out)
+    loaded = load(ctx, left)  # of a mask its bits are gathered here, behind whatever the right side needed
+    first = ctx.stable(loaded, mark if len(ctx.out) == emitted else len(ctx.out))
     second = load(ctx, right)
     if op in ("%", "&", "|", "^", "<<", ">>") and (first.dtype.is_float or second.dtype.is_float):
         ctx.refuse(

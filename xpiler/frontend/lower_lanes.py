@@ -62,7 +62,7 @@ class Lanes(Value):
     """A register's value: `at(lane)`, of type `dtype`. `origin` is the place that it was read from.
 
     With `terms` the value is the sum of `base` and of the terms. `live`: lanes that the operation made, the
-    others being zero (0: all).
+    others being zero (0: all). `bits`: the number that a mask was made of.
     """
 
     type: Register
@@ -72,6 +72,7 @@ class Lanes(Value):
     base: Lanes | None = None
     terms: Terms | None = None
     live: int = 0
+    bits: Expr | None = None
 
     @property
     def count(self) -> int:
@@ -272,6 +273,16 @@ def below(ctx: Context, lane: Expr, limit: int) -> Expr:
     return build.lt(lane, build.const(limit))
 
 
+def mask_from(ctx: Context, value: Value, ctype: Register) -> Lanes:
+    """A mask of another one's lanes, or of the bits of a number."""
+    from xpiler.frontend.lower_memory import load
+
+    if isinstance(value.type, Register):
+        return Lanes(ctype, BOOL, mask_of(ctx, value, ctype.lanes))
+    bits = load(ctx, value)
+    return Lanes(ctype, BOOL, lambda lane: bit(ctx, bits, lane), bits=bits)
+
+
 def new_mask(ctx: Context, lanes: int, at: Lane) -> Lanes:
     """A mask of which an operation on `lanes` lanes made the lowest bits; the others are zero."""
     ctype = REGISTERS[f"__mmask{max(lanes, 8)}"]
@@ -391,6 +402,8 @@ def mask_number(ctx: Context, value: Value) -> Expr:
     """A mask register as a number: bit i is lane i."""
     lanes = _lanes(ctx, value)
     dtype = U64 if lanes.count > 32 else U32
+    if lanes.bits is not None:
+        return build.cast(lanes.bits, unsigned_of(lanes.count))
     result = Var(dtype, ctx.fresh("bits"))
     ctx.emit(Decl(result.name, dtype, init=build.const(0, dtype)))
     lane = new_lane(ctx, lanes.count)

@@ -15,6 +15,7 @@ from xpiler.frontend.lower_lanes import (
     kept,
     lanes_of_value,
     listed,
+    mask_from,
     mask_of,
     retyped,
 )
@@ -39,7 +40,7 @@ def to_register(ctx: Context, value: Value, ctype: Register) -> Value:
     if isinstance(value.type, Register) and not value.type.is_mask and not ctype.is_mask:
         return retyped(lanes_of_value(ctx, value), ctype)
     if ctype.is_mask:
-        return Lanes(ctype, BOOL, mask_of(ctx, value, ctype.lanes))
+        return mask_from(ctx, value, ctype)
     ctx.refuse("vector-type", f"a value of type `{value.type}` is no `{ctype}`")
 
 
@@ -48,7 +49,7 @@ def _listed(ctx: Context, values: ListValue, ctype: Register) -> Lanes:
     if ctype.is_mask:
         with ctx.nested(values.scope):
             only = ctx.value(values.nodes[0]) if values.nodes else number(build.const(0))
-        return Lanes(ctype, BOOL, mask_of(ctx, only, ctype.lanes))
+        return mask_from(ctx, only, ctype)
     with ctx.nested(values.scope):
         given: list[Expr] = [build.cast(load(ctx, ctx.value(n)), ctype.dtype) for n in values.nodes]
     given += [build.const(0, ctype.dtype)] * (ctype.lanes - len(given))
