@@ -24,6 +24,7 @@ HEAD = "#include <cuda_bf16.h>\n__global__ void k(const unsigned short *a, const
         ("union { unsigned u; float f; } v; v.u = (unsigned)a[1] << 16; y[0] = v.f;", {"a": "bf16"}),
         ("union { unsigned u; float f; } v; v.u = a[1] | 0x3f800000; y[0] = v.f;", {}),
         ("y[0] = __half2float(__ushort_as_half(a[1]));", {"a": "f16"}),
+        ("y[0] = __int_as_float((int)((unsigned)a[1] << 16));", {"a": "bf16"}),
         ("y[0] = a[1] << 16;", {}),
         ("y[0] = *(const float *)(i + 2);", {"i": "f32"}),
         ("y[0] = __int_as_float(i[3]);", {"i": "f32"}),

@@ -139,8 +139,8 @@ def _floats(
     shifted: Mapping[str, list[Expr]],
     local: Container[str],
 ) -> Iterator[tuple[str, Bits]]:
-    """Arrays of which a node reads bits as floats, and of which type. What is computed of integers, maybe put
-    into a `local` array, before it is read as a wide float says nothing of them. `shifted`: see
+    """Arrays of which a node reads or writes bits as floats, and of which type. What is computed of integers,
+    maybe put into a `local` array, before it is read as a wide float says nothing of them. `shifted`: see
     `_upper_halves`."""
     for use in BITS:
         read: frozenset[str] = frozenset()
@@ -153,6 +153,10 @@ def _floats(
                 read = frozenset[str]().union(*map(sources, _upper_halves(operand, shifted)))
             case Load() if node.dtype.name == use:
                 read = sources(node)
+            case Assign(target=Load(array=array), value=Bitcast(operand=operand)) if (
+                operand.dtype.name == use and operand.dtype.bytes == 2 and array not in local
+            ):
+                read = frozenset((array,))
             case Instr(name=name, operands=(_, *operands)) if use in name:
                 read = frozenset[str]().union(*(sources(Load(o.dtype, o.array, ())) for o in _refs(operands)))
         yield from ((array, use) for array in read)
@@ -163,6 +167,8 @@ def _upper_halves(expr: Expr, shifted: Mapping[str, list[Expr]]) -> list[Expr]:
     match expr:
         case Binary(op="<<", left=left, right=right) if is_const(right, 16):
             return [left]
+        case Cast(operand=operand) if expr.dtype.is_integer and operand.dtype.bits == expr.dtype.bits:
+            return _upper_halves(operand, shifted)
         case Var(name=name) | Load(array=name):
             return shifted.get(name, [])
     return []
