@@ -76,6 +76,26 @@ def test_places_are_those_of_the_pointer(rows: int, columns: int) -> None:
     assert "+=" in show(before).split("for")[-1]
 
 
+@pytest.mark.parametrize(
+    ("condition", "stop"),
+    [
+        ("j < 16 && b * 16 + j < n", "min(16, n - b * 16)"),
+        ("b * 16 + j < n && j < 16", "min(n - b * 16, 16)"),
+        ("2 + j <= n", "n - 2 + 1"),
+        ("j < 16 && j < (int)a[j]", ""),
+        ("j < 16 && a[j] > 0", ""),
+        ("j < 16 || j < n", ""),
+    ],
+)
+def test_a_loop_with_two_ends_ends_at_the_first(condition: str, stop: str) -> None:
+    text = f"""
+    void f(const float *__restrict__ a, float *__restrict__ o, int n, int b) {{
+        for (int j = 0; {condition}; ++j) o[j] = 2 * a[b * 16 + j];
+    }}"""
+    shown = show(serial(text))
+    assert (f"in 0 .. {stop} {{" in shown) if stop else ("while" in shown), shown
+
+
 def test_rounds_of_a_walking_pointer_are_independent() -> None:
     text = NESTED.replace("    o[0] = at - o;\n", "")
     (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels

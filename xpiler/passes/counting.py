@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import add, cast, const, div, is_const, maximum, mul, sub
+from xpiler.ir.build import add, cast, const, div, is_const, maximum, minimum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -227,9 +227,15 @@ def _is_positive(step: Expr) -> bool:
 
 
 def _head(condition: Expr, var: Var, by: Expr) -> tuple[Expr, bool] | None:
-    """(bound, whether only whole steps are taken) of `i < n`, `i <= n - 16`, `i + 16 <= n`, `i + 15 < n`."""
+    """(bound, whether only whole steps are taken) of `i < n`, `i <= n - 16`, `i + 16 <= n`, `i + 15 < n`,
+    `a + i < n`, and of two of them, of which the lower bound holds."""
     step = int(by.value) if isinstance(by, Const) else 0
     match condition:
+        case Binary(op="&&", left=first, right=second):
+            one, two = _head(first, var, by), _head(second, var, by)
+            if one is None or two is None or one[1] or two[1] or not _is_free(two[0]):
+                return None
+            return minimum(one[0], two[0]), False
         case Binary(op="<" | "<=" as op, left=left, right=right) if left.dtype == var.dtype:
             if left == var:
                 last = sub(right, const(1, var.dtype)) if op == "<" else right
@@ -246,4 +252,29 @@ def _head(condition: Expr, var: Var, by: Expr) -> tuple[Expr, bool] | None:
                     if var.dtype.is_signed:
                         stop = sub(right, const(int(more) - (op == "<="), var.dtype))
                         return stop, False
+            ahead = _ahead(left, var) if var.dtype.is_signed else None
+            if ahead is not None and var.name not in free_vars(right):
+                stop = sub(right, ahead)
+                return (add(stop, const(1, var.dtype)) if op == "<=" else stop), False
     return None
+
+
+def _ahead(expr: Expr, var: Var) -> Expr | None:
+    """What is added to the counter: `a + b` of `a + (i + b)`."""
+    match expr:
+        case Binary(op="+", left=left, right=right):
+            for one, other in ((left, right), (right, left)):
+                if one == var and var.name not in free_vars(other):
+                    return other
+                inner = _ahead(one, var)
+                if inner is not None and var.name not in free_vars(other):
+                    return add(other, inner)
+    return None
+
+
+def _is_free(bound: Expr) -> bool:
+    """Whether it may be asked for where the text would not come to it."""
+    return all(
+        not isinstance(n, Load) and not (isinstance(n, Binary) and n.op in "/%" and not _is_positive(n.right))
+        for n in walk(bound)
+    )
