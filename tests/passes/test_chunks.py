@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.passes.test_spread_tiles import canonical
+from xpiler.frontend import parse
+from xpiler.ir.printer import show
+from xpiler.passes.canonical import canonicalise
 
 TEXT = """
 extern "C" void twice(const float *x, float *y, int n, int workers) {
@@ -35,6 +38,30 @@ def loops(size: str, count: str, extra: str = "") -> list[str]:
 )
 def test_chunks_of_elements_are_the_elements(size: str, count: str, stop: str) -> None:
     assert loops(size, count) == [f"parallel for i32 i in 0 .. {stop} {{"]
+
+
+def test_sizes_of_tasks_are_those_of_chunks() -> None:
+    """`taskDim` has no sign, and a chunk is taken in parts."""
+    text = """
+    #define PART 16
+    __mlu_entry__ void twice(const float *x, float *y, int n) {
+      __nram__ float part[PART];
+      int size = (n + taskDim - 1) / taskDim;
+      int first = taskId * size;
+      int last = first + size < n ? first + size : n;
+      for (int i = first; i < last; i += PART) {
+        int count = last - i < PART ? last - i : PART;
+        for (int j = 0; j < count; ++j) part[j] = SOURCE;
+        for (int j = 0; j < count; ++j) y[i + j] = part[j] * 2;
+      }
+    }
+    """
+    for source, loop in (("x[i + j]", ["parallel for i32 j_1 in 0 .. n {"]), ("x[(i + j) % 5]", [])):
+        (kernel,) = parse(text.replace("SOURCE", source), "k.mlu", platform="bang").program.kernels
+        shown = show(canonicalise(kernel, (1, 1, 1), (8, 1, 1)).function)
+        found = [line.strip() for line in shown.splitlines() if "for i32" in line]
+        # In a call in place tasks would read what others write, but the elements of a task in their order.
+        assert found == loop if loop else "block_x" in found[0], shown
 
 
 def test_a_chunk_whose_number_counts_otherwise_stays() -> None:

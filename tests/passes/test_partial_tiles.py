@@ -41,6 +41,9 @@ FROM_START = "for (int t = 0; t < n; t += %s) for (int k = t; k < min(n, t + %s)
         (FROM_ZERO % ("4", "3"), 2),
         (FROM_START % ("3", "4"), 2),
         ((FROM_ZERO % ("4", "4")).replace("x[t + k]", "x[k]"), 2),
+        ((FROM_ZERO % ("4", "4")).replace("x[t + k]", "x[(t + k) % tile]"), 1),
+        ((FROM_ZERO % ("4", "4")).replace("x[t + k]", "(t + k)"), 1),
+        ((FROM_ZERO % ("4", "4")).replace("x[t + k]", "x[(t + 2 * k) % tile]"), 2),
         ((FROM_START % ("4", "4")).replace("{ s", "{ if (k % 4 == 2) break; s"), 2),
     ],
 )

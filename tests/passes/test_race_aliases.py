@@ -10,8 +10,10 @@ from xpiler.passes.canonical import canonicalise
 
 def restricted(body: str) -> list[str]:
     text = f"""
-    __global__ void f(const float *x, float *y, int n, int m, int p, int q) {{ {body} }}
-    void run(const float *x, float *y, int n, int m, int p, int q) {{ f<<<m, 64>>>(x, y, n, m, p, q); }}
+    __global__ void f(const int *at, const float *x, float *y, int n, int m, int p, int q) {{ {body} }}
+    void run(const int *at, const float *x, float *y, int n, int m, int p, int q) {{
+        f<<<m, 64>>>(at, x, y, n, m, p, q);
+    }}
     """
     (kernel,) = parse(text, "f.cu").program.kernels
     found = canonicalise(kernel, kernel.block_size).function
@@ -27,6 +29,10 @@ ROWS = "for (int b = blockIdx.x; b < m; b += gridDim.x) for (int i = threadIdx.x
         ROWS + "y[b * n + i] = x[2 * b * n + i] * x[2 * b * n + n + i];",
         ROWS + "y[i * m + b] = x[b * n + i];",
         "int t = blockIdx.x * 64 + threadIdx.x; if (t < n * m) y[t] = x[t % n * m + t / n];",
+        ROWS + "y[b * n + i] = x[at[b] * n + i];",
+        "__shared__ float s[64]; "
+        + ROWS
+        + "{ s[threadIdx.x] = x[i * m + b]; y[b * n + i] = s[threadIdx.x]; }",
     ],
 )
 def test_what_would_race_in_place_is_no_call(body: str) -> None:
@@ -44,6 +50,7 @@ def test_what_would_race_in_place_is_no_call(body: str) -> None:
         "int t = blockIdx.x * 64 + threadIdx.x; if (t < n) y[t] = x[t];",
         "int t = threadIdx.x; if (t < n) y[t] = x[t] * blockIdx.x;",
         ROWS + "if (x[b] > 0.0f) y[b * n + i] = 0.0f;",
+        ROWS + "y[at[b] * n + i] = x[at[b] * n + i];",
     ],
 )
 def test_what_is_right_in_place_or_not_known_may_be_a_call(body: str) -> None:

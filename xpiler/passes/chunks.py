@@ -6,7 +6,8 @@
 
 Applies where the number of the chunk is used for its ends only. The elements keep their order, and a chunk
 that is empty has none in either form: so it does not matter whether the loop asks for it, as in
-`if (b*c >= n) break`, or begins it at the end, `min(b*c, n)`.
+`if (b*c >= n) break`, or begins it at the end, `min(b*c, n)`. Workers that run at the same time are given up
+only for elements that can as well.
 """
 
 from __future__ import annotations
@@ -35,22 +36,32 @@ from xpiler.ir.nodes import (
     Var,
 )
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, substitute, walk
-from xpiler.passes.facts import mutable_vars
+from xpiler.passes.facts import Facts, Ranges, mutable_vars
+from xpiler.passes.independence import independent
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
 
+_MOST = 2**31 - 1
+
 
 def merge_chunks(function: Function) -> Function:
-    """All such pairs of loops."""
-    mutable = mutable_vars(function)
+    """All such pairs of loops. A parameter that is negative is no size: then no chunk has any element."""
+    mutable, facts = mutable_vars(function), Facts.of(function)
+    sizes = {p.name: (0, _MOST) for p in function.params if not p.is_pointer and p.dtype.is_integer}
 
     def change(stmt: Stmt) -> Stmt:
-        return (_merged(stmt, mutable) or stmt) if isinstance(stmt, For) else stmt
+        merged = _merged(stmt, mutable, sizes) if isinstance(stmt, For) else None
+        if not isinstance(stmt, For) or merged is None:
+            return stmt
+        return stmt if stmt.kind is LoopKind.PARALLEL and not independent(merged, facts) else merged
 
     return map_body(function, change)
 
 
-def _merged(chunks: For, mutable: frozenset[str]) -> For | None:
+def _merged(chunks: For, mutable: frozenset[str], sizes: Ranges) -> For | None:
+    def plain(expr: Expr) -> Expr:
+        return simplify(substitute(expr, names), sizes, Overflow.IGNORED)
+
     *heads, inner = spliced(chunks.body.body)
     asked: list[tuple[Expr, Expr]] = []
     match inner:
@@ -64,29 +75,29 @@ def _merged(chunks: For, mutable: frozenset[str]) -> For | None:
     for head in heads:
         empty = _leaves_if_empty(head)
         if empty is not None:
-            asked.append((substitute(empty[0], names), substitute(empty[1], names)))
+            asked.append((plain(empty[0]), plain(empty[1])))
             continue
         if not (isinstance(head, Decl) and not head.shape and isinstance(head.init, Expr)):
             return None
         if head.name in mutable or not head.dtype.is_integer or any(isinstance(n, Load) for n in walk(head)):
             return None
-        names[head.name] = substitute(head.init, names)
+        names[head.name] = plain(head.init)
     if free_vars(inner.body) & (set(names) | {chunks.var}) or chunks.dtype != inner.dtype:
         return None
     if any(leaves_loop(s, (Break, Continue)) for s in inner.body.body):
         return None
-    stop = substitute(inner.stop, names)
+    start, stop = plain(inner.start), plain(inner.stop)
     ends = _smaller_of(stop)
     if ends is None:
         return None
     counter = of_var(chunks.var, chunks.dtype)
     for last, whole in (ends, ends[::-1]):
-        first = _inside(substitute(inner.start, names), whole)
-        start, form = linear(first), linear(last)
-        size = None if start is None else _multiplied(start, chunks)
+        first = _inside(start, whole)
+        begin, form = linear(first), linear(last)
+        size = None if begin is None else _multiplied(begin, chunks)
         if size is None or form is None or _mentions(whole, chunks.var) or form != counter * size + size:
             continue
-        begins = {first, substitute(inner.start, names)}
+        begins = {first, start}
         if not all(_same_as(low, begins) and _same_as(high, {stop, whole}) for low, high in asked):
             return None
         length = to_expr(size, chunks.dtype)

@@ -9,9 +9,12 @@ that all threads read, less for a small stride, nothing for a large one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xpiler.ir.affine import Affine, coefficient, linear
-from xpiler.ir.nodes import Const, For, Stmt
+from xpiler.ir.build import add
+from xpiler.ir.nodes import Const, For, Stmt, Var
+from xpiler.ir.rewrite import free_vars, substitute
 from xpiler.passes.accesses import Access, accesses
 from xpiler.passes.facts import Facts
 
@@ -29,8 +32,18 @@ def quality(variable: str, body: Sequence[Stmt], facts: Facts, private: frozense
         for loop in access.loops:
             weight *= min(trips(loop) or _TRIPS, _TRIPS)
         total += weight
-        good += weight * _worth(variable, access)
+        good += weight * _worth(variable, _from_starts(variable, access))
     return good / total if total else 1.0
+
+
+def _from_starts(variable: str, access: Access) -> Access:
+    """With the starts of inner loops that depend on the variable in its index: the chunk of a worker."""
+    starts = {
+        loop.var: add(loop.start, Var(loop.dtype, loop.var))
+        for loop in access.loops
+        if variable in free_vars(loop.start)
+    }
+    return replace(access, index=tuple(substitute(i, starts) for i in access.index)) if starts else access
 
 
 def _worth(variable: str, access: Access) -> float:

@@ -29,11 +29,12 @@ from xpiler.ir.nodes import (
     If,
     Load,
     LoopKind,
+    Select,
     Stmt,
     Unary,
     Var,
 )
-from xpiler.ir.rewrite import free_vars, walk
+from xpiler.ir.rewrite import free_vars, uses, walk
 from xpiler.passes.aliasing import may_be_same
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.single_assignment import single_assignments
@@ -42,6 +43,7 @@ from xpiler.passes.structured import spliced
 _SIZES = 40  # that are tried
 _POINTS = 512  # iterations of a kernel at each
 _FIRST = 8  # iterations of a loop
+_FEW = 4  # numbers that may be in arrays of indices
 _ENOUGH = 3  # sizes at which blocks meet, at the least
 Values = dict[str, np.ndarray]
 
@@ -104,13 +106,18 @@ def restrict_racing(function: Function) -> Function:
     if not aliases or not blocks:
         return function
     single = single_assignments(function)
-    accesses = list(_accesses(single.body.body, (), mutable_vars(single)))
+    arrays = {p.name for p in function.params if p.is_pointer}  # scratchpads are each block's own
+    found = _accesses(single.body.body, (), mutable_vars(single))
+    accesses = [access for access in found if access.array in arrays]
     scalars = [p.name for p in function.params if not p.is_pointer and p.dtype.is_integer]
+    read_only = {p.name for p in function.params if p.is_pointer and p.dtype.is_integer}
+    read_only -= uses(function.body).arrays_written
     rng = np.random.default_rng(1)
     meetings: dict[tuple[str, str], int] = {}
     strangers: set[tuple[str, str]] = set()  # that may be one array at some sizes
     for number in range(_SIZES):
         sizes = {name: np.full(_POINTS, size) for name, size in _sizes(scalars, number, rng).items()}
+        sizes |= {f"{name}[]": rng.integers(0, _FEW, _POINTS) for name in read_only}
         written, used = _arrays_touched(accesses, sizes, blocks, rng)
         if any(at.meets(used[array]) for array, at in written.items()):
             continue  # blocks do the same work: nothing is said about others
@@ -224,6 +231,8 @@ def _value(expr: Expr, values: Values) -> np.ndarray | None:
             return np.full(_POINTS, int(value))
         case Var(name=name):
             return values.get(name)
+        case Load(array=array):
+            return values.get(f"{array}[]")
         case Cast(operand=operand) if expr.dtype.is_integer and operand.dtype.is_integer:
             return _value(operand, values)
         case Unary(op="-", operand=operand) if expr.dtype.is_integer:
@@ -232,6 +241,9 @@ def _value(expr: Expr, values: Values) -> np.ndarray | None:
         case Call(function="min" | "max" as name, args=(left, right)) if expr.dtype.is_integer:
             a, b = _value(left, values), _value(right, values)
             return None if a is None or b is None else (np.minimum if name == "min" else np.maximum)(a, b)
+        case Select(condition=condition, then=then, otherwise=otherwise):
+            test, a, b = (_value(e, values) for e in (condition, then, otherwise))
+            return None if test is None or a is None or b is None else np.where(test.astype(bool), a, b)
         case Binary(op=op, left=left, right=right) if op in _MEANING and left.dtype.is_integer:
             a, b = _value(left, values), _value(right, values)
             if a is None or b is None or (op in "/%" and ((a < 0).any() or (b < 1).any())):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xpiler.ir.affine import Overflow, coefficient, linear, prove_le, simplify
 from xpiler.ir.affine_form import to_expr
@@ -36,7 +37,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import children, map_expr, map_stmt, rename, substitute, uses, walk, walk_stmts
+from xpiler.ir.rewrite import map_expr, map_stmt, rebuild, rename, substitute, uses, walk, walk_stmts
 from xpiler.ir.types import BOOL, F32, I64, U16, U32
 from xpiler.passes.facts import Facts, Ranges
 from xpiler.passes.strip_mining import whole_loops
@@ -132,90 +133,41 @@ def of_the_sum(
 ) -> Block | None:
     """The body with `counter + lane` as one variable; None if either occurs otherwise. `ranges`: of the two,
     where casts have to be seen through."""
+    known = ranges or {}
     failed = False
 
     def at_zero(expr: Expr) -> Expr:  # a zero of the lane's own type: comparisons keep theirs
         return map_expr(expr, lambda e: const(0, e.dtype) if isinstance(e, Var) and e.name == lane else e)
 
-    def at(expr: Expr) -> Expr:
-        nonlocal failed
-        known = ranges or {}
+    def in_step(expr: Expr) -> bool:
         first, second = coefficient(expr, counter, known), coefficient(expr, lane, known)
-        names = {n.name for n in walk(expr) if isinstance(n, Var)}
-        if not names & {counter, lane}:
-            return expr
-        if first is None or second is None or first != second:
-            failed = True
-            return expr
-        return simplify(at_zero(expr), {}, Overflow.IGNORED)
+        return first is not None and first == second
 
-    def change(expr: Expr) -> Expr:
+    def change(node: Any, field: str) -> Any:
         nonlocal failed
-        match expr:
-            case Load(index=index):
-                return replace(expr, index=tuple(at(i) for i in index))
-            case Binary(op="<" | "<=" | ">" | ">=" | "==" | "!=", left=left, right=right) if (
-                left.dtype.is_integer and _mentions(expr, counter, lane)
-            ):
-                difference = sub(left, right)
-                if at(difference) is not difference and not failed:
-                    return at_zero(expr)
-        return expr
+        if not isinstance(node, Expr):
+            return rebuild(node, change)
+        if not _mentions(node, counter, lane):
+            return node
+        match node:
+            case Var():
+                failed = True
+                return node
+            case Binary(op="<" | "<=" | ">" | ">=" | "==" | "!=", left=left, right=right):
+                if left.dtype.is_integer and in_step(sub(left, right)):
+                    return at_zero(node)
+            case Expr() if node.dtype.is_integer and in_step(node):
+                return simplify(at_zero(node), {}, Overflow.IGNORED)
+        return rebuild(node, change)
 
-    def place(target: Load | Var) -> Load | Var:
-        if isinstance(target, Load):
-            return replace(target, index=tuple(at(i) for i in target.index))
-        return target
-
-    result = map_expr(body, change, place)
+    # The counter alone is the element now: where it was read without the lane, `change` has failed.
+    result = change(body, "")
     assert isinstance(result, Block)
-    if failed or _left(result, lane):
-        return None
-    # The counter alone is the element now; elsewhere it must not have been read.
-    if _reads_outside(body, counter, lane):
-        return None
-    return result
+    return None if failed else result
 
 
 def _mentions(expr: Expr, *names: str) -> bool:
     return any(isinstance(n, Var) and n.name in names for n in walk(expr))
-
-
-def _left(body: Block, lane: str) -> bool:
-    return any(isinstance(n, Var) and n.name == lane for n in walk(body))
-
-
-def _reads_outside(body: Block, counter: str, lane: str) -> bool:
-    """Whether counter or lane are read as values, not in indices or comparisons."""
-    found = False
-
-    def visit(expr: Expr) -> None:
-        nonlocal found
-        match expr:
-            case Load() | Binary(op="<" | "<=" | ">" | ">=" | "==" | "!="):
-                return
-            case Var(name=name):
-                found |= name in (counter, lane)
-            case Select(condition=condition, then=then, otherwise=otherwise):
-                for part in (condition, then, otherwise):
-                    visit(part)
-            case _:
-                for child in children(expr):
-                    if isinstance(child, Expr):
-                        visit(child)
-
-    for stmt in walk_stmts(body):
-        match stmt:
-            case Assign(value=value):
-                visit(value)
-            case Decl(init=Expr() as init):
-                visit(init)
-            case If(condition=condition):
-                visit(condition)
-            case For(start=start, stop=stop, step=step):
-                for part in (start, stop, step):
-                    visit(part)
-    return found
 
 
 # ---------------------------------------------------------------------------------------------- the rest
