@@ -109,6 +109,9 @@ def test_a_constant_stride_is_the_difference_of_neighbours(expr: Expr) -> None:
         (sub(add(A, B), A), "b"),
         (lt(B, 16), "true"),
         (build.minimum(B, 40), "b"),
+        (build.minimum(A, build.maximum(A, B)), "a"),
+        (build.maximum(0, build.minimum(40, sub(K, C))), "min(40, K - c)"),
+        (build.minimum(0, sub(6, build.maximum(build.minimum(6, sub(M, N)), 0))), "0"),
         (build.select(lt(B, 16), A, C), "a"),
     ],
 )

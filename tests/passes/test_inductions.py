@@ -103,6 +103,42 @@ def test_rounds_of_a_walking_pointer_are_independent() -> None:
     assert "parallel for i32 c in" in shown and "+=" not in shown
 
 
+def test_panels_that_a_pointer_walks_through_are_independent() -> None:
+    """Rows that are not there are zeros, so that every column of a panel moves it by as much."""
+    text = """
+    #include <algorithm>
+    #include <cstdint>
+    constexpr int64_t MR = 6;
+    static void pack(const float *A, int64_t lda, int64_t m, int64_t k, float *dst) {
+      for (int64_t i = 0; i < m; i += MR) {
+        const int64_t mb = std::min(MR, m - i);
+        for (int64_t p = 0; p < k; ++p) {
+          int64_t r = 0;
+          for (; r < mb; ++r) *dst++ = A[(i + r) * lda + p];
+          for (; r < MR; ++r) *dst++ = 0.f;
+        }
+      }
+    }
+    static void rows(const float *A, int64_t lda, int64_t m, int64_t k, float *dst) {
+      for (int64_t i = 0; i < m; i += 16)
+        for (int64_t p = 0; p < k; ++p, dst += (int64_t)16)
+          for (int64_t r = 0; r < 16; ++r) dst[r] = i + r < m ? A[(i + r) * lda + p] : 0;
+    }
+    void pack_parts(const float *__restrict__ a, float *__restrict__ o, int m, int n) {
+      for (int q = 0; q < n; q += 256) {
+        const int64_t part = std::min<int64_t>(256, n - q);
+        PACK(a + q, n, m, part, o);
+      }
+    }
+    """
+    for pack in ("pack", "rows"):
+        (kernel,) = parse(text.replace("PACK", pack), "f.cpp", platform="vnni").program.kernels
+        lines = show(canonicalise(kernel).function).splitlines()
+        loops = [line.strip() for line in lines if " for " in line]
+        assert loops[0].startswith("for i32 q") and "offset" not in "".join(lines)
+        assert all(line.startswith(("parallel", "threads")) for line in loops[1:]), lines
+
+
 def test_tiles_at_walking_pointers_are_found_in_the_arrays() -> None:
     (kernel,) = parse(TILES, "f.cu").program.kernels
     shown = show(canonicalise(kernel, (4, 4, 1)).function)

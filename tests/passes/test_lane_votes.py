@@ -62,3 +62,21 @@ def test_a_mask_and_a_constant_is_a_condition_of_the_lane() -> None:
     text = text.replace("maskz_loadu_ps(on", "maskz_loadu_ps((__mmask16)(0xffff & on)")
     (kernel,) = parse(text, "copy.cpp", platform="vnni").program.kernels
     assert show(canonicalise(kernel).function).count("for ") == 1
+
+
+CHOSEN = """\
+#include <immintrin.h>
+static __m512 clamped(__m512 x) {
+  const __mmask16 big = _mm512_cmp_ps_mask(x, _mm512_set1_ps(8), _CMP_GT_OQ);
+  if (_mm512_kortestz(big, big)) return FEW;
+  const __m512 half = _mm512_mul_ps(x, _mm512_set1_ps(0.5f));
+  return _mm512_mask_blend_ps(big, x, half);
+}
+void clamp(const float *x, float *y) { _mm512_storeu_ps(y, clamped(_mm512_loadu_ps(x))); }
+"""
+
+
+@pytest.mark.parametrize(("few", "branches"), [("x", False), ("_mm512_abs_ps(x)", True)])
+def test_what_is_chosen_for_lanes_that_are_on_is_not_asked_for(few: str, branches: bool) -> None:
+    (kernel,) = parse(CHOSEN.replace("FEW", few), "clamp.cpp", platform="vnni").program.kernels
+    assert ("if (" in show(canonicalise(kernel).function)) == branches

@@ -1,6 +1,7 @@
 """Loops of vector code become the loops over elements that they are."""
 
 import numpy as np
+import pytest
 
 from xpiler.frontend import parse
 from xpiler.ir.interpret import run
@@ -245,3 +246,46 @@ def test_a_bfloat_is_widened_alike_as_a_signed_and_as_an_unsigned_number() -> No
         )
     )
     assert shown.count("for i32") == 1
+
+
+TREES = {
+    "a loop over what was stored": """
+        float lanes[16];
+        _mm512_storeu_ps(lanes, a);
+        float best = lanes[0];
+        for (int k = 1; k < 16; ++k) best = best > lanes[k] ? best : lanes[k];""",
+    "the same with a branch": """
+        float lanes[16];
+        _mm512_storeu_ps(lanes, a);
+        float best = lanes[0];
+        for (int k = 1; k < 16; ++k)
+          if (lanes[k] > best) best = lanes[k];""",
+    "halves": """
+        __m256 h = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+        __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+        q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+        q = _mm_max_ss(q, _mm_shuffle_ps(q, q, 1));
+        float best = _mm_cvtss_f32(q);""",
+}
+
+
+@pytest.mark.parametrize("tree", TREES.values(), ids=TREES)
+def test_a_largest_element_is_one_of_all_whatever_the_tree(tree: str) -> None:
+    function = canonical(
+        """
+        extern "C" void largest(const float *__restrict__ x, float *__restrict__ y, int n) {
+            __m512 a = _mm512_set1_ps(-3.4e38f), b = a;
+            int i = 0;
+            for (; i + 32 <= n; i += 32) {
+                a = _mm512_max_ps(a, _mm512_loadu_ps(x + i));
+                b = _mm512_max_ps(b, _mm512_loadu_ps(x + i + 16));
+            }
+            a = _mm512_max_ps(a, b);
+            TREE
+            for (; i < n; ++i) best = x[i] > best ? x[i] : best;
+            y[0] = best;
+        }
+        """.replace("TREE", tree)
+    )
+    (loop,) = [line for line in show(function).splitlines() if "for i32" in line]
+    assert loop.endswith("in 0 .. n {")

@@ -399,8 +399,30 @@ def _is_below(left: Affine, right: Affine, ranges: Known) -> bool | None:
 
 
 def _smaller(first: Expr, second: Expr, ranges: Known, overflow: Overflow) -> bool | None:
+    """Whether the first is the smaller one of the two, if that is known."""
+    if _at_most(first, second, ranges, overflow):
+        return True
+    return False if _at_most(second, first, ranges, overflow) else None
+
+
+def _at_most(first: Expr, second: Expr, ranges: Known, overflow: Overflow) -> bool:
+    """Whether first <= second is shown: also by what one is the smaller or the larger one of."""
     make = _Linear(ranges, overflow)
-    return _is_below(make.of(first), make.of(second), ranges)
+    if nonnegative(make.of(second) - make.of(first), ranges):
+        return True
+    high, low = expr_interval(first, ranges)[1], expr_interval(second, ranges)[0]
+    if high is not None and low is not None and high <= low:
+        return True
+    match first, second:
+        case _, Call(function="min", args=(a, b)):
+            return _at_most(first, a, ranges, overflow) and _at_most(first, b, ranges, overflow)
+        case Call(function="max", args=(a, b)), _:
+            return _at_most(a, second, ranges, overflow) and _at_most(b, second, ranges, overflow)
+        case Call(function="min", args=(a, b)), _:
+            return _at_most(a, second, ranges, overflow) or _at_most(b, second, ranges, overflow)
+        case _, Call(function="max", args=(a, b)):
+            return _at_most(first, a, ranges, overflow) or _at_most(first, b, ranges, overflow)
+    return False
 
 
 # ------------------------------------------------------------------------------------------ questions

@@ -68,6 +68,7 @@ from xpiler.passes.split_digits import split_serial_digits
 from xpiler.passes.spread_tiles import spread_tiles
 from xpiler.passes.strips import join_rests, merge_strips
 from xpiler.passes.structured import without_continues
+from xpiler.passes.sums_of_parts import join_parts
 from xpiler.passes.thread_digits import split_thread_digits
 from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.thread_strips import widen_threads
@@ -260,6 +261,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("gathered votes", tell_votes),
     ("totals of lanes", join_lane_totals),
     ("merging of reductions", merge_reductions),
+    ("sums of parts", join_parts),
     ("tidy", tidy),
     ("rescaled sums", split_rescaled_sums),
     ("merging of reductions", merge_reductions),
@@ -274,6 +276,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("unrolled strips", roll_strips),
     ("special cases", drop_special_cases),
+    ("sums of parts", join_parts),
     ("strips", merge_strips),
     ("first threads", first_threads_last),
     ("invariants", hoist_invariants),

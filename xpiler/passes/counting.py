@@ -191,8 +191,14 @@ def _counted(stmt: Stmt) -> _Counted | None:
 
 
 def growth(stmt: Stmt) -> tuple[Var, Expr] | None:
-    """The variable and the amount of `v += amount` or `v = v + amount`."""
+    """The variable and the amount of `v += amount` or `v = v + amount`, maybe added in a wider type."""
     match stmt:
+        case Assign(
+            target=Var() as var,
+            value=Cast(dtype=dtype, operand=Binary(op="+", left=Cast(operand=left), right=wide)),
+            reduce=None,
+        ) if left == var and dtype == var.dtype and dtype.bits <= wide.dtype.bits and wide.dtype.is_integer:
+            amount = cast(wide, dtype)
         case Assign(target=Var() as var, value=amount, reduce="+"):
             pass
         case Assign(target=Var() as var, value=Binary(op="+", left=left, right=amount), reduce=None) if (

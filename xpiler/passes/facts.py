@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.affine_bounds import Stated
-from xpiler.ir.build import sub
+from xpiler.ir.build import const, int_limits, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
     Call,
+    Cast,
     Const,
     Decl,
     Expr,
@@ -49,6 +50,19 @@ def _evaluated(expr: Expr) -> Iterator[Binary]:
     for child in children(expr):
         if isinstance(child, Expr):
             yield from _evaluated(child)
+
+
+def _unwidened(left: Expr, right: Expr) -> tuple[Expr, Expr]:
+    """`n` and 0 of `(long)n` and `0l`."""
+    match left, right:
+        case Cast(operand=Var() as inner), Const(value=value) if (
+            inner.dtype.is_integer
+            and left.dtype.is_signed
+            and left.dtype.bits >= inner.dtype.bits
+            and int_limits(inner.dtype)[0] <= value <= int_limits(inner.dtype)[1]
+        ):
+            return inner, const(int(value), inner.dtype)
+    return left, right
 
 
 @dataclass(frozen=True)
@@ -137,6 +151,7 @@ class Facts:
         return facts
 
     def _compared(self, op: str, left: Expr, right: Expr) -> Facts:
+        left, right = _unwidened(left, right)
         if not isinstance(left, Var) or left.dtype.is_float or left.name in self.mutable:
             return self
         if not self._stable(right):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xpiler.ir.nodes import Assign, Binary, Block, Call, Const, Expr, Function, Load, Select, Stmt, Var
+from xpiler.ir.nodes import Assign, Binary, Block, Call, Const, Expr, Function, If, Load, Select, Stmt, Var
 from xpiler.ir.rewrite import map_body, map_stmt, walk
 
 REDUCTIONS = ("+", "*", "min", "max", "&", "|", "^")  # those that `Assign.reduce` can say
@@ -15,6 +15,7 @@ def folded(assign: Assign) -> tuple[str, Expr] | None:
     if not isinstance(assign.target, Var):
         return None
     name, value = assign.target.name, assign.value
+    op: str
     if assign.reduce is not None:
         return None if _reads(value, name) else (assign.reduce, value)
     match value:
@@ -22,13 +23,8 @@ def folded(assign: Assign) -> tuple[str, Expr] | None:
             pairs = [(left, right), (right, left)]
         case Call(function="min" | "max" as op, args=(left, right)):
             pairs = [(left, right), (right, left)]
-        case Select(
-            condition=Binary(op=">" | "<" as order, left=left, right=right), then=then, otherwise=rest
-        ) if (then, rest) in (
-            (left, right),
-            (right, left),
-        ):  # of numbers: which NaN is kept depends on the order
-            op = "max" if (order == ">") == (then == left) else "min"
+        case Select() if (extreme := chosen_extreme(value)) is not None:
+            op, left, right = extreme
             pairs = [(left, right), (right, left)]
         case Call(function="fma", args=(a, b, Var(name=other))) if other == name:
             product = Binary(value.dtype, "*", a, b)
@@ -41,6 +37,28 @@ def folded(assign: Assign) -> tuple[str, Expr] | None:
     for own, rest in pairs:
         if isinstance(own, Var) and own.name == name and not _reads(rest, name):
             return op, rest
+    return None
+
+
+def chosen_extreme(select: Select) -> tuple[str, Expr, Expr] | None:
+    """(op, a, b) of `a > b ? a : b` and the like. Of numbers: which NaN is kept depends on the order."""
+    match select:
+        case Select(condition=Binary(op=">" | "<" | ">=" | "<=" as order, left=left, right=right)):
+            if (select.then, select.otherwise) in ((left, right), (right, left)):
+                return "max" if (order[0] == ">") == (select.then == left) else "min", left, right
+    return None
+
+
+def kept_extreme(stmt: If) -> Assign | None:
+    """`if (x > best) best = x` as `best = x > best ? x : best`."""
+    match stmt:
+        case If(
+            condition=Binary(left=left, right=right) as condition,
+            then=Block(body=(Assign(target=target, value=value, reduce=None) as assign,)),
+            otherwise=Block(body=()),
+        ) if (left, right) in ((target, value), (value, target)):
+            chosen = Select(value.dtype, condition, value, target)
+            return replace(assign, value=chosen) if chosen_extreme(chosen) is not None else None
     return None
 
 

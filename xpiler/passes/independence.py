@@ -29,10 +29,24 @@ from xpiler.ir.affine import (
 )
 from xpiler.ir.affine_bounds import interval
 from xpiler.ir.affine_form import Atom, atom_variables, divide_out, split_by_var
-from xpiler.ir.build import add, ceil_div, const, is_const, mul, sub
-from xpiler.ir.nodes import EMPTY, Assign, Atomic, Block, Collective, Const, Expr, For, If, Stmt, Var, While
+from xpiler.ir.build import add, ceil_div, const, is_const, lt, mul, sub
+from xpiler.ir.nodes import (
+    EMPTY,
+    Assign,
+    Atomic,
+    Block,
+    Call,
+    Collective,
+    Const,
+    Expr,
+    For,
+    If,
+    Stmt,
+    Var,
+    While,
+)
+from xpiler.ir.rewrite import map_stmt, uses, walk_stmts
 from xpiler.ir.rewrite import substitute as substitute_expr
-from xpiler.ir.rewrite import uses, walk_stmts
 from xpiler.ir.types import I32
 from xpiler.passes.accesses import Access, Guard, accesses, assigned_scalars, declared, lower_bound
 from xpiler.passes.facts import End, Facts, Ranges
@@ -55,14 +69,19 @@ class Independence:
 def independent(loop: For, facts: Facts) -> Independence:
     """Of the iterations of one loop; `facts` hold around it."""
     answer = independent_iterations((loop,), loop.body.body, facts.inside(loop))
-    if answer or not isinstance(loop.step, Const) or int(loop.step.value) < 2:
+    if answer:
         return answer
-    counted = _by_ones(loop)
-    return independent_iterations((counted,), counted.body.body, facts.inside(counted))
+    counted = map_stmt(loop, lambda stmt: _by_ones(stmt) if isinstance(stmt, For) else stmt)
+    if not isinstance(counted, For) or counted == loop:
+        return answer
+    running = facts.where(lt(loop.start, loop.stop))
+    return independent_iterations((counted,), counted.body.body, running.inside(counted))
 
 
 def _by_ones(loop: For) -> For:
     """`for i in s..e step 32: f(i)` as `for i in 0..: f(s + 32 * i)`: the step shows in the addresses."""
+    if not isinstance(loop.step, Const) or int(loop.step.value) < 2:
+        return loop
     count = ceil_div(sub(loop.stop, loop.start), loop.step)
     value = add(loop.start, mul(Var(loop.dtype, loop.var), loop.step))
     start, step = const(0, loop.dtype), const(1, loop.dtype)
@@ -244,6 +263,8 @@ class _Question:
         definitions: dict[str, Affine] = {}
         known = self._digits(form, ranges)
         if not self.counters <= known:
+            known |= self._digits(*self._with_stops(form, access, ranges))
+        if not self.counters <= known:
             changed, more = self._with_guards(form, access.guards, ranges, definitions)
             if definitions:
                 known |= self._digits(changed, {**ranges, **more})
@@ -263,6 +284,30 @@ class _Question:
             if name in known:
                 known |= self._digits(definition, ranges)
         return known
+
+    def _with_stops(self, form: Affine, access: Access, ranges: Ranges) -> tuple[Affine, Ranges]:
+        """The form with the stop of an inner loop as a variable, such as `min(256, K - k0)` of a panel that
+        is as long: there is one element at least where there is an access."""
+        more: dict[str, tuple[End, End]] = {}
+        moving = self.counters | self.own
+        for loop in (*self.loops, *access.loops):
+            stop, low = linear(loop.stop, access.facts.ranges), ranges[loop.var][0]
+            if stop is None or not is_const(loop.step, 1) or not isinstance(low, int) or low < 0:
+                continue
+            match stop.terms:
+                case (((atom,), 1),) if not isinstance(atom, Var) and not _variables(atom) & moving:
+                    name = f"?stop of {loop.var}"
+                    form = _renamed_atom(form, atom, of_var(name, loop.dtype))
+                    more[name] = 1, None
+                    more[loop.var] = low, sub(Var(loop.dtype, name), 1)
+        for atom in form.atoms():
+            match atom:
+                case Call(function="min", args=args) if not _variables(atom) & moving:
+                    if all(_is_passed(arg, access.facts) for arg in args):  # by loops around all of it
+                        name = f"?stop {len(more)}"
+                        form = _renamed_atom(form, atom, of_var(name, atom.dtype))
+                        more[name] = 1, None
+        return form, {**ranges, **more}
 
     def _below_step(self, start: Affine, step: Expr, ranges: Ranges) -> bool:
         """Whether 0 <= start < step, for a step that is an expression."""
@@ -303,13 +348,9 @@ class _Question:
                 more[parts[atom]] = (low, high)
         if not parts:
             return form, ranges
-        changed = lift(0)
-        for monomial, count in form.terms:
-            term = lift(count)
-            for atom in monomial:
-                term = term * (of_var(parts[atom]) if atom in parts else Affine((((atom,), 1),)))
-            changed = changed + term
-        return changed, {**ranges, **more}
+        for atom, name in parts.items():
+            form = _renamed_atom(form, atom, of_var(name))
+        return form, {**ranges, **more}
 
     def _ranges(self, access: Access) -> dict[str, tuple[End, End]]:
         """Ends of counters and inner loop variables, as numbers where they depend on counters."""
@@ -363,9 +404,11 @@ class _Question:
         return form, more
 
     def _with_residue(self, first: Affine, one: Access, second: Affine, other: Access) -> set[str]:
-        """Same dependence on the counters, the rest of each within one interval: that is one more digit."""
-        moving_one, rest_one = _split(first, self.counters)
-        moving_two, rest_two = _split(second, self.counters)
+        """Same dependence on the counters and on loops around both, the rest of each within one interval:
+        that is one more digit."""
+        moving = self.counters | self._loops_of_both(one, other)
+        moving_one, rest_one = _split(first, moving)
+        moving_two, rest_two = _split(second, moving)
         if moving_one is None or moving_two is None or rest_one is None or rest_two is None:
             return set()
         if moving_one != moving_two:
@@ -382,7 +425,16 @@ class _Question:
         lows, highs = [e[0] for e in ends if e[0] is not None], [e[1] for e in ends if e[1] is not None]
         if len(lows) < 2 or len(highs) < 2:
             return set()
-        return self._digits(moving_one + of_var("?rest"), {**ranges, "?rest": (min(lows), max(highs))})
+        form, ranges = moving_one + of_var("?rest"), {**ranges, "?rest": (min(lows), max(highs))}
+        return self._digits(form, ranges) or self._digits(*self._with_stops(form, one, ranges))
+
+    def _loops_of_both(self, one: Access, other: Access) -> set[str]:
+        """Counters of loops inside that are around both accesses, and whose length is no number."""
+        return {
+            mine.var
+            for mine, theirs in zip(one.loops, other.loops, strict=False)
+            if mine is theirs and not isinstance(mine.stop, Const)
+        }
 
     def _with_sums(self, first: Affine, one: Access, second: Affine, other: Access) -> set[str]:
         """Sums that guards of both keep below the same ends are digits: `n*i + 32*j + l` and
@@ -437,6 +489,28 @@ def _common_factor(form: Affine, part: Affine, atom: Var) -> Affine | None:
         return None
     factor, left = divide_out(whole[0], unit)
     return None if left.terms else factor
+
+
+def _is_passed(end: Expr, facts: Facts) -> bool:
+    """Whether a number from 0 upward is below it."""
+    form = linear(end, facts.ranges)
+    if form is not None and form.as_int is not None:
+        return form.as_int > 0
+    return form is not None and any(
+        linear(stop, facts.ranges) == form and lower_bound(Var(stop.dtype, name), facts) in (0, 1)
+        for name, stop in facts.below
+    )
+
+
+def _renamed_atom(form: Affine, atom: Atom, variable: Affine) -> Affine:
+    """The form with a variable in place of an atom."""
+    changed = lift(0)
+    for monomial, count in form.terms:
+        term = lift(count)
+        for one in monomial:
+            term = term * (variable if one == atom else Affine((((one,), 1),)))
+        changed = changed + term
+    return changed
 
 
 def _split(form: Affine, names: set[str]) -> tuple[Affine | None, Affine | None]:

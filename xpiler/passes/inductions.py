@@ -14,11 +14,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from xpiler.ir.affine import Overflow, bounds, linear, simplify
+from xpiler.ir.affine_form import divide_out, lift, to_expr
 from xpiler.ir.build import add, cast, ceil_div, const, div, maximum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Block,
     Break,
+    Const,
     Continue,
     Decl,
     Expr,
@@ -30,21 +33,34 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import free_vars, map_body, substitute, uses, walk
+from xpiler.ir.rewrite import Uses, free_vars, map_body, substitute, uses, walk, walk_stmts
 from xpiler.passes.counting import growth
+from xpiler.passes.facts import Ranges, mutable_vars
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
 
 
 def without_inductions(function: Function) -> Function:
     """Everywhere in the function, inner loops first: what one adds up is an amount of the one around it."""
-    return map_body(function, lambda stmt: _of_counters(stmt) if isinstance(stmt, Block) else stmt)
+    ranges = _ranges(function)
+    return map_body(function, lambda stmt: _of_counters(stmt, ranges) if isinstance(stmt, Block) else stmt)
 
 
-def _of_counters(block: Block) -> Block:
+def _ranges(function: Function) -> Ranges:
+    """Of integers that are named once: `min(6, m - i)` is 6 at the most."""
+    mutable, found = mutable_vars(function), dict[str, tuple[int | None, int | None]]()
+    for stmt in walk_stmts(function.body):
+        if not isinstance(stmt, Decl) or stmt.shape or stmt.name in mutable:
+            continue
+        if stmt.dtype.is_integer and isinstance(stmt.init, Expr):
+            found[stmt.name] = bounds(stmt.init, found)
+    return found
+
+
+def _of_counters(block: Block, ranges: Ranges) -> Block:
     out: list[Stmt] = []
     for at, stmt in enumerate(block.body):
-        moved = _moved(stmt) if isinstance(stmt, For) else {}
+        moved = _moved(stmt, ranges) if isinstance(stmt, For) else {}
         if not isinstance(stmt, For) or not moved:
             out.append(stmt)
             continue
@@ -53,11 +69,13 @@ def _of_counters(block: Block) -> Block:
         out.append(_plain(stmt, moved))
         for name, (var, amount) in moved.items():
             if name in wanted or name not in own:
-                out.append(Assign(var, mul(cast(_rounds(stmt), var.dtype), amount), "+", range=stmt.range))
+                out.append(
+                    Assign(var, mul(cast(_rounds(stmt, ranges), var.dtype), amount), "+", range=stmt.range)
+                )
     return block if tuple(out) == block.body else replace(block, body=tuple(out))
 
 
-def _moved(loop: For) -> dict[str, tuple[Var, Expr]]:
+def _moved(loop: For, ranges: Ranges) -> dict[str, tuple[Var, Expr]]:
     """By name: the variables that each round moves, and by how much."""
     body = spliced(loop.body.body)
     if loop.kind is not LoopKind.SERIAL or any(leaves_loop(s, (Break, Continue, Return)) for s in body):
@@ -68,26 +86,42 @@ def _moved(loop: For) -> dict[str, tuple[Var, Expr]]:
         return {}
     moved: dict[str, tuple[Var, Expr]] = {}
     unsteady: set[str] = set()  # what some statement moves by another amount each time, or sets
+    named: dict[str, Expr] = {}
     for stmt in body:
         step = growth(stmt)
+        if step is None and _names_number(stmt, inside):
+            assert isinstance(stmt, Decl) and isinstance(stmt.init, Expr)
+            named[stmt.name] = substitute(stmt.init, named)
+            continue
         if step is None:
             unsteady |= uses(stmt).vars_assigned
             continue
-        var, by = step
+        var, by = step[0], simplify(substitute(step[1], named), ranges, Overflow.IGNORED)
         if var.name in inside.vars_declared or any(
             isinstance(n, Load) or (isinstance(n, Var) and n.name in inside.vars_assigned) for n in walk(by)
         ):
             unsteady.add(var.name)
             continue
         so_far = moved[var.name][1] if var.name in moved else const(0, var.dtype)
-        moved[var.name] = var, add(so_far, cast(by, var.dtype))
+        moved[var.name] = var, simplify(add(so_far, cast(by, var.dtype)), ranges, Overflow.IGNORED)
     return {name: step for name, step in moved.items() if name not in unsteady}
+
+
+def _names_number(stmt: Stmt, inside: Uses) -> bool:
+    """Whether it only gives a name to an integer that is computed of others."""
+    return (
+        isinstance(stmt, Decl)
+        and not stmt.shape
+        and isinstance(stmt.init, Expr)
+        and stmt.dtype.is_integer
+        and stmt.name not in inside.vars_set
+        and not any(isinstance(n, Load) for n in walk(stmt.init))
+    )
 
 
 def _plain(loop: For, moved: dict[str, tuple[Var, Expr]]) -> For:
     """The loop with the variables as numbers of its counter."""
-    counter = div(sub(Var(loop.dtype, loop.var), loop.start), loop.step)
-    ahead = {name: mul(cast(counter, var.dtype), by) for name, (var, by) in moved.items()}
+    ahead = {name: _so_far(loop, by) for name, (_, by) in moved.items()}
     out: list[Stmt] = []
     for stmt in spliced(loop.body.body):
         step = growth(stmt)
@@ -99,5 +133,21 @@ def _plain(loop: For, moved: dict[str, tuple[Var, Expr]]) -> For:
     return replace(loop, body=replace(loop.body, body=tuple(out)))
 
 
-def _rounds(loop: For) -> Expr:
-    return ceil_div(maximum(sub(loop.stop, loop.start), const(0, loop.dtype)), loop.step)
+def _so_far(loop: For, by: Expr) -> Expr:
+    """How far the rounds before have moved something: where each step of the counter is a part of it, by that
+    part for each number that the counter has counted."""
+    counted = sub(Var(loop.dtype, loop.var), loop.start)
+    form = linear(by)
+    if isinstance(loop.step, Const) and form is not None:
+        part, rest = divide_out(form, lift(int(loop.step.value)))
+        if not rest.terms:
+            return mul(cast(counted, by.dtype), to_expr(part, by.dtype))
+    return mul(cast(div(counted, loop.step), by.dtype), by)
+
+
+def _rounds(loop: For, ranges: Ranges) -> Expr:
+    span = sub(loop.stop, loop.start)
+    lowest, _ = bounds(span, ranges)
+    if lowest is None or lowest < 0:
+        span = maximum(span, const(0, loop.dtype))
+    return ceil_div(span, loop.step)

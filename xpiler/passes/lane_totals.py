@@ -38,9 +38,10 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import map_expr, map_stmt, rename, uses, walk, walk_stmts
 from xpiler.ir.types import F32, I32
+from xpiler.passes.copied_arrays import drop_copies
 from xpiler.passes.copies import template
 from xpiler.passes.folds import folded
-from xpiler.passes.reduction_values import NAMES, identity
+from xpiler.passes.reduction_values import NAMES, identity, is_idempotent
 from xpiler.passes.structured import spliced
 from xpiler.passes.thread_fusion import fuse_threads
 
@@ -50,7 +51,7 @@ def join_lane_totals(function: Function) -> Function:
     first."""
     if not function.is_serial:
         return function
-    beside = _with_known_starts(fuse_threads(function, beside=True))
+    beside = _with_known_starts(fuse_threads(drop_copies(function), beside=True))
     joined = _with_totals(beside)
     return function if joined is beside else joined
 
@@ -128,13 +129,20 @@ def _with_one_register(stmts: tuple[Stmt, ...], n: int) -> tuple[Stmt, ...] | No
         return None
     op, registers = found
     base = array if array in registers else registers[0]
+    users = [s for s in stmts[:n] if not isinstance(s, Decl) and _touches(s, base)]
+    start = _began(users[0], base, count) if users else None
     for one in registers:
-        users = [m for m, s in enumerate(stmts) if not isinstance(s, Decl) and _touches(s, one)]
-        before = [m for m in users if m < n]
-        if not before or (one != array and users[-1] > n) or not _is_register(stmts, one, count, only):
+        places = [m for m, s in enumerate(stmts) if not isinstance(s, Decl) and _touches(s, one)]
+        before = [m for m in places if m < n]
+        if not before or (one != array and places[-1] > n) or not _is_register(stmts, one, count, only):
             return None
         began = _began(stmts[before[0]], one, count)
-        if began is None or (one != base and began != identity(op, only.target.dtype)):
+        if began is None:
+            return None
+        if one != base and began not in (
+            identity(op, only.target.dtype),
+            start if is_idempotent(op) else None,
+        ):
             return None
         if not all(_only_adds(stmts[m], one, op) for m in before[1:]):
             return None

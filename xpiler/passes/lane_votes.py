@@ -9,6 +9,11 @@ lane decides for all if the condition is a bound that it is the first to keep:
 
     bits = 0;  for lane: bits |= (i + lane < n ? 1 : 0) << lane;
     if (bits != 0) { ... }      -->   if (i + 0 < n) { ... }
+
+Where no lane is on, what is chosen for lanes that are on is not asked for:
+
+    if (bits == 0) for lane: y[lane] = a(lane);
+    else { ...; for lane: y[lane] = c(lane) ? b(lane) : a(lane); }      -->   the latter
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import free_vars, map_stmt, substitute
+from xpiler.ir.rewrite import free_vars, map_stmt, substitute, uses
 from xpiler.ir.types import I32
 
 
@@ -50,6 +55,15 @@ def _without_votes(block: Block) -> Block:
     out: list[Stmt] = []
     changed = False
     for position, stmt in enumerate(block.body):
+        chosen = _chosen(out[-2], out[-1], stmt) if len(out) >= 2 else None
+        if chosen is not None:
+            bits = out[-2]
+            rest = Block((*chosen, *block.body[position + 1 :]))
+            if isinstance(bits, Decl) and bits.name not in free_vars(rest):
+                del out[-2:]
+            out.extend(chosen)
+            changed = True
+            continue
         vote = _vote(out[-2], out[-1], stmt) if len(out) >= 2 else None
         decisive = _decisive(*vote) if vote is not None else None
         if vote is not None and isinstance(stmt, If) and all(_is_masked(s, *vote) for s in stmt.then.body):
@@ -67,6 +81,52 @@ def _without_votes(block: Block) -> Block:
         else:
             out.append(stmt)
     return replace(block, body=tuple(out)) if changed else block
+
+
+def _chosen(declared: Stmt, loop: Stmt, branch: Stmt) -> tuple[Stmt, ...] | None:
+    """What is done where some lane is on, if that is right where none is."""
+    match branch:
+        case If(condition=Binary(op="==") as asked, then=without, otherwise=among) if among.body:
+            vote = _vote(declared, loop, If(replace(asked, op="!="), among))
+        case If(condition=asked, then=among, otherwise=without):
+            vote = _vote(declared, loop, If(asked, among))
+        case _:
+            return None
+    if vote is None or len(without.body) != 1:
+        return None
+    lane, lanes, condition = vote
+    *before, last = among.body
+    own = {s.name for s in before if isinstance(s, Decl)}
+    if not all(_is_own(s, own) for s in before):
+        return None
+    plain, picked = _of_lanes(without.body[0], lane, lanes), _of_lanes(last, lane, lanes)
+    if plain is None or picked is None or plain.target != picked.target or picked.reduce or plain.reduce:
+        return None
+    match picked.value:
+        case Select(condition=own_condition, otherwise=otherwise) if otherwise == plain.value:
+            return among.body if set(_parts(own_condition)) & set(_parts(condition, "||")) else None
+    return None
+
+
+def _is_own(stmt: Stmt, own: set[str]) -> bool:
+    """Whether a statement sets nothing but arrays and variables of the branch."""
+    done = uses(stmt)
+    return done.arrays_written <= own and done.vars_assigned - done.vars_declared <= own
+
+
+def _of_lanes(stmt: Stmt, lane: str, lanes: int) -> Assign | None:
+    """What a loop over the lanes assigns in each, with the lane's name."""
+    match stmt:
+        case For(
+            var=var,
+            start=Const(value=0),
+            stop=Const(value=count),
+            step=Const(value=1),
+            body=Block(body=(Assign() as assign,)),
+        ) if int(count) == lanes:
+            renamed = substitute(assign, {var: Var(stmt.dtype, lane)})
+            return renamed if isinstance(renamed, Assign) else None
+    return None
 
 
 def _vote(declared: Stmt, loop: Stmt, branch: Stmt) -> tuple[str, int, Expr] | None:
@@ -163,8 +223,8 @@ def _is_masked(stmt: Stmt, lane: str, lanes: int, condition: Expr) -> bool:
     return False
 
 
-def _parts(condition: Expr) -> list[Expr]:
+def _parts(condition: Expr, op: str = "&&") -> list[Expr]:
     match condition:
-        case Binary(op="&&", left=left, right=right):
-            return [*_parts(left), *_parts(right)]
+        case Binary(op=own, left=left, right=right) if own == op:
+            return [*_parts(left, op), *_parts(right, op)]
     return [condition]

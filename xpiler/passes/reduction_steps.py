@@ -34,6 +34,7 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
+from xpiler.passes.folds import chosen_extreme, kept_extreme
 from xpiler.passes.structured import spliced
 
 OPERATORS = frozenset({"+", "*", "max", "min", "&", "|", "^"})
@@ -151,6 +152,8 @@ class Machine:
                     self.steps += 1
                     if self.steps > _STEPS:
                         raise Unknown("too many steps")
+            case If() if (better := kept_extreme(stmt)) is not None:
+                self.step(better)
             case If(condition=condition, then=then, otherwise=otherwise):
                 self.run((then if self.number(condition) else otherwise).body)
             case _:
@@ -200,6 +203,9 @@ class Machine:
                         raise Unknown("out of bounds")
                     self.arrays[place] = Reduced("", place[0], 1 << place[1])
                 return self.arrays[place]
+            case Select() if (extreme := chosen_extreme(expr)) is not None:
+                op, left, right = extreme
+                return combine(op, self.value(left), self.value(right), left)
             case Select(condition=condition, then=then, otherwise=otherwise):
                 return self.value(then if self.number(condition) else otherwise)
             case Cast(operand=operand):

@@ -40,6 +40,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import map_expr, map_stmt, rebuild, rename, substitute, uses, walk, walk_stmts
 from xpiler.ir.types import BOOL, F32, I64, U16, U32
 from xpiler.passes.facts import Facts, Ranges
+from xpiler.passes.folds import folded, kept_extreme
 from xpiler.passes.strip_mining import whole_loops
 from xpiler.passes.structured import spliced
 
@@ -381,6 +382,10 @@ def _plain(stmt: Stmt) -> Stmt:
             return replace(stmt, value=add(value, target), reduce=None)
         case Assign(target=target, value=value, reduce="max" | "min" as op):
             return replace(stmt, value=Call(target.dtype, op, (target, value)), reduce=None)
+        case If() if (better := kept_extreme(stmt)) is not None:
+            fold = folded(better)
+            if fold is not None:
+                return replace(better, value=Call(better.target.dtype, fold[0], (better.target, fold[1])))
     return stmt
 
 
