@@ -58,6 +58,7 @@ from xpiler.passes.renewed_variables import renew_variables
 from xpiler.passes.reroll import reroll
 from xpiler.passes.rescaled_sums import split_rescaled_sums
 from xpiler.passes.rolled_fills import roll_fills
+from xpiler.passes.rounded_counts import drop_rounding
 from xpiler.passes.serial import serial_form
 from xpiler.passes.shaped_indices import shape_indices
 from xpiler.passes.signed_tests import plain_numbers
@@ -127,7 +128,7 @@ def _loops(kernel: Function, *sizes: Any) -> Function:
     if kernel.is_serial:
         return without_inductions(counted_loops(with_filled_arrays(serial_form(kernel))))
     between = renew_variables(declare_late(uniform_starts(with_bits_as_meant(kernel))))
-    recovered = recover_loops(between, *sizes)
+    recovered = recover_loops(without_inductions(counted_loops(between)), *sizes)
     return restrict_racing(_of_single_elements(recovered))
 
 
@@ -220,6 +221,7 @@ TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("pipeline removal", remove_pipelines),
     ("buffer splitting", split_buffers),
     ("tidy", tidy),
+    ("rounded counts", drop_rounding),
     ("alignment of threads", align_threads),
     ("thread fusion", fuse_threads),
     ("array sinking", sink_arrays),
