@@ -57,6 +57,26 @@ def test_a_number_of_blocks_need_not_be_a_thousand() -> None:
     assert [case.scalar("blocks") for case in found.contract.cases][:1] == [37]
 
 
+def test_the_type_of_a_task_is_no_size() -> None:
+    text = """#include <bang.h>
+        __mlu_entry__ void twice(const float *x, float *y, int n) {
+            __nram__ float tile[64];
+            for (int i = taskId * 64; i < n; i += taskDim * 64) {
+                int count = n - i < 64 ? n - i : 64;
+                __memcpy(tile, x + i, count * 4, GDRAM2NRAM);
+                __bang_mul_scalar(tile, tile, 2.0f, 64);
+                __memcpy(y + i, tile, count * 4, NRAM2GDRAM);
+            }
+        }
+        void run(const cnrtDim3_t dim, const cnrtFunctionType_t type, cnrtQueue_t q,
+                 const float *x, float *y, const int n) {
+            twice<<<dim, type, q>>>(x, y, n);
+        }"""
+    found = inferred(text, file="k.mlu")
+    assert not found.findings
+    assert {case.scalar("type") for case in found.contract.cases} == {4}
+
+
 def test_a_launch_of_fixed_size_tells_the_extents() -> None:
     found = inferred(
         "__global__ void k(const float *x, float *y) {\n"

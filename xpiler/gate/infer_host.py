@@ -3,6 +3,7 @@ tells which memory its launches get, and those launches are run in the IR interp
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -56,6 +57,10 @@ _MAX_LAUNCHES = 64
 _BLOCK_SIZE = 256
 
 
+_UNION1 = 4  # `cnrtFuncTypeUnion1`
+_TASK_TYPE = re.compile(r"\bcnrt(?:FunctionType|JobType)_t\s+(?:const\s+)?(\w+)")
+
+
 class HostSearch(Search):
     """Calls the wrapper and interprets the kernels that it launches."""
 
@@ -77,6 +82,7 @@ class HostSearch(Search):
 
     def run(self) -> list[Trial]:
         self.preferred = fixed_candidates(self.unit, self.entry, self.kernels)
+        self._notice_task_types()
         self._notice_block_sizes()
         self.deadline = time.thread_time() + SECONDS
         found = self._on_all_branches(self.two_sizes(self.preferred))
@@ -166,6 +172,15 @@ class HostSearch(Search):
 
     def index_uses(self) -> dict[str, str]:
         return self.uses
+
+    def _notice_task_types(self) -> None:
+        """A parameter that is BANG C's type of a task is one cluster, which can do all that a core can."""
+        for function in self.functions:
+            if function.name == self.entry.function:
+                text = self.unit.text[slice(*function.span)].split("{")[0]
+                for name in {*_TASK_TYPE.findall(text)} & {*self.sizes} - {*self.fixed}:
+                    self.fixed[name] = _UNION1
+                    self.notes.append(f"{name} is the type of a task: cnrtFuncTypeUnion1")
 
     def _notice_block_sizes(self) -> None:
         """A parameter that is the block's size gets ordinary block sizes."""
