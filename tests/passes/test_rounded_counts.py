@@ -60,3 +60,31 @@ def test_lanes_that_nobody_reads_are_left_out(whole: str) -> None:
 )
 def test_lanes_that_may_be_read_stay(whole: str, more: str) -> None:
     assert "na[" in shown(whole, more)
+
+
+ROWS = """
+#include <bang.h>
+#define ROOM 4096
+__nram__ float xs[ROOM], w[ROOM];
+__mlu_entry__ void rows(const float *x, const float *g, float *y, int rows, int d) {
+  int dp = (d + 63) / 64 * 64;
+  int batch = ROOM / dp;
+  __memcpy(w, g, d * sizeof(float), GDRAM2NRAM);
+  for (int r = taskId * batch; r < rows; r += taskDim * batch) {
+    int some = rows - r < batch ? rows - r : batch;
+    __memcpy(xs, x + r * d, d * 4, GDRAM2NRAM, dp * 4, d * 4, some - 1);
+    __bang_cycle_mul(xs, xs, w, some * dp, dp);
+    __bang_add_scalar(xs, xs, 1.0f, LANES);
+    __memcpy(y + r * d, xs, d * 4, NRAM2GDRAM, d * 4, dp * 4, some - 1);
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(("lanes", "whole"), [("some * dp", True), ("some * dp - 1", False), ("ROOM", False)])
+def test_rows_that_are_filled_up_are_as_long_as_what_is_read(lanes: str, whole: bool) -> None:
+    (kernel,) = parse(ROWS.replace("LANES", lanes), "k.mlu", platform="bang").program.kernels
+    lines = show(canonicalise(kernel, (1, 1, 1), (4, 1, 1)).function).splitlines()
+    loops = [line.strip() for line in lines if " for " in line]
+    wanted = ["parallel for i32 j in 0 .. rows {", "threads for i32 i_1 in 0 .. d {"]
+    assert (loops == wanted) == whole, lines

@@ -166,6 +166,9 @@ class _Linear:
                     return dividend  # nothing, divided by anything that can divide
                 if nonnegative(divisor - 1, self.ranges) and self._is_natural(dividend):
                     return divide(dividend, divisor, self.ranges, expr.dtype)[op == "%"]
+                quotient, rest = divide_out(dividend, divisor)
+                if quotient.terms and not rest.terms:  # whatever the signs
+                    return lift(0) if op == "%" else quotient
             case Binary(op="|", left=left, right=right):
                 return self._disjoint_or(expr, self.of(left), self.of(right))
         return of_atom(expr)

@@ -75,6 +75,7 @@ from xpiler.passes.thread_fusion import fuse_threads
 from xpiler.passes.thread_strips import widen_threads
 from xpiler.passes.tidy import tidy
 from xpiler.passes.tile_order import order_tiles
+from xpiler.passes.tile_rows import go_by_rows
 from xpiler.passes.tile_threads import turn_tiles
 from xpiler.passes.twin_branches import merge_twins
 from xpiler.passes.uniform_starts import uniform_starts
@@ -222,7 +223,10 @@ TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("buffer splitting", split_buffers),
     ("tidy", tidy),
     ("rounded counts", drop_rounding),
+    ("rows of tiles", go_by_rows),
     ("alignment of threads", align_threads),
+    ("thread fusion", fuse_threads),
+    ("rounded counts", drop_rounding),
     ("thread fusion", fuse_threads),
     ("array sinking", sink_arrays),
     ("thread fusion", fuse_threads),

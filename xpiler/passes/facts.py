@@ -20,9 +20,11 @@ from xpiler.ir.nodes import (
     Function,
     If,
     Load,
+    LoopKind,
     Select,
     Stmt,
     Var,
+    While,
 )
 from xpiler.ir.rewrite import children, uses, walk_exprs
 from xpiler.passes.aliasing import Aliases, may_be_same
@@ -50,6 +52,17 @@ def _evaluated(expr: Expr) -> Iterator[Binary]:
     for child in children(expr):
         if isinstance(child, Expr):
             yield from _evaluated(child)
+
+
+def _counts(stmt: Stmt) -> Iterator[str]:
+    """What an instruction of BANG C is given as the number of its elements, whatever data are: that is not
+    negative."""
+    if isinstance(stmt, For) and stmt.kind is LoopKind.THREADS and isinstance(stmt.stop, Var):
+        yield stmt.stop.name
+    if not isinstance(stmt, If | While):
+        for child in children(stmt):
+            if isinstance(child, Stmt):
+                yield from _counts(child)
 
 
 def _unwidened(left: Expr, right: Expr) -> tuple[Expr, Expr]:
@@ -91,6 +104,9 @@ class Facts:
                 facts.ranges[param.name] = (1, _THREADS)
             if param.name.startswith("gridDim."):
                 facts.ranges[param.name] = (1, MOST_BLOCKS if param.name.endswith(".x") else _MOST_ACROSS)
+        if function.tasks:
+            counts = set(_counts(function.body)) & {p.name for p in function.params} - facts.mutable
+            facts.ranges.update(dict.fromkeys(sorted(counts), (0, None)))
         return facts
 
     def after(self, stmt: Stmt) -> Facts:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import Affine, linear, simplify
 from xpiler.ir.affine import substitute as substitute_form
-from xpiler.ir.build import add, ceil_div, const, div, is_const, mod, mul, sub, var
+from xpiler.ir.build import add, cast, ceil_div, div, is_const, mod, mul, sub, var
 from xpiler.ir.nodes import (
     Assign,
     Block,
@@ -192,7 +192,7 @@ class _Fusion:
         if not self._independent(nest, outer_at, inner_at, facts, carried=inner):
             return False
         nest.loops[inner_at] = replace(
-            inner, start=base, step=const(width, inner.dtype), kind=_kind(outer, inner)
+            inner, start=base, step=cast(width, inner.dtype), kind=_kind(outer, inner)
         )
         del nest.loops[outer_at]
         return True

@@ -23,6 +23,7 @@ from dataclasses import replace
 from itertools import permutations
 
 from xpiler.ir.affine import coefficient, prove_eq
+from xpiler.ir.affine_form import to_expr
 from xpiler.ir.build import is_const, mul
 from xpiler.ir.nodes import (
     Binary,
@@ -67,13 +68,13 @@ def distribute_loops(function: Function) -> Function:
     return map_body(function, change)
 
 
-def stride_of_threads(outer: For, inner: For) -> int | None:
-    """k of `for t in 0..T: for i in base + k*t..n step k*T`."""
+def stride_of_threads(outer: For, inner: For) -> Expr | None:
+    """k of `for t in 0..T: for i in base + k*t..n step k*T`: above 0, as steps are."""
     factor = coefficient(inner.start, outer.var)
-    number = factor.as_int if factor is not None else None
-    if number is None or number < 1 or not prove_eq(inner.step, mul(outer.stop, number)):
+    if factor is None or not factor.terms or (factor.as_int or 1) < 1:
         return None
-    return number
+    stride = to_expr(factor, inner.dtype)
+    return stride if prove_eq(inner.step, mul(outer.stop, stride)) else None
 
 
 def _is_strided(loop: For, stmt: Stmt) -> bool:

@@ -43,6 +43,7 @@ from xpiler.passes.structured import spliced
 _SIZES = 40  # that are tried
 _POINTS = 512  # iterations of a kernel at each
 _FIRST = 8  # iterations of a loop
+_LARGE = 1000
 _FEW = 4  # numbers that may be in arrays of indices
 _ENOUGH = 3  # sizes at which blocks meet, at the least
 Values = dict[str, np.ndarray]
@@ -116,7 +117,11 @@ def restrict_racing(function: Function) -> Function:
     meetings: dict[tuple[str, str], int] = {}
     strangers: set[tuple[str, str]] = set()  # that may be one array at some sizes
     for number in range(_SIZES):
-        sizes = {name: np.full(_POINTS, size) for name, size in _sizes(scalars, number, rng).items()}
+        drawn = _sizes(scalars, number, rng)
+        is_large = bool(function.tasks and scalars and number % 4 == 3)  # a task takes a tile at a time
+        if is_large:
+            drawn[str(rng.choice(scalars))] *= _LARGE
+        sizes = {name: np.full(_POINTS, size) for name, size in drawn.items()}
         sizes |= {f"{name}[]": rng.integers(0, _FEW, _POINTS) for name in read_only}
         written, used = _arrays_touched(accesses, sizes, blocks, rng)
         if any(at.meets(used[array]) for array, at in written.items()):
@@ -126,7 +131,7 @@ def restrict_racing(function: Function) -> Function:
                 met = at.meets(used[other]) or (other in written and written[other].meets(used[writer]))
                 for pair in ((writer, other), (other, writer)):
                     meetings[pair] = meetings.get(pair, 0) + met
-                    strangers |= set() if met else {pair}
+                    strangers |= set() if met or is_large else {pair}  # few of many elements are looked at
         if all(any((name, other) in strangers for other in others) for name, others in aliases.items()):
             return function
     apart = {

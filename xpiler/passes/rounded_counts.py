@@ -6,18 +6,20 @@
 
 Vector units ask for whole pieces of 64 lanes, and scratchpads have room for them. Applies to loops of one
 list that change nothing but local arrays, each lane its own elements, if these arrays are used in this list
-only, lane by lane, are set there first, and whatever else reads them ends at the smaller count.
+only, lane by lane, are set there first, and whatever else reads them ends at the smaller count. So it is with
+the rows of a tile, each as long as a rounded count.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from xpiler.ir.affine import Overflow, linear, prove_eq, simplify
+from xpiler.ir.affine import Overflow, coefficient, linear, prove_eq, simplify, substitute
+from xpiler.ir.affine_form import Affine, of_var, to_expr
 from xpiler.ir.build import is_const, minimum, sub
-from xpiler.ir.nodes import Assign, Binary, Block, Const, Decl, Expr, For, Function, Load, Stmt, Var
+from xpiler.ir.nodes import Assign, Binary, Block, Const, Decl, Expr, For, Function, Load, Stmt
 from xpiler.ir.rewrite import free_vars, map_body, uses, walk, walk_stmts
 from xpiler.passes.facts import Facts
 from xpiler.passes.structured import spliced
@@ -38,25 +40,63 @@ def drop_rounding(function: Function) -> Function:
     return map_body(function, change)
 
 
+@dataclass(frozen=True)
+class _Lanes:
+    """A loop over lanes in a list, maybe in one over the rows of a tile."""
+
+    stmt: For
+    rows: For | None
+    lanes: For
+
+    @staticmethod
+    def of(stmt: Stmt) -> _Lanes | None:
+        if not isinstance(stmt, For) or not _counts(stmt):
+            return None
+        body = spliced(stmt.body.body)
+        inner = body[0] if len(body) == 1 else None
+        if isinstance(inner, For) and _counts(inner):
+            return _Lanes(stmt, stmt, inner)
+        return _Lanes(stmt, None, stmt)
+
+    def ended(self, count: Expr) -> For:
+        if self.rows is None:
+            return replace(self.stmt, stop=count)
+        return replace(self.stmt, body=Block((replace(self.lanes, stop=count),)))
+
+    def place(self, load: Load) -> Affine | None:
+        """Where the lanes begin in the array that is accessed, with a name of its own for the row."""
+        form = linear(load.index[0]) if len(load.index) == 1 else None
+        if form is None:
+            return None
+        form = form - of_var(self.lanes.var, self.lanes.dtype)
+        if self.rows is not None:
+            form = substitute(form, {self.rows.var: of_var("?row", self.rows.dtype)})
+        return form
+
+
+def _counts(loop: For) -> bool:
+    return is_const(loop.start, 0) and is_const(loop.step, 1)
+
+
 def _shortened(
     stmts: Sequence[Stmt], local: set[str], everywhere: Counter[str], mutable: frozenset[str]
 ) -> tuple[Stmt, ...] | None:
     """The list with its loops over rounded counts ended earlier; None if there are none."""
-    loops = [s for s in stmts if isinstance(s, For) and is_const(s.start, 0) and is_const(s.step, 1)]
-    plain = [loop for loop in loops if not _is_quiet(loop, local)]
-    for count in dict.fromkeys(loop.stop for loop in plain):
+    views = [view for s in stmts if (view := _Lanes.of(s)) is not None]
+    quiet = [view for view in views if _is_quiet(view.stmt, local)]
+    for count in dict.fromkeys(view.lanes.stop for view in views if view not in quiet):
         longer = [
-            loop
-            for loop in loops
-            if _is_quiet(loop, local) and not prove_eq(count, loop.stop) and _is_rounded(loop.stop, count)
+            view
+            for view in quiet
+            if not prove_eq(count, view.lanes.stop) and _is_rounded(view.lanes.stop, count)
         ]
         if not longer or free_vars(count) & mutable & _set_in(stmts):
             continue
-        within = [loop for loop in loops if loop in longer or prove_eq(loop.stop, count)]
+        within = [view for view in views if view in longer or prove_eq(view.lanes.stop, count)]
         closed = {a for a in local if _is_closed(a, stmts, within, longer, everywhere)}
-        short = [loop for loop in longer if uses(loop).arrays_written <= closed]
+        short = {id(v.stmt): v for v in longer if uses(v.stmt).arrays_written <= closed}
         if short:
-            return tuple(replace(s, stop=count) if s in short and isinstance(s, For) else s for s in stmts)
+            return tuple(short[id(s)].ended(count) if id(s) in short else s for s in stmts)
     return None
 
 
@@ -90,23 +130,39 @@ _PLAIN = (Assign, Block, Decl, For)
 
 
 def _is_closed(
-    array: str, stmts: Sequence[Stmt], within: Sequence[For], longer: Sequence[For], everywhere: Counter[str]
+    array: str,
+    stmts: Sequence[Stmt],
+    within: Sequence[_Lanes],
+    longer: Sequence[_Lanes],
+    everywhere: Counter[str],
 ) -> bool:
     """Whether an array is used by these loops alone, each lane its own element, after it has set it."""
+    by_stmt = {id(view.stmt): view for view in within}
     users = [
         s for s in stmts if not isinstance(s, Decl) and array in uses(s).arrays_read | uses(s).arrays_written
     ]
-    if not users or not all(isinstance(s, For) and s in within for s in users):
+    views = [by_stmt[id(s)] for s in users if id(s) in by_stmt]
+    if not users or len(views) < len(users):
         return False
-    own = 0
-    for loop in users:
-        assert isinstance(loop, For)
-        element = (Var(loop.dtype, loop.var),)
-        found = [n for n in walk(loop) if isinstance(n, Load) and n.array == array]
-        if any(n.index != element for n in found):
+    found = [(view, n) for view in views for n in walk(view.stmt) if isinstance(n, Load) and n.array == array]
+    places = {view.place(load) for view, load in found}
+    place = next(iter(places))
+    if len(places) != 1 or place is None or len(found) != everywhere[array]:
+        return False
+    if place.variables() & (_set_in(stmts) | _inner(users)):
+        return False
+    rows = [view.rows for view in views if view.rows is not None]
+    if rows:  # no two of them have an element in common
+        stride = coefficient(to_expr(place, rows[0].dtype), "?row")
+        if len(rows) < len(views) or any(not prove_eq(r.stop, rows[0].stop) for r in rows):
             return False
-        own += len(found)
-    return own == everywhere[array] and _sets_first(users[0], array)
+        if stride is None or not all(prove_eq(v.lanes.stop, stride) for v in views if v in longer):
+            return False
+    return _sets_first(views[0].lanes, array)
+
+
+def _inner(stmts: Sequence[Stmt]) -> frozenset[str]:
+    return frozenset[str]().union(*(uses(s).vars_declared for s in stmts))
 
 
 def _sets_first(loop: Stmt, array: str) -> bool:
