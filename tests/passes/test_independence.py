@@ -95,3 +95,35 @@ void keep(const float *__restrict__ k, float *__restrict__ cache, int slot, int 
 )
 def test_what_something_was_divided_by_is_a_stride_that_is_not_0(before: str, expected: set[str]) -> None:
     assert parallel(SLOT.replace("BEFORE", before)) == expected
+
+
+def test_tiles_up_to_the_last_whole_one_are_independent() -> None:
+    text = """
+    void tiles(const float *__restrict__ x, float *__restrict__ y, int rows, int cols) {
+      for (int i = 0; i < rows / 16 * 16; i += 16)
+        for (int j = 0; j < cols / 16 * 16; j += 16) {
+          float t[16][16];
+          for (int r = 0; r < 16; ++r)
+            for (int l = 0; l < 16; ++l) t[l][r] = x[(i + r) * cols + j + l];
+          for (int r = 0; r < 16; ++r)
+            for (int l = 0; l < 16; ++l) y[(j + r) * rows + i + l] = t[r][l] + t[r][l ^ 1];
+        }
+    }
+    """
+    assert parallel(text) >= {"i", "j"}
+
+
+BLOCKS = """
+struct Block { float scale; signed char q[32]; };
+void quantise(const float *__restrict__ x, Block *__restrict__ y, int n) {
+  for (int i = 0; i < n; ++i) {
+    y[i].scale = x[i * 32];
+    for (int k = 0; k < LENGTH; ++k) y[i].q[k] = (signed char)(x[i * 32 + k] / x[i * 32]);
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(("length", "expected"), [("32", {"i", "k"}), ("33", {"k"})])
+def test_members_of_different_structs_are_apart(length: str, expected: set[str]) -> None:
+    assert parallel(BLOCKS.replace("LENGTH", length)) == expected

@@ -215,7 +215,7 @@ def _least(low: End) -> int | None:
 
 def _at_least(expr: Expr, number: int) -> tuple[str, int]:
     """The variable that is not below a number where the expression is not below one: `(n + 31) / 32 >= 1`
-    says n >= 1; no name if there is none."""
+    says n >= 1, `n / 32 * 32 >= 1` that n >= 32; no name if there is none."""
     match expr:
         case Var(name=name):
             return name, number
@@ -223,6 +223,10 @@ def _at_least(expr: Expr, number: int) -> tuple[str, int]:
             number > 0 and by > 0 and expr.dtype.is_integer
         ):
             return _at_least(left, number * int(by))
+        case Binary(op="*", left=left, right=Const(value=times)) if number > 0 and times > 0:
+            return _at_least(left, -(-number // int(times))) if expr.dtype.is_signed else ("", 0)
+        case Cast(operand=operand) if expr.dtype.is_signed and expr.dtype.bits >= operand.dtype.bits:
+            return _at_least(operand, number) if operand.dtype.is_integer else ("", 0)
         case Binary(op="+", left=left, right=Const(value=more)) if expr.dtype.is_signed:
             return _at_least(left, number - int(more))
         case Binary(op="-", left=left, right=Const(value=less)) if expr.dtype.is_signed:

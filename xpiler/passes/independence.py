@@ -191,12 +191,23 @@ class _Question:
 
     def _conflict(self, write: Access, other: Access) -> bool:
         """Whether different iterations might meet in one element."""
-        if write.dtype != other.dtype or len(write.index) != len(other.index) or not write.index:
+        if len(write.index) != len(other.index) or not write.index:
             return True
+        if write.dtype != other.dtype:
+            return not self.counters <= self._with_bytes(write, other)
         known: set[str] = set()
         for mine, theirs in zip(write.index, other.index, strict=True):
             known |= self._determined(write, mine, other, theirs)
         return not self.counters <= known
+
+    def _with_bytes(self, one: Access, other: Access) -> set[str]:
+        """Counters that are equal where elements of two types have a byte in common, as members of structs in
+        an array."""
+        sizes = one.dtype.bytes, other.dtype.bytes
+        first, second = (linear(a.index[0], a.facts.ranges) for a in (one, other))
+        if len(one.index) != 1 or first is None or second is None:
+            return set()
+        return self._with_residue(first * sizes[0], one, second * sizes[1], other, sizes)
 
     def _determined(self, one: Access, mine: Expr, other: Access, theirs: Expr) -> set[str]:
         """Counters that equal addresses force to be equal."""
@@ -403,9 +414,11 @@ class _Question:
             more[name] = (0, to_expr(guard.high, I32))
         return form, more
 
-    def _with_residue(self, first: Affine, one: Access, second: Affine, other: Access) -> set[str]:
+    def _with_residue(
+        self, first: Affine, one: Access, second: Affine, other: Access, sizes: tuple[int, int] = (1, 1)
+    ) -> set[str]:
         """Same dependence on the counters and on loops around both, the rest of each within one interval:
-        that is one more digit."""
+        that is one more digit. `sizes`: how much each access takes from there on."""
         moving = self.counters | self._loops_of_both(one, other)
         moving_one, rest_one = _split(first, moving)
         moving_two, rest_two = _split(second, moving)
@@ -422,7 +435,8 @@ class _Question:
             interval(rest_one - common, _numbers(ranges)),
             interval(rest_two - common, _numbers(self._ranges(other))),
         ]
-        lows, highs = [e[0] for e in ends if e[0] is not None], [e[1] for e in ends if e[1] is not None]
+        lows = [end[0] for end in ends if end[0] is not None]
+        highs = [end[1] + size - 1 for end, size in zip(ends, sizes, strict=True) if end[1] is not None]
         if len(lows) < 2 or len(highs) < 2:
             return set()
         form, ranges = moving_one + of_var("?rest"), {**ranges, "?rest": (min(lows), max(highs))}
