@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from xpiler.ir.affine import Overflow, coefficient, linear, prove_eq, simplify, substitute
 from xpiler.ir.affine_form import Affine, of_var, to_expr
 from xpiler.ir.build import is_const, minimum, sub
-from xpiler.ir.nodes import Assign, Binary, Block, Const, Decl, Expr, For, Function, Load, Stmt
+from xpiler.ir.nodes import Assign, Binary, Block, Const, Decl, Expr, For, Function, Load, Ref, Stmt
 from xpiler.ir.rewrite import free_vars, map_body, uses, walk, walk_stmts
 from xpiler.passes.facts import Facts
 from xpiler.passes.structured import spliced
@@ -28,6 +28,7 @@ from xpiler.passes.structured import spliced
 def drop_rounding(function: Function) -> Function:
     """In every list of statements."""
     local = {d.name for d in walk_stmts(function.body) if isinstance(d, Decl) and len(d.shape) == 1}
+    local -= {n.array for n in walk(function.body) if isinstance(n, Ref)}
     everywhere = Counter(n.array for n in walk(function.body) if isinstance(n, Load) and n.array in local)
     mutable = Facts.of(function).mutable
 
