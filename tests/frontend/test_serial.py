@@ -135,12 +135,13 @@ def test_a_mask_of_a_run_of_bits_is_a_comparison() -> None:
     text = """
     #include <immintrin.h>
     extern "C" void tail(const float *x, float *y, int n) {
-        const __mmask16 m = (__mmask16)((1u << n) - 1);
+        const __mmask16 m = (__mmask16)((ONE << n) - ONE);
         _mm512_mask_storeu_ps(y, m, _mm512_maskz_loadu_ps(m, x));
     }
     """
-    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
-    assert "if (lane < n) {" in show(kernel)
+    for one in ("1u", "UINT32_C(1)"):
+        (kernel,) = parse(text.replace("ONE", one), "f.cpp", platform="vnni").program.kernels
+        assert "if (lane < n) {" in show(kernel)
 
 
 def test_a_mask_is_the_number_that_it_was_made_of() -> None:
