@@ -319,7 +319,7 @@ def _translate(arguments: argparse.Namespace, console: Console) -> int:
             _print_result(done[path], path, console)
 
     for path in program_files.callees_first(files):
-        if several and _is_part(path):
+        if several and _is_part(path, arguments.to):
             later.append(path)
         translate(path)
     for path in [path for path in files if program_files.is_outdated(path, arguments.to)]:
@@ -359,7 +359,7 @@ def _translate_file(
         text = read_source(path)
         with _progress(console, arguments.json, f"{path.name} to {arguments.to}") as step:
             model = chosen_model(arguments)
-            if _is_part(path):
+            if _is_part(path, arguments.to):
                 result = translate_host_code(text, str(path), arguments.to)
             elif model is None:
                 result = translate_text(text, str(path), arguments.to, overrides, progress=step)
@@ -380,12 +380,12 @@ def _translate_file(
     return result
 
 
-def _is_part(path: Path) -> bool:
+def _is_part(path: Path, to: str) -> bool:
     """Whether a file is one that is run in other files' programs only."""
     from xpiler.translate import has_no_kernel
 
     try:
-        return has_no_kernel(read_source(path), str(path))
+        return has_no_kernel(read_source(path), str(path), to)
     except Refusal:  # whoever translates it says so
         return False
 

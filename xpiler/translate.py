@@ -551,19 +551,21 @@ def _unknown_kernel(unit: Unit, name: str) -> Diagnostic:
 
 def _translated_apart(other: OtherFile, to: str, progress: Progress) -> str:
     """The translation of a file, as it is without those that call it."""
-    if has_no_kernel(other.text, other.path):
+    if has_no_kernel(other.text, other.path, to):
         return host_text(other.text, other.path, to)[1]
     _, write = writer(other.text, other.path, to, progress=progress)
     return write()
 
 
-def has_no_kernel(text: str, file: str) -> bool:
-    """Whether a file for devices has host code alone, for other files of its program."""
+def has_no_kernel(text: str, file: str, to: str) -> bool:
+    """Whether a file for devices has host code alone, for other files of its program, or device functions for
+    their kernels, where the platform `to` links these."""
     platform = platform_of(file, text)
     if PLATFORMS[platform].model == "serial" or _KERNEL.search(inline_includes(text, file)):
         return False
     other = OtherFile(file, text, platform)
-    return bool(other.functions() or other.variables())
+    links = PLATFORMS[to].model == PLATFORMS[platform].model == "simt"
+    return bool(other.functions() or other.variables() or (links and other.device_functions()))
 
 
 def host_text(text: str, file: str, to: str) -> tuple[Unit, str, tuple[str, ...]]:

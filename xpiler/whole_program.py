@@ -58,8 +58,8 @@ def with_users(path: Path, to: str, result: Result, results: Mapping[Path, Resul
     if not verified:
         return result
     words = {word for p in results if p != path for word in re.findall(r"\b\w+\b", read_source(p))}
-    functions = OtherFile(str(path), source, platform_of(str(path), source)).functions()
-    uncalled = sorted(functions - words)
+    other = OtherFile(str(path), source, platform_of(str(path), source))
+    uncalled = sorted((other.functions() | other.device_functions()) - words)
     names = ", ".join(p.name for p in verified)
     detail = f"linked into the programs of {names}, which were run and compared"
     if uncalled:

@@ -109,3 +109,25 @@ def test_no_text_breaks_it_and_lines_stay_where_they_are(text: str) -> None:
     pieces = ["__shared__", "extern ", "k<<<1,2>>>(a)", "#define A "]
     for piece in ["", *pieces]:
         assert prepared(text + piece + text).count("\n") == (text + piece + text).count("\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "out"),
+    [
+        ("__device__ __forceinline__ int f(int a) {}", "__device__ inline int f(int a) {}"),
+        ("static inline __forceinline__ int f() {}", ""),
+        ("#define HD __host__ __forceinline__\nHD int f() {}", "#define HD __host__ inline\nHD int f() {}"),
+        (
+            "#define H __forceinline__\n#define H inline\nH int f();",
+            "#define H inline\n#define H inline\nH int f();",
+        ),
+        ("#define HD __forceinline__\ninline HD int f() {}", ""),
+        (
+            "#define HD __forceinline__\nHD __forceinline__ int f() {}",
+            "#define HD inline\nHD __forceinline__ int f() {}",
+        ),
+        ("auto f = [] __device__ __forceinline__ (int i) {}", ""),
+    ],
+)
+def test_functions_that_are_always_inline_may_be_in_several_files(text: str, out: str) -> None:
+    assert prepared(text) == (out or text)

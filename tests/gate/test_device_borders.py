@@ -58,6 +58,28 @@ def test_kernels_that_call_over_the_border_are_verified(amp: Path, to: str) -> N
     assert any("linked with math.cu (translated: math." in rung.detail for rung in result.evidence)
 
 
+def test_a_file_of_device_functions_alone_is_linked_with_its_header_in_both_files(tmp_path: Path) -> None:
+    program_files.state([])
+    (tmp_path / "clip.cuh").write_text(
+        "#pragma once\n"
+        "struct Pair { float a, b; };\n"
+        "__host__ __device__ __forceinline__ float sum(Pair p) { return p.a + p.b; }\n"
+        "__device__ float soft_clip(float v, float limit);\n"
+    )
+    body = "{ return v / (1.0f + fabsf(v) / sum({limit, 1.0f})); }\n"
+    (tmp_path / "clip.cu").write_text(
+        f'#include "clip.cuh"\n__device__ float soft_clip(float v, float limit) {body}'
+    )
+    source = (
+        AMP.split(";", 1)[1].replace(" * gain[i & 3]", "").replace("extern __constant__ float gain[4];", "")
+    )
+    source = f'#include "clip.cuh"\n{source}'
+    result = translate_text(source, str(tmp_path / "amp.cu"), "hip")
+    assert [(e.name, e.status) for e in result.entries] == [("run", "verified")]
+    assert any("linked with clip.cu (translated: clip.hip)" in rung.detail for rung in result.evidence)
+    program_files.state([])
+
+
 def test_only_what_calls_it_is_refused_where_nobody_defines_it(amp: Path) -> None:
     (amp.parent / "math.cu").unlink()
     other = (

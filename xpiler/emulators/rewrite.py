@@ -8,6 +8,7 @@ extern __shared__ float buffer[];  -->  float *buffer = the launch's dynamic sha
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xpiler.emulators.scan import Stretch, Token, closing, opening, stretches
@@ -39,6 +40,7 @@ def prepare(text: str, file: str, platform: str) -> str:
         if not (part.is_macro_body and part.macro in shared):
             edits += _shared_declarations(text, part, shared)
         edits += _words(text, part)
+        edits += _forced_inlines(part, parts)
         edits += fixed_width_typedefs(text, part)
         edits += _vector_attributes(text, part)
         edits += _launch_by_pointer(part)
@@ -534,6 +536,41 @@ def _words(text: str, part: Stretch) -> list[Edit]:
         for index, token in enumerate(part.tokens)
         if token.text == "__noinline__" and (index == 0 or part.tokens[index - 1].text != "(")
     ]
+
+
+_INLINE = frozenset(("inline", "__inline__", "__inline"))
+
+
+def _forced_inlines(part: Stretch, parts: Sequence[Stretch]) -> list[Edit]:
+    """`__forceinline__` is `inline`, so that files which include a function may be linked, but where a
+    declaration says that besides: C++ takes it once. (Those and lambdas keep the macro, which is nothing.)"""
+    macros = [(p.macro, {t.text for t in p.tokens}) for p in parts if p.is_macro_body]
+    known = _INLINE | {name for name, words in macros if _INLINE & words and name != part.macro}
+    forced = {name for name, words in macros if "__forceinline__" in words and name != part.macro}
+    if part.is_macro_body and any(
+        known & _beside(other.tokens, at)
+        for other in parts
+        for at, token in enumerate(other.tokens)
+        if token.text == part.macro
+    ):
+        return []
+    return [
+        Edit(token.start, token.end, "inline")
+        for at, token in enumerate(part.tokens)
+        if token.text == "__forceinline__" and not ({*known, *forced, "]", ")"} & _beside(part.tokens, at))
+    ]
+
+
+def _beside(tokens: Sequence[Token], at: int) -> set[str]:
+    """The words in one row with a token, with what stands before them; one like it is told of the first."""
+    first, last = at, at + 1
+    while first > 0 and tokens[first - 1].kind == "word":
+        first -= 1
+    while last < len(tokens) and tokens[last].kind == "word":
+        last += 1
+    row = [token.text for token in tokens[max(first - 1, 0) : last]]
+    again = {"inline"} if tokens[at].text in row[: at - max(first - 1, 0)] else set[str]()
+    return {*row} | again
 
 
 _VECTOR_ATTRIBUTES = {

@@ -30,6 +30,11 @@ _HOST_FUNCTION = re.compile(
     r"(?:\w+::)*(?P<name>\w+)\s*\([^;{}]*\)[\w\s]*\{",
     re.MULTILINE,
 )
+_DEVICE_FUNCTION = re.compile(
+    r"^(?![^;{}()]*(?:__global__|__forceinline__|\b(?:static|inline|template|else|return)\b))"
+    r"(?=[^;{}()]*\b__device__\b)[A-Za-z_][\w:<>,*& \t\"]*[\s*&](?P<name>\w+)\s*\([^;{}]*\)[\w\s]*\{",
+    re.MULTILINE,
+)
 _MAIN = re.compile(r"\bmain\s*\(")
 
 
@@ -52,6 +57,10 @@ class OtherFile:
     def functions(self) -> frozenset[str]:
         """The host functions that others may call."""
         return frozenset(m["name"] for m in _HOST_FUNCTION.finditer(self.text)) - {"main"}
+
+    def device_functions(self) -> frozenset[str]:
+        """The device functions that kernels of others may call."""
+        return frozenset(m["name"] for m in _DEVICE_FUNCTION.finditer(self.text))
 
     def variables(self) -> frozenset[str]:
         """Those at the start of lines, which others may use."""
@@ -78,7 +87,9 @@ def callees_first(files: Sequence[Path]) -> list[Path]:
     read = {path: _read(path) for path in files}
     defined: dict[Path, frozenset[str]] = {}
     for path, other in read.items():
-        defined[path] = other.functions() | other.variables() if other is not None else frozenset()
+        defined[path] = frozenset()
+        if other is not None:
+            defined[path] = other.functions() | other.variables() | other.device_functions()
     needs: dict[Path, list[Path]] = {}
     for path, other in read.items():
         used = frozenset(re.findall(r"\b\w+\b", other.text)) if other is not None else frozenset()
