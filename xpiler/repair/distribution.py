@@ -6,6 +6,7 @@ row * n + first               -->    (row + first) * n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tree_sitter import Node
@@ -24,6 +25,8 @@ def distributed(walker: Walker, node: Node) -> Iterator[str]:
             inner = factor.named_children[0] if factor.type == "parenthesized_expression" else None
             if inner is None or sign == "/" or walker.operator(inner) not in _SUMS:
                 continue
+            if factors[place + 1 : place + 2] and _rounds_up(walker, inner, *factors[place + 1]):
+                continue
             left, right = (walker.written(inner.child_by_field_name(side)) for side in ("left", "right"))
             texts = [walker.written(one) for _, one in factors]
             signs = [one for one, _ in factors]
@@ -41,6 +44,15 @@ def distributed(walker: Walker, node: Node) -> Iterator[str]:
             if signs[place] != "/":
                 summed = f"({texts[place]} {operator} {walker.written(term)})"
                 yield _product(signs, [*texts[:place], summed, *texts[place + 1 :]])
+
+
+def _rounds_up(walker: Walker, summed: Node, sign: str, divisor: Node) -> bool:
+    """`(n + 63) / 64`, `(n + b - 1) / b`: the brackets belong there."""
+    added, by = re.sub(r"\s", "", walker.written(summed)), walker.written(divisor).strip()
+    less = str(int(by) - 1) if by.isdecimal() else f"{by}-1"
+    return sign == "/" and (
+        added.endswith((f"+{less}", f"+{by}-1", f"-1+{by}")) or added.startswith(f"{by}-1+")
+    )
 
 
 def _factors(walker: Walker, node: Node) -> Iterator[tuple[str, Node]]:

@@ -146,7 +146,7 @@ def _around(
 ) -> set[tuple[int, int]]:
     """Of errors elsewhere, which a choice brings with it: all changes of the site before the place."""
     found: set[tuple[int, int]] = set()
-    told = rf"^{re.escape(file)}:(\d+):\d+: (?:(?:fatal )?error|note: in expansion of macro)"
+    told = rf"^{re.escape(file)}:(\d+):\d+: (?:(?:fatal )?error|note: in expansion of macro| +required from)"
     for match in re.finditer(told, log, re.M):
         before = max((line for line in lines if line <= int(match[1])), default=None)
         after = min((line for line in lines if line > int(match[1])), default=None)

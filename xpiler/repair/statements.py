@@ -19,6 +19,7 @@ from xpiler.repair.missing import Habits, likenesses, missing_statements, unfill
 from xpiler.repair.moves import inserted
 from xpiler.repair.remainders import Told, remainders
 from xpiler.repair.resets import element_resets, fills, resets, values
+from xpiler.repair.returned import some_have_returned
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, declared
 from xpiler.repair.structure import transposed
 from xpiler.repair.unread_tiles import unread_tiles
@@ -240,10 +241,13 @@ def _insertions(
             site.alternatives.append(Alternative(text, cost, f"`{text}` is missing", (edit,), kind))
 
     if place.function.on_device and _EXCHANGES.search(body):
+        gone = 0.7 if some_have_returned(walker, place) else 0.0
         for number, barrier in enumerate(BARRIERS.get(walker.unit.platform, ())):
             named = barrier.split("(")[0] in walker.text
             deeper = 0.05 * min(2, len(place.loops))
-            offer(barrier, 1.1 + deeper + 0.3 * number + (0 if named or number == 0 else 0.4), "barrier")
+            offer(
+                barrier, 1.1 + gone + deeper + 0.3 * number + (0 if named or number == 0 else 0.4), "barrier"
+            )
     if place.function.on_device and re.search(r"_async\s*\(", body):
         for number, wait in enumerate(_WAITS.get(walker.unit.platform, ())):
             offer(wait, 1.2 + 0.05 * len(place.loops) + 0.1 * number, "device wait")
@@ -303,7 +307,7 @@ _DIRECTIONS = {
 
 
 def _copies(walker: Walker, place: Place) -> Iterator[tuple[str, float]]:
-    """What was allocated on the device, filled from the host or fetched from there."""
+    """What was allocated on the device, filled from the host or with zeros, or fetched from there."""
     start, end = place.function.definition.span
     body = walker.text[start:end]
     checked = re.search(r"\b(\w+)\(\s*(?:cuda|hip|cnrt)Memcpy\w*\(", body)
@@ -324,6 +328,8 @@ def _copies(walker: Walker, place: Place) -> Iterator[tuple[str, float]]:
             cast = "(void *)" if prefix == "cnrt" else ""
             fetched = f"{prefix}Memcpy({host.name}, {device}, {size}, {back})"
             calls = [(f"{prefix}Memcpy({device}, {cast}{host.name}, {size}, {there})", cost_of(device))]
+            if not re.search(rf"Mem(?:cpy|set)\w*\(\s*{device}\s*,", body):
+                calls.append((f"{prefix}Memset({device}, 0, {size})", 1.6))
             if not host.is_const:
                 calls.append((fetched, cost_of(host.name)))
             for call, cost in calls:
