@@ -112,12 +112,13 @@ def _excesses(
     of_rows: list[tuple[int, Suggested]] = []
     for limit in limits:
         one, other = (linear(substitute(e, defined)) for e in (limit.left, limit.right))
-        if one is None or other is None or not other.variables() <= scalars or one.variables() & scalars:
+        if one is None or other is None:
             continue
-        moving = one - one.constant
-        bound = other - one.constant + (1 if limit.op == "<=" else 0)
-        size = bound - bound.constant
-        if not moving.terms or len(size.terms) != 1 or size.terms[0][1] != 1:
+        form = one - other  # `k < n - i` is `k + i < n`
+        size = Affine(tuple((m, -f) for m, f in form.terms if m and Affine(((m, f),)).variables() <= scalars))
+        moving = form + size - form.constant
+        bound = size - form.constant + (1 if limit.op == "<=" else 0)
+        if moving.variables() & scalars or not moving.terms or len(size.terms) != 1 or size.terms[0][1] != 1:
             continue
         added = (index - moving).as_int
         if added is not None:

@@ -72,3 +72,21 @@ extern "C" void mask_of_the_rest(const float *x, float *y, int rows, int cols, i
     if (c < cols) _mm512_mask_storeu_ps(y + r * ld + c, rest, _mm512_maskz_loadu_ps(rest, x + r * cols + c));
   }
 }
+
+// expect: XP-BOUNDS
+extern "C" void masked_neighbours(const float *x, float *y, int n) {
+  for (int i = 1; i < n; i += 16) {
+    const __mmask16 m = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+    const __m512 left = _mm512_maskz_loadu_ps(m, x + i - 1), right = _mm512_maskz_loadu_ps(m, x + i + 1);
+    _mm512_mask_storeu_ps(y + i, m, _mm512_add_ps(_mm512_maskz_loadu_ps(m, x + i), _mm512_add_ps(left, right)));
+  }
+}
+
+// expect: clean
+extern "C" void masked_inner_neighbours(const float *x, float *y, int n) {
+  for (int i = 1; i < n - 1; i += 16) {
+    const __mmask16 m = n - 1 - i >= 16 ? 0xffff : (__mmask16)((1u << (n - 1 - i)) - 1);
+    const __m512 left = _mm512_maskz_loadu_ps(m, x + i - 1), right = _mm512_maskz_loadu_ps(m, x + i + 1);
+    _mm512_mask_storeu_ps(y + i, m, _mm512_add_ps(_mm512_maskz_loadu_ps(m, x + i), _mm512_add_ps(left, right)));
+  }
+}
