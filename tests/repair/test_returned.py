@@ -6,6 +6,7 @@ from xpiler.frontend.syntax import analyse
 from xpiler.repair.changes import apply
 from xpiler.repair.distribution import distributed
 from xpiler.repair.menu import sites_of
+from xpiler.repair.statics import statics_of
 from xpiler.repair.vocabulary import vocabulary
 from xpiler.repair.walk import Walker
 
@@ -36,9 +37,14 @@ extern "C" void mirror(const int *x, int *y, int n) {
 
 
 def changes(text: str) -> dict[str, float]:
-    words = vocabulary(SOURCE, text, "cuda")
-    unit, source = analyse(text, "mirror.cu", platform="cuda"), analyse(SOURCE, "mirror.cpp", platform="vnni")
-    sites = sites_of(unit, source, words, "mirror")
+    return changes_of(SOURCE, text, "mirror")
+
+
+def changes_of(right: str, text: str, entry: str) -> dict[str, float]:
+    """The texts that one change makes, with what it costs."""
+    words = vocabulary(right, text, "cuda")
+    unit, source = analyse(text, "target.cu", platform="cuda"), analyse(right, "source.cpp", platform="vnni")
+    sites = sites_of(unit, source, words, entry)
     return {apply(text, s.edits(n)): a.cost for s in sites for n, a in enumerate(s.alternatives, 1)}
 
 
@@ -62,3 +68,12 @@ def test_brackets_of_a_quotient_that_is_rounded_up_stay() -> None:
     texts = {text for place in walker.places for text in distributed(walker, place.node)}
     assert not any(text.startswith("n + 63") for text in texts)
     assert any("n + 62" in text for text in texts)
+
+
+def test_a_sum_that_threads_race_for_is_tried_as_an_atomic_early() -> None:
+    text = TARGET.replace("atomicAdd(&y[s[other] % n], 1);", "y[s[other]] += 1;")
+    line = text[: text.index("+= 1")].count("\n") + 1
+    found = statics_of(text, SOURCE, frozenset({line}))
+    atomic = next(s for s in found if "atomic" in s.title)
+    assert found.index(atomic) < 4
+    assert apply(text, [atomic.edit]) == text.replace("y[s[other]] += 1;", "atomicAdd(&y[s[other]], 1);")

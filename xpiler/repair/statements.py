@@ -17,6 +17,7 @@ from xpiler.repair.concepts import computes
 from xpiler.repair.masked_rest import masked_rest
 from xpiler.repair.missing import Habits, likenesses, missing_statements, unfilled
 from xpiler.repair.moves import inserted
+from xpiler.repair.own_calls import own_calls
 from xpiler.repair.remainders import Told, remainders
 from xpiler.repair.resets import element_resets, fills, resets, values
 from xpiler.repair.returned import some_have_returned
@@ -263,6 +264,8 @@ def _insertions(
         for text, cost in likenesses(walker, habits, place):
             offer(text, cost, "likeness")
         for text, cost in missing_statements(walker, vocabulary, habits, place):
+            offer(text, cost, "missing")
+        for text, cost in own_calls(walker, body, place):
             offer(text, cost, "missing")
         for text, cost in unread_tiles(walker, habits, missing, place):
             offer(text, cost, "instruction")

@@ -2,8 +2,10 @@
 
     short row = blockIdx.x * 4 + threadIdx.y;    -->    int row = ...
     #pragma omp parallel for                     -->    without it; or with reduction(+ : sum)
+    s[v] += 1;                                   -->    atomicAdd(&s[v], 1);
 
-They cannot be choices of one program, so that each costs a compilation. There are few of them.
+They cannot be choices of one program, or show nothing in its runs, so that each costs a compilation. There
+are few of them.
 """
 
 from __future__ import annotations
@@ -43,13 +45,26 @@ _PRAGMA = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+omp\b[^\n]*\n", re.M)
 def statics_of(text: str, source: str, near: frozenset[int]) -> list[Static]:
     """All of them, the most plausible first. `near`: lines that a violation names."""
     found = [*_types(text), *_extents(text), *_layouts(text), *_constants(text, source), *_pragmas(text)]
-    found += _spaces(text)
+    found += [*_spaces(text), *_atomics(text)]
 
     def place(static: Static) -> tuple[float, int]:
         line = text.count("\n", 0, static.edit.start) + 1
         return static.cost - (0.4 if line in near else 0.0), static.edit.start
 
     return sorted(found, key=place)
+
+
+_SUM = re.compile(r"(?<=[;{})])(\s*)(\w+(?:\[(?:[^\[\];=]|\[[^\[\];=]*\])+\])+)\s*(\+=|\+\+)([^;]*);")
+
+
+def _atomics(text: str) -> Iterator[Static]:
+    """Sums that several threads may add to: in runs in which one comes after the other no race shows."""
+    for match in _SUM.finditer(text) if "__global__" in text else ():
+        added = match[4].strip() or "1"
+        written = f"atomicAdd(&{match[2]}, {added});"
+        yield Static(
+            Edit(match.end(1), match.end(), written), 1.7, f"`{match[2]}` should be added to by an atomic"
+        )
 
 
 _SPACES = ("__nram__", "__wram__", "__mlu_shared__")

@@ -19,6 +19,7 @@ from xpiler.repair.conditions import ALWAYS
 from xpiler.repair.directions import told_direction
 from xpiler.repair.indices import recombined
 from xpiler.repair.offer import SOONER, Offer, bare
+from xpiler.repair.own_calls import own_indices
 from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, SUM, Phrases
 from xpiler.repair.rescaling import lane_factors, scales
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
@@ -56,6 +57,10 @@ def value_site(
     elif place.role == "base":
         _arrays(place, written, offer)
     else:
+        offer.kind = "own index"
+        for text in own_indices(walker, place):
+            offer(text, 1.4)
+        offer.kind = ""
         opaque = walker.unit.map.is_from_macro(node.start_byte)
         if not opaque:
             structure(walker, vocabulary, place, kind, offer)
@@ -266,6 +271,8 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
         offer.kind = "number"
         for word in vocabulary.integers:
             far = _is_mask(word) != _is_mask(written)
+            if word in ("0", "1") and (place.role == "launch" or _is_launched(walker, place)):
+                continue  # was offered: right whatever is wrong, and no longer parallel
             offer(word, 1.8 if far else 1.3 if place.role == "step" and literal == 1 else 1.5)
     elif at_edge and node.type not in ("sizeof_expression",):
         near = 1.0 if place.role in ("bound", "start") else 1.3 if place.role in ("index", "value") else 1.7
