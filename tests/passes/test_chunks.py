@@ -64,6 +64,44 @@ def test_sizes_of_tasks_are_those_of_chunks() -> None:
         assert found == loop if loop else "block_x" in found[0], shown
 
 
+@pytest.mark.parametrize(
+    "count",
+    [
+        "first >= n ? 0 : (first + size > n ? n - first : size)",
+        "std::min(size, n - first)",
+        "n - first < size ? n - first : size",
+    ],
+)
+@pytest.mark.parametrize("guard", ["", "if (count > 0)"])
+def test_chunks_that_count_their_own_elements_are_the_elements(count: str, guard: str) -> None:
+    text = """
+    #include <algorithm>
+    extern "C" void twice(const float *x, float *y, int n) {
+      const int size = (n + 7) / 8;
+      for (int w = 0; w < 8; ++w) {
+        const int first = w * size, count = COUNT;
+        GUARD for (int i = 0; i < count; ++i) y[first + i] = 2 * x[first + i];
+      }
+    }
+    """.replace("COUNT", count).replace("GUARD", guard)
+    assert [line for line in canonical(text).splitlines() if "for i32" in line] == [
+        "parallel for i32 i in 0 .. n {"
+    ]
+
+
+def test_chunks_that_count_other_elements_stay() -> None:
+    text = """
+    extern "C" void twice(const float *x, float *y, int n) {
+      const int size = (n + 7) / 8;
+      for (int w = 0; w < 8; ++w) {
+        const int first = w * size, count = n - first < size ? n - first : size;
+        for (int i = 0; i < count; ++i) y[first + i] = 2 * x[w * 3 + i];
+      }
+    }
+    """
+    assert len([line for line in canonical(text).splitlines() if "for i32" in line]) == 2
+
+
 def test_a_chunk_whose_number_counts_otherwise_stays() -> None:
     assert len(loops("(n + 15) / 16", "16", " + w")) == 2
 

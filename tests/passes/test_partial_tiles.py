@@ -24,6 +24,11 @@ def function(loops: str) -> Function:
     return found
 
 
+COUNTED = """
+for (int t = 0; t < n / 4 + (n %% 4 > 0); ++t) {
+    int count = t < n / 4 ? %s : n %% 4;
+    for (int k = 0; k < count; ++k) { s = s * 0.5f + x[t * 4 + k] * (t * 4 + k < n / 2 ? 2.0f : 3.0f); }
+}"""
 STEP = "{ s = s * 0.5f + x[%s] * (%s < n ? 2.0f : 3.0f); }"
 FROM_ZERO = "for (int t = 0; t < n; t += %s) for (int k = 0; k < min(%s, n - t); ++k) " + STEP % (
     "t + k",
@@ -39,6 +44,10 @@ FROM_START = "for (int t = 0; t < n; t += %s) for (int k = t; k < min(n, t + %s)
         (FROM_START % ("4", "4"), 1),
         (FROM_ZERO % ("tile", "tile"), 1),
         (FROM_ZERO % ("4", "3"), 2),
+        (COUNTED % "4", 1),
+        (COUNTED % "3", 2),
+        ((COUNTED % "4").replace("x[t * 4 + k]", "x[t * 3 + k]"), 2),
+        ((COUNTED % "4").replace("+ (n % 4 > 0)", ""), 2),
         (FROM_START % ("3", "4"), 2),
         ((FROM_ZERO % ("4", "4")).replace("x[t + k]", "x[k]"), 2),
         ((FROM_ZERO % ("4", "4")).replace("x[t + k]", "x[(t + k) % tile]"), 1),

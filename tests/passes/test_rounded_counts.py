@@ -88,3 +88,40 @@ def test_rows_that_are_filled_up_are_as_long_as_what_is_read(lanes: str, whole: 
     loops = [line.strip() for line in lines if " for " in line]
     wanted = ["parallel for i32 j in 0 .. rows {", "threads for i32 i_1 in 0 .. d {"]
     assert (loops == wanted) == whole, lines
+
+
+PIPELINE = """
+#include <bang.h>
+#define SPAN 64
+__nram__ float in[2][SPAN], out[2][SPAN];
+__mlu_entry__ void twice(const float *x, float *y, int n) {
+  const int size = n / taskDim + (n % taskDim > 0);
+  const int first = taskId * size;
+  const int num = first >= n ? 0 : (first + size > n ? n - first : size);
+  if (num <= 0) return;
+  const int whole = num / SPAN, rest = num % SPAN;
+  const int tiles = whole + (rest > 0);
+  for (int i = 0; i < tiles + 2; ++i) {
+    if (i >= 2) {
+      int count = i - 2 < whole ? SPAN : rest;
+      __memcpy_async(y + first + (i - 2) * SPAN, out[i % 2], count * sizeof(float), NRAM2GDRAM);
+    }
+    if (i >= 1 && i - 1 < tiles) {
+      int count = i - 1 < whole ? SPAN : rest;
+      __bang_mul_scalar(out[(i - 1) % 2], in[(i - 1) % 2], 2.0f, count);
+    }
+    if (i < tiles) {
+      int count = i < whole ? SPAN : rest;
+      __memcpy_async(in[i % 2], x + first + i * SPAN, count * sizeof(float), GDRAM2NRAM);
+    }
+    __sync();
+  }
+}
+"""
+
+
+def test_a_pipeline_over_whole_tiles_and_a_rest_is_one_loop() -> None:
+    (kernel,) = parse(PIPELINE, "k.mlu", platform="bang").program.kernels
+    shown = show(canonicalise(kernel, (1, 1, 1), (4, 1, 1)).function)
+    (loop,) = [line.strip() for line in shown.splitlines() if " for " in line]
+    assert loop.startswith("parallel for") and "in[" not in shown and "out[" not in shown

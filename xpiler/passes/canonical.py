@@ -59,6 +59,7 @@ from xpiler.passes.reroll import reroll
 from xpiler.passes.rescaled_sums import split_rescaled_sums
 from xpiler.passes.rolled_fills import roll_fills
 from xpiler.passes.rounded_counts import drop_rounding
+from xpiler.passes.same_numbers import name_once
 from xpiler.passes.serial import serial_form
 from xpiler.passes.shaped_indices import shape_indices
 from xpiler.passes.signed_tests import plain_numbers
@@ -222,6 +223,7 @@ TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("pipeline removal", remove_pipelines),
     ("buffer splitting", split_buffers),
     ("tidy", tidy),
+    ("same numbers", name_once),
     ("rounded counts", drop_rounding),
     ("rows of tiles", go_by_rows),
     ("alignment of threads", align_threads),

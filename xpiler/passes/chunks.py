@@ -16,13 +16,14 @@ from dataclasses import replace
 
 from xpiler.ir.affine import Overflow, linear, simplify
 from xpiler.ir.affine_form import Affine, of_var, split_by_var, to_expr
-from xpiler.ir.build import is_const, minimum, mul
+from xpiler.ir.build import is_const, minimum, mul, sub
 from xpiler.ir.nodes import (
     Binary,
     Block,
     Break,
     Call,
     Cast,
+    Const,
     Continue,
     Decl,
     Expr,
@@ -38,6 +39,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import free_vars, map_body, map_expr, substitute, walk
 from xpiler.passes.facts import Facts, Ranges, mutable_vars
 from xpiler.passes.independence import independent
+from xpiler.passes.strips import of_the_sum
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
 
@@ -65,7 +67,11 @@ def _merged(chunks: For, mutable: frozenset[str], sizes: Ranges) -> For | None:
     *heads, inner = spliced(chunks.body.body)
     asked: list[tuple[Expr, Expr]] = []
     match inner:
-        case If(condition=Binary(op="<", left=left, right=right), then=then, otherwise=Block(body=())):
+        case If(
+            condition=Binary(op="<", left=left, right=right) | Binary(op=">", left=right, right=left),
+            then=then,
+            otherwise=Block(body=()),
+        ):
             asked.append((left, right))
             *more, inner = spliced(then.body)
             heads += more
@@ -82,13 +88,18 @@ def _merged(chunks: For, mutable: frozenset[str], sizes: Ranges) -> For | None:
         if head.name in mutable or not head.dtype.is_integer or any(isinstance(n, Load) for n in walk(head)):
             return None
         names[head.name] = plain(head.init)
-    if free_vars(inner.body) & (set(names) | {chunks.var}) or chunks.dtype != inner.dtype:
+    if free_vars(inner.body) & set(names) or chunks.dtype != inner.dtype:
         return None
     if any(leaves_loop(s, (Break, Continue)) for s in inner.body.body):
         return None
     start, stop = plain(inner.start), plain(inner.stop)
+    if is_const(start, 0) and chunks.var in free_vars(inner.body):
+        asked = [(plain(low), plain(high)) for low, high in asked]
+        if not all(is_const(low, 0) and _same_as(high, {stop}) for low, high in asked):
+            return None
+        return _of_counts(chunks, inner, stop, sizes)
     ends = _smaller_of(stop)
-    if ends is None:
+    if ends is None or chunks.var in free_vars(inner.body):
         return None
     counter = of_var(chunks.var, chunks.dtype)
     for last, whole in (ends, ends[::-1]):
@@ -106,6 +117,46 @@ def _merged(chunks: For, mutable: frozenset[str], sizes: Ranges) -> For | None:
             inner, start=chunks.start, stop=simplify(end, {}, Overflow.IGNORED), kind=LoopKind.SERIAL
         )
     return None
+
+
+def _of_counts(chunks: For, inner: For, stop: Expr, sizes: Ranges) -> For | None:
+    """Of chunks that count their own elements, `for x in 0..min(c, n - b*c): f(b*c + x)`."""
+    match stop:  # none where there are less than none
+        case Select(condition=Binary(op=">=" | "<="), then=Const(value=0), otherwise=less):
+            stop = less
+    ranges = {**sizes, chunks.var: (0, sub(chunks.stop, 1)), inner.var: (0, None)}
+    for length, left in _alternatives(stop):
+        size, rest = linear(length, ranges), linear(left, ranges)
+        if size is None or rest is None or chunks.var in size.variables() or not size.terms:
+            continue
+        whole = rest + of_var(chunks.var, chunks.dtype) * size
+        if chunks.var in whole.variables():
+            continue
+        element = Var(inner.dtype, inner.var)
+        body = of_the_sum(inner.body, chunks.var, inner.var, element, ranges, size)
+        if body is None:
+            return None
+        end = to_expr(whole, inner.dtype)
+        if not _covers(chunks.stop, length, end) and not _covers(length, chunks.stop, end):
+            end = minimum(mul(chunks.stop, length), end)
+        return replace(inner, stop=end, body=body, kind=LoopKind.SERIAL)
+    return None
+
+
+def _alternatives(count: Expr) -> list[tuple[Expr, Expr]]:
+    """(a, b) and (b, a) of what a count is the smaller one of."""
+    match count:
+        case Call(function="min", args=(first, second)):
+            return [(first, second), (second, first)]
+        case Select(
+            condition=Binary(op="<" | "<=" | ">" | ">=" as op, left=left, right=right),
+            then=one,
+            otherwise=two,
+        ):
+            tested, chosen = linear(sub(left, right)), linear(sub(one, two))
+            if tested is not None and chosen is not None and tested == (chosen if "<" in op else -chosen):
+                return [(one, two), (two, one)]
+    return []
 
 
 def _leaves_if_empty(stmt: Stmt) -> tuple[Expr, Expr] | None:
@@ -166,7 +217,15 @@ def _smaller_of(expr: Expr) -> tuple[Expr, Expr] | None:
 
 
 def _covers(count: Expr, length: Expr, whole: Expr) -> bool:
-    """Whether the chunks reach the end: their length is `(whole + count - 1) / count`."""
+    """Whether the chunks reach the end: their length is `(whole + count - 1) / count`, or
+    `whole / count + (whole % count > 0)`."""
+    match map_expr(length, _bare):
+        case Binary(
+            op="+", left=Binary(op="/") as parts, right=Binary(op=">" | "!=", left=left, right=right)
+        ):
+            same = map_expr(whole, _bare), map_expr(count, _bare)
+            if (parts.left, parts.right) == same and is_const(right, 0):
+                return isinstance(left, Binary) and (left.op, left.left, left.right) == ("%", *same)
     match _bare(length):
         case Binary(op="/", left=Binary(op="+" | "-") as top, right=right):
             forms = [linear(map_expr(e, _bare)) for e in (top, whole, count, right)]

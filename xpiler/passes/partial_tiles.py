@@ -2,6 +2,7 @@
 
     for k0 in 0..N step 32: for k in 0..min(32, N - k0): f(k0 + k)        -->      for x in 0..N: f(x)
     for k0 in 0..N step 32: for k in k0..min(k0 + 32, N): f(k)
+    for t in 0..N / 32 + (N % 32 > 0): for k in 0..(t < N / 32 ? 32 : N % 32): f(t * 32 + k)
 
 Whatever `f` does: the elements keep their order. Applies where tile and place in it occur as their sum only.
 """
@@ -10,9 +11,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xpiler.ir.affine import prove_eq
-from xpiler.ir.build import is_const, sub
-from xpiler.ir.nodes import Break, Call, For, Function, LoopKind, Stmt, Var
+from xpiler.ir.affine import linear, prove_eq
+from xpiler.ir.affine_form import of_atom
+from xpiler.ir.build import div, is_const, sub
+from xpiler.ir.nodes import (
+    Binary,
+    Break,
+    Call,
+    Cast,
+    Const,
+    Decl,
+    Expr,
+    For,
+    Function,
+    LoopKind,
+    Select,
+    Stmt,
+    Var,
+)
 from xpiler.ir.rewrite import assigned_vars, free_vars, map_body, substitute
 from xpiler.passes.facts import Facts
 from xpiler.passes.strips import of_the_sum
@@ -25,9 +41,64 @@ def join_tiles(function: Function) -> Function:
     facts = Facts.of(function)
 
     def change(stmt: Stmt) -> Stmt:
-        return _elements(stmt, facts) if isinstance(stmt, For) else stmt
+        if not isinstance(stmt, For):
+            return stmt
+        return _with_rest(stmt, facts) or _elements(stmt, facts)
 
     return map_body(function, change)
+
+
+def _with_rest(tiles: For, facts: Facts) -> For | None:
+    """The loop over elements of tiles that are counted, of which the last one is the rest."""
+    *heads, inner = spliced(tiles.body.body) or (tiles,)
+    names: dict[str, Expr] = {}
+    for head in heads:
+        if not (isinstance(head, Decl) and not head.shape and isinstance(head.init, Expr)):
+            return None
+        if head.name in facts.mutable or not head.dtype.is_integer:
+            return None
+        names[head.name] = substitute(head.init, names)
+    if not isinstance(inner, For) or inner.dtype != tiles.dtype or free_vars(inner.body) & set(names):
+        return None
+    counts = all(is_const(loop.start, 0) and is_const(loop.step, 1) for loop in (tiles, inner))
+    if not counts or leaves_loop(inner.body, (Break,)):
+        return None
+    match substitute(inner.stop, names):
+        case Select(
+            condition=Binary(op="<", left=Var(name=counter), right=whole),
+            then=Const(value=length),
+            otherwise=Binary(op="%", left=total, right=Const(value=by)) as rest,
+        ) if counter == tiles.var and length == by and whole == div(total, by):
+            pass
+        case _:
+            return None
+    if free_vars(total) & assigned_vars(tiles.body) or not _is_number_of_tiles(tiles.stop, whole, rest):
+        return None
+    known = {**facts.ranges, **facts.inside(tiles).ranges, **facts.inside(tiles).inside(inner).ranges}
+    element = Var(inner.dtype, inner.var)
+    elements = of_the_sum(inner.body, tiles.var, inner.var, element, known, int(length))
+    if elements is None:
+        return None
+    kind = tiles.kind if tiles.kind is inner.kind else LoopKind.SERIAL
+    return replace(inner, stop=total, body=elements, kind=kind)
+
+
+def _is_number_of_tiles(stop: Expr, whole: Expr, rest: Expr) -> bool:
+    """Whether it is that of whole tiles and one more for the rest, if there is any."""
+    more = linear(sub(stop, whole))
+    atoms = tuple(more.atoms()) if more is not None else ()
+    if more is None or len(atoms) != 1 or more != of_atom(atoms[0]):
+        return False
+    atom = atoms[0]
+    while isinstance(atom, Cast):
+        atom = atom.operand
+    match atom:
+        case (
+            Binary(op=">" | "!=", left=left, right=Const(value=0))
+            | Binary(op="<", left=Const(value=0), right=left)
+        ):
+            return left == rest
+    return False
 
 
 def _elements(tiles: For, facts: Facts) -> For:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from xpiler.ir.affine import Overflow, coefficient, linear, prove_le, simplify
-from xpiler.ir.affine_form import to_expr
+from xpiler.ir.affine_form import Affine, to_expr
 from xpiler.ir.build import add, const, div, mul, sub
 from xpiler.ir.nodes import (
     TRUE,
@@ -130,19 +130,19 @@ def _ends_whole(strips: For, width: int) -> bool:
 
 
 def of_the_sum(
-    body: Block, counter: str, lane: str, element: Var, ranges: Ranges | None = None
+    body: Block, counter: str, lane: str, element: Var, ranges: Ranges | None = None, times: Affine | int = 1
 ) -> Block | None:
-    """The body with `counter + lane` as one variable; None if either occurs otherwise. `ranges`: of the two,
-    where casts have to be seen through."""
-    known = ranges or {}
+    """The body with `counter + lane` as one variable, the counter; of `times * counter + lane` it is the
+    lane. None if either occurs otherwise. `ranges`: of the two, where casts have to be seen through."""
+    known, gone = ranges or {}, lane if times == 1 else counter
     failed = False
 
     def at_zero(expr: Expr) -> Expr:  # a zero of the lane's own type: comparisons keep theirs
-        return map_expr(expr, lambda e: const(0, e.dtype) if isinstance(e, Var) and e.name == lane else e)
+        return map_expr(expr, lambda e: const(0, e.dtype) if isinstance(e, Var) and e.name == gone else e)
 
     def in_step(expr: Expr) -> bool:
         first, second = coefficient(expr, counter, known), coefficient(expr, lane, known)
-        return first is not None and first == second
+        return first is not None and second is not None and first == second * times
 
     def change(node: Any, field: str) -> Any:
         nonlocal failed
