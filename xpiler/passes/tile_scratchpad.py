@@ -13,7 +13,7 @@ from the capacity of the scratchpad and the number of buffers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.build import cast, const, is_const, lt, minimum, mul, sub
@@ -22,6 +22,7 @@ from xpiler.ir.nodes import (
     Block,
     Const,
     Decl,
+    Expr,
     For,
     Function,
     If,
@@ -34,11 +35,13 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import map_stmt, substitute, walk
+from xpiler.ir.rewrite import free_vars, map_stmt, substitute, walk
 from xpiler.ir.types import I32
 from xpiler.passes.aliasing import may_be_same
 from xpiler.passes.apart_lanes import has_lanes, with_apart_lanes
 from xpiler.passes.choices import branches
+from xpiler.passes.end_tests import with_end_tests
+from xpiler.passes.facts import mutable_vars
 from xpiler.passes.forwarded_places import forward_places
 from xpiler.passes.knobs import Knob
 from xpiler.passes.lane_buffers import Buffer, NotTileable, Scratchpad
@@ -80,6 +83,12 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
         d.name: d.shape[0]
         for d in walk(function.body)
         if isinstance(d, Decl) and d.space is Space.NRAM and len(d.shape) == 1
+    }
+    changing = mutable_vars(function)
+    tiler.known = {
+        d.name: d.init
+        for d in function.body.body
+        if isinstance(d, Decl) and isinstance(d.init, Expr) and not ({d.name} | free_vars(d.init)) & changing
     }
     body = tiler.block(function.body)
     if not any(isinstance(node, Ref) and node.array == tiler.numbers for node in walk(body)):
@@ -152,13 +161,16 @@ def _numbers(tiler: _Tiler, tile: int) -> list[Stmt]:
     ]
 
 
-def _prepared(loop: For, names: Names) -> For:
-    chosen = branches(name_hashes(forward_places(loop), names), names)
+def _prepared(loop: For, names: Names, known: Mapping[str, Expr]) -> For:
+    loop = with_end_tests(forward_places(loop), known)
+    chosen = branches(name_hashes(loop, names), names)
     return uniform_windows(tests_as_numbers(chosen), names)
 
 
 class _Tiler(Scratchpad):
-    """One run of the pass."""
+    """One run of the pass. `known`: what names of sizes stand for."""
+
+    known: Mapping[str, Expr]
 
     def block(self, block: Block) -> Block:
         out: list[Stmt] = []
@@ -185,7 +197,7 @@ class _Tiler(Scratchpad):
     def vector(self, loop: For) -> Sequence[Stmt]:
         kept = dict(self.buffers), set(self.small), {k: list(v) for k, v in self.by_wish.items()}
         try:
-            return VectorLoop(self, _prepared(loop, self.names)).tiles()
+            return VectorLoop(self, _prepared(loop, self.names, self.known)).tiles()
         except NotTileable as reason:
             self.buffers, self.small, self.by_wish = kept
             inner = with_apart_lanes(loop.body)
