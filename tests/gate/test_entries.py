@@ -119,3 +119,10 @@ def test_tables_of_launchers_say_which_instances_there_are_and_who_launches_them
     assert [kernel.spelling for kernel in unit.program.kernels] == ["scale<2>", "scale<3>"]
     (entry,) = entries_of(unit)
     assert (entry.name, entry.kernels) == ("apply", ("scale_2", "scale_3"))
+
+
+def test_what_a_clock_says_is_no_result() -> None:
+    kernel = "__global__ void k(float *y) { y[threadIdx.x] = 1; }\n"
+    timed = "float run(float *y) { Timer t; t.start(); k<<<1, 32>>>(y); return t.stop() / 1e3f; }\n"
+    (entry,) = entries_of(parse("struct Timer { void start(); float stop(); };\n" + kernel + timed, "k.cu"))
+    assert [p.name for p in entry.params] == ["y"]

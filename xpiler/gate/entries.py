@@ -201,7 +201,7 @@ _STATUS = re.compile(
     r"(?:\s*[!=]=\s*(?:\d+|\w*success\w*)(?:\s*\?\s*[-\w]+\s*:\s*[-\w]+)?)?",
     re.I | re.S,
 )
-_CLOCKS = re.compile(r"ElapsedTime|\bchrono\b|\bclock\w*\s*\(|\bgettimeofday\b|\bomp_get_wtime\b")
+_CLOCKS = re.compile(r"elapsed|chrono|clock|timer|gettimeofday|wtime|get_?time|\bseconds|milli", re.I)
 
 
 def _returned(function: HostFunction) -> tuple[Param, ...]:
