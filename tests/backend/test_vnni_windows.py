@@ -73,6 +73,25 @@ __global__ void turned(PARAMETERS) {
   y[2 * i + 1] = b * w[d] + a * w[c];
 }"""
 
+PEAKS = """
+__global__ void peaks(PARAMETERS) {
+  int ow = threadIdx.x, oh = blockIdx.x, c = 0;
+  if (ow >= out_w || oh >= out_h) return;
+  float peak = -3e38f;
+  for (int k = 0; k < stride + 1; ++k) {
+    int row = oh * stride - pad + k;
+    if (row < 0 || row >= height) continue;
+    for (int l = 0; l < stride + 1; ++l) {
+      int column = ow * stride - pad + l;
+      if (column < 0 || column >= width) continue;
+      peak = fmaxf(peak, x[(c * height + row) * width + column]);
+    }
+  }
+  y[(c * out_h + oh) * out_w + ow] = peak;
+}"""
+
+SOURCES = {"depthwise": DEPTHWISE, "grouped": GROUPED, "pool": POOL, "turned": TURNED, "peaks": PEAKS}
+
 
 def canonical(source: str) -> Function:
     text = source.replace("PARAMETERS", PARAMETERS).replace("DIGITS", DIGITS)
@@ -88,9 +107,9 @@ def written(source: str, plain: bool = False) -> CppFunction:
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize("name", ["depthwise", "grouped", "pool", "turned"])
+@pytest.mark.parametrize("name", SOURCES)
 def test_outputs_are_computed_as_without_lanes(name: str, stride: int, tmp_path: Path) -> None:
-    source = {"depthwise": DEPTHWISE, "grouped": GROUPED, "pool": POOL, "turned": TURNED}[name]
+    source = SOURCES[name]
     made = build([written(source), written(source, plain=True)], tmp_path, name)
     channels, height, width, pad = 4, 7, 41, 1
     if name == "grouped":
@@ -132,3 +151,8 @@ def test_a_number_that_makes_no_lanes_is_taken_apart_all_the_same() -> None:
     text = written(TURNED).text
     body = text[text.index("for (int d = 0;") :]
     assert "%" not in body and "/" not in body
+
+
+def test_a_row_among_loops_over_blocks_is_found() -> None:
+    text = written(PEAKS).text
+    assert "thread_x += 16) {" in text and "load_step_ps(" in text and "reduce_max" not in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.backend.c import PLAIN, CPrinter
@@ -10,12 +10,10 @@ from xpiler.backend.c_expressions import ArrayInfo
 from xpiler.backend.c_types import value_type
 from xpiler.backend.vnni_lanes import Lanes, NeedsEightLanes, NotVectorizable
 from xpiler.backend.vnni_region import Region
-from xpiler.ir.build import is_const
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
     Binary,
-    Block,
     Const,
     Decl,
     Expr,
@@ -267,26 +265,6 @@ class VectorPrinter(CPrinter):
         worth = self._enough_work(loop)
         return None if worth is None else (f"#pragma omp parallel for{collapse}", worth)
 
-    def _iterations(self, loop: For, inside: set[str]) -> tuple[list[str], int]:
-        """Iterations of the loop and of those in it that most is known of: what has to be computed,
-        and the product of all constants."""
-        known = [
-            e
-            for e in operands_of(loop.stop, "min")
-            if not any((isinstance(n, Var) and n.name in inside) or isinstance(n, Load) for n in walk(e))
-        ]
-        factors, count = [], 1
-        if not is_const(loop.step, 1) and not isinstance(loop.start, Const):
-            known = []  # a share of what the loop around it counts
-        match known[:1]:
-            case [Const(value=value)]:
-                count = max(1, int(value))
-            case [end]:
-                factors = [f"(int64_t){self.expr(end, 15)}"]
-        within = [self._iterations(each, inside) for each in _nearest_loops(loop.body)]
-        most, times = max(within, key=lambda found: (len(found[0]), found[1]), default=([], 1))
-        return factors + most, count * times
-
     def _enough_work(self, loop: For) -> str | None:
         """A condition on the iterations of the nest that are known before it starts; None if they are too
         few."""
@@ -296,24 +274,27 @@ class VectorPrinter(CPrinter):
         inside |= {
             s.target.name for s in walk(loop) if isinstance(s, (Assign, Atomic)) and isinstance(s.target, Var)
         }
-        factors, count = self._iterations(loop, inside)
+        factors, count, current = [], 1, loop
+        while True:
+            ends = operands_of(current.stop, "min") if isinstance(current.start, Const) else [current.stop]
+            known = [
+                e  # the last ones of a row may be cut off
+                for e in ends
+                if not any((isinstance(n, Var) and n.name in inside) or isinstance(n, Load) for n in walk(e))
+            ]
+            if isinstance(current.stop, Const):
+                count *= max(1, int(current.stop.value))
+            elif known:
+                end = current.stop if len(known) == len(ends) else known[0]
+                factors.append(f"(int64_t){self.expr(end, 15)}")
+            loops = [s for s in walk(current.body) if isinstance(s, For)]
+            if not loops:
+                break
+            current = loops[0]
         if not factors:
             return "" if count >= ENOUGH_WORK.value else None
         least = max(1, ENOUGH_WORK.value // count)
         return f"{' * '.join(factors)} >= {least}"
-
-
-def _nearest_loops(body: Block) -> Iterator[For]:
-    """The loops in a body that no other loop of it is around."""
-    for stmt in body.body:
-        match stmt:
-            case For():
-                yield stmt
-            case If(then=then, otherwise=otherwise):
-                yield from _nearest_loops(then)
-                yield from _nearest_loops(otherwise)
-            case Block():
-                yield from _nearest_loops(stmt)
 
 
 def _asks_for_work(condition: Expr) -> bool:

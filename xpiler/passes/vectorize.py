@@ -56,6 +56,7 @@ FAR = 1 << 20  # the stride of an access that is neither consecutive nor equal
 
 UNIT, EQUAL, OTHER = 4, 2, -3  # worth of an access by its stride
 APART = -4  # of elements that are written so: worse than to read them
+SHORTEST = 4  # iterations that are worth a register
 INDEPENDENT = (LoopKind.THREADS, LoopKind.PARALLEL)
 
 
@@ -110,10 +111,6 @@ class _Choice:
         inside."""
         if loop.kind is LoopKind.VECTOR:
             return loop
-        if is_window_row(loop):
-            if loop.kind is LoopKind.PARALLEL:
-                self.parallel.add(loop.var)
-            return uniform_windows(replace(loop, kind=LoopKind.VECTOR), self.names)
         apart = self.rows(loop, facts)
         if apart is not None:
             rows = replace(apart, body=self.block(apart.body, facts.inside(apart)))
@@ -122,6 +119,12 @@ class _Choice:
                 return If(lt(const(0, loop.dtype), loop.stop), Block((rows,)), EMPTY)
             return rows
         nest = perfect_nest(loop)
+        for at, row in enumerate(nest):
+            if _is_row(row):
+                if row.kind is LoopKind.PARALLEL:
+                    self.parallel.add(row.var)
+                lanes = uniform_windows(replace(row, kind=LoopKind.VECTOR), self.names)
+                return rebuilt([*nest[:at], lanes], lanes.body, at)
         if any(isinstance(s, For) and s.kind is LoopKind.VECTOR for s in walk(nest[-1].body)):
             inside = facts
             for each in nest:
@@ -163,7 +166,7 @@ class _Choice:
                 return None
             low = replace(low, kind=LoopKind.PARALLEL)
         own = candidate_worth(loop, loop.body, facts)
-        if not is_window_row(low) and candidate_worth(low, low.body, inside) <= max(own, 0):
+        if not _is_row(low) and candidate_worth(low, low.body, inside) <= max(own, 0):
             return None
         return replace(split, body=Block((*heads, low)))
 
@@ -239,7 +242,7 @@ def candidate_worth(loop: For, body: Block, facts: Facts) -> int:
     if loop.step != Const(loop.step.dtype, 1):
         return 0
     extent = _extent(loop)
-    if extent is not None and extent < 4:
+    if extent is not None and extent < SHORTEST:
         return 0
     if any(isinstance(n, Instr) for n in walk(body)):  # lanes of its own
         return 0
@@ -250,6 +253,12 @@ def candidate_worth(loop: For, body: Block, facts: Facts) -> int:
     strides = Strides(loop.var)
     strides.block(body, 0)
     return strides.score if extent is None or extent >= 16 else strides.score // 2
+
+
+def _is_row(loop: For) -> bool:
+    """Whether the loop is over a row of windows, and not a short one."""
+    extent = _extent(loop)
+    return (extent is None or extent >= SHORTEST) and is_window_row(loop)
 
 
 def _reduces(loop: For, facts: Facts) -> bool:
