@@ -16,12 +16,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
 from rich.status import Status
 
-from xpiler import __version__
+from xpiler import __version__, cancellation
 from xpiler.build_options import add_build_options, state_build
 from xpiler.errors import Diagnostic, Refusal, internal_error
 from xpiler.events import Event
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(stderr=True, highlight=False)
     try:
         state_build(arguments)
-        with _sigterm_cancels():
+        with _signals_cancel():
             code = int(arguments.run(arguments, console))
             sys.stdout.flush()
             return code
@@ -73,16 +74,23 @@ def _tell(refusal: Refusal, arguments: argparse.Namespace, console: Console) -> 
 
 
 @contextlib.contextmanager
-def _sigterm_cancels() -> Iterator[None]:
-    """A program that is told to end has processes of its own to end first."""
+def _signals_cancel() -> Iterator[None]:
+    """A program that is told to end has threads and processes of its own to end first."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        cancellation.call_off()
+        signal.default_int_handler(number, frame)
+
+    cancellation.begin()
+    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:

@@ -41,6 +41,8 @@ ValueKind = Literal[
     "index",
     "spread",
     "offsets",
+    "growing",
+    "lengths",
     "permutation",
     "uniform",
     "halves",
@@ -100,6 +102,7 @@ class Values:
 
     `index`: integers in [low, high), some of `beyond` among them. `spread`: the same from 0, as many of
     each magnitude. `offsets`: non-decreasing from `low` to `high` (row starts of a CSR matrix).
+    `growing`: from `low`, each larger than the one before by 1 to `high`; `lengths`: those steps.
     `permutation`: each of low, low+1, ... once. `uniform`: floats in [low, high). `halves`: half a unit
     beside whole numbers there, the half or twice of that. `constant`: all `low`. `flags`: what integers
     otherwise are, half of them zero. `bf16`, `f16`, `f32`,

@@ -40,6 +40,7 @@ _ASKED_SEED = 8501  # of cases that somebody asks for
 _FEW_PLACES = 8  # that indices of further cases choose among
 _REACH = 4  # times the largest size: how far data lead that may lead anywhere
 _SECONDS = 1.0  # of processor time, where further cases have to be interpreted
+_SECONDS_ASKED = 4.0  # for all cases that are asked for
 _MOST_ELEMENTS = 1 << 23  # of all arrays of a further case
 _MOST_WORK = 1 << 21  # the product of all sizes of a case that is asked for
 
@@ -76,6 +77,7 @@ class Elsewhere:
         self._found, self._free = found, free
         self._formulas = formulas
         self._deadline = 0.0
+        self._left = _SECONDS_ASKED
 
     @cached_property
     def _extents(self) -> _Extents | None:
@@ -161,8 +163,10 @@ class Elsewhere:
             rest = {**self._base.sizes, **sizes}
             if prod(rest[name] for name in self._free if name != kept) > _MOST_WORK:
                 return None
-            self._deadline = max(self._deadline, time.thread_time() + _SECONDS / 10)
+            begun = time.thread_time()
+            self._deadline = begun + self._left
             case = self._case(rest)
+            self._left -= time.thread_time() - begun
             if case is not None and self._search.anywhere:
                 case = self._spread(case)
         if case is None:

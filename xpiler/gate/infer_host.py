@@ -18,6 +18,7 @@ from xpiler.frontend.unit import HostFunction
 from xpiler.gate.arrays import Array
 from xpiler.gate.bound import bind
 from xpiler.gate.contract import Case, Role, Values, make_case
+from xpiler.gate.host_arrays import host_arrays
 from xpiler.gate.host_fault import stopped_in_host_code
 from xpiler.gate.infer_arguments import argument_of, provisional_contract
 from xpiler.gate.infer_coverage import other_arguments
@@ -68,7 +69,12 @@ class HostSearch(Search):
         super().__init__(question)
         unit, entry, builder = question.unit, question.entry, question.builder
         provisional = provisional_contract(unit, entry)
-        traced = replace(provisional, globals=())  # kernels are not run, so variables need no contents
+        own = [f for f in unit.host_functions if f.name == entry.function]
+        stated = dict(question.overrides.values)
+        self.given = {n: stated.get(n, v) for n, v in host_arrays(entry.params, own).items()}
+        arguments = (replace(a, role=Role.IN) if a.name in self.given else a for a in provisional.arguments)
+        # Kernels are not run, so variables need no contents.
+        traced = replace(provisional, arguments=tuple(arguments), globals=())
         built = builder(provisional)
         self.build = replace(built, contract=traced) if built.ok else builder(traced)
         if not self.build.ok:
@@ -168,7 +174,7 @@ class HostSearch(Search):
         """A call whose arrays have so many elements, but for those in `extents`."""
         pointers = [p for p in self.entry.params if p.is_pointer]
         counts = {p.name: extents.get(p.name, elements * p.lanes) for p in pointers}
-        return make_case({**self.numbers, **sizes}, counts)
+        return make_case({**self.numbers, **sizes}, counts, values=self.given)
 
     def index_uses(self) -> dict[str, str]:
         return self.uses
@@ -265,7 +271,7 @@ class HostSearch(Search):
         copied, roles = _copied(trace)
         filled_from = _filled_from(trace)
         by_entry = {p.name: p for p in self.entry.params}
-        values = self.values(mode)
+        values = {**self.values(mode), **self.given}
         buffers: dict[str, Buffer] = {}
         launched: list[tuple[int, Step]] = []
         for number, launch in enumerate(trace.launches):
@@ -313,7 +319,10 @@ class HostSearch(Search):
                 same = given.get(param.name, used.role) is used.role
                 given[param.name] = used.role if same else Role.INOUT
         case = make_case(
-            scalars, extents, shapes=shapes, values={k: v for k, v in values.items() if k in extents}
+            scalars,
+            extents,
+            shapes=shapes,
+            values={k: v for k, v in values.items() if k in extents or k in self.given},
         )
         if reach.unfinished and self._is_told(
             sizes, copied
@@ -337,7 +346,7 @@ class HostSearch(Search):
         return any(dict(sizes) == p for p in self.preferred)
 
     def told(self, several: Sequence[Mapping[str, int]]) -> list[Case | None]:
-        if self.uses:  # what the data lead to decides how long arrays are
+        if self.uses or self.given:  # what the data lead to decides how long arrays are
             return [None] * len(several)
         traces = self._traced(several)
         short = [i for i, trace in enumerate(traces) if trace.fault and not trace.hung]

@@ -92,6 +92,9 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
                 inner = rng.choice(inner[: int(high - low) // 4 + 1], len(inner))
             inner = np.sort(inner)
             return np.concatenate([[int(low)], inner, [int(high)]])[:count]
+        case "growing" | "lengths":  # the first ones do not depend on how many follow
+            steps = rng.integers(1, int(high) + 1, count)
+            return steps if values.kind == "lengths" else int(low) + np.cumsum(steps) - steps[:1]
         case "permutation":
             return rng.permutation(count) + int(low)
         case "uniform":

@@ -23,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from xpiler import cancellation
+
 _SHELL = "/bin/sh"
 _KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
 _GRACE = 0.2  # seconds to drain pipes once everything was killed
@@ -89,6 +91,7 @@ def run(
     """Runs `argv` with `cwd` as its only writable folder, but for `writable`; `env` is added to a scrubbed
     environment.
     """
+    cancellation.check()
     limits = limits or Limits()
     cwd = cwd.resolve()
     cookie = secrets.token_hex(16)

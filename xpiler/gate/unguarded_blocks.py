@@ -36,7 +36,7 @@ def unguarded_blocks(
     steps = sorted({axis * many for axis in axes if axis > 1 for many in _ELEMENTS_A_THREAD})
     found = []
     for argument in contract.arguments:
-        if not argument.is_pointer:
+        if not argument.is_pointer or _is_read_by_host_code(contract, argument.name):
             continue
         seen = list(_seen(contract, argument.name))
         told = _rounded(seen, steps)
@@ -51,6 +51,12 @@ def unguarded_blocks(
             place = _place(kernels, argument.name) or entry.range
             found.append(Finding("XP-BOUNDS", message, place, {}, argument.name, "warning"))
     return tuple(found)
+
+
+def _is_read_by_host_code(contract: Contract, array: str) -> bool:
+    """Whether no block reaches into it: its length was found by what host code reads."""
+    kinds = {values.kind for case in contract.cases for name, values in case.values if name == array}
+    return bool(kinds & {"growing", "lengths"})
 
 
 def _seen(contract: Contract, array: str) -> Iterator[_Seen]:

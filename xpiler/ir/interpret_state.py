@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xpiler import cancellation
 from xpiler.ir.interpret_memory import Memory
 from xpiler.ir.interpret_native import Native, Value
 from xpiler.ir.source import SourceRange
@@ -239,6 +240,7 @@ class Clock:
 
     def poll(self) -> None:
         """Asked between operations on all lanes, which take milliseconds at the most."""
+        cancellation.check()
         if self.cancelled is not None and self.cancelled():
             raise Cancelled
 
