@@ -358,9 +358,11 @@ def _host_type(ctx: Context, param: ParamDecl) -> CType | None:
 
 
 def _is_one(body: str, name: str) -> bool:
-    """Whether a pointer is to one object, whose members alone are used: `d->rows`."""
-    used = re.findall(rf"\b{re.escape(name)}\b\s*(->)?", body)
-    return bool(used) and all(used)
+    """Whether a pointer is to one object, of which host code uses members, `d->rows`, or which it hands on
+    whole; not to a kernel, whose memory is the device's."""
+    used = re.findall(rf"(?<![\w.>]){re.escape(name)}\b\s*(->|[,)])?", body)
+    launched = re.search(rf">>>\s*\([^;]*(?<![\w.>]){re.escape(name)}\b\s*[,)]", body)
+    return "->" in used and all(used) and not launched
 
 
 def _host_parts(ctx: Context, function: FunctionDef) -> Iterator[Param]:
