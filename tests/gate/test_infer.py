@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests.gate.programs import inferred
 from xpiler.errors import Refusal
 from xpiler.frontend import parse
+from xpiler.gate.contract import make_case
 from xpiler.gate.entries import entries_of
 from xpiler.gate.execute import build
 from xpiler.gate.infer import infer_contract
+from xpiler.gate.infer_host import HostSearch
+from xpiler.gate.infer_search import Trial
 from xpiler.gate.overrides import Overrides
 
 
@@ -406,3 +410,32 @@ __global__ void before(const float *x, float *y, int n, int width) {
 }"""
     launch = inferred(text).contract.cases[0].launch
     assert launch is not None and launch.grid[1] > 1
+
+
+STEPS = """
+__global__ void step(float *h, int n) { h[blockIdx.x * 64 + threadIdx.x] += n; }
+void run(float *h, int steps, int n) { for (int t = 0; t < steps; ++t) step<<<n, 64>>>(h, n); }
+"""
+
+
+def test_launches_that_take_too_long_together_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xpiler.gate.observe._SECONDS_OF_ALL", -1.0)
+    with pytest.raises(Refusal, match="its 37 launches take too long together"):
+        inferred(STEPS)
+
+
+def test_after_sizes_that_take_too_long_there_is_far_less_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    attempt = HostSearch.attempt
+
+    def slow(self: HostSearch, sizes: Mapping[str, int]) -> Iterator[Trial]:
+        work = math.prod(sizes.values())
+        tried.append(work)
+        if work < 100:
+            yield from attempt(self, sizes)
+        else:
+            yield Trial(sizes, make_case(sizes, {}), {}, (), 0, "too long", unfinished=True)
+
+    monkeypatch.setattr(HostSearch, "attempt", slow)
+    assert inferred(STEPS).contract.cases
+    assert [work for work in tried if work >= 100] == [37 * 53]

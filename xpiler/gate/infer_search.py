@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
-from math import gcd
+from math import gcd, prod
 
 import numpy as np
 
@@ -46,6 +46,7 @@ from xpiler.symbolic.settings import Setting
 _TILE = 32  # what rows and columns of a tile may have to divide: beyond the last one it meets the next
 _GOOD_ENOUGH = 6  # candidates after which an imperfect but clean one is taken
 UNWRITTEN = 8  # flaws that an array counts to which nothing was written, though kernels write to it
+_LESS = 4  # times less to do, by the product of the sizes, than where a run was given up
 _PATIENCE = 48  # candidates after which one is taken that has such arrays
 _ENDLESS = 3  # trials that did not come out of the same loop
 _ALIKE = 10  # trials with the same finding that make it a bug
@@ -124,7 +125,7 @@ class Search:
         self.deadline = time.thread_time() + SECONDS
         self.ran: dict[frozenset[tuple[str, int]], dict[str, list[Setting]]] = {}  # by sizes, of each kernel
         self.anywhere = False  # whether guards bound all that data pick, so that these may be anything
-        self.too_slow: list[dict[str, int]] = []  # sizes whose run was given up: larger ones are not tried
+        self.too_slow: list[dict[str, int]] = []  # sizes whose run was given up: much smaller ones are tried
         scalars = [p for p in entry.params if not p.is_pointer and not is_handle(p)]
         self.dropped: list[Trial] = []  # clean ones, of sizes that nobody means
         self.sizes = [p.name for p in scalars if p.dtype.is_integer and p.dtype.name != "bool"]
@@ -189,7 +190,7 @@ class Search:
         """Tries candidates until one is flawless; the best one first."""
         tried: list[Trial] = []
         for sizes in stream:
-            if any(all(sizes[n] >= size for n, size in slow.items()) for slow in self.too_slow):
+            if any(_LESS * prod(sizes.values()) > prod(slow.values()) for slow in self.too_slow):
                 continue
             for attempted in self.attempt(sizes):
                 trial = self.demands.held(attempted)

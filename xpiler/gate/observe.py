@@ -7,6 +7,7 @@ pointer argument of the entry) grows until nothing reaches beyond it, and the re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -26,6 +27,7 @@ _START_BYTES = 1 << 18
 _BYTES_A_THREAD, _MOST_START_BYTES = 16, 1 << 22  # what is too small is found by running all again
 _LIMIT_BYTES = 1 << 26
 _SECONDS = 2.0  # for one launch
+_SECONDS_OF_ALL = 5.0  # for the launches of a call before the last one
 _LARGE = 1 << 21  # threads; a larger launch may take longer
 _SECONDS_OF_LARGE = 8.0
 _ENDS, _BETWEEN = 2, 64  # blocks at each end of an axis, and others
@@ -166,6 +168,7 @@ def _observe(
     unfinished, endless, stale, partial = "", None, False, False
     variables = {name: contents.copy() for name, contents in given.items()}
     fills: dict[str, list[Fill]] = {}  # of variables, until a kernel reads them
+    begun = time.thread_time()
     for step in steps:
         if isinstance(step, Fill) and step.to.key not in memory:
             fills.setdefault(step.to.key, []).append(step)
@@ -196,6 +199,10 @@ def _observe(
                 arguments[param.name] = None
             else:
                 arguments[param.name] = 0 if value is None else value
+        left = begun + _SECONDS_OF_ALL - time.thread_time()
+        if left < 0:
+            unfinished = f"its {sum(isinstance(s, Step) for s in steps)} launches take too long together"
+            break
         result, sampled = _run(step, arguments)
         partial |= sampled
         for finding in result.findings:
