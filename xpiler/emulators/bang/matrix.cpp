@@ -36,7 +36,7 @@ void load(Type t, const unsigned char* from, std::size_t n, V* to) {
 void store_scaled(Type t, void* at, double v, int scale) {
     if (scale) v = std::ldexp(v, scale);
     if (is_float(t)) store_float(t, at, v);
-    else store_int(t, at, static_cast<std::int64_t>(std::clamp(__builtin_roundeven(v), lowest(t), highest(t))));
+    else store_int(t, at, static_cast<std::int64_t>(std::clamp(xpemu::round_even(v), lowest(t), highest(t))));
 }
 
 // The weights as [k][n], whatever their order in WRAM.

@@ -6,6 +6,7 @@
 
 #define XPEMU_HALF half
 #define XPEMU_BFLOAT bfloat16_t
+#include "rounding.hpp"
 #include "small_float.hpp"
 
 typedef bfloat16_t bfloat16;

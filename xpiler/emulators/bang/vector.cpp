@@ -74,7 +74,7 @@ void apply(const Call& call, Op op, float* out, const float* a, const float* b, 
         case Op::ceil: return each(out, a, a, n, [](float x, float) { return std::ceil(x); });
         case Op::trunc: return each(out, a, a, n, [](float x, float) { return std::trunc(x); });
         case Op::round: return each(out, a, a, n, [](float x, float) { return std::round(x); });
-        case Op::nearbyint: return each(out, a, a, n, [](float x, float) { return __builtin_roundeven(x); });
+        case Op::nearbyint: return each(out, a, a, n, [](float x, float) { return xpemu::round_even(x); });
         case Op::softplus: return each(out, a, a, n, [](float x, float) { return softplus(x); });
         case Op::copy: return each(out, a, a, n, [](float x, float) { return x; });
         default: violation("bang-type", call, "the operation is for integers");
@@ -426,7 +426,7 @@ double round_to(double v, Rounding mode) {
         case Rounding::dn: return std::floor(v);
         case Rounding::rd: return std::round(v);
         case Rounding::rm: return std::floor(v + 0.5);
-        default: return __builtin_roundeven(v);
+        default: return xpemu::round_even(v);
     }
 }
 

@@ -205,7 +205,7 @@ XPEMU_ARITHMETIC(__nv_bfloat16, __nv_bfloat162)
     inline H NAME##_ru(T v) { return H::from_bits(xpemu::narrow<E, M>(static_cast<double>(v), xpemu::Round::up)); }        \
     inline H NAME##_rd(T v) { return H::from_bits(xpemu::narrow<E, M>(static_cast<double>(v), xpemu::Round::down)); }
 #define XPEMU_TO(NAME, H, T)                                                                          \
-    inline T NAME##_rn(H v) { return xpemu::convert<T, float>(__builtin_roundevenf(v)); }             \
+    inline T NAME##_rn(H v) { return xpemu::convert<T, float>(xpemu::round_even(v)); }             \
     inline T NAME##_rz(H v) { return xpemu::convert<T, float>(::truncf(v)); }                         \
     inline T NAME##_ru(H v) { return xpemu::convert<T, float>(::ceilf(v)); }                          \
     inline T NAME##_rd(H v) { return xpemu::convert<T, float>(::floorf(v)); }

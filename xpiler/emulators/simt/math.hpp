@@ -10,6 +10,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "rounding.hpp"
 #include "runtime.hpp"
 
 // ------------------------------------------------------------------------------------------- min and max
@@ -230,7 +231,7 @@ inline double __hiloint2double(int hi, int lo) {
 }
 
 #define XPEMU_TO_INT(NAME, TO, FROM)                                                            \
-    inline TO NAME##_rn(FROM x) { return xpemu::convert<TO, FROM>(__builtin_roundeven(x)); }    \
+    inline TO NAME##_rn(FROM x) { return xpemu::convert<TO, FROM>(xpemu::round_even(x)); }    \
     inline TO NAME##_rz(FROM x) { return xpemu::convert<TO, FROM>(::trunc(x)); }                \
     inline TO NAME##_ru(FROM x) { return xpemu::convert<TO, FROM>(::ceil(x)); }                 \
     inline TO NAME##_rd(FROM x) { return xpemu::convert<TO, FROM>(::floor(x)); }
