@@ -414,3 +414,19 @@ def test_the_nearest_integer_is_no_rounding_error(said: str) -> None:
     )
     changed = [np.count_nonzero(near.buffers["q"] != run.buffers["q"]) for run in (up, down)]
     assert max(changed) <= 2
+
+
+@pytest.mark.parametrize(
+    ("said", "changed", "verified"),
+    [
+        ("rintf(x[i] * (1 / 1.2f))", "rintf(x[i] / 1.2f)", True),  # a third of the data lies at an edge
+        ("rintf(x[i] * (1 / 1.2f))", "truncf(x[i] / 1.2f)", False),
+        ("rintf(x[i] * 0.5f)", "floorf(x[i] * 0.5f + 0.5f)", False),  # an exact tie has one answer
+    ],
+)
+def test_many_integers_at_an_edge_may_be_what_other_rounding_makes_of_them(
+    said: str, changed: str, verified: bool
+) -> None:
+    trusted = Trusted.of(NEAREST.replace("SAID", said), "nearest.cu")
+    status = trusted.verify(NEAREST.replace("SAID", changed), "nearest.cu").status
+    assert (status == "verified") == verified

@@ -26,7 +26,7 @@ def test_pairs_of_neighbours_in_each_row_are_lanes() -> None:
     )
     scheduled = schedule(function, DEFAULT)
     assert scheduled.notes == ()
-    assert instructions(scheduled.function).count("__bang_mul") == 4
+    assert instructions(scheduled.function).count("__bang_mul") == 2 * 4  # the table stays, or is too long
     at = np.array([4, 0, 2], np.int64)
     assert_same(function, at=at, q=normal(3 * 2 * 10), table=normal(50), half=5, heads=2)
 

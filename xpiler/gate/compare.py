@@ -24,7 +24,7 @@ there.
 
 Integer outputs are compared bit by bit; one may differ by as much as the perturbations change that very one
 in the source, where they change few (floats that are rounded to integers, at the edge of two) and anything is
-rounded at all. Where the
+rounded at all, or as much as other rounding does, where that leaves a quarter. Where the
 data are small integers and the source's results are whole, the comparison tightens to half a unit. NaN
 equals only NaN, an infinity only itself, an element that the source never wrote only one that the target
 never wrote. What the source copies out of device memory that it never wrote is not compared: it says nothing.
@@ -58,6 +58,8 @@ from xpiler.ir.types import F32
 
 _ROUNDS_FOR_INTEGERS = 16  # an integer changes in some of them only
 _AT_THE_EDGE = 0.05  # the part of integers that may change under perturbations
+# The same inputs with every operation rounded otherwise: what is computed exactly does not change.
+_AT_THE_EDGE_OF_ROUNDING = 0.75
 _ROUNDS = 4  # perturbed runs of the source a case: in fewer, moves cancel in some element
 _LONG_SUM = 4096
 _FAST_MATH = 64.0  # `__expf` and its kind are good to about 2^-18 near 1
@@ -252,8 +254,9 @@ def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResu
         else _spread(
             contract,
             r,
-            [*runs[i * rounds : (i + 1) * rounds], *fused.get(i, ()), *directed[2 * i : 2 * i + 2]],
+            runs[i * rounds : (i + 1) * rounds],
             sizes[i * rounds],
+            [*fused.get(i, ()), *directed[2 * i : 2 * i + 2]],
         )
         for i, r in enumerate(expected)
     ]
@@ -323,17 +326,27 @@ def _recontracted(
     return {i: [run] for i, run in enumerate(built.run([result.case for result in expected]))}
 
 
-def _spread(contract: Contract, expected: RunResult, runs: Sequence[RunResult], size: float) -> Spread:
+def _spread(
+    contract: Contract,
+    expected: RunResult,
+    perturbed_runs: Sequence[RunResult],
+    size: float,
+    rounded_otherwise: Sequence[RunResult] = (),
+) -> Spread:
     # Inputs of 16 bits move by more than the accumulation rounds: scale the effect down.
     scale = min(1.0, 2 * accumulation_unit(contract) / size) if size else 1.0
     spread: dict[str, Float64Array] = {}
     for argument in contract.outputs:
         if not argument.dtype.is_float:
-            spread[argument.name] = _changes(argument, expected, runs)
+            rounded = _changes(argument, expected, rounded_otherwise, _AT_THE_EDGE_OF_ROUNDING)
+            # Many are at an edge by rounding alone: there the direction of each operation decides by itself.
+            most = _AT_THE_EDGE if _are_few(rounded, _AT_THE_EDGE) else _AT_THE_EDGE_OF_ROUNDING
+            moved = _changes(argument, expected, perturbed_runs, most)
+            spread[argument.name] = np.maximum(rounded, moved)
             continue
         reference = decode(expected.buffers[argument.name], argument.dtype)
         widest = np.zeros_like(reference)
-        for run in runs:
+        for run in (*perturbed_runs, *rounded_otherwise):
             if argument.name not in run.buffers:
                 continue
             with np.errstate(invalid="ignore"):
@@ -346,20 +359,21 @@ def _spread(contract: Contract, expected: RunResult, runs: Sequence[RunResult], 
     return spread
 
 
-def _changes(argument: Argument, expected: RunResult, runs: Sequence[RunResult]) -> Float64Array:
+def _changes(argument: Argument, expected: RunResult, runs: Sequence[RunResult], most: float) -> Float64Array:
     """How far each integer moves: by 0, except where a float that was rounded to it lies at the edge of two
-    integers. If many do, in one run or in all together, that says nothing about any of them."""
+    integers. If more than a part of `most` do, in one run or in all together, that says nothing about any of
+    them."""
     reference = decode(expected.buffers[argument.name], argument.dtype)
     widest = np.zeros_like(reference)
     for run in runs:
         if argument.name in run.buffers:
             moved = np.abs(decode(run.buffers[argument.name], argument.dtype) - reference)
-            widest = np.maximum(widest, moved) if _are_few(moved) else widest
-    return widest if _are_few(widest) else np.zeros_like(reference)
+            widest = np.maximum(widest, moved) if _are_few(moved, most) else widest
+    return widest if _are_few(widest, most) else np.zeros_like(reference)
 
 
-def _are_few(moves: Float64Array) -> bool:
-    return bool(np.count_nonzero(moves > 0) <= _AT_THE_EDGE * moves.size)
+def _are_few(moves: Float64Array, most: float) -> bool:
+    return bool(np.count_nonzero(moves > 0) <= most * moves.size)
 
 
 def _longest_sum(case: Case) -> int:
