@@ -350,6 +350,12 @@ def lowered(text: str) -> Function:
     return parse(text, "kernel.cu").program.kernels[0]
 
 
+def test_an_array_of_a_size_that_no_run_needs_is_not_made() -> None:
+    function = kernel([integer("n")], Block((Decl("a", F32, (N,)),)))
+    result = run(function, {"n": 1 << 28})
+    assert "256 MiB for `a`" in only(result, "step-limit").message
+
+
 def test_a_vector_at_an_odd_row_is_misaligned() -> None:
     """Rows of 6 floats: only every second one begins at a multiple of 16 bytes."""
     twice = lowered(

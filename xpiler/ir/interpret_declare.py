@@ -12,7 +12,7 @@ from xpiler.errors import Refusal
 from xpiler.ir.interpret_expressions import Expressions
 from xpiler.ir.interpret_memory import Memory, Parts, Shadow
 from xpiler.ir.interpret_native import Native
-from xpiler.ir.interpret_state import Lanes, Run, State
+from xpiler.ir.interpret_state import Lanes, Run, State, StepLimit
 from xpiler.ir.nodes import Atomic, Decl, For, Function, Load, LoopKind, Ref, Space
 from xpiler.ir.rewrite import arrays_written, walk
 from xpiler.ir.types import DType
@@ -21,6 +21,7 @@ from xpiler.ir.types import DType
 # such values are followed, else nothing is said of them.
 _SCRATCH = (Space.NRAM, Space.WRAM)
 _MANY = 1 << 22  # elements that are not filled where accesses are logged: a run comes to few of them
+_MOST_BYTES = 1 << 28  # of an array, in all its copies
 _ALIGNMENT = 16  # bytes; a copy begins at a multiple, so that it can be read as wider elements
 
 
@@ -74,6 +75,8 @@ class Arrays:
         size = np.dtype(self.numeric.storage_type(decl.dtype)).itemsize
         pitch = -(-extent * size // _ALIGNMENT) * _ALIGNMENT // size
         copies, number = self._copies(decl, state)
+        if copies * pitch * size > _MOST_BYTES:
+            raise StepLimit(f"{_MOST_BYTES >> 20} MiB for `{decl.name}`")
         state.vars[f"@base {decl.name}"] = number * pitch if copies > 1 else np.int64(0)
         parts = Parts(copies * pitch * decl.dtype.bytes) if decl.name in self.mixed and not has_init else None
         count = copies * pitch if parts is None else 0
