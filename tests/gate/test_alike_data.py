@@ -42,6 +42,31 @@ void run(const float *x, float *y, int rows, int cols) {{
     assert verified or any("below zero" in rung.detail for rung in result.evidence if not rung.ok)
 
 
+RUNS = """
+__global__ void runs(const int *q, const int *t, int *y, int rows, int n) {
+  int r = blockIdx.x * 64 + threadIdx.x;
+  if (r >= rows) return;
+  int best = 0, run = 0;
+  for (int i = 0; i < n; ++i) {
+    run = q[r * n + i] == t[r * n + i] ? run + 1 : 0;
+    best = max(best, run);
+  }
+  y[r] = best;
+}
+void run(const int *q, const int *t, int *y, int rows, int n) {
+  runs<<<(rows + 63) / 64, 64>>>(q, t, y, rows, n);
+}
+"""
+
+
+def test_sequences_have_long_pieces_in_common() -> None:
+    trusted = Trusted.of(RUNS, "runs.cu")
+    assert trusted.verify(RUNS, "runs.cu").status == "verified"
+    result = trusted.verify(RUNS.replace("y[r] = best", "y[r] = min(best, 7)"), "runs.cu")
+    assert result.status == "unverified"
+    assert any("q and t of pieces of one sequence" in rung.detail for rung in result.evidence if not rung.ok)
+
+
 @pytest.mark.parametrize(
     ("body", "compared"),
     [

@@ -434,7 +434,7 @@ def test_after_sizes_that_take_too_long_there_is_far_less_to_do(monkeypatch: pyt
         if work < 100:
             yield from attempt(self, sizes)
         else:
-            yield Trial(sizes, make_case(sizes, {}), {}, (), 0, "too long", unfinished=True)
+            yield Trial(sizes, make_case(sizes, {}), {}, (), 0, "too long", unfinished=True, slow=True)
 
     monkeypatch.setattr(HostSearch, "attempt", slow)
     assert inferred(STEPS).contract.cases

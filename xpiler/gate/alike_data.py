@@ -6,22 +6,26 @@
     float sum = 0; ... sum += a[k] * b[k];             bytes all near 127: beyond 2^24 a float is not exact
     expf(v) - 1 for expm1f(v), eps of a norm           floats near zero
     E[x*x] - E[x]*E[x] for E[(x - E[x])^2]             floats near one another, far from zero
+    diagonal + (q[i] == t[j] ? match : -mismatch)      sequences that have pieces in common, shifted
 
 A target whose extrema begin with a number amid the data agrees with its source on data of both signs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from xpiler.gate.contract import Case, Contract, FillKind, Role, Values
+from xpiler.gate.contract import Argument, Case, Contract, FillKind, Role, Values
 from xpiler.ir.build import COMPARISONS
 from xpiler.ir.nodes import Binary, Call, Function
 from xpiler.ir.picked_by_data import is_picked, picked_by_data
 from xpiler.ir.rewrite import walk
 
 _SEED = 9201
+_SEEDS_OF_PIECES = (9301, 9302)
+_MOST_IN_PIECES = 12  # sizes, the small ones
+_LETTERS = 4  # few: what is no piece in common has letters in common all the same
 _MOST = 3  # sizes, of those tried last, where decisions of the texts turn; arrays
 _MOST_MODES = 8
 _DRAWN = ("index", "spread")  # contents of which any may be 0
@@ -45,6 +49,17 @@ def compares_data(kernel: Function) -> bool:
     return False
 
 
+def compares_integers(kernel: Function) -> bool:
+    """Whether a kernel asks whether two integers are equal that both are data."""
+    picked = picked_by_data(kernel)
+    return any(
+        isinstance(node, Binary)
+        and node.op in ("==", "!=")
+        and all(o.dtype.is_integer and is_picked(o, picked) for o in (node.left, node.right))
+        for node in walk(kernel.body)
+    )
+
+
 def alike_cases(contract: Contract, kernels: Sequence[Function]) -> Iterator[Case]:
     """Cases of such data, at sizes that the contract has, as far as the kernels ask for them."""
     drawn = {case.scalars: case for case in contract.cases if not case.all_given and case.fill == "normal"}
@@ -55,6 +70,8 @@ def alike_cases(contract: Contract, kernels: Sequence[Function]) -> Iterator[Cas
         yield from (replace(case, fill=fill, seed=_SEED) for case in sizes[:1] for fill in fills)
     if any(a.dtype.is_integer and a.dtype.bits == 8 for a in read):
         yield from (replace(case, fill="full", seed=_SEED) for case in sorted(sizes, key=_longest)[-_MOST:])
+    if any(map(compares_integers, kernels)):
+        yield from _in_pieces(sizes, [a for a in read if a.dtype.is_integer])
     if any(map(compares_data, kernels)):
         fills = ("below", "above")
         for case in dict.fromkeys((*sizes[:1], *sizes[: -_MOST - 1 : -1])):
@@ -66,6 +83,17 @@ def alike_cases(contract: Contract, kernels: Sequence[Function]) -> Iterator[Cas
             for name in [a.name for a in read if not a.dtype.is_float and a.name not in given][:_MOST]:
                 others = tuple(pair for pair in case.values if pair[0] != name)
                 yield replace(case, values=(*others, (name, Values("constant", 0))), seed=_SEED)
+
+
+def _in_pieces(sizes: Iterable[Case], arrays: Sequence[Argument]) -> Iterator[Case]:
+    """Cases in which arrays of the same length and type are pieces of one sequence."""
+    for case in sorted(sizes, key=_elements)[:_MOST_IN_PIECES]:
+        known, extents = dict(case.values), dict(case.extents)
+        kinds = {a.name: (a.dtype, extents.get(a.name)) for a in arrays if a.name not in known}
+        alike = [name for name, kind in kinds.items() if [*kinds.values()].count(kind) > 1]
+        values = tuple((name, Values("pieces", 0, _LETTERS)) for name in alike)
+        for seed in _SEEDS_OF_PIECES if alike else ():
+            yield replace(case, values=(*case.values, *values), seed=seed)
 
 
 def _on_other_branches(contract: Contract, sizes: Sequence[Case], floats: Sequence[str]) -> Iterator[Case]:
@@ -82,6 +110,10 @@ def _on_other_branches(contract: Contract, sizes: Sequence[Case], floats: Sequen
             ones = tuple((other, Values("constant", 1)) for other in free if other != name)
             for fill in fills:
                 yield replace(case, fill=fill, values=(*case.values, *ones), seed=_SEED)
+
+
+def _elements(case: Case) -> int:
+    return sum(extent for _, extent in case.extents)
 
 
 def _longest(case: Case) -> int:

@@ -44,6 +44,7 @@ ValueKind = Literal[
     "growing",
     "lengths",
     "permutation",
+    "pieces",
     "uniform",
     "halves",
     "constant",
@@ -103,9 +104,10 @@ class Values:
     `index`: integers in [low, high), some of `beyond` among them. `spread`: the same from 0, as many of
     each magnitude. `offsets`: non-decreasing from `low` to `high` (row starts of a CSR matrix).
     `growing`: from `low`, each larger than the one before by 1 to `high`; `lengths`: those steps.
-    `permutation`: each of low, low+1, ... once. `uniform`: floats in [low, high). `halves`: half a unit
-    beside whole numbers there, the half or twice of that. `constant`: all `low`. `flags`: what integers
-    otherwise are, half of them zero. `bf16`, `f16`, `f32`,
+    `permutation`: each of low, low+1, ... once. `pieces`: of one sequence of integers in [low, high), the
+    same for all arrays of a case, shifted by a little more or less from piece to piece. `uniform`: floats
+    in [low, high). `halves`: half a unit beside whole numbers there, the half or twice of that.
+    `constant`: all `low`. `flags`: what integers otherwise are, half of them zero. `bf16`, `f16`, `f32`,
     `f64`: integers that are the bits of such numbers. `given`: the elements of `data` as they are stored,
     what the file's program has there at a launch.
     """
@@ -181,6 +183,8 @@ class Case:
             drawn = "memory as at a launch of the program"
         elif given:
             drawn = f"{', '.join(given)} as at a launch of the program, else {drawn}"
+        if pieces := [name for name, values in self.values if values.kind == "pieces"]:
+            drawn += f", {' and '.join(pieces)} of pieces of one sequence"
         if self.missing:
             drawn += f", no {', '.join(self.missing)}"
         return f"{scalars + '; ' if scalars else ''}{drawn}"

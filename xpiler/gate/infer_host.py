@@ -331,7 +331,15 @@ class HostSearch(Search):
             return Trial(sizes, case, given, (), 0)
         flaws, why = self._flaws(trace, reach), reach.unfinished
         return Trial(
-            sizes, case, given, reach.findings, flaws, why, unfinished=bool(why), endless=reach.endless
+            sizes,
+            case,
+            given,
+            reach.findings,
+            flaws,
+            why,
+            unfinished=bool(why),
+            slow=reach.slow,
+            endless=reach.endless,
         )
 
     def _is_everywhere(self, number: int, launch: TracedLaunch) -> bool:

@@ -101,6 +101,7 @@ class Trial:
     fault: str = ""
     stated: bool = False
     unfinished: bool = False  # the fault is that it took too long
+    slow: bool = False  # and that there was too much to do in all launches together
     endless: Finding | None = None  # the loop that it was in then
     host_fault: str = ""  # where host code came to its end, if that is the fault
     unmet: bool = False  # the fault is that an instruction demands other sizes
@@ -125,7 +126,7 @@ class Search:
         self.deadline = time.thread_time() + SECONDS
         self.ran: dict[frozenset[tuple[str, int]], dict[str, list[Setting]]] = {}  # by sizes, of each kernel
         self.anywhere = False  # whether guards bound all that data pick, so that these may be anything
-        self.too_slow: list[dict[str, int]] = []  # sizes whose run was given up: much smaller ones are tried
+        self.given_up: list[Trial] = []  # unfinished ones: others are to have less to do
         scalars = [p for p in entry.params if not p.is_pointer and not is_handle(p)]
         self.dropped: list[Trial] = []  # clean ones, of sizes that nobody means
         self.sizes = [p.name for p in scalars if p.dtype.is_integer and p.dtype.name != "bool"]
@@ -190,13 +191,13 @@ class Search:
         """Tries candidates until one is flawless; the best one first."""
         tried: list[Trial] = []
         for sizes in stream:
-            if any(_LESS * prod(sizes.values()) > prod(slow.values()) for slow in self.too_slow):
+            if any(_is_no_less(sizes, trial) for trial in self.given_up):
                 continue
             for attempted in self.attempt(sizes):
                 trial = self.demands.held(attempted)
                 tried.append(trial)
                 if trial.unfinished:
-                    self.too_slow.append(dict(sizes))
+                    self.given_up.append(trial)
                 if not trial.findings and not trial.fault and (not trial.flaws or not self.index_uses()):
                     break
             best = min(tried, key=badness) if tried else None
@@ -599,6 +600,13 @@ def endless_loop(tried: Sequence[Trial]) -> Finding | None:
     loops = [t.endless for t in tried if t.endless is not None and t.endless.range is not None]
     same = len(loops) == len(tried) >= _ENDLESS and len({loop.range for loop in loops}) == 1
     return loops[0] if same else None
+
+
+def _is_no_less(sizes: Mapping[str, int], given_up: Trial) -> bool:
+    """Whether there is as much to do as in a trial that was given up."""
+    if given_up.slow:
+        return _LESS * prod(sizes.values()) > prod(given_up.sizes.values())
+    return all(sizes[name] >= size for name, size in given_up.sizes.items())
 
 
 def badness(trial: Trial) -> tuple[bool, bool, int]:

@@ -34,7 +34,8 @@ _OFFSET = {
     "f32": 1024.0,
     "f64": 2.0**20,
 }  # its square leaves few digits for the rest
-_SHARE = 1 / 8  # of an array of indices: those that mark that there is none
+_SHARE = 1 / 8  # of an array of indices: those that mark that there is none; of pieces: those from anywhere
+_SHORTEST_PIECE, _LONGEST_PIECE, _FARTHEST_SHIFT = 6, 25, 20
 _SUBNORMAL = {"f16": 2.0**-20, "bf16": 2.0**-130, "f32": 2.0**-130, "f64": 2.0**-1040}
 _TINY = {"f16": 2.0**-11, "bf16": 2.0**-100, "f32": 2.0**-100, "f64": 2.0**-900}  # well above subnormal ones
 
@@ -52,6 +53,9 @@ def draw(argument: Argument, case: Case) -> Array:
     special = dict(case.values).get(argument.name)
     if special and special.kind == "given":
         return np.frombuffer(special.data, storage(argument.dtype), count)
+    if special and special.kind == "pieces":
+        sequence = np.random.default_rng(case.seed).integers(int(special.low), int(special.high), count)
+        return encode(_in_pieces(sequence, rng), argument.dtype)
     if special and special.kind in FLOAT_BITS:
         read_as = FLOAT_BITS[special.kind]
         floats = -(-count * argument.dtype.bytes // read_as.bytes)
@@ -104,8 +108,24 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
             return np.asarray(halves * rng.choice([0.5, 1.0, 2.0], count))
         case "constant":
             return np.full(count, low)
-        case "given" | "flags" | "bf16" | "f16" | "f32" | "f64":
+        case "given" | "flags" | "pieces" | "bf16" | "f16" | "f32" | "f64":
             raise ValueError(f"{values.kind}: not drawn as numbers")
+
+
+def _in_pieces(sequence: Array, rng: np.random.Generator) -> Array:
+    """Pieces of the sequence one after the other: half of them in their own place, the others from one that
+    wanders, or jumps, near it."""
+    places: list[Array] = [np.arange(0)]
+    wandering, done = 0, 0
+    while done < sequence.size:
+        length = int(rng.integers(_SHORTEST_PIECE, _LONGEST_PIECE))
+        wandering += int(rng.integers(-1, 2))
+        if rng.random() < _SHARE:
+            wandering = int(rng.integers(-_FARTHEST_SHIFT, _FARTHEST_SHIFT + 1))
+        places.append(np.arange(done, done + length) + wandering * int(rng.integers(2)))
+        done += length
+    taken: Array = np.take(sequence, np.concatenate(places)[: sequence.size], mode="wrap")
+    return taken
 
 
 def _of_all_magnitudes(low: float, high: float, count: int, rng: np.random.Generator) -> Array:

@@ -101,7 +101,8 @@ class Reach:
 class Observation:
     """`findings` are the errors; `reach` by buffer; `unfinished` says why the run was given up, "" if it
     was not; `endless`: the loop that it was in; `stale`: what was left in a scratchpad from before reached
-    memory of the device or decided something; `partial`: only some blocks of a large launch were run."""
+    memory of the device or decided something; `partial`: only some blocks of a large launch were run; `slow`:
+    there was too much to do for all launches together."""
 
     findings: tuple[Finding, ...]
     reach: dict[str, Reach] = field(default_factory=dict)
@@ -109,6 +110,7 @@ class Observation:
     endless: Finding | None = None
     stale: bool = False
     partial: bool = False
+    slow: bool = False
 
     @property
     def clean(self) -> bool:
@@ -119,7 +121,8 @@ class Observation:
         reach = {key: used.joined(other.reach[key]) for key, used in self.reach.items()}
         unfinished, endless = self.unfinished or other.unfinished, self.endless or other.endless
         stale, partial = self.stale or other.stale, self.partial or other.partial
-        return Observation((*self.findings, *other.findings), reach, unfinished, endless, stale, partial)
+        slow, findings = self.slow or other.slow, (*self.findings, *other.findings)
+        return Observation(findings, reach, unfinished, endless, stale, partial, slow)
 
 
 def observe(
@@ -165,7 +168,7 @@ def _observe(
     reach = {key: Reach() for key in buffers}
     fresh = {key: np.ones(sizes[key], np.bool_) for key in buffers}
     findings: dict[tuple[str, object], Finding] = {}
-    unfinished, endless, stale, partial = "", None, False, False
+    unfinished, endless, stale, partial, slow = "", None, False, False, False
     variables = {name: contents.copy() for name, contents in given.items()}
     fills: dict[str, list[Fill]] = {}  # of variables, until a kernel reads them
     begun = time.thread_time()
@@ -202,6 +205,7 @@ def _observe(
         left = begun + _SECONDS_OF_ALL - time.thread_time()
         if left < 0:
             unfinished = f"its {sum(isinstance(s, Step) for s in steps)} launches take too long together"
+            slow = True
             break
         result, sampled = _run(step, arguments)
         partial |= sampled
@@ -229,7 +233,7 @@ def _observe(
             window[written[: window.size]] = False
     for key, used in reach.items():
         used.written_bytes = int((~fresh[key]).sum())
-    return Observation(tuple(findings.values()), reach, unfinished, endless, stale, partial)
+    return Observation(tuple(findings.values()), reach, unfinished, endless, stale, partial, slow)
 
 
 def _run(step: Step, arguments: dict[str, Any]) -> tuple[Result, bool]:
