@@ -309,7 +309,9 @@ class HostSearch(Search):
         reach = self._settled(steps, buffers, values, sizes, filled_from)
         extents, shapes = self.extents(reach, sizes)
         room = {name: e for name, e in self._room_for(copied).items() if name not in shapes}
-        extents |= {name: max(e, extents.get(name, 0)) for name, e in room.items()}
+        for name, elements in room.items():  # host code may look at a part; what it sets is all there is
+            seen = extents.get(name, 0) if Role.IN in roles.get(name, ()) else 0
+            extents[name] = max(elements, seen)
         given: dict[str, Role] = {
             name: Role.INOUT if len(r) > 1 else next(iter(r)) for name, r in roles.items()
         }
