@@ -170,17 +170,20 @@ def _of_single(stmts: list[Stmt], at: int) -> list[Stmt]:
         if not isinstance(start, Assign) or start.target != own or start.reduce is not None:
             continue
         scalar = Var(decl.dtype, decl.name)
-        rest = map_expr(
-            Block(body.body[first + 1 :]),
-            lambda e, own=own, scalar=scalar: scalar if e == own else e,  # type: ignore[misc]
-            lambda place, own=own, scalar=scalar: scalar if place == own else place,  # type: ignore[misc]
-        )
+        rest = _with_scalar(Block(body.body[first + 1 :]), own, scalar)
         if decl.name in uses(start.value).arrays_read or _touches(rest, own):
             continue
         named = Decl(decl.name, decl.dtype, init=start.value, range=start.range)
         body = Block((*body.body[:first], named, *rest.body), range=body.range)
         stmts = [s for s in stmts if s is not decl]
     return [replace(loop, body=body) if s is loop else s for s in stmts]
+
+
+def _with_scalar(body: Block, own: Load, scalar: Var) -> Block:
+    """The statements with the element as a variable, where it is read and where it is written."""
+    return map_expr(
+        body, lambda e: scalar if e == own else e, lambda place: scalar if place == own else place
+    )
 
 
 def _depends(target: Var | Load, counter: str) -> bool:
