@@ -31,7 +31,9 @@ from xpiler.passes.element_registers import keep_elements
 from xpiler.passes.guard_bounds import bound_loops
 from xpiler.passes.kept_values import keep_values
 from xpiler.passes.lane_invariants import read_before_loops
+from xpiler.passes.loop_order import in_order_of_memory
 from xpiler.passes.operand_packing import pack_operands
+from xpiler.passes.parted_sums import part_sums
 from xpiler.passes.row_digits import split_rows
 from xpiler.passes.row_gathering import gather_rows, pad_windows
 from xpiler.passes.shared_stages import share_stages
@@ -102,12 +104,13 @@ def generate(
     parallel: frozenset[str] = frozenset()
     function = _with_known_dimensions(canonical, launch)
     if scalar is None:
-        rows = keep_values(rows_of_blocks(drop_zero_terms(function)))
+        rows = keep_values(rows_of_blocks(in_order_of_memory(drop_zero_terms(function))))
         chosen = vectorize(gather_rows(pack_operands(share_stages(shape_steps(rows)))))
         notes += chosen.notes
         parallel = chosen.parallel
         padded = pad_windows(chosen.function)  # of products whose lanes were found only now
-        function = split_rows(bound_loops(read_before_loops(keep_elements(panel_columns(padded)))))
+        kept = read_before_loops(keep_elements(panel_columns(padded)))
+        function = split_rows(bound_loops(part_sums(kept, notes)))
     function, bounds = _with_named_bounds(function)
     printer = (
         VectorPrinter(function.params, comments, notes, parallel, numbers_in(function.body))

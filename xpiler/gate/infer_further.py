@@ -22,7 +22,6 @@ from xpiler.gate.further_cases import (
     least_sizes,
     with_many_places,
 )
-from xpiler.gate.host_arrays import with_empty_parts
 from xpiler.gate.infer_function import FunctionSearch
 from xpiler.gate.infer_program import ProgramSearch
 from xpiler.gate.infer_search import Search, Trial, badness
@@ -75,8 +74,6 @@ class Elsewhere:
         if self._stated:
             found = list(usable)
             free = [n for n in search.sizes if len(set(overrides.scalar_choices(n))) > 1]
-        if self._base is not None:  # what callers choose, types of elements for one, decides on extents
-            found = [t for t in found if all(t.sizes[n] == self._base.sizes[n] for n in search.choosing)]
         self._found, self._free = found, free
         self._formulas = formulas
         self._deadline = 0.0
@@ -102,8 +99,6 @@ class Elsewhere:
         if self._base is None:
             return
         yield from scalar_cases(self._base.case, self._numbers, self._asked, self._limits)
-        if (case := with_empty_parts(self._base.case)) is not None:
-            yield case
         if self._overrides.shapes:
             return
         self._deadline = time.thread_time() + _SECONDS

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -48,8 +47,6 @@ def inputs_of(contract: Contract, case: Case) -> dict[str, Array]:
 
 def draw(argument: Argument, case: Case) -> Array:
     """The contents of one argument. Each argument has its own stream of random numbers."""
-    if (used := dict(case.types).get(argument.name)) is not None:
-        return _as_used(argument, case, used)
     rng = np.random.default_rng([case.seed, zlib.crc32(argument.name.encode())])
     count = case.extent(argument.name)
     numbers = case.landmarks
@@ -81,17 +78,6 @@ def draw(argument: Argument, case: Case) -> Array:
     return np.where(rng.random(count) < 0.5, whole, 0).astype(whole.dtype) if special else whole
 
 
-def _as_used(argument: Argument, case: Case, used: DType) -> Array:
-    """Numbers of the type that the call takes the array for, as they are stored; zeros in bytes at its end
-    that make no element."""
-    width = argument.dtype.bytes
-    count = case.extent(argument.name) * width // used.bytes
-    extents = tuple((n, count if n == argument.name else e) for n, e in case.extents)
-    drawn = draw(replace(argument, dtype=used, lanes=1), replace(case, extents=extents, types=()))
-    rest = bytes(case.extent(argument.name) * width - drawn.nbytes)
-    return np.frombuffer(drawn.tobytes() + rest, storage(argument.dtype))
-
-
 def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
     low, high = values.low, values.high
     match values.kind:
@@ -112,10 +98,7 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
             return np.concatenate([[int(low)], inner, [int(high)]])[:count]
         case "growing" | "lengths":  # the first ones do not depend on how many follow
             steps = rng.integers(1, int(high) + 1, count)
-            counted = steps if values.kind == "lengths" else steps[1:]
-            if values.beyond:
-                _empty_some(counted, rng)
-            return counted if values.kind == "lengths" else int(low) + np.r_[0, np.cumsum(counted)][:count]
+            return steps if values.kind == "lengths" else int(low) + np.cumsum(steps) - steps[:1]
         case "permutation":
             return rng.permutation(count) + int(low)
         case "uniform":
@@ -127,14 +110,6 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
             return np.full(count, low)
         case "given" | "flags" | "pieces" | "bf16" | "f16" | "f32" | "f64":
             raise ValueError(f"{values.kind}: not drawn as numbers")
-
-
-def _empty_some(steps: Array, rng: np.random.Generator) -> None:
-    """Make some of the steps 0 and the next ones longer by them: they are as many elements together."""
-    most = max(steps.size - 1, 0)
-    for at in np.sort(rng.choice(most, -(-most // 4), replace=False)):
-        steps[at + 1] += steps[at]
-        steps[at] = 0
 
 
 def _in_pieces(sequence: Array, rng: np.random.Generator) -> Array:
@@ -266,9 +241,7 @@ def perturbed(
     move within it.
     """
     rng = np.random.default_rng([case.seed, round, 0x9E37])
-    used = dict(case.types)
-    types = {a.name: used.get(a.name, a.dtype) for a in contract.pointers}
-    types = {name: dtype for name, dtype in types.items() if dtype.is_float}
+    types = {a.name: a.dtype for a in contract.pointers if a.dtype.is_float}
     types |= {name: FLOAT_BITS[values.kind] for name, values in case.values if values.kind in FLOAT_BITS}
     meant = {n for n, values in case.values if values.kind not in ("uniform", "given", *FLOAT_BITS)}
     ranges = {name: (values.low, values.high) for name, values in case.values if values.kind == "uniform"}

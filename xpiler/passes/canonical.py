@@ -23,6 +23,7 @@ from xpiler.passes.array_sinking import sink_arrays
 from xpiler.passes.bit_views import with_bits_as_meant
 from xpiler.passes.buffer_split import split_buffers
 from xpiler.passes.cache_removal import remove_caches
+from xpiler.passes.carried_loads import read_carried
 from xpiler.passes.chunks import merge_chunks
 from xpiler.passes.counting import counted_loops
 from xpiler.passes.covered import without_covers
@@ -248,6 +249,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("covers", without_covers),
     ("counted loops", _counted_in_threads),
     ("moving places", _moving_in_threads),
+    ("carried loads", read_carried),
     ("whole parts", plain_parts),
     ("masked steps", masked_steps),
     ("strips of threads", widen_threads),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.affine_bounds import Stated
-from xpiler.ir.build import const, int_limits, sub
+from xpiler.ir.build import add, const, int_limits, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
@@ -75,6 +75,16 @@ def _unwidened(left: Expr, right: Expr) -> tuple[Expr, Expr]:
             and int_limits(inner.dtype)[0] <= value <= int_limits(inner.dtype)[1]
         ):
             return inner, const(int(value), inner.dtype)
+    return left, right
+
+
+def _by_itself(left: Expr, right: Expr) -> tuple[Expr, Expr]:
+    """`i` and `n - 1` of `i + 1` and `n`."""
+    match left:
+        case Binary(op="+" | "-" as op, left=Var() as inner, right=Const() as more) if (
+            left.dtype.is_integer and left.dtype.is_signed and inner.dtype == right.dtype
+        ):
+            return inner, sub(right, more) if op == "+" else add(right, more)
     return left, right
 
 
@@ -162,8 +172,8 @@ class Facts:
                 return self.where(left, False).where(right, False)
             case Binary(op=op, left=left, right=right) if op in _MEANING:
                 op = op if holds else _OPPOSITE[op]
-                facts = facts._compared(op, left, right)
-                facts = facts._compared(_MIRROR[op], right, left)
+                facts = facts._compared(op, *_by_itself(left, right))
+                facts = facts._compared(_MIRROR[op], *_by_itself(right, left))
         return facts
 
     def _compared(self, op: str, left: Expr, right: Expr) -> Facts:
@@ -179,12 +189,22 @@ class Facts:
         if op in (">", ">=", "==") and low is None:
             low = self._end(right) if op != ">" else self._end(sub(right, -1))
         facts = self._with(left.name, (low, high))
+        least = _least(low)
+        if op in ("<", "<=") and least is not None:
+            facts = facts._not_below(*_at_least(right, least + (op == "<")))
         if op == "<":
             return replace(facts, below=facts.below | {(left.name, right)})
         return replace(facts, above=facts.above | {(left.name, right)}) if op == ">=" else facts
 
     def _with(self, name: str, ends: tuple[End, End]) -> Facts:
         return replace(self, ranges={**self.ranges, name: ends})
+
+    def _not_below(self, name: str, number: int) -> Facts:
+        """With a variable that is not below the number; no name: as it is."""
+        low, high = self.ranges.get(name, (None, None))
+        if not name or (isinstance(low, int) and low >= number) or isinstance(low, Expr):
+            return self
+        return self._with(name, (number, high))
 
     def _stable(self, expr: Expr) -> bool:
         return not any(

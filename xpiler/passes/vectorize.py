@@ -56,6 +56,9 @@ FAR = 1 << 20  # the stride of an access that is neither consecutive nor equal
 
 UNIT, EQUAL, OTHER = 4, 2, -3  # worth of an access by its stride
 APART = -4  # of elements that are written so: worse than to read them
+ONE_BY_ONE = -6  # of those that are updated so: lanes go to memory first, and from there one after the other
+LENGTHY = frozenset(("exp", "exp2", "log", "tanh", "erf", "sin", "cos"))
+ALONE = -64  # of a function that is computed for one element at a time
 SHORTEST = 4  # iterations that are worth a register
 INDEPENDENT = (LoopKind.THREADS, LoopKind.PARALLEL)
 
@@ -299,6 +302,8 @@ def inner_worth(body: Block, facts: Facts, depth: int) -> int:
                 total += inner_worth(inner, facts, depth + 1)
             case Block():
                 total += inner_worth(stmt, facts, depth)
+            case Decl() | Assign() if depth:  # in a loop that is none of lanes
+                total += ALONE * sum(isinstance(n, Call) and n.function in LENGTHY for n in walk(stmt))
     return total
 
 
@@ -336,7 +341,9 @@ class Strides:
                 elif self.of(value) != 0:
                     self.known[target.name] = FAR
             case Atomic(place=place, args=args, target=target):
-                self._access(place, depth, APART)
+                if place.array in self.private:
+                    self.score -= FAR  # lanes have no order there
+                self._access(place, depth, ONE_BY_ONE)
                 for arg in args:
                     self._reads(arg, depth)
                 if target is not None:
@@ -364,7 +371,8 @@ class Strides:
                 self.score += 2 * 8 ** min(depth, 3)
 
     def _access(self, load: Load, depth: int, far: int = OTHER) -> None:
-        if load.array in self.private:
+        if load.array in self.private:  # a register of its own for each element
+            self.score += UNIT * 8 ** min(depth, 3)
             return
         *outer, last = (self.of(i) for i in load.index)
         stride = FAR if any(outer) else last
