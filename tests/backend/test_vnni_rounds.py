@@ -84,7 +84,7 @@ def test_forces_are_those_of_plain_loops(tmp_path: Path) -> None:
 def test_what_a_block_counts_for_itself_needs_no_atomic(kind: str, tmp_path: Path) -> None:
     source = counts(kind)
     function = written(source, 32, 5)
-    assert re.search(r"own\[.*\] \+?= ", function.text) and "&own[" not in function.text
+    assert re.search(r"own\[.*\] \+?=\s", function.text) and "&own[" not in function.text
     assert "own[each[" not in function.text, "lanes would only take each element out of a register again"
     assert "(&out[" in function.text, "blocks count there together"
     made = build([function, written(source, 32, 5, plain=True)], tmp_path, f"counts_{kind}")

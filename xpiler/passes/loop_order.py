@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from xpiler.ir.affine import coefficient
+from xpiler.ir.affine import coefficient, simplify
 from xpiler.ir.affine_form import Affine
 from xpiler.ir.build import add, cast, const, is_const, minimum, sub
 from xpiler.ir.nodes import (
@@ -207,7 +207,7 @@ def _strided(threads: For, names: Names) -> For | None:
         step=const(1, steps.dtype),
         body=body,
     )
-    begin = substitute(steps.start, {threads.var: const(0, threads.dtype)})
+    begin = simplify(substitute(steps.start, {threads.var: const(0, threads.dtype)}))
     return replace(steps, var=first.name, start=begin, body=Block((together,)), kind=LoopKind.SERIAL)
 
 
