@@ -171,6 +171,9 @@ def test_a_tiled_index_with_symbolic_extents_stays_in_bounds() -> None:
 def test_four_elements_a_thread_stay_in_bounds() -> None:
     assert prove_lt(add(mul(A, 4), 3), N, {"a": (0, sub(div(N, 4), 1)), "n": (0, None)})
     assert not prove_lt(add(mul(A, 4), 3), N, {"a": (0, div(N, 4)), "n": (0, None)})
+    whole = {"a": (0, sub(div(N, 4), 1)), "n": (4, None)}
+    assert prove_lt(A, div(add(N, 3), 4), whole)
+    assert not prove_lt(add(A, 1), div(add(N, 3), 4), whole)
     assert prove_le(mul(div(N, 4), 4), N, {"n": (0, None)})
 
 

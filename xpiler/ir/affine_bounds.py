@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import gcd, lcm
 
 from xpiler.ir.affine_form import Affine, Atom, FloorDiv, Mod, lift, split_by_var
 from xpiler.ir.build import int_limits, truncating_div
@@ -255,9 +256,25 @@ def nonnegative(affine: Affine, ranges: Known) -> bool:
     """
     if _Proof(ranges).shows(affine, _DEPTH):
         return True
+    scaled = _without_fractions(affine)
+    if scaled is not None and _Proof(ranges).shows(scaled, _DEPTH):
+        ranges.proved.add(affine)
+        return True
     if affine.as_int is None:
         ranges.refuted[affine] = _DEPTH
     return False
+
+
+def _without_fractions(affine: Affine) -> Affine | None:
+    """A multiple of the form in which the quotients' relation to what they are quotients of is exact: an
+    integer x is at least 0 where n*x + n - 1 is."""
+    scale = 1
+    for monomial, coefficient in affine.terms:
+        for atom in monomial:
+            divisor = atom.divisor.as_int if isinstance(atom, FloorDiv) else None
+            if divisor is not None and divisor > 0:
+                scale = lcm(scale, divisor // gcd(divisor, coefficient))
+    return affine * scale + (scale - 1) if scale > 1 else None
 
 
 @dataclass

@@ -13,11 +13,11 @@ The source must not change in the kernel.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import permutations
+from dataclasses import replace
 
-from xpiler.ir.affine import Affine, coefficient, lift, linear, prove_le, prove_lt, simplify, stride, to_expr
-from xpiler.ir.affine_form import atom_variables, divide_out
+from xpiler.ir.affine import Affine, lift, linear, simplify
+from xpiler.ir.affine_form import atom_variables
+from xpiler.ir.build import is_const
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -48,6 +48,8 @@ from xpiler.passes.reached_indices import not_negative
 from xpiler.passes.structured import spliced
 from xpiler.passes.tidy import simplified, without_dead
 from xpiler.passes.tile_fills import Fill, forms
+from xpiler.passes.tile_inverse import Inverse
+from xpiler.passes.word_pieces import piece_of
 
 _VALUE_NODES = 60  # different ones
 
@@ -77,9 +79,9 @@ def _candidates(body: Block, tried: set[str]) -> list[Decl]:
     ]
 
 
-def _only_writes(body: Block) -> dict[str, Assign]:
-    """Of the arrays that one plain assignment of what may be a copy fills, and nothing else touches but
-    loads: that assignment."""
+def _only_writes(body: Block) -> dict[str, list[Assign]]:
+    """Of the arrays that plain assignments fill, the last of which may be one of copies, and nothing else
+    touches but loads: these assignments."""
     writes: dict[str, list[Assign]] = {}
     others: set[str] = set()
     for node in walk(body):
@@ -91,16 +93,15 @@ def _only_writes(body: Block) -> dict[str, Assign]:
             case Assign(target=Load(array=array)):
                 writes.setdefault(array, []).append(node)
     return {
-        array: found[0]
+        array: found
         for array, found in writes.items()
-        if len(found) == 1
-        and found[0].reduce is None
-        and array not in others
-        and _is_of_copies(found[0].value)
+        if array not in others and all(w.reduce is None for w in found) and is_copy(found[-1].value)
     }
 
 
-def _without_tile(function: Function, decl: Decl, filled: Assign, facts: Facts) -> Block | None:
+def _without_tile(function: Function, decl: Decl, writes: Sequence[Assign], facts: Facts) -> Block | None:
+    """`writes`: all that there are, in the order of the text. What is read is what the last one wrote."""
+    filled = writes[-1]
     if filled.target.dtype != decl.dtype:
         return None
     place = _find(function.body.body, filled, facts, ())
@@ -113,6 +114,10 @@ def _without_tile(function: Function, decl: Decl, filled: Assign, facts: Facts) 
         _count_reads(s, decl.name) for s in later
     ):
         return None
+    if any(decl.name in uses(s).arrays_written for s in later) or (
+        len(writes) > 1 and (fill.conditions or _writes(filler, decl.name) > 1)
+    ):
+        return None  # an element may be left over from another write
     value = _source(fill, filler)
     # Behind the fill of an array that a round has for itself a variable is what it was there until it is set.
     changing = uses(Block((filler, *later))).vars_assigned if not looped else facts.mutable
@@ -122,13 +127,24 @@ def _without_tile(function: Function, decl: Decl, filled: Assign, facts: Facts) 
     if fill.conditions and looped:  # an element may be left over from an earlier iteration
         return None
     known = {**_definitions(function, facts), **not_negative(later, decl.name)}
+    steps = _steps(function.body)
     for form in forms(fill, Names(function)):
-        replaced = _Replacement(_Inverse(decl, form), known)
+        replaced = _Replacement(Inverse(decl, form, steps), known)
         new_body = simplified(function.body, facts, replaced.load)
         if replaced.failed or _reads(new_body, decl.name):
             continue
         return new_body if _right_in_place(later, new_body, decl.name, value, facts) else None
     return None
+
+
+def _steps(body: Block) -> dict[str, int]:
+    """Of the loops that count from 0 in steps, by their counters, where all loops of a counter do."""
+    found: dict[str, set[int]] = {}
+    for loop in walk_stmts(body):
+        if isinstance(loop, For):
+            step = loop.step if is_const(loop.start, 0) else None
+            found.setdefault(loop.var, set()).add(int(step.value) if isinstance(step, Const) else 0)
+    return {name: min(steps) for name, steps in found.items() if len(steps) == 1 and min(steps) > 1}
 
 
 def _definitions(function: Function, facts: Facts) -> dict[str, tuple[End, End]]:
@@ -152,7 +168,7 @@ def _find(
     stmts = spliced(body)
     array = target.target.array if isinstance(target.target, Load) else ""
     for n, stmt in enumerate(stmts):
-        if array not in uses(stmt).arrays_written:
+        if array not in uses(stmt).arrays_written or not any(s is target for s in walk_stmts(stmt)):
             continue
         if any(_reads(s, array) for s in stmts[n + 1 :]):
             fill = _descend(stmt, target, (), (), facts)
@@ -188,6 +204,12 @@ def _descend(
     return None
 
 
+def _writes(stmt: Stmt, array: str) -> int:
+    """Assignments to elements of the array."""
+    targets = (s.target for s in walk_stmts(stmt) if isinstance(s, Assign))
+    return sum(isinstance(t, Load) and t.array == array for t in targets)
+
+
 def _source(fill: Fill, filler: Stmt) -> Expr | None:
     """The value in terms of what its readers can see: variables of the filling statement replaced by
     what they are."""
@@ -218,7 +240,7 @@ def _copies(value: Expr, body: Block, fill: Fill, changing: frozenset[str]) -> b
     parts = list(walk_exprs(value))
     if len(set(parts)) > _VALUE_NODES:
         return False
-    if not all(map(_is_of_copies, (value, *fill.conditions))):
+    if not all(map(is_copy, (value, *fill.conditions))):
         return False
     written = uses(body).arrays_written
     scalars = {e.name for e in parts if isinstance(e, Var)}
@@ -228,7 +250,7 @@ def _copies(value: Expr, body: Block, fill: Fill, changing: frozenset[str]) -> b
     )
 
 
-def _is_of_copies(value: Expr) -> bool:
+def is_copy(value: Expr) -> bool:
     """Whether nothing is computed but indices and conditions."""
     for part in walk_exprs(value):
         if isinstance(part, (Binary, Unary)) and part.dtype.is_float:
@@ -295,159 +317,39 @@ def _element_by_element(reader: Stmt, tile: str, stores: Sequence[Assign], sourc
     )
 
 
-@dataclass(frozen=True)
-class _Inverse:
-    """From an index of the tile to the values of the counters that filled it."""
-
-    decl: Decl
-    fill: Fill
-
-    def counters(self, index: Sequence[Expr], facts: Facts) -> dict[str, Expr] | None:
-        """None if some index is not shown to be filled."""
-        target = self.fill.assign.target
-        assert isinstance(target, Load)
-        if len(index) != len(target.index):
-            return None
-        loops = {loop.var: loop for loop in self.fill.loops}
-        found: dict[str, Expr] = {}
-        for filled, wanted in zip(target.index, index, strict=True):
-            form = linear(filled, self.fill.facts.ranges)
-            if form is None:
-                return None
-            digits = self._digits(form, loops, wanted, facts)
-            if digits is None or found.keys() & digits.keys():
-                return None
-            found |= digits
-        unused = loops.keys() - found.keys()
-        used = {e.name for e in walk_exprs(self.fill.assign.value) if isinstance(e, Var)}
-        return None if unused & used else found
-
-    def _digits(
-        self, form: Affine, loops: dict[str, For], wanted: Expr, facts: Facts
-    ) -> dict[str, Expr] | None:
-        """Solve form(counters) = wanted, for a form that counts 0, 1, 2... without gaps."""
-        wanted_form = linear(wanted, facts.ranges)
-        if wanted_form is None:
-            return None
-        rows = self._rows(form, loops, wanted_form, facts)
-        if rows is not None:
-            return rows
-        terms: list[tuple[int, For]] = []
-        rest = form
-        for loop in loops.values():
-            if loop.var not in form.variables():
-                continue
-            counter = linear(Var(loop.dtype, loop.var))
-            assert counter is not None
-            factor = stride(form, loop.var)
-            if factor is None or factor <= 0:
-                return None
-            rest = rest - counter * factor
-            terms.append((factor, loop))
-        if rest.variables() & loops.keys():
-            return None
-        remaining = wanted_form - rest
-        result: dict[str, Expr] = {}
-        terms.sort(key=lambda t: -t[0])
-        if not all(_counts_from_zero(loop) for _, loop in terms):
-            return None
-        expected = 1
-        for unit, loop in reversed(terms):  # contiguous mixed radix, or a digit would have no preimage
-            extent = _extent(loop)
-            if unit != expected:
-                return None
-            if extent is None:
-                if loop is not terms[0][1]:
-                    return None
-                break
-            expected *= extent
-        for unit, loop in terms:
-            dividend = to_expr(remaining, loop.dtype)
-            quotient, left = divide_out(remaining, lift(unit))
-            if unit == 1:
-                digit, remaining = remaining, remaining - remaining
-            elif prove_le(0, left, facts.ranges) and prove_lt(left, unit, facts.ranges):
-                digit, remaining = quotient, left
-            else:
-                by = Const(loop.dtype, unit)
-                first = linear(simplify(Binary(loop.dtype, "/", dividend, by), facts.ranges), facts.ranges)
-                second = linear(simplify(Binary(loop.dtype, "%", dividend, by), facts.ranges), facts.ranges)
-                if first is None or second is None:
-                    return None
-                digit, remaining = first, second
-            start = linear(loop.start, self.fill.facts.ranges)
-            if start is None or not prove_le(start, digit, facts.ranges):
-                return None
-            if not self._is_below(digit, loop.stop, facts):
-                return None
-            result[loop.var] = to_expr(digit, loop.dtype)
-        if terms:
-            return result
-        return {} if not remaining.terms else None
-
-    def _is_below(self, digit: Affine, stop: Expr, facts: Facts) -> bool:
-        match stop:
-            case Call(function="min", args=sides):
-                return all(self._is_below(digit, side, facts) for side in sides)
-        form = linear(stop, self.fill.facts.ranges)
-        if form is None or prove_lt(digit, form, facts.ranges):
-            return form is not None
-        said = [linear(end) for name, end in facts.below if linear(Var(stop.dtype, name)) == digit]
-        return form in said
-
-    def _rows(
-        self, form: Affine, loops: dict[str, For], wanted: Affine, facts: Facts
-    ) -> dict[str, Expr] | None:
-        """Solve high * width + low = wanted for a low digit that counts to the width."""
-        mine = [loop for loop in loops.values() if loop.var in form.variables()]
-        for high, low in permutations(mine, 2) if len(mine) == 2 else ():
-            width, unit = coefficient(form, high.var), stride(form, low.var)
-            ranges = self.fill.facts.ranges
-            if width is None or unit != 1 or width != linear(low.stop, ranges):
-                continue
-            counts = [linear(Var(loop.dtype, loop.var)) for loop in (high, low)]
-            assert counts[0] is not None and counts[1] is not None
-            row, column = divide_out(wanted - (form - counts[0] * width - counts[1]), width)
-            rows = linear(high.stop, ranges)
-            if not _counts_from_zero(high) or not _counts_from_zero(low) or rows is None:
-                continue
-            places = ((row, rows), (column, width))
-            if all(prove_le(0, at, facts.ranges) and prove_lt(at, n, facts.ranges) for at, n in places):
-                return {high.var: to_expr(row, high.dtype), low.var: to_expr(column, low.dtype)}
-        return None
-
-
-def _counts_from_zero(loop: For) -> bool:
-    return (
-        isinstance(loop.step, Const)
-        and loop.step.value == 1
-        and isinstance(loop.start, Const)
-        and not loop.start.value
-    )
-
-
-def _extent(loop: For) -> int | None:
-    return int(loop.stop.value) if isinstance(loop.stop, Const) else None
-
-
 class _Replacement:
     """`known`: ranges that hold wherever the tile is read."""
 
-    def __init__(self, inverse: _Inverse, known: Ranges) -> None:
+    def __init__(self, inverse: Inverse, known: Ranges) -> None:
         self.inverse = inverse
         self.known = known
         self.failed = False
 
     def load(self, load: Load, facts: Facts) -> Expr:
-        decl, fill = self.inverse.decl, self.inverse.fill
+        decl = self.inverse.decl
         if load.array != decl.name:
             return load
         told = replace(facts, ranges={**self.known, **facts.ranges})
-        values = self.inverse.counters(load.index, told) if load.dtype == decl.dtype else None
-        if values is None:
+        value = self.inverse.value(load.index, told) if load.dtype == decl.dtype else self.piece(load, told)
+        if value is None:
             self.failed = True
             return load
-        return substitute(fill.assign.value, values)
+        return value
+
+    def piece(self, load: Load, facts: Facts) -> Expr | None:
+        """What is read of an element that is wider."""
+        decl = self.inverse.decl
+        if len(load.index) != 1 or not load.dtype.is_integer or not decl.dtype.is_integer:
+            return None
+        ratio, rest = divmod(decl.dtype.bits, load.dtype.bits)
+        if ratio < 2 or rest or len(decl.shape) != 1:
+            return None
+        index = load.index[0]
+        whole, number = (
+            simplify(Binary(index.dtype, op, index, Const(index.dtype, ratio)), facts.ranges) for op in "/%"
+        )
+        value = self.inverse.value((whole,), facts)
+        return None if value is None else piece_of(value, load.dtype, number)
 
 
 def _arrays(stmt: Stmt) -> set[str]:

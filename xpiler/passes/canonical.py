@@ -46,6 +46,7 @@ from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.merged_peaks import split_merged_peaks
 from xpiler.passes.padded_fills import join_fills
+from xpiler.passes.panel_sums import join_panels
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.partial_tiles import join_tiles
 from xpiler.passes.pipeline_removal import remove_pipelines
@@ -69,6 +70,7 @@ from xpiler.passes.single_elements import drop_single
 from xpiler.passes.special_cases import drop_special_cases
 from xpiler.passes.split_digits import split_serial_digits
 from xpiler.passes.spread_tiles import spread_tiles
+from xpiler.passes.staged_rows import use_rows
 from xpiler.passes.strips import join_rests, merge_strips
 from xpiler.passes.structured import without_continues
 from xpiler.passes.sums_of_parts import join_parts
@@ -83,6 +85,7 @@ from xpiler.passes.twin_branches import merge_twins
 from xpiler.passes.uniform_starts import uniform_starts
 from xpiler.passes.unrolled_strips import roll_strips
 from xpiler.passes.whole_parts import plain_parts
+from xpiler.passes.word_pieces import take_pieces
 from xpiler.passes.zeroed_arrays import with_filled_arrays
 
 
@@ -211,6 +214,11 @@ def _with_plain_masks(function: Function) -> Function:
     return plain_masks(function) if function.is_serial else function
 
 
+def _with_plain_extrema(function: Function) -> Function:
+    """As loops of plain functions have them for ends."""
+    return name_extrema(function) if function.is_serial else function
+
+
 def _without_votes(function: Function) -> Function:
     """Masks are what plain functions ask of lanes."""
     return drop_votes(function) if function.is_serial else function
@@ -257,6 +265,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("fills part by part", join_fills),
     ("fills of tiles", roll_fills),
     ("shaped indices", shape_indices),
+    ("pieces of words", take_pieces),
     ("cache removal", remove_caches),
     ("threads of tiles", turn_tiles),
     ("totals of lanes", join_lane_totals),
@@ -282,6 +291,11 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("thread fusion", fuse_threads),
     ("registers as threads", spread_registers),
     ("masks", _with_plain_masks),
+    ("extrema", _with_plain_extrema),
+    ("tidy", tidy),
+    ("fills part by part", join_fills),
+    ("cache removal", remove_caches),
+    ("staged rows", use_rows),
     ("register tiles", spread_tiles),
     ("tidy", tidy),
     ("unrolled strips", roll_strips),
@@ -306,6 +320,9 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("tidy", tidy),
     ("order of tiles", order_tiles),
     ("strips", merge_strips),
+    ("order of tiles", order_tiles),
+    ("strips", merge_strips),
+    ("sums over panels", join_panels),
     ("order of tiles", order_tiles),
     ("strips", merge_strips),
     ("chunks", merge_chunks),

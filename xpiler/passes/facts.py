@@ -155,7 +155,7 @@ class Facts:
                 Binary(op="<", left=Var(name=name), right=right)
                 | Binary(op=">", left=right, right=Var(name=name))
             ):
-                if (name, right) in self.below:
+                if all((name, end) in self.below for end in smaller_than_all(right)):
                     return True
                 if (name, right) in self.above:
                     return False
@@ -255,9 +255,12 @@ def _at_least(expr: Expr, number: int) -> tuple[str, int]:
 
 
 def smaller_than_all(stop: Expr) -> list[Expr]:
-    """`i < min(a, b)` says `i < a` and `i < b`."""
-    if isinstance(stop, Call) and stop.function == "min" and stop.dtype.is_integer:
-        return [e for a in stop.args for e in smaller_than_all(a)]
+    """`i < min(a, b)` says `i < a` and `i < b`, `i < min(a, b) - c` says `i < a - c` and `i < b - c`."""
+    match stop:
+        case Call(function="min", args=args) if stop.dtype.is_integer:
+            return [e for a in args for e in smaller_than_all(a)]
+        case Binary(op="-", left=Call(function="min") as left, right=right) if stop.dtype.is_signed:
+            return [sub(e, right) for e in smaller_than_all(left)]
     return [stop]
 
 

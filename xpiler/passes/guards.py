@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import linear, of_var, prove_le, simplify, to_expr
-from xpiler.ir.build import and_, is_const, minimum, mul, sub
+from xpiler.ir.build import and_, cast, is_const, minimum, mul, sub
 from xpiler.ir.nodes import (
     Assign,
     Atomic,
@@ -40,6 +40,7 @@ from xpiler.ir.rewrite import assigned_vars, free_vars, map_expr, substitute, wa
 from xpiler.ir.types import BOOL
 from xpiler.passes.facts import Facts, mutable_vars
 from xpiler.passes.folds import folded
+from xpiler.passes.stated_ends import shown_natural
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
 from xpiler.passes.tidy import simplified
@@ -91,7 +92,8 @@ def _bounded(loop: For, facts: Facts, elements: bool) -> For:
     stop = loop.stop
     kept, known = list[Expr](), list[Expr]()
     for conjunct in _conjuncts(guard):
-        bound = _upper(conjunct, loop) or (_upper_of_element(conjunct, loop) if elements else None)
+        bound = _upper(conjunct, loop) or _upper_of_wide(conjunct, loop, facts)
+        bound = bound or (_upper_of_element(conjunct, loop) if elements else None)
         if bound is None or free_vars(_as_stmt(bound)) & (_assigned(body) | {loop.var}) or _loads(bound):
             kept.append(conjunct)
         else:
@@ -186,6 +188,23 @@ def _upper(condition: Expr, loop: For) -> Expr | None:
             _is_counter(left, loop) and is_const(loop.start, 0) and right.dtype == loop.dtype == by.dtype
         ):  # the extents that a counter is divided by are positive
             return mul(right, by)
+    return None
+
+
+def _upper_of_wide(condition: Expr, loop: For, facts: Facts) -> Expr | None:
+    """The same where a wider type compares the counter of a loop of known length."""
+    match condition:
+        case Binary(op="<", left=Cast(dtype=wide, operand=counter), right=right) if (
+            _is_counter(counter, loop)
+            and isinstance(loop.stop, Const)
+            and wide.is_integer
+            and wide.is_signed
+            and wide.bits > loop.dtype.bits
+        ):
+            form = linear(right, facts.ranges)
+            if form is None or not shown_natural(form, facts):
+                return None  # what is far below 0 has no place in the counter's type
+            return cast(minimum(cast(loop.stop, wide), right), loop.dtype)
     return None
 
 

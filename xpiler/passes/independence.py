@@ -389,7 +389,8 @@ class _Question:
     def _with_guards(
         self, form: Affine, guards: Sequence[Guard], ranges: Ranges, definitions: dict[str, Affine]
     ) -> tuple[Affine, dict[str, tuple[End, End]]]:
-        """Sums that a guard bounds, as one new variable each, those of the most variables first."""
+        """Sums that a guard bounds, as one new variable each, those of the most variables first, and of
+        them those that a size bounds: numbers bound what they are made of as well."""
         more: dict[str, tuple[End, End]] = {}
         numbers = _numbers(ranges)
 
@@ -397,7 +398,10 @@ class _Question:
             inside = self.counters | self.own
             return [a for a in guard.form.atoms() if isinstance(a, Var) and a.name in inside]
 
-        for n, guard in enumerate(sorted(guards, key=lambda guard: -len(moving_in(guard)))):
+        def first(guard: Guard) -> tuple[int, bool]:
+            return -len(moving_in(guard)), guard.high.as_int is not None
+
+        for n, guard in enumerate(sorted(guards, key=first)):
             moving = moving_in(guard)
             if not moving or not guard.form.variables() & form.variables():
                 continue

@@ -1,6 +1,7 @@
 """A panel that is filled part by part is filled by one loop, which chooses.
 
     for j in 0..nr: p[j] = b[j]; for j in nr..16: p[j] = 0    -->   for j in 0..16: p[j] = j < nr ? b[j] : 0
+    for j in 0..16: { p[j] = b[j]; p[j + 16] = b[j + 16] }    -->   for j in 0..32: p[j] = b[j]
     if (nr == 16) for j in 0..16: p[j] = b[j]                 -->   for j in 0..16: p[j] = j < nr ? b[j] : 0
     else for j in 0..16: p[j] = j < nr ? b[j] : 0
 
@@ -14,14 +15,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from xpiler.ir.affine import prove_eq, prove_le
-from xpiler.ir.build import is_const, lt, select
+from xpiler.ir.affine import linear, prove_eq, stride, to_expr
+from xpiler.ir.build import add, cast, const, is_const, lt, select, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
     Block,
     Call,
     Const,
+    Decl,
     Expr,
     For,
     Function,
@@ -32,8 +34,10 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import map_expr, rename, uses
+from xpiler.ir.rewrite import map_expr, rename, substitute, uses, walk_exprs
+from xpiler.ir.types import I64
 from xpiler.passes.facts import Facts
+from xpiler.passes.stated_ends import shown_natural
 from xpiler.passes.strips import same_work
 from xpiler.passes.structured import spliced
 
@@ -61,7 +65,8 @@ def _block(block: Block, facts: Facts) -> Block:
 def _inside(stmt: Stmt, facts: Facts) -> Stmt:
     match stmt:
         case For(body=body):
-            return replace(stmt, body=_block(body, facts.inside(stmt)))
+            loop = replace(stmt, body=_block(body, facts.inside(stmt)))
+            return _side_by_side(loop) or loop
         case While(body=body):
             return replace(stmt, body=_block(body, facts))
         case If(condition=condition, then=then, otherwise=otherwise):
@@ -80,10 +85,13 @@ def _joined(first: Stmt, second: Stmt, facts: Facts) -> For | None:
     parts = _fill(first), _fill(second)
     if parts[0] is None or parts[1] is None or not isinstance(first, For) or not isinstance(second, For):
         return None
+    behind = _behind(first, second)
+    if behind is not None:
+        return behind
     names = {second.var: first.var}
     one, other = parts[0], rename(parts[1], names)
     assert isinstance(other, Assign)
-    if first.dtype != second.dtype or one.target != other.target or first.kind != second.kind:
+    if first.dtype != second.dtype or first.kind != second.kind or not _same_place(one, other):
         return None
     middle = first.stop
     if second.start != middle and not prove_eq(second.start, middle, facts.ranges):
@@ -101,17 +109,111 @@ def _at_most(low: Expr, high: Expr, facts: Facts) -> bool:
             return any(_at_most(side, high, facts) for side in sides)
         case _, Call(function="min", args=sides):
             return all(_at_most(low, side, facts) for side in sides)
-    return prove_le(low, high, facts.ranges)
+    forms = linear(low, facts.ranges), linear(high, facts.ranges)
+    return forms[0] is not None and forms[1] is not None and shown_natural(forms[1] - forms[0], facts)
 
 
 def _fill(stmt: Stmt) -> Assign | None:
     """The only thing that a loop does, if it sets elements to what it reads elsewhere."""
-    match stmt:
-        case For(step=step, body=Block(body=(Assign(target=Load(array=array), reduce=None) as only,))) if (
-            is_const(step, 1) and array not in uses(only).arrays_read
-        ):
-            return only
-    return None
+    fills = _fills(stmt)
+    return fills[0] if len(fills) == 1 else None
+
+
+def _fills(stmt: Stmt) -> list[Assign]:
+    """All that a loop does, if it sets elements of one array to what it reads elsewhere; numbers with names
+    are spelled out."""
+    if not isinstance(stmt, For) or not is_const(stmt.step, 1):
+        return []
+    values: dict[str, Expr] = {}
+    found: list[Assign] = []
+    for inner in stmt.body.body:
+        match inner:
+            case Decl(name=name, shape=(), init=Expr() as init) if init.dtype.is_integer and not any(
+                isinstance(e, Load) for e in walk_exprs(init)
+            ):
+                values[name] = cast(substitute(init, values), inner.dtype)
+            case Assign(target=Load(array=array), reduce=None):
+                spelled = substitute(inner, values)
+                assert isinstance(spelled, Assign)
+                if array in uses(spelled).arrays_read or (found and not _same_array(found[0], spelled)):
+                    return []
+                found.append(spelled)
+            case _:
+                return []
+    return found if not uses(stmt.body).vars_set else []
+
+
+def _same_array(first: Assign, second: Assign) -> bool:
+    one, other = first.target, second.target
+    return isinstance(one, Load) and isinstance(other, Load) and one.array == other.array
+
+
+def _same_place(first: Assign, second: Assign) -> bool:
+    return _same_array(first, second) and _distance(first, second) == 0
+
+
+def _distance(first: Assign, second: Assign) -> int | None:
+    """How many elements lie between two places of an array; None if that is no number."""
+    one, other = first.target, second.target
+    assert isinstance(one, Load) and isinstance(other, Load)
+    if len(one.index) != 1 or one.dtype != other.dtype or len(other.index) != 1:
+        return 0 if one == other else None
+    places = linear(one.index[0]), linear(other.index[0])
+    return None if places[0] is None or places[1] is None else (places[1] - places[0]).as_int
+
+
+# ------------------------------------------------------------------------------------------ side by side
+
+
+def _side_by_side(loop: For) -> For | None:
+    """A loop that fills pieces as long as it is, each being how the one before goes on."""
+    fills = _fills(loop)
+    if len(fills) < 2:
+        return None
+    first = fills[0]
+    fills = sorted(fills, key=lambda fill: _distance(first, fill) or 0)
+    whole: For | None = replace(loop, body=Block((fills[0],)))
+    for fill in fills[1:]:
+        whole = whole and _behind(whole, replace(loop, body=Block((fill,))))
+    return whole
+
+
+def _behind(first: For, second: For) -> For | None:
+    """Two fills of pieces of known length, the second one being how the first one goes on."""
+    one, other = _fill(first), _fill(second)
+    lengths = [loop.stop for loop in (first, second) if is_const(loop.start, 0)]
+    if one is None or other is None or not _same_array(one, other) or len(lengths) < 2:
+        return None
+    counter = Var(first.dtype, first.var)
+    target = one.target
+    if first.dtype != second.dtype or first.kind != second.kind or not isinstance(lengths[0], Const):
+        return None
+    if not isinstance(lengths[1], Const) or not isinstance(target, Load) or len(target.index) != 1:
+        return None
+    like = substitute(other, {second.var: counter})
+    assert isinstance(like, Assign)
+    if stride(target.index[0], first.var) != 1 or _distance(one, like) != int(lengths[0].value):
+        return None
+    moved = substitute(like.value, {first.var: sub(counter, lengths[0])})
+    if _normal(moved) != _normal(one.value):
+        return None
+    return replace(first, stop=add(*lengths), body=Block((one,)))
+
+
+def _normal(expr: Expr) -> Expr:
+    """With indices and comparisons in one form."""
+
+    def change(part: Expr) -> Expr:
+        match part:
+            case Load(index=(index,)) if (form := linear(index)) is not None:
+                return replace(part, index=(to_expr(form, I64),))
+            case Binary(op="<" | "<=" | ">" | ">=", left=left, right=right) if left.dtype.is_integer:
+                forms = linear(left), linear(right)
+                if forms[0] is not None and forms[1] is not None:
+                    return replace(part, left=to_expr(forms[0] - forms[1], I64), right=const(0, I64))
+        return part
+
+    return map_expr(expr, change)
 
 
 # ------------------------------------------------------------------------------------------ a case of its own

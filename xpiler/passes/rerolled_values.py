@@ -1,6 +1,7 @@
 """Copies of an expression, each for the next element, as one expression over the element.
 
 a[4*i] * s, a[4*i + 1] * s, a[4*i + 2] * s, a[4*i + 3] * s   -->   a[j] * s
+a[4*i*n], a[4*i*n + n], a[4*i*n + 2*n], ...                  -->   a[j*n]
 b[4*(i % n)], b[4*(i % n) + 1], ...                          -->   b[j % (4*n)]
 """
 
@@ -73,15 +74,16 @@ def _common_load(copies: Sequence[Load], loop: For, width: int, j: Var) -> Expr 
     if any(f is None for f in forms):
         return None
     known = [f for f in forms if f is not None]
-    steps = [(f - known[0]).as_int for f in known]
-    if steps == [0] * width and loop.var not in known[0].variables():
-        return copies[0]
-    rest = known[0] - of_var(loop.var, loop.dtype) * lift(width)
-    if steps != list(range(width)) or loop.var in rest.variables():
+    step = known[1] - known[0]
+    if any(f - known[0] != step * k for k, f in enumerate(known)):
         return None
-    return replace(
-        copies[0], index=(typed(to_expr(rest + of_var(j.name, j.dtype), copies[0].index[0].dtype), j),)
-    )
+    if not step.terms and loop.var not in known[0].variables():
+        return copies[0]
+    rest = known[0] - of_var(loop.var, loop.dtype) * step * lift(width)
+    if loop.var in rest.variables() | step.variables():
+        return None
+    place = to_expr(rest + of_var(j.name, j.dtype) * step, copies[0].index[0].dtype)
+    return replace(copies[0], index=(typed(place, j),))
 
 
 def _remainder(index: Expr, loop: For) -> Binary | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import const, is_const
+from xpiler.ir.build import cast, const, is_const
 from xpiler.ir.nodes import (
     Assign,
     Block,
@@ -44,9 +44,10 @@ from xpiler.ir.rewrite import (
     walk_stmts,
     walk_users,
 )
-from xpiler.ir.types import I32
+from xpiler.ir.types import I32, DType
+from xpiler.passes.cache_removal import is_copy
 from xpiler.passes.copies import template
-from xpiler.passes.facts import Facts
+from xpiler.passes.facts import Facts, mutable_vars
 from xpiler.passes.independence import independent_iterations
 from xpiler.passes.names import Names
 from xpiler.passes.register_threads import counts_all_dimensions
@@ -72,7 +73,36 @@ def spread_tiles(function: Function) -> Function:
             return function
         decl, dimension = open_ones[0]
         tried.add((decl.name, dimension - len(decl.shape)))
-        function = _Spread(function, decl, dimension).result() or function
+        spread = _Spread(function, decl, dimension).result()
+        if spread is None:
+            spelled = _with_copies_spelled_out(function)
+            spread = None if spelled is function else _Spread(spelled, decl, dimension).result()
+        if spread is not None:
+            function, tried = spread, set()  # others may be spread now
+
+
+def _with_copies_spelled_out(function: Function) -> Function:
+    """Names of what is read from arrays that nothing writes are what they stand for: `a0` and `a1`, each read
+    once for several registers, differ by a step then."""
+    written, mutable = uses(function.body).arrays_written, mutable_vars(function)
+    decls = [s for s in walk_stmts(function.body) if isinstance(s, Decl)]
+    values: dict[str, Expr] = {}
+    for decl in decls:
+        if decl.shape or not isinstance(decl.init, Expr) or not decl.dtype.is_float or decl.name in mutable:
+            continue
+        if sum(d.name == decl.name for d in decls) > 1 or free_vars(decl.init) & mutable:
+            continue
+        arrays = {n.array for n in walk(decl.init) if isinstance(n, Load)}
+        if arrays and not arrays & written and is_copy(decl.init):
+            values[decl.name] = substitute(decl.init, values)
+    if not values:
+        return function
+
+    def without(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
+        return () if isinstance(stmt, Decl) and stmt.name in values else stmt
+
+    body = substitute(map_body(function, without).body, values)
+    return replace(function, body=body)
 
 
 def _dimensions(function: Function) -> list[tuple[Decl, int]]:
@@ -147,7 +177,8 @@ class _Spread:
 
         def mark(stmt: Stmt) -> Stmt:
             if isinstance(stmt, For) and stmt.var in counters:
-                return replace(stmt, stop=stop, kind=LoopKind.THREADS, unroll=0)
+                loop = self.counting_in(stmt, stop.dtype)
+                return replace(loop, stop=stop, kind=LoopKind.THREADS, unroll=0)
             return stmt
 
         marked = map_body(replace(self.function, body=body), mark)
@@ -159,6 +190,28 @@ class _Spread:
             if marked == fused:
                 return None
         return None
+
+    def counting_in(self, loop: For, dtype: DType) -> For:
+        """The loop with a counter of the type, which has room for all its numbers."""
+        if loop.dtype == dtype:
+            return loop
+        counter = Var(dtype, loop.var)
+
+        old = cast(counter, loop.dtype)
+
+        def place(target: Var | Load) -> Var | Load:
+            if not isinstance(target, Load) or not self.is_access(target):
+                return target
+            return replace(target, index=tuple(counter if i == old else i for i in target.index))
+
+        def change(expr: Expr) -> Expr:
+            if expr == Var(loop.dtype, loop.var):
+                return old
+            return place(expr) if isinstance(expr, Load) else expr
+
+        body = map_expr(loop.body, change, place)
+        assert isinstance(body, Block)
+        return replace(loop, dtype=dtype, start=const(0, dtype), step=const(1, dtype), body=body)
 
     def is_access(self, node: object) -> bool:
         return isinstance(node, Load) and node.array == self.decl.name

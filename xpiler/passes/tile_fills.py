@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import Affine, linear, simplify, stride
-from xpiler.ir.build import ceil_div, const, div, is_const, mod, mul
-from xpiler.ir.nodes import Assign, Block, Const, Expr, For, Load, LoopKind, Var
+from xpiler.ir.build import ceil_div, const, div, is_const, minimum, mod, mul
+from xpiler.ir.nodes import Assign, Block, Call, Const, Expr, For, Load, LoopKind, Var
 from xpiler.ir.rewrite import free_vars, map_expr, substitute
 from xpiler.passes.facts import Facts
 from xpiler.passes.names import Names
@@ -52,9 +52,17 @@ def _by_ones(fill: Fill) -> Fill:
     for loop in fill.loops:
         if is_const(loop.start, 0) and isinstance(loop.step, Const) and int(loop.step.value) > 1:
             values[loop.var] = mul(Var(loop.dtype, loop.var), loop.step)
-            loop = replace(loop, stop=ceil_div(loop.stop, loop.step), step=const(1, loop.step.dtype))
+            loop = replace(loop, stop=_steps_to(loop.stop, loop.step), step=const(1, loop.step.dtype))
         loops.append(loop)
     return _with(fill, loops, values) if values else fill
+
+
+def _steps_to(stop: Expr, step: Expr) -> Expr:
+    """How many steps it takes to reach it: to the nearer of two ends as many as to either."""
+    match stop:
+        case Call(function="min", args=(first, second)):
+            return minimum(_steps_to(first, step), _steps_to(second, step))
+    return ceil_div(stop, step)
 
 
 def _unshared(fill: Fill) -> Fill:

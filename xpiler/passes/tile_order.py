@@ -7,7 +7,8 @@
           for j in 0..min(32, N - n): f(m + i, n + j)           for j in 0..min(32, N - n): f(m + i, n + j)
 
 so that both pairs are loops over elements (`strip_mining.py`). Only of nests with nothing but numbers between
-the loops, and only past loops whose iterations are independent. The lanes of a sum move inwards:
+the loops, and only past loops whose iterations are independent, or where the elements are. The lanes of a sum
+move inwards:
 
     for lane in 0..16:                                    for y:
       for y:                                                for c step 16:
@@ -124,7 +125,12 @@ def _may_move(elements: For, past: Sequence[tuple[Sequence[Decl], For]], facts: 
     if all(loop.kind in _INDEPENDENT or independent(loop, around) for loop in loops):
         return True  # what one iteration does has nothing to do with the others, whole as they are
     heads = tuple(d for heads, _ in past[1:] for d in heads)
-    return bool(independent_iterations(nest, (*heads, *spliced(elements.body.body)), facts))
+    if independent_iterations(nest, (*heads, *spliced(elements.body.body)), facts):
+        return True
+    inner: tuple[Stmt, ...] = elements.body.body
+    for number, (heads_of, loop) in reversed(list(enumerate(past))):
+        inner = (*(heads_of if number else ()), replace(loop, body=Block(inner)))
+    return bool(independent(replace(elements, body=Block(inner)), around))
 
 
 def _apart(stmt: Stmt) -> tuple[Stmt, ...]:
