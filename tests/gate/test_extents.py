@@ -246,3 +246,32 @@ def test_data_that_lead_beyond_a_row_need_not_lead_to_the_end() -> None:
     found = extent_formula(canonicalise(kernel).function, "x", observed)
     assert found is not None
     assert extent_value(found, {"rows": 5, "classes": 11, "label.largest": 3}) == 55
+
+
+PREFETCHED = """
+#include <immintrin.h>
+extern "C" void bags(const float *table, const int *rows, const int *starts, float *out, int n, int total) {
+    for (int b = 0; b < n; ++b) {
+        float sum = 0;
+        for (int i = starts[b]; i < starts[b + 1]; ++i) {
+            if (i + 4 < total) _mm_prefetch((const char *)(table + rows[i + 4]), _MM_HINT_T0);
+            sum += table[rows[i]];
+        }
+        out[b] = sum;
+    }
+}
+"""
+
+
+def test_indices_that_say_what_to_prefetch_are_read_as_far_as_their_guard_lets_them() -> None:
+    (kernel,) = parse(PREFETCHED, "bags.cpp", platform="vnni").program.kernels
+    observed = [
+        ({"n": 5, "total": 16, "starts.largest": 24, "rows.largest": 7}, 24),
+        ({"n": 3, "total": 37, "starts.largest": 24, "rows.largest": 7}, 28),
+        ({"n": 7, "total": 29, "starts.largest": 24, "rows.largest": 7}, 24),  # no bag ends there
+        ({"n": 7, "total": 25, "starts.largest": 24, "rows.largest": 7}, 25),
+    ]
+    found = extent_formula(kernel, "rows", observed)
+    assert found is not None
+    assert extent_value(found, {"n": 2, "total": 50, "starts.largest": 40}) == 44
+    assert extent_value(found, {"n": 2, "total": 30, "starts.largest": 40}) == 40

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -38,7 +38,8 @@ from xpiler.frontend.lower_registry import BUILTINS, builtin
 from xpiler.frontend.lower_types import REGISTERS, Pointer, Scalar
 from xpiler.frontend.lower_values import VOID_VALUE, Address, Element, Value
 from xpiler.ir import build
-from xpiler.ir.nodes import Assign, Block, Expr, For, If, LoopKind, Trap
+from xpiler.ir.nodes import Assign, Block, Expr, For, If, Load, LoopKind, Trap
+from xpiler.ir.rewrite import children
 from xpiler.ir.types import BF16, F16, F32, F64, I8, I16, I32, I64, DType
 from xpiler.platforms.vnni_elementwise import SUFFIXES, as_bits
 
@@ -566,9 +567,29 @@ _register_gathers()
 # ---------------------------------------------------------------------------------------- no effect on values
 
 
+@builtin("_mm_prefetch", "__builtin_prefetch")
+def _prefetched(call: Invocation) -> Value:
+    """Nothing happens to what is brought near; the indices that say what it is are read all the same."""
+    address = call.args[0] if call.args else VOID_VALUE
+    if isinstance(address, Address):
+        for part in (*address.prefix, address.offset):
+            for read in _outermost_reads(part):
+                call.ctx.temporary(read)
+    return VOID_VALUE
+
+
+def _outermost_reads(expr: Expr) -> Iterator[Load]:
+    if isinstance(expr, Load):
+        yield expr
+        return
+    for child in children(expr):
+        if isinstance(child, Expr):
+            yield from _outermost_reads(child)
+
+
 @builtin(
-    "_mm_prefetch", "_mm_sfence", "_mm_lfence", "_mm_mfence", "_mm256_zeroupper", "_mm256_zeroall",
-    "_mm_pause", "_mm_clflush", "_mm_clflushopt", "__builtin_prefetch", "_mm_free",
+    "_mm_sfence", "_mm_lfence", "_mm_mfence", "_mm256_zeroupper", "_mm256_zeroall",
+    "_mm_pause", "_mm_clflush", "_mm_clflushopt", "_mm_free",
 )  # fmt: skip
 def _nothing(call: Invocation) -> Value:
     return VOID_VALUE

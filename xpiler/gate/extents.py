@@ -57,7 +57,7 @@ def extent_formula(
 
     Where padding or a stride leaves some of an array alone at some sizes, the product of parameters is taken
     that is never exceeded, and reached at two sizes or more; likewise the formula of what an array of indices
-    may reach at most, where its largest element did not lead to the end.
+    may reach at most, where its largest element did not lead to the end: of several the largest one.
     """
     if not observed:
         return None
@@ -65,8 +65,9 @@ def extent_formula(
     if right:
         return right[0]
     guesses = _guesses(function, array, in_steps)
-    for guess in (*filter(_is_product, guesses), *filter(_is_of_data, guesses)):
-        if _covers([extent_value(guess, sizes) for sizes, _ in observed], [extent for _, extent in observed]):
+    for guess in (*filter(_is_product, guesses), *reversed([*filter(_is_of_data, guesses)])):
+        values = [extent_value(guess, sizes) for sizes, _ in observed]
+        if _covers(values, [extent for _, extent in observed], of_data=_is_of_data(guess)):
             return guess
     return None
 
@@ -105,9 +106,11 @@ def _right(function: Function, array: str, observed: _Observed, in_steps: bool) 
     return tuple(guess for guess in before if _value(guess, sizes, known) == extent)
 
 
-def _covers(values: Sequence[int | None], extents: Sequence[int]) -> bool:
-    reached = {e for v, e in zip(values, extents, strict=True) if v == e}
-    return len(reached) > 1 and all(v is not None and v >= e for v, e in zip(values, extents, strict=True))
+def _covers(values: Sequence[int | None], extents: Sequence[int], *, of_data: bool) -> bool:
+    """Data are as large at one size as at another, so that what they reach may be one number at all."""
+    reached = [e for v, e in zip(values, extents, strict=True) if v == e]
+    often = len(reached) > 1 if of_data else len(set(reached)) > 1
+    return often and all(v is not None and v >= e for v, e in zip(values, extents, strict=True))
 
 
 def _is_product(formula: Expr) -> bool:
@@ -326,7 +329,8 @@ class _Ends:
     def reads(self, expr: Expr, ranges: dict[str, Range]) -> None:
         match expr:
             case Load(array=array, index=(index,), dtype=dtype) if array == self.array:
-                high = self.range(self.below_guards(index, ranges), ranges)[1]
+                guarded = any(value == _bare(index) for value, _ in self.limits)  # the very index
+                high = self.range(index if guarded else self.below_guards(index, ranges), ranges)[1]
                 if high is not None and dtype == self.dtype:
                     self.found.append(high)
                 elif high is not None and dtype.bytes > self.dtype.bytes:  # words of several elements

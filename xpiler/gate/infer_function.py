@@ -232,6 +232,8 @@ class FunctionSearch(Search):
                 continue
             observed = [(sizes, extents[param.name]) for sizes, extents in self.seen]
             formula = extent_formula(self.shapely(), param.name, observed, in_steps=self.in_steps)
+            if formula is None:  # what is read for nothing, to have it near, is not in the canonical form
+                formula = extent_formula(self.kernel, param.name, observed, in_steps=self.in_steps)
             if formula is not None:
                 found[param.name] = formula
         return found
