@@ -4,12 +4,16 @@
     coreId, __sync_cluster()          is     threadIdx.x, __syncthreads()     in blocks of a cluster's cores
 
 The memory core of a cluster runs the same text, but only copies to and from SRAM. In the IR the first core
-does its work, at the place in the text where the memory core does it.
+does its work, at the place in the text where the memory core does it. Where it meets the cores at barriers of
+its own, these are those of the cores:
+
+    if (__is_mpu()) { load(); __sync_cluster(); } else { __sync_cluster(); use(); }
+    if (coreId == 0) load();  __sync_cluster();  use();
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xpiler.frontend.lower_builtins import Invocation
@@ -172,8 +176,16 @@ def _on_first_core(body: Block) -> Block:
             return stmt
         rest = tuple(p for p in parts if p != ON_MEMORY_CORE)
         kept = tuple(s for s in stmt.then.body if not isinstance(s, Return) and not _sets(s, unread))
-        guarded = If(build.and_(*rest, ON_FIRST_CORE), Block(kept), EMPTY, range=stmt.range)
-        return (*((guarded,) if kept else ()), *stmt.otherwise.body)
+        own, others = _between_barriers(kept), _between_barriers(stmt.otherwise.body)
+        if all(isinstance(s, Barrier) for s in kept):  # it only waits where the cores do
+            return stmt.otherwise.body
+        if rest or [b and b.scope for _, b in own] != [b and b.scope for _, b in others]:
+            own, others = [(kept, None)], [(stmt.otherwise.body, None)]
+        merged: list[Stmt] = []
+        for (steps, _), (beside, barrier) in zip(own, others, strict=True):
+            guarded = If(build.and_(*rest, ON_FIRST_CORE), Block(steps), EMPTY, range=stmt.range)
+            merged += [*((guarded,) if steps else ()), *beside, *((barrier,) if barrier is not None else ())]
+        return tuple(merged)
 
     changed = map_stmt(body, change)
     assert isinstance(changed, Block)
@@ -181,6 +193,19 @@ def _on_first_core(body: Block) -> Block:
     never = map_expr(changed, lambda e: known.get(e, e))
     assert isinstance(never, Block)
     return never
+
+
+def _between_barriers(body: Sequence[Stmt]) -> list[tuple[tuple[Stmt, ...], Barrier | None]]:
+    """What is done before each barrier of a block, with that one, and after the last."""
+    found: list[tuple[tuple[Stmt, ...], Barrier | None]] = []
+    steps: list[Stmt] = []
+    for stmt in body:
+        if isinstance(stmt, Barrier) and stmt.scope in ("block", "grid"):  # others are of one core
+            found.append((tuple(steps), stmt))
+            steps = []
+        else:
+            steps.append(stmt)
+    return [*found, (tuple(steps), None)]
 
 
 def _own_of_memory_core(body: Block) -> frozenset[str]:

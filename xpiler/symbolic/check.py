@@ -174,14 +174,14 @@ def check_kernel(
             reached.look_at(seen)
             judged.append((larger, judged_of(seen)))
     if not undecided and _picks_of_known(kernel, dependence, trials[0]):
-        free: set[tuple[object, ...]] = set()  # accesses that any number gets to
-        for data in (WILD, EDGE) if frame.compared else (WILD,):
-            wild = replace(trials[0], data=data)
-            until = min(deadline, time.thread_time() + _FURTHER)
-            outside = judged_of(observe(kernel, wild, frame, until, options.cancelled))
-            free |= {(f.array, f.range) for f in outside if data == WILD and not _is_clamped(f)}
-            clamped = [f for f in outside if _is_clamped(f) and (f.array, f.range) not in free]
-            judged.append((wild, clamped))
+        found_here = _clamped_wrongly(
+            trials if frame.sizes else trials[:1],
+            (WILD, EDGE) if frame.compared or frame.sizes else (WILD,),
+            lambda wild: judged_of(
+                observe(kernel, wild, frame, min(deadline, time.thread_time() + _FURTHER), options.cancelled)
+            ),
+        )
+        judged.append((replace(trials[0], data=EDGE), found_here))
     if not undecided and time.thread_time() < deadline:
         asked = reached.missing() or rests.shared or any(s.chunk for s in beyond)
         judge = replace(judge, suggested=(*beyond, *rests.beyond())) if asked else judge
@@ -268,6 +268,23 @@ def _picks_of_known(kernel: Function, dependence: Dependence, trial: Trial) -> b
     return any(dependence.fetched(p) for p in places) and not any(dependence.of_expr(e) for e in ends)
 
 
+def _clamped_wrongly(
+    trials: Sequence[Trial], fills: Sequence[str], judged_of: Callable[[Trial], list[Found]]
+) -> list[Found]:
+    """Indices by data that are kept below a number that is not that of the array. What any number gets to is
+    kept by nothing. Sizes that only happen to be unlike show in one trial; what is wrong does in others, too,
+    though not in all, as where an array has one element."""
+    found: dict[tuple[object, ...], list[Found]] = {}
+    for trial in trials[:_TRIED]:
+        outside = [(data, f) for data in fills for f in judged_of(replace(trial, data=data))]
+        free = {(f.array, f.range) for data, f in outside if data == WILD and not _is_clamped(f)}
+        clamped = {(f.array, f.range): f for _, f in reversed(outside) if _is_clamped(f)}
+        for key in clamped.keys() - free:
+            found.setdefault(key, []).append(clamped[key])
+    least = min(2, len(trials))
+    return [alike[0] for alike in found.values() if len(alike) >= least]
+
+
 def _is_clamped(found: Found) -> bool:
     """Whether an index that is out of bounds is a small one, though the data are larger than any index, or
     about the numbers that the kernel compares them with: it keeps the index below some number, which is not
@@ -277,6 +294,7 @@ def _is_clamped(found: Found) -> bool:
 
 
 _SMALL = 1 << 24  # of indices
+_TRIED = 4  # trials in which such indices are looked for
 
 
 def _is_meant(seen: Observed, reached: Reached) -> bool:

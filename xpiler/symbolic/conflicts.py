@@ -9,8 +9,10 @@ go (`released.py`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ _SAMPLES = 4  # of one place, block and time
 _DENSE = 1 << 23  # elements in a table
 _SPREAD = 7
 _AT_ONCE = 24  # elements
+_FEWER = 6  # of them in parts like others that showed nothing new
+_ALIKE = 2  # of which so many did
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,15 @@ class Access:
     event: Event
     row: int
 
-    @property
+    @cached_property
     def code(self) -> int:
         return int(self.event.codes[self.row])
 
-    @property
+    @cached_property
     def block(self) -> int:
         return self.code >> (EPOCH_BITS + THREAD_BITS) & ((1 << BLOCK_BITS) - 1)
 
-    @property
+    @cached_property
     def thread(self) -> int:
         return self.code & THREAD_MASK
 
@@ -56,11 +60,11 @@ class Access:
         threads = self.event.threads
         return self.thread if threads is None else int(threads[self.row])
 
-    @property
+    @cached_property
     def epoch(self) -> int:
         return self.code >> THREAD_BITS & EPOCH_MASK
 
-    @property
+    @cached_property
     def lock(self) -> int:
         return NO_LOCK if self.event.locks is None else int(self.event.locks[self.row])
 
@@ -138,6 +142,10 @@ class _Part:
     """Events of an array that one barrier orders as a whole, and the elements that may have a conflict."""
 
     events: list[Event]
+
+    @property
+    def sites(self) -> frozenset[int]:
+        return frozenset(id(event.site.node) for event in self.events)
 
     def suspects(self) -> Any:
         """Elements that a thread writes and another one uses; None if there are none."""
@@ -241,6 +249,7 @@ def _rows(event: Event, rows: Any) -> Event:
 
 def _of_array(name: str, events: list[Event], order: _Order, cancelled: Callable[[], bool]) -> list[Conflict]:
     seen: dict[tuple[int, int, bool], Conflict] = {}
+    stale: Counter[frozenset[int]] = Counter()
     for part in _parts(events):
         if cancelled():
             raise Cancelled
@@ -249,7 +258,10 @@ def _of_array(name: str, events: list[Event], order: _Order, cancelled: Callable
             continue
         if suspects.size > _MOST_GROUPS:
             suspects = suspects[np.unique(np.linspace(0, suspects.size - 1, _MOST_GROUPS).astype(np.int64))]
-        _look_at(name, part.events, suspects, order, seen, cancelled)
+        known = len(seen)
+        count = _FEWER if stale[part.sites] >= _ALIKE else _AT_ONCE
+        _look_at(name, part.events, suspects, order, seen, cancelled, count)
+        stale[part.sites] = 0 if len(seen) > known else stale[part.sites] + 1
     return sorted(seen.values(), key=lambda c: (c.second.event.site.range or _NOWHERE, c.element))
 
 
@@ -260,19 +272,23 @@ def _look_at(
     order: _Order,
     seen: dict[tuple[int, int, bool], Conflict],
     cancelled: Callable[[], bool],
+    count: int,
 ) -> None:
-    """Elements one after the other, spread over the array, until many in a row show nothing new. Writes of
-    equal values are no bug only if all are equal: then every element counts."""
+    """Elements one after the other, spread over the array, until `count` and as many more in a row show
+    nothing new. Writes of equal values are no bug only if all are equal: then every element counts. `count`
+    is less where parts of the run like this one showed nothing new; it is over then, too, where nothing was
+    found at all."""
     spread = [i for step in range(_SPREAD) for i in range(step, suspects.size, _SPREAD)]
     stale = 0
-    for first in range(0, len(spread), _AT_ONCE):
+    for first in range(0, len(spread), count):
         known = len(seen)
-        chosen = np.sort(suspects[spread[first : first + _AT_ONCE]])
+        chosen = np.sort(suspects[spread[first : first + count]])
         for members in _members(events, chosen):
             if cancelled():
                 raise Cancelled
             _pairs(name, members, order, seen)
-        stale = 0 if len(seen) > known or not seen else stale + 1
+        is_open = not seen and count == _AT_ONCE
+        stale = 0 if len(seen) > known or is_open else stale + 1
         if stale >= 2 and not any(c.same_value for c in seen.values()):
             return
 
@@ -293,17 +309,17 @@ def _members(events: list[Event], suspects: Any) -> Iterator[list[Access]]:
             rows.append(chosen // event.granules.shape[1])
     element, number, row = (np.concatenate(parts) for parts in (elements, numbers, rows))
     order = np.argsort(element, kind="stable")
-    element, number, row = element[order], number[order], row[order]
+    element, number, row = element[order], number[order].tolist(), row[order].tolist()
+    epochs = [event.warp_epochs.tolist() for event in events]
     starts = np.flatnonzero(np.r_[True, element[1:] != element[:-1]])
     for start, end in zip(starts, [*starts[1:], element.size], strict=True):
         taken: dict[tuple[object, ...], list[Access]] = {}
         for at in range(start, end):
-            access = Access(events[int(number[at])], int(row[at]))
-            event = access.event
+            access = Access(events[number[at]], row[at])
             key = (
-                id(event.site.node),
+                id(access.event.site.node),
                 access.code >> THREAD_BITS,
-                int(event.warp_epochs[access.row]),
+                epochs[number[at]][row[at]],
                 access.lock,
             )
             alike = taken.setdefault(key, [])
@@ -332,6 +348,12 @@ def _pair(
 ) -> None:
     a, b = first.event, second.event
     across = first.block != second.block
+    key = (id(a.site.node), id(b.site.node), across)
+    if (key[1], key[0], across) in seen:
+        key = (key[1], key[0], across)
+    known = seen.get(key)
+    if known is not None and not known.same_value and not known.same_warp:
+        return
     both_atomic = a.kind is AccessKind.ATOMIC and b.kind is AccessKind.ATOMIC
     if both_atomic and not (across and (a.of_block or b.of_block)):
         return
@@ -351,10 +373,6 @@ def _pair(
             return
     both_write = a.kind is AccessKind.WRITE and b.kind is AccessKind.WRITE
     same = both_write and _equal(first.value, second.value)
-    key = (id(a.site.node), id(b.site.node), across)
-    if (key[1], key[0], across) in seen:
-        key = (key[1], key[0], across)
-    known = seen.get(key)
     element = int(a.granules[first.row, 0]) * a.memory.granule // a.memory.data.itemsize
     if a.memory.space is Space.SHARED:
         element %= a.memory.pitch

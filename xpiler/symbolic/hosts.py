@@ -19,10 +19,12 @@ from xpiler.frontend.host_model import HostModel, LaunchModel, model_host
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.ir.nodes import Function, Param
 from xpiler.platforms.bang_tasks import blocks_of
-from xpiler.symbolic.shape import Shape, loads_tiles
+from xpiler.symbolic.scalars import TRIPS, roles
+from xpiler.symbolic.shape import LaunchShape, Shape, definitions, loads_tiles
 from xpiler.symbolic.trial import ENDLESS, Trial
 
 _ONE = (512, 1000, 1, 257)
+_TURNS = (20, 37, 1, 2)  # of loops that every thread goes through
 _TWO = ((64, 64), (100, 37), (37, 100), (3, 1))
 _THREE = ((20, 40, 33), (1, 2, 3), (37, 35, 39), (64, 64, 64))
 _LARGE = 40
@@ -83,7 +85,7 @@ def _of_launch(
     present = [f for f in formulas if f]
     blocks = [n for n in free if any(f and re.search(rf"\b{n}\b", f) for f in launch.block)]
     tiled = loads_tiles(kernel)
-    tried = _sizes(free, given, present, blocks, 16 if tiled else 1)
+    tried = _sizes(free, given, present, blocks, 16 if tiled else 1, _turns(kernel, launch, free))
     for sizes in [*tried, *_beyond(launch, [n for n in free if n not in given], tried)]:
         trial = _trial(kernel, model, launch, sizes)
         if trial is not None and trial not in found:
@@ -97,10 +99,11 @@ def _sizes(
     formulas: list[Formula],
     blocks: list[str],
     unit: int,
+    alone: tuple[int, ...],
 ) -> list[dict[str, int]]:
     """Values for the wrapper's parameters: few parameters with sizes about a few blocks; of many all small
     but one, each in its turn. `blocks`: parameters that are threads of a block; sizes are multiples of
-    `unit`."""
+    `unit`; `alone`: those of a parameter that is the only one."""
     fixed = {n: int(given[n]) for n in free if n in given}
     threads = [n for n in blocks if n not in given]
     names = [n for n in free if n not in given and n not in blocks]
@@ -108,7 +111,7 @@ def _sizes(
     if not names:
         rows = [()]
     elif len(names) == 1:
-        rows = [(value,) for value in _ONE]
+        rows = [(value,) for value in alone]
     elif len(names) == 2:
         rows = [*_TWO]
     elif len(names) == 3:
@@ -123,6 +126,23 @@ def _sizes(
         sizes = {**fixed, **dict(zip(names, rounded, strict=True))}
         tried += [{**sizes, **dict.fromkeys(threads, count)} for count in (_BLOCKS if threads else (0,))]
     return [sizes for sizes in tried if all(_is_natural(f, sizes) for f in formulas)]
+
+
+def _turns(kernel: Function, launch: LaunchModel, free: list[str]) -> tuple[int, ...]:
+    """What to try for the one size of a launch: turns beyond a few show nothing new of loops that it is the
+    end of, if it is nothing else."""
+    arguments = _arguments(kernel, launch)
+    others = [*launch.grid, *launch.block, launch.shared, *launch.conditions]
+    others += [value for param, _, value, _ in arguments if param.is_pointer]
+    known = roles(kernel, definitions(kernel), LaunchShape((1, 1, 1), (1, 1, 1)))
+    for param, _, value, _ in arguments:
+        if param.is_pointer or not value or not any(re.search(rf"\b{n}\b", value) for n in free):
+            continue
+        role = known.get(param.name)
+        if role is None or role.kinds != {TRIPS} or role.shared_out or 2 * role.wraps >= _TURNS[0]:
+            return _ONE
+    is_apart = not any(re.search(rf"\b{n}\b", f) for n in free for f in others if f)
+    return _TURNS if is_apart else _ONE
 
 
 def _beyond(launch: LaunchModel, names: list[str], tried: list[dict[str, int]]) -> list[dict[str, int]]:

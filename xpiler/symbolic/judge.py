@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from xpiler.ir.affine_form import Affine
 from xpiler.ir.interpret import Finding
 from xpiler.ir.interpret_log import AccessKind, BarrierEvent
 from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, THREAD_BITS
@@ -39,7 +38,7 @@ from xpiler.symbolic.overflow import (
 from xpiler.symbolic.places import Places
 from xpiler.symbolic.published import NO_FENCE, Published
 from xpiler.symbolic.released import LET_GO
-from xpiler.symbolic.trial import ENDLESS, MADE_UP, Observed, Trial
+from xpiler.symbolic.trial import ENDLESS, MADE_UP, Observed, Trial, number_at
 from xpiler.symbolic.waits import NO_WAITS, Waits
 from xpiler.symbolic.wording import by_users_names, does, in_c, outside, spelled, type_in_c, who, worded
 
@@ -297,7 +296,7 @@ class Judge:
     def _beyond(self, suggested: Suggested, seen: Observed) -> Found | None:
         """The first access of a run that goes beyond what the guards suggest."""
         trial, place = seen.trial, suggested.place
-        size = _number(suggested.size, trial)
+        size = number_at(suggested.size, trial)
         if size is None or size <= 0 or place.array in trial.extents:
             return None
         if suggested.is_bare and not (trial.host or _as_many_blocks_as_needed(trial, suggested, size)):
@@ -474,24 +473,10 @@ def _as_many_blocks_as_needed(trial: Trial, suggested: Suggested, size: int) -> 
     """Whether each block of an assumed launch has elements to work on, as one that host code makes has."""
     blocks, threads = trial.grid, trial.block
     if suggested.count is not None:
-        count = _number(suggested.count, trial)
+        count = number_at(suggested.count, trial)
         along = ("xyz".index(axis) for axis in suggested.axes)
         return count is not None and all((blocks[a] - 1) * threads[a] < count for a in along)
     return blocks[1:] == threads[1:] == (1, 1) and (blocks[0] - 1) * threads[0] < size
-
-
-def _number(form: Affine, trial: Trial) -> int | None:
-    launched = {f"gridDim.{axis}": blocks for axis, blocks in zip("xyz", trial.grid, strict=True)}
-    total = 0
-    for monomial, factor in form.terms:
-        for atom in monomial:
-            name = getattr(atom, "name", "")
-            value = trial.scalars.get(name, launched.get(name))
-            if not isinstance(value, int):
-                return None
-            factor *= value
-        total += factor
-    return total
 
 
 def _first_by_site(events: Iterable[BarrierEvent]) -> list[BarrierEvent]:

@@ -3,7 +3,8 @@
     for (; i + 16 <= n; i += 16) store(y + i, ...);       n = 48, 64: y ends at n, the last line does not run
     if (i < n) mask_store(y + i, mask, ...);        -->   n = 51: y[51] is beyond it
 
-Arrays whose accesses ended at a size whenever there was no rest are taken to have that size.
+Arrays whose accesses ended at a size whenever there was no rest are taken to have that size, but for those
+that are filled up beyond it: `p[q * 16 + j] = j < n ? w[j * k + q] : 0` pads a panel.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from math import prod
 
 from xpiler.ir.affine_form import Affine, lift, of_var
-from xpiler.ir.nodes import Function, Load, Space
-from xpiler.ir.rewrite import walk
+from xpiler.ir.nodes import Assign, Cast, Expr, Function, Load, Select, Space
+from xpiler.ir.rewrite import free_vars, walk
 from xpiler.symbolic.extents import Suggested
 from xpiler.symbolic.scalars import Role
 from xpiler.symbolic.trial import ENDLESS, Observed, Trial
@@ -68,13 +69,35 @@ class Rests:
 
     def beyond(self) -> Iterator[Suggested]:
         """Accesses to look at in the run of that trial."""
+        padded = self._padded()
         for node in walk(self.kernel.body):
-            if isinstance(node, Load) and len(node.index) == 1:
+            if isinstance(node, Load) and len(node.index) == 1 and node.array not in padded:
                 for names in sorted(self.ends.get(node.array, ()))[:1]:
                     size: Affine = lift(1)
                     for name in names:
                         size = size * of_var(name)
                     yield Suggested(node, size, None, False)
+
+    def _padded(self) -> frozenset[str]:
+        """Arrays that get a number where something else is beyond a size, in another order than it has."""
+        sizes = {p.name for p in self.kernel.params if not p.is_pointer}
+        return frozenset(
+            n.target.array
+            for n in walk(self.kernel.body)
+            if isinstance(n, Assign) and isinstance(n.target, Load) and _fills_up(n.value, n.target, sizes)
+        )
+
+
+def _fills_up(value: Expr, place: Load, sizes: Collection[str]) -> bool:
+    """`p[q * 16 + j] = j < n ? w[j * k + q] : 0`, converted or not."""
+    while isinstance(value, Cast):
+        value = value.operand
+    match value:
+        case Select(condition=condition, then=then, otherwise=other):
+            reads = [[n for n in walk(e) if isinstance(n, Load)] for e in (then, other)]
+            is_packed = any(n.index != place.index for n in (*reads[0], *reads[1]))
+            return is_packed and not all(reads) and bool(free_vars(condition) & set(sizes))
+    return False
 
 
 def _ends(seen: Observed) -> dict[str, int]:

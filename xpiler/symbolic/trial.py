@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xpiler.ir.affine_form import Affine
 from xpiler.ir.interpret import Endless, Finding, run
 from xpiler.ir.interpret_log import Log
 from xpiler.ir.interpret_native import Native
@@ -34,7 +35,7 @@ from xpiler.ir.nodes import (
 )
 from xpiler.ir.rewrite import children, free_vars, walk
 from xpiler.ir.types import DType
-from xpiler.symbolic.compared import Numbers, numbers_compared, steering
+from xpiler.symbolic.compared import Numbers, Sizes, numbers_compared, sizes_compared, steering
 from xpiler.symbolic.dependence import Dependence
 from xpiler.symbolic.waits import Waits
 
@@ -121,10 +122,32 @@ def arguments_of(kernel: Function, trial: Trial, frame: Frame) -> dict[str, Any]
             numbers = frame.compared.get(param.name, ())
             if trial.data != EDGE and (trial.data != MIXED or param.name in frame.steering):
                 numbers = ()
+            elif trial.data == EDGE:
+                numbers = (*numbers, *_around(frame.sizes.get(param.name, ()), trial))
             fresh = _fresh(param.dtype, trial.data, position, numbers)
             stored[name] = np.zeros_like(fresh) if param.name in frame.words else fresh.copy()
         arguments[param.name] = Endless(stored[name], trial.extents.get(param.name, ENDLESS))
     return arguments
+
+
+def _around(sizes: Sequence[Affine], trial: Trial) -> tuple[int, ...]:
+    values = (number_at(size, trial) for size in sizes)
+    return tuple(v + beside for v in values if v is not None for beside in (-1, 0, 1))
+
+
+def number_at(form: Affine, trial: Trial) -> int | None:
+    """What a form of parameters and extents of the grid is in a trial."""
+    launched = {f"gridDim.{axis}": blocks for axis, blocks in zip("xyz", trial.grid, strict=True)}
+    total = 0
+    for monomial, factor in form.terms:
+        for atom in monomial:
+            name = getattr(atom, "name", "")
+            value = trial.scalars.get(name, launched.get(name))
+            if not isinstance(value, int):
+                return None
+            factor *= value
+        total += factor
+    return total
 
 
 @lru_cache(maxsize=64)
@@ -194,8 +217,8 @@ def block_numbers(trial: Trial, ordinals: Any) -> Any:
 class Frame:
     """What a trial has to know of a kernel: which variables explain an access, which atomics are spun on,
     the arrays of words that threads compare and swap: they begin as zeros, as locks do; the loops in
-    which threads wait for others; the numbers that data are compared with; and the arrays whose elements
-    pick others. `is_asynchronous`: streams of a core, `copies`: threads copy without waiting."""
+    which threads wait for others; the numbers and sizes that data are compared with; and the arrays whose
+    elements pick others. `is_asynchronous`: streams of a core, `copies`: threads copy without waiting."""
 
     shown: Mapping[int, tuple[str, ...]]
     spins: frozenset[int]
@@ -204,6 +227,7 @@ class Frame:
     copies: bool = False
     waits: frozenset[int] = frozenset()
     compared: Numbers = field(default_factory=dict)
+    sizes: Sizes = field(default_factory=dict)
     steering: frozenset[str] = frozenset()
 
     @staticmethod
@@ -225,6 +249,7 @@ class Frame:
             any(isinstance(n, Barrier) and n.scope.startswith("copies") for n in walk(kernel.body)),
             Waits.of(kernel).loops,
             numbers_compared(kernel, defined or {}, dependence) if dependence is not None else {},
+            sizes_compared(kernel, defined or {}, dependence) if dependence is not None else {},
             steering(kernel, dependence) if dependence is not None else frozenset(),
         )
 

@@ -82,3 +82,24 @@ extern "C" void four_vectors_where_one_is_asked_for(float a, const float *x, flo
   }
   for (; i < n; ++i) y[i] += a * x[i];
 }
+
+// expect: clean
+extern "C" void fills_a_panel_up(const signed char* w, signed char* out, int n, int k) {
+  int k4 = (k + 3) / 4;
+  for (int j = 0; j < n; j += 16)
+    for (int q = 0; q < k4; ++q)
+      for (int jj = 0; jj < 16; ++jj)
+        for (int e = 0; e < 4; ++e)
+          out[((j / 16) * k4 + q) * 64 + jj * 4 + e] =
+              j + jj < n && q * 4 + e < k ? w[(j + jj) * k + q * 4 + e] : 0;
+}
+
+// expect: XP-BOUNDS
+extern "C" void reads_beyond_rows_for_a_panel(const signed char* w, signed char* out, int n, int k) {
+  int k4 = (k + 3) / 4;
+  for (int j = 0; j < n; j += 16)
+    for (int q = 0; q < k4; ++q)
+      for (int jj = 0; jj < 16; ++jj)
+        for (int e = 0; e < 4; ++e)
+          out[((j / 16) * k4 + q) * 64 + jj * 4 + e] = j + jj < n ? w[(j + jj) * k + q * 4 + e] : 0;
+}
