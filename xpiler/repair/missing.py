@@ -126,6 +126,11 @@ def _updates(
             continue
         if re.search(rf"\b{re.escape(name.name)}\b", text) is None or (name.is_const and name.kind == INT):
             continue
+        if name.kind == VECTOR and re.search(r"__m\d+i\b", name.type) and not name.is_const:
+            width = "_mm256" if "256" in name.type else "_mm512"
+            for step in _own_steps(walker, loop):
+                yield f"{name.name} = {width}_add_epi32({name.name}, {width}_set1_epi32({step}));", 1.5
+            continue
         if name.kind not in (INT, POINTER) or (name.is_parameter and name.kind == INT and not whiles):
             continue
         steps = dict.fromkeys((*habits.steps, *vocabulary.integers[:4]))
@@ -138,6 +143,14 @@ def _updates(
         if name.kind == INT and not name.is_parameter:
             yield f"{name.name} = 1 - {name.name};", cost + 0.1
             yield f"++{name.name};", cost
+
+
+def _own_steps(walker: Walker, loop: Node) -> Iterator[str]:
+    """What the loop's counter goes by: the lanes' numbers go by as much."""
+    update = walker.unit.text_of(loop.child_by_field_name("update"))
+    match = re.fullmatch(r"\w+\s*\+=\s*([\w ]+)", update)
+    if match is not None:
+        yield match[1]
 
 
 def _carried(habits: Habits, place: Place, loop: Node) -> Iterator[tuple[str, float]]:

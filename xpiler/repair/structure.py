@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from xpiler.repair.conditions import COMPARISONS, conditions
 from xpiler.repair.distribution import distributed
+from xpiler.repair.lanes import of_lanes
 from xpiler.repair.offer import Offer
-from xpiler.repair.scope import INT, MASK, POINTER, VECTOR
+from xpiler.repair.scope import INT, POINTER
 from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
 from xpiler.repair.walk import Place, Walker
 from xpiler.repair.wellformed import can_exchange, takes_the_same
@@ -248,49 +249,9 @@ def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tupl
             for word in _immediates(given[position], vocabulary):
                 changed = [*given[:position], word, *given[position + 1 :]]
                 yield f"{name}({', '.join(changed)})", 1.3, "immediate"
-    yield from _masked(plain, given, [n.name for n in place.scope.of_kind(MASK)])
-    yield from _kept_lanes(plain, given, [n.name for n in place.scope.of_kind(VECTOR)])
+    yield from of_lanes(walker, vocabulary, place, plain, given)
     if 1 <= count <= 2 and re.fullmatch(r"(?!cuda|hip|cnrt)[a-z_]\w*", plain):
         own = walker.kind(node, place.scope)
         for argument, said in zip(arguments_, given, strict=True):
             if not own or walker.kind(argument, place.scope) in ("", own):
                 yield said, 2.3, "no call"
-
-
-def _masked(name: str, given: list[str], masks: list[str]) -> Iterator[tuple[str, float, str]]:
-    """A load or a store of some lanes only."""
-    match = re.fullmatch(r"(_mm\d*)_((?:load|store)u?_\w+)", name)
-    for mask in masks if match else ():
-        assert match is not None
-        if match[2].startswith("load"):
-            yield f"{match[1]}_maskz_{match[2]}({', '.join((mask, *given))})", 1.2, "mask"
-        else:
-            yield f"{match[1]}_mask_{match[2]}({', '.join((given[0], mask, *given[1:]))})", 1.2, "mask"
-
-
-_SOME_LANES = re.compile(r"(_mm\d*)_(maskz?)_(?!(?:\w+_)?store|cmp|reduce|test)(\w+)")
-_THREE = re.compile(r"fn?m(?:add|sub|addsub|subadd)_")  # their first operand is what lanes keep
-_MOST_KEPT = 6
-
-
-def _kept_lanes(name: str, given: list[str], vectors: list[str]) -> Iterator[tuple[str, float, str]]:
-    """What lanes hold that a mask leaves out: zeros, or what they had; or without a mask."""
-    match = _SOME_LANES.fullmatch(name)
-    if match is None or len(given) < 2:
-        return
-    width, form, rest = match.groups()
-    if form == "mask":
-        operands = [given[0], *given[2:]] if _THREE.match(rest) else given[2:]
-        yield f"{width}_maskz_{rest}({', '.join((given[1], *operands))})", 1.3, "kept lanes"
-        yield f"{width}_{rest}({', '.join(operands)})", 1.5, "mask"
-        return
-    mask, *operands = given
-    if _THREE.match(rest):
-        yield f"{width}_mask_{rest}({', '.join((operands[0], mask, *operands[1:]))})", 1.3, "kept lanes"
-    else:
-        used = [word for word in operands if word in vectors]
-        for number, kept in enumerate(dict.fromkeys((*used, *reversed(vectors)))):
-            if number < _MOST_KEPT:
-                cost = 1.3 if kept in used else 1.5
-                yield f"{width}_mask_{rest}({', '.join((kept, mask, *operands))})", cost, "kept lanes"
-    yield f"{width}_{rest}({', '.join(operands)})", 1.5, "mask"

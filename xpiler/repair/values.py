@@ -18,6 +18,7 @@ from xpiler.repair.concepts import Concepts, array_of
 from xpiler.repair.conditions import ALWAYS
 from xpiler.repair.directions import told_direction
 from xpiler.repair.indices import recombined
+from xpiler.repair.lanes import of_one_operand
 from xpiler.repair.offer import SOONER, Offer, bare
 from xpiler.repair.own_calls import own_indices
 from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, SUM, Phrases
@@ -64,6 +65,10 @@ def value_site(
         opaque = walker.unit.map.is_from_macro(node.start_byte)
         if not opaque:
             structure(walker, vocabulary, place, kind, offer)
+        if kind == VECTOR and "\n" not in written:
+            offer.kind = "function"
+            for text in of_one_operand(walker, vocabulary, place, written):
+                offer(text, 1.9)
         if place.role == "condition" and written in ALWAYS:
             pass  # what it may have been was offered as a condition
         elif kind == INT:
@@ -289,6 +294,10 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
         offer.kind = "tail"
         for text in _tails(walker, place, written):
             offer(text, 1.3)
+        offer.kind = "at most"
+        sizes = [n.name for n in place.scope.of_kind(INT) if n.is_parameter and n.name not in written]
+        for size in sizes if node.type == "binary_expression" and place.role == "value" else ():
+            offer(f"{written} < {size} ? {written} : {size}", 1.8)
     offer.kind = "builtin"
     if BUILTIN_INTEGERS.fullmatch(written.replace(" ", "")):
         name, _, axis = written.partition(".")
@@ -473,6 +482,10 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
             offer(word, 1.4)
         for word in (f"0.5{suffix}", f"2.0{suffix}", f"-{written}".removeprefix("--")):
             offer(word, 1.9)
+        value = float(written.rstrip("fF"))
+        if value > 2 and value == int(value) and int(value) & (int(value) - 1) == 0:
+            for power in (2 * value, value / 2):
+                offer(f"{power}{suffix}", 1.8)
         for power in ("1e-5f", "1e-6f", "-FLT_MAX", "FLT_MAX", "-INFINITY", "INFINITY"):
             offer(power, 2.2)
     offer.kind = "name"

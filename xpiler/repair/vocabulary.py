@@ -170,7 +170,7 @@ _GROUPS = tuple(
         "add sub mul div",
         "max min maxequal minequal argmax argmin",
         "gt lt ge le eq ne cmpgt cmplt cmpge cmple cmpeq",
-        "fmadd fmsub fnmadd fnmsub",
+        "fmadd fmsub fnmadd fnmsub fmaddsub fmsubadd",
         "sumpool maxpool minpool avgpool",
         "loadu storeu load store",
         "epi8 epu8 epi16 epu16 epi32 epu32 ps pd",
@@ -194,7 +194,14 @@ def _alike(one: set[str], other: set[str]) -> int:
     different = one ^ other
     if any(different <= group for group in _GROUPS):
         return 0
+    if len(different) == 2 and _is_one_letter_apart(*sorted(different, key=len)):
+        return 1
     return 3 if different <= frozenset().union(*_GROUPS) else _FAR
+
+
+def _is_one_letter_apart(short: str, long: str) -> bool:
+    """`cvtps` and `cvttps`: words that are easily taken for one another."""
+    return len(long) > 4 and any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
 
 
 @functools.lru_cache(maxsize=1024)  # a text calls the same instructions in many places
