@@ -482,10 +482,10 @@ def _floats(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, 
             offer(word, 1.4)
         for word in (f"0.5{suffix}", f"2.0{suffix}", f"-{written}".removeprefix("--")):
             offer(word, 1.9)
-        value = float(written.rstrip("fF"))
-        if value > 2 and value == int(value) and int(value) & (int(value) - 1) == 0:
-            for power in (2 * value, value / 2):
-                offer(f"{power}{suffix}", 1.8)
+        whole = re.fullmatch(r"(\d+)\.0*f?", written)
+        if whole is not None and (value := int(whole[1])) > 2 and value & (value - 1) == 0:
+            for other in (2 * value, value // 2):
+                offer(f"{other}.0{suffix}", 1.8)
         for power in ("1e-5f", "1e-6f", "-FLT_MAX", "FLT_MAX", "-INFINITY", "INFINITY"):
             offer(power, 2.2)
     offer.kind = "name"
