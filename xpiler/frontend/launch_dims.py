@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from tree_sitter import Node
 
 from xpiler.errors import Refusal
 from xpiler.frontend.lower_context import Context, constant, named_children
 from xpiler.frontend.lower_typenames import try_constant
-from xpiler.frontend.lower_types import VECTORS, Auto, Scalar
+from xpiler.frontend.lower_types import VECTORS, Auto, Scalar, Struct
 from xpiler.frontend.lower_values import Aggregate, Number, Value, Variable
 from xpiler.frontend.syntax_model import Launch
 from xpiler.ir.nodes import Const, Var
@@ -77,7 +79,26 @@ def _dims(ctx: Context, node: Node) -> Dims:
     if isinstance(found_value, Aggregate):
         x, y, z = (_constant(found_value.fields.get(axis)) for axis in "xyz")
         return x, y, z
+    known = found_value.type
+    if isinstance(known, Struct) or (isinstance(known, Auto) and _may_have_axes(ctx, node)):
+        return None, None, None
     return _extent(ctx, node), 1, 1
+
+
+_ALIAS = re.compile(r"\busing\s+(\w+)\s*=\s*(?:dim3|uint3)\s*;|\btypedef\s+(?:dim3|uint3)\s+(\w+)\s*;")
+
+
+def _may_have_axes(ctx: Context, node: Node) -> bool:
+    """Whether something of a type that nobody can tell, `grid_for(w, h)`, `config.grid`, `p.first`, may be a
+    dim3: the file declares one of its name, or leaves its type to the compiler."""
+    text = ctx.entities.unit.text
+    names = re.findall(r"[A-Za-z_]\w*", re.sub(r"[<(\[].*", "", ctx.text(node), flags=re.S))
+    if not names or names[-1] in ("first", "second") or "get" in names:
+        return True
+    kinds = {"dim3", "uint3", *(one or other for one, other in _ALIAS.findall(text))}
+    declared = rf"\b(?:{'|'.join(sorted(kinds))})\b[^;(){{}}=]*(?:[=(][^;{{}}]*,\s*)?\b{names[-1]}\b"
+    left_open = rf"\bauto\b[\s&*]*(?:\w+::)*(?:{names[-1]}\b|\[[^\]]*\b{names[-1]}\b)"
+    return re.search(rf"{declared}|{left_open}", text) is not None
 
 
 def _constant(value: Value | None) -> int | None:
