@@ -39,7 +39,7 @@ from xpiler.gate.conversions import (
     wide_cases,
 )
 from xpiler.gate.device_borders import with_device_functions
-from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out
+from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out, offered
 from xpiler.gate.evidence import Evidence, Rung
 from xpiler.gate.execute import Build, RunResult, build
 from xpiler.gate.idle_arrays import idle_arrays, never_named
@@ -152,19 +152,22 @@ def _translated(
     unit, parsed = _parse(one, platform)
     unit = _reduced(unit) if run else unit
     entries = [EntryJob(entry) for entry in entries_of(unit, stated.entry)]
+    if run and not stated.entry:
+        entries += [EntryJob(e, offered=True) for e in offered(unit, [item.entry for item in entries])]
     stated.require_known(_parameters(unit, entries))
-    remarks = () if stated.entry else left_out(unit, [item.entry for item in entries])
     if not run:
         whole, unit = unit, route.admit(unit, entries)
         progress(f"writing {to}")
         _prepare_unrun(entries, unit, stated)
         produced = route.produce(unit, entries)
         rungs = [parsed, *produced.rungs, Rung("executed", False, "none", NOT_RUN, 0.0)]
+        remarks = () if stated.entry else left_out(whole, [item.entry for item in entries])
         return _result(whole, entries, produced.text, rungs, produced.notes, start, remarks)
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
         whole, unit = unit, route.admit(unit, entries)
         _prepare(entries, unit, unit.text, file, platform, stated, pool, needs_ir=route.needs_ir)
+        entries = [item for item in entries if item.counts]
         progress(f"writing {to}")
         produced = route.produce(unit, entries)
         progress("compiling and comparing")
@@ -174,6 +177,7 @@ def _translated(
         verify_entries(whole, entries, *target, pool, produced.calls, route.spell, own=True)
         checked = [rung for entry in entries for rung in entry.rungs]
         rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
+    remarks = () if stated.entry else left_out(whole, [item.entry for item in entries])
     return _result(whole, entries, produced.text, rungs, (*produced.notes, *also), start, remarks)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from xpiler.frontend import parse
-from xpiler.gate.entries import entries_of, left_out
+from xpiler.gate.entries import entries_of, left_out, offered
+from xpiler.translate import translate_text
 
 STEPS = """
 struct Params { float dt; int count; };
@@ -126,3 +127,38 @@ def test_what_a_clock_says_is_no_result() -> None:
     timed = "float run(float *y) { Timer t; t.start(); k<<<1, 32>>>(y); return t.stop() / 1e3f; }\n"
     (entry,) = entries_of(parse("struct Timer { void start(); float stop(); };\n" + kernel + timed, "k.cu"))
     assert [p.name for p in entry.params] == ["y"]
+
+
+UNCALLED = """
+__global__ void add(float *x, float by, int n) {
+    int i = blockIdx.x * 64 + threadIdx.x;
+    if (i < n) x[i] += by;
+}
+static void launch(float *x, float by, int n) { add<<<(n + 63) / 64, 64>>>(x, by, n); }
+extern "C" void plus_one(float *x, int n) { launch(x, 1, n); }
+void plus_two(float *x, int n) { launch(x, 2, n); }
+static void of_rows(float **rows, int n) { launch(rows[0], 3, n); }
+"""
+
+
+def test_what_launches_beside_the_interface_is_offered_as_an_entry() -> None:
+    unit = parse(UNCALLED, "t.cu")
+    entries = entries_of(unit)
+    assert [entry.name for entry in entries] == ["plus_one"]
+    assert [entry.name for entry in offered(unit, entries)] == ["plus_two"]
+
+
+def test_what_is_offered_counts_where_it_runs_by_itself() -> None:
+    result = translate_text(UNCALLED, "t.cu", "hip")
+    assert [(entry.name, entry.status) for entry in result.entries] == [
+        ("plus_one", "verified"),
+        ("plus_two", "verified"),
+    ]
+    assert [d.message for d in result.diagnostics if d.code == "not-called"] == [
+        "`of_rows` launches kernels and is not called by itself, nothing that is compared does: "
+        "nobody can make up what it takes or what it needs before"
+    ]
+    beyond = UNCALLED.replace("launch(x, 2, n)", "launch(x, 2, n); launch(nullptr, 2, n)")
+    result = translate_text(beyond, "t.cu", "hip")
+    assert [(entry.name, entry.status) for entry in result.entries] == [("plus_one", "verified")]
+    assert sum(d.code == "not-called" for d in result.diagnostics) == 2

@@ -104,11 +104,41 @@ def entries_of(unit: Unit, only: str | None = None) -> tuple[Entry, ...]:
     return tuple(found)
 
 
+def offered(unit: Unit, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Functions that launch kernels and that no entry is or calls, as entries of their own. Beside `extern
+    "C"` wrappers nobody says that they are called from outside: they count where they run by themselves."""
+    setups = Setups(unit)
+    functions = [f for f in unit.host_functions if f.name != "main" and not f.is_template]
+    reached = {f: _reached(unit, setups, f) for f in functions}
+    called = _called(setups, entries)
+    found = [
+        f
+        for f in functions
+        if reached[f]
+        and f not in called
+        and _callable(setups, f)
+        and not _takes_pointers_to_pointers(setups, f)
+        and any(p.is_pointer and not p.is_const for p in f.params)
+    ]
+    inner = {function for f in found for function in setups.reached(f)[1:]}
+    plans = {f: setups.plan(f) for f in found if f not in inner}
+    return tuple(
+        _host_entry(unit, f, reached, plan)
+        for f, plan in plans.items()
+        if not plan.missing and not plan.before
+    )[:_MOST_OFFERED]
+
+
+def _called(setups: Setups, entries: Sequence[Entry]) -> set[HostFunction]:
+    """The functions that entries are, set up or call."""
+    run = [name for e in entries if e.kind == "host" for name in (e.function, *(s.callee for s in e.before))]
+    return {f for name in run for f in setups.reached_by_name(name)}
+
+
 def left_out(unit: Unit, entries: Sequence[Entry]) -> tuple[Diagnostic, ...]:
     """Remarks on the functions that launch kernels and that no entry is or calls."""
     setups = Setups(unit)
-    run = [name for e in entries if e.kind == "host" for name in (e.function, *(s.callee for s in e.before))]
-    called = {f for name in run for f in setups.reached_by_name(name)}
+    called = _called(setups, entries)
     by_main = set(setups.reached_by_name("main"))
     found: list[Diagnostic] = []
     for function in unit.host_functions:
@@ -175,6 +205,7 @@ def _host_entry(
     )
 
 
+_MOST_OFFERED = 6
 _OF_POINTERS = re.compile(r"\*\s*(?:const\b|__restrict__\b|\s)*[*\[]")  # `float **`, `float *[2]`
 _HAS_LAMBDA = re.compile(r"\blambda_\d+\b")  # only the function that it stands in can launch such a kernel
 _RESULTS = {

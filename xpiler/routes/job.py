@@ -34,6 +34,13 @@ class EntryJob:
     doubt: str = ""  # a fault of data made up, which the program's own do not show
     atomic: SourceRange | None = None  # whose order decides what the source computes
     lacks: Diagnostic | None = None  # why the source was run without one of its kernels, if it is a `main`
+    offered: bool = False  # nobody says that it is called from outside: it counts if it runs by itself
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is to be translated and compared."""
+        runs = self.refused is None and self.runs is not None and not (self.runs.fault or self.runs.order)
+        return not self.offered or (runs and self.inference is not None and not self.inference.findings)
 
 
 @dataclass(frozen=True)
