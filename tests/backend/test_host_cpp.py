@@ -161,6 +161,20 @@ def test_a_launch_of_several_instances_picks_by_the_template_arguments() -> None
     assert "map((n + 63) / 64, 64, in, out, n, op);" in text
 
 
+def test_a_template_template_argument_is_told_by_what_it_makes_of_a_type() -> None:
+    text = translated(
+        "template <class T> struct Add { __device__ T operator()(T a, T b) const { return a + b; } };\n"
+        "template <class T> struct Mul { __device__ T operator()(T a, T b) const { return a * b; } };\n"
+        "template <class T, template <class> class Op> __global__ void pair(T *a, int n) {\n"
+        "    int i = threadIdx.x; if (i < n) a[i] = Op<T>()(a[i], a[i]);\n"
+        "}\n"
+        "template <template <class> class Op> void run(float *a, int n) { pair<float, Op><<<1, 32>>>(a, n); }\n"
+        "void add(float *a, int n) { run<Add>(a, n); }\n"
+        "void mul(float *a, int n) { run<Mul>(a, n); }\n"
+    )
+    assert "if constexpr (std::is_same_v<T, float> && std::is_same_v<Op<int>, Add<int>>) pair_float_Add(" in text
+
+
 def test_a_struct_is_passed_in_its_members() -> None:
     text = translated(
         "struct Range { int low, high; }; struct Args { float rate; Range r; };\n"

@@ -47,7 +47,7 @@ def dispatcher(
 ) -> str | None:
     """The template for the kernel `name`, whose definition is `text`, with the parameters `head` before those
     of the source; each instance comes with how it is called. None where its parameters are of a form that
-    cannot be compared (packs, template templates)."""
+    cannot be compared (packs)."""
     header = re.match(r"\s*template\s*<", text)
     if header is None:
         return None
@@ -71,9 +71,7 @@ def dispatcher(
         if len(arguments) != len(kinds):
             return None
         conditions = [
-            f"std::is_same_v<{k[1]}, {a}>" if k[0] else f"{k[1]} == {a}"
-            for k, a in zip(kinds, arguments, strict=True)
-            if k is not None
+            k[0].format(name=k[1], argument=a) for k, a in zip(kinds, arguments, strict=True) if k is not None
         ]
         values = passed(kernel, [n or "" for n in names])
         otherwise = "else " if lines else ""
@@ -156,11 +154,19 @@ def _closing(text: str, opening: int, left: str, right: str) -> int | None:
     return None
 
 
-def _template_param(text: str) -> tuple[bool, str] | None:
-    """Whether it is a type, and its name."""
+def _template_param(text: str) -> tuple[str, str] | None:
+    """How it is told that it is a given argument, and its name: `template <class> class Op` is `Add` where
+    `Op<int>` is `Add<int>`."""
     declared = text.split("=")[0].strip()
+    inner = re.fullmatch(r"template\s*<([^<>.]*)>\s*(?:typename|class)\s+(\w+)", declared)
+    if inner:
+        kinds = [part.split()[0] if part.split() else "" for part in inner[1].split(",")]
+        of = ", ".join("int" if kind in ("typename", "class") else "0" for kind in kinds)
+        return f"std::is_same_v<{{name}}<{of}>, {{argument}}<{of}>>", inner[2]
     match = re.fullmatch(r"(?:(typename|class)|[\w:\s]+?)\s+(\w+)", declared)
-    return (match[1] is not None, match[2]) if match else None
+    if match is None:
+        return None
+    return "std::is_same_v<{name}, {argument}>" if match[1] else "{name} == {argument}", match[2]
 
 
 def _declared(text: str) -> str | None:

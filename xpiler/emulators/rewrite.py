@@ -71,6 +71,7 @@ def one_line(text: str) -> str:
 
 
 _GENERIC_LAMBDA = re.compile(r"\]\s*\([^(){};]*\bauto\b")
+_LOCAL_ALIAS = re.compile(r"\{\s*(?:using\s+\w+\s*=|typedef\b)")  # `case F16: { using T = half; return f(); }`
 _TEMPLATE_KERNEL = re.compile(r"\btemplate\s*<([^<>]*)>\s*(?:static\s+)?__global__\b([^;{}]*)")
 _ATTRIBUTE = re.compile(r"\b__(?:launch_bounds|attribute)__\s*\(")
 
@@ -103,9 +104,10 @@ def _declared_name(declaration: str) -> str:
 
 def _told_by_address(text: str) -> dict[str, int]:
     """The kernel templates that are alone of their name, by the number of their parameters: with so many
-    arguments each has an address. Only where a generic lambda may launch them, in which neither the words of
-    the launch nor the function around say which instance it is."""
-    if not _GENERIC_LAMBDA.search(text):
+    arguments each has an address. Only where a generic lambda may launch them, or what stands under a name
+    that each branch gives another meaning: neither the words of the launch nor the function around say which
+    instance it is."""
+    if not (_GENERIC_LAMBDA.search(text) or _LOCAL_ALIAS.search(text)):
         return {}
     names = [_declared_name(match[1]) for match in re.finditer(r"\b__global__\b([^;{}]*)", text)]
     return {

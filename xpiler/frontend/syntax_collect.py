@@ -465,7 +465,8 @@ class Collector:
                 self.enum(type_node, scope, name)
             else:
                 self.struct(type_node, scope, name)
-        for declarator in declarators:
+        is_nameless = type_node.type == "enum_specifier" and type_node.child_by_field_name("name") is None
+        for declarator in declarators[is_nameless:]:  # the enumeration itself has the first name
             name = self.declared_name(declarator)
             alias = AliasDef(name, scope.namespace, type_node, declarator, None, node, self.range(node))
             self.found.aliases.append(alias)

@@ -53,6 +53,7 @@ from xpiler.gate.arrays import (
 from xpiler.gate.contract import Argument, Case, Contract, Role
 from xpiler.gate.execute import Build, RunResult, Variant, build
 from xpiler.gate.inputs import inputs_of, perturbed
+from xpiler.gate.used_types import contract_in, result_in
 from xpiler.ir.nodes import RETURN
 from xpiler.ir.types import F32
 
@@ -117,6 +118,9 @@ def compare(
     rounding: Roundings | None = None,
 ) -> Comparison:
     """Compares all pointer arguments that the source may write. Both runs must have ended well."""
+    typed = contract_in(contract, expected.case)
+    expected, actual = (result_in(contract, run) for run in (expected, actual))
+    contract = typed
     parts = [_compare_argument(contract, a, expected, actual, spread, rounding) for a in contract.outputs]
     if not parts:
         return Comparison(True, True, 0.0, 0.0, 0.0, None, "the entry has no outputs to compare")
@@ -184,6 +188,9 @@ def _excuse(
 
 def _leaves_out(contract: Contract, expected: RunResult, actual: RunResult) -> bool:
     """Whether floats were never written that the source writes, which no rounding excuses."""
+    typed = contract_in(contract, expected.case)
+    expected, actual = (result_in(contract, run) for run in (expected, actual))
+    contract = typed
     outputs = [a for a in contract.outputs if a.dtype.is_float and a.role is Role.OUT]
     return any(
         bool(
@@ -232,7 +239,8 @@ def _fingerprint(data: Array) -> int:
 
 def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResult]) -> list[Spread]:
     jobs = []
-    rounds = _ROUNDS if all(a.dtype.is_float for a in contract.outputs) else _ROUNDS_FOR_INTEGERS
+    outputs = [a for result in expected for a in contract_in(contract, result.case).outputs]
+    rounds = _ROUNDS if all(a.dtype.is_float for a in outputs) else _ROUNDS_FOR_INTEGERS
     for result in expected:
         base = inputs_of(contract, result.case)
         jobs += [(result.case, *perturbed(contract, result.case, base, round)) for round in range(rounds)]
@@ -264,7 +272,8 @@ def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResu
 
 def _unmoved(contract: Contract, expected: RunResult) -> Spread:
     """Of a result that nothing was rounded for: `x > t` has one answer."""
-    return {a.name: np.zeros(expected.buffers[a.name].shape) for a in contract.outputs}
+    outputs, result = contract_in(contract, expected.case).outputs, result_in(contract, expected)
+    return {a.name: np.zeros(result.buffers[a.name].shape) for a in outputs}
 
 
 _DIRECTED = (Variant(rounding="up"), Variant(rounding="down"))
@@ -292,18 +301,26 @@ def _fresh_roundings(contract: Contract, source: Build, expected: Sequence[RunRe
     return [
         Roundings(
             _distance(contract, *runs[2 * i : 2 * i + 2]),
-            {
-                a.name: decode(run.buffers[a.name], a.dtype)
-                for run in fused.get(i, ())
-                for a in contract.outputs
-                if a.dtype.is_float and a.name in run.buffers
-            },
+            _floats_of(contract, fused.get(i, ())),
         )
         for i in range(len(expected))
     ]
 
 
+def _floats_of(contract: Contract, runs: Sequence[RunResult]) -> dict[str, Float64Array]:
+    """The floats that runs of one case give, the last one's where there are several."""
+    return {
+        a.name: decode(run.buffers[a.name], a.dtype)
+        for run, typed in ((result_in(contract, run), contract_in(contract, run.case)) for run in runs)
+        for a in typed.outputs
+        if a.dtype.is_float and a.name in run.buffers
+    }
+
+
 def _distance(contract: Contract, up: RunResult, down: RunResult) -> Spread:
+    typed = contract_in(contract, up.case)
+    up, down = (result_in(contract, run) for run in (up, down))
+    contract = typed
     distance: dict[str, Float64Array] = {}
     for argument in contract.outputs:
         if argument.dtype.is_float and argument.name in up.buffers and argument.name in down.buffers:
@@ -333,6 +350,10 @@ def _spread(
     size: float,
     rounded_otherwise: Sequence[RunResult] = (),
 ) -> Spread:
+    typed = contract_in(contract, expected.case)
+    perturbed_runs = [result_in(contract, run) for run in perturbed_runs]
+    rounded_otherwise = [result_in(contract, run) for run in rounded_otherwise]
+    contract, expected = typed, result_in(contract, expected)
     # Inputs of 16 bits move by more than the accumulation rounds: scale the effect down.
     scale = min(1.0, 2 * accumulation_unit(contract) / size) if size else 1.0
     spread: dict[str, Float64Array] = {}
@@ -413,7 +434,8 @@ def compare_sets(contract: Contract, forward: RunResult, reverse: RunResult, act
         for a in contract.outputs
         if (bits(forward.buffers[a.name]) != bits(reverse.buffers[a.name])).any()
     ]
-    return compare(contract, _sorted(contract, forward, moved), _sorted(contract, actual, moved))
+    sorts = contract_in(contract, forward.case), result_in(contract, forward), result_in(contract, actual)
+    return compare(sorts[0], *(_sorted(sorts[0], run, moved) for run in sorts[1:]))
 
 
 def _sorted(contract: Contract, result: RunResult, names: Sequence[str]) -> RunResult:

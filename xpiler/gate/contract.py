@@ -126,7 +126,8 @@ class Case:
     `extents` counts scalars of the argument's dtype (a `float4*` of 8 vectors has 32). `shapes` is only for
     reports: coordinates of the first wrong element. `fill` says how arrays without special `values` are drawn
     from `seed`; `landmarks` are the magnitudes that data of that kind are drawn around. `missing`: arrays
-    that are only read, for which the call gets a null pointer.
+    that are only read, for which the call gets a null pointer. `types`: what the call takes arrays for whose
+    type the signature does not say (see `used_types.py`).
     """
 
     scalars: tuple[tuple[str, Scalar], ...] = ()
@@ -138,6 +139,7 @@ class Case:
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     landmarks: tuple[float, ...] = ()
     missing: tuple[str, ...] = ()
+    types: tuple[tuple[str, DType], ...] = ()
 
     def scalar(self, name: str) -> Scalar:
         return dict(self.scalars)[name]

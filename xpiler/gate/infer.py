@@ -151,7 +151,7 @@ def infer_contract(
         entry=entry.name,
         kind=entry.kind,
         arguments=arguments,
-        cases=tuple(_with_variables(case, variables) for case in _cases(usable)),
+        cases=tuple(search.typed(_with_variables(case, variables)) for case in _cases(usable)),
         kernel_spelling=entry.spelling,
         fast_math=_flag(overrides.fast_math, any(_uses_fast_math(k) for k in kernels)),
         reduction_length=overrides.reduction_length or 0,
@@ -204,7 +204,8 @@ def infer_contract(
     def given(case: Case) -> Case | None:
         if any(case.extent(name) > _product(case, factors) for name, factors in wholes.items()):
             return None  # a window larger than the image: sizes that are not meant
-        return room.given(_with_variables(_with_extents(case, {}, wholes), variables))
+        made = room.given(_with_variables(_with_extents(case, {}, wholes), variables))
+        return made if made is None else search.typed(made)
 
     stated = [case for numbers in _of_main(unit, entry, search.sizes) if (case := elsewhere.at(numbers))]
     return Inference(

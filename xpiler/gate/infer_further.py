@@ -74,6 +74,8 @@ class Elsewhere:
         if self._stated:
             found = list(usable)
             free = [n for n in search.sizes if len(set(overrides.scalar_choices(n))) > 1]
+        if self._base is not None:  # what callers choose, types of elements for one, decides on extents
+            found = [t for t in found if all(t.sizes[n] == self._base.sizes[n] for n in search.choosing)]
         self._found, self._free = found, free
         self._formulas = formulas
         self._deadline = 0.0

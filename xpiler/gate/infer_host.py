@@ -41,17 +41,21 @@ from xpiler.gate.infer_telling import Started, divides_negative
 from xpiler.gate.inputs import draw
 from xpiler.gate.launched import LaunchedKernels
 from xpiler.gate.observe import Buffer, Fill, Observation, Pointer, Step
+from xpiler.gate.selectors import selectors, together
 from xpiler.gate.setups import Setups
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import Memory, Trace, TracedLaunch, trace_host
 from xpiler.gate.uncompiled import uncompiled
+from xpiler.gate.used_types import used_types
 from xpiler.ir.index_arrays import index_arrays
 from xpiler.ir.nodes import RETURN, Param
 from xpiler.ir.rewrite import uses
+from xpiler.ir.types import DType
 
 _BATCH = 8
 _BRANCHES = 32  # arguments traced in one go where a launch is looked for
 _HANGS = 6  # sizes at which nothing came back
+_CHOSEN_AT = 3  # sizes at which each value of a parameter that chooses is tried
 _STEPS = 16  # extents tried in one go
 _PROBES = (PROBE_ELEMENTS, PROBE_ELEMENTS << 6, PROBE_ELEMENTS << 9)
 _MAX_LAUNCHES = 64
@@ -90,11 +94,46 @@ class HostSearch(Search):
         self.preferred = fixed_candidates(self.unit, self.entry, self.kernels)
         self._notice_task_types()
         self._notice_block_sizes()
+        others = self._choose()
         self.deadline = time.thread_time() + SECONDS
-        found = self._on_all_branches(self.two_sizes(self.preferred))
+        found = self._on_all_branches(self._with_choices(self.two_sizes(self.preferred), others))
         if not self.checked:  # arrays of kernels that were not interpreted look untouched
             return found
         return [t if t.findings or t.fault else self._with_host_reach(t) for t in found]
+
+    def _choose(self) -> list[dict[str, int]]:
+        """Fixes the parameters with which a caller chooses at the first values that launch something, and
+        tells what else they may be."""
+        free = [p for p in self.entry.params if p.name in self.sizes and p.name not in self.fixed]
+        choices = together(selectors(free, self.unit.text, self.functions))
+        at = [s for c in choices for s in islice(candidates(self.sizes, {**self.fixed, **c}), _CHOSEN_AT)]
+        launching = [bool(trace.launches) for trace in self._traced(at)] if at else []
+        which = next((i for i, launches in enumerate(launching) if launches), None)
+        if which is None:
+            return []
+        chosen = choices.pop(which // _CHOSEN_AT)
+        self.fixed |= chosen
+        self.choosing = frozenset(chosen)
+        return choices
+
+    def _with_choices(self, found: list[Trial], others: Sequence[Mapping[str, int]]) -> list[Trial]:
+        """With trials at the other values of parameters that choose, at the same sizes where those run."""
+        usable = [t for t in found if not t.findings and not t.fault]
+        self.deadline = time.thread_time() + SECONDS
+        more: list[Trial] = []
+        for choice in others if usable else ():
+            for number, known in enumerate(usable[:_CHOSEN_AT]):
+                trial = min(self.attempt({**known.sizes, **choice}), key=badness)
+                if badness(trial)[:2] == (False, False):
+                    more.append(trial)
+                elif number == 0 and trial.fault and not self._launches(trial.sizes):
+                    break
+            if time.thread_time() > self.deadline:
+                break
+        return [*found, *more]
+
+    def _launches(self, sizes: Mapping[str, int]) -> bool:
+        return bool(self._traced([sizes])[0].launches)
 
     def _on_all_branches(self, found: list[Trial]) -> list[Trial]:
         """With trials at which host code launches what it does not at the sizes found so far."""
@@ -175,6 +214,20 @@ class HostSearch(Search):
         pointers = [p for p in self.entry.params if p.is_pointer]
         counts = {p.name: extents.get(p.name, elements * p.lanes) for p in pointers}
         return make_case({**self.numbers, **sizes}, counts, values=self.given)
+
+    def typed(self, case: Case) -> Case:
+        """The case with the types that its launches use arrays as, where the signature says none."""
+        if not self._untyped:
+            return case
+        (trace,) = self._traced([{name: int(n) for name, n in case.scalars if not isinstance(n, float)}])
+        return case if trace.fault else replace(case, types=tuple(self._types(trace).items()))
+
+    @cached_property
+    def _untyped(self) -> bool:
+        return any(p.is_pointer and "void" in p.spelling for p in self.entry.params)
+
+    def _types(self, trace: Trace) -> dict[str, DType]:
+        return used_types(trace, self.launched, self.entry.params) if self._untyped else {}
 
     def index_uses(self) -> dict[str, str]:
         return self.uses
@@ -270,7 +323,8 @@ class HostSearch(Search):
         scalars = {**self.numbers, **sizes}
         copied, roles = _copied(trace)
         filled_from = _filled_from(trace)
-        by_entry = {p.name: p for p in self.entry.params}
+        types = self._types(trace)
+        by_entry = {p.name: replace(p, dtype=types.get(p.name, p.dtype)) for p in self.entry.params}
         values = {**self.values(mode), **self.given}
         buffers: dict[str, Buffer] = {}
         launched: list[tuple[int, Step]] = []

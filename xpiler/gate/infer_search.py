@@ -131,6 +131,7 @@ class Search:
         self.dropped: list[Trial] = []  # clean ones, of sizes that nobody means
         self.sizes = [p.name for p in scalars if p.dtype.is_integer and p.dtype.name != "bool"]
         self.fixed: dict[str, int] = {}
+        self.choosing: frozenset[str] = frozenset()  # parameters that are no sizes, but choose
         self.numbers: dict[str, Scalar] = {}
         for param in scalars:
             chosen = overrides.scalar_choices(param.name)
@@ -175,6 +176,10 @@ class Search:
 
     def attempt(self, sizes: Mapping[str, int]) -> Iterator[Trial]:
         raise NotImplementedError
+
+    def typed(self, case: Case) -> Case:
+        """The case with the types of arrays that the signature does not say."""
+        return case
 
     def told(self, several: Sequence[Mapping[str, int]]) -> list[Case | None]:
         """The calls at sizes that were not tried, where they say themselves how long all arrays are: what is

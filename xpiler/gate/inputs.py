@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,6 +48,8 @@ def inputs_of(contract: Contract, case: Case) -> dict[str, Array]:
 
 def draw(argument: Argument, case: Case) -> Array:
     """The contents of one argument. Each argument has its own stream of random numbers."""
+    if (used := dict(case.types).get(argument.name)) is not None:
+        return _as_used(argument, case, used)
     rng = np.random.default_rng([case.seed, zlib.crc32(argument.name.encode())])
     count = case.extent(argument.name)
     numbers = case.landmarks
@@ -76,6 +79,17 @@ def draw(argument: Argument, case: Case) -> Array:
     numbers = numbers if case.fill == "landmarks" else ()
     whole = _with_landmarks(whole, argument.dtype, numbers, rng).astype(whole.dtype)
     return np.where(rng.random(count) < 0.5, whole, 0).astype(whole.dtype) if special else whole
+
+
+def _as_used(argument: Argument, case: Case, used: DType) -> Array:
+    """Numbers of the type that the call takes the array for, as they are stored; zeros in bytes at its end
+    that make no element."""
+    width = argument.dtype.bytes
+    count = case.extent(argument.name) * width // used.bytes
+    extents = tuple((n, count if n == argument.name else e) for n, e in case.extents)
+    drawn = draw(replace(argument, dtype=used, lanes=1), replace(case, extents=extents, types=()))
+    rest = bytes(case.extent(argument.name) * width - drawn.nbytes)
+    return np.frombuffer(drawn.tobytes() + rest, storage(argument.dtype))
 
 
 def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
@@ -241,7 +255,9 @@ def perturbed(
     move within it.
     """
     rng = np.random.default_rng([case.seed, round, 0x9E37])
-    types = {a.name: a.dtype for a in contract.pointers if a.dtype.is_float}
+    used = dict(case.types)
+    types = {a.name: used.get(a.name, a.dtype) for a in contract.pointers}
+    types = {name: dtype for name, dtype in types.items() if dtype.is_float}
     types |= {name: FLOAT_BITS[values.kind] for name, values in case.values if values.kind in FLOAT_BITS}
     meant = {n for n, values in case.values if values.kind not in ("uniform", "given", *FLOAT_BITS)}
     ranges = {name: (values.low, values.high) for name, values in case.values if values.kind == "uniform"}

@@ -25,6 +25,7 @@ from xpiler.gate.execute import Build
 from xpiler.gate.procedure import EntryRuns, Procedure, alike, of_function, of_trace, threads
 from xpiler.gate.tasks import interpreted
 from xpiler.gate.trace import trace_host
+from xpiler.gate.used_types import case_in, contract_in
 from xpiler.ir.nodes import RETURN, Function
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.serial import serial_form
@@ -106,7 +107,8 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
                     pair = [_procedure(entry, contract, side, smaller_one) for side in (source, target)]
                     if any(threads(one) > threads(of) for one, of in zip(pair, whole, strict=True)):
                         continue  # nobody means them: `(n - 6) / step + 1` of unsigned numbers wraps
-                answer = Pair(*(EntryRuns(p, contract, smaller_one, until) for p in pair)).answer()
+                as_used = contract_in(contract, smaller_one), case_in(contract, smaller_one)
+                answer = Pair(*(EntryRuns(p, *as_used, until) for p in pair)).answer()
             except Refusal:
                 if by > 1:
                     continue  # nobody says that the programs take such sizes
@@ -166,7 +168,8 @@ def _look_for_races(entry: Entry, contract: Contract, target: Side, case: Case) 
         until = time.thread_time() + _RACES
         try:
             steps = _procedure(entry, contract, target, smaller_one)
-            found = EntryRuns(steps, contract, smaller_one, until).race()
+            as_used = contract_in(contract, smaller_one), case_in(contract, smaller_one)
+            found = EntryRuns(steps, *as_used, until).race()
         except Refusal:
             continue  # it is not read, or it does not take such sizes
         if found is not None:

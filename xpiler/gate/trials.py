@@ -26,6 +26,7 @@ from xpiler.gate.contract import Case, Contract, Role
 from xpiler.gate.execute import Build, RunResult, Variant, manifest_of
 from xpiler.gate.inputs import inputs_of
 from xpiler.gate.sandbox import Limits
+from xpiler.gate.used_types import contract_in, result_in
 
 Selection = tuple[tuple[int, int], ...]  # (site, choice) of all sites that are not as written
 _PROCESSES = 2
@@ -63,6 +64,7 @@ class Right:
 def rights_of(contract: Contract, expected: RunResult, spread: Spread | None) -> dict[str, Right]:
     """What `compare` accepts for each output of a case."""
     found = {}
+    contract, expected = contract_in(contract, expected.case), result_in(contract, expected)
     for argument in contract.outputs:
         stored = expected.buffers[argument.name]
         values = decode(stored, argument.dtype)
@@ -152,7 +154,7 @@ def _told(contract: Contract, question: Question, number: int, scratch: Path) ->
     """What the runner is told of a question: that it is asked of trials, and what is right."""
     slots = {argument.name: i for i, argument in enumerate((*contract.arguments, *contract.globals))}
     lines = [f"trials trials results-{number} {question.milliseconds}"]
-    for argument in contract.outputs:
+    for argument in contract_in(contract, question.case).outputs:
         right, file = question.rights[argument.name], f"right-{number}-{slots[argument.name]}"
         parts = (right.values.astype("<f8"), right.bounds.astype("<f8"), right.kinds)
         (scratch / file).write_bytes(b"".join(part.tobytes() for part in parts))
