@@ -172,7 +172,9 @@ def test_a_template_template_argument_is_told_by_what_it_makes_of_a_type() -> No
         "void add(float *a, int n) { run<Add>(a, n); }\n"
         "void mul(float *a, int n) { run<Mul>(a, n); }\n"
     )
-    assert "if constexpr (std::is_same_v<T, float> && std::is_same_v<Op<int>, Add<int>>) pair_float_Add(" in text
+    assert (
+        "if constexpr (std::is_same_v<T, float> && std::is_same_v<Op<int>, Add<int>>) pair_float_Add(" in text
+    )
 
 
 def test_a_struct_is_passed_in_its_members() -> None:

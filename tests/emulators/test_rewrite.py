@@ -34,7 +34,9 @@ def test_an_instance_that_a_generic_lambda_launches_is_told_by_its_address() -> 
     assert named in prepared(kernel + launch)
     assert named not in prepared(kernel + launch.replace("auto n", "Two n"))
     alias = "void f(float *x, int t) { switch (t) { case 0: { using T = float; k<T, 2><<<1, 2>>>(x); } } }"
-    assert "function_name([&] { return reinterpret_cast<const void*>(&k<T, 2>); }()" in prepared(kernel + alias)
+    assert "function_name([&] { return reinterpret_cast<const void*>(&k<T, 2>); }()" in prepared(
+        kernel + alias
+    )
     deduced = launch.replace("k<float, n.value>", "k<float>")  # has no address by these arguments alone
     assert "function_name" not in prepared(kernel + deduced)
     overloaded = kernel + "template <class T, int N> __global__ void k(T *x, int n) {}\n"

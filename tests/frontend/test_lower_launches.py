@@ -243,6 +243,8 @@ def test_the_numbers_that_main_calls_functions_with_are_known() -> None:
 
 
 def test_an_enumeration_that_a_typedef_names_is_an_int() -> None:
-    text = "typedef enum { A, B = 7 } kind_t;\n__global__ void k(float *x);\nvoid f(float *x, kind_t kind) {}\n"
+    text = (
+        "typedef enum { A, B = 7 } kind_t;\n__global__ void k(float *x);\nvoid f(float *x, kind_t kind) {}\n"
+    )
     (function,) = parse(text, "f.cu").host_functions
     assert [(p.dtype.name, p.spelling) for p in function.params if not p.is_pointer] == [("i32", "kind_t")]

@@ -71,7 +71,8 @@ def one_line(text: str) -> str:
 
 
 _GENERIC_LAMBDA = re.compile(r"\]\s*\([^(){};]*\bauto\b")
-_LOCAL_ALIAS = re.compile(r"\{\s*(?:using\s+\w+\s*=|typedef\b)")  # `case F16: { using T = half; return f(); }`
+# `case F16: { using T = half; return f(); }`
+_LOCAL_ALIAS = re.compile(r"\{\s*(?:using\s+\w+\s*=|typedef\b)")
 _TEMPLATE_KERNEL = re.compile(r"\btemplate\s*<([^<>]*)>\s*(?:static\s+)?__global__\b([^;{}]*)")
 _ATTRIBUTE = re.compile(r"\b__(?:launch_bounds|attribute)__\s*\(")
 
