@@ -434,8 +434,9 @@ def compare_sets(contract: Contract, forward: RunResult, reverse: RunResult, act
         for a in contract.outputs
         if (bits(forward.buffers[a.name]) != bits(reverse.buffers[a.name])).any()
     ]
-    sorts = contract_in(contract, forward.case), result_in(contract, forward), result_in(contract, actual)
-    return compare(sorts[0], *(_sorted(sorts[0], run, moved) for run in sorts[1:]))
+    typed = contract_in(contract, forward.case)
+    forward, actual = (result_in(contract, run) for run in (forward, actual))
+    return compare(typed, _sorted(typed, forward, moved), _sorted(typed, actual, moved))
 
 
 def _sorted(contract: Contract, result: RunResult, names: Sequence[str]) -> RunResult:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from xpiler.gate.arrays import storage
 from xpiler.gate.bound import bind
 from xpiler.gate.contract import Argument, Case, Contract
@@ -50,9 +52,9 @@ def used_types(trace: Trace, launched: LaunchedKernels, params: Iterable[Param])
     types: dict[str, DType] = {}
     for param in params:
         kinds = found.get(param.name, set())
-        one = next(iter(kinds)) if len(kinds) == 1 else None
-        if param.is_pointer and param.dtype.is_integer and one not in (None, param.dtype):
-            types[param.name] = one
+        used = next(iter(kinds)) if len(kinds) == 1 else None
+        if param.is_pointer and param.dtype.is_integer and used is not None and used != param.dtype:
+            types[param.name] = used
     return types
 
 
@@ -93,7 +95,7 @@ def result_in(contract: Contract, result: RunResult) -> RunResult:
         count = data.nbytes // used.bytes
         buffers[argument.name] = data.view("u1")[: count * used.bytes].view(storage(used))
         each = used.bytes // argument.dtype.bytes
-        unwritten[argument.name] = alone[: count * each].reshape(count, each).all(axis=1)
+        unwritten[argument.name] = np.all(alone[: count * each].reshape(count, each), axis=1)
     return replace(result, case=case_in(contract, result.case), buffers=buffers, unwritten=unwritten)
 
 
