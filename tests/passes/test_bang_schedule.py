@@ -454,18 +454,29 @@ def test_elements_that_are_apart_or_read_are_updated_one_by_one(update: str) -> 
     assert "__bang_atomic_reduce_add" not in instructions(laid_out(function))
 
 
+DIAGONAL = """__global__ void diagonal(const char *a, const char *b, int *h, int n, int m, int d) {
+    int k = blockIdx.x * blockDim.x + threadIdx.x, i = d - k;
+    if (i < 0 || i >= n || k >= m) return;
+    int up = i ? h[(i - 1) * m + k] : 0;
+    h[i * m + k] = max(0, up + (a[i] == b[k] ? 3 : -2));
+}"""
+
+
 def test_the_numbers_of_lanes_are_kept_only_where_they_are_used() -> None:
     function = canonical(
-        """__global__ void diagonal(const char *a, const char *b, int *h, int n, int m, int d) {
-            int k = blockIdx.x * blockDim.x + threadIdx.x, i = d - k;
-            if (i < 0 || i >= n || k >= m) return;
-            int up = i ? h[(i - 1) * m + k] : 0;
-            h[i * m + k] = max(0, up + (a[i] == b[k] ? 3 : -2));
-        }""",
+        DIAGONAL.replace("int *h", "long long *h"),
         x=4,
     )
-    assert instructions(laid_out(function)) == []  # a diagonal is no row of lanes
+    assert instructions(laid_out(function)) == []  # no vectors of 64-bit integers
     assert "numbers_nram" not in show(laid_out(function))
+
+
+def test_rows_that_go_back_are_stored_from_their_end_where_they_do() -> None:
+    function = canonical(DIAGONAL, x=4)
+    assert "if (0 < m - 1)" in show(laid_out(function))  # else neighbours lie in one element
+    a, b = (np.random.default_rng(s).integers(0, 3, 40).astype(np.int8) for s in (1, 2))
+    for m in (1, 2, 9):
+        assert_same(function, a=a, b=b, h=np.arange(20 * m, dtype=np.int32), n=20, m=m, d=11)
 
 
 def test_a_value_that_the_body_goes_on_to_change_is_no_name_of_a_number() -> None:

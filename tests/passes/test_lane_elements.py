@@ -219,3 +219,60 @@ def test_a_table_has_room_for_whole_groups_of_its_own() -> None:
     assert "__bang_lut" in instructions(scheduled.function)
     assert scheduled.promoted.offsets == {"s": const(0), "other": const(256)}
     assert_same(function, x=normal(96), y=np.zeros(96, np.float32), h=16)
+
+
+TAKEN = """__global__ void taken(const float *x, const int *at, const float *w, float *y, int n, int m) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) {
+        int id = at[i];
+        float v = 0.0f;
+        if (id >= 0 && id < m) {
+            float s = x[id];
+            v = s * w[i] + (s > 0.5f ? x[m - 1 - id] : 1.0f);
+        }
+        y[i] = v;
+    }
+}"""
+
+
+def test_elements_that_some_lanes_ask_for_are_brought_for_those_only() -> None:
+    function = canonical(TAKEN, x=4)
+    laid = laid_out(function)
+    asked = [n for n in walk(laid.body) if isinstance(n, If) and "mask_nram" in str(n.condition)]
+    assert len(asked) == 2  # x[m - 1 - id] where both conditions hold
+    assert instructions(laid).count("__bang_ge_scalar") == 1  # of a condition that is asked several times
+    at = np.random.default_rng(3).integers(-60, 80, 190).astype(np.int32)
+    zeros = np.zeros(190, np.float32)
+    assert_same(function, x=normal(50), at=at, w=normal(190), y=zeros, n=190, m=50)
+
+
+def test_a_loop_for_some_lanes_is_a_loop_of_masked_steps() -> None:
+    function = canonical(
+        """__global__ void moved(const float *x, const int *at, float *y, int n, int c) {
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i >= n) return;
+            int id = at[i];
+            if (id > 0 && id < n || id == -7)
+                for (int k = 0; k < c; ++k) y[k * n + i] = x[k * n + (id < 0 ? 0 : id)] * 2.0f;
+        }""",
+        x=4,
+    )
+    assert "__bang_mul_scalar" in instructions(laid_out(function))
+    at = np.random.default_rng(3).integers(-8, 80, 60).astype(np.int32)
+    assert_same(function, x=normal(180), at=at, y=np.zeros(180, np.float32), n=60, c=3)
+
+
+def test_a_condition_behind_another_reads_only_where_that_lets_it() -> None:
+    function = canonical(
+        """__global__ void found(const int *key, const int *at, float *y, int n, int m) {
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i >= n) return;
+            int id = at[i];
+            y[i] = (id >= 0 && id < m && key[id] > 3) || (id < 0 && key[-id] == 2) ? 1.0f : 2.0f;
+        }""",
+        x=4,
+    )
+    assert "__bang_bor" in instructions(laid_out(function))
+    at = np.random.default_rng(3).integers(-49, 80, 190).astype(np.int32)
+    key = np.random.default_rng(4).integers(0, 6, 50).astype(np.int32)
+    assert_same(function, key=key, at=at, y=np.zeros(190, np.float32), n=190, m=50)

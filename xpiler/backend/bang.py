@@ -32,6 +32,7 @@ from xpiler.ir.nodes import (
     Function,
     If,
     Instr,
+    Load,
     Param,
     Ref,
     Space,
@@ -196,6 +197,8 @@ class BangPrinter(CPrinter):
     def to_storage(self, value: Expr) -> str:
         if not is_half_width(value.dtype):
             return self.converted(value, value.dtype)
+        if isinstance(value, Load) and not self.reinterprets(value):
+            return self.place(value)
         return f"{'__float2half_rn' if value.dtype == F16 else '__float2bfloat16_rn'}({self.expr(value)})"
 
     def _round(self, dtype: DType) -> str:

@@ -88,7 +88,7 @@ class LaneBuffers:
         self.first = Var(loop.dtype, tiler.names.fresh(f"{loop.var}0"))  # the tile's first lane
         self.count = Var(I32, tiler.names.fresh("count"))
         self.ranges: dict[str, Range] = {}  # of integers that vary along the lanes
-        self.tests: set[str] = set()  # scalars that say of each lane whether a condition holds: 1 or 0
+        self.masks: set[str] = set()  # scalars that say of each lane whether a condition holds: all bits
         self.lanes: dict[str, str] = {}  # scalar that varies along the lanes -> its buffer
         self.uniform: set[str] = set()  # scalars declared inside that do not vary
         self.inside: set[str] = {n.name for n in walk(loop.body) if isinstance(n, Decl)}
@@ -98,6 +98,7 @@ class LaneBuffers:
         self.out: list[Stmt] = []
         self.acquired = False  # a buffer of its own
         self.within: dict[str, tuple[str, Expr]] = {}  # part of an array in the scratchpad
+        self.guards: list[str] = []  # masks of the conditions that what is computed now is for
         self.skipped: Expr = const(0)  # lanes at the start of the tile that have no part in this
         self.needs: list[Expr] = []  # what must be positive for the ranges of lanes to be right
         self.places = set(places_of(loop.body))  # indices of memory that all lanes at work read or write

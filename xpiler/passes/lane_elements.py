@@ -6,20 +6,25 @@
 
     s[i ^ h], s in the scratchpad  --> index = i ^ h by instructions;  __bang_lut(s_nram, index, s, count, n)
 
+    inside ? x[idx[i]] : 0         --> x_nram <- 0;  for l in 0..count: if (mask_nram[l] != 0) x_nram[l] = ...
+
 Places are computed by instructions as far as there are any; all else of the loop stays vectors. What is
-written so goes out one by one, in the order of the lanes.
+written so goes out one by one, in the order of the lanes. Of what is only read under a condition nothing is
+read for other lanes, whose elements are zeros.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from xpiler.ir.affine import coefficient
-from xpiler.ir.build import add, cast, const, div, mul, ne
+from xpiler.ir.build import add, and_, cast, const, div, mul, ne
 from xpiler.ir.nodes import Assign, Block, Const, Expr, For, If, Instr, Load, Ref, Stmt, Var
 from xpiler.ir.rewrite import free_vars, rebuild, walk
-from xpiler.ir.types import I32, U32
+from xpiler.ir.types import I32, U32, DType
 from xpiler.passes.lane_buffers import VECTOR_TYPES, NotTileable
 from xpiler.passes.lane_memory import LaneMemory
 from xpiler.platforms.bang import TABLE_GROUP
@@ -30,6 +35,9 @@ class LaneElements(LaneMemory):
 
     @abstractmethod
     def value(self, expr: Expr, wish: str) -> str: ...
+
+    @abstractmethod
+    def move(self, dst: str, src: str, dtype: DType) -> None: ...
 
     def is_apart(self, place: Load) -> bool:
         """Whether the lanes' elements lie at no constant distance."""
@@ -43,8 +51,22 @@ class LaneElements(LaneMemory):
         found = coefficient(index, self.loop.var)
         return found is None or bool(found.variables() & {self.loop.var, *self.lanes})
 
+    @contextmanager
+    def guarded(self, mask: str) -> Iterator[None]:
+        """What is computed meanwhile is for the lanes of the mask."""
+        self.guards.append(mask)
+        try:
+            yield
+        finally:
+            self.guards.pop()
+
+    def is_gathered(self, load: Load) -> bool:
+        """Whether its elements are brought lane by lane: as they lie apart, or for those lanes only that
+        ask for them."""
+        return self.is_apart(load) or (bool(self.guards) and not self.speculable(load))
+
     def load(self, load: Load) -> str:
-        if not self.is_apart(load):
+        if not self.is_gathered(load):
             return super().load(load)
         return self.gathered(load, None)
 
@@ -62,9 +84,18 @@ class LaneElements(LaneMemory):
         else:
             lane = Var(I32, self.tiler.names.fresh("lane"))
             source = Load(load.dtype, load.array, (self.at_lane(index, lane, held),))
-            buffer = into or self.acquire(load.array, load.dtype)
-            self.out.append(self.each(lane, (Assign(self.element(load, buffer, lane), source),)))
+            buffer = into if into and into not in held else self.acquire(load.array, load.dtype)
+            one: Stmt = Assign(self.element(load, buffer, lane), source)
+            if self.guards:
+                zeros = (self.ref(load.dtype, buffer), self.count, const(0, load.dtype))
+                self.out.append(Instr("__bang_write_value", zeros))
+                one = If(and_(*(self.is_set(mask, lane) for mask in self.guards)), Block((one,)))
+            self.out.append(self.each(lane, (one,)))
             self.note(load.array, "read", index)
+            if into is not None and into != buffer:
+                self.move(into, buffer, load.dtype)
+                self.release(buffer)
+                buffer = into
         for each in held:
             self.release(each)
         return buffer
@@ -82,8 +113,7 @@ class LaneElements(LaneMemory):
         place = Load(target.dtype, target.array, (self.at_lane(index, lane, held),))
         stmt: Stmt = Assign(place, source, reduce)
         if mask is not None:
-            hit = self.element(Load(I32, mask, (const(0),)), mask, lane)
-            stmt = If(ne(hit, const(0)), Block((stmt,)))
+            stmt = If(self.is_set(mask, lane), Block((stmt,)))
         self.out.append(self.each(lane, (stmt,)))
         self.note(target.array, "written", index)
         for each in held:
@@ -138,6 +168,9 @@ class LaneElements(LaneMemory):
         array, offset = self.within.get(buffer, (buffer, const(0)))
         at = add(offset, cast(add(self.skipped, lane), offset.dtype))
         return Load(like.dtype, array, (at,))
+
+    def is_set(self, mask: str, lane: Expr) -> Expr:
+        return ne(self.element(Load(I32, mask, (const(0),)), mask, lane), const(0))
 
     def each(self, lane: Var, body: tuple[Stmt, ...]) -> For:
         return For(lane.name, I32, const(0), self.count, const(1), Block(body))

@@ -68,7 +68,7 @@ class LaneValues(LaneElements):
         match expr:
             case Var(name=name) if name in self.lanes:
                 self.move(buffer, self.lanes[name], dtype)
-            case Load() if self.varies(expr) and self.is_apart(expr):
+            case Load() if self.varies(expr) and self.is_gathered(expr):
                 self.gathered(expr, buffer)
             case Load() if self.varies(expr) and self.is_brought(expr):
                 self.bring(expr, buffer)
@@ -182,20 +182,24 @@ class LaneValues(LaneElements):
             return self.compute_or_value(numbers, wish, into)
         mask = self.mask(expr.condition)
         then, otherwise = expr.then, expr.otherwise
-        for side in (then, otherwise):
-            if not self.speculable(side):
-                raise NotTileable("it reads memory only where a condition holds")
         if then == const(0, expr.dtype):
-            self.bits("__bang_bnot", mask, mask)
+            mask = self.opposite(mask)
             then, otherwise = otherwise, then
-        chosen = self.value(then, "tmp")
+        if isinstance(then, Load) and otherwise == const(0, expr.dtype) and not self.speculable(then):
+            with self.guarded(mask):
+                result = self.gathered(then, into)
+            self.release(mask)
+            return result
+        chosen = self.under(mask, then)
         result = self.acquire("choice", expr.dtype)
         self.bits("__bang_band", result, chosen, mask)
         self.release(chosen)
         if otherwise != const(0, expr.dtype):
-            other = self.value(otherwise, "tmp")
+            anywhere = self.speculable(otherwise)
+            other = self.value(otherwise, "tmp") if anywhere else ""
             rest = self.acquire("rest", I32)
-            self.bits("__bang_bnot", mask, mask)
+            mask = self.opposite(mask)
+            other = other or self.under(mask, otherwise)
             self.bits("__bang_band", rest, other, mask)
             self.bits("__bang_bor", result, result, rest)
             self.release(other)
@@ -206,6 +210,13 @@ class LaneValues(LaneElements):
         self.move(into, result, expr.dtype)
         self.release(result)
         return into
+
+    def under(self, mask: str, expr: Expr) -> str:
+        """The expression for the lanes of a mask; those of others do no harm."""
+        if self.speculable(expr):
+            return self.value(expr, "tmp")
+        with self.guarded(mask):
+            return self.value(expr, "tmp")
 
     def either(self, expr: Select, wish: str, into: str | None) -> str:
         """`condition ? a : b` for all lanes alike: the one or the other is computed."""
@@ -230,23 +241,17 @@ class LaneValues(LaneElements):
             return result
         match condition:
             case Binary(op="==" | "!=" as op, left=left, right=right) if left.dtype == BOOL == right.dtype:
-                first, second = self.mask(left), self.mask(right)
-                self.bits("__bang_bxor", first, first, second)
-                if op == "==":
-                    self.bits("__bang_bnot", first, first)
-                self.release(second)
-                return first
+                both = self.joined_masks("__bang_bxor", self.mask(left), self.mask(right))
+                return self.opposite(both) if op == "==" else both
             case Binary(op="&&" | "||" as op, left=left, right=right):
-                if not self.speculable(right):
-                    raise NotTileable("it reads memory only where a condition holds")
-                first, second = self.mask(left), self.mask(right)
-                self.bits("__bang_band" if op == "&&" else "__bang_bor", first, first, second)
-                self.release(second)
-                return first
+                first = self.mask(left)
+                second = self.mask(right) if self.speculable(right) else self.mask_under(first, right, op)
+                return self.joined_masks("__bang_band" if op == "&&" else "__bang_bor", first, second)
             case Unary(op="!", operand=operand):
-                inner = self.mask(operand)
-                self.bits("__bang_bnot", inner, inner)
-                return inner
+                return self.opposite(self.mask(operand))
+            case Binary(op="!=", left=Var(name=name)) if name in self.masks:
+                self.hold(self.lanes[name])
+                return self.lanes[name]
             case Binary(op="==" | "!=", left=left, right=Const(value=0)) if left.dtype == U8:
                 return self.mask(replace(condition, left=Bitcast(I8, left), right=const(0, I8)))
             case Binary(left=left) if left.dtype == U32 and (signed := signed_comparison(condition)):
@@ -255,8 +260,7 @@ class LaneValues(LaneElements):
                 wide = F32 if left.dtype in (F16, BF16) else I32
                 return self.mask(Binary(condition.dtype, op, cast(left, wide), cast(right, wide)))
             case Binary(left=left) if left.dtype in (F32, I32):
-                known = isinstance(left, Var) and left.name in self.tests
-                ones = self.value(left if known else Cast(left.dtype, condition), "tmp")
+                ones = self.value(Cast(left.dtype, condition), "tmp")
                 result = self.acquire("mask", I32)
                 whole, part = self.ref(I32, result), self.ref(left.dtype, ones)
                 if left.dtype == F32:
@@ -271,6 +275,37 @@ class LaneValues(LaneElements):
             case Binary(left=left) if left.dtype == I64 and (mask := self.test_of_place(condition)):
                 return mask
         raise NotTileable(f"{in_words(condition)} as a condition")
+
+    def mask_under(self, first: str, condition: Expr, op: str) -> str:
+        """The condition that is asked for where the first one holds (`&&`), or does not."""
+        self.hold(first)
+        asked = self.opposite(first) if op == "||" else first
+        with self.guarded(asked):
+            second = self.mask(condition)
+        self.release(asked)
+        return second
+
+    def opposite(self, mask: str) -> str:
+        """The lanes that are not in the mask, which is released."""
+        result = self.over(mask)
+        self.bits("__bang_bnot", result, mask)
+        return self.instead(mask, result)
+
+    def joined_masks(self, name: str, first: str, second: str) -> str:
+        """By an operation on their bits; both are released."""
+        result = self.over(first)
+        self.bits(name, result, first, second)
+        self.release(second)
+        return self.instead(first, result)
+
+    def over(self, mask: str) -> str:
+        """Where what comes of a mask goes: over it, unless somebody else holds it."""
+        return mask if self.held.get(mask) == 1 else self.acquire("mask", I32)
+
+    def instead(self, mask: str, result: str) -> str:
+        if result != mask:
+            self.release(mask)
+        return result
 
     def test_of_place(self, condition: Binary) -> str | None:
         """All bits of the lanes whose number compares so with what is of 64 bits and the same for all."""

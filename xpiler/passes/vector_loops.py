@@ -21,7 +21,6 @@ from xpiler.ir.nodes import (
     Binary,
     Block,
     Call,
-    Cast,
     Const,
     Decl,
     Expr,
@@ -218,12 +217,18 @@ class VectorLoop(LaneValues):
         self.release(buffer)
         self.out.append(replace(stmt, value=Load(target.dtype, result, (const(0),))))
 
-    def serial(self, loop: For) -> None:
+    def serial(self, loop: For, condition: Expr | None = None) -> None:
+        """A loop inside; `condition`: for the lanes where it holds."""
         if any(self.varies(e) for e in (loop.start, loop.stop, loop.step)):
             raise NotTileable(f"the bounds of the loop over `{loop.var}` vary along it")
         outer, self.out = self.out, []
         self.forget()
-        self.body(loop.body)
+        if condition is None:
+            places, self.places = self.places, self.places | set(places_of(loop.body))
+            self.body(loop.body)
+            self.places = places
+        else:
+            self.masked(loop.body, condition)
         self.forget()
         self.out, body = outer, self.out
         self.out.append(replace(loop, body=Block(tuple(body)), kind=LoopKind.SERIAL))
@@ -261,15 +266,22 @@ class VectorLoop(LaneValues):
     def sides(self, condition: Expr, then: Block, otherwise: Block, around: tuple[Expr, ...] = ()) -> None:
         """Both sides of a branch, each for its lanes. A condition that they change is kept as it was.
         `around`: the condition of the branch that it stands in."""
-        changing = [n for side in (then, otherwise) for n in walk(side) if isinstance(n, Assign)]
+        inside = [n for side in (then, otherwise) for n in walk(side)]
+        changing = [n for n in inside if isinstance(n, Assign)]
         changed = {n.target.name if isinstance(n.target, Var) else n.target.array for n in changing}
+        again = any(isinstance(n, For) for n in inside)
+        asking = len(changing) + sum(
+            isinstance(n, Decl) and isinstance(n.init, Expr) and not self.speculable(n.init) for n in inside
+        )
+        dear = again or asking > 2 or _is_compound(and_(*around, condition))
+        uses = free_vars(condition) | arrays_read(condition)
         kept = ""
-        if len(changing) > 1 and changed & (free_vars(condition) | arrays_read(condition)):
+        if (again or asking > 1) and (dear or changed & uses):
             kept = self.tiler.names.fresh("hit")
-            self.lanes[kept] = self.value(Cast(F32, condition), "hit")
-            self.tests.add(kept)
-            condition = ne(Var(F32, kept), const(0.0, F32))
-        self.masked(then, and_(*around, condition))
+            self.lanes[kept] = self.mask(and_(*around, condition))
+            self.masks.add(kept)
+            condition = ne(Var(I32, kept), const(0))
+        self.masked(then, condition if kept else and_(*around, condition))
         if otherwise.body:
             self.masked(otherwise, and_(*around, not_(condition)))
         if kept:
@@ -375,20 +387,32 @@ class VectorLoop(LaneValues):
         """Assignments for the lanes where a condition holds."""
         for stmt in block.body:
             match stmt:
+                case Decl(init=None):
+                    self.stmt(stmt)
                 case Decl(shape=(), init=Expr() as init) if self.speculable(init):
                     self.declare(stmt, stmt.name, init)
+                case Decl(shape=(), init=Expr() as init):
+                    mask = self.mask(condition)
+                    with self.guarded(mask):
+                        self.declare(stmt, stmt.name, init)
+                    self.release(mask)
+                case Block():
+                    self.masked(stmt, condition)
+                case For():
+                    self.serial(stmt, condition)
                 case If(condition=inner, then=then, otherwise=otherwise):
                     self.sides(inner, then, otherwise, (condition,))
-                case Assign(target=Load() as target, value=value, reduce=op) if self.is_apart(target):
-                    if not all(self.speculable(e) for e in (*target.index, value)):
-                        raise NotTileable(f"{in_words(stmt)} under a condition that varies along it")
-                    mask = self.mask(condition)
-                    self.spread(target, value, op, mask)
-                    self.release(mask)
-                case Assign(target=Load() as target, value=value, reduce=op) if self.speculable(target):
+                case Assign(target=Load() as target, value=value, reduce=op) if not self.is_apart(
+                    target
+                ) and self.speculable(target):
                     new = value if op is None else _combined(target, value, op)
                     chosen = Select(target.dtype, condition, new, target)
                     self.store(Assign(target, chosen), target)
+                case Assign(target=Load() as target, value=value, reduce=op):
+                    mask = self.mask(condition)
+                    with self.guarded(mask):
+                        self.spread(target, value, op, mask)
+                    self.release(mask)
                 case Assign(target=Var(name=name) as target, value=value, reduce=op) if name in self.lanes:
                     new = value if op is None else _combined(target, value, op)
                     self.assign(Assign(target, Select(target.dtype, condition, new, target)), target)
@@ -458,6 +482,11 @@ class VectorLoop(LaneValues):
             self.loaded[target.array, base] = buffer  # what was stored is what a load would bring
         else:
             self.release(buffer)
+
+
+def _is_compound(condition: Expr) -> bool:
+    """Whether several instructions compare."""
+    return any(isinstance(n, Binary) and n.op in ("&&", "||") for n in walk(condition))
 
 
 def _plain_target(stmt: Stmt) -> str | None:
