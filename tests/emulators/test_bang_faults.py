@@ -57,6 +57,11 @@ FAULTS = {
         "bang-sync",
         "out of it",
     ),
+    "a destination that is walked backwards": (
+        LOAD + "__memcpy(y + 1023, a, 4, NRAM2GDRAM, -4, 4, 1023); // !",
+        "bang-size",
+        "dst_stride is -4",
+    ),
     "a result that is stored before it is computed": (
         LOAD + "__bang_add(b, a, a, 1024);\n__memcpy_async(y, b + 512, 2048, NRAM2GDRAM); // !",
         "bang-sync",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import replace
 
-from xpiler.ir.affine import bounds, coefficient, to_expr
+from xpiler.ir.affine import bounds, coefficient, linear, to_expr
 from xpiler.ir.build import add, cast, const, mul, sub
 from xpiler.ir.nodes import (
     Expr,
@@ -40,7 +40,8 @@ class LaneMemory(LaneBuffers):
                 if not self.is_table(node):
                     return False
             elif isinstance(node, Load) and self.varies(node) and node.array in self.tiler.scratch:
-                low, _ = bounds(self.flat(node), {self.loop.var: (0, None)})
+                form = linear(self.flat(node))  # an unsigned place before the first one wraps around
+                low = bounds(form, {self.loop.var: (0, None)})[0] if form is not None else -1
                 if low is not None and low < 0:  # of the first array in the scratchpad nothing lies before it
                     return False
             elif isinstance(node, Load) and self.varies(node):
@@ -116,17 +117,29 @@ class LaneMemory(LaneBuffers):
             self.tiler.strided = True
             apart = const(step) if isinstance(step, int) else step
             strides = (apart, const(1)) if store else (const(1), apart)
-            if store and isinstance(step, int) and step < 0:  # a copy may walk backwards in its source only
-                last = sub(self.count, 1)
-                memory = replace(memory, offset=sub(base, cast(mul(last, -step), base.dtype)))
+            if store and (back := self.back(step)) is not None:
+                last = sub(self.count, 1)  # a copy may walk backwards in its source only
+                memory = replace(memory, offset=sub(base, cast(mul(last, back), base.dtype)))
                 pad = replace(pad, offset=add(pad.offset, last))
-                strides = const(-step), const(-1)
+                strides = back, const(-1)
             extent = (const(1), *strides, sub(self.count, 1))
         ends = (memory, pad) if store else (pad, memory)
         direction = "NRAM2GDRAM" if store else "GDRAM2NRAM"
         if place.array in self.tiler.scratch:
             direction = "NRAM2NRAM"
         self.out.append(Instr("__memcpy", (*ends, *extent), (("direction", direction),)))
+
+    def back(self, step: int | Expr) -> Expr | None:
+        """How far a lane's element lies before that of the lane before, if it does. Where the sign of a
+        distance does not show, the loop is for the sign that its form has."""
+        form = linear(const(step) if isinstance(step, int) else step)
+        if form is None:
+            return None
+        signs = {factor > 0 for monomial, factor in form.terms if monomial} or {form.constant > 0}
+        back = to_expr(-form, I32) if signs == {False} else None
+        if isinstance(step, Expr) and (back is not None or len(signs) > 1 or form.constant < 0):
+            self.needs.append(back or step)
+        return back
 
     def known(self, place: Load) -> None:
         """Refuses what lies neither in memory nor in the scratchpad as elements of its own type."""

@@ -229,5 +229,9 @@ void atomic(const Call& call, Atomic op, Type type, void* dst, void* at, const v
 }  // namespace xpemu
 
 namespace xpemu {
+void violation_of_stride(const Call& call, long dst_stride) {
+    violation("bang-size", call, "dst_stride is %ld; of a 2-D copy it is unsigned: only src_stride walks backwards", dst_stride);
+}
+
 void violation_of_count(const Call& call, long segnum) { violation("bang-size", call, "segnum is %ld; it is the number of segments less one", segnum); }
 }  // namespace xpemu

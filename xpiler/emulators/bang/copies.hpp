@@ -20,11 +20,13 @@ inline Walk walk(const void* p, std::size_t size, long s0, unsigned long n0, lon
     }                                                                                                                                     \
     inline void NAME(void* dst, const void* src, unsigned size, mluMemcpyDirection_t dir, long dst_stride, long src_stride, long segnum, XPEMU_AT) { \
         if (segnum < 0) xpemu::violation_of_count({#NAME, at.value}, segnum);                                                             \
+        if (segnum > 0 && dst_stride < 0) xpemu::violation_of_stride({#NAME, at.value}, dst_stride);                                      \
         xpemu::transfer({#NAME, at.value}, xpemu::walk(dst, size, dst_stride, static_cast<unsigned long>(segnum)),                        \
                         xpemu::walk(src, size, src_stride, static_cast<unsigned long>(segnum)), dir, ASYNC, -1);                          \
     }                                                                                                                                     \
     inline void NAME(void* dst, const void* src, unsigned size, mluMemcpyDirection_t dir, long dst_stride, long src_stride, long segnum,  \
                      unsigned cluster, XPEMU_AT) {                                                                                        \
+        if (segnum > 0 && dst_stride < 0) xpemu::violation_of_stride({#NAME, at.value}, dst_stride);                                      \
         xpemu::transfer({#NAME, at.value}, xpemu::walk(dst, size, dst_stride, static_cast<unsigned long>(segnum)),                        \
                         xpemu::walk(src, size, src_stride, static_cast<unsigned long>(segnum)), dir, ASYNC, static_cast<int>(cluster));   \
     }                                                                                                                                     \
@@ -36,6 +38,7 @@ inline Walk walk(const void* p, std::size_t size, long s0, unsigned long n0, lon
     }
 namespace xpemu {
 [[noreturn]] XPEMU_LOCAL void violation_of_count(const Call&, long segnum);
+[[noreturn]] XPEMU_LOCAL void violation_of_stride(const Call&, long dst_stride);
 }
 XPEMU_COPY(__memcpy, false)
 XPEMU_COPY(__memcpy_async, true)
