@@ -55,3 +55,18 @@ def test_what_would_race_in_place_is_no_call(body: str) -> None:
 )
 def test_what_is_right_in_place_or_not_known_may_be_a_call(body: str) -> None:
     assert restricted(body) == []
+
+
+STRIDED = """
+    for (int t = blockIdx.x * 256 + threadIdx.x; t < n; t += 256 * gridDim.x) {"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        STRIDED + "y[t] = x[t % m]; }",  # blocks of many threads: sizes beyond one block
+        STRIDED + "int at = (int)x[t]; float v = 0.0f; if (x[t] > 0.0f) v = x[at]; y[t] = v; }",
+    ],
+)
+def test_strides_of_a_grid_are_blocks_too(body: str) -> None:
+    assert restricted(body) == ["x", "y"]

@@ -5,13 +5,16 @@
 In a call in place block 1 would read what block 2 writes, in no order: who calls the kernel so gets anything.
 That is seen by an element that two blocks touch, one of them writing, at all sizes that are tried and have
 several blocks along each axis. Sizes are equal in some of them: rows `ldx` and `ldy` apart are the same rows
-where those are. An array is restricted if all that may be the same one (`aliasing.py`) meet it so.
+where those are. Floats that become indices are any numbers, and what is read may be read where floats are
+compared: where data are such that no two blocks meet, no order of them is told from another. An array is
+restricted if all that may be the same one (`aliasing.py`) meet it so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 import numpy as np
 
@@ -37,11 +40,12 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import free_vars, uses, walk
 from xpiler.passes.aliasing import may_be_same
 from xpiler.passes.facts import mutable_vars
+from xpiler.passes.lane_ranges import conjuncts
 from xpiler.passes.single_assignment import single_assignments
 from xpiler.passes.structured import spliced
 
 _SIZES = 40  # that are tried
-_POINTS = 512  # iterations of a kernel at each
+_POINTS = 2048  # iterations of a kernel at each
 _FIRST = 8  # iterations of a loop
 _LARGE = 1000
 _FEW = 4  # numbers that may be in arrays of indices
@@ -114,10 +118,15 @@ def restrict_racing(function: Function) -> Function:
     read_only = {p.name for p in function.params if p.is_pointer and p.dtype.is_integer}
     read_only -= uses(function.body).arrays_written
     rng = np.random.default_rng(1)
+    several = False  # blocks have work at sizes that were tried
     meetings: dict[tuple[str, str], int] = {}
     strangers: set[tuple[str, str]] = set()  # that may be one array at some sizes
-    for number in range(_SIZES):
-        drawn = _sizes(scalars, number, rng)
+    for number in range(2 * _SIZES):
+        drawn = _sizes(scalars, number % _SIZES, rng)
+        if number == _SIZES and (several or not scalars):
+            break
+        if number >= _SIZES:  # all fits into one block: sizes for more
+            drawn[str(rng.choice(scalars))] *= _LARGE
         is_large = bool(function.tasks and scalars and number % 4 == 3)  # a task takes a tile at a time
         if is_large:
             drawn[str(rng.choice(scalars))] *= _LARGE
@@ -127,6 +136,7 @@ def restrict_racing(function: Function) -> Function:
         if any(at.meets(used[array]) for array, at in written.items()):
             continue  # blocks do the same work: nothing is said about others
         for writer, at in written.items():
+            several |= at.several
             for other in aliases.get(writer, frozenset()) & used.keys() if at.several else ():
                 met = at.meets(used[other]) or (other in written and written[other].meets(used[writer]))
                 for pair in ((writer, other), (other, writer)):
@@ -210,16 +220,20 @@ def _touched(
                 there &= count > 0
                 few = np.clip(count, 1, _FIRST)  # of many threads the first ones have work at such sizes
                 some = np.where(rng.random(_POINTS) < 0.5, few, np.maximum(count, 1))
+                some = np.where(rng.random(_POINTS) < 0.3, 1, some)
                 values[var] = first + rng.integers(0, some) * stride
             case Decl(name=name, init=Expr() as init):
                 value = _value(init, values)
                 if value is not None:
                     values[name] = value
             case Expr():
-                holds = _value(step, values)
-                if holds is None:
-                    return None
-                there &= holds.astype(bool)
+                for condition in conjuncts(step):
+                    if not access.writes and _compares_floats(condition):
+                        continue
+                    holds = _value(condition, values)
+                    if holds is None:
+                        return None
+                    there &= holds.astype(bool)
     element = _value(access.index, values)
     if element is None or not there.any():
         return None
@@ -228,6 +242,10 @@ def _touched(
         number = number * 1000 + values[block]
     several = all(np.unique(values[block][there]).size > 1 for block in blocks)
     return _Touched.of(number[there], element[there], several)
+
+
+def _compares_floats(condition: Expr) -> bool:
+    return any(isinstance(n, Expr) and n.dtype.is_float for n in walk(condition))
 
 
 def _value(expr: Expr, values: Values) -> np.ndarray | None:
@@ -240,6 +258,8 @@ def _value(expr: Expr, values: Values) -> np.ndarray | None:
             return values.get(f"{array}[]")
         case Cast(operand=operand) if expr.dtype.is_integer and operand.dtype.is_integer:
             return _value(operand, values)
+        case Cast(operand=operand) if expr.dtype.is_integer and operand.dtype.is_float:
+            return np.random.default_rng(crc32(repr(operand).encode())).integers(0, _FEW, _POINTS)
         case Unary(op="-", operand=operand) if expr.dtype.is_integer:
             inner = _value(operand, values)
             return None if inner is None else -inner
