@@ -7,7 +7,7 @@ import pytest
 from xpiler.frontend import parse
 from xpiler.gate.contract import Values
 from xpiler.gate.host_arrays import host_arrays
-from xpiler.translate import translate_text
+from xpiler.translate import translate_text, verify_text
 
 SCALE = """
 __global__ void scale(const float *x, float *y, int n) {
@@ -56,5 +56,14 @@ def test_what_host_code_reads(body: str, expected: Values | None) -> None:
 def test_parts_whose_lengths_an_array_holds_are_verified(host: str, to: str) -> None:
     result = translate_text(SCALE + host, "parts.cu", to)
     (entry,) = result.entries
-    assert entry.status == "verified", entry.evidence
+    assert entry.status == "verified", result.evidence
     assert not result.diagnostics or all(d.severity == "note" for d in result.diagnostics)
+
+
+@pytest.mark.parametrize("host", [BY_ROW_STARTS, BY_LENGTHS])
+def test_a_launch_that_no_longer_looks_whether_a_part_is_empty_is_refused(host: str) -> None:
+    guarded = host.replace("        scale<", "        if (n) scale<")
+    target = translate_text(SCALE + guarded, "parts.cu", "hip").text.replace("if (n) scale<", "scale<")
+    result = verify_text(SCALE + guarded, "parts.cu", target, "parts.hip")
+    (failed,) = [rung for rung in result.evidence if rung.ok is False]
+    assert "empty parts in" in failed.detail

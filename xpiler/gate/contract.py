@@ -104,6 +104,7 @@ class Values:
     `index`: integers in [low, high), some of `beyond` among them. `spread`: the same from 0, as many of
     each magnitude. `offsets`: non-decreasing from `low` to `high` (row starts of a CSR matrix).
     `growing`: from `low`, each larger than the one before by 1 to `high`; `lengths`: those steps.
+    Of both, some steps are 0 where it is `beyond`.
     `permutation`: each of low, low+1, ... once. `pieces`: of one sequence of integers in [low, high), the
     same for all arrays of a case, shifted by a little more or less from piece to piece. `uniform`: floats
     in [low, high). `halves`: half a unit beside whole numbers there, the half or twice of that.
@@ -187,6 +188,8 @@ class Case:
             drawn = f"{', '.join(given)} as at a launch of the program, else {drawn}"
         if pieces := [name for name, values in self.values if values.kind == "pieces"]:
             drawn += f", {' and '.join(pieces)} of pieces of one sequence"
+        if parts := [n for n, v in self.values if v.kind in ("growing", "lengths") and v.beyond]:
+            drawn += f", empty parts in {', '.join(parts)}"
         if self.missing:
             drawn += f", no {', '.join(self.missing)}"
         return f"{scalars + '; ' if scalars else ''}{drawn}"

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from xpiler.frontend.unit import HostFunction
-from xpiler.gate.contract import Values
+from xpiler.gate.contract import Case, Values
 from xpiler.ir.nodes import Param
 
 _MOST = 8  # of the elements of a part: a part is one of many
@@ -19,7 +20,7 @@ _MOST = 8  # of the elements of a part: a part is one of many
 
 def host_arrays(params: Sequence[Param], functions: Sequence[HostFunction]) -> dict[str, Values]:
     """Contents of those integer array parameters of which the functions, which have the parameters, read
-    elements and write none. No part is empty: a launch of no blocks is an error."""
+    elements and write none. No part is empty: a launch of no blocks is an error where nothing guards it."""
     found: dict[str, Values] = {}
     for param in params:
         if param.is_pointer and param.dtype.is_integer and param.dtype.bytes >= 4 and param.lanes == 1:
@@ -28,6 +29,14 @@ def host_arrays(params: Sequence[Param], functions: Sequence[HostFunction]) -> d
                 neighbours = any(f"{index}+1" in indices for index in indices)
                 found[param.name] = Values("growing" if neighbours else "lengths", 0, _MOST)
     return found
+
+
+def with_empty_parts(case: Case) -> Case | None:
+    """The case with parts that are empty, if it has any; the source says by its run whether it takes them."""
+    values = [
+        (name, replace(v, beyond=(0,)) if v.kind in ("growing", "lengths") else v) for name, v in case.values
+    ]
+    return replace(case, values=tuple(values)) if tuple(values) != case.values else None
 
 
 def _read(param: Param, body: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ from xpiler.gate.further_cases import (
     least_sizes,
     with_many_places,
 )
+from xpiler.gate.host_arrays import with_empty_parts
 from xpiler.gate.infer_function import FunctionSearch
 from xpiler.gate.infer_program import ProgramSearch
 from xpiler.gate.infer_search import Search, Trial, badness
@@ -101,6 +102,8 @@ class Elsewhere:
         if self._base is None:
             return
         yield from scalar_cases(self._base.case, self._numbers, self._asked, self._limits)
+        if (case := with_empty_parts(self._base.case)) is not None:
+            yield case
         if self._overrides.shapes:
             return
         self._deadline = time.thread_time() + _SECONDS

@@ -112,7 +112,10 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
             return np.concatenate([[int(low)], inner, [int(high)]])[:count]
         case "growing" | "lengths":  # the first ones do not depend on how many follow
             steps = rng.integers(1, int(high) + 1, count)
-            return steps if values.kind == "lengths" else int(low) + np.cumsum(steps) - steps[:1]
+            counted = steps if values.kind == "lengths" else steps[1:]
+            if values.beyond:
+                _empty_some(counted, rng)
+            return counted if values.kind == "lengths" else int(low) + np.r_[0, np.cumsum(counted)][:count]
         case "permutation":
             return rng.permutation(count) + int(low)
         case "uniform":
@@ -124,6 +127,14 @@ def _draw_values(values: Values, count: int, rng: np.random.Generator) -> Array:
             return np.full(count, low)
         case "given" | "flags" | "pieces" | "bf16" | "f16" | "f32" | "f64":
             raise ValueError(f"{values.kind}: not drawn as numbers")
+
+
+def _empty_some(steps: Array, rng: np.random.Generator) -> None:
+    """Make some of the steps 0 and the next ones longer by them: they are as many elements together."""
+    most = max(steps.size - 1, 0)
+    for at in np.sort(rng.choice(most, -(-most // 4), replace=False)):
+        steps[at + 1] += steps[at]
+        steps[at] = 0
 
 
 def _in_pieces(sequence: Array, rng: np.random.Generator) -> Array:
