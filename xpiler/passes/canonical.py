@@ -73,6 +73,7 @@ from xpiler.passes.spread_tiles import spread_tiles
 from xpiler.passes.staged_rows import use_rows
 from xpiler.passes.strips import join_rests, merge_strips
 from xpiler.passes.structured import without_continues
+from xpiler.passes.sum_starts import start_sums
 from xpiler.passes.sums_of_parts import join_parts
 from xpiler.passes.thread_digits import split_thread_digits
 from xpiler.passes.thread_fusion import fuse_threads
@@ -180,6 +181,7 @@ def canonicalise(
         function = settle(name, function, changed)
     marked = applied(mark_parallel, function)
     function = settle("parallel loops", function, marked.function, "; ".join(marked.reasons))
+    function = settle("starts of sums", function, applied(start_sums, function))
     function = settle("digits of loops", function, applied(split_serial_digits, function))
     function = settle("rerolling", function, applied(reroll, function))
     joined = settle("joining of rests", function, applied(join_rests, function))
