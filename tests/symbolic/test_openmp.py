@@ -31,6 +31,18 @@ def test_each_thread_of_a_region_has_what_is_declared_there() -> None:
     assert shared(region + "#pragma omp critical\ns += mine; }") == []
 
 
+def test_what_every_thread_of_a_region_adds_to_needs_an_atomic() -> None:
+    region = "#pragma omp parallel\n{ float mine[4] = {0};\n#pragma omp for\n"
+    region += "for (int i = 0; i < n; i++) mine[i % 4] += x[i];\n"
+    added = "for (int k = 0; k < 4; k++) {\n%s y[k] += mine[k];\n} }"
+    assert shared(region + added % "") == [("XP-RACE", "y")]
+    assert shared(region + added % "\n#pragma omp atomic\n") == []
+    own = "#pragma omp parallel\n{ const int t = omp_get_thread_num(); y[t] += x[t]; }"
+    assert shared(own) == []
+    single = "#pragma omp parallel\n{\n#pragma omp single\n  for (int k = 0; k < 4; k++) y[k] += x[k]; }"
+    assert shared(single) == []
+
+
 def test_ordered_writes_and_equal_values_are_no_bug() -> None:
     atomic = "#pragma omp parallel for\nfor (int i = 0; i < n; i++) {\n#pragma omp atomic\n  s += x[i];\n}"
     assert shared(atomic) == []

@@ -4,6 +4,9 @@
     #pragma omp parallel for                 sum is one variable for all threads: XP-RACE,
     for (...) sum += x[i];          -->      unless a clause says private, reduction, ...
 
+    #pragma omp parallel                     every thread adds to the same elements: XP-RACE,
+    for (...) y[k] += mine[k];      -->      unless an atomic or a critical section is around it
+
 The loop that the frontend makes of it is a serial one, which is what is meant; so the text is asked.
 """
 
@@ -31,7 +34,11 @@ def shared_scalars(text: str, file: str, platform: str) -> list[Found]:
         return []
     unit = analyse(text, file, platform=platform)
     functions = [f for f in (*unit.kernels, *unit.host_functions) if f.body is not None]
-    return [found for function in functions for found in _of_function(unit, function)]
+    return [
+        found
+        for function in functions
+        for found in (*_of_function(unit, function), *_of_whole_regions(unit, function))
+    ]
 
 
 def not_followed(text: str, file: str, platform: str, function: str) -> list[str]:
@@ -129,6 +136,74 @@ def _of_function(unit: SyntaxUnit, function: FunctionDef) -> Iterator[Found]:
         for name, nodes in writes.items():
             changing = next((node for node in nodes if not _is_constant(node)), None)
             yield _found(unit, function, changing or nodes[0], name)
+
+
+def _of_whole_regions(unit: SyntaxUnit, function: FunctionDef) -> Iterator[Found]:
+    """Updates of one element by every thread of a region: what is not shared out they all carry out, for the
+    same values of counters."""
+    assert function.body is not None
+    for region in _all(function.body, *_STATEMENTS):
+        words = unit.pragma_before(region)
+        if not _REGION.match(words) or _THREAD in unit.text_of(region):
+            continue
+        own = _named(words) | {unit.text_of(name) for name in _declared(region)}
+        for node in _all(region, "assignment_expression", "update_expression"):
+            target = node.child_by_field_name("left") or node.child_by_field_name("argument")
+            operator = unit.text_of(node.child_by_field_name("operator"))
+            if (
+                target is None
+                or operator == "="
+                or any(_SHARED_OUT.match(w) for w in _told(unit, node, region))
+            ):
+                continue
+            names = [unit.text_of(name) for name in _all(target, "identifier", "call_expression")]
+            alike = _alike_counters(unit, node, region, own)
+            if names and names[0] not in own and all(n not in own or n in alike for n in names[1:]):
+                yield Found(
+                    "XP-RACE",
+                    ERROR,
+                    f"each thread of the region updates `{unit.text_of(target)}`, which all of them share, "
+                    "with nothing that orders them; `#pragma omp atomic` does",
+                    unit.range_of(node),
+                    function.name,
+                    {"thread": 0, "other.thread": 1},
+                    names[0],
+                )
+
+
+_SHARED_OUT = re.compile(
+    r"omp\b.*\b(?:for|loop|single|master|masked|critical|atomic|ordered|sections?|task)\b"
+)
+
+
+def _told(unit: SyntaxUnit, node: Node, region: Node) -> Iterator[str]:
+    """The pragmas of a statement and of those around it, within a region."""
+    current: Node | None = node
+    while current is not None and current.id != region.id:
+        yield unit.pragma_before(current)
+        current = current.parent
+
+
+def _alike_counters(unit: SyntaxUnit, node: Node, region: Node, own: set[str]) -> set[str]:
+    """Counters of the loops around it that go through the same values in each thread."""
+    found: set[str] = set()
+    current = node.parent
+    while current is not None:
+        parts = [current.child_by_field_name(p) for p in ("initializer", "condition", "update")]
+        if current.type == "for_statement" and parts[0] is not None:
+            counters = {unit.text_of(name) for name in _declared(current) if _is_within(name, parts[0])}
+            said = {unit.text_of(n) for part in parts if part is not None for n in _all(part, "identifier")}
+            calls = any(part is not None and any(_all(part, "call_expression")) for part in parts)
+            if not calls and not (said - counters) & own:
+                found |= counters
+        if current.id == region.id:
+            break
+        current = current.parent
+    return found
+
+
+def _is_within(node: Node, outer: Node) -> bool:
+    return outer.start_byte <= node.start_byte < outer.end_byte
 
 
 def _found(unit: SyntaxUnit, function: FunctionDef, node: Node, name: str) -> Found:
