@@ -6,6 +6,7 @@ from xpiler.frontend import parse
 from xpiler.ir.nodes import Decl
 from xpiler.ir.printer import show
 from xpiler.ir.rewrite import walk
+from xpiler.passes.canonical import canonicalise
 from xpiler.passes.zeroed_arrays import with_filled_arrays
 
 TILE = """
@@ -40,3 +41,21 @@ def test_zeros_are_filled_in_by_loops(init: str) -> None:
 @pytest.mark.parametrize("init", ["{{1}}", "{{0, 2}}"])
 def test_other_numbers_stay(init: str) -> None:
     assert "acc_at" not in filled(init)
+
+
+ROWS = """
+__global__ void rows(const float *__restrict__ a, const float *__restrict__ b, float *__restrict__ y, int n) {
+    int row = blockIdx.x * 64 + threadIdx.x;
+    if (row >= n) return;
+    float acc[8] = {0.0f};
+    for (int k = 0; k < 8; ++k)
+        for (int c = 0; c < 8; ++c) acc[c] += a[row * 8 + k] * b[k * 8 + c];
+    for (int c = 0; c < 8; ++c) y[row * 8 + c] = acc[c];
+}
+"""
+
+
+def test_registers_of_a_thread_that_begin_as_zeros_are_variables() -> None:
+    (kernel,) = parse(ROWS, "rows.cu", platform="cuda").program.kernels
+    function = canonicalise(kernel, (64, 1, 1), (None, 1, 1)).function
+    assert not [d for d in walk(function.body) if isinstance(d, Decl) and d.shape], show(function)

@@ -38,6 +38,7 @@ from xpiler.passes.row_digits import split_rows
 from xpiler.passes.row_gathering import gather_rows, pad_windows
 from xpiler.passes.shared_stages import share_stages
 from xpiler.passes.team_steps import shape_steps
+from xpiler.passes.turned_lanes import turn_lanes
 from xpiler.passes.vectorize import vectorize
 from xpiler.passes.zero_terms import drop_zero_terms
 
@@ -109,7 +110,8 @@ def generate(
         notes += chosen.notes
         parallel = chosen.parallel
         padded = pad_windows(chosen.function)  # of products whose lanes were found only now
-        kept = read_before_loops(keep_elements(panel_columns(padded)))
+        turned = turn_lanes(padded, parallel)
+        kept = read_before_loops(keep_elements(panel_columns(turned)))
         function = split_rows(bound_loops(part_sums(kept, notes)))
     function, bounds = _with_named_bounds(function)
     printer = (

@@ -134,7 +134,7 @@ def _loops(kernel: Function, *sizes: Any) -> Function:
     """The kernel as loops, before any other pass."""
     if kernel.is_serial:
         return without_inductions(counted_loops(with_filled_arrays(serial_form(kernel))))
-    between = renew_variables(declare_late(uniform_starts(with_bits_as_meant(kernel))))
+    between = renew_variables(declare_late(uniform_starts(with_bits_as_meant(with_filled_arrays(kernel)))))
     recovered = recover_loops(without_inductions(counted_loops(between)), *sizes)
     return restrict_racing(_of_single_elements(recovered))
 

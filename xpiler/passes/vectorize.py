@@ -169,9 +169,14 @@ class _Choice:
                 return None
             low = replace(low, kind=LoopKind.PARALLEL)
         own = candidate_worth(loop, loop.body, facts)
-        if not _is_row(low) and candidate_worth(low, low.body, inside) <= max(own, 0):
+        worth = candidate_worth(low, low.body, inside)
+        as_good = worth == own and not any(isinstance(s, For) for s in walk(low.body))  # and divides nothing
+        if not _is_row(low) and (worth <= 0 or (worth <= own and not as_good)):
             return None
-        return replace(split, body=Block((*heads, low)))
+        split = replace(split, body=Block((*heads, low)))
+        while as_good and (more := split_digit(split, self.names)) is not None:
+            split = more
+        return split
 
     def digits(self, nest: list[For], facts: Facts) -> Stmt | None:
         """The nest with the counter of one loop in two, of which the lower becomes lanes; None: no gain."""

@@ -1,8 +1,9 @@
-"""Arrays of plain functions that begin as zeros are filled by loops, which can be shared out like any other.
+"""Arrays that begin as zeros are filled by loops, which can be shared out like any other.
 
     float acc[4][8] = {0};   -->   float acc[4][8]; for (i...) for (j...) acc[i][j] = 0;
 
-On-chip memory of a device takes no initialiser. Always applies.
+On-chip memory of a device takes no initialiser, and registers of a thread that are only set one by one can be
+variables (`register_threads.py`). Always applies.
 """
 
 from __future__ import annotations
