@@ -419,3 +419,27 @@ def test_iterations_that_take_turns_are_not_independent_as_they_stand() -> None:
     shown = show(kernel)
     assert shown.count("parallel for") == 1
     assert shown.index("h[x[i]]") < shown.index("parallel for")
+
+
+@pytest.mark.parametrize(
+    ("more", "space"),
+    [
+        ("", "constant"),
+        ("int size() { return sizeof(table) / sizeof(table[0]); }", "constant"),
+        ("void set(int i, float v) { table[i] = v; }", "global"),
+        ("void set(int i) { ++table[i]; }", "global"),
+        ("float *get() { return table; }", "global"),
+        ("float *get() { return &table[1]; }", "global"),
+        ("void fill(float *t);  void set() { fill(table); }", "global"),
+    ],
+)
+def test_a_table_of_file_scope_is_constant_if_only_elements_are_read(more: str, space: str) -> None:
+    text = f"""
+    static float table[4] = {{1, 2, 3, 4}};
+    {more}
+    extern "C" void decode(const unsigned char *q, float *y, int n) {{
+        for (int i = 0; i < n; ++i) y[i] = table[q[i] & 3];
+    }}
+    """
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert [(decl.name, decl.space.value) for decl in kernel.globals] == [("table", space)]

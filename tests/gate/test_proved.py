@@ -8,7 +8,7 @@ from xpiler.backend.vnni_helpers import HELPERS
 from xpiler.gate.evidence import READ_BACK, Evidence, Rung
 from xpiler.gate.overrides import from_flags
 from xpiler.gate.proved import lifted
-from xpiler.translate import translate_text
+from xpiler.translate import translate_text, verify_text
 
 SUMS = """
 __global__ void row_sums(const float *x, float *y, int rows, int cols) {
@@ -260,3 +260,29 @@ __global__ void blend(const float *x, float *y, int n) {
 extern "C" void run(const float *x, float *y, int n) { blend<<<(n + 127) / 128, 128>>>(x, y, n); }
 """
     assert not rungs_of(text, "blend.cu", "hip")["run"].undecided
+
+
+TAPS = """
+static float taps[4] = {0.1f, 0.2f, 0.3f, 0.4f};
+extern "C" void smooth(const float *x, float *y, int n) {
+    for (int i = 0; i < n; ++i) {
+        float window[4], sum = 0.0f;
+        for (int k = 0; k < FILLED; ++k) window[k] = i + k < n ? x[i + k] : 0.0f;
+        for (int k = 0; k < USED; ++k) sum += taps[k] * (k < 4 ? window[k] : 0.0f);
+        y[i] = sum;
+    }
+}
+"""
+
+
+@pytest.mark.parametrize(("filled", "used", "array"), [(4, 4, ""), (5, 4, "window[4]"), (4, 5, "taps[4]")])
+def test_what_lies_behind_an_array_of_its_own_is_nothing_a_target_may_touch(
+    filled: int, used: int, array: str
+) -> None:
+    """Executing shows neither: behind both there are bytes that nobody needs, zeros behind the second one."""
+    target = TAPS.replace("FILLED", str(filled)).replace("USED", str(used))
+    result = verify_text(
+        TAPS.replace("FILLED", "4").replace("USED", "4"), "smooth.cpp", target, "smoothed.cpp"
+    )
+    wrong = [rung.detail for rung in result.evidence if not rung.ok]
+    assert [f"{array} is out of bounds: it has 4 elements" in detail for detail in wrong] == [True] * bool(array)

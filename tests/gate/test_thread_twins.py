@@ -51,3 +51,10 @@ def test_a_copy_for_threads_that_differs_is_run_as_well(first: str, status: str)
 )
 def test_which_thresholds_are_reached(text: str, forced: str | None) -> None:
     assert as_if_enough(text) == (text if forced is None else forced)
+
+
+def test_copies_that_are_not_read_are_run_as_well() -> None:
+    unread = "static float (*factor)(void);\n" + TARGET.replace("2.0f *", "(factor ? factor() : 2.0f) *")
+    for first, status in (("0", "verified"), ("1", "unverified")):
+        result = verify_text(SOURCE, "scale.cpp", unread.replace("FIRST", first), "scale_threads.cpp")
+        assert result.status == status, result.evidence

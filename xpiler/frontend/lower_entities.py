@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from tree_sitter import Node
 
 from xpiler.frontend.lower_registry import BUILTINS, METHODS
-from xpiler.frontend.lower_scan import Mutations, mutations
+from xpiler.frontend.lower_scan import Mutations, mutations, only_reads
 from xpiler.frontend.lower_types import VECTORS, Struct, named_type
 from xpiler.frontend.lower_values import Lambda
 from xpiler.frontend.syntax import SyntaxUnit
@@ -133,6 +133,21 @@ class Entities:
         if found is None:
             found = self.mutations[body.id] = mutations(body, self.unit.text_of, self.changes_argument)
         return found
+
+    def is_only_read(self, variable: GlobalVar) -> bool:
+        """Whether no function of the file may write a variable of file scope that has a value."""
+        if variable.init is None or "extern" in variable.qualifiers:
+            return False
+        is_array = "[" in self.unit.text_of(variable.declarator)
+        functions = [
+            f for table in (self.functions, self.host_functions, self.kernels) for f in table.values()
+        ]
+        return all(
+            only_reads(function.body, variable.name, self.unit.text_of, is_array=is_array)
+            for several in (*functions, *self.methods.values())
+            for function in several
+            if function.body is not None
+        )
 
     def _add_function(self, function: FunctionDef, table: dict[str, list[FunctionDef]]) -> None:
         if function.owner:

@@ -168,7 +168,7 @@ def _global(ctx: Context, variable: GlobalVar) -> Value:
     space = scratchpad(variable.qualifiers, everywhere=True)
     if space is not None:
         return _scratchpad(ctx, variable, space)
-    device = variable.qualifiers & {"__constant__", "__device__", "__managed__"}
+    device = ctx.entities.is_serial or variable.qualifiers & {"__constant__", "__device__", "__managed__"}
     if variable.qualifiers & {"const", "constexpr"} and "__constant__" not in variable.qualifiers:
         value = _constant_value(ctx, variable)
         if value is not None:
@@ -177,7 +177,9 @@ def _global(ctx: Context, variable: GlobalVar) -> Value:
         ctx.refuse("host-variable", f"host variable `{variable.name}` is used in device code", None)
     assert variable.type_node is not None
     _, ctype, _ = declared(ctx, type_of(ctx, variable.type_node), variable.declarator)
-    space = Space.CONSTANT if "__constant__" in variable.qualifiers or not device else Space.GLOBAL
+    is_constant = bool(variable.qualifiers & {"__constant__", "const", "constexpr"})
+    is_constant |= ctx.entities.is_serial and ctx.entities.is_only_read(variable)
+    space = Space.CONSTANT if is_constant else Space.GLOBAL
     leaf = leaf_type(ctype) or bits_type(ctype)
     if leaf is None:
         ctx.refuse(

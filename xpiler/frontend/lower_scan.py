@@ -72,6 +72,29 @@ def mutations(node: Node, text: Text, changes: Changes) -> Mutations:
     return Mutations(frozenset(changed), frozenset(addressed))
 
 
+def only_reads(node: Node, name: str, text: Text, *, is_array: bool) -> bool:
+    """Whether elements of the variable are read below a node, and nothing else is done with it: no address
+    is taken, and an array is handed to nobody. A variable of the same name elsewhere counts as this one."""
+    return all(_is_read(use, is_array) for use in identifiers(node, name, text))
+
+
+def _is_read(use: Node, is_array: bool) -> bool:
+    place, above, subscripts = use, use.parent, 0
+    while above is not None and above.type in ("subscript_expression", "parenthesized_expression"):
+        if above.type == "subscript_expression":
+            if above.child_by_field_name("argument") != place:
+                break  # it is part of an index
+            subscripts += 1
+        place, above = above, above.parent
+    if above is None or (is_array and not subscripts):
+        return above is not None and above.type == "sizeof_expression"
+    if above.type == "assignment_expression":
+        return above.child_by_field_name("left") != place
+    if above.type == "pointer_expression":
+        return any(child.type == "*" for child in above.children)
+    return above.type not in ("update_expression", "reference_declarator", "field_expression")
+
+
 def _base(node: Node | None, text: Text) -> list[str]:
     """The variable that a place belongs to; none if it is behind a subscript or pointer."""
     while node is not None:

@@ -182,10 +182,14 @@ class EntryRuns:
             found = self.done[mode, seed] = self._run(mode, seed)
         return found
 
-    def race(self) -> Finding | None:
-        """What threads do to each other's memory with no barrier between, on data of the case."""
+    def undefined(self, races: bool) -> Finding | None:
+        """An access beyond an array that a function has itself, on data of the case; with `races` also what
+        threads do to each other's memory with no barrier between."""
+        handed = {p.name for step in self.procedure.functions for p in step.params}
         for finding in self._run("native", 1, checks=True).result.errors:
-            if finding.code == "race":
+            if races and finding.code == "race":
+                return finding
+            if finding.code == "out-of-bounds" and finding.array and finding.array not in handed:
                 return finding
         return None
 

@@ -93,7 +93,7 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
             same.append(Setting(dict(case.scalars)))
             continue
         if number == 1:
-            _look_for_races(entry, contract, target, case)
+            _look_for_undefined(entry, contract, target, case)
         for by in _DIVISORS:
             smaller_one = _smaller(case, by)
             begun, before, size = time.thread_time(), size, _size(smaller_one)
@@ -149,7 +149,8 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
 class _Undefined(Exception):
     """The target does what its platform gives no meaning, however it went where it was executed: threads that
     pass a barrier by have ended there when the others come to it, on a device perhaps not; or one reads what
-    another writes with no barrier between, which happened to come in the right order."""
+    another writes with no barrier between, which happened to come in the right order; or what lies behind an
+    array of its own is read or written, and nobody noticed."""
 
 
 def _look_at_result(contract: Contract, *sides: Side) -> None:
@@ -159,23 +160,23 @@ def _look_at_result(contract: Contract, *sides: Side) -> None:
         raise Refusal("procedure", "host code returns the result, and how is not read")
 
 
-def _look_for_races(entry: Entry, contract: Contract, target: Side, case: Case) -> None:
-    """At the sizes of the case, or at smaller ones where that takes too long."""
-    if PLATFORMS[target.unit.platform].model != "simt":
-        return
-    for by in sorted(_DIVISORS):
+def _look_for_undefined(entry: Entry, contract: Contract, target: Side, case: Case) -> None:
+    """Threads that race are looked for at the sizes of the case, or at smaller ones where that takes long,
+    accesses beyond arrays of a function's own at smaller ones if it takes these."""
+    races = PLATFORMS[target.unit.platform].model == "simt"
+    for by in sorted(_DIVISORS, reverse=not races):
         smaller_one = _smaller(case, by)
         until = time.thread_time() + _RACES
         try:
             steps = _procedure(entry, contract, target, smaller_one)
             as_used = contract_in(contract, smaller_one), case_in(contract, smaller_one)
-            found = EntryRuns(steps, *as_used, until).race()
+            found = EntryRuns(steps, *as_used, until).undefined(races)
         except Refusal:
             continue  # it is not read, or it does not take such sizes
         if found is not None:
             at = Setting(dict(smaller_one.scalars)).describe()
             raise _Undefined(f"{found.range}: {found.message} at {at}")
-        if time.thread_time() < until:
+        if not races or time.thread_time() < until:
             return
 
 

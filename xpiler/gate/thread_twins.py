@@ -87,7 +87,10 @@ def _matching(text: str, opening: int, pair: str) -> int | None:
 
 
 def _differ(unit: Unit) -> bool:
-    """Whether some branch with a loop for threads is no copy of the other one."""
+    """Whether some branch with a loop for threads is no copy of the other one, or may be none, as it is not
+    read."""
+    if unit.refusals:
+        return True
     merged = [merge_twins(function).body for function in unit.program.kernels]
     branches = [n for body in merged for n in walk(body) if isinstance(n, If) and n.otherwise.body]
     return any(

@@ -3,6 +3,7 @@
 if (alpha == 1.0f) copy(x, y); else scale(alpha, x, y);    -->  runs with alpha=1, 0.99999994, 1.0000001 ...
 if (n >= 4096) wide(x, y, n); else narrow(x, y, n);        -->  runs with n=4096, n=4095, n=4097
 for (; i + 16 <= n; i += 16) ...                           -->  runs with n=16, n=17 ... (`rests.py`)
+for (short i = 0; i < n; ++i) ...                          -->  runs with n=36867 (`narrow_counters.py`)
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from xpiler.frontend.syntax import analyse
 from xpiler.gate.contract import Case, Scalar
 from xpiler.gate.infer import Inference
 from xpiler.gate.kept_orders import keeping_orders
+from xpiler.gate.narrow_counters import narrow_counters
 from xpiler.gate.rests import rests
 from xpiler.gate.thresholds import Thresholds, Turn
 from xpiler.ir.types import F64
@@ -29,8 +31,8 @@ def threshold_cases(
     inference: Inference, text: str, file: str, platform: str, entry: str, *, tails: bool = False
 ) -> Iterator[Case]:
     """Cases that the contract does not have yet, the least work first; none where nobody knows how to call
-    the entry with other scalars. `entry`: what the function is called in the text. `tails`: at the rests of
-    its loops, too, which others may treat each by itself."""
+    the entry with other scalars. `entry`: what the function is called in the text. `tails`: also at the
+    rests of its loops, which others may treat each by itself, and beyond what counters of few bits hold."""
     contract = inference.contract
     first = next((case for case in contract.cases if not case.all_given), None)
     if first is None:
@@ -39,8 +41,10 @@ def threshold_cases(
     doubles = frozenset(a.name for a in contract.arguments if a.dtype == F64)
     params = [name if (name := argument.name) in base else "" for argument in contract.arguments]
     try:
-        found = Thresholds(analyse(text, file, platform=platform), entry, params)
-        all_turns = chain(rests(found, base) if tails else (), found.turns(base, doubles))
+        unit = analyse(text, file, platform=platform)
+        found = Thresholds(unit, entry, params)
+        others = chain(rests(found, base), narrow_counters(unit, base)) if tails else ()
+        all_turns = chain(others, found.turns(base, doubles))
         turns = [turn for _, turn in zip(range(_TRIED), all_turns, strict=False)]
     except (Refusal, RecursionError):
         return

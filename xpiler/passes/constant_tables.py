@@ -20,11 +20,18 @@ from xpiler.ir.types import BF16, F16
 def with_constant_tables(function: Function) -> tuple[Function, tuple[Decl, ...]]:
     """The function with its tables among its `globals`, and the tables that no text declares yet.
 
-    Raises `Refusal` for a table of file scope whose elements are no numbers.
+    Raises `Refusal` for a table of file scope whose elements are no numbers, and for variables.
     """
     file_scope = function.globals if function.is_serial else ()
     for decl in file_scope:
-        if decl.space is not Space.CONSTANT or not _is_table(decl):
+        if decl.space is not Space.CONSTANT:
+            raise Refusal(
+                "device-variable",
+                f"functions of the file may write `{decl.name}`, a variable of the whole program",
+                decl.range or function.range,
+                "pass the function a pointer to it, or make it const",
+            )
+        if not _is_table(decl):
             raise Refusal(
                 "table-value",
                 f"the elements of `{decl.name}` are computed when the program starts",
