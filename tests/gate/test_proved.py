@@ -285,4 +285,6 @@ def test_what_lies_behind_an_array_of_its_own_is_nothing_a_target_may_touch(
         TAPS.replace("FILLED", "4").replace("USED", "4"), "smooth.cpp", target, "smoothed.cpp"
     )
     wrong = [rung.detail for rung in result.evidence if not rung.ok]
-    assert [f"{array} is out of bounds: it has 4 elements" in detail for detail in wrong] == [True] * bool(array)
+    assert [f"{array} is out of bounds: it has 4 elements" in detail for detail in wrong] == [True] * bool(
+        array
+    )
