@@ -169,3 +169,16 @@ def test_ranges_of_lanes_are_conditions_on_the_threads_of_a_row() -> None:
         150,
     )
     assert "room_0[" not in show(form) and "room_1[" not in show(form), show(form)
+
+
+def test_a_buffer_that_is_left_is_no_parts() -> None:
+    text = """
+        __nram__ char room[256];
+        __mlu_entry__ void k(const float *x, float *y) {
+            float *in = (float *)room, *out = in + 64;
+            __memcpy(in, x, 256, GDRAM2NRAM);
+            __bang_add(out, in, in, 64);
+            __memcpy(y, out, 256, NRAM2GDRAM);
+        }"""
+    (kernel,) = parse(text, "kernel.mlu", platform="bang").program.kernels
+    assert "room[" in show(canonicalise(kernel, kernel.block_size).function)

@@ -38,6 +38,8 @@ class Operands:
             return  # other tasks use these, too: whose element is whose is not told apart here
         units = max(1, width // memory.granule)
         granules = np.atleast_1d(np.asarray(address, np.int64)).reshape(-1, 1) * units + np.arange(units)
+        if not granules.size:  # all beyond the end
+            return
         side = self.read if is_read else self.written
         side.setdefault(id(site.node), (memory, []))[1].append(granules.reshape(-1))
 

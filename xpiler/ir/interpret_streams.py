@@ -73,9 +73,9 @@ class Streams:
         site: Site,
         is_read: bool,
     ) -> None:
-        if memory.space not in _OWN:
-            return
         numbers = state.numbers(lanes)
+        if memory.space not in _OWN or not numbers.size:  # all may lie beyond the end
+            return
         flat = address if isinstance(address, np.ndarray) else np.full(numbers.size, address, np.int64)
         units = max(1, width // memory.granule)
         granules = flat.astype(np.int64).reshape(-1, 1) * units + np.arange(units)

@@ -71,6 +71,8 @@ def _parts(function: Function, decl: Decl) -> list[_Part]:
             parts.append(_Part(start, end, dtype))
     if any(p.start % (p.dtype or decl.dtype).bytes for p in parts):
         return []
+    if any(p.end <= p.start for p in parts):  # a program that reaches beyond the end
+        return []
     return parts if len(parts) > 1 or (parts and parts[0].dtype not in (None, decl.dtype)) else []
 
 
