@@ -34,6 +34,7 @@ from xpiler.passes.index_fusion import fuse_indices
 from xpiler.passes.joint_products import separate_products
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
+from xpiler.passes.resident_tables import resident_tables
 from xpiler.passes.signed_tests import signed_tests
 from xpiler.passes.split_digits import split_digits
 from xpiler.passes.strided_sums import interchange_sums
@@ -77,7 +78,8 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     exact = shaped if architecture.padded else sum_exactly(shaped)
     chosen = vectorize(mark_rows(mark_searches(exact)))
     gathered = replace(chosen.function, body=with_apart_lanes(chosen.function.body))
-    tiled = tile_vectors(gathered, architecture, taken)
+    tabled = resident_tables(gathered, architecture)
+    tiled = tile_vectors(tabled.function, architecture, taken + tabled.bytes)
     notes = [*chosen.notes, *tiled.notes]
     if not any(isinstance(n, Instr) for n in walk(tiled.function.body)):
         notes.append(f"{function.name}: scalar code throughout, as no loop runs over consecutive elements")

@@ -24,7 +24,7 @@ from xpiler.passes.repeated_hashes import mixes_bits
 
 def branches(loop: For, names: Names) -> For:
     """The vector loop with such branches instead of choices."""
-    loop = steps_together(_from_zero(_with_places(loop)), names)
+    loop = steps_together(_from_zero(with_places(loop)), names)
     varying, written = varying_scalars(loop), arrays_written(loop.body)
 
     def varies(expr: Expr) -> bool:
@@ -81,7 +81,7 @@ def _from_zero(loop: For) -> For:
     return replace(loop, body=map_expr(loop.body, change))
 
 
-def _with_places(loop: For) -> For:
+def with_places(loop: For) -> For:
     """Integers and conditions that follow from the lane's number alone, put in where they are used."""
     changed = mutable_vars(loop.body)
 

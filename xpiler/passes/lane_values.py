@@ -44,7 +44,7 @@ from xpiler.platforms.bang import (
 )
 from xpiler.platforms.bang_bfloat16 import bfloat16_conversion
 from xpiler.platforms.bang_functions import test_of
-from xpiler.platforms.bang_integers import choice_as_clamp, integer_conversion
+from xpiler.platforms.bang_integers import choice_as_clamp, integer_conversion, shifted_quotient
 from xpiler.platforms.bang_words import signed_comparison, word_operation
 
 _TESTS = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
@@ -122,6 +122,7 @@ class LaneValues(LaneElements):
             return self.index(wish, into)
         simpler = word_operation(normal) or bfloat16_conversion(normal)
         simpler = simpler or integer_conversion(normal, self.ranges)
+        simpler = simpler or shifted_quotient(normal, self.ranges)
         simpler = simpler or compose(normal, self.varies, self.tiler.architecture)
         simpler = simpler or _test_as_choice(normal)
         if simpler is None or simpler == expr:

@@ -39,7 +39,8 @@ from xpiler.ir.rewrite import free_vars, map_stmt, substitute, walk
 from xpiler.ir.types import I32
 from xpiler.passes.aliasing import may_be_same
 from xpiler.passes.apart_lanes import has_lanes, with_apart_lanes
-from xpiler.passes.choices import branches
+from xpiler.passes.choices import branches, with_places
+from xpiler.passes.digit_lanes import with_digit_lanes
 from xpiler.passes.end_tests import with_end_tests
 from xpiler.passes.facts import mutable_vars
 from xpiler.passes.forwarded_places import forward_places
@@ -195,6 +196,9 @@ class _Tiler(Scratchpad):
         return (stmt,)
 
     def vector(self, loop: For) -> Sequence[Stmt]:
+        apart = with_digit_lanes(with_places(loop), self.names)
+        if apart is not None and not self.architecture.padded:
+            return self.stmt(apart)
         kept = dict(self.buffers), set(self.small), {k: list(v) for k, v in self.by_wish.items()}
         try:
             return VectorLoop(self, _prepared(loop, self.names, self.known)).tiles()

@@ -44,6 +44,20 @@ def integer_conversion(expr: Expr, ranges: Mapping[str, Range]) -> Expr | Let | 
     return None
 
 
+def shifted_quotient(expr: Expr, ranges: Mapping[str, Range]) -> Expr | None:
+    """What is not negative, divided by a power of two: shifted, or of the rest its lower bits."""
+    match expr:
+        case Binary(op="/" | "%" as op, left=x, right=Const(value=int(by))) if expr.dtype == I32:
+            known = range_of(x, ranges)
+            if by > 0 and by & (by - 1) == 0 and known is not None and known[0] >= 0:
+                return Binary(I32, ">>", x, const(by.bit_length() - 1)) if op == "/" else _lower_bits(x, by)
+    return None
+
+
+def _lower_bits(x: Expr, by: int) -> Expr:
+    return Binary(I32, "&", x, const(by - 1))
+
+
 def clamped(x: Expr, dtype: DType) -> Expr:
     """`x`, or what is nearest to it in the range of `dtype`."""
     low, high = _limits(dtype)
@@ -109,6 +123,11 @@ def range_of(expr: Expr, ranges: Mapping[str, Range]) -> Range | None:
             return _limits(operand.dtype)
         case Binary(op="&", right=Const(value=mask)) | Binary(op="&", left=Const(value=mask)) if mask >= 0:
             return 0, int(mask)
+        case Binary(op="+" | "-" | "*" as op, left=left, right=right) if expr.dtype == I32:
+            return _combined(op, range_of(left, ranges), range_of(right, ranges))
+        case Binary(op=">>", left=left, right=Const(value=int(bits))) if expr.dtype == I32:
+            one = range_of(left, ranges)
+            return (one[0] >> bits, one[1] >> bits) if one is not None and 0 <= bits < I32.bits else None
         case Call(function="min" | "max" as which, args=(left, right)):
             one, two = range_of(left, ranges), range_of(right, ranges)
             if one is not None and two is not None:
@@ -123,3 +142,12 @@ def range_of(expr: Expr, ranges: Mapping[str, Range]) -> Range | None:
             one, two = range_of(left, ranges), range_of(right, ranges)
             return None if one is None or two is None else (min(one[0], two[0]), max(one[1], two[1]))
     return None
+
+
+def _combined(op: str, one: Range | None, two: Range | None) -> Range | None:
+    """Of a sum, difference or product that no int overflows by."""
+    if one is None or two is None:
+        return None
+    ends = [a * b if op == "*" else a + b if op == "+" else a - b for a in one for b in two]
+    low, high = _limits(I32)
+    return (min(ends), max(ends)) if low <= min(ends) and max(ends) <= high else None
