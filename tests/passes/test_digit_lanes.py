@@ -64,3 +64,34 @@ def test_what_may_be_negative_is_not() -> None:
         x=4,
     )
     assert "__bang_sra" not in instructions(laid_out(function))
+
+
+def test_the_lowest_digit_is_the_lanes_where_its_elements_are_neighbours() -> None:
+    function = canonical(
+        """__global__ void turned(float *q, const float *c, int n, int w) {
+            int t = blockIdx.x;
+            for (int i = threadIdx.x; i < n; i += 64)
+                q[(t * n + i) * 2] = c[i % w] * 2.0f + c[i / w * w * 3 + i % w];
+        }""",
+        x=4,
+    )
+    assert not any(
+        isinstance(n, Assign) and isinstance(n.target, Load) for n in walk(laid_out(function).body)
+    )
+    for n, w in ((60, 8), (61, 7), (0, 3)):
+        assert_same(function, q=np.zeros(1000, np.float32), c=normal(1000), n=n, w=w)
+
+
+def test_elements_that_lie_apart_for_outer_lanes_are_rows_of_inner_ones() -> None:
+    function = canonical(
+        """__global__ void rows(const float *x, const int *at, float *y, int n) {
+            int row = at[blockIdx.x];
+            if (row < 0) return;
+            for (int i = threadIdx.x; i < n; i += 64) y[blockIdx.x * n + i] = x[row * n + i] + 1.0f;
+        }""",
+        x=7,
+    )
+    laid = laid_out(function)
+    assert not any(isinstance(n, Assign) and isinstance(n.target, Load) for n in walk(laid.body))
+    at = np.array([2, -1, 0, 3, -7, 1, 2], np.int32)
+    assert_same(function, x=normal(400), at=at, y=np.zeros(700, np.float32), n=100)

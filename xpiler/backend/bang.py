@@ -199,6 +199,9 @@ class BangPrinter(CPrinter):
             return self.converted(value, value.dtype)
         if isinstance(value, Load) and not self.reinterprets(value):
             return self.place(value)
+        stored = self.arrays.get(value.array) if isinstance(value, Load) else None
+        if isinstance(value, Load) and stored is not None and stored.dtype.bytes == value.dtype.bytes:
+            return f"(({_type(value.dtype)} *){self.base(value.array)})[{self.flat_index(value)}]"
         return f"{'__float2half_rn' if value.dtype == F16 else '__float2bfloat16_rn'}({self.expr(value)})"
 
     def _round(self, dtype: DType) -> str:

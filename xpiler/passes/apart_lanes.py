@@ -34,7 +34,7 @@ def _stmt(stmt: Stmt) -> Stmt:
         case For() if has_lanes(stmt):
             return replace(stmt, body=with_apart_lanes(stmt.body))
         case For() if _may_be_lanes(stmt):
-            *_, last = stmt.body.body or (stmt,)
+            last = _last(stmt.body) or stmt
             if isinstance(last, For) and _holds_lanes(last):
                 return replace(stmt, body=with_apart_lanes(stmt.body))
             return replace(stmt, kind=LoopKind.VECTOR)
@@ -43,6 +43,16 @@ def _stmt(stmt: Stmt) -> Stmt:
         case If(then=then, otherwise=otherwise):
             return replace(stmt, then=with_apart_lanes(then), otherwise=with_apart_lanes(otherwise))
     return stmt
+
+
+def _last(body: Block) -> Stmt | None:
+    """The last statement, also of a branch that ends the body."""
+    match body.body:
+        case (*_, If(then=then, otherwise=otherwise)) if not otherwise.body:
+            return _last(then)
+        case (*_, last):
+            return last
+    return None
 
 
 def _may_be_lanes(loop: For) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xpiler.ir.build import cast, const, is_const, lt, minimum, mul, sub
 from xpiler.ir.nodes import (
@@ -196,17 +197,42 @@ class _Tiler(Scratchpad):
         return (stmt,)
 
     def vector(self, loop: For) -> Sequence[Stmt]:
-        apart = with_digit_lanes(with_places(loop), self.names)
-        if apart is not None and not self.architecture.padded:
-            return self.stmt(apart)
-        kept = dict(self.buffers), set(self.small), {k: list(v) for k, v in self.by_wish.items()}
+        digits = with_digit_lanes(with_places(loop), self.names)
+        if digits is not None and not self.architecture.padded:
+            return self.stmt(digits)
+        begun = self.state()
+        inner = with_apart_lanes(loop.body)
+        rows = replace(loop, body=inner, kind=LoopKind.SERIAL) if has_lanes(inner) else None
         try:
-            return VectorLoop(self, _prepared(loop, self.names, self.known)).tiles()
+            tiles = VectorLoop(self, _prepared(loop, self.names, self.known)).tiles()
         except NotTileable as reason:
-            self.buffers, self.small, self.by_wish = kept
-            inner = with_apart_lanes(loop.body)
-            if has_lanes(inner):
-                return self.stmt(replace(loop, body=inner, kind=LoopKind.SERIAL))
+            self.restore(begun)
+            if rows is not None:
+                return self.stmt(rows)
             place = f"line {loop.range.line}: " if loop.range else ""
             self.notes.append(f"{place}scalar code for the loop over `{loop.var}`: {reason}")
             return (replace(loop, kind=LoopKind.SERIAL),)
+        if rows is None or not (apart := _one_by_one(tiles)):
+            return tiles
+        found = self.state()
+        self.restore(begun)
+        others = self.stmt(rows)
+        if _one_by_one(others) < apart:
+            return others
+        self.restore(found)
+        return tiles
+
+    def state(self) -> tuple[Any, ...]:
+        """What an attempt changes."""
+        by_wish = {k: list(v) for k, v in self.by_wish.items()}
+        kept = dict(self.buffers), set(self.small), by_wish, list(self.notes), set(self.rows)
+        return *kept, self.strided, self.numbers
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        self.buffers, self.small, self.by_wish, self.notes, self.rows, self.strided, self.numbers = state
+
+
+def _one_by_one(stmts: Sequence[Stmt]) -> int:
+    """How many loops bring or take elements one at a time."""
+    loops = [n for stmt in stmts for n in walk(stmt) if isinstance(n, For)]
+    return sum(not any(isinstance(n, (Instr, For)) for n in walk(loop.body)) for loop in loops)
