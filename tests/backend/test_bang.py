@@ -125,6 +125,24 @@ cudaError_t run(const float *x, float *y, int n) {
     assert "return status == cnrtSuccess ? cnrtGetLastError() : status;" in text
 
 
+def test_memory_in_the_order_of_a_stream_is_freed_behind_what_uses_it() -> None:
+    text = translated(
+        SCALE
+        + """
+void run(float *x, int n, cudaStream_t s) {
+    float *d;
+    cudaMallocAsync(&d, n * sizeof(float), s);
+    scale<<<n / 256 + 1, 256, 0, s>>>(x, d, n);
+    cudaFreeAsync(d, s);
+    cudaFreeAsync(nullptr, 0);
+}
+"""
+    )
+    assert "cnrtMalloc((void **)&d, n * sizeof(float));" in text
+    assert "(cnrtQueueSync(s), cnrtFree(d));" in text
+    assert "(cnrtQueueSync(default_queue()), cnrtFree(nullptr));" in text
+
+
 @pytest.mark.parametrize(
     "call", ["cublasCreate(&handle)", "cudaGetSymbolAddress(&p, t)", "cudaGraphLaunch(g, 0)"]
 )

@@ -87,7 +87,7 @@ RENAMED = {
 }
 _CALLS = frozenset(
     "cudaMalloc cudaMallocHost cudaHostAlloc cudaStreamCreateWithFlags cudaMemsetAsync "
-    "cudaMemcpy cudaMemcpyAsync cudaEventRecord "
+    "cudaMallocAsync cudaFreeAsync cudaMemcpy cudaMemcpyAsync cudaEventRecord "
     "cudaEventElapsedTime cudaMemcpyToSymbol cudaMemcpyToSymbolAsync cudaMemcpyFromSymbol "
     "cudaStreamCreateWithPriority cudaEventCreateWithFlags cudaStreamWaitEvent".split()
 )
@@ -511,8 +511,12 @@ def _call(source: SourceText, i: int) -> Edit | None:
     if memory is not None:
         return Edit(start, end, memory)
     match source.tokens[i].text, arguments:
-        case ("cudaMalloc", (pointer, size)):
+        case ("cudaMalloc", (pointer, size)) | ("cudaMallocAsync", (pointer, size, _)):
             return Edit(start, end, f"cnrtMalloc({_void(pointer, '**')}, {size})")
+        case ("cudaFreeAsync", (pointer, stream_)):  # what was put into the queue before may use it
+            queue = "default_queue()" if stream_ in _NO_STREAM else stream_
+            freed = memory_call("cudaFree", [pointer], is_managed(source.text))
+            return Edit(start, end, f"(cnrtQueueSync({queue}), {freed})")
         case ("cudaStreamCreateWithFlags" | "cudaStreamCreateWithPriority", (stream_, *_)):
             return Edit(start, end, f"cnrtQueueCreate({stream_})")
         case ("cudaEventCreateWithFlags", (event, _)):
