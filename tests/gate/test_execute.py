@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.gate.programs import TILED_GEMM, gemm_contract, run_loop, vector_contract
+from xpiler.errors import Refusal
 from xpiler.gate import avx512, execute
 from xpiler.gate.arrays import decode, encode, is_poison
 from xpiler.gate.compare import schedule_race
@@ -17,6 +18,7 @@ from xpiler.gate.execute import BOTH_ENDS, Variant, build
 from xpiler.gate.inputs import inputs_of
 from xpiler.gate.sandbox import Limits
 from xpiler.ir.types import ALL_DTYPES, BF16, BOOL, F16, F32, F64, I8, I32, DType
+from xpiler.translate import translate_text
 
 # ------------------------------------------------------------------------------------------------ plain C++
 
@@ -397,3 +399,15 @@ def test_sums_of_a_kernel_are_contracted_only_where_that_is_asked_for() -> None:
     assert (apart.buffers["y"] == 0).all()
     exact = x.astype(np.float64) ** 2 - (x * x).astype(np.float64)
     assert np.array_equal(fused.buffers["y"], exact.astype(np.float32))
+
+
+def test_the_error_that_is_told_names_the_type_that_nobody_knows() -> None:
+    text = (
+        "__global__ void look(cudaTextureObject_t t, float *y) { y[0] = tex2D<float>(t, 0, 0); }\n"
+        "void run(cudaTextureObject_t t, float *y) { look<<<1, 1>>>(t, y); }\n"
+    )
+    with pytest.raises(
+        Refusal, match=r"look.cu:1:\d+: error: .*cudaTextureObject_t.*; mend it, or move"
+    ) as told:
+        translate_text(text, "look.cu", "hip")
+    assert "declared void" not in str(told.value)

@@ -457,6 +457,9 @@ def _first_errors(done: Completed, file: str) -> str:
     if not errors:
         return (done.stderr.strip().splitlines() or [done.describe()])[-1]
     own = [line for line in errors if line.startswith(f"{file}:")]
+    own = [
+        line for line in own if "declared void" not in line
+    ] or own  # follows from a type that nobody knows
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return (own or errors)[0].strip() + more
 

@@ -27,4 +27,6 @@ def uncompiled(built: Build, entry: SourceRange | None) -> Diagnostic:
         return Diagnostic("source-compile", f"the source does not compile: {error}", entry)
     line, column = int(found["line"]), int(found["column"])
     place = SourceRange(built.file, line, column, line, column + 1)
-    return Diagnostic("source-compile", f"the source does not compile: {error[found.end() :]}", place)
+    message = f"the source does not compile: {error[found.end() :]}"
+    remedy = "mend it, or move what this needs, if it cannot be run on a host, out of the file"
+    return Diagnostic("source-compile", message, place, remedy=remedy)
