@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.gate.programs import inferred
@@ -378,3 +380,14 @@ void run(const float *x, const int *label, float *y, int rows, int v) {
     assert item.inference is not None
     cases = item.inference.contract.cases
     assert all(c.extent("x") == c.scalar("rows") * c.scalar("v") for c in cases)
+
+
+def test_sizes_below_0_that_leave_nothing_of_the_arrays_are_not_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = inferred(EVERY_STRIDE)
+    nothing = replace(found.contract.cases[0], extents=(("x", 1), ("y", 1)))
+    monkeypatch.setattr("xpiler.gate.infer_host.HostSearch.told", lambda _, sizes: [nothing for _ in sizes])
+    monkeypatch.setattr("xpiler.gate.infer_host.HostSearch.is_meant", lambda *_: True)
+    assert found.at({"n": 1000, "stride": 33}) is not None
+    assert found.at({"n": -1000, "stride": 33}) is None

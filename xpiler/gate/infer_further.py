@@ -197,8 +197,18 @@ class Elsewhere:
         elif time.thread_time() < self._deadline:
             trial = min(search.attempt(sizes), key=badness)
             case = trial.case if badness(trial) <= (False, False, base.flaws) else None
+        if case is not None and self._is_without_room(sizes, case):
+            return None
         small = case is not None and sum(extent for _, extent in case.extents) <= _MOST_ELEMENTS
         return case if small else None
+
+    def _is_without_room(self, sizes: Mapping[str, int], case: Case) -> bool:
+        """Whether a size below 0 leaves nothing of arrays that have elements at others: what the host then
+        asks for means nothing."""
+        base = self._base
+        assert base is not None
+        negative = any(sizes[name] < 0 <= base.sizes[name] for name in self._free)
+        return negative and any(e <= 1 < base.case.extent(name) for name, e in case.extents)
 
     def _is_length(self, name: str) -> bool:
         """Whether an array is longer where this size is larger."""
