@@ -38,6 +38,7 @@ def tried(body: str, name: str, before: str = "") -> set[Scalar]:
         ("g(x, std::min(size, 100));", "", {99, 100, 101, 150}),
         ("const int room = 16384 / (2 * sizeof(float)); if (size > room) f();", "", {2048, 2049, 3072}),
         ("for (int r = 0; r < size; ++r) x[r % 4096] = 0;", "", {4096, 4097}),
+        ("int i = 0; for (; i + 640 <= size; i += 16) f(); for (; i < size; ++i) g();", "", {639, 640, 641}),
         ("if (size == 0) f();", "", {0, -1, 1}),
         ("if (!size) f();", "", {0}),
         ("if (size != -100) f();", "", {-100, -99, -101}),

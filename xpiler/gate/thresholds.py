@@ -3,6 +3,7 @@
     if (alpha == 1.0f) ...                            -->  alpha: 1, and the floats beside it
     int blocks = (n + 255) / 256; if (blocks > 16)    -->  n: 4096, 4097, 4098
     if (alpha == 1.0f && beta == 0.0f)                -->  both at once, too
+    for (; i + 16 <= n; i += 16)                      -->  n: 16, where it first turns, and what i ends at
 
 A text may treat the very value of a factor or a size differently, in host code or in a kernel. Every
 comparison that its syntax shows, also of extrema, remainders and cases of a switch, is taken as a formula
@@ -76,7 +77,8 @@ class Thresholds:
         self._scalars = {name for name in params if name}
         self._calls = dict(self._arguments())
         self._globals = {g.name: g.init for g in unit.globals if g.init is not None}
-        self._known: dict[tuple[int, str], Formula | None] = {}
+        self._known: dict[tuple[int, str, bool], Formula | None] = {}
+        self._at_start = False  # whether counters are what they begin at, not what they end at
         self._set: dict[int, dict[str, list[Node]]] = {}  # by the function's body
 
     def turns(self, base: Scalars, doubles: frozenset[str] = frozenset()) -> Iterator[Turn]:
@@ -167,11 +169,33 @@ class Thresholds:
             yield from self._difference(function, *pair)
 
     def _difference(self, function: FunctionDef, left: Node | None, right: Node | None) -> Iterator[Formula]:
+        """Where counters are at their end; and at their start, if there are any."""
+        one = self._between(function, left, right)
+        if one is not None:
+            yield one
+        if any(self._is_counter(function, n) for side in (left, right) if side for n in nodes_of(side)):
+            self._at_start = True
+            first = self._between(function, left, right)
+            self._at_start = False
+            if first is not None:
+                yield first
+
+    def _between(self, function: FunctionDef, left: Node | None, right: Node | None) -> Formula | None:
         one = self._formula(function, left, 0) if left is not None else None
         other = self._formula(function, right, 0) if right is not None else Formula(frozenset(), lambda _: 0)
-        if one is not None and other is not None and one.names | other.names:
-            left_at, right_at = one.at, other.at
-            yield Formula(one.names | other.names, lambda scalars: left_at(scalars) - right_at(scalars))
+        if one is None or other is None or not one.names | other.names:
+            return None
+        left_at, right_at = one.at, other.at
+        return Formula(one.names | other.names, lambda scalars: left_at(scalars) - right_at(scalars))
+
+    def _is_counter(self, function: FunctionDef, node: Node) -> bool:
+        """A variable that begins at a number and goes on to what it is compared with."""
+        if node.type != "identifier" or function.body is None:
+            return False
+        name = self._unit.text_of(node)
+        begins = self._definitions_of(function.body).get(name, [])
+        is_plain = len(begins) == 1 and begins[0].type == "number_literal"
+        return is_plain and self._bound(function, name, 0) is not None
 
     def _numbers(self, node: Node) -> list[float]:
         """The numbers that are written in a comparison, or near by."""
@@ -249,7 +273,7 @@ class Thresholds:
         return None
 
     def _variable(self, function: FunctionDef | None, name: str, depth: int) -> Formula | None:
-        key = (id(function), name)
+        key = (id(function), name, self._at_start)
         if key not in self._known:
             self._known[key] = None  # one that depends on itself
             self._known[key] = self._found(function, name, depth)
@@ -263,6 +287,8 @@ class Thresholds:
                 return value
             names = [param.name for param in function.params]
             bound = self._bound(function, name, depth)
+            if self._at_start and bound is not None and value is not None:
+                return value
             if bound is not None or (values and name not in names):
                 return bound or value
             if name in names:
