@@ -12,8 +12,9 @@ from xpiler.gate.arrays import Array, encode, poison, storage
 from xpiler.gate.compare import Comparison, agree, compare
 from xpiler.gate.contract import Argument, Case, Contract, FillKind, Role, make_case
 from xpiler.gate.execute import BOTH_ENDS, RunResult, Variant, build
+from xpiler.gate.overrides import from_flags
 from xpiler.ir.types import BF16, F16, F32, I8, I32, I64, DType
-from xpiler.translate import Trusted
+from xpiler.translate import Trusted, verify_text
 
 
 def result(case: Case, **buffers: Array) -> RunResult:
@@ -430,3 +431,33 @@ def test_many_integers_at_an_edge_may_be_what_other_rounding_makes_of_them(
     trusted = Trusted.of(NEAREST.replace("SAID", said), "nearest.cu")
     status = trusted.verify(NEAREST.replace("SAID", changed), "nearest.cu").status
     assert (status == "verified") == verified
+
+
+QUANTIZED = """
+__global__ void scaled(const float *x, signed char *y, float scale, int n) {
+  const float *row = x + blockIdx.x * n;
+  float sum = 0.0f, squares = 0.0f;
+  for (int i = FIRST; STILL; STEP) { sum += row[i]; squares += row[i] * row[i]; }
+  float mean = sum / n, inverse = rsqrtf(squares / n - mean * mean + 0.25f);
+  for (int i = threadIdx.x; i < n; i += 32)
+    y[blockIdx.x * n + i] = min(127, max(-128, __float2int_rn((row[i] - mean) * inverse * scale)));
+}
+void quantize(const float *x, signed char *y, float scale, int rows, int n) {
+  scaled<<<rows, 32>>>(x, y, scale, n);
+}
+"""
+
+
+def quantized(first: str, still: str, step: str) -> str:
+    return QUANTIZED.replace("FIRST", first).replace("STILL", still).replace("STEP", step)
+
+
+@pytest.mark.parametrize(("changed", "status"), [("", "verified"), ("sum / n", "unverified")])
+def test_bytes_that_cancelled_sums_decide_say_nothing_and_others_all(changed: str, status: str) -> None:
+    """Of floats near one another `squares / n - mean * mean` leaves rounding alone."""
+    target = quantized("n - 1", "i >= 0", "--i")
+    if changed:
+        target = target.replace(changed, "sum / (n + 1)")
+    overrides = from_flags(arg=["scale=40"])
+    result = verify_text(quantized("0", "i < n", "++i"), "forwards.cu", target, "backwards.cu", overrides)
+    assert result.status == status, result.evidence

@@ -24,10 +24,12 @@ there.
 
 Integer outputs are compared bit by bit; one may differ by as much as the perturbations change that very one
 in the source, where they change few (floats that are rounded to integers, at the edge of two) and anything is
-rounded at all, or as much as other rounding does, where that leaves a quarter. Where the
-data are small integers and the source's results are whole, the comparison tightens to half a unit. NaN
-equals only NaN, an infinity only itself, an element that the source never wrote only one that the target
-never wrote. What the source copies out of device memory that it never wrote is not compared: it says nothing.
+rounded at all, or as much as other rounding does, where that leaves a quarter, and four times as much where
+it is more than one. Bytes say nothing where rounding alone moves several of them by a sixteenth of their
+range: a sum that cancels left noise, and which element it is does not matter. Where the data are small
+integers and the source's results are whole, the comparison tightens to half a unit. NaN equals only NaN, an
+infinity only itself, an element that the source never wrote only one that the target never wrote. What the
+source copies out of device memory that it never wrote is not compared: it says nothing.
 """
 
 from __future__ import annotations
@@ -58,9 +60,12 @@ from xpiler.ir.nodes import RETURN
 from xpiler.ir.types import F32
 
 _ROUNDS_FOR_INTEGERS = 16  # an integer changes in some of them only
+_ROUNDS_OF_UNITS = 10  # of those
 _AT_THE_EDGE = 0.05  # the part of integers that may change under perturbations
 # The same inputs with every operation rounded otherwise: what is computed exactly does not change.
 _AT_THE_EDGE_OF_ROUNDING = 0.75
+_SEVERAL = 4.0  # times what an integer moved, where that is more than from one to the next: as with floats
+_FAR, _NOISY = 16.0, 1 / 64  # of bytes, and the part of them that is noise
 _ROUNDS = 4  # perturbed runs of the source a case: in fewer, moves cancel in some element
 _LONG_SUM = 4096
 _FAST_MATH = 64.0  # `__expf` and its kind are good to about 2^-18 near 1
@@ -243,7 +248,11 @@ def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResu
     rounds = _ROUNDS if all(a.dtype.is_float for a in outputs) else _ROUNDS_FOR_INTEGERS
     for result in expected:
         base = inputs_of(contract, result.case)
-        jobs += [(result.case, *perturbed(contract, result.case, base, round)) for round in range(rounds)]
+        strengths = _strengths(contract, result.case, rounds)
+        jobs += [
+            (result.case, *perturbed(contract, result.case, base, round, strength))
+            for round, strength in enumerate(strengths)
+        ]
     if not jobs:
         return []
     runs = source.run([case for case, _, _ in jobs], inputs=[data for _, data, _ in jobs])
@@ -268,6 +277,13 @@ def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResu
         )
         for i, r in enumerate(expected)
     ]
+
+
+def _strengths(contract: Contract, case: Case, rounds: int) -> list[float]:
+    """Of the perturbations of a case: where integers are compared, the later ones are as large as the error
+    that a float may have."""
+    as_errors = 4 * np.sqrt(_length(contract, case))
+    return [1.0 if round < _ROUNDS_OF_UNITS else as_errors for round in range(rounds)]
 
 
 def _unmoved(contract: Contract, expected: RunResult) -> Spread:
@@ -363,11 +379,13 @@ def _spread(
             # Many are at an edge by rounding alone: there the direction of each operation decides by itself.
             most = _AT_THE_EDGE if _are_few(rounded, _AT_THE_EDGE) else _AT_THE_EDGE_OF_ROUNDING
             moved = _changes(argument, expected, perturbed_runs, most)
-            spread[argument.name] = np.maximum(rounded, moved)
+            moves = np.maximum(rounded, moved)
+            noise = _is_noise(argument, expected, rounded_otherwise)
+            spread[argument.name] = np.where(noise, np.inf, np.where(moves > 1, _SEVERAL * moves, moves))
             continue
         reference = decode(expected.buffers[argument.name], argument.dtype)
         widest = np.zeros_like(reference)
-        for run in (*perturbed_runs, *rounded_otherwise):
+        for run in (*perturbed_runs[:_ROUNDS_OF_UNITS], *rounded_otherwise):
             if argument.name not in run.buffers:
                 continue
             with np.errstate(invalid="ignore"):
@@ -393,8 +411,24 @@ def _changes(argument: Argument, expected: RunResult, runs: Sequence[RunResult],
     return widest if _are_few(widest, most) else np.zeros_like(reference)
 
 
+def _is_noise(argument: Argument, expected: RunResult, rounded_otherwise: Sequence[RunResult]) -> bool:
+    """Whether rounding alone moves some bytes by a sixteenth of their range: floats near an edge of two bytes
+    move them by one."""
+    if argument.dtype.bits != 8:
+        return False
+    reference = decode(expected.buffers[argument.name], argument.dtype)
+    runs = [decode(run.buffers[argument.name], argument.dtype) for run in rounded_otherwise]
+    moves = np.max([np.abs(run - reference) for run in runs], axis=0, initial=0.0)
+    return bool(np.count_nonzero(moves >= _FAR) > _NOISY * moves.size)
+
+
 def _are_few(moves: Float64Array, most: float) -> bool:
     return bool(np.count_nonzero(moves > 0) <= most * moves.size)
+
+
+def _length(contract: Contract, case: Case) -> int:
+    """Of sums, as far as errors of their rounding are concerned."""
+    return max(16, contract.reduction_length or _longest_sum(case))
 
 
 def _longest_sum(case: Case) -> int:
@@ -519,7 +553,7 @@ def error_bound(
     contract: Contract, argument: Argument, case: Case, wanted: Float64Array, spread: Float64Array | None
 ) -> Float64Array:
     """The error allowed for each element; see the module's text."""
-    length = max(16, contract.reduction_length or _longest_sum(case))
+    length = _length(contract, case)
     unit = accumulation_unit(contract) * (_FAST_MATH if contract.fast_math else 1.0)
     ulps = 4.0 if argument.dtype.bits >= 32 else 1.0
     with np.errstate(invalid="ignore", over="ignore"):

@@ -256,10 +256,10 @@ def _with_landmarks(
 
 
 def perturbed(
-    contract: Contract, case: Case, inputs: dict[str, Array], round: int
+    contract: Contract, case: Case, inputs: dict[str, Array], round: int, strength: float = 1.0
 ) -> tuple[dict[str, Array], float]:
-    """The inputs with every ordinary float moved by one rounding unit, up or down at random; and the relative
-    size.
+    """The inputs with every ordinary float moved by up to three times `strength` rounding units, up or down
+    at random; and the relative size of one.
 
     The unit is that of f32 at the least, or of the narrowest input type: only what it can store is a
     perturbation. Arrays whose contents have a declared meaning are left alone; numbers of a declared range
@@ -281,7 +281,7 @@ def perturbed(
         values = decode(bits.view(storage(dtype)), dtype)
         steps = rng.choice([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], values.shape)
         with np.errstate(invalid="ignore", over="ignore"):
-            stepped = encode(values * (1 + 2 * unit * steps), dtype)
+            stepped = encode(values * (1 + 2 * unit * strength * steps), dtype)
         if name in ranges:
             low, high = ranges[name]
             after = decode(stepped, dtype)

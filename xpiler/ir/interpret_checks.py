@@ -31,6 +31,7 @@ from xpiler.ir.nodes import Space
 Array = Any  # of NumPy; one element a lane
 
 _PUT_OFF = 64  # reads of one array
+_PLAIN_READ = "a plain read"
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def note_atomic(access: Access) -> None:
             _report_race(access, conflict, shadow.writer[column], "an atomic", "a plain write")
         conflict = _reader_conflict(access, shadow, column, mine, warp)
         if conflict.any():
-            _report_race(access, conflict, shadow.reader[column], "an atomic", "a plain read")
+            _report_race(access, conflict, shadow.reader[column], "an atomic", _PLAIN_READ)
         shadow.atomic[column] = mine
 
 
@@ -140,7 +141,7 @@ def _race_of_read(access: Access, shadow: Shadow, column: Array) -> None:
     atomic = shadow.atomic[column]
     conflict = _concurrent(access.state, atomic, np.full(column.size, -1), mine, warp)
     if conflict.any():
-        _report_race(access, conflict, atomic, "a plain read", "an atomic")
+        _report_race(access, conflict, atomic, _PLAIN_READ, "an atomic")
     _note_readers(access.state, shadow, column, mine, warp)
 
 
@@ -304,6 +305,8 @@ def _report_race(
         code, severity = "unordered-blocks", "warning"
     if site.flag and severity == "error":
         code, severity = "flag-race", "warning"
+    if site.retried and _PLAIN_READ in (mine_text, other_text) and severity == "error":
+        code, severity = "retried-race", "warning"
     index = _index(access, row)
     where = "threads of different blocks" if across else "two threads"
     message = f"{where} race on {site.array}[{index}]: {mine_text} and {other_text} with no barrier between"

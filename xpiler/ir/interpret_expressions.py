@@ -47,11 +47,12 @@ class Reached:
 @dataclass(frozen=True)
 class Context:
     """What is known before the run: how numbers are computed, whether blocks are ordered by atomics, which
-    arrays are flags."""
+    arrays are flags, and in which ones what is old is tried again."""
 
     numeric: Native
     fenced: bool
     flags: frozenset[str] = frozenset()
+    retried: frozenset[str] = frozenset()
 
 
 class Expressions:
@@ -199,7 +200,8 @@ class Expressions:
 
     def site(self, node: Expr, array: str) -> Site:
         context = self.context
-        return Site(node, array, node.range or self.range, self.loops, context.fenced, array in context.flags)
+        kinds = (array in names for names in (context.flags, context.retried))
+        return Site(node, array, node.range or self.range, self.loops, context.fenced, *kinds)
 
     def site_of(self, stmt: Stmt) -> Site:
         """A statement that accesses no array of its own."""

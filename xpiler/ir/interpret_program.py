@@ -20,6 +20,7 @@ from xpiler.ir.interpret_native import Family, Native
 from xpiler.ir.interpret_state import Run
 from xpiler.ir.interpret_statements import Statements
 from xpiler.ir.nodes import Function
+from xpiler.ir.retries import retried
 
 _MOST = 32  # programs that are kept
 
@@ -66,6 +67,6 @@ def compiled(function: Function, numeric: Native) -> Iterator[Compiled]:
 
 def _compile(function: Function, numeric: Native) -> Compiled:
     arrays = Arrays.of(function, numeric)
-    context = Context(numeric, orders_blocks(function), flags(function))
+    context = Context(numeric, orders_blocks(function), flags(function), retried(function))
     statements = Statements(context, arrays)
     return Compiled(function, numeric, arrays, statements, statements.compile(function.body))

@@ -57,6 +57,7 @@ class Site:
     loops: frozenset[str]  # variables of the loops around it
     fenced: bool = False  # the kernel orders blocks by atomics: races across blocks may be none
     flag: bool = False  # all that is ever stored in the array is one value: who sees it first is no matter
+    retried: bool = False  # what a plain read saw there is held against the element before that is swapped
 
 
 Origin = tuple[object, Finding]  # the statement or expression that read what was never written

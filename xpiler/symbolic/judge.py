@@ -18,8 +18,9 @@ import numpy as np
 from xpiler.ir.interpret import Finding
 from xpiler.ir.interpret_log import AccessKind, BarrierEvent
 from xpiler.ir.interpret_state import BLOCK_BITS, EPOCH_BITS, THREAD_BITS
-from xpiler.ir.nodes import Atomic, Const, Expr, Function, Load, Ref, Space
+from xpiler.ir.nodes import Expr, Function, Load, Ref, Space
 from xpiler.ir.printer import show
+from xpiler.ir.retries import retried
 from xpiler.ir.rewrite import walk
 from xpiler.ir.source import SourceRange
 from xpiler.symbolic.conflicts import Access, Conflict, conflicts
@@ -83,14 +84,9 @@ class Judge:
         ordered: Sequence[tuple[SourceRange, str]] = (),
         lines: Sequence[str] = (),
     ) -> Judge:
-        retried = set()
-        for node in walk(kernel.body):
-            match node:
-                case Atomic(op="cas", place=place, args=(compare, _)) if not isinstance(compare, Const):
-                    retried.add(place.array)
         suggested = tuple(suggested)
         return Judge(
-            kernel, dependence, frozenset(retried), suggested, defined or {}, ordered, lines, Waits.of(kernel)
+            kernel, dependence, retried(kernel), suggested, defined or {}, ordered, lines, Waits.of(kernel)
         )
 
     def judge(self, seen: Observed) -> list[Found]:
