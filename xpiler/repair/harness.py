@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from xpiler.gate.contract import Contract
@@ -26,6 +26,7 @@ _SUPPORT = (
 )
 _PRAGMA = re.compile(r"^([ \t]*)#[ \t]*pragma[ \t]+omp\b(?:[^\n]*\\\n)*[^\n]*", re.M)
 _ROUNDS = 10  # of compiling without what did not compile
+_PARTS = 12  # of changes that are compiled apart, where no line of an error says which are wrong
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,12 @@ def harness(
 ) -> Harness:
     """The program with these choices of these sites, as far as they compile."""
     parts = _parts(sites, choices := list(choices))
-    chosen: dict[int, list[int]] = {}
-    for number, choice in dict.fromkeys((*choices, *itertools.chain.from_iterable(parts.values()))):
-        chosen.setdefault(number, []).append(choice)
+    chosen = _by_site(dict.fromkeys((*choices, *itertools.chain.from_iterable(parts.values()))))
     for _ in range(_ROUNDS):
         written, lines = _written(text, sites, chosen)
         built = build(written, file, platform, contract, quick=True)
         if built.ok:
-            kept = {
-                number: tuple(sorted(choice for choice in c if _is_whole((number, choice), parts, chosen)))
-                for number, c in chosen.items()
-            }
-            kept = {number: c for number, c in kept.items() if c}
-            return Harness(built, {n: sites[n] for n in kept}, kept, parts)
+            return _of(built, sites, chosen, parts)
         wrong = set(_blamed(built.log, file, lines)) or _around(built.log, file, lines, chosen)
         wrong |= set(_unlinked(built.log, sites, chosen)) | _undeclared(built.log, text, sites, chosen)
         if not wrong:
@@ -83,7 +77,59 @@ def harness(
             if choice in chosen.get(number, ()):
                 chosen[number].remove(choice)
         chosen = {number: c for number, c in chosen.items() if c}
+    halves = _halved(
+        [(number, choice) for number, c in chosen.items() for choice in c],
+        lambda one: sites[one[0]].alternatives[one[1] - 1].cost,
+        lambda some: build(_written(text, sites, some)[0], file, platform, contract, quick=True),
+    )
+    if halves is not None:
+        return _of(halves[0], sites, halves[1], parts)
     return Harness(replace(built, program=None), {}, {})
+
+
+_One = tuple[int, int]
+_Chosen = dict[int, list[int]]
+
+
+def _halved(
+    ones: Sequence[_One], cost: Callable[[_One], float], attempt: Callable[[_Chosen], Build]
+) -> tuple[Build, _Chosen] | None:
+    """The program with as many of the changes as compile together, the most plausible first: halves that do
+    not are halved again. None where no change compiles."""
+    if not ones or not attempt({}).ok:
+        return None
+    best: Build | None = None
+    kept: list[_One] = []
+    ordered = sorted(ones, key=cost)
+    waiting = [ordered[: len(ones) // 2], ordered[len(ones) // 2 :]]
+    for _ in range(_PARTS):
+        part = waiting.pop(0) if waiting else []
+        if not part:
+            break
+        built = attempt(_by_site([*kept, *part]))
+        if built.ok:
+            best, kept = built, [*kept, *part]
+        elif len(part) > 1:
+            half = len(part) // 2
+            waiting = [part[:half], part[half:], *waiting]
+    return None if best is None else (best, _by_site(kept))
+
+
+def _by_site(ones: Iterable[_One]) -> _Chosen:
+    chosen: _Chosen = {}
+    for number, choice in ones:
+        chosen.setdefault(number, []).append(choice)
+    return chosen
+
+
+def _of(built: Build, sites: Sequence[Site], chosen: _Chosen, parts: _Parts) -> Harness:
+    """The program that was built, with those of its changes that are in it whole."""
+    whole = {
+        number: tuple(sorted(choice for choice in c if _is_whole((number, choice), parts, chosen)))
+        for number, c in chosen.items()
+    }
+    kept = {number: c for number, c in whole.items() if c}
+    return Harness(built, {n: sites[n] for n in kept}, kept, parts)
 
 
 _Parts = dict[tuple[int, int], tuple[tuple[int, int], ...]]

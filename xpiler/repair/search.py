@@ -119,7 +119,8 @@ class Search:
             if not tools.build.ok:
                 if not stage:
                     self.reason = f"the text with choices does not compile: {tools.build.error}"
-                return None
+                    return None
+                continue
             self.early = stage + 1 < _FOCUS
             found = self._singles(tools)
             if stage < _FOCUS:
