@@ -11,7 +11,7 @@ from tests.tuning.stand_in import NO_LINE, STAND_IN, StandIn
 from xpiler.gate.timing import Program
 from xpiler.passes.knobs import KNOBS, Knob, chosen
 from xpiler.tuning.record import Question, Record
-from xpiler.tuning.search import EXHAUSTIVE, Begin, proposals
+from xpiler.tuning.search import EXHAUSTIVE, Begin, Known, Reward, proposals
 from xpiler.tuning.space import Point, Space, point, space_of
 from xpiler.tuning.tune import Budget, _Search
 
@@ -19,6 +19,7 @@ A = Knob("test.a", tuple(range(8)), 0, "eighths")
 B = Knob("test.b", tuple(range(8)), 0, "eighths")
 C = Knob("test.c", tuple(range(8)), 0, "eighths")
 D = Knob("test.d", (0, 1), 0, "whether at all")
+E = Knob("test.e", tuple(range(8)), 0, "eighths")
 
 
 def peak(one: Point) -> float:
@@ -66,9 +67,8 @@ def test_the_likely_fast_points_of_a_small_space_come_first(
         search.on_step = lambda step: tried.append(step.trial.point)
         search.run(0)
     values = [dict(one)["test.a"] for one in tried]
-    assert values[0] == 0
-    assert [min(v, 4) for v in values[1:]] == sorted((min(v, 4) for v in values[1:]), reverse=True)
-    assert len(asked) == 5
+    assert values == [0, 4, 3, 2, 1]
+    assert len(asked) == 4
 
 
 def test_a_large_space_is_searched_where_rewards_are_high() -> None:
@@ -134,6 +134,42 @@ def test_only_knobs_that_are_read_make_the_space() -> None:
 def test_a_knob_that_is_read_under_another_ones_value_is_found() -> None:
     space = space_of(lambda: f"{B.value}" if D.value else "plain")
     assert {knob.name for knob in space.knobs} == {"test.b", "test.d"}
+
+
+def test_knobs_that_change_nothing_do_not_make_the_space() -> None:
+    """Where only two together change a text, both are of the space."""
+    space = space_of(lambda: f"{A.value}{0 * B.value}{C.value if A.value > 3 else 0}")
+    assert [knob.name for knob in space.knobs] == ["test.a", "test.c"]
+    together = space_of(lambda: f"{bool(B.value and D.value)}{0 * C.value}")
+    assert {knob.name for knob in together.knobs} == {"test.b", "test.d"}
+
+
+def test_points_of_a_program_that_was_tried_are_no_trials(tmp_path: Path) -> None:
+    """They are neither measured nor counted, and the search goes on to programs that differ."""
+    space = space_of(lambda: f"{A.value // 2} {B.value // 2} {C.value // 4}")
+    assert space.size == 512 > EXHAUSTIVE
+    trusted: Any = SimpleNamespace(
+        program=lambda text, file: Program(text, file, ()),
+        verify=lambda text, file: SimpleNamespace(status="verified", text=text, evidence=()),
+    )
+    about = Question("source", "sizes", STAND_IN.fingerprint, "vnni")
+    with Record(tmp_path / "record") as record:
+        search = _Search(trusted, space, StandIn(), about, record, Budget(), "k.cu", "vnni", NO_LINE)
+        tuned = search.run(0)
+    programs = [trial.program for trial in tuned.trials]
+    assert len(programs) == len(set(programs)) == 32
+
+
+def test_a_search_among_points_of_one_program_ends() -> None:
+    begun: list[Point] = []
+
+    def begin(one: Point) -> Reward | Known:
+        begun.append(one)
+        return Known(lambda: 0.5) if len(begun) > 10 else lambda: 0.5
+
+    tried = list(proposals(Space((A, B, C, E), lambda: ""), begin, simulations=2000))
+    assert tried == begun
+    assert 10 < len(tried) < 300 < 4096
 
 
 def test_equal_texts_are_one_program() -> None:

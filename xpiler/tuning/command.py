@@ -144,7 +144,7 @@ def _print(tuned: Tuned, output: Path | None) -> None:
     what = "the whole call, with what host code does besides" if tuned.whole_calls else "the kernels alone"
     out.print(f"{'estimated' if tuned.estimated else 'timed'}: {what}", markup=False)
     out.print(
-        f"{len(tuned.trials)} of {tuned.space.size} points in {tuned.seconds:.0f} s: {tuned.ended}",
+        f"{len(tuned.trials)} programs of {tuned.space.size} points in {tuned.seconds:.0f} s: {tuned.ended}",
         markup=False,
     )
     out.print(Evidence(tuned.result.evidence).render(), markup=False, soft_wrap=True)

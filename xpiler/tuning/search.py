@@ -2,8 +2,8 @@
 
 A decision is the value of one knob; knobs stand in the order in which the passes read them, so that a path
 from the root is a sequence of passes with their choices. Points that make the same program share what was
-measured. After Kocsis and Szepesvari's UCT, with the best reward of a subtree in place of the mean, because
-one program is delivered, not a distribution.
+measured, and only the first of them counts as tried. After Kocsis and Szepesvari's UCT, with the best reward
+of a subtree in place of the mean, because one program is delivered, not a distribution.
 
 Several points may be under way at once, for several devices. Their rewards are learned in the order in which
 they were begun, so that a search is the same again, in whatever order they are known.
@@ -23,10 +23,23 @@ SIMULATIONS = 512
 EXHAUSTIVE = 128  # points that are all tried
 _EXPLORATION = 0.5
 _FOLLOWS = 0.8  # how often a decision that is new is made as in the best point
+_IN_VAIN = 256  # points in a row without a new program, after which there is hardly another one
+_AHEAD = 4  # points that may be chosen for each that is under way
 
-Begin = Callable[[Point], Callable[[], float | None]]
-"""Has a point measured. The function that is returned waits for how good it is, between 0 and 1; None where
-it makes no valid program."""
+Reward = Callable[[], float | None]
+"""Waits for how good a point is, between 0 and 1; None where it makes no valid program."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a point is worth that makes no program of its own: it is that of an earlier point, or there is
+    none."""
+
+    reward: Reward
+
+
+Begin = Callable[[Point], Reward | Known]
+"""Has a point measured."""
 
 
 def proposals(
@@ -38,16 +51,16 @@ def proposals(
     order: Callable[[list[Point]], list[Point]] | None = None,
 ) -> Iterator[Point]:
     """The points to try, each once, in the order in which they were begun, once their rewards are known.
-    `window`: how many may be under way now; `order`: in which those of a small space come after the
-    default."""
+    `simulations`: how many programs of a large space come after the default; `window`: how many may be under
+    way now; `order`: in which those of a small space come after the default."""
     if space.size <= EXHAUSTIVE:
         default, *others = space.points()
         if order is not None and others and window():
             others = order(others)
-        yield from _settled(iter((default, *others)), begin, window, lambda one, worth: None)
+        yield from _settled(iter((default, *others)), begin, window, lambda one, worth: None, space.size)
     else:
         tree = _Tree(space, random.Random(seed))
-        yield from _settled(tree.points(simulations), begin, window, tree.learn)
+        yield from _settled(tree.points(), begin, window, tree.learn, simulations + 1)
 
 
 def _settled(
@@ -55,15 +68,30 @@ def _settled(
     begin: Begin,
     window: Callable[[], int],
     learn: Callable[[Point, float], None],
+    most: int,
 ) -> Iterator[Point]:
-    under_way: deque[tuple[Point, Callable[[], float | None]]] = deque()
+    """`most`: programs that are measured."""
+    chosen: deque[tuple[Point, Reward | Known]] = deque()
+    programs = under_way = in_vain = 0
     while True:
-        while len(under_way) < window() and (one := next(points, None)) is not None:
-            under_way.append((one, begin(one)))
-        if not under_way:
+        while under_way < window() and len(chosen) < _AHEAD * window() and programs < most:
+            one = next(points, None) if in_vain < _IN_VAIN else None
+            if one is None:
+                break
+            begun = begin(one)
+            chosen.append((one, begun))
+            if isinstance(begun, Known):
+                in_vain += 1
+            else:
+                programs, under_way, in_vain = programs + 1, under_way + 1, 0
+        if not chosen:
             return
-        one, wait = under_way.popleft()
-        learn(one, wait() or 0.0)
+        one, begun = chosen.popleft()
+        if isinstance(begun, Known):
+            learn(one, begun.reward() or 0.0)
+        else:
+            learn(one, begun() or 0.0)
+            under_way -= 1
         yield one
 
 
@@ -85,12 +113,10 @@ class _Tree:
         self.best = dict(space.default)
         self.most = 0.0
 
-    def points(self, simulations: int) -> Iterator[Point]:
+    def points(self) -> Iterator[Point]:
         """The default, then one point a simulation; each is chosen when it is asked for."""
         yield self._visited(self._path_to(self.space.default))
-        for _ in range(simulations):
-            if self.root.done:
-                return
+        while not self.root.done:
             yield self._visited(self._select())
 
     def _path_to(self, one: Point) -> list[_Node]:

@@ -1,8 +1,8 @@
 """`tune`: the fastest verified program that a budget finds.
 
     for each point of the space, the default first:
-        its text -> (the same as another's: that one's time) -> built, run in turn with the best so far
-                 -> faster: through the whole gate, and only then it is the best
+        its text -> (the same as another's: that one's time, and no trial) -> built, run in turn with the
+                    best so far -> faster: through the whole gate, and only then it is the best
 
 Every trial is written to the record at once; what is there already is not tried again.
 """
@@ -28,11 +28,10 @@ from xpiler.tuning.measure import Here, Job, Measurer, Unmeasured
 from xpiler.tuning.model import Modelled
 from xpiler.tuning.record import Question, Record, Trial
 from xpiler.tuning.roofline import Roofline, corrected, roofline
-from xpiler.tuning.search import SIMULATIONS, proposals
+from xpiler.tuning.search import SIMULATIONS, Known, Reward, proposals
 from xpiler.tuning.space import Made, Point, Space, space_of
 
 WINS = 0.98  # of the best time, below which a program is faster and not lucky
-NO_FORM, SAME = "the translation has no such form", "the same program"
 _ORDERING = 0.2  # of the time for a search: how much of it may go into the order of a small space
 TROUBLE = 3  # points in a row that could not be measured
 
@@ -50,8 +49,8 @@ class Budget:
 
 @dataclass(frozen=True)
 class Step:
-    """One trial as it is told: how many of how many points, what was tried, and the best so far with what the
-    gate says of it; `line` is how fast a program could be."""
+    """One trial as it is told: its number, the size of the space, what was tried, and the best so far with
+    what the gate says of it; `line` is how fast a program could be."""
 
     number: int
     size: int
@@ -183,6 +182,7 @@ class _Search:
     until: float = math.inf
     corrected: bool = False
     known: dict[Point, Trial] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
     by_program: dict[str, Trial] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -205,7 +205,7 @@ class _Search:
         except TimeoutError:
             ended = f"{self.budget.seconds:.0f} s"
         if not ended:
-            ended = "every point was tried" if self._window() else f"{self.measured} trials"
+            ended = "every program that was found was tried" if self._window() else f"{self.measured} trials"
         result = self.result or self._verified(self.space.default)
         return Tuned(
             self.space,
@@ -234,9 +234,12 @@ class _Search:
     def _points(self, seed: int) -> Iterator[Point]:
         """The default, points that were best at other sizes, then what the search proposes."""
         first = dict.fromkeys((self.space.default, *self.record.similar(self.about)))
+        names = {knob.name for knob in self.space.knobs}
         for one in first:
-            if len(one) == len(self.space.knobs) and self._window():
-                self._begin(one)()
+            if {name for name, _ in one} == names and self._window():
+                begun = self._begin(one)
+                if not isinstance(begun, Known):
+                    begun()
                 yield one
         order = None if self.measurer.estimates else self._ordered
         yield from proposals(self.space, self._begin, seed, SIMULATIONS, self._window, order)
@@ -262,19 +265,21 @@ class _Search:
             worth[one] = known[made.program]
         return sorted(points, key=lambda one: worth.get(one, math.inf))
 
-    def _begin(self, one: Point) -> Callable[[], float | None]:
-        """Has a point measured, unless it was; the function that is returned waits for its reward."""
-        if any(trial.point == one for trial in self.trials):
-            return lambda: self._reward(next(trial for trial in self.trials if trial.point == one))
-        known = self.known.get(one)
+    def _begin(self, one: Point) -> Reward | Known:
+        """Has a point's program measured, unless it was, or another point has it measured."""
         made = self.space.make(one)
-        if known is not None and made is not None and known.program != made.program:
+        if made is None:  # the translation has no such form
+            return Known(lambda: None)
+        if made.program in self.begun:
+            return Known(lambda: self._reward_of(made.program))
+        self.begun.add(made.program)
+        known = self.known.get(one)
+        if known is not None and known.program != made.program:
             known = None  # the engine writes another program than it did
-        wait = self._measured(one, made) if known is None else None
-        if known is not None and self.budget.resumed and known.why not in (NO_FORM, SAME):
+        wait = self._measured(made) if known is None else None
+        if known is not None and self.budget.resumed:
             self.measured += 1
-        if made is not None:
-            self.texts[made.program] = made.text
+        self.texts[made.program] = made.text
 
         def reward() -> float | None:
             try:
@@ -311,18 +316,22 @@ class _Search:
             )
         )
 
+    def _reward_of(self, program: str) -> float | None:
+        """That of a program that was begun; None if it could not be measured."""
+        trial = self.by_program.get(program)
+        return None if trial is None else self._reward(trial)
+
     def _reward(self, trial: Trial) -> float | None:
         """The default's time over this trial's, halved: 1/2 for the default, 1 for twice as fast or more."""
         if trial.seconds is None or self.default is None or not self.default.seconds:
             return None
         return min(1.0, self.default.seconds / trial.seconds / 2)
 
-    def _settled(self, trial: Trial, made: Made | None, known: bool) -> Trial:
+    def _settled(self, trial: Trial, made: Made, known: bool) -> Trial:
         """What becomes of a trial: perhaps the best one, and one for the record."""
         if trial.seconds is not None and (self.best is None or trial.seconds < self.best.seconds * WINS):  # type: ignore[operator]
-            trial = self._accepted(trial, made)
-        if made is not None:
-            self.by_program[made.program] = trial
+            trial = self._accepted(trial)
+        self.by_program[made.program] = trial
         self.trials.append(trial)
         if not known and not self.measurer.estimates:
             self.record.add(self.about, trial)
@@ -335,7 +344,7 @@ class _Search:
         self.on_step(Step(number, size, trial, known, self.best, self.result, self.line, estimates))
         return trial
 
-    def _accepted(self, trial: Trial, made: Made | None) -> Trial:
+    def _accepted(self, trial: Trial) -> Trial:
         """A faster program becomes the best if the gate has no objection."""
         self.progress("verifying the faster program")
         result = self._verified(trial.point)
@@ -344,22 +353,13 @@ class _Search:
             return self.best
         return Trial(trial.point, trial.program, False, None, trial.samples, "the gate does not verify it")
 
-    def _measured(self, one: Point, made: Made | None) -> Callable[[], Trial]:
-        """Has the program of a point measured, once for all points that make it."""
-        if made is None:
-            return lambda: Trial(one, "", False, None, why=NO_FORM)
-        if made.program in self.texts:
-            return lambda: self._same(one, made.program)
+    def _measured(self, made: Made) -> Callable[[], Trial]:
+        """Has the program of a point measured."""
         doing = "estimating" if self.measurer.estimates else "measuring"
-        self.progress(f"{doing} {', '.join(f'{name}={value}' for name, value in one)}")
+        self.progress(f"{doing} {', '.join(f'{name}={value}' for name, value in made.point)}")
         self.measured += 1
         wait = self.measurer.begin(self._job(made.text), self.until)
-        return lambda: _trial(one, made.program, wait())
-
-    def _same(self, one: Point, program: str) -> Trial:
-        if program not in self.by_program:
-            raise Unmeasured("nor was another point's program, which is the same")
-        return replace(self.by_program[program], point=one, why=SAME)
+        return lambda: _trial(made.point, made.program, wait())
 
     def _job(self, text: str) -> Job:
         program = self._program(text)
