@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from tests.passes.mlu import canonical, expanded, laid_out
 from xpiler.frontend import parse
+from xpiler.ir.interpret import run
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 
@@ -56,3 +59,16 @@ def test_digits_of_a_number_that_is_no_product_of_theirs_are_loops_all_the_same(
     assert "if (0 < n)" in shown, "an empty loop divides by nothing"
     for digit in ("c", "h", "w"):
         assert f"parallel for i32 {digit} in 0 .. " in shown
+
+
+def test_no_task_divides_by_a_radix_before_there_is_a_number_to_take_apart() -> None:
+    source = """__global__ void shift(const float *x, float *y, int n, int w, int stride) {
+      int i = blockIdx.x * blockDim.x + threadIdx.x;
+      if (i < n) y[(i / w) * stride + i % w] = x[i];
+    }"""
+    laid = laid_out(canonical(source, x=3))
+    assert "i_high" in show(laid)
+    x, y = np.ones(4, np.float32), np.zeros(4, np.float32)
+    assert not run(expanded(laid), {"x": x, "y": y, "n": 0, "w": 0, "stride": 0}).errors
+    assert not run(expanded(laid), {"x": x, "y": y, "n": 4, "w": 2, "stride": 2}).errors
+    np.testing.assert_array_equal(y, x)

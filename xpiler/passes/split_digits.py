@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from xpiler.ir.affine import linear
 from xpiler.ir.affine_form import divide_out, to_expr
-from xpiler.ir.build import add, cast, ceil_div, const, div, is_const, lt, minimum, mod, mul, sub
+from xpiler.ir.build import add, cast, ceil_div, const, div, is_const, lt, maximum, minimum, mod, mul, sub
 from xpiler.ir.nodes import Binary, Block, Const, Decl, Expr, For, Function, If, LoopKind, Stmt, Var
 from xpiler.ir.rewrite import (
     arrays_read,
@@ -90,7 +90,8 @@ def _independent_loops(function: Function) -> int:
 
 def split_digit(loop: For, names: Names, *, left_over: bool = False) -> For | None:
     """A loop that counts from 0 by 1 as the loops over the lowest digit and the rest. `left_over`: also where
-    no independence is known and the last one of the rest may be short of digits."""
+    no independence is known and the last one of the rest may be short of digits; the caller sees to it that
+    there is a number to take apart."""
     radix = radix_of(loop)
     if radix is None or loop.start != Const(loop.dtype, 0):
         return None
@@ -137,8 +138,15 @@ def split_digit(loop: For, names: Names, *, left_over: bool = False) -> For | No
     )
     if count is not None:
         inner = replace(inner, stop=radix)
-    outer_body = Block((*head, inner))
-    return replace(loop, var=high.name, stop=count or ceil_div(loop.stop, radix), body=outer_body, kind=kind)
+    else:
+        count = ceil_div(loop.stop, radix if left_over else _at_least_1(radix))
+    return replace(loop, var=high.name, stop=count, body=Block((*head, inner)), kind=kind)
+
+
+def _at_least_1(radix: Expr) -> Expr:
+    """A divisor for a count that is needed before it is known that there is a number to take apart: where
+    there is none, the radix may be 0."""
+    return radix if isinstance(radix, Const) else maximum(radix, const(1, radix.dtype))
 
 
 def radix_of(loop: For) -> Expr | None:
