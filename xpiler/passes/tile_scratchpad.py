@@ -53,6 +53,7 @@ from xpiler.passes.pipeline import pipeline
 from xpiler.passes.repeated_hashes import name_hashes
 from xpiler.passes.resident_rows import resident_rows
 from xpiler.passes.vector_loops import VectorLoop
+from xpiler.passes.whole_quotients import with_whole_quotients
 from xpiler.passes.window_bounds import uniform_windows
 from xpiler.platforms.bang import (
     POOL_WINDOW,
@@ -166,7 +167,7 @@ def _numbers(tiler: _Tiler, tile: int) -> list[Stmt]:
 def _prepared(loop: For, names: Names, known: Mapping[str, Expr]) -> For:
     loop = with_end_tests(forward_places(loop), known)
     chosen = branches(name_hashes(loop, names), names)
-    return uniform_windows(tests_as_numbers(chosen), names)
+    return with_whole_quotients(uniform_windows(tests_as_numbers(chosen), names))
 
 
 class _Tiler(Scratchpad):

@@ -138,6 +138,8 @@ def _converted(to: DType, source: DType) -> Callable[[DType], Expr]:
 _INTEGERS = {"int8": I8, "int16": I16, "int32": I32}
 _TESTS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
+_DIVIDES = 520  # the first generation with a division of vectors
+
 ELEMENTWISE: tuple[Elementwise, ...] = (
     Elementwise("__bang_relu", lambda t: Call(t, "max", (_a(t), const(0, t))), NUMBERS, since=SECOND),
     Elementwise("__bang_add_scalar", _two("+", _s), NUMBERS),
@@ -151,7 +153,7 @@ ELEMENTWISE: tuple[Elementwise, ...] = (
     Elementwise("__bang_mul", _two("*"), NUMBERS),
     Elementwise("__bang_maximum", _call("max", _b), FLOATS, since=520),  # NaN only of two NaN, as in C
     Elementwise("__bang_minimum", _call("min", _b), FLOATS, since=520),
-    Elementwise("__bang_div", _two("/"), (F32,), since=520),
+    Elementwise("__bang_div", _two("/"), (F32,), since=_DIVIDES),
     Elementwise("__bang_maxequal", _call("max", _b), NUMBERS),
     Elementwise("__bang_minequal", _call("min", _b), NUMBERS),
     Elementwise("__bang_recip", _call("rcp"), (F32,), since=SECOND),
@@ -302,6 +304,8 @@ def compose(expr: Expr, varies: Callable[[Expr], bool], architecture: Architectu
             return mul(Call(dtype, "log2", (x,)), const(0.30102999566398120, dtype))
         case Call(function="erfc", args=(Call(function="abs") as x,)) if dtype == F32:
             return tail_of_erf(x)
+        case Call(function="quotient", args=(x, y)) if varies(y) and architecture.number >= _DIVIDES:
+            return Binary(dtype, "/", x, y)
         case Call(function=name, args=args) if dtype == F32 and (found := function_of(name, args, varies)):
             return found
         case Cast(operand=x) if dtype in (I8, I16) and x.dtype == F16:

@@ -7,6 +7,7 @@ Where a plain formula loses the digits of small arguments (`exp(x) - 1`) a serie
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ def function_of(name: str, args: Sequence[Expr], varies: Callable[[Expr], bool])
     match name, args:
         case "pow", (x, y):
             return _powers(x, y, varies) if varies(y) else _power(x, y)
+        case "quotient", (x, y):
+            return _quotient(x, y, varies)
         case (("atan2" | "hypot"), (first, second)):
             x, y = (second, first) if name == "atan2" else (first, second)
             return Let((("x", x), ("y", y), *_SIDES), _ATAN2 if name == "atan2" else _HYPOT)
@@ -60,6 +63,40 @@ def tail_of_erf(x: Expr) -> Let:
     power = sub(_polynomial(_ERFC, t), mul(z, z))
     reciprocal = _call("rcp", add(mul(z, _HALF), _ONE))
     return Let((("z", x), ("t", reciprocal)), mul(_call("exp", power), t))
+
+
+def _quotient(x: Expr, y: Expr, varies: Callable[[Expr], bool]) -> Let:
+    """x / y to the last digit: x times the reciprocal, and what that leaves of x. The rest is exact, as the
+    halves of 12 digits have products without a rounding. Quotients from 2^24 on, whole numbers as they are,
+    stay (and what is infinite or no number)."""
+    names: tuple[tuple[str, Expr], ...] = (("x", x),) if varies(x) else ()
+    dividend = _X if varies(x) else x
+    divisor, inverse = y, div(_ONE, y)
+    if varies(y):
+        divisor, inverse = Var(F32, "y"), Var(F32, "inverse")
+        names = (*names, ("y", y), ("inverse", _call("rcp", divisor)))
+    high, low = Var(F32, "high"), Var(F32, "low")
+    upper: Expr = Var(F32, "upper") if varies(y) else _upper_half(y)
+    lower: Expr = Var(F32, "lower") if varies(y) else sub(y, upper)
+    if varies(y):
+        names = (*names, ("upper", _upper_half(divisor)), ("lower", sub(divisor, upper)))
+    rest = sub(sub(sub(sub(dividend, mul(high, upper)), mul(high, lower)), mul(low, upper)), mul(low, lower))
+    names = (
+        *names,
+        ("q", mul(dividend, inverse)),
+        ("high", _upper_half(_SQUARE)),
+        ("low", sub(_SQUARE, high)),
+    )
+    is_small = lt(_call("abs", _SQUARE), const(2.0**24, F32))
+    return Let(names, Select(F32, is_small, add(mul(rest, inverse), _SQUARE), _SQUARE))
+
+
+def _upper_half(x: Expr) -> Expr:
+    """The first 12 digits."""
+    if isinstance(x, Const):
+        (bits,) = struct.unpack("<i", struct.pack("<f", x.value))
+        return const(struct.unpack("<f", struct.pack("<i", bits & -4096))[0], F32)
+    return Bitcast(F32, Binary(I32, "&", Bitcast(I32, x), const(-4096, I32)))
 
 
 def _power(x: Expr, y: Expr) -> Expr | Let:
