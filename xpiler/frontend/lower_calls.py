@@ -10,7 +10,7 @@ from tree_sitter import Node
 from xpiler.errors import Refusal
 from xpiler.frontend.lower_builtins import Invocation
 from xpiler.frontend.lower_context import Context, Frame, Scope, expression, named_children, number, shorten
-from xpiler.frontend.lower_convert import construct, convert
+from xpiler.frontend.lower_convert import cast, construct, convert
 from xpiler.frontend.lower_declarations import declare_object, local_value
 from xpiler.frontend.lower_leave import resolve
 from xpiler.frontend.lower_memory import copy, load, member, pointer_of, snapshot, store
@@ -18,7 +18,7 @@ from xpiler.frontend.lower_overloads import choose
 from xpiler.frontend.lower_packs import expanded, params_of_pack, values_pack
 from xpiler.frontend.lower_pointers import assign_pointer
 from xpiler.frontend.lower_registry import BUILTINS, METHODS
-from xpiler.frontend.lower_typenames import add_binding, bases_of, declared, find_type, struct_scope, type_of
+from xpiler.frontend.lower_typenames import add_binding, bases_of, declared, find_type, method_scope, type_of
 from xpiler.frontend.lower_types import (
     VOID,
     Array,
@@ -237,7 +237,7 @@ def _cast(ctx: Context, function: Node, nodes: tuple[Node, ...]) -> Value:
     if arguments is None or len(nodes) != 1:
         ctx.refuse("syntax", f"`{shorten(ctx.text(function))}` needs a type and one value", function)
     ctype = type_of(ctx, named_children(arguments)[0])
-    return convert(ctx, ctx.value(nodes[0]), ctype, explicit=True)
+    return cast(ctx, nodes[0], ctype)
 
 
 # ------------------------------------------------------------------------------------------ inlining
@@ -285,7 +285,9 @@ def inline(
         ctx.refuse(
             "recursion", f"recursion is not supported: {cycle}", node, "use a loop with a stack of your own"
         )
-    scope = Scope() if functions.struct is None else struct_scope(ctx, functions.struct, functions.receiver)
+    scope = Scope()
+    if functions.struct is not None:
+        scope = method_scope(ctx, functions.struct, function, functions.receiver)
     for binding in instance.bindings:
         add_binding(scope, binding)
     frame = _frame(ctx, function.name, function, function.body)

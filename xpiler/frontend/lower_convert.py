@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tree_sitter import Node
+
 from xpiler.frontend.lower_context import Context, constant, number
 from xpiler.frontend.lower_heap import Heap
 from xpiler.frontend.lower_memory import (
@@ -53,6 +55,14 @@ from xpiler.frontend.lower_values import (
 )
 from xpiler.frontend.lower_vectors import listed, splat
 from xpiler.ir import build
+
+
+def cast(ctx: Context, node: Node, ctype: CType) -> Value:
+    """`(T)node`. In a base, `static_cast<const Derived *>(this)` is the object that `this` stands for."""
+    value = ctx.value(node)
+    if node.type == "this" and isinstance(ctype, Pointer) and ctype.pointee == value.type:
+        return value
+    return convert(ctx, value, ctype, explicit=True)
 
 
 def convert(ctx: Context, value: Value, ctype: CType, explicit: bool = False) -> Value:

@@ -94,9 +94,10 @@ class Entities:
         return own or tuple(m for base in self.bases_of(struct) or () for m in self.methods_of(base, name))
 
     def bases_of(self, struct: StructDef) -> tuple[StructDef, ...] | None:
-        """The plain structs that it is derived from; None where one is a template or not here."""
-        found = [self.structs.get(name.split("::")[-1].strip(), []) for name in struct.bases]
-        if any(len(one) != 1 or one[0].template for one in found):
+        """The structs that it is derived from; None where one is not here, or has specialisations."""
+        written = (self.unit.text_of(node).split("<")[0] for node in struct.bases)
+        found = [self.structs.get(name.split("::")[-1].strip(), []) for name in written]
+        if any(len(one) != 1 or one[0].specialises for one in found):
             return None
         return tuple(one[0] for one in found)
 

@@ -15,7 +15,7 @@ from xpiler.frontend.lower_context import (
     number,
     shorten,
 )
-from xpiler.frontend.lower_convert import construct, convert
+from xpiler.frontend.lower_convert import cast, construct
 from xpiler.frontend.lower_half_bits import bits_of_half
 from xpiler.frontend.lower_lanes import Lanes, lanes_of_value
 from xpiler.frontend.lower_literals import named_constant
@@ -204,7 +204,7 @@ def _pointer(ctx: Context, node: Node) -> Value:
     value = ctx.value(argument)
     if operator.type == "&":
         return address_of(ctx, value)
-    if argument.type == "this":
+    if argument.type == "this" or _is_this_cast(argument):
         return value
     if isinstance(value.type, Struct) and not isinstance(value, (PointerVariable, Address, AddressOf)):
         result = user_operator(ctx, "*", [value])
@@ -212,6 +212,19 @@ def _pointer(ctx: Context, node: Node) -> Value:
     if isinstance(value, Aggregate):
         return value
     return target_of(ctx, value)
+
+
+def _is_this_cast(node: Node) -> bool:
+    """`static_cast<const Derived *>(this)`, or `(const Derived *)this`."""
+    while node.type == "parenthesized_expression":
+        node = named_children(node)[0]
+    if node.type == "cast_expression":
+        value = node.child_by_field_name("value")
+        return value is not None and value.type == "this"
+    arguments = node.child_by_field_name("arguments") if node.type == "call_expression" else None
+    name = node.child_by_field_name("function")
+    is_cast = name is not None and name.type == "template_function" and b"_cast" in (name.text or b"")
+    return is_cast and arguments is not None and [a.type for a in named_children(arguments)] == ["this"]
 
 
 def refuse_operand(ctx: Context, operator: str, value: Value, node: Node) -> Value:
@@ -555,7 +568,7 @@ def _joined(ctx: Context, first: tuple[Value, list[Stmt]], second: tuple[Value, 
 def _cast(ctx: Context, node: Node) -> Value:
     type_node, value_node = node.child_by_field_name("type"), node.child_by_field_name("value")
     assert type_node is not None and value_node is not None
-    return convert(ctx, ctx.value(value_node), type_of(ctx, type_node), explicit=True)
+    return cast(ctx, value_node, type_of(ctx, type_node))
 
 
 @expression("sizeof_expression", "alignof_expression")

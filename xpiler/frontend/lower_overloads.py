@@ -15,7 +15,7 @@ from xpiler.frontend.lower_typenames import (
     argument,
     constant_int,
     declared,
-    struct_scope,
+    method_scope,
     type_of,
 )
 from xpiler.frontend.lower_types import (
@@ -62,7 +62,9 @@ def _fit(ctx: Context, functions: Functions, candidate: FunctionDef, args: tuple
     has_pack = any(p.is_pack for p in candidate.params)
     if (len(args) > len(candidate.params) and not has_pack) or len(args) < len(required):
         return None
-    scope = Scope() if functions.struct is None else struct_scope(ctx, functions.struct, functions.receiver)
+    scope = Scope()
+    if functions.struct is not None:
+        scope = method_scope(ctx, functions.struct, candidate, functions.receiver)
     bindings: tuple[Binding, ...] = ()
     cost = 0
     if candidate.template:

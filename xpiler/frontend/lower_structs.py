@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from xpiler.frontend.lower_assignment import assign_value
 from xpiler.frontend.lower_context import Context, constant
@@ -10,7 +10,7 @@ from xpiler.frontend.lower_convert import convert
 from xpiler.frontend.lower_declarations import declare_object, local_value
 from xpiler.frontend.lower_memory import copy, member, snapshot
 from xpiler.frontend.lower_overloads import choose
-from xpiler.frontend.lower_typenames import struct_scope
+from xpiler.frontend.lower_typenames import bases_of, struct_scope
 from xpiler.frontend.lower_types import Array, Closure, CType, Pointer, Reference, Scalar, Struct
 from xpiler.frontend.lower_values import Aggregate, Elements, Functions, ListValue, Value
 from xpiler.frontend.syntax_model import Field, FunctionDef, StructDef
@@ -90,11 +90,10 @@ def _zero(ctx: Context, ctype: Struct) -> Value:
 
 
 def _default_member(ctx: Context, ctype: Struct, name: str, inner: CType) -> Value:
-    definition = ctype.definition
-    if definition is not None:
-        for field in _all_fields(ctx, definition):
+    if ctype.definition is not None:
+        for home, field in _all_fields(ctx, ctype):
             if field.default is not None and ctx.text(field.declarator).split("[")[0].strip("* ") == name:
-                with ctx.nested(struct_scope(ctx, ctype)):
+                with ctx.nested(struct_scope(ctx, home)):
                     return convert(ctx, ctx.value(field.default), inner)
     match inner:
         case Scalar(dtype=dtype):
@@ -120,10 +119,16 @@ def default_object(ctx: Context, name: str, ctype: Struct, pieces: bool = True) 
     return target
 
 
-def _all_fields(ctx: Context, definition: StructDef) -> tuple[Field, ...]:
-    """With those of its bases, which are no more than their members as long as they have no constructors."""
-    bases = ctx.entities.bases_of(definition) or ()
-    return (*(field for base in bases for field in _all_fields(ctx, base)), *definition.fields)
+def _all_fields(ctx: Context, struct: Struct) -> Iterator[tuple[Struct, Field]]:
+    """With those of its bases, which are no more than their members as long as they have no constructors, and
+    the struct that each is of."""
+    assert struct.definition is not None
+    with ctx.nested(struct_scope(ctx, struct)):
+        bases = bases_of(ctx, struct.definition)
+    for base in bases:
+        yield from _all_fields(ctx, base)
+    for field in struct.definition.fields:
+        yield struct, field
 
 
 def _default_bases(ctx: Context, definition: StructDef, explicit: frozenset[str] = frozenset()) -> None:
@@ -136,12 +141,11 @@ def _default_bases(ctx: Context, definition: StructDef, explicit: frozenset[str]
 
 
 def _set_defaults(ctx: Context, ctype: Struct, target: Value) -> None:
-    assert ctype.definition is not None
-    for field in _all_fields(ctx, ctype.definition):
+    for home, field in _all_fields(ctx, ctype):
         if field.default is not None:
             place = member(ctx, target, ctx.text(field.declarator).split("[")[0].strip("* "))
             if place is not None:
-                with ctx.nested(struct_scope(ctx, ctype, target)):
+                with ctx.nested(struct_scope(ctx, home, target)):
                     assign_value(ctx, place, ctx.value(field.default), field.node)
 
 

@@ -30,7 +30,7 @@ from xpiler.frontend.lower_types import (
     sized_type,
 )
 from xpiler.frontend.lower_values import Value
-from xpiler.frontend.syntax_model import AliasDef, StructDef, TemplateParam
+from xpiler.frontend.syntax_model import AliasDef, FunctionDef, StructDef, TemplateParam
 from xpiler.ir.nodes import Const
 from xpiler.ir.types import F32, I32, U8, U32
 
@@ -473,15 +473,23 @@ def instantiate(
         ctx.refuse("incomplete-type", f"`{name}` is declared but not defined for these arguments")
     if chosen is not primary:
         bindings = inner_bindings
-    inherited = [field for base in bases_of(ctx, chosen) for field in base.fields]
     result = Struct(name, (), 0, chosen.kind == "union", chosen, bindings, owner)
     ctx.entities.instances[name] = result
     outer_scope = ctx.scope if "@" in struct.name else struct_scope(ctx, owner) if owner else None
     inner = Scope(outer_scope, types={name: result, struct.name.split("@")[0]: result}, struct=result)
     for binding in bindings:
         add_binding(inner, binding)
-    fields: list[tuple[str, CType]] = [*inherited]
     with ctx.nested(inner):
+        before = dict(ctx.entities.instances)
+        try:
+            inherited = [field for base in bases_of(ctx, chosen) for field in base.fields]
+        except Refusal:
+            del ctx.entities.instances[name]
+            raise
+        if chosen.bases:
+            # A base may be told what is derived from it, `Relu : Op<Relu>`, which has no members yet.
+            ctx.entities.instances = before
+        fields: list[tuple[str, CType]] = [*inherited]
         for field in chosen.fields:
             if field.type_node is None:
                 continue
@@ -497,22 +505,34 @@ def instantiate(
 
 
 def bases_of(ctx: Context, struct: StructDef) -> tuple[Struct, ...]:
-    """The structs that one is derived from: their members come first, as its own. Refuses what is more than
-    that: templates, virtual functions, and members behind which the compiler may put those of the other."""
+    """The structs that one is derived from, in whose scope they are written: their members come first, as its
+    own. Refuses what is more than that: virtual functions, and members behind which the compiler may put
+    those of the other."""
     if not struct.bases:
         return ()
     definitions = ctx.entities.bases_of(struct)
-    what = f"`{struct.name}` is derived from {', '.join(struct.bases)}"
+    what = f"`{struct.name}` is derived from {', '.join(map(ctx.text, struct.bases))}"
     if definitions is None:
-        ctx.refuse("base-class", f"{what}, which is a template, or defined nowhere", struct.node)
+        ctx.refuse("base-class", f"{what}, which has specialisations, or is defined nowhere", struct.node)
     if any(re.search(r"\bvirtual\b", ctx.text(one.node)) for one in (struct, *definitions)):
         ctx.refuse("base-class", f"{what}, and virtual functions are not supported", struct.node)
-    bases = tuple(instantiate(ctx, one, ()) for one in definitions)
+    bases = tuple(
+        instantiate(ctx, one, _template_arguments(node))
+        for one, node in zip(definitions, struct.bases, strict=True)
+    )
     for base in bases:
         end = max((offset + (size_of(inner) or 0) for _, offset, inner in field_offsets(base)), default=0)
         if base.fields and (size_of(base) != end or base.alignment):
             ctx.refuse("base-class", f"{what}, which ends in padding", struct.node)
     return bases
+
+
+def _template_arguments(node: Node) -> tuple[Node, ...]:
+    """Those of a struct's name as written: `Op<Relu<T>, T>`."""
+    while node.type == "qualified_identifier" and (name := node.child_by_field_name("name")) is not None:
+        node = name
+    arguments = node.child_by_field_name("arguments")
+    return tuple(named_children(arguments)) if arguments is not None else ()
 
 
 def _alignment(ctx: Context, struct: StructDef) -> int:
@@ -565,3 +585,20 @@ def struct_scope(ctx: Context, struct: Struct, receiver: Value | None = None) ->
     for binding in struct.arguments:
         add_binding(scope, binding)
     return scope
+
+
+def method_scope(ctx: Context, struct: Struct, function: FunctionDef, receiver: Value | None) -> Scope:
+    """The scope inside a method of a struct, which one of its bases may have: names mean there what they mean
+    in that base."""
+    return struct_scope(ctx, _home(ctx, struct, function) or struct, receiver)
+
+
+def _home(ctx: Context, struct: Struct, function: FunctionDef) -> Struct | None:
+    definition = struct.definition
+    if definition is None or function in ctx.entities.methods.get((definition.name, function.name), ()):
+        return struct
+    if not definition.bases:
+        return None
+    with ctx.nested(struct_scope(ctx, struct)):
+        bases = bases_of(ctx, definition)
+    return next((home for base in bases if (home := _home(ctx, base, function)) is not None), None)

@@ -378,7 +378,7 @@ class Collector:
             specialises = _template_arguments(name_node)
             name = self.text(name_node.child_by_field_name("name"))
         bases = tuple(
-            self.text(c)
+            c
             for clause in node.named_children
             if clause.type == "base_class_clause"
             for c in clause.named_children

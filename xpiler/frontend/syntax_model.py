@@ -187,7 +187,7 @@ class StructDef:
     kind: str  # struct | class | union
     template: tuple[TemplateParam, ...] | None
     specialises: tuple[Node, ...]
-    bases: tuple[str, ...]
+    bases: tuple[Node, ...]
     fields: tuple[Field, ...]
     statics: tuple[GlobalVar, ...]  # static (constexpr) members
     methods: tuple[FunctionDef, ...]
