@@ -255,3 +255,18 @@ def test_the_number_of_blocks_is_no_dim3_because_another_launch_has_one() -> Non
     result = translate_text(text, "both.cu", "bang", run=False)
     assert result.text is not None
     assert "(x, y, C, R)" in result.text and "R.x" not in result.text
+
+
+def test_types_in_the_arguments_of_a_launch_are_those_of_bang() -> None:
+    text = """
+__global__ void twice(const __half *x, __half *y, int n) {
+    int i = blockIdx.x * 128 + threadIdx.x;
+    if (i < n) y[i] = __hadd(x[i], x[i]);
+}
+void run(const void *x, void *y, int n) {
+    twice<<<(n + 127) / 128, 128>>>(static_cast<const __half *>(x), static_cast<__half *>(y), n);
+}
+"""
+    written = translate_text(text, "twice.cu", "bang").text
+    assert written is not None
+    assert "static_cast<const half *>(x)" in written and "__half" not in written

@@ -10,6 +10,7 @@ from xpiler.gate import observe
 from xpiler.gate.contract import Role
 from xpiler.gate.extents import extent_value
 from xpiler.gate.overrides import Overrides
+from xpiler.ir.interpret import Result
 
 # A row is a chain of sums: nothing but its rows can be interpreted at once.
 SCAN = """
@@ -205,3 +206,20 @@ def test_no_further_sizes_lie_beyond_an_array_of_the_function() -> None:
     sizes = [(int(c.scalar("length")), int(c.scalar("window"))) for c in found.further]
     assert sizes
     assert all(window <= length for length, window in sizes)
+
+
+def test_where_sizes_take_too_long_far_smaller_ones_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not those of which one is a little less: each would take as long as it may."""
+    monkeypatch.setattr(observe, "_STEPS", 200)
+    too_long: list[tuple[int, ...]] = []
+    interpreted = observe.run
+
+    def run(*arguments: object, **options: object) -> Result:
+        result = interpreted(*arguments, **options)  # type: ignore[arg-type]
+        if any(finding.code == "step-limit" for finding in result.findings):
+            too_long.append(tuple(v for v in arguments[1].values() if isinstance(v, int)))  # type: ignore[attr-defined]
+        return result
+
+    monkeypatch.setattr(observe, "run", run)
+    assert inferred(SCAN.replace("LANES", "1"), file="scan.cpp").contract.cases
+    assert len(too_long) <= 4, too_long

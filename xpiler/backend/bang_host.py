@@ -308,7 +308,7 @@ def _launch_edits(unit: Unit, source: SourceText, functions: Mapping[str, BangFu
         if text.endswith("}"):  # the braces make the semicolon behind it one too many
             rest = next((t for t in source.tokens if t.start >= end), None)
             end = rest.end if rest is not None and rest.text == ";" else end
-        yield Edit(start, end, text)
+        yield Edit(start, end, _renamed(text))
 
 
 def _launch(
@@ -566,7 +566,7 @@ def _closing(source: SourceText, i: int) -> int | None:
 
 
 def _renamed(text: str) -> str:
-    return re.sub(r"\b(?:cuda\w+|__half|__nv_bfloat16)\b", lambda m: RENAMED.get(m[0], m[0]), text)
+    return re.sub(r"\b(?:cuda\w+|__half2?|__nv_bfloat162?)\b", lambda m: RENAMED.get(m[0], m[0]), text)
 
 
 def _void(argument: str, stars: str) -> str:

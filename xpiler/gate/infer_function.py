@@ -277,7 +277,15 @@ class FunctionSearch(Search):
             self.roles = {n: r if self.roles.get(n, r) == r else Role.INOUT for n, r in roles.items()}
         why = reach.unfinished
         trial = Trial(
-            sizes, case, roles, reach.findings, unused, why, unfinished=bool(why), endless=reach.endless
+            sizes,
+            case,
+            roles,
+            reach.findings,
+            unused,
+            why,
+            unfinished=bool(why),
+            slow=bool(why),
+            endless=reach.endless,
         )
         if trial.unfinished and self.all_stated and not self.learning:
             return self.calculated(trial) or trial
