@@ -9,7 +9,6 @@ Nothing here touches the disk except through the gate's sandbox; the command lin
 
 from __future__ import annotations
 
-import functools
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from threading import Lock
 from typing import Any
 
 from xpiler.errors import Diagnostic, Refusal
@@ -31,40 +29,24 @@ from xpiler.frontend.unit import Unit
 from xpiler.gate import program_files
 from xpiler.gate.absent_headers import reduced_text
 from xpiler.gate.contract import Case, Contract
-from xpiler.gate.conversions import (
-    conversion_cases,
-    converts,
-    not_beyond,
-    spells_conversion,
-    wide_cases,
-)
 from xpiler.gate.device_borders import with_device_functions
-from xpiler.gate.entries import Entry, deciding_atomic, entries_of, left_out, offered
+from xpiler.gate.entries import Entry, entries_of, left_out, offered
 from xpiler.gate.evidence import Evidence, Rung
-from xpiler.gate.execute import Build, RunResult, build
-from xpiler.gate.idle_arrays import idle_arrays, never_named
-from xpiler.gate.infer import Inference, infer_contract, provisional_contract
-from xpiler.gate.infer_arguments import variable_of, variables_of
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.program_files import OtherFile
 from xpiler.gate.shim import inline_includes
 from xpiler.gate.timing import Program, run_time
 from xpiler.gate.toolchain import compile_check
-from xpiler.gate.trace import TRACE, Trace, read_trace
-from xpiler.gate.uncompiled import uncompiled
-from xpiler.gate.unlaunched import unlaunched
-from xpiler.gate.verify import (
-    run_on_sound_data,
-)
 from xpiler.ir.interpret_state import Finding
 from xpiler.ir.nodes import Function
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 from xpiler.platforms.registry import PLATFORMS, platform_of
+from xpiler.preparation import NOT_RUN, prepare_entries, prepare_unrun
 from xpiler.routes import ROUTES
 from xpiler.routes.job import EntryJob
 from xpiler.routes.validated import Known, remembered, unchecked
-from xpiler.verification import MADE_UP, at_landmarks, at_turns, called_as, run_cases, verify_entries
+from xpiler.verification import MADE_UP, at_landmarks, at_turns, called_as, verify_entries
 
 Progress = Callable[[str], None]
 
@@ -158,7 +140,7 @@ def _translated(
     if not run:
         whole, unit = unit, route.admit(unit, entries)
         progress(f"writing {to}")
-        _prepare_unrun(entries, unit, stated)
+        prepare_unrun(entries, unit, stated)
         produced = route.produce(unit, entries)
         rungs = [parsed, *produced.rungs, Rung("executed", False, "none", NOT_RUN, 0.0)]
         remarks = () if stated.entry else left_out(whole, [item.entry for item in entries])
@@ -166,7 +148,7 @@ def _translated(
     with ThreadPoolExecutor(2) as pool:
         progress("running the source")
         whole, unit = unit, route.admit(unit, entries)
-        _prepare(entries, unit, unit.text, file, platform, stated, pool, needs_ir=route.needs_ir)
+        prepare_entries(entries, unit, unit.text, file, platform, stated, pool, needs_ir=route.needs_ir)
         entries = [item for item in entries if item.counts]
         progress(f"writing {to}")
         produced = route.produce(unit, entries)
@@ -262,7 +244,7 @@ class Trusted:
         unit = admit(unit, entries)
         progress("running the source")
         with ThreadPoolExecutor(2) as pool:
-            _prepare(entries, unit, unit.text, file, platform, stated, pool, needs_ir=needs_ir)
+            prepare_entries(entries, unit, unit.text, file, platform, stated, pool, needs_ir=needs_ir)
         return cls(unit, parsed, tuple(entries), platform)
 
     def verify(
@@ -449,110 +431,6 @@ def _reduced(unit: Unit) -> Unit:
     return replace(unit, reduced=reduced_text(unit.text, unit.file, unit.platform))
 
 
-def _prepare(
-    entries: Iterable[EntryJob],
-    unit: Unit,
-    text: str,
-    file: str,
-    platform: str,
-    overrides: Overrides,
-    pool: ThreadPoolExecutor,
-    *,
-    needs_ir: bool,
-) -> None:
-    """Contracts of all entries, and the source's results for them. Without `needs_ir` a host function may run
-    kernels whose meaning is not known: they are run all the same, only not interpreted."""
-
-    # One program for all entries: compiled once. Where that fails each entry is compiled alone.
-    active = [item.entry for item in entries if item.refused is None and item.entry.kind != "main"]
-    beside = tuple(provisional_contract(unit, entry) for entry in active)
-    if len(beside) > 1 and not build(text, file, platform, beside[0], beside=beside).together:
-        beside = ()
-
-    def builder(contract: Contract) -> Build:
-        return build(text, file, platform, replace(contract, arch=overrides.arch or ""), beside=beside)
-
-    @functools.cache
-    def run_program() -> RunResult | None:
-        if not any(function.name == "main" for function in unit.host_functions):
-            return None
-        plain = Contract("main", "main")
-        variables = variables_of(unit.program.kernels, ())
-        built = builder(replace(plain, globals=tuple(map(variable_of, variables))))
-        if not built.ok:  # variables that cannot be seen from the end of the file
-            built = builder(plain)
-        return built.run_program(env=TRACE, recorded=True) if built.ok else None
-
-    once = Lock()  # entries are prepared at the same time
-
-    def ran() -> RunResult | None:
-        with once:
-            return run_program()
-
-    @functools.cache
-    def traced() -> Trace | None:
-        result = run_program()
-        trace = read_trace(result) if result else None
-        return None if trace is None or trace.fault else trace
-
-    def program() -> Trace | None:
-        with once:
-            return traced()
-
-    def prepare(item: EntryJob) -> None:
-        entry = item.entry
-        if item.refused is not None:
-            return
-        if entry.missing and (needs_ir or entry.kind == "kernel"):
-            name = entry.missing[0]
-            item.refused = unit.refusals.get(name) or _unknown_kernel(unit, name)
-            return
-        try:
-            if entry.kind == "main":
-                item.inference = Inference(Contract("main", "main"), None, (), False)
-                item.ran = ran()
-            else:
-                item.inference = infer_contract(unit, entry, overrides, builder, program)
-            stated = replace(item.inference.contract, arch=overrides.arch or "")
-            item.inference = replace(item.inference, contract=stated)
-        except Refusal as refusal:
-            item.refused = refusal.diagnostic
-            return
-        contract = item.inference.contract
-        item.build = builder(contract)
-        if not item.build.ok:
-            item.refused = uncompiled(item.build, entry.range)
-        elif entry.kind != "main" and contract.cases:
-            contract, item.runs, item.doubt = run_on_sound_data(contract, item.build)
-            item.inference = replace(item.inference, contract=contract)
-            if not (item.runs.fault or item.runs.order):
-                at_landmarks(item, text)
-                further = item.inference.further
-                run_cases(item, [case for case in further if not_beyond(contract, item.build, case)])
-                at_turns(item, text, file, platform, entry.spelling or entry.name)
-                known = [kernel for kernel in unit.program.kernels if kernel.name in entry.kernels]
-                if any(map(converts, known)) or (entry.missing and spells_conversion(text)):
-                    run_cases(item, conversion_cases(item.inference.contract, item.build))
-                run_cases(item, wide_cases(item.inference.contract, item.build))
-                if entry.kind == "host" and PLATFORMS[platform].model != "serial":
-                    item.inference = replace(
-                        item.inference, unlaunched=unlaunched(unit, entry, item.build, item.runs)
-                    )
-                if not overrides.args:
-                    unused = never_named(unit, entry)
-                    item.idle = idle_arrays(item.inference.contract, item.build, known, unused)
-            item.atomic = deciding_atomic(unit, entry) if item.runs.order else None
-
-    list(pool.map(prepare, entries))
-
-
-def _unknown_kernel(unit: Unit, name: str) -> Diagnostic:
-    """Of a launch that starts nothing that the file, or a header of it, defines."""
-    place = next((site.range for site in unit.launches if site.spelling == name), None)
-    message = f"which kernel `{name}` is cannot be told: neither this file nor a header of it defines it"
-    return Diagnostic("kernel-unknown", message, place, remedy="include the file that defines it")
-
-
 def _translated_apart(other: OtherFile, to: str, progress: Progress) -> str:
     """The translation of a file, as it is without those that call it."""
     if has_no_kernel(other.text, other.path, to):
@@ -603,27 +481,6 @@ def _translate_others(entries: Iterable[EntryJob], to: str, progress: Progress) 
             if not program_files.is_stated(other.path):
                 notes.append(f"{other.path} is translated to be linked, and not written: translate it, too")
     return notes
-
-
-NOT_RUN = "nothing was compiled or run, as asked"
-
-
-def _prepare_unrun(entries: Iterable[EntryJob], unit: Unit, overrides: Overrides) -> None:
-    """What can be known of a kernel's launch and arrays without running the file's own code."""
-
-    def unbuilt(contract: Contract) -> Build:
-        return Build(contract, unit.platform, None, "none", NOT_RUN)
-
-    for item in entries:
-        if item.refused is None and item.entry.missing:
-            item.refused = unit.refusals.get(item.entry.missing[0])
-        has_own_launch = item.entry.kind == "host" and PLATFORMS[unit.platform].model != "serial"
-        if item.refused is not None or has_own_launch or item.entry.kind == "main":
-            continue
-        try:
-            item.inference = infer_contract(unit, item.entry, overrides, unbuilt, lambda: None)
-        except Refusal as refusal:
-            item.refused = refusal.diagnostic
 
 
 def _told_once(found: Sequence[tuple[str, Diagnostic]]) -> list[Diagnostic]:
