@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from xpiler.backend import bang, bang_host
+from xpiler.backend.launch_extents import grid_formulas
 from xpiler.errors import Diagnostic, Refusal
 from xpiler.frontend.unit import Unit
 from xpiler.gate.evidence import Rung
@@ -33,7 +34,8 @@ def produce(unit: Unit, entries: list[EntryJob]) -> Produced:
             if item is None:
                 known = with_separate_arrays(unit, kernel)
                 canonical = validated(known, entries, rungs, kernel.block_size)
-                launch = bang_host.known_dimensions(unit, kernel.name)
+                known_extents = bang_host.known_dimensions(unit, kernel.name)
+                launch = grid_formulas(unit, kernel, canonical) | known_extents
                 functions[kernel.name] = bang.generate(canonical, launch=launch, architecture=architecture)
             elif item.inference is not None and item.inference.assumed is not None:
                 failed[kernel.name] = item.inference.assumed
