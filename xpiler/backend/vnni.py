@@ -34,6 +34,7 @@ from xpiler.passes.lane_invariants import read_before_loops
 from xpiler.passes.loop_order import in_order_of_memory
 from xpiler.passes.operand_packing import pack_operands
 from xpiler.passes.parted_sums import part_sums
+from xpiler.passes.rounds_in_lanes import rounds_in_lanes
 from xpiler.passes.row_digits import split_rows
 from xpiler.passes.row_gathering import gather_rows, pad_windows
 from xpiler.passes.shared_stages import share_stages
@@ -109,7 +110,8 @@ def generate(
         chosen = vectorize(gather_rows(pack_operands(share_stages(shape_steps(rows)))))
         notes += chosen.notes
         parallel = chosen.parallel
-        padded = pad_windows(chosen.function)  # of products whose lanes were found only now
+        summed = rounds_in_lanes(chosen.function, notes)
+        padded = pad_windows(summed)  # of products whose lanes were found only now
         turned = turn_lanes(padded, parallel)
         kept = read_before_loops(keep_elements(panel_columns(turned)))
         function = split_rows(bound_loops(part_sums(kept, notes)))
