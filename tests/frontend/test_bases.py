@@ -123,6 +123,11 @@ def test_ways_to_the_derived_object(cast: str) -> None:
     assert len(unit.program.kernels) == 2
 
 
+def test_a_method_of_the_derived_object_is_called_through_a_cast() -> None:
+    direct = CURIOUS.replace("self().apply(x)", "static_cast<const Derived *>(this)->apply(x)", 1)
+    assert parse(direct, "k.cu").program.kernels[0].body == parse(CURIOUS, "k.cu").program.kernels[0].body
+
+
 def test_members_of_a_base_that_is_a_template() -> None:
     """Their defaults are read with the base's own arguments."""
     text = """

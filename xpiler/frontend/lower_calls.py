@@ -70,7 +70,7 @@ def _call(ctx: Context, node: Node) -> Value:
         ctx.refuse("dynamic-parallelism", "a kernel launches a kernel", node, "launch it from the host")
     nodes = tuple(named_children(arguments)) if arguments is not None else ()
     head = ctx.text(function).split("<")[0].split("::")[-1].strip()
-    if head in _CASTS:
+    if head in _CASTS and function.type != "field_expression":  # `static_cast<const D *>(this)->f(x)`
         return _cast(ctx, function, nodes)
     if head in _UNSUPPORTED and ctx.scope.find(head) is None:
         code, message, remedy = _UNSUPPORTED[head]
