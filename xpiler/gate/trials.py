@@ -21,11 +21,12 @@ import numpy as np
 
 from xpiler.gate import sandbox
 from xpiler.gate.arrays import Array, Float64Array, decode, is_device_poison
-from xpiler.gate.compare import Spread, error_bound
+from xpiler.gate.compare import error_bound
 from xpiler.gate.contract import Case, Contract, Role
 from xpiler.gate.execute import Build, RunResult, Variant, manifest_of
 from xpiler.gate.inputs import inputs_of
 from xpiler.gate.sandbox import Limits
+from xpiler.gate.spreads import Spread
 from xpiler.gate.used_types import contract_in, result_in
 
 Selection = tuple[tuple[int, int], ...]  # (site, choice) of all sites that are not as written

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from xpiler.gate.compare import Spread, agree, measure_spreads
+from xpiler.gate.compare import agree
 from xpiler.gate.contract import Case, Contract
 from xpiler.gate.execute import BOTH_ENDS, Build, RunResult, Variant
+from xpiler.gate.spreads import Spread, measure_spreads
 from xpiler.gate.trials import Question, Score, Selection, rights_of, run_in_all, run_trials
 from xpiler.gate.verify import SourceRuns
 
