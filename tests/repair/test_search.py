@@ -142,3 +142,29 @@ def test_what_is_right_in_one_case_is_gone_on_from_before_other_places_are_tried
     change = search._completed(tools)
     assert change is not None and {edit.text for edit in change.edits} == {"c)", "+= 2"}
     assert (1, 1) in search._choices(1)
+
+
+def test_a_loop_that_never_turns_is_the_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what comes behind a loop does its work, too, every stricter condition makes the text right: what
+    leaves the loop off waits for everything else, and what is no slip until every place had its turn."""
+    sites = [site("x + 4 <= n", "0"), site("<= n", "<= 0", "<= 2 * x", "< n"), site("four", "five")]
+    for condition in sites[:2]:
+        condition.controls = (TEXT.index("four"), TEXT.index(" for (; x < n"))
+    sites[1].alternatives[2] = Alternative("< n", 0.4, "a slip")
+    tools = Harness(cast(Any, None), dict(enumerate(sites)), {0: (1,), 1: (1, 2, 3), 2: (1,)})
+    none = cast(Any, None)
+    asked = (cast(Question, None), Score(3, False, 0, float("inf")))
+    search = Search(TEXT, "f.cpp", "vnni", none, none, sites, lambda text: True, float("inf"), asked)
+    turns = {(1, 2), (1, 3)}
+
+    def run(
+        _: Search, tools: Harness, question: Question, part: Sequence[Selection], seconds: float
+    ) -> list[Score]:
+        return [NEARER if turns & set(s) and (2, 1) in s else RIGHT for s in part]
+
+    monkeypatch.setattr(Search, "_run", run)
+    right: list[Selection] = [((0, 1),), ((1, 1),), ((1, 2),), ((1, 3),)]
+    assert search._still_whole(tools, right) == [((1, 3),)]
+    assert [change.edits[0].text for change in search.off] == ["0", "<= 0"]
+    assert [change.edits[0].text for change in search.held] == ["<= 2 * x"]
+    assert search._conditions([(1, 1)]) == [(0, 1)]

@@ -45,6 +45,8 @@ _LITTLE, _MUCH, _HALF = (
 )  # shares of the error whose going away says that a change may be right
 _PROBES = 12  # changes by which it shows whether parts of a text still count
 _IDLE = 0.4  # share of them that does nothing any more, where a change turns a part of the text off
+_NEVER = ("0", "false")  # conditions
+_SLIP = 1.0  # costs up to which a change of a condition is a small slip
 _AGAIN = 2  # texts that are nearer to right in which the search begins anew
 
 
@@ -69,7 +71,8 @@ class Search:
     `effects`: of sites, which part of the error their best change takes away. `near`: numbers of sites that a
     violation names. `again`: the search in a text that is nearer to right, if it is to go on there; such a
     one has two stages. `expanded`: what was tried on top of each state. `reason`: why
-    nothing was found. `held`: changes that are right, but turn off a part of the text; `far`: those that are
+    nothing was found. `held`: changes that are right, but turn off a part of the text; `off`: those after
+    which a loop never turns, the last resort; `far`: those that are
     right and far-fetched, and wait until every place had its turn (while it is `early`)."""
 
     text: str
@@ -93,10 +96,16 @@ class Search:
     partial: set[Selection] = field(default_factory=set)
     expanded: dict[Selection, set[One]] = field(default_factory=dict)
     held: list[Change] = field(default_factory=list)
+    off: list[Change] = field(default_factory=list)
     far: list[Change] = field(default_factory=list)
     early: bool = False
 
     def run(self) -> Change | None:
+        found = self.smaller()
+        return found if found is not None else self._held_back(self.off)
+
+    def smaller(self) -> Change | None:
+        """What is found without turning a loop off."""
         found = self._staged()
         return found if found is not None else self._held_back((*self.far, *self.held))
 
@@ -115,6 +124,7 @@ class Search:
             choices = self._choices(stage)
             if not choices:
                 continue
+            choices = list(dict.fromkeys((*choices, *self._conditions(choices))))
             tools = harness(self.text, self.file, self.platform, self.contract, self.sites, choices)
             if not tools.build.ok:
                 if not stage:
@@ -153,6 +163,18 @@ class Search:
         if stage == _FOCUS:
             return focused(self.sites, learned, self.near)
         return rest(self.sites, learned, {s[0] for s in self.known if len(s) == 1})
+
+    def _conditions(self, choices: Sequence[One]) -> list[One]:
+        """Of the conditions that these are in, that they never hold: it tells whether their statements are
+        needed at all."""
+        spans = {self.sites[site].controls for site, _ in choices} - {None}
+        return [
+            (number, choice)
+            for number, site in enumerate(self.sites)
+            if site.controls in spans
+            for choice, alternative in enumerate(site.alternatives, 1)
+            if alternative.text in _NEVER
+        ]
 
     def _static(self, statics: Sequence[Static]) -> Change | None:
         """Changes that each have to be compiled."""
@@ -302,10 +324,13 @@ class Search:
             change = self._change(tools, state.selection)
             begins = None if self._late() else self.again
             inner = begins(apply(self.text, change.edits)) if begins is not None else None
-            found = inner.run() if inner is not None else None
-            self.tried += inner.tried if inner is not None else 0
+            if inner is None:
+                continue
+            found = inner.smaller()
+            self.tried += inner.tried
             if found is not None:
                 return self._both(change, found)
+            self.off += [self._both(change, one) for one in inner.off[:1]]
         return None
 
     def _both(self, first: Change, second: Change) -> Change:
@@ -394,6 +419,7 @@ class Search:
         in the place was tried."""
         assert self.asked is not None
         question, base = self.asked
+        ranked = self._still_needed(tools, ranked)
         if not base.finished or base.status:
             return ranked
         probes: dict[int, One] = {}
@@ -416,6 +442,56 @@ class Search:
             else:
                 self.held.append(self._change(tools, selection))
         return [*kept, *ranked[_CANDIDATES:]]
+
+    def _still_needed(self, tools: Harness, ranked: list[Selection]) -> list[Selection]:
+        """Without those that change how often a loop turns that might as well never turn, since what comes
+        behind it does the rest: whatever such a loop does wrong, any stricter condition makes right. Those
+        that are no small slip are held back, and where the loop never turns, to the very end."""
+        assert self.asked is not None
+        kept: list[Selection] = []
+        for selection in ranked:
+            never = self._never(tools, selection)
+            scores = self._run(tools, self.asked[0], never, 30) if never else []
+            if not any(score.right for score in scores):
+                kept.append(selection)
+            elif selection in never or self._never_turns(tools, selection):
+                self.off.append(self._change(tools, selection))
+            elif self._cost(tools, selection) < _SLIP * len(selection):
+                kept.append(selection)
+            else:
+                self.held.append(self._change(tools, selection))
+        return kept
+
+    def _never_turns(self, tools: Harness, selection: Selection) -> bool:
+        """Whether with the selection no change of the statements that it has a condition of matters."""
+        assert self.asked is not None
+        for start, end in {tools.sites[site].controls or (0, 0) for site, _ in selection}:
+            inside = {n for n, site in tools.sites.items() if start <= site.start < end}
+            ones = [(n, tools.choices[n][0]) for n in sorted(inside - {n for n, _ in selection})]
+            chosen = ones[:: max(1, len(ones) // _PROBES)][:_PROBES]
+            others = [tuple(sorted((*selection, one))) for one in chosen]
+            scores = self._run(tools, self.asked[0], others, 30) if others else []
+            if scores and all(score.right for score in scores):
+                return True
+        return False
+
+    def _never(self, tools: Harness, selection: Selection) -> list[Selection]:
+        """The selection with `0` for each of the conditions in which it changes something."""
+        found: list[Selection] = []
+        for span in {tools.sites[site].controls for site, _ in selection} - {None}:
+            own = {n for n, site in tools.sites.items() if site.controls == span}
+            zero = [
+                (n, choice)
+                for n in own
+                for choice in tools.choices[n]
+                if tools.sites[n].alternatives[choice - 1].text in _NEVER
+            ]
+            whole = max(
+                zero, key=lambda one: tools.sites[one[0]].end - tools.sites[one[0]].start, default=None
+            )
+            if whole is not None:
+                found.append(tuple(sorted((*(one for one in selection if one[0] not in own), whole))))
+        return found
 
     def _turns_off(self, tools: Harness, selection: Selection, probes: Sequence[One]) -> bool:
         """Whether nothing matters any more of the statements that one of the changes is a condition of."""
