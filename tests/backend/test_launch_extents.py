@@ -27,6 +27,7 @@ def _formulas(host: str, change: str = "") -> dict[str, str]:
     return {name: show(value) for name, value in found.items() if isinstance(value, Expr)}
 
 
+OTHERS = "int wide = 64; void choose(int *m); void grow(const float *x, int &m);"
 HOST = "void launch(const float *x, float *y, int n, int c) {{ {} }}"
 
 
@@ -54,17 +55,25 @@ def test_a_number_that_is_given_by_another_name_is_known_by_the_kernels() -> Non
         "int m = n; dim3 grid((m + 255) / 256); m *= 2; scale<<<grid, 256>>>(x, y, m, c);",
         "dim3 grid((n + 255) / 256); do { scale<<<grid, 256>>>(x, y, n, c); } while (n++ < c);",
         "int m = n; choose(&m); scale<<<(m + 255) / 256, 256>>>(x, y, m, c);",
+        "int m = n; dim3 grid((m + 255) / 256); grow(x, m); scale<<<grid, 256>>>(x, y, m, c);",
+        "int m = n, k = c; dim3 grid((m + 255) / 256); std::swap(m, k); scale<<<grid, 256>>>(x, y, m, k);",
+        "dim3 grid((n + 255) / 256); n *= 2; scale<<<grid, 256>>>(x, y, n, c);",
+        "scale<<<wide, 256>>>(x, y, n, c);",
         "int m = c; scale<<<(n * c + 255) / 256, 256>>>(x, y, n, c); scale<<<n, 256>>>(x, y, n, c);",
         "dim3 grid((n + 255) / 256); grid.x = c; scale<<<grid, 256>>>(x, y, n, c);",
     ],
 )
 def test_what_changes_on_the_way_or_from_launch_to_launch_is_no_formula(body: str) -> None:
-    assert "gridDim.x" not in _formulas("void choose(int *m);" + HOST.format(body))
+    assert "gridDim.x" not in _formulas(
+        "void choose(int *m); void grow(const float *x, int &m);" + HOST.format(body)
+    )
 
 
 @pytest.mark.parametrize(("change", "end"), [("", "= n * c;"), ("n = n < 8 ? n : 8;", "std::min")])
-def test_a_range_that_the_grid_covers_is_shared_whole(change: str, end: str) -> None:
-    host = HOST.format("scale<<<(n * c + 255) / 256, 256>>>(x, y, n, c);")
+@pytest.mark.parametrize("grid", ["(n * c + 255) / 256", "ceil_div(n * c, 256)"])
+def test_a_range_that_the_grid_covers_is_shared_whole(change: str, end: str, grid: str) -> None:
+    helper = "int ceil_div(int a, int b) { return (a + b - 1) / b; }"
+    host = helper + HOST.format(f"scale<<<{grid}, 256>>>(x, y, n, c);")
     unit = parse(KERNEL.replace("CHANGE", change) + host, "scale.cu", platform="cuda")
     (kernel,) = unit.program.kernels
     canonical = canonicalise(kernel, (256, 1, 1)).function

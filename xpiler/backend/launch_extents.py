@@ -4,8 +4,8 @@
     move<<<(total + 255) / 256, 256>>>(x, y, n, c);         -->
 
 Host code is read as text from top to bottom, so a variable that is given a value more than once, counted up
-or handed over by its address means nothing here. What a formula leaves over beside arguments is no formula
-of them.
+or handed over to what may change it means nothing here. What a formula leaves over beside arguments is no
+formula of them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Set as AbstractSet
 from xpiler.frontend.host_model import LaunchModel, model_host
 from xpiler.frontend.syntax import analyse
 from xpiler.frontend.unit import LaunchSite, Unit
+from xpiler.ir.affine import simplify
 from xpiler.ir.build import binary, cast, const, is_const
 from xpiler.ir.nodes import Decl, Expr, For, Function, Param, Var
 from xpiler.ir.rewrite import assigned_vars, walk
@@ -52,12 +53,16 @@ def _launch(unit: Unit, site: LaunchSite) -> LaunchModel | None:
         for launch in model_host(syntax, definition).launches:
             if launch.span == site.span:
                 numbers = [t for t, v in zip(launch.arguments, launch.values, strict=True) if v is not None]
-                return launch if _is_settled(syntax.text_of(definition.body), [site.grid, *numbers]) else None
+                body, given = syntax.text_of(definition.body), [site.grid, *numbers]
+                own = {p.name for p in definition.params}
+                outside = {v.name for v in syntax.globals if not v.qualifiers & {"const", "constexpr"}}
+                return launch if _is_settled(body, given, own, outside) else None
     return None
 
 
-def _is_settled(text: str, given: Sequence[str]) -> bool:
-    """Whether every name that has a part in what is given has one value."""
+def _is_settled(text: str, given: Sequence[str], own: AbstractSet[str], outside: AbstractSet[str]) -> bool:
+    """Whether every name that has a part in what is given has one value: a parameter (`own`) that which it
+    comes with, a variable of the whole program (`outside`) any."""
     reached: set[str] = set()
     open_ = [word for part in given for word in re.findall(r"[A-Za-z_]\w*", part)]
     while open_:
@@ -66,13 +71,26 @@ def _is_settled(text: str, given: Sequence[str]) -> bool:
             continue
         reached.add(word)
         writes = re.findall(rf"\b{word}\s*(?:[-+*/%&|^]|<<|>>)?=(?!=)([^;]*)", text)
-        if len(writes) > 1 or re.search(rf"(?:\+\+|--)\s*{word}\b|\b{word}\s*(?:\+\+|--)", text):
+        if (
+            len(writes) + (word in own) > 1
+            or word in outside
+            or re.search(rf"(?:\+\+|--)\s*{word}\b|\b{word}\s*(?:\+\+|--)", text)
+        ):
             return False
         if re.search(rf"(?<!&)&\s*{word}\b|>>\s*{word}\b|\b{word}\s*\.\s*\w+\s*=(?!=)", text):
+            return False
+        calls = re.findall(r"(?<=[;{})])\s*([\w:]+)\s*(?:<[^;<>]*>)?\(([^;]*)\)\s*(?=;)", text)
+        if any(_is_handed_over(word, callee, given) for callee, given in calls):
             return False
         made = re.findall(rf"\b{word}\s*[({{]([^;]*)", text)
         open_ += [inner for part in (*writes, *made) for inner in re.findall(r"[A-Za-z_]\w*", part)]
     return True
+
+
+def _is_handed_over(word: str, callee: str, given: str) -> bool:
+    """Whether a call that is a statement may take the name by reference: `adjust(n);`."""
+    is_plain = callee in ("if", "return", "printf", "fprintf") or callee.startswith(("cuda", "hip"))
+    return not is_plain and re.search(rf"(?:^|,)\s*{word}\s*(?:,|$)", given) is not None
 
 
 def _formula(
@@ -103,5 +121,5 @@ def _converted(node: ast.expr, arguments: Mapping[str, Expr]) -> Expr | None:
             if first is not None and second is not None:
                 if isinstance(operator, ast.Mult) and not is_const(first) and not is_const(second):
                     first = cast(first, I64)  # as many elements as host code may count
-                return binary(_OPERATORS[type(operator)], first, second)
+                return simplify(binary(_OPERATORS[type(operator)], first, second))
     return None
