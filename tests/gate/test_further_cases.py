@@ -38,6 +38,8 @@ def test_sizes_of_two_parameters() -> None:
         (2051, 3),
         (3, 2051),
         (131, 517),
+        (2051, 67),
+        (67, 2051),
     ]
 
 
@@ -161,7 +163,7 @@ def test_sizes_that_the_source_does_not_mean_are_left_out() -> None:
     assert item.inference is not None
     assert item.runs is not None
     sizes = {(case.scalar("rows"), case.scalar("cols")) for case in item.inference.contract.cases}
-    assert sizes == {(37, 53), (53, 29), (1, 1), (37, 1), (1, 53), (2051, 3)}
+    assert sizes == {(37, 53), (53, 29), (1, 1), (37, 1), (1, 53), (2051, 3), (2051, 67)}
     assert item.runs.fault == ""
     assert len(item.runs.forward) == len(item.runs.reverse) == len(item.inference.contract.cases)
 

@@ -2,6 +2,7 @@
 
     found at M=37, N=53, K=29  -->  M=2051, N=3, K=5   M=3, N=2051, K=5 ...   the second tile, the second task
                                     M=67, N=131, K=97                         second tiles in all directions
+                                    M=2051, N=67, K=1                         and many rows of them on a core
                                     M=1, N=1, K=1      M=1, N=53, K=29 ...    one row, one column, one term
 
 A tile of a scratchpad holds 128 rows, a vector 16 lanes: a fault in what comes after the first tile, or where
@@ -13,13 +14,17 @@ says which of them are within its meaning (`verify.run_further`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, islice, permutations
 from math import gcd, prod
 
 _LARGE = 2051  # tiles of up to 128 rows, one on each of 16 cores
 _LONG = (4099, 200_003, 1_000_003, 2_000_003)  # of an array alone: tiles of whole scratchpads, three a core
 _SMALL = (3, 5, 2)
 _WIDE = {2: ((131, 517),), 3: ((67, 131, 97), (131, 67, 139))}  # as many sizes made wide together
+_BESIDE, _MOST_PAIRS = (
+    67,
+    6,
+)  # of a tile of 64 and a part of one, beside a large size: many of them on each core
 _NARROW, _ONE_WIDE = 16, 131  # fewer than the lanes of a vector; a tile of 128 and a part of one
 _TILE = 128
 _BASES = 2  # stated cases that sizes are changed in
@@ -54,6 +59,15 @@ def further_sizes(
         if len(free) > 1 and list(lengths) == [large]:
             few = {name: units[name] for name in small}
             long += [{**first, **few, large: units[large] * (size // units[large] | 1)} for size in _LONG]
+    pairs = [
+        {
+            **first,
+            **least,
+            large: units[large] * (_LARGE // units[large] | 1),
+            beside: units[beside] * -(-_BESIDE // units[beside]),
+        }
+        for large, beside in islice(permutations(free, 2), _MOST_PAIRS)
+    ]
     for wide in _WIDE.get(len(free), ()):
         made.append(
             {**first, **{n: units[n] * -(-size // units[n]) for n, size in zip(free, wide, strict=True)}}
@@ -62,7 +76,7 @@ def further_sizes(
         small_ones = [name for name in free if max(sizes[name] for sizes in found) < _NARROW]
         made += [{**first, name: units[name] * -(-_ONE_WIDE // units[name])} for name in small_ones]
     known = [dict(sizes) for sizes in found]
-    for sizes in (*sorted(made, key=lambda sizes: prod(sizes[name] for name in free)), *long):
+    for sizes in (*sorted(made, key=lambda sizes: prod(sizes[name] for name in free)), *pairs, *long):
         if sizes not in known and prod(sizes[name] for name in free) <= _MOST_WORK:
             known.append(sizes)
             yield sizes
