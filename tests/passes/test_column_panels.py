@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,12 +71,19 @@ def test_large_operands_are_copied_panel_by_panel() -> None:
     [
         ("b[k * columns + column]", "b[k * 16 + column]"),  # near one another
         ("b[k * columns + column]", "b[(k + row) * columns + column]"),  # of each row its own
-        ("__restrict__ ", ""),  # which the result may be
     ],
 )
 def test_other_operands_are_read_where_they_are(edit: tuple[str, str]) -> None:
     before = chosen_lanes(*edit)
     assert before != chosen_lanes() and panel_columns(before) is before
+
+
+def test_an_operand_that_the_result_may_be_is_read_where_it_is() -> None:
+    """Blocks that wrote what others read would race, so in a kernel it is another array."""
+    apart = chosen_lanes("__restrict__ ", "")
+    assert panel_columns(apart) is not apart
+    maybe = replace(apart, params=tuple(replace(p, is_restrict=False) for p in apart.params))
+    assert panel_columns(maybe) is maybe
 
 
 def test_a_knob_turns_it_off() -> None:
