@@ -94,5 +94,7 @@ def test_ranges_are_of_what_was_computed_last() -> None:
     assert within("a & 7", {}) == (0, 7)
     assert within("min(a, 9)", {"a": (3, 20)}) == (3, 9)
     assert within("a < 0 ? 0 : a > 9 ? 9 : a", {}) == (0, 9)
-    assert within("b + 1", {"b": (0, 3)}) is None
+    assert within("b * 2 - a", {"a": (1, 5), "b": (0, 3)}) == (-5, 5)
+    assert within("b + 1", {"b": (0, 2**31 - 1)}) is None  # which may wrap
+    assert within("b + a", {"b": (0, 3)}) is None
     assert range_of(Const(F32, float("-inf")), {}) is None
