@@ -30,11 +30,15 @@ _LONG_SUM = 4096
 Spread = Mapping[str, Float64Array]
 
 
-def measure_spreads(contract: Contract, source: Build, expected: Sequence[RunResult]) -> list[Spread]:
+def measure_spreads(
+    contract: Contract, source: Build, expected: Sequence[RunResult], *, of_floats: bool = False
+) -> list[Spread]:
     """How far each float output of the source moves under perturbations of the size of the accumulation's
-    rounding, for each of its results; and which integers of it change with them.
+    rounding, for each of its results; and, unless it is asked of floats alone, which integers of it change
+    with them: for that the source runs many times.
     """
-    return _measured("spread", _fresh_spreads, contract, source, expected)
+    what, measure = ("spread of floats", _spreads_of_floats) if of_floats else ("spread", _fresh_spreads)
+    return _measured(what, measure, contract, source, expected)
 
 
 _T = TypeVar("_T")
@@ -59,10 +63,16 @@ def _fingerprint(data: Array) -> int:
     return hash(data.tobytes())
 
 
-def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResult]) -> list[Spread]:
+def _spreads_of_floats(contract: Contract, source: Build, expected: Sequence[RunResult]) -> list[Spread]:
+    runs, sizes = _perturbed_runs(contract, source, expected, _ROUNDS)
+    return [_spread(contract, r, runs[i], sizes[i]) for i, r in enumerate(expected)]
+
+
+def _perturbed_runs(
+    contract: Contract, source: Build, expected: Sequence[RunResult], rounds: int
+) -> tuple[list[list[RunResult]], list[float]]:
+    """For each result the runs on other inputs, and the relative size of one rounding unit of these."""
     jobs = []
-    outputs = [a for result in expected for a in contract_in(contract, result.case).outputs]
-    rounds = _ROUNDS if all(a.dtype.is_float for a in outputs) else _ROUNDS_FOR_INTEGERS
     for result in expected:
         base = inputs_of(contract, result.case)
         strengths = _strengths(contract, result.case, rounds)
@@ -70,28 +80,23 @@ def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResu
             (result.case, *perturbed(contract, result.case, base, round, strength))
             for round, strength in enumerate(strengths)
         ]
-    if not jobs:
-        return []
-    runs = source.run([case for case, _, _ in jobs], inputs=[data for _, data, _ in jobs])
-    sizes = [size for _, _, size in jobs]
-    if rounds == _ROUNDS:
-        return [
-            _spread(contract, r, runs[i * rounds : (i + 1) * rounds], sizes[i * rounds])
-            for i, r in enumerate(expected)
-        ]
+    runs = source.run([case for case, _, _ in jobs], inputs=[data for _, data, _ in jobs]) if jobs else []
+    starts = range(0, len(jobs), rounds)
+    return [list(runs[start : start + rounds]) for start in starts], [jobs[start][2] for start in starts]
+
+
+def _fresh_spreads(contract: Contract, source: Build, expected: Sequence[RunResult]) -> list[Spread]:
+    outputs = [a for result in expected for a in contract_in(contract, result.case).outputs]
+    if all(a.dtype.is_float for a in outputs):
+        return _spreads_of_floats(contract, source, expected)
+    runs, sizes = _perturbed_runs(contract, source, expected, _ROUNDS_FOR_INTEGERS)
     fused = _recontracted(contract, source, expected)
     directed = source.run([r.case for r in expected], variants=_DIRECTED)
     exact = [source.run([r.case], variants=(Variant(trapped="exact"),))[0].ok for r in expected]
     return [
         _unmoved(contract, r)
         if exact[i]
-        else _spread(
-            contract,
-            r,
-            runs[i * rounds : (i + 1) * rounds],
-            sizes[i * rounds],
-            [*fused.get(i, ()), *directed[2 * i : 2 * i + 2]],
-        )
+        else _spread(contract, r, runs[i], sizes[i], [*fused.get(i, ()), *directed[2 * i : 2 * i + 2]])
         for i, r in enumerate(expected)
     ]
 
