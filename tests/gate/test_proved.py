@@ -288,3 +288,25 @@ def test_what_lies_behind_an_array_of_its_own_is_nothing_a_target_may_touch(
     assert [f"{array} is out of bounds: it has 4 elements" in detail for detail in wrong] == [True] * bool(
         array
     )
+
+
+def test_smaller_sizes_than_a_kernel_has_as_numbers_show_nothing() -> None:
+    """`most` elements of memory of its own, of which the kernel writes 96 whatever `most` is."""
+    text = """
+__global__ void fill(const float *x, float *y) {
+    int i = blockIdx.x * 32 + threadIdx.x;
+    if (i < 96) y[i] = 2.0f * x[i];
+}
+extern "C" void doubled(const float *x, float *y, int most) {
+    float *d_x, *d_y;
+    cudaMalloc(&d_x, most * sizeof(float));
+    cudaMalloc(&d_y, most * sizeof(float));
+    cudaMemcpy(d_x, x, most * sizeof(float), cudaMemcpyHostToDevice);
+    fill<<<(most + 31) / 32, 32>>>(d_x, d_y);
+    cudaMemcpy(y, d_y, most * sizeof(float), cudaMemcpyDeviceToHost);
+    cudaFree(d_x);
+    cudaFree(d_y);
+}
+"""
+    result = translate_text(text, "fill.cu", "vnni", from_flags(arg=["most=96"]))
+    assert result.status == "verified", result.evidence

@@ -32,8 +32,8 @@ from xpiler.gate.trace import Memory, Trace, TracedCopy
 from xpiler.ir.interpret import Result, run
 from xpiler.ir.interpret_native import Native
 from xpiler.ir.interpret_state import Finding
-from xpiler.ir.nodes import RETURN, Barrier, Cast, Collective, Function, Instr, Load
-from xpiler.ir.rewrite import walk
+from xpiler.ir.nodes import RETURN, Barrier, Cast, Collective, Const, Decl, Function, Instr, Load
+from xpiler.ir.rewrite import walk, walk_stmts
 from xpiler.ir.types import DType
 from xpiler.symbolic.comparisons import without_choices
 from xpiler.symbolic.decisions import computes_whole_numbers
@@ -182,14 +182,24 @@ class EntryRuns:
             found = self.done[mode, seed] = self._run(mode, seed)
         return found
 
+    def errors(self) -> tuple[Finding, ...]:
+        """What is wrong on data of the case, where all accesses are checked."""
+        return tuple(self._run("native", 1, checks=True).result.errors)
+
     def undefined(self, races: bool) -> Finding | None:
-        """An access beyond an array that a function has itself, on data of the case; with `races` also what
-        threads do to each other's memory with no barrier between."""
-        handed = {p.name for step in self.procedure.functions for p in step.params}
-        for finding in self._run("native", 1, checks=True).result.errors:
+        """An access beyond an array of a number of elements that a function has itself, on data of the case;
+        with `races` also what threads do to each other's memory with no barrier between. What is as long as
+        sizes say may be shorter than the function needs, at sizes that nobody means."""
+        fixed = {
+            s.name
+            for f in self.procedure.functions
+            for s in (*walk_stmts(f.body), *f.globals)
+            if isinstance(s, Decl) and s.shape and all(isinstance(extent, Const) for extent in s.shape)
+        }
+        for finding in self.errors():
             if races and finding.code == "race":
                 return finding
-            if finding.code == "out-of-bounds" and finding.array and finding.array not in handed:
+            if finding.code == "out-of-bounds" and finding.array in fixed:
                 return finding
         return None
 

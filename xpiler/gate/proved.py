@@ -93,7 +93,7 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
             same.append(Setting(dict(case.scalars)))
             continue
         if number == 1:
-            _look_for_undefined(entry, contract, target, case)
+            _look_for_undefined(entry, contract, source, target, case)
         for by in _DIVISORS:
             smaller_one = _smaller(case, by)
             begun, before, size = time.thread_time(), size, _size(smaller_one)
@@ -160,17 +160,18 @@ def _look_at_result(contract: Contract, *sides: Side) -> None:
         raise Refusal("procedure", "host code returns the result, and how is not read")
 
 
-def _look_for_undefined(entry: Entry, contract: Contract, target: Side, case: Case) -> None:
+def _look_for_undefined(entry: Entry, contract: Contract, source: Side, target: Side, case: Case) -> None:
     """Threads that race are looked for at the sizes of the case, or at smaller ones where that takes long,
-    accesses beyond arrays of a function's own at smaller ones if it takes these."""
+    accesses beyond arrays of a function's own at smaller ones if it takes these, and the source does."""
     races = PLATFORMS[target.unit.platform].model == "simt"
     for by in sorted(_DIVISORS, reverse=not races):
         smaller_one = _smaller(case, by)
         until = time.thread_time() + _RACES
         try:
-            steps = _procedure(entry, contract, target, smaller_one)
-            as_used = contract_in(contract, smaller_one), case_in(contract, smaller_one)
-            found = EntryRuns(steps, *as_used, until).undefined(races)
+            found = _runs(entry, contract, target, smaller_one, until).undefined(races)
+            is_smaller = found is not None and by > 1 and found.code != "race"
+            if is_smaller and _runs(entry, contract, source, smaller_one, until + _RACES).errors():
+                continue  # an extent is a number in the kernel: nobody means these sizes
         except Refusal:
             continue  # it is not read, or it does not take such sizes
         if found is not None:
@@ -178,6 +179,11 @@ def _look_for_undefined(entry: Entry, contract: Contract, target: Side, case: Ca
             raise _Undefined(f"{found.range}: {found.message} at {at}")
         if not races or time.thread_time() < until:
             return
+
+
+def _runs(entry: Entry, contract: Contract, side: Side, case: Case, until: float) -> EntryRuns:
+    steps = _procedure(entry, contract, side, case)
+    return EntryRuns(steps, contract_in(contract, case), case_in(contract, case), until)
 
 
 def _smaller(case: Case, by: int) -> Case:
