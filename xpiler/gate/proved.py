@@ -93,7 +93,10 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
             same.append(Setting(dict(case.scalars)))
             continue
         if number == 1:
+            begun = time.thread_time()
             _look_for_undefined(entry, contract, source, target, case)
+            looked = time.thread_time() - begun
+            end, until = end + looked, until + looked
         for by in _DIVISORS:
             smaller_one = _smaller(case, by)
             begun, before, size = time.thread_time(), size, _size(smaller_one)
