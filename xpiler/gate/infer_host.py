@@ -58,6 +58,7 @@ _HANGS = 6  # sizes at which nothing came back
 _CHOSEN_AT = 3  # sizes at which each value of a parameter that chooses is tried
 _STEPS = 16  # extents tried in one go
 _PROBES = (PROBE_ELEMENTS, PROBE_ELEMENTS << 6, PROBE_ELEMENTS << 9)
+_ROOMY = (PROBE_ELEMENTS << 2, PROBE_ELEMENTS << 6)  # where less faults: larger arrays take longer
 _MAX_LAUNCHES = 64
 _BLOCK_SIZE = 256
 
@@ -413,10 +414,11 @@ class HostSearch(Search):
         if self.uses or self.given:  # what the data lead to decides how long arrays are
             return [None] * len(several)
         traces = self._traced(several)
-        short = [i for i, trace in enumerate(traces) if trace.fault and not trace.hung]
-        roomy = self._probed([several[i] for i in short], _PROBES[1]) if short else []
-        for i, trace in zip(short, roomy, strict=True):
-            traces[i] = self.traces[tuple(sorted(several[i].items()))] = trace
+        for elements in _ROOMY:
+            short = [i for i, trace in enumerate(traces) if trace.fault and not trace.hung]
+            roomy = self._probed([several[i] for i in short], elements) if short else []
+            for i, trace in zip(short, roomy, strict=True):
+                traces[i] = self.traces[tuple(sorted(several[i].items()))] = trace
         return [self._told(sizes, trace) for sizes, trace in zip(several, traces, strict=True)]
 
     def _told(self, sizes: Mapping[str, int], trace: Trace) -> Case | None:
