@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.gate.programs import inferred
@@ -11,6 +13,7 @@ from xpiler.gate.contract import Role
 from xpiler.gate.extents import extent_value
 from xpiler.gate.overrides import Overrides
 from xpiler.ir.interpret import Result
+from xpiler.ir.nodes import Function
 
 # A row is a chain of sums: nothing but its rows can be interpreted at once.
 SCAN = """
@@ -214,10 +217,10 @@ def test_where_sizes_take_too_long_far_smaller_ones_are_tried(monkeypatch: pytes
     too_long: list[tuple[int, ...]] = []
     interpreted = observe.run
 
-    def run(*arguments: object, **options: object) -> Result:
-        result = interpreted(*arguments, **options)  # type: ignore[arg-type]
+    def run(kernel: Function, given: dict[str, Any], *where: Any, **options: Any) -> Result:
+        result = interpreted(kernel, given, *where, **options)
         if any(finding.code == "step-limit" for finding in result.findings):
-            too_long.append(tuple(v for v in arguments[1].values() if isinstance(v, int)))  # type: ignore[attr-defined]
+            too_long.append(tuple(v for v in given.values() if isinstance(v, int)))
         return result
 
     monkeypatch.setattr(observe, "run", run)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from xpiler.gate.arrays import Array
 from xpiler.gate.compare import compare
 from xpiler.gate.contract import Argument, Case, Contract, Role, make_case
 from xpiler.gate.execute import RunResult, Variant
@@ -73,7 +74,7 @@ def _contract(types: dict[str, DType]) -> tuple[Contract, Case]:
     return Contract("run", "host", arguments, (case,)), case
 
 
-def _result(case: Case, **buffers: np.ndarray) -> RunResult:  # type: ignore[type-arg]
+def _result(case: Case, **buffers: Array) -> RunResult:
     return RunResult(case, Variant(), {name: data.view(np.uint8) for name, data in buffers.items()})
 
 
