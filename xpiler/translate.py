@@ -25,6 +25,7 @@ from xpiler.frontend.launchers import with_launchers
 from xpiler.frontend.lower_calls import FUNCTION_ELSEWHERE
 from xpiler.frontend.lower_launches import NOT_LAUNCHED
 from xpiler.frontend.own_headers import OneText, with_own_headers
+from xpiler.frontend.tensor_callers import with_callers, without_callers
 from xpiler.frontend.unit import Unit
 from xpiler.gate import program_files
 from xpiler.gate.absent_headers import reduced_text
@@ -32,6 +33,7 @@ from xpiler.gate.contract import Case, Contract
 from xpiler.gate.device_borders import with_device_functions
 from xpiler.gate.entries import Entry, entries_of, left_out, offered
 from xpiler.gate.evidence import Evidence, Rung
+from xpiler.gate.execute import complaints
 from xpiler.gate.overrides import Overrides, load_beside
 from xpiler.gate.program_files import OtherFile
 from xpiler.gate.shim import inline_includes
@@ -98,6 +100,8 @@ def translate_text(
     Without `run` nothing is compiled or executed, so that nothing is verified.
     """
     one = _one_text(text, file, to)
+    if run:
+        one = _called_on_arrays(one, to)
     try:
         result = _translated(one, to, overrides, progress, run=run)
     except Refusal as refusal:
@@ -118,6 +122,18 @@ def _one_text(text: str, file: str, to: str) -> OneText:
     if route is None or not route.needs_ir:
         return one
     return with_launchers(with_device_functions(one, platform))
+
+
+def _called_on_arrays(one: OneText, to: str) -> OneText:
+    """The text with callers of its functions that take tensors, if those can be run on both platforms."""
+    platform = platform_of(one.file, one.text)
+    route = ROUTES.get((platform, to))
+    if route is None or route.needs_ir:
+        return one
+    whole = with_callers(one.text, parse(one.text, one.file, platform=platform))
+    if whole == one.text or complaints(inline_includes(whole, one.file), one.file, platform):
+        return one
+    return replace(one, text=whole)
 
 
 def _translated(
@@ -153,14 +169,15 @@ def _translated(
         progress(f"writing {to}")
         produced = route.produce(unit, entries)
         progress("compiling and comparing")
-        compiled = pool.submit(compile_check, produced.text, _target_file(file, to), to)
+        delivered = without_callers(produced.text)
+        compiled = pool.submit(compile_check, delivered, _target_file(file, to), to)
         also = _translate_others(entries, to, progress)
         target = produced.text, _target_file(file, to), to
         verify_entries(whole, entries, *target, pool, produced.calls, route.spell, own=True)
         checked = [rung for entry in entries for rung in entry.rungs]
         rungs = [parsed, *compiled.result(), *checked, *produced.rungs]
     remarks = () if stated.entry else left_out(whole, [item.entry for item in entries])
-    return _result(whole, entries, produced.text, rungs, (*produced.notes, *also), start, remarks)
+    return _result(whole, entries, delivered, rungs, (*produced.notes, *also), start, remarks)
 
 
 def verify_text(

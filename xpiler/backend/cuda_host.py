@@ -10,7 +10,7 @@ import re
 from xpiler.backend.hip_edits import EditList
 from xpiler.backend.hip_source import Argument, Call, SourceText
 from xpiler.backend.hip_types import declared_type
-from xpiler.platforms import hip_names
+from xpiler.platforms import hip_names, torch_names
 
 _REASON = "CUDA's name"
 _LAUNCHES = ("hipLaunchKernelGGL",)
@@ -97,6 +97,8 @@ def rename_api(source: SourceText, edits: EditList) -> None:
             edits.replace(token.start, token.end, hip_names.NAMESPACES[name], _REASON)
         elif name == "hip" and source.tokens[i - 2].text == "thrust":
             edits.replace(token.start, token.end, "cuda", "Thrust's backend")
+        elif name == "hip" and source.tokens[i - 2].text in torch_names.NAMESPACES:
+            edits.replace(token.start, token.end, "cuda", "PyTorch's name for CUDA")
         elif re.fullmatch(r"hip[A-Z]\w*|miopen[A-Z]\w*|rocblas_\w+|rocrand_\w+", name) and not _of_text(name):
             raise source.refuse("cuda-no-twin", f"{name} has no CUDA twin", token, "remove or replace it")
 

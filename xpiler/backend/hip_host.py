@@ -8,7 +8,7 @@ from xpiler.backend.hip_edits import EditList
 from xpiler.backend.hip_sample_helpers import SAMPLE_HEADERS, SAMPLE_NAMES
 from xpiler.backend.hip_source import Call, Directive, SourceText
 from xpiler.backend.hip_types import HALF_NAMES, declared_type
-from xpiler.platforms import cuda, cuda_names, hip
+from xpiler.platforms import cuda, cuda_names, hip, torch_names
 
 _REASON = "HIP's name"
 
@@ -60,6 +60,12 @@ def _need_sample_helpers(source: SourceText, edits: EditList) -> None:
     for _, used in source.names():
         if used.text in SAMPLE_NAMES and used.text not in source.defined:
             edits.need(SAMPLE_NAMES[used.text])
+
+
+def _is_of_torch(source: SourceText, i: int) -> bool:
+    """Whether a word stands in `at::cuda::`."""
+    around = [source.tokens[n].text for n in (i - 2, i - 1, i + 1) if 0 <= n < len(source.tokens)]
+    return len(around) == 3 and around[0] in torch_names.NAMESPACES and around[1:] == ["::", "::"]
 
 
 def _add_headers(source: SourceText, edits: EditList, kept: list[str], runtime: Directive | None) -> None:
@@ -125,6 +131,8 @@ def rename_api(source: SourceText, edits: EditList) -> None:
             edits.replace(token.start, token.end, hip.NAMESPACES[name], _REASON)
         elif name == "cuda" and source.tokens[i - 2].text == "thrust":
             edits.replace(token.start, token.end, "hip", "rocThrust's backend")
+        elif name == "cuda" and _is_of_torch(source, i):
+            edits.replace(token.start, token.end, "hip", "PyTorch's name for ROCm")
         elif re.fullmatch(r"cu[A-Z]\w*|CU_[A-Z]\w*|CU[a-z]\w+", name) and _driver_name(name):
             raise source.refuse(
                 "hip-driver-api",

@@ -43,6 +43,34 @@ _BANG_ARCHITECTURES = ("270", "290", "372", "592")
 # Headers that programs include. Most are empty: the precompiled header already has their content; the others
 # name the emulator's header that they bring in.
 _SAMPLES = ("helper_cuda.h", "helper_functions.h", "helper_string.h", "helper_timer.h", "helper_image.h")
+_TORCH = (
+    *(
+        "torch/extension.h",
+        "torch/torch.h",
+        "torch/types.h",
+        "torch/all.h",
+        "torch/library.h",
+        "torch/script.h",
+    ),
+    *("torch/python.h", "torch/serialize/tensor.h", "ATen/ATen.h", "ATen/Dispatch.h", "ATen/core/Tensor.h"),
+    *(
+        "ATen/Tensor.h",
+        "ATen/TensorUtils.h",
+        "ATen/AccumulateType.h",
+        "ATen/DeviceGuard.h",
+        "c10/util/Exception.h",
+    ),
+    *("c10/core/ScalarType.h", "c10/util/Half.h", "c10/util/BFloat16.h", "c10/macros/Macros.h"),
+    *("pybind11/pybind11.h", "pybind11/stl.h"),
+)
+_TORCH_CUDA = (
+    *("ATen/cuda/CUDAContext.h", "ATen/cuda/Exceptions.h", "c10/cuda/CUDAException.h"),
+    *("c10/cuda/CUDAGuard.h", "c10/cuda/CUDAStream.h", "c10/cuda/CUDAFunctions.h"),
+)
+_TORCH_HIP = (
+    *("ATen/hip/HIPContext.h", "ATen/hip/Exceptions.h", "c10/hip/HIPException.h"),
+    *(f"ATen/hip/impl/HIP{name}MasqueradingAsCUDA.h" for name in ("GuardImpl", "Stream")),
+)
 _HEADERS: dict[str, dict[str, str]] = {
     "cuda": {
         **dict.fromkeys(
@@ -82,25 +110,29 @@ _HEADERS: dict[str, dict[str, str]] = {
         ),
         **dict.fromkeys(_SAMPLES, "samples.hpp"),
         **dict.fromkeys(("cuda_pipeline.h", "cuda_pipeline_primitives.h"), "pipeline.hpp"),
+        **dict.fromkeys((*_TORCH, *_TORCH_CUDA), "torch.hpp"),
         "cuComplex.h": "complex.hpp",
     },
-    "hip": dict.fromkeys(
-        (
-            "hip/hip_runtime.h",
-            "hip/hip_runtime_api.h",
-            "hip/hip_fp16.h",
-            "rocwmma/rocwmma.hpp",
-            "hip/hip_bfloat16.h",
-            "hip/hip_bf16.h",
-            "hip/hip_cooperative_groups.h",
-            "hip/hip_math_constants.h",
-            "hip/hip_vector_types.h",
-            "hip/hip_ext.h",
-            "hip/math_functions.h",
-            "hip/device_functions.h",
+    "hip": {
+        **dict.fromkeys((*_TORCH, *_TORCH_HIP), "torch.hpp"),
+        **dict.fromkeys(
+            (
+                "hip/hip_runtime.h",
+                "hip/hip_runtime_api.h",
+                "hip/hip_fp16.h",
+                "rocwmma/rocwmma.hpp",
+                "hip/hip_bfloat16.h",
+                "hip/hip_bf16.h",
+                "hip/hip_cooperative_groups.h",
+                "hip/hip_math_constants.h",
+                "hip/hip_vector_types.h",
+                "hip/hip_ext.h",
+                "hip/math_functions.h",
+                "hip/device_functions.h",
+            ),
+            "",
         ),
-        "",
-    ),
+    },
 }
 
 

@@ -25,12 +25,14 @@ _LIBRARY = (
     r"(?:cub|thrust|cutlass|miopen|nccl|rccl|roctracer|nvtx3|torch|ATen|c10|pybind11)/[\w/.]+|"
     r"(?:nccl|rccl|nvToolsExt|roctx)\.h"
 )
+_TORCH = r"\b(?:torch|ATen|c10|pybind11)/"
 _HEADER = re.compile(rf"^[ \t]*#[ \t]*include[ \t]*[<\"](?P<name>{_LIBRARY})[>\"][^\n]*", re.MULTILINE)
 _NAMED = re.compile(
     r"\b(?:(?:cu|hip|roc)(?:blas|rand|fft|sparse|solver|dnn|tensor)|nccl|nvtx|roctx|miopen)[A-Z_]\w*|"
     r"\b(?:CU|HIP|ROC)(?:BLAS|RAND|FFT|SPARSE|SOLVER|DNN|TENSOR)_\w+|\b(?:CUDA|HIP)_[RC]_\d+\w+|"
-    r"\b(?:thrust|cub|hipcub|rocprim|cutlass|torch|at|c10|pybind11|py)\s*::|\b(?:AT|TORCH|C10|PYBIND11)_[A-Z]\w*"
+    r"\b(?:thrust|cub|hipcub|rocprim|cutlass)\s*::"
 )
+_NAMED_OF_TORCH = re.compile(r"\b(?:torch|at|c10|pybind11|py)\s*::|\b(?:AT|TORCH|C10|PYBIND11)_[A-Z]\w*")
 _ALL_NAMES = re.compile(r"\busing\s+namespace\s+(?:thrust|cub|hipcub|rocprim|cutlass|torch|at|c10)\b")
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\\r?\n|\\.)*", re.MULTILINE)
 _DEFINE = re.compile(r"[ \t]*#[ \t]*define\s+(\w+)")
@@ -38,6 +40,9 @@ _CONDITION = re.compile(r"[ \t]*#[ \t]*(?:el)?if")
 _TYPE = re.compile(r"\b(?:struct|class|union|enum(?:\s+(?:class|struct))?)\s+(\w+)")
 _SPACES = re.compile(r"[^\n]")
 NEEDS_LIBRARY = "needs a library"
+CALLERS = (
+    "\n// callers of the functions that take tensors, not part of the program\n"  # by `tensor_callers.py`
+)
 
 
 @dataclass(frozen=True)
@@ -75,13 +80,19 @@ def without_libraries(text: str, file: str) -> Reduced | None:
         bare, _ = blank_comments(SourceFile.of(file, text))
     except Refusal:
         return None
-    includes = list(_HEADER.finditer(bare))
+    runs_torch = CALLERS in text
+    includes = [h for h in _HEADER.finditer(bare) if not (runs_torch and re.match(_TORCH, h["name"]))]
     if not includes or _ALL_NAMES.search(bare):
         return None
+    patterns = [_NAMED] if runs_torch else [_NAMED, _NAMED_OF_TORCH]
+
+    def is_named(start: int, end: int) -> bool:
+        return any(pattern.search(bare, start, end) for pattern in patterns)
+
     directives = list(_DIRECTIVE.finditer(bare))
-    if any(_CONDITION.match(d[0]) and _NAMED.search(d[0]) for d in directives):
+    if any(_CONDITION.match(d[0]) and is_named(*d.span()) for d in directives):
         return None
-    return cut(text, bare, includes, lambda start, end: bool(_NAMED.search(bare, start, end)), NEEDS_LIBRARY)
+    return cut(text, bare, includes, is_named, NEEDS_LIBRARY)
 
 
 def cut(

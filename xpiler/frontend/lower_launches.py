@@ -333,7 +333,7 @@ def host_function(ctx: Context, function: FunctionDef) -> HostFunction:
         is_extern_c=function.is_extern_c,
         params=tuple(_host_params(ctx, function)),
         parts=tuple(_host_parts(ctx, function)),
-        returns=function.return_text or "void",
+        returns=function.return_text,
         range=function.range,
         span=function.span,
         namespace=namespace_of(function),

@@ -304,7 +304,10 @@ def _takes_pointers_to_pointers(setups: Setups, function: HostFunction) -> bool:
 
 
 def _callable(setups: Setups, function: HostFunction) -> bool:
-    """Whether its parameters can be made: pointers to numbers, numbers, and objects that the file makes."""
+    """Whether its parameters can be made: pointers to numbers, numbers, and objects that the file makes. What
+    has no type is no function: `TEST(sums, small) { ... }`, of which a macro makes something."""
+    if not function.returns:
+        return False
     plan = setups.plan(function)
     in_parts = {part.argument for part in _parts(setups.unit, function, plan)}
     return bool(function.params or plan.before) and all(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from xpiler.platforms import torch_names
+
 WAVE_SIZE = 64
 """Lanes of a wave on gfx9."""
 
@@ -20,6 +22,7 @@ RUNTIME_HEADER = "hip/hip_runtime.h"
 
 HEADERS = MappingProxyType(
     {
+        **torch_names.HEADERS,
         "cuda_runtime.h": RUNTIME_HEADER,
         "cuda.h": RUNTIME_HEADER,
         "device_launch_parameters.h": RUNTIME_HEADER,
@@ -103,6 +106,7 @@ HEADERS_WITHOUT_TWIN = MappingProxyType(
 
 NAMES = MappingProxyType(
     {
+        **torch_names.NAMES,
         "cudaBoundaryModeClamp": "hipBoundaryModeClamp",
         "cudaDataType_t": "hipDataType",
         "cudaDevAttrGlobalMemoryBusWidth": "hipDeviceAttributeMemoryBusWidth",

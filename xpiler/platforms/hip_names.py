@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from xpiler.platforms import cuda, cuda_names, hip
+from xpiler.platforms import cuda, cuda_names, hip, torch_names
 
 HEADERS: Mapping[str, str] = MappingProxyType(
     {
+        **{ours: theirs for theirs, ours in torch_names.HEADERS.items()},
         "hip/hip_runtime.h": "cuda_runtime.h",
         "hip/hip_runtime_api.h": "cuda_runtime_api.h",
         "hip/hip_ext.h": "cuda_runtime.h",
