@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from xpiler import cancellation
 from xpiler.gate import sandbox
 from xpiler.gate.sandbox import Limits, run
 
@@ -130,6 +131,20 @@ def test_the_environment_is_scrubbed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_missing_program_is_a_result(tmp_path: Path, isolation: str) -> None:
     assert not run(["no-such-program-a7"], cwd=tmp_path).ok
+
+
+def test_a_program_ends_with_the_time_of_the_work_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "patience", lambda: 4.0)  # however busy the machine is
+    start = time.monotonic()
+    with cancellation.until(start + 0.5):
+        with pytest.raises(cancellation.OutOfTime):
+            run(["sleep", "10"], cwd=tmp_path)
+        with pytest.raises(cancellation.OutOfTime):
+            run(["true"], cwd=tmp_path)
+    assert time.monotonic() - start < 5
+    assert run(["true"], cwd=tmp_path).ok
 
 
 def test_the_sandbox_costs_little(tmp_path: Path) -> None:

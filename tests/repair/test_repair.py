@@ -4,7 +4,9 @@ import pytest
 
 from xpiler.gate.evidence import Rung
 from xpiler.gate.overrides import Overrides
-from xpiler.repair import repair
+from xpiler.repair import mend, repair
+from xpiler.repair.search import LAST_LOOK
+from xpiler.translate import Trusted
 
 SCALE = """__global__ void scale_kernel(const float *x, float *y, float a, int rows, int cols) {
   int c = blockIdx.x * blockDim.x + threadIdx.x;
@@ -176,6 +178,17 @@ def test_what_cannot_be_repaired_is_told() -> None:
     found = repair(SERIAL_SUM, "sum.cpp", wrong, "sum.cu", seconds=1.0)
     assert (found.status, found.text, found.diff) == ("not repaired", None, "")
     assert "no change was found" in found.reason
+
+
+def test_a_search_ends_with_its_time_whatever_a_run_takes() -> None:
+    """Of a target whose runs take seconds: no trial, compilation or look of the gate goes on behind it."""
+    slow = SUM.replace("float s = 0.0f;", "float s = 0.0f;\n  for (volatile int w = 0; w < 1 << 21; ++w) {}")
+    wrong = slow.replace("s += x[blockIdx.x * cols + c];", "s += 1.0f;")
+    trusted = Trusted.of(SERIAL_SUM, "sum.cpp")
+    verdict = trusted.verify(wrong, "sum.cu", until_wrong=True)
+    found = mend(trusted, SERIAL_SUM, wrong, "sum.cu", verdict, seconds=4.0)
+    assert found.status == "not repaired"
+    assert found.seconds < 4.0 + LAST_LOOK + 3.0
 
 
 STRIDED = """extern "C" void strided(const float *x, float *y, int n, int window, int stride) {

@@ -89,7 +89,7 @@ def run(
     writable: Sequence[Path] = (),
 ) -> Completed:
     """Runs `argv` with `cwd` as its only writable folder, but for `writable`; `env` is added to a scrubbed
-    environment.
+    environment. Raises OutOfTime where the time of the work at hand is over before the program ends.
     """
     cancellation.check()
     limits = limits or Limits()
@@ -120,6 +120,8 @@ def run(
     finally:
         _end(process, cookie, stopped=bool(watch.reason))
     watch.drain()
+    if watch.out_of_time:
+        raise cancellation.OutOfTime
     return watch.completed(time.monotonic() - start)
 
 
@@ -207,7 +209,7 @@ class _Watch:
         self.streams = {process.stdout.fileno(): process.stdout, process.stderr.fileno(): process.stderr}
         self.dropped = 0
         self.reason = ""
-        self.timed_out = False
+        self.timed_out = self.out_of_time = False
         self.threads_before = _processes_of_user()
         self.selector = selectors.DefaultSelector()
         for descriptor in self.streams:
@@ -221,6 +223,10 @@ class _Watch:
         wall = self.limits.wall
         while not self.reason:
             left = self.start + wall - time.monotonic()
+            if cancellation.left() <= 0:
+                self.out_of_time = True
+                self.reason = "stopped: there was no more time"
+                return
             if left <= 0 and wall < self.limits.wall * patience():
                 wall += self.limits.wall
                 continue

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from xpiler.ir.source import SourceRange
 from xpiler.repair.changes import apply
-from xpiler.repair.statics import loop_around, smaller_shared_arrays
+from xpiler.repair.openmp import loop_around
+from xpiler.repair.statics import smaller_shared_arrays
 from xpiler.repair.vocabulary import FAMILIES, known_names
 from xpiler.symbolic.findings import Edit
 from xpiler.symbolic.positions import Lines

@@ -9,19 +9,22 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
+from xpiler.cancellation import OutOfTime, left, until
 from xpiler.errors import Refusal
+from xpiler.frontend import parse
 from xpiler.frontend.syntax import analyse
 from xpiler.gate.contract import Contract
 from xpiler.gate.evidence import Evidence
 from xpiler.gate.execute import build
 from xpiler.gate.overrides import Overrides
-from xpiler.gate.sandbox import patience
+from xpiler.gate.thread_races import thread_races
 from xpiler.gate.toolchain import compile_check
 from xpiler.gate.verify import compare_target
 from xpiler.ir.source import SourceRange
-from xpiler.platforms.registry import platform_of
+from xpiler.platforms.registry import PLATFORMS, platform_of
 from xpiler.repair.changes import Change, apply, edits_between, unified
 from xpiler.repair.comparison import by_comparison, is_small
 from xpiler.repair.compile_errors import CompilerError, Mended, errors_in, without_errors
@@ -30,7 +33,7 @@ from xpiler.repair.menu import sites_of
 from xpiler.repair.places import lines_named, near_lines, range_of, statement_of
 from xpiler.repair.questions import Questions
 from xpiler.repair.result import COMPARISON, NOT_REPAIRED, NOTHING_WRONG, REPAIRED, Localized, Repair
-from xpiler.repair.search import Search
+from xpiler.repair.search import LAST_LOOK, OVER, Search
 from xpiler.repair.statics import statics_of
 from xpiler.repair.vocabulary import vocabulary
 from xpiler.routes.job import EntryJob
@@ -38,6 +41,7 @@ from xpiler.translate import Result, Trusted
 
 Progress = Callable[[str], None]
 _SECONDS = 30.0
+_SEARCH = 1 / 3  # of the time is for the search, however long it takes to see that something is wrong
 _SUSPECTS = 3
 _LEVELS = 2
 
@@ -53,19 +57,27 @@ def repair(
     progress: Progress = lambda step: None,
     compares: bool = True,
 ) -> Repair:
-    """The target, repaired if it is wrong. `compares`: also by what the engine itself would have written.
-    Raises Refusal where the source cannot be run."""
+    """The target, repaired if it is wrong, in so many seconds from when the source was run: a third of them
+    for the search at least, and `LAST_LOOK` besides for what was found by then. `compares`: also by what the
+    engine itself would have written. Raises Refusal where the source cannot be run."""
     start = time.monotonic()
     trusted = Trusted.of(source, source_file, overrides, progress)
-    with ThreadPoolExecutor(1) as pool:  # written while the target is being compiled
-        own = pool.submit(trusted.translation, platform_of(target_file, target)) if compares else None
-        verdict = trusted.verify(target, target_file, progress, until_wrong=True)
-        if Evidence(verdict.evidence).failed is None:  # entries that are refused are nothing to mend
-            return Repair(NOTHING_WRONG, evidence=verdict.evidence, seconds=time.monotonic() - start)
-        written = own.result() if own is not None else None
-    found = mend(
-        trusted, source, target, target_file, verdict, seconds=seconds, progress=progress, own=written
-    )
+    deadline = time.monotonic() + seconds
+    pool = ThreadPoolExecutor(1)  # written while the target is being compiled
+    try:
+        with until(time.monotonic() + max(seconds, _SECONDS)):
+            own = pool.submit(trusted.translation, platform_of(target_file, target)) if compares else None
+            verdict = trusted.verify(target, target_file, progress, until_wrong=True)
+            if Evidence(verdict.evidence).failed is None:  # entries that are refused are nothing to mend
+                return Repair(NOTHING_WRONG, evidence=verdict.evidence, seconds=time.monotonic() - start)
+            written = own.result(left()) if own is not None else None
+    except (OutOfTime, TimeoutError):
+        late = "comparing the two took all the time allowed"
+        return Repair(NOT_REPAIRED, reason=late, seconds=time.monotonic() - start)
+    finally:
+        pool.shutdown(wait=False)
+    deadline = max(deadline, time.monotonic() + _SEARCH * seconds)
+    found = _mended(trusted, source, target, target_file, verdict, deadline, progress, written)
     return replace(found, seconds=time.monotonic() - start)
 
 
@@ -83,9 +95,23 @@ def mend(
     """The same for a source that was run, and a target that is wrong by `verdict`. `own`: the engine's own
     translation, if the target is to be held against it."""
     start = time.monotonic()
-    deadline = start + patience() * seconds
-    engine = _Engine(trusted, source, target, target_file, deadline, progress, own)
-    return replace(engine.run(verdict), seconds=time.monotonic() - start)
+    found = _mended(trusted, source, target, target_file, verdict, start + seconds, progress, own)
+    return replace(found, seconds=time.monotonic() - start)
+
+
+def _mended(
+    trusted: Trusted,
+    source: str,
+    target: str,
+    target_file: str,
+    verdict: Result,
+    deadline: float,
+    progress: Progress,
+    own: str | None,
+) -> Repair:
+    """The same until a time of `time.monotonic`."""
+    with until(deadline):
+        return _Engine(trusted, source, target, target_file, deadline, progress, own).run(verdict)
 
 
 class _RefusedByCompiler(Exception):
@@ -121,7 +147,7 @@ class _Engine:
         symptom = _symptom(verdict)
         if self.own is not None:
             self.progress("comparing it with a translation")
-            change = by_comparison(self.target, self.own, self._runs_right, self._accept)
+            change = self._compared(self.own)
             if change is not None:
                 rewritten = replace(self._repaired(change, symptom), by=COMPARISON)
                 if is_small(self.target, change):
@@ -131,9 +157,21 @@ class _Engine:
                 return found if found.status == REPAIRED else rewritten
         return self._searched(verdict, symptom)
 
+    def _compared(self, own: str) -> Change | None:
+        with suppress(OutOfTime):
+            return by_comparison(self.target, own, self._runs_right, self._accept)
+        return None
+
     def _searched(self, verdict: Result, symptom: str) -> Repair:
-        """The repair that is found without the engine's own translation. What is tried is run on data among
-        which the target's own numbers are, too."""
+        """The repair that is found without the engine's own translation, by the deadline."""
+        try:
+            return self._found(verdict, symptom)
+        except OutOfTime:
+            localized = tuple(Localized(m.range, m.message) for m in self.mended)
+            return self._not_repaired(verdict, symptom, localized, f"no change was found that passes: {OVER}")
+
+    def _found(self, verdict: Result, symptom: str) -> Repair:
+        """What is tried is run on data among which the target's own numbers are, too."""
         if not self.is_against:
             self.trusted, self.is_against = self.trusted.against(self.target, self.file), True
         if not self._build_errors(self.target):
@@ -141,15 +179,17 @@ class _Engine:
                 found = self._behaviour(verdict, symptom)
             except _RefusedByCompiler:
                 found = None
-            if found is not None and (found.status == REPAIRED or not self._compiler_errors(self.target)):
+            if found is not None and (
+                found.status == REPAIRED or self._late() or not self._compiler_errors(self.target)
+            ):
                 return found
         self.progress("mending what does not compile")
-        self.text, self.mended, left = without_errors(
+        self.text, self.mended, errors = without_errors(
             self.target, self.file, self.platform, self.source, self._errors, self._late
         )
         self.is_compiled = True
-        if left:
-            return self._not_compiled(verdict, left)
+        if errors:
+            return self._not_compiled(verdict, errors)
         if self._accept(self.text):
             return self._repaired(Change((), (), 0.0), symptom)
         verdict = self.trusted.verify(self.text, self.file)
@@ -164,11 +204,18 @@ class _Engine:
         for item in self.trusted.entries:
             if item.refused is not None or item.runs is None or item.build is None or item.runs.fault:
                 continue
-            search = self._search(item, self.text, lines_named(self.file, verdict))
+            search = change = None
+            try:
+                search = self._search(item, self.text, lines_named(self.file, verdict))
+                change = search.run() if search is not None else None
+            except OutOfTime:
+                if search is None:
+                    reasons.append(f"{item.entry.name}: no change was found that passes ({OVER})")
+                    break
+                search.reason = OVER
             if search is None:
                 reasons.append(f"{item.entry.name}: it does not compile")
                 continue
-            change = search.run()
             if change is not None and self.accepted is not None:
                 return self._repaired(change, symptom)
             localized += self._suspects(search, symptom)
@@ -178,12 +225,17 @@ class _Engine:
             )
         if not reasons:
             raise Refusal("nothing-to-repair", symptom or "no entry of the source could be run")
+        return self._not_repaired(verdict, symptom, tuple(localized), "; ".join(reasons))
+
+    def _not_repaired(
+        self, verdict: Result, symptom: str, localized: tuple[Localized, ...], reason: str
+    ) -> Repair:
         return Repair(
             NOT_REPAIRED,
-            localized=tuple(localized),
+            localized=localized,
             evidence=verdict.evidence,
             symptom=symptom,
-            reason="; ".join(reasons),
+            reason=reason,
             diagnostics=verdict.diagnostics,
         )
 
@@ -213,20 +265,15 @@ class _Engine:
                 return [CompilerError(int(found[1]), int(found[2] or 1), found[3])]
         return []
 
-    def _not_compiled(self, verdict: Result, left: list[CompilerError]) -> Repair:
+    def _not_compiled(self, verdict: Result, errors: list[CompilerError]) -> Repair:
         places = [
             Localized(SourceRange(self.file, e.line, e.column, e.line, e.column + 1), e.text)
-            for e in left[:_SUSPECTS]
+            for e in errors[:_SUSPECTS]
             if e.line
         ]
-        return Repair(
-            NOT_REPAIRED,
-            localized=(*(Localized(m.range, m.message) for m in self.mended), *places),
-            evidence=verdict.evidence,
-            symptom=_symptom(verdict),
-            reason=f"it does not compile, and no change was found that helps: {left[0].text}",
-            diagnostics=verdict.diagnostics,
-        )
+        localized = (*(Localized(m.range, m.message) for m in self.mended), *places)
+        reason = f"it does not compile, and no change was found that helps: {errors[0].text}"
+        return self._not_repaired(verdict, _symptom(verdict), localized, reason)
 
     # ------------------------------------------------------------------------------------------ searching
 
@@ -277,18 +324,26 @@ class _Engine:
         """Whether an entry of the text computes what it should, compiled and run as it is."""
         assert item.build is not None and item.runs is not None
         built = build(text, self.file, self.platform, contract)
-        return built.ok and all(rung.ok for rung in compare_target(contract, item.build, item.runs, built))
+        if not built.ok or not all(r.ok for r in compare_target(contract, item.build, item.runs, built)):
+            return False
+        if PLATFORMS[self.platform].model != "serial" or "omp" not in text:
+            return True
+        with suppress(Refusal):  # runs seldom show what threads race for
+            return not thread_races(contract.entry, parse(text, self.file, platform=self.platform))
+        return True
 
     def _accept(self, text: str) -> bool:
         self.progress("checking a repair")
         own = self.own is not None and is_same_code(text, self.own)
-        return self._keeps(self.trusted.verify(text, self.file, own=own))
+        with until(self.deadline + LAST_LOOK):
+            return self._keeps(self.trusted.verify(text, self.file, own=own))
 
     def _accept_change(self, text: str) -> bool:
         """The same of a text that is right when it is run, as far as is known; raises where only the
         compilers refuse it, which may be so for what is wrong elsewhere in it."""
         self.progress("checking a repair")
-        result = self.trusted.verify(text, self.file)
+        with until(self.deadline + LAST_LOOK):
+            result = self.trusted.verify(text, self.file)
         failed = {rung.rung for rung in result.evidence if not rung.ok}
         if failed == {"compiled"} and not self.is_compiled:
             raise _RefusedByCompiler

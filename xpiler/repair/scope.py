@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,6 +37,23 @@ def kind_of_type(text: str) -> str:
         if pattern.search(text):
             return kind
     return OTHER
+
+
+@functools.cache
+def _named_types(text: str) -> dict[str, str]:
+    """The kinds of values of types that a text names: those of its aliases, and numbers for what templates
+    take."""
+    found = {m[1]: FLOAT for m in re.finditer(r"\b(?:typename|class)\s+(\w+)\s*[,>=]", text)}
+    for match in re.finditer(r"\btypedef\s+([\w:\s]+?)\s+(\w+)\s*;|\busing\s+(\w+)\s*=\s*([\w:\s]+);", text):
+        found[match[2] or match[3]] = kind_of_type(match[1] or match[4])
+    return found
+
+
+def kind_in(unit: SyntaxUnit, type_text: str) -> str:
+    """The kind of a value of a type in the words of a text."""
+    kind = kind_of_type(type_text)
+    named = _named_types(unit.expanded) if kind == OTHER else {}
+    return next((named[word] for word in re.findall(r"\w+", type_text) if word in named), kind)
 
 
 @dataclass(frozen=True)
@@ -87,7 +105,7 @@ def declared(unit: SyntaxUnit, node: Node, *, parameter: bool = False) -> Iterat
         if found is None:
             continue
         name, kinds, extents, has_value = found
-        element = kind_of_type(type_text)
+        element = kind_in(unit, type_text)
         kind = ARRAY if extents else POINTER if kinds else element
         is_constexpr = "constexpr" in before
         constant = is_constexpr or ("const" in words and has_value and element == INT and not kinds)

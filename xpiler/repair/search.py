@@ -12,8 +12,10 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from xpiler.cancellation import OutOfTime, until
 from xpiler.gate.contract import Contract
 from xpiler.gate.execute import build
 from xpiler.gate.trials import NOT_RUN, Question, Score, Selection, run_in_all, run_trials
@@ -25,6 +27,8 @@ from xpiler.repair.stages import Learned, at_once, first, focused, rest
 from xpiler.repair.statics import EARLY, Static
 from xpiler.symbolic.findings import Edit
 
+OVER = "the time allowed was used up"
+LAST_LOOK = 15.0  # seconds beyond that in which what was found by then may show to be right
 _PAIRS = (0, 0, 48, 120)  # how many changes of each stage are tried in pairs
 _FAR_FETCHED = 2.0  # costs of a change from which on it is so
 _TOO_LONG = 3  # status of a trial
@@ -195,7 +199,7 @@ class Search:
 
     def _late(self) -> bool:
         if time.monotonic() > self.deadline:
-            self.reason = self.reason or "the time allowed was used up"
+            self.reason = self.reason or OVER
         return bool(self.reason)
 
     def _run(
@@ -341,8 +345,9 @@ class Search:
             edits = edits_between(self.text, text)
         else:
             alone = edits[len(first.edits) :]
-            if self.quick(apply(self.text, alone)) and self.accept(apply(self.text, alone)):
-                return Change(alone, second.titles, second.cost)
+            with suppress(OutOfTime):
+                if self.quick(apply(self.text, alone)) and self.accept(apply(self.text, alone)):
+                    return Change(alone, second.titles, second.cost)
         return Change(edits, (*first.titles, *second.titles), first.cost + second.cost)
 
     def _pairs(self, tools: Harness, count: int) -> Change | None:
@@ -385,6 +390,12 @@ class Search:
     def _accepted(self, tools: Harness, right: Sequence[Selection], asked: Question | None) -> Change | None:
         """The most plausible of the selections that are right in every case and pass the gate; those that are
         right in some cases are added to `partial`."""
+        with until(self.deadline + LAST_LOOK):
+            return self._first_whole(tools, right, asked)
+
+    def _first_whole(
+        self, tools: Harness, right: Sequence[Selection], asked: Question | None
+    ) -> Change | None:
         ranked = sorted(right, key=lambda s: (self._cost(tools, s), s))
         others = [question for question in self.questions.all if question is not asked]
         ranked = self._right_in(tools, others[:1], ranked)  # it sorts most of them out
@@ -535,7 +546,7 @@ class Search:
             text = apply(self.text, change.edits)
             if text in self.rejected or overlap(change.edits):
                 continue
-            if checked == _CANDIDATES or self._late():
+            if checked == _CANDIDATES or (checked and self._late()):
                 return None
             checked += 1
             if self.accept(text):
@@ -561,8 +572,9 @@ class Search:
             if not self.known.get(fewer, NOT_RUN).right and fewer in self.known:
                 continue
             shorter = self._change(tools, fewer)
-            if self.accept(apply(self.text, shorter.edits)):
-                return self._least(tools, fewer, shorter)
+            with suppress(OutOfTime):
+                if self.accept(apply(self.text, shorter.edits)):
+                    return self._least(tools, fewer, shorter)
         return change
 
     def _change(self, tools: Harness, selection: Selection) -> Change:

@@ -22,6 +22,7 @@ from xpiler.repair.remainders import Told, remainders
 from xpiler.repair.resets import element_resets, fills, resets, values
 from xpiler.repair.returned import some_have_returned
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, declared
+from xpiler.repair.series import missing_steps
 from xpiler.repair.structure import transposed
 from xpiler.repair.unread_tiles import unread_tiles
 from xpiler.repair.vocabulary import Vocabulary, siblings
@@ -271,6 +272,8 @@ def _insertions(
             offer(text, cost, "instruction")
         for text, cost in remainders(walker, told, place):
             offer(text, cost, "remainder")
+        for text, cost in missing_steps(walker, place):
+            offer(text, cost, "step")
         for text, cost in masked_rest(walker, place):
             offer(text, cost, "remainder")
         if place.function.is_kernel and not place.loops and place.role == "before":

@@ -1,7 +1,6 @@
-"""Changes that the compiler has to see: types, extents of arrays, named constants, layouts, pragmas.
+"""Changes that the compiler has to see: types, extents of arrays, named constants, layouts.
 
     short row = blockIdx.x * 4 + threadIdx.y;    -->    int row = ...
-    #pragma omp parallel for                     -->    without it; or with reduction(+ : sum)
     s[v] += 1;                                   -->    atomicAdd(&s[v], 1);
 
 They cannot be choices of one program, or show nothing in its runs, so that each costs a compilation. There
@@ -14,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from xpiler.repair.openmp import openmp_changes
 from xpiler.symbolic.findings import Edit
 
 EARLY = 1.3  # what costs no more than that is tried before anything else
@@ -39,13 +39,13 @@ _CONSTANT = re.compile(
     r"^[ \t]*(?:#[ \t]*define[ \t]+(\w+)[ \t]+|(?:static\s+)?const(?:expr)?\s+int\s+(\w+)\s*=\s*)(\d+)\b",
     re.M,
 )
-_PRAGMA = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+omp\b[^\n]*\n", re.M)
 
 
 def statics_of(text: str, source: str, near: frozenset[int]) -> list[Static]:
     """All of them, the most plausible first. `near`: lines that a violation names."""
-    found = [*_types(text), *_extents(text), *_layouts(text), *_constants(text, source), *_pragmas(text)]
+    found = [*_types(text), *_extents(text), *_layouts(text), *_constants(text, source)]
     found += [*_spaces(text), *_atomics(text)]
+    found += [Static(*one) for one in openmp_changes(text)]
 
     def place(static: Static) -> tuple[float, int]:
         line = text.count("\n", 0, static.edit.start) + 1
@@ -140,28 +140,3 @@ def _constants(text: str, source: str) -> Iterator[Static]:
         for other in (2 * int(value), int(value) // 2, int(value) + 1, int(value) - 1):
             if other > 0:
                 yield Static(Edit(*match.span(3), str(other)), 2.0, f"`{name}` should be `{other}`")
-
-
-def _pragmas(text: str) -> Iterator[Static]:
-    for match in _PRAGMA.finditer(text):
-        behind = text[match.end() : match.end() + 3000]
-        for name in dict.fromkeys(re.findall(r"\b([A-Za-z_]\w*)\s*\+=", behind)):
-            declared = re.search(rf"\b(?:float|int|double)\s+{name}\b", text[: match.start()])
-            if "reduction" not in match[0] and declared:
-                line = match[0].rstrip("\n") + f" reduction(+ : {name})\n"
-                title = f"the sum `{name}` needs a reduction"
-                yield Static(Edit(*match.span(), line), 1.6, title)
-        outer = loop_around(text, match.start())
-        if outer is not None:
-            yield Static(Edit(*match.span(), ""), 1.8, "this loop should not be made parallel")
-
-
-def loop_around(text: str, at: int) -> int | None:
-    """Where the loop begins that a place lies in."""
-    depth = 0
-    for place in range(at - 1, -1, -1):
-        depth += (text[place] == "}") - (text[place] == "{")
-        if depth < 0:
-            head = text.rfind("for", 0, place)
-            return head if head >= 0 and ";" in text[head:place] and "{" not in text[head:place] else None
-    return None

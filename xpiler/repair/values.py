@@ -465,7 +465,8 @@ def _counts_elements(walker: Walker, place: Place) -> bool:
     callee = walker.written(call.child_by_field_name("function")) if call is not None else ""
     written = walker.written(place.node)
     return bool(
-        re.search(r"[Mm]em(?:cpy|set)|[Mm]alloc", callee) and not re.search(r"sizeof|byte|size", written)
+        re.search(r"[Mm]em(?:cpy|set)|[Mm]alloc", callee)
+        and not re.search(r"sizeof|byte|size(?!_t)", written)
     )
 
 

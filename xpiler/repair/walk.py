@@ -12,7 +12,7 @@ from tree_sitter import Node
 
 from xpiler.frontend.syntax import SyntaxUnit
 from xpiler.frontend.syntax_model import FunctionDef
-from xpiler.repair.scope import ARRAY, FLOAT, INT, OTHER, POINTER, Name, Scope, declared, kind_of_type
+from xpiler.repair.scope import ARRAY, FLOAT, INT, OTHER, POINTER, Name, Scope, declared, kind_in
 
 BUILTIN_INTEGERS = re.compile(
     r"(?:threadIdx|blockIdx|blockDim|gridDim)\.[xyz]|warpSize|(?:task|cluster|core)(?:Id|Dim)[XYZ]?"
@@ -447,7 +447,7 @@ class Walker:
                 return INT if known is not None and re.search(r"\bdim3\b|\bu?int\d", known.type) else ""
             case "cast_expression":
                 described = self.unit.text_of(node.child_by_field_name("type"))
-                return POINTER if "*" in described else kind_of_type(described)
+                return POINTER if "*" in described else kind_in(self.unit, described)
             case "subscript_expression":
                 base: Node | None = node
                 depth = 0
@@ -476,7 +476,11 @@ class Walker:
         callee = self.unit.text_of(node.child_by_field_name("function"))
         for definition in (*self.unit.device_functions, *self.unit.host_functions):
             if definition.name == callee:
-                return POINTER if "*" in definition.return_text else kind_of_type(definition.return_text)
+                return (
+                    POINTER if "*" in definition.return_text else kind_in(self.unit, definition.return_text)
+                )
+        if re.fullmatch(r"\w+", callee) and kind_in(self.unit, callee) in (INT, FLOAT):
+            return kind_in(self.unit, callee)  # a type: what is made of the argument
         if callee == "__ldg":
             arguments = node.child_by_field_name("arguments")
             pointer = arguments.named_children[0] if arguments and arguments.named_children else None
