@@ -73,7 +73,7 @@ def _holds_lanes(loop: For) -> bool:
 
 
 def _is_short(loop: For) -> bool:
-    return is_const(loop.start, 0) and _most(loop.stop) < _FEW
+    return isinstance(loop.start, Const) and _most(loop.stop) - loop.start.value < _FEW
 
 
 def _most(stop: Expr) -> float:

@@ -11,6 +11,7 @@ from xpiler.ir.nodes import (
     Atomic,
     Binary,
     Block,
+    Decl,
     Expr,
     For,
     Function,
@@ -32,6 +33,7 @@ from xpiler.passes.folds import with_reductions
 from xpiler.passes.guards import fold_guards
 from xpiler.passes.index_fusion import fuse_indices
 from xpiler.passes.joint_products import separate_products
+from xpiler.passes.lane_arrays import lane_arrays
 from xpiler.passes.promote_arrays import Promoted, promote_arrays
 from xpiler.passes.reroll import reroll
 from xpiler.passes.resident_tables import resident_tables
@@ -71,7 +73,18 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = interchange_sums(reroll(with_best_values(function)))
     function = signed_tests(_without_digits(function))
     function = arrange_products(separate_products(function))
-    promoted = promote_arrays(pool_rows(function), architecture)
+    function = pool_rows(function)
+    kept = frozenset() if architecture.padded else lane_arrays(function)
+    scheduled = _laid_out(function, architecture, kept)
+    while left := kept & {d.name for d in walk(scheduled.function.body) if isinstance(d, Decl) and d.shape}:
+        kept -= left  # no lanes have them: whole arrays in the scratchpad
+        scheduled = _laid_out(function, architecture, kept)
+    return scheduled
+
+
+def _laid_out(function: Function, architecture: Architecture, kept: frozenset[str]) -> Scheduled:
+    """`kept`: arrays of single lanes, as far as their loops become vectors."""
+    promoted = promote_arrays(function, architecture, kept)
     named = name_sizes(promoted.function)
     split = split_over_tasks(named, TASK, TASKS, _keeps(named))
     shaped, taken = _with_tensors(split.function, architecture, promoted.bytes)

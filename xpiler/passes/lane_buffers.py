@@ -42,8 +42,11 @@ class NotTileable(Exception):
 
 @dataclass
 class Buffer:
+    """`rows`: vectors in it, one behind the other."""
+
     name: str
     dtype: DType
+    rows: int = 1
 
 
 @dataclass
@@ -66,15 +69,15 @@ class Scratchpad:
         self.rows: set[str] = set()  # variables of independent loops around
         self.numbers = ""  # the buffer that holds 0, 1, 2...
 
-    def buffer(self, wish: str, dtype: DType, busy: set[str], *, small: bool = False) -> str:
+    def buffer(self, wish: str, dtype: DType, busy: set[str], *, small: bool = False, rows: int = 1) -> str:
         """A buffer that is not busy, named like `wish`: one of an earlier loop, or a new one."""
         known = self.by_wish.setdefault((wish, dtype), [])
         for name in known:
-            if name not in busy:
+            if name not in busy and self.buffers[name].rows == rows:
                 return name
         name = self.names.fresh(f"{wish}_nram")
         known.append(name)
-        self.buffers[name] = Buffer(name, dtype)
+        self.buffers[name] = Buffer(name, dtype, rows)
         if small:
             self.small.add(name)
         return name
@@ -95,6 +98,7 @@ class LaneBuffers:
         self.loaded: dict[tuple[str, Expr], str] = {}
         self.held: dict[str, int] = {}  # buffers in use
         self.fixed: set[str] = set()  # buffers of variables that loops change
+        self.arrays: set[str] = set()  # buffers with a vector for each element of an array of a lane
         self.out: list[Stmt] = []
         self.acquired = False  # a buffer of its own
         self.within: dict[str, tuple[str, Expr]] = {}  # part of an array in the scratchpad
@@ -129,6 +133,11 @@ class LaneBuffers:
     def ref(self, dtype: DType, buffer: str) -> Ref:
         array, offset = self.within.get(buffer, (buffer, const(0)))
         return Ref(dtype, array, add(offset, cast(self.skipped, offset.dtype)))
+
+    def share_memory(self, result: str | None, sources: Iterable[str]) -> bool:
+        """Whether a result lies where an operand may, in a buffer or an array."""
+        arrays = {self.within.get(b, (b, None))[0] for b in sources}
+        return result is not None and self.within.get(result, (result, None))[0] in arrays
 
     def named(self, buffer: str, name: str) -> str:
         return buffer

@@ -18,14 +18,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from xpiler.ir.affine import coefficient
-from xpiler.ir.build import add, and_, cast, const, div, mul, ne
-from xpiler.ir.nodes import Assign, Block, Const, Expr, For, If, Instr, Load, Ref, Stmt, Var
-from xpiler.ir.rewrite import free_vars, rebuild, walk
-from xpiler.ir.types import I32, U32, DType
+from xpiler.ir.build import add, and_, cast, const, div, lt, maximum, minimum, mul, ne, sub
+from xpiler.ir.nodes import Assign, Block, Const, Decl, Expr, For, If, Instr, Load, Ref, Stmt, Var
+from xpiler.ir.rewrite import free_vars, rebuild, substitute, walk
+from xpiler.ir.types import I8, I32, U8, U32
 from xpiler.passes.lane_buffers import VECTOR_TYPES, NotTileable
+from xpiler.passes.lane_clamps import Clamped, clamped_place
 from xpiler.passes.lane_memory import LaneMemory
 from xpiler.platforms.bang import TABLE_GROUP
 
@@ -34,10 +36,10 @@ class LaneElements(LaneMemory):
     """One vector loop, with the elements whose places its lanes say."""
 
     @abstractmethod
-    def value(self, expr: Expr, wish: str) -> str: ...
+    def number(self, wish: str, value: Expr) -> Expr: ...
 
     @abstractmethod
-    def move(self, dst: str, src: str, dtype: DType) -> None: ...
+    def value(self, expr: Expr, wish: str) -> str: ...
 
     def is_apart(self, place: Load) -> bool:
         """Whether the lanes' elements lie at no constant distance."""
@@ -76,6 +78,9 @@ class LaneElements(LaneMemory):
         (index,) = load.index
         table = self.is_table(load)
         held: list[str] = []
+        clamped = clamped_place(index, self.loop.var, self.varies) if not (table or self.guards) else None
+        if clamped is not None:
+            return self.bordered(load, clamped, into)
         if table:
             places = self.value(index, "place")
             held.append(places)
@@ -99,6 +104,41 @@ class LaneElements(LaneMemory):
         for each in held:
             self.release(each)
         return buffer
+
+    def bordered(self, load: Load, clamped: Clamped, into: str | None) -> str:
+        """The elements of the lanes inside, and on either side of them that of the border."""
+        buffer = into or self.acquire(load.array, load.dtype)
+        first, stop = self.skipped, add(self.skipped, self.count)
+        inside = substitute(clamped.inside, {self.loop.var: self.first})
+        begin, end = first, stop
+        if clamped.low is not None:
+            begin = self.number(
+                "lane_begin", minimum(maximum(cast(sub(clamped.low, inside), I32), first), stop)
+            )
+            self.border(load, clamped.at(clamped.lowest()), buffer, first, begin)
+        if clamped.high is not None:
+            behind = cast(add(sub(clamped.high, inside), 1), I32)
+            end = self.number("lane_end", minimum(maximum(behind, begin), stop))
+            self.border(load, clamped.at(clamped.highest()), buffer, end, stop)
+        place = replace(load, index=(clamped.at(clamped.inside),))
+        kept = self.skipped, self.count, self.out
+        count = Var(I32, self.tiler.names.fresh("lanes"))
+        self.skipped, self.count, self.out = begin, count, []
+        self.copy(place, buffer, self.at_first(place.index[0]), 1, store=False)
+        inner = Block(tuple(self.out))
+        self.skipped, self.count, self.out = kept
+        self.out.append(Decl(count.name, I32, init=cast(sub(end, begin), I32)))
+        self.out.append(If(lt(const(0), count), inner))
+        return buffer
+
+    def border(self, load: Load, index: Expr, buffer: str, begin: Expr, end: Expr) -> None:
+        """The lanes from `begin` to `end` get one element."""
+        value: Expr = replace(load, index=(index,))
+        dtype = I8 if load.dtype == U8 else load.dtype
+        array, offset = self.within.get(buffer, (buffer, const(0)))
+        there = Ref(dtype, array, add(offset, cast(begin, offset.dtype)))
+        fill = Instr("__bang_write_value", (there, cast(sub(end, begin), I32), cast(value, dtype)))
+        self.out.append(If(lt(begin, end), Block((fill,))))
 
     def spread(self, target: Load, value: Expr, reduce: str | None, mask: str | None = None) -> None:
         """Writes the lanes' values where they belong; `mask`: only of lanes whose word there is not 0."""

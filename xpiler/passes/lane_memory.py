@@ -13,13 +13,14 @@ from dataclasses import replace
 from xpiler.ir.affine import bounds, coefficient, linear, to_expr
 from xpiler.ir.build import add, cast, const, mul, sub
 from xpiler.ir.nodes import (
+    Binary,
     Expr,
     Instr,
     Load,
     Ref,
 )
 from xpiler.ir.rewrite import arrays_written, free_vars, substitute, walk
-from xpiler.ir.types import I32
+from xpiler.ir.types import I32, DType
 from xpiler.passes.lane_buffers import VECTOR_TYPES, LaneBuffers, NotTileable
 
 
@@ -32,10 +33,15 @@ class LaneMemory(LaneBuffers):
     @abstractmethod
     def is_table(self, load: Load) -> bool: ...
 
+    @abstractmethod
+    def move(self, dst: str, src: str, dtype: DType) -> None: ...
+
     def speculable(self, expr: Expr) -> bool:
         """Whether memory may be read for lanes that have no use for it: only where the loop reads or writes
         at the same index for every lane anyway, which is taken to mean arrays of the same length."""
         for node in walk(expr):
+            if isinstance(node, Load) and node.array in self.arrays and not self.is_apart(node):
+                continue  # each lane has an element of its own
             if isinstance(node, Load) and self.varies(node) and self.is_apart(node):
                 if not self.is_table(node):
                     return False
@@ -70,7 +76,8 @@ class LaneMemory(LaneBuffers):
         if found is not None:
             self.hold(found)
             return found
-        if self.in_place(load.array, step) and load.array not in arrays_written(self.loop.body):
+        unchanged = load.array in self.arrays or load.array not in arrays_written(self.loop.body)
+        if self.in_place(load.array, step) and unchanged:
             buffer = f"{load.array}@{len(self.within)}"
             self.within[buffer] = load.array, base
             self.hold(buffer)
@@ -161,7 +168,23 @@ class LaneMemory(LaneBuffers):
         return place.index[0]
 
     def at_first(self, index: Expr) -> Expr:
-        return substitute(index, {self.loop.var: self.first})
+        here = substitute(index, {self.loop.var: self.first})
+        none = sub(self.first, self.first)  # within a row of an array of the lanes
+        match here:
+            case Binary(op="+", left=row, right=lane) if lane == none:
+                return row
+        return const(0, here.dtype) if here == none else here
+
+    def named(self, buffer: str, name: str) -> str:
+        """What a variable keeps: of an array's element, which may change, a copy."""
+        array, _ = self.within.get(buffer, ("", None))
+        if array not in self.arrays:
+            return buffer
+        dtype = self.tiler.buffers[array].dtype
+        kept = self.acquire(name, dtype)
+        self.move(kept, buffer, dtype)
+        self.release(buffer)
+        return kept
 
     def forget(self) -> None:
         for buffer in self.loaded.values():

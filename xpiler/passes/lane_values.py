@@ -99,7 +99,9 @@ class LaneValues(LaneElements):
             if not allowed:
                 raise NotTileable("vectors of integers")
             sources = {name: self.value(e, "tmp") for name, e in found.vectors.items()}
-            buffer = into or self.result(wish, expr.dtype, sources.values(), found.intrinsic.overlap)
+            overlap = found.intrinsic.overlap
+            over = into if overlap or not self.share_memory(into, sources.values()) else None
+            buffer = over or self.result(wish, expr.dtype, sources.values(), overlap)
             refs = [self.ref(found.vectors[n].dtype, b) for n, b in sources.items()]
             scalar = () if found.scalar is None else (found.scalar,)
             operands = (self.ref(expr.dtype, buffer), *refs, *scalar, self.count)
@@ -108,7 +110,11 @@ class LaneValues(LaneElements):
             self.out.append(Instr(found.intrinsic.name, operands, attributes))
             for source in sources.values():
                 self.release(source)
-            return buffer
+            if into is None or buffer == into:
+                return buffer
+            self.move(into, buffer, expr.dtype)
+            self.release(buffer)
+            return into
         match normal:
             case Select(condition=condition) if self.varies(condition):
                 return self.choice(normal, wish, into)

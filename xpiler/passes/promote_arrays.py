@@ -10,7 +10,7 @@ the table: nothing that is written while it is read may lie in the last of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from xpiler.ir.build import add, const, div, mul
@@ -31,9 +31,11 @@ class Promoted:
     limit: Expr | None
 
 
-def promote_arrays(function: Function, architecture: Architecture) -> Promoted:
-    """All local arrays that can be: those without initial values, of sizes known at the function's start."""
+def promote_arrays(function: Function, architecture: Architecture, kept: Collection[str] = ()) -> Promoted:
+    """All local arrays that can be: those without initial values, of sizes known at the function's start; but
+    for those that are `kept` where they are."""
     decls = [d for d in walk(function.body) if isinstance(d, Decl) and d.shape and _movable(d, function)]
+    decls = [d for d in decls if d.name not in kept]
     fixed = [d for d in decls if all(isinstance(e, Const) for e in d.shape)]
     open_ = [d for d in decls if d not in fixed]
     tables = _tables(function, {d.name for d in decls})

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from xpiler.ir.build import add, cast, const, div, lt, minimum, mod, mul, sub
 from xpiler.ir.nodes import Block, Const, Decl, Expr, For, Function, If, LoopKind, Stmt, Var
 from xpiler.ir.rewrite import free_vars, walk
+from xpiler.passes.lane_arrays import is_lane_array
 from xpiler.passes.names import Names
 
 INDEPENDENT = (LoopKind.PARALLEL, LoopKind.VECTOR, LoopKind.THREADS)
@@ -34,7 +35,7 @@ def split_over_tasks(
 ) -> Split:
     """The function as one of `tasks` tasks does its share. Nested loops are shared out together, but for
     those from where `keep` holds, and for the innermost, which is left for vectors: unless an iteration of
-    it has arrays of its own, as a block of threads has."""
+    it has arrays of its own, as a block of threads has, and not only small ones that vectors can be."""
     found: list[str] = []
     names = Names(function)
 
@@ -94,7 +95,8 @@ def _fused(loop: For, names: Names, keep: Callable[[For], bool]) -> For:
         if free_vars(inner.stop) & {each.var for each in nest} or keep(nest[-1]):
             break
         nest.append(inner)
-    shared = nest if any(isinstance(s, Decl) and s.shape for s in nest[-1].body.body) else nest[:-1]
+    own = [s for s in nest[-1].body.body if isinstance(s, Decl) and s.shape and not is_lane_array(s)]
+    shared = nest if own else nest[:-1]
     outer = [each for each in shared if each.start == Const(each.dtype, 0) and each.dtype == loop.dtype]
     if len(outer) < 2 or len(outer) < len(shared) or any(keep(each) for each in outer):
         return loop

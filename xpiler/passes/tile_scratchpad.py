@@ -96,7 +96,8 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     body = tiler.block(function.body)
     if not any(isinstance(node, Ref) and node.array == tiler.numbers for node in walk(body)):
         tiler.numbers = ""  # of a loop that stays scalar after all
-    own_tiles = [name for name in tiler.buffers if name not in tiler.small]
+    single = [b.name for b in tiler.buffers.values() if b.rows == 1]
+    own_tiles = [name for name in single if name not in tiler.small]
     aliases = may_be_same(function.params)
     body = resident_rows(body, tiler.tile, tiler.rows, tiler.names, aliases)
     pipelined = pipeline(body, tiler.tile, own_tiles, tiler.names, function.params, tiler.rows)
@@ -106,7 +107,7 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     tiles = [b for b in tiler.buffers.values() if b.name not in tiler.small]
     tiles += [Buffer(tiler.numbers, I32)] if tiler.numbers else []
     capacity -= VECTOR_BYTES * len(reductions)
-    widths = sum(b.dtype.bytes * parts.get(b.name, 1) for b in tiles)
+    widths = sum(b.dtype.bytes * parts.get(b.name, b.rows) for b in tiles)
     tile = 0
     if tiles:
         group = VECTOR_BYTES // min(b.dtype.bytes for b in tiles)
@@ -115,7 +116,7 @@ def tile_vectors(function: Function, architecture: Architecture, reserved: int =
     body = _single_tiles(body, tiler.tile, tile, frozenset(pipelined.steps))
     head: list[Stmt] = [Decl(tiler.tile.name, I32, init=const(tile))] if tiles else []
     decls: list[Stmt] = [
-        Decl(b.name, b.dtype, (mul(const(parts.get(b.name, 1)), tiler.tile),), Space.NRAM) for b in tiles
+        Decl(b.name, b.dtype, (mul(const(parts.get(b.name, b.rows)), tiler.tile),), Space.NRAM) for b in tiles
     ]
     decls += [Decl(b.name, b.dtype, (const(VECTOR_BYTES // b.dtype.bytes),), Space.NRAM) for b in reductions]
     if tiler.numbers:

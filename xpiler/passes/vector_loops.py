@@ -10,6 +10,7 @@ Serial loops inside stay around the instructions; a scalar that collects over th
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,6 +38,7 @@ from xpiler.ir.nodes import (
 from xpiler.ir.rewrite import arrays_read, assigned_vars, free_vars, substitute, walk
 from xpiler.ir.types import BOOL, F32, I32, U32
 from xpiler.passes.arg_extremes import Search, search
+from xpiler.passes.lane_arrays import as_rows, elements_of, is_lane_array
 from xpiler.passes.lane_buffers import VECTOR_TYPES, NotTileable, places_of
 from xpiler.passes.lane_memory import apart
 from xpiler.passes.lane_ranges import clamped, cut_of, is_clamped, joined, parts_of, positive
@@ -49,9 +51,7 @@ class VectorLoop(LaneValues):
     """One vector loop, with its statements."""
 
     def tiles(self) -> Sequence[Stmt]:
-        loop = self.loop
-        if any(isinstance(n, Decl) and n.shape for n in walk(loop.body)):
-            raise NotTileable("an array of each lane")
+        self.loop = loop = self.with_rows_of_arrays(self.loop)
         tile_count = self.count
         self.body(loop.body)
         if frozenset().union(*map(free_vars, self.needs)) & (self.inside | {loop.var}):
@@ -61,6 +61,25 @@ class VectorLoop(LaneValues):
             return tiles
         slow = replace(loop, kind=LoopKind.SERIAL)
         return (If(and_(*positive(self.needs)), Block(tuple(tiles)), Block((slow,))),)
+
+    def with_rows_of_arrays(self, loop: For) -> For:
+        """The loop with its arrays in the scratchpad, a vector for each element."""
+        decls = [n for n in walk(loop.body) if isinstance(n, Decl) and n.shape]
+        rows: dict[str, str] = {}
+        for decl in decls:
+            if decl.dtype not in VECTOR_TYPES or not is_lane_array(decl) or self.tiler.architecture.padded:
+                raise NotTileable("an array of each lane")
+            taken = set(self.arrays)
+            rows[decl.name] = self.tiler.buffer(decl.name, decl.dtype, taken, rows=elements_of(decl))
+            self.arrays.add(rows[decl.name])
+            self.tiler.scratch[rows[decl.name]] = decl.dtype
+        if not rows:
+            return loop
+        self.acquired = True
+        lane = sub(Var(loop.dtype, loop.var), self.first)
+        body = as_rows(loop.body, decls, rows, self.tiler.tile, lane)
+        self.places = set(places_of(body))
+        return replace(loop, body=body)
 
     def whole(self, tile_count: Var) -> Sequence[Stmt]:
         """The loop over the tiles around what was found to do for one."""
@@ -94,8 +113,14 @@ class VectorLoop(LaneValues):
         return (*ends, tiles)
 
     def body(self, block: Block) -> None:
-        for stmt in block.body:
+        last = {name: at for at, stmt in enumerate(block.body) for name in free_vars(stmt)}
+        for at, stmt in enumerate(block.body):
             self.stmt(stmt)
+            for name in [
+                d.name for d in block.body[: at + 1] if isinstance(d, Decl) and last.get(d.name) == at
+            ]:
+                if name in self.lanes and self.lanes[name] not in self.fixed:
+                    self.release(self.lanes[name])  # nothing behind it asks for it
 
     def stmt(self, stmt: Stmt) -> None:
         match stmt:
@@ -136,7 +161,7 @@ class VectorLoop(LaneValues):
             self.fixed.add(self.lanes[name])
             self.into(self.lanes[name], decl.dtype, init)
         else:
-            self.lanes[name] = self.named(self.value(init, name), name)
+            self.lanes[name] = self.named(self.value(init, stem(name)), stem(name))
         within = range_of(init, self.ranges)
         changed = (isinstance(n, Assign) and n.target == Var(decl.dtype, name) for n in walk(self.loop.body))
         if within is not None and not any(changed):
@@ -482,6 +507,11 @@ class VectorLoop(LaneValues):
             self.loaded[target.array, base] = buffer  # what was stored is what a load would bring
         else:
             self.release(buffer)
+
+
+def stem(name: str) -> str:
+    """A name as it was before it was made unique: variables of one kind take turns in a buffer."""
+    return re.sub(r"_\d+$", "", name)
 
 
 def _is_compound(condition: Expr) -> bool:
