@@ -48,7 +48,7 @@ __global__ void halve_kernel(const scalar_t* x, scalar_t* y, size_t n) {
   const size_t i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i < n) y[i] = x[i] * scalar_t(0.5);
 }
-torch::Tensor halve(torch::Tensor x) {
+torch::Tensor halve(torch::Tensor x, std::string mode) {
   CHECK(x);
   auto y = torch::empty_like(x);
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "halve", ([&] {

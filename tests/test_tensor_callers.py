@@ -1,4 +1,4 @@
-"""Extensions of PyTorch: functions that take tensors are run on made-up ones, between CUDA and HIP."""
+"""Extensions of PyTorch: functions that take tensors are run on made-up ones."""
 
 from __future__ import annotations
 
@@ -92,3 +92,22 @@ def test_an_extension_is_verified_on_hip_and_back() -> None:
     assert (
         back.text.split("#include <torch/extension.h>")[1] == SCALED.split("#include <torch/extension.h>")[1]
     )
+
+
+def test_an_extension_of_the_processor_takes_tensors_of_the_processor() -> None:
+    result = translate_text(SCALED, "extension.cu", "vnni")
+    assert [(e.name, e.status) for e in result.entries] == [("scaled_on_arrays", "verified")]
+    assert result.status == "verified" and result.text is not None
+    host = result.text.split("torch::Tensor scaled(")[1]
+    assert "xpiler_" not in host and "cuda" not in host and "CUDA" not in host
+    assert 'TORCH_CHECK(x.is_cpu(), #x " must be on the device")' in result.text
+    assert "_mm512_mul_ps" in result.text and "PYBIND11_MODULE(TORCH_EXTENSION_NAME, m)" in host
+
+
+def test_what_has_no_tensors_on_the_platform_is_left_to_its_kernels() -> None:
+    result = translate_text(SCALED, "extension.cu", "bang")
+    assert {e.name: e.status for e in result.entries} == {
+        "scaled": "refused",
+        "PYBIND11_MODULE": "refused",
+        "scale_rows": "verified",
+    }

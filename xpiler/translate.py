@@ -100,10 +100,12 @@ def translate_text(
     Without `run` nothing is compiled or executed, so that nothing is verified.
     """
     one = _one_text(text, file, to)
-    if run:
-        one = _called_on_arrays(one, to)
+    called = _called_on_arrays(one, to) if run else one
     try:
-        result = _translated(one, to, overrides, progress, run=run)
+        try:
+            result = _translated(called, to, overrides, progress, run=run)
+        except _NoTensorsThere:
+            result = _translated(one, to, overrides, progress, run=run)
     except Refusal as refusal:
         raise one.refusal(refusal) from refusal
     notes = tuple(
@@ -125,15 +127,18 @@ def _one_text(text: str, file: str, to: str) -> OneText:
 
 
 def _called_on_arrays(one: OneText, to: str) -> OneText:
-    """The text with callers of its functions that take tensors, if those can be run on both platforms."""
+    """The text with callers of its functions that take tensors, if those can be run."""
     platform = platform_of(one.file, one.text)
-    route = ROUTES.get((platform, to))
-    if route is None or route.needs_ir:
+    if to not in ("hip", "cuda", "vnni"):  # no other platform has tensors
         return one
     whole = with_callers(one.text, parse(one.text, one.file, platform=platform))
     if whole == one.text or complaints(inline_includes(whole, one.file), one.file, platform):
         return one
     return replace(one, text=whole)
+
+
+class _NoTensorsThere(Exception):
+    """The translation of functions that take tensors does not compile with what stands in for PyTorch."""
 
 
 def _translated(
@@ -170,6 +175,8 @@ def _translated(
         produced = route.produce(unit, entries)
         progress("compiling and comparing")
         delivered = without_callers(produced.text)
+        if delivered != produced.text and complaints(produced.text, _target_file(file, to), to):
+            raise _NoTensorsThere
         compiled = pool.submit(compile_check, delivered, _target_file(file, to), to)
         also = _translate_others(entries, to, progress)
         target = produced.text, _target_file(file, to), to

@@ -20,7 +20,7 @@ from pathlib import Path
 from xpiler.emulators import rewrite
 from xpiler.emulators.rewrite_bang import prepare_bang
 
-__all__ = ["EmulatorError", "flags", "precompiled_header", "prepare"]
+__all__ = ["EmulatorError", "flags", "precompiled_header", "prepare", "tensors_on_processor"]
 
 _EMULATORS = Path(__file__).parent
 _SHARED_RUNTIME = ("memory.cpp", "events.cpp", "lines.cpp", "symbols.cpp")
@@ -268,6 +268,17 @@ def precompiled_header(
             if not (home / "ready").exists():
                 _build(platform, compiler, home, arch, optimisation)
     return _use(platform, compiler, home, arch, optimisation)
+
+
+def tensors_on_processor(folder: Path) -> None:
+    """Puts what stands in for PyTorch's headers there, for programs that use no device."""
+    content = (_EMULATORS / "simt" / "torch.hpp").read_text()
+    (folder / "tensors.hpp").parent.mkdir(parents=True, exist_ok=True)
+    (folder / "tensors.hpp").write_text(content)
+    for name in _TORCH:
+        stub = folder / name
+        stub.parent.mkdir(parents=True, exist_ok=True)
+        stub.write_text("#pragma once\n#include <tensors.hpp>\n")
 
 
 def headers(platform: str) -> frozenset[str]:

@@ -36,6 +36,7 @@ from xpiler.platforms.registry import PLATFORMS
 
 _RUNNER = Path(__file__).with_name("runner.cpp")
 _AVX512 = Path(__file__).parent.parent / "emulators" / "avx512"
+_TORCH = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"](?:torch|ATen|c10)/", re.MULTILINE)
 _NOT_RUN = "not run"
 _REPORTED = 86  # exit code: the reason is in the events file
 SLOW = 20.0  # seconds of processor time after which a program need not run further cases
@@ -396,7 +397,25 @@ def vnni_flags(
     common = ("-std=c++17", optimisation, openmp_flag(compiler), purpose)
     here = flags_here(text)
     flags = (*common, *here) if here else (*common, "-I", str(_AVX512))
+    if _TORCH.search(text):
+        flags = (*flags, "-I", str(torch_headers()))
     return (*flags, *_precompiled_intrinsics(compiler, flags)) if compiler.name == "g++" else flags
+
+
+def torch_headers() -> Path:
+    """The folder with what stands in for PyTorch's headers in programs of the processor."""
+    from xpiler.emulators import host
+
+    source = Path(host.__file__)
+
+    def make(path: Path) -> bool:
+        host.tensors_on_processor(path)
+        return True
+
+    name = cache.key("torch", source.read_bytes(), (source.parent / "simt" / "torch.hpp").read_bytes())
+    made = cache.fetch("headers", name, make)
+    assert made is not None
+    return made
 
 
 def _precompiled_intrinsics(compiler: Compiler, flags: tuple[str, ...]) -> tuple[str, ...]:

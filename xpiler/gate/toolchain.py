@@ -31,7 +31,7 @@ from xpiler.gate.compilers import (
 )
 from xpiler.gate.contract import Contract
 from xpiler.gate.evidence import Rung
-from xpiler.gate.execute import build
+from xpiler.gate.execute import build, torch_headers
 from xpiler.gate.sandbox import Completed, Limits
 from xpiler.gate.shim import include_folders, inline_includes
 from xpiler.platforms.registry import PLATFORMS
@@ -258,6 +258,12 @@ def _compile(tool: str, argv: list[str], version: str, text: str, file: str, pla
 
     known = _remembered(name, ask)
     detail = str(known["detail"])
+    if not known["ok"] and platform == "vnni" and re.search(r"\b(?:torch|ATen|c10)/[\w/.]+", detail):
+        tensors = f"-I{torch_headers()}"
+        if tensors not in argv and _MISSING_HEADER.search(detail):
+            rung = _compile(tool, [*argv, tensors], version, text, file, platform)
+            seen = f"{rung.detail}, with what stands in for PyTorch's headers" if rung.ok else rung.detail
+            return replace(rung, detail=seen, seconds=time.monotonic() - start)
     if not known["ok"] and _MISSING_HEADER.search(detail):
         reduced = reduced_text(text, file, platform)
         if reduced is not None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from xpiler.backend.c import CPrinter
 from xpiler.backend.host_cpp import comment_before, leading_comment, to_cpp
+from xpiler.backend.host_torch import on_processor
 from xpiler.backend.signature import signature_of, with_definitions
 from xpiler.backend.vnni import CppFunction, assemble, generate
 from xpiler.errors import Diagnostic, Refusal
@@ -52,7 +53,7 @@ def produce(unit: Unit, entries: list[EntryJob], *, scalar: type[CPrinter] | Non
     text = to_cpp(unit, functions) if has_host else _cpp_of_kernels(unit, functions)
     spaces = {k.name: k.namespace if has_host else "" for k in unit.program.kernels}
     calls = {name: spaces[name] + function.name for name, function in functions.items()}
-    return Produced(text, notes, calls, tuple(rungs))
+    return Produced(on_processor(text), notes, calls, tuple(rungs))
 
 
 def _cpp_of_kernels(unit: Unit, functions: Mapping[str, CppFunction]) -> str:

@@ -1,4 +1,5 @@
-// What extensions of PyTorch use of it: tensors on the device, whole and in order, and what goes with launches.
+// What extensions of PyTorch use of it: tensors, whole and in order, and what goes with launches. They are on the
+// device where a platform is emulated, on the processor where nothing is.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +11,14 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <vector>
+
+#if !defined(XPEMU_P)
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#endif
 
 namespace c10 {
 
@@ -18,8 +26,17 @@ enum class ScalarType : signed char { Byte, Char, Short, Int, Long, Half, Float,
 enum class DeviceType : signed char { CPU, CUDA };
 enum class Layout { Strided };
 enum class MemoryFormat { Contiguous };
+#if defined(XPEMU_P)
 using Half = ::__half;
 using BFloat16 = ::__nv_bfloat16;
+#else
+struct Half {
+    unsigned short x;
+};
+struct BFloat16 {
+    unsigned short x;
+};
+#endif
 constexpr ScalarType kByte = ScalarType::Byte, kUInt8 = kByte, kChar = ScalarType::Char, kInt8 = kChar;
 constexpr ScalarType kShort = ScalarType::Short, kInt16 = kShort, kInt = ScalarType::Int, kInt32 = kInt;
 constexpr ScalarType kLong = ScalarType::Long, kInt64 = kLong, kHalf = ScalarType::Half, kFloat16 = kHalf;
@@ -63,8 +80,8 @@ std::string said(const T&... parts) {
 }
 
 struct Device {
-    DeviceType kind = kCUDA;
-    Device(DeviceType type = kCUDA, int = 0) : kind(type) {}
+    DeviceType kind = kCPU;
+    Device(DeviceType type = kCPU, int = 0) : kind(type) {}
     DeviceType type() const { return kind; }
     int index() const { return 0; }
     bool is_cuda() const { return kind == kCUDA; }
@@ -110,6 +127,26 @@ inline TensorOptions device(Device where) { return TensorOptions(where); }
 
 namespace at {
 using namespace c10;
+
+// Where tensors can be.
+#if defined(XPEMU_P)
+constexpr DeviceType xpiler_place = kCUDA;
+inline void* xpiler_allocate(std::size_t bytes) {
+    void* at = nullptr;
+    return XPEMU_P(Malloc)(&at, bytes) == 0 ? at : nullptr;
+}
+inline void xpiler_free(void* at) { XPEMU_P(Free)(at); }
+inline void xpiler_fill(void* at, int byte, std::size_t bytes) { XPEMU_P(Memset)(at, byte, bytes); }
+inline void xpiler_copy(void* to, const void* from, std::size_t bytes) {
+    XPEMU_P(Memcpy)(to, from, bytes, XPEMU_P(MemcpyDeviceToDevice));
+}
+#else
+constexpr DeviceType xpiler_place = kCPU;
+inline void* xpiler_allocate(std::size_t bytes) { return std::memset(std::malloc(bytes), 0xcd, bytes); }
+inline void xpiler_free(void* at) { std::free(at); }
+inline void xpiler_fill(void* at, int byte, std::size_t bytes) { std::memset(at, byte, bytes); }
+inline void xpiler_copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+#endif
 
 template <class T> struct DefaultPtrTraits { using PtrType = T*; };
 template <class T> struct RestrictPtrTraits { using PtrType = T* __restrict__; };
@@ -213,12 +250,12 @@ public:
         return view(more);
     }
     const Tensor& zero_() const {
-        XPEMU_P(Memset)(memory.get(), 0, nbytes());
+        xpiler_fill(memory.get(), 0, nbytes());
         return *this;
     }
     Tensor clone() const {
         Tensor other = fresh(extents, made);
-        XPEMU_P(Memcpy)(other.data_ptr(), data_ptr(), nbytes(), XPEMU_P(MemcpyDeviceToDevice));
+        xpiler_copy(other.data_ptr(), data_ptr(), nbytes());
         return other;
     }
     template <class T, std::size_t N>
@@ -231,13 +268,13 @@ public:
     PackedTensorAccessor<T, N, Traits, I> packed_accessor() const { return packed<T, N, Traits, I>(); }
 
     static Tensor fresh(const std::vector<long>& sizes, const TensorOptions& options) {
-        if (!options.where.is_cuda()) throw Error("a tensor on the host");
+        if (options.where != xpiler_place) throw Error("a tensor where no kernel is");
         for (long extent : sizes)
             if (extent < 0) throw Error("a tensor of a negative size");
         Tensor made(nullptr, sizes, options);
-        void* at = nullptr;
-        if (XPEMU_P(Malloc)(&at, std::max<std::size_t>(made.nbytes(), 1)) != 0) throw Error("out of memory");
-        made.memory = std::shared_ptr<void>(at, [](void* p) { XPEMU_P(Free)(p); });
+        void* at = xpiler_allocate(std::max<std::size_t>(made.nbytes(), 1));
+        if (!at) throw Error("out of memory");
+        made.memory = std::shared_ptr<void>(at, xpiler_free);
         return made;
     }
 
@@ -265,13 +302,14 @@ inline ScalarType typeMetaToScalarType(ScalarType type) { return type; }
 template <class T>
 Tensor xpiler_tensor(T* data, std::vector<long> sizes) {
     return Tensor(std::shared_ptr<void>(const_cast<std::remove_const_t<T>*>(data), [](void*) {}), std::move(sizes),
-                  TensorOptions(CppTypeToScalarType<std::remove_const_t<T>>::value));
+                  TensorOptions(CppTypeToScalarType<std::remove_const_t<T>>::value).device(xpiler_place));
 }
 template <class T>
 void xpiler_give(T* result, const Tensor& tensor) {
-    XPEMU_P(Memcpy)(result, tensor.data_ptr<T>(), tensor.nbytes(), XPEMU_P(MemcpyDeviceToDevice));
+    xpiler_copy(result, tensor.data_ptr<T>(), tensor.nbytes());
 }
 
+#if defined(XPEMU_P)
 struct Stream {
     XPEMU_P(Stream_t) stream() const { return nullptr; }
     operator XPEMU_P(Stream_t)() const { return nullptr; }
@@ -294,11 +332,14 @@ using HIPGuardMasqueradingAsCUDA = Guard;
 using OptionalHIPGuardMasqueradingAsCUDA = Guard;
 using HIPStreamMasqueradingAsCUDA = Stream;
 }  // namespace hip
+#endif
 }  // namespace at
 
 namespace c10 {
+#if defined(XPEMU_P)
 namespace cuda = at::cuda;
 namespace hip = at::hip;
+#endif
 template <class T>
 using ArrayRef = std::conditional_t<std::is_same_v<T, long>, IntArrayRef, std::vector<T>>;
 }  // namespace c10
@@ -327,12 +368,14 @@ namespace py = pybind11;
 #define AT_ASSERTM TORCH_CHECK
 #define AT_ASSERT TORCH_CHECK
 #define AT_ERROR(...) throw ::c10::Error(::c10::said(__VA_ARGS__))
+#if defined(XPEMU_P)
 #define C10_CUDA_CHECK(call) \
     do { if ((call) != 0) throw ::c10::Error("an error of the runtime"); } while (0)
 #define C10_HIP_CHECK C10_CUDA_CHECK
 #define AT_CUDA_CHECK C10_CUDA_CHECK
 #define C10_CUDA_KERNEL_LAUNCH_CHECK() C10_CUDA_CHECK(XPEMU_P(GetLastError)())
 #define C10_HIP_KERNEL_LAUNCH_CHECK() C10_HIP_CHECK(XPEMU_P(GetLastError)())
+#endif
 
 #define XPEMU_CASE(name, type, ...) \
     case ::c10::ScalarType::name: { using scalar_t [[maybe_unused]] = type; return __VA_ARGS__(); }
