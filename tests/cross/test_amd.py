@@ -80,3 +80,26 @@ def test_every_builtin_is_among_them() -> None:
     of_amd = {n for n in names if "amdgcn" in n or "nontemporal" in n}
     left = {n for n in of_amd if not _ELSEWHERE.fullmatch(n) and not _WITHOUT_VALUE.fullmatch(n)}
     assert left == {*FLOATS, *INTEGERS}
+
+
+def test_a_vector_is_chosen_as_a_whole_and_its_elements_are_converted() -> None:
+    text = """#include <hip/hip_runtime.h>
+    typedef float four __attribute__((ext_vector_type(4)));
+    typedef int whole __attribute__((ext_vector_type(4)));
+    __global__ void k(const float *x, const int *v, int *out) {
+        const four none = {0.5f, 1.5f, 2.5f, 3.5f};
+        const four found = v[threadIdx.x] > 0 ? *(const four *)&x[4 * threadIdx.x] : none;
+        *(whole *)&out[4 * threadIdx.x] = __builtin_convertvector(found, whole);
+    }
+    """
+    rng = np.random.default_rng(5)
+    data = {
+        "x": (rng.normal(size=256) * 9).astype(np.float32),
+        "v": rng.integers(-3, 3, 64).astype(np.int32),
+        "out": np.full(256, 99, np.int32),
+    }
+    program = Program(text, (64, 1, 1), (1, 1, 1), platform="hip")
+    one, other = interpreted(program, data)["out"], emulated(program, data)["out"]
+    rows = np.where(data["v"][:, None] > 0, data["x"].reshape(64, 4), [0.5, 1.5, 2.5, 3.5])
+    np.testing.assert_array_equal(one, np.trunc(rows).astype(np.int32).ravel())
+    np.testing.assert_array_equal(one, other)

@@ -48,6 +48,7 @@ from xpiler.frontend.lower_values import (
     Value,
     Variable,
 )
+from xpiler.frontend.lower_vectors import converted
 from xpiler.frontend.syntax_model import FunctionDef, ParamDecl
 from xpiler.ir.nodes import Const, Load, Var
 from xpiler.ir.rewrite import walk
@@ -72,6 +73,8 @@ def _call(ctx: Context, node: Node) -> Value:
     head = ctx.text(function).split("<")[0].split("::")[-1].strip()
     if head in _CASTS and function.type != "field_expression":  # `static_cast<const D *>(this)->f(x)`
         return _cast(ctx, function, nodes)
+    if head == "__builtin_convertvector" and len(nodes) == 2:
+        return converted(ctx, ctx.value(nodes[0]), find_type(ctx, ctx.text(nodes[1])), node)
     if head in _UNSUPPORTED and ctx.scope.find(head) is None:
         code, message, remedy = _UNSUPPORTED[head]
         ctx.refuse(code, message, node, remedy)

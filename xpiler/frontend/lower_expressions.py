@@ -52,7 +52,7 @@ from xpiler.frontend.lower_values import (
     TypeName,
     Value,
 )
-from xpiler.frontend.lower_vectors import arithmetic_of, unary_of
+from xpiler.frontend.lower_vectors import arithmetic_of, elements, unary_of, vector_value
 from xpiler.ir import build
 from xpiler.ir.nodes import Assign, Call, Const, Decl, Expr, If, Ref, Space, Stmt, Unary, Var
 from xpiler.ir.rewrite import substitute, walk
@@ -499,6 +499,9 @@ def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node)
         assert isinstance(second, Aggregate)
         fields = {n: chosen_of(ctx, test, v, second.fields[n], node) for n, v in first.fields.items()}
         return Aggregate(first.type, fields)
+    if isinstance(first.type, Vector) and first.type == second.type:
+        sides = zip(elements(ctx, first, first.type), elements(ctx, second, first.type), strict=True)
+        return vector_value(first.type, [build.select(test, one, two) for one, two in sides])
     return number(build.select(test, load(ctx, first), load(ctx, second)))
 
 

@@ -138,6 +138,17 @@ def listed(ctx: Context, ctype: Vector, values: list[Value]) -> Value:
     return vector_value(ctype, parts + [zero] * (ctype.extent - len(parts)))
 
 
+def converted(ctx: Context, value: Value, ctype: CType | None, node: Node) -> Value:
+    """`__builtin_convertvector(v, T)`: each element as one of T's."""
+    if (
+        not isinstance(ctype, Vector)
+        or not isinstance(value.type, Vector)
+        or ctype.extent != value.type.extent
+    ):
+        ctx.refuse("vector-type", "a vector and a vector type of as many elements are needed here", node)
+    return vector_value(ctype, elements(ctx, value, value.type))
+
+
 def arithmetic_of(ctx: Context, op: str, left: Value, right: Value) -> Value:
     """`left op right` element by element; a scalar on one side counts for every element."""
     ctype = left.type if isinstance(left.type, Vector) else right.type

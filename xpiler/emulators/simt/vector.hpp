@@ -93,4 +93,13 @@ inline vector<T, N> operator-(const vector<T, N>& a) {
     return vector<T, N>(T(0)) - a;
 }
 
+template <class To, class T, int N>
+inline To converted(const vector<T, N>& a) {
+    static_assert(To::size == N, "as many elements");
+    To r;
+    for (int i = 0; i < N; ++i) r.at[i] = static_cast<typename To::element>(a.at[i]);
+    return r;
+}
+#define __builtin_convertvector(value, ...) ::xpemu::converted<__VA_ARGS__>(value)
+
 }  // namespace xpemu
