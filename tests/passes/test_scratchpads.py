@@ -182,3 +182,24 @@ def test_a_buffer_that_is_left_is_no_parts() -> None:
         }"""
     (kernel,) = parse(text, "kernel.mlu", platform="bang").program.kernels
     assert "room[" in show(canonicalise(kernel, kernel.block_size).function)
+
+
+def test_parts_whose_size_is_no_number_become_variables() -> None:
+    form = canonical(
+        """
+        __nram__ char room[1024];
+        __mlu_entry__ void k(const float *__restrict__ x, float *__restrict__ y, int n) {
+            int rest = n % 64;
+            float *a = (float *)room, *b = a + 64, *c = b + rest;
+            if (rest > 0) {
+                __memcpy(a, x, rest * sizeof(float), GDRAM2NRAM);
+                __bang_mul(b, a, a, rest);
+                __bang_add(c, b, a, rest);
+                __memcpy(y, c, rest * sizeof(float), NRAM2GDRAM);
+            }
+        }""",
+        150,
+    )
+    assert "[64 + " not in show(form) and "room[" not in show(form) and show(form).count("for ") == 1, show(
+        form
+    )

@@ -12,7 +12,7 @@ C and so does not happen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache, partial
 from math import gcd
@@ -292,20 +292,29 @@ def _single(form: Affine) -> object:
 
 
 def recombine(form: Affine) -> Affine:
-    """`D*(x/D) + x%D` --> `x`, for any multiple of it; the quotient of a quotient is one atom: `x/(C*D)`."""
+    """`D*(x/D) + x%D` --> `x`, for any multiple of it, whatever C rounds to; the quotient of a quotient is
+    one atom: `x/(C*D)`."""
     for monomial, factor in form.terms:
         for atom in monomial:
-            if not isinstance(atom, Mod):
+            if not isinstance(atom, Mod) and not (isinstance(atom, Binary) and atom.op == "%"):
                 continue
             others = lift(factor)
             for other in (a for i, a in enumerate(monomial) if i != monomial.index(atom)):
                 others = others * of_atom(other)
-            quotient, _ = _merged(lift(0), atom.operand, atom.divisor, atom.dtype, atom.shift)
-            pair = quotient * atom.divisor
-            joined = form - others * pair - others * of_atom(atom) + others * atom.operand
+            if isinstance(atom, Mod):
+                quotient, _ = _merged(lift(0), atom.operand, atom.divisor, atom.dtype, atom.shift)
+                operand, divisor = atom.operand, atom.divisor
+            else:
+                quotient = of_atom(replace(atom, op="/"))
+                operand, divisor = _unproved(atom.left), _unproved(atom.right)
+            joined = form - others * (quotient * divisor) - others * of_atom(atom) + others * operand
             if len(joined.terms) < len(form.terms):
                 return recombine(joined)
     return form
+
+
+def _unproved(expr: Expr) -> Affine:
+    return _Linear(_forms(NO_RANGES), Overflow.PROVED).of(expr)
 
 
 # ------------------------------------------------------------------------------------------ simplification

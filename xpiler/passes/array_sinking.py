@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from xpiler.ir.affine import coefficient, prove_eq, prove_le
-from xpiler.ir.build import add, is_const, sub
+from xpiler.ir.affine import coefficient, linear, prove_eq, prove_le
+from xpiler.ir.build import add, is_const, sub, unify
 from xpiler.ir.nodes import (
     Assign,
     Block,
@@ -33,10 +33,12 @@ from xpiler.ir.nodes import (
     While,
 )
 from xpiler.ir.rewrite import free_vars, map_expr, rename, substitute, uses, walk
-from xpiler.passes.facts import Facts
+from xpiler.passes.facts import Facts, lowest
 from xpiler.passes.names import Names
 from xpiler.passes.placed import after
 from xpiler.passes.structured import spliced
+
+_MOST_ELEMENTS = 4  # of an array that is some variables
 
 
 def sink_arrays(function: Function) -> Function:
@@ -55,7 +57,7 @@ def _block(block: Block, facts: Facts, names: Names) -> Block:
         if moved is not None:
             stmts[users[0]] = moved
             stmts.remove(decl)
-    stmts = _with_scalars(stmts)
+    stmts = _with_scalars(stmts, facts, names)
     out: list[Stmt] = []
     for stmt in stmts:
         out.append(_below(stmt, facts, names))
@@ -124,23 +126,34 @@ def _into(stmt: Stmt, decl: Decl, facts: Facts) -> Stmt | None:
     return None
 
 
-def _with_scalars(stmts: list[Stmt]) -> list[Stmt]:
-    """Arrays of which only one element is used, and always the same, become variables."""
+def _with_scalars(stmts: list[Stmt], facts: Facts, names: Names) -> list[Stmt]:
+    """Arrays of which only some elements are used, always the same and surely different ones, become a
+    variable for each."""
     for decl in [s for s in stmts if isinstance(s, Decl) and _is_scratch(s)]:
-        loads = {n for s in stmts for n in walk(s) if isinstance(n, Load) and n.array == decl.name}
-        if len(loads) != 1 or any(
-            isinstance(n, Ref) and n.array == decl.name for s in stmts for n in walk(s)
-        ):
+        if any(_is_handed_on(s, decl.name) for s in stmts):
             continue
-        (only,) = loads
+        found = {n: None for s in stmts for n in walk(s) if isinstance(n, Load) and n.array == decl.name}
+        loads = list(found)  # in the order of the text
         changed = uses(Block(tuple(stmts))).vars_assigned
-        if only.dtype != decl.dtype or any(free_vars(_value(i)) & changed for i in only.index):
+        if not loads or len(loads) > _MOST_ELEMENTS or any(each.dtype != decl.dtype for each in loads):
             continue
-        variable = Var(decl.dtype, decl.name)
-        stmts = [
-            replace(s, shape=(), alignment=0) if s is decl else _substituted(s, only, variable) for s in stmts
-        ]
+        if any(free_vars(_value(i)) & changed for each in loads for i in each.index):
+            continue
+        if not all(_differ(one, other, facts) for n, one in enumerate(loads) for other in loads[:n]):
+            continue
+        own = [decl.name, *(names.fresh(decl.name) for _ in loads[1:])]
+        variables = [replace(decl, name=name, shape=(), alignment=0) for name in own]
+        stmts = [each for s in stmts for each in (variables if s is decl else [s])]
+        for load, name in zip(loads, own, strict=True):
+            stmts = [_substituted(s, load, Var(decl.dtype, name)) for s in stmts]
     return stmts
+
+
+def _differ(one: Load, other: Load, facts: Facts) -> bool:
+    if len(one.index) != 1 or len(other.index) != 1:
+        return False
+    form = linear(sub(*unify(one.index[0], other.index[0])), facts.ranges)
+    return form is not None and any((lowest(each, facts) or 0) > 0 for each in (form, -form))
 
 
 def _value(expr: Expr) -> Stmt:

@@ -18,7 +18,7 @@ from xpiler.ir.build import const, sub
 from xpiler.ir.nodes import Atomic, Block, Const, Decl, Expr, Function, Load, Ref, Space, Stmt, Var
 from xpiler.ir.rewrite import map_expr, map_stmt, walk, walk_stmts
 from xpiler.ir.types import DType
-from xpiler.passes.facts import Facts
+from xpiler.passes.facts import Facts, lowest
 from xpiler.passes.names import Names
 from xpiler.passes.placed import at_each_access
 
@@ -88,6 +88,9 @@ def _span(index: Expr, facts: Facts) -> Interval:
             continue
         at_end = bounds(substitute(form, {name: last}), facts.ranges)[1]
         high = at_end if high is None or (at_end is not None and at_end < high) else high
+    from_ends = lowest(form, facts) if form is not None else None
+    if from_ends is not None and (low is None or low < from_ends):
+        low = from_ends
     return low, high
 
 

@@ -45,10 +45,12 @@ from xpiler.passes.late_declarations import declare_late
 from xpiler.passes.loop_distribution import distribute_loops
 from xpiler.passes.loop_recovery import recover_loops
 from xpiler.passes.merged_peaks import split_merged_peaks
+from xpiler.passes.needless_guards import drop_needless
 from xpiler.passes.padded_fills import join_fills
 from xpiler.passes.panel_sums import join_panels
 from xpiler.passes.parallel import mark_parallel
 from xpiler.passes.partial_tiles import join_tiles
+from xpiler.passes.peeled_stages import join_peeled
 from xpiler.passes.pipeline_removal import remove_pipelines
 from xpiler.passes.powers import powers_of_two
 from xpiler.passes.prefix_sums import join_prefixes
@@ -57,6 +59,7 @@ from xpiler.passes.reduction_merging import merge_reductions
 from xpiler.passes.reductions import recover_reductions
 from xpiler.passes.register_threads import spread_registers
 from xpiler.passes.renewed_variables import renew_variables
+from xpiler.passes.repeated_conditions import join_repeated
 from xpiler.passes.reroll import reroll
 from xpiler.passes.rescaled_sums import split_rescaled_sums
 from xpiler.passes.rolled_fills import roll_fills
@@ -185,7 +188,9 @@ def canonicalise(
     function = settle("digits of loops", function, applied(split_serial_digits, function))
     function = settle("rerolling", function, applied(reroll, function))
     joined = settle("joining of rests", function, applied(join_rests, function))
-    function = applied(mark_parallel, joined).function if joined is not function else function
+    if joined is not function:  # what was a chunk and its rest may be a chunk of more
+        joined = settle("chunks", joined, applied(merge_chunks, joined))
+        function = applied(mark_parallel, joined).function
     return Canonical(function, tuple(log))
 
 
@@ -228,10 +233,12 @@ def _without_votes(function: Function) -> Function:
 
 # What the tiles of a scratchpad ask for first, see `platforms/bang_tasks.py`.
 TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
+    ("peeled stages", join_peeled),
     ("invariants", hoist_invariants),
     ("tidy", tidy),
     ("extrema", name_extrema),
     ("pipeline removal", remove_pipelines),
+    ("repeated conditions", join_repeated),
     ("buffer splitting", split_buffers),
     ("tidy", tidy),
     ("same numbers", name_once),
@@ -242,8 +249,11 @@ TILES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("rounded counts", drop_rounding),
     ("thread fusion", fuse_threads),
     ("array sinking", sink_arrays),
+    ("buffer splitting", split_buffers),
+    ("array sinking", sink_arrays),
     ("thread fusion", fuse_threads),
     ("tidy", tidy),
+    ("needless guards", drop_needless),
 )
 
 

@@ -36,7 +36,8 @@ from xpiler.ir.nodes import (
     Stmt,
     Var,
 )
-from xpiler.ir.rewrite import free_vars, map_body, map_expr, substitute, walk
+from xpiler.ir.rewrite import free_vars, map_body, map_expr, substitute, walk, walk_stmts
+from xpiler.passes.even_chunks import known_values, merged_even
 from xpiler.passes.facts import Facts, Ranges, mutable_vars
 from xpiler.passes.independence import independent
 from xpiler.passes.strips import of_the_sum
@@ -51,8 +52,12 @@ def merge_chunks(function: Function) -> Function:
     mutable, facts = mutable_vars(function), Facts.of(function)
     sizes = {p.name: (0, _MOST) for p in function.params if not p.is_pointer and p.dtype.is_integer}
 
+    values = known_values(list(walk_stmts(function.body)), mutable)
+
     def change(stmt: Stmt) -> Stmt:
-        merged = _merged(stmt, mutable, sizes) if isinstance(stmt, For) else None
+        merged = None
+        if isinstance(stmt, For):
+            merged = _merged(stmt, mutable, sizes) or merged_even(stmt, values, sizes)
         if not isinstance(stmt, For) or merged is None:
             return stmt
         return stmt if stmt.kind is LoopKind.PARALLEL and not independent(merged, facts) else merged

@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from xpiler.ir.affine import bounds, linear
 from xpiler.ir.affine_bounds import Stated
+from xpiler.ir.affine_form import Affine
 from xpiler.ir.build import add, const, int_limits, sub
 from xpiler.ir.nodes import (
     Assign,
@@ -186,8 +188,9 @@ class Facts:
         if op in ("<", "<=", "==") and (high is None or isinstance(high, Expr) or isinstance(right, Const)):
             end = self._end(sub(right, 1) if op == "<" else right)
             high = min(high, end) if isinstance(high, int) and isinstance(end, int) else end
-        if op in (">", ">=", "==") and low is None:
-            low = self._end(right) if op != ">" else self._end(sub(right, -1))
+        if op in (">", ">=", "==") and (low is None or (isinstance(low, int) and isinstance(right, Const))):
+            end = self._end(right if op != ">" else sub(right, -1))
+            low = max(low, end) if isinstance(low, int) and isinstance(end, int) else end
         facts = self._with(left.name, (low, high))
         least = _least(low)
         if op in ("<", "<=") and least is not None:
@@ -214,6 +217,20 @@ class Facts:
     @staticmethod
     def _end(expr: Expr) -> End:
         return int(expr.value) if isinstance(expr, Const) else expr
+
+
+def lowest(form: Affine, facts: Facts) -> int | None:
+    """The lowest value of a form. What a counter is below is more than where that counter starts:
+    `512 + e + j`, for j in 0..e, is 513 at least, whatever is known of e by itself."""
+    low = bounds(form, facts.ranges)[0]
+    for name, end in facts.below:
+        start, beyond = facts.ranges.get(name, (None, None))[0], linear(end, facts.ranges)
+        if not isinstance(start, int) or beyond is None or not beyond.variables():
+            continue
+        rest = bounds(form - beyond, facts.ranges)[0]
+        if rest is not None and (low is None or low < rest + start + 1):
+            low = rest + start + 1
+    return low
 
 
 def _last(loop: For) -> int | None:

@@ -52,7 +52,7 @@ from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
 
 _MOST_STEPS = 4  # that two stages of a tile may lie apart
-_MOST_TURNS = 12  # parts of a buffer that take turns
+MOST_TURNS = 12  # parts of a buffer that take turns
 
 
 def remove_pipelines(function: Function) -> Function:
@@ -86,7 +86,7 @@ def _stmt(stmt: Stmt, facts: Facts, names: Names) -> Stmt:
 
 
 @dataclass(frozen=True)
-class _Stage:
+class Stage:
     """Statements that run from `delay` iterations after the first one on, in all for `length` iterations."""
 
     delay: int
@@ -99,7 +99,11 @@ class _Stage:
 
 
 def _straightened(loop: For, facts: Facts, names: Names) -> For | None:
-    stages = _stages(loop, facts, names)
+    return straightened(loop, stages_of(loop, facts, names), facts)
+
+
+def straightened(loop: For, stages: Sequence[Stage], facts: Facts) -> For | None:
+    """The stages of each tile after one another; None where that is not shown to be the same."""
     if len({stage.delay for stage in stages}) < 2:
         return None
     first = stages[0]
@@ -119,7 +123,7 @@ def _straightened(loop: For, facts: Facts, names: Names) -> For | None:
 # ---------------------------------------------------------------------------------------------- stages
 
 
-def _stages(loop: For, facts: Facts, names: Names) -> list[_Stage]:
+def stages_of(loop: For, facts: Facts, names: Names) -> list[Stage]:
     """The stages in the order of the text; none where the loop is no such pipeline."""
     if not is_const(loop.step, 1) or any(isinstance(n, _ORDERED) for n in walk(loop.body)):
         return []
@@ -127,7 +131,7 @@ def _stages(loop: For, facts: Facts, names: Names) -> list[_Stage]:
         return []
     assigned = uses(loop.body).vars_assigned
     values: list[Decl] = []
-    stages: list[_Stage] = []
+    stages: list[Stage] = []
     for place, stmt in enumerate(loop.body.body):
         if _is_value(stmt, loop, assigned):
             assert isinstance(stmt, Decl)
@@ -153,7 +157,7 @@ def _is_value(stmt: Stmt, loop: For, assigned: frozenset[str]) -> bool:
     return False
 
 
-def _stage(loop: For, stmt: Stmt, place: int, facts: Facts) -> _Stage | None:
+def _stage(loop: For, stmt: Stmt, place: int, facts: Facts) -> Stage | None:
     """The iterations in which the statement does something; None where they are no interval."""
     lows, highs = [loop.start], [loop.stop]
     body: tuple[Stmt, ...] = (stmt,)
@@ -176,7 +180,7 @@ def _stage(loop: For, stmt: Stmt, place: int, facts: Facts) -> _Stage | None:
     delay = form.as_int if form is not None else None
     if delay is None:
         return None
-    return _Stage(delay, simplify(sub(high, low), facts.ranges), place, body)
+    return Stage(delay, simplify(sub(high, low), facts.ranges), place, body)
 
 
 def _conjuncts(condition: Expr) -> Iterator[Expr]:
@@ -220,29 +224,21 @@ def _greatest(ends: Sequence[Expr], facts: Facts) -> Expr | None:
 # ---------------------------------------------------------------------------------------------- order
 
 
-def _may_change_places(loop: For, earlier: _Stage, later: _Stage, facts: Facts) -> bool:
+def _may_change_places(loop: For, earlier: Stage, later: Stage, facts: Facts) -> bool:
     """Whether the later stage of a tile may come before the earlier stage of the tiles that follow it, which
     the pipeline has begun by then."""
     ahead = later.delay - earlier.delay
     if ahead == 0:
         return True
     ahead -= earlier.place > later.place  # in the same iteration, and after it
-    one, two = uses(Block(later.body)), uses(Block(earlier.body))
-    for mine, theirs in ((one, two), (two, one)):
-        kept = mine.vars_assigned - mine.vars_declared
-        if kept & (theirs.vars_read | theirs.vars_assigned):
-            return False
-    written = one.arrays_written | two.arrays_written
-    touched = (one.arrays_read | one.arrays_written, two.arrays_read | two.arrays_written)
-    shared = {(a, b) for a in touched[0] for b in touched[1] if a in written or b in written}
-    shared = {(a, b) for a, b in shared if a == b or b in facts.aliases.get(a, ())}
+    shared = interfere(Block(later.body), Block(earlier.body), facts)
     if not shared:
-        return True
+        return shared is not None
     low = bounds(loop.start, facts.ranges)[0]
     if ahead > _MOST_STEPS or low is None or low < 0:
         return False
     return all(
-        not _may_meet(one_access, other)
+        not may_meet(one_access, other)
         for turn, turns in _turns(loop, (earlier, later))
         for distance in range(1, ahead + 1)
         for one_access, other in _pairs(loop, earlier, later, facts, turn, turns, distance)
@@ -250,7 +246,21 @@ def _may_change_places(loop: For, earlier: _Stage, later: _Stage, facts: Facts) 
     )
 
 
-def _turns(loop: For, stages: Sequence[_Stage]) -> list[tuple[int, int]]:
+def interfere(one: Block, two: Block, facts: Facts) -> set[tuple[str, str]] | None:
+    """The arrays of the two, by pairs, that may be the same memory, and one of them is written; None where
+    they share a variable that one assigns."""
+    first, second = uses(one), uses(two)
+    for mine, theirs in ((first, second), (second, first)):
+        kept = mine.vars_assigned - mine.vars_declared
+        if kept & (theirs.vars_read | theirs.vars_assigned):
+            return None
+    written = first.arrays_written | second.arrays_written
+    touched = (first.arrays_read | first.arrays_written, second.arrays_read | second.arrays_written)
+    shared = {(a, b) for a in touched[0] for b in touched[1] if a in written or b in written}
+    return {(a, b) for a, b in shared if a == b or b in facts.aliases.get(a, ())}
+
+
+def _turns(loop: For, stages: Sequence[Stage]) -> list[tuple[int, int]]:
     """The remainders of the counter that matter to indices, and by what it is divided."""
     turns = 1
     for stage in stages:
@@ -258,26 +268,26 @@ def _turns(loop: For, stages: Sequence[_Stage]) -> list[tuple[int, int]]:
             match node:
                 case Binary(op="%", left=left, right=Const(value=parts)) if loop.var in free_vars(left):
                     turns = lcm(turns, int(parts))
-    return [(turn, turns) for turn in range(turns)] if 0 < turns <= _MOST_TURNS else [(0, 1)]
+    return [(turn, turns) for turn in range(turns)] if 0 < turns <= MOST_TURNS else [(0, 1)]
 
 
 def _pairs(
-    loop: For, earlier: _Stage, later: _Stage, facts: Facts, turn: int, turns: int, distance: int
+    loop: For, earlier: Stage, later: Stage, facts: Facts, turn: int, turns: int, distance: int
 ) -> Iterator[tuple[Access, Access]]:
     """Accesses of the later stage of tile `turns * round + turn`, and of the earlier one of the tile that is
     `distance` further."""
     rounds = Var(loop.dtype, f"{loop.var}?round")
     known = replace(facts, ranges={**facts.ranges, rounds.name: (0, None)})
     tile = add(mul(rounds, turns), turn)
-    ones = accesses(_without_names(later.of_tile(tile, loop.var)).body, known)
-    others = accesses(_without_names(earlier.of_tile(add(tile, distance), loop.var)).body, known)
+    ones = accesses(without_names(later.of_tile(tile, loop.var)).body, known)
+    others = accesses(without_names(earlier.of_tile(add(tile, distance), loop.var)).body, known)
     for one in ones:
         for other in others:
             if one.write or other.write:
                 yield one, other
 
 
-def _without_names(block: Block) -> Block:
+def without_names(block: Block) -> Block:
     """With the numbers that have a name written out, so that the ends of loops show."""
     mutable = mutable_vars(block)
     values: dict[str, Expr] = {}
@@ -297,7 +307,7 @@ def _without_names(block: Block) -> Block:
     return substitute(block, values)
 
 
-def _may_meet(one: Access, other: Access) -> bool:
+def may_meet(one: Access, other: Access) -> bool:
     """Whether two accesses might touch the same bytes. Inner counters of the two have different names."""
     if len(one.index) != len(other.index) or not one.index:
         return True

@@ -86,6 +86,11 @@ def same_work(first: Block, second: Block) -> bool:
     return _Joiner({}).alike(first, second)
 
 
+def same_forms(first: Block, second: Block, ranges: Ranges) -> bool:
+    """The same, where of the variables these ranges are known."""
+    return _Joiner(ranges).alike(first, second)
+
+
 def _serial(stmt: Stmt) -> Stmt:
     return replace(stmt, kind=LoopKind.SERIAL) if isinstance(stmt, For) else stmt
 
