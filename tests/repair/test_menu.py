@@ -234,3 +234,92 @@ def test_what_was_begun_may_have_to_be_waited_for() -> None:
     assert changed(text, "f.mlu")[right] == "device wait"
     plain = text.replace("_async", "")
     assert "device wait" not in changed(plain, "f.mlu").values()
+
+
+def cost(right: str, wrong: str, text: str, file: str, platform: str) -> float:
+    """What the change costs that makes the text right again, whatever the source."""
+    assert right in text
+    given = text.replace(right, wrong, 1)
+    words = vocabulary("", given, platform)
+    unit, source = analyse(given, file, platform=platform), analyse("", "a.cpp", platform="vnni")
+    sites = sites_of(unit, source, words, "f")
+    every = [(a.cost, apply(given, s.edits(n))) for s in sites for n, a in enumerate(s.alternatives, 1)]
+    return min((cost for cost, made in every if made == text), default=9.0)
+
+
+STAGED = """#define P 512
+__mlu_entry__ void f(const float *x, float *y, int n) {
+  __nram__ float b[2 * P];
+  for (int k = taskId; k * P < n; k += taskDim) {
+    int now = (k & 1) * P;
+    __memcpy_async(b + now, x + k * P, P * sizeof(float), GDRAM2NRAM);
+    __sync_io();
+    __bang_mul(b + now, b + now, b + now, P);
+    __sync_compute();
+    __memcpy_async(y + k * P, b + now, P * sizeof(float), NRAM2GDRAM);
+    __sync_io();
+  }
+}
+"""
+SHARED = """template <typename T>
+__device__ T square(T v) { return v * v; }
+template <typename T>
+__global__ void g(const T *x, T *y, int n) {
+  __shared__ T s[64];
+  int i = blockIdx.x * 64 + threadIdx.x;
+  s[threadIdx.x] = i < n ? square(x[i]) : T(0);
+  __syncthreads();
+  if (i < n && s[63] > s[0]) y[i] = s[63 - threadIdx.x];
+}
+void f(const float *x, float *y, int n) {
+  size_t bytes = n * sizeof(float);
+  cudaMemcpy(y, x, bytes, cudaMemcpyDeviceToDevice);
+  cudaMemcpy(y, x, (size_t)n * n * sizeof(float), cudaMemcpyDeviceToDevice);
+  g<float><<<(n + 63) / 64, 64>>>(x, y, n);
+}
+"""
+LANES = """#include <immintrin.h>
+void f(const float *x, float *y, int n) {
+  const __mmask16 twelve = 0x0fff;
+  for (int i = 0; i + 16 <= n; i += 16) _mm512_storeu_ps(y + i, _mm512_loadu_ps(x + i));
+  for (int p = 0; p < n; ++p) _mm512_mask_storeu_ps(y + p * 12, twelve, _mm512_loadu_ps(x + p * 12));
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("0x0fff", "0x07ff"), ("0x0fff", "0xffff"), ("i + 16 <= n; i += 16", "i + 8 <= n; i += 8")],
+)
+def test_lanes_are_as_many_as_something_else_says(right: str, wrong: str) -> None:
+    assert cost(right, wrong, LANES, "a.cpp", "vnni") <= 1.3
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "most"),
+    [
+        ("GDRAM2NRAM);\n    __sync_io();\n", "GDRAM2NRAM);\n", 1.0),
+        ("    __sync_compute();\n", "", 1.1),
+        ("(k & 1) * P", "k & 1", 1.9),
+    ],
+)
+def test_what_is_begun_is_waited_for_and_parts_of_an_array_are_apart(
+    right: str, wrong: str, most: float
+) -> None:
+    assert cost(right, wrong, STAGED, "a.mlu", "bang") <= most
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "most"),
+    [
+        ("  __syncthreads();\n", "", 0.8),
+        ("v * v", "v", 2.2),
+        ("i < n && s[63] > s[0]", "i <= n && s[63] > s[0]", 1.0),
+        ("s[63] > s[0]", "s[63] < s[0]", 1.5),
+        ("x, bytes", "x, sizeof(bytes)", 0.9),
+        (" * n * sizeof(float)", " * n", 1.1),
+        ("/ 64, 64>>>", "/ 64, 32>>>", 1.4),
+    ],
+)
+def test_slips_in_kernels_and_their_launches_are_likely(right: str, wrong: str, most: float) -> None:
+    assert cost(right, wrong, SHARED, "a.cu", "cuda") <= most

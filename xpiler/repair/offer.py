@@ -114,6 +114,9 @@ def _fitted(text: str, place: Place) -> str:
     operator = parent.child_by_field_name("operator") if parent is not None else None
     if operator is not None and operator.type == "+" and _PRODUCT.fullmatch(text):
         return text
+    joined = operator is not None and operator.type in ("&&", "||")
+    if joined and re.fullmatch(r"[^&|?=!]*(?:[<>]=?|[=!]=)[^&|?=]*", text):
+        return text
     if place.role == "bound" and not re.search(r"[<>=&|?^]", text):
         return text
     return f"({text})"

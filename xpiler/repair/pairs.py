@@ -21,6 +21,7 @@ from xpiler.symbolic.findings import Edit
 _BUILTIN = re.compile(r"(threadIdx|blockIdx|blockDim|gridDim)\s*\.\s*[xyz]")
 _LISTS = ("argument_list", "initializer_list")
 _COST, _OF_EXTENTS = 1.4, 1.1  # whose axes are easily mixed up
+_STEP = 1.3  # of a number that a loop says twice
 _ALONE = 2.6  # a half of an exchange
 
 
@@ -41,6 +42,41 @@ def exchange_pairs(walker: Walker, places: Sequence[Place], sites: Mapping[tuple
         parent = one.node.parent
         cost = _OF_EXTENTS if parent is not None and parent.type == "initializer_list" else _COST
         first.alternatives.append(Alternative(texts[1], cost, title, edits, "pair", ((second, number),)))
+    for one, other in _counted_in(walker, places):
+        first, second = sites.get((one.start, one.end)), sites.get((other.start, other.end))
+        if first is not None and second is not None:
+            _both(first, second, int(walker.text[one.start : one.end]))
+
+
+def _counted_in(walker: Walker, places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
+    """The number that a loop counts in, where its condition says it, too: `i + 16 <= n; i += 16`."""
+    known: dict[tuple[int, str], Place] = {}
+    for place in places:
+        if place.node.type != "number_literal" or not place.loops:
+            continue
+        written = walker.text[place.start : place.end]
+        key = place.loops[-1].id, written
+        if not re.fullmatch(r"[1-9]\d*", written):
+            continue
+        if place.whole == "loop condition":
+            known.setdefault(key, place)
+        elif place.whole in ("update", "step") and key in known:
+            yield known.pop(key), place
+
+
+def _both(first: Site, second: Site, number: int) -> None:
+    """Offers other steps for both places at once."""
+    for value in dict.fromkeys((2 * number, number // 2, 4 * number, number // 4)):
+        text = str(value)
+        if value < 1 or value == number:
+            continue
+        title = f"`{number}` should be `{text}` in both places"
+        choice = next((n for n, a in enumerate(second.alternatives, 1) if a.text == text), 0)
+        if not choice:
+            second.alternatives.append(Alternative(text, _ALONE, title, kind="pair"))
+            choice = len(second.alternatives)
+        edits = (Edit(first.start, first.end, text), Edit(second.start, second.end, text))
+        first.alternatives.append(Alternative(text, _STEP, title, edits, "pair", ((second, choice),)))
 
 
 def _arguments(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:

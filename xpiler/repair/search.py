@@ -119,7 +119,7 @@ class Search:
         found = self._static(early[:_STATICS])
         if self.asked is None:
             # Programs with choices run the loops of OpenMP one after the other.
-            found = found or self._static(late)
+            found = found or self._static(late) or self._two_statics(early[:_STATICS])
             self.reason = self.reason or "the fault does not show when loops run one after the other"
             return found
         for stage, pairs in enumerate(_PAIRS):
@@ -189,6 +189,18 @@ class Search:
             self.tried += 1
             if self._may_be_right(text) and self.accept(text):
                 return Change((static.edit,), (static.title,), static.cost)
+        return None
+
+    def _two_statics(self, statics: Sequence[Static]) -> Change | None:
+        """Two of them at once, as where each of two sums races."""
+        for pair in itertools.combinations(statics, 2):
+            edits = tuple(static.edit for static in pair)
+            if self._late():
+                return None
+            self.tried += 1
+            text = "" if overlap(edits) else apply(self.text, edits)
+            if text and self.quick(text) and self.accept(text):
+                return Change(edits, tuple(s.title for s in pair), sum(s.cost for s in pair))
         return None
 
     def _may_be_right(self, text: str) -> bool:

@@ -26,6 +26,7 @@ from xpiler.repair.series import missing_steps
 from xpiler.repair.structure import transposed
 from xpiler.repair.unread_tiles import unread_tiles
 from xpiler.repair.vocabulary import Vocabulary, siblings
+from xpiler.repair.waiting import needs_barrier, waits
 from xpiler.repair.walk import Place, Walker
 from xpiler.symbolic.findings import Edit
 
@@ -34,7 +35,6 @@ _SETS = re.compile(
     r"\w+(?:\[[^\]=]*\])*\s*=\s*-?(?:[\w.]+|_mm512_setzero_\w+\(\)|_mm512_set1_\w+\([^()]*\))\s*;"
 )
 _EXCHANGES = re.compile(r"__shared__|__syncthreads|__mlu_shared__|__sync_\w+|__syncwarp|extern\s+__shared__")
-_WAITS = {"bang": ("__sync();", "__sync_io();", "__sync_compute();")}  # of a thread for what it has begun
 BARRIERS = {
     "cuda": ("__syncthreads();", "__syncwarp();"),
     "hip": ("__syncthreads();",),
@@ -244,15 +244,15 @@ def _insertions(
 
     if place.function.on_device and _EXCHANGES.search(body):
         gone = 0.7 if some_have_returned(walker, place) else 0.0
+        gone -= needs_barrier(walker, place)
         for number, barrier in enumerate(BARRIERS.get(walker.unit.platform, ())):
             named = barrier.split("(")[0] in walker.text
             deeper = 0.05 * min(2, len(place.loops))
             offer(
                 barrier, 1.1 + gone + deeper + 0.3 * number + (0 if named or number == 0 else 0.4), "barrier"
             )
-    if place.function.on_device and re.search(r"_async\s*\(", body):
-        for number, wait in enumerate(_WAITS.get(walker.unit.platform, ())):
-            offer(wait, 1.2 + 0.05 * len(place.loops) + 0.1 * number, "device wait")
+    for wait, cost in waits(walker, place, body) if place.function.on_device else ():
+        offer(wait, cost, "device wait")
     if place.function.on_device:
         for text, cost in resets(walker, vocabulary, place):
             offer(text, cost, "reset")

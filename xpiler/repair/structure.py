@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from xpiler.repair.conditions import COMPARISONS, conditions
 from xpiler.repair.distribution import distributed
 from xpiler.repair.lanes import of_lanes
+from xpiler.repair.masks import other_masks
 from xpiler.repair.offer import Offer
 from xpiler.repair.scope import INT, POINTER
 from xpiler.repair.vocabulary import FAMILIES, Vocabulary, siblings
@@ -165,7 +166,7 @@ def _binary(walker: Walker, place: Place, kind: str, offer: Offer) -> None:
 
 def _likelihood(operator: str, other: str) -> float:
     if _LIKELY[operator] != other:
-        return 1.8
+        return 1.5 if operator[0] != other[0] and operator[1:] == other[1:] else 1.8  # `<` for `>`
     return 1.5 if operator in ("==", "!=") else 1.0
 
 
@@ -246,9 +247,11 @@ def calls(walker: Walker, vocabulary: Vocabulary, place: Place) -> Iterator[tupl
                 yield f"{name}({', '.join(swapped)})", 1.5 if j == i + 1 else 1.8, "exchange"
     for position, constant in enumerate(arguments_):
         if walker.is_immediate(callee, constant, place.scope):
-            for word in _immediates(given[position], vocabulary):
+            masks = other_masks(given[position], vocabulary.integers)
+            plain_ones = ((word, 1.3) for word in _immediates(given[position], vocabulary))
+            for word, cost in (*masks, *plain_ones):
                 changed = [*given[:position], word, *given[position + 1 :]]
-                yield f"{name}({', '.join(changed)})", 1.3, "immediate"
+                yield f"{name}({', '.join(changed)})", cost, "immediate"
     yield from of_lanes(walker, vocabulary, place, plain, given)
     if 1 <= count <= 2 and re.fullmatch(r"(?!cuda|hip|cnrt)[a-z_]\w*", plain):
         own = walker.kind(node, place.scope)

@@ -19,11 +19,13 @@ from xpiler.repair.conditions import ALWAYS
 from xpiler.repair.directions import told_direction
 from xpiler.repair.indices import recombined
 from xpiler.repair.lanes import of_one_operand
+from xpiler.repair.masks import other_masks
 from xpiler.repair.offer import SOONER, Offer, bare
 from xpiler.repair.own_calls import own_indices
 from xpiler.repair.phrases import CONDITION, INTEGER, LANES, LAUNCH, PRODUCT, READ, REAL, SUM, Phrases
 from xpiler.repair.rescaling import lane_factors, scales
 from xpiler.repair.scope import ARRAY, FLOAT, INT, MASK, POINTER, VECTOR, Name
+from xpiler.repair.sizes import other_sizes
 from xpiler.repair.structure import ARITHMETIC, number_in, outside, structure
 from xpiler.repair.unread import unread
 from xpiler.repair.vocabulary import FAMILIES, Vocabulary
@@ -53,6 +55,11 @@ def value_site(
     if kind == INT and place.root and _is_extent(node) and PLATFORMS[walker.unit.platform].model == "simt":
         site.dtype = "dim3"
     offer = Offer(site, place, written, kind, concepts, concepts.expected(walker, place))
+    if node.type == "sizeof_expression":
+        offer.kind = "size"
+        for text, cost in other_sizes(walker, place, written):
+            offer(text, cost)
+        return site if site.alternatives else None
     if any(written in family for family in FAMILIES):
         _words(written, told_direction(walker, place), offer)
     elif place.role == "base":
@@ -240,7 +247,11 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
     literal = number_in(written) if node.type == "number_literal" else None
     at_edge = place.root or place.role == "bound"
     offer.kind = "near"
-    if literal is not None:
+    if literal is not None and _is_mask(written):
+        offer.kind = "mask"
+        for text, cost in other_masks(written, vocabulary.integers):
+            offer(text, cost)
+    elif literal is not None:
         for value in dict.fromkeys(
             (literal + 1, literal - 1, 0, 1, 2 * literal, literal // 2, 4 * literal, -literal)
         ):
@@ -252,7 +263,7 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
                 serial = launched and value <= 1  # right, and no longer parallel
                 wider = (
                     place.whole == "launch" or launched
-                ) and value >= 2 * literal  # right, and more threads do the same
+                ) and value > 2 * literal  # right, and more threads do the same
                 power = literal >= 4 and literal & (literal - 1) == 0 and value in (2 * literal, literal // 2)
                 shifts = abs(value - literal) == 1 and _is_shift(walker, node)
                 offer(
@@ -273,6 +284,7 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
                     if likely
                     else 1.7,
                 )
+    if literal is not None:
         offer.kind = "number"
         for word in vocabulary.integers:
             far = _is_mask(word) != _is_mask(written)
@@ -315,7 +327,18 @@ def _integers(walker: Walker, vocabulary: Vocabulary, place: Place, written: str
     if simple:
         hard_coded = literal is not None and (place.role == "bound" or (place.role == "step" and place.root))
         builtin = BUILTIN_INTEGERS.fullmatch(written.replace(" ", "")) is not None
-        base = 1.3 if hard_coded else 2.0 if literal is not None else 1.6 if builtin else 1.2
+        launched = literal is not None and place.role == "launch" and place.root
+        base = (
+            1.3
+            if hard_coded
+            else 1.5
+            if launched
+            else 2.0
+            if literal is not None
+            else 1.6
+            if builtin
+            else 1.2
+        )
         is_word = written.isidentifier() and written not in place.scope.names and not builtin
         others = [] if is_word else _names(place, INT, written)  # another word of the instruction's
         if hard_coded and place.loops:
@@ -357,6 +380,15 @@ def _sizes(place: Place, written: str) -> list[str]:
     own = [n.name for n in found if not n.is_parameter][:5]
     given = [n.name for n in found if n.is_parameter][:7]
     return [n.name for n in found if n.name in (*own, *given)]
+
+
+def _extents(walker: Walker, place: Place) -> list[str]:
+    """Constants in the extents of arrays, by their names: parts of them are as many elements apart."""
+    arrays = (extent for name in place.scope.of_kind(ARRAY) for extent in name.extents)
+    words = dict.fromkeys(word for extent in arrays for word in re.findall(r"[A-Za-z_]\w*|\d{2,}", extent))
+    names = {body.strip("() "): name for name, body in walker.unit.macros.items()}
+    named = dict.fromkeys(names.get(word, word) for word in words)
+    return [word for word in named if word[0].isdigit() or place.scope.kind(word) == INT][:4]
 
 
 def _tails(walker: Walker, place: Place, written: str) -> Iterator[str]:
@@ -423,16 +455,23 @@ def _terms(walker: Walker, vocabulary: Vocabulary, place: Place, written: str, o
         *(a for a in vocabulary.axes if "Idx" in a),
         *(t for t in vocabulary.tasks if t.endswith("Id")),
     ]
-    additive = f"({written})" if place.node.type == "conditional_expression" else written
+    weak = place.node.type == "conditional_expression" or _compares(walker, place.node)
+    additive = f"({written})" if weak else written
     composite = place.node.type in ("binary_expression", "conditional_expression")
-    factor = f"({written})" if composite else written
+    is_product = place.node.type == "binary_expression" and walker.operator(place.node) == "*"
+    factor = f"({written})" if composite and not is_product else written
     own = [n.name for n in _names(place, INT, written) if not n.is_parameter and not n.constant][:6]
     offer.kind = "factor"
     parent = place.node.parent
     product = parent is not None and parent.type == "binary_expression" and walker.operator(parent) == "*"
     inside = 0.3 if product else 0.0
-    for word in (*sizes, *vocabulary.integers[:4]) if written not in ("0", "1") else ():
-        offer(f"{factor} * {word}", (1.8 if word.isidentifier() else 2.4) + inside)
+    extents = [word for word in _extents(walker, place) if word not in sizes]
+    for word in (*sizes, *vocabulary.integers[:4], *extents) if written not in ("0", "1") else ():
+        near = 1.7 if word in extents else 1.8 if word.isidentifier() else 2.4
+        offer(f"{factor} * {word}", near + inside)
+    counts = _counts(vocabulary) if written.isidentifier() and place.function.on_device else ()
+    for word in counts:
+        offer(f"{factor} * {word}", 1.9 + inside)
     offer.kind = "addend"
     launched = place.role == "launch" or _is_launched(walker, place)  # more threads do the same
     for word in (*own, *indices, *sizes) if place.root else ():

@@ -294,6 +294,8 @@ class Walker:
         if root and role != "operand":
             self.whole = f"loop {role}" if role == "condition" and _heads(loops, node) else role
 
+        if node.type == "sizeof_expression":
+            self._add(node, role, root, scope, function, loops)
         if node.type in _NO_VALUES:
             return
         is_sign = node.type == "unary_expression" and node.children[0].type == "+"  # of a sum behind a cast

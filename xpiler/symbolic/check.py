@@ -381,7 +381,8 @@ def _trials(
         )
     if depends:
         trials.append(replace(trials[0], data=RAMP))
-        if any(dependence.fetched(n) for n in walk(kernel.body) if isinstance(n, (Load, Ref))):
+        signed = any(p.dtype.is_float for p in kernel.params if p.name in depends)
+        if signed or any(dependence.fetched(n) for n in walk(kernel.body) if isinstance(n, (Load, Ref))):
             trials.append(replace(trials[0], data=SAME))
         scope.append(f"the contents of {', '.join(sorted(depends))} were sampled")
     return trials, scope

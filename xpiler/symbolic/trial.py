@@ -153,8 +153,9 @@ def number_at(form: Affine, trial: Trial) -> int | None:
 @lru_cache(maxsize=64)
 def _fresh(dtype: DType, data: str, position: int, numbers: tuple[int | float, ...] = ()) -> npt.NDArray[Any]:
     """Small numbers with many repetitions and both signs for floats; or a ramp of different ones; or, for
-    indices, one number everywhere, or numbers of both signs that are larger than any index; `numbers` among
-    them."""
+    indices, one number everywhere, while floats have the other sign than before, so that each element, the
+    first and the last among them, is seen with both; or numbers of both signs that are larger than any index;
+    `numbers` among them."""
     rng = np.random.default_rng(7 + position)
     kind = np.dtype(Native().storage_type(dtype))
     if kind == np.bool_:
@@ -172,6 +173,7 @@ def _fresh(dtype: DType, data: str, position: int, numbers: tuple[int | float, .
             values % 4096 if dtype.is_float else values % (1 << min(dtype.bits - dtype.is_signed, 16))
         ).astype(kind)
     usual = rng.uniform(-2, 2, _STORED) if dtype.is_float else rng.integers(0, 5, _STORED)
+    usual = -usual if data == SAME and dtype.is_float else usual
     if kind.kind in "iu":
         numbers = tuple(n for n in numbers if np.iinfo(kind).min <= n <= np.iinfo(kind).max)
     if not numbers:

@@ -94,3 +94,23 @@ __global__ void enum_table_ok(const int* op, const float* x, float* y, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i < n) y[i] = x[i] * tab[op[i] & 7];
 }
+
+// expect: XP-BOUNDS
+__global__ void last_that_is_not_negative(const float* x, float* y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) {
+    int j = i;
+    while (x[j] < 0.0f) --j;
+    y[i] = x[j];
+  }
+}
+
+// expect: clean
+__global__ void last_that_is_not_negative_or_the_first(const float* x, float* y, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) {
+    int j = i;
+    while (j > 0 && x[j] < 0.0f) --j;
+    y[i] = x[j];
+  }
+}
