@@ -130,7 +130,10 @@ def test_no_text_breaks_it_and_lines_stay_where_they_are(text: str) -> None:
             "#define HD __forceinline__\nHD __forceinline__ int f() {}",
             "#define HD inline\nHD __forceinline__ int f() {}",
         ),
-        ("auto f = [] __device__ __forceinline__ (int i) {}", ""),
+        (
+            "auto f = [] __device__ __forceinline__ (int i) {}",
+            "auto f = ::xpemu::lambda_at<__LINE__ * 16 + 0>([] __device__ __forceinline__ (int i) {})",
+        ),
     ],
 )
 def test_functions_that_are_always_inline_may_be_in_several_files(text: str, out: str) -> None:

@@ -11,14 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from xpiler.emulators.edits import Edit, apply
+from xpiler.emulators.rewrite_lambdas import lambdas
 from xpiler.emulators.scan import Stretch, Token, closing, opening, stretches
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    start: int
-    end: int
-    text: str
 
 
 def prepare(text: str, file: str, platform: str) -> str:
@@ -44,19 +39,9 @@ def prepare(text: str, file: str, platform: str) -> str:
         edits += fixed_width_typedefs(text, part)
         edits += _vector_attributes(text, part)
         edits += _launch_by_pointer(part)
+        edits += lambdas(text, part)
         edits += _untyped_kernels(part, kernels or frozenset())
     return apply(text, edits)
-
-
-def apply(text: str, edits: list[Edit]) -> str:
-    pieces: list[str] = []
-    at = 0
-    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
-        if edit.start < at:
-            continue  # inside text that an earlier edit replaced as a whole
-        pieces += [text[at : edit.start], edit.text]
-        at = edit.end
-    return "".join([*pieces, text[at:]])
 
 
 def quoted(text: str) -> str:

@@ -14,14 +14,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from xpiler.emulators.rewrite_lambdas import place_of
 from xpiler.errors import Refusal
 from xpiler.frontend import parse
 from xpiler.frontend.unit import Unit
 from xpiler.gate.bound import bind
 from xpiler.gate.program_files import OtherFile
-from xpiler.gate.trace import Memory, TracedLaunch, squeezed
+from xpiler.gate.trace import Memory, Structure, TracedLaunch, squeezed
 from xpiler.ir.nodes import Function
 from xpiler.platforms.registry import PLATFORMS
+
+_LAMBDAS = re.compile(r"\blambda_\d+\b")
 
 
 class LaunchedKernels:
@@ -32,6 +35,7 @@ class LaunchedKernels:
         self.kernels = kernels
         self.named: dict[str, dict[str, Function]] = {}  # kernels by what launches may call them
         self.at_line: dict[int, set[str]] = {}  # kernels launched there
+        self.lambdas = {handed.name: place_of(unit.text, handed.span[0]) for handed in unit.lambdas}
         self.refused = {squeezed(name).split("::")[-1] for name in unit.refusals}  # that have no IR
         for site in unit.launches:
             if site.kernel in kernels:
@@ -58,18 +62,28 @@ class LaunchedKernels:
         name = squeezed(launch.kernel)
         here = self.at_line.get(launch.line, set())
         if name.endswith("bypointer"):  # the trace has no name, the line has
-            return _binding([self.kernels[k] for k in sorted(here)], launch)
+            return self._binding([self.kernels[k] for k in sorted(here)], launch)
         if self._has_no_ir(name.split("::")[-1]):
             return []
         for key in (name, name.split("::")[-1]):
-            if found := _binding(self.named.get(key, {}).values(), launch):
+            if found := self._binding(self.named.get(key, {}).values(), launch):
                 return _best(found, launch, here if "<" not in name else set())
         base = name.split("<")[0]
         based = {**self.named.get(base, {}), **self.named.get(base.split("::")[-1], {})}
-        found = _binding(based.values(), launch)
+        found = self._binding(based.values(), launch)
         if not found:  # launched through a variable
-            found = _binding([self.kernels[k] for k in sorted(here)], launch)
+            found = self._binding([self.kernels[k] for k in sorted(here)], launch)
         return _best([k for k in found if k.name in here] or found, launch, set())
+
+    def _binding(self, kernels: Iterable[Function], launch: TracedLaunch) -> list[Function]:
+        """Those that take the launch's arguments, its lambdas among them."""
+        seen = {a.written for a in launch.arguments if isinstance(a, Structure) and a.written}
+        taking = [kernel for kernel in kernels if bind(kernel, launch.arguments) is not None]
+        return [kernel for kernel in taking if not seen or self._written(kernel) <= seen]
+
+    def _written(self, kernel: Function) -> set[int]:
+        """Where the lambdas of an instance are written."""
+        return {self.lambdas[name] for name in _LAMBDAS.findall(kernel.spelling) if name in self.lambdas}
 
     def _has_no_ir(self, name: str) -> bool:
         """Whether a launch names a kernel, or an instance, that was refused: no other stands for it."""
@@ -114,10 +128,6 @@ def _kernels(other: OtherFile) -> tuple[Function, ...]:
         return parse(other.text, other.path, platform=other.platform).program.kernels
     except Refusal:
         return ()
-
-
-def _binding(kernels: Iterable[Function], launch: TracedLaunch) -> list[Function]:
-    return [kernel for kernel in kernels if bind(kernel, launch.arguments) is not None]
 
 
 def _best(kernels: list[Function], launch: TracedLaunch, here: set[str]) -> list[Function]:

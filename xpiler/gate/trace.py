@@ -42,10 +42,12 @@ class Memory:
 
 @dataclass(frozen=True)
 class Structure:
-    """A struct by value: its bytes, and the memory that its pointers point to, by where they lie in it."""
+    """A struct by value: its bytes, and the memory that its pointers point to, by where they lie in it.
+    `written`: where it is written if it is a lambda (`emulators/rewrite_lambdas.py`), 0 if nobody says."""
 
     data: bytes
     pointers: tuple[tuple[int, Memory], ...] = ()
+    written: int = field(default=0, compare=False)
 
 
 Argument = Memory | Structure | int | float | None
@@ -164,7 +166,7 @@ def _argument(fields: Mapping[str, Any]) -> Argument:
         case "struct":
             places = [(int(p["at"]), _memory(p)) for p in fields.get("pointers", ())]
             pointers = tuple((at, memory) for at, memory in places if memory is not None)
-            return Structure(bytes.fromhex(fields.get("data", "")), pointers)
+            return Structure(bytes.fromhex(fields.get("data", "")), pointers, int(fields.get("lambda", 0)))
         case "pointer":
             return _memory(fields)
         case "float":

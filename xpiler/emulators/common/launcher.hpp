@@ -2,11 +2,24 @@
 #pragma once
 
 #include <type_traits>
+#include <typeindex>
+#include <unordered_map>
 #include <utility>
 
 #include "process.hpp"
 
 namespace xpemu {
+
+// Lambdas by their types.
+inline std::unordered_map<std::type_index, unsigned>& lambda_places() {
+    static std::unordered_map<std::type_index, unsigned> all;
+    return all;
+}
+template <unsigned place, class L>
+L lambda_at(L lambda) {
+    lambda_places()[typeid(L)] = place;
+    return lambda;
+}
 
 template <class T>
 Argument describe(const T& value) {
@@ -20,7 +33,12 @@ Argument describe(const T& value) {
         using Target = std::remove_pointer_t<T>;
         if constexpr (!std::is_void_v<Target> && !std::is_function_v<Target>) pointee = sizeof(Target);
     }
-    return Argument{kind, static_cast<unsigned>(sizeof(T)), &value, pointee};
+    unsigned lambda = 0;
+    if constexpr (std::is_class_v<T>) {
+        const auto known = lambda_places().find(typeid(T));
+        if (known != lambda_places().end()) lambda = known->second;
+    }
+    return Argument{kind, static_cast<unsigned>(sizeof(T)), &value, pointee, lambda};
 }
 
 template <class Call, class... T>

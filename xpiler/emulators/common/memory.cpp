@@ -234,7 +234,7 @@ static std::string struct_json(const Argument& a) {
         std::snprintf(text, sizeof text, "%s{\"at\": %u, ", pointers.empty() ? "" : ", ", at);
         pointers += text + place + "}";
     }
-    std::snprintf(text, sizeof text, "{\"kind\": \"struct\", \"size\": %u, ", a.size);
+    std::snprintf(text, sizeof text, "{\"kind\": \"struct\", \"size\": %u, \"lambda\": %u, ", a.size, a.lambda);
     return text + ("\"data\": \"" + data + "\", \"pointers\": [" + pointers + "]}");
 }
 

@@ -15,6 +15,7 @@ struct Argument {
     unsigned size;     // bytes
     const void* value;
     unsigned pointee = 0;  // bytes of what a pointer points to, if that is known
+    unsigned lambda = 0;   // where a closure's lambda is written, if that is known
 };
 
 using Body = void (*)(void* closure);
