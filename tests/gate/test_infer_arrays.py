@@ -30,6 +30,20 @@ def test_indices_by_which_threads_scatter_are_all_different() -> None:
     assert case.extent("y") == case.extent("x") == case.extent("slots")
 
 
+def test_indices_that_are_held_down_only_from_above_are_not_negative() -> None:
+    found = inferred(
+        "__global__ void look(const float *table, float *y, const int *at, int n, int rows) {\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) y[i] = table[min(at[i], rows - 1)];\n"
+        "}\n"
+        "void run(const float *table, float *y, const int *at, int n, int rows) "
+        "{ look<<<(n + 63) / 64, 64>>>(table, y, at, n, rows); }\n"
+    )
+    assert not found.findings
+    values = dict(found.contract.cases[0].values)["at"]
+    assert values.kind == "index" and values.low == 0
+
+
 def test_a_void_pointer_holds_what_the_kernel_takes_it_for() -> None:
     text = (
         "#include <cuda_fp16.h>\n"

@@ -364,7 +364,8 @@ class Search:
             return first
         for room in (_room_alongside(steps, buffers, first), self.room_for_data(steps, buffers)):
             first = _with_room(first, room)
-        if not values:
+        left = {name for name, use in self.index_uses().items() if use == "index"} - values.keys()
+        if not values and not left:
             return first
         extents, _ = self.extents(first, sizes)
         by_entry = {p.name: p for p in self.entry.params}
@@ -381,12 +382,15 @@ class Search:
                 if name != key and name in by_entry and key in merged.reach:  # a copy: the kernels use that
                     used = -(-merged.reach[key].high // by_entry[name].dtype.bytes)
                     extents[name] = max(extents.get(name, 0), used)
-                if name in values and name in by_entry and name in extents:
+                if (name in values or name in left) and name in by_entry and name in extents:
                     # Row starts end where the array ends; other indices may be needed beyond what was seen
-                    # yet.
-                    exact = as_long_as_seen or values[name].kind in ("offsets", "permutation")
+                    # yet. Those left to chance are of both signs in the cases.
+                    given = {name: values[name]} if name in values else {}
+                    exact = as_long_as_seen or any(
+                        v.kind in ("offsets", "permutation") for v in given.values()
+                    )
                     count = extents[name] if exact else max(extents[name], 1 << 12)
-                    case = make_case({}, {name: count}, values={name: values[name]}, seed=seed)
+                    case = make_case({}, {name: count}, values=given, seed=seed)
                     drawn[key] = replace(buffer, contents=draw(argument_of(by_entry[name], Role.IN), case))
             again = observe(steps, drawn, seed)
             if not again.clean:
