@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 
+from xpiler.emulators.edits import Edit, apply
 from xpiler.emulators.rewrite import (
     ALIGNMENT,
-    Edit,
-    apply,
     declaration_span,
     fixed_width_typedefs,
     launches,
