@@ -75,6 +75,12 @@ def proved(entry: Entry, contract: Contract, source: Side, target: Callable[[], 
     return Rung("proved", ok, READ_BACK, f"{contract.entry}: {detail}", seconds, undecided=open_)
 
 
+def _data(contract: Contract) -> str:
+    """What is proved of: extrema are sets of numbers and no float is one of none; what becomes of infinities
+    and NaN is seen by running alone (see `special_values`)."""
+    return "all finite data" if any(a.dtype.is_float for a in (*contract.arguments, *contract.globals)) else "all data"
+
+
 def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start: float) -> tuple[str, bool]:
     _look_at_result(contract, source, target)
     found: list[Agreement] = []
@@ -145,7 +151,7 @@ def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start
     lifted = _lifted_names(target.unit)
     if isinstance(verdict, Proved):
         more = f"; {', '.join(lifted)} taken for what they approximate" if lifted else ""
-        return f"the delivered text for {verdict.scope} and all data: {verdict.how}{more}", False
+        return f"the delivered text for {verdict.scope} and {_data(contract)}: {verdict.how}{more}", False
     return str(verdict), True
 
 
