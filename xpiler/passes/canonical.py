@@ -19,6 +19,7 @@ from xpiler.ir.affine import forget
 from xpiler.ir.nodes import Block, Expr, Function, Load, Var
 from xpiler.ir.rewrite import map_expr
 from xpiler.passes.aligned_threads import align_threads
+from xpiler.passes.apart_rows import part_rows
 from xpiler.passes.array_sinking import sink_arrays
 from xpiler.passes.bit_views import with_bits_as_meant
 from xpiler.passes.buffer_split import split_buffers
@@ -184,6 +185,7 @@ def canonicalise(
         function = settle(name, function, changed)
     marked = applied(mark_parallel, function)
     function = settle("parallel loops", function, marked.function, "; ".join(marked.reasons))
+    function = settle("rows that are apart", function, applied(part_rows, function))
     function = settle("starts of sums", function, applied(start_sums, function))
     function = settle("digits of loops", function, applied(split_serial_digits, function))
     function = settle("rerolling", function, applied(reroll, function))

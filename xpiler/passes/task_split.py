@@ -5,7 +5,8 @@ parallel for row in 0..rows      -->      int row_share = rows / taskDim, row_re
                                           int row_end = row_begin + row_share + (taskId < row_rest);
                                           for row in row_begin..row_end
 
-Of a loop in larger steps, the steps are shared; a condition around the loop is decided by every task.
+Of a loop in larger steps, the steps are shared; a condition around the loop is decided by every task, and
+where only one of its branches is shared out, the first task does the other.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from xpiler.ir.build import add, cast, const, div, lt, minimum, mod, mul, sub
-from xpiler.ir.nodes import Block, Const, Decl, Expr, For, Function, If, LoopKind, Stmt, Var
+from xpiler.ir.build import add, cast, const, div, eq, lt, minimum, mod, mul, sub
+from xpiler.ir.nodes import EMPTY, Block, Const, Decl, Expr, For, Function, If, LoopKind, Stmt, Var
 from xpiler.ir.rewrite import free_vars, walk
 from xpiler.passes.lane_arrays import is_lane_array
 from xpiler.passes.names import Names
@@ -45,8 +46,8 @@ def split_over_tasks(
             return body
         out: list[Stmt] = []
         for stmt in body.body:
-            if isinstance(stmt, If) and not stmt.otherwise.body:  # every task decides alike
-                out.append(replace(stmt, then=block(stmt.then)))
+            if isinstance(stmt, If):  # every task decides alike
+                out.append(branches(stmt))
             elif not isinstance(stmt, For):
                 out.append(stmt)
             elif stmt.kind in INDEPENDENT and isinstance(stmt.step, Const):
@@ -56,6 +57,19 @@ def split_over_tasks(
             else:  # its iterations wait for each other, which the tasks of several jobs cannot
                 out.append(stmt)
         return Block(tuple(out), range=body.range)
+
+    def branches(stmt: If) -> If:
+        parts, shared = [], []
+        for part in (stmt.then, stmt.otherwise):
+            before = len(found)
+            parts.append(block(part))
+            shared.append(len(found) > before)
+        if any(shared):
+            parts = [p if known or not p.body else alone(p) for p, known in zip(parts, shared, strict=True)]
+        return replace(stmt, then=parts[0], otherwise=parts[1])
+
+    def alone(part: Block) -> Block:
+        return Block((If(eq(task, const(0, task.dtype)), part, EMPTY),), range=part.range)
 
     body = block(function.body)
     return Split(replace(function, body=body), found[0]) if found else Split(function, None)
