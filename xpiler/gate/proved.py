@@ -78,7 +78,8 @@ def proved(entry: Entry, contract: Contract, source: Side, target: Callable[[], 
 def _data(contract: Contract) -> str:
     """What is proved of: extrema are sets of numbers and no float is one of none; what becomes of infinities
     and NaN is seen by running alone (see `special_values`)."""
-    return "all finite data" if any(a.dtype.is_float for a in (*contract.arguments, *contract.globals)) else "all data"
+    arguments = (*contract.arguments, *contract.globals)
+    return "all finite data" if any(a.dtype.is_float for a in arguments) else "all data"
 
 
 def _verdict(entry: Entry, contract: Contract, source: Side, target: Side, start: float) -> tuple[str, bool]:
