@@ -88,8 +88,8 @@ def _of_access(loop: For, access: Access, own: set[str]) -> Iterator[Expr]:
     form = linear(access.index[0], ranges)
     if form is None:
         return
-    moving: list[tuple[Affine, Affine]] = []  # how far apart, and how many
-    for counter in (loop, *access.loops):
+    moving: list[tuple[Affine, Affine]] = []  # how far apart, and how many; inner ones first
+    for counter in (*reversed(access.loops), loop):
         if counter.var not in form.variables():
             continue
         stride, count = coefficient(form, counter.var), linear(sub(counter.stop, counter.start), ranges)
@@ -100,7 +100,7 @@ def _of_access(loop: For, access: Access, own: set[str]) -> Iterator[Expr]:
         ):
             return
         moving.append((stride, count))
-    for (small, count), (large, _) in pairwise(sorted(reversed(moving), key=_magnitude)):
+    for (small, count), (large, _) in pairwise(sorted(moving, key=_magnitude)):
         reach = small * count
         if not prove_le(reach, large, ranges):
             dtype = _type(reach, large)
