@@ -59,9 +59,9 @@ def _stmt(stmt: Stmt, facts: Facts, names: Names) -> Stmt:
                 condition = and_(*conditions)
                 if independent(stmt, facts.where(condition)):
                     return If(condition, Block((stmt,)), Block((_renamed(stmt, names),)), range=stmt.range)
-            body = _stmt(stmt.body, facts.inside(stmt), names)
-            assert isinstance(body, Block)
-            return replace(stmt, body=body)
+            inner = _stmt(stmt.body, facts.inside(stmt), names)
+            assert isinstance(inner, Block)
+            return replace(stmt, body=inner)
     return stmt
 
 
@@ -83,7 +83,7 @@ def _conditions(loop: For, facts: Facts) -> tuple[Expr, ...]:
     return tuple(found) if len(found) <= _MOST_CONDITIONS else ()
 
 
-def _of_access(loop: For, access: Access, own: set[str]) -> Iterator[Expr]:
+def _of_access(loop: For, access: Access, own: frozenset[str]) -> Iterator[Expr]:
     ranges = access.facts.ranges
     form = linear(access.index[0], ranges)
     if form is None:
