@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from xpiler.frontend import parse
+from xpiler.ir.interpret import run
 from xpiler.ir.printer import show
 from xpiler.passes.canonical import canonicalise
 
@@ -125,3 +127,28 @@ def test_a_pipeline_over_whole_tiles_and_a_rest_is_one_loop() -> None:
     shown = show(canonicalise(kernel, (1, 1, 1), (4, 1, 1)).function)
     (loop,) = [line.strip() for line in shown.splitlines() if " for " in line]
     assert loop.startswith("parallel for") and "in[" not in shown and "out[" not in shown
+
+
+def test_lanes_that_a_sum_over_whole_pieces_reads_are_set() -> None:
+    text = """
+    #include <bang.h>
+    __nram__ float na[256], nm[256], nq[256], ns[256];
+    __mlu_entry__ void above(const float *a, float *y, float *c, int n) {
+      int count = n < 256 ? n : 256;
+      int whole = (count + 63) / 64 * 64;
+      __bang_write_value(na, whole, 0.0f);
+      __memcpy(na, a, count * sizeof(float), GDRAM2NRAM);
+      __bang_gt_scalar(nm, na, 0.5f, whole);
+      __bang_add_scalar(nq, nm, 1.0f, whole);
+      __bang_reduce_sum(ns, nq, whole);
+      __memcpy(y, na, count * sizeof(float), NRAM2GDRAM);
+      float sum = 0.0f;
+      for (int i = 0; i < whole / 32; ++i) sum += ns[i * 32];
+      *c = sum;
+    }
+    """
+    (kernel,) = parse(text, "k.mlu", platform="bang").program.kernels
+    form = canonicalise(kernel, (1, 1, 1), (1, 1, 1)).function
+    a, y, c = np.linspace(0, 1, 100, dtype=np.float32), np.zeros(100, np.float32), np.zeros(1, np.float32)
+    assert not run(form, {"a": a, "y": y, "c": c, "n": 100}).errors
+    assert c[0] == 128 + 50 and (y == a).all()

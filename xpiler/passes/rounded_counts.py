@@ -95,10 +95,21 @@ def _shortened(
             continue
         within = [view for view in views if view in longer or prove_eq(view.lanes.stop, count)]
         closed = {a for a in local if _is_closed(a, stmts, within, longer, everywhere)}
-        short = {id(v.stmt): v for v in longer if uses(v.stmt).arrays_written <= closed}
+        short = _all_shorter(longer, closed)
         if short:
             return tuple(short[id(s)].ended(count) if id(s) in short else s for s in stmts)
     return None
+
+
+def _all_shorter(longer: Sequence[_Lanes], closed: set[str]) -> dict[int, _Lanes]:
+    """The loops that may end earlier, by their identity: none that sets what another one, which may not, goes
+    on to read."""
+    while True:
+        short = {id(v.stmt): v for v in longer if uses(v.stmt).arrays_written <= closed}
+        read = frozenset[str]().union(*(uses(v.stmt).arrays_read for v in longer if id(v.stmt) not in short))
+        if not closed & read:
+            return short
+        closed = closed - read
 
 
 def _is_rounded(stop: Expr, count: Expr) -> bool:
