@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xpiler.backend.c_types import value_type
+from xpiler.backend.c_types import storage_type, value_type
 from xpiler.backend.vnni_conversions import Conversions
 from xpiler.backend.vnni_forms import Value, atom
 from xpiler.backend.vnni_lanes import NotVectorizable, is_real
@@ -28,8 +28,8 @@ class Memory(Conversions):
     def load(self, load: Load) -> Value:
         if load.array in self.shapes.arrays:
             return self._private(load)
-        base = self._base(load)
         at = self.position(load)
+        base = self._base(load, at)
         lanes, dtype = self.lanes, load.dtype
         wraps = at.minus and at.dtype == U32
         if at.kind == "linear" and not wraps:
@@ -43,14 +43,16 @@ class Memory(Conversions):
             return self.result(dtype, lanes.gather(dtype, pointer, index, I32, self.mask))
         return self.result(dtype, lanes.gather(dtype, base, self.vector(at), at.dtype, self.mask))
 
-    def _base(self, place: Load) -> str:
-        """A pointer to elements of the access's own type: the intrinsics may read any memory."""
+    def _base(self, place: Load, at: Value) -> str:
+        """A pointer to elements of the access's own type: the intrinsics may read any memory. (Narrow elements
+        that do not lie side by side are read by no intrinsic.)"""
         base = self.printer.base(place.array)
         if not self.printer.reinterprets(place):
             return base
-        if place.dtype.bits < 32:
+        side_by_side = at.kind == "linear" and at.stride == 1 and not (at.minus and at.dtype == U32)
+        if place.dtype.bits < 32 and not (side_by_side and place.dtype.bits == 16):
             raise NotVectorizable("reinterpreted memory")
-        return f"(({value_type(place.dtype)} *){base})"
+        return f"(({storage_type(place.dtype)} *){base})"
 
     def _int_stride(self, at: Value) -> int | str:
         if isinstance(at.stride, str) and at.dtype.bits == 64:
@@ -62,8 +64,8 @@ class Memory(Conversions):
         if target.array in self.shapes.arrays:
             self._store_private(target, value)
             return
-        base = self._base(target)
         at = self.position(target)
+        base = self._base(target, at)
         lanes, dtype, printer = self.lanes, target.dtype, self.printer
         if at.kind == "uniform" and printer.reinterprets(target):
             raise NotVectorizable("lanes that write the same element of reinterpreted memory")
