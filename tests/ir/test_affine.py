@@ -238,3 +238,15 @@ def test_digits_taken_apart_and_put_together_are_the_index() -> None:
     rows, columns = mod(div(i, 240), 8), mod(div(i, 24), 10)
     index = add(mul(add(mul(add(mul(div(i, 1920), 8), rows), 10), columns), 24), mod(i, 24))
     assert show(simplify(index, {"i": (0, None)})) == "i"
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_digits_of_one_number_are_that_number(signed: bool) -> None:
+    """Of a number that may be negative quotient and remainder are C's, which fit each other as well."""
+    ranges = {} if signed else {"a": (0, None)}
+    assert show(simplify(add(mul(div(A, 24), 24), mod(A, 24)), ranges)) == "a"
+    if not signed:
+        assert show(simplify(add(mul(div(mod(A, 8), 2), 2), mod(A, 2)), ranges)) == "a % 8"
+        assert show(simplify(add(mul(mod(div(A, 2), 4), 2), mod(A, 2)), ranges)) == "a % 8"
+    other = add(mul(div(A, 8), 4), mod(A, 4))
+    assert "/" in show(simplify(other, ranges))

@@ -52,7 +52,7 @@ from xpiler.frontend.lower_values import (
     TypeName,
     Value,
 )
-from xpiler.frontend.lower_vectors import arithmetic_of, elements, unary_of, vector_value
+from xpiler.frontend.lower_vectors import arithmetic_of, chosen_vector, unary_of
 from xpiler.ir import build
 from xpiler.ir.nodes import Assign, Call, Const, Decl, Expr, If, Ref, Space, Stmt, Unary, Var
 from xpiler.ir.rewrite import substitute, walk
@@ -437,9 +437,11 @@ def _conditional(ctx: Context, node: Node) -> Value:
                 return number(build.cast(result.expr, common_type(result.expr.dtype, dtype)))
         return result
     with ctx.branch() as yes_out:
-        first = snapshot(ctx, ctx.value(yes))
+        first = snapshot(ctx, one := ctx.value(yes))
     with ctx.branch() as no_out:
-        second = snapshot(ctx, ctx.value(no))
+        second = snapshot(ctx, two := ctx.value(no))
+    if isinstance(one.type, Vector) and one.type == two.type and not yes_out and not no_out:
+        return chosen_vector(ctx, test, one, two, one.type)
     plain = _spelled(first, yes_out), _spelled(second, no_out)
     if plain[0] is not None and plain[1] is not None:
         return chosen_of(ctx, test, plain[0], plain[1], node)
@@ -499,9 +501,6 @@ def chosen_of(ctx: Context, test: Expr, first: Value, second: Value, node: Node)
         assert isinstance(second, Aggregate)
         fields = {n: chosen_of(ctx, test, v, second.fields[n], node) for n, v in first.fields.items()}
         return Aggregate(first.type, fields)
-    if isinstance(first.type, Vector) and first.type == second.type:
-        sides = zip(elements(ctx, first, first.type), elements(ctx, second, first.type), strict=True)
-        return vector_value(first.type, [build.select(test, one, two) for one, two in sides])
     return number(build.select(test, load(ctx, first), load(ctx, second)))
 
 

@@ -14,10 +14,10 @@ from tree_sitter import Node
 
 from xpiler.frontend.lower_context import Context, constant, number
 from xpiler.frontend.lower_types import CType, Scalar, Vector, named_type, size_of
-from xpiler.frontend.lower_values import Aggregate, Number, Value
+from xpiler.frontend.lower_values import Aggregate, Element, Number, Value
 from xpiler.ir import build
-from xpiler.ir.nodes import Const, Expr
-from xpiler.ir.types import common_type
+from xpiler.ir.nodes import Const, Expr, For, If, LoopKind, Var
+from xpiler.ir.types import I32, common_type
 
 _ATTRIBUTE = re.compile(r"\b(?:__)?(ext_vector_type|vector_size)(?:__)?\s*\(")
 _ALIGNED = re.compile(r"\b(?:__)?aligned(?:__)?\s*\(\s*(\d+)\s*\)")
@@ -136,6 +136,29 @@ def listed(ctx: Context, ctype: Vector, values: list[Value]) -> Value:
         ctx.refuse("construct", f"too many values for `{ctype}`")
     zero = load(ctx, constant(0, ctype.element.dtype))
     return vector_value(ctype, parts + [zero] * (ctype.extent - len(parts)))
+
+
+def chosen_vector(ctx: Context, test: Expr, first: Value, second: Value, ctype: Vector) -> Value:
+    """`test ? first : second`. What is read from memory is chosen in a loop, as a copy is made in one."""
+    from xpiler.frontend.lower_declarations import declare_object
+    from xpiler.frontend.lower_memory import load, store, subscript
+
+    if not (isinstance(first, Element) and isinstance(second, Element)) or ctype.extent < 2:
+        sides = zip(elements(ctx, first, ctype), elements(ctx, second, ctype), strict=True)
+        return vector_value(ctype, [build.select(test, one, two) for one, two in sides])
+    for side, chosen in ((first, test), (second, build.not_(test))):
+        if side.alignment:
+            with ctx.branch() as out:
+                ctx.temporary(load(ctx, subscript(ctx, side, build.const(0))))  # says that they are aligned
+            ctx.emit(If(chosen, ctx.sealed(out)))
+    result = declare_object(ctx, "chosen", ctype)
+    counter = Var(I32, ctx.fresh("e"))
+    with ctx.branch() as out:
+        one, two = (load(ctx, subscript(ctx, side, counter)) for side in (first, second))
+        store(ctx, subscript(ctx, result, counter), build.select(test, one, two))
+    body, extent = ctx.sealed(out), build.const(ctype.extent)
+    ctx.emit(For(counter.name, I32, build.const(0), extent, build.const(1), body, LoopKind.UNROLLED))
+    return result
 
 
 def converted(ctx: Context, value: Value, ctype: CType | None, node: Node) -> Value:

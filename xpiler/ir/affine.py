@@ -11,7 +11,7 @@ C and so does not happen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache, partial
@@ -307,10 +307,32 @@ def recombine(form: Affine) -> Affine:
             else:
                 quotient = of_atom(replace(atom, op="/"))
                 operand, divisor = _unproved(atom.left), _unproved(atom.right)
-            joined = form - others * (quotient * divisor) - others * of_atom(atom) + others * operand
-            if len(joined.terms) < len(form.terms):
-                return recombine(joined)
+            rest = form - others * of_atom(atom)
+            for digit, whole in ((quotient, operand), *_next_digits(form, atom)):
+                joined = rest - others * (digit * divisor) + others * whole
+                if len(joined.terms) < len(form.terms):
+                    return recombine(joined)
     return form
+
+
+def _next_digits(form: Affine, lowest: object) -> Iterator[tuple[Affine, Affine]]:
+    """Of `x % D` what may stand above it, and both together: `x % M / D` or `x / D % (M/D)`, and `x % M`."""
+    if not isinstance(lowest, Mod):
+        return
+    for atom in dict.fromkeys(a for monomial, _ in form.terms for a in monomial):
+        match atom:
+            case FloorDiv(operand=operand, divisor=lowest.divisor):
+                whole = _single(operand)
+                same = isinstance(whole, Mod) and whole.operand == lowest.operand
+                if same and isinstance(whole, Mod) and not divide_out(whole.divisor, lowest.divisor)[1].terms:
+                    yield of_atom(atom), operand
+            case Mod(operand=operand, divisor=radix):
+                upper = _single(operand)
+                if isinstance(upper, FloorDiv) and (upper.operand, upper.divisor) == (
+                    lowest.operand,
+                    lowest.divisor,
+                ):
+                    yield of_atom(atom), of_atom(replace(lowest, divisor=radix * lowest.divisor))
 
 
 def _unproved(expr: Expr) -> Affine:

@@ -21,10 +21,12 @@ from xpiler.ir.rewrite import map_expr
 from xpiler.passes.aligned_threads import align_threads
 from xpiler.passes.apart_rows import part_rows
 from xpiler.passes.array_sinking import sink_arrays
+from xpiler.passes.array_views import with_elements_as_meant
 from xpiler.passes.bit_views import with_bits_as_meant
 from xpiler.passes.buffer_split import split_buffers
 from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.carried_loads import read_carried
+from xpiler.passes.chosen_places import join_places
 from xpiler.passes.chunks import merge_chunks
 from xpiler.passes.counting import counted_loops
 from xpiler.passes.covered import without_covers
@@ -280,8 +282,11 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("fills of tiles", roll_fills),
     ("shaped indices", shape_indices),
     ("pieces of words", take_pieces),
+    ("elements as meant", with_elements_as_meant),
     ("cache removal", remove_caches),
+    ("chosen places", join_places),
     ("threads of tiles", turn_tiles),
+    ("elements as meant", with_elements_as_meant),
     ("totals of lanes", join_lane_totals),
     ("reductions", recover_reductions),
     ("prefix sums", join_prefixes),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from xpiler.ir.affine import simplify
 from xpiler.ir.build import add, const, div, is_const, mod, mul
 from xpiler.ir.nodes import (
     Assign,
@@ -50,9 +51,12 @@ def _of_digits(function: Function) -> Function:
         if radix < 2 or extent <= radix or extent % radix:  # 0: it is not known
             return stmt
         y, x = (Var(stmt.dtype, names.fresh(f"{stmt.var}_{digit}")) for digit in ("high", "low"))
-        body = map_expr(divided.body, lambda e: _digit(e, stmt.var, radix, y, x))
+        ranges = {x.name: (0, radix - 1), y.name: (0, extent // radix - 1)}
+        body = map_expr(divided.body, lambda e: _of_two(_digit(e, stmt.var, radix, y, x), ranges))
         inner = replace(stmt, var=x.name, stop=const(radix, stmt.dtype), body=body)
-        return replace(stmt, var=y.name, stop=const(extent // radix, stmt.dtype), body=Block((inner,)))
+        return change(
+            replace(stmt, var=y.name, stop=const(extent // radix, stmt.dtype), body=Block((inner,)))
+        )
 
     return map_body(function, change)
 
@@ -70,7 +74,8 @@ def _divided(expr: Expr, loop: For) -> Expr:
 
 
 def _only_radix(loop: For) -> int:
-    """The constant by which the counter is taken apart wherever it is used; 0 if there is none."""
+    """The smallest constant by which the counter is taken apart wherever it is used, all others are multiples
+    of it; 0 if there is none. (The upper digit is taken apart by those next.)"""
     nodes = list(walk(loop.body))
     digits = [
         n
@@ -78,10 +83,11 @@ def _only_radix(loop: For) -> int:
         if isinstance(n, Binary) and n.op in ("/", "%") and n.left == Var(loop.dtype, loop.var)
     ]
     radices = {int(n.right.value) if isinstance(n.right, Const) else 0 for n in digits}
-    if len(radices) != 1:
+    smallest = min(radices, default=0)
+    if smallest < 1 or any(radix % smallest for radix in radices):
         return 0
     uses_of_counter = sum(n == Var(loop.dtype, loop.var) for n in nodes)
-    return radices.pop() if uses_of_counter == len(digits) else 0
+    return smallest if uses_of_counter == len(digits) else 0
 
 
 def _of_stores(function: Function) -> Function:
@@ -170,10 +176,20 @@ def _radices(loop: For, memory: set[str]) -> set[int]:
 
 def _digit(expr: Expr, name: str, radix: int, high: Var, low: Var) -> Expr:
     match expr:
-        case Binary(op="/" | "%" as op, left=Var(name=left), right=right) if left == name and is_const(
-            right, radix
+        case Binary(op="/" | "%" as op, left=Var(name=left), right=Const(value=value)) if left == name and (
+            int(value) % radix == 0
         ):
-            return high if op == "/" else low
+            if is_const(expr.right, radix):
+                return high if op == "/" else low
+            more = const(int(value) // radix, high.dtype)
+            return div(high, more) if op == "/" else add(mul(mod(high, more), radix), low)
+    return expr
+
+
+def _of_two(expr: Expr, ranges: dict[str, tuple[int, int]]) -> Expr:
+    """What is taken apart further, as digits of the two."""
+    if isinstance(expr, Binary) and expr.op in ("/", "%", ">>", "&") and expr.dtype.is_integer:
+        return simplify(expr, ranges)
     return expr
 
 
