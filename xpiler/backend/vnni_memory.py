@@ -44,8 +44,8 @@ class Memory(Conversions):
         return self.result(dtype, lanes.gather(dtype, base, self.vector(at), at.dtype, self.mask))
 
     def _base(self, place: Load, at: Value) -> str:
-        """A pointer to elements of the access's own type: the intrinsics may read any memory. (Narrow elements
-        that do not lie side by side are read by no intrinsic.)"""
+        """A pointer to elements of the access's own type: the intrinsics may read any memory. (Narrow
+        elements that do not lie side by side are read by no intrinsic.)"""
         base = self.printer.base(place.array)
         if not self.printer.reinterprets(place):
             return base
