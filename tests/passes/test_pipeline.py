@@ -61,3 +61,18 @@ def test_the_copies_of_a_step_do_not_touch_what_it_computes() -> None:
     assert len(asynchronous) == 3
     targets = {r.array for n in asynchronous for r in n.operands[:2] if isinstance(r, Ref)}
     assert targets == {"x", "a", "y", "x_nram", "a_nram", "tmp_nram"}
+
+
+def test_what_is_stored_and_read_by_scalars_is_not_overlapped() -> None:
+    row = "row[c] += 1.0f; float mean = 0.0f; for (int c = 0; c < 24; ++c) mean += (row[c] - mean) / (c + 1);"
+    function = canonical(
+        f"""__global__ void kernel(float *__restrict__ y, float *__restrict__ z, int n) {{
+            int r = blockIdx.x * 64 + threadIdx.x;
+            float *row = y + r * 24;
+            if (r >= n) return;
+            for (int c = 0; c < 24; ++c) {row}
+            for (int c = 0; c < 24; ++c) z[r * 24 + c] = row[c] - mean;
+        }}""",
+        x=1,
+    )
+    assert_same(function, SMALL, y=normal(216), z=normal(216), n=9)

@@ -186,6 +186,7 @@ def _in_order(body: list[Stmt], buffers: Collection[str], aliases: Aliases) -> b
     touched: set[str] = set()
     sent: set[str] = set()
     stored: frozenset[str] = frozenset()  # arrays in memory that may have been written
+    later: frozenset[str] = frozenset()  # those that will be, when the next tiles are computed
     for stmt in body:
         arrays = _arrays(stmt)
         if _is_copy(stmt, IN):
@@ -197,8 +198,9 @@ def _in_order(body: list[Stmt], buffers: Collection[str], aliases: Aliases) -> b
             if source not in buffers:
                 return False
             sent.add(source)
-            stored |= with_aliases((to,), aliases)
-        elif _written(stmt) & sent or not _is_computation(stmt, buffers):
+            later |= with_aliases((to,), aliases)
+            stored |= later
+        elif _written(stmt) & sent or arrays & later or not _is_computation(stmt, buffers):
             return False
         else:
             stored |= with_aliases(arrays_written(stmt), aliases)
