@@ -27,6 +27,7 @@ ENOUGH = 0.7  # seconds for all further cases
 _WALL = 7  # seconds by the clock for each of processor time
 _AT_ONCE = 12  # cases that the ordinary limit is meant for
 _PATIENCE = 2  # further cases that may take longer than that alone, before no other is tried
+_MANY = 1 << 16  # elements of a case that is compared after those of fewer, as it takes long to doubt it
 _LONG_CASES = 2  # the longest that take no longer than this many seconds together:
 _LONG_ENOUGH = 1.2  # the loop of a pipeline through scratchpads runs only where every core has several tiles
 _NOISE = 0.02  # of the time that a run takes at least
@@ -220,6 +221,7 @@ def compare_target(contract: Contract, source: Build, runs: SourceRuns, target: 
     telling = 0
     both = [(expected, results[2 * i + j]) for i, expected in enumerate(runs.forward) for j in (0, 1)]
     pairs = [(expected, result) for expected, result in both if not result.left_out]
+    pairs.sort(key=lambda pair: sum(size for _, size in pair[0].case.extents) > _MANY)
     ran = [
         case
         for i, case in enumerate(contract.cases)
