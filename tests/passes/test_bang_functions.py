@@ -115,3 +115,18 @@ def test_a_choice_between_numbers_is_a_product_and_a_sum_where_these_are_exact(
     given = {"x": x.copy(), "y": np.zeros_like(x), "n": x.size}
     assert not run(expanded(laid_out(function)), given).errors
     np.testing.assert_array_equal(given["y"], np.where(x < 0.5, np.float32(a), np.float32(b)))
+
+
+@pytest.mark.parametrize("base", ["10000.0f", "p"])
+def test_powers_of_one_base_are_right_to_the_last_digits(base: str) -> None:
+    function = canonical(
+        f"""__global__ void f(const float *x, float *y, float p, int n) {{
+            int i = blockIdx.x * blockDim.x + threadIdx.x;
+            if (i < n) y[i] = powf({base}, x[i]);
+        }}""",
+        x=5,
+    )
+    x = np.random.default_rng(3).uniform(-2, 2, 300).astype(np.float32)
+    given = {"x": x.copy(), "y": np.zeros_like(x), "p": 10000.0, "n": x.size}
+    assert not run(expanded(laid_out(function)), given).errors
+    np.testing.assert_allclose(given["y"], 10000.0 ** x.astype(np.float64), 4e-7)

@@ -33,7 +33,7 @@ def _stmt(stmt: Stmt) -> Stmt:
             return stmt
         case For() if has_lanes(stmt):
             return replace(stmt, body=with_apart_lanes(stmt.body))
-        case For() if _may_be_lanes(stmt):
+        case For() if may_be_lanes(stmt):
             last = _last(stmt.body) or stmt
             if isinstance(last, For) and _holds_lanes(last):
                 return replace(stmt, body=with_apart_lanes(stmt.body))
@@ -55,13 +55,14 @@ def _last(body: Block) -> Stmt | None:
     return None
 
 
-def _may_be_lanes(loop: For) -> bool:
+def may_be_lanes(loop: For) -> bool:
+    """Whether its iterations are independent, and not so few that they are no lanes."""
     return loop.kind in INDEPENDENT and is_const(loop.step, 1) and not _is_short(loop)
 
 
 def _holds_lanes(loop: For) -> bool:
     """Whether the loop, or one directly inside it, may be lanes."""
-    if _may_be_lanes(loop):
+    if may_be_lanes(loop):
         return True
     inside = loop.body.body
     return (

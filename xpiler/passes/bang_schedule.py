@@ -39,6 +39,7 @@ from xpiler.passes.reroll import reroll
 from xpiler.passes.resident_tables import resident_tables
 from xpiler.passes.signed_tests import signed_tests
 from xpiler.passes.split_digits import split_digits
+from xpiler.passes.stride_phases import with_phases
 from xpiler.passes.strided_sums import interchange_sums
 from xpiler.passes.task_split import split_over_tasks
 from xpiler.passes.tidy import tidy
@@ -73,7 +74,7 @@ def schedule(function: Function, architecture: Architecture) -> Scheduled:
     function = interchange_sums(reroll(with_best_values(function)))
     function = signed_tests(_without_digits(function))
     function = arrange_products(separate_products(function))
-    function = pool_rows(function)
+    function = pool_rows(tidy(with_phases(function)))
     kept = frozenset() if architecture.padded else lane_arrays(function)
     scheduled = _laid_out(function, architecture, kept)
     while left := kept & {d.name for d in walk(scheduled.function.body) if isinstance(d, Decl) and d.shape}:

@@ -67,6 +67,7 @@ class Scratchpad:
         self.tile = Var(I32, self.names.fresh(TILE))
         self.by_wish: dict[tuple[str, DType], list[str]] = {}
         self.rows: set[str] = set()  # variables of independent loops around
+        self.around: list[Expr] = []  # what loops around count to, which is positive there
         self.numbers = ""  # the buffer that holds 0, 1, 2...
 
     def buffer(self, wish: str, dtype: DType, busy: set[str], *, small: bool = False, rows: int = 1) -> str:

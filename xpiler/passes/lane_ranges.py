@@ -37,9 +37,13 @@ def parts_of(condition: Expr, lane: str, varies: Callable[[Expr], bool]) -> Part
     uniform: list[Expr] = []
     cuts: list[Expr] = []
     other: list[Expr] = []
-    for conjunct in conjuncts(condition):
-        kind = uniform if not varies(conjunct) else cuts if is_cut(conjunct, lane, varies) else other
-        kind.append(conjunct)
+    for part in _joined_by_and(condition):
+        if not varies(part):
+            uniform.append(part)
+            continue
+        for conjunct in conjuncts(part):
+            kind = uniform if not varies(conjunct) else cuts if is_cut(conjunct, lane, varies) else other
+            kind.append(conjunct)
     return Parts(tuple(uniform), tuple(cuts), tuple(other))
 
 
@@ -55,6 +59,13 @@ def joined(condition: Expr, lane: str, varies: Callable[[Expr], bool]) -> tuple[
     ):
         return condition.operand, True
     return condition, False
+
+
+def _joined_by_and(condition: Expr) -> list[Expr]:
+    match condition:
+        case Binary(op="&&", left=left, right=right):
+            return [*_joined_by_and(left), *_joined_by_and(right)]
+    return [condition]
 
 
 def conjuncts(condition: Expr) -> list[Expr]:

@@ -166,6 +166,10 @@ class LaneValues(LaneElements):
         """Intermediate results that are needed more than once, then the result."""
         mine: list[str] = []
         names: dict[str, Expr] = {}
+        for name, value in steps.scalars:
+            scalar = Var(value.dtype, self.tiler.names.fresh(name))
+            self.out.append(Decl(scalar.name, scalar.dtype, init=substitute(value, names)))
+            names[name] = scalar
         for name, value in steps.bindings:
             own = Var(value.dtype, self.tiler.names.fresh(name))
             self.lanes[own.name] = self.value(substitute(value, names), name)

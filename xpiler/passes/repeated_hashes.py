@@ -8,12 +8,12 @@ Earlier passes put integers of a lane's number in where they are used: so places
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
-from xpiler.ir.nodes import Assign, Binary, Block, Decl, Expr, For, Load, Stmt, Var
-from xpiler.ir.rewrite import free_vars, map_expr, map_stmt, walk
+from xpiler.ir.nodes import Binary, Expr, For, Load
+from xpiler.ir.rewrite import free_vars, walk
 from xpiler.ir.types import I32, U32
 from xpiler.passes.names import Names
+from xpiler.passes.repeated_values import with_names
 
 _MIXING = ("^", "|", ">>")
 
@@ -26,34 +26,7 @@ def mixes_bits(expr: Expr) -> bool:
 def name_hashes(loop: For, names: Names) -> For:
     """The loop with a variable for each such value that a statement uses twice."""
 
-    def change(stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
-        match stmt:
-            case Assign(value=value):
-                before, rest = _named(value, loop.var, names)
-                return (*before, replace(stmt, value=rest)) if before else stmt
-            case Decl(init=Expr() as value, shape=()):
-                before, rest = _named(value, loop.var, names)
-                return (*before, replace(stmt, init=rest)) if before else stmt
-        return stmt
-
-    body = map_stmt(loop.body, change)
-    assert isinstance(body, Block)
-    return replace(loop, body=body)
-
-
-def _named(value: Expr, lane: str, names: Names) -> tuple[list[Stmt], Expr]:
-    """The declarations, inner values first, and the value by them."""
-    found: list[Stmt] = []
-    while (repeated := _largest_repeated(value, lane)) is not None:
-        word = Var(repeated.dtype, names.fresh("word"))
-        inner, init = _named(repeated, lane, names)
-        found += [*inner, Decl(word.name, word.dtype, init=init)]
-        value = _with(value, repeated, word)
-    return found, value
-
-
-def _with(value: Expr, old: Expr, new: Var) -> Expr:
-    return map_expr(value, lambda e: new if e == old else e)
+    return with_names(loop, lambda value: _largest_repeated(value, loop.var), "word", names)
 
 
 def _largest_repeated(value: Expr, lane: str) -> Expr | None:

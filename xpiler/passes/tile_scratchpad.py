@@ -51,6 +51,7 @@ from xpiler.passes.lane_tests import tests_as_numbers
 from xpiler.passes.names import Names
 from xpiler.passes.pipeline import pipeline
 from xpiler.passes.repeated_hashes import name_hashes
+from xpiler.passes.repeated_values import name_values
 from xpiler.passes.resident_rows import resident_rows
 from xpiler.passes.vector_loops import VectorLoop
 from xpiler.passes.whole_quotients import with_whole_quotients
@@ -168,7 +169,8 @@ def _numbers(tiler: _Tiler, tile: int) -> list[Stmt]:
 def _prepared(loop: For, names: Names, known: Mapping[str, Expr]) -> For:
     loop = with_end_tests(forward_places(loop), known)
     chosen = branches(name_hashes(loop, names), names)
-    return with_whole_quotients(uniform_windows(tests_as_numbers(chosen), names))
+    plain = with_whole_quotients(uniform_windows(tests_as_numbers(chosen), names))
+    return name_values(plain, names)
 
 
 class _Tiler(Scratchpad):
@@ -189,7 +191,11 @@ class _Tiler(Scratchpad):
             case For():
                 if stmt.kind is not LoopKind.SERIAL and is_const(stmt.step, 1):
                     self.rows.add(stmt.var)
-                return (replace(stmt, body=self.block(stmt.body), kind=LoopKind.SERIAL),)
+                counts = [stmt.stop] if is_const(stmt.start, 0) else []
+                self.around += counts
+                body = self.block(stmt.body)
+                self.around = self.around[: len(self.around) - len(counts)]
+                return (replace(stmt, body=body, kind=LoopKind.SERIAL),)
             case While(body=body):
                 return (replace(stmt, body=self.block(body)),)
             case If(then=then, otherwise=otherwise):

@@ -57,6 +57,9 @@ class VectorLoop(LaneValues):
         if frozenset().union(*map(free_vars, self.needs)) & (self.inside | {loop.var}):
             raise NotTileable("a range of its lanes depends on a number computed in it")
         tiles = self.whole(tile_count)
+        changed = assigned_vars(loop.body)
+        known = [e for e in self.tiler.around if not free_vars(e) & changed]
+        self.needs = [need for need in self.needs if need not in known]
         if not self.needs:
             return tiles
         slow = replace(loop, kind=LoopKind.SERIAL)

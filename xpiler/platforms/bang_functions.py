@@ -21,10 +21,12 @@ _ONE, _HALF = const(1.0, F32), const(0.5, F32)
 
 @dataclass(frozen=True)
 class Let:
-    """Named intermediate results, in order, and the result that uses them."""
+    """Named intermediate results, in order, and the result that uses them. `scalars`: those before them that
+    are the same for all lanes."""
 
     bindings: tuple[tuple[str, Expr], ...]
     result: Expr
+    scalars: tuple[tuple[str, Expr], ...] = ()
 
 
 def function_of(name: str, args: Sequence[Expr], varies: Callable[[Expr], bool]) -> Expr | Let | None:
@@ -122,23 +124,59 @@ def _powers(x: Expr, y: Expr, varies: Callable[[Expr], bool]) -> Let:
     """x ** y for a y of each lane. The logarithm of 0 and of infinity is a number whose product with a y of 0
     is 0. An x that is the same for all lanes has its logarithm taken once, and one sign."""
     names: tuple[tuple[str, Expr], ...] = (("y", y),)
-    base = x
+    scalars: tuple[tuple[str, Expr], ...] = ()
+    half = mul(_Y, _HALF)
+    log = _call("log2", _call("abs", _X if varies(x) else x))
+    log = _call("max", _call("min", log, const(2.0**127, F32)), const(-(2.0**127), F32))
     if varies(x):
-        names, base = (("x", x), *names), _X
-    most, half = const(2.0**127, F32), mul(_Y, _HALF)
-    log = _call("log2", _call("abs", base))
-    log = _call("max", _call("min", log, most), const(-(2.0**127), F32))
-    size = _call("exp2", mul(_Y, log))
+        names, size = (("x", x), *names), _call("exp2", mul(_Y, log))
+    elif isinstance(x, Const) and 0 < x.value < math.inf:
+        exact = math.log2(x.value)
+        steps, size = _powers_of(const(exact, F32), *(const(n, F32) for n in _in_two(exact)))
+        return Let((*names, *steps), size)
+    else:
+        log_, coarse, fine = (Var(F32, name) for name in ("log", "coarse", "fine"))
+        usual = lt(_call("abs", log_), const(_MOST, F32))
+        rounded = mul(_call("floor", add(mul(log_, const(16.0, F32)), _HALF)), const(1 / 16, F32))
+        rest = _call("log2", mul(_call("abs", x), _call("exp2", sub(const(0.0, F32), coarse))))
+        scalars = (
+            ("log", log),
+            ("coarse", Select(F32, usual, rounded, const(0.0, F32))),
+            ("fine", Select(F32, usual, rest, log_)),
+        )
+        steps, size = _powers_of(log_, coarse, fine)
+        names = (*names, *steps)
     is_even = eq(_call("floor", half), half)
     is_whole = eq(_call("floor", _Y), _Y)
     sign = Select(F32, is_even, _ONE, Select(F32, is_whole, const(-1.0, F32), const(math.nan, F32)))
-    if isinstance(base, Const):
-        plain = 0 < base.value < math.inf
-        return Let(
-            names, _call("exp2", mul(_Y, const(math.log2(base.value), F32))) if plain else mul(size, sign)
-        )
-    is_negative = lt(base if varies(x) else _call("copysign", _ONE, base), const(0.0, F32))
-    return Let(names, Select(F32, is_negative, mul(size, sign), size))
+    if isinstance(x, Const):
+        return Let(names, mul(size, sign), scalars)
+    is_negative = lt(_X if varies(x) else _call("copysign", _ONE, x), const(0.0, F32))
+    return Let(names, Select(F32, is_negative, mul(size, sign), size), scalars)
+
+
+_MOST = 125.0  # powers of two up to which all steps are normal floats
+
+
+def _in_two(log: float) -> tuple[float, float]:
+    """The logarithm as one of a few digits and the rest."""
+    coarse = math.floor(log * 16 + 0.5) / 16
+    return coarse, log - coarse
+
+
+def _powers_of(log: Expr, coarse: Expr, fine: Expr) -> tuple[tuple[tuple[str, Expr], ...], Expr]:
+    """2 ** (y * log) to the last digits, where a product of floats loses as many as it is large: `log` is
+    the sum of `coarse`, of which products with 12 digits are exact, and `fine`. Steps, and the result."""
+    power, upper, large, whole = (Var(F32, name) for name in ("power", "upper", "large", "whole"))
+    steps = (
+        ("power", mul(_Y, log)),
+        ("upper", _upper_half(_Y)),
+        ("large", mul(upper, coarse)),
+        ("whole", _call("floor", large)),
+    )
+    rest = add(sub(large, whole), add(mul(sub(_Y, upper), coarse), mul(_Y, fine)))
+    close = mul(_call("exp2", whole), _call("exp2", rest))
+    return steps, Select(F32, lt(_call("abs", power), const(_MOST, F32)), close, _call("exp2", power))
 
 
 def _polynomial(factors: Sequence[float], x: Expr) -> Expr:
