@@ -87,7 +87,7 @@ def _laid_out(function: Function, architecture: Architecture, kept: frozenset[st
     """`kept`: arrays of single lanes, as far as their loops become vectors."""
     promoted = promote_arrays(function, architecture, kept)
     named = name_sizes(promoted.function)
-    split = split_over_tasks(named, TASK, TASKS, _keeps(named))
+    split = split_over_tasks(named, TASK, TASKS, _keeps(named), _parts(named))
     shaped, taken = _with_tensors(split.function, architecture, promoted.bytes)
     exact = shaped if architecture.padded else sum_exactly(shaped)
     chosen = vectorize(mark_rows(mark_searches(exact)))
@@ -142,6 +142,19 @@ def _keeps(function: Function) -> Callable[[For], bool]:
         return match(loop) is not None or turns(loop, memory) or match_pool(loop, memory) is not None
 
     return keeps
+
+
+def _parts(function: Function) -> Callable[[For], bool]:
+    """Whether tasks may take parts of a loop that a pass wants to see: not of a convolution, whose weights
+    stay in WRAM for all rows of pixels."""
+    memory = {p.name: p.dtype for p in function.params if p.is_pointer}
+
+    def parts(loop: For) -> bool:
+        if match_windows(loop, memory) is not None or match_pool(loop, memory) is not None:
+            return False
+        return match(loop) is not None or turns(loop, memory)
+
+    return parts
 
 
 def _folded(expr: Expr) -> Expr:

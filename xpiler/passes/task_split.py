@@ -53,12 +53,16 @@ class Split:
 
 
 def split_over_tasks(
-    function: Function, task: Var, tasks: Var, keep: Callable[[For], bool] = lambda loop: False
+    function: Function,
+    task: Var,
+    tasks: Var,
+    keep: Callable[[For], bool] = lambda loop: False,
+    in_parts: Callable[[For], bool] = lambda loop: False,
 ) -> Split:
     """The function as one of `tasks` tasks does its share. Nested loops are shared out together, but for
     those from where `keep` holds, and for the innermost, which is left for vectors: unless an iteration of
     it has arrays of its own, as a block of threads has, and not only small ones that vectors can be, or
-    better lanes than the loop itself."""
+    better lanes than the loop itself. `in_parts`: whether tasks may take parts of a loop that is kept."""
     found: list[str] = []
     names = Names(function)
     facts = Facts.of(function)
@@ -77,7 +81,7 @@ def split_over_tasks(
             elif stmt.kind in INDEPENDENT and isinstance(stmt.step, Const):
                 found.append(stmt.var)
                 whole = _fused(stmt, names, keep, facts, sizes) if _unit(stmt) else _counted(stmt, names)
-                numbers, whole = _in_parts(whole, names, keep, tasks)
+                numbers, whole = _in_parts(whole, names, in_parts, tasks)
                 out += [*numbers, *_shared(whole, names, task, tasks)]
             else:  # its iterations wait for each other, which the tasks of several jobs cannot
                 out.append(stmt)
@@ -226,11 +230,12 @@ def _joined(loop: For, low: For, total: Expr, radix: Expr, names: Names) -> For:
     return replace(loop, var=job.name, stop=cast(total, loop.dtype), body=body)
 
 
-def _in_parts(loop: For, names: Names, keep: Callable[[For], bool], tasks: Var) -> tuple[list[Decl], For]:
-    """Where an iteration is a loop that is kept, and there may be more tasks than iterations, a loop over as
-    many parts of each iteration as there are tasks for it, and the numbers that it needs."""
+def _in_parts(loop: For, names: Names, in_parts: Callable[[For], bool], tasks: Var) -> tuple[list[Decl], For]:
+    """Where an iteration is a loop of which tasks may take parts, and there may be more of them than
+    iterations, a loop over as many parts of each iteration as there are tasks for it, and the numbers that it
+    needs."""
     *head, inner = loop.body.body
-    if not isinstance(inner, For) or not keep(inner) or inner.kind not in INDEPENDENT or not _unit(inner):
+    if not isinstance(inner, For) or not in_parts(inner) or inner.kind not in INDEPENDENT or not _unit(inner):
         return [], loop
     own = {loop.var, *(s.name for s in head if isinstance(s, Decl))}
     if len(own) <= len(head) or free_vars(inner.stop) & own or inner.start != const(0, inner.dtype):
