@@ -31,6 +31,7 @@ from xpiler.passes.element_registers import keep_elements
 from xpiler.passes.guard_bounds import bound_loops
 from xpiler.passes.kept_values import keep_values
 from xpiler.passes.lane_invariants import read_before_loops
+from xpiler.passes.lanes_last import lanes_last
 from xpiler.passes.loop_order import in_order_of_memory
 from xpiler.passes.operand_packing import pack_operands
 from xpiler.passes.parted_sums import part_sums
@@ -106,7 +107,7 @@ def generate(
     parallel: frozenset[str] = frozenset()
     function = _with_known_dimensions(canonical, launch)
     if scalar is None:
-        rows = keep_values(rows_of_blocks(in_order_of_memory(drop_zero_terms(function))))
+        rows = keep_values(rows_of_blocks(in_order_of_memory(lanes_last(drop_zero_terms(function)))))
         chosen = vectorize(gather_rows(pack_operands(share_stages(shape_steps(rows)))))
         notes += chosen.notes
         parallel = chosen.parallel
