@@ -45,6 +45,25 @@ void f(float *restrict x, {params}, int rows, int cols) {{
     assert f"if ({condition})" in canonical(text)
 
 
+def test_elements_at_an_increment_are_apart_where_it_is_one_at_least() -> None:
+    text = """
+void axpy(int n, float a, const float *restrict x, int incx, float *restrict y, int incy) {
+    for (int i = 0; i < n; ++i) y[i * incy] += a * x[i * incx];
+}
+"""
+    assert "if (1 <= incy) {\n    parallel for i32 i in 0 .. n {" in canonical(text)
+
+
+def test_rows_of_a_triangle_are_as_long_as_the_last() -> None:
+    text = """
+void lower(float *restrict c, int n, int ldc) {
+    for (int i = 0; i < n; ++i)
+        for (int j = 0; j <= i; ++j) c[i * ldc + j] *= 2.0f;
+}
+"""
+    assert "if (n <= ldc) {\n    parallel for i32 i in 0 .. n {" in canonical(text)
+
+
 def test_matrices_of_a_batch_are_apart_where_their_columns_are_too() -> None:
     text = """
 void f(float *restrict c, int m, int n, int ldc, long long stride, int batch) {

@@ -86,15 +86,18 @@ void keep(const float *__restrict__ k, float *__restrict__ cache, int slot, int 
 
 
 @pytest.mark.parametrize(
-    ("before", "expected"),
+    ("before", "asked"),
     [
-        ("int off = slot % size;", {"h", "d"}),
-        ("int off = slot;", set()),
-        ("int off = slot > 0 && slot % size > 2 ? 1 : 0;", set()),
+        ("int off = slot % size;", False),
+        ("int off = slot;", True),
+        ("int off = slot > 0 && slot % size > 2 ? 1 : 0;", True),
     ],
 )
-def test_what_something_was_divided_by_is_a_stride_that_is_not_0(before: str, expected: set[str]) -> None:
-    assert parallel(SLOT.replace("BEFORE", before)) == expected
+def test_what_something_was_divided_by_is_a_stride_that_is_not_0(before: str, asked: bool) -> None:
+    text = SLOT.replace("BEFORE", before)
+    (kernel,) = parse(text, "f.cpp", platform="vnni").program.kernels
+    assert ("if (1 <= size)" in show(canonicalise(kernel).function)) == asked
+    assert parallel(text) == {"d"}  # of all heads
 
 
 def test_tiles_up_to_the_last_whole_one_are_independent() -> None:
@@ -127,3 +130,22 @@ void quantise(const float *__restrict__ x, Block *__restrict__ y, int n) {
 @pytest.mark.parametrize(("length", "expected"), [("32", {"i", "k"}), ("33", {"k"})])
 def test_members_of_different_structs_are_apart(length: str, expected: set[str]) -> None:
     assert parallel(BLOCKS.replace("LENGTH", length)) == expected
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ("int j = 0; j <= i; ++j", {"i", "j"}),  # below n as i is
+        ("int j = i; j < n; ++j", {"i", "j"}),
+        ("int j = 0; j <= i + 1; ++j", {"j"}),  # row i ends where row i + 1 begins
+        ("int j = 0; j <= 2 * i; ++j", {"j"}),
+    ],
+)
+def test_rows_of_a_triangle_are_apart_as_those_of_its_matrix_are(ends: str, expected: set[str]) -> None:
+    text = f"""
+void scale(float *__restrict__ c, int n) {{
+    for (int i = 0; i < n; ++i)
+        for ({ends}) c[i * n + j] *= 2.0f;
+}}
+"""
+    assert parallel(text) == expected

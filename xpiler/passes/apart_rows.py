@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from xpiler.ir.affine import Affine, coefficient, linear, prove_le, to_expr
+from xpiler.ir.affine import Affine, coefficient, lift, linear, prove_le, substitute, to_expr
 from xpiler.ir.build import and_, le, sub
 from xpiler.ir.nodes import Block, Expr, For, Function, If, Load, LoopKind, Stmt, Var, While
 from xpiler.ir.rewrite import rename, walk_exprs, walk_stmts
@@ -89,10 +89,12 @@ def _of_access(loop: For, access: Access, own: frozenset[str]) -> Iterator[Expr]
     if form is None:
         return
     moving: list[tuple[Affine, Affine]] = []  # how far apart, and how many; inner ones first
-    for counter in (*reversed(access.loops), loop):
+    counters = (*reversed(access.loops), loop)
+    for at, counter in enumerate(counters):
         if counter.var not in form.variables():
             continue
-        stride, count = coefficient(form, counter.var), linear(sub(counter.stop, counter.start), ranges)
+        stride = coefficient(form, counter.var)
+        count = _at_most(linear(sub(counter.stop, counter.start), ranges), counters[at + 1 :], access)
         if stride is None or count is None or (stride.variables() | count.variables()) & own:
             return
         if any(
@@ -100,11 +102,24 @@ def _of_access(loop: For, access: Access, own: frozenset[str]) -> Iterator[Expr]
         ):
             return
         moving.append((stride, count))
-    for (small, count), (large, _) in pairwise(sorted(moving, key=_magnitude)):
+    single = lift(1), lift(1)  # of elements a stride of which is no number: it might be 0
+    for (small, count), (large, _) in pairwise([single, *sorted(moving, key=_magnitude)]):
         reach = small * count
-        if not prove_le(reach, large, ranges):
+        if large.as_int is None and not prove_le(reach, large, ranges):
             dtype = _type(reach, large)
             yield le(to_expr(reach, dtype), to_expr(large, dtype))
+
+
+def _at_most(count: Affine | None, around: Sequence[For], access: Access) -> Affine | None:
+    """The count where the counters around it that it depends on are at their ends: n of `j <= i`, i < n."""
+    for loop in around:
+        factor = coefficient(count, loop.var) if count is not None else None
+        stop = linear(loop.stop, access.facts.ranges)
+        if count is None or factor is None or stop is None:
+            return None
+        if factor.as_int is not None and factor.as_int > 0:
+            count = substitute(count, {loop.var: stop - 1})
+    return count
 
 
 def _type(reach: Affine, large: Affine) -> DType:

@@ -51,6 +51,7 @@ from xpiler.ir.types import I32
 from xpiler.passes.accesses import Access, Guard, accesses, assigned_scalars, declared, lower_bound
 from xpiler.passes.facts import End, Facts, Ranges
 
+_NESTED = 8  # ends of loops by the counters of loops around them
 _COMMUTATIVE = frozenset({"add", "sub", "min", "max", "and", "or", "xor"})
 
 
@@ -376,15 +377,31 @@ class _Question:
             low, high = ranges.get(loop.var, (None, None))
             if not isinstance(low, int):
                 low = lower_bound(loop.start, access.facts)
-            if isinstance(high, Expr) and linear(high) is not None:
-                form = linear(high)
-                assert form is not None
-                if form.variables() & (self.counters | self.own):
-                    high = bounds(high, access.facts.ranges)[1]
+            form = linear(high) if isinstance(high, Expr) else None
+            if form is not None and form.variables() & (self.counters | self.own):
+                most = self._at_most(form, ranges)
+                high = bounds(high, access.facts.ranges)[1] if most is None else to_expr(most, loop.dtype)
             ranges[loop.var] = (low, high)
         # What is neither a counter nor an inner loop variable is a constant of the question.
         moving = self.counters | {loop.var for loop in access.loops}
         return {n: ends if n in moving else (ends[0], None) for n, ends in ranges.items()}
+
+    def _at_most(self, form: Affine, ranges: Ranges) -> Affine | None:
+        """The form where all that moves in it is at an end of its range: n - 1 of `j <= i`, i below n."""
+        moving = self.counters | self.own
+        for _ in range(_NESTED):
+            name = min(form.variables() & moving, default=None)
+            if name is None:
+                return form
+            factor = coefficient(form, name)
+            if factor is None or factor.as_int is None:
+                return None
+            end = ranges.get(name, (None, None))[factor.as_int > 0]
+            last = linear(end) if isinstance(end, Expr) else end
+            if last is None:
+                return None
+            form = substitute(form, {name: last})
+        return None
 
     def _with_guards(
         self, form: Affine, guards: Sequence[Guard], ranges: Ranges, definitions: dict[str, Affine]
