@@ -378,7 +378,7 @@ class _Question:
             if not isinstance(low, int):
                 low = lower_bound(loop.start, access.facts)
             form = linear(high) if isinstance(high, Expr) else None
-            if form is not None and form.variables() & (self.counters | self.own):
+            if isinstance(high, Expr) and form and form.variables() & (self.counters | self.own):
                 most = self._at_most(form, ranges)
                 high = bounds(high, access.facts.ranges)[1] if most is None else to_expr(most, loop.dtype)
             ranges[loop.var] = (low, high)
