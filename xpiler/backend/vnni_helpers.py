@@ -231,8 +231,8 @@ static inline __m512i map_lanes_int_3(F f, __m512i a, __m512i b, __m512i c) {
     return _mm512_load_si512(x);
 }""",
     """\
-// Elements that lie `step` apart, in the lanes given; others are 0 and not touched. Every second one is taken
-// out of two registers: 16 elements one by one take much longer.
+// Elements that lie `step` apart, in the lanes given; others are 0 and not touched. Those a few
+// apart are taken out of whole registers: 16 elements one by one take much longer.
 static inline __m512 load_step_ps(__mmask16 lanes, const float *from, int step) {
     if (step == 1) return _mm512_maskz_loadu_ps(lanes, from);
     if (step == 2) {
@@ -245,6 +245,19 @@ static inline __m512 load_step_ps(__mmask16 lanes, const float *from, int step) 
         const __m512 high = _mm512_maskz_loadu_ps((__mmask16)(both >> 16), from + 16);
         const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
         return _mm512_permutex2var_ps(low, even, high);
+    }
+    if (step == 3 && lanes == 0xffff) {
+        const __m512i ab = _mm512_set_epi32(0, 0, 0, 0, 0, 30, 27, 24, 21, 18, 15, 12, 9, 6, 3, 0);
+        const __m512i abc = _mm512_set_epi32(29, 26, 23, 20, 17, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        const __m512 low = _mm512_permutex2var_ps(_mm512_loadu_ps(from), ab, _mm512_loadu_ps(from + 16));
+        return _mm512_permutex2var_ps(low, abc, _mm512_maskz_loadu_ps(0x3fff, from + 32));
+    }
+    if (step == 4 && lanes == 0xffff) {
+        const __m512i fourth = _mm512_set_epi32(28, 24, 20, 16, 12, 8, 4, 0, 28, 24, 20, 16, 12, 8, 4, 0);
+        const __m512 low = _mm512_permutex2var_ps(_mm512_loadu_ps(from), fourth, _mm512_loadu_ps(from + 16));
+        const __m512 high = _mm512_permutex2var_ps(_mm512_loadu_ps(from + 32), fourth,
+            _mm512_maskz_loadu_ps(0x1fff, from + 48));
+        return _mm512_mask_mov_ps(low, 0xff00, high);
     }
     const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     const __m512i at = _mm512_mullo_epi32(lane, _mm512_set1_epi32(step));

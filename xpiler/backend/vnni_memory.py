@@ -25,18 +25,34 @@ class Memory(Conversions):
             total = _plus(_times(total, extent), part)
         return self.eval(total)
 
+    def place(self, load: Load) -> tuple[str, Value]:
+        """A pointer and how far from it an access is. What all lanes have alike goes into the pointer where
+        that leaves 32 bits to each lane: `p[(i64)row * n + (i64)k]` is `(p + row * n)[k]`."""
+        if len(load.index) == 1 and load.index[0].dtype.bits == 64:
+            terms = _terms(load.index[0])
+            apart = [t for t in terms if self.shapes.varies(t)]
+            alike = [t for t in terms if not self.shapes.varies(t)]
+            if len(apart) == 1 and alike and (narrow := _extended(apart[0])) is not None:
+                at = self.eval(narrow)
+                if at.kind == "vector":
+                    whole = alike[0]
+                    for term in alike[1:]:
+                        whole = _plus(whole, term)
+                    return f"{self._base(load, at)} + {atom(self.eval(whole).text)}", at
+        at = self.position(load)
+        return self._base(load, at), at
+
     def load(self, load: Load) -> Value:
         if load.array in self.shapes.arrays:
             return self._private(load)
-        at = self.position(load)
-        base = self._base(load, at)
+        base, at = self.place(load)
         lanes, dtype = self.lanes, load.dtype
         wraps = at.minus and at.dtype == U32
         if at.kind == "linear" and not wraps:
             if at.stride == 1:
                 return self.result(dtype, lanes.load(dtype, f"{base} + {at.text}", self.mask))
             pointer, step = f"{base} + {at.text}", self._int_stride(at)
-            if dtype == F32 and lanes.count == 16 and (step == 2 or isinstance(step, str)):
+            if dtype == F32 and lanes.count == 16 and (step in (2, 3, 4) or isinstance(step, str)):
                 live = self.mask or f"({lanes.mask}){lanes.all}"
                 return self.result(dtype, f"load_step_ps({live}, {pointer}, {step})")
             index = self.offsets(I32, step)
@@ -64,8 +80,7 @@ class Memory(Conversions):
         if target.array in self.shapes.arrays:
             self._store_private(target, value)
             return
-        at = self.position(target)
-        base = self._base(target, at)
+        base, at = self.place(target)
         lanes, dtype, printer = self.lanes, target.dtype, self.printer
         if at.kind == "uniform" and printer.reinterprets(target):
             raise NotVectorizable("lanes that write the same element of reinterpreted memory")
@@ -140,6 +155,26 @@ class Memory(Conversions):
         index = self._private_index(at, dtype)
         kind = "double" if dtype == F64 else "float" if is_real(dtype) else value_type(dtype)
         self.printer.line(f"{lanes.scatter(dtype, f'({kind} *){name}', index, at.dtype, text, self.mask)};")
+
+
+def _terms(expr: Expr) -> list[Expr]:
+    """What a sum in 64 bits adds up."""
+    match expr:
+        case Binary(op="+", left=left, right=right) if expr.dtype.bits == 64:
+            return [*_terms(left), *_terms(right)]
+        case Cast(operand=operand) if (
+            expr.dtype.bits == 64 == operand.dtype.bits and operand.dtype.is_integer
+        ):
+            return _terms(operand)
+    return [expr]
+
+
+def _extended(expr: Expr) -> Expr | None:
+    """The signed number of 32 bits that is extended to 64."""
+    match expr:
+        case Cast(operand=operand) if operand.dtype == I32:
+            return operand
+    return None
 
 
 def _times(left: Expr, right: Expr) -> Expr:

@@ -28,6 +28,7 @@ from xpiler.passes.cache_removal import remove_caches
 from xpiler.passes.carried_loads import read_carried
 from xpiler.passes.chosen_places import join_places
 from xpiler.passes.chunks import merge_chunks
+from xpiler.passes.column_sums import sum_columns
 from xpiler.passes.counting import counted_loops
 from xpiler.passes.covered import without_covers
 from xpiler.passes.dynamic_parts import split_dynamic
@@ -299,6 +300,7 @@ PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("gathered votes", tell_votes),
     ("totals of lanes", join_lane_totals),
     ("merging of reductions", merge_reductions),
+    ("sums of columns", sum_columns),
     ("sums of parts", join_parts),
     ("tidy", tidy),
     ("rescaled sums", split_rescaled_sums),

@@ -20,7 +20,7 @@ from xpiler.ir.build import binary, call, cast, const, sub
 from xpiler.ir.nodes import Assign, Block, Const, Decl, Expr, For, Function, Load, LoopKind, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_body, substitute, walk
 from xpiler.passes.names import Names
-from xpiler.passes.reductions import neutral
+from xpiler.passes.neutral_elements import neutral
 
 _FEWEST = 3  # sums that are worth a loop
 

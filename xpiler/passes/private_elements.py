@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xpiler.ir.nodes import Assign, Block, Decl, Expr, Function, Load, Ref, Space, Stmt, Var
+from xpiler.ir.nodes import Assign, Block, Cast, Decl, Expr, Function, Load, Ref, Space, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_expr, map_stmt, rebuild, uses, walk, walk_stmts
+from xpiler.ir.types import Kind
 from xpiler.passes.structured import spliced
 
 
@@ -80,7 +81,29 @@ def _accesses(block: Block, array: str) -> Iterator[Load | Ref]:
             yield node
 
 
+def _plainly_indexed(block: Block, array: str) -> Block:
+    """With indices of the array as they are before they are extended to more bits."""
+
+    def plain(index: Expr) -> Expr:
+        match index:
+            case Cast(dtype=to, operand=Var(dtype=own) as counter) if own.kind is Kind.INT:
+                return counter if to.is_integer and to.bits > own.bits else index
+        return index
+
+    def change(load: Load) -> Load:
+        return replace(load, index=tuple(map(plain, load.index))) if load.array == array else load
+
+    made = map_expr(
+        block,
+        lambda e: change(e) if isinstance(e, Load) else e,
+        lambda place: change(place) if isinstance(place, Load) else place,
+    )
+    assert isinstance(made, Block)
+    return made
+
+
 def _scalar(block: Block, decl: Decl) -> Block | None:
+    block = _plainly_indexed(block, decl.name)
     places = set(_accesses(block, decl.name))
     place = next(iter(places), None)
     if len(places) != 1 or not isinstance(place, Load) or place.dtype != decl.dtype:

@@ -110,13 +110,15 @@ def _reduction(body: Sequence[Stmt], n: int) -> tuple[Var, Expr, str, str, int] 
 
 
 def _begun(stmt: Stmt, like: Stmt, array: str) -> Const | None:
-    """The number that a loop of this range does no more than set the elements of an array to."""
+    """The number that loops of these ranges do no more than set the elements of an array to."""
+    counters: list[Expr] = []
+    while isinstance(stmt, For) and _same_range(stmt, like) and len(stmt.body.body) == 1:
+        assert isinstance(like, For)
+        counters.append(Var(stmt.dtype, stmt.var))
+        stmt, like = stmt.body.body[0], like.body.body[0]
     match stmt:
-        case For(
-            var=var, body=Block(body=(Assign(target=Load(array=name, index=(Var(name=at),)), value=value),))
-        ):
-            whole = name == array and at == var and _same_range(stmt, like)
-            return value if whole and isinstance(value, Const) else None
+        case Assign(target=Load(array=name, index=index), value=Const() as value, reduce=None):
+            return value if name == array and list(index) == counters and counters else None
     return None
 
 
@@ -132,8 +134,12 @@ def _accumulating(
     `begun` are set to that before."""
     counters: list[Expr] = []
     inner: Stmt = stmt
-    if isinstance(stmt, For) and stmt.kind is LoopKind.SERIAL and _same_range(stmt, adding):
-        counters.append(Var(stmt.dtype, stmt.var))  # of threads that share another sum already
+    while isinstance(inner, For) and inner.kind is LoopKind.SERIAL and _same_range(inner, adding):
+        counters.append(Var(inner.dtype, inner.var))  # of threads that share another sum already
+        assert isinstance(adding, For)
+        if len(inner.body.body) != 1:
+            break
+        inner, adding = inner.body.body[0], adding.body.body[0]
     while isinstance(inner, For) and inner.kind is LoopKind.THREADS:
         counters.append(Var(inner.dtype, inner.var))
         body = spliced(inner.body.body)
@@ -154,7 +160,7 @@ def _accumulating(
         if list(s.target.index) != counters[: len(s.target.index)]:
             failed = True
             return s
-        added = _added(s, op)
+        added = added_to(s, op)
         if added is not None:
             return Assign(total, added, op, range=s.range)
         if s.reduce is None and isinstance(s.value, Const):
@@ -173,7 +179,7 @@ def _accumulating(
     return (start, result) if first.value == start.value else None
 
 
-def _added(stmt: Assign, op: str) -> Expr | None:
+def added_to(stmt: Assign, op: str) -> Expr | None:
     """`e` of `place op= e`, in any spelling: `place op e`, `max(place, e)`, `fma(a, b, place)`."""
     if stmt.reduce == op:
         return stmt.value
@@ -192,6 +198,6 @@ def _added(stmt: Assign, op: str) -> Expr | None:
             product = Binary(stmt.value.dtype, "*", a, b)
             if rest == stmt.target:
                 return product
-            inner = _added(replace(stmt, value=rest), op)
+            inner = added_to(replace(stmt, value=rest), op)
             return None if inner is None else Binary(stmt.value.dtype, "+", inner, product)
     return None

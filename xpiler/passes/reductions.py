@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import bounds
-from xpiler.ir.build import add, const, int_limits, mul, var
+from xpiler.ir.build import add, const, mul, var
 from xpiler.ir.nodes import (
     EMPTY,
     Assign,
@@ -45,6 +45,8 @@ from xpiler.ir.types import I32, DType
 from xpiler.passes.fission import split_loop
 from xpiler.passes.leading_threads import leading
 from xpiler.passes.names import Names
+from xpiler.passes.neutral_elements import NAMES, neutral
+from xpiler.passes.reduction_columns import columns_of
 from xpiler.passes.reduction_reads import elements_read, elements_written
 from xpiler.passes.reduction_steps import Machine, Opaque, Place, Reduced, Result, State, Unknown, Value
 from xpiler.passes.structured import spliced
@@ -402,6 +404,9 @@ class Reductions:
         before: Sequence[Stmt],
         after: list[Stmt],
     ) -> tuple[list[Stmt], list[Stmt]] | None:
+        columns = self._columns(wanted)
+        if columns is not None:
+            return [*(s for s in run if isinstance(s, Decl) and s.shape), columns], after
         made = self._results(tuple(dict.fromkeys(wanted.values())), kept, before)
         if made is None:
             return None
@@ -431,6 +436,33 @@ class Reductions:
                 expr = self._expr(value, results, decl.dtype)
                 stores.append(Assign(Load(decl.dtype, name, (const(index),)), expr))
         return [*out, *stores], after
+
+    def _columns(self, wanted: Mapping[Place, Result]) -> Stmt | None:
+        """The loop over sums of columns, if that is all that is wanted: `s[0][x] = + over s[..][x]`."""
+        found = columns_of(wanted)
+        if found is None:
+            return None
+        decl, into = self.small[found.array], self.small[found.into]
+        start = neutral(found.op, decl.dtype)
+        if start is None or into.dtype != decl.dtype:
+            return None
+        x, k = var(self.names.fresh("column"), I32), var(self.names.fresh("part"), I32)
+        total = var(self.names.fresh(f"{decl.name}_{NAMES[found.op]}"), decl.dtype)
+        at: tuple[Expr, ...] = (add(mul(k, const(found.step)), add(x, const(found.first))),)
+        if _extents(decl)[1:] == [found.step] and found.first + found.count <= found.step:
+            at = (k, add(x, const(found.first)))
+        to: tuple[Expr, ...] = (add(x, const(found.to)),)
+        if len(into.shape) == 2:
+            row, first = divmod(found.to, _extents(into)[1])
+            if first + found.count <= _extents(into)[1]:
+                to = (const(row), add(x, const(first)))
+        adding = Assign(total, Load(decl.dtype, decl.name, at), found.op)
+        body = (
+            Decl(total.name, total.dtype, init=start),
+            For(k.name, I32, const(0), const(found.rows), const(1), Block((adding,))),
+            Assign(Load(into.dtype, into.name, to), total),
+        )
+        return For(x.name, I32, const(0), const(found.count), const(1), Block(body), kind=LoopKind.THREADS)
 
     def _forwarded(
         self, name: str, indices: Iterable[int], by: Expr, after: list[Stmt]
@@ -479,7 +511,7 @@ class Reductions:
         start = neutral(value.op, decl.dtype)
         if start is None:
             return None
-        total = var(self.names.fresh(f"{value.array}_{_NAMES[value.op]}"), decl.dtype)
+        total = var(self.names.fresh(f"{value.array}_{NAMES[value.op]}"), decl.dtype)
         low = (value.members & -value.members).bit_length() - 1
         high = value.members.bit_length()
         if value.members != (1 << high) - (1 << low):
@@ -547,27 +579,8 @@ def _constants(before: Sequence[Stmt]) -> dict[str, Value]:
     return known
 
 
-_NAMES = {"+": "sum", "*": "product", "max": "max", "min": "min", "&": "and", "|": "or", "^": "xor"}
-
-
 def _extents(decl: Decl) -> list[int]:
     return [int(e.value) if isinstance(e, Const) else _UNKNOWN for e in decl.shape]
-
-
-def neutral(op: str, dtype: DType) -> Expr | None:
-    """What an operation with leaves the other operand as it is."""
-    match op:
-        case "+" | "|" | "^":
-            return const(0, dtype)
-        case "*":
-            return const(1, dtype)
-        case "&":
-            return const(-1, dtype)
-        case "max":
-            return const(float("-inf") if dtype.is_float else int_limits(dtype)[0], dtype)
-        case "min":
-            return const(float("inf") if dtype.is_float else int_limits(dtype)[1], dtype)
-    return None
 
 
 def _every_load(body: Block, array: str) -> list[Load]:

@@ -42,8 +42,8 @@ from xpiler.ir.nodes import (
     Var,
     While,
 )
-from xpiler.ir.rewrite import walk
-from xpiler.ir.types import DType
+from xpiler.ir.rewrite import uses, walk
+from xpiler.ir.types import F32, DType
 from xpiler.passes.facts import Facts
 from xpiler.passes.folds import with_reductions
 from xpiler.passes.independence import accumulators, independent_iterations
@@ -55,6 +55,8 @@ from xpiler.passes.window_rows import is_window_row
 FAR = 1 << 20  # the stride of an access that is neither consecutive nor equal
 
 UNIT, EQUAL, OTHER = 4, 2, -3  # worth of an access by its stride
+STEPPED = 1  # of floats that lie a few apart: taken out of whole registers
+LONGEST_STEP = 4
 APART = -4  # of elements that are written so: worse than to read them
 ONE_BY_ONE = -6  # of those that are updated so: lanes go to memory first, and from there one after the other
 LENGTHY = frozenset(("exp", "exp2", "log", "tanh", "erf", "sin", "cos"))
@@ -140,7 +142,7 @@ class _Choice:
             inner_facts = inner_facts.inside(each)
         if worth[best] <= 0 or worth[best] < inner_worth(nest[-1].body, inner_facts, 0):
             if worth[best] <= 0 and inner_worth(nest[-1].body, inner_facts, 0) <= 0:
-                split = self.digits(nest, facts) or self.without_division(nest, facts)
+                split = self.digits(nest, facts) or self.digits(nest, facts, lanes=False)
                 if split is not None:
                     return split
             return rebuilt(nest, self.block(nest[-1].body, inner_facts), None)
@@ -178,15 +180,17 @@ class _Choice:
             split = more
         return split
 
-    def digits(self, nest: list[For], facts: Facts) -> Stmt | None:
-        """The nest with the counter of one loop in two, of which the lower becomes lanes; None: no gain."""
+    def digits(self, nest: list[For], facts: Facts, *, lanes: bool = True) -> Stmt | None:
+        """The nest with the counter of one loop in two, of which the lower becomes lanes; None: no gain.
+
+        Without `lanes` the gain is that nothing is divided for each element."""
         for at, loop in enumerate(nest):
             inside = facts
             for each in nest[:at]:
                 inside = inside.inside(each)
             own = replace(loop, body=rebuilt(nest[at:], nest[-1].body, None).body)
-            split = split_digit(own, self.names) if _counts(own) else None
-            if split is None or inner_worth(split.body, inside.inside(split), 0) <= 0:
+            split = split_digit(own, self.names) if _counts(own) and (lanes or _takes_apart(own)) else None
+            if split is None or (lanes and inner_worth(split.body, inside.inside(split), 0) <= 0):
                 continue
             body = self.block(Block((split,)), inside)
             if not isinstance(split.stop, Const):  # an empty loop divides by nothing
@@ -195,18 +199,6 @@ class _Choice:
                 body = Block((replace(each, body=body),))
             return body.body[0]
         return None
-
-    def without_division(self, nest: list[For], facts: Facts) -> Stmt | None:
-        """A loop without lanes whose counter is taken apart, as the loops over its digits: nothing is divided
-        for each element, and neighbours are seen to be neighbours."""
-        (loop,) = nest if len(nest) == 1 else (None,)
-        if loop is None or not _counts(loop) or not _takes_apart(loop):
-            return None
-        split = split_digit(loop, self.names)
-        if split is None:
-            return None
-        body = self.block(Block((split,)), facts)
-        return If(lt(const(0, loop.dtype), loop.stop), body, EMPTY)  # an empty loop divides by nothing
 
 
 def _takes_apart(loop: For) -> bool:
@@ -298,8 +290,9 @@ def inner_worth(body: Block, facts: Facts, depth: int) -> int:
                 inside = facts
                 for each in nest:
                     inside = inside.inside(each)
-                deeper = inner_worth(nest[-1].body, inside, depth + 1)
-                total += (8 if depth < 3 else 1) * max(own, deeper, 0)
+                inmost = depth + len(nest)
+                deeper = inner_worth(nest[-1].body, inside, inmost)
+                total += 8 ** (min(inmost, 3) - min(depth, 3)) * max(own, deeper, 0)
             case If(condition=condition, then=then, otherwise=otherwise):
                 total += inner_worth(then, facts.where(condition), depth)
                 total += inner_worth(otherwise, facts.where(condition, False), depth)
@@ -358,15 +351,23 @@ class Strides:
                 self.known[var] = self.of(start)
                 self.block(body, depth + 1)
             case While(condition=condition, body=body, advance=advance):
+                self._parted(condition, stmt)
                 self._reads(condition, depth + 1)
                 self.block(body, depth + 1)
                 self.block(advance, depth + 1)
             case If(condition=condition, then=then, otherwise=otherwise):
+                self._parted(condition, stmt)
                 self._reads(condition, depth)
                 self.block(then, depth)
                 self.block(otherwise, depth)
             case Block():
                 self.block(stmt, depth)
+
+    def _parted(self, condition: Expr, stmt: Stmt) -> None:
+        """Lanes that disagree about a condition have values of their own of what is changed under it."""
+        if self.of(condition):
+            found = uses(stmt)
+            self.known.update(dict.fromkeys(found.vars_set - found.vars_declared, FAR))
 
     def _reads(self, expr: Expr, depth: int) -> None:
         for node in walk(expr):
@@ -376,12 +377,14 @@ class Strides:
                 self.score += 2 * 8 ** min(depth, 3)
 
     def _access(self, load: Load, depth: int, far: int = OTHER) -> None:
-        if load.array in self.private:  # a register of its own for each element
-            self.score += UNIT * 8 ** min(depth, 3)
+        if load.array in self.private:  # a register of its own for each element, if all want the same one
+            self.score += (far if any(map(self.of, load.index)) else UNIT) * 8 ** min(depth, 3)
             return
         *outer, last = (self.of(i) for i in load.index)
         stride = FAR if any(outer) else last
         worth = UNIT if stride == 1 else EQUAL if stride == 0 else far
+        if far == OTHER and 1 < stride <= LONGEST_STEP and load.dtype == F32:
+            worth = STEPPED
         self.score += worth * 8 ** min(depth, 3)
 
     def of(self, expr: Expr) -> int:
