@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.backend.cpp import build, function, lanes, pointer, scalar, serial
+from tests.backend.cpp import NUMPY, build, function, lanes, pointer, scalar, serial
 from xpiler.backend.vnni import generate
 from xpiler.frontend import parse
-from xpiler.ir.build import add, cast, const, load, mul, var
+from xpiler.ir.build import add, cast, const, div, load, mod, mul, var
 from xpiler.ir.nodes import Assign, Load
-from xpiler.ir.types import F32, I32, I64, U64
+from xpiler.ir.types import BOOL, F32, I8, I16, I32, I64, U8, U16, U64, DType
 from xpiler.passes.canonical import canonicalise
+from xpiler.passes.vectorize import is_piece_of_word
 
 T, N = var("t"), var("n")
 
@@ -52,6 +53,19 @@ void call(const float *q, const float *p, float *d, int n, int m) {
 """
 
 
+BLEND = """\
+__global__ void over(const uchar4 *front, uchar4 *back, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  uchar4 f = front[i], b = back[i];
+  b.x = (f.x * f.w + b.x * (255 - f.w)) / 255;
+  b.y = (f.y * f.w + b.y * (255 - f.w)) / 255;
+  back[i] = b;
+}
+void call(const uchar4 *front, uchar4 *back, int n) { over<<<(n + 63) / 64, 64>>>(front, back, n); }
+"""
+
+
 def text_of(source: str) -> str:
     (kernel,) = parse(source, "lanes.cu").program.kernels
     return generate(canonicalise(kernel, kernel.block_size, kernel.grid_size).function).text
@@ -68,6 +82,34 @@ def test_elements_a_few_apart(step: int, n: int, tmp_path: Path) -> None:
     y = np.zeros(n, np.float32)
     build([made], tmp_path, "apart").call("apart", x, y, np.int32(n))
     np.testing.assert_array_equal(y, x[::step])
+
+
+@pytest.mark.parametrize("dtype", [U8, I8, U16, I16])
+@pytest.mark.parametrize("n", [5, 16, 37])
+def test_channels_of_words(dtype: DType, n: int, tmp_path: Path) -> None:
+    """One channel of pixels goes into another; the other channels stay, also those behind the last pixel."""
+    channels = 32 // dtype.bits
+    own = mul(T, const(channels))
+    body = lanes("t", N, Assign(load("y", dtype, add(own, 1)), load("x", dtype, own)))
+    kernel = function("channel", (pointer("x", dtype, True), pointer("y", dtype), scalar("n")), body)
+    made = generate(kernel, name="channel", extern_c=True, launch={})
+    assert "gather" not in made.text and "scatter" not in made.text, made.text
+    low = 0 if dtype in (U8, U16) else -(1 << (dtype.bits - 1))
+    x = (np.arange((n - 1) * channels + 1) * 37 % (1 << dtype.bits) + low).astype(NUMPY[dtype.name])
+    y = np.full((n - 1) * channels + 2, 7, x.dtype)
+    wanted = y.copy()
+    wanted[1::channels] = x[::channels]
+    build([made], tmp_path, "channel").call("channel", x, y, np.int32(n))
+    np.testing.assert_array_equal(y, wanted)
+
+
+def test_flags_are_masks_and_no_pieces_of_words() -> None:
+    assert is_piece_of_word(U8, 4) and not is_piece_of_word(BOOL, 4)
+
+
+def test_pixels_of_four_bytes_are_lanes() -> None:
+    text = text_of(BLEND)
+    assert "load_fourths_epu8(" in text and "store_fourths_epi8(" in text, text
 
 
 @pytest.mark.parametrize(("step", "stepped"), [("2", True), ("STRIDE", False)])
@@ -100,3 +142,26 @@ def test_what_lanes_have_alike_of_a_position_goes_into_the_pointer(tmp_path: Pat
     build([made], tmp_path, "picked").call("picked", x, picked, y, np.int32(n))
     for r in (1, 2):
         np.testing.assert_array_equal(y[r * n : r * n + n], x[r * n + picked])
+
+
+@pytest.mark.parametrize("number", [3, 5, 7, 10, 25, 127, 255, 641, 1000, 99991, 2**30 + 1, 2**31 - 1])
+def test_quotients_by_numbers_are_exact(number: int, tmp_path: Path) -> None:
+    own = load("x", I32, T)
+    body = lanes(
+        "t",
+        N,
+        Assign(load("q", I32, T), div(own, const(number))),
+        Assign(load("r", I32, T), mod(own, const(number))),
+    )
+    params = (pointer("x", I32, True), pointer("q", I32), pointer("r", I32), scalar("n"))
+    made = generate(function("parts", params, body), name="parts", extern_c=True, launch={})
+    assert "divide_by_epi32(" in made.text, made.text
+    edges = [k * number + d for k in (0, 1, 2, 77, (2**31 - 1) // number) for d in (-1, 0, 1)]
+    numbers = [s * e for e in edges for s in (1, -1)] + [-(2**31), 2**31 - 1, -(2**31) + 1]
+    x = np.array([n for n in numbers if -(2**31) <= n < 2**31], np.int32)
+    x = np.concatenate([x, np.random.default_rng(3).integers(-(2**31), 2**31, 4000).astype(np.int32)])
+    q, r = np.zeros_like(x), np.zeros_like(x)
+    build([made], tmp_path, "parts").call("parts", x, q, r, np.int32(len(x)))
+    exact = np.sign(x.astype(np.int64)) * (np.abs(x.astype(np.int64)) // number)
+    np.testing.assert_array_equal(q, exact)
+    np.testing.assert_array_equal(r, x - exact * number)

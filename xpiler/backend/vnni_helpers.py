@@ -161,6 +161,16 @@ static inline __m512i divide_epi32(__m512i a, __m512i b) {
     return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvttpd_epi32(low)), _mm512_cvttpd_epi32(high), 1);
 }""",
     """\
+// By a number whose reciprocal is factor / 2^(32 + shift), toward zero.
+static inline __m512i divide_by_epi32(__m512i a, int factor, unsigned shift) {
+    const __m512i by = _mm512_set1_epi32(factor);
+    const __m512i even = _mm512_srli_epi64(_mm512_mul_epi32(a, by), 32);
+    const __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(a, 32), by);
+    __m512i high = _mm512_mask_mov_epi32(even, 0xaaaa, odd);
+    if (factor < 0) high = _mm512_add_epi32(high, a);
+    return _mm512_add_epi32(_mm512_srav_epi32(high, _mm512_set1_epi32((int)shift)), _mm512_srli_epi32(a, 31));
+}""",
+    """\
 static inline __m512i divide_epu32(__m512i a, __m512i b) {
     __m512d low = _mm512_div_pd(_mm512_cvtepu32_pd(_mm512_castsi512_si256(a)),
         _mm512_cvtepu32_pd(_mm512_castsi512_si256(b)));
@@ -262,6 +272,50 @@ static inline __m512 load_step_ps(__mmask16 lanes, const float *from, int step) 
     const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     const __m512i at = _mm512_mullo_epi32(lane, _mm512_set1_epi32(step));
     return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, at, from, 4);
+}""",
+    """\
+// Masks of the first bytes, and of the first halves, of the words that lanes have.
+static inline __mmask64 fourths_of(__mmask16 lanes) {
+    uint64_t each = lanes;
+    each = (each | each << 24) & 0x000000ff000000ffull;
+    each = (each | each << 12) & 0x000f000f000f000full;
+    each = (each | each << 6) & 0x0303030303030303ull;
+    return (each | each << 3) & 0x1111111111111111ull;
+}""",
+    """\
+static inline __mmask32 halves_of(__mmask16 lanes) {
+    uint32_t each = lanes;
+    each = (each | each << 8) & 0x00ff00ffu;
+    each = (each | each << 4) & 0x0f0f0f0fu;
+    each = (each | each << 2) & 0x33333333u;
+    return (each | each << 1) & 0x55555555u;
+}""",
+    """\
+// Every fourth byte, or every second half of a word, as 32 bits; nothing else is touched.
+static inline __m512i load_fourths_epu8(__mmask16 lanes, const uint8_t *from) {
+    return _mm512_maskz_loadu_epi8(fourths_of(lanes), from);
+}""",
+    """\
+static inline __m512i load_fourths_epi8(__mmask16 lanes, const int8_t *from) {
+    const __m512i bytes = _mm512_maskz_loadu_epi8(fourths_of(lanes), from);
+    return _mm512_srai_epi32(_mm512_slli_epi32(bytes, 24), 24);
+}""",
+    """\
+static inline __m512i load_halves_epu16(__mmask16 lanes, const uint16_t *from) {
+    return _mm512_maskz_loadu_epi16(halves_of(lanes), from);
+}""",
+    """\
+static inline __m512i load_halves_epi16(__mmask16 lanes, const int16_t *from) {
+    const __m512i halves = _mm512_maskz_loadu_epi16(halves_of(lanes), from);
+    return _mm512_srai_epi32(_mm512_slli_epi32(halves, 16), 16);
+}""",
+    """\
+static inline void store_fourths_epi8(void *to, __mmask16 lanes, __m512i x) {
+    _mm512_mask_storeu_epi8(to, fourths_of(lanes), x);
+}""",
+    """\
+static inline void store_halves_epi16(void *to, __mmask16 lanes, __m512i x) {
+    _mm512_mask_storeu_epi16(to, halves_of(lanes), x);
 }""",
     """\
 // Elements of 8 or 16 bits at array[index], widened to 32 bits.

@@ -7,7 +7,8 @@ from xpiler.backend.vnni_conversions import Conversions
 from xpiler.backend.vnni_forms import Value, atom
 from xpiler.backend.vnni_lanes import NotVectorizable, is_real
 from xpiler.ir.nodes import Binary, Cast, Const, Expr, Load, Var
-from xpiler.ir.types import F32, F64, I32, I64, U32, DType
+from xpiler.ir.types import F32, F64, I32, I64, U32, DType, Kind
+from xpiler.passes.vectorize import is_piece_of_word
 
 
 class Memory(Conversions):
@@ -55,6 +56,9 @@ class Memory(Conversions):
             if dtype == F32 and lanes.count == 16 and (step in (2, 3, 4) or isinstance(step, str)):
                 live = self.mask or f"({lanes.mask}){lanes.all}"
                 return self.result(dtype, f"load_step_ps({live}, {pointer}, {step})")
+            if lanes.count == 16 and is_piece_of_word(dtype, step):
+                live = self.mask or lanes.all
+                return self.result(dtype, f"load_{_piece(dtype)}({live}, {pointer})")
             index = self.offsets(I32, step)
             return self.result(dtype, lanes.gather(dtype, pointer, index, I32, self.mask))
         return self.result(dtype, lanes.gather(dtype, base, self.vector(at), at.dtype, self.mask))
@@ -90,6 +94,9 @@ class Memory(Conversions):
             pointer, text = f"{base} + {at.text}", self.vector(value)
             if at.stride == 1:
                 printer.line(f"{lanes.store(dtype, pointer, text, self.mask)};")
+            elif lanes.count == 16 and is_piece_of_word(dtype, at.stride):
+                live = self.mask or lanes.all
+                printer.line(f"store_{_piece(dtype, stored=True)}({pointer}, {live}, {text});")
             else:
                 index = self.offsets(I32, self._int_stride(at))
                 printer.line(f"{lanes.scatter(dtype, pointer, index, I32, text, self.mask)};")
@@ -155,6 +162,12 @@ class Memory(Conversions):
         index = self._private_index(at, dtype)
         kind = "double" if dtype == F64 else "float" if is_real(dtype) else value_type(dtype)
         self.printer.line(f"{lanes.scatter(dtype, f'({kind} *){name}', index, at.dtype, text, self.mask)};")
+
+
+def _piece(dtype: DType, *, stored: bool = False) -> str:
+    """What the helpers for bytes or halves of words are called."""
+    kind = "epi" if dtype.kind is Kind.INT or stored else "epu"
+    return f"{'fourths' if dtype.bits == 8 else 'halves'}_{kind}{dtype.bits}"
 
 
 def _terms(expr: Expr) -> list[Expr]:

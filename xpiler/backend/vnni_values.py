@@ -224,12 +224,17 @@ class LaneValues(Functions, Memory):
                 )
         if right.kind == "uniform" and dtype == I32 and digits.isdigit() and int(digits).bit_count() == 1:
             return self._by_power(op, left, int(digits))
-        left = self.named(Value("vector", self.vector(left), dtype))
-        right = self.named(Value("vector", self.vector(right), dtype))
-        function = "divide_epu32" if dtype.kind is Kind.UINT else "divide_epi32"
-        quotient = lanes.narrow(
-            dtype, f"{function}({lanes.widen(dtype, left.text)}, {lanes.widen(dtype, right.text)})"
+        by_number = (
+            right.kind == "uniform" and dtype == I32 and digits.isdigit() and 2 < int(digits) < 1 << 31
         )
+        left = self.named(Value("vector", self.vector(left), dtype))
+        if op == "%" or not by_number:
+            right = self.named(Value("vector", self.vector(right), dtype))
+        function = "divide_epu32" if dtype.kind is Kind.UINT else "divide_epi32"
+        by = lanes.widen(dtype, right.text)
+        if by_number:
+            function, by = "divide_by_epi32", ", ".join(map(str, reciprocal(int(digits))))
+        quotient = lanes.narrow(dtype, f"{function}({lanes.widen(dtype, left.text)}, {by})")
         if op == "/":
             return self._wrapped(dtype, quotient)
         return self.result(
@@ -318,6 +323,17 @@ class LaneValues(Functions, Memory):
         if not any(isinstance(n, Load) for n in walk(expr)):
             return self.eval(expr)
         return self.under(self.temporary(Value("vector", active, BOOL), "m").text, expr)
+
+
+def reciprocal(number: int) -> tuple[int, int]:
+    """A factor m of 32 signed bits and a shift s such that n / number is (m * n >> 32), plus n if m is
+    negative, shifted to the right by s, and one more for negative n (Warren, Hacker's Delight, 10-1)."""
+    most = (1 << 31) - 1 - (1 << 31) % number
+    power = 32
+    while 1 << power <= most * (number - (1 << power) % number):
+        power += 1
+    factor = ((1 << power) + number - (1 << power) % number) // number
+    return (factor - (1 << 32) if factor >= 1 << 31 else factor), power - 32
 
 
 def _combine(left: int | str, right: int | str, sign: int) -> int | str | None:

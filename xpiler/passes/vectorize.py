@@ -43,7 +43,7 @@ from xpiler.ir.nodes import (
     While,
 )
 from xpiler.ir.rewrite import uses, walk
-from xpiler.ir.types import F32, DType
+from xpiler.ir.types import F32, DType, Kind
 from xpiler.passes.facts import Facts
 from xpiler.passes.folds import with_reductions
 from xpiler.passes.independence import accumulators, independent_iterations
@@ -55,8 +55,9 @@ from xpiler.passes.window_rows import is_window_row
 FAR = 1 << 20  # the stride of an access that is neither consecutive nor equal
 
 UNIT, EQUAL, OTHER = 4, 2, -3  # worth of an access by its stride
-STEPPED = 1  # of floats that lie a few apart: taken out of whole registers
+STEPPED = 1  # of floats that lie a few apart, taken out of whole registers, and of pieces of words
 LONGEST_STEP = 4
+WORD = 32  # bits of a lane
 APART = -4  # of elements that are written so: worse than to read them
 ONE_BY_ONE = -6  # of those that are updated so: lanes go to memory first, and from there one after the other
 LENGTHY = frozenset(("exp", "exp2", "log", "tanh", "erf", "sin", "cos"))
@@ -311,6 +312,11 @@ def _extent(loop: For) -> int | None:
     return None
 
 
+def is_piece_of_word(dtype: DType, stride: int | str) -> bool:
+    """Whether elements of that type, so far apart, have a word each: lanes mask the rest of theirs."""
+    return dtype.kind in (Kind.INT, Kind.UINT) and dtype.bits in (8, 16) and stride == WORD // dtype.bits
+
+
 class Strides:
     """Adds up the worth of all accesses if the loop over `var` became lanes; inner loops count eight
     times."""
@@ -384,6 +390,8 @@ class Strides:
         stride = FAR if any(outer) else last
         worth = UNIT if stride == 1 else EQUAL if stride == 0 else far
         if far == OTHER and 1 < stride <= LONGEST_STEP and load.dtype == F32:
+            worth = STEPPED
+        if far != ONE_BY_ONE and is_piece_of_word(load.dtype, stride):
             worth = STEPPED
         self.score += worth * 8 ** min(depth, 3)
 
