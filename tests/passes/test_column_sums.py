@@ -80,7 +80,7 @@ def test_what_only_one_thread_reads_again_is_a_variable() -> None:
 def test_two_sums_of_the_same_threads_are_two_variables() -> None:
     function = canonical(TWO_SUMS)
     assert "[" not in "".join(s for s in show(function).splitlines() if "f32 b" in s), show(function)
-    assert "for i32 i in 0 .. n" in show(function), show(function)
+    assert "for i32 i in 0 .. 2 * n" in show(function), show(function)
     x, y = np.linspace(-1, 2, 74, dtype=np.float32), np.zeros(2, np.float32)
     run(function, {"x": x, "y": y, "n": 37})
     np.testing.assert_allclose(y, [x.sum(), (x * x).sum()], rtol=1e-5)
