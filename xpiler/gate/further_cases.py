@@ -21,10 +21,8 @@ _LARGE = 2051  # tiles of up to 128 rows, one on each of 16 cores
 _LONG = (4099, 200_003, 1_000_003, 2_000_003)  # of an array alone: tiles of whole scratchpads, three a core
 _SMALL = (3, 5, 2)
 _WIDE = {2: ((131, 517),), 3: ((67, 131, 97), (131, 67, 139))}  # as many sizes made wide together
-_BESIDE, _MOST_PAIRS = (
-    67,
-    6,
-)  # of a tile of 64 and a part of one, beside a large size: many of them on each core
+_BESIDE = 67  # a tile of 64 and a part of one, beside a large size: many of them on each core
+_MOST_PAIRS = 6
 _NARROW, _ONE_WIDE = 16, 131  # fewer than the lanes of a vector; a tile of 128 and a part of one
 _TILE = 128
 _BASES = 2  # stated cases that sizes are changed in
