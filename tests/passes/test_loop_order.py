@@ -30,7 +30,7 @@ __global__ void planes(const float *__restrict__ u, float *__restrict__ v, int n
     ("place", "outermost", "innermost"),
     [
         ("(k * ny + j) * nx + i", "k", "i"),  # the axis with the longest steps
-        ("(j * nz + k) * nx + i", "j", "i"),  # only out of the loop over lanes
+        ("(j * nz + k) * nx + i", "k", "i"),  # of j and k, which are one
         ("(j * nx + i) * nz + k", "j", "k"),  # the elements that lie together
     ],
 )
