@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 from math import gcd
 
-from xpiler.ir.affine import Affine, coefficient, linear, prove_eq, to_expr
+from xpiler.ir.affine import Affine, coefficient, lift, linear, prove_eq, to_expr
 from xpiler.ir.affine_form import divide_out
 from xpiler.ir.build import add, const, is_const, mul
 from xpiler.ir.nodes import (
@@ -133,14 +133,16 @@ def _with_channels(x: str, loops: list[For], image: Load, weight: Load) -> tuple
     """A loop over the pixels of a row of the window and their channels at once as two:
 
     for d in 0..kw*C: image[x*C + d] * ..   -->   for j in 0..kw: for c in 0..C: image[x*C + (j*C + c)] * ..
+
+    So it is where x goes on by several pixels: of C*2, C is what the loop is a multiple of.
     """
     for loop in loops if len(loops) < 3 else ():
         across, along, extent = *(coefficient(image.index[0], v) for v in (x, loop.var)), linear(loop.stop)
-        if across is None or along is None or extent is None or along.as_int != 1:
+        if not across or not across.terms or along is None or extent is None or along.as_int != 1:
             continue
-        step, size = across.as_int, extent.as_int
-        channels = linear(const(gcd(step, size))) if step and size else across
-        assert channels is not None
+        pixels = gcd(*(factor for _, factor in across.terms))
+        channels, _ = divide_out(across, lift(pixels))
+        channels = channels * gcd(pixels, *(factor for _, factor in extent.terms))
         count, rest = divide_out(extent, channels)
         if rest.as_int != 0 or count.as_int == 1 or (channels.as_int or 0) == 1:
             continue
