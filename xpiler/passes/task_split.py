@@ -39,6 +39,7 @@ from xpiler.passes.facts import Facts
 from xpiler.passes.lane_arrays import is_lane_array
 from xpiler.passes.names import Names
 from xpiler.passes.vectorize import candidate_worth, inner_worth
+from xpiler.passes.window_rows import is_window_row
 
 _ENOUGH = 64  # iterations: as many as devices have cores
 INDEPENDENT = (LoopKind.PARALLEL, LoopKind.VECTOR, LoopKind.THREADS)
@@ -182,7 +183,9 @@ def _with_numbers(
 
 def _holds_lanes(loop: For, facts: Facts) -> bool:
     """Whether loops inside make better vectors than the loop does; of loops that make none the innermost
-    independent ones do."""
+    independent ones do, and of windows the outputs of a row."""
+    if is_window_row(loop):
+        return False
     inside = facts.inside(loop)
     own, inner = candidate_worth(loop, loop.body, inside), inner_worth(loop.body, inside, 0)
     if own <= 0 and inner <= 0:
