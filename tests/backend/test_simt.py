@@ -38,18 +38,18 @@ def test_rows_are_shared_out_and_computed_alike():
 
 def test_the_loop_along_memory_becomes_threadidx_x():
     made = kernel(
-        "__global__ void f(const float *x, float *y, int rows, int cols) {\n"
+        "__global__ void f(const float *x, const float *b, float *__restrict__ y, int rows, int cols) {\n"
         "  for (int c = 0; c < cols; ++c)\n"
-        "    for (int r = 0; r < rows; ++r) y[r * cols + c] = x[r * cols + c] + 1;\n}\n"
+        "    for (int r = 0; r < rows; ++r) y[r * cols + c] = x[r * cols + c] + b[c];\n}\n"
     )
     assert made == (
         "__global__ __launch_bounds__(256)\n"
-        "void f(const float *x, float *y, int rows, int cols) {\n"
+        "void f(const float *x, const float *b, float *__restrict__ y, int rows, int cols) {\n"
         "    int c = blockIdx.x * blockDim.x + threadIdx.x;\n"
         "    if (c >= cols) return;\n"
         "    for (int r = blockIdx.y * blockDim.y + threadIdx.y; r < rows; "
         "r += (int)(gridDim.y * blockDim.y)) {\n"
-        "        y[r * cols + c] = x[r * cols + c] + 1.0f;\n"
+        "        y[r * cols + c] = x[r * cols + c] + b[c];\n"
         "    }\n"
         "}"
     )

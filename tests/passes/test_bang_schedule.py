@@ -410,7 +410,7 @@ def test_a_size_that_several_places_compute_has_a_name() -> None:
     function = canonical(
         """__global__ void k(const float *a, float *b, int n, int m) {
             int i = blockIdx.x * 64 + threadIdx.x;
-            if (i < n * m) b[i / m * m + i % m] = a[i];
+            if (i < n * m) b[(i / m + 1) * m - i % m] = a[i];
         }""",
         x=4,
     )

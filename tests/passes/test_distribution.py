@@ -38,13 +38,13 @@ def test_strides_of_threads_are_loops_over_elements(written: str, n: int) -> Non
 
 def test_threads_that_stride_inside_another_loop_give_their_elements_to_the_lanes() -> None:
     function = canonical(
-        """__global__ void rows(const float *x, float *y, int n, int m) {
+        """__global__ void rows(const float *x, const float *w, float *y, int n, int m) {
             for (int r = 0; r < m; ++r) for (int c = threadIdx.x; c < n; c += blockDim.x)
-                y[r * n + c] = x[r * n + c] * 2.0f;
+                y[r * n + c] = x[r * n + c] * w[c];
         }"""
     )
     assert "in 0 .. n {" in show(function) and "step" not in show(function)
-    assert_same(function, x=normal(5 * 77), y=np.zeros(5 * 77, np.float32), n=77, m=5)
+    assert_same(function, x=normal(5 * 77), w=normal(77), y=np.zeros(5 * 77, np.float32), n=77, m=5)
 
 
 @pytest.mark.parametrize(

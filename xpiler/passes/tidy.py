@@ -42,6 +42,7 @@ from xpiler.ir.nodes import (
     While,
 )
 from xpiler.ir.rewrite import children, map_stmt, rebuild, substitute, uses, walk, walk_exprs
+from xpiler.passes.extrema import clamped
 from xpiler.passes.facts import Facts
 from xpiler.passes.structured import spliced
 from xpiler.passes.sync import leaves_loop
@@ -201,7 +202,8 @@ class _Simplifier:
                 if isinstance(test, Const):
                     return self.expr(then if test.value else otherwise, facts)
                 yes, no = self.expr(then, facts.where(test)), self.expr(otherwise, facts.where(test, False))
-                return yes if yes == no else replace(expr, condition=test, then=yes, otherwise=no)
+                chosen = replace(expr, condition=test, then=yes, otherwise=no)
+                return yes if yes == no else clamped(chosen, facts)
             case Binary(op="&&" | "||" as op, left=left, right=right):
                 first = self.expr(left, facts)
                 if isinstance(first, Const):
