@@ -19,6 +19,7 @@ from xpiler.frontend.host_model import HostModel, LaunchModel, model_host
 from xpiler.frontend.syntax import SyntaxUnit, analyse
 from xpiler.ir.nodes import Function, Param
 from xpiler.platforms.bang_tasks import blocks_of
+from xpiler.symbolic.pitches import Pitch, pitches
 from xpiler.symbolic.scalars import TRIPS, roles
 from xpiler.symbolic.shape import LaunchShape, Shape, definitions, loads_tiles
 from xpiler.symbolic.trial import ENDLESS, Trial
@@ -86,10 +87,35 @@ def _of_launch(
     blocks = [n for n in free if any(f and re.search(rf"\b{n}\b", f) for f in launch.block)]
     tiled = loads_tiles(kernel)
     tried = _sizes(free, given, present, blocks, 16 if tiled else 1, _turns(kernel, launch, free))
+    rows = pitches(kernel, definitions(kernel))
     for sizes in [*tried, *_beyond(launch, [n for n in free if n not in given], tried)]:
         trial = _trial(kernel, model, launch, sizes)
+        apart = _with_rows_apart(
+            kernel, launch, rows, trial, {n: v for n, v in sizes.items() if n not in given}
+        )
+        if apart:
+            trial = _trial(kernel, model, launch, {**sizes, **apart})
         if trial is not None and trial not in found:
             found.append(trial)
+    return found
+
+
+def _with_rows_apart(
+    kernel: Function,
+    launch: LaunchModel,
+    rows: Sequence[Pitch],
+    trial: Trial | None,
+    sizes: Mapping[str, int],
+) -> dict[str, int]:
+    """The distances of rows that are less than a row is long, and what to hand over for them."""
+    if trial is None or not rows:
+        return {}
+    handed = {param.name: text for param, text, *_ in _arguments(kernel, launch) if not param.is_pointer}
+    found: dict[str, int] = {}
+    for pitch in rows:
+        least, name = pitch.least(trial.scalars), handed.get(pitch.name, "")
+        if least is not None and name in sizes and sizes[name] < least:
+            found[name] = max(found.get(name, 0), least)
     return found
 
 
