@@ -107,14 +107,20 @@ def _with_rows_apart(
     trial: Trial | None,
     sizes: Mapping[str, int],
 ) -> dict[str, int]:
-    """The distances of rows that are less than a row is long, and what to hand over for them."""
+    """The distances of rows that are less than a row is long, and what to hand over for them: where they are
+    that alone for the host code, too."""
     if trial is None or not rows:
         return {}
-    handed = {param.name: text for param, text, *_ in _arguments(kernel, launch) if not param.is_pointer}
+    numbers = [(p.name, text, value) for p, text, value, _ in _arguments(kernel, launch) if not p.is_pointer]
+    handed = {param: text for param, text, _ in numbers}
     found: dict[str, int] = {}
     for pitch in rows:
         least, name = pitch.least(trial.scalars), handed.get(pitch.name, "")
-        if least is not None and name in sizes and sizes[name] < least:
+        if least is None or name not in sizes or sizes[name] >= least:
+            continue
+        others = [value for param, _, value in numbers if handed[param] != name]
+        others += [*launch.grid, *launch.block, *launch.conditions]
+        if not any(re.search(rf"\b{name}\b", formula) for formula in others if formula):
             found[name] = max(found.get(name, 0), least)
     return found
 
