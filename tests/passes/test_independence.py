@@ -149,3 +149,37 @@ void scale(float *__restrict__ c, int n) {{
 }}
 """
     assert parallel(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        # Column j is solved by itself, whatever rows above it are read.
+        ("for (int i = 0; i < m; ++i) for (int p = 0; p < i; ++p) b[i * n + j] -= b[p * n + j];", {"j"}),
+        ("for (int i = 0; i < m; ++i) for (int p = 0; p < i; ++p) b[i * n + j] -= b[p * n + j + 1];", set()),
+        # Column k is read alone, and never written.
+        ("if (j > k) for (int i = 0; i < m; ++i) b[i * n + j] -= b[i * n + k];", {"j", "i"}),
+        ("if (j >= k) for (int i = 0; i < m; ++i) b[i * n + j] -= b[i * n + k];", set()),
+    ],
+)
+def test_columns_of_a_matrix_are_apart(body: str, expected: set[str]) -> None:
+    text = f"""
+void f(float *__restrict__ b, int m, int n, int k) {{
+    if (k >= 0 && k < n)
+        for (int j = 0; j < n; ++j) {{ {body} }}
+}}
+"""
+    assert parallel(text) >= expected and ("j" in parallel(text)) == ("j" in expected)
+
+
+def test_parts_of_a_row_that_end_and_begin_at_its_diagonal_are_of_one_row() -> None:
+    text = """
+void f(float *__restrict__ b, int n) {
+    for (int i = 0; i < n; ++i) {
+        for (int j = 0; j <= i; ++j) b[i * n + j] *= 2.0f;
+        for (int j = i + 1; j < n; ++j) b[i * n + j] = 0.0f;
+    }
+}
+"""
+    assert "i" in parallel(text)
+    assert "i" not in parallel(text.replace("j < n; ++j", "j <= n; ++j"))

@@ -94,7 +94,8 @@ def _of_access(loop: For, access: Access, own: frozenset[str]) -> Iterator[Expr]
         if counter.var not in form.variables():
             continue
         stride = coefficient(form, counter.var)
-        count = _at_most(linear(sub(counter.stop, counter.start), ranges), counters[at + 1 :], access)
+        length = counter.stop if prove_le(0, counter.start, ranges) else sub(counter.stop, counter.start)
+        count = _at_most(linear(length, ranges), counters[at + 1 :], access)
         if stride is None or count is None or (stride.variables() | count.variables()) & own:
             return
         if any(

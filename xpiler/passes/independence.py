@@ -11,7 +11,7 @@ Guards help: under `row*4 + ty < M` the sum is one digit below M, which in turn 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from xpiler.ir.affine import (
@@ -216,13 +216,18 @@ class _Question:
         if first is None or second is None:
             return set()
         if first == second and self._same_inner(one, other, first):
-            return self._readable(first, one)
+            known = self._readable(first, one)
+            return known if self.counters <= known else known | self._with_columns(first, one, second, other)
         renamed = self._renamed(second, other, one)
         if renamed is not None and renamed == first:
             return self._readable(first, one)
         if self._apart(first - second, first):
             return set(self.counters)
-        return self._with_residue(first, one, second, other) or self._with_sums(first, one, second, other)
+        return (
+            self._with_residue(first, one, second, other)
+            or self._with_sums(first, one, second, other)
+            or self._with_columns(first, one, second, other)
+        )
 
     def _apart(self, distance: Affine, form: Affine) -> bool:
         """Whether addresses that run in step are further apart than the loop reaches, as halves of a row are:
@@ -463,6 +468,35 @@ class _Question:
         form, ranges = moving_one + of_var("?rest"), {**ranges, "?rest": (min(lows), max(highs))}
         return self._digits(form, ranges) or self._digits(*self._with_stops(form, one, ranges))
 
+    def _with_columns(self, first: Affine, one: Access, second: Affine, other: Access) -> set[str]:
+        """Addresses are of whole rows and a column within them: `i*n + j` and `p*n + k`, with `j` and `k`
+        from 0 to below n, are equal only where both are. What is left are questions about either."""
+        for pitch in dict.fromkeys(_factors(first, self.counters | self.own)):
+            parts = [divide_out(form, pitch) for form in (first, second)]
+            if not all(
+                row.terms
+                and prove_le(0, column, access.facts.ranges)
+                and _is_below(column, pitch, access.facts.ranges)
+                for (row, column), access in zip(parts, (one, other), strict=True)
+            ):
+                continue
+            known: set[str] = set()
+            for mine, theirs in zip(*parts, strict=True):
+                if mine == theirs and not mine.variables() & self.own:
+                    known |= self._digits(mine, self._ranges(one))
+                if self._never(mine, one, theirs) or self._never(theirs, other, mine):
+                    return set(self.counters)
+            if known:
+                return known
+        return set()
+
+    def _never(self, form: Affine, access: Access, number: Affine) -> bool:
+        """Whether the form, at the access, is never what does not change."""
+        if number.variables() & (self.counters | self.own):
+            return False
+        ranges = access.facts.ranges
+        return prove_lt(form, number, ranges) or prove_lt(number, form, ranges)
+
     def _loops_of_both(self, one: Access, other: Access) -> set[str]:
         """Counters of loops inside that are around both accesses, and whose length is no number."""
         return {
@@ -493,6 +527,21 @@ class _Question:
             else:
                 known |= self._with_residue(left, one, right, other)
         return known
+
+
+def _is_below(column: Affine, pitch: Affine, ranges: Ranges) -> bool:
+    """Also where `n <= pitch` is known of both, so that one end leads to the other and back."""
+    ends = {name: (None, high) for name, (_, high) in ranges.items() if name in pitch.variables()}
+    return prove_lt(column, pitch, ranges) or prove_lt(column, pitch, {**ranges, **ends})
+
+
+def _factors(form: Affine, moving: set[str]) -> Iterator[Affine]:
+    """What moving variables are multiplied by, but for numbers."""
+    for monomial, _ in form.terms:
+        names = [atom for atom in monomial if isinstance(atom, Var) and atom.name in moving]
+        rest = [atom for atom in monomial if atom not in names]
+        if len(names) == 1 and rest and not any(_variables(atom) & moving for atom in rest):
+            yield Affine(((tuple(rest), 1),))
 
 
 def _holds(monomial: Sequence[Atom], name: str) -> bool:
