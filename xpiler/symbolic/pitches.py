@@ -72,8 +72,8 @@ def _bounded(kernel: Function, defined: Mapping[str, Expr]) -> Iterator[tuple[Af
                 if end is not None:
                     yield of_var(var, node.dtype), end
             case Binary(op="<" | "<=" | ">" | ">=" as op, left=left, right=right) if left.dtype.is_integer:
-                sides = [linear(substitute(side, dict(defined))) for side in (left, right)]
-                for one, other, sign in ((*sides, op), (*reversed(sides), _MIRROR[op])):
+                first, second = (linear(substitute(side, dict(defined))) for side in (left, right))
+                for one, other, sign in ((first, second, op), (second, first, _MIRROR[op])):
                     if one is not None and other is not None and one.as_int is None:
                         # `c <= w - 1` is of rows of w; `c <= w` is too, and one too far
                         yield one, other + (1 if sign in ("<=", ">") and other.constant == -1 else 0)
