@@ -17,6 +17,7 @@ from xpiler.ir.affine import substitute as substitute_form
 from xpiler.ir.build import add, cast, ceil_div, div, is_const, mod, mul, sub, var
 from xpiler.ir.nodes import (
     Assign,
+    Binary,
     Block,
     Break,
     Const,
@@ -138,6 +139,8 @@ class _Fusion:
             inside = inside.inside(fused if loop is outer or loop is inner else loop)
         below = nest.loops[last + 1 :]
         old = Block((_rebuilt(below, nest.body),) if below else nest.body)
+        if not isinstance(inner.stop, Const) and _is_wide(outer, old):
+            return False
         new = simplified_within(substitute(old, values), inside.inside(fused), divisions(old))
         if new is None:
             return False
@@ -223,6 +226,14 @@ class _Fusion:
 
 
 _INDEX = "?index"
+
+
+def _is_wide(outer: For, body: Block) -> bool:
+    """Whether rows are multiplied by their length in 64 bits alone: then there may be more elements than the
+    counter of the rows can count."""
+    products = [n for n in walk(body) if isinstance(n, Binary) and n.op == "*" and outer.var in free_vars(n)]
+    bits = [n.dtype.bits for n in products if n.dtype.is_integer]
+    return bool(bits) and min(bits) > outer.dtype.bits
 
 
 def _joined(outer: For, inner: For) -> tuple[For, dict[str, Expr]] | None:
