@@ -30,10 +30,9 @@ from xpiler.ir.nodes import (
     Ref,
     Stmt,
     Var,
-    While,
 )
 from xpiler.ir.rewrite import free_vars, map_expr, rename, substitute, uses, walk
-from xpiler.passes.facts import Facts, lowest
+from xpiler.passes.facts import Facts, inside_of, lowest
 from xpiler.passes.names import Names
 from xpiler.passes.placed import after
 from xpiler.passes.structured import spliced
@@ -66,18 +65,7 @@ def _block(block: Block, facts: Facts, names: Names) -> Block:
 
 
 def _below(stmt: Stmt, facts: Facts, names: Names) -> Stmt:
-    match stmt:
-        case For():
-            return replace(stmt, body=_block(stmt.body, facts.inside(stmt), names))
-        case If(condition=condition):
-            return replace(
-                stmt,
-                then=_block(stmt.then, facts.where(condition), names),
-                otherwise=_block(stmt.otherwise, facts.where(condition, False), names),
-            )
-        case While():
-            return replace(stmt, body=_block(stmt.body, facts, names))
-    return stmt
+    return inside_of(stmt, facts, lambda block, inner: _block(block, inner, names))
 
 
 def _apart(stmts: list[Stmt], facts: Facts, names: Names) -> list[Stmt]:

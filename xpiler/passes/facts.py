@@ -3,7 +3,7 @@ it say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from xpiler.ir.affine import bounds, linear
@@ -13,6 +13,7 @@ from xpiler.ir.build import add, const, int_limits, sub
 from xpiler.ir.nodes import (
     Assign,
     Binary,
+    Block,
     Call,
     Cast,
     Const,
@@ -279,6 +280,22 @@ def smaller_than_all(stop: Expr) -> list[Expr]:
         case Binary(op="-", left=Call(function="min") as left, right=right) if stop.dtype.is_signed:
             return [sub(e, right) for e in smaller_than_all(left)]
     return [stop]
+
+
+def inside_of(stmt: Stmt, facts: Facts, change: Callable[[Block, Facts], Block]) -> Stmt:
+    """A statement with the blocks right inside it changed, each with what holds there."""
+    match stmt:
+        case For():
+            return replace(stmt, body=change(stmt.body, facts.inside(stmt)))
+        case If(condition=condition):
+            return replace(
+                stmt,
+                then=change(stmt.then, facts.where(condition)),
+                otherwise=change(stmt.otherwise, facts.where(condition, False)),
+            )
+        case While():
+            return replace(stmt, body=change(stmt.body, facts))
+    return stmt
 
 
 _MEANING = frozenset({"<", "<=", ">", ">=", "=="})

@@ -24,10 +24,10 @@ from math import lcm
 from xpiler.ir.affine import bounds, linear
 from xpiler.ir.affine_form import Affine
 from xpiler.ir.build import add, const, is_const, mul, sub
-from xpiler.ir.nodes import Binary, Block, Const, Decl, Expr, For, Function, If, Stmt, Var, While
+from xpiler.ir.nodes import Binary, Block, Const, Decl, Expr, For, Function, If, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_expr, substitute, uses, walk
 from xpiler.passes.accesses import accesses
-from xpiler.passes.facts import Facts
+from xpiler.passes.facts import Facts, inside_of
 from xpiler.passes.loop_distribution import with_values
 from xpiler.passes.names import Names
 from xpiler.passes.pipeline_removal import (
@@ -77,18 +77,7 @@ def _block(block: Block, facts: Facts, names: Names) -> Block:
 
 
 def _below(stmt: Stmt, facts: Facts, names: Names) -> Stmt:
-    match stmt:
-        case For():
-            return replace(stmt, body=_block(stmt.body, facts.inside(stmt), names))
-        case If(condition=condition):
-            return replace(
-                stmt,
-                then=_block(stmt.then, facts.where(condition), names),
-                otherwise=_block(stmt.otherwise, facts.where(condition, False), names),
-            )
-        case While():
-            return replace(stmt, body=_block(stmt.body, facts, names))
-    return stmt
+    return inside_of(stmt, facts, lambda block, inner: _block(block, inner, names))
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, Function, If, Load, LoopKind, Stmt, Var, While
+from xpiler.ir.nodes import Assign, Block, Decl, Expr, For, Function, If, Load, LoopKind, Stmt, Var
 from xpiler.ir.rewrite import free_vars, map_stmt, rename, uses, walk, walk_exprs
-from xpiler.passes.facts import Facts
+from xpiler.passes.facts import Facts, inside_of
 from xpiler.passes.independence import independent_iterations
 from xpiler.passes.names import Names
 from xpiler.passes.reduction_values import NAMES, identity
@@ -50,18 +50,7 @@ def _block(block: Block, facts: Facts, names: Names) -> Block:
 
 
 def _below(stmt: Stmt, facts: Facts, names: Names) -> Stmt:
-    match stmt:
-        case For():
-            return replace(stmt, body=_block(stmt.body, facts.inside(stmt), names))
-        case If(condition=condition):
-            return replace(
-                stmt,
-                then=_block(stmt.then, facts.where(condition), names),
-                otherwise=_block(stmt.otherwise, facts.where(condition, False), names),
-            )
-        case While():
-            return replace(stmt, body=_block(stmt.body, facts, names))
-    return stmt
+    return inside_of(stmt, facts, lambda block, inner: _block(block, inner, names))
 
 
 # ------------------------------------------------------------------------------------------ fusion
