@@ -105,6 +105,10 @@ def _dims(flag: str, given: tuple[int | str, ...] | None) -> Dims | None:
     if given is None:
         return None
     x, y, z = (*_numbers(flag, given), 1, 1)[:3]
+    if min(x, y, z) < 1:
+        raise Refusal(
+            "contract-extent", f"{flag}: a launch has 1 along each axis at least, not {min(x, y, z)}"
+        )
     return x, y, z
 
 

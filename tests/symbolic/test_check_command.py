@@ -80,6 +80,14 @@ def test_given_sizes_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert check(tmp_path, RIGHT, *flags[:-1], "a=100") == 0
 
 
+@pytest.mark.parametrize("flag", ["--grid", "--block"])
+def test_a_launch_of_nothing_is_refused(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(tmp_path, "__global__ void k(float *x) { x[threadIdx.x] = 1.0f; }", flag, "32,0") == 2
+    assert f"{flag}: a launch has 1 along each axis at least, not 0" in capsys.readouterr().err
+
+
 def test_indices_beyond_32_bits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = """__global__ void zero(float* a, int rows, int cols) {
   int r = blockIdx.y * blockDim.y + threadIdx.y, c = blockIdx.x * blockDim.x + threadIdx.x;
