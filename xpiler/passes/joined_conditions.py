@@ -9,6 +9,7 @@ ask for it beforehand. Applies to statements one behind the other that do nothin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from xpiler.ir.build import and_
@@ -19,13 +20,18 @@ from xpiler.ir.types import BOOL
 
 def join_conditions(function: Function) -> Function:
     """Everywhere in the function."""
+    return join_neighbours(function, _joined)
+
+
+def join_neighbours(function: Function, join: Callable[[Stmt, Stmt], Stmt | None]) -> Function:
+    """The function with neighbouring statements as what `join` makes of them, from the first one on."""
 
     def change(stmt: Stmt) -> Stmt:
         if not isinstance(stmt, Block) or not any(isinstance(s, If) for s in stmt.body):
             return stmt
         kept: list[Stmt] = []
         for inner in stmt.body:
-            joined = _joined(kept[-1], inner) if kept else None
+            joined = join(kept[-1], inner) if kept else None
             kept[-1:] = [joined] if joined is not None else [*kept[-1:], inner]
         return stmt if len(kept) == len(stmt.body) else replace(stmt, body=tuple(kept))
 

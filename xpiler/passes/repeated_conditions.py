@@ -12,25 +12,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xpiler.ir.nodes import Block, Function, If, Load, Stmt
-from xpiler.ir.rewrite import free_vars, map_stmt, uses, walk
+from xpiler.ir.rewrite import free_vars, uses, walk
+from xpiler.passes.joined_conditions import join_neighbours
 from xpiler.passes.structured import spliced
 
 
 def join_repeated(function: Function) -> Function:
     """Everywhere in the function."""
-
-    def change(stmt: Stmt) -> Stmt:
-        if not isinstance(stmt, Block) or sum(isinstance(s, If) for s in stmt.body) < 2:
-            return stmt
-        kept: list[Stmt] = []
-        for inner in stmt.body:
-            joined = _joined(kept[-1], inner) if kept else None
-            kept[-1:] = [joined] if joined is not None else [*kept[-1:], inner]
-        return stmt if len(kept) == len(stmt.body) else replace(stmt, body=tuple(kept))
-
-    body = map_stmt(function.body, change)
-    assert isinstance(body, Block)
-    return function if body == function.body else replace(function, body=body)
+    return join_neighbours(function, _joined)
 
 
 def _joined(first: Stmt, second: Stmt) -> If | None:
